@@ -1,0 +1,616 @@
+/**
+ * Every seam of the daemon, in the order an event meets them: source → intake → base → learner → registry → server.
+ *
+ * An interface's comment is its contract: who calls, how often, and what a failure means. Each seam has one
+ * conformance suite under `test/conformance/`, which every implementation passes, a user's own too.
+ * `connectors/` and `policies/` import this file and nothing else of `src/`.
+ */
+
+// ── Shared words ─────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/**
+ * An error of the world, never of ours. `code` is one of `runtime/errors.ts`; `retriable` says whether the same call
+ * may succeed later; `details` says where. Our own mistakes are `invariant()` and crash.
+ */
+export class CodedError extends Error {
+  readonly code: string
+  readonly retriable: boolean
+  readonly details: Readonly<Record<string, Json>>
+
+  constructor(
+    code: string,
+    message: string,
+    options: {
+      readonly retriable?: boolean
+      readonly details?: Readonly<Record<string, Json>>
+      readonly cause?: unknown
+    } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'CodedError'
+    this.code = code
+    this.retriable = options.retriable ?? false
+    this.details = options.details ?? {}
+  }
+}
+/** Plain memory, row-major. `data.length` is the product of `shape`; a scalar has shape []. Never aliased across a seam. */
+export interface Tensor {
+  readonly shape: readonly number[]
+  readonly data: Float32Array
+}
+/** Named tensors. Iterate in sorted name order wherever bytes or digests depend on the order. */
+export type Tensors = ReadonlyMap<string, Tensor>
+
+/** What every policy, gate and trigger answers. The reason is logged, counted, kept in the manifest, shown by `why`. */
+export interface Decision<Verdict extends string> {
+  readonly verdict: Verdict
+  readonly reason: string
+}
+
+/** Milliseconds since 1970, and waiting. The only way to time; a test hands in its own. */
+export interface Clock {
+  nowMs(): number
+  /** Monotonic, for durations. */
+  monotonicMs(): number
+  /** Resolves after `delayMs`; rejects with the signal's reason when aborted first. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>
+}
+
+/** One named stream of chance. Streams of other names are independent; state is part of the checkpoint. */
+export interface Random {
+  /** Uniform in [0, 1). */
+  uniform(): number
+  /** Uniform integer in [0, bound). */
+  below(bound: number): number
+  /** Standard normal. */
+  normal(): number
+  snapshot(): string
+  restore(state: string): void
+}
+
+export interface Logger {
+  debug(details: object, message: string): void
+  info(details: object, message: string): void
+  warn(details: object, message: string): void
+  error(details: object, message: string): void
+  child(bindings: object): Logger
+}
+
+/** State that lives in a checkpoint. Both copy, never alias; restoring twice equals restoring once. */
+export interface Stateful<State extends Json = Json> {
+  snapshot(): State
+  restore(state: State): void
+}
+
+// ── Sources and sinks (connectors/) ──────────────────────────────────────────────────────────────────────────
+
+/** Partition → the position to read next, in the source's own notation (an offset, a byte offset, a stream id). */
+export type Positions = Readonly<Record<string, string>>
+
+export interface SourceRecord {
+  /** The partition it came from; a source without partitions says '0'. */
+  readonly partition: string
+  /** Its own position, for people and dead letters. */
+  readonly position: string
+  /** The position after it: what a checkpoint that has consumed this record keeps. */
+  readonly next: string
+  /** The message as it arrived. Parsing is intake's work, outside the connector's retries. */
+  readonly value: Uint8Array
+  readonly key?: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+  /** When the transport took it, ms since 1970. */
+  readonly timeMs?: number
+}
+
+/**
+ * Where events come from. Called by one trainer loop at a time, never concurrently.
+ *
+ * `open` is called once with the checkpoint's positions (partitions that are absent begin at the source's start);
+ * `read` then returns records in order per partition, at most `limits.records`, waiting up to `waitMs` when there is none
+ * (then returns []). After a crash the same positions give the same records again. `commit` is advice for lag
+ * monitoring; the checkpoint is the truth. `close` is idempotent. A retriable failure throws `{ retriable: true }`;
+ * anything else stops the model's loop with its code.
+ */
+export interface Source {
+  /** Stable over restarts: it keys the positions of the checkpoint. */
+  readonly name: string
+  open(from: Positions, signal: AbortSignal): Promise<void>
+  read(
+    limits: { readonly records: number; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<readonly SourceRecord[]>
+  commit(positions: Positions): Promise<void>
+  /** Records that exist and are not read yet. */
+  lag(): Promise<number>
+  close(): Promise<void>
+}
+
+/** What could not be learned from, and why. `key` makes writing it twice harmless. */
+export interface DeadLetter {
+  readonly key: string
+  readonly code: string
+  readonly reason: string
+  readonly connector: string
+  readonly partition: string
+  readonly position: string
+  readonly value: Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+  readonly timeMs: number
+}
+
+/** Where letters go. `write` resolves only when they are durable, and is idempotent by `key`. */
+export interface Sink<Item = DeadLetter> {
+  write(items: readonly Item[]): Promise<void>
+  close(): Promise<void>
+}
+
+// ── Intake ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type Input =
+  | { readonly kind: 'text'; readonly text: string }
+  | {
+      readonly kind: 'features'
+      readonly features: readonly number[] | Readonly<Record<string, number | string>>
+    }
+
+/** What an event says. `label` also carries a correction; a rating speaks of the answer that was served. */
+export type Lesson =
+  | { readonly kind: 'label'; readonly label: string }
+  | { readonly kind: 'rating'; readonly rating: 1 | -1 }
+  | { readonly kind: 'retract' }
+
+/** One message of the stream, validated. `source` + `id` is its identity, forever. */
+export interface FeedbackEvent {
+  readonly id: string
+  readonly source: string
+  readonly model?: string
+  readonly input?: Input
+  readonly predictionId?: string
+  readonly lesson: Lesson
+  readonly weight: number
+  readonly timeMs?: number
+}
+
+/** What was served, kept so that feedback can join it days later. */
+export interface ServedPrediction {
+  readonly id: string
+  readonly input: Input
+  readonly version: string
+  readonly label: string
+  readonly timeMs: number
+}
+
+// ── Networks, written once (src/nn, src/bases) ───────────────────────────────────────────────────────────────
+
+/**
+ * The operations every network is written against. `tfjs-ops` computes and differentiates; `onnx-ops` records a graph.
+ *
+ * Activations are rank 3, [batch, positions, width]; pooled ones have one position. Parameters of an adapter come
+ * through `param`: a matrix [in, out] or a vector [width]. In the recorded graph they are inputs stacked over the
+ * adapters of the batch and gathered per row, so that a handle may secretly be [batch, in, out] or [batch, 1, width];
+ * `matMul` and broadcasting hide this. Code written against Ops must not look at shapes of activations.
+ */
+export interface Ops<T> {
+  /** A frozen weight of the base, as the network's own loader names and orients it. */
+  weight(name: string): T
+  /** A trainable tensor of the adapter. Unknown names are a mistake of ours (invariant). */
+  param(name: string): T
+  scalar(value: number): T
+  /** x [b, s, in] · w [in, out] (or per-row [b, in, out]) → [b, s, out]. */
+  matMul(x: T, w: T): T
+  /** Attention products: a [b, h, m, k] · b [b, h, k, n]; `transposeB` takes b as [b, h, n, k]. */
+  batchMatMul(a: T, b: T, transposeB?: boolean): T
+  add(a: T, b: T): T
+  sub(a: T, b: T): T
+  mul(a: T, b: T): T
+  div(a: T, b: T): T
+  /** Over the last axis. */
+  softmax(x: T): T
+  /** Over the last axis: scale · (x − mean) / √(var + eps) + bias. */
+  layerNorm(x: T, scale: T, bias: T, eps: number): T
+  /** Exact (erf) GELU. */
+  gelu(x: T): T
+  relu(x: T): T
+  tanh(x: T): T
+  sqrt(x: T): T
+  maximum(a: T, b: T): T
+  /** Rows of table [n, d] by ids [b, s] → [b, s, d]. */
+  gather(table: T, ids: T): T
+  /** The first s rows of table [n, d] for ids [b, s] → [1, s, d]: positions. */
+  positions(table: T, ids: T): T
+  /** [b, s, h·d] → [b, h, s, d]. */
+  splitHeads(x: T, heads: number): T
+  /** [b, h, s, d] → [b, s, h·d]. */
+  mergeHeads(x: T): T
+  /** Columns [from, to) of the last axis. */
+  columns(x: T, from: number, to: number): T
+  /** mask [b, s] of 1 and 0 → additive [b, 1, 1, s]: 0 where 1, −1e9 where 0. */
+  attentionBias(mask: T): T
+  /** Mean over the positions with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
+  maskedMean(x: T, mask: T): T
+  /** x / max(‖x‖, 1e-6) over the last axis. */
+  unit(x: T): T
+}
+
+/** A named place in the tail where an adapter can act. */
+export interface Site {
+  /** Stable name inside the base, e.g. `encoder.layer.5.attention.self.query`; also the PEFT module path. */
+  readonly name: string
+  readonly kind: 'linear' | 'output' | 'norm'
+  /** The role, by which a config picks sites: query key value attention-output intermediate output pooler … */
+  readonly role: string
+  /** Layer index from 0, bottom first; the pooling map above the layers has index `layers`. */
+  readonly layer: number
+  readonly inSize: number
+  readonly outSize: number
+}
+
+/** How a method changes the network. The network calls these at each of its sites, adapted or not. */
+export interface Adaptation<T> {
+  /**
+   * A linear map. `weight` [in, out] and `bias` are frozen handles, and `plain()` computes x·weight + bias.
+   * Returns what the network goes on with; without an adapter at the site that is `plain()`.
+   */
+  linear(site: string, x: T, weight: T, bias: T, plain: () => T): T
+  /** A layer's output (after its residual sum and norm where it has one): h [b, s, d] → h'. */
+  output(site: string, h: T): T
+}
+
+/** One row of a network's input, tokenised or vectorised: what `encode` makes. */
+export type Encoded =
+  | { readonly kind: 'tokens'; readonly ids: Int32Array }
+  | { readonly kind: 'vector'; readonly values: Float32Array }
+
+/** The trunk's activations of one row at the cut: [positions, width], row-major. The latent that replay keeps. */
+export interface Latent {
+  readonly positions: number
+  readonly width: number
+  readonly data: Float32Array
+}
+
+/** What the trunk reads: `ids` [b, s] int32 (text) or `values` [b, 1, width]; `mask` [b, s] float, 1 for real positions. */
+export interface NetworkInput<T> {
+  readonly ids?: T
+  readonly values?: T
+  readonly mask: T
+}
+
+/**
+ * A frozen network, defined once. `cut` = number of trunk layers; the tail is layers [cut, layers) and the pooling.
+ * tail(trunk(x)) with the identity adaptation is the base's published output.
+ */
+export interface Network {
+  readonly layers: number
+  /** Width of the embedding that `tail` returns. */
+  readonly width: number
+  /** Width of the latent at a cut. */
+  latentWidth(cut: number): number
+  /** All sites of the tail, in the order the network meets them. */
+  sites(cut: number): readonly Site[]
+  trunk<T>(ops: Ops<T>, input: NetworkInput<T>, cut: number): T
+  /** → embedding [b, 1, width], of unit length for text bases. */
+  tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T
+}
+
+/** A frozen pretrained network with what feeds it. Opened once a process and shared by all models on it. */
+export interface Base {
+  /** `use-lite`, `bert`, `features`. */
+  readonly name: string
+  /** sha256 over weights, config and tokenizer: two bases with one hash give one output. */
+  readonly hash: string
+  readonly inputKind: Input['kind']
+  readonly network: Network
+  /** Frozen weights by the names that `network` uses; matrices are [in, out]. */
+  readonly weights: Tensors
+  /** Tokenise or vectorise; throws a coded, non-retriable error for what it cannot take. `maxTokens` truncates. */
+  encode(input: Input, maxTokens: number): Encoded
+}
+
+// ── Adapters and tasks (src/adapters, src/tasks) ─────────────────────────────────────────────────────────────
+
+export interface AdapterConfig {
+  readonly method: string
+  readonly rank: number
+  readonly alpha: number
+  /** Upper layers that the adapter may reach; 'all' = every layer. */
+  readonly tail_layers: number | 'all'
+  /** Roles to adapt; absent = every linear site of the tail. */
+  readonly sites?: readonly string[] | undefined
+}
+
+export interface ParameterSpec {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly start: 'zeros' | 'ones' | { readonly normal: number }
+}
+
+/**
+ * One way to fine-tune. `parameters` declares the trainable tensors (a fresh adapter leaves the output unchanged),
+ * `adaptation` the equation. `fold` rewrites trained tensors for serving so that adapters of other knobs share one
+ * graph (LoRA: α/r goes into B); `adaptation(…, folded = true)` is then used with them. Folding keeps shapes up to
+ * the ranks, which the server pads with zeros.
+ */
+export interface Method {
+  readonly name: string
+  parameters(sites: readonly Site[], config: AdapterConfig): readonly ParameterSpec[]
+  adaptation<T>(
+    ops: Ops<T>,
+    sites: readonly Site[],
+    config: AdapterConfig,
+    folded: boolean,
+  ): Adaptation<T>
+  fold(parameters: Tensors, config: AdapterConfig): Tensors
+  /** Tensor names and orientation in `adapter_model.safetensors`, both ways, and PEFT's config fields. */
+  toDisk(parameters: Tensors, sites: readonly Site[]): Tensors
+  fromDisk(tensors: Tensors, sites: readonly Site[]): Tensors
+  peftConfig(
+    config: AdapterConfig,
+    sites: readonly Site[],
+    base: Base,
+  ): Readonly<Record<string, Json>>
+}
+
+/** What one row should answer, resolved against the served prediction. */
+export type Target =
+  | { readonly kind: 'label'; readonly label: string }
+  | { readonly kind: 'not'; readonly label: string }
+
+export interface Answer {
+  readonly label: string
+  readonly score: number
+  readonly scores: Readonly<Record<string, number>>
+}
+
+/** A scored lesson: was the answer right, and what was the loss before learning it. */
+export interface Score {
+  readonly correct: boolean
+  readonly loss: number
+  readonly answer: string
+}
+
+/**
+ * What the head is for. The only place that knows about labels. Head tensors are named `head.weight` [width, labels]
+ * and `head.bias` [labels]; the trainer, registry and server treat them as parameters like any other.
+ */
+export interface Task {
+  readonly kind: string
+  parameters(width: number, labels: readonly string[]): readonly ParameterSpec[]
+  /** Grows the head (and anything shaped like it, such as optimizer moments) from one list of labels to a longer one. */
+  grow(name: string, tensor: Tensor, labels: number): Tensor
+  /** embedding [b, 1, width] → logits [b, 1, labels]. */
+  logits<T>(ops: Ops<T>, embedding: T): T
+  /** The event's lesson → the target, given the answer that was served for a rating. Throws a coded error. */
+  target(lesson: Lesson, served: string | undefined, labels: readonly string[]): Target
+  /** Dense loss inputs, [b, labels] each: what to raise, what to lower. */
+  targets(
+    rows: readonly Target[],
+    labels: readonly string[],
+  ): { readonly wanted: Tensor; readonly unwanted: Tensor }
+  score(logits: Float32Array, target: Target, labels: readonly string[]): Score
+  decode(logits: Float32Array, labels: readonly string[]): Answer
+}
+
+// ── The trainer ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** One example as learner and replay keep it. Its latent is a cache, recomputed from `encoded` when missing. */
+export interface Example {
+  /** `source` NUL `id`. */
+  readonly key: string
+  readonly encoded: Encoded
+  readonly target: Target
+  readonly weight: number
+  readonly predictionId?: string
+}
+
+export interface TrainRow {
+  readonly latent: Latent
+  readonly target: Target
+  readonly weight: number
+}
+
+export interface StepResult {
+  /** Mean loss of the batch before the step; NaN means that the step was dropped and the weights kept. */
+  readonly loss: number
+  readonly gradientNorm: number
+  readonly dropped: boolean
+}
+
+export interface TrainKnobs {
+  readonly learning_rate: number
+  /** Multiplies `learning_rate` for `head.*`: heads start from zero and learn faster. */
+  readonly head_learning_rate?: number | undefined
+  readonly optimizer: 'adam' | 'sgd'
+  readonly momentum: number
+  readonly clip_norm: number
+}
+
+/**
+ * One adapter under training on an engine: synchronous, holds tensors, leaves none behind after a call (law 8).
+ * Deterministic: equal snapshots and equal calls give equal bytes on one machine.
+ */
+export interface Trainable {
+  readonly labels: readonly string[]
+  /** Logits of each row with the present weights, one array of `labels.length` a row. */
+  score(rows: readonly Latent[]): readonly Float32Array[]
+  step(rows: readonly TrainRow[]): StepResult
+  /** Adds label rows to the head, zero-started. */
+  grow(labels: readonly string[]): void
+  /** Trainable tensors only, as a version keeps them. */
+  parameters(): Tensors
+  /** Parameters, optimizer moments and counters. */
+  snapshot(): TrainableState
+  restore(state: TrainableState): void
+  dispose(): void
+}
+
+export interface TrainableState {
+  readonly labels: readonly string[]
+  readonly tensors: Tensors
+  readonly steps: number
+}
+
+// ── Policies (policies/) ─────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * What to keep, apart from how to use it. `offer` is called once for each learned example, after its update;
+ * `draw` before each step. Keys are identities: `remove` forgets a retracted example. State is bounded by capacity.
+ */
+export interface Replay extends Stateful {
+  readonly size: number
+  /** Returns the key that was pushed out, if any, or the offered key itself when it was not kept. */
+  offer(item: { readonly key: string; readonly label: string }, random: Random): string | undefined
+  /** Up to `count` distinct keys, without replacement. */
+  draw(count: number, random: Random): readonly string[]
+  remove(key: string): void
+  keys(): readonly string[]
+}
+
+/** When to update. `observe` is called for each accepted example in order; 'update' starts one with all pending. */
+export interface Trigger extends Stateful {
+  /** True when it looks at the score of each example, which must then be computed at once. */
+  readonly needsScore: boolean
+  observe(seen: {
+    readonly pending: number
+    readonly score?: Score
+    readonly nowMs: number
+  }): Decision<'wait' | 'update'>
+}
+
+export interface Scores {
+  readonly count: number
+  readonly accuracy: number
+  readonly accuracy_recent: number
+  readonly loss: number
+}
+
+/** Whether a finished candidate becomes live. */
+export interface Promotion {
+  decide(facts: {
+    readonly candidate: Scores
+    readonly version: string
+  }): Decision<'promote' | 'hold'>
+}
+
+/** Whether the live version must go back by itself. Called after each scored block. */
+export interface Rollback extends Stateful {
+  decide(facts: {
+    readonly scores: Scores
+    readonly version: string
+  }): Decision<'keep' | 'rollback'>
+}
+
+// ── Registry ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `manifest.json` of a version. `digest` covers everything but `created`. */
+export interface Manifest {
+  readonly format: 1
+  readonly model: string
+  readonly version: string
+  readonly digest: string
+  readonly parent: string | null
+  readonly base: { readonly name: string; readonly hash: string }
+  readonly task: string
+  readonly labels: readonly string[]
+  readonly adapter: AdapterConfig
+  /** source name → partition → [from, to): what it learned since its parent. */
+  readonly span: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>>
+  /** Examples learned in this line so far, and in this version. */
+  readonly events: number
+  readonly events_new: number
+  readonly steps: number
+  readonly scores: Scores
+  readonly decision: string
+  readonly reason: string
+  /** sha256 by file name. */
+  readonly files: Readonly<Record<string, string>>
+  readonly created: string
+}
+
+export interface Version {
+  readonly manifest: Manifest
+  readonly parameters: Tensors
+}
+
+/** Which version answers. `generation` rises by one at each move; the compare-and-set compares it. */
+export interface LivePointer {
+  readonly version: string
+  readonly digest: string
+  readonly generation: number
+  readonly sinceMs: number
+  readonly previous: string | null
+  readonly reason: string
+  readonly by: 'trainer' | 'rollback' | 'promote' | 'start'
+}
+
+/**
+ * Versions of one model and the pointer to the live one. Used by the trainer (publish, point) and by every server
+ * (load, watch, point). `publish` is all-or-nothing and idempotent: the same digest again is a success, another digest
+ * under a taken name throws `VERSION_EXISTS`. `load` verifies every byte or throws `VERSION_CORRUPT`, `VERSION_FOREIGN`,
+ * `VERSION_UNKNOWN`. `point` throws `GENERATION_STALE` when the pointer has moved.
+ */
+export interface Registry {
+  publish(version: Version): Promise<Manifest>
+  load(version: string): Promise<Version>
+  manifest(version: string): Promise<Manifest>
+  /** Newest first, manifests only; those whose bytes were removed by `keep` are marked. */
+  list(): Promise<readonly { readonly manifest: Manifest; readonly removed: boolean }[]>
+  live(): Promise<LivePointer | undefined>
+  point(move: {
+    readonly version: string
+    readonly expect: number
+    readonly reason: string
+    readonly by: LivePointer['by']
+  }): Promise<LivePointer>
+  /** Every move, newest first, at most `count`. */
+  history(count: number): Promise<readonly LivePointer[]>
+  /** Calls back on every change of the pointer, soon, at least once; returns how to stop. */
+  watch(onChange: (pointer: LivePointer) => void): () => void
+  /** Removes the bytes of old versions, never of the live, the previous, a pinned or a protected one. Returns what went. */
+  keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]>
+  close(): Promise<void>
+}
+
+// ── Serving ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Logits for rows that may belong to different adapters. One engine serves all models of one base. */
+export interface ServingEngine {
+  /** Makes an adapter usable and warm; resolves when every worker holds it. `key` is the version's digest. */
+  load(key: string, version: Version): Promise<void>
+  unload(key: string): void
+  run(
+    rows: readonly { readonly adapter: string; readonly encoded: Encoded }[],
+  ): Promise<readonly Float32Array[]>
+  close(): Promise<void>
+}
+
+/** Trunk activations, one row at a time so that they do not depend on batch mates; runs off the JavaScript thread. */
+export interface TrunkEngine {
+  encode(rows: readonly Encoded[]): Promise<readonly Latent[]>
+  close(): Promise<void>
+}
+
+/** What a trainer tells the server about a model, at least once a second and after every update. */
+export interface TrainerStatus {
+  readonly model: string
+  readonly state: 'starting' | 'running' | 'idle' | 'failed' | 'stopped'
+  readonly code?: string
+  readonly message?: string
+  readonly lag: number
+  readonly pending: number
+  readonly counts: {
+    readonly accepted: number
+    readonly duplicates: number
+    readonly learned: number
+    readonly rejected: number
+    readonly waiting: number
+  }
+  readonly prequential: Scores
+  readonly labels: readonly string[]
+  readonly steps: number
+  readonly droppedSteps: number
+  readonly tensors: number
+  readonly residentBytes: number
+}

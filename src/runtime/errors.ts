@@ -1,0 +1,279 @@
+/**
+ * Every code that the daemon can answer with: HTTP status, exit code, whether a retry may help, and how to mend it.
+ *
+ * Codes are stable: others match on them. 4xx is the caller's fault, 5xx ours or the machine's, never the other way round.
+ */
+import { CodedError, type Json } from '../contracts.ts'
+
+/** sysexits.h: usage 64, data 65, no input 66, unavailable 69, software 70, os 71, cannot create 73, io 74, temporary 75, config 78. */
+interface ErrorEntry {
+  readonly status: number
+  readonly exit: number
+  readonly retriable?: true
+  readonly fix: string
+}
+
+export const errorTable = {
+  // requests
+  BODY_MALFORMED: {
+    status: 400,
+    exit: 65,
+    fix: 'send one valid UTF-8 JSON document, or NDJSON with one event a line',
+  },
+  BODY_TOO_LARGE: { status: 413, exit: 65, fix: 'send smaller bodies, or raise limits.body_bytes' },
+  BODY_TYPE_UNSUPPORTED: {
+    status: 415,
+    exit: 65,
+    fix: 'set content-type to application/json or application/x-ndjson',
+  },
+  REQUEST_INVALID: { status: 400, exit: 64, fix: 'see /docs for the shape of this request' },
+  ROUTE_UNKNOWN: { status: 404, exit: 64, fix: 'see /docs for the routes' },
+  METHOD_NOT_ALLOWED: { status: 405, exit: 64, fix: 'see /docs for the methods of this route' },
+  MODEL_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'GET /v1/models lists the models; add it under models: in the config',
+  },
+  VERSION_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'GET /v1/models/{model}/versions lists the versions',
+  },
+  VERSION_REMOVED: {
+    status: 410,
+    exit: 66,
+    fix: 'its bytes were removed by keep_versions; choose a newer version',
+  },
+  ROLLBACK_IMPOSSIBLE: {
+    status: 409,
+    exit: 65,
+    fix: 'there is no earlier live version; name one with "to"',
+  },
+  GENERATION_STALE: {
+    status: 409,
+    exit: 75,
+    retriable: true,
+    fix: 'the live pointer moved meanwhile; read it again and repeat',
+  },
+  QUEUE_FULL: {
+    status: 429,
+    exit: 75,
+    retriable: true,
+    fix: 'wait as Retry-After says, or raise limits.queue',
+  },
+  INBOX_FULL: {
+    status: 429,
+    exit: 75,
+    retriable: true,
+    fix: 'the trainer is behind; wait, or raise limits.inbox_events',
+  },
+  AUTH_REQUIRED: { status: 401, exit: 77, fix: 'send Authorization: Bearer <token>' },
+  NOT_READY: { status: 503, exit: 69, retriable: true, fix: 'wait until /readyz answers 200' },
+  SHUTTING_DOWN: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'ask another replica, or wait until it is back',
+  },
+  INTERNAL: {
+    status: 500,
+    exit: 70,
+    fix: 'a defect of ours: report it with the log line of this request',
+  },
+
+  // events and inputs
+  EVENT_MALFORMED: {
+    status: 400,
+    exit: 65,
+    fix: 'an event is a JSON object; see the event schema in /docs',
+  },
+  EVENT_TOO_LARGE: { status: 413, exit: 65, fix: 'shorten it, or raise limits.event_bytes' },
+  EVENT_TOO_DEEP: { status: 400, exit: 65, fix: 'flatten it, or raise limits.json_depth' },
+  EVENT_FORBIDDEN_KEY: {
+    status: 400,
+    exit: 65,
+    fix: 'remove the keys __proto__, constructor and prototype',
+  },
+  EVENT_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'give input or prediction_id, and one of label, rating, correction, retract',
+  },
+  EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send it to the model that it names' },
+  INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
+  INPUT_TOO_LONG: {
+    status: 413,
+    exit: 65,
+    fix: 'shorten it, or raise limits.text_characters or limits.features',
+  },
+  INPUT_WRONG_KIND: {
+    status: 400,
+    exit: 65,
+    fix: 'send what the base of this model reads: text or features',
+  },
+  FEATURES_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'send finite numbers, as many as the base declares',
+  },
+  LABEL_UNKNOWN: {
+    status: 400,
+    exit: 65,
+    fix: 'use a label of the config, or declare labels: { open: true }',
+  },
+  LABEL_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'a label is a non-empty string of at most 128 characters',
+  },
+  LABELS_FULL: { status: 400, exit: 65, fix: 'raise limits.labels' },
+  RATING_NEEDS_PREDICTION: {
+    status: 400,
+    exit: 65,
+    fix: 'a rating speaks of an answer: send its prediction_id',
+  },
+  PREDICTION_UNKNOWN: {
+    status: 404,
+    exit: 65,
+    fix: 'the prediction is not (or no longer) kept; send input and label',
+  },
+
+  // configuration and start
+  CONFIG_MISSING: { status: 500, exit: 66, fix: 'give --config PATH' },
+  CONFIG_MALFORMED: { status: 500, exit: 78, fix: 'mend the YAML at the line and column given' },
+  CONFIG_INVALID: {
+    status: 500,
+    exit: 78,
+    fix: 'see deploy/examples for configurations that are tested',
+  },
+  CONFIG_UNKNOWN_KEY: { status: 500, exit: 78, fix: 'remove the key or use the nearest known one' },
+  USAGE: { status: 400, exit: 64, fix: 'antikythera --help' },
+  ADDRESS_NEEDS_AUTH: { status: 500, exit: 78, fix: 'bind 127.0.0.1, or set server.auth' },
+  PORT_IN_USE: {
+    status: 500,
+    exit: 69,
+    fix: 'stop the other process, or choose another server.port',
+  },
+  DATA_DIR_LOCKED: {
+    status: 500,
+    exit: 75,
+    retriable: true,
+    fix: 'another daemon uses this data_dir; stop it or choose another',
+  },
+  DATA_DIR_UNWRITABLE: { status: 500, exit: 73, fix: 'make data_dir writable for this user' },
+  DISK_FULL: { status: 507, exit: 74, retriable: true, fix: 'free space on the disk of data_dir' },
+  STORE_CORRUPT: {
+    status: 500,
+    exit: 74,
+    fix: 'restore data_dir from a backup, or remove the named file to start anew',
+  },
+  STORE_FAILED: { status: 500, exit: 74, retriable: true, fix: 'see the cause in the log' },
+  CHECKPOINT_FOREIGN: {
+    status: 500,
+    exit: 78,
+    fix: 'the state was made for another base, task or method; choose another data_dir',
+  },
+
+  // bases and adapters
+  BASE_MISSING: {
+    status: 500,
+    exit: 66,
+    fix: 'antikythera models pull minilm, or mend the path under base:',
+  },
+  BASE_INVALID: {
+    status: 500,
+    exit: 65,
+    fix: 'the folder must hold config.json, tokenizer.json and model.safetensors of a BERT-family encoder',
+  },
+  BASE_UNSUPPORTED: { status: 500, exit: 65, fix: 'see the table of bases in README.md' },
+  PICKLE_REFUSED: { status: 500, exit: 65, fix: 'convert the weights to model.safetensors' },
+  SAFETENSORS_INVALID: {
+    status: 500,
+    exit: 65,
+    fix: 'the file is torn or altered; fetch it again',
+  },
+  ADAPTER_INVALID: { status: 500, exit: 78, fix: 'mend the named field of adapter:' },
+  ADAPTER_TENSORS: {
+    status: 500,
+    exit: 65,
+    fix: 'the adapter does not fit this base, method or labels',
+  },
+  VERSION_EXISTS: { status: 409, exit: 65, fix: 'another content has this version id already' },
+  VERSION_CORRUPT: {
+    status: 500,
+    exit: 65,
+    fix: 'the version folder was torn or altered; roll back to another, or restore it',
+  },
+  VERSION_FOREIGN: { status: 409, exit: 65, fix: 'it was made for another base or task' },
+  MODEL_PULL_FAILED: {
+    status: 500,
+    exit: 69,
+    retriable: true,
+    fix: 'check that pip reaches its registry, or copy the folder by hand',
+  },
+
+  // engines and processes
+  ENGINE_UNAVAILABLE: {
+    status: 500,
+    exit: 69,
+    fix: 'antikythera doctor says which engine failed and why',
+  },
+  ENGINE_FAILED: {
+    status: 500,
+    exit: 70,
+    retriable: true,
+    fix: 'the engine restarts by itself; see the log',
+  },
+  TRAINER_CRASHED: {
+    status: 500,
+    exit: 70,
+    retriable: true,
+    fix: 'it restarts by itself; see the log',
+  },
+  TRAINER_UNAVAILABLE: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'wait; GET /v1/models/{model} shows the state of the trainer',
+  },
+  CONNECTION_FAILED: {
+    status: 502,
+    exit: 69,
+    retriable: true,
+    fix: 'is the daemon running at this address?',
+  },
+  SOURCE_INVALID: { status: 500, exit: 78, fix: 'mend the entry under sources:' },
+  SOURCE_MISSING: {
+    status: 500,
+    exit: 66,
+    fix: 'the file of the source does not exist or was replaced by a shorter one',
+  },
+  SOURCE_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** Makes the error of a code: `message` says what and where, in one sentence; the fix comes from the table. */
+export function failure(
+  code: ErrorCode,
+  message: string,
+  options: { readonly details?: Readonly<Record<string, Json>>; readonly cause?: unknown } = {},
+): CodedError {
+  return new CodedError(code, message, { ...options, retriable: isRetriable(code) })
+}
+
+export function isRetriable(code: ErrorCode): boolean {
+  const entry: ErrorEntry = errorTable[code]
+  return entry.retriable === true
+}
+
+/** The entry of any code, also one that a user's connector made up. */
+export function entryOf(code: string): ErrorEntry {
+  const table: Readonly<Record<string, ErrorEntry>> = errorTable
+  return Object.hasOwn(table, code) ? (table[code] ?? errorTable.INTERNAL) : errorTable.INTERNAL
+}
+
+/** A mistake of ours, not of the world: crash rather than go on wrongly. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`invariant: ${message}`)
+}
