@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+/** The command `antikythera`: starts the built program, or says how to build it. */
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const program = join(root, 'dist', 'src', 'cli', 'main.js')
+
+if (existsSync(program)) {
+  process.argv[1] = program
+  await import(pathToFileURL(program).href)
+} else {
+  process.stderr.write(`antikythera is not built yet. Run \`npm run setup\` in ${root}\n`)
+  process.exitCode = 78
+}

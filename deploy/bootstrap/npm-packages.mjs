@@ -1,0 +1,66 @@
+/**
+ * The npm packages, exactly as package-lock.json names them. npm runs no install scripts here (.npmrc), so nothing is
+ * downloaded but the packages themselves.
+ */
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { SetupError } from './errors.mjs'
+import { readJson } from './places.mjs'
+import { runTool } from './tool.mjs'
+import { which } from './which.mjs'
+
+export const npmStep = {
+  name: 'npm packages (npm ci)',
+
+  /** npm writes node_modules/.package-lock.json last, so it is there only when the installation was completed. */
+  done({ places }) {
+    const wanted = lockedPackages(places)
+    const installed = readJson(join(places.nodeModules, '.package-lock.json'))?.packages
+    return (
+      installed !== undefined && wanted.every(([path, entry]) => isSame(entry, installed[path]))
+    )
+  },
+
+  /** A second try mends a node_modules that an earlier, killed `npm ci` was still writing when the first began. */
+  async run(context) {
+    const first = await npmCi(context)
+    if (first.code === 0) return first.summary
+    if (first.missing) throw new SetupError('SETUP_NPM_MISSING')
+    const second = await npmCi(context)
+    if (second.code === 0) return second.summary
+    context.progress.say(second.output.trim())
+    throw new SetupError('SETUP_NPM_FAILED', second.stopped ?? `exit code ${second.code}`)
+  },
+}
+
+async function npmCi({ places, progress }) {
+  const paths = lockedPackages(places).map(([path]) => join(places.root, path, 'package.json'))
+  const { command, args } = npm(places.env)
+  const present = () => paths.filter((path) => existsSync(path)).length
+  const flags = ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund']
+  const result = await runTool(command, [...args, ...flags], {
+    cwd: places.root,
+    env: places.env,
+    onTick: () => progress.doing(`${present()} of ${paths.length} packages`),
+  })
+  return { ...result, summary: `${present()} packages` }
+}
+
+/** The npm that started us if there is one, so that the version is the one that the user chose. */
+function npm(env) {
+  const path = env.npm_execpath
+  if (path && basename(path) === 'npm-cli.js') return { command: process.execPath, args: [path] }
+  return { command: which('npm', env) ?? 'npm', args: [] }
+}
+
+/** Optional packages are those of other platforms; npm leaves them out. */
+function lockedPackages({ root }) {
+  const packages = Object.entries(readJson(join(root, 'package-lock.json'))?.packages ?? {})
+  return packages.filter(
+    ([path, entry]) => path && !entry.optional && !entry.devOptional && !entry.link,
+  )
+}
+
+function isSame(wanted, installed) {
+  return installed?.version === wanted.version && installed?.integrity === wanted.integrity
+}

@@ -1,0 +1,68 @@
+/**
+ * Runs another program to its end with a deadline, and keeps the last lines that it printed for the error message. All
+ * running programs are stopped when set-up itself is stopped.
+ */
+import { spawn } from 'node:child_process'
+
+const TICK_MS = 500
+const KEPT_CHARACTERS = 16_000
+const running = new Set()
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGTERM')
+})
+
+/**
+ * `onTick(seconds)` is called twice a second while the program runs. When `watch()` is given and its answer stays the
+ * same for `stallSeconds`, the program counts as hung and is stopped.
+ */
+export function runTool(command, args, options = {}) {
+  const { cwd, env = process.env, timeoutSeconds = 1800, stallSeconds, watch, onTick } = options
+  const started = Date.now()
+  const seconds = () => (Date.now() - started) / 1000
+  const shell = process.platform === 'win32' && !/\.exe$/i.test(command)
+  const child = spawn(command, args, { cwd, env, shell, stdio: ['ignore', 'pipe', 'pipe'] })
+  running.add(child)
+
+  let output = ''
+  let stopped
+  const keep = (chunk) => {
+    output = (output + String(chunk)).slice(-KEPT_CHARACTERS)
+  }
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
+
+  let seen
+  let changedAt = 0
+  const timer = setInterval(() => {
+    onTick?.(seconds())
+    const now = watch ? `${watch()} ${output.length}` : undefined
+    if (now !== seen) changedAt = seconds()
+    seen = now
+    if (seconds() > timeoutSeconds) stopped = `no end after ${timeoutSeconds} s`
+    if (stallSeconds && seconds() - changedAt > stallSeconds)
+      stopped = `no progress for ${stallSeconds} s`
+    if (stopped) child.kill('SIGKILL')
+  }, TICK_MS)
+
+  return new Promise((resolve) => {
+    const end = (result) => {
+      clearInterval(timer)
+      running.delete(child)
+      resolve({ output, seconds: seconds(), stopped, ...result })
+    }
+    child.on('error', (error) => end({ code: 127, missing: error.code === 'ENOENT' }))
+    child.on('close', (code, signal) => end({ code: code ?? 1, signal, missing: false }))
+  })
+}
+
+/** The line that says most about a failure: the last one with `error` in it, else the last one at all. */
+export function tellingLine({ output, stopped, signal, code }) {
+  if (stopped) return stopped
+  const lines = output
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+  const telling = lines.filter((line) => /error/i.test(line)).at(-1) ?? lines.at(-1)
+  return telling?.slice(0, 300) ?? (signal ? `ended by ${signal}` : `ended with code ${code}`)
+}
