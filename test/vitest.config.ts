@@ -1,0 +1,23 @@
+/**
+ * One configuration for every test. Processes rather than threads, because native TensorFlow and SQLite belong to a
+ * process; two at a time, because each may hold a base of several hundred megabytes.
+ */
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+// The house rule against default exports ends at a tool's own interface: vitest reads this one.
+export default defineConfig({
+  root: fileURLToPath(new URL('..', import.meta.url)),
+  test: {
+    include: ['test/**/*.test.ts'],
+    environment: 'node',
+    pool: 'forks',
+    maxWorkers: 2,
+    // A first load of TensorFlow or a base on a busy machine takes seconds.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 10_000,
+    sequence: { seed: 20260101 },
+    env: { TF_CPP_MIN_LOG_LEVEL: '2' },
+  },
+})
