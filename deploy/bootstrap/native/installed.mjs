@@ -39,8 +39,9 @@ export const cachedStage = {
     link(places, origin)
     return { ok: true, stage: origin, reason: 'it was built before and kept in the cache' }
   },
-  async undo({ places }, { stage }) {
-    discard(places, stage)
+  /** The build itself stays: other checkouts may be using it, and a new build replaces it anyway. */
+  async undo({ places }) {
+    unlink(places)
   },
 }
 

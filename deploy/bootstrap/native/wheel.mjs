@@ -84,15 +84,18 @@ async function build(wheel, context) {
 
 async function unpack(file, temporary, progress) {
   const zip = await openZip(file)
-  for (const entry of zip.entries) {
+  const wanted = zip.entries.flatMap((entry) => {
     const part = WANTED.map((pattern) => pattern.exec(entry.name)?.[1]).find(Boolean)
-    if (!part) continue
-    const target = part.startsWith('include/')
-      ? join(temporary, part)
-      : join(temporary, LIBRARIES, part)
+    return part ? [{ entry, part }] : []
+  })
+  const all = wanted.reduce((sum, { entry }) => sum + entry.size, 0)
+  let before = 0
+  for (const { entry, part } of wanted) {
+    const target = join(temporary, part.startsWith('include/') ? '' : LIBRARIES, part)
     await zip.extract(entry, target, (done) =>
-      progress.doing(`Unpacking ${part}: ${megabytes(done)} of ${megabytes(entry.size)}`),
+      progress.doing(`Unpacking: ${megabytes(before + done)} of ${megabytes(all)}`),
     )
+    before += entry.size
   }
   await zip.close()
 }

@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { makeCheckout, real } from './checkout.ts'
+
+function run(
+  path: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): { code: number | null; text: string } {
+  const result = spawnSync(process.execPath, [path, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  })
+  return { code: result.status, text: result.stdout + result.stderr }
+}
+
+test('an unknown flag is refused with the known ones', () => {
+  const { code, text } = run(join(real.root, 'deploy/bootstrap/main.mjs'), ['--fast'])
+  expect(code).toBe(1)
+  expect(text).toMatch(/SETUP_BAD_FLAG.*--fast[^]*--quiet, --tests, --all/)
+})
+
+test('the command runs the built program with its arguments, and says how to build a missing one', () => {
+  const { places, write } = makeCheckout()
+  mkdirSync(join(places.root, 'deploy/bootstrap'), { recursive: true })
+  const command = join(places.root, 'deploy/bootstrap/antikythera.mjs')
+  copyFileSync(join(real.root, 'deploy/bootstrap/antikythera.mjs'), command)
+  expect(run(command, ['doctor'])).toMatchObject({
+    code: 78,
+    text: expect.stringContaining('npm run setup') as string,
+  })
+  write('dist/package.json', '{"type":"module"}')
+  write('dist/src/cli/main.js', 'console.log(process.argv.slice(1).join(" "))')
+  expect(run(command, ['doctor', '--json']).text).toMatch(/main\.js doctor --json/)
+})
+
+test('a skipped test is named with its reason, and counts as failed in CI', () => {
+  const { places, write } = makeCheckout()
+  symlinkSync(real.nodeModules, places.nodeModules)
+  for (const name of ['run.mjs', 'run-report.mjs']) {
+    write(`test/${name}`, '')
+    copyFileSync(join(real.root, 'test', name), join(places.root, 'test', name))
+  }
+  write(
+    'test/gear.test.ts',
+    `import { test } from 'vitest'
+     test('turns', () => {})
+     test('meshes', (context) => context.skip('there is no second gear'))`,
+  )
+  const runner = join(places.root, 'test/run.mjs')
+  const inCi = run(runner, [], { CI: 'true' })
+  expect(inCi.code).toBe(1)
+  expect(inCi.text).toMatch(
+    /1 SKIPPED[^]*meshes[^]*there is no second gear[^]*\n1 passed, 1 failed\n$/,
+  )
+  expect(run(runner, [], { CI: '' }).text).toMatch(/\n1 passed, 0 failed\n$/)
+})
