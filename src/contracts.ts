@@ -286,6 +286,8 @@ export interface Network {
   readonly layers: number
   /** Width of the embedding that `tail` returns. */
   readonly width: number
+  /** Whether that embedding has unit length, as text bases publish it; a task scales its logits by it. */
+  readonly unit: boolean
   /** Width of the latent at a cut. */
   latentWidth(cut: number): number
   /** All sites of the tail, in the order the network meets them. */
@@ -380,11 +382,22 @@ export interface Task {
   parameters(width: number, labels: readonly string[]): readonly ParameterSpec[]
   /** Grows the head (and anything shaped like it, such as optimizer moments) from one list of labels to a longer one. */
   grow(name: string, tensor: Tensor, labels: number): Tensor
-  /** embedding [b, 1, width] → logits [b, 1, labels]. */
-  logits<T>(ops: Ops<T>, embedding: T): T
-  /** The event's lesson → the target, given the answer that was served for a rating. Throws a coded error. */
-  target(lesson: Lesson, served: string | undefined, labels: readonly string[]): Target
-  /** Dense loss inputs, [b, labels] each: what to raise, what to lower. */
+  /** embedding [b, 1, width] → logits [b, 1, labels]; `unit` is the network's. Never called with zero labels. */
+  logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T
+  /**
+   * The event's lesson → the target, given the answer that was served for a rating. `open`: a label that is not in
+   * `labels` yet may be learned. Throws a coded error. A retraction has no target and must not come here.
+   */
+  target(
+    lesson: Lesson,
+    served: string | undefined,
+    labels: readonly string[],
+    open: boolean,
+  ): Target
+  /**
+   * Dense loss inputs, [b, labels] each: what to raise, what to lower. With p = softmax(logits) the loss of a row is
+   * −Σ wanted·log p − log(1 − Σ unwanted·p). Label targets must be in `labels`: grow first.
+   */
   targets(
     rows: readonly Target[],
     labels: readonly string[],
@@ -420,7 +433,7 @@ export interface StepResult {
 
 export interface TrainKnobs {
   readonly learning_rate: number
-  /** Multiplies `learning_rate` for `head.*`: heads start from zero and learn faster. */
+  /** The rate for `head.*`, absent = 10 × `learning_rate`: heads start from zero and learn faster. */
   readonly head_learning_rate?: number | undefined
   readonly optimizer: 'adam' | 'sgd'
   readonly momentum: number
@@ -440,7 +453,7 @@ export interface Trainable {
   grow(labels: readonly string[]): void
   /** Trainable tensors only, as a version keeps them. */
   parameters(): Tensors
-  /** Parameters, optimizer moments and counters. */
+  /** Parameters, optimizer moments (`optimizer/<slot>/<parameter>`), the forgetting policy's (`forgetting/…`), counters. */
   snapshot(): TrainableState
   restore(state: TrainableState): void
   dispose(): void
@@ -466,6 +479,19 @@ export interface Replay extends Stateful {
   draw(count: number, random: Random): readonly string[]
   remove(key: string): void
   keys(): readonly string[]
+}
+
+/**
+ * What protects old knowledge besides replay: a penalty on the loss, in plain memory. `penalty` is called once in each
+ * step with the present weights and answers what it adds to the loss and to each gradient, or undefined for nothing;
+ * `observe` follows each update that was kept, with the new weights and the gradients of the loss alone (never with
+ * the penalty's). A head that grew has more columns than before; its new elements are free.
+ */
+export interface Forgetting {
+  penalty(parameters: Tensors): { readonly loss: number; readonly gradients: Tensors } | undefined
+  observe(parameters: Tensors, gradients: Tensors): void
+  snapshot(): Tensors
+  restore(state: Tensors): void
 }
 
 /** When to update. `observe` is called for each accepted example in order; 'update' starts one with all pending. */
