@@ -1,0 +1,64 @@
+/**
+ * The other users of the daemon during the demo: requests that keep coming while it learns, swaps and rolls back.
+ *
+ * Each asker sends its next question when the last is answered. A failure is counted, never retried.
+ */
+import type { Clock } from '../../contracts.ts'
+
+export interface Asking {
+  readonly requests: number
+  readonly failed: number
+  /** Distinct (model, version) pairs that answered. */
+  readonly versionsSeen: number
+  stop(): Promise<void>
+}
+
+export interface Question {
+  readonly model: string
+  readonly text: string
+}
+
+/** `askers` concurrent users, each pausing `pauseMs` between its questions, drawn in turn from `questions`. */
+export function startAsking(options: {
+  readonly ask: (question: Question) => Promise<{ readonly version: string }>
+  readonly questions: readonly Question[]
+  readonly askers: number
+  readonly pauseMs: number
+  readonly clock: Clock
+}): Asking {
+  const counts = { requests: 0, failed: 0 }
+  const seen = new Set<string>()
+  let asking = true
+
+  async function askOn(asker: number): Promise<void> {
+    for (let turn = asker; asking; turn += options.askers) {
+      const question = options.questions[turn % options.questions.length]
+      if (question === undefined) return
+      counts.requests += 1
+      try {
+        const { version } = await options.ask(question)
+        seen.add(`${question.model}/${version}`)
+      } catch {
+        counts.failed += 1
+      }
+      await options.clock.sleep(options.pauseMs)
+    }
+  }
+
+  const users = Array.from({ length: options.askers }, (_, asker) => askOn(asker))
+  return {
+    get requests() {
+      return counts.requests
+    },
+    get failed() {
+      return counts.failed
+    },
+    get versionsSeen() {
+      return seen.size
+    },
+    async stop() {
+      asking = false
+      await Promise.all(users)
+    },
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The demo's three models on one base: what they learn, and the knobs that differ.
+ *
+ * `origin` learns which site a sentence is from, one site after the other; `origin-no-replay` is the same without
+ * replay, to show what replay prevents.
+ */
+import type { Json } from '../../contracts.ts'
+
+export const modelNames = ['sentiment', 'origin', 'origin-no-replay'] as const
+export type ModelName = (typeof modelNames)[number]
+
+const lora = { method: 'lora', rank: 8, alpha: 16, tail_layers: 'all' }
+const train = {
+  learning_rate: 0.001,
+  batch: 16,
+  replay_batch: 16,
+  optimizer: 'adam',
+  max_tokens: 64,
+}
+const common = {
+  base: 'use-lite',
+  adapter: lora,
+  train,
+  replay: { policy: 'reservoir', capacity: 2000 },
+  trigger: { policy: 'count', every: 16 },
+  promotion: { policy: 'always' },
+  sources: [{ http: {} }],
+}
+
+/** The configuration as a file would hold it. */
+export function demoConfig(dataDir: string, port: number, seed: number): Json {
+  return {
+    data_dir: dataDir,
+    seed,
+    server: { host: '127.0.0.1', port },
+    log: { level: 'warn' },
+    models: {
+      sentiment: { ...common, labels: ['negative', 'positive'] },
+      origin: { ...common, labels: { open: true } },
+      'origin-no-replay': { ...common, labels: { open: true }, replay: { policy: 'none' } },
+    },
+  }
+}

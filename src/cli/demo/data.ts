@@ -1,0 +1,78 @@
+/**
+ * The stream that the demo teaches: the UCI Sentiment Labelled Sentences, as npm `sentiment` ships them.
+ *
+ * Three domains one after the other make a real drift. Each is shuffled with the seed; four fifths are taught and one
+ * fifth is kept for testing. The last row of each file has no class: a real malformed row, which is sent as it is.
+ */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import type { Random } from '../../contracts.ts'
+import { invariant } from '../../runtime/errors.ts'
+
+export const domains = ['yelp', 'amazon', 'imdb'] as const
+export type Domain = (typeof domains)[number]
+
+export interface Row {
+  readonly text: string
+  /** null in the malformed rows. */
+  readonly label: string | null
+  readonly domain: Domain
+}
+
+export interface DomainRows {
+  readonly domain: Domain
+  readonly taught: readonly Row[]
+  readonly heldOut: readonly Row[]
+  readonly malformed: readonly Row[]
+}
+
+/** Rows of every domain, in the order in which they are taught. */
+export function readDomains(random: Random): readonly DomainRows[] {
+  return domains.map((domain) => {
+    const rows = readRows(domain)
+    const whole = shuffled(
+      rows.filter((row) => row.label !== null),
+      random,
+    )
+    const kept = Math.floor(whole.length / 5)
+    return {
+      domain,
+      heldOut: whole.slice(0, kept),
+      taught: whole.slice(kept),
+      malformed: rows.filter((row) => row.label === null),
+    }
+  })
+}
+
+function readRows(domain: Domain): readonly Row[] {
+  const path = createRequire(import.meta.url).resolve(`sentiment/test/fixtures/${domain}.json`)
+  const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'))
+  invariant(Array.isArray(parsed), `${path} holds a list`)
+  return parsed.map((row: unknown) => {
+    invariant(isSentence(row), `${path} holds sentences with a class`)
+    return { text: row.text, label: labelOf(row.class), domain }
+  })
+}
+
+function isSentence(row: unknown): row is { text: string; class: number | null } {
+  return typeof row === 'object' && row !== null && 'text' in row && typeof row.text === 'string'
+}
+
+function labelOf(sentimentClass: number | null): string | null {
+  if (sentimentClass === null) return null
+  return sentimentClass === 1 ? 'positive' : 'negative'
+}
+
+/** Fisher and Yates (1938). */
+function shuffled<Item>(items: readonly Item[], random: Random): readonly Item[] {
+  const order = [...items]
+  for (let last = order.length - 1; last > 0; last -= 1) {
+    const other = random.below(last + 1)
+    const kept = order[last]
+    const moved = order[other]
+    if (kept === undefined || moved === undefined) continue
+    order[last] = moved
+    order[other] = kept
+  }
+  return order
+}

@@ -1,0 +1,47 @@
+/**
+ * The accident: a burst of flipped labels, the fall that it causes, and the one call that undoes it.
+ */
+import type { Clock } from '../../contracts.ts'
+import type { Asking } from './asking.ts'
+import type { Row } from './data.ts'
+import { answers, share } from './measure.ts'
+import type { DemoProgress, DemoResult } from './run.ts'
+import { eventOf, send, waitUntilLearned, type DemoDaemon } from './teach.ts'
+
+const poisonedEvents = 320
+
+/** Flipped labels go in, accuracy falls, one call brings the version before them back. */
+export async function poisonAndRollBack(
+  { daemon, clock, progress }: { daemon: DemoDaemon; clock: Clock; progress: DemoProgress },
+  asking: Asking,
+  taught: readonly Row[],
+  heldOut: readonly Row[],
+): Promise<{ accepted: number; accuracy: number; rollback: DemoResult['rollback'] }> {
+  await asking.stop()
+  const before = await answers(daemon, 'sentiment', heldOut)
+  const good = await daemon.status('sentiment')
+  progress.say(`a burst of ${poisonedEvents} flipped labels into sentiment`)
+  const flipped = taught.slice(-poisonedEvents).map((row, index) => {
+    const label = row.label === 'positive' ? 'negative' : 'positive'
+    return eventOf({ ...row, label }, 'sentiment', `flipped-${index}`)
+  })
+  const { accepted } = await send(daemon, 'sentiment', flipped)
+  const learned = good.counts.learned + poisonedEvents
+  await waitUntilLearned(daemon, 'sentiment', learned, clock, (count) =>
+    progress.update(count - good.counts.learned, poisonedEvents),
+  )
+  const poisoned = share(await answers(daemon, 'sentiment', heldOut), heldOut, (row) => row.label)
+  progress.say(`rolling back to ${good.live.version}`)
+  const { live } = await daemon.rollback('sentiment', good.live.version, 'a burst of wrong labels')
+  const after = await answers(daemon, 'sentiment', heldOut)
+  return {
+    accepted,
+    accuracy: poisoned,
+    rollback: {
+      to: live,
+      identical: JSON.stringify(after) === JSON.stringify(before),
+      compared: after.length,
+      accuracy: share(after, heldOut, (row) => row.label),
+    },
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * The demo: three models on one base are taught 2,400 sentences while other requests keep asking; then a burst of
+ * wrong labels, the fall, one rollback, and the proof that the old answers are back bit for bit.
+ *
+ * It speaks to the daemon through HTTP only, as a user would.
+ */
+import type { Clock, Random } from '../../contracts.ts'
+import { startAsking } from './asking.ts'
+import { afinnAccuracy, majorityAccuracy } from './baselines.ts'
+import { modelNames, type ModelName } from './config.ts'
+import { readDomains, type Domain, type DomainRows, type Row } from './data.ts'
+import { accuracies, accuracy, perDomain, sum, type PerDomain } from './measure.ts'
+import { poisonAndRollBack } from './poison.ts'
+import { eventsOf, send, waitUntilLearned, type DemoDaemon } from './teach.ts'
+
+export interface DemoResult {
+  readonly events: number
+  readonly rejected: number
+  readonly prequential: PerDomain
+  readonly final: PerDomain
+  readonly origin: { readonly replay: number; readonly no_replay: number }
+  readonly baseline: {
+    readonly afinn: number
+    readonly majority: number
+    readonly afinn_by_domain: PerDomain
+    readonly majority_by_domain: PerDomain
+  }
+  readonly versions: number
+  readonly swaps: number
+  readonly requests: number
+  readonly failed_requests: number
+  readonly poisoned_accuracy: number
+  readonly rollback: {
+    readonly to: string
+    readonly identical: boolean
+    readonly compared: number
+    readonly accuracy: number
+  }
+}
+
+export interface DemoProgress {
+  /** A line of its own: what happens now. */
+  say(line: string): void
+  /** How far the present stage is. */
+  update(done: number, total: number): void
+}
+
+export async function runDemo(options: {
+  readonly daemon: DemoDaemon
+  readonly random: Random
+  readonly clock: Clock
+  readonly progress: DemoProgress
+}): Promise<DemoResult> {
+  const { daemon, clock, progress } = options
+  const stream = readDomains(options.random)
+  const heldOut = stream.flatMap((domain) => domain.heldOut)
+  const taughtRows = stream.flatMap((domain) => domain.taught)
+  const asking = startAsking({
+    ask: async ({ model, text }) => daemon.predict(model as ModelName, [text]),
+    questions: questionsFrom(heldOut),
+    askers: 2,
+    pauseMs: 20,
+    clock,
+  })
+  const taught = await teachAll(options, stream)
+  progress.say('asking the last versions about the 600 sentences they have never seen')
+  const final = await accuracies(daemon, 'sentiment', stream, (row) => row.label)
+  const replay = await accuracy(daemon, 'origin', heldOut, (row) => row.domain)
+  const noReplay = await accuracy(daemon, 'origin-no-replay', heldOut, (row) => row.domain)
+  const poison = await poisonAndRollBack(options, asking, taughtRows, heldOut)
+  return {
+    events: taught.accepted + poison.accepted,
+    rejected: taught.rejected,
+    prequential: taught.prequential,
+    final,
+    origin: { replay, no_replay: noReplay },
+    baseline: {
+      afinn: afinnAccuracy(heldOut),
+      majority: majorityAccuracy(taughtRows, heldOut),
+      afinn_by_domain: perDomain(stream, (rows) => afinnAccuracy(rows.heldOut)),
+      majority_by_domain: perDomain(stream, (rows) => majorityAccuracy(taughtRows, rows.heldOut)),
+    },
+    ...(await countVersions(daemon)),
+    requests: asking.requests,
+    failed_requests: asking.failed,
+    poisoned_accuracy: poison.accuracy,
+    rollback: poison.rollback,
+  }
+}
+
+/** Every model gets a domain's events; the next domain follows when all have learned them. */
+async function teachAll(
+  { daemon, clock, progress }: { daemon: DemoDaemon; clock: Clock; progress: DemoProgress },
+  stream: readonly DomainRows[],
+): Promise<{ accepted: number; rejected: number; prequential: PerDomain }> {
+  const marks = [{ count: 0, accuracy: 0 }]
+  const learned = new Map<ModelName, number>()
+  const total = modelNames.length * stream.reduce((sum, rows) => sum + rows.taught.length, 0)
+  let [accepted, rejected, expected] = [0, 0, 0]
+  for (const rows of stream) {
+    progress.say(`teaching ${rows.taught.length} sentences of ${rows.domain} to three models`)
+    for (const model of modelNames) {
+      const sent = await send(daemon, model, eventsOf(rows, model))
+      accepted += sent.accepted
+      rejected += sent.rejected
+    }
+    expected += rows.taught.length
+    const waits = modelNames.map(async (model) =>
+      waitUntilLearned(daemon, model, expected, clock, (count) => {
+        learned.set(model, count)
+        progress.update(sum(learned.values()), total)
+      }),
+    )
+    const [sentiment] = await Promise.all(waits)
+    marks.push(sentiment?.prequential ?? { count: 0, accuracy: 0 })
+  }
+  return { accepted, rejected, prequential: prequentialBetween(marks, stream) }
+}
+
+/** Accuracy over all and inside each domain, from the running score at each domain's end. */
+function prequentialBetween(
+  marks: readonly { readonly count: number; readonly accuracy: number }[],
+  stream: readonly DomainRows[],
+): PerDomain {
+  const inside = (index: number): number => {
+    const [before, after] = [marks[index], marks[index + 1]]
+    if (before === undefined || after === undefined) return Number.NaN
+    const correct = after.count * after.accuracy - before.count * before.accuracy
+    return correct / (after.count - before.count)
+  }
+  const each = Object.fromEntries(stream.map(({ domain }, index) => [domain, inside(index)]))
+  return { ...(each as Record<Domain, number>), overall: marks.at(-1)?.accuracy ?? Number.NaN }
+}
+
+async function countVersions(daemon: DemoDaemon): Promise<{ versions: number; swaps: number }> {
+  let [versions, swaps] = [0, 0]
+  for (const model of modelNames) {
+    versions += (await daemon.versions(model)).length
+    swaps += (await daemon.status(model)).live.generation - 1
+  }
+  return { versions, swaps }
+}
+
+function questionsFrom(rows: readonly Row[]): readonly { model: ModelName; text: string }[] {
+  return rows.flatMap(({ text }) => modelNames.map((model) => ({ model, text })))
+}
