@@ -3,10 +3,11 @@
  * file that knows these packages. The caller logs `reason`: the fallback is about 20 times slower and must be loud.
  */
 import { createRequire } from 'node:module'
+import type * as tfc from '@tensorflow/tfjs-core'
 import { prepareForTensorFlow, refusesNativeCode } from '../runtime/native.ts'
 import { failure } from '../runtime/errors.ts'
 
-export type TensorFlow = typeof import('@tensorflow/tfjs-core')
+export type TensorFlow = typeof tfc
 
 export interface TensorFlowEngine {
   readonly tf: TensorFlow
@@ -58,8 +59,8 @@ async function openWasm(reason: string, cause?: unknown): Promise<TensorFlowEngi
 /** tfjs-node still calls two functions that Node 23 dropped from `util`. */
 function restoreUtilFunctions(): void {
   const util = require('node:util') as Record<string, unknown>
-  util['isNullOrUndefined'] ??= (value: unknown) => value === null || value === undefined
-  util['isArray'] ??= Array.isArray
+  util.isNullOrUndefined ??= (value: unknown) => value === null || value === undefined
+  util.isArray ??= Array.isArray
 }
 
 function firstLine(error: unknown): string {

@@ -5,7 +5,7 @@
 
 /** ANTIKYTHERA_NATIVE=wasm asks for no native code, whatever is installed; set-up obeys the same word. */
 export function refusesNativeCode(): boolean {
-  return process.env['ANTIKYTHERA_NATIVE'] === 'wasm'
+  return process.env.ANTIKYTHERA_NATIVE === 'wasm'
 }
 
 /** One thread makes sums come out in one order, and leaves the other cores to serving. */

@@ -25,8 +25,8 @@ test('ANTIKYTHERA_NATIVE=wasm opens the WebAssembly engine, says why, and comput
     { ANTIKYTHERA_NATIVE: 'wasm' },
   )
   expect(opened).toMatchObject({ backend: 'wasm', slope: [6] })
-  expect(opened['version']).toMatch(/^\d+\.\d+/)
-  expect(opened['reason']).toContain('ANTIKYTHERA_NATIVE=wasm')
+  expect(opened.version).toMatch(/^\d+\.\d+/)
+  expect(opened.reason).toContain('ANTIKYTHERA_NATIVE=wasm')
 })
 
 test('a native addon that does not load falls back to WebAssembly with the cause in the reason', () => {
@@ -40,8 +40,8 @@ test('a native addon that does not load falls back to WebAssembly with the cause
      const { backend, reason } = await openTensorFlow()
      console.log(JSON.stringify({ backend, reason }))`,
   )
-  expect(opened['backend']).toBe('wasm')
-  expect(opened['reason']).toContain('libtensorflow is missing')
+  expect(opened.backend).toBe('wasm')
+  expect(opened.reason).toContain('libtensorflow is missing')
 })
 
 function inChild(body: string, env: Record<string, string> = {}): Record<string, unknown> {
