@@ -68,6 +68,19 @@ export const errorTable = {
     fix: 'the trainer is behind; wait, or raise limits.inbox_events',
   },
   AUTH_REQUIRED: { status: 401, exit: 77, fix: 'send Authorization: Bearer <token>' },
+  DEADLINE_EXCEEDED: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'the server is overloaded: wait, send fewer inputs at once, or raise limits.request_ms',
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    exit: 75,
+    retriable: true,
+    fix: 'send the whole request sooner, or raise limits.request_ms',
+  },
+  HEADERS_TOO_LARGE: { status: 431, exit: 65, fix: 'send less than 16 KiB of headers' },
   NOT_READY: { status: 503, exit: 69, retriable: true, fix: 'wait until /readyz answers 200' },
   SHUTTING_DOWN: {
     status: 503,
@@ -168,6 +181,11 @@ export const errorTable = {
     fix: 'restore data_dir from a backup, or remove the named file to start anew',
   },
   STORE_FAILED: { status: 500, exit: 74, retriable: true, fix: 'see the cause in the log' },
+  STORE_OUTDATED: {
+    status: 500,
+    exit: 78,
+    fix: 'start the daemon of the newest version once with this data_dir',
+  },
   CHECKPOINT_FOREIGN: {
     status: 500,
     exit: 78,

@@ -1,0 +1,13 @@
+/** Opens a store at the same moment as its siblings and adds rows to it. */
+import { openStore } from '../../dist/src/runtime/store.js'
+
+const [path, startMs, rows] = process.argv.slice(2)
+const migrations = ['CREATE TABLE item (id INTEGER PRIMARY KEY)', 'CREATE TABLE other (id INTEGER)']
+while (Date.now() < Number(startMs)) {
+  // Spin: a timer would spread the starts.
+}
+const store = openStore(path, { migrations })
+for (let i = 0; i < Number(rows); i += 1)
+  store.transaction(() => store.run('INSERT INTO item DEFAULT VALUES'))
+store.close()
+console.log('done')
