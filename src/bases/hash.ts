@@ -1,0 +1,28 @@
+/**
+ * The identity of a base: sha256 over everything that its output depends on. A tensor is hashed as the network uses
+ * it, so that one model stored in two ways (a prefix, half precision of the same values) has one hash.
+ */
+import { createHash } from 'node:crypto'
+import type { Json, Tensors } from '../contracts.ts'
+
+/** `settings` holds the version of the network's equations, its config and its tokenizer. */
+export function hashBase(settings: Json, weights: Tensors): string {
+  const hash = createHash('sha256').update(canonicalJson(settings))
+  for (const name of [...weights.keys()].sort()) {
+    const tensor = weights.get(name)
+    if (tensor === undefined) continue
+    const { shape, data } = tensor
+    hash.update(`\n${JSON.stringify(name)} ${shape.join('×')}\n`)
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }
+  return hash.digest('hex')
+}
+
+/** JSON with keys in sorted order: the same value gives the same text. */
+function canonicalJson(value: Json): string {
+  return JSON.stringify(value, (_key, part: Json) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  )
+}
