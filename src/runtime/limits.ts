@@ -1,0 +1,138 @@
+/**
+ * Every limit of the daemon as data: default, the range that a config may choose, and the reason. Each protects memory,
+ * disk or time from input that nobody meant; a config raises it when somebody does.
+ */
+
+export interface Limit {
+  readonly default: number
+  readonly least: number
+  readonly most: number
+  readonly reason: string
+}
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+export const limitTable = {
+  body_bytes: {
+    default: 256 * KiB,
+    least: 1024,
+    most: 64 * MiB,
+    reason: 'one HTTP body is held in memory whole, once for each request in flight',
+  },
+  event_bytes: {
+    default: 64 * KiB,
+    least: 256,
+    most: 8 * MiB,
+    reason: 'one event is parsed in one piece; a longer one is almost always a mistake',
+  },
+  message_bytes: {
+    default: 16 * MiB,
+    least: 4096,
+    most: 256 * MiB,
+    reason: 'a compressed message may grow a thousandfold when it is inflated',
+  },
+  json_depth: {
+    default: 32,
+    least: 4,
+    most: 1000,
+    reason: 'code that walks JSON recurses, and the stack ends',
+  },
+  text_characters: {
+    default: 10_000,
+    least: 1,
+    most: 1_000_000,
+    reason: 'tokenising takes time with the length; a base reads a few hundred tokens of it anyway',
+  },
+  features: {
+    default: 4096,
+    least: 1,
+    most: 65_536,
+    reason: 'a feature vector is a row of the first matrix of the base',
+  },
+  labels: {
+    default: 1024,
+    least: 2,
+    most: 100_000,
+    reason: 'the head has a row for each; a stream of made-up labels must not grow it for ever',
+  },
+  label_characters: {
+    default: 128,
+    least: 1,
+    most: 1024,
+    reason: 'a label stands in every answer, manifest and log line',
+  },
+  inputs: {
+    default: 256,
+    least: 1,
+    most: 4096,
+    reason: 'one predict request must not hold the engine while others wait',
+  },
+  queue: {
+    default: 1024,
+    least: 1,
+    most: 65_536,
+    reason: 'rows that wait for the engine; beyond it 429 is kinder than a long wait',
+  },
+  inbox_events: {
+    default: 1_000_000,
+    least: 1,
+    most: 100_000_000,
+    reason: 'feedback that the trainer has not read lies on disk, and disks end',
+  },
+  predictions: {
+    default: 1_000_000,
+    least: 0,
+    most: 100_000_000,
+    reason: 'served predictions are kept so that feedback may name them days later',
+  },
+  waiting_joins: {
+    default: 100_000,
+    least: 0,
+    most: 10_000_000,
+    reason: 'feedback that came before its prediction waits in the checkpoint',
+  },
+  seen_events: {
+    default: 1_000_000,
+    least: 1000,
+    most: 100_000_000,
+    reason: 'ids of events already taken, by which a duplicate is known; about 40 bytes each',
+  },
+  dead_letters: {
+    default: 100_000,
+    least: 1,
+    most: 10_000_000,
+    reason: 'what could not be learned from is kept for people to look at, the oldest goes first',
+  },
+  latent_bytes: {
+    default: 256 * MiB,
+    least: 0,
+    most: 64 * 1024 * MiB,
+    reason: 'activations kept for replay save the trunk; without them it runs again',
+  },
+  safetensors_header_bytes: {
+    default: MiB,
+    least: 1024,
+    most: 100 * MiB,
+    reason: 'the header of a weights file is parsed as JSON before anything of it is trusted',
+  },
+  request_ms: {
+    default: 30_000,
+    least: 100,
+    most: 600_000,
+    reason: 'a client that sends slowly or never ends holds a connection',
+  },
+  shutdown_ms: {
+    default: 25_000,
+    least: 100,
+    most: 600_000,
+    reason:
+      'Kubernetes kills after 30 s; what is not saved by then is learned again from the stream',
+  },
+} as const satisfies Record<string, Limit>
+
+export type Limits = { readonly [Name in keyof typeof limitTable]: number }
+
+export const defaultLimits: Limits = Object.fromEntries(
+  Object.entries(limitTable).map(([name, limit]) => [name, limit.default]),
+) as { [Name in keyof typeof limitTable]: number }

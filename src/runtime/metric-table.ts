@@ -1,0 +1,202 @@
+/**
+ * Every metric of the daemon: name, kind, labels and help in one table, from which the registry and the docs are made.
+ *
+ * Prometheus' naming: base units, `_total` for what only rises. `model` is the served name; labels have few values, so
+ * that a stream of strange events cannot make a million series.
+ */
+
+export interface MetricSpec {
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  readonly name: `antikythera_${string}`
+  readonly labels: readonly string[]
+  readonly help: string
+  readonly buckets?: readonly number[]
+}
+
+const FAST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const BATCH_ROWS = [1, 2, 4, 8, 16, 32, 64, 128]
+
+export const metricTable = {
+  // ── the server ──
+  requests: {
+    kind: 'counter',
+    name: 'antikythera_requests_total',
+    labels: ['route', 'method', 'status'],
+    help: 'HTTP requests answered, by route pattern and status.',
+  },
+  requestSeconds: {
+    kind: 'histogram',
+    name: 'antikythera_request_seconds',
+    labels: ['route', 'method'],
+    help: 'Time from the first byte of a request to the last of its answer.',
+    buckets: FAST_SECONDS,
+  },
+  predictions: {
+    kind: 'counter',
+    name: 'antikythera_predictions_total',
+    labels: ['model'],
+    help: 'Rows answered.',
+  },
+  batcherQueue: {
+    kind: 'gauge',
+    name: 'antikythera_batcher_queue_rows',
+    labels: ['model'],
+    help: 'Rows that wait for the serving engine.',
+  },
+  batchRows: {
+    kind: 'histogram',
+    name: 'antikythera_batch_rows',
+    labels: ['model'],
+    help: 'Rows that the serving engine answered in one run.',
+    buckets: BATCH_ROWS,
+  },
+  swaps: {
+    kind: 'counter',
+    name: 'antikythera_swaps_total',
+    labels: ['model', 'by'],
+    help: 'Moves of the live pointer that this server followed: by the trainer, a rollback, a promotion.',
+  },
+  swapSeconds: {
+    kind: 'histogram',
+    name: 'antikythera_swap_seconds',
+    labels: ['model'],
+    help: 'Time to load, verify and warm a version before it answers; requests do not wait for it.',
+    buckets: FAST_SECONDS,
+  },
+  swapFailures: {
+    kind: 'counter',
+    name: 'antikythera_swap_failures_total',
+    labels: ['model', 'code'],
+    help: 'Versions that could not be served; the one before goes on answering.',
+  },
+  liveGeneration: {
+    kind: 'gauge',
+    name: 'antikythera_live_generation',
+    labels: ['model'],
+    help: 'How often the live pointer has moved, as this server sees it.',
+  },
+  inboxEvents: {
+    kind: 'gauge',
+    name: 'antikythera_inbox_events',
+    labels: ['model'],
+    help: 'Feedback kept in the HTTP inbox and not yet covered by a checkpoint.',
+  },
+  // ── the stream ──
+  feedbackAccepted: {
+    kind: 'counter',
+    name: 'antikythera_feedback_accepted_total',
+    labels: ['model'],
+    help: 'Feedback events made durable over HTTP.',
+  },
+  feedbackDuplicates: {
+    kind: 'counter',
+    name: 'antikythera_feedback_duplicates_total',
+    labels: ['model'],
+    help: 'Feedback events over HTTP whose id was known already.',
+  },
+  feedbackRejected: {
+    kind: 'counter',
+    name: 'antikythera_feedback_rejected_total',
+    labels: ['model', 'code'],
+    help: 'Feedback events over HTTP refused, by code.',
+  },
+  lag: {
+    kind: 'gauge',
+    name: 'antikythera_lag_events',
+    labels: ['model'],
+    help: 'Events that exist in the sources and that the trainer has not read.',
+  },
+  pending: {
+    kind: 'gauge',
+    name: 'antikythera_pending_events',
+    labels: ['model'],
+    help: 'Events read, scored and waiting for the next update.',
+  },
+  waitingJoins: {
+    kind: 'gauge',
+    name: 'antikythera_waiting_joins_events',
+    labels: ['model'],
+    help: 'Events whose prediction has not been seen yet.',
+  },
+  events: {
+    kind: 'gauge',
+    name: 'antikythera_trainer_events',
+    labels: ['model', 'outcome'],
+    help: 'What became of the events that the trainer read, since the model began: accepted, duplicates, learned, rejected.',
+  },
+  deadLetters: {
+    kind: 'counter',
+    name: 'antikythera_dead_letters_total',
+    labels: ['model', 'code'],
+    help: 'Events that could not be learned from and were kept aside, by code.',
+  },
+  // ── the trainer ──
+  updates: {
+    kind: 'counter',
+    name: 'antikythera_updates_total',
+    labels: ['model'],
+    help: 'Finished updates: pending events learned, candidate scored and decided on.',
+  },
+  steps: {
+    kind: 'gauge',
+    name: 'antikythera_steps',
+    labels: ['model'],
+    help: 'Optimizer steps since the model began.',
+  },
+  stepSeconds: {
+    kind: 'histogram',
+    name: 'antikythera_step_seconds',
+    labels: ['model'],
+    help: 'Time of one update, forward, backward and optimizer.',
+    buckets: FAST_SECONDS,
+  },
+  droppedSteps: {
+    kind: 'gauge',
+    name: 'antikythera_dropped_steps',
+    labels: ['model'],
+    help: 'Steps not taken because loss or gradients were not finite.',
+  },
+  loss: {
+    kind: 'gauge',
+    name: 'antikythera_prequential_loss',
+    labels: ['model'],
+    help: 'Mean loss of recent events before they were learned.',
+  },
+  accuracy: {
+    kind: 'gauge',
+    name: 'antikythera_prequential_accuracy_ratio',
+    labels: ['model', 'window'],
+    help: 'Share of events answered rightly before they were learned; window is all or recent.',
+  },
+  trainerRestarts: {
+    kind: 'counter',
+    name: 'antikythera_trainer_restarts_total',
+    labels: [],
+    help: 'Times that a trainer process ended and was started again.',
+  },
+  tensors: {
+    kind: 'gauge',
+    name: 'antikythera_tensors',
+    labels: ['model'],
+    help: 'Tensors alive in the trainer between steps; constant unless something leaks.',
+  },
+  // ── the processes ──
+  residentBytes: {
+    kind: 'gauge',
+    name: 'antikythera_resident_bytes',
+    labels: ['process'],
+    help: 'Resident memory of the server and of the trainer.',
+  },
+  eventLoopDelaySeconds: {
+    kind: 'gauge',
+    name: 'antikythera_event_loop_delay_seconds',
+    labels: ['quantile'],
+    help: 'Delay of the server event loop since the last scrape: 0.5, 0.99 and 1.',
+  },
+  buildInfo: {
+    kind: 'gauge',
+    name: 'antikythera_build_info',
+    labels: ['version', 'node'],
+    help: 'Always 1; the labels say what runs.',
+  },
+} as const satisfies Record<string, MetricSpec>
