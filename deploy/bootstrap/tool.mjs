@@ -56,13 +56,11 @@ export function runTool(command, args, options = {}) {
   })
 }
 
-/** The line that says most about a failure: the last one with `error` in it, else the last one at all. */
+/** The line that says most about a failure: the last one with `error:` in it, else the last one at all. */
 export function tellingLine({ output, stopped, signal, code }) {
   if (stopped) return stopped
-  const lines = output
-    .split('\n')
-    .map((line) => line.trim())
-    .filter(Boolean)
-  const telling = lines.filter((line) => /error/i.test(line)).at(-1) ?? lines.at(-1)
+  const lines = output.split('\n').map((line) => line.trim())
+  const said = lines.filter((line) => line && !line.startsWith('at '))
+  const telling = said.filter((line) => /error:/i.test(line)).at(-1) ?? said.at(-1)
   return telling?.slice(0, 300) ?? (signal ? `ended by ${signal}` : `ended with code ${code}`)
 }

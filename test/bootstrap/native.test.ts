@@ -25,7 +25,7 @@ function bareCheckout(env: NodeJS.ProcessEnv = {}): Checkout {
   )
   checkout.write(
     'node_modules/@tensorflow/tfjs-node/scripts/install.js',
-    "console.error('Error: getaddrinfo ENOTFOUND prebuilt.invalid'); process.exit(1)",
+    "throw new Error('getaddrinfo ENOTFOUND prebuilt.invalid')",
   )
   return checkout
 }
@@ -41,7 +41,7 @@ test('without pip and compiler it is WebAssembly, and the warning says why and h
   expect(report.reason).toContain('missing: pip, g++')
   const warning = checkout.said.find((text) => text.includes('NO NATIVE TENSORFLOW')) ?? ''
   expect(warning).toContain('apt-get install python3-pip g++')
-  expect(warning).toContain('ENOTFOUND')
+  expect(warning).toContain('Official prebuilt of tfjs-node: Error: getaddrinfo ENOTFOUND')
 })
 
 test('WebAssembly is remembered with a reminder, and tried again when asked or when the tools changed', async () => {
@@ -92,6 +92,29 @@ test('a build in the cache serves a second checkout at once, and a lost cache is
   })
   const elsewhere = { ...checkout.places, tfjsNode: join(checkout.places.root, 'gone') }
   expect(nativeReport(elsewhere)).toMatchObject({ stage: 'none' })
+})
+
+test('the official prebuilt has its turn without pip and compiler, and ends up in the cache', async (context) => {
+  const built = join(real.cache, 'native')
+  if (nativeReport(real).stage !== 'wheel' || !existsSync(built)) {
+    context.skip('this machine has no build of its own that could stand in for the official one')
+  }
+  const checkout = bareCheckout()
+  placeRealTfjsNode(checkout)
+  const [folder] = readdirSync(built)
+  linkFiles(join(built, folder ?? ''), join(checkout.places.root, 'download'))
+  checkout.write(
+    'node_modules/@tensorflow/tfjs-node/scripts/install.js',
+    `const options = { recursive: true, verbatimSymlinks: true }
+     require('node:fs').cpSync('../../../download', '.', options)`,
+  )
+  await setUp([nativeStep], checkout)
+  expect(nativeReport(checkout.places)).toMatchObject({
+    stage: 'official',
+    reason: 'the official prebuilt was downloaded',
+    proof: { backend: 'tensorflow' },
+  })
+  expect(readdirSync(join(checkout.places.cache, 'native')).join()).toMatch(/-official$/)
 })
 
 /** Links file by file, so that whatever the set-up removes here, the real cache stays whole. */
