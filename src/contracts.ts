@@ -467,6 +467,22 @@ export interface TrainableState {
 
 // ── Policies (policies/) ─────────────────────────────────────────────────────────────────────────────────────
 
+/** One knob of a policy as data: validation, the config's schema and its documentation are made from it. */
+export interface Setting {
+  readonly type: 'integer' | 'number'
+  readonly minimum: number
+  readonly maximum: number
+  readonly default: number
+  readonly description: string
+}
+
+/** What a policy's file exports. `open` gets every setting, within its bounds. */
+export interface PolicyKind<Policy, Settings extends Readonly<Record<string, number>> = never> {
+  readonly summary: string
+  readonly settings: Readonly<Record<[Settings] extends [never] ? string : keyof Settings, Setting>>
+  open(settings: Settings): Policy
+}
+
 /**
  * What to keep, apart from how to use it. `offer` is called once for each learned example, after its update;
  * `draw` before each step. Keys are identities: `remove` forgets a retracted example. State is bounded by capacity.

@@ -11,7 +11,7 @@ import type { TensorFlow } from './tensorflow.ts'
 import { gradientsOf } from './tfjs-gradients.ts'
 
 type Tensor = tfc.Tensor
-type Named = ReadonlyMap<string, Tensor>
+type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
 export function tfjsOps(tf: TensorFlow, weights: Named, params: Named): Ops<Tensor> {
   const { normalize, ...own } = gradientsOf(tf)

@@ -1,0 +1,27 @@
+/** Every policy by the name that a config uses. Adding one is a file and a line here; README.md says how. */
+import type {
+  Forgetting,
+  PolicyKind,
+  Promotion,
+  Replay,
+  Rollback,
+  Trigger,
+} from '../src/contracts.ts'
+import { none as noPenalty } from './forgetting/none.ts'
+import { always } from './promotion/always.ts'
+import { none as noReplay } from './replay/none.ts'
+import { reservoir } from './replay/reservoir.ts'
+import { never } from './rollback/never.ts'
+import { count } from './trigger/count.ts'
+
+export { openPolicy, type Chosen, type PolicyTable } from './open.ts'
+
+type Table<Policy> = Readonly<Record<string, PolicyKind<Policy>>>
+
+export const policies = {
+  replay: { none: noReplay, reservoir } satisfies Table<Replay>,
+  forgetting: { none: noPenalty } satisfies Table<Forgetting>,
+  trigger: { count } satisfies Table<Trigger>,
+  promotion: { always } satisfies Table<Promotion>,
+  rollback: { never } satisfies Table<Rollback>,
+}

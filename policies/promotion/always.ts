@@ -1,0 +1,14 @@
+/**
+ * Every finished candidate becomes live.
+ *
+ * The default: on a stream the newest weights are the best guess, and a bad one is one rollback away.
+ */
+import type { PolicyKind, Promotion } from '../../src/contracts.ts'
+
+export const always: PolicyKind<Promotion> = {
+  summary: 'every finished candidate becomes live',
+  settings: {},
+  open: () => ({
+    decide: ({ version }) => ({ verdict: 'promote', reason: `${version} is the newest` }),
+  }),
+}

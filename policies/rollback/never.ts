@@ -1,0 +1,14 @@
+/**
+ * Nothing goes back by itself: a person decides, with one call.
+ */
+import type { PolicyKind, Rollback } from '../../src/contracts.ts'
+
+export const never: PolicyKind<Rollback> = {
+  summary: 'nothing goes back by itself',
+  settings: {},
+  open: () => ({
+    decide: () => ({ verdict: 'keep', reason: 'only a person rolls back' }),
+    snapshot: () => null,
+    restore: () => undefined,
+  }),
+}

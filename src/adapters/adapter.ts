@@ -1,0 +1,72 @@
+/**
+ * What an adapter consists of: the method's tensors at its sites and the task's head. A fresh one leaves the base's
+ * output unchanged, because every method starts what it adds at zero.
+ */
+import type {
+  AdapterConfig,
+  Base,
+  Method,
+  ParameterSpec,
+  Random,
+  Site,
+  Task,
+  Tensor,
+  Tensors,
+} from '../contracts.ts'
+import { type ErrorCode, failure } from '../runtime/errors.ts'
+import { cutOf } from './sites.ts'
+
+/** Everything that decides which tensors an adapter has. */
+export interface AdapterPlan {
+  readonly base: Base
+  readonly method: Method
+  readonly task: Task
+  readonly config: AdapterConfig
+  readonly labels: readonly string[]
+}
+
+/** All sites of the tail, also those that the config leaves alone. */
+export function sitesOf({ base, config }: Pick<AdapterPlan, 'base' | 'config'>): readonly Site[] {
+  return base.network.sites(cutOf(config.tail_layers, base.network.layers))
+}
+
+/** The method's tensors, then the head's. */
+export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
+  return [
+    ...plan.method.parameters(sitesOf(plan), plan.config),
+    ...plan.task.parameters(plan.base.network.width, plan.labels),
+  ]
+}
+
+/** Drawn in the order of `specsOf`. */
+export function freshAdapter(plan: AdapterPlan, random: Random): Tensors {
+  return new Map(specsOf(plan).map((spec) => [spec.name, freshTensor(spec, random)]))
+}
+
+/** Refuses what lacks a tensor, has one too many, one of another shape, or one that is not finite. */
+export function checkTensors(
+  specs: readonly ParameterSpec[],
+  tensors: Tensors,
+  code: ErrorCode = 'ADAPTER_TENSORS',
+): void {
+  const refuse = (tensor: string, problem: string) =>
+    failure(code, `${tensor} ${problem}`, { details: { tensor } })
+  for (const { name, shape } of specs) {
+    const tensor = tensors.get(name)
+    if (tensor === undefined) throw refuse(name, 'is missing')
+    if (tensor.shape.join() !== shape.join())
+      throw refuse(name, `has the shape [${tensor.shape.join()}] instead of [${shape.join()}]`)
+    if (!tensor.data.every(Number.isFinite)) throw refuse(name, 'holds a number that is not finite')
+  }
+  const known = new Set(specs.map(({ name }) => name))
+  for (const name of tensors.keys())
+    if (!known.has(name)) throw refuse(name, 'belongs to no part of this adapter')
+}
+
+function freshTensor({ shape, start }: ParameterSpec, random: Random): Tensor {
+  const data = new Float32Array(shape.reduce((product, size) => product * size, 1))
+  if (start === 'ones') data.fill(1)
+  if (typeof start === 'object')
+    for (let at = 0; at < data.length; at += 1) data[at] = random.normal() * start.normal
+  return { shape, data }
+}

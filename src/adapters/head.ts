@@ -1,0 +1,23 @@
+/**
+ * Head only: the base stays as it is, and the head alone learns from its embedding.
+ *
+ *   y = x·W + b      nothing is added anywhere
+ *
+ * The cheapest method, and the baseline that any other must beat: a linear probe, Alain & Bengio (2016),
+ * "Understanding intermediate layers using linear classifier probes", arXiv:1610.01644.
+ */
+import type { Method } from '../contracts.ts'
+import { emptyConfig, fromPeft, toPeft } from './peft.ts'
+
+export const head: Method = {
+  name: 'head',
+  parameters: () => [],
+  adaptation: () => ({
+    linear: (_site, _x, _weight, _bias, plain) => plain(),
+    output: (_site, hidden) => hidden,
+  }),
+  fold: (parameters) => new Map(parameters),
+  toDisk: toPeft,
+  fromDisk: fromPeft,
+  peftConfig: (_config, _sites, base) => emptyConfig(base),
+}

@@ -1,0 +1,77 @@
+/**
+ * The layout of Hugging Face PEFT on disk, so that its `PeftModel.from_pretrained` opens a version as it is: tensor
+ * names `base_model.model.<path>.weight`, matrices [out, in] as torch keeps them, and the fields of LoraConfig.
+ */
+import type { AdapterConfig, Base, Json, Site, Tensor, Tensors } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+
+const PREFIX = 'base_model.model.'
+const WEIGHT = '.weight'
+
+/** `<site>.lora_A` [in, r] → `base_model.model.<site>.lora_A.weight` [r, in]. */
+export function toPeft(parameters: Tensors): Tensors {
+  const disk = [...parameters].map(([name, tensor]): [string, Tensor] => [
+    `${PREFIX}${name}${WEIGHT}`,
+    transpose(tensor),
+  ])
+  return new Map(disk)
+}
+
+/** Names that do not belong are refused; shapes are for the caller to check. */
+export function fromPeft(tensors: Tensors): Tensors {
+  const memory = [...tensors].map(([name, tensor]): [string, Tensor] => {
+    if (!name.startsWith(PREFIX) || !name.endsWith(WEIGHT) || tensor.shape.length !== 2)
+      throw failure('ADAPTER_TENSORS', `${name} is no matrix of an adapter`, {
+        details: { tensor: name, shape: tensor.shape },
+      })
+    return [name.slice(PREFIX.length, -WEIGHT.length), transpose(tensor)]
+  })
+  return new Map(memory)
+}
+
+/** Full module paths as targets: PEFT then adapts these and no namesake elsewhere. */
+export function loraConfig(
+  config: AdapterConfig,
+  sites: readonly Site[],
+  base: Base,
+): Readonly<Record<string, Json>> {
+  return {
+    ...common(base),
+    r: config.rank,
+    lora_alpha: config.alpha,
+    target_modules: sites.map(({ name }) => name),
+  }
+}
+
+/** PEFT's own word for an adapter that touches no module. */
+export function emptyConfig(base: Base): Readonly<Record<string, Json>> {
+  return { ...common(base), r: 1, lora_alpha: 1, target_modules: 'dummy-target-modules' }
+}
+
+function common(base: Base): Readonly<Record<string, Json>> {
+  return {
+    peft_type: 'LORA',
+    task_type: 'FEATURE_EXTRACTION',
+    base_model_name_or_path: base.name,
+    bias: 'none',
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_dropout: 0,
+    modules_to_save: null,
+    revision: null,
+    use_dora: false,
+    use_rslora: false,
+  }
+}
+
+/** [rows, columns] → [columns, rows]; a vector stays as it is. */
+export function transpose(tensor: Tensor): Tensor {
+  const [rows = 0, columns = 0] = tensor.shape
+  if (tensor.shape.length < 2) return { shape: tensor.shape, data: tensor.data.slice() }
+  const data = new Float32Array(tensor.data.length)
+  for (let row = 0; row < rows; row += 1)
+    for (let column = 0; column < columns; column += 1)
+      data[column * rows + row] = tensor.data[row * columns + column] ?? 0
+  return { shape: [columns, rows], data }
+}

@@ -1,0 +1,145 @@
+/**
+ * One adapter under training: forward and backward on the engine, everything else in plain memory.
+ *
+ * The engine holds the frozen tail, shared by the trainables of one base, and a copy of the present parameters; what a
+ * call makes beyond them is gone when it returns. A step whose loss, gradient or new weights are not finite is dropped.
+ */
+import type {
+  Forgetting,
+  Latent,
+  StepResult,
+  Tensors,
+  Trainable,
+  TrainableState,
+  TrainKnobs,
+  TrainRow,
+} from '../contracts.ts'
+import { type AdapterPlan, checkTensors, specsOf } from '../adapters/adapter.ts'
+import type { TensorFlow } from '../nn/tensorflow.ts'
+import { invariant } from '../runtime/errors.ts'
+import type { BaseTensors } from './base-tensors.ts'
+import { EngineAdapter } from './engine-adapter.ts'
+import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
+import { copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
+
+export interface TrainableParts extends AdapterPlan {
+  readonly tf: TensorFlow
+  readonly baseTensors: BaseTensors
+  readonly knobs: TrainKnobs
+  readonly forgetting: Forgetting
+  /** What it starts from: `freshAdapter`, or those of a version. */
+  readonly parameters: Tensors
+}
+
+export function openTrainable(parts: TrainableParts): Trainable {
+  return new AdapterTrainable(parts)
+}
+
+const FORGETTING = 'forgetting/'
+const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
+
+class AdapterTrainable implements Trainable {
+  readonly #parts: TrainableParts
+  readonly #optimizer: Optimizer
+  readonly #engine: EngineAdapter
+  #labels: readonly string[]
+  #weights: Weights
+
+  constructor(parts: TrainableParts) {
+    checkTensors(specsOf(parts), parts.parameters)
+    this.#parts = parts
+    this.#optimizer = optimizerOf(parts.knobs)
+    this.#engine = new EngineAdapter(parts)
+    this.#labels = [...parts.labels]
+    this.#weights = { parameters: copied(parts.parameters), slots: new Map(), steps: 0 }
+    this.#engine.load(this.#weights.parameters)
+  }
+
+  get labels(): readonly string[] {
+    return this.#labels
+  }
+
+  score(rows: readonly Latent[]): readonly Float32Array[] {
+    if (rows.length === 0 || this.#labels.length === 0) return rows.map(() => new Float32Array())
+    const logits = this.#engine.logits(rows)
+    const count = this.#labels.length
+    return rows.map((_, row) => logits.slice(row * count, (row + 1) * count))
+  }
+
+  step(rows: readonly TrainRow[]): StepResult {
+    if (rows.length === 0) return DROPPED
+    const { parameters } = this.#weights
+    const targets = this.#parts.task.targets(
+      rows.map(({ target }) => target),
+      this.#labels,
+    )
+    const batch = this.#engine.gradients(rows, targets)
+    const penalty = this.#parts.forgetting.penalty(parameters)
+    const loss = batch.loss + (penalty?.loss ?? 0)
+    const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
+    const gradientNorm = globalNorm(gradients.values())
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return DROPPED
+    const next = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, this.#parts.knobs)
+    if (next === undefined) return DROPPED
+    this.#use(next)
+    this.#parts.forgetting.observe(next.parameters, shaped(batch.gradients, next.parameters))
+    return { loss, gradientNorm, dropped: false }
+  }
+
+  grow(added: readonly string[]): void {
+    invariant(!added.some((label) => this.#labels.includes(label)), `grown twice: ${added.join()}`)
+    this.#labels = [...this.#labels, ...added]
+    this.#use(grown(this.#weights, this.#parts.task, this.#labels.length))
+  }
+
+  parameters(): Tensors {
+    return copied(this.#weights.parameters)
+  }
+
+  snapshot(): TrainableState {
+    const state = toState(this.#weights, this.#optimizer, this.#labels)
+    const remembered = [...this.#parts.forgetting.snapshot()]
+    const named = remembered.map(([name, tensor]) => [FORGETTING + name, tensor] as const)
+    return { ...state, tensors: new Map([...state.tensors, ...named]) }
+  }
+
+  restore(state: TrainableState): void {
+    const specs = specsOf({ ...this.#parts, labels: state.labels })
+    const names = specs.map(({ name }) => name)
+    const weights = fromState(state, this.#optimizer, names)
+    checkTensors(specs, weights.parameters, 'CHECKPOINT_FOREIGN')
+    this.#labels = [...state.labels]
+    this.#use(weights)
+    const remembered = [...state.tensors].filter(([name]) => name.startsWith(FORGETTING))
+    this.#parts.forgetting.restore(
+      new Map(remembered.map(([name, tensor]) => [name.slice(FORGETTING.length), tensor])),
+    )
+  }
+
+  dispose(): void {
+    this.#engine.dispose()
+  }
+
+  #use(weights: Weights): void {
+    this.#weights = weights
+    this.#engine.load(weights.parameters)
+  }
+}
+
+function sum(
+  gradients: ReadonlyMap<string, Float32Array>,
+  penalty: Tensors,
+): ReadonlyMap<string, Float32Array> {
+  return new Map(
+    [...gradients].map(([name, gradient]) => {
+      const added = penalty.get(name)?.data
+      return [name, added ? gradient.map((value, at) => value + (added[at] ?? 0)) : gradient]
+    }),
+  )
+}
+
+function shaped(gradients: ReadonlyMap<string, Float32Array>, like: Tensors): Tensors {
+  return new Map(
+    [...gradients].map(([name, data]) => [name, { shape: like.get(name)?.shape ?? [], data }]),
+  )
+}
