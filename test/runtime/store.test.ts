@@ -37,7 +37,9 @@ test('a column of another type than expected is named, not cast', () => {
   store.run(insert, 'x', null, null)
   const row = store.get('SELECT * FROM item')!
   expect(thrown(() => row.number('name')).code).toBe('STORE_CORRUPT')
-  expect(thrown(() => row.text('nmae')).message).toMatch(/nmae should be text, found no such column/)
+  expect(thrown(() => row.text('nmae')).message).toMatch(
+    /nmae should be text, found no such column/,
+  )
 })
 
 test.each([
@@ -171,19 +173,23 @@ interface Seen {
   readonly check: string
 }
 
-test.skipIf(!canMountSmallDisk)(
-  'a disk that is really full costs nothing that was committed',
-  () => {
-    const printed = runOnSmallDisk(
-      join(scratchFolder(), 'disk'),
-      400,
-      './store-full-disk.child.mjs',
-      import.meta.url,
-    )
-    const seen = JSON.parse(printed) as Seen
+const onSmallDisk = test.skipIf(!canMountSmallDisk)
+onSmallDisk('a disk that is really full costs nothing that was committed', () => {
+  const disk = join(scratchFolder(), 'disk')
+  const printed = runOnSmallDisk(disk, 400, './store-full-disk.child.mjs', import.meta.url)
+  const seen = JSON.parse(printed) as Seen
   expect(seen.codes).toEqual(['DISK_FULL'])
   expect(seen.kept).toBe(seen.before + 3)
   expect([seen.counted, seen.again, seen.check]).toEqual([seen.kept, seen.kept, 'ok'])
 })
+
+test('processes that open and migrate a new file at the same moment all succeed', async () => {
+  const path = join(scratchFolder(), 'a.db')
+  const startMs = String(Date.now() + 400)
+  const children = [1, 2, 3, 4].map(() =>
+    output(startChild('./store-open.child.mjs', import.meta.url, path, startMs, '25')),
+  )
+  expect(await Promise.all(children)).toEqual(['done\n', 'done\n', 'done\n', 'done\n'])
+  const store = openStore(path, { migrations: ['', ''] })
   expect(count(store)).toBe(100)
 })
