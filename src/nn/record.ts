@@ -1,0 +1,69 @@
+/**
+ * Records the graphs that the daemon runs: the trunk alone, whose latents the trainer learns from, and the whole way from input to
+ * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
+ */
+import type { AdapterConfig, Base, Method, NetworkInput, Ops, Task, Tensors } from '../contracts.ts'
+import { OnnxGraph, type Value } from './onnx-graph.ts'
+import { onnxOps } from './onnx-ops.ts'
+
+/** An ONNX model, in memory that worker threads share. */
+export type OnnxModel = Uint8Array<SharedArrayBuffer>
+
+/** Output `hidden` [batch, positions, width]. */
+export function recordTrunk(base: Base, cut: number): OnnxModel {
+  return recordGraph({
+    weights: base.weights,
+    build: (ops, graph) => ({
+      hidden: base.network.trunk(ops, networkInput(base, graph), cut),
+    }),
+  })
+}
+
+export interface ServingParts {
+  readonly base: Base
+  readonly cut: number
+  readonly method: Method
+  readonly config: AdapterConfig
+  readonly task: Task
+}
+
+/** Output `logits` [batch, 1, labels]. */
+export function recordServing({ base, cut, method, config, task }: ServingParts): OnnxModel {
+  const { network } = base
+  const sites = network.sites(cut)
+  const parameters = [
+    ...method.parameters(sites, config),
+    ...task.parameters(network.width, ['any']),
+  ]
+  return recordGraph({
+    weights: base.weights,
+    paramRanks: new Map(parameters.map(({ name, shape }) => [name, shape.length])),
+    build(ops, graph) {
+      const input = networkInput(base, graph)
+      const hidden = network.trunk(ops, input, cut)
+      const adaptation = method.adaptation(ops, sites, config, true)
+      const embedding = network.tail(ops, hidden, input.mask, cut, adaptation)
+      return { logits: task.logits(ops, embedding, network.unit) }
+    },
+  })
+}
+
+/** Any code that is written against Ops, and the outputs that it names. */
+export function recordGraph(parts: {
+  readonly weights: Tensors
+  readonly paramRanks?: ReadonlyMap<string, number>
+  build(ops: Ops<Value>, graph: OnnxGraph): Readonly<Record<string, Value>>
+}): OnnxModel {
+  const graph = new OnnxGraph()
+  const paramRanks = parts.paramRanks ?? new Map<string, number>()
+  const outputs = parts.build(onnxOps({ graph, weights: parts.weights, paramRanks }), graph)
+  for (const [name, value] of Object.entries(outputs)) graph.output(name, value)
+  return graph.layOut()
+}
+
+function networkInput(base: Base, graph: OnnxGraph): NetworkInput<Value> {
+  const mask = graph.input('mask', 'float32', ['batch', 'positions'])
+  if (base.inputKind === 'text')
+    return { mask, ids: graph.input('ids', 'int32', ['batch', 'positions']) }
+  return { mask, values: graph.input('values', 'float32', ['batch', 'positions', 'width']) }
+}
