@@ -1,0 +1,202 @@
+/**
+ * One served model: which adapter answers, and how another takes its place.
+ *
+ * A request captures the live adapter once and finishes on it. A swap loads and warms the new adapter first and only
+ * then moves the reference, so it can neither fail nor delay a request; one that cannot be loaded leaves the old one
+ * live, is logged, counted, shown, and tried again at the next move of the pointer.
+ */
+import {
+  CodedError,
+  type LivePointer,
+  type Logger,
+  type Manifest,
+  type Registry,
+  type ServingEngine,
+} from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import { answer, type Answered, type Predictor, type PredictRequest } from './predict.ts'
+import { openShelf, type HeldAdapter, type Shelf } from './shelf.ts'
+import { openSwaps, type Swaps } from './swaps.ts'
+
+export interface LiveModel {
+  /** Undefined until the first version is loaded. */
+  live(): LiveAdapter | undefined
+  /** The version that the pointer names and that could not be loaded, while that is so. */
+  failedSwap(): FailedSwap | undefined
+  predict(request: PredictRequest): Promise<Prediction>
+  /** Resolves when this pointer, or a later one, answers; rejects when its version cannot be loaded. */
+  swap(pointer: LivePointer): Promise<void>
+  /** Proves that a version can answer, from its bytes on disk to the engine, and leaves it warm for a while. */
+  prove(version: string): Promise<Manifest>
+  /** Follows the registry's pointer no longer, and unloads everything. */
+  close(): void
+}
+
+export interface LiveAdapter {
+  readonly manifest: Manifest
+  readonly pointer: LivePointer
+}
+
+export interface FailedSwap {
+  readonly version: string
+  readonly code: string
+  readonly message: string
+  readonly sinceMs: number
+}
+
+export interface Prediction {
+  readonly manifest: Manifest
+  /** Of the pointer that chose the version; absent when it was asked for by name. */
+  readonly generation: number | undefined
+  readonly predictions: readonly Answered[]
+}
+
+export interface LiveModelOptions extends Predictor {
+  readonly registry: Registry
+  readonly engine: Pick<ServingEngine, 'load' | 'unload'>
+  /** Old versions that stay loaded for whoever names them. */
+  readonly idleVersions: number
+  /** Versions loaded at once by requests that name them. */
+  readonly mostVersions: number
+  /** How long until a version that failed for a passing reason is tried again. */
+  readonly retryMs: number
+  readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
+  readonly log: Logger
+}
+
+/** Serves at once what the registry says is live, if it can be served, and follows the pointer from then on. */
+export async function openLiveModel(options: LiveModelOptions): Promise<LiveModel> {
+  const model = new SwappingModel(options)
+  await model.follow()
+  return model
+}
+
+interface Live extends LiveAdapter {
+  readonly adapter: HeldAdapter
+}
+
+interface Begun {
+  readonly adapter: HeldAdapter
+  readonly generation: number | undefined
+}
+
+class SwappingModel implements LiveModel {
+  readonly #options: LiveModelOptions
+  readonly #shelf: Shelf
+  readonly #swaps: Swaps
+  #live: Live | undefined
+  #failed: FailedSwap | undefined
+  readonly #closing = new AbortController()
+  #stopWatching: (() => void) | undefined
+
+  constructor(options: LiveModelOptions) {
+    this.#options = options
+    this.#shelf = openShelf({ ...options, idle: options.idleVersions, most: options.mostVersions })
+    this.#swaps = openSwaps((pointer) => this.#carryOut(pointer))
+  }
+
+  async follow(): Promise<void> {
+    const pointer = await this.#options.registry.live()
+    if (pointer !== undefined) await this.#tryTo(pointer)
+    this.#stopWatching = this.#options.registry.watch((moved) => void this.#tryTo(moved))
+  }
+
+  live(): LiveAdapter | undefined {
+    return this.#live
+  }
+
+  failedSwap(): FailedSwap | undefined {
+    return this.#failed
+  }
+
+  async predict(request: PredictRequest): Promise<Prediction> {
+    const { adapter, generation } = await this.#begin(request.version)
+    const { manifest } = adapter
+    try {
+      const predictions = await answer(this.#options, manifest, request)
+      this.#options.metrics.count('predictions', { model: this.#options.model }, predictions.length)
+      return { manifest, generation, predictions }
+    } finally {
+      adapter.release()
+    }
+  }
+
+  async swap(pointer: LivePointer): Promise<void> {
+    await this.#swaps.request(pointer)
+  }
+
+  async prove(version: string): Promise<Manifest> {
+    await this.#options.registry.load(version)
+    const adapter = await this.#shelf.hold(version, 'urgent')
+    adapter.release()
+    return adapter.manifest
+  }
+
+  close(): void {
+    this.#closing.abort()
+    this.#stopWatching?.()
+    this.#shelf.close()
+  }
+
+  /** What the request runs on from here to its end, whatever moves meanwhile. */
+  async #begin(version: string | undefined): Promise<Begun> {
+    if (version !== undefined) {
+      return { adapter: await this.#shelf.hold(version, 'bounded'), generation: undefined }
+    }
+    const live = this.#live
+    if (live === undefined) {
+      throw failure('NOT_READY', `model ${this.#options.model} has no version loaded yet`)
+    }
+    return { adapter: live.adapter.again(), generation: live.pointer.generation }
+  }
+
+  /** A swap that nobody waits for: what went wrong has been told where it happened. */
+  async #tryTo(pointer: LivePointer): Promise<void> {
+    await this.#swaps.request(pointer).catch(() => undefined)
+  }
+
+  async #carryOut(pointer: LivePointer): Promise<void> {
+    const startMs = this.#options.clock.monotonicMs()
+    try {
+      const adapter = await this.#shelf.hold(pointer.version, 'urgent')
+      this.#move({ adapter, pointer, manifest: adapter.manifest })
+    } catch (error) {
+      this.#stay(pointer, error)
+      throw error
+    }
+    const { model, metrics, clock } = this.#options
+    metrics.observe('swapSeconds', { model }, (clock.monotonicMs() - startMs) / 1000)
+  }
+
+  #move(next: Live): void {
+    const { model, metrics, log } = this.#options
+    const { version, generation, by, reason } = next.pointer
+    this.#live?.adapter.release()
+    this.#live = next
+    this.#failed = undefined
+    metrics.count('swaps', { model, by })
+    metrics.gauge('liveGeneration', { model }, generation)
+    log.info({ model, version, generation, by, reason }, 'live version')
+  }
+
+  #stay(pointer: LivePointer, error: unknown): void {
+    const { model, metrics, log, clock } = this.#options
+    const { version } = pointer
+    const code = error instanceof CodedError ? error.code : 'INTERNAL'
+    const message = error instanceof Error ? error.message : String(error)
+    this.#failed = { version, code, message, sinceMs: clock.nowMs() }
+    metrics.count('swapFailures', { model, code })
+    const goesOn = this.#live?.pointer.version ?? null
+    log.error({ model, version, code, err: error, goesOn }, 'version cannot be served')
+    if (error instanceof CodedError && error.retriable) void this.#tryLater(pointer)
+  }
+
+  async #tryLater(pointer: LivePointer): Promise<void> {
+    const { clock, retryMs } = this.#options
+    await clock.sleep(retryMs, this.#closing.signal).then(
+      () => this.#tryTo(pointer),
+      () => undefined, // closed meanwhile
+    )
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The way of a predict request: inputs → rows → logits of one adapter → answers with ids, remembered so that feedback
+ * can name them days later.
+ */
+import {
+  CodedError,
+  type Answer,
+  type Base,
+  type Clock,
+  type Encoded,
+  type Input,
+  type Manifest,
+  type ServedPrediction,
+  type Task,
+} from '../contracts.ts'
+import type { Batcher } from './batcher.ts'
+
+export interface PredictRequest {
+  readonly inputs: readonly Input[]
+  /** A version by name instead of the live one. */
+  readonly version?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Answered extends Answer {
+  /** The prediction's id, which feedback may name. */
+  readonly id: string
+}
+
+/** Remembers what was served, behind the answer: `record` costs the request nothing. */
+export interface PredictionLog {
+  record(predictions: readonly ServedPrediction[]): void
+}
+
+export interface Predictor {
+  readonly model: string
+  readonly base: Pick<Base, 'encode'>
+  readonly task: Pick<Task, 'decode'>
+  readonly maxTokens: number
+  readonly batcher: Pick<Batcher, 'run'>
+  readonly predictions: PredictionLog
+  readonly predictionId: () => string
+  readonly clock: Clock
+}
+
+/** The caller holds the adapter of `manifest` until this settles. */
+export async function answer(
+  predictor: Predictor,
+  manifest: Manifest,
+  request: PredictRequest,
+): Promise<readonly Answered[]> {
+  const rows = request.inputs.map((input, index) => encode(predictor, input, index))
+  const logits = await run(predictor, manifest, rows, request.signal)
+  const answers = logits.map((row) => ({
+    id: predictor.predictionId(),
+    ...predictor.task.decode(row, manifest.labels),
+  }))
+  remember(predictor, manifest, request.inputs, answers)
+  return answers
+}
+
+function encode(predictor: Predictor, input: Input, index: number): Encoded {
+  try {
+    return predictor.base.encode(input, predictor.maxTokens)
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    const { code, retriable, details, message } = error
+    throw new CodedError(code, `inputs[${index}]: ${message}`, {
+      retriable,
+      details: { ...details, index },
+      cause: error,
+    })
+  }
+}
+
+/** A version that has learned no label yet has nothing to compute, and says so by an empty answer. */
+async function run(
+  predictor: Predictor,
+  manifest: Manifest,
+  rows: readonly Encoded[],
+  signal: AbortSignal | undefined,
+): Promise<readonly Float32Array[]> {
+  if (manifest.labels.length === 0) return rows.map(() => new Float32Array(0))
+  return predictor.batcher.run({ model: predictor.model, adapter: manifest.digest, rows, signal })
+}
+
+function remember(
+  predictor: Predictor,
+  manifest: Manifest,
+  inputs: readonly Input[],
+  answers: readonly Answered[],
+): void {
+  const timeMs = predictor.clock.nowMs()
+  const served = answers.flatMap(({ id, label }, index) => {
+    const input = inputs[index]
+    return input === undefined ? [] : [{ id, input, label, version: manifest.version, timeMs }]
+  })
+  predictor.predictions.record(served)
+}

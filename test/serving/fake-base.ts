@@ -1,0 +1,23 @@
+/** A base that reads text as the codes of its characters, and a task that says what the logits said. */
+import type { Base, Task } from '../../src/contracts.ts'
+import { failure } from '../../src/runtime/errors.ts'
+
+export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
+  name: 'fake',
+  hash: 'hash',
+  inputKind: 'text',
+  encode(input, maxTokens) {
+    if (input.kind !== 'text') throw failure('INPUT_WRONG_KIND', 'the base reads text')
+    const codes = Array.from(input.text, (character) => character.codePointAt(0) ?? 0)
+    return { kind: 'tokens', ids: Int32Array.from(codes.slice(0, maxTokens)) }
+  },
+}
+
+/** score = the version that the engine used, scores.row = the first id that it saw. */
+export const fakeTask: Pick<Task, 'decode'> = {
+  decode: (logits, labels) => ({
+    label: labels[0] ?? '',
+    score: logits[0] ?? 0,
+    scores: logits.length === 0 ? {} : { row: logits[1] ?? 0 },
+  }),
+}

@@ -1,0 +1,92 @@
+/**
+ * A serving engine whose logits say which adapter made them and for which row, so that a mixed-up answer shows.
+ *
+ * logits = [number of the version, first id of the row, 0 …]. Runs end at once, after `delayMs`, or when the test says so.
+ */
+import type { Encoded, ServingEngine, Version } from '../../src/contracts.ts'
+
+export interface FakeEngine extends ServingEngine {
+  readonly loaded: ReadonlySet<string>
+  /** Rows of each run so far. */
+  readonly runs: readonly (readonly { adapter: string; encoded: Encoded }[])[]
+  /** Rows that were run with an adapter that was not loaded at the start or the end of their run. */
+  readonly faults: readonly string[]
+  /** From now on runs wait for `finish`. */
+  hold(): void
+  /** Ends the oldest run that waits. */
+  finish(error?: Error): void
+  readonly inFlight: number
+  failLoad(error: Error | undefined): void
+}
+
+export function openFakeEngine(options: { readonly delayMs?: () => number } = {}): FakeEngine {
+  const adapters = new Map<string, Version>()
+  const runs: (readonly { adapter: string; encoded: Encoded }[])[] = []
+  const faults: string[] = []
+  const waiting: ((error?: Error) => void)[] = []
+  let holding = false
+  let loadError: Error | undefined
+  let inFlight = 0
+
+  function check(rows: readonly { readonly adapter: string }[]): void {
+    for (const { adapter } of rows) if (!adapters.has(adapter)) faults.push(adapter)
+  }
+
+  async function pause(): Promise<void> {
+    if (holding)
+      return new Promise((resolve, reject) => {
+        waiting.push((error) => (error === undefined ? resolve() : reject(error)))
+      })
+    const delayMs = options.delayMs?.() ?? 0
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs))
+    else await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  return {
+    get loaded() {
+      return new Set(adapters.keys())
+    },
+    runs,
+    faults,
+    get inFlight() {
+      return inFlight
+    },
+    hold: () => {
+      holding = true
+    },
+    finish: (error) => waiting.shift()?.(error),
+    failLoad: (error) => {
+      loadError = error
+    },
+    async load(key, version) {
+      await new Promise((resolve) => setImmediate(resolve))
+      if (loadError !== undefined) throw loadError
+      adapters.set(key, version)
+    },
+    unload: (key) => void adapters.delete(key),
+    async run(rows) {
+      check(rows)
+      runs.push(rows)
+      const versions = rows.map(({ adapter }) => adapters.get(adapter))
+      inFlight += 1
+      await pause().finally(() => {
+        inFlight -= 1
+      })
+      check(rows)
+      return rows.map(({ encoded }, at) => logitsOf(versions[at], encoded))
+    },
+    close: async () => {},
+  }
+}
+
+/** What the engine answers: the test recomputes it from the version that an answer names. */
+export function logitsOf(version: Version | undefined, encoded: Encoded): Float32Array {
+  const first = encoded.kind === 'tokens' ? encoded.ids[0] : encoded.values[0]
+  const labels = version?.manifest.labels.length ?? 0
+  const numbers = [Number(version?.manifest.version.slice(1)), first ?? -1, 0, 0]
+  return Float32Array.from(numbers.slice(0, Math.max(2, labels)))
+}
+
+export function tokens(...ids: readonly number[]): Encoded {
+  return { kind: 'tokens', ids: Int32Array.from(ids) }
+}

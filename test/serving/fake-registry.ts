@@ -1,0 +1,105 @@
+/** A registry in memory that keeps the contract: verified loads, a pointer moved by compare-and-set, watchers. */
+import type { LivePointer, Manifest, Registry, Version } from '../../src/contracts.ts'
+import { failure } from '../../src/runtime/errors.ts'
+
+export interface FakeRegistry extends Registry {
+  /** From now on loading it says VERSION_CORRUPT. */
+  corrupt(version: string): void
+  remove(version: string): void
+  /** Moves the pointer as the trainer does. */
+  promote(version: string): Promise<LivePointer>
+}
+
+export function manifestOf(model: string, number: number, labels = ['no', 'yes']): Manifest {
+  return {
+    format: 1,
+    model,
+    version: `v${number}`,
+    digest: `digest-v${number}`,
+    parent: number === 0 ? null : `v${number - 1}`,
+    base: { name: 'fake', hash: 'hash' },
+    task: 'classification',
+    labels,
+    adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: 2 },
+    span: { http: { '0': [String(number * 16 - 16), String(number * 16)] } },
+    events: number * 16,
+    events_new: 16,
+    steps: number,
+    scores: { count: number * 16, accuracy: 0.8, accuracy_recent: 0.8, loss: 0.5 },
+    decision: 'promote',
+    reason: 'promotion: always',
+    files: {},
+    created: '2026-11-24T10:00:00.000Z',
+  }
+}
+
+export function versionOf(model: string, number: number, labels?: string[]): Version {
+  return { manifest: manifestOf(model, number, labels), parameters: new Map() }
+}
+
+export function openFakeRegistry(model: string, versions: number): FakeRegistry {
+  const kept = Array.from({ length: versions }, (_, number) => versionOf(model, number))
+  const corrupted = new Set<string>()
+  const removed = new Set<string>()
+  const history: LivePointer[] = []
+  const watchers = new Set<(pointer: LivePointer) => void>()
+
+  function find(version: string): Version {
+    const found = kept.find(({ manifest }) => manifest.version === version)
+    if (found === undefined) throw failure('VERSION_UNKNOWN', `${model} has no ${version}`)
+    return found
+  }
+
+  const registry: FakeRegistry = {
+    corrupt: (version) => void corrupted.add(version),
+    remove: (version) => void removed.add(version),
+    async promote(version) {
+      const expect = history[0]?.generation ?? 0
+      return registry.point({ version, expect, reason: 'better', by: 'trainer' })
+    },
+    async publish(version) {
+      kept.push(version)
+      return version.manifest
+    },
+    async load(version) {
+      await new Promise((resolve) => setImmediate(resolve))
+      const found = find(version)
+      if (removed.has(version)) throw failure('VERSION_REMOVED', `${version} was removed`)
+      if (corrupted.has(version)) throw failure('VERSION_CORRUPT', `${version} was altered`)
+      return found
+    },
+    manifest: async (version) => find(version).manifest,
+    list: async () =>
+      [...kept]
+        .reverse()
+        .map(({ manifest }) => ({ manifest, removed: removed.has(manifest.version) })),
+    live: async () => history[0],
+    async point({ version, expect, reason, by }) {
+      const live = history[0]
+      const generation = live?.generation ?? 0
+      if (expect !== generation) throw failure('GENERATION_STALE', `${generation}, not ${expect}`)
+      const { digest } = find(version).manifest
+      const previous = live?.version ?? null
+      const pointer = {
+        version,
+        digest,
+        generation: generation + 1,
+        sinceMs: 0,
+        previous,
+        reason,
+        by,
+      }
+      history.unshift(pointer)
+      for (const tell of watchers) queueMicrotask(() => tell(pointer))
+      return pointer
+    },
+    history: async (count) => history.slice(0, count),
+    watch(onChange) {
+      watchers.add(onChange)
+      return () => watchers.delete(onChange)
+    },
+    keep: async () => [],
+    close: async () => {},
+  }
+  return registry
+}

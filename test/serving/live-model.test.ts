@@ -1,0 +1,202 @@
+import { expect, test } from 'vitest'
+import { failure } from '../../src/runtime/errors.ts'
+import { rejection } from '../coded.ts'
+import { settled } from './fake-clock.ts'
+import { openFakeEngine } from './fake-engine.ts'
+import { openFakeRegistry, versionOf } from './fake-registry.ts'
+import { openLive } from './open-live.ts'
+
+const text = (words: string) => ({ kind: 'text' as const, text: words })
+
+test('the live version of the registry answers, named with its digest and generation', async () => {
+  const registry = openFakeRegistry('m', 3)
+  await registry.promote('v2')
+  const { live, served } = await openLive({ registry })
+  const answer = await live.predict({ inputs: [text('A'), text('B')] })
+  expect(answer.manifest).toMatchObject({ version: 'v2', digest: 'digest-v2' })
+  expect(answer.generation).toBe(1)
+  expect(answer.predictions).toEqual([
+    { id: 'p-1', label: 'no', score: 2, scores: { row: 65 } },
+    { id: 'p-2', label: 'no', score: 2, scores: { row: 66 } },
+  ])
+  expect(served).toEqual([
+    { id: 'p-1', input: text('A'), label: 'no', version: 'v2', timeMs: 1_000_000 },
+    { id: 'p-2', input: text('B'), label: 'no', version: 'v2', timeMs: 1_000_000 },
+  ])
+})
+
+test('without a live version it is not ready, and becomes so by the first move', async () => {
+  const { live, registry } = await openLive()
+  expect(await rejection(live.predict({ inputs: [text('A')] }))).toMatchObject({
+    code: 'NOT_READY',
+  })
+  await registry.promote('v0')
+  await settled()
+  expect(live.live()?.manifest.version).toBe('v0')
+})
+
+test('a request finishes on the version it began with, which is unloaded only after it', async () => {
+  const { live, registry, engine } = await openLive({ live: { idleVersions: 0 } })
+  await live.swap(await registry.promote('v1'))
+  engine.hold()
+  const begun = live.predict({ inputs: [text('A')] })
+  await settled()
+  await live.swap(await registry.promote('v2'))
+  expect(engine.loaded).toEqual(new Set(['digest-v1', 'digest-v2']))
+  engine.finish()
+  const answer = await begun
+  expect(answer.manifest.version).toBe('v1')
+  expect(answer.predictions[0]?.score).toBe(1)
+  expect(engine.loaded).toEqual(new Set(['digest-v2']))
+  expect(engine.faults).toEqual([])
+})
+
+test('a version that cannot be loaded leaves the old one live, and is logged, counted and shown', async () => {
+  const { live, registry, log, metrics, clock } = await openLive()
+  await live.swap(await registry.promote('v1'))
+  registry.corrupt('v2')
+  expect(await rejection(live.swap(await registry.promote('v2')))).toMatchObject({
+    code: 'VERSION_CORRUPT',
+  })
+  expect((await live.predict({ inputs: [text('A')] })).manifest.version).toBe('v1')
+  expect(live.failedSwap()).toEqual({
+    version: 'v2',
+    code: 'VERSION_CORRUPT',
+    message: 'v2 was altered',
+    sinceMs: clock.nowMs(),
+  })
+  expect(log.lines.filter(({ level }) => level === 'error')).toHaveLength(1)
+  expect(await metrics.text()).toContain(
+    'antikythera_swap_failures_total{model="m",code="VERSION_CORRUPT"} 1',
+  )
+})
+
+test('the next move of the pointer is tried after one that failed', async () => {
+  const { live, registry } = await openLive()
+  registry.corrupt('v2')
+  await rejection(live.swap(await registry.promote('v2')))
+  await live.swap(await registry.promote('v3'))
+  expect(live.live()?.manifest.version).toBe('v3')
+  expect(live.failedSwap()).toBeUndefined()
+})
+
+test('a swap that failed for a passing reason is tried again by itself', async () => {
+  const engine = openFakeEngine()
+  const { live, registry, clock } = await openLive({ engine })
+  engine.failLoad(failure('ENGINE_FAILED', 'the worker ended'))
+  await rejection(live.swap(await registry.promote('v1')))
+  engine.failLoad(undefined)
+  await clock.advance(4999)
+  expect(live.live()).toBeUndefined()
+  await clock.advance(1)
+  await settled()
+  expect(live.live()?.manifest.version).toBe('v1')
+})
+
+test('a burst of moves ends at the latest pointer', async () => {
+  const { live, registry } = await openLive()
+  const moves = []
+  for (const version of ['v1', 'v2', 'v3', 'v4', 'v1']) moves.push(await registry.promote(version))
+  await Promise.all(moves.map((pointer) => live.swap(pointer)))
+  expect(live.live()?.pointer).toMatchObject({ version: 'v1', generation: 5 })
+})
+
+test('a version by name answers without becoming live', async () => {
+  const { live, registry } = await openLive()
+  await live.swap(await registry.promote('v1'))
+  const answer = await live.predict({ inputs: [text('A')], version: 'v4' })
+  expect(answer.manifest.version).toBe('v4')
+  expect(answer.generation).toBeUndefined()
+  expect(answer.predictions[0]?.score).toBe(4)
+  expect(live.live()?.manifest.version).toBe('v1')
+})
+
+test('unknown, removed and altered versions are told apart, and the live one goes on', async () => {
+  const { live, registry } = await openLive()
+  await live.swap(await registry.promote('v1'))
+  registry.remove('v2')
+  registry.corrupt('v3')
+  for (const [version, code] of [
+    ['v99', 'VERSION_UNKNOWN'],
+    ['v2', 'VERSION_REMOVED'],
+    ['v3', 'VERSION_CORRUPT'],
+  ])
+    expect(await rejection(live.predict({ inputs: [text('A')], version }))).toMatchObject({ code })
+  expect((await live.predict({ inputs: [text('A')] })).manifest.version).toBe('v1')
+})
+
+test('proving a version reads it from the disk even when it is warm', async () => {
+  const { live, registry } = await openLive()
+  await live.swap(await registry.promote('v1'))
+  registry.corrupt('v1')
+  expect(await rejection(live.prove('v1'))).toMatchObject({ code: 'VERSION_CORRUPT' })
+  expect((await live.prove('v2')).digest).toBe('digest-v2')
+})
+
+test('an input that the base cannot take is named by its place', async () => {
+  const { live, registry } = await openLive()
+  await live.swap(await registry.promote('v1'))
+  const inputs = [text('A'), { kind: 'features' as const, features: [1] }]
+  expect(await rejection(live.predict({ inputs }))).toMatchObject({
+    code: 'INPUT_WRONG_KIND',
+    message: 'inputs[1]: the base reads text',
+    details: { index: 1 },
+  })
+})
+
+test('a version without labels answers emptily, and asks nothing of the engine', async () => {
+  const registry = openFakeRegistry('m', 0)
+  await registry.publish(versionOf('m', 0, []))
+  await registry.promote('v0')
+  const { live, engine } = await openLive({ registry })
+  const answer = await live.predict({ inputs: [text('A')] })
+  expect(answer.predictions).toEqual([{ id: 'p-1', label: '', score: 0, scores: {} }])
+  expect(engine.runs).toEqual([])
+})
+
+test('after closing, the pointer is followed no longer and nothing stays loaded', async () => {
+  const { live, registry, engine } = await openLive()
+  await live.swap(await registry.promote('v1'))
+  live.close()
+  await registry.promote('v2')
+  await settled()
+  expect(engine.loaded).toEqual(new Set())
+})
+
+test('swaps under load: every answer is what the version it names computes, and none fails', async () => {
+  const engine = openFakeEngine({ delayMs: () => 1 })
+  const registry = openFakeRegistry('m', 40)
+  const { live } = await openLive({
+    engine,
+    registry,
+    batcher: { lanes: 2, queue: 1000 },
+    live: { idleVersions: 0 },
+  })
+  await live.swap(await registry.promote('v0'))
+  let asking = true
+  let answered = 0
+  const seen = new Set<string>()
+  async function ask(client: number): Promise<void> {
+    for (let turn = 0; asking; turn += 1) {
+      const id = 64 + ((client * 31 + turn) % 1000)
+      const { manifest, predictions } = await live.predict({
+        inputs: [text(String.fromCodePoint(id))],
+      })
+      answered += 1
+      seen.add(manifest.version)
+      expect(`v${predictions[0]?.score}`).toBe(manifest.version)
+      expect(predictions[0]?.scores.row).toBe(id)
+    }
+  }
+  const clients = Array.from({ length: 8 }, (_, client) => ask(client))
+  for (let version = 1; version < 40; version += 1) {
+    await live.swap(await registry.promote(`v${version}`))
+    await new Promise((resolve) => setTimeout(resolve, 3))
+  }
+  asking = false
+  await Promise.all(clients)
+  expect(engine.faults).toEqual([])
+  expect(engine.loaded).toEqual(new Set(['digest-v39']))
+  expect(seen.size).toBeGreaterThan(10)
+  expect(answered).toBeGreaterThan(100)
+})
