@@ -5,11 +5,13 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import { type AdapterPlan, sitesOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/sites.ts'
-import type { Latent, Tensors, TrainRow } from '../contracts.ts'
+import type { Latent, Site, Tensors, TrainRow } from '../contracts.ts'
 import type { TensorFlow } from '../nn/tensorflow.ts'
 import { tfjsOps } from '../nn/tfjs-ops.ts'
+import { invariant } from '../runtime/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import { padded } from './batch-input.ts'
+import { groupStart, lengthGroups } from './length-groups.ts'
 import { batchLoss, type LossTargets } from './loss.ts'
 
 interface EngineParts extends AdapterPlan {
@@ -24,12 +26,22 @@ export interface Gradients {
   readonly gradients: ReadonlyMap<string, Float32Array>
 }
 
+export type TargetsOf = (rows: readonly TrainRow[]) => LossTargets
+
 export class EngineAdapter {
   readonly #parts: EngineParts
   readonly #parameters = new Map<string, tfc.Tensor>()
 
+  readonly #sites: readonly Site[]
+  readonly #cut: number
+  readonly #groupStart: number
+
   constructor(parts: EngineParts) {
+    const { layers } = parts.base.network
     this.#parts = parts
+    this.#sites = sitesOf(parts)
+    this.#cut = cutOf(parts.config.tail_layers, layers)
+    this.#groupStart = groupStart(this.#sites, layers)
   }
 
   /** Replaces the parameters. The engine shares their memory, so they must never be written to again. */
@@ -41,40 +53,60 @@ export class EngineAdapter {
     }
   }
 
-  /** Logits of all rows in one padded batch, row after row. */
-  logits(rows: readonly Latent[]): Float32Array {
-    // Tidy walks what its function returns, element by element where that is an array: it must not see this one.
-    let logits: Float32Array = new Float32Array()
-    this.#parts.tf.tidy(() => {
-      logits = this.#forward(rows, this.#parameters).dataSync<'float32'>()
-    })
+  /** Logits of each row. */
+  logits(rows: readonly Latent[]): readonly Float32Array[] {
+    const logits = rows.map((): Float32Array => new Float32Array())
+    for (const group of this.#groups(rows)) {
+      // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
+      this.#parts.tf.tidy(() => {
+        const latents = group.map((row) => itemAt(rows, row))
+        const data = this.#forward(latents, this.#parameters).dataSync<'float32'>()
+        const labels = data.length / group.length
+        for (const [at, row] of group.entries())
+          logits[row] = data.slice(at * labels, (at + 1) * labels)
+      })
+    }
     return logits
   }
 
-  /** The loss of the batch, and its gradient for every parameter. */
-  gradients(rows: readonly TrainRow[], targets: LossTargets): Gradients {
-    const { tf } = this.#parts
-    const names = [...this.#parameters.keys()]
-    const weights = rows.map(({ weight }) => weight)
-    const latents = rows.map(({ latent }) => latent)
-    const lossOf = tf.valueAndGrads((...values: tfc.Tensor[]) => {
-      const named = new Map(values.map((value, at) => [names[at] ?? '', value]))
-      return batchLoss(tf, this.#forward(latents, named), targets, weights)
-    })
+  /** The loss of the batch, and its gradient for every parameter: the sums over its groups. */
+  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf): Gradients {
     const gradients = new Map<string, Float32Array>()
-    let loss = NaN
-    tf.tidy(() => {
-      const { value, grads } = lossOf([...this.#parameters.values()])
-      loss = value.dataSync()[0] ?? NaN
-      for (const [at, name] of names.entries())
-        gradients.set(name, grads[at]?.dataSync<'float32'>() ?? new Float32Array())
-    })
+    let loss = 0
+    for (const group of this.#groups(rows.map(({ latent }) => latent))) {
+      const chosen = group.map((row) => itemAt(rows, row))
+      this.#parts.tf.tidy(() => {
+        const { value, grads } = this.#differentiate(chosen, targetsOf(chosen), rows.length)
+        loss += value.dataSync()[0] ?? NaN
+        for (const [at, name] of [...this.#parameters.keys()].entries())
+          gradients.set(name, added(gradients.get(name), itemAt(grads, at).dataSync<'float32'>()))
+      })
+    }
     return { loss, gradients }
   }
 
   dispose(): void {
     for (const tensor of this.#parameters.values()) tensor.dispose()
     this.#parameters.clear()
+  }
+
+  #differentiate(rows: readonly TrainRow[], targets: LossTargets, batch: number) {
+    const { tf } = this.#parts
+    const names = [...this.#parameters.keys()]
+    const latents = rows.map(({ latent }) => latent)
+    const shares = rows.map(({ weight }) => weight / batch)
+    const lossOf = (...values: tfc.Tensor[]) => {
+      const parameters = new Map(names.map((name, at) => [name, itemAt(values, at)]))
+      return batchLoss(tf, this.#forward(latents, parameters), targets, shares)
+    }
+    return tf.valueAndGrads(lossOf)([...this.#parameters.values()])
+  }
+
+  #groups(rows: readonly Latent[]): readonly number[][] {
+    return lengthGroups(
+      rows.map(({ positions }) => positions),
+      this.#groupStart,
+    )
   }
 
   /** Tail, pooling and head → logits [b, labels]. */
@@ -85,9 +117,18 @@ export class EngineAdapter {
     const input = padded(rows)
     const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
     const mask = tf.tensor(input.mask.data, [...input.mask.shape])
-    const adaptation = method.adaptation(ops, sitesOf(this.#parts), config, false)
-    const cut = cutOf(config.tail_layers, network.layers)
-    const embedding = network.tail(ops, hidden, mask, cut, adaptation)
+    const adaptation = method.adaptation(ops, this.#sites, config, false)
+    const embedding = network.tail(ops, hidden, mask, this.#cut, adaptation)
     return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
   }
+}
+
+function added(sum: Float32Array | undefined, more: Float32Array): Float32Array {
+  return sum?.map((value, at) => value + (more[at] ?? 0)) ?? more
+}
+
+function itemAt<Item>(items: readonly Item[], index: number): Item {
+  const item = items[index]
+  invariant(item !== undefined, `no item ${index} of ${items.length}`)
+  return item
 }

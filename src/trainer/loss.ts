@@ -1,9 +1,9 @@
 /**
  * The loss of a batch: raise what is wanted, lower what is not.
  *
- *   L = Σᵢ cᵢ/n · ( −Σₖ wᵢₖ · log pᵢₖ − log(1 − Σₖ uᵢₖ · pᵢₖ) ),   p = softmax(logits)
+ *   L = Σᵢ cᵢ · ( −Σₖ wᵢₖ · log pᵢₖ − log(1 − Σₖ uᵢₖ · pᵢₖ) ),   p = softmax(logits)
  *
- * c are the rows' weights: a row of weight 2 pulls like the same row twice. The second part is log-sum-exp of log p
+ * c are the rows' shares, weight / rows of the whole batch: a row of weight 2 pulls like the same row twice. The second part is log-sum-exp of log p
  * without the unwanted, which loses no digits where p is near 1.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
@@ -23,11 +23,10 @@ export function batchLoss(
   tf: TensorFlow,
   logits: tfc.Tensor,
   { wanted, unwanted }: LossTargets,
-  weights: readonly number[],
+  shares: readonly number[],
 ): tfc.Scalar {
   const [rows = 0, labels = 0] = wanted.shape
   const shape: [number, number] = [rows, labels]
-  const shares = weights.map((weight) => weight / rows)
   const logp = tf.logSoftmax(logits)
   const raised = wanted.data.map((value, at) => value * (shares[Math.floor(at / labels)] ?? 0))
   const loss = tf.neg(tf.sum<tfc.Scalar>(tf.mul(logp, tf.tensor(raised, shape))))

@@ -19,6 +19,7 @@ import type { TensorFlow } from '../nn/tensorflow.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import { EngineAdapter } from './engine-adapter.ts'
+import type { LossTargets } from './loss.ts'
 import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
 import { copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
 
@@ -61,19 +62,13 @@ class AdapterTrainable implements Trainable {
 
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#labels.length === 0) return rows.map(() => new Float32Array())
-    const logits = this.#engine.logits(rows)
-    const count = this.#labels.length
-    return rows.map((_, row) => logits.slice(row * count, (row + 1) * count))
+    return this.#engine.logits(rows)
   }
 
   step(rows: readonly TrainRow[]): StepResult {
     if (rows.length === 0) return DROPPED
     const { parameters } = this.#weights
-    const targets = this.#parts.task.targets(
-      rows.map(({ target }) => target),
-      this.#labels,
-    )
-    const batch = this.#engine.gradients(rows, targets)
+    const batch = this.#engine.gradients(rows, (some) => this.#targets(some))
     const penalty = this.#parts.forgetting.penalty(parameters)
     const loss = batch.loss + (penalty?.loss ?? 0)
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
@@ -118,6 +113,11 @@ class AdapterTrainable implements Trainable {
 
   dispose(): void {
     this.#engine.dispose()
+  }
+
+  #targets(rows: readonly TrainRow[]): LossTargets {
+    const targets = rows.map(({ target }) => target)
+    return this.#parts.task.targets(targets, this.#labels)
   }
 
   #use(weights: Weights): void {
