@@ -71,7 +71,7 @@ export const SETUP_ERRORS = {
 export function asSetupError(error, stepName) {
   if (error instanceof SetupError) return error
   const code = { ENOSPC: 'SETUP_DISK_FULL', EDQUOT: 'SETUP_DISK_FULL' }[error?.code]
-  const denied = ['EACCES', 'EPERM', 'EROFS'].includes(error?.code)
+  const denied = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'].includes(error?.code)
     ? 'SETUP_NOT_WRITABLE'
     : undefined
   const message = `${stepName}: ${error?.message ?? String(error)}`
