@@ -128,6 +128,22 @@ export interface Source {
   close(): Promise<void>
 }
 
+/**
+ * A durable, ordered list of messages kept by this daemon itself: the embedded topic behind the `http` source. Offsets
+ * rise by one and begin at 0; what is below `begin` was removed after it had been learned.
+ */
+export interface Journal {
+  /** Messages from offset `from` on, at most `count`, in order. A removed offset is passed over. */
+  read(
+    from: number,
+    count: number,
+  ): readonly { readonly offset: number; readonly value: Uint8Array; readonly timeMs: number }[]
+  /** The offset that the next message will get. */
+  end(): number
+  /** Everything below `offset` was learned and may be removed when it is old enough. */
+  consumed(offset: number): void
+}
+
 /** What could not be learned from, and why. `key` makes writing it twice harmless. */
 export interface DeadLetter {
   readonly key: string
@@ -597,18 +613,24 @@ export interface Registry {
   publish(version: Version): Promise<Manifest>
   load(version: string): Promise<Version>
   manifest(version: string): Promise<Manifest>
-  /** Newest first, manifests only; those whose bytes were removed by `keep` are marked. */
-  list(): Promise<readonly { readonly manifest: Manifest; readonly removed: boolean }[]>
+  /** The newest `count` (all when absent), newest first, manifests only; those that `keep` removed are marked. */
+  list(
+    count?: number,
+  ): Promise<readonly { readonly manifest: Manifest; readonly removed: boolean }[]>
   live(): Promise<LivePointer | undefined>
   point(move: {
     readonly version: string
+    /** The generation that the caller has seen; 0 when nothing was live. */
     readonly expect: number
     readonly reason: string
     readonly by: LivePointer['by']
   }): Promise<LivePointer>
   /** Every move, newest first, at most `count`. */
   history(count: number): Promise<readonly LivePointer[]>
-  /** Calls back on every change of the pointer, soon, at least once; returns how to stop. */
+  /**
+   * Calls back with where the pointer is now (if anywhere) and soon after each change, never inside this call; changes
+   * that follow each other quickly are told as one, the newest. Returns how to stop.
+   */
   watch(onChange: (pointer: LivePointer) => void): () => void
   /** Removes the bytes of old versions, never of the live, the previous, a pinned or a protected one. Returns what went. */
   keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]>

@@ -1,0 +1,62 @@
+/**
+ * A source over a list in memory, for tests and simulations: records can be added while it is read, and it can be told
+ * to fail its next read. Positions are indexes.
+ */
+import { CodedError, type Positions, type Source, type SourceRecord } from '../../src/contracts.ts'
+
+export interface MemorySource extends Source {
+  append(values: readonly (string | Uint8Array)[]): void
+  /** The next read throws a retriable `SOURCE_FAILED`. */
+  failNextRead(): void
+  /** The positions of the last commit. */
+  readonly committed: Positions
+}
+
+export function memorySource(
+  name: string,
+  initial: readonly (string | Uint8Array)[] = [],
+): MemorySource {
+  const values = initial.map(bytesOf)
+  let next = 0
+  let fails = false
+  let committed: Positions = {}
+  return {
+    name,
+    get committed() {
+      return committed
+    },
+    append: (added) => void values.push(...added.map(bytesOf)),
+    failNextRead: () => {
+      fails = true
+    },
+    open: async (from) => {
+      next = Number(from['0'] ?? '0')
+      return Promise.resolve()
+    },
+    read: async ({ records }, signal) => {
+      signal.throwIfAborted()
+      if (fails) {
+        fails = false
+        throw new CodedError('SOURCE_FAILED', `${name} was told to fail`, { retriable: true })
+      }
+      const from = next
+      const taken = values.slice(from, from + records)
+      next += taken.length
+      return Promise.resolve(taken.map((value, index) => recordAt(from + index, value)))
+    },
+    commit: async (positions) => {
+      committed = positions
+      return Promise.resolve()
+    },
+    lag: async () => Promise.resolve(values.length - next),
+    close: async () => Promise.resolve(),
+  }
+}
+
+function recordAt(index: number, value: Uint8Array): SourceRecord {
+  return { partition: '0', position: String(index), next: String(index + 1), value: value.slice() }
+}
+
+function bytesOf(value: string | Uint8Array): Uint8Array {
+  return typeof value === 'string' ? new TextEncoder().encode(value) : value
+}

@@ -1,0 +1,137 @@
+import { appendFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Lines } from '../../connectors/file/lines.ts'
+import { fileSource, openFileSink } from '../../connectors/index.ts'
+import type { Source } from '../../src/contracts.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { rejection } from '../coded.ts'
+import { letter, sinkConformance } from '../conformance/sink.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+const never = new AbortController().signal
+const now = { records: 100, waitMs: 0 }
+
+function following(path: string): Source {
+  return fileSource({ name: 'file', path, lineBytes: 16, clock: systemClock, pollMs: 5 })
+}
+
+async function textsOf(source: Source): Promise<readonly string[]> {
+  return (await source.read(now, never)).map(({ value }) => new TextDecoder().decode(value))
+}
+
+describe('the file source', () => {
+  it('waits for the end of a line that is being written', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, '{"a":')
+    const source = following(path)
+    await source.open({}, never)
+    expect(await textsOf(source)).toEqual([])
+    expect(await source.lag()).toBe(0)
+    appendFileSync(path, '1}\r\n\n{"b":2}\n')
+    expect(await textsOf(source)).toEqual(['{"a":1}', '{"b":2}'])
+    await source.close()
+  })
+
+  it('cuts a line over the limit to one byte more than it, and goes on after it', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, `${'x'.repeat(200_000)}\nshort\n`)
+    const source = following(path)
+    await source.open({}, never)
+    expect(await textsOf(source)).toEqual(['x'.repeat(17), 'short'])
+    await source.close()
+  })
+
+  it('passes bytes through that are not UTF-8', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, Buffer.from([0xff, 0xfe, 10]))
+    const source = following(path)
+    await source.open({}, never)
+    const [record] = await source.read(now, never)
+    expect([...(record?.value ?? [])]).toEqual([0xff, 0xfe])
+    await source.close()
+  })
+
+  it.each([
+    ['that is not there', (_path: string) => undefined],
+    [
+      'that was cut short',
+      (path: string) => {
+        truncateSync(path, 2)
+      },
+    ],
+    [
+      'that was replaced',
+      (path: string) => {
+        writeFileSync(`${path}.new`, 'another\nfile\nof\nlines\n')
+        renameSync(`${path}.new`, path)
+      },
+    ],
+  ])('refuses a file %s, and names it', async (what, spoil) => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    if (what !== 'that is not there') writeFileSync(path, 'one\ntwo\n')
+    const source = following(path)
+    const reading = async () => {
+      await source.open({}, never)
+      await source.read(now, never)
+      spoil(path)
+      await source.read(now, never)
+    }
+    const error = await rejection(reading())
+    expect(error.code).toBe('SOURCE_MISSING')
+    expect(error.message).toContain(path)
+    await source.close()
+  })
+})
+
+describe('lines', () => {
+  it('are the same however the bytes are cut', () => {
+    const texts = fc.array(fc.stringMatching(/^[a-zäß ]{0,12}$/), { maxLength: 20 })
+    fc.assert(
+      fc.property(texts, fc.integer({ min: 1, max: 9 }), (lines, size) => {
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''))
+        const cutter = new Lines(0, 1000)
+        const found = []
+        for (let at = 0; at < bytes.length; at += size)
+          found.push(...cutter.push(bytes.subarray(at, at + size)))
+        expect(found.map((line) => Buffer.from(line.bytes).toString())).toEqual(
+          lines.filter((line) => line !== ''),
+        )
+        for (const { offset, next, bytes: line } of found)
+          expect(bytes.subarray(offset, next - 1)).toEqual(Buffer.from(line))
+        expect(cutter.end).toBe(bytes.length)
+      }),
+    )
+  })
+})
+
+sinkConformance('file', () => {
+  const path = join(scratchFolder(), 'dead.jsonl')
+  return {
+    open: async () => openFileSink(path),
+    read: async () =>
+      Promise.resolve(
+        readFileSync(path, 'utf8')
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => JSON.parse(line) as { key: string; value: string })
+          .map(({ key, value }) => ({ key, value: Buffer.from(value, 'base64') })),
+      ),
+  }
+})
+
+describe('the file sink', () => {
+  it('goes on after a letter that a crash tore', async () => {
+    const path = join(scratchFolder(), 'dead.jsonl')
+    const sink = await openFileSink(path)
+    await sink.write([letter('a')])
+    await sink.close()
+    appendFileSync(path, '{"key":"b","co')
+    const again = await openFileSink(path)
+    await again.write([letter('b')])
+    await again.close()
+    const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? ''
+    expect(JSON.parse(last)).toMatchObject({ key: 'b', code: 'EVENT_MALFORMED' })
+  })
+})
