@@ -4,7 +4,7 @@
  *
  * A temporary name holds the process that writes it, so that leftovers of the dead can be told from work in progress.
  */
-import { closeSync, fsyncSync, openSync, renameSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { diskFailure } from './disk-failure.ts'
@@ -40,10 +40,24 @@ export async function writeTemporaryFolder(
   }
 }
 
+/** Makes a folder whose own name survives a power cut too. */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+    syncFolder(dirname(path))
+  } catch (error) {
+    throw diskFailure(error, path, 'cannot make')
+  }
+}
+
 /** Synchronous, so that it can stand inside a transaction of the store. */
 export function renameSynced(from: string, to: string): void {
-  renameSync(from, to)
-  syncFolder(dirname(to))
+  try {
+    renameSync(from, to)
+    syncFolder(dirname(to))
+  } catch (error) {
+    throw diskFailure(error, to, 'cannot rename to')
+  }
 }
 
 /** Removes a temporary name, whether it was renamed away or not. */

@@ -1,0 +1,156 @@
+/**
+ * `registry.db`: which version is live, every move that led there, what is pinned, and the manifests of versions whose
+ * bytes were removed. Its write lock is what makes moves, removals and new folders of several processes follow one
+ * another: whoever changes `versions/` does it inside `exclusively`.
+ */
+import type { Clock, LivePointer, Manifest } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import type { Row } from '../runtime/row.ts'
+import { openStore, type Store } from '../runtime/store.ts'
+
+const migrations = [
+  `CREATE TABLE move (
+     generation INTEGER PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, since_ms INTEGER NOT NULL,
+     previous TEXT, reason TEXT NOT NULL, moved_by TEXT NOT NULL);
+   CREATE TABLE pin (version TEXT PRIMARY KEY) WITHOUT ROWID;
+   CREATE TABLE retired (version TEXT PRIMARY KEY, manifest TEXT NOT NULL);
+   CREATE INDEX retired_by_age ON retired (length(version), version);`,
+]
+
+/** Moves older than this many are forgotten. */
+const HISTORY_ROWS = 100_000
+const REASON_CHARACTERS = 2_000
+
+export type Move = Pick<LivePointer, 'version' | 'digest' | 'reason' | 'by'> & {
+  readonly expect: number
+}
+
+export class Ledger {
+  readonly #store: Store
+  readonly #clock: Clock
+
+  constructor(path: string, clock: Clock) {
+    this.#store = openStore(path, { migrations })
+    this.#clock = clock
+  }
+
+  live(): LivePointer | undefined {
+    return this.history(1)[0]
+  }
+
+  history(count: number): readonly LivePointer[] {
+    return this.#store
+      .all('SELECT * FROM move ORDER BY generation DESC LIMIT ?', count)
+      .map(toPointer)
+  }
+
+  /** Call it inside `exclusively`, where the version cannot be removed meanwhile. */
+  move({ expect, ...move }: Move): LivePointer {
+    const before = this.live()
+    const generation = before?.generation ?? 0
+    if (generation !== expect) {
+      throw failure(
+        'GENERATION_STALE',
+        `the pointer is at generation ${generation}, not ${expect}`,
+        {
+          details: { expected: expect, generation },
+        },
+      )
+    }
+    const pointer: LivePointer = {
+      ...move,
+      reason: printable(move.reason),
+      generation: generation + 1,
+      sinceMs: this.#clock.nowMs(),
+      previous: before?.version ?? null,
+    }
+    this.#insert(pointer)
+    return pointer
+  }
+
+  exclusively<Result>(work: () => Result): Result {
+    return this.#store.transaction(work)
+  }
+
+  /** Call it inside `exclusively`, like `move`. */
+  pin(version: string): void {
+    this.#store.run('INSERT OR IGNORE INTO pin (version) VALUES (?)', version)
+  }
+
+  unpin(version: string): void {
+    this.#store.run('DELETE FROM pin WHERE version = ?', version)
+  }
+
+  pins(): readonly string[] {
+    return this.#store
+      .all('SELECT version FROM pin ORDER BY version')
+      .map((row) => row.text('version'))
+  }
+
+  retire(manifest: Manifest): void {
+    const sql = 'INSERT OR REPLACE INTO retired (version, manifest) VALUES (?, ?)'
+    this.#store.run(sql, manifest.version, JSON.stringify(manifest))
+  }
+
+  /** Its bytes are there again. */
+  unretire(version: string): void {
+    this.#store.run('DELETE FROM retired WHERE version = ?', version)
+  }
+
+  /** As bytes, to be read and checked like those of a folder. */
+  retired(version: string): Uint8Array | undefined {
+    const row = this.#store.get('SELECT manifest FROM retired WHERE version = ?', version)
+    return row === undefined ? undefined : new TextEncoder().encode(row.text('manifest'))
+  }
+
+  /** Newest first, see `newestFirst`. */
+  retiredVersions(count: number): readonly string[] {
+    return this.#store
+      .all('SELECT version FROM retired ORDER BY length(version) DESC, version DESC LIMIT ?', count)
+      .map((row) => row.text('version'))
+  }
+
+  close(): void {
+    this.#store.close()
+  }
+
+  #insert(pointer: LivePointer): void {
+    this.#store.run(
+      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by)
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      pointer.generation,
+      pointer.version,
+      pointer.digest,
+      pointer.sinceMs,
+      pointer.previous,
+      pointer.reason,
+      pointer.by,
+    )
+    this.#store.run('DELETE FROM move WHERE generation <= ?', pointer.generation - HISTORY_ROWS)
+  }
+}
+
+function toPointer(row: Row): LivePointer {
+  return {
+    version: row.text('version'),
+    digest: row.text('digest'),
+    generation: row.number('generation'),
+    sinceMs: row.number('since_ms'),
+    previous: row.textOrNull('previous'),
+    reason: row.text('reason'),
+    by: mover(row.text('moved_by')),
+  }
+}
+
+const movers = ['trainer', 'rollback', 'promote', 'start'] as const
+
+function mover(text: string): LivePointer['by'] {
+  const known = movers.find((by) => by === text)
+  if (known === undefined) throw failure('STORE_CORRUPT', `the pointer was moved by ${text}`)
+  return known
+}
+
+/** A reason comes from a person's request: no control characters in logs and answers, and not without end. */
+function printable(reason: string): string {
+  return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
+}

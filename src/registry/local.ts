@@ -1,0 +1,169 @@
+/**
+ * The registry of one model on a local disk: `versions/<v>/` folders beside `registry.db`. Several processes use it at
+ * once: the trainer publishes and points, every server loads, watches and points. Whoever reads a version gets it with
+ * every byte checked, made for this base and task, or an error that names the file.
+ */
+import { join } from 'node:path'
+import type {
+  Clock,
+  LivePointer,
+  Logger,
+  Manifest,
+  Registry,
+  Tensors,
+  Version,
+} from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import { Ledger } from './ledger.ts'
+import { seal } from './manifest.ts'
+import { PointerWatch } from './pointer-watch.ts'
+import { sha256 } from './version-folder.ts'
+import { Versions } from './versions.ts'
+
+/** How a version's parameters become files and come back; the registry knows no method. */
+export interface Bundle {
+  write(version: Version): ReadonlyMap<string, Uint8Array>
+  read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+}
+
+export interface LocalRegistryOptions {
+  /** The model's folder under `data_dir`. */
+  readonly folder: string
+  readonly model: string
+  readonly base: Manifest['base']
+  readonly task: string
+  readonly bundle: Bundle
+  readonly clock: Clock
+  readonly log: Logger
+  /** How soon a move by another process is seen. */
+  readonly pollMs?: number
+}
+
+export interface LocalRegistry extends Registry {
+  /** Looks for a move at once instead of at the next poll. */
+  wake(): void
+  /** A pinned version keeps its bytes whatever `keep` is told. */
+  pin(version: string): Promise<void>
+  unpin(version: string): Promise<void>
+  pins(): Promise<readonly string[]>
+}
+
+export async function openLocalRegistry(options: LocalRegistryOptions): Promise<LocalRegistry> {
+  const registry = new FolderRegistry(options)
+  await registry.mend()
+  return registry
+}
+
+const POLL_MS = 200
+
+class FolderRegistry implements LocalRegistry {
+  readonly #options: LocalRegistryOptions
+  readonly #ledger: Ledger
+  readonly #versions: Versions
+  readonly #watch: PointerWatch
+
+  constructor(options: LocalRegistryOptions) {
+    this.#options = options
+    const { folder, clock, log, pollMs = POLL_MS } = options
+    this.#ledger = new Ledger(join(folder, 'registry.db'), clock)
+    this.#versions = new Versions(join(folder, 'versions'), this.#ledger)
+    this.#watch = new PointerWatch({ read: () => this.#ledger.live(), clock, pollMs, log })
+  }
+
+  mend(): Promise<void> {
+    return this.#versions.mend()
+  }
+
+  async publish(version: Version): Promise<Manifest> {
+    const files = this.#options.bundle.write(version)
+    const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]))
+    const created = new Date(this.#options.clock.nowMs()).toISOString()
+    const manifest = seal(version.manifest, hashes, created)
+    this.#checkOrigin(manifest)
+    return this.#versions.add(manifest, files)
+  }
+
+  async load(version: string): Promise<Version> {
+    const { manifest, files } = await this.#versions.read(version)
+    this.#checkOrigin(manifest)
+    return { manifest, parameters: this.#options.bundle.read(files, manifest) }
+  }
+
+  manifest(version: string): Promise<Manifest> {
+    return this.#versions.manifest(version)
+  }
+
+  async list(count = Number.MAX_SAFE_INTEGER) {
+    const { found, corrupt } = await this.#versions.list(count)
+    for (const error of corrupt) this.#options.log.warn({ err: error }, 'left out of the list')
+    return found
+  }
+
+  async live(): Promise<LivePointer | undefined> {
+    return this.#ledger.live()
+  }
+
+  async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+    const { manifest } = await this.#versions.read(move.version)
+    this.#checkOrigin(manifest)
+    const pointer = this.#ledger.exclusively(() => {
+      this.#versions.checkPresent(move.version)
+      return this.#ledger.move({ ...move, digest: manifest.digest })
+    })
+    this.#watch.wake()
+    return pointer
+  }
+
+  async history(count: number): Promise<readonly LivePointer[]> {
+    return this.#ledger.history(count)
+  }
+
+  watch(onChange: (pointer: LivePointer) => void): () => void {
+    return this.#watch.add(onChange)
+  }
+
+  wake(): void {
+    this.#watch.wake()
+  }
+
+  keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
+    return this.#versions.keep(count, protectedVersions)
+  }
+
+  async pin(version: string): Promise<void> {
+    this.#ledger.exclusively(() => {
+      this.#versions.checkPresent(version)
+      this.#ledger.pin(version)
+    })
+  }
+
+  async unpin(version: string): Promise<void> {
+    this.#ledger.unpin(version)
+  }
+
+  async pins(): Promise<readonly string[]> {
+    return this.#ledger.pins()
+  }
+
+  async close(): Promise<void> {
+    this.#watch.stop()
+    this.#ledger.close()
+  }
+
+  /** A version of another model, base or task would answer nonsense without any error. */
+  #checkOrigin(manifest: Manifest): void {
+    const { model, base, task } = this.#options
+    const differences = [
+      ['model', model, manifest.model],
+      ['base', base.hash, manifest.base.hash],
+      ['task', task, manifest.task],
+    ] as const
+    const difference = differences.find(([, wanted, found]) => wanted !== found)
+    if (difference === undefined) return
+    const [field, wanted, found] = difference
+    const { version } = manifest
+    throw failure('VERSION_FOREIGN', `${version} was made for ${field} ${found}, not ${wanted}`, {
+      details: { version, field, wanted, found },
+    })
+  }
+}
