@@ -7,7 +7,7 @@ import type { StoredTensor } from './safetensors.ts'
 
 export function toFloat32({ dtype, shape, data }: StoredTensor, name: string): Tensor {
   // A copy of its own: the view may be unaligned, and must not keep the whole file alive.
-  const { buffer } = Uint8Array.from(data)
+  const { buffer } = new Uint8Array(data)
   if (dtype === 'F32') return { shape, data: new Float32Array(buffer) }
   if (dtype === 'BF16') return { shape, data: fromBfloat16(new Uint16Array(buffer)) }
   if (dtype === 'F16')
