@@ -1,0 +1,60 @@
+/**
+ * One ONNX Runtime session: the only file that imports onnxruntime-node. `run` blocks the thread that calls it, so sessions live in
+ * worker threads (ort-worker.ts).
+ *
+ * One thread a session and no spinning: idle threads that spin starve a training that shares the cores, and sums that come out in one
+ * order give the same bits every time.
+ */
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+
+/** Plain memory on either side of a run. */
+export interface FeedTensor {
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Int32Array
+}
+
+export type Feeds = Readonly<Record<string, FeedTensor>>
+
+/** A tensor that a session can read; several runs may share it. */
+export type OrtTensor = Tensor
+
+export interface OnnxSession {
+  /** What the graph reads; other feeds are ignored. */
+  readonly inputNames: readonly string[]
+  run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Feeds>
+}
+
+export async function openSession(model: Uint8Array): Promise<OnnxSession> {
+  const session = await InferenceSession.create(model, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  })
+  const { inputNames } = session
+  return {
+    inputNames,
+    async run(feeds) {
+      const wanted = inputNames.filter((name) => name in feeds)
+      const outputs = await session.run(pick(feeds, wanted))
+      return Object.fromEntries(
+        Object.entries(outputs).map(([name, value]) => [name, plain(value)]),
+      )
+    },
+  }
+}
+
+export function ortTensor({ shape, data }: FeedTensor): OrtTensor {
+  return data instanceof Float32Array
+    ? new Tensor('float32', data, shape)
+    : new Tensor('int32', data, shape)
+}
+
+function pick<Value>(from: Readonly<Record<string, Value>>, names: readonly string[]) {
+  return Object.fromEntries(names.map((name) => [name, from[name] as Value]))
+}
+
+function plain(value: Tensor): FeedTensor {
+  return { shape: value.dims, data: value.data as Float32Array }
+}

@@ -1,0 +1,88 @@
+/**
+ * A version as the engine runs it: checked, folded, its head widened to whole steps of labels, and named by the graph that it needs.
+ */
+import { checkTensors, specsOf, type AdapterPlan } from '../adapters/adapter.ts'
+import { cutOf } from '../adapters/sites.ts'
+import type { Base, Encoded, Method, Task, Tensor, Version } from '../contracts.ts'
+import type { Feeds } from '../nn/onnx-session.ts'
+import { paramInput } from '../nn/onnx-ops.ts'
+import type { ServingParts } from '../nn/record.ts'
+import { failure } from '../runtime/errors.ts'
+
+export interface EngineParts {
+  readonly base: Base
+  readonly methods: Readonly<Record<string, Method>>
+  readonly tasks: Readonly<Record<string, Task>>
+}
+
+export interface PreparedAdapter {
+  /** The graph's name: adapters of one name differ in their tensors only. */
+  readonly graph: string
+  /** What the graph is recorded from. */
+  readonly recording: ServingParts
+  /** The graph, and the shape of every tensor: rows of one family share a run. */
+  readonly family: string
+  readonly tensors: Feeds
+  readonly labels: number
+  /** A row to warm it with. */
+  readonly example: Encoded
+}
+
+/**
+ * Heads are widened with zeros to a multiple of this, so that adapters of a few labels more or less share runs, and so that a row's
+ * bits do not depend on which of them are in its run.
+ */
+const LABEL_STEP = 16
+
+export function prepareAdapter(parts: EngineParts, version: Version): PreparedAdapter {
+  const plan = planOf(parts, version)
+  checkTensors(specsOf(plan), version.parameters)
+  const recording = recordingOf(plan)
+  const graph = graphName(recording)
+  const tensors = tensorsOf(plan, version)
+  const shapes = Object.entries(tensors).map(([name, { shape }]) => `${name} ${shape.join('x')}`)
+  return {
+    graph,
+    recording,
+    family: [graph, ...shapes.sort()].join('\n'),
+    tensors,
+    labels: plan.labels.length,
+    example: exampleRow(plan.base),
+  }
+}
+
+function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): AdapterPlan {
+  const { adapter: config, labels } = manifest
+  const foreign = (what: string) =>
+    failure('VERSION_FOREIGN', `${manifest.model} ${manifest.version} was made for ${what}`)
+  if (manifest.base.hash !== base.hash) throw foreign(`another base: ${manifest.base.name}`)
+  const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
+  if (!method) throw foreign(`a method that is not known here: ${config.method}`)
+  const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
+  if (!task) throw foreign(`a task that is not known here: ${manifest.task}`)
+  return { base, method, task, config, labels }
+}
+
+function recordingOf({ base, method, task, config }: AdapterPlan): ServingParts {
+  return { base, cut: cutOf(config.tail_layers, base.network.layers), method, config, task }
+}
+
+/** Everything that changes the graph; ranks, scales and labels do not, once the tensors are folded. */
+function graphName({ cut, method, config, task }: ServingParts): string {
+  const sites = config.sites && [...config.sites].sort()
+  return JSON.stringify([cut, method.name, sites ?? 'all', task.kind])
+}
+
+function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version: Version): Feeds {
+  const width = Math.max(1, Math.ceil(labels.length / LABEL_STEP)) * LABEL_STEP
+  const ofTask = new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
+  const roomy = (name: string, tensor: Tensor) =>
+    ofTask.has(name) ? task.grow(name, tensor, width) : tensor
+  const folded = [...method.fold(version.parameters, config)]
+  return Object.fromEntries(folded.map(([name, tensor]) => [paramInput(name), roomy(name, tensor)]))
+}
+
+function exampleRow(base: Base): Encoded {
+  if (base.inputKind === 'text') return base.encode({ kind: 'text', text: 'warm' }, 4)
+  return { kind: 'vector', values: new Float32Array(base.network.latentWidth(0)) }
+}
