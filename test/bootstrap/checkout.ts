@@ -6,6 +6,9 @@ import { onTestFinished } from 'vitest'
 import { places, type Places } from '../../deploy/bootstrap/places.mjs'
 import type { Progress } from '../../deploy/bootstrap/set-up.mjs'
 
+/** The engine that the caller of the tests forces is not what these tests are about. */
+const environment: NodeJS.ProcessEnv = { ...process.env, ANTIKYTHERA_NATIVE: '' }
+
 export interface Checkout {
   readonly places: Places
   readonly progress: Progress
@@ -22,7 +25,7 @@ export function makeCheckout(env: NodeJS.ProcessEnv = {}): Checkout {
     said.push(text)
   }
   return {
-    places: places({ root, env: { ...process.env, XDG_CACHE_HOME: join(root, 'cache'), ...env } }),
+    places: places({ root, env: { ...environment, XDG_CACHE_HOME: join(root, 'cache'), ...env } }),
     progress: { say: note, begin: note, doing: () => undefined, end: note },
     said,
     write(path, text) {
@@ -33,4 +36,4 @@ export function makeCheckout(env: NodeJS.ProcessEnv = {}): Checkout {
 }
 
 /** The real checkout that these tests run in. */
-export const real = places()
+export const real = places({ env: environment })

@@ -1,10 +1,33 @@
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { nativeReminder, nativeReport, nativeStep } from '../../deploy/bootstrap/native.mjs'
 import { places } from '../../deploy/bootstrap/places.mjs'
 import { setUp } from '../../deploy/bootstrap/set-up.mjs'
 import { makeCheckout, real, type Checkout } from './checkout.ts'
+
+/** The record of the real set-up and every real binding with its size: none of it may change under these tests. */
+function realState(): string[] {
+  const cached = join(real.cache, 'native')
+  const files = existsSync(cached) ? readdirSync(cached, { recursive: true, encoding: 'utf8' }) : []
+  return [
+    readRecord(),
+    ...files.map((name) => `${name} ${String(lstatSync(join(cached, name)).size)}`),
+  ]
+}
+
+const before = realState()
+afterAll(() => {
+  expect(realState()).toEqual(before)
+})
 
 /** A checkout with all the real packages but tfjs-node's binding, and a PATH that has no pip and no compiler. */
 function bareCheckout(env: NodeJS.ProcessEnv = {}): Checkout {
@@ -58,7 +81,7 @@ test('WebAssembly is remembered with a reminder, and tried again when asked or w
 })
 
 test('ANTIKYTHERA_NATIVE=wasm hides what is built and touches none of it', async () => {
-  const forced = places({ env: { ...process.env, ANTIKYTHERA_NATIVE: 'wasm' } })
+  const forced = places({ env: { ...real.env, ANTIKYTHERA_NATIVE: 'wasm' } })
   const before = readRecord()
   expect(await setUp([nativeStep], { ...makeCheckout(), places: forced })).toEqual([])
   expect(nativeReport(forced)).toMatchObject({
@@ -133,7 +156,8 @@ function placeRealTfjsNode({ places: { nodeModules, tfjsNode } }: Checkout): voi
     recursive: true,
     filter: (path) => !path.startsWith(join(real.tfjsNode, 'lib')),
   })
-  for (const name of readdirSync(real.nodeModules)) {
+  // Names with a dot are state, such as the record of the real set-up.
+  for (const name of readdirSync(real.nodeModules).filter((name) => !name.startsWith('.'))) {
     if (!existsSync(join(nodeModules, name)))
       symlinkSync(join(real.nodeModules, name), join(nodeModules, name))
   }
