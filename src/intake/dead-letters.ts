@@ -1,0 +1,100 @@
+/**
+ * Dead letters of one model: what could not be learned from, with its bytes, code and reason (law 9). The server writes
+ * what it refused over HTTP, the trainer what it could not use; a key is written once, so that a repetition after a
+ * crash is harmless. Bounded: the oldest goes first, and how many went is counted.
+ */
+import type { DeadLetter, Sink } from '../contracts.ts'
+import type { Row } from '../runtime/row.ts'
+import { openStore, type Store } from '../runtime/store.ts'
+
+export interface DeadLetters extends Sink {
+  /** All that were ever written, by code. */
+  counts(): Readonly<Record<string, number>>
+  /** Newest first. */
+  list(count: number): readonly DeadLetter[]
+}
+
+const migrations = [
+  `CREATE TABLE letters (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     key TEXT NOT NULL UNIQUE,
+     code TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     connector TEXT NOT NULL,
+     partition TEXT NOT NULL,
+     position TEXT NOT NULL,
+     value BLOB NOT NULL,
+     headers TEXT NOT NULL,
+     time_ms INTEGER NOT NULL
+   );
+   CREATE TABLE counts (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;`,
+]
+
+/** File name inside a model's folder. */
+export const deadLettersFile = 'dead-letters.db'
+
+export function openDeadLetters(path: string, options: { readonly count: number }): DeadLetters {
+  const store = openStore(path, { migrations })
+  return {
+    write: async (letters) => {
+      if (letters.length > 0) writeAll(store, letters, options.count)
+      return Promise.resolve()
+    },
+    counts: () =>
+      Object.fromEntries(
+        store
+          .all('SELECT code, count FROM counts ORDER BY code')
+          .map((row) => [row.text('code'), row.number('count')]),
+      ),
+    list: (count) =>
+      store.all('SELECT * FROM letters ORDER BY number DESC LIMIT ?', count).map(letterOf),
+    close: async () => {
+      store.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+function writeAll(store: Store, letters: readonly DeadLetter[], limit: number): void {
+  store.transaction(() => {
+    for (const letter of letters) write(store, letter)
+    const last = store.get('SELECT max(number) AS number FROM letters')?.numberOrNull('number') ?? 0
+    store.run('DELETE FROM letters WHERE number <= ?', last - limit)
+  })
+}
+
+function write(store: Store, letter: DeadLetter): void {
+  const insert = `INSERT OR IGNORE INTO letters
+    (key, code, reason, connector, partition, position, value, headers, time_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  const written = store.run(
+    insert,
+    ...[letter.key, letter.code, letter.reason, letter.connector].map(printable),
+    ...[letter.partition, letter.position].map(printable),
+    letter.value,
+    JSON.stringify(letter.headers ?? {}),
+    letter.timeMs,
+  )
+  const count = `INSERT INTO counts (code, count) VALUES (?, 1)
+    ON CONFLICT (code) DO UPDATE SET count = count + 1`
+  if (written > 0) store.run(count, letter.code)
+}
+
+/** A reason may quote what arrived, and a column of text ends at a NUL. */
+function printable(text: string): string {
+  return text.replaceAll('\0', '\\0')
+}
+
+function letterOf(row: Row): DeadLetter {
+  return {
+    key: row.text('key'),
+    code: row.text('code'),
+    reason: row.text('reason'),
+    connector: row.text('connector'),
+    partition: row.text('partition'),
+    position: row.text('position'),
+    value: row.bytes('value'),
+    headers: JSON.parse(row.text('headers')) as Readonly<Record<string, string>>,
+    timeMs: row.number('time_ms'),
+  }
+}

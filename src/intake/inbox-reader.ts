@@ -1,0 +1,60 @@
+/**
+ * The trainer's side of the inbox: the journal behind the `http` source, and the served predictions that feedback
+ * names. It writes one thing, how far the trainer has come, without waiting for the disk: after a power cut that mark
+ * may be old, and then old events stay a while longer.
+ */
+import type { Input, Journal, ServedPrediction } from '../contracts.ts'
+import { openStore, type Store } from '../runtime/store.ts'
+import type { Predictions } from './join.ts'
+import { inboxMigrations } from './inbox-schema.ts'
+
+export interface InboxReader {
+  readonly journal: Journal
+  readonly predictions: Predictions
+  close(): void
+}
+
+export function openInboxReader(path: string): InboxReader {
+  const store = openStore(path, { migrations: inboxMigrations, synchronous: 'NORMAL' })
+  return {
+    journal: journalOf(store),
+    predictions: { find: async (id) => Promise.resolve(findPrediction(store, id)) },
+    close: () => {
+      store.close()
+    },
+  }
+}
+
+function journalOf(store: Store): Journal {
+  const messages =
+    'SELECT offset, value, time_ms FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
+  return {
+    read: (from, count) =>
+      store.all(messages, from, count).map((row) => ({
+        offset: row.number('offset'),
+        value: row.bytes('value'),
+        timeMs: row.number('time_ms'),
+      })),
+    end: () => store.get(`SELECT value FROM marks WHERE name = 'end'`)?.number('value') ?? 0,
+    consumed: (offset) => {
+      store.run(`UPDATE marks SET value = ? WHERE name = 'consumed' AND value < ?`, offset, offset)
+    },
+  }
+}
+
+export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
+  if (id.includes('\0')) return undefined
+  const row = store.get(
+    'SELECT id, input, version, label, time_ms FROM predictions WHERE id = ?',
+    id,
+  )
+  if (row === undefined) return undefined
+  return {
+    id: row.text('id'),
+    // Written by `predictions.ts` from an Input.
+    input: JSON.parse(row.text('input')) as Input,
+    version: row.text('version'),
+    label: row.text('label'),
+    timeMs: row.number('time_ms'),
+  }
+}

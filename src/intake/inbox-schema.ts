@@ -1,0 +1,33 @@
+/**
+ * `inbox.db`: what the server keeps for the trainer. Feedback that was accepted over HTTP (the embedded topic) and the
+ * predictions that were served. The server writes it; the trainer reads it, and notes only how far it has come. A file
+ * of its own, so that a large checkpoint of the trainer never makes a request wait for a lock.
+ */
+export const inboxMigrations = [
+  `CREATE TABLE messages (
+     offset INTEGER PRIMARY KEY,
+     value BLOB NOT NULL,
+     time_ms INTEGER NOT NULL
+   );
+   CREATE TABLE identities (
+     hash BLOB PRIMARY KEY,
+     offset INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   CREATE INDEX identities_by_age ON identities (offset);
+   CREATE TABLE marks (
+     name TEXT PRIMARY KEY,
+     value INTEGER NOT NULL
+   ) WITHOUT ROWID;
+   INSERT INTO marks (name, value) VALUES ('end', 0), ('consumed', 0);
+   CREATE TABLE predictions (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     input TEXT NOT NULL,
+     version TEXT NOT NULL,
+     label TEXT NOT NULL,
+     time_ms INTEGER NOT NULL
+   );`,
+]
+
+/** File name inside a model's folder. */
+export const inboxFile = 'inbox.db'

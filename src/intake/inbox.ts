@@ -1,0 +1,142 @@
+/**
+ * The inbox of HTTP feedback: the embedded topic. `append` resolves when the events are on disk, so that a 202 is a
+ * promise; appends that come together share one transaction and one flush of the disk (group commit).
+ *
+ * An identity is taken once: a repetition is counted as a duplicate here, before the trainer sees it. What was learned
+ * goes when it is older than the retention; its identity stays until `seenEvents` younger ones have come.
+ */
+import type { Clock } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import { openStore, type Store } from '../runtime/store.ts'
+import { hashOf, keyOf } from './dedupe.ts'
+import { inboxMigrations } from './inbox-schema.ts'
+
+export interface IncomingEvent {
+  readonly source: string
+  readonly id: string
+  readonly bytes: Uint8Array
+}
+
+export interface Appended {
+  readonly accepted: number
+  /** Indexes of events whose identity had been taken. */
+  readonly duplicates: readonly number[]
+}
+
+export interface InboxOptions {
+  /** Most events that the trainer has not read; then `INBOX_FULL`. */
+  readonly unreadEvents: number
+  readonly seenEvents: number
+  /** How long learned events stay, to be learned again when somebody asks. */
+  readonly retentionMs: number
+  readonly clock: Clock
+}
+
+export interface Inbox {
+  append(events: readonly IncomingEvent[]): Promise<Appended>
+  /** Events that the trainer has not saved as learned. */
+  unread(): number
+  /** Writes what is waiting, then closes. */
+  close(): Promise<void>
+}
+
+export function openInbox(path: string, options: InboxOptions): Inbox {
+  return new SqliteInbox(openStore(path, { migrations: inboxMigrations }), options)
+}
+
+interface Waiting {
+  readonly events: readonly IncomingEvent[]
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** How many appended events lie between two sweeps of what is too old. */
+const sweepEvery = 1000
+
+class SqliteInbox implements Inbox {
+  readonly #store: Store
+  readonly #options: InboxOptions
+  #waiting: Waiting[] = []
+  #sinceSweep = 0
+
+  constructor(store: Store, options: InboxOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  async append(events: readonly IncomingEvent[]): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#commit())
+      this.#waiting.push({ events, resolve, reject })
+    })
+  }
+
+  unread(): number {
+    return this.#mark('end') - this.#mark('consumed')
+  }
+
+  async close(): Promise<void> {
+    this.#commit()
+    this.#store.close()
+    return Promise.resolve()
+  }
+
+  /** Everybody who waits gets one answer each, or all get the failure: nothing of them was kept. */
+  #commit(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    if (waiting.length === 0) return
+    try {
+      const answers = this.#store.transaction(() => waiting.map(({ events }) => this.#add(events)))
+      waiting.forEach(({ resolve, reject }, index) => {
+        const answer = answers[index]
+        if (answer instanceof Error || answer === undefined) reject(answer)
+        else resolve(answer)
+      })
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+    }
+  }
+
+  #add(events: readonly IncomingEvent[]): Appended | Error {
+    const room = this.#options.unreadEvents - this.unread()
+    if (events.length > room) return full(events.length, room, this.#options.unreadEvents)
+    const from = this.#mark('end')
+    const duplicates: number[] = []
+    let end = from
+    events.forEach((event, index) => {
+      if (this.#keep(event, end)) end += 1
+      else duplicates.push(index)
+    })
+    this.#store.run(`UPDATE marks SET value = ? WHERE name = 'end'`, end)
+    this.#sweep(end, end - from)
+    return { accepted: end - from, duplicates }
+  }
+
+  #keep(event: IncomingEvent, offset: number): boolean {
+    const identity = 'INSERT OR IGNORE INTO identities (hash, offset) VALUES (?, ?)'
+    if (this.#store.run(identity, hashOf(keyOf(event)), offset) === 0) return false
+    const message = 'INSERT INTO messages (offset, value, time_ms) VALUES (?, ?, ?)'
+    this.#store.run(message, offset, event.bytes, this.#options.clock.nowMs())
+    return true
+  }
+
+  #sweep(end: number, added: number): void {
+    this.#sinceSweep += added
+    if (this.#sinceSweep < sweepEvery) return
+    this.#sinceSweep = 0
+    const { seenEvents, retentionMs, clock } = this.#options
+    this.#store.run('DELETE FROM identities WHERE offset < ?', end - seenEvents)
+    const old = 'DELETE FROM messages WHERE offset < ? AND time_ms < ?'
+    this.#store.run(old, this.#mark('consumed'), clock.nowMs() - retentionMs)
+  }
+
+  #mark(name: 'end' | 'consumed'): number {
+    return this.#store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
+  }
+}
+
+function full(events: number, room: number, limit: number): Error {
+  const message = `${events} events, and room for ${Math.max(0, room)} of ${limit} unread ones`
+  return failure('INBOX_FULL', message, { details: { events, room, limit } })
+}

@@ -1,0 +1,36 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openDeadLetters } from '../../src/intake/dead-letters.ts'
+import { letter, sinkConformance } from '../conformance/sink.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+sinkConformance('dead letters of a model', () => {
+  const path = join(scratchFolder(), 'dead-letters.db')
+  return {
+    open: async () => Promise.resolve(openDeadLetters(path, { count: 100 })),
+    read: async () => {
+      const letters = openDeadLetters(path, { count: 100 })
+      const kept = letters.list(100).toReversed()
+      await letters.close()
+      return kept
+    },
+  }
+})
+
+describe('dead letters of a model', () => {
+  it('lets the oldest go over the limit, and still counts them', async () => {
+    const letters = openDeadLetters(join(scratchFolder(), 'dead.db'), { count: 2 })
+    await letters.write([letter('a'), letter('b'), letter('c')])
+    await letters.write([letter('c')])
+    expect(letters.list(10).map(({ key }) => key)).toEqual(['c', 'b'])
+    expect(letters.counts()).toEqual({ EVENT_MALFORMED: 3 })
+    await letters.close()
+  })
+
+  it('keeps a reason that quotes a NUL', async () => {
+    const letters = openDeadLetters(join(scratchFolder(), 'dead.db'), { count: 2 })
+    await letters.write([{ ...letter('a'), reason: 'no label "a\0b"' }])
+    expect(letters.list(1)[0]?.reason).toBe('no label "a\\0b"')
+    await letters.close()
+  })
+})

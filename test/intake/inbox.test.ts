@@ -1,0 +1,126 @@
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { httpSource } from '../../connectors/index.ts'
+import { openInboxReader } from '../../src/intake/inbox-reader.ts'
+import { openInbox, type Inbox } from '../../src/intake/inbox.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { rejection } from '../coded.ts'
+import { sourceConformance } from '../conformance/source.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+const bounds = { unreadEvents: 1000, seenEvents: 10_000, retentionMs: 0, clock: systemClock }
+const event = (id: string) => ({ source: 's', id, bytes: new TextEncoder().encode(id) })
+
+function opened(path: string, options: Partial<typeof bounds> = {}): Inbox {
+  const inbox = openInbox(path, { ...bounds, ...options })
+  onTestFinished(async () => inbox.close())
+  return inbox
+}
+
+function texts(path: string, from = 0): readonly string[] {
+  const reader = openInboxReader(path)
+  const found = reader.journal.read(from, 10_000).map(({ value }) => Buffer.from(value).toString())
+  reader.close()
+  return found
+}
+
+describe('the inbox', () => {
+  it('takes an identity once, over batches and restarts', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    expect(await inbox.append([event('a'), event('b'), event('a')])).toEqual({
+      accepted: 2,
+      duplicates: [2],
+    })
+    await inbox.close()
+    const again = opened(path)
+    expect(await again.append([event('b'), event('c')])).toEqual({ accepted: 1, duplicates: [0] })
+    expect(texts(path)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('answers concurrent appends each with their own events, in order', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    const ids = Array.from({ length: 50 }, (_, index) => String(index % 40))
+    const answers = await Promise.all(ids.map(async (id) => inbox.append([event(id)])))
+    expect(answers.filter(({ accepted }) => accepted === 1)).toHaveLength(40)
+    expect(answers.slice(40).every(({ duplicates }) => duplicates.length === 1)).toBe(true)
+    expect(texts(path)).toEqual(ids.slice(0, 40))
+  })
+
+  it('refuses more than the trainer can have unread, and takes them when it has come on', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path, { unreadEvents: 3 })
+    await inbox.append([event('a'), event('b')])
+    const error = await rejection(inbox.append([event('c'), event('d')]))
+    expect(error).toMatchObject({ code: 'INBOX_FULL', retriable: true })
+    expect(texts(path)).toEqual(['a', 'b'])
+    const reader = openInboxReader(path)
+    reader.journal.consumed(2)
+    reader.close()
+    expect(await inbox.append([event('c'), event('d')])).toMatchObject({ accepted: 2 })
+    expect(inbox.unread()).toBe(2)
+  })
+
+  it('lets learned and old events go, and keeps the offsets of the others and all identities', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path, { unreadEvents: 5000 })
+    await inbox.append(Array.from({ length: 900 }, (_, index) => event(String(index))))
+    const reader = openInboxReader(path)
+    reader.journal.consumed(600)
+    await systemClock.sleep(5)
+    await inbox.append(Array.from({ length: 200 }, (_, index) => event(String(900 + index))))
+    const [first] = reader.journal.read(0, 1)
+    expect(first?.offset).toBe(600)
+    expect(Buffer.from(first?.value ?? []).toString()).toBe('600')
+    expect(reader.journal.end()).toBe(1100)
+    reader.close()
+    expect(await inbox.append([event('3')])).toEqual({ accepted: 0, duplicates: [0] })
+  })
+
+  it('is not moved back by an older mark of the trainer', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    await inbox.append([event('a'), event('b')])
+    const reader = openInboxReader(path)
+    reader.journal.consumed(2)
+    reader.journal.consumed(1)
+    reader.close()
+    expect(inbox.unread()).toBe(0)
+  })
+})
+
+sourceConformance('http over the inbox', async (values) => {
+  const path = join(scratchFolder(), 'inbox.db')
+  const inbox = opened(path)
+  let number = 0
+  const append = async (added: readonly string[]) => {
+    const bytes = added.map((value) => new TextEncoder().encode(value))
+    await inbox.append(bytes.map((each) => ({ source: 's', id: String(number++), bytes: each })))
+  }
+  await append(values)
+  const reader = openInboxReader(path)
+  return {
+    source: () => httpSource({ name: 'http', journal: reader.journal, clock: systemClock }),
+    append,
+    close: () => {
+      reader.close()
+    },
+  }
+})
+
+describe('the http source', () => {
+  it('ends its waiting when it is woken', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    const reader = openInboxReader(path)
+    const source = httpSource({ name: 'http', journal: reader.journal, clock: systemClock })
+    const never = new AbortController().signal
+    await source.open({}, never)
+    const waiting = source.read({ records: 1, waitMs: 60_000 }, never)
+    await inbox.append([event('a')])
+    source.wake()
+    expect(await waiting).toHaveLength(1)
+    reader.close()
+  })
+})

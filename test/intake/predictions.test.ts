@@ -1,0 +1,75 @@
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { ServedPrediction } from '../../src/contracts.ts'
+import { openInboxReader } from '../../src/intake/inbox-reader.ts'
+import { openPredictions, type PredictionStore } from '../../src/intake/predictions.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { openLog } from '../../src/runtime/log.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+const served = (id: string, timeMs = Date.now()): ServedPrediction => ({
+  id,
+  input: { kind: 'text', text: `text of ${id}` },
+  version: 'v1',
+  label: 'positive',
+  timeMs,
+})
+
+function opened(
+  path: string,
+  options: { count?: number; retentionMs?: number } = {},
+): PredictionStore {
+  const store = openPredictions(path, {
+    count: 100,
+    retentionMs: 60_000,
+    clock: systemClock,
+    log: openLog({ level: 'silent', format: 'json' }),
+    ...options,
+  })
+  onTestFinished(() => {
+    store.close()
+  })
+  return store
+}
+
+describe('served predictions', () => {
+  it('can be joined by the trainer once they are flushed', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const store = opened(path)
+    store.record([served('p-1')])
+    expect(store.find('p-1')?.label).toBe('positive')
+    store.flush()
+    const reader = openInboxReader(path)
+    expect(await reader.predictions.find('p-1')).toMatchObject({
+      input: { kind: 'text', text: 'text of p-1' },
+      version: 'v1',
+    })
+    expect(await reader.predictions.find('p-2')).toBeUndefined()
+    expect(await reader.predictions.find('p\0')).toBeUndefined()
+    reader.close()
+  })
+
+  it('are written behind without being asked', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    opened(path).record([served('p-1')])
+    const reader = openInboxReader(path)
+    await expect.poll(async () => (await reader.predictions.find('p-1'))?.id).toBe('p-1')
+    reader.close()
+  })
+
+  it('are bounded by count: the oldest go first', () => {
+    const store = opened(join(scratchFolder(), 'inbox.db'), { count: 10 })
+    store.record(Array.from({ length: 25 }, (_, index) => served(`p-${index}`)))
+    store.flush()
+    expect(store.find('p-14')).toBeUndefined()
+    expect(store.find('p-15')?.id).toBe('p-15')
+  })
+
+  it('are bounded by age', () => {
+    const store = opened(join(scratchFolder(), 'inbox.db'), { retentionMs: 1000 })
+    store.record([served('p-old', Date.now() - 5000), served('p-new')])
+    store.flush()
+    expect(store.find('p-old')).toBeUndefined()
+    expect(store.find('p-new')?.id).toBe('p-new')
+  })
+})
