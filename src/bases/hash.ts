@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Json, Tensors } from '../contracts.ts'
+import { canonicalJson } from '../runtime/canonical-json.ts'
 
 /** `settings` holds the version of the network's equations, its config and its tokenizer. */
 export function hashBase(settings: Json, weights: Tensors): string {
@@ -16,13 +17,4 @@ export function hashBase(settings: Json, weights: Tensors): string {
     hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   }
   return hash.digest('hex')
-}
-
-/** JSON with keys in sorted order: the same value gives the same text. */
-function canonicalJson(value: Json): string {
-  return JSON.stringify(value, (_key, part: Json) =>
-    part !== null && typeof part === 'object' && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  )
 }
