@@ -22,6 +22,7 @@ export interface OnnxSession {
   /** What the graph reads; other feeds are ignored. */
   readonly inputNames: readonly string[]
   run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Feeds>
+  close(): Promise<void>
 }
 
 export async function openSession(model: Uint8Array): Promise<OnnxSession> {
@@ -30,6 +31,7 @@ export async function openSession(model: Uint8Array): Promise<OnnxSession> {
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   })
   const { inputNames } = session
@@ -42,6 +44,7 @@ export async function openSession(model: Uint8Array): Promise<OnnxSession> {
         Object.entries(outputs).map(([name, value]) => [name, plain(value)]),
       )
     },
+    close: () => session.release(),
   }
 }
 
