@@ -18,7 +18,7 @@ export const inboxMigrations = [
      name TEXT PRIMARY KEY,
      value INTEGER NOT NULL
    ) WITHOUT ROWID;
-   INSERT INTO marks (name, value) VALUES ('end', 0), ('consumed', 0);
+   INSERT INTO marks (name, value) VALUES ('end', 0), ('consumed', 0), ('duplicates', 0);
    CREATE TABLE predictions (
      number INTEGER PRIMARY KEY AUTOINCREMENT,
      id TEXT NOT NULL UNIQUE,

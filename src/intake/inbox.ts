@@ -36,6 +36,8 @@ export interface Inbox {
   append(events: readonly IncomingEvent[]): Promise<Appended>
   /** Events that the trainer has not saved as learned. */
   unread(): number
+  /** Events that came again, ever. */
+  duplicates(): number
   /** Writes what is waiting, then closes. */
   close(): Promise<void>
 }
@@ -75,6 +77,10 @@ class SqliteInbox implements Inbox {
     return this.#mark('end') - this.#mark('consumed')
   }
 
+  duplicates(): number {
+    return this.#mark('duplicates')
+  }
+
   async close(): Promise<void> {
     this.#commit()
     this.#store.close()
@@ -109,6 +115,8 @@ class SqliteInbox implements Inbox {
       else duplicates.push(index)
     })
     this.#store.run(`UPDATE marks SET value = ? WHERE name = 'end'`, end)
+    const again = `UPDATE marks SET value = value + ? WHERE name = 'duplicates'`
+    if (duplicates.length > 0) this.#store.run(again, duplicates.length)
     this.#sweep(end, end - from)
     return { accepted: end - from, duplicates }
   }
@@ -131,7 +139,7 @@ class SqliteInbox implements Inbox {
     this.#store.run(old, this.#mark('consumed'), clock.nowMs() - retentionMs)
   }
 
-  #mark(name: 'end' | 'consumed'): number {
+  #mark(name: 'end' | 'consumed' | 'duplicates'): number {
     return this.#store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
   }
 }

@@ -36,6 +36,7 @@ describe('the inbox', () => {
     const again = opened(path)
     expect(await again.append([event('b'), event('c')])).toEqual({ accepted: 1, duplicates: [0] })
     expect(texts(path)).toEqual(['a', 'b', 'c'])
+    expect(again.duplicates()).toBe(2)
   })
 
   it('answers concurrent appends each with their own events, in order', async () => {
