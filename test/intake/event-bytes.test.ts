@@ -8,9 +8,10 @@ import { thrown } from '../coded.ts'
 const parse = (value: unknown) =>
   parseEvent(new TextEncoder().encode(JSON.stringify(value)), defaultLimits, { source: 'http' })
 
+const forbidden = ['__proto__', 'constructor', 'prototype']
 const name = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
-  .filter((s) => s.trim() !== '')
+  .filter((text) => text.trim() !== '' && !forbidden.includes(text))
 const number = fc.float({ noNaN: true, noDefaultInfinity: true })
 const features = fc.oneof(
   fc.array(number, { minLength: 1, maxLength: 5 }),
