@@ -80,8 +80,10 @@ async function reportSize(
   progress: (now: PullProgress) => void,
   ended: AbortSignal,
 ): Promise<void> {
+  let receivedBytes = 0
   while (!ended.aborted) {
-    const receivedBytes = Math.min(await sizeOf(folder), totalBytes)
+    // pip removes the wheel at the end, and what has arrived has arrived.
+    receivedBytes = Math.max(receivedBytes, Math.min(await sizeOf(folder), totalBytes))
     progress({ step: 'fetching', receivedBytes, totalBytes })
     await systemClock.sleep(TICK_MS, ended).catch(() => undefined)
   }
