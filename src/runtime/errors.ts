@@ -72,7 +72,7 @@ export const errorTable = {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'the server is overloaded: wait, send fewer inputs at once, or raise limits.request_ms',
+    fix: 'the server is overloaded: wait, send fewer inputs at once, or raise server.batch_wait_ms',
   },
   REQUEST_TIMEOUT: {
     status: 408,
@@ -166,6 +166,11 @@ export const errorTable = {
     status: 500,
     exit: 69,
     fix: 'stop the other process, or choose another server.port',
+  },
+  ADDRESS_UNUSABLE: {
+    status: 500,
+    exit: 69,
+    fix: 'choose a server.host of this machine and a server.port that this user may bind',
   },
   DATA_DIR_LOCKED: {
     status: 500,

@@ -116,6 +116,12 @@ export const limitTable = {
     most: 100 * MiB,
     reason: 'the header of a weights file is parsed as JSON before anything of it is trusted',
   },
+  connections: {
+    default: 1024,
+    least: 1,
+    most: 65_536,
+    reason: 'each open connection costs a file descriptor and memory',
+  },
   request_ms: {
     default: 30_000,
     least: 100,

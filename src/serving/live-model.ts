@@ -29,8 +29,8 @@ export interface LiveModel {
   swap(pointer: LivePointer): Promise<void>
   /** Proves that a version can answer, from its bytes on disk to the engine, and leaves it warm for a while. */
   prove(version: string): Promise<Manifest>
-  /** Follows the registry's pointer no longer, and unloads everything. */
-  close(): void
+  /** Follows the registry's pointer no longer, and unloads everything. The batcher has ended before. */
+  close(): Promise<void>
 }
 
 export interface LiveAdapter {
@@ -133,9 +133,10 @@ class SwappingModel implements LiveModel {
     return adapter.manifest
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#closing.abort()
     this.#stopWatching?.()
+    await this.#swaps.idle()
     this.#shelf.close()
   }
 

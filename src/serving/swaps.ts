@@ -7,6 +7,8 @@ import type { LivePointer } from '../contracts.ts'
 export interface Swaps {
   /** Resolves when this pointer or a later one is in place; rejects when carrying it out failed. */
   request(pointer: LivePointer): Promise<void>
+  /** Resolves when none is being carried out. */
+  idle(): Promise<void>
 }
 
 interface Waiter {
@@ -19,7 +21,7 @@ interface Waiter {
 export function openSwaps(carryOut: (pointer: LivePointer) => Promise<void>): Swaps {
   let latest: LivePointer | undefined
   let inPlace = -1
-  let running = false
+  let running: Promise<void> | undefined
   let waiters: readonly Waiter[] = []
 
   function settle(generation: number, tell: (waiter: Waiter) => void): void {
@@ -39,18 +41,18 @@ export function openSwaps(carryOut: (pointer: LivePointer) => Promise<void>): Sw
   }
 
   async function run(): Promise<void> {
-    running = true
     while (latest !== undefined && waiters.length > 0) await attempt(latest)
-    running = false
+    running = undefined
   }
 
   return {
+    idle: async () => running,
     request(pointer) {
       if (latest === undefined || pointer.generation >= latest.generation) latest = pointer
       if (pointer.generation <= inPlace) return Promise.resolve()
       return new Promise((resolve, reject) => {
         waiters = [...waiters, { generation: pointer.generation, resolve, reject }]
-        if (!running) void run()
+        running ??= run()
       })
     },
   }

@@ -157,7 +157,7 @@ test('a version without labels answers emptily, and asks nothing of the engine',
 test('after closing, the pointer is followed no longer and nothing stays loaded', async () => {
   const { live, registry, engine } = await openLive()
   await live.swap(await registry.promote('v1'))
-  live.close()
+  await live.close()
   await registry.promote('v2')
   await settled()
   expect(engine.loaded).toEqual(new Set())

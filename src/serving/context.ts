@@ -1,0 +1,53 @@
+/** What every route gets: the models, and what is around them. */
+import type { Clock, Logger } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import type { Limits } from '../runtime/limits.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import type { ServedModel, TrainerView } from './served-model.ts'
+
+export interface ServerOptions {
+  readonly models: readonly ServedModel[]
+  readonly trainer: TrainerView
+  readonly limits: ServerLimits
+  /** Bearer tokens that may use the API; none = everybody may. */
+  readonly tokens: readonly string[]
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** Of the daemon, for the API's description and `build_info`. */
+  readonly version: string
+}
+
+export type ServerLimits = Pick<
+  Limits,
+  | 'body_bytes'
+  | 'json_depth'
+  | 'inputs'
+  | 'text_characters'
+  | 'features'
+  | 'label_characters'
+  | 'connections'
+  | 'request_ms'
+  | 'shutdown_ms'
+>
+
+export interface RouteContext extends ServerOptions {
+  /** Throws `MODEL_UNKNOWN`. */
+  modelNamed(name: string): ServedModel
+  isDraining(): boolean
+}
+
+export function contextOf(options: ServerOptions, isDraining: () => boolean): RouteContext {
+  const models = new Map(options.models.map((model) => [model.name, model]))
+  return {
+    ...options,
+    isDraining,
+    modelNamed(name) {
+      const model = models.get(name)
+      if (model !== undefined) return model
+      throw failure('MODEL_UNKNOWN', `there is no model ${JSON.stringify(name.slice(0, 100))}`, {
+        details: { models: [...models.keys()] },
+      })
+    },
+  }
+}

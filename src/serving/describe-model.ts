@@ -1,0 +1,47 @@
+/** A model for /v1/models: what the server and what the trainer know of it, merged. */
+import type { Static } from 'typebox'
+import type { FailedSwap, LiveAdapter } from './live-model.ts'
+import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
+import type { ServedModel, TrainerReport } from './served-model.ts'
+
+export function describeModel(
+  model: ServedModel,
+  trainer: TrainerReport,
+): Static<typeof ModelAnswer> {
+  const live = model.live.live()
+  const failed = model.live.failedSwap()
+  return {
+    model: model.name,
+    base: model.base.name,
+    method: model.method,
+    labels: [...(live?.manifest.labels ?? [])],
+    live: live === undefined ? null : describeLive(live),
+    ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
+    trainer: describeTrainer(trainer),
+    lag: trainer.lag,
+    pending: trainer.pending,
+    counts: trainer.counts,
+    prequential: trainer.prequential,
+  }
+}
+
+function describeLive({ pointer }: LiveAdapter): Static<typeof LiveAnswer> {
+  const { version, digest, generation, sinceMs } = pointer
+  return { version, digest, generation, since: new Date(sinceMs).toISOString() }
+}
+
+function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer> {
+  const { version, code, message, sinceMs } = failed
+  return { version, code, message, since: new Date(sinceMs).toISOString() }
+}
+
+function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {
+  const { state, pid, restarts, code, message } = trainer
+  return {
+    state,
+    restarts,
+    ...(pid !== undefined && { pid }),
+    ...(code !== undefined && { code }),
+    ...(message !== undefined && { message }),
+  }
+}

@@ -1,0 +1,27 @@
+/** A version for /v1/models/{model}/versions: its manifest, without what only the loader needs. */
+import type { Static } from 'typebox'
+import type { LivePointer, Manifest } from '../contracts.ts'
+import type { VersionAnswer } from './schemas.ts'
+
+export function describeVersion(
+  { manifest, removed }: { readonly manifest: Manifest; readonly removed: boolean },
+  live: LivePointer | undefined,
+): Static<typeof VersionAnswer> {
+  const { version, digest, parent, created, events, events_new, steps } = manifest
+  const { labels, scores, decision, reason } = manifest
+  return {
+    version,
+    digest,
+    parent,
+    created,
+    events,
+    events_new,
+    steps,
+    labels: [...labels],
+    scores,
+    decision,
+    reason,
+    live: version === live?.version,
+    removed,
+  }
+}

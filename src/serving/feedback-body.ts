@@ -1,0 +1,91 @@
+/**
+ * The events of a feedback body: one event, `{"events": […]}` or a list, or NDJSON. Each keeps its own bytes, so that
+ * one that is broken is refused alone.
+ *
+ * A CloudEvent in binary mode has its envelope in headers, which the inbox does not keep: it becomes a structured one.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Json } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import { isObject } from '../intake/fields.ts'
+import type { RawBody } from './bodies.ts'
+import type { IncomingFeedback } from './feedback-door.ts'
+
+export interface FeedbackBody {
+  readonly events: readonly IncomingFeedback[]
+  /** One event by itself: its fault is the request's. */
+  readonly single: boolean
+}
+
+export function readFeedbackBody(
+  raw: RawBody | undefined,
+  headers: IncomingHttpHeaders,
+): FeedbackBody {
+  if (raw === undefined) throw failure('REQUEST_INVALID', 'the request has no body')
+  const { format, bytes } = raw
+  if (format === 'ndjson') return { events: lines(bytes), single: false }
+  const body = parse(bytes)
+  const list = Array.isArray(body) ? body : isObject(body) ? body.events : undefined
+  if (Array.isArray(list)) return { events: list.map(serialised), single: false }
+  if (list !== undefined) throw failure('REQUEST_INVALID', 'events must be a list')
+  const envelope = envelopeIn(headers)
+  const event = envelope === undefined ? { bytes } : serialised({ ...envelope, data: body })
+  return { events: [event], single: true }
+}
+
+function lines(bytes: Uint8Array): readonly IncomingFeedback[] {
+  const found: IncomingFeedback[] = []
+  for (let from = 0; from < bytes.length;) {
+    const at = bytes.indexOf(LINE_FEED, from)
+    const to = at < 0 ? bytes.length : at
+    const line = bytes.subarray(from, to)
+    if (!isBlank(line)) found.push({ bytes: line })
+    from = to + 1
+  }
+  return found
+}
+
+const LINE_FEED = 0x0a
+
+function isBlank(line: Uint8Array): boolean {
+  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Not guarded: each event is, by itself, when it is checked. */
+function parse(bytes: Uint8Array): Json {
+  try {
+    return JSON.parse(utf8.decode(bytes)) as Json
+  } catch (error) {
+    const why = error instanceof SyntaxError ? error.message : 'it is not valid UTF-8'
+    throw failure('BODY_MALFORMED', `the body is not a JSON document: ${why}`, { cause: error })
+  }
+}
+
+function serialised(event: Json): IncomingFeedback {
+  try {
+    return { bytes: new TextEncoder().encode(JSON.stringify(event)) }
+  } catch {
+    // Only the stack can end here: what was parsed can be written.
+    const fault = failure('EVENT_TOO_DEEP', 'nested far too deep')
+    return { bytes: new Uint8Array(), fault }
+  }
+}
+
+/** `ce-id`, `ce-source`, … with their values percent-decoded (CloudEvents 1.0, HTTP binding 3.1). */
+function envelopeIn(headers: IncomingHttpHeaders): Readonly<Record<string, Json>> | undefined {
+  if (headers['ce-specversion'] === undefined) return undefined
+  const attributes = Object.entries(headers).flatMap(([name, value]) =>
+    name.startsWith('ce-') && typeof value === 'string' ? [[name.slice(3), decoded(value)]] : [],
+  )
+  return Object.fromEntries(attributes) as Readonly<Record<string, Json>>
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Where HTTP feedback enters: each event is checked by the same rules as a stream's, what is good is durable before the
+ * answer, and what is not goes to the dead letters with its code (law 9). One bad event of many spoils no other.
+ */
+import { createHash } from 'node:crypto'
+import {
+  CodedError,
+  type Clock,
+  type DeadLetter,
+  type FeedbackEvent,
+  type Sink,
+} from '../contracts.ts'
+import type { IncomingEvent, Inbox } from '../intake/inbox.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+
+export interface FeedbackDoor {
+  /** Resolves when everything accepted, and everything rejected, is on disk. */
+  take(events: readonly IncomingFeedback[]): Promise<FeedbackReceipt>
+}
+
+/** One event as it arrived, or why it did not survive the way here. */
+export interface IncomingFeedback {
+  readonly bytes: Uint8Array
+  readonly fault?: CodedError
+}
+
+export interface FeedbackReceipt {
+  readonly accepted: number
+  readonly duplicates: number
+  readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
+}
+
+export interface FeedbackDoorOptions {
+  readonly model: string
+  /** The name of the source that reads the inbox: it is part of an event's identity. */
+  readonly source: string
+  /** Throws a coded error for what cannot be learned from. */
+  readonly check: (bytes: Uint8Array) => FeedbackEvent
+  readonly inbox: Pick<Inbox, 'append'>
+  readonly predictions: { flush(): void }
+  readonly deadLetters: Pick<Sink, 'write'>
+  readonly metrics: Pick<Metrics, 'count'>
+  readonly clock: Clock
+  /** Told that the trainer has something to read. */
+  readonly onAppended?: (() => void) | undefined
+}
+
+export function openFeedbackDoor(options: FeedbackDoorOptions): FeedbackDoor {
+  return {
+    async take(incoming) {
+      const checked = incoming.map((event) => checkOne(options, event))
+      const rejected = checked.flatMap((outcome, index) =>
+        outcome instanceof CodedError ? [{ index, error: outcome }] : [],
+      )
+      await bury(options, incoming, rejected)
+      const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
+      const appended = await keep(options, events)
+      const duplicates = appended.duplicates.length
+      count(options, appended.accepted, duplicates, rejected)
+      return { accepted: appended.accepted, duplicates, rejected }
+    },
+  }
+}
+
+type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId'>
+
+function checkOne(
+  { check }: FeedbackDoorOptions,
+  { bytes, fault }: IncomingFeedback,
+): Checked | CodedError {
+  if (fault !== undefined) return fault
+  try {
+    return { ...check(bytes), bytes }
+  } catch (error) {
+    if (error instanceof CodedError) return error
+    throw error
+  }
+}
+
+/** Predictions that the events name are made readable first, so that the trainer finds them when it reads the events. */
+async function keep(options: FeedbackDoorOptions, events: readonly Checked[]) {
+  if (events.length === 0) return { accepted: 0, duplicates: [] }
+  if (events.some(({ predictionId }) => predictionId !== undefined)) options.predictions.flush()
+  const rows = events.map(({ source, id, bytes }) => ({ source, id, bytes }))
+  const appended = await options.inbox.append(rows)
+  if (appended.accepted > 0) options.onAppended?.()
+  return appended
+}
+
+async function bury(
+  { source, deadLetters, clock }: FeedbackDoorOptions,
+  incoming: readonly IncomingFeedback[],
+  rejected: FeedbackReceipt['rejected'],
+): Promise<void> {
+  const letters = rejected.map(({ index, error }): DeadLetter => {
+    const value = incoming[index]?.bytes ?? new Uint8Array()
+    return {
+      key: `${source}\0${createHash('sha256').update(value).digest('hex')}`,
+      code: error.code,
+      reason: error.message,
+      connector: source,
+      partition: '0',
+      position: 'refused',
+      value,
+      timeMs: clock.nowMs(),
+    }
+  })
+  if (letters.length > 0) await deadLetters.write(letters)
+}
+
+function count(
+  { model, metrics }: FeedbackDoorOptions,
+  accepted: number,
+  duplicates: number,
+  rejected: FeedbackReceipt['rejected'],
+): void {
+  metrics.count('feedbackAccepted', { model }, accepted)
+  metrics.count('feedbackDuplicates', { model }, duplicates)
+  for (const { error } of rejected) {
+    metrics.count('feedbackRejected', { model, code: error.code })
+    metrics.count('deadLetters', { model, code: error.code })
+  }
+}

@@ -1,0 +1,33 @@
+/** What happens around every request: refused while draining, asked for its token, measured. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { failure } from '../runtime/errors.ts'
+import { bearerGuard } from './auth.ts'
+import type { RouteContext } from './context.ts'
+
+export function addHooks(app: FastifyInstance, context: RouteContext): void {
+  const { metrics, tokens } = context
+  const guard = bearerGuard(tokens)
+
+  app.addHook('onRequest', async (request) => {
+    if (isOpen(request)) return
+    if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
+    guard(request.headers.authorization)
+  })
+
+  // A connection that stays open would keep the server from ending.
+  app.addHook('onSend', async (_request, reply) => {
+    if (context.isDraining()) void reply.header('connection', 'close')
+  })
+
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    const { method } = request
+    metrics.count('requests', { route, method, status: reply.statusCode })
+    metrics.observe('requestSeconds', { route, method }, reply.elapsedTime / 1000)
+  })
+}
+
+/** Probes, and the description of the API, which holds nothing of the models. */
+function isOpen({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config.probe === true || (routeOptions.url?.startsWith('/docs') ?? false)
+}

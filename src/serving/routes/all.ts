@@ -1,0 +1,34 @@
+/** Every route of the API, in the order of its description. */
+import type { FastifyInstance } from 'fastify'
+import type { RouteContext } from '../context.ts'
+import { addFeedbackRoute } from './feedback.ts'
+import { addLivezRoute } from './livez.ts'
+import { addMetricsRoute } from './metrics.ts'
+import { addModelRoute } from './model.ts'
+import { addModelsRoute } from './models.ts'
+import { addOpenapiRoute } from './openapi.ts'
+import { addPredictRoute } from './predict.ts'
+import { addPromoteRoute } from './promote.ts'
+import { addReadyzRoute } from './readyz.ts'
+import { addRollbackRoute } from './rollback.ts'
+import { addVersionRoute } from './version.ts'
+import { addVersionsRoute } from './versions.ts'
+
+const routes = [
+  addPredictRoute,
+  addFeedbackRoute,
+  addModelsRoute,
+  addModelRoute,
+  addVersionsRoute,
+  addVersionRoute,
+  addRollbackRoute,
+  addPromoteRoute,
+  addLivezRoute,
+  addReadyzRoute,
+  addMetricsRoute,
+  addOpenapiRoute,
+]
+
+export function addRoutes(app: FastifyInstance, context: RouteContext): void {
+  for (const add of routes) add(app, context)
+}

@@ -1,0 +1,37 @@
+/**
+ * Feedback: one event, `{"events": […]}` or NDJSON. 202 means that what was accepted is on disk and will be learned,
+ * also after a crash. Of many events the good ones are taken and the bad ones named; one event alone is refused as it is.
+ */
+import type { FastifyInstance } from 'fastify'
+import type { RawBody } from '../bodies.ts'
+import type { RouteContext } from '../context.ts'
+import { readFeedbackBody } from '../feedback-body.ts'
+import { FeedbackAnswer, feedbackBody, ModelParams, problems } from '../schemas.ts'
+
+export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): void {
+  const schema = {
+    summary: 'say what was right',
+    tags: ['predictions'],
+    params: ModelParams,
+    body: feedbackBody,
+    response: { 202: FeedbackAnswer, ...problems },
+  }
+  app.post<{ Params: ModelParams; Body: RawBody | undefined }>(
+    '/v1/models/:model/feedback',
+    // Events are checked one by one, each with its own code, not by the schema.
+    { schema, config: { raw: true }, validatorCompiler: () => () => true },
+    async ({ params, body, headers }, reply) => {
+      const { feedback } = context.modelNamed(params.model)
+      const { events, single } = readFeedbackBody(body, headers)
+      const { accepted, duplicates, rejected } = await feedback.take(events)
+      const [refused] = rejected
+      if (single && refused !== undefined) throw refused.error
+      const named = rejected.map(({ index, error: { code, message } }) => ({
+        index,
+        code,
+        message,
+      }))
+      return reply.code(202).send({ accepted, duplicates, rejected: named })
+    },
+  )
+}

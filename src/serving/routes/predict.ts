@@ -1,0 +1,51 @@
+/** Answers for inputs, each from the exact version that the answer names. */
+import type { FastifyInstance } from 'fastify'
+import { CodedError, type Input, type Json } from '../../contracts.ts'
+import { readInput } from '../../intake/input.ts'
+import { failure } from '../../runtime/errors.ts'
+import type { RouteContext, ServerLimits } from '../context.ts'
+import { ModelParams, PredictAnswer, predictBody, problems, type PredictBody } from '../schemas.ts'
+import type { ServedModel } from '../served-model.ts'
+import { nameVersion } from './version-headers.ts'
+
+export function addPredictRoute(app: FastifyInstance, context: RouteContext): void {
+  const schema = {
+    summary: 'ask a model',
+    tags: ['predictions'],
+    params: ModelParams,
+    body: predictBody(context.limits.inputs),
+    response: { 200: PredictAnswer, ...problems },
+  }
+  app.post<{ Params: ModelParams; Body: PredictBody }>(
+    '/v1/models/:model/predict',
+    { schema },
+    async ({ params, body, signal }, reply) => {
+      const model = context.modelNamed(params.model)
+      const inputs = body.inputs.map((value, at) => inputOf(model, context.limits, value, at))
+      const { version } = body
+      const { manifest, generation, predictions } = await model.live.predict({
+        inputs,
+        version,
+        signal,
+      })
+      nameVersion(reply, { version: manifest.version, digest: manifest.digest, generation })
+      return {
+        model: model.name,
+        version: manifest.version,
+        digest: manifest.digest,
+        predictions,
+      }
+    },
+  )
+}
+
+/** The rules of an event's input, with the codes of a request. */
+function inputOf({ base }: ServedModel, limits: ServerLimits, value: Json, index: number): Input {
+  try {
+    return readInput(value, limits, `/inputs/${index}`, base.inputKind)
+  } catch (error) {
+    const isShape = error instanceof CodedError && error.code === 'EVENT_INVALID'
+    if (!isShape) throw error
+    throw failure('REQUEST_INVALID', error.message, { details: error.details, cause: error })
+  }
+}

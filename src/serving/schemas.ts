@@ -1,0 +1,195 @@
+/**
+ * The shapes of requests and answers, once: they validate what comes in, serialise what goes out, and make
+ * /openapi.json.
+ */
+import { Type, type Static, type TSchema } from 'typebox'
+import type { Json } from '../contracts.ts'
+import { NDJSON_TYPES } from './bodies.ts'
+
+const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' })
+const Score = Type.Number({ description: 'between 0 and 1' })
+const Count = Type.Integer({ minimum: 0 })
+const Time = Type.String({ format: 'date-time' })
+const Maybe = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+const Shares = Type.Unsafe<Readonly<Record<string, number>>>({
+  type: 'object',
+  additionalProperties: { type: 'number' },
+  description: 'score of each label',
+})
+const Strict = { additionalProperties: false }
+
+export const ModelParams = Type.Object({ model: Type.String() })
+export type ModelParams = Static<typeof ModelParams>
+export const VersionParams = Type.Object({ model: Type.String(), version: Type.String() })
+export type VersionParams = Static<typeof VersionParams>
+
+/** Loose on purpose: what is wrong with an input is said by its own code, with its place. */
+export const InputValue = Type.Unsafe<Json>({
+  description: 'a text, {"text": …} or {"features": [numbers] | {name: value}}, as the base reads',
+  examples: ['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
+})
+
+export function predictBody(mostInputs: number) {
+  return Type.Object(
+    {
+      inputs: Type.Array(InputValue, { minItems: 1, maxItems: mostInputs }),
+      version: Type.Optional(
+        Type.String({ description: 'answer with this version, not with the live one' }),
+      ),
+    },
+    Strict,
+  )
+}
+export type PredictBody = Static<ReturnType<typeof predictBody>>
+
+export const PredictAnswer = Type.Object({
+  model: Name,
+  version: Name,
+  digest: Type.String(),
+  predictions: Type.Array(
+    Type.Object({
+      id: Type.String({ description: 'feedback may name it as prediction_id' }),
+      label: Type.String(),
+      score: Score,
+      scores: Shares,
+    }),
+  ),
+})
+
+/** For the description only: `intake` checks events, each with its own code. */
+const FeedbackEvent = Type.Object({
+  id: Type.Optional(
+    Type.String({
+      description: 'with source the identity, for ever; made from the content if absent',
+    }),
+  ),
+  source: Type.Optional(Type.String()),
+  input: Type.Optional(InputValue),
+  prediction_id: Type.Optional(Type.String({ description: 'instead of input: what was served' })),
+  label: Type.Optional(Type.String({ description: 'or correction, rating or retract' })),
+  correction: Type.Optional(Type.String()),
+  rating: Type.Optional(Type.Integer({ description: '1 or -1, of the prediction' })),
+  retract: Type.Optional(Type.Boolean()),
+  weight: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  time: Type.Optional(Time),
+})
+const FeedbackEvents = Type.Object({ events: Type.Array(FeedbackEvent) })
+const ndjson = { schema: Type.String({ description: 'one event a line' }) }
+
+export const feedbackBody = {
+  content: {
+    'application/json': { schema: Type.Union([FeedbackEvent, FeedbackEvents]) },
+    ...Object.fromEntries(NDJSON_TYPES.slice(0, 1).map((type) => [type, ndjson])),
+  },
+}
+
+export const FeedbackAnswer = Type.Object({
+  accepted: Count,
+  duplicates: Count,
+  rejected: Type.Array(Type.Object({ index: Count, code: Type.String(), message: Type.String() })),
+})
+
+const Scores = Type.Object({
+  count: Count,
+  accuracy: Score,
+  accuracy_recent: Score,
+  loss: Type.Number(),
+})
+
+export const LiveAnswer = Type.Object({
+  version: Name,
+  digest: Type.String(),
+  generation: Count,
+  since: Time,
+})
+
+export const FailedSwapAnswer = Type.Object(
+  { version: Name, code: Type.String(), message: Type.String(), since: Time },
+  { description: 'the version that the live pointer names and that could not be loaded' },
+)
+
+export const TrainerAnswer = Type.Object({
+  state: Type.String(),
+  pid: Type.Optional(Count),
+  restarts: Count,
+  code: Type.Optional(Type.String()),
+  message: Type.Optional(Type.String()),
+})
+
+export const ModelAnswer = Type.Object({
+  model: Name,
+  base: Type.String(),
+  method: Type.String(),
+  labels: Type.Array(Type.String()),
+  live: Maybe(LiveAnswer),
+  failed_swap: Type.Optional(FailedSwapAnswer),
+  trainer: TrainerAnswer,
+  lag: Type.Integer({ description: 'accepted events that the trainer has not read' }),
+  pending: Type.Integer({ description: 'events read and waiting for the next update' }),
+  counts: Type.Object({
+    accepted: Count,
+    duplicates: Count,
+    learned: Count,
+    rejected: Count,
+    waiting: Count,
+  }),
+  prequential: Scores,
+})
+export const ModelsAnswer = Type.Object({ models: Type.Array(ModelAnswer) })
+
+export const VersionAnswer = Type.Object({
+  version: Name,
+  digest: Type.String(),
+  parent: Maybe(Type.String()),
+  created: Time,
+  events: Count,
+  events_new: Count,
+  steps: Count,
+  labels: Type.Array(Type.String()),
+  scores: Scores,
+  decision: Type.String(),
+  reason: Type.String(),
+  live: Type.Boolean(),
+  removed: Type.Boolean({ description: 'its bytes were removed by keep_versions' }),
+})
+
+export const VersionsAnswer = Type.Object({ versions: Type.Array(VersionAnswer) })
+
+const Reason = Type.String({ minLength: 1, maxLength: 1000, description: 'kept in the history' })
+export const RollbackBody = Type.Object(
+  { to: Type.Optional(Type.String()), reason: Reason },
+  Strict,
+)
+export type RollbackBody = Static<typeof RollbackBody>
+export const PromoteBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
+export type PromoteBody = Static<typeof PromoteBody>
+export const MoveAnswer = Type.Object({ live: Name, previous: Name, generation: Count })
+
+export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
+export const ReadyAnswer = Type.Object({ ready: Type.Boolean() })
+export const OpenapiAnswer = Type.Object({}, { additionalProperties: true })
+export const MetricsAnswer = {
+  description: 'the text format of Prometheus',
+  content: { 'text/plain': { schema: Type.String() } },
+}
+
+export const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'stable; see the table of errors' }),
+    detail: Type.String(),
+    instance: Type.String(),
+    fix: Type.Optional(Type.String()),
+  },
+  { additionalProperties: true },
+)
+
+/** What any route may answer instead. Problems are serialised by themselves; this is their documentation. */
+export const problems = {
+  default: {
+    description: 'the request failed',
+    content: { 'application/problem+json': { schema: Problem } },
+  },
+}

@@ -1,0 +1,35 @@
+/** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
+import type { Base, Registry, Scores, TrainerStatus } from '../contracts.ts'
+import type { FeedbackDoor } from './feedback-door.ts'
+import type { LiveModel } from './live-model.ts'
+
+export interface ServedModel {
+  readonly name: string
+  readonly base: Pick<Base, 'name' | 'inputKind'>
+  /** The adapter method of the config; versions in the registry may have been made by another. */
+  readonly method: string
+  readonly live: LiveModel
+  readonly registry: Registry
+  readonly feedback: FeedbackDoor
+  /** Rows that wait for the engine now. */
+  waitingRows(): number
+}
+
+/** What is known of the trainers: asked at each GET and scrape, answered from memory. */
+export interface TrainerView {
+  status(model: string): TrainerReport
+}
+
+export interface TrainerReport {
+  readonly state: TrainerStatus['state']
+  readonly pid?: number | undefined
+  /** Times that its process ended and was started again. */
+  readonly restarts: number
+  /** Why it failed, when it did. */
+  readonly code?: string | undefined
+  readonly message?: string | undefined
+  readonly lag: number
+  readonly pending: number
+  readonly counts: TrainerStatus['counts']
+  readonly prequential: Scores
+}

@@ -1,0 +1,102 @@
+/** A server on fakes: everything below HTTP at hand, nothing listening. */
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { DeadLetter } from '../../src/contracts.ts'
+import { openInboxReader } from '../../src/intake/inbox-reader.ts'
+import { openInbox, type InboxOptions } from '../../src/intake/inbox.ts'
+import { defaultLimits } from '../../src/runtime/limits.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import type { ServerLimits } from '../../src/serving/context.ts'
+import { eventCheck } from '../../src/serving/event-check.ts'
+import { openFeedbackDoor } from '../../src/serving/feedback-door.ts'
+import type { ServedModel, TrainerReport } from '../../src/serving/served-model.ts'
+import { openServer } from '../../src/serving/server.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { fakeBase } from './fake-base.ts'
+import { openLive } from './open-live.ts'
+
+export const report: TrainerReport = {
+  state: 'idle',
+  pid: 4321,
+  restarts: 0,
+  lag: 3,
+  pending: 2,
+  counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5 },
+  prequential: { count: 8, accuracy: 0.75, accuracy_recent: 0.8, loss: 0.5 },
+}
+
+export interface ServedOptions {
+  readonly live?: Parameters<typeof openLive>[0]
+  readonly limits?: Partial<ServerLimits>
+  readonly tokens?: readonly string[]
+  readonly open?: boolean
+  readonly inbox?: Partial<InboxOptions>
+  readonly trainer?: Partial<TrainerReport>
+}
+
+/** One model `m` with versions v0 … v5, v1 live unless the registry says otherwise. */
+export async function openServed(options: ServedOptions = {}) {
+  const live = await openLive(options.live)
+  if ((await live.registry.live()) === undefined) {
+    await live.live.swap(await live.registry.promote('v0'))
+    await live.live.swap(await live.registry.promote('v1'))
+  }
+  const path = join(scratchFolder(), 'inbox.db')
+  const bounds = { unreadEvents: 1000, seenEvents: 1000, retentionMs: 0, clock: systemClock }
+  const inbox = openInbox(path, { ...bounds, ...options.inbox })
+  const letters: DeadLetter[] = []
+  const flushed: number[] = []
+  const limits = { ...defaultLimits, ...options.limits }
+  const feedback = openFeedbackDoor({
+    model: 'm',
+    source: 'http',
+    check: eventCheck({
+      model: 'm',
+      source: 'http',
+      inputKind: 'text',
+      limits,
+      task: classification,
+      labels: ['no', 'yes'],
+      open: options.open ?? false,
+    }),
+    inbox,
+    predictions: { flush: () => void flushed.push(live.served.length) },
+    deadLetters: { write: async (more) => void letters.push(...more) },
+    metrics: live.metrics,
+    clock: live.clock,
+  })
+  const model: ServedModel = {
+    name: 'm',
+    base: fakeBase,
+    method: 'lora',
+    live: live.live,
+    registry: live.registry,
+    feedback,
+    waitingRows: () => live.batcher.waiting('m'),
+  }
+  const server = await openServer({
+    models: [model],
+    trainer: { status: () => ({ ...report, ...options.trainer }) },
+    limits,
+    tokens: options.tokens ?? [],
+    log: live.log,
+    metrics: live.metrics,
+    clock: systemClock,
+    version: '0.1.0',
+  })
+  onTestFinished(async () => {
+    await server.close()
+    await inbox.close()
+    live.metrics.close()
+  })
+  const journal = () => {
+    const reader = openInboxReader(path)
+    const events = reader.journal.read(0, 1000).map(({ value }) => {
+      return JSON.parse(Buffer.from(value).toString()) as { id?: string }
+    })
+    reader.close()
+    return events
+  }
+  return { ...live, server, app: server.app, letters, flushed, journal }
+}
