@@ -112,7 +112,8 @@ export interface SourceRecord {
  * `read` then returns records in order per partition, at most `limits.records`, waiting up to `waitMs` when there is none
  * (then returns []). After a crash the same positions give the same records again. `commit` is advice for lag
  * monitoring; the checkpoint is the truth. `close` is idempotent. A retriable failure throws `{ retriable: true }`;
- * anything else stops the model's loop with its code.
+ * anything else stops the model's loop with its code. A call that throws, also because its signal was aborted, has
+ * consumed nothing and may be repeated: a waiting `read` is aborted whenever there may be news.
  */
 export interface Source {
   /** Stable over restarts: it keys the positions of the checkpoint. */

@@ -1,0 +1,123 @@
+/**
+ * Feedback that names a served prediction instead of repeating its input, and what waits because the prediction has not
+ * been seen yet: predictions are written behind the answer, so that feedback may overtake them.
+ *
+ * Waiting is bounded in events and in count, never in time, so that what is given up is the same on every run. Entries
+ * are tried again after 1, 2, 4, … later events, and the newest whenever the stream rests.
+ */
+import type { FeedbackEvent, ServedPrediction, SourceRecord } from '../contracts.ts'
+
+/** Where served predictions are found. Called for each event that names one; a coded, retriable failure is tried again. */
+export interface Predictions {
+  find(id: string): Promise<ServedPrediction | undefined>
+}
+
+/** One record with the source it came from: where a dead letter points. */
+export interface Received {
+  readonly connector: string
+  readonly record: SourceRecord
+}
+
+export interface WaitingEvent {
+  readonly key: string
+  readonly event: FeedbackEvent
+  readonly received: Received
+  /** The count of accepted events when it came. */
+  readonly since: number
+}
+
+export interface WaitingLimits {
+  readonly count: number
+  readonly events: number
+}
+
+/** Whether the prediction must be looked up: its input is wanted, or the answer that a rating speaks of. */
+export function needsPrediction(event: FeedbackEvent): boolean {
+  if (event.predictionId === undefined) return false
+  return event.input === undefined || event.lesson.kind === 'rating'
+}
+
+export class WaitingRoom {
+  readonly #limits: WaitingLimits
+  /** In the order of arrival. */
+  readonly #events = new Map<string, WaitingEvent>()
+  /** Count of accepted events → who is tried again then. */
+  readonly #calendar = new Map<number, string[]>()
+
+  constructor(limits: WaitingLimits) {
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#events.size
+  }
+
+  get events(): readonly WaitingEvent[] {
+    return [...this.#events.values()]
+  }
+
+  has(key: string): boolean {
+    return this.#events.has(key)
+  }
+
+  enter(waiting: WaitingEvent): void {
+    this.#events.set(waiting.key, waiting)
+    this.#schedule(waiting, waiting.since)
+  }
+
+  leave(key: string): void {
+    this.#events.delete(key)
+  }
+
+  /** Takes out those that came too long ago, or are too many, the oldest first: nobody will find their prediction. */
+  expire(accepted: number): readonly WaitingEvent[] {
+    const gone: WaitingEvent[] = []
+    for (const waiting of this.#events.values()) {
+      const isLate = accepted - waiting.since >= this.#limits.events
+      if (!isLate && this.size <= this.#limits.count) break
+      this.leave(waiting.key)
+      gone.push(waiting)
+    }
+    return gone
+  }
+
+  /** Those to try again now. Asked once at each count. */
+  due(accepted: number): readonly WaitingEvent[] {
+    const keys = this.#calendar.get(accepted) ?? []
+    this.#calendar.delete(accepted)
+    const due = keys.flatMap((key) => this.#events.get(key) ?? [])
+    for (const waiting of due) this.#schedule(waiting, accepted)
+    return due
+  }
+
+  newest(count: number): readonly WaitingEvent[] {
+    return this.events.slice(-count)
+  }
+
+  /** Those that a retraction speaks of, by their own key or by their prediction. */
+  about(key: string, predictionId: string | undefined): readonly WaitingEvent[] {
+    return this.events.filter(
+      (waiting) =>
+        waiting.key === key ||
+        (predictionId !== undefined && waiting.event.predictionId === predictionId),
+    )
+  }
+
+  restore(events: readonly WaitingEvent[], accepted: number): void {
+    this.#events.clear()
+    this.#calendar.clear()
+    for (const waiting of events) {
+      this.#events.set(waiting.key, waiting)
+      this.#schedule(waiting, accepted)
+    }
+  }
+
+  /** The first of since + 1, 2, 4, … that lies after `accepted`, so that a restart changes no date. */
+  #schedule({ key, since }: WaitingEvent, accepted: number): void {
+    let after = 1
+    while (since + after <= accepted) after *= 2
+    const keys = this.#calendar.get(since + after)
+    if (keys === undefined) this.#calendar.set(since + after, [key])
+    else keys.push(key)
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * From a record to an example in the learner: parse → is it ours → seen before → retraction → join → encode → accept.
+ *
+ * Whatever cannot be learned from becomes a dead letter and never an exception, so that no event stops the stream. All
+ * waiting comes before the first change: when `admit` rejects, nothing has happened.
+ */
+import {
+  CodedError,
+  type Decision,
+  type Example,
+  type FeedbackEvent,
+  type Input,
+  type ServedPrediction,
+} from '../contracts.ts'
+import { keyOf, type Dedupe } from '../intake/dedupe.ts'
+import {
+  needsPrediction,
+  type Received,
+  type WaitingEvent,
+  type WaitingRoom,
+} from '../intake/join.ts'
+import { failure } from '../runtime/errors.ts'
+import type { Learner, LatentMap } from './learner.ts'
+import type { Tally } from './tally.ts'
+import type { Letters } from './letters.ts'
+import type { LoopParts } from './parts.ts'
+import type { Patience } from './patience.ts'
+import type { LatentSupply } from './latent-supply.ts'
+
+export interface AdmissionParts {
+  readonly loop: LoopParts
+  readonly learner: Learner
+  readonly tally: Tally
+  readonly dedupe: Dedupe
+  readonly waiting: WaitingRoom
+  readonly letters: Letters
+  readonly latents: LatentSupply
+  readonly patience: Patience
+  /** Keys to be forgotten everywhere. */
+  readonly onRetract: (keys: readonly string[]) => void
+}
+
+/** Whether an update is due. */
+type Due = boolean
+
+export class Admission {
+  readonly #parts: AdmissionParts
+  /** Waiting events that are tried again now. */
+  #again: WaitingEvent[] = []
+  /** The count of accepted events whose waiting events these are. */
+  #count: number
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts
+    this.#count = parts.tally.state.triedAgain
+  }
+
+  async admit(received: Received, signal: AbortSignal): Promise<Due> {
+    const event = this.#parse(received)
+    if (event === undefined) return false
+    if (event.model !== undefined && event.model !== this.#parts.loop.model) return false
+    const key = keyOf(event)
+    if (event.lesson.kind === 'retract') return this.#retract(key, event)
+    if (this.#parts.dedupe.has(key) || this.#parts.waiting.has(key)) {
+      this.#parts.tally.count('duplicates')
+      return false
+    }
+    return this.#learnFrom(
+      { key, event, received, since: this.#parts.tally.state.accepted },
+      signal,
+    )
+  }
+
+  /** A waiting event whose time has come after the events accepted so far; ask until there is none. */
+  nextAgain(): WaitingEvent | undefined {
+    const { waiting, tally } = this.#parts
+    for (;;) {
+      const next = this.#again.shift()
+      if (next !== undefined) return next
+      // Only when all of a count were tried: a crash before that tries them all once more.
+      tally.triedAgain(this.#count)
+      if (this.#count === tally.state.accepted) return undefined
+      this.#count += 1
+      this.#giveUp(waiting.expire(this.#count))
+      this.#again.push(...waiting.due(this.#count))
+    }
+  }
+
+  /** Another look for the prediction of an event that waits. */
+  async again(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
+    return this.#parts.waiting.has(waiting.key) ? this.#learnFrom(waiting, signal) : false
+  }
+
+  #parse(received: Received): FeedbackEvent | undefined {
+    try {
+      return this.#parts.loop.parse(received.record, received.connector)
+    } catch (error) {
+      this.#reject(received, error)
+      return undefined
+    }
+  }
+
+  async #learnFrom(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
+    const { event, received } = waiting
+    const served = await this.#find(event, signal)
+    if (needsPrediction(event) && served === undefined) return this.#wait(waiting)
+    const example = this.#example(waiting, served)
+    if (example === undefined) return false
+    try {
+      const latents = await this.#parts.latents.first(example, signal)
+      return this.#accept(example, latents).verdict === 'update'
+    } catch (error) {
+      // Stopping, and defects of an engine, are no fault of the event.
+      if (!(error instanceof CodedError)) throw error
+      this.#reject(received, error, waiting.key)
+      return false
+    }
+  }
+
+  async #find(event: FeedbackEvent, signal: AbortSignal): Promise<ServedPrediction | undefined> {
+    const { loop, patience } = this.#parts
+    const id = event.predictionId
+    if (id === undefined || !needsPrediction(event)) return undefined
+    const find = () => loop.predictions.find(id)
+    return patience.persist('looking up a served prediction', find, signal)
+  }
+
+  #wait(waiting: WaitingEvent): Due {
+    const { waiting: room } = this.#parts
+    if (room.has(waiting.key)) return false
+    room.enter(waiting)
+    // A full room lets the oldest go.
+    this.#giveUp(room.expire(waiting.since))
+    return false
+  }
+
+  #example(waiting: WaitingEvent, served: ServedPrediction | undefined): Example | undefined {
+    const { key, event, received } = waiting
+    try {
+      const { predictionId } = event
+      return {
+        key,
+        encoded: this.#encoded(event.input ?? served?.input),
+        target: this.#target(event, served),
+        weight: event.weight,
+        ...(predictionId !== undefined && { predictionId }),
+      }
+    } catch (error) {
+      this.#reject(received, error, key)
+      return undefined
+    }
+  }
+
+  #encoded(input: Input | undefined): Example['encoded'] {
+    const { base, maxTokens } = this.#parts.loop
+    if (input === undefined) throw failure('EVENT_INVALID', 'neither input nor prediction_id')
+    return base.encode(input, maxTokens)
+  }
+
+  #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
+    const { loop, learner } = this.#parts
+    const { task, labels } = loop
+    return task.target(event.lesson, served?.label, learner.labels, labels.open)
+  }
+
+  #accept(example: Example, latents: LatentMap): Decision<'wait' | 'update'> {
+    const { learner, tally, dedupe, waiting, loop } = this.#parts
+    const decision = learner.accept(example, latents, loop.clock.nowMs())
+    waiting.leave(example.key)
+    dedupe.add(example.key)
+    tally.count('accepted')
+    return decision
+  }
+
+  /** By its own key, or everything that was said about a prediction. Seen from now on: it may overtake what it takes back. */
+  #retract(key: string, event: FeedbackEvent): Due {
+    const { learner, waiting, dedupe, tally, onRetract } = this.#parts
+    const about = event.predictionId
+    const examples = [...learner.pending, ...learner.remembered].filter(
+      (example) => example.key === key || (about !== undefined && example.predictionId === about),
+    )
+    for (const gone of waiting.about(key, about)) {
+      waiting.leave(gone.key)
+      dedupe.add(gone.key)
+    }
+    dedupe.add(key)
+    tally.count('accepted')
+    onRetract([key, ...examples.map((example) => example.key)])
+    return false
+  }
+
+  #giveUp(events: readonly WaitingEvent[]): void {
+    for (const { event, received } of events) {
+      const id = event.predictionId ?? ''
+      this.#reject(received, failure('PREDICTION_UNKNOWN', `no prediction ${id} was seen`))
+    }
+  }
+
+  #reject(received: Received, error: unknown, key?: string): void {
+    const { letters, tally, waiting } = this.#parts
+    if (key !== undefined) waiting.leave(key)
+    letters.add(received, letters.reasonOf(error))
+    tally.count('rejected')
+  }
+}

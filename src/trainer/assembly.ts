@@ -1,0 +1,67 @@
+/** Puts the trainer of one model together: which part holds which. */
+import { Admission } from './admission.ts'
+import { Interleave } from './interleave.ts'
+import { LatentSupply } from './latent-supply.ts'
+import { Latents } from './latents.ts'
+import { Learner } from './learner.ts'
+import { Line } from './line.ts'
+import type { LoopParts } from './parts.ts'
+import { Patience } from './patience.ts'
+import { Pointer } from './pointer.ts'
+import { TrainerState } from './state.ts'
+import { Updater } from './updater.ts'
+
+export interface Assembly {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly patience: Patience
+  readonly latents: LatentSupply
+  readonly pointer: Pointer
+  readonly updater: Updater
+  dispose(): void
+}
+
+export function assemble(loop: LoopParts): Assembly {
+  const { clock, log, random } = loop
+  const patience = new Patience({ clock, log, jitter: random('jitter') })
+  const latents = new LatentSupply(new Latents(loop.trunk, loop.limits.latentBytes), patience)
+  const { known: labels } = loop.labels
+  const trainable = loop.openTrainable({ labels, parameters: loop.freshParameters(labels) })
+  const learner = new Learner({
+    ...loop,
+    trainable,
+    memory: { replay: loop.replay, draw: random('draw'), offer: random('offer') },
+  })
+  const state = new TrainerState({ loop, learner, patience })
+  const pointer = new Pointer({ loop, state, patience })
+  const updater = new Updater({ loop, state, patience, latents, pointer })
+  const dispose = () => trainable.dispose()
+  return { loop, state, patience, latents, pointer, updater, dispose }
+}
+
+/** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
+export function openStream({ loop, state, patience }: Assembly): Interleave {
+  const { clock, log, limits } = loop
+  const lines = loop.sources.map((source) => {
+    const from = state.tally.positions[source.name] ?? {}
+    return new Line({ source, from, records: limits.records, clock, log, patience })
+  })
+  return new Interleave(lines, state.turn, clock)
+}
+
+export function openAdmission({ loop, state, patience, latents }: Assembly): Admission {
+  return new Admission({
+    loop,
+    patience,
+    latents,
+    learner: state.learner,
+    tally: state.tally,
+    dedupe: state.dedupe,
+    waiting: state.waiting,
+    letters: state.letters,
+    onRetract(keys) {
+      state.retract(keys)
+      latents.forget(keys)
+    },
+  })
+}

@@ -1,0 +1,84 @@
+/**
+ * How a trainer begins: from its checkpoint, when that was made for this base, task and adapter; without one from the
+ * live version of the registry; without that from a fresh adapter, which is published as the first version.
+ */
+import { failure } from '../runtime/errors.ts'
+import { publishFirst } from './candidate.ts'
+import type { Saved } from './checkpoint.ts'
+import { freshWeights, goBackTo, type GoingBack } from './going-back.ts'
+import type { TrainerState } from './state.ts'
+
+export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void> {
+  const { state, loop } = parts
+  const saved = state.checkpoint.load()
+  if (saved === undefined) return beginWithout(parts, signal)
+  checkIdentity(saved, parts)
+  continueFrom(saved, parts)
+  if (state.learner.extend(loop.labels.known)) state.learnerChanged()
+  await state.save(signal)
+}
+
+function continueFrom(saved: Saved, { loop, state }: GoingBack): void {
+  const { progress, positions, pending, waiting } = saved
+  const { trigger, turn, ...tally } = progress
+  state.tally.restore(tally, positions)
+  state.turn = turn
+  state.waiting.restore(waiting, tally.triedAgain)
+  if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
+  else beginAdapter(saved, { loop, state })
+  state.learner.resume(pending, trigger)
+}
+
+/** Another method or rank: what was remembered teaches the new adapter too, but its weights begin anew. */
+function beginAdapter(saved: Saved, { loop, state }: Pick<GoingBack, 'loop' | 'state'>): void {
+  const { labels } = saved.weights
+  loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; a fresh one begins')
+  const weights = freshWeights({ labels, parameters: loop.freshParameters(labels) }, loop)
+  const mind = { ...saved.mind, learned: 0, steps: 0, dropped: 0 }
+  state.restoreLearner({ weights, mind, remembered: saved.remembered })
+  state.tally.beganAnew()
+}
+
+async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void> {
+  const { loop, state, patience } = parts
+  const live = await patience.persist(
+    'reading the live pointer',
+    () => loop.registry.live(),
+    signal,
+  )
+  if (live === undefined) {
+    const { number, version, decision } = await publishFirst(parts, signal)
+    state.tally.wentTo(version, number + 1)
+    state.tally.intend([{ version, by: 'start', reason: decision.reason }])
+    return state.save(signal, version)
+  }
+  loop.log.warn({ version: live.version }, 'no checkpoint; going on from the live version')
+  await goBackTo(live.version, parts, signal)
+  state.tally.wentTo(live.version, await nextNumber(parts, signal))
+  state.tally.sawPointer(live)
+  state.live = live
+  await state.save(signal)
+}
+
+async function nextNumber({ loop, patience }: GoingBack, signal: AbortSignal): Promise<number> {
+  const list = await patience.persist('listing versions', () => loop.registry.list(), signal)
+  const numbers = list.map(({ manifest }) => /^v(\d+)$/.exec(manifest.version)?.[1] ?? '-1')
+  return 1 + Math.max(-1, ...numbers.map(Number))
+}
+
+function checkIdentity({ identity, weights }: Saved, { loop, state }: GoingBack): void {
+  const { base, task } = state.identity
+  if (identity.base !== base) throw foreign(state, 'base', identity.base, base)
+  if (identity.task !== task) throw foreign(state, 'task', identity.task, task)
+  const { open, known } = loop.labels
+  const lost = open ? [] : weights.labels.filter((label) => !known.includes(label))
+  if (lost.length > 0) throw foreign(state, 'labels', lost.join(', '), known.join(', '))
+}
+
+function foreign(state: TrainerState, what: string, saved: string, present: string) {
+  return failure(
+    'CHECKPOINT_FOREIGN',
+    `${state.checkpoint.path} has ${what} ${saved}, the config ${present}`,
+    { details: { path: state.checkpoint.path, what, saved, present } },
+  )
+}

@@ -1,0 +1,106 @@
+/** From a finished update to a published version: its manifest, the decision about it, its name. */
+import type { Decision, Manifest, Version } from '../contracts.ts'
+import { CodedError } from '../contracts.ts'
+import type { LoopParts } from './parts.ts'
+import type { Patience } from './patience.ts'
+import type { TrainerState } from './state.ts'
+import type { AllPositions } from './tally.ts'
+
+export interface Published {
+  readonly number: number
+  readonly version: string
+  readonly decision: Decision<'promote' | 'hold'>
+}
+
+export interface Publishing {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly patience: Patience
+}
+
+/** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
+export async function publishCandidate(
+  learned: number,
+  parts: Publishing,
+  signal: AbortSignal,
+): Promise<Published> {
+  const { loop, state } = parts
+  return publish(learned, parts, signal, (version) =>
+    loop.promotion.decide({ candidate: state.learner.scores, version }),
+  )
+}
+
+/** The zero-start version that a new model begins with. */
+export async function publishFirst(parts: Publishing, signal: AbortSignal): Promise<Published> {
+  const reason = 'a fresh adapter leaves the base as it is'
+  return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
+}
+
+async function publish(
+  learned: number,
+  { loop, state, patience }: Publishing,
+  signal: AbortSignal,
+  decide: (version: string) => Published['decision'],
+): Promise<Published> {
+  for (let number = state.tally.state.next; ; number += 1) {
+    const version = `v${number}`
+    const decision = decide(version)
+    const draft = draftOf(version, decision, learned, loop, state)
+    try {
+      await patience.persist(`publishing ${version}`, () => loop.registry.publish(draft), signal)
+      return { number, version, decision }
+    } catch (error) {
+      // Published before a crash, and the stream was another one since: a rollback came in between.
+      if (!(error instanceof CodedError) || error.code !== 'VERSION_EXISTS') throw error
+      loop.log.warn(
+        { version },
+        'the name belongs to a version that never was live; taking the next',
+      )
+    }
+  }
+}
+
+/** The registry seals it: digest, files and the date are its own. */
+function draftOf(
+  version: string,
+  decision: Decision<string>,
+  learnedNow: number,
+  loop: LoopParts,
+  { learner, tally }: TrainerState,
+): Version {
+  const { learned, steps } = learner.progress
+  const manifest: Manifest = {
+    format: 1,
+    model: loop.model,
+    version,
+    digest: '',
+    parent: tally.state.parent,
+    base: { name: loop.base.name, hash: loop.base.hash },
+    task: loop.task.kind,
+    labels: learner.labels,
+    adapter: loop.adapter,
+    span: spanOf(tally.state.spanFrom, tally.positions),
+    events: learned,
+    events_new: learnedNow,
+    steps,
+    scores: learner.scores,
+    decision: decision.verdict,
+    reason: decision.reason,
+    files: {},
+    created: new Date(loop.clock.nowMs()).toISOString(),
+  }
+  return { manifest, parameters: learner.parameters() }
+}
+
+function spanOf(from: AllPositions, to: AllPositions): Manifest['span'] {
+  const span: Record<string, Record<string, readonly [string, string]>> = {}
+  for (const [source, partitions] of Object.entries(to)) {
+    for (const [partition, end] of Object.entries(partitions)) {
+      const begin = from[source]?.[partition]
+      if (begin === end) continue
+      const ofSource = (span[source] ??= {})
+      ofSource[partition] = [begin ?? '', end]
+    }
+  }
+  return span
+}

@@ -1,0 +1,121 @@
+/**
+ * Examples in the checkpoint: each is kept once, for as long as it is pending, remembered now, or remembered by a
+ * snapshot that may be gone back to. What changed since the last save is found by comparing keys.
+ */
+import type { Example } from '../contracts.ts'
+import type { Store } from '../runtime/store.ts'
+import { bytesOf, exampleOf, exampleValues, textOf } from './checkpoint-rows.ts'
+
+export class ExampleTables {
+  readonly #store: Store
+  /** As saved. */
+  #pending: ReadonlySet<string> = new Set()
+  #remembered: ReadonlySet<string> = new Set()
+  /** As written in the transaction that is still open. */
+  #next: { pending: ReadonlySet<string>; remembered: ReadonlySet<string> } | undefined
+  /** Perhaps nothing refers to them any more. */
+  #loose = new Set<string>()
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  load(): void {
+    this.#pending = new Set(this.pending().map(({ key }) => key))
+    const open = this.#store.all('SELECT key FROM remembered WHERE gone IS NULL')
+    this.#remembered = new Set(open.map((row) => textOf(row.bytes('key'))))
+  }
+
+  pending(): readonly Example[] {
+    return this.#store
+      .all('SELECT examples.* FROM pending JOIN examples USING (key) ORDER BY seq')
+      .map(exampleOf)
+  }
+
+  rememberedAt(state: number): readonly Example[] {
+    const rows = this.#store.all(
+      `SELECT examples.* FROM remembered JOIN examples USING (key)
+       WHERE born <= ? AND (gone IS NULL OR gone > ?)`,
+      ...[state, state],
+    )
+    return rows.map(exampleOf)
+  }
+
+  writePending(examples: readonly Example[]): void {
+    const keys = new Set(examples.map(({ key }) => key))
+    for (const key of this.#pending) {
+      if (keys.has(key)) continue
+      this.#store.run('DELETE FROM pending WHERE key = ?', bytesOf(key))
+      this.#loose.add(key)
+    }
+    for (const example of examples) {
+      if (this.#pending.has(example.key)) continue
+      this.#put(example)
+      this.#store.run('INSERT INTO pending (key) VALUES (?)', bytesOf(example.key))
+    }
+    this.#next = { pending: keys, remembered: this.#next?.remembered ?? this.#remembered }
+  }
+
+  /** From `state` on these are remembered, and no others. */
+  writeRemembered(examples: readonly Example[], state: number): void {
+    const keys = new Set(examples.map(({ key }) => key))
+    const before = this.#next?.remembered ?? this.#remembered
+    const end = 'UPDATE remembered SET gone = ? WHERE key = ? AND gone IS NULL'
+    for (const key of before) if (!keys.has(key)) this.#store.run(end, state, bytesOf(key))
+    for (const example of examples) {
+      if (before.has(example.key)) continue
+      this.#put(example)
+      const begin = 'INSERT INTO remembered (key, born) VALUES (?, ?)'
+      this.#store.run(begin, bytesOf(example.key), state)
+    }
+    this.#next = { pending: this.#next?.pending ?? this.#pending, remembered: keys }
+  }
+
+  /** Out of every state, past ones too. */
+  retract(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#store.run('DELETE FROM remembered WHERE key = ?', bytesOf(key))
+      this.#store.run('DELETE FROM examples WHERE key = ?', bytesOf(key))
+    }
+    const gone = new Set(keys)
+    const remembered = [...this.#remembered].filter((key) => !gone.has(key))
+    this.#next = { pending: this.#pending, remembered: new Set(remembered) }
+  }
+
+  /** Deletes what nothing refers to any more; with a new state, an old one may have let go of examples. */
+  collect(isNewState: boolean): void {
+    for (const key of this.#loose) this.#deleteUnused(bytesOf(key))
+    if (isNewState) this.#collectEnded()
+  }
+
+  /** The transaction has been committed. */
+  saved(): void {
+    this.#pending = this.#next?.pending ?? this.#pending
+    this.#remembered = this.#next?.remembered ?? this.#remembered
+    this.#next = undefined
+    this.#loose = new Set()
+  }
+
+  #collectEnded(): void {
+    const stale = `gone IS NOT NULL AND NOT EXISTS
+      (SELECT 1 FROM snapshots WHERE state >= born AND state < gone)`
+    const ended = this.#store.all(`SELECT DISTINCT key FROM remembered WHERE ${stale}`)
+    if (ended.length > 0) this.#store.run(`DELETE FROM remembered WHERE ${stale}`)
+    for (const row of ended) this.#deleteUnused(row.bytes('key'))
+  }
+
+  #put(example: Example): void {
+    const put = `INSERT OR IGNORE INTO examples (key, kind, data, target, weight, prediction)
+      VALUES (?, ?, ?, ?, ?, ?)`
+    this.#store.run(put, ...exampleValues(example))
+  }
+
+  #deleteUnused(key: Uint8Array): void {
+    this.#store.run(
+      `DELETE FROM examples WHERE key = ?
+         AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.key = examples.key)
+         AND NOT EXISTS (SELECT 1 FROM remembered WHERE remembered.key = examples.key)`,
+      key,
+    )
+  }
+}

@@ -1,0 +1,76 @@
+/** Rows of the checkpoint and what they mean, both ways. */
+import type { Encoded, Example, FeedbackEvent, SourceRecord, Target } from '../contracts.ts'
+import type { WaitingEvent } from '../intake/join.ts'
+import type { Row, Value } from '../runtime/row.ts'
+
+/** The columns of `examples`, in their order. */
+export function exampleValues(example: Example): readonly Value[] {
+  const { key, encoded, target, weight, predictionId } = example
+  const data = encoded.kind === 'tokens' ? encoded.ids : encoded.values
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
+  return [bytesOf(key), encoded.kind, bytes, JSON.stringify(target), weight, prediction]
+}
+
+export function exampleOf(row: Row): Example {
+  const prediction = row.textOrNull('prediction')
+  return {
+    key: textOf(row.bytes('key')),
+    encoded: encodedOf(row.text('kind'), row.bytes('data').slice().buffer),
+    target: JSON.parse(row.text('target')) as Target,
+    weight: row.number('weight'),
+    ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
+  }
+}
+
+/** The columns of `waiting` after `seq`, in their order. */
+export function waitingValues({ key, since, event, received }: WaitingEvent): readonly Value[] {
+  const { connector, record } = received
+  const { value, key: recordKey, ...rest } = record
+  const origin = { connector, ...rest, ...(recordKey && { key: toBase64(recordKey) }) }
+  return [bytesOf(key), since, JSON.stringify(event), JSON.stringify(origin), value]
+}
+
+export function waitingOf(row: Row): WaitingEvent {
+  const origin = JSON.parse(row.text('origin')) as Origin
+  const { connector, key: recordKey, ...rest } = origin
+  const record: SourceRecord = {
+    ...rest,
+    value: row.bytes('value'),
+    ...(recordKey !== undefined && { key: fromBase64(recordKey) }),
+  }
+  return {
+    key: textOf(row.bytes('key')),
+    since: row.number('since'),
+    event: JSON.parse(row.text('event')) as FeedbackEvent,
+    received: { connector, record },
+  }
+}
+
+export function bytesOf(key: string): Uint8Array {
+  return new TextEncoder().encode(key)
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes)
+}
+
+/** A record without its bytes, which have columns of their own. */
+type Origin = Omit<SourceRecord, 'value' | 'key'> & {
+  readonly connector: string
+  readonly key?: string
+}
+
+function encodedOf(kind: string, buffer: ArrayBuffer): Encoded {
+  return kind === 'tokens'
+    ? { kind, ids: new Int32Array(buffer) }
+    : { kind: 'vector', values: new Float32Array(buffer) }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}

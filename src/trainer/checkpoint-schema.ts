@@ -1,0 +1,38 @@
+/**
+ * The tables of `state.db`. Keys of events are bytes, because they hold a NUL; whatever a user wrote is JSON, for the
+ * same reason.
+ *
+ * `states` grows by one row with each update; `now` in `facts` and the snapshots of versions point into it. `remembered`
+ * says from which state on (`born`) until before which (`gone`) replay held an example, so that an update writes the
+ * few keys that changed and every snapshot still finds all of its own.
+ */
+export const checkpointMigrations: readonly string[] = [
+  `
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE positions (
+    source TEXT NOT NULL, partition TEXT NOT NULL, next TEXT NOT NULL,
+    PRIMARY KEY (source, partition)
+  ) WITHOUT ROWID;
+  CREATE TABLE seen (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE);
+  CREATE TABLE examples (
+    key BLOB PRIMARY KEY, kind TEXT NOT NULL, data BLOB NOT NULL,
+    target TEXT NOT NULL, weight REAL NOT NULL, prediction TEXT
+  ) WITHOUT ROWID;
+  CREATE TABLE pending (seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE);
+  CREATE TABLE waiting (
+    seq INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, since INTEGER NOT NULL,
+    event TEXT NOT NULL, origin TEXT NOT NULL, value BLOB NOT NULL
+  );
+  CREATE TABLE states (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, mind TEXT NOT NULL,
+    labels TEXT NOT NULL, steps INTEGER NOT NULL, header TEXT NOT NULL, tensors BLOB NOT NULL
+  );
+  CREATE TABLE snapshots (
+    seq INTEGER PRIMARY KEY, version TEXT NOT NULL UNIQUE, state INTEGER NOT NULL
+  );
+  CREATE TABLE remembered (
+    key BLOB NOT NULL, born INTEGER NOT NULL, gone INTEGER, PRIMARY KEY (key, born)
+  ) WITHOUT ROWID;
+  CREATE INDEX remembered_gone ON remembered (gone);
+  `,
+]

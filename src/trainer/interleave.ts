@@ -1,0 +1,95 @@
+/**
+ * Many sources, one order: record by record in rotation, an empty source is passed over. Whose turn is next is part of
+ * the checkpoint, so that with all records at hand the order is the same however reads were cut, and after a crash too.
+ */
+import type { Clock, Positions } from '../contracts.ts'
+import type { Received } from '../intake/join.ts'
+import type { Line } from './line.ts'
+
+export class Interleave {
+  readonly #lines: readonly Line[]
+  readonly #clock: Clock
+  #turn: number
+  #resting: AbortController | undefined
+  #woken = false
+
+  constructor(lines: readonly Line[], turn: number, clock: Clock) {
+    this.#lines = lines
+    this.#clock = clock
+    this.#turn = turn % Math.max(1, lines.length)
+  }
+
+  get turn(): number {
+    return this.#turn
+  }
+
+  get lag(): number {
+    return this.#lines.reduce((sum, { lag }) => sum + lag, 0)
+  }
+
+  /** The next record, or undefined when no source has one now. */
+  async next(signal: AbortSignal): Promise<Received | undefined> {
+    for (let tried = 0; tried < this.#lines.length; tried += 1) {
+      const at = (this.#turn + tried) % this.#lines.length
+      const line = this.#lines[at]
+      if (line === undefined || !(await line.fill(0, signal))) continue
+      const record = line.take()
+      if (record === undefined) continue
+      this.#turn = (at + 1) % this.#lines.length
+      return { connector: line.name, record }
+    }
+    return undefined
+  }
+
+  /** Waits until a source has a record, somebody calls `wake`, or `waitMs` have passed. */
+  async rest(waitMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#woken || signal.aborted) {
+      this.#woken = false
+      return
+    }
+    const resting = new AbortController()
+    const end = () => resting.abort()
+    this.#resting = resting
+    signal.addEventListener('abort', end, { once: true })
+    try {
+      await Promise.all(this.#lines.map((line) => this.#wait(line, waitMs, resting)))
+    } finally {
+      signal.removeEventListener('abort', end)
+      this.#resting = undefined
+      this.#woken = false
+    }
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#resting?.abort()
+  }
+
+  async measure(signal: AbortSignal): Promise<void> {
+    for (const line of this.#lines) await line.measure(signal)
+  }
+
+  async commit(positions: Readonly<Record<string, Positions>>): Promise<void> {
+    for (const line of this.#lines) {
+      const consumed = positions[line.name]
+      if (consumed !== undefined) await line.commit(consumed)
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const line of this.#lines) await line.close()
+  }
+
+  /** The first source that has something ends the wait of all; one that answers too early is waited for here. */
+  async #wait(line: Line, waitMs: number, resting: AbortController): Promise<void> {
+    const { signal } = resting
+    const untilMs = this.#clock.monotonicMs() + waitMs
+    if (line.pauseMs === 0 && (await line.fill(waitMs, signal))) {
+      resting.abort()
+      return
+    }
+    const leftMs = untilMs - this.#clock.monotonicMs()
+    const restMs = line.pauseMs > 0 ? Math.min(leftMs, line.pauseMs) : leftMs
+    if (restMs > 0) await this.#clock.sleep(restMs, signal).catch(() => undefined)
+  }
+}

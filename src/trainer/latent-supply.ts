@@ -1,0 +1,60 @@
+/**
+ * Latents for the learner, whatever the engine does.
+ *
+ * An example is computed once when it is admitted: there a row that fails while another one succeeds is refused, so that
+ * one poisonous input does not stop the stream. When even a row that succeeded before fails, the engine is down, which
+ * is no example's fault: wait for it. Later all are wanted, and only waiting helps.
+ */
+import { CodedError, type Example } from '../contracts.ts'
+import type { Latents } from './latents.ts'
+import type { LatentMap } from './learner.ts'
+import { mayRetry, type Patience } from './patience.ts'
+
+const triesOfOne = 3
+
+export class LatentSupply {
+  readonly #latents: Latents
+  readonly #patience: Patience
+  /** An example that the engine has computed: proof that it can. */
+  #proof: Example | undefined
+
+  constructor(latents: Latents, patience: Patience) {
+    this.#latents = latents
+    this.#patience = patience
+  }
+
+  /** Of an example that is new here; throws a coded error that is not retriable for one that cannot be computed. */
+  async first(example: Example, signal: AbortSignal): Promise<LatentMap> {
+    let failures = 0
+    const work = async () => {
+      try {
+        return await this.#latents.of([example])
+      } catch (error) {
+        if (mayRetry(error) && (await this.#works())) failures += 1
+        throw failures < triesOfOne ? error : final(error)
+      }
+    }
+    const found = await this.#patience.persist('computing a latent', work, signal)
+    this.#proof = example
+    return found
+  }
+
+  async all(examples: readonly Example[], signal: AbortSignal): Promise<LatentMap> {
+    const work = () => this.#latents.of(examples)
+    return this.#patience.persist('computing latents', work, signal)
+  }
+
+  forget(keys: readonly string[]): void {
+    for (const key of keys) this.#latents.forget(key)
+  }
+
+  async #works(): Promise<boolean> {
+    return this.#proof !== undefined && (await this.#latents.canCompute(this.#proof))
+  }
+}
+
+function final(error: unknown): unknown {
+  if (!(error instanceof CodedError)) return error
+  const { code, message, details } = error
+  return new CodedError(code, message, { details, cause: error })
+}

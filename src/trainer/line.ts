@@ -1,0 +1,115 @@
+/**
+ * One source behind the loop's back: a small buffer of records that were read and not consumed, and the wait after a
+ * failure. A source that fails retriably looks empty until it is time to ask again; its siblings go on.
+ */
+import type { Clock, Logger, Positions, Source, SourceRecord } from '../contracts.ts'
+import { mayRetry, type Patience } from './patience.ts'
+
+export interface LineParts {
+  readonly source: Source
+  readonly from: Positions
+  readonly records: number
+  readonly clock: Clock
+  readonly log: Logger
+  readonly patience: Patience
+}
+
+export class Line {
+  readonly #parts: LineParts
+  #buffer: SourceRecord[] = []
+  #isOpen = false
+  #failures = 0
+  #askAgainMs = 0
+  #lag = 0
+
+  constructor(parts: LineParts) {
+    this.#parts = parts
+  }
+
+  get name(): string {
+    return this.#parts.source.name
+  }
+
+  /** How long nothing is to be had because of a failure. */
+  get pauseMs(): number {
+    return Math.max(0, this.#askAgainMs - this.#parts.clock.monotonicMs())
+  }
+
+  get isEmpty(): boolean {
+    return this.#buffer.length === 0
+  }
+
+  /** Records that exist and are not consumed, as last heard. */
+  get lag(): number {
+    return this.#lag + this.#buffer.length
+  }
+
+  take(): SourceRecord | undefined {
+    return this.#buffer.shift()
+  }
+
+  /** Whether there is a record to take, after at most `waitMs`. */
+  async fill(waitMs: number, signal: AbortSignal): Promise<boolean> {
+    if (!this.isEmpty) return true
+    if (this.pauseMs > 0) return false
+    await this.#guarded(signal, async ({ source, records }) => {
+      this.#buffer.push(...(await source.read({ records, waitMs }, signal)))
+    })
+    return !this.isEmpty
+  }
+
+  async measure(signal: AbortSignal): Promise<void> {
+    if (this.pauseMs > 0) return
+    await this.#guarded(signal, async ({ source }) => {
+      this.#lag = await source.lag()
+    })
+  }
+
+  /** Advice to the source: a failure costs nothing, the checkpoint is the truth. */
+  async commit(positions: Positions): Promise<void> {
+    if (!this.#isOpen) return
+    const { source, log } = this.#parts
+    try {
+      await source.commit(positions)
+    } catch (err) {
+      log.warn({ source: source.name, err }, 'could not tell the source how far the trainer is')
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.source.close()
+  }
+
+  async #guarded(signal: AbortSignal, work: (parts: LineParts) => Promise<void>): Promise<void> {
+    try {
+      await this.#open(signal)
+      await work(this.#parts)
+      this.#recovered()
+    } catch (error) {
+      // The wait was called off; nothing has been consumed.
+      if (signal.aborted) return
+      if (!mayRetry(error)) throw error
+      this.#failed(error)
+    }
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    if (this.#isOpen) return
+    await this.#parts.source.open(this.#parts.from, signal)
+    this.#isOpen = true
+  }
+
+  #failed(err: unknown): void {
+    const { clock, log, patience, source } = this.#parts
+    if (this.#failures === 0) log.warn({ source: source.name, err }, 'source failed, trying again')
+    this.#askAgainMs = clock.monotonicMs() + patience.delayMs(this.#failures)
+    this.#failures += 1
+  }
+
+  #recovered(): void {
+    const { log, source } = this.#parts
+    const failures = this.#failures
+    if (failures > 0) log.info({ source: source.name, failures }, 'source works again')
+    this.#failures = 0
+  }
+}

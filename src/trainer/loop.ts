@@ -1,0 +1,181 @@
+/**
+ * The trainer of one model: read, admit, learn, publish, save, turn after turn. Everything that waits is here and in
+ * what it calls; everything that decides is in the learner.
+ *
+ * A crash at any instant changes nothing (law 2): what the learner does depends on the order of records alone, not on
+ * how they were read, and each effect may be repeated.
+ */
+import { CodedError, type TrainerStatus } from '../contracts.ts'
+import type { Received } from '../intake/join.ts'
+import type { Admission } from './admission.ts'
+import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
+import { begin } from './beginning.ts'
+import type { Interleave } from './interleave.ts'
+import type { LoopParts } from './parts.ts'
+import { statusOf } from './status.ts'
+
+export interface Loop {
+  readonly model: string
+  /**
+   * Ends when the signal stops it, or when the world fails in a way that no waiting mends: the status says how.
+   * Rejects for a defect of ours. Call it once.
+   */
+  run(signal: AbortSignal): Promise<void>
+  /** There may be new records, or another live version. */
+  wake(): void
+  status(): TrainerStatus
+}
+
+export function openLoop(parts: LoopParts): Loop {
+  return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
+}
+
+/** How many waiting events are tried again when the stream rests. */
+const triedAtRest = 100
+
+class ModelLoop implements Loop {
+  readonly #parts: LoopParts
+  readonly #assembly: Assembly
+  #running: { readonly stream: Interleave; readonly admission: Admission } | undefined
+  #phase: Pick<TrainerStatus, 'state' | 'code' | 'message'> = { state: 'starting' }
+  /** Something was consumed that the checkpoint does not have. */
+  #isDirty = false
+  #isUpdating = false
+
+  constructor(parts: LoopParts) {
+    this.#parts = parts
+    this.#assembly = assemble(parts)
+  }
+
+  get model(): string {
+    return this.#parts.model
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await begin(this.#assembly, signal)
+      const stream = openStream(this.#assembly)
+      const admission = openAdmission(this.#assembly)
+      this.#running = { stream, admission }
+      this.#enter('running')
+      await this.#tryAgain(admission, signal)
+      while (!signal.aborted) await this.#turn(stream, admission, signal)
+      this.#phase = { state: 'stopped' }
+    } catch (error) {
+      await this.#failed(error, signal)
+    } finally {
+      await this.#close()
+    }
+  }
+
+  wake(): void {
+    this.#running?.stream.wake()
+  }
+
+  status(): TrainerStatus {
+    const lag = this.#running?.stream.lag ?? 0
+    return { ...statusOf(this.#parts, this.#assembly.state, lag), ...this.#phase }
+  }
+
+  async #turn(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
+    await this.#assembly.pointer.follow(signal)
+    for (let read = 0; read < this.#parts.limits.records; read += 1) {
+      const received = await stream.next(signal)
+      if (received === undefined) return this.#rest(stream, admission, signal)
+      await this.#take(received, stream, admission, signal)
+      if (signal.aborted) break
+    }
+    await this.#save(signal)
+  }
+
+  async #take(
+    received: Received,
+    stream: Interleave,
+    admission: Admission,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const isDue = await admission.admit(received, signal)
+    const { state } = this.#assembly
+    state.tally.consumed(received)
+    state.turn = stream.turn
+    this.#isDirty = true
+    if (isDue) await this.#update(signal)
+    await this.#tryAgain(admission, signal)
+  }
+
+  /** Events whose prediction was missing, as far as their time has come. */
+  async #tryAgain(admission: Admission, signal: AbortSignal): Promise<void> {
+    for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain()) {
+      this.#isDirty = true
+      if (await admission.again(next, signal)) await this.#update(signal)
+    }
+  }
+
+  /** Nothing to read: late predictions get another chance, then wait. */
+  async #rest(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
+    const { state } = this.#assembly
+    for (const waiting of state.waiting.newest(triedAtRest)) {
+      const isDue = await admission.again(waiting, signal)
+      if (!state.waiting.has(waiting.key)) this.#isDirty = true
+      if (isDue) await this.#update(signal)
+    }
+    await this.#save(signal)
+    await stream.measure(signal)
+    this.#enter('idle')
+    await stream.rest(this.#parts.limits.idleMs, signal)
+    this.#enter('running')
+  }
+
+  async #update(signal: AbortSignal): Promise<void> {
+    // From here on, also while it waits for its turn: a checkpoint before the update would put it off.
+    this.#isUpdating = true
+    await this.#parts.turns.take(async () => {
+      signal.throwIfAborted()
+      await this.#assembly.updater.update(signal)
+    })
+    this.#isUpdating = false
+    this.#isDirty = false
+    await this.#commit(signal)
+  }
+
+  async #save(signal: AbortSignal): Promise<void> {
+    if (!this.#isDirty) return
+    await this.#assembly.state.save(signal)
+    this.#isDirty = false
+    await this.#commit(signal)
+  }
+
+  async #commit(signal: AbortSignal): Promise<void> {
+    const stream = this.#running?.stream
+    await stream?.commit(this.#assembly.state.tally.positions)
+    if (!signal.aborted) await stream?.measure(signal)
+    this.#parts.onStatus(this.status())
+  }
+
+  #enter(state: 'idle' | 'running'): void {
+    if (this.#phase.state === state) return
+    this.#phase = { state }
+    this.#parts.onStatus(this.status())
+  }
+
+  async #failed(error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) {
+      // What a learner in the middle of an update knows is told it again by the stream.
+      if (!this.#isUpdating) await this.#save(signal)
+      this.#phase = { state: 'stopped' }
+      return
+    }
+    const code = error instanceof CodedError ? error.code : 'INTERNAL'
+    const message = error instanceof Error ? error.message : String(error)
+    this.#phase = { state: 'failed', code, message }
+    this.#parts.log.error({ err: error, code }, 'the trainer of this model has stopped')
+    if (!(error instanceof CodedError)) throw error
+  }
+
+  async #close(): Promise<void> {
+    this.#parts.onStatus(this.status())
+    await this.#running?.stream.close()
+    this.#assembly.state.checkpoint.close()
+    this.#assembly.dispose()
+  }
+}

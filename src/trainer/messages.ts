@@ -1,0 +1,15 @@
+/** What the server and a trainer process say to each other, over Node's channel between parent and child. Plain JSON. */
+import type { Json, LivePointer, TrainerStatus } from '../contracts.ts'
+
+/** `start` is the first, and comes once. */
+export type ToTrainer =
+  | { readonly kind: 'start'; readonly program: string; readonly config: Json }
+  /** There may be new feedback, or the live pointer moved. */
+  | { readonly kind: 'wake'; readonly model: string }
+  | { readonly kind: 'stop' }
+
+export type FromTrainer =
+  | { readonly kind: 'status'; readonly status: TrainerStatus }
+  | { readonly kind: 'pointer'; readonly model: string; readonly pointer: LivePointer }
+  /** The process ends now, and why. */
+  | { readonly kind: 'fatal'; readonly code: string; readonly message: string }

@@ -1,0 +1,96 @@
+/** What the trainer of one model is made of. Plain parts: only the composition knows which they are. */
+import type {
+  AdapterConfig,
+  Base,
+  Clock,
+  FeedbackEvent,
+  LivePointer,
+  Logger,
+  Promotion,
+  Random,
+  Registry,
+  Replay,
+  Rollback,
+  Sink,
+  Source,
+  SourceRecord,
+  Task,
+  Tensors,
+  Trainable,
+  TrainerStatus,
+  Trigger,
+  TrunkEngine,
+} from '../contracts.ts'
+import type { Predictions } from '../intake/join.ts'
+import type { Store } from '../runtime/store.ts'
+import type { TrainPlan } from './learner.ts'
+import type { Turns } from './turns.ts'
+
+export interface LoopParts {
+  readonly model: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** A named stream of chance of this model. */
+  readonly random: (stream: string) => Random
+
+  readonly sources: readonly Source[]
+  /** The event in a record; throws a coded error for what is none. `connector` is the source's name. */
+  readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
+  readonly predictions: Predictions
+  readonly deadLetters: Sink
+
+  readonly base: Pick<Base, 'name' | 'hash' | 'encode'>
+  readonly maxTokens: number
+  readonly trunk: TrunkEngine
+  readonly task: Task
+  readonly adapter: AdapterConfig
+  readonly labels: LabelsConfig
+  /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
+  readonly freshParameters: (labels: readonly string[]) => Tensors
+  readonly openTrainable: (start: AdapterStart) => Trainable
+
+  readonly train: TrainPlan
+  readonly replay: Replay
+  readonly trigger: Trigger
+  readonly promotion: Promotion
+  readonly rollback: Rollback
+
+  /** `state.db`, opened with `checkpointMigrations`. Closed by the loop. */
+  readonly store: Store
+  readonly registry: Registry
+  readonly keepVersions: number
+  readonly limits: LoopLimits
+
+  /** Shared by the models of one process. */
+  readonly turns: Turns
+  /** Tensors alive on the engine, for the metric. */
+  readonly tensors?: () => number
+  readonly onStatus: (status: TrainerStatus) => void
+  /** The trainer moved the live pointer. */
+  readonly onPointer: (pointer: LivePointer) => void
+}
+
+export interface LabelsConfig {
+  readonly open: boolean
+  /** In order. All of them when `open` is false. */
+  readonly known: readonly string[]
+  readonly limit: number
+}
+
+export interface AdapterStart {
+  readonly labels: readonly string[]
+  readonly parameters: Tensors
+}
+
+export interface LoopLimits {
+  /** Records read from a source at once, and consumed between two checkpoints without an update. */
+  readonly records: number
+  /** How long an idle loop waits before it looks at the live pointer again. */
+  readonly idleMs: number
+  /** Events that wait for their prediction: how many, and for how many accepted events. */
+  readonly waitingJoins: number
+  readonly waitingEvents: number
+  readonly latentBytes: number
+  /** Ids kept for finding duplicates; absent = every one. */
+  readonly seenEvents?: number
+}

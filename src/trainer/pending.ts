@@ -1,0 +1,79 @@
+/**
+ * Examples that were accepted and not learned yet, in order, and the labels that the head will have once they are:
+ * under open labels a new one is announced here and grown at the update.
+ */
+import type { Example } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+
+export interface LabelRules {
+  /** Whether labels that are not known yet may be learned. */
+  readonly open: boolean
+  readonly limit: number
+}
+
+export class Pending {
+  readonly #rules: LabelRules
+  readonly #head: () => readonly string[]
+  readonly #examples = new Map<string, Example>()
+  /** Head and announced labels; absent after a removal, which may have taken back an announcement. */
+  #labels: string[] | undefined
+
+  /** `head` answers the labels that the head has now. */
+  constructor(rules: LabelRules, head: () => readonly string[]) {
+    this.#rules = rules
+    this.#head = head
+  }
+
+  get size(): number {
+    return this.#examples.size
+  }
+
+  get examples(): readonly Example[] {
+    return [...this.#examples.values()]
+  }
+
+  get labels(): readonly string[] {
+    this.#labels ??= [...this.#head(), ...this.announced(this.examples)]
+    return this.#labels
+  }
+
+  /** Labels of `examples` that the head does not have, in the order of their first appearance. */
+  announced(examples: readonly Example[]): readonly string[] {
+    const head = new Set(this.#head())
+    const named = examples.flatMap(({ target }) => (target.kind === 'label' ? [target.label] : []))
+    return [...new Set(named)].filter((label) => !head.has(label))
+  }
+
+  /** Throws a coded error for a label that cannot be learned. */
+  add(example: Example): void {
+    const { label } = example.target
+    if (!this.labels.includes(label)) this.#announce(example)
+    this.#examples.set(example.key, example)
+  }
+
+  remove(key: string): void {
+    if (this.#examples.delete(key)) this.#labels = undefined
+  }
+
+  restore(examples: readonly Example[]): void {
+    this.#examples.clear()
+    for (const example of examples) this.#examples.set(example.key, example)
+    this.#labels = undefined
+  }
+
+  /** The head has other labels than before. */
+  headChanged(): void {
+    this.#labels = undefined
+  }
+
+  #announce({ target }: Example): void {
+    const details = { label: target.label }
+    const { open, limit } = this.#rules
+    // That an answer which nobody knows is wrong teaches nothing.
+    if (!open || target.kind === 'not')
+      throw failure('LABEL_UNKNOWN', `the head has no label "${target.label}"`, { details })
+    if (this.labels.length >= limit)
+      throw failure('LABELS_FULL', `"${target.label}" would be one more than ${limit}`, { details })
+    this.#labels?.push(target.label)
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
+ * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
+ */
+import type { AdapterConfig, LivePointer, TrainableState } from '../contracts.ts'
+import { Dedupe } from '../intake/dedupe.ts'
+import { WaitingRoom } from '../intake/join.ts'
+import { canonicalJson } from '../runtime/canonical-json.ts'
+import { Checkpoint, type Identity, type LearnerState } from './checkpoint.ts'
+import type { Learner, Mind } from './learner.ts'
+import { Letters } from './letters.ts'
+import type { LoopParts } from './parts.ts'
+import type { Patience } from './patience.ts'
+import { Tally } from './tally.ts'
+
+export interface StateParts {
+  readonly loop: LoopParts
+  readonly learner: Learner
+  readonly patience: Patience
+}
+
+export class TrainerState {
+  readonly learner: Learner
+  readonly tally = new Tally()
+  readonly dedupe: Dedupe
+  readonly waiting: WaitingRoom
+  readonly letters: Letters
+  readonly checkpoint: Checkpoint
+  /** Whose turn it is among the sources; the loop knows. */
+  turn = 0
+  /** The version that answers, as last seen. */
+  live: LivePointer | undefined
+  readonly #parts: StateParts
+  #weights: TrainableState
+  #mind: Mind
+  #retracted: string[] = []
+
+  constructor(parts: StateParts) {
+    const { loop, learner } = parts
+    const { limits } = loop
+    this.#parts = parts
+    this.learner = learner
+    this.checkpoint = new Checkpoint(loop.store, {
+      snapshots: loop.keepVersions,
+      ...(limits.seenEvents !== undefined && { seen: limits.seenEvents }),
+    })
+    this.dedupe = new Dedupe((hash) => this.checkpoint.hasSeen(hash))
+    this.waiting = new WaitingRoom({ count: limits.waitingJoins, events: limits.waitingEvents })
+    this.letters = new Letters(loop.clock, loop.log)
+    this.#weights = learner.weights()
+    this.#mind = learner.mind()
+  }
+
+  get identity(): Identity {
+    const { base, task, adapter } = this.#parts.loop
+    return { base: base.hash, task: task.kind, adapter: adapterText(adapter) }
+  }
+
+  /** The learner as it was after the last update or return. */
+  get learnerState(): LearnerState {
+    return { weights: this.#weights, mind: this.#mind, remembered: this.learner.remembered }
+  }
+
+  /** The learner's weights or memory are others than at the last save. */
+  learnerChanged(): void {
+    this.#weights = this.learner.weights()
+    this.#mind = this.learner.mind()
+  }
+
+  /** Goes back to where a checkpoint or a snapshot left the learner. */
+  restoreLearner({ weights, mind, remembered }: LearnerState): void {
+    this.learner.restore(weights, mind, remembered)
+    this.#weights = weights
+    this.#mind = mind
+  }
+
+  /** Forgets these everywhere, snapshots of versions included. */
+  retract(keys: readonly string[]): void {
+    if (this.learner.retract(keys)) this.#mind = this.learner.mind()
+    this.#retracted.push(...keys)
+  }
+
+  /** `snapshot`: the version that the learner's state is to be kept for. */
+  async save(signal: AbortSignal, snapshot?: string): Promise<void> {
+    const { loop, patience } = this.#parts
+    const { letters } = this
+    if (letters.unwritten.length > 0) {
+      const write = () => loop.deadLetters.write(letters.unwritten)
+      await patience.persist('writing dead letters', write, signal)
+      letters.written()
+    }
+    await patience.persist('saving the checkpoint', () => this.#save(snapshot), signal)
+  }
+
+  #save(snapshot: string | undefined): void {
+    const { learner, tally, waiting, dedupe, turn } = this
+    this.checkpoint.save({
+      identity: this.identity,
+      progress: { ...tally.state, trigger: learner.triggerState(), turn },
+      positions: tally.positions,
+      ...this.learnerState,
+      pending: learner.pending,
+      waiting: waiting.events,
+      seen: dedupe.fresh,
+      retracted: this.#retracted,
+      protected: [this.live?.version, this.live?.previous].flatMap((version) => version ?? []),
+      ...(snapshot !== undefined && { snapshot }),
+    })
+    dedupe.saved()
+    this.#retracted = []
+  }
+}
+
+/** Equal for equal adapters, whatever the order of the fields. */
+export function adapterText(adapter: AdapterConfig): string {
+  return canonicalJson({ ...adapter, sites: adapter.sites ?? null })
+}

@@ -1,0 +1,93 @@
+/**
+ * One update of a model, with its effects in the order that lets a crash between any two be mended: publish the
+ * candidate (again makes no difference), ONE checkpoint with the intended move of the pointer, the move, the commits.
+ */
+import { setImmediate as breathe } from 'node:timers/promises'
+import { publishCandidate } from './candidate.ts'
+import type { Move } from './checkpoint.ts'
+import { goBackTo } from './going-back.ts'
+import type { LatentSupply } from './latent-supply.ts'
+import type { Outcome, Update } from './learner.ts'
+import type { LoopParts } from './parts.ts'
+import type { Patience } from './patience.ts'
+import type { Pointer } from './pointer.ts'
+import type { TrainerState } from './state.ts'
+
+export interface UpdaterParts {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly patience: Patience
+  readonly latents: LatentSupply
+  readonly pointer: Pointer
+}
+
+export class Updater {
+  readonly #parts: UpdaterParts
+
+  constructor(parts: UpdaterParts) {
+    this.#parts = parts
+  }
+
+  /** When it rejects, the learner is in the middle of something: only the checkpoint may be trusted then. */
+  async update(signal: AbortSignal): Promise<void> {
+    const { state, pointer } = this.#parts
+    const { outcome, moves } = await this.#learn(signal)
+    state.learnerChanged()
+    const { number, version, decision } = await publishCandidate(
+      outcome.learned,
+      this.#parts,
+      signal,
+    )
+    this.#log(outcome, version, decision)
+    if (decision.verdict === 'promote')
+      moves.push({ version, by: 'trainer', reason: decision.reason })
+    state.tally.learned(outcome, number)
+    state.tally.intend(moves)
+    await state.save(signal, version)
+    await pointer.carryOut(signal)
+    await this.#tidy(signal)
+  }
+
+  /** Test, then train; when the test says that the live version is bad, go back first and learn the block there. */
+  async #learn(signal: AbortSignal): Promise<{ outcome: Outcome; moves: Move[] }> {
+    const { learner, live } = this.#parts.state
+    const before = live?.previous ?? undefined
+    const outcome = await this.#drive(learner.update(before && live?.version), signal)
+    if (outcome.verdict === 'learned' || before === undefined) return { outcome, moves: [] }
+    this.#parts.loop.log.warn({ to: before, reason: outcome.reason }, 'rolling back')
+    await goBackTo(before, this.#parts, signal)
+    const again = await this.#drive(learner.update(), signal)
+    return { outcome: again, moves: [{ version: before, by: 'rollback', reason: outcome.reason }] }
+  }
+
+  /** Between two steps messages are answered, and a stop is obeyed. */
+  async #drive(update: Update, signal: AbortSignal): Promise<Outcome> {
+    let told = update.next()
+    while (told.done !== true) {
+      await breathe()
+      signal.throwIfAborted()
+      told = update.next(await this.#parts.latents.all(told.value, signal))
+    }
+    return told.value
+  }
+
+  /** Old bytes go; a failure leaves them for the next time. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    const { registry, keepVersions, log } = this.#parts.loop
+    const { parent } = this.#parts.state.tally.state
+    if (signal.aborted) return
+    try {
+      const removed = await registry.keep(keepVersions, parent === null ? [] : [parent])
+      if (removed.length > 0) log.debug({ removed }, 'removed the bytes of old versions')
+    } catch (err) {
+      log.warn({ err }, 'could not remove old versions')
+    }
+  }
+
+  #log(outcome: Outcome, version: string, decision: { verdict: string; reason: string }): void {
+    const { learned, steps, dropped } = outcome
+    const { scores } = this.#parts.state.learner
+    const details = { version, ...decision, learned, steps, dropped, ...scores }
+    this.#parts.loop.log.info(details, 'learned')
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Law 2, by simulation: whatever the instants at which a trainer dies and however its reads are cut, it ends where an
+ * uninterrupted one ends, byte for byte. Real learner, loop, checkpoint tables and policies; tiny arithmetic.
+ *
+ * To repeat one world: SEED=<n> npx vitest run test/simulation/crash.test.ts
+ */
+import { env } from 'node:process'
+import { expect, test } from 'vitest'
+import { openRandom } from '../../src/runtime/random.ts'
+import { finalState } from '../trainer/final-state.ts'
+import { Crash, openWorld, runToEnd, type Chaos, type World } from '../trainer/world.ts'
+import { settingOf, streamsOf, predictionsOf } from './scenario.ts'
+
+const seeds =
+  env.SEED === undefined ? Array.from({ length: 400 }, (_, at) => at) : [Number(env.SEED)]
+
+test(
+  'a trainer that dies at random instants ends like one that never died',
+  { timeout: 120_000 },
+  async () => {
+    for (const seed of seeds) {
+      const reference = worldOf(seed)
+      await runToEnd(reference, settingOf(seed))
+      const world = worldOf(seed)
+      const crashes = await runWithCrashes(world, seed)
+      const repeat = `SEED=${seed} npx vitest run test/simulation/crash.test.ts (${crashes} crashes)`
+      expect(finalState(world), repeat).toEqual(finalState(reference))
+    }
+  },
+)
+
+function worldOf(seed: number): World {
+  const world = openWorld(streamsOf(seed))
+  for (const prediction of predictionsOf(seed)) world.predictions.set(prediction.id, prediction)
+  return world
+}
+
+/** Lives of random length until one reaches the end. */
+async function runWithCrashes(world: World, seed: number): Promise<number> {
+  const random = openRandom(seed, 'crashes')
+  for (let crashes = 0; ; crashes += 1) {
+    const chaos = crashes < 60 ? deathAfter(random.below(40)) : () => {}
+    try {
+      const readSize = () => 1 + random.below(6)
+      await runToEnd(world, { ...settingOf(seed), chaos, readSize })
+      return crashes
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error
+    }
+  }
+}
+
+function deathAfter(effects: number): Chaos {
+  let left = effects
+  return (effect) => {
+    left -= 1
+    if (left < 0) throw new Crash(effect)
+  }
+}

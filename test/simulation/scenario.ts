@@ -1,0 +1,63 @@
+/** A random but repeatable stream: lessons, duplicates, late and unknown predictions, retractions, poison. */
+import type { ServedPrediction } from '../../src/contracts.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import type { Setting } from '../trainer/world.ts'
+
+const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
+
+export function settingOf(seed: number): Setting {
+  const random = openRandom(seed, 'setting')
+  const isOpen = random.below(2) === 0
+  return {
+    seed,
+    every: 1 + random.below(6),
+    capacity: 1 + random.below(12),
+    labels: { open: isOpen, known: isOpen ? [] : ['no', 'yes'], limit: 3 },
+    train: {
+      batch: 1 + random.below(4),
+      replay_batch: random.below(4),
+      epochs: 1 + random.below(2),
+    },
+    keepVersions: 2 + random.below(5),
+    limits: { records: 1 + random.below(20) },
+  }
+}
+
+/** One or two sources, with everything in them from the start. */
+export function streamsOf(seed: number): Readonly<Record<string, readonly string[]>> {
+  const random = openRandom(seed, 'stream')
+  const names = ['first', 'second'].slice(0, 1 + random.below(2))
+  return Object.fromEntries(
+    names.map((name) => [name, Array.from({ length: 40 }, () => eventOf(random.below))]),
+  )
+}
+
+export function predictionsOf(seed: number): readonly ServedPrediction[] {
+  const random = openRandom(seed, 'predictions')
+  return Array.from({ length: 10 }, (_, at) => ({
+    id: `p-${at}`,
+    input: { kind: 'text', text: words[random.below(words.length)]! },
+    version: 'v0',
+    label: random.below(2) === 0 ? 'no' : 'yes',
+    timeMs: 0,
+  }))
+}
+
+function eventOf(below: (bound: number) => number): string {
+  const id = `e-${below(60)}`
+  const source = below(4) === 0 ? 'elsewhere' : 'desk'
+  const text = `${words[below(words.length)]} ${words[below(words.length)]}`
+  const label = ['no', 'yes', 'no', 'yes', 'maybe', 'never'][below(6)]
+  // Ten of the thirteen are kept; the others never come.
+  const about = `p-${below(13)}`
+  const kind = below(20)
+  if (kind === 0) return 'not json'
+  if (kind === 1) return JSON.stringify({ id, source, text: '', label })
+  if (kind === 2) return JSON.stringify({ id, source, text: 'BUG', label })
+  if (kind === 3) return JSON.stringify({ id, source })
+  if (kind === 4) return JSON.stringify({ id, source, prediction_id: about })
+  if (kind < 8) return JSON.stringify({ id, source, prediction_id: about, rating: below(2) || -1 })
+  if (kind < 10) return JSON.stringify({ id, source, prediction_id: about, label })
+  if (kind === 10) return JSON.stringify({ id, source, model: 'another', text, label })
+  return JSON.stringify({ id, source, text, label })
+}

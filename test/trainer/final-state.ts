@@ -1,0 +1,33 @@
+/** Everything that must be equal after a crash, in a form that shows where it is not. */
+import { createHash } from 'node:crypto'
+import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { packTensors } from '../../src/trainer/tensor-pack.ts'
+import type { World } from './world.ts'
+
+export function finalState(world: World) {
+  const saved = new Checkpoint(world.store, { snapshots: 50 }).load()
+  if (saved === undefined) return undefined
+  const { weights, mind, remembered, pending, waiting, progress, positions } = saved
+  const rows = (sql: string, column: string) => world.store.all(sql).map((row) => row.text(column))
+  return {
+    weights: sha256(packTensors(weights.tensors).blob),
+    labels: weights.labels,
+    steps: weights.steps,
+    mind,
+    remembered: remembered.map(({ key }) => key).toSorted(),
+    pending: pending.map(({ key }) => key),
+    waiting: waiting.map(({ key }) => key),
+    progress,
+    positions,
+    seen: rows('SELECT hex(hash) AS hash FROM seen ORDER BY hash', 'hash'),
+    examples: rows('SELECT hex(key) AS key FROM examples ORDER BY key', 'key'),
+    snapshots: rows('SELECT version FROM snapshots ORDER BY seq', 'version'),
+    versions: [...world.registry.versions].map(([name, { manifest }]) => [name, manifest.digest]),
+    moves: world.registry.moves.map(({ version, generation, by }) => ({ version, generation, by })),
+    letters: [...world.letters.values()].map(({ key, code }) => `${key} ${code}`).toSorted(),
+  }
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

@@ -1,0 +1,64 @@
+/** A registry in memory that obeys the contract: publishing is idempotent by content, the pointer moves by compare-and-set. */
+import { createHash } from 'node:crypto'
+import type { LivePointer, Manifest, Registry, Version } from '../../src/contracts.ts'
+import { failure } from '../../src/runtime/errors.ts'
+import { packTensors } from '../../src/trainer/tensor-pack.ts'
+
+export interface MemoryRegistry extends Registry {
+  readonly versions: Map<string, Version>
+  readonly moves: LivePointer[]
+}
+
+export function memoryRegistry(): MemoryRegistry {
+  const versions = new Map<string, Version>()
+  const moves: LivePointer[] = []
+  const live = () => moves.at(-1)
+  const known = (version: string) => {
+    const found = versions.get(version)
+    if (found === undefined) throw failure('VERSION_UNKNOWN', `no version ${version}`)
+    return found
+  }
+  return {
+    versions,
+    moves,
+    async publish({ manifest, parameters }) {
+      const digest = digestOf({ manifest, parameters })
+      const before = versions.get(manifest.version)
+      if (before !== undefined && before.manifest.digest !== digest)
+        throw failure('VERSION_EXISTS', `${manifest.version} is taken`)
+      const sealed = before?.manifest ?? { ...manifest, digest }
+      versions.set(manifest.version, { manifest: sealed, parameters })
+      return sealed
+    },
+    load: async (version) => known(version),
+    manifest: async (version) => known(version).manifest,
+    list: async () =>
+      [...versions.values()].reverse().map(({ manifest }) => ({ manifest, removed: false })),
+    live: async () => live(),
+    async point({ version, expect, reason, by }) {
+      const before = live()
+      const generation = before?.generation ?? 0
+      if (generation !== expect) throw failure('GENERATION_STALE', `at ${generation}`)
+      const { digest } = known(version).manifest
+      const previous = before?.version ?? null
+      const move = { version, digest, generation: generation + 1, sinceMs: 0, previous, reason, by }
+      moves.push(move)
+      return move
+    },
+    history: async (count) => [...moves].reverse().slice(0, count),
+    watch: () => () => {},
+    keep: async () => [],
+    close: async () => {},
+  }
+}
+
+function digestOf({ manifest, parameters }: Version): string {
+  const content: Partial<Manifest> = { ...manifest }
+  delete (content as { created?: string }).created
+  const { header, blob } = packTensors(parameters)
+  return createHash('sha256')
+    .update(JSON.stringify(content))
+    .update(header)
+    .update(blob)
+    .digest('hex')
+}

@@ -1,0 +1,164 @@
+/**
+ * The smallest things that learn, for tests of everything around them: a base that reads eight letters, and softmax
+ * regression with momentum on it, in plain arithmetic. Real learning, a thousand times faster than a network.
+ */
+import { createHash } from 'node:crypto'
+import type {
+  Base,
+  Latent,
+  StepResult,
+  Tensor,
+  Tensors,
+  Trainable,
+  TrainableState,
+  TrainRow,
+  TrunkEngine,
+} from '../../src/contracts.ts'
+import { failure } from '../../src/runtime/errors.ts'
+import { classification } from '../../src/tasks/classification.ts'
+
+const width = 8
+
+export const tinyBase: Pick<Base, 'name' | 'hash' | 'encode'> = {
+  name: 'tiny',
+  hash: createHash('sha256').update('tiny').digest('hex'),
+  encode(input) {
+    if (input.kind !== 'text') throw failure('INPUT_WRONG_KIND', 'tiny reads text')
+    if (input.text === '') throw failure('INPUT_EMPTY', 'no text')
+    if (input.text === 'BUG') throw new TypeError('a defect of the tokenizer')
+    return { kind: 'tokens', ids: Int32Array.from(input.text.slice(0, 64), (c) => c.charCodeAt(0)) }
+  },
+}
+
+/** Counts of letters, by their code modulo the width. */
+export const tinyTrunk: TrunkEngine = {
+  encode: (rows) =>
+    Promise.resolve(
+      rows.map((row) => {
+        const data = new Float32Array(width)
+        if (row.kind === 'tokens') for (const id of row.ids) data[id % width]! += 0.25
+        return { positions: 1, width, data }
+      }),
+    ),
+  close: () => Promise.resolve(),
+}
+
+export function freshTiny(labels: readonly string[]): Tensors {
+  const tensors = classification.parameters(width, labels)
+  return new Map(
+    tensors.map(({ name, shape }) => [name, { shape, data: new Float32Array(sizeOf(shape)) }]),
+  )
+}
+
+/** W and b learn by v ← 0.5·v − 0.1·∂L, W ← W + v. */
+export class TinyTrainable implements Trainable {
+  labels: readonly string[]
+  isDisposed = false
+  #tensors: Map<string, Tensor>
+  #steps = 0
+
+  constructor(start: { readonly labels: readonly string[]; readonly parameters: Tensors }) {
+    this.labels = [...start.labels]
+    this.#tensors = new Map()
+    for (const [name, tensor] of start.parameters) {
+      this.#tensors.set(name, copy(tensor))
+      this.#tensors.set(`optimizer/v/${name}`, {
+        ...tensor,
+        data: new Float32Array(tensor.data.length),
+      })
+    }
+  }
+
+  score(rows: readonly Latent[]): readonly Float32Array[] {
+    return rows.map((row) => this.#logits(row))
+  }
+
+  step(rows: readonly TrainRow[]): StepResult {
+    const weight = this.#gradientOf('head.weight')
+    const bias = this.#gradientOf('head.bias')
+    let loss = 0
+    for (const { latent, target, weight: importance } of rows) {
+      const logits = this.#logits(latent)
+      loss += classification.score(logits, target, this.labels).loss / rows.length
+      const shares = softmaxOf(logits)
+      const { wanted } = classification.targets([target], this.labels)
+      this.labels.forEach((_, label) => {
+        const error = (importance * (shares[label]! - wanted.data[label]!)) / rows.length
+        bias[label]! += error
+        for (let at = 0; at < width; at += 1)
+          weight[at * this.labels.length + label]! += error * latent.data[at]!
+      })
+    }
+    this.#move('head.weight', weight)
+    this.#move('head.bias', bias)
+    this.#steps += 1
+    return { loss, gradientNorm: 1, dropped: false }
+  }
+
+  grow(labels: readonly string[]): void {
+    this.labels = [...this.labels, ...labels]
+    for (const [name, tensor] of this.#tensors) {
+      const bare = name.replace('optimizer/v/', '')
+      this.#tensors.set(name, classification.grow(bare, tensor, this.labels.length))
+    }
+  }
+
+  parameters(): Tensors {
+    const names = [...this.#tensors.keys()].filter((name) => !name.startsWith('optimizer/'))
+    return new Map(names.map((name) => [name, copy(this.#tensors.get(name)!)]))
+  }
+
+  snapshot(): TrainableState {
+    const tensors = new Map([...this.#tensors].map(([name, tensor]) => [name, copy(tensor)]))
+    return { labels: [...this.labels], tensors, steps: this.#steps }
+  }
+
+  restore({ labels, tensors, steps }: TrainableState): void {
+    this.labels = [...labels]
+    this.#tensors = new Map([...tensors].map(([name, tensor]) => [name, copy(tensor)]))
+    this.#steps = steps
+  }
+
+  dispose(): void {
+    this.isDisposed = true
+  }
+
+  #logits({ data }: Latent): Float32Array {
+    const weight = this.#tensors.get('head.weight')!.data
+    const bias = this.#tensors.get('head.bias')!.data
+    return Float32Array.from(this.labels, (_, label) => {
+      let sum = bias[label]!
+      for (let at = 0; at < width; at += 1)
+        sum += data[at]! * weight[at * this.labels.length + label]!
+      return sum
+    })
+  }
+
+  #gradientOf(name: string): Float32Array {
+    return new Float32Array(this.#tensors.get(name)!.data.length)
+  }
+
+  #move(name: string, gradient: Float32Array): void {
+    const { data } = this.#tensors.get(name)!
+    const velocity = this.#tensors.get(`optimizer/v/${name}`)!.data
+    for (let at = 0; at < data.length; at += 1) {
+      velocity[at] = 0.5 * velocity[at]! - 0.1 * gradient[at]!
+      data[at]! += velocity[at]!
+    }
+  }
+}
+
+function softmaxOf(logits: Float32Array): Float64Array {
+  const top = Math.max(...logits)
+  const raised = Float64Array.from(logits, (logit) => Math.exp(logit - top))
+  const sum = raised.reduce((total, value) => total + value, 0)
+  return raised.map((value) => value / sum)
+}
+
+function copy({ shape, data }: Tensor): Tensor {
+  return { shape: [...shape], data: data.slice() }
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
+}

@@ -1,0 +1,275 @@
+/**
+ * What survives a crash of a trainer, and how to start one in it: the stream, the checkpoint, the registry, the dead
+ * letters, the served predictions. Every effect passes a checkpoint of chaos, before and after, where a test may end it.
+ */
+import { setImmediate as nextTick } from 'node:timers/promises'
+import { onTestFinished } from 'vitest'
+import { openPolicy, policies } from '../../policies/index.ts'
+import type {
+  Clock,
+  DeadLetter,
+  FeedbackEvent,
+  Logger,
+  Promotion,
+  Registry,
+  Replay,
+  Rollback,
+  ServedPrediction,
+  Source,
+  SourceRecord,
+  TrainerStatus,
+  Trigger,
+} from '../../src/contracts.ts'
+import { failure } from '../../src/runtime/errors.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { openStore, type Store } from '../../src/runtime/store.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
+import { openLoop, type Loop } from '../../src/trainer/loop.ts'
+import type { LoopParts } from '../../src/trainer/parts.ts'
+import { Turns } from '../../src/trainer/turns.ts'
+import { memoryRegistry, type MemoryRegistry } from './memory-registry.ts'
+import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from './tiny.ts'
+
+/** Not a failure of the world: the process is gone. */
+export class Crash extends Error {}
+
+/** Called with the name of an effect, before it and after it. */
+export type Chaos = (effect: string) => void
+
+export interface World {
+  readonly store: Store
+  readonly registry: MemoryRegistry
+  readonly letters: Map<string, DeadLetter>
+  readonly predictions: Map<string, ServedPrediction>
+  readonly streams: Map<string, string[]>
+  readonly committed: Map<string, Readonly<Record<string, string>>>
+  readonly statuses: TrainerStatus[]
+}
+
+export interface Setting extends Partial<
+  Pick<LoopParts, 'labels' | 'adapter' | 'train' | 'keepVersions' | 'trunk' | 'base' | 'turns'>
+> {
+  readonly every?: number
+  readonly capacity?: number
+  readonly seed?: number
+  readonly chaos?: Chaos
+  readonly limits?: Partial<LoopParts['limits']>
+  readonly trigger?: Trigger
+  readonly replay?: Replay
+  readonly promotion?: Promotion
+  readonly rollback?: Rollback
+  /** How many records a read may return; absent = as many as are wanted. */
+  readonly readSize?: () => number
+  readonly registry?: Registry
+}
+
+export function openWorld(streams: Readonly<Record<string, readonly string[]>>): World {
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  return {
+    store,
+    registry: memoryRegistry(),
+    letters: new Map(),
+    predictions: new Map(),
+    streams: new Map(Object.entries(streams).map(([name, values]) => [name, [...values]])),
+    committed: new Map(),
+    statuses: [],
+  }
+}
+
+/** Starts a trainer in the world and runs it until it has read everything. */
+export async function runToEnd(world: World, setting: Setting = {}): Promise<TrainerStatus> {
+  const stop = new AbortController()
+  const loop = openIn(world, setting, (status) => {
+    if (status.state === 'idle' && status.lag === 0) stop.abort(new Error('read everything'))
+  })
+  await loop.run(stop.signal)
+  return loop.status()
+}
+
+export function openIn(
+  world: World,
+  setting: Setting = {},
+  onStatus: (status: TrainerStatus) => void = () => {},
+): Loop {
+  return openLoop(partsIn(world, setting, onStatus))
+}
+
+export function partsIn(
+  world: World,
+  setting: Setting,
+  onStatus: (status: TrainerStatus) => void,
+): LoopParts {
+  const { seed = 1, every = 4, capacity = 10, chaos = () => {} } = setting
+  return {
+    model: 'tiny',
+    clock: instantClock,
+    log: silentLog,
+    random: (stream) => openRandom(seed, stream),
+    sources: [...world.streams.keys()].map((name) =>
+      sourceIn(world, name, chaos, setting.readSize),
+    ),
+    parse,
+    predictions: { find: async (id) => world.predictions.get(id) },
+    deadLetters: {
+      async write(letters) {
+        chaos('letters')
+        for (const letter of letters)
+          if (!world.letters.has(letter.key)) world.letters.set(letter.key, letter)
+        chaos('letters')
+      },
+      close: async () => {},
+    },
+    base: setting.base ?? tinyBase,
+    maxTokens: 64,
+    trunk: setting.trunk ?? tinyTrunk,
+    task: classification,
+    adapter: setting.adapter ?? { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
+    labels: setting.labels ?? { open: false, known: ['no', 'yes'], limit: 8 },
+    freshParameters: freshTiny,
+    openTrainable: (start) => new TinyTrainable(start),
+    train: setting.train ?? { batch: 4, replay_batch: 3, epochs: 1 },
+    replay:
+      setting.replay ?? openPolicy('replay', policies.replay, { policy: 'reservoir', capacity }),
+    trigger: setting.trigger ?? openPolicy('trigger', policies.trigger, { policy: 'count', every }),
+    promotion:
+      setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
+    rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    store: shaky(world.store, chaos),
+    registry: shakyRegistry(setting.registry ?? world.registry, chaos),
+    keepVersions: setting.keepVersions ?? 50,
+    limits: {
+      records: 16,
+      idleMs: 10,
+      waitingJoins: 5,
+      waitingEvents: 12,
+      latentBytes: 500,
+      ...setting.limits,
+    },
+    turns: setting.turns ?? new Turns(),
+    onStatus: (status) => {
+      world.statuses.push(status)
+      onStatus(status)
+    },
+    onPointer: () => {},
+  }
+}
+
+/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract"}`, enough of the real event for these tests. */
+function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
+  const text = new TextDecoder().decode(value)
+  if (!text.startsWith('{')) throw failure('EVENT_MALFORMED', `no event: ${text}`)
+  const event = JSON.parse(text) as Readonly<Record<string, string | number | undefined>>
+  const { id, source = connector, label, rating, text: input, prediction_id: about, model } = event
+  return {
+    id: String(id),
+    source: String(source),
+    ...(model !== undefined && { model: String(model) }),
+    ...(input !== undefined && { input: { kind: 'text', text: String(input) } }),
+    ...(about !== undefined && { predictionId: String(about) }),
+    lesson:
+      label !== undefined
+        ? { kind: 'label', label: String(label) }
+        : rating !== undefined
+          ? { kind: 'rating', rating: rating === 1 ? 1 : -1 }
+          : { kind: 'retract' },
+    weight: 1,
+  }
+}
+
+function sourceIn(world: World, name: string, chaos: Chaos, readSize?: () => number): Source {
+  let next = 0
+  return {
+    name,
+    open: async (from) => {
+      next = Number(from['0'] ?? '0')
+    },
+    async read({ records }) {
+      chaos(`read ${name}`)
+      const values = world.streams.get(name) ?? []
+      const count = Math.min(records, Math.max(1, readSize?.() ?? records))
+      const taken = values.slice(next, next + count).map((value, at) => ({
+        partition: '0',
+        position: String(next + at),
+        next: String(next + at + 1),
+        value: new TextEncoder().encode(value),
+        timeMs: next + at,
+      }))
+      next += taken.length
+      return taken
+    },
+    async commit(positions) {
+      chaos('commit')
+      world.committed.set(name, positions)
+    },
+    lag: async () => (world.streams.get(name)?.length ?? 0) - next,
+    close: async () => {},
+  }
+}
+
+/** The store stays open when a trainer is gone; a crash inside of a transaction undoes it. */
+function shaky(store: Store, chaos: Chaos): Store {
+  return {
+    path: store.path,
+    run: (sql, ...values) => store.run(sql, ...values),
+    all: (sql, ...values) => store.all(sql, ...values),
+    get: (sql, ...values) => store.get(sql, ...values),
+    transaction(work) {
+      chaos('checkpoint')
+      const result = store.transaction(() => {
+        const done = work()
+        chaos('checkpoint')
+        return done
+      })
+      chaos('checkpoint')
+      return result
+    },
+    close: () => {},
+  }
+}
+
+function shakyRegistry(registry: Registry, chaos: Chaos): Registry {
+  return {
+    ...registry,
+    async publish(version) {
+      chaos('publish')
+      const manifest = await registry.publish(version)
+      chaos('publish')
+      return manifest
+    },
+    async point(move) {
+      chaos('point')
+      const pointer = await registry.point(move)
+      chaos('point')
+      return pointer
+    },
+    async keep(count, versions) {
+      chaos('keep')
+      return registry.keep(count, versions)
+    },
+  }
+}
+
+/** Waiting takes no time, but other things happen meanwhile. */
+export const instantClock: Clock = (() => {
+  let nowMs = 0
+  return {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    async sleep(delayMs, signal) {
+      signal?.throwIfAborted()
+      nowMs += delayMs
+      await nextTick()
+      signal?.throwIfAborted()
+    },
+  }
+})()
+
+export const silentLog: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silentLog,
+}
