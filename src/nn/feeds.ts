@@ -3,7 +3,7 @@ import type { Encoded } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { Feeds } from './onnx-session.ts'
 
-/** The positions that a row takes without padding; an empty one still takes one. */
+/** The positions that a row takes without padding. A text without tokens counts as one unknown token, id 0, in trainer and server. */
 export function positionsOf(row: Encoded): number {
   return row.kind === 'tokens' ? Math.max(1, row.ids.length) : 1
 }
@@ -13,8 +13,7 @@ export function feedsOf(rows: readonly Encoded[], positions: number): Feeds {
   const shape = [rows.length, positions]
   const mask = new Float32Array(rows.length * positions)
   rows.forEach((row, at) => {
-    const real = row.kind === 'tokens' ? row.ids.length : 1
-    mask.fill(1, at * positions, at * positions + real)
+    mask.fill(1, at * positions, at * positions + positionsOf(row))
   })
   const [first] = rows
   invariant(first, 'a run has at least one row')

@@ -1,0 +1,115 @@
+/** Law 10: the same input in the trainer and in the server gives the same logits. The real ways, over every base and method. */
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { none } from '../../policies/forgetting/none.ts'
+import { type AdapterPlan, specsOf } from '../../src/adapters/adapter.ts'
+import { head } from '../../src/adapters/head.ts'
+import { lora } from '../../src/adapters/lora.ts'
+import { cutOf } from '../../src/adapters/sites.ts'
+import { openBert } from '../../src/bases/bert.ts'
+import { openFeatures } from '../../src/bases/features.ts'
+import { openUseLite } from '../../src/bases/use-lite.ts'
+import type { Base, Encoded, Method, Version } from '../../src/contracts.ts'
+import { openTensorFlow } from '../../src/nn/tensorflow.ts'
+import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { openServingEngine } from '../../src/serving/engine.ts'
+import { BaseTensors } from '../../src/trainer/base-tensors.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { openTrainable } from '../../src/trainer/step.ts'
+import { randomVersion } from './random-version.ts'
+
+const methods = { head, lora }
+const tasks = { classification }
+const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
+const bases = [await openUseLite(), await openBert(tinyBert), openFeatures({ size: 3 })]
+const { tf } = await openTensorFlow()
+const uploaded = new Map(bases.map((base) => [base, new BaseTensors(tf, base)]))
+afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
+
+const plans = bases.flatMap((base) =>
+  Object.values<Method>(methods).flatMap((method) =>
+    ([0, 1, 'all'] as const).map((reach) => planOf(base, method, reach)),
+  ),
+)
+const table = plans.filter(isPossible).map((plan) => ({ plan, ...namesOf(plan) }))
+
+test('every method is tried on every base that has a place for it', () => {
+  const names = new Set(table.map(({ base, method }) => `${base} ${method}`))
+  for (const base of ['use-lite', 'bert'])
+    for (const method of Object.keys(methods)) expect(names).toContain(`${base} ${method}`)
+  expect(names).toContain('features head')
+})
+
+test.each(table)('$method on $base, tail_layers $reach', async ({ plan }) => {
+  const version = randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
+  const rows = rowsOf(plan.base)
+  const trained = await trainerLogits(plan, version, rows)
+  const served = await serverLogits(plan, version, rows)
+  expect(served).toHaveLength(rows.length)
+  for (const [at, row] of served.entries()) {
+    expect(row).toHaveLength(plan.labels.length)
+    expect(Math.max(...row.map(Math.abs))).toBeGreaterThan(1e-3)
+    for (const [label, logit] of row.entries())
+      expect(Math.abs(logit - trained[at]![label]!)).toBeLessThan(1e-4)
+  }
+})
+
+function planOf(base: Base, method: Method, reach: number | 'all'): AdapterPlan {
+  return {
+    base,
+    method,
+    task: tasks.classification,
+    config: { method: method.name, rank: 2, alpha: 6, tail_layers: reach },
+    labels: ['a', 'b', 'c'],
+  }
+}
+
+/** A base without layers has no tail to reach into, one without a pooling map no site above its layers. */
+function isPossible(plan: AdapterPlan): boolean {
+  try {
+    return specsOf(plan).length > 0
+  } catch {
+    return false
+  }
+}
+
+function namesOf({ base, config }: AdapterPlan) {
+  return { base: base.name, method: config.method, reach: config.tail_layers }
+}
+
+function rowsOf(base: Base): readonly Encoded[] {
+  if (base.inputKind === 'features')
+    return [
+      [1, -2, 0.5],
+      [0.1, 0.2, 0.3],
+    ].map((features) => base.encode({ kind: 'features', features }, 1))
+  const texts = ['good', 'not good at all', 'a', 'the quick brown fox and so on', 'good good']
+  const empty: Encoded = { kind: 'tokens', ids: new Int32Array() }
+  return [...texts.map((text) => base.encode({ kind: 'text', text }, 64)), empty]
+}
+
+async function trainerLogits(plan: AdapterPlan, version: Version, rows: readonly Encoded[]) {
+  const { base, config } = plan
+  const trunk = await openTrunkEngine(base, cutOf(config.tail_layers, base.network.layers))
+  const trainable = openTrainable({
+    ...plan,
+    tf,
+    baseTensors: uploaded.get(base)!,
+    knobs: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
+    forgetting: none.open({} as never),
+    parameters: version.parameters,
+  })
+  const logits = trainable.score(await trunk.encode(rows))
+  trainable.dispose()
+  await trunk.close()
+  return logits
+}
+
+async function serverLogits({ base }: AdapterPlan, version: Version, rows: readonly Encoded[]) {
+  const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
+  await engine.load('v1', version)
+  const logits = await engine.run(rows.map((encoded) => ({ adapter: 'v1', encoded })))
+  await engine.close()
+  return logits
+}

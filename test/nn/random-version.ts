@@ -1,0 +1,35 @@
+/** A version whose every tensor is drawn at random: nothing that it changes stays zero, as a trained one. */
+import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import type { Random, Tensor, Version } from '../../src/contracts.ts'
+
+export function randomVersion(plan: AdapterPlan, random: Random): Version {
+  const draw = (shape: readonly number[]): Tensor => {
+    const length = shape.reduce((product, size) => product * size, 1)
+    const data = Float32Array.from({ length }, () => random.normal() * 0.1)
+    return { shape, data }
+  }
+  const parameters = specsOf(plan).map(({ name, shape }) => [name, draw(shape)] as const)
+  return {
+    parameters: new Map(parameters),
+    manifest: {
+      format: 1,
+      model: 'test',
+      version: 'v1',
+      digest: 'digest',
+      parent: null,
+      base: { name: plan.base.name, hash: plan.base.hash },
+      task: plan.task.kind,
+      labels: plan.labels,
+      adapter: plan.config,
+      span: {},
+      events: 0,
+      events_new: 0,
+      steps: 0,
+      scores: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
+      decision: 'promote',
+      reason: 'test',
+      files: {},
+      created: '2026-01-01T00:00:00Z',
+    },
+  }
+}

@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import type { AdapterPlan } from '../../src/adapters/adapter.ts'
+import { head } from '../../src/adapters/head.ts'
+import { lora } from '../../src/adapters/lora.ts'
+import { openUseLite } from '../../src/bases/use-lite.ts'
+import type { Base, ServingEngine, Version } from '../../src/contracts.ts'
+import type { OrtThread } from '../../src/nn/ort-thread.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { openServingEngine } from '../../src/serving/engine.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { randomVersion } from '../nn/random-version.ts'
+
+const parts = { methods: { head, lora }, tasks: { classification } }
+const threads: OrtThread[] = []
+const random = openRandom(1, 'engine')
+
+let base: Base
+let engine: ServingEngine
+beforeAll(async () => {
+  base = await openUseLite()
+  engine = await openServingEngine({ base, ...parts, workers: 1, onStart: (t) => threads.push(t) })
+  await engine.load('lora', make({ labels: ['a', 'b'] }))
+  await engine.load('other', make({ labels: ['a', 'b', 'c'] }))
+  await engine.load('rank', make({ labels: ['a', 'b'], config: configOf('lora', 'all', 3) }))
+  await engine.load('head', make({ method: head, config: configOf('head', 0, 0) }))
+})
+afterAll(() => engine.close())
+
+const configOf = (method: string, tail_layers: number | 'all', rank: number) => ({
+  method,
+  rank,
+  alpha: 2 * rank,
+  tail_layers,
+})
+
+function make(plan: Partial<AdapterPlan>): Version {
+  const config = configOf('lora', 'all', 4)
+  const whole = { base, method: lora, task: classification, config, labels: ['a', 'b'], ...plan }
+  return randomVersion(whole, random)
+}
+
+const words = 'the food was good but so cold that never again will we come to this odd place'.split(
+  ' ',
+)
+const row = (adapter: string, length: number, from = 0) => {
+  const text = Array.from({ length }, (_, at) => words[(from + at) % words.length]).join(' ')
+  return { adapter, encoded: base.encode({ kind: 'text', text }, 64) }
+}
+const bits = (logits: Float32Array) => Buffer.from(Float32Array.from(logits).buffer).toString('hex')
+
+test('each row is answered by its own adapter, with as many logits as that has labels', async () => {
+  const rows = [row('lora', 3), row('other', 3), row('head', 3), row('rank', 3), row('lora', 3, 2)]
+  const answers = await engine.run(rows)
+  expect(answers.map(({ length }) => length)).toEqual([2, 3, 2, 2, 2])
+  expect(new Set(answers.map(bits)).size).toBe(rows.length)
+})
+
+test('a row’s logits are the same to the bit, whatever runs beside it', async () => {
+  const adapters = ['lora', 'other', 'head', 'rank']
+  for (let length = 1; length <= 14; length += 1) {
+    const own = row(adapters[length % adapters.length]!, length)
+    const [alone] = await engine.run([own])
+    for (const company of [1, 2, 3, 6, 11]) {
+      const mates = Array.from({ length: company }, () =>
+        row(adapters[random.below(4)]!, 1 + random.below(14), random.below(8)),
+      )
+      const place = random.below(company + 1)
+      const together = await engine.run([...mates.slice(0, place), own, ...mates.slice(place)])
+      expect(bits(together[place]!)).toBe(bits(alone!))
+    }
+  }
+})
+
+test('a fresh LoRA adapter leaves the base’s output unchanged', async () => {
+  const { manifest, parameters } = make({})
+  const fresh = [...parameters].map(([name, { shape, data }]) => {
+    return [name, { shape, data: name.endsWith('lora_B') ? data.map(() => 0) : data }] as const
+  })
+  const heads = fresh.filter(([name]) => name.startsWith('head.'))
+  await engine.load('fresh', { manifest, parameters: new Map(fresh) })
+  await engine.load('bare', {
+    manifest: { ...manifest, adapter: configOf('head', 'all', 0) },
+    parameters: new Map(heads),
+  })
+  const [adapted, plain] = await engine.run([row('fresh', 6), row('bare', 6)])
+  expect(bits(adapted!)).toBe(bits(plain!))
+  engine.unload('fresh')
+  engine.unload('bare')
+})
+
+test('an adapter that was loaded twice stays until it was unloaded twice', async () => {
+  const version = make({})
+  await engine.load('twice', version)
+  await engine.load('twice', version)
+  engine.unload('twice')
+  expect(await engine.run([row('twice', 2)])).toHaveLength(1)
+  engine.unload('twice')
+  await expect(engine.run([row('twice', 2)])).rejects.toThrow('twice is not loaded')
+})
+
+test('another adapter under the same key is the one that answers next', async () => {
+  await engine.load('key', make({}))
+  const [before] = await engine.run([row('key', 3)])
+  engine.unload('key')
+  await engine.load('key', make({}))
+  const [after] = await engine.run([row('key', 3)])
+  expect(bits(after!)).not.toBe(bits(before!))
+  engine.unload('key')
+})
+
+test('an adapter without labels answers with no logits', async () => {
+  await engine.load('empty', make({ labels: [] }))
+  expect((await engine.run([row('empty', 2)]))[0]).toHaveLength(0)
+  engine.unload('empty')
+})
+
+test('no rows have no answers', async () => {
+  expect(await engine.run([])).toEqual([])
+})
+
+test('a version for another base, method or shape is refused with its code, and not loaded', async () => {
+  const version = make({})
+  const { manifest, parameters } = version
+  const foreign = { ...manifest, base: { name: 'bert', hash: 'another' } }
+  const unknown = { ...manifest, adapter: { ...manifest.adapter, method: 'constructor' } }
+  const [first] = parameters.keys()
+  const torn = new Map([...parameters].filter(([name]) => name !== first))
+  const code = (wrong: Version) => engine.load('wrong', wrong).catch((error: unknown) => error)
+  expect(await code({ ...version, manifest: foreign })).toMatchObject({ code: 'VERSION_FOREIGN' })
+  expect(await code({ ...version, manifest: unknown })).toMatchObject({ code: 'VERSION_FOREIGN' })
+  expect(await code({ ...version, parameters: torn })).toMatchObject({ code: 'ADAPTER_TENSORS' })
+  await expect(engine.run([row('wrong', 2)])).rejects.toThrow('not loaded')
+})
+
+test('a worker that dies in the middle of a batch costs no answer and changes no bit', async () => {
+  const rows = Array.from({ length: 24 }, (_, at) => row('lora', 1 + (at % 12), at))
+  const before = await engine.run(rows)
+  const running = engine.run(rows)
+  await threads.at(-1)!.worker.terminate()
+  expect((await running).map(bits)).toEqual(before.map(bits))
+  expect(threads).toHaveLength(2)
+})
+
+test('several workers answer the same bits as one', async () => {
+  const version = make({})
+  await engine.load('shared', version)
+  const pair = await openServingEngine({ base, ...parts, workers: 2 })
+  onTestFinished(() => pair.close())
+  await pair.load('shared', version)
+  const rows = Array.from({ length: 12 }, (_, at) => row('shared', 1 + at, at))
+  expect((await pair.run(rows)).map(bits)).toEqual((await engine.run(rows)).map(bits))
+})
