@@ -1,0 +1,243 @@
+/**
+ * What every registry must do. `make` gives a way to open it, also several times over the same versions, as the trainer
+ * and each server do; `version` makes a version of a name, of another content for another `value`.
+ */
+import { describe, expect, it } from 'vitest'
+import type { LivePointer, Registry, Version } from '../../src/contracts.ts'
+import { rejection } from '../coded.ts'
+
+export interface MadeRegistry {
+  open(): Promise<Registry>
+  version(name: string, value?: number): Version
+  close?(): Promise<void> | void
+}
+
+export function registryConformance(
+  name: string,
+  make: () => Promise<MadeRegistry> | MadeRegistry,
+): void {
+  const check = (title: string, work: (made: MadeRegistry, registry: Registry) => Promise<void>) =>
+    it(title, async () => {
+      const made = await make()
+      const registry = await made.open()
+      await work(made, registry).finally(async () => {
+        await registry.close()
+        await made.close?.()
+      })
+    })
+  const by = { reason: 'test', by: 'trainer' } as const
+
+  describe(`registry ${name}`, () => {
+    check('loads what was published, bit for bit, also elsewhere', async (made, registry) => {
+      const version = made.version('v0', 0.1)
+      const manifest = await registry.publish(version)
+      const other = await made.open()
+      for (const reader of [registry, other]) {
+        const loaded = await reader.load('v0')
+        expect(loaded.manifest).toEqual(manifest)
+        expect([...loaded.parameters]).toEqual([...version.parameters])
+      }
+      await other.close()
+    })
+
+    check('completes the manifest and keeps the rest of it', async (made, registry) => {
+      const draft = made.version('v0').manifest
+      const manifest = await registry.publish({ ...made.version('v0'), manifest: draft })
+      expect(manifest.digest).toMatch(/^[0-9a-f]{64}$/)
+      expect(Object.keys(manifest.files).length).toBeGreaterThan(0)
+      const { digest, files, created } = manifest
+      expect(manifest).toEqual({ ...draft, digest, files, created })
+      expect(await registry.manifest('v0')).toEqual(manifest)
+    })
+
+    check('never aliases tensors', async (made, registry) => {
+      const version = made.version('v0')
+      await registry.publish(version)
+      const before = [...version.parameters.values()].map(({ data }) => [...data])
+      for (const { data } of version.parameters.values()) data.fill(9)
+      const once = await registry.load('v0')
+      for (const { data } of once.parameters.values()) data.fill(7)
+      const again = await registry.load('v0')
+      expect([...again.parameters.values()].map(({ data }) => [...data])).toEqual(before)
+    })
+
+    check('publishing the same content again is a success', async (made, registry) => {
+      const first = await registry.publish(made.version('v0'))
+      expect(await registry.publish(made.version('v0'))).toEqual(first)
+      expect(await registry.list()).toEqual([{ manifest: first, removed: false }])
+    })
+
+    check('another content under a taken name is refused', async (made, registry) => {
+      const first = await registry.publish(made.version('v0', 1))
+      const error = await rejection(registry.publish(made.version('v0', 2)))
+      expect(error.code).toBe('VERSION_EXISTS')
+      expect(await registry.manifest('v0')).toEqual(first)
+    })
+
+    check('names what it does not know', async (_made, registry) => {
+      for (const version of ['v9', '../v9', '', 'V9', 'v'.repeat(65)]) {
+        expect((await rejection(registry.load(version))).code).toBe('VERSION_UNKNOWN')
+        expect((await rejection(registry.manifest(version))).code).toBe('VERSION_UNKNOWN')
+        const move = registry.point({ version, expect: 0, ...by })
+        expect((await rejection(move)).code).toBe('VERSION_UNKNOWN')
+      }
+      expect(await registry.live()).toBeUndefined()
+      expect(await registry.list()).toEqual([])
+      expect(await registry.history(10)).toEqual([])
+    })
+
+    check('lists the newest first, as many as asked for', async (made, registry) => {
+      for (const version of ['v0', 'v9', 'v10', 'v2']) await registry.publish(made.version(version))
+      const names = async (count?: number) =>
+        (await registry.list(count)).map(({ manifest }) => manifest.version)
+      expect(await names()).toEqual(['v10', 'v9', 'v2', 'v0'])
+      expect(await names(2)).toEqual(['v10', 'v9'])
+    })
+
+    check('moves the pointer and remembers every move', async (made, registry) => {
+      const [v0, v1] = [
+        await registry.publish(made.version('v0')),
+        await registry.publish(made.version('v1')),
+      ]
+      const first = await registry.point({ version: 'v0', expect: 0, reason: 'a', by: 'start' })
+      expect(first).toMatchObject({
+        version: 'v0',
+        digest: v0.digest,
+        generation: 1,
+        previous: null,
+      })
+      const second = await registry.point({ version: 'v1', expect: 1, reason: 'b', by: 'trainer' })
+      expect(second).toMatchObject({
+        version: 'v1',
+        digest: v1.digest,
+        generation: 2,
+        previous: 'v0',
+      })
+      const other = await made.open()
+      expect(await other.live()).toEqual(second)
+      expect(await other.history(10)).toEqual([second, first])
+      expect(await other.history(1)).toEqual([second])
+      await other.close()
+    })
+
+    check('a move from a generation that has passed changes nothing', async (made, registry) => {
+      await registry.publish(made.version('v0'))
+      await registry.publish(made.version('v1'))
+      const live = await registry.point({ version: 'v0', expect: 0, ...by })
+      for (const expected of [0, 2, -1]) {
+        const error = await rejection(registry.point({ version: 'v1', expect: expected, ...by }))
+        expect([error.code, error.retriable]).toEqual(['GENERATION_STALE', true])
+      }
+      expect(await registry.live()).toEqual(live)
+    })
+
+    check('of moves at the same time from the same generation one wins', async (made, registry) => {
+      await registry.publish(made.version('v0'))
+      const other = await made.open()
+      const moves = Array.from({ length: 8 }, (_, index) =>
+        (index % 2 === 0 ? registry : other).point({ version: 'v0', expect: 0, ...by }),
+      )
+      const results = await Promise.allSettled(moves)
+      expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      expect((await other.live())?.generation).toBe(1)
+      await other.close()
+    })
+
+    check(
+      'tells a watcher where the pointer is and each place it comes to',
+      async (made, registry) => {
+        await registry.publish(made.version('v0'))
+        await registry.publish(made.version('v1'))
+        await registry.point({ version: 'v0', expect: 0, ...by })
+        const other = await made.open()
+        const seen = watching(other)
+        expect((await seen.until(1)).version).toBe('v0')
+        await registry.point({ version: 'v1', expect: 1, ...by })
+        expect((await seen.until(2)).version).toBe('v1')
+        seen.stop()
+        await registry.point({ version: 'v0', expect: 2, ...by })
+        const own = watching(registry)
+        await own.until(3)
+        expect(seen.generations).toEqual([1, 2])
+        await other.close()
+      },
+    )
+
+    check('keeps the newest, and never removes what must stay', async (made, registry) => {
+      for (let index = 0; index < 8; index += 1) await registry.publish(made.version(`v${index}`))
+      await registry.point({ version: 'v1', expect: 0, ...by })
+      await registry.point({ version: 'v2', expect: 1, ...by })
+      expect([...(await registry.keep(2, ['v4']))].sort()).toEqual(['v0', 'v3', 'v5'])
+      const list = await registry.list()
+      const left = list.filter(({ removed }) => !removed).map(({ manifest }) => manifest.version)
+      expect(left).toEqual(['v7', 'v6', 'v4', 'v2', 'v1'])
+      expect(list).toHaveLength(8)
+      for (const version of left) await registry.load(version)
+      expect(await registry.keep(2, ['v4'])).toEqual([])
+    })
+
+    check('a removed version keeps its manifest and its name', async (made, registry) => {
+      const manifest = await registry.publish(made.version('v0'))
+      await registry.publish(made.version('v1'))
+      expect(await registry.keep(1, [])).toEqual(['v0'])
+      const other = await made.open()
+      expect(await other.manifest('v0')).toEqual(manifest)
+      expect((await rejection(other.load('v0'))).code).toBe('VERSION_REMOVED')
+      const move = other.point({ version: 'v0', expect: 0, ...by })
+      expect((await rejection(move)).code).toBe('VERSION_REMOVED')
+      expect((await rejection(other.publish(made.version('v0', 5)))).code).toBe('VERSION_EXISTS')
+      await other.close()
+    })
+
+    check(
+      'a removed version that is published again can be loaded again',
+      async (made, registry) => {
+        await registry.publish(made.version('v0'))
+        await registry.publish(made.version('v1'))
+        await registry.keep(1, [])
+        await registry.publish(made.version('v0'))
+        expect((await registry.load('v0')).manifest.version).toBe('v0')
+        expect((await registry.list()).map(({ removed }) => removed)).toEqual([false, false])
+      },
+    )
+
+    check('may be closed while it is watched', async (made) => {
+      const registry = await made.open()
+      const seen = watching(registry)
+      await registry.close()
+      seen.stop()
+    })
+  })
+}
+
+interface Watching {
+  readonly generations: readonly number[]
+  /** Resolves with the first pointer of this generation or a later one. */
+  until(generation: number): Promise<LivePointer>
+  stop(): void
+}
+
+function watching(registry: Registry): Watching {
+  const seen: LivePointer[] = []
+  let onPointer: () => void = () => {}
+  const stop = registry.watch((pointer) => {
+    seen.push(pointer)
+    onPointer()
+  })
+  expect(seen).toEqual([])
+  const reached = (generation: number) => seen.find((pointer) => pointer.generation >= generation)
+  return {
+    get generations() {
+      return seen.map(({ generation }) => generation)
+    },
+    until: (generation) =>
+      new Promise((resolve) => {
+        onPointer = () => {
+          const pointer = reached(generation)
+          if (pointer !== undefined) resolve(pointer)
+        }
+        onPointer()
+      }),
+    stop,
+  }
+}
