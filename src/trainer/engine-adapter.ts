@@ -11,7 +11,7 @@ import { tfjsOps } from '../nn/tfjs-ops.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import { padded } from './batch-input.ts'
-import { groupStart, lengthGroups } from './length-groups.ts'
+import { lengthGroups } from './length-groups.ts'
 import { batchLoss, type LossTargets } from './loss.ts'
 
 interface EngineParts extends AdapterPlan {
@@ -34,14 +34,11 @@ export class EngineAdapter {
 
   readonly #sites: readonly Site[]
   readonly #cut: number
-  readonly #groupStart: number
 
   constructor(parts: EngineParts) {
-    const { layers } = parts.base.network
     this.#parts = parts
     this.#sites = sitesOf(parts)
-    this.#cut = cutOf(parts.config.tail_layers, layers)
-    this.#groupStart = groupStart(this.#sites, layers)
+    this.#cut = cutOf(parts.config.tail_layers, parts.base.network.layers)
   }
 
   /** Replaces the parameters. The engine shares their memory, so they must never be written to again. */
@@ -103,10 +100,7 @@ export class EngineAdapter {
   }
 
   #groups(rows: readonly Latent[]): readonly number[][] {
-    return lengthGroups(
-      rows.map(({ positions }) => positions),
-      this.#groupStart,
-    )
+    return lengthGroups(rows.map(({ positions }) => positions))
   }
 
   /** Tail, pooling and head → logits [b, labels]. */
