@@ -1,0 +1,75 @@
+/**
+ * What a config may choose from, as data. The schema, its types, the refusals and the documentation are all made from
+ * these tables: a new base, method or source is a row here, a new policy is a row of policies/index.ts.
+ */
+import { Type, type TProperties, type TSchema } from 'typebox'
+import { policies } from '../../policies/index.ts'
+
+/** Written `name` alone where the entry is null, `{ name: settings }` otherwise. */
+export const bases = {
+  'use-lite': null,
+  bert: Type.String({ minLength: 1, format: 'path', description: 'folder in Hugging Face layout' }),
+  features: Type.Object(
+    {
+      size: Type.Integer({
+        minimum: 1,
+        maximum: 65_536,
+        description: 'numbers in one vector, after categories became columns',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+} as const satisfies Readonly<Record<string, TSchema | null>>
+
+const tailLayers = (byDefault: number) =>
+  Type.Union([Type.Integer({ minimum: 0, maximum: 1000 }), Type.Literal('all')], {
+    default: byDefault,
+    description: 'upper layers that the adapter may reach; the others run once for each example',
+  })
+
+/** Settings of each `adapter.method`. */
+export const methods = {
+  lora: {
+    rank: Type.Integer({ minimum: 1, maximum: 1024, default: 8, description: 'r of A·B' }),
+    alpha: Type.Number({
+      exclusiveMinimum: 0,
+      default: 16,
+      description: 'A·B is scaled by alpha / rank',
+    }),
+    tail_layers: tailLayers(2),
+    sites: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        uniqueItems: true,
+        description: 'roles of the maps to adapt, such as query and value; absent = every map',
+      }),
+    ),
+  },
+  head: { tail_layers: tailLayers(0) },
+} as const satisfies Readonly<Record<string, TProperties>>
+
+/** Settings of each source, under its name. */
+export const sources = {
+  http: Type.Object({}, { additionalProperties: false }),
+  file: Type.Object(
+    {
+      path: Type.String({
+        minLength: 1,
+        format: 'path',
+        description: 'JSONL, one event a line, followed as it grows',
+      }),
+    },
+    { additionalProperties: false },
+  ),
+} as const satisfies Readonly<Record<string, TSchema>>
+
+/** The policy of each kind that a model has when its config names none. */
+export const defaultPolicies = {
+  replay: 'reservoir',
+  forgetting: 'none',
+  trigger: 'count',
+  promotion: 'always',
+  rollback: 'never',
+} as const satisfies { readonly [Kind in keyof typeof policies]: keyof (typeof policies)[Kind] }
+
+export { policies }

@@ -1,0 +1,77 @@
+/**
+ * What a schema cannot say, because it looks at more than one key: a table of rules, each of which reports what it finds.
+ */
+import { isIP } from 'node:net'
+import type { Problem } from './config-problem.ts'
+import type { Config, ModelConfig } from './config-schema.ts'
+
+type Rule = (config: Config) => readonly Problem[]
+type ModelRule = (model: ModelConfig, config: Config) => readonly Problem[]
+
+export function checkRules(config: Config): readonly Problem[] {
+  const ofModels = Object.entries(config.models).flatMap(([name, model]) =>
+    modelRules
+      .flatMap((rule) => rule(model, config))
+      .map((problem) => ({ ...problem, path: ['models', name, ...problem.path] })),
+  )
+  return [...rules.flatMap((rule) => rule(config)), ...ofModels]
+}
+
+const rules: readonly Rule[] = [
+  function tokensAreGiven({ server }) {
+    if (server.auth === undefined || server.auth.tokens.length > 0) return []
+    return [wrong(['server', 'auth'], 'needs a token: tokens or token_env')]
+  },
+  function addressNeedsAuth({ server }) {
+    if (isLoopback(server.host) || server.auth !== undefined) return []
+    const message = `is ${server.host}, which others can reach, and there is no server.auth`
+    return [{ ...wrong(['server', 'host'], message), code: 'ADDRESS_NEEDS_AUTH' }]
+  },
+]
+
+const modelRules: readonly ModelRule[] = [
+  function labelsAreUsable({ labels }, { limits }) {
+    const [known, path] =
+      'open' in labels ? [labels.known, ['labels', 'known']] : [labels, ['labels']]
+    const tooMany =
+      known.length > limits.labels
+        ? [wrong(path, `has more than limits.labels = ${limits.labels}`)]
+        : []
+    const unusable = known.flatMap((label, index) => {
+      const message = labelFault(label, limits.label_characters)
+      return message === undefined ? [] : [wrong([...path, index], message)]
+    })
+    return [...tooMany, ...unusable]
+  },
+  function featuresFit({ base }, { limits }) {
+    if (typeof base === 'string' || !('features' in base) || base.features.size <= limits.features)
+      return []
+    return [
+      wrong(['base', 'features', 'size'], `is more than limits.features = ${limits.features}`),
+    ]
+  },
+  function sourcesDiffer({ sources }) {
+    const texts = sources.map((source) => JSON.stringify(source))
+    return texts.flatMap((text, index) =>
+      texts.indexOf(text) === index ? [] : [wrong(['sources', index], 'is the same source again')],
+    )
+  },
+]
+
+function wrong(path: Problem['path'], message: string): Problem {
+  return { path, at: 'value', message }
+}
+
+function labelFault(label: string, mostCharacters: number): string | undefined {
+  if (label.length > mostCharacters)
+    return `is longer than limits.label_characters = ${mostCharacters}`
+  if (label.trim() !== label) return 'begins or ends with a space'
+  if (/\p{Cc}/u.test(label)) return 'holds a control character'
+  return undefined
+}
+
+/** Only what cannot be reached from outside, whatever a resolver says. */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true
+  return isIP(host) === 4 && host.startsWith('127.')
+}

@@ -1,0 +1,20 @@
+/** Text from an environment variable or a flag, whose type is known only where the schema is. */
+import { parse } from 'yaml'
+
+export class Unparsed {
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  /** Text where text is wanted, else what YAML reads in it: numbers, booleans, `[a, b]`, `{ bert: ./minilm }`. */
+  for(schema: { readonly type?: string }): unknown {
+    if (schema.type === 'string') return this.#text
+    try {
+      return parse(this.#text) as unknown
+    } catch {
+      return this.#text
+    }
+  }
+}
