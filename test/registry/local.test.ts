@@ -127,6 +127,22 @@ describe('a version folder that was altered', () => {
     expect((await rejection(registry.load('v1'))).message).toMatch(/manifest.json: \/files/)
   })
 
+  test('by one word of its manifest is refused', async () => {
+    const folder = scratchFolder()
+    const registry = await open(folder)
+    await registry.publish(plainVersion('v1'))
+    const path = join(folder, 'versions', 'v1', 'manifest.json')
+    const text = readFileSync(path, 'utf8')
+    for (const [said, altered] of [
+      ['"positive"', '"excellent"'],
+      ['"events": 16', '"events": 17'],
+      ['"parent": null', '"parent": "v0"'],
+    ] as const) {
+      writeFileSync(path, text.replace(said, altered))
+      expect((await rejection(registry.load('v1'))).message).toMatch(/digest is of another content/)
+    }
+  })
+
   test('by a copy under another name is refused', async () => {
     const folder = scratchFolder()
     const registry = await open(folder)
