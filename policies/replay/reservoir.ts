@@ -5,9 +5,10 @@
  *
  *   P(kept) = capacity / seen
  *
- * Vitter (1985), "Random sampling with a reservoir", ACM TOMS 11(1), algorithm R. A removed example leaves the
- * population too, and its place goes to the next one: random pairing without deletions outside the sample, Gemulla,
- * Lehner, Haas (2006). Draws are Floyd's: Bentley & Floyd (1987), "A sample of brilliance", CACM 30(9).
+ * A removed example leaves an empty place, which is drawn like any other: so removals change nothing for those that stay.
+ *
+ * Vitter (1985), "Random sampling with a reservoir", ACM TOMS 11(1), algorithm R. Draws are Floyd's: Bentley & Floyd
+ * (1987), "A sample of brilliance", CACM 30(9).
  */
 import type { Json, PolicyKind, Random, Replay } from '../../src/contracts.ts'
 
@@ -49,9 +50,10 @@ class Reservoir implements Replay {
   offer({ key }: { readonly key: string }, random: Random): string | undefined {
     if (this.#places.has(key)) return undefined
     this.#seen += 1
-    if (this.#keys.length < this.#capacity) return this.#put(this.#keys.length, key)
+    if (this.#seen <= this.#capacity) return this.#put(this.size, key)
     const place = random.below(this.#seen)
-    return place < this.#capacity ? this.#put(place, key) : key
+    // Places from `size` on are the empty ones.
+    return place < this.#capacity ? this.#put(Math.min(place, this.size), key) : key
   }
 
   draw(count: number, random: Random): readonly string[] {
@@ -70,7 +72,6 @@ class Reservoir implements Replay {
     this.#put(place, last)
     this.#keys.pop()
     this.#places.delete(key)
-    this.#seen -= 1
   }
 
   keys(): readonly string[] {

@@ -1,0 +1,26 @@
+/** Every policy of the tables goes through the suite of its seam; one that is added does by itself. */
+import { openPolicy, policies } from '../../policies/index.ts'
+import { forgettingConformance } from '../conformance/forgetting.ts'
+import { promotionConformance } from '../conformance/promotion.ts'
+import { replayConformance } from '../conformance/replay.ts'
+import { rollbackConformance } from '../conformance/rollback.ts'
+import { triggerConformance } from '../conformance/trigger.ts'
+
+const { replay, forgetting, trigger, promotion, rollback } = policies
+
+for (const policy of Object.keys(replay))
+  for (const capacity of [1, 2, 10]) {
+    const settings = policy === 'none' ? { policy } : { policy, capacity }
+    replayConformance(`${policy} of ${capacity}`, {
+      capacity,
+      open: () => openPolicy('replay', replay, settings),
+    })
+  }
+for (const policy of Object.keys(forgetting))
+  forgettingConformance(policy, () => openPolicy('forgetting', forgetting, { policy }))
+for (const policy of Object.keys(trigger))
+  triggerConformance(policy, () => openPolicy('trigger', trigger, { policy }))
+for (const policy of Object.keys(promotion))
+  promotionConformance(policy, () => openPolicy('promotion', promotion, { policy }))
+for (const policy of Object.keys(rollback))
+  rollbackConformance(policy, () => openPolicy('rollback', rollback, { policy }))

@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest'
+import { openPolicy, policies } from '../../policies/index.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { thrown } from '../coded.ts'
+
+const reservoir = (capacity: number) =>
+  openPolicy('replay', policies.replay, { policy: 'reservoir', capacity })
+
+/** Σ (observed − expected)² / expected */
+function chiSquare(counts: Iterable<number>, expected: number): number {
+  return [...counts].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0)
+}
+
+/** The 99.9th percentile: Wilson & Hilferty (1931). */
+function chiSquareLimit(freedom: number): number {
+  return freedom * (1 - 2 / (9 * freedom) + 3.09 * Math.sqrt(2 / (9 * freedom))) ** 3
+}
+
+describe('the reservoir', () => {
+  const offered = 60
+  const capacity = 12
+  const runs = 4000
+  const expected = (runs * capacity) / offered
+
+  function kept(removed: readonly number[]): Map<number, number> {
+    const counts = new Map(Array.from({ length: offered }, (_, at) => [at, 0]))
+    const random = openRandom(1, 'reservoir')
+    for (let run = 0; run < runs; run += 1) {
+      const replay = reservoir(capacity)
+      for (let at = 0; at < offered; at += 1) {
+        replay.offer({ key: `${at}`, label: '' }, random)
+        if (at === 39) for (const gone of removed) replay.remove(`${gone}`)
+      }
+      for (const key of replay.keys()) counts.set(Number(key), counts.get(Number(key))! + 1)
+    }
+    return counts
+  }
+
+  it('keeps early and late examples equally often', () => {
+    const narrowed = chiSquare(kept([]).values(), expected) / (1 - capacity / offered)
+    expect(narrowed).toBeLessThan(chiSquareLimit(offered - 1))
+  })
+
+  it('keeps the others as often as before when some are removed', () => {
+    const removed = Array.from({ length: 14 }, (_, at) => 2 * at)
+    const counts = kept(removed)
+    for (const gone of removed) {
+      expect(counts.get(gone)).toBe(0)
+      counts.delete(gone)
+    }
+    const narrowed = chiSquare(counts.values(), expected) / (1 - capacity / offered)
+    expect(narrowed).toBeLessThan(chiSquareLimit(counts.size))
+  })
+
+  it('draws each kept example equally often', () => {
+    const replay = reservoir(10)
+    const random = openRandom(1, 'draws')
+    for (let at = 0; at < 10; at += 1) replay.offer({ key: `${at}`, label: '' }, random)
+    const counts = new Map<string, number>()
+    for (let run = 0; run < 5000; run += 1)
+      for (const key of replay.draw(3, random)) counts.set(key, (counts.get(key) ?? 0) + 1)
+    expect(counts.size).toBe(10)
+    expect(chiSquare(counts.values(), 1500)).toBeLessThan(chiSquareLimit(9))
+  })
+
+  it('shrinks evenly when it is restored into less capacity', () => {
+    const large = reservoir(100)
+    const random = openRandom(1, 'shrink')
+    for (let at = 0; at < 100; at += 1) large.offer({ key: `${at}`, label: '' }, random)
+    const small = reservoir(4)
+    small.restore(large.snapshot())
+    expect(small.keys()).toEqual(['0', '25', '50', '75'])
+  })
+
+  it('begins empty with the state of another policy', () => {
+    const replay = reservoir(4)
+    replay.restore(openPolicy('replay', policies.replay, { policy: 'none' }).snapshot())
+    expect(replay.size).toBe(0)
+  })
+})
+
+describe('count', () => {
+  it('updates when so many are pending, not one earlier', () => {
+    const trigger = openPolicy('trigger', policies.trigger, { policy: 'count', every: 3 })
+    const verdicts = [1, 2, 3, 4].map((pending) => trigger.observe({ pending, nowMs: 0 }).verdict)
+    expect(verdicts).toEqual(['wait', 'wait', 'update', 'update'])
+  })
+})
+
+describe('a policy from a config', () => {
+  const open = (chosen: { policy: string; [key: string]: unknown }) =>
+    openPolicy('replay', policies.replay, chosen)
+
+  it('gets the defaults of the settings that are absent', () => {
+    const replay = open({ policy: 'reservoir' })
+    const random = openRandom(1, 'fill')
+    for (let at = 0; at < 2500; at += 1) replay.offer({ key: `${at}`, label: '' }, random)
+    expect(replay.size).toBe(policies.replay.reservoir.settings.capacity.default)
+  })
+
+  it('is refused with the names that exist', () => {
+    for (const policy of ['resevoir', 'constructor', '__proto__'])
+      expect(thrown(() => open({ policy }))).toMatchObject({
+        code: 'CONFIG_INVALID',
+        details: { field: 'replay.policy', allowed: 'none, reservoir' },
+      })
+  })
+
+  it('is refused with the setting and its bounds', () => {
+    for (const capacity of [0, -1, 1.5, NaN, Infinity, '10', null])
+      expect(thrown(() => open({ policy: 'reservoir', capacity }))).toMatchObject({
+        code: 'CONFIG_INVALID',
+        details: { field: 'replay.capacity', allowed: 'integer from 1 to 1000000' },
+      })
+  })
+
+  it('is refused with a setting that it does not have', () => {
+    expect(thrown(() => open({ policy: 'none', capacity: 3 }))).toMatchObject({
+      code: 'CONFIG_UNKNOWN_KEY',
+      details: { field: 'replay.capacity' },
+    })
+  })
+})
