@@ -80,6 +80,12 @@ export const errorTable = {
     retriable: true,
     fix: 'send the whole request sooner, or raise limits.request_ms',
   },
+  CLIENT_GONE: {
+    status: 499,
+    exit: 75,
+    retriable: true,
+    fix: 'keep the connection open until the answer comes',
+  },
   HEADERS_TOO_LARGE: { status: 431, exit: 65, fix: 'send less than 16 KiB of headers' },
   NOT_READY: { status: 503, exit: 69, retriable: true, fix: 'wait until /readyz answers 200' },
   SHUTTING_DOWN: {

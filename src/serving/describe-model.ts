@@ -36,11 +36,12 @@ function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer>
 }
 
 function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {
-  const { state, pid, restarts, code, message } = trainer
+  const { state, pid, restarts, engine, code, message } = trainer
   return {
     state,
     restarts,
     ...(pid !== undefined && { pid }),
+    ...(engine !== undefined && { engine }),
     ...(code !== undefined && { code }),
     ...(message !== undefined && { message }),
   }

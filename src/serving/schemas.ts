@@ -112,6 +112,7 @@ export const TrainerAnswer = Type.Object({
   state: Type.String(),
   pid: Type.Optional(Count),
   restarts: Count,
+  engine: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
   message: Type.Optional(Type.String()),
 })

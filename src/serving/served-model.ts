@@ -25,6 +25,8 @@ export interface TrainerReport {
   readonly pid?: number | undefined
   /** Times that its process ended and was started again. */
   readonly restarts: number
+  /** What it trains on. */
+  readonly engine?: string | undefined
   /** Why it failed, when it did. */
   readonly code?: string | undefined
   readonly message?: string | undefined

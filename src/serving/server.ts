@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { answerNotFound, problemAnswerer } from './answer-problem.ts'
 import { addBodies } from './bodies.ts'
 import { contextOf, type RouteContext, type ServerOptions } from './context.ts'
+import { addDeadline } from './deadline.ts'
 import { addDescription } from './description.ts'
 import { drain } from './drain.ts'
 import { addHooks } from './hooks.ts'
@@ -42,6 +43,8 @@ export async function openServer(options: ServerOptions): Promise<Server> {
 async function build(context: RouteContext): Promise<FastifyInstance> {
   const app = openFastify(context)
   addBodies(app, context.limits)
+  // Later than `requestTimeout`, so that a client that sends slowly is told that it does.
+  addDeadline(app, 2 * context.limits.request_ms, context.clock)
   addHooks(app, context)
   app.setErrorHandler(problemAnswerer(context.log))
   app.setNotFoundHandler(answerNotFound)
@@ -60,8 +63,6 @@ function openFastify({ limits, log }: RouteContext): FastifyInstance {
   const app = Fastify({
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
-    // Later than `requestTimeout`, so that a client that sends slowly is told that it does.
-    handlerTimeout: 2 * limits.request_ms,
     connectionTimeout: 4 * limits.request_ms,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: {
@@ -69,6 +70,8 @@ function openFastify({ limits, log }: RouteContext): FastifyInstance {
       maxHeaderSize: MOST_HEADER_BYTES,
       connectionsCheckingInterval: Math.min(1000, limits.request_ms),
     },
+    // A name that is too long is a name that is not known.
+    routerOptions: { maxParamLength: MOST_HEADER_BYTES },
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     clientErrorHandler: answerSocketFault,

@@ -5,6 +5,7 @@ import { failure } from '../../src/runtime/errors.ts'
 export interface FakeRegistry extends Registry {
   /** From now on loading it says VERSION_CORRUPT. */
   corrupt(version: string): void
+  mend(version: string): void
   remove(version: string): void
   /** Moves the pointer as the trainer does. */
   promote(version: string): Promise<LivePointer>
@@ -52,6 +53,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
 
   const registry: FakeRegistry = {
     corrupt: (version) => void corrupted.add(version),
+    mend: (version) => void corrupted.delete(version),
     remove: (version) => void removed.add(version),
     async promote(version) {
       const expect = history[0]?.generation ?? 0

@@ -19,14 +19,14 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
   app.post<{ Params: ModelParams; Body: PredictBody }>(
     '/v1/models/:model/predict',
     { schema },
-    async ({ params, body, signal }, reply) => {
+    async ({ params, body, over }, reply) => {
       const model = context.modelNamed(params.model)
       const inputs = body.inputs.map((value, at) => inputOf(model, context.limits, value, at))
       const { version } = body
       const { manifest, generation, predictions } = await model.live.predict({
         inputs,
         version,
-        signal,
+        signal: over,
       })
       nameVersion(reply, { version: manifest.version, digest: manifest.digest, generation })
       return {

@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest'
+import { openServed } from './open-served.ts'
+
+interface Operation {
+  readonly summary?: string
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[]
+  readonly requestBody?: { readonly content: object }
+  readonly responses: Readonly<Record<string, { readonly content?: object }>>
+}
+interface Description {
+  readonly openapi: string
+  readonly info: { readonly version: string }
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+}
+
+async function describeApi() {
+  const { app } = await openServed()
+  return (await app.inject('/openapi.json')).json<Description>()
+}
+
+/** DESIGN's table of routes. */
+const routes = [
+  'get /livez',
+  'get /metrics',
+  'get /openapi.json',
+  'get /readyz',
+  'get /v1/models',
+  'get /v1/models/{model}',
+  'get /v1/models/{model}/versions',
+  'get /v1/models/{model}/versions/{version}',
+  'post /v1/models/{model}/feedback',
+  'post /v1/models/{model}/predict',
+  'post /v1/models/{model}/promote',
+  'post /v1/models/{model}/rollback',
+]
+
+test('the description has the routes of the server and no others', async () => {
+  const { openapi, info, paths } = await describeApi()
+  expect(openapi).toBe('3.1.0')
+  expect(info.version).toBe('0.1.0')
+  const described = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method} ${path}`),
+  )
+  expect(described.sort()).toEqual(routes)
+})
+
+test('each operation says what it is for, its parameters, and how it answers and fails', async () => {
+  const { paths } = await describeApi()
+  for (const [path, operations] of Object.entries(paths))
+    for (const [method, operation] of Object.entries(operations)) {
+      expect(operation.summary, path).toBeTruthy()
+      const names = (operation.parameters ?? []).map(({ name }) => name)
+      expect(names, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))
+      const success = path.endsWith('feedback') ? '202' : '200'
+      expect(operation.responses, path).toHaveProperty([success, 'content'])
+      if (path.startsWith('/v1/'))
+        expect(operation.responses, path).toHaveProperty([
+          'default',
+          'content',
+          'application/problem+json',
+        ])
+      expect(operation.requestBody !== undefined, path).toBe(method === 'post')
+    }
+})
+
+test('feedback is described as JSON and as NDJSON', async () => {
+  const { paths } = await describeApi()
+  const content = paths['/v1/models/{model}/feedback']?.post?.requestBody?.content ?? {}
+  expect(Object.keys(content)).toEqual(['application/json', 'application/x-ndjson'])
+})
+
+test('the page for people is there', async () => {
+  const { app } = await openServed()
+  const response = await app.inject('/docs/')
+  expect(response.headers['content-type']).toContain('text/html')
+  expect(response.statusCode).toBe(200)
+})
