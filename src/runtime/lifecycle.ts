@@ -32,7 +32,7 @@ export function openLifecycle(options: {
   readonly clock?: Clock
   readonly process?: ProcessEvents
 }): Lifecycle {
-  const host = options.process ?? (process)
+  const host = options.process ?? process
   const steps: Step[] = []
   const controller = new AbortController()
   let ending: Promise<number> | undefined
