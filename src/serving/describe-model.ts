@@ -26,8 +26,9 @@ export function describeModel(
 }
 
 function describeLive({ pointer }: LiveAdapter): Static<typeof LiveAnswer> {
-  const { version, digest, generation, sinceMs } = pointer
-  return { version, digest, generation, since: new Date(sinceMs).toISOString() }
+  const { version, digest, generation, sinceMs, previous, by, reason } = pointer
+  const since = new Date(sinceMs).toISOString()
+  return { version, digest, generation, since, previous, by, reason }
 }
 
 function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer> {
@@ -41,6 +42,7 @@ function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {
     state,
     restarts,
     ...(pid !== undefined && { pid }),
+    ...(engine !== undefined && { engine }),
     ...(engine !== undefined && { engine }),
     ...(code !== undefined && { code }),
     ...(message !== undefined && { message }),

@@ -101,6 +101,9 @@ export const LiveAnswer = Type.Object({
   digest: Type.String(),
   generation: Count,
   since: Time,
+  previous: Maybe(Name),
+  by: Type.String({ description: 'who moved the pointer: start, trainer, rollback or promote' }),
+  reason: Type.String({ description: 'why it was moved' }),
 })
 
 export const FailedSwapAnswer = Type.Object(

@@ -15,6 +15,9 @@ test('a model is shown as the server and its trainer know it', async () => {
       digest: 'digest-v1',
       generation: 2,
       since: '1970-01-01T00:00:00.000Z',
+      previous: 'v0',
+      by: 'trainer',
+      reason: 'better',
     },
     trainer: { state: 'idle', pid: 4321, restarts: 0 },
     lag: 3,
@@ -28,7 +31,7 @@ test('a model is shown as the server and its trainer know it', async () => {
 
 test('a trainer that failed is shown with its code, and the server stays ready', async () => {
   const { app } = await openServed({
-    trainer: { state: 'failed', pid: undefined, code: 'SOURCE_FAILED', message: 'no broker' },
+    trainer: { state: 'failed', code: 'SOURCE_FAILED', message: 'no broker' },
   })
   expect((await app.inject('/v1/models/m')).json()).toMatchObject({
     trainer: { state: 'failed', restarts: 0, code: 'SOURCE_FAILED', message: 'no broker' },
