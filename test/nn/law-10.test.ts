@@ -3,24 +3,20 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { none } from '../../policies/forgetting/none.ts'
 import { type AdapterPlan, specsOf } from '../../src/adapters/adapter.ts'
-import { head } from '../../src/adapters/head.ts'
-import { lora } from '../../src/adapters/lora.ts'
 import { cutOf } from '../../src/adapters/sites.ts'
 import { openBert } from '../../src/bases/bert.ts'
 import { openFeatures } from '../../src/bases/features.ts'
 import { openUseLite } from '../../src/bases/use-lite.ts'
+import { methods, tasks } from '../../src/compose.ts'
 import type { Base, Encoded, Method, Version } from '../../src/contracts.ts'
 import { openTensorFlow } from '../../src/nn/tensorflow.ts'
 import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { openServingEngine } from '../../src/serving/engine.ts'
 import { BaseTensors } from '../../src/trainer/base-tensors.ts'
-import { classification } from '../../src/tasks/classification.ts'
 import { openTrainable } from '../../src/trainer/step.ts'
 import { randomVersion } from './random-version.ts'
 
-const methods = { head, lora }
-const tasks = { classification }
 const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
 const bases = [await openUseLite(), await openBert(tinyBert), openFeatures({ size: 3 })]
 const { tf } = await openTensorFlow()

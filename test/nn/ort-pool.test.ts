@@ -1,4 +1,4 @@
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Feeds } from '../../src/nn/onnx-session.ts'
 import { openOrtPool, type OrtPoolOptions } from '../../src/nn/ort-pool.ts'
 import type { OrtThread } from '../../src/nn/ort-thread.ts'
@@ -100,6 +100,26 @@ test('a thread that dies is replaced, gets everything again, and its run is answ
   expect(await behind).toEqual([14, 26])
   expect(threads).toHaveLength(2)
   expect(faults).toHaveLength(1)
+})
+
+test('a thread that dies idle is replaced at once', async () => {
+  const { pool, threads, y } = open()
+  await pool.addSession('small', small)
+  await pool.hold('a', shift(10, 20))
+  await threads[0]!.worker.terminate()
+  await vi.waitFor(() => expect(threads).toHaveLength(2))
+  expect(await y(['a'], feeds(0))).toEqual([14, 26])
+})
+
+test('a thread that dies before it ever answered is started again only when it is needed', async () => {
+  const { pool, threads, faults, y } = open()
+  await threads[0]!.worker.terminate()
+  await vi.waitFor(() => expect(faults).toHaveLength(1))
+  expect(threads).toHaveLength(1)
+  await pool.addSession('small', small)
+  await pool.hold('a', shift(10, 20))
+  expect(await y(['a'], feeds(0))).toEqual([14, 26])
+  expect(threads).toHaveLength(2)
 })
 
 test('a run whose thread dies twice is ENGINE_FAILED, and the next one is answered', async () => {
