@@ -678,4 +678,6 @@ export interface TrainerStatus {
   readonly droppedSteps: number
   readonly tensors: number
   readonly residentBytes: number
+  /** What it trains on: `tensorflow` or `wasm`. */
+  readonly engine?: string
 }

@@ -29,6 +29,7 @@ export interface DemoAnswer {
 
 export interface DemoStatus {
   readonly live: { readonly version: string; readonly generation: number }
+  readonly trainer: { readonly engine?: string }
   readonly lag: number
   readonly pending: number
   readonly counts: {

@@ -1,0 +1,78 @@
+/**
+ * A version's files: `adapter_config.json` and `adapter_model.safetensors` in the layout of Hugging Face PEFT, so that its
+ * `from_pretrained` opens the folder as it is, and `head.safetensors` with the task's head, which PEFT has no word for.
+ *
+ * Equal content gives equal bytes. Reading refuses what lacks a tensor, has one too many, or one that does not fit the
+ * base, the method or the labels of the manifest.
+ */
+import type { Base, Manifest, Method, Task, Tensors, Version } from '../contracts.ts'
+import { canonicalJson } from '../runtime/canonical-json.ts'
+import { failure } from '../runtime/errors.ts'
+import { checkTensors, sitesOf, specsOf, type AdapterPlan } from './adapter.ts'
+import { toFloat32 } from './floats.ts'
+import { readSafetensors, writeSafetensors } from './safetensors.ts'
+
+export interface BundleParts {
+  readonly base: Base
+  readonly methods: Readonly<Record<string, Method>>
+  readonly tasks: Readonly<Record<string, Task>>
+}
+
+export interface AdapterBundle {
+  write(version: Version): ReadonlyMap<string, Uint8Array>
+  read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+}
+
+const CONFIG = 'adapter_config.json'
+const ADAPTER = 'adapter_model.safetensors'
+const HEAD = 'head.safetensors'
+
+export function openBundle(parts: BundleParts): AdapterBundle {
+  return {
+    write: ({ manifest, parameters }) => write(planOf(parts, manifest), parameters),
+    read: (files, manifest) => read(planOf(parts, manifest), files),
+  }
+}
+
+function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint8Array> {
+  const sites = sitesOf(plan)
+  const config = plan.method.peftConfig(plan.config, sites, plan.base)
+  const heads = headNames(plan)
+  const adapter = new Map([...parameters].filter(([name]) => !heads.has(name)))
+  const head = new Map([...parameters].filter(([name]) => heads.has(name)))
+  return new Map([
+    [CONFIG, new TextEncoder().encode(`${canonicalJson(config)}\n`)],
+    [ADAPTER, writeSafetensors(plan.method.toDisk(adapter, sites), { format: 'pt' })],
+    [HEAD, writeSafetensors(head, { format: 'pt' })],
+  ])
+}
+
+function read(plan: AdapterPlan, files: ReadonlyMap<string, Uint8Array>): Tensors {
+  const adapter = plan.method.fromDisk(tensorsIn(files, ADAPTER), sitesOf(plan))
+  const tensors = new Map([...adapter, ...tensorsIn(files, HEAD)])
+  checkTensors(specsOf(plan), tensors)
+  return tensors
+}
+
+function tensorsIn(files: ReadonlyMap<string, Uint8Array>, file: string): Tensors {
+  const bytes = files.get(file)
+  if (bytes === undefined)
+    throw failure('ADAPTER_TENSORS', `${file} is missing`, { details: { file } })
+  const { tensors } = readSafetensors(bytes)
+  return new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor, name)]))
+}
+
+function headNames({ task, base, labels }: AdapterPlan): ReadonlySet<string> {
+  return new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
+}
+
+function planOf({ base, methods, tasks }: BundleParts, manifest: Manifest): AdapterPlan {
+  const { adapter: config, labels } = manifest
+  const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
+  const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
+  if (method !== undefined && task !== undefined) return { base, method, task, config, labels }
+  const message = `${manifest.version} is a ${config.method} adapter for ${manifest.task}, which this daemon does not have`
+  throw failure('VERSION_FOREIGN', message, {
+    details: { method: config.method, task: manifest.task },
+  })
+}

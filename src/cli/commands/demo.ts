@@ -1,0 +1,38 @@
+/** `antikythera demo`: the whole job on this machine, with nothing but the packages. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+
+interface DemoOptions {
+  readonly json?: boolean
+  readonly serve?: boolean
+  readonly seed: string
+  readonly port: string
+  readonly dataDir?: string
+}
+
+export function registerDemo(program: Command): void {
+  program
+    .command('demo')
+    .description(
+      'teach three models from 2,400 sentences while they serve; poison one; roll it back',
+    )
+    .option('--json', 'print one JSON object as the last line')
+    .option('--serve', 'leave the daemon running and print its URLs')
+    .option('--seed <number>', 'of the order of the sentences and of every stream of chance', '1')
+    .option('--port <number>', '0 = any free one', '0')
+    .option('--data-dir <folder>', 'keep the state there; absent = a temporary folder')
+    .action(async (options: DemoOptions) => {
+      const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'antikythera-demo-'))
+      const { demonstrate } = await import('../demo/demonstrate.ts')
+      await demonstrate({
+        ...options,
+        dataDir,
+        seed: Number(options.seed),
+        port: Number(options.port),
+      })
+      const isKept = options.serve === true || options.dataDir !== undefined
+      if (!isKept) rmSync(dataDir, { recursive: true, force: true })
+    })
+}

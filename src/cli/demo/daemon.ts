@@ -1,0 +1,29 @@
+/** The daemon as the demo sees it: its HTTP API and nothing else. */
+import type { Json } from '../../contracts.ts'
+import { modelPath, openClient, type JsonObject } from '../client.ts'
+import type { DemoAnswer, DemoDaemon, DemoStatus } from './teach.ts'
+
+/** The shapes are those of `/openapi.json`. */
+export function daemonAt(url: string): DemoDaemon {
+  const client = openClient({ url })
+  const post = async <Answer>(path: string, body: Json) => (await client.post(path, body)) as Answer
+  return {
+    predict: (model, texts) =>
+      post<JsonObject & { version: string; predictions: readonly (DemoAnswer & JsonObject)[] }>(
+        modelPath(model, 'predict'),
+        { inputs: texts },
+      ),
+    feedback: (model, events) =>
+      post<JsonObject & { accepted: number; rejected: readonly Json[] }>(
+        modelPath(model, 'feedback'),
+        { events },
+      ),
+    status: async (model) => (await client.get(modelPath(model))) as JsonObject & DemoStatus,
+    rollback: (model, to, reason) =>
+      post<JsonObject & { live: string }>(modelPath(model, 'rollback'), { to, reason }),
+    versions: async (model) => {
+      const { versions } = await client.get(modelPath(model, 'versions'))
+      return versions as readonly (JsonObject & { version: string })[]
+    },
+  }
+}

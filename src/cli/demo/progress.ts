@@ -1,0 +1,64 @@
+/** The demo's progress: a bar on a terminal, a line at each tenth elsewhere. Everything goes to stderr. */
+import { SingleBar } from 'cli-progress'
+import type { Clock } from '../../contracts.ts'
+import type { DemoProgress } from './run.ts'
+
+export interface ShownProgress extends DemoProgress {
+  /** Takes the bar away, so that the table has the screen. */
+  end(): void
+}
+
+export function showProgress(clock: Clock): ShownProgress {
+  const begunMs = clock.monotonicMs()
+  const seconds = () => `${((clock.monotonicMs() - begunMs) / 1000).toFixed(1).padStart(6)} s`
+  const say = (line: string) => {
+    process.stderr.write(`${seconds()}  ${line}\n`)
+  }
+  return process.stderr.isTTY ? barProgress(say) : lineProgress(say)
+}
+
+function barProgress(say: (line: string) => void): ShownProgress {
+  const bar = new SingleBar({
+    format: '          {bar} {value}/{total}  {rate}/s  {left} left',
+    barsize: 30,
+    stream: process.stderr,
+    hideCursor: true,
+    clearOnComplete: true,
+  })
+  let startedMs = 0
+  const stop = () => {
+    if (bar.isActive) bar.stop()
+  }
+  return {
+    say(line) {
+      stop()
+      say(line)
+    },
+    update(done, total) {
+      if (!bar.isActive) {
+        startedMs = performance.now() - 1
+        bar.start(total, done, { rate: '-', left: '-' })
+      }
+      const rate = (1000 * done) / (performance.now() - startedMs)
+      bar.update(done, { rate: rate.toFixed(0), left: `${((total - done) / rate).toFixed(0)} s` })
+    },
+    end: stop,
+  }
+}
+
+function lineProgress(say: (line: string) => void): ShownProgress {
+  let tenth = 0
+  return {
+    say(line) {
+      tenth = 0
+      say(line)
+    },
+    update(done, total) {
+      const now = Math.floor((10 * done) / total)
+      if (now <= tenth) return
+      tenth = now
+      say(`  ${done} of ${total} learned`)
+    },
+    end: () => undefined,
+  }
+}

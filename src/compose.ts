@@ -1,0 +1,84 @@
+/**
+ * The only file that knows concrete parts by name: which base, method, task, policy and source a word of the config
+ * means. Server and trainer are put together from it in `compose-server.ts` and `compose-trainer.ts`; a server never
+ * loads TensorFlow, which only the latter imports.
+ */
+import { join } from 'node:path'
+import { head } from './adapters/head.ts'
+import { lora } from './adapters/lora.ts'
+import { openBundle } from './adapters/bundle.ts'
+import { openBert } from './bases/bert.ts'
+import { openFeatures } from './bases/features.ts'
+import { openUseLite } from './bases/use-lite.ts'
+import type { AdapterConfig, Base, Clock, Logger, Method, Task } from './contracts.ts'
+import { openLocalRegistry, type LocalRegistry } from './registry/local.ts'
+import type { Config, ModelConfig } from './runtime/config.ts'
+import { invariant } from './runtime/errors.ts'
+import { classification } from './tasks/classification.ts'
+
+export const methods = { head, lora } satisfies Readonly<Record<string, Method>>
+export const tasks = { classification } satisfies Readonly<Record<string, Task>>
+
+/** Bases that this process has open, by what the config calls them: all models on one share it. */
+const openBases = new Map<string, Promise<Base>>()
+
+export async function openBase(config: ModelConfig['base']): Promise<Base> {
+  const key = JSON.stringify(config)
+  const opening = openBases.get(key) ?? openNewBase(config)
+  openBases.set(key, opening)
+  return opening
+}
+
+async function openNewBase(config: ModelConfig['base']): Promise<Base> {
+  if (config === 'use-lite') return openUseLite()
+  if ('bert' in config) return openBert(config.bert)
+  return openFeatures(config.features)
+}
+
+export function methodOf(config: ModelConfig): Method {
+  return methods[config.adapter.method]
+}
+
+/** The config's adapter in the terms of the contract; a method without ranks has none. */
+export function adapterOf({ adapter }: ModelConfig): AdapterConfig {
+  if (adapter.method === 'head')
+    return { method: 'head', rank: 0, alpha: 1, tail_layers: adapter.tail_layers }
+  return adapter
+}
+
+export interface LabelsOf {
+  readonly open: boolean
+  readonly known: readonly string[]
+}
+
+export function labelsOf({ labels }: ModelConfig): LabelsOf {
+  if ('open' in labels) return { open: true, known: labels.known }
+  return { open: false, known: labels }
+}
+
+export function modelOf(config: Config, model: string): ModelConfig {
+  const found = config.models[model]
+  invariant(found !== undefined, `the config has the model ${model}`)
+  return found
+}
+
+/** Where everything of a model lies. */
+export function folderOf(config: Config, model: string): string {
+  return join(config.data_dir, model)
+}
+
+export async function openRegistry(
+  config: Config,
+  model: string,
+  base: Base,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<LocalRegistry> {
+  return openLocalRegistry({
+    folder: folderOf(config, model),
+    model,
+    base: { name: base.name, hash: base.hash },
+    task: classification.kind,
+    bundle: openBundle({ base, methods, tasks }),
+    ...parts,
+  })
+}
