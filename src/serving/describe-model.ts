@@ -43,7 +43,6 @@ function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {
     restarts,
     ...(pid !== undefined && { pid }),
     ...(engine !== undefined && { engine }),
-    ...(engine !== undefined && { engine }),
     ...(code !== undefined && { code }),
     ...(message !== undefined && { message }),
   }

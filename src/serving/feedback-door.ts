@@ -10,12 +10,14 @@ import {
   type FeedbackEvent,
   type Sink,
 } from '../contracts.ts'
-import type { IncomingEvent, Inbox } from '../intake/inbox.ts'
+import { incomingEvent, type Inbox, type IncomingEvent } from '../intake/inbox.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 
 export interface FeedbackDoor {
   /** Resolves when everything accepted, and everything rejected, is on disk. */
   take(events: readonly IncomingFeedback[]): Promise<FeedbackReceipt>
+  /** Events that are kept here until the trainer has learned them. */
+  unread(): number
 }
 
 /** One event as it arrived, or why it did not survive the way here. */
@@ -36,7 +38,7 @@ export interface FeedbackDoorOptions {
   readonly source: string
   /** Throws a coded error for what cannot be learned from. */
   readonly check: (bytes: Uint8Array) => FeedbackEvent
-  readonly inbox: Pick<Inbox, 'append'>
+  readonly inbox: Pick<Inbox, 'append' | 'unread'>
   readonly predictions: { flush(): void }
   readonly deadLetters: Pick<Sink, 'write'>
   readonly metrics: Pick<Metrics, 'count'>
@@ -47,6 +49,7 @@ export interface FeedbackDoorOptions {
 
 export function openFeedbackDoor(options: FeedbackDoorOptions): FeedbackDoor {
   return {
+    unread: () => options.inbox.unread(),
     async take(incoming) {
       const checked = incoming.map((event) => checkOne(options, event))
       const rejected = checked.flatMap((outcome, index) =>
@@ -70,7 +73,9 @@ function checkOne(
 ): Checked | CodedError {
   if (fault !== undefined) return fault
   try {
-    return { ...check(bytes), bytes }
+    const event = check(bytes)
+    const { predictionId } = event
+    return { ...incomingEvent(event, bytes), ...(predictionId !== undefined && { predictionId }) }
   } catch (error) {
     if (error instanceof CodedError) return error
     throw error

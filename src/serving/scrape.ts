@@ -1,14 +1,19 @@
-/** Gauges that are cheaper to read than to keep: set before each scrape from what the server and the trainer know. */
+/** Gauges that are cheaper to read than to keep: set before each scrape from what the server and the trainers know. */
 import type { Metrics } from '../runtime/metrics.ts'
 import type { RouteContext } from './context.ts'
 import type { TrainerReport } from './served-model.ts'
 
-export function watchScrapes({ models, trainer, metrics }: RouteContext): void {
+export function watchScrapes({ models, trainer, metrics, version }: RouteContext): void {
+  metrics.gauge('buildInfo', { version, node: process.version }, 1)
   metrics.onScrape(() => {
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
+      metrics.gauge('inboxEvents', { model: model.name }, model.feedback.unread())
       showTrainer(metrics, model.name, trainer.status(model.name))
     }
+    const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)
+    // Models of one process tell the same number; one that is alone tells its own.
+    metrics.gauge('residentBytes', { process: 'trainer' }, Math.max(0, ...trainerBytes))
   })
 }
 
@@ -19,6 +24,9 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('waitingJoins', { model }, counts.waiting)
   for (const outcome of ['accepted', 'duplicates', 'learned', 'rejected'] as const)
     metrics.gauge('events', { model, outcome }, counts[outcome])
+  metrics.gauge('steps', { model }, report.steps)
+  metrics.gauge('droppedSteps', { model }, report.droppedSteps)
+  metrics.gauge('tensors', { model }, report.tensors)
   metrics.gauge('loss', { model }, prequential.loss)
   metrics.gauge('accuracy', { model, window: 'all' }, prequential.accuracy)
   metrics.gauge('accuracy', { model, window: 'recent' }, prequential.accuracy_recent)

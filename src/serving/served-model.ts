@@ -1,5 +1,5 @@
 /** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
-import type { Base, Registry, Scores, TrainerStatus } from '../contracts.ts'
+import type { Base, Registry, TrainerStatus } from '../contracts.ts'
 import type { FeedbackDoor } from './feedback-door.ts'
 import type { LiveModel } from './live-model.ts'
 
@@ -20,18 +20,8 @@ export interface TrainerView {
   status(model: string): TrainerReport
 }
 
-export interface TrainerReport {
-  readonly state: TrainerStatus['state']
-  readonly pid?: number | undefined
+export interface TrainerReport extends TrainerStatus {
+  readonly pid?: number
   /** Times that its process ended and was started again. */
   readonly restarts: number
-  /** What it trains on. */
-  readonly engine?: string | undefined
-  /** Why it failed, when it did. */
-  readonly code?: string | undefined
-  readonly message?: string | undefined
-  readonly lag: number
-  readonly pending: number
-  readonly counts: TrainerStatus['counts']
-  readonly prequential: Scores
 }

@@ -17,6 +17,7 @@ import { fakeBase } from './fake-base.ts'
 import { openLive } from './open-live.ts'
 
 export const report: TrainerReport = {
+  model: 'm',
   state: 'idle',
   pid: 4321,
   restarts: 0,
@@ -24,6 +25,11 @@ export const report: TrainerReport = {
   pending: 2,
   counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5 },
   prequential: { count: 8, accuracy: 0.75, accuracy_recent: 0.8, loss: 0.5 },
+  labels: ['no', 'yes'],
+  steps: 17,
+  droppedSteps: 1,
+  tensors: 42,
+  residentBytes: 4e8,
 }
 
 export interface ServedOptions {

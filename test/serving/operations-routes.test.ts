@@ -127,6 +127,11 @@ describe('metrics', () => {
     expect(text).toContain(
       'antikythera_prequential_accuracy_ratio{model="m",window="recent"} 0.8\n',
     )
+    expect(text).toContain('antikythera_steps{model="m"} 17\n')
+    expect(text).toContain('antikythera_tensors{model="m"} 42\n')
+    expect(text).toContain('antikythera_resident_bytes{process="trainer"} 400000000\n')
+    expect(text).toContain('antikythera_inbox_events{model="m"} 0\n')
+    expect(text).toMatch(/antikythera_build_info\{version="0.1.0",node="v\d+/)
     expect(text).toContain('antikythera_live_generation{model="m"} 2\n')
   })
 })
