@@ -20,7 +20,10 @@ export class ExampleTables {
     this.#store = store
   }
 
+  /** What is there now: at the start, and after a failure. */
   load(): void {
+    this.#next = undefined
+    this.#loose = new Set()
     this.#pending = new Set(this.pending().map(({ key }) => key))
     const open = this.#store.all('SELECT key FROM remembered WHERE gone IS NULL')
     this.#remembered = new Set(open.map((row) => textOf(row.bytes('key'))))

@@ -15,6 +15,7 @@ import { packTensors, unpackTensors } from './tensor-pack.ts'
 
 /** What the state was made for. */
 export interface Identity {
+  readonly [key: string]: string
   readonly base: string
   readonly task: string
   /** The adapter's config as JSON: another one begins a fresh adapter. */
@@ -89,8 +90,10 @@ export class Checkpoint {
   readonly #store: Store
   readonly #limits: CheckpointLimits
   readonly #examples: ExampleTables
-  #last: Pick<Change, 'identity' | 'weights' | 'mind' | 'positions'> | undefined
+  #last: Pick<Change, 'weights' | 'mind' | 'positions'> | undefined
   #waiting: ReadonlySet<string> = new Set()
+  /** A save failed, and may have been committed nevertheless: what is there has to be read again. */
+  #isUncertain = false
 
   constructor(store: Store, limits: CheckpointLimits) {
     this.#store = store
@@ -109,7 +112,7 @@ export class Checkpoint {
     const waiting = this.#store.all('SELECT * FROM waiting ORDER BY seq').map(waitingOf)
     const saved: Saved = {
       ...this.#state(this.#now()),
-      identity: identity as unknown as Identity,
+      identity: identity as Identity,
       progress: this.#fact('progress') as unknown as Progress,
       positions: this.#positions(),
       pending: this.#examples.pending(),
@@ -136,23 +139,31 @@ export class Checkpoint {
   }
 
   save(change: Change): void {
+    if (this.#isUncertain) this.#reread()
+    this.#isUncertain = true
     this.#store.transaction(() => {
       this.#write(change)
     })
     this.#examples.saved()
     this.#last = change
     this.#waiting = new Set(change.waiting.map(({ key }) => key))
+    this.#isUncertain = false
   }
 
   close(): void {
     this.#store.close()
   }
 
+  #reread(): void {
+    const waiting = this.#store.all('SELECT * FROM waiting').map(waitingOf)
+    this.#waiting = new Set(waiting.map(({ key }) => key))
+    this.#examples.load()
+    // Weights and positions are written once more.
+    this.#last = undefined
+  }
+
   #write(change: Change): void {
-    // Snapshots of an adapter of another shape cannot be gone back to.
-    if (this.#last !== undefined && this.#last.identity.adapter !== change.identity.adapter)
-      this.#store.run('DELETE FROM snapshots')
-    this.#setFact('identity', change.identity as unknown as Json)
+    this.#writeIdentity(change.identity)
     this.#setFact('progress', change.progress as unknown as Json)
     this.#writePositions(change.positions)
     this.#writeSeen(change.seen)
@@ -162,6 +173,14 @@ export class Checkpoint {
     const isNewState = this.#writeState(change)
     if (isNewState) this.#collectStates()
     this.#examples.collect(isNewState)
+  }
+
+  /** Snapshots of an adapter of another shape cannot be gone back to. */
+  #writeIdentity(identity: Identity): void {
+    const before = this.#fact('identity') as Identity | undefined
+    if (before !== undefined && before.adapter !== identity.adapter)
+      this.#store.run('DELETE FROM snapshots')
+    this.#setFact('identity', identity)
   }
 
   /** Whether there is a new state, so that an old one may have become useless. */

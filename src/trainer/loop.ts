@@ -105,10 +105,11 @@ class ModelLoop implements Loop {
 
   /** Events whose prediction was missing, as far as their time has come. */
   async #tryAgain(admission: Admission, signal: AbortSignal): Promise<void> {
-    for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain()) {
-      this.#isDirty = true
+    const { tally } = this.#assembly.state
+    const before = tally.state
+    for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain())
       if (await admission.again(next, signal)) await this.#update(signal)
-    }
+    if (tally.state !== before) this.#isDirty = true
   }
 
   /** Nothing to read: late predictions get another chance, then wait. */

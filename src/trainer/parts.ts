@@ -63,6 +63,8 @@ export interface LoopParts {
 
   /** Shared by the models of one process. */
   readonly turns: Turns
+  /** What it trains on, for the status. */
+  readonly engine?: string
   /** Tensors alive on the engine, for the metric. */
   readonly tensors?: () => number
   readonly onStatus: (status: TrainerStatus) => void

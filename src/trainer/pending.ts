@@ -16,7 +16,7 @@ export class Pending {
   readonly #head: () => readonly string[]
   readonly #examples = new Map<string, Example>()
   /** Head and announced labels; absent after a removal, which may have taken back an announcement. */
-  #labels: string[] | undefined
+  #labels: readonly string[] | undefined
 
   /** `head` answers the labels that the head has now. */
   constructor(rules: LabelRules, head: () => readonly string[]) {
@@ -74,6 +74,6 @@ export class Pending {
       throw failure('LABEL_UNKNOWN', `the head has no label "${target.label}"`, { details })
     if (this.labels.length >= limit)
       throw failure('LABELS_FULL', `"${target.label}" would be one more than ${limit}`, { details })
-    this.#labels?.push(target.label)
+    this.#labels = [...this.labels, target.label]
   }
 }

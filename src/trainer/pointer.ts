@@ -25,11 +25,7 @@ export class Pointer {
 
   /** Goes where somebody else has moved the pointer, and does what the checkpoint intends. */
   async follow(signal: AbortSignal): Promise<void> {
-    const { state } = this.#parts
-    const live = await this.#read(signal)
-    if (live === undefined) this.#lost()
-    else if (live.generation !== state.tally.state.generation) await this.#settle(live, signal)
-    else state.live = live
+    await this.#lookAgain(signal)
     await this.carryOut(signal)
   }
 
@@ -42,17 +38,19 @@ export class Pointer {
 
   async #move(move: Move, signal: AbortSignal): Promise<void> {
     const { loop, state, patience } = this.#parts
-    const { generation, intended } = state.tally.state
-    try {
-      const point = () => loop.registry.point({ ...move, expect: generation })
-      const live = await patience.persist('moving the live pointer', point, signal)
-      this.#moved(live, intended.slice(1))
-    } catch (error) {
-      if (!(error instanceof CodedError) || error.code !== 'GENERATION_STALE') throw error
-      const live = await this.#read(signal)
-      if (live === undefined) throw error
+    const { generation: expect, intended } = state.tally.state
+    const point = () => unlessStale(loop.registry.point({ ...move, expect }))
+    const moved = await patience.persist('moving the live pointer', point, signal)
+    if (moved !== undefined) this.#moved(moved, intended.slice(1))
+    else await this.#lookAgain(signal)
+  }
+
+  async #lookAgain(signal: AbortSignal): Promise<void> {
+    const live = await this.#read(signal)
+    if (live === undefined) this.#lost()
+    else if (live.generation !== this.#parts.state.tally.state.generation)
       await this.#settle(live, signal)
-    }
+    else this.#parts.state.live = live
   }
 
   /** The pointer is elsewhere than the checkpoint knows: by our own moves before a crash, or by somebody else. */
@@ -93,5 +91,15 @@ export class Pointer {
   async #read(signal: AbortSignal): Promise<LivePointer | undefined> {
     const { loop, patience } = this.#parts
     return patience.persist('reading the live pointer', () => loop.registry.live(), signal)
+  }
+}
+
+/** Undefined when the pointer is elsewhere: asking again would not help. */
+async function unlessStale(moving: Promise<LivePointer>): Promise<LivePointer | undefined> {
+  try {
+    return await moving
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'GENERATION_STALE') return undefined
+    throw error
   }
 }

@@ -4,7 +4,7 @@ import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
 
 export function statusOf(
-  { model, tensors }: LoopParts,
+  { model, engine, tensors }: LoopParts,
   { learner, tally, waiting }: TrainerState,
   lag: number,
 ): Omit<TrainerStatus, 'state'> {
@@ -20,5 +20,6 @@ export function statusOf(
     droppedSteps: dropped,
     tensors: tensors?.() ?? 0,
     residentBytes: process.memoryUsage.rss(),
+    ...(engine !== undefined && { engine }),
   }
 }

@@ -2,7 +2,7 @@
  * Law 2, by simulation: whatever the instants at which a trainer dies and however its reads are cut, it ends where an
  * uninterrupted one ends, byte for byte. Real learner, loop, checkpoint tables and policies; tiny arithmetic.
  *
- * To repeat one world: SEED=<n> npx vitest run test/simulation/crash.test.ts
+ * To repeat one world: SEED=<n> npx vitest run test/simulation/crash.test.ts; for more of them: SEEDS=<count>.
  */
 import { env } from 'node:process'
 import { expect, test } from 'vitest'
@@ -11,8 +11,9 @@ import { finalState } from '../trainer/final-state.ts'
 import { Crash, openWorld, runToEnd, type Chaos, type World } from '../trainer/world.ts'
 import { settingOf, streamsOf, predictionsOf } from './scenario.ts'
 
+const { SEED, SEEDS = '150' } = env
 const seeds =
-  env.SEED === undefined ? Array.from({ length: 400 }, (_, at) => at) : [Number(env.SEED)]
+  SEED === undefined ? Array.from({ length: Number(SEEDS) }, (_, at) => at) : [Number(SEED)]
 
 test(
   'a trainer that dies at random instants ends like one that never died',

@@ -62,6 +62,8 @@ export interface Setting extends Partial<
   /** How many records a read may return; absent = as many as are wanted. */
   readonly readSize?: () => number
   readonly registry?: Registry
+  /** When `runToEnd` stops it; absent = when it rests and has read everything. */
+  readonly until?: (status: TrainerStatus) => boolean
 }
 
 export function openWorld(streams: Readonly<Record<string, readonly string[]>>): World {
@@ -81,11 +83,52 @@ export function openWorld(streams: Readonly<Record<string, readonly string[]>>):
 /** Starts a trainer in the world and runs it until it has read everything. */
 export async function runToEnd(world: World, setting: Setting = {}): Promise<TrainerStatus> {
   const stop = new AbortController()
+  const { until = ({ state, lag }) => state === 'idle' && lag === 0 } = setting
   const loop = openIn(world, setting, (status) => {
-    if (status.state === 'idle' && status.lag === 0) stop.abort(new Error('read everything'))
+    if (until(status)) stop.abort(new Error('read everything'))
   })
   await loop.run(stop.signal)
   return loop.status()
+}
+
+export interface Running {
+  readonly loop: Loop
+  /** Resolves when everything in the streams has been read. */
+  readAll(): Promise<TrainerStatus>
+  stop(): Promise<TrainerStatus>
+}
+
+/** A trainer that stays, for what happens while it runs. */
+export function startIn(world: World, setting: Setting = {}): Running {
+  const stop = new AbortController()
+  let rests = 0
+  let onRest: () => void = () => {}
+  const loop = openIn(world, setting, (status) => {
+    if (status.state !== 'idle' || status.lag > 0) return
+    rests += 1
+    onRest()
+  })
+  const ended = loop.run(stop.signal)
+  return {
+    loop,
+    async readAll() {
+      loop.wake()
+      // The first rest may have begun before the last append.
+      const enough = rests + 2
+      const rested = new Promise<void>((resolve) => {
+        onRest = () => {
+          if (rests >= enough) resolve()
+        }
+      })
+      await Promise.race([rested, ended])
+      return loop.status()
+    },
+    async stop() {
+      stop.abort(new Error('stopped by the test'))
+      await ended
+      return loop.status()
+    },
+  }
 }
 
 export function openIn(

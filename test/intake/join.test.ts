@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import type { FeedbackEvent } from '../../src/contracts.ts'
+import { needsPrediction, WaitingRoom, type WaitingEvent } from '../../src/intake/join.ts'
+
+const about: FeedbackEvent = {
+  id: '1',
+  source: 's',
+  predictionId: 'p',
+  lesson: { kind: 'label', label: 'a' },
+  weight: 1,
+}
+
+function waiting(key: string, since: number, predictionId = `p-${key}`): WaitingEvent {
+  const record = { partition: '0', position: key, next: key, value: new Uint8Array() }
+  return { key, since, event: { ...about, predictionId }, received: { connector: 's', record } }
+}
+
+const keys = (events: readonly WaitingEvent[]) => events.map(({ key }) => key)
+
+test('a prediction is looked up for its input, and for the answer that a rating speaks of', () => {
+  const input = { kind: 'text', text: 'x' } as const
+  const rating = { kind: 'rating', rating: 1 } as const
+  expect(needsPrediction(about)).toBe(true)
+  expect(needsPrediction({ ...about, input })).toBe(false)
+  expect(needsPrediction({ ...about, input, lesson: rating })).toBe(true)
+  const { predictionId: _, ...withoutPrediction } = about
+  expect(needsPrediction({ ...withoutPrediction, lesson: rating })).toBe(false)
+})
+
+test('an event is tried again after 1, 2, 4, 8 … accepted events, also after a restart', () => {
+  const room = new WaitingRoom({ count: 10, events: 100 })
+  room.enter(waiting('a', 10))
+  const due: number[] = []
+  for (let accepted = 11; accepted < 50; accepted += 1) {
+    if (accepted === 20) room.restore(room.events, 19)
+    if (room.due(accepted).length > 0) due.push(accepted)
+  }
+  expect(due).toEqual([11, 12, 14, 18, 26, 42])
+})
+
+test('who waited for too many events gives up, the oldest first', () => {
+  const room = new WaitingRoom({ count: 10, events: 5 })
+  room.enter(waiting('a', 0))
+  room.enter(waiting('b', 2))
+  expect(keys(room.expire(4))).toEqual([])
+  expect(keys(room.expire(5))).toEqual(['a'])
+  expect(keys(room.expire(7))).toEqual(['b'])
+  expect(room.size).toBe(0)
+  expect(room.due(8)).toEqual([])
+})
+
+test('a full room lets the oldest go', () => {
+  const room = new WaitingRoom({ count: 2, events: 100 })
+  for (const key of ['a', 'b', 'c', 'd']) room.enter(waiting(key, 1))
+  expect(keys(room.expire(1))).toEqual(['a', 'b'])
+  expect(keys(room.events)).toEqual(['c', 'd'])
+})
+
+test('a retraction finds what waits by key and by prediction', () => {
+  const room = new WaitingRoom({ count: 10, events: 100 })
+  room.enter(waiting('a', 1, 'p-1'))
+  room.enter(waiting('b', 1, 'p-2'))
+  room.enter(waiting('c', 1, 'p-1'))
+  expect(keys(room.about('b', undefined))).toEqual(['b'])
+  expect(keys(room.about('x', 'p-1'))).toEqual(['a', 'c'])
+})

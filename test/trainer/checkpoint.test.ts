@@ -1,0 +1,264 @@
+import { expect, onTestFinished, test } from 'vitest'
+import type { Example } from '../../src/contracts.ts'
+import { hashOf } from '../../src/intake/dedupe.ts'
+import { openStore, type Store } from '../../src/runtime/store.ts'
+import { Checkpoint, type Change, type CheckpointLimits } from '../../src/trainer/checkpoint.ts'
+import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
+import type { Mind } from '../../src/trainer/learner.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { thrown } from '../coded.ts'
+
+const tokens = (id: string): Example => ({
+  key: `desk\0${id}`,
+  encoded: { kind: 'tokens', ids: Int32Array.of(1, -2, 3) },
+  target: { kind: 'label', label: 'a\0b' },
+  weight: 0.5,
+  predictionId: 'p\0q',
+})
+const vector = (id: string): Example => ({
+  key: `desk\0${id}`,
+  encoded: { kind: 'vector', values: Float32Array.of(0.1, -0) },
+  target: { kind: 'not', label: 'ä' },
+  weight: 1,
+})
+
+function weights(value: number, steps = 1): Change['weights'] {
+  const tensors = new Map([
+    ['b', { shape: [2], data: Float32Array.of(value, -value) }],
+    ['a', { shape: [1, 2], data: Float32Array.of(value, Number.MIN_VALUE) }],
+    ['none', { shape: [4, 0], data: new Float32Array() }],
+  ])
+  return { labels: ['x', 'y'], tensors, steps }
+}
+
+function mind(learned: number, keys: readonly string[] = []): Mind {
+  return {
+    memory: { replay: { keys }, draw: 'd', offer: 'o' },
+    rollback: null,
+    scoreboard: {
+      count: 3,
+      correct: 1,
+      recentCorrect: 0.1 + 0.2,
+      recentCount: 2.5,
+      lossSum: 1 / 3,
+      lossCount: 3,
+    },
+    learned,
+    steps: 1,
+    dropped: 0,
+  }
+}
+
+function change(over: Partial<Change> = {}): Change {
+  return {
+    identity: { base: 'b', task: 't', adapter: '{}' },
+    progress: {
+      accepted: 1,
+      duplicates: 2,
+      rejected: 3,
+      triedAgain: 1,
+      learned: 4,
+      steps: 5,
+      dropped: 6,
+      next: 7,
+      parent: 'v6',
+      generation: 8,
+      intended: [{ version: 'v6', reason: 'r', by: 'trainer' }],
+      trigger: { since: 1 },
+      turn: 1,
+      spanFrom: { s: { '0': '3' } },
+    },
+    positions: { s: { '0': '5', '1': '9' } },
+    weights: weights(1),
+    mind: mind(1),
+    remembered: [],
+    pending: [],
+    waiting: [],
+    seen: [],
+    retracted: [],
+    protected: [],
+    ...over,
+  }
+}
+
+function openMemory(limits: CheckpointLimits = { snapshots: 2 }) {
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  return { store, checkpoint: new Checkpoint(store, limits) }
+}
+
+/** As a process that starts after a crash reads it. */
+function reload(store: Store) {
+  return new Checkpoint(store, { snapshots: 2 }).load()
+}
+
+const count = (store: Store, table: string) =>
+  store.get(`SELECT count(*) AS count FROM ${table}`)?.number('count')
+
+test('there is nothing before the first save', () => {
+  expect(openMemory().checkpoint.load()).toBeUndefined()
+})
+
+test('everything comes back as it was saved, from a file too', () => {
+  const path = `${scratchFolder()}/state.db`
+  const store = openStore(path, { migrations: checkpointMigrations })
+  const saved = change({
+    remembered: [tokens('1'), vector('2')],
+    pending: [vector('4'), tokens('3')],
+    waiting: [
+      {
+        key: 'desk\u00005',
+        since: 4,
+        event: {
+          id: '5',
+          source: 'desk',
+          predictionId: 'p\0',
+          lesson: { kind: 'rating', rating: -1 },
+          weight: 1,
+        },
+        received: {
+          connector: 's',
+          record: {
+            partition: '1',
+            position: '8',
+            next: '9',
+            value: Uint8Array.of(0, 255),
+            key: Uint8Array.of(7),
+            headers: { h: 'ü\0' },
+            timeMs: 12,
+          },
+        },
+      },
+    ],
+  })
+  new Checkpoint(store, { snapshots: 2 }).save(saved)
+  store.close()
+  const again = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => again.close())
+  const { seen: _seen, retracted: _retracted, protected: _protected, ...expected } = saved
+  const loaded = reload(again)!
+  const inOrder = (examples: readonly Example[]) =>
+    examples.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  expect({ ...loaded, remembered: inOrder(loaded.remembered) }).toEqual(expected)
+  expect(loaded.weights.tensors.get('a')?.data).toEqual(Float32Array.of(1, Number.MIN_VALUE))
+})
+
+test('between updates weights and remembered examples are not written again', () => {
+  const { store, checkpoint } = openMemory()
+  const first = change({ remembered: [tokens('1')] })
+  checkpoint.save(first)
+  store.run(`CREATE TRIGGER no_state BEFORE INSERT ON states BEGIN SELECT RAISE(ABORT, 'no'); END`)
+  store.run(
+    `CREATE TRIGGER no_memory BEFORE INSERT ON remembered BEGIN SELECT RAISE(ABORT, 'no'); END`,
+  )
+  checkpoint.save({ ...first, pending: [tokens('2')], positions: { s: { '0': '6' } } })
+  expect(reload(store)).toMatchObject({
+    pending: [tokens('2')],
+    positions: { s: { '0': '6', '1': '9' } },
+  })
+  expect(() => checkpoint.save({ ...first, weights: weights(2) })).toThrow()
+})
+
+test('a transaction that fails leaves nothing behind, and the next one writes it all', () => {
+  const { store, checkpoint } = openMemory()
+  checkpoint.save(change({ seen: [hashOf('a')] }))
+  const before = reload(store)
+  const next = change({
+    weights: weights(9),
+    mind: mind(2),
+    pending: [tokens('1')],
+    remembered: [vector('2')],
+    seen: [hashOf('b')],
+    snapshot: 'v9',
+  })
+  store.run(`CREATE TRIGGER full BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'full'); END`)
+  expect(thrown(() => checkpoint.save(next)).code).toBe('STORE_FAILED')
+  expect(reload(store)).toEqual(before)
+  expect(checkpoint.hasSeen(hashOf('b'))).toBe(false)
+  store.run('DROP TRIGGER full')
+  checkpoint.save(next)
+  expect(reload(store)).toMatchObject({ pending: [tokens('1')], remembered: [vector('2')] })
+  expect(reload(store)?.weights).toEqual(weights(9))
+  expect(checkpoint.hasSeen(hashOf('b'))).toBe(true)
+})
+
+test('a snapshot finds the weights, mind and memory of its version, whatever came later', () => {
+  const { store, checkpoint } = openMemory()
+  const one = [tokens('1'), tokens('2')]
+  checkpoint.save(change({ remembered: one, snapshot: 'v1' }))
+  checkpoint.save(
+    change({ weights: weights(2), mind: mind(2), remembered: [tokens('2'), tokens('3')] }),
+  )
+  checkpoint.save(
+    change({ weights: weights(3), mind: mind(3), remembered: [tokens('3'), tokens('1')] }),
+  )
+  const snapshot = new Checkpoint(store, { snapshots: 2 }).snapshot('v1')!
+  expect(snapshot.weights).toEqual(weights(1))
+  expect(snapshot.mind).toEqual(mind(1))
+  expect(snapshot.remembered.map(({ key }) => key).toSorted()).toEqual(one.map(({ key }) => key))
+  expect(checkpoint.snapshot('v2')).toBeUndefined()
+})
+
+test('states and examples go when no snapshot needs them; protected snapshots stay', () => {
+  const { store, checkpoint } = openMemory({ snapshots: 2 })
+  for (let at = 1; at <= 6; at += 1) {
+    const remembered = [tokens(`${at}`)]
+    checkpoint.save(
+      change({
+        weights: weights(at),
+        mind: mind(at),
+        remembered,
+        snapshot: `v${at}`,
+        protected: ['v2'],
+      }),
+    )
+  }
+  expect(
+    ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'].map((v) => checkpoint.snapshot(v)?.mind.learned),
+  ).toEqual([undefined, 2, undefined, undefined, 5, 6])
+  expect(checkpoint.snapshot('v2')?.remembered).toEqual([tokens('2')])
+  expect(count(store, 'states')).toBe(3)
+  expect(count(store, 'examples')).toBe(3)
+})
+
+test('a pending example that was learned and not kept leaves no row', () => {
+  const { store, checkpoint } = openMemory()
+  checkpoint.save(change({ pending: [tokens('1'), tokens('2')] }))
+  checkpoint.save(change({ weights: weights(2), remembered: [tokens('2')] }))
+  expect(count(store, 'examples')).toBe(1)
+  expect(count(store, 'pending')).toBe(0)
+})
+
+test('a retracted example is gone from every snapshot, and so is its text', () => {
+  const { store, checkpoint } = openMemory()
+  const first = change({ remembered: [tokens('1'), tokens('2')], snapshot: 'v1' })
+  checkpoint.save(first)
+  checkpoint.save({
+    ...first,
+    mind: mind(5),
+    remembered: [tokens('2')],
+    retracted: [tokens('1').key],
+  })
+  expect(checkpoint.snapshot('v1')?.remembered).toEqual([tokens('2')])
+  expect(reload(store)).toMatchObject({ remembered: [tokens('2')], mind: mind(5) })
+  expect(count(store, 'examples')).toBe(1)
+})
+
+test('snapshots of another adapter go when the adapter changes', () => {
+  const { checkpoint } = openMemory()
+  checkpoint.save(change({ snapshot: 'v1' }))
+  checkpoint.save(change({ identity: { base: 'b', task: 't', adapter: '{"rank":4}' } }))
+  expect(checkpoint.snapshot('v1')).toBeUndefined()
+})
+
+test('ids are kept for ever, or as many as the limit says, the oldest going first', () => {
+  const ids = ['1', '2', '3', '4'].map(hashOf)
+  const seenBy = (checkpoint: Checkpoint) => ids.map((hash) => checkpoint.hasSeen(hash))
+  const forever = openMemory()
+  const bounded = openMemory({ snapshots: 2, seen: 2 })
+  for (const { checkpoint } of [forever, bounded])
+    for (const hash of ids) checkpoint.save(change({ seen: [hash, hash] }))
+  expect(seenBy(forever.checkpoint)).toEqual([true, true, true, true])
+  expect(seenBy(bounded.checkpoint)).toEqual([false, false, true, true])
+  expect(forever.checkpoint.seenCount).toBe(4)
+})

@@ -1,0 +1,297 @@
+/** Who moves the live pointer while a trainer runs, or while it is dead, and where the trainer goes on then. */
+import { describe, expect, test } from 'vitest'
+import type { LivePointer, Promotion, Rollback } from '../../src/contracts.ts'
+import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { packTensors } from '../../src/trainer/tensor-pack.ts'
+import { event, labelled, lessons } from './events.ts'
+import { finalState } from './final-state.ts'
+import { tinyBase } from './tiny.ts'
+import { Crash, openWorld, runToEnd, startIn, type Setting, type World } from './world.ts'
+
+const setting: Setting = { every: 4 }
+
+async function move(world: World, version: string, by: LivePointer['by'] = 'rollback') {
+  const expect = world.registry.moves.length
+  return world.registry.point({ version, expect, reason: 'by a person', by })
+}
+
+const blobOf = (world: World, version: string) =>
+  packTensors(world.registry.versions.get(version)!.parameters).blob
+
+function saved(world: World) {
+  return new Checkpoint(world.store, { snapshots: 9 }).load()!
+}
+
+const movesOf = (world: World) => world.registry.moves.map(({ version, by }) => `${version} ${by}`)
+
+describe('a rollback by a person', () => {
+  test('puts weights, optimizer, memory and chance back to where they were', async () => {
+    const reference = openWorld({ s: lessons(8) })
+    await runToEnd(reference, setting)
+    const world = openWorld({ s: lessons(8) })
+    const running = startIn(world, setting)
+    await running.readAll()
+    world.streams.get('s')!.push(...lessons(12, 8))
+    await running.readAll()
+    await move(world, 'v2')
+    await running.readAll()
+    await running.stop()
+    const [now, then] = [saved(world), saved(reference)]
+    expect(now.weights).toEqual(then.weights)
+    expect(now.mind).toEqual(then.mind)
+    expect(now.remembered).toEqual(then.remembered)
+    expect(now.progress).toMatchObject({ parent: 'v2', next: 6, learned: 20 })
+  })
+
+  test('what came since is seen and not learned again; the stream goes on from here', async () => {
+    const world = openWorld({ s: lessons(12) })
+    await runToEnd(world, setting)
+    await move(world, 'v1')
+    world.streams.get('s')!.push(...lessons(12), ...lessons(4, 100))
+    const status = await runToEnd(world, setting)
+    expect(status.counts).toMatchObject({ accepted: 16, duplicates: 12, learned: 16 })
+    expect(world.registry.versions.get('v4')?.manifest).toMatchObject({
+      parent: 'v1',
+      events: 8,
+      events_new: 4,
+      span: { s: { '0': ['12', '28'] } },
+    })
+    expect(movesOf(world).slice(-2)).toEqual(['v1 rollback', 'v4 trainer'])
+  })
+
+  test('what was pending stays pending and is learned on the version gone back to', async () => {
+    const world = openWorld({ s: lessons(10) })
+    await runToEnd(world, setting)
+    await move(world, 'v1')
+    expect((await runToEnd(world, setting)).pending).toBe(2)
+    world.streams.get('s')!.push(...lessons(2, 10))
+    const status = await runToEnd(world, setting)
+    expect(status.counts.learned).toBe(12)
+    expect(world.registry.versions.get('v3')?.manifest).toMatchObject({ parent: 'v1', events: 8 })
+  })
+
+  test('takes back labels that came later, and learns them anew when they come again', async () => {
+    const open = { ...setting, labels: { open: true, known: [], limit: 5 } }
+    const third = (from: number) =>
+      Array.from({ length: 4 }, (_, at) =>
+        event({ id: `m-${from + at}`, text: 'odd', label: 'maybe' }),
+      )
+    const world = openWorld({ s: [...lessons(4), ...third(0)] })
+    expect((await runToEnd(world, open)).labels).toEqual(['yes', 'no', 'maybe'])
+    await move(world, 'v1')
+    expect((await runToEnd(world, open)).labels).toEqual(['yes', 'no'])
+    world.streams.get('s')!.push(...third(4))
+    expect((await runToEnd(world, open)).labels).toEqual(['yes', 'no', 'maybe'])
+  })
+
+  test('to a version whose snapshot is no longer kept takes its weights alone', async () => {
+    const world = openWorld({ s: lessons(24) })
+    await runToEnd(world, { ...setting, keepVersions: 2 })
+    await move(world, 'v1')
+    await runToEnd(world, { ...setting, keepVersions: 2 })
+    const { weights, remembered } = saved(world)
+    const parameters = new Map([...weights.tensors].filter(([name]) => name.startsWith('head.')))
+    expect(packTensors(parameters).blob).toEqual(blobOf(world, 'v1'))
+    expect(weights.steps).toBe(0)
+    expect(remembered).toHaveLength(10)
+  })
+
+  test('a promotion of a held candidate is followed in the same way', async () => {
+    const world = openWorld({ s: lessons(12) })
+    const hold: Promotion = { decide: () => ({ verdict: 'hold', reason: 'no' }) }
+    await runToEnd(world, { ...setting, promotion: hold })
+    expect(movesOf(world)).toEqual(['v0 start'])
+    await move(world, 'v2', 'promote')
+    await runToEnd(world, { ...setting, promotion: hold })
+    expect(saved(world)).toMatchObject({ progress: { parent: 'v2' }, mind: { learned: 8 } })
+  })
+})
+
+describe('a race for the pointer', () => {
+  /** A person rolls back in the moment before the trainer's own move number `at`. */
+  function rollbackBefore(world: World, at: number): Setting {
+    let points = 0
+    const chaos = (effect: string) => {
+      if (effect !== 'point' || (points += 1) !== 2 * at - 1) return
+      const before = world.registry.moves.at(-1)!
+      world.registry.moves.push({
+        ...before,
+        version: 'v1',
+        generation: before.generation + 1,
+        by: 'rollback',
+      })
+    }
+    return { ...setting, chaos }
+  }
+
+  test('the person wins: the candidate stays published and the learner goes on from theirs', async () => {
+    const world = openWorld({ s: lessons(16) })
+    await runToEnd(world, rollbackBefore(world, 4))
+    expect(movesOf(world)).toEqual([
+      'v0 start',
+      'v1 trainer',
+      'v2 trainer',
+      'v1 rollback',
+      'v4 trainer',
+    ])
+    expect(world.registry.versions.get('v3')?.manifest.parent).toBe('v2')
+    expect(world.registry.versions.get('v4')?.manifest).toMatchObject({ parent: 'v1', events: 8 })
+  })
+
+  test('the same, when the person rolled back while the trainer was dead', async () => {
+    const world = openWorld({ s: lessons(12) })
+    let points = 0
+    const dies = runToEnd(world, {
+      ...setting,
+      chaos(effect) {
+        if (effect === 'point' && (points += 1) === 7) throw new Crash('before the move to v3')
+      },
+    })
+    await expect(dies).rejects.toThrow(Crash)
+    expect(saved(world).progress).toMatchObject({ parent: 'v3', intended: [{ version: 'v3' }] })
+    await move(world, 'v1')
+    await runToEnd(world, setting)
+    expect(movesOf(world).at(-1)).toBe('v1 rollback')
+    expect(saved(world).progress).toMatchObject({ parent: 'v1', intended: [], next: 4 })
+  })
+
+  test('a move that was done just before a crash is not mistaken for somebody else’s', async () => {
+    const world = openWorld({ s: lessons(8) })
+    let points = 0
+    const dies = runToEnd(world, {
+      ...setting,
+      chaos(effect) {
+        if (effect === 'point' && (points += 1) === 4) throw new Crash('after the move to v1')
+      },
+    })
+    await expect(dies).rejects.toThrow(Crash)
+    await runToEnd(world, setting)
+    const reference = openWorld({ s: lessons(8) })
+    await runToEnd(reference, setting)
+    expect(finalState(world)).toEqual(finalState(reference))
+  })
+
+  test('a name taken by a candidate that never was live is passed over', async () => {
+    const world = openWorld({ s: lessons(12) })
+    let saves = 0
+    const dies = runToEnd(world, {
+      ...setting,
+      chaos(effect) {
+        if (effect === 'publish') saves += 1
+        if (effect === 'checkpoint' && saves === 8) throw new Crash('v3 is published, not saved')
+      },
+    })
+    await expect(dies).rejects.toThrow(Crash)
+    // The second half of the stream is learned from another version than before the crash.
+    await move(world, 'v1')
+    await runToEnd(world, setting)
+    expect([...world.registry.versions.keys()]).toEqual(['v0', 'v1', 'v2', 'v3', 'v4'])
+    expect(world.registry.versions.get('v4')?.manifest.parent).toBe('v1')
+  })
+})
+
+describe('a rollback by policy', () => {
+  /** Wants to go back at the block that makes `count` examples, once. */
+  function backAt(count: number): Rollback {
+    return {
+      decide: ({ scores, version }) =>
+        scores.count === count && version !== 'v1'
+          ? { verdict: 'rollback', reason: `${version} is bad` }
+          : { verdict: 'keep', reason: 'fine' },
+      snapshot: () => null,
+      restore: () => {},
+    }
+  }
+
+  test('goes back to the version before and learns the block there, as two moves', async () => {
+    const world = openWorld({ s: lessons(12) })
+    await runToEnd(world, { ...setting, rollback: backAt(12) })
+    expect(movesOf(world)).toEqual([
+      'v0 start',
+      'v1 trainer',
+      'v2 trainer',
+      'v1 rollback',
+      'v3 trainer',
+    ])
+    expect(world.registry.moves.at(-2)?.reason).toBe('v2 is bad')
+    expect(world.registry.versions.get('v3')?.manifest).toMatchObject({ parent: 'v1', events: 8 })
+    // The block was tested with the weights gone back to, and counted once.
+    expect(saved(world).mind.scoreboard.count).toBe(8)
+  })
+
+  test('a crash between the two moves ends in the same place', async () => {
+    const reference = openWorld({ s: lessons(12) })
+    await runToEnd(reference, { ...setting, rollback: backAt(12) })
+    for (const instant of [7, 8, 9, 10]) {
+      const world = openWorld({ s: lessons(12) })
+      let points = 0
+      const dies = runToEnd(world, {
+        ...setting,
+        rollback: backAt(12),
+        chaos(effect) {
+          if (effect === 'point' && (points += 1) === instant) throw new Crash(`${instant}`)
+        },
+      })
+      await expect(dies).rejects.toThrow(Crash)
+      await runToEnd(world, { ...setting, rollback: backAt(12) })
+      expect(finalState(world), `died at ${instant}`).toEqual(finalState(reference))
+    }
+  })
+
+  test('has nowhere to go before the second version, and goes on', async () => {
+    const world = openWorld({ s: lessons(4) })
+    const always: Rollback = {
+      decide: () => ({ verdict: 'rollback', reason: 'always' }),
+      snapshot: () => null,
+      restore: () => {},
+    }
+    await runToEnd(world, { ...setting, rollback: always })
+    expect(movesOf(world)).toEqual(['v0 start', 'v1 trainer'])
+  })
+})
+
+describe('how a trainer begins', () => {
+  test('a state of another base or task is refused by name', async () => {
+    const world = openWorld({ s: lessons(4) })
+    await runToEnd(world, setting)
+    const status = await runToEnd(world, {
+      ...setting,
+      base: { ...tinyBase, hash: 'f'.repeat(64) },
+    })
+    expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_FOREIGN' })
+    expect(status.message).toContain('base')
+  })
+
+  test('another adapter begins anew, keeps the memory, and its versions go on rising', async () => {
+    const world = openWorld({ s: lessons(8) })
+    await runToEnd(world, setting)
+    world.streams.get('s')!.push(...lessons(4, 8))
+    const adapter = { method: 'head', rank: 2, alpha: 1, tail_layers: 0 } as const
+    await runToEnd(world, { ...setting, adapter })
+    const { manifest } = world.registry.versions.get('v3')!
+    expect(manifest).toMatchObject({ parent: null, events: 4, steps: 1, adapter })
+    expect(saved(world).remembered).toHaveLength(10)
+    // Back to a version of the old adapter: its tensors do not fit, so that a fresh one begins again.
+    await move(world, 'v2')
+    await runToEnd(world, { ...setting, adapter })
+    expect(saved(world)).toMatchObject({ progress: { parent: 'v2' }, weights: { steps: 0 } })
+  })
+
+  test('without its checkpoint it goes on from the live version, under a new name', async () => {
+    const world = openWorld({ s: lessons(8) })
+    await runToEnd(world, setting)
+    const without: World = { ...openWorld({ s: lessons(4, 50) }), registry: world.registry }
+    await runToEnd(without, setting)
+    expect(movesOf(world).slice(-2)).toEqual(['v2 trainer', 'v3 trainer'])
+    expect(world.registry.versions.get('v3')?.manifest.parent).toBe('v2')
+  })
+
+  test('when the registry has lost its pointer, the version of the learner is live again', async () => {
+    const world = openWorld({ s: lessons(8) })
+    await runToEnd(world, setting)
+    world.registry.moves.length = 0
+    world.streams.get('s')!.push(labelled('one more', true))
+    await runToEnd(world, setting)
+    expect(movesOf(world)).toEqual(['v2 start'])
+  })
+})

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { Scoreboard } from '../../src/trainer/scoreboard.ts'
+
+const score = (correct: boolean, loss = 1) => ({ correct, loss, answer: 'x' })
+
+test('an empty scoreboard says zero, never NaN', () => {
+  expect(new Scoreboard().scores()).toEqual({
+    count: 0,
+    accuracy: 0,
+    accuracy_recent: 0,
+    loss: 0,
+  })
+})
+
+test('accuracy and loss are means over all examples', () => {
+  const board = new Scoreboard()
+  for (const [correct, loss] of [
+    [true, 1],
+    [false, 2],
+    [true, 3],
+    [true, 4],
+  ] as const)
+    board.observe(score(correct, loss))
+  expect(board.scores()).toMatchObject({ count: 4, accuracy: 0.75, loss: 2.5 })
+})
+
+test('recent accuracy follows the fading factor of Gama et al.: S/N with S = e + αS, N = 1 + αN', () => {
+  const board = new Scoreboard()
+  const errors = Array.from({ length: 1500 }, (_, at) => at >= 1000)
+  let sum = 0
+  let weights = 0
+  for (const correct of errors) {
+    board.observe(score(correct))
+    sum = (correct ? 1 : 0) + 0.998 * sum
+    weights = 1 + 0.998 * weights
+  }
+  expect(board.scores().accuracy_recent).toBeCloseTo(sum / weights, 12)
+  expect(board.scores().accuracy_recent).toBeGreaterThan(0.6)
+  expect(board.scores().accuracy).toBeCloseTo(1 / 3, 12)
+})
+
+test('an infinite loss is left out of the mean, and the example still counts as wrong', () => {
+  const board = new Scoreboard()
+  board.observe(score(true, 0.5))
+  board.observe(score(false, Infinity))
+  expect(board.scores()).toMatchObject({ count: 2, accuracy: 0.5, loss: 0.5 })
+})
+
+test('a snapshot restores exactly, twice too', () => {
+  const board = new Scoreboard()
+  for (let at = 0; at < 100; at += 1) board.observe(score(at % 3 === 0, at / 7))
+  const copy = new Scoreboard()
+  copy.restore(structuredClone(board.snapshot()))
+  copy.restore(structuredClone(board.snapshot()))
+  board.observe(score(true))
+  copy.observe(score(true))
+  expect(copy.scores()).toEqual(board.scores())
+})
