@@ -12,7 +12,7 @@ import { OrtThread, ThreadGone } from './ort-thread.ts'
 import type { OnnxModel } from './record.ts'
 
 export interface OrtPool {
-  /** Resolves when every thread has built it. `record` is called once for an id; adding it again only waits. */
+  /** Resolves when every thread has built it. Adding an id again only waits. `record` is called again after a crash. */
   addSession(id: string, record: () => OnnxModel): Promise<void>
   /** Resolves when every thread has it. */
   hold(key: string, tensors: Feeds): Promise<void>
@@ -41,9 +41,10 @@ class ThreadPool implements OrtPool {
   readonly #options: OrtPoolOptions
   /** A slot is empty between the death of a thread that never answered and the next call. */
   readonly #slots: (OrtThread | undefined)[] = []
+  /** How to record each again, rather than the models: those are as big as the base. */
   readonly #sessions = new Map<
     string,
-    { readonly model: OnnxModel; readonly ready: Promise<void> }
+    { readonly record: () => OnnxModel; readonly ready: Promise<void> }
   >()
   readonly #held = new Map<string, Feeds>()
   readonly #inFlight = new Set<Promise<unknown>>()
@@ -57,9 +58,8 @@ class ThreadPool implements OrtPool {
   async addSession(id: string, record: () => OnnxModel): Promise<void> {
     const known = this.#sessions.get(id)
     if (known) return known.ready
-    const model = record()
-    const ready = this.#everywhere({ kind: 'session', session: id, model })
-    this.#sessions.set(id, { model, ready })
+    const ready = this.#everywhere({ kind: 'session', session: id, model: record() })
+    this.#sessions.set(id, { record, ready })
     await ready.catch((error: unknown) => {
       this.#sessions.delete(id)
       throw error
@@ -140,10 +140,10 @@ class ThreadPool implements OrtPool {
     const thread = new OrtThread((fault) => this.#replace(at, thread, fault))
     this.#slots[at] = thread
     const known = [
-      ...[...this.#sessions].map(([session, { model }]) => ({
+      ...[...this.#sessions].map(([session, { record }]) => ({
         kind: 'session' as const,
         session,
-        model,
+        model: record(),
       })),
       ...[...this.#held].map(([key, tensors]) => ({ kind: 'hold' as const, key, tensors })),
     ]
