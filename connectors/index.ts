@@ -1,5 +1,22 @@
 /** Every connector by the name that a config uses. Adding one is a folder and a line here; README.md says how. */
+import type { Sink, Source } from '../src/contracts.ts'
+import { openFileSink } from './file/sink.ts'
+import { fileSource } from './file/source.ts'
+import { httpSource } from './http/source.ts'
+import { memorySource } from './memory/source.ts'
+
 export { openFileSink } from './file/sink.ts'
 export { fileSource } from './file/source.ts'
-export { httpSource, type HttpSource } from './http/source.ts'
+export { httpSource } from './http/source.ts'
 export { memorySource, type MemorySource } from './memory/source.ts'
+
+/** Each takes options of its own, which `compose` knows. */
+export const sources = {
+  file: fileSource,
+  http: httpSource,
+  memory: memorySource,
+} as const satisfies Readonly<Record<string, (...options: never[]) => Source>>
+
+export const sinks = {
+  file: openFileSink,
+} as const satisfies Readonly<Record<string, (...options: never[]) => Promise<Sink>>>

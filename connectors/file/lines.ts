@@ -10,7 +10,7 @@ export interface Line {
 }
 
 export const newline = 10
-export const carriageReturn = 13
+const carriageReturn = 13
 
 export class Lines {
   readonly #limitBytes: number
@@ -23,6 +23,16 @@ export class Lines {
   constructor(start: number, limitBytes: number) {
     this.#start = start
     this.#limitBytes = limitBytes
+  }
+
+  /** Where the line begins that has no end yet. */
+  get start(): number {
+    return this.#start
+  }
+
+  /** Whether some of that line is there. */
+  get isOpen(): boolean {
+    return this.#length > 0
   }
 
   /** Offset of the first byte that has not been pushed yet. */
@@ -63,6 +73,17 @@ export class Lines {
     this.#headBytes = 0
     return line
   }
+}
+
+/** How many lines end in `bytes`, blank ones not counted; `isOpen` says that one has begun before. */
+export function countLines(bytes: Buffer, isOpen: boolean): number {
+  let lines = 0
+  let inLine = isOpen
+  for (const byte of bytes) {
+    if (byte === newline && inLine) lines += 1
+    if (byte !== carriageReturn) inLine = byte !== newline
+  }
+  return lines
 }
 
 function withoutReturn(bytes: Buffer): Uint8Array {

@@ -1,31 +1,80 @@
 /**
  * Dead letters as JSONL, one line a letter, flushed to the disk before `write` resolves. Bytes are base64, so that
  * what arrived is what is kept. A key that stands in the file is not written again, also after a restart.
+ *
+ * Bounded like a log: a file over `fileBytes` becomes `<path>.1`, in the place of the one before.
  */
-import { open, readFile, type FileHandle } from 'node:fs/promises'
-import type { DeadLetter, Sink } from '../../src/contracts.ts'
+import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
+import { CodedError, type DeadLetter, type Sink } from '../../src/contracts.ts'
 
-export async function openFileSink(path: string): Promise<Sink> {
-  const text = await readFile(path, 'utf8').catch(() => '')
-  const known = keysIn(text)
-  const file = await open(path, 'a')
-  if (text !== '' && !text.endsWith('\n')) await file.appendFile('\n')
-  return {
-    write: async (letters) => append(file, known, letters),
-    close: async () => file.close(),
-  }
+export interface FileSinkOptions {
+  readonly path: string
+  readonly fileBytes?: number
 }
 
-async function append(
-  file: FileHandle,
-  known: Set<string>,
-  letters: readonly DeadLetter[],
-): Promise<void> {
-  const fresh = letters.filter(({ key }) => !known.has(key))
-  if (fresh.length === 0) return
-  await file.appendFile(fresh.map(lineOf).join(''))
-  await file.datasync()
-  for (const { key } of fresh) known.add(key)
+const FILE_BYTES = 64 * 1024 * 1024
+
+export async function openFileSink(options: FileSinkOptions): Promise<Sink> {
+  const { path, fileBytes = FILE_BYTES } = options
+  const sink = new FileSink(path, fileBytes)
+  await coded(path, () => sink.open())
+  return sink
+}
+
+class FileSink implements Sink {
+  readonly #path: string
+  readonly #fileBytes: number
+  #file: FileHandle | undefined
+  #bytes = 0
+  /** Keys of this file and of the one before. */
+  #known = new Set<string>()
+  #before = new Set<string>()
+
+  constructor(path: string, fileBytes: number) {
+    this.#path = path
+    this.#fileBytes = fileBytes
+  }
+
+  async open(): Promise<void> {
+    this.#before = keysIn(await textOf(`${this.#path}.1`))
+    const text = await textOf(this.#path)
+    this.#known = keysIn(text)
+    this.#bytes = Buffer.byteLength(wholeLines(text))
+    this.#file = await open(this.#path, 'a')
+  }
+
+  async write(letters: readonly DeadLetter[]): Promise<void> {
+    const fresh = new Map(letters.map((letter) => [letter.key, letter]))
+    for (const key of fresh.keys()) {
+      if (this.#known.has(key) || this.#before.has(key)) fresh.delete(key)
+    }
+    if (fresh.size > 0) await coded(this.#path, () => this.#append([...fresh.values()]))
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close()
+    this.#file = undefined
+  }
+
+  async #append(letters: readonly DeadLetter[]): Promise<void> {
+    if (this.#bytes > this.#fileBytes) await this.#rotate()
+    const lines = Buffer.from(letters.map(lineOf).join(''))
+    const file = this.#file ?? (this.#file = await open(this.#path, 'a'))
+    // What a crash or a full disk tore is nobody's letter: its writer never heard that it was durable.
+    await file.truncate(this.#bytes)
+    await file.appendFile(lines)
+    await file.sync()
+    this.#bytes += lines.length
+    for (const { key } of letters) this.#known.add(key)
+  }
+
+  async #rotate(): Promise<void> {
+    await this.close()
+    await rename(this.#path, `${this.#path}.1`)
+    this.#before = this.#known
+    this.#known = new Set()
+    this.#bytes = 0
+  }
 }
 
 /** The key stands first, where `keysIn` looks for it. */
@@ -34,9 +83,49 @@ function lineOf({ key, value, ...letter }: DeadLetter): string {
   return `${JSON.stringify(line)}\n`
 }
 
-/** A last line that a crash tore is nobody's letter: its writer never heard that it was durable, and will write again. */
 function keysIn(text: string): Set<string> {
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  const keys = whole.split('\n').map((line) => /^\{"key":("(?:[^"\\]|\\.)*").*\}$/.exec(line)?.[1])
+  const lines = wholeLines(text).split('\n')
+  const keys = lines.map((line) => /^\{"key":("(?:[^"\\]|\\.)*").*\}$/.exec(line)?.[1])
   return new Set(keys.flatMap((key) => (key === undefined ? [] : [JSON.parse(key) as string])))
+}
+
+function wholeLines(text: string): string {
+  return text.slice(0, text.lastIndexOf('\n') + 1)
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return ''
+    throw error
+  }
+}
+
+async function coded<Result>(path: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (cause) {
+    const code = codes[codeOf(cause)] ?? 'STORE_FAILED'
+    const retriable = code !== 'DATA_DIR_UNWRITABLE'
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CodedError(code, `${path}: ${why}`, { retriable, details: { path }, cause })
+  }
+}
+
+const codes: Readonly<Record<string, string>> = {
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EACCES: 'DATA_DIR_UNWRITABLE',
+  EPERM: 'DATA_DIR_UNWRITABLE',
+  EROFS: 'DATA_DIR_UNWRITABLE',
+  ENOENT: 'DATA_DIR_UNWRITABLE',
+  ENOTDIR: 'DATA_DIR_UNWRITABLE',
+  EISDIR: 'DATA_DIR_UNWRITABLE',
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : ''
 }

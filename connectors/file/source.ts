@@ -3,8 +3,14 @@
  * rest. A file that shrank or was exchanged for another has lost its place: that is refused, never guessed.
  */
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { CodedError, type Clock, type Source, type SourceRecord } from '../../src/contracts.ts'
-import { carriageReturn, Lines, newline, type Line } from './lines.ts'
+import {
+  CodedError,
+  type Clock,
+  type Positions,
+  type Source,
+  type SourceRecord,
+} from '../../src/contracts.ts'
+import { countLines, Lines, newline, type Line } from './lines.ts'
 
 export interface FileSourceOptions {
   readonly name: string
@@ -16,11 +22,14 @@ export interface FileSourceOptions {
   readonly pollMs?: number
 }
 
-const chunkBytes = 64 * 1024
-
 export function fileSource(options: FileSourceOptions): Source {
   return new FileSource(options)
 }
+
+const POLL_MS = 250
+const CHUNK_BYTES = 64 * 1024
+/** How far ahead lines are counted for the lag. */
+const COUNTED_BYTES = 1024 * 1024
 
 class FileSource implements Source {
   readonly name: string
@@ -28,43 +37,39 @@ class FileSource implements Source {
   #file: FileHandle | undefined
   #lines = new Lines(0, 0)
   #ready: Line[] = []
-  #next = 0
-  /** Lines up to `#counted` that nobody has taken, and whether a line is open there. */
-  #unread = 0
-  #counted = 0
-  #inLine = false
 
   constructor(options: FileSourceOptions) {
     this.name = options.name
     this.#options = options
   }
 
-  async open(from: Readonly<Record<string, string>>): Promise<void> {
+  async open(from: Positions): Promise<void> {
     await this.close()
-    this.#next = Number(from['0'] ?? '0')
-    this.#lines = new Lines(this.#next, this.#options.lineBytes)
+    const { path, lineBytes } = this.#options
+    const next = Number(from['0'] ?? '0')
+    this.#lines = new Lines(next, lineBytes)
     this.#ready = []
-    this.#unread = 0
-    this.#counted = this.#next
-    this.#inLine = false
-    this.#file = await open(this.#options.path, 'r').catch((cause: unknown) => {
+    this.#file = await open(path, 'r').catch((cause: unknown) => {
       throw this.#lost('cannot be opened', cause)
     })
     await this.#size()
+    if (next > 0 && (await this.#bytesAt(next - 1, 1))[0] !== newline) {
+      throw this.#lost(`has no line that begins at byte ${next}: it is another file`)
+    }
   }
 
   async read(
     limits: { readonly records: number; readonly waitMs: number },
     signal: AbortSignal,
   ): Promise<readonly SourceRecord[]> {
-    const { clock, pollMs = 250 } = this.#options
-    const until = clock.monotonicMs() + limits.waitMs
+    const { clock, pollMs = POLL_MS } = this.#options
+    const untilMs = clock.monotonicMs() + limits.waitMs
     for (;;) {
       signal.throwIfAborted()
       await this.#fill(limits.records)
-      const left = until - clock.monotonicMs()
-      if (this.#ready.length > 0 || left <= 0) return this.#take(limits.records)
-      await clock.sleep(Math.min(pollMs, left), signal)
+      const leftMs = untilMs - clock.monotonicMs()
+      if (this.#ready.length > 0 || leftMs <= 0) return this.#take(limits.records)
+      await clock.sleep(Math.min(pollMs, leftMs), signal)
     }
   }
 
@@ -72,16 +77,14 @@ class FileSource implements Source {
     // Nobody else looks at the place of this reader; the checkpoint keeps it.
   }
 
-  /** Every byte is looked at once for this, however often it is asked. */
+  /** Exact when the end is near; what lies far ahead is taken to have lines of the same length. */
   async lag(): Promise<number> {
-    const size = await this.#size()
-    while (this.#counted < size) {
-      const chunk = await this.#chunkAt(this.#counted)
-      if (chunk.length === 0) break
-      this.#unread += this.#count(chunk)
-      this.#counted += chunk.length
-    }
-    return this.#unread
+    const from = this.#lines.end
+    const bytes = (await this.#size()) - from
+    const counted = await this.#bytesAt(from, Math.min(bytes, COUNTED_BYTES))
+    const lines = countLines(counted, this.#lines.isOpen)
+    const scale = counted.length === 0 ? 0 : bytes / counted.length
+    return this.#ready.length + Math.round(lines * scale)
   }
 
   async close(): Promise<void> {
@@ -92,18 +95,14 @@ class FileSource implements Source {
   async #fill(wanted: number): Promise<void> {
     const size = await this.#size()
     while (this.#ready.length < wanted && this.#lines.end < size) {
-      const chunk = await this.#chunkAt(this.#lines.end)
+      const chunk = await this.#bytesAt(this.#lines.end, CHUNK_BYTES)
       if (chunk.length === 0) return
       this.#ready.push(...this.#lines.push(chunk))
     }
   }
 
   #take(records: number): readonly SourceRecord[] {
-    const taken = this.#ready.splice(0, records)
-    this.#unread -= taken.length
-    const last = taken.at(-1)
-    if (last !== undefined) this.#next = last.next
-    return taken.map(({ offset, next, bytes }) => ({
+    return this.#ready.splice(0, records).map(({ offset, next, bytes }) => ({
       partition: '0',
       position: String(offset),
       next: String(next),
@@ -111,24 +110,21 @@ class FileSource implements Source {
     }))
   }
 
-  async #chunkAt(offset: number): Promise<Buffer> {
-    const buffer = Buffer.alloc(chunkBytes)
-    const { bytesRead } = await this.#opened().read(buffer, 0, chunkBytes, offset)
-    return buffer.subarray(0, bytesRead)
-  }
-
-  /** Ends of lines that are not blank, as `Lines` cuts them. */
-  #count(chunk: Buffer): number {
-    let lines = 0
-    for (const byte of chunk) {
-      if (byte === newline && this.#inLine) lines += 1
-      if (byte !== carriageReturn) this.#inLine = byte !== newline
+  async #bytesAt(offset: number, count: number): Promise<Buffer> {
+    const buffer = Buffer.alloc(count)
+    try {
+      const { bytesRead } = await this.#opened().read(buffer, 0, count, offset)
+      return buffer.subarray(0, bytesRead)
+    } catch (cause) {
+      if (cause instanceof CodedError) throw cause
+      const { path } = this.#options
+      const options = { retriable: true, details: { path }, cause }
+      throw new CodedError('SOURCE_FAILED', `${path} cannot be read`, options)
     }
-    return lines
   }
 
   async #size(): Promise<number> {
-    const { path } = this.#options
+    const { path, lineBytes } = this.#options
     const [now, held] = await Promise.all([
       stat(path).catch((cause: unknown) => {
         throw this.#lost('is gone', cause)
@@ -136,8 +132,11 @@ class FileSource implements Source {
       this.#opened().stat(),
     ])
     if (now.ino !== held.ino || now.dev !== held.dev) throw this.#lost('was replaced by another')
-    if (held.size < this.#next)
-      throw this.#lost(`has ${held.size} bytes, and was read up to ${this.#next}`)
+    const { start, end } = this.#lines
+    if (!(held.size >= start))
+      throw this.#lost(`has ${held.size} bytes, and was read up to ${start}`)
+    // A writer took back the line that it had begun: so is it here.
+    if (held.size < end) this.#lines = new Lines(start, lineBytes)
     return held.size
   }
 

@@ -1,39 +1,81 @@
 /**
  * Feedback that came over HTTP, read from the daemon's own journal, where it has been durable since its 202.
  *
- * The journal is the embedded topic: one partition, offsets like Kafka's. Waiting ends early when `wake` says that
- * something was appended.
+ * The journal is the embedded topic: one partition, offsets like Kafka's. It is polled, because a message from the
+ * server's process that something was appended may be lost; the poll is one indexed read.
  */
-import type { Clock, Journal, Source, SourceRecord } from '../../src/contracts.ts'
+import {
+  CodedError,
+  type Clock,
+  type Journal,
+  type Positions,
+  type Source,
+  type SourceRecord,
+} from '../../src/contracts.ts'
 
-export interface HttpSource extends Source {
-  /** Something may have been appended: a waiting read looks at once. */
-  wake(): void
-}
-
-export function httpSource(options: {
+export interface HttpSourceOptions {
   readonly name: string
   readonly journal: Journal
   readonly clock: Clock
-}): HttpSource {
-  const { name, journal, clock } = options
-  let next = 0
-  let wakeUp: () => void = () => undefined
+  /** How often a journal that has ended is looked at again. */
+  readonly pollMs?: number
+}
 
-  async function waitForMore(waitMs: number, signal: AbortSignal): Promise<void> {
-    const woken = new AbortController()
-    wakeUp = () => {
-      woken.abort()
-    }
-    const either = AbortSignal.any([signal, woken.signal])
-    await clock.sleep(waitMs, either).catch(() => undefined)
-    signal.throwIfAborted()
+export function httpSource(options: HttpSourceOptions): Source {
+  return new HttpSource(options)
+}
+
+const POLL_MS = 20
+
+class HttpSource implements Source {
+  readonly name: string
+  readonly #options: HttpSourceOptions
+  #next = 0
+
+  constructor(options: HttpSourceOptions) {
+    this.name = options.name
+    this.#options = options
   }
 
-  function take(records: number): readonly SourceRecord[] {
-    const found = journal.read(next, records)
+  async open(from: Positions): Promise<void> {
+    const { journal } = this.#options
+    this.#next = Number(from['0'] ?? '0')
+    const end = journal.end()
+    // Else new messages would take offsets that count as learned already, and be passed over in silence.
+    if (!(this.#next <= end)) throw this.#lost(end)
+  }
+
+  async read(
+    limits: { readonly records: number; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<readonly SourceRecord[]> {
+    const { clock, pollMs = POLL_MS } = this.#options
+    const untilMs = clock.monotonicMs() + limits.waitMs
+    for (;;) {
+      signal.throwIfAborted()
+      const records = this.#take(limits.records)
+      const leftMs = untilMs - clock.monotonicMs()
+      if (records.length > 0 || leftMs <= 0) return records
+      await clock.sleep(Math.min(pollMs, leftMs), signal)
+    }
+  }
+
+  async commit(positions: Positions): Promise<void> {
+    this.#options.journal.consumed(Number(positions['0'] ?? '0'))
+  }
+
+  async lag(): Promise<number> {
+    return Math.max(0, this.#options.journal.end() - this.#next)
+  }
+
+  async close(): Promise<void> {
+    // The journal belongs to whoever lent it.
+  }
+
+  #take(records: number): readonly SourceRecord[] {
+    const found = this.#options.journal.read(this.#next, records)
     const last = found.at(-1)
-    if (last !== undefined) next = last.offset + 1
+    if (last !== undefined) this.#next = last.offset + 1
     return found.map(({ offset, value, timeMs }) => ({
       partition: '0',
       position: String(offset),
@@ -43,27 +85,9 @@ export function httpSource(options: {
     }))
   }
 
-  return {
-    name,
-    wake: () => {
-      wakeUp()
-    },
-    open: async (from) => {
-      next = Number(from['0'] ?? '0')
-      return Promise.resolve()
-    },
-    read: async ({ records, waitMs }, signal) => {
-      signal.throwIfAborted()
-      const found = take(records)
-      if (found.length > 0 || waitMs === 0) return found
-      await waitForMore(waitMs, signal)
-      return take(records)
-    },
-    commit: async (positions) => {
-      journal.consumed(Number(positions['0'] ?? '0'))
-      return Promise.resolve()
-    },
-    lag: async () => Promise.resolve(Math.max(0, journal.end() - next)),
-    close: async () => Promise.resolve(),
+  #lost(end: number): CodedError {
+    const details = { source: this.name, next: this.#next, end }
+    const message = `the journal of ${this.name} ends at ${end} and was read up to ${this.#next}`
+    return new CodedError('SOURCE_MISSING', message, { details })
   }
 }

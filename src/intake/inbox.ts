@@ -5,7 +5,7 @@
  * An identity is taken once: a repetition is counted as a duplicate here, before the trainer sees it. What was learned
  * goes when it is older than the retention; its identity stays until `seenEvents` younger ones have come.
  */
-import type { Clock } from '../contracts.ts'
+import type { Clock, FeedbackEvent } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { openStore, type Store } from '../runtime/store.ts'
 import { hashOf, keyOf } from './dedupe.ts'
@@ -15,6 +15,14 @@ export interface IncomingEvent {
   readonly source: string
   readonly id: string
   readonly bytes: Uint8Array
+}
+
+/** A retraction may carry the id of the very event that it takes back, and is no repetition of it. */
+export function incomingEvent(
+  { source, id, lesson }: Pick<FeedbackEvent, 'source' | 'id' | 'lesson'>,
+  bytes: Uint8Array,
+): IncomingEvent {
+  return { source, id: lesson.kind === 'retract' ? `${id}\0retract` : id, bytes }
 }
 
 export interface Appended {
@@ -27,7 +35,7 @@ export interface InboxOptions {
   /** Most events that the trainer has not read; then `INBOX_FULL`. */
   readonly unreadEvents: number
   readonly seenEvents: number
-  /** How long learned events stay, to be learned again when somebody asks. */
+  /** How long learned events stay, to be learned again when somebody asks; never more than `unreadEvents` of them. */
   readonly retentionMs: number
   readonly clock: Clock
 }
@@ -53,7 +61,9 @@ interface Waiting {
 }
 
 /** How many appended events lie between two sweeps of what is too old. */
-const sweepEvery = 1000
+const SWEEP_EVERY = 1000
+/** How many of the oldest one sweep may remove: more than came since the last. */
+const SWEPT_EVENTS = 4 * SWEEP_EVERY
 
 class SqliteInbox implements Inbox {
   readonly #store: Store
@@ -131,12 +141,17 @@ class SqliteInbox implements Inbox {
 
   #sweep(end: number, added: number): void {
     this.#sinceSweep += added
-    if (this.#sinceSweep < sweepEvery) return
+    if (this.#sinceSweep < SWEEP_EVERY) return
     this.#sinceSweep = 0
-    const { seenEvents, retentionMs, clock } = this.#options
+    const { seenEvents, unreadEvents, retentionMs, clock } = this.#options
     this.#store.run('DELETE FROM identities WHERE offset < ?', end - seenEvents)
-    const old = 'DELETE FROM messages WHERE offset < ? AND time_ms < ?'
-    this.#store.run(old, this.#mark('consumed'), clock.nowMs() - retentionMs)
+    // Offsets rise with time: the oldest few thousand are looked at, never the whole table while requests wait.
+    const first = this.#store
+      .get('SELECT min(offset) AS first FROM messages')
+      ?.numberOrNull('first')
+    const upTo = Math.min(this.#mark('consumed'), (first ?? 0) + SWEPT_EVENTS)
+    const old = 'DELETE FROM messages WHERE offset < ? AND (time_ms < ? OR offset < ?)'
+    this.#store.run(old, upTo, clock.nowMs() - retentionMs, end - unreadEvents)
   }
 
   #mark(name: 'end' | 'consumed' | 'duplicates'): number {

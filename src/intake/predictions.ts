@@ -29,20 +29,28 @@ export interface PredictionStore {
 }
 
 export function openPredictions(path: string, options: PredictionStoreOptions): PredictionStore {
-  const store = openStore(path, { migrations: inboxMigrations, synchronous: 'NORMAL' })
+  const store = openStore(path, {
+    migrations: inboxMigrations,
+    synchronous: 'NORMAL',
+    busyTimeoutMs: BUSY_TIMEOUT_MS,
+  })
   return new SqlitePredictions(store, options)
 }
 
-const writeBehindMs = 50
-const batchSize = 256
+const WRITE_BEHIND_MS = 50
+/** The server's thread waits meanwhile; the trainer holds the lock for microseconds. */
+const BUSY_TIMEOUT_MS = 250
+const BATCH_ROWS = 256
 /** Kept in memory while the disk refuses them. */
-const bufferSize = 10_000
+const BUFFER_ROWS = 10_000
 
 class SqlitePredictions implements PredictionStore {
   readonly #store: Store
   readonly #options: PredictionStoreOptions
   #buffer: ServedPrediction[] = []
-  #timer: NodeJS.Timeout | undefined
+  /** Ends the wait for more before a write. */
+  #waiting: AbortController | undefined
+  #failing = false
 
   constructor(store: Store, options: PredictionStoreOptions) {
     this.#store = store
@@ -53,13 +61,13 @@ class SqlitePredictions implements PredictionStore {
     if (this.#options.count === 0) return
     this.#buffer.push(...predictions)
     this.#dropOverflow()
-    if (this.#buffer.length >= batchSize) this.#writeBehind()
-    else this.#timer ??= setTimeout(() => this.#writeBehind(), writeBehindMs).unref()
+    if (this.#buffer.length >= BATCH_ROWS && !this.#failing) this.#writeBehind()
+    else if (this.#waiting === undefined) void this.#writeSoon()
   }
 
   flush(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#waiting?.abort()
+    this.#waiting = undefined
     if (this.#buffer.length === 0) return
     this.#store.transaction(() => {
       for (const prediction of this.#buffer) this.#write(prediction)
@@ -79,12 +87,22 @@ class SqlitePredictions implements PredictionStore {
     this.#store.close()
   }
 
-  /** A disk that refuses must not fail the requests that were answered: they stay in the buffer. */
+  async #writeSoon(): Promise<void> {
+    const waiting = new AbortController()
+    this.#waiting = waiting
+    await this.#options.clock.sleep(WRITE_BEHIND_MS, waiting.signal).catch(() => undefined)
+    if (!waiting.signal.aborted) this.#writeBehind()
+  }
+
+  /** A disk that refuses must not fail the requests that were answered: they stay in the buffer. Said once. */
   #writeBehind(): void {
     try {
       this.flush()
+      this.#failing = false
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'served predictions wait in memory')
+      const warning = 'served predictions wait in memory'
+      if (!this.#failing) this.#options.log.warn({ err: error }, warning)
+      this.#failing = true
     }
   }
 
@@ -114,7 +132,7 @@ class SqlitePredictions implements PredictionStore {
   }
 
   #dropOverflow(): void {
-    const dropped = this.#buffer.length - bufferSize
+    const dropped = this.#buffer.length - BUFFER_ROWS
     if (dropped <= 0) return
     this.#buffer.splice(0, dropped)
     this.#options.onDropped?.(dropped)

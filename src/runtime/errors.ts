@@ -275,7 +275,7 @@ export const errorTable = {
   SOURCE_MISSING: {
     status: 500,
     exit: 66,
-    fix: 'the file of the source does not exist or was replaced by a shorter one',
+    fix: 'put back the file or journal that the checkpoint has read, or choose another data_dir',
   },
   SOURCE_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
 } as const satisfies Record<string, ErrorEntry>

@@ -106,7 +106,7 @@ export function sourceConformance(
       })
     })
 
-    it('does not go on waiting when it is told to stop', async () => {
+    it('does not go on waiting when it is told to stop, and has then consumed nothing', async () => {
       await withSource([], async (made) => {
         const source = made.source()
         await source.open({}, never)
@@ -117,6 +117,9 @@ export function sourceConformance(
         await waiting.catch((reason: unknown) => expect(reason).toHaveProperty('message', 'stop'))
         stop.abort(new Error('stop'))
         await expect(source.read({ records: 1, waitMs: 60_000 }, stop.signal)).rejects.toThrow()
+        await made.append(['a', 'b'])
+        await expect(source.read({ records: 2, waitMs: 0 }, stop.signal)).rejects.toThrow()
+        expect(texts(await readAll(source, 2, 1))).toEqual(['a', 'b'])
         await source.close()
       })
     })

@@ -6,6 +6,7 @@ import { Lines } from '../../connectors/file/lines.ts'
 import { fileSource, openFileSink } from '../../connectors/index.ts'
 import type { Source } from '../../src/contracts.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { canMountSmallDisk, runOnSmallDisk } from '../child.ts'
 import { rejection } from '../coded.ts'
 import { letter, sinkConformance } from '../conformance/sink.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -40,6 +41,44 @@ describe('the file source', () => {
     const source = following(path)
     await source.open({}, never)
     expect(await textsOf(source)).toEqual(['x'.repeat(17), 'short'])
+    await source.close()
+  })
+
+  it('follows a writer that takes back the line it had begun', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, 'one\ntw')
+    const source = following(path)
+    await source.open({}, never)
+    expect(await textsOf(source)).toEqual(['one'])
+    truncateSync(path, 4)
+    expect(await textsOf(source)).toEqual([])
+    appendFileSync(path, 'three\n')
+    expect(await textsOf(source)).toEqual(['three'])
+    await source.close()
+  })
+
+  it('refuses a position that is no beginning of a line', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, 'one\ntwo\n')
+    const source = following(path)
+    await source.open({ 0: '4' }, never)
+    expect(await textsOf(source)).toEqual(['two'])
+    for (const position of ['3', '9', 'x']) {
+      const error = await rejection(source.open({ 0: position }, never))
+      expect(error.code).toBe('SOURCE_MISSING')
+    }
+    await source.close()
+  })
+
+  it('estimates a lag that is too long to count', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    const lines = 300_000
+    writeFileSync(path, '{"a":1}\n'.repeat(lines))
+    const source = following(path)
+    await source.open({}, never)
+    expect(await source.lag()).toBe(lines)
+    await source.read({ records: 1000, waitMs: 0 }, never)
+    expect(await source.lag()).toBe(lines - 1000)
     await source.close()
   })
 
@@ -109,7 +148,7 @@ describe('lines', () => {
 sinkConformance('file', () => {
   const path = join(scratchFolder(), 'dead.jsonl')
   return {
-    open: async () => openFileSink(path),
+    open: async () => openFileSink({ path }),
     read: async () =>
       Promise.resolve(
         readFileSync(path, 'utf8')
@@ -121,17 +160,44 @@ sinkConformance('file', () => {
   }
 })
 
+const onSmallDisk = it.skipIf(!canMountSmallDisk)
+
 describe('the file sink', () => {
   it('goes on after a letter that a crash tore', async () => {
     const path = join(scratchFolder(), 'dead.jsonl')
-    const sink = await openFileSink(path)
+    const sink = await openFileSink({ path })
     await sink.write([letter('a')])
     await sink.close()
     appendFileSync(path, '{"key":"b","co')
-    const again = await openFileSink(path)
-    await again.write([letter('b')])
+    const again = await openFileSink({ path })
+    await again.write([letter('b'), letter('b')])
     await again.close()
-    const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1) ?? ''
-    expect(JSON.parse(last)).toMatchObject({ key: 'b', code: 'EVENT_MALFORMED' })
+    const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
+    expect(lines.map((line) => (JSON.parse(line) as { key: string }).key)).toEqual(['a', 'b'])
+  })
+
+  it('begins a new file when one is full, keeps the one before, and knows the keys of both', async () => {
+    const path = join(scratchFolder(), 'dead.jsonl')
+    const sink = await openFileSink({ path, fileBytes: 10 })
+    for (const key of ['a', 'b', 'b', 'a', 'c']) await sink.write([letter(key)])
+    await sink.close()
+    const again = await openFileSink({ path, fileBytes: 10_000 })
+    await again.write([letter('b'), letter('c')])
+    await again.close()
+    const keys = (file: string) => [...readFileSync(file, 'utf8').matchAll(/"key":"(.)"/g)]
+    expect(keys(path).map(([, key]) => key)).toEqual(['c'])
+    expect(keys(`${path}.1`).map(([, key]) => key)).toEqual(['b'])
+  })
+
+  it('names a place where it cannot write', async () => {
+    const path = join(scratchFolder(), 'nowhere', 'dead.jsonl')
+    const error = await rejection(openFileSink({ path }))
+    expect([error.code, error.details.path]).toEqual(['DATA_DIR_UNWRITABLE', path])
+  })
+
+  onSmallDisk('says that the disk is full, and goes on with whole lines when there is room', () => {
+    const disk = join(scratchFolder(), 'disk')
+    const printed = runOnSmallDisk(disk, 64, './sink-full-disk.child.mjs', import.meta.url)
+    expect(JSON.parse(printed)).toEqual({ full: 'DISK_FULL', keys: ['a', 'c'] })
   })
 })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { httpSource } from '../../connectors/index.ts'
 import { openInboxReader } from '../../src/intake/inbox-reader.ts'
-import { openInbox, type Inbox } from '../../src/intake/inbox.ts'
+import { incomingEvent, openInbox, type Inbox } from '../../src/intake/inbox.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { rejection } from '../coded.ts'
 import { sourceConformance } from '../conformance/source.ts'
@@ -79,6 +79,31 @@ describe('the inbox', () => {
     expect(await inbox.append([event('3')])).toEqual({ accepted: 0, duplicates: [0] })
   })
 
+  it('keeps no more learned events than unread ones, however young they are', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path, { unreadEvents: 1500, retentionMs: 1e12 })
+    const reader = openInboxReader(path)
+    for (let from = 0; from < 4000; from += 1000) {
+      await inbox.append(Array.from({ length: 1000 }, (_, index) => event(String(from + index))))
+      reader.journal.consumed(from + 1000)
+    }
+    await inbox.append(Array.from({ length: 1000 }, (_, index) => event(String(4000 + index))))
+    expect(reader.journal.read(0, 1)[0]?.offset).toBe(3500)
+    reader.close()
+  })
+
+  it('takes a retraction that carries the id of what it takes back', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    const said = { source: 's', id: 'a' }
+    const retract = incomingEvent({ ...said, lesson: { kind: 'retract' } }, new Uint8Array([1]))
+    const label = incomingEvent(
+      { ...said, lesson: { kind: 'label', label: 'x' } },
+      new Uint8Array([2]),
+    )
+    expect(await inbox.append([label, retract, retract])).toEqual({ accepted: 2, duplicates: [2] })
+  })
+
   it('is not moved back by an older mark of the trainer', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path)
@@ -111,17 +136,27 @@ sourceConformance('http over the inbox', async (values) => {
 })
 
 describe('the http source', () => {
-  it('ends its waiting when it is woken', async () => {
+  const never = new AbortController().signal
+
+  it('finds what is appended while it waits', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path)
     const reader = openInboxReader(path)
     const source = httpSource({ name: 'http', journal: reader.journal, clock: systemClock })
-    const never = new AbortController().signal
     await source.open({}, never)
     const waiting = source.read({ records: 1, waitMs: 60_000 }, never)
     await inbox.append([event('a')])
-    source.wake()
     expect(await waiting).toHaveLength(1)
+    reader.close()
+  })
+
+  it('refuses a journal that is shorter than what was read of it', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    await opened(path).append([event('a')])
+    const reader = openInboxReader(path)
+    const source = httpSource({ name: 'http', journal: reader.journal, clock: systemClock })
+    await source.open({ 0: '1' }, never)
+    expect((await rejection(source.open({ 0: '2' }, never))).code).toBe('SOURCE_MISSING')
     reader.close()
   })
 })
