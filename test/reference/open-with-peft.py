@@ -1,0 +1,57 @@
+"""
+Made the peft.json files: what Hugging Face PEFT answers with adapters that we wrote (peft-adapters.mjs), opened by
+`PeftModel.from_pretrained` without a warning, a missing tensor or one too many. To make them again (torch 2.15.0,
+transformers 5.24.0, peft 0.21.2):
+
+    python -m venv VENV && VENV/bin/pip install torch transformers peft
+    npm run build && node test/reference/peft-adapters.mjs && VENV/bin/python test/reference/open-with-peft.py
+
+Each row has a text, its token ids and its embedding (base64 of little-endian float32) under the adapter.
+"""
+
+import base64
+import json
+import warnings
+from pathlib import Path
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import BertModel
+
+HERE = Path(__file__).parent
+BASE = HERE / "tiny-bert" / "half"
+
+
+@torch.no_grad()
+def embed(model, ids):
+    batch = torch.tensor([ids])
+    hidden = model(input_ids=batch, attention_mask=torch.ones_like(batch)).last_hidden_state
+    return torch.nn.functional.normalize(hidden.mean(dim=1), dim=-1)[0]
+
+
+def opened(folder):
+    base = BertModel.from_pretrained(BASE, dtype=torch.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model = PeftModel.from_pretrained(base, folder).eval()
+    ours, theirs = load_file(folder / "adapter_model.safetensors"), get_peft_model_state_dict(model)
+    assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, theirs[name]), name
+    return model
+
+
+for folder in sorted(path for path in (HERE / "peft").iterdir() if path.is_dir()):
+    model = opened(folder)
+    rows = [
+        {
+            "text": row["text"],
+            "ids": row["ids"],
+            "embedding": base64.b64encode(embed(model, row["ids"]).numpy().astype("<f4").tobytes()).decode(),
+        }
+        for row in json.loads((BASE / "reference.json").read_text(encoding="utf-8"))
+    ]
+    body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    (folder / "peft.json").write_text(f"[\n{body}\n]\n", encoding="utf-8")
+    print(folder.name, "opened:", len(load_file(folder / "adapter_model.safetensors")), "tensors")

@@ -1,0 +1,56 @@
+/**
+ * Writes the adapters of peft/: ours, with random weights, on tiny-bert/half. PEFT then opens them (open-with-peft.py) and its
+ * answers are what ours are held against. To make them again:
+ *
+ *   npm run build && node test/reference/peft-adapters.mjs && VENV/bin/python test/reference/open-with-peft.py
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { specsOf } from '../../dist/src/adapters/adapter.js'
+import { openBundle } from '../../dist/src/adapters/bundle.js'
+import { head } from '../../dist/src/adapters/head.js'
+import { lora } from '../../dist/src/adapters/lora.js'
+import { openBert } from '../../dist/src/bases/bert.js'
+import { openRandom } from '../../dist/src/runtime/random.js'
+import { classification } from '../../dist/src/tasks/classification.js'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const base = await openBert(join(here, 'tiny-bert', 'half'))
+const labels = ['bad', 'good']
+const methods = { head, lora }
+const bundle = openBundle({ base, methods, tasks: { classification } })
+
+const adapters = {
+  head: { method: 'head', rank: 0, alpha: 1, tail_layers: 0 },
+  'lora-all': { method: 'lora', rank: 3, alpha: 6, tail_layers: 'all' },
+  'lora-top-query-value': {
+    method: 'lora',
+    rank: 2,
+    alpha: 5,
+    tail_layers: 1,
+    sites: ['query', 'value'],
+  },
+}
+
+for (const [name, config] of Object.entries(adapters)) {
+  const random = openRandom(1, name)
+  const plan = { base, method: methods[config.method], task: classification, config, labels }
+  const parameters = new Map(
+    specsOf(plan).map((spec) => [
+      spec.name,
+      { shape: spec.shape, data: drawn(spec.shape, random) },
+    ]),
+  )
+  const folder = join(here, 'peft', name)
+  mkdirSync(folder, { recursive: true })
+  const manifest = { adapter: config, labels, task: classification.kind }
+  writeFileSync(join(folder, 'manifest.json'), `${JSON.stringify(manifest)}\n`)
+  for (const [file, bytes] of bundle.write({ manifest, parameters }))
+    writeFileSync(join(folder, file), bytes)
+}
+
+function drawn(shape, random) {
+  const length = shape.reduce((product, size) => product * size, 1)
+  return Float32Array.from({ length }, () => random.normal() * 0.3)
+}
