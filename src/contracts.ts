@@ -642,7 +642,7 @@ export interface Registry {
 
 /** Logits for rows that may belong to different adapters. One engine serves all models of one base. */
 export interface ServingEngine {
-  /** Makes an adapter usable and warm; resolves when every worker holds it. `key` is the version's digest. */
+  /** Makes an adapter usable and warm; resolves when every worker holds it. `key` is the version's digest. One `unload` undoes one `load`. */
   load(key: string, version: Version): Promise<void>
   unload(key: string): void
   run(
