@@ -1,0 +1,44 @@
+/** Numbers of a measurement, and the machine that they are true for. */
+import { cpus, loadavg, totalmem } from 'node:os'
+
+export function percentile(values, share) {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
+}
+
+export function median(values) {
+  return percentile(values, 0.5)
+}
+
+export function round(value, digits = 2) {
+  return Number(value.toFixed(digits))
+}
+
+export function latencyOf(values) {
+  return {
+    p50: round(percentile(values, 0.5)),
+    p99: round(percentile(values, 0.99)),
+    requests: values.length,
+  }
+}
+
+export function machine() {
+  const [first] = cpus()
+  return {
+    cpu: first?.model.trim(),
+    cores: cpus().length,
+    memoryGiB: round(totalmem() / 2 ** 30, 1),
+    node: process.version,
+    loadBefore: loadavg().map((value) => round(value)),
+  }
+}
+
+/** The last line is the result, whole; what came before is for people. */
+export function finish(name, startedOn, result) {
+  process.stdout.write(`${JSON.stringify({ bench: name, machine: startedOn, ...result })}\n`)
+}
+
+/** Progress, for people: stderr, so that stdout stays one line of JSON. */
+export function say(line) {
+  process.stderr.write(`${line}\n`)
+}

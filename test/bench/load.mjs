@@ -1,0 +1,84 @@
+/**
+ * The load generator, in a process of its own so that its work is not measured as the server's waiting.
+ *
+ * `closedLoop`: clients that each ask again when answered. `openLoop`: requests at fixed instants whatever the answers do,
+ * and latency from the instant that a request was due, so that a stall is not hidden by the requests it held back.
+ */
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { openHttp } from './http.mjs'
+
+/** Runs a load in a child; what comes back is what the functions below return. */
+export function load(kind, options) {
+  return new Promise((resolve, reject) => {
+    const child = fork(fileURLToPath(import.meta.url), ['child'])
+    child.once('message', (result) => {
+      resolve(result)
+      child.disconnect()
+    })
+    child.once('exit', (code) => reject(new Error(`the load generator ended with ${code}`)))
+    child.send({ kind, options })
+  })
+}
+
+async function closedLoop({ port, model, clients, texts, durationMs }) {
+  const http = openHttp(port, clients)
+  const latencies = []
+  let failed = 0
+  const start = performance.now()
+  const ask = async (client) => {
+    for (let turn = client; performance.now() - start < durationMs; turn += clients) {
+      const began = performance.now()
+      const inputs = [texts[turn % texts.length]]
+      const { status } = await http.post(`/v1/models/${model}/predict`, { inputs })
+      if (status === 200) latencies.push(performance.now() - began)
+      else failed += 1
+    }
+  }
+  await Promise.all(Array.from({ length: clients }, (_, client) => ask(client)))
+  const elapsedMs = performance.now() - start
+  http.close()
+  return { latencies, failed, perSecond: (latencies.length / elapsedMs) * 1000 }
+}
+
+async function openLoop({ port, model, rate, total, texts }) {
+  const http = openHttp(port, 256)
+  const answers = []
+  const flying = new Set()
+  const start = performance.now()
+  for (let at = 0; at < total; at += 1) {
+    const dueMs = start + (at / rate) * 1000
+    while (performance.now() < dueMs) await new Promise((resolve) => setTimeout(resolve, 1))
+    const text = at % texts.length
+    const asked = http
+      .post(`/v1/models/${model}/predict`, { inputs: [texts[text]] })
+      .then(
+        ({ status, body, headers }) => ({ status, body, headers }),
+        (error) => ({ status: 0, body: { code: error.code }, headers: {} }),
+      )
+      .then(({ status, body, headers }) => {
+        const ms = performance.now() - dueMs
+        answers.push({ at, text, dueMs: dueMs - start, ms, status, ...named(body, headers) })
+        flying.delete(asked)
+      })
+    flying.add(asked)
+  }
+  await Promise.all(flying)
+  http.close()
+  return { answers, startedAt: performance.timeOrigin + start }
+}
+
+function named(body, headers) {
+  if (body.version === undefined) return { code: body.code }
+  const agrees =
+    headers['x-antikythera-version'] === body.version &&
+    headers['x-antikythera-digest'] === body.digest
+  const [{ label, scores }] = body.predictions
+  return { version: body.version, digest: body.digest, agrees, label, scores }
+}
+
+if (process.argv[2] === 'child') {
+  process.once('message', ({ kind, options }) => {
+    void { closedLoop, openLoop }[kind](options).then((result) => process.send(result))
+  })
+}

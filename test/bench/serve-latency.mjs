@@ -1,0 +1,87 @@
+/**
+ * Serving through HTTP: one text of 16 tokens at a time, and 32 clients at once, for LoRA on every layer and for the bare
+ * head, on each base. Rounds take turns, so that a busy machine slows all of them alike; the trainers are idle.
+ *
+ *   node test/bench/serve-latency.mjs [use-lite] [minilm]
+ */
+import { existsSync } from 'node:fs'
+import { pulledFolder } from '../../dist/src/bases/pull.js'
+import { openBase } from '../../dist/src/compose.js'
+import { startDaemon } from './daemon.mjs'
+import { finish, latencyOf, machine, median, round, say } from './figures.mjs'
+import { load } from './load.mjs'
+import { textsOfLength } from './texts.mjs'
+
+const rounds = 5
+const oneClientMs = 3000
+const manyClientsMs = 4000
+const tokens = 16
+const clients = 32
+const wanted = process.argv.slice(2)
+const startedOn = machine()
+const bases = { 'use-lite': 'use-lite', minilm: { bert: pulledFolder('minilm') } }
+
+const result = {}
+for (const [name, base] of Object.entries(bases)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  if (base.bert !== undefined && !existsSync(base.bert))
+    result[name] = 'antikythera models pull minilm'
+  else result[name] = await measure(name, base)
+}
+finish('serve-latency', startedOn, { tokens, clients, rounds, engineThreads: 1, bases: result })
+
+async function measure(name, base) {
+  const texts = textsOfLength(await openBase(base), tokens, 64)
+  const labels = ['negative', 'positive']
+  const daemon = await startDaemon({
+    head: { base, labels, adapter: { method: 'head' } },
+    lora: { base, labels, adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: 'all' } },
+  })
+  const samples = { head: newSamples(), lora: newSamples() }
+  try {
+    for (const model of Object.keys(samples)) await run(daemon, model, texts, 4, 1000)
+    for (let at = 0; at < rounds; at += 1)
+      for (const [model, sample] of Object.entries(samples)) {
+        const one = await run(daemon, model, texts, 1, oneClientMs)
+        const many = await run(daemon, model, texts, clients, manyClientsMs)
+        sample.latencies.push(...one.latencies)
+        sample.medians.push(median(one.latencies))
+        sample.one.push(one.perSecond)
+        sample.many.push(many.perSecond)
+        sample.manyLatencies.push(...many.latencies)
+        sample.failed += one.failed + many.failed
+        say(
+          `${name} ${model}: p50 ${round(median(one.latencies))} ms, ${round(many.perSecond)} texts/s`,
+        )
+      }
+  } finally {
+    await daemon.stop()
+  }
+  const { head, lora } = samples
+  const ratios = lora.medians.map((each, at) => each / head.medians[at])
+  return {
+    texts: texts.length,
+    head: figures(head),
+    lora: figures(lora),
+    loraOverHead: round(median(ratios)),
+  }
+}
+
+function run(daemon, model, texts, count, durationMs) {
+  return load('closedLoop', { port: daemon.port, model, clients: count, texts, durationMs })
+}
+
+function newSamples() {
+  return { latencies: [], medians: [], one: [], many: [], manyLatencies: [], failed: 0 }
+}
+
+function figures({ latencies, one, many, manyLatencies, failed }) {
+  return {
+    oneClientMs: latencyOf(latencies),
+    oneClientPerSecond: round(median(one), 0),
+    manyClientsMs: latencyOf(manyLatencies),
+    manyClientsPerSecond: round(median(many), 0),
+    manyOverOne: round(median(many.map((each, at) => each / one[at]))),
+    failed,
+  }
+}

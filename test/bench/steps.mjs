@@ -1,0 +1,79 @@
+/**
+ * 50,000 training steps: the count of tensors must not change, and resident memory not by more than 5 % after the first
+ * 1,000. Law 8 over a long time. The rows differ in length from step to step, as a stream's do.
+ *
+ *   node test/bench/steps.mjs [steps] [tail_layers]
+ */
+import { freshAdapter } from '../../dist/src/adapters/adapter.js'
+import { cutOf } from '../../dist/src/adapters/sites.js'
+import { methods, openBase, tasks } from '../../dist/src/compose.js'
+import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
+import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
+import { openRandom } from '../../dist/src/runtime/random.js'
+import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
+import { openTrainable } from '../../dist/src/trainer/step.js'
+import { finish, machine, median, round, say } from './figures.mjs'
+import { sentences } from './texts.mjs'
+
+const steps = Number(process.argv[2] ?? 50_000)
+const tailLayers = Number(process.argv[3] ?? 1)
+const warmUp = 1000
+const rowsPerStep = 2
+const startedOn = machine()
+
+const { tf, backend } = await openTensorFlow({ threads: 1 })
+const base = await openBase('use-lite')
+const labels = ['negative', 'positive']
+const config = { method: 'lora', rank: 8, alpha: 16, tail_layers: tailLayers }
+const plan = { base, method: methods.lora, task: tasks.classification, config, labels }
+const trainable = openTrainable({
+  ...plan,
+  tf,
+  baseTensors: new BaseTensors(tf, base),
+  knobs: { learning_rate: 1e-4, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
+  forgetting: { penalty: () => undefined, observe() {}, snapshot: () => new Map(), restore() {} },
+  parameters: freshAdapter(plan, openRandom(1, 'adapter')),
+})
+const rows = await latentRows()
+const tensors = new Set()
+const bytes = []
+const times = []
+const began = performance.now()
+let dropped = 0
+for (let at = 0; at < steps; at += 1) {
+  const start = performance.now()
+  const from = (at * rowsPerStep) % (rows.length - rowsPerStep)
+  if (trainable.step(rows.slice(from, from + rowsPerStep)).dropped) dropped += 1
+  times.push(performance.now() - start)
+  tensors.add(tf.memory().numTensors)
+  if (at >= warmUp && at % 100 === 0) bytes.push(process.memoryUsage.rss())
+  if (at % 5000 === 0) say(`step ${at}: ${Math.round(process.memoryUsage.rss() / 2 ** 20)} MiB`)
+}
+const first = median(bytes.slice(0, 10))
+finish('steps', startedOn, {
+  ...{ steps, tailLayers, rowsPerStep, dropped, engine: { train: backend, threads: 1 } },
+  stepMs: round(median(times)),
+  seconds: round((performance.now() - began) / 1000, 0),
+  tensorCounts: [...tensors],
+  residentMiB: {
+    afterWarmUp: round(first / 2 ** 20, 0),
+    most: round(Math.max(...bytes) / 2 ** 20, 0),
+    end: round(median(bytes.slice(-10)) / 2 ** 20, 0),
+  },
+  growth: round(median(bytes.slice(-10)) / first - 1, 4),
+  mostGrowth: round(Math.max(...bytes) / first - 1, 4),
+})
+process.exit(0)
+
+async function latentRows() {
+  const trunk = await openTrunkEngine(base, cutOf(tailLayers, base.network.layers))
+  const some = sentences().slice(0, 300)
+  const encoded = some.map(({ text }) => base.encode({ kind: 'text', text }, 32))
+  const latents = await trunk.encode(encoded)
+  await trunk.close()
+  return latents.map((latent, at) => ({
+    latent,
+    target: { kind: 'label', label: some[at].label },
+    weight: 1,
+  }))
+}
