@@ -9,7 +9,9 @@ import type { Json } from '../../contracts.ts'
 export const modelNames = ['sentiment', 'origin', 'origin-no-replay'] as const
 export type ModelName = (typeof modelNames)[number]
 
-const lora = { method: 'lora', rank: 8, alpha: 16, tail_layers: 'all' }
+const lora = (tailLayers: number | 'all') => ({
+  adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: tailLayers },
+})
 const train = {
   learning_rate: 0.001,
   batch: 16,
@@ -19,7 +21,6 @@ const train = {
 }
 const common = {
   base: 'use-lite',
-  adapter: lora,
   train,
   replay: { policy: 'reservoir', capacity: 2000 },
   trigger: { policy: 'count', every: 16 },
@@ -35,9 +36,14 @@ export function demoConfig(dataDir: string, port: number, seed: number): Json {
     server: { host: '127.0.0.1', port },
     log: { level: 'warn' },
     models: {
-      sentiment: { ...common, labels: ['negative', 'positive'] },
-      origin: { ...common, labels: { open: true } },
-      'origin-no-replay': { ...common, labels: { open: true }, replay: { policy: 'none' } },
+      sentiment: { ...common, ...lora('all'), labels: ['negative', 'positive'] },
+      origin: { ...common, ...lora(1), labels: { open: true } },
+      'origin-no-replay': {
+        ...common,
+        ...lora(1),
+        labels: { open: true },
+        replay: { policy: 'none' },
+      },
     },
   }
 }
