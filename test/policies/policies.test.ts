@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
+import type { PolicyKind } from '../../src/contracts.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { thrown } from '../coded.ts'
 
@@ -119,5 +121,19 @@ describe('a policy from a config', () => {
       code: 'CONFIG_UNKNOWN_KEY',
       details: { field: 'replay.capacity' },
     })
+  })
+})
+
+describe('policies/README.md', () => {
+  const readme = readFileSync(new URL('../../policies/README.md', import.meta.url), 'utf8')
+  const rows = readme.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
+  const all = Object.values(policies).flatMap((table) => Object.entries<PolicyKind<unknown>>(table))
+
+  it.each(all)('lists %s with what it does and its settings', (name, { settings, summary }) => {
+    const defaults = Object.entries(settings).map(
+      ([key, setting]) => `\`${key}\` (${setting.default})`,
+    )
+    const row = rows.find((cells) => cells[3] === `\`${name}\`` && cells[5] === summary)
+    expect(row?.[4]).toBe(defaults.join(', '))
   })
 })
