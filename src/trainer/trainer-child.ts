@@ -1,7 +1,8 @@
 /**
  * One trainer process as the server sees it: started, listened to, started again when it ends, killed when it is silent.
  *
- * The first restart is immediate, later ones wait twice as long each, up to 5 s; after a healthy while it begins anew.
+ * The first restart is immediate, later ones wait twice as long each, up to 5 s; a process that has learned something,
+ * or lived for a healthy while, begins anew.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Clock, Json, LivePointer, Logger, TrainerStatus } from '../contracts.ts'
@@ -36,7 +37,7 @@ export class TrainerChild {
   readonly #stopping = new AbortController()
   #process: ChildProcess | undefined
   #restarts = 0
-  /** Ends since it was healthy. */
+  /** Ends since one was healthy. */
   #failures = 0
   #startedMs = 0
   #heardMs = 0
@@ -138,9 +139,14 @@ export class TrainerChild {
 
   #hear(message: FromTrainer): void {
     this.#heardMs = this.#parts.clock.monotonicMs()
-    if (message.kind === 'status') this.#statuses.set(message.status.model, message.status)
+    if (message.kind === 'status') this.#hearStatus(message.status)
     else if (message.kind === 'pointer') this.#parts.onPointer(message.model, message.pointer)
     else this.#parts.log.error(message, 'a trainer process cannot go on')
+  }
+
+  #hearStatus(status: TrainerStatus): void {
+    if (status.steps > this.status(status.model).steps) this.#failures = 0
+    this.#statuses.set(status.model, status)
   }
 
   /** To a process that is ending nothing can be said, and need not. */

@@ -1,0 +1,138 @@
+/** A trainer process on the smallest learner, with everything else real: files, stores, registry, locks, supervisor. */
+import { join } from 'node:path'
+import { fileSource } from '../../connectors/file/source.ts'
+import { openPolicy, policies } from '../../policies/index.ts'
+import type {
+  FeedbackEvent,
+  Json,
+  LivePointer,
+  Logger,
+  TrainerStatus,
+} from '../../src/contracts.ts'
+import { openDeadLetters } from '../../src/intake/dead-letters.ts'
+import { openLocalRegistry, type Bundle, type LocalRegistry } from '../../src/registry/local.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { failure } from '../../src/runtime/errors.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { openStore } from '../../src/runtime/store.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
+import { openLoop, type Loop } from '../../src/trainer/loop.ts'
+import type { TrainerProgram } from '../../src/trainer/process.ts'
+import { packTensors, unpackTensors } from '../../src/trainer/tensor-pack.ts'
+import type { Turns } from '../../src/trainer/turns.ts'
+import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
+
+export interface TinyConfig {
+  readonly [key: string]: Json
+  readonly models: readonly string[]
+  /** Each model has its folder and its `events.jsonl` in it. */
+  readonly folder: string
+}
+
+interface Hooks {
+  readonly turns: Turns
+  readonly onStatus: (status: TrainerStatus) => void
+  readonly onPointer: (model: string, pointer: LivePointer) => void
+}
+
+export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = (given, hosting) => {
+  const { models, folder } = given as TinyConfig
+  return Promise.resolve({
+    log: quiet,
+    models: models.map((name) => ({
+      name,
+      lockPath: join(folder, name, 'trainer.lock'),
+      open: () => openTinyLoop(join(folder, name), name, hosting),
+    })),
+    close: () => Promise.resolve(),
+  })
+}
+
+export async function openTinyLoop(folder: string, model: string, hooks: Hooks): Promise<Loop> {
+  if (model === 'broken') throw failure('BASE_MISSING', 'there is no such base')
+  const clock = systemClock
+  return openLoop({
+    model,
+    clock,
+    log: quiet,
+    random: (stream) => openRandom(1, stream),
+    sources: [
+      fileSource({ name: 'events', path: join(folder, 'events.jsonl'), lineBytes: 9999, clock }),
+    ],
+    parse: ({ value }) => JSON.parse(new TextDecoder().decode(value)) as FeedbackEvent,
+    predictions: { find: () => Promise.resolve(undefined) },
+    deadLetters: openDeadLetters(join(folder, 'dead-letters.db'), { count: 100 }),
+    base: tinyBase,
+    maxTokens: 64,
+    trunk: tinyTrunk,
+    task: classification,
+    adapter: { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
+    labels: { open: false, known: ['no', 'yes'], limit: 8 },
+    freshParameters: freshTiny,
+    openTrainable: (start) => new TinyTrainable(start),
+    train: { batch: 4, replay_batch: 4, epochs: 1 },
+    replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 30 }),
+    trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 4 }),
+    promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
+    rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
+    registry: await openTinyRegistry(folder, model),
+    keepVersions: 10,
+    limits: { records: 7, idleMs: 20, waitingJoins: 5, waitingEvents: 5, latentBytes: 10_000 },
+    turns: hooks.turns,
+    onStatus: hooks.onStatus,
+    onPointer: (pointer) => hooks.onPointer(model, pointer),
+  })
+}
+
+/** What must not differ, whatever happened on the way. */
+export async function durableState(folder: string, model: string) {
+  const store = openStore(join(folder, 'state.db'), { migrations: checkpointMigrations })
+  const registry = await openTinyRegistry(folder, model)
+  const { weights, progress, ...saved } = new Checkpoint(store, { snapshots: 10 }).load()!
+  const seen = store.get('SELECT count(*) AS count FROM seen')?.number('count')
+  const versions = await registry.list()
+  const history = await registry.history(10_000)
+  store.close()
+  await registry.close()
+  return {
+    ...saved,
+    remembered: saved.remembered.map(({ key }) => key).toSorted(),
+    weights: Buffer.from(packTensors(weights.tensors).blob).toString('hex'),
+    // The time of a restart decides how often an empty file was looked at, and nothing else.
+    progress: { ...progress, turn: 0 },
+    seen,
+    versions: versions.map(({ manifest, removed }) => [manifest.version, manifest.digest, removed]),
+    history: history.map(({ version, generation, by }) => ({ version, generation, by })),
+  }
+}
+
+async function openTinyRegistry(folder: string, model: string): Promise<LocalRegistry> {
+  const base = { name: tinyBase.name, hash: tinyBase.hash }
+  const task = classification.kind
+  return openLocalRegistry({ folder, model, base, task, bundle, clock: systemClock, log: quiet })
+}
+
+const bundle: Bundle = {
+  write({ parameters }) {
+    const { header, blob } = packTensors(parameters)
+    return new Map([
+      ['header.json', new TextEncoder().encode(header)],
+      ['tensors.bin', blob],
+    ])
+  },
+  read(files) {
+    const header = new TextDecoder().decode(files.get('header.json'))
+    return unpackTensors({ header, blob: files.get('tensors.bin')! })
+  },
+}
+
+const quiet: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => quiet,
+}

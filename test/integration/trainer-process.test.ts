@@ -1,0 +1,198 @@
+/** The trainer as a process of its own: killed, hung, orphaned, stopped, and always back where it was. */
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Clock, Json, LivePointer } from '../../src/contracts.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { openSupervisor, type Supervisor } from '../../src/trainer/supervisor.ts'
+import { Turns } from '../../src/trainer/turns.ts'
+import { ended, firstLine, startChild } from '../child.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { silentLog } from '../trainer/world.ts'
+import { durableState, openTinyLoop } from './tiny-program.ts'
+import { transpile } from './transpile.ts'
+
+const program = transpile('test/integration/tiny-program.ts', 'test/trainer/tiny.ts')
+
+/** Lines of `events.jsonl`, in the words of the contract. */
+function linesOf(count: number, from = 0): string {
+  const lines = Array.from({ length: count }, (_, at) => {
+    const isYes = (from + at) % 3 > 0
+    return JSON.stringify({
+      id: `e-${from + at}`,
+      source: 'desk',
+      input: { kind: 'text', text: isYes ? 'good fine' : 'awful bad' },
+      lesson: { kind: 'label', label: isYes ? 'yes' : 'no' },
+      weight: 1,
+    })
+  })
+  return lines.map((line) => `${line}\n`).join('')
+}
+
+function folderWith(models: readonly string[], lines: string): string {
+  const folder = scratchFolder()
+  for (const model of models) {
+    mkdirSync(join(folder, model))
+    writeFileSync(join(folder, model, 'events.jsonl'), lines)
+  }
+  return folder
+}
+
+function supervise(models: readonly string[], config: Json, options: object = {}): Supervisor {
+  const children = [{ models, program, config }]
+  const supervisor = openSupervisor({ children, clock: systemClock, log: silentLog, ...options })
+  onTestFinished(() => supervisor.stop({ deadlineMs: 5_000 }))
+  return supervisor
+}
+
+async function until(what: () => boolean): Promise<void> {
+  while (!what()) await sleep(5)
+}
+
+const learned = (supervisor: Supervisor, model: string, count: number) =>
+  until(() => supervisor.status(model).counts.learned >= count)
+
+/** The same events, learned in this process without interruption. */
+async function uninterrupted(lines: string, count: number) {
+  const folder = join(folderWith(['m'], lines), 'm')
+  const stop = new AbortController()
+  const loop = await openTinyLoop(folder, 'm', {
+    turns: new Turns(),
+    onStatus: ({ counts }) => {
+      if (counts.learned >= count) stop.abort(new Error('done'))
+    },
+    onPointer: () => {},
+  })
+  await loop.run(stop.signal)
+  return durableState(folder, 'm')
+}
+
+/** Does not wait long before it starts a process again. */
+const hasty: Clock = {
+  ...systemClock,
+  sleep: (delayMs, signal) => systemClock.sleep(Math.min(delayMs, 10), signal),
+}
+
+describe('kill -9', () => {
+  test('of a learning trainer, again and again, loses nothing, doubles nothing and changes no byte', async () => {
+    const lines = linesOf(400)
+    const folder = folderWith(['m'], linesOf(100))
+    const random = openRandom(5, 'kills')
+    const supervisor = supervise(['m'], { models: ['m'], folder }, { clock: hasty })
+    let appended = 100
+    let kills = 0
+    while (kills < 12) {
+      await until(() => supervisor.status('m').state !== 'starting')
+      const { pid } = supervisor.status('m')
+      if (appended < 400) {
+        // Torn in the middle of a line, as a writer may.
+        const more = linesOf(12, appended)
+        appendFileSync(join(folder, 'm', 'events.jsonl'), more.slice(0, 500))
+        await sleep(random.below(5))
+        appendFileSync(join(folder, 'm', 'events.jsonl'), more.slice(500))
+        appended += 12
+      }
+      await sleep(random.below(30))
+      if (pid === undefined) continue
+      process.kill(pid, 'SIGKILL')
+      kills += 1
+      await until(() => supervisor.status('m').pid !== pid)
+    }
+    await learned(supervisor, 'm', 400)
+    expect(supervisor.status('m').restarts).toBeGreaterThanOrEqual(12)
+    await supervisor.stop({ deadlineMs: 5_000 })
+    expect(await durableState(join(folder, 'm'), 'm')).toEqual(await uninterrupted(lines, 400))
+  })
+})
+
+describe('a supervisor', () => {
+  test('reports what its trainers do, and passes on where the pointer moved', async () => {
+    const folder = folderWith(['a', 'b'], linesOf(8))
+    const supervisor = supervise(['a', 'b'], { models: ['a', 'b'], folder })
+    const moves: string[] = []
+    supervisor.onPointer((model: string, { version }: LivePointer) =>
+      moves.push(`${model} ${version}`),
+    )
+    await Promise.all([learned(supervisor, 'a', 8), learned(supervisor, 'b', 8)])
+    expect(supervisor.status('a').pid).toBe(supervisor.status('b').pid)
+    expect(supervisor.status('a')).toMatchObject({ restarts: 0, steps: 2, labels: ['no', 'yes'] })
+    await until(() => moves.length === 6)
+    expect(moves.toSorted()).toEqual(['a v0', 'a v1', 'a v2', 'b v0', 'b v1', 'b v2'])
+  })
+
+  test('a model that cannot be opened is failed by its code, and the others learn', async () => {
+    const folder = folderWith(['good'], linesOf(4))
+    const models = ['broken', 'good']
+    const supervisor = supervise(models, { models, folder })
+    await learned(supervisor, 'good', 4)
+    expect(supervisor.status('broken')).toMatchObject({ state: 'failed', code: 'BASE_MISSING' })
+    expect(supervisor.status('good').restarts).toBe(0)
+    expect(() => supervisor.status('unknown')).toThrow(
+      expect.objectContaining({ code: 'MODEL_UNKNOWN' }),
+    )
+  })
+
+  test('kills and restarts a process that says nothing', async () => {
+    const stuck = transpile('test/integration/stuck-program.ts')
+    let restarts = 0
+    const supervisor = openSupervisor({
+      children: [{ models: ['m'], program: stuck, config: null }],
+      clock: systemClock,
+      log: silentLog,
+      silenceMs: 400,
+      onRestart: () => (restarts += 1),
+    })
+    await until(() => restarts === 2)
+    expect(supervisor.status('m')).toMatchObject({ state: 'starting' })
+    // One that hears nothing does not end when asked, and is killed at the deadline.
+    await supervisor.stop({ deadlineMs: 100 })
+    expect(supervisor.status('m')).toMatchObject({ state: 'stopped' })
+    expect(supervisor.status('m').pid).toBeUndefined()
+  })
+
+  test('stops a trainer in order: what is pending is in the checkpoint', async () => {
+    const folder = folderWith(['m'], linesOf(6))
+    const supervisor = supervise(['m'], { models: ['m'], folder })
+    await until(() => supervisor.status('m').pending === 2)
+    await supervisor.stop({ deadlineMs: 5_000 })
+    expect(supervisor.status('m')).toMatchObject({ state: 'stopped', restarts: 0 })
+    const state = await durableState(join(folder, 'm'), 'm')
+    expect(state.pending).toHaveLength(2)
+  })
+})
+
+test('a trainer whose server was killed ends by itself, and another may train the model', async () => {
+  const folder = folderWith(['m'], linesOf(4))
+  const parent = transpile('test/integration/orphan-parent.ts')
+  const server = startChild(parent, import.meta.url, program, folder)
+  const pid = Number(await firstLine(server))
+  server.kill('SIGKILL')
+  await ended(server)
+  await until(() => !isAlive(pid))
+  const supervisor = supervise(['m'], { models: ['m'], folder })
+  appendFileSync(join(folder, 'm', 'events.jsonl'), linesOf(4, 4))
+  await learned(supervisor, 'm', 8)
+})
+
+test('two processes never train one model: the second waits until the first has ended', async () => {
+  const folder = folderWith(['m'], linesOf(4))
+  const first = supervise(['m'], { models: ['m'], folder })
+  await learned(first, 'm', 4)
+  const second = supervise(['m'], { models: ['m'], folder })
+  await sleep(300)
+  expect(second.status('m').state).toBe('starting')
+  await first.stop({ deadlineMs: 5_000 })
+  appendFileSync(join(folder, 'm', 'events.jsonl'), linesOf(4, 4))
+  await learned(second, 'm', 8)
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
