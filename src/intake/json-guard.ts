@@ -45,7 +45,7 @@ function parse(text: string, what: 'EVENT' | 'BODY'): Json {
 }
 
 /** Counts brackets outside of strings; what is no JSON at all is found by the parser afterwards. */
-export function checkDepth(text: string, most: number): void {
+function checkDepth(text: string, most: number): void {
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at += 1) {

@@ -1,0 +1,59 @@
+/** The registry with the bundle that it has in the daemon: versions in the layout of PEFT. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import type { AdapterPlan } from '../../src/adapters/adapter.ts'
+import { openBundle } from '../../src/adapters/bundle.ts'
+import { lora } from '../../src/adapters/lora.ts'
+import { openBert } from '../../src/bases/bert.ts'
+import type { Logger, Version } from '../../src/contracts.ts'
+import { openLocalRegistry } from '../../src/registry/local.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { registryConformance } from '../conformance/registry.ts'
+import { randomVersion } from '../nn/random-version.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+const base = await openBert(fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url)))
+const bundle = openBundle({ base, methods: { lora }, tasks: { classification } })
+const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
+
+function version(name: string, value = 1): Version {
+  const config = { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 } as const
+  const plan: AdapterPlan = { base, method: lora, task: classification, config, labels: ['a', 'b'] }
+  const { manifest, parameters } = randomVersion(plan, openRandom(value, 'version'))
+  return { manifest: { ...manifest, version: name }, parameters }
+}
+
+async function open(folder: string) {
+  const registry = await openLocalRegistry({
+    folder,
+    model: 'test',
+    base: { name: base.name, hash: base.hash },
+    task: classification.kind,
+    bundle,
+    clock: systemClock,
+    log,
+    pollMs: 5,
+  })
+  onTestFinished(() => registry.close())
+  return registry
+}
+
+registryConformance('local, in the layout of PEFT', () => {
+  const folder = scratchFolder()
+  return { open: () => open(folder), version }
+})
+
+test('a version on disk has the files of PEFT, the head and the manifest', async () => {
+  const folder = scratchFolder()
+  await (await open(folder)).publish(version('v1'))
+  expect(readdirSync(join(folder, 'versions', 'v1')).sort()).toEqual([
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'head.safetensors',
+    'manifest.json',
+  ])
+})
