@@ -171,11 +171,19 @@ async function openBatchers(
   site: Site,
   models: readonly OpenModel[],
 ): Promise<ReadonlyMap<Base, Serving>> {
-  const { config, clock, metrics } = site
+  const { config, clock, log, metrics } = site
   const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
   const serving = new Map<Base, Serving>()
   for (const base of new Set(models.map((model) => model.base))) {
-    const engine = await openServingEngine({ base, methods, tasks, workers })
+    const engine = await openServingEngine({
+      base,
+      methods,
+      tasks,
+      workers,
+      onCrash: (err) => {
+        log.error({ err, base: base.name }, 'a serving thread died; another takes its place')
+      },
+    })
     const { queue } = config.limits
     const batcher = openBatcher({
       engine,

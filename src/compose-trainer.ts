@@ -13,7 +13,7 @@ import {
   openBase,
   openRegistry,
 } from './compose.ts'
-import type { Base, Clock, Logger, Source, SourceRecord } from './contracts.ts'
+import type { Base, Clock, Logger, Source, SourceRecord, TrunkEngine } from './contracts.ts'
 import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
 import { openInboxReader, type InboxReader } from './intake/inbox-reader.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
@@ -42,6 +42,8 @@ interface Shared extends Hosting {
   readonly tf: TensorFlow
   readonly engine: string
   baseTensors(base: Base): BaseTensors
+  /** One thread for all models that cut a base at the same place. */
+  trunk(base: Base, cut: number): Promise<TrunkEngine>
   /** Runs at the end, last first. */
   atEnd(close: () => Promise<void> | void): void
 }
@@ -60,6 +62,7 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
   })
   const { tf, backend: engine } = await openEngine(config, log)
   const uploaded = new Map<Base, BaseTensors>()
+  const trunks = new Map<string, Promise<TrunkEngine>>()
   const closers: (() => Promise<void> | void)[] = []
   const shared: Shared = {
     ...hosting,
@@ -72,6 +75,19 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
       const tensors = uploaded.get(base) ?? new BaseTensors(tf, base)
       uploaded.set(base, tensors)
       return tensors
+    },
+    trunk(base, cut) {
+      const key = `${base.hash}/${cut}`
+      const known = trunks.get(key)
+      if (known !== undefined) return known
+      const opening = openTrunkEngine(base, cut, {
+        onCrash: (err) => {
+          log.error({ err, base: base.name }, 'the trunk thread died; another takes its place')
+        },
+      })
+      trunks.set(key, opening)
+      closers.push(async () => (await opening).close())
+      return opening
     },
     atEnd: (close) => void closers.unshift(close),
   }
@@ -102,14 +118,13 @@ async function loopParts(shared: Shared, model: string): Promise<LoopParts> {
   const base = await openBase(settings.base)
   const folder = folderOf(config, model)
   const cut = cutOf(settings.adapter.tail_layers, base.network.layers)
-  const trunk = await openTrunkEngine(base, cut)
+  const trunk = await shared.trunk(base, cut)
   const registry = await openRegistry(config, model, base, { clock, log })
   const deadLetters = openDeadLetters(join(folder, deadLettersFile), {
     count: config.limits.dead_letters,
   })
   const inbox = openInboxReader(join(folder, inboxFile))
   shared.atEnd(async () => {
-    await trunk.close()
     await registry.close()
     await deadLetters.close()
     inbox.close()
