@@ -78,16 +78,13 @@ function parse(text: string): JsonObject | undefined {
 }
 
 function problemOf(response: Response, body: JsonObject | undefined, text: string): CodedError {
-  const { code, detail, title } = body ?? {}
+  const { code, detail, title, type, instance, fix, ...rest } = body ?? {}
   if (typeof code !== 'string') {
     const message = `${response.url} answered ${response.status}: ${text.slice(0, 200)}`
     return failure('CONNECTION_FAILED', message, { details: { status: response.status } })
   }
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
-  const details = {
-    status: response.status,
-    ...(Number.isFinite(seconds) && { retryAfterMs: seconds * 1000 }),
-  }
+  const details = { ...rest, ...(Number.isFinite(seconds) && { retryAfterMs: seconds * 1000 }) }
   const retriable = response.status === 429 || response.status === 503
   return new CodedError(code, messageOf(detail, title, code), { retriable, details })
 }

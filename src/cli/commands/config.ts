@@ -1,0 +1,30 @@
+/** `antikythera config`: what a configuration comes to, and its JSON Schema for editors. */
+import type { Command } from 'commander'
+import { withConfig, type ConfigFlags } from '../flags.ts'
+import { print } from '../print.ts'
+
+export function registerConfig(program: Command): void {
+  const config = program.command('config').description('check a configuration, or print its schema')
+  withConfig(config.command('check').description('every key with its value, defaults filled in'))
+    .option('--json', 'print one JSON document')
+    .action(async (flags: ConfigFlags & { readonly json?: boolean }) => {
+      const { readConfig } = await import('../read-config.ts')
+      const { stringify } = await import('yaml')
+      const { server, ...rest } = readConfig(flags)
+      const { auth, ...open } = server
+      // Tokens are not for screens.
+      const shown = {
+        ...rest,
+        server: auth ? { ...open, auth: { tokens: auth.tokens.length } } : open,
+      }
+      print(flags.json, shown, () => [stringify(shown).trimEnd()])
+    })
+  config
+    .command('schema')
+    .description('JSON Schema, for editors and CI')
+    .option('--json', 'what it prints anyway')
+    .action(async () => {
+      const { configJsonSchema } = await import('../../runtime/config.ts')
+      print(true, configJsonSchema(), () => [])
+    })
+}

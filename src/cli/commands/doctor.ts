@@ -1,0 +1,21 @@
+/** `antikythera doctor`: whether this machine can run the daemon, and how to mend what is in the way. */
+import type { Command } from 'commander'
+
+export interface DoctorFlags {
+  readonly config?: string
+  readonly set?: readonly string[]
+  readonly json?: boolean
+}
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('check this machine; each fault names its fix')
+    .option('-c, --config <path>', 'look where this daemon would run')
+    .option('--set <key.path=value...>', 'overrides one key of the file')
+    .option('--json', 'print one JSON document')
+    .action(async (flags: DoctorFlags) => {
+      const { tellHealth } = await import('../tell-health.ts')
+      await tellHealth(flags)
+    })
+}

@@ -1,0 +1,22 @@
+/** `antikythera export`: a version as a folder of its own, which Hugging Face PEFT opens. Needs no running daemon. */
+import type { Command } from 'commander'
+import { withConfig, type ConfigFlags } from '../flags.ts'
+
+export interface ExportFlags extends ConfigFlags {
+  readonly model?: string
+  readonly version?: string
+  readonly to: string
+  readonly json?: boolean
+}
+
+export function registerExport(program: Command): void {
+  withConfig(program.command('export').description('write a version as a folder that PEFT opens'))
+    .option('-m, --model <name>', 'may be left out where the config has one')
+    .option('--version <version>', 'absent = the live one')
+    .requiredOption('--to <folder>', 'a new folder')
+    .option('--json', 'print one JSON document')
+    .action(async (flags: ExportFlags) => {
+      const { exportVersion } = await import('../export-version.ts')
+      await exportVersion(flags)
+    })
+}

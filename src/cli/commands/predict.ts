@@ -1,0 +1,19 @@
+/** `antikythera predict`: ask the live version, or another one. */
+import type { Command } from 'commander'
+import { withClient, type ClientFlags } from '../flags.ts'
+
+export interface PredictFlags extends ClientFlags {
+  readonly version?: string
+  readonly features?: readonly string[]
+}
+
+export function registerPredict(program: Command): void {
+  withClient(program.command('predict').description('ask about texts, or about lines of stdin'))
+    .argument('[texts...]', 'one answer each; without any, every line of stdin')
+    .option('--features <numbers...>', 'a vector such as 0.5,1,0 instead of a text')
+    .option('--version <version>', 'answer with this version, not with the live one')
+    .action(async (texts: readonly string[], flags: PredictFlags) => {
+      const { predict } = await import('../predict.ts')
+      await predict(texts, flags)
+    })
+}

@@ -1,0 +1,18 @@
+/** `antikythera promote`: a version that was held back answers from now on. */
+import type { Command } from 'commander'
+import { withClient, type ClientFlags } from '../flags.ts'
+
+interface PromoteFlags extends Omit<ClientFlags, 'version'> {
+  readonly version: string
+  readonly reason: string
+}
+
+export function registerPromote(program: Command): void {
+  withClient(program.command('promote').description('let a version answer from now on'))
+    .requiredOption('--version <version>', 'which one')
+    .requiredOption('--reason <text>', 'kept in the history')
+    .action(async ({ version, reason, ...flags }: PromoteFlags) => {
+      const { movePointer } = await import('../move-pointer.ts')
+      await movePointer('promote', { version, reason }, flags)
+    })
+}

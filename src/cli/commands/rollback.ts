@@ -1,0 +1,18 @@
+/** `antikythera rollback`: an earlier version answers again; the trainer goes on from it. */
+import type { Command } from 'commander'
+import { withClient, type ClientFlags } from '../flags.ts'
+
+interface RollbackFlags extends ClientFlags {
+  readonly to?: string
+  readonly reason: string
+}
+
+export function registerRollback(program: Command): void {
+  withClient(program.command('rollback').description('let an earlier version answer again'))
+    .option('--to <version>', 'absent = the one that was live before')
+    .requiredOption('--reason <text>', 'kept in the history')
+    .action(async ({ to, reason, ...flags }: RollbackFlags) => {
+      const { movePointer } = await import('../move-pointer.ts')
+      await movePointer('rollback', { reason, ...(to !== undefined && { to }) }, flags)
+    })
+}

@@ -1,0 +1,22 @@
+/** `antikythera serve`: the daemon. */
+import type { Command } from 'commander'
+import { withConfig, type ConfigFlags } from '../flags.ts'
+
+export interface ServeFlags extends ConfigFlags {
+  readonly port?: string
+  readonly host?: string
+  readonly dataDir?: string
+  readonly json?: boolean
+}
+
+export function registerServe(program: Command): void {
+  withConfig(program.command('serve').description('serve and learn until it is stopped'))
+    .option('--host <address>', 'overrides server.host')
+    .option('--port <number>', 'overrides server.port; 0 = any free one')
+    .option('--data-dir <folder>', 'overrides data_dir')
+    .option('--json', 'print one JSON object with the URL as soon as it listens')
+    .action(async (flags: ServeFlags) => {
+      const { serve } = await import('../serve.ts')
+      await serve(flags)
+    })
+}

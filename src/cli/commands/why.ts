@@ -1,0 +1,16 @@
+/** `antikythera why`: what is live, since when and why, and how it came to be. */
+import type { Command } from 'commander'
+import { withClient, type ClientFlags } from '../flags.ts'
+
+export interface WhyFlags extends ClientFlags {
+  readonly version?: string
+}
+
+export function registerWhy(program: Command): void {
+  withClient(program.command('why').description('why this version answers, back to the first'))
+    .option('--version <version>', 'ask about another than the live one')
+    .action(async (flags: WhyFlags) => {
+      const { tellWhy } = await import('../tell-why.ts')
+      await tellWhy(flags)
+    })
+}

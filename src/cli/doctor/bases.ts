@@ -1,0 +1,67 @@
+/** Checks of pretrained weights: the built-in base byte for byte, and the encoders that a config names. */
+import { existsSync } from 'node:fs'
+import { failed, ok, warning, type Check } from './check.ts'
+
+/** sha256 over weights, vocabulary and equations; changes only with a new version of the base. */
+const USE_LITE_HASH = '525364c13cbb27007d780f60d68d062608698f6d319b70080f18f0766fb7f3f1'
+const SENTENCE = 'the gears turn on one fixed frame'
+const SENTENCE_IDS = '9,4505,7,867,25,66,4200,4035'
+
+export const useLiteCheck: Check = {
+  name: 'base use-lite',
+  async run() {
+    const { openUseLite } = await import('../../bases/use-lite.ts')
+    const { hash } = await openUseLite()
+    return hash === USE_LITE_HASH
+      ? ok(`weights and vocabulary are the published ones (${hash.slice(0, 12)})`)
+      : failed(`its hash is ${hash.slice(0, 12)}, not ${USE_LITE_HASH.slice(0, 12)}`, 'npm ci')
+  },
+}
+
+export const tokenizerCheck: Check = {
+  name: 'tokenizer',
+  async run() {
+    const { openUseLite } = await import('../../bases/use-lite.ts')
+    const encoded = (await openUseLite()).encode({ kind: 'text', text: SENTENCE }, 64)
+    const ids = encoded.kind === 'tokens' ? encoded.ids.join() : ''
+    return ids === SENTENCE_IDS
+      ? ok(`"${SENTENCE}" → ${ids}`)
+      : failed(`"${SENTENCE}" → ${ids}, not ${SENTENCE_IDS}`, 'npm ci')
+  },
+}
+
+export const minilmCheck: Check = {
+  name: 'base MiniLM',
+  async run() {
+    const { pulledFolder } = await import('../../bases/pull.ts')
+    const folder = pulledFolder('minilm')
+    if (!existsSync(folder))
+      return warning('was not fetched; only bert bases need one', 'antikythera models pull minilm')
+    return openBertAt(folder, 'antikythera models pull minilm')
+  },
+}
+
+export const configuredBasesCheck: Check = {
+  name: 'bases of the config',
+  async run({ bertFolders }) {
+    if (bertFolders.length === 0) return ok('it names no folder')
+    for (const folder of bertFolders) {
+      const finding = await openBertAt(
+        folder,
+        'antikythera models pull minilm, or mend the path under base:',
+      )
+      if (finding.verdict !== 'ok') return finding
+    }
+    return ok(`all ${bertFolders.length} open`)
+  },
+}
+
+async function openBertAt(folder: string, fix: string) {
+  const { openBert } = await import('../../bases/bert.ts')
+  try {
+    const { hash } = await openBert(folder)
+    return ok(`${folder} opens (${hash.slice(0, 12)})`)
+  } catch (error) {
+    return failed(error instanceof Error ? error.message : String(error), fix)
+  }
+}

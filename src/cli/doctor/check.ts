@@ -1,0 +1,40 @@
+/** What a check of `doctor` is: a name, and a question to this machine whose answer names its fix. */
+import type { Config } from '../../runtime/config.ts'
+
+export interface Finding {
+  /** A warning works, only not well. */
+  readonly verdict: 'ok' | 'warning' | 'failed'
+  readonly detail: string
+  /** Present whenever the verdict is not ok. */
+  readonly fix?: string
+  /** What this check learned that the report shows apart. */
+  readonly engine?: Readonly<Record<string, string>>
+}
+
+export interface Check {
+  readonly name: string
+  run(place: Place): Promise<Finding> | Finding
+}
+
+/** Where the daemon would run: from its config, or the defaults. */
+export interface Place {
+  readonly dataDir: string
+  readonly host: string
+  readonly port: number
+  readonly workers: number
+  /** Folders of `bert` bases that the config names. */
+  readonly bertFolders: readonly string[]
+  readonly config: Config | undefined
+}
+
+export const ok = (detail: string): Finding => ({ verdict: 'ok', detail })
+export const warning = (detail: string, fix: string): Finding => ({
+  verdict: 'warning',
+  detail,
+  fix,
+})
+export const failed = (detail: string, fix: string): Finding => ({ verdict: 'failed', detail, fix })
+
+export function gibibytes(sizeBytes: number): string {
+  return `${(sizeBytes / 2 ** 30).toFixed(1)} GiB`
+}

@@ -1,0 +1,29 @@
+/** Every check, in the order in which a fault explains the next ones. */
+import { addressCheck } from './address.ts'
+import { configuredBasesCheck, minilmCheck, tokenizerCheck, useLiteCheck } from './bases.ts'
+import type { Check } from './check.ts'
+import { fsyncCheck, spaceCheck, writableCheck } from './disk.ts'
+import { servingCheck, storeCheck, threadsCheck, trainingCheck } from './engines.ts'
+import { clockCheck, coresCheck, filesCheck, memoryCheck, nodeCheck } from './machine.ts'
+import { packagesCheck } from './packages.ts'
+
+export const checks: readonly Check[] = [
+  nodeCheck,
+  packagesCheck,
+  coresCheck,
+  memoryCheck,
+  clockCheck,
+  filesCheck,
+  threadsCheck,
+  storeCheck,
+  trainingCheck,
+  servingCheck,
+  useLiteCheck,
+  tokenizerCheck,
+  minilmCheck,
+  configuredBasesCheck,
+  writableCheck,
+  fsyncCheck,
+  spaceCheck,
+  addressCheck,
+]

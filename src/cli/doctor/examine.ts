@@ -1,0 +1,54 @@
+/** Runs the checks one after the other, so that none disturbs the times of another, and sums them up. */
+import type { Check, Finding, Place } from './check.ts'
+
+export interface Report {
+  /** Warnings do not count. */
+  readonly ok: boolean
+  readonly engine: Readonly<Record<string, string>>
+  readonly checks: readonly CheckReport[]
+}
+
+export interface CheckReport {
+  readonly name: string
+  readonly ok: boolean
+  readonly warning?: true
+  readonly detail: string
+  readonly fix?: string
+}
+
+export async function examine(
+  checks: readonly Check[],
+  place: Place,
+  onReport: (report: CheckReport) => void = () => undefined,
+): Promise<Report> {
+  const reports: CheckReport[] = []
+  let engine: Readonly<Record<string, string>> = {}
+  for (const check of checks) {
+    const finding = await runOne(check, place)
+    engine = { ...engine, ...finding.engine }
+    const report = reportOf(check, finding)
+    reports.push(report)
+    onReport(report)
+  }
+  return { ok: reports.every((report) => report.ok), engine, checks: reports }
+}
+
+function reportOf({ name }: Check, { verdict, detail, fix }: Finding): CheckReport {
+  return {
+    name,
+    ok: verdict !== 'failed',
+    ...(verdict === 'warning' && { warning: true }),
+    detail,
+    ...(fix !== undefined && { fix }),
+  }
+}
+
+/** A check that throws has found something too: a package that does not load, a folder that cannot be read. */
+async function runOne(check: Check, place: Place): Promise<Finding> {
+  try {
+    return await check.run(place)
+  } catch (error) {
+    const detail = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)
+    return { verdict: 'failed', detail, fix: 'npm run setup' }
+  }
+}

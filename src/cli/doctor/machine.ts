@@ -1,0 +1,99 @@
+/** Checks of the machine itself: Node, cores, memory, clock, open files. */
+import { readFileSync } from 'node:fs'
+import { availableParallelism, freemem, totalmem } from 'node:os'
+import { systemClock } from '../../runtime/clock.ts'
+import { failed, gibibytes, ok, warning, type Check } from './check.ts'
+
+const GiB = 2 ** 30
+
+export const nodeCheck: Check = {
+  name: 'Node',
+  run() {
+    const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+    const isNew = major > 20 || (major === 20 && minor >= 19)
+    return isNew
+      ? ok(`${process.version} on ${process.platform} ${process.arch}`)
+      : failed(`${process.version} is too old`, 'install Node 20.19 or newer')
+  },
+}
+
+export const coresCheck: Check = {
+  name: 'cores',
+  run() {
+    const cores = availableParallelism()
+    return cores >= 2
+      ? ok(`${cores}`)
+      : warning('1: training slows serving down', 'give the daemon a second core')
+  },
+}
+
+export const memoryCheck: Check = {
+  name: 'memory',
+  run() {
+    // A container's limit, where there is one; absurdly large where there is none.
+    const limitBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity)
+    const freeBytes = Math.min(availableBytes(), limitBytes)
+    const detail = `${gibibytes(freeBytes)} free of ${gibibytes(limitBytes)}`
+    if (limitBytes < GiB) return failed(detail, 'give it 1 GiB at least; 2 GiB are comfortable')
+    return freeBytes < GiB
+      ? warning(detail, 'end other programs: a trainer needs about 0.5 GiB')
+      : ok(detail)
+  },
+}
+
+/** Linux counts caches as used in `freemem`; MemAvailable is what programs can have. */
+function availableBytes(): number {
+  try {
+    const [, kibibytes] =
+      /MemAvailable:\s+(\d+) kB/.exec(readFileSync('/proc/meminfo', 'utf8')) ?? []
+    return kibibytes === undefined ? freemem() : Number(kibibytes) * 1024
+  } catch {
+    return freemem()
+  }
+}
+
+/** A clock from before this program was written would date versions wrongly and fail certificates. */
+const EARLIEST_MS = Date.UTC(2026, 0, 1)
+
+export const clockCheck: Check = {
+  name: 'clock',
+  async run() {
+    const [wallMs, monotonicMs] = [systemClock.nowMs(), systemClock.monotonicMs()]
+    await systemClock.sleep(20)
+    const wallTookMs = systemClock.nowMs() - wallMs
+    const tookMs = systemClock.monotonicMs() - monotonicMs
+    const shown = new Date(wallMs).toISOString()
+    if (wallMs < EARLIEST_MS)
+      return failed(`it says ${shown}`, 'set the clock: timedatectl, or NTP')
+    if (tookMs <= 0)
+      return failed('the monotonic clock stands still', 'look at the host of this machine')
+    if (Math.abs(wallTookMs - tookMs) > 1000)
+      return warning(`it jumped by ${Math.round(wallTookMs - tookMs)} ms`, 'let NTP slew, not step')
+    return ok(shown)
+  },
+}
+
+const LEAST_FILES = 1024
+
+export const filesCheck: Check = {
+  name: 'open files',
+  run() {
+    const limit = openFilesLimit()
+    if (limit === undefined) return ok('this system does not tell its limit')
+    const detail = `${limit} a process`
+    return limit >= LEAST_FILES
+      ? ok(detail)
+      : warning(detail, `ulimit -n ${LEAST_FILES}, or LimitNOFILE=`)
+  },
+}
+
+function openFilesLimit(): number | undefined {
+  try {
+    const [, soft] =
+      /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    if (soft === undefined) return undefined
+    return soft === 'unlimited' ? Infinity : Number(soft)
+  } catch {
+    return undefined
+  }
+}

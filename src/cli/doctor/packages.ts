@@ -1,0 +1,64 @@
+/** Whether every npm package that the daemon needs is there, in the version that it asks for. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { failed, ok, type Check } from './check.ts'
+
+export const packagesCheck: Check = {
+  name: 'npm packages',
+  run() {
+    const root = packageRoot()
+    const { dependencies = {} } = readPackage(join(root, 'package.json'))
+    const wrong = Object.entries(dependencies).flatMap(([name, range]) => {
+      const path = installedAt(root, name)
+      if (path === undefined) return [`${name} is missing`]
+      const { version = '?' } = readPackage(path)
+      return fits(version, range) ? [] : [`${name} is ${version}, not ${range}`]
+    })
+    if (wrong.length > 0) return failed(wrong.join('; '), 'npm ci')
+    return ok(`all ${Object.keys(dependencies).length} are there`)
+  },
+}
+
+/** The folder of our own package.json: above src/cli/doctor, or above dist/src/cli/doctor. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
+
+/** As Node looks: in node_modules here and above. */
+function installedAt(root: string, name: string): string | undefined {
+  for (let folder = root; ; folder = dirname(folder)) {
+    const path = join(folder, 'node_modules', name, 'package.json')
+    if (existsSync(path)) return path
+    if (folder === dirname(folder)) return undefined
+  }
+}
+
+interface PackageFile {
+  readonly version?: string
+  readonly dependencies?: Readonly<Record<string, string>>
+}
+
+function readPackage(path: string): PackageFile {
+  return JSON.parse(readFileSync(path, 'utf8')) as PackageFile
+}
+
+/** Caret ranges, which are all that our package.json has: the first number that is not zero must agree. */
+function fits(version: string, range: string): boolean {
+  const wanted = range
+    .replace(/^[\^~]/, '')
+    .split('.')
+    .map(Number)
+  const found = version.split('-', 1)[0]?.split('.').map(Number) ?? []
+  const leading = wanted.findIndex((part) => part > 0)
+  const fixed = leading < 0 ? wanted.length : leading + 1
+  const isSame = wanted.slice(0, fixed).every((part, index) => found[index] === part)
+  return isSame && !isBefore(found, wanted)
+}
+
+function isBefore(found: readonly number[], wanted: readonly number[]): boolean {
+  const at = wanted.findIndex((part, index) => found[index] !== part)
+  return at >= 0 && (found[at] ?? 0) < (wanted[at] ?? 0)
+}

@@ -1,0 +1,33 @@
+/** The place that doctor looks at: what the config says, or where a daemon without one would be. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Config } from '../../runtime/config.ts'
+import { readConfig } from '../read-config.ts'
+import type { Place } from './check.ts'
+
+/** Without --config, the usual file is looked at if it is there. */
+export function placeOf(flags: {
+  readonly config?: string
+  readonly set?: readonly string[]
+}): Place {
+  const usual = existsSync('antikythera.yaml') ? 'antikythera.yaml' : undefined
+  const path = flags.config ?? usual
+  return path === undefined ? defaultPlace : placeOfConfig(readConfig({ ...flags, config: path }))
+}
+
+const defaultPlace: Place = {
+  dataDir: resolve('data'),
+  host: '127.0.0.1',
+  port: 8080,
+  workers: 1,
+  bertFolders: [],
+  config: undefined,
+}
+
+function placeOfConfig(config: Config): Place {
+  const { host, port, workers } = config.server
+  const bertFolders = Object.values(config.models).flatMap(({ base }) =>
+    typeof base === 'object' && 'bert' in base ? [base.bert] : [],
+  )
+  return { dataDir: config.data_dir, host, port, workers, bertFolders, config }
+}

@@ -1,0 +1,63 @@
+/** Flags that several commands share, each in one place. */
+import { InvalidArgumentError, Option, type Command } from 'commander'
+
+export interface ClientFlags {
+  readonly url: string
+  readonly token?: string
+  readonly timeout: number
+  readonly model?: string
+  readonly json?: boolean
+}
+
+/** For commands that speak to a running daemon. */
+export function withClient(command: Command): Command {
+  return command
+    .addOption(
+      new Option('-m, --model <name>', 'may be left out where the daemon serves one').env(
+        'ANTIKYTHERA_MODEL',
+      ),
+    )
+    .addOption(
+      new Option('--url <url>', 'of the daemon')
+        .env('ANTIKYTHERA_URL')
+        .default('http://127.0.0.1:8080')
+        .argParser(httpUrl),
+    )
+    .addOption(new Option('--token <token>', 'where it asks for one').env('ANTIKYTHERA_TOKEN'))
+    .option('--timeout <seconds>', 'for one answer', positiveNumber, 60)
+    .option('--json', 'print one JSON document')
+}
+
+export interface ConfigFlags {
+  readonly config: string
+  readonly set?: readonly string[]
+}
+
+/** For commands that read the configuration of a daemon. */
+export function withConfig(command: Command): Command {
+  return command
+    .addOption(
+      new Option('-c, --config <path>', 'YAML file')
+        .env('ANTIKYTHERA_CONFIG')
+        .default('antikythera.yaml'),
+    )
+    .option('--set <key.path=value...>', 'overrides one key of the file')
+}
+
+export function positiveNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value
+  throw new InvalidArgumentError('give a number above 0')
+}
+
+export function finiteNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isFinite(value)) return value
+  throw new InvalidArgumentError('give a number')
+}
+
+function httpUrl(text: string): string {
+  const isHttp = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
+  if (isHttp) return text
+  throw new InvalidArgumentError('give a URL such as http://127.0.0.1:8080')
+}

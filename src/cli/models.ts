@@ -1,0 +1,59 @@
+/** Lists and fetches pretrained bases. */
+import { readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { pullBase, pulledFolder, type PullProgress } from '../bases/pull.ts'
+import { systemClock } from '../runtime/clock.ts'
+import type { bases } from '../runtime/config-choices.ts'
+import type { ModelsFlags } from './commands/models.ts'
+import { print, table } from './print.ts'
+import { openProgress, type Progress } from './progress.ts'
+
+const builtIn: Readonly<Record<keyof typeof bases, string>> = {
+  'use-lite': 'base: use-lite (comes with the packages)',
+  bert: 'base: { bert: FOLDER } (BERT-family encoder in Hugging Face layout)',
+  features: 'base: { features: { size: N } } (vectors of numbers)',
+}
+
+export async function listModels(flags: ModelsFlags): Promise<void> {
+  const folder = dirname(pulledFolder('any'))
+  const names = await readdir(folder).catch(() => [])
+  const pulled = names
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+    .map((name) => ({ name: name.replace('--', '/'), folder: join(folder, name) }))
+  print(flags.json, { bases: builtIn, pulled }, () => [
+    ...table(Object.entries(builtIn)),
+    '',
+    ...(pulled.length === 0
+      ? ['none was fetched yet: antikythera models pull minilm']
+      : table(pulled.map(({ name, folder }) => [name, `base: { bert: ${folder} }`]))),
+  ])
+}
+
+export async function pullModel(name: string, flags: ModelsFlags): Promise<void> {
+  const folder = flags.to === undefined ? pulledFolder(name) : resolve(flags.to)
+  const progress = openProgress({ clock: systemClock, unit: 'MB' })
+  try {
+    const base = await pullBase(name, folder, (now) => {
+      show(progress, now)
+    })
+    progress.end()
+    print(flags.json, { name, folder, hash: base.hash }, () => [
+      `${name} is in ${folder}`,
+      `  in a config: base: { bert: ${folder} }`,
+    ])
+  } catch (error) {
+    progress.end()
+    throw error
+  }
+}
+
+function show(progress: Progress, { step, receivedBytes, totalBytes }: PullProgress): void {
+  if (step === 'checking') progress.say('checking that it opens')
+  else if (receivedBytes !== undefined)
+    progress.update({
+      done: receivedBytes,
+      total: totalBytes,
+      items: Math.round(receivedBytes / 1e6),
+    })
+}

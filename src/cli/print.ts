@@ -1,0 +1,27 @@
+/** What a command answers, on stdout: one JSON document with --json, lines for people without. */
+
+export function print(
+  isJson: boolean | undefined,
+  value: unknown,
+  lines: () => readonly string[],
+): void {
+  const shown = isJson === true ? [JSON.stringify(value)] : lines()
+  process.stdout.write(shown.map((line) => `${line}\n`).join(''))
+}
+
+/** Columns as wide as their widest cell; the last one is left ragged. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = []
+  for (const row of rows)
+    row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`
+}

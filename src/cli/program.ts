@@ -1,0 +1,46 @@
+/** All commands, in the order in which a user meets them. */
+import { Command } from 'commander'
+import { daemonVersion } from '../version.ts'
+import { registerBench } from './commands/bench.ts'
+import { registerConfig } from './commands/config.ts'
+import { registerDemo } from './commands/demo.ts'
+import { registerDoctor } from './commands/doctor.ts'
+import { registerExport } from './commands/export.ts'
+import { registerFeedback } from './commands/feedback.ts'
+import { registerModels } from './commands/models.ts'
+import { registerPredict } from './commands/predict.ts'
+import { registerPromote } from './commands/promote.ts'
+import { registerRollback } from './commands/rollback.ts'
+import { registerServe } from './commands/serve.ts'
+import { registerVersions } from './commands/versions.ts'
+import { registerWhy } from './commands/why.ts'
+
+const commands = [
+  registerDemo,
+  registerServe,
+  registerPredict,
+  registerFeedback,
+  registerVersions,
+  registerWhy,
+  registerRollback,
+  registerPromote,
+  registerExport,
+  registerModels,
+  registerConfig,
+  registerDoctor,
+  registerBench,
+]
+
+export function createProgram(): Command {
+  const program = new Command('antikythera')
+    .description('An online fine-tuning daemon: it learns from feedback while it serves.')
+    .version(daemonVersion)
+    .showSuggestionAfterError()
+    // report-error.ts tells what is wrong, in one form for all; commander's exits would cut off what is being written.
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride()
+    // `predict --version v3` asks for a version of the model, not for ours.
+    .enablePositionalOptions()
+  for (const register of commands) register(program)
+  return program
+}

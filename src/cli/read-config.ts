@@ -1,0 +1,12 @@
+/** The configuration as a command sees it: the file of --config, this process's environment, and the flags. */
+import { loadConfig, type Config } from '../runtime/config.ts'
+import type { ConfigFlags } from './flags.ts'
+
+/** `overrides` are flags of the command's own; --set stands above them. */
+export function readConfig(flags: ConfigFlags, overrides: readonly string[] = []): Config {
+  return loadConfig(flags.config, {
+    environment: process.env,
+    flags: [...overrides, ...(flags.set ?? [])],
+    workingFolder: process.cwd(),
+  })
+}

@@ -1,0 +1,39 @@
+/**
+ * How a command fails: code, what happened and how to mend it on stderr (JSON with --json), and sysexits' number, so that a
+ * script can tell a usage mistake (64) from a daemon that is not there (69) and from one to ask again (75).
+ */
+import { CommanderError } from 'commander'
+import { CodedError } from '../contracts.ts'
+import { entryOf, failure } from '../runtime/errors.ts'
+
+/** Tells the error and answers the exit code. */
+export function reportError(
+  error: unknown,
+  isJson: boolean,
+  write: (text: string) => void = (text) => process.stderr.write(text),
+): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return 0
+  const coded = codedOf(error)
+  const { fix, exit } = entryOf(coded.code)
+  const { code, message, details } = coded
+  if (isJson) write(`${JSON.stringify({ error: { code, message, fix, details } })}\n`)
+  else write(`antikythera: ${message}\n  code: ${code}\n  fix:  ${fix}\n${traceOf(error)}`)
+  return exit
+}
+
+function codedOf(error: unknown): CodedError {
+  if (error instanceof CodedError) return error
+  if (error instanceof CommanderError) {
+    // Without a command, commander has shown the help and has nothing to say.
+    const isHelp = error.code === 'commander.help'
+    return failure('USAGE', isHelp ? 'name a command' : error.message.replace(/^error: /, ''))
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return failure('INTERNAL', message, { cause: error })
+}
+
+/** A defect of ours is of use to us only with its stack. */
+function traceOf(error: unknown): string {
+  const isExpected = error instanceof CodedError || error instanceof CommanderError
+  return isExpected || !(error instanceof Error) ? '' : `\n${error.stack ?? ''}\n`
+}

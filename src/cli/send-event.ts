@@ -1,0 +1,33 @@
+/** Sends one event that was given as flags. */
+import { failure } from '../runtime/errors.ts'
+import { modelPath } from './client.ts'
+import type { FeedbackFlags } from './commands/feedback.ts'
+import { connectModel } from './connect.ts'
+import { print } from './print.ts'
+
+export async function sendEvent(flags: FeedbackFlags): Promise<void> {
+  const event = eventOf(flags)
+  const { client, model } = await connectModel(flags)
+  const answer = await client.post(modelPath(model, 'feedback'), event)
+  print(flags.json, answer, () => [
+    answer.accepted === 1 ? 'accepted: it is durable and will be learned' : 'known already',
+  ])
+}
+
+/** What is missing or odd is for the daemon to say, which knows the rules; but nothing at all is a slip here. */
+function eventOf(flags: FeedbackFlags) {
+  const { text, predictionId, label, correction, rating, retract, weight, id, source } = flags
+  if (text === undefined && predictionId === undefined && retract !== true)
+    throw failure('USAGE', 'give --file, or --text or --prediction-id, and a --label')
+  return {
+    ...(text !== undefined && { input: { text } }),
+    ...(predictionId !== undefined && { prediction_id: predictionId }),
+    ...(label !== undefined && { label }),
+    ...(correction !== undefined && { correction }),
+    ...(rating !== undefined && { rating }),
+    ...(retract === true && { retract }),
+    ...(weight !== undefined && { weight }),
+    ...(id !== undefined && { id }),
+    ...(source !== undefined && { source }),
+  }
+}

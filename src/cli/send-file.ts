@@ -1,0 +1,110 @@
+/**
+ * Sends a file of feedback in chunks. An event's id makes sending it twice harmless, so a chunk whose answer was lost is sent again,
+ * and a file that was interrupted is sent again from its start: what was taken before counts as duplicate.
+ */
+import { CodedError } from '../contracts.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { openRandom } from '../runtime/random.ts'
+import { modelPath, type JsonObject } from './client.ts'
+import type { FeedbackFlags } from './commands/feedback.ts'
+import { connectModel, type Connected } from './connect.ts'
+import { print } from './print.ts'
+import { openProgress, type Progress } from './progress.ts'
+import { chunksOf, openLines, type Line } from './read-lines.ts'
+import { withRetries } from './retry.ts'
+
+/** Half of the default limit of a body, so that a daemon that was made stricter still takes most chunks whole. */
+const CHUNK = { lines: 500, bytes: 128 * 1024 }
+const REJECTED_SHOWN = 20
+const EXIT_DATA = 65
+
+export interface Rejected {
+  readonly line: number
+  readonly code: string
+  readonly message: string
+}
+
+interface Totals {
+  accepted: number
+  duplicates: number
+  readonly rejected: Rejected[]
+}
+
+export async function sendFile(flags: FeedbackFlags & { readonly file: string }): Promise<void> {
+  const { totalBytes: total, stream } = await openLines(flags.file)
+  const connected = await connectModel(flags)
+  const totals: Totals = { accepted: 0, duplicates: 0, rejected: [] }
+  const progress = openProgress({ clock: systemClock, unit: 'events' })
+  let [done, items] = [0, 0]
+  try {
+    for await (const { lines, bytes } of chunksOf(stream, CHUNK)) {
+      await sendChunk(connected, lines, totals, patience(flags, progress))
+      done += bytes
+      items += lines.length
+      progress.update({ done, total, items })
+    }
+  } finally {
+    progress.end()
+  }
+  print(flags.json, { model: connected.model, events: items, ...totals }, () => summary(totals))
+  if (totals.rejected.length > 0) process.exitCode = EXIT_DATA
+}
+
+function patience(flags: FeedbackFlags, progress: Progress) {
+  return {
+    clock: systemClock,
+    // Only spreads retries in time.
+    random: openRandom(process.pid, 'retry'),
+    mostMs: flags.retrySeconds * 1000,
+    onWait: ({ delayMs, error }: { delayMs: number; error: CodedError }) => {
+      progress.say(`${error.code}: asking again in ${(delayMs / 1000).toFixed(1)} s`)
+    },
+  }
+}
+
+/** A body that the daemon finds too large is halved; a single event that is too large is rejected. */
+async function sendChunk(
+  { client, model }: Connected,
+  lines: readonly Line[],
+  totals: Totals,
+  plan: ReturnType<typeof patience>,
+): Promise<void> {
+  const path = modelPath(model, 'feedback')
+  try {
+    const texts = lines.map(({ text }) => text)
+    add(totals, lines, await withRetries(async () => client.postLines(path, texts), plan))
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'BODY_TOO_LARGE') throw error
+    const half = Math.ceil(lines.length / 2)
+    const [only] = lines
+    if (lines.length === 1 && only !== undefined) {
+      totals.rejected.push({ line: only.number, code: error.code, message: error.message })
+      return
+    }
+    for (const part of [lines.slice(0, half), lines.slice(half)])
+      await sendChunk({ client, model }, part, totals, plan)
+  }
+}
+
+function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
+  const { accepted, duplicates, rejected } = answer as JsonObject & {
+    accepted: number
+    duplicates: number
+    rejected: readonly { readonly index: number; readonly code: string; readonly message: string }[]
+  }
+  totals.accepted += accepted
+  totals.duplicates += duplicates
+  for (const { index, code, message } of rejected)
+    totals.rejected.push({ line: lines[index]?.number ?? 0, code, message })
+}
+
+function summary({ accepted, duplicates, rejected }: Totals): string[] {
+  const rest = rejected.length - REJECTED_SHOWN
+  return [
+    `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`,
+    ...rejected
+      .slice(0, REJECTED_SHOWN)
+      .map(({ line, code, message }) => `  line ${line}: ${code}: ${message}`),
+    ...(rest > 0 ? [`  … and ${rest} more (--json lists them all)`] : []),
+  ]
+}

@@ -1,0 +1,34 @@
+/** Runs the daemon of a configuration until a signal ends it. */
+import { startDaemon } from '../compose-daemon.ts'
+import { openLifecycle } from '../runtime/lifecycle.ts'
+import { openLog } from '../runtime/log.ts'
+import type { ServeFlags } from './commands/serve.ts'
+import { print } from './print.ts'
+import { readConfig } from './read-config.ts'
+
+/** The daemon's own deadline comes first, so that it can say what was slow. */
+const GRACE_MS = 2000
+
+export async function serve(flags: ServeFlags): Promise<void> {
+  const config = readConfig(flags, [
+    ...override('server.host', flags.host),
+    ...override('server.port', flags.port),
+    ...override('data_dir', flags.dataDir),
+  ])
+  const log = openLog({ ...config.log, secrets: config.server.auth?.tokens ?? [] })
+  const lifecycle = openLifecycle({ log, deadlineMs: config.limits.shutdown_ms + GRACE_MS })
+  const daemon = await startDaemon(config, { log })
+  lifecycle.onStop('daemon', async () => daemon.close())
+  const { url } = daemon
+  const models = Object.keys(config.models)
+  print(flags.json, { url, models, pid: process.pid }, () => [
+    `listening on ${url} (${url}/docs)`,
+    ...models.map((model) => `  ${url}/v1/models/${model}`),
+  ])
+  await daemon.ready()
+  log.info({ url, models }, 'every model answers')
+}
+
+function override(key: string, value: string | undefined): string[] {
+  return value === undefined ? [] : [`${key}=${value}`]
+}

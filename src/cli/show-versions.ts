@@ -1,0 +1,44 @@
+/** The table of versions. */
+import type { VersionsFlags } from './commands/versions.ts'
+import { connectModel } from './connect.ts'
+import { percent, print, table } from './print.ts'
+import { publishedVersions, type Published } from './published.ts'
+
+const head = [
+  '',
+  'version',
+  'parent',
+  'events',
+  'accuracy',
+  'recent',
+  'created',
+  'decision',
+  'reason',
+]
+
+export async function showVersions(flags: VersionsFlags): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const versions = await publishedVersions(client, model)
+  print(flags.json, { model, versions }, () => {
+    const shown = versions.slice(0, flags.last)
+    const rest = versions.length - shown.length
+    const more = rest > 0 ? [`… and ${rest} earlier ones (--last ${versions.length})`] : []
+    return [...table([head, ...shown.map(rowOf)]), ...more]
+  })
+}
+
+function rowOf(published: Published): string[] {
+  const { version, parent, events, scores, created, decision, reason, live, removed } = published
+  const isScored = scores.count > 0
+  return [
+    live ? '*' : '',
+    removed ? `${version} (removed)` : version,
+    parent ?? '-',
+    String(events),
+    isScored ? percent(scores.accuracy) : '-',
+    isScored ? percent(scores.accuracy_recent) : '-',
+    created,
+    decision,
+    reason,
+  ]
+}
