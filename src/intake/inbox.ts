@@ -25,7 +25,7 @@ export function incomingEvent(
   return { source, id: lesson.kind === 'retract' ? `${id}\0retract` : id, bytes }
 }
 
-export interface Appended {
+interface Appended {
   readonly accepted: number
   /** Indexes of events whose identity had been taken. */
   readonly duplicates: readonly number[]

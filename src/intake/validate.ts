@@ -40,8 +40,7 @@ export function parseEvent(
   return readEvent(parseJson(bytes, size), limits, context)
 }
 
-/** For a message that was parsed already by `parseJson`, such as one of several in a body. */
-export function readEvent(
+function readEvent(
   message: Json,
   limits: EventLimits,
   context: EventContext,
