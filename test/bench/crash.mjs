@@ -6,7 +6,7 @@
  *   node test/bench/crash.mjs [events] [trainer kills] [daemon kills] [lora|head]
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openRandom } from '../../dist/src/runtime/random.js'
 import { startDaemon, wait } from './daemon.mjs'
@@ -156,11 +156,13 @@ async function untilLearned(daemon) {
   }
 }
 
+/** Of the adapter and the head, which lie in files of their own. */
 function weightsOf(daemon, version) {
   const folder = join(daemon.dataDir, model, 'versions', version)
-  const path = join(folder, 'adapter_model.safetensors')
-  if (!existsSync(path)) throw new Error(`${path} is not there`)
-  return createHash('sha256').update(readFileSync(path)).digest('hex')
+  const hash = createHash('sha256')
+  for (const file of ['adapter_model.safetensors', 'head.safetensors'])
+    hash.update(readFileSync(join(folder, file)))
+  return hash.digest('hex')
 }
 
 function shuffled(list) {

@@ -1,0 +1,158 @@
+/** Law 6 with nothing faked: base, engine, registry on disk, HTTP. */
+import { request } from 'node:http'
+import { expect, onTestFinished, test } from 'vitest'
+import { openBundle } from '../../src/adapters/bundle.ts'
+import { lora } from '../../src/adapters/lora.ts'
+import { openUseLite } from '../../src/bases/use-lite.ts'
+import type { Base, ServingEngine, Version } from '../../src/contracts.ts'
+import { openLocalRegistry, type LocalRegistry } from '../../src/registry/local.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { defaultLimits } from '../../src/runtime/limits.ts'
+import { openMetrics, type Metrics } from '../../src/runtime/metrics.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { openBatcher } from '../../src/serving/batcher.ts'
+import { openServingEngine } from '../../src/serving/engine.ts'
+import { openLiveModel, type LiveModel } from '../../src/serving/live-model.ts'
+import { openServer, type Server } from '../../src/serving/server.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { randomVersion } from '../nn/random-version.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { openFakeLog } from '../serving/fake-log.ts'
+import { report } from '../serving/open-served.ts'
+
+const parts = { methods: { lora }, tasks: { classification } }
+const labels = ['negative', 'positive']
+const versions = 8
+const texts = ['good', 'what a lovely phone', 'the worst of all the films that I have ever seen']
+const log = openFakeLog()
+
+let base: Base
+let engine: ServingEngine
+let registry: LocalRegistry
+let live: LiveModel
+let metrics: Metrics
+let server: Server
+let port: number
+
+async function open(): Promise<void> {
+  base = await openUseLite()
+  engine = await openServingEngine({ base, ...parts, workers: 1 })
+  metrics = openMetrics()
+  registry = await openLocalRegistry({
+    folder: scratchFolder(),
+    model: 'm',
+    base: { name: base.name, hash: base.hash },
+    task: classification.kind,
+    bundle: openBundle({ base, ...parts }),
+    clock: systemClock,
+    log,
+  })
+  for (let number = 0; number < versions; number += 1) await registry.publish(versionOf(number))
+  await registry.point({ version: 'v0', expect: 0, reason: 'start', by: 'start' })
+  await openHttp()
+  onTestFinished(async () => {
+    await server.close()
+    await live.close()
+    await engine.close()
+    await registry.close()
+    metrics.close()
+  })
+}
+
+function versionOf(number: number): Version {
+  const config = { method: 'lora', rank: 4, alpha: 8, tail_layers: 1 }
+  const plan = { base, method: lora, task: classification, config, labels }
+  const { manifest, parameters } = randomVersion(plan, openRandom(number, 'swap'))
+  return { parameters, manifest: { ...manifest, model: 'm', version: `v${number}` } }
+}
+
+async function openHttp(): Promise<void> {
+  const bounds = { lanes: 1, rowsPerRun: 8, queue: 1024, waitMs: 10_000 }
+  const batcher = openBatcher({ engine, clock: systemClock, metrics, ...bounds })
+  let ids = 0
+  live = await openLiveModel({
+    ...{ model: 'm', base, task: classification, maxTokens: 64, batcher, registry, engine },
+    ...{ idleVersions: 0, mostVersions: 4, retryMs: 1000, clock: systemClock, metrics, log },
+    predictions: { record: () => {} },
+    predictionId: () => `p-${(ids += 1)}`,
+  })
+  const feedback = { take: () => Promise.reject(new Error('not here')), unread: () => 0 }
+  server = await openServer({
+    models: [{ name: 'm', base, method: 'lora', live, registry, feedback, waitingRows: () => 0 }],
+    trainer: { status: () => report },
+    ...{ limits: defaultLimits, tokens: [], log, metrics, clock: systemClock, version: '0' },
+  })
+  ;({ port } = await server.listen({ host: '127.0.0.1', port: 0 }))
+}
+
+interface Answer {
+  readonly named: string | undefined
+  readonly version: string
+  readonly digest: string
+  readonly predictions: readonly { readonly scores: Readonly<Record<string, number>> }[]
+}
+
+function post<Body>(path: string, body: object): Promise<Body & { named?: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    const options = { port, method: 'POST', path: `/v1/models/m/${path}` }
+    const headers = { 'content-type': 'application/json' }
+    const sent = request({ ...options, headers }, (response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      response.on('end', () => {
+        const named = response.headers['x-antikythera-version'] as string | undefined
+        if (response.statusCode === 200) resolve({ ...(JSON.parse(text) as Body), named })
+        else reject(new Error(`${path}: ${text}`))
+      })
+    })
+    sent.on('error', reject)
+    sent.end(JSON.stringify(body))
+  })
+}
+
+test('swaps, rollbacks and pinned versions under load: no failure, and every answer is what its version computes', async () => {
+  await open()
+  const answers: (Answer & { readonly text: string })[] = []
+  let asking = true
+  const ask = async (client: number) => {
+    for (let turn = client; asking; turn += 1) {
+      const text = texts[turn % texts.length]!
+      const pinned = turn % 11 === 0 ? { version: 'v0' } : {}
+      answers.push({ text, ...(await post<Answer>('predict', { inputs: [text], ...pinned })) })
+    }
+  }
+  const clients = [0, 1, 2, 3].map(ask)
+  for (let swap = 1; swap <= 24; swap += 1) {
+    const version = `v${1 + (swap % (versions - 1))}`
+    if (swap % 6 === 0) await post('rollback', { reason: 'test' })
+    else {
+      const { live: now } = await post<{ live: string }>('promote', { version, reason: 'test' })
+      expect(now).toBe(version)
+    }
+  }
+  asking = false
+  await Promise.all(clients)
+  expect(new Set(answers.map(({ version }) => version)).size).toBeGreaterThan(5)
+  await recompute(answers)
+  expect((await registry.live())?.generation).toBe(25)
+})
+
+/** One row at a time, in an engine of its own. */
+async function recompute(answers: readonly (Answer & { readonly text: string })[]): Promise<void> {
+  const fresh = await openServingEngine({ base, ...parts, workers: 1 })
+  for (let number = 0; number < versions; number += 1)
+    await fresh.load(`v${number}`, await registry.load(`v${number}`))
+  const known = new Map<string, object>()
+  for (const { text, version, digest, named, predictions } of answers) {
+    const key = `${version} ${text}`
+    if (!known.has(key)) {
+      const encoded = base.encode({ kind: 'text', text }, 64)
+      const [logits] = await fresh.run([{ adapter: version, encoded }])
+      known.set(key, classification.decode(logits!, labels).scores)
+    }
+    expect(predictions[0]?.scores).toEqual(known.get(key))
+    expect(named).toBe(version)
+    expect(digest).toBe((await registry.manifest(version)).digest)
+  }
+  await fresh.close()
+}
