@@ -42,7 +42,9 @@ export async function openBert(folder: string): Promise<Base> {
     network: bertNetwork(config),
     weights,
     encode(input: Input, maxTokens: number) {
-      const ids = tokenizer.encode(readText(input), Math.min(maxTokens, config.positions))
+      // The server pads rows to multiples of 4, which must have positions too.
+      const most = config.positions - (config.positions % 4)
+      const ids = tokenizer.encode(readText(input), Math.min(maxTokens, most))
       return { kind: 'tokens', ids: Int32Array.from(ids) }
     },
   }
