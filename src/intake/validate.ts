@@ -40,11 +40,7 @@ export function parseEvent(
   return readEvent(parseJson(bytes, size), limits, context)
 }
 
-function readEvent(
-  message: Json,
-  limits: EventLimits,
-  context: EventContext,
-): FeedbackEvent {
+function readEvent(message: Json, limits: EventLimits, context: EventContext): FeedbackEvent {
   const size = { bytes: limits.event_bytes, depth: limits.json_depth }
   const envelope = unwrap(message, context.headers ?? {}, size)
   const { event, pointer } = envelope
