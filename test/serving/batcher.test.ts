@@ -8,7 +8,9 @@ import { openFakeEngine, tokens, type FakeEngine } from './fake-engine.ts'
 import { versionOf } from './fake-registry.ts'
 
 async function openEngine(...numbers: readonly number[]): Promise<FakeEngine> {
-  const engine = openFakeEngine()
+  let runs = 0
+  // Later runs end before earlier ones, now and then.
+  const engine = openFakeEngine({ delayMs: () => (runs++ % 3 === 0 ? 2 : 0) })
   for (const number of numbers) await engine.load(`digest-v${number}`, versionOf('m', number))
   return engine
 }
