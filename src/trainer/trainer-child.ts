@@ -9,6 +9,7 @@ import type { Clock, Json, LivePointer, Logger, TrainerStatus } from '../contrac
 import { unknownStatus } from './host.ts'
 import { isAborted } from './is-aborted.ts'
 import type { FromTrainer, ToTrainer } from './messages.ts'
+import { withoutNativeNoise } from './native-noise.ts'
 
 export interface ChildPlan {
   readonly models: readonly string[]
@@ -102,7 +103,8 @@ export class TrainerChild {
   /** From one start to its end. */
   async #once(): Promise<void> {
     const { entry, clock, log, program, config, models } = this.#parts
-    const child = fork(entry, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: [] })
+    const child = fork(entry, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], execArgv: [] })
+    child.stderr?.pipe(withoutNativeNoise()).pipe(process.stderr, { end: false })
     this.#process = child
     this.#startedMs = clock.monotonicMs()
     this.#heardMs = this.#startedMs

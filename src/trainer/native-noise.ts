@@ -1,0 +1,31 @@
+/**
+ * What libtensorflow says on stderr while it loads, before its own log level counts: an information line about oneDNN
+ * and a warning that it goes to stderr. Everything else a trainer process says is passed on as it is.
+ */
+import { Transform } from 'node:stream'
+
+const NOISE = /^(WARNING: All log messages before absl::InitializeLog\(\)|I0000 00:00:)/
+
+/** Passes whole lines on, and what is left at the end. */
+export function withoutNativeNoise(): Transform {
+  let rest = ''
+  return new Transform({
+    decodeStrings: false,
+    transform(chunk: Buffer | string, _encoding, done) {
+      const lines = (rest + chunk.toString()).split('\n')
+      rest = lines.pop() ?? ''
+      done(null, lines.filter(isWanted).map(ended).join(''))
+    },
+    flush(done) {
+      done(null, isWanted(rest) ? rest : '')
+    },
+  })
+}
+
+function isWanted(line: string): boolean {
+  return !NOISE.test(line)
+}
+
+function ended(line: string): string {
+  return `${line}\n`
+}

@@ -1,0 +1,15 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { expect, it } from 'vitest'
+import { withoutNativeNoise } from '../../src/trainer/native-noise.ts'
+
+it('passes everything on but what libtensorflow says while it loads', async () => {
+  const said = [
+    'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n',
+    'I0000 00:00:1795571130.432982   16136 port.cc:153] oneDNN custom operations are on.\n',
+    '{"level":"warn","msg":"ours"}\nF0000 a fatal',
+    ' error\nno newline at the end',
+  ]
+  const passed = await text(Readable.from(said).pipe(withoutNativeNoise()))
+  expect(passed).toBe('{"level":"warn","msg":"ours"}\nF0000 a fatal error\nno newline at the end')
+})
