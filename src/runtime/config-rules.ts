@@ -17,10 +17,20 @@ export function checkRules(config: Config): readonly Problem[] {
   return [...rules.flatMap((rule) => rule(config)), ...ofModels]
 }
 
+/** RFC 6750, b64token. */
+const BEARER = /^[A-Za-z0-9._~+/-]+=*$/
+
 const rules: readonly Rule[] = [
   function tokensAreGiven({ server }) {
     if (server.auth === undefined || server.auth.tokens.length > 0) return []
     return [wrong(['server', 'auth'], 'needs a token: tokens or token_env')]
+  },
+  function tokensCanBeSent({ server }) {
+    const unusable = server.auth?.tokens.findIndex((token) => !BEARER.test(token)) ?? -1
+    if (unusable < 0) return []
+    // Which one, but never the token itself.
+    const message = `holds a character that no Authorization header can carry (token ${unusable + 1})`
+    return [wrong(['server', 'auth'], message)]
   },
   function addressNeedsAuth({ server }) {
     if (isLoopback(server.host) || server.auth !== undefined) return []

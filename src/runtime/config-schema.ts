@@ -116,7 +116,6 @@ const auth = Type.Object(
   {
     tokens: Type.Array(Type.String({ minLength: 16 }), {
       default: [],
-      uniqueItems: true,
       description: 'any of them opens every route',
     }),
     token_env: Type.Optional(

@@ -19,7 +19,7 @@ export interface Lifecycle {
 
 /** What a lifecycle needs of its process; a test hands in a smaller one. */
 export interface ProcessEvents {
-  on(event: string, listener: (...args: never[]) => void): unknown
+  on(event: string, listener: (fault: unknown) => void): unknown
   exit(code: number): unknown
 }
 

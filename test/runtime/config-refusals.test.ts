@@ -312,6 +312,14 @@ test('a document of aliases that grows without end is refused', () => {
   expect(refusal(rows.join('\n')).code).toBe('CONFIG_MALFORMED')
 })
 
+test('a token that no header can carry is refused, and not shown', () => {
+  const text = `server: { auth: { token_env: SECRET } }\n${model('')}`
+  const error = refusal(text, { environment: { SECRET: 'sixteen letters and more' } })
+  expect(error.code).toBe('CONFIG_INVALID')
+  expect(error.message).toContain('/server/auth holds a character')
+  expect(JSON.stringify(error)).not.toContain('letters')
+})
+
 test('everything that is wrong is told at once', () => {
   const error = refusal('dta_dir: x\nserver: { port: x }\nmodels: { m: {} }\n')
   expect(error.details).toMatchObject({

@@ -8,7 +8,7 @@ import { limitTable } from '../../src/runtime/limits.ts'
 
 const examples = join(fileURLToPath(import.meta.url), '../../../deploy/examples')
 const minimal = 'models: { m: { labels: [a, b] } }\n'
-const environment = { ANTIKYTHERA_TOKEN: 'a token of enough length' }
+const environment = { ANTIKYTHERA_TOKEN: 'a-token-of-enough-length' }
 
 test.each(readdirSync(examples).filter((name) => name.endsWith('.yaml')))(
   'the example %s is a valid configuration',

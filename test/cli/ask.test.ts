@@ -1,0 +1,115 @@
+import { expect, test } from 'vitest'
+import { openServed, type ServedOptions } from '../serving/open-served.ts'
+import { runCli } from './run-cli.ts'
+
+/** A real server on fakes, listening: one model `m`, versions v0 to v5, v1 live. */
+async function listening(options?: ServedOptions) {
+  const served = await openServed(options)
+  const { url } = await served.server.listen({ host: '127.0.0.1', port: 0 })
+  return { ...served, cli: (...args: string[]) => runCli(...args, '--url', url) }
+}
+
+test('predict answers one line a text, with the version and the id that feedback may name', async () => {
+  const { cli } = await listening()
+  const { code, stdout } = await cli('predict', 'one', 'two')
+  expect(code).toBe(0)
+  expect(stdout.trim().split('\n')).toHaveLength(2)
+  expect(stdout).toMatch(/^(no|yes) {2}[\d.]+ % {2}v1 {2}p-1 {2}one$/m)
+})
+
+test('predict asks another version than the live one, and our own --version is not meant', async () => {
+  const { cli } = await listening()
+  const { json } = await cli('predict', '--version', 'v0', '--json', 'one')
+  expect(json()).toMatchObject({ model: 'm', version: 'v0', predictions: [{ id: 'p-1' }] })
+})
+
+test('predict asks many texts in several requests and prints each answer', async () => {
+  const { cli } = await listening({ limits: { inputs: 32 } })
+  const texts = Array.from({ length: 70 }, (_, index) => `text ${index}`)
+  const { stdout } = await cli('predict', ...texts)
+  expect(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split('  ').at(-1)),
+  ).toEqual(texts)
+})
+
+test('numbers that are none are a usage mistake and reach no server', async () => {
+  const { code, stderr } = await runCli(
+    'predict',
+    '--features',
+    '1,x',
+    '--url',
+    'http://127.0.0.1:1',
+  )
+  expect(code).toBe(64)
+  expect(stderr).toContain('1,x')
+})
+
+test('versions shows the live one, and says how many it left out', async () => {
+  const { cli } = await listening()
+  const { stdout } = await cli('versions', '--last', '5')
+  expect(stdout).toMatch(/^\* {2}v1 .* 80\.0 % .* promotion: always$/m)
+  expect(stdout).toContain('… and 1 earlier ones')
+  const { json } = await cli('versions', '--json')
+  expect((json() as { versions: unknown[] }).versions).toHaveLength(6)
+})
+
+test('why tells who made the version live and its line back to the first', async () => {
+  const { cli } = await listening()
+  const { stdout } = await cli('why')
+  expect(stdout).toContain('made live by trainer: better')
+  expect(stdout).toMatch(/v1 came to be so:\n {2}v1 .*promotion: always\n {2}v0 /)
+  const { json } = await cli('why', '--version', 'v3', '--json')
+  const { chain } = json() as { chain: { version: string }[] }
+  expect(chain.map(({ version }) => version)).toEqual(['v3', 'v2', 'v1', 'v0'])
+})
+
+test('rollback and promote move the pointer and keep the reason', async () => {
+  const { cli, registry } = await listening()
+  expect((await cli('rollback', '--reason', 'bad labels')).stdout).toContain(
+    'v0 answers now, instead of v1',
+  )
+  expect(await registry.live()).toMatchObject({
+    version: 'v0',
+    by: 'rollback',
+    reason: 'bad labels',
+  })
+  await cli('promote', '--version', 'v4', '--reason', 'looked at it')
+  expect(await registry.live()).toMatchObject({
+    version: 'v4',
+    by: 'promote',
+    reason: 'looked at it',
+  })
+})
+
+test.each([
+  [['rollback', '--to', 'v99', '--reason', 'x'], 66, 'VERSION_UNKNOWN'],
+  [['why', '--version', 'v99'], 66, 'VERSION_UNKNOWN'],
+  [['predict', 'x', '--model', 'nobody'], 66, 'MODEL_UNKNOWN'],
+  [['predict', ' '], 65, 'INPUT_EMPTY'],
+  [['feedback', '--text', 'x', '--label', 'maybe'], 65, 'LABEL_UNKNOWN'],
+])('%j fails with the code of the server', async (args, exit, code) => {
+  const { cli } = await listening()
+  const asked = await cli(...args, '--json')
+  expect(asked.code).toBe(exit)
+  expect(asked.stdout).toBe('')
+  expect(JSON.parse(asked.stderr)).toMatchObject({
+    error: { code, fix: expect.any(String) as string },
+  })
+})
+
+test('a server that wants a token gets it from the flag', async () => {
+  const { cli } = await listening({ tokens: ['a-token-of-enough-length'] })
+  expect((await cli('versions')).code).toBe(77)
+  expect((await cli('versions', '--token', 'a-token-of-enough-length')).code).toBe(0)
+})
+
+test('one event of feedback is kept once', async () => {
+  const { cli, journal } = await listening()
+  const event = ['feedback', '--id', 'e-1', '--text', 'one', '--label', 'yes', '--weight', '2']
+  expect((await cli(...event)).stdout).toContain('accepted')
+  expect((await cli(...event)).stdout).toContain('known already')
+  expect(journal()).toEqual([{ id: 'e-1', input: { text: 'one' }, label: 'yes', weight: 2 }])
+})

@@ -1,0 +1,158 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { scratchFolder } from '../scratch-folder.ts'
+import { openServed, type ServedOptions } from '../serving/open-served.ts'
+import { runCli } from './run-cli.ts'
+
+async function listening(options?: ServedOptions) {
+  const served = await openServed(options)
+  const { url } = await served.server.listen({ host: '127.0.0.1', port: 0 })
+  return { ...served, send: sendTo(url) }
+}
+
+function sendTo(url: string) {
+  return async (lines: readonly string[], ...flags: string[]) => {
+    const path = join(scratchFolder(), 'data.jsonl')
+    writeFileSync(path, lines.join('\n'))
+    return runCli('feedback', '--file', path, '--url', url, ...flags)
+  }
+}
+
+const event = (id: string, label = 'yes') =>
+  JSON.stringify({ id, input: { text: `text ${id}` }, label })
+const events = (count: number) => Array.from({ length: count }, (_, index) => event(`e-${index}`))
+
+test('a file larger than a request arrives whole and in order', async () => {
+  const { send, journal } = await listening({ inbox: { unreadEvents: 10_000, seenEvents: 10_000 } })
+  const result = await send(events(1200), '--json')
+  expect(result.code).toBe(0)
+  expect(result.json()).toEqual({
+    model: 'm',
+    events: 1200,
+    accepted: 1200,
+    duplicates: 0,
+    rejected: [],
+  })
+  expect(journal()).toHaveLength(1000)
+  expect(
+    journal()
+      .slice(0, 700)
+      .map(({ id }) => id),
+  ).toEqual(events(700).map((_, at) => `e-${at}`))
+})
+
+test('a file that is sent again changes nothing', async () => {
+  const { send, journal } = await listening()
+  await send(events(20))
+  const { stdout } = await send(events(30))
+  expect(stdout).toContain('10 accepted, 20 known already, 0 rejected')
+  expect(journal()).toHaveLength(30)
+})
+
+test('what is rejected is named by the line where an editor finds it', async () => {
+  const { send, letters } = await listening()
+  const lines = [event('a'), '', '   ', 'not json', event('b'), event('c', 'maybe'), '']
+  const result = await send(lines, '--json')
+  expect(result.code).toBe(65)
+  expect(result.json()).toMatchObject({
+    accepted: 2,
+    rejected: [
+      { line: 4, code: 'EVENT_MALFORMED' },
+      { line: 6, code: 'LABEL_UNKNOWN' },
+    ],
+  })
+  expect(letters.map(({ code }) => code).sort()).toEqual(['EVENT_MALFORMED', 'LABEL_UNKNOWN'])
+})
+
+test('line ends of Windows are no part of an event', async () => {
+  const { send } = await listening()
+  expect((await send([`${event('a')}\r`, `${event('b')}\r`])).stdout).toContain('2 accepted')
+})
+
+test('a server that takes smaller bodies gets smaller ones, and an event that is too large is rejected alone', async () => {
+  const { send } = await listening({ limits: { body_bytes: 2048 } })
+  const huge = JSON.stringify({ id: 'huge', input: { text: 'x'.repeat(3000) }, label: 'yes' })
+  const result = await send([...events(40), huge, event('last')], '--json')
+  expect(result.json()).toMatchObject({
+    accepted: 41,
+    rejected: [{ line: 41, code: 'BODY_TOO_LARGE' }],
+  })
+})
+
+test('a full inbox ends the command after its patience, and says how to go on', async () => {
+  const { send } = await listening({ inbox: { unreadEvents: 10 } })
+  const { code, stderr } = await send(events(30), '--retry-seconds', '0.1')
+  expect(code).toBe(75)
+  expect(stderr).toContain('INBOX_FULL')
+})
+
+/** A server that answers as it is told, to every request in turn. */
+async function scripted(answers: readonly RequestListener[]) {
+  const bodies: string[] = []
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      bodies.push(body)
+      const answer = answers[Math.min(bodies.length, answers.length) - 1]
+      answer?.(request, response)
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void server.close())
+  return { bodies, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+const answer = (status: number, body: object, headers = {}): RequestListener => {
+  return (_request, response) => {
+    response.writeHead(status, headers)
+    response.end(JSON.stringify(body))
+  }
+}
+const accepted = answer(202, { accepted: 1, duplicates: 0, rejected: [] })
+
+test('a busy server, one that ends and one whose answer is lost are asked again with the same chunk', async () => {
+  const { bodies, url } = await scripted([
+    answer(429, { code: 'QUEUE_FULL', detail: 'full' }, { 'retry-after': '0' }),
+    answer(503, { code: 'SHUTTING_DOWN', detail: 'ending' }),
+    (request) => request.socket.destroy(),
+    accepted,
+  ])
+  const result = await sendTo(url)([event('a')], '--model', 'm')
+  expect(result.stdout).toContain('1 accepted')
+  expect(result.stderr).toMatch(/QUEUE_FULL.*\n.*SHUTTING_DOWN.*\n.*CONNECTION_FAILED/)
+  expect(new Set(bodies)).toEqual(new Set([event('a')]))
+  expect(bodies).toHaveLength(4)
+})
+
+test('what will not change by waiting is not asked again', async () => {
+  const { bodies, url } = await scripted([answer(500, { code: 'INTERNAL', detail: 'a defect' })])
+  const { code, stderr } = await sendTo(url)([event('a')], '--model', 'm')
+  expect([code, bodies.length]).toEqual([70, 1])
+  expect(stderr).toContain('a defect')
+})
+
+test('something else than a daemon at the address is told apart from one', async () => {
+  const { url } = await scripted([(_request, response) => void response.end('<html>hello</html>')])
+  const { code, stderr } = await runCli('versions', '--url', url)
+  expect(code).toBe(69)
+  expect(stderr).toContain('<html>hello</html>')
+})
+
+test('a server that never answers is given up after --timeout', async () => {
+  const { url } = await scripted([() => {}])
+  const { code, stderr } = await runCli('versions', '--url', url, '--timeout', '0.1')
+  expect(code).toBe(69)
+  expect(stderr).toMatch(/timeout/i)
+})
+
+test('a file that is not there, or is a folder, is SOURCE_MISSING', async () => {
+  for (const path of [join(scratchFolder(), 'none.jsonl'), scratchFolder()]) {
+    const { code, stderr } = await runCli('feedback', '--file', path)
+    expect(code).toBe(66)
+    expect(stderr).toContain('SOURCE_MISSING')
+  }
+})
