@@ -76,11 +76,6 @@ interface Live extends LiveAdapter {
   readonly adapter: HeldAdapter
 }
 
-interface Begun {
-  readonly adapter: HeldAdapter
-  readonly generation: number | undefined
-}
-
 class SwappingModel implements LiveModel {
   readonly #options: LiveModelOptions
   readonly #shelf: Shelf
@@ -141,7 +136,9 @@ class SwappingModel implements LiveModel {
   }
 
   /** What the request runs on from here to its end, whatever moves meanwhile. */
-  async #begin(version: string | undefined): Promise<Begun> {
+  async #begin(
+    version: string | undefined,
+  ): Promise<{ readonly adapter: HeldAdapter; readonly generation: number | undefined }> {
     if (version !== undefined) {
       return { adapter: await this.#shelf.hold(version, 'bounded'), generation: undefined }
     }
