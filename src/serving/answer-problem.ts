@@ -1,6 +1,6 @@
 /** The one place where errors become answers, and where the server's own faults are logged, once. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { CodedError, Logger } from '../contracts.ts'
+import type { Clock, CodedError, Logger } from '../contracts.ts'
 import { entryOf, failure } from '../runtime/errors.ts'
 import { discardBody } from './discard-body.ts'
 import { codedOf, PROBLEM_TYPE, problemOf, retryAfterSeconds } from './problem.ts'
@@ -11,12 +11,12 @@ export type ProblemAnswerer = (
   reply: FastifyReply,
 ) => Promise<FastifyReply>
 
-export function problemAnswerer(log: Logger): ProblemAnswerer {
+export function problemAnswerer(log: Logger, clock: Clock): ProblemAnswerer {
   return async (thrown, request, reply) => {
     const error = codedOf(thrown)
     const problem = problemOf(error, `${pathOf(request)}#${request.id}`)
     logFault(log, error, thrown, request)
-    if (error.code === 'BODY_TOO_LARGE') await discardBody(request.raw)
+    if (error.code === 'BODY_TOO_LARGE') await discardBody(request.raw, clock)
     const seconds = retryAfterSeconds(error)
     if (seconds !== undefined) void reply.header('retry-after', seconds)
     if (error.code === 'AUTH_REQUIRED') void reply.header('www-authenticate', 'Bearer')

@@ -46,7 +46,7 @@ async function build(context: RouteContext): Promise<FastifyInstance> {
   // Later than `requestTimeout`, so that a client that sends slowly is told that it does.
   addDeadline(app, 2 * context.limits.request_ms, context.clock)
   addHooks(app, context)
-  app.setErrorHandler(problemAnswerer(context.log))
+  app.setErrorHandler(problemAnswerer(context.log, context.clock))
   app.setNotFoundHandler(answerNotFound)
   await addDescription(app, context.version)
   const refuseOtherMethods = watchMethods(app)
@@ -58,8 +58,8 @@ async function build(context: RouteContext): Promise<FastifyInstance> {
 }
 
 /** Fastify waits for ever unless it is told how long. */
-function openFastify({ limits, log }: RouteContext): FastifyInstance {
-  const answerProblem = problemAnswerer(log)
+function openFastify({ limits, log, clock }: RouteContext): FastifyInstance {
+  const answerProblem = problemAnswerer(log, clock)
   const app = Fastify({
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
