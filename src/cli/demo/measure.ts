@@ -13,16 +13,10 @@ export async function accuracies(
   stream: readonly DomainRows[],
   truth: (row: Row) => string | null,
 ): Promise<PerDomain> {
-  const each: Partial<Record<Domain, number>> = {}
+  const each = new Map<Domain, number>()
   for (const { domain, heldOut } of stream)
-    each[domain] = await accuracy(daemon, model, heldOut, truth)
-  const overall = await accuracy(
-    daemon,
-    model,
-    stream.flatMap((rows) => rows.heldOut),
-    truth,
-  )
-  return { ...(each as Record<Domain, number>), overall }
+    each.set(domain, await accuracy(daemon, model, heldOut, truth))
+  return perDomain(stream, ({ domain }) => each.get(domain) ?? Number.NaN)
 }
 
 export async function accuracy(

@@ -2,7 +2,6 @@
  * The accident: a burst of flipped labels, the fall that it causes, and the one call that undoes it.
  */
 import type { Clock } from '../../contracts.ts'
-import type { Asking } from './asking.ts'
 import type { Row } from './data.ts'
 import { answers, share } from './measure.ts'
 import type { DemoProgress, DemoResult } from './run.ts'
@@ -13,11 +12,9 @@ const poisonedEvents = 320
 /** Flipped labels go in, accuracy falls, one call brings the version before them back. */
 export async function poisonAndRollBack(
   { daemon, clock, progress }: { daemon: DemoDaemon; clock: Clock; progress: DemoProgress },
-  asking: Asking,
   taught: readonly Row[],
   heldOut: readonly Row[],
 ): Promise<{ accepted: number; accuracy: number; rollback: DemoResult['rollback'] }> {
-  await asking.stop()
   const before = await answers(daemon, 'sentiment', heldOut)
   const good = await daemon.status('sentiment')
   progress.say(`a burst of ${poisonedEvents} flipped labels into sentiment`)

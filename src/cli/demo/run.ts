@@ -67,7 +67,8 @@ export async function runDemo(options: {
   const final = await accuracies(daemon, 'sentiment', stream, (row) => row.label)
   const replay = await accuracy(daemon, 'origin', heldOut, (row) => row.domain)
   const noReplay = await accuracy(daemon, 'origin-no-replay', heldOut, (row) => row.domain)
-  const poison = await poisonAndRollBack(options, asking, taughtRows, heldOut)
+  const poison = await poisonAndRollBack(options, taughtRows, heldOut)
+  await asking.stop()
   return {
     events: taught.accepted + poison.accepted,
     rejected: taught.rejected,
