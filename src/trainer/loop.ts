@@ -99,6 +99,7 @@ class ModelLoop implements Loop {
     state.tally.consumed(received)
     state.turn = stream.turn
     this.#isDirty = true
+    this.#enter('running')
     if (isDue) await this.#update(signal)
     await this.#tryAgain(admission, signal)
   }
@@ -124,7 +125,6 @@ class ModelLoop implements Loop {
     await stream.measure(signal)
     this.#enter('idle')
     await stream.rest(this.#parts.limits.idleMs, signal)
-    this.#enter('running')
   }
 
   async #update(signal: AbortSignal): Promise<void> {

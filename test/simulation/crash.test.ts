@@ -6,9 +6,9 @@
  */
 import { env } from 'node:process'
 import { expect, test } from 'vitest'
-import { openRandom } from '../../src/runtime/random.ts'
 import { finalState } from '../trainer/final-state.ts'
-import { Crash, openWorld, runToEnd, type Chaos, type World } from '../trainer/world.ts'
+import { openWorld, runToEnd, type World } from '../trainer/world.ts'
+import { runWithCrashes } from './lives.ts'
 import { settingOf, streamsOf, predictionsOf } from './scenario.ts'
 
 const { SEED, SEEDS = '150' } = env
@@ -23,7 +23,7 @@ test(
       const reference = worldOf(seed)
       await runToEnd(reference, settingOf(seed))
       const world = worldOf(seed)
-      const crashes = await runWithCrashes(world, seed)
+      const crashes = await runWithCrashes(world, settingOf(seed), seed)
       const repeat = `SEED=${seed} npx vitest run test/simulation/crash.test.ts (${crashes} crashes)`
       expect(finalState(world), repeat).toEqual(finalState(reference))
     }
@@ -34,27 +34,4 @@ function worldOf(seed: number): World {
   const world = openWorld(streamsOf(seed))
   for (const prediction of predictionsOf(seed)) world.predictions.set(prediction.id, prediction)
   return world
-}
-
-/** Lives of random length until one reaches the end. */
-async function runWithCrashes(world: World, seed: number): Promise<number> {
-  const random = openRandom(seed, 'crashes')
-  for (let crashes = 0; ; crashes += 1) {
-    const chaos = crashes < 60 ? deathAfter(random.below(40)) : () => {}
-    try {
-      const readSize = () => 1 + random.below(6)
-      await runToEnd(world, { ...settingOf(seed), chaos, readSize })
-      return crashes
-    } catch (error) {
-      if (!(error instanceof Crash)) throw error
-    }
-  }
-}
-
-function deathAfter(effects: number): Chaos {
-  let left = effects
-  return (effect) => {
-    left -= 1
-    if (left < 0) throw new Crash(effect)
-  }
 }

@@ -45,10 +45,23 @@ export interface World {
   readonly streams: Map<string, string[]>
   readonly committed: Map<string, Readonly<Record<string, string>>>
   readonly statuses: TrainerStatus[]
+  /** How often a source was asked without waiting. */
+  reads: number
 }
 
 export interface Setting extends Partial<
-  Pick<LoopParts, 'labels' | 'adapter' | 'train' | 'keepVersions' | 'trunk' | 'base' | 'turns'>
+  Pick<
+    LoopParts,
+    | 'labels'
+    | 'adapter'
+    | 'train'
+    | 'keepVersions'
+    | 'trunk'
+    | 'base'
+    | 'turns'
+    | 'freshParameters'
+    | 'openTrainable'
+  >
 > {
   readonly every?: number
   readonly capacity?: number
@@ -77,6 +90,7 @@ export function openWorld(streams: Readonly<Record<string, readonly string[]>>):
     streams: new Map(Object.entries(streams).map(([name, values]) => [name, [...values]])),
     committed: new Map(),
     statuses: [],
+    reads: 0,
   }
 }
 
@@ -101,26 +115,15 @@ export interface Running {
 /** A trainer that stays, for what happens while it runs. */
 export function startIn(world: World, setting: Setting = {}): Running {
   const stop = new AbortController()
-  let rests = 0
-  let onRest: () => void = () => {}
-  const loop = openIn(world, setting, (status) => {
-    if (status.state !== 'idle' || status.lag > 0) return
-    rests += 1
-    onRest()
-  })
+  const loop = openIn(world, setting)
   const ended = loop.run(stop.signal)
   return {
     loop,
     async readAll() {
-      loop.wake()
-      // The first rest may have begun before the last append.
-      const enough = rests + 2
-      const rested = new Promise<void>((resolve) => {
-        onRest = () => {
-          if (rests >= enough) resolve()
-        }
-      })
-      await Promise.race([rested, ended])
+      // What is there now was read when two more turns have found nothing.
+      const enough = world.reads + 3 * world.streams.size
+      const hasRead = () => world.reads >= enough && loop.status().state !== 'running'
+      while (!hasRead()) await nextTick()
       return loop.status()
     },
     async stop() {
@@ -170,8 +173,8 @@ export function partsIn(
     task: classification,
     adapter: setting.adapter ?? { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
     labels: setting.labels ?? { open: false, known: ['no', 'yes'], limit: 8 },
-    freshParameters: freshTiny,
-    openTrainable: (start) => new TinyTrainable(start),
+    freshParameters: setting.freshParameters ?? freshTiny,
+    openTrainable: setting.openTrainable ?? ((start) => new TinyTrainable(start)),
     train: setting.train ?? { batch: 4, replay_batch: 3, epochs: 1 },
     replay:
       setting.replay ?? openPolicy('replay', policies.replay, { policy: 'reservoir', capacity }),
@@ -228,7 +231,8 @@ function sourceIn(world: World, name: string, chaos: Chaos, readSize?: () => num
     open: async (from) => {
       next = Number(from['0'] ?? '0')
     },
-    async read({ records }) {
+    async read({ records, waitMs }) {
+      if (waitMs === 0) world.reads += 1
       chaos(`read ${name}`)
       const values = world.streams.get(name) ?? []
       const count = Math.min(records, Math.max(1, readSize?.() ?? records))

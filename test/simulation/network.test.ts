@@ -1,0 +1,47 @@
+/**
+ * Law 2 with a real network: LoRA with Adam on a small BERT, its trunk on ONNX Runtime, its tail on TensorFlow, labels
+ * that appear on the way. Fewer worlds than with tiny arithmetic, and law 8 beside.
+ */
+import { afterAll, expect, test } from 'vitest'
+import { freshAdapter } from '../../src/adapters/adapter.ts'
+import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { finalState } from '../trainer/final-state.ts'
+import { bert, open, planOf, tf } from '../trainer/rig.ts'
+import { openWorld, runToEnd, type Setting } from '../trainer/world.ts'
+import { event } from '../trainer/events.ts'
+import { runWithCrashes } from './lives.ts'
+
+const trunk = await openTrunkEngine(bert, 1)
+afterAll(() => trunk.close())
+
+const adapter = { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 } as const
+
+const setting: Setting = {
+  base: bert,
+  trunk,
+  adapter,
+  labels: { open: true, known: [], limit: 5 },
+  every: 4,
+  train: { batch: 4, replay_batch: 4, epochs: 1 },
+  freshParameters: (labels) =>
+    freshAdapter(planOf({ config: adapter, labels }), openRandom(1, 'adapter')),
+  openTrainable: (start) => open({ config: adapter, ...start }),
+}
+
+const stream = Array.from({ length: 40 }, (_, at) =>
+  event({ id: `${at % 37}`, text: `word ${at} of the text`, label: ['a', 'b', 'c'][at % 3] }),
+)
+
+test('weights, Adam, memory and versions are byte-equal after any number of crashes', async () => {
+  const reference = openWorld({ s: stream })
+  await runToEnd(reference, setting)
+  expect(finalState(reference)).toMatchObject({ labels: ['a', 'b', 'c'], steps: 9 })
+  const before = tf.memory().numTensors
+  for (const seed of [1, 2, 3]) {
+    const world = openWorld({ s: stream })
+    await runWithCrashes(world, setting, seed, { crashes: 12, effects: 60 })
+    expect(finalState(world), `seed ${seed}`).toEqual(finalState(reference))
+  }
+  expect(tf.memory().numTensors).toBe(before)
+})

@@ -1,0 +1,130 @@
+import { setImmediate as nextTick } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { memorySource } from '../../connectors/memory/source.ts'
+import { CodedError, type Source } from '../../src/contracts.ts'
+import { failure } from '../../src/runtime/errors.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { Interleave } from '../../src/trainer/interleave.ts'
+import { Line } from '../../src/trainer/line.ts'
+import { Patience } from '../../src/trainer/patience.ts'
+import { instantClock, silentLog } from './world.ts'
+
+const never = new AbortController().signal
+const clock = instantClock
+const patience = new Patience({ clock, log: silentLog, jitter: openRandom(1, 'jitter') })
+
+function interleave(sources: readonly Source[], { turn = 0, records = 2 } = {}): Interleave {
+  const lines = sources.map(
+    (source) => new Line({ source, from: {}, records, clock, log: silentLog, patience }),
+  )
+  return new Interleave(lines, turn, clock)
+}
+
+async function drain(stream: Interleave): Promise<string> {
+  const read: string[] = []
+  for (let next = await stream.next(never); next; next = await stream.next(never))
+    read.push(new TextDecoder().decode(next.record.value))
+  return read.join(' ')
+}
+
+const three = () => [
+  memorySource('a', ['a1', 'a2', 'a3', 'a4']),
+  memorySource('b', ['b1']),
+  memorySource('c', ['c1', 'c2']),
+]
+
+test('records come in rotation, and an empty source is passed over', async () => {
+  expect(await drain(interleave(three()))).toBe('a1 b1 c1 a2 c2 a3 a4')
+})
+
+test('the order is the same however many are read at once', async () => {
+  const orders = await Promise.all(
+    [1, 2, 100].map((records) => drain(interleave(three(), { records }))),
+  )
+  expect(new Set(orders).size).toBe(1)
+})
+
+test('a later life goes on with the source whose turn it was', async () => {
+  const first = interleave(three())
+  await first.next(never)
+  expect(first.turn).toBe(1)
+  expect(await drain(interleave(three(), { turn: 2 }))).toBe('c1 a1 b1 c2 a2 a3 a4')
+})
+
+test('a source that fails looks empty until its pause is over, and loses nothing', async () => {
+  const [a, b] = [memorySource('a', ['a1', 'a2']), memorySource('b', ['b1', 'b2'])]
+  const stream = interleave([a, b])
+  a.failNextRead()
+  expect(await drain(stream)).toBe('b1 b2')
+  await stream.rest(1_000, never)
+  expect(await drain(stream)).toBe('a1 a2')
+})
+
+test('a failure that no waiting mends is thrown', async () => {
+  const source = memorySource('a', ['a1'])
+  const gone = () => Promise.reject(failure('SOURCE_MISSING', 'gone'))
+  await expect(interleave([{ ...source, read: gone }]).next(never)).rejects.toThrow(CodedError)
+})
+
+test('waiting ends when one source has something, and when somebody wakes it', async () => {
+  const empty = waitingSource('empty')
+  const other = waitingSource('other')
+  const stream = interleave([empty, other])
+  const resting = stream.rest(60_000, never)
+  await nextTick()
+  other.arrive('o1')
+  await resting
+  expect(await drain(stream)).toBe('o1')
+  const again = stream.rest(60_000, never)
+  await nextTick()
+  stream.wake()
+  await again
+  // Woken before it rests, it does not rest.
+  stream.wake()
+  await stream.rest(60_000, never)
+})
+
+test('a source that does not wait as it should is waited for', async () => {
+  const before = clock.monotonicMs()
+  await interleave([memorySource('a')]).rest(500, never)
+  expect(clock.monotonicMs() - before).toBeGreaterThanOrEqual(500)
+})
+
+test('lag counts what exists and what was read but not consumed', async () => {
+  const stream = interleave(three())
+  await stream.next(never)
+  await stream.measure(never)
+  expect(stream.lag).toBe(6)
+  await drain(stream)
+  await stream.measure(never)
+  expect(stream.lag).toBe(0)
+})
+
+test('a commit that fails is no failure of the trainer', async () => {
+  const source = { ...memorySource('a', ['a1']), commit: () => Promise.reject(new Error('no')) }
+  const stream = interleave([source])
+  await stream.next(never)
+  await expect(stream.commit({ a: { '0': '1' } })).resolves.toBeUndefined()
+})
+
+/** Waits in `read` until something arrives or its signal is aborted. */
+function waitingSource(name: string): Source & { arrive(value: string): void } {
+  const inner = memorySource(name)
+  let wake: () => void = () => {}
+  return {
+    ...inner,
+    arrive(value) {
+      inner.append([value])
+      wake()
+    },
+    async read(limits, signal) {
+      const found = await inner.read(limits, signal)
+      if (found.length > 0 || limits.waitMs === 0) return found
+      await new Promise<void>((resolve, reject) => {
+        wake = resolve
+        signal.addEventListener('abort', () => reject(new Error('aborted')))
+      })
+      return inner.read(limits, signal)
+    },
+  }
+}
