@@ -14,15 +14,14 @@ const program = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.
  * `models` as in a config file. `restart` starts it again on the same data after it ended; `stop` ends it in order and
  * removes the data unless `keep` says otherwise.
  */
-export async function startDaemon(models, { seed = 1, limits = {}, ...rest } = {}) {
+export async function startDaemon(models, { seed = 1, server = {}, ...rest } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'antikythera-bench-'))
   const port = await freePort()
   const config = {
     data_dir: join(folder, 'data'),
     seed,
-    server: { host: '127.0.0.1', port },
+    server: { host: '127.0.0.1', port, ...server },
     log: { level: 'warn', format: 'json' },
-    limits,
     models,
     ...rest,
   }
