@@ -13,9 +13,16 @@ import { systemClock } from '../runtime/clock.ts'
 import type { Config } from '../runtime/config.ts'
 import { failure } from '../runtime/errors.ts'
 import { openLog } from '../runtime/log.ts'
-import type { ExportFlags } from './commands/export.ts'
+import type { ConfigFlags } from './flags.ts'
 import { print } from './print.ts'
 import { readConfig } from './read-config.ts'
+
+export interface ExportFlags extends ConfigFlags {
+  readonly model?: string
+  readonly version?: string
+  readonly to: string
+  readonly json?: boolean
+}
 
 export async function exportVersion(flags: ExportFlags): Promise<void> {
   const folder = resolve(flags.to)

@@ -4,9 +4,13 @@ import { dirname, join, resolve } from 'node:path'
 import { pullBase, pulledFolder, type PullProgress } from '../bases/pull.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { bases } from '../runtime/config-choices.ts'
-import type { ModelsFlags } from './commands/models.ts'
 import { print, table } from './print.ts'
 import { openProgress, type Progress } from './progress.ts'
+
+export interface ModelsFlags {
+  readonly json?: boolean
+  readonly to?: string
+}
 
 const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   'use-lite': 'base: use-lite (comes with the packages)',

@@ -3,9 +3,14 @@ import { createInterface } from 'node:readline'
 import type { Json } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
-import type { PredictFlags } from './commands/predict.ts'
+import type { ClientFlags } from './flags.ts'
 import { connectModel, type Connected } from './connect.ts'
 import { percent, print } from './print.ts'
+
+export interface PredictFlags extends ClientFlags {
+  readonly version?: string
+  readonly features?: readonly string[]
+}
 
 const INPUTS_PER_REQUEST = 32
 

@@ -1,7 +1,7 @@
 /** Sends one event that was given as flags. */
 import { failure } from '../runtime/errors.ts'
 import { modelPath } from './client.ts'
-import type { FeedbackFlags } from './commands/feedback.ts'
+import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel } from './connect.ts'
 import { print } from './print.ts'
 

@@ -2,9 +2,16 @@
 import { startDaemon } from '../compose-daemon.ts'
 import { openLifecycle } from '../runtime/lifecycle.ts'
 import { openLog } from '../runtime/log.ts'
-import type { ServeFlags } from './commands/serve.ts'
+import type { ConfigFlags } from './flags.ts'
 import { print } from './print.ts'
 import { readConfig } from './read-config.ts'
+
+export interface ServeFlags extends ConfigFlags {
+  readonly port?: string
+  readonly host?: string
+  readonly dataDir?: string
+  readonly json?: boolean
+}
 
 /** The daemon's own deadline comes first, so that it can say what was slow. */
 const GRACE_MS = 2000

@@ -1,8 +1,12 @@
 /** The table of versions. */
-import type { VersionsFlags } from './commands/versions.ts'
+import type { ClientFlags } from './flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, table } from './print.ts'
 import { publishedVersions, type Published } from './published.ts'
+
+export interface VersionsFlags extends ClientFlags {
+  readonly last: number
+}
 
 const head = [
   '',

@@ -1,9 +1,14 @@
 /** Runs the checks of `doctor`, tells each as soon as it is known, and exits with 69 when one failed. */
-import type { DoctorFlags } from './commands/doctor.ts'
 import { checks } from './doctor/checks.ts'
 import { examine, type CheckReport } from './doctor/examine.ts'
 import { placeOf } from './doctor/place.ts'
 import { print } from './print.ts'
+
+export interface DoctorFlags {
+  readonly config?: string
+  readonly set?: readonly string[]
+  readonly json?: boolean
+}
 
 const EXIT_UNAVAILABLE = 69
 

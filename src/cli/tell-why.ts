@@ -1,10 +1,14 @@
 /** Tells how a version came to answer: who moved the pointer and why, then each ancestor's decision and reason. */
 import { failure } from '../runtime/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
-import type { WhyFlags } from './commands/why.ts'
+import type { ClientFlags } from './flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, table } from './print.ts'
 import { publishedVersions, type Published } from './published.ts'
+
+export interface WhyFlags extends ClientFlags {
+  readonly version?: string
+}
 
 interface Live {
   readonly version: string

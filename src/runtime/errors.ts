@@ -253,25 +253,12 @@ export const errorTable = {
     retriable: true,
     fix: 'the engine restarts by itself; see the log',
   },
-  TRAINER_CRASHED: {
-    status: 500,
-    exit: 70,
-    retriable: true,
-    fix: 'it restarts by itself; see the log',
-  },
-  TRAINER_UNAVAILABLE: {
-    status: 503,
-    exit: 75,
-    retriable: true,
-    fix: 'wait; GET /v1/models/{model} shows the state of the trainer',
-  },
   CONNECTION_FAILED: {
     status: 502,
     exit: 69,
     retriable: true,
     fix: 'is the daemon running at this address?',
   },
-  SOURCE_INVALID: { status: 500, exit: 78, fix: 'mend the entry under sources:' },
   SOURCE_MISSING: {
     status: 500,
     exit: 66,

@@ -1,11 +1,6 @@
 /** `antikythera doctor`: whether this machine can run the daemon, and how to mend what is in the way. */
 import type { Command } from 'commander'
-
-export interface DoctorFlags {
-  readonly config?: string
-  readonly set?: readonly string[]
-  readonly json?: boolean
-}
+import type { DoctorFlags } from '../tell-health.ts'
 
 export function registerDoctor(program: Command): void {
   program

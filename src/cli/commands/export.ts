@@ -1,13 +1,7 @@
 /** `antikythera export`: a version as a folder of its own, which Hugging Face PEFT opens. Needs no running daemon. */
 import type { Command } from 'commander'
-import { withConfig, type ConfigFlags } from '../flags.ts'
-
-export interface ExportFlags extends ConfigFlags {
-  readonly model?: string
-  readonly version?: string
-  readonly to: string
-  readonly json?: boolean
-}
+import type { ExportFlags } from '../export-version.ts'
+import { withConfig } from '../flags.ts'
 
 export function registerExport(program: Command): void {
   withConfig(program.command('export').description('write a version as a folder that PEFT opens'))

@@ -1,20 +1,7 @@
 /** `antikythera feedback`: one event from flags, or a file of them. */
 import type { Command } from 'commander'
-import { finiteNumber, positiveNumber, withClient, type ClientFlags } from '../flags.ts'
-
-export interface FeedbackFlags extends ClientFlags {
-  readonly file?: string
-  readonly retrySeconds: number
-  readonly text?: string
-  readonly predictionId?: string
-  readonly label?: string
-  readonly correction?: string
-  readonly rating?: number
-  readonly retract?: boolean
-  readonly weight?: number
-  readonly id?: string
-  readonly source?: string
-}
+import type { FeedbackFlags } from '../feedback-flags.ts'
+import { finiteNumber, positiveNumber, withClient } from '../flags.ts'
 
 export function registerFeedback(program: Command): void {
   withClient(program.command('feedback').description('say what was right: one event, or a file'))

@@ -1,10 +1,6 @@
 /** `antikythera models`: the pretrained bases that a config can name, and fetching one. */
 import type { Command } from 'commander'
-
-export interface ModelsFlags {
-  readonly json?: boolean
-  readonly to?: string
-}
+import type { ModelsFlags } from '../models.ts'
 
 export function registerModels(program: Command): void {
   const models = program.command('models').description('pretrained bases: list them, or fetch one')

@@ -1,11 +1,7 @@
 /** `antikythera predict`: ask the live version, or another one. */
 import type { Command } from 'commander'
-import { withClient, type ClientFlags } from '../flags.ts'
-
-export interface PredictFlags extends ClientFlags {
-  readonly version?: string
-  readonly features?: readonly string[]
-}
+import type { PredictFlags } from '../predict.ts'
+import { withClient } from '../flags.ts'
 
 export function registerPredict(program: Command): void {
   withClient(program.command('predict').description('ask about texts, or about lines of stdin'))

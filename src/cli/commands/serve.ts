@@ -1,13 +1,7 @@
 /** `antikythera serve`: the daemon. */
 import type { Command } from 'commander'
-import { withConfig, type ConfigFlags } from '../flags.ts'
-
-export interface ServeFlags extends ConfigFlags {
-  readonly port?: string
-  readonly host?: string
-  readonly dataDir?: string
-  readonly json?: boolean
-}
+import type { ServeFlags } from '../serve.ts'
+import { withConfig } from '../flags.ts'
 
 export function registerServe(program: Command): void {
   withConfig(program.command('serve').description('serve and learn until it is stopped'))

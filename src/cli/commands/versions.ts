@@ -1,10 +1,7 @@
 /** `antikythera versions`: every adapter that was published, newest first. */
 import type { Command } from 'commander'
-import { finiteNumber, withClient, type ClientFlags } from '../flags.ts'
-
-export interface VersionsFlags extends ClientFlags {
-  readonly last: number
-}
+import type { VersionsFlags } from '../show-versions.ts'
+import { finiteNumber, withClient } from '../flags.ts'
 
 export function registerVersions(program: Command): void {
   withClient(program.command('versions').description('what was published, newest first'))

@@ -1,10 +1,7 @@
 /** `antikythera why`: what is live, since when and why, and how it came to be. */
 import type { Command } from 'commander'
-import { withClient, type ClientFlags } from '../flags.ts'
-
-export interface WhyFlags extends ClientFlags {
-  readonly version?: string
-}
+import type { WhyFlags } from '../tell-why.ts'
+import { withClient } from '../flags.ts'
 
 export function registerWhy(program: Command): void {
   withClient(program.command('why').description('why this version answers, back to the first'))

@@ -4,8 +4,15 @@
 import type { Clock } from '../../contracts.ts'
 import type { Row } from './data.ts'
 import { answers, share } from './measure.ts'
-import type { DemoProgress, DemoResult } from './run.ts'
+import type { DemoProgress } from './progress.ts'
 import { eventOf, send, waitUntilLearned, type DemoDaemon } from './teach.ts'
+
+export interface RolledBack {
+  readonly to: string
+  readonly identical: boolean
+  readonly compared: number
+  readonly accuracy: number
+}
 
 const poisonedEvents = 320
 
@@ -14,7 +21,7 @@ export async function poisonAndRollBack(
   { daemon, clock, progress }: { daemon: DemoDaemon; clock: Clock; progress: DemoProgress },
   taught: readonly Row[],
   heldOut: readonly Row[],
-): Promise<{ accepted: number; accuracy: number; rollback: DemoResult['rollback'] }> {
+): Promise<{ accepted: number; accuracy: number; rollback: RolledBack }> {
   const before = await answers(daemon, 'sentiment', heldOut)
   const good = await daemon.status('sentiment')
   progress.say(`a burst of ${poisonedEvents} flipped labels into sentiment`)

@@ -1,7 +1,13 @@
 /** The demo's progress: a bar on a terminal, a line at each tenth elsewhere. Everything goes to stderr. */
 import { SingleBar } from 'cli-progress'
 import type { Clock } from '../../contracts.ts'
-import type { DemoProgress } from './run.ts'
+
+export interface DemoProgress {
+  /** A line of its own: what happens now. */
+  say(line: string): void
+  /** How far the present stage is. */
+  update(done: number, total: number): void
+}
 
 export interface ShownProgress extends DemoProgress {
   /** Takes the bar away, so that the table has the screen. */

@@ -10,7 +10,8 @@ import { afinnAccuracy, majorityAccuracy } from './baselines.ts'
 import { modelNames, type ModelName } from './config.ts'
 import { readDomains, type Domain, type DomainRows, type Row } from './data.ts'
 import { accuracies, accuracy, perDomain, sum, type PerDomain } from './measure.ts'
-import { poisonAndRollBack } from './poison.ts'
+import { poisonAndRollBack, type RolledBack } from './poison.ts'
+import type { DemoProgress } from './progress.ts'
 import { eventsOf, send, waitUntilLearned, type DemoDaemon } from './teach.ts'
 
 export interface DemoResult {
@@ -30,19 +31,7 @@ export interface DemoResult {
   readonly requests: number
   readonly failed_requests: number
   readonly poisoned_accuracy: number
-  readonly rollback: {
-    readonly to: string
-    readonly identical: boolean
-    readonly compared: number
-    readonly accuracy: number
-  }
-}
-
-export interface DemoProgress {
-  /** A line of its own: what happens now. */
-  say(line: string): void
-  /** How far the present stage is. */
-  update(done: number, total: number): void
+  readonly rollback: RolledBack
 }
 
 export async function runDemo(options: {

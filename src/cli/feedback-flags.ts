@@ -1,0 +1,16 @@
+/** What `feedback` was asked to send: a file, or the parts of one event. */
+import type { ClientFlags } from './flags.ts'
+
+export interface FeedbackFlags extends ClientFlags {
+  readonly file?: string
+  readonly retrySeconds: number
+  readonly text?: string
+  readonly predictionId?: string
+  readonly label?: string
+  readonly correction?: string
+  readonly rating?: number
+  readonly retract?: boolean
+  readonly weight?: number
+  readonly id?: string
+  readonly source?: string
+}

@@ -1,0 +1,124 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { createProgram } from '../../src/cli/program.ts'
+import { reportError } from '../../src/cli/report-error.ts'
+import { failure } from '../../src/runtime/errors.ts'
+import { entryUrl } from '../../src/runtime/entry.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { runCli } from './run-cli.ts'
+
+const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+
+function run(args: readonly string[], input = '') {
+  const { ANTIKYTHERA_CONFIG: _, ...env } = process.env
+  return spawnSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+    input,
+    env,
+    cwd: scratchFolder(),
+  })
+}
+
+const wanted = [
+  'demo serve predict feedback versions rollback promote why export models doctor bench config',
+].flatMap((line) => line.split(' '))
+
+test('every command is there, says what it is for, and knows --json', () => {
+  const { commands } = createProgram()
+  expect(commands.map((command) => command.name()).sort()).toEqual([...wanted].sort())
+  const leaves = commands.flatMap((command) =>
+    command.commands.length > 0 ? command.commands : [command],
+  )
+  for (const command of leaves) {
+    expect(command.description()).not.toBe('')
+    expect(command.options.map(({ long }) => long)).toContain('--json')
+  }
+})
+
+test('help and version are told', () => {
+  const help = run(['--help'])
+  expect(help.status).toBe(0)
+  expect(help.stdout).toContain('feedback')
+  const { version } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string }
+  expect(run(['--version']).stdout).toBe(`${version}\n`)
+})
+
+test.each([
+  [[], 'name a command'],
+  [['predcit'], 'Did you mean predict?'],
+  [['rollback'], '--reason'],
+  [['versions', '--bogus'], '--bogus'],
+  [['versions', '--url', 'localhost'], 'http://127.0.0.1:8080'],
+  [['versions', '--timeout', '-1'], 'above 0'],
+  [['feedback'], '--file'],
+])('%j is a usage mistake: 64, and it says which', (args, words) => {
+  const { status, stderr } = run(args)
+  expect(status).toBe(64)
+  expect(stderr).toContain(words)
+  expect(stderr).toContain('code: USAGE')
+})
+
+test('errors are JSON on stderr with --json, and stdout stays empty', async () => {
+  const { code, stdout, stderr } = await runCli('versions', '--json', '--url', 'http://127.0.0.1:1')
+  expect(code).toBe(69)
+  expect(stdout).toBe('')
+  expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'CONNECTION_FAILED' } })
+})
+
+test('a defect of ours exits with 70 and shows its stack; an error of the world does not', () => {
+  const told: string[] = []
+  const tell = (text: string) => told.push(text)
+  expect(reportError(new Error('a defect'), false, tell)).toBe(70)
+  expect(told.join('')).toContain('program.test.ts')
+  told.length = 0
+  expect(reportError(failure('DISK_FULL', 'no room'), false, tell)).toBe(74)
+  expect(told.join('')).toBe(
+    'antikythera: no room\n  code: DISK_FULL\n  fix:  free space on the disk of data_dir\n',
+  )
+})
+
+test('serve and config check refuse a missing and a misspelt config with their codes', () => {
+  const missing = run(['serve'])
+  expect([missing.status, missing.stderr.includes('CONFIG_MISSING')]).toEqual([66, true])
+  const path = join(scratchFolder(), 'bad.yaml')
+  writeFileSync(path, 'modles: {}\n')
+  for (const args of [
+    ['serve', '--config', path],
+    ['config', 'check', '--config', path],
+  ]) {
+    const { status, stderr } = run(args)
+    expect(status).toBe(78)
+    expect(stderr).toContain('bad.yaml:1:1: /modles is not a known key; did you mean "models"?')
+  }
+})
+
+test('config check shows every key and no token; config schema is JSON Schema', async () => {
+  const path = join(scratchFolder(), 'c.yaml')
+  writeFileSync(
+    path,
+    'server: { auth: { tokens: [0123456789abcdef] } }\nmodels: { m: { labels: [a, b] } }\n',
+  )
+  const { stdout, json } = await runCli('config', 'check', '--config', path, '--json')
+  expect(json()).toMatchObject({ server: { port: 8080, auth: { tokens: 1 } } })
+  expect(stdout).not.toContain('0123456789abcdef')
+  expect((await runCli('config', 'schema')).json()).toMatchObject({
+    type: 'object',
+    required: ['models'],
+  })
+})
+
+test('models list shows what a config can name', async () => {
+  const { json } = await runCli('models', 'list', '--json')
+  expect(Object.keys((json() as { bases: object }).bases)).toEqual(['use-lite', 'bert', 'features'])
+})
+
+test('models pull refuses a name that nobody has', async () => {
+  const { code, stderr } = await runCli('models', 'pull', 'nonsense')
+  expect(code).toBe(64)
+  expect(stderr).toContain('minilm')
+})

@@ -1,0 +1,214 @@
+/** The house rules, held by a test: which room may know which, and where time, chance and environment come in. */
+import { basename } from 'node:path'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+import { errorTable } from '../src/runtime/errors.ts'
+import {
+  importCircles,
+  loadedBy,
+  readSources,
+  sourceFile,
+  trackedFiles,
+  walk,
+  type SourceFile,
+} from './source-tree.ts'
+
+const sources = readSources(['src', 'connectors', 'policies'])
+const byPath = new Map(sources.map((source) => [source.path, source]))
+const rooms = [
+  'runtime',
+  'intake',
+  'nn',
+  'bases',
+  'adapters',
+  'tasks',
+  'trainer',
+  'registry',
+  'serving',
+  'cli',
+]
+const inRoom = (path: string, ...names: string[]) =>
+  names.some((name) => path.startsWith(`src/${name}/`))
+
+/** `path:line` of every node that a rule refuses. */
+function places(files: readonly SourceFile[], refuses: (node: ts.Node) => boolean): string[] {
+  return files.flatMap(({ path, tree }) => {
+    const found: string[] = []
+    walk(tree, (node) => {
+      if (!refuses(node)) return
+      const { line } = tree.getLineAndCharacterOfPosition(node.getStart())
+      found.push(`${path}:${line + 1}`)
+    })
+    return found
+  })
+}
+
+test('the folders at the top are src, connectors, policies, deploy and test', () => {
+  const folders = trackedFiles().flatMap((path) =>
+    path.includes('/') ? [path.split('/', 1)[0]] : [],
+  )
+  const visible = [...new Set(folders)].filter((folder) => !folder?.startsWith('.'))
+  expect(visible.sort()).toEqual(['connectors', 'deploy', 'policies', 'src', 'test'])
+})
+
+test('the rooms of src are those that the design names', () => {
+  const found = sources.flatMap(({ path }) => /^src\/([^/]+)\//.exec(path)?.[1] ?? [])
+  expect([...new Set(found)].sort()).toEqual([...rooms].sort())
+})
+
+test('connectors and policies know the contracts of src and nothing else of it', () => {
+  const outside = sources
+    .filter(({ path }) => !path.startsWith('src/'))
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter(({ target, isOurs }) => isOurs && target.split('/')[0] !== path.split('/')[0])
+        .filter(({ target }) => target !== 'src/contracts.ts')
+        .map(({ target }) => `${path} → ${target}`),
+    )
+  expect(outside).toEqual([])
+})
+
+test('no import runs in a circle', () => {
+  expect(importCircles(sources)).toEqual([])
+})
+
+test('a circle would be found, also one of types', () => {
+  const circle = importCircles([
+    sourceFile('src/a.ts', "import { b } from './b.ts'"),
+    sourceFile('src/b.ts', "import type { A } from './c.ts'"),
+    sourceFile('src/c.ts', "export * from './a.ts'"),
+  ])
+  expect(circle).toEqual([['src/a.ts', 'src/b.ts', 'src/c.ts', 'src/a.ts']])
+})
+
+const outsideRuntime = sources.filter(({ path }) => !inRoom(path, 'runtime', 'cli'))
+
+test.each([
+  ['time', /^(Date\.now|performance\.now|process\.hrtime|process\.hrtime\.bigint)$/],
+  ['chance', /^(Math\.random|crypto\.getRandomValues)$/],
+  ['environment', /^process\.(env|argv|cwd)$/],
+])('%s comes in through src/runtime and src/cli only', (_what, pattern) => {
+  const found = places(
+    outsideRuntime,
+    (node) => ts.isPropertyAccessExpression(node) && pattern.test(node.getText()),
+  )
+  expect(found).toEqual([])
+})
+
+test('the time of now is not taken by `new Date()` either', () => {
+  const found = places(
+    outsideRuntime,
+    (node) =>
+      ts.isNewExpression(node) && node.expression.getText() === 'Date' && !node.arguments?.length,
+  )
+  expect(found).toEqual([])
+})
+
+test('nothing is exported by default', () => {
+  const found = places(sources, (node) => {
+    const isAssignment = ts.isExportAssignment(node)
+    const isModifier =
+      node.kind === ts.SyntaxKind.DefaultKeyword && ts.canHaveModifiers(node.parent)
+    const isNamed = ts.isExportSpecifier(node) && node.name.text === 'default'
+    return isAssignment || isModifier || isNamed
+  })
+  expect(found).toEqual([])
+})
+
+test('no file is a drawer for whatever fits nowhere else', () => {
+  const drawers = trackedFiles().filter((path) =>
+    /^(utils?|helpers?|common|misc|managers?|shared)\b/.test(basename(path)),
+  )
+  expect(drawers).toEqual([])
+})
+
+test('files are named in kebab-case', () => {
+  const odd = sources.filter(
+    ({ path }) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.d)?\.ts$/.test(basename(path)),
+  )
+  expect(odd.map(({ path }) => path)).toEqual([])
+})
+
+test('every file of the source begins by saying what it is', () => {
+  const silent = sources.filter(({ text }) => !text.startsWith('/**') && !text.startsWith('#!'))
+  expect(silent.map(({ path }) => path)).toEqual([])
+})
+
+test('only src/nn/tensorflow.ts loads TensorFlow', () => {
+  const loading = sources.filter(({ imports }) =>
+    imports.some(({ target, isType }) => target.startsWith('@tensorflow/') && !isType),
+  )
+  expect(loading.map(({ path }) => path)).toEqual(['src/nn/tensorflow.ts'])
+})
+
+test.each(['src/compose-daemon.ts', 'src/cli/main.ts', 'src/serving/server.ts'])(
+  '%s loads no TensorFlow, however far its imports are followed',
+  (start) => {
+    expect(byPath.has(start)).toBe(true)
+    expect([...loadedBy(start, sources)]).not.toContain('src/nn/tensorflow.ts')
+  },
+)
+
+test('no file of the serving or runtime room leads to TensorFlow, and the trainer does', () => {
+  const leading = sources
+    .filter(({ path }) => inRoom(path, 'serving', 'runtime'))
+    .filter(({ path }) => loadedBy(path, sources).has('src/nn/tensorflow.ts'))
+  expect(leading.map(({ path }) => path)).toEqual([])
+  expect(loadedBy('src/compose-trainer.ts', sources).has('src/nn/tensorflow.ts')).toBe(true)
+})
+
+test('the command line begins with commander alone, so that help comes at once', () => {
+  const packages = [...loadedBy('src/cli/main.ts', sources)].flatMap((path) =>
+    (byPath.get(path)?.imports ?? [])
+      .filter(({ isOurs, isType, isDynamic }) => !isOurs && !isType && !isDynamic)
+      .map(({ target }) => target)
+      .filter((target) => !target.startsWith('node:')),
+  )
+  expect([...new Set(packages)]).toEqual(['commander'])
+})
+
+test('the rooms know nothing of the files that put them together', () => {
+  const composing = /^src\/compose(-[a-z]+)?\.ts$/
+  const knowing = sources
+    .filter(({ path }) => rooms.some((room) => room !== 'cli' && inRoom(path, room)))
+    .filter(({ imports }) => imports.some(({ target }) => composing.test(target)))
+  expect(knowing.map(({ path }) => path)).toEqual([])
+})
+
+test('trainer, registry and serving know no base, method, source or policy by name', () => {
+  const concrete = /^(src\/(bases|tasks)\/|src\/adapters\/(head|lora)\.ts|connectors\/|policies\/)/
+  const knowing = sources
+    .filter(({ path }) => inRoom(path, 'trainer', 'registry', 'serving'))
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter(({ target, isOurs }) => isOurs && concrete.test(target))
+        .map(({ target }) => `${path} → ${target}`),
+    )
+  expect(knowing).toEqual([])
+})
+
+/** Every text in a place where it can only be a code: the first argument of `failure` and of `new CodedError`. */
+function thrownCodes(): ReadonlyMap<string, string> {
+  const codes = new Map<string, string>()
+  for (const { path, tree } of sources)
+    walk(tree, (node) => {
+      const isCall = ts.isCallExpression(node) && node.expression.getText() === 'failure'
+      const isNew = ts.isNewExpression(node) && node.expression.getText() === 'CodedError'
+      const argument = isCall || isNew ? node.arguments?.[0] : undefined
+      if (argument && ts.isStringLiteral(argument)) codes.set(argument.text, path)
+    })
+  return codes
+}
+
+test('every code that is thrown stands in the table of errors', () => {
+  const unknown = [...thrownCodes()].filter(([code]) => !Object.hasOwn(errorTable, code))
+  expect(unknown).toEqual([])
+})
+
+test('every code of the table is used somewhere', () => {
+  const others = sources.filter(({ path }) => path !== 'src/runtime/errors.ts')
+  const unused = Object.keys(errorTable).filter(
+    (code) => !others.some(({ text }) => text.includes(code)),
+  )
+  expect(unused).toEqual([])
+})
