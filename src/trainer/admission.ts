@@ -20,7 +20,8 @@ import {
   type WaitingRoom,
 } from '../intake/join.ts'
 import { failure } from '../runtime/errors.ts'
-import type { Learner, LatentMap } from './learner.ts'
+import type { Learner } from './learner.ts'
+import type { LatentMap } from './learner-types.ts'
 import type { Tally } from './tally.ts'
 import type { Letters } from './letters.ts'
 import type { LoopParts } from './parts.ts'

@@ -4,7 +4,7 @@
  */
 import { failure } from '../runtime/errors.ts'
 import { publishFirst } from './candidate.ts'
-import type { Saved } from './checkpoint.ts'
+import type { Saved } from './saved.ts'
 import { freshWeights, goBackTo, type GoingBack } from './going-back.ts'
 import type { TrainerState } from './state.ts'
 

@@ -4,7 +4,7 @@
  * present memory; one of another adapter gives nothing, and a fresh adapter begins.
  */
 import type { Logger, TrainableState, Version } from '../contracts.ts'
-import type { LearnerState } from './checkpoint.ts'
+import type { LearnerState } from './saved.ts'
 import type { AdapterStart, LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import { adapterText, type TrainerState } from './state.ts'

@@ -7,7 +7,7 @@
  */
 import { CodedError, type Example } from '../contracts.ts'
 import type { Latents } from './latents.ts'
-import type { LatentMap } from './learner.ts'
+import type { LatentMap } from './learner-types.ts'
 import { mayRetry, type Patience } from './patience.ts'
 
 const triesOfOne = 3

@@ -11,63 +11,18 @@ import type {
   Example,
   Json,
   Latent,
-  Rollback,
   Score,
   Scores,
-  Task,
   Tensors,
-  Trainable,
   TrainableState,
   TrainRow,
-  Trigger,
 } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import { batches } from './batches.ts'
-import { Memory, type MemoryParts, type MemoryState } from './memory.ts'
-import { Pending, type LabelRules } from './pending.ts'
-import { Scoreboard, type ScoreboardState } from './scoreboard.ts'
-
-export interface LearnerParts {
-  readonly trainable: Trainable
-  readonly task: Task
-  readonly memory: MemoryParts
-  readonly trigger: Trigger
-  readonly rollback: Rollback
-  readonly train: TrainPlan
-  readonly labels: LabelRules
-}
-
-export interface TrainPlan {
-  /** New examples a step, replayed examples beside them, and passes over each block. */
-  readonly batch: number
-  readonly replay_batch: number
-  readonly epochs: number
-}
-
-export type LatentMap = ReadonlyMap<string, Latent>
-/** Yields what it wants the latents of, and ends with what came of it. */
-export type Update = Generator<readonly Example[], Outcome, LatentMap>
-
-export interface Outcome {
-  /** `rollback`: the block was scored, the policy wants the version before, and nothing was learned. */
-  readonly verdict: 'learned' | 'rollback'
-  readonly reason: string
-  readonly learned: number
-  /** Steps made, and how many of them were dropped. */
-  readonly steps: number
-  readonly dropped: number
-}
-
-/** Everything besides weights that changes with an update and goes back with a rollback. */
-export interface Mind {
-  readonly [key: string]: Json
-  readonly memory: MemoryState
-  readonly rollback: Json
-  readonly scoreboard: ScoreboardState
-  readonly learned: number
-  readonly steps: number
-  readonly dropped: number
-}
+import type { LatentMap, LearnerParts, Mind, Outcome, Update } from './learner-types.ts'
+import { Memory } from './memory.ts'
+import { Pending } from './pending.ts'
+import { Scoreboard } from './scoreboard.ts'
 
 export class Learner {
   readonly #parts: LearnerParts

@@ -23,7 +23,7 @@ import type {
 } from '../contracts.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../runtime/store.ts'
-import type { TrainPlan } from './learner.ts'
+import type { TrainPlan } from './learner-types.ts'
 import type { Turns } from './turns.ts'
 
 export interface LoopParts {

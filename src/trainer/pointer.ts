@@ -4,7 +4,7 @@
  * is live now, at this place of the stream, and what came since is not learned again.
  */
 import { CodedError, type LivePointer } from '../contracts.ts'
-import type { Move } from './checkpoint.ts'
+import type { Move } from './saved.ts'
 import { goBackTo } from './going-back.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'

@@ -4,8 +4,8 @@
  */
 import type { LivePointer, Positions } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
-import type { Move, Progress } from './checkpoint.ts'
-import type { Outcome } from './learner.ts'
+import type { Move, Progress } from './saved.ts'
+import type { Outcome } from './learner-types.ts'
 
 type Count = 'accepted' | 'duplicates' | 'rejected'
 export type TallyState = Omit<Progress, 'trigger' | 'turn'>

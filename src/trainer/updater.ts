@@ -4,10 +4,10 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { publishCandidate } from './candidate.ts'
-import type { Move } from './checkpoint.ts'
+import type { Move } from './saved.ts'
 import { goBackTo } from './going-back.ts'
 import type { LatentSupply } from './latent-supply.ts'
-import type { Outcome, Update } from './learner.ts'
+import type { Outcome, Update } from './learner-types.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { Pointer } from './pointer.ts'

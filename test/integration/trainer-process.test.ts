@@ -75,35 +75,33 @@ const hasty: Clock = {
   sleep: (delayMs, signal) => systemClock.sleep(Math.min(delayMs, 10), signal),
 }
 
+const eventsFirst = 100
+const eventsMore = 12
+const killsWanted = 12
+
 describe('kill -9', () => {
   test('of a learning trainer, again and again, loses nothing, doubles nothing and changes no byte', async () => {
-    const lines = linesOf(400)
-    const folder = folderWith(['m'], linesOf(100))
+    const folder = folderWith(['m'], linesOf(eventsFirst))
     const random = openRandom(5, 'kills')
     const supervisor = supervise(['m'], { models: ['m'], folder }, { clock: hasty })
-    let appended = 100
-    let kills = 0
-    while (kills < 12) {
+    for (let kills = 0; kills < killsWanted; kills += 1) {
       await until(() => supervisor.status('m').state !== 'starting')
-      const { pid } = supervisor.status('m')
-      if (appended < 400) {
-        // Torn in the middle of a line, as a writer may.
-        const more = linesOf(12, appended)
-        appendFileSync(join(folder, 'm', 'events.jsonl'), more.slice(0, 500))
-        await sleep(random.below(5))
-        appendFileSync(join(folder, 'm', 'events.jsonl'), more.slice(500))
-        appended += 12
-      }
+      // Torn in the middle of a line, as a writer may.
+      const more = linesOf(eventsMore, eventsFirst + kills * eventsMore)
+      appendFileSync(join(folder, 'm', 'events.jsonl'), more.slice(0, 500))
+      await sleep(random.below(5))
+      appendFileSync(join(folder, 'm', 'events.jsonl'), more.slice(500))
       await sleep(random.below(30))
-      if (pid === undefined) continue
-      process.kill(pid, 'SIGKILL')
-      kills += 1
+      const { pid } = supervisor.status('m')
+      process.kill(pid!, 'SIGKILL')
       await until(() => supervisor.status('m').pid !== pid)
     }
-    await learned(supervisor, 'm', 400)
-    expect(supervisor.status('m').restarts).toBeGreaterThanOrEqual(12)
+    const count = eventsFirst + killsWanted * eventsMore
+    await learned(supervisor, 'm', count)
+    expect(supervisor.status('m').restarts).toBe(killsWanted)
     await supervisor.stop({ deadlineMs: 5_000 })
-    expect(await durableState(join(folder, 'm'), 'm')).toEqual(await uninterrupted(lines, 400))
+    const state = await durableState(join(folder, 'm'), 'm')
+    expect(state).toEqual(await uninterrupted(linesOf(count), count))
   })
 })
 

@@ -3,7 +3,8 @@ import { openPolicy, policies } from '../../policies/index.ts'
 import type { Example, Replay, Rollback, Trigger } from '../../src/contracts.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { classification } from '../../src/tasks/classification.ts'
-import { Learner, type LearnerParts, type Outcome } from '../../src/trainer/learner.ts'
+import { Learner } from '../../src/trainer/learner.ts'
+import type { LearnerParts, Outcome } from '../../src/trainer/learner-types.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from './tiny.ts'
 
 export interface LearnerSetting {

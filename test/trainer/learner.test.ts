@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Rollback, Score, Trigger } from '../../src/contracts.ts'
-import type { Mind } from '../../src/trainer/learner.ts'
+import type { Mind } from '../../src/trainer/learner-types.ts'
 import { rejection } from '../coded.ts'
 import { accept, latentsOf, lesson, openTiny, update } from './learner-fixture.ts'
 

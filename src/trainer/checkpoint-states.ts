@@ -1,0 +1,96 @@
+/**
+ * States of the learner in the checkpoint: the present one and those of versions that may be gone back to. Weights are
+ * one blob, written with an update and never between; what no snapshot names any more goes.
+ */
+import type { Json, TrainableState } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import type { Row } from '../runtime/row.ts'
+import type { Store } from '../runtime/store.ts'
+import type { Mind } from './learner-types.ts'
+import { packTensors, unpackTensors } from './tensor-pack.ts'
+
+export class StateTables {
+  readonly #store: Store
+  readonly #snapshots: number
+
+  /** `snapshots`: how many are kept besides the protected ones. */
+  constructor(store: Store, snapshots: number) {
+    this.#store = store
+    this.#snapshots = snapshots
+  }
+
+  /** The number of the present state. */
+  get now(): number {
+    const row = this.#store.get(`SELECT value FROM facts WHERE name = 'now'`)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no present state`)
+    return Number(row.text('value'))
+  }
+
+  read(id: number): { readonly weights: TrainableState; readonly mind: Mind } {
+    const row = this.#store.get('SELECT * FROM states WHERE id = ?', id)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no state ${id}`)
+    return { weights: weightsOf(row), mind: JSON.parse(row.text('mind')) as Mind }
+  }
+
+  /** Becomes the present state; answers its number. */
+  insert(weights: TrainableState, mind: Mind): number {
+    const { header, blob } = packTensors(weights.tensors)
+    const labels = JSON.stringify(weights.labels)
+    this.#store.run(
+      'INSERT INTO states (mind, labels, steps, header, tensors) VALUES (?, ?, ?, ?, ?)',
+      ...[JSON.stringify(mind), labels, weights.steps, header, blob],
+    )
+    const id = this.#store.get('SELECT max(id) AS id FROM states')?.number('id') ?? 0
+    setFact(this.#store, 'now', id)
+    return id
+  }
+
+  /** A retraction changes the mind alone, and that of the snapshots that share the present state. */
+  changeMind(mind: Mind): void {
+    this.#store.run('UPDATE states SET mind = ? WHERE id = ?', JSON.stringify(mind), this.now)
+  }
+
+  /** Keeps the present state for `version`; old snapshots go, unless `kept` names them. */
+  keepFor(version: string, kept: readonly string[]): void {
+    const put = 'INSERT OR REPLACE INTO snapshots (version, state) VALUES (?, ?)'
+    this.#store.run(put, version, this.now)
+    const old = this.#store.all(
+      'SELECT version FROM snapshots ORDER BY seq DESC LIMIT -1 OFFSET ?',
+      this.#snapshots,
+    )
+    const gone = old.map((row) => row.text('version')).filter((name) => !kept.includes(name))
+    for (const name of gone) this.#store.run('DELETE FROM snapshots WHERE version = ?', name)
+  }
+
+  ofVersion(version: string): number | undefined {
+    return this.#store
+      .get('SELECT state FROM snapshots WHERE version = ?', version)
+      ?.number('state')
+  }
+
+  forgetVersions(): void {
+    this.#store.run('DELETE FROM snapshots')
+  }
+
+  collect(): void {
+    const useless = 'id <> ? AND id NOT IN (SELECT state FROM snapshots)'
+    this.#store.run(`DELETE FROM states WHERE ${useless}`, this.now)
+  }
+}
+
+export function fact(store: Store, name: string): Json | undefined {
+  const row = store.get('SELECT value FROM facts WHERE name = ?', name)
+  return row === undefined ? undefined : (JSON.parse(row.text('value')) as Json)
+}
+
+export function setFact(store: Store, name: string, value: Json): void {
+  store.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', name, JSON.stringify(value))
+}
+
+function weightsOf(row: Row): TrainableState {
+  return {
+    labels: JSON.parse(row.text('labels')) as string[],
+    steps: row.number('steps'),
+    tensors: unpackTensors({ header: row.text('header'), blob: row.bytes('tensors') }),
+  }
+}

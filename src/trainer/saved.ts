@@ -1,0 +1,77 @@
+/** What a checkpoint keeps of a trainer, and what a save adds to it. */
+import type { Example, Json, LivePointer, Positions, TrainableState } from '../contracts.ts'
+import type { WaitingEvent } from '../intake/join.ts'
+import type { Mind } from './learner-types.ts'
+
+/** What the state was made for. */
+export interface Identity {
+  readonly [key: string]: string
+  readonly base: string
+  readonly task: string
+  /** The adapter's config as JSON: another one begins a fresh adapter. */
+  readonly adapter: string
+}
+
+/** A move of the live pointer that the checkpoint has decided on; done after it, and again after a crash. */
+export interface Move {
+  readonly version: string
+  readonly reason: string
+  readonly by: LivePointer['by']
+}
+
+/** What changes with almost every event, and is small. */
+export interface Progress {
+  readonly accepted: number
+  readonly duplicates: number
+  readonly rejected: number
+  /** Waiting events were tried again up to this count of accepted events. */
+  readonly triedAgain: number
+  /** Totals over all lines of versions; a rollback takes none of them back. */
+  readonly learned: number
+  readonly steps: number
+  readonly dropped: number
+  /** The number of the next version. */
+  readonly next: number
+  /** The version that the weights come from. */
+  readonly parent: string | null
+  /** Moves of the pointer up to this generation are known here. */
+  readonly generation: number
+  readonly intended: readonly Move[]
+  readonly trigger: Json
+  /** The source whose turn it is. */
+  readonly turn: number
+  /** Positions at the last update: where the span of the next version begins. */
+  readonly spanFrom: Readonly<Record<string, Positions>>
+}
+
+export interface LearnerState {
+  readonly weights: TrainableState
+  readonly mind: Mind
+  readonly remembered: readonly Example[]
+}
+
+export interface Saved extends LearnerState {
+  readonly identity: Identity
+  readonly progress: Progress
+  readonly positions: Readonly<Record<string, Positions>>
+  readonly pending: readonly Example[]
+  readonly waiting: readonly WaitingEvent[]
+}
+
+export interface Change extends Saved {
+  /** Hashes of ids taken since the last save. */
+  readonly seen: readonly Uint8Array[]
+  /** Keys to be forgotten everywhere, snapshots included. */
+  readonly retracted: readonly string[]
+  /** The version that weights and mind are from now on kept for. */
+  readonly snapshot?: string
+  /** Versions whose snapshots stay, however old. */
+  readonly protected: readonly string[]
+}
+
+export interface CheckpointLimits {
+  /** Snapshots kept for going back to, besides the protected ones. */
+  readonly snapshots: number
+  /** Ids kept for finding duplicates; absent = every one. */
+  readonly seen?: number
+}
