@@ -97,7 +97,7 @@ function importOf(node: ts.Node) {
   if (!ts.isCallExpression(node)) return undefined
   const [argument] = node.arguments
   const isImport = node.expression.kind === ts.SyntaxKind.ImportKeyword
-  const isRequire = node.expression.getText().startsWith("require")
+  const isRequire = node.expression.getText().startsWith('require')
   if (argument === undefined || !ts.isStringLiteral(argument) || !(isImport || isRequire))
     return undefined
   return { specifier: argument.text, isType: false, isDynamic: true }

@@ -14,7 +14,7 @@ export interface Problem {
 }
 
 /** RFC 6901: how tools name a place inside a JSON document. */
-export function pointerOf(path: Path): string {
+function pointerOf(path: Path): string {
   const escaped = path.map((part) => String(part).replaceAll('~', '~0').replaceAll('/', '~1'))
   return escaped.map((part) => `/${part}`).join('')
 }

@@ -81,7 +81,7 @@ function labelFault(label: string, mostCharacters: number): string | undefined {
 }
 
 /** Only what cannot be reached from outside, whatever a resolver says. */
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '::1') return true
   return isIP(host) === 4 && host.startsWith('127.')
 }

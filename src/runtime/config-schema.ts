@@ -86,7 +86,7 @@ const train = section(
   'how a step learns',
 )
 
-export const modelSchema = Type.Object(
+const modelSchema = Type.Object(
   {
     base: choiceByName(bases, 'the frozen network', 'use-lite'),
     labels,
