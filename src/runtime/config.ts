@@ -12,7 +12,6 @@ import { settle } from './config-settle.ts'
 import type { Schema } from './config-shape.ts'
 
 export { configJsonSchema } from './config-json-schema.ts'
-export { labelRules } from './config-labels.ts'
 export type { Config, ModelConfig } from './config-schema.ts'
 
 export interface Surroundings {

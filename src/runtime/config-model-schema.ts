@@ -1,0 +1,110 @@
+/**
+ * The schema of one model: its base, its labels, and how it learns, keeps and forgets. Every key has a default except `labels`.
+ */
+import { Type, type TProperties } from 'typebox'
+import { bases, defaultPolicies, methods, policies, sources } from './config-choices.ts'
+import { choiceByKey, choiceByName, knobs, section } from './config-parts.ts'
+
+const label = Type.String({ minLength: 1 })
+
+function policy<Kind extends keyof typeof policies>(kind: Kind, description: string) {
+  const table: Readonly<Record<string, { readonly settings: Parameters<typeof knobs>[0] }>> =
+    policies[kind]
+  const branches = Object.entries(table).map(([name, { settings }]) => [name, knobs(settings)])
+  return Type.Unsafe<{
+    readonly policy: keyof (typeof policies)[Kind] & string
+    readonly [setting: string]: unknown
+  }>(
+    choiceByKey(
+      'policy',
+      Object.fromEntries(branches) as Record<string, TProperties>,
+      defaultPolicies[kind],
+      description,
+    ),
+  )
+}
+
+const labels = Type.Union(
+  [
+    Type.Array(label, { minItems: 2, uniqueItems: true }),
+    Type.Object(
+      {
+        open: Type.Literal(true),
+        known: Type.Array(label, { uniqueItems: true, default: [] }),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    description:
+      'a closed list, or { open: true, known: [..] } where new labels may appear at run time',
+  },
+)
+
+const rate = { exclusiveMinimum: 0, maximum: 10 }
+const train = section(
+  {
+    learning_rate: Type.Number({ ...rate, default: 0.001, description: 'of the method’s tensors' }),
+    head_learning_rate: Type.Optional(
+      Type.Number({ ...rate, description: 'of the head; absent = 10 × learning_rate' }),
+    ),
+    batch: Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      default: 16,
+      description: 'new examples in a step',
+    }),
+    replay_batch: Type.Integer({
+      minimum: 0,
+      maximum: 1024,
+      default: 16,
+      description: 'replayed examples beside them',
+    }),
+    epochs: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 1,
+      description: 'passes over new examples',
+    }),
+    max_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 512,
+      default: 64,
+      description: 'longer text is cut',
+    }),
+    optimizer: Type.Enum(['adam', 'sgd'], { default: 'adam' }),
+    momentum: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0.9, description: 'of sgd' }),
+    clip_norm: Type.Number({
+      exclusiveMinimum: 0,
+      default: 1,
+      description: 'longest gradient, over all tensors; a longer one is scaled down',
+    }),
+  },
+  'how a step learns',
+)
+
+export const modelSchema = Type.Object(
+  {
+    base: choiceByName(bases, 'the frozen network', 'use-lite'),
+    labels,
+    adapter: choiceByKey('method', methods, 'lora', 'what learns besides the head'),
+    train,
+    replay: policy('replay', 'what is kept of earlier examples and shown again'),
+    forgetting: policy('forgetting', 'what protects earlier knowledge besides replay'),
+    trigger: policy('trigger', 'when pending examples are learned'),
+    promotion: policy('promotion', 'whether a finished candidate becomes live'),
+    rollback: policy('rollback', 'whether the live version goes back by itself'),
+    keep_versions: Type.Integer({
+      minimum: 2,
+      maximum: 100_000,
+      default: 50,
+      description: 'versions whose bytes are kept; manifests always are',
+    }),
+    sources: Type.Array(choiceByName(sources, 'where events come from'), {
+      minItems: 1,
+      default: [{ http: {} }],
+    }),
+    isolate: Type.Boolean({ default: false, description: 'a trainer process of its own' }),
+  },
+  { additionalProperties: false },
+)
