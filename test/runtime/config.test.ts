@@ -1,14 +1,23 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Compile } from 'typebox/schema'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { configJsonSchema, loadConfig, parseConfig } from '../../src/runtime/config.ts'
 import { limitTable } from '../../src/runtime/limits.ts'
 
 const examples = join(fileURLToPath(import.meta.url), '../../../deploy/examples')
 const minimal = 'models: { m: { labels: [a, b] } }\n'
 const environment = { ANTIKYTHERA_TOKEN: 'a-token-of-enough-length' }
+
+/** Every key at every depth, as a path. */
+function keysOf(value: object, path = ''): string[] {
+  return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
+    const here = `${path}/${key}`
+    return typeof inner === 'object' && inner !== null ? [here, ...keysOf(inner, here)] : [here]
+  })
+}
 
 test.each(readdirSync(examples).filter((name) => name.endsWith('.yaml')))(
   'the example %s is a valid configuration',
@@ -25,7 +34,9 @@ test('the example with every key shows the defaults, and all of them', () => {
   const { head_learning_rate: shownRate, ...train } = sentiment!.train
   expect(shownRate).toBeCloseTo(10 * train.learning_rate)
   expect({ ...shown, models: { sentiment: { ...sentiment, train } } }).toEqual(defaults)
-  expect(Object.keys(shown.limits)).toEqual(Object.keys(limitTable))
+  const written = parse(readFileSync(join(examples, 'every-key.yaml'), 'utf8')) as typeof shown
+  expect(Object.keys(written.limits).sort()).toEqual(Object.keys(limitTable).sort())
+  expect(keysOf(written)).toEqual(expect.arrayContaining(keysOf(defaults)))
 })
 
 test('a model needs its labels and nothing else', () => {
