@@ -466,6 +466,8 @@ export interface Trainable {
   /** Logits of each row with the present weights, one array of `labels.length` a row. */
   score(rows: readonly Latent[]): readonly Float32Array[]
   step(rows: readonly TrainRow[]): StepResult
+  /** The same step, with the logits of each row before it, which its forward pass has for nothing. */
+  testAndStep?(rows: readonly TrainRow[]): StepResult & { readonly logits: readonly Float32Array[] }
   /** Adds label rows to the head, zero-started. */
   grow(labels: readonly string[]): void
   /** Trainable tensors only, as a version keeps them. */
@@ -555,6 +557,8 @@ export interface Promotion {
 
 /** Whether the live version must go back by itself. Called after each scored block. */
 export interface Rollback extends Stateful {
+  /** It never looks at scores, so that a block may be tested by the very step that learns it. */
+  readonly looksAtScores?: false
   decide(facts: {
     readonly scores: Scores
     readonly version: string

@@ -7,6 +7,7 @@ export const never: PolicyKind<Rollback> = {
   summary: 'nothing goes back by itself',
   settings: {},
   open: () => ({
+    looksAtScores: false,
     decide: () => ({ verdict: 'keep', reason: 'only a person rolls back' }),
     snapshot: () => null,
     restore: () => undefined,

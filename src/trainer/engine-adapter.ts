@@ -24,6 +24,8 @@ type Named = ReadonlyMap<string, tfc.Tensor>
 export interface Gradients {
   readonly loss: number
   readonly gradients: ReadonlyMap<string, Float32Array>
+  /** Of each row, from the forward pass. */
+  readonly logits: readonly Float32Array[]
 }
 
 export type TargetsOf = (rows: readonly TrainRow[]) => LossTargets
@@ -58,9 +60,7 @@ export class EngineAdapter {
       this.#parts.tf.tidy(() => {
         const latents = group.map((row) => itemAt(rows, row))
         const data = this.#forward(latents, this.#parameters).dataSync<'float32'>()
-        const labels = data.length / group.length
-        for (const [at, row] of group.entries())
-          logits[row] = data.slice(at * labels, (at + 1) * labels)
+        spread(data, group, logits)
       })
     }
     return logits
@@ -69,17 +69,21 @@ export class EngineAdapter {
   /** The loss of the batch, and its gradient for every parameter: the sums over its groups. */
   gradients(rows: readonly TrainRow[], targetsOf: TargetsOf): Gradients {
     const gradients = new Map<string, Float32Array>()
+    const logits = rows.map((): Float32Array => new Float32Array())
     let loss = 0
     for (const group of this.#groups(rows.map(({ latent }) => latent))) {
       const chosen = group.map((row) => itemAt(rows, row))
       this.#parts.tf.tidy(() => {
-        const { value, grads } = this.#differentiate(chosen, targetsOf(chosen), rows.length)
+        const seen = (data: Float32Array) => {
+          spread(data, group, logits)
+        }
+        const { value, grads } = this.#differentiate(chosen, targetsOf(chosen), rows.length, seen)
         loss += value.dataSync()[0] ?? NaN
         for (const [at, name] of [...this.#parameters.keys()].entries())
           gradients.set(name, added(gradients.get(name), itemAt(grads, at).dataSync<'float32'>()))
       })
     }
-    return { loss, gradients }
+    return { loss, gradients, logits }
   }
 
   dispose(): void {
@@ -87,14 +91,21 @@ export class EngineAdapter {
     this.#parameters.clear()
   }
 
-  #differentiate(rows: readonly TrainRow[], targets: LossTargets, batch: number) {
+  #differentiate(
+    rows: readonly TrainRow[],
+    targets: LossTargets,
+    batch: number,
+    seen: (logits: Float32Array) => void,
+  ) {
     const { tf } = this.#parts
     const names = [...this.#parameters.keys()]
     const latents = rows.map(({ latent }) => latent)
     const shares = rows.map(({ weight }) => weight / batch)
     const lossOf = (...values: tfc.Tensor[]) => {
       const parameters = new Map(names.map((name, at) => [name, itemAt(values, at)]))
-      return batchLoss(tf, this.#forward(latents, parameters), targets, shares)
+      const logits = this.#forward(latents, parameters)
+      seen(logits.dataSync<'float32'>())
+      return batchLoss(tf, logits, targets, shares)
     }
     return tf.valueAndGrads(lossOf)([...this.#parameters.values()])
   }
@@ -115,6 +126,12 @@ export class EngineAdapter {
     const embedding = network.tail(ops, hidden, mask, this.#cut, adaptation)
     return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
   }
+}
+
+/** Rows of a group to their places in the batch. */
+function spread(data: Float32Array, group: readonly number[], logits: Float32Array[]): void {
+  const labels = data.length / group.length
+  for (const [at, row] of group.entries()) logits[row] = data.slice(at * labels, (at + 1) * labels)
 }
 
 function added(sum: Float32Array | undefined, more: Float32Array): Float32Array {

@@ -87,12 +87,14 @@ export class Learner {
   /** `live` is the version that answers; without it the rollback policy is not asked. */
   *update(live?: string): Update {
     const block = this.pending
-    yield* this.#test(block)
+    // Test, then train: one forward pass does both where nothing has to be decided between them.
+    const tested = this.#testsInStep(block) ? [...this.#parts.trainable.labels] : undefined
+    if (tested === undefined) yield* this.#test(block)
     const judged = live === undefined ? undefined : this.#judge(live)
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
     this.extend(this.#pending.announced(block))
-    yield* this.#train(block)
+    yield* this.#train(block, tested)
     this.#remember(block)
     return {
       verdict: 'learned',
@@ -172,19 +174,52 @@ export class Learner {
     return this.#parts.rollback.decide({ scores: this.scores, version })
   }
 
-  *#train(block: readonly Example[]): Generator<readonly Example[], void, LatentMap> {
+  /** Its first step is the only one that sees the weights as they are now. */
+  #testsInStep(block: readonly Example[]): boolean {
+    const { trainable, rollback, train } = this.#parts
+    const isOneBatch = block.length > 0 && block.length <= train.batch
+    return isOneBatch && rollback.looksAtScores === false && trainable.testAndStep !== undefined
+  }
+
+  /** `tested`: the labels with which the first step tests the block that it learns. */
+  *#train(
+    block: readonly Example[],
+    tested: readonly string[] | undefined,
+  ): Generator<readonly Example[], void, LatentMap> {
     const { batch, replay_batch, epochs } = this.#parts.train
     for (let epoch = 0; epoch < epochs; epoch += 1) {
       for (const fresh of batches(block, batch)) {
         const examples = [...fresh, ...this.#memory.draw(replay_batch)]
-        this.#step(examples, yield examples)
+        const latents = yield examples
+        if (epoch === 0 && tested !== undefined) this.#testAndStep(fresh, examples, latents, tested)
+        else this.#step(examples, latents)
       }
     }
   }
 
   #step(examples: readonly Example[], latents: LatentMap): void {
-    const rows = examples.map((example) => rowOf(example, latents))
-    const { dropped } = this.#parts.trainable.step(rows)
+    const { dropped } = this.#parts.trainable.step(rowsOf(examples, latents))
+    this.#count(dropped)
+  }
+
+  /** A label that came with this block was unknown to the head that is tested. */
+  #testAndStep(
+    fresh: readonly Example[],
+    examples: readonly Example[],
+    latents: LatentMap,
+    labels: readonly string[],
+  ): void {
+    const { trainable, task } = this.#parts
+    const result = trainable.testAndStep?.(rowsOf(examples, latents))
+    invariant(result !== undefined, 'tested in a step by a trainable that does not')
+    for (const [row, { target }] of fresh.entries()) {
+      const logits = result.logits[row]?.subarray(0, labels.length) ?? new Float32Array()
+      this.#scoreboard.observe(task.score(logits, target, labels))
+    }
+    this.#count(result.dropped)
+  }
+
+  #count(dropped: boolean): void {
     this.#steps += 1
     if (dropped) this.#dropped += 1
   }
@@ -202,8 +237,12 @@ function rolledBack(reason: string): Outcome {
   return { verdict: 'rollback', reason, learned: 0, steps: 0, dropped: 0 }
 }
 
-function rowOf({ key, target, weight }: Example, latents: LatentMap): TrainRow {
-  return { latent: latentOf(key, latents), target, weight }
+function rowsOf(examples: readonly Example[], latents: LatentMap): readonly TrainRow[] {
+  return examples.map(({ key, target, weight }) => ({
+    latent: latentOf(key, latents),
+    target,
+    weight,
+  }))
 }
 
 function latentOf(key: string, latents: LatentMap): Latent {

@@ -18,7 +18,7 @@ import { type AdapterPlan, checkTensors, specsOf } from '../adapters/adapter.ts'
 import type { TensorFlow } from '../nn/tensorflow.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
-import { EngineAdapter } from './engine-adapter.ts'
+import { EngineAdapter, type Gradients } from './engine-adapter.ts'
 import type { LossTargets } from './loss.ts'
 import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
 import { copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
@@ -66,9 +66,18 @@ class AdapterTrainable implements Trainable {
   }
 
   step(rows: readonly TrainRow[]): StepResult {
-    if (rows.length === 0) return DROPPED
-    const { parameters } = this.#weights
+    const { loss, gradientNorm, dropped } = this.testAndStep(rows)
+    return { loss, gradientNorm, dropped }
+  }
+
+  testAndStep(rows: readonly TrainRow[]) {
+    if (rows.length === 0) return { ...DROPPED, logits: [] }
     const batch = this.#engine.gradients(rows, (some) => this.#targets(some))
+    return { ...this.#learn(batch), logits: batch.logits }
+  }
+
+  #learn(batch: Gradients): StepResult {
+    const { parameters } = this.#weights
     const penalty = this.#parts.forgetting.penalty(parameters)
     const loss = batch.loss + (penalty?.loss ?? 0)
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients

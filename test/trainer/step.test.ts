@@ -19,6 +19,17 @@ describe('a step', () => {
     trainable.dispose()
   })
 
+  it('tests its rows on the way: the logits are those before it, in the order of the rows', () => {
+    const trainable = open({ parameters: randomAdapter(planOf()) })
+    const before = trainable.score(inputs)
+    const { logits } = trainable.testAndStep!(batch)
+    expect(logits).toHaveLength(batch.length)
+    for (const [row, values] of logits.entries())
+      for (const [label, value] of values.entries())
+        expect(value).toBeCloseTo(before[row]![label]!, 4)
+    trainable.dispose()
+  })
+
   it('moves every tensor, the head ten times as fast unless told otherwise', () => {
     const moved = (rates: { learning_rate: number; head_learning_rate?: number }) => {
       const parameters = randomAdapter(planOf())

@@ -48,7 +48,7 @@ export async function runDemo(options: {
     ask: async ({ model, text }) => daemon.predict(model as ModelName, [text]),
     questions: questionsFrom(heldOut),
     askers: 2,
-    pauseMs: 20,
+    pauseMs: 60,
     clock,
   })
   const taught = await teachAll(options, stream)
