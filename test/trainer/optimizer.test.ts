@@ -3,7 +3,7 @@ import type { TrainKnobs } from '../../src/contracts.ts'
 import { clipScale, globalNorm, optimizerOf } from '../../src/trainer/optimizer.ts'
 
 const knobs = { learning_rate: 0.1, momentum: 0, clip_norm: 1 }
-const f32 = (...values: number[]) => Float32Array.from(values)
+const f32 = (...values: number[]): Float32Array => Float32Array.from(values)
 
 /** Runs gradients through an optimizer, from the weight 1, and answers the weight after each. */
 function course(config: Partial<TrainKnobs>, gradients: readonly number[], rate = 0.1): number[] {
