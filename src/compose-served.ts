@@ -1,0 +1,185 @@
+/** Puts the serving side of each model together: its shelves on this machine, the engine of its base, its live version. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { folderOf, labelsOf, methods, modelOf, openBase, openRegistry, tasks } from './compose.ts'
+import type { Base, Clock, Logger, ServingEngine } from './contracts.ts'
+import { deadLettersFile, openDeadLetters, type DeadLetters } from './intake/dead-letters.ts'
+import { inboxFile } from './intake/inbox-schema.ts'
+import { openInbox, type Inbox } from './intake/inbox.ts'
+import { openPredictions, type PredictionStore } from './intake/predictions.ts'
+import type { LocalRegistry } from './registry/local.ts'
+import type { Config } from './runtime/config.ts'
+import type { Metrics } from './runtime/metrics.ts'
+import { openBatcher, type Batcher } from './serving/batcher.ts'
+import { openServingEngine } from './serving/engine.ts'
+import { eventCheck } from './serving/event-check.ts'
+import { openFeedbackDoor, type FeedbackDoor } from './serving/feedback-door.ts'
+import { openLiveModel, type LiveModel } from './serving/live-model.ts'
+import type { ServedModel } from './serving/served-model.ts'
+import { classification } from './tasks/classification.ts'
+
+/** Everything that is shared while the daemon is put together, and how to take it apart. */
+export interface Site {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Logger
+  readonly metrics: Metrics
+  atEnd(close: () => Promise<void> | void): void
+}
+
+/** What a model keeps on this machine besides its versions. */
+interface Shelves {
+  readonly registry: LocalRegistry
+  readonly inbox: Inbox
+  readonly predictions: PredictionStore
+  readonly deadLetters: DeadLetters
+}
+
+export interface OpenModel extends Shelves {
+  readonly name: string
+  readonly base: Base
+}
+
+export async function openModel(site: Site, name: string): Promise<OpenModel> {
+  const { config, clock, log } = site
+  const base = await openBase(modelOf(config, name).base)
+  const folder = folderOf(config, name)
+  const inboxPath = join(folder, inboxFile)
+  const { limits } = config
+  const registry = await openRegistry(config, name, base, { clock, log })
+  const inbox = openInbox(inboxPath, {
+    unreadEvents: limits.inbox_events,
+    seenEvents: limits.seen_events,
+    retentionMs: dayMs,
+    clock,
+  })
+  const predictions = openPredictions(inboxPath, {
+    count: limits.predictions,
+    retentionMs: 30 * dayMs,
+    clock,
+    log,
+  })
+  const deadLetters = openDeadLetters(join(folder, deadLettersFile), { count: limits.dead_letters })
+  site.atEnd(async () => {
+    predictions.close()
+    await inbox.close()
+    await deadLetters.close()
+    await registry.close()
+  })
+  return { name, base, registry, inbox, predictions, deadLetters }
+}
+
+const dayMs = 24 * 60 * 60 * 1000
+
+interface Serving {
+  readonly engine: ServingEngine
+  readonly batcher: Batcher
+}
+
+/** One engine and one queue for all models of a base. */
+export async function openBatchers(
+  site: Site,
+  models: readonly OpenModel[],
+): Promise<ReadonlyMap<Base, Serving>> {
+  const { config, clock, log, metrics } = site
+  const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
+  const serving = new Map<Base, Serving>()
+  for (const base of new Set(models.map((model) => model.base))) {
+    const engine = await openServingEngine({
+      base,
+      methods,
+      tasks,
+      workers,
+      onCrash: (err) => {
+        log.error({ err, base: base.name }, 'a serving thread died; another takes its place')
+      },
+    })
+    const { queue } = config.limits
+    const batcher = openBatcher({
+      engine,
+      lanes: workers,
+      rowsPerRun,
+      queue,
+      waitMs,
+      clock,
+      metrics,
+    })
+    site.atEnd(async () => {
+      await batcher.close()
+      await engine.close()
+    })
+    serving.set(base, { engine, batcher })
+  }
+  return serving
+}
+
+export async function serve(
+  site: Site,
+  model: OpenModel,
+  all: ReadonlyMap<Base, Serving>,
+  onAppended: () => void,
+): Promise<ServedModel> {
+  const { name, base, registry } = model
+  const serving = all.get(base)
+  if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
+  const live = await openLive(site, model, serving)
+  return {
+    name,
+    base,
+    method: modelOf(site.config, name).adapter.method,
+    live,
+    registry,
+    feedback: openDoor(site, model, onAppended),
+    waitingRows: () => serving.batcher.waiting(name),
+  }
+}
+
+async function openLive(site: Site, model: OpenModel, serving: Serving): Promise<LiveModel> {
+  const { config, clock, log, metrics } = site
+  const live = await openLiveModel({
+    model: model.name,
+    base: model.base,
+    task: classification,
+    maxTokens: modelOf(config, model.name).train.max_tokens,
+    batcher: serving.batcher,
+    predictions: model.predictions,
+    predictionId: () => `p-${randomUUID()}`,
+    registry: model.registry,
+    engine: serving.engine,
+    idleVersions: 4,
+    mostVersions: 16,
+    retryMs: 1000,
+    clock,
+    metrics,
+    log: log.child({ model: model.name }),
+  })
+  site.atEnd(async () => live.close())
+  return live
+}
+
+function openDoor(site: Site, model: OpenModel, onAppended: () => void): FeedbackDoor {
+  const { name, base, inbox, predictions, deadLetters } = model
+  const { known, open } = labelsOf(modelOf(site.config, name))
+  const { clock, metrics, config } = site
+  return openFeedbackDoor({
+    model: name,
+    source: httpSourceName,
+    check: eventCheck({
+      model: name,
+      source: httpSourceName,
+      inputKind: base.inputKind,
+      limits: config.limits,
+      task: classification,
+      labels: known,
+      open,
+    }),
+    inbox,
+    predictions,
+    deadLetters,
+    metrics,
+    clock,
+    onAppended,
+  })
+}
+
+const httpSourceName = 'http'
