@@ -122,8 +122,7 @@ class SwappingModel implements LiveModel {
   }
 
   async prove(version: string): Promise<Manifest> {
-    await this.#options.registry.load(version)
-    const adapter = await this.#shelf.hold(version, 'urgent')
+    const adapter = await this.#shelf.prove(version)
     adapter.release()
     return adapter.manifest
   }

@@ -5,7 +5,7 @@
  * while, least recently used first to go. So an adapter is unloaded only after the last request that uses it, and
  * asking for old versions by name costs a bounded amount of memory.
  */
-import type { Manifest, Registry, ServingEngine } from '../contracts.ts'
+import type { Manifest, Registry, ServingEngine, Version } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 
 export interface Shelf {
@@ -13,6 +13,8 @@ export interface Shelf {
   readonly versions: readonly string[]
   /** Loads (verified and warm) unless it is there; concurrent calls share one load. `urgent` passes the bound. */
   hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter>
+  /** As `hold`, past the bound, and reads and verifies the bytes on disk also when it is there. */
+  prove(version: string): Promise<HeldAdapter>
   /** Unloads everything; holds that are still out become worthless. */
   close(): void
 }
@@ -59,7 +61,19 @@ class CountedShelf implements Shelf {
   }
 
   async hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter> {
-    const slot = this.#slots.get(version) ?? this.#open(version, urgency)
+    const present = this.#slots.get(version)
+    if (present !== undefined) return this.#take(version, present)
+    if (urgency === 'bounded') this.#makeRoom()
+    return this.#take(version, this.#open(this.#options.registry.load(version)))
+  }
+
+  async prove(version: string): Promise<HeldAdapter> {
+    const loaded = await this.#options.registry.load(version)
+    const slot = this.#slots.get(version) ?? this.#open(Promise.resolve(loaded))
+    return this.#take(version, slot)
+  }
+
+  async #take(version: string, slot: Slot): Promise<HeldAdapter> {
     slot.holds += 1
     this.#slots.delete(version)
     this.#slots.set(version, slot)
@@ -77,13 +91,15 @@ class CountedShelf implements Shelf {
     this.#drop(0, () => true)
   }
 
-  #open(version: string, urgency: 'urgent' | 'bounded'): Slot {
+  #makeRoom(): void {
     const { most } = this.#options
-    if (urgency === 'bounded' && this.#slots.size >= most) this.#drop(most - 1, isIdle)
-    if (urgency === 'bounded' && this.#slots.size >= most) {
-      throw failure('QUEUE_FULL', `${most} versions of this model are in use at once already`)
-    }
-    const ready = this.#load(version)
+    if (this.#slots.size >= most) this.#drop(most - 1, isIdle)
+    if (this.#slots.size < most) return
+    throw failure('QUEUE_FULL', `${most} versions of this model are in use at once already`)
+  }
+
+  #open(loading: Promise<Version>): Slot {
+    const ready = this.#warm(loading)
     const slot: Slot = { ready, loaded: undefined, holds: 0 }
     ready.then(
       (manifest) => this.#arrived(slot, manifest),
@@ -92,10 +108,9 @@ class CountedShelf implements Shelf {
     return slot
   }
 
-  async #load(version: string): Promise<Manifest> {
-    const { registry, engine } = this.#options
-    const loaded = await registry.load(version)
-    await engine.load(loaded.manifest.digest, loaded)
+  async #warm(loading: Promise<Version>): Promise<Manifest> {
+    const loaded = await loading
+    await this.#options.engine.load(loaded.manifest.digest, loaded)
     return loaded.manifest
   }
 
