@@ -151,7 +151,7 @@ async function openLive(site: Site, model: OpenModel, serving: Serving): Promise
     retryMs: 1000,
     clock,
     metrics,
-    log: log.child({ model: model.name }),
+    log,
   })
   site.atEnd(async () => live.close())
   return live

@@ -3,6 +3,7 @@
  * also after a crash. Of many events the good ones are taken and the bad ones named; one event alone is refused as it is.
  */
 import type { FastifyInstance } from 'fastify'
+import { CodedError, type Json } from '../../contracts.ts'
 import type { RawBody } from '../bodies.ts'
 import type { RouteContext } from '../context.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
@@ -24,14 +25,27 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
       const { feedback } = context.modelNamed(params.model)
       const { events, single } = readFeedbackBody(body, headers)
       const { accepted, duplicates, rejected } = await feedback.take(events)
-      const [refused] = rejected
-      if (single && refused !== undefined) throw refused.error
       const named = rejected.map(({ index, error: { code, message } }) => ({
         index,
         code,
         message,
       }))
-      return reply.code(202).send({ accepted, duplicates, rejected: named })
+      const receipt = { accepted, duplicates, rejected: named }
+      const [refused] = rejected
+      if (single && refused !== undefined) throw withReceipt(refused.error, receipt)
+      return reply.code(202).send(receipt)
     },
   )
 }
+
+/** A reader of receipts finds one in the refusal of a single event too. */
+function withReceipt(error: CodedError, receipt: JsonReceipt): CodedError {
+  const { code, message, details, retriable } = error
+  return new CodedError(code, message, {
+    retriable,
+    details: { ...details, ...receipt },
+    cause: error,
+  })
+}
+
+type JsonReceipt = Readonly<Record<string, Json>>
