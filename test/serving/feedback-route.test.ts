@@ -204,3 +204,15 @@ test('a body without a type, and no body at all, are refused', async () => {
   const typeless = await app.inject({ method: 'POST', url, payload: Buffer.from('{}') })
   expect(typeless.json()).toMatchObject({ status: 415, code: 'BODY_TYPE_UNSUPPORTED' })
 })
+
+test('the refusal of an event that came alone is a problem with the receipt of a refused event', async () => {
+  const { send } = await open()
+  const response = await send(event('e-1', { label: 'maybe' }))
+  expect(response.statusCode).toBe(400)
+  expect(response.json()).toMatchObject({
+    code: 'LABEL_UNKNOWN',
+    accepted: 0,
+    duplicates: 0,
+    rejected: [{ index: 0, code: 'LABEL_UNKNOWN' }],
+  })
+})
