@@ -75,7 +75,6 @@ function freshTensor({ shape, start }: ParameterSpec, random: Random): Tensor {
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1))
   if (start === 'ones') data.fill(1)
   if (typeof start === 'object')
-    // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator is ten times as slow
-  for (let at = 0; at < data.length; at += 1) data[at] = random.normal() * start.normal
+    for (let at = 0; at < data.length; at += 1) data[at] = random.normal() * start.normal
   return { shape, data }
 }
