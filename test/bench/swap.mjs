@@ -1,9 +1,10 @@
 /**
- * Swaps under load: 20,000 requests at 200 a second, in which the live pointer moves every 0.4 s in every other stretch
- * of five seconds; then each answer is computed again from the version that it names. `p99Ratio` is the median over the
- * pairs of stretches, with swaps to without, so that what else runs on the machine for a while does not decide it.
+ * Swaps under load: 200 requests a second, 20,000 of them while the live pointer moves more than once a second, and half
+ * as many in between while it rests, in turns of five seconds. Then each answer is computed again from the version that
+ * it names. `p99Ratio` is the median over the turns of the p99 with swaps to the p99 without, so that what else runs on the
+ * machine for a while does not decide it.
  *
- *   node test/bench/swap.mjs [requests]
+ *   node test/bench/swap.mjs [requests while swapping]
  */
 import { methods, openBase, openRegistry, tasks } from '../../dist/src/compose.js'
 import { systemClock } from '../../dist/src/runtime/clock.js'
@@ -15,9 +16,9 @@ import { load } from './load.mjs'
 import { sentences } from './texts.mjs'
 
 const rate = 200
-const total = Number(process.argv[2] ?? 20_000)
+const total = Math.ceil(Number(process.argv[2] ?? 20_000) * 1.5)
 const stretchMs = 5000
-const swapEveryMs = 400
+const swapEveryMs = 850
 const model = 'sentiment'
 const startedOn = machine()
 const rows = sentences()
@@ -43,7 +44,7 @@ try {
   })
   const swaps = await swapping.stop()
   const stretchOf = ({ dueMs }) => swapping.stretchAt(startedAt + dueMs)
-  const isSwapped = (answer) => stretchOf(answer) % 2 === 1
+  const isSwapped = (answer) => isSwapping(stretchOf(answer))
   const good = answers.filter(({ status }) => status === 200)
   const quiet = good.filter((answer) => !isSwapped(answer)).map(({ ms }) => ms)
   const swapped = good.filter(isSwapped).map(({ ms }) => ms)
@@ -67,19 +68,25 @@ function eventOf({ text, label }, index) {
   return { id: `e-${index}`, source: 'bench', input: { text }, label }
 }
 
-/** p99 with swaps to p99 of the stretch before, for each pair that is whole. */
-function ratios(answers, stretchOf) {
-  const stretches = []
-  for (const answer of answers) (stretches[stretchOf(answer)] ??= []).push(answer.ms)
-  const least = (rate * stretchMs) / 1000 / 2
-  return stretches.flatMap((swapped, at) => {
-    const quiet = stretches[at - 1] ?? []
-    if (at % 2 === 0 || Math.min(quiet.length, swapped.length) < least) return []
-    return [percentile(swapped, 0.99) / percentile(quiet, 0.99)]
-  })
+/** One stretch of rest, two of swaps. */
+function isSwapping(stretch) {
+  return stretch % 3 !== 0
 }
 
-/** Moves the pointer along the versions, in every other stretch of time. */
+/** p99 of each pair of stretches with swaps to the p99 of the rest before. */
+function ratios(answers, stretchOf) {
+  const turns = []
+  for (const answer of answers) {
+    const stretch = stretchOf(answer)
+    const turn = (turns[Math.floor(stretch / 3)] ??= { rest: [], swaps: [] })
+    turn[isSwapping(stretch) ? 'swaps' : 'rest'].push(answer.ms)
+  }
+  const least = (rate * stretchMs) / 1000 / 2
+  const whole = turns.filter(({ rest, swaps }) => Math.min(rest.length, swaps.length) > least)
+  return whole.map(({ rest, swaps }) => percentile(swaps, 0.99) / percentile(rest, 0.99))
+}
+
+/** Moves the pointer along the versions, in two of three stretches of time. */
 function startSwapping(versions) {
   const startedAt = performance.timeOrigin + performance.now()
   const stretchAt = (at) => Math.floor((at - startedAt) / stretchMs)
@@ -88,7 +95,7 @@ function startSwapping(versions) {
   const work = (async () => {
     for (let turn = 0; swapping;) {
       await wait(swapEveryMs)
-      if (stretchAt(performance.timeOrigin + performance.now()) % 2 === 0) continue
+      if (!isSwapping(stretchAt(performance.timeOrigin + performance.now()))) continue
       const began = performance.now()
       const version = versions[(turn += 1) % versions.length]
       const move = { version, reason: 'bench' }
