@@ -2,10 +2,9 @@
  * The program of a trainer process, started by the supervisor. Its first message names the module that knows the
  * concrete parts (it exports `openTrainerLoops`) and the config for it.
  *
- * It runs at the lowest priority: answers come first, and training takes the time that serving leaves. It ends by itself
- * when the server is gone: the channel closes. SIGINT is the server's to answer, because a terminal sends it to both.
+ * It ends by itself when the server is gone: the channel closes. SIGINT is the server's to answer, because a terminal
+ * sends it to both.
  */
-import { constants, setPriority } from 'node:os'
 import { CodedError, type Json } from '../contracts.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { TrainerHost, type HostedTrainers, type Hosting } from './host.ts'
@@ -20,9 +19,6 @@ const exitSoftware = 70
 /** When nobody is there to kill a process that does not end. */
 const orphanDeadlineMs = 10_000
 const lastWordsMs = 500
-
-// Before TensorFlow starts its threads, which inherit it.
-setPriority(constants.priority.PRIORITY_LOW)
 
 const stop = new AbortController()
 const host = new TrainerHost(systemClock, tell)
