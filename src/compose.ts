@@ -1,6 +1,6 @@
 /**
  * The only file that knows concrete parts by name: which base, method, task, policy and source a word of the config
- * means. Server and trainer are put together from it in `compose-server.ts` and `compose-trainer.ts`; a server never
+ * means. `compose-daemon.ts` and `compose-trainer.ts` put server and trainer together from it; a server never
  * loads TensorFlow, which only the latter imports.
  */
 import { join } from 'node:path'
