@@ -216,7 +216,15 @@ function parserOf(config: Config, { inputKind }: Base): LoopParts['parse'] {
     parseEvent(value, config.limits, {
       source: connector,
       inputKind,
-      ...(headers && { headers }),
+      headers: textOnly(headers),
       ...(timeMs !== undefined && { timeMs }),
     })
+}
+
+/** The envelope of a CloudEvent is text; other headers are only kept. */
+function textOnly(headers: SourceRecord['headers'] = {}): Readonly<Record<string, string>> {
+  const texts = Object.entries(headers).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  )
+  return Object.fromEntries(texts)
 }

@@ -100,7 +100,8 @@ export interface SourceRecord {
   /** The message as it arrived. Parsing is intake's work, outside the connector's retries. */
   readonly value: Uint8Array
   readonly key?: Uint8Array
-  readonly headers?: Readonly<Record<string, string>>
+  /** Text where they were UTF-8, else the bytes. */
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>
   /** When the transport took it, ms since 1970. */
   readonly timeMs?: number
 }
@@ -126,7 +127,20 @@ export interface Source {
   commit(positions: Positions): Promise<void>
   /** Records that exist and are not read yet. */
   lag(): Promise<number>
+  /** Since it was made, from memory; for metrics. */
+  stats?(): SourceStats
   close(): Promise<void>
+}
+
+/** Counters of one source, which only rise. */
+export interface SourceStats {
+  readonly records: number
+  /** As they came out, after decompression. */
+  readonly bytes: number
+  /** How often the group's partitions were dealt anew. */
+  readonly rebalances: number
+  /** Messages that came out cut or unreadable: over a limit, or of a codec that failed. */
+  readonly refused: number
 }
 
 /**
@@ -154,7 +168,7 @@ export interface DeadLetter {
   readonly partition: string
   readonly position: string
   readonly value: Uint8Array
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>
   readonly timeMs: number
 }
 
@@ -642,6 +656,60 @@ export interface Registry {
   close(): Promise<void>
 }
 
+// ── The fleet (src/fleet) ────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * The right to write for one model: one holder at a time over all daemons. `epoch` rises with each holder, also over
+ * the loss of everything that the lease's keeper knew, and every shared store refuses writes of an older one
+ * (`LEASE_LOST`). The holder doubts itself first: `signal` aborts when the lease was not renewed in time by its own
+ * monotonic clock.
+ */
+export interface Lease {
+  readonly model: string
+  readonly epoch: number
+  readonly signal: AbortSignal
+  /** Throws `LEASE_LOST` when holding on is in doubt. Called right before whatever must not be done twice. */
+  check(): void
+  /** Lets another take it at once. Idempotent; never rejects. */
+  release(): Promise<void>
+}
+
+export interface LeaseView {
+  readonly holder: string
+  readonly epoch: number
+  readonly expiresMs: number
+}
+
+/** Who trains what. `acquire` waits as long as it takes, and rejects only when its signal aborts. */
+export interface Leases {
+  /** `floor`: an epoch that was seen anywhere; the new one is higher. */
+  acquire(
+    model: string,
+    options: { readonly floor: number; readonly signal: AbortSignal },
+  ): Promise<Lease>
+  view(model: string): Promise<LeaseView | undefined>
+  close(): Promise<void>
+}
+
+/** What a copied checkpoint is; the later one has the higher epoch, then the higher sequence. */
+export interface CopyHead {
+  readonly epoch: number
+  readonly sequence: number
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * Copies of a model's checkpoint where every daemon finds them, so that another takes over where the last one stood.
+ * `put` is all or nothing and refused (`LEASE_LOST`) for an older epoch than was seen; `get` verifies every byte
+ * (`STORE_CORRUPT`) and writes the file whole or not at all.
+ */
+export interface CheckpointCopies {
+  head(model: string): Promise<CopyHead | undefined>
+  put(lease: Lease, path: string, sequence: number): Promise<CopyHead>
+  get(model: string, head: CopyHead, path: string): Promise<void>
+}
+
 // ── Serving ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** Logits for rows that may belong to different adapters. One engine serves all models of one base. */
@@ -664,7 +732,8 @@ export interface TrunkEngine {
 /** What a trainer tells the server about a model, at least once a second and after every update. */
 export interface TrainerStatus {
   readonly model: string
-  readonly state: 'starting' | 'running' | 'idle' | 'failed' | 'stopped'
+  /** `standby`: another daemon of the fleet trains this model. */
+  readonly state: 'starting' | 'running' | 'idle' | 'failed' | 'stopped' | 'standby'
   readonly code?: string
   readonly message?: string
   readonly lag: number
@@ -684,4 +753,8 @@ export interface TrainerStatus {
   readonly residentBytes: number
   /** What it trains on: `tensorflow` or `wasm`. */
   readonly engine?: string
+  /** By the source's name. */
+  readonly sources?: Readonly<Record<string, SourceStats & { readonly lag: number }>>
+  /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */
+  readonly lease?: LeaseView
 }

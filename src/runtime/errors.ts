@@ -264,6 +264,12 @@ export const errorTable = {
     exit: 66,
     fix: 'put back the file or journal that the checkpoint has read, or choose another data_dir',
   },
+  LEASE_LOST: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'another daemon trains this model now; nothing to do',
+  },
   SOURCE_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
 } as const satisfies Record<string, ErrorEntry>
 
