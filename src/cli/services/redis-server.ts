@@ -1,0 +1,134 @@
+/**
+ * A real Redis on this machine's loopback: a child process with a folder of its own, for developing, the demo and the tests.
+ * It keeps nothing on disk unless its arguments say so, and goes with the process that started it.
+ */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './free-port.ts'
+
+export interface RedisServer {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly folder: string
+  /** Ends it in order; idempotent. A folder that it made itself is removed. */
+  stop(): Promise<void>
+  /** SIGKILL, as a crash would. The folder stays, so that one can be started again in it. */
+  kill(): Promise<void>
+  /** SIGSTOP: connections stay open and nothing answers. */
+  pause(): void
+  resume(): void
+}
+
+export interface RedisServerOptions {
+  /** Where it writes; absent = a folder of its own, removed by `stop`. */
+  readonly folder?: string
+  /** Absent = a free one. */
+  readonly port?: number
+  /** More of its command line, e.g. `['--replicaof', '127.0.0.1', '6379']`; stands after ours and so wins. */
+  readonly args?: readonly string[]
+}
+
+const PROGRAM = 'redis-server'
+const READY = /Ready to accept connections|Running mode=sentinel/
+const TRIES = 3
+
+/** What `redis-server --version` says, or undefined where it is not installed. */
+export function redisServerVersion(): string | undefined {
+  const { status, stdout } = spawnSync(PROGRAM, ['--version'], { encoding: 'utf8' })
+  return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] : undefined
+}
+
+export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'antikythera-redis-'))
+  const remove = () => {
+    if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+  }
+  // Another process may take a free port before Redis does.
+  for (let attempt = 1; ; attempt += 1) {
+    const port = options.port ?? (await freePort())
+    try {
+      const child = await ready(spawnRedis(port, folder, options.args ?? []))
+      return new LocalRedis(child, port, folder, remove)
+    } catch (error) {
+      if (options.port === undefined && attempt < TRIES) continue
+      remove()
+      throw error
+    }
+  }
+}
+
+class LocalRedis implements RedisServer {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly folder: string
+  readonly #child: ChildProcess
+  readonly #remove: () => void
+  readonly #onExit: () => void
+
+  constructor(child: ChildProcess, port: number, folder: string, remove: () => void) {
+    this.url = `redis://127.0.0.1:${port}`
+    this.port = port
+    this.pid = child.pid ?? 0
+    this.folder = folder
+    this.#child = child
+    this.#remove = remove
+    this.#onExit = () => child.kill('SIGKILL')
+    process.on('exit', this.#onExit)
+  }
+
+  async stop(): Promise<void> {
+    this.resume()
+    await this.#end('SIGTERM')
+    this.#remove()
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  pause(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    process.off('exit', this.#onExit)
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill(signal)
+    await ended
+  }
+}
+
+function spawnRedis(port: number, folder: string, args: readonly string[]): ChildProcess {
+  const usual = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder]
+  const keepNothing = ['--save', '', '--appendonly', 'no', '--daemonize', 'no']
+  // Redis waits 5 s for more replicas before it sends its data to the first.
+  const atOnce = ['--repl-diskless-sync-delay', '0']
+  // A configuration file comes first on its command line, and Sentinel needs one.
+  const isFile = args[0] !== undefined && !args[0].startsWith('--')
+  const all = isFile ? args : [...usual, ...keepNothing, ...atOnce, ...args]
+  return spawn(PROGRAM, all, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+}
+
+/** Resolves when it says that it serves; rejects with its own words when it ends before. */
+function ready(child: ChildProcess): Promise<ChildProcess> {
+  let text = ''
+  return new Promise((resolve, reject) => {
+    const listen = (chunk: Buffer) => {
+      text = `${text}${chunk.toString()}`.slice(-4096)
+      if (READY.test(text)) resolve(child)
+    }
+    child.stdout?.on('data', listen)
+    child.stderr?.on('data', listen)
+    child.once('error', reject)
+    child.once('exit', () => reject(new Error(`${PROGRAM} did not start: ${text.trim()}`)))
+  })
+}
