@@ -30,8 +30,13 @@ export function identity(value: Json | undefined, pointer: string): string | und
 }
 
 /** Code points, not UTF-16 units. */
-export function characters(text: string): number {
+function characters(text: string): number {
   return Array.from(text).length
+}
+
+/** UTF-16 units are at most twice the characters, so that almost no text has to be counted. */
+export function isLonger(text: string, most: number): boolean {
+  return text.length > most && (text.length > 2 * most || characters(text) > most)
 }
 
 export function hasUnprintable(text: string): boolean {

@@ -4,7 +4,7 @@
  */
 import type { Input, Json } from '../contracts.ts'
 import type { Limits } from '../runtime/limits.ts'
-import { characters, given, isObject } from './fields.ts'
+import { given, isLonger, isObject } from './fields.ts'
 import { below, refuse } from './refuse.ts'
 
 export type InputLimits = Pick<Limits, 'text_characters' | 'features' | 'label_characters'>
@@ -40,8 +40,7 @@ function read(value: Json, limits: InputLimits, pointer: string): Input {
 function text(value: Json, limits: InputLimits, pointer: string): Input {
   if (typeof value !== 'string') throw refuse('EVENT_INVALID', pointer, 'a string')
   const most = limits.text_characters
-  // UTF-16 units are at most twice the characters: the exact count is needed between the two only.
-  if (value.length > most && (value.length > 2 * most || characters(value) > most)) {
+  if (isLonger(value, most)) {
     throw refuse('INPUT_TOO_LONG', pointer, `more than ${most} characters`)
   }
   // Something besides blanks, controls and invisible marks.

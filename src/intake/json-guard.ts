@@ -23,13 +23,16 @@ export function parseJson(
   const text = decode(bytes, what)
   checkDepth(text, limits.depth)
   const value = parse(text, what)
-  checkKeys(value, '')
+  const forbiddenAt = forbiddenPath(value)
+  if (forbiddenAt !== undefined) throw forbiddenKey(forbiddenAt)
   return value
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 function decode(bytes: Uint8Array, what: 'EVENT' | 'BODY'): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    return utf8.decode(bytes)
   } catch {
     throw refuse(`${what}_MALFORMED`, '', 'it is not valid UTF-8')
   }
@@ -44,32 +47,55 @@ function parse(text: string, what: 'EVENT' | 'BODY'): Json {
   }
 }
 
+const [QUOTE, BACKSLASH] = [0x22, 0x5c]
+const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
+
 /** Counts brackets outside of strings; what is no JSON at all is found by the parser afterwards. */
 function checkDepth(text: string, most: number): void {
   let depth = 0
   let inString = false
   for (let at = 0; at < text.length; at += 1) {
-    const character = text[at]
-    if (inString && character === '\\') at += 1
-    else if (character === '"') inString = !inString
+    const unit = text.charCodeAt(at)
+    if (inString && unit === BACKSLASH) at += 1
+    else if (unit === QUOTE) inString = !inString
     else if (inString) continue
-    else if (character === '{' || character === '[') depth += 1
-    else if (character === '}' || character === ']') depth -= 1
+    else if (unit === OPEN_BRACE || unit === OPEN_BRACKET) depth += 1
+    else if (unit === CLOSE_BRACE || unit === CLOSE_BRACKET) depth -= 1
     if (depth > most) throw refuse('EVENT_TOO_DEEP', '', `nested deeper than ${most} levels`)
   }
 }
 
 const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
-/** After parsing, so that an escaped key is seen as what it is. */
-function checkKeys(value: Json, pointer: string): void {
-  if (typeof value !== 'object' || value === null) return
-  for (const [key, member] of Object.entries(value)) {
-    if (forbidden.has(key) && !Array.isArray(value)) throw forbiddenKey(pointer, key)
-    checkKeys(member, below(pointer, key))
-  }
+type Path = readonly (string | number)[]
+
+/**
+ * Where the first forbidden key stands. Asked after parsing, so that an escaped key is seen as what it is; the path is
+ * made on the way back, because almost no message has one.
+ */
+function forbiddenPath(value: Json): Path | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  return Array.isArray(value) ? inList(value) : inObject(value as Readonly<Record<string, Json>>)
 }
 
-function forbiddenKey(pointer: string, key: string): CodedError {
-  return refuse('EVENT_FORBIDDEN_KEY', below(pointer, key), 'this key is not allowed')
+function inList(items: readonly Json[]): Path | undefined {
+  for (let at = 0; at < items.length; at += 1) {
+    const found = forbiddenPath(items[at] ?? null)
+    if (found !== undefined) return [at, ...found]
+  }
+  return undefined
+}
+
+function inObject(object: Readonly<Record<string, Json>>): Path | undefined {
+  for (const key of Object.keys(object)) {
+    if (forbidden.has(key)) return [key]
+    const found = forbiddenPath(object[key] ?? null)
+    if (found !== undefined) return [key, ...found]
+  }
+  return undefined
+}
+
+function forbiddenKey(path: Path): CodedError {
+  const pointer = path.reduce((parent: string, key) => below(parent, key), '')
+  return refuse('EVENT_FORBIDDEN_KEY', pointer, 'this key is not allowed')
 }

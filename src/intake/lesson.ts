@@ -1,7 +1,7 @@
 /** What an event teaches: exactly one of label, correction, rating, retract. */
 import type { Json, Lesson } from '../contracts.ts'
 import type { Limits } from '../runtime/limits.ts'
-import { characters, given, hasUnprintable, type JsonObject } from './fields.ts'
+import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'
 import { below, refuse } from './refuse.ts'
 
 const words = ['label', 'correction', 'rating', 'retract'] as const
@@ -47,7 +47,7 @@ function readLabel(
 ): string {
   if (typeof value !== 'string') throw refuse('LABEL_INVALID', pointer, 'a label is a string')
   if (value.trim() === '') throw refuse('LABEL_INVALID', pointer, 'a label is not blank')
-  if (characters(value) > limits.label_characters) {
+  if (isLonger(value, limits.label_characters)) {
     throw refuse('LABEL_INVALID', pointer, `at most ${limits.label_characters} characters`)
   }
   if (hasUnprintable(value)) throw refuse('LABEL_INVALID', pointer, 'printable characters only')

@@ -9,6 +9,8 @@ export function refuse(code: ErrorCode, pointer: string, why: string): CodedErro
 
 /** Pointers name keys of strangers: long ones are cut. */
 export function below(pointer: string, key: string | number): string {
-  const escaped = String(key).slice(0, 64).replaceAll('~', '~0').replaceAll('/', '~1')
+  const short = String(key).slice(0, 64)
+  // Pointers are made for each field, also for those that are right: most need no escaping.
+  const escaped = /[~/]/.test(short) ? short.replaceAll('~', '~0').replaceAll('/', '~1') : short
   return `${pointer}/${escaped}`
 }

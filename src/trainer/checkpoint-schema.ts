@@ -4,7 +4,8 @@
  *
  * `states` grows by one row with each update; `now` in `facts` and the snapshots of versions point into it. `remembered`
  * says from which state on (`born`) until before which (`gone`) replay held an example, so that an update writes the
- * few keys that changed and every snapshot still finds all of its own.
+ * few keys that changed and every snapshot still finds all of its own. `seen_runs` holds the ids taken by one save in a
+ * row, `first` counts those before: they are looked up in memory, and an index here would be written at random places.
  */
 export const checkpointMigrations: readonly string[] = [
   `
@@ -34,5 +35,10 @@ export const checkpointMigrations: readonly string[] = [
     key BLOB NOT NULL, born INTEGER NOT NULL, gone INTEGER, PRIMARY KEY (key, born)
   ) WITHOUT ROWID;
   CREATE INDEX remembered_gone ON remembered (gone);
+  `,
+  `
+  CREATE TABLE seen_runs (first INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
+  INSERT INTO seen_runs (first, hashes) SELECT seq - 1, hash FROM seen;
+  DROP TABLE seen;
   `,
 ]

@@ -4,7 +4,9 @@
  * updates that is a few rows, never the weights.
  */
 import type { Json, Positions } from '../contracts.ts'
+import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
+import { HASH_BYTES } from '../intake/seen-ids.ts'
 import type { Store } from '../runtime/store.ts'
 import { ExampleTables } from './checkpoint-examples.ts'
 import { bytesOf, waitingOf, waitingValues } from './checkpoint-rows.ts'
@@ -32,8 +34,11 @@ export class Checkpoint {
     return this.#store.path
   }
 
-  get seenCount(): number {
-    return this.#store.get('SELECT count(*) AS count FROM seen')?.number('count') ?? 0
+  /** Ids that were taken, oldest first. */
+  seen(): readonly IdRun[] {
+    return this.#store
+      .all('SELECT first, hashes FROM seen_runs ORDER BY first')
+      .map((row) => ({ first: row.number('first'), hashes: row.bytes('hashes') }))
   }
 
   /** Undefined before the first save. */
@@ -51,10 +56,6 @@ export class Checkpoint {
     }
     this.#remember(saved)
     return saved
-  }
-
-  hasSeen(hash: Uint8Array): boolean {
-    return this.#store.get('SELECT 1 AS seen FROM seen WHERE hash = ?', hash) !== undefined
   }
 
   /** Weights, mind and memory as they were when `version` was published; retracted examples are missing. */
@@ -141,11 +142,14 @@ export class Checkpoint {
     }
   }
 
-  #writeSeen(hashes: readonly Uint8Array[]): void {
-    for (const hash of hashes) this.#store.run('INSERT OR IGNORE INTO seen (hash) VALUES (?)', hash)
-    if (this.#limits.seen === undefined || hashes.length === 0) return
-    const oldest = 'DELETE FROM seen WHERE seq <= (SELECT max(seq) FROM seen) - ?'
-    this.#store.run(oldest, this.#limits.seen)
+  /** A save that is repeated, because it may have failed, takes the place of itself. */
+  #writeSeen({ first, hashes }: IdRun): void {
+    if (hashes.length === 0) return
+    const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes) VALUES (?, ?)'
+    this.#store.run(put, first, hashes)
+    const end = first + hashes.length / HASH_BYTES
+    const old = 'DELETE FROM seen_runs WHERE first + length(hashes) / ? <= ?'
+    if (this.#limits.seen !== undefined) this.#store.run(old, HASH_BYTES, end - this.#limits.seen)
   }
 
   #waitingEvents(): readonly WaitingEvent[] {

@@ -1,5 +1,6 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
 import type { Example, Json, LivePointer, Positions, TrainableState } from '../contracts.ts'
+import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Mind } from './learner-types.ts'
 
@@ -59,8 +60,8 @@ export interface Saved extends LearnerState {
 }
 
 export interface Change extends Saved {
-  /** Hashes of ids taken since the last save. */
-  readonly seen: readonly Uint8Array[]
+  /** Ids taken since the last save. */
+  readonly seen: IdRun
   /** Keys to be forgotten everywhere, snapshots included. */
   readonly retracted: readonly string[]
   /** The version that weights and mind are from now on kept for. */

@@ -46,7 +46,7 @@ export class TrainerState {
       snapshots: loop.keepVersions,
       ...(limits.seenEvents !== undefined && { seen: limits.seenEvents }),
     })
-    this.dedupe = new Dedupe((hash) => this.checkpoint.hasSeen(hash))
+    this.dedupe = new Dedupe(() => this.checkpoint.seen(), limits.seenEvents ?? Infinity)
     this.waiting = new WaitingRoom({ count: limits.waitingJoins, events: limits.waitingEvents })
     this.letters = new Letters(loop.clock, loop.log)
     this.#weights = learner.weights()

@@ -27,24 +27,39 @@ const empty: TallyState = {
 }
 
 export class Tally {
-  #state: TallyState = empty
-  #positions: AllPositions = {}
+  /** Changed in place with each event; what is shown of it are copies, made when somebody looks. */
+  readonly #state: { -readonly [Field in keyof TallyState]: TallyState[Field] } = { ...empty }
+  readonly #positions = new Map<string, Map<string, string>>()
+  #shownState: TallyState | undefined
+  #shownPositions: AllPositions | undefined
 
   get state(): TallyState {
-    return this.#state
+    this.#shownState ??= { ...this.#state }
+    return this.#shownState
   }
 
   get positions(): AllPositions {
-    return this.#positions
+    this.#shownPositions ??= Object.fromEntries(
+      [...this.#positions].map(([source, partitions]) => [source, Object.fromEntries(partitions)]),
+    )
+    return this.#shownPositions
+  }
+
+  get accepted(): number {
+    return this.#state.accepted
   }
 
   restore(state: TallyState, positions: AllPositions): void {
-    this.#state = state
-    this.#positions = positions
+    this.#set(state)
+    this.#positions.clear()
+    for (const [source, partitions] of Object.entries(positions))
+      this.#positions.set(source, new Map(Object.entries(partitions)))
+    this.#shownPositions = undefined
   }
 
   count(outcome: Count): void {
-    this.#set({ [outcome]: this.#state[outcome] + 1 })
+    this.#state[outcome] += 1
+    this.#shownState = undefined
   }
 
   triedAgain(count: number): void {
@@ -52,9 +67,10 @@ export class Tally {
   }
 
   consumed({ connector, record }: Received): void {
-    const before = this.#positions[connector]
-    const after = { ...before, [record.partition]: record.next }
-    this.#positions = { ...this.#positions, [connector]: after }
+    const partitions = this.#positions.get(connector) ?? new Map<string, string>()
+    partitions.set(record.partition, record.next)
+    this.#positions.set(connector, partitions)
+    this.#shownPositions = undefined
   }
 
   /** An update has made `version` of what came since the last one. */
@@ -66,7 +82,7 @@ export class Tally {
       dropped: dropped + outcome.dropped,
       next: version + 1,
       parent: `v${version}`,
-      spanFrom: this.#positions,
+      spanFrom: this.positions,
     })
   }
 
@@ -95,6 +111,7 @@ export class Tally {
   }
 
   #set(change: Partial<TallyState>): void {
-    this.#state = { ...this.#state, ...change }
+    Object.assign(this.#state, change)
+    this.#shownState = undefined
   }
 }

@@ -1,8 +1,11 @@
-import { expect, test } from 'vitest'
-import { Dedupe, hashOf, keyOf } from '../../src/intake/dedupe.ts'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Dedupe, hashOf, keyOf, type IdRun } from '../../src/intake/dedupe.ts'
+
+const nothing = () => []
 
 test('an event is known by source and id together', () => {
-  const dedupe = new Dedupe(() => false)
+  const dedupe = new Dedupe(nothing, 100)
   dedupe.add(keyOf({ source: 'a', id: '1' }))
   expect(dedupe.has(keyOf({ source: 'a', id: '1' }))).toBe(true)
   expect(dedupe.has(keyOf({ source: 'b', id: '1' }))).toBe(false)
@@ -11,20 +14,68 @@ test('an event is known by source and id together', () => {
   expect(keyOf({ source: 'ab', id: 'c' })).not.toBe(keyOf({ source: 'a', id: 'bc' }))
 })
 
-test('ids of the checkpoint are asked for there, ids since then are handed over once', () => {
-  const saved = new Set<string>()
-  const dedupe = new Dedupe((hash) => saved.has(hash.join()))
-  dedupe.add('a')
-  dedupe.add('a')
-  dedupe.add('b')
-  expect(dedupe.fresh).toEqual([hashOf('a'), hashOf('b')])
-  for (const hash of dedupe.fresh) saved.add(hash.join())
+test('ids since the last checkpoint are handed over once, in order', () => {
+  const dedupe = new Dedupe(nothing, 100)
+  for (const key of ['a', 'a', 'b']) dedupe.add(key)
+  expect(dedupe.fresh).toEqual(runOf(0, 'a', 'b'))
   dedupe.saved()
-  expect(dedupe.fresh).toEqual([])
-  expect(dedupe.has('a')).toBe(true)
-  expect(dedupe.has('c')).toBe(false)
+  expect(dedupe.fresh).toEqual(runOf(2))
+  dedupe.add('c')
+  expect(dedupe.fresh).toEqual(runOf(2, 'c'))
 })
 
-test('a hash is 16 bytes', () => {
-  expect(hashOf('a')).toHaveLength(16)
+test('a hash is 16 bytes, the first of sha256', () => {
+  // From the standard: sha256("abc").
+  expect(Buffer.from(hashOf('abc')).toString('hex')).toBe('ba7816bf8f01cfea414140de5dae2223')
 })
+
+describe('after a restart', () => {
+  test('ids of the checkpoint are known, and the newest of them outlive the others', () => {
+    const dedupe = new Dedupe(() => [runOf(7, 'a', 'b'), runOf(9, 'c')], 3)
+    dedupe.add('d')
+    expect(['a', 'b', 'c', 'd'].map((key) => dedupe.has(key))).toEqual([false, true, true, true])
+    expect(dedupe.fresh).toEqual(runOf(10, 'd'))
+    expect(dedupe.forgotten).toBe(8)
+  })
+
+  test('two runs that begin with the same ids count them once', () => {
+    const dedupe = new Dedupe(() => [runOf(0, 'a', 'b', 'c'), runOf(1, 'b', 'c', 'd')], 100)
+    expect(dedupe.has('d')).toBe(true)
+    expect(dedupe.fresh).toEqual(runOf(4))
+  })
+})
+
+test('an id is forgotten when as many newer ones have come as the limit says, wherever it was saved', () => {
+  const keys = fc.array(fc.nat(40).map(String), { maxLength: 200 })
+  fc.assert(
+    fc.property(keys, fc.integer({ min: 1, max: 20 }), fc.nat(20), (stream, limit, every) => {
+      const saved: IdRun[] = []
+      let dedupe = new Dedupe(() => saved, limit)
+      const known: string[] = []
+      for (const [at, key] of stream.entries()) {
+        expect(dedupe.has(key)).toBe(known.includes(key))
+        dedupe.add(key)
+        if (!known.includes(key)) known.push(key)
+        if (known.length > limit) known.shift()
+        if (every === 0 || at % every !== 0) continue
+        saved.push(dedupe.fresh)
+        dedupe.saved()
+        // The next life knows what the checkpoint knows.
+        if (at % 2 === 0) dedupe = new Dedupe(() => saved, limit)
+      }
+    }),
+  )
+})
+
+test('a hundred thousand ids are told apart, and as many others', () => {
+  const dedupe = new Dedupe(nothing, 60_000)
+  for (let at = 0; at < 100_000; at += 1) dedupe.add(`e-${at}`)
+  const known = Array.from({ length: 200_000 }, (_, at) => dedupe.has(`e-${at}`))
+  expect(known.indexOf(true)).toBe(40_000)
+  expect(known.lastIndexOf(true)).toBe(99_999)
+  expect(known.filter(Boolean)).toHaveLength(60_000)
+})
+
+function runOf(first: number, ...keys: readonly string[]): IdRun {
+  return { first, hashes: new Uint8Array(Buffer.concat(keys.map(hashOf))) }
+}

@@ -1,6 +1,7 @@
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Example } from '../../src/contracts.ts'
-import { hashOf } from '../../src/intake/dedupe.ts'
+import { Dedupe, hashOf } from '../../src/intake/dedupe.ts'
 import { openStore, type Store } from '../../src/runtime/store.ts'
 import { Checkpoint } from '../../src/trainer/checkpoint.ts'
 import type { Change, CheckpointLimits } from '../../src/trainer/saved.ts'
@@ -75,12 +76,14 @@ function change(over: Partial<Change> = {}): Change {
     remembered: [],
     pending: [],
     waiting: [],
-    seen: [],
+    seen: noIds,
     retracted: [],
     protected: [],
     ...over,
   }
 }
+
+const noIds = { first: 0, hashes: new Uint8Array() }
 
 function openMemory(limits: CheckpointLimits = { snapshots: 2 }) {
   const store = openStore(':memory:', { migrations: checkpointMigrations })
@@ -162,25 +165,25 @@ test('between updates weights and remembered examples are not written again', ()
 
 test('a transaction that fails leaves nothing behind, and the next one writes it all', () => {
   const { store, checkpoint } = openMemory()
-  checkpoint.save(change({ seen: [hashOf('a')] }))
+  checkpoint.save(change({ seen: { first: 0, hashes: hashOf('a') } }))
   const before = reload(store)
   const next = change({
     weights: weights(9),
     mind: mind(2),
     pending: [tokens('1')],
     remembered: [vector('2')],
-    seen: [hashOf('b')],
+    seen: { first: 1, hashes: hashOf('b') },
     snapshot: 'v9',
   })
   store.run(`CREATE TRIGGER full BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'full'); END`)
   expect(thrown(() => checkpoint.save(next)).code).toBe('STORE_FAILED')
   expect(reload(store)).toEqual(before)
-  expect(checkpoint.hasSeen(hashOf('b'))).toBe(false)
+  expect(checkpoint.seen()).toEqual([{ first: 0, hashes: hashOf('a') }])
   store.run('DROP TRIGGER full')
   checkpoint.save(next)
   expect(reload(store)).toMatchObject({ pending: [tokens('1')], remembered: [vector('2')] })
   expect(reload(store)?.weights).toEqual(weights(9))
-  expect(checkpoint.hasSeen(hashOf('b'))).toBe(true)
+  expect(checkpoint.seen()[1]).toEqual({ first: 1, hashes: hashOf('b') })
 })
 
 test('a snapshot finds the weights, mind and memory of its version, whatever came later', () => {
@@ -252,14 +255,38 @@ test('snapshots of another adapter go when the adapter changes', () => {
   expect(checkpoint.snapshot('v1')).toBeUndefined()
 })
 
-test('ids are kept for ever, or as many as the limit says, the oldest going first', () => {
-  const ids = ['1', '2', '3', '4'].map(hashOf)
-  const seenBy = (checkpoint: Checkpoint) => ids.map((hash) => checkpoint.hasSeen(hash))
+test('ids are kept for ever, or in whole runs as far as the limit needs them, the oldest going first', () => {
   const forever = openMemory()
-  const bounded = openMemory({ snapshots: 2, seen: 2 })
+  const bounded = openMemory({ snapshots: 2, seen: 3 })
+  const idsOf = (...keys: string[]) => Buffer.concat(keys.map(hashOf))
+  const runs = [
+    { first: 0, hashes: idsOf('1', '2') },
+    { first: 2, hashes: idsOf('3', '4') },
+    { first: 4, hashes: idsOf('5', '6') },
+  ].map(({ first, hashes }) => ({ first, hashes: new Uint8Array(hashes) }))
   for (const { checkpoint } of [forever, bounded])
-    for (const hash of ids) checkpoint.save(change({ seen: [hash, hash] }))
-  expect(seenBy(forever.checkpoint)).toEqual([true, true, true, true])
-  expect(seenBy(bounded.checkpoint)).toEqual([false, false, true, true])
-  expect(forever.checkpoint.seenCount).toBe(4)
+    for (const seen of runs) checkpoint.save(change({ seen }))
+  expect(forever.checkpoint.seen()).toEqual(runs)
+  expect(bounded.checkpoint.seen()).toEqual(runs.slice(1))
+})
+
+test('a save that is repeated with more ids takes the place of itself', () => {
+  const { checkpoint } = openMemory()
+  checkpoint.save(change({ seen: { first: 0, hashes: hashOf('1') } }))
+  const both = new Uint8Array(Buffer.concat([hashOf('1'), hashOf('2')]))
+  checkpoint.save(change({ seen: { first: 0, hashes: both } }))
+  expect(checkpoint.seen()).toEqual([{ first: 0, hashes: both }])
+})
+
+test('ids of a checkpoint from before they were kept in runs are known', () => {
+  const path = join(scratchFolder(), 'state.db')
+  const old = openStore(path, { migrations: checkpointMigrations.slice(0, 1) })
+  for (const id of ['1', '2']) old.run('INSERT INTO seen (hash) VALUES (?)', hashOf(id))
+  old.close()
+  const store = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  const checkpoint = new Checkpoint(store, { snapshots: 2 })
+  const dedupe = new Dedupe(() => checkpoint.seen(), Infinity)
+  expect(['1', '2', '3'].map((id) => dedupe.has(id))).toEqual([true, true, false])
+  expect(dedupe.fresh.first).toBe(2)
 })

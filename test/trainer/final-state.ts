@@ -19,7 +19,7 @@ export function finalState(world: World) {
     waiting: waiting.map(({ key }) => key),
     progress,
     positions,
-    seen: rows('SELECT hex(hash) AS hash FROM seen ORDER BY hash', 'hash'),
+    seen: rows('SELECT hex(hashes) AS hashes FROM seen_runs ORDER BY first', 'hashes').join(''),
     examples: rows('SELECT hex(key) AS key FROM examples ORDER BY key', 'key'),
     snapshots: rows('SELECT version FROM snapshots ORDER BY seq', 'version'),
     versions: [...world.registry.versions].map(([name, { manifest }]) => [name, manifest.digest]),

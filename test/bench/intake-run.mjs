@@ -1,0 +1,166 @@
+/**
+ * One run of the intake measurement, in a process of its own: the trainer of one model, made of the daemon's parts, reads
+ * a backlog to its end. Prints one line of JSON. See intake.mjs.
+ *
+ *   node test/bench/intake-run.mjs '{"mode":"features","events":100000,"poison":false}'
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openPolicy, policies } from '../../dist/policies/index.js'
+import { freshAdapter } from '../../dist/src/adapters/adapter.js'
+import { cutOf } from '../../dist/src/adapters/sites.js'
+import { methods, openBase, openRegistry, tasks } from '../../dist/src/compose.js'
+import { deadLettersFile, openDeadLetters } from '../../dist/src/intake/dead-letters.js'
+import { parseEvent } from '../../dist/src/intake/validate.js'
+import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
+import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
+import { systemClock } from '../../dist/src/runtime/clock.js'
+import { defaultLimits } from '../../dist/src/runtime/limits.js'
+import { openRandom } from '../../dist/src/runtime/random.js'
+import { openStore } from '../../dist/src/runtime/store.js'
+import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
+import { checkpointMigrations } from '../../dist/src/trainer/checkpoint-schema.js'
+import { openLoop } from '../../dist/src/trainer/loop.js'
+import { openTrainable } from '../../dist/src/trainer/step.js'
+import { Turns } from '../../dist/src/trainer/turns.js'
+import { generatedSource } from './intake-events.mjs'
+
+const { mode, events, poison = false, every = 256, batch = 256 } = JSON.parse(process.argv[2])
+const kind = mode === 'use-lite-head' ? 'use-lite' : 'features'
+const log = quiet()
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-intake-'))
+const source = generatedSource(kind, { count: events, poison })
+const { parts, deadLetters, close } = await open()
+const stop = new AbortController()
+const idle = once((status) => status.state === 'idle')
+const finished = once((status) => source.beganMs !== undefined && isRead(status))
+const loop = openLoop(parts)
+const running = loop.run(stop.signal)
+
+await idle.promise
+await new Promise((resolve) => setTimeout(resolve, 300))
+globalThis.gc?.()
+const idleBytes = process.memoryUsage.rss()
+writeFileSync('/proc/self/clear_refs', '5')
+source.release()
+await finished.promise
+const seconds = (performance.now() - source.beganMs) / 1000
+const peakBytes = peakOf(readFileSync('/proc/self/status', 'utf8'))
+const { counts, steps, prequential } = loop.status()
+stop.abort(new Error('read everything'))
+await running
+process.stdout.write(
+  `${JSON.stringify({
+    ...{ mode, events, poison, seconds, perSecond: events / seconds, idleBytes, peakBytes },
+    growthBytes: peakBytes - idleBytes,
+    ...{ counts, steps, accuracy: prequential.accuracy, letters: deadLetters.counts() },
+  })}\n`,
+)
+await close()
+rmSync(folder, { recursive: true, force: true })
+process.exit(0)
+
+async function open() {
+  const { tf } = await openTensorFlow({ threads: 1 })
+  const base = await openBase(kind === 'features' ? { features: { size: 16 } } : 'use-lite')
+  const labels = ['no', 'yes']
+  const adapter = { method: 'head', rank: 0, alpha: 1, tail_layers: 0 }
+  const plan = { base, method: methods.head, task: tasks.classification, config: adapter }
+  const trunk = await openTrunkEngine(base, cutOf(0, base.network.layers))
+  const config = { data_dir: folder }
+  const registry = await openRegistry(config, 'bench', base, { clock: systemClock, log })
+  const deadLetters = openDeadLetters(join(folder, 'bench', deadLettersFile), {
+    count: defaultLimits.dead_letters,
+  })
+  const parts = {
+    model: 'bench',
+    clock: systemClock,
+    log,
+    random: (stream) => openRandom(1, stream),
+    sources: [source],
+    parse: ({ value, timeMs }, connector) =>
+      parseEvent(value, defaultLimits, {
+        source: connector,
+        inputKind: base.inputKind,
+        ...(timeMs !== undefined && { timeMs }),
+      }),
+    predictions: { find: async () => undefined },
+    deadLetters,
+    base,
+    maxTokens: 32,
+    trunk,
+    task: tasks.classification,
+    adapter,
+    labels: { open: false, known: labels, limit: defaultLimits.labels },
+    freshParameters: (known) => freshAdapter({ ...plan, labels: known }, openRandom(1, 'adapter')),
+    openTrainable: (start) =>
+      openTrainable({
+        ...plan,
+        ...start,
+        tf,
+        baseTensors: new BaseTensors(tf, base),
+        knobs: { learning_rate: 1e-3, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
+        forgetting: openPolicy('forgetting', policies.forgetting, { policy: 'none' }),
+      }),
+    train: { batch, replay_batch: 16, epochs: 1 },
+    replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 2000 }),
+    // Without training means that the trigger never fires: its highest setting, over fewer events.
+    trigger: openPolicy('trigger', policies.trigger, {
+      policy: 'count',
+      every: mode === 'intake' ? 100_000 : every,
+    }),
+    promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
+    rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    store: openStore(join(folder, 'bench', 'state.db'), { migrations: checkpointMigrations }),
+    registry,
+    keepVersions: 50,
+    limits: {
+      records: 256,
+      idleMs: 200,
+      waitingJoins: defaultLimits.waiting_joins,
+      waitingEvents: defaultLimits.waiting_joins,
+      latentBytes: defaultLimits.latent_bytes,
+      seenEvents: defaultLimits.seen_events,
+    },
+    turns: new Turns(),
+    tensors: () => tf.memory().numTensors,
+    onStatus(status) {
+      idle.look(status)
+      finished.look(status)
+    },
+    onPointer() {},
+  }
+  return {
+    parts,
+    deadLetters,
+    async close() {
+      await registry.close()
+      await deadLetters.close()
+      await trunk.close()
+    },
+  }
+}
+
+/** Everything is read and saved: the loop rests only then. */
+function isRead({ state, lag, counts }) {
+  const { accepted, duplicates, rejected } = counts
+  return state === 'idle' && lag === 0 && accepted + duplicates + rejected >= events
+}
+
+function once(isSo) {
+  let resolve
+  const promise = new Promise((done) => (resolve = done))
+  return { promise, look: (status) => void (isSo(status) && resolve()) }
+}
+
+/** Warnings and errors are for people. */
+function quiet() {
+  const tell = (details, message) =>
+    process.stderr.write(`${message} ${String(details.err ?? '')}\n`)
+  return { debug() {}, info() {}, warn: tell, error: tell, child: quiet }
+}
+
+function peakOf(status) {
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) * 1024
+}
