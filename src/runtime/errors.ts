@@ -88,6 +88,18 @@ export const errorTable = {
   },
   HEADERS_TOO_LARGE: { status: 431, exit: 65, fix: 'send less than 16 KiB of headers' },
   NOT_READY: { status: 503, exit: 69, retriable: true, fix: 'wait until /readyz answers 200' },
+  ROLE_TRAINER: {
+    status: 503,
+    exit: 69,
+    retriable: true,
+    fix: 'this daemon only trains: ask a replica whose role is server or all',
+  },
+  GENERATION_NOT_REACHED: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'this replica has not heard of that generation yet: ask again, or raise limits.min_generation_ms',
+  },
   SHUTTING_DOWN: {
     status: 503,
     exit: 75,
@@ -269,6 +281,39 @@ export const errorTable = {
     exit: 75,
     retriable: true,
     fix: 'another daemon trains this model now; nothing to do',
+  },
+  REDIS_UNAVAILABLE: {
+    status: 503,
+    exit: 69,
+    retriable: true,
+    fix: 'is Redis running and reachable at the address under redis:? The daemon reconnects by itself',
+  },
+  REDIS_REFUSED: {
+    status: 500,
+    exit: 77,
+    fix: 'mend redis.username and redis.password, or the rights of that user; deploy/README.md lists them',
+  },
+  REDIS_FULL: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'raise the maxmemory of Redis, or lower keep_versions',
+  },
+  REDIS_UNSUPPORTED: {
+    status: 500,
+    exit: 78,
+    fix: 'Redis 6.2 or newer with maxmemory-policy noeviction, and the options that deploy/README.md names',
+  },
+  REDIS_FAILED: {
+    status: 500,
+    exit: 70,
+    fix: 'is the namespace used by something else? See the cause in the log',
+  },
+  COPY_TOO_LARGE: {
+    status: 507,
+    exit: 75,
+    retriable: true,
+    fix: 'raise fleet.copy_bytes, or lower replay.capacity and limits.seen_events',
   },
   SOURCE_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
 } as const satisfies Record<string, ErrorEntry>

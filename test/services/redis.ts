@@ -47,7 +47,7 @@ export async function startReplica(
   const follow = ['--replicaof', '127.0.0.1', String(main.port)]
   const replica = await startRedis({ ...options, args: [...follow, ...(options.args ?? [])] })
   await ask(replica.url, async (redis) => {
-    while (!String(await redis.info('replication')).includes('master_link_status:up'))
+    while (!(await redis.info('replication')).includes('master_link_status:up'))
       await new Promise((resolve) => setTimeout(resolve, 20))
   })
   return replica
