@@ -1,0 +1,47 @@
+/**
+ * What this connector asks of a connection to Redis: one command at a time, replies as bytes. The daemon hands in its own
+ * connection; any other client fits with a line, such as `{ bytes: (...all) => ioredis.callBuffer(...all) }`.
+ */
+import { CodedError } from '../../src/contracts.ts'
+
+export interface RedisCommands {
+  /** Bulk strings as Buffers, integers as numbers. Rejects soon when Redis is away, rather than queue. */
+  bytes(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>
+}
+
+export type Reply = null | number | Buffer | readonly Reply[]
+
+/** A script with its keys; what is not a coded error yet may succeed later. */
+export async function evaluate(
+  redis: RedisCommands,
+  lua: string,
+  keys: readonly string[],
+  args: readonly (string | number | Buffer)[],
+): Promise<readonly Reply[]> {
+  const reply = await ask(redis, 'EVAL', lua, keys.length, ...keys, ...args)
+  if (!Array.isArray(reply)) throw new Error('a script of ours answers with a list')
+  return reply as readonly Reply[]
+}
+
+export async function ask(
+  redis: RedisCommands,
+  name: string,
+  ...args: readonly (string | number | Buffer)[]
+): Promise<Reply> {
+  try {
+    return (await redis.bytes(name, ...args)) as Reply
+  } catch (cause) {
+    if (cause instanceof CodedError) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new CodedError('SOURCE_FAILED', `Redis, ${name}: ${why}`, { retriable: true, cause })
+  }
+}
+
+export function textOf(reply: Reply | undefined): string {
+  if (typeof reply === 'number') return String(reply)
+  return Buffer.isBuffer(reply) ? reply.toString() : ''
+}
+
+export function listOf(reply: Reply | undefined): readonly Reply[] {
+  return Array.isArray(reply) ? (reply as readonly Reply[]) : []
+}

@@ -1,0 +1,73 @@
+/**
+ * The three questions that are put to a stream, each as one script, so that its answer is of one moment. Values are cut where
+ * they lie: an entry of half a gigabyte never comes over the wire.
+ */
+
+/** `info(key)`: last id, highest deleted id, entries ever added, entries there, first id; empty for no stream. */
+const info = `
+local function info(key)
+  if redis.call('EXISTS', key) == 0 then return {} end
+  local flat, of = redis.call('XINFO', 'STREAM', key), {}
+  for at = 1, #flat, 2 do of[flat[at]] = flat[at + 1] end
+  local first = of['first-entry'] and of['first-entry'][1] or ''
+  return { of['last-generated-id'], of['max-deleted-entry-id'] or '', of['entries-added'] or -1,
+    of['length'], first }
+end`
+
+export const infoScript = `${info}
+return info(KEYS[1])`
+
+/**
+ * KEYS: stream. ARGV: the id to read after, how many, bytes of a value, bytes of all headers of an entry, bytes of all.
+ * Answers whether that id is there, else what is; then entries of { id, value, over the limit, name, value, … }. Trimming
+ * takes from the front: as long as the last entry that was read is there, nothing unread is missing.
+ */
+export const readScript = `${info}
+local key, after, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local valueBytes, headerBytes, left = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local function entry(id, fields)
+  local name = 'value'
+  for at = 1, #fields, 2 do if fields[at] == 'event' then name = 'event' end end
+  local read, room, over, value = { id, '', 0 }, headerBytes, 0, ''
+  for at = 1, #fields, 2 do
+    local field, text = fields[at], fields[at + 1]
+    if field == name then value = text
+    elseif #field + #text > room then over = 1
+    else
+      room = room - #field - #text
+      read[#read + 1] = field
+      read[#read + 1] = text
+    end
+  end
+  if #value > valueBytes then value, over = value:sub(1, valueBytes + 1), 1 end
+  read[2], read[3] = value, over
+  return read, #value + headerBytes - room
+end
+local held = #redis.call('XRANGE', key, after, after) > 0
+local state = held and {} or info(key)
+local entries = {}
+while #entries < most and left > 0 do
+  local page = redis.call('XRANGE', key, '(' .. after, '+', 'COUNT', math.min(32, most - #entries))
+  if #page == 0 then break end
+  for _, found in ipairs(page) do
+    if left <= 0 then break end
+    local read, size = entry(found[1], found[2])
+    entries[#entries + 1] = read
+    left, after = left - size - 64, found[1]
+  end
+end
+return { held and 1 or 0, state, entries }`
+
+/**
+ * KEYS: stream, where its readers leave word, and perhaps the epoch. ARGV: id, count, our epoch. Answers 1; 0 where the
+ * stream does not know this id, so that word of another history never stands; -1 for an older epoch.
+ */
+export const commitScript = `
+local key, id = KEYS[1], ARGV[1]
+if KEYS[3] and tonumber(redis.call('GET', KEYS[3]) or '0') > tonumber(ARGV[3]) then return { -1 } end
+if redis.call('EXISTS', key) == 0 then return { 0 } end
+if #redis.call('XRANGE', key, id, id) == 0 and #redis.call('XRANGE', key, '-', id, 'COUNT', 1) > 0 then
+  return { 0 }
+end
+redis.call('HSET', KEYS[2], 'id', id, 'entries', ARGV[2], 'at', redis.call('TIME')[1])
+return { 1 }`

@@ -1,0 +1,207 @@
+/**
+ * Redis Streams: each stream is a partition, read plainly after the checkpoint's place. No consumer group: the checkpoint
+ * is the truth. A commit leaves word in a hash beside the stream (`readKeyOf`), by which its producers may trim.
+ */
+import {
+  CodedError,
+  type Clock,
+  type Logger,
+  type Positions,
+  type Source,
+  type SourceRecord,
+  type SourceStats,
+} from '../../src/contracts.ts'
+import type { RedisCommands } from './commands.ts'
+import { placeOf, placeText, start, type Place } from './place.ts'
+import { leaveWord, lagAfter, lookAt, readStream, type StreamOptions } from './stream.ts'
+
+export interface RedisSourceOptions {
+  readonly name: string
+  readonly redis: RedisCommands
+  /** A connection of its own, for waiting; without it the streams are polled. Not for streams of several Cluster slots. */
+  readonly waiter?: RedisCommands
+  readonly streams: readonly string[]
+  /** Who reads: its word stands beside each stream. */
+  readonly model: string
+  /** Where a stream begins that the checkpoint does not know. */
+  readonly from?: 'beginning' | 'end'
+  /** A longer value comes out cut, one byte over the limit. */
+  readonly eventBytes: number
+  /** Where one of many trainers reads: a word under an older epoch than the key holds is refused. */
+  readonly fence?: { readonly key: string; readonly epoch: () => number }
+  readonly clock: Clock
+  readonly log: Logger
+  /** Told when a stream had lost what was read, and is read anew. */
+  readonly onRestart?: (stream: string) => void
+}
+
+export function redisSource(options: RedisSourceOptions): Source {
+  return new RedisSource(options)
+}
+
+/** The hash where a model leaves word: `id` (last entry learned), `entries`, `at`. In a Cluster it lies beside its stream. */
+export function readKeyOf(stream: string, model: string): string {
+  return `${/\{.+\}/.test(stream) ? stream : `{${stream}}`}:read:${model}`
+}
+
+/** Shorter than the time-out of commands of any connection. */
+const BLOCK_MS = 200
+const POLL_MS = 50
+
+class RedisSource implements Source {
+  readonly name: string
+  readonly #options: RedisSourceOptions
+  readonly #streams: readonly StreamOptions[]
+  readonly #places = new Map<string, Place>()
+  #turn = 0
+  /** A wait that may still be going on although its read was called off. */
+  #blocked: Promise<void> | undefined
+  #stats: SourceStats = { records: 0, bytes: 0, rebalances: 0, refused: 0 }
+
+  constructor(options: RedisSourceOptions) {
+    this.name = options.name
+    this.#options = options
+    const { redis, model, eventBytes, log, onRestart = () => undefined } = options
+    const shared = { redis, eventBytes, log: log.child({ source: options.name }), onRestart }
+    this.#streams = options.streams.map((stream) => ({
+      ...shared,
+      stream,
+      readKey: readKeyOf(stream, model),
+    }))
+  }
+
+  async open(from: Positions): Promise<void> {
+    for (const options of this.#streams) {
+      const { stream } = options
+      const known = from[stream]
+      const place = known === undefined ? await this.#beginning(stream) : placeOf(known, stream)
+      // Before the word of an earlier reader is overwritten: it may say where to go on.
+      const settled = await readStream(options, place, 0)
+      this.#places.set(stream, settled.place)
+    }
+    // Whoever trims by an earlier reader's word must know that this one stands before it.
+    await this.commit(
+      Object.fromEntries([...this.#places].map(([at, place]) => [at, placeText(place)])),
+    )
+  }
+
+  async read(
+    limits: { readonly records: number; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<readonly SourceRecord[]> {
+    const { clock } = this.#options
+    const untilMs = clock.monotonicMs() + limits.waitMs
+    for (;;) {
+      signal.throwIfAborted()
+      const records = await this.#take(limits.records)
+      const leftMs = untilMs - clock.monotonicMs()
+      if (records.length > 0 || leftMs <= 0) return records
+      await this.#wait(leftMs, signal)
+    }
+  }
+
+  async commit(positions: Positions): Promise<void> {
+    const { fence } = this.#options
+    const guard = fence && { key: fence.key, epoch: fence.epoch() }
+    for (const options of this.#streams) {
+      const text = positions[options.stream]
+      if (text !== undefined) await leaveWord(options, placeOf(text, options.stream), guard)
+    }
+  }
+
+  async lag(): Promise<number> {
+    let sum = 0
+    for (const { stream } of this.#streams) {
+      const info = await lookAt(this.#options.redis, stream)
+      if (info === undefined) continue
+      const { lag, place } = lagAfter(this.#placeIn(stream), info)
+      this.#places.set(stream, place)
+      sum += lag
+    }
+    return sum
+  }
+
+  stats(): SourceStats {
+    return this.#stats
+  }
+
+  async close(): Promise<void> {
+    // The connections belong to whoever lent them; a wait ends by itself.
+  }
+
+  async #beginning(stream: string): Promise<Place> {
+    if (this.#options.from !== 'end') return start
+    const info = await lookAt(this.#options.redis, stream)
+    return info === undefined ? start : { id: info.last, count: info.added }
+  }
+
+  /** In turns, so that no stream starves another. */
+  async #take(records: number): Promise<readonly SourceRecord[]> {
+    const taken: SourceRecord[] = []
+    const first = this.#turn
+    for (let tried = 0; tried < this.#streams.length && taken.length < records; tried += 1) {
+      const at = (first + tried) % this.#streams.length
+      const options = this.#streams[at]
+      if (options === undefined) continue
+      try {
+        taken.push(...(await this.#takeFrom(options, records - taken.length)))
+      } catch (error) {
+        // What another stream gave has been taken; the next read meets the failure again.
+        if (taken.length === 0) throw error
+        break
+      }
+      this.#turn = (at + 1) % this.#streams.length
+    }
+    return taken
+  }
+
+  async #takeFrom(options: StreamOptions, most: number): Promise<readonly SourceRecord[]> {
+    const { stream } = options
+    const { records, place, refused } = await readStream(options, this.#placeIn(stream), most)
+    this.#places.set(stream, place)
+    const bytes = records.reduce((sum, { value }) => sum + value.length, 0)
+    this.#stats = {
+      ...this.#stats,
+      records: this.#stats.records + records.length,
+      bytes: this.#stats.bytes + bytes,
+      refused: this.#stats.refused + refused,
+    }
+    return records
+  }
+
+  #placeIn(stream: string): Place {
+    const place = this.#places.get(stream)
+    if (place !== undefined) return place
+    throw new CodedError('SOURCE_FAILED', `${this.name} is not open`)
+  }
+
+  async #wait(leftMs: number, signal: AbortSignal): Promise<void> {
+    const { waiter, clock } = this.#options
+    if (waiter === undefined) return clock.sleep(Math.min(leftMs, POLL_MS), signal)
+    const waitMs = Math.max(1, Math.floor(Math.min(leftMs, BLOCK_MS)))
+    this.#blocked ??= this.#block(waiter, waitMs).finally(() => {
+      this.#blocked = undefined
+    })
+    await untilAborted(this.#blocked, signal)
+  }
+
+  /** Only wakes: what it answers is read again. A connection that fails is told by the next read. */
+  async #block(waiter: RedisCommands, waitMs: number): Promise<void> {
+    const ids = this.#streams.map(({ stream }) => this.#placeIn(stream).id)
+    const streams = this.#streams.map(({ stream }) => stream)
+    try {
+      await waiter.bytes('XREAD', 'COUNT', 1, 'BLOCK', waitMs, 'STREAMS', ...streams, ...ids)
+    } catch {
+      await this.#options.clock.sleep(Math.min(waitMs, POLL_MS))
+    }
+  }
+}
+
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason as Error)
+    if (signal.aborted) return stop()
+    signal.addEventListener('abort', stop, { once: true })
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

@@ -1,0 +1,204 @@
+/**
+ * One stream, read after a place. Redis may lose what it had (FLUSHALL, a failover to a stale replica) and then number
+ * new entries below what was read already: a place that the stream does not know is never waited at. Reading begins again
+ * at the last word that the stream's own Redis has of us, else at the start; what comes twice is known by its event's id.
+ */
+import { isUtf8 } from 'node:buffer'
+import { CodedError, type Logger, type SourceRecord } from '../../src/contracts.ts'
+import { ask, evaluate, listOf, textOf, type RedisCommands, type Reply } from './commands.ts'
+import { compareIds, isStart, placeText, start, type Place } from './place.ts'
+import { commitScript, infoScript, readScript } from './scripts.ts'
+
+export interface StreamOptions {
+  readonly redis: RedisCommands
+  readonly stream: string
+  /** Where the reader of this model leaves word of how far it is. */
+  readonly readKey: string
+  /** A longer value comes out cut, one byte over the limit. */
+  readonly eventBytes: number
+  readonly log: Logger
+  readonly onRestart: (stream: string) => void
+}
+
+export interface StreamPage {
+  readonly records: readonly SourceRecord[]
+  readonly place: Place
+  /** Entries that were over a limit. */
+  readonly refused: number
+}
+
+/** What Redis says of a stream that is there. */
+export interface StreamInfo {
+  readonly last: string
+  readonly deleted: string
+  readonly added: number
+  readonly length: number
+  /** Undefined when it is empty. */
+  readonly first: string | undefined
+}
+
+/** Of all headers of one entry, as of an HTTP request. Beyond it they are left out. */
+const HEADER_BYTES = 16 * 1024
+/** Of one read, so that memory is bounded also where events are large. */
+const PAGE_BYTES = 8 * 1024 * 1024
+
+export async function readStream(
+  options: StreamOptions,
+  from: Place,
+  records: number,
+): Promise<StreamPage> {
+  const { redis, stream, eventBytes } = options
+  for (let place = from; ;) {
+    const args = [place.id, records, eventBytes, HEADER_BYTES, PAGE_BYTES]
+    const [held, state, entries] = await evaluate(redis, readScript, [stream], args)
+    if (held === 1) return pageOf(listOf(entries), place, stream)
+    const known = await judge(options, place, infoOf(listOf(state), stream))
+    if (known.id === place.id) return pageOf(listOf(entries), known, stream)
+    place = known
+  }
+}
+
+/** Undefined where there is no stream. */
+export async function lookAt(
+  redis: RedisCommands,
+  stream: string,
+): Promise<StreamInfo | undefined> {
+  return infoOf(await evaluate(redis, infoScript, [stream], []), stream)
+}
+
+/** Entries after a place, and the place with its count put right where that is certain. */
+export function lagAfter(place: Place, info: StreamInfo): { lag: number; place: Place } {
+  if (info.last === place.id) return { lag: 0, place: { ...place, count: info.added } }
+  if (isStart(place) || compareIds(info.last, place.id) < 0) return { lag: info.length, place }
+  if (isBefore(place, info)) return { lag: info.length, place }
+  return { lag: Math.min(info.length, Math.max(0, info.added - place.count)), place }
+}
+
+/** Leaves word of how far this reader is. Says whether the stream knows that place. */
+export async function leaveWord(
+  { redis, stream, readKey }: Pick<StreamOptions, 'redis' | 'stream' | 'readKey'>,
+  { id, count }: Place,
+  fence: { readonly key: string; readonly epoch: number } | undefined,
+): Promise<boolean> {
+  const keys = [stream, readKey, ...(fence ? [fence.key] : [])]
+  const args = [id, count, fence?.epoch ?? 0]
+  const [answer] = await evaluate(redis, commitScript, keys, args)
+  if (answer === -1) {
+    const details = { stream, epoch: fence?.epoch ?? 0 }
+    const message = `${stream} is read under a later lease`
+    throw new CodedError('LEASE_LOST', message, { retriable: true, details })
+  }
+  return answer === 1
+}
+
+/** Where to go on from a place whose entry is not in the stream. */
+async function judge(
+  options: StreamOptions,
+  place: Place,
+  info: StreamInfo | undefined,
+): Promise<Place> {
+  if (info === undefined) return isStart(place) ? place : restart(options, place, 'is gone')
+  if (isStart(place)) return { ...place, count: info.added - info.length }
+  if (compareIds(info.last, place.id) < 0) {
+    return restart(options, place, `ends at ${info.last}, before what was read`)
+  }
+  if (isBefore(place, info)) return passTrimmed(options, place, info)
+  // Deleted by hand: what comes after it is still there.
+  if (compareIds(info.deleted, place.id) >= 0) return place
+  return restart(options, place, 'has another history')
+}
+
+function isBefore(place: Place, { first }: StreamInfo): boolean {
+  return first === undefined || compareIds(place.id, first) < 0
+}
+
+/** The last word that this Redis has of us: replication keeps order, and so it has everything up to there. */
+async function restart(options: StreamOptions, place: Place, why: string): Promise<Place> {
+  const { stream, log, onRestart } = options
+  const word = await lastWord(options)
+  const to = word !== undefined && compareIds(word.id, place.id) < 0 ? word : start
+  log.warn({ stream, read: placeText(place), from: placeText(to) }, `the stream ${why}`)
+  onRestart(stream)
+  return to
+}
+
+/** Everything up to the place is gone: by trimming what was read, or also what was not. */
+async function passTrimmed(options: StreamOptions, place: Place, info: StreamInfo): Promise<Place> {
+  const { stream, log } = options
+  const removed = info.added - info.length
+  const missing = removed - place.count
+  const here = { ...place, count: removed }
+  if (missing <= 0) return here
+  const details = { stream, read: placeText(place), first: info.first ?? '', missing }
+  const word = await lastWord(options)
+  // This model read them before, in a state that is lost; or somebody deletes by hand, and then the count proves nothing.
+  if ((word !== undefined && word.count >= removed) || info.deleted !== start.id) {
+    log.warn(details, 'entries of the stream that this state has not read are gone')
+    return here
+  }
+  const message = `${stream} was trimmed: ${missing} entries after ${place.id} were never read`
+  throw new CodedError('SOURCE_MISSING', message, { details })
+}
+
+async function lastWord({ redis, readKey }: StreamOptions): Promise<Place | undefined> {
+  const [id, entries] = listOf(await ask(redis, 'HMGET', readKey, 'id', 'entries')).map(textOf)
+  return id ? { id, count: Number(entries) } : undefined
+}
+
+function infoOf(reply: readonly Reply[], stream: string): StreamInfo | undefined {
+  if (reply.length === 0) return undefined
+  const [last, deleted, added, length, first] = reply.map(textOf)
+  if (Number(added) < 0) {
+    const message = `${stream}: a Redis before 7.0 does not count the entries of a stream`
+    throw new CodedError('REDIS_UNSUPPORTED', message, { details: { stream } })
+  }
+  return {
+    last: last ?? start.id,
+    deleted: deleted ?? start.id,
+    added: Number(added),
+    length: Number(length),
+    first: first || undefined,
+  }
+}
+
+function pageOf(entries: readonly Reply[], from: Place, stream: string): StreamPage {
+  let place = from
+  let refused = 0
+  const records = entries.map((entry): SourceRecord => {
+    const [id, value, over, ...fields] = listOf(entry)
+    place = { id: textOf(id), count: place.count + 1 }
+    if (over === 1) refused += 1
+    return {
+      partition: stream,
+      position: place.id,
+      next: placeText(place),
+      value: bytesOf(value),
+      ...described(place.id, fields),
+    }
+  })
+  return { records, place, refused }
+}
+
+/** Entries have no room but their fields: `time_ms` says when the event came to us, else the id does. */
+function described(id: string, fields: readonly Reply[]): Pick<SourceRecord, 'headers' | 'timeMs'> {
+  const headers: Record<string, string | Uint8Array> = {}
+  for (let at = 0; at < fields.length; at += 2) {
+    const value = bytesOf(fields[at + 1])
+    headers[textOf(fields[at])] = isUtf8(value) ? Buffer.from(value).toString() : value
+  }
+  const { time_ms: said, ...others } = headers
+  const timeMs = timeOf(said) ?? timeOf(id.split('-', 1)[0])
+  return {
+    ...(Object.keys(others).length > 0 && { headers: others }),
+    ...(timeMs !== undefined && { timeMs }),
+  }
+}
+
+/** Ids may be chosen freely: small ones are no times. */
+function timeOf(text: string | Uint8Array | undefined): number | undefined {
+  return typeof text === 'string' && /^[1-9]\d{11,14}$/.test(text) ? Number(text) : undefined
+}
+
+function bytesOf(reply: Reply | undefined): Uint8Array {
+  return Buffer.isBuffer(reply) ? new Uint8Array(reply) : new Uint8Array()
+}
