@@ -27,26 +27,38 @@ export interface Site {
   atEnd(close: () => Promise<void> | void): void
 }
 
-/** What a model keeps on this machine besides its versions. */
-interface Shelves {
+/** What every daemon has of a model, whatever its role. */
+export interface KnownModel {
+  readonly name: string
+  readonly base: Base
   readonly registry: LocalRegistry
-  readonly inbox: Inbox
-  readonly predictions: PredictionStore
   readonly deadLetters: DeadLetters
 }
 
-export interface OpenModel extends Shelves {
-  readonly name: string
-  readonly base: Base
+/** With what is kept of its questions and answers on this machine. */
+export interface OpenModel extends KnownModel {
+  readonly inbox: Inbox
+  readonly predictions: PredictionStore
+}
+
+export async function knowModel(site: Site, name: string): Promise<KnownModel> {
+  const { config, clock, log } = site
+  const base = await openBase(modelOf(config, name).base)
+  const registry = await openRegistry(config, name, base, { clock, log })
+  const letters = join(folderOf(config, name), deadLettersFile)
+  const deadLetters = openDeadLetters(letters, { count: config.limits.dead_letters })
+  site.atEnd(async () => {
+    await deadLetters.close()
+    await registry.close()
+  })
+  return { name, base, registry, deadLetters }
 }
 
 export async function openModel(site: Site, name: string): Promise<OpenModel> {
+  const known = await knowModel(site, name)
   const { config, clock, log } = site
-  const base = await openBase(modelOf(config, name).base)
-  const folder = folderOf(config, name)
-  const inboxPath = join(folder, inboxFile)
+  const inboxPath = join(folderOf(config, name), inboxFile)
   const { limits } = config
-  const registry = await openRegistry(config, name, base, { clock, log })
   const inbox = openInbox(inboxPath, {
     unreadEvents: limits.inbox_events,
     seenEvents: limits.seen_events,
@@ -59,14 +71,11 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
     clock,
     log,
   })
-  const deadLetters = openDeadLetters(join(folder, deadLettersFile), { count: limits.dead_letters })
   site.atEnd(async () => {
     predictions.close()
     await inbox.close()
-    await deadLetters.close()
-    await registry.close()
   })
-  return { name, base, registry, inbox, predictions, deadLetters }
+  return { ...known, inbox, predictions }
 }
 
 const dayMs = 24 * 60 * 60 * 1000

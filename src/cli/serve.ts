@@ -1,5 +1,6 @@
 /** Runs the daemon of a configuration until a signal ends it. */
 import { startDaemon } from '../compose-daemon.ts'
+import type { Config } from '../runtime/config.ts'
 import { openLifecycle } from '../runtime/lifecycle.ts'
 import { openLog } from '../runtime/log.ts'
 import type { ConfigFlags } from './flags.ts'
@@ -10,6 +11,7 @@ export interface ServeFlags extends ConfigFlags {
   readonly port?: string
   readonly host?: string
   readonly dataDir?: string
+  readonly role?: string
   readonly json?: boolean
 }
 
@@ -21,6 +23,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...override('server.host', flags.host),
     ...override('server.port', flags.port),
     ...override('data_dir', flags.dataDir),
+    ...override('role', flags.role),
   ])
   const log = openLog({ ...config.log, secrets: config.server.auth?.tokens ?? [] })
   const lifecycle = openLifecycle({ log, deadlineMs: config.limits.shutdown_ms + GRACE_MS })
@@ -28,12 +31,16 @@ export async function serve(flags: ServeFlags): Promise<void> {
   lifecycle.onStop('daemon', async () => daemon.close())
   const { url } = daemon
   const models = Object.keys(config.models)
-  print(flags.json, { url, models, pid: process.pid }, () => [
+  print(flags.json, { url, models, role: config.role, pid: process.pid }, () => [
     `listening on ${url} (${url}/docs)`,
     ...models.map((model) => `  ${url}/v1/models/${model}`),
   ])
   await daemon.ready()
-  log.info({ url, models }, 'every model answers')
+  log.info({ url, models, role: config.role }, readyWords(config.role))
+}
+
+function readyWords(role: Config['role']): string {
+  return role === 'trainer' ? 'every model has a live version' : 'every model answers'
 }
 
 function override(key: string, value: string | undefined): string[] {

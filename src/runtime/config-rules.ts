@@ -17,6 +17,9 @@ export function checkRules(config: Config): readonly Problem[] {
   return [...rules.flatMap((rule) => rule(config)), ...ofModels]
 }
 
+/** As of a model: it stands in keys, paths and metrics. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
+
 /** RFC 6750, b64token. */
 const BEARER = /^[A-Za-z0-9._~+/-]+=*$/
 
@@ -31,6 +34,10 @@ const rules: readonly Rule[] = [
     // Which one, but never the token itself.
     const message = `holds a character that no Authorization header can carry (token ${unusable + 1})`
     return [wrong(['server', 'auth'], message)]
+  },
+  function replicaIsAName({ replica }) {
+    if (replica === undefined || NAME.test(replica)) return []
+    return [wrong(['replica'], `is not a name of the form ${NAME.source}`)]
   },
   function addressNeedsAuth({ server }) {
     if (isLoopback(server.host) || server.auth !== undefined) return []

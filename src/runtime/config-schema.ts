@@ -71,6 +71,16 @@ export const configSchema = Type.Object(
       default: 0,
       description: 'of every stream of chance',
     }),
+    role: Type.Enum(['all', 'trainer', 'server'], {
+      default: 'all',
+      description: 'server answers and trains nothing; trainer trains and answers nothing',
+    }),
+    replica: Type.Optional(
+      Type.String({
+        ...name,
+        description: 'of this daemon among others; absent = a name that is kept in data_dir',
+      }),
+    ),
     server,
     trainer: section(
       {

@@ -128,6 +128,12 @@ export const limitTable = {
     most: 600_000,
     reason: 'a client that sends slowly or never ends holds a connection',
   },
+  min_generation_ms: {
+    default: 2000,
+    least: 0,
+    most: 60_000,
+    reason: 'a client that insists on a generation holds its connection until this replica has it',
+  },
   shutdown_ms: {
     default: 25_000,
     least: 100,

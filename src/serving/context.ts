@@ -3,11 +3,16 @@ import type { Clock, Logger } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Limits } from '../runtime/limits.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import type { Fleet } from './fleet-view.ts'
 import type { ServedModel, TrainerView } from './served-model.ts'
 
 export interface ServerOptions {
   readonly models: readonly ServedModel[]
   readonly trainer: TrainerView
+  /** This daemon among others. */
+  readonly identity: { readonly replica: string; readonly role: string; readonly url?: string }
+  /** Absent when it shares nothing with others. */
+  readonly fleet?: Fleet | undefined
   readonly limits: ServerLimits
   /** Bearer tokens that may use the API; none = everybody may. */
   readonly tokens: readonly string[]
@@ -28,6 +33,7 @@ export type ServerLimits = Pick<
   | 'label_characters'
   | 'connections'
   | 'request_ms'
+  | 'min_generation_ms'
   | 'shutdown_ms'
 >
 

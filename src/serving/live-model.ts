@@ -16,6 +16,7 @@ import {
 import { failure } from '../runtime/errors.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { answer, type Answered, type Predictor, type PredictRequest } from './predict.ts'
+import { openGenerations, type Generations } from './generations.ts'
 import { openShelf, type HeldAdapter, type Shelf } from './shelf.ts'
 import { openSwaps, type Swaps } from './swaps.ts'
 
@@ -24,6 +25,11 @@ export interface LiveModel {
   live(): LiveAdapter | undefined
   /** The version that the pointer names and that could not be loaded, while that is so. */
   failedSwap(): FailedSwap | undefined
+  /** False when this generation, or a later one, does not answer within `waitMs`; rejects when aborted first. */
+  until(
+    generation: number,
+    limits: { readonly waitMs: number; readonly signal?: AbortSignal },
+  ): Promise<boolean>
   predict(request: PredictRequest): Promise<Prediction>
   /** Resolves when this pointer, or a later one, answers; rejects when its version cannot be loaded. */
   swap(pointer: LivePointer): Promise<void>
@@ -82,12 +88,14 @@ class SwappingModel implements LiveModel {
   readonly #swaps: Swaps
   #live: Live | undefined
   #failed: FailedSwap | undefined
+  readonly #generations: Generations
   readonly #closing = new AbortController()
   #stopWatching: (() => void) | undefined
 
   constructor(options: LiveModelOptions) {
     this.#options = options
     this.#shelf = openShelf({ ...options, idle: options.idleVersions, most: options.mostVersions })
+    this.#generations = openGenerations(options.clock)
     this.#swaps = openSwaps((pointer) => this.#carryOut(pointer))
   }
 
@@ -103,6 +111,10 @@ class SwappingModel implements LiveModel {
 
   failedSwap(): FailedSwap | undefined {
     return this.#failed
+  }
+
+  until(generation: number, limits: Parameters<LiveModel['until']>[1]): Promise<boolean> {
+    return this.#generations.until(generation, limits)
   }
 
   async predict(request: PredictRequest): Promise<Prediction> {
@@ -172,6 +184,7 @@ class SwappingModel implements LiveModel {
     this.#live?.adapter.release()
     this.#live = next
     this.#failed = undefined
+    this.#generations.reach(generation)
     metrics.count('swaps', { model, by })
     metrics.gauge('liveGeneration', { model }, generation)
     log.info({ model, version, generation, by, reason }, 'live version')

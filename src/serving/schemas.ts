@@ -2,15 +2,12 @@
  * The shapes of requests and answers, once: they validate what comes in, serialise what goes out, and make
  * /openapi.json.
  */
-import { Type, type Static, type TSchema } from 'typebox'
+import { Type, type Static } from 'typebox'
 import type { Json } from '../contracts.ts'
 import { NDJSON_TYPES } from './bodies.ts'
+import { Count, Maybe, Name, Time } from './schema-parts.ts'
 
-const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' })
 const Score = Type.Number({ description: 'between 0 and 1' })
-const Count = Type.Integer({ minimum: 0 })
-const Time = Type.String({ format: 'date-time' })
-const Maybe = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
 const Shares = Type.Unsafe<Readonly<Record<string, number>>>({
   type: 'object',
   additionalProperties: { type: 'number' },
@@ -46,6 +43,9 @@ export const PredictAnswer = Type.Object({
   model: Name,
   version: Name,
   digest: Type.String(),
+  generation: Type.Optional(
+    Type.Integer({ description: 'of the live pointer; absent for a version asked for by name' }),
+  ),
   predictions: Type.Array(
     Type.Object({
       id: Type.String({ description: 'feedback may name it as prediction_id' }),
@@ -167,7 +167,13 @@ export const RollbackBody = Type.Object(
 export type RollbackBody = Static<typeof RollbackBody>
 export const PromoteBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
 export type PromoteBody = Static<typeof PromoteBody>
-export const MoveAnswer = Type.Object({ live: Name, previous: Name, generation: Count })
+export const MoveAnswer = Type.Object({
+  live: Name,
+  version: Name,
+  digest: Type.String(),
+  previous: Name,
+  generation: Count,
+})
 
 export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
 export const ReadyAnswer = Type.Object({ ready: Type.Boolean() })

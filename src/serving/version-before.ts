@@ -14,7 +14,7 @@ export function versionBefore(
   const stack: string[] = []
   for (const { version, by } of [...history].reverse()) {
     const at = stack.lastIndexOf(version)
-    if (by === 'rollback' && at >= 0) stack.length = at + 1
+    if ((by === 'rollback' || by === 'policy') && at >= 0) stack.length = at + 1
     else if (stack.at(-1) !== version) stack.push(version)
   }
   const live = stack.pop()

@@ -80,6 +80,7 @@ async function openHttp(): Promise<void> {
   server = await openServer({
     models: [{ name: 'm', base, method: 'lora', live, registry, feedback, waitingRows: () => 0 }],
     trainer: { status: () => report },
+    identity: { replica: 'here', role: 'all' },
     ...{ limits: defaultLimits, tokens: [], log, metrics, clock: systemClock, version: '0' },
   })
   ;({ port } = await server.listen({ host: '127.0.0.1', port: 0 }))

@@ -112,3 +112,16 @@ test.each(['predict', 'feedback', 'rollback', 'promote'])(
     expect(response.json()).toMatchObject({ status: 404, code: 'MODEL_UNKNOWN', models: ['m'] })
   },
 )
+
+test('a model is shown with the version that is live in the headers too', async () => {
+  const { app } = await openServed()
+  const shown = {
+    'x-antikythera-version': 'v1',
+    'x-antikythera-digest': 'digest-v1',
+    'x-antikythera-generation': '2',
+  }
+  expect((await app.inject('/v1/models/m')).headers).toMatchObject(shown)
+  const taught = { method: 'POST', url: '/v1/models/m/feedback' } as const
+  const payload = { input: { text: 'A' }, label: 'yes' }
+  expect((await app.inject({ ...taught, payload })).headers).toMatchObject(shown)
+})

@@ -21,7 +21,13 @@ test('a rollback goes to the version that was live before, which answers from th
   await registry.promote('v4')
   const response = await post('rollback', { reason: 'bad labels' })
   expect(response.statusCode).toBe(200)
-  expect(response.json()).toEqual({ live: 'v1', previous: 'v4', generation: 4 })
+  expect(response.json()).toEqual({
+    live: 'v1',
+    version: 'v1',
+    digest: 'digest-v1',
+    previous: 'v4',
+    generation: 4,
+  })
   expect(response.headers['x-antikythera-version']).toBe('v1')
   expect(await answering()).toBe('v1')
   expect((await registry.history(1))[0]).toMatchObject({ by: 'rollback', reason: 'bad labels' })
@@ -47,7 +53,12 @@ test('a rollback to a version by name goes there, also forward again', async () 
 test('a promotion makes any version live, and the answer waits for it', async () => {
   const { post, answering, registry } = await open()
   const response = await post('promote', { version: 'v3', reason: 'held back without need' })
-  expect(response.json()).toEqual({ live: 'v3', previous: 'v1', generation: 3 })
+  expect(response.json()).toMatchObject({
+    live: 'v3',
+    digest: 'digest-v3',
+    previous: 'v1',
+    generation: 3,
+  })
   expect(await answering()).toBe('v3')
   expect((await registry.history(1))[0]).toMatchObject({ by: 'promote' })
 })
@@ -114,7 +125,7 @@ test('a race with the trainer is tried again with the same target', async () => 
     }
     return point(move)
   }
-  expect((await post('rollback', { reason: 'r' })).json()).toEqual({
+  expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({
     live: 'v0',
     previous: 'v5',
     generation: 4,

@@ -10,6 +10,7 @@ import { classification } from '../../src/tasks/classification.ts'
 import type { ServerLimits } from '../../src/serving/context.ts'
 import { eventCheck } from '../../src/serving/event-check.ts'
 import { openFeedbackDoor } from '../../src/serving/feedback-door.ts'
+import type { Fleet } from '../../src/serving/fleet-view.ts'
 import type { ServedModel, TrainerReport } from '../../src/serving/served-model.ts'
 import { openServer } from '../../src/serving/server.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -39,6 +40,7 @@ export interface ServedOptions {
   readonly open?: boolean
   readonly inbox?: Partial<InboxOptions>
   readonly trainer?: Partial<TrainerReport>
+  readonly fleet?: Fleet
 }
 
 /** One model `m` with versions v0 … v5, v1 live unless the registry says otherwise. */
@@ -83,6 +85,8 @@ export async function openServed(options: ServedOptions = {}) {
   }
   const server = await openServer({
     models: [model],
+    identity: { replica: 'here', role: 'all' },
+    fleet: options.fleet,
     trainer: { status: () => ({ ...report, ...options.trainer }) },
     limits,
     tokens: options.tokens ?? [],

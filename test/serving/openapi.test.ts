@@ -24,6 +24,7 @@ const routes = [
   'get /metrics',
   'get /openapi.json',
   'get /readyz',
+  'get /v1/fleet',
   'get /v1/models',
   'get /v1/models/{model}',
   'get /v1/models/{model}/versions',
@@ -49,7 +50,8 @@ test('each operation says what it is for, its parameters, and how it answers and
   for (const [path, operations] of Object.entries(paths))
     for (const [method, operation] of Object.entries(operations)) {
       expect(operation.summary, path).toBeTruthy()
-      const names = (operation.parameters ?? []).map(({ name }) => name)
+      const inPath = (operation.parameters ?? []).filter((each) => each.in === 'path')
+      const names = inPath.map(({ name }) => name)
       expect(names, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))
       const success = path.endsWith('feedback') ? '202' : '200'
       expect(operation.responses, path).toHaveProperty([success, 'content'])
@@ -74,4 +76,16 @@ test('the page for people is there', async () => {
   const response = await app.inject('/docs/')
   expect(response.headers['content-type']).toContain('text/html')
   expect(response.statusCode).toBe(200)
+})
+
+test('a client may insist on a generation where something is answered from the live version', async () => {
+  const { paths } = await describeApi()
+  const insisting = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations)
+      .filter(([, { parameters = [] }]) =>
+        parameters.some((each) => each.in === 'header' && each.name.includes('min-generation')),
+      )
+      .map(([method]) => `${method} ${path}`),
+  )
+  expect(insisting.sort()).toEqual(['get /v1/models/{model}', 'post /v1/models/{model}/predict'])
 })

@@ -24,6 +24,7 @@ test('an answer names model, version, digest and generation, in body and headers
     model: 'm',
     version: 'v1',
     digest: 'digest-v1',
+    generation: 2,
     predictions: [
       { id: 'p-1', label: 'no', score: 1, scores: { row: 65 } },
       { id: 'p-2', label: 'no', score: 1, scores: { row: 66 } },
@@ -42,6 +43,7 @@ test('a version by name answers, and no generation is claimed for it', async () 
   const response = await ask({ inputs: ['A'], version: 'v4' })
   expect(response.json()).toMatchObject({ version: 'v4', predictions: [{ score: 4 }] })
   expect(response.headers).not.toHaveProperty('x-antikythera-generation')
+  expect(response.json()).not.toHaveProperty('generation')
 })
 
 test.each([

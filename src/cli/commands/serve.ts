@@ -8,6 +8,7 @@ export function registerServe(program: Command): void {
     .option('--host <address>', 'overrides server.host')
     .option('--port <number>', 'overrides server.port; 0 = any free one')
     .option('--data-dir <folder>', 'overrides data_dir')
+    .option('--role <all|trainer|server>', 'overrides role: what of the daemon runs here')
     .option('--json', 'print one JSON object with the URL as soon as it listens')
     .action(async (flags: ServeFlags) => {
       const { serve } = await import('../serve.ts')

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from '../context.ts'
 import { addFeedbackRoute } from './feedback.ts'
+import { addFleetRoute } from './fleet.ts'
 import { addLivezRoute } from './livez.ts'
 import { addMetricsRoute } from './metrics.ts'
 import { addModelRoute } from './model.ts'
@@ -23,6 +24,7 @@ const routes = [
   addVersionRoute,
   addRollbackRoute,
   addPromoteRoute,
+  addFleetRoute,
   addLivezRoute,
   addReadyzRoute,
   addMetricsRoute,

@@ -8,6 +8,7 @@ import type { RawBody } from '../bodies.ts'
 import type { RouteContext } from '../context.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
 import { FeedbackAnswer, feedbackBody, ModelParams, problems } from '../schemas.ts'
+import { nameLive } from './version-headers.ts'
 
 export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): void {
   const schema = {
@@ -22,9 +23,10 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
     // Events are checked one by one, each with its own code, not by the schema.
     { schema, config: { raw: true }, validatorCompiler: () => () => true },
     async ({ params, body, headers }, reply) => {
-      const { feedback } = context.modelNamed(params.model)
+      const model = context.modelNamed(params.model)
+      nameLive(reply, model)
       const { events, single } = readFeedbackBody(body, headers)
-      const { accepted, duplicates, rejected } = await feedback.take(events)
+      const { accepted, duplicates, rejected } = await model.feedback.take(events)
       const named = rejected.map(({ index, error: { code, message } }) => ({
         index,
         code,

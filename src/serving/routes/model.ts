@@ -2,17 +2,27 @@
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from '../context.ts'
 import { describeModel } from '../describe-model.ts'
+import { insist, InsistHeaders } from '../min-generation.ts'
 import { ModelAnswer, ModelParams, problems } from '../schemas.ts'
+import { nameLive } from './version-headers.ts'
 
 export function addModelRoute(app: FastifyInstance, context: RouteContext): void {
   const schema = {
     summary: 'one model',
     tags: ['models'],
     params: ModelParams,
+    headers: InsistHeaders,
     response: { 200: ModelAnswer, ...problems },
   }
-  app.get<{ Params: ModelParams }>('/v1/models/:model', { schema }, async ({ params }) => {
-    const model = context.modelNamed(params.model)
-    return describeModel(model, context.trainer.status(model.name))
-  })
+  app.get<{ Params: ModelParams }>(
+    '/v1/models/:model',
+    { schema },
+    async ({ params, headers, over }, reply) => {
+      const model = context.modelNamed(params.model)
+      const waitMs = context.limits.min_generation_ms
+      await insist(model, headers, { waitMs, signal: over })
+      nameLive(reply, model)
+      return describeModel(model, context.trainer.status(model.name))
+    },
+  )
 }

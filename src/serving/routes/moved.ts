@@ -6,5 +6,5 @@ import { nameVersion } from './version-headers.ts'
 export function sendMoved(reply: FastifyReply, { pointer, previous }: Moved): FastifyReply {
   const { version, digest, generation } = pointer
   nameVersion(reply, { version, digest, generation })
-  return reply.send({ live: version, previous, generation })
+  return reply.send({ live: version, version, digest, previous, generation })
 }

@@ -4,6 +4,7 @@ import { CodedError, type Input, type Json } from '../../contracts.ts'
 import { readInput } from '../../intake/input.ts'
 import { failure } from '../../runtime/errors.ts'
 import type { RouteContext, ServerLimits } from '../context.ts'
+import { insist, InsistHeaders } from '../min-generation.ts'
 import { ModelParams, PredictAnswer, predictBody, problems, type PredictBody } from '../schemas.ts'
 import type { ServedModel } from '../served-model.ts'
 import { nameVersion } from './version-headers.ts'
@@ -13,15 +14,18 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
     summary: 'ask a model',
     tags: ['predictions'],
     params: ModelParams,
+    headers: InsistHeaders,
     body: predictBody(context.limits.inputs),
     response: { 200: PredictAnswer, ...problems },
   }
   app.post<{ Params: ModelParams; Body: PredictBody }>(
     '/v1/models/:model/predict',
     { schema },
-    async ({ params, body, over }, reply) => {
+    async ({ params, body, headers, over }, reply) => {
       const model = context.modelNamed(params.model)
       const inputs = body.inputs.map((value, at) => inputOf(model, context.limits, value, at))
+      const waitMs = context.limits.min_generation_ms
+      await insist(model, headers, { waitMs, signal: over })
       const { version } = body
       const { manifest, generation, predictions } = await model.live.predict({
         inputs,
@@ -33,6 +37,7 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
         model: model.name,
         version: manifest.version,
         digest: manifest.digest,
+        ...(generation !== undefined && { generation }),
         predictions,
       }
     },

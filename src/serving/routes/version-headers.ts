@@ -1,5 +1,6 @@
 /** Law 6 in headers: the exact version that made the answer, also for who looks at no body. */
 import type { FastifyReply } from 'fastify'
+import type { ServedModel } from '../served-model.ts'
 
 export function nameVersion(
   reply: FastifyReply,
@@ -14,4 +15,10 @@ export function nameVersion(
   void reply.header('x-antikythera-digest', named.digest)
   if (named.generation !== undefined)
     void reply.header('x-antikythera-generation', named.generation)
+}
+
+/** Of an answer that no version made: which one is live here. */
+export function nameLive(reply: FastifyReply, { live }: ServedModel): void {
+  const pointer = live.live()?.pointer
+  if (pointer !== undefined) nameVersion(reply, pointer)
 }

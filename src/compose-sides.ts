@@ -1,0 +1,67 @@
+/** The two sides of a daemon as its role wants them: models that answer, or models that are only watched while they train. */
+import { modelOf } from './compose.ts'
+import {
+  knowModel,
+  openBatchers,
+  openModel,
+  serve,
+  type KnownModel,
+  type OpenModel,
+  type Site,
+} from './compose-served.ts'
+import { follow, trainerPlans } from './compose-supervision.ts'
+import { closedDoor, openFollowedModel } from './serving/followed-model.ts'
+import type { ServedModel } from './serving/served-model.ts'
+import { openSupervisor, type Supervisor } from './trainer/supervisor.ts'
+
+export interface Side {
+  readonly models: readonly (KnownModel & Partial<OpenModel>)[]
+  readonly served: readonly ServedModel[]
+}
+
+/** `onAppended`: the model's trainer has something to read. */
+export async function openSide(site: Site, onAppended: (model: string) => void): Promise<Side> {
+  return site.config.role === 'trainer' ? openFollowing(site) : openAnswering(site, onAppended)
+}
+
+async function openAnswering(site: Site, onAppended: (model: string) => void): Promise<Side> {
+  const names = Object.keys(site.config.models)
+  const models = await Promise.all(names.map(async (name) => openModel(site, name)))
+  const batchers = await openBatchers(site, models)
+  const served = await Promise.all(
+    models.map(async (model) => serve(site, model, batchers, () => onAppended(model.name))),
+  )
+  return { models, served }
+}
+
+async function openFollowing(site: Site): Promise<Side> {
+  const names = Object.keys(site.config.models)
+  const models = await Promise.all(names.map(async (name) => knowModel(site, name)))
+  const served = await Promise.all(models.map(async (model) => followOnly(site, model)))
+  return { models, served }
+}
+
+async function followOnly(site: Site, { name, base, registry }: KnownModel): Promise<ServedModel> {
+  const { clock, log, config } = site
+  const live = await openFollowedModel({ model: name, registry, clock, log })
+  site.atEnd(async () => live.close())
+  const { method } = modelOf(config, name).adapter
+  const feedback = closedDoor(name)
+  return { name, base, method, live, registry, feedback, waitingRows: () => 0 }
+}
+
+/** Nothing for a daemon that only answers. */
+export function startTrainers(site: Site, models: readonly KnownModel[]): Supervisor | undefined {
+  const { config, clock, log, metrics } = site
+  if (config.role === 'server') return undefined
+  const supervisor = openSupervisor({
+    children: trainerPlans(config),
+    clock,
+    log,
+    onRestart: () => {
+      metrics.count('trainerRestarts', {})
+    },
+  })
+  follow(supervisor, models)
+  return supervisor
+}

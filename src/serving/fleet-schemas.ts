@@ -1,0 +1,32 @@
+/** The shape of /v1/fleet. */
+import { Type } from 'typebox'
+import { Count, Maybe, Name, Time } from './schema-parts.ts'
+
+const Member = Type.Object({
+  replica: Type.String(),
+  role: Type.String({ description: 'all, trainer or server' }),
+  url: Type.Optional(Type.String()),
+  seen: Time,
+  models: Type.Array(
+    Type.Object({ model: Name, version: Name, digest: Type.String(), generation: Count }),
+  ),
+})
+
+const Lease = Type.Object({
+  holder: Type.String({ description: 'the replica that trains it' }),
+  epoch: Type.Integer({ description: 'rises with each holder' }),
+  expires: Time,
+})
+
+export const FleetAnswer = Type.Object({
+  replica: Type.String({ description: 'who answers' }),
+  shared: Type.Boolean({ description: 'whether this daemon shares its models with others' }),
+  members: Type.Array(Member),
+  models: Type.Array(Type.Object({ model: Name, lease: Maybe(Lease) })),
+  problem: Type.Optional(
+    Type.Object(
+      { code: Type.String(), message: Type.String() },
+      { description: 'why nothing is known of the others now' },
+    ),
+  ),
+})

@@ -1,0 +1,56 @@
+/**
+ * A model in a daemon that only trains: which version is live is known and shown, but none is loaded to answer with, and
+ * what would need one is refused by name.
+ */
+import type { Clock, LivePointer, Logger, Registry } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import type { FeedbackDoor } from './feedback-door.ts'
+import { openGenerations } from './generations.ts'
+import type { LiveAdapter, LiveModel } from './live-model.ts'
+
+export interface FollowedModelOptions {
+  readonly model: string
+  readonly registry: Pick<Registry, 'live' | 'manifest' | 'watch'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Follows the registry's pointer from now on, without loading what it names. */
+export async function openFollowedModel(options: FollowedModelOptions): Promise<LiveModel> {
+  const { registry, clock, log, model } = options
+  const generations = openGenerations(clock)
+  let live: LiveAdapter | undefined
+  async function follow(pointer: LivePointer): Promise<void> {
+    const manifest = await registry.manifest(pointer.version)
+    if (pointer.generation < (live?.pointer.generation ?? 0)) return
+    live = { manifest, pointer }
+    generations.reach(pointer.generation)
+  }
+  const pointer = await registry.live()
+  if (pointer !== undefined) await follow(pointer)
+  const stop = registry.watch((moved) => {
+    follow(moved).catch((err: unknown) => {
+      log.warn({ model, err, version: moved.version }, 'the live version cannot be shown')
+    })
+  })
+  return {
+    live: () => live,
+    failedSwap: () => undefined,
+    until: generations.until,
+    swap: follow,
+    predict: async () => refuse(model),
+    prove: async () => refuse(model),
+    close: async () => {
+      stop()
+    },
+  }
+}
+
+/** The door of a daemon that takes no feedback. */
+export function closedDoor(model: string): FeedbackDoor {
+  return { take: async () => refuse(model), unread: () => 0 }
+}
+
+function refuse(model: string): never {
+  throw failure('ROLE_TRAINER', `this daemon trains ${model} and does not answer for it`)
+}

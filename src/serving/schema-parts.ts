@@ -1,0 +1,7 @@
+/** Small shapes that the schemas of several routes share. */
+import { Type, type TSchema } from 'typebox'
+
+export const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' })
+export const Count = Type.Integer({ minimum: 0 })
+export const Time = Type.String({ format: 'date-time' })
+export const Maybe = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
