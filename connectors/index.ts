@@ -4,17 +4,20 @@ import { openFileSink } from './file/sink.ts'
 import { fileSource } from './file/source.ts'
 import { httpSource } from './http/source.ts'
 import { memorySource } from './memory/source.ts'
+import { redisSource } from './redis/source.ts'
 
 export { openFileSink } from './file/sink.ts'
 export { fileSource } from './file/source.ts'
 export { httpSource } from './http/source.ts'
 export { memorySource, type MemorySource } from './memory/source.ts'
+export { readKeyOf, redisSource } from './redis/source.ts'
 
 /** Each takes options of its own, which `compose` knows. */
 export const sources = {
   file: fileSource,
   http: httpSource,
   memory: memorySource,
+  redis: redisSource,
 } as const satisfies Readonly<Record<string, (...options: never[]) => Source>>
 
 export const sinks = {
