@@ -36,7 +36,7 @@ export async function openFollowedModel(options: FollowedModelOptions): Promise<
   return {
     live: () => live,
     failedSwap: () => undefined,
-    until: generations.until,
+    until: (generation, limits) => generations.until(generation, limits),
     swap: follow,
     predict: async () => refuse(model),
     prove: async () => refuse(model),

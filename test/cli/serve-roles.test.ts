@@ -77,7 +77,7 @@ async function report(child: ChildProcess): Promise<{ sharedObjects: readonly st
 }
 
 const tensorFlow = /tfjs_binding|libtensorflow|tfjs-node/
-const onnx = /onnxruntime/
+const onnx = 'onnxruntime'
 
 function childrenOf(child: ChildProcess): string {
   return readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
@@ -88,14 +88,14 @@ test('a server has no child, and no library of TensorFlow in its process', async
   const { sharedObjects } = await report(server.process)
   expect(sharedObjects.filter((path) => tensorFlow.test(path))).toEqual([])
   // That it is a list of what is really loaded is seen by the engine that must be in it.
-  expect(sharedObjects.some((path) => onnx.test(path))).toBe(true)
+  expect(sharedObjects.some((path) => path.includes(onnx))).toBe(true)
   expect(childrenOf(server.process)).toBe('')
 })
 
 test('a trainer has its child, and no serving engine in its process', async (context) => {
   if (process.platform !== 'linux') context.skip('needs /proc')
   const { sharedObjects } = await report(trainer.process)
-  expect(sharedObjects.filter((path) => onnx.test(path) || tensorFlow.test(path))).toEqual([])
+  expect(sharedObjects.filter((path) => path.includes(onnx) || tensorFlow.test(path))).toEqual([])
   const child = Number(childrenOf(trainer.process))
   expect(readFileSync(`/proc/${child}/maps`, 'utf8')).toMatch(tensorFlow)
 })
