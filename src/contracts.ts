@@ -619,7 +619,8 @@ export interface LivePointer {
   readonly sinceMs: number
   readonly previous: string | null
   readonly reason: string
-  readonly by: 'trainer' | 'rollback' | 'promote' | 'start'
+  /** `rollback` and `promote` are a person's; `policy` is the trainer's own rollback. */
+  readonly by: 'trainer' | 'rollback' | 'promote' | 'start' | 'policy'
 }
 
 /**
@@ -726,6 +727,8 @@ export interface ServingEngine {
 /** Trunk activations, one row at a time so that they do not depend on batch mates; runs off the JavaScript thread. */
 export interface TrunkEngine {
   encode(rows: readonly Encoded[]): Promise<readonly Latent[]>
+  /** The same at once and without fail, where the trunk is so cheap that keeping its latents would not pay. */
+  encodeNow?(row: Encoded): Latent
   close(): Promise<void>
 }
 

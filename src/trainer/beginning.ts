@@ -23,6 +23,7 @@ function continueFrom(saved: Saved, { loop, state }: GoingBack): void {
   const { trigger, turn, ...tally } = progress
   state.tally.restore(tally, positions)
   state.turn = turn
+  state.stamp = saved.stamp
   state.waiting.restore(waiting, tally.triedAgain)
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })

@@ -47,7 +47,11 @@ async function publish(
     const decision = decide(version)
     const draft = draftOf(version, decision, learned, loop, state)
     try {
-      await patience.persist(`publishing ${version}`, () => loop.registry.publish(draft), signal)
+      const publish = () => {
+        loop.tenure?.lease.check()
+        return loop.registry.publish(draft)
+      }
+      await patience.persist(`publishing ${version}`, publish, signal)
       return { number, version, decision }
     } catch (error) {
       // Published before a crash, and the stream was another one since: a rollback came in between.

@@ -7,6 +7,7 @@ import { failure } from '../runtime/errors.ts'
 import type { Row } from '../runtime/row.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Mind } from './learner-types.ts'
+import { noStamp, type Stamp } from './saved.ts'
 import { packTensors, unpackTensors } from './tensor-pack.ts'
 
 export class StateTables {
@@ -85,6 +86,12 @@ export function fact(store: Store, name: string): Json | undefined {
 
 export function setFact(store: Store, name: string, value: Json): void {
   store.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', name, JSON.stringify(value))
+}
+
+/** A checkpoint from before there were stamps is older than any. */
+export function stampOf(store: Store): Stamp {
+  const { epoch, sequence } = (fact(store, 'stamp') ?? noStamp) as Stamp & Json
+  return { epoch, sequence }
 }
 
 function weightsOf(row: Row): TrainableState {

@@ -10,7 +10,7 @@ import { HASH_BYTES } from '../intake/seen-ids.ts'
 import type { Store } from '../runtime/store.ts'
 import { ExampleTables } from './checkpoint-examples.ts'
 import { bytesOf, waitingOf, waitingValues } from './checkpoint-rows.ts'
-import { fact, setFact, StateTables } from './checkpoint-states.ts'
+import { fact, setFact, stampOf, StateTables } from './checkpoint-states.ts'
 import type { Change, CheckpointLimits, Identity, LearnerState, Progress, Saved } from './saved.ts'
 
 export class Checkpoint {
@@ -49,6 +49,7 @@ export class Checkpoint {
     const saved: Saved = {
       ...this.#learnerAt(this.#states.now),
       identity: identity as Identity,
+      stamp: stampOf(this.#store),
       progress: fact(this.#store, 'progress') as unknown as Progress,
       positions: this.#positions(),
       pending: this.#examples.pending(),
@@ -93,6 +94,7 @@ export class Checkpoint {
 
   #write(change: Change): void {
     this.#writeIdentity(change.identity)
+    setFact(this.#store, 'stamp', { ...change.stamp })
     setFact(this.#store, 'progress', change.progress as unknown as Json)
     this.#writePositions(change.positions)
     this.#writeSeen(change.seen)

@@ -5,6 +5,7 @@
  * A crash at any instant changes nothing (law 2): what the learner does depends on the order of records alone, not on
  * how they were read, and each effect may be repeated.
  */
+import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError, type TrainerStatus } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
 import type { Admission } from './admission.ts'
@@ -12,6 +13,7 @@ import { assemble, openAdmission, openStream, type Assembly } from './assembly.t
 import { begin } from './beginning.ts'
 import type { Interleave } from './interleave.ts'
 import type { LoopParts } from './parts.ts'
+import { isLeaseLost } from './patience.ts'
 import { statusOf } from './status.ts'
 
 export interface Loop {
@@ -30,6 +32,9 @@ export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
 }
 
+/** Messages that were refused wait in memory for the next checkpoint. */
+const unwrittenBytes = 4 * 1024 * 1024
+
 /** How many waiting events are tried again when the stream rests. */
 const triedAtRest = 100
 
@@ -41,6 +46,9 @@ class ModelLoop implements Loop {
   /** Something was consumed that the checkpoint does not have. */
   #isDirty = false
   #isUpdating = false
+  /** Records consumed since the last checkpoint, and when that was. */
+  #unsaved = 0
+  #savedMs = 0
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -78,14 +86,16 @@ class ModelLoop implements Loop {
   }
 
   async #turn(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
+    // Nothing below may have to wait: messages, timers and a stop get their chance here.
+    await breathe()
     await this.#assembly.pointer.follow(signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
-      const received = await stream.next(signal)
+      const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
       await this.#take(received, stream, admission, signal)
       if (signal.aborted) break
     }
-    await this.#save(signal)
+    if (signal.aborted || this.#isSaveDue()) await this.#save(signal)
   }
 
   async #take(
@@ -94,23 +104,35 @@ class ModelLoop implements Loop {
     admission: Admission,
     signal: AbortSignal,
   ): Promise<void> {
-    const isDue = await admission.admit(received, signal)
+    admission.lookAhead(stream)
+    const due = admission.admit(received, signal)
+    const isDue = typeof due === 'boolean' ? due : await due
     const { state } = this.#assembly
     state.tally.consumed(received)
     state.turn = stream.turn
     this.#isDirty = true
+    this.#unsaved += 1
     this.#enter('running')
     if (isDue) await this.#update(signal)
     await this.#tryAgain(admission, signal)
   }
 
+  /** What a crash would have to read again, and what waits in memory, is bounded; so is the time that the disk takes. */
+  #isSaveDue(): boolean {
+    const { limits, clock } = this.#parts
+    const { records, ms } = limits.unsaved ?? { records: 0, ms: 0 }
+    if (this.#unsaved >= records || this.#assembly.state.letters.bytes >= unwrittenBytes)
+      return true
+    return clock.monotonicMs() - this.#savedMs >= ms
+  }
+
   /** Events whose prediction was missing, as far as their time has come. */
   async #tryAgain(admission: Admission, signal: AbortSignal): Promise<void> {
     const { tally } = this.#assembly.state
-    const before = tally.state
+    const before = tally.triedAgainUpTo
     for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain())
       if (await admission.again(next, signal)) await this.#update(signal)
-    if (tally.state !== before) this.#isDirty = true
+    if (tally.triedAgainUpTo !== before) this.#isDirty = true
   }
 
   /** Nothing to read: late predictions get another chance, then wait. */
@@ -135,15 +157,21 @@ class ModelLoop implements Loop {
       await this.#assembly.updater.update(signal)
     })
     this.#isUpdating = false
-    this.#isDirty = false
+    this.#saved()
     await this.#commit(signal)
   }
 
   async #save(signal: AbortSignal): Promise<void> {
     if (!this.#isDirty) return
     await this.#assembly.state.save(signal)
-    this.#isDirty = false
+    this.#saved()
     await this.#commit(signal)
+  }
+
+  #saved(): void {
+    this.#isDirty = false
+    this.#unsaved = 0
+    this.#savedMs = this.#parts.clock.monotonicMs()
   }
 
   async #commit(signal: AbortSignal): Promise<void> {
@@ -160,6 +188,11 @@ class ModelLoop implements Loop {
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
+    if (this.#isLost(error)) {
+      // Another daemon may have the model: what is in memory is its to learn.
+      this.#phase = { state: 'stopped' }
+      return
+    }
     if (signal.aborted) {
       // What a learner in the middle of an update knows is told it again by the stream.
       if (!this.#isUpdating) await this.#save(signal)
@@ -171,6 +204,10 @@ class ModelLoop implements Loop {
     this.#phase = { state: 'failed', code, message }
     this.#parts.log.error({ err: error, code }, 'the trainer of this model has stopped')
     if (!(error instanceof CodedError)) throw error
+  }
+
+  #isLost(error: unknown): boolean {
+    return isLeaseLost(error) || this.#parts.tenure?.lease.signal.aborted === true
   }
 
   async #close(): Promise<void> {

@@ -4,6 +4,7 @@ import type {
   Base,
   Clock,
   FeedbackEvent,
+  Lease,
   LivePointer,
   Logger,
   Promotion,
@@ -61,6 +62,9 @@ export interface LoopParts {
   readonly keepVersions: number
   readonly limits: LoopLimits
 
+  /** In a fleet: the time for which this trainer holds the model's lease. */
+  readonly tenure?: Tenure
+
   /** Shared by the models of one process. */
   readonly turns: Turns
   /** What it trains on, for the status. */
@@ -70,6 +74,13 @@ export interface LoopParts {
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
   readonly onPointer: (pointer: LivePointer) => void
+}
+
+/** What a trainer that may lose its model to another daemon asks and tells. */
+export interface Tenure {
+  readonly lease: Lease
+  /** A checkpoint was saved. Waits only until a copy exists somewhere: nothing may be seen of a line that could vanish. */
+  saved(signal: AbortSignal): Promise<void>
 }
 
 export interface LabelsConfig {
@@ -85,8 +96,13 @@ export interface AdapterStart {
 }
 
 export interface LoopLimits {
-  /** Records read from a source at once, and consumed between two checkpoints without an update. */
+  /** Records read from a source at once, and consumed between two looks at the live pointer. */
   readonly records: number
+  /**
+   * Records consumed and time gone by between two checkpoints without an update, whichever is reached first; absent =
+   * a checkpoint after each `records`. A crash reads them again; a rest or a stop saves at once.
+   */
+  readonly unsaved?: { readonly records: number; readonly ms: number }
   /** How long an idle loop waits before it looks at the live pointer again. */
   readonly idleMs: number
   /** Events that wait for their prediction: how many, and for how many accepted events. */

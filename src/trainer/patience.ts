@@ -52,6 +52,11 @@ export class Patience {
   }
 }
 
+/** A lost lease never comes back: another daemon has the model. */
 export function mayRetry(error: unknown): boolean {
-  return error instanceof CodedError && error.retriable
+  return error instanceof CodedError && error.retriable && !isLeaseLost(error)
+}
+
+export function isLeaseLost(error: unknown): boolean {
+  return error instanceof CodedError && error.code === 'LEASE_LOST'
 }

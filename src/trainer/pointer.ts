@@ -2,11 +2,15 @@
  * The live pointer as the trainer sees it. A move is decided in a checkpoint and done after it, so that a crash in
  * between is mended by doing it again. Whoever else moved the pointer wins: the learner goes back to the version that
  * is live now, at this place of the stream, and what came since is not learned again.
+ *
+ * The pointer may also be ahead: a predecessor moved it to versions that this line has not made yet, because the
+ * trainer began from an older copy of its checkpoint. See `passing.ts`.
  */
 import { CodedError, type LivePointer } from '../contracts.ts'
 import type { Move } from './saved.ts'
 import { goBackTo } from './going-back.ts'
 import type { LoopParts } from './parts.ts'
+import { verdictOn } from './passing.ts'
 import type { Patience } from './patience.ts'
 import type { TrainerState } from './state.ts'
 
@@ -18,6 +22,8 @@ export interface PointerParts {
 
 export class Pointer {
   readonly #parts: PointerParts
+  /** Moves by persons that were followed in this life. */
+  readonly #adopted: LivePointer[] = []
 
   constructor(parts: PointerParts) {
     this.#parts = parts
@@ -33,34 +39,49 @@ export class Pointer {
   async carryOut(signal: AbortSignal): Promise<void> {
     const { tally } = this.#parts.state
     for (let [move] = tally.state.intended; move !== undefined; [move] = tally.state.intended)
-      await this.#move(move, signal)
+      if (!(await this.#move(move, signal))) return
   }
 
-  async #move(move: Move, signal: AbortSignal): Promise<void> {
+  /** False when the registry does not know the version yet or any more: whoever has its bytes puts it back. */
+  async #move(move: Move, signal: AbortSignal): Promise<boolean> {
     const { loop, state, patience } = this.#parts
     const { generation: expect, intended } = state.tally.state
-    const point = () => unlessStale(loop.registry.point({ ...move, expect }))
+    const point = () => {
+      loop.tenure?.lease.check()
+      return unlessRefused(loop.registry.point({ ...move, expect }))
+    }
     const moved = await patience.persist('moving the live pointer', point, signal)
-    if (moved !== undefined) this.#moved(moved, intended.slice(1))
-    else await this.#lookAgain(signal)
+    if (moved === 'VERSION_UNKNOWN') {
+      loop.log.warn({ version: move.version }, 'the registry lacks the version that should be live')
+      return false
+    }
+    if (moved === 'GENERATION_STALE') await this.#lookAgain(signal)
+    else this.#moved(moved, intended.slice(1))
+    return true
   }
 
   async #lookAgain(signal: AbortSignal): Promise<void> {
+    const { state } = this.#parts
     const live = await this.#read(signal)
-    if (live === undefined) this.#lost()
-    else if (live.generation !== this.#parts.state.tally.state.generation)
-      await this.#settle(live, signal)
-    else this.#parts.state.live = live
+    const known = state.tally.state.generation
+    if (live === undefined || live.generation < known) this.#lost(live)
+    else if (live.generation === known) state.live = live
+    else await this.#catchUp(live, signal)
   }
 
-  /** The pointer is elsewhere than the checkpoint knows: by our own moves before a crash, or by somebody else. */
-  async #settle(live: LivePointer, signal: AbortSignal): Promise<void> {
-    const { generation, intended } = this.#parts.state.tally.state
-    const done = live.generation - generation
-    const ours = done > 0 ? intended[done - 1] : undefined
-    if (ours?.version === live.version && ours.by === live.by)
-      this.#moved(live, intended.slice(done))
-    else await this.#adopt(live, signal)
+  /** Moves that the checkpoint does not know: our own before a crash, a predecessor's, a person's; in their order. */
+  async #catchUp(live: LivePointer, signal: AbortSignal): Promise<void> {
+    const { state } = this.#parts
+    const known = state.tally.state.generation
+    const history = await this.#history(live.generation - known + 1, signal)
+    state.live ??= history.find(({ generation }) => generation === known)
+    for (const move of history.toReversed()) {
+      if (move.generation <= known) continue
+      const verdict = await verdictOn(move, this.#parts, signal)
+      if (verdict === 'wait') return state.tally.intend([])
+      if (verdict === 'adopt' && !this.#wasAdopted(move)) await this.#adopt(move, signal)
+      else this.#moved(move, state.tally.state.intended.slice(verdict === 'ours' ? 1 : 0))
+    }
   }
 
   #moved(live: LivePointer, left: readonly Move[]): void {
@@ -77,29 +98,50 @@ export class Pointer {
     await goBackTo(version, this.#parts, signal)
     state.tally.sawPointer(live)
     state.live = live
+    this.#adopted.push(live)
     await state.save(signal)
   }
 
-  /** A registry that was emptied: the version that the learner comes from is live again. */
-  #lost(): void {
-    const { tally } = this.#parts.state
-    const { generation, parent } = tally.state
-    if (generation === 0 || parent === null) return
-    tally.lostPointer([{ version: parent, by: 'start', reason: 'no version was live' }])
+  /** A registry that has lost moves and got them back tells old news. */
+  #wasAdopted({ generation, version, sinceMs }: LivePointer): boolean {
+    return this.#adopted.some(
+      (move) =>
+        move.generation === generation && move.version === version && move.sinceMs === sinceMs,
+    )
+  }
+
+  /** A registry that lost its last moves, or all: the version that answered, or that the learner comes from, is live again. */
+  #lost(live: LivePointer | undefined): void {
+    const { state } = this.#parts
+    const { generation, parent, intended } = state.tally.state
+    const version = state.live?.version ?? parent
+    if (generation === 0 || version === null) return
+    const reason = live === undefined ? 'no version was live' : 'the registry had lost moves'
+    const again: Move = { version, by: 'start', reason }
+    state.tally.lostPointer(live?.generation ?? 0, intended.length > 0 ? intended : [again])
   }
 
   async #read(signal: AbortSignal): Promise<LivePointer | undefined> {
     const { loop, patience } = this.#parts
     return patience.persist('reading the live pointer', () => loop.registry.live(), signal)
   }
+
+  async #history(count: number, signal: AbortSignal): Promise<readonly LivePointer[]> {
+    const { loop, patience } = this.#parts
+    const read = () => loop.registry.history(count)
+    return patience.persist('reading the moves of the live pointer', read, signal)
+  }
 }
 
-/** Undefined when the pointer is elsewhere: asking again would not help. */
-async function unlessStale(moving: Promise<LivePointer>): Promise<LivePointer | undefined> {
+/** Asking again would not help. */
+async function unlessRefused(
+  moving: Promise<LivePointer>,
+): Promise<LivePointer | 'GENERATION_STALE' | 'VERSION_UNKNOWN'> {
   try {
     return await moving
   } catch (error) {
-    if (error instanceof CodedError && error.code === 'GENERATION_STALE') return undefined
+    const code = error instanceof CodedError ? error.code : undefined
+    if (code === 'GENERATION_STALE' || code === 'VERSION_UNKNOWN') return code
     throw error
   }
 }

@@ -13,6 +13,22 @@ export interface Identity {
   readonly adapter: string
 }
 
+/**
+ * How late a checkpoint is, over all daemons: the later one has the higher epoch, then the higher sequence. The epoch is
+ * that of the lease under which it was saved; without leases it stays 0.
+ */
+export interface Stamp {
+  readonly epoch: number
+  readonly sequence: number
+}
+
+/** Before the first checkpoint. */
+export const noStamp: Stamp = { epoch: 0, sequence: 0 }
+
+export function isLater(one: Stamp, other: Stamp): boolean {
+  return one.epoch === other.epoch ? one.sequence > other.sequence : one.epoch > other.epoch
+}
+
 /** A move of the live pointer that the checkpoint has decided on; done after it, and again after a crash. */
 export interface Move {
   readonly version: string
@@ -53,6 +69,7 @@ export interface LearnerState {
 
 export interface Saved extends LearnerState {
   readonly identity: Identity
+  readonly stamp: Stamp
   readonly progress: Progress
   readonly positions: Readonly<Record<string, Positions>>
   readonly pending: readonly Example[]

@@ -7,7 +7,7 @@ import { Dedupe } from '../intake/dedupe.ts'
 import { WaitingRoom } from '../intake/join.ts'
 import { canonicalJson } from '../runtime/canonical-json.ts'
 import { Checkpoint } from './checkpoint.ts'
-import type { Identity, LearnerState } from './saved.ts'
+import { noStamp, type Identity, type LearnerState, type Stamp } from './saved.ts'
 import type { Learner } from './learner.ts'
 import type { Mind } from './learner-types.ts'
 import { Letters } from './letters.ts'
@@ -30,7 +30,9 @@ export class TrainerState {
   readonly checkpoint: Checkpoint
   /** Whose turn it is among the sources; the loop knows. */
   turn = 0
-  /** The version that answers, as last seen. */
+  /** Of the last save. */
+  stamp: Stamp = noStamp
+  /** The version that answers where this line of versions stands: a predecessor may have moved the pointer further. */
   live: LivePointer | undefined
   readonly #parts: StateParts
   #weights: TrainableState
@@ -92,12 +94,17 @@ export class TrainerState {
       letters.written()
     }
     await patience.persist('saving the checkpoint', () => this.#save(snapshot), signal)
+    await loop.tenure?.saved(signal)
   }
 
   #save(snapshot: string | undefined): void {
     const { learner, tally, waiting, dedupe, turn } = this
+    const lease = this.#parts.loop.tenure?.lease
+    lease?.check()
+    const stamp = { epoch: lease?.epoch ?? this.stamp.epoch, sequence: this.stamp.sequence + 1 }
     this.checkpoint.save({
       identity: this.identity,
+      stamp,
       progress: { ...tally.state, trigger: learner.triggerState(), turn },
       positions: tally.positions,
       ...this.learnerState,
@@ -108,6 +115,7 @@ export class TrainerState {
       protected: [this.live?.version, this.live?.previous].flatMap((version) => version ?? []),
       ...(snapshot !== undefined && { snapshot }),
     })
+    this.stamp = stamp
     dedupe.saved()
     this.#retracted = []
   }

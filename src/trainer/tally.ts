@@ -49,6 +49,10 @@ export class Tally {
     return this.#state.accepted
   }
 
+  get triedAgainUpTo(): number {
+    return this.#state.triedAgain
+  }
+
   restore(state: TallyState, positions: AllPositions): void {
     this.#set(state)
     this.#positions.clear()
@@ -96,6 +100,12 @@ export class Tally {
     this.#set({ parent: null })
   }
 
+  /** Whether this line has still to make that version. Names of another kind come from elsewhere. */
+  isAhead(version: string): boolean {
+    const number = /^v(\d+)$/.exec(version)?.[1]
+    return number !== undefined && Number(number) >= this.#state.next
+  }
+
   intend(moves: readonly Move[]): void {
     this.#set({ intended: moves })
   }
@@ -105,9 +115,9 @@ export class Tally {
     this.#set({ generation, intended })
   }
 
-  /** The registry has no pointer any more: the next move is its first. */
-  lostPointer(intended: readonly Move[]): void {
-    this.#set({ generation: 0, intended })
+  /** The registry has lost moves, perhaps all: the next one comes after `generation`. */
+  lostPointer(generation: number, intended: readonly Move[]): void {
+    this.#set({ generation, intended })
   }
 
   #set(change: Partial<TallyState>): void {

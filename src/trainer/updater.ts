@@ -57,7 +57,7 @@ export class Updater {
     this.#parts.loop.log.warn({ to: before, reason: outcome.reason }, 'rolling back')
     await goBackTo(before, this.#parts, signal)
     const again = await this.#drive(learner.update(), signal)
-    return { outcome: again, moves: [{ version: before, by: 'rollback', reason: outcome.reason }] }
+    return { outcome: again, moves: [{ version: before, by: 'policy', reason: outcome.reason }] }
   }
 
   /** Between two steps messages are answered, and a stop is obeyed. */

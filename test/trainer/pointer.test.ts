@@ -210,7 +210,7 @@ describe('a rollback by policy', () => {
       'v0 start',
       'v1 trainer',
       'v2 trainer',
-      'v1 rollback',
+      'v1 policy',
       'v3 trainer',
     ])
     expect(world.registry.moves.at(-2)?.reason).toBe('v2 is bad')
