@@ -54,6 +54,7 @@ function mind(learned: number, keys: readonly string[] = []): Mind {
 function change(over: Partial<Change> = {}): Change {
   return {
     identity: { base: 'b', task: 't', adapter: '{}' },
+    stamp: { epoch: 3, sequence: 14 },
     progress: {
       accepted: 1,
       duplicates: 2,
