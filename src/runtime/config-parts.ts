@@ -64,3 +64,10 @@ export function knobs(settings: Readonly<Record<string, Setting>>): TProperties 
   ])
   return Object.fromEntries(entries) as TProperties
 }
+
+/** A settled value is never written to. */
+export type Frozen<Value> = Value extends (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : Value extends object
+    ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
+    : Value

@@ -3,6 +3,7 @@
  */
 import { isIP } from 'node:net'
 import type { Problem } from './config-problem.ts'
+import { redisProblems } from './config-redis.ts'
 import type { Config, ModelConfig } from './config-schema.ts'
 
 type Rule = (config: Config) => readonly Problem[]
@@ -43,6 +44,9 @@ const rules: readonly Rule[] = [
     if (isLoopback(server.host) || server.auth !== undefined) return []
     const message = `is ${server.host}, which others can reach, and there is no server.auth`
     return [{ ...wrong(['server', 'host'], message), code: 'ADDRESS_NEEDS_AUTH' }]
+  },
+  function redisIsUsable({ redis }) {
+    return redisProblems(redis)
   },
 ]
 

@@ -4,7 +4,8 @@
  */
 import { Type, type Static } from 'typebox'
 import { modelSchema } from './config-model-schema.ts'
-import { section } from './config-parts.ts'
+import { section, type Frozen } from './config-parts.ts'
+import { fleetSchema, redisSchema } from './config-redis.ts'
 import { limitTable } from './limits.ts'
 
 const name = { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
@@ -100,6 +101,8 @@ export const configSchema = Type.Object(
       },
       'to stderr',
     ),
+    redis: Type.Optional(redisSchema),
+    fleet: fleetSchema,
     limits,
     models: Type.Record(Type.String(name), modelSchema, {
       additionalProperties: false,
@@ -109,12 +112,6 @@ export const configSchema = Type.Object(
   },
   { additionalProperties: false, title: 'Antikythera configuration' },
 )
-
-type Frozen<Value> = Value extends (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : Value extends object
-    ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
-    : Value
 
 export type Config = Frozen<Static<typeof configSchema>>
 export type ModelConfig = Frozen<Static<typeof modelSchema>>

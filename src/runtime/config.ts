@@ -9,8 +9,11 @@ import { configFailure, type Path, type Problem } from './config-problem.ts'
 import { checkRules } from './config-rules.ts'
 import { configSchema, type Config } from './config-schema.ts'
 import { settle } from './config-settle.ts'
+import { withPasswords } from './config-secrets.ts'
 import type { Schema } from './config-shape.ts'
 
+export { redisOptions } from './config-redis.ts'
+export { secretsOf, withoutSecrets } from './config-secrets.ts'
 export { configJsonSchema } from './config-json-schema.ts'
 export type { Config, ModelConfig } from './config-schema.ts'
 
@@ -52,7 +55,8 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
     overridden.overrideOf(path)?.name ?? file.placeOf(path, at)
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
-  const config = withToken(settled as Config, environment, problems)
+  const known = withToken(settled as Config, environment, problems)
+  const config = withPasswords(known, environment, problems)
   problems.push(...checkRules(config))
   if (problems.length > 0) throw configFailure(problems, placeOf)
   return config

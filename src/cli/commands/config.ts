@@ -10,11 +10,11 @@ export function registerConfig(program: Command): void {
     .action(async (flags: ConfigFlags & { readonly json?: boolean }) => {
       const { readConfig } = await import('../read-config.ts')
       const { stringify } = await import('yaml')
+      const { withoutSecrets } = await import('../../runtime/config.ts')
       const { server, ...rest } = readConfig(flags)
       const { auth, ...open } = server
-      // Tokens are not for screens.
       const shown = {
-        ...rest,
+        ...(withoutSecrets(rest) as object),
         server: auth ? { ...open, auth: { tokens: auth.tokens.length } } : open,
       }
       print(flags.json, shown, () => [stringify(shown).trimEnd()])
