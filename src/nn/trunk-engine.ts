@@ -1,8 +1,11 @@
 /**
  * The trunk in a worker thread: what the trainer keeps of each example. One row a run and no padding, so that a latent depends on
  * its example alone, and a restart that recomputes it in other company gets the same bytes.
+ *
+ * A trunk that answers its input, as under a linear model on features, needs no thread: asking one would cost a
+ * hundred times what an event's whole intake does.
  */
-import type { Base, Encoded, Latent, TrunkEngine } from '../contracts.ts'
+import type { Base, Encoded, Latent, Ops, TrunkEngine } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import { feedsOf, positionsOf } from './feeds.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from './ort-pool.ts'
@@ -13,6 +16,7 @@ export async function openTrunkEngine(
   cut: number,
   options: Partial<OrtPoolOptions> = {},
 ): Promise<TrunkEngine> {
+  if (answersItsInput(base, cut)) return identityEngine
   const pool = openOrtPool({ workers: 1, ...options })
   await pool
     .addSession(SESSION, () => recordTrunk(base, cut))
@@ -34,4 +38,36 @@ async function latentOf(pool: OrtPool, row: Encoded): Promise<Latent> {
   const [, positions, width] = hidden?.shape ?? []
   invariant(hidden?.data instanceof Float32Array && positions && width, 'a trunk without output')
   return { positions, width, data: hidden.data }
+}
+
+/** Found out by handing it operations that can do nothing. */
+function answersItsInput({ network, inputKind }: Base, cut: number): boolean {
+  if (inputKind !== 'features') return false
+  const input = { values: Symbol('values'), mask: Symbol('mask') }
+  try {
+    return network.trunk(noOps, input, cut) === input.values
+  } catch (error) {
+    if (error === operated) return false
+    throw error
+  }
+}
+
+const operated = new Error('the trunk computes something')
+
+const noOps = new Proxy({} as Ops<symbol>, {
+  get: () => () => {
+    throw operated
+  },
+})
+
+const identityEngine: TrunkEngine = {
+  encode: async (rows) => Promise.resolve(rows.map(asLatent)),
+  encodeNow: asLatent,
+  close: async () => Promise.resolve(),
+}
+
+/** A vector is one position. */
+function asLatent(row: Encoded): Latent {
+  invariant(row.kind === 'vector', 'only vectors go through a trunk without layers')
+  return { positions: 1, width: row.values.length, data: row.values.slice() }
 }

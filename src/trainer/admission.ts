@@ -20,6 +20,8 @@ import {
   type WaitingRoom,
 } from '../intake/join.ts'
 import { failure } from '../runtime/errors.ts'
+import { Foresight, type Foreseen } from './foresight.ts'
+import type { Interleave } from './interleave.ts'
 import type { Learner } from './learner.ts'
 import type { LatentMap } from './learner-types.ts'
 import type { Tally } from './tally.ts'
@@ -44,32 +46,54 @@ export interface AdmissionParts {
 /** Whether an update is due. */
 type Due = boolean
 
+/** What belongs to an event besides itself. */
+interface Known {
+  readonly served?: ServedPrediction
+  readonly foreseen?: Foreseen | undefined
+}
+
 export class Admission {
   readonly #parts: AdmissionParts
   /** Waiting events that are tried again now. */
   #again: WaitingEvent[] = []
   /** The count of accepted events whose waiting events these are. */
   #count: number
+  readonly #foresight: Foresight
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
+    this.#foresight = new Foresight({
+      parse: ({ record, connector }) => parts.loop.parse(record, connector),
+      isKnown: (key) => this.#isKnown(key),
+      encode: (event) =>
+        event.input && this.#isOurs(event) ? this.#encoded(event.input) : undefined,
+      compute: (encoded) => parts.latents.ahead(encoded),
+    })
     this.#count = parts.tally.state.triedAgain
   }
 
-  async admit(received: Received, signal: AbortSignal): Promise<Due> {
-    const event = this.#parse(received)
-    if (event === undefined) return false
-    if (event.model !== undefined && event.model !== this.#parts.loop.model) return false
+  /** At once, unless there is something to wait for. */
+  admit(received: Received, signal: AbortSignal): Due | Promise<Due> {
+    const foreseen = this.#foresight.take(received.record)
+    const event = foreseen?.event ?? this.#parse(received)
+    if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
     if (event.lesson.kind === 'retract') return this.#retract(key, event)
-    if (this.#parts.dedupe.has(key) || this.#parts.waiting.has(key)) {
+    if (this.#isKnown(key)) {
       this.#parts.tally.count('duplicates')
       return false
     }
-    return this.#learnFrom(
-      { key, event, received, since: this.#parts.tally.state.accepted },
-      signal,
-    )
+    const waiting = { key, event, received, since: this.#parts.tally.accepted }
+    return needsPrediction(event)
+      ? this.#join(waiting, signal)
+      : this.#learn(waiting, { foreseen }, signal)
+  }
+
+  /** Call it before records are admitted, where computing latents takes time. */
+  lookAhead(stream: Pick<Interleave, 'upcoming'>): void {
+    if (this.#parts.latents.isImmediate) return
+    const { wanted } = this.#foresight
+    if (wanted > 0) this.#foresight.look(stream.upcoming(wanted))
   }
 
   /** A waiting event whose time has come after the events accepted so far; ask until there is none. */
@@ -80,7 +104,7 @@ export class Admission {
       if (next !== undefined) return next
       // Only when all of a count were tried: a crash before that tries them all once more.
       tally.triedAgain(this.#count)
-      if (this.#count === tally.state.accepted) return undefined
+      if (this.#count === tally.accepted) return undefined
       this.#count += 1
       this.#giveUp(waiting.expire(this.#count))
       this.#again.push(...waiting.due(this.#count))
@@ -89,7 +113,15 @@ export class Admission {
 
   /** Another look for the prediction of an event that waits. */
   async again(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
-    return this.#parts.waiting.has(waiting.key) ? this.#learnFrom(waiting, signal) : false
+    return this.#parts.waiting.has(waiting.key) ? this.#join(waiting, signal) : false
+  }
+
+  #isOurs({ model }: FeedbackEvent): boolean {
+    return model === undefined || model === this.#parts.loop.model
+  }
+
+  #isKnown(key: string): boolean {
+    return this.#parts.dedupe.has(key) || this.#parts.waiting.has(key)
   }
 
   #parse(received: Received): FeedbackEvent | undefined {
@@ -101,29 +133,52 @@ export class Admission {
     }
   }
 
-  async #learnFrom(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
-    const { event, received } = waiting
-    const served = await this.#find(event, signal)
-    if (needsPrediction(event) && served === undefined) return this.#wait(waiting)
-    const example = this.#example(waiting, served)
+  async #join(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
+    const { loop, patience } = this.#parts
+    const id = waiting.event.predictionId ?? ''
+    const find = () => loop.predictions.find(id)
+    const served = await patience.persist('looking up a served prediction', find, signal)
+    return served === undefined ? this.#wait(waiting) : this.#learn(waiting, { served }, signal)
+  }
+
+  #learn(waiting: WaitingEvent, known: Known, signal: AbortSignal): Due | Promise<Due> {
+    const example = this.#example(waiting, known)
     if (example === undefined) return false
+    const latents = this.#parts.latents.now(example)
+    return latents === undefined
+      ? this.#computed(waiting, example, known, signal)
+      : this.#accepted(waiting, example, latents)
+  }
+
+  async #computed(
+    waiting: WaitingEvent,
+    example: Example,
+    { foreseen }: Known,
+    signal: AbortSignal,
+  ): Promise<Due> {
+    const { latents } = this.#parts
     try {
-      const latents = await this.#parts.latents.first(example, signal)
-      return this.#accept(example, latents).verdict === 'update'
+      const ahead = await foreseen?.latent
+      const found = ahead ? latents.keep(example, ahead) : await latents.first(example, signal)
+      return this.#accepted(waiting, example, found)
     } catch (error) {
-      // Stopping, and defects of an engine, are no fault of the event.
-      if (!(error instanceof CodedError)) throw error
-      this.#reject(received, error, waiting.key)
-      return false
+      return this.#refused(waiting, error)
     }
   }
 
-  async #find(event: FeedbackEvent, signal: AbortSignal): Promise<ServedPrediction | undefined> {
-    const { loop, patience } = this.#parts
-    const id = event.predictionId
-    if (id === undefined || !needsPrediction(event)) return undefined
-    const find = () => loop.predictions.find(id)
-    return patience.persist('looking up a served prediction', find, signal)
+  #accepted(waiting: WaitingEvent, example: Example, latents: LatentMap): Due {
+    try {
+      return this.#accept(example, latents).verdict === 'update'
+    } catch (error) {
+      return this.#refused(waiting, error)
+    }
+  }
+
+  /** Stopping, and defects of an engine, are no fault of the event. */
+  #refused({ received, key }: WaitingEvent, error: unknown): false {
+    if (!(error instanceof CodedError)) throw error
+    this.#reject(received, error, key)
+    return false
   }
 
   #wait(waiting: WaitingEvent): Due {
@@ -135,13 +190,13 @@ export class Admission {
     return false
   }
 
-  #example(waiting: WaitingEvent, served: ServedPrediction | undefined): Example | undefined {
+  #example(waiting: WaitingEvent, { served, foreseen }: Known): Example | undefined {
     const { key, event, received } = waiting
     try {
       const { predictionId } = event
       return {
         key,
-        encoded: this.#encoded(event.input ?? served?.input),
+        encoded: foreseen?.encoded ?? this.#encoded(event.input ?? served?.input),
         target: this.#target(event, served),
         weight: event.weight,
         ...(predictionId !== undefined && { predictionId }),

@@ -27,6 +27,23 @@ export class Interleave {
     return this.#lines.reduce((sum, { lag }) => sum + lag, 0)
   }
 
+  /** The next record if it is here already: the same as `next` would answer, without asking a source. */
+  take(): Received | undefined {
+    const line = this.#lines[this.#turn]
+    const record = line?.take()
+    if (line === undefined || record === undefined) return undefined
+    this.#turn = (this.#turn + 1) % this.#lines.length
+    return { connector: line.name, record }
+  }
+
+  /** Some of the records that are here and whose turn comes soon, at most about `count`. */
+  upcoming(count: number): readonly Received[] {
+    const each = Math.ceil(count / Math.max(1, this.#lines.length))
+    return this.#lines.flatMap((line) =>
+      line.upcoming(each).map((record) => ({ connector: line.name, record })),
+    )
+  }
+
   /** The next record, or undefined when no source has one now. */
   async next(signal: AbortSignal): Promise<Received | undefined> {
     for (let tried = 0; tried < this.#lines.length; tried += 1) {

@@ -5,7 +5,7 @@
  * one poisonous input does not stop the stream. When even a row that succeeded before fails, the engine is down, which
  * is no example's fault: wait for it. Later all are wanted, and only waiting helps.
  */
-import { CodedError, type Example } from '../contracts.ts'
+import { CodedError, type Encoded, type Example, type Latent } from '../contracts.ts'
 import type { Latents } from './latents.ts'
 import type { LatentMap } from './learner-types.ts'
 import { mayRetry, type Patience } from './patience.ts'
@@ -21,6 +21,29 @@ export class LatentSupply {
   constructor(latents: Latents, patience: Patience) {
     this.#latents = latents
     this.#patience = patience
+  }
+
+  /** Whether there is never anything to wait for. */
+  get isImmediate(): boolean {
+    return this.#latents.isImmediate
+  }
+
+  /** Of one example, when it needs no waiting. */
+  now(example: Example): LatentMap | undefined {
+    const latent = this.#latents.now(example)
+    return latent && new Map([[example.key, latent]])
+  }
+
+  /** Computed before its example's turn comes; rejects when the engine fails, which is nobody's fault yet. */
+  async ahead(encoded: Encoded): Promise<Latent> {
+    return this.#latents.ahead(encoded)
+  }
+
+  /** What was computed ahead belongs to this example. */
+  keep(example: Example, latent: Latent): LatentMap {
+    this.#latents.keep(example, latent)
+    this.#proof = example
+    return new Map([[example.key, latent]])
   }
 
   /** Of an example that is new here; throws a coded error that is not retriable for one that cannot be computed. */

@@ -26,8 +26,28 @@ export class Latents {
     return { bytes: this.#bytes, hits: this.#hits, misses: this.#misses }
   }
 
+  /** Without waiting: computed where that is cheap, else as kept. */
+  now(example: Example): Latent | undefined {
+    return this.#trunk.encodeNow?.(example.encoded) ?? this.#use(example)
+  }
+
+  /** Whether there is never anything to wait for. */
+  get isImmediate(): boolean {
+    return this.#trunk.encodeNow !== undefined
+  }
+
+  /** Of a row that becomes an example later, or never: not kept here. */
+  async ahead(encoded: Encoded): Promise<Latent> {
+    const [latent] = await this.#trunk.encode([encoded])
+    invariant(latent !== undefined, 'the trunk answers each row')
+    return latent
+  }
+
   /** The latent of each example, by key, all of them or a coded error of the engine. */
   async of(examples: readonly Example[]): Promise<Map<string, Latent>> {
+    const { encodeNow } = this.#trunk
+    if (encodeNow !== undefined)
+      return new Map(examples.map(({ key, encoded }) => [key, encodeNow(encoded)]))
     const found = new Map<string, Latent>()
     const missing = new Map<string, Example>()
     for (const example of examples) {
@@ -43,7 +63,7 @@ export class Latents {
   /** Whether the engine answers, cache aside. */
   async canCompute({ encoded }: Example): Promise<boolean> {
     try {
-      await this.#trunk.encode([encoded])
+      await this.ahead(encoded)
       return true
     } catch {
       return false
@@ -64,7 +84,7 @@ export class Latents {
       const latent = latents[index]
       invariant(latent !== undefined, 'the trunk answers each row')
       found.set(example.key, latent)
-      this.#keep(example, latent)
+      this.keep(example, latent)
     })
   }
 
@@ -77,7 +97,7 @@ export class Latents {
     return kept.latent
   }
 
-  #keep({ key, encoded }: Example, latent: Latent): void {
+  keep({ key, encoded }: Example, latent: Latent): void {
     this.forget(key)
     this.#kept.set(key, { encoded, latent })
     this.#bytes += latent.data.byteLength

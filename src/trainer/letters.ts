@@ -11,6 +11,7 @@ export class Letters {
   readonly #clock: Clock
   readonly #log: Logger
   #unwritten: DeadLetter[] = []
+  #bytes = 0
 
   constructor(clock: Clock, log: Logger) {
     this.#clock = clock
@@ -21,8 +22,14 @@ export class Letters {
     return this.#unwritten
   }
 
+  /** Of the messages that are not written yet. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   add({ connector, record }: Received, { code, message }: Reason): void {
     const { partition, position, value, headers } = record
+    this.#bytes += value.byteLength
     this.#unwritten.push({
       key: [connector, partition, position].map(encodeURIComponent).join('/'),
       code,
@@ -48,5 +55,6 @@ export class Letters {
 
   written(): void {
     this.#unwritten = []
+    this.#bytes = 0
   }
 }

@@ -16,7 +16,9 @@ export interface LineParts {
 
 export class Line {
   readonly #parts: LineParts
-  #buffer: SourceRecord[] = []
+  #buffer: readonly SourceRecord[] = []
+  /** Place of the next record in the buffer. */
+  #next = 0
   #isOpen = false
   #failures = 0
   #askAgainMs = 0
@@ -36,16 +38,23 @@ export class Line {
   }
 
   get isEmpty(): boolean {
-    return this.#buffer.length === 0
+    return this.#next === this.#buffer.length
   }
 
   /** Records that exist and are not consumed, as last heard. */
   get lag(): number {
-    return this.#lag + this.#buffer.length
+    return this.#lag + this.#buffer.length - this.#next
   }
 
   take(): SourceRecord | undefined {
-    return this.#buffer.shift()
+    const record = this.#buffer[this.#next]
+    if (record !== undefined) this.#next += 1
+    return record
+  }
+
+  /** The next records that are here already, at most `count`. */
+  upcoming(count: number): readonly SourceRecord[] {
+    return this.#buffer.slice(this.#next, this.#next + count)
   }
 
   /** Whether there is a record to take, after at most `waitMs`. */
@@ -53,7 +62,8 @@ export class Line {
     if (!this.isEmpty) return true
     if (this.pauseMs > 0) return false
     await this.#guarded(signal, async ({ source, records }) => {
-      this.#buffer.push(...(await source.read({ records, waitMs }, signal)))
+      this.#buffer = await source.read({ records, waitMs }, signal)
+      this.#next = 0
     })
     return !this.isEmpty
   }

@@ -116,7 +116,8 @@ async function open() {
     registry,
     keepVersions: 50,
     limits: {
-      records: 256,
+      records: 512,
+      unsaved: { records: 8192, ms: 250 },
       idleMs: 200,
       waitingJoins: defaultLimits.waiting_joins,
       waitingEvents: defaultLimits.waiting_joins,
