@@ -8,7 +8,7 @@ export interface Connected {
   readonly model: string
 }
 
-function clientOf({ url, token, timeout }: ClientFlags): Client {
+export function clientOf({ url, token, timeout }: ClientFlags): Client {
   return openClient({ url, token, timeoutMs: timeout * 1000 })
 }
 

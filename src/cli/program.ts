@@ -12,6 +12,7 @@ import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
 import { registerRollback } from './commands/rollback.ts'
 import { registerServe } from './commands/serve.ts'
+import { registerStatus } from './commands/status.ts'
 import { registerVersions } from './commands/versions.ts'
 import { registerWhy } from './commands/why.ts'
 
@@ -20,6 +21,7 @@ const commands = [
   registerServe,
   registerPredict,
   registerFeedback,
+  registerStatus,
   registerVersions,
   registerWhy,
   registerRollback,

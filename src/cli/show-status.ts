@@ -1,0 +1,158 @@
+/**
+ * Each model at a glance: how far its trainer is behind and for how long, what is live on each replica, and who trains it.
+ * How long is left is measured: the lag is read twice, and what it lost in between is the pace.
+ */
+import { CodedError } from '../contracts.ts'
+import { systemClock } from '../runtime/clock.ts'
+import type { Client, JsonObject } from './client.ts'
+import { clientOf } from './connect.ts'
+import type { ClientFlags } from './flags.ts'
+import { print, table } from './print.ts'
+import { duration } from './progress.ts'
+
+export interface StatusFlags extends ClientFlags {
+  readonly sample: number
+}
+
+/** The shapes are those of /openapi.json. */
+interface Model {
+  readonly model: string
+  readonly live: { readonly version: string; readonly generation: number } | null
+  readonly trainer: { readonly state: string; readonly code?: string; readonly message?: string }
+  readonly lag: number
+  readonly pending: number
+}
+
+interface Fleet {
+  readonly replica: string
+  readonly members: readonly Member[]
+  readonly models: readonly {
+    readonly model: string
+    readonly lease: { readonly holder: string; readonly epoch: number } | null
+  }[]
+  readonly problem?: { readonly code: string; readonly message: string }
+}
+
+interface Member {
+  readonly replica: string
+  readonly role: string
+  readonly url?: string
+  readonly seen: string
+  readonly models: readonly (NonNullable<Model['live']> & { readonly model: string })[]
+}
+
+type Shown = ReturnType<typeof statusOf>
+
+export async function showStatus(flags: StatusFlags): Promise<void> {
+  const client = clientOf(flags)
+  const [before, fleet] = await Promise.all([modelsOf(client), fleetOf(client)])
+  const pace = await paceOf(client, before, flags.sample)
+  const wanted = pace.models.filter(
+    ({ model }) => flags.model === undefined || model === flags.model,
+  )
+  const models = wanted.map((model) => statusOf(model, pace.of(model), fleet))
+  const problem = fleet?.problem
+  print(
+    flags.json,
+    { replica: fleet?.replica ?? null, models, ...(problem && { problem }) },
+    () => [
+      ...table([HEAD, ...models.map(rowOf)]),
+      '',
+      ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)]),
+      ...(problem
+        ? ['', `of the others nothing is known: ${problem.code}: ${problem.message}`]
+        : []),
+    ],
+  )
+}
+
+async function modelsOf(client: Client): Promise<readonly Model[]> {
+  const { models } = await client.get('/v1/models')
+  return models as readonly (JsonObject & Model)[]
+}
+
+/** A daemon of an earlier version has no such route. */
+async function fleetOf(client: Client): Promise<Fleet | undefined> {
+  try {
+    return (await client.get('/v1/fleet')) as JsonObject & Fleet
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'ROUTE_UNKNOWN') return undefined
+    throw error
+  }
+}
+
+/** Events a second that the lag of each model loses; undefined where there is none to lose. */
+async function paceOf(client: Client, before: readonly Model[], seconds: number) {
+  const none = () => undefined
+  if (before.every(({ lag }) => lag === 0)) return { models: before, of: none }
+  const beganMs = systemClock.monotonicMs()
+  await systemClock.sleep(seconds * 1000)
+  const models = await modelsOf(client)
+  const passed = (systemClock.monotonicMs() - beganMs) / 1000
+  const lagBefore = new Map(before.map(({ model, lag }) => [model, lag]))
+  return {
+    models,
+    of: ({ model, lag }: Model) =>
+      lag === 0 ? undefined : ((lagBefore.get(model) ?? lag) - lag) / passed,
+  }
+}
+
+function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | undefined) {
+  const { lag, pending, live, trainer } = model
+  const lease = fleet?.models.find((each) => each.model === model.model)?.lease ?? null
+  const replicas = (fleet?.members ?? []).flatMap(({ models, ...member }) => {
+    const here = models.find((each) => each.model === model.model)
+    return [{ ...member, version: here?.version ?? null, generation: here?.generation ?? null }]
+  })
+  return {
+    model: model.model,
+    trainer,
+    lag,
+    pending,
+    drained_per_second: perSecond ?? null,
+    eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,
+    live: live && { version: live.version, generation: live.generation },
+    lease: lease && { holder: lease.holder, epoch: lease.epoch },
+    replicas,
+  }
+}
+
+const HEAD = ['model', 'trainer', 'lag', 'left', 'pending', 'live', 'generation', 'holder', 'epoch']
+
+function rowOf({ model, trainer, lag, pending, live, lease, ...pace }: Shown): string[] {
+  const { state, code } = trainer
+  return [
+    model,
+    code === undefined ? state : `${state} (${code})`,
+    String(lag),
+    leftOf(pace),
+    String(pending),
+    live?.version ?? '-',
+    String(live?.generation ?? '-'),
+    lease?.holder ?? '-',
+    String(lease?.epoch ?? '-'),
+  ]
+}
+
+function leftOf({
+  drained_per_second: perSecond,
+  eta_seconds: seconds,
+}: Pick<Shown, 'drained_per_second' | 'eta_seconds'>): string {
+  if (seconds !== null) return duration(seconds)
+  if (perSecond === null) return '-'
+  return perSecond < 0 ? 'grows' : 'stands still'
+}
+
+const REPLICA_HEAD = ['model', 'replica', 'role', 'version', 'generation', 'seen', 'url']
+
+function replicaRows({ model, replicas }: Shown): string[][] {
+  return replicas.map(({ replica, role, version, generation, seen, url }) => [
+    model,
+    replica,
+    role,
+    version ?? '-',
+    String(generation ?? '-'),
+    seen,
+    url ?? '-',
+  ])
+}
