@@ -11,6 +11,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     environment: 'node',
+    globalSetup: ['test/services/kafka-on-demand.ts'],
     pool: 'forks',
     maxWorkers: 2,
     // A first load of TensorFlow or a base on a busy machine takes seconds.

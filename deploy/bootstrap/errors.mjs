@@ -19,7 +19,7 @@ export const SETUP_ERRORS = {
   },
   SETUP_BAD_FLAG: {
     what: 'Set-up does not know this flag',
-    fix: 'Known flags: --quiet, --tests, --all.',
+    fix: 'Known flags: --quiet, --tests, --services, --all.',
   },
   SETUP_LOCKED: {
     what: 'Another set-up is at work and does not end',
@@ -48,6 +48,14 @@ export const SETUP_ERRORS = {
   SETUP_APT_FAILED: {
     what: 'apt-get could not install what the tests need',
     fix: 'Read its message above; it needs root and the Debian archive. `npm test` also runs without these packages: it skips what it cannot test and says so.',
+  },
+  SETUP_JAVA_MISSING: {
+    what: 'The Kafka broker needs Java 17 or newer, and Maven to fetch it',
+    fix: 'Install both (Debian: apt-get install default-jre-headless maven), then run the same command again.',
+  },
+  SETUP_KAFKA_FAILED: {
+    what: 'Maven could not fetch the Kafka broker',
+    fix: 'Read its message above. Mostly its repository is out of reach: set your mirror or proxy in ~/.m2/settings.xml, then run the same command again.',
   },
   SETUP_DISK_FULL: {
     what: 'The disk is full',

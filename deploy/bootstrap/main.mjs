@@ -2,9 +2,10 @@
  * Set-up: brings a checkout to the point where everything runs, and does nothing when it is there already. Called
  * first by `npm run demo`, `npm test` and `npm run setup`; it may use only what comes with Node.js.
  *
- *   --quiet   silent when there is nothing to do
- *   --tests   also what only the tests need
- *   --all     also services from Debian packages, so that no test is skipped (for CI)
+ *   --quiet     silent when there is nothing to do
+ *   --tests     also what only the tests need
+ *   --services  also the Kafka broker, for `npm run up` and the demo with Kafka
+ *   --all       also services from Debian packages, so that no test is skipped (for CI)
  */
 import process from 'node:process'
 
@@ -40,7 +41,7 @@ function checkNode(SetupError) {
 }
 
 function parseFlags(args, SetupError) {
-  const flags = { quiet: false, tests: false, all: false }
+  const flags = { quiet: false, tests: false, services: false, all: false }
   for (const arg of args) {
     const name = arg.replace(/^--/, '')
     if (!arg.startsWith('--') || !(name in flags)) throw new SetupError('SETUP_BAD_FLAG', arg)

@@ -16,7 +16,7 @@ export interface SetUpContext {
 
 export interface Step {
   readonly name: string
-  readonly when?: 'always' | 'tests' | 'all'
+  readonly when?: 'always' | 'tests' | 'services' | 'all'
   done(context: SetUpContext): boolean
   /** A string that it answers is printed as the result. */
   run(context: SetUpContext): string | void | Promise<string | void>

@@ -1,9 +1,11 @@
 /**
- * The table of set-up steps, in order. `when` says who needs the step: `always`, `tests` (npm test and CI) or `all`
- * (CI only, where every service is installed so that no test is skipped). A new need of the project is a new row.
+ * The table of set-up steps, in order. `when` says who needs the step: `always`, `tests` (npm test and CI), `services`
+ * (who starts a broker on this machine) or `all` (CI only, where every service is installed so that no test is
+ * skipped). A new need of the project is a new row.
  */
 import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
+import { kafkaStep } from './kafka.mjs'
 import { nativeStep } from './native.mjs'
 import { npmStep } from './npm-packages.mjs'
 import { npxStep } from './npx-link.mjs'
@@ -13,10 +15,23 @@ export const STEPS = [
   { when: 'always', ...npxStep },
   { when: 'always', ...nativeStep },
   { when: 'always', ...buildStep },
-  { when: 'all', ...aptStep({ 'redis-server': 'redis-server', chromium: 'chromium' }) },
+  {
+    when: 'all',
+    ...aptStep({
+      'redis-server': 'redis-server',
+      chromium: 'chromium',
+      java: 'default-jre-headless',
+      mvn: 'maven',
+      openssl: 'openssl',
+    }),
+  },
+  { when: 'services', ...kafkaStep },
 ]
 
-export function stepsFor({ tests, all }) {
-  const wanted = ['always', ...(tests || all ? ['tests'] : []), ...(all ? ['all'] : [])]
+export function stepsFor({ tests, all, services }) {
+  const wanted = ['always']
+  if (tests || all) wanted.push('tests')
+  if (services || all) wanted.push('services')
+  if (all) wanted.push('all')
   return STEPS.filter((step) => wanted.includes(step.when))
 }

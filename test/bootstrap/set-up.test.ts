@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
-import { existsSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { SETUP_ERRORS, SetupError } from '../../deploy/bootstrap/errors.mjs'
+import { KAFKA_VERSION, kafkaJars } from '../../deploy/bootstrap/kafka.mjs'
 import { takeLock } from '../../deploy/bootstrap/lock.mjs'
 import { setUp, type Step } from '../../deploy/bootstrap/set-up.mjs'
 import { STEPS, stepsFor } from '../../deploy/bootstrap/steps.mjs'
+import { kafkaJars as jarsOfTheDaemon } from '../../src/cli/services/kafka-java.ts'
 import { makeCheckout, real, type Checkout } from './checkout.ts'
 
 /** A step whose result is one file. */
@@ -134,8 +136,20 @@ test('every error ends with something to do', () => {
 })
 
 test('services are installed for CI only', () => {
-  const names = (flags: { tests?: boolean; all?: boolean }): string[] =>
-    stepsFor(flags).map(({ name }) => name)
-  expect(names({ all: true })).toHaveLength(STEPS.length)
-  expect(names({ tests: true }).join()).not.toContain('Debian')
+  const names = (flags: Parameters<typeof stepsFor>[0]): string =>
+    stepsFor(flags)
+      .map(({ name }) => name)
+      .join()
+  expect(stepsFor({ all: true })).toHaveLength(STEPS.length)
+  expect(names({ tests: true })).not.toMatch(/Debian|Kafka/)
+  expect(names({ services: true })).toContain('Kafka')
+  expect(names({ services: true })).not.toContain('Debian')
+})
+
+test('the broker is there only when all of it is, and is looked for where the daemon looks', () => {
+  const { places } = makeCheckout()
+  mkdirSync(join(places.cache, `kafka-${KAFKA_VERSION}.work`, 'jars'), { recursive: true })
+  expect(kafkaJars(places)).toBeUndefined()
+  mkdirSync(join(places.cache, `kafka-${KAFKA_VERSION}`))
+  expect(kafkaJars(places)).toBe(join(places.cache, basename(jarsOfTheDaemon())))
 })

@@ -1,0 +1,149 @@
+/**
+ * A real Kafka broker on this machine's loopback: one node that is its own controller, in a child process with a folder of
+ * its own, for developing, the demo and the tests. Started again on the same folder it has what it had. Goes with the
+ * process that started it.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Kafka, logLevel } from 'kafkajs'
+import { classPath, format, heap, log4j } from './kafka-java.ts'
+import { layOut, type Layout } from './kafka-properties.ts'
+
+export interface KafkaBroker {
+  /** `host:port` of the plain listener, for a client's `brokers`. */
+  readonly brokers: readonly string[]
+  readonly port: number
+  /** `host:port` of each further listener, by its name. */
+  readonly listeners: Readonly<Record<string, string>>
+  readonly pid: number
+  readonly folder: string
+  /** Ends it in order; idempotent. A folder that it made itself is removed. */
+  stop(): Promise<void>
+  /** SIGKILL, as a crash would. The folder stays, so that one can be started again in it. */
+  kill(): Promise<void>
+}
+
+export interface KafkaBrokerOptions {
+  /** Where it keeps its log; absent = a folder of its own, removed by `stop`. */
+  readonly folder?: string
+  /** Absent = the one it had in this folder, else a free one. */
+  readonly port?: number
+  /** More listeners, name → protocol, e.g. `{ SECURE: 'SASL_SSL' }`; each on a free port. */
+  readonly listeners?: Readonly<Record<string, string>>
+  /** Lines of `server.properties`, over ours. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** More of StorageTool's command line, such as `['--add-scram', '…']`. */
+  readonly formatArgs?: readonly string[]
+  readonly readyMs?: number
+}
+
+const READY_MS = 60_000
+
+export async function startKafkaBroker(options: KafkaBrokerOptions = {}): Promise<KafkaBroker> {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'antikythera-kafka-'))
+  mkdirSync(folder, { recursive: true })
+  const layout = await layOut(folder, options)
+  await format(layout.file, folder, options.formatArgs ?? [])
+  const remove = () => {
+    if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+  }
+  const broker = new LocalKafka(spawnBroker(layout, folder), layout, folder, remove)
+  try {
+    await broker.ready(options.readyMs ?? READY_MS)
+    return broker
+  } catch (error) {
+    await broker.kill()
+    remove()
+    throw error
+  }
+}
+
+class LocalKafka implements KafkaBroker {
+  readonly brokers: readonly string[]
+  readonly port: number
+  readonly listeners: Readonly<Record<string, string>>
+  readonly pid: number
+  readonly folder: string
+  readonly #child: ChildProcess
+  readonly #remove: () => void
+  readonly #onExit: () => void
+
+  constructor(child: ChildProcess, layout: Layout, folder: string, remove: () => void) {
+    this.brokers = [`127.0.0.1:${layout.port}`]
+    this.port = layout.port
+    this.listeners = layout.listeners
+    this.pid = child.pid ?? 0
+    this.folder = folder
+    this.#child = child
+    this.#remove = remove
+    this.#onExit = () => child.kill('SIGKILL')
+    process.on('exit', this.#onExit)
+  }
+
+  /** Resolves when it answers as a whole cluster; rejects with its own words when it ends before. */
+  async ready(withinMs: number): Promise<void> {
+    const untilMs = performance.now() + withinMs
+    while (!(await answers(this.brokers))) {
+      if (this.#hasEnded()) throw new Error(`Kafka did not start: ${lastWords(this.folder)}`)
+      if (performance.now() > untilMs)
+        throw new Error(`Kafka is not ready after ${withinMs} ms: ${lastWords(this.folder)}`)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM')
+    this.#remove()
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    process.off('exit', this.#onExit)
+    if (this.#hasEnded()) return
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve))
+    this.#child.kill(signal)
+    await ended
+  }
+
+  #hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null
+  }
+}
+
+function spawnBroker({ file }: Layout, folder: string): ChildProcess {
+  const log = openSync(logFile(folder), 'a')
+  try {
+    const args = [...heap, log4j(folder), '-cp', classPath(), 'kafka.Kafka', file]
+    return spawn('java', args, { cwd: folder, stdio: ['ignore', log, log] })
+  } finally {
+    closeSync(log)
+  }
+}
+
+async function answers(brokers: readonly string[]): Promise<boolean> {
+  const admin = new Kafka({
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 2000,
+    retry: { retries: 0 },
+  }).admin()
+  try {
+    await admin.connect()
+    return (await admin.describeCluster()).brokers.length > 0
+  } catch {
+    return false
+  } finally {
+    await admin.disconnect().catch(() => undefined)
+  }
+}
+
+const logFile = (folder: string) => join(folder, 'broker.log')
+
+function lastWords(folder: string): string {
+  return readFileSync(logFile(folder), 'utf8').trim().slice(-2000)
+}

@@ -1,0 +1,69 @@
+/** The Java side of a local Kafka broker: where set-up put the jars, and the two programs in them that are run. */
+import { spawn } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { userCache } from '../../runtime/user-cache.ts'
+
+export const kafkaVersion = '4.1.0'
+
+/** Where `deploy/bootstrap/kafka.mjs` puts the broker. */
+export function kafkaJars(): string {
+  return join(userCache(), `kafka-${kafkaVersion}`)
+}
+
+export function kafkaIsInstalled(): boolean {
+  return existsSync(kafkaJars())
+}
+
+export function classPath(): string {
+  return join(kafkaJars(), '*')
+}
+
+/** Small, because it stands beside a trainer and a server. */
+export const heap = ['-Xmx512m', '-XX:+UseSerialGC'] as const
+
+/** Without a configuration, log4j says nothing but errors. */
+export function log4j(folder: string): string {
+  const file = join(folder, 'log4j2.properties')
+  writeFileSync(file, LOG4J)
+  return `-Dlog4j2.configurationFile=${file}`
+}
+
+const LOG4J = `status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss.SSS} %p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+`
+
+/** Gives a folder its cluster id and its one voter. A folder that has them is left as it is. */
+export async function format(
+  properties: string,
+  folder: string,
+  more: readonly string[],
+): Promise<void> {
+  if (existsSync(join(folder, 'data', 'meta.properties'))) return
+  const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+  const what = ['format', '--standalone', '-t', id, '-c', properties, ...more]
+  await run(['-cp', classPath(), 'kafka.tools.StorageTool', ...what], folder)
+}
+
+/** Answers what it printed; rejects with it when it failed. */
+function run(args: readonly string[], cwd: string): Promise<string> {
+  const child = spawn('java', args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  let text = ''
+  const keep = (chunk: Buffer) => {
+    text = `${text}${chunk.toString()}`.slice(-4096)
+  }
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => {
+      if (code === 0) resolve(text)
+      else reject(new Error(`java ended with ${code}: ${text.trim()}`))
+    })
+  })
+}
