@@ -47,10 +47,16 @@ export function openStore(path: string, options: StoreOptions): Store {
   return store
 }
 
+interface Prepared {
+  readonly statement: Database.Statement<[readonly Value[]]>
+  readonly returnsRows: boolean
+  readonly parameters: number
+}
+
 class LibsqlStore implements Store {
   readonly path: string
   readonly #database: Database.Database
-  readonly #statements = new Map<string, Database.Statement<[readonly Value[]]>>()
+  readonly #statements = new Map<string, Prepared>()
   readonly #readonly: boolean
   #inTransaction = false
   #open = true
@@ -63,8 +69,8 @@ class LibsqlStore implements Store {
 
   run(sql: string, ...values: readonly Value[]): number {
     return this.#guarded(() => {
-      const statement = this.#statement(sql, values)
-      invariant(!statement.reader, `a statement that returns rows needs all(): ${sql}`)
+      const { statement, returnsRows } = this.#statement(sql, values)
+      invariant(!returnsRows, `a statement that returns rows needs all(): ${sql}`)
       return statement.run(values).changes
     })
   }
@@ -72,7 +78,7 @@ class LibsqlStore implements Store {
   all(sql: string, ...values: readonly Value[]): readonly Row[] {
     return this.#guarded(() =>
       this.#statement(sql, values)
-        .all(values)
+        .statement.all(values)
         .map((columns) => new Row(columns as Readonly<Record<string, unknown>>, this.path)),
     )
   }
@@ -149,14 +155,19 @@ class LibsqlStore implements Store {
     this.#guarded(() => this.#database.exec(sql))
   }
 
-  #statement(sql: string, values: readonly Value[]): Database.Statement<[readonly Value[]]> {
+  #statement(sql: string, values: readonly Value[]): Prepared {
     invariant(this.#open, `${this.path} is closed`)
-    checkValues(sql, values)
-    const known = this.#statements.get(sql)
-    if (known !== undefined) return known
+    const prepared = this.#statements.get(sql) ?? this.#prepare(sql)
+    checkValues(sql, values, prepared.parameters)
+    return prepared
+  }
+
+  #prepare(sql: string): Prepared {
     const statement = this.#database.prepare<[readonly Value[]]>(sql)
-    this.#statements.set(sql, statement)
-    return statement
+    const parameters = sql.split('?').length - 1
+    const prepared = { statement, returnsRows: statement.reader, parameters }
+    this.#statements.set(sql, prepared)
+    return prepared
   }
 
   #guarded<Result>(work: () => Result): Result {
@@ -181,10 +192,10 @@ function openDatabase(path: string, readonly: boolean): Database.Database {
   }
 }
 
-function checkValues(sql: string, values: readonly Value[]): void {
-  const wanted = sql.split('?').length - 1
-  invariant(wanted === values.length, `${String(values.length)} values for: ${sql}`)
-  for (const value of values) invariant(isValue(value), `not a value that a column keeps: ${sql}`)
+function checkValues(sql: string, values: readonly Value[], parameters: number): void {
+  // Millions of times a minute: the words are made for a mistake only.
+  if (values.length !== parameters) invariant(false, `${String(values.length)} values for: ${sql}`)
+  if (!values.every(isValue)) invariant(false, `not a value that a column keeps: ${sql}`)
 }
 
 /** Text with a NUL would come back cut short: bind it as bytes. */

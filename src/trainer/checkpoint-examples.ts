@@ -4,15 +4,16 @@
  */
 import type { Example } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
+import { insertRows } from './insert-rows.ts'
 import { bytesOf, exampleOf, exampleValues, textOf } from './checkpoint-rows.ts'
 
 export class ExampleTables {
   readonly #store: Store
   /** As saved. */
-  #pending: ReadonlySet<string> = new Set()
+  #pending: readonly string[] = []
   #remembered: ReadonlySet<string> = new Set()
   /** As written in the transaction that is still open. */
-  #next: { pending: ReadonlySet<string>; remembered: ReadonlySet<string> } | undefined
+  #next: { pending: readonly string[]; remembered: ReadonlySet<string> } | undefined
   /** Perhaps nothing refers to them any more. */
   #loose = new Set<string>()
 
@@ -24,7 +25,7 @@ export class ExampleTables {
   load(): void {
     this.#next = undefined
     this.#loose = new Set()
-    this.#pending = new Set(this.pending().map(({ key }) => key))
+    this.#pending = this.pending().map(({ key }) => key)
     const open = this.#store.all('SELECT key FROM remembered WHERE gone IS NULL')
     this.#remembered = new Set(open.map((row) => textOf(row.bytes('key'))))
   }
@@ -45,17 +46,17 @@ export class ExampleTables {
   }
 
   writePending(examples: readonly Example[]): void {
-    const keys = new Set(examples.map(({ key }) => key))
-    for (const key of this.#pending) {
-      if (keys.has(key)) continue
-      this.#store.run('DELETE FROM pending WHERE key = ?', bytesOf(key))
-      this.#loose.add(key)
-    }
-    for (const example of examples) {
-      if (this.#pending.has(example.key)) continue
-      this.#put(example)
-      this.#store.run('INSERT INTO pending (key) VALUES (?)', bytesOf(example.key))
-    }
+    const keys = examples.map(({ key }) => key)
+    // Pending examples grow at the end and go all at once, but for a retraction.
+    const isGrown = this.#pending.every((key, at) => key === keys[at])
+    if (!isGrown) this.#removePending(new Set(keys))
+    const known = new Set(isGrown ? [] : this.#pending)
+    const added = examples
+      .slice(isGrown ? this.#pending.length : 0)
+      .filter(({ key }) => !known.has(key))
+    this.#put(added)
+    const rows = added.map(({ key }) => [bytesOf(key)])
+    insertRows(this.#store, 'INSERT INTO pending (key)', 1, rows)
     this.#next = { pending: keys, remembered: this.#next?.remembered ?? this.#remembered }
   }
 
@@ -65,12 +66,10 @@ export class ExampleTables {
     const before = this.#next?.remembered ?? this.#remembered
     const end = 'UPDATE remembered SET gone = ? WHERE key = ? AND gone IS NULL'
     for (const key of before) if (!keys.has(key)) this.#store.run(end, state, bytesOf(key))
-    for (const example of examples) {
-      if (before.has(example.key)) continue
-      this.#put(example)
-      const begin = 'INSERT INTO remembered (key, born) VALUES (?, ?)'
-      this.#store.run(begin, bytesOf(example.key), state)
-    }
+    const added = examples.filter(({ key }) => !before.has(key))
+    this.#put(added)
+    const rows = added.map(({ key }) => [bytesOf(key), state])
+    insertRows(this.#store, 'INSERT INTO remembered (key, born)', 2, rows)
     this.#next = { pending: this.#next?.pending ?? this.#pending, remembered: keys }
   }
 
@@ -107,10 +106,17 @@ export class ExampleTables {
     for (const row of ended) this.#deleteUnused(row.bytes('key'))
   }
 
-  #put(example: Example): void {
-    const put = `INSERT OR IGNORE INTO examples (key, kind, data, target, weight, prediction)
-      VALUES (?, ?, ?, ?, ?, ?)`
-    this.#store.run(put, ...exampleValues(example))
+  #removePending(kept: ReadonlySet<string>): void {
+    const gone = this.#pending.filter((key) => !kept.has(key))
+    for (const key of gone) this.#loose.add(key)
+    if (kept.size === 0) this.#store.run('DELETE FROM pending')
+    else for (const key of gone) this.#store.run('DELETE FROM pending WHERE key = ?', bytesOf(key))
+  }
+
+  #put(examples: readonly Example[]): void {
+    const columns = 'key, kind, data, target, weight, prediction'
+    const head = `INSERT OR IGNORE INTO examples (${columns})`
+    insertRows(this.#store, head, 6, examples.map(exampleValues))
   }
 
   #deleteUnused(key: Uint8Array): void {

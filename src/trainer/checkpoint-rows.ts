@@ -47,8 +47,10 @@ export function waitingOf(row: Row): WaitingEvent {
   }
 }
 
+const encoder = new TextEncoder()
+
 export function bytesOf(key: string): Uint8Array {
-  return new TextEncoder().encode(key)
+  return encoder.encode(key)
 }
 
 export function textOf(bytes: Uint8Array): string {

@@ -43,8 +43,10 @@ await new Promise((resolve) => setTimeout(resolve, 300))
 globalThis.gc?.()
 const idleBytes = process.memoryUsage.rss()
 writeFileSync('/proc/self/clear_refs', '5')
+const began = { cpu: process.cpuUsage() }
 source.release()
 await finished.promise
+const cpu = process.cpuUsage(began.cpu)
 const seconds = (performance.now() - source.beganMs) / 1000
 const peakBytes = peakOf(readFileSync('/proc/self/status', 'utf8'))
 const { counts, steps, prequential } = loop.status()
@@ -52,7 +54,7 @@ stop.abort(new Error('read everything'))
 await running
 process.stdout.write(
   `${JSON.stringify({
-    ...{ mode, events, poison, seconds, perSecond: events / seconds, idleBytes, peakBytes },
+    ...{ mode, events, poison, seconds, perSecond: events / seconds, cpuMicrosPerEvent: (cpu.user + cpu.system) / events, idleBytes, peakBytes },
     growthBytes: peakBytes - idleBytes,
     ...{ counts, steps, accuracy: prequential.accuracy, letters: deadLetters.counts() },
   })}\n`,
