@@ -68,6 +68,27 @@ export class Ledger {
     return pointer
   }
 
+  /**
+   * Moves that were made elsewhere, newest first: they take the place of everything from the oldest of them on. False when
+   * a later move is known here.
+   */
+  adopt(moves: readonly LivePointer[]): boolean {
+    return this.#store.transaction(() => {
+      const [newest, oldest] = [moves[0], moves.at(-1)]
+      if (newest === undefined || oldest === undefined) return false
+      if (newest.generation < (this.live()?.generation ?? 0)) return false
+      this.#store.run('DELETE FROM move WHERE generation >= ?', oldest.generation)
+      for (const move of moves) this.#insert(move)
+      return true
+    })
+  }
+
+  /** Of which content a version was when it was live last. */
+  digestOf(version: string): string | undefined {
+    const sql = 'SELECT digest FROM move WHERE version = ? ORDER BY generation DESC LIMIT 1'
+    return this.#store.get(sql, version)?.text('digest')
+  }
+
   exclusively<Result>(work: () => Result): Result {
     return this.#store.transaction(work)
   }
@@ -85,6 +106,13 @@ export class Ledger {
     return this.#store
       .all('SELECT version FROM pin ORDER BY version')
       .map((row) => row.text('version'))
+  }
+
+  replacePins(versions: readonly string[]): void {
+    this.#store.transaction(() => {
+      this.#store.run('DELETE FROM pin')
+      for (const version of versions) this.pin(version)
+    })
   }
 
   retire(manifest: Manifest): void {
@@ -142,15 +170,15 @@ function toPointer(row: Row): LivePointer {
   }
 }
 
-const movers = ['trainer', 'rollback', 'promote', 'start'] as const
+const movers = ['trainer', 'rollback', 'promote', 'start', 'policy'] as const
 
-function mover(text: string): LivePointer['by'] {
+export function mover(text: string): LivePointer['by'] {
   const known = movers.find((by) => by === text)
   if (known === undefined) throw failure('STORE_CORRUPT', `the pointer was moved by ${text}`)
   return known
 }
 
 /** A reason comes from a person's request: no control characters in logs and answers, and not without end. */
-function printable(reason: string): string {
+export function printable(reason: string): string {
   return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
 }

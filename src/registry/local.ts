@@ -4,34 +4,17 @@
  * every byte checked, made for this base and task, or an error that names the file.
  */
 import { join } from 'node:path'
-import type {
-  Clock,
-  LivePointer,
-  Logger,
-  Manifest,
-  Registry,
-  Tensors,
-  Version,
-} from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
+import type { Clock, LivePointer, Logger, Manifest, Registry, Version } from '../contracts.ts'
 import { Ledger } from './ledger.ts'
-import { seal } from './manifest.ts'
 import { PointerWatch } from './pointer-watch.ts'
-import { sha256 } from './version-folder.ts'
+import { checkOrigin, sealVersion, type Bundle, type Origin } from './sealing.ts'
 import { Versions } from './versions.ts'
 
-/** How a version's parameters become files and come back; the registry knows no method. */
-export interface Bundle {
-  write(version: Version): ReadonlyMap<string, Uint8Array>
-  read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
-}
+export type { Bundle } from './sealing.ts'
 
-export interface LocalRegistryOptions {
+export interface LocalRegistryOptions extends Origin {
   /** The model's folder under `data_dir`. */
   readonly folder: string
-  readonly model: string
-  readonly base: Manifest['base']
-  readonly task: string
   readonly bundle: Bundle
   readonly clock: Clock
   readonly log: Logger
@@ -75,17 +58,14 @@ class FolderRegistry implements LocalRegistry {
   }
 
   async publish(version: Version): Promise<Manifest> {
-    const files = this.#options.bundle.write(version)
-    const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]))
-    const created = new Date(this.#options.clock.nowMs()).toISOString()
-    const manifest = seal(version.manifest, hashes, created)
-    this.#checkOrigin(manifest)
+    const { manifest, files } = sealVersion(version, this.#options)
+    checkOrigin(manifest, this.#options)
     return this.#versions.add(manifest, files)
   }
 
   async load(version: string): Promise<Version> {
     const { manifest, files } = await this.#versions.read(version)
-    this.#checkOrigin(manifest)
+    checkOrigin(manifest, this.#options)
     return { manifest, parameters: this.#options.bundle.read(files, manifest) }
   }
 
@@ -105,7 +85,7 @@ class FolderRegistry implements LocalRegistry {
 
   async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
     const { manifest } = await this.#versions.read(move.version)
-    this.#checkOrigin(manifest)
+    checkOrigin(manifest, this.#options)
     const pointer = this.#ledger.exclusively(() => {
       this.#versions.checkPresent(move.version)
       return this.#ledger.move({ ...move, digest: manifest.digest })
@@ -148,22 +128,5 @@ class FolderRegistry implements LocalRegistry {
   async close(): Promise<void> {
     this.#watch.stop()
     this.#ledger.close()
-  }
-
-  /** A version of another model, base or task would answer nonsense without any error. */
-  #checkOrigin(manifest: Manifest): void {
-    const { model, base, task } = this.#options
-    const differences = [
-      ['model', model, manifest.model],
-      ['base', base.hash, manifest.base.hash],
-      ['task', task, manifest.task],
-    ] as const
-    const difference = differences.find(([, wanted, found]) => wanted !== found)
-    if (difference === undefined) return
-    const [field, wanted, found] = difference
-    const { version } = manifest
-    throw failure('VERSION_FOREIGN', `${version} was made for ${field} ${found}, not ${wanted}`, {
-      details: { version, field, wanted, found },
-    })
   }
 }

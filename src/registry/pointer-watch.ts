@@ -16,7 +16,7 @@ export interface PointerWatchOptions {
 
 interface Watcher {
   readonly onChange: (pointer: LivePointer) => void
-  generation: number
+  told: LivePointer | undefined
 }
 
 export class PointerWatch {
@@ -32,7 +32,7 @@ export class PointerWatch {
 
   /** The first call tells where the pointer is now, so that no move between reading it and watching is missed. */
   add(onChange: (pointer: LivePointer) => void): () => void {
-    const watcher: Watcher = { onChange, generation: 0 }
+    const watcher: Watcher = { onChange, told: undefined }
     this.#watchers.add(watcher)
     this.#start()
     return () => {
@@ -84,14 +84,20 @@ export class PointerWatch {
   }
 
   #tell(watcher: Watcher, pointer: LivePointer): void {
-    if (pointer.generation <= watcher.generation) return
-    watcher.generation = pointer.generation
+    if (watcher.told !== undefined && !isNews(pointer, watcher.told)) return
+    watcher.told = pointer
     try {
       watcher.onChange(pointer)
     } catch (error) {
       this.#options.log.error({ err: error }, 'a watcher of the live pointer failed')
     }
   }
+}
+
+/** A generation that was lost may come again and lead to another version. */
+function isNews(pointer: LivePointer, told: LivePointer): boolean {
+  if (pointer.generation !== told.generation) return pointer.generation > told.generation
+  return pointer.digest !== told.digest
 }
 
 async function slept(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {

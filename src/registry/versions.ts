@@ -45,6 +45,16 @@ export class Versions {
     return isPut ? manifest : this.add(manifest, files)
   }
 
+  /** Whatever has the name now, this is the version from now on. */
+  async replace(manifest: Manifest, files: Files): Promise<void> {
+    await this.#put(manifest, files, true)
+  }
+
+  /** Of those whose bytes are here. */
+  names(): readonly string[] {
+    return newestFirst(this.#folders.names())
+  }
+
   /** Every byte verified. */
   async read(version: string): Promise<{ readonly manifest: Manifest; readonly files: Files }> {
     this.checkPresent(version)
@@ -80,8 +90,16 @@ export class Versions {
 
   /** Removes the bytes of all but the newest `count` and those that must stay; returns which. */
   async keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
+    return this.remove(this.names().slice(count), protectedVersions)
+  }
+
+  /** Of these versions, all but those that must stay; returns which. */
+  async remove(
+    versions: readonly string[],
+    protectedVersions: readonly string[],
+  ): Promise<readonly string[]> {
     const old: Manifest[] = []
-    for (const version of newestFirst(this.#folders.names()).slice(count)) {
+    for (const version of versions.filter((name) => this.#folders.has(name))) {
       const manifest = await intact(this.#folders.manifest(version))
       // One that is corrupt stays where it is, for a person to look at.
       if (!(manifest instanceof CodedError)) old.push(manifest)

@@ -73,6 +73,12 @@ export const fleetSchema = section(
       default: 512 * MiB,
       description: 'of one checkpoint in the memory of Redis',
     }),
+    version_bytes: Type.Integer({
+      minimum: MiB,
+      maximum: 1024 * MiB,
+      default: 64 * MiB,
+      description: 'of one version, of which Redis holds keep_versions in its memory',
+    }),
   },
   'several daemons on one Redis',
 )

@@ -239,6 +239,11 @@ export const errorTable = {
     exit: 65,
     fix: 'the adapter does not fit this base, method or labels',
   },
+  VERSION_TOO_LARGE: {
+    status: 507,
+    exit: 65,
+    fix: 'lower adapter.rank or adapter.tail_layers, or raise fleet.version_bytes',
+  },
   VERSION_EXISTS: { status: 409, exit: 65, fix: 'another content has this version id already' },
   VERSION_CORRUPT: {
     status: 500,

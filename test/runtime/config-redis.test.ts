@@ -19,7 +19,12 @@ const refusal = (redis: string, surroundings: Surroundings = {}) =>
 test('without the section there is no Redis, and a fleet has its defaults', () => {
   const config = parseConfig('models: { m: { labels: [a, b] } }', '/etc')
   expect(config.redis).toBeUndefined()
-  expect(config.fleet).toEqual({ lease_ms: 6000, copy_seconds: 5, copy_bytes: 536_870_912 })
+  expect(config.fleet).toEqual({
+    lease_ms: 6000,
+    copy_seconds: 5,
+    copy_bytes: 536_870_912,
+    version_bytes: 67_108_864,
+  })
 })
 
 test.each([

@@ -1,0 +1,168 @@
+/**
+ * Puts back what Redis lost, from this replica's disk: first the live version and the pointer to it, so that the fleet
+ * agrees again, then every other version, what was removed, and the pins.
+ *
+ * A loss shows as an earlier generation, an earlier revision, another incarnation, or is merely possible because the
+ * connection was away. Several replicas may heal at once: each script changes nothing when another was quicker.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Clock, LivePointer, Logger } from '../contracts.ts'
+import type { Ledger } from './ledger.ts'
+import type { Look, RedisPointer } from './redis-pointer.ts'
+import type { Restoring } from './redis-restoring.ts'
+import type { RedisVersions } from './redis-versions.ts'
+
+export interface HealingParts {
+  readonly ledger: Ledger
+  readonly pointer: RedisPointer
+  readonly versions: RedisVersions
+  readonly restoring: Restoring
+  readonly historyRows: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** How long the others get to bring the bytes of the live version, when they are not here. */
+const LOST_MS = 10_000
+/** How often the versions here are compared with those in Redis while nothing but ordinary changes come. */
+const COMPARE_MS = 10_000
+
+interface Seen {
+  readonly revision: number
+  readonly epoch: number
+  readonly incarnation: string
+}
+
+export class Healing {
+  readonly #parts: HealingParts
+  #seen: Seen | undefined
+  #isInDoubt = true
+  #running: Promise<void> | undefined
+  #comparedRevision = -1
+  #comparedMs = -Infinity
+  #lostSinceMs: number | undefined
+
+  constructor(parts: HealingParts) {
+    this.#parts = parts
+  }
+
+  /** Something may be lost although nothing shows it: the next run compares everything. */
+  doubt(): void {
+    this.#isInDoubt = true
+  }
+
+  /** One at a time; rejects when Redis goes away in the middle, and the next look begins again. */
+  async run(look: Look): Promise<void> {
+    this.#running ??= this.#run(look).finally(() => (this.#running = undefined))
+    await this.#running
+  }
+
+  async #run(look: Look): Promise<void> {
+    const { restoring } = this.#parts
+    const isBehind = this.#isBehind(look)
+    const isOther = this.#seen !== undefined && look.incarnation !== this.#seen.incarnation
+    if (isBehind || isOther || this.#isInDoubt || look.incarnation === '') {
+      await this.#heal(look, isBehind, isBehind || isOther)
+    } else if (this.#shouldCompare(look)) await this.#compare(look)
+    if (look.damaged > 0) await restoring.damaged()
+    this.#see(look)
+  }
+
+  async #heal(look: Look, isBehind: boolean, withPins: boolean): Promise<void> {
+    const { ledger, pointer, restoring, log } = this.#parts
+    // What comes to doubt from here on is looked at by the next run.
+    this.#isInDoubt = false
+    try {
+      const seen = { revision: this.#seen?.revision ?? 0, epoch: this.#seen?.epoch ?? 0 }
+      const isShort = look.generation < (ledger.live()?.generation ?? 0)
+      const isThere = !isShort || (await this.#restorePointer())
+      await restoring.versions()
+      // Nobody has brought the live version yet: again at the next look.
+      if (!isThere) {
+        this.doubt()
+        return
+      }
+      if (isBehind || look.incarnation === '') await restoring.retired()
+      if (withPins) await restoring.pins()
+      if (isBehind || look.incarnation === '') {
+        const now = await pointer.beginAnew(look.incarnation, randomUUID(), seen)
+        this.#seen = { ...seen, incarnation: now }
+        if (isBehind) log.warn({ revision: look.revision }, 'Redis had lost changes')
+      } else this.#seen = look
+      await this.#compare(look)
+    } catch (error) {
+      this.#isInDoubt = true
+      throw error
+    }
+  }
+
+  async #restorePointer(): Promise<boolean> {
+    const { ledger, pointer, restoring, historyRows, clock, log } = this.#parts
+    const history = ledger.history(historyRows)
+    await restoring.line(history)
+    const outcome = await pointer.restore(history, this.#seen?.epoch ?? 0)
+    if (outcome !== 'INCOMPLETE') {
+      this.#lostSinceMs = undefined
+      if (outcome === 'OK') {
+        restoring.healed('pointer')
+        log.warn({ generation: history[0]?.generation }, 'put the live pointer back into Redis')
+      }
+      return true
+    }
+    const nowMs = clock.monotonicMs()
+    this.#lostSinceMs ??= nowMs
+    return nowMs - this.#lostSinceMs > LOST_MS && this.#goOnWithout(history)
+  }
+
+  /** The live version is lost everywhere: the newest before it that is left becomes live, as one more move. */
+  async #goOnWithout(history: readonly LivePointer[]): Promise<boolean> {
+    const { pointer, restoring, clock, log } = this.#parts
+    const [lost] = history
+    const left = await restoring.newestLeft(history)
+    if (lost === undefined || left === undefined) {
+      log.error({ version: lost?.version }, 'Redis lost the live version and nobody has its bytes')
+      return false
+    }
+    const { version, digest } = left
+    const move = {
+      version,
+      digest,
+      generation: lost.generation + 1,
+      sinceMs: clock.nowMs(),
+      previous: lost.version,
+      reason: `${lost.version} was lost with the data of Redis`,
+      by: 'start',
+    } as const
+    log.error({ lost: lost.version, version }, 'the live version is lost; an earlier one is live')
+    this.#lostSinceMs = undefined
+    return (await pointer.restore([move, ...history], this.#seen?.epoch ?? 0)) !== 'INCOMPLETE'
+  }
+
+  #isBehind(look: Look): boolean {
+    const live = this.#parts.ledger.live()
+    return look.generation < (live?.generation ?? 0) || look.revision < (this.#seen?.revision ?? 0)
+  }
+
+  #see({ revision, epoch, incarnation }: Look): void {
+    const known = this.#seen
+    this.#seen = {
+      revision: Math.max(revision, known?.revision ?? 0),
+      epoch: Math.max(epoch, known?.epoch ?? 0),
+      incarnation: known?.incarnation ?? incarnation,
+    }
+  }
+
+  #shouldCompare({ revision }: Look): boolean {
+    const isTime = this.#parts.clock.monotonicMs() - this.#comparedMs >= COMPARE_MS
+    return isTime && revision !== this.#comparedRevision
+  }
+
+  /** Follows what was removed, pinned and unpinned elsewhere. */
+  async #compare({ revision }: Look): Promise<void> {
+    const { restoring, versions, ledger, clock } = this.#parts
+    this.#comparedMs = clock.monotonicMs()
+    ledger.replacePins(await versions.pins())
+    await restoring.versions()
+    this.#comparedRevision = revision
+  }
+}

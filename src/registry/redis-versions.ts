@@ -1,0 +1,231 @@
+/**
+ * Versions in Redis: a manifest for each that was published, bytes for those that are kept. A version is there whole or
+ * not at all, because one script shows what was uploaded before, and a trainer whose lease has passed shows nothing.
+ */
+import type { CodedError, Manifest } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import type { Redis, RedisReply, RedisScript } from '../runtime/redis.ts'
+import { manifestBytes, readManifest } from './manifest.ts'
+import type { Chunks, Files } from './redis-chunks.ts'
+import { scriptKeys, type RegistryKeys } from './redis-keys.ts'
+import {
+  commitVersion,
+  listVersions,
+  pinVersion,
+  removeVersions,
+  reportDamage,
+  unpinVersion,
+} from './redis-version-scripts.ts'
+import { restorePins, restoreRetired } from './redis-pointer-scripts.ts'
+
+export interface FoundVersion {
+  readonly digest: string
+  /** Whether its bytes are there. */
+  readonly isKept: boolean
+  /** Reads and checks it: VERSION_CORRUPT when it was altered. */
+  manifest(): Manifest
+}
+
+/** Under which right something is written: the epoch of a trainer's lease, or '' for a person. */
+export type Epoch = string
+
+export interface RedisVersionsOptions {
+  readonly redis: Redis
+  readonly keys: RegistryKeys
+  readonly chunks: Chunks
+  /** Manifests that are remembered. */
+  readonly manifests: number
+}
+
+type Commit = 'VERSION_EXISTS' | 'VERSION_REMOVED' | 'OK'
+
+const UPLOADS = 3
+const PAGE = 200
+
+export class RedisVersions {
+  readonly #options: RedisVersionsOptions
+
+  constructor(options: RedisVersionsOptions) {
+    this.#options = options
+  }
+
+  async find(version: string): Promise<FoundVersion | undefined> {
+    const { redis, keys } = this.#options
+    const [row, kept] = await Promise.all([
+      redis.command('HGET', keys.manifests, version),
+      redis.command('HGET', keys.kept, version),
+    ])
+    if (typeof row !== 'string') return undefined
+    const digest = typeof kept === 'string' ? kept : row.slice(0, 64)
+    return { digest, isKept: kept !== null, manifest: () => manifestOf(row, version, digest) }
+  }
+
+  get mostManifests(): number {
+    return this.#options.manifests
+  }
+
+  /** For a trainer or a person; the same content again is a success. */
+  async publish(manifest: Manifest, files: Files, epoch: Epoch): Promise<void> {
+    const outcome = await this.#commit(manifest, files, epoch, 'publish', 0)
+    if (outcome !== 'OK') throw taken(manifest)
+  }
+
+  /** Puts back what Redis lost; `force` also over another content, while its pointer is older than this generation. */
+  async restore(manifest: Manifest, files: Files, force?: number): Promise<Commit> {
+    const how = force === undefined ? 'restore' : 'force'
+    return this.#commit(manifest, files, '', how, force ?? 0)
+  }
+
+  fetch(manifest: Manifest): Promise<Files> {
+    return this.#options.chunks.fetch(manifest)
+  }
+
+  /** Digest by version, of those whose bytes are there. */
+  async kept(): Promise<ReadonlyMap<string, string>> {
+    return pairs(await this.#options.redis.command('HGETALL', this.#options.keys.kept))
+  }
+
+  async damaged(): Promise<ReadonlyMap<string, string>> {
+    return pairs(await this.#options.redis.command('HGETALL', this.#options.keys.damaged))
+  }
+
+  /** Whether it needs no putting back. */
+  async isWhole(version: string, digest: string): Promise<boolean> {
+    const { redis, keys } = this.#options
+    const [kept, whole, damaged] = await Promise.all([
+      redis.command('HGET', keys.kept, version),
+      redis.command('HEXISTS', keys.bytes(digest), 'whole'),
+      redis.command('HEXISTS', keys.damaged, version),
+    ])
+    return kept === digest && whole === 1 && damaged === 0
+  }
+
+  async restoreRetired(manifests: readonly Manifest[]): Promise<void> {
+    for (let from = 0; from < manifests.length; from += PAGE) {
+      const rows = manifests.slice(from, from + PAGE).map((each) => [each.version, rowOf(each)])
+      await this.#script(restoreRetired, rows.flat())
+    }
+  }
+
+  async restorePins(versions: readonly string[]): Promise<void> {
+    if (versions.length > 0) await this.#script(restorePins, versions)
+  }
+
+  /** Asks whoever has it on disk to put it back. */
+  async report(version: string, digest: string): Promise<void> {
+    await this.#script(reportDamage, [version, digest])
+  }
+
+  /** Newest first, in pages, because Redis does nothing else while it answers one. */
+  async *list(count: number): AsyncGenerator<{ version: string; removed: boolean; row: string }> {
+    for (let from = 0; from < count; from += PAGE) {
+      const to = Math.min(count, from + PAGE) - 1
+      const reply = await this.#script(listVersions, [from, to])
+      const cells = Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
+      for (let at = 0; at < cells.length; at += 3) {
+        const [version, isKept, row] = cells.slice(at, at + 3)
+        yield { version: String(version), removed: isKept === 0, row: String(row) }
+      }
+      if (cells.length < 3 * PAGE) return
+    }
+  }
+
+  /** Of these, the bytes of all but the live, the previous and the pinned; returns which. */
+  async remove(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
+    if (versions.size === 0) return []
+    const digests = [...versions.values()]
+    const reply = await this.#script(removeVersions, [epoch, ...[...versions].flat()], digests)
+    if (reply === 'LEASE_LOST') throw leaseLost(epoch)
+    return Array.isArray(reply) ? reply.map(String) : []
+  }
+
+  async pin(version: string): Promise<void> {
+    const outcome = await this.#script(pinVersion, [version])
+    if (outcome === 'VERSION_REMOVED' || outcome === 'VERSION_UNKNOWN')
+      throw absent(outcome, version)
+  }
+
+  async unpin(version: string): Promise<void> {
+    await this.#script(unpinVersion, [version])
+  }
+
+  async pins(): Promise<readonly string[]> {
+    const reply = await this.#options.redis.command('SMEMBERS', this.#options.keys.pins)
+    return Array.isArray(reply) ? reply.map(String).sort() : []
+  }
+
+  async #commit(
+    manifest: Manifest,
+    files: Files,
+    epoch: Epoch,
+    how: 'publish' | 'restore' | 'force',
+    generation: number,
+  ): Promise<Commit> {
+    const { version, digest } = manifest
+    const json = Buffer.from(manifestBytes(manifest))
+    for (let upload = 1; upload <= UPLOADS; upload += 1) {
+      const { sizes, lengths } = await this.#options.chunks.upload(manifest, files)
+      const about = [version, digest, json, epoch, this.#options.manifests, sizes, how, generation]
+      const outcome = await this.#script(commitVersion, [...about, ...lengths], [digest])
+      if (outcome === 'LEASE_LOST') throw leaseLost(epoch)
+      if (outcome === 'OK' || outcome === 'VERSION_EXISTS' || outcome === 'VERSION_REMOVED')
+        return outcome
+      // INCOMPLETE: removed or flushed between two pieces.
+    }
+    throw failure('REDIS_UNAVAILABLE', `Redis keeps losing pieces of ${version}`, {
+      details: { version },
+    })
+  }
+
+  #script(
+    script: RedisScript,
+    args: readonly (string | number | Buffer)[],
+    digests: readonly string[] = [],
+  ): Promise<RedisReply> {
+    return this.#options.redis.script(script, scriptKeys(this.#options.keys, ...digests), args)
+  }
+}
+
+/** A row of `manifests`, checked against what it says of itself and what else is known of it. */
+export function manifestOf(row: string, version: string, digest?: string): Manifest {
+  const manifest = readManifest(new TextEncoder().encode(row.slice(65)), version)
+  const wanted = digest ?? row.slice(0, 64)
+  if (manifest.digest === wanted) return manifest
+  throw failure('VERSION_CORRUPT', `${version}: its manifest in Redis is of another content`, {
+    details: { version, found: manifest.digest, wanted },
+  })
+}
+
+/** As it stands in `manifests`. */
+function rowOf(manifest: Manifest): string {
+  return `${manifest.digest} ${new TextDecoder().decode(manifestBytes(manifest))}`
+}
+
+export function leaseLost(epoch: Epoch): CodedError {
+  return failure('LEASE_LOST', `a trainer of a later lease than ${epoch} has written`, {
+    details: { epoch: Number(epoch) },
+  })
+}
+
+export function absent(code: 'VERSION_REMOVED' | 'VERSION_UNKNOWN', version: string): CodedError {
+  const text =
+    code === 'VERSION_REMOVED'
+      ? `the bytes of ${version} were removed`
+      : `there is no version ${version.slice(0, 64)}`
+  return failure(code, text, { details: { version } })
+}
+
+export function taken({ version, digest }: Manifest): CodedError {
+  return failure('VERSION_EXISTS', `${version} exists with another content`, {
+    details: { version, offered: digest },
+  })
+}
+
+/** A hash as older and newer protocols answer it: a flat list. */
+function pairs(reply: RedisReply): ReadonlyMap<string, string> {
+  const cells = Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
+  const found = new Map<string, string>()
+  for (let at = 0; at + 1 < cells.length; at += 2)
+    found.set(String(cells[at]), String(cells[at + 1]))
+  return found
+}

@@ -1,0 +1,145 @@
+/**
+ * What changes the fleet's versions and its pointer. Redis first, and only while it answers: then a trainer of a passed
+ * lease is refused there before it has touched its own disk.
+ */
+import { randomUUID } from 'node:crypto'
+import type { LivePointer, Manifest, Registry, Version } from '../contracts.ts'
+import { CodedError } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import { printable } from './ledger.ts'
+import { newestFirst } from './order.ts'
+import type { Files } from './redis-chunks.ts'
+import type { FleetParts, FleetRegistryOptions } from './redis-parts.ts'
+import type { MoveOutcome, PointerMove } from './redis-pointer.ts'
+import type { FleetReading, WholeVersion } from './redis-reading.ts'
+import { taken, type Epoch } from './redis-versions.ts'
+import { checkOrigin, sealVersion } from './sealing.ts'
+
+export class FleetWriting {
+  readonly #parts: FleetParts
+  readonly #reading: FleetReading
+  readonly #options: FleetRegistryOptions
+
+  constructor(parts: FleetParts, reading: FleetReading, options: FleetRegistryOptions) {
+    this.#parts = parts
+    this.#reading = reading
+    this.#options = options
+  }
+
+  async publish(version: Version): Promise<Manifest> {
+    const { chunks, versions } = this.#parts
+    const sealed = sealVersion(version, this.#options)
+    const { files } = sealed
+    checkOrigin(sealed.manifest, this.#options)
+    chunks.checkSize(sealed.manifest.version, files)
+    const epoch = this.#epoch()
+    const known = await versions.find(sealed.manifest.version)
+    if (known !== undefined && known.digest !== sealed.manifest.digest) throw taken(sealed.manifest)
+    // Of the same content: only its date may differ, and the first one stays.
+    const manifest = known?.manifest() ?? sealed.manifest
+    if (known?.isKept !== true) await versions.publish(manifest, files, epoch)
+    await this.#putHere(manifest, files)
+    return manifest
+  }
+
+  async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+    this.#mustAnswer()
+    const whole = await this.#reading.whole(move.version)
+    const epoch = this.#epoch()
+    const { digest } = whole.manifest
+    const sinceMs = this.#options.clock.nowMs()
+    const reason = printable(move.reason)
+    const token = randomUUID()
+    const pointer = await this.#move({ ...move, digest, sinceMs, reason, token }, epoch, whole)
+    await this.#noted(pointer)
+    return pointer
+  }
+
+  /** Redis decides by the one rule, and the disk follows. */
+  async keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
+    const { versions, disk } = this.#parts
+    const epoch = this.#epoch()
+    const kept = await versions.kept()
+    const old = newestFirst(kept.keys())
+      .slice(count)
+      .filter((version) => !protectedVersions.includes(version))
+    const going = old.map((version) => [version, kept.get(version) ?? ''] as const)
+    const removed = await versions.remove(new Map(going), epoch)
+    await disk.remove(removed, [])
+    return removed
+  }
+
+  async pin(version: string): Promise<void> {
+    const { versions, ledger } = this.#parts
+    await versions.pin(version)
+    ledger.pin(version)
+  }
+
+  async unpin(version: string): Promise<void> {
+    const { versions, ledger } = this.#parts
+    await versions.unpin(version)
+    ledger.unpin(version)
+  }
+
+  async #move(move: PointerMove, epoch: Epoch, whole: WholeVersion): Promise<LivePointer> {
+    const { pointer, versions, mirror } = this.#parts
+    const outcome = await pointer.move(move, epoch)
+    if (outcome.kind === 'moved') return outcome.pointer
+    // Redis has lost the bytes, or the moves: what is known here goes back first.
+    if (outcome.kind === 'incomplete') await versions.restore(whole.manifest, whole.files)
+    else if (!this.#isBehind(outcome)) throw stale(move.expect, outcome)
+    else await mirror.heal()
+    const again = await pointer.move(move, epoch)
+    if (again.kind === 'moved') return again.pointer
+    if (again.kind === 'stale' && !this.#isBehind(again)) throw stale(move.expect, again)
+    throw failure('REDIS_UNAVAILABLE', 'Redis is being brought back to what it had lost')
+  }
+
+  #isBehind(outcome: MoveOutcome): boolean {
+    const known = this.#parts.ledger.live()?.generation ?? 0
+    return outcome.kind === 'stale' && outcome.generation < known
+  }
+
+  /** The move has happened, whatever becomes of its note here: the next poll writes it down again. */
+  async #noted(pointer: LivePointer): Promise<void> {
+    try {
+      await this.#parts.mirror.moved(pointer)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      this.#options.log.warn({ err: error }, 'a move of the pointer is not written down here yet')
+    }
+  }
+
+  /** Whatever else lies under the name here is a late write of somebody whose lease had passed. */
+  async #putHere(manifest: Manifest, files: Files): Promise<void> {
+    const { disk } = this.#parts
+    try {
+      await disk.add(manifest, files)
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'VERSION_EXISTS') throw error
+      await disk.replace(manifest, files)
+    }
+  }
+
+  #epoch(): Epoch {
+    const { lease } = this.#options
+    if (lease === undefined) return ''
+    const held = lease()
+    if (held === undefined) throw failure('LEASE_LOST', 'this daemon does not train the model')
+    held.check()
+    return String(held.epoch)
+  }
+
+  #mustAnswer(): void {
+    if (this.#options.redis.status === 'ready') return
+    throw failure('REDIS_UNAVAILABLE', 'Redis is away: the live pointer cannot be moved', {
+      details: { outcome: 'none' },
+    })
+  }
+}
+
+function stale(expected: number, outcome: MoveOutcome): CodedError {
+  const generation = outcome.kind === 'stale' ? outcome.generation : -1
+  const text = `the pointer is at generation ${generation}, not ${expected}`
+  return failure('GENERATION_STALE', text, { details: { expected, generation } })
+}

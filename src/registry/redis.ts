@@ -1,0 +1,98 @@
+/**
+ * The registry of one model for a whole fleet: Redis is the truth for versions and the live pointer, and each daemon keeps
+ * on its own disk what it has seen, so that serving and restarting go on while Redis is away.
+ *
+ * Writing goes to Redis first and to the disk after it, so that a crash in between leaves nothing or a whole version.
+ * Reading takes what is on the disk only when its digest is the one that Redis names. `redis-mirror.ts` says which of two
+ * histories wins.
+ */
+import type { LivePointer, Manifest, Registry, Version } from '../contracts.ts'
+import type { LocalRegistry } from './local.ts'
+import { assembleFleet, type FleetParts, type FleetRegistryOptions } from './redis-parts.ts'
+import { FleetReading } from './redis-reading.ts'
+import { FleetWriting } from './redis-writing.ts'
+
+export type { FleetLimits, FleetRegistryOptions } from './redis-parts.ts'
+
+/** Opens also while Redis is away; the connection stays the caller's. */
+export async function openFleetRegistry(options: FleetRegistryOptions): Promise<LocalRegistry> {
+  const parts = assembleFleet(options)
+  await parts.disk.mend()
+  parts.mirror.start()
+  return new FleetRegistry(parts, options)
+}
+
+class FleetRegistry implements LocalRegistry {
+  readonly #parts: FleetParts
+  readonly #reading: FleetReading
+  readonly #writing: FleetWriting
+  readonly #bundle: FleetRegistryOptions['bundle']
+
+  constructor(parts: FleetParts, options: FleetRegistryOptions) {
+    this.#parts = parts
+    this.#bundle = options.bundle
+    this.#reading = new FleetReading(parts, options)
+    this.#writing = new FleetWriting(parts, this.#reading, options)
+  }
+
+  publish(version: Version): Promise<Manifest> {
+    return this.#writing.publish(version)
+  }
+
+  async load(version: string): Promise<Version> {
+    const { manifest, files } = await this.#reading.whole(version)
+    return { manifest, parameters: this.#bundle.read(files, manifest) }
+  }
+
+  manifest(version: string): Promise<Manifest> {
+    return this.#reading.manifest(version)
+  }
+
+  list(count = Number.MAX_SAFE_INTEGER): ReturnType<Registry['list']> {
+    return this.#reading.list(count)
+  }
+
+  live(): Promise<LivePointer | undefined> {
+    return this.#parts.mirror.live()
+  }
+
+  point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+    return this.#writing.point(move)
+  }
+
+  async history(count: number): Promise<readonly LivePointer[]> {
+    await this.#parts.mirror.live()
+    return this.#parts.ledger.history(count)
+  }
+
+  watch(onChange: (pointer: LivePointer) => void): () => void {
+    return this.#parts.watch.add(onChange)
+  }
+
+  wake(): void {
+    this.#parts.watch.wake()
+    this.#parts.mirror.wake()
+  }
+
+  keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
+    return this.#writing.keep(count, protectedVersions)
+  }
+
+  pin(version: string): Promise<void> {
+    return this.#writing.pin(version)
+  }
+
+  unpin(version: string): Promise<void> {
+    return this.#writing.unpin(version)
+  }
+
+  pins(): Promise<readonly string[]> {
+    return this.#reading.pins()
+  }
+
+  async close(): Promise<void> {
+    this.#parts.watch.stop()
+    await this.#parts.mirror.close()
+    this.#parts.ledger.close()
+  }
+}

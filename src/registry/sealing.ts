@@ -1,0 +1,49 @@
+/** A draft becomes a version: its files, their hashes, its digest; and a version is asked whether it belongs here. */
+import type { Clock, Manifest, Tensors, Version } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import { seal } from './manifest.ts'
+import { sha256 } from './version-folder.ts'
+
+/** How a version's parameters become files and come back; the registry knows no method. */
+export interface Bundle {
+  write(version: Version): ReadonlyMap<string, Uint8Array>
+  read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+}
+
+/** What a registry holds versions of. */
+export interface Origin {
+  readonly model: string
+  readonly base: Manifest['base']
+  readonly task: string
+}
+
+export interface SealedVersion {
+  readonly manifest: Manifest
+  readonly files: ReadonlyMap<string, Uint8Array>
+}
+
+export function sealVersion(
+  version: Version,
+  parts: { readonly bundle: Bundle; readonly clock: Clock },
+): SealedVersion {
+  const files = parts.bundle.write(version)
+  const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]))
+  const created = new Date(parts.clock.nowMs()).toISOString()
+  return { manifest: seal(version.manifest, hashes, created), files }
+}
+
+/** A version of another model, base or task would answer nonsense without any error. */
+export function checkOrigin(manifest: Manifest, { model, base, task }: Origin): void {
+  const differences = [
+    ['model', model, manifest.model],
+    ['base', base.hash, manifest.base.hash],
+    ['task', task, manifest.task],
+  ] as const
+  const difference = differences.find(([, wanted, found]) => wanted !== found)
+  if (difference === undefined) return
+  const [field, wanted, found] = difference
+  const { version } = manifest
+  throw failure('VERSION_FOREIGN', `${version} was made for ${field} ${found}, not ${wanted}`, {
+    details: { version, field, wanted, found },
+  })
+}

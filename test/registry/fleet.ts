@@ -1,0 +1,79 @@
+/** Replicas for tests: a connection, a folder and a registry each, on one real Redis. */
+import { onTestFinished } from 'vitest'
+import type { Lease, Logger } from '../../src/contracts.ts'
+import type { LocalRegistry } from '../../src/registry/local.ts'
+import { openFleetRegistry, type FleetRegistryOptions } from '../../src/registry/redis.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { openRedis, type Redis, type RedisOptions } from '../../src/runtime/redis.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { plainBundle, plainOrigin } from './plain-bundle.mjs'
+
+export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
+
+export interface Replica {
+  readonly registry: LocalRegistry
+  readonly redis: Redis
+  readonly folder: string
+}
+
+let namespaces = 0
+
+/** Keys of its own in a Redis that other tests use too. */
+export function freshNamespace(): string {
+  namespaces += 1
+  return `t${namespaces}`
+}
+
+export async function openReplica(
+  port: number,
+  namespace: string,
+  options: Partial<FleetRegistryOptions> & { readonly connection?: Partial<RedisOptions> } = {},
+): Promise<Replica> {
+  const { connection, ...rest } = options
+  const redis = await openRedis(
+    {
+      namespace,
+      address: { host: '127.0.0.1', port },
+      commandMs: 500,
+      connectMs: 500,
+      ...connection,
+    },
+    { log: silent, clock: systemClock },
+  )
+  const folder = rest.folder ?? scratchFolder()
+  const registry = await openFleetRegistry({
+    ...plainOrigin,
+    folder,
+    bundle: plainBundle,
+    clock: systemClock,
+    log: silent,
+    redis,
+    replica: 'test',
+    pollMs: 50,
+    ...rest,
+  })
+  onTestFinished(async () => {
+    await registry.close()
+    redis.close()
+  })
+  return { registry, redis, folder }
+}
+
+/** A lease that its holder believes in, whatever others were granted since. */
+export function leaseOf(epoch: number): Lease {
+  const { signal } = new AbortController()
+  return { model: plainOrigin.model, epoch, signal, check() {}, release: async () => undefined }
+}
+
+export async function until(
+  what: () => Promise<boolean> | boolean,
+  withinMs = 10_000,
+): Promise<number> {
+  const startMs = systemClock.monotonicMs()
+  while (!(await what())) {
+    if (systemClock.monotonicMs() - startMs > withinMs)
+      throw new Error(`not within ${withinMs} ms: ${String(what)}`)
+    await systemClock.sleep(20)
+  }
+  return systemClock.monotonicMs() - startMs
+}
