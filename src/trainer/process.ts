@@ -8,6 +8,7 @@
 import { CodedError, type Json } from '../contracts.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { TrainerHost, type HostedTrainers, type Hosting } from './host.ts'
+import { behave } from './manners.ts'
 import type { FromTrainer, ToTrainer } from './messages.ts'
 
 /** What the module named by `start` exports. */
@@ -20,6 +21,7 @@ const exitSoftware = 70
 const orphanDeadlineMs = 10_000
 const lastWordsMs = 500
 
+behave()
 const stop = new AbortController()
 const host = new TrainerHost(systemClock, tell)
 

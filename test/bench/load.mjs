@@ -7,6 +7,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { openHttp } from './http.mjs'
+import { openRawClient, postOf } from './raw-client.mjs'
 
 /** Runs a load in a child; what comes back is what the functions below return. */
 export function load(kind, options) {
@@ -22,22 +23,22 @@ export function load(kind, options) {
 }
 
 async function closedLoop({ port, model, clients, texts, durationMs }) {
-  const http = openHttp(port, clients)
+  const requests = texts.map((text) => postOf(`/v1/models/${model}/predict`, { inputs: [text] }))
+  const raw = await Promise.all(Array.from({ length: clients }, () => openRawClient(port)))
   const latencies = []
   let failed = 0
   const start = performance.now()
-  const ask = async (client) => {
-    for (let turn = client; performance.now() - start < durationMs; turn += clients) {
+  const ask = async (client, at) => {
+    for (let turn = at; performance.now() - start < durationMs; turn += clients) {
       const began = performance.now()
-      const inputs = [texts[turn % texts.length]]
-      const { status } = await http.post(`/v1/models/${model}/predict`, { inputs })
+      const status = await client.ask(requests[turn % requests.length])
       if (status === 200) latencies.push(performance.now() - began)
       else failed += 1
     }
   }
-  await Promise.all(Array.from({ length: clients }, (_, client) => ask(client)))
+  await Promise.all(raw.map(ask))
   const elapsedMs = performance.now() - start
-  http.close()
+  for (const client of raw) client.close()
   return { latencies, failed, perSecond: (latencies.length / elapsedMs) * 1000 }
 }
 

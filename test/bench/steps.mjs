@@ -11,6 +11,7 @@ import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
 import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
 import { openRandom } from '../../dist/src/runtime/random.js'
 import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
+import { keepHeapSmall } from '../../dist/src/trainer/manners.js'
 import { openTrainable } from '../../dist/src/trainer/step.js'
 import { finish, machine, median, round, say } from './figures.mjs'
 import { sentences } from './texts.mjs'
@@ -20,6 +21,7 @@ const tailLayers = Number(process.argv[3] ?? 1)
 const warmUp = 1000
 const rowsPerStep = 2
 const startedOn = machine()
+keepHeapSmall()
 
 const { tf, backend } = await openTensorFlow({ threads: 1 })
 const base = await openBase('use-lite')
