@@ -24,6 +24,7 @@ const rooms = [
   'tasks',
   'trainer',
   'registry',
+  'fleet',
   'serving',
   'cli',
 ]

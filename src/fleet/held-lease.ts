@@ -1,0 +1,125 @@
+/**
+ * A lease while it is held: renewed at a third of its life, and given up by its holder before its keeper would, counted from
+ * when the last good renewal was sent. A renewal without an answer is unknown and so tried again until then.
+ *
+ * Time is monotonic, so that a wall clock that jumps changes nothing; and it is asked in `check`, because after a stop of
+ * the whole process no timer has fired yet.
+ */
+import type { Clock, CodedError, Lease, Logger } from '../contracts.ts'
+import { failure } from '../runtime/errors.ts'
+import type { LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
+
+/** The holder's own end comes earlier by this part: clocks of two machines run at slightly different speeds. */
+const MARGIN = 0.1
+const RENEW_AT = 1 / 3
+const RETRY_AT = 1 / 12
+
+export interface Keeping {
+  readonly keeper: LeaseKeeper
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export class HeldLease implements Lease {
+  readonly model: string
+  readonly epoch: number
+  readonly #claim: LeaseClaim
+  readonly #with: Keeping
+  readonly #lost = new AbortController()
+  readonly #ended = new AbortController()
+  #endsMs: number
+  #release: Promise<void> | undefined
+
+  /** `sentMs`: the monotonic time before it was asked for. */
+  constructor(claim: LeaseClaim, epoch: number, sentMs: number, keeping: Keeping) {
+    this.model = claim.model
+    this.epoch = epoch
+    this.#claim = claim
+    this.#with = keeping
+    this.#endsMs = this.#endOf(sentMs)
+    void this.#renew()
+    void this.#watch()
+  }
+
+  get signal(): AbortSignal {
+    return this.#lost.signal
+  }
+
+  /** Lost or released. */
+  get ended(): AbortSignal {
+    return this.#ended.signal
+  }
+
+  check(): void {
+    if (!this.#isOver() && this.#with.clock.monotonicMs() >= this.#endsMs)
+      this.#lose('was not renewed in time')
+    if (this.#lost.signal.aborted) throw this.#lost.signal.reason
+    if (this.#release !== undefined) throw this.#failure('was released')
+  }
+
+  release(): Promise<void> {
+    this.#release ??= this.#letGo()
+    return this.#release
+  }
+
+  async #letGo(): Promise<void> {
+    this.#ended.abort()
+    // Also a lost one: its last renewal may have landed after all.
+    await this.#with.keeper.release(this.#claim, this.epoch).catch((err: unknown) => {
+      this.#with.log.debug({ err, model: this.model }, 'the lease ends by itself')
+    })
+  }
+
+  async #renew(): Promise<void> {
+    const { clock, keeper, log } = this.#with
+    let pause = RENEW_AT
+    while (await this.#slept(pause * this.#claim.leaseMs)) {
+      const sentMs = clock.monotonicMs()
+      if (sentMs >= this.#endsMs) break
+      try {
+        const isMine = await keeper.renew(this.#claim, this.epoch)
+        // An answer after the end comes too late: what was refused meanwhile must stay so.
+        if (isMine && clock.monotonicMs() < this.#endsMs) this.#endsMs = this.#endOf(sentMs)
+        if (!isMine) this.#lose('was taken by another')
+        pause = RENEW_AT
+      } catch (err) {
+        log.debug({ err, model: this.model }, 'a renewal without an answer')
+        pause = RETRY_AT
+      }
+    }
+  }
+
+  /** Apart from renewing, which may be waiting for an answer when the end comes. */
+  async #watch(): Promise<void> {
+    const { clock } = this.#with
+    while (await this.#slept(this.#endsMs - clock.monotonicMs()))
+      if (clock.monotonicMs() >= this.#endsMs) this.#lose('was not renewed in time')
+  }
+
+  /** False when there is nothing left to wait for. */
+  async #slept(delayMs: number): Promise<boolean> {
+    await this.#with.clock.sleep(Math.max(1, delayMs), this.#ended.signal).catch(() => undefined)
+    return !this.#isOver()
+  }
+
+  #isOver(): boolean {
+    return this.#ended.signal.aborted
+  }
+
+  #lose(how: string): void {
+    if (this.#isOver()) return
+    this.#ended.abort()
+    this.#with.log.warn({ model: this.model, epoch: this.epoch }, `the lease ${how}`)
+    this.#lost.abort(this.#failure(how))
+  }
+
+  #failure(how: string): CodedError {
+    return failure('LEASE_LOST', `the lease of ${this.model}, epoch ${this.epoch}, ${how}`, {
+      details: { model: this.model, epoch: this.epoch },
+    })
+  }
+
+  #endOf(sentMs: number): number {
+    return sentMs + this.#claim.leaseMs * (1 - MARGIN)
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Leases over any keeper: asks until it is granted one. It remembers the highest epoch it has seen, so that a keeper that
+ * lost its memory is noticed: then it waits for one lease's life, in which a holder who is alive brings its lease back.
+ */
+import type { Lease, LeaseView, Leases } from '../contracts.ts'
+import { HeldLease, type Keeping } from './held-lease.ts'
+import type { Granting, LeaseClaim } from './lease-keeper.ts'
+
+export interface LeasesOptions extends Keeping {
+  /** Who this is, for people. */
+  readonly holder: string
+  readonly leaseMs: number
+  /** A new word without spaces each time. */
+  readonly token: () => string
+}
+
+/** How soon a lease that nobody released is asked for again, as a part of its life. */
+const ASK_AT = 1 / 12
+
+export function openLeases(options: LeasesOptions): Leases {
+  return new KeptLeases(options)
+}
+
+class KeptLeases implements Leases {
+  readonly #options: LeasesOptions
+  readonly #held = new Set<HeldLease>()
+  readonly #closed = new AbortController()
+
+  constructor(options: LeasesOptions) {
+    this.#options = options
+  }
+
+  async acquire(
+    model: string,
+    options: { readonly floor: number; readonly signal: AbortSignal },
+  ): Promise<Lease> {
+    const signal = AbortSignal.any([options.signal, this.#closed.signal])
+    signal.throwIfAborted()
+    const { holder, leaseMs, token } = this.#options
+    const claim = { model, holder, leaseMs, token: token() }
+    const asking = new Asking(claim, options.floor, this.#options)
+    const lease = await asking.untilGranted(signal)
+    this.#held.add(lease)
+    lease.ended.addEventListener('abort', () => this.#held.delete(lease), { once: true })
+    return lease
+  }
+
+  view(model: string): Promise<LeaseView | undefined> {
+    return this.#options.keeper.view(model)
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new Error('leases are closed'))
+    await Promise.all([...this.#held].map((lease) => lease.release()))
+    this.#held.clear()
+  }
+}
+
+class Asking {
+  readonly #claim: LeaseClaim
+  readonly #with: Keeping
+  #floor: number
+  #patientAtMs: number | undefined
+  #isAway = false
+
+  constructor(claim: LeaseClaim, floor: number, keeping: Keeping) {
+    this.#claim = claim
+    this.#floor = floor
+    this.#with = keeping
+  }
+
+  async untilGranted(signal: AbortSignal): Promise<HeldLease> {
+    const { clock, keeper } = this.#with
+    let wake = new AbortController()
+    const stop = keeper.onRelease(this.#claim.model, () => wake.abort())
+    try {
+      for (;;) {
+        const sentMs = clock.monotonicMs()
+        const granting = await this.#ask()
+        if (granting?.kind === 'granted') return await this.#take(granting.epoch, sentMs, signal)
+        const delayMs = this.#pauseAfter(granting)
+        await clock.sleep(delayMs, AbortSignal.any([signal, wake.signal])).catch(() => undefined)
+        signal.throwIfAborted()
+        if (wake.signal.aborted) wake = new AbortController()
+      }
+    } finally {
+      stop()
+    }
+  }
+
+  async #ask(): Promise<Granting | undefined> {
+    const { clock, keeper, log } = this.#with
+    const patient = this.#patientAtMs !== undefined && clock.monotonicMs() >= this.#patientAtMs
+    try {
+      const granting = await keeper.grant(this.#claim, { floor: this.#floor, patient })
+      this.#isAway = false
+      return granting
+    } catch (err) {
+      // Once for each absence.
+      if (!this.#isAway) log.warn({ err, model: this.#claim.model }, 'no lease can be had for now')
+      this.#isAway = true
+      return undefined
+    }
+  }
+
+  /** Nobody wants it any more: it must not lie unused. */
+  async #take(epoch: number, sentMs: number, signal: AbortSignal): Promise<HeldLease> {
+    const lease = new HeldLease(this.#claim, epoch, sentMs, this.#with)
+    if (!signal.aborted) return lease
+    await lease.release()
+    throw signal.reason
+  }
+
+  #pauseAfter(granting: Granting | undefined): number {
+    const { leaseMs } = this.#claim
+    if (granting?.kind === 'forgot') this.#patientAtMs ??= this.#with.clock.monotonicMs() + leaseMs
+    if (granting?.kind !== 'held') return leaseMs * ASK_AT
+    this.#patientAtMs = undefined
+    this.#floor = Math.max(this.#floor, granting.by.epoch)
+    return Math.min(Math.max(granting.forMs, 1), leaseMs * ASK_AT)
+  }
+}

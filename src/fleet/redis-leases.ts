@@ -1,0 +1,139 @@
+/**
+ * Leases kept by Redis: each answer is one Lua script. `<ns>:{model}:lease` says `epoch token holder` and dies by its TTL;
+ * `<ns>:{model}:epoch` is the highest epoch ever granted, against which every shared store checks a trainer's writes.
+ *
+ * After FLUSHALL or a failover to a stale replica the holder's next renewal brings both back. Two holders at one time could
+ * only be where a grant itself was lost in a failover and a third asks that never saw it; the older epoch is then refused.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock, LeaseView, Leases, Logger } from '../contracts.ts'
+import { redisScript } from '../runtime/redis-script.ts'
+import type { Redis, RedisReply } from '../runtime/redis.ts'
+import type { Granting, LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
+import { openLeases } from './leases.ts'
+
+export interface RedisLeasesOptions {
+  readonly redis: Redis
+  readonly holder: string
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export function openRedisLeases({ redis, ...options }: RedisLeasesOptions): Leases {
+  const keeper = new RedisKeeper(redis, options.clock)
+  return openLeases({ ...options, keeper, token: () => randomBytes(12).toString('hex') })
+}
+
+const HELD = `
+local lease, epoch = KEYS[1], KEYS[2]
+local call = redis.call
+local held = call('GET', lease)
+local held_epoch, held_token, holder = 0, '', ''
+if held then
+  local e, t, h = string.match(held, '^(%d+) (%S+) (.*)$')
+  held_epoch, held_token, holder = tonumber(e), t, h
+end
+local stored = tonumber(call('GET', epoch) or '0')
+local function hold(mine, token, name, ms)
+  call('SET', lease, string.format('%d %s %s', mine, token, name), 'PX', ms)
+  if stored < mine then call('SET', epoch, string.format('%d', mine)) end
+end
+`
+
+/** ARGV: token, holder, milliseconds, floor, patient. */
+const GRANT = redisScript(
+  'lease grant',
+  `${HELD}
+local floor = tonumber(ARGV[4])
+if held and held_token == ARGV[1] then
+  hold(held_epoch, ARGV[1], ARGV[2], ARGV[3])
+  return {'granted', held_epoch}
+end
+if held then return {'held', held_epoch, holder, call('PTTL', lease)} end
+if stored < floor and ARGV[5] == '0' then return {'forgot'} end
+local mine = math.max(stored, floor) + 1
+hold(mine, ARGV[1], ARGV[2], ARGV[3])
+return {'granted', mine}`,
+)
+
+/** ARGV: token, holder, milliseconds, epoch. An earlier epoch's hold came of a lost memory, and gives way. */
+const RENEW = redisScript(
+  'lease renew',
+  `${HELD}
+local mine = tonumber(ARGV[4])
+if stored > mine then return 0 end
+if held and held_token ~= ARGV[1] and held_epoch >= mine then return 0 end
+hold(mine, ARGV[1], ARGV[2], ARGV[3])
+return 1`,
+)
+
+/** ARGV: token. KEYS[3]: the channel that wakes who waits. */
+const RELEASE = redisScript(
+  'lease release',
+  `${HELD}
+if held_token ~= ARGV[1] then return 0 end
+call('DEL', lease)
+call('PUBLISH', KEYS[3], '')
+return 1`,
+)
+
+const VIEW = redisScript('lease view', `${HELD} return {held_epoch, holder, call('PTTL', lease)}`)
+
+class RedisKeeper implements LeaseKeeper {
+  readonly #redis: Redis
+  readonly #clock: Clock
+
+  constructor(redis: Redis, clock: Clock) {
+    this.#redis = redis
+    this.#clock = clock
+  }
+
+  async grant(
+    { model, token, holder, leaseMs }: LeaseClaim,
+    { floor, patient }: { readonly floor: number; readonly patient: boolean },
+  ): Promise<Granting> {
+    const args = [token, holder, leaseMs, floor, patient ? 1 : 0]
+    const reply = await this.#redis.script(GRANT, this.#keys(model), args)
+    const [kind, epoch, by, forMs] = listOf(reply)
+    if (kind === 'granted') return { kind, epoch: Number(epoch) }
+    if (kind !== 'held') return { kind: 'forgot' }
+    return { kind, by: this.#viewOf(epoch, by, forMs), forMs: Number(forMs) }
+  }
+
+  async renew({ model, token, holder, leaseMs }: LeaseClaim, epoch: number): Promise<boolean> {
+    const args = [token, holder, leaseMs, epoch]
+    return (await this.#redis.script(RENEW, this.#keys(model), args)) === 1
+  }
+
+  async release({ model, token }: LeaseClaim): Promise<void> {
+    await this.#redis.script(RELEASE, [...this.#keys(model), this.#channel(model)], [token])
+  }
+
+  async view(model: string): Promise<LeaseView | undefined> {
+    const reply = await this.#redis.script(VIEW, this.#keys(model), [])
+    const [epoch, holder, forMs] = listOf(reply)
+    return epoch === 0 ? undefined : this.#viewOf(epoch, holder, forMs)
+  }
+
+  onRelease(model: string, wake: () => void): () => void {
+    return this.#redis.subscribe(this.#channel(model), wake)
+  }
+
+  #viewOf(epoch?: RedisReply, holder?: RedisReply, forMs?: RedisReply): LeaseView {
+    const expiresMs = this.#clock.nowMs() + Math.max(0, Number(forMs))
+    return { holder: String(holder), epoch: Number(epoch), expiresMs }
+  }
+
+  #keys(model: string): readonly string[] {
+    return [this.#redis.key(model, 'lease'), this.#redis.key(model, 'epoch')]
+  }
+
+  #channel(model: string): string {
+    return this.#redis.key(model, 'lease', 'released')
+  }
+}
+
+function listOf(reply: RedisReply): readonly RedisReply[] {
+  return typeof reply === 'object' && reply !== null ? reply : []
+}

@@ -1,0 +1,166 @@
+/** Leases in memory and in Redis under one suite, and what only the one or the other can show. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { openRedis, type Redis } from '../../src/runtime/redis.ts'
+import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
+import { LEASE_MS, leasesConformance } from '../conformance/leases.ts'
+import { thrown } from '../coded.ts'
+import { openFakeClock } from '../serving/fake-clock.ts'
+import { openFakeLog } from '../serving/fake-log.ts'
+import {
+  ask,
+  needsRedis,
+  redisIsInstalled,
+  startRedis,
+  type RedisServer,
+} from '../services/redis.ts'
+import { MemoryKeeper, openMemoryLeases } from '../simulation/memory-leases.ts'
+
+const clock = systemClock
+const log = openFakeLog()
+const never = new AbortController().signal
+
+leasesConformance('in memory', async () => {
+  const keeper = new MemoryKeeper(clock)
+  return {
+    open: async (holder) => openMemoryLeases({ keeper, holder, leaseMs: LEASE_MS, clock, log }),
+    forget: async () => keeper.forget(),
+    away: async (work) => {
+      keeper.fate = () => 'never arrived'
+      await work()
+      keeper.fate = () => 'answered'
+    },
+    close: async () => undefined,
+  }
+})
+
+leasesConformance('in memory whose answers get lost', async () => {
+  const keeper = new MemoryKeeper(clock)
+  let questions = 0
+  const lossy = () => {
+    questions += 1
+    if (questions % 3 === 0) return 'answer lost' as const
+    return questions % 7 === 0 ? ('never arrived' as const) : ('answered' as const)
+  }
+  const view = (question: string) =>
+    question === 'view' || question === 'release' ? ('answered' as const) : lossy()
+  keeper.fate = view
+  return {
+    open: async (holder) => openMemoryLeases({ keeper, holder, leaseMs: LEASE_MS, clock, log }),
+    forget: async () => keeper.forget(),
+    away: async (work) => {
+      keeper.fate = () => 'never arrived'
+      await work()
+      keeper.fate = view
+    },
+    close: async () => undefined,
+  }
+})
+
+const servers: RedisServer[] = []
+async function oneServer(): Promise<RedisServer> {
+  const server = await startRedis()
+  servers.push(server)
+  return server
+}
+let shared: RedisServer | undefined
+beforeAll(async () => {
+  if (redisIsInstalled) shared = await oneServer()
+})
+afterAll(() => Promise.all(servers.map((server) => server.stop())))
+
+async function connect(server: RedisServer, namespace: string): Promise<Redis> {
+  const address = { host: '127.0.0.1', port: server.port }
+  return openRedis({ namespace, address, commandMs: 100, connectMs: 500 }, { log, clock })
+}
+
+leasesConformance('in Redis', async (context) => {
+  needsRedis(context)
+  const server = await oneServer()
+  const connections: Redis[] = []
+  return {
+    open: async (holder) => {
+      const redis = await connect(server, 'test')
+      connections.push(redis)
+      return openRedisLeases({ redis, holder, leaseMs: LEASE_MS, clock, log })
+    },
+    forget: async () => {
+      await ask(server.url, (redis) => redis.flushall())
+    },
+    away: async (work) => {
+      server.pause()
+      await work()
+      server.resume()
+    },
+    close: async () => {
+      for (const each of connections) each.close()
+      await server.stop()
+    },
+  }
+})
+
+test('after a stop of the whole process the holder knows before any timer has fired', async () => {
+  // Monotonic time that jumped is what a process sees that was stopped.
+  const fake = openFakeClock()
+  const stopped = { aheadMs: 0 }
+  const jumping = { ...fake, monotonicMs: () => fake.monotonicMs() + stopped.aheadMs }
+  const keeper = new MemoryKeeper(jumping)
+  const leases = openMemoryLeases({ keeper, holder: 'a', leaseMs: 6000, clock: jumping, log })
+  const lease = await leases.acquire('m', { floor: 0, signal: never })
+  stopped.aheadMs = 5399
+  lease.check()
+  stopped.aheadMs = 5400
+  expect(thrown(() => lease.check()).code).toBe('LEASE_LOST')
+  expect(lease.signal.aborted).toBe(true)
+  // For good: time that went back would not bring it back.
+  stopped.aheadMs = 0
+  expect(thrown(() => lease.check()).code).toBe('LEASE_LOST')
+})
+
+test('a wall clock that jumps changes nothing', async () => {
+  const fake = openFakeClock()
+  const wall = { aheadMs: 0 }
+  const jumping = { ...fake, nowMs: () => fake.nowMs() + wall.aheadMs }
+  const keeper = new MemoryKeeper(jumping)
+  const leases = openMemoryLeases({ keeper, holder: 'a', leaseMs: 6000, clock: jumping, log })
+  const lease = await leases.acquire('m', { floor: 0, signal: never })
+  for (const jump of [86_400_000, -86_400_000]) {
+    wall.aheadMs = jump
+    for (let turn = 0; turn < 10; turn += 1) await fake.advance(2000)
+    lease.check()
+  }
+})
+
+test('an answer that comes after the end does not bring the lease back', async () => {
+  const fake = openFakeClock()
+  const keeper = new MemoryKeeper(fake)
+  const renew = keeper.renew.bind(keeper)
+  const late: (() => void)[] = []
+  keeper.renew = async (...question) => {
+    const answer = await renew(...question)
+    await new Promise<void>((resolve) => late.push(resolve))
+    return answer
+  }
+  const leases = openMemoryLeases({ keeper, holder: 'a', leaseMs: 6000, clock: fake, log })
+  const lease = await leases.acquire('m', { floor: 0, signal: never })
+  await fake.advance(2000)
+  expect(late).toHaveLength(1)
+  await fake.advance(3400)
+  expect(lease.signal.aborted).toBe(true)
+  late[0]!()
+  await fake.advance(0)
+  expect(thrown(() => lease.check()).code).toBe('LEASE_LOST')
+})
+
+test('keys of a model lie under its hash tag, and the epoch is a plain number', async (context) => {
+  needsRedis(context)
+  const redis = await connect(shared!, 'keys')
+  const leases = openRedisLeases({ redis, holder: 'host 1 (a)', leaseMs: LEASE_MS, clock, log })
+  await leases.acquire('m', { floor: 0, signal: never })
+  const keys = await ask(shared!.url, (other) => other.keys('keys:*'))
+  expect(keys.sort()).toEqual(['keys:{m}:epoch', 'keys:{m}:lease'])
+  expect(await redis.command('GET', 'keys:{m}:epoch')).toBe('1')
+  expect(await leases.view('m')).toMatchObject({ holder: 'host 1 (a)', epoch: 1 })
+  await leases.close()
+  redis.close()
+})
