@@ -200,7 +200,10 @@ class RedisSource implements Source {
 function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason as Error)
-    if (signal.aborted) return stop()
+    if (signal.aborted) {
+      stop()
+      return
+    }
     signal.addEventListener('abort', stop, { once: true })
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })

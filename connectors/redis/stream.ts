@@ -157,7 +157,7 @@ function infoOf(reply: readonly Reply[], stream: string): StreamInfo | undefined
     deleted: deleted ?? start.id,
     added: Number(added),
     length: Number(length),
-    first: first || undefined,
+    first: first === '' ? undefined : first,
   }
 }
 

@@ -8,8 +8,15 @@ import { openStore, type Store } from '../runtime/store.ts'
 import type { Predictions } from './join.ts'
 import { inboxMigrations } from './inbox-schema.ts'
 
+export interface InboxJournal extends Journal {
+  /** Of this file: another inbox has another. */
+  readonly identity: string
+  /** Everything below was learned. */
+  learned(): number
+}
+
 export interface InboxReader {
-  readonly journal: Journal
+  readonly journal: InboxJournal
   readonly predictions: Predictions
   close(): void
 }
@@ -25,7 +32,9 @@ export function openInboxReader(path: string): InboxReader {
   }
 }
 
-function journalOf(store: Store): Journal {
+function journalOf(store: Store): InboxJournal {
+  const mark = (name: string) =>
+    store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
   const messages =
     'SELECT offset, value, time_ms FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
   return {
@@ -35,7 +44,9 @@ function journalOf(store: Store): Journal {
         value: row.bytes('value'),
         timeMs: row.number('time_ms'),
       })),
-    end: () => store.get(`SELECT value FROM marks WHERE name = 'end'`)?.number('value') ?? 0,
+    end: () => mark('end'),
+    learned: () => mark('consumed'),
+    identity: mark('identity').toString(36),
     consumed: (offset) => {
       store.run(`UPDATE marks SET value = ? WHERE name = 'consumed' AND value < ?`, offset, offset)
     },

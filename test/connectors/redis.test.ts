@@ -39,8 +39,9 @@ beforeEach(async (context) => {
   await redis.flushall()
 })
 afterAll(async () => {
-  redis?.disconnect()
-  await server?.stop()
+  if (!redisIsInstalled) return
+  redis.disconnect()
+  await server.stop()
 })
 
 function clientOf(to: RedisServer): Redis {

@@ -1,0 +1,29 @@
+/** What a forwarder is made of. */
+import type { Clock, Logger } from '../contracts.ts'
+import type { Redis } from '../runtime/redis.ts'
+import type { InboxJournal } from './inbox-reader.ts'
+
+export interface ForwarderOptions {
+  readonly journal: InboxJournal
+  readonly redis: Pick<Redis, 'script'>
+  readonly keys: ForwardKeys
+  readonly replica: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** Entries of the stream that the trainer has not learned; beyond it messages wait in the inbox. */
+  readonly unreadEntries: number
+  /** How young an entry is never trimmed. Longer than a copy of a checkpoint may be old when another takes over. */
+  readonly keepMs?: number
+  /** Awaited before messages are sent: what they name is there first. Must end by itself, and never reject. */
+  readonly before?: () => Promise<void>
+  readonly onForwarded?: (count: number) => void
+}
+
+/** All of one slot. */
+export interface ForwardKeys {
+  readonly stream: string
+  /** How far this replica is in the stream. */
+  readonly place: string
+  /** The hash where the stream's reader leaves word. */
+  readonly word: string
+}

@@ -1,0 +1,223 @@
+/**
+ * In a fleet, feedback is durable in the inbox of the replica that took it, and learned by one trainer somewhere: this
+ * ships it there, in order, through a Redis stream. Redis itself keeps how far this replica's messages are in it,
+ * changed together with the stream, so that whatever Redis forgets is sent again and nothing else is.
+ *
+ * A message counts as learned when the trainer's word has passed it; until then the inbox keeps it.
+ */
+import { look, send, type Messages, type Standing } from './forward-script.ts'
+import type { ForwarderOptions } from './forwarder-options.ts'
+import { LearnedMarks } from './learned-marks.ts'
+
+export type { ForwarderOptions } from './forwarder-options.ts'
+
+export interface Forwarder {
+  /** There is something new in the inbox. */
+  wake(): void
+  /** Messages that are not in the stream yet. */
+  waiting(): number
+  /** Goes on for at most `flushMs` as long as there is something and Redis takes it. Idempotent. */
+  close(flushMs?: number): Promise<void>
+}
+
+export function openForwarder(options: ForwarderOptions): Forwarder {
+  const forwarder = new StreamForwarder(options)
+  forwarder.start()
+  return forwarder
+}
+
+const BATCH_MESSAGES = 500
+/** One script holds up everybody else in Redis. */
+const BATCH_BYTES = 512 * 1024
+const POLL_MS = 500
+const LONGEST_PAUSE_MS = 5_000
+const KEEP_MS = 120_000
+
+/** `more` at once; or how it rests. */
+type Outcome = 'more' | 'idle' | 'full' | 'failed'
+
+class StreamForwarder implements Forwarder {
+  readonly #options: ForwarderOptions
+  readonly #keys: readonly string[]
+  /** What Redis keeps of us; undefined = has to be asked. */
+  #place: string | undefined
+  /** Whether the stream was there. */
+  #hasStream = false
+  #next: number
+  readonly #marks = new LearnedMarks()
+  #failures = 0
+  #isFull = false
+  #woken = false
+  #resting: AbortController | undefined
+  /** Rests because there was nothing, rather than because nothing helped. */
+  #isIdle = false
+  #endMs: number | undefined
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options
+    this.#keys = [options.keys.stream, options.keys.place, options.keys.word]
+    this.#next = options.journal.learned()
+  }
+
+  start(): void {
+    this.#running = this.#run()
+  }
+
+  wake(): void {
+    this.#woken = true
+    if (this.#isIdle) this.#resting?.abort()
+  }
+
+  waiting(): number {
+    return Math.max(0, this.#options.journal.end() - this.#next)
+  }
+
+  async close(flushMs = 0): Promise<void> {
+    this.#endMs ??= this.#options.clock.monotonicMs() + flushMs
+    this.#resting?.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    for (;;) {
+      const { clock } = this.#options
+      if (this.#endMs !== undefined && clock.monotonicMs() >= this.#endMs) return
+      const outcome = await this.#step()
+      if (outcome === 'more') continue
+      if (this.#endMs !== undefined) return
+      await this.#rest(outcome)
+    }
+  }
+
+  async #step(): Promise<Outcome> {
+    try {
+      if (this.#place === undefined) await this.#look()
+      const outcome = await this.#send()
+      if (this.#failures > 0) this.#options.log.info({}, 'feedback is forwarded again')
+      this.#failures = 0
+      return outcome
+    } catch (err) {
+      // What became of the last batch is not known: Redis knows.
+      this.#place = undefined
+      if (this.#failures === 0) this.#options.log.warn({ err }, 'feedback waits in the inbox')
+      this.#failures += 1
+      return 'failed'
+    }
+  }
+
+  /** Where Redis stands. What it has forgotten and the trainer had learned is not sent again. */
+  async #look(): Promise<void> {
+    const { redis, journal } = this.#options
+    const standing = await look(redis, this.#keys)
+    const sent = this.#mark(standing)
+    this.#hear(standing.word)
+    const next = Math.max(sent ?? 0, journal.learned())
+    if (next < this.#next) this.#tellBack(next)
+    this.#next = next
+    this.#place = standing.place
+    this.#hasStream = standing.last !== undefined
+  }
+
+  /**
+   * Everything sent so far lies at or before the stream's last entry. What was marked before stays, if nothing was lost.
+   * Undefined where Redis knows nothing of this inbox, or has the place without the stream.
+   */
+  #mark({ place, last }: Standing): number | undefined {
+    const sent = this.#sentAt(place)
+    if (sent === undefined || last === undefined || sent < this.#next) this.#marks.clear()
+    if (sent === undefined || last === undefined) return undefined
+    const marked = this.#marks.last ?? this.#options.journal.learned()
+    if (sent > marked) this.#marks.add(last, sent)
+    return sent
+  }
+
+  #sentAt(place: string): number | undefined {
+    const { journal } = this.#options
+    const [identity, offset] = place.split('/')
+    const sent = Number(offset)
+    // Beyond the end: this inbox was set back, by a disk that was restored.
+    return identity === journal.identity && sent <= journal.end() ? sent : undefined
+  }
+
+  async #send(): Promise<Outcome> {
+    const { journal, redis, replica, unreadEntries, keepMs = KEEP_MS, before } = this.#options
+    const most = Math.max(1, Math.min(BATCH_MESSAGES, Math.floor(unreadEntries / 4)))
+    const batch = bounded(journal.read(this.#next, most))
+    const last = batch.at(-1)
+    if (last === undefined) {
+      // Looked at again, to hear how far the trainer is.
+      if (this.#marks.last !== undefined) this.#place = undefined
+      return 'idle'
+    }
+    await before?.()
+    const next = last.offset + 1
+    const place = `${journal.identity}/${next}`
+    const { status, id, word } = await send(redis, this.#keys, {
+      expected: this.#place ?? '',
+      hasStream: this.#hasStream,
+      place,
+      replica,
+      messages: batch,
+      unreadEntries,
+      keepMs,
+    })
+    if (status === 'moved') this.#place = undefined
+    if (status === 'sent') this.#sent(place, next, id, batch.length)
+    this.#hear(word)
+    return this.#outcomeOf(status)
+  }
+
+  #sent(place: string, next: number, id: string, count: number): void {
+    this.#place = place
+    this.#hasStream = true
+    this.#next = next
+    this.#marks.add(id, next)
+    this.#options.onForwarded?.(count)
+  }
+
+  #outcomeOf(status: string): Outcome {
+    const isFull = status === 'full'
+    if (isFull && !this.#isFull) {
+      const { keys, unreadEntries } = this.#options
+      const message = 'the trainer is behind: feedback waits in the inbox'
+      this.#options.log.warn({ stream: keys.stream, unreadEntries }, message)
+    }
+    this.#isFull = isFull
+    return isFull ? 'full' : 'more'
+  }
+
+  /** How far the trainer is, in the stream's ids. */
+  #hear(word: string): void {
+    if (word === '') return
+    const learned = this.#marks.passed(word)
+    if (learned !== undefined) this.#options.journal.consumed(learned)
+  }
+
+  #tellBack(next: number): void {
+    const again = this.#next - next
+    this.#options.log.warn({ again, from: next }, 'Redis has lost feedback: it is sent again')
+  }
+
+  async #rest(outcome: Outcome): Promise<void> {
+    const { clock } = this.#options
+    this.#isIdle = outcome === 'idle'
+    const isWoken = this.#woken && this.#isIdle
+    this.#woken = false
+    if (isWoken) return
+    this.#resting = new AbortController()
+    const doubled = 100 * 2 ** Math.min(10, this.#failures)
+    const pauseMs = outcome === 'failed' ? Math.min(LONGEST_PAUSE_MS, doubled) : POLL_MS
+    await clock.sleep(pauseMs, this.#resting.signal).catch(() => undefined)
+    this.#resting = undefined
+  }
+}
+
+function bounded(messages: Messages): Messages {
+  let bytes = 0
+  const end = messages.findIndex(({ value }, index) => {
+    bytes += value.length
+    return bytes > BATCH_BYTES && index > 0
+  })
+  return end < 0 ? messages : messages.slice(0, end)
+}
