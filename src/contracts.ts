@@ -104,6 +104,8 @@ export interface SourceRecord {
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
   /** When the transport took it, ms since 1970. */
   readonly timeMs?: number
+  /** Why this is no event, where the transport knows it already: intake makes it a dead letter. */
+  readonly refused?: { readonly code: string; readonly reason: string }
 }
 
 /**

@@ -270,6 +270,11 @@ export const errorTable = {
     retriable: true,
     fix: 'the engine restarts by itself; see the log',
   },
+  SERVICE_MISSING: {
+    status: 500,
+    exit: 69,
+    fix: 'npm run up brings the broker; Debian: apt-get install redis-server default-jre-headless maven',
+  },
   CONNECTION_FAILED: {
     status: 502,
     exit: 69,
@@ -320,6 +325,12 @@ export const errorTable = {
     retriable: true,
     fix: 'raise fleet.copy_bytes, or lower replay.capacity and limits.seen_events',
   },
+  BROKER_REFUSED: {
+    status: 500,
+    exit: 77,
+    fix: 'check sasl, tls and the rights of this user: the broker, or its certificate, was refused',
+  },
+  SINK_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
   SOURCE_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
 } as const satisfies Record<string, ErrorEntry>
 

@@ -125,7 +125,9 @@ export class Admission {
   }
 
   #parse(received: Received): FeedbackEvent | undefined {
+    const { refused } = received.record
     try {
+      if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
       return this.#parts.loop.parse(received.record, received.connector)
     } catch (error) {
       this.#reject(received, error)

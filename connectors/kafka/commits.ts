@@ -1,0 +1,59 @@
+/**
+ * Tells Kafka now and then how far the trainer is, so that the usual tools see its lag. It is advice: the newest word
+ * counts, one at a time is under way, and a failure costs nothing.
+ */
+import type { Clock, Logger, Positions } from '../../src/contracts.ts'
+import { within } from './deadline.ts'
+
+export interface CommitsOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly send: (positions: ReadonlyMap<string, string>) => Promise<void>
+}
+
+const EVERY_MS = 1000
+const LAST_MS = 1000
+
+export class Commits {
+  readonly #options: CommitsOptions
+  #unsent = new Map<string, string>()
+  #sending: Promise<void> | undefined
+  #waiting: AbortController | undefined
+
+  constructor(options: CommitsOptions) {
+    this.#options = options
+  }
+
+  add(positions: Positions): void {
+    for (const [name, position] of Object.entries(positions)) this.#unsent.set(name, position)
+    this.#sending ??= this.#sendOn()
+  }
+
+  /** Sends what is left, if it can be had soon. */
+  async close(): Promise<void> {
+    this.#waiting?.abort()
+    await within(this.#options.clock, LAST_MS, this.#sending ?? Promise.resolve())
+    await within(this.#options.clock, LAST_MS, this.#send())
+  }
+
+  async #sendOn(): Promise<void> {
+    this.#waiting = new AbortController()
+    const { signal } = this.#waiting
+    while (this.#unsent.size > 0 && !signal.aborted) {
+      await this.#send()
+      await this.#options.clock.sleep(EVERY_MS, signal).catch(() => undefined)
+    }
+    this.#sending = undefined
+  }
+
+  async #send(): Promise<void> {
+    const positions = this.#unsent
+    this.#unsent = new Map()
+    if (positions.size === 0) return
+    try {
+      await this.#options.send(positions)
+    } catch (err) {
+      this.#options.log.debug({ err }, 'Kafka did not take a commit')
+    }
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * Pushes what Kafka has into the backlog, for as long as it takes: one kafkajs consumer after another, because one that
+ * crashed never comes back by itself.
+ *
+ * Nothing of kafkajs's own bookkeeping is trusted. Whenever the group deals its partitions anew, everything fetched and not
+ * handed out is thrown away and each partition is sought to what was handed out; and a batch is taken only when it was
+ * fetched from exactly where the last one ended.
+ */
+import type { Batch, Consumer, EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs'
+import type { Clock, CodedError, Logger } from '../../src/contracts.ts'
+import type { Backlog } from './backlog.ts'
+import { unlessAborted, within } from './deadline.ts'
+import { codedFailure } from './failures.ts'
+import { takeOverDecoding, withLimits } from './fetched.ts'
+import type { News } from './news.ts'
+import type { Partition } from './partition.ts'
+import type { Places } from './places.ts'
+import type { FetchedRecord } from './record-batch.ts'
+
+export interface ConsumingParts {
+  readonly kafka: Kafka
+  readonly topics: readonly string[]
+  readonly group: string
+  readonly batchBytes: number
+  readonly metadataMs: number
+  readonly sessionMs: number
+  readonly places: Places
+  readonly backlog: Backlog
+  /** Told when records came. */
+  readonly news: News
+  /** Told when records were taken. */
+  readonly room: News
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** How long a fetch waits for a first message. */
+const FETCH_MS = 300
+/** One fetch, as it lies in the log; what it holds stays in memory while it waits for room. */
+const FETCH_BYTES = 4 * 1024 * 1024
+const PARTITION_BYTES = 1024 * 1024
+const BEAT_MS = 1000
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 5000
+const STOP_MS = 5000
+
+export class Consuming {
+  readonly #parts: ConsumingParts
+  readonly #closing = new AbortController()
+  /** Ours in the present generation of the group. */
+  #assigned: readonly Partition[] = []
+  #generation = 0
+  #commit: ((offsets: OffsetsByTopicPartition) => Promise<void>) | undefined
+  #failures = 0
+  #loop: Promise<void> | undefined
+  #fatal: CodedError | undefined
+
+  constructor(parts: ConsumingParts) {
+    this.#parts = parts
+    takeOverDecoding()
+  }
+
+  /** How often the partitions were dealt anew after the first time. */
+  get rebalances(): number {
+    return Math.max(0, this.#generation - 1)
+  }
+
+  get #isClosing(): boolean {
+    return this.#closing.signal.aborted
+  }
+
+  /** What no waiting mends. */
+  get fatal(): CodedError | undefined {
+    return this.#fatal
+  }
+
+  /** Resolves when consuming has begun, if only to try without end; rejects with what no waiting mends. */
+  async start(signal: AbortSignal): Promise<void> {
+    try {
+      await unlessAborted(this.#parts.places.look(), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      const failure = this.#failed(error)
+      if (!failure.retriable) throw failure
+    }
+    this.#loop = this.#consumeOn()
+  }
+
+  /** Positions of partitions that are ours now; others would speak of what another member reads. */
+  async commit(positions: ReadonlyMap<string, string>): Promise<void> {
+    const ours = this.#assigned.filter(({ name }) => positions.has(name))
+    if (ours.length === 0) return
+    const topics = ours.map(({ topic, partition, name }) => ({
+      topic,
+      partitions: [{ partition, offset: positions.get(name) ?? '0' }],
+    }))
+    await this.#commit?.({ topics })
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#parts.room.tell()
+    await within(this.#parts.clock, 2 * STOP_MS, this.#loop ?? Promise.resolve())
+  }
+
+  async #consumeOn(): Promise<void> {
+    while (!this.#isClosing) {
+      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1))
+      if (this.#failures > 0) await this.#pause(pauseMs)
+      const error = await this.#consume()
+      if (!this.#isClosing) this.#failed(error)
+    }
+  }
+
+  /** One consumer, until it crashes or everything ends. Answers why. */
+  async #consume(): Promise<unknown> {
+    const consumer = this.#consumer()
+    const crashed = new Promise((resolve) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error))
+    })
+    try {
+      const running = this.#run(consumer).then(() => crashed)
+      return await unlessAborted(running, this.#closing.signal)
+    } catch (error) {
+      return error
+    } finally {
+      this.#assigned = []
+      this.#commit = undefined
+      await within(this.#parts.clock, STOP_MS, consumer.disconnect())
+    }
+  }
+
+  #consumer(): Consumer {
+    const { kafka, group, sessionMs, metadataMs } = this.#parts
+    const consumer = kafka.consumer({
+      groupId: group,
+      sessionTimeout: sessionMs,
+      rebalanceTimeout: 2 * sessionMs,
+      heartbeatInterval: Math.min(3000, sessionMs / 3),
+      metadataMaxAge: metadataMs,
+      allowAutoTopicCreation: false,
+      maxWaitTimeInMs: FETCH_MS,
+      maxBytes: FETCH_BYTES,
+      maxBytesPerPartition: PARTITION_BYTES,
+      retry: {
+        initialRetryTime: 100,
+        maxRetryTime: 1000,
+        retries: 4,
+        restartOnFailure: async () => false,
+      },
+    })
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) =>
+      this.#joined(consumer, payload.memberAssignment),
+    )
+    return consumer
+  }
+
+  async #run(consumer: Consumer): Promise<void> {
+    const { topics, batchBytes } = this.#parts
+    await consumer.connect()
+    await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    const eachBatch = (payload: EachBatchPayload) => this.#take(consumer, payload)
+    const how = { autoCommit: false, eachBatchAutoResolve: false, eachBatch }
+    await withLimits({ batchBytes }, () => consumer.run(how))
+  }
+
+  /** Called by kafkajs in the midst of joining, before the first fetch of the new generation. */
+  #joined(consumer: Consumer, assignment: Readonly<Record<string, readonly number[]>>): void {
+    const { places, backlog, room, log } = this.#parts
+    this.#generation += 1
+    if (this.#failures > 0) log.info({ failures: this.#failures }, 'Kafka is consumed again')
+    this.#failures = 0
+    backlog.clear()
+    for (const place of places.all) place.forgetFetched()
+    this.#assigned = Object.entries(assignment).flatMap(([topic, partitions]) =>
+      partitions.map((partition) => places.at(topic, partition)),
+    )
+    log.debug({ assigned: this.#assigned.map(({ name }) => name) }, 'partitions were dealt')
+    const isNew = this.#assigned.filter(({ read }) => read === undefined)
+    for (const { topic, partition } of isNew) consumer.pause([{ topic, partitions: [partition] }])
+    for (const place of this.#assigned) seek(consumer, place)
+    room.tell()
+    void this.#settle(consumer, this.#generation, isNew)
+  }
+
+  /** Looks whether everything is still there, and where partitions begin that were never met before. */
+  async #settle(
+    consumer: Consumer,
+    generation: number,
+    isNew: readonly Partition[],
+  ): Promise<void> {
+    const isOver = () => generation !== this.#generation || this.#isClosing
+    while (!isOver() && !(await this.#look())) await this.#pause(FIRST_PAUSE_MS)
+    if (isOver()) return
+    try {
+      for (const place of isNew) seek(consumer, place)
+      for (const { topic, partition } of isNew)
+        consumer.resume([{ topic, partitions: [partition] }])
+    } catch (err) {
+      this.#parts.log.debug({ err }, 'the consumer has ended meanwhile')
+    }
+  }
+
+  async #take(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+    const { places, backlog, news, room } = this.#parts
+    const { batch } = payload
+    this.#commit = (offsets) => payload.commitOffsetsIfNecessary(offsets)
+    const generation = this.#generation
+    const place = places.at(batch.topic, batch.partition)
+    place.learnHigh(Number(batch.highWatermark))
+    if (fetchedFrom(batch) !== place.expected) return this.#strayed(consumer, place)
+    for (const record of recordsOf(batch)) {
+      while (backlog.isFull) {
+        news.tell()
+        await room.wait(BEAT_MS)
+        await payload.heartbeat()
+        if (generation !== this.#generation || this.#isClosing) return
+      }
+      backlog.push(place, record)
+      place.fetchedTo(record.at + 1)
+    }
+    payload.resolveOffset(batch.lastOffset())
+    news.tell()
+  }
+
+  /** A batch of another time of the group, or from where kafkajs jumped to because our place is gone. */
+  async #strayed(consumer: Consumer, place: Partition): Promise<void> {
+    await this.#look()
+    if (!this.#isClosing) seek(consumer, place)
+  }
+
+  /** Whether it could be looked. */
+  async #look(): Promise<boolean> {
+    try {
+      await this.#parts.places.look()
+      return true
+    } catch (error) {
+      const failure = codedFailure(error, 'SOURCE_FAILED', 'asking for offsets')
+      if (failure.code === 'SOURCE_MISSING') this.#die(failure)
+      this.#parts.log.debug({ err: failure }, 'Kafka could not be asked for offsets')
+      return false
+    }
+  }
+
+  async #pause(delayMs: number): Promise<void> {
+    await this.#parts.clock.sleep(delayMs, this.#closing.signal).catch(() => undefined)
+  }
+
+  #failed(error: unknown): CodedError {
+    const { log, topics } = this.#parts
+    const failure = codedFailure(error, 'SOURCE_FAILED', `reading ${topics.join(', ')}`)
+    if (this.#failures === 0) log.warn({ err: failure }, 'Kafka failed, trying again')
+    this.#failures += 1
+    return failure
+  }
+
+  #die(failure: CodedError): void {
+    this.#fatal = failure
+    this.#closing.abort()
+    this.#parts.news.tell()
+    this.#parts.room.tell()
+  }
+}
+
+function seek(consumer: Consumer, { topic, partition, expected }: Partition): void {
+  if (expected !== undefined) consumer.seek({ topic, partition, offset: String(expected) })
+}
+
+/** Known to kafkajs's batches, though not to their types. */
+function fetchedFrom(batch: Batch): number {
+  return Number((batch as Batch & { readonly fetchedOffset: string }).fetchedOffset)
+}
+
+function recordsOf(batch: Batch): readonly FetchedRecord[] {
+  return batch.messages as unknown as readonly FetchedRecord[]
+}

@@ -1,0 +1,32 @@
+/** What kafkajs does may take as long as its sockets; nobody here waits for it without an end. */
+import type { Clock } from '../../src/contracts.ts'
+
+/** Resolves when `work` is done, however it ended, or after `limitMs`. */
+export async function within(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<void> {
+  const done = new AbortController()
+  const ended = work.then(
+    () => undefined,
+    () => undefined,
+  )
+  const late = clock.sleep(limitMs, done.signal).catch(() => undefined)
+  await Promise.race([ended, late])
+  done.abort()
+}
+
+/** As `work`, or rejects with the signal's reason when that comes first. */
+export async function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  signal.throwIfAborted()
+  const done = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    const stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { signal: done.signal })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    done.abort()
+  }
+}

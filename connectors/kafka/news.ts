@@ -1,0 +1,31 @@
+/** Lets one wait until another has something for it. Whoever waits looks again afterwards: a call may be for nothing. */
+import type { Clock } from '../../src/contracts.ts'
+
+export class News {
+  readonly #clock: Clock
+  readonly #waiting = new Set<AbortController>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  tell(): void {
+    for (const waiting of this.#waiting) waiting.abort()
+  }
+
+  /** After `waitMs` at the latest; rejects only with the reason of `signal`. */
+  async wait(waitMs: number, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted()
+    const waiting = new AbortController()
+    const stop = () => waiting.abort()
+    this.#waiting.add(waiting)
+    signal?.addEventListener('abort', stop)
+    try {
+      await this.#clock.sleep(waitMs, waiting.signal).catch(() => undefined)
+    } finally {
+      this.#waiting.delete(waiting)
+      signal?.removeEventListener('abort', stop)
+    }
+    signal?.throwIfAborted()
+  }
+}

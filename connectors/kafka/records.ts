@@ -1,0 +1,54 @@
+/**
+ * From what was fetched to a record of a source: bytes as they were, cut where they are too long, and free of the fetch
+ * that they lay in, which would stay in memory as long as one of them.
+ */
+import { isUtf8 } from 'node:buffer'
+import type { SourceRecord } from '../../src/contracts.ts'
+import type { Fetched } from './backlog.ts'
+import type { FetchedRecord } from './record-batch.ts'
+import { Varints } from './varints.ts'
+
+export function recordOf({ partition, record }: Fetched, eventBytes: number): SourceRecord {
+  const { at, key, timeMs, headers } = record
+  const place = { partition: partition.name, position: String(at), next: String(at + 1) }
+  return {
+    ...place,
+    ...content(record, eventBytes),
+    ...(key !== null && { key: Buffer.from(key) }),
+    ...(headers !== undefined && { headers: headersOf(headers) }),
+    ...(timeMs >= 0 && { timeMs }),
+  }
+}
+
+type Content = Pick<SourceRecord, 'value' | 'refused'>
+
+function content({ value, key, refused }: FetchedRecord, eventBytes: number): Content {
+  if (value === null) return tombstone(key)
+  const cut = Buffer.from(value.subarray(0, eventBytes + 1))
+  return refused === undefined ? { value: cut } : { value: cut, refused }
+}
+
+/** Kafka's word for "what this key names is deleted". What was learned from the event of that id is taken back. */
+function tombstone(key: Buffer | null): Content {
+  if (key !== null && key.length > 0 && isUtf8(key))
+    return { value: Buffer.from(JSON.stringify({ id: key.toString(), retract: true })) }
+  const reason = 'a tombstone whose key is no text names no event'
+  return { value: new Uint8Array(), refused: { code: 'EVENT_INVALID', reason } }
+}
+
+/** Of a name that stands there twice, the last counts, as in Kafka's own `lastHeader`. */
+function headersOf(bytes: Buffer): Readonly<Record<string, string | Uint8Array>> {
+  const reader = new Varints(bytes)
+  const count = reader.int()
+  const entries: [string, string | Uint8Array][] = []
+  for (let index = 0; index < count; index += 1) {
+    const name = reader.bytes()
+    const value = reader.bytes()
+    if (name !== null && value !== null) entries.push([name.toString(), textOrBytes(value)])
+  }
+  return Object.fromEntries(entries)
+}
+
+function textOrBytes(value: Buffer): string | Uint8Array {
+  return isUtf8(value) ? value.toString() : Buffer.from(value)
+}

@@ -1,0 +1,170 @@
+/**
+ * Events of Kafka topics. Positions are offsets by `topic/partition`, and the checkpoint's alone: what is committed to
+ * Kafka only lets others see the lag. Records are fetched ahead into a bounded backlog and handed out from there.
+ */
+import type { Positions, Source, SourceRecord, SourceStats } from '../../src/contracts.ts'
+import { Backlog } from './backlog.ts'
+import { openClient } from './client.ts'
+import { Commits } from './commits.ts'
+import { Consuming } from './consuming.ts'
+import { within } from './deadline.ts'
+import { EndsOfTopics } from './ends.ts'
+import { isEnd } from './fetched.ts'
+import { News } from './news.ts'
+import type { KafkaSourceOptions } from './options.ts'
+import { Places } from './places.ts'
+import { recordOf } from './records.ts'
+
+export type { KafkaLimits, KafkaSourceOptions } from './options.ts'
+
+export function kafkaSource(options: KafkaSourceOptions): Source {
+  return new KafkaSource(options)
+}
+
+const LAG_MS = 1000
+const METADATA_MS = 30_000
+const SESSION_MS = 10_000
+/** How long `lag` waits for the brokers before it answers from memory. */
+const ASK_MS = 1000
+
+class KafkaSource implements Source {
+  readonly name: string
+  readonly #options: KafkaSourceOptions
+  readonly #ends: EndsOfTopics
+  readonly #places: Places
+  readonly #backlog: Backlog
+  readonly #news: News
+  readonly #room: News
+  readonly #commits: Commits
+  #consuming: Consuming | undefined
+  #stats = { records: 0, bytes: 0, refused: 0 }
+  #rebalancesBefore = 0
+  #askedMs = -Infinity
+  #asking: Promise<void> | undefined
+
+  constructor(options: KafkaSourceOptions) {
+    const { clock, from = 'beginning', onLost = 'stop', limits, topics, group } = options
+    this.name = options.name
+    const log = options.log.child({ source: options.name })
+    this.#options = { ...options, log }
+    this.#ends = new EndsOfTopics(openClient(options, log), topics, group)
+    this.#places = new Places({ ends: this.#ends, from, onLost, log })
+    this.#backlog = new Backlog(limits)
+    this.#news = new News(clock)
+    this.#room = new News(clock)
+    this.#commits = new Commits({
+      clock,
+      log,
+      send: async (positions) => this.#consuming?.commit(positions),
+    })
+  }
+
+  async open(from: Positions, signal: AbortSignal): Promise<void> {
+    await this.close()
+    this.#backlog.clear()
+    this.#places.restore(from)
+    const consuming = this.#consumer()
+    this.#consuming = consuming
+    await consuming.start(signal)
+    this.#askedMs = this.#options.clock.monotonicMs()
+  }
+
+  async read(
+    limits: { readonly records: number; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<readonly SourceRecord[]> {
+    const { clock } = this.#options
+    const untilMs = clock.monotonicMs() + limits.waitMs
+    for (;;) {
+      signal.throwIfAborted()
+      const taken = this.#take(limits.records)
+      if (taken.length > 0) return taken
+      if (this.#consuming?.fatal !== undefined) throw this.#consuming.fatal
+      const leftMs = untilMs - clock.monotonicMs()
+      if (leftMs <= 0) return []
+      await this.#news.wait(leftMs, signal)
+    }
+  }
+
+  async commit(positions: Positions): Promise<void> {
+    this.#commits.add(positions)
+  }
+
+  /** From memory when the brokers are slow or away. */
+  async lag(): Promise<number> {
+    const { clock, lagMs = LAG_MS } = this.#options
+    if (this.#asking === undefined && clock.monotonicMs() - this.#askedMs >= lagMs) {
+      this.#asking = this.#ask()
+      await within(clock, ASK_MS, this.#asking)
+    }
+    let unfetched = 0
+    for (const place of this.#places.all) unfetched += place.unfetched
+    return unfetched + this.#backlog.records
+  }
+
+  stats(): SourceStats {
+    const rebalances = this.#rebalancesBefore + (this.#consuming?.rebalances ?? 0)
+    return { ...this.#stats, rebalances }
+  }
+
+  async close(): Promise<void> {
+    if (this.#consuming === undefined) return
+    await this.#commits.close()
+    await this.#consuming.close()
+    this.#rebalancesBefore += this.#consuming.rebalances
+    this.#consuming = undefined
+    await this.#ends.close()
+  }
+
+  #consumer(): Consuming {
+    const { topics, group, limits, metadataMs, sessionMs, clock, log } = this.#options
+    return new Consuming({
+      kafka: openClient(this.#options, log),
+      topics,
+      group,
+      batchBytes: limits.batchBytes,
+      metadataMs: metadataMs ?? METADATA_MS,
+      sessionMs: sessionMs ?? SESSION_MS,
+      places: this.#places,
+      backlog: this.#backlog,
+      news: this.#news,
+      room: this.#room,
+      clock,
+      log,
+    })
+  }
+
+  #take(count: number): readonly SourceRecord[] {
+    const { eventBytes } = this.#options.limits
+    const taken: SourceRecord[] = []
+    while (taken.length < count) {
+      const fetched = this.#backlog.shift()
+      if (fetched === undefined) break
+      fetched.partition.readTo(fetched.record.at + 1)
+      if (isEnd(fetched.record)) continue
+      const record = recordOf(fetched, eventBytes)
+      this.#count(record, eventBytes)
+      taken.push(record)
+    }
+    this.#room.tell()
+    return taken
+  }
+
+  #count({ value, refused }: SourceRecord, eventBytes: number): void {
+    this.#stats.records += 1
+    this.#stats.bytes += value.length
+    if (refused !== undefined || value.length > eventBytes) this.#stats.refused += 1
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      await this.#places.look()
+    } catch (err) {
+      // Reading finds out by itself; what it says counts.
+      this.#options.log.debug({ err }, 'Kafka could not be asked for its ends')
+    } finally {
+      this.#askedMs = this.#options.clock.monotonicMs()
+      this.#asking = undefined
+    }
+  }
+}
