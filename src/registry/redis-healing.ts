@@ -57,15 +57,26 @@ export class Healing {
     await this.#running
   }
 
-  async #run(look: Look): Promise<void> {
+  async #run(first: Look): Promise<void> {
     const { restoring } = this.#parts
-    const isBehind = this.#isBehind(look)
+    const { look, isBehind } = await this.#judged(first)
     const isOther = this.#seen !== undefined && look.incarnation !== this.#seen.incarnation
     if (isBehind || isOther || this.#isInDoubt || look.incarnation === '') {
       await this.#heal(look, isBehind, isBehind || isOther)
-    } else if (this.#shouldCompare(look)) await this.#compare(look)
+    } else await this.#follow(look)
     if (look.damaged > 0) await restoring.damaged()
     this.#see(look)
+  }
+
+  /** A look may have been overtaken by a change that is known here already: only one that began after that says so. */
+  async #judged(first: Look): Promise<{ readonly look: Look; readonly isBehind: boolean }> {
+    const { ledger, pointer } = this.#parts
+    const generation = ledger.live()?.generation ?? 0
+    const revision = this.#seen?.revision ?? 0
+    const isBehind = (look: Look) => look.generation < generation || look.revision < revision
+    if (!isBehind(first)) return { look: first, isBehind: false }
+    const look = await pointer.look()
+    return { look, isBehind: isBehind(look) }
   }
 
   async #heal(look: Look, isBehind: boolean, withPins: boolean): Promise<void> {
@@ -76,7 +87,7 @@ export class Healing {
       const seen = { revision: this.#seen?.revision ?? 0, epoch: this.#seen?.epoch ?? 0 }
       const isShort = look.generation < (ledger.live()?.generation ?? 0)
       const isThere = !isShort || (await this.#restorePointer())
-      await restoring.versions()
+      await this.#compare(look.revision)
       // Nobody has brought the live version yet: again at the next look.
       if (!isThere) {
         this.doubt()
@@ -89,7 +100,7 @@ export class Healing {
         this.#seen = { ...seen, incarnation: now }
         if (isBehind) log.warn({ revision: look.revision }, 'Redis had lost changes')
       } else this.#seen = look
-      await this.#compare(look)
+      await this.#followPins()
     } catch (error) {
       this.#isInDoubt = true
       throw error
@@ -138,11 +149,6 @@ export class Healing {
     return (await pointer.restore([move, ...history], this.#seen?.epoch ?? 0)) !== 'INCOMPLETE'
   }
 
-  #isBehind(look: Look): boolean {
-    const live = this.#parts.ledger.live()
-    return look.generation < (live?.generation ?? 0) || look.revision < (this.#seen?.revision ?? 0)
-  }
-
   #see({ revision, epoch, incarnation }: Look): void {
     const known = this.#seen
     this.#seen = {
@@ -152,16 +158,22 @@ export class Healing {
     }
   }
 
-  #shouldCompare({ revision }: Look): boolean {
+  /** What was removed, pinned and unpinned elsewhere. Pins at once, because they protect. */
+  async #follow({ revision }: Look): Promise<void> {
     const isTime = this.#parts.clock.monotonicMs() - this.#comparedMs >= COMPARE_MS
-    return isTime && revision !== this.#comparedRevision
+    if (revision !== this.#seen?.revision) await this.#followPins()
+    if (isTime && revision !== this.#comparedRevision) await this.#compare(revision)
   }
 
-  /** Follows what was removed, pinned and unpinned elsewhere. */
-  async #compare({ revision }: Look): Promise<void> {
-    const { restoring, versions, ledger, clock } = this.#parts
+  async #followPins(): Promise<void> {
+    const { ledger, versions } = this.#parts
+    const pins = await versions.pins()
+    if (pins.join() !== ledger.pins().join()) ledger.replacePins(pins)
+  }
+
+  async #compare(revision: number): Promise<void> {
+    const { restoring, clock } = this.#parts
     this.#comparedMs = clock.monotonicMs()
-    ledger.replacePins(await versions.pins())
     await restoring.versions()
     this.#comparedRevision = revision
   }

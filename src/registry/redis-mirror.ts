@@ -39,6 +39,8 @@ export class Mirror {
   #turn: Promise<unknown> = Promise.resolve()
   /** Redis was late or away at the last look: nobody waits for it until a poll has succeeded. */
   #isAway = false
+  /** At the last look Redis had less than was seen here: what it does not know may yet be there. */
+  #isBehind = false
 
   constructor(parts: MirrorParts) {
     this.#parts = parts
@@ -52,6 +54,12 @@ export class Mirror {
   /** Whether a reader should ask Redis at all. */
   get answers(): boolean {
     return !this.#isAway && this.#parts.redis.status === 'ready'
+  }
+
+  /** Whether Redis answers and has all that was seen here, as of now. */
+  async knowsAll(): Promise<boolean> {
+    await this.live()
+    return this.answers && !this.#isBehind
   }
 
   /** Looks at once instead of at the next poll. */
@@ -89,8 +97,8 @@ export class Mirror {
   /** The newest pointer that anybody here has seen; never older than one that was told before. */
   async live(): Promise<LivePointer | undefined> {
     const { pointer, ledger } = this.#parts
-    const isBehind = await this.quickly(async () => this.#absorb(await pointer.look()))
-    if (isBehind === true) this.wake()
+    await this.quickly(async () => this.#absorb(await pointer.look()))
+    if (this.#isBehind) this.wake()
     return ledger.live()
   }
 
@@ -149,16 +157,14 @@ export class Mirror {
     this.#parts.healing.doubt()
   }
 
-  /** True when Redis is behind what was seen here. */
-  async #absorb({ pointer, generation }: Look): Promise<boolean> {
+  async #absorb({ pointer, generation }: Look): Promise<void> {
     const { ledger } = this.#parts
-    let isBehind = false
     await this.#inTurn(async () => {
       const known = ledger.live()
-      isBehind = generation < (known?.generation ?? 0)
-      if (pointer !== undefined && !isBehind && !isSame(pointer, known)) await this.#adopt(pointer)
+      this.#isBehind = generation < (known?.generation ?? 0)
+      if (this.#isBehind || pointer === undefined || isSame(pointer, known)) return
+      await this.#adopt(pointer)
     })
-    return isBehind
   }
 
   async #adopt(pointer: LivePointer): Promise<void> {

@@ -134,7 +134,7 @@ export class FleetReading {
     there: () => Promise<Result>,
     here: () => Promise<Result>,
   ): Promise<Result> {
-    if (!this.#parts.mirror.answers) return here()
+    if (!(await this.#parts.mirror.knowsAll())) return here()
     try {
       return await there()
     } catch (error) {

@@ -101,7 +101,10 @@ export const pinVersion = registryScript(
 if call('HEXISTS', kept, ARGV[1]) == 0 then
   return call('HEXISTS', manifests, ARGV[1]) == 1 and 'VERSION_REMOVED' or 'VERSION_UNKNOWN'
 end
-if call('SADD', pins, ARGV[1]) == 1 then changed() end
+if call('SADD', pins, ARGV[1]) == 1 then
+  changed()
+  call('PUBLISH', channel, 'pinned')
+end
 return 'OK'`,
 )
 

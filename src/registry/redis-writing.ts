@@ -131,7 +131,9 @@ export class FleetWriting {
   }
 
   #mustAnswer(): void {
-    if (this.#options.redis.status === 'ready') return
+    const { status } = this.#options.redis
+    // One that refuses us says itself why.
+    if (status === 'ready' || status === 'refused') return
     throw failure('REDIS_UNAVAILABLE', 'Redis is away: the live pointer cannot be moved', {
       details: { outcome: 'none' },
     })
