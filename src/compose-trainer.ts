@@ -146,7 +146,8 @@ async function loopParts(shared: Shared, model: string): Promise<LoopParts> {
     registry,
     keepVersions: settings.keep_versions,
     limits: {
-      records: 256,
+      records: 512,
+      unsaved: { records: 8192, ms: 250 },
       idleMs: 200,
       waitingJoins: config.limits.waiting_joins,
       waitingEvents: config.limits.waiting_joins,
