@@ -13,12 +13,14 @@ import { registerPromote } from './commands/promote.ts'
 import { registerRollback } from './commands/rollback.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerStatus } from './commands/status.ts'
+import { registerUp } from './commands/up.ts'
 import { registerVersions } from './commands/versions.ts'
 import { registerWhy } from './commands/why.ts'
 
 const commands = [
   registerDemo,
   registerServe,
+  registerUp,
   registerPredict,
   registerFeedback,
   registerStatus,

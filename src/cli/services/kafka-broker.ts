@@ -37,6 +37,8 @@ export interface KafkaBrokerOptions {
   /** More of StorageTool's command line, such as `['--add-scram', '…']`. */
   readonly formatArgs?: readonly string[]
   readonly readyMs?: number
+  /** Out of reach of the terminal's Ctrl-C: whoever started it says when it ends. */
+  readonly ownGroup?: boolean
 }
 
 const READY_MS = 60_000
@@ -49,7 +51,12 @@ export async function startKafkaBroker(options: KafkaBrokerOptions = {}): Promis
   const remove = () => {
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
   }
-  const broker = new LocalKafka(spawnBroker(layout, folder), layout, folder, remove)
+  const broker = new LocalKafka(
+    spawnBroker(layout, folder, options.ownGroup ?? false),
+    layout,
+    folder,
+    remove,
+  )
   try {
     await broker.ready(options.readyMs ?? READY_MS)
     return broker
@@ -115,11 +122,11 @@ class LocalKafka implements KafkaBroker {
   }
 }
 
-function spawnBroker({ file }: Layout, folder: string): ChildProcess {
+function spawnBroker({ file }: Layout, folder: string, detached: boolean): ChildProcess {
   const log = openSync(logFile(folder), 'a')
   try {
     const args = [...heap, log4j(folder), '-cp', classPath(), 'kafka.Kafka', file]
-    return spawn('java', args, { cwd: folder, stdio: ['ignore', log, log] })
+    return spawn('java', args, { cwd: folder, stdio: ['ignore', log, log], detached })
   } finally {
     closeSync(log)
   }

@@ -29,6 +29,8 @@ export interface RedisServerOptions {
   readonly port?: number
   /** More of its command line, e.g. `['--replicaof', '127.0.0.1', '6379']`; stands after ours and so wins. */
   readonly args?: readonly string[]
+  /** Out of reach of the terminal's Ctrl-C: whoever started it says when it ends. */
+  readonly ownGroup?: boolean
 }
 
 const PROGRAM = 'redis-server'
@@ -50,7 +52,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort())
     try {
-      const child = await ready(spawnRedis(port, folder, options.args ?? []))
+      const child = await ready(spawnRedis(port, folder, options))
       return new LocalRedis(child, port, folder, remove)
     } catch (error) {
       if (options.port === undefined && attempt < TRIES) continue
@@ -107,7 +109,11 @@ class LocalRedis implements RedisServer {
   }
 }
 
-function spawnRedis(port: number, folder: string, args: readonly string[]): ChildProcess {
+function spawnRedis(
+  port: number,
+  folder: string,
+  { args = [], ownGroup = false }: RedisServerOptions,
+): ChildProcess {
   const usual = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder]
   const keepNothing = ['--save', '', '--appendonly', 'no', '--daemonize', 'no']
   // Redis waits 5 s for more replicas before it sends its data to the first.
@@ -115,7 +121,7 @@ function spawnRedis(port: number, folder: string, args: readonly string[]): Chil
   // A configuration file comes first on its command line, and Sentinel needs one.
   const isFile = args[0] !== undefined && !args[0].startsWith('--')
   const all = isFile ? args : [...usual, ...keepNothing, ...atOnce, ...args]
-  return spawn(PROGRAM, all, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(PROGRAM, all, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached: ownGroup })
 }
 
 /** Resolves when it says that it serves; rejects with its own words when it ends before. */

@@ -1,0 +1,88 @@
+/**
+ * A daemon of its own on this machine: `serve` as a child process with a configuration file, its log handed on line by
+ * line. For developing, the demo and the tests, which run several beside each other. Goes with the process that started it.
+ */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { entryUrl } from '../../runtime/entry.ts'
+
+export interface Replica {
+  readonly name: string
+  readonly url: string
+  readonly pid: number
+  /** Resolves with how it ended: its exit code, or the signal's name. */
+  readonly ended: Promise<number | string>
+  /** Ends it in order; idempotent. */
+  stop(): Promise<void>
+  /** SIGKILL, as a crash would. */
+  kill(): Promise<void>
+}
+
+export interface ReplicaOptions {
+  readonly name: string
+  readonly configFile: string
+  /** Further words of its command line, such as `['--role', 'server']`. */
+  readonly args?: readonly string[]
+  /** Each line of its log. */
+  readonly onLine: (line: string) => void
+  /** Out of reach of the terminal's Ctrl-C: whoever started it says when it ends. */
+  readonly ownGroup?: boolean
+}
+
+/** Resolves when it listens; rejects with its last words when it ends before. */
+export async function startReplica(options: ReplicaOptions): Promise<Replica> {
+  const { name, configFile, args = [], onLine, ownGroup = false } = options
+  const program = fileURLToPath(entryUrl('../main.ts', import.meta.url))
+  const words = [program, 'serve', '--config', configFile, '--json', ...args]
+  const child = spawn(process.execPath, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: ownGroup,
+  })
+  const ended = endOf(child)
+  const onExit = () => child.kill('SIGKILL')
+  process.on('exit', onExit)
+  void ended.finally(() => process.off('exit', onExit))
+  const lastWords: string[] = []
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lastWords.push(line)
+    lastWords.splice(0, lastWords.length - 5)
+    onLine(line)
+  })
+  const { url } = await Promise.race([said(child), refused(name, ended, lastWords)])
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode === null && child.signalCode === null) child.kill(signal)
+    await ended
+  }
+  return {
+    ...{ name, url, pid: child.pid ?? 0, ended },
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+  }
+}
+
+function endOf(child: ChildProcess): Promise<number | string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('exit', (code, signal) => resolve(code ?? signal ?? 'an unknown end'))
+  })
+}
+
+/** Its first line on stdout is a JSON object with its address. */
+function said(child: ChildProcess): Promise<{ readonly url: string }> {
+  return new Promise((resolve) => {
+    if (child.stdout === null) return
+    createInterface({ input: child.stdout }).once('line', (line) => {
+      resolve(JSON.parse(line) as { url: string })
+    })
+  })
+}
+
+async function refused(
+  name: string,
+  ended: Promise<number | string>,
+  lastWords: readonly string[],
+): Promise<never> {
+  const how = await ended
+  throw new Error(`${name} ended with ${how}: ${lastWords.join('\n')}`)
+}

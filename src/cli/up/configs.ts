@@ -1,0 +1,64 @@
+/** The configurations of `up`: one model or those of a user's file, on the broker and the Redis of this machine. */
+import type { Config } from '../../runtime/config.ts'
+
+export interface UpPlaces {
+  /** Of all; each replica has a folder below it. */
+  readonly folder: string
+  /** Of the first replica; the others follow. 0 = any free one for each. */
+  readonly port: number
+  readonly redisUrl: string
+  /** Absent: no broker, and no source that would need one. */
+  readonly brokers?: readonly string[] | undefined
+}
+
+export const upTopic = 'feedback'
+
+type Models = Readonly<Record<string, { readonly sources: readonly object[] }>>
+
+const ownModels: Models = {
+  sentiment: {
+    ...{ base: 'use-lite', labels: ['negative', 'positive'] },
+    sources: [{ http: {} }, { kafka: { topics: [upTopic] } }],
+  },
+}
+
+/** What the replica of this number runs with. `given`: a user's own configuration, whose addresses are replaced. */
+export function upConfig(number: number, places: UpPlaces, given?: Config): object {
+  const { folder, port, redisUrl } = places
+  const replica = `replica-${number}`
+  // Secrets of the file have no use on loopback, and must not be copied into another.
+  const { auth: _, ...server } = given?.server ?? {}
+  return {
+    ...given,
+    data_dir: `${folder}/${replica}`,
+    replica,
+    server: { ...server, host: '127.0.0.1', port: port === 0 ? 0 : port + number - 1 },
+    redis: { url: redisUrl },
+    log: { ...given?.log, format: 'pretty' },
+    models: onBroker(given?.models ?? ownModels, places),
+  }
+}
+
+function onBroker(models: Models, { brokers }: UpPlaces): Models {
+  const moved = Object.entries(models).map(([name, model]) => {
+    const sources = model.sources.flatMap((source) => {
+      if (!('kafka' in source)) return [source]
+      if (brokers === undefined) return []
+      const { sasl: _, tls: __, ...kafka } = source.kafka as Readonly<Record<string, unknown>>
+      return [{ kafka: { ...kafka, brokers } }]
+    })
+    return [name, { ...model, sources: sources.length > 0 ? sources : [{ http: {} }] }]
+  })
+  return Object.fromEntries(moved) as Models
+}
+
+/** Every topic that a source reads. */
+export function topicsOf(config: object): readonly string[] {
+  const { models } = config as { readonly models: Models }
+  const topics = Object.values(models).flatMap(({ sources }) =>
+    sources.flatMap((source) =>
+      'kafka' in source ? (source.kafka as { readonly topics: readonly string[] }).topics : [],
+    ),
+  )
+  return [...new Set(topics)]
+}

@@ -1,0 +1,21 @@
+/** Makes the topics that are not there yet: a source waits for its topic, and nobody else on this machine would make it. */
+import { Kafka, logLevel } from 'kafkajs'
+
+const PARTITIONS = 6
+
+export async function makeTopics(
+  brokers: readonly string[],
+  topics: readonly string[],
+): Promise<void> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING })
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    await admin.createTopics({
+      topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS, replicationFactor: 1 })),
+      waitForLeaders: true,
+    })
+  } finally {
+    await admin.disconnect()
+  }
+}

@@ -1,0 +1,102 @@
+/** `up` as a developer runs it: a process that starts the others, and takes them with it. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test, vi } from 'vitest'
+import { parse } from 'yaml'
+import { redisServerVersion } from '../../src/cli/services/redis-server.ts'
+import { topicsOf, upConfig } from '../../src/cli/up/configs.ts'
+import { parseConfig } from '../../src/runtime/config.ts'
+import { entryUrl } from '../../src/runtime/entry.ts'
+import { ended, firstLine } from '../child.ts'
+
+const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-up-'))
+const started: ChildProcess[] = []
+
+afterAll(async () => {
+  for (const child of started) child.kill('SIGTERM')
+  await Promise.all(started.map(ended))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Told {
+  readonly redis: string
+  readonly replicas: readonly {
+    readonly name: string
+    readonly url: string
+    readonly pid: number
+  }[]
+}
+
+const config = join(folder, 'mine.yaml')
+const token = 'a-token-of-enough-length'
+
+async function up(): Promise<{ readonly child: ChildProcess; readonly told: Told }> {
+  const model = '{ labels: [no, yes], base: { features: { size: 2 } }, adapter: { method: head } }'
+  const auth = `{ tokens: [${token}] }`
+  writeFileSync(
+    config,
+    `server: { auth: ${auth} }\nlog: { level: warn }\nmodels: { m: ${model} }\n`,
+  )
+  const flags = ['--folder', join(folder, 'up'), '--config', config, '--port', '0', '--no-kafka']
+  const child = spawn(process.execPath, [main, 'up', '--json', ...flags], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  started.push(child)
+  return { child, told: JSON.parse(await firstLine(child)) as Told }
+}
+
+const isAlive = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+test('it starts Redis and two replicas of a config, and one signal ends all of them in order', async (context) => {
+  if (redisServerVersion() === undefined) context.skip('redis-server is not installed')
+  const { child, told } = await up()
+  expect(told.replicas.map(({ name }) => name)).toEqual(['replica-1', 'replica-2'])
+  for (const { url } of told.replicas) {
+    await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
+      timeout: 25_000,
+      interval: 100,
+    })
+    expect(await (await fetch(`${url}/v1/fleet`)).json()).toMatchObject({
+      models: [{ model: 'm' }],
+    })
+  }
+  const written = readFileSync(join(folder, 'up/replica-1.yaml'), 'utf8')
+  expect(parse(written)).toMatchObject({ replica: 'replica-1', redis: { url: told.redis } })
+  expect(written).not.toContain(token)
+  child.kill('SIGINT')
+  await ended(child)
+  expect(child.exitCode).toBe(0)
+  expect(told.replicas.filter(({ pid }) => isAlive(pid))).toEqual([])
+  await expect(fetch(told.redis.replace('redis:', 'http:'))).rejects.toThrow()
+})
+
+const places = { folder: '/data/up', port: 8080, redisUrl: 'redis://127.0.0.1:1' }
+
+test('each replica has a name, a port and a folder of its own, and all share one Redis', () => {
+  const first = parseConfig(JSON.stringify(upConfig(1, places)), '/')
+  const second = parseConfig(JSON.stringify(upConfig(2, places)), '/')
+  expect([first.server.port, second.server.port]).toEqual([8080, 8081])
+  expect([first.replica, second.replica]).toEqual(['replica-1', 'replica-2'])
+  expect(new Set([first.data_dir, second.data_dir]).size).toBe(2)
+  expect(second.redis).toEqual(first.redis)
+  // No broker, no source that would wait for one.
+  expect(first.models.sentiment?.sources).toEqual([{ http: {} }])
+})
+
+test('with a broker, the model also reads a topic there', () => {
+  const config = upConfig(1, { ...places, brokers: ['127.0.0.1:9092'] })
+  expect(topicsOf(config)).toEqual(['feedback'])
+  expect(config).toMatchObject({
+    models: { sentiment: { sources: [{ http: {} }, { kafka: { brokers: ['127.0.0.1:9092'] } }] } },
+  })
+})
