@@ -63,6 +63,17 @@ export function poisons(kind) {
   ]
 }
 
+/** How many letters of each code `events` messages with poison make. */
+export function poisonCounts(kind, events) {
+  const codes = poisons(kind).map(([code]) => code)
+  const counts = {}
+  for (let turn = 0; 100 * turn + 50 < events; turn += 1) {
+    const code = codes[turn % codes.length]
+    counts[code] = (counts[code] ?? 0) + 1
+  }
+  return counts
+}
+
 /**
  * A source of `count` events that begin to come with `release`. With `poison` every hundredth is one of the twelve, in turn.
  */

@@ -2,7 +2,7 @@
  * One run of the intake measurement, in a process of its own: the trainer of one model, made of the daemon's parts, reads
  * a backlog to its end. Prints one line of JSON. See intake.mjs.
  *
- *   node test/bench/intake-run.mjs '{"mode":"features","events":100000,"poison":false}'
+ *   node --expose-gc test/bench/intake-run.mjs '{"mode":"features","events":100000}'
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,12 +22,15 @@ import { openStore } from '../../dist/src/runtime/store.js'
 import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
 import { checkpointMigrations } from '../../dist/src/trainer/checkpoint-schema.js'
 import { openLoop } from '../../dist/src/trainer/loop.js'
+import { keepHeapSmall } from '../../dist/src/trainer/manners.js'
 import { openTrainable } from '../../dist/src/trainer/step.js'
 import { Turns } from '../../dist/src/trainer/turns.js'
-import { generatedSource } from './intake-events.mjs'
+import { generatedSource, poisonCounts } from './intake-events.mjs'
 
-const { mode, events, poison = false, every = 256, batch = 256 } = JSON.parse(process.argv[2])
+const { mode, events, poison = false, every = 1024, batch = 256 } = JSON.parse(process.argv[2])
 const kind = mode === 'use-lite-head' ? 'use-lite' : 'features'
+// As the trainer's process does.
+keepHeapSmall()
 const log = quiet()
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-intake-'))
 const source = generatedSource(kind, { count: events, poison })
@@ -54,9 +57,19 @@ stop.abort(new Error('read everything'))
 await running
 process.stdout.write(
   `${JSON.stringify({
-    ...{ mode, events, poison, seconds, perSecond: events / seconds, cpuMicrosPerEvent: (cpu.user + cpu.system) / events, idleBytes, peakBytes },
+    ...{
+      mode,
+      events,
+      poison,
+      seconds,
+      perSecond: events / seconds,
+      cpuMicrosPerEvent: (cpu.user + cpu.system) / events,
+      idleBytes,
+      peakBytes,
+    },
     growthBytes: peakBytes - idleBytes,
     ...{ counts, steps, accuracy: prequential.accuracy, letters: deadLetters.counts() },
+    poisons: poison ? poisonCounts(kind, events) : {},
   })}\n`,
 )
 await close()

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const all = ['serve-latency', 'swap', 'freshness', 'steps', 'crash']
+const all = ['serve-latency', 'swap', 'freshness', 'intake', 'steps', 'crash']
 const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'))
 const unknown = asked.filter((name) => !all.includes(name))
 if (unknown.length > 0) {
