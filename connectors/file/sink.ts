@@ -78,9 +78,19 @@ class FileSink implements Sink {
 }
 
 /** The key stands first, where `keysIn` looks for it. */
-function lineOf({ key, value, ...letter }: DeadLetter): string {
-  const line = { key, ...letter, value: Buffer.from(value).toString('base64') }
+function lineOf({ key, value, headers, ...letter }: DeadLetter): string {
+  const plain = headers && { headers: plainHeaders(headers) }
+  const line = { key, ...letter, ...plain, value: Buffer.from(value).toString('base64') }
   return `${JSON.stringify(line)}\n`
+}
+
+/** A header that is no text is bytes. */
+function plainHeaders(headers: NonNullable<DeadLetter['headers']>) {
+  const plain = Object.entries(headers).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value : { base64: Buffer.from(value).toString('base64') },
+  ])
+  return Object.fromEntries(plain) as Readonly<Record<string, unknown>>
 }
 
 function keysIn(text: string): Set<string> {

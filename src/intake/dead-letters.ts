@@ -6,12 +6,22 @@
 import type { DeadLetter, Sink } from '../contracts.ts'
 import type { Row } from '../runtime/row.ts'
 import { openStore, type Store } from '../runtime/store.ts'
+import { headersOf, plainHeaders, type PlainHeaders } from './headers.ts'
 
 export interface DeadLetters extends Sink {
   /** All that were ever written, by code. */
   counts(): Readonly<Record<string, number>>
   /** Newest first. */
   list(count: number): readonly DeadLetter[]
+  readonly unsent: UnsentLetters
+}
+
+/** What a sink has not got yet; numbers rise. Kept here until it has, so that a restart goes on. */
+export interface UnsentLetters {
+  next(count: number): readonly { readonly number: number; readonly letter: DeadLetter }[]
+  /** The sink has everything up to `number`. Answers how many of these had gone for room before they were sent. */
+  sent(number: number, letters: number): number
+  count(): number
 }
 
 const migrations = [
@@ -28,6 +38,8 @@ const migrations = [
      time_ms INTEGER NOT NULL
    );
    CREATE TABLE counts (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;`,
+  `CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+   INSERT INTO marks (name, value) VALUES ('sent', 0);`,
 ]
 
 /** File name inside a model's folder. */
@@ -48,10 +60,32 @@ export function openDeadLetters(path: string, options: { readonly count: number 
       ),
     list: (count) =>
       store.all('SELECT * FROM letters ORDER BY number DESC LIMIT ?', count).map(letterOf),
+    unsent: unsentIn(store),
     close: async () => {
       store.close()
       return Promise.resolve()
     },
+  }
+}
+
+/** Numbers are given in the order of commits, so that whoever goes by them passes none by. */
+function unsentIn(store: Store): UnsentLetters {
+  const mark = () => store.get(`SELECT value FROM marks WHERE name = 'sent'`)?.number('value') ?? 0
+  const later = 'SELECT * FROM letters WHERE number > ? ORDER BY number LIMIT ?'
+  return {
+    next: (count) =>
+      store
+        .all(later, mark(), count)
+        .map((row) => ({ number: row.number('number'), letter: letterOf(row) })),
+    sent: (number, letters) => {
+      const gone = number - mark() - letters
+      store.run(`UPDATE marks SET value = ? WHERE name = 'sent'`, number)
+      return gone
+    },
+    count: () =>
+      store
+        .get('SELECT count(*) AS count FROM letters WHERE number > ?', mark())
+        ?.number('count') ?? 0,
   }
 }
 
@@ -72,7 +106,7 @@ function write(store: Store, letter: DeadLetter): void {
     ...[letter.key, letter.code, letter.reason, letter.connector].map(printable),
     ...[letter.partition, letter.position].map(printable),
     letter.value,
-    JSON.stringify(letter.headers ?? {}),
+    JSON.stringify(plainHeaders(letter.headers ?? {})),
     letter.timeMs,
   )
   const count = `INSERT INTO counts (code, count) VALUES (?, 1)
@@ -94,7 +128,7 @@ function letterOf(row: Row): DeadLetter {
     partition: row.text('partition'),
     position: row.text('position'),
     value: row.bytes('value'),
-    headers: JSON.parse(row.text('headers')) as Readonly<Record<string, string>>,
+    headers: headersOf(JSON.parse(row.text('headers')) as PlainHeaders),
     timeMs: row.number('time_ms'),
   }
 }

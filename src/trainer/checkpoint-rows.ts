@@ -1,5 +1,6 @@
 /** Rows of the checkpoint and what they mean, both ways. */
 import type { Encoded, Example, FeedbackEvent, SourceRecord, Target } from '../contracts.ts'
+import { headersOf, plainHeaders, type PlainHeaders } from '../intake/headers.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Row, Value } from '../runtime/row.ts'
 
@@ -26,18 +27,24 @@ export function exampleOf(row: Row): Example {
 /** The columns of `waiting` after `seq`, in their order. */
 export function waitingValues({ key, since, event, received }: WaitingEvent): readonly Value[] {
   const { connector, record } = received
-  const { value, key: recordKey, ...rest } = record
-  const origin = { connector, ...rest, ...(recordKey && { key: toBase64(recordKey) }) }
+  const { value, key: recordKey, headers, ...rest } = record
+  const origin: Origin = {
+    connector,
+    ...rest,
+    ...(recordKey && { key: toBase64(recordKey) }),
+    ...(headers && { headers: plainHeaders(headers) }),
+  }
   return [bytesOf(key), since, JSON.stringify(event), JSON.stringify(origin), value]
 }
 
 export function waitingOf(row: Row): WaitingEvent {
   const origin = JSON.parse(row.text('origin')) as Origin
-  const { connector, key: recordKey, ...rest } = origin
+  const { connector, key: recordKey, headers, ...rest } = origin
   const record: SourceRecord = {
     ...rest,
     value: row.bytes('value'),
     ...(recordKey !== undefined && { key: fromBase64(recordKey) }),
+    ...(headers && { headers: headersOf(headers) }),
   }
   return {
     key: textOf(row.bytes('key')),
@@ -58,9 +65,10 @@ export function textOf(bytes: Uint8Array): string {
 }
 
 /** A record without its bytes, which have columns of their own. */
-type Origin = Omit<SourceRecord, 'value' | 'key'> & {
+type Origin = Omit<SourceRecord, 'value' | 'key' | 'headers'> & {
   readonly connector: string
   readonly key?: string
+  readonly headers?: PlainHeaders
 }
 
 function encodedOf(kind: string, buffer: ArrayBuffer): Encoded {

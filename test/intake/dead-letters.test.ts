@@ -27,6 +27,18 @@ describe('dead letters of a model', () => {
     await letters.close()
   })
 
+  it('keeps headers that are bytes, and those that are called like a part of every object', async () => {
+    const letters = openDeadLetters(join(scratchFolder(), 'dead.db'), { count: 2 })
+    const headers = Object.fromEntries<string | Uint8Array>([
+      ['ce_id', 'c-1'],
+      ['trace', new Uint8Array([0, 255, 10])],
+      ['__proto__', 'x'],
+    ])
+    await letters.write([{ ...letter('a'), headers }])
+    expect(Object.entries(letters.list(1)[0]?.headers ?? {})).toEqual(Object.entries(headers))
+    await letters.close()
+  })
+
   it('keeps a reason that quotes a NUL', async () => {
     const letters = openDeadLetters(join(scratchFolder(), 'dead.db'), { count: 2 })
     await letters.write([{ ...letter('a'), reason: 'no label "a\0b"' }])

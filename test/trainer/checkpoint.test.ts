@@ -129,7 +129,7 @@ test('everything comes back as it was saved, from a file too', () => {
             next: '9',
             value: Uint8Array.of(0, 255),
             key: Uint8Array.of(7),
-            headers: { h: 'ü\0' },
+            headers: { h: 'ü\0', raw: new Uint8Array([255, 0]) },
             timeMs: 12,
           },
         },
