@@ -19,7 +19,7 @@ return info(KEYS[1])`
 
 /**
  * KEYS: stream. ARGV: the id to read after, how many, bytes of a value, bytes of all headers of an entry, bytes of all.
- * Answers whether that id is there, else what is; then entries of { id, value, over the limit, name, value, … }. Trimming
+ * Answers whether that id is there, else what is; then entries of { id, value, 1 = value cut or 2 = headers left out, name, value, … }. Trimming
  * takes from the front: as long as the last entry that was read is there, nothing unread is missing.
  */
 export const readScript = `${info}
@@ -32,7 +32,7 @@ local function entry(id, fields)
   for at = 1, #fields, 2 do
     local field, text = fields[at], fields[at + 1]
     if field == name then value = text
-    elseif #field + #text > room then over = 1
+    elseif #field + #text > room then over = 2
     else
       room = room - #field - #text
       read[#read + 1] = field

@@ -37,7 +37,7 @@ export interface StreamInfo {
   readonly first: string | undefined
 }
 
-/** Of all headers of one entry, as of an HTTP request. Beyond it they are left out. */
+/** Of all headers of one entry, as of an HTTP request. Beyond it they are left out, and it is no event. */
 const HEADER_BYTES = 16 * 1024
 /** Of one read, so that memory is bounded also where events are large. */
 const PAGE_BYTES = 8 * 1024 * 1024
@@ -161,19 +161,25 @@ function infoOf(reply: readonly Reply[], stream: string): StreamInfo | undefined
   }
 }
 
+const tooManyHeaders = {
+  code: 'EVENT_TOO_LARGE',
+  reason: `the fields beside the event have more than ${HEADER_BYTES} bytes`,
+}
+
 function pageOf(entries: readonly Reply[], from: Place, stream: string): StreamPage {
   let place = from
   let refused = 0
   const records = entries.map((entry): SourceRecord => {
     const [id, value, over, ...fields] = listOf(entry)
     place = { id: textOf(id), count: place.count + 1 }
-    if (over === 1) refused += 1
+    if (over !== 0) refused += 1
     return {
       partition: stream,
       position: place.id,
       next: placeText(place),
       value: bytesOf(value),
       ...described(place.id, fields),
+      ...(over === 2 && { refused: tooManyHeaders }),
     }
   })
   return { records, place, refused }

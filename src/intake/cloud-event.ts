@@ -27,7 +27,7 @@ export function unwrap(message: Json, headers: Headers, limits: JsonLimits): Unw
     return { event, pointer: '/data', ...readEnvelope(message, '') }
   }
   const attributes = attributesIn(headers)
-  if (!Object.hasOwn(attributes, 'specversion')) {
+  if (!isEnvelopeInHeaders(attributes)) {
     return { event: message, pointer: '', id: undefined, source: undefined, timeMs: undefined }
   }
   return { event: message, pointer: '', ...readEnvelope(attributes, '/headers') }
@@ -38,8 +38,14 @@ function isEnvelope(message: JsonObject): boolean {
   return Object.hasOwn(message, 'specversion') && hasData
 }
 
+/** Id and source are the identity; a producer that forgot the version has them all the same. */
+function isEnvelopeInHeaders(attributes: JsonObject): boolean {
+  const has = (name: string) => Object.hasOwn(attributes, name)
+  return has('specversion') || (has('id') && has('source'))
+}
+
 function readEnvelope(envelope: JsonObject, pointer: string) {
-  const version = given(envelope, 'specversion')
+  const version = given(envelope, 'specversion') ?? '1.0'
   if (typeof version !== 'string' || !version.startsWith('1.')) {
     throw refuse('EVENT_INVALID', `${pointer}/specversion`, 'CloudEvents 1.x is understood')
   }

@@ -136,7 +136,10 @@ describe('an entry of a Redis stream', () => {
     const source = await opened(server)
     const records = await drain(source)
     expect(records.map(({ value }) => value.length)).toEqual([1025, 1])
-    expect(records[1]!.headers).toEqual({ ce_id: 'c' })
+    expect(records[1]).toMatchObject({
+      headers: { ce_id: 'c' },
+      refused: { code: 'EVENT_TOO_LARGE' },
+    })
     expect(source.stats?.()).toEqual({ records: 2, bytes: 1026, rebalances: 0, refused: 2 })
   })
 

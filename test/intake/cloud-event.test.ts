@@ -43,6 +43,19 @@ test.each([
   expect(parse(data, headers)).toMatchObject({ id: 'c-1', source })
 })
 
+test('id and source in headers are the identity, also where the version was forgotten', () => {
+  const headers = { ce_id: 'c-1', ce_source: '/shop' }
+  expect(parse(data, headers)).toMatchObject({ id: 'c-1', source: '/shop' })
+  expect(parse({ ...data, label: 'b' }, headers)).toMatchObject({ id: 'c-1', source: '/shop' })
+  expect(parse(data, { ce_id: 'c-1' }).source).toBe('kafka')
+})
+
+test('a binary CloudEvent that takes something back names it itself', () => {
+  const headers = { ce_specversion: '1.0', ce_id: 'message-2', ce_source: '/shop' }
+  const event = parse({ id: 'c-1', retract: true }, headers)
+  expect(event).toMatchObject({ id: 'c-1', source: '/shop', lesson: { kind: 'retract' } })
+})
+
 test.each([
   ['no id', { ...envelope, id: undefined, data }, {}, '/id'],
   ['no source', { ...envelope, source: null, data }, {}, '/source'],
