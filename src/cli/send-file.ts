@@ -11,18 +11,12 @@ import { connectModel, type Connected } from './connect.ts'
 import { print } from './print.ts'
 import { openProgress, type Progress } from './progress.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
+import { rejectedLines, type Rejected } from './rejected.ts'
 import { withRetries } from './retry.ts'
 
 /** Half of the default limit of a body, so that a daemon that was made stricter still takes most chunks whole. */
 const CHUNK = { lines: 500, bytes: 128 * 1024 }
-const REJECTED_SHOWN = 20
 const EXIT_DATA = 65
-
-export interface Rejected {
-  readonly line: number
-  readonly code: string
-  readonly message: string
-}
 
 interface Totals {
   accepted: number
@@ -99,12 +93,8 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
 }
 
 function summary({ accepted, duplicates, rejected }: Totals): string[] {
-  const rest = rejected.length - REJECTED_SHOWN
   return [
     `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`,
-    ...rejected
-      .slice(0, REJECTED_SHOWN)
-      .map(({ line, code, message }) => `  line ${line}: ${code}: ${message}`),
-    ...(rest > 0 ? [`  … and ${rest} more (--json lists them all)`] : []),
+    ...rejectedLines(rejected),
   ]
 }

@@ -1,33 +1,67 @@
-/** `antikythera feedback`: one event from flags, or a file of them. */
-import type { Command } from 'commander'
+/** `antikythera feedback`: one event from flags, or a file of them, to the daemon or to its topic. */
+import { Option, type Command } from 'commander'
 import type { FeedbackFlags } from '../feedback-flags.ts'
 import { finiteNumber, positiveNumber, withClient } from '../flags.ts'
+import type { KafkaFlags } from '../kafka-flags.ts'
 
 export function registerFeedback(program: Command): void {
-  withClient(program.command('feedback').description('say what was right: one event, or a file'))
-    .option('-f, --file <path>', 'JSONL, one event a line; - = stdin')
-    .option(
-      '--retry-seconds <seconds>',
-      'of a file: how long to wait for a busy daemon',
-      positiveNumber,
-      300,
+  withKafka(
+    withClient(program.command('feedback').description('say what was right: one event, or a file'))
+      .option('-f, --file <path>', 'JSONL, one event a line; - = stdin')
+      .option(
+        '--retry-seconds <seconds>',
+        'of a file: how long to wait for a busy daemon or broker',
+        positiveNumber,
+        300,
+      )
+      .option('--text <text>', 'what the event is about')
+      .option('--prediction-id <id>', 'instead: the answer that it is about')
+      .option('--label <label>', 'what is right')
+      .option('--correction <label>', 'the same, of an answer')
+      .option('--rating <1|-1>', 'thumbs up or down, of an answer', finiteNumber)
+      .option('--retract', 'take back the event with this --id')
+      .option('--weight <number>', 'how much it counts', positiveNumber)
+      .option('--id <id>', 'with the source, its identity; absent = made from the content')
+      .option('--source <name>', 'who says it'),
+  ).action(send)
+}
+
+function withKafka(command: Command): Command {
+  return command
+    .option('--kafka <host:port,…>', 'send the file to these brokers instead of the daemon')
+    .option('--topic <name>', 'of --kafka')
+    .addOption(
+      new Option('--key <id|model>', 'of the messages').choices(['id', 'model']).default('id'),
     )
-    .option('--text <text>', 'what the event is about')
-    .option('--prediction-id <id>', 'instead: the answer that it is about')
-    .option('--label <label>', 'what is right')
-    .option('--correction <label>', 'the same, of an answer')
-    .option('--rating <1|-1>', 'thumbs up or down, of an answer', finiteNumber)
-    .option('--retract', 'take back the event with this --id')
-    .option('--weight <number>', 'how much it counts', positiveNumber)
-    .option('--id <id>', 'with the source, its identity; absent = made from the content')
-    .option('--source <name>', 'who says it')
-    .action(async (flags: FeedbackFlags) => {
-      if (flags.file === undefined) {
-        const { sendEvent } = await import('../send-event.ts')
-        await sendEvent(flags)
-      } else {
-        const { sendFile } = await import('../send-file.ts')
-        await sendFile({ ...flags, file: flags.file })
-      }
-    })
+    .option('-c, --config <path>', 'take brokers, topic, sasl and tls from its Kafka source')
+    .addOption(
+      new Option('--sasl <mechanism>', 'of the brokers').choices([
+        'plain',
+        'scram-sha-256',
+        'scram-sha-512',
+      ]),
+    )
+    .option('--user <name>', 'of --sasl')
+    .option('--password-env <variable>', 'environment variable that holds the password of --sasl')
+    .option('--tls', 'with certificates of a public authority')
+    .option('--tls-ca <path>', 'PEM of whoever signed the brokers’ certificates')
+}
+
+type Flags = FeedbackFlags & Omit<KafkaFlags, 'file'>
+
+async function send(flags: Flags): Promise<void> {
+  const { file } = flags
+  const isKafka = flags.kafka !== undefined || flags.config !== undefined
+  if (isKafka) {
+    const { sendToKafka } = await import('../send-to-kafka.ts')
+    const { failure } = await import('../../runtime/errors.ts')
+    if (file === undefined) throw failure('USAGE', '--kafka sends a --file')
+    await sendToKafka({ ...flags, file })
+  } else if (file === undefined) {
+    const { sendEvent } = await import('../send-event.ts')
+    await sendEvent(flags)
+  } else {
+    const { sendFile } = await import('../send-file.ts')
+    await sendFile({ ...flags, file })
+  }
 }
