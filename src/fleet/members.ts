@@ -1,0 +1,57 @@
+/** The daemons of a fleet, as each tells the others about itself: what `status` shows of all of them, asked of any. */
+import type { Clock, Logger } from '../contracts.ts'
+import type { Redis } from '../runtime/redis.ts'
+import { openRollCall } from './roll-call.ts'
+
+export interface MemberModel {
+  readonly version: string | null
+  readonly digest: string | null
+  readonly generation: number
+  /** The state of its trainer here; null where nothing trains it. */
+  readonly trainer: string | null
+}
+
+export interface MemberCard {
+  readonly role: 'all' | 'trainer' | 'server'
+  readonly pid: number
+  readonly host: string
+  readonly url: string | null
+  readonly sinceMs: number
+  readonly models: Readonly<Record<string, MemberModel>>
+}
+
+export interface Member extends MemberCard {
+  readonly replica: string
+  readonly seenMs: number
+}
+
+export interface Members {
+  /** By name, this one among them. Rejects while Redis is away. */
+  list(): Promise<readonly Member[]>
+  /** At once, because something changed. */
+  call(): Promise<void>
+  close(): Promise<void>
+}
+
+const EVERY_MS = 1_000
+const LIFE_MS = 5_000
+
+export function openMembers(options: {
+  readonly redis: Redis
+  readonly replica: string
+  readonly card: () => MemberCard
+  readonly clock: Clock
+  readonly log: Logger
+}): Members {
+  const { replica, ...rest } = options
+  const times = { everyMs: EVERY_MS, lifeMs: LIFE_MS }
+  const roll = openRollCall<MemberCard>({ ...rest, ...times, room: 'members', name: replica })
+  return {
+    async list() {
+      const present = await roll.list()
+      return present.map(({ name, card, seenMs }) => ({ ...card, replica: name, seenMs }))
+    },
+    call: () => roll.call(),
+    close: () => roll.close(),
+  }
+}

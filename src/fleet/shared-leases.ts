@@ -1,0 +1,177 @@
+/**
+ * Leases of a daemon that takes its share of the models and no more, while others are alive to take theirs. A daemon that
+ * comes gets its share from the others, who give back what they have too many of; one that goes leaves it to the rest.
+ *
+ * The lease alone decides who may write; this only decides who asks. Whatever it gets wrong costs time, never a doubled event.
+ */
+import type { Clock, Lease, Leases, Logger } from '../contracts.ts'
+import type { Redis } from '../runtime/redis.ts'
+import { openRollCall, type Present, type RollCall } from './roll-call.ts'
+import { Shares } from './shares.ts'
+
+export interface SharedLeasesOptions {
+  readonly leases: Leases
+  readonly redis: Redis
+  readonly replica: string
+  /** Of this process among those of the replica, such as its pid. */
+  readonly instance: string
+  /** What it can train now: not what has failed for good. */
+  readonly models: () => readonly string[]
+  readonly leaseMs: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface SharedLeases extends Leases {
+  /** Resolves when another should have what this lease is for: save, copy, release. Rejects when aborted. */
+  giveBack(lease: Lease, signal: AbortSignal): Promise<void>
+}
+
+interface TrainerCard {
+  readonly replica: string
+  readonly models: readonly string[]
+  readonly holds: readonly string[]
+}
+
+/** Parts of a lease's life. A daemon that died is gone from the roll when its leases are free. */
+const CALL_AT = 1 / 6
+const SETTLED_AT = 1 / 2
+
+export function openSharedLeases(options: SharedLeasesOptions): SharedLeases {
+  return new SharingLeases(options)
+}
+
+class SharingLeases implements SharedLeases {
+  readonly #options: SharedLeasesOptions
+  readonly #roll: RollCall<TrainerCard>
+  readonly #shares: Shares
+  readonly #holds = new Set<string>()
+  readonly #closed = new AbortController()
+  readonly #looking: Promise<void>
+  #waiting: (() => void)[] = []
+
+  constructor(options: SharedLeasesOptions) {
+    const { replica, instance, leaseMs, clock } = options
+    this.#options = options
+    this.#shares = new Shares({ replica, settledMs: leaseMs * SETTLED_AT, leaseMs })
+    this.#roll = openRollCall<TrainerCard>({
+      ...options,
+      room: 'trainers',
+      name: `${replica}/${instance}`,
+      card: () => ({ replica, models: options.models(), holds: [...this.#holds] }),
+      everyMs: leaseMs * CALL_AT,
+      lifeMs: leaseMs,
+    })
+    this.#looking = this.#look(clock)
+  }
+
+  async acquire(
+    model: string,
+    options: { readonly floor: number; readonly signal: AbortSignal },
+  ): Promise<Lease> {
+    const signal = AbortSignal.any([options.signal, this.#closed.signal])
+    for (;;) {
+      await this.#until(() => this.#shares.wants(model), signal)
+      const lease = await this.#whileWanted(model, options.floor, signal)
+      if (lease !== undefined) return this.#hold(lease)
+    }
+  }
+
+  view(model: string) {
+    return this.#options.leases.view(model)
+  }
+
+  async giveBack({ model }: Lease, signal: AbortSignal): Promise<void> {
+    await this.#until(() => this.#shares.gives(model), signal)
+    this.#options.log.info({ model }, 'another daemon has fewer models: giving this one back')
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new Error('leases are closed'))
+    await this.#options.leases.close()
+    await this.#roll.close()
+    await this.#looking
+  }
+
+  /** Undefined when another should have it before it was granted. */
+  async #whileWanted(
+    model: string,
+    floor: number,
+    signal: AbortSignal,
+  ): Promise<Lease | undefined> {
+    const over = new AbortController()
+    const done = new AbortController()
+    const unwanted = this.#until(() => !this.#shares.wants(model), done.signal)
+    unwanted.then(
+      () => over.abort(UNWANTED),
+      () => undefined,
+    )
+    try {
+      const either = AbortSignal.any([signal, over.signal])
+      return await this.#options.leases.acquire(model, { floor, signal: either })
+    } catch (error) {
+      if (error === UNWANTED) return undefined
+      throw error
+    } finally {
+      done.abort()
+    }
+  }
+
+  #hold(lease: Lease): Lease {
+    const { model } = lease
+    this.#holds.add(model)
+    void this.#roll.call()
+    const letGo = () => {
+      if (this.#holds.delete(model)) void this.#roll.call()
+    }
+    lease.signal.addEventListener('abort', letGo, { once: true })
+    return {
+      model,
+      epoch: lease.epoch,
+      signal: lease.signal,
+      check: () => lease.check(),
+      release: () => lease.release().finally(letGo),
+    }
+  }
+
+  async #look(clock: Clock): Promise<void> {
+    const { leaseMs } = this.#options
+    while (!this.#closed.signal.aborted) {
+      // Its own call comes first, so that it finds itself.
+      await this.#roll.call()
+      const present = await this.#roll.list().catch(() => undefined)
+      this.#shares.see(present && merged(present), clock.monotonicMs())
+      for (const wake of this.#waiting.splice(0)) wake()
+      await clock.sleep(leaseMs * CALL_AT, this.#closed.signal).catch(() => undefined)
+    }
+  }
+
+  async #until(truth: () => boolean, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    while (!truth()) {
+      await new Promise<void>((resolve, reject) => {
+        const stop = () => reject(signal.reason as Error)
+        signal.addEventListener('abort', stop, { once: true })
+        this.#waiting.push(() => {
+          signal.removeEventListener('abort', stop)
+          resolve()
+        })
+      })
+    }
+  }
+}
+
+const UNWANTED = new Error('another daemon should have the model')
+
+/** A daemon may have several trainer processes; its share is that of all of them. */
+function merged(present: readonly Present<TrainerCard>[]) {
+  const replicas = [...new Set(present.map(({ card }) => card.replica))]
+  return replicas.map((name) => {
+    const cards = present.filter(({ card }) => card.replica === name).map(({ card }) => card)
+    return {
+      name,
+      models: cards.flatMap(({ models }) => models),
+      holds: [...new Set(cards.flatMap(({ holds }) => holds))],
+    }
+  })
+}
