@@ -11,7 +11,7 @@ import type { Redis, RedisReply, RedisScript } from '../runtime/redis.ts'
 import { mover } from './ledger.ts'
 import { scriptKeys, type RegistryKeys } from './redis-keys.ts'
 import { begunAnew, lookAt, movePointer, restorePointer } from './redis-pointer-scripts.ts'
-import { leaseLost, type Epoch } from './redis-versions.ts'
+import { leaseLost, type Epoch } from './redis-rows.ts'
 
 /** All that one look tells. */
 export interface Look {
@@ -149,9 +149,13 @@ export class RedisPointer {
 
 /** As a move stands in Redis, with or without its token. */
 function pointerOf(json: string): LivePointer {
-  const move = JSON.parse(json) as LivePointer
-  const { version, digest, generation, sinceMs, previous, reason } = move
-  return { version, digest, generation, sinceMs, previous, reason, by: mover(move.by) }
+  try {
+    const move = JSON.parse(json) as LivePointer
+    const { version, digest, generation, sinceMs, previous, reason } = move
+    return { version, digest, generation, sinceMs, previous, reason, by: mover(move.by) }
+  } catch (cause) {
+    throw failure('REDIS_FAILED', 'a move of the live pointer in Redis is altered', { cause })
+  }
 }
 
 function cellsOf(reply: RedisReply): readonly RedisReply[] {

@@ -4,7 +4,8 @@ import { failure } from '../runtime/errors.ts'
 import { isRedisFailure } from './redis-away.ts'
 import type { Files } from './redis-chunks.ts'
 import type { FleetParts, FleetRegistryOptions } from './redis-parts.ts'
-import { absent, manifestOf, type FoundVersion } from './redis-versions.ts'
+import { absent, manifestOf } from './redis-rows.ts'
+import type { FoundVersion } from './redis-versions.ts'
 import { checkOrigin } from './sealing.ts'
 
 export interface WholeVersion {

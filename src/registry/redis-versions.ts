@@ -2,10 +2,10 @@
  * Versions in Redis: a manifest for each that was published, bytes for those that are kept. A version is there whole or
  * not at all, because one script shows what was uploaded before, and a trainer whose lease has passed shows nothing.
  */
-import type { CodedError, Manifest } from '../contracts.ts'
+import type { Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../runtime/redis.ts'
-import { manifestBytes, readManifest } from './manifest.ts'
+import { manifestBytes } from './manifest.ts'
 import type { Chunks, Files } from './redis-chunks.ts'
 import { scriptKeys, type RegistryKeys } from './redis-keys.ts'
 import {
@@ -17,6 +17,7 @@ import {
   unpinVersion,
 } from './redis-version-scripts.ts'
 import { restorePins, restoreRetired } from './redis-pointer-scripts.ts'
+import { absent, leaseLost, manifestOf, pairsOf, rowOf, taken, type Epoch } from './redis-rows.ts'
 
 export interface FoundVersion {
   readonly digest: string
@@ -25,9 +26,6 @@ export interface FoundVersion {
   /** Reads and checks it: VERSION_CORRUPT when it was altered. */
   manifest(): Manifest
 }
-
-/** Under which right something is written: the epoch of a trainer's lease, or '' for a person. */
-export type Epoch = string
 
 export interface RedisVersionsOptions {
   readonly redis: Redis
@@ -82,11 +80,11 @@ export class RedisVersions {
 
   /** Digest by version, of those whose bytes are there. */
   async kept(): Promise<ReadonlyMap<string, string>> {
-    return pairs(await this.#options.redis.command('HGETALL', this.#options.keys.kept))
+    return pairsOf(await this.#options.redis.command('HGETALL', this.#options.keys.kept))
   }
 
   async damaged(): Promise<ReadonlyMap<string, string>> {
-    return pairs(await this.#options.redis.command('HGETALL', this.#options.keys.damaged))
+    return pairsOf(await this.#options.redis.command('HGETALL', this.#options.keys.damaged))
   }
 
   /** Whether it needs no putting back. */
@@ -118,13 +116,17 @@ export class RedisVersions {
 
   /** Newest first, in pages, because Redis does nothing else while it answers one. */
   async *list(count: number): AsyncGenerator<{ version: string; removed: boolean; row: string }> {
+    // A version that is published meanwhile moves the next page.
+    const told = new Set<string>()
     for (let from = 0; from < count; from += PAGE) {
       const to = Math.min(count, from + PAGE) - 1
       const reply = await this.#script(listVersions, [from, to])
       const cells = Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
       for (let at = 0; at < cells.length; at += 3) {
         const [version, isKept, row] = cells.slice(at, at + 3)
-        yield { version: String(version), removed: isKept === 0, row: String(row) }
+        const name = String(version)
+        if (!told.has(name)) yield { version: name, removed: isKept === 0, row: String(row) }
+        told.add(name)
       }
       if (cells.length < 3 * PAGE) return
     }
@@ -132,11 +134,15 @@ export class RedisVersions {
 
   /** Of these, the bytes of all but the live, the previous and the pinned; returns which. */
   async remove(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
-    if (versions.size === 0) return []
-    const digests = [...versions.values()]
-    const reply = await this.#script(removeVersions, [epoch, ...[...versions].flat()], digests)
-    if (reply === 'LEASE_LOST') throw leaseLost(epoch)
-    return Array.isArray(reply) ? reply.map(String) : []
+    const removed: string[] = []
+    for (let from = 0; from < versions.size; from += PAGE) {
+      const some = [...versions].slice(from, from + PAGE)
+      const digests = some.map(([, digest]) => digest)
+      const reply = await this.#script(removeVersions, [epoch, ...some.flat()], digests)
+      if (reply === 'LEASE_LOST') throw leaseLost(epoch)
+      if (Array.isArray(reply)) removed.push(...reply.map(String))
+    }
+    return removed
   }
 
   async pin(version: string): Promise<void> {
@@ -184,48 +190,4 @@ export class RedisVersions {
   ): Promise<RedisReply> {
     return this.#options.redis.script(script, scriptKeys(this.#options.keys, ...digests), args)
   }
-}
-
-/** A row of `manifests`, checked against what it says of itself and what else is known of it. */
-export function manifestOf(row: string, version: string, digest?: string): Manifest {
-  const manifest = readManifest(new TextEncoder().encode(row.slice(65)), version)
-  const wanted = digest ?? row.slice(0, 64)
-  if (manifest.digest === wanted) return manifest
-  throw failure('VERSION_CORRUPT', `${version}: its manifest in Redis is of another content`, {
-    details: { version, found: manifest.digest, wanted },
-  })
-}
-
-/** As it stands in `manifests`. */
-function rowOf(manifest: Manifest): string {
-  return `${manifest.digest} ${new TextDecoder().decode(manifestBytes(manifest))}`
-}
-
-export function leaseLost(epoch: Epoch): CodedError {
-  return failure('LEASE_LOST', `a trainer of a later lease than ${epoch} has written`, {
-    details: { epoch: Number(epoch) },
-  })
-}
-
-export function absent(code: 'VERSION_REMOVED' | 'VERSION_UNKNOWN', version: string): CodedError {
-  const text =
-    code === 'VERSION_REMOVED'
-      ? `the bytes of ${version} were removed`
-      : `there is no version ${version.slice(0, 64)}`
-  return failure(code, text, { details: { version } })
-}
-
-export function taken({ version, digest }: Manifest): CodedError {
-  return failure('VERSION_EXISTS', `${version} exists with another content`, {
-    details: { version, offered: digest },
-  })
-}
-
-/** A hash as older and newer protocols answer it: a flat list. */
-function pairs(reply: RedisReply): ReadonlyMap<string, string> {
-  const cells = Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
-  const found = new Map<string, string>()
-  for (let at = 0; at + 1 < cells.length; at += 2)
-    found.set(String(cells[at]), String(cells[at + 1]))
-  return found
 }

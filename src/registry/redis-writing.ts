@@ -12,7 +12,7 @@ import type { Files } from './redis-chunks.ts'
 import type { FleetParts, FleetRegistryOptions } from './redis-parts.ts'
 import type { MoveOutcome, PointerMove } from './redis-pointer.ts'
 import type { FleetReading, WholeVersion } from './redis-reading.ts'
-import { taken, type Epoch } from './redis-versions.ts'
+import { taken, type Epoch } from './redis-rows.ts'
 import { checkOrigin, sealVersion } from './sealing.ts'
 
 export class FleetWriting {

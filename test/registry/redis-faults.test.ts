@@ -1,7 +1,7 @@
 /** A Redis that goes away, comes back empty, or comes back as it was some time ago; replicas go on and agree again. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { CodedError, type LivePointer } from '../../src/contracts.ts'
 import { openLocalRegistry } from '../../src/registry/local.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -10,8 +10,8 @@ import {
   ask,
   detach,
   failOver,
+  needsRedis,
   redisForTest,
-  redisIsInstalled,
   restartRedis,
   startReplica,
   type RedisServer,
@@ -73,7 +73,9 @@ async function outcome(work: Promise<unknown>): Promise<string> {
   )
 }
 
-describe.skipIf(!redisIsInstalled)('a Redis', () => {
+describe('a Redis', () => {
+  beforeEach((context) => needsRedis(context))
+
   test('that was emptied gets everything back, whichever replicas do it at once', async () => {
     const [server, namespace] = [await redisForTest(), freshNamespace()]
     const replicas = [
@@ -227,6 +229,45 @@ describe.skipIf(!redisIsInstalled)('a Redis', () => {
     await until(async () => (await fresh.registry.pins()).includes('v0'))
     expect(generations.every((generation) => generation === 5)).toBe(true)
     await next.stop()
+  })
+
+  test('that follows a replica of before without a word gets back what that has lost', async () => {
+    const [server, namespace] = [await redisForTest(), freshNamespace()]
+    const replicas = [
+      await openReplica(server.port, namespace),
+      await openReplica(server.port, namespace),
+    ]
+    const { registry } = replicas[0]!
+    await registry.publish(plainVersion('v0'))
+    await registry.point({ version: 'v0', expect: 0, ...by })
+    const stale = await startReplica(server)
+    await detach(stale)
+    await registry.publish(plainVersion('v1'))
+    const live = await registry.point({ version: 'v1', expect: 1, ...by })
+    // Never live: no generation tells of it, and the connection stays.
+    await registry.publish(plainVersion('v2'))
+    await sees(replicas, live)
+    await systemClock.sleep(200)
+    await ask(server.url, (redis) => redis.replicaof('127.0.0.1', stale.port))
+    await until(async () => (await inRedis(server, namespace, 'generation')) === '1')
+    await ask(server.url, (redis) => redis.replicaof('NO', 'ONE'))
+    await restored(server, namespace, 2)
+    const fresh = await openReplica(server.port, namespace)
+    await until(async () => (await fresh.registry.list()).length === 3)
+    expect(await fresh.registry.live()).toEqual(live)
+    for (const version of ['v1', 'v2']) await fresh.registry.load(version)
+  })
+
+  test('with a pointer that is altered costs no read', async () => {
+    const [server, namespace] = [await redisForTest(), freshNamespace()]
+    const replica = await openReplica(server.port, namespace)
+    const live = await taught(replica)
+    const state = `${namespace}:{sentiment}:registry:state`
+    await ask(server.url, (redis) => redis.hset(state, 'pointer', '{"version":'))
+    expect(await replica.registry.live()).toEqual(live)
+    await replica.registry.load('v4')
+    const moving = replica.registry.point({ version: 'v4', expect: 5, ...by })
+    expect((await rejection(moving)).code).toBe('REDIS_FAILED')
   })
 
   test('whose history parted from ours at the same generation is followed', async () => {

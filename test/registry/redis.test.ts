@@ -10,7 +10,13 @@ import { failure } from '../../src/runtime/errors.ts'
 import type { Redis } from '../../src/runtime/redis.ts'
 import { rejection } from '../coded.ts'
 import { scratchFolder } from '../scratch-folder.ts'
-import { ask, redisIsInstalled, startRedis, type RedisServer } from '../services/redis.ts'
+import {
+  ask,
+  needsRedis,
+  redisIsInstalled,
+  startRedis,
+  type RedisServer,
+} from '../services/redis.ts'
 import { freshNamespace, leaseOf, openReplica, silent, until, type Replica } from './fleet.ts'
 import { plainBundle, plainOrigin, plainVersion } from './plain-bundle.mjs'
 
@@ -18,14 +24,17 @@ const by = { reason: 'test', by: 'trainer' } as const
 /** More than one piece of a megabyte. */
 const big = 300_000
 
-describe.skipIf(!redisIsInstalled)('the registry of a fleet', () => {
+describe('the registry of a fleet', () => {
   let server: RedisServer
   let namespace: string
   beforeAll(async () => {
-    server = await startRedis()
+    if (redisIsInstalled) server = await startRedis()
   })
-  afterAll(() => server.stop())
-  beforeEach(() => {
+  afterAll(async () => {
+    if (redisIsInstalled) await server.stop()
+  })
+  beforeEach((context) => {
+    needsRedis(context)
     namespace = freshNamespace()
   })
 
