@@ -1,6 +1,6 @@
 /** Puts the trainers of one process together: TensorFlow once, a base once, turns shared by all models. */
 import { join } from 'node:path'
-import { fileSource, httpSource } from '../connectors/index.ts'
+import { fileSource, httpSource, redisSource } from '../connectors/index.ts'
 import { openPolicy, policies } from '../policies/index.ts'
 import { freshAdapter, type AdapterPlan } from './adapters/adapter.ts'
 import { cutOf } from './adapters/sites.ts'
@@ -13,7 +13,15 @@ import {
   openBase,
   openRegistry,
 } from './compose.ts'
-import type { Base, Clock, Logger, Source, SourceRecord, TrunkEngine } from './contracts.ts'
+import {
+  CodedError,
+  type Base,
+  type Clock,
+  type Logger,
+  type Source,
+  type SourceRecord,
+  type TrunkEngine,
+} from './contracts.ts'
 import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
 import { openInboxReader, type InboxReader } from './intake/inbox-reader.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
@@ -21,9 +29,12 @@ import { parseEvent } from './intake/validate.ts'
 import { openTensorFlow, type TensorFlow, type TensorFlowEngine } from './nn/tensorflow.ts'
 import { openTrunkEngine } from './nn/trunk-engine.ts'
 import { systemClock } from './runtime/clock.ts'
-import type { Config, ModelConfig } from './runtime/config.ts'
+import type { Config } from './runtime/config.ts'
+import { redisOptions } from './runtime/config-redis.ts'
+import { failure } from './runtime/errors.ts'
 import { openLog } from './runtime/log.ts'
 import { openRandom } from './runtime/random.ts'
+import { openRedis } from './runtime/redis.ts'
 import { openStore } from './runtime/store.ts'
 import { classification } from './tasks/classification.ts'
 import { BaseTensors } from './trainer/base-tensors.ts'
@@ -124,6 +135,7 @@ async function loopParts(shared: Shared, model: string): Promise<LoopParts> {
     count: config.limits.dead_letters,
   })
   const inbox = openInboxReader(join(folder, inboxFile))
+  let unknownKeys = 0
   shared.atEnd(async () => {
     await registry.close()
     await deadLetters.close()
@@ -134,8 +146,9 @@ async function loopParts(shared: Shared, model: string): Promise<LoopParts> {
     clock,
     log,
     random: (stream) => openRandom(config.seed, `${model}/${stream}`),
-    sources: sourcesOf(settings, inbox, shared),
-    parse: parserOf(config, base),
+    sources: await sourcesOf(shared, model, inbox),
+    parse: parserOf(config, base, () => (unknownKeys += 1)),
+    unknownKeys: () => unknownKeys,
     predictions: inbox.predictions,
     deadLetters,
     base,
@@ -199,27 +212,57 @@ function learning(shared: Shared, model: string, base: Base) {
 }
 
 /** A source's name keys its positions in the checkpoint: kind and place, so that the order in the config is free. */
-function sourcesOf(
-  settings: ModelConfig,
+async function sourcesOf(
+  shared: Shared,
+  model: string,
   inbox: InboxReader,
-  { clock, config }: Shared,
-): readonly Source[] {
-  return settings.sources.map((source) => {
+): Promise<readonly Source[]> {
+  const { clock, config } = shared
+  const opening = modelOf(config, model).sources.map(async (source) => {
     if ('http' in source) return httpSource({ name: 'http', journal: inbox.journal, clock })
+    if ('redis' in source) return openRedisSource(shared, model, source.redis)
     const { path } = source.file
     return fileSource({ name: `file:${path}`, path, lineBytes: config.limits.event_bytes, clock })
   })
+  return Promise.all(opening)
+}
+
+/** Two connections: one is for waiting, and answers nothing else meanwhile. */
+async function openRedisSource(
+  shared: Shared,
+  model: string,
+  { stream, from }: { readonly stream: string; readonly from: 'beginning' | 'end' },
+): Promise<Source> {
+  const { clock, log } = shared
+  const { redis: section, limits } = shared.config
+  if (section === undefined) throw failure('CONFIG_INVALID', 'a redis source without redis')
+  const open = async () => openRedis(redisOptions(section), { log, clock })
+  const [redis, waiter] = await Promise.all([open(), open()])
+  shared.atEnd(() => {
+    redis.close()
+    waiter.close()
+  })
+  const eventBytes = limits.event_bytes
+  const options = { redis, waiter, streams: [stream], model, from, eventBytes, clock, log }
+  return redisSource({ name: `redis:${stream}`, ...options })
 }
 
 /** One topic may feed several models: admission passes over what names another. */
-function parserOf(config: Config, { inputKind }: Base): LoopParts['parse'] {
-  return ({ value, headers, timeMs }: SourceRecord, connector: string) =>
-    parseEvent(value, config.limits, {
+function parserOf(
+  config: Config,
+  { inputKind }: Base,
+  onUnknownKey: () => void,
+): LoopParts['parse'] {
+  return ({ value, headers, timeMs, refused }: SourceRecord, connector: string) => {
+    if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
+    return parseEvent(value, config.limits, {
       source: connector,
       inputKind,
       headers: textOnly(headers),
+      onUnknownKey,
       ...(timeMs !== undefined && { timeMs }),
     })
+  }
 }
 
 /** The envelope of a CloudEvent is text; other headers are only kept. */

@@ -61,6 +61,20 @@ export const sources = {
     },
     { additionalProperties: false },
   ),
+  redis: Type.Object(
+    {
+      stream: Type.String({
+        minLength: 1,
+        maxLength: 512,
+        description: 'key of a Redis stream, in the Redis of the section redis',
+      }),
+      from: Type.Enum(['beginning', 'end'], {
+        default: 'beginning',
+        description: 'where reading begins that no checkpoint knows of',
+      }),
+    },
+    { additionalProperties: false },
+  ),
 } as const satisfies Readonly<Record<string, TSchema>>
 
 /** The policy of each kind that a model has when its config names none. */

@@ -77,6 +77,16 @@ const modelRules: readonly ModelRule[] = [
       texts.indexOf(text) === index ? [] : [wrong(['sources', index], 'is the same source again')],
     )
   },
+  function redisStreamsAreReadable({ sources }, { redis }) {
+    const streams = sources.map((source) => ('redis' in source ? source.redis.stream : undefined))
+    return streams.flatMap((stream, index) => {
+      if (stream === undefined) return []
+      if (redis === undefined)
+        return [wrong(['sources', index, 'redis'], 'needs the section redis at the top')]
+      if (streams.indexOf(stream) === index) return []
+      return [wrong(['sources', index, 'redis', 'stream'], 'is read already')]
+    })
+  },
 ]
 
 function wrong(path: Problem['path'], message: string): Problem {

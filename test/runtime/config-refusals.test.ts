@@ -232,6 +232,18 @@ test.each([
     'CONFIG_INVALID',
     ['/models/m/sources/0/file/path is missing'],
   ],
+  [
+    'a stream of a Redis that is nowhere',
+    model('sources: [{ redis: { stream: s } }]'),
+    'CONFIG_INVALID',
+    ['/models/m/sources/0/redis', 'the section redis'],
+  ],
+  [
+    'a stream that is read twice',
+    `redis: { url: 'redis://localhost' }\n${model('sources: [{ redis: { stream: s } }, { redis: { stream: s, from: end } }]')}`,
+    'CONFIG_INVALID',
+    ['/models/m/sources/1/redis/stream', 'read already'],
+  ],
   ['no source', model('sources: []'), 'CONFIG_INVALID', ['at least 1']],
   [
     'the same source twice',
