@@ -164,6 +164,59 @@ test('between updates weights and remembered examples are not written again', ()
   expect(() => checkpoint.save({ ...first, weights: weights(2) })).toThrow()
 })
 
+test('a save that ends at any of its statements leaves positions and learner as they were before', () => {
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  const before = change()
+  new Checkpoint(store, { snapshots: 2 }).save(before)
+  const after = change({
+    positions: { s: { '0': '6', '1': '11' } },
+    weights: weights(2, 2),
+    mind: mind(2, ['desk\u00003']),
+    remembered: [tokens('3')],
+    seen: { first: 0, hashes: hashOf('desk\u00003') },
+  })
+  let statements = 0
+  for (let ends = 0; ; ends += 1) {
+    statements = 0
+    const dying: Store = {
+      ...bound(store),
+      run(sql, ...values) {
+        if (statements === ends) throw new Error('the process died here')
+        statements += 1
+        return store.run(sql, ...values)
+      },
+    }
+    const checkpoint = new Checkpoint(dying, { snapshots: 2 })
+    checkpoint.load()
+    try {
+      checkpoint.save(after)
+      break
+    } catch (error) {
+      expect(error).toHaveProperty('message', 'the process died here')
+    }
+    const found = reload(store)
+    expect({ ends, positions: found?.positions, weights: found?.weights }).toEqual({
+      ends,
+      positions: before.positions,
+      weights: before.weights,
+    })
+  }
+  expect(statements).toBeGreaterThan(4)
+  expect(reload(store)).toMatchObject({ positions: after.positions, weights: after.weights })
+})
+
+function bound(store: Store): Store {
+  return {
+    path: store.path,
+    run: store.run.bind(store),
+    all: store.all.bind(store),
+    get: store.get.bind(store),
+    transaction: store.transaction.bind(store),
+    close: store.close.bind(store),
+  }
+}
+
 test('a transaction that fails leaves nothing behind, and the next one writes it all', () => {
   const { store, checkpoint } = openMemory()
   checkpoint.save(change({ seen: { first: 0, hashes: hashOf('a') } }))
