@@ -3,7 +3,16 @@
  * what one that is both does alone.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,9 +22,22 @@ import { ended, firstLine } from '../child.ts'
 import { runCli } from './run-cli.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-roles-'))
 const config = join(folder, 'antikythera.yaml')
 const reports = join(folder, 'reports')
+
+/** The program as a server's image has it: built code, and of the packages all but TensorFlow's. */
+function imageWithoutTensorFlow(): string {
+  const app = join(folder, 'app')
+  cpSync(join(root, 'dist'), join(app, 'dist'), { recursive: true })
+  cpSync(join(root, 'package.json'), join(app, 'package.json'))
+  mkdirSync(join(app, 'node_modules'))
+  for (const name of readdirSync(join(root, 'node_modules')))
+    if (name !== '@tensorflow' && !name.startsWith('.'))
+      symlinkSync(join(root, 'node_modules', name), join(app, 'node_modules', name))
+  return join(app, 'dist/src/cli/main.js')
+}
 
 interface Started {
   readonly process: ChildProcess
@@ -30,7 +52,8 @@ const telling = ['--report-on-signal', '--report-signal=SIGUSR2', `--report-dire
 
 async function serve(role: string, environment: NodeJS.ProcessEnv = {}): Promise<Started> {
   const flag = environment.ANTIKYTHERA_ROLE === undefined ? ['--role', role] : []
-  const args = [...telling, main, 'serve', '--config', config, '--json', ...flag]
+  const program = role === 'server' ? imageWithoutTensorFlow() : main
+  const args = [...telling, program, 'serve', '--config', config, '--json', ...flag]
   const child = spawn(process.execPath, args, {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
