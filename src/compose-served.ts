@@ -70,6 +70,9 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
     retentionMs: 30 * dayMs,
     clock,
     log,
+    onDropped: (count) => {
+      site.metrics.count('predictionsDropped', { model: name }, count)
+    },
   })
   site.atEnd(async () => {
     predictions.close()
@@ -139,6 +142,7 @@ export async function serve(
     live,
     registry,
     feedback: openDoor(site, model, onAppended),
+    forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     waitingRows: () => serving.batcher.waiting(name),
   }
 }

@@ -760,6 +760,12 @@ export interface TrainerStatus {
   readonly engine?: string
   /** By the source's name. */
   readonly sources?: Readonly<Record<string, SourceStats & { readonly lag: number }>>
+  /** While a backlog is read: records a second, and until it is read if no more came. */
+  readonly progress?: { readonly ratePerSecond: number; readonly etaSeconds: number }
+  /** Keys of events that nobody reads, since its process started. */
+  readonly unknownKeys?: number
+  /** Ids that `limits.seen_events` let go, since the model began. */
+  readonly forgottenIds?: number
   /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */
   readonly lease?: LeaseView
 }

@@ -11,6 +11,8 @@ import { headersOf, plainHeaders, type PlainHeaders } from './headers.ts'
 export interface DeadLetters extends Sink {
   /** All that were ever written, by code. */
   counts(): Readonly<Record<string, number>>
+  /** How many of them the limit let go. */
+  gone(): number
   /** Newest first. */
   list(count: number): readonly DeadLetter[]
   readonly unsent: UnsentLetters
@@ -58,6 +60,11 @@ export function openDeadLetters(path: string, options: { readonly count: number 
           .all('SELECT code, count FROM counts ORDER BY code')
           .map((row) => [row.text('code'), row.number('count')]),
       ),
+    // Numbers begin at 1, and the oldest go first.
+    gone: () => {
+      const oldest = store.get('SELECT min(number) AS oldest FROM letters')?.numberOrNull('oldest')
+      return (oldest ?? 1) - 1
+    },
     list: (count) =>
       store.all('SELECT * FROM letters ORDER BY number DESC LIMIT ?', count).map(letterOf),
     unsent: unsentIn(store),

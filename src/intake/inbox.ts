@@ -46,6 +46,8 @@ export interface Inbox {
   unread(): number
   /** Events that came again, ever. */
   duplicates(): number
+  /** Identities that `seenEvents` let go, ever. */
+  forgotten(): number
   /** Writes what is waiting, then closes. */
   close(): Promise<void>
 }
@@ -89,6 +91,12 @@ class SqliteInbox implements Inbox {
 
   duplicates(): number {
     return this.#mark('duplicates')
+  }
+
+  /** Offsets begin at 0, and the oldest go first. */
+  forgotten(): number {
+    const oldest = 'SELECT min(offset) AS oldest FROM identities'
+    return this.#store.get(oldest)?.numberOrNull('oldest') ?? 0
   }
 
   async close(): Promise<void> {

@@ -130,6 +130,60 @@ export const metricTable = {
     labels: ['model', 'code'],
     help: 'Events that could not be learned from and were kept aside, by code.',
   },
+  sourceRecords: {
+    kind: 'counter',
+    name: 'antikythera_source_records_total',
+    labels: ['model', 'source'],
+    help: 'Records that the trainer was given by a source.',
+  },
+  sourceBytes: {
+    kind: 'counter',
+    name: 'antikythera_source_bytes_total',
+    labels: ['model', 'source'],
+    help: 'Bytes of these records, after decompression.',
+  },
+  sourceRefused: {
+    kind: 'counter',
+    name: 'antikythera_source_refused_total',
+    labels: ['model', 'source'],
+    help: 'Messages of a source that came out cut or unreadable: over a limit, or of a codec that failed.',
+  },
+  sourceRebalances: {
+    kind: 'counter',
+    name: 'antikythera_source_rebalances_total',
+    labels: ['model', 'source'],
+    help: 'Times that the partitions of a source were dealt anew.',
+  },
+  sourceLag: {
+    kind: 'gauge',
+    name: 'antikythera_source_lag',
+    labels: ['model', 'source'],
+    help: 'Records that exist in a source and that the trainer has not consumed.',
+  },
+  unknownKeys: {
+    kind: 'counter',
+    name: 'antikythera_unknown_keys_total',
+    labels: ['model'],
+    help: 'Keys of events that nobody reads.',
+  },
+  predictionsDropped: {
+    kind: 'counter',
+    name: 'antikythera_predictions_dropped_total',
+    labels: ['model'],
+    help: 'Served predictions that were not kept because the disk refused them: feedback that names them waits in vain.',
+  },
+  idsForgotten: {
+    kind: 'counter',
+    name: 'antikythera_ids_forgotten_total',
+    labels: ['model', 'by'],
+    help: 'Ids of events that limits.seen_events let go, by the inbox or the trainer: a duplicate would be taken again.',
+  },
+  deadLettersGone: {
+    kind: 'counter',
+    name: 'antikythera_dead_letters_gone_total',
+    labels: ['model'],
+    help: 'Dead letters that limits.dead_letters let go, the oldest first.',
+  },
   // ── the trainer ──
   updates: {
     kind: 'counter',

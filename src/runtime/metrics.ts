@@ -7,10 +7,10 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { metricTable, type MetricSpec } from './metric-table.ts'
 
 type Table = typeof metricTable
-type NameOf<Kind extends MetricSpec['kind']> = {
+export type NameOf<Kind extends MetricSpec['kind']> = {
   [Name in keyof Table]: Table[Name]['kind'] extends Kind ? Name : never
 }[keyof Table]
-type LabelsOf<Name extends keyof Table> = Readonly<
+export type LabelsOf<Name extends keyof Table> = Readonly<
   Record<Table[Name]['labels'][number], string | number>
 >
 

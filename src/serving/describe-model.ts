@@ -20,6 +20,7 @@ export function describeModel(
     trainer: describeTrainer(trainer),
     lag: trainer.lag,
     pending: trainer.pending,
+    ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     counts: trainer.counts,
     prequential: trainer.prequential,
   }
@@ -34,6 +35,11 @@ function describeLive({ pointer }: LiveAdapter): Static<typeof LiveAnswer> {
 function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer> {
   const { version, code, message, sinceMs } = failed
   return { version, code, message, since: new Date(sinceMs).toISOString() }
+}
+
+function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
+  const { ratePerSecond, etaSeconds } = progress
+  return { rate: Math.round(ratePerSecond), eta_seconds: Math.ceil(etaSeconds) }
 }
 
 function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {

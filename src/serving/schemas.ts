@@ -130,6 +130,12 @@ export const ModelAnswer = Type.Object({
   trainer: TrainerAnswer,
   lag: Type.Integer({ description: 'accepted events that the trainer has not read' }),
   pending: Type.Integer({ description: 'events read and waiting for the next update' }),
+  progress: Type.Optional(
+    Type.Object(
+      { rate: Count, eta_seconds: Count },
+      { description: 'of a backlog: records a second, seconds until it is read if no more came' },
+    ),
+  ),
   counts: Type.Object({
     accepted: Count,
     duplicates: Count,

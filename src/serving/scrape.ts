@@ -1,15 +1,20 @@
 /** Gauges that are cheaper to read than to keep: set before each scrape from what the server and the trainers know. */
 import type { Metrics } from '../runtime/metrics.ts'
 import type { RouteContext } from './context.ts'
-import type { TrainerReport } from './served-model.ts'
+import { Rising } from './rising.ts'
+import type { ServedModel, TrainerReport } from './served-model.ts'
 
 export function watchScrapes({ models, trainer, metrics, version }: RouteContext): void {
   metrics.gauge('buildInfo', { version, node: process.version }, 1)
+  const rising = new Rising(metrics)
   metrics.onScrape(() => {
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
       metrics.gauge('inboxEvents', { model: model.name }, model.feedback.unread())
-      showTrainer(metrics, model.name, trainer.status(model.name))
+      const report = trainer.status(model.name)
+      showTrainer(metrics, model.name, report)
+      showSources(metrics, rising, model.name, report)
+      showForgotten(rising, model, report)
     }
     const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)
     // Models of one process tell the same number; one that is alone tells its own.
@@ -30,4 +35,33 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('loss', { model }, prequential.loss)
   metrics.gauge('accuracy', { model, window: 'all' }, prequential.accuracy)
   metrics.gauge('accuracy', { model, window: 'recent' }, prequential.accuracy_recent)
+}
+
+function showSources(
+  metrics: Metrics,
+  rising: Rising,
+  model: string,
+  { sources = {}, unknownKeys = 0 }: TrainerReport,
+): void {
+  for (const [source, { records, bytes, refused, rebalances, lag }] of Object.entries(sources)) {
+    rising.raise('sourceRecords', { model, source }, records)
+    rising.raise('sourceBytes', { model, source }, bytes)
+    rising.raise('sourceRefused', { model, source }, refused)
+    rising.raise('sourceRebalances', { model, source }, rebalances)
+    metrics.gauge('sourceLag', { model, source }, lag)
+  }
+  rising.raise('unknownKeys', { model }, unknownKeys)
+}
+
+/** What limits let go, so that nobody finds out by a duplicate or a letter that is missing. */
+function showForgotten(
+  rising: Rising,
+  served: ServedModel,
+  { forgottenIds = 0 }: TrainerReport,
+): void {
+  const { name: model } = served
+  const { ids = 0, deadLetters = 0 } = served.forgotten?.() ?? {}
+  rising.raise('idsForgotten', { model, by: 'inbox' }, ids)
+  rising.raise('idsForgotten', { model, by: 'trainer' }, forgottenIds)
+  rising.raise('deadLettersGone', { model }, deadLetters)
 }

@@ -11,6 +11,8 @@ export interface ServedModel {
   readonly live: LiveModel
   readonly registry: Registry
   readonly feedback: FeedbackDoor
+  /** What limits let go, since the model began: ids of the inbox, dead letters. */
+  forgotten?(): { readonly ids: number; readonly deadLetters: number }
   /** Rows that wait for the engine now. */
   waitingRows(): number
 }

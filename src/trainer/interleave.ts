@@ -2,7 +2,7 @@
  * Many sources, one order: record by record in rotation, an empty source is passed over. Whose turn is next is part of
  * the checkpoint, so that with all records at hand the order is the same however reads were cut, and after a crash too.
  */
-import type { Clock, Positions } from '../contracts.ts'
+import type { Clock, Positions, TrainerStatus } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
 import type { Line } from './line.ts'
 
@@ -25,6 +25,11 @@ export class Interleave {
 
   get lag(): number {
     return this.#lines.reduce((sum, { lag }) => sum + lag, 0)
+  }
+
+  /** What each source has given, and how much it still has. */
+  get sources(): NonNullable<TrainerStatus['sources']> {
+    return Object.fromEntries(this.#lines.map((line) => [line.name, line.stats]))
   }
 
   /** The next record if it is here already: the same as `next` would answer, without asking a source. */

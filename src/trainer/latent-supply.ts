@@ -67,6 +67,11 @@ export class LatentSupply {
     return this.#patience.persist('computing latents', work, signal)
   }
 
+  /** After an update: what was learned and is not remembered will not be asked for again. */
+  keepOnly(wanted: readonly Example[]): void {
+    this.#latents.keepOnly(wanted)
+  }
+
   forget(keys: readonly string[]): void {
     for (const key of keys) this.#latents.forget(key)
   }

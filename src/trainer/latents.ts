@@ -45,10 +45,14 @@ export class Latents {
 
   /** The latent of each example, by key, all of them or a coded error of the engine. */
   async of(examples: readonly Example[]): Promise<Map<string, Latent>> {
-    const { encodeNow } = this.#trunk
-    if (encodeNow !== undefined)
-      return new Map(examples.map(({ key, encoded }) => [key, encodeNow(encoded)]))
     const found = new Map<string, Latent>()
+    if (this.isImmediate) {
+      for (const example of examples) {
+        const latent = this.now(example)
+        if (latent !== undefined) found.set(example.key, latent)
+      }
+      return found
+    }
     const missing = new Map<string, Example>()
     for (const example of examples) {
       const latent = this.#use(example)
@@ -68,6 +72,13 @@ export class Latents {
     } catch {
       return false
     }
+  }
+
+  /** Drops what belongs to no example of `wanted`: nobody will ask for it again. */
+  keepOnly(wanted: readonly Example[]): void {
+    if (this.#kept.size <= wanted.length) return
+    const keys = new Set(wanted.map(({ key }) => key))
+    for (const key of this.#kept.keys()) if (!keys.has(key)) this.forget(key)
   }
 
   forget(key: string): void {

@@ -2,7 +2,7 @@
  * One source behind the loop's back: a small buffer of records that were read and not consumed, and the wait after a
  * failure. A source that fails retriably looks empty until it is time to ask again; its siblings go on.
  */
-import type { Clock, Logger, Positions, Source, SourceRecord } from '../contracts.ts'
+import type { Clock, Logger, Positions, Source, SourceRecord, SourceStats } from '../contracts.ts'
 import { mayRetry, type Patience } from './patience.ts'
 
 export interface LineParts {
@@ -23,6 +23,8 @@ export class Line {
   #failures = 0
   #askAgainMs = 0
   #lag = 0
+  #records = 0
+  #bytes = 0
 
   constructor(parts: LineParts) {
     this.#parts = parts
@@ -46,6 +48,17 @@ export class Line {
     return this.#lag + this.#buffer.length - this.#next
   }
 
+  /** Its own counters; of a source that keeps none, what was read from it here. */
+  get stats(): SourceStats & { readonly lag: number } {
+    const { source } = this.#parts
+    const own = source.stats?.() ?? this.#counted
+    return { ...own, lag: this.lag }
+  }
+
+  get #counted(): SourceStats {
+    return { records: this.#records, bytes: this.#bytes, rebalances: 0, refused: 0 }
+  }
+
   take(): SourceRecord | undefined {
     const record = this.#buffer[this.#next]
     if (record !== undefined) this.#next += 1
@@ -64,6 +77,8 @@ export class Line {
     await this.#guarded(signal, async ({ source, records }) => {
       this.#buffer = await source.read({ records, waitMs }, signal)
       this.#next = 0
+      this.#records += this.#buffer.length
+      for (const { value } of this.#buffer) this.#bytes += value.byteLength
     })
     return !this.isEmpty
   }

@@ -14,6 +14,7 @@ import { begin } from './beginning.ts'
 import type { Interleave } from './interleave.ts'
 import type { LoopParts } from './parts.ts'
 import { isLeaseLost } from './patience.ts'
+import { Progress } from './progress.ts'
 import { statusOf } from './status.ts'
 
 export interface Loop {
@@ -49,10 +50,14 @@ class ModelLoop implements Loop {
   /** Records consumed since the last checkpoint, and when that was. */
   #unsaved = 0
   #savedMs = 0
+  /** Records consumed since it began. */
+  #consumed = 0
+  readonly #progress: Progress
 
   constructor(parts: LoopParts) {
     this.#parts = parts
     this.#assembly = assemble(parts)
+    this.#progress = new Progress(parts)
   }
 
   get model(): string {
@@ -81,8 +86,9 @@ class ModelLoop implements Loop {
   }
 
   status(): TrainerStatus {
-    const lag = this.#running?.stream.lag ?? 0
-    return { ...statusOf(this.#parts, this.#assembly.state, lag), ...this.#phase }
+    const { state } = this.#assembly
+    const shown = statusOf(this.#parts, state, this.#running?.stream, this.#progress)
+    return { ...shown, ...this.#phase }
   }
 
   async #turn(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
@@ -95,6 +101,7 @@ class ModelLoop implements Loop {
       await this.#take(received, stream, admission, signal)
       if (signal.aborted) break
     }
+    this.#progress.look(this.#consumed, stream.lag)
     if (signal.aborted || this.#isSaveDue()) await this.#save(signal)
   }
 
@@ -112,6 +119,7 @@ class ModelLoop implements Loop {
     state.turn = stream.turn
     this.#isDirty = true
     this.#unsaved += 1
+    this.#consumed += 1
     this.#enter('running')
     if (isDue) await this.#update(signal)
     await this.#tryAgain(admission, signal)
@@ -145,6 +153,7 @@ class ModelLoop implements Loop {
     }
     await this.#save(signal)
     await stream.measure(signal)
+    this.#progress.look(this.#consumed, stream.lag)
     this.#enter('idle')
     await stream.rest(this.#parts.limits.idleMs, signal)
   }
@@ -215,5 +224,6 @@ class ModelLoop implements Loop {
     await this.#running?.stream.close()
     this.#assembly.state.checkpoint.close()
     this.#assembly.dispose()
+    await this.#parts.close?.()
   }
 }

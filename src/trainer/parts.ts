@@ -69,11 +69,15 @@ export interface LoopParts {
   readonly turns: Turns
   /** What it trains on, for the status. */
   readonly engine?: string
+  /** Keys of events that `parse` read past, for the metric. */
+  readonly unknownKeys?: () => number
   /** Tensors alive on the engine, for the metric. */
   readonly tensors?: () => number
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
   readonly onPointer: (pointer: LivePointer) => void
+  /** Closes what was opened for this loop alone; called when it has ended. */
+  readonly close?: () => Promise<void>
 }
 
 /** What a trainer that may lose its model to another daemon asks and tells. */

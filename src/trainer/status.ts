@@ -1,17 +1,20 @@
 /** What the trainer of a model tells the server about it. */
+import type { Interleave } from './interleave.ts'
+import type { Progress } from './progress.ts'
 import type { TrainerStatus } from '../contracts.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
 
 export function statusOf(
-  { model, engine, tensors }: LoopParts,
-  { learner, tally, waiting }: TrainerState,
-  lag: number,
+  { model, engine, tensors, unknownKeys }: LoopParts,
+  { learner, tally, waiting, dedupe }: TrainerState,
+  stream: Interleave | undefined,
+  progress: Progress,
 ): Omit<TrainerStatus, 'state'> {
   const { accepted, duplicates, learned, rejected, steps, dropped } = tally.state
   return {
     model,
-    lag,
+    lag: stream?.lag ?? 0,
     pending: learner.pendingCount,
     counts: { accepted, duplicates, learned, rejected, waiting: waiting.size },
     prequential: learner.scores,
@@ -21,5 +24,9 @@ export function statusOf(
     tensors: tensors?.() ?? 0,
     residentBytes: process.memoryUsage.rss(),
     ...(engine !== undefined && { engine }),
+    ...(stream && { sources: stream.sources }),
+    ...(progress.shown && { progress: progress.shown }),
+    ...(unknownKeys && { unknownKeys: unknownKeys() }),
+    forgottenIds: dedupe.forgotten,
   }
 }

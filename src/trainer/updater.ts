@@ -30,9 +30,10 @@ export class Updater {
 
   /** When it rejects, the learner is in the middle of something: only the checkpoint may be trusted then. */
   async update(signal: AbortSignal): Promise<void> {
-    const { state, pointer } = this.#parts
+    const { state, pointer, latents } = this.#parts
     const { outcome, moves } = await this.#learn(signal)
     state.learnerChanged()
+    latents.keepOnly(state.learner.remembered)
     const { number, version, decision } = await publishCandidate(
       outcome.learned,
       this.#parts,

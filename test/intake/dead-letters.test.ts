@@ -24,6 +24,7 @@ describe('dead letters of a model', () => {
     await letters.write([letter('c')])
     expect(letters.list(10).map(({ key }) => key)).toEqual(['c', 'b'])
     expect(letters.counts()).toEqual({ EVENT_MALFORMED: 3 })
+    expect(letters.gone()).toBe(1)
     await letters.close()
   })
 

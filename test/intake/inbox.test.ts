@@ -39,6 +39,20 @@ describe('the inbox', () => {
     expect(again.duplicates()).toBe(2)
   })
 
+  it('counts the identities that it let go', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path, { seenEvents: 1500, unreadEvents: 10_000 })
+    const ids = Array.from({ length: 4000 }, (_, index) => event(String(index)))
+    await inbox.append(ids.slice(0, 1000))
+    expect(inbox.forgotten()).toBe(0)
+    await inbox.append(ids.slice(1000))
+    expect(inbox.forgotten()).toBe(2500)
+    expect(await inbox.append([event('2499'), event('2500')])).toEqual({
+      accepted: 1,
+      duplicates: [1],
+    })
+  })
+
   it('answers concurrent appends each with their own events, in order', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path)

@@ -41,6 +41,7 @@ export interface ServedOptions {
   readonly inbox?: Partial<InboxOptions>
   readonly trainer?: Partial<TrainerReport>
   readonly fleet?: Fleet
+  readonly forgotten?: NonNullable<ServedModel['forgotten']>
 }
 
 /** One model `m` with versions v0 … v5, v1 live unless the registry says otherwise. */
@@ -81,6 +82,7 @@ export async function openServed(options: ServedOptions = {}) {
     live: live.live,
     registry: live.registry,
     feedback,
+    ...(options.forgotten && { forgotten: options.forgotten }),
     waitingRows: () => live.batcher.waiting('m'),
   }
   const server = await openServer({

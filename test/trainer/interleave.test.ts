@@ -37,6 +37,39 @@ test('records come in rotation, and an empty source is passed over', async () =>
   expect(await drain(interleave(three()))).toBe('a1 b1 c1 a2 c2 a3 a4')
 })
 
+test('what is here already is taken in the same order, without asking a source', async () => {
+  const stream = interleave(three(), { records: 100 })
+  const read: string[] = []
+  for (;;) {
+    const next = stream.take() ?? (await stream.next(never))
+    if (next === undefined) break
+    read.push(new TextDecoder().decode(next.record.value))
+  }
+  expect(read.join(' ')).toBe('a1 b1 c1 a2 c2 a3 a4')
+})
+
+test('a look at what comes takes nothing', async () => {
+  const stream = interleave(three(), { records: 100 })
+  expect(stream.upcoming(10)).toEqual([])
+  await stream.next(never)
+  await stream.next(never)
+  const shown = stream.upcoming(4).map(({ record }) => new TextDecoder().decode(record.value))
+  expect(shown).toEqual(['a2', 'a3'])
+  expect(await drain(stream)).toBe('c1 a2 c2 a3 a4')
+})
+
+test('each source is shown with what it gave and what it has, by its own count if it keeps one', async () => {
+  const own = { records: 9, bytes: 8, rebalances: 7, refused: 6 }
+  const [a, b] = three()
+  const stream = interleave([a!, { ...b!, stats: () => own }])
+  await drain(stream)
+  await stream.measure(never)
+  expect(stream.sources).toEqual({
+    a: { records: 4, bytes: 8, rebalances: 0, refused: 0, lag: 0 },
+    b: { ...own, lag: 0 },
+  })
+})
+
 test('the order is the same however many are read at once', async () => {
   const orders = await Promise.all(
     [1, 2, 100].map((records) => drain(interleave(three(), { records }))),

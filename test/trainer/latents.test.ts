@@ -71,6 +71,26 @@ test('a key that comes again with another input gets the latent of that input', 
   expect(latents.metrics.bytes).toBe(8)
 })
 
+test('what is wanted no more is dropped, and bytes are counted for what is left', async () => {
+  const { trunk, computed } = countingTrunk()
+  const latents = new Latents(trunk, 1000)
+  await latents.of([example(1), example(2), example(3)])
+  latents.keepOnly([example(2)])
+  expect(latents.metrics.bytes).toBe(8)
+  await latents.of([example(2), example(1)])
+  expect(computed).toEqual([1, 2, 3, 1])
+})
+
+test('where the trunk answers at once nothing is kept', async () => {
+  const { trunk } = countingTrunk()
+  const data = Float32Array.of(7)
+  const encodeNow = () => ({ positions: 1, width: 1, data })
+  const latents = new Latents({ ...trunk, encodeNow }, 1000)
+  expect(latents.now(example(1))?.data).toBe(data)
+  expect((await latents.of([example(1), example(2)])).size).toBe(2)
+  expect(latents.metrics).toEqual({ bytes: 0, hits: 0, misses: 0 })
+})
+
 function supplyOf(trunk: TrunkEngine) {
   const jitter = openRandom(1, 'jitter')
   const patience = new Patience({ clock: instantClock, log: silentLog, jitter })

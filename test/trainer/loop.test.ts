@@ -54,6 +54,36 @@ describe('learning', () => {
     expect(finalState(torn)).toEqual(finalState(whole))
   })
 
+  test('between updates it saves as often as is asked for, and always when it rests', async () => {
+    const saves = async (unsaved?: { records: number; ms: number }) => {
+      const world = openWorld({ s: lessons(100) })
+      let count = 0
+      await runToEnd(world, {
+        every: 1000,
+        limits: { records: 10, ...(unsaved && { unsaved }) },
+        chaos: (effect) => void (count += effect === 'checkpoint' ? 1 / 3 : 0),
+      })
+      expect(world.committed.get('s')).toEqual({ '0': '100' })
+      return Math.round(count)
+    }
+    const [each, some, rest] = [
+      await saves(),
+      await saves({ records: 40, ms: 60_000 }),
+      await saves({ records: 1000, ms: 60_000 }),
+    ]
+    expect([each - rest, some - rest]).toEqual([9, 2])
+  })
+
+  test('messages that are refused are written before they are many megabytes', async () => {
+    const world = openWorld({ s: Array.from({ length: 9 }, () => 'x'.repeat(1024 * 1024)) })
+    const written: number[] = []
+    await runToEnd(world, {
+      limits: { records: 1, unsaved: { records: 1000, ms: 60_000 } },
+      chaos: (effect) => void (effect === 'letters' && written.push(world.letters.size)),
+    })
+    expect(written).toEqual([0, 4, 4, 8, 8, 9])
+  })
+
   test('sources take turns, and an empty one is passed over', async () => {
     const world = openWorld({ s: lessons(6), t: lessons(2, 6) })
     await runToEnd(world, { every: 4 })

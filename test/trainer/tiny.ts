@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import type {
   Base,
+  Encoded,
   Latent,
   StepResult,
   Tensor,
@@ -30,17 +31,16 @@ export const tinyBase: Pick<Base, 'name' | 'hash' | 'encode'> = {
   },
 }
 
-/** Counts of letters, by their code modulo the width. */
 export const tinyTrunk: TrunkEngine = {
-  encode: (rows) =>
-    Promise.resolve(
-      rows.map((row) => {
-        const data = new Float32Array(width)
-        if (row.kind === 'tokens') for (const id of row.ids) data[id % width]! += 0.25
-        return { positions: 1, width, data }
-      }),
-    ),
+  encode: (rows) => Promise.resolve(rows.map(tinyLatent)),
   close: () => Promise.resolve(),
+}
+
+/** Counts of letters, by their code modulo the width. */
+export function tinyLatent(row: Encoded): Latent {
+  const data = new Float32Array(width)
+  if (row.kind === 'tokens') for (const id of row.ids) data[id % width]! += 0.25
+  return { positions: 1, width, data }
 }
 
 export function freshTiny(labels: readonly string[]): Tensors {

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { openMetrics } from '../../src/runtime/metrics.ts'
+import { Rising } from '../../src/serving/rising.ts'
+import { openServed } from './open-served.ts'
+
+const stats = { records: 1_000, bytes: 50_000, refused: 3, rebalances: 2, lag: 70 }
+
+test('a trainer’s sources are shown with what they gave and what they still have', async () => {
+  const { app } = await openServed({ trainer: { sources: { 'kafka:t': stats } } })
+  const { body } = await app.inject('/metrics')
+  const labels = '{model="m",source="kafka:t"}'
+  expect(body).toContain(`antikythera_source_records_total${labels} 1000\n`)
+  expect(body).toContain(`antikythera_source_bytes_total${labels} 50000\n`)
+  expect(body).toContain(`antikythera_source_refused_total${labels} 3\n`)
+  expect(body).toContain(`antikythera_source_rebalances_total${labels} 2\n`)
+  expect(body).toContain(`antikythera_source_lag${labels} 70\n`)
+})
+
+test('what limits let go and what nobody reads is counted', async () => {
+  const { app } = await openServed({
+    trainer: { forgottenIds: 5, unknownKeys: 7 },
+    forgotten: () => ({ ids: 11, deadLetters: 13 }),
+  })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_ids_forgotten_total{model="m",by="trainer"} 5\n')
+  expect(body).toContain('antikythera_ids_forgotten_total{model="m",by="inbox"} 11\n')
+  expect(body).toContain('antikythera_dead_letters_gone_total{model="m"} 13\n')
+  expect(body).toContain('antikythera_unknown_keys_total{model="m"} 7\n')
+})
+
+test('a total that began anew is counted from its beginning', async () => {
+  const metrics = openMetrics()
+  const rising = new Rising(metrics)
+  for (const total of [4, 4, 9, 2, 3]) rising.raise('unknownKeys', { model: 'm' }, total)
+  expect(await metrics.text()).toContain('antikythera_unknown_keys_total{model="m"} 12\n')
+  metrics.close()
+})
+
+test('a backlog’s rate and the time that it takes stand in the model’s description', async () => {
+  const progress = { ratePerSecond: 1234.5, etaSeconds: 8.1 }
+  const { app } = await openServed({ trainer: { progress } })
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({
+    progress: { rate: 1235, eta_seconds: 9 },
+  })
+  const quiet = await openServed()
+  expect((await quiet.app.inject('/v1/models')).json()).not.toHaveProperty('models.0.progress')
+})
