@@ -39,7 +39,10 @@ export class Progress {
 
   /** `consumed` records since the trainer began, `lag` records to read. Call it often. */
   look(consumed: number, lag: number): void {
-    if (lag < BACKLOG) return this.#end()
+    if (lag < BACKLOG) {
+      this.#end()
+      return
+    }
     const nowMs = this.#parts.clock.monotonicMs()
     this.#mark ??= { consumed, atMs: nowMs }
     this.#saidMs ??= nowMs

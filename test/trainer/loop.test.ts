@@ -79,7 +79,9 @@ describe('learning', () => {
     const written: number[] = []
     await runToEnd(world, {
       limits: { records: 1, unsaved: { records: 1000, ms: 60_000 } },
-      chaos: (effect) => void (effect === 'letters' && written.push(world.letters.size)),
+      chaos: (effect) => {
+        if (effect === 'letters') written.push(world.letters.size)
+      },
     })
     expect(written).toEqual([0, 4, 4, 8, 8, 9])
   })
