@@ -96,7 +96,8 @@ export const limitTable = {
     default: 1_000_000,
     least: 1000,
     most: 100_000_000,
-    reason: 'ids of events already taken, by which a duplicate is known; 24 bytes of memory and 16 of disk each',
+    reason:
+      'ids of events already taken, by which a duplicate is known; 24 bytes of memory and 16 of disk each',
   },
   dead_letters: {
     default: 100_000,
