@@ -4,6 +4,7 @@ import { Redis as Client } from 'ioredis'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { readKeyOf, redisSource } from '../../connectors/redis/source.ts'
 import type { Logger, Positions, Source } from '../../src/contracts.ts'
+import { send } from '../../src/intake/forward-script.ts'
 import type { ForwarderOptions } from '../../src/intake/forwarder.ts'
 import { openForwarder } from '../../src/intake/forwarder.ts'
 import { openInboxReader } from '../../src/intake/inbox-reader.ts'
@@ -159,6 +160,38 @@ test('after FLUSHALL comes again what the trainer has not learned, and nothing t
   await expect.poll(() => inStream(server), { timeout: 5000 }).toEqual(numbers(500, 500))
   await trainer.take()
   expect(trainer.learned.map(Number)).toEqual(numbers(1000))
+})
+
+test('after FLUSHALL a stream that another replica has begun again is no reason to go on from the old place', async () => {
+  const server = await redisForTest()
+  const { path, append } = openedInbox()
+  await append(numbers(10))
+  const { forwarder } = await forwarding(server, path)
+  await expect.poll(() => forwarder.waiting()).toBe(0)
+  await ask(server.url, async (redis) => {
+    await redis.multi().flushall().xadd(stream, '*', 'event', '-1', 'replica', 'r2').exec()
+  })
+  await append([10])
+  forwarder.wake()
+  await expect.poll(() => inStream(server), { timeout: 5000 }).toEqual([-1, ...numbers(11)])
+})
+
+test('a batch that comes twice changes nothing the second time', async () => {
+  const server = await redisForTest()
+  const redis = await connected(server)
+  const batch = {
+    expected: '',
+    hasStream: false,
+    place: 'i/1',
+    replica: 'r1',
+    messages: [{ offset: 0, value: Buffer.from('0'), timeMs: 1 }],
+    unreadEntries: 10,
+    keepMs: 0,
+  }
+  const all = [keys.stream, keys.place, keys.word]
+  const answers = [await send(redis, all, batch), await send(redis, all, batch)]
+  expect(answers.map(({ status }) => status)).toEqual(['sent', 'moved'])
+  expect(await inStream(server)).toEqual([0])
 })
 
 test('a stream that somebody deleted is filled again with what was not learned', async () => {
