@@ -1,6 +1,7 @@
 /**
  * Leases over any keeper: asks until it is granted one. It remembers the highest epoch it has seen, so that a keeper that
- * lost its memory is noticed: then it waits for one lease's life, in which a holder who is alive brings its lease back.
+ * lost its memory is noticed: then, and when the keeper was away and may come back as another, it only looks for one lease's
+ * life, in which a holder who is alive brings its lease back.
  */
 import type { Lease, LeaseView, Leases } from '../contracts.ts'
 import { HeldLease, type Keeping } from './held-lease.ts'
@@ -89,18 +90,34 @@ class Asking {
   }
 
   async #ask(): Promise<Granting | undefined> {
-    const { clock, keeper, log } = this.#with
-    const patient = this.#patientAtMs !== undefined && clock.monotonicMs() >= this.#patientAtMs
     try {
-      const granting = await keeper.grant(this.#claim, { floor: this.#floor, patient })
+      const granting = this.#isWaiting() ? await this.#look() : await this.#grant()
       this.#isAway = false
       return granting
     } catch (err) {
       // Once for each absence.
+      const { log } = this.#with
       if (!this.#isAway) log.warn({ err, model: this.#claim.model }, 'no lease can be had for now')
       this.#isAway = true
       return undefined
     }
+  }
+
+  #isWaiting(): boolean {
+    return this.#patientAtMs !== undefined && this.#with.clock.monotonicMs() < this.#patientAtMs
+  }
+
+  #grant(): Promise<Granting> {
+    const patient = this.#patientAtMs !== undefined
+    return this.#with.keeper.grant(this.#claim, { floor: this.#floor, patient })
+  }
+
+  async #look(): Promise<Granting> {
+    const { clock, keeper } = this.#with
+    const by = await keeper.view(this.#claim.model)
+    return by === undefined
+      ? { kind: 'forgot' }
+      : { kind: 'held', by, forMs: by.expiresMs - clock.nowMs() }
   }
 
   /** Nobody wants it any more: it must not lie unused. */
@@ -113,7 +130,9 @@ class Asking {
 
   #pauseAfter(granting: Granting | undefined): number {
     const { leaseMs } = this.#claim
-    if (granting?.kind === 'forgot') this.#patientAtMs ??= this.#with.clock.monotonicMs() + leaseMs
+    const patientAtMs = this.#with.clock.monotonicMs() + leaseMs
+    if (granting === undefined) this.#patientAtMs = patientAtMs
+    if (granting?.kind === 'forgot') this.#patientAtMs ??= patientAtMs
     if (granting?.kind !== 'held') return leaseMs * ASK_AT
     this.#patientAtMs = undefined
     this.#floor = Math.max(this.#floor, granting.by.epoch)

@@ -1,5 +1,5 @@
 /** Leases in memory and in Redis under one suite, and what only the one or the other can show. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { openRedis, type Redis } from '../../src/runtime/redis.ts'
 import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
@@ -9,9 +9,13 @@ import { openFakeClock } from '../serving/fake-clock.ts'
 import { openFakeLog } from '../serving/fake-log.ts'
 import {
   ask,
+  detach,
+  failOver,
   needsRedis,
   redisIsInstalled,
+  restartRedis,
   startRedis,
+  startReplica,
   type RedisServer,
 } from '../services/redis.ts'
 import { MemoryKeeper, openMemoryLeases } from '../simulation/memory-leases.ts'
@@ -161,6 +165,61 @@ test('keys of a model lie under its hash tag, and the epoch is a plain number', 
   expect(keys.sort()).toEqual(['keys:{m}:epoch', 'keys:{m}:lease'])
   expect(await redis.command('GET', 'keys:{m}:epoch')).toBe('1')
   expect(await leases.view('m')).toMatchObject({ holder: 'host 1 (a)', epoch: 1 })
+  await leases.close()
+  redis.close()
+})
+
+async function until(truth: () => Promise<boolean>): Promise<void> {
+  while (!(await truth().catch(() => false))) await clock.sleep(20)
+}
+
+test('a failover that lost the grant itself: the holder goes on, and who was waiting goes on waiting', async (context) => {
+  needsRedis(context)
+  const main = await startRedis()
+  const connections = await Promise.all(['a', 'b'].map(() => connect(main, 'test')))
+  const [a, b] = connections.map((redis, index) =>
+    openRedisLeases({ redis, holder: `${index}`, leaseMs: 3000, clock, log }),
+  )
+  await a!.acquire('m', { floor: 0, signal: never }).then((lease) => lease.release())
+  const replica = await startReplica(main)
+  await detach(replica)
+  const lease = await a!.acquire('m', { floor: 0, signal: never })
+  expect(lease.epoch).toBe(2)
+  let isTaken = false
+  const waiting = b!.acquire('m', { floor: 0, signal: never }).then((taken) => {
+    isTaken = true
+    return taken
+  })
+  await until(async () => (await b!.view('m'))?.epoch === 2)
+  const next = await failOver(main, replica)
+  onTestFinished(() => next.stop())
+  // From the same holder, under the same epoch: Redis was told both again.
+  await until(async () => (await b!.view('m'))?.epoch === 2)
+  await clock.sleep(500)
+  lease.check()
+  expect(isTaken).toBe(false)
+  await lease.release()
+  expect((await waiting).epoch).toBe(3)
+  await Promise.all([a!.close(), b!.close()])
+  for (const each of connections) each.close()
+})
+
+test('Redis that was killed and comes back empty within a life has its lease again, later it grants a higher epoch', async (context) => {
+  needsRedis(context)
+  const first = await startRedis()
+  const redis = await connect(first, 'test')
+  const leases = openRedisLeases({ redis, holder: 'a', leaseMs: 2000, clock, log })
+  const lease = await leases.acquire('m', { floor: 6, signal: never })
+  await first.kill()
+  const second = await restartRedis(first)
+  await until(async () => (await leases.view('m'))?.epoch === 7)
+  lease.check()
+  await second.kill()
+  await new Promise((resolve) => lease.signal.addEventListener('abort', resolve))
+  const third = await restartRedis(second)
+  onTestFinished(() => third.stop())
+  const next = await leases.acquire('m', { floor: lease.epoch, signal: never })
+  expect(next.epoch).toBe(8)
   await leases.close()
   redis.close()
 })
