@@ -3,12 +3,17 @@ import type { Sink, Source } from '../src/contracts.ts'
 import { openFileSink } from './file/sink.ts'
 import { fileSource } from './file/source.ts'
 import { httpSource } from './http/source.ts'
+import { kafkaDeadLetterSink } from './kafka/sink.ts'
+import { kafkaSource } from './kafka/source.ts'
 import { memorySource } from './memory/source.ts'
 import { redisSource } from './redis/source.ts'
 
 export { openFileSink } from './file/sink.ts'
 export { fileSource } from './file/source.ts'
 export { httpSource } from './http/source.ts'
+export { kafkaPredictionSink } from './kafka/prediction-sink.ts'
+export { kafkaDeadLetterSink, type KafkaSinkOptions } from './kafka/sink.ts'
+export { kafkaSource, type KafkaSourceOptions } from './kafka/source.ts'
 export { memorySource, type MemorySource } from './memory/source.ts'
 export { readKeyOf, redisSource } from './redis/source.ts'
 
@@ -16,10 +21,12 @@ export { readKeyOf, redisSource } from './redis/source.ts'
 export const sources = {
   file: fileSource,
   http: httpSource,
+  kafka: kafkaSource,
   memory: memorySource,
   redis: redisSource,
 } as const satisfies Readonly<Record<string, (...options: never[]) => Source>>
 
 export const sinks = {
   file: openFileSink,
-} as const satisfies Readonly<Record<string, (...options: never[]) => Promise<Sink>>>
+  kafka: kafkaDeadLetterSink,
+} as const satisfies Readonly<Record<string, (...options: never[]) => Promise<Sink> | Sink>>

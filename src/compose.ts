@@ -11,7 +11,7 @@ import { openBert } from './bases/bert.ts'
 import { openFeatures } from './bases/features.ts'
 import { openUseLite } from './bases/use-lite.ts'
 import type { AdapterConfig, Base, Clock, Logger, Method, Task } from './contracts.ts'
-import { openLocalRegistry, type LocalRegistry } from './registry/local.ts'
+import { openLocalRegistry, type Bundle, type LocalRegistry } from './registry/local.ts'
 import type { Config, ModelConfig } from './runtime/config.ts'
 import { invariant } from './runtime/errors.ts'
 import { classification } from './tasks/classification.ts'
@@ -77,8 +77,15 @@ export async function openRegistry(
     folder: folderOf(config, model),
     model,
     base: { name: base.name, hash: base.hash },
-    task: classification.kind,
-    bundle: openBundle({ base, methods, tasks }),
+    task: classificationKind,
+    bundle: bundleFor(base),
     ...parts,
   })
+}
+
+export const classificationKind = classification.kind
+
+/** How a version's parameters become files and come back. */
+export function bundleFor(base: Base): Bundle {
+  return openBundle({ base, methods, tasks })
 }

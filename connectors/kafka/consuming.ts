@@ -97,6 +97,19 @@ export class Consuming {
     await this.#commit?.({ topics })
   }
 
+  /** Asks for the ends of the partitions. Whether they could be had; a place that is gone ends it all. */
+  async look(): Promise<boolean> {
+    try {
+      await this.#parts.places.look()
+      return true
+    } catch (error) {
+      const failure = codedFailure(error, 'SOURCE_FAILED', 'asking for offsets')
+      if (failure.code === 'SOURCE_MISSING') this.#die(failure)
+      this.#parts.log.debug({ err: failure }, 'Kafka could not be asked for offsets')
+      return false
+    }
+  }
+
   async close(): Promise<void> {
     this.#closing.abort()
     this.#parts.room.tell()
@@ -104,11 +117,12 @@ export class Consuming {
   }
 
   async #consumeOn(): Promise<void> {
-    while (!this.#isClosing) {
+    for (;;) {
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1))
       if (this.#failures > 0) await this.#pause(pauseMs)
       const error = await this.#consume()
-      if (!this.#isClosing) this.#failed(error)
+      if (this.#isClosing) return
+      this.#failed(error)
     }
   }
 
@@ -190,15 +204,29 @@ export class Consuming {
     isNew: readonly Partition[],
   ): Promise<void> {
     const isOver = () => generation !== this.#generation || this.#isClosing
-    while (!isOver() && !(await this.#look())) await this.#pause(FIRST_PAUSE_MS)
+    while (!isOver() && !(await this.look())) await this.#pause(FIRST_PAUSE_MS)
     if (isOver()) return
     try {
       for (const place of isNew) seek(consumer, place)
       for (const { topic, partition } of isNew)
         consumer.resume([{ topic, partitions: [partition] }])
+      await this.#tellBeginnings(consumer)
     } catch (err) {
-      this.#parts.log.debug({ err }, 'the consumer has ended meanwhile')
+      this.#parts.log.debug(
+        { err },
+        'the consumer has ended meanwhile, or lost its place in the group',
+      )
     }
+  }
+
+  /** Where partitions begin of which the checkpoint knows nothing yet, so that a restart begins there too. */
+  async #tellBeginnings(consumer: Consumer): Promise<void> {
+    const beginnings = this.#assigned.flatMap((place) => {
+      const { topic, partition } = place
+      const offset = place.tellBeginning()
+      return offset === undefined ? [] : [{ topic, partition, offset: String(offset) }]
+    })
+    if (beginnings.length > 0) await consumer.commitOffsets(beginnings)
   }
 
   async #take(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
@@ -225,21 +253,8 @@ export class Consuming {
 
   /** A batch of another time of the group, or from where kafkajs jumped to because our place is gone. */
   async #strayed(consumer: Consumer, place: Partition): Promise<void> {
-    await this.#look()
+    await this.look()
     if (!this.#isClosing) seek(consumer, place)
-  }
-
-  /** Whether it could be looked. */
-  async #look(): Promise<boolean> {
-    try {
-      await this.#parts.places.look()
-      return true
-    } catch (error) {
-      const failure = codedFailure(error, 'SOURCE_FAILED', 'asking for offsets')
-      if (failure.code === 'SOURCE_MISSING') this.#die(failure)
-      this.#parts.log.debug({ err: failure }, 'Kafka could not be asked for offsets')
-      return false
-    }
   }
 
   async #pause(delayMs: number): Promise<void> {

@@ -18,6 +18,8 @@ export async function unlessAborted<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
+  // Nobody may be left to hear how it ends.
+  work.catch(() => undefined)
   signal.throwIfAborted()
   const done = new AbortController()
   const aborted = new Promise<never>((_, reject) => {

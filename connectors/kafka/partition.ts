@@ -14,6 +14,8 @@ export class Partition {
   /** The offset after what was fetched. */
   #fetched: number | undefined
   #ends: Ends = { low: 0, high: 0 }
+  /** Where it was found to begin, as long as nobody else was told. */
+  #beginning: number | undefined
 
   constructor(topic: string, partition: number) {
     this.topic = topic
@@ -42,6 +44,19 @@ export class Partition {
   begin(offset: number): void {
     this.#read = offset
     this.#fetched = offset
+  }
+
+  /** Met for the first time: no checkpoint knows where it began. */
+  beginHere(offset: number): void {
+    this.begin(offset)
+    this.#beginning = offset
+  }
+
+  /** Once, and only as long as nothing was read from there. */
+  tellBeginning(): number | undefined {
+    const beginning = this.#beginning === this.#read ? this.#beginning : undefined
+    this.#beginning = undefined
+    return beginning
   }
 
   fetchedTo(offset: number): void {

@@ -60,7 +60,7 @@ export class Places {
       const next = before.get(name)
       if (next !== undefined) this.#keep(place, next, { low, high })
       else if (place.expected === undefined)
-        place.begin(committed.get(name) ?? this.#start(low, high))
+        place.beginHere(committed.get(name) ?? this.#start(low, high))
     }
     this.#isPlaced = true
   }

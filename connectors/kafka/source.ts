@@ -157,14 +157,8 @@ class KafkaSource implements Source {
   }
 
   async #ask(): Promise<void> {
-    try {
-      await this.#places.look()
-    } catch (err) {
-      // Reading finds out by itself; what it says counts.
-      this.#options.log.debug({ err }, 'Kafka could not be asked for its ends')
-    } finally {
-      this.#askedMs = this.#options.clock.monotonicMs()
-      this.#asking = undefined
-    }
+    await this.#consuming?.look()
+    this.#askedMs = this.#options.clock.monotonicMs()
+    this.#asking = undefined
   }
 }

@@ -62,7 +62,7 @@ export class Healing {
     const { look, isBehind } = await this.#judged(first)
     const isOther = this.#seen !== undefined && look.incarnation !== this.#seen.incarnation
     if (isBehind || isOther || this.#isInDoubt || look.incarnation === '') {
-      await this.#heal(look, isBehind, isBehind || isOther)
+      await this.#heal(look, isBehind, isOther)
     } else await this.#follow(look)
     if (look.damaged > 0) await restoring.damaged()
     this.#see(look)
@@ -79,7 +79,8 @@ export class Healing {
     return { look, isBehind: isBehind(look) }
   }
 
-  async #heal(look: Look, isBehind: boolean, withPins: boolean): Promise<void> {
+  /** `isOther`: another replica was quicker, and may not have had everything that is here. */
+  async #heal(look: Look, isBehind: boolean, isOther: boolean): Promise<void> {
     const { ledger, pointer, restoring, log } = this.#parts
     // What comes to doubt from here on is looked at by the next run.
     this.#isInDoubt = false
@@ -93,8 +94,10 @@ export class Healing {
         this.doubt()
         return
       }
-      if (isBehind || look.incarnation === '') await restoring.retired()
-      if (withPins) await restoring.pins()
+      if (isBehind || isOther) {
+        await restoring.retired()
+        await restoring.pins()
+      }
       if (isBehind || look.incarnation === '') {
         const now = await pointer.beginAnew(look.incarnation, randomUUID(), seen)
         this.#seen = { ...seen, incarnation: now }

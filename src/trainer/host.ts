@@ -16,7 +16,9 @@ import { acquireLock, type Lock } from '../runtime/lock.ts'
 import { isAborted } from './is-aborted.ts'
 import type { Loop } from './loop.ts'
 import type { FromTrainer } from './messages.ts'
+import type { Tenure } from './parts.ts'
 import { mayRetry } from './patience.ts'
+import { Tenures, type FleetPart } from './tenure.ts'
 import { Turns } from './turns.ts'
 
 /** One model as the composition hands it over. */
@@ -24,7 +26,10 @@ export interface HostedModel {
   readonly name: string
   /** Held while the loop runs, so that two processes never train one model. */
   readonly lockPath: string
-  open(): Promise<Loop>
+  /** When several daemons may train it: one does at a time, the others stand by. */
+  readonly fleet?: FleetPart
+  /** Makes the loop and all its parts anew; called once without a fleet, and once for each tenure in one. */
+  open(tenure?: Tenure): Promise<Loop>
 }
 
 export interface HostedTrainers {
@@ -48,6 +53,7 @@ export class TrainerHost {
   readonly #clock: Clock
   readonly #tell: (message: FromTrainer) => void
   readonly #loops = new Map<string, Loop>()
+  readonly #tenures = new Map<string, Tenures>()
   /** Of models that have no loop. */
   readonly #statuses = new Map<string, TrainerStatus>()
 
@@ -56,7 +62,7 @@ export class TrainerHost {
     this.#tell = tell
     this.hosting = {
       turns: new Turns(),
-      onStatus: (status) => tell({ kind: 'status', status }),
+      onStatus: (status) => tell({ kind: 'status', status: this.#withLease(status) }),
       onPointer: (model, pointer) => tell({ kind: 'pointer', model, pointer }),
     }
   }
@@ -85,9 +91,8 @@ export class TrainerHost {
     let lock: Lock | undefined
     try {
       lock = await this.#lock(model, log, signal)
-      const loop = await model.open()
-      this.#loops.set(model.name, loop)
-      await loop.run(signal)
+      if (model.fleet === undefined) await this.#runLoop(model, signal)
+      else await this.#runTenures(model, model.fleet, log, signal)
     } catch (error) {
       if (isAborted(signal)) return
       if (!(error instanceof CodedError)) throw error
@@ -96,6 +101,30 @@ export class TrainerHost {
     } finally {
       lock?.release()
     }
+  }
+
+  async #runLoop(model: HostedModel, signal: AbortSignal): Promise<void> {
+    const loop = await model.open()
+    this.#loops.set(model.name, loop)
+    await loop.run(signal)
+  }
+
+  async #runTenures(
+    { name, open }: HostedModel,
+    fleet: FleetPart,
+    log: Logger,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const onLoop = (loop: Loop | undefined) => {
+      if (loop !== undefined) this.#loops.set(name, loop)
+      else {
+        this.#loops.delete(name)
+        this.#set(name, { state: 'standby' })
+      }
+    }
+    const tenures = new Tenures({ model: name, fleet, clock: this.#clock, log, open, onLoop })
+    this.#tenures.set(name, tenures)
+    await tenures.run(signal)
   }
 
   /** A predecessor that is about to end holds it a moment longer. */
@@ -112,7 +141,8 @@ export class TrainerHost {
 
   async #report(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      for (const status of this.#all()) this.#tell({ kind: 'status', status })
+      for (const status of this.#all())
+        this.#tell({ kind: 'status', status: this.#withLease(status) })
       await this.#clock.sleep(statusEveryMs, signal).catch(() => undefined)
     }
   }
@@ -122,6 +152,11 @@ export class TrainerHost {
     return [...names].flatMap(
       (name) => this.#loops.get(name)?.status() ?? this.#statuses.get(name) ?? [],
     )
+  }
+
+  #withLease(status: TrainerStatus): TrainerStatus {
+    const lease = this.#tenures.get(status.model)?.view
+    return lease === undefined ? status : { ...status, lease }
   }
 
   #set(model: string, phase: Pick<TrainerStatus, 'state' | 'code' | 'message'>): void {

@@ -9,7 +9,7 @@ const encode = (text) => Buffer.from(text, 'utf8')
 const width = 16
 
 /** `of(number)` → the bytes of one event that can be learned from. */
-export function goodEvents(kind) {
+function goodEvents(kind) {
   return kind === 'features' ? featureEvents() : textEvents()
 }
 
@@ -42,7 +42,7 @@ function textEvents() {
 }
 
 /** Twelve kinds of messages that nothing can be learned from, and the code that each is to end under. */
-export function poisons(kind) {
+function poisons(kind) {
   const input = kind === 'features' ? { features: Array(width).fill(0.25) } : { text: 'fine' }
   const event = (number, more) =>
     encode(JSON.stringify({ id: `p-${number}`, source: 'bench', input, label: 'yes', ...more }))
@@ -74,16 +74,21 @@ export function poisonCounts(kind, events) {
   return counts
 }
 
-/**
- * A source of `count` events that begin to come with `release`. With `poison` every hundredth is one of the twelve, in turn.
- */
-export function generatedSource(kind, { count, poison }) {
+/** The message with a number: good, or with `poison` every hundredth one of the twelve, in turn. */
+export function valueOf(kind, poison) {
   const good = goodEvents(kind)
   const bad = poison ? poisons(kind).map(([, make]) => make) : []
-  const valueOf = (number) =>
+  return (number) =>
     poison && number % 100 === 50
       ? bad[Math.floor(number / 100) % bad.length](number)
       : good(number)
+}
+
+/**
+ * A source of `count` events that begin to come with `release`.
+ */
+export function generatedSource(kind, { count, poison }) {
+  const make = valueOf(kind, poison)
   let next = 0
   let end = 0
   let released = () => {}
@@ -109,7 +114,7 @@ export function generatedSource(kind, { count, poison }) {
           partition: '0',
           position: String(next),
           next: String(next + 1),
-          value: valueOf(next),
+          value: make(next),
         })
       return taken
     },

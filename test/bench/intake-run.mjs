@@ -26,14 +26,25 @@ import { keepHeapSmall } from '../../dist/src/trainer/manners.js'
 import { openTrainable } from '../../dist/src/trainer/step.js'
 import { Turns } from '../../dist/src/trainer/turns.js'
 import { generatedSource, poisonCounts } from './intake-events.mjs'
+import { startedKafkaSource } from './intake-kafka.mjs'
 
-const { mode, events, poison = false, every = 1024, batch = 256 } = JSON.parse(process.argv[2])
+const {
+  mode,
+  events,
+  poison = false,
+  every = 1024,
+  batch = 256,
+  kafka,
+} = JSON.parse(process.argv[2])
 const kind = mode === 'use-lite-head' ? 'use-lite' : 'features'
 // As the trainer's process does.
 keepHeapSmall()
 const log = quiet()
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-intake-'))
-const source = generatedSource(kind, { count: events, poison })
+const source =
+  kafka === undefined
+    ? generatedSource(kind, { count: events, poison })
+    : startedKafkaSource(kafka, { count: events, log })
 const { parts, deadLetters, close } = await open()
 const stop = new AbortController()
 const idle = once((status) => status.state === 'idle')

@@ -69,7 +69,7 @@ const objects = kustomization.resources.flatMap(
   (file) => readDocuments(`k8s/${file}`) as readonly KubernetesObject[],
 )
 const ofKind = <Shape extends KubernetesObject>(kind: string) =>
-  objects.filter((each) => each.kind === kind) as readonly Shape[]
+  objects.filter((each) => each.kind === kind) as unknown as readonly Shape[]
 const workloads = [...ofKind<Workload>('Deployment'), ...ofKind<Workload>('StatefulSet')]
 const named = workloads.map((workload) => [workload.metadata.name, workload] as const)
 const [secret] = readDocuments('k8s/secret.example.yaml') as readonly [
@@ -83,7 +83,7 @@ test.each(
   expect(schemaFaults(object)).toEqual([])
 })
 
-test.each<[string, (workload: Record<string, never>) => unknown]>([
+test.each<[string, (workload: Readonly<Record<string, unknown>>) => unknown]>([
   ['a field that is not there', ({ spec }) => ({ spec: { ...(spec as object), replica: 2 } })],
   ['a port that is text', ({ spec }) => withContainer(spec, { ports: [{ containerPort: '80' }] })],
   ['a deep misspelling', ({ spec }) => withContainer(spec, { readinesProbe: {} })],
@@ -91,7 +91,7 @@ test.each<[string, (workload: Record<string, never>) => unknown]>([
   ['a misspelt section', () => ({ sepc: {} })],
 ])('%s would be found', (_what, change) => {
   const [deployment] = ofKind('Deployment')
-  const changed = change(structuredClone(deployment) as unknown as Record<string, never>)
+  const changed = change(structuredClone(deployment) as unknown as Readonly<Record<string, unknown>>)
   expect(schemaFaults({ ...deployment!, ...(changed as object) })).not.toEqual([])
 })
 

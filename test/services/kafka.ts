@@ -81,6 +81,20 @@ export async function makeTopic(
   return topic
 }
 
+/** As retention would: everything below `offset` is gone. */
+export async function removeBefore(
+  brokers: readonly string[],
+  topic: string,
+  offset: number,
+): Promise<void> {
+  await administer(brokers, async (admin) => {
+    // kafkajs knows a topic only after it was asked about it.
+    await admin.fetchTopicOffsets(topic)
+    const partitions = [{ partition: 0, offset: String(offset) }]
+    await admin.deleteTopicRecords({ topic, partitions })
+  })
+}
+
 export type Sent = Omit<Message, 'value'> & { readonly value: string | Buffer | null }
 
 /** Durable when it resolves. */

@@ -1,0 +1,115 @@
+/**
+ * Messages to one topic, durable when `send` resolves: acknowledged by every replica in sync. Retries of one send write
+ * nothing twice (the producer is idempotent); a send that failed leaves a producer whose numbering is in doubt, and so
+ * the next one begins with another.
+ */
+import { Partitioners, type Kafka, type Message, type Producer } from 'kafkajs'
+import type { Clock, Logger } from '../../src/contracts.ts'
+import { openClient } from './client.ts'
+import { within } from './deadline.ts'
+import { codedFailure } from './failures.ts'
+import type { KafkaConnection } from './options.ts'
+
+export interface KafkaSinkOptions extends KafkaConnection {
+  /** It must exist: a sink creates no topics. */
+  readonly topic: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** A longer value is cut, so that the broker takes it. */
+  readonly messageBytes?: number | undefined
+}
+
+export interface Outgoing {
+  readonly key: string
+  readonly value: Uint8Array
+  readonly headers: Readonly<Record<string, string | Uint8Array>>
+  readonly timeMs: number
+}
+
+/** Below the broker's `message.max.bytes`, with room for key and headers. */
+const MESSAGE_BYTES = 900_000
+/** Messages in one request. */
+const AT_ONCE = 500
+const STOP_MS = 5000
+
+export class Delivery {
+  readonly #options: KafkaSinkOptions
+  readonly #kafka: Kafka
+  #producer: Promise<Producer> | undefined
+
+  constructor(options: KafkaSinkOptions) {
+    this.#options = options
+    this.#kafka = openClient(options, options.log)
+  }
+
+  async send(items: readonly Outgoing[]): Promise<void> {
+    for (const messages of this.#requests(items)) await this.#request(messages)
+  }
+
+  async close(): Promise<void> {
+    const producer = await this.#producer?.catch(() => undefined)
+    this.#producer = undefined
+    if (producer) await within(this.#options.clock, STOP_MS, producer.disconnect())
+  }
+
+  async #request(messages: Message[]): Promise<void> {
+    const { topic } = this.#options
+    this.#producer ??= this.#connect()
+    try {
+      await (await this.#producer).send({ topic, acks: -1, messages })
+    } catch (error) {
+      await this.close()
+      throw codedFailure(error, 'SINK_FAILED', `writing to ${topic}`)
+    }
+  }
+
+  async #connect(): Promise<Producer> {
+    const producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+    })
+    try {
+      await producer.connect()
+      return producer
+    } catch (error) {
+      await within(this.#options.clock, STOP_MS, producer.disconnect())
+      throw error
+    }
+  }
+
+  /** As many in one request as the broker takes together. */
+  *#requests(items: readonly Outgoing[]): Iterable<Message[]> {
+    const { messageBytes = MESSAGE_BYTES } = this.#options
+    let messages: Message[] = []
+    let bytes = 0
+    for (const item of items) {
+      const message = messageOf(item, messageBytes)
+      const size = Math.min(item.value.length, messageBytes)
+      if (messages.length >= AT_ONCE || (bytes + size > messageBytes && messages.length > 0)) {
+        yield messages
+        messages = []
+        bytes = 0
+      }
+      messages.push(message)
+      bytes += size
+    }
+    if (messages.length > 0) yield messages
+  }
+}
+
+function messageOf({ key, value, headers, timeMs }: Outgoing, messageBytes: number): Message {
+  const isCut = value.length > messageBytes
+  const all = isCut ? { ...headers, 'antikythera-cut-from': String(value.length) } : headers
+  const entries = Object.entries(all).map(([name, of]) => [
+    name,
+    typeof of === 'string' ? of : Buffer.from(of),
+  ])
+  return {
+    key,
+    value: Buffer.from(value.subarray(0, messageBytes)),
+    headers: Object.fromEntries(entries) as Record<string, string | Buffer>,
+    timestamp: String(Math.round(timeMs)),
+  }
+}

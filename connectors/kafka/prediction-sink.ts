@@ -1,0 +1,36 @@
+/** Predictions that were served, as CloudEvents 1.0 in Kafka's binary mode: the envelope in headers, the answer as JSON. */
+import type { ServedPrediction, Sink } from '../../src/contracts.ts'
+import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
+
+export function kafkaPredictionSink(
+  options: KafkaSinkOptions & { readonly model: string },
+): Sink<ServedPrediction> {
+  const delivery = new Delivery(options)
+  return {
+    write: (served) => delivery.send(served.map((each) => outgoing(each, options.model))),
+    close: () => delivery.close(),
+  }
+}
+
+function outgoing(served: ServedPrediction, model: string): Outgoing {
+  const { id, input, version, label, timeMs } = served
+  const answer = { prediction_id: id, model, version, label, input: plain(input) }
+  return {
+    key: id,
+    value: Buffer.from(JSON.stringify(answer)),
+    timeMs,
+    headers: {
+      ce_specversion: '1.0',
+      ce_type: 'antikythera.prediction',
+      ce_source: `/antikythera/models/${model}`,
+      ce_id: id,
+      ce_time: new Date(timeMs).toISOString(),
+      'content-type': 'application/json',
+    },
+  }
+}
+
+/** As it stands in an event, so that whoever adds a label has one. */
+function plain(input: ServedPrediction['input']) {
+  return input.kind === 'text' ? { text: input.text } : { features: input.features }
+}

@@ -1,0 +1,34 @@
+/**
+ * Dead letters as messages: the bytes and headers that arrived, and beside them why nothing could be learned from them.
+ * The message's key is the letter's, so that writing one twice is harmless: a reader knows it again, and a compacted topic
+ * keeps one.
+ */
+import type { DeadLetter, Sink } from '../../src/contracts.ts'
+import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
+
+export type { KafkaSinkOptions } from './delivery.ts'
+
+export function kafkaDeadLetterSink(options: KafkaSinkOptions): Sink {
+  const delivery = new Delivery(options)
+  return {
+    write: (letters) => delivery.send(letters.map(outgoing)),
+    close: () => delivery.close(),
+  }
+}
+
+function outgoing(letter: DeadLetter): Outgoing {
+  const { key, code, reason, connector, partition, position, value, headers, timeMs } = letter
+  return {
+    key,
+    value,
+    timeMs,
+    headers: {
+      ...headers,
+      'antikythera-code': code,
+      'antikythera-reason': reason,
+      'antikythera-source': connector,
+      'antikythera-partition': partition,
+      'antikythera-position': position,
+    },
+  }
+}

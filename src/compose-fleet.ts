@@ -1,0 +1,82 @@
+/**
+ * What the daemons of a fleet share, put together: the connection, the registry behind it, and under which keys of Redis
+ * each thing lies. Without a `redis` in the config there is no fleet, and a daemon is by itself.
+ */
+import { readKeyOf } from '../connectors/index.ts'
+import { bundleFor, classificationKind, folderOf, modelOf, openRegistry } from './compose.ts'
+import type { Base, Clock, Lease, Logger } from './contracts.ts'
+import type { ForwardKeys } from './intake/forwarder-options.ts'
+import type { LocalRegistry } from './registry/local.ts'
+import { openFleetRegistry } from './registry/redis.ts'
+import type { Config } from './runtime/config.ts'
+import { redisOptions } from './runtime/config-redis.ts'
+import { openRedis, type Redis } from './runtime/redis.ts'
+
+/** One process's part in a fleet. */
+export interface Sharing {
+  readonly redis: Redis
+  /** What this daemon is called among the others. */
+  readonly replica: string
+}
+
+export interface RegistryNeeds {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly sharing?: Sharing | undefined
+  /** A trainer's; absent where a person writes. */
+  readonly lease?: () => Lease | undefined
+}
+
+/** A connection of its own; undefined for a daemon that is by itself. */
+export async function connect(
+  { redis }: Config,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<Redis | undefined> {
+  return redis === undefined ? undefined : openRedis(redisOptions(redis), parts)
+}
+
+/** The registry that the model has here: on this disk alone, or the fleet's with this disk behind it. */
+export async function openSharedRegistry(
+  config: Config,
+  model: string,
+  base: Base,
+  { sharing, lease, ...parts }: RegistryNeeds,
+): Promise<LocalRegistry> {
+  if (sharing === undefined) return openRegistry(config, model, base, parts)
+  return openFleetRegistry({
+    folder: folderOf(config, model),
+    model,
+    base: { name: base.name, hash: base.hash },
+    task: classificationKind,
+    bundle: bundleFor(base),
+    ...sharing,
+    ...parts,
+    ...(lease && { lease }),
+    limits: {
+      versionBytes: config.fleet.version_bytes,
+      manifests: Math.max(2000, 2 * modelOf(config, model).keep_versions),
+    },
+  })
+}
+
+/** Where the feedback of every replica of a fleet comes together. */
+export function feedbackStream(redis: Redis, model: string): string {
+  return redis.key(model, 'feedback')
+}
+
+export function forwardKeys({ redis, replica }: Sharing, model: string): ForwardKeys {
+  const stream = feedbackStream(redis, model)
+  return {
+    stream,
+    place: redis.key(model, 'forwarded', replica),
+    word: readKeyOf(stream, model),
+  }
+}
+
+export function predictionKey(redis: Redis, model: string): (id: string) => string {
+  return (id) => redis.key(model, 'p', id)
+}
+
+export function epochKey(redis: Redis, model: string): string {
+  return redis.key(model, 'epoch')
+}

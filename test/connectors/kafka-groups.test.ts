@@ -1,0 +1,287 @@
+import { describe, expect, it } from 'vitest'
+import { startKafkaBroker } from '../../src/cli/services/kafka-broker.ts'
+import type { SourceRecord } from '../../src/contracts.ts'
+import { rejection } from '../coded.ts'
+import {
+  administer,
+  kafkaClient,
+  kafkaForTest,
+  makeTopic,
+  needsKafka,
+  produce,
+  randomTopic,
+  removeBefore,
+  sharedKafka,
+} from '../services/kafka.ts'
+import { never, positionsAfter, readSome, sourceOf, textOf } from './kafka-source.ts'
+
+const ids = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => `{"id":"${from + index}"}`)
+
+function expectEachOnce(records: readonly SourceRecord[], texts: readonly string[]): void {
+  expect(records.map(textOf).sort()).toEqual([...texts].sort())
+}
+
+/** In each partition the offsets rise. */
+function expectInOrder(records: readonly SourceRecord[]): void {
+  const last = new Map<string, number>()
+  for (const { partition, position } of records) {
+    expect(Number(position)).toBeGreaterThan(last.get(partition) ?? -1)
+    last.set(partition, Number(position))
+  }
+}
+
+describe('the Kafka source', () => {
+  it('reads all partitions of all its topics, each in order', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topics = [await makeTopic(brokers, 3), await makeTopic(brokers, 2)]
+    await produce(brokers, topics[0]!, ids(0, 300))
+    await produce(brokers, topics[1]!, ids(300, 500))
+    const source = sourceOf(brokers, topics)
+    await source.open({}, never)
+    expect(await source.lag()).toBe(500)
+    const records = await readSome(source, 500)
+    expectEachOnce(records, ids(0, 500))
+    expectInOrder(records)
+    expect(await source.lag()).toBe(0)
+    expect(source.stats!()).toMatchObject({ records: 500, refused: 0, rebalances: 0 })
+    await source.close()
+    const again = sourceOf(brokers, topics)
+    await again.open(positionsAfter(records.slice(0, 200)), never)
+    expectEachOnce(await readSome(again, 300), records.slice(200).map(textOf))
+    await again.close()
+  })
+
+  it('loses and doubles nothing while another member joins and leaves its group', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers, 4)
+    const group = `g-${topic}`
+    const source = sourceOf(brokers, topic, {
+      group,
+      limits: { eventBytes: 1000, batchBytes: 1e7, bufferBytes: 1e6, bufferRecords: 200 },
+    })
+    await source.open({}, never)
+    const total = 12_000
+    const upheaval = (async () => {
+      for (let round = 0; round < 6; round += 1) {
+        const other = kafkaClient(brokers).consumer({ groupId: group, maxWaitTimeInMs: 50 })
+        await other.connect()
+        await other.subscribe({ topics: [topic] })
+        await other.run({ autoCommit: false, eachBatch: async () => undefined })
+        await produce(brokers, topic, ids(round * 2000, (round + 1) * 2000))
+        await other.disconnect()
+      }
+    })()
+    const records = await readSome(source, total, 60_000)
+    await upheaval
+    const more = await source.read({ records: 10, waitMs: 500 }, never)
+    expectEachOnce([...records, ...more], ids(0, total))
+    expectInOrder(records)
+    expect(source.stats!().rebalances).toBeGreaterThanOrEqual(6)
+    await source.close()
+  })
+
+  it('goes on by itself when the broker was killed and is back', async (context) => {
+    needsKafka(context)
+    const broker = await kafkaForTest()
+    const topic = await makeTopic(broker.brokers, 2)
+    await produce(broker.brokers, topic, ids(0, 100))
+    const source = sourceOf(broker.brokers, topic, { sessionMs: 6000 })
+    await source.open({}, never)
+    const before = await readSome(source, 50)
+    await broker.kill()
+    // What was fetched is still handed out; then there is nothing, and no error.
+    const meanwhile = await readSome(source, 1000, 3000)
+    expect(await source.lag()).toBe(0)
+    const back = await startKafkaBroker({ folder: broker.folder })
+    await produce(back.brokers, topic, ids(100, 200))
+    const after = await readSome(source, 200 - 50 - meanwhile.length)
+    expectEachOnce([...before, ...meanwhile, ...after], ids(0, 200))
+    await source.close()
+    await back.stop()
+  }, 120_000)
+
+  it('opens while no broker is there, and reads when one comes', async (context) => {
+    needsKafka(context)
+    const broker = await kafkaForTest()
+    const topic = await makeTopic(broker.brokers)
+    await produce(broker.brokers, topic, ['a'])
+    await broker.kill()
+    const source = sourceOf(broker.brokers, topic)
+    await source.open({}, never)
+    expect(await source.read({ records: 1, waitMs: 0 }, never)).toEqual([])
+    const back = await startKafkaBroker({ folder: broker.folder })
+    expect((await readSome(source, 1)).map(textOf)).toEqual(['a'])
+    await source.close()
+    await back.stop()
+  }, 120_000)
+
+  it('commits what the trainer has consumed, for others to see', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    const groupId = `g-${topic}`
+    await produce(brokers, topic, ['a', 'b', 'c'])
+    const source = sourceOf(brokers, topic, { group: groupId })
+    await source.open({}, never)
+    const records = await readSome(source, 3)
+    await source.commit(positionsAfter(records.slice(0, 2)))
+    await source.close()
+    const committed = await administer(brokers, (admin) =>
+      admin.fetchOffsets({ groupId, topics: [topic] }),
+    )
+    expect(committed).toMatchObject([{ partitions: [{ partition: 0, offset: '2' }] }])
+  })
+
+  it('holds no more than its buffer and one fetch, however much there is', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    await produce(brokers, topic, ids(0, 3000))
+    const source = sourceOf(brokers, topic, {
+      limits: { eventBytes: 1000, batchBytes: 1e7, bufferBytes: 1e6, bufferRecords: 10 },
+    })
+    await source.open({}, never)
+    // Waits for room longer than it takes to be thrown out of the group without a heartbeat.
+    await readSome(source, 1)
+    const records = await readSome(source, 2999)
+    expectEachOnce(records, ids(1, 3000))
+    await source.close()
+  })
+
+  it('begins at the start of a partition that appears while it is open', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    await produce(brokers, topic, ['old'])
+    const source = sourceOf(brokers, topic, { from: 'end', metadataMs: 300 })
+    await source.open({}, never)
+    await administer(brokers, (admin) =>
+      admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] }),
+    )
+    await produce(brokers, topic, [{ value: 'new', partition: 1 }])
+    expect((await readSome(source, 1)).map(textOf)).toEqual(['new'])
+    await source.close()
+  })
+
+  it('from the end on, skips what was there and nothing of what comes, also over a restart', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    const group = `g-${topic}`
+    await produce(brokers, topic, ['old'])
+    const source = sourceOf(brokers, topic, { from: 'end', group })
+    await source.open({}, never)
+    expect(await source.lag()).toBe(0)
+    expect(await source.read({ records: 1, waitMs: 1500 }, never)).toEqual([])
+    await source.close()
+    await produce(brokers, topic, ['while it was away'])
+    const again = sourceOf(brokers, topic, { from: 'end', group })
+    await again.open({}, never)
+    expect((await readSome(again, 1)).map(textOf)).toEqual(['while it was away'])
+    await again.close()
+  })
+
+  it('passes over what was aborted, and the marks of transactions', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    const producer = kafkaClient(brokers).producer({
+      transactionalId: `tx-${topic}`,
+      idempotent: true,
+      maxInFlightRequests: 1,
+    })
+    await producer.connect()
+    for (const [text, isKept] of [
+      ['one', true],
+      ['two', false],
+      ['three', true],
+    ] as const) {
+      const transaction = await producer.transaction()
+      await transaction.send({ topic, messages: [{ value: text }] })
+      await (isKept ? transaction.commit() : transaction.abort())
+    }
+    await producer.disconnect()
+    const source = sourceOf(brokers, topic)
+    await source.open({}, never)
+    const records = await readSome(source, 2)
+    expect(records.map(textOf)).toEqual(['one', 'three'])
+    expect(records.map(({ position }) => position)).toEqual(['0', '4'])
+    await source.read({ records: 1, waitMs: 500 }, never)
+    expect(await source.lag()).toBe(0)
+    await source.close()
+  })
+})
+
+describe('a position that is not there any more', () => {
+  it('is refused at open, whether it was removed or is behind the end', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    await produce(brokers, topic, ids(0, 10))
+    await removeBefore(brokers, topic, 5)
+    for (const position of ['4', '11', 'x']) {
+      const error = await rejection(
+        sourceOf(brokers, topic).open({ [`${topic}/0`]: position }, never),
+      )
+      expect(error).toMatchObject({ code: 'SOURCE_MISSING', retriable: false })
+    }
+    const source = sourceOf(brokers, topic)
+    await source.open({ [`${topic}/0`]: '5' }, never)
+    expect((await readSome(source, 5)).map(textOf)).toEqual(ids(5, 10))
+    await source.close()
+  })
+
+  it('is refused by the next read when it goes while the source is open', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    await produce(brokers, topic, ids(0, 10))
+    const source = sourceOf(brokers, topic, {
+      limits: { eventBytes: 99, batchBytes: 1e6, bufferBytes: 1e6, bufferRecords: 1 },
+    })
+    await source.open({}, never)
+    await readSome(source, 2)
+    await administer(brokers, (admin) => admin.deleteTopics({ topics: [topic] }))
+    await administer(brokers, (admin) =>
+      admin.createTopics({ topics: [{ topic }], waitForLeaders: true }),
+    )
+    const error = await rejection(
+      (async () => {
+        for (let tries = 0; tries < 60; tries += 1) {
+          await source.read({ records: 1, waitMs: 300 }, never)
+          await source.lag()
+        }
+      })(),
+    )
+    expect(error.code).toBe('SOURCE_MISSING')
+    await source.close()
+  })
+
+  it('is skipped where the config says so, to the start of what is left', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    await produce(brokers, topic, ids(0, 10))
+    await removeBefore(brokers, topic, 8)
+    const source = sourceOf(brokers, topic, { onLost: 'skip' })
+    await source.open({ [`${topic}/0`]: '2' }, never)
+    expect((await readSome(source, 2)).map(textOf)).toEqual(ids(8, 10))
+    await source.close()
+  })
+})
+
+it('a topic that does not exist is waited for', async (context) => {
+  needsKafka(context)
+  const brokers = await sharedKafka()
+  const topic = randomTopic()
+  const source = sourceOf(brokers, topic)
+  await source.open({}, never)
+  expect(await source.read({ records: 1, waitMs: 0 }, never)).toEqual([])
+  await administer(brokers, (admin) => admin.createTopics({ topics: [{ topic }] }))
+  await produce(brokers, topic, ['a'])
+  expect((await readSome(source, 1)).map(textOf)).toEqual(['a'])
+  await source.close()
+})

@@ -1,0 +1,110 @@
+/** What must be true at the end of any story of a fleet; answers what is not. */
+import { isDeepStrictEqual } from 'node:util'
+import { isLater, noStamp } from '../../src/trainer/saved.ts'
+import { finalState } from '../trainer/final-state.ts'
+import type { World } from '../trainer/world.ts'
+import type { Disk, StoryLine } from './fleet-disk.ts'
+import type { FleetPlan } from './fleet-plan.ts'
+import { runReference } from './fleet-reference.ts'
+import { runFleet, type Told } from './fleet.ts'
+
+type Final = NonNullable<ReturnType<typeof finalState>>
+
+export interface Verdict {
+  readonly violations: readonly string[]
+  readonly told: Told
+  /** How much of the end was compared with a run without faults. */
+  readonly compared: 'all' | 'weights' | 'nothing'
+}
+
+export async function judge(plan: FleetPlan): Promise<Verdict> {
+  const told = await runFleet(plan)
+  const disk = latestOf(told.disks)
+  const world = { ...told.shared, store: disk.store } as unknown as World
+  const final = finalState(world)
+  if (final === undefined) return { violations: ['nothing was saved'], told, compared: 'nothing' }
+  const story = disk.story()
+  const isOneOrder = plan.topic.length === 1 && plan.words.length === 0
+  const order = isOneOrder ? naturalOrder(plan) : story
+  const reference = await runReference(plan, order)
+  const expected = reference && finalState(reference)
+  const violations = [
+    ...told.violations,
+    ...oneWriter(told),
+    ...nothingLost(plan, final, told),
+    ...pointer(told),
+    ...(expected === undefined ? [] : differences(final, expected, isOneOrder)),
+  ]
+  reference?.store.close()
+  for (const each of told.disks) each.close()
+  const compared = expected === undefined ? 'nothing' : isOneOrder ? 'all' : 'weights'
+  return { violations, told, compared }
+}
+
+/** Law 2. Where the order of partitions is free, or people spoke, names of versions are too. */
+function differences(final: Final, expected: Final, isOneOrder: boolean): readonly string[] {
+  const free = ['progress', 'positions', 'snapshots', 'versions', 'moves', 'letters', 'examples']
+  const names = Object.keys(expected) as (keyof Final)[]
+  return names
+    .filter((name) => isOneOrder || !free.includes(name))
+    .filter((name) => !isDeepStrictEqual(final[name], expected[name]))
+    .map((name) => `${name}: ${short(final[name])} instead of ${short(expected[name])}`)
+}
+
+function oneWriter({ shared }: Told): readonly string[] {
+  const late = shared.accepted.findIndex((epoch, at) => epoch < (shared.accepted[at - 1] ?? 0))
+  return late < 0 ? [] : [`a write of epoch ${shared.accepted[late]!} after a later one`]
+}
+
+/** Law 9: every record of the topic became exactly one thing. */
+function nothingLost(plan: FleetPlan, final: Final, { shared }: Told): readonly string[] {
+  const sent = plan.topic.reduce((sum, messages) => sum + messages.length, 0)
+  const { accepted, duplicates, rejected } = final.progress
+  const found = accepted + duplicates + rejected + final.waiting.length
+  const problems: string[] = []
+  if (found !== sent) problems.push(`${sent} sent, ${found} accounted for`)
+  if (shared.letters.size < rejected)
+    problems.push(`${rejected} rejected, ${shared.letters.size} letters`)
+  const { learned } = final.mind.memory.replay as unknown as { readonly learned: readonly string[] }
+  if (new Set(learned).size !== learned.length)
+    problems.push('the live line has learned an event twice')
+  const kept = learned.length + final.pending.length
+  // A retraction counts as accepted, and what it takes back is learned no more.
+  const takenBack = 2 * plan.topic.flat().filter(({ value }) => isRetraction(value)).length
+  if (!goesBack(plan) && (kept > accepted || kept < accepted - takenBack))
+    problems.push(`${accepted} accepted, ${kept} learned or pending`)
+  return problems
+}
+
+function isRetraction(value: string): boolean {
+  return value.startsWith('{') && !/"(label|rating)":/.test(value)
+}
+
+/** A person's word and a policy take back what was learned since; nothing else does. */
+function goesBack({ words, setting }: FleetPlan): boolean {
+  return words.length > 0 || setting.rollback !== undefined
+}
+
+/** Law 4. */
+function pointer({ shared }: Told): readonly string[] {
+  return shared.registry.moves
+    .filter(
+      ({ version, digest }) => shared.registry.versions.get(version)?.manifest.digest !== digest,
+    )
+    .map(({ version }) => `${version} was live and is not there`)
+}
+
+function latestOf(disks: readonly Disk[]): Disk {
+  return disks.reduce((best, disk) =>
+    isLater(disk.stamp() ?? noStamp, best.stamp() ?? noStamp) ? disk : best,
+  )
+}
+
+function naturalOrder({ topic }: FleetPlan): readonly StoryLine[] {
+  return topic[0]!.map((_, position) => ({ what: 'record', name: '0', position }))
+}
+
+function short(value: unknown): string {
+  const text = JSON.stringify(value)
+  return text.length > 600 ? `${text.slice(0, 600)}…` : text
+}

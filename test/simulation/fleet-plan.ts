@@ -1,0 +1,149 @@
+/** What one seed decides: the stream, what is configured, how the world treats the daemons, and what people do. */
+import type { Promotion, Random, Rollback, ServedPrediction } from '../../src/contracts.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import type { Setting } from '../trainer/world.ts'
+import type { FaultRates } from './fleet-daemon.ts'
+import type { Topic } from './fleet-topic.ts'
+
+export interface FleetPlan {
+  readonly seed: number
+  readonly daemons: number
+  readonly topic: Topic
+  readonly setting: Setting
+  readonly predictions: readonly ServedPrediction[]
+  readonly rates: FaultRates & { readonly rebalance: number; readonly tear: number }
+  /** Faults end here, so that the story can. */
+  readonly calmAtMs: number
+  readonly copyMs: number
+  /** When people move the pointer, Redis goes away, clocks jump, a lease is given back. */
+  readonly words: readonly number[]
+  readonly absences: readonly { readonly atMs: number; readonly forMs: number }[]
+  readonly jumps: readonly {
+    readonly atMs: number
+    readonly daemon: number
+    readonly byMs: number
+  }[]
+  readonly givesBack: number
+}
+
+const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
+
+export function planOf(seed: number): FleetPlan {
+  const random = openRandom(seed, 'fleet plan')
+  const { below } = random
+  const partitions = below(3) === 0 ? 2 + below(2) : 1
+  const calmAtMs = 15_000 + below(30_000)
+  const speaks = below(4) === 0
+  const moments = (most: number) =>
+    Array.from({ length: below(most + 1) }, () => below(calmAtMs)).toSorted((a, b) => a - b)
+  return {
+    seed,
+    daemons: 2 + below(2),
+    topic: topicOf(random, partitions, calmAtMs),
+    setting: settingOf(seed, random, speaks),
+    predictions: predictionsOf(random),
+    rates: ratesOf(random),
+    calmAtMs,
+    copyMs: [500, 2_000, 5_000, 20_000][below(4)]!,
+    words: speaks ? moments(3) : [],
+    absences: moments(2).map((atMs) => ({ atMs, forMs: below(15_000) })),
+    jumps: moments(2).map((atMs) => ({
+      atMs,
+      daemon: below(3),
+      byMs: (below(2) || -1) * below(86_400_000),
+    })),
+    givesBack: below(3) === 0 ? 0.5 : 0,
+  }
+}
+
+function ratesOf({ below, uniform }: Random): FleetPlan['rates'] {
+  // Some worlds know one kind of fault, so that it is seen alone; most know all.
+  const only = below(8)
+  const rate = (kind: number, most: number) => (only === kind || only > 4 ? most * uniform() : 0)
+  return {
+    crash: rate(0, 0.02),
+    pause: rate(1, 0.02),
+    refuse: rate(2, 0.06),
+    lostAck: rate(3, 0.06),
+    delay: 0.1,
+    rebalance: rate(4, 0.2),
+    tear: 0.1,
+  }
+}
+
+function topicOf({ below }: Random, partitions: number, untilMs: number): Topic {
+  const topic = Array.from({ length: partitions }, (): { value: string; atMs: number }[] => [])
+  const count = 30 + below(40)
+  // Some backlogs, some trickles.
+  const spreadMs = below(3) === 0 ? 1 : untilMs
+  for (let at = 0; at < count; at += 1)
+    topic[below(partitions)]!.push({
+      value: eventOf(below),
+      atMs: Math.floor((at * spreadMs) / count),
+    })
+  return topic
+}
+
+function settingOf(seed: number, { below }: Random, speaks: boolean): Setting {
+  const isOpen = below(2) === 0
+  // What a policy does depends on where the pointer was, which a person's word leaves open.
+  const policy = !speaks && below(3) === 0
+  return {
+    seed,
+    every: 2 + below(5),
+    capacity: 1 + below(12),
+    labels: { open: isOpen, known: isOpen ? [] : ['no', 'yes'], limit: 3 },
+    train: { batch: 1 + below(4), replay_batch: below(4), epochs: 1 + below(2) },
+    keepVersions: speaks ? 100 : 3 + below(50),
+    limits: {
+      records: 1 + below(20),
+      latentBytes: 1,
+      ...(below(2) === 0 && { unsaved: { records: 1 + below(30), ms: 1 + below(2_000) } }),
+    },
+    promotion: below(3) === 0 ? sometimes : always,
+    ...(policy && { rollback: nowAndThen }),
+  }
+}
+
+const always: Promotion = { decide: () => ({ verdict: 'promote', reason: 'always' }) }
+/** By what was learned, never by a name: names differ between lines. */
+const sometimes: Promotion = {
+  decide: ({ candidate }) => ({
+    verdict: candidate.count % 3 === 0 ? 'hold' : 'promote',
+    reason: `${candidate.count} seen`,
+  }),
+}
+const nowAndThen: Rollback = {
+  decide: ({ scores }) => ({
+    verdict: scores.count % 5 === 0 ? 'rollback' : 'keep',
+    reason: `${scores.count} seen`,
+  }),
+  snapshot: () => null,
+  restore: () => undefined,
+}
+
+function predictionsOf({ below }: Random): readonly ServedPrediction[] {
+  return Array.from({ length: 6 }, (_, at) => ({
+    id: `p-${at}`,
+    input: { kind: 'text', text: words[below(words.length)]! },
+    version: 'v0',
+    label: below(2) === 0 ? 'no' : 'yes',
+    timeMs: 0,
+  }))
+}
+
+function eventOf(below: Random['below']): string {
+  const id = `e-${below(70)}`
+  const source = 'desk'
+  const text = `${words[below(words.length)]} ${words[below(words.length)]}`
+  const label = ['no', 'yes', 'no', 'yes', 'maybe', 'never'][below(6)]
+  // Six of the eight are kept; the others never come.
+  const about = `p-${below(8)}`
+  const kind = below(24)
+  if (kind === 0) return 'not json'
+  if (kind === 1) return JSON.stringify({ id, source, text: '', label })
+  if (kind === 2) return JSON.stringify({ id, source })
+  if (kind < 5) return JSON.stringify({ id, source, prediction_id: about, rating: below(2) || -1 })
+  if (kind < 7) return JSON.stringify({ id, source, prediction_id: about, label })
+  return JSON.stringify({ id, source, text, label })
+}

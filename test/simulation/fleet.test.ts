@@ -1,0 +1,33 @@
+/**
+ * Laws 1, 2, 4 and 9 over a fleet, by simulation: two or three daemons share one model, and whatever dies, freezes, is
+ * refused, unheard or dealt anew, each event is learned once, by one writer at a time, and what comes out is what one
+ * trainer without faults would have made.
+ *
+ * Many seeds: node test/simulation/run.mjs 20000. To repeat one: node test/simulation/run.mjs --seed <n>
+ */
+import { env } from 'node:process'
+import { expect, test } from 'vitest'
+import { judge } from './fleet-checks.ts'
+import { planOf } from './fleet-plan.ts'
+
+const { SEED, SEEDS = '500', FROM = '0' } = env
+const seeds =
+  SEED === undefined
+    ? Array.from({ length: Number(SEEDS) }, (_, at) => Number(FROM) + at)
+    : [Number(SEED)]
+
+test(
+  'a fleet that dies, freezes and is lied to ends like one trainer without faults',
+  { timeout: 600_000 + seeds.length * 1_000 },
+  async () => {
+    const failed: string[] = []
+    for (const seed of seeds) {
+      const { violations, told } = await judge(planOf(seed))
+      if (SEED !== undefined) console.log(told.events.join('\n'))
+      if (violations.length > 0)
+        failed.push(`node test/simulation/run.mjs --seed ${seed}\n  ${violations.join('\n  ')}`)
+      if (failed.length >= 10) break
+    }
+    expect(failed, failed.join('\n')).toEqual([])
+  },
+)
