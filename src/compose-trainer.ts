@@ -1,6 +1,6 @@
 /** Puts the trainers of one process together: TensorFlow once, a base once, turns shared by all models. */
 import { join } from 'node:path'
-import { fileSource, httpSource, redisSource } from '../connectors/index.ts'
+import { fileSource, httpSource, kafkaSource, redisSource } from '../connectors/index.ts'
 import { openPolicy, policies } from '../policies/index.ts'
 import { freshAdapter, type AdapterPlan } from './adapters/adapter.ts'
 import { cutOf } from './adapters/sites.ts'
@@ -30,6 +30,7 @@ import { openTensorFlow, type TensorFlow, type TensorFlowEngine } from './nn/ten
 import { openTrunkEngine } from './nn/trunk-engine.ts'
 import { systemClock } from './runtime/clock.ts'
 import type { Config } from './runtime/config.ts'
+import { kafkaSourceFields, type KafkaSourceConfig } from './runtime/config-kafka.ts'
 import { redisOptions } from './runtime/config-redis.ts'
 import { failure } from './runtime/errors.ts'
 import { openLog } from './runtime/log.ts'
@@ -221,10 +222,19 @@ async function sourcesOf(
   const opening = modelOf(config, model).sources.map(async (source) => {
     if ('http' in source) return httpSource({ name: 'http', journal: inbox.journal, clock })
     if ('redis' in source) return openRedisSource(shared, model, source.redis)
+    if ('kafka' in source) return openKafkaSource(shared, model, source.kafka)
     const { path } = source.file
     return fileSource({ name: `file:${path}`, path, lineBytes: config.limits.event_bytes, clock })
   })
   return Promise.all(opening)
+}
+
+function openKafkaSource(
+  { clock, config, log }: Shared,
+  model: string,
+  source: KafkaSourceConfig,
+): Source {
+  return kafkaSource({ ...kafkaSourceFields(model, source, config.limits), clock, log })
 }
 
 /** Two connections: one is for waiting, and answers nothing else meanwhile. */

@@ -1,5 +1,6 @@
 /** Where `feedback --kafka` sends to and as whom: from its flags, or from the Kafka source of a model of a configuration. */
 import type { KafkaConnection, KafkaSasl, KafkaTls } from '../../connectors/kafka/options.ts'
+import { kafkaConnection, topicsOf } from '../runtime/config-kafka.ts'
 import { failure } from '../runtime/errors.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { readConfig } from './read-config.ts'
@@ -43,8 +44,10 @@ type Told = KafkaConnection & { readonly topics: readonly string[] }
 function sourceOf({ model }: KafkaFlags, path: string): Told {
   const { models } = readConfig({ config: path })
   const wanted = Object.entries(models).filter(([name]) => model === undefined || name === model)
-  const sources: readonly object[] = wanted.flatMap(([, { sources }]) => sources)
-  for (const source of sources) if ('kafka' in source) return source.kafka as Told
+  const sources = wanted.flatMap(([, { sources }]) => sources)
+  for (const source of sources)
+    if ('kafka' in source)
+      return { ...kafkaConnection(source.kafka), topics: topicsOf(source.kafka) }
   throw failure('USAGE', `${path} has no model ${model ?? ''} that reads from Kafka`)
 }
 

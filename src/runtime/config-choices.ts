@@ -4,6 +4,7 @@
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { policies } from '../../policies/index.ts'
+import { kafkaSinkSchema, kafkaSourceSchema } from './config-kafka.ts'
 
 /** Written `name` alone where the entry is null, `{ name: settings }` otherwise. */
 export const bases = {
@@ -61,6 +62,7 @@ export const sources = {
     },
     { additionalProperties: false },
   ),
+  kafka: kafkaSourceSchema,
   redis: Type.Object(
     {
       stream: Type.String({
@@ -76,6 +78,11 @@ export const sources = {
     { additionalProperties: false },
   ),
 } as const satisfies Readonly<Record<string, TSchema>>
+
+/** Settings of each sink, under its name. */
+export const sinks = {
+  kafka: kafkaSinkSchema,
+} as const satisfies Readonly<Record<string, TSchema | null>>
 
 /** The policy of each kind that a model has when its config names none. */
 export const defaultPolicies = {

@@ -2,7 +2,7 @@
  * The schema of one model: its base, its labels, and how it learns, keeps and forgets. Every key has a default except `labels`.
  */
 import { Type, type TProperties } from 'typebox'
-import { bases, defaultPolicies, methods, policies, sources } from './config-choices.ts'
+import { bases, defaultPolicies, methods, policies, sinks, sources } from './config-choices.ts'
 import { choiceByKey, choiceByName, knobs, section } from './config-parts.ts'
 
 const label = Type.String({ minLength: 1 })
@@ -104,6 +104,17 @@ export const modelSchema = Type.Object(
       minItems: 1,
       default: [{ http: {} }],
     }),
+    sinks: section(
+      {
+        dead_letters: Type.Optional(
+          choiceByName(sinks, 'where what cannot be learned from goes, besides the disk'),
+        ),
+        predictions: Type.Optional(
+          choiceByName(sinks, 'where every answer goes, for whoever adds labels to them'),
+        ),
+      },
+      'where a model writes to',
+    ),
     isolate: Type.Boolean({ default: false, description: 'a trainer process of its own' }),
   },
   { additionalProperties: false },

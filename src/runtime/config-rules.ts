@@ -2,6 +2,7 @@
  * What a schema cannot say, because it looks at more than one key: a table of rules, each of which reports what it finds.
  */
 import { isIP } from 'node:net'
+import { kafkaProblems } from './config-kafka-rules.ts'
 import type { Problem } from './config-problem.ts'
 import { redisProblems } from './config-redis.ts'
 import type { Config, ModelConfig } from './config-schema.ts'
@@ -48,6 +49,7 @@ const rules: readonly Rule[] = [
   function redisIsUsable({ redis }) {
     return redisProblems(redis)
   },
+  kafkaProblems,
 ]
 
 const modelRules: readonly ModelRule[] = [

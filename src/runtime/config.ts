@@ -12,6 +12,7 @@ import { settle } from './config-settle.ts'
 import { withPasswords } from './config-secrets.ts'
 import type { Schema } from './config-shape.ts'
 
+export { kafkaConnection, kafkaSourceFields } from './config-kafka.ts'
 export { redisOptions } from './config-redis.ts'
 export { secretsOf, withoutSecrets } from './config-secrets.ts'
 export { configJsonSchema } from './config-json-schema.ts'

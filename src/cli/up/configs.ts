@@ -13,7 +13,15 @@ export interface UpPlaces {
 
 export const upTopic = 'feedback'
 
-type Models = Readonly<Record<string, { readonly sources: readonly object[] }>>
+type Models = Readonly<
+  Record<
+    string,
+    {
+      readonly sources: readonly object[]
+      readonly sinks?: Readonly<Record<string, object>>
+    }
+  >
+>
 
 const ownModels: Models = {
   sentiment: {
@@ -41,24 +49,42 @@ export function upConfig(number: number, places: UpPlaces, given?: Config): obje
 
 function onBroker(models: Models, { brokers }: UpPlaces): Models {
   const moved = Object.entries(models).map(([name, model]) => {
-    const sources = model.sources.flatMap((source) => {
-      if (!('kafka' in source)) return [source]
-      if (brokers === undefined) return []
-      const { sasl: _, tls: __, ...kafka } = source.kafka as Readonly<Record<string, unknown>>
-      return [{ kafka: { ...kafka, brokers } }]
-    })
-    return [name, { ...model, sources: sources.length > 0 ? sources : [{ http: {} }] }]
+    const sources = model.sources.flatMap((source) =>
+      'kafka' in source ? onOurs(source, brokers) : [source],
+    )
+    const sinks = Object.entries(model.sinks ?? {}).flatMap(([kind, sink]) =>
+      onOurs(sink, brokers).map((ours) => [kind, ours]),
+    )
+    const all = sources.length > 0 ? sources : [{ http: {} }]
+    return [name, { ...model, sources: all, sinks: Object.fromEntries(sinks) as object }]
   })
   return Object.fromEntries(moved) as Models
 }
 
-/** Every topic that a source reads. */
+function onOurs(part: object, brokers: UpPlaces['brokers']): readonly object[] {
+  if (brokers === undefined) return []
+  const { sasl: _, tls: __, ...kafka } = kafkaOf(part)
+  return [{ kafka: { ...kafka, brokers } }]
+}
+
+/** Every topic that a source reads or a sink writes to. */
 export function topicsOf(config: object): readonly string[] {
   const { models } = config as { readonly models: Models }
-  const topics = Object.values(models).flatMap(({ sources }) =>
-    sources.flatMap((source) =>
-      'kafka' in source ? (source.kafka as { readonly topics: readonly string[] }).topics : [],
-    ),
-  )
-  return [...new Set(topics)]
+  const parts = Object.values(models).flatMap(({ sources, sinks = {} }) => [
+    ...sources.filter((source) => 'kafka' in source),
+    ...Object.values(sinks),
+  ])
+  const topics = parts.map(kafkaOf).flatMap(({ topics = [], topic }) => [topics, topic ?? []])
+  return [...new Set(topics.flat())]
+}
+
+interface KafkaPart {
+  readonly topics?: readonly string[]
+  readonly topic?: string
+  readonly sasl?: unknown
+  readonly tls?: unknown
+}
+
+function kafkaOf(part: object): KafkaPart {
+  return (part as { readonly kafka: KafkaPart }).kafka
 }
