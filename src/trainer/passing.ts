@@ -7,14 +7,14 @@
  * one (another order of partitions, another CPU), moves of the predecessor's count for nothing and persons' for all.
  */
 import type { LivePointer } from '../contracts.ts'
-import type { PointerParts } from './pointer.ts'
+import type { GoingBack } from './going-back.ts'
 
 /** `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `wait`: intend nothing until the line is there. */
 export type Verdict = 'ours' | 'pass' | 'adopt' | 'wait'
 
 export async function verdictOn(
   move: LivePointer,
-  parts: PointerParts,
+  parts: GoingBack,
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { tally } = parts.state
@@ -28,7 +28,7 @@ export async function verdictOn(
 }
 
 /** A policy goes back while a version is being made, which is published before that move. */
-async function newest({ loop, patience }: PointerParts, signal: AbortSignal): Promise<string> {
+async function newest({ loop, patience }: GoingBack, signal: AbortSignal): Promise<string> {
   const list = () => loop.registry.list(1)
   const [last] = await patience.persist('looking for the newest version', list, signal)
   return last?.manifest.version ?? ''

@@ -8,24 +8,15 @@
  */
 import { CodedError, type LivePointer } from '../contracts.ts'
 import type { Move } from './saved.ts'
-import { goBackTo } from './going-back.ts'
-import type { LoopParts } from './parts.ts'
+import { goBackTo, type GoingBack } from './going-back.ts'
 import { verdictOn } from './passing.ts'
-import type { Patience } from './patience.ts'
-import type { TrainerState } from './state.ts'
-
-export interface PointerParts {
-  readonly loop: LoopParts
-  readonly state: TrainerState
-  readonly patience: Patience
-}
 
 export class Pointer {
-  readonly #parts: PointerParts
+  readonly #parts: GoingBack
   /** Moves by persons that were followed in this life. */
   readonly #adopted: LivePointer[] = []
 
-  constructor(parts: PointerParts) {
+  constructor(parts: GoingBack) {
     this.#parts = parts
   }
 
@@ -78,7 +69,10 @@ export class Pointer {
     for (const move of history.toReversed()) {
       if (move.generation <= known) continue
       const verdict = await verdictOn(move, this.#parts, signal)
-      if (verdict === 'wait') return state.tally.intend([])
+      if (verdict === 'wait') {
+        state.tally.intend([])
+        return
+      }
       if (verdict === 'adopt' && !this.#wasAdopted(move)) await this.#adopt(move, signal)
       else this.#moved(move, state.tally.state.intended.slice(verdict === 'ours' ? 1 : 0))
     }

@@ -9,7 +9,7 @@ import type { Redis } from '../runtime/redis.ts'
 import { openRollCall, type Present, type RollCall } from './roll-call.ts'
 import { Shares } from './shares.ts'
 
-export interface SharedLeasesOptions {
+export interface FairLeasesOptions {
   readonly leases: Leases
   readonly redis: Redis
   readonly replica: string
@@ -22,7 +22,7 @@ export interface SharedLeasesOptions {
   readonly log: Logger
 }
 
-export interface SharedLeases extends Leases {
+export interface FairLeases extends Leases {
   /** Resolves when another should have what this lease is for: save, copy, release. Rejects when aborted. */
   giveBack(lease: Lease, signal: AbortSignal): Promise<void>
 }
@@ -37,12 +37,12 @@ interface TrainerCard {
 const CALL_AT = 1 / 6
 const SETTLED_AT = 1 / 2
 
-export function openSharedLeases(options: SharedLeasesOptions): SharedLeases {
+export function openFairLeases(options: FairLeasesOptions): FairLeases {
   return new SharingLeases(options)
 }
 
-class SharingLeases implements SharedLeases {
-  readonly #options: SharedLeasesOptions
+class SharingLeases implements FairLeases {
+  readonly #options: FairLeasesOptions
   readonly #roll: RollCall<TrainerCard>
   readonly #shares: Shares
   readonly #holds = new Set<string>()
@@ -50,7 +50,7 @@ class SharingLeases implements SharedLeases {
   readonly #looking: Promise<void>
   #waiting: (() => void)[] = []
 
-  constructor(options: SharedLeasesOptions) {
+  constructor(options: FairLeasesOptions) {
     const { replica, instance, leaseMs, clock } = options
     this.#options = options
     this.#shares = new Shares({ replica, settledMs: leaseMs * SETTLED_AT, leaseMs })

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { openMembers, type MemberCard } from '../../src/fleet/members.ts'
 import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
-import { openSharedLeases } from '../../src/fleet/shared-leases.ts'
+import { openFairLeases } from '../../src/fleet/fair-leases.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { openRedis, type Redis } from '../../src/runtime/redis.ts'
 import { rejection } from '../coded.ts'
@@ -70,7 +70,7 @@ async function startDaemon(
     clock,
     log,
   }
-  const sharing = openSharedLeases(options)
+  const sharing = openFairLeases(options)
   const holds = new Set<string>()
   const stopped = new AbortController()
   const train = async (model: string) => {
