@@ -15,7 +15,12 @@ const migrations = [
    CREATE TABLE pin (version TEXT PRIMARY KEY) WITHOUT ROWID;
    CREATE TABLE retired (version TEXT PRIMARY KEY, manifest TEXT NOT NULL);
    CREATE INDEX retired_by_age ON retired (length(version), version);`,
+  `DROP INDEX retired_by_age;
+   CREATE INDEX retired_by_number ON retired (CAST(substr(version, 2) AS INTEGER), length(version), version);`,
 ]
+
+/** SQL's cast takes the digits that a text begins with. */
+const byAge = 'CAST(substr(version, 2) AS INTEGER) DESC, length(version) DESC, version DESC'
 
 /** Moves older than this many are forgotten. */
 const HISTORY_ROWS = 100_000
@@ -134,7 +139,7 @@ export class Ledger {
   /** Newest first, see `newestFirst`. */
   retiredVersions(count: number): readonly string[] {
     return this.#store
-      .all('SELECT version FROM retired ORDER BY length(version) DESC, version DESC LIMIT ?', count)
+      .all(`SELECT version FROM retired ORDER BY ${byAge} LIMIT ?`, count)
       .map((row) => row.text('version'))
   }
 

@@ -1,4 +1,14 @@
-/** Versions by age. Their numbers rise for ever, so that a longer name is the younger one, as in the ledger's SQL. */
+/**
+ * Versions by age. A trainer numbers its versions for ever upwards; what came from elsewhere is named after the newest
+ * version that was there (`v12-import`), and stands right after it. The ledger's SQL and the scripts of Redis say the same.
+ */
 export function newestFirst(versions: Iterable<string>): readonly string[] {
-  return [...versions].sort((a, b) => b.length - a.length || (a < b ? 1 : -1))
+  return [...versions].sort(
+    (a, b) => numberOf(b) - numberOf(a) || b.length - a.length || (a < b ? 1 : -1),
+  )
+}
+
+/** The number that a version's name begins with; -1 for another kind of name. */
+export function numberOf(version: string): number {
+  return Number(/^v(\d+)/.exec(version)?.[1] ?? -1)
 }

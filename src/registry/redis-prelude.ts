@@ -20,8 +20,12 @@ local function generation() return tonumber(call('HGET', state, 'generation') or
 -- The clock of changes; a Redis that lost some shows an earlier one.
 local function changed() return call('HINCRBY', state, 'revision', 1) end
 
--- Sorted by bytes, these are sorted by age: a longer name is the younger one.
-local function by_age(version) return string.format('%02d:%s', #version, version) end
+-- Sorted by bytes, these are sorted by age, as in newestFirst: by number, then the longer name is the younger one.
+local function by_age(version)
+  local number = string.match(version, '^v(%d+)') or ''
+  return string.format('%s%s:%02d:%s', string.rep('0', 20 - #number), number, #version, version)
+end
+local function of_age(member) return string.match(member, '[^:]+$') end
 
 local function is_whole(version, digest)
   return call('HGET', kept, version) == digest and call('HEXISTS', bytes, 'whole') == 1

@@ -43,7 +43,7 @@ changed()
 local over = call('ZCARD', index) - tonumber(ARGV[5])
 if over > 0 then
   for _, member in ipairs(call('ZRANGE', index, 0, over + call('HLEN', kept))) do
-    local old = string.sub(member, 4)
+    local old = of_age(member)
     if over > 0 and call('HEXISTS', kept, old) == 0 then
       call('ZREM', index, member)
       call('HDEL', manifests, old)
@@ -86,7 +86,7 @@ export const listVersions = registryScript(
   `
 local found = {}
 for _, member in ipairs(call('ZREVRANGE', index, ARGV[1], ARGV[2])) do
-  local version = string.sub(member, 4)
+  local version = of_age(member)
   table.insert(found, version)
   table.insert(found, call('HEXISTS', kept, version))
   table.insert(found, call('HGET', manifests, version) or '')

@@ -87,11 +87,17 @@ export function registryConformance(
     })
 
     check('lists the newest first, as many as asked for', async (made, registry) => {
-      for (const version of ['v0', 'v9', 'v10', 'v2']) await registry.publish(made.version(version))
+      for (const version of ['v0', 'v9', 'v9-import', 'v10', 'v9-import-2', 'v2'])
+        await registry.publish(made.version(version))
       const names = async (count?: number) =>
         (await registry.list(count)).map(({ manifest }) => manifest.version)
-      expect(await names()).toEqual(['v10', 'v9', 'v2', 'v0'])
-      expect(await names(2)).toEqual(['v10', 'v9'])
+      const all = ['v10', 'v9-import-2', 'v9-import', 'v9', 'v2', 'v0']
+      expect(await names()).toEqual(all)
+      expect(await names(2)).toEqual(['v10', 'v9-import-2'])
+      // The same of those whose bytes were removed.
+      await registry.keep(1, [])
+      expect(await names()).toEqual(all)
+      expect(await names(3)).toEqual(all.slice(0, 3))
     })
 
     check('moves the pointer and remembers every move', async (made, registry) => {
