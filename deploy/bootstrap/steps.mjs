@@ -9,6 +9,7 @@ import { kafkaStep } from './kafka.mjs'
 import { nativeStep } from './native.mjs'
 import { npmStep } from './npm-packages.mjs'
 import { npxStep } from './npx-link.mjs'
+import { peftStep } from './peft.mjs'
 
 export const STEPS = [
   { when: 'always', ...npmStep },
@@ -26,6 +27,7 @@ export const STEPS = [
     }),
   },
   { when: 'services', ...kafkaStep },
+  { when: 'all', ...peftStep },
 ]
 
 export function stepsFor({ tests, all, services }) {

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { SETUP_ERRORS, SetupError } from '../../deploy/bootstrap/errors.mjs'
 import { KAFKA_VERSION, kafkaJars } from '../../deploy/bootstrap/kafka.mjs'
 import { takeLock } from '../../deploy/bootstrap/lock.mjs'
+import { PEFT_VERSION, peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { setUp, type Step } from '../../deploy/bootstrap/set-up.mjs'
 import { STEPS, stepsFor } from '../../deploy/bootstrap/steps.mjs'
 import { kafkaJars as jarsOfTheDaemon } from '../../src/cli/services/kafka-java.ts'
@@ -141,9 +142,19 @@ test('services are installed for CI only', () => {
       .map(({ name }) => name)
       .join()
   expect(stepsFor({ all: true })).toHaveLength(STEPS.length)
-  expect(names({ tests: true })).not.toMatch(/Debian|Kafka/)
+  expect(names({ tests: true })).not.toMatch(/Debian|Kafka|PEFT/)
   expect(names({ services: true })).toContain('Kafka')
-  expect(names({ services: true })).not.toContain('Debian')
+  expect(names({ services: true })).not.toMatch(/Debian|PEFT/)
+})
+
+test('the real PEFT is there only when all of it is', () => {
+  const { places } = makeCheckout()
+  const bin = (folder: string) => join(places.cache, folder, 'bin')
+  mkdirSync(bin(`peft-${PEFT_VERSION}.work`), { recursive: true })
+  writeFileSync(join(bin(`peft-${PEFT_VERSION}.work`), 'python'), '')
+  expect(peftPython(places)).toBeUndefined()
+  renameSync(join(bin(`peft-${PEFT_VERSION}.work`), '..'), join(bin(`peft-${PEFT_VERSION}`), '..'))
+  expect(peftPython(places)).toBe(join(bin(`peft-${PEFT_VERSION}`), 'python'))
 })
 
 test('the broker is there only when all of it is, and is looked for where the daemon looks', () => {
