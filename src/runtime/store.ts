@@ -11,6 +11,7 @@ import { dirname } from 'node:path'
 import { diskFailure } from './disk-failure.ts'
 import { failure, invariant } from './errors.ts'
 import { Row, type Value } from './row.ts'
+import { whileBusy } from './while-busy.ts'
 
 export interface Store {
   readonly path: string
@@ -117,12 +118,14 @@ class LibsqlStore implements Store {
     this.#database.close()
   }
 
-  /** Settings and migrations. Waits first for nobody: two processes may open a new file at the same time. */
-  prepareFile(options: StoreOptions): void {
-    this.#exec(`PRAGMA busy_timeout=${String(options.busyTimeoutMs ?? 5_000)}`)
-    if (!this.#readonly) this.#exec('PRAGMA journal_mode=WAL')
-    this.#exec(`PRAGMA synchronous=${options.synchronous ?? 'FULL'}`)
-    this.#migrate(options.migrations)
+  /** Settings and migrations. Several processes may do this to a new file at the same time. */
+  prepareFile({ busyTimeoutMs = 5_000, synchronous = 'FULL', migrations }: StoreOptions): void {
+    this.#exec(`PRAGMA busy_timeout=${String(busyTimeoutMs)}`)
+    whileBusy(busyTimeoutMs, () => {
+      if (!this.#readonly) this.#exec('PRAGMA journal_mode=WAL')
+      this.#exec(`PRAGMA synchronous=${synchronous}`)
+      this.#migrate(migrations)
+    })
     if (this.#readonly) this.#exec('PRAGMA query_only=ON')
   }
 

@@ -4,6 +4,7 @@
  * seen of a line of versions that could vanish with this machine.
  */
 import type { CheckpointCopies, Clock, Lease, Logger } from '../contracts.ts'
+import { isAborted } from './is-aborted.ts'
 import type { LocalCheckpoint } from './local-checkpoint.ts'
 import type { Tenure } from './parts.ts'
 import { isLeaseLost, type Patience } from './patience.ts'
@@ -51,7 +52,7 @@ export class Copying implements Tenure {
     while (!signal.aborted) {
       await clock.sleep(everyMs, signal).catch(() => undefined)
       // The first is copied by whoever waits for it.
-      if (!signal.aborted && this.#hasCopy) await this.last()
+      if (this.#hasCopy && !isAborted(signal)) await this.last()
     }
   }
 

@@ -110,11 +110,13 @@ export class TrainerHost {
   }
 
   async #runTenures(
-    { name, open }: HostedModel,
+    model: HostedModel,
     fleet: FleetPart,
     log: Logger,
     signal: AbortSignal,
   ): Promise<void> {
+    const { name } = model
+    const open = (tenure: Tenure) => model.open(tenure)
     const onLoop = (loop: Loop | undefined) => {
       if (loop !== undefined) this.#loops.set(name, loop)
       else {

@@ -19,7 +19,7 @@ function run(
 test('an unknown flag is refused with the known ones', () => {
   const { code, text } = run(join(real.root, 'deploy/bootstrap/main.mjs'), ['--fast'])
   expect(code).toBe(1)
-  expect(text).toMatch(/SETUP_BAD_FLAG.*--fast[^]*--quiet, --tests, --all/)
+  expect(text).toMatch(/SETUP_BAD_FLAG.*--fast[^]*--quiet, --tests, --services, --all/)
 })
 
 test('the command runs the built program with its arguments, and says how to build a missing one', () => {

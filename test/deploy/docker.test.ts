@@ -170,7 +170,7 @@ interface Compose {
   readonly volumes: Readonly<Record<string, object>>
   readonly secrets: Readonly<Record<string, { readonly environment: string }>>
 }
-const compose = readYaml<Compose>('docker/compose.yaml')
+const compose = readYaml('docker/compose.yaml') as Compose
 const services = Object.entries(compose.services)
 const daemons = services.filter(([, { image }]) => image.startsWith('antikythera-'))
 
@@ -276,10 +276,10 @@ test('Prometheus asks every daemon of compose, with its token, and is where Graf
     readonly authorization: { readonly credentials_file: string }
     readonly static_configs: readonly { readonly targets: readonly string[] }[]
   }
-  const { scrape_configs, rule_files } = readYaml<{
+  const { scrape_configs, rule_files } = readYaml('prometheus/prometheus.yml') as {
     scrape_configs: readonly [Job]
     rule_files: readonly string[]
-  }>('prometheus/prometheus.yml')
+  }
   const [job] = scrape_configs
   expect(job.static_configs.flatMap(({ targets }) => targets).sort()).toEqual(
     daemons.map(([name]) => `${name}:8080`).sort(),
@@ -292,16 +292,16 @@ test('Prometheus asks every daemon of compose, with its token, and is where Graf
   expect(prometheus?.volumes?.map((mount) => mount.split(':')[1])).toEqual(
     expect.arrayContaining([...rule_files]),
   )
-  const { datasources } = readYaml<{ datasources: readonly { url: string }[] }>(
-    'grafana/provisioning/datasources/prometheus.yaml',
-  )
+  const { datasources } = readYaml('grafana/provisioning/datasources/prometheus.yaml') as {
+    datasources: readonly { url: string }[]
+  }
   expect(datasources.map(({ url }) => new URL(url).host)).toEqual(['prometheus:9090'])
 })
 
 test('Grafana finds its dashboards where compose mounts them', () => {
-  const { providers } = readYaml<{ providers: readonly { options: { path: string } }[] }>(
-    'grafana/provisioning/dashboards/antikythera.yaml',
-  )
+  const { providers } = readYaml('grafana/provisioning/dashboards/antikythera.yaml') as {
+    providers: readonly { options: { path: string } }[]
+  }
   const mounts = new Map(
     (compose.services.grafana?.volumes ?? []).map((mount) => {
       const [from = '', to = ''] = mount.split(':')

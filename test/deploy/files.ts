@@ -12,8 +12,8 @@ export function readText(path: string): string {
   return readFileSync(join(deploy, path), 'utf8')
 }
 
-export function readYaml<Shape>(path: string): Shape {
-  return parse(readText(path), { merge: true }) as Shape
+export function readYaml(path: string): unknown {
+  return parse(readText(path), { merge: true })
 }
 
 /** Every document of a file; a fault in one of them throws. */

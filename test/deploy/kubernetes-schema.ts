@@ -30,6 +30,7 @@ const kinds: readonly Kind[] = [
 export interface KubernetesObject {
   readonly apiVersion: string
   readonly kind: string
+  readonly spec?: unknown
   readonly metadata: {
     readonly name: string
     readonly namespace?: string

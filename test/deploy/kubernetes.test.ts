@@ -64,13 +64,12 @@ interface Workload extends KubernetesObject {
 }
 type Labels = Readonly<Record<string, string>>
 
-const kustomization = readYaml<Kustomization>('k8s/kustomization.yaml')
+const kustomization = readYaml('k8s/kustomization.yaml') as Kustomization
 const objects = kustomization.resources.flatMap(
   (file) => readDocuments(`k8s/${file}`) as readonly KubernetesObject[],
 )
-const ofKind = <Shape extends KubernetesObject>(kind: string) =>
-  objects.filter((each) => each.kind === kind) as unknown as readonly Shape[]
-const workloads = [...ofKind<Workload>('Deployment'), ...ofKind<Workload>('StatefulSet')]
+const ofKind = (kind: string) => objects.filter((each) => each.kind === kind)
+const workloads = [...ofKind('Deployment'), ...ofKind('StatefulSet')] as readonly Workload[]
 const named = workloads.map((workload) => [workload.metadata.name, workload] as const)
 const [secret] = readDocuments('k8s/secret.example.yaml') as readonly [
   KubernetesObject & { readonly stringData: Labels },
@@ -91,7 +90,9 @@ test.each<[string, (workload: Readonly<Record<string, unknown>>) => unknown]>([
   ['a misspelt section', () => ({ sepc: {} })],
 ])('%s would be found', (_what, change) => {
   const [deployment] = ofKind('Deployment')
-  const changed = change(structuredClone(deployment) as unknown as Readonly<Record<string, unknown>>)
+  const changed = change(
+    structuredClone(deployment) as unknown as Readonly<Record<string, unknown>>,
+  )
   expect(schemaFaults({ ...deployment!, ...(changed as object) })).not.toEqual([])
 })
 
@@ -142,7 +143,7 @@ test('services, budgets and the autoscaler name pods that are there, by ports th
       readonly ports: readonly { readonly targetPort: string }[]
     }
   }
-  for (const { spec, metadata } of ofKind<Service>('Service')) {
+  for (const { spec, metadata } of ofKind('Service') as readonly Service[]) {
     const [target] = workloads.filter((workload) => covers(spec.selector, workload))
     const ports = target?.spec.template.spec.containers[0].ports.map(({ name }) => name)
     for (const { targetPort } of spec.ports) expect(ports, metadata.name).toContain(targetPort)
@@ -150,11 +151,11 @@ test('services, budgets and the autoscaler name pods that are there, by ports th
   interface Budget extends KubernetesObject {
     readonly spec: { readonly selector: { readonly matchLabels: Labels } }
   }
-  for (const { spec } of ofKind<Budget>('PodDisruptionBudget'))
+  for (const { spec } of ofKind('PodDisruptionBudget') as readonly Budget[])
     expect(workloads.some((workload) => covers(spec.selector.matchLabels, workload))).toBe(true)
-  const [scaler] = ofKind<KubernetesObject & { spec: { scaleTargetRef: object } }>(
-    'HorizontalPodAutoscaler',
-  )
+  const [scaler] = ofKind('HorizontalPodAutoscaler') as readonly (KubernetesObject & {
+    spec: { scaleTargetRef: object }
+  })[]
   expect(
     ofKind('Deployment').map(({ apiVersion, kind, metadata: { name } }) => ({
       apiVersion,
@@ -163,7 +164,7 @@ test('services, budgets and the autoscaler name pods that are there, by ports th
     })),
   ).toContainEqual(scaler?.spec.scaleTargetRef)
   const services = ofKind('Service').map(({ metadata }) => metadata.name)
-  for (const { spec } of ofKind<Workload>('StatefulSet'))
+  for (const { spec } of ofKind('StatefulSet') as readonly Workload[])
     expect(services).toContain(spec.serviceName)
 })
 
@@ -264,7 +265,7 @@ interface Rule {
 }
 
 test('the network lets through to where the configuration says, and to nothing else but names', () => {
-  const policies = ofKind<Policy>('NetworkPolicy')
+  const policies = ofKind('NetworkPolicy') as readonly Policy[]
   const ports = (rules: readonly Rule[] = []) =>
     rules.flatMap(({ ports }) => ports.map(({ port }) => port))
   const redis = Number(new URL(config.redis?.url ?? '').port)

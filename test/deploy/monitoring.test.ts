@@ -37,7 +37,7 @@ interface Dashboard {
   }
 }
 
-const rules = readYaml<Rules>('prometheus/alerts.yml').groups.flatMap((group) => group.rules)
+const rules = (readYaml('prometheus/alerts.yml') as Rules).groups.flatMap((group) => group.rules)
 const dashboard = JSON.parse(readText('grafana/dashboards/antikythera.json')) as Dashboard
 const panels = dashboard.panels.filter(({ type }) => type !== 'row')
 
@@ -84,9 +84,9 @@ test.each(panels.map((panel) => [panel.title, panel] as const))(
   (_title, { targets = [], datasource }) => {
     expect(targets.length).toBeGreaterThan(0)
     for (const { expr, legendFormat } of targets) expect(faults(expr, legendFormat)).toEqual([])
-    const { datasources } = readYaml<{ datasources: { uid: string; url: string }[] }>(
-      'grafana/provisioning/datasources/prometheus.yaml',
-    )
+    const { datasources } = readYaml('grafana/provisioning/datasources/prometheus.yaml') as {
+      datasources: { uid: string; url: string }[]
+    }
     expect(datasources.map(({ uid }) => uid)).toContain(datasource?.uid)
   },
 )

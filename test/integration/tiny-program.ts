@@ -91,7 +91,12 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
 export async function durableState(folder: string, model: string) {
   const store = openStore(join(folder, 'state.db'), { migrations: checkpointMigrations })
   const registry = await openTinyRegistry(folder, model)
-  const { weights, progress, ...saved } = new Checkpoint(store, { snapshots: 10 }).load()!
+  const {
+    weights,
+    progress,
+    stamp: _savesMade,
+    ...saved
+  } = new Checkpoint(store, { snapshots: 10 }).load()!
   const seen = store.get('SELECT sum(length(hashes)) / 16 AS count FROM seen_runs')?.number('count')
   const versions = await registry.list()
   const history = await registry.history(10_000)

@@ -73,7 +73,7 @@ type Snapshot = readonly (readonly [string, Buffer])[]
 function snapshot(server: RedisServer): Promise<Snapshot> {
   return ask(server.url, async (redis) => {
     const keys = await redis.keys('*')
-    return Promise.all(keys.map(async (key) => [key, (await redis.dumpBuffer(key))] as const))
+    return Promise.all(keys.map(async (key) => [key, await redis.dumpBuffer(key)] as const))
   })
 }
 

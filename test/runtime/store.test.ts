@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/runtime/store.ts'
-import { canMountSmallDisk, output, runOnSmallDisk, startChild } from '../child.ts'
+import { canMountSmallDisk, firstLine, output, runOnSmallDisk, startChild } from '../child.ts'
 import { thrown } from '../coded.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
@@ -192,4 +192,14 @@ test('processes that open and migrate a new file at the same moment all succeed'
   expect(await Promise.all(children)).toEqual(['done\n', 'done\n', 'done\n', 'done\n'])
   const store = openStore(path, { migrations: ['', ''] })
   expect(count(store)).toBe(100)
+})
+
+test('a new file that another process holds is waited for, also while its mode must change', async () => {
+  const path = join(scratchFolder(), 'a.db')
+  const holder = startChild('./store-hold.child.mjs', import.meta.url, path, '300')
+  expect(await firstLine(holder)).toBe('held')
+  expect(() => openStore(path, { migrations, busyTimeoutMs: 20 })).toThrow(
+    expect.objectContaining({ code: 'STORE_FAILED' }),
+  )
+  openStore(path, { migrations }).close()
 })

@@ -20,7 +20,8 @@ export interface Verdict {
 export async function judge(plan: FleetPlan): Promise<Verdict> {
   const told = await runFleet(plan)
   const disk = latestOf(told.disks)
-  const world = { ...told.shared, store: disk.store } as unknown as World
+  const { registry, letters } = told.shared
+  const world = { registry, letters, store: disk.store } as unknown as World
   const final = finalState(world)
   if (final === undefined) return { violations: ['nothing was saved'], told, compared: 'nothing' }
   const story = disk.story()

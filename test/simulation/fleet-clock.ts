@@ -25,10 +25,13 @@ export class SimulatedTime {
   /** Rejects with the signal's reason when aborted first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(signal.reason)
       const give = () => {
         this.activity += 1
-        reject(signal?.reason)
+        reject(signal?.reason as Error)
+      }
+      if (signal?.aborted === true) {
+        give()
+        return
       }
       signal?.addEventListener('abort', give, { once: true })
       this.#add(Math.max(0, delayMs), () => {

@@ -23,7 +23,7 @@ test(
     const failed: string[] = []
     for (const seed of seeds) {
       const { violations, told } = await judge(planOf(seed))
-      if (SEED !== undefined) console.log(told.events.join('\n'))
+      if (SEED !== undefined) process.stdout.write(`${told.events.join('\n')}\n`)
       if (violations.length > 0)
         failed.push(`node test/simulation/run.mjs --seed ${seed}\n  ${violations.join('\n  ')}`)
       if (failed.length >= 10) break
