@@ -4,10 +4,12 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { connect, type Sharing } from './compose-fleet.ts'
+import { joinFleet } from './compose-membership.ts'
 import type { Site } from './compose-served.ts'
 import { openSide, startTrainers } from './compose-sides.ts'
 import { trainerView } from './compose-supervision.ts'
-import type { Clock, Logger } from './contracts.ts'
+import type { Clock, Logger, TrainerStatus } from './contracts.ts'
 import { systemClock } from './runtime/clock.ts'
 import type { Config } from './runtime/config.ts'
 import { acquireLock } from './runtime/lock.ts'
@@ -49,34 +51,71 @@ export async function startDaemon(
 }
 
 async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
-  const { config, clock, log, metrics } = site
   await lockFolder(site)
+  const { config, clock, log, metrics } = site
+  const { role } = config
   const replica = await replicaName(config)
-  const trainers: { supervisor?: Supervisor | undefined } = {}
-  const { models, served } = await openSide(site, (model) => {
-    trainers.supervisor?.wake(model)
+  const shared = { ...site, sharing: await share(site, replica) }
+  const later: Later = {}
+  const side = await openSide(shared, (model) => later.supervisor?.wake(model))
+  const membership = joinFleet(shared, {
+    side,
+    url: () => later.url,
+    training: (model) => statusHere(later.supervisor, model),
   })
+  const { models, served } = side
   const server = await openServer({
     models: served,
-    identity: { replica, role: config.role },
-    trainer: trainerView(models, () => trainers.supervisor, config.role),
+    identity: {
+      replica,
+      role,
+      get url() {
+        return later.url
+      },
+    },
+    fleet: membership?.fleet,
+    trainer: trainerView({
+      ...{ models, role },
+      supervisor: () => later.supervisor,
+      membership: () => membership,
+    }),
     limits: config.limits,
     tokens: config.server.auth?.tokens ?? [],
-    log,
-    metrics,
-    clock,
-    version: daemonVersion,
+    ...{ log, metrics, clock, version: daemonVersion },
   })
   site.atEnd(async () => server.close())
   const { url } = await server.listen(config.server)
-  const supervisor = startTrainers(site, models)
-  trainers.supervisor = supervisor
+  later.url = url
+  membership?.call()
+  const supervisor = startTrainers(site, models, replica)
+  later.supervisor = supervisor
   // Both at once: the trainers save while the server answers what is in flight.
   site.atEnd(async () => {
     const deadlineMs = config.limits.shutdown_ms
     await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
   })
   return { url, ready: async () => untilServing(served, clock) }
+}
+
+/** What is known only when the parts that ask for it are there. */
+interface Later {
+  url?: string
+  supervisor?: Supervisor | undefined
+}
+
+async function share(site: Site, replica: string): Promise<Sharing | undefined> {
+  const redis = await connect(site.config, site)
+  if (redis === undefined) return undefined
+  site.atEnd(() => {
+    redis.close()
+  })
+  return { redis, replica }
+}
+
+/** Undefined where another daemon trains the model, or nobody does. */
+function statusHere(supervisor: Supervisor | undefined, model: string): TrainerStatus | undefined {
+  const report = supervisor?.status(model)
+  return report === undefined || report.state === 'standby' ? undefined : report
 }
 
 /** One daemon of each side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */

@@ -2,9 +2,13 @@
  * What the daemons of a fleet share, put together: the connection, the registry behind it, and under which keys of Redis
  * each thing lies. Without a `redis` in the config there is no fleet, and a daemon is by itself.
  */
+import { randomBytes } from 'node:crypto'
 import { readKeyOf } from '../connectors/index.ts'
 import { bundleFor, classificationKind, folderOf, modelOf, openRegistry } from './compose.ts'
-import type { Base, Clock, Lease, Logger } from './contracts.ts'
+import type { Base, CheckpointCopies, Clock, Lease, Logger } from './contracts.ts'
+import { openFairLeases, type FairLeases } from './fleet/fair-leases.ts'
+import { openRedisCopies } from './fleet/redis-copies.ts'
+import { openRedisLeases } from './fleet/redis-leases.ts'
 import type { ForwardKeys } from './intake/forwarder-options.ts'
 import type { LocalRegistry } from './registry/local.ts'
 import { openFleetRegistry } from './registry/redis.ts'
@@ -24,7 +28,7 @@ export interface RegistryNeeds {
   readonly log: Logger
   readonly sharing?: Sharing | undefined
   /** A trainer's; absent where a person writes. */
-  readonly lease?: () => Lease | undefined
+  readonly lease?: (() => Lease | undefined) | undefined
 }
 
 /** A connection of its own; undefined for a daemon that is by itself. */
@@ -57,6 +61,49 @@ export async function openSharedRegistry(
       manifests: Math.max(2000, 2 * modelOf(config, model).keep_versions),
     },
   })
+}
+
+/** What the trainers of one process need of a fleet. */
+export interface TrainerFleet {
+  readonly sharing: Sharing
+  readonly leases: FairLeases
+  readonly copies: CheckpointCopies
+}
+
+export interface TrainerNeeds {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly replica: string
+  readonly models: readonly string[]
+  atEnd(close: () => Promise<void> | void): void
+}
+
+/** Two connections: what a lease needs never waits behind a copy of a checkpoint. */
+export async function joinAsTrainer(
+  config: Config,
+  { replica, models, ...needs }: TrainerNeeds,
+): Promise<TrainerFleet | undefined> {
+  const { clock, log } = needs
+  const parts = { clock, log }
+  const open = async () => connect(config, parts)
+  const [redis, ofLeases] = await Promise.all([open(), open()])
+  if (redis === undefined || ofLeases === undefined) return undefined
+  needs.atEnd(() => {
+    ofLeases.close()
+    redis.close()
+  })
+  const { lease_ms: leaseMs, copy_bytes: maxBytes } = config.fleet
+  const leases = openFairLeases({
+    ...parts,
+    leases: openRedisLeases({ ...parts, redis: ofLeases, holder: replica, leaseMs }),
+    redis: ofLeases,
+    replica,
+    instance: randomBytes(4).toString('hex'),
+    models: () => models,
+    leaseMs,
+  })
+  needs.atEnd(async () => leases.close())
+  return { sharing: { redis, replica }, leases, copies: openRedisCopies({ redis, maxBytes }) }
 }
 
 /** Where the feedback of every replica of a fleet comes together. */

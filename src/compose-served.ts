@@ -1,9 +1,13 @@
 /** Puts the serving side of each model together: its shelves on this machine, the engine of its base, its live version. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { folderOf, labelsOf, methods, modelOf, openBase, openRegistry, tasks } from './compose.ts'
+import { folderOf, labelsOf, methods, modelOf, openBase, tasks } from './compose.ts'
+import { openSharedRegistry, type Sharing } from './compose-fleet.ts'
+import { shareModel } from './compose-sharing.ts'
 import type { Base, Clock, Logger, ServingEngine } from './contracts.ts'
 import { deadLettersFile, openDeadLetters, type DeadLetters } from './intake/dead-letters.ts'
+import { servedEverywhere } from './intake/fleet-predictions.ts'
+import type { Forwarder } from './intake/forwarder.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
 import { openInbox, type Inbox } from './intake/inbox.ts'
 import { openPredictions, type PredictionStore } from './intake/predictions.ts'
@@ -24,6 +28,8 @@ export interface Site {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  /** Absent for a daemon that is by itself. */
+  readonly sharing?: Sharing | undefined
   atEnd(close: () => Promise<void> | void): void
 }
 
@@ -39,12 +45,14 @@ export interface KnownModel {
 export interface OpenModel extends KnownModel {
   readonly inbox: Inbox
   readonly predictions: PredictionStore
+  /** In a fleet: what brings its feedback to the trainer. */
+  readonly forwarder?: Forwarder | undefined
 }
 
 export async function knowModel(site: Site, name: string): Promise<KnownModel> {
-  const { config, clock, log } = site
+  const { config, clock, log, sharing } = site
   const base = await openBase(modelOf(config, name).base)
-  const registry = await openRegistry(config, name, base, { clock, log })
+  const registry = await openSharedRegistry(config, name, base, { clock, log, sharing })
   const letters = join(folderOf(config, name), deadLettersFile)
   const deadLetters = openDeadLetters(letters, { count: config.limits.dead_letters })
   site.atEnd(async () => {
@@ -78,7 +86,9 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
     predictions.close()
     await inbox.close()
   })
-  return { ...known, inbox, predictions }
+  const shared = shareModel(site, name, inboxPath)
+  const everywhere = shared ? servedEverywhere(predictions, [shared.predictions]) : predictions
+  return { ...known, inbox, predictions: everywhere, forwarder: shared?.forwarder }
 }
 
 const dayMs = 24 * 60 * 60 * 1000

@@ -29,7 +29,12 @@ async function openAnswering(site: Site, onAppended: (model: string) => void): P
   const models = await Promise.all(names.map(async (name) => openModel(site, name)))
   const batchers = await openBatchers(site, models)
   const served = await Promise.all(
-    models.map(async (model) => serve(site, model, batchers, () => onAppended(model.name))),
+    models.map(async (model) =>
+      serve(site, model, batchers, () => {
+        model.forwarder?.wake()
+        onAppended(model.name)
+      }),
+    ),
   )
   return { models, served }
 }
@@ -51,11 +56,15 @@ async function followOnly(site: Site, { name, base, registry }: KnownModel): Pro
 }
 
 /** Nothing for a daemon that only answers. */
-export function startTrainers(site: Site, models: readonly KnownModel[]): Supervisor | undefined {
+export function startTrainers(
+  site: Site,
+  models: readonly KnownModel[],
+  replica: string,
+): Supervisor | undefined {
   const { config, clock, log, metrics } = site
   if (config.role === 'server') return undefined
   const supervisor = openSupervisor({
-    children: trainerPlans(config),
+    children: trainerPlans(config, replica),
     clock,
     log,
     onRestart: () => {

@@ -1,6 +1,7 @@
 /** Runs the daemon of a configuration until a signal ends it. */
 import { startDaemon } from '../compose-daemon.ts'
 import type { Config } from '../runtime/config.ts'
+import { secretsOf } from '../runtime/config-secrets.ts'
 import { openLifecycle } from '../runtime/lifecycle.ts'
 import { openLog } from '../runtime/log.ts'
 import type { ConfigFlags } from './flags.ts'
@@ -25,7 +26,7 @@ export async function serve(flags: ServeFlags): Promise<void> {
     ...override('data_dir', flags.dataDir),
     ...override('role', flags.role),
   ])
-  const log = openLog({ ...config.log, secrets: config.server.auth?.tokens ?? [] })
+  const log = openLog({ ...config.log, secrets: secretsOf(config) })
   const lifecycle = openLifecycle({ log, deadlineMs: config.limits.shutdown_ms + GRACE_MS })
   const daemon = await startDaemon(config, { log })
   lifecycle.onStop('daemon', async () => daemon.close())

@@ -1,5 +1,5 @@
 /** The daemons of a fleet, as each tells the others about itself: what `status` shows of all of them, asked of any. */
-import type { Clock, Logger } from '../contracts.ts'
+import type { Clock, Logger, TrainerStatus } from '../contracts.ts'
 import type { Redis } from '../runtime/redis.ts'
 import { openRollCall } from './roll-call.ts'
 
@@ -7,8 +7,14 @@ export interface MemberModel {
   readonly version: string | null
   readonly digest: string | null
   readonly generation: number
-  /** The state of its trainer here; null where nothing trains it. */
-  readonly trainer: string | null
+  /** How it is trained here; null where another trains it. */
+  readonly trainer: TrainerStatus | null
+  /** Refused here, at the door or by the trainer. */
+  readonly rejected: number
+  /** Whose id was known at the door. */
+  readonly duplicates: number
+  /** Taken at the door, and not in the trainer's stream yet. */
+  readonly waiting: number
 }
 
 export interface MemberCard {

@@ -73,6 +73,13 @@ export const fleetSchema = section(
       default: 512 * MiB,
       description: 'of one checkpoint in the memory of Redis',
     }),
+    prediction_seconds: Type.Integer({
+      minimum: 60,
+      maximum: 31_536_000,
+      default: 259_200,
+      description:
+        'served predictions are in Redis for so long, where feedback at any replica finds them',
+    }),
     version_bytes: Type.Integer({
       minimum: MiB,
       maximum: 1024 * MiB,

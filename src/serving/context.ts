@@ -10,7 +10,11 @@ export interface ServerOptions {
   readonly models: readonly ServedModel[]
   readonly trainer: TrainerView
   /** This daemon among others. */
-  readonly identity: { readonly replica: string; readonly role: string; readonly url?: string }
+  readonly identity: {
+    readonly replica: string
+    readonly role: string
+    readonly url?: string | undefined
+  }
   /** Absent when it shares nothing with others. */
   readonly fleet?: Fleet | undefined
   readonly limits: ServerLimits

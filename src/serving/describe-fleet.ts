@@ -46,9 +46,14 @@ function describeSelf({ identity, models, clock }: RouteContext): FleetMember {
   return { ...identity, seenMs: clock.nowMs(), live: Object.fromEntries(live) }
 }
 
-function describeMember({ live, seenMs, ...member }: FleetMember): Answer['members'][number] {
+function describeMember({ live, seenMs, url, ...member }: FleetMember): Answer['members'][number] {
   const models = Object.entries(live).map(([model, each]) => ({ model, ...each }))
-  return { ...member, seen: new Date(seenMs).toISOString(), models }
+  return {
+    ...member,
+    ...(url !== undefined && { url }),
+    seen: new Date(seenMs).toISOString(),
+    models,
+  }
 }
 
 function describeLease(lease: LeaseView | undefined): Answer['models'][number]['lease'] {

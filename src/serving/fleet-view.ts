@@ -8,7 +8,7 @@ export interface FleetMember {
   readonly replica: string
   readonly role: string
   /** Where it answers, if it has said so. */
-  readonly url?: string
+  readonly url?: string | undefined
   /** When it was last heard of. */
   readonly seenMs: number
   /** By model. */

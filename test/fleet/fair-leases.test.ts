@@ -149,7 +149,17 @@ const card = (pid: number): MemberCard => ({
   host: 'here',
   url: 'http://127.0.0.1:8080',
   sinceMs: 1,
-  models: { m: { version: 'v3', digest: 'd', generation: 4, trainer: 'running' } },
+  models: {
+    m: {
+      version: 'v3',
+      digest: 'd',
+      generation: 4,
+      trainer: null,
+      rejected: 1,
+      duplicates: 2,
+      waiting: 0,
+    },
+  },
 })
 
 test('members see each other, what changed of them, and who has left', async () => {

@@ -1,0 +1,142 @@
+/** Puts the loop of one model together: once in a process, or once for each time that a daemon of a fleet trains it. */
+import { join } from 'node:path'
+import { openPolicy, policies } from '../policies/index.ts'
+import { freshAdapter, type AdapterPlan } from './adapters/adapter.ts'
+import { cutOf } from './adapters/sites.ts'
+import { adapterOf, folderOf, labelsOf, methodOf, modelOf, openBase } from './compose.ts'
+import { openSharedRegistry, predictionKey } from './compose-fleet.ts'
+import { parserOf, sourcesOf } from './compose-sources.ts'
+import type { TrainerSite } from './compose-trainer-site.ts'
+import type { Base } from './contracts.ts'
+import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
+import { searchPredictions } from './intake/fleet-predictions.ts'
+import { openInboxReader, type InboxReader } from './intake/inbox-reader.ts'
+import { inboxFile } from './intake/inbox-schema.ts'
+import { openRandom } from './runtime/random.ts'
+import { openStore } from './runtime/store.ts'
+import { classification } from './tasks/classification.ts'
+import { checkpointMigrations } from './trainer/checkpoint-schema.ts'
+import { openLoop, type Loop } from './trainer/loop.ts'
+import type { LoopParts, Tenure } from './trainer/parts.ts'
+import { openTrainable } from './trainer/step.ts'
+
+export async function openModelLoop(
+  site: TrainerSite,
+  model: string,
+  tenure?: Tenure,
+): Promise<Loop> {
+  const closers: (() => Promise<void> | void)[] = []
+  const close = async () => {
+    for (const step of closers.splice(0)) await step()
+  }
+  // What is opened for this loop ends with it, not with the process.
+  const own = { ...site, atEnd: (step: () => Promise<void> | void) => void closers.unshift(step) }
+  try {
+    return openLoop({ ...(await loopParts(own, model, tenure)), close })
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Promise<LoopParts> {
+  const { config, clock, log, fleet } = site
+  const settings = modelOf(config, model)
+  const { limits } = config
+  const base = await openBase(settings.base)
+  const folder = folderOf(config, model)
+  const trunk = await site.trunk(base, cutOf(settings.adapter.tail_layers, base.network.layers))
+  const lease = tenure && (() => tenure.lease)
+  const registry = await openSharedRegistry(config, model, base, {
+    ...{ clock, log, lease },
+    sharing: fleet?.sharing,
+  })
+  const deadLetters = openDeadLetters(join(folder, deadLettersFile), { count: limits.dead_letters })
+  const inbox = openInboxReader(join(folder, inboxFile))
+  let unknownKeys = 0
+  site.atEnd(async () => {
+    await registry.close()
+    await deadLetters.close()
+    inbox.close()
+  })
+  return {
+    model,
+    clock,
+    log,
+    random: (stream) => openRandom(config.seed, `${model}/${stream}`),
+    sources: await sourcesOf(site, model, { journal: inbox.journal, tenure }),
+    parse: parserOf(config, base, () => (unknownKeys += 1)),
+    unknownKeys: () => unknownKeys,
+    predictions: predictionsOf(site, model, inbox),
+    deadLetters,
+    base,
+    maxTokens: settings.train.max_tokens,
+    trunk,
+    ...learning(site, model, base),
+    store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
+    registry,
+    keepVersions: settings.keep_versions,
+    limits: {
+      records: 512,
+      unsaved: { records: 8192, ms: 250 },
+      idleMs: 200,
+      waitingJoins: limits.waiting_joins,
+      waitingEvents: limits.waiting_joins,
+      latentBytes: limits.latent_bytes,
+      seenEvents: limits.seen_events,
+    },
+    ...(tenure && { tenure }),
+    turns: site.turns,
+    engine: site.engine,
+    tensors: () => site.tf.memory().numTensors,
+    onStatus: site.onStatus,
+    onPointer: (pointer) => {
+      site.onPointer(model, pointer)
+    },
+  }
+}
+
+/** Feedback may be learned elsewhere than its prediction was served. */
+function predictionsOf(
+  { fleet, clock, log }: TrainerSite,
+  model: string,
+  { predictions: local }: InboxReader,
+): LoopParts['predictions'] {
+  if (fleet === undefined) return local
+  const { redis } = fleet.sharing
+  return searchPredictions({ local, redis, keyOf: predictionKey(redis, model), clock, log })
+}
+
+/** What is learned and how: task, adapter and policies. */
+function learning(site: TrainerSite, model: string, base: Base) {
+  const { config, tf } = site
+  const settings = modelOf(config, model)
+  const plan: Omit<AdapterPlan, 'labels'> = {
+    base,
+    method: methodOf(settings),
+    task: classification,
+    config: adapterOf(settings),
+  }
+  const forgetting = openPolicy('forgetting', policies.forgetting, settings.forgetting)
+  return {
+    task: classification,
+    adapter: plan.config,
+    labels: { ...labelsOf(settings), limit: config.limits.labels },
+    freshParameters: (labels) =>
+      freshAdapter({ ...plan, labels }, openRandom(config.seed, `${model}/adapter`)),
+    openTrainable: (start) =>
+      openTrainable({
+        ...plan,
+        ...start,
+        tf,
+        baseTensors: site.baseTensors(base),
+        knobs: settings.train,
+        forgetting,
+      }),
+    train: settings.train,
+    replay: openPolicy('replay', policies.replay, settings.replay),
+    trigger: openPolicy('trigger', policies.trigger, settings.trigger),
+    promotion: openPolicy('promotion', policies.promotion, settings.promotion),
+    rollback: openPolicy('rollback', policies.rollback, settings.rollback),
+  } satisfies Partial<LoopParts>
+}

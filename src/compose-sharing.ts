@@ -1,0 +1,51 @@
+/**
+ * What a model that answers shares with the fleet and with whoever else listens: its feedback goes into the stream that the
+ * trainer reads, its predictions where any replica's feedback finds them, its dead letters and predictions to sinks.
+ */
+import { forwardKeys, predictionKey } from './compose-fleet.ts'
+import type { Site } from './compose-served.ts'
+import { openForwarder, type Forwarder } from './intake/forwarder.ts'
+import { openSharedPredictions, type PredictionCopies } from './intake/fleet-predictions.ts'
+import { openInboxReader } from './intake/inbox-reader.ts'
+
+export interface Shared {
+  readonly forwarder: Forwarder
+  readonly predictions: PredictionCopies
+}
+
+const FLUSH_MS = 500
+const LAST_FLUSH_MS = 5000
+
+/** Undefined for a daemon that is by itself. Call after the inbox was opened: it must outlive the forwarder. */
+export function shareModel(site: Site, model: string, inboxPath: string): Shared | undefined {
+  const { config, clock, log, metrics, sharing } = site
+  if (sharing === undefined) return undefined
+  const { redis, replica } = sharing
+  const reader = openInboxReader(inboxPath)
+  const predictions = openSharedPredictions({
+    redis,
+    keyOf: predictionKey(redis, model),
+    retentionMs: 1000 * config.fleet.prediction_seconds,
+    clock,
+    log: log.child({ model }),
+    onDropped: (count) => {
+      metrics.count('predictionsDropped', { model }, count)
+    },
+  })
+  const forwarder = openForwarder({
+    journal: reader.journal,
+    redis,
+    keys: forwardKeys(sharing, model),
+    replica,
+    clock,
+    log: log.child({ model }),
+    unreadEntries: config.limits.inbox_events,
+    before: async () => predictions.flush(FLUSH_MS),
+  })
+  site.atEnd(async () => {
+    await forwarder.close(LAST_FLUSH_MS)
+    await predictions.close(FLUSH_MS)
+    reader.close()
+  })
+  return { forwarder, predictions }
+}

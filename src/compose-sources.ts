@@ -1,0 +1,116 @@
+/**
+ * The sources of a model's config, opened, and what makes events of their records. A source's name keys its positions in
+ * the checkpoint: kind and place, so that the order in the config is free.
+ */
+import { fileSource, httpSource, kafkaSource, redisSource } from '../connectors/index.ts'
+import { modelOf } from './compose.ts'
+import { connect, epochKey, feedbackStream } from './compose-fleet.ts'
+import type { TrainerSite } from './compose-trainer-site.ts'
+import { CodedError, type Base, type Journal, type Source, type SourceRecord } from './contracts.ts'
+import { parseEvent } from './intake/validate.ts'
+import { kafkaSourceFields } from './runtime/config-kafka.ts'
+import type { Config, ModelConfig } from './runtime/config.ts'
+import { invariant } from './runtime/errors.ts'
+import type { Redis } from './runtime/redis.ts'
+import type { LoopParts, Tenure } from './trainer/parts.ts'
+
+interface Feedback {
+  /** Of this daemon's inbox. */
+  readonly journal: Journal
+  readonly tenure: Tenure | undefined
+}
+
+type SourceConfig = ModelConfig['sources'][number]
+
+export async function sourcesOf(
+  site: TrainerSite,
+  model: string,
+  feedback: Feedback,
+): Promise<readonly Source[]> {
+  const configs = modelOf(site.config, model).sources
+  return Promise.all(configs.map(async (config) => openSource(site, model, config, feedback)))
+}
+
+async function openSource(
+  site: TrainerSite,
+  model: string,
+  source: SourceConfig,
+  feedback: Feedback,
+): Promise<Source> {
+  const { clock, log, config } = site
+  const eventBytes = config.limits.event_bytes
+  if ('http' in source) return openHttp(site, model, feedback)
+  if ('redis' in source) {
+    const { stream, from } = source.redis
+    const options = { streams: [stream], model, from, eventBytes, clock, log }
+    return redisSource({ name: `redis:${stream}`, ...(await connections(site)), ...options })
+  }
+  if ('kafka' in source)
+    return kafkaSource({ ...kafkaSourceFields(model, source.kafka, config.limits), clock, log })
+  const { path } = source.file
+  return fileSource({ name: `file:${path}`, path, lineBytes: eventBytes, clock })
+}
+
+/** In a fleet each replica's inbox goes into one stream, which whoever holds the lease reads. */
+async function openHttp(
+  site: TrainerSite,
+  model: string,
+  { journal, tenure }: Feedback,
+): Promise<Source> {
+  const { clock, log, config, fleet } = site
+  if (fleet === undefined || tenure === undefined)
+    return httpSource({ name: 'http', journal, clock })
+  const { redis } = fleet.sharing
+  return redisSource({
+    name: 'http',
+    ...(await connections(site)),
+    streams: [feedbackStream(redis, model)],
+    model,
+    eventBytes: config.limits.event_bytes,
+    fence: { key: epochKey(redis, model), epoch: () => tenure.lease.epoch },
+    clock,
+    log,
+  })
+}
+
+/** Two connections: one is for waiting, and answers nothing else meanwhile. */
+async function connections(
+  site: TrainerSite,
+): Promise<{ readonly redis: Redis; readonly waiter: Redis }> {
+  const open = async () => {
+    const opened = await connect(site.config, site)
+    invariant(opened !== undefined, 'a source in Redis has the section redis')
+    site.atEnd(() => {
+      opened.close()
+    })
+    return opened
+  }
+  const [redis, waiter] = await Promise.all([open(), open()])
+  return { redis, waiter }
+}
+
+/** One topic may feed several models: admission passes over what names another. */
+export function parserOf(
+  config: Config,
+  { inputKind }: Base,
+  onUnknownKey: () => void,
+): LoopParts['parse'] {
+  return ({ value, headers, timeMs, refused }: SourceRecord, connector: string) => {
+    if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
+    return parseEvent(value, config.limits, {
+      source: connector,
+      inputKind,
+      headers: textOnly(headers),
+      onUnknownKey,
+      ...(timeMs !== undefined && { timeMs }),
+    })
+  }
+}
+
+/** The envelope of a CloudEvent is text; other headers are only kept. */
+function textOnly(headers: SourceRecord['headers'] = {}): Readonly<Record<string, string>> {
+  const texts = Object.entries(headers).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  )
+  return Object.fromEntries(texts)
+}
