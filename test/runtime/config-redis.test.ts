@@ -23,6 +23,7 @@ test('without the section there is no Redis, and a fleet has its defaults', () =
     lease_ms: 6000,
     copy_seconds: 5,
     copy_bytes: 536_870_912,
+    prediction_seconds: 259_200,
     version_bytes: 67_108_864,
   })
 })
