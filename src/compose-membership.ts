@@ -1,7 +1,6 @@
 /** This daemon among the others: what it tells them about itself each second, and what it knows of them. */
 import { hostname } from 'node:os'
-import type { KnownModel, OpenModel, Site } from './compose-served.ts'
-import type { Side } from './compose-sides.ts'
+import type { KnownModel, OpenModel, Side, Site } from './compose-site.ts'
 import type { Clock, TrainerStatus } from './contracts.ts'
 import { openMembers, type Member, type MemberCard, type Members } from './fleet/members.ts'
 import { openRedisLeases } from './fleet/redis-leases.ts'

@@ -2,18 +2,15 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { folderOf, labelsOf, methods, modelOf, openBase, tasks } from './compose.ts'
-import { openSharedRegistry, type Sharing } from './compose-fleet.ts'
+import { openSharedRegistry } from './compose-fleet.ts'
 import { shareModel } from './compose-sharing.ts'
-import type { Base, Clock, Logger, ServingEngine } from './contracts.ts'
-import { deadLettersFile, openDeadLetters, type DeadLetters } from './intake/dead-letters.ts'
+import type { KnownModel, OpenModel, Site } from './compose-site.ts'
+import type { Base, ServingEngine } from './contracts.ts'
+import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
 import { servedEverywhere } from './intake/fleet-predictions.ts'
-import type { Forwarder } from './intake/forwarder.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
-import { openInbox, type Inbox } from './intake/inbox.ts'
-import { openPredictions, type PredictionStore } from './intake/predictions.ts'
-import type { LocalRegistry } from './registry/local.ts'
-import type { Config } from './runtime/config.ts'
-import type { Metrics } from './runtime/metrics.ts'
+import { openInbox } from './intake/inbox.ts'
+import { openPredictions } from './intake/predictions.ts'
 import { openBatcher, type Batcher } from './serving/batcher.ts'
 import { openServingEngine } from './serving/engine.ts'
 import { eventCheck } from './serving/event-check.ts'
@@ -21,33 +18,6 @@ import { openFeedbackDoor, type FeedbackDoor } from './serving/feedback-door.ts'
 import { openLiveModel, type LiveModel } from './serving/live-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
 import { classification } from './tasks/classification.ts'
-
-/** Everything that is shared while the daemon is put together, and how to take it apart. */
-export interface Site {
-  readonly config: Config
-  readonly clock: Clock
-  readonly log: Logger
-  readonly metrics: Metrics
-  /** Absent for a daemon that is by itself. */
-  readonly sharing?: Sharing | undefined
-  atEnd(close: () => Promise<void> | void): void
-}
-
-/** What every daemon has of a model, whatever its role. */
-export interface KnownModel {
-  readonly name: string
-  readonly base: Base
-  readonly registry: LocalRegistry
-  readonly deadLetters: DeadLetters
-}
-
-/** With what is kept of its questions and answers on this machine. */
-export interface OpenModel extends KnownModel {
-  readonly inbox: Inbox
-  readonly predictions: PredictionStore
-  /** In a fleet: what brings its feedback to the trainer. */
-  readonly forwarder?: Forwarder | undefined
-}
 
 export async function knowModel(site: Site, name: string): Promise<KnownModel> {
   const { config, clock, log, sharing } = site

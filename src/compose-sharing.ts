@@ -3,7 +3,7 @@
  * trainer reads, its predictions where any replica's feedback finds them, its dead letters and predictions to sinks.
  */
 import { forwardKeys, predictionKey } from './compose-fleet.ts'
-import type { Site } from './compose-served.ts'
+import type { Site } from './compose-site.ts'
 import { openForwarder, type Forwarder } from './intake/forwarder.ts'
 import { openSharedPredictions, type PredictionCopies } from './intake/fleet-predictions.ts'
 import { openInboxReader } from './intake/inbox-reader.ts'

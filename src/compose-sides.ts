@@ -1,23 +1,11 @@
 /** The two sides of a daemon as its role wants them: models that answer, or models that are only watched while they train. */
 import { modelOf } from './compose.ts'
-import {
-  knowModel,
-  openBatchers,
-  openModel,
-  serve,
-  type KnownModel,
-  type OpenModel,
-  type Site,
-} from './compose-served.ts'
+import { knowModel, openBatchers, openModel, serve } from './compose-served.ts'
+import type { KnownModel, Side, Site } from './compose-site.ts'
 import { follow, trainerPlans } from './compose-supervision.ts'
 import { closedDoor, openFollowedModel } from './serving/followed-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
 import { openSupervisor, type Supervisor } from './trainer/supervisor.ts'
-
-export interface Side {
-  readonly models: readonly (KnownModel & Partial<OpenModel>)[]
-  readonly served: readonly ServedModel[]
-}
 
 /** `onAppended`: the model's trainer has something to read. */
 export async function openSide(site: Site, onAppended: (model: string) => void): Promise<Side> {

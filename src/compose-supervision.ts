@@ -1,7 +1,7 @@
 /** What the server and its trainers know of each other: who trains what where, how they are, and who moved a pointer. */
 import { modelOf } from './compose.ts'
 import { doorOf, type Membership } from './compose-membership.ts'
-import type { KnownModel, OpenModel } from './compose-served.ts'
+import type { KnownModel, OpenModel } from './compose-site.ts'
 import type { TrainerConfig } from './compose-trainer.ts'
 import type { Json, TrainerStatus } from './contracts.ts'
 import type { Member } from './fleet/members.ts'
