@@ -9,7 +9,14 @@ import type {
 } from '../src/contracts.ts'
 import { none as noPenalty } from './forgetting/none.ts'
 import { always } from './promotion/always.ts'
+import { classBalanced } from './replay/class-balanced.ts'
+import { derPlus } from './replay/der-plus.ts'
+import { der } from './replay/der.ts'
+import { erAce } from './replay/er-ace.ts'
+import { gdumb } from './replay/gdumb.ts'
+import { mir } from './replay/mir.ts'
 import { none as noReplay } from './replay/none.ts'
+import { recent } from './replay/recent.ts'
 import { reservoir } from './replay/reservoir.ts'
 import { never } from './rollback/never.ts'
 import { count } from './trigger/count.ts'
@@ -19,7 +26,17 @@ export { openPolicy, type Chosen, type PolicyTable } from './open.ts'
 type Table<Policy> = Readonly<Record<string, PolicyKind<Policy>>>
 
 export const policies = {
-  replay: { none: noReplay, reservoir } satisfies Table<Replay>,
+  replay: {
+    none: noReplay,
+    reservoir,
+    recent,
+    'class-balanced': classBalanced,
+    gdumb,
+    mir,
+    der,
+    'der++': derPlus,
+    'er-ace': erAce,
+  } satisfies Table<Replay>,
   forgetting: { none: noPenalty } satisfies Table<Forgetting>,
   trigger: { count } satisfies Table<Trigger>,
   promotion: { always } satisfies Table<Promotion>,

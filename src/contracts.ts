@@ -451,10 +451,22 @@ export interface Example {
   readonly predictionId?: string
 }
 
+/** An example with what was kept beside it. */
+export interface Remembered extends Example {
+  /** Of the labels that the head had then, which are its first ones ever since. */
+  readonly logits?: Float32Array
+}
+
 export interface TrainRow {
   readonly latent: Latent
   readonly target: Target
   readonly weight: number
+  /** Rehearsed, not new. */
+  readonly isReplayed?: boolean
+  /** Absent: its target counts for weight / rows of the step, and nothing else does. */
+  readonly part?: LossPart
+  /** Kept with it; what `part.logits` pulls towards. */
+  readonly logits?: Float32Array
 }
 
 export interface StepResult {
@@ -518,18 +530,87 @@ export interface PolicyKind<Policy, Settings extends Readonly<Record<string, num
   open(settings: Settings): Policy
 }
 
+/** What a replay policy is told of an example. */
+export interface ReplayItem {
+  /** `source` NUL `id`: the identity of its event. */
+  readonly key: string
+  readonly label: string
+  readonly source: string
+  /** What keeping it takes in the checkpoint. */
+  readonly bytes: number
+}
+
 /**
- * What to keep, apart from how to use it. `offer` is called once for each learned example, after its update;
- * `draw` before each step. Keys are identities: `remove` forgets a retracted example. State is bounded by capacity.
+ * What to keep; how it is used is `rehearsal`. `offer` is called once for each learned example, after its update; `draw`
+ * before each step. Keys are identities: `remove` forgets a retracted example. Bounded in items and in bytes.
  */
-export interface Replay extends Stateful {
+export interface Replay {
   readonly size: number
-  /** Returns the key that was pushed out, if any, or the offered key itself when it was not kept. */
-  offer(item: { readonly key: string; readonly label: string }, random: Random): string | undefined
+  /** Σ bytes of what is kept. */
+  readonly bytes: number
+  /** Absent: replayed rows stand beside the new ones, and all count alike. */
+  readonly rehearsal?: Rehearsal
+  /** Answers the keys that went to make room, the offered one among them when it was not kept. */
+  offer(item: ReplayItem, random: Random): readonly string[]
   /** Up to `count` distinct keys, without replacement. */
   draw(count: number, random: Random): readonly string[]
   remove(key: string): void
   keys(): readonly string[]
+  /** A copy. */
+  snapshot(): Json
+  /**
+   * `items` are the examples that still exist, in any order: a key that is not among them is gone. A state of smaller
+   * bounds, or of another policy, may be handed in. Restoring twice equals restoring once.
+   */
+  restore(state: Json, items: readonly ReplayItem[]): void
+}
+
+/** How the learner uses what was kept. Each field stands for itself, and absent ones mean the plain way. */
+export interface Rehearsal {
+  /** Draws of `replay_batch` keys for each step, each without regard to the others; absent = 1. */
+  readonly draws?: number
+  /**
+   * Candidates drawn for each example that a step rehearses; those whose loss would rise most by a step on the new
+   * examples alone are rehearsed. Absent = 1: nothing to choose from.
+   */
+  readonly candidates?: number
+  /** The learner keeps with each example the logits that it had right before it was first learned. */
+  readonly keepsLogits?: boolean
+  /** An update begins with fresh weights and makes so many passes over all that is kept, the block among it. */
+  readonly passes?: number
+  /** What each row of a step counts for. Called once for each step; plain numbers in, plain numbers out. */
+  parts?(step: StepRows): StepParts
+}
+
+/** The rows of a step: the new ones, and those of each draw. */
+export interface StepRows {
+  readonly fresh: readonly StepRow[]
+  readonly replayed: readonly (readonly StepRow[])[]
+}
+
+export interface StepRow {
+  readonly target: Target
+  readonly weight: number
+  /** Whether logits were kept with it. */
+  readonly hasLogits: boolean
+}
+
+/** A part for each row, in the same order. */
+export interface StepParts {
+  readonly fresh: readonly LossPart[]
+  readonly replayed: readonly (readonly LossPart[])[]
+}
+
+/**
+ * One row's part in the loss of a step, with z its logits and h those kept with it:
+ *
+ *   target · loss(z) + logits · ¹⁄ₖ Σⱼ (zⱼ − hⱼ)²,   j over the k labels that the head had when h was kept
+ */
+export interface LossPart {
+  readonly target: number
+  readonly logits?: number
+  /** The labels that its softmax runs over; absent = all. One that lacks the target's own label is not heeded. */
+  readonly among?: readonly string[]
 }
 
 /**

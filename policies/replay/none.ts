@@ -11,7 +11,8 @@ export const none: PolicyKind<Replay> = {
   settings: {},
   open: () => ({
     size: 0,
-    offer: ({ key }) => key,
+    bytes: 0,
+    offer: ({ key }) => [key],
     draw: () => [],
     remove: () => undefined,
     keys: () => [],

@@ -73,6 +73,12 @@ const modelRules: readonly ModelRule[] = [
       wrong(['base', 'features', 'size'], `is more than limits.features = ${limits.features}`),
     ]
   },
+  function replayFillsItsBatch({ replay, train }) {
+    const { capacity } = replay
+    if (typeof capacity !== 'number' || capacity >= train.replay_batch) return []
+    const message = `is ${capacity}; allowed: at least train.replay_batch = ${train.replay_batch}`
+    return [wrong(['replay', 'capacity'], message)]
+  },
   function sourcesDiffer({ sources }) {
     const texts = sources.map((source) => JSON.stringify(source))
     return texts.flatMap((text, index) =>

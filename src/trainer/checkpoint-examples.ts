@@ -2,18 +2,28 @@
  * Examples in the checkpoint: each is kept once, for as long as it is pending, remembered now, or remembered by a
  * snapshot that may be gone back to. What changed since the last save is found by comparing keys.
  */
-import type { Example } from '../contracts.ts'
+import type { Example, Remembered } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
 import { insertRows } from './insert-rows.ts'
-import { bytesOf, exampleOf, exampleValues, textOf } from './checkpoint-rows.ts'
+import {
+  bytesOf,
+  exampleOf,
+  exampleValues,
+  logitsValue,
+  rememberedOf,
+  textOf,
+} from './checkpoint-rows.ts'
+
+/** Key → how many logits are kept with it. */
+type RememberedKeys = ReadonlyMap<string, number>
 
 export class ExampleTables {
   readonly #store: Store
   /** As saved. */
   #pending: readonly string[] = []
-  #remembered: ReadonlySet<string> = new Set()
+  #remembered: RememberedKeys = new Map()
   /** As written in the transaction that is still open. */
-  #next: { pending: readonly string[]; remembered: ReadonlySet<string> } | undefined
+  #next: { pending: readonly string[]; remembered: RememberedKeys } | undefined
   /** Perhaps nothing refers to them any more. */
   #loose = new Set<string>()
 
@@ -26,8 +36,13 @@ export class ExampleTables {
     this.#next = undefined
     this.#loose = new Set()
     this.#pending = this.pending().map(({ key }) => key)
-    const open = this.#store.all('SELECT key FROM remembered WHERE gone IS NULL')
-    this.#remembered = new Set(open.map((row) => textOf(row.bytes('key'))))
+    const length = `coalesce(length(logits), 0) / ${Float32Array.BYTES_PER_ELEMENT}`
+    const open = this.#store.all(
+      `SELECT key, ${length} AS logits FROM remembered WHERE gone IS NULL`,
+    )
+    this.#remembered = new Map(
+      open.map((row) => [textOf(row.bytes('key')), row.number('logits')] as const),
+    )
   }
 
   pending(): readonly Example[] {
@@ -36,13 +51,13 @@ export class ExampleTables {
       .map(exampleOf)
   }
 
-  rememberedAt(state: number): readonly Example[] {
+  rememberedAt(state: number): readonly Remembered[] {
     const rows = this.#store.all(
-      `SELECT examples.* FROM remembered JOIN examples USING (key)
+      `SELECT examples.*, logits FROM remembered JOIN examples USING (key)
        WHERE born <= ? AND (gone IS NULL OR gone > ?)`,
       ...[state, state],
     )
-    return rows.map(exampleOf)
+    return rows.map(rememberedOf)
   }
 
   writePending(examples: readonly Example[]): void {
@@ -60,16 +75,17 @@ export class ExampleTables {
     this.#next = { pending: keys, remembered: this.#next?.remembered ?? this.#remembered }
   }
 
-  /** From `state` on these are remembered, and no others. */
-  writeRemembered(examples: readonly Example[], state: number): void {
-    const keys = new Set(examples.map(({ key }) => key))
+  /** From `state` on these are remembered, and no others. One whose logits were cut is another one. */
+  writeRemembered(examples: readonly Remembered[], state: number): void {
+    const keys = new Map(examples.map(({ key, logits }) => [key, logits?.length ?? 0] as const))
     const before = this.#next?.remembered ?? this.#remembered
     const end = 'UPDATE remembered SET gone = ? WHERE key = ? AND gone IS NULL'
-    for (const key of before) if (!keys.has(key)) this.#store.run(end, state, bytesOf(key))
-    const added = examples.filter(({ key }) => !before.has(key))
+    for (const [key, logits] of before)
+      if (keys.get(key) !== logits) this.#store.run(end, state, bytesOf(key))
+    const added = examples.filter(({ key, logits }) => before.get(key) !== (logits?.length ?? 0))
     this.#put(added)
-    const rows = added.map(({ key }) => [bytesOf(key), state])
-    insertRows(this.#store, 'INSERT INTO remembered (key, born)', 2, rows)
+    const rows = added.map(({ key, logits }) => [bytesOf(key), state, logitsValue(logits)])
+    insertRows(this.#store, 'INSERT INTO remembered (key, born, logits)', 3, rows)
     this.#next = { pending: this.#next?.pending ?? this.#pending, remembered: keys }
   }
 
@@ -80,8 +96,8 @@ export class ExampleTables {
       this.#store.run('DELETE FROM examples WHERE key = ?', bytesOf(key))
     }
     const gone = new Set(keys)
-    const remembered = [...this.#remembered].filter((key) => !gone.has(key))
-    this.#next = { pending: this.#pending, remembered: new Set(remembered) }
+    const remembered = [...this.#remembered].filter(([key]) => !gone.has(key))
+    this.#next = { pending: this.#pending, remembered: new Map(remembered) }
   }
 
   /** Deletes what nothing refers to any more; with a new state, an old one may have let go of examples. */

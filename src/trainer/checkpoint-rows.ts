@@ -1,5 +1,12 @@
 /** Rows of the checkpoint and what they mean, both ways. */
-import type { Encoded, Example, FeedbackEvent, SourceRecord, Target } from '../contracts.ts'
+import type {
+  Encoded,
+  Example,
+  FeedbackEvent,
+  Remembered,
+  SourceRecord,
+  Target,
+} from '../contracts.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from '../intake/headers.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Row, Value } from '../runtime/row.ts'
@@ -22,6 +29,19 @@ export function exampleOf(row: Row): Example {
     weight: row.number('weight'),
     ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
   }
+}
+
+/** An example with the `logits` of its row in `remembered`. */
+export function rememberedOf(row: Row): Remembered {
+  const bytes = row.bytesOrNull('logits')
+  const example = exampleOf(row)
+  return bytes === null ? example : { ...example, logits: new Float32Array(bytes.slice().buffer) }
+}
+
+export function logitsValue(logits: Float32Array | undefined): Value {
+  return logits === undefined
+    ? null
+    : new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength)
 }
 
 /** The columns of `waiting` after `seq`, in their order. */

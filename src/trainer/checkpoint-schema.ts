@@ -6,6 +6,7 @@
  * says from which state on (`born`) until before which (`gone`) replay held an example, so that an update writes the
  * few keys that changed and every snapshot still finds all of its own. `seen_runs` holds the ids taken by one save in a
  * row, `first` counts those before: they are looked up in memory, and an index here would be written at random places.
+ * `remembered.logits` are floats, kept for as long as the row: the same example learned on another line has others.
  */
 export const checkpointMigrations: readonly string[] = [
   `
@@ -40,5 +41,8 @@ export const checkpointMigrations: readonly string[] = [
   CREATE TABLE seen_runs (first INTEGER PRIMARY KEY, hashes BLOB NOT NULL);
   INSERT INTO seen_runs (first, hashes) SELECT seq - 1, hash FROM seen;
   DROP TABLE seen;
+  `,
+  `
+  ALTER TABLE remembered ADD COLUMN logits BLOB;
   `,
 ]

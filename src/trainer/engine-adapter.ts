@@ -13,6 +13,7 @@ import type { BaseTensors } from './base-tensors.ts'
 import { padded } from './batch-input.ts'
 import { lengthGroups } from './length-groups.ts'
 import { batchLoss, type LossTargets } from './loss.ts'
+import { sharesOf } from './targets.ts'
 
 interface EngineParts extends AdapterPlan {
   readonly tf: TensorFlow
@@ -100,7 +101,7 @@ export class EngineAdapter {
     const { tf } = this.#parts
     const names = [...this.#parameters.keys()]
     const latents = rows.map(({ latent }) => latent)
-    const shares = rows.map(({ weight }) => weight / batch)
+    const shares = sharesOf(rows, batch)
     const lossOf = (...values: tfc.Tensor[]) => {
       const parameters = new Map(names.map((name, at) => [name, itemAt(values, at)]))
       const logits = this.#forward(latents, parameters)

@@ -10,18 +10,18 @@ import type {
   Decision,
   Example,
   Json,
-  Latent,
+  Remembered,
   Score,
   Scores,
   Tensors,
   TrainableState,
   TrainRow,
 } from '../contracts.ts'
-import { invariant } from '../runtime/errors.ts'
 import { batches } from './batches.ts'
 import type { LatentMap, LearnerParts, Mind, Outcome, Update } from './learner-types.ts'
 import { Memory } from './memory.ts'
 import { Pending } from './pending.ts'
+import { drawFor, latentOf, stepRows } from './rehearsal.ts'
 import { Scoreboard } from './scoreboard.ts'
 
 export class Learner {
@@ -29,6 +29,8 @@ export class Learner {
   readonly #pending: Pending
   readonly #memory: Memory
   readonly #scoreboard = new Scoreboard()
+  /** Where an update begins whose policy learns from memory alone. */
+  readonly #fresh: TrainableState | undefined
   #learned = 0
   #steps = 0
   #dropped = 0
@@ -37,6 +39,7 @@ export class Learner {
     this.#parts = parts
     this.#memory = new Memory(parts.memory)
     this.#pending = new Pending(parts.labels, () => parts.trainable.labels)
+    if (this.#memory.rehearsal.passes !== undefined) this.#fresh = parts.trainable.snapshot()
   }
 
   get pending(): readonly Example[] {
@@ -47,7 +50,7 @@ export class Learner {
     return this.#pending.size
   }
 
-  get remembered(): readonly Example[] {
+  get remembered(): readonly Remembered[] {
     return this.#memory.examples
   }
 
@@ -94,8 +97,8 @@ export class Learner {
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
     this.extend(this.#pending.announced(block))
-    yield* this.#train(block, tested)
-    this.#remember(block)
+    if (this.#fresh !== undefined) yield* this.#trainAnew(block, this.#fresh)
+    else this.#remember(block, yield* this.#train(block, tested))
     return {
       verdict: 'learned',
       reason: `${block.length} examples`,
@@ -124,7 +127,7 @@ export class Learner {
 
   mind(): Mind {
     return {
-      memory: this.#memory.snapshot(),
+      memory: this.#memory.snapshot(this.#parts.trainable.labels),
       rollback: this.#parts.rollback.snapshot(),
       scoreboard: this.#scoreboard.snapshot(),
       ...this.progress,
@@ -132,10 +135,10 @@ export class Learner {
   }
 
   /** Weights and mind as they were; what is pending stays pending. */
-  restore(weights: TrainableState, mind: Mind, remembered: readonly Example[]): void {
+  restore(weights: TrainableState, mind: Mind, remembered: readonly Remembered[]): void {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()
-    this.#memory.restore(mind.memory, remembered)
+    this.#memory.restore(mind.memory, remembered, weights.labels)
     this.#parts.rollback.restore(mind.rollback)
     this.#scoreboard.restore(mind.scoreboard)
     this.#learned = mind.learned
@@ -178,45 +181,83 @@ export class Learner {
   #testsInStep(block: readonly Example[]): boolean {
     const { trainable, rollback, train } = this.#parts
     const isOneBatch = block.length > 0 && block.length <= train.batch
+    if (this.#fresh !== undefined) return false
     return isOneBatch && rollback.looksAtScores === false && trainable.testAndStep !== undefined
   }
 
-  /** `tested`: the labels with which the first step tests the block that it learns. */
+  /**
+   * `tested`: the labels with which the first step tests the block that it learns. Answers the logits of each example
+   * before it was learned, where memory keeps them.
+   */
   *#train(
     block: readonly Example[],
     tested: readonly string[] | undefined,
-  ): Generator<readonly Example[], void, LatentMap> {
+  ): Generator<readonly Example[], Logits, LatentMap> {
     const { batch, replay_batch, epochs } = this.#parts.train
+    const { rehearsal } = this.#memory
+    const logits = new Map<string, Float32Array>()
     for (let epoch = 0; epoch < epochs; epoch += 1) {
       for (const fresh of batches(block, batch)) {
-        const examples = [...fresh, ...this.#memory.draw(replay_batch)]
-        const latents = yield examples
-        if (epoch === 0 && tested !== undefined) this.#testAndStep(fresh, examples, latents, tested)
-        else this.#step(examples, latents)
+        const drawn = yield* drawFor(fresh, replay_batch, { ...this.#parts, memory: this.#memory })
+        const latents = yield [...fresh, ...drawn.flat()]
+        const rows = stepRows(fresh, drawn, latents, rehearsal)
+        const isFirst = epoch === 0 && (tested !== undefined || rehearsal.keepsLogits === true)
+        if (!isFirst) this.#step(rows)
+        else {
+          const found = this.#testAndStep(rows, fresh.length)
+          if (tested !== undefined) this.#observe(fresh, found, tested)
+          if (rehearsal.keepsLogits === true)
+            for (const [at, { key }] of fresh.entries()) setFinite(logits, key, found[at])
+        }
       }
     }
+    return logits
   }
 
-  #step(examples: readonly Example[], latents: LatentMap): void {
-    const { dropped } = this.#parts.trainable.step(rowsOf(examples, latents))
+  /** From fresh weights, over all that is kept, the block among it. */
+  *#trainAnew(
+    block: readonly Example[],
+    fresh: TrainableState,
+  ): Generator<readonly Example[], void, LatentMap> {
+    const { trainable, train } = this.#parts
+    const labels = [...trainable.labels]
+    this.#remember(block)
+    trainable.restore(fresh)
+    this.extend(labels)
+    const { passes = 0 } = this.#memory.rehearsal
+    for (let pass = 0; pass < passes; pass += 1)
+      for (const batch of batches(this.#memory.shuffled(), train.batch + train.replay_batch))
+        this.#step(stepRows(batch, [], yield batch, {}))
+  }
+
+  #step(rows: readonly TrainRow[]): void {
+    const { dropped } = this.#parts.trainable.step(rows)
     this.#count(dropped)
   }
 
+  /** The logits of the first `count` rows before the step. */
+  #testAndStep(rows: readonly TrainRow[], count: number): readonly Float32Array[] {
+    const { trainable } = this.#parts
+    if (trainable.testAndStep === undefined) {
+      const logits = trainable.score(rows.slice(0, count).map(({ latent }) => latent))
+      this.#step(rows)
+      return logits
+    }
+    const result = trainable.testAndStep(rows)
+    this.#count(result.dropped)
+    return result.logits.slice(0, count)
+  }
+
   /** A label that came with this block was unknown to the head that is tested. */
-  #testAndStep(
+  #observe(
     fresh: readonly Example[],
-    examples: readonly Example[],
-    latents: LatentMap,
+    logits: readonly Float32Array[],
     labels: readonly string[],
   ): void {
-    const { trainable, task } = this.#parts
-    const result = trainable.testAndStep?.(rowsOf(examples, latents))
-    invariant(result !== undefined, 'tested in a step by a trainable that does not')
     for (const [row, { target }] of fresh.entries()) {
-      const logits = result.logits[row]?.subarray(0, labels.length) ?? new Float32Array()
-      this.#scoreboard.observe(task.score(logits, target, labels))
+      const known = logits[row]?.subarray(0, labels.length) ?? new Float32Array()
+      this.#scoreboard.observe(this.#parts.task.score(known, target, labels))
     }
-    this.#count(result.dropped)
   }
 
   #count(dropped: boolean): void {
@@ -224,10 +265,10 @@ export class Learner {
     if (dropped) this.#dropped += 1
   }
 
-  #remember(block: readonly Example[]): void {
+  #remember(block: readonly Example[], logits?: Logits): void {
     for (const example of block) {
       this.#pending.remove(example.key)
-      this.#memory.remember(example)
+      this.#memory.remember(example, logits?.get(example.key))
     }
     this.#learned += block.length
   }
@@ -237,16 +278,9 @@ function rolledBack(reason: string): Outcome {
   return { verdict: 'rollback', reason, learned: 0, steps: 0, dropped: 0 }
 }
 
-function rowsOf(examples: readonly Example[], latents: LatentMap): readonly TrainRow[] {
-  return examples.map(({ key, target, weight }) => ({
-    latent: latentOf(key, latents),
-    target,
-    weight,
-  }))
-}
+type Logits = ReadonlyMap<string, Float32Array>
 
-function latentOf(key: string, latents: LatentMap): Latent {
-  const latent = latents.get(key)
-  invariant(latent !== undefined, 'a latent that nobody asked for')
-  return latent
+/** A row that made its step fail teaches nothing later either. */
+function setFinite(logits: Map<string, Float32Array>, key: string, row?: Float32Array): void {
+  if (row?.every(Number.isFinite) === true) logits.set(key, row)
 }

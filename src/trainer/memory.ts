@@ -2,7 +2,15 @@
  * What the learner rehearses: the replay policy decides over keys, and here are the examples behind them and the two
  * streams of chance that it draws from. Retracted examples go for good.
  */
-import type { Example, Json, Random, Replay } from '../contracts.ts'
+import type {
+  Example,
+  Json,
+  Random,
+  Rehearsal,
+  Remembered,
+  Replay,
+  ReplayItem,
+} from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 
 export interface MemoryParts {
@@ -17,33 +25,48 @@ export interface MemoryState {
   readonly replay: Json
   readonly draw: string
   readonly offer: string
+  /** Of the head when this was saved, where logits are kept: what those speak of. */
+  readonly labels: readonly string[]
 }
 
 export class Memory {
   readonly #parts: MemoryParts
-  readonly #examples = new Map<string, Example>()
+  readonly #examples = new Map<string, Remembered>()
 
   constructor(parts: MemoryParts) {
     this.#parts = parts
   }
 
-  get examples(): readonly Example[] {
+  get examples(): readonly Remembered[] {
     return [...this.#examples.values()]
   }
 
-  draw(count: number): readonly Example[] {
-    return this.#parts.replay.draw(count, this.#parts.draw).map((key) => {
-      const example = this.#examples.get(key)
-      invariant(example !== undefined, 'replay holds only keys whose example is kept')
-      return example
-    })
+  get rehearsal(): Rehearsal {
+    return this.#parts.replay.rehearsal ?? {}
   }
 
-  remember(example: Example): void {
-    const { key, target } = example
-    this.#examples.set(key, example)
-    const out = this.#parts.replay.offer({ key, label: target.label }, this.#parts.offer)
-    if (out !== undefined) this.#examples.delete(out)
+  draw(count: number): readonly Remembered[] {
+    return this.#parts.replay.draw(count, this.#parts.draw).map((key) => this.#example(key))
+  }
+
+  /** All of it in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
+  shuffled(): readonly Remembered[] {
+    const keys = [...this.#parts.replay.keys()]
+    for (let last = keys.length - 1; last > 0; last -= 1) {
+      const place = this.#parts.draw.below(last + 1)
+      const [one, other] = [keys[last] ?? '', keys[place] ?? '']
+      keys[last] = other
+      keys[place] = one
+    }
+    return keys.map((key) => this.#example(key))
+  }
+
+  /** `logits`: those that it had before it was learned, where the policy wants them. */
+  remember(example: Example, logits?: Float32Array): void {
+    const kept: Remembered = logits === undefined ? example : { ...example, logits }
+    this.#examples.set(example.key, kept)
+    for (const key of this.#parts.replay.offer(itemOf(kept), this.#parts.offer))
+      this.#examples.delete(key)
   }
 
   /** Whether it was there. */
@@ -53,23 +76,57 @@ export class Memory {
     return known
   }
 
-  snapshot(): MemoryState {
+  /** `labels`: of the head. */
+  snapshot(labels: readonly string[]): MemoryState {
     const { replay, draw, offer } = this.#parts
-    return { replay: replay.snapshot(), draw: draw.snapshot(), offer: offer.snapshot() }
+    return {
+      replay: replay.snapshot(),
+      draw: draw.snapshot(),
+      offer: offer.snapshot(),
+      labels: this.rehearsal.keepsLogits === true ? [...labels] : [],
+    }
   }
 
-  /** A key that comes without its example was retracted since the snapshot. */
-  restore(state: MemoryState, examples: readonly Example[]): void {
+  /**
+   * A key that comes without its example was retracted since the snapshot. `labels` are those of the head that comes with
+   * it: an older version may have other ones behind those that it shares, and of them kept logits say nothing.
+   */
+  restore(state: MemoryState, examples: readonly Remembered[], labels: readonly string[]): void {
     const { replay, draw, offer } = this.#parts
-    replay.restore(state.replay)
+    const shared = sharedStart(state.labels, labels)
+    const cut = examples.map((example) => withLogitsOf(shared, example))
+    replay.restore(state.replay, cut.map(itemOf))
     draw.restore(state.draw)
     offer.restore(state.offer)
-    const byKey = new Map(examples.map((example) => [example.key, example]))
+    const byKey = new Map(cut.map((example) => [example.key, example]))
     this.#examples.clear()
     for (const key of replay.keys()) {
       const example = byKey.get(key)
-      if (example === undefined) replay.remove(key)
-      else this.#examples.set(key, example)
+      invariant(example !== undefined, 'replay keeps only what it was handed')
+      this.#examples.set(key, example)
     }
   }
+
+  #example(key: string): Remembered {
+    const example = this.#examples.get(key)
+    invariant(example !== undefined, 'replay holds only keys whose example is kept')
+    return example
+  }
+}
+
+function itemOf({ key, encoded, target, logits }: Remembered): ReplayItem {
+  const { byteLength } = encoded.kind === 'tokens' ? encoded.ids : encoded.values
+  const bytes = byteLength + key.length + target.label.length + (logits?.byteLength ?? 0)
+  return { key, label: target.label, source: key.slice(0, key.indexOf('\0')), bytes }
+}
+
+/** A checkpoint from before logits were kept names no labels. */
+function sharedStart(one: readonly string[] | undefined, other: readonly string[]): number {
+  const differ = one?.findIndex((label, at) => label !== other[at]) ?? 0
+  return differ < 0 ? (one?.length ?? 0) : differ
+}
+
+function withLogitsOf(labels: number, { logits, ...example }: Remembered): Remembered {
+  const kept = logits?.subarray(0, labels)
+  return kept === undefined || kept.length === 0 ? example : { ...example, logits: kept }
 }

@@ -1,5 +1,12 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
-import type { Example, Json, LivePointer, Positions, TrainableState } from '../contracts.ts'
+import type {
+  Example,
+  Json,
+  LivePointer,
+  Positions,
+  Remembered,
+  TrainableState,
+} from '../contracts.ts'
 import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Mind } from './learner-types.ts'
@@ -64,7 +71,7 @@ export interface Progress {
 export interface LearnerState {
   readonly weights: TrainableState
   readonly mind: Mind
-  readonly remembered: readonly Example[]
+  readonly remembered: readonly Remembered[]
 }
 
 export interface Saved extends LearnerState {

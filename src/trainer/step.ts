@@ -19,8 +19,8 @@ import type { TensorFlow } from '../nn/tensorflow.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import { EngineAdapter, type Gradients } from './engine-adapter.ts'
-import type { LossTargets } from './loss.ts'
 import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
+import { lossTargets } from './targets.ts'
 import { copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
 
 export interface TrainableParts extends AdapterPlan {
@@ -72,7 +72,9 @@ class AdapterTrainable implements Trainable {
 
   testAndStep(rows: readonly TrainRow[]) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
-    const batch = this.#engine.gradients(rows, (some) => this.#targets(some))
+    const targetsOf = (some: readonly TrainRow[]) =>
+      lossTargets(some, this.#parts.task, this.#labels)
+    const batch = this.#engine.gradients(rows, targetsOf)
     return { ...this.#learn(batch), logits: batch.logits }
   }
 
@@ -122,11 +124,6 @@ class AdapterTrainable implements Trainable {
 
   dispose(): void {
     this.#engine.dispose()
-  }
-
-  #targets(rows: readonly TrainRow[]): LossTargets {
-    const targets = rows.map(({ target }) => target)
-    return this.#parts.task.targets(targets, this.#labels)
   }
 
   #use(weights: Weights): void {

@@ -1,14 +1,23 @@
-/** What every replay policy must do. `open` makes a fresh one that keeps at most `capacity` examples. */
+/**
+ * What every replay policy must do. `open` makes a fresh one that keeps at most `capacity` examples, and, where it keeps
+ * any, at most so many bytes and such a share of one source.
+ */
 import { describe, expect, it } from 'vitest'
-import type { Replay } from '../../src/contracts.ts'
+import type { Replay, ReplayItem } from '../../src/contracts.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 
 export interface MadeReplay {
   readonly capacity: number
-  open(): Replay
+  open(bounds?: { readonly bytes?: number; readonly per_source?: number }): Replay
 }
 
-const item = (at: number) => ({ key: `key-${at}`, label: `label-${at % 3}` })
+/** Every fifth comes from another source, and sizes differ. */
+const item = (at: number): ReplayItem => ({
+  key: `key-${at}`,
+  label: `label-${at % 3}`,
+  source: at % 5 === 0 ? 'other' : 'noisy',
+  bytes: 100 + ((at * 37) % 200),
+})
 
 export function replayConformance(name: string, made: MadeReplay): void {
   const { capacity, open } = made
@@ -17,21 +26,34 @@ export function replayConformance(name: string, made: MadeReplay): void {
   describe(`replay ${name}`, () => {
     it('starts empty and draws nothing', () => {
       const replay = open()
-      expect([replay.size, replay.keys()]).toEqual([0, []])
+      expect([replay.size, replay.bytes, replay.keys()]).toEqual([0, 0, []])
       expect(replay.draw(8, openRandom(1, 'draw'))).toEqual([])
     })
 
     it('never holds more than its capacity, and names each key that goes', () => {
-      const replay = open()
-      const random = openRandom(1, 'offer')
-      const held = new Set<string>()
-      for (let at = 0; at < many; at += 1) {
-        const out = replay.offer(item(at), random)
-        held.add(item(at).key)
-        if (out !== undefined) expect(held.delete(out)).toBe(true)
+      offerAll(open(), many, (replay) => {
         expect(replay.size).toBeLessThanOrEqual(capacity)
-        expect(new Set(replay.keys())).toEqual(held)
-      }
+      })
+    })
+
+    it('never holds more bytes than it may, nor an example larger than all of them', () => {
+      const bytes = 1024
+      offerAll(open({ bytes }), many, (replay) => {
+        expect(replay.bytes).toBeLessThanOrEqual(bytes)
+      })
+      const replay = open({ bytes })
+      const huge = { ...item(1), bytes: bytes + 1 }
+      expect(replay.offer(huge, openRandom(1, 'offer'))).toEqual([huge.key])
+      expect(replay.size).toBe(0)
+    })
+
+    it('gives one source no more than its share, and the others the rest', () => {
+      const share = Math.max(1, Math.floor(0.4 * capacity))
+      const replay = offerAll(open({ per_source: 0.4 }), many, (now) => {
+        for (const source of ['noisy', 'other'])
+          expect(heldOf(now, source).length).toBeLessThanOrEqual(share)
+      })
+      if (replay.size > 1) expect(heldOf(replay, 'other')).not.toHaveLength(0)
     })
 
     it('draws distinct keys that it holds, all of them when asked for more', () => {
@@ -51,19 +73,19 @@ export function replayConformance(name: string, made: MadeReplay): void {
       const gone = before.filter((_, at) => at % 2 === 0)
       for (const key of [...gone, 'unknown', ...gone]) replay.remove(key)
       expect(new Set(replay.keys())).toEqual(new Set(before.filter((_, at) => at % 2 === 1)))
-      expect(replay.size).toBe(replay.keys().length)
+      expect([replay.size, replay.bytes]).toEqual([replay.keys().length, bytesOf(replay)])
     })
 
     it('takes a key once, and may take it again after it was removed', () => {
       const replay = open()
       const random = openRandom(1, 'offer')
       const { key } = item(1)
-      const kept = replay.offer(item(1), random) === undefined
+      const kept = replay.offer(item(1), random).length === 0
       replay.offer(item(1), random)
       expect(replay.keys()).toEqual(kept ? [key] : [])
       replay.remove(key)
       expect(replay.size).toBe(0)
-      const keptAgain = replay.offer(item(1), random) === undefined
+      const keptAgain = replay.offer(item(1), random).length === 0
       expect(replay.keys()).toEqual(keptAgain ? [key] : [])
     })
 
@@ -72,13 +94,28 @@ export function replayConformance(name: string, made: MadeReplay): void {
     })
 
     it('goes on after a restore as if nothing had happened, also after the second restore', () => {
-      const replay = filled(open(), many)
-      const state = replay.snapshot()
-      const [expected, other] = [course(replay, 3), open()]
-      for (let times = 0; times < 2; times += 1) {
-        other.restore(JSON.parse(JSON.stringify(state)) as typeof state)
-        expect(course(other, 3)).toEqual(expected)
+      for (const bounds of [{}, { bytes: 1500, per_source: 0.5 }]) {
+        const replay = filled(open(bounds), many)
+        for (const key of replay.keys().slice(0, 2)) replay.remove(key)
+        const [state, items] = [replay.snapshot(), itemsOf(replay)]
+        const [expected, other] = [course(replay, 3), open(bounds)]
+        for (let times = 0; times < 2; times += 1) {
+          other.restore(JSON.parse(JSON.stringify(state)) as typeof state, items.toReversed())
+          expect([other.size, other.bytes]).toEqual([items.length, sum(items)])
+          expect(course(other, 3)).toEqual(expected)
+        }
       }
+    })
+
+    it('holds after a restore only what still exists, and fits into the bounds of today', () => {
+      const replay = filled(open(), many)
+      const items = itemsOf(replay).filter((_, at) => at % 2 === 0)
+      const other = open({ bytes: 1024, per_source: 0.5 })
+      other.restore(replay.snapshot(), items)
+      for (const key of other.keys()) expect(items.map((one) => one.key)).toContain(key)
+      expect(other.bytes).toBeLessThanOrEqual(1024)
+      if (capacity > 1 && items.length > 1)
+        expect(heldOf(other, 'noisy').length).toBeLessThanOrEqual(Math.ceil(capacity / 2))
     })
 
     it('hands out copies: a snapshot and keys taken earlier do not change', () => {
@@ -89,7 +126,37 @@ export function replayConformance(name: string, made: MadeReplay): void {
       for (const key of replay.keys()) replay.remove(key)
       expect([JSON.stringify(state), JSON.stringify(keys)]).toEqual(texts)
     })
+
+    it('gives each row of a step its part', () => {
+      const parts = open().rehearsal?.parts
+      if (parts === undefined) return
+      const row = (label: string) =>
+        ({ target: { kind: 'label', label }, weight: 1, hasLogits: true }) as const
+      const fresh = [row('a'), row('b')]
+      for (const replayed of [[], [[]], [[row('a')]], [[row('a'), row('c')], [row('b')]]]) {
+        const counted = parts({ fresh, replayed })
+        expect(counted.fresh).toHaveLength(fresh.length)
+        expect(counted.replayed.map(({ length }) => length)).toEqual(
+          replayed.map(({ length }) => length),
+        )
+        for (const { target, logits = 0 } of [...counted.fresh, ...counted.replayed.flat()])
+          expect(Number.isFinite(target) && Number.isFinite(logits)).toBe(true)
+      }
+    })
   })
+}
+
+function offerAll(replay: Replay, count: number, check: (replay: Replay) => void): Replay {
+  const random = openRandom(1, 'offer')
+  const held = new Set<string>()
+  for (let at = 0; at < count; at += 1) {
+    held.add(item(at).key)
+    for (const key of replay.offer(item(at), random)) expect(held.delete(key)).toBe(true)
+    expect(new Set(replay.keys())).toEqual(held)
+    expect(replay.bytes).toBe(bytesOf(replay))
+    check(replay)
+  }
+  return replay
 }
 
 function filled(replay: Replay, count: number): Replay {
@@ -103,8 +170,24 @@ function course(replay: Replay, seed: number): unknown[] {
   const random = openRandom(seed, 'course')
   const seen: unknown[] = []
   for (let at = 1000; at < 1060; at += 1) {
-    seen.push(replay.offer(item(at), random) ?? null, replay.draw(2, random))
+    seen.push(replay.offer(item(at), random), replay.draw(2, random))
     if (at % 7 === 0) replay.remove(`key-${at - 3}`)
   }
-  return [...seen, replay.keys()]
+  return [...seen, replay.keys(), replay.bytes]
+}
+
+function itemsOf(replay: Replay): readonly ReplayItem[] {
+  return replay.keys().map((key) => item(Number(key.slice('key-'.length))))
+}
+
+function heldOf(replay: Replay, source: string): readonly ReplayItem[] {
+  return itemsOf(replay).filter((one) => one.source === source)
+}
+
+function bytesOf(replay: Replay): number {
+  return sum(itemsOf(replay))
+}
+
+function sum(items: readonly ReplayItem[]): number {
+  return items.reduce((total, { bytes }) => total + bytes, 0)
 }

@@ -9,13 +9,15 @@ import { triggerConformance } from '../conformance/trigger.ts'
 const { replay, forgetting, trigger, promotion, rollback } = policies
 
 for (const policy of Object.keys(replay))
-  for (const capacity of [1, 2, 10]) {
-    const settings = policy === 'none' ? { policy } : { policy, capacity }
+  for (const capacity of [1, 2, 10])
     replayConformance(`${policy} of ${capacity}`, {
       capacity,
-      open: () => openPolicy('replay', replay, settings),
+      open: (bounds = {}) =>
+        openPolicy('replay', replay, {
+          policy,
+          ...(policy !== 'none' && { capacity, ...bounds }),
+        }),
     })
-  }
 for (const policy of Object.keys(forgetting))
   forgettingConformance(policy, () => openPolicy('forgetting', forgetting, { policy }))
 for (const policy of Object.keys(trigger))

@@ -1,12 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
-import type { PolicyKind } from '../../src/contracts.ts'
+import type { PolicyKind, ReplayItem } from '../../src/contracts.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { thrown } from '../coded.ts'
 
 const reservoir = (capacity: number) =>
   openPolicy('replay', policies.replay, { policy: 'reservoir', capacity })
+
+const item = (at: number, label = '', bytes = 1): ReplayItem => ({
+  key: `${at}`,
+  label,
+  source: 'desk',
+  bytes,
+})
 
 /** Σ (observed − expected)² / expected */
 function chiSquare(counts: Iterable<number>, expected: number): number {
@@ -30,7 +37,7 @@ describe('the reservoir', () => {
     for (let run = 0; run < runs; run += 1) {
       const replay = reservoir(capacity)
       for (let at = 0; at < offered; at += 1) {
-        replay.offer({ key: `${at}`, label: '' }, random)
+        replay.offer(item(at), random)
         if (at === 39) for (const gone of removed) replay.remove(`${gone}`)
       }
       for (const key of replay.keys()) counts.set(Number(key), counts.get(Number(key))! + 1)
@@ -50,14 +57,17 @@ describe('the reservoir', () => {
       expect(counts.get(gone)).toBe(0)
       counts.delete(gone)
     }
-    const narrowed = chiSquare(counts.values(), expected) / (1 - capacity / offered)
-    expect(narrowed).toBeLessThan(chiSquareLimit(counts.size))
+    // What they leave empty is filled again, from all the others alike.
+    const mean = [...counts.values()].reduce((sum, count) => sum + count) / counts.size
+    expect(mean).toBeGreaterThan(expected)
+    const narrowed = chiSquare(counts.values(), mean) / (1 - mean / runs)
+    expect(narrowed).toBeLessThan(chiSquareLimit(counts.size - 1))
   })
 
   it('draws each kept example equally often', () => {
     const replay = reservoir(10)
     const random = openRandom(1, 'draws')
-    for (let at = 0; at < 10; at += 1) replay.offer({ key: `${at}`, label: '' }, random)
+    for (let at = 0; at < 10; at += 1) replay.offer(item(at), random)
     const counts = new Map<string, number>()
     for (let run = 0; run < 5000; run += 1)
       for (const key of replay.draw(3, random)) counts.set(key, (counts.get(key) ?? 0) + 1)
@@ -65,19 +75,45 @@ describe('the reservoir', () => {
     expect(chiSquare(counts.values(), 1500)).toBeLessThan(chiSquareLimit(9))
   })
 
-  it('shrinks evenly when it is restored into less capacity', () => {
-    const large = reservoir(100)
-    const random = openRandom(1, 'shrink')
-    for (let at = 0; at < 100; at += 1) large.offer({ key: `${at}`, label: '' }, random)
-    const small = reservoir(4)
-    small.restore(large.snapshot())
-    expect(small.keys()).toEqual(['0', '25', '50', '75'])
+  it('keeps early and late examples equally often by bytes too, whatever their sizes', () => {
+    const counts = new Map(Array.from({ length: offered }, (_, at) => [at, 0]))
+    const random = openRandom(1, 'bytes')
+    let sizes = 0
+    for (let run = 0; run < runs; run += 1) {
+      const replay = openPolicy('replay', policies.replay, { policy: 'reservoir', bytes: 1200 })
+      for (let at = 0; at < offered; at += 1) replay.offer(item(at, '', 80 + (at % 2) * 40), random)
+      for (const key of replay.keys()) counts.set(Number(key), counts.get(Number(key))! + 1)
+      sizes += replay.size
+    }
+    const mean = sizes / offered
+    expect(sizes / runs).toBeGreaterThan(10)
+    expect(chiSquare(counts.values(), mean)).toBeLessThan(chiSquareLimit(offered - 1))
+  })
+
+  it('is, restored into less capacity, what the smaller one would have kept', () => {
+    const [large, small] = [reservoir(100), reservoir(4)]
+    for (const replay of [large, small]) {
+      const random = openRandom(1, 'shrink')
+      for (let at = 0; at < 100; at += 1) replay.offer(item(at), random)
+    }
+    const restored = reservoir(4)
+    restored.restore(
+      large.snapshot(),
+      Array.from({ length: 100 }, (_, at) => item(at)),
+    )
+    expect(new Set(restored.keys())).toEqual(new Set(small.keys()))
   })
 
   it('begins empty with the state of another policy', () => {
     const replay = reservoir(4)
-    replay.restore(openPolicy('replay', policies.replay, { policy: 'none' }).snapshot())
-    expect(replay.size).toBe(0)
+    const [none, recent] = ['none', 'recent'].map((policy) =>
+      openPolicy('replay', policies.replay, { policy }),
+    )
+    recent!.offer(item(1), openRandom(1, 'offer'))
+    for (const other of [none!, recent!]) {
+      replay.restore(other.snapshot(), [item(1)])
+      expect(replay.size).toBe(0)
+    }
   })
 })
 
@@ -96,7 +132,7 @@ describe('a policy from a config', () => {
   it('gets the defaults of the settings that are absent', () => {
     const replay = open({ policy: 'reservoir' })
     const random = openRandom(1, 'fill')
-    for (let at = 0; at < 2500; at += 1) replay.offer({ key: `${at}`, label: '' }, random)
+    for (let at = 0; at < 2500; at += 1) replay.offer(item(at), random)
     expect(replay.size).toBe(policies.replay.reservoir.settings.capacity.default)
   })
 
@@ -104,7 +140,7 @@ describe('a policy from a config', () => {
     for (const policy of ['resevoir', 'constructor', '__proto__'])
       expect(thrown(() => open({ policy }))).toMatchObject({
         code: 'CONFIG_INVALID',
-        details: { field: 'replay.policy', allowed: 'none, reservoir' },
+        details: { field: 'replay.policy', allowed: Object.keys(policies.replay).join(', ') },
       })
   })
 

@@ -194,6 +194,12 @@ test.each([
     'CONFIG_INVALID',
     ['whole number'],
   ],
+  [
+    'a replay buffer that cannot fill its batch',
+    model('replay: { policy: der, capacity: 10 }\n    train: { replay_batch: 11 }'),
+    'CONFIG_INVALID',
+    ['/models/m/replay/capacity is 10; allowed: at least train.replay_batch = 11'],
+  ],
   ['a rank of zero', model('adapter: { rank: 0 }'), 'CONFIG_INVALID', ['must be at least 1']],
   [
     'tail layers that are words',

@@ -236,6 +236,9 @@ export function diary(replay: Replay, onTwice: (key: string) => void = () => und
     get size() {
       return replay.size
     },
+    get bytes() {
+      return replay.bytes
+    },
     offer(item, random) {
       if (learned.includes(item.key)) onTwice(item.key)
       learned.push(item.key)
@@ -245,9 +248,9 @@ export function diary(replay: Replay, onTwice: (key: string) => void = () => und
     remove: (key) => replay.remove(key),
     keys: () => replay.keys(),
     snapshot: () => ({ replay: replay.snapshot(), learned: [...learned] }),
-    restore(state) {
+    restore(state, items) {
       const kept = state as { readonly replay: never; readonly learned: readonly string[] }
-      replay.restore(kept.replay)
+      replay.restore(kept.replay, items)
       learned = [...kept.learned]
     },
   }

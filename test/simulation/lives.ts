@@ -2,10 +2,10 @@
 import { openRandom } from '../../src/runtime/random.ts'
 import { Crash, runToEnd, type Chaos, type Setting, type World } from '../trainer/world.ts'
 
-/** Answers how many lives ended in a crash. Reads are cut at random too. */
+/** Answers how many lives ended in a crash. Reads are cut at random too. A function makes a setting for each life. */
 export async function runWithCrashes(
   world: World,
-  setting: Setting,
+  setting: Setting | (() => Setting),
   seed: number,
   limit = { crashes: 60, effects: 40 },
 ): Promise<number> {
@@ -14,7 +14,8 @@ export async function runWithCrashes(
   for (let crashes = 0; ; crashes += 1) {
     const chaos = crashes < limit.crashes ? deathAfter(random.below(limit.effects)) : () => {}
     try {
-      await runToEnd(world, { ...setting, chaos, readSize })
+      const own = typeof setting === 'function' ? setting() : setting
+      await runToEnd(world, { ...own, chaos, readSize })
       return crashes
     } catch (error) {
       if (!(error instanceof Crash)) throw error

@@ -35,7 +35,7 @@ function weights(value: number, steps = 1): Change['weights'] {
 
 function mind(learned: number, keys: readonly string[] = []): Mind {
   return {
-    memory: { replay: { keys }, draw: 'd', offer: 'o' },
+    memory: { replay: { keys }, draw: 'd', offer: 'o', labels: [] },
     rollback: null,
     scoreboard: {
       count: 3,

@@ -14,7 +14,9 @@ export function finalState(world: World) {
     labels: weights.labels,
     steps: weights.steps,
     mind,
-    remembered: remembered.map(({ key }) => key).toSorted(),
+    remembered: remembered
+      .map(({ key, logits }) => (logits ? `${key} ${[...logits].join()}` : key))
+      .toSorted(),
     pending: pending.map(({ key }) => key),
     waiting: waiting.map(({ key }) => key),
     progress,

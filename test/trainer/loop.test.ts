@@ -399,6 +399,7 @@ describe('a world that fails', () => {
     const broken = runToEnd(world, {
       replay: {
         size: 0,
+        bytes: 0,
         offer: () => {
           throw new TypeError('a bug')
         },

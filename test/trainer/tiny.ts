@@ -77,13 +77,18 @@ export class TinyTrainable implements Trainable {
     const weight = this.#gradientOf('head.weight')
     const bias = this.#gradientOf('head.bias')
     let loss = 0
-    for (const { latent, target, weight: importance } of rows) {
+    for (const { latent, target, weight: importance, part, logits: kept } of rows) {
       const logits = this.#logits(latent)
-      loss += classification.score(logits, target, this.labels).loss / rows.length
-      const shares = softmaxOf(logits)
+      const share = part?.target ?? importance / rows.length
+      loss += classification.score(logits, target, this.labels).loss * share
+      const among = part?.among ?? this.labels
+      const barred = logits.map((logit, at) => (among.includes(this.labels[at]!) ? logit : -1e9))
+      const shares = softmaxOf(barred)
       const { wanted } = classification.targets([target], this.labels)
       this.labels.forEach((_, label) => {
-        const error = (importance * (shares[label]! - wanted.data[label]!)) / rows.length
+        const pull = kept === undefined || label >= kept.length ? 0 : (part?.logits ?? 0)
+        const away = pull === 0 ? 0 : (2 * pull * (logits[label]! - kept![label]!)) / kept!.length
+        const error = share * (shares[label]! - wanted.data[label]!) + away
         bias[label]! += error
         for (let at = 0; at < width; at += 1)
           weight[at * this.labels.length + label]! += error * latent.data[at]!

@@ -1,0 +1,174 @@
+/**
+ * The buffer behind every policy that keeps examples. Each example gets a mark when it comes; when there are too many,
+ * too many bytes, or too many of one source, the greatest mark gives way. What a policy is, is which marks it gives
+ * and on whose shelf it looks first.
+ *
+ *   kept = the smallest marks, as many as fit
+ *
+ * With marks of chance that is a uniform sample, whatever the sizes: the bottom-k sketch of Cohen & Kaplan (2007),
+ * "Summarizing data using bottom-k sketches", PODC. Where an example gave way, no greater mark is let in again, so
+ * that places which a removal leaves empty change nothing for those that stay. Draws are Floyd's: Bentley & Floyd
+ * (1987), "A sample of brilliance", CACM 30(9).
+ */
+import type { Json, Random, Rehearsal, Replay, ReplayItem } from '../../src/contracts.ts'
+import type { Bounds } from './bounds.ts'
+import { Shelves, type Entry } from './shelves.ts'
+
+export interface Keeping {
+  /** By age the oldest gives way; by chance any, equally likely. */
+  readonly marks: 'age' | 'chance'
+  /** Whether the largest label gives way, whoever comes. */
+  readonly isBalanced: boolean
+  /** Whether an example may come in at all; then it does, and what gave way before does not matter. */
+  readonly admits?: (item: ReplayItem, held: Shelves, bounds: Bounds) => boolean
+}
+
+export function openBuffer(bounds: Bounds, keeping: Keeping, rehearsal?: Rehearsal): Replay {
+  const buffer = new Buffer(bounds, keeping)
+  return rehearsal === undefined ? buffer : Object.assign(buffer, { rehearsal })
+}
+
+interface BufferState {
+  readonly [key: string]: Json
+  readonly marked: string
+  readonly seen: number
+  readonly keys: readonly string[]
+  readonly marks: readonly number[]
+  /** Shelf, or label → the smallest mark that gave way there. */
+  readonly gone: readonly (readonly [string, number])[]
+}
+
+/** Marks fit into few digits of a checkpoint, and two are hardly ever equal. */
+const MARKS = 2 ** 32
+
+class Buffer implements Replay {
+  readonly #bounds: Bounds
+  readonly #keeping: Keeping
+  #held: Shelves
+  #seen = 0
+  #gone = new Map<string, number>()
+
+  constructor(bounds: Bounds, keeping: Keeping) {
+    this.#bounds = bounds
+    this.#keeping = keeping
+    this.#held = this.#empty()
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  get bytes(): number {
+    return this.#held.bytes
+  }
+
+  offer(item: ReplayItem, random: Random): readonly string[] {
+    if (this.#held.get(item.key) !== undefined) return []
+    this.#seen += 1
+    const mark = this.#keeping.marks === 'age' ? -this.#seen : random.below(MARKS)
+    if (!this.#admits(item, mark)) return [item.key]
+    this.#held.add({ ...item, mark })
+    return this.#makeRoom(item)
+  }
+
+  draw(count: number, random: Random): readonly string[] {
+    const { keys, size } = this.#held
+    const places = new Set<number>()
+    for (let last = Math.max(0, size - count); last < size; last += 1) {
+      const place = random.below(last + 1)
+      places.add(places.has(place) ? last : place)
+    }
+    return [...places].map((place) => keys[place] ?? '')
+  }
+
+  remove(key: string): void {
+    this.#held.remove(key)
+  }
+
+  keys(): readonly string[] {
+    return [...this.#held.keys]
+  }
+
+  snapshot(): BufferState {
+    const keys = this.keys()
+    return {
+      marked: this.#keeping.marks,
+      seen: this.#seen,
+      keys,
+      marks: keys.map((key) => this.#held.get(key)?.mark ?? 0),
+      gone: [...this.#gone],
+    }
+  }
+
+  restore(state: Json, items: readonly ReplayItem[]): void {
+    const byKey = new Map(items.map((item) => [item.key, item]))
+    const { seen, keys, marks, gone } = this.#ownState(state)
+    this.#held = this.#empty()
+    this.#seen = seen
+    this.#gone = new Map(gone)
+    for (const [at, key] of keys.entries()) {
+      const item = byKey.get(key)
+      if (item !== undefined) this.#held.add({ ...item, mark: marks[at] ?? 0 })
+    }
+    this.#makeRoom()
+  }
+
+  #empty(): Shelves {
+    const { per_source: share } = this.#bounds
+    return new Shelves({ label: this.#keeping.isBalanced, source: share < 1 })
+  }
+
+  #admits(item: ReplayItem, mark: number): boolean {
+    if (item.bytes > this.#bounds.bytes) return false
+    const { admits } = this.#keeping
+    if (admits !== undefined) return admits(item, this.#held, this.#bounds)
+    const barred = [this.#gone.get(this.#held.shelfOf(item)), this.#gone.get(this.#ofAll(item))]
+    return barred.every((least) => least === undefined || mark < least)
+  }
+
+  /** First each source within its share, then all within the bounds. */
+  #makeRoom(newcomer?: ReplayItem): readonly string[] {
+    const out: string[] = []
+    const sources = newcomer ? [newcomer.source] : this.#sources()
+    for (const source of sources)
+      while (this.#isOverShare(source))
+        out.push(this.#giveWay(this.#held.victim(newcomer, source), true))
+    const { capacity, bytes } = this.#bounds
+    while (this.size > capacity || this.bytes > bytes)
+      out.push(this.#giveWay(this.#held.victim(newcomer), false))
+    return out
+  }
+
+  #sources(): readonly string[] {
+    return [...new Set(this.#held.keys.map((key) => this.#held.get(key)?.source ?? ''))]
+  }
+
+  #isOverShare(source: string): boolean {
+    const { per_source: share, capacity, bytes } = this.#bounds
+    if (share >= 1) return false
+    const { size, bytes: own } = this.#held.ofSource(source)
+    // One example may stay, however small the share.
+    return size > 1 && (size > Math.floor(share * capacity) || own > share * bytes)
+  }
+
+  #giveWay(entry: Entry | undefined, isOfSource: boolean): string {
+    if (entry === undefined) return ''
+    this.#held.remove(entry.key)
+    const name = isOfSource ? this.#held.shelfOf(entry) : this.#ofAll(entry)
+    if (this.#keeping.marks === 'chance' && this.#keeping.admits === undefined)
+      this.#gone.set(name, Math.min(entry.mark, this.#gone.get(name) ?? entry.mark))
+    return entry.key
+  }
+
+  /** What gives way for the whole buffer's sake speaks for its label, of whatever source. */
+  #ofAll({ label }: Pick<ReplayItem, 'label'>): string {
+    return JSON.stringify(this.#keeping.isBalanced ? [label] : [])
+  }
+
+  /** What a policy of other marks left behind means nothing here: begin empty. */
+  #ownState(state: Json): BufferState {
+    const own = state !== null && typeof state === 'object' && 'marked' in state
+    if (own && state.marked === this.#keeping.marks) return state as BufferState
+    return { marked: '', seen: 0, keys: [], marks: [], gone: [] }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * A binary heap of marked keys, greatest mark first, from which any key can be taken. Marks may be equal; keys decide
+ * then, so that what comes out depends on what is in it alone, not on how it got in.
+ *
+ * Williams (1964), "Algorithm 232: Heapsort", CACM 7(6).
+ */
+export interface Marked {
+  readonly key: string
+  readonly mark: number
+}
+
+export class Heap {
+  readonly #items: Marked[] = []
+  readonly #places = new Map<string, number>()
+
+  get size(): number {
+    return this.#items.length
+  }
+
+  get top(): Marked | undefined {
+    return this.#items[0]
+  }
+
+  add(item: Marked): void {
+    this.#put(this.size, item)
+    this.#rise(this.size - 1)
+  }
+
+  remove(key: string): void {
+    const place = this.#places.get(key)
+    const last = this.#items.at(-1)
+    if (place === undefined || last === undefined) return
+    this.#items.pop()
+    this.#places.delete(key)
+    if (last.key === key) return
+    this.#put(place, last)
+    this.#rise(place)
+    this.#sink(this.#places.get(last.key) ?? place)
+  }
+
+  #rise(from: number): void {
+    for (let place = from; place > 0;) {
+      const parent = (place - 1) >> 1
+      if (!this.#isAbove(place, parent)) return
+      this.#swap(place, parent)
+      place = parent
+    }
+  }
+
+  #sink(from: number): void {
+    for (let place = from; ;) {
+      const [left, right] = [2 * place + 1, 2 * place + 2]
+      const child = this.#isAbove(right, left) ? right : left
+      if (!this.#isAbove(child, place)) return
+      this.#swap(child, place)
+      place = child
+    }
+  }
+
+  /** Nothing is above anything that is there. */
+  #isAbove(one: number, other: number): boolean {
+    const [a, b] = [this.#items[one], this.#items[other]]
+    return a !== undefined && (b === undefined || isGreater(a, b))
+  }
+
+  #swap(one: number, other: number): void {
+    const [a, b] = [this.#items[one], this.#items[other]]
+    if (a === undefined || b === undefined) return
+    this.#put(one, b)
+    this.#put(other, a)
+  }
+
+  #put(place: number, item: Marked): void {
+    this.#items[place] = item
+    this.#places.set(item.key, place)
+  }
+}
+
+export function isGreater(a: Marked, b: Marked): boolean {
+  return a.mark === b.mark ? a.key > b.key : a.mark > b.mark
+}
