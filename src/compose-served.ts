@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { folderOf, labelsOf, methods, modelOf, openBase, tasks } from './compose.ts'
 import { openSharedRegistry } from './compose-fleet.ts'
 import { shareModel } from './compose-sharing.ts'
+import { predictionSink, sendLetters } from './compose-sinks.ts'
 import type { KnownModel, OpenModel, Site } from './compose-site.ts'
 import type { Base, ServingEngine } from './contracts.ts'
 import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
@@ -29,6 +30,7 @@ export async function knowModel(site: Site, name: string): Promise<KnownModel> {
     await deadLetters.close()
     await registry.close()
   })
+  sendLetters(site, name, deadLetters)
   return { name, base, registry, deadLetters }
 }
 
@@ -57,7 +59,10 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
     await inbox.close()
   })
   const shared = shareModel(site, name, inboxPath)
-  const everywhere = shared ? servedEverywhere(predictions, [shared.predictions]) : predictions
+  const others = [shared?.predictions, predictionSink(site, name)].filter(
+    (each) => each !== undefined,
+  )
+  const everywhere = servedEverywhere(predictions, others)
   return { ...known, inbox, predictions: everywhere, forwarder: shared?.forwarder }
 }
 

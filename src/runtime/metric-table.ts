@@ -178,6 +178,12 @@ export const metricTable = {
     labels: ['model', 'by'],
     help: 'Ids of events that limits.seen_events let go, by the inbox or the trainer: a duplicate would be taken again.',
   },
+  sinkDropped: {
+    kind: 'counter',
+    name: 'antikythera_sink_dropped_total',
+    labels: ['model', 'sink'],
+    help: 'What a sink never got: refused for good, or gone for room while it was away.',
+  },
   deadLettersGone: {
     kind: 'counter',
     name: 'antikythera_dead_letters_gone_total',

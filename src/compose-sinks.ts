@@ -1,0 +1,49 @@
+/** Where a model writes to besides its own disk, opened: its dead letters, and what it answered. */
+import { kafkaDeadLetterSink, kafkaPredictionSink } from '../connectors/index.ts'
+import { modelOf } from './compose.ts'
+import type { Site } from './compose-site.ts'
+import type { DeadLetters } from './intake/dead-letters.ts'
+import type { PredictionCopies } from './intake/fleet-predictions.ts'
+import { openLetterOutbox } from './intake/letter-outbox.ts'
+import { openPredictionSink } from './intake/prediction-sink.ts'
+import { kafkaConnection, type KafkaSinkConfig } from './runtime/config-kafka.ts'
+
+/** Sends what lies in the file, and what comes. */
+export function sendLetters(site: Site, model: string, { unsent }: DeadLetters): void {
+  const { clock, log, metrics } = site
+  const chosen = modelOf(site.config, model).sinks.dead_letters
+  if (chosen === undefined) return
+  const outbox = openLetterOutbox({
+    letters: unsent,
+    sink: kafkaDeadLetterSink(kafkaOptions(site, model, chosen.kafka)),
+    clock,
+    log: log.child({ model }),
+    onUnsendable: (count) => {
+      metrics.count('sinkDropped', { model, sink: 'dead_letters' }, count)
+    },
+  })
+  site.atEnd(async () => outbox.close())
+}
+
+const FLUSH_MS = 2000
+
+/** Undefined where the config wants none. */
+export function predictionSink(site: Site, model: string): PredictionCopies | undefined {
+  const { clock, log, metrics } = site
+  const chosen = modelOf(site.config, model).sinks.predictions
+  if (chosen === undefined) return undefined
+  const sink = openPredictionSink({
+    sink: kafkaPredictionSink({ ...kafkaOptions(site, model, chosen.kafka), model }),
+    clock,
+    log: log.child({ model }),
+    onDropped: (count) => {
+      metrics.count('sinkDropped', { model, sink: 'predictions' }, count)
+    },
+  })
+  site.atEnd(async () => sink.close(FLUSH_MS))
+  return sink
+}
+
+function kafkaOptions({ clock, log }: Site, model: string, sink: KafkaSinkConfig) {
+  return { ...kafkaConnection(sink), topic: sink.topic, clock, log: log.child({ model }) }
+}
