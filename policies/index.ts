@@ -3,6 +3,7 @@ import type {
   Forgetting,
   PolicyKind,
   Promotion,
+  Rate,
   Replay,
   Rollback,
   Trigger,
@@ -19,7 +20,16 @@ import { none as noReplay } from './replay/none.ts'
 import { recent } from './replay/recent.ts'
 import { reservoir } from './replay/reservoir.ts'
 import { never } from './rollback/never.ts'
+import { constant } from './rate/constant.ts'
+import { driftReset } from './rate/drift-reset.ts'
+import { warmupCosine } from './rate/warmup-cosine.ts'
+import { adwin } from './trigger/adwin.ts'
 import { count } from './trigger/count.ts'
+import { ddm } from './trigger/ddm.ts'
+import { idle } from './trigger/idle.ts'
+import { interval } from './trigger/interval.ts'
+import { kswin } from './trigger/kswin.ts'
+import { pageHinkley } from './trigger/page-hinkley.ts'
 
 export { openPolicy, type Chosen, type PolicyTable } from './open.ts'
 
@@ -38,7 +48,20 @@ export const policies = {
     'er-ace': erAce,
   } satisfies Table<Replay>,
   forgetting: { none: noPenalty } satisfies Table<Forgetting>,
-  trigger: { count } satisfies Table<Trigger>,
+  trigger: {
+    count,
+    interval,
+    idle,
+    adwin,
+    ddm,
+    'page-hinkley': pageHinkley,
+    kswin,
+  } satisfies Table<Trigger>,
+  rate: {
+    constant,
+    'warmup-cosine': warmupCosine,
+    'drift-reset': driftReset,
+  } satisfies Table<Rate>,
   promotion: { always } satisfies Table<Promotion>,
   rollback: { never } satisfies Table<Rollback>,
 }

@@ -29,8 +29,13 @@ export function openPolicy<Policy>(
   return policy.open(Object.fromEntries(settings) as never)
 }
 
-function valueOf(field: string, setting: Setting, value: unknown): number {
+function valueOf(field: string, setting: Setting, value: unknown): number | string {
   if (value === undefined) return setting.default
+  if (setting.type === 'choice') {
+    const option = setting.options.find((name) => name === value)
+    if (option !== undefined) return option
+    throw invalid(field, value, setting.options.join(', '))
+  }
   const { type, minimum, maximum } = setting
   const fits = typeof value === 'number' && value >= minimum && value <= maximum
   if (fits && (type === 'number' || Number.isInteger(value))) return value

@@ -136,6 +136,7 @@ function learning(site: TrainerSite, model: string, base: Base) {
     train: settings.train,
     replay: openPolicy('replay', policies.replay, settings.replay),
     trigger: openPolicy('trigger', policies.trigger, settings.trigger),
+    rate: openPolicy('rate', policies.rate, settings.rate),
     promotion: openPolicy('promotion', policies.promotion, settings.promotion),
     rollback: openPolicy('rollback', policies.rollback, settings.rollback),
   } satisfies Partial<LoopParts>

@@ -493,9 +493,13 @@ export interface Trainable {
   readonly labels: readonly string[]
   /** Logits of each row with the present weights, one array of `labels.length` a row. */
   score(rows: readonly Latent[]): readonly Float32Array[]
-  step(rows: readonly TrainRow[]): StepResult
+  /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
+  step(rows: readonly TrainRow[], rateFactor?: number): StepResult
   /** The same step, with the logits of each row before it, which its forward pass has for nothing. */
-  testAndStep?(rows: readonly TrainRow[]): StepResult & { readonly logits: readonly Float32Array[] }
+  testAndStep?(
+    rows: readonly TrainRow[],
+    rateFactor?: number,
+  ): StepResult & { readonly logits: readonly Float32Array[] }
   /** Adds label rows to the head, zero-started. */
   grow(labels: readonly string[]): void
   /** Trainable tensors only, as a version keeps them. */
@@ -515,16 +519,26 @@ export interface TrainableState {
 // ── Policies (policies/) ─────────────────────────────────────────────────────────────────────────────────────
 
 /** One knob of a policy as data: validation, the config's schema and its documentation are made from it. */
-export interface Setting {
-  readonly type: 'integer' | 'number'
-  readonly minimum: number
-  readonly maximum: number
-  readonly default: number
-  readonly description: string
-}
+export type Setting =
+  | {
+      readonly type: 'integer' | 'number'
+      readonly minimum: number
+      readonly maximum: number
+      readonly default: number
+      readonly description: string
+    }
+  | {
+      readonly type: 'choice'
+      readonly options: readonly string[]
+      readonly default: string
+      readonly description: string
+    }
 
 /** What a policy's file exports. `open` gets every setting, within its bounds. */
-export interface PolicyKind<Policy, Settings extends Readonly<Record<string, number>> = never> {
+export interface PolicyKind<
+  Policy,
+  Settings extends Readonly<Record<string, number | string>> = never,
+> {
   readonly summary: string
   readonly settings: Readonly<Record<[Settings] extends [never] ? string : keyof Settings, Setting>>
   open(settings: Settings): Policy
@@ -626,7 +640,11 @@ export interface Forgetting {
   restore(state: Tensors): void
 }
 
-/** When to update. `observe` is called for each accepted example in order; 'update' starts one with all pending. */
+/**
+ * When to update. `observe` is called for each accepted example in order; 'update' starts one with all pending. `rest`,
+ * where there is one, is asked several times a second while the stream has nothing. One that looks at `nowMs` decides by
+ * the clock: its state is restored exactly, but another run of the same stream may cut other updates (law 2).
+ */
 export interface Trigger extends Stateful {
   /** True when it looks at the score of each example, which must then be computed at once. */
   readonly needsScore: boolean
@@ -634,7 +652,38 @@ export interface Trigger extends Stateful {
     readonly pending: number
     readonly score?: Score
     readonly nowMs: number
-  }): Decision<'wait' | 'update'>
+    /** Its own stream of chance, part of the checkpoint. */
+    readonly random: Random
+  }): TriggerDecision
+  rest?(seen: { readonly pending: number; readonly nowMs: number }): Decision<'wait' | 'update'>
+  /** Alarms so far and the last one, from its state. */
+  alarms?(): AlarmCount
+}
+
+/** An alarm comes with the verdict 'update': the stream is another one than the weights have learned. */
+export interface TriggerDecision extends Decision<'wait' | 'update'> {
+  readonly alarm?: Alarm
+}
+
+/** What a drift detector saw, and what to do about it before the update: nothing, a higher rate, a fresh adapter. */
+export interface Alarm {
+  readonly reason: string
+  readonly response: 'report' | 'raise-rate' | 'fresh-adapter'
+}
+
+export interface AlarmCount {
+  readonly count: number
+  /** The reason of the last one. */
+  readonly last?: string
+}
+
+/**
+ * How fast to learn, as a factor on both learning rates. `begin` is called before each update with the steps that it
+ * plans, and whether an alarm asks for faster learning; `factor` then before each of these steps, which count from 0.
+ */
+export interface Rate extends Stateful {
+  begin(update: { readonly steps: number; readonly raised: boolean }): void
+  factor(step: number): number
 }
 
 export interface Scores {
@@ -847,6 +896,8 @@ export interface TrainerStatus {
   readonly unknownKeys?: number
   /** Ids that `limits.seen_events` let go, since the model began. */
   readonly forgottenIds?: number
+  /** Of a trigger that detects drift, since the model began. */
+  readonly alarms?: AlarmCount
   /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */
   readonly lease?: LeaseView
 }

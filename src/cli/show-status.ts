@@ -21,6 +21,7 @@ interface Model {
   readonly trainer: { readonly state: string; readonly code?: string; readonly message?: string }
   readonly lag: number
   readonly pending: number
+  readonly drift?: { readonly alarms: number; readonly last: string | null }
 }
 
 interface Fleet {
@@ -59,6 +60,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
       ...table([HEAD, ...models.map(rowOf)]),
       '',
       ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)]),
+      ...models.flatMap(driftLines),
       ...(problem
         ? ['', `of the others nothing is known: ${problem.code}: ${problem.message}`]
         : []),
@@ -109,12 +111,19 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     trainer,
     lag,
     pending,
+    drift: model.drift ?? null,
     drained_per_second: perSecond ?? null,
     eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,
     live: live && { version: live.version, generation: live.generation },
     lease: lease && { holder: lease.holder, epoch: lease.epoch },
     replicas,
   }
+}
+
+/** Only where there was an alarm. */
+function driftLines({ model, drift }: Shown): string[] {
+  if (typeof drift?.last !== 'string') return []
+  return ['', `${model}: ${drift.alarms} drift alarms, the last: ${drift.last}`]
 }
 
 const HEAD = ['model', 'trainer', 'lag', 'left', 'pending', 'live', 'generation', 'holder', 'epoch']

@@ -89,6 +89,7 @@ export const defaultPolicies = {
   replay: 'reservoir',
   forgetting: 'none',
   trigger: 'count',
+  rate: 'drift-reset',
   promotion: 'always',
   rollback: 'never',
 } as const satisfies { readonly [Kind in keyof typeof policies]: keyof (typeof policies)[Kind] }

@@ -92,6 +92,7 @@ export const modelSchema = Type.Object(
     replay: policy('replay', 'what is kept of earlier examples and shown again'),
     forgetting: policy('forgetting', 'what protects earlier knowledge besides replay'),
     trigger: policy('trigger', 'when pending examples are learned'),
+    rate: policy('rate', 'how fast it learns, as a factor on both learning rates'),
     promotion: policy('promotion', 'whether a finished candidate becomes live'),
     rollback: policy('rollback', 'whether the live version goes back by itself'),
     keep_versions: Type.Integer({

@@ -58,11 +58,17 @@ export function choiceByName<Table extends Readonly<Record<string, TSchema | nul
 
 /** A policy's settings, as its file declares them. */
 export function knobs(settings: Readonly<Record<string, Setting>>): TProperties {
-  const entries = Object.entries(settings).map(([name, { type, ...bounds }]) => [
-    name,
-    type === 'integer' ? Type.Integer(bounds) : Type.Number(bounds),
-  ])
+  const entries = Object.entries(settings).map(([name, setting]) => [name, knob(setting)])
   return Object.fromEntries(entries) as TProperties
+}
+
+function knob(setting: Setting): TSchema {
+  if (setting.type === 'choice') {
+    const { options, default: byDefault, description } = setting
+    return Type.Enum([...options], { default: byDefault, description })
+  }
+  const { type, ...bounds } = setting
+  return type === 'integer' ? Type.Integer(bounds) : Type.Number(bounds)
 }
 
 /** A settled value is never written to. */

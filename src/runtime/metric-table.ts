@@ -190,6 +190,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Dead letters that limits.dead_letters let go, the oldest first.',
   },
+  driftAlarms: {
+    kind: 'counter',
+    name: 'antikythera_drift_alarms_total',
+    labels: ['model'],
+    help: 'Alarms of a trigger that detects drift.',
+  },
   // ── the trainer ──
   updates: {
     kind: 'counter',

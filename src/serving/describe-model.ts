@@ -21,6 +21,7 @@ export function describeModel(
     lag: trainer.lag,
     pending: trainer.pending,
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
+    ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     counts: trainer.counts,
     prequential: trainer.prequential,
   }
@@ -40,6 +41,10 @@ function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer>
 function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
   const { ratePerSecond, etaSeconds } = progress
   return { rate: Math.round(ratePerSecond), eta_seconds: Math.ceil(etaSeconds) }
+}
+
+function describeDrift({ count, last }: NonNullable<TrainerReport['alarms']>) {
+  return { alarms: count, last: last ?? null }
 }
 
 function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {

@@ -136,6 +136,12 @@ export const ModelAnswer = Type.Object({
       { description: 'of a backlog: records a second, seconds until it is read if no more came' },
     ),
   ),
+  drift: Type.Optional(
+    Type.Object(
+      { alarms: Count, last: Maybe(Type.String()) },
+      { description: 'of a trigger that detects drift: alarms since the model began' },
+    ),
+  ),
   counts: Type.Object({
     accepted: Count,
     duplicates: Count,

@@ -15,6 +15,7 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
       showTrainer(metrics, model.name, report)
       showSources(metrics, rising, model.name, report)
       showForgotten(rising, model, report)
+      if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
     }
     const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)
     // Models of one process tell the same number; one that is alone tells its own.

@@ -30,6 +30,7 @@ export function assemble(loop: LoopParts): Assembly {
   const learner = new Learner({
     ...loop,
     trainable,
+    chance: random('trigger'),
     memory: { replay: loop.replay, draw: random('draw'), offer: random('offer') },
   })
   const state = new TrainerState({ loop, learner, patience })

@@ -1,6 +1,7 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import type { Decision, Manifest, Version } from '../contracts.ts'
 import { CodedError } from '../contracts.ts'
+import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { TrainerState } from './state.ts'
@@ -20,14 +21,17 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  learned: number,
+  { learned, alarm }: Pick<Outcome, 'learned' | 'alarm'>,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
   const { loop, state } = parts
-  return publish(learned, parts, signal, (version) =>
-    loop.promotion.decide({ candidate: state.learner.scores, version }),
-  )
+  return publish(learned, parts, signal, (version) => {
+    const decision = loop.promotion.decide({ candidate: state.learner.scores, version })
+    // An alarm explains a version more than its promotion does.
+    const reason = alarm && `${alarm.reason} (${alarm.response}); ${decision.reason}`
+    return reason === undefined ? decision : { ...decision, reason }
+  })
 }
 
 /** The zero-start version that a new model begins with. */

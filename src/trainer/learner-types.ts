@@ -1,5 +1,17 @@
 /** What a learner is made of, what it is asked with and what it answers. */
-import type { Example, Json, Latent, Rollback, Task, Trainable, Trigger } from '../contracts.ts'
+import type {
+  Alarm,
+  Example,
+  Json,
+  Latent,
+  Random,
+  Rate,
+  Rollback,
+  Task,
+  Tensors,
+  Trainable,
+  Trigger,
+} from '../contracts.ts'
 import type { MemoryParts, MemoryState } from './memory.ts'
 import type { LabelRules } from './pending.ts'
 import type { ScoreboardState } from './scoreboard.ts'
@@ -9,7 +21,12 @@ export interface LearnerParts {
   readonly task: Task
   readonly memory: MemoryParts
   readonly trigger: Trigger
+  /** The trigger's own stream of chance. */
+  readonly chance: Random
+  readonly rate: Rate
   readonly rollback: Rollback
+  /** The zero-start adapter, for an alarm that asks for it. */
+  readonly freshParameters: (labels: readonly string[]) => Tensors
   readonly train: TrainPlan
   readonly labels: LabelRules
 }
@@ -33,12 +50,23 @@ export interface Outcome {
   /** Steps made, and how many of them were dropped. */
   readonly steps: number
   readonly dropped: number
+  /** What the trigger saw, where it has done something about it. */
+  readonly alarm?: Alarm
+}
+
+/** What a trigger is between two examples. */
+export interface TriggerState {
+  readonly [key: string]: Json
+  readonly policy: Json
+  readonly chance: string
 }
 
 /** Everything besides weights that changes with an update and goes back with a rollback. */
 export interface Mind {
   readonly [key: string]: Json
   readonly memory: MemoryState
+  /** Absent in a checkpoint of before there were rate policies. */
+  readonly rate?: Json
   readonly rollback: Json
   readonly scoreboard: ScoreboardState
   readonly learned: number

@@ -7,9 +7,10 @@
  * outside, and in between the process may do other things.
  */
 import type {
+  Alarm,
+  AlarmCount,
   Decision,
   Example,
-  Json,
   Remembered,
   Score,
   Scores,
@@ -18,7 +19,14 @@ import type {
   TrainRow,
 } from '../contracts.ts'
 import { batches } from './batches.ts'
-import type { LatentMap, LearnerParts, Mind, Outcome, Update } from './learner-types.ts'
+import type {
+  LatentMap,
+  LearnerParts,
+  Mind,
+  Outcome,
+  TriggerState,
+  Update,
+} from './learner-types.ts'
 import { Memory } from './memory.ts'
 import { Pending } from './pending.ts'
 import { drawFor, latentOf, stepRows } from './rehearsal.ts'
@@ -31,8 +39,12 @@ export class Learner {
   readonly #scoreboard = new Scoreboard()
   /** Where an update begins whose policy learns from memory alone. */
   readonly #fresh: TrainableState | undefined
+  /** It came with the verdict that starts the next update, so that no checkpoint lies between. */
+  #alarm: Alarm | undefined
   #learned = 0
   #steps = 0
+  /** The count of steps at the beginning of this update. */
+  #rateFrom = 0
   #dropped = 0
 
   constructor(parts: LearnerParts) {
@@ -70,11 +82,20 @@ export class Learner {
 
   /** Throws a coded error, and changes nothing, for a label that cannot be learned. */
   accept(example: Example, latents: LatentMap, nowMs: number): Decision<'wait' | 'update'> {
-    const { trigger } = this.#parts
+    const { trigger, chance: random } = this.#parts
     this.#pending.add(example)
-    const seen = { pending: this.#pending.size, nowMs }
+    const seen = { pending: this.#pending.size, nowMs, random }
     const [score] = trigger.needsScore ? this.#score([example], latents) : []
-    return trigger.observe(score === undefined ? seen : { ...seen, score })
+    const decision = trigger.observe(score === undefined ? seen : { ...seen, score })
+    this.#alarm = decision.alarm ?? this.#alarm
+    return decision
+  }
+
+  /** The stream has nothing now: some triggers look at how long. */
+  rest(nowMs: number): Decision<'wait' | 'update'> {
+    const pending = this.#pending.size
+    const decision = this.#parts.trigger.rest?.({ pending, nowMs })
+    return decision ?? { verdict: 'wait', reason: 'the trigger goes by events' }
   }
 
   /** Forgets what waits and what would be rehearsed; weights keep what they learned. Whether memory has changed. */
@@ -96,6 +117,8 @@ export class Learner {
     const judged = live === undefined ? undefined : this.#judge(live)
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
+    const alarm = this.#heed()
+    this.#beginRate(block, alarm)
     this.extend(this.#pending.announced(block))
     if (this.#fresh !== undefined) yield* this.#trainAnew(block, this.#fresh)
     else this.#remember(block, yield* this.#train(block, tested))
@@ -105,6 +128,7 @@ export class Learner {
       learned: block.length,
       steps: this.#steps - before.steps,
       dropped: this.#dropped - before.dropped,
+      ...(alarm && { alarm }),
     }
   }
 
@@ -128,6 +152,7 @@ export class Learner {
   mind(): Mind {
     return {
       memory: this.#memory.snapshot(this.#parts.trainable.labels),
+      rate: this.#parts.rate.snapshot(),
       rollback: this.#parts.rollback.snapshot(),
       scoreboard: this.#scoreboard.snapshot(),
       ...this.progress,
@@ -139,6 +164,7 @@ export class Learner {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()
     this.#memory.restore(mind.memory, remembered, weights.labels)
+    this.#parts.rate.restore(mind.rate ?? null)
     this.#parts.rollback.restore(mind.rollback)
     this.#scoreboard.restore(mind.scoreboard)
     this.#learned = mind.learned
@@ -146,14 +172,21 @@ export class Learner {
     this.#dropped = mind.dropped
   }
 
-  triggerState(): Json {
-    return this.#parts.trigger.snapshot()
+  triggerState(): TriggerState {
+    const { trigger, chance } = this.#parts
+    return { policy: trigger.snapshot(), chance: chance.snapshot() }
+  }
+
+  get alarms(): AlarmCount | undefined {
+    return this.#parts.trigger.alarms?.()
   }
 
   /** What was accepted and not learned when the checkpoint was written, and what the trigger made of it. */
-  resume(pending: readonly Example[], trigger: Json): void {
+  resume(pending: readonly Example[], state: TriggerState | null): void {
+    const { trigger, chance } = this.#parts
     this.#pending.restore(pending)
-    this.#parts.trigger.restore(trigger)
+    trigger.restore(state?.policy ?? null)
+    if (state !== null) chance.restore(state.chance)
   }
 
   /** Scores the block with the weights as they are before they learn from it. */
@@ -173,6 +206,30 @@ export class Learner {
     )
   }
 
+  /** Done once, also when the update is begun again on an earlier version. */
+  #heed(): Alarm | undefined {
+    const alarm = this.#alarm
+    this.#alarm = undefined
+    if (alarm?.response !== 'fresh-adapter') return alarm
+    const { trainable, freshParameters } = this.#parts
+    const { labels } = trainable
+    trainable.restore({ labels, tensors: freshParameters(labels), steps: 0 })
+    for (const { key } of this.#memory.examples) this.#memory.forget(key)
+    return alarm
+  }
+
+  #beginRate(block: readonly Example[], alarm: Alarm | undefined): void {
+    const { epochs, batch, replay_batch } = this.#parts.train
+    const { passes = 0 } = this.#memory.rehearsal
+    const [size, kept] = [batch + replay_batch, this.#memory.examples.length + block.length]
+    const anew = passes * Math.ceil(kept / size)
+    this.#parts.rate.begin({
+      steps: this.#fresh === undefined ? epochs * Math.ceil(block.length / batch) : anew,
+      raised: alarm?.response === 'raise-rate',
+    })
+    this.#rateFrom = this.#steps
+  }
+
   #judge(version: string): Decision<'keep' | 'rollback'> {
     return this.#parts.rollback.decide({ scores: this.scores, version })
   }
@@ -181,7 +238,7 @@ export class Learner {
   #testsInStep(block: readonly Example[]): boolean {
     const { trainable, rollback, train } = this.#parts
     const isOneBatch = block.length > 0 && block.length <= train.batch
-    if (this.#fresh !== undefined) return false
+    if (this.#fresh !== undefined || this.#alarm?.response === 'fresh-adapter') return false
     return isOneBatch && rollback.looksAtScores === false && trainable.testAndStep !== undefined
   }
 
@@ -231,7 +288,7 @@ export class Learner {
   }
 
   #step(rows: readonly TrainRow[]): void {
-    const { dropped } = this.#parts.trainable.step(rows)
+    const { dropped } = this.#parts.trainable.step(rows, this.#rateFactor())
     this.#count(dropped)
   }
 
@@ -243,7 +300,7 @@ export class Learner {
       this.#step(rows)
       return logits
     }
-    const result = trainable.testAndStep(rows)
+    const result = trainable.testAndStep(rows, this.#rateFactor())
     this.#count(result.dropped)
     return result.logits.slice(0, count)
   }
@@ -258,6 +315,10 @@ export class Learner {
       const known = logits[row]?.subarray(0, labels.length) ?? new Float32Array()
       this.#scoreboard.observe(this.#parts.task.score(known, target, labels))
     }
+  }
+
+  #rateFactor(): number {
+    return this.#parts.rate.factor(this.#steps - this.#rateFrom)
   }
 
   #count(dropped: boolean): void {

@@ -151,6 +151,9 @@ class ModelLoop implements Loop {
       if (!state.waiting.has(waiting.key)) this.#isDirty = true
       if (isDue) await this.#update(signal)
     }
+    // A trigger that goes by the clock is asked here, where nothing else would wake it.
+    const { verdict } = state.learner.rest(this.#parts.clock.nowMs())
+    if (verdict === 'update') await this.#update(signal)
     await this.#save(signal)
     await stream.measure(signal)
     this.#progress.look(this.#consumed, stream.lag)

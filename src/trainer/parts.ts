@@ -9,6 +9,7 @@ import type {
   Logger,
   Promotion,
   Random,
+  Rate,
   Registry,
   Replay,
   Rollback,
@@ -53,6 +54,7 @@ export interface LoopParts {
   readonly train: TrainPlan
   readonly replay: Replay
   readonly trigger: Trigger
+  readonly rate: Rate
   readonly promotion: Promotion
   readonly rollback: Rollback
 

@@ -1,15 +1,8 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
-import type {
-  Example,
-  Json,
-  LivePointer,
-  Positions,
-  Remembered,
-  TrainableState,
-} from '../contracts.ts'
+import type { Example, LivePointer, Positions, Remembered, TrainableState } from '../contracts.ts'
 import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
-import type { Mind } from './learner-types.ts'
+import type { Mind, TriggerState } from './learner-types.ts'
 
 /** What the state was made for. */
 export interface Identity {
@@ -61,7 +54,8 @@ export interface Progress {
   /** Moves of the pointer up to this generation are known here. */
   readonly generation: number
   readonly intended: readonly Move[]
-  readonly trigger: Json
+  /** Null in a checkpoint of before it had chance of its own. */
+  readonly trigger: TriggerState | null
   /** The source whose turn it is. */
   readonly turn: number
   /** Positions at the last update: where the span of the next version begins. */

@@ -65,27 +65,30 @@ class AdapterTrainable implements Trainable {
     return this.#engine.logits(rows)
   }
 
-  step(rows: readonly TrainRow[]): StepResult {
-    const { loss, gradientNorm, dropped } = this.testAndStep(rows)
+  step(rows: readonly TrainRow[], rateFactor = 1): StepResult {
+    const { loss, gradientNorm, dropped } = this.testAndStep(rows, rateFactor)
     return { loss, gradientNorm, dropped }
   }
 
-  testAndStep(rows: readonly TrainRow[]) {
+  testAndStep(rows: readonly TrainRow[], rateFactor = 1) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
     const targetsOf = (some: readonly TrainRow[]) =>
       lossTargets(some, this.#parts.task, this.#labels)
     const batch = this.#engine.gradients(rows, targetsOf)
-    return { ...this.#learn(batch), logits: batch.logits }
+    return { ...this.#learn(batch, rateFactor), logits: batch.logits }
   }
 
-  #learn(batch: Gradients): StepResult {
+  #learn(batch: Gradients, rateFactor: number): StepResult {
     const { parameters } = this.#weights
     const penalty = this.#parts.forgetting.penalty(parameters)
     const loss = batch.loss + (penalty?.loss ?? 0)
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
     const gradientNorm = globalNorm(gradients.values())
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return DROPPED
-    const next = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, this.#parts.knobs)
+    const next = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, {
+      ...this.#parts.knobs,
+      rateFactor,
+    })
     if (next === undefined) return DROPPED
     this.#use(next)
     this.#parts.forgetting.observe(next.parameters, shaped(batch.gradients, next.parameters))

@@ -34,11 +34,7 @@ export class Updater {
     const { outcome, moves } = await this.#learn(signal)
     state.learnerChanged()
     latents.keepOnly(state.learner.remembered)
-    const { number, version, decision } = await publishCandidate(
-      outcome.learned,
-      this.#parts,
-      signal,
-    )
+    const { number, version, decision } = await publishCandidate(outcome, this.#parts, signal)
     this.#log(outcome, version, decision)
     if (decision.verdict === 'promote')
       moves.push({ version, by: 'trainer', reason: decision.reason })
@@ -86,7 +82,8 @@ export class Updater {
   }
 
   #log(outcome: Outcome, version: string, decision: { verdict: string; reason: string }): void {
-    const { learned, steps, dropped } = outcome
+    const { learned, steps, dropped, alarm } = outcome
+    if (alarm) this.#parts.loop.log.warn({ version, ...alarm }, 'the stream has changed')
     const { scores } = this.#parts.state.learner
     const details = { version, ...decision, learned, steps, dropped, ...scores }
     this.#parts.loop.log.info(details, 'learned')

@@ -19,7 +19,7 @@ export function stepped(
   optimizer: Optimizer,
   gradients: ReadonlyMap<string, Float32Array>,
   norm: number,
-  knobs: TrainKnobs,
+  knobs: TrainKnobs & { readonly rateFactor: number },
 ): Weights | undefined {
   const step = weights.steps + 1
   const scale = clipScale(norm, knobs.clip_norm)
@@ -29,7 +29,8 @@ export function stepped(
     const gradient = gradients.get(name)
     invariant(gradient !== undefined, `no gradient of ${name}`)
     const before = { weights: data, slots: weights.slots.get(name) ?? [] }
-    const after = optimizer.update(before, gradient, { rate: rateOf(name, knobs), scale, step })
+    const rate = knobs.rateFactor * rateOf(name, knobs)
+    const after = optimizer.update(before, gradient, { rate, scale, step })
     if (!after.weights.every(Number.isFinite)) return undefined
     parameters.set(name, { shape, data: after.weights })
     slots.set(name, after.slots)

@@ -136,6 +136,7 @@ async function open() {
       policy: 'count',
       every: mode === 'intake' ? 100_000 : every,
     }),
+    rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
     promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
     rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
     store: openStore(join(folder, 'bench', 'state.db'), { migrations: checkpointMigrations }),

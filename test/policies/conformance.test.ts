@@ -2,11 +2,12 @@
 import { openPolicy, policies } from '../../policies/index.ts'
 import { forgettingConformance } from '../conformance/forgetting.ts'
 import { promotionConformance } from '../conformance/promotion.ts'
+import { rateConformance } from '../conformance/rate.ts'
 import { replayConformance } from '../conformance/replay.ts'
 import { rollbackConformance } from '../conformance/rollback.ts'
 import { triggerConformance } from '../conformance/trigger.ts'
 
-const { replay, forgetting, trigger, promotion, rollback } = policies
+const { replay, forgetting, trigger, rate, promotion, rollback } = policies
 
 for (const policy of Object.keys(replay))
   for (const capacity of [1, 2, 10])
@@ -22,6 +23,8 @@ for (const policy of Object.keys(forgetting))
   forgettingConformance(policy, () => openPolicy('forgetting', forgetting, { policy }))
 for (const policy of Object.keys(trigger))
   triggerConformance(policy, () => openPolicy('trigger', trigger, { policy }))
+for (const policy of Object.keys(rate))
+  rateConformance(policy, () => openPolicy('rate', rate, { policy }))
 for (const policy of Object.keys(promotion))
   promotionConformance(policy, () => openPolicy('promotion', promotion, { policy }))
 for (const policy of Object.keys(rollback))

@@ -120,7 +120,9 @@ describe('the reservoir', () => {
 describe('count', () => {
   it('updates when so many are pending, not one earlier', () => {
     const trigger = openPolicy('trigger', policies.trigger, { policy: 'count', every: 3 })
-    const verdicts = [1, 2, 3, 4].map((pending) => trigger.observe({ pending, nowMs: 0 }).verdict)
+    const verdicts = [1, 2, 3, 4].map(
+      (pending) => trigger.observe({ pending, nowMs: 0, random: openRandom(1, 'x') }).verdict,
+    )
     expect(verdicts).toEqual(['wait', 'wait', 'update', 'update'])
   })
 })

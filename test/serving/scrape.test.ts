@@ -28,6 +28,15 @@ test('what limits let go and what nobody reads is counted', async () => {
   expect(body).toContain('antikythera_unknown_keys_total{model="m"} 7\n')
 })
 
+test('alarms of drift are counted and told with the last one’s reason', async () => {
+  const alarms = { count: 3, last: 'ddm: the error rate rose' }
+  const { app } = await openServed({ trainer: { alarms } })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_drift_alarms_total{model="m"} 3\n')
+  const described = (await app.inject('/v1/models/m')).json<{ drift: unknown }>()
+  expect(described.drift).toEqual({ alarms: 3, last: 'ddm: the error rate rose' })
+})
+
 test('a total that began anew is counted from its beginning', async () => {
   const metrics = openMetrics()
   const rising = new Rising(metrics)

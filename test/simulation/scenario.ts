@@ -5,11 +5,30 @@ import type { Setting } from '../trainer/world.ts'
 
 const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
 
+/** With so few events the detectors have to be hasty; false alarms are as good as true ones here. */
+const drifts: readonly (Setting['policies'] | undefined)[] = [
+  undefined,
+  {
+    trigger: { policy: 'ddm', every: 4, warm_start: 2, threshold: 0.5, on_drift: 'fresh-adapter' },
+    rate: { policy: 'warmup-cosine' },
+  },
+  {
+    trigger: { policy: 'kswin', every: 3, alpha: 0.5, window_size: 8, stat_size: 4 },
+    rate: { policy: 'drift-reset', half_life: 2 },
+  },
+  {
+    trigger: { policy: 'page-hinkley', every: 5, min_instances: 2, threshold: 0.2 },
+    rate: { policy: 'drift-reset', peak: 3 },
+  },
+]
+
 export function settingOf(seed: number): Setting {
   const random = openRandom(seed, 'setting')
   const isOpen = random.below(2) === 0
+  const drift = drifts[seed % drifts.length]
   return {
     seed,
+    ...(drift && { policies: drift }),
     every: 1 + random.below(6),
     capacity: 1 + random.below(12),
     labels: { open: isOpen, known: isOpen ? [] : ['no', 'yes'], limit: 3 },

@@ -36,6 +36,7 @@ function weights(value: number, steps = 1): Change['weights'] {
 function mind(learned: number, keys: readonly string[] = []): Mind {
   return {
     memory: { replay: { keys }, draw: 'd', offer: 'o', labels: [] },
+    rate: { since: 2 },
     rollback: null,
     scoreboard: {
       count: 3,
@@ -67,7 +68,7 @@ function change(over: Partial<Change> = {}): Change {
       parent: 'v6',
       generation: 8,
       intended: [{ version: 'v6', reason: 'r', by: 'trainer' }],
-      trigger: { since: 1 },
+      trigger: { policy: { since: 1 }, chance: 'c' },
       turn: 1,
       spanFrom: { s: { '0': '3' } },
     },

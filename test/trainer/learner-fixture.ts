@@ -1,6 +1,6 @@
 /** A learner on tiny parts, and the shell that resolves its latents. */
 import { openPolicy, policies } from '../../policies/index.ts'
-import type { Example, Replay, Rollback, Trigger } from '../../src/contracts.ts'
+import type { Example, Rate, Replay, Rollback, Trigger } from '../../src/contracts.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { classification } from '../../src/tasks/classification.ts'
 import { Learner } from '../../src/trainer/learner.ts'
@@ -12,6 +12,7 @@ export interface LearnerSetting {
   readonly train?: LearnerParts['train']
   readonly replay?: Replay
   readonly trigger?: Trigger
+  readonly rate?: Rate
   readonly rollback?: Rollback
 }
 
@@ -27,6 +28,9 @@ export function openTiny(setting: LearnerSetting = {}) {
     memory: { replay, draw: openRandom(1, 'draw'), offer: openRandom(1, 'offer') },
     trigger:
       setting.trigger ?? openPolicy('trigger', policies.trigger, { policy: 'count', every: 4 }),
+    chance: openRandom(1, 'trigger'),
+    rate: setting.rate ?? openPolicy('rate', policies.rate, { policy: 'constant' }),
+    freshParameters: freshTiny,
     rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     train: setting.train ?? { batch: 2, replay_batch: 2, epochs: 1 },
     labels,

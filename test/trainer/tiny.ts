@@ -73,7 +73,7 @@ export class TinyTrainable implements Trainable {
     return rows.map((row) => this.#logits(row))
   }
 
-  step(rows: readonly TrainRow[]): StepResult {
+  step(rows: readonly TrainRow[], rateFactor = 1): StepResult {
     const weight = this.#gradientOf('head.weight')
     const bias = this.#gradientOf('head.bias')
     let loss = 0
@@ -94,8 +94,8 @@ export class TinyTrainable implements Trainable {
           weight[at * this.labels.length + label]! += error * latent.data[at]!
       })
     }
-    this.#move('head.weight', weight)
-    this.#move('head.bias', bias)
+    this.#move('head.weight', weight, rateFactor)
+    this.#move('head.bias', bias, rateFactor)
     this.#steps += 1
     return { loss, gradientNorm: 1, dropped: false }
   }
@@ -121,6 +121,13 @@ export class TinyTrainable implements Trainable {
   restore({ labels, tensors, steps }: TrainableState): void {
     this.labels = [...labels]
     this.#tensors = new Map([...tensors].map(([name, tensor]) => [name, copy(tensor)]))
+    // A fresh adapter comes without what the optimizer remembers.
+    for (const [name, tensor] of tensors)
+      if (!name.startsWith('optimizer/') && !tensors.has(`optimizer/v/${name}`))
+        this.#tensors.set(`optimizer/v/${name}`, {
+          ...tensor,
+          data: new Float32Array(tensor.data.length),
+        })
     this.#steps = steps
   }
 
@@ -143,11 +150,11 @@ export class TinyTrainable implements Trainable {
     return new Float32Array(this.#tensors.get(name)!.data.length)
   }
 
-  #move(name: string, gradient: Float32Array): void {
+  #move(name: string, gradient: Float32Array, rateFactor: number): void {
     const { data } = this.#tensors.get(name)!
     const velocity = this.#tensors.get(`optimizer/v/${name}`)!.data
     for (let at = 0; at < data.length; at += 1) {
-      velocity[at] = 0.5 * velocity[at]! - 0.1 * gradient[at]!
+      velocity[at] = 0.5 * velocity[at]! - 0.1 * rateFactor * gradient[at]!
       data[at]! += velocity[at]!
     }
   }

@@ -4,13 +4,14 @@
  */
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy, policies, type Chosen } from '../../policies/index.ts'
 import type {
   Clock,
   DeadLetter,
   FeedbackEvent,
   Logger,
   Promotion,
+  Rate,
   Registry,
   Replay,
   Rollback,
@@ -69,7 +70,11 @@ export interface Setting extends Partial<
   readonly chaos?: Chaos
   readonly limits?: Partial<LoopParts['limits']>
   readonly trigger?: Trigger
+  /** Opened anew in each life, as policies with a state must be. */
+  readonly policies?: { readonly trigger: Chosen; readonly rate: Chosen }
   readonly replay?: Replay
+  readonly rate?: Rate
+  readonly clock?: Clock
   readonly promotion?: Promotion
   readonly rollback?: Rollback
   /** How many records a read may return; absent = as many as are wanted. */
@@ -150,7 +155,7 @@ export function partsIn(
   const { seed = 1, every = 4, capacity = 10, chaos = () => {} } = setting
   return {
     model: 'tiny',
-    clock: instantClock,
+    clock: setting.clock ?? instantClock,
     log: silentLog,
     random: (stream) => openRandom(seed, stream),
     sources: [...world.streams.keys()].map((name) =>
@@ -178,7 +183,16 @@ export function partsIn(
     train: setting.train ?? { batch: 4, replay_batch: 3, epochs: 1 },
     replay:
       setting.replay ?? openPolicy('replay', policies.replay, { policy: 'reservoir', capacity }),
-    trigger: setting.trigger ?? openPolicy('trigger', policies.trigger, { policy: 'count', every }),
+    trigger:
+      setting.trigger ??
+      openPolicy(
+        'trigger',
+        policies.trigger,
+        setting.policies?.trigger ?? { policy: 'count', every },
+      ),
+    rate:
+      setting.rate ??
+      openPolicy('rate', policies.rate, setting.policies?.rate ?? { policy: 'constant' }),
     promotion:
       setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
     rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),

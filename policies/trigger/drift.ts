@@ -1,0 +1,150 @@
+/**
+ * What every drift trigger does besides its test: it updates by count, watches one number of each example before it was
+ * learned, and raises an alarm when its detector finds that this number has risen. A change for the better is no alarm.
+ *
+ *   update  ⇔  pending ≥ every, or an alarm
+ *
+ * `on_drift` says what the alarm does: `report` counts and logs it; `raise-rate` hands it to the rate policy;
+ * `fresh-adapter` begins a new adapter. The head begins anew with it, keeping its labels, because a head is what a new
+ * meaning of the same inputs makes wrong first; and what was kept for replay goes, because it teaches the old meaning.
+ */
+import type {
+  Alarm,
+  Json,
+  PolicyKind,
+  Random,
+  Score,
+  Setting,
+  Stateful,
+  Trigger,
+} from '../../src/contracts.ts'
+
+/** A test for change on a stream of numbers. After a change it has begun anew by the next number. */
+export interface Detector extends Stateful {
+  observe(value: number, random: Random): Change | undefined
+}
+
+export interface Change {
+  readonly rose: boolean
+  readonly reason: string
+}
+
+interface DriftSettings {
+  readonly every: number
+  readonly on_drift: string
+}
+
+interface DriftKind<Settings> {
+  readonly name: string
+  readonly summary: string
+  readonly watches: keyof typeof watched
+  readonly settings: Readonly<Record<keyof Settings, Setting>>
+  readonly detector: (settings: Settings) => Detector
+}
+
+const watched = {
+  /** 1 for a wrong answer, 0 for a right one. */
+  error: ({ correct }: Score) => (correct ? 0 : 1),
+  /** A certain and wrong answer has a boundless loss, which would outweigh everything. */
+  loss: ({ loss }: Score) => Math.min(loss, MOST_LOSS),
+}
+const MOST_LOSS = 20
+
+export function driftTrigger<Settings extends Readonly<Record<string, number | string>>>(
+  kind: DriftKind<Settings>,
+): PolicyKind<Trigger, Settings & DriftSettings> {
+  return {
+    summary: kind.summary,
+    settings: { ...common, ...kind.settings },
+    open: (settings) => new DriftTrigger(kind, settings, kind.detector(settings)),
+  }
+}
+
+const common: Readonly<Record<keyof DriftSettings, Setting>> = {
+  every: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 100_000,
+    default: 16,
+    description: 'pending examples that start an update',
+  },
+  on_drift: {
+    type: 'choice',
+    options: ['report', 'raise-rate', 'fresh-adapter'],
+    default: 'raise-rate',
+    description: 'what an alarm does besides being counted and logged',
+  },
+}
+
+class DriftTrigger implements Trigger {
+  readonly needsScore = true
+  readonly #kind: Pick<DriftKind<never>, 'name' | 'watches'>
+  readonly #settings: DriftSettings
+  readonly #detector: Detector
+  readonly #fresh: Json
+  #count = 0
+  #last: string | undefined
+
+  constructor(
+    kind: Pick<DriftKind<never>, 'name' | 'watches'>,
+    settings: DriftSettings,
+    detector: Detector,
+  ) {
+    this.#kind = kind
+    this.#settings = settings
+    this.#detector = detector
+    this.#fresh = detector.snapshot()
+  }
+
+  observe({ pending, score, random }: Parameters<Trigger['observe']>[0]) {
+    const { every } = this.#settings
+    const counted = `${pending} of ${every} examples are pending`
+    const change = score && this.#detector.observe(watched[this.#kind.watches](score), random)
+    if (change?.rose === true) return this.#raise(change)
+    const verdict = pending >= every ? ('update' as const) : ('wait' as const)
+    const better = change ? `; ${change.reason}, which is no alarm` : ''
+    return { verdict, reason: `${counted}${better}` }
+  }
+
+  alarms() {
+    return { count: this.#count, ...(this.#last !== undefined && { last: this.#last }) }
+  }
+
+  snapshot() {
+    const { name } = this.#kind
+    return {
+      name,
+      detector: this.#detector.snapshot(),
+      count: this.#count,
+      last: this.#last ?? null,
+    }
+  }
+
+  /** The state of another policy, or of none, is a fresh start. */
+  restore(state: Json): void {
+    const mine = isStateOf(this.#kind.name, state) ? state : undefined
+    this.#detector.restore(mine?.detector ?? this.#fresh)
+    this.#count = mine?.count ?? 0
+    this.#last = mine?.last ?? undefined
+  }
+
+  #raise({ reason: found }: Change) {
+    const reason = `${this.#kind.name}: ${found}`
+    this.#count += 1
+    this.#last = reason
+    // The setting's own table holds these names alone.
+    const response = this.#settings.on_drift as Alarm['response']
+    return { verdict: 'update' as const, reason, alarm: { reason, response } }
+  }
+}
+
+interface DriftState {
+  readonly name: string
+  readonly detector: Json
+  readonly count: number
+  readonly last: string | null
+}
+
+function isStateOf(name: string, state: Json): state is Json & DriftState {
+  return typeof state === 'object' && state !== null && 'name' in state && state.name === name
+}

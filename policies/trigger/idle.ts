@@ -1,0 +1,79 @@
+/**
+ * An update when the stream has rested, and as soon as `most` are pending.
+ *
+ *   update  ⇔  pending > 0 and now − newest ≥ rest_ms, or pending ≥ most
+ *
+ * For people who correct in bursts: the whole burst becomes one version, and training never competes with it. The
+ * trailing-edge debounce of event handling, with a bound. It reads the clock: another run of the same stream may cut
+ * other updates.
+ */
+import type { Json, PolicyKind, Trigger } from '../../src/contracts.ts'
+
+interface IdleSettings {
+  readonly [setting: string]: number
+  readonly rest_ms: number
+  readonly most: number
+}
+
+export const idle: PolicyKind<Trigger, IdleSettings> = {
+  summary: 'updates when the stream has rested',
+  settings: {
+    rest_ms: {
+      type: 'integer',
+      minimum: 100,
+      maximum: 86_400_000,
+      default: 1000,
+      description: 'without an event, looked at with each one and five times a second at rest',
+    },
+    most: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100_000,
+      default: 1000,
+      description: 'pending examples that do not wait for it',
+    },
+  },
+  open: (settings) => new IdleTrigger(settings),
+}
+
+type Seen = Pick<Parameters<Trigger['observe']>[0], 'pending' | 'nowMs'>
+
+class IdleTrigger implements Trigger {
+  readonly needsScore = false
+  readonly #settings: IdleSettings
+  #newestMs: number | null = null
+
+  constructor(settings: IdleSettings) {
+    this.#settings = settings
+  }
+
+  /** It may come after a rest that nobody looked at, such as one in which this daemon was down. */
+  observe(seen: Seen) {
+    const decision = this.#decide(seen, seen.pending > 1)
+    this.#newestMs = seen.nowMs
+    return decision
+  }
+
+  rest(seen: Seen) {
+    return this.#decide(seen, seen.pending > 0)
+  }
+
+  #decide({ pending, nowMs }: Seen, waits: boolean) {
+    const { rest_ms: restMs, most } = this.#settings
+    // A clock that was put back begins the rest anew.
+    const sinceMs = this.#newestMs === null || nowMs < this.#newestMs ? nowMs : this.#newestMs
+    this.#newestMs = sinceMs
+    const isDue = (waits && nowMs - sinceMs >= restMs) || pending >= most
+    const reason = `the stream rests for ${nowMs - sinceMs} of ${restMs} ms, ${pending} examples are pending`
+    return { verdict: isDue ? ('update' as const) : ('wait' as const), reason }
+  }
+
+  snapshot(): Json {
+    return { newestMs: this.#newestMs }
+  }
+
+  restore(state: Json): void {
+    const newestMs = (state as { readonly newestMs?: unknown } | null)?.newestMs
+    this.#newestMs = typeof newestMs === 'number' ? newestMs : null
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * An update every so many milliseconds in which something came, and as soon as `most` are pending.
+ *
+ *   update  ⇔  pending > 0 and now − last ≥ every_ms, or pending ≥ most
+ *
+ * For a bounded age of what was learned, whatever the rate of the stream: the batch interval of Zaharia et al. (2013),
+ * "Discretized streams", SOSP. It reads the clock: another run of the same stream may cut other updates.
+ */
+import type { Json, PolicyKind, Trigger } from '../../src/contracts.ts'
+
+interface IntervalSettings {
+  readonly [setting: string]: number
+  readonly every_ms: number
+  readonly most: number
+}
+
+export const interval: PolicyKind<Trigger, IntervalSettings> = {
+  summary: 'updates after a time in which something came',
+  settings: {
+    every_ms: {
+      type: 'integer',
+      minimum: 100,
+      maximum: 86_400_000,
+      default: 5000,
+      description: 'between two updates, looked at with each event and five times a second at rest',
+    },
+    most: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100_000,
+      default: 1000,
+      description: 'pending examples that do not wait for it',
+    },
+  },
+  open: (settings) => new IntervalTrigger(settings),
+}
+
+class IntervalTrigger implements Trigger {
+  readonly needsScore = false
+  readonly #settings: IntervalSettings
+  /** The last update, or the first look. */
+  #lastMs: number | null = null
+
+  constructor(settings: IntervalSettings) {
+    this.#settings = settings
+  }
+
+  observe({ pending, nowMs }: Parameters<Trigger['observe']>[0]) {
+    return this.rest({ pending, nowMs })
+  }
+
+  rest({ pending, nowMs }: { readonly pending: number; readonly nowMs: number }) {
+    const { every_ms: everyMs, most } = this.#settings
+    // A clock that was put back begins the interval anew.
+    this.#lastMs = this.#lastMs === null || nowMs < this.#lastMs ? nowMs : this.#lastMs
+    const passedMs = nowMs - this.#lastMs
+    const isDue = pending > 0 && (passedMs >= everyMs || pending >= most)
+    if (isDue) this.#lastMs = nowMs
+    const reason = `${passedMs} of ${everyMs} ms have passed, ${pending} examples are pending`
+    return { verdict: isDue ? ('update' as const) : ('wait' as const), reason }
+  }
+
+  snapshot(): Json {
+    return { lastMs: this.#lastMs }
+  }
+
+  restore(state: Json): void {
+    const lastMs = (state as { readonly lastMs?: unknown } | null)?.lastMs
+    this.#lastMs = typeof lastMs === 'number' ? lastMs : null
+  }
+}
