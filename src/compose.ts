@@ -7,6 +7,9 @@ import { join } from 'node:path'
 import { head } from './adapters/head.ts'
 import { lora } from './adapters/lora.ts'
 import { openBundle } from './adapters/bundle.ts'
+import { ncm } from './adapters/ncm.ts'
+import { ranpac } from './adapters/ranpac.ts'
+import { slda } from './adapters/slda.ts'
 import { openBert } from './bases/bert.ts'
 import { openFeatures } from './bases/features.ts'
 import { openUseLite } from './bases/use-lite.ts'
@@ -16,7 +19,7 @@ import type { Config, ModelConfig } from './runtime/config.ts'
 import { invariant } from './runtime/errors.ts'
 import { classification } from './tasks/classification.ts'
 
-export const methods = { head, lora } satisfies Readonly<Record<string, Method>>
+export const methods = { head, lora, ncm, slda, ranpac } satisfies Readonly<Record<string, Method>>
 export const tasks = { classification } satisfies Readonly<Record<string, Task>>
 
 /** Bases that this process has open, by what the config calls them: all models on one share it. */
@@ -41,9 +44,7 @@ export function methodOf(config: ModelConfig): Method {
 
 /** The config's adapter in the terms of the contract; a method without ranks has none. */
 export function adapterOf({ adapter }: ModelConfig): AdapterConfig {
-  if (adapter.method === 'head')
-    return { method: 'head', rank: 0, alpha: 1, tail_layers: adapter.tail_layers }
-  return adapter
+  return { rank: 0, alpha: 1, ...adapter }
 }
 
 export interface LabelsOf {

@@ -354,6 +354,11 @@ export interface AdapterConfig {
   readonly tail_layers: number | 'all'
   /** Roles to adapt; absent = every linear site of the tail. */
   readonly sites?: readonly string[] | undefined
+  /** slda: ε of the covariance. */
+  readonly shrinkage?: number | undefined
+  /** ranpac: dimensions behind the projection, and λ in mean squares of one of them. */
+  readonly features?: number | undefined
+  readonly ridge?: number | undefined
 }
 
 export interface ParameterSpec {
@@ -370,6 +375,13 @@ export interface ParameterSpec {
  */
 export interface Method {
   readonly name: string
+  /** Its head comes from sums, and its steps only add to them; absent = it learns by gradients. */
+  readonly closedForm?: ClosedForm
+  /**
+   * The base as this method's head sees it: the same trunk and hash, and perhaps another embedding made of it by more
+   * frozen weights. Equal arguments give the same object. Absent = the base as it is.
+   */
+  view?(base: Base, config: AdapterConfig): Base
   parameters(sites: readonly Site[], config: AdapterConfig): readonly ParameterSpec[]
   adaptation<T>(
     ops: Ops<T>,
@@ -386,6 +398,33 @@ export interface Method {
     sites: readonly Site[],
     base: Base,
   ): Readonly<Record<string, Json>>
+}
+
+/**
+ * What a method without gradients knows: sums over examples x [width] of weight w. An example of which only a wrong
+ * answer is known is shared out among the other labels.
+ */
+export interface ClassSums {
+  readonly width: number
+  /** n_c = Σ w, one a label. */
+  readonly counts: Float32Array
+  /** s_c = Σ w·x, [labels, width]. */
+  readonly sums: Float32Array
+  /** G = Σ w·x·xᵀ over all labels: the lower triangle, row by row. Empty unless the method needs it. */
+  readonly moments: Float32Array
+}
+
+/** A head that follows from sums over the examples. */
+export interface ClosedForm {
+  readonly needsMoments: boolean
+  /**
+   * weight [labels, width] and bias [labels] of logits up to a scale and a constant, which the trainer chooses. Every
+   * label has been seen. Called once a version at most.
+   */
+  solve(
+    sums: ClassSums,
+    config: AdapterConfig,
+  ): { readonly weight: Float64Array; readonly bias: Float64Array }
 }
 
 /** What one row should answer, resolved against the served prediction. */
@@ -417,6 +456,8 @@ export interface Task {
   grow(name: string, tensor: Tensor, labels: number): Tensor
   /** embedding [b, 1, width] → logits [b, 1, labels]; `unit` is the network's. Never called with zero labels. */
   logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T
+  /** What those logits multiply embedding · head.weight by, before head.bias is added. */
+  scale(unit: boolean): number
   /**
    * The event's lesson → the target, given the answer that was served for a rating. `open`: a label that is not in
    * `labels` yet may be learned. Throws a coded error. A retraction has no target and must not come here.

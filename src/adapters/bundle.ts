@@ -11,6 +11,7 @@ import { failure } from '../runtime/errors.ts'
 import { checkTensors, sitesOf, specsOf, type AdapterPlan } from './adapter.ts'
 import { toFloat32 } from './floats.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
+import { viewOf } from './view.ts'
 
 export interface BundleParts {
   readonly base: Base
@@ -70,7 +71,8 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: Manifest): Adap
   const { adapter: config, labels } = manifest
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
-  if (method !== undefined && task !== undefined) return { base, method, task, config, labels }
+  if (method !== undefined && task !== undefined)
+    return { base: viewOf(base, method, config), method, task, config, labels }
   const message = `${manifest.version} is a ${config.method} adapter for ${manifest.task}, which this daemon does not have`
   throw failure('VERSION_FOREIGN', message, {
     details: { method: config.method, task: manifest.task },

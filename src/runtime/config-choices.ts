@@ -47,6 +47,31 @@ export const methods = {
     ),
   },
   head: { tail_layers: tailLayers(0) },
+  ncm: { tail_layers: tailLayers(0) },
+  slda: {
+    shrinkage: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1,
+      default: 1e-4,
+      description: 'ε of (1 − ε)·Σ + ε·I',
+    }),
+    tail_layers: tailLayers(0),
+  },
+  ranpac: {
+    features: Type.Integer({
+      minimum: 16,
+      maximum: 4096,
+      default: 1024,
+      description: 'dimensions behind the random projection; a version costs their cube',
+    }),
+    ridge: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1e6,
+      default: 3,
+      description: 'λ, in mean squares of a feature',
+    }),
+    tail_layers: tailLayers(0),
+  },
 } as const satisfies Readonly<Record<string, TProperties>>
 
 /** Settings of each source, under its name. */

@@ -3,6 +3,7 @@
  */
 import { checkTensors, specsOf, type AdapterPlan } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/sites.ts'
+import { viewOf } from '../adapters/view.ts'
 import type { Base, Encoded, Method, Task, Tensor, Version } from '../contracts.ts'
 import type { Feeds } from '../nn/onnx-session.ts'
 import { paramInput } from '../nn/onnx-ops.ts'
@@ -60,7 +61,7 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   if (!method) throw foreign(`a method that is not known here: ${config.method}`)
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (!task) throw foreign(`a task that is not known here: ${manifest.task}`)
-  return { base, method, task, config, labels }
+  return { base: viewOf(base, method, config), method, task, config, labels }
 }
 
 function recordingOf({ base, method, task, config }: AdapterPlan): ServingParts {
@@ -68,9 +69,9 @@ function recordingOf({ base, method, task, config }: AdapterPlan): ServingParts 
 }
 
 /** Everything that changes the graph; ranks, scales and labels do not, once the tensors are folded. */
-function graphName({ cut, method, config, task }: ServingParts): string {
+function graphName({ base, cut, method, config, task }: ServingParts): string {
   const sites = config.sites && [...config.sites].sort()
-  return JSON.stringify([cut, method.name, sites ?? 'all', task.kind])
+  return JSON.stringify([cut, method.name, sites ?? 'all', task.kind, base.network.width])
 }
 
 function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version: Version): Feeds {

@@ -29,6 +29,8 @@ export const classification: Task = {
     return ops.add(scaled, ops.param('head.bias'))
   },
 
+  scale: (unit) => (unit ? UNIT_SCALE : 1),
+
   target(lesson, served, labels, open) {
     invariant(lesson.kind !== 'retract', 'a retraction has no target')
     const target = lesson.kind === 'label' ? lesson : rated(lesson.rating, served, labels, open)

@@ -1,0 +1,20 @@
+/**
+ * Nearest class mean: the answer is the label whose mean lies nearest. Nothing else is kept, so nothing is forgotten.
+ *
+ *   μ_c = s_c / n_c      logit_c = −½‖x − μ_c‖² = x·μ_c − ½‖μ_c‖²      (‖x‖² is the same for every label)
+ *
+ * Mensink et al. (2013), "Distance-based image classification: generalizing to new classes at near-zero cost", TPAMI 35(11).
+ */
+import type { ClosedForm, Method } from '../contracts.ts'
+import { classMeans, halfNorms } from './class-means.ts'
+import { head } from './head.ts'
+
+const closedForm: ClosedForm = {
+  needsMoments: false,
+  solve(sums) {
+    const means = classMeans(sums)
+    return { weight: means, bias: halfNorms(means, means, sums.width) }
+  },
+}
+
+export const ncm: Method = { ...head, name: 'ncm', closedForm }

@@ -1,0 +1,80 @@
+/**
+ * RanPAC: the embedding goes through a frozen random projection and a ReLU, and ridge regression on the labels' one-hot
+ * codes is the head. The projection bends the space, so that classes which no plane divides in the embedding are
+ * divided in its many dimensions; what is learned are two sums, so that the order of the stream makes no difference.
+ *
+ *   φ = relu(x·P), P [width, features] ~ N(0, 1)      W = (G + λ·I)⁻¹·S      G = Σ φ·φᵀ, S = Σ φ·yᵀ
+ *
+ * λ is `ridge` times the mean square of a feature. P belongs to the frozen network: it is drawn from one seed for
+ * everybody, never stored, and a constant of the graph that serves.
+ *
+ * McDonnell et al. (2023), "RanPAC: random projections and pre-trained models for continual learning", NeurIPS.
+ */
+import type { AdapterConfig, Base, ClassSums, ClosedForm, Method, Network } from '../contracts.ts'
+import { openRandom } from '../runtime/random.ts'
+import { solve } from './cholesky.ts'
+import { head } from './head.ts'
+
+const PROJECTION = 'ranpac.projection'
+const FEATURES = 1024
+
+const closedForm: ClosedForm = {
+  needsMoments: true,
+  solve(sums, { ridge = 3 }) {
+    const weight = Float64Array.from(sums.sums)
+    solve(regularized(sums, ridge), sums.width, weight)
+    return { weight, bias: new Float64Array(sums.counts.length) }
+  },
+}
+
+export const ranpac: Method = { ...head, name: 'ranpac', closedForm, view }
+
+/** The lower triangle of G + λ·I. */
+function regularized({ width, counts, moments }: ClassSums, ridge: number): Float64Array {
+  const triangle = Float64Array.from(moments)
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  let trace = 0
+  for (let row = 0, at = 0; row < width; row += 1, at += row + 1) trace += triangle[at] ?? 0
+  const lambda = (ridge * trace) / (width * total)
+  for (let row = 0, at = 0; row < width; row += 1, at += row + 1)
+    triangle[at] = (triangle[at] ?? 0) + lambda
+  return triangle
+}
+
+/** One a base and number of features: drawing a projection takes time, and it is held on the engine. */
+const views = new WeakMap<Base, Map<number, Base>>()
+
+function view(base: Base, { features = FEATURES }: AdapterConfig): Base {
+  const known = views.get(base) ?? new Map<number, Base>()
+  views.set(base, known)
+  const projected = known.get(features) ?? project(base, features)
+  known.set(features, projected)
+  return projected
+}
+
+function project(base: Base, features: number): Base {
+  const { width } = base.network
+  const random = openRandom('ranpac', `${width} × ${features}`)
+  const data = Float32Array.from({ length: width * features }, () => random.normal())
+  const projection = { shape: [width, features], data }
+  return {
+    ...base,
+    weights: new Map([...base.weights, [PROJECTION, projection]]),
+    network: projectedNetwork(base.network, features),
+  }
+}
+
+function projectedNetwork(network: Network, features: number): Network {
+  return {
+    layers: network.layers,
+    width: features,
+    unit: false,
+    latentWidth: (cut) => network.latentWidth(cut),
+    sites: (cut) => network.sites(cut),
+    trunk: (ops, input, cut) => network.trunk(ops, input, cut),
+    tail(ops, hidden, mask, cut, adaptation) {
+      const embedding = network.tail(ops, hidden, mask, cut, adaptation)
+      return ops.relu(ops.matMul(embedding, ops.weight(PROJECTION)))
+    },
+  }
+}
