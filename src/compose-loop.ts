@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { openPolicy, policies } from '../policies/index.ts'
 import { freshAdapter, type AdapterPlan } from './adapters/adapter.ts'
 import { cutOf } from './adapters/sites.ts'
+import { viewOf } from './adapters/view.ts'
 import { adapterOf, folderOf, labelsOf, methodOf, modelOf, openBase } from './compose.ts'
 import { openSharedRegistry, predictionKey } from './compose-fleet.ts'
 import { parserOf, sourcesOf } from './compose-sources.ts'
@@ -12,6 +13,7 @@ import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
 import { searchPredictions } from './intake/fleet-predictions.ts'
 import { openInboxReader, type InboxReader } from './intake/inbox-reader.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
+import type { ModelConfig } from './runtime/config.ts'
 import { openRandom } from './runtime/random.ts'
 import { openStore } from './runtime/store.ts'
 import { classification } from './tasks/classification.ts'
@@ -111,12 +113,14 @@ function predictionsOf(
 function learning(site: TrainerSite, model: string, base: Base) {
   const { config, tf } = site
   const settings = modelOf(config, model)
+  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
   const plan: Omit<AdapterPlan, 'labels'> = {
-    base,
-    method: methodOf(settings),
+    base: viewOf(base, method, adapter),
+    method,
     task: classification,
-    config: adapterOf(settings),
+    config: adapter,
   }
+  const { train, replay } = rehearsalOf(settings)
   const forgetting = openPolicy('forgetting', policies.forgetting, settings.forgetting)
   return {
     task: classification,
@@ -129,15 +133,22 @@ function learning(site: TrainerSite, model: string, base: Base) {
         ...plan,
         ...start,
         tf,
-        baseTensors: site.baseTensors(base),
+        baseTensors: site.baseTensors(plan.base),
         knobs: settings.train,
         forgetting,
       }),
-    train: settings.train,
-    replay: openPolicy('replay', policies.replay, settings.replay),
+    train,
+    replay: openPolicy('replay', policies.replay, replay),
     trigger: openPolicy('trigger', policies.trigger, settings.trigger),
     rate: openPolicy('rate', policies.rate, settings.rate),
     promotion: openPolicy('promotion', policies.promotion, settings.promotion),
     rollback: openPolicy('rollback', policies.rollback, settings.rollback),
   } satisfies Partial<LoopParts>
+}
+
+/** Sums have what they were told, and would count it twice: a closed form rehearses nothing. */
+function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay'> {
+  if (methodOf(settings).closedForm === undefined) return settings
+  const train = { ...settings.train, replay_batch: 0, epochs: 1 }
+  return { train, replay: { policy: 'none' } }
 }

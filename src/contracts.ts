@@ -379,7 +379,7 @@ export interface Method {
   readonly closedForm?: ClosedForm
   /**
    * The base as this method's head sees it: the same trunk and hash, and perhaps another embedding made of it by more
-   * frozen weights. Equal arguments give the same object. Absent = the base as it is.
+   * frozen weights. Equal arguments give the same object, and a view of a view is that view. Absent = the base as it is.
    */
   view?(base: Base, config: AdapterConfig): Base
   parameters(sites: readonly Site[], config: AdapterConfig): readonly ParameterSpec[]

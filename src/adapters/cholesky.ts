@@ -34,8 +34,7 @@ function factorize(triangle: Float64Array, size: number): void {
   for (let from = 0; from < size; from += 4) {
     const to = Math.min(from + 4, size)
     if (to - from === 4) fourRows(triangle, from)
-    for (let row = from; row < to; row += 1)
-      oneRow(triangle, row, to - from === 4 ? from : 0)
+    for (let row = from; row < to; row += 1) oneRow(triangle, row, to - from === 4 ? from : 0)
   }
 }
 

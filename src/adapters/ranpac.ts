@@ -45,6 +45,7 @@ function regularized({ width, counts, moments }: ClassSums, ridge: number): Floa
 const views = new WeakMap<Base, Map<number, Base>>()
 
 function view(base: Base, { features = FEATURES }: AdapterConfig): Base {
+  if (base.weights.has(PROJECTION)) return base
   const known = views.get(base) ?? new Map<number, Base>()
   views.set(base, known)
   const projected = known.get(features) ?? project(base, features)

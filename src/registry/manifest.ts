@@ -94,6 +94,9 @@ const schema = Compile(
       alpha: Type.Number(),
       tail_layers: Type.Union([Type.Number(), Type.Literal('all')]),
       sites: Type.Optional(Type.Array(Type.String())),
+      shrinkage: Type.Optional(Type.Number()),
+      features: Type.Optional(Type.Number()),
+      ridge: Type.Optional(Type.Number()),
     }),
     span: Type.Record(
       Type.String(),

@@ -144,9 +144,10 @@ class ClosedFormTrainable implements Trainable {
     const isSound = rows.every(({ weight }, row) => canBeAdded(embeddings[row], weight))
     if (rows.length === 0 || !isSound) return { result: DROPPED, logits }
     let loss = 0
-    for (const [row, { target, weight }] of rows.entries()) {
+    for (const [row, { target, weight, isReplayed = false }] of rows.entries()) {
       const [x, z] = [embeddings[row], logits[row]]
-      if (x === undefined || z === undefined || weight === 0) continue
+      // What is rehearsed was added when it was new.
+      if (x === undefined || z === undefined || weight === 0 || isReplayed) continue
       loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#labels).loss
       const at = this.#labels.indexOf(target.label)
       if (target.kind === 'label') this.#add(x, z, at, weight)

@@ -121,7 +121,8 @@ export class TrainerState {
   }
 }
 
-/** Equal for equal adapters, whatever the order of the fields. */
+/** Equal for equal adapters, whatever the order of the fields. What is not set does not count. */
 export function adapterText(adapter: AdapterConfig): string {
-  return canonicalJson({ ...adapter, sites: adapter.sites ?? null })
+  const set = Object.entries(adapter).filter(([, value]) => value !== undefined)
+  return canonicalJson({ sites: null, ...Object.fromEntries(set) })
 }

@@ -18,6 +18,7 @@ import { type AdapterPlan, checkTensors, specsOf } from '../adapters/adapter.ts'
 import type { TensorFlow } from '../nn/tensorflow.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
+import { openClosedForm } from './closed-form.ts'
 import { EngineAdapter, type Gradients } from './engine-adapter.ts'
 import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
 import { lossTargets } from './targets.ts'
@@ -33,7 +34,8 @@ export interface TrainableParts extends AdapterPlan {
 }
 
 export function openTrainable(parts: TrainableParts): Trainable {
-  return new AdapterTrainable(parts)
+  const { closedForm } = parts.method
+  return closedForm ? openClosedForm({ ...parts, closedForm }) : new AdapterTrainable(parts)
 }
 
 const FORGETTING = 'forgetting/'

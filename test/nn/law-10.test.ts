@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import { none } from '../../policies/forgetting/none.ts'
 import { type AdapterPlan, specsOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/sites.ts'
+import { viewOf } from '../../src/adapters/view.ts'
 import { openBert } from '../../src/bases/bert.ts'
 import { openFeatures } from '../../src/bases/features.ts'
 import { openUseLite } from '../../src/bases/use-lite.ts'
@@ -20,7 +21,7 @@ import { randomVersion } from './random-version.ts'
 const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
 const bases = [await openUseLite(), await openBert(tinyBert), openFeatures({ size: 3 })]
 const { tf } = await openTensorFlow()
-const uploaded = new Map(bases.map((base) => [base, new BaseTensors(tf, base)]))
+const uploaded = new Map<Base, BaseTensors>()
 afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
 
 const plans = bases.flatMap((base) =>
@@ -52,13 +53,9 @@ test.each(table)('$method on $base, tail_layers $reach', async ({ plan }) => {
 })
 
 function planOf(base: Base, method: Method, reach: number | 'all'): AdapterPlan {
-  return {
-    base,
-    method,
-    task: tasks.classification,
-    config: { method: method.name, rank: 2, alpha: 6, tail_layers: reach },
-    labels: ['a', 'b', 'c'],
-  }
+  const config = { method: method.name, rank: 2, alpha: 6, tail_layers: reach, features: 32 }
+  const seen = viewOf(base, method, config)
+  return { base: seen, method, task: tasks.classification, config, labels: ['a', 'b', 'c'] }
 }
 
 /** A base without layers has no tail to reach into, one without a pooling map no site above its layers. */
@@ -91,7 +88,7 @@ async function trainerLogits(plan: AdapterPlan, version: Version, rows: readonly
   const trainable = openTrainable({
     ...plan,
     tf,
-    baseTensors: uploaded.get(base)!,
+    baseTensors: tensorsOf(base),
     knobs: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
     forgetting: none.open({} as never),
     parameters: version.parameters,
@@ -100,6 +97,12 @@ async function trainerLogits(plan: AdapterPlan, version: Version, rows: readonly
   trainable.dispose()
   await trunk.close()
   return logits
+}
+
+function tensorsOf(base: Base): BaseTensors {
+  const tensors = uploaded.get(base) ?? new BaseTensors(tf, base)
+  uploaded.set(base, tensors)
+  return tensors
 }
 
 async function serverLogits({ base }: AdapterPlan, version: Version, rows: readonly Encoded[]) {

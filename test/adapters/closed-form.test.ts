@@ -1,0 +1,135 @@
+import { describe, expect, it } from 'vitest'
+import { solve, startOf } from '../../src/adapters/cholesky.ts'
+import { ncm } from '../../src/adapters/ncm.ts'
+import { ranpac } from '../../src/adapters/ranpac.ts'
+import { slda } from '../../src/adapters/slda.ts'
+import type { AdapterConfig, ClassSums, Method } from '../../src/contracts.ts'
+import { openFeatures } from '../../src/bases/features.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+
+const config = (method: Method): AdapterConfig => ({
+  method: method.name,
+  rank: 0,
+  alpha: 1,
+  tail_layers: 0,
+})
+
+describe('the solver', () => {
+  it.each([1, 3, 4, 5, 8, 37])('solves A·X = B of %i unknowns', (size) => {
+    const random = openRandom(size, 'solver')
+    const draw = (length: number) => Float64Array.from({ length }, () => random.normal())
+    const factor = draw(size * size)
+    const a = (row: number, column: number) => {
+      let sum = row === column ? 0.1 : 0
+      for (let k = 0; k < size; k += 1) sum += factor[row * size + k]! * factor[column * size + k]!
+      return sum
+    }
+    const triangle = new Float64Array(startOf(size))
+    for (let row = 0; row < size; row += 1)
+      for (let column = 0; column <= row; column += 1)
+        triangle[startOf(row) + column] = a(row, column)
+    const wanted = draw(2 * size)
+    const rows = wanted.slice()
+    solve(triangle, size, rows)
+    for (let at = 0; at < 2; at += 1)
+      for (let row = 0; row < size; row += 1) {
+        let sum = 0
+        for (let k = 0; k < size; k += 1) sum += a(row, k) * rows[at * size + k]!
+        expect(sum).toBeCloseTo(wanted[at * size + row]!, 8)
+      }
+  })
+
+  it('stays finite where a direction is missing', () => {
+    const rows = Float64Array.of(1, 1)
+    solve(Float64Array.of(1, 1, 1), 2, rows)
+    for (const value of rows) expect(value).toSatisfy(Number.isFinite)
+  })
+})
+
+describe('ncm', () => {
+  it('answers the label with the nearest mean', () => {
+    const sums = sumsOf([
+      [[0, 0], 0],
+      [[2, 0], 0],
+      [[4, 1], 1],
+      [[4, 3], 1],
+    ])
+    const { weight, bias } = ncm.closedForm!.solve(sums, config(ncm))
+    expect([...weight]).toEqual([1, 0, 4, 2])
+    expect([...bias]).toEqual([-0.5, -10])
+  })
+})
+
+describe('slda', () => {
+  it('is the discriminant of Gaussians with one covariance', () => {
+    // Within the classes x varies with variance 4 and y with variance 1, so that y tells more.
+    const sums = sumsOf([
+      [[-2, -1], 0],
+      [[2, -1], 0],
+      [[-2, 1], 0],
+      [[2, 1], 0],
+      [[-1, 0], 1],
+      [[3, 0], 1],
+      [[-1, 2], 1],
+      [[3, 2], 1],
+    ])
+    const { weight, bias } = slda.closedForm!.solve(sums, { ...config(slda), shrinkage: 0.5 })
+    // (Σ + I)/2 = diag(2.5, 1), the means (0, 0) and (1, 1).
+    for (const [at, value] of [0, 0, 1 / 2.5, 1].entries()) expect(weight[at]).toBeCloseTo(value, 6)
+    expect(bias[1]).toBeCloseTo(-0.5 * (1 / 2.5 + 1), 6)
+  })
+
+  it('stays finite with one example', () => {
+    const { weight } = slda.closedForm!.solve(sumsOf([[[1, 0], 0]]), config(slda))
+    for (const value of weight) expect(value).toSatisfy(Number.isFinite)
+  })
+})
+
+describe('ranpac', () => {
+  const base = openFeatures({ size: 2 })
+  const asked = { ...config(ranpac), features: 64, ridge: 1e-6 }
+
+  it('is ridge regression on one-hot codes', () => {
+    const examples: [number[], number][] = [
+      [[1, 0], 0],
+      [[0, 2], 1],
+      [[0, 1], 1],
+    ]
+    const ridge = 1.5
+    const { weight } = ranpac.closedForm!.solve(sumsOf(examples), { ...asked, ridge })
+    // G = diag(1, 5), its mean diagonal a row 1, so that λ = 1.5; S = (1, 0) and (0, 3).
+    for (const [at, value] of [1 / 2.5, 0, 0, 3 / 6.5].entries())
+      expect(weight[at]).toBeCloseTo(value, 6)
+  })
+
+  it('views a base behind one projection for everybody, in as many dimensions as asked', () => {
+    const seen = ranpac.view!(base, asked)
+    expect(seen.network.width).toBe(64)
+    expect(seen.hash).toBe(base.hash)
+    expect(ranpac.view!(base, asked)).toBe(seen)
+    expect(ranpac.view!(seen, asked)).toBe(seen)
+    expect(ranpac.view!(base, { ...asked, features: 32 }).network.width).toBe(32)
+    const drawn = (of: ReturnType<typeof openFeatures>) =>
+      ranpac.view!(of, asked).weights.get('ranpac.projection')!.data
+    expect(drawn(openFeatures({ size: 2 }))).toEqual(drawn(base))
+    const mean = drawn(base).reduce((sum, value) => sum + value * value, 0) / 128
+    expect(mean).toBeGreaterThan(0.7)
+    expect(mean).toBeLessThan(1.4)
+  })
+})
+
+function sumsOf(examples: readonly (readonly [readonly number[], number])[]): ClassSums {
+  const width = examples[0]![0].length
+  const labels = 1 + Math.max(...examples.map(([, label]) => label))
+  const counts = new Float32Array(labels)
+  const sums = new Float32Array(labels * width)
+  const moments = new Float32Array(startOf(width))
+  for (const [x, label] of examples) {
+    counts[label]! += 1
+    for (const [at, value] of x.entries()) sums[label * width + at]! += value
+    for (const [row, value] of x.entries())
+      for (let column = 0; column <= row; column += 1)
+        moments[startOf(row) + column]! += value * x[column]!
+  }
+  return { width, counts, sums, moments }
+}
