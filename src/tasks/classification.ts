@@ -9,7 +9,7 @@
  */
 import type { Ops, Target, Task, Tensor } from '../contracts.ts'
 import { failure, invariant } from '../runtime/errors.ts'
-import { logSumExp, softmax } from './softmax.ts'
+import { logSumExp, softmax } from '../nn/softmax.ts'
 
 const UNIT_SCALE = 10
 

@@ -21,7 +21,7 @@ import type {
 } from '../contracts.ts'
 import { checkTensors } from '../adapters/adapter.ts'
 import { failure, invariant } from '../runtime/errors.ts'
-import { softmax } from '../tasks/softmax.ts'
+import { softmax } from '../nn/softmax.ts'
 import { ClassMoments } from './class-moments.ts'
 import { headOf } from './closed-form-head.ts'
 import { embed, type EmbedderParts } from './embedder.ts'

@@ -1,7 +1,7 @@
-/** Latents → embeddings in plain memory, through a tail that nothing adapts. Leaves no tensor on the engine (law 8). */
+/** Latents → embeddings in plain memory, through the tail of a method without parameters. Leaves no tensor on the engine (law 8). */
+import { sitesOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/sites.ts'
-import { unadapted } from '../bases/attention.ts'
-import type { AdapterConfig, Base, Latent } from '../contracts.ts'
+import type { AdapterConfig, Base, Latent, Method } from '../contracts.ts'
 import type { TensorFlow } from '../nn/tensorflow.ts'
 import { tfjsOps } from '../nn/tfjs-ops.ts'
 import type { BaseTensors } from './base-tensors.ts'
@@ -11,6 +11,7 @@ import { lengthGroups } from './length-groups.ts'
 export interface EmbedderParts {
   readonly tf: TensorFlow
   readonly base: Base
+  readonly method: Method
   readonly baseTensors: BaseTensors
   readonly config: AdapterConfig
 }
@@ -31,12 +32,14 @@ export function embed(parts: EmbedderParts, rows: readonly Latent[]): readonly F
   return embeddings
 }
 
-function forward({ tf, base, baseTensors, config }: EmbedderParts, latents: readonly Latent[]) {
+function forward(parts: EmbedderParts, latents: readonly Latent[]) {
+  const { tf, base, method, baseTensors, config } = parts
   const { network } = base
   const input = padded(latents)
   const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
   const mask = tf.tensor(input.mask.data, [...input.mask.shape])
   const ops = tfjsOps(tf, baseTensors, new Map())
   const cut = cutOf(config.tail_layers, network.layers)
-  return network.tail(ops, hidden, mask, cut, unadapted).dataSync<'float32'>()
+  const adaptation = method.adaptation(ops, sitesOf(parts), config, false)
+  return network.tail(ops, hidden, mask, cut, adaptation).dataSync<'float32'>()
 }

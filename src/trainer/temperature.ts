@@ -9,7 +9,7 @@
  *
  * Guo et al. (2017), "On calibration of modern neural networks", ICML; there on a held-out set at the end.
  */
-import { softmax } from '../tasks/softmax.ts'
+import { softmax } from '../nn/softmax.ts'
 import type { Tensor } from '../contracts.ts'
 
 const START = Math.log(10)
