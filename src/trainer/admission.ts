@@ -240,6 +240,8 @@ export class Admission {
     for (const gone of waiting.about(key, about)) {
       waiting.leave(gone.key)
       dedupe.add(gone.key)
+      // So that each record of the stream is counted as something.
+      tally.count('accepted')
     }
     dedupe.add(key)
     tally.count('accepted')
