@@ -57,7 +57,7 @@ async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void
   await goBackTo(live.version, parts, signal)
   state.tally.wentTo(live.version, await nextNumber(parts, signal))
   state.tally.sawPointer(live)
-  state.live = live
+  state.tally.learnedLive(live)
   await state.save(signal)
 }
 

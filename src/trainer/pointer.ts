@@ -54,18 +54,17 @@ export class Pointer {
   async #lookAgain(signal: AbortSignal): Promise<void> {
     const { state } = this.#parts
     const live = await this.#read(signal)
-    const known = state.tally.state.generation
+    const { generation: known, live: answering } = state.tally.state
     if (live === undefined || live.generation < known) this.#lost(live)
-    else if (live.generation === known) state.live = live
-    else await this.#catchUp(live, signal)
+    else if (live.generation > known) await this.#catchUp(live, signal)
+    else if (answering === null) state.tally.learnedLive(live)
   }
 
   /** Moves that the checkpoint does not know: our own before a crash, a predecessor's, a person's; in their order. */
   async #catchUp(live: LivePointer, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts
     const known = state.tally.state.generation
-    const history = await this.#history(live.generation - known + 1, signal)
-    state.live ??= history.find(({ generation }) => generation === known)
+    const history = await this.#history(live.generation - known, signal)
     for (const move of history.toReversed()) {
       if (move.generation <= known) continue
       const verdict = await verdictOn(move, this.#parts, signal)
@@ -73,15 +72,21 @@ export class Pointer {
         state.tally.intend([])
         return
       }
-      if (verdict === 'adopt' && !this.#wasAdopted(move)) await this.#adopt(move, signal)
-      else this.#moved(move, state.tally.state.intended.slice(verdict === 'ours' ? 1 : 0))
+      if (verdict === 'ours') this.#moved(move, state.tally.state.intended.slice(1))
+      else if (verdict === 'adopt' && !this.#wasAdopted(move)) await this.#adopt(move, signal)
+      else this.#passed(move)
     }
   }
 
   #moved(live: LivePointer, left: readonly Move[]): void {
     const { loop, state } = this.#parts
     state.tally.sawPointer(live, left)
-    state.live = live
+    loop.onPointer(live)
+  }
+
+  #passed(live: LivePointer): void {
+    const { loop, state } = this.#parts
+    state.tally.passedPointer(live)
     loop.onPointer(live)
   }
 
@@ -91,7 +96,6 @@ export class Pointer {
     loop.log.info({ version, by, reason }, 'going on from the version that is live now')
     await goBackTo(version, this.#parts, signal)
     state.tally.sawPointer(live)
-    state.live = live
     this.#adopted.push(live)
     await state.save(signal)
   }
@@ -107,8 +111,8 @@ export class Pointer {
   /** A registry that lost its last moves, or all: the version that answered, or that the learner comes from, is live again. */
   #lost(live: LivePointer | undefined): void {
     const { state } = this.#parts
-    const { generation, parent, intended } = state.tally.state
-    const version = state.live?.version ?? parent
+    const { generation, parent, intended, live: answering } = state.tally.state
+    const version = answering?.version ?? parent
     if (generation === 0 || version === null) return
     const reason = live === undefined ? 'no version was live' : 'the registry had lost moves'
     const again: Move = { version, by: 'start', reason }

@@ -36,6 +36,12 @@ export interface Move {
   readonly by: LivePointer['by']
 }
 
+/** The version that answers where this line of versions stands, and the one of this line that answered before it. */
+export interface Answering {
+  readonly version: string
+  readonly previous: string | null
+}
+
 /** What changes with almost every event, and is small. */
 export interface Progress {
   readonly accepted: number
@@ -54,6 +60,8 @@ export interface Progress {
   /** Moves of the pointer up to this generation are known here. */
   readonly generation: number
   readonly intended: readonly Move[]
+  /** Apart from the registry's, which a predecessor may have moved to versions that are not of this line. */
+  readonly live: Answering | null
   /** Null in a checkpoint of before it had chance of its own. */
   readonly trigger: TriggerState | null
   /** The source whose turn it is. */

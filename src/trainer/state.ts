@@ -2,7 +2,7 @@
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
  * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
  */
-import type { AdapterConfig, LivePointer, TrainableState } from '../contracts.ts'
+import type { AdapterConfig, TrainableState } from '../contracts.ts'
 import { Dedupe } from '../intake/dedupe.ts'
 import { WaitingRoom } from '../intake/join.ts'
 import { canonicalJson } from '../runtime/canonical-json.ts'
@@ -32,8 +32,6 @@ export class TrainerState {
   turn = 0
   /** Of the last save. */
   stamp: Stamp = noStamp
-  /** The version that answers where this line of versions stands: a predecessor may have moved the pointer further. */
-  live: LivePointer | undefined
   readonly #parts: StateParts
   #weights: TrainableState
   #mind: Mind
@@ -99,6 +97,7 @@ export class TrainerState {
 
   #save(snapshot: string | undefined): void {
     const { learner, tally, waiting, dedupe, turn } = this
+    const { live } = tally.state
     const lease = this.#parts.loop.tenure?.lease
     lease?.check()
     const stamp = { epoch: lease?.epoch ?? this.stamp.epoch, sequence: this.stamp.sequence + 1 }
@@ -112,7 +111,7 @@ export class TrainerState {
       waiting: waiting.events,
       seen: dedupe.fresh,
       retracted: this.#retracted,
-      protected: [this.live?.version, this.live?.previous].flatMap((version) => version ?? []),
+      protected: [live?.version, live?.previous].flatMap((version) => version ?? []),
       ...(snapshot !== undefined && { snapshot }),
     })
     this.stamp = stamp

@@ -23,6 +23,7 @@ const empty: TallyState = {
   parent: null,
   generation: 0,
   intended: [],
+  live: null,
   spanFrom: {},
 }
 
@@ -54,7 +55,8 @@ export class Tally {
   }
 
   restore(state: TallyState, positions: AllPositions): void {
-    this.#set(state)
+    // An older release kept less.
+    this.#set({ ...empty, ...state })
     this.#positions.clear()
     for (const [source, partitions] of Object.entries(positions))
       this.#positions.set(source, new Map(Object.entries(partitions)))
@@ -110,9 +112,21 @@ export class Tally {
     this.#set({ intended: moves })
   }
 
-  /** The pointer is there now; `intended` is what is left to be done. */
-  sawPointer({ generation }: LivePointer, intended: readonly Move[] = []): void {
-    this.#set({ generation, intended })
+  /** The pointer was moved and this line was not meant. */
+  passedPointer({ generation }: LivePointer): void {
+    this.#set({ generation })
+  }
+
+  /** The pointer is where this line is now; `intended` is what is left to be done. */
+  sawPointer({ generation, version }: LivePointer, intended: readonly Move[] = []): void {
+    const { live } = this.#state
+    const previous = (live?.version === version ? live.previous : live?.version) ?? null
+    this.#set({ generation, intended, live: { version, previous } })
+  }
+
+  /** As the registry has it, for whoever does not know. */
+  learnedLive({ version, previous }: LivePointer): void {
+    this.#set({ live: { version, previous } })
   }
 
   /** The registry has lost moves, perhaps all: the next one comes after `generation`. */

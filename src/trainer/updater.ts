@@ -47,7 +47,8 @@ export class Updater {
 
   /** Test, then train; when the test says that the live version is bad, go back first and learn the block there. */
   async #learn(signal: AbortSignal): Promise<{ outcome: Outcome; moves: Move[] }> {
-    const { learner, live } = this.#parts.state
+    const { learner, tally } = this.#parts.state
+    const { live } = tally.state
     const before = live?.previous ?? undefined
     const outcome = await this.#drive(learner.update(before && live?.version), signal)
     if (outcome.verdict === 'learned' || before === undefined) return { outcome, moves: [] }
@@ -71,10 +72,11 @@ export class Updater {
   /** Old bytes go; a failure leaves them for the next time. */
   async #tidy(signal: AbortSignal): Promise<void> {
     const { registry, keepVersions, log } = this.#parts.loop
-    const { parent } = this.#parts.state.tally.state
+    const { parent, live } = this.#parts.state.tally.state
+    const wanted = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
     if (signal.aborted) return
     try {
-      const removed = await registry.keep(keepVersions, parent === null ? [] : [parent])
+      const removed = await registry.keep(keepVersions, wanted)
       if (removed.length > 0) log.debug({ removed }, 'removed the bytes of old versions')
     } catch (err) {
       log.warn({ err }, 'could not remove old versions')

@@ -68,6 +68,7 @@ function change(over: Partial<Change> = {}): Change {
       parent: 'v6',
       generation: 8,
       intended: [{ version: 'v6', reason: 'r', by: 'trainer' }],
+      live: { version: 'v5', previous: 'v4' },
       trigger: { policy: { since: 1 }, chance: 'c' },
       turn: 1,
       spanFrom: { s: { '0': '3' } },

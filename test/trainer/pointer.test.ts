@@ -238,6 +238,27 @@ describe('a rollback by policy', () => {
     }
   })
 
+  test('never goes to a version of a predecessor that had the records in another order', async () => {
+    const predecessor = openWorld({ s: lessons(12) })
+    await runToEnd(predecessor, setting)
+    // All that was copied is the beginning.
+    const copied = openWorld({ s: [] })
+    await runToEnd(copied, setting)
+    copied.streams.get('s')!.push(...lessons(8).toReversed())
+    const successor = { ...copied, registry: predecessor.registry }
+    await runToEnd(successor, { ...setting, rollback: backAt(8) })
+    expect(movesOf(successor).slice(3)).toEqual([
+      'v3 trainer',
+      'v4 trainer',
+      'v0 policy',
+      'v5 trainer',
+    ])
+    expect(successor.registry.versions.get('v5')?.manifest).toMatchObject({
+      parent: 'v0',
+      events: 4,
+    })
+  })
+
   test('has nowhere to go before the second version, and goes on', async () => {
     const world = openWorld({ s: lessons(4) })
     const always: Rollback = {
