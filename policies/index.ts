@@ -8,6 +8,10 @@ import type {
   Rollback,
   Trigger,
 } from '../src/contracts.ts'
+import { aGem } from './forgetting/a-gem.ts'
+import { ewcOnline } from './forgetting/ewc-online.ts'
+import { l2Anchor } from './forgetting/l2-anchor.ts'
+import { lwf } from './forgetting/lwf.ts'
 import { none as noPenalty } from './forgetting/none.ts'
 import { always } from './promotion/always.ts'
 import { classBalanced } from './replay/class-balanced.ts'
@@ -47,7 +51,13 @@ export const policies = {
     'der++': derPlus,
     'er-ace': erAce,
   } satisfies Table<Replay>,
-  forgetting: { none: noPenalty } satisfies Table<Forgetting>,
+  forgetting: {
+    none: noPenalty,
+    'l2-anchor': l2Anchor,
+    'ewc-online': ewcOnline,
+    lwf,
+    'a-gem': aGem,
+  } satisfies Table<Forgetting>,
   trigger: {
     count,
     interval,

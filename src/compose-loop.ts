@@ -121,7 +121,6 @@ function learning(site: TrainerSite, model: string, base: Base) {
     config: adapter,
   }
   const { train, replay } = rehearsalOf(settings)
-  const forgetting = openPolicy('forgetting', policies.forgetting, settings.forgetting)
   return {
     task: classification,
     adapter: plan.config,
@@ -135,7 +134,8 @@ function learning(site: TrainerSite, model: string, base: Base) {
         tf,
         baseTensors: site.baseTensors(plan.base),
         knobs: settings.train,
-        forgetting,
+        // What it remembers belongs to one line of weights.
+        forgetting: openPolicy('forgetting', policies.forgetting, settings.forgetting),
       }),
     train,
     replay: openPolicy('replay', policies.replay, replay),

@@ -669,16 +669,34 @@ export interface LossPart {
 }
 
 /**
- * What protects old knowledge besides replay: a penalty on the loss, in plain memory. `penalty` is called once in each
- * step with the present weights and answers what it adds to the loss and to each gradient, or undefined for nothing;
- * `observe` follows each update that was kept, with the new weights and the gradients of the loss alone (never with
- * the penalty's). A head that grew has more columns than before; its new elements are free.
+ * What protects old knowledge besides replay, in plain memory. In each step `penalty` comes first, with the present
+ * weights, and answers what it adds to the loss and to each gradient, or undefined for nothing. Then `teacher` and
+ * `project`, where there are any. `observe` follows each step that was kept, with the new weights and the gradients of
+ * the loss alone (never with the penalty's). A head that grew has more columns than before; its new elements are free.
  */
 export interface Forgetting {
   penalty(parameters: Tensors): { readonly loss: number; readonly gradients: Tensors } | undefined
   observe(parameters: Tensors, gradients: Tensors): void
+  /** Weights whose answers on the new rows shall be kept. */
+  teacher?(): Teacher | undefined
+  /**
+   * The gradient to follow, given that of the new rows and that of the replayed ones: these then have no part in the
+   * loss. Not called in a step that lacks either.
+   */
+  project?(fresh: Tensors, replayed: Tensors): Tensors
   snapshot(): Tensors
   restore(state: Tensors): void
+}
+
+/**
+ * With h the teacher's logits and z the present ones, each over the labels that the teacher's head has:
+ *
+ *   weight · ¹⁄ₙ Σ over new rows of  −Σⱼ softmax(h / heat)ⱼ · log softmax(z / heat)ⱼ
+ */
+export interface Teacher {
+  readonly parameters: Tensors
+  readonly weight: number
+  readonly heat: number
 }
 
 /**

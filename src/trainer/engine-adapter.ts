@@ -53,14 +53,25 @@ export class EngineAdapter {
     }
   }
 
+  /** Logits of each row with other weights than the present ones, whose head may have fewer labels. */
+  logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[] {
+    const { tf } = this.#parts
+    const uploaded = new Map(
+      [...parameters].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
+    )
+    const logits = this.logits(rows, uploaded)
+    for (const tensor of uploaded.values()) tensor.dispose()
+    return logits
+  }
+
   /** Logits of each row. */
-  logits(rows: readonly Latent[]): readonly Float32Array[] {
+  logits(rows: readonly Latent[], parameters: Named = this.#parameters): readonly Float32Array[] {
     const logits = rows.map((): Float32Array => new Float32Array())
     for (const group of this.#groups(rows)) {
       // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
       this.#parts.tf.tidy(() => {
         const latents = group.map((row) => itemAt(rows, row))
-        const data = this.#forward(latents, this.#parameters).dataSync<'float32'>()
+        const data = this.#forward(latents, parameters).dataSync<'float32'>()
         spread(data, group, logits)
       })
     }

@@ -21,7 +21,7 @@ import type { BaseTensors } from './base-tensors.ts'
 import { openClosedForm } from './closed-form.ts'
 import { EngineAdapter, type Gradients } from './engine-adapter.ts'
 import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
-import { lossTargets } from './targets.ts'
+import { lossTargets, type Taught, taughtBy } from './targets.ts'
 import { copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
 
 export interface TrainableParts extends AdapterPlan {
@@ -74,15 +74,43 @@ class AdapterTrainable implements Trainable {
 
   testAndStep(rows: readonly TrainRow[], rateFactor = 1) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
-    const targetsOf = (some: readonly TrainRow[]) =>
-      lossTargets(some, this.#parts.task, this.#labels)
-    const batch = this.#engine.gradients(rows, targetsOf)
-    return { ...this.#learn(batch, rateFactor), logits: batch.logits }
+    const penalty = this.#parts.forgetting.penalty(this.#weights.parameters)
+    const batch = this.#gradients(rows)
+    return { ...this.#learn(batch, penalty, rateFactor), logits: batch.logits }
   }
 
-  #learn(batch: Gradients, rateFactor: number): StepResult {
-    const { parameters } = this.#weights
-    const penalty = this.#parts.forgetting.penalty(parameters)
+  /** Of the loss alone. Where replayed rows only veto, theirs are computed by themselves. */
+  #gradients(rows: readonly TrainRow[]): Gradients {
+    const { forgetting, task } = this.#parts
+    const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
+    const taught = this.#taught(fresh)
+    const of = (some: readonly TrainRow[]) =>
+      this.#engine.gradients(some, (group) => lossTargets(group, task, this.#labels, taught))
+    const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
+    if (forgetting.project === undefined || fresh.length === 0 || replayed.length === 0)
+      return of(rows)
+    const [own, other] = [of(fresh), of(replayed)]
+    const like = this.#weights.parameters
+    const followed = forgetting.project(shaped(own.gradients, like), shaped(other.gradients, like))
+    return {
+      loss: own.loss,
+      gradients: new Map([...followed].map(([name, { data }]) => [name, data])),
+      logits: [...own.logits, ...other.logits],
+    }
+  }
+
+  #taught(fresh: readonly TrainRow[]): Taught | undefined {
+    const teacher = this.#parts.forgetting.teacher?.()
+    if (teacher === undefined || fresh.length === 0) return undefined
+    const latents = fresh.map(({ latent }) => latent)
+    return taughtBy(teacher, fresh, this.#engine.logitsWith(teacher.parameters, latents))
+  }
+
+  #learn(
+    batch: Gradients,
+    penalty: ReturnType<Forgetting['penalty']>,
+    rateFactor: number,
+  ): StepResult {
     const loss = batch.loss + (penalty?.loss ?? 0)
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
     const gradientNorm = globalNorm(gradients.values())

@@ -1,16 +1,54 @@
 /** The rows of a step as the dense inputs of its loss: what each should answer, among which labels, and near to what. */
-import type { LossPart, Task, Tensor, TrainRow } from '../contracts.ts'
+import type { LossPart, Task, Teacher, Tensor, TrainRow } from '../contracts.ts'
+import { softmax } from '../nn/softmax.ts'
 import { type LossTargets, NEVER } from './loss.ts'
 
 export function lossTargets(
   rows: readonly TrainRow[],
   task: Task,
   labels: readonly string[],
+  taught?: Taught,
 ): LossTargets {
   const targets = rows.map(({ target }) => target)
-  const plain = task.targets(targets, labels)
+  const plain = { ...task.targets(targets, labels), ...taughtOf(rows, labels.length, taught) }
   if (rows.every(({ part }) => part === undefined)) return plain
   return { ...plain, ...barredOf(rows, labels), ...nearOf(rows, labels.length) }
+}
+
+/** What a teacher answers for each new row: its shares of the labels it knows, times the row's share of the loss. */
+export interface Taught {
+  readonly heat: number
+  readonly answers: ReadonlyMap<TrainRow, Float32Array>
+}
+
+/** `logits` are the teacher's for each of the new `rows`. */
+export function taughtBy(
+  { weight, heat }: Teacher,
+  rows: readonly TrainRow[],
+  logits: readonly Float32Array[],
+): Taught {
+  const total = weight / rows.length
+  const answers = rows.map((row, at) => {
+    const shares = softmax((logits[at] ?? new Float32Array()).map((logit) => logit / heat))
+    return [row, Float32Array.from(shares, (share) => total * row.weight * share)] as const
+  })
+  return { heat, answers: new Map(answers) }
+}
+
+function taughtOf(
+  rows: readonly TrainRow[],
+  labels: number,
+  taught: Taught | undefined,
+): Pick<LossTargets, 'taught'> {
+  if (taught === undefined) return {}
+  const [answers, barred] = [dense(rows.length, labels), dense(rows.length, labels)]
+  for (const [row, key] of rows.entries()) {
+    const own = taught.answers.get(key)
+    if (own === undefined) continue
+    answers.data.set(own, row * labels)
+    barred.data.fill(NEVER, row * labels + own.length, (row + 1) * labels)
+  }
+  return { taught: { answers, barred, heat: taught.heat } }
 }
 
 /** What each row's target counts for, in a step of `batch` rows. */

@@ -7,7 +7,7 @@ export function forgettingConformance(name: string, open: () => Forgetting): voi
   describe(`forgetting ${name}`, () => {
     it('adds a finite loss, and gradients of the shapes that it was given', () => {
       const forgetting = open()
-      for (const penalty of course(forgetting, 1)) {
+      for (const { penalty } of course(forgetting, 1)) {
         if (penalty === undefined) continue
         expect(penalty.loss).toBeGreaterThanOrEqual(0)
         for (const [name, { shape }] of penalty.gradients)
@@ -40,6 +40,36 @@ export function forgettingConformance(name: string, open: () => Forgetting): voi
       expect(forgetting.penalty(grown)?.loss ?? 0).toBeGreaterThanOrEqual(0)
     })
 
+    it('turns a gradient into a finite one of the same shapes', () => {
+      const forgetting = open()
+      for (const { projected } of course(forgetting, 3))
+        for (const [name, { shape, data }] of projected ?? []) {
+          expect(tensors(0).get(name)?.shape).toEqual(shape)
+          expect(data.every(Number.isFinite)).toBe(true)
+        }
+    })
+
+    it('begins anew with the state of another policy, or with none', () => {
+      const forgetting = open()
+      const expected = course(open(), 2)
+      course(forgetting, 1)
+      forgetting.restore(new Map())
+      expect(course(forgetting, 2)).toEqual(expected)
+    })
+
+    it('hands out copies: a snapshot taken earlier does not change', () => {
+      const forgetting = open()
+      course(forgetting, 1)
+      const state = forgetting.snapshot()
+      const text = textOf(state)
+      course(forgetting, 2)
+      expect(textOf(state)).toBe(text)
+      for (const { data } of state.values()) data.fill(7)
+      const after = forgetting.snapshot()
+      for (const { data } of after.values())
+        if (data.length > 1) expect([...data]).not.toEqual([...data.map(() => 7)])
+    })
+
     it('goes on after a restore as if nothing had happened, also after the second restore', () => {
       const forgetting = open()
       course(forgetting, 1)
@@ -57,9 +87,15 @@ export function forgettingConformance(name: string, open: () => Forgetting): voi
 function course(forgetting: Forgetting, seed: number) {
   return Array.from({ length: 20 }, (_, step) => {
     const penalty = forgetting.penalty(tensors(seed * 100 + step))
+    const teacher = forgetting.teacher?.()
+    const projected = forgetting.project?.(tensors(seed * 100 + step + 30), tensors(step + 70))
     forgetting.observe(tensors(seed * 100 + step + 1), tensors(seed * 100 + step + 50))
-    return penalty
+    return { penalty, teacher, projected }
   })
+}
+
+function textOf(state: Tensors): string {
+  return JSON.stringify([...state].map(([name, { shape, data }]) => [name, shape, [...data]]))
 }
 
 function tensors(seed: number): Tensors {

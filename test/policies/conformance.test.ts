@@ -1,5 +1,6 @@
 /** Every policy of the tables goes through the suite of its seam; one that is added does by itself. */
 import { openPolicy, policies } from '../../policies/index.ts'
+import type { Forgetting, PolicyKind } from '../../src/contracts.ts'
 import { forgettingConformance } from '../conformance/forgetting.ts'
 import { promotionConformance } from '../conformance/promotion.ts'
 import { rateConformance } from '../conformance/rate.ts'
@@ -19,8 +20,11 @@ for (const policy of Object.keys(replay))
           ...(policy !== 'none' && { capacity, ...bounds }),
         }),
     })
-for (const policy of Object.keys(forgetting))
-  forgettingConformance(policy, () => openPolicy('forgetting', forgetting, { policy }))
+for (const [policy, { settings }] of Object.entries<PolicyKind<Forgetting>>(forgetting))
+  for (const every of 'every' in settings ? [3, 1000] : [undefined])
+    forgettingConformance(every === undefined ? policy : `${policy} of ${every}`, () =>
+      openPolicy('forgetting', forgetting, { policy, ...(every !== undefined && { every }) }),
+    )
 for (const policy of Object.keys(trigger))
   triggerConformance(policy, () => openPolicy('trigger', trigger, { policy }))
 for (const policy of Object.keys(rate))
