@@ -7,6 +7,7 @@ import type { Command } from 'commander'
 interface DemoOptions {
   readonly json?: boolean
   readonly serve?: boolean
+  readonly kafka?: boolean
   readonly seed: string
   readonly port: string
   readonly dataDir?: string
@@ -20,6 +21,7 @@ export function registerDemo(program: Command): void {
     )
     .option('--json', 'print one JSON object as the last line')
     .option('--serve', 'leave the daemon running and print its URLs')
+    .option('--kafka', 'two replicas, fed through a Kafka topic; one trainer is killed on the way')
     .option('--seed <number>', 'of the order of the sentences and of every stream of chance', '1')
     .option('--port <number>', '0 = any free one', '0')
     .option('--data-dir <folder>', 'keep the state there; absent = a temporary folder')

@@ -4,8 +4,6 @@
  * `origin` learns which site a sentence is from, one site after the other; `origin-no-replay` is the same without
  * replay, to show what replay prevents.
  */
-import type { Json } from '../../contracts.ts'
-
 export const modelNames = ['sentiment', 'origin', 'origin-no-replay'] as const
 export type ModelName = (typeof modelNames)[number]
 
@@ -21,17 +19,22 @@ const train = {
   optimizer: 'adam',
   max_tokens: 64,
 }
-const common = {
+const usual = {
   base: 'use-lite',
   train,
   replay: { policy: 'reservoir', capacity: 2000 },
   trigger: { policy: 'count', every: 16 },
   promotion: { policy: 'always' },
-  sources: [{ http: {} }],
 }
 
 /** The configuration as a file would hold it. */
-export function demoConfig(dataDir: string, port: number, seed: number): Json {
+export function demoConfig(
+  dataDir: string,
+  port: number,
+  seed: number,
+  sources: readonly object[] = [{ http: {} }],
+) {
+  const common = { ...usual, sources }
   return {
     data_dir: dataDir,
     seed,

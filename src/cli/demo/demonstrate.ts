@@ -1,15 +1,18 @@
-/** Starts the daemon, runs the demo against its URL, shows what came of it, and stops the daemon or leaves it running. */
-import { startDaemon, type Daemon } from '../../compose-daemon.ts'
+/** Starts the daemon, or a fleet, runs the demo against it, shows what came of it, and stops it or leaves it running. */
+import { startDaemon } from '../../compose-daemon.ts'
+import type { Clock, Logger } from '../../contracts.ts'
 import { systemClock } from '../../runtime/clock.ts'
 import { parseConfig } from '../../runtime/config.ts'
-import { openLifecycle } from '../../runtime/lifecycle.ts'
+import { openLifecycle, type Lifecycle } from '../../runtime/lifecycle.ts'
 import { openLog } from '../../runtime/log.ts'
 import { openRandom } from '../../runtime/random.ts'
 import { demoConfig, modelNames } from './config.ts'
 import { daemonAt } from './daemon.ts'
-import { showProgress } from './progress.ts'
-import { reportLines } from './report.ts'
-import { runDemo } from './run.ts'
+import { startFleet } from './fleet.ts'
+import { showProgress, type ShownProgress } from './progress.ts'
+import { reportLines, type FleetResult } from './report.ts'
+import { runDemo, type DemoOptions } from './run.ts'
+import { bringServices } from './services.ts'
 
 export interface Demonstration {
   readonly dataDir: string
@@ -17,41 +20,82 @@ export interface Demonstration {
   readonly port: number
   readonly json?: boolean
   readonly serve?: boolean
+  /** Two replicas, fed through a topic. */
+  readonly kafka?: boolean
 }
 
 export async function demonstrate(options: Demonstration): Promise<void> {
   const clock = systemClock
   const progress = showProgress(clock)
   const begunMs = clock.monotonicMs()
+  const log = openLog({ level: 'warn' })
+  const lifecycle = openLifecycle({ log, deadlineMs: DEADLINE_MS })
+  try {
+    const parts = { ...options, clock, log, progress, lifecycle }
+    const stage = await (options.kafka === true ? fleetStage(parts) : daemonStage(parts))
+    const random = openRandom(options.seed, 'demo')
+    const result = await runDemo({ ...stage, random, clock, progress })
+    progress.end()
+    const fleet = await stage.fleet?.()
+    const seconds = (clock.monotonicMs() - begunMs) / 1000
+    const { trainer } = await stage.daemon.status('sentiment')
+    const engine = { train: trainer.engine ?? 'unknown', serve: 'onnxruntime' }
+    const all = { ...result, ...fleet, engine, seconds: Math.round(seconds * 10) / 10 }
+    write([...reportLines(result, fleet), '', `  ${all.seconds} s on ${all.engine.train}`])
+    if (options.serve === true) sayUrls(stage.urls)
+    else await lifecycle.stop('the demo has ended')
+    if (options.json === true) write([JSON.stringify(all)])
+  } catch (error) {
+    await lifecycle.stop('the demo has failed')
+    throw error
+  }
+}
+
+/** Longer than the broker's own. */
+const DEADLINE_MS = 45_000
+
+interface Stage extends Pick<DemoOptions, 'daemon' | 'asked' | 'halfway'> {
+  readonly urls: readonly string[]
+  readonly fleet?: () => Promise<FleetResult>
+}
+
+interface StageParts extends Demonstration {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly progress: ShownProgress
+  readonly lifecycle: Lifecycle
+}
+
+async function daemonStage({ lifecycle, progress, log, ...options }: StageParts): Promise<Stage> {
   progress.say('starting the daemon: one base (use-lite), three models')
   const text = JSON.stringify(demoConfig(options.dataDir, options.port, options.seed))
-  const config = parseConfig(text, options.dataDir)
-  const log = openLog(config.log)
-  const lifecycle = openLifecycle({ log, deadlineMs: config.limits.shutdown_ms })
-  const daemon = await startDaemon(config, { log })
+  const daemon = await startDaemon(parseConfig(text, options.dataDir), { log })
   lifecycle.onStop('daemon', async () => daemon.close())
   await daemon.ready()
   progress.say(`ready at ${daemon.url}`)
-  const result = await runDemo({
-    daemon: daemonAt(daemon.url),
-    random: openRandom(options.seed, 'demo'),
-    clock,
-    progress,
-  })
-  progress.end()
-  const seconds = (clock.monotonicMs() - begunMs) / 1000
-  const { trainer } = await daemonAt(daemon.url).status('sentiment')
-  const engine = { train: trainer.engine ?? 'unknown', serve: 'onnxruntime' }
-  const all = { ...result, engine, seconds: Math.round(seconds * 10) / 10 }
-  write([...reportLines(result), '', `  ${all.seconds} s on ${all.engine.train}`])
-  if (options.serve === true) sayUrls(daemon)
-  else await lifecycle.stop('the demo has ended')
-  if (options.json === true) write([JSON.stringify(all)])
+  return { daemon: daemonAt(daemon.url), urls: [daemon.url] }
 }
 
-function sayUrls(daemon: Daemon): void {
-  const urls = modelNames.map((model) => `  ${daemon.url}/v1/models/${model}`)
-  write(['', 'still serving; stop with Ctrl-C', ...urls, `  ${daemon.url}/docs`])
+async function fleetStage(parts: StageParts): Promise<Stage> {
+  await bringServices()
+  const fleet = await startFleet({ ...parts, folder: parts.dataDir })
+  parts.progress.say(`ready at ${fleet.urls.join(' and ')}`)
+  return {
+    ...fleet,
+    halfway: async () => {
+      parts.progress.say('killing the process that trains sentiment (SIGKILL)')
+      await fleet.killTrainer('sentiment')
+    },
+    fleet: async () => ({ replicas: fleet.urls.length, killed: await fleet.killed() }),
+  }
+}
+
+function sayUrls(daemons: readonly string[]): void {
+  const urls = daemons.flatMap((daemon) => [
+    ...modelNames.map((model) => `  ${daemon}/v1/models/${model}`),
+    `  ${daemon}/docs`,
+  ])
+  write(['', 'still serving; stop with Ctrl-C', ...urls])
 }
 
 function write(lines: readonly string[]): void {

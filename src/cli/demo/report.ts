@@ -2,13 +2,14 @@
  * The demo's table, for people.
  */
 import { styleText } from 'node:util'
+import type { Killed } from './fleet.ts'
 import type { PerDomain } from './measure.ts'
 import type { DemoResult } from './run.ts'
 
 const columns = ['overall', 'yelp', 'amazon', 'imdb'] as const
 
 /** Lines to print; `width` of a terminal is not needed, the table is 66 characters wide. */
-export function reportLines(result: DemoResult): readonly string[] {
+export function reportLines(result: DemoResult, fleet?: FleetResult): readonly string[] {
   const { baseline, origin, rollback } = result
   return [
     '',
@@ -38,6 +39,28 @@ export function reportLines(result: DemoResult): readonly string[] {
       String(result.requests - result.failed_requests),
       String(result.failed_requests),
     ]),
+    ...fleetLines(fleet),
+  ]
+}
+
+/** What a fleet has to tell besides. */
+export interface FleetResult {
+  readonly replicas: number
+  readonly killed: Killed | undefined
+}
+
+function fleetLines(fleet: FleetResult | undefined): readonly string[] {
+  if (fleet === undefined) return []
+  const { replicas, killed } = fleet
+  const told = killed && [
+    row('the trainer killed, its lease', [`${killed.holder}, epoch ${killed.epoch}`]),
+    row('who trained on', [`${killed.holder_after}, epoch ${killed.epoch_after}`]),
+  ]
+  return [
+    '',
+    heading('a fleet on one topic'),
+    row('replicas that answered', [String(replicas)]),
+    ...(told ?? []),
   ]
 }
 

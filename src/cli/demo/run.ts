@@ -2,7 +2,7 @@
  * The demo: three models on one base are taught 2,400 sentences while other requests keep asking; then a burst of
  * wrong labels, the fall, one rollback, and the proof that the old answers are back bit for bit.
  *
- * It speaks to the daemon through HTTP only, as a user would.
+ * It speaks to the daemon through HTTP only, as a user would; or sends the feedback to a topic, as another would.
  */
 import type { Clock, Random } from '../../contracts.ts'
 import { startAsking } from './asking.ts'
@@ -34,18 +34,24 @@ export interface DemoResult {
   readonly rollback: RolledBack
 }
 
-export async function runDemo(options: {
+export interface DemoOptions {
   readonly daemon: DemoDaemon
+  /** Who answers the other users; absent = the same. */
+  readonly asked?: Pick<DemoDaemon, 'predict'>
   readonly random: Random
   readonly clock: Clock
   readonly progress: DemoProgress
-}): Promise<DemoResult> {
-  const { daemon, clock, progress } = options
+  /** Called once, when half of the events are learned. */
+  readonly halfway?: () => Promise<void>
+}
+
+export async function runDemo(options: DemoOptions): Promise<DemoResult> {
+  const { daemon, clock, progress, asked = daemon } = options
   const stream = readDomains(options.random)
   const heldOut = stream.flatMap((domain) => domain.heldOut)
   const taughtRows = stream.flatMap((domain) => domain.taught)
   const asking = startAsking({
-    ask: async ({ model, text }) => daemon.predict(model as ModelName, [text]),
+    ask: async ({ model, text }) => asked.predict(model as ModelName, [text]),
     questions: questionsFrom(heldOut),
     askers: 2,
     pauseMs: 60,
@@ -80,31 +86,39 @@ export async function runDemo(options: {
 
 /** Every model gets a domain's events; the next domain follows when all have learned them. */
 async function teachAll(
-  { daemon, clock, progress }: { daemon: DemoDaemon; clock: Clock; progress: DemoProgress },
+  { daemon, clock, progress, halfway }: DemoOptions,
   stream: readonly DomainRows[],
 ): Promise<{ accepted: number; rejected: number; prequential: PerDomain }> {
+  let disturbance: Promise<void> | undefined
   const marks = [{ count: 0, accuracy: 0 }]
   const learned = new Map<ModelName, number>()
   const total = modelNames.length * stream.reduce((sum, rows) => sum + rows.taught.length, 0)
-  let [accepted, rejected, expected] = [0, 0, 0]
+  let expected = 0
   for (const rows of stream) {
     progress.say(`teaching ${rows.taught.length} sentences of ${rows.domain} to three models`)
-    for (const model of modelNames) {
-      const sent = await send(daemon, model, eventsOf(rows, model))
-      accepted += sent.accepted
-      rejected += sent.rejected
-    }
+    for (const model of modelNames) await send(daemon, model, eventsOf(rows, model))
     expected += rows.taught.length
     const waits = modelNames.map(async (model) =>
       waitUntilLearned(daemon, model, expected, clock, (count) => {
         learned.set(model, count)
-        progress.update(sum(learned.values()), total)
+        const done = sum(learned.values())
+        progress.update(done, total)
+        if (done > total / 2) disturbance ??= halfway?.() ?? Promise.resolve()
       }),
     )
     const [sentiment] = await Promise.all(waits)
     marks.push(sentiment?.prequential ?? { count: 0, accuracy: 0 })
   }
-  return { accepted, rejected, prequential: prequentialBetween(marks, stream) }
+  await disturbance
+  // Through a topic, what is refused is known afterwards only.
+  const counts = await Promise.all(
+    modelNames.map(async (model) => (await daemon.status(model)).counts),
+  )
+  return {
+    accepted: sum(counts.map((each) => each.accepted)),
+    rejected: sum(counts.map((each) => each.rejected)),
+    prequential: prequentialBetween(marks, stream),
+  }
 }
 
 /** Accuracy over all and inside each domain, from the running score at each domain's end. */

@@ -29,7 +29,7 @@ export interface DemoAnswer {
 
 export interface DemoStatus {
   readonly live: { readonly version: string; readonly generation: number }
-  readonly trainer: { readonly engine?: string }
+  readonly trainer: { readonly engine?: string; readonly pid?: number }
   readonly lag: number
   readonly pending: number
   readonly counts: {
