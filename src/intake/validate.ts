@@ -5,7 +5,7 @@
  * Keys that are not known are ignored and counted: streams carry fields of other readers, and a Kafka topic must not
  * stop because its producer added one.
  */
-import type { FeedbackEvent, Input, Json } from '../contracts.ts'
+import { CodedError, type FeedbackEvent, type Input, type Json } from '../contracts.ts'
 import { digestOf } from '../runtime/canonical-json.ts'
 import type { Limits } from '../runtime/limits.ts'
 import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
@@ -46,15 +46,27 @@ function readEvent(message: Json, limits: EventLimits, context: EventContext): F
   const { event, pointer } = envelope
   if (!isObject(event)) throw refuse('EVENT_MALFORMED', pointer, 'an event is a JSON object')
   tellUnknown(event, context)
-  const read = {
-    ...readIdentity(event, envelope, context),
-    ...readModel(event, pointer, context.model),
-    ...readSubject(event, limits, pointer, context.inputKind),
-    lesson: readLesson(event, limits, pointer),
-    weight: weight(given(event, 'weight'), below(pointer, 'weight')),
+  const model = readModel(event, pointer, context.model)
+  try {
+    const read = {
+      ...readIdentity(event, envelope, context),
+      ...model,
+      ...readSubject(event, limits, pointer, context.inputKind),
+      lesson: readLesson(event, limits, pointer),
+      weight: weight(given(event, 'weight'), below(pointer, 'weight')),
+    }
+    checkSubject(read, event, pointer)
+    return read
+  } catch (error) {
+    throw addressed(error, model)
   }
-  checkSubject(read, event, pointer)
-  return read
+}
+
+/** Whose refusal it is: on a topic that feeds several models, one of them keeps the dead letter. */
+function addressed(error: unknown, model: { readonly model?: string }): unknown {
+  if (!(error instanceof CodedError) || model.model === undefined) return error
+  const { code, message, retriable, details, cause } = error
+  return new CodedError(code, message, { retriable, cause, details: { ...details, ...model } })
 }
 
 /** An event that names no id is known by its content: the same words again are the same event. */

@@ -89,7 +89,8 @@ function bySentinel({ sentinel, tls }: RedisOptions) {
 function common(options: RedisOptions) {
   const { username, password, tls, commandMs, connectMs } = options
   return {
-    commandTimeout: commandMs,
+    // The daemon's own comes first, which knows when the process itself was late.
+    commandTimeout: 3 * commandMs,
     connectTimeout: connectMs,
     // A connection whose other end is gone without a word looks like one that waits.
     socketTimeout: 4 * commandMs,

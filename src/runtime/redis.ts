@@ -7,6 +7,7 @@
  */
 import type { Clock, CodedError, Logger } from '../contracts.ts'
 import { openRedisClient, type RedisClient, type RedisOptions } from './redis-client.ts'
+import { answerWithin } from './answer-within.ts'
 import { redisFailure } from './redis-failure.ts'
 import { checkRedis } from './redis-start.ts'
 
@@ -61,6 +62,7 @@ class Connection implements Redis {
   readonly #client: RedisClient
   readonly #log: Logger
   readonly #startMs: number
+  readonly #commandMs: number
   readonly #listeners = new Map<string, Set<(message: string) => void>>()
   readonly #first = openFirst()
   #fault: CodedError | undefined
@@ -70,6 +72,7 @@ class Connection implements Redis {
   constructor(options: RedisOptions, log: Logger) {
     this.namespace = options.namespace
     this.#log = log
+    this.#commandMs = options.commandMs
     this.#startMs = options.connectMs + 4 * options.commandMs
     this.#client = openRedisClient(options)
     this.#client.on('ready', () => void this.#onReady())
@@ -146,7 +149,7 @@ class Connection implements Redis {
   async #send(what: string, work: () => Promise<unknown>): Promise<unknown> {
     if (this.#fault !== undefined) throw this.#fault
     try {
-      return await work()
+      return await answerWithin(this.#commandMs, work())
     } catch (error) {
       throw redisFailure(error, what)
     }

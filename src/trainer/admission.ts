@@ -120,6 +120,12 @@ export class Admission {
     return model === undefined || model === this.#parts.loop.model
   }
 
+  /** The model that it names keeps the dead letter. */
+  #isForAnother(error: unknown): boolean {
+    const named = error instanceof CodedError ? error.details.model : undefined
+    return named !== undefined && named !== this.#parts.loop.model
+  }
+
   #isKnown(key: string): boolean {
     return this.#parts.dedupe.has(key) || this.#parts.waiting.has(key)
   }
@@ -130,7 +136,7 @@ export class Admission {
       if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
       return this.#parts.loop.parse(received.record, received.connector)
     } catch (error) {
-      this.#reject(received, error)
+      if (!this.#isForAnother(error)) this.#reject(received, error)
       return undefined
     }
   }

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { SourceRecord } from '../../src/contracts.ts'
+import { parseEvent } from '../../src/intake/validate.ts'
 import { failure } from '../../src/runtime/errors.ts'
+import { defaultLimits } from '../../src/runtime/limits.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { event, labelled, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
@@ -196,6 +199,16 @@ describe('law 9', () => {
     expect(status.counts).toMatchObject({ accepted: 0, rejected: 0 })
     expect(world.letters.size).toBe(0)
     expect(world.committed.get('s')).toEqual({ '0': '1' })
+  })
+
+  test('a bad event for another model is that model’s dead letter', async () => {
+    const bad = { id: '1', model: 'other', input: { text: 'x' }, label: 7 }
+    const world = openWorld({ s: [event(bad), event({ ...bad, id: '2', model: 'tiny' })] })
+    const parse = ({ value }: SourceRecord) =>
+      parseEvent(value, defaultLimits, { source: 's', inputKind: 'text' })
+    const status = await runToEnd(world, { parse })
+    expect(status.counts).toMatchObject({ accepted: 0, rejected: 1 })
+    expect([...world.letters.values()].map(({ position }) => position)).toEqual(['1'])
   })
 
   test('no checkpoint passes a letter that is not written', async () => {

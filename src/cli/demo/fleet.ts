@@ -2,7 +2,7 @@
  * The demo's fleet: a broker, Redis and two replicas on this machine. Feedback goes in through a topic, questions go to
  * both replicas in turn, and the trainer that holds the lease of a model is killed on the way.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Delivery } from '../../../connectors/kafka/delivery.ts'
 import type { Clock, Json, Logger } from '../../contracts.ts'
@@ -49,6 +49,7 @@ export interface FleetOptions {
 
 const TOPIC = 'feedback'
 const REPLICAS = [1, 2]
+const READY_POLL_MS = 100
 
 export async function startFleet(options: FleetOptions): Promise<DemoFleet> {
   const { lifecycle, progress, clock, log } = options
@@ -75,12 +76,26 @@ export async function startFleet(options: FleetOptions): Promise<DemoFleet> {
     const configFile = join(options.folder, `${name}.json`)
     const shared = { ...config, replica: name, redis: { url: redis.url } }
     writeFileSync(configFile, JSON.stringify(shared))
-    const onLine = (line: string) => log.warn({ replica: name }, line)
+    const logFile = join(options.folder, `${name}.log`)
+    const onLine = (line: string) => appendFileSync(logFile, `${line}\n`)
     replicas.push(await startReplica({ name, configFile, onLine, ownGroup: true }))
   }
+  await Promise.all(replicas.map(async ({ url }) => untilReady(url, clock)))
   const delivery = new Delivery({ brokers, topic: TOPIC, clock, log })
   lifecycle.onStop('producer', async () => delivery.close())
   return fleetOf(replicas, delivery, clock)
+}
+
+async function untilReady(url: string, clock: Clock): Promise<void> {
+  while (!(await isReady(url))) await clock.sleep(READY_POLL_MS)
+}
+
+async function isReady(url: string): Promise<boolean> {
+  const client = openClient({ url })
+  return client.get('/readyz').then(
+    () => true,
+    () => false,
+  )
 }
 
 function fleetOf(replicas: readonly Replica[], delivery: Delivery, clock: Clock): DemoFleet {
