@@ -62,6 +62,7 @@ export interface Setting extends Partial<
     | 'turns'
     | 'freshParameters'
     | 'openTrainable'
+    | 'parse'
   >
 > {
   readonly every?: number
@@ -161,7 +162,7 @@ export function partsIn(
     sources: [...world.streams.keys()].map((name) =>
       sourceIn(world, name, chaos, setting.readSize),
     ),
-    parse,
+    parse: setting.parse ?? parse,
     predictions: { find: async (id) => world.predictions.get(id) },
     deadLetters: {
       async write(letters) {
