@@ -260,6 +260,8 @@ export interface Ops<T> {
   mergeHeads(x: T): T
   /** Columns [from, to) of the last axis. */
   columns(x: T, from: number, to: number): T
+  /** Side by side along the last axis; all other sizes are equal. */
+  concat(parts: readonly T[]): T
   /** mask [b, s] of 1 and 0 → additive [b, 1, 1, s]: 0 where 1, −1e9 where 0. */
   attentionBias(mask: T): T
   /** Mean over the positions with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
@@ -321,6 +323,11 @@ export interface Network {
   readonly width: number
   /** Whether that embedding has unit length, as text bases publish it; a task scales its logits by it. */
   readonly unit: boolean
+  /**
+   * Columns [from, to) of the embedding that are true at the moment only: relative to what was recent. A replayed
+   * example has them wrong, so that steps leave their rows of the head alone.
+   */
+  readonly momentary?: readonly [number, number]
   /** Width of the latent at a cut. */
   latentWidth(cut: number): number
   /** All sites of the tail, in the order the network meets them. */
@@ -328,6 +335,17 @@ export interface Network {
   trunk<T>(ops: Ops<T>, input: NetworkInput<T>, cut: number): T
   /** → embedding [b, 1, width], of unit length for text bases. */
   tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T
+}
+
+/**
+ * What a base needs to know of the stream and cannot know beforehand, such as means. Counted and never differentiated, but
+ * otherwise parameters like any other: they are in every version and every checkpoint, so that the server answers with
+ * exactly the numbers that the trainer used.
+ */
+export interface Statistics {
+  readonly parameters: readonly ParameterSpec[]
+  /** With these inputs counted, in order. Called once for each new example, before the step that learns it. */
+  observe(before: Tensors, rows: readonly Latent[]): Tensors
 }
 
 /** A frozen pretrained network with what feeds it. Opened once a process and shared by all models on it. */
@@ -340,6 +358,8 @@ export interface Base {
   readonly network: Network
   /** Frozen weights by the names that `network` uses; matrices are [in, out]. */
   readonly weights: Tensors
+  /** What it counts of its inputs, where it counts at all. */
+  readonly statistics?: Statistics
   /** Tokenise or vectorise; throws a coded, non-retriable error for what it cannot take. `maxTokens` truncates. */
   encode(input: Input, maxTokens: number): Encoded
 }
@@ -541,6 +561,11 @@ export interface Trainable {
     rows: readonly TrainRow[],
     rateFactor?: number,
   ): StepResult & { readonly logits: readonly Float32Array[] }
+  /**
+   * What is counted, or learned event by event: called once for each new example, in order, after its test and before
+   * the first step that learns it. Absent where nothing is.
+   */
+  observe?(rows: readonly TrainRow[]): void
   /** Adds label rows to the head, zero-started. */
   grow(labels: readonly string[]): void
   /** Trainable tensors only, as a version keeps them. */

@@ -1,5 +1,5 @@
 /**
- * What an adapter consists of: the method's tensors at its sites and the task's head. A fresh one leaves the base's
+ * What an adapter consists of: the method's tensors at its sites, what the base counts, and the task's head. A fresh one leaves the base's
  * output unchanged, because every method starts what it adds at zero.
  */
 import type {
@@ -30,12 +30,18 @@ export function sitesOf({ base, config }: Pick<AdapterPlan, 'base' | 'config'>):
   return base.network.sites(cutOf(config.tail_layers, base.network.layers))
 }
 
-/** The method's tensors, then the head's. */
+/** The method's tensors, the base's statistics, then the head's. */
 export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
   return [
     ...plan.method.parameters(sitesOf(plan), plan.config),
+    ...statisticsOf(plan),
     ...plan.task.parameters(plan.base.network.width, plan.labels),
   ]
+}
+
+/** What no step moves: the base counts it. */
+export function statisticsOf({ base }: Pick<AdapterPlan, 'base'>): readonly ParameterSpec[] {
+  return base.statistics?.parameters ?? []
 }
 
 /** Drawn in the order of `specsOf`. */

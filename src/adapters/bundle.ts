@@ -1,6 +1,7 @@
 /**
  * A version's files: `adapter_config.json` and `adapter_model.safetensors` in the layout of Hugging Face PEFT, so that its
- * `from_pretrained` opens the folder as it is, and `head.safetensors` with the task's head, which PEFT has no word for.
+ * `from_pretrained` opens the folder as it is, and `head.safetensors` with what PEFT has no word for: the task's head and
+ * what the base counted.
  *
  * Equal content gives equal bytes. Reading refuses what lacks a tensor, has one too many, or one that does not fit the
  * base, the method or the labels of the manifest.
@@ -8,7 +9,7 @@
 import type { Base, Manifest, Method, Task, Tensors, Version } from '../contracts.ts'
 import { canonicalJson } from '../runtime/canonical-json.ts'
 import { failure } from '../runtime/errors.ts'
-import { checkTensors, sitesOf, specsOf, type AdapterPlan } from './adapter.ts'
+import { checkTensors, sitesOf, specsOf, statisticsOf, type AdapterPlan } from './adapter.ts'
 import { toFloat32 } from './floats.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { viewOf } from './view.ts'
@@ -64,7 +65,8 @@ function tensorsIn(files: ReadonlyMap<string, Uint8Array>, file: string): Tensor
 }
 
 function headNames({ task, base, labels }: AdapterPlan): ReadonlySet<string> {
-  return new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
+  const specs = [...statisticsOf({ base }), ...task.parameters(base.network.width, labels)]
+  return new Set(specs.map(({ name }) => name))
 }
 
 function planOf({ base, methods, tasks }: BundleParts, manifest: Manifest): AdapterPlan {

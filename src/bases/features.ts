@@ -1,90 +1,80 @@
 /**
- * The base for numbers: the vector is its own embedding, so that a head on it is a linear model. No layers, no
- * weights, no download.
+ * The base for numbers and categories: an object or a list becomes a vector, the vector is standardised with what the
+ * stream has shown so far, and hidden layers follow, or none. No download: its weights are drawn from a fixed seed, so
+ * that equal settings are equal bases everywhere.
  */
-import type { Base, Input, Network, NetworkInput, Ops } from '../contracts.ts'
+import type { Base, Input, Tensor } from '../contracts.ts'
 import { failure, invariant } from '../runtime/errors.ts'
+import { openRandom } from '../runtime/random.ts'
+import type { FeaturesLayout } from './features-layout.ts'
+import { featuresNetwork, hiddenName } from './features-network.ts'
+import { featuresStatistics } from './features-statistics.ts'
+import { vectorizer } from './features-vector.ts'
 import { hashBase } from './hash.ts'
 
 export interface FeaturesOptions {
+  /** Numbers in a vector: the named ones, or all of a list, and the columns that names and categories are hashed to. */
   readonly size: number
-  /** With names, a vector may come as an object too; `names[i]` is the number at i. */
+  /** With names, an input comes as an object: `names[i]` is the number at i, and what is left of `size` is for hashing. */
   readonly names?: readonly string[] | undefined
+  /** Widths of the hidden layers, first to last. None makes the model on top linear. */
+  readonly hidden?: readonly number[] | undefined
+  /** False: numbers stay as they are, as embeddings from elsewhere should. */
+  readonly standardise?: boolean | undefined
+  /** Events after which the recent statistics have forgotten; absent = no recent part. */
+  readonly window?: number | undefined
 }
 
-/** Raised whenever the same numbers would give another output. */
-const EQUATIONS = 'features/1'
+/** Raised whenever the same settings would give another output. */
+const EQUATIONS = 'features/2'
+const SEED = 1
 
-export function openFeatures({ size, names }: FeaturesOptions): Base {
+export function openFeatures(options: FeaturesOptions): Base {
+  const { size, names, hidden = [], standardise = true } = options
+  const window = standardise ? options.window : undefined
   invariant(Number.isSafeInteger(size) && size > 0, `a vector of ${size} features`)
-  invariant(names === undefined || new Set(names).size === size, `${size} different names`)
+  invariant(new Set(names).size === (names ?? []).length, 'names differ')
+  invariant((names ?? []).length <= size, `${names?.length} names for ${size} features`)
+  const standardised = names?.length ?? size
+  const flags = names?.length ?? 0
+  const asTheyAre = !standardise
+  const hashed = size - standardised
+  const layout = { standardised, hashed, flags, asTheyAre, hidden, window }
+  const weights = hiddenWeights(layout)
+  const shape = { size, names: names ?? null, hidden, window: window ?? 0 }
+  const settings = { equations: EQUATIONS, standardise, ...shape }
+  const toVector = vectorizer(size, names)
   return {
     name: 'features',
-    hash: hashBase({ equations: EQUATIONS, size, names: names ?? null }, new Map()),
+    hash: hashBase(settings, weights),
     inputKind: 'features',
-    network: featuresNetwork(size),
-    weights: new Map(),
+    network: featuresNetwork(layout),
+    weights,
+    ...(standardise && { statistics: featuresStatistics(layout) }),
     encode(input: Input) {
       if (input.kind !== 'features')
         throw failure('INPUT_WRONG_KIND', `the base reads features, the input holds ${input.kind}`)
-      return { kind: 'vector', values: vectorOf(input.features, size, names) }
+      return { kind: 'vector', values: toVector(input.features) }
     },
   }
 }
 
-function featuresNetwork(size: number): Network {
-  return {
-    layers: 0,
-    width: size,
-    unit: false,
-    latentWidth: () => size,
-    sites: () => [],
-    trunk<T>(_ops: Ops<T>, { values }: NetworkInput<T>): T {
-      invariant(values !== undefined, 'features reads vectors')
-      return values
-    },
-    tail: (_ops, hidden) => hidden,
+/**
+ *   W ~ N(0, 2 / in), b = 0
+ *
+ * He et al. (2015), "Delving deep into rectifiers", ICCV.
+ */
+function hiddenWeights({ standardised, hashed, hidden }: FeaturesLayout): Map<string, Tensor> {
+  const random = openRandom(SEED, 'features/hidden')
+  const weights = new Map<string, Tensor>()
+  let inSize = standardised + hashed
+  for (const [layer, outSize] of hidden.entries()) {
+    const deviation = Math.sqrt(2 / inSize)
+    const data = Float32Array.from({ length: inSize * outSize }, () => random.normal() * deviation)
+    weights.set(`${hiddenName(layer)}.weight`, { shape: [inSize, outSize], data })
+    const bias = { shape: [outSize], data: new Float32Array(outSize) }
+    weights.set(`${hiddenName(layer)}.bias`, bias)
+    inSize = outSize
   }
-}
-
-type Features = Extract<Input, { kind: 'features' }>['features']
-
-function vectorOf(
-  features: Features,
-  size: number,
-  names: readonly string[] | undefined,
-): Float32Array {
-  const values = isList(features) ? features : inOrder(features, names)
-  if (values.length !== size)
-    throw invalid(`there are ${values.length} features; the base takes ${size}`)
-  return Float32Array.from(values, (value, index) => finite(value, names?.[index] ?? `${index}`))
-}
-
-/** The values of an object in the order of the declared names, every name once. */
-function inOrder(
-  features: Exclude<Features, readonly number[]>,
-  names: readonly string[] | undefined,
-): readonly unknown[] {
-  if (names === undefined)
-    throw invalid('the base declares no names: send a list of numbers instead of an object')
-  const unknown = Object.keys(features).find((name) => !names.includes(name))
-  if (unknown !== undefined) throw invalid(`no feature is called ${unknown}`, unknown)
-  return names.map((name) => {
-    if (Object.hasOwn(features, name)) return features[name]
-    throw invalid(`the feature ${name} is missing`, name)
-  })
-}
-
-/** Finite as float32, in which everything is computed: 1e39 is not. */
-function finite(value: unknown, name: string): number {
-  if (typeof value === 'number' && Number.isFinite(Math.fround(value))) return value
-  throw invalid(`the feature ${name} is ${String(value)}, not a finite number`, name)
-}
-
-function isList(features: Features): features is readonly number[] {
-  return Array.isArray(features)
-}
-
-function invalid(what: string, feature?: string): Error {
-  return failure('FEATURES_INVALID', what, { details: feature === undefined ? {} : { feature } })
+  return weights
 }

@@ -127,6 +127,7 @@ function shaping(graph: OnnxGraph) {
     },
     columns: (x: Value, from: number, to: number) =>
       graph.op('Slice', [x, graph.ints(from), graph.ints(to), graph.ints(-1)]),
+    concat: (parts: readonly Value[]) => graph.op('Concat', parts, { axis: { int: -1 } }),
   }
 }
 

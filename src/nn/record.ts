@@ -33,6 +33,7 @@ export function recordServing({ base, cut, method, config, task }: ServingParts)
   const sites = network.sites(cut)
   const parameters = [
     ...method.parameters(sites, config),
+    ...(base.statistics?.parameters ?? []),
     ...task.parameters(network.width, ['any']),
   ]
   return recordGraph({

@@ -62,7 +62,7 @@ function arithmetic(
 
 function shaping(
   tf: TensorFlow,
-): Pick<Ops<Tensor>, 'gather' | 'positions' | 'splitHeads' | 'mergeHeads' | 'columns'> {
+): Pick<Ops<Tensor>, 'gather' | 'positions' | 'splitHeads' | 'mergeHeads' | 'columns' | 'concat'> {
   return {
     gather: (table, ids) => tf.gather(table, ids),
     positions(table, ids) {
@@ -81,6 +81,7 @@ function shaping(
       const leading = x.shape.slice(0, -1)
       return tf.slice(x, [...leading.map(() => 0), from], [...leading, to - from])
     },
+    concat: (parts) => tf.concat([...parts], -1),
   }
 }
 

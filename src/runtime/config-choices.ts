@@ -17,6 +17,34 @@ export const bases = {
         maximum: 65_536,
         description: 'numbers in one vector, after categories became columns',
       }),
+      names: Type.Optional(
+        Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+          uniqueItems: true,
+          maxItems: 4096,
+          description:
+            'inputs come as objects: these are its numbers, in this order; all else is hashed to what is left of size',
+        }),
+      ),
+      hidden: Type.Optional(
+        Type.Array(Type.Integer({ minimum: 1, maximum: 4096 }), {
+          maxItems: 8,
+          description: 'widths of hidden layers, which the adapter trains; absent = linear',
+        }),
+      ),
+      standardise: Type.Optional(
+        Type.Boolean({
+          description:
+            'false leaves numbers as they are, as embeddings from elsewhere and closed forms want it; absent = true',
+        }),
+      ),
+      window: Type.Optional(
+        Type.Integer({
+          minimum: 2,
+          maximum: 1_000_000,
+          description:
+            'also give the head each number relative to about as many events before it; needs train.fast_rate',
+        }),
+      ),
     },
     { additionalProperties: false },
   ),

@@ -52,6 +52,9 @@ const rules: readonly Rule[] = [
   kafkaProblems,
 ]
 
+/** They add up embeddings, which must mean the same from first to last. */
+const closedForms: readonly string[] = ['ncm', 'slda', 'ranpac']
+
 const modelRules: readonly ModelRule[] = [
   function labelsAreUsable({ labels }, { limits }) {
     const [known, path] =
@@ -66,12 +69,18 @@ const modelRules: readonly ModelRule[] = [
     })
     return [...tooMany, ...unusable]
   },
-  function featuresFit({ base }, { limits }) {
-    if (typeof base === 'string' || !('features' in base) || base.features.size <= limits.features)
-      return []
-    return [
-      wrong(['base', 'features', 'size'], `is more than limits.features = ${limits.features}`),
-    ]
+  function featuresFit({ base, adapter }, { limits }) {
+    if (typeof base === 'string' || !('features' in base)) return []
+    const { size, names = [], standardise = true } = base.features
+    const path = ['base', 'features']
+    const found: Problem[] = []
+    if (size > limits.features)
+      found.push(wrong([...path, 'size'], `is more than limits.features = ${limits.features}`))
+    if (names.length > size)
+      found.push(wrong([...path, 'names'], `are ${names.length}; allowed: size = ${size} at most`))
+    if (standardise && closedForms.includes(adapter.method))
+      found.push(wrong(['adapter', 'method'], 'needs base.features.standardise: false'))
+    return found
   },
   function replayFillsItsBatch({ replay, train }) {
     const { capacity } = replay

@@ -3,7 +3,7 @@
  * them. Holds one tensor per parameter between calls, and nothing else (law 8).
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import { type AdapterPlan, sitesOf } from '../adapters/adapter.ts'
+import { type AdapterPlan, sitesOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/sites.ts'
 import type { Latent, Site, Tensors, TrainRow } from '../contracts.ts'
 import type { TensorFlow } from '../nn/tensorflow.ts'
@@ -22,6 +22,19 @@ interface EngineParts extends AdapterPlan {
 
 type Named = ReadonlyMap<string, tfc.Tensor>
 
+/** What computes for a trainable. Equal calls give equal bits. */
+export interface AdapterEngine {
+  /** Replaces the parameters. Their memory is shared, so they must never be written to again. */
+  load(parameters: Tensors): void
+  /** Logits of each row. */
+  logits(rows: readonly Latent[]): readonly Float32Array[]
+  /** With other weights than the present ones, whose head may have fewer labels; what the base counts stays. */
+  logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
+  /** The loss of the batch, and its gradient for every parameter that learns by gradients. */
+  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf): Gradients
+  dispose(): void
+}
+
 export interface Gradients {
   readonly loss: number
   readonly gradients: ReadonlyMap<string, Float32Array>
@@ -31,17 +44,20 @@ export interface Gradients {
 
 export type TargetsOf = (rows: readonly TrainRow[]) => LossTargets
 
-export class EngineAdapter {
+export class EngineAdapter implements AdapterEngine {
   readonly #parts: EngineParts
   readonly #parameters = new Map<string, tfc.Tensor>()
 
   readonly #sites: readonly Site[]
   readonly #cut: number
+  /** Names of what no gradient moves. */
+  readonly #counted: ReadonlySet<string>
 
   constructor(parts: EngineParts) {
     this.#parts = parts
     this.#sites = sitesOf(parts)
     this.#cut = cutOf(parts.config.tail_layers, parts.base.network.layers)
+    this.#counted = new Set(statisticsOf(parts).map(({ name }) => name))
   }
 
   /** Replaces the parameters. The engine shares their memory, so they must never be written to again. */
@@ -53,13 +69,13 @@ export class EngineAdapter {
     }
   }
 
-  /** Logits of each row with other weights than the present ones, whose head may have fewer labels. */
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[] {
     const { tf } = this.#parts
     const uploaded = new Map(
       [...parameters].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
     )
-    const logits = this.logits(rows, uploaded)
+    const counted = [...this.#parameters].filter(([name]) => this.#counted.has(name))
+    const logits = this.logits(rows, new Map([...counted, ...uploaded]))
     for (const tensor of uploaded.values()) tensor.dispose()
     return logits
   }
@@ -91,7 +107,7 @@ export class EngineAdapter {
         }
         const { value, grads } = this.#differentiate(chosen, targetsOf(chosen), rows.length, seen)
         loss += value.dataSync()[0] ?? NaN
-        for (const [at, name] of [...this.#parameters.keys()].entries())
+        for (const [at, name] of this.#learning().entries())
           gradients.set(name, added(gradients.get(name), itemAt(grads, at).dataSync<'float32'>()))
       })
     }
@@ -110,16 +126,22 @@ export class EngineAdapter {
     seen: (logits: Float32Array) => void,
   ) {
     const { tf } = this.#parts
-    const names = [...this.#parameters.keys()]
+    const names = this.#learning()
     const latents = rows.map(({ latent }) => latent)
     const shares = sharesOf(rows, batch)
     const lossOf = (...values: tfc.Tensor[]) => {
-      const parameters = new Map(names.map((name, at) => [name, itemAt(values, at)]))
+      const moved = names.map((name, at) => [name, itemAt(values, at)] as const)
+      const parameters = new Map([...this.#parameters, ...moved])
       const logits = this.#forward(latents, parameters)
       seen(logits.dataSync<'float32'>())
       return batchLoss(tf, logits, targets, shares)
     }
-    return tf.valueAndGrads(lossOf)([...this.#parameters.values()])
+    const learning = [...this.#parameters].filter(([name]) => !this.#counted.has(name))
+    return tf.valueAndGrads(lossOf)(learning.map(([, tensor]) => tensor))
+  }
+
+  #learning(): readonly string[] {
+    return [...this.#parameters.keys()].filter((name) => !this.#counted.has(name))
   }
 
   #groups(rows: readonly Latent[]): readonly number[][] {

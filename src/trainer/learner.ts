@@ -239,7 +239,8 @@ export class Learner {
     const { trainable, rollback, train } = this.#parts
     const isOneBatch = block.length > 0 && block.length <= train.batch
     if (this.#fresh !== undefined || this.#alarm?.response === 'fresh-adapter') return false
-    return isOneBatch && rollback.looksAtScores === false && trainable.testAndStep !== undefined
+    const steps = trainable.testAndStep !== undefined && trainable.observe === undefined
+    return isOneBatch && rollback.looksAtScores === false && steps
   }
 
   /**
@@ -251,6 +252,7 @@ export class Learner {
     tested: readonly string[] | undefined,
   ): Generator<readonly Example[], Logits, LatentMap> {
     const { batch, replay_batch, epochs } = this.#parts.train
+    const { trainable } = this.#parts
     const { rehearsal } = this.#memory
     const logits = new Map<string, Float32Array>()
     for (let epoch = 0; epoch < epochs; epoch += 1) {
@@ -258,6 +260,7 @@ export class Learner {
         const drawn = yield* drawFor(fresh, replay_batch, { ...this.#parts, memory: this.#memory })
         const latents = yield [...fresh, ...drawn.flat()]
         const rows = stepRows(fresh, drawn, latents, rehearsal)
+        if (epoch === 0) trainable.observe?.(rows.slice(0, fresh.length))
         const isFirst = epoch === 0 && (tested !== undefined || rehearsal.keepsLogits === true)
         if (!isFirst) this.#step(rows)
         else {

@@ -14,12 +14,14 @@ import type {
   TrainKnobs,
   TrainRow,
 } from '../contracts.ts'
-import { type AdapterPlan, checkTensors, specsOf } from '../adapters/adapter.ts'
+import { type AdapterPlan, checkTensors, specsOf, statisticsOf } from '../adapters/adapter.ts'
+import { invalidAdapter } from '../adapters/sites.ts'
 import type { TensorFlow } from '../nn/tensorflow.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import { openClosedForm } from './closed-form.ts'
-import { EngineAdapter, type Gradients } from './engine-adapter.ts'
+import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
+import { isPlain, PlainAdapter } from './plain-adapter.ts'
 import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
 import { lossTargets, type Taught, taughtBy } from './targets.ts'
 import { copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
@@ -34,7 +36,10 @@ export interface TrainableParts extends AdapterPlan {
 }
 
 export function openTrainable(parts: TrainableParts): Trainable {
-  const { closedForm } = parts.method
+  const { closedForm, name } = parts.method
+  // Sums need one and the same embedding from first to last.
+  if (closedForm !== undefined && parts.base.statistics !== undefined)
+    throw invalidAdapter('method', name, 'a closed form needs base.features.standardise: false')
   return closedForm ? openClosedForm({ ...parts, closedForm }) : new AdapterTrainable(parts)
 }
 
@@ -44,18 +49,30 @@ const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 class AdapterTrainable implements Trainable {
   readonly #parts: TrainableParts
   readonly #optimizer: Optimizer
-  readonly #engine: EngineAdapter
+  readonly #engine: AdapterEngine
+  readonly observe?: (rows: readonly TrainRow[]) => void
   #labels: readonly string[]
   #weights: Weights
+  /** What the base counts, apart from what steps move. */
+  #statistics: Tensors
 
   constructor(parts: TrainableParts) {
     checkTensors(specsOf(parts), parts.parameters)
     this.#parts = parts
     this.#optimizer = optimizerOf(parts.knobs)
-    this.#engine = new EngineAdapter(parts)
+    this.#engine = isPlain(parts) ? new PlainAdapter(parts) : new EngineAdapter(parts)
     this.#labels = [...parts.labels]
-    this.#weights = { parameters: copied(parts.parameters), slots: new Map(), steps: 0 }
-    this.#engine.load(this.#weights.parameters)
+    const { counted, learning } = this.#parted(parts.parameters)
+    this.#statistics = counted
+    this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
+    this.#load()
+    const { statistics } = parts.base
+    if (statistics !== undefined)
+      this.observe = (rows) => {
+        const latents = rows.map(({ latent }) => latent)
+        this.#statistics = statistics.observe(this.#statistics, latents)
+        this.#load()
+      }
   }
 
   get labels(): readonly string[] {
@@ -132,23 +149,26 @@ class AdapterTrainable implements Trainable {
   }
 
   parameters(): Tensors {
-    return copied(this.#weights.parameters)
+    return copied(this.#all())
   }
 
   snapshot(): TrainableState {
     const state = toState(this.#weights, this.#optimizer, this.#labels)
     const remembered = [...this.#parts.forgetting.snapshot()]
     const named = remembered.map(([name, tensor]) => [FORGETTING + name, tensor] as const)
-    return { ...state, tensors: new Map([...state.tensors, ...named]) }
+    const tensors = [...state.tensors, ...copied(this.#statistics), ...named]
+    return { ...state, tensors: new Map(tensors) }
   }
 
   restore(state: TrainableState): void {
     const specs = specsOf({ ...this.#parts, labels: state.labels })
     const names = specs.map(({ name }) => name)
-    const weights = fromState(state, this.#optimizer, names)
-    checkTensors(specs, weights.parameters, 'CHECKPOINT_FOREIGN')
+    const own = new Map([...state.tensors].filter(([name]) => names.includes(name)))
+    checkTensors(specs, own, 'CHECKPOINT_FOREIGN')
+    const { counted, learning } = this.#parted(own)
     this.#labels = [...state.labels]
-    this.#use(weights)
+    this.#statistics = counted
+    this.#use(fromState(state, this.#optimizer, [...learning.keys()]))
     const remembered = [...state.tensors].filter(([name]) => name.startsWith(FORGETTING))
     this.#parts.forgetting.restore(
       new Map(remembered.map(([name, tensor]) => [name.slice(FORGETTING.length), tensor])),
@@ -161,7 +181,23 @@ class AdapterTrainable implements Trainable {
 
   #use(weights: Weights): void {
     this.#weights = weights
-    this.#engine.load(weights.parameters)
+    this.#load()
+  }
+
+  #load(): void {
+    this.#engine.load(this.#all())
+  }
+
+  #all(): Tensors {
+    return new Map([...this.#weights.parameters, ...this.#statistics])
+  }
+
+  /** Copied. */
+  #parted(parameters: Tensors): { readonly counted: Tensors; readonly learning: Tensors } {
+    const names = new Set(statisticsOf(this.#parts).map(({ name }) => name))
+    const part = (isCounted: boolean) =>
+      copied(new Map([...parameters].filter(([name]) => names.has(name) === isCounted)))
+    return { counted: part(true), learning: part(false) }
   }
 }
 

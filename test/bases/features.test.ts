@@ -1,15 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { openFeatures } from '../../src/bases/features.ts'
-import type { Adaptation, Base, Input, Ops } from '../../src/contracts.ts'
+import { type FeaturesOptions, openFeatures } from '../../src/bases/features.ts'
+import type { Base, Input, Tensors } from '../../src/contracts.ts'
+import { openTape } from '../../src/nn/plain-ops.ts'
+import { head } from '../../src/adapters/head.ts'
 
 const plain = openFeatures({ size: 3 })
 const named = openFeatures({ size: 2, names: ['height', 'weight'] })
+const hashed = openFeatures({ size: 18, names: ['height', 'weight'] })
 
-function vector(
-  base: Base,
-  features: Extract<Input, { kind: 'features' }>['features'],
-): readonly number[] {
+type Features = Extract<Input, { kind: 'features' }>['features']
+
+function vector(base: Base, features: Features): readonly number[] {
   const encoded = base.encode({ kind: 'features', features }, 64)
   return encoded.kind === 'vector' ? [...encoded.values] : []
 }
@@ -22,8 +24,8 @@ function refusal(call: () => unknown): unknown {
   }
 }
 
-describe('features', () => {
-  it('takes every list of as many finite float32 numbers as it declares', () => {
+describe('features as a list', () => {
+  it('takes as many finite float32 numbers as it declares', () => {
     const numbers = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), {
       minLength: 3,
       maxLength: 3,
@@ -33,11 +35,6 @@ describe('features', () => {
         expect(vector(plain, values)).toEqual(values)
       }),
     )
-  })
-
-  it('takes an object of its names in any order', () => {
-    expect(vector(named, { weight: 70, height: 1.5 })).toEqual([1.5, 70])
-    expect(vector(named, [1.5, 70])).toEqual([1.5, 70])
   })
 
   it.each([
@@ -54,37 +51,171 @@ describe('features', () => {
     expect(refusal(() => vector(plain, features))).toMatchObject({ code: 'FEATURES_INVALID' })
   })
 
-  it('names the feature that is missing, unknown or no number', () => {
-    const wrong = { height: { weight: 1 }, age: { height: 1, weight: 1, age: 1 } }
-    for (const [feature, features] of Object.entries(wrong))
-      expect(refusal(() => vector(named, features))).toMatchObject({ details: { feature } })
-    expect(refusal(() => vector(named, { height: 1, weight: 'heavy' }))).toMatchObject({
-      details: { feature: 'weight' },
-    })
-    const inherited = openFeatures({ size: 1, names: ['toString'] })
-    expect(refusal(() => vector(inherited, {}))).toMatchObject({ details: { feature: 'toString' } })
-  })
-
   it('refuses text', () => {
     expect(refusal(() => plain.encode({ kind: 'text', text: 'a' }, 64))).toMatchObject({
       code: 'INPUT_WRONG_KIND',
     })
   })
+})
 
-  it('returns the vector as its own embedding, which has no unit length', () => {
-    const ops = {} as Ops<string>
-    const mask = 'mask'
-    const hidden = plain.network.trunk(ops, { values: 'values', mask }, 0)
-    expect(plain.network.tail(ops, hidden, mask, 0, {} as Adaptation<string>)).toBe('values')
-    expect(plain.network).toMatchObject({ layers: 0, width: 3, unit: false })
-    expect(plain.network.latentWidth(0)).toBe(3)
-    expect(plain.network.sites(0)).toEqual([])
+describe('features by name', () => {
+  it('have a column each, in any order, and say that they were given', () => {
+    expect(vector(named, { weight: 70, height: 1.5 })).toEqual([1.5, 70, 1, 1])
+    expect(vector(named, [1.5, 70])).toEqual([1.5, 70, 1, 1])
   })
 
-  it('is known by its size and its names', () => {
-    const bases = [{ size: 2 }, { size: 3 }, { size: 2, names: ['a', 'b'] }]
-    const hashes = bases.map((options) => openFeatures(options).hash)
-    expect(new Set(hashes).size).toBe(3)
-    expect(openFeatures({ size: 2 }).hash).toBe(hashes[0])
+  it('may be missing', () => {
+    expect(vector(named, { weight: 70 })).toEqual([0, 70, 0, 1])
+  })
+
+  it('refuse a category where a number is declared, and a name without a column to hash it to', () => {
+    expect(refusal(() => vector(named, { height: 1, weight: 'heavy' }))).toMatchObject({
+      code: 'FEATURES_INVALID',
+      details: { feature: 'weight' },
+      message: expect.stringContaining('leave categories out') as string,
+    })
+    expect(refusal(() => vector(named, { height: 1, age: 1 }))).toMatchObject({
+      details: { feature: 'age' },
+      message: expect.stringContaining('raise base.features.size above 2') as string,
+    })
+    const inherited = openFeatures({ size: 1, names: ['toString'] })
+    expect(vector(inherited, {})).toEqual([0, 0])
   })
 })
+
+describe('hashed features', () => {
+  // By a second program, of FNV-1a and Murmur3's finalizer.
+  it('put a category into one column with one sign, today and after an upgrade', () => {
+    const column = (features: Features) => {
+      const found = vector(hashed, features).slice(2, 18)
+      return found.flatMap((value, at) => (value === 0 ? [] : [[at, value]]))
+    }
+    expect(column({ color: 'red' })).toEqual([[5, -1]])
+    expect(column({ color: 'blue' })).toEqual([[8, -1]])
+    expect(column({ clicks: 3 })).toEqual([[15, -3]])
+  })
+
+  it('spread evenly, and as many are positive as negative', () => {
+    const base = openFeatures({ size: 64, names: [] })
+    const counts = new Array<number>(64).fill(0)
+    let sum = 0
+    for (let at = 0; at < 6400; at += 1)
+      for (const [column, value] of vector(base, { id: `user-${at}` }).entries()) {
+        counts[column]! += Math.abs(value)
+        sum += value
+      }
+    // Chi-squared with 63 degrees of freedom: beyond 110 once in five thousand.
+    const chi = counts.reduce((total, count) => total + (count - 100) ** 2 / 100, 0)
+    expect(chi).toBeLessThan(110)
+    expect(Math.abs(sum)).toBeLessThan(4 * Math.sqrt(6400))
+  })
+})
+
+describe('what features count', () => {
+  it('is mean and variance, as over all at once', () => {
+    const base = openFeatures({ size: 1 })
+    const values = [3, 1e6, -20, 4, 4.5, 1e6 + 1]
+    const [mean, variance, count] = counted(
+      base,
+      values.map((value) => [value]),
+    )
+    const exact = values.reduce((sum, value) => sum + value, 0) / values.length
+    const squares = values.reduce((sum, value) => sum + (value - exact) ** 2, 0) / values.length
+    expect(mean! / exact).toBeCloseTo(1, 5)
+    expect(variance! / squares).toBeCloseTo(1, 5)
+    expect(count).toBe(values.length)
+  })
+
+  it('leaves out what is missing, column by column', () => {
+    const [mean, , , , count, other] = counted(named, [{ height: 2 }, { height: 4, weight: 9 }])
+    expect([mean, count, other]).toEqual([3, 2, 1])
+  })
+
+  it('forgets in its recent part', () => {
+    const base = openFeatures({ size: 1, window: 10 })
+    const long = [
+      ...Array.from({ length: 500 }, () => [0]),
+      ...Array.from({ length: 50 }, () => [8]),
+    ]
+    const [mean, , recent] = counted(base, long)
+    expect(mean).toBeCloseTo((8 * 50) / 550, 4)
+    expect(recent).toBeGreaterThan(7.9)
+  })
+
+  it('is a copy: what was handed in stays', () => {
+    const { statistics } = plain
+    const before = fresh(plain)
+    statistics!.observe(before, [{ positions: 1, width: 3, data: Float32Array.of(1, 2, 3) }])
+    expect([...before.get('features.statistics')!.data].every((value) => value === 0)).toBe(true)
+  })
+})
+
+describe('the embedding of features', () => {
+  it('is standardised, clipped at five deviations, and 0 where something is missing', () => {
+    const base = openFeatures({ size: 2, names: ['a', 'b'] })
+    const statistics = Float32Array.of(10, 20, 4, 25, 9, 9)
+    expect(embedding(base, { a: 12, b: 15 }, statistics)).toEqual([1, -1])
+    expect(embedding(base, { a: 1e9, b: -1e9 }, statistics)).toEqual([5, -5])
+    expect(embedding(base, { b: 25 }, statistics).map(Math.abs)).toEqual([0, 1])
+  })
+
+  it('has the recent part and the last hidden layer behind it', () => {
+    const base = openFeatures({ size: 2, hidden: [4, 3], window: 5 })
+    const found = embedding(base, [1, 2], Float32Array.of(0, 0, 1, 1, 1, 1, 1, 1, 9, 9))
+    expect(found).toHaveLength(2 + 2 + 3)
+    expect(found.slice(0, 4)).toEqual([1, 2, 0, 1])
+    expect(base.network).toMatchObject({ layers: 2, width: 7, unit: false, momentary: [2, 4] })
+    expect(base.network.sites(0)).toMatchObject([
+      { name: 'hidden.0', role: 'hidden', inSize: 2, outSize: 4 },
+      { name: 'hidden.1', inSize: 4, outSize: 3 },
+    ])
+    expect(base.network.sites(1)).toHaveLength(1)
+  })
+
+  it('keeps hashed columns as they are', () => {
+    const base = openFeatures({ size: 4, names: [] })
+    expect(embedding(base, { color: 'red' })).toEqual(vector(base, { color: 'red' }))
+  })
+})
+
+it('a base of features is known by its settings', () => {
+  const bases: FeaturesOptions[] = [
+    { size: 2 },
+    { size: 3 },
+    { size: 2, names: ['a', 'b'] },
+    { size: 2, names: ['b', 'a'] },
+    { size: 2, hidden: [3] },
+    { size: 2, hidden: [3, 3] },
+    { size: 2, window: 5 },
+  ]
+  const hashes = bases.map((options) => openFeatures(options).hash)
+  expect(new Set(hashes).size).toBe(bases.length)
+  for (const [at, options] of bases.entries()) expect(openFeatures(options).hash).toBe(hashes[at])
+})
+
+function fresh({ statistics }: Base): Tensors {
+  const tensors = statistics!.parameters.map(({ name, shape }) => {
+    const data = new Float32Array(shape.reduce((product, size) => product * size, 1))
+    return [name, { shape, data }] as const
+  })
+  return new Map(tensors)
+}
+
+function counted(base: Base, rows: readonly Features[]): readonly number[] {
+  const latents = rows.map((features) => {
+    const data = Float32Array.from(vector(base, features))
+    return { positions: 1, width: data.length, data }
+  })
+  return [...base.statistics!.observe(fresh(base), latents).get('features.statistics')!.data]
+}
+
+function embedding(base: Base, features: Features, statistics?: Float32Array): readonly number[] {
+  const values = Float32Array.from(vector(base, features))
+  const shape = [statistics?.length ?? 0]
+  const params = new Map(statistics && [['features.statistics', { shape, data: statistics }]])
+  const { ops } = openTape(base.weights, params)
+  const input = { shape: [1, 1, values.length], data: values, fixed: true }
+  const mask = { shape: [1, 1], data: Float32Array.of(1), fixed: true }
+  const untouched = head.adaptation(ops, [], {} as never, false)
+  return [...base.network.tail(ops, input, mask, 0, untouched).data]
+}

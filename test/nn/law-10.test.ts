@@ -19,7 +19,13 @@ import { openTrainable } from '../../src/trainer/step.ts'
 import { randomVersion } from './random-version.ts'
 
 const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
-const bases = [await openUseLite(), await openBert(tinyBert), openFeatures({ size: 3 })]
+const bases = [
+  await openUseLite(),
+  await openBert(tinyBert),
+  openFeatures({ size: 3 }),
+  openFeatures({ size: 3, standardise: false }),
+  openFeatures({ size: 3, hidden: [6, 5], window: 4 }),
+]
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()
 afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
@@ -35,10 +41,10 @@ test('every method is tried on every base that has a place for it', () => {
   const names = new Set(table.map(({ base, method }) => `${base} ${method}`))
   for (const base of ['use-lite', 'bert'])
     for (const method of Object.keys(methods)) expect(names).toContain(`${base} ${method}`)
-  expect(names).toContain('features head')
+  for (const method of ['head', 'lora']) expect(names).toContain(`features ${method}`)
 })
 
-test.each(table)('$method on $base, tail_layers $reach', async ({ plan }) => {
+test.each(table)('$method on $base of $layers layers, tail_layers $reach', async ({ plan }) => {
   const version = randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
   const rows = rowsOf(plan.base)
   const trained = await trainerLogits(plan, version, rows)
@@ -60,6 +66,8 @@ function planOf(base: Base, method: Method, reach: number | 'all'): AdapterPlan 
 
 /** A base without layers has no tail to reach into, one without a pooling map no site above its layers. */
 function isPossible(plan: AdapterPlan): boolean {
+  // Sums need one and the same embedding from first to last.
+  if (plan.method.closedForm !== undefined && plan.base.statistics !== undefined) return false
   try {
     return specsOf(plan).length > 0
   } catch {
@@ -68,7 +76,8 @@ function isPossible(plan: AdapterPlan): boolean {
 }
 
 function namesOf({ base, config }: AdapterPlan) {
-  return { base: base.name, method: config.method, reach: config.tail_layers }
+  const { layers } = base.network
+  return { base: base.name, layers, method: config.method, reach: config.tail_layers }
 }
 
 function rowsOf(base: Base): readonly Encoded[] {

@@ -161,6 +161,12 @@ export const opCases: readonly OpCase[] = [
     build: (ops, at) => ops.columns(at('x'), 1, 3),
   },
   {
+    name: 'concat',
+    places: { x, y },
+    slopes: ['x', 'y'],
+    build: (ops, at) => ops.concat([at('x'), at('y'), at('x')]),
+  },
+  {
     name: 'attentionBias',
     places: { mask },
     slopes: [],

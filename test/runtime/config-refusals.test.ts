@@ -165,6 +165,18 @@ test.each([
     ['limits.features = 3'],
   ],
   [
+    'more names than numbers',
+    model('base: { features: { size: 1, names: [a, b] } }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/features/names', 'size = 1 at most'],
+  ],
+  [
+    'a closed form on a moving embedding',
+    model('base: { features: { size: 1 } }\n    adapter: { method: ncm }'),
+    'CONFIG_INVALID',
+    ['/models/m/adapter/method', 'standardise: false'],
+  ],
+  [
     'an unknown method',
     model('adapter: { method: lara }'),
     'CONFIG_INVALID',

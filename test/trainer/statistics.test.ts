@@ -1,0 +1,132 @@
+/** What a base counts is part of what learns: in every version, in every checkpoint, and in the order of the stream. */
+import { describe, expect, it } from 'vitest'
+import { openPolicy, policies } from '../../policies/index.ts'
+import { freshAdapter, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { openBundle } from '../../src/adapters/bundle.ts'
+import { lora } from '../../src/adapters/lora.ts'
+import { openFeatures } from '../../src/bases/features.ts'
+import { methods, tasks } from '../../src/compose.ts'
+import type { Example, Latent, Trainable } from '../../src/contracts.ts'
+import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { Learner } from '../../src/trainer/learner.ts'
+import { randomVersion } from '../nn/random-version.ts'
+import { bytesOf, knobs, open } from './rig.ts'
+
+const base = openFeatures({ size: 2, hidden: [4], window: 5 })
+const config = { method: 'lora', rank: 1, alpha: 1, tail_layers: 'all' } as const
+const plan: AdapterPlan = { base, method: lora, task: classification, config, labels: ['a', 'b'] }
+
+const rows = [
+  [1, 2, 'a'],
+  [3, -2, 'b'],
+  [2, 0, 'a'],
+  [900, 4, 'b'],
+].map(([x, y, label]) => ({
+  latent: latentOf(x as number, y as number),
+  target: { kind: 'label', label: label as string } as const,
+  weight: 1,
+}))
+const inputs = rows.map(({ latent }) => latent)
+
+describe('what a base counts', () => {
+  it('goes into the version and decides the answers, and no step moves it', () => {
+    const trainable = opened()
+    trainable.observe!(rows)
+    const counted = statisticsOf(trainable)
+    expect([...counted.slice(0, 2)]).toEqual([226.5, 1])
+    const before = trainable.score(inputs)
+    trainable.step(rows)
+    expect(statisticsOf(trainable)).toEqual(counted)
+    const after = trainable.score(inputs)
+    expect(after).not.toEqual(before)
+    trainable.observe!(rows.slice(0, 1))
+    expect(trainable.score(inputs)).not.toEqual(after)
+  })
+
+  it('comes back from a checkpoint to the last bit, and goes on from there', () => {
+    const [one, other] = [opened(), opened()]
+    for (const row of rows) {
+      one.observe!([row])
+      one.step(rows)
+    }
+    other.restore(one.snapshot())
+    expect(bytesOf(other.snapshot().tensors)).toEqual(bytesOf(one.snapshot().tensors))
+    for (const trainable of [one, other]) {
+      trainable.observe!(rows)
+      trainable.step(rows)
+    }
+    expect(bytesOf(other.snapshot().tensors)).toEqual(bytesOf(one.snapshot().tensors))
+  })
+
+  it('is on disk beside the head, where PEFT does not look', () => {
+    const bundle = openBundle({ base, methods, tasks })
+    const version = randomVersion(plan, openRandom(1, 'version'))
+    const files = bundle.write(version)
+    const text = (name: string) => new TextDecoder().decode(files.get(name))
+    expect(text('head.safetensors')).toContain('features.statistics')
+    expect(text('adapter_model.safetensors')).not.toContain('features.statistics')
+    expect(bytesOf(bundle.read(files, version.manifest))).toEqual(bytesOf(version.parameters))
+  })
+})
+
+it('a closed form says what it needs instead of adding up moving embeddings', () => {
+  const method = methods.ncm
+  const own = { ...plan, method, config: { ...config, method: 'ncm' } }
+  expect(() => open({ ...own, parameters: freshAdapter(own, openRandom(1, 'fresh')) })).toThrow(
+    'standardise: false',
+  )
+})
+
+describe('a learner on such a base', () => {
+  it('counts each example once, after its test, whatever the epochs', async () => {
+    const trainable = opened()
+    const trunk = await openTrunkEngine(base, 0)
+    const learner = new Learner({
+      trainable,
+      task: classification,
+      memory: {
+        replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 10 }),
+        draw: openRandom(1, 'draw'),
+        offer: openRandom(1, 'offer'),
+      },
+      trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 2 }),
+      chance: openRandom(1, 'trigger'),
+      rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
+      freshParameters: (labels) => freshAdapter({ ...plan, labels }, openRandom(1, 'fresh')),
+      rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+      train: { batch: 2, replay_batch: 2, epochs: 3 },
+      labels: { open: false, limit: 2 },
+    })
+    for (const [at, example] of rows.map(exampleOf).entries()) {
+      const latents = new Map([[example.key, trunk.encodeNow!(example.encoded)]])
+      const { verdict } = learner.accept(example, latents, 0)
+      if (verdict !== 'update') continue
+      const told = learner.update()
+      for (let next = told.next(); next.done !== true;)
+        next = told.next(
+          new Map(next.value.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)])),
+        )
+      expect(statisticsOf(trainable).slice(-2)).toEqual(Float32Array.of(at + 1, at + 1))
+    }
+    expect(learner.scores.count).toBe(4)
+  })
+})
+
+function opened(): Trainable {
+  const parameters = freshAdapter(plan, openRandom(1, 'fresh'))
+  return open({ ...plan, knobs, parameters })
+}
+
+function statisticsOf(trainable: Trainable): Float32Array {
+  return trainable.parameters().get('features.statistics')!.data
+}
+
+function latentOf(x: number, y: number): Latent {
+  return { positions: 1, width: 2, data: Float32Array.of(x, y) }
+}
+
+function exampleOf({ latent, target, weight }: (typeof rows)[number], at: number): Example {
+  return { key: `${at}`, encoded: { kind: 'vector', values: latent.data }, target, weight }
+}
