@@ -43,6 +43,8 @@ const BEAT_MS = 1000
 const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5000
 const STOP_MS = 5000
+/** In a row. A broker that has just started may refuse, for a second, whom it knows. */
+const MOST_REFUSALS = 5
 
 export class Consuming {
   readonly #parts: ConsumingParts
@@ -52,6 +54,7 @@ export class Consuming {
   #generation = 0
   #commit: ((offsets: OffsetsByTopicPartition) => Promise<void>) | undefined
   #failures = 0
+  #refusals = 0
   #loop: Promise<void> | undefined
   #fatal: CodedError | undefined
 
@@ -122,7 +125,12 @@ export class Consuming {
       if (this.#failures > 0) await this.#pause(pauseMs)
       const error = await this.#consume()
       if (this.#isClosing) return
-      this.#failed(error)
+      const failure = this.#failed(error)
+      this.#refusals = failure.retriable ? 0 : this.#refusals + 1
+      if (this.#refusals >= MOST_REFUSALS) {
+        this.#die(failure)
+        return
+      }
     }
   }
 
@@ -184,6 +192,7 @@ export class Consuming {
     this.#generation += 1
     if (this.#failures > 0) log.info({ failures: this.#failures }, 'Kafka is consumed again')
     this.#failures = 0
+    this.#refusals = 0
     backlog.clear()
     for (const place of places.all) place.forgetFetched()
     this.#assigned = Object.entries(assignment).flatMap(([topic, partitions]) =>

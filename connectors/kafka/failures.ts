@@ -1,7 +1,10 @@
 /** Errors of kafkajs as ours. It wraps them several times, and what it calls retriable is about its own tries. */
 import { CodedError } from '../../src/contracts.ts'
 
-/** `what` was being done, e.g. `reading t1,t2`. Refused credentials do not get better by waiting; all else may. */
+/**
+ * `what` was being done, e.g. `reading t1,t2`. Refused credentials, and messages that the broker never takes, do not get
+ * better by waiting; all else may.
+ */
 export function codedFailure(
   error: unknown,
   code: 'SOURCE_FAILED' | 'SINK_FAILED',
@@ -10,11 +13,20 @@ export function codedFailure(
   if (error instanceof CodedError) return error
   const causes = causesOf(error)
   const first = causes.at(-1)
-  const why = first instanceof Error ? first.message : String(first)
+  const why = whyOf(first)
   const options = { details: { kafka: nameOf(first) }, cause: error }
   if (causes.some(isRefusal))
     return new CodedError('BROKER_REFUSED', `Kafka, ${what}: ${why}`, options)
-  return new CodedError(code, `Kafka, ${what}: ${why}`, { ...options, retriable: true })
+  const retriable = !causes.some((cause) => UNTAKEABLE_TYPES.test(typeOf(cause)))
+  return new CodedError(code, `Kafka, ${what}: ${why}`, { ...options, retriable })
+}
+
+/** kafkajs keeps to itself why it was told of no coordinator: none may be there, or this user may not use the group. */
+function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.name === 'KafkaJSGroupCoordinatorNotFound'
+    ? 'no coordinator of the group is there, or this user may not read with this group'
+    : error.message
 }
 
 /** Outermost first. */
@@ -29,17 +41,24 @@ function causesOf(error: unknown): readonly unknown[] {
 
 const REFUSED_TYPES =
   /^(SASL_AUTHENTICATION_FAILED|(TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|UNSUPPORTED_SASL_MECHANISM|ILLEGAL_SASL_STATE)$/
+/** Of a message, whoever sends it and however often. */
+const UNTAKEABLE_TYPES =
+  /^(MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|INVALID_RECORD|INVALID_TIMESTAMP)$/
 const REFUSED_CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_TLS|^ERR_SSL/
 
 function isRefusal(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   if (error.name === 'KafkaJSSASLAuthenticationError') return true
-  const type = 'type' in error && typeof error.type === 'string' ? error.type : ''
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  return REFUSED_TYPES.test(type) || REFUSED_CERTIFICATES.test(code)
+  return REFUSED_TYPES.test(typeOf(error)) || REFUSED_CERTIFICATES.test(code)
+}
+
+/** As the protocol names it; empty where it does not. */
+function typeOf(error: unknown): string {
+  const isNamed = error instanceof Error && 'type' in error && typeof error.type === 'string'
+  return isNamed ? String(error.type) : ''
 }
 
 function nameOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error
-  return 'type' in error && typeof error.type === 'string' ? error.type : error.name
+  return typeOf(error) || (error instanceof Error ? error.name : typeof error)
 }

@@ -107,6 +107,7 @@ async function write(
   return refused
 }
 
+/** About this letter. Who is not let in at all has one fault for all letters, and they wait until it is mended. */
 function isFinal(error: unknown): boolean {
-  return error instanceof CodedError && !error.retriable
+  return error instanceof CodedError && !error.retriable && error.code !== 'BROKER_REFUSED'
 }

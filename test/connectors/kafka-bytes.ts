@@ -73,6 +73,21 @@ export const bombs: Readonly<Record<Codec, () => Buffer>> = {
     ]),
 }
 
+/** The same in the frames of snappy-java, each of a size that is allowed. */
+export function framedSnappyBomb(): Buffer {
+  // 1 MiB: a literal zero, then copies up to the size that stands at the beginning.
+  const copies = repeat(Buffer.from([0xfe, 0x01, 0x00]), 16_383)
+  const block = Buffer.concat([
+    Buffer.from([0x80, 0x80, 0x40, 0x00, 0x00]),
+    copies,
+    Buffer.from([(62 << 2) | 2, 0x01, 0x00]),
+  ])
+  const size = Buffer.alloc(4)
+  size.writeUInt32BE(block.length)
+  const magic = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
+  return Buffer.concat([magic, repeat(Buffer.concat([size, block]), 512)])
+}
+
 function repeat(bytes: Buffer, times: number): Buffer {
   return Buffer.alloc(bytes.length * times, bytes)
 }

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { startKafkaBroker } from '../../src/cli/services/kafka-broker.ts'
-import type { SourceRecord } from '../../src/contracts.ts'
+import { createTopics } from '../../src/cli/services/kafka-topics.ts'
+import { kafkaDeadLetterSink } from '../../connectors/kafka/sink.ts'
+import type { DeadLetter, Sink, SourceRecord } from '../../src/contracts.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
 import { rejection } from '../coded.ts'
+import { letter } from '../conformance/sink.ts'
 import {
   administer,
   kafkaClient,
@@ -13,7 +17,7 @@ import {
   removeBefore,
   sharedKafka,
 } from '../services/kafka.ts'
-import { never, positionsAfter, readSome, sourceOf, textOf } from './kafka-source.ts'
+import { never, positionsAfter, readSome, silent, sourceOf, textOf } from './kafka-source.ts'
 
 const ids = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => `{"id":"${from + index}"}`)
@@ -29,6 +33,13 @@ function expectInOrder(records: readonly SourceRecord[]): void {
     expect(Number(position)).toBeGreaterThan(last.get(partition) ?? -1)
     last.set(partition, Number(position))
   }
+}
+
+function writes(sink: Sink, item: DeadLetter): Promise<boolean> {
+  return sink.write([item]).then(
+    () => true,
+    () => false,
+  )
 }
 
 describe('the Kafka source', () => {
@@ -83,6 +94,65 @@ describe('the Kafka source', () => {
     await source.close()
   })
 
+  it('takes over where the checkpoint says, not where another member was or what it has committed', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers, 4)
+    const group = `g-${topic}`
+    await produce(brokers, topic, ids(0, 4000))
+    const first = sourceOf(brokers, topic, { group })
+    await first.open({}, never)
+    const records = await readSome(first, 1500)
+    await first.commit(positionsAfter(records))
+    // Its last checkpoint is older than what it has read; it is still there when the next one joins.
+    const saved = records.slice(0, 1000)
+    const second = sourceOf(brokers, topic, { group })
+    await second.open(positionsAfter(saved), never)
+    const shared = await readSome(second, 1000)
+    expect(first.stats!().rebalances).toBeGreaterThanOrEqual(1)
+    expect(new Set(shared.map(({ partition }) => partition)).size).toBeLessThan(4)
+    await first.close()
+    const rest = await readSome(second, 4000 - saved.length - shared.length)
+    await second.close()
+    expectEachOnce([...saved, ...shared, ...rest], ids(0, 4000))
+    expectInOrder([...saved, ...shared, ...rest])
+  })
+
+  it('commits nothing of a partition that was dealt to another member', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers, 2)
+    const groupId = `g-${topic}`
+    const both = (from: number) => [
+      ...ids(from, from + 50).map((value) => ({ value, partition: 0 })),
+      ...ids(from + 50, from + 100).map((value) => ({ value, partition: 1 })),
+    ]
+    await produce(brokers, topic, both(0))
+    const first = sourceOf(brokers, topic, { group: groupId })
+    await first.open({}, never)
+    const records = await readSome(first, 100)
+    const second = sourceOf(brokers, topic, { group: groupId })
+    await second.open({}, never)
+    const [one] = await readSome(second, 1)
+    const theirs = Number(one!.partition.split('/')[1])
+    await expect.poll(() => first.stats!().rebalances).toBe(1)
+    // A batch of the new generation, so that it has a way to commit.
+    await produce(brokers, topic, both(100))
+    const more = await readSome(first, 50)
+    await first.commit({ ...positionsAfter(records), ...positionsAfter(more) })
+    const committed = async () => {
+      const found = await administer(brokers, (admin) =>
+        admin.fetchOffsets({ groupId, topics: [topic] }),
+      )
+      return new Map(found[0]!.partitions.map(({ partition, offset }) => [partition, offset]))
+    }
+    await expect.poll(async () => (await committed()).get(1 - theirs)).toBe('100')
+    // The other member's own word, of where it began.
+    expect((await committed()).get(theirs)).toBe('0')
+    await Promise.all([first.close(), second.close()])
+    expect((await committed()).get(theirs)).toBe('0')
+  })
+
   it('goes on by itself when the broker was killed and is back', async (context) => {
     needsKafka(context)
     const broker = await kafkaForTest()
@@ -91,11 +161,19 @@ describe('the Kafka source', () => {
     const source = sourceOf(broker.brokers, topic, { sessionMs: 6000 })
     await source.open({}, never)
     const before = await readSome(source, 50)
+    const letters = await makeTopic(broker.brokers)
+    const { brokers } = broker
+    const sink = kafkaDeadLetterSink({ brokers, topic: letters, clock: systemClock, log: silent })
+    await sink.write([letter('before')])
     await broker.kill()
+    const writing = rejection(sink.write([letter('lost')]))
     // What was fetched is still handed out; then there is nothing, and no error.
-    const meanwhile = await readSome(source, 1000, 3000)
+    const meanwhile = await readSome(source, 1000, 5000)
     expect(await source.lag()).toBe(0)
+    expect(await writing).toMatchObject({ code: 'SINK_FAILED', retriable: true })
     const back = await startKafkaBroker({ folder: broker.folder })
+    await expect.poll(() => writes(sink, letter('after')), { timeout: 30_000 }).toBe(true)
+    await sink.close()
     await produce(back.brokers, topic, ids(100, 200))
     const after = await readSome(source, 200 - 50 - meanwhile.length)
     expectEachOnce([...before, ...meanwhile, ...after], ids(0, 200))
@@ -245,9 +323,7 @@ describe('a position that is not there any more', () => {
     await source.open({}, never)
     await readSome(source, 2)
     await administer(brokers, (admin) => admin.deleteTopics({ topics: [topic] }))
-    await administer(brokers, (admin) =>
-      admin.createTopics({ topics: [{ topic }], waitForLeaders: true }),
-    )
+    await administer(brokers, (admin) => createTopics(admin, [{ topic }]))
     const error = await rejection(
       (async () => {
         for (let tries = 0; tries < 60; tries += 1) {

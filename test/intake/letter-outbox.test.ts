@@ -100,6 +100,23 @@ test('one that the sink refuses for good stays in the file and keeps no other', 
   expect(letters.list(10)).toHaveLength(5)
 })
 
+test('a sink that lets nobody in has all of them when it does', async () => {
+  const letters = openedLetters()
+  await letters.write(keys(3).map((key) => letter(key)))
+  let isShut = true
+  let tries = 0
+  const { sink, got } = sinkOf(() => {
+    tries += 1
+    return isShut ? new CodedError('BROKER_REFUSED', 'who are you?') : undefined
+  })
+  const unsendable: number[] = []
+  sending({ letters: letters.unsent, sink, onUnsendable: (count) => void unsendable.push(count) })
+  await expect.poll(() => tries).toBeGreaterThan(1)
+  isShut = false
+  await expect.poll(() => got).toEqual(['k-0', 'k-1', 'k-2'])
+  expect(unsendable).toEqual([])
+})
+
 test('letters that went for room before they were sent are counted', async () => {
   const letters = openedLetters(undefined, 3)
   await letters.write(keys(5).map((key) => letter(key)))

@@ -12,6 +12,7 @@ import {
   type KafkaBrokerOptions,
 } from '../../src/cli/services/kafka-broker.ts'
 import { kafkaIsInstalled } from '../../src/cli/services/kafka-java.ts'
+import { createTopics } from '../../src/cli/services/kafka-topics.ts'
 
 export { kafkaIsInstalled } from '../../src/cli/services/kafka-java.ts'
 export type { KafkaBroker } from '../../src/cli/services/kafka-broker.ts'
@@ -76,7 +77,7 @@ export async function makeTopic(
   const topic = randomTopic()
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
   await administer(brokers, (admin) =>
-    admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true }),
+    createTopics(admin, [{ topic, numPartitions, configEntries }]),
   )
   return topic
 }
@@ -104,6 +105,9 @@ export async function produce(
   messages: readonly (string | Sent)[],
 ): Promise<void> {
   const producer = kafkaClient(brokers).producer({
+    // When one partition is not ready yet, kafkajs sends again what the others have taken.
+    idempotent: true,
+    maxInFlightRequests: 1,
     createPartitioner: Partitioners.DefaultPartitioner,
   })
   await producer.connect()

@@ -46,7 +46,8 @@ export async function format(
 ): Promise<void> {
   if (existsSync(join(folder, 'data', 'meta.properties'))) return
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
-  const what = ['format', '--standalone', '-t', id, '-c', properties, ...more]
+  // With an equals sign: one id of sixty-four begins with a dash, and would be taken for an option.
+  const what = ['format', '--standalone', `--cluster-id=${id}`, '-c', properties, ...more]
   await run(['-cp', classPath(), 'kafka.tools.StorageTool', ...what], folder)
 }
 

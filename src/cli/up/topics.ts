@@ -1,5 +1,6 @@
 /** Makes the topics that are not there yet: a source waits for its topic, and nobody else on this machine would make it. */
 import { Kafka, logLevel } from 'kafkajs'
+import { createTopics } from '../services/kafka-topics.ts'
 
 const PARTITIONS = 6
 
@@ -11,10 +12,10 @@ export async function makeTopics(
   const admin = kafka.admin()
   await admin.connect()
   try {
-    await admin.createTopics({
-      topics: topics.map((topic) => ({ topic, numPartitions: PARTITIONS, replicationFactor: 1 })),
-      waitForLeaders: true,
-    })
+    await createTopics(
+      admin,
+      topics.map((topic) => ({ topic, numPartitions: PARTITIONS, replicationFactor: 1 })),
+    )
   } finally {
     await admin.disconnect()
   }
