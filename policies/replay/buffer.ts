@@ -81,8 +81,9 @@ class Buffer implements Replay {
     return [...places].map((place) => keys[place] ?? '')
   }
 
+  /** In the order that `restore` leaves when a key comes without its item: which of both happens, chance decides. */
   remove(key: string): void {
-    this.#held.remove(key)
+    this.#held.cut(key)
   }
 
   keys(): readonly string[] {

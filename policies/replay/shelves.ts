@@ -88,14 +88,20 @@ export class Shelves {
       this.#keys[entry.place] = moved.key
       moved.place = entry.place
     }
-    this.#entries.delete(key)
-    const name = this.shelfOf(entry)
-    const shelf = this.#shelves.get(name)
-    shelf?.heap.remove(key)
-    if (shelf?.heap.size === 0) this.#shelves.delete(name)
-    this.#count(entry, -1)
+    this.#dropped(entry)
   }
 
+  /** The others stay in their order, as if it had never been among them. */
+  cut(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#keys.splice(entry.place, 1)
+    for (const behind of this.#keys.slice(entry.place)) {
+      const moved = this.#entries.get(behind)
+      if (moved !== undefined) moved.place -= 1
+    }
+    this.#dropped(entry)
+  }
   /**
    * Who gives way for `newcomer`, which is in already: the greatest mark of the largest label, of equals rather not the
    * newcomer's. With `source` it is one of that source.
@@ -127,6 +133,15 @@ export class Shelves {
     if (this.#by.label && isNew !== isOtherNew) return isOtherNew === true
     const [a, b] = [shelf.heap.top, other.shelf.heap.top]
     return a !== undefined && b !== undefined && isGreater(a, b)
+  }
+
+  #dropped(entry: Entry): void {
+    this.#entries.delete(entry.key)
+    const name = this.shelfOf(entry)
+    const shelf = this.#shelves.get(name)
+    shelf?.heap.remove(entry.key)
+    if (shelf?.heap.size === 0) this.#shelves.delete(name)
+    this.#count(entry, -1)
   }
 
   #count({ label, source, bytes }: Entry, sign: 1 | -1): void {

@@ -21,12 +21,13 @@ export async function goBackTo(
   { loop, state, patience }: GoingBack,
   signal: AbortSignal,
 ): Promise<void> {
-  const snapshot = state.checkpoint.snapshot(version)
+  const snapshot = state.snapshot(version)
   if (snapshot !== undefined) restore(snapshot, loop, state)
   else {
     const load = () => loop.registry.load(version)
     const loaded = await patience.persist(`loading ${version}`, load, signal)
-    restore({ ...state.learnerState, weights: weightsOf(loaded, loop) }, loop, state)
+    const present = state.learnerState
+    restore({ ...present, weights: weightsOf(loaded, loop) }, loop, state, rehearsed(present))
   }
   state.tally.wentTo(version)
 }
@@ -41,10 +42,22 @@ export function freshWeights(start: AdapterStart, loop: LoopParts): TrainableSta
   }
 }
 
-function restore(to: LearnerState, loop: LoopParts, state: TrainerState): void {
+/** The head needs the labels that the config has got since, and those that memory speaks of. */
+function restore(
+  to: LearnerState,
+  loop: LoopParts,
+  state: TrainerState,
+  remembered: readonly string[] = [],
+): void {
   state.restoreLearner(to)
-  // The config may have got labels since.
-  if (state.learner.extend(loop.labels.known)) state.learnerChanged()
+  if (state.learner.extend([...new Set([...loop.labels.known, ...remembered])]))
+    state.learnerChanged()
+}
+
+/** Labels of the present memory, in the order of the present head. */
+function rehearsed({ weights, remembered }: LearnerState): readonly string[] {
+  const labels = new Set(remembered.map(({ target }) => target.label))
+  return weights.labels.filter((label) => labels.has(label))
 }
 
 function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {

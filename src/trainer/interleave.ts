@@ -27,6 +27,11 @@ export class Interleave {
     return this.#lines.reduce((sum, { lag }) => sum + lag, 0)
   }
 
+  /** Whether any source has been heard of; before that a lag of 0 says nothing. */
+  get isMeasured(): boolean {
+    return this.#lines.some(({ isMeasured }) => isMeasured)
+  }
+
   /** What each source has given, and how much it still has. */
   get sources(): NonNullable<TrainerStatus['sources']> {
     return Object.fromEntries(this.#lines.map((line) => [line.name, line.stats]))

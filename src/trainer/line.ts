@@ -22,7 +22,7 @@ export class Line {
   #isOpen = false
   #failures = 0
   #askAgainMs = 0
-  #lag = 0
+  #lag: number | undefined
   #records = 0
   #bytes = 0
 
@@ -45,7 +45,12 @@ export class Line {
 
   /** Records that exist and are not consumed, as last heard. */
   get lag(): number {
-    return this.#lag + this.#buffer.length - this.#next
+    return (this.#lag ?? 0) + this.#buffer.length - this.#next
+  }
+
+  /** Whether the source has ever told how much it has. */
+  get isMeasured(): boolean {
+    return this.#lag !== undefined
   }
 
   /** Its own counters; of a source that keeps none, what was read from it here. */

@@ -157,7 +157,7 @@ class ModelLoop implements Loop {
     await this.#save(signal)
     await stream.measure(signal)
     this.#progress.look(this.#consumed, stream.lag)
-    this.#enter('idle')
+    if (stream.isMeasured) this.#enter('idle')
     await stream.rest(this.#parts.limits.idleMs, signal)
   }
 
@@ -207,7 +207,7 @@ class ModelLoop implements Loop {
     }
     if (signal.aborted) {
       // What a learner in the middle of an update knows is told it again by the stream.
-      if (!this.#isUpdating) await this.#save(signal)
+      if (!this.#isUpdating) await this.#lastSave(signal)
       this.#phase = { state: 'stopped' }
       return
     }
@@ -216,6 +216,15 @@ class ModelLoop implements Loop {
     this.#phase = { state: 'failed', code, message }
     this.#parts.log.error({ err: error, code }, 'the trainer of this model has stopped')
     if (!(error instanceof CodedError)) throw error
+  }
+
+  /** A lease that was lost unnoticed refuses it, and what it would have kept is the next holder's to learn. */
+  async #lastSave(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#save(signal)
+    } catch (error) {
+      if (!this.#isLost(error)) throw error
+    }
   }
 
   #isLost(error: unknown): boolean {

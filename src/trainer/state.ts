@@ -76,6 +76,14 @@ export class TrainerState {
     this.#mind = mind
   }
 
+  /** As the checkpoint keeps it, without what was retracted since the last save. */
+  snapshot(version: string): LearnerState | undefined {
+    const kept = this.checkpoint.snapshot(version)
+    if (kept === undefined || this.#retracted.length === 0) return kept
+    const gone = new Set(this.#retracted)
+    return { ...kept, remembered: kept.remembered.filter(({ key }) => !gone.has(key)) }
+  }
+
   /** Forgets these everywhere, snapshots of versions included. */
   retract(keys: readonly string[]): void {
     if (this.learner.retract(keys)) this.#mind = this.learner.mind()

@@ -76,6 +76,19 @@ export function replayConformance(name: string, made: MadeReplay): void {
       expect([replay.size, replay.bytes]).toEqual([replay.keys().length, bytesOf(replay)])
     })
 
+    it('is left the same by a removal and by coming back without that item', () => {
+      const replay = filled(open(), many)
+      const gone = [...replay.keys()].filter((_, at) => at === 1 || at === 3)
+      const kept = Array.from({ length: many }, (_, at) => item(at))
+      const without = open()
+      without.restore(
+        replay.snapshot(),
+        kept.filter(({ key }) => !gone.includes(key)),
+      )
+      for (const key of gone.toReversed()) replay.remove(key)
+      expect(without.snapshot()).toEqual(replay.snapshot())
+    })
+
     it('takes a key once, and may take it again after it was removed', () => {
       const replay = open()
       const random = openRandom(1, 'offer')

@@ -139,7 +139,8 @@ class Fleet implements Told {
       this.#running -= 1
     } catch (error) {
       if (error instanceof Dead) return
-      if (!this.#stop.signal.aborted) this.violations.push(`${daemon.name}: ${String(error)}`)
+      if (!this.#stop.signal.aborted)
+        this.violations.push(`${daemon.name}: ${String((error as Error).stack)}`)
       this.#running -= 1
     }
     this.#time.activity += 1

@@ -205,13 +205,15 @@ describe.each(methods)('$name', (method) => {
         freshAdapter(planFor(method, labels, tiny), openRandom(1, 'fresh')),
       openTrainable: ({ labels }: Pick<AdapterPlan, 'labels'>) => open(method, labels, tiny),
     })
+    let crashes = 0
     for (const seed of [1, 2, 3, 4]) {
       const reference = worldOf(seed)
       await runToEnd(reference, setting(seed))
       const world = worldOf(seed)
-      expect(await runWithCrashes(world, setting(seed), seed)).toBeGreaterThan(0)
+      crashes += await runWithCrashes(world, setting(seed), seed)
       expect(finalState(world)).toEqual(finalState(reference))
     }
+    expect(crashes).toBeGreaterThan(4)
   })
 })
 
