@@ -1,15 +1,20 @@
 /**
  * The measurements, one after the other, each in its own process: node test/bench/run.mjs [name …] after npm run build.
- * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all.
+ * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. `continual` is
+ * asked for by itself, and the words after it are its own.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const all = ['serve-latency', 'swap', 'freshness', 'intake', 'steps', 'crash']
-const asked = process.argv.slice(2).filter((word) => !word.startsWith('--'))
-const unknown = asked.filter((name) => !all.includes(name))
+const words = process.argv.slice(2)
+const own = words[0] === 'continual' ? words.splice(1) : []
+const asked = words.filter((word) => !word.startsWith('--'))
+const unknown = asked.filter((name) => ![...all, 'continual'].includes(name))
 if (unknown.length > 0) {
-  process.stderr.write(`no benchmark ${unknown.join(', ')}; there are ${all.join(', ')}\n`)
+  process.stderr.write(
+    `no benchmark ${unknown.join(', ')}; there are ${all.join(', ')}, continual\n`,
+  )
   process.exit(64)
 }
 
@@ -18,6 +23,7 @@ let failed = 0
 for (const name of asked.length > 0 ? asked : all) {
   process.stderr.write(`── ${name}\n`)
   const { code, line } = await run(name)
+  if (code === 64) process.exit(code)
   if (code === 0) results[name] = JSON.parse(line)
   else failed += 1
   process.stdout.write(`${code === 0 ? line : JSON.stringify({ bench: name, exit: code })}\n`)
@@ -28,7 +34,7 @@ process.exitCode = failed > 0 ? 70 : 0
 /** The last line of its stdout is its result. */
 function run(name) {
   const program = fileURLToPath(new URL(`${name}.mjs`, import.meta.url))
-  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, ...own], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk) => (output += chunk))
   return new Promise((resolve) =>

@@ -5,10 +5,27 @@ export function registerBench(program: Command): void {
   program
     .command('bench')
     .description('measure this machine: latency, swaps, freshness, training, crashes')
-    .argument('[names...]', 'absent = all, about half an hour')
+    .argument(
+      '[names...]',
+      'absent = all, about half an hour; continual <table>: one of policies/README.md',
+    )
     .option('--json', 'what it prints anyway: one JSON object a line')
-    .action(async (names: readonly string[]) => {
+    .option('--data <folder>', 'of continual: where its datasets lie')
+    .option('--seeds <count>', 'of continual: how often each run is made')
+    .option('--only <words...>', 'of continual: runs that have one of these in their name')
+    .option('--results <folder>', 'of continual: where they are kept, absent = test/bench/results')
+    .option('--fresh', 'of continual: all runs anew')
+    .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {
       const { runBench } = await import('../run-bench.ts')
-      await runBench(names)
+      await runBench([...names, ...wordsOf(flags)])
     })
+}
+
+type Flags = Readonly<Record<string, string | true | readonly string[]>>
+
+/** As they were given: the programs have their own reading of them. */
+function wordsOf(flags: Flags): readonly string[] {
+  return Object.entries(flags).flatMap(([name, value]) =>
+    value === true ? [`--${name}`] : [value].flat().flatMap((word) => [`--${name}`, word]),
+  )
 }

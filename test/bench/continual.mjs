@@ -1,0 +1,50 @@
+/**
+ * The tables of policies/README.md, one by one: node test/bench/continual.mjs <table> --data <folder> [--seeds 5]
+ * [--only <words of a run's name>] [--results <folder>] [--fresh]
+ *
+ * Each table is a file `continual-<table>.mjs` that exports `measure(bench)` and answers what the table shows:
+ * `{ columns, rows, note? }`. Its runs go through `bench.run`, which keeps each in `<results>/continual-<table>.json` as
+ * soon as it is there: a table that was interrupted, or that gets another row, goes on where it was.
+ */
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { openResults } from './continual-results.mjs'
+import { finish, machine, say } from './figures.mjs'
+import { render } from './render.mjs'
+
+const tables = ['mnist', 'text', 'tabular', 'drift', 'cost']
+const ours = fileURLToPath(new URL('results', import.meta.url))
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: 'string' },
+    seeds: { type: 'string', default: '5' },
+    only: { type: 'string', multiple: true },
+    results: { type: 'string', default: ours },
+    fresh: { type: 'boolean', default: false },
+  },
+})
+const [table] = positionals
+if (positionals.length !== 1 || !tables.includes(table)) {
+  say(`continual measures one table: ${tables.join(', ')}`)
+  process.exit(64)
+}
+const startedOn = machine()
+const results = openResults(join(resolve(values.results), `continual-${table}.json`), {
+  machine: startedOn,
+  fresh: values.fresh,
+})
+const { measure } = await import(`./continual-${table}.mjs`)
+const shown = await measure({
+  data: values.data === undefined ? undefined : resolve(values.data),
+  seeds: Array.from({ length: Number(values.seeds) }, (_, at) => at + 1),
+  run: (name, settings, work) => results.run(name, settings, work, values.only),
+  runs: () => results.runs(),
+  say,
+})
+results.show(shown)
+if (resolve(values.results) === ours) await render()
+finish(`continual-${table}`, startedOn, shown)
+// Engines may leave threads behind.
+process.exit(0)
