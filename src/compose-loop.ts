@@ -121,17 +121,19 @@ function learning(site: TrainerSite, model: string, base: Base) {
     config: adapter,
   }
   const { train, replay } = rehearsalOf(settings)
+  const labels = { ...labelsOf(settings), limit: config.limits.labels }
   return {
     task: classification,
     adapter: plan.config,
-    labels: { ...labelsOf(settings), limit: config.limits.labels },
-    freshParameters: (labels) =>
-      freshAdapter({ ...plan, labels }, openRandom(config.seed, `${model}/adapter`)),
+    labels,
+    freshParameters: (names) =>
+      freshAdapter({ ...plan, labels: names }, openRandom(config.seed, `${model}/adapter`)),
     openTrainable: (start) =>
       openTrainable({
         ...plan,
         ...start,
         tf,
+        retired: labels.retired,
         baseTensors: site.baseTensors(plan.base),
         knobs: settings.train,
         // What it remembers belongs to one line of weights.

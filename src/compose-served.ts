@@ -157,7 +157,7 @@ async function openLive(site: Site, model: OpenModel, serving: Serving): Promise
 
 function openDoor(site: Site, model: OpenModel, onAppended: () => void): FeedbackDoor {
   const { name, base, inbox, predictions, deadLetters } = model
-  const { known, open } = labelsOf(modelOf(site.config, name))
+  const { known: labels, ...rules } = labelsOf(modelOf(site.config, name))
   const { clock, metrics, config } = site
   return openFeedbackDoor({
     model: name,
@@ -168,8 +168,7 @@ function openDoor(site: Site, model: OpenModel, onAppended: () => void): Feedbac
       inputKind: base.inputKind,
       limits: config.limits,
       task: classification,
-      labels: known,
-      open,
+      vocabulary: { labels, ...rules },
     }),
     inbox,
     predictions,

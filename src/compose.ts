@@ -50,11 +50,11 @@ export function adapterOf({ adapter }: ModelConfig): AdapterConfig {
 export interface LabelsOf {
   readonly open: boolean
   readonly known: readonly string[]
+  readonly retired: readonly string[]
 }
 
 export function labelsOf({ labels }: ModelConfig): LabelsOf {
-  if ('open' in labels) return { open: true, known: labels.known }
-  return { open: false, known: labels }
+  return 'open' in labels ? labels : { open: false, known: labels, retired: [] }
 }
 
 export function modelOf(config: Config, model: string): ModelConfig {

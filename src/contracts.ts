@@ -479,25 +479,37 @@ export interface Task {
   /** What those logits multiply embedding · head.weight by, before head.bias is added. */
   scale(unit: boolean): number
   /**
-   * The event's lesson → the target, given the answer that was served for a rating. `open`: a label that is not in
-   * `labels` yet may be learned. Throws a coded error. A retraction has no target and must not come here.
+   * The event's lesson → the target, given the answer that was served for a rating. Throws a coded error. A retraction
+   * has no target and must not come here.
    */
-  target(
-    lesson: Lesson,
-    served: string | undefined,
-    labels: readonly string[],
-    open: boolean,
-  ): Target
+  target(lesson: Lesson, served: string | undefined, vocabulary: Vocabulary): Target
   /**
-   * Dense loss inputs, [b, labels] each: what to raise, what to lower. With p = softmax(logits) the loss of a row is
-   * −Σ wanted·log p − log(1 − Σ unwanted·p). Label targets must be in `labels`: grow first.
+   * Dense loss inputs, [b, labels] each: what to raise, what to lower. With p = softmax(logits) over what is not retired
+   * the loss of a row is −Σ wanted·log p − log(1 − Σ unwanted·p). Label targets must be in `labels`: grow first. One that
+   * is retired teaches nothing.
    */
   targets(
     rows: readonly Target[],
     labels: readonly string[],
+    retired?: readonly string[],
   ): { readonly wanted: Tensor; readonly unwanted: Tensor }
-  score(logits: Float32Array, target: Target, labels: readonly string[]): Score
-  decode(logits: Float32Array, labels: readonly string[]): Answer
+  /** Over the labels that are not retired. */
+  score(
+    logits: Float32Array,
+    target: Target,
+    labels: readonly string[],
+    retired?: readonly string[],
+  ): Score
+  decode(logits: Float32Array, labels: readonly string[], retired?: readonly string[]): Answer
+}
+
+/** Which labels there are for new events. */
+export interface Vocabulary {
+  readonly labels: readonly string[]
+  /** A label that is not among them yet may be learned. */
+  readonly open: boolean
+  /** Labels that are neither answered nor learned. Their rows of the head stay, for the day on which they come back. */
+  readonly retired?: readonly string[] | undefined
 }
 
 // ── The trainer ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -632,8 +644,8 @@ export interface Replay {
   readonly rehearsal?: Rehearsal
   /** Answers the keys that went to make room, the offered one among them when it was not kept. */
   offer(item: ReplayItem, random: Random): readonly string[]
-  /** Up to `count` distinct keys, without replacement. */
-  draw(count: number, random: Random): readonly string[]
+  /** Up to `count` distinct keys, without replacement; none of a label in `without`, which is seldom any. */
+  draw(count: number, random: Random, without?: readonly string[]): readonly string[]
   remove(key: string): void
   keys(): readonly string[]
   /** A copy. */
@@ -807,6 +819,8 @@ export interface Manifest {
   readonly base: { readonly name: string; readonly hash: string }
   readonly task: string
   readonly labels: readonly string[]
+  /** Those of them that it does not answer, in their order; absent = none. */
+  readonly retired?: readonly string[]
   readonly adapter: AdapterConfig
   /** source name → partition → [from, to): what it learned since its parent. */
   readonly span: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>>

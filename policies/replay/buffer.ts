@@ -71,10 +71,10 @@ class Buffer implements Replay {
     return this.#makeRoom(item)
   }
 
-  draw(count: number, random: Random): readonly string[] {
-    const { keys, size } = this.#held
+  draw(count: number, random: Random, without: readonly string[] = []): readonly string[] {
+    const keys = this.#keysWithout(without)
     const places = new Set<number>()
-    for (let last = Math.max(0, size - count); last < size; last += 1) {
+    for (let last = Math.max(0, keys.length - count); last < keys.length; last += 1) {
       const place = random.below(last + 1)
       places.add(places.has(place) ? last : place)
     }
@@ -112,6 +112,12 @@ class Buffer implements Replay {
       if (item !== undefined) this.#held.add({ ...item, mark: marks[at] ?? 0 })
     }
     this.#makeRoom()
+  }
+
+  #keysWithout(labels: readonly string[]): readonly string[] {
+    const { keys } = this.#held
+    if (labels.every((label) => this.#held.ofLabel(label).size === 0)) return keys
+    return keys.filter((key) => !labels.includes(this.#held.get(key)?.label ?? ''))
   }
 
   #empty(): Shelves {

@@ -88,6 +88,7 @@ const schema = Compile(
     base: closed({ name: Type.String(), hash: Type.String() }),
     task: Type.String(),
     labels: Type.Array(Type.String()),
+    retired: Type.Optional(Type.Array(Type.String())),
     adapter: closed({
       method: Type.String(),
       rank: Type.Number(),

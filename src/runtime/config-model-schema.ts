@@ -29,15 +29,21 @@ const labels = Type.Union(
     Type.Array(label, { minItems: 2, uniqueItems: true }),
     Type.Object(
       {
-        open: Type.Literal(true),
+        open: Type.Boolean({ description: 'whether new labels may appear at run time' }),
         known: Type.Array(label, { uniqueItems: true, default: [] }),
+        retired: Type.Array(label, {
+          uniqueItems: true,
+          default: [],
+          description:
+            'neither answered nor learned; taken out of here, they are back as they were',
+        }),
       },
       { additionalProperties: false },
     ),
   ],
   {
     description:
-      'a closed list, or { open: true, known: [..] } where new labels may appear at run time',
+      'a closed list, or { open, known, retired }, where open: true lets new labels appear at run time',
   },
 )
 

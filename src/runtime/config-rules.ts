@@ -59,15 +59,30 @@ const modelRules: readonly ModelRule[] = [
   function labelsAreUsable({ labels }, { limits }) {
     const [known, path] =
       'open' in labels ? [labels.known, ['labels', 'known']] : [labels, ['labels']]
+    const retired = 'open' in labels ? labels.retired : []
     const tooMany =
       known.length > limits.labels
         ? [wrong(path, `has more than limits.labels = ${limits.labels}`)]
         : []
-    const unusable = known.flatMap((label, index) => {
-      const message = labelFault(label, limits.label_characters)
-      return message === undefined ? [] : [wrong([...path, index], message)]
-    })
-    return [...tooMany, ...unusable]
+    const faults = (names: readonly string[], at: Problem['path']) =>
+      names.flatMap((label, index) => {
+        const message = labelFault(label, limits.label_characters)
+        return message === undefined ? [] : [wrong([...at, index], message)]
+      })
+    return [...tooMany, ...faults(known, path), ...faults(retired, ['labels', 'retired'])]
+  },
+  function closedLabelsAreKnown({ labels }) {
+    if (!('open' in labels) || labels.open) return []
+    const { known, retired } = labels
+    const unknown = retired.flatMap((label, index) =>
+      known.includes(label)
+        ? []
+        : [wrong(['labels', 'retired', index], `is ${label}; known: ${known.join(', ')}`)],
+    )
+    const left = known.filter((label) => !retired.includes(label)).length
+    if (left >= 2) return unknown
+    const message = `leaves ${left} to answer; closed labels need two that are not retired`
+    return [...unknown, wrong(['labels', 'known'], message)]
   },
   function featuresFit({ base, adapter }, { limits }) {
     if (typeof base === 'string' || !('features' in base)) return []

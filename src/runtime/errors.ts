@@ -152,6 +152,11 @@ export const errorTable = {
     exit: 65,
     fix: 'use a label of the config, or declare labels: { open: true }',
   },
+  LABEL_RETIRED: {
+    status: 400,
+    exit: 65,
+    fix: 'take the label out of labels.retired and restart, or send another label',
+  },
   LABEL_INVALID: {
     status: 400,
     exit: 65,

@@ -1,5 +1,6 @@
 /** A model for /v1/models: what the server and what the trainer know of it, merged. */
 import type { Static } from 'typebox'
+import { describeLabels } from './describe-labels.ts'
 import type { FailedSwap, LiveAdapter } from './live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ServedModel, TrainerReport } from './served-model.ts'
@@ -14,7 +15,7 @@ export function describeModel(
     model: model.name,
     base: model.base.name,
     method: model.method,
-    labels: [...(live?.manifest.labels ?? [])],
+    ...describeLabels(live?.manifest ?? { labels: [] }),
     live: live === undefined ? null : describeLive(live),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
     trainer: describeTrainer(trainer),

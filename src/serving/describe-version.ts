@@ -1,6 +1,7 @@
 /** A version for /v1/models/{model}/versions: its manifest, without what only the loader needs. */
 import type { Static } from 'typebox'
 import type { LivePointer, Manifest } from '../contracts.ts'
+import { describeLabels } from './describe-labels.ts'
 import type { VersionAnswer } from './schemas.ts'
 
 export function describeVersion(
@@ -8,7 +9,7 @@ export function describeVersion(
   live: LivePointer | undefined,
 ): Static<typeof VersionAnswer> {
   const { version, digest, parent, created, events, events_new, steps } = manifest
-  const { labels, scores, decision, reason } = manifest
+  const { scores, decision, reason } = manifest
   return {
     version,
     digest,
@@ -17,7 +18,7 @@ export function describeVersion(
     events,
     events_new,
     steps,
-    labels: [...labels],
+    ...describeLabels(manifest),
     scores,
     decision,
     reason,

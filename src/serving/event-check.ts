@@ -1,5 +1,5 @@
 /** The rules that feedback must pass at the door: those of every stream, and labels that the model may learn. */
-import type { FeedbackEvent, Input, Task } from '../contracts.ts'
+import type { FeedbackEvent, Input, Task, Vocabulary } from '../contracts.ts'
 import { parseEvent, type EventLimits } from '../intake/validate.ts'
 
 export interface EventCheckOptions {
@@ -9,17 +9,16 @@ export interface EventCheckOptions {
   readonly inputKind: Input['kind']
   readonly limits: EventLimits
   readonly task: Pick<Task, 'target'>
-  /** The labels of the config; `open` = others may be learned too. */
-  readonly labels: readonly string[]
-  readonly open: boolean
+  /** Of the config. */
+  readonly vocabulary: Vocabulary
 }
 
 export function eventCheck(options: EventCheckOptions): (bytes: Uint8Array) => FeedbackEvent {
-  const { model, source, inputKind, limits, task, labels, open } = options
+  const { model, source, inputKind, limits, task, vocabulary } = options
   return (bytes) => {
     const event = parseEvent(bytes, limits, { model, source, inputKind })
     // What a rating means is known only when its prediction is: the trainer looks.
-    if (event.lesson.kind === 'label') task.target(event.lesson, undefined, labels, open)
+    if (event.lesson.kind === 'label') task.target(event.lesson, undefined, vocabulary)
     return event
   }
 }

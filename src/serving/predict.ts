@@ -53,7 +53,7 @@ export async function answer(
   const logits = await run(predictor, manifest, rows, request.signal)
   const answers = logits.map((row) => ({
     id: predictor.predictionId(),
-    ...predictor.task.decode(row, manifest.labels),
+    ...predictor.task.decode(row, manifest.labels, manifest.retired),
   }))
   remember(predictor, manifest, request.inputs, answers)
   return answers

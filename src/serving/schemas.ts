@@ -124,7 +124,10 @@ export const ModelAnswer = Type.Object({
   model: Name,
   base: Type.String(),
   method: Type.String(),
-  labels: Type.Array(Type.String()),
+  labels: Type.Array(Type.String(), { description: 'those that it answers' }),
+  retired: Type.Optional(
+    Type.Array(Type.String(), { description: 'those that it knows and does not answer' }),
+  ),
   live: Maybe(LiveAnswer),
   failed_swap: Type.Optional(FailedSwapAnswer),
   trainer: TrainerAnswer,
@@ -161,7 +164,10 @@ export const VersionAnswer = Type.Object({
   events: Count,
   events_new: Count,
   steps: Count,
-  labels: Type.Array(Type.String()),
+  labels: Type.Array(Type.String(), { description: 'those that it answers' }),
+  retired: Type.Optional(
+    Type.Array(Type.String(), { description: 'those that it knows and does not answer' }),
+  ),
   scores: Scores,
   decision: Type.String(),
   reason: Type.String(),

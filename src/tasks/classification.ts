@@ -6,8 +6,10 @@
  * s is 10 for embeddings of unit length, whose cosines alone would leave the softmax nearly flat (Wang et al. 2017,
  * "NormFace"), and 1 for others. A label that is not known yet counts as a zero-started row, logit 0, everywhere: in
  * `score` as after `grow`. With no label at all the answer is '' with score 0, and nothing can be learned from it.
+ *
+ * A retired label is not among those that answer: the softmax runs over the others, in answers, scores and losses alike.
  */
-import type { Ops, Target, Task, Tensor } from '../contracts.ts'
+import type { Ops, Target, Task, Tensor, Vocabulary } from '../contracts.ts'
 import { failure, invariant } from '../runtime/errors.ts'
 import { logSumExp, softmax } from '../nn/softmax.ts'
 
@@ -31,33 +33,34 @@ export const classification: Task = {
 
   scale: (unit) => (unit ? UNIT_SCALE : 1),
 
-  target(lesson, served, labels, open) {
+  target(lesson, served, vocabulary) {
     invariant(lesson.kind !== 'retract', 'a retraction has no target')
-    const target = lesson.kind === 'label' ? lesson : rated(lesson.rating, served, labels, open)
-    if (open || labels.includes(target.label)) return target
-    throw failure(
-      'LABEL_UNKNOWN',
-      `"${target.label}" is none of the labels: ${labels.join(', ')}`,
-      {
-        details: { label: target.label, labels },
-      },
-    )
+    const target = lesson.kind === 'label' ? lesson : rated(lesson.rating, served, vocabulary)
+    const { labels, open, retired = [] } = vocabulary
+    const { label } = target
+    if (retired.includes(label))
+      throw failure('LABEL_RETIRED', `"${label}" is retired`, { details: { label, retired } })
+    if (open || labels.includes(label)) return target
+    const message = `"${label}" is none of the labels: ${labels.join(', ')}`
+    throw failure('LABEL_UNKNOWN', message, { details: { label, labels } })
   },
 
-  targets: (rows, labels) => ({
-    wanted: oneHot(rows, labels, 'label'),
-    unwanted: oneHot(rows, labels, 'not'),
+  targets: (rows, labels, retired = []) => ({
+    wanted: oneHot(rows, labels, 'label', retired),
+    unwanted: oneHot(rows, labels, 'not', retired),
   }),
 
-  score(logits, target, labels) {
-    const at = labels.indexOf(target.label)
-    const answer = classification.decode(logits, labels).label
+  score(logits, target, labels, retired = []) {
+    const answering = among(logits, labels, retired)
+    const at = answering.labels.indexOf(target.label)
+    const answer = classification.decode(answering.logits, answering.labels).label
     return target.kind === 'label'
-      ? { answer, correct: answer === target.label, loss: lossOf(logits, at) }
-      : { answer, correct: answer !== target.label, loss: lossOfNot(logits, at) }
+      ? { answer, correct: answer === target.label, loss: lossOf(answering.logits, at) }
+      : { answer, correct: answer !== target.label, loss: lossOfNot(answering.logits, at) }
   },
 
-  decode(logits, labels) {
+  decode(all, known, retired = []) {
+    const { logits, labels } = among(all, known, retired)
     const shares = softmax(logits)
     const scores = Object.fromEntries(labels.map((label, at) => [label, shares[at] ?? 0]))
     const best = Math.max(0, shares.indexOf(Math.max(...shares))) // the first of equals
@@ -65,13 +68,23 @@ export const classification: Task = {
   },
 }
 
+/** The labels that answer, and their logits. */
+function among(logits: Float32Array, labels: readonly string[], retired: readonly string[]) {
+  if (retired.length === 0) return { logits, labels }
+  const answers = (at: number) => !retired.includes(labels[at] ?? '')
+  return {
+    logits: logits.filter((_, at) => answers(at)),
+    labels: labels.filter((_, at) => answers(at)),
+  }
+}
+
 /** Thumbs down on one of two closed labels says the other; elsewhere it says only which answer was wrong. */
 function rated(
   rating: 1 | -1,
   served: string | undefined,
-  labels: readonly string[],
-  open: boolean,
+  { labels: known, open, retired = [] }: Vocabulary,
 ): Target {
+  const labels = known.filter((label) => !retired.includes(label))
   if (served === undefined || served === '')
     throw failure('RATING_NEEDS_PREDICTION', 'the rating speaks of no answer that was served')
   if (rating === 1) return { kind: 'label', label: served }
@@ -84,13 +97,19 @@ function rated(
 }
 
 /** One row per target; rows of the other kind stay zero, and so does a `not` that leaves no label to prefer. */
-function oneHot(rows: readonly Target[], labels: readonly string[], kind: Target['kind']): Tensor {
+function oneHot(
+  rows: readonly Target[],
+  labels: readonly string[],
+  kind: Target['kind'],
+  retired: readonly string[],
+): Tensor {
   const data = new Float32Array(rows.length * labels.length)
+  const answering = labels.filter((label) => !retired.includes(label)).length
   for (const [row, target] of rows.entries()) {
-    if (target.kind !== kind || (kind === 'not' && labels.length < 2)) continue
+    if (target.kind !== kind || (kind === 'not' && answering < 2)) continue
     const at = labels.indexOf(target.label)
     invariant(at >= 0 || kind === 'not', `target "${target.label}" before the head grew to it`)
-    if (at >= 0) data[row * labels.length + at] = 1
+    if (at >= 0 && !retired.includes(target.label)) data[row * labels.length + at] = 1
   }
   return { shape: [rows.length, labels.length], data }
 }

@@ -224,7 +224,7 @@ export class Admission {
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
     const { loop, learner } = this.#parts
     const { task, labels } = loop
-    return task.target(event.lesson, served?.label, learner.labels, labels.open)
+    return task.target(event.lesson, served?.label, { ...labels, labels: learner.labels })
   }
 
   #accept(example: Example, latents: LatentMap): Decision<'wait' | 'update'> {

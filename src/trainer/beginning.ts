@@ -6,7 +6,8 @@ import { failure } from '../runtime/errors.ts'
 import { publishFirst } from './candidate.ts'
 import type { Saved } from './saved.ts'
 import { freshWeights, goBackTo, type GoingBack } from './going-back.ts'
-import type { TrainerState } from './state.ts'
+import { heedRetirement } from './retirement.ts'
+import { adapterText, type TrainerState } from './state.ts'
 
 export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
@@ -15,6 +16,8 @@ export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
   if (state.learner.extend(loop.labels.known)) state.learnerChanged()
+  const isFresh = saved.identity.adapter !== state.identity.adapter
+  await heedRetirement(parts, { isFresh }, signal)
   await state.save(signal)
 }
 
@@ -51,6 +54,7 @@ async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void
     const { number, version, decision } = await publishFirst(parts, signal)
     state.tally.wentTo(version, number + 1)
     state.tally.intend([{ version, by: 'start', reason: decision.reason }])
+    state.tally.heeded(loop.labels.retired ?? [])
     return state.save(signal, version)
   }
   loop.log.warn({ version: live.version }, 'no checkpoint; going on from the live version')
@@ -58,7 +62,16 @@ async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void
   state.tally.wentTo(live.version, await nextNumber(parts, signal))
   state.tally.sawPointer(live)
   state.tally.learnedLive(live)
+  const { adapter, retired = [] } = await manifestOf(live.version, parts, signal)
+  state.tally.heeded(retired)
+  const isFresh = adapterText(adapter) !== state.identity.adapter
+  await heedRetirement(parts, { isFresh }, signal)
   await state.save(signal)
+}
+
+async function manifestOf(version: string, { loop, patience }: GoingBack, signal: AbortSignal) {
+  const read = () => loop.registry.manifest(version)
+  return patience.persist(`reading the manifest of ${version}`, read, signal)
 }
 
 async function nextNumber({ loop, patience }: GoingBack, signal: AbortSignal): Promise<number> {

@@ -1,6 +1,7 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import type { Decision, Manifest, Version } from '../contracts.ts'
 import { CodedError } from '../contracts.ts'
+import { retiredAmong } from './retired-among.ts'
 import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
@@ -37,6 +38,15 @@ export async function publishCandidate(
 /** The zero-start version that a new model begins with. */
 export async function publishFirst(parts: Publishing, signal: AbortSignal): Promise<Published> {
   const reason = 'a fresh adapter leaves the base as it is'
+  return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
+}
+
+/** The weights that are there already, under what the config says now. */
+export async function publishAgain(
+  reason: string,
+  parts: Publishing,
+  signal: AbortSignal,
+): Promise<Published> {
   return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
 }
 
@@ -77,6 +87,7 @@ function draftOf(
   { learner, tally }: TrainerState,
 ): Version {
   const { learned, steps } = learner.progress
+  const retired = retiredAmong(learner.labels, loop.labels.retired)
   const manifest: Manifest = {
     format: 1,
     model: loop.model,
@@ -86,8 +97,10 @@ function draftOf(
     base: { name: loop.base.name, hash: loop.base.hash },
     task: loop.task.kind,
     labels: learner.labels,
+    ...(retired.length > 0 && { retired }),
     adapter: loop.adapter,
-    span: spanOf(tally.state.spanFrom, tally.positions),
+    // What is pending belongs to the version that will have learned it.
+    span: learnedNow === 0 ? {} : spanOf(tally.state.spanFrom, tally.positions),
     events: learned,
     events_new: learnedNow,
     steps,

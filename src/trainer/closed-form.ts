@@ -35,6 +35,8 @@ export interface ClosedFormParts extends EmbedderParts {
   readonly labels: readonly string[]
   /** What it answers with until it has learned something: `freshAdapter`, or the head of a version. */
   readonly parameters: Tensors
+  /** Labels whose sums stay and which answer nothing. */
+  readonly retired?: readonly string[] | undefined
 }
 
 export function openClosedForm(parts: ClosedFormParts): Trainable {
@@ -148,7 +150,8 @@ class ClosedFormTrainable implements Trainable {
       const [x, z] = [embeddings[row], logits[row]]
       // What is rehearsed was added when it was new.
       if (x === undefined || z === undefined || weight === 0 || isReplayed) continue
-      loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#labels).loss
+      const { task, retired } = this.#parts
+      loss += (weight / rows.length) * task.score(z, target, this.#labels, retired).loss
       const at = this.#labels.indexOf(target.label)
       if (target.kind === 'label') this.#add(x, z, at, weight)
       else this.#moments.add(x, this.#others(z, at, weight))
@@ -159,15 +162,22 @@ class ClosedFormTrainable implements Trainable {
   }
 
   #add(x: Float32Array, logits: Float32Array, label: number, weight: number): void {
-    const right = this.#known.indexOf(label)
-    if (right >= 0 && this.#known.length > 1)
-      this.#temperature.observe(among(logits, this.#known), right, weight)
+    const answering = this.#answering()
+    const right = answering.indexOf(label)
+    if (right >= 0 && answering.length > 1)
+      this.#temperature.observe(among(logits, answering), right, weight)
     this.#moments.add(x, new Map([[label, weight]]))
   }
 
-  /** p_c / (1 − p_wrong) of the weight for each label that the head has seen. */
+  /** Places of the labels that the head has seen and may answer. */
+  #answering(): readonly number[] {
+    const { retired = [] } = this.#parts
+    return this.#known.filter((label) => !retired.includes(this.#labels[label] ?? ''))
+  }
+
+  /** p_c / (1 − p_wrong) of the weight for each of these. */
   #others(logits: Float32Array, wrong: number, weight: number): ReadonlyMap<number, number> {
-    const others = this.#known.filter((label) => label !== wrong)
+    const others = this.#answering().filter((label) => label !== wrong)
     const shares = softmax(among(logits, others))
     return new Map(others.map((label, at) => [label, weight * (shares[at] ?? 0)]))
   }

@@ -49,7 +49,7 @@ export class Learner {
 
   constructor(parts: LearnerParts) {
     this.#parts = parts
-    this.#memory = new Memory(parts.memory)
+    this.#memory = new Memory({ ...parts.memory, retired: parts.labels.retired })
     this.#pending = new Pending(parts.labels, () => parts.trainable.labels)
     if (this.#memory.rehearsal.passes !== undefined) this.#fresh = parts.trainable.snapshot()
   }
@@ -196,13 +196,13 @@ export class Learner {
   }
 
   #score(examples: readonly Example[], latents: LatentMap): readonly Score[] {
-    const { trainable, task } = this.#parts
+    const { trainable, task, labels } = this.#parts
     const rows = examples.map(({ key }) => latentOf(key, latents))
     // A head without labels answers nothing, and a label that it does not know counts as wrong.
     const silent = rows.length === 0 || trainable.labels.length === 0
     const logits = silent ? [] : trainable.score(rows)
     return examples.map(({ target }, row) =>
-      task.score(logits[row] ?? new Float32Array(), target, trainable.labels),
+      task.score(logits[row] ?? new Float32Array(), target, trainable.labels, labels.retired),
     )
   }
 
@@ -314,9 +314,10 @@ export class Learner {
     logits: readonly Float32Array[],
     labels: readonly string[],
   ): void {
+    const { task, labels: rules } = this.#parts
     for (const [row, { target }] of fresh.entries()) {
       const known = logits[row]?.subarray(0, labels.length) ?? new Float32Array()
-      this.#scoreboard.observe(this.#parts.task.score(known, target, labels))
+      this.#scoreboard.observe(task.score(known, target, labels, rules.retired))
     }
   }
 

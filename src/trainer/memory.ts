@@ -18,6 +18,8 @@ export interface MemoryParts {
   /** Which examples a step rehearses, and which learned ones stay: two streams, so that neither moves the other. */
   readonly draw: Random
   readonly offer: Random
+  /** Labels whose examples are kept and not rehearsed. */
+  readonly retired?: readonly string[] | undefined
 }
 
 export interface MemoryState {
@@ -46,12 +48,15 @@ export class Memory {
   }
 
   draw(count: number): readonly Remembered[] {
-    return this.#parts.replay.draw(count, this.#parts.draw).map((key) => this.#example(key))
+    const { replay, draw, retired } = this.#parts
+    return replay.draw(count, draw, retired).map((key) => this.#example(key))
   }
 
-  /** All of it in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
+  /** All that may be rehearsed in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
   shuffled(): readonly Remembered[] {
-    const keys = [...this.#parts.replay.keys()]
+    const { replay, retired = [] } = this.#parts
+    const isIn = (key: string) => !retired.includes(this.#example(key).target.label)
+    const keys = replay.keys().filter(isIn)
     for (let last = keys.length - 1; last > 0; last -= 1) {
       const place = this.#parts.draw.below(last + 1)
       const [one, other] = [keys[last] ?? '', keys[place] ?? '']

@@ -93,6 +93,8 @@ export interface LabelsConfig {
   readonly open: boolean
   /** In order. All of them when `open` is false. */
   readonly known: readonly string[]
+  /** Neither answered nor learned, whether the head has them or not. */
+  readonly retired?: readonly string[] | undefined
   readonly limit: number
 }
 

@@ -9,6 +9,8 @@ export interface LabelRules {
   /** Whether labels that are not known yet may be learned. */
   readonly open: boolean
   readonly limit: number
+  /** Neither answered nor learned. */
+  readonly retired?: readonly string[] | undefined
 }
 
 export class Pending {

@@ -16,11 +16,13 @@ import type {
 import { invariant } from '../runtime/errors.ts'
 import type { LatentMap } from './learner-types.ts'
 import type { Memory } from './memory.ts'
+import type { LabelRules } from './pending.ts'
 
 export interface RehearsalParts {
   readonly memory: Memory
   readonly trainable: Trainable
   readonly task: Task
+  readonly labels: Pick<LabelRules, 'retired'>
 }
 
 type Asking<Result> = Generator<readonly Example[], Result, LatentMap>
@@ -72,14 +74,14 @@ function* mostHurt(
   fresh: readonly Example[],
   candidates: readonly Remembered[],
   count: number,
-  { trainable, task }: RehearsalParts,
+  { trainable, task, labels: { retired } }: RehearsalParts,
 ): Asking<readonly Remembered[]> {
   const latents = yield [...fresh, ...candidates]
   const losses = () => {
     const logits = trainable.score(candidates.map(({ key }) => latentOf(key, latents)))
     return candidates.map(
       ({ target }, at) =>
-        task.score(logits[at] ?? new Float32Array(), target, trainable.labels).loss,
+        task.score(logits[at] ?? new Float32Array(), target, trainable.labels, retired).loss,
     )
   }
   const before = losses()

@@ -66,6 +66,8 @@ export interface Progress {
   readonly trigger: TriggerState | null
   /** The source whose turn it is. */
   readonly turn: number
+  /** The labels that the config had retired when this line last made a version of its own accord. */
+  readonly retired: readonly string[]
   /** Positions at the last update: where the span of the next version begins. */
   readonly spanFrom: Readonly<Record<string, Positions>>
 }

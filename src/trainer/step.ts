@@ -33,6 +33,8 @@ export interface TrainableParts extends AdapterPlan {
   readonly forgetting: Forgetting
   /** What it starts from: `freshAdapter`, or those of a version. */
   readonly parameters: Tensors
+  /** Labels that no row may answer. */
+  readonly retired?: readonly string[] | undefined
 }
 
 export function openTrainable(parts: TrainableParts): Trainable {
@@ -98,11 +100,13 @@ class AdapterTrainable implements Trainable {
 
   /** Of the loss alone. Where replayed rows only veto, theirs are computed by themselves. */
   #gradients(rows: readonly TrainRow[]): Gradients {
-    const { forgetting, task } = this.#parts
+    const { forgetting, task, retired } = this.#parts
     const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
     const taught = this.#taught(fresh)
     const of = (some: readonly TrainRow[]) =>
-      this.#engine.gradients(some, (group) => lossTargets(group, task, this.#labels, taught))
+      this.#engine.gradients(some, (group) =>
+        lossTargets(group, task, this.#labels, { taught, retired }),
+      )
     const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
     if (forgetting.project === undefined || fresh.length === 0 || replayed.length === 0)
       return of(rows)

@@ -24,6 +24,7 @@ const empty: TallyState = {
   generation: 0,
   intended: [],
   live: null,
+  retired: [],
   spanFrom: {},
 }
 
@@ -95,6 +96,11 @@ export class Tally {
   /** The weights come from `version` now; the names of versions go on rising from `next`. */
   wentTo(version: string, next = this.#state.next): void {
     this.#set({ parent: version, next })
+  }
+
+  /** The config's retired labels have been heeded. */
+  heeded(retired: readonly string[]): void {
+    this.#set({ retired })
   }
 
   /** Weights that come from no version. */

@@ -7,12 +7,23 @@ export function lossTargets(
   rows: readonly TrainRow[],
   task: Task,
   labels: readonly string[],
-  taught?: Taught,
+  { taught, retired = [] }: TargetOptions = {},
 ): LossTargets {
-  const targets = rows.map(({ target }) => target)
-  const plain = { ...task.targets(targets, labels), ...taughtOf(rows, labels.length, taught) }
-  if (rows.every(({ part }) => part === undefined)) return plain
-  return { ...plain, ...barredOf(rows, labels), ...nearOf(rows, labels.length) }
+  const targets = task.targets(
+    rows.map(({ target }) => target),
+    labels,
+    retired,
+  )
+  const all = { ...targets, ...taughtOf(rows, labels.length, taught) }
+  const isPlain = rows.every(({ part }) => part === undefined)
+  if (isPlain && retired.length === 0) return all
+  return { ...all, ...barredOf(rows, labels, retired), ...nearOf(rows, labels.length) }
+}
+
+export interface TargetOptions {
+  readonly taught?: Taught | undefined
+  /** Labels that no row may answer. */
+  readonly retired?: readonly string[] | undefined
 }
 
 /** What a teacher answers for each new row: its shares of the labels it knows, times the row's share of the loss. */
@@ -59,13 +70,16 @@ export function sharesOf(rows: readonly TrainRow[], batch: number): readonly num
 function barredOf(
   rows: readonly TrainRow[],
   labels: readonly string[],
+  retired: readonly string[],
 ): Pick<LossTargets, 'barred'> {
   const among = rows.map(amongOf)
-  if (among.every((names) => names === undefined)) return {}
+  const isNone = labels.every((label) => !retired.includes(label))
+  if (isNone && among.every((names) => names === undefined)) return {}
   const barred = dense(rows.length, labels.length)
   for (const [row, names] of among.entries())
     for (const [at, label] of labels.entries())
-      if (names?.includes(label) === false) barred.data[row * labels.length + at] = NEVER
+      if (names?.includes(label) === false || retired.includes(label))
+        barred.data[row * labels.length + at] = NEVER
   return { barred }
 }
 

@@ -67,6 +67,20 @@ export function replayConformance(name: string, made: MadeReplay): void {
       }
     })
 
+    it('draws none of a label that it is told to leave out, and keeps it', () => {
+      const replay = filled(open(), many)
+      const before = replay.keys()
+      const labelOf = (key: string) => item(Number(key.slice('key-'.length))).label
+      const out = ['label-1', 'never seen']
+      const wanted = before.filter((key) => labelOf(key) !== 'label-1')
+      const drawn = replay.draw(before.length, openRandom(1, 'draw'), out)
+      expect(new Set(drawn)).toEqual(new Set(wanted))
+      expect(replay.keys()).toEqual(before)
+      const same = (without?: readonly string[]) => replay.draw(3, openRandom(2, 'draw'), without)
+      expect(same([])).toEqual(same())
+      expect(same(['never seen'])).toEqual(same())
+    })
+
     it('forgets a removed key and no other; an unknown one changes nothing', () => {
       const replay = filled(open(), many)
       const before = replay.keys()

@@ -129,10 +129,22 @@ test.each([
     ['must be a list or a mapping, not text'],
   ],
   [
-    'labels that are closed and known',
-    'models: { m: { labels: { open: false, known: [a] } } }',
+    'closed labels of which one is left',
+    'models: { m: { labels: { open: false, known: [a, b], retired: [b] } } }',
     'CONFIG_INVALID',
-    ['/models/m/labels/open must be true'],
+    ['/models/m/labels/known leaves 1 to answer'],
+  ],
+  [
+    'a retired label that closed labels do not have',
+    'models: { m: { labels: { open: false, known: [a, b], retired: [c] } } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels/retired/0 is c; known: a, b'],
+  ],
+  [
+    'a retired label that is none',
+    'models: { m: { labels: { open: true, retired: [" c"] } } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels/retired/0 begins or ends with a space'],
   ],
   [
     'an unknown base',

@@ -110,7 +110,7 @@ test('a token in the environment is one more token', () => {
 
 test('open labels may begin with none', () => {
   const { models } = parseConfig('models: { m: { labels: { open: true } } }', '/')
-  expect(models.m?.labels).toEqual({ open: true, known: [] })
+  expect(models.m?.labels).toEqual({ open: true, known: [], retired: [] })
 })
 
 test('keys with nothing after them are as usual', () => {

@@ -95,6 +95,7 @@ const cases: readonly [string, string | Buffer | object, number, string][] = [
   ['no input', { id: 'e', label: 'yes' }, 400, 'EVENT_INVALID'],
   ['a null label', event('e', { label: null }), 400, 'LABEL_INVALID'],
   ['an unknown label', event('e', { label: 'maybe' }), 400, 'LABEL_UNKNOWN'],
+  ['a retired label', event('e', { label: 'old' }), 400, 'LABEL_RETIRED'],
   ['an unknown correction', { ...event('e'), label: null, correction: 'x' }, 400, 'LABEL_UNKNOWN'],
   ['an empty text', event('e', { input: { text: ' ' } }), 400, 'INPUT_EMPTY'],
   ['a huge text', event('e', { input: 'a'.repeat(10_001) }), 413, 'INPUT_TOO_LONG'],

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/runtime/errors.ts'
+import { classification } from '../../src/tasks/classification.ts'
 import { settled } from './fake-clock.ts'
 import { openFakeRegistry, versionOf } from './fake-registry.ts'
 import { openServed, type ServedOptions } from './open-served.ts'
@@ -194,3 +195,24 @@ test('an engine that fails for a while says so with its own code', async () => {
   engine.finish(failure('ENGINE_FAILED', 'the worker ended'))
   expect((await asked).json()).toMatchObject({ status: 500, code: 'ENGINE_FAILED' })
 })
+
+test('a version does not answer what is retired in it, and one of before answers as it did', async () => {
+  const { ask, app, registry, live } = await open({ live: { live: { task: classification } } })
+  const { manifest, parameters } = versionOf('m', 6, ['no', 'yes', 'maybe'])
+  await registry.publish({ manifest: { ...manifest, retired: ['yes'] }, parameters })
+  await live.swap(await registry.promote('v6'))
+  const labelsOf = async (payload: object) => {
+    const [one] = (await ask(payload)).json<PredictAnswer>().predictions
+    return [one?.label, ...Object.keys(one?.scores ?? {})]
+  }
+  // Its logits are [6, 65, 0].
+  expect(await labelsOf({ inputs: ['A'] })).toEqual(['no', 'no', 'maybe'])
+  expect(await labelsOf({ inputs: ['A'], version: 'v5' })).toEqual(['yes', 'no', 'yes'])
+  const shown = { labels: ['no', 'maybe'], retired: ['yes'] }
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject(shown)
+  expect((await app.inject('/v1/models/m/versions/v6')).json()).toMatchObject(shown)
+})
+
+interface PredictAnswer {
+  readonly predictions: readonly { label: string; scores: Record<string, number> }[]
+}

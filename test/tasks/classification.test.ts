@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Target, Tensor } from '../../src/contracts.ts'
+import type { Lesson, Target, Tensor } from '../../src/contracts.ts'
 import { classification as task } from '../../src/tasks/classification.ts'
 import { thrown } from '../coded.ts'
 
@@ -10,18 +10,18 @@ const not = (name: string): Target => ({ kind: 'not', label: name })
 describe('what a lesson aims at', () => {
   const closed = ['bad', 'good']
   const target = (rating: 1 | -1, served: string | undefined, labels: string[], open = false) =>
-    task.target({ kind: 'rating', rating }, served, labels, open)
+    task.target({ kind: 'rating', rating }, served, { labels, open })
 
   it('is its label', () => {
-    expect(task.target({ kind: 'label', label: 'good' }, undefined, closed, false)).toEqual(
-      label('good'),
-    )
+    expect(
+      task.target({ kind: 'label', label: 'good' }, undefined, { labels: closed, open: false }),
+    ).toEqual(label('good'))
   })
 
   it('may be a label that nobody has seen, but only when labels are open', () => {
     const lesson = { kind: 'label', label: 'odd' } as const
-    expect(task.target(lesson, undefined, closed, true)).toEqual(label('odd'))
-    const error = thrown(() => task.target(lesson, undefined, closed, false))
+    expect(task.target(lesson, undefined, { labels: closed, open: true })).toEqual(label('odd'))
+    const error = thrown(() => task.target(lesson, undefined, { labels: closed, open: false }))
     expect(error).toMatchObject({ code: 'LABEL_UNKNOWN', details: { label: 'odd' } })
   })
 
@@ -139,5 +139,55 @@ describe('growing', () => {
 
   it('never takes labels away', () => {
     expect(() => task.grow('head.bias', { shape: [2], data: row(1, 2) }, 1)).toThrow(/shrink/)
+  })
+})
+
+describe('retired labels', () => {
+  const labels = ['a', 'old', 'b']
+  const retired = ['old']
+  const target = (lesson: Lesson, served?: string, open = false) =>
+    task.target(lesson, served, { labels, open, retired })
+
+  it('are not answered, and the others share what they had', () => {
+    const answer = task.decode(row(0, 9, Math.log(3)), labels, retired)
+    expect(answer.label).toBe('b')
+    expect(Object.keys(answer.scores)).toEqual(['a', 'b'])
+    expect(answer.scores.a).toBeCloseTo(0.25, 6)
+    expect(answer.scores.b).toBeCloseTo(0.75, 6)
+  })
+
+  it('leave an empty answer when all are retired', () => {
+    expect(task.decode(row(1, 2, 3), labels, labels)).toEqual({ label: '', score: 0, scores: {} })
+  })
+
+  it('take no part in scores', () => {
+    const score = task.score(row(0, 9, Math.log(3)), label('a'), labels, retired)
+    expect(score).toMatchObject({ answer: 'b', correct: false })
+    expect(score.loss).toBeCloseTo(Math.log(4), 6)
+  })
+
+  it('cannot be taught, by name, by thumbs up or by thumbs down, also when labels are open', () => {
+    for (const open of [false, true])
+      for (const wrong of [
+        () => target({ kind: 'label', label: 'old' }, undefined, open),
+        () => target({ kind: 'rating', rating: 1 }, 'old', open),
+        () => target({ kind: 'rating', rating: -1 }, 'old', open),
+      ])
+        expect(thrown(wrong)).toMatchObject({ code: 'LABEL_RETIRED', details: { label: 'old' } })
+  })
+
+  it('do not count when thumbs down decide between two', () => {
+    expect(target({ kind: 'rating', rating: -1 }, 'a')).toEqual(label('b'))
+  })
+
+  it('want nothing in a step, and a `not` needs two others', () => {
+    const sum = ({ data }: Tensor) => data.reduce((total, value) => total + value, 0)
+    const of = (one: Target, out: string[]) => {
+      const { wanted, unwanted } = task.targets([one], labels, out)
+      return [sum(wanted), sum(unwanted)]
+    }
+    expect(of(label('old'), retired)).toEqual([0, 0])
+    expect(of(not('a'), retired)).toEqual([0, 1])
+    expect(of(not('a'), ['old', 'b'])).toEqual([0, 0])
   })
 })

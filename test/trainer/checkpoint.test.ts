@@ -71,6 +71,7 @@ function change(over: Partial<Change> = {}): Change {
       live: { version: 'v5', previous: 'v4' },
       trigger: { policy: { since: 1 }, chance: 'c' },
       turn: 1,
+      retired: ['old'],
       spanFrom: { s: { '0': '3' } },
     },
     positions: { s: { '0': '5', '1': '9' } },

@@ -55,9 +55,14 @@ export class TinyTrainable implements Trainable {
   labels: readonly string[]
   isDisposed = false
   #tensors: Map<string, Tensor>
+  readonly #retired: readonly string[]
   #steps = 0
 
-  constructor(start: { readonly labels: readonly string[]; readonly parameters: Tensors }) {
+  constructor(
+    start: { readonly labels: readonly string[]; readonly parameters: Tensors },
+    retired: readonly string[] = [],
+  ) {
+    this.#retired = retired
     this.labels = [...start.labels]
     this.#tensors = new Map()
     for (const [name, tensor] of start.parameters) {
@@ -80,15 +85,16 @@ export class TinyTrainable implements Trainable {
     for (const { latent, target, weight: importance, part, logits: kept } of rows) {
       const logits = this.#logits(latent)
       const share = part?.target ?? importance / rows.length
-      loss += classification.score(logits, target, this.labels).loss * share
-      const among = part?.among ?? this.labels
+      loss += classification.score(logits, target, this.labels, this.#retired).loss * share
+      const own = this.#retired.includes(target.label) ? 0 : share
+      const among = (part?.among ?? this.labels).filter((label) => !this.#retired.includes(label))
       const barred = logits.map((logit, at) => (among.includes(this.labels[at]!) ? logit : -1e9))
       const shares = softmaxOf(barred)
-      const { wanted } = classification.targets([target], this.labels)
+      const { wanted } = classification.targets([target], this.labels, this.#retired)
       this.labels.forEach((_, label) => {
         const pull = kept === undefined || label >= kept.length ? 0 : (part?.logits ?? 0)
         const away = pull === 0 ? 0 : (2 * pull * (logits[label]! - kept![label]!)) / kept!.length
-        const error = share * (shares[label]! - wanted.data[label]!) + away
+        const error = own * (shares[label]! - wanted.data[label]!) + away
         bias[label]! += error
         for (let at = 0; at < width; at += 1)
           weight[at * this.labels.length + label]! += error * latent.data[at]!
