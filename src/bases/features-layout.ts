@@ -6,4 +6,6 @@ export interface FeaturesLayout {
   readonly asTheyAre: boolean
   readonly hidden: readonly number[]
   readonly window: number | undefined
+  /** Whether the embedding holds the inputs beside the last hidden layer. */
+  readonly shortcut: boolean
 }

@@ -1,6 +1,6 @@
 /**
  * Standardise, then layers of rectified units; the embedding holds the inputs beside the last hidden layer, so that a
- * head on it is never worse than a linear model.
+ * head on it is never worse than a linear model. Without this shortcut it is the hidden layer alone: the plain MLP.
  *
  *   z = clip((x − μ) / σ, ±5)            r = the same with the recent μ, σ            0 where x is missing
  *   h₀ = [z | hashed],  hₗ = relu(hₗ₋₁·Wₗ + bₗ)            embedding = [z | hashed | r | hₗ]
@@ -21,14 +21,15 @@ export function hiddenName(layer: number): string {
 }
 
 export function featuresNetwork(layout: FeaturesLayout): Network {
-  const { standardised, hashed, flags, hidden, window } = layout
+  const { standardised, hashed, flags, hidden, window, shortcut } = layout
   const size = standardised + hashed
   const recent = window === undefined ? 0 : standardised
+  const direct = shortcut ? size : 0
   return {
     layers: hidden.length,
-    width: size + recent + (hidden.at(-1) ?? 0),
+    width: direct + recent + (hidden.at(-1) ?? 0),
     unit: false,
-    ...(recent > 0 && { momentary: [size, size + recent] as const }),
+    ...(recent > 0 && { momentary: [direct, direct + recent] as const }),
     latentWidth: () => size + flags,
     sites: (cut) => hidden.map((_, layer) => siteOf(layer, layout)).slice(cut),
     trunk<T>(_ops: Ops<T>, { values }: NetworkInput<T>): T {
@@ -53,7 +54,7 @@ function siteOf(layer: number, { standardised, hashed, hidden }: FeaturesLayout)
 function embed<T>(
   ops: Ops<T>,
   values: T,
-  { standardised: n, hashed, flags, asTheyAre, hidden, window }: FeaturesLayout,
+  { standardised: n, hashed, flags, asTheyAre, hidden, window, shortcut }: FeaturesLayout,
   adaptation: Adaptation<T>,
 ): T {
   const isAll = hashed + flags === 0
@@ -73,7 +74,8 @@ function embed<T>(
   const recent = window === undefined ? [] : standardise(2)
   let h = inputs
   for (const layer of hidden.keys()) h = ops.relu(linear(ops, h, layer, adaptation))
-  return joined(ops, [inputs, ...recent, ...(hidden.length > 0 ? [h] : [])])
+  const direct = shortcut ? [inputs] : []
+  return joined(ops, [...direct, ...recent, ...(hidden.length > 0 ? [h] : [])])
 }
 
 function linear<T>(ops: Ops<T>, x: T, layer: number, adaptation: Adaptation<T>): T {

@@ -19,6 +19,8 @@ export interface FeaturesOptions {
   readonly names?: readonly string[] | undefined
   /** Widths of the hidden layers, first to last. None makes the model on top linear. */
   readonly hidden?: readonly number[] | undefined
+  /** False: the head reads the last hidden layer without the inputs beside it. Means nothing where there is none. */
+  readonly shortcut?: boolean | undefined
   /** False: numbers stay as they are, as embeddings from elsewhere should. */
   readonly standardise?: boolean | undefined
   /** Events after which the recent statistics have forgotten; absent = no recent part. */
@@ -31,6 +33,7 @@ const SEED = 1
 
 export function openFeatures(options: FeaturesOptions): Base {
   const { size, names, hidden = [], standardise = true } = options
+  const shortcut = options.shortcut !== false || hidden.length === 0
   const window = standardise ? options.window : undefined
   invariant(Number.isSafeInteger(size) && size > 0, `a vector of ${size} features`)
   invariant(new Set(names).size === (names ?? []).length, 'names differ')
@@ -39,10 +42,10 @@ export function openFeatures(options: FeaturesOptions): Base {
   const flags = names?.length ?? 0
   const asTheyAre = !standardise
   const hashed = size - standardised
-  const layout = { standardised, hashed, flags, asTheyAre, hidden, window }
+  const layout = { standardised, hashed, flags, asTheyAre, hidden, window, shortcut }
   const weights = hiddenWeights(layout)
   const shape = { size, names: names ?? null, hidden, window: window ?? 0 }
-  const settings = { equations: EQUATIONS, standardise, ...shape }
+  const settings = { equations: EQUATIONS, standardise, ...(!shortcut && { shortcut }), ...shape }
   const toVector = vectorizer(size, names)
   return {
     name: 'features',

@@ -31,6 +31,12 @@ export const bases = {
           description: 'widths of hidden layers, which the adapter trains; absent = linear',
         }),
       ),
+      shortcut: Type.Optional(
+        Type.Boolean({
+          description:
+            'false: the head reads the last hidden layer alone, not the inputs beside it; absent = true',
+        }),
+      ),
       standardise: Type.Optional(
         Type.Boolean({
           description:

@@ -172,6 +172,19 @@ describe('the embedding of features', () => {
     expect(base.network.sites(1)).toHaveLength(1)
   })
 
+  it('is the last hidden layer alone without the shortcut, which a linear model cannot do without', () => {
+    const some = { size: 2, hidden: [4, 3] }
+    const [whole, layered] = [openFeatures(some), openFeatures({ ...some, shortcut: false })]
+    const statistics = Float32Array.of(0, 0, 1, 1, 9, 9)
+    expect(layered.network.width).toBe(3)
+    expect(embedding(layered, [1, 2], statistics)).toEqual(
+      embedding(whole, [1, 2], statistics).slice(2),
+    )
+    const recent = openFeatures({ ...some, window: 5, shortcut: false })
+    expect(recent.network).toMatchObject({ width: 2 + 3, momentary: [0, 2] })
+    expect(openFeatures({ size: 2, shortcut: false }).hash).toBe(openFeatures({ size: 2 }).hash)
+  })
+
   it('keeps hashed columns as they are', () => {
     const base = openFeatures({ size: 4, names: [] })
     expect(embedding(base, { color: 'red' })).toEqual(vector(base, { color: 'red' }))
@@ -186,6 +199,7 @@ it('a base of features is known by its settings', () => {
     { size: 2, names: ['b', 'a'] },
     { size: 2, hidden: [3] },
     { size: 2, hidden: [3, 3] },
+    { size: 2, hidden: [3, 3], shortcut: false },
     { size: 2, window: 5 },
   ]
   const hashes = bases.map((options) => openFeatures(options).hash)
