@@ -23,7 +23,8 @@ export function kafkaSource(options: KafkaSourceOptions): Source {
 
 const LAG_MS = 1000
 const METADATA_MS = 30_000
-const SESSION_MS = 10_000
+/** A member that is frozen holds up its group for so long; a fleet takes over within 10 s. */
+const SESSION_MS = 6000
 /** How long `lag` waits for the brokers before it answers from memory. */
 const ASK_MS = 1000
 

@@ -5,7 +5,7 @@
 import { failure } from './errors.ts'
 import type { RedisClient } from './redis-client.ts'
 
-const OLDEST = [6, 2] as const
+const OLDEST = [7, 0] as const
 
 /** Returns warnings; throws what will not mend itself. */
 export async function checkRedis(

@@ -1,13 +1,15 @@
 /** SIGKILL to daemons and trainers of a fleet at random instants, while events flow. */
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openRandom } from '../../src/runtime/random.ts'
 import { kafkaForTest, makeTopic, needsKafka, produce } from '../services/kafka.ts'
 import { needsRedis, redisForTest } from '../services/redis.ts'
-import { latestOf, type Learned } from './fleet-state.ts'
-import { Fleet, isFull, lessons, sleep, until } from './fleet-world.ts'
+import { withoutFaults } from './fleet-reference.ts'
+import { latestOf } from './fleet-state.ts'
+import { acceptedBy, Fleet, isFull, lessons, sleep, until } from './fleet-world.ts'
 
 const EVENTS = isFull ? 20_000 : 3000
+const EVERY = 64
 const KILLS = isFull ? 100 : 10
 const SEED = Number(process.env.ANTIKYTHERA_SEED ?? 1)
 
@@ -20,7 +22,7 @@ test(
     const { brokers } = await kafkaForTest()
     const topic = await makeTopic(brokers)
     const redis = await redisForTest()
-    const fleet = new Fleet({ brokers, topics: [topic], redisUrl: redis.url })
+    const fleet = new Fleet({ brokers, topics: [topic], redisUrl: redis.url, every: EVERY })
     for (const name of ['a', 'b', 'c']) await fleet.start(name)
     const random = openRandom(SEED, 'kills')
     const chunk = Math.ceil(EVENTS / KILLS)
@@ -29,11 +31,11 @@ test(
       await sleep(random.below(800))
       await killOne(fleet, fleet.names[random.below(3)]!, random.below(2) === 0)
     }
-    await until(async () => (await learnedBy(fleet)) >= EVENTS, 200)
+    await until(async () => (await acceptedBy(fleet)) >= EVENTS, 200)
     await fleet.stop()
     const learned = latestOf(fleet.names.map((name) => join(fleet.folder, name)))
     expect(learned.ids).toEqual({ count: EVENTS, distinct: EVENTS })
-    expect(learned).toEqual(await withoutFaults(brokers, topic))
+    expect(learned).toEqual(await withoutFaults(brokers, topic, { events: EVENTS, every: EVERY }))
   },
 )
 
@@ -46,23 +48,4 @@ async function killOne(fleet: Fleet, name: string, isTrainer: boolean): Promise<
   }
   await fleet.kill(name)
   await fleet.start(name)
-}
-
-async function learnedBy(fleet: Fleet): Promise<number> {
-  const statuses = await Promise.all(fleet.names.map(async (name) => fleet.status(name)))
-  return Math.max(...statuses.map(({ counts }) => counts.learned + pendingOf(counts)))
-}
-
-/** Accepted and waiting for the next update. */
-function pendingOf({ accepted, learned }: { accepted: number; learned: number }): number {
-  return accepted - learned
-}
-
-async function withoutFaults(brokers: readonly string[], topic: string): Promise<Learned> {
-  const alone = new Fleet({ brokers, topics: [topic] })
-  onTestFinished(async () => alone.stop())
-  await alone.start('alone')
-  await until(async () => (await learnedBy(alone)) >= EVENTS, 200)
-  await alone.stop()
-  return latestOf([join(alone.folder, 'alone')])
 }

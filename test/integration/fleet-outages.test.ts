@@ -13,7 +13,7 @@ import {
   startReplica,
 } from '../services/redis.ts'
 import { latestOf } from './fleet-state.ts'
-import { Fleet, isFull, lessons, sleep, startAsking, until } from './fleet-world.ts'
+import { acceptedBy, Fleet, isFull, lessons, sleep, startAsking, until } from './fleet-world.ts'
 
 const BATCH = 1000
 const BROKER_AWAY_MS = isFull ? [15_000, 60_000] : [5000]
@@ -28,11 +28,6 @@ const timeout = { timeout: isFull ? 600_000 : 120_000 }
 /** What the numbers of the README are taken from. */
 function tell(line: string): void {
   process.stdout.write(`${line}\n`)
-}
-
-async function learnedBy(fleet: Fleet): Promise<number> {
-  const statuses = await Promise.all(fleet.names.map(async (name) => fleet.status(name)))
-  return Math.max(...statuses.map(({ counts }) => counts.accepted))
 }
 
 async function generations(fleet: Fleet): Promise<readonly (string | null)[]> {
@@ -74,7 +69,7 @@ test('a broker that is killed and comes back', timeout, async (context) => {
   const asking = startAsking(fleet)
   let sent = BATCH
   await produce(brokers, topic, lessons(BATCH))
-  await until(async () => (await learnedBy(fleet)) >= BATCH / 4)
+  await until(async () => (await acceptedBy(fleet)) >= BATCH / 4)
   let running = broker
   for (const awayMs of BROKER_AWAY_MS) {
     await running.kill()
@@ -83,7 +78,7 @@ test('a broker that is killed and comes back', timeout, async (context) => {
     const backMs = performance.now()
     await produce(brokers, topic, lessons(BATCH, sent))
     sent += BATCH
-    await until(async () => (await learnedBy(fleet)) >= sent)
+    await until(async () => (await acceptedBy(fleet)) >= sent)
     const consumingMs = performance.now() - backMs
     tell(`broker away ${awayMs} ms: all of it consumed ${Math.round(consumingMs)} ms later`)
     expect(consumingMs).toBeLessThan(BACK_WITHIN_MS)
@@ -115,7 +110,7 @@ test('Redis killed, emptied, and replaced by a replica that lags', timeout, asyn
     await until(async () => (await agree(fleet)) && (await generation(fleet)) > before)
     const agreedMs = performance.now() - fromMs
     tell(`${what}: the replicas agreed on a later version ${Math.round(agreedMs)} ms after`)
-    await until(async () => (await learnedBy(fleet)) >= sent && (await agree(fleet)))
+    await until(async () => (await acceptedBy(fleet)) >= sent && (await agree(fleet)))
     return agreedMs
   }
   await more()
@@ -136,7 +131,7 @@ test('Redis killed, emptied, and replaced by a replica that lags', timeout, asyn
   const replica = await startReplica(redis)
   await detach(replica)
   await more()
-  await until(async () => (await learnedBy(fleet)) >= sent)
+  await until(async () => (await acceptedBy(fleet)) >= sent)
   redis = await failOver(redis, replica)
   const failedOver = await generation(fleet)
   await more()

@@ -66,6 +66,10 @@ export class Fleet {
     this.#replicas.set(name, await startReplica({ name, configFile, onLine }))
   }
 
+  pid(name: string): number {
+    return this.#of(name).pid
+  }
+
   async kill(name: string): Promise<void> {
     await this.#replicas.get(name)?.kill()
   }
@@ -104,9 +108,13 @@ export class Fleet {
   }
 
   #url(name: string): string {
+    return this.#of(name).url
+  }
+
+  #of(name: string): Replica {
     const replica = this.#replicas.get(name)
     if (replica === undefined) throw new Error(`no replica ${name}`)
-    return replica.url
+    return replica
   }
 }
 
@@ -129,6 +137,12 @@ function configOf(options: FleetOptions, name: string, folder: string): object {
       },
     },
   }
+}
+
+/** What the replica that has read most has accepted. */
+export async function acceptedBy(fleet: Fleet): Promise<number> {
+  const statuses = await Promise.all(fleet.names.map(async (name) => fleet.status(name)))
+  return Math.max(...statuses.map(({ counts }) => counts.accepted))
 }
 
 /** Features of which the first says the label, and the others nothing. */

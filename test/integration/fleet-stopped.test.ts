@@ -1,0 +1,70 @@
+/**
+ * The daemon that trains is stopped past its lease and continued, again and again, while events flow: another takes over,
+ * what the first writes late is refused, and the learner ends as one that nobody stopped.
+ */
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { kafkaForTest, makeTopic, needsKafka, produce } from '../services/kafka.ts'
+import { needsRedis, redisForTest } from '../services/redis.ts'
+import { withoutFaults } from './fleet-reference.ts'
+import { latestOf } from './fleet-state.ts'
+import { acceptedBy, Fleet, isFull, lessons, sleep, until } from './fleet-world.ts'
+
+const STOPS = isFull ? 100 : 4
+const EVENTS = STOPS * 100
+const EVERY = 16
+const LEASE_MS = 1000
+
+test(
+  `stopped past its lease and continued, ${STOPS} times: one writer at a time, and nothing learned twice`,
+  { timeout: 60_000 + STOPS * 30_000 },
+  async (context) => {
+    needsKafka(context)
+    needsRedis(context)
+    const { brokers } = await kafkaForTest()
+    const topic = await makeTopic(brokers)
+    const redis = await redisForTest()
+    const fleet = new Fleet({
+      ...{ brokers, topics: [topic], redisUrl: redis.url },
+      ...{ leaseMs: LEASE_MS, every: EVERY },
+    })
+    for (const name of ['a', 'b']) await fleet.start(name)
+    const epochs: number[] = []
+    for (let stop = 0; stop < STOPS; stop += 1) {
+      const { holder, epoch } = await holderOf(fleet, fleet.names)
+      epochs.push(epoch)
+      await produce(brokers, topic, lessons(EVENTS / STOPS, (stop * EVENTS) / STOPS))
+      const continued = await freeze(fleet, holder)
+      const others = fleet.names.filter((name) => name !== holder)
+      await until(async () => (await holderOf(fleet, others)).holder !== holder)
+      continued()
+    }
+    await until(async () => (await acceptedBy(fleet)) >= EVENTS, 200)
+    await fleet.stop()
+    expect(epochs).toEqual([...new Set(epochs)].sort((a, b) => a - b))
+    const learned = latestOf(fleet.names.map((name) => join(fleet.folder, name)))
+    expect(learned.ids).toEqual({ count: EVENTS, distinct: EVENTS })
+    expect(learned).toEqual(await withoutFaults(brokers, topic, { events: EVENTS, every: EVERY }))
+  },
+)
+
+async function holderOf(fleet: Fleet, asked: readonly string[]) {
+  for (;;) {
+    for (const name of asked) {
+      const view = await fleet.view(name).catch(() => undefined)
+      const lease = view?.models[0]?.lease
+      if (lease) return lease
+    }
+    await sleep(50)
+  }
+}
+
+/** Its server and its trainer, wherever they are in what they do; answers how to let them go on. */
+async function freeze(fleet: Fleet, name: string): Promise<() => void> {
+  const { pid } = (await fleet.status(name)).trainer
+  const pids = [fleet.pid(name), ...(pid === undefined ? [] : [pid])]
+  for (const each of pids) process.kill(each, 'SIGSTOP')
+  return () => {
+    for (const each of pids) process.kill(each, 'SIGCONT')
+  }
+}
