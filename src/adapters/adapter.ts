@@ -62,7 +62,7 @@ export function checkTensors(
     if (tensor === undefined) throw refuse(name, 'is missing')
     if (tensor.shape.join() !== shape.join())
       throw refuse(name, `has the shape [${tensor.shape.join()}] instead of [${shape.join()}]`)
-    if (!isFinite(tensor.data)) throw refuse(name, 'holds a number that is not finite')
+    if (!areFinite(tensor.data)) throw refuse(name, 'holds a number that is not finite')
   }
   const known = new Set(specs.map(({ name }) => name))
   for (const name of tensors.keys())
@@ -70,7 +70,7 @@ export function checkTensors(
 }
 
 /** A finite number times 0 is 0, any other gives NaN, which stays. Every swap waits for this; `every` takes ten times as long. */
-function isFinite(data: Float32Array): boolean {
+export function areFinite(data: Float32Array): boolean {
   let zero = 0
   // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator is ten times as slow
   for (let at = 0; at < data.length; at += 1) zero += (data[at] ?? 0) * 0

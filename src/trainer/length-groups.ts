@@ -15,6 +15,8 @@ export function lengthGroups(lengths: readonly number[]): readonly number[][] {
   const order = lengths
     .map((_, row) => row)
     .sort((a, b) => at(lengths, a) - at(lengths, b) || a - b)
+  const isOneLength = at(lengths, order[0] ?? 0) === at(lengths, order.at(-1) ?? 0)
+  if (isOneLength) return order.length === 0 ? [] : [order]
   // cheapest[end] = the best cost of order[0, end), and where its last group begins.
   const cheapest = [{ cost: 0, from: 0 }]
   for (let end = 1; end <= order.length; end += 1) {

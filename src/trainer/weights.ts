@@ -2,6 +2,7 @@
  * The numbers under training, in plain memory: parameters, what the optimizer remembers of them, and the count of steps.
  * A value, never changed in place: a step answers new weights or none, and the last good ones are still there.
  */
+import { areFinite } from '../adapters/adapter.ts'
 import type { Task, Tensor, Tensors, TrainableState, TrainKnobs } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import { clipScale, type Optimizer } from './optimizer.ts'
@@ -31,7 +32,7 @@ export function stepped(
     const before = { weights: data, slots: weights.slots.get(name) ?? [] }
     const rate = knobs.rateFactor * rateOf(name, knobs)
     const after = optimizer.update(before, gradient, { rate, scale, step })
-    if (!after.weights.every(Number.isFinite)) return undefined
+    if (!areFinite(after.weights)) return undefined
     parameters.set(name, { shape, data: after.weights })
     slots.set(name, after.slots)
   }

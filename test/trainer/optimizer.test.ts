@@ -43,6 +43,11 @@ describe('sgd', () => {
     expect(second).toBeCloseTo(0.9, 6)
   })
 
+  it('remembers nothing without momentum', () => {
+    expect(optimizerOf({ ...knobs, optimizer: 'sgd' }).slots).toEqual([])
+    expect(optimizerOf({ ...knobs, optimizer: 'sgd', momentum: 0.1 }).slots).toHaveLength(1)
+  })
+
   it('keeps going with momentum', () => {
     const [first, second] = course({ optimizer: 'sgd', momentum: 0.5 }, [2, 0])
     expect(first).toBeCloseTo(0.8, 6)
