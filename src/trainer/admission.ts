@@ -24,6 +24,7 @@ import { Foresight, type Foreseen } from './foresight.ts'
 import type { Interleave } from './interleave.ts'
 import type { Learner } from './learner.ts'
 import type { LatentMap } from './learner-types.ts'
+import type { Retracted } from './saved.ts'
 import type { Tally } from './tally.ts'
 import type { Letters } from './letters.ts'
 import type { LoopParts } from './parts.ts'
@@ -39,8 +40,8 @@ export interface AdmissionParts {
   readonly letters: Letters
   readonly latents: LatentSupply
   readonly patience: Patience
-  /** Keys to be forgotten everywhere. */
-  readonly onRetract: (keys: readonly string[]) => void
+  /** What is to be forgotten everywhere. */
+  readonly onRetract: (retracted: Retracted) => void
 }
 
 /** Whether an update is due. */
@@ -251,7 +252,8 @@ export class Admission {
     }
     dedupe.add(key)
     tally.count('accepted')
-    onRetract([key, ...examples.map((example) => example.key)])
+    const keys = [key, ...examples.map((example) => example.key)]
+    onRetract({ keys, predictions: about === undefined ? [] : [about] })
     return false
   }
 

@@ -60,9 +60,9 @@ export function openAdmission({ loop, state, patience, latents }: Assembly): Adm
     dedupe: state.dedupe,
     waiting: state.waiting,
     letters: state.letters,
-    onRetract(keys) {
-      state.retract(keys)
-      latents.forget(keys)
+    onRetract(retracted) {
+      state.retract(retracted)
+      latents.forget(retracted.keys)
     },
   })
 }

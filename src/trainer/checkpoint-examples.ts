@@ -13,6 +13,7 @@ import {
   rememberedOf,
   textOf,
 } from './checkpoint-rows.ts'
+import type { Retracted } from './saved.ts'
 
 /** Key → how many logits are kept with it. */
 type RememberedKeys = ReadonlyMap<string, number>
@@ -90,7 +91,8 @@ export class ExampleTables {
   }
 
   /** Out of every state, past ones too. */
-  retract(keys: readonly string[]): void {
+  retract({ keys: named, predictions }: Retracted): void {
+    const keys = [...named, ...predictions.flatMap((id) => this.#about(id))]
     for (const key of keys) {
       this.#store.run('DELETE FROM remembered WHERE key = ?', bytesOf(key))
       this.#store.run('DELETE FROM examples WHERE key = ?', bytesOf(key))
@@ -112,6 +114,12 @@ export class ExampleTables {
     this.#remembered = this.#next?.remembered ?? this.#remembered
     this.#next = undefined
     this.#loose = new Set()
+  }
+
+  #about(prediction: string): readonly string[] {
+    return this.#store
+      .all('SELECT key FROM examples WHERE prediction = ?', JSON.stringify(prediction))
+      .map((row) => textOf(row.bytes('key')))
   }
 
   #collectEnded(): void {

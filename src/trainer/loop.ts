@@ -218,12 +218,12 @@ class ModelLoop implements Loop {
     if (!(error instanceof CodedError)) throw error
   }
 
-  /** A lease that was lost unnoticed refuses it, and what it would have kept is the next holder's to learn. */
+  /** What cannot be kept now, because the lease was lost unnoticed or the world fails, the stream tells again. */
   async #lastSave(signal: AbortSignal): Promise<void> {
     try {
       await this.#save(signal)
     } catch (error) {
-      if (!this.#isLost(error)) throw error
+      if (!this.#isLost(error) && error !== signal.reason) throw error
     }
   }
 

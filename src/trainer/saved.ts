@@ -91,7 +91,7 @@ export interface Change extends Saved {
   /** Ids taken since the last save. */
   readonly seen: IdRun
   /** Keys to be forgotten everywhere, snapshots included. */
-  readonly retracted: readonly string[]
+  readonly retracted: Retracted
   /** The version that weights and mind are from now on kept for. */
   readonly snapshot?: string
   /** Versions whose snapshots stay, however old. */
@@ -103,4 +103,10 @@ export interface CheckpointLimits {
   readonly snapshots: number
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seen?: number
+}
+
+/** Examples that were taken back. By a prediction also those that only the state of an older version remembers. */
+export interface Retracted {
+  readonly keys: readonly string[]
+  readonly predictions: readonly string[]
 }

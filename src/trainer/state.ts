@@ -2,12 +2,12 @@
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
  * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
  */
-import type { AdapterConfig, TrainableState } from '../contracts.ts'
+import type { AdapterConfig, Remembered, TrainableState } from '../contracts.ts'
 import { Dedupe } from '../intake/dedupe.ts'
 import { WaitingRoom } from '../intake/join.ts'
 import { canonicalJson } from '../runtime/canonical-json.ts'
 import { Checkpoint } from './checkpoint.ts'
-import { noStamp, type Identity, type LearnerState, type Stamp } from './saved.ts'
+import { noStamp, type Identity, type LearnerState, type Retracted, type Stamp } from './saved.ts'
 import type { Learner } from './learner.ts'
 import type { Mind } from './learner-types.ts'
 import { Letters } from './letters.ts'
@@ -35,7 +35,8 @@ export class TrainerState {
   readonly #parts: StateParts
   #weights: TrainableState
   #mind: Mind
-  #retracted: string[] = []
+  /** Since the last save. */
+  #retracted: Retracted = { keys: [], predictions: [] }
 
   constructor(parts: StateParts) {
     const { loop, learner } = parts
@@ -73,21 +74,29 @@ export class TrainerState {
   restoreLearner({ weights, mind, remembered }: LearnerState): void {
     this.learner.restore(weights, mind, remembered)
     this.#weights = weights
-    this.#mind = mind
+    // What was retracted since is missing from it.
+    this.#mind = this.learner.mind()
   }
 
   /** As the checkpoint keeps it, without what was retracted since the last save. */
   snapshot(version: string): LearnerState | undefined {
     const kept = this.checkpoint.snapshot(version)
-    if (kept === undefined || this.#retracted.length === 0) return kept
-    const gone = new Set(this.#retracted)
-    return { ...kept, remembered: kept.remembered.filter(({ key }) => !gone.has(key)) }
+    const { keys, predictions } = this.#retracted
+    if (kept === undefined || keys.length === 0) return kept
+    const gone = new Set(keys)
+    const isGone = ({ key, predictionId }: Remembered) =>
+      gone.has(key) || (predictionId !== undefined && predictions.includes(predictionId))
+    return { ...kept, remembered: kept.remembered.filter((example) => !isGone(example)) }
   }
 
   /** Forgets these everywhere, snapshots of versions included. */
-  retract(keys: readonly string[]): void {
+  retract({ keys, predictions }: Retracted): void {
     if (this.learner.retract(keys)) this.#mind = this.learner.mind()
-    this.#retracted.push(...keys)
+    const before = this.#retracted
+    this.#retracted = {
+      keys: [...before.keys, ...keys],
+      predictions: [...before.predictions, ...predictions],
+    }
   }
 
   /** `snapshot`: the version that the learner's state is to be kept for. */
@@ -124,7 +133,7 @@ export class TrainerState {
     })
     this.stamp = stamp
     dedupe.saved()
-    this.#retracted = []
+    this.#retracted = { keys: [], predictions: [] }
   }
 }
 

@@ -81,7 +81,7 @@ function change(over: Partial<Change> = {}): Change {
     pending: [],
     waiting: [],
     seen: noIds,
-    retracted: [],
+    retracted: { keys: [], predictions: [] },
     protected: [],
     ...over,
   }
@@ -298,7 +298,7 @@ test('a retracted example is gone from every snapshot, and so is its text', () =
     ...first,
     mind: mind(5),
     remembered: [tokens('2')],
-    retracted: [tokens('1').key],
+    retracted: { keys: [tokens('1').key], predictions: [] },
   })
   expect(checkpoint.snapshot('v1')?.remembered).toEqual([tokens('2')])
   expect(reload(store)).toMatchObject({ remembered: [tokens('2')], mind: mind(5) })
@@ -346,4 +346,15 @@ test('ids of a checkpoint from before they were kept in runs are known', () => {
   const dedupe = new Dedupe(() => checkpoint.seen(), Infinity)
   expect(['1', '2', '3'].map((id) => dedupe.has(id))).toEqual([true, true, false])
   expect(dedupe.fresh.first).toBe(2)
+})
+
+test('what was said about a prediction goes from older states too, which alone remember it', () => {
+  const { store, checkpoint } = openMemory()
+  checkpoint.save(change({ remembered: [tokens('1'), vector('2')], snapshot: 'v1' }))
+  const second = change({ weights: weights(2), remembered: [vector('2')] })
+  checkpoint.save(second)
+  const retracted = { keys: ['desk\0other'], predictions: ['p\0q'] }
+  checkpoint.save({ ...second, retracted })
+  expect(checkpoint.snapshot('v1')?.remembered).toEqual([vector('2')])
+  expect(count(store, 'examples')).toBe(1)
 })
