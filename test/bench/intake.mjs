@@ -2,16 +2,17 @@
  * How many events a second the trainer takes in, from the source through validation, dedupe, learning and the checkpoint on
  * disk, and what that costs in memory. Each round is a process of its own; kinds of rounds take turns.
  *
- *   node test/bench/intake.mjs [mode …] [--poison] [--backlog] [--events=N] [--rounds=N]
+ *   node test/bench/intake.mjs [mode …] [--kafka] [--poison] [--backlog] [--events=N] [--rounds=N]
  *
  * `intake`: everything but training; the trigger, at its highest setting, never fires. `features`: a linear head on
  * 16 numbers, trained on every event, updates of 1,024 in batches of 256. `use-lite-head`: a head on sentences, updates of
  * 64. `--poison` runs each mode also with one message in a hundred that nothing can be learned from. `--backlog`
- * instead: one round of a million events, for the memory.
+ * instead: one round of a million events, for the memory. `--kafka`: the same streams in topics of a real broker on this machine.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { openKafka } from './intake-kafka.mjs'
 import { finish, machine, median, round, say } from './figures.mjs'
 
 const modes = {
@@ -22,6 +23,7 @@ const modes = {
 const { values: asked, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    kafka: { type: 'boolean', default: false },
     poison: { type: 'boolean', default: false },
     backlog: { type: 'boolean', default: false },
     events: { type: 'string' },
@@ -37,6 +39,13 @@ const plans = names.flatMap((mode) => {
   const plan = { ...modes[mode], mode, events }
   return asked.poison ? [plan, { ...plan, poison: true }] : [plan]
 })
+const broker = asked.kafka ? await openKafka() : undefined
+for (const [at, plan] of plans.entries()) {
+  if (broker === undefined) break
+  const kind = plan.mode === 'use-lite-head' ? 'use-lite' : 'features'
+  say(`writing ${plan.events} events to Kafka`)
+  plan.kafka = { brokers: broker.brokers, topic: await broker.fill(`intake-${at}`, kind, plan) }
+}
 const taken = new Map(plans.map((plan) => [plan, []]))
 for (let at = 0; at < rounds; at += 1)
   for (const plan of plans) {
@@ -46,9 +55,11 @@ for (let at = 0; at < rounds; at += 1)
     const name = `${plan.mode}${plan.poison ? ' with poison' : ''}`
     say(`${name}: ${round(run.perSecond, 0)} events/s, ${mebibytes(run.growthBytes)} MiB over idle`)
   }
+await broker?.close()
 const results = plans.map((plan) => summary(plan, taken.get(plan)))
 finish('intake', startedOn, {
   rounds,
+  source: asked.kafka ? 'kafka' : 'memory',
   threads: { train: 1, trunk: 1 },
   results,
   ...(asked.poison && {
