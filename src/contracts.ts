@@ -323,11 +323,6 @@ export interface Network {
   readonly width: number
   /** Whether that embedding has unit length, as text bases publish it; a task scales its logits by it. */
   readonly unit: boolean
-  /**
-   * Columns [from, to) of the embedding that are true at the moment only: relative to what was recent. A replayed
-   * example has them wrong, so that steps leave their rows of the head alone.
-   */
-  readonly momentary?: readonly [number, number]
   /** Width of the latent at a cut. */
   latentWidth(cut: number): number
   /** All sites of the tail, in the order the network meets them. */
@@ -346,6 +341,11 @@ export interface Statistics {
   readonly parameters: readonly ParameterSpec[]
   /** With these inputs counted, in order. Called once for each new example, before the step that learns it. */
   observe(before: Tensors, rows: readonly Latent[]): Tensors
+  /**
+   * The input with what it is relative to `before` written into it, so that a rehearsal much later sees what was true at
+   * its moment. Embedded with `before` it equals the plain one. Only where the trunk answers its input.
+   */
+  stamp?(before: Tensors, row: Latent): Latent
 }
 
 /** A frozen pretrained network with what feeds it. Opened once a process and shared by all models on it. */
@@ -556,6 +556,12 @@ export interface TrainKnobs {
   readonly optimizer: 'adam' | 'sgd'
   readonly momentum: number
   readonly clip_norm: number
+  /** λ of AdamW; absent = 0. */
+  readonly weight_decay?: number
+  /** s: after t steps it is λ·s / (s + t); absent or 0 = always λ. */
+  readonly weight_decay_steps?: number
+  /** What averaged weights keep in a step: they score then, and go into versions; absent or 0 = the newest do. */
+  readonly average?: number
 }
 
 /**
@@ -568,19 +574,19 @@ export interface Trainable {
   score(rows: readonly Latent[]): readonly Float32Array[]
   /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
   step(rows: readonly TrainRow[], rateFactor?: number): StepResult
-  /** The same step, with the logits of each row before it, which its forward pass has for nothing. */
+  /** The same step, with the logits of each row before it. Absent where its forward pass does not have them for nothing. */
   testAndStep?(
     rows: readonly TrainRow[],
     rateFactor?: number,
   ): StepResult & { readonly logits: readonly Float32Array[] }
   /**
    * What is counted, or learned event by event: called once for each new example, in order, after its test and before
-   * the first step that learns it. Absent where nothing is.
+   * the first step that learns it. Answers the latents to learn it from, now and later. Absent where nothing is.
    */
-  observe?(rows: readonly TrainRow[]): void
+  observe?(rows: readonly TrainRow[]): readonly Latent[]
   /** Adds label rows to the head, zero-started. */
   grow(labels: readonly string[]): void
-  /** Trainable tensors only, as a version keeps them. */
+  /** Trainable tensors only, as a version keeps them: averaged where knobs ask for it. */
   parameters(): Tensors
   /** Parameters, optimizer moments (`optimizer/<slot>/<parameter>`), the forgetting policy's (`forgetting/…`), counters. */
   snapshot(): TrainableState

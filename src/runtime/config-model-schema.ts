@@ -85,6 +85,24 @@ const train = section(
       default: 1,
       description: 'longest gradient, over all tensors; a longer one is scaled down',
     }),
+    weight_decay: Type.Number({
+      minimum: 0,
+      maximum: 1000,
+      default: 0,
+      description: 'each step also shrinks what learns by its rate × this',
+    }),
+    weight_decay_steps: Type.Integer({
+      minimum: 0,
+      default: 0,
+      description: 'after so many steps weight_decay is half, and it goes on falling; 0 = constant',
+    }),
+    average: Type.Number({
+      minimum: 0,
+      exclusiveMaximum: 1,
+      default: 0,
+      description:
+        'what averaged weights, which then answer, keep of themselves in a step; 0 = the newest answer',
+    }),
   },
   'how a step learns',
 )

@@ -16,7 +16,7 @@ export interface Optimizer {
   ): { readonly weights: Float32Array; readonly slots: readonly Float32Array[] }
 }
 
-export function optimizerOf({ optimizer, momentum }: TrainKnobs): Optimizer {
+export function ruleOf({ optimizer, momentum }: TrainKnobs): Optimizer {
   if (optimizer === 'adam') return adam
   return momentum === 0 ? plainSgd : sgd(momentum)
 }

@@ -22,9 +22,10 @@ import type { BaseTensors } from './base-tensors.ts'
 import { openClosedForm } from './closed-form.ts'
 import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
 import { isPlain, PlainAdapter } from './plain-adapter.ts'
-import { globalNorm, type Optimizer, optimizerOf } from './optimizer.ts'
+import { globalNorm, type Optimizer } from './optimizer.ts'
+import { optimizerOf } from './optimizer-of.ts'
 import { lossTargets, type Taught, taughtBy } from './targets.ts'
-import { copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
+import { averaged, copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
 
 export interface TrainableParts extends AdapterPlan {
   readonly tf: TensorFlow
@@ -52,7 +53,8 @@ class AdapterTrainable implements Trainable {
   readonly #parts: TrainableParts
   readonly #optimizer: Optimizer
   readonly #engine: AdapterEngine
-  readonly observe?: (rows: readonly TrainRow[]) => void
+  readonly observe?: NonNullable<Trainable['observe']>
+  readonly testAndStep?: NonNullable<Trainable['testAndStep']>
   #labels: readonly string[]
   #weights: Weights
   /** What the base counts, apart from what steps move. */
@@ -68,12 +70,18 @@ class AdapterTrainable implements Trainable {
     this.#statistics = counted
     this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
     this.#load()
+    if ((parts.knobs.average ?? 0) === 0)
+      this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
     const { statistics } = parts.base
     if (statistics !== undefined)
       this.observe = (rows) => {
-        const latents = rows.map(({ latent }) => latent)
-        this.#statistics = statistics.observe(this.#statistics, latents)
+        const seen = rows.map(({ latent }) => {
+          const stamped = statistics.stamp?.(this.#statistics, latent)
+          this.#statistics = statistics.observe(this.#statistics, [latent])
+          return stamped ?? latent
+        })
         this.#load()
+        return seen
       }
   }
 
@@ -83,15 +91,16 @@ class AdapterTrainable implements Trainable {
 
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#labels.length === 0) return rows.map(() => new Float32Array())
-    return this.#engine.logits(rows)
+    const mean = averaged(this.#weights, this.#optimizer)
+    return mean ? this.#engine.logitsWith(mean, rows) : this.#engine.logits(rows)
   }
 
   step(rows: readonly TrainRow[], rateFactor = 1): StepResult {
-    const { loss, gradientNorm, dropped } = this.testAndStep(rows, rateFactor)
+    const { loss, gradientNorm, dropped } = this.#step(rows, rateFactor)
     return { loss, gradientNorm, dropped }
   }
 
-  testAndStep(rows: readonly TrainRow[], rateFactor = 1) {
+  #step(rows: readonly TrainRow[], rateFactor = 1) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
     const penalty = this.#parts.forgetting.penalty(this.#weights.parameters)
     const batch = this.#gradients(rows)
@@ -153,7 +162,8 @@ class AdapterTrainable implements Trainable {
   }
 
   parameters(): Tensors {
-    return copied(this.#all())
+    const learned = averaged(this.#weights, this.#optimizer) ?? this.#weights.parameters
+    return copied(new Map([...learned, ...this.#statistics]))
   }
 
   snapshot(): TrainableState {

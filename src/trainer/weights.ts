@@ -5,6 +5,7 @@
 import { areFinite } from '../adapters/adapter.ts'
 import type { Task, Tensor, Tensors, TrainableState, TrainKnobs } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
+import { OFFSET } from './averaging.ts'
 import { clipScale, type Optimizer } from './optimizer.ts'
 
 export interface Weights {
@@ -37,6 +38,19 @@ export function stepped(
     slots.set(name, after.slots)
   }
   return { parameters, slots, steps: step }
+}
+
+/** Their average where the optimizer keeps one, the weights themselves before the first step. */
+export function averaged(
+  { parameters, slots }: Weights,
+  optimizer: Optimizer,
+): Tensors | undefined {
+  const own = optimizer.slots.indexOf(OFFSET)
+  if (own < 0) return undefined
+  return mapTensors(parameters, (name, { shape, data }) => {
+    const offset = slots.get(name)?.[own]
+    return { shape, data: offset ? data.map((value, at) => value + (offset[at] ?? 0)) : data }
+  })
 }
 
 /** What is shaped like the head grows with it; new elements start at zero. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { TrainKnobs } from '../../src/contracts.ts'
-import { clipScale, globalNorm, optimizerOf } from '../../src/trainer/optimizer.ts'
+import { clipScale, globalNorm } from '../../src/trainer/optimizer.ts'
+import { averaged, stepped } from '../../src/trainer/weights.ts'
+import { optimizerOf } from '../../src/trainer/optimizer-of.ts'
 
 const knobs = { learning_rate: 0.1, momentum: 0, clip_norm: 1 }
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values)
@@ -78,6 +80,65 @@ describe.each(['adam', 'sgd'] as const)('%s', (name) => {
     expect(state.weights[0]).toBeCloseTo(1, 2)
     expect(state.weights[1]).toBeCloseTo(1, 2)
   })
+})
+
+describe('weight decay', () => {
+  it('shrinks by the rate, apart from the gradient', () => {
+    for (const optimizer of ['adam', 'sgd'] as const) {
+      const [first, second] = course({ optimizer, weight_decay: 0.5 }, [0, 0])
+      expect(first).toBeCloseTo(0.95, 6)
+      expect(second).toBeCloseTo(0.95 ** 2, 6)
+    }
+    const [with_] = course({ weight_decay: 0.5 }, [2])
+    expect(with_).toBeCloseTo(0.9 - 0.05, 6)
+  })
+
+  it('wears off: half of it after as many steps as were given', () => {
+    const decays = { weight_decay: 0.5, weight_decay_steps: 2 }
+    const [first, second, third] = course(decays, [0, 0, 0])
+    expect(first).toBeCloseTo(0.95, 6)
+    expect(second! / first!).toBeCloseTo(1 - 0.05 * (2 / 3), 6)
+    expect(third! / second!).toBeCloseTo(1 - 0.05 / 2, 6)
+  })
+})
+
+describe('averaging', () => {
+  const gradients = [3, -1, 2, 0, -4, 1, 5, -2]
+
+  it('is that of the weights, slow from the start, and leaves the steps as they are', () => {
+    const config = { optimizer: 'sgd', average: 0.4 } as const
+    const weights = course(config, gradients)
+    expect(weights).toEqual(course({ optimizer: 'sgd' }, gradients))
+    const averages = averagesOf(config, gradients)
+    let wanted = 1
+    for (const [at, weight] of weights.entries()) {
+      const kept = Math.min(0.4, (at + 1) / (at + 10))
+      wanted = kept * wanted + (1 - kept) * weight
+      expect(averages[at]).toBeCloseTo(wanted, 5)
+    }
+  })
+
+  it('averages what decay has shrunk', () => {
+    const config = { optimizer: 'sgd', average: 0.99, weight_decay: 1 } as const
+    expect(averagesOf(config, [0])[0]).toBeCloseTo(0.1 + 0.9 * 0.9, 6)
+  })
+
+  function averagesOf(config: Partial<TrainKnobs>, slopes: readonly number[]): number[] {
+    const optimizer = optimizerOf({ ...knobs, optimizer: 'adam', ...config })
+    const shape = [1]
+    let state = {
+      parameters: new Map([['w', { shape, data: f32(1) }]]),
+      slots: new Map(),
+      steps: 0,
+    }
+    const at = { learning_rate: 0.1, momentum: 0, clip_norm: Infinity, rateFactor: 1 }
+    return slopes.map((slope) => {
+      const gradient = new Map([['w', f32(slope)]])
+      const all = { ...at, optimizer: 'sgd' } as const
+      state = stepped(state, optimizer, gradient, Math.abs(slope), all) as typeof state
+      return averaged(state, optimizer)!.get('w')!.data[0]!
+    })
+  }
 })
 
 describe('clipping', () => {

@@ -258,6 +258,46 @@ describe('state', () => {
   })
 })
 
+describe('averaged weights', () => {
+  const average = { ...knobs, average: 0.9 }
+
+  it('score and make the version, while steps go on from the newest ones', () => {
+    const [slow, quick] = [open({ knobs: average }), open()]
+    const distances = Array.from({ length: 8 }, () => {
+      expect(slow.step(batch).loss).toBeCloseTo(quick.step(batch).loss, 4)
+      return farthest(slow.score(inputs)[0]!, quick.score(inputs)[0]!)
+    })
+    expect(Math.max(...distances)).toBeGreaterThan(0.01)
+    const version = open({ parameters: slow.parameters() })
+    expect(version.score(inputs)).toEqual(slow.score(inputs))
+    expect(slow.testAndStep).toBeUndefined()
+    for (const trainable of [slow, quick, version]) trainable.dispose()
+  })
+
+  it('are the weights where no step has been, also of a label that just appeared', () => {
+    const parameters = randomAdapter(planOf())
+    const [slow, quick] = [open({ parameters, knobs: average }), open({ parameters })]
+    expect(slow.score(inputs)).toEqual(quick.score(inputs))
+    slow.step(batch)
+    slow.grow(['d'])
+    expect(slow.score(inputs).map((logits) => logits[3])).toEqual(inputs.map(() => 0))
+    slow.dispose()
+    quick.dispose()
+  })
+
+  it('come back bit for bit, and begin at the weights where a checkpoint has none', () => {
+    const [one, other, plain] = [open({ knobs: average }), open({ knobs: average }), open()]
+    for (const trainable of [one, plain]) for (let at = 0; at < 5; at += 1) trainable.step(batch)
+    other.restore(one.snapshot())
+    expect(other.score(inputs)).toEqual(one.score(inputs))
+    for (const trainable of [one, other]) trainable.step(batch)
+    expect(bytesOf(other.snapshot().tensors)).toEqual(bytesOf(one.snapshot().tensors))
+    other.restore(plain.snapshot())
+    expect(other.score(inputs)).toEqual(plain.score(inputs))
+    for (const trainable of [one, other, plain]) trainable.dispose()
+  })
+})
+
 describe('tensors on the engine', () => {
   it('are as many after 200 steps, scores, growth and restores as before (law 8)', () => {
     const config = { method: 'lora', rank: 1, alpha: 1, tail_layers: 1, sites: ['value'] } as const
