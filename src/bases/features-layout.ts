@@ -1,4 +1,7 @@
-/** How a vector is laid out: standardised columns, hashed columns, and whether each named column was given. */
+/**
+ * How a vector is laid out: standardised columns, hashed columns, and whether each named column was given; with a window,
+ * the standardised columns relative to what was recent, and whether these were written in.
+ */
 export interface FeaturesLayout {
   readonly standardised: number
   readonly hashed: number
@@ -6,6 +9,23 @@ export interface FeaturesLayout {
   readonly asTheyAre: boolean
   readonly hidden: readonly number[]
   readonly window: number | undefined
+  /** Pieces of the piecewise-linear encoding; 0 = none. */
+  readonly bins: number
   /** Whether the embedding holds the inputs beside the last hidden layer. */
   readonly shortcut: boolean
+}
+
+/** Numbers beside each other before the hidden layers. */
+export function inputSize({ standardised, hashed, bins }: FeaturesLayout): number {
+  return standardised * (1 + bins) + hashed
+}
+
+/** Where in a vector the recent part begins; its mark is the last number. */
+export function recentAt({ standardised, hashed, flags }: FeaturesLayout): number {
+  return standardised + hashed + flags
+}
+
+export function vectorSize(layout: FeaturesLayout): number {
+  const { window, standardised } = layout
+  return recentAt(layout) + (window === undefined ? 0 : standardised + 1)
 }

@@ -12,9 +12,13 @@
  */
 import type { Latent, Statistics, Tensors } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
-import type { FeaturesLayout } from './features-layout.ts'
+import { type FeaturesLayout, recentAt } from './features-layout.ts'
 
 export const STATISTICS = 'features.statistics'
+
+/** A number further from the mean counts as this many deviations: one outlier must not undo what was learned. */
+export const CLIP = 5
+export const SMALLEST_VARIANCE = 1e-12
 
 /** Beyond 2²⁴ a float32 counts no further; the mean then forgets as slowly as it can. */
 const MOST = 2 ** 24
@@ -32,6 +36,9 @@ export function featuresStatistics(layout: FeaturesLayout): Statistics {
       for (const latent of latents) count(data, latent, layout)
       return new Map([[STATISTICS, { shape: tensor.shape, data }]]) satisfies Tensors
     },
+    ...(window !== undefined && {
+      stamp: (before, row) => stamped(before.get(STATISTICS)?.data, row, layout),
+    }),
   }
 }
 
@@ -50,6 +57,22 @@ function count(data: Float32Array, { data: values }: Latent, layout: FeaturesLay
     data[n + column] = Math.max(0, variance + ((x - mean) * (x - moved) - variance) / seen)
     if (window !== undefined) countRecent(data, x, column, n, Math.max(1 / seen, 1 / window))
   }
+}
+
+/** r as the network has it, and the mark behind it. */
+function stamped(before: Float32Array | undefined, row: Latent, layout: FeaturesLayout): Latent {
+  invariant(before !== undefined, 'statistics without their tensor')
+  const { standardised: n, hashed, flags } = layout
+  const data = row.data.slice()
+  const from = recentAt(layout)
+  for (let column = 0; column < n; column += 1) {
+    if (flags > 0 && data[n + hashed + column] === 0) continue
+    const deviation = Math.sqrt(Math.max(before[3 * n + column] ?? 0, SMALLEST_VARIANCE))
+    const distance = (data[column] ?? 0) - (before[2 * n + column] ?? 0)
+    data[from + column] = Math.max(-CLIP, Math.min(CLIP, distance / deviation))
+  }
+  data[data.length - 1] = 1
+  return { ...row, data }
 }
 
 function countRecent(data: Float32Array, x: number, column: number, n: number, rate: number): void {

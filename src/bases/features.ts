@@ -6,8 +6,8 @@
 import type { Base, Input, Tensor } from '../contracts.ts'
 import { failure, invariant } from '../runtime/errors.ts'
 import { openRandom } from '../runtime/random.ts'
-import type { FeaturesLayout } from './features-layout.ts'
-import { featuresNetwork, hiddenName } from './features-network.ts'
+import { type FeaturesLayout, inputSize, vectorSize } from './features-layout.ts'
+import { featuresNetwork, hiddenName, SPREAD } from './features-network.ts'
 import { featuresStatistics } from './features-statistics.ts'
 import { vectorizer } from './features-vector.ts'
 import { hashBase } from './hash.ts'
@@ -23,28 +23,30 @@ export interface FeaturesOptions {
   readonly shortcut?: boolean | undefined
   /** False: numbers stay as they are, as embeddings from elsewhere should. */
   readonly standardise?: boolean | undefined
+  /** Pieces into which each number is cut besides, so that a linear map of them bends; absent = 0. */
+  readonly bins?: number | undefined
   /** Events after which the recent statistics have forgotten; absent = no recent part. */
   readonly window?: number | undefined
 }
 
 /** Raised whenever the same settings would give another output. */
-const EQUATIONS = 'features/2'
+const EQUATIONS = 'features/3'
 const SEED = 1
 
 export function openFeatures(options: FeaturesOptions): Base {
-  const { size, names, hidden = [], standardise = true } = options
+  const { size, names, hidden = [], standardise = true, bins = 0 } = options
   const shortcut = options.shortcut !== false || hidden.length === 0
-  const window = standardise ? options.window : undefined
   invariant(Number.isSafeInteger(size) && size > 0, `a vector of ${size} features`)
   invariant(new Set(names).size === (names ?? []).length, 'names differ')
   invariant((names ?? []).length <= size, `${names?.length} names for ${size} features`)
   const standardised = names?.length ?? size
   const flags = names?.length ?? 0
+  const window = standardise && standardised > 0 ? options.window : undefined
   const asTheyAre = !standardise
   const hashed = size - standardised
-  const layout = { standardised, hashed, flags, asTheyAre, hidden, window, shortcut }
-  const weights = hiddenWeights(layout)
-  const shape = { size, names: names ?? null, hidden, window: window ?? 0 }
+  const layout = { standardised, hashed, flags, asTheyAre, hidden, window, shortcut, bins }
+  const weights = new Map([...hiddenWeights(layout), ...spread(layout)])
+  const shape = { size, names: names ?? null, hidden, window: window ?? 0, bins }
   const settings = { equations: EQUATIONS, standardise, ...(!shortcut && { shortcut }), ...shape }
   const toVector = vectorizer(size, names)
   return {
@@ -57,7 +59,7 @@ export function openFeatures(options: FeaturesOptions): Base {
     encode(input: Input) {
       if (input.kind !== 'features')
         throw failure('INPUT_WRONG_KIND', `the base reads features, the input holds ${input.kind}`)
-      return { kind: 'vector', values: toVector(input.features) }
+      return { kind: 'vector', values: roomy(toVector(input.features), vectorSize(layout)) }
     },
   }
 }
@@ -67,11 +69,11 @@ export function openFeatures(options: FeaturesOptions): Base {
  *
  * He et al. (2015), "Delving deep into rectifiers", ICCV.
  */
-function hiddenWeights({ standardised, hashed, hidden }: FeaturesLayout): Map<string, Tensor> {
+function hiddenWeights(layout: FeaturesLayout): Map<string, Tensor> {
   const random = openRandom(SEED, 'features/hidden')
   const weights = new Map<string, Tensor>()
-  let inSize = standardised + hashed
-  for (const [layer, outSize] of hidden.entries()) {
+  let inSize = inputSize(layout)
+  for (const [layer, outSize] of layout.hidden.entries()) {
     const deviation = Math.sqrt(2 / inSize)
     const data = Float32Array.from({ length: inSize * outSize }, () => random.normal() * deviation)
     weights.set(`${hiddenName(layer)}.weight`, { shape: [inSize, outSize], data })
@@ -80,4 +82,18 @@ function hiddenWeights({ standardised, hashed, hidden }: FeaturesLayout): Map<st
     inSize = outSize
   }
   return weights
+}
+
+function spread({ window, standardised }: FeaturesLayout): Map<string, Tensor> {
+  if (window === undefined || standardised === 0) return new Map()
+  const data = new Float32Array(standardised).fill(1)
+  return new Map([[SPREAD, { shape: [1, standardised], data }]])
+}
+
+/** With zeros behind it for what only the stream knows. */
+function roomy(values: Float32Array, size: number): Float32Array {
+  if (values.length === size) return values
+  const longer = new Float32Array(size)
+  longer.set(values)
+  return longer
 }

@@ -45,7 +45,8 @@ export function elementwise(note: Note) {
 
 /** The smaller one repeats along the leading axes of the other. */
 function pairwise(a: PlainValue, b: PlainValue, { f, da, db }: Binary, note: Note): PlainValue {
-  const isFirst = a.data.length >= b.data.length
+  const [extra, deeper] = [a.data.length - b.data.length, a.shape.length - b.shape.length]
+  const isFirst = extra > 0 || (extra === 0 && deeper >= 0)
   const big = isFirst ? a : b
   const small = isFirst ? b : a
   const tail = small.shape.slice(small.shape.findIndex((size) => size > 1))

@@ -43,12 +43,19 @@ export const bases = {
             'false leaves numbers as they are, as embeddings from elsewhere and closed forms want it; absent = true',
         }),
       ),
+      bins: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 64,
+          description:
+            'also cut each number into so many pieces, so that a linear map of them bends; absent = 0',
+        }),
+      ),
       window: Type.Optional(
         Type.Integer({
           minimum: 2,
           maximum: 1_000_000,
-          description:
-            'also give the head each number relative to about as many events before it; needs train.fast_rate',
+          description: 'also give the head each number relative to about as many events before it',
         }),
       ),
     },

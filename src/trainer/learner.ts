@@ -121,7 +121,10 @@ export class Learner {
     this.#beginRate(block, alarm)
     this.extend(this.#pending.announced(block))
     if (this.#fresh !== undefined) yield* this.#trainAnew(block, this.#fresh)
-    else this.#remember(block, yield* this.#train(block, tested))
+    else {
+      const learned = yield* this.#train(block, tested)
+      this.#remember(learned.block, learned.logits)
+    }
     return {
       verdict: 'learned',
       reason: `${block.length} examples`,
@@ -244,23 +247,25 @@ export class Learner {
   }
 
   /**
-   * `tested`: the labels with which the first step tests the block that it learns. Answers the logits of each example
-   * before it was learned, where memory keeps them.
+   * `tested`: the labels with which the first step tests the block that it learns. Answers the block as it is to be
+   * remembered, and the logits of each example before it was learned, where memory keeps them.
    */
   *#train(
     block: readonly Example[],
     tested: readonly string[] | undefined,
-  ): Generator<readonly Example[], Logits, LatentMap> {
+  ): Generator<readonly Example[], Learned, LatentMap> {
     const { batch, replay_batch, epochs } = this.#parts.train
-    const { trainable } = this.#parts
     const { rehearsal } = this.#memory
     const logits = new Map<string, Float32Array>()
+    let seen = block
     for (let epoch = 0; epoch < epochs; epoch += 1) {
-      for (const fresh of batches(block, batch)) {
+      const learned: Example[] = []
+      for (const fresh of batches(seen, batch)) {
         const drawn = yield* drawFor(fresh, replay_batch, { ...this.#parts, memory: this.#memory })
         const latents = yield [...fresh, ...drawn.flat()]
-        const rows = stepRows(fresh, drawn, latents, rehearsal)
-        if (epoch === 0) trainable.observe?.(rows.slice(0, fresh.length))
+        const plain = stepRows(fresh, drawn, latents, rehearsal)
+        const rows = epoch === 0 ? this.#counted(plain, fresh.length) : plain
+        learned.push(...fresh.map((example, at) => stamped(example, plain[at], rows[at])))
         const isFirst = epoch === 0 && (tested !== undefined || rehearsal.keepsLogits === true)
         if (!isFirst) this.#step(rows)
         else {
@@ -270,8 +275,15 @@ export class Learner {
             for (const [at, { key }] of fresh.entries()) setFinite(logits, key, found[at])
         }
       }
+      seen = learned
     }
-    return logits
+    return { block: seen, logits }
+  }
+
+  /** The first `count` rows are new: counted where anything is, and stamped with what only their moment knows. */
+  #counted(rows: readonly TrainRow[], count: number): readonly TrainRow[] {
+    const latents = this.#parts.trainable.observe?.(rows.slice(0, count))
+    return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
   }
 
   /** From fresh weights, over all that is kept, the block among it. */
@@ -285,8 +297,12 @@ export class Learner {
     trainable.restore(fresh)
     this.extend(labels)
     const { passes = 0 } = this.#memory.rehearsal
+    const size = train.batch + train.replay_batch
+    // What is counted began anew as well.
+    for (const batch of batches(this.#memory.examples, size))
+      this.#counted(stepRows(batch, [], yield batch, {}), batch.length)
     for (let pass = 0; pass < passes; pass += 1)
-      for (const batch of batches(this.#memory.shuffled(), train.batch + train.replay_batch))
+      for (const batch of batches(this.#memory.shuffled(), size))
         this.#step(stepRows(batch, [], yield batch, {}))
   }
 
@@ -344,6 +360,17 @@ function rolledBack(reason: string): Outcome {
 }
 
 type Logits = ReadonlyMap<string, Float32Array>
+
+interface Learned {
+  readonly block: readonly Example[]
+  readonly logits: Logits
+}
+
+/** What is to be kept of an example whose row was stamped: the trunk of such a base answers its input. */
+function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example {
+  if (after === undefined || after.latent === before?.latent) return example
+  return { ...example, encoded: { kind: 'vector', values: after.latent.data } }
+}
 
 /** A row that made its step fail teaches nothing later either. */
 function setFinite(logits: Map<string, Float32Array>, key: string, row?: Float32Array): void {

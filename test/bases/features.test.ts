@@ -164,7 +164,7 @@ describe('the embedding of features', () => {
     const found = embedding(base, [1, 2], Float32Array.of(0, 0, 1, 1, 1, 1, 1, 1, 9, 9))
     expect(found).toHaveLength(2 + 2 + 3)
     expect(found.slice(0, 4)).toEqual([1, 2, 0, 1])
-    expect(base.network).toMatchObject({ layers: 2, width: 7, unit: false, momentary: [2, 4] })
+    expect(base.network).toMatchObject({ layers: 2, width: 7, unit: false })
     expect(base.network.sites(0)).toMatchObject([
       { name: 'hidden.0', role: 'hidden', inSize: 2, outSize: 4 },
       { name: 'hidden.1', inSize: 4, outSize: 3 },
@@ -181,8 +181,57 @@ describe('the embedding of features', () => {
       embedding(whole, [1, 2], statistics).slice(2),
     )
     const recent = openFeatures({ ...some, window: 5, shortcut: false })
-    expect(recent.network).toMatchObject({ width: 2 + 3, momentary: [0, 2] })
+    expect(recent.network.width).toBe(2 + 3)
     expect(openFeatures({ size: 2, shortcut: false }).hash).toBe(openFeatures({ size: 2 }).hash)
+  })
+
+  it('cuts each number into pieces, which saturate beyond their ends', () => {
+    const base = openFeatures({ size: 3, names: ['a', 'b'], bins: 2, hidden: [4] })
+    const statistics = Float32Array.of(10, 0, 4, 1, 9, 9)
+    // Pieces from −1 to 0 and from 0 to 1 deviation: their middles are −½ and ½.
+    const found = embedding(base, { a: 11, b: 0.25, kind: 'x' }, statistics)
+    expect(found.slice(0, 2)).toEqual([0.5, 0.25])
+    expect(found.slice(2, 6)).toEqual([1, 1, 0, -0.5])
+    expect(Math.abs(found[6]!)).toBe(1)
+    expect(found).toHaveLength(2 * (1 + 2) + 1 + 4)
+    expect(base.network.sites(0)[0]!.inSize).toBe(7)
+    expect(
+      embedding(base, { b: -40 }, statistics)
+        .slice(2, 6)
+        .map((e) => e + 0),
+    ).toEqual([0, -1, 0, -1])
+  })
+
+  it('of a stamped input stays as it was at its moment, whatever came later', () => {
+    const base = openFeatures({ size: 4, names: ['a', 'b'], window: 5 })
+    const then = Float32Array.of(0, 0, 1, 1, 10, 20, 4, 25, 9, 9)
+    const later = Float32Array.of(0, 0, 1, 1, -7, 3, 1, 1, 99, 99)
+    const inputs: Features[] = [{ a: 12, b: 10 }, { b: 4, kind: 'x' }, {}]
+    for (const input of inputs) {
+      const plain = embedding(base, input, then)
+      const [stamp, mark] = stampedAt(then, input)
+      expect(mark).toBe(1)
+      expect(embeddingOf(base, stamp, then)).toEqual(plain)
+      expect(embeddingOf(base, stamp, later)).toEqual(plain)
+      if ('b' in input) expect(embedding(base, input, later)).not.toEqual(plain)
+    }
+
+    function stampedAt(data: Float32Array, input: Features) {
+      const row = Float32Array.from(vector(base, input))
+      const before = new Map([['features.statistics', { shape: [data.length], data }]])
+      const latent = { positions: 1, width: row.length, data: row }
+      const stamp = base.statistics!.stamp!(before, latent).data
+      expect(row.at(-1)).toBe(0)
+      expect(stamp).toHaveLength(base.network.latentWidth(0))
+      return [stamp, stamp.at(-1)] as const
+    }
+  })
+
+  it('has no recent part where nothing is standardised', () => {
+    const base = openFeatures({ size: 4, names: [], window: 5 })
+    expect(base.network.width).toBe(4)
+    expect(openFeatures({ size: 4, standardise: false, window: 5 }).statistics).toBeUndefined()
+    expect(base.statistics!.stamp).toBeUndefined()
   })
 
   it('keeps hashed columns as they are', () => {
@@ -201,6 +250,8 @@ it('a base of features is known by its settings', () => {
     { size: 2, hidden: [3, 3] },
     { size: 2, hidden: [3, 3], shortcut: false },
     { size: 2, window: 5 },
+    { size: 2, bins: 3 },
+    { size: 2, bins: 3, hidden: [3] },
   ]
   const hashes = bases.map((options) => openFeatures(options).hash)
   expect(new Set(hashes).size).toBe(bases.length)
@@ -224,7 +275,14 @@ function counted(base: Base, rows: readonly Features[]): readonly number[] {
 }
 
 function embedding(base: Base, features: Features, statistics?: Float32Array): readonly number[] {
-  const values = Float32Array.from(vector(base, features))
+  return embeddingOf(base, Float32Array.from(vector(base, features)), statistics)
+}
+
+function embeddingOf(
+  base: Base,
+  values: Float32Array,
+  statistics?: Float32Array,
+): readonly number[] {
   const shape = [statistics?.length ?? 0]
   const params = new Map(statistics && [['features.statistics', { shape, data: statistics }]])
   const { ops } = openTape(base.weights, params)

@@ -24,7 +24,7 @@ const bases = [
   await openBert(tinyBert),
   openFeatures({ size: 3 }),
   openFeatures({ size: 3, standardise: false }),
-  openFeatures({ size: 3, hidden: [6, 5], window: 4 }),
+  openFeatures({ size: 3, hidden: [6, 5], window: 4, bins: 2 }),
 ]
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()

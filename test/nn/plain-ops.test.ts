@@ -52,6 +52,16 @@ describe('plain operations', () => {
     }
   })
 
+  test('a scalar and a single number have the shape of that number, on either side', () => {
+    const { ops } = openTape(
+      new Map([['x', { shape: [1, 1, 1], data: Float32Array.of(3) }]]),
+      new Map(),
+    )
+    const x = ops.weight('x')
+    for (const y of [ops.sub(ops.scalar(1), x), ops.sub(x, ops.scalar(1))])
+      expect(y.shape).toEqual([1, 1, 1])
+  })
+
   test('a value that no slope is wanted of gets none', () => {
     const tensor: Tensor = { shape: [2], data: Float32Array.of(1, 2) }
     const named = new Map([

@@ -6,7 +6,7 @@ import { openBundle } from '../../src/adapters/bundle.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openFeatures } from '../../src/bases/features.ts'
 import { methods, tasks } from '../../src/compose.ts'
-import type { Example, Latent, Trainable } from '../../src/contracts.ts'
+import type { Example, Latent, Tensors, Trainable } from '../../src/contracts.ts'
 import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { classification } from '../../src/tasks/classification.ts'
@@ -81,38 +81,69 @@ it('a closed form says what it needs instead of adding up moving embeddings', ()
 
 describe('a learner on such a base', () => {
   it('counts each example once, after its test, whatever the epochs', async () => {
-    const trainable = opened()
-    const trunk = await openTrunkEngine(base, 0)
-    const learner = new Learner({
-      trainable,
-      task: classification,
-      memory: {
-        replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 10 }),
-        draw: openRandom(1, 'draw'),
-        offer: openRandom(1, 'offer'),
-      },
-      trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 2 }),
-      chance: openRandom(1, 'trigger'),
-      rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
-      freshParameters: (labels) => freshAdapter({ ...plan, labels }, openRandom(1, 'fresh')),
-      rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
-      train: { batch: 2, replay_batch: 2, epochs: 3 },
-      labels: { open: false, limit: 2 },
-    })
-    for (const [at, example] of rows.map(exampleOf).entries()) {
-      const latents = new Map([[example.key, trunk.encodeNow!(example.encoded)]])
-      const { verdict } = learner.accept(example, latents, 0)
-      if (verdict !== 'update') continue
-      const told = learner.update()
-      for (let next = told.next(); next.done !== true;)
-        next = told.next(
-          new Map(next.value.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)])),
-        )
-      expect(statisticsOf(trainable).slice(-2)).toEqual(Float32Array.of(at + 1, at + 1))
-    }
+    const { trainable, learner, learn } = await openLearner('reservoir')
+    const counts: number[][] = []
+    learn(() => counts.push([...statisticsOf(trainable).slice(-2)]))
+    expect(counts).toEqual([
+      [2, 2],
+      [4, 4],
+    ])
     expect(learner.scores.count).toBe(4)
   })
+
+  it('remembers each example as it was at its moment, in the order of the stream', async () => {
+    const { learner, learn } = await openLearner('reservoir')
+    learn()
+    const { statistics } = base
+    const [parameter] = statistics!.parameters
+    const data = new Float32Array(parameter!.shape[0]!)
+    let before: Tensors = new Map([[parameter!.name, { shape: parameter!.shape, data }]])
+    const remembered = new Map(learner.remembered.map(({ key, encoded }) => [key, encoded]))
+    for (const [at, latent] of inputs.entries()) {
+      const values = statistics!.stamp!(before, latent).data
+      expect(remembered.get(`${at}`), `${at}`).toEqual({ kind: 'vector', values })
+      before = statistics!.observe(before, [latent])
+    }
+  })
+
+  it('counts what it keeps where it begins anew each time', async () => {
+    const { trainable, learn } = await openLearner('gdumb')
+    learn()
+    expect(statisticsOf(trainable).slice(-2)).toEqual(Float32Array.of(4, 4))
+  })
 })
+
+async function openLearner(policy: string) {
+  const trainable = opened()
+  const trunk = await openTrunkEngine(base, 0)
+  const latentsOf = (examples: readonly Example[]) =>
+    new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))
+  const learner = new Learner({
+    trainable,
+    task: classification,
+    memory: {
+      replay: openPolicy('replay', policies.replay, { policy, capacity: 10 }),
+      draw: openRandom(1, 'draw'),
+      offer: openRandom(1, 'offer'),
+    },
+    trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 2 }),
+    chance: openRandom(1, 'trigger'),
+    rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
+    freshParameters: (labels) => freshAdapter({ ...plan, labels }, openRandom(1, 'fresh')),
+    rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    train: { batch: 2, replay_batch: 2, epochs: 3 },
+    labels: { open: false, limit: 2 },
+  })
+  const learn = (afterUpdate?: () => void) => {
+    for (const example of rows.map(exampleOf)) {
+      if (learner.accept(example, latentsOf([example]), 0).verdict !== 'update') continue
+      const told = learner.update()
+      for (let next = told.next(); next.done !== true;) next = told.next(latentsOf(next.value))
+      afterUpdate?.()
+    }
+  }
+  return { trainable, learner, learn }
+}
 
 function opened(): Trainable {
   const parameters = freshAdapter(plan, openRandom(1, 'fresh'))
@@ -123,8 +154,9 @@ function statisticsOf(trainable: Trainable): Float32Array {
   return trainable.parameters().get('features.statistics')!.data
 }
 
+/** Two numbers, room for how they compare with recent ones, and the mark that this was written in. */
 function latentOf(x: number, y: number): Latent {
-  return { positions: 1, width: 2, data: Float32Array.of(x, y) }
+  return { positions: 1, width: 5, data: Float32Array.of(x, y, 0, 0, 0) }
 }
 
 function exampleOf({ latent, target, weight }: (typeof rows)[number], at: number): Example {
