@@ -4,7 +4,10 @@
  * loads TensorFlow, which only the latter imports.
  */
 import { join } from 'node:path'
+import { bitfit } from './adapters/bitfit.ts'
+import { full } from './adapters/full.ts'
 import { head } from './adapters/head.ts'
+import { ia3 } from './adapters/ia3.ts'
 import { lora } from './adapters/lora.ts'
 import { openBundle } from './adapters/bundle.ts'
 import { ncm } from './adapters/ncm.ts'
@@ -19,7 +22,16 @@ import type { Config, ModelConfig } from './runtime/config.ts'
 import { invariant } from './runtime/errors.ts'
 import { classification } from './tasks/classification.ts'
 
-export const methods = { head, lora, ncm, slda, ranpac } satisfies Readonly<Record<string, Method>>
+export const methods = {
+  head,
+  lora,
+  ia3,
+  bitfit,
+  full,
+  ncm,
+  slda,
+  ranpac,
+} satisfies Readonly<Record<string, Method>>
 export const tasks = { classification } satisfies Readonly<Record<string, Task>>
 
 /** Bases that this process has open, by what the config calls them: all models on one share it. */

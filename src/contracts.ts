@@ -275,21 +275,28 @@ export interface Site {
   /** Stable name inside the base, e.g. `encoder.layer.5.attention.self.query`; also the PEFT module path. */
   readonly name: string
   readonly kind: 'linear' | 'output' | 'norm'
-  /** The role, by which a config picks sites: query key value attention-output intermediate output pooler … */
+  /** The role, by which a config picks sites: query key value attention-output intermediate output pooler norm … */
   readonly role: string
   /** Layer index from 0, bottom first; the pooling map above the layers has index `layers`. */
   readonly layer: number
   readonly inSize: number
   readonly outSize: number
+  /** Its matrix or scale among the base's weights; absent = `<name>.weight`. Its bias is always `<name>.bias`. */
+  readonly weight?: string
 }
 
-/** How a method changes the network. The network calls these at each of its sites, adapted or not. */
+/**
+ * How a method changes the network. The network calls these at each of its sites, adapted or not, and may call them at
+ * sites below the cut where its trunk does not reach so far.
+ */
 export interface Adaptation<T> {
   /**
    * A linear map. `weight` [in, out] and `bias` are frozen handles, and `plain()` computes x·weight + bias.
    * Returns what the network goes on with; without an adapter at the site that is `plain()`.
    */
   linear(site: string, x: T, weight: T, bias: T, plain: () => T): T
+  /** A layer norm: `apply` computes it with the frozen `scale` and `bias` [width], or with others. */
+  norm(site: string, scale: T, bias: T, apply: (scale: T, bias: T) => T): T
   /** A layer's output (after its residual sum and norm where it has one): h [b, s, d] → h'. */
   output(site: string, h: T): T
 }
@@ -381,10 +388,11 @@ export interface AdapterConfig {
   readonly ridge?: number | undefined
 }
 
+/** `weight`: a copy of that frozen weight of the base, of the same shape. */
 export interface ParameterSpec {
   readonly name: string
   readonly shape: readonly number[]
-  readonly start: 'zeros' | 'ones' | { readonly normal: number }
+  readonly start: 'zeros' | 'ones' | { readonly normal: number } | { readonly weight: string }
 }
 
 /**
@@ -397,6 +405,11 @@ export interface Method {
   readonly name: string
   /** Its head comes from sums, and its steps only add to them; absent = it learns by gradients. */
   readonly closedForm?: ClosedForm
+  /**
+   * Its tensors are as big as the base's, so that giving each row of a batch its own would copy too much: rows of two
+   * adapters never share a run of the server.
+   */
+  readonly alone?: true
   /**
    * The base as this method's head sees it: the same trunk and hash, and perhaps another embedding made of it by more
    * frozen weights. Equal arguments give the same object, and a view of a view is that view. Absent = the base as it is.

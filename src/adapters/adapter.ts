@@ -13,7 +13,7 @@ import type {
   Tensor,
   Tensors,
 } from '../contracts.ts'
-import { type ErrorCode, failure } from '../runtime/errors.ts'
+import { type ErrorCode, failure, invariant } from '../runtime/errors.ts'
 import { cutOf } from './sites.ts'
 
 /** Everything that decides which tensors an adapter has. */
@@ -46,7 +46,8 @@ export function statisticsOf({ base }: Pick<AdapterPlan, 'base'>): readonly Para
 
 /** Drawn in the order of `specsOf`. */
 export function freshAdapter(plan: AdapterPlan, random: Random): Tensors {
-  return new Map(specsOf(plan).map((spec) => [spec.name, freshTensor(spec, random)]))
+  const { weights } = plan.base
+  return new Map(specsOf(plan).map((spec) => [spec.name, freshTensor(spec, random, weights)]))
 }
 
 /** Refuses what lacks a tensor, has one too many, one of another shape, or one that is not finite. */
@@ -77,10 +78,17 @@ export function areFinite(data: Float32Array): boolean {
   return zero === 0
 }
 
-function freshTensor({ shape, start }: ParameterSpec, random: Random): Tensor {
+function freshTensor({ shape, start }: ParameterSpec, random: Random, weights: Tensors): Tensor {
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1))
   if (start === 'ones') data.fill(1)
-  if (typeof start === 'object')
-    for (let at = 0; at < data.length; at += 1) data[at] = random.normal() * start.normal
+  if (typeof start === 'string') return { shape, data }
+  if ('weight' in start) data.set(weightOf(weights, start.weight, shape).data)
+  else for (let at = 0; at < data.length; at += 1) data[at] = random.normal() * start.normal
   return { shape, data }
+}
+
+function weightOf(weights: Tensors, name: string, shape: readonly number[]): Tensor {
+  const weight = weights.get(name)
+  invariant(weight?.shape.join() === shape.join(), `the base has no ${name} of [${shape.join()}]`)
+  return weight
 }

@@ -7,15 +7,13 @@
  * "Understanding intermediate layers using linear classifier probes", arXiv:1610.01644.
  */
 import type { Method } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
 import { emptyConfig, fromPeft, toPeft } from './peft.ts'
 
 export const head: Method = {
   name: 'head',
   parameters: () => [],
-  adaptation: () => ({
-    linear: (_site, _x, _weight, _bias, plain) => plain(),
-    output: (_site, hidden) => hidden,
-  }),
+  adaptation: unadapted,
   fold: (parameters) => new Map(parameters),
   toDisk: toPeft,
   fromDisk: fromPeft,

@@ -8,6 +8,7 @@
  * Hu et al. (2022), "LoRA: low-rank adaptation of large language models", ICLR, arXiv:2106.09685.
  */
 import type { AdapterConfig, Method, Tensor } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
 import { fromPeft, loraConfig, toPeft } from './peft.ts'
 import { checkRank, invalidAdapter, linearSites } from './sites.ts'
 
@@ -32,6 +33,7 @@ export const lora: Method = {
   adaptation(ops, sites, config, folded) {
     const adapted = new Set(linearSites(sites, config).map(({ name }) => name))
     return {
+      ...unadapted(),
       linear(site, x, _weight, _bias, plain) {
         if (!adapted.has(site)) return plain()
         const a = ops.param(`${site}.lora_A`)
@@ -39,7 +41,6 @@ export const lora: Method = {
         const scaled = folded ? b : ops.mul(b, ops.scalar(scaleOf(config)))
         return ops.add(plain(), ops.matMul(ops.matMul(x, a), scaled))
       },
-      output: (_site, hidden) => hidden,
     }
   },
 

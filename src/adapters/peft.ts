@@ -5,7 +5,7 @@
 import type { AdapterConfig, Base, Json, Site, Tensor, Tensors } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 
-const PREFIX = 'base_model.model.'
+export const PREFIX = 'base_model.model.'
 const WEIGHT = '.weight'
 
 /** `<site>.lora_A` [in, r] → `base_model.model.<site>.lora_A.weight` [r, in]. */
@@ -36,32 +36,53 @@ export function loraConfig(
   base: Base,
 ): Readonly<Record<string, Json>> {
   return {
-    ...common(base),
+    ...loraCommon(base),
     r: config.rank,
     lora_alpha: config.alpha,
     target_modules: sites.map(({ name }) => name),
   }
 }
 
+/** `feedForward`: those of `sites` whose inputs are scaled. */
+export function ia3Config(
+  sites: readonly Site[],
+  feedForward: readonly Site[],
+  base: Base,
+): Readonly<Record<string, Json>> {
+  return {
+    ...common(base),
+    peft_type: 'IA3',
+    init_ia3_weights: true,
+    target_modules: sites.map(({ name }) => name),
+    feedforward_modules: feedForward.map(({ name }) => name),
+  }
+}
+
 /** PEFT's own word for an adapter that touches no module. */
 export function emptyConfig(base: Base): Readonly<Record<string, Json>> {
-  return { ...common(base), r: 1, lora_alpha: 1, target_modules: 'dummy-target-modules' }
+  return { ...loraCommon(base), r: 1, lora_alpha: 1, target_modules: 'dummy-target-modules' }
+}
+
+function loraCommon(base: Base): Readonly<Record<string, Json>> {
+  return {
+    ...common(base),
+    peft_type: 'LORA',
+    bias: 'none',
+    init_lora_weights: true,
+    lora_dropout: 0,
+    use_dora: false,
+    use_rslora: false,
+  }
 }
 
 function common(base: Base): Readonly<Record<string, Json>> {
   return {
-    peft_type: 'LORA',
     task_type: 'FEATURE_EXTRACTION',
     base_model_name_or_path: base.name,
-    bias: 'none',
     fan_in_fan_out: false,
     inference_mode: true,
-    init_lora_weights: true,
-    lora_dropout: 0,
     modules_to_save: null,
     revision: null,
-    use_dora: false,
-    use_rslora: false,
   }
 }
 

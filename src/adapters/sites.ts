@@ -25,6 +25,18 @@ export function linearSites(sites: readonly Site[], { sites: roles }: AdapterCon
   return chosen
 }
 
+/** Linear maps and norms: what has weights of its own. Never an empty list. */
+export function weightedSites(sites: readonly Site[], { tail_layers }: AdapterConfig): Site[] {
+  const weighted = sites.filter(({ kind }) => kind !== 'output')
+  if (weighted.length > 0) return weighted
+  throw invalidAdapter('tail_layers', tail_layers, 'more: the tail has no weights')
+}
+
+/** The name of a site's matrix or scale, in the base and in an adapter that replaces it. */
+export function weightOf({ name, weight }: Site): string {
+  return weight ?? `${name}.weight`
+}
+
 /** Above min(in, out) more rank adds parameters and nothing that they could express. */
 export function checkRank(sites: readonly Site[], { rank }: AdapterConfig): void {
   for (const { name, inSize, outSize } of sites) {

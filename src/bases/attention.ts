@@ -4,12 +4,6 @@
  */
 import type { Adaptation, Ops } from '../contracts.ts'
 
-/** What the trunk is computed with: nothing trains there. */
-export const unadapted: Adaptation<never> = {
-  linear: (_site, _x, _weight, _bias, plain) => plain(),
-  output: (_site, hidden) => hidden,
-}
-
 /** x · W + b, or what the adapter makes of it. */
 export function linear<T>(ops: Ops<T>, adaptation: Adaptation<T>, site: string, x: T): T {
   const weight = ops.weight(`${site}.weight`)

@@ -7,8 +7,9 @@
  * Devlin et al. (2019), "BERT", NAACL; Reimers and Gurevych (2019), "Sentence-BERT", EMNLP.
  */
 import type { Adaptation, Network, NetworkInput, Ops, Site } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
 import { invariant } from '../runtime/errors.ts'
-import { attention, linear, unadapted } from './attention.ts'
+import { attention, linear } from './attention.ts'
 import type { BertActivation, BertConfig } from './bert-config.ts'
 
 export function bertNetwork(config: BertConfig): Network {
@@ -23,7 +24,7 @@ export function bertNetwork(config: BertConfig): Network {
       Array.from({ length: layers - cut }, (_, index) => layerSites(config, cut + index)).flat(),
 
     trunk<T>(ops: Ops<T>, input: NetworkInput<T>, cut: number): T {
-      const pass = { config, ops, adaptation: unadapted }
+      const pass = { config, ops, adaptation: unadapted<T>() }
       return transform(pass, embed(pass, input), input.mask, 0, cut)
     },
 
@@ -93,24 +94,27 @@ function activate<T>(ops: Ops<T>, activation: BertActivation, x: T): T {
   return ops.mul(ops.mul(x, ops.scalar(0.5)), ops.add(tanh, ops.scalar(1)))
 }
 
-function norm<T>({ ops, config }: Pass<T>, name: string, x: T): T {
-  return ops.layerNorm(x, ops.weight(`${name}.weight`), ops.weight(`${name}.bias`), config.epsilon)
+function norm<T>({ ops, config, adaptation }: Pass<T>, site: string, x: T): T {
+  const [scale, bias] = [ops.weight(`${site}.weight`), ops.weight(`${site}.bias`)]
+  const apply = (scale: T, bias: T) => ops.layerNorm(x, scale, bias, config.epsilon)
+  return adaptation.norm(site, scale, bias, apply)
 }
 
 function layerSites({ width, inner }: BertConfig, layer: number): readonly Site[] {
   const at = `encoder.layer.${layer}`
-  const linears: readonly (readonly [path: string, role: string, from: number, to: number])[] = [
-    ['attention.self.query', 'query', width, width],
-    ['attention.self.key', 'key', width, width],
-    ['attention.self.value', 'value', width, width],
-    ['attention.output.dense', 'attention-output', width, width],
-    ['intermediate.dense', 'intermediate', width, inner],
-    ['output.dense', 'output', inner, width],
-  ]
+  const site = (path: string, role: string, inSize = width, outSize = width): Site => {
+    return { name: `${at}.${path}`, kind: 'linear', role, layer, inSize, outSize }
+  }
+  const norm = (path: string): Site => ({ ...site(path, 'norm'), kind: 'norm' })
   return [
-    ...linears.map(([path, role, inSize, outSize]): Site => {
-      return { name: `${at}.${path}`, kind: 'linear', role, layer, inSize, outSize }
-    }),
+    site('attention.self.query', 'query'),
+    site('attention.self.key', 'key'),
+    site('attention.self.value', 'value'),
+    site('attention.output.dense', 'attention-output'),
+    norm('attention.output.LayerNorm'),
+    site('intermediate.dense', 'intermediate', width, inner),
+    site('output.dense', 'output', inner, width),
+    norm('output.LayerNorm'),
     { name: at, kind: 'output', role: 'layer', layer, inSize: width, outSize: width },
   ]
 }

@@ -7,8 +7,9 @@
  * Cer et al. (2018), "Universal Sentence Encoder", arXiv:1803.11175.
  */
 import type { Adaptation, Network, NetworkInput, Ops, Site } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
 import { invariant } from '../runtime/errors.ts'
-import { attention, linear, unadapted } from './attention.ts'
+import { attention, linear } from './attention.ts'
 
 const LAYERS = 2
 const HEADS = 4
@@ -32,7 +33,7 @@ export const useLiteNetwork: Network = {
   },
 
   trunk<T>(ops: Ops<T>, input: NetworkInput<T>, cut: number): T {
-    return transform(ops, embed(ops, input), input.mask, 0, cut, unadapted)
+    return transform(ops, embed(ops, input), input.mask, 0, cut, unadapted())
   },
 
   tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T {
@@ -72,7 +73,7 @@ function transform<T>(
 
 function attend<T>(ops: Ops<T>, layer: number, x: T, bias: T, adaptation: Adaptation<T>): T {
   const at = `layer.${layer}.attention`
-  const h = norm(ops, `${at}.norm`, x)
+  const h = norm(ops, `${at}.norm`, x, adaptation)
   const query = linear(ops, adaptation, `${at}.query`, h)
   const key = linear(ops, adaptation, `${at}.key`, h)
   const value = linear(ops, adaptation, `${at}.value`, h)
@@ -85,13 +86,15 @@ function residual<T>(ops: Ops<T>, layer: number, x: T, adaptation: Adaptation<T>
 }
 
 function feedForward<T>(ops: Ops<T>, layer: number, x: T, adaptation: Adaptation<T>): T {
-  const h = norm(ops, `layer.${layer}.norm`, x)
+  const h = norm(ops, `layer.${layer}.norm`, x, adaptation)
   const inner = ops.relu(linear(ops, adaptation, `layer.${layer}.intermediate`, h))
   return linear(ops, adaptation, `layer.${layer}.output`, inner)
 }
 
-function norm<T>(ops: Ops<T>, name: string, x: T): T {
-  return ops.layerNorm(x, ops.weight(`${name}.scale`), ops.weight(`${name}.bias`), EPSILON)
+function norm<T>(ops: Ops<T>, site: string, x: T, adaptation: Adaptation<T>): T {
+  const [scale, bias] = [ops.weight(`${site}.scale`), ops.weight(`${site}.bias`)]
+  const apply = (scale: T, bias: T) => ops.layerNorm(x, scale, bias, EPSILON)
+  return adaptation.norm(site, scale, bias, apply)
 }
 
 function widthBelow(layer: number): number {
@@ -102,11 +105,13 @@ function layerSites(layer: number): readonly Site[] {
   const at = `layer.${layer}`
   const width = widthBelow(layer)
   return [
+    normSite(`${at}.attention.norm`, layer, width),
     site(`${at}.attention.query`, 'query', layer, width, width),
     site(`${at}.attention.key`, 'key', layer, width, width),
     site(`${at}.attention.value`, 'value', layer, width, width),
     site(`${at}.attention.output`, 'attention-output', layer, width, WIDTH),
     ...(layer === 0 ? [site(`${at}.residual`, 'residual', layer, width, WIDTH)] : []),
+    normSite(`${at}.norm`, layer, WIDTH),
     site(`${at}.intermediate`, 'intermediate', layer, WIDTH, INNER),
     site(`${at}.output`, 'output', layer, INNER, WIDTH),
     { name: at, kind: 'output', role: 'layer', layer, inSize: WIDTH, outSize: WIDTH },
@@ -115,4 +120,8 @@ function layerSites(layer: number): readonly Site[] {
 
 function site(name: string, role: string, layer: number, inSize: number, outSize: number): Site {
   return { name, kind: 'linear', role, layer, inSize, outSize }
+}
+
+function normSite(name: string, layer: number, width: number): Site {
+  return { ...site(name, 'norm', layer, width, width), kind: 'norm', weight: `${name}.scale` }
 }

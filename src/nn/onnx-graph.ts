@@ -10,6 +10,8 @@ import type { Wire } from './protobuf.ts'
 export interface Value {
   readonly name: string
   readonly frozen: boolean
+  /** A matrix [1, 1, in, out] that all rows share and that is no constant. */
+  readonly isShared?: true
 }
 
 export class OnnxGraph {

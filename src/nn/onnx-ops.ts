@@ -1,7 +1,8 @@
 /**
  * Ops that record: each call becomes a node of an ONNX graph. Base weights are initializers; the adapter's tensors are inputs,
  * stacked over the adapters of the batch ([n, in, out] or [n, width]), and each row takes its own by `row_adapter`. So a swap of
- * adapters is passing other tensors, and rows of one batch may belong to different adapters.
+ * adapters is passing other tensors, and rows of one batch may belong to different adapters. A graph for one adapter at a time
+ * reads its stack of one as it is, and copies nothing.
  */
 import type { Ops, Tensors } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
@@ -17,16 +18,18 @@ export interface OnnxOpsParts {
   readonly weights: Tensors
   /** The rank of each adapter tensor, by name: 1 or 2. */
   readonly paramRanks: ReadonlyMap<string, number>
+  /** All rows of a run belong to one adapter. */
+  readonly alone?: boolean | undefined
 }
 
-export function onnxOps({ graph, weights, paramRanks }: OnnxOpsParts): Ops<Value> {
+export function onnxOps({ graph, weights, paramRanks, alone }: OnnxOpsParts): Ops<Value> {
   return {
     weight(name) {
       const tensor = weights.get(name)
       invariant(tensor, `the network asks for the weight ${name}, which is not there`)
       return graph.weight(name, tensor)
     },
-    param: perRowParams(graph, paramRanks),
+    param: alone === true ? oneForAll(graph, paramRanks) : perRow(graph, paramRanks),
     scalar: (value) => graph.float(value),
     ...arithmetic(graph),
     ...normalizing(graph),
@@ -36,17 +39,12 @@ export function onnxOps({ graph, weights, paramRanks }: OnnxOpsParts): Ops<Value
 }
 
 /** Each parameter is gathered once a graph, however often the network asks. */
-function perRowParams(graph: OnnxGraph, ranks: ReadonlyMap<string, number>) {
+function perRow(graph: OnnxGraph, ranks: ReadonlyMap<string, number>) {
   const gathered = new Map<string, Value>()
   const rowAdapter = graph.input('row_adapter', 'int32', ['batch'])
   const gather = (name: string): Value => {
-    const rank = ranks.get(name)
-    invariant(
-      rank === 1 || rank === 2,
-      `the network asks for the parameter ${name} of rank ${rank}`,
-    )
-    const sizes = Array.from({ length: rank }, (_, axis) => `${name}/${axis}`)
-    const stack = graph.input(paramInput(name), 'float32', ['adapters', ...sizes])
+    const rank = rankOf(ranks, name)
+    const stack = stackInput(graph, name, ['adapters'], rank)
     const rows = graph.op('Gather', [stack, rowAdapter], { axis: { int: 0 } })
     return rank === 2 ? rows : graph.op('Unsqueeze', [rows, graph.ints(1)])
   }
@@ -57,11 +55,42 @@ function perRowParams(graph: OnnxGraph, ranks: ReadonlyMap<string, number>) {
   }
 }
 
+/**
+ * The stack of one, which all rows read. A matrix comes as [1, 1, in, out], so that each row is a product by itself, as where
+ * it has a matrix of its own: in one product over all rows, a row's bits would depend on whether it is the only one.
+ */
+function oneForAll(graph: OnnxGraph, ranks: ReadonlyMap<string, number>) {
+  return (name: string): Value => {
+    const rank = rankOf(ranks, name)
+    if (rank === 1) return stackInput(graph, name, ['adapters'], rank)
+    return { ...stackInput(graph, name, ['adapters', 1], rank), isShared: true }
+  }
+}
+
+function stackInput(
+  graph: OnnxGraph,
+  name: string,
+  leading: readonly (number | string)[],
+  rank: number,
+): Value {
+  const sizes = Array.from({ length: rank }, (_, axis) => `${name}/${axis}`)
+  return graph.input(paramInput(name), 'float32', [...leading, ...sizes])
+}
+
+function rankOf(ranks: ReadonlyMap<string, number>, name: string): 1 | 2 {
+  const rank = ranks.get(name)
+  invariant(rank === 1 || rank === 2, `the network asks for the parameter ${name} of rank ${rank}`)
+  return rank
+}
+
 function arithmetic(graph: OnnxGraph) {
   const unary = (type: string) => (x: Value) => graph.op(type, [x])
   const binary = (type: string) => (a: Value, b: Value) => graph.op(type, [a, b])
   return {
-    matMul: binary('MatMul'),
+    matMul(x: Value, w: Value) {
+      const y = graph.op('MatMul', [x, w])
+      return w.isShared === true ? graph.op('Squeeze', [y, graph.ints(0)]) : y
+    },
     batchMatMul: (a: Value, b: Value, transposeB = false) =>
       graph.op('MatMul', [
         a,
@@ -84,11 +113,11 @@ function normalizing(graph: OnnxGraph) {
   return {
     softmax: (x: Value) => graph.op('Softmax', [x], lastAxis),
     layerNorm(x: Value, scale: Value, bias: Value, eps: number) {
+      const attributes = { ...lastAxis, epsilon: { float: eps } }
       if (scale.frozen && bias.frozen)
-        return graph.op('LayerNormalization', [x, scale, bias], {
-          ...lastAxis,
-          epsilon: { float: eps },
-        })
+        return graph.op('LayerNormalization', [x, scale, bias], attributes)
+      if (scale.frozen)
+        return graph.op('Add', [graph.op('LayerNormalization', [x, scale], attributes), bias])
       return graph.op('Add', [graph.op('Mul', [normalize(graph, x, eps), scale]), bias])
     },
     unit(x: Value) {

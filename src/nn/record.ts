@@ -39,6 +39,7 @@ export function recordServing({ base, cut, method, config, task }: ServingParts)
   return recordGraph({
     weights: base.weights,
     paramRanks: new Map(parameters.map(({ name, shape }) => [name, shape.length])),
+    alone: method.alone,
     build(ops, graph) {
       const input = networkInput(base, graph)
       const hidden = network.trunk(ops, input, cut)
@@ -53,11 +54,12 @@ export function recordServing({ base, cut, method, config, task }: ServingParts)
 export function recordGraph(parts: {
   readonly weights: Tensors
   readonly paramRanks?: ReadonlyMap<string, number>
+  readonly alone?: boolean | undefined
   build(ops: Ops<Value>, graph: OnnxGraph): Readonly<Record<string, Value>>
 }): OnnxModel {
   const graph = new OnnxGraph()
-  const paramRanks = parts.paramRanks ?? new Map<string, number>()
-  const outputs = parts.build(onnxOps({ graph, weights: parts.weights, paramRanks }), graph)
+  const { weights, alone, paramRanks = new Map<string, number>() } = parts
+  const outputs = parts.build(onnxOps({ graph, weights, paramRanks, alone }), graph)
   for (const [name, value] of Object.entries(outputs)) graph.output(name, value)
   return graph.layOut()
 }

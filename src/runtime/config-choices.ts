@@ -69,6 +69,15 @@ const tailLayers = (byDefault: number) =>
     description: 'upper layers that the adapter may reach; the others run once for each example',
   })
 
+const sites = (byDefault: string) =>
+  Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), {
+      minItems: 1,
+      uniqueItems: true,
+      description: `roles of the maps to adapt, such as query and value; absent = ${byDefault}`,
+    }),
+  )
+
 /** Settings of each `adapter.method`. */
 export const methods = {
   lora: {
@@ -79,14 +88,11 @@ export const methods = {
       description: 'A·B is scaled by alpha / rank',
     }),
     tail_layers: tailLayers(2),
-    sites: Type.Optional(
-      Type.Array(Type.String({ minLength: 1 }), {
-        minItems: 1,
-        uniqueItems: true,
-        description: 'roles of the maps to adapt, such as query and value; absent = every map',
-      }),
-    ),
+    sites: sites('every map'),
   },
+  ia3: { tail_layers: tailLayers(2), sites: sites('key, value and output') },
+  bitfit: { tail_layers: tailLayers(2) },
+  full: { tail_layers: tailLayers(1) },
   head: { tail_layers: tailLayers(0) },
   ncm: { tail_layers: tailLayers(0) },
   slda: {

@@ -21,7 +21,7 @@ export interface PreparedAdapter {
   readonly graph: string
   /** What the graph is recorded from. */
   readonly recording: ServingParts
-  /** The graph, and the shape of every tensor: rows of one family share a run. */
+  /** The graph, and the shape of every tensor: rows of one family share a run. Of big adapters, each is its own. */
   readonly family: string
   readonly tensors: Feeds
   readonly labels: number
@@ -35,7 +35,7 @@ export interface PreparedAdapter {
  */
 const LABEL_STEP = 16
 
-export function prepareAdapter(parts: EngineParts, version: Version): PreparedAdapter {
+export function prepareAdapter(parts: EngineParts, key: string, version: Version): PreparedAdapter {
   const plan = planOf(parts, version)
   checkTensors(specsOf(plan), version.parameters)
   const recording = recordingOf(plan)
@@ -45,7 +45,7 @@ export function prepareAdapter(parts: EngineParts, version: Version): PreparedAd
   return {
     graph,
     recording,
-    family: [graph, ...shapes.sort()].join('\n'),
+    family: [graph, ...(plan.method.alone ? [key] : shapes.sort())].join('\n'),
     tensors,
     labels: plan.labels.length,
     example: exampleRow(plan.base),
@@ -80,7 +80,13 @@ function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version:
   const roomy = (name: string, tensor: Tensor) =>
     ofTask.has(name) ? task.grow(name, tensor, width) : tensor
   const folded = [...method.fold(version.parameters, config)]
-  return Object.fromEntries(folded.map(([name, tensor]) => [paramInput(name), roomy(name, tensor)]))
+  return Object.fromEntries(
+    folded.map(([name, tensor]) => {
+      const { shape, data } = roomy(name, tensor)
+      const isShared = method.alone === true && shape.length === 2
+      return [paramInput(name), { shape: isShared ? [1, ...shape] : shape, data }]
+    }),
+  )
 }
 
 function exampleRow(base: Base): Encoded {

@@ -31,7 +31,7 @@ class OnnxServingEngine implements ServingEngine {
   }
 
   async load(key: string, version: Version): Promise<void> {
-    const adapter = prepareAdapter(this.#parts, version)
+    const adapter = prepareAdapter(this.#parts, key, version)
     await this.#pool.addSession(adapter.graph, () => recordServing(adapter.recording))
     try {
       await this.#pool.hold(key, adapter.tensors)

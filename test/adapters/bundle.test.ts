@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openBundle } from '../../src/adapters/bundle.ts'
-import { head } from '../../src/adapters/head.ts'
-import { lora } from '../../src/adapters/lora.ts'
 import { readSafetensors, writeSafetensors } from '../../src/adapters/safetensors.ts'
-import type { AdapterConfig, Manifest, Tensor, Tensors } from '../../src/contracts.ts'
+import { methods } from '../../src/compose.ts'
+import type { AdapterConfig, Manifest, Method, Tensor, Tensors } from '../../src/contracts.ts'
 import { tfjsOps } from '../../src/nn/tfjs-ops.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { classification } from '../../src/tasks/classification.ts'
@@ -18,13 +17,15 @@ import { bert, bytesOf, planOf, tf } from '../trainer/rig.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
 
-const methods = { head, lora }
+const methodOf = ({ method }: AdapterConfig): Method => methods[method as keyof typeof methods]
 const bundle = openBundle({ base: bert, methods, tasks: { classification } })
 const config: AdapterConfig = { method: 'lora', rank: 3, alpha: 6, tail_layers: 'all' }
 
 function versionOf(labels: readonly string[] = ['a', 'b', 'c'], of = config) {
-  const method = of.method === 'head' ? head : lora
-  return randomVersion(planOf({ method, config: of, labels }), openRandom(1, 'version'))
+  return randomVersion(
+    planOf({ method: methodOf(of), config: of, labels }),
+    openRandom(1, 'version'),
+  )
 }
 
 describe('a version on disk', () => {
@@ -36,6 +37,9 @@ describe('a version on disk', () => {
       ['a'],
     ],
     ['head', { ...config, method: 'head', tail_layers: 0 }, ['a', 'b', 'c']],
+    ['ia3', { ...config, method: 'ia3' }, ['a', 'b']],
+    ['bitfit', { ...config, method: 'bitfit', tail_layers: 1 }, ['a', 'b']],
+    ['full', { ...config, method: 'full', tail_layers: 1 }, ['a', 'b']],
     ['head without a label yet', { ...config, method: 'head', tail_layers: 0 }, []],
   ] as const)('of %s comes back as it went', (_, of, labels) => {
     const version = versionOf(labels, of)
@@ -146,7 +150,7 @@ describe('a version that does not fit is refused by the name of its tensor', () 
   })
 })
 
-describe('Hugging Face PEFT opened these adapters of ours (test/reference/open-with-peft.py)', () => {
+describe('Hugging Face opened these adapters of ours (test/reference/open-with-peft.py)', () => {
   const reference = fileURLToPath(new URL('../reference/peft', import.meta.url))
 
   it.each(readdirSync(reference))(
@@ -183,7 +187,7 @@ function rowsOf(folder: string): readonly Row[] {
 
 /** Under the adapter, over all layers of the base from the tokens on. */
 function embeddingOf(ids: readonly number[], config: AdapterConfig, parameters: Tensors): number[] {
-  const plan = planOf({ method: config.method === 'head' ? head : lora, config })
+  const plan = planOf({ method: methodOf(config), config })
   const { network } = bert
   const cut = config.tail_layers === 'all' ? 0 : network.layers - config.tail_layers
   const baseTensors = new BaseTensors(tf, bert)

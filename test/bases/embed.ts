@@ -3,18 +3,15 @@
  * to a cut, then the tail without an adapter.
  */
 import * as ort from 'onnxruntime-node'
-import type { Adaptation, Base, Encoded, Ops } from '../../src/contracts.ts'
+import type { Base, Encoded, Ops } from '../../src/contracts.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 import { openTensorFlow } from '../../src/nn/tensorflow.ts'
 import { tfjsOps } from '../../src/nn/tfjs-ops.ts'
+import { unadapted } from '../../src/nn/unadapted.ts'
 
 export interface Embedder {
   embed(rows: readonly Encoded[], cut: number): Promise<readonly Float32Array[]>
   close(): Promise<void>
-}
-
-function unadapted<T>(): Adaptation<T> {
-  return { linear: (_site, _x, _weight, _bias, plain) => plain(), output: (_site, h) => h }
 }
 
 export async function openTfjsEmbedder(base: Base): Promise<Embedder> {

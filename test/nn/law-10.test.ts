@@ -41,7 +41,8 @@ test('every method is tried on every base that has a place for it', () => {
   const names = new Set(table.map(({ base, method }) => `${base} ${method}`))
   for (const base of ['use-lite', 'bert'])
     for (const method of Object.keys(methods)) expect(names).toContain(`${base} ${method}`)
-  for (const method of ['head', 'lora']) expect(names).toContain(`features ${method}`)
+  for (const method of ['head', 'lora', 'ia3', 'bitfit', 'full'])
+    expect(names).toContain(`features ${method}`)
 })
 
 test.each(table)('$method on $base of $layers layers, tail_layers $reach', async ({ plan }) => {

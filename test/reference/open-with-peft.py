@@ -1,6 +1,7 @@
 """
-Made the peft.json files: what Hugging Face PEFT answers with adapters that we wrote (peft-adapters.mjs), opened by
-`PeftModel.from_pretrained` without a warning, a missing tensor or one too many. To make them again (torch 2.15.0,
+Made the peft.json files: what Hugging Face answers with adapters that we wrote (peft-adapters.mjs). Those of methods
+that PEFT has are opened by `PeftModel.from_pretrained` without a warning, a missing tensor or one too many; PEFT refuses
+the others by name, and where they are a part of the network's state dict, the model itself takes them. To make them again (torch 2.15.0,
 transformers 5.24.0, peft 0.21.2):
 
     python -m venv VENV && VENV/bin/pip install torch transformers peft
@@ -42,8 +43,26 @@ def opened(folder):
     return model
 
 
+def loaded(folder):
+    try:
+        PeftModel.from_pretrained(BertModel.from_pretrained(BASE, dtype=torch.float32), folder)
+    except (KeyError, ValueError):
+        pass
+    else:
+        raise AssertionError(f"PEFT took {folder.name} for one of its own")
+    model = BertModel.from_pretrained(BASE, dtype=torch.float32).eval()
+    ours = load_file(folder / "adapter_model.safetensors")
+    assert model.load_state_dict(ours, strict=False).unexpected_keys == []
+    return model
+
+
+def model_of(folder):
+    kind = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))["peft_type"]
+    return loaded(folder) if kind in ("FULL", "BITFIT") else opened(folder)
+
+
 for folder in sorted(path for path in (HERE / "peft").iterdir() if path.is_dir()):
-    model = opened(folder)
+    model = model_of(folder)
     rows = [
         {
             "text": row["text"],

@@ -9,7 +9,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { specsOf } from '../../dist/src/adapters/adapter.js'
 import { openBundle } from '../../dist/src/adapters/bundle.js'
+import { bitfit } from '../../dist/src/adapters/bitfit.js'
+import { full } from '../../dist/src/adapters/full.js'
 import { head } from '../../dist/src/adapters/head.js'
+import { ia3 } from '../../dist/src/adapters/ia3.js'
 import { lora } from '../../dist/src/adapters/lora.js'
 import { openBert } from '../../dist/src/bases/bert.js'
 import { openRandom } from '../../dist/src/runtime/random.js'
@@ -18,7 +21,7 @@ import { classification } from '../../dist/src/tasks/classification.js'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const base = await openBert(join(here, 'tiny-bert', 'half'))
 const labels = ['bad', 'good']
-const methods = { head, lora }
+const methods = { head, lora, ia3, bitfit, full }
 const bundle = openBundle({ base, methods, tasks: { classification } })
 
 const adapters = {
@@ -31,6 +34,16 @@ const adapters = {
     tail_layers: 1,
     sites: ['query', 'value'],
   },
+  'ia3-all': { method: 'ia3', rank: 0, alpha: 1, tail_layers: 'all' },
+  'ia3-top-every-map': {
+    method: 'ia3',
+    rank: 0,
+    alpha: 1,
+    tail_layers: 1,
+    sites: ['query', 'key', 'value', 'attention-output', 'intermediate', 'output'],
+  },
+  'bitfit-all': { method: 'bitfit', rank: 0, alpha: 1, tail_layers: 'all' },
+  'full-top': { method: 'full', rank: 0, alpha: 1, tail_layers: 1 },
 }
 
 for (const [name, config] of Object.entries(adapters)) {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { AdapterPlan } from '../../src/adapters/adapter.ts'
+import { full } from '../../src/adapters/full.ts'
 import { head } from '../../src/adapters/head.ts'
+import { ia3 } from '../../src/adapters/ia3.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openUseLite } from '../../src/bases/use-lite.ts'
 import type { Base, ServingEngine, Version } from '../../src/contracts.ts'
@@ -10,7 +12,7 @@ import { openServingEngine } from '../../src/serving/engine.ts'
 import { classification } from '../../src/tasks/classification.ts'
 import { randomVersion } from '../nn/random-version.ts'
 
-const parts = { methods: { head, lora }, tasks: { classification } }
+const parts = { methods: { head, lora, ia3, full }, tasks: { classification } }
 const threads: OrtThread[] = []
 const random = openRandom(1, 'engine')
 
@@ -23,8 +25,15 @@ beforeAll(async () => {
   await engine.load('other', make({ labels: ['a', 'b', 'c'] }))
   await engine.load('rank', make({ labels: ['a', 'b'], config: configOf('lora', 'all', 3) }))
   await engine.load('head', make({ method: head, config: configOf('head', 0, 0) }))
+  // What a model served before its config named another method.
+  for (const key of ['ia3', 'ia3-other'])
+    await engine.load(key, make({ method: ia3, config: configOf('ia3', 2, 0) }))
+  for (const key of ['full', 'full-other'])
+    await engine.load(key, make({ method: full, config: configOf('full', 1, 0) }))
 })
 afterAll(() => engine.close())
+
+const held = ['lora', 'other', 'head', 'rank', 'ia3', 'ia3-other', 'full', 'full-other']
 
 const configOf = (method: string, tail_layers: number | 'all', rank: number) => ({
   method,
@@ -49,20 +58,19 @@ const row = (adapter: string, length: number, from = 0) => {
 const bits = (logits: Float32Array) => Buffer.from(Float32Array.from(logits).buffer).toString('hex')
 
 test('each row is answered by its own adapter, with as many logits as that has labels', async () => {
-  const rows = [row('lora', 3), row('other', 3), row('head', 3), row('rank', 3), row('lora', 3, 2)]
+  const rows = [...held.map((key) => row(key, 3)), row('lora', 3, 2)]
   const answers = await engine.run(rows)
-  expect(answers.map(({ length }) => length)).toEqual([2, 3, 2, 2, 2])
+  expect(answers.map(({ length }) => length)).toEqual([2, 3, 2, 2, 2, 2, 2, 2, 2])
   expect(new Set(answers.map(bits)).size).toBe(rows.length)
 })
 
 test('a row’s logits are the same to the bit, whatever runs beside it', async () => {
-  const adapters = ['lora', 'other', 'head', 'rank']
   for (let length = 1; length <= 14; length += 1) {
-    const own = row(adapters[length % adapters.length]!, length)
+    const own = row(held[length % held.length]!, length)
     const [alone] = await engine.run([own])
     for (const company of [1, 2, 3, 6, 11]) {
       const mates = Array.from({ length: company }, () =>
-        row(adapters[random.below(4)]!, 1 + random.below(14), random.below(8)),
+        row(held[random.below(held.length)]!, 1 + random.below(14), random.below(8)),
       )
       const place = random.below(company + 1)
       const together = await engine.run([...mates.slice(0, place), own, ...mates.slice(place)])

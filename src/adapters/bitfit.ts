@@ -1,0 +1,38 @@
+/**
+ * BitFit: biases alone learn, those of linear maps and of norms, a thousandth of the network.
+ *
+ *   y = x·W + b      W [in, out] frozen; b [out] starts as the base has it
+ *
+ * Ben Zaken, Goldberg & Ravfogel (2022), "BitFit: simple parameter-efficient fine-tuning for transformer-based masked
+ * language-models", ACL, arXiv:2106.10199.
+ */
+import type { Method } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { weightedSites } from './sites.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+
+export const bitfit: Method = {
+  name: 'bitfit',
+
+  parameters: (sites, config) =>
+    weightedSites(sites, config).map(({ name, outSize }) => {
+      const bias = `${name}.bias`
+      return { name: bias, shape: [outSize], start: { weight: bias } }
+    }),
+
+  adaptation(ops, sites) {
+    const inTail = new Set(sites.map(({ name }) => name))
+    const biasOf = (site: string) => ops.param(`${site}.bias`)
+    return {
+      ...unadapted(),
+      linear: (site, x, weight, _bias, plain) =>
+        inTail.has(site) ? ops.add(ops.matMul(x, weight), biasOf(site)) : plain(),
+      norm: (site, scale, bias, apply) => apply(scale, inTail.has(site) ? biasOf(site) : bias),
+    }
+  },
+
+  fold: (parameters) => new Map(parameters),
+  toDisk: toStateDict,
+  fromDisk: fromStateDict,
+  peftConfig: (_config, _sites, base) => stateDictConfig('bitfit', base),
+}

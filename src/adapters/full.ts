@@ -1,0 +1,56 @@
+/**
+ * Full fine-tuning: every weight of the tail learns, those of linear maps and of norms; with `tail_layers: all` that is
+ * the whole network but its embedding tables.
+ *
+ *   y = x·W + b      W [in, out] and b [out] start as the base has them
+ *
+ * The bound that other methods are measured against, and by far the biggest versions: each holds all of the tail.
+ *
+ * Howard & Ruder (2018), "Universal language model fine-tuning for text classification", ACL, arXiv:1801.06146.
+ */
+import type { Method, ParameterSpec, Site } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { weightedSites, weightOf } from './sites.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+
+export const full: Method = {
+  name: 'full',
+  alone: true,
+
+  parameters: (sites, config) => weightedSites(sites, config).flatMap(weightsOf),
+
+  adaptation(ops, sites) {
+    const weights = new Map(sites.map((site) => [site.name, weightOf(site)]))
+    const biasOf = (site: string) => ops.param(`${site}.bias`)
+    return {
+      ...unadapted(),
+      linear(site, x, _weight, _bias, plain) {
+        const weight = weights.get(site)
+        if (weight === undefined) return plain()
+        return ops.add(ops.matMul(x, ops.param(weight)), biasOf(site))
+      },
+      norm(site, scale, bias, apply) {
+        const weight = weights.get(site)
+        return weight === undefined ? apply(scale, bias) : apply(ops.param(weight), biasOf(site))
+      },
+    }
+  },
+
+  fold: (parameters) => new Map(parameters),
+  toDisk: toStateDict,
+  fromDisk: fromStateDict,
+  peftConfig: (_config, _sites, base) => stateDictConfig('full', base),
+}
+
+function weightsOf(site: Site): readonly ParameterSpec[] {
+  const { name, kind, inSize, outSize } = site
+  const [weight, bias] = [weightOf(site), `${name}.bias`]
+  return [
+    {
+      name: weight,
+      shape: kind === 'linear' ? [inSize, outSize] : [outSize],
+      start: { weight },
+    },
+    { name: bias, shape: [outSize], start: { weight: bias } },
+  ]
+}

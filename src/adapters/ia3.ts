@@ -1,0 +1,97 @@
+/**
+ * (IA)³: learned scales, one a dimension. Those of a feed-forward layer act on what its second map reads, all others on
+ * what a map answers.
+ *
+ *   y = l ⊙ (x·W + b)      l [out] = 1      at the role `output`: y = (l ⊙ x)·W + b, l [in] = 1
+ *
+ * Liu et al. (2022), "Few-shot parameter-efficient fine-tuning is better and cheaper than in-context learning", NeurIPS,
+ * arXiv:2205.05638.
+ */
+import type { AdapterConfig, Method, Site, Tensor } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { failure } from '../runtime/errors.ts'
+import { ia3Config, PREFIX } from './peft.ts'
+import { linearSites } from './sites.ts'
+
+const USUAL: readonly string[] = ['key', 'value', 'output']
+const SUFFIX = '.ia3_l'
+
+export const ia3: Method = {
+  name: 'ia3',
+
+  parameters: (sites, config) =>
+    scaledSites(sites, config).map((site) => {
+      return { name: `${site.name}${SUFFIX}`, shape: [lengthOf(site)], start: 'ones' }
+    }),
+
+  adaptation(ops, sites, config) {
+    const scaled = new Map(scaledSites(sites, config).map((site) => [site.name, site]))
+    return {
+      ...unadapted(),
+      linear(name, x, weight, bias, plain) {
+        const site = scaled.get(name)
+        if (site === undefined) return plain()
+        const scale = ops.param(`${name}${SUFFIX}`)
+        if (!isFeedForward(site)) return ops.mul(plain(), scale)
+        return ops.add(ops.matMul(ops.mul(x, scale), weight), bias)
+      },
+    }
+  },
+
+  fold: (parameters) => new Map(parameters),
+
+  toDisk(parameters, sites) {
+    const shapes = shapesOf(sites)
+    return new Map(
+      [...parameters].map(([name, { data }]): [string, Tensor] => [
+        `${PREFIX}${name}`,
+        { shape: shapes.get(name) ?? [data.length, 1], data: data.slice() },
+      ]),
+    )
+  },
+
+  fromDisk(tensors, sites) {
+    const shapes = shapesOf(sites)
+    return new Map(
+      [...tensors].map(([name, { shape, data }]): [string, Tensor] => {
+        const known = name.startsWith(PREFIX) && shapes.get(name.slice(PREFIX.length))
+        if (known === undefined || known === false || known.join() !== shape.join())
+          throw failure('ADAPTER_TENSORS', `${name} [${shape.join()}] is no scale of this base`, {
+            details: { tensor: name, shape },
+          })
+        return [name.slice(PREFIX.length), { shape: [data.length], data: data.slice() }]
+      }),
+    )
+  },
+
+  peftConfig(config, sites, base) {
+    const scaled = scaledSites(sites, config)
+    return ia3Config(scaled, scaled.filter(isFeedForward), base)
+  },
+}
+
+/** The authors' choice where the tail has it, else every map. */
+function scaledSites(sites: readonly Site[], config: AdapterConfig): Site[] {
+  if (config.sites !== undefined) return linearSites(sites, config)
+  const all = linearSites(sites, config)
+  const usual = all.filter(({ role }) => USUAL.includes(role))
+  return usual.length > 0 ? usual : all
+}
+
+/** As PEFT keeps them: a column where answers are scaled, a row where inputs are. */
+function shapesOf(sites: readonly Site[]): ReadonlyMap<string, readonly number[]> {
+  return new Map(
+    sites.map((site) => [
+      `${site.name}${SUFFIX}`,
+      isFeedForward(site) ? [1, site.inSize] : [site.outSize, 1],
+    ]),
+  )
+}
+
+function lengthOf(site: Site): number {
+  return isFeedForward(site) ? site.inSize : site.outSize
+}
+
+function isFeedForward({ role }: Site): boolean {
+  return role === 'output'
+}

@@ -1,0 +1,10 @@
+/** The network as it is: what the trunk is computed with, and what a method leaves alone. */
+import type { Adaptation } from '../contracts.ts'
+
+export function unadapted<T>(): Adaptation<T> {
+  return {
+    linear: (_site, _x, _weight, _bias, plain) => plain(),
+    norm: (_site, scale, bias, apply) => apply(scale, bias),
+    output: (_site, hidden) => hidden,
+  }
+}
