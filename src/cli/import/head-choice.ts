@@ -1,0 +1,85 @@
+/**
+ * With which head an imported adapter answers. Its own, where the folder has one; else that of the live version, because
+ * whoever trains an export further wants its labels back; else a fresh one.
+ */
+import type { Tensor, Tensors, Version } from '../../contracts.ts'
+import { specsOf, statisticsOf, type AdapterPlan } from '../../adapters/adapter.ts'
+import { headOf } from '../../adapters/import/head.ts'
+import type { PeftAdapter } from '../../adapters/import/read.ts'
+import { refuse } from '../../adapters/import/refuse.ts'
+import { floatTensors } from '../../adapters/import/tensors.ts'
+import { readSafetensors } from '../../adapters/safetensors.ts'
+import type { PeftFiles } from './files.ts'
+
+export type HeadKind = 'folder' | 'live' | 'fresh'
+
+export interface ChosenHead {
+  readonly labels: readonly string[]
+  /** The head, and what the base counts. */
+  readonly tensors: Tensors
+  readonly told: string
+  /** Whose it was. */
+  readonly parent: Version | undefined
+}
+
+export interface HeadQuestion {
+  readonly wanted: HeadKind | undefined
+  readonly ours: PeftFiles['ours']
+  readonly adapter: PeftAdapter
+  readonly live: Version | undefined
+  /** With the labels that the config knows. */
+  readonly plan: AdapterPlan
+}
+
+export function chooseHead(question: HeadQuestion): ChosenHead {
+  const { wanted, ours, adapter, live } = question
+  const kind = wanted ?? ((ours ?? adapter.classifier) ? 'folder' : live ? 'live' : 'fresh')
+  if (kind === 'folder') return ofFolder(question)
+  if (kind === 'fresh') return fresh(question)
+  if (live === undefined) throw refuse('--head', kind, 'fresh: no version is live')
+  const { labels, version } = live.manifest
+  return { labels, tensors: live.parameters, told: `the head of ${version}`, parent: live }
+}
+
+function ofFolder(question: HeadQuestion): ChosenHead {
+  const { ours, adapter, plan } = question
+  const parent = undefined
+  if (adapter.classifier !== undefined) {
+    const head = headOf(adapter.classifier, adapter.found, plan)
+    const tensors = new Map([...fresh(question).tensors, ...head])
+    return { labels: plan.labels, tensors, told: 'the head of the folder', parent }
+  }
+  if (ours === undefined) throw refuse('--head', 'folder', 'live, fresh: the folder has no head')
+  const { labels, version, model } = ours.manifest
+  const tensors = floatTensors(readSafetensors(ours.head))
+  return { labels, tensors, told: `the head of ${version} of ${model}`, parent }
+}
+
+/** As a new model begins; what the base has counted so far stays. */
+function fresh({ plan, live }: HeadQuestion): ChosenHead {
+  const counted = new Set(statisticsOf(plan).map(({ name }) => name))
+  const specs = [
+    ...statisticsOf(plan),
+    ...plan.task.parameters(plan.base.network.width, plan.labels),
+  ]
+  const tensors = specs.map(({ name, shape, start }): [string, Tensor] => {
+    const known = counted.has(name) ? live?.parameters.get(name) : undefined
+    const length = shape.reduce((product, size) => product * size, 1)
+    return [name, known ?? { shape, data: new Float32Array(length).fill(start === 'ones' ? 1 : 0) }]
+  })
+  return { labels: plan.labels, tensors: new Map(tensors), told: 'a fresh head', parent: undefined }
+}
+
+/** The adapter's tensors with the head's, exactly those that a version of this plan has. */
+export function together(plan: AdapterPlan, adapter: PeftAdapter, head: ChosenHead): Tensors {
+  const all = new Map([...head.tensors, ...adapter.parameters])
+  const found = specsOf(plan).map(({ name, shape }): [string, Tensor] => {
+    const tensor = all.get(name)
+    const wanted = `[${shape.join()}]`
+    if (tensor === undefined) throw refuse(name, undefined, `${wanted} (${head.told})`)
+    if (tensor.shape.join() !== shape.join())
+      throw refuse(name, [...tensor.shape], `${wanted} (${head.told}); or another --head`)
+    return [name, tensor]
+  })
+  return new Map(found)
+}

@@ -1,0 +1,109 @@
+/** Adapters that the real PEFT trained on the tiny BERT (test/reference/real-peft.py), and models to import them into. */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { TestContext } from 'vitest'
+import { peftPython } from '../../deploy/bootstrap/peft.mjs'
+import { methods, modelOf, openBase, openRegistry, tasks } from '../../src/compose.ts'
+import type { Version } from '../../src/contracts.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { loadConfig } from '../../src/runtime/config.ts'
+import { openLog } from '../../src/runtime/log.ts'
+import { openServingEngine } from '../../src/serving/engine.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { runCli } from './run-cli.ts'
+
+const run = promisify(execFile)
+const script = fileURLToPath(new URL('../reference/real-peft.py', import.meta.url))
+export const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
+
+export const labels = ['bad', 'good']
+
+export interface PeftRow {
+  readonly text: string
+  readonly embedding: readonly number[]
+  readonly logits?: readonly number[]
+}
+
+/** First line of a test that needs it: `needsPeft(context)`. In a hook, ask `peftPython()`. */
+export function needsPeft(context: TestContext): void {
+  if (peftPython() === undefined)
+    context.skip('Hugging Face PEFT is not installed (node deploy/bootstrap/main.mjs --all)')
+}
+
+/** A folder with one adapter a case, for as long as the file's tests run; undefined where there is no PEFT. */
+export async function trainedByPeft(): Promise<string | undefined> {
+  if (peftPython() === undefined) return undefined
+  const folder = mkdtempSync(join(tmpdir(), 'antikythera-peft-'))
+  await peft('train', folder)
+  return folder
+}
+
+/** What the real PEFT answers with an adapter of ours. */
+export async function openedByPeft(adapter: string): Promise<readonly PeftRow[]> {
+  return JSON.parse(await peft('open', adapter)) as readonly PeftRow[]
+}
+
+async function peft(...args: readonly string[]): Promise<string> {
+  const python = peftPython()
+  if (python === undefined) throw new Error('ask needsPeft first')
+  const { stdout } = await run(python, [script, ...args], { maxBuffer: 64 * 1024 * 1024 })
+  return stdout
+}
+
+export function rowsOf(folder: string, name: string): readonly PeftRow[] {
+  return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as readonly PeftRow[]
+}
+
+/** A config in a folder of its own; `adapter` in YAML. */
+export function configFor(adapter: string, rest = ''): string {
+  const path = join(scratchFolder(), 'antikythera.yaml')
+  const model = `{ base: { bert: ${JSON.stringify(tinyBert)} }, labels: [${labels.join()}], adapter: ${adapter}${rest} }`
+  writeFileSync(path, `server: { port: 0 }\nlog: { level: warn }\nmodels: { m: ${model} }\n`)
+  return path
+}
+
+/** Runs the command; answers what it printed as JSON, error or not. */
+export async function imported(config: string, folder: string, ...flags: readonly string[]) {
+  const { code, stdout, stderr } = await runCli(
+    ...['import', folder, '--config', config, '--json'],
+    ...flags,
+  )
+  const answer: unknown = JSON.parse(code === 0 ? stdout : stderr)
+  return { code, ...(answer as { readonly error?: { readonly message: string } }) }
+}
+
+export async function inRegistry(config: string, version: string): Promise<Version> {
+  const loaded = loadConfig(config)
+  const base = await openBase(modelOf(loaded, 'm').base)
+  const parts = { clock: systemClock, log: openLog({ level: 'silent' }) }
+  const registry = await openRegistry(loaded, 'm', base, parts)
+  return registry.load(version).finally(() => registry.close())
+}
+
+/** As the server computes them. */
+export async function servedLogits(version: Version, texts: readonly string[]) {
+  const base = await openBase({ bert: tinyBert })
+  const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
+  await engine.load('v', version)
+  const encoded = texts.map((text) => base.encode({ kind: 'text', text }, 64))
+  const logits = await engine.run(encoded.map((row) => ({ adapter: 'v', encoded: row })))
+  await engine.close()
+  return logits.map((row) => [...row])
+}
+
+/** The same, with a head that passes the embedding through. */
+export async function servedEmbeddings(version: Version, texts: readonly string[]) {
+  const { width, unit } = (await openBase({ bert: tinyBert })).network
+  const names = Array.from({ length: width }, (_, at) => `e${at}`)
+  const weight = new Float32Array(width * width)
+  for (let at = 0; at < width; at += 1)
+    weight[at * width + at] = 1 / tasks.classification.scale(unit)
+  const parameters = new Map(version.parameters)
+    .set('head.weight', { shape: [width, width], data: weight })
+    .set('head.bias', { shape: [width], data: new Float32Array(width) })
+  return servedLogits({ manifest: { ...version.manifest, labels: names }, parameters }, texts)
+}

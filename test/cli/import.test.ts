@@ -1,0 +1,143 @@
+/** `import`, against what the real Hugging Face PEFT trained and saved. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import {
+  configFor,
+  imported,
+  inRegistry,
+  needsPeft,
+  rowsOf,
+  servedEmbeddings,
+  servedLogits,
+  tinyBert,
+  trainedByPeft,
+  type PeftRow,
+} from './import-rig.ts'
+
+const queryValue = '{ rank: 2, alpha: 5, tail_layers: all, sites: [query, value] }'
+const top = '{ rank: 2, alpha: 5, tail_layers: 1, sites: [query, value] }'
+
+let cases = ''
+beforeAll(async () => {
+  cases = (await trainedByPeft()) ?? ''
+}, 300_000)
+afterAll(() => {
+  if (cases !== '') rmSync(cases, { recursive: true })
+})
+beforeEach(needsPeft)
+
+const from = (name: string) => join(cases, name)
+
+function expectClose(ours: readonly number[][], rows: readonly PeftRow[], of: keyof PeftRow) {
+  expect(ours).toHaveLength(rows.length)
+  for (const [at, row] of rows.entries())
+    for (const [column, value] of (row[of] as readonly number[]).entries())
+      expect(Math.abs(ours[at]![column]! - value), row.text).toBeLessThan(1e-4)
+}
+
+describe('an adapter with a classifier on the mean at unit length', () => {
+  it.each([
+    ['list', queryValue],
+    ['patterns', queryValue],
+    ['expression', top],
+    ['layers', top],
+    ['stabilised', '{ rank: 4, alpha: 12, tail_layers: all, sites: [query, value] }'],
+  ])('whose modules are said by %s answers with the logits of PEFT', async (name, adapter) => {
+    const config = configFor(adapter)
+    const answer = await imported(config, from(name))
+    expect(answer).toMatchObject({
+      code: 0,
+      model: 'm',
+      version: 'v0-import',
+      labels: ['bad', 'good'],
+      parent: null,
+      generation: null,
+      reason: `imported from ${name} (PEFT 0.21.2), with the head of the folder; the base by the hash of ${tinyBert}`,
+    })
+    const version = await inRegistry(config, 'v0-import')
+    expect(version.manifest).toMatchObject({ decision: 'imported', events: 0, span: {} })
+    const rows = rowsOf(cases, name)
+    const texts = rows.map(({ text }) => text)
+    expectClose(await servedLogits(version, texts), rows, 'logits')
+    expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
+  })
+})
+
+describe('an adapter of the bare network', () => {
+  it.each([
+    ['all-linear', '{ rank: 3, alpha: 6, tail_layers: all }', ['pooler.dense']],
+    ['dropout', queryValue, []],
+  ])('(%s) answers with the embedding of PEFT', async (name, adapter, idle) => {
+    const config = configFor(adapter)
+    const answer = await imported(config, from(name), '--promote')
+    expect(answer).toMatchObject({ code: 0, version: 'v0-import', generation: 1, idle })
+    const rows = rowsOf(cases, name)
+    const version = await inRegistry(config, 'v0-import')
+    const texts = rows.map(({ text }) => text)
+    expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
+    // Nobody has taught a head yet.
+    expect(await servedLogits(version, texts)).toEqual(texts.map(() => [0, 0]))
+  })
+
+  it('goes on with the head of the live version, which is then its parent', async () => {
+    const config = configFor(queryValue)
+    await imported(config, from('list'), '--promote')
+    const answer = await imported(config, from('dropout'))
+    expect(answer).toMatchObject({ version: 'v0-import-2', parent: 'v0-import' })
+    const [before, after] = [
+      await inRegistry(config, 'v0-import'),
+      await inRegistry(config, 'v0-import-2'),
+    ]
+    const of = 'head.weight'
+    expect(after.parameters.get(of)).toEqual(before.parameters.get(of))
+    const fresh = await imported(config, from('dropout'), '--head', 'fresh')
+    expect(fresh).toMatchObject({ version: 'v0-import-3', parent: null })
+  })
+})
+
+describe('a folder that does not fit is refused with the field, its value and what is allowed', () => {
+  const allowed = expect.stringMatching(/./) as string
+  it.each([
+    ['expression', 'target_modules', '.*\\.layer\\.1\\..*\\.(query|value)'],
+    ['layers', 'target_modules', expect.arrayContaining(['query', 'value']) as unknown],
+    ['stabilised', 'r', 4],
+    ['uneven-ranks', 'rank_pattern', { value: 3 }],
+    ['biased', 'bias', 'lora_only'],
+    ['pissa', 'init_lora_weights', 'pissa'],
+    ['embeddings', 'base_model.model.embeddings.word_embeddings.lora_embedding_A', [2, 14]],
+    ['sequence', 'task_type', 'SEQ_CLS'],
+    ['other-base', 'base_model_name_or_path', expect.stringMatching(/bfloat$/) as unknown],
+    [
+      'other-network',
+      'base_model.model.transformer.layer.0.attention.q_lin.lora_A.weight',
+      [2, 16],
+    ],
+    ['other-size', 'base_model.model.encoder.layer.0.attention.self.query.lora_A.weight', [2, 32]],
+    ['more-layers', 'base_model.model.encoder.layer.2.attention.self.query.lora_A.weight', [2, 16]],
+  ])('%s: %s', async (name, field, value) => {
+    const config = configFor(queryValue)
+    const details = { field, value, allowed }
+    expect(await imported(config, from(name), '--trust-base')).toMatchObject({
+      code: 65,
+      error: { code: 'IMPORT_REFUSED', details },
+    })
+  })
+
+  it('and the config under which it would fit, which it then does', async () => {
+    const refused = await imported(configFor(queryValue), from('stabilised'))
+    const [, adapter = ''] = /adapter: (\{.*\})/.exec(refused.error?.message ?? '') ?? []
+    expect(adapter).toContain('rank: 4, alpha: 12')
+    expect(await imported(configFor(adapter), from('stabilised'))).toMatchObject({ code: 0 })
+  })
+
+  it('but the adapter of a class for sequences may leave its head behind', async () => {
+    const config = configFor(queryValue)
+    const answer = await imported(config, from('sequence'), '--head', 'fresh')
+    expect(answer).toMatchObject({ code: 0 })
+    const rows = rowsOf(cases, 'sequence')
+    const version = await inRegistry(config, 'v0-import')
+    const texts = rows.map(({ text }) => text)
+    expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
+  })
+})

@@ -1,0 +1,166 @@
+"""
+The other side of the exchange of adapters, for tests that run against the real Hugging Face PEFT:
+
+    python real-peft.py train FOLDER      trains adapters on tiny-bert/half in several ways, as users write them
+    python real-peft.py open ADAPTER      opens an adapter of ours
+
+`train` writes FOLDER/<case>, as `save_pretrained` leaves it, and FOLDER/<case>.json: for each text its embedding at unit
+length under the adapter and, where the case trained a classifier, its logits. Both are computed after the folder was opened
+again. `open` prints the same rows.
+"""
+
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import BertConfig, BertForSequenceClassification, BertModel, DistilBertConfig, DistilBertModel
+
+HERE = Path(__file__).parent
+BASE = HERE / "tiny-bert" / "half"
+ROWS = json.loads((BASE / "reference.json").read_text(encoding="utf-8"))
+LABELS = 2
+# The networks are tiny: a second thread would only wait for the first.
+torch.set_num_threads(1)
+
+
+class Sentence(torch.nn.Module):
+    """How sentence encoders are tuned: a classifier on the mean over the tokens, at unit length."""
+
+    def __init__(self, base=BASE):
+        super().__init__()
+        self.name_or_path = str(base)
+        self.encoder = BertModel.from_pretrained(base, dtype=torch.float32)
+        self.classifier = torch.nn.Linear(self.encoder.config.hidden_size, LABELS)
+
+    def forward(self, ids):
+        return self.classifier(embed(self.encoder, ids))
+
+
+def embed(encoder, ids):
+    batch = torch.tensor([ids])
+    hidden = encoder(input_ids=batch, attention_mask=torch.ones_like(batch)).last_hidden_state
+    return torch.nn.functional.normalize(hidden.mean(dim=1), dim=-1)[0]
+
+
+def train(model, loss_of, steps=25):
+    model.train()
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.02)
+    for step in range(steps):
+        at = step % len(ROWS)
+        loss = loss_of(ROWS[at]["ids"], at % LABELS)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def cross_entropy(logits, label):
+    return torch.nn.functional.cross_entropy(logits[None], torch.tensor([label]))
+
+
+@torch.no_grad()
+def rows_of(embedding_of, logits_of=None):
+    return [
+        {
+            "text": row["text"],
+            "embedding": embedding_of(row["ids"]).tolist(),
+            **({"logits": logits_of(row["ids"]).tolist()} if logits_of else {}),
+        }
+        for row in ROWS
+    ]
+
+
+def sentence(folder, **settings):
+    """With a classifier, on a class of the user's own."""
+    torch.manual_seed(7)
+    model = get_peft_model(Sentence(), LoraConfig(modules_to_save=["classifier"], **settings))
+    train(model, lambda ids, label: cross_entropy(model(ids), label))
+    model.save_pretrained(folder)
+    again = PeftModel.from_pretrained(Sentence(), folder).eval()
+    encoder = again.base_model.model.encoder
+    return rows_of(lambda ids: embed(encoder, ids), lambda ids: again(ids))
+
+
+def encoder(folder, base=BASE, **settings):
+    """The bare network, towards embeddings that were chosen beforehand."""
+    torch.manual_seed(7)
+    load = lambda: BertModel.from_pretrained(base, dtype=torch.float32)
+    model = get_peft_model(load(), LoraConfig(task_type="FEATURE_EXTRACTION", **settings))
+    wanted = torch.nn.functional.normalize(torch.randn(LABELS, model.config.hidden_size), dim=-1)
+    train(model, lambda ids, label: 1 - embed(model, ids) @ wanted[label])
+    model.save_pretrained(folder)
+    again = PeftModel.from_pretrained(load(), folder).eval()
+    return rows_of(lambda ids: embed(again, ids))
+
+
+def sequence(folder, **settings):
+    """The class of transformers for sequences, whose classifier reads the pooled [CLS]."""
+    torch.manual_seed(7)
+    base = BertForSequenceClassification.from_pretrained(BASE, dtype=torch.float32, num_labels=LABELS)
+    model = get_peft_model(base, LoraConfig(task_type="SEQ_CLS", **settings))
+    train(model, lambda ids, label: cross_entropy(model(input_ids=torch.tensor([ids])).logits[0], label))
+    model.save_pretrained(folder)
+    model.eval()
+    return rows_of(lambda ids: embed(model.base_model.model.bert, ids))
+
+
+def other(folder, load, **settings):
+    """Another network altogether; nobody asks what it answers. B is drawn at random, as if it had been trained."""
+    torch.manual_seed(7)
+    get_peft_model(load(), LoraConfig(init_lora_weights=False, **settings)).save_pretrained(folder)
+    return []
+
+
+QV = ["query", "value"]
+CASES = {
+    "list": lambda at: sentence(at, r=2, lora_alpha=5, target_modules=QV),
+    "expression": lambda at: sentence(at, r=2, lora_alpha=5, target_modules=r".*\.layer\.1\..*\.(query|value)"),
+    "layers": lambda at: sentence(at, r=2, lora_alpha=5, target_modules=QV, layers_to_transform=[1]),
+    "stabilised": lambda at: sentence(at, r=4, lora_alpha=6, target_modules=QV, use_rslora=True),
+    "patterns": lambda at: sentence(
+        at, r=8, lora_alpha=8, target_modules=QV, rank_pattern={"query|value": 2}, alpha_pattern={"value": 5, "query": 5}
+    ),
+    "all-linear": lambda at: encoder(at, r=3, lora_alpha=6, target_modules="all-linear"),
+    "dropout": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, lora_dropout=0.1, init_lora_weights="gaussian"),
+    "uneven-ranks": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, rank_pattern={"value": 3}),
+    "biased": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, bias="lora_only"),
+    "pissa": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, init_lora_weights="pissa"),
+    "embeddings": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=[*QV, "word_embeddings"]),
+    "sequence": lambda at: sequence(at, r=2, lora_alpha=5, target_modules=QV),
+    "other-base": lambda at: encoder(at, base=HERE / "tiny-bert" / "bfloat", r=2, lora_alpha=5, target_modules=QV),
+    "other-network": lambda at: other(
+        at,
+        lambda: DistilBertModel(DistilBertConfig(dim=16, hidden_dim=24, n_heads=4, n_layers=2, vocab_size=14)),
+        **{"r": 2, "target_modules": ["q_lin", "v_lin"]},
+    ),
+    "other-size": lambda at: other(
+        at,
+        lambda: BertModel(BertConfig(hidden_size=32, intermediate_size=24, num_attention_heads=4, num_hidden_layers=2, vocab_size=14)),
+        **{"r": 2, "lora_alpha": 5, "target_modules": QV},
+    ),
+    "more-layers": lambda at: other(
+        at,
+        lambda: BertModel(BertConfig(hidden_size=16, intermediate_size=24, num_attention_heads=4, num_hidden_layers=3, vocab_size=14)),
+        **{"r": 2, "lora_alpha": 5, "target_modules": QV},
+    ),
+}
+
+
+def opened(folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        base = BertModel.from_pretrained(BASE, dtype=torch.float32)
+        return PeftModel.from_pretrained(base, folder).eval()
+
+
+if __name__ == "__main__":
+    what, folder = sys.argv[1], Path(sys.argv[2])
+    if what == "open":
+        model = opened(folder)
+        print(json.dumps(rows_of(lambda ids: embed(model, ids))))
+    else:
+        for name, make in CASES.items():
+            rows = make(folder / name)
+            (folder / f"{name}.json").write_text(json.dumps(rows), encoding="utf-8")
