@@ -1,6 +1,7 @@
 /** Every policy by the name that a config uses. Adding one is a file and a line here; README.md says how. */
 import type {
   Forgetting,
+  Memory,
   PolicyKind,
   Promotion,
   Rate,
@@ -13,6 +14,8 @@ import { ewcOnline } from './forgetting/ewc-online.ts'
 import { l2Anchor } from './forgetting/l2-anchor.ts'
 import { lwf } from './forgetting/lwf.ts'
 import { none as noPenalty } from './forgetting/none.ts'
+import { knn } from './memory/knn.ts'
+import { none as noMemory } from './memory/none.ts'
 import { always } from './promotion/always.ts'
 import { classBalanced } from './replay/class-balanced.ts'
 import { derPlus } from './replay/der-plus.ts'
@@ -58,6 +61,7 @@ export const policies = {
     lwf,
     'a-gem': aGem,
   } satisfies Table<Forgetting>,
+  memory: { none: noMemory, knn } satisfies Table<Memory>,
   trigger: {
     count,
     interval,

@@ -20,6 +20,7 @@ import { classification } from './tasks/classification.ts'
 import { checkpointMigrations } from './trainer/checkpoint-schema.ts'
 import { openLoop, type Loop } from './trainer/loop.ts'
 import type { LoopParts, Tenure } from './trainer/parts.ts'
+import { openRecallEngine } from './trainer/recall-engine.ts'
 import { openTrainable } from './trainer/step.ts'
 
 export async function openModelLoop(
@@ -75,6 +76,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     maxTokens: settings.train.max_tokens,
     trunk,
     ...learning(site, model, base),
+    recall: recallOf(site, model, base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
     keepVersions: settings.keep_versions,
@@ -146,6 +148,16 @@ function learning(site: TrainerSite, model: string, base: Base) {
     promotion: openPolicy('promotion', policies.promotion, settings.promotion),
     rollback: openPolicy('rollback', policies.rollback, settings.rollback),
   } satisfies Partial<LoopParts>
+}
+
+/** Examples are compared as the base sees them, whatever the method makes of it. */
+function recallOf(site: TrainerSite, model: string, base: Base): LoopParts['recall'] {
+  const { adapter, memory } = modelOf(site.config, model)
+  const policy = openPolicy('memory', policies.memory, memory)
+  if (policy.keepsNothing === true) return undefined
+  const cut = cutOf(adapter.tail_layers, base.network.layers)
+  const engine = openRecallEngine({ tf: site.tf, base, baseTensors: site.baseTensors(base), cut })
+  return { policy, engine, width: base.network.width }
 }
 
 /** Sums have what they were told, and would count it twice: a closed form rehearses nothing. */

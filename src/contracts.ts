@@ -249,6 +249,8 @@ export interface Ops<T> {
   relu(x: T): T
   tanh(x: T): T
   sqrt(x: T): T
+  /** Natural; of what is greater than 0. */
+  log(x: T): T
   maximum(a: T, b: T): T
   /** Rows of table [n, d] by ids [b, s] → [b, s, d]. */
   gather(table: T, ids: T): T
@@ -460,6 +462,12 @@ export interface ClosedForm {
   ): { readonly weight: Float64Array; readonly bias: Float64Array }
 }
 
+/** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */
+export interface MemoryShape {
+  readonly slots: number
+  readonly items: number
+}
+
 /** What one row should answer, resolved against the served prediction. */
 export type Target =
   | { readonly kind: 'label'; readonly label: string }
@@ -485,7 +493,10 @@ export interface Score {
 export interface Task {
   readonly kind: string
   parameters(width: number, labels: readonly string[]): readonly ParameterSpec[]
-  /** Grows the head (and anything shaped like it, such as optimizer moments) from one list of labels to a longer one. */
+  /**
+   * Grows the head (and anything shaped like it, such as optimizer moments), and what a memory votes (`votes.*`), from
+   * one list of labels to a longer one.
+   */
   grow(name: string, tensor: Tensor, labels: number): Tensor
   /** embedding [b, 1, width] → logits [b, 1, labels]; `unit` is the network's. Never called with zero labels. */
   logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T
@@ -808,6 +819,44 @@ export interface Scores {
   readonly loss: number
 }
 
+/** What is kept of an example so that it answers at once: where it lies, and what was right there. */
+export interface MemoryItem {
+  /** `source` NUL `id`: the identity of its event. */
+  readonly key: string
+  readonly label: string
+  /** The base's embedding of it, of length 1. */
+  readonly vector: Float32Array
+}
+
+/** Kept examples that answer along with the head, before any step has learned them. Without a state of its own. */
+export interface Memory {
+  /** It is never asked, and no example is embedded for it. */
+  readonly keepsNothing?: true
+  readonly voice: MemoryVoice
+  /** Wrong answers after which a version is made without waiting for the next update. */
+  readonly every: number
+  /**
+   * `item` is new, and `wasRight` what was answered before it came. Which of `kept`, oldest first, and of the item itself
+   * go. Called once for each example with a label, in order; after a restore also to fit what was kept into the
+   * bounds of today, with the items oldest first.
+   */
+  offer(
+    item: MemoryItem,
+    kept: readonly MemoryItem[],
+    seen: { readonly wasRight: boolean },
+  ): readonly string[]
+}
+
+/** How loudly kept examples speak. */
+export interface MemoryVoice {
+  /** Of one that is heard alone, against the head. */
+  readonly weight: number
+  /** The cosine at which it is heard as loudly as the head. */
+  readonly threshold: number
+  /** How fast that changes with the cosine. */
+  readonly sharpness: number
+}
+
 /** Whether a finished candidate becomes live. */
 export interface Promotion {
   decide(facts: {
@@ -841,6 +890,8 @@ export interface Manifest {
   /** Those of them that it does not answer, in their order; absent = none. */
   readonly retired?: readonly string[]
   readonly adapter: AdapterConfig
+  /** Kept examples that answer along with the head; absent = none. */
+  readonly memory?: MemoryShape
   /** source name → partition → [from, to): what it learned since its parent. */
   readonly span: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>>
   /** Examples learned in this line so far, and in this version. */
@@ -1013,6 +1064,8 @@ export interface TrainerStatus {
   readonly unknownKeys?: number
   /** Ids that `limits.seen_events` let go, since the model began. */
   readonly forgottenIds?: number
+  /** Examples that answer along with the head. */
+  readonly memorised?: number
   /** Of a trigger that detects drift, since the model began. */
   readonly alarms?: AlarmCount
   /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */

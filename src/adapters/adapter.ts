@@ -14,6 +14,7 @@ import type {
   Tensors,
 } from '../contracts.ts'
 import { type ErrorCode, failure, invariant } from '../runtime/errors.ts'
+import { memorySpecs, type MemoryPlan } from './memory.ts'
 import { cutOf } from './sites.ts'
 
 /** Everything that decides which tensors an adapter has. */
@@ -23,6 +24,7 @@ export interface AdapterPlan {
   readonly task: Task
   readonly config: AdapterConfig
   readonly labels: readonly string[]
+  readonly memory?: MemoryPlan | undefined
 }
 
 /** All sites of the tail, also those that the config leaves alone. */
@@ -30,12 +32,13 @@ export function sitesOf({ base, config }: Pick<AdapterPlan, 'base' | 'config'>):
   return base.network.sites(cutOf(config.tail_layers, base.network.layers))
 }
 
-/** The method's tensors, the base's statistics, then the head's. */
+/** The method's tensors, the base's statistics, then the head's and the memory's. */
 export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
   return [
     ...plan.method.parameters(sitesOf(plan), plan.config),
     ...statisticsOf(plan),
     ...plan.task.parameters(plan.base.network.width, plan.labels),
+    ...(plan.memory ? memorySpecs(plan.memory, plan.labels.length) : []),
   ]
 }
 

@@ -1,7 +1,7 @@
 /**
  * A version's files: `adapter_config.json` and `adapter_model.safetensors` in the layout of Hugging Face PEFT, so that its
  * `from_pretrained` opens the folder as it is, and `head.safetensors` with what PEFT has no word for: the task's head and
- * what the base counted.
+ * what the base counted; `memory.safetensors` where examples answer along with it.
  *
  * Equal content gives equal bytes. Reading refuses what lacks a tensor, has one too many, or one that does not fit the
  * base, the method or the labels of the manifest.
@@ -11,6 +11,7 @@ import { canonicalJson } from '../runtime/canonical-json.ts'
 import { failure } from '../runtime/errors.ts'
 import { checkTensors, sitesOf, specsOf, statisticsOf, type AdapterPlan } from './adapter.ts'
 import { toFloat32 } from './floats.ts'
+import { isOfMemory } from './memory.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
 import { viewOf } from './view.ts'
 
@@ -28,6 +29,7 @@ export interface AdapterBundle {
 const CONFIG = 'adapter_config.json'
 const ADAPTER = 'adapter_model.safetensors'
 const HEAD = 'head.safetensors'
+const MEMORY = 'memory.safetensors'
 
 export function openBundle(parts: BundleParts): AdapterBundle {
   return {
@@ -40,18 +42,28 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
   const sites = sitesOf(plan)
   const config = plan.method.peftConfig(plan.config, sites, plan.base)
   const heads = headNames(plan)
-  const adapter = new Map([...parameters].filter(([name]) => !heads.has(name)))
-  const head = new Map([...parameters].filter(([name]) => heads.has(name)))
-  return new Map([
+  const some = (isIn: (name: string) => boolean) =>
+    new Map([...parameters].filter(([name]) => isIn(name)))
+  const adapter = some((name) => !heads.has(name) && !isOfMemory(name))
+  const files = new Map([
     [CONFIG, new TextEncoder().encode(`${canonicalJson(config)}\n`)],
     [ADAPTER, writeSafetensors(plan.method.toDisk(adapter, sites), { format: 'pt' })],
-    [HEAD, writeSafetensors(head, { format: 'pt' })],
+    [
+      HEAD,
+      writeSafetensors(
+        some((name) => heads.has(name)),
+        { format: 'pt' },
+      ),
+    ],
   ])
+  if (plan.memory) files.set(MEMORY, writeSafetensors(some(isOfMemory), { format: 'pt' }))
+  return files
 }
 
 function read(plan: AdapterPlan, files: ReadonlyMap<string, Uint8Array>): Tensors {
   const adapter = plan.method.fromDisk(tensorsIn(files, ADAPTER), sitesOf(plan))
-  const tensors = new Map([...adapter, ...tensorsIn(files, HEAD)])
+  const memory = plan.memory ? tensorsIn(files, MEMORY) : []
+  const tensors = new Map([...adapter, ...tensorsIn(files, HEAD), ...memory])
   checkTensors(specsOf(plan), tensors)
   return tensors
 }
@@ -70,11 +82,15 @@ function headNames({ task, base, labels }: AdapterPlan): ReadonlySet<string> {
 }
 
 function planOf({ base, methods, tasks }: BundleParts, manifest: Manifest): AdapterPlan {
-  const { adapter: config, labels } = manifest
+  const { adapter: config, labels, memory } = manifest
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (method !== undefined && task !== undefined)
-    return { base: viewOf(base, method, config), method, task, config, labels }
+    return {
+      base: viewOf(base, method, config),
+      ...{ method, task, config, labels },
+      memory: memory && { base, slots: memory.slots },
+    }
   const message = `${manifest.version} is a ${config.method} adapter for ${manifest.task}, which this daemon does not have`
   throw failure('VERSION_FOREIGN', message, {
     details: { method: config.method, task: manifest.task },

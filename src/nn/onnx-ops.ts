@@ -104,6 +104,7 @@ function arithmetic(graph: OnnxGraph) {
     relu: unary('Relu'),
     tanh: unary('Tanh'),
     sqrt: unary('Sqrt'),
+    log: unary('Log'),
     gelu: unary('Gelu'),
   }
 }

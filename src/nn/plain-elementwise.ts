@@ -26,6 +26,7 @@ const maximum: Binary = {
 }
 const relu: Unary = { f: (x) => (x > 0 ? x : 0), dx: (x) => (x > 0 ? 1 : 0) }
 const tanh: Unary = { f: Math.tanh, dx: (_, y) => 1 - y * y }
+const log: Unary = { f: Math.log, dx: (x) => 1 / x }
 const sqrt: Unary = { f: Math.sqrt, dx: (_, y) => 1 / (2 * y) }
 
 export function elementwise(note: Note) {
@@ -40,6 +41,7 @@ export function elementwise(note: Note) {
     relu: unary(relu),
     tanh: unary(tanh),
     sqrt: unary(sqrt),
+    log: unary(log),
   }
 }
 

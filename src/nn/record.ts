@@ -2,6 +2,7 @@
  * Records the graphs that the daemon runs: the trunk alone, whose latents the trainer learns from, and the whole way from input to
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
+import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from '../adapters/memory.ts'
 import type { AdapterConfig, Base, Method, NetworkInput, Ops, Task, Tensors } from '../contracts.ts'
 import { OnnxGraph, type Value } from './onnx-graph.ts'
 import { onnxOps } from './onnx-ops.ts'
@@ -25,16 +26,20 @@ export interface ServingParts {
   readonly method: Method
   readonly config: AdapterConfig
   readonly task: Task
+  /** Where kept examples answer along with the head. */
+  readonly memory?: MemoryPlan | undefined
 }
 
 /** Output `logits` [batch, 1, labels]. */
-export function recordServing({ base, cut, method, config, task }: ServingParts): OnnxModel {
+export function recordServing(parts: ServingParts): OnnxModel {
+  const { base, cut, method, config, task, memory } = parts
   const { network } = base
   const sites = network.sites(cut)
   const parameters = [
     ...method.parameters(sites, config),
     ...(base.statistics?.parameters ?? []),
     ...task.parameters(network.width, ['any']),
+    ...(memory ? memorySpecs(memory, 1) : []),
   ]
   return recordGraph({
     weights: base.weights,
@@ -45,7 +50,10 @@ export function recordServing({ base, cut, method, config, task }: ServingParts)
       const hidden = network.trunk(ops, input, cut)
       const adaptation = method.adaptation(ops, sites, config, true)
       const embedding = network.tail(ops, hidden, input.mask, cut, adaptation)
-      return { logits: task.logits(ops, embedding, network.unit) }
+      const logits = task.logits(ops, embedding, network.unit)
+      if (memory === undefined) return { logits }
+      const own = memoryEmbedding(ops, { base: memory.base, cut }, hidden, input.mask)
+      return { logits: withMemory(ops, logits, own) }
     },
   })
 }

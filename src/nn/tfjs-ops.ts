@@ -49,7 +49,7 @@ function linearAlgebra(tf: TensorFlow): Pick<Ops<Tensor>, 'matMul' | 'batchMatMu
 
 function arithmetic(
   tf: TensorFlow,
-): Pick<Ops<Tensor>, 'add' | 'sub' | 'mul' | 'div' | 'tanh' | 'sqrt'> {
+): Pick<Ops<Tensor>, 'add' | 'sub' | 'mul' | 'div' | 'tanh' | 'sqrt' | 'log'> {
   return {
     add: (a, b) => tf.add(a, b),
     sub: (a, b) => tf.sub(a, b),
@@ -57,6 +57,7 @@ function arithmetic(
     div: (a, b) => tf.div(a, b),
     tanh: (x) => tf.tanh(x),
     sqrt: (x) => tf.sqrt(x),
+    log: (x) => tf.log(x),
   }
 }
 

@@ -99,6 +99,7 @@ const schema = Compile(
       features: Type.Optional(Type.Number()),
       ridge: Type.Optional(Type.Number()),
     }),
+    memory: Type.Optional(closed({ slots: Type.Integer({ minimum: 1 }), items: count })),
     span: Type.Record(
       Type.String(),
       Type.Record(Type.String(), Type.Tuple([Type.String(), Type.String()])),

@@ -160,6 +160,7 @@ export const sinks = {
 export const defaultPolicies = {
   replay: 'reservoir',
   forgetting: 'none',
+  memory: 'none',
   trigger: 'count',
   rate: 'drift-reset',
   promotion: 'always',

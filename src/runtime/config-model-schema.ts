@@ -115,6 +115,7 @@ export const modelSchema = Type.Object(
     train,
     replay: policy('replay', 'what is kept of earlier examples and shown again'),
     forgetting: policy('forgetting', 'what protects earlier knowledge besides replay'),
+    memory: policy('memory', 'what answers along with the head before it is learned'),
     trigger: policy('trigger', 'when pending examples are learned'),
     rate: policy('rate', 'how fast it learns, as a factor on both learning rates'),
     promotion: policy('promotion', 'whether a finished candidate becomes live'),

@@ -97,6 +97,11 @@ const modelRules: readonly ModelRule[] = [
       found.push(wrong(['adapter', 'method'], 'needs base.features.standardise: false'))
     return found
   },
+  function memoryHasFixedPlaces({ base, memory }) {
+    if (typeof base === 'string' || !('features' in base) || memory.policy === 'none') return []
+    if (base.features.standardise === false) return []
+    return [wrong(['memory', 'policy'], 'needs base.features.standardise: false')]
+  },
   function replayFillsItsBatch({ replay, train }) {
     const { capacity } = replay
     if (typeof capacity !== 'number' || capacity >= train.replay_batch) return []

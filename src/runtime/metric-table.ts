@@ -190,6 +190,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Dead letters that limits.dead_letters let go, the oldest first.',
   },
+  memorised: {
+    kind: 'gauge',
+    name: 'antikythera_memory_examples',
+    labels: ['model'],
+    help: 'Kept examples that answer along with the head; memory.capacity bounds them.',
+  },
   driftAlarms: {
     kind: 'counter',
     name: 'antikythera_drift_alarms_total',

@@ -19,6 +19,7 @@ export function describeVersion(
     events_new,
     steps,
     ...describeLabels(manifest),
+    ...(manifest.memory && { memory: manifest.memory.items }),
     scores,
     decision,
     reason,

@@ -2,6 +2,7 @@
  * A version as the engine runs it: checked, folded, its head widened to whole steps of labels, and named by the graph that it needs.
  */
 import { checkTensors, specsOf, type AdapterPlan } from '../adapters/adapter.ts'
+import { isOfMemory } from '../adapters/memory.ts'
 import { cutOf } from '../adapters/sites.ts'
 import { viewOf } from '../adapters/view.ts'
 import type { Base, Encoded, Method, Task, Tensor, Version } from '../contracts.ts'
@@ -53,7 +54,7 @@ export function prepareAdapter(parts: EngineParts, key: string, version: Version
 }
 
 function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): AdapterPlan {
-  const { adapter: config, labels } = manifest
+  const { adapter: config, labels, memory } = manifest
   const foreign = (what: string) =>
     failure('VERSION_FOREIGN', `${manifest.model} ${manifest.version} was made for ${what}`)
   if (manifest.base.hash !== base.hash) throw foreign(`another base: ${manifest.base.name}`)
@@ -61,24 +62,29 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   if (!method) throw foreign(`a method that is not known here: ${config.method}`)
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (!task) throw foreign(`a task that is not known here: ${manifest.task}`)
-  return { base: viewOf(base, method, config), method, task, config, labels }
+  return {
+    base: viewOf(base, method, config),
+    ...{ method, task, config, labels },
+    memory: memory && { base, slots: memory.slots },
+  }
 }
 
-function recordingOf({ base, method, task, config }: AdapterPlan): ServingParts {
-  return { base, cut: cutOf(config.tail_layers, base.network.layers), method, config, task }
+function recordingOf({ base, method, task, config, memory }: AdapterPlan): ServingParts {
+  return { base, cut: cutOf(config.tail_layers, base.network.layers), method, config, task, memory }
 }
 
 /** Everything that changes the graph; ranks, scales and labels do not, once the tensors are folded. */
-function graphName({ base, cut, method, config, task }: ServingParts): string {
+function graphName({ base, cut, method, config, task, memory }: ServingParts): string {
   const sites = config.sites && [...config.sites].sort()
-  return JSON.stringify([cut, method.name, sites ?? 'all', task.kind, base.network.width])
+  const what = [cut, method.name, sites ?? 'all', task.kind, base.network.width]
+  return JSON.stringify([...what, memory !== undefined])
 }
 
 function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version: Version): Feeds {
   const width = Math.max(1, Math.ceil(labels.length / LABEL_STEP)) * LABEL_STEP
   const ofTask = new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
   const roomy = (name: string, tensor: Tensor) =>
-    ofTask.has(name) ? task.grow(name, tensor, width) : tensor
+    ofTask.has(name) || isOfMemory(name) ? task.grow(name, tensor, width) : tensor
   const folded = [...method.fold(version.parameters, config)]
   return Object.fromEntries(
     folded.map(([name, tensor]) => {

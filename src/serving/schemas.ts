@@ -168,6 +168,9 @@ export const VersionAnswer = Type.Object({
   retired: Type.Optional(
     Type.Array(Type.String(), { description: 'those that it knows and does not answer' }),
   ),
+  memory: Type.Optional(
+    Type.Integer({ description: 'kept examples that answer along with the head' }),
+  ),
   scores: Scores,
   decision: Type.String(),
   reason: Type.String(),

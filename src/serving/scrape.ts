@@ -15,6 +15,8 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
       showTrainer(metrics, model.name, report)
       showSources(metrics, rising, model.name, report)
       showForgotten(rising, model, report)
+      if (report.memorised !== undefined)
+        metrics.gauge('memorised', { model: model.name }, report.memorised)
       if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
     }
     const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)

@@ -23,7 +23,7 @@ export const classification: Task = {
     { name: 'head.bias', shape: [labels.length], start: 'zeros' },
   ],
 
-  grow: (name, tensor, labels) => (name.startsWith('head.') ? widen(tensor, labels) : tensor),
+  grow: (name, tensor, labels) => (/^(head|votes)\./.test(name) ? widen(tensor, labels) : tensor),
 
   logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T {
     const products = ops.matMul(embedding, ops.param('head.weight'))

@@ -241,7 +241,8 @@ export class Admission {
   #retract(key: string, event: FeedbackEvent): Due {
     const { learner, waiting, dedupe, tally, onRetract } = this.#parts
     const about = event.predictionId
-    const examples = [...learner.pending, ...learner.remembered].filter(
+    const known = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
+    const examples = known.filter(
       (example) => example.key === key || (about !== undefined && example.predictionId === about),
     )
     for (const gone of waiting.about(key, about)) {

@@ -22,7 +22,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm }: Pick<Outcome, 'learned' | 'alarm'>,
+  { learned, alarm, cause }: Pick<Outcome, 'learned' | 'alarm'> & { readonly cause?: string },
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -30,8 +30,8 @@ export async function publishCandidate(
   return publish(learned, parts, signal, (version) => {
     const decision = loop.promotion.decide({ candidate: state.learner.scores, version })
     // An alarm explains a version more than its promotion does.
-    const reason = alarm && `${alarm.reason} (${alarm.response}); ${decision.reason}`
-    return reason === undefined ? decision : { ...decision, reason }
+    const why = alarm === undefined ? cause : `${alarm.reason} (${alarm.response})`
+    return why === undefined ? decision : { ...decision, reason: `${why}; ${decision.reason}` }
   })
 }
 
@@ -87,6 +87,7 @@ function draftOf(
   { learner, tally }: TrainerState,
 ): Version {
   const { learned, steps } = learner.progress
+  const memory = learner.memoryShape
   const retired = retiredAmong(learner.labels, loop.labels.retired)
   const manifest: Manifest = {
     format: 1,
@@ -98,6 +99,7 @@ function draftOf(
     task: loop.task.kind,
     labels: learner.labels,
     ...(retired.length > 0 && { retired }),
+    ...(memory && { memory }),
     adapter: loop.adapter,
     // What is pending belongs to the version that will have learned it.
     span: learnedNow === 0 ? {} : spanOf(tally.state.spanFrom, tally.positions),

@@ -6,6 +6,8 @@
  * says from which state on (`born`) until before which (`gone`) replay held an example, so that an update writes the
  * few keys that changed and every snapshot still finds all of its own. `seen_runs` holds the ids taken by one save in a
  * row, `first` counts those before: they are looked up in memory, and an index here would be written at random places.
+ * Several states may share their `weights`: where memory changes with each example, and weights with each update.
+ * `memorised` is like `remembered` for what memory holds, `at` being its order there.
  * `remembered.logits` are floats, kept for as long as the row: the same example learned on another line has others.
  */
 export const checkpointMigrations: readonly string[] = [
@@ -44,5 +46,24 @@ export const checkpointMigrations: readonly string[] = [
   `,
   `
   ALTER TABLE remembered ADD COLUMN logits BLOB;
+  `,
+  `
+  CREATE TABLE weights (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, labels TEXT NOT NULL, steps INTEGER NOT NULL,
+    header TEXT NOT NULL, tensors BLOB NOT NULL
+  );
+  INSERT INTO weights (id, labels, steps, header, tensors)
+    SELECT id, labels, steps, header, tensors FROM states;
+  CREATE TABLE minds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, mind TEXT NOT NULL, weights INTEGER NOT NULL
+  );
+  INSERT INTO minds (id, mind, weights) SELECT id, mind, id FROM states;
+  DROP TABLE states;
+  ALTER TABLE minds RENAME TO states;
+  CREATE TABLE memorised (
+    key BLOB NOT NULL, born INTEGER NOT NULL, gone INTEGER, at INTEGER NOT NULL,
+    label TEXT NOT NULL, vector BLOB NOT NULL, prediction TEXT, PRIMARY KEY (key, born)
+  ) WITHOUT ROWID;
+  CREATE INDEX memorised_gone ON memorised (gone);
   `,
 ]

@@ -1,6 +1,7 @@
 /**
  * States of the learner in the checkpoint: the present one and those of versions that may be gone back to. Weights are
- * one blob, written with an update and never between; what no snapshot names any more goes.
+ * one blob, written with an update and never between, and shared by the states that have the same; what no snapshot
+ * names any more goes.
  */
 import type { Json, TrainableState } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
@@ -28,20 +29,20 @@ export class StateTables {
   }
 
   read(id: number): { readonly weights: TrainableState; readonly mind: Mind } {
-    const row = this.#store.get('SELECT * FROM states WHERE id = ?', id)
+    const row = this.#store.get(
+      'SELECT mind, weights.* FROM states JOIN weights ON weights.id = weights WHERE states.id = ?',
+      id,
+    )
     if (row === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no state ${id}`)
     return { weights: weightsOf(row), mind: JSON.parse(row.text('mind')) as Mind }
   }
 
-  /** Becomes the present state; answers its number. */
-  insert(weights: TrainableState, mind: Mind): number {
-    const { header, blob } = packTensors(weights.tensors)
-    const labels = JSON.stringify(weights.labels)
-    this.#store.run(
-      'INSERT INTO states (mind, labels, steps, header, tensors) VALUES (?, ?, ?, ?, ?)',
-      ...[JSON.stringify(mind), labels, weights.steps, header, blob],
-    )
-    const id = this.#store.get('SELECT max(id) AS id FROM states')?.number('id') ?? 0
+  /** Becomes the present state; answers its number. Without weights it has those of the state before. */
+  insert(weights: TrainableState | undefined, mind: Mind): number {
+    const own = weights === undefined ? this.#presentWeights() : this.#insertWeights(weights)
+    const put = 'INSERT INTO states (mind, weights) VALUES (?, ?)'
+    this.#store.run(put, JSON.stringify(mind), own)
+    const id = this.#newest('states')
     setFact(this.#store, 'now', id)
     return id
   }
@@ -76,6 +77,26 @@ export class StateTables {
   collect(): void {
     const useless = 'id <> ? AND id NOT IN (SELECT state FROM snapshots)'
     this.#store.run(`DELETE FROM states WHERE ${useless}`, this.now)
+    this.#store.run('DELETE FROM weights WHERE id NOT IN (SELECT weights FROM states)')
+  }
+
+  #insertWeights({ labels, steps, tensors }: TrainableState): number {
+    const { header, blob } = packTensors(tensors)
+    this.#store.run(
+      'INSERT INTO weights (labels, steps, header, tensors) VALUES (?, ?, ?, ?)',
+      ...[JSON.stringify(labels), steps, header, blob],
+    )
+    return this.#newest('weights')
+  }
+
+  #presentWeights(): number {
+    const row = this.#store.get('SELECT weights FROM states WHERE id = ?', this.now)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no present state`)
+    return row.number('weights')
+  }
+
+  #newest(table: 'states' | 'weights'): number {
+    return this.#store.get(`SELECT max(id) AS id FROM ${table}`)?.number('id') ?? 0
   }
 }
 

@@ -9,6 +9,7 @@ import type { WaitingEvent } from '../intake/join.ts'
 import { HASH_BYTES } from '../intake/seen-ids.ts'
 import type { Store } from '../runtime/store.ts'
 import { ExampleTables } from './checkpoint-examples.ts'
+import { MemoryTable } from './checkpoint-memory.ts'
 import { bytesOf, waitingOf, waitingValues } from './checkpoint-rows.ts'
 import { fact, setFact, stampOf, StateTables } from './checkpoint-states.ts'
 import type { Change, CheckpointLimits, Identity, LearnerState, Progress, Saved } from './saved.ts'
@@ -18,6 +19,7 @@ export class Checkpoint {
   readonly #limits: CheckpointLimits
   readonly #examples: ExampleTables
   readonly #states: StateTables
+  readonly #memory: MemoryTable
   #last: Pick<Change, 'weights' | 'mind' | 'positions'> | undefined
   #waiting: ReadonlySet<string> = new Set()
   /** A save failed, and may have been committed nevertheless: what is there has to be read again. */
@@ -28,6 +30,7 @@ export class Checkpoint {
     this.#limits = limits
     this.#examples = new ExampleTables(store)
     this.#states = new StateTables(store, limits.snapshots)
+    this.#memory = new MemoryTable(store)
   }
 
   get path(): string {
@@ -46,6 +49,7 @@ export class Checkpoint {
     const identity = fact(this.#store, 'identity')
     if (identity === undefined) return undefined
     this.#examples.load()
+    this.#memory.load()
     const saved: Saved = {
       ...this.#learnerAt(this.#states.now),
       identity: identity as Identity,
@@ -72,6 +76,7 @@ export class Checkpoint {
       this.#write(change)
     })
     this.#examples.saved()
+    this.#memory.saved()
     this.#remember(change)
     this.#isUncertain = false
   }
@@ -88,6 +93,7 @@ export class Checkpoint {
   /** Weights and positions are written once more. */
   #readAgain(): void {
     this.#examples.load()
+    this.#memory.load()
     this.#waiting = new Set(this.#waitingEvents().map(({ key }) => key))
     this.#last = undefined
   }
@@ -100,10 +106,14 @@ export class Checkpoint {
     this.#writeSeen(change.seen)
     this.#writeWaiting(change.waiting)
     this.#examples.retract(change.retracted)
+    this.#memory.retract(change.retracted)
     this.#examples.writePending(change.pending)
     const isNewState = this.#writeState(change)
     if (change.snapshot !== undefined) this.#states.keepFor(change.snapshot, change.protected)
-    if (isNewState) this.#states.collect()
+    if (isNewState) {
+      this.#states.collect()
+      this.#memory.collect()
+    }
     this.#examples.collect(isNewState)
   }
 
@@ -115,15 +125,22 @@ export class Checkpoint {
   }
 
   /** Whether there is a new state, so that an old one may have become useless. */
-  #writeState({ weights, mind, remembered }: Change): boolean {
-    const isNew = weights !== this.#last?.weights
-    if (isNew) this.#examples.writeRemembered(remembered, this.#states.insert(weights, mind))
-    else if (mind !== this.#last?.mind) this.#states.changeMind(mind)
+  #writeState({ weights, mind, remembered, memorised }: Change): boolean {
+    const isLearned = weights !== this.#last?.weights
+    const isOther = mind !== this.#last?.mind
+    // A retraction changes the mind of every state; an example that memory takes in makes another state.
+    const isNew = isLearned || (isOther && memorised !== undefined)
+    if (isNew) {
+      const state = this.#states.insert(isLearned ? weights : undefined, mind)
+      this.#examples.writeRemembered(remembered, state)
+      this.#memory.write(memorised ?? [], state)
+    } else if (isOther) this.#states.changeMind(mind)
     return isNew
   }
 
   #learnerAt(id: number): LearnerState {
-    return { ...this.#states.read(id), remembered: this.#examples.rememberedAt(id) }
+    const remembered = this.#examples.rememberedAt(id)
+    return { ...this.#states.read(id), remembered, memorised: this.#memory.at(id) }
   }
 
   #positions(): Record<string, Positions> {

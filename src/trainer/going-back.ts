@@ -3,6 +3,7 @@
  * version of which no snapshot is kept (imported, or older than those) gives its weights, to a fresh optimizer and the
  * present memory; one of another adapter gives nothing, and a fresh adapter begins.
  */
+import { isOfMemory } from '../adapters/memory.ts'
 import type { Logger, TrainableState, Version } from '../contracts.ts'
 import type { LearnerState } from './saved.ts'
 import type { AdapterStart, LoopParts } from './parts.ts'
@@ -62,8 +63,10 @@ function rehearsed({ weights, remembered }: LearnerState): readonly string[] {
 
 function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
   const { labels, version } = manifest
+  // What memory held is not in the weights, and the present memory stays.
+  const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
   if (adapterText(manifest.adapter) === adapterText(loop.adapter))
-    return freshWeights({ labels, parameters }, loop)
+    return freshWeights({ labels, parameters: own }, loop)
   warn(loop.log, version)
   return freshWeights({ labels, parameters: loop.freshParameters(labels) }, loop)
 }

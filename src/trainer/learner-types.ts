@@ -13,6 +13,7 @@ import type {
   Trigger,
 } from '../contracts.ts'
 import type { MemoryParts, MemoryState } from './memory.ts'
+import type { RecallParts } from './recall.ts'
 import type { LabelRules } from './pending.ts'
 import type { ScoreboardState } from './scoreboard.ts'
 
@@ -29,6 +30,8 @@ export interface LearnerParts {
   readonly freshParameters: (labels: readonly string[]) => Tensors
   readonly train: TrainPlan
   readonly labels: LabelRules
+  /** Absent = the head alone answers. */
+  readonly recall?: RecallParts | undefined
 }
 
 export interface TrainPlan {
@@ -68,6 +71,8 @@ export interface Mind {
   /** Absent in a checkpoint of before there were rate policies. */
   readonly rate?: Json
   readonly rollback: Json
+  /** Wrong answers since the last version, where memory counts them. */
+  readonly wrong?: number
   readonly scoreboard: ScoreboardState
   readonly learned: number
   readonly steps: number

@@ -11,6 +11,7 @@ import type {
   AlarmCount,
   Decision,
   Example,
+  MemoryShape,
   Remembered,
   Score,
   Scores,
@@ -30,12 +31,14 @@ import type {
 import { Memory } from './memory.ts'
 import { Pending } from './pending.ts'
 import { drawFor, latentOf, stepRows } from './rehearsal.ts'
+import { Recall, type Memorised } from './recall.ts'
 import { Scoreboard } from './scoreboard.ts'
 
 export class Learner {
   readonly #parts: LearnerParts
   readonly #pending: Pending
   readonly #memory: Memory
+  readonly #recall: Recall | undefined
   readonly #scoreboard = new Scoreboard()
   /** Where an update begins whose policy learns from memory alone. */
   readonly #fresh: TrainableState | undefined
@@ -51,6 +54,7 @@ export class Learner {
     this.#parts = parts
     this.#memory = new Memory({ ...parts.memory, retired: parts.labels.retired })
     this.#pending = new Pending(parts.labels, () => parts.trainable.labels)
+    this.#recall = parts.recall && new Recall(parts.recall)
     if (this.#memory.rehearsal.passes !== undefined) this.#fresh = parts.trainable.snapshot()
   }
 
@@ -64,6 +68,15 @@ export class Learner {
 
   get remembered(): readonly Remembered[] {
     return this.#memory.examples
+  }
+
+  /** What answers along with the head; undefined where nothing may. Another array when it has changed. */
+  get memorised(): readonly Memorised[] | undefined {
+    return this.#recall?.items
+  }
+
+  get memoryShape(): MemoryShape | undefined {
+    return this.#recall?.shape
   }
 
   get scores(): Scores {
@@ -85,7 +98,7 @@ export class Learner {
     const { trigger, chance: random } = this.#parts
     this.#pending.add(example)
     const seen = { pending: this.#pending.size, nowMs, random }
-    const [score] = trigger.needsScore ? this.#score([example], latents) : []
+    const [score] = this.#tested(example, latents)
     const decision = trigger.observe(score === undefined ? seen : { ...seen, score })
     this.#alarm = decision.alarm ?? this.#alarm
     return decision
@@ -104,6 +117,7 @@ export class Learner {
     for (const key of keys) {
       this.#pending.remove(key)
       changed = this.#memory.forget(key) || changed
+      changed = this.#recall?.forget(key) === true || changed
     }
     return changed
   }
@@ -113,7 +127,8 @@ export class Learner {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
     const tested = this.#testsInStep(block) ? [...this.#parts.trainable.labels] : undefined
-    if (tested === undefined) yield* this.#test(block)
+    // With memory each was tested when it came: by now memory knows them.
+    if (tested === undefined && this.#recall === undefined) yield* this.#test(block)
     const judged = live === undefined ? undefined : this.#judge(live)
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
@@ -125,6 +140,7 @@ export class Learner {
       const learned = yield* this.#train(block, tested)
       this.#remember(learned.block, learned.logits)
     }
+    this.#recall?.published()
     return {
       verdict: 'learned',
       reason: `${block.length} examples`,
@@ -133,6 +149,17 @@ export class Learner {
       dropped: this.#dropped - before.dropped,
       ...(alarm && { alarm }),
     }
+  }
+
+  /** Why a version should be made of what memory has, before the next update; undefined when none should. */
+  get publicationDue(): string | undefined {
+    return this.#recall?.due
+  }
+
+  /** Makes the learner what that version is. Whether weights have changed: the head gets the labels that memory knows. */
+  recalled(): boolean {
+    this.#recall?.published()
+    return this.extend(this.#pending.announced(this.pending))
   }
 
   /** Gives the head those of `labels` that it lacks; whether there were any. */
@@ -145,7 +172,11 @@ export class Learner {
   }
 
   parameters(): Tensors {
-    return this.#parts.trainable.parameters()
+    const { trainable, labels } = this.#parts
+    const parameters = trainable.parameters()
+    if (this.#recall === undefined) return parameters
+    const memory = this.#recall.parameters({ ...labels, labels: trainable.labels })
+    return new Map([...parameters, ...memory])
   }
 
   weights(): TrainableState {
@@ -157,16 +188,23 @@ export class Learner {
       memory: this.#memory.snapshot(this.#parts.trainable.labels),
       rate: this.#parts.rate.snapshot(),
       rollback: this.#parts.rollback.snapshot(),
+      ...(this.#recall && { wrong: this.#recall.wrong }),
       scoreboard: this.#scoreboard.snapshot(),
       ...this.progress,
     }
   }
 
   /** Weights and mind as they were; what is pending stays pending. */
-  restore(weights: TrainableState, mind: Mind, remembered: readonly Remembered[]): void {
+  restore(
+    weights: TrainableState,
+    mind: Mind,
+    remembered: readonly Remembered[],
+    memorised: readonly Memorised[] = [],
+  ): void {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()
     this.#memory.restore(mind.memory, remembered, weights.labels)
+    this.#recall?.restore(memorised, mind.wrong ?? 0)
     this.#parts.rate.restore(mind.rate ?? null)
     this.#parts.rollback.restore(mind.rollback)
     this.#scoreboard.restore(mind.scoreboard)
@@ -198,6 +236,19 @@ export class Learner {
       for (const score of this.#score(batch, yield batch)) this.#scoreboard.observe(score)
   }
 
+  /** When it comes, where that is wanted. Memory takes it in after the test. */
+  #tested(example: Example, latents: LatentMap): readonly Score[] {
+    const { trigger, trainable, task, labels } = this.#parts
+    if (this.#recall === undefined) return trigger.needsScore ? this.#score([example], latents) : []
+    const latent = latentOf(example.key, latents)
+    const [logits = new Float32Array()] =
+      trainable.labels.length > 0 ? trainable.score([latent]) : []
+    const known = { task, labels: trainable.labels, retired: labels.retired }
+    const score = this.#recall.meet(example, latent, logits, known)
+    this.#scoreboard.observe(score)
+    return [score]
+  }
+
   #score(examples: readonly Example[], latents: LatentMap): readonly Score[] {
     const { trainable, task, labels } = this.#parts
     const rows = examples.map(({ key }) => latentOf(key, latents))
@@ -218,6 +269,7 @@ export class Learner {
     const { labels } = trainable
     trainable.restore({ labels, tensors: freshParameters(labels), steps: 0 })
     for (const { key } of this.#memory.examples) this.#memory.forget(key)
+    this.#recall?.clear()
     return alarm
   }
 
@@ -240,6 +292,7 @@ export class Learner {
   /** Its first step is the only one that sees the weights as they are now. */
   #testsInStep(block: readonly Example[]): boolean {
     const { trainable, rollback, train } = this.#parts
+    if (this.#recall !== undefined) return false
     const isOneBatch = block.length > 0 && block.length <= train.batch
     if (this.#fresh !== undefined || this.#alarm?.response === 'fresh-adapter') return false
     const steps = trainable.testAndStep !== undefined && trainable.observe === undefined

@@ -121,7 +121,7 @@ class ModelLoop implements Loop {
     this.#unsaved += 1
     this.#consumed += 1
     this.#enter('running')
-    if (isDue) await this.#update(signal)
+    await this.#act(isDue, signal)
     await this.#tryAgain(admission, signal)
   }
 
@@ -139,7 +139,7 @@ class ModelLoop implements Loop {
     const { tally } = this.#assembly.state
     const before = tally.triedAgainUpTo
     for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain())
-      if (await admission.again(next, signal)) await this.#update(signal)
+      await this.#act(await admission.again(next, signal), signal)
     if (tally.triedAgainUpTo !== before) this.#isDirty = true
   }
 
@@ -149,7 +149,7 @@ class ModelLoop implements Loop {
     for (const waiting of state.waiting.newest(triedAtRest)) {
       const isDue = await admission.again(waiting, signal)
       if (!state.waiting.has(waiting.key)) this.#isDirty = true
-      if (isDue) await this.#update(signal)
+      await this.#act(isDue, signal)
     }
     // A trigger that goes by the clock is asked here, where nothing else would wake it.
     const { verdict } = state.learner.rest(this.#parts.clock.nowMs())
@@ -161,12 +161,24 @@ class ModelLoop implements Loop {
     await stream.rest(this.#parts.limits.idleMs, signal)
   }
 
+  /** What an event asks for: an update, or at least a version of what memory has taken in. */
+  async #act(isDue: boolean, signal: AbortSignal): Promise<void> {
+    const { updater, state } = this.#assembly
+    if (isDue) return this.#update(signal)
+    const cause = state.learner.publicationDue
+    if (cause !== undefined) await this.#publish(async () => updater.recall(cause, signal), signal)
+  }
+
   async #update(signal: AbortSignal): Promise<void> {
+    await this.#publish(async () => this.#assembly.updater.update(signal), signal)
+  }
+
+  async #publish(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     // From here on, also while it waits for its turn: a checkpoint before the update would put it off.
     this.#isUpdating = true
     await this.#parts.turns.take(async () => {
       signal.throwIfAborted()
-      await this.#assembly.updater.update(signal)
+      await work()
     })
     this.#isUpdating = false
     this.#saved()

@@ -26,6 +26,7 @@ import type {
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../runtime/store.ts'
 import type { TrainPlan } from './learner-types.ts'
+import type { RecallParts } from './recall.ts'
 import type { Turns } from './turns.ts'
 
 export interface LoopParts {
@@ -55,6 +56,8 @@ export interface LoopParts {
   readonly replay: Replay
   readonly trigger: Trigger
   readonly rate: Rate
+  /** Absent = the head alone answers. */
+  readonly recall?: RecallParts | undefined
   readonly promotion: Promotion
   readonly rollback: Rollback
 

@@ -3,6 +3,7 @@ import type { Example, LivePointer, Positions, Remembered, TrainableState } from
 import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Mind, TriggerState } from './learner-types.ts'
+import type { Memorised } from './recall.ts'
 
 /** What the state was made for. */
 export interface Identity {
@@ -76,6 +77,8 @@ export interface LearnerState {
   readonly weights: TrainableState
   readonly mind: Mind
   readonly remembered: readonly Remembered[]
+  /** What answers along with the head; absent where nothing may. */
+  readonly memorised?: readonly Memorised[] | undefined
 }
 
 export interface Saved extends LearnerState {

@@ -61,7 +61,8 @@ export class TrainerState {
 
   /** The learner as it was after the last update or return. */
   get learnerState(): LearnerState {
-    return { weights: this.#weights, mind: this.#mind, remembered: this.learner.remembered }
+    const { remembered, memorised } = this.learner
+    return { weights: this.#weights, mind: this.#mind, remembered, memorised }
   }
 
   /** The learner's weights or memory are others than at the last save. */
@@ -71,8 +72,8 @@ export class TrainerState {
   }
 
   /** Goes back to where a checkpoint or a snapshot left the learner. */
-  restoreLearner({ weights, mind, remembered }: LearnerState): void {
-    this.learner.restore(weights, mind, remembered)
+  restoreLearner({ weights, mind, remembered, memorised }: LearnerState): void {
+    this.learner.restore(weights, mind, remembered, memorised)
     this.#weights = weights
     // What was retracted since is missing from it.
     this.#mind = this.learner.mind()
@@ -84,9 +85,13 @@ export class TrainerState {
     const { keys, predictions } = this.#retracted
     if (kept === undefined || keys.length === 0) return kept
     const gone = new Set(keys)
-    const isGone = ({ key, predictionId }: Remembered) =>
-      gone.has(key) || (predictionId !== undefined && predictions.includes(predictionId))
-    return { ...kept, remembered: kept.remembered.filter((example) => !isGone(example)) }
+    const isThere = ({ key, predictionId }: Pick<Remembered, 'key' | 'predictionId'>) =>
+      !gone.has(key) && (predictionId === undefined || !predictions.includes(predictionId))
+    return {
+      ...kept,
+      remembered: kept.remembered.filter(isThere),
+      memorised: kept.memorised?.filter(isThere),
+    }
   }
 
   /** Forgets these everywhere, snapshots of versions included. */
@@ -117,6 +122,8 @@ export class TrainerState {
     const { live } = tally.state
     const lease = this.#parts.loop.tenure?.lease
     lease?.check()
+    // With memory each example changes it.
+    if (learner.memorised !== undefined) this.#mind = learner.mind()
     const stamp = { epoch: lease?.epoch ?? this.stamp.epoch, sequence: this.stamp.sequence + 1 }
     this.checkpoint.save({
       identity: this.identity,

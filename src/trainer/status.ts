@@ -27,6 +27,7 @@ export function statusOf(
     ...(stream && { sources: stream.sources }),
     ...(progress.shown && { progress: progress.shown }),
     ...(unknownKeys && { unknownKeys: unknownKeys() }),
+    ...(learner.memorised && { memorised: learner.memorised.length }),
     ...(learner.alarms && { alarms: learner.alarms }),
     forgottenIds: dedupe.forgotten,
   }

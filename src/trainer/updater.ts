@@ -45,6 +45,21 @@ export class Updater {
     await this.#tidy(signal)
   }
 
+  /** The weights that are there, with what memory has taken in since the last version. */
+  async recall(cause: string, signal: AbortSignal): Promise<void> {
+    const { state, pointer } = this.#parts
+    if (state.learner.recalled()) state.learnerChanged()
+    const published = await publishCandidate({ learned: 0, cause }, this.#parts, signal)
+    const { number, version, decision } = published
+    this.#parts.loop.log.info({ version, ...decision }, 'recalled')
+    state.tally.wentTo(version, number + 1)
+    if (decision.verdict === 'promote')
+      state.tally.intend([{ version, by: 'trainer', reason: decision.reason }])
+    await state.save(signal, version)
+    await pointer.carryOut(signal)
+    await this.#tidy(signal)
+  }
+
   /** Test, then train; when the test says that the live version is bad, go back first and learn the block there. */
   async #learn(signal: AbortSignal): Promise<{ outcome: Outcome; moves: Move[] }> {
     const { learner, tally } = this.#parts.state

@@ -4,6 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import { none } from '../../policies/forgetting/none.ts'
 import { type AdapterPlan, specsOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/sites.ts'
+import { memoryTensors, slotsFor } from '../../src/adapters/memory.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openBert } from '../../src/bases/bert.ts'
 import { openFeatures } from '../../src/bases/features.ts'
@@ -15,6 +16,7 @@ import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { openServingEngine } from '../../src/serving/engine.ts'
 import { BaseTensors } from '../../src/trainer/base-tensors.ts'
+import { openRecallEngine } from '../../src/trainer/recall-engine.ts'
 import { openTrainable } from '../../src/trainer/step.ts'
 import { randomVersion } from './random-version.ts'
 
@@ -58,6 +60,54 @@ test.each(table)('$method on $base of $layers layers, tail_layers $reach', async
       expect(Math.abs(logit - trained[at]![label]!)).toBeLessThan(1e-4)
   }
 })
+
+/** Two examples near the rows, one of a retired label, and one that nothing is like. */
+const memorable = table.filter(({ reach, plan }) => reach !== 0 && !plan.base.statistics)
+
+test.each(memorable)(
+  '$method on $base of $layers layers, tail_layers $reach, with memory',
+  async ({ plan }) => {
+    const base = bases.find(({ hash }) => hash === plan.base.hash)!
+    const { layers } = base.network
+    const cut = cutOf(plan.config.tail_layers, layers)
+    const engine = openRecallEngine({ tf, base, baseTensors: tensorsOf(base), cut })
+    const rows = rowsOf(base)
+    const trunk = await openTrunkEngine(base, cut)
+    const places = (await trunk.encode(rows)).map((latent) => engine.embed(latent))
+    await trunk.close()
+    const labels = ['c', 'b', 'a', 'not in the head']
+    const items = labels.map((label, at) => ({
+      key: label,
+      label,
+      vector: places[at] ?? places[0]!.map((value) => -value),
+    }))
+    const memory = memoryTensors(items, voice, {
+      width: base.network.width,
+      ...{ labels: plan.labels, retired: ['b'] },
+    })
+    const made = randomVersion(plan, openRandom(2, JSON.stringify(namesOf(plan))))
+    const version = {
+      manifest: {
+        ...made.manifest,
+        memory: { slots: slotsFor(items.length), items: items.length },
+      },
+      parameters: new Map([...made.parameters, ...memory]),
+    }
+    const served = await serverLogits({ ...plan, base }, version, rows)
+    const head = await trainerLogits(plan, made, rows)
+    const trained = head.map((logits, at) => engine.mix(memory, logits, places[at]!))
+    for (const [at, row] of served.entries())
+      for (const [label, logit] of row.entries())
+        expect(Math.abs(logit - trained[at]![label]!)).toBeLessThan(1e-4)
+    const [first, second] = served.map((row) => tasks.classification.decode(row, plan.labels))
+    expect(first).toMatchObject({ label: 'c' })
+    expect(first!.score).toBeGreaterThan(0.85)
+    // What is retired neither votes nor answers.
+    expect(second!.scores.b).toBeLessThan(1e-6)
+  },
+)
+
+const voice = { weight: 0.9, threshold: 0.75, sharpness: 40 }
 
 function planOf(base: Base, method: Method, reach: number | 'all'): AdapterPlan {
   const config = { method: method.name, rank: 2, alpha: 6, tail_layers: reach, features: 32 }

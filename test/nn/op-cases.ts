@@ -118,6 +118,7 @@ export const opCases: readonly OpCase[] = [
   { name: 'relu', places: { x: away }, slopes: ['x'], build: (ops, at) => ops.relu(at('x')) },
   { name: 'tanh', places: { x }, slopes: ['x'], build: (ops, at) => ops.tanh(at('x')) },
   { name: 'sqrt', places: { x: positive }, slopes: ['x'], build: (ops, at) => ops.sqrt(at('x')) },
+  { name: 'log', places: { x: positive }, slopes: ['x'], build: (ops, at) => ops.log(at('x')) },
   {
     name: 'maximum of two that broadcast',
     places: { x: away, p: { ...vector('param'), values: 'zero' } },

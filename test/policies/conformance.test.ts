@@ -2,13 +2,14 @@
 import { openPolicy, policies } from '../../policies/index.ts'
 import type { Forgetting, PolicyKind } from '../../src/contracts.ts'
 import { forgettingConformance } from '../conformance/forgetting.ts'
+import { memoryConformance } from '../conformance/memory.ts'
 import { promotionConformance } from '../conformance/promotion.ts'
 import { rateConformance } from '../conformance/rate.ts'
 import { replayConformance } from '../conformance/replay.ts'
 import { rollbackConformance } from '../conformance/rollback.ts'
 import { triggerConformance } from '../conformance/trigger.ts'
 
-const { replay, forgetting, trigger, rate, promotion, rollback } = policies
+const { replay, forgetting, memory, trigger, rate, promotion, rollback } = policies
 
 for (const policy of Object.keys(replay))
   for (const capacity of [1, 2, 10])
@@ -25,6 +26,13 @@ for (const [policy, { settings }] of Object.entries<PolicyKind<Forgetting>>(forg
     forgettingConformance(every === undefined ? policy : `${policy} of ${every}`, () =>
       openPolicy('forgetting', forgetting, { policy, ...(every !== undefined && { every }) }),
     )
+for (const policy of Object.keys(memory))
+  for (const capacity of [1, 2, 10])
+    memoryConformance(`${policy} of ${capacity}`, {
+      capacity,
+      open: (bounds = {}) =>
+        openPolicy('memory', memory, { policy, ...(policy !== 'none' && { capacity, ...bounds }) }),
+    })
 for (const policy of Object.keys(trigger))
   triggerConformance(policy, () => openPolicy('trigger', trigger, { policy }))
 for (const policy of Object.keys(rate))

@@ -1,6 +1,7 @@
 /** A random but repeatable stream: lessons, duplicates, late and unknown predictions, retractions, poison. */
 import type { ServedPrediction } from '../../src/contracts.ts'
 import { openRandom } from '../../src/runtime/random.ts'
+import { tinyRecall } from '../trainer/tiny-recall.ts'
 import type { Setting } from '../trainer/world.ts'
 
 const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
@@ -22,6 +23,13 @@ const drifts: readonly (Setting['policies'] | undefined)[] = [
   },
 ]
 
+const recalls = [
+  { capacity: 5 },
+  { keep: 'mistakes', every: 3 },
+  { every: 2, capacity: 20 },
+  { every: 1000 },
+]
+
 export function settingOf(seed: number): Setting {
   const random = openRandom(seed, 'setting')
   const isOpen = random.below(2) === 0
@@ -37,6 +45,7 @@ export function settingOf(seed: number): Setting {
       replay_batch: random.below(4),
       epochs: 1 + random.below(2),
     },
+    ...(seed % 3 === 1 && { recall: tinyRecall(recalls[seed % recalls.length]) }),
     keepVersions: 2 + random.below(5),
     limits: { records: 1 + random.below(20) },
   }

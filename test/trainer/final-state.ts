@@ -7,7 +7,7 @@ import type { World } from './world.ts'
 export function finalState(world: World) {
   const saved = new Checkpoint(world.store, { snapshots: 50 }).load()
   if (saved === undefined) return undefined
-  const { weights, mind, remembered, pending, waiting, progress, positions } = saved
+  const { weights, mind, remembered, memorised = [], pending, waiting, progress, positions } = saved
   const rows = (sql: string, column: string) => world.store.all(sql).map((row) => row.text(column))
   return {
     weights: sha256(packTensors(weights.tensors).blob),
@@ -17,6 +17,9 @@ export function finalState(world: World) {
     remembered: remembered
       .map(({ key, logits }) => (logits ? `${key} ${[...logits].join()}` : key))
       .toSorted(),
+    memorised: memorised.map(
+      ({ key, at, label, vector }) => `${key} ${at} ${label} ${vector.join()}`,
+    ),
     pending: pending.map(({ key }) => key),
     waiting: waiting.map(({ key }) => key),
     progress,

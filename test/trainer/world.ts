@@ -63,6 +63,7 @@ export interface Setting extends Partial<
     | 'freshParameters'
     | 'openTrainable'
     | 'parse'
+    | 'recall'
   >
 > {
   readonly every?: number
@@ -196,6 +197,7 @@ export function partsIn(
       openPolicy('rate', policies.rate, setting.policies?.rate ?? { policy: 'constant' }),
     promotion:
       setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
+    recall: setting.recall,
     rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     store: shaky(world.store, chaos),
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),

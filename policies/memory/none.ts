@@ -1,0 +1,13 @@
+/** Keeps nothing: the head alone answers, and what is new is known once a step has learned it. */
+import type { Memory, PolicyKind } from '../../src/contracts.ts'
+
+export const none: PolicyKind<Memory> = {
+  summary: 'keeps nothing: the head alone answers',
+  settings: {},
+  open: () => ({
+    keepsNothing: true,
+    voice: { weight: 0, threshold: 1, sharpness: 1 },
+    every: 1,
+    offer: ({ key }) => [key],
+  }),
+}

@@ -1,0 +1,128 @@
+/**
+ * Kept examples that answer along with the head: attention over slots, of which the first is the head's own. What is like
+ * no kept example is answered by the head alone; what is like one is answered as that one was corrected.
+ *
+ *   a = softmax(x·K + b)      p = (a·h)·softmax(z) + a·V      z′ = log p
+ *
+ * x is the base's own embedding, of unit length, which no training moves; z are the head's logits, over the labels that
+ * answer. With s the sharpness, t the threshold and w the weight, the slot of an example has the key s·x_i, b = 0,
+ * h = 1 − w, and votes w for its label; the head's has the key 0, b = s·t, h = 1. So an example whose cosine is t is
+ * heard as loudly as the head. Empty slots are never heard.
+ *
+ * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the share
+ * of the head is fixed.
+ */
+import type {
+  Base,
+  MemoryItem,
+  MemoryVoice,
+  Ops,
+  ParameterSpec,
+  Tensor,
+  Tensors,
+} from '../contracts.ts'
+import { head } from './head.ts'
+
+export interface MemoryPlan {
+  /** As it was published, whatever the method makes of it. */
+  readonly base: Base
+  readonly slots: number
+}
+
+const NEVER = -1e9
+/** Room comes in steps, so that one more example seldom changes a shape, and models share runs. */
+const SLOT_STEP = 32
+/** Below it log is not computed. */
+const LEAST = 1e-30
+
+export function memorySpecs({ base, slots }: MemoryPlan, labels: number): readonly ParameterSpec[] {
+  const spec = (name: string, shape: readonly number[]): ParameterSpec => ({
+    name,
+    shape,
+    start: 'zeros',
+  })
+  return [
+    spec('memory.keys', [base.network.width, slots]),
+    spec('memory.bias', [slots]),
+    spec('memory.head', [slots, 1]),
+    spec('votes.labels', [slots, labels]),
+    spec('votes.among', [labels]),
+  ]
+}
+
+export function isOfMemory(name: string): boolean {
+  return name.startsWith('memory.') || name.startsWith('votes.')
+}
+
+export function slotsFor(items: number): number {
+  return Math.ceil((items + 1) / SLOT_STEP) * SLOT_STEP
+}
+
+/** Items of labels that are retired, or not in the head, are not heard. */
+export function memoryTensors(
+  items: readonly MemoryItem[],
+  { weight, threshold, sharpness }: MemoryVoice,
+  { width, labels, retired = [] }: MemoryLabels & { readonly width: number },
+): Tensors {
+  const slots = slotsFor(items.length)
+  const keys = empty(width, slots)
+  const bias = { shape: [slots], data: new Float32Array(slots).fill(NEVER) }
+  const share = empty(slots, 1)
+  const votes = empty(slots, labels.length)
+  bias.data[0] = sharpness * threshold
+  share.data[0] = 1
+  for (const [at, { label, vector }] of items.entries()) {
+    const [slot, place] = [at + 1, labels.indexOf(label)]
+    if (place < 0 || retired.includes(label)) continue
+    for (const [row, value] of vector.entries()) keys.data[row * slots + slot] = sharpness * value
+    bias.data[slot] = 0
+    share.data[slot] = 1 - weight
+    votes.data[slot * labels.length + place] = weight
+  }
+  const among = Float32Array.from(labels, (label) => (retired.includes(label) ? 0 : 1))
+  return new Map<string, Tensor>([
+    ['memory.keys', keys],
+    ['memory.bias', bias],
+    ['memory.head', share],
+    ['votes.labels', votes],
+    ['votes.among', { shape: [labels.length], data: among }],
+  ])
+}
+
+export interface MemoryLabels {
+  readonly labels: readonly string[]
+  readonly retired?: readonly string[] | undefined
+}
+
+/** logits [b, 1, labels] of the head and the base's embedding [b, 1, width] → logits of both. */
+export function withMemory<T>(ops: Ops<T>, logits: T, embedding: T): T {
+  const scores = ops.add(ops.matMul(embedding, ops.param('memory.keys')), ops.param('memory.bias'))
+  const attention = ops.softmax(scores)
+  const barred = ops.mul(ops.sub(ops.param('votes.among'), ops.scalar(1)), ops.scalar(-NEVER))
+  const shares = ops.softmax(ops.add(logits, barred))
+  const ofHead = ops.mul(ops.matMul(attention, ops.param('memory.head')), shares)
+  const mixed = ops.add(ofHead, ops.matMul(attention, ops.param('votes.labels')))
+  return ops.log(ops.maximum(mixed, ops.scalar(LEAST)))
+}
+
+/** What the slots are compared with: hidden [b, s, width] at the cut → [b, 1, width], of length 1. */
+export function memoryEmbedding<T>(
+  ops: Ops<T>,
+  { base, cut }: { readonly base: Base; readonly cut: number },
+  hidden: T,
+  mask: T,
+): T {
+  const { network } = base
+  const plain = head.adaptation(
+    ops,
+    [],
+    { method: 'head', rank: 0, alpha: 1, tail_layers: 0 },
+    true,
+  )
+  const embedding = network.tail(ops, hidden, mask, cut, plain)
+  return network.unit ? embedding : ops.unit(embedding)
+}
+
+function empty(rows: number, columns: number): Tensor {
+  return { shape: [rows, columns], data: new Float32Array(rows * columns) }
+}

@@ -1,0 +1,92 @@
+/**
+ * What memory holds, in the checkpoint: each item from the state on that it came with until the one that it is gone in, so
+ * that a save writes the few that changed and every snapshot still finds all of its own.
+ */
+import type { Store } from '../runtime/store.ts'
+import { bytesOf, textOf } from './checkpoint-rows.ts'
+import { insertRows } from './insert-rows.ts'
+import type { Memorised } from './recall.ts'
+import type { Retracted } from './saved.ts'
+
+export class MemoryTable {
+  readonly #store: Store
+  /** As saved: key → its place in the order. */
+  #present: ReadonlyMap<string, number> = new Map()
+  /** As written in the transaction that is still open. */
+  #next: ReadonlyMap<string, number> | undefined
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** What is there now: at the start, and after a failure. */
+  load(): void {
+    this.#next = undefined
+    const open = this.#store.all('SELECT key, at FROM memorised WHERE gone IS NULL')
+    this.#present = new Map(open.map((row) => [textOf(row.bytes('key')), row.number('at')]))
+  }
+
+  at(state: number): readonly Memorised[] {
+    return this.#store
+      .all(
+        `SELECT * FROM memorised WHERE born <= ? AND (gone IS NULL OR gone > ?) ORDER BY at`,
+        ...[state, state],
+      )
+      .map((row) => {
+        const prediction = row.textOrNull('prediction')
+        return {
+          key: textOf(row.bytes('key')),
+          at: row.number('at'),
+          label: JSON.parse(row.text('label')) as string,
+          vector: new Float32Array(row.bytes('vector').slice().buffer),
+          ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
+        }
+      })
+  }
+
+  /** From `state` on these are held, and no others. */
+  write(items: readonly Memorised[], state: number): void {
+    const present = this.#next ?? this.#present
+    const next = new Map(items.map(({ key, at }) => [key, at]))
+    const end = 'UPDATE memorised SET gone = ? WHERE key = ? AND gone IS NULL'
+    for (const [key, at] of present)
+      if (next.get(key) !== at) this.#store.run(end, state, bytesOf(key))
+    const added = items.filter(({ key, at }) => present.get(key) !== at)
+    const rows = added.map(({ key, at, label, vector, predictionId }) => {
+      const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
+      const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
+      return [bytesOf(key), state, at, JSON.stringify(label), bytes, prediction]
+    })
+    insertRows(
+      this.#store,
+      'INSERT INTO memorised (key, born, at, label, vector, prediction)',
+      6,
+      rows,
+    )
+    this.#next = next
+  }
+
+  /** Out of every state, past ones too. */
+  retract({ keys: named, predictions }: Retracted): void {
+    const about = 'SELECT DISTINCT key FROM memorised WHERE prediction = ?'
+    const found = predictions.flatMap((id) => this.#store.all(about, JSON.stringify(id)))
+    const keys = [...named, ...found.map((row) => textOf(row.bytes('key')))]
+    for (const key of keys) this.#store.run('DELETE FROM memorised WHERE key = ?', bytesOf(key))
+    const gone = new Set(keys)
+    this.#next = new Map([...this.#present].filter(([key]) => !gone.has(key)))
+  }
+
+  /** Deletes what no state has any more. */
+  collect(): void {
+    this.#store.run(
+      `DELETE FROM memorised WHERE gone IS NOT NULL AND NOT EXISTS
+         (SELECT 1 FROM snapshots WHERE state >= born AND state < gone)`,
+    )
+  }
+
+  /** The transaction has been committed. */
+  saved(): void {
+    this.#present = this.#next ?? this.#present
+    this.#next = undefined
+  }
+}
