@@ -64,7 +64,7 @@ export class Recall {
   get due(): string | undefined {
     const { every } = this.#parts.policy
     if (this.#isStale) return 'memory: an example was taken back'
-    return this.#wrong >= every ? `memory: ${this.#wrong} wrong answers` : undefined
+    return this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
   }
 
   /** Test, then take in. `logits` are the head's. */

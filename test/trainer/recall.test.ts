@@ -48,7 +48,7 @@ describe('one correction', () => {
       steps: 0,
       span: {},
       memory: { items: 1 },
-      reason: 'memory: 1 wrong answers; every finished candidate becomes live',
+      reason: 'memory: wrong answers: 1; v1 is the newest',
     })
   })
 
@@ -93,13 +93,13 @@ describe('one correction', () => {
 
 test('answers that are right make no version of their own; some wrong ones may share one', async () => {
   const right = Array.from({ length: 5 }, (_, at) =>
-    lesson(`r${at}`, `aaaa${'b'.repeat(at)}`, 'no'),
+    lesson(`r${at}`, `aaaa${'d'.repeat(at)}`, 'no'),
   )
   const world = openWorld({ s: right })
   await runToEnd(world, setting)
   expect(lastOf(world)).toBe('v0')
   expect(memoryOf(world)).toHaveLength(5)
-  const wrong = ['zzzz', 'yyyy', 'xxxx'].map((text) => lesson(text, text, 'yes'))
+  const wrong = ['hhhh', 'gggg', 'ffff'].map((text) => lesson(text, text, 'yes'))
   world.streams.get('s')!.push(...wrong)
   await runToEnd(world, { ...setting, recall: tinyRecall({ every: 3 }) })
   expect(lastOf(world)).toBe('v1')
