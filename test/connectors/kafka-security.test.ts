@@ -171,7 +171,10 @@ describe.skipIf(made === undefined)('a broker that lets in whom it knows', () =>
   }, 90_000)
 })
 
-it.runIf(made === undefined)('a broker that lets in whom it knows', (context) => context.skip(why))
+if (made === undefined)
+  it('a broker that lets in whom it knows', (context) => {
+    context.skip(why)
+  })
 
 async function readUntilItFails(source: ReturnType<typeof sourceOf>): Promise<void> {
   for (let tries = 0; tries < 120; tries += 1) await source.read({ records: 1, waitMs: 500 }, never)
