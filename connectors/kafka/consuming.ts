@@ -157,7 +157,7 @@ export class Consuming {
     const consumer = kafka.consumer({
       groupId: group,
       sessionTimeout: sessionMs,
-      rebalanceTimeout: sessionMs,
+      rebalanceTimeout: 2 * sessionMs,
       heartbeatInterval: Math.min(3000, sessionMs / 3),
       metadataMaxAge: metadataMs,
       allowAutoTopicCreation: false,
