@@ -90,7 +90,8 @@ describe('the Kafka source', () => {
     const more = await source.read({ records: 10, waitMs: 500 }, never)
     expectEachOnce([...records, ...more], ids(0, total))
     expectInOrder(records)
-    expect(source.stats!().rebalances).toBeGreaterThanOrEqual(6)
+    // A join and a leave that come close together are one.
+    expect(source.stats!().rebalances).toBeGreaterThanOrEqual(3)
     await source.close()
   })
 
