@@ -23,7 +23,9 @@ export const aGem: PolicyKind<Forgetting> = {
       return new Map(
         [...fresh].map(([name, { shape, data }]) => {
           const against = replayed.get(name)?.data
-          const kept = data.map((value, at) => value - (along / length) * (against?.[at] ?? 0))
+          const kept = data.slice()
+          for (let at = 0; at < kept.length; at += 1)
+            kept[at] = (data[at] ?? 0) - (along / length) * (against?.[at] ?? 0)
           return [name, { shape, data: kept }]
         }),
       )

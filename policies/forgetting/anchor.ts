@@ -70,15 +70,17 @@ export function copied(tensors: Tensors): Tensors {
   )
 }
 
-/** Calls back with the place of each element of `before` in it and in the shape that it has grown to: more columns. */
+/** Calls back with each stretch of `before`, and where it is in the shape that it has grown to: more columns. */
 export function eachShared(
   before: Tensor,
   shape: readonly number[],
-  visit: (from: number, to: number) => void,
+  visit: (from: number, to: number, length: number) => void,
 ): void {
   const [old, now] = [before.shape.at(-1) ?? 1, shape.at(-1) ?? 1]
+  if (old === now) {
+    visit(0, 0, before.data.length)
+    return
+  }
   const rows = before.data.length / Math.max(1, old)
-  for (let row = 0; row < rows; row += 1)
-    for (let column = 0; column < Math.min(old, now); column += 1)
-      visit(row * old + column, row * now + column)
+  for (let row = 0; row < rows; row += 1) visit(row * old, row * now, Math.min(old, now))
 }

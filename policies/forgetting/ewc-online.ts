@@ -65,11 +65,13 @@ class EwcOnline implements Forgetting {
       const [now, before] = [parameters.get(name), this.#anchor.at.get(name)]
       if (now === undefined || before === undefined) continue
       const data = new Float32Array(now.data.length)
-      eachShared(before, now.shape, (from, to) => {
-        const away = (now.data[to] ?? 0) - (before.data[from] ?? 0)
-        const pull = lambda * (stiff.data[from] ?? 0) * away
-        loss += (pull * away) / 2
-        data[to] = pull
+      eachShared(before, now.shape, (from, to, length) => {
+        for (let at = 0; at < length; at += 1) {
+          const away = (now.data[to + at] ?? 0) - (before.data[from + at] ?? 0)
+          const pull = lambda * (stiff.data[from + at] ?? 0) * away
+          loss += (pull * away) / 2
+          data[to + at] = pull
+        }
       })
       gradients.set(name, { shape: now.shape, data })
     }
@@ -100,7 +102,11 @@ class EwcOnline implements Forgetting {
 
 function squared(tensors: Tensors): Tensors {
   return new Map(
-    [...tensors].map(([name, { shape, data }]) => [name, { shape, data: data.map((g) => g * g) }]),
+    [...tensors].map(([name, { shape, data }]) => {
+      const squares = new Float32Array(data.length)
+      for (let at = 0; at < data.length; at += 1) squares[at] = (data[at] ?? 0) ** 2
+      return [name, { shape, data: squares }]
+    }),
   )
 }
 
@@ -108,11 +114,13 @@ function squared(tensors: Tensors): Tensors {
 function added(old: Tensors, more: Tensors, a: number, b: number): Tensors {
   return new Map(
     [...more].map(([name, { shape, data }]) => {
-      const sum = data.map((value) => b * value)
+      const sum = new Float32Array(data.length)
+      for (let at = 0; at < data.length; at += 1) sum[at] = b * (data[at] ?? 0)
       const before = old.get(name)
       if (before !== undefined)
-        eachShared(before, shape, (from, to) => {
-          sum[to] = (sum[to] ?? 0) + a * (before.data[from] ?? 0)
+        eachShared(before, shape, (from, to, length) => {
+          for (let at = 0; at < length; at += 1)
+            sum[to + at] = (sum[to + at] ?? 0) + a * (before.data[from + at] ?? 0)
         })
       return [name, { shape: [...shape], data: sum }]
     }),

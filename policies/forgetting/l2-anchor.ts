@@ -35,10 +35,12 @@ export const l2Anchor: PolicyKind<Forgetting, Settings> = {
           const now = parameters.get(name)
           if (now === undefined) continue
           const data = new Float32Array(now.data.length)
-          eachShared(before, now.shape, (from, to) => {
-            const away = (now.data[to] ?? 0) - (before.data[from] ?? 0)
-            loss += (lambda / 2) * away * away
-            data[to] = lambda * away
+          eachShared(before, now.shape, (from, to, length) => {
+            for (let at = 0; at < length; at += 1) {
+              const away = (now.data[to + at] ?? 0) - (before.data[from + at] ?? 0)
+              loss += (lambda / 2) * away * away
+              data[to + at] = lambda * away
+            }
           })
           gradients.set(name, { shape: now.shape, data })
         }

@@ -222,7 +222,10 @@ function sum(
   return new Map(
     [...gradients].map(([name, gradient]) => {
       const added = penalty.get(name)?.data
-      return [name, added ? gradient.map((value, at) => value + (added[at] ?? 0)) : gradient]
+      if (added === undefined) return [name, gradient]
+      const total = gradient.slice()
+      for (let at = 0; at < total.length; at += 1) total[at] = (total[at] ?? 0) + (added[at] ?? 0)
+      return [name, total]
     }),
   )
 }

@@ -17,13 +17,13 @@ export function openResults(path, { machine, fresh }) {
     runs: () => file.runs,
     /**
      * What `work` answers, an object of figures; from the file where it holds a run of the same name and settings. With
-     * `only`, a run whose name has none of these words is not made: undefined where the file does not hold it.
+     * `only`, a run in whose name none of these words stand is not made: undefined where the file does not hold it.
      */
     async run(name, settings, work, only) {
       const known = file.runs.findIndex((run) => run.name === name)
       const before = file.runs[known]
       if (before !== undefined && same(before.settings, settings)) return before.figures
-      if (only?.some((word) => name.includes(word)) === false) return undefined
+      if (only?.some((words) => ` ${name} `.includes(` ${words} `)) === false) return undefined
       const started = performance.now()
       const figures = await work()
       const seconds = Math.round((performance.now() - started) / 1000)

@@ -10,6 +10,17 @@ export function median(values) {
   return percentile(values, 0.5)
 }
 
+export function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+/** Of a sample: divided by n − 1; 0 for one value. */
+export function deviation(values) {
+  const middle = mean(values)
+  const squares = values.map((value) => (value - middle) ** 2)
+  return values.length < 2 ? 0 : Math.sqrt(mean(squares) * (values.length / (values.length - 1)))
+}
+
 export function round(value, digits = 2) {
   return Number(value.toFixed(digits))
 }
