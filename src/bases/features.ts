@@ -25,7 +25,7 @@ export interface FeaturesOptions {
   readonly standardise?: boolean | undefined
   /** Pieces into which each number is cut besides, so that a linear map of them bends; absent = 0. */
   readonly bins?: number | undefined
-  /** Events after which the recent statistics have forgotten; absent = no recent part. */
+  /** Events after which the recent statistics have forgotten; absent or 0 = no recent part. */
   readonly window?: number | undefined
 }
 
@@ -41,7 +41,8 @@ export function openFeatures(options: FeaturesOptions): Base {
   invariant((names ?? []).length <= size, `${names?.length} names for ${size} features`)
   const standardised = names?.length ?? size
   const flags = names?.length ?? 0
-  const window = standardise && standardised > 0 ? options.window : undefined
+  const { window: asked = 0 } = options
+  const window = standardise && standardised > 0 && asked > 0 ? asked : undefined
   const asTheyAre = !standardise
   const hashed = size - standardised
   const layout = { standardised, hashed, flags, asTheyAre, hidden, window, shortcut, bins }

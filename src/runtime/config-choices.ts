@@ -6,6 +6,8 @@ import { Type, type TProperties, type TSchema } from 'typebox'
 import { policies } from '../../policies/index.ts'
 import { kafkaSinkSchema, kafkaSourceSchema } from './config-kafka.ts'
 
+const leftOpen = 'absent = where no adapter is chosen and numbers are standardised'
+
 /** Written `name` alone where the entry is null, `{ name: settings }` otherwise. */
 export const bases = {
   'use-lite': null,
@@ -28,7 +30,7 @@ export const bases = {
       hidden: Type.Optional(
         Type.Array(Type.Integer({ minimum: 1, maximum: 4096 }), {
           maxItems: 8,
-          description: 'widths of hidden layers, which the adapter trains; absent = linear',
+          description: `widths of hidden layers, which the adapter trains; ${leftOpen} [64], else none: linear`,
         }),
       ),
       shortcut: Type.Optional(
@@ -47,15 +49,14 @@ export const bases = {
         Type.Integer({
           minimum: 0,
           maximum: 64,
-          description:
-            'also cut each number into so many pieces, so that a linear map of them bends; absent = 0',
+          description: `also cut each number into so many pieces, so that a linear map of them bends; ${leftOpen} 3, else 0`,
         }),
       ),
       window: Type.Optional(
         Type.Integer({
-          minimum: 2,
+          minimum: 0,
           maximum: 1_000_000,
-          description: 'also give the head each number relative to about as many events before it',
+          description: `also give the head each number relative to about as many events before it; ${leftOpen} 30, else 0: not`,
         }),
       ),
     },

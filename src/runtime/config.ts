@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path'
 import { parseConfigText, readConfigFile, type ConfigFile } from './config-file.ts'
 import { applyOverrides, environmentOverrides, flagOverride } from './config-overrides.ts'
 import { configFailure, type Path, type Problem } from './config-problem.ts'
+import { withFeaturesDefaults } from './config-features-defaults.ts'
 import { checkRules } from './config-rules.ts'
 import { configSchema, type Config } from './config-schema.ts'
 import { settle } from './config-settle.ts'
@@ -48,7 +49,7 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
   ])
   const problems: Problem[] = []
   const workingFolder = resolve(surroundings.workingFolder ?? '.')
-  const settled = settle(schema, overridden.tree ?? {}, [], {
+  const settled = settle(schema, withFeaturesDefaults(overridden.tree ?? {}), [], {
     report: (problem) => problems.push(problem),
     folderOf: (path: Path) => (overridden.overrideOf(path) ? workingFolder : folder),
   })

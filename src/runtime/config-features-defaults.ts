@@ -1,0 +1,60 @@
+/**
+ * What a model on `features` is when its config leaves the adapter open: a small network on the numbers and on their pieces,
+ * with each number beside what was recent, that takes several steps for every example and answers with averaged weights.
+ * One recipe for streams of tables, measured in policies/README.md; any key that is given stands.
+ *
+ * Vectors that stay as they are (`standardise: false`), embeddings for instance, and a chosen adapter have the defaults of
+ * every other model.
+ */
+import { isRecord } from './config-shape.ts'
+import { Unparsed } from './unparsed.ts'
+
+export const featuresDefaults = {
+  base: { hidden: [64], bins: 3, window: 30 },
+  adapter: { method: 'full', tail_layers: 'all' },
+  train: {
+    learning_rate: 0.01,
+    head_learning_rate: 0.01,
+    batch: 1,
+    replay_batch: 32,
+    epochs: 2,
+    weight_decay: 1,
+    weight_decay_steps: 600,
+    average: 0.997,
+  },
+  replay: { policy: 'recent' },
+} as const
+
+/** The tree of a config, before the schema sees it. */
+export function withFeaturesDefaults(tree: unknown): unknown {
+  const found = isRecord(tree) ? given(tree.models) : undefined
+  if (!isRecord(tree) || !isRecord(found)) return tree
+  const models = Object.entries(found).map(([name, model]) => [name, ofModel(model)])
+  return { ...tree, models: Object.fromEntries(models) as unknown }
+}
+
+function ofModel(model: unknown): unknown {
+  if (!isRecord(model) || given(model.adapter) !== undefined) return model
+  const base = given(model.base)
+  if (!isRecord(base)) return model
+  const features = given(base.features)
+  if (!isRecord(features) || given(features.standardise) === false) return model
+  const train = given(model.train) ?? {}
+  const { adapter, replay } = featuresDefaults
+  return {
+    ...model,
+    base: { ...base, features: { ...featuresDefaults.base, ...withoutNulls(features) } },
+    adapter,
+    train: isRecord(train) ? { ...featuresDefaults.train, ...withoutNulls(train) } : train,
+    replay: given(model.replay) ?? replay,
+  }
+}
+
+/** Undefined for a key with nothing after it, too. */
+function given(value: unknown): unknown {
+  return (value instanceof Unparsed ? value.for({}) : value) ?? undefined
+}
+
+function withoutNulls(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null))
+}
