@@ -41,10 +41,12 @@ function ofModel(model: unknown): unknown {
   if (!isRecord(features) || given(features.standardise) === false) return model
   const train = given(model.train) ?? {}
   const { adapter, replay } = featuresDefaults
+  const settings = { ...featuresDefaults.base, ...withoutNulls(features) }
   return {
     ...model,
-    base: { ...base, features: { ...featuresDefaults.base, ...withoutNulls(features) } },
-    adapter,
+    base: { ...base, features: settings },
+    // Without hidden layers there is nothing but the head.
+    adapter: isEmpty(given(settings.hidden)) ? { method: 'head' } : adapter,
     train: isRecord(train) ? { ...featuresDefaults.train, ...withoutNulls(train) } : train,
     replay: given(model.replay) ?? replay,
   }
@@ -53,6 +55,10 @@ function ofModel(model: unknown): unknown {
 /** Undefined for a key with nothing after it, too. */
 function given(value: unknown): unknown {
   return (value instanceof Unparsed ? value.for({}) : value) ?? undefined
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
 }
 
 function withoutNulls(values: Readonly<Record<string, unknown>>): Record<string, unknown> {

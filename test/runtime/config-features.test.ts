@@ -24,6 +24,7 @@ describe('a model on features', () => {
     expect(model.base).toEqual({ features: { size: 3, hidden: [], window: 0, bins: 3 } })
     expect(model.train).toMatchObject({ ...featuresDefaults.train, epochs: 1 })
     expect(model.replay).toMatchObject({ policy: 'reservoir' })
+    expect(model.adapter.method).toBe('head')
   })
 
   it('is as any other where an adapter is chosen, and where numbers stay as they are', () => {

@@ -1,0 +1,86 @@
+/** A model on features, as the config makes it, and its learner without the daemon around it: score, then learn, in order. */
+import { readFileSync } from 'node:fs'
+import { gunzipSync } from 'node:zlib'
+import { openPolicy, policies } from '../../dist/policies/index.js'
+import { freshAdapter } from '../../dist/src/adapters/adapter.js'
+import { adapterOf, labelsOf, methodOf, openBase, tasks } from '../../dist/src/compose.js'
+import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
+import { parseConfig } from '../../dist/src/runtime/config.js'
+import { openRandom } from '../../dist/src/runtime/random.js'
+import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
+import { Learner } from '../../dist/src/trainer/learner.js'
+import { openTrainable } from '../../dist/src/trainer/step.js'
+
+export function readStream(path) {
+  const lines = gunzipSync(readFileSync(path)).toString('utf8').trimEnd().split('\n')
+  return lines.map((line) => JSON.parse(line))
+}
+
+/** Every label may appear at run time: nothing of the stream is known beforehand but the length of its vectors. */
+export function modelFor(size, { features = {}, ...settings } = {}) {
+  const model = { base: { features: { size, ...features } }, labels: { open: true }, ...settings }
+  return parseConfig(JSON.stringify({ models: { m: model } }), '/').models.m
+}
+
+/** Accuracy of each answer before its label was learned; a version for each update, as the daemon would make it. */
+export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
+  const model = modelFor(rows[0].features.length, settings)
+  const base = await openBase(model.base)
+  const trunk = await openTrunkEngine(base, 0)
+  const learner = open(model, base, { tf, seed, limit })
+  let updates = 0
+  const started = performance.now()
+  for (const [at, { features, label }] of rows.entries()) {
+    const encoded = base.encode({ kind: 'features', features }, 0)
+    const example = { key: `stream\0${at}`, encoded, target: { kind: 'label', label }, weight: 1 }
+    const { verdict } = learner.accept(example, latentsOf([example]), 0)
+    const isLast = at === rows.length - 1
+    if (verdict === 'wait' && !isLast) continue
+    const told = learner.update()
+    for (let next = told.next(); next.done !== true;) next = told.next(latentsOf(next.value))
+    updates += 1
+  }
+  const seconds = (performance.now() - started) / 1000
+  const { accuracy, count } = learner.scores
+  await trunk.close()
+  return {
+    accuracy,
+    count,
+    updates,
+    dropped: learner.progress.dropped,
+    perSecond: rows.length / seconds,
+  }
+
+  function latentsOf(examples) {
+    return new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow(encoded)]))
+  }
+}
+
+function open(model, base, { tf, seed, limit }) {
+  const [method, config] = [methodOf(model), adapterOf(model)]
+  const plan = { base, method, task: tasks.classification, config }
+  const fresh = (labels) => freshAdapter({ ...plan, labels }, openRandom(seed, 'm/adapter'))
+  const { open: isOpen, known } = labelsOf(model)
+  const trainable = openTrainable({
+    ...{ ...plan, tf, labels: known, parameters: fresh(known) },
+    baseTensors: new BaseTensors(tf, base),
+    knobs: model.train,
+    forgetting: openPolicy('forgetting', policies.forgetting, model.forgetting),
+  })
+  return new Learner({
+    trainable,
+    task: tasks.classification,
+    memory: {
+      replay: openPolicy('replay', policies.replay, model.replay),
+      draw: openRandom(seed, 'm/draw'),
+      offer: openRandom(seed, 'm/offer'),
+    },
+    trigger: openPolicy('trigger', policies.trigger, model.trigger),
+    chance: openRandom(seed, 'm/trigger'),
+    rate: openPolicy('rate', policies.rate, model.rate),
+    rollback: openPolicy('rollback', policies.rollback, model.rollback),
+    freshParameters: fresh,
+    train: model.train,
+    labels: { open: isOpen, limit },
+  })
+}
