@@ -1,9 +1,11 @@
 /** The tables of policies/README.md say what was measured, and a measurement that was interrupted goes on. */
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { openRandom } from '../../src/runtime/random.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
 interface Run {
@@ -54,4 +56,35 @@ test('a run is made once for its name and settings, and kept at once', () => {
     ['er 200', 2],
     ['er 500', 1],
   ])
+})
+
+test('digits that come two by two are forgotten without replay, and known with it', () => {
+  const folder = scratchFolder()
+  mkdirSync(join(folder, 'images', 'mnist'), { recursive: true })
+  const random = openRandom(1, 'digits')
+  for (const [part, count] of [
+    ['train', 2000],
+    ['test', 200],
+  ] as const) {
+    // Each digit lights other pixels of the same 200, most of the time.
+    const rows = Array.from({ length: count }, (_, at) => {
+      const isLit = (pixel: number) =>
+        pixel < 200 && (pixel * ((at % 10) + 2)) % 13 < 6 !== random.uniform() < 0.2
+      const features = Array.from({ length: 784 }, (__, pixel) => (isLit(pixel) ? 255 : 0))
+      return JSON.stringify({ features, label: at % 10 })
+    })
+    writeFileSync(join(folder, 'images', 'mnist', `${part}.jsonl.gz`), gzipSync(rows.join('\n')))
+  }
+  const words = ['mnist', '--data', folder, '--results', folder, '--seeds', '1']
+  const { status } = program('continual.mjs', ...words, '--only', 'SGD', '--only', 'DER++ 500')
+  expect(status).toBe(0)
+  const path = join(folder, 'continual-mnist.json')
+  const { runs, table } = JSON.parse(readFileSync(path, 'utf8')) as {
+    runs: { readonly figures: { readonly tasks: readonly number[] } }[]
+    table: { rows: (string | number)[][] }
+  }
+  const [sgd, der] = runs.map(({ figures }) => figures.tasks)
+  expect(Math.max(...sgd!.slice(0, 3))).toBeLessThan(30)
+  expect(Math.min(...der!)).toBeGreaterThan(70)
+  expect(table.rows.filter((row) => row.includes('not measured'))).toHaveLength(11)
 })
