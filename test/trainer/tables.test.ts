@@ -1,0 +1,98 @@
+/** The recipe for tables, as a config without an adapter gives it, learns what a linear model on the same numbers cannot. */
+import { expect, it } from 'vitest'
+import { openPolicy, policies } from '../../policies/index.ts'
+import { freshAdapter } from '../../src/adapters/adapter.ts'
+import { adapterOf, methodOf, openBase } from '../../src/compose.ts'
+import type { Example } from '../../src/contracts.ts'
+import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
+import { parseConfig } from '../../src/runtime/config.ts'
+import { openRandom } from '../../src/runtime/random.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { BaseTensors } from '../../src/trainer/base-tensors.ts'
+import { Learner } from '../../src/trainer/learner.ts'
+import { openTrainable } from '../../src/trainer/step.ts'
+import { tf } from './rig.ts'
+
+type Row = readonly [features: readonly number[], label: string]
+
+it('bends: inside and outside of a circle', async () => {
+  const random = openRandom(1, 'circle')
+  const rows = Array.from({ length: 700 }, (): Row => {
+    const [x, y] = [random.uniform() * 4 - 2, random.uniform() * 4 - 2]
+    return [[x, y], x * x + y * y < 2.4 ? 'in' : 'out']
+  })
+  expect(await lateAccuracy(rows, {})).toBeGreaterThan(0.93)
+  expect(await lateAccuracy(rows, { hidden: [], bins: 0 })).toBeLessThan(0.75)
+})
+
+it('compares with what was recent: above or below the last twenty, wherever these wander', async () => {
+  const random = openRandom(1, 'wandering')
+  const seen: number[] = []
+  let level = 0
+  const rows = Array.from({ length: 700 }, (): Row => {
+    level += random.normal()
+    const x = level + 2 * random.normal()
+    const last = seen.slice(-20)
+    const mean = last.reduce((sum, value) => sum + value, 0) / Math.max(1, last.length)
+    seen.push(x)
+    return [[x], x > mean ? 'above' : 'below']
+  })
+  const [recent, without] = [await lateAccuracy(rows, {}), await lateAccuracy(rows, { window: 0 })]
+  expect(recent).toBeGreaterThan(0.8)
+  expect(without).toBeLessThan(recent - 0.1)
+})
+
+/** Of the answers to the last 200 rows, each given before its row was learned. */
+async function lateAccuracy(rows: readonly Row[], features: object): Promise<number> {
+  const settings = {
+    base: { features: { size: rows[0]![0].length, ...features } },
+    labels: { open: true },
+    trigger: { policy: 'count', every: 1 },
+  }
+  const model = parseConfig(JSON.stringify({ models: { m: settings } }), '/').models.m!
+  const base = await openBase(model.base)
+  const trunk = await openTrunkEngine(base, 0)
+  const method = methodOf(model)
+  const plan = { base, method, task: classification, config: adapterOf(model) }
+  const freshParameters = (labels: readonly string[]) =>
+    freshAdapter({ ...plan, labels }, openRandom(1, 'fresh'))
+  const trainable = openTrainable({
+    ...{ ...plan, tf, labels: [], parameters: freshParameters([]) },
+    baseTensors: new BaseTensors(tf, base),
+    knobs: model.train,
+    forgetting: openPolicy('forgetting', policies.forgetting, model.forgetting),
+  })
+  const learner = new Learner({
+    ...{ trainable, task: classification, freshParameters, train: model.train },
+    memory: {
+      replay: openPolicy('replay', policies.replay, model.replay),
+      draw: openRandom(1, 'draw'),
+      offer: openRandom(1, 'offer'),
+    },
+    trigger: openPolicy('trigger', policies.trigger, model.trigger),
+    chance: openRandom(1, 'trigger'),
+    rate: openPolicy('rate', policies.rate, model.rate),
+    rollback: openPolicy('rollback', policies.rollback, model.rollback),
+    labels: { open: true, limit: 10 },
+  })
+  const latentsOf = (examples: readonly Example[]) =>
+    new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))
+  let early = 0
+  for (const [at, [vector, label]] of rows.entries()) {
+    const encoded = base.encode({ kind: 'features', features: vector }, 0)
+    const example = {
+      key: `s\0${at}`,
+      encoded,
+      target: { kind: 'label', label },
+      weight: 1,
+    } as const
+    learner.accept(example, latentsOf([example]), 0)
+    const told = learner.update()
+    for (let next = told.next(); next.done !== true;) next = told.next(latentsOf(next.value))
+    if (at === rows.length - 201) early = learner.scores.accuracy * learner.scores.count
+  }
+  const { accuracy, count } = learner.scores
+  trainable.dispose()
+  await trunk.close()
+  return (accuracy * count - early) / 200
+}
