@@ -5,8 +5,9 @@ import { readPeft } from '../../src/adapters/import/read.ts'
 import { isTarget, type PeftFields } from '../../src/adapters/import/targets.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { writeSafetensors } from '../../src/adapters/safetensors.ts'
-import { sitesOf } from '../../src/adapters/adapter.ts'
-import type { Tensor, Tensors } from '../../src/contracts.ts'
+import { sitesOf, specsOf } from '../../src/adapters/adapter.ts'
+import { methods } from '../../src/compose.ts'
+import type { Method, Tensor, Tensors } from '../../src/contracts.ts'
 import { thrown } from '../coded.ts'
 import { bytesOf, planOf, randomAdapter } from '../trainer/rig.ts'
 
@@ -76,6 +77,20 @@ describe('a folder of this model’s adapter', () => {
   ])('may say its modules and sizes by %s', (_, change) => {
     expect(bytesOf(read(change).parameters)).toEqual(bytesOf(trained))
   })
+
+  it.each(Object.values<Method>(methods).filter(({ closedForm }) => closedForm === undefined))(
+    'of the method $name may be an export of our own',
+    (method) => {
+      const config = { method: method.name, rank: 2, alpha: 5, tail_layers: 1 }
+      const other = planOf({ method, config })
+      const own = specsOf(other).filter(({ name: own }) => !own.startsWith('head.'))
+      const drawn = randomAdapter(other)
+      const parameters = new Map(own.map((spec) => [spec.name, drawn.get(spec.name)!]))
+      const written = writeSafetensors(method.toDisk(parameters, sitesOf(other)))
+      const described = method.peftConfig(config, sitesOf(other), other.base)
+      expect(bytesOf(readPeft(described, written, other).parameters)).toEqual(bytesOf(parameters))
+    },
+  )
 
   it('leaves out an adapter that adds nothing where this base reads nothing', () => {
     const b = { shape: [16, 3], data: new Float32Array(48) }

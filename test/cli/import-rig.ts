@@ -58,11 +58,11 @@ export function rowsOf(folder: string, name: string): readonly PeftRow[] {
   return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as readonly PeftRow[]
 }
 
-/** A config in a folder of its own; `adapter` in YAML. */
-export function configFor(adapter: string, rest = ''): string {
+/** A config in a folder of its own; the adapter, more of the model and more at the top, in YAML. */
+export function configFor(adapter: string, rest = '', top = ''): string {
   const path = join(scratchFolder(), 'antikythera.yaml')
   const model = `{ base: { bert: ${JSON.stringify(tinyBert)} }, labels: [${labels.join()}], adapter: ${adapter}${rest} }`
-  writeFileSync(path, `server: { port: 0 }\nlog: { level: warn }\nmodels: { m: ${model} }\n`)
+  writeFileSync(path, `server: { port: 0 }\nlog: { level: warn }\n${top}models: { m: ${model} }\n`)
   return path
 }
 

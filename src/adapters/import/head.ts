@@ -9,11 +9,10 @@
  */
 import type { Json, Tensor, Tensors } from '../../contracts.ts'
 import type { AdapterPlan } from '../adapter.ts'
-import { transpose } from '../peft.ts'
+import { PREFIX, transpose } from '../peft.ts'
 import { refuse } from './refuse.ts'
 import { savedModules, type FoundFields, type PeftFields } from './targets.ts'
 
-const ROOT = 'base_model.model.'
 const others = '--head live or --head fresh, which leave it out'
 
 /** Takes the classifier out of `rest`; undefined when there is none. */
@@ -69,7 +68,7 @@ function fitting(
 }
 
 function isOf(name: string, module: string): boolean {
-  return name.startsWith(ROOT) && `.${name.slice(ROOT.length)}`.includes(`.${module}.`)
+  return name.startsWith(PREFIX) && `.${name.slice(PREFIX.length)}`.includes(`.${module}.`)
 }
 
 function isRecord(value: Json): value is PeftFields {

@@ -5,11 +5,11 @@
 import type { Tensor, Tensors } from '../../contracts.ts'
 import { sitesOf, type AdapterPlan } from '../adapter.ts'
 import { toFloat32 } from '../floats.ts'
+import { PREFIX } from '../peft.ts'
 import type { SafetensorsFile } from '../safetensors.ts'
 import { refuse } from './refuse.ts'
 import { describeSites } from './suggestion.ts'
 
-const ROOT = 'base_model.model.'
 const known = ['F32', 'F16', 'BF16']
 
 export interface SortedTensors {
@@ -44,7 +44,8 @@ export function prefixOf(tensors: Tensors, plan: AdapterPlan): string {
   const [prefix, ...others] = new Set(found)
   if (others.length > 0)
     throw refuse('prefix', [prefix ?? '', ...others], 'one network in a folder')
-  if (prefix !== undefined || tensors.size === 0) return prefix ?? ''
+  const isOfPeft = [...tensors.keys()].some((name) => name.startsWith(PREFIX))
+  if (prefix !== undefined || !isOfPeft) return prefix ?? ''
   const first = [...tensors.keys()].sort()[0] ?? ''
   throw refuse(first, [...(tensors.get(first)?.shape ?? [])], architecture(plan))
 }
@@ -54,7 +55,7 @@ export function sortTensors(tensors: Tensors, prefix: string, plan: AdapterPlan)
   const adapter = new Map<string, Tensor>()
   const rest = new Map(tensors)
   for (const [name, { shape }] of expected) {
-    const inFile = name.replace(ROOT, ROOT + prefix)
+    const inFile = name.replace(PREFIX, PREFIX + prefix)
     const tensor = tensors.get(inFile)
     if (tensor === undefined) throw refuse(inFile, undefined, `[${shape.join()}]`)
     if (tensor.shape.join() !== shape.join())
@@ -87,8 +88,8 @@ function architecture({ base, method, config }: AdapterPlan): string {
 }
 
 function prefixIn(name: string, sites: readonly string[]): readonly string[] {
-  if (!name.startsWith(ROOT)) return []
-  const path = name.slice(ROOT.length)
+  if (!name.startsWith(PREFIX)) return []
+  const path = name.slice(PREFIX.length)
   for (const site of sites) {
     const at = path.indexOf(`${site}.`)
     if (at === 0 || (at > 0 && path[at - 1] === '.')) return [path.slice(0, at)]
@@ -104,7 +105,7 @@ function takeIdle(rest: Map<string, Tensor>): readonly string[] {
     if (module === undefined || data.some((value) => value !== 0)) continue
     rest.delete(name)
     rest.delete(`${module}.lora_A.weight`)
-    idle.push(module.replace(ROOT, ''))
+    idle.push(module.replace(PREFIX, ''))
   }
   return idle
 }
