@@ -70,8 +70,8 @@ async function untilLive(daemon: Daemon, version: string): Promise<void> {
 /** Four lessons, which are an update. */
 async function teach({ cli }: Daemon, ids: string): Promise<void> {
   for (const [at, text] of ['good', 'bad', 'lovely', 'bad phone'].entries()) {
-    const event = { id: `${ids}-${at}`, input: { text }, label: labels[1 - (at % 2)]! }
-    expect((await cli('feedback', JSON.stringify(event))).code).toBe(0)
+    const event = ['--id', `${ids}-${at}`, '--text', text, '--label', labels[1 - (at % 2)]!]
+    expect((await cli('feedback', ...event)).code).toBe(0)
   }
 }
 
