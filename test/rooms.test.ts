@@ -177,7 +177,8 @@ test('the rooms know nothing of the files that put them together', () => {
 })
 
 test('trainer, registry and serving know no base, method, source or policy by name', () => {
-  const concrete = /^(src\/(bases|tasks)\/|src\/adapters\/(head|lora)\.ts|connectors\/|policies\/)/
+  const concrete =
+    /^(src\/(bases|tasks)\/|src\/adapters\/(bitfit|full|head|ia3|lora|ncm|ranpac|slda)\.ts|connectors\/|policies\/)/
   const knowing = sources
     .filter(({ path }) => inRoom(path, 'trainer', 'registry', 'serving'))
     .flatMap(({ path, imports }) =>

@@ -81,7 +81,7 @@ class Buffer implements Replay {
     return [...places].map((place) => keys[place] ?? '')
   }
 
-  /** In the order that `restore` leaves when a key comes without its item: which of both happens, chance decides. */
+  /** Leaves the order that `restore` leaves without that item: which of both happens depends on when a checkpoint was saved. */
   remove(key: string): void {
     this.#held.cut(key)
   }

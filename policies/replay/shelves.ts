@@ -102,6 +102,7 @@ export class Shelves {
     }
     this.#dropped(entry)
   }
+
   /**
    * Who gives way for `newcomer`, which is in already: the greatest mark of the largest label, of equals rather not the
    * newcomer's. With `source` it is one of that source.

@@ -12,7 +12,7 @@ import type {
   Trainable,
   Trigger,
 } from '../contracts.ts'
-import type { MemoryParts, MemoryState } from './memory.ts'
+import type { ReplayMemoryParts, ReplayMemoryState } from './replay-memory.ts'
 import type { RecallParts } from './recall.ts'
 import type { LabelRules } from './pending.ts'
 import type { ScoreboardState } from './scoreboard.ts'
@@ -20,7 +20,7 @@ import type { ScoreboardState } from './scoreboard.ts'
 export interface LearnerParts {
   readonly trainable: Trainable
   readonly task: Task
-  readonly memory: MemoryParts
+  readonly memory: ReplayMemoryParts
   readonly trigger: Trigger
   /** The trigger's own stream of chance. */
   readonly chance: Random
@@ -67,7 +67,7 @@ export interface TriggerState {
 /** Everything besides weights that changes with an update and goes back with a rollback. */
 export interface Mind {
   readonly [key: string]: Json
-  readonly memory: MemoryState
+  readonly memory: ReplayMemoryState
   /** Absent in a checkpoint of before there were rate policies. */
   readonly rate?: Json
   readonly rollback: Json

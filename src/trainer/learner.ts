@@ -17,7 +17,6 @@ import type {
   Scores,
   Tensors,
   TrainableState,
-  TrainRow,
 } from '../contracts.ts'
 import { batches } from './batches.ts'
 import type {
@@ -28,33 +27,38 @@ import type {
   TriggerState,
   Update,
 } from './learner-types.ts'
-import { Memory } from './memory.ts'
+import { ReplayMemory } from './replay-memory.ts'
 import { Pending } from './pending.ts'
-import { drawFor, latentOf, stepRows } from './rehearsal.ts'
+import { latentOf } from './rehearsal.ts'
 import { Recall, type Memorised } from './recall.ts'
 import { Scoreboard } from './scoreboard.ts'
+import { Training, type Learned } from './training.ts'
 
 export class Learner {
   readonly #parts: LearnerParts
   readonly #pending: Pending
-  readonly #memory: Memory
+  readonly #memory: ReplayMemory
   readonly #recall: Recall | undefined
   readonly #scoreboard = new Scoreboard()
   /** Where an update begins whose policy learns from memory alone. */
   readonly #fresh: TrainableState | undefined
   /** It came with the verdict that starts the next update, so that no checkpoint lies between. */
   #alarm: Alarm | undefined
+  readonly #training: Training
+  /** The labels that the head has before the update that tests in its first step. */
+  #testedLabels: readonly string[] = []
   #learned = 0
-  #steps = 0
-  /** The count of steps at the beginning of this update. */
-  #rateFrom = 0
-  #dropped = 0
 
   constructor(parts: LearnerParts) {
     this.#parts = parts
-    this.#memory = new Memory({ ...parts.memory, retired: parts.labels.retired })
+    this.#memory = new ReplayMemory({ ...parts.memory, retired: parts.labels.retired })
     this.#pending = new Pending(parts.labels, () => parts.trainable.labels)
     this.#recall = parts.recall && new Recall(parts.recall)
+    this.#training = new Training({
+      ...parts,
+      memory: this.#memory,
+      onTested: (fresh, logits) => this.#observe(fresh, logits),
+    })
     if (this.#memory.rehearsal.passes !== undefined) this.#fresh = parts.trainable.snapshot()
   }
 
@@ -85,7 +89,7 @@ export class Learner {
 
   /** Examples learned, steps made, and steps of these that were dropped, in this line of versions. */
   get progress(): { readonly learned: number; readonly steps: number; readonly dropped: number } {
-    return { learned: this.#learned, steps: this.#steps, dropped: this.#dropped }
+    return { learned: this.#learned, ...this.#training.progress }
   }
 
   /** What the head knows, and what it will know after the next update. */
@@ -126,27 +130,26 @@ export class Learner {
   *update(live?: string): Update {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
-    const tested = this.#testsInStep(block) ? [...this.#parts.trainable.labels] : undefined
+    const testsInStep = this.#testsInStep(block)
+    if (testsInStep) this.#testedLabels = [...this.#parts.trainable.labels]
     // With memory each was tested when it came: by now memory knows them.
-    if (tested === undefined && this.#recall === undefined) yield* this.#test(block)
+    else if (this.#recall === undefined) yield* this.#test(block)
     const judged = live === undefined ? undefined : this.#judge(live)
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
     const alarm = this.#heed()
-    this.#beginRate(block, alarm)
+    this.#training.begin(block.length, { raised: alarm?.response === 'raise-rate' })
     this.extend(this.#pending.announced(block))
-    if (this.#fresh !== undefined) yield* this.#trainAnew(block, this.#fresh)
-    else {
-      const learned = yield* this.#train(block, tested)
-      this.#remember(learned.block, learned.logits)
-    }
+    if (this.#fresh !== undefined) yield* this.#learnAnew(block, this.#fresh)
+    else this.#remember(yield* this.#training.learn(block, testsInStep))
     this.#recall?.published()
+    const { steps, dropped } = this.progress
     return {
       verdict: 'learned',
       reason: `${block.length} examples`,
       learned: block.length,
-      steps: this.#steps - before.steps,
-      dropped: this.#dropped - before.dropped,
+      steps: steps - before.steps,
+      dropped: dropped - before.dropped,
       ...(alarm && { alarm }),
     }
   }
@@ -208,9 +211,8 @@ export class Learner {
     this.#parts.rate.restore(mind.rate ?? null)
     this.#parts.rollback.restore(mind.rollback)
     this.#scoreboard.restore(mind.scoreboard)
+    this.#training.restore(mind)
     this.#learned = mind.learned
-    this.#steps = mind.steps
-    this.#dropped = mind.dropped
   }
 
   triggerState(): TriggerState {
@@ -273,18 +275,6 @@ export class Learner {
     return alarm
   }
 
-  #beginRate(block: readonly Example[], alarm: Alarm | undefined): void {
-    const { epochs, batch, replay_batch } = this.#parts.train
-    const { passes = 0 } = this.#memory.rehearsal
-    const [size, kept] = [batch + replay_batch, this.#memory.examples.length + block.length]
-    const anew = passes * Math.ceil(kept / size)
-    this.#parts.rate.begin({
-      steps: this.#fresh === undefined ? epochs * Math.ceil(block.length / batch) : anew,
-      raised: alarm?.response === 'raise-rate',
-    })
-    this.#rateFrom = this.#steps
-  }
-
   #judge(version: string): Decision<'keep' | 'rollback'> {
     return this.#parts.rollback.decide({ scores: this.scores, version })
   }
@@ -299,110 +289,33 @@ export class Learner {
     return isOneBatch && rollback.looksAtScores === false && steps
   }
 
-  /**
-   * `tested`: the labels with which the first step tests the block that it learns. Answers the block as it is to be
-   * remembered, and the logits of each example before it was learned, where memory keeps them.
-   */
-  *#train(
-    block: readonly Example[],
-    tested: readonly string[] | undefined,
-  ): Generator<readonly Example[], Learned, LatentMap> {
-    const { batch, replay_batch, epochs } = this.#parts.train
-    const { rehearsal } = this.#memory
-    const logits = new Map<string, Float32Array>()
-    let seen = block
-    for (let epoch = 0; epoch < epochs; epoch += 1) {
-      const learned: Example[] = []
-      for (const fresh of batches(seen, batch)) {
-        const drawn = yield* drawFor(fresh, replay_batch, { ...this.#parts, memory: this.#memory })
-        const latents = yield [...fresh, ...drawn.flat()]
-        const plain = stepRows(fresh, drawn, latents, rehearsal)
-        const rows = epoch === 0 ? this.#counted(plain, fresh.length) : plain
-        learned.push(...fresh.map((example, at) => stamped(example, plain[at], rows[at])))
-        const isFirst = epoch === 0 && (tested !== undefined || rehearsal.keepsLogits === true)
-        if (!isFirst) this.#step(rows)
-        else {
-          const found = this.#testAndStep(rows, fresh.length)
-          if (tested !== undefined) this.#observe(fresh, found, tested)
-          if (rehearsal.keepsLogits === true)
-            for (const [at, { key }] of fresh.entries()) setFinite(logits, key, found[at])
-        }
-      }
-      seen = learned
-    }
-    return { block: seen, logits }
-  }
-
-  /** The first `count` rows are new: counted where anything is, and stamped with what only their moment knows. */
-  #counted(rows: readonly TrainRow[], count: number): readonly TrainRow[] {
-    const latents = this.#parts.trainable.observe?.(rows.slice(0, count))
-    return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
-  }
-
   /** From fresh weights, over all that is kept, the block among it. */
-  *#trainAnew(
+  *#learnAnew(
     block: readonly Example[],
     fresh: TrainableState,
   ): Generator<readonly Example[], void, LatentMap> {
-    const { trainable, train } = this.#parts
+    const { trainable } = this.#parts
     const labels = [...trainable.labels]
-    this.#remember(block)
+    this.#remember({ block, logits: new Map() })
     trainable.restore(fresh)
     this.extend(labels)
-    const { passes = 0 } = this.#memory.rehearsal
-    const size = train.batch + train.replay_batch
-    // What is counted began anew as well.
-    for (const batch of batches(this.#memory.examples, size))
-      this.#counted(stepRows(batch, [], yield batch, {}), batch.length)
-    for (let pass = 0; pass < passes; pass += 1)
-      for (const batch of batches(this.#memory.shuffled(), size))
-        this.#step(stepRows(batch, [], yield batch, {}))
-  }
-
-  #step(rows: readonly TrainRow[]): void {
-    const { dropped } = this.#parts.trainable.step(rows, this.#rateFactor())
-    this.#count(dropped)
-  }
-
-  /** The logits of the first `count` rows before the step. */
-  #testAndStep(rows: readonly TrainRow[], count: number): readonly Float32Array[] {
-    const { trainable } = this.#parts
-    if (trainable.testAndStep === undefined) {
-      const logits = trainable.score(rows.slice(0, count).map(({ latent }) => latent))
-      this.#step(rows)
-      return logits
-    }
-    const result = trainable.testAndStep(rows, this.#rateFactor())
-    this.#count(result.dropped)
-    return result.logits.slice(0, count)
+    yield* this.#training.learnAll()
   }
 
   /** A label that came with this block was unknown to the head that is tested. */
-  #observe(
-    fresh: readonly Example[],
-    logits: readonly Float32Array[],
-    labels: readonly string[],
-  ): void {
+  #observe(fresh: readonly Example[], logits: readonly Float32Array[]): void {
     const { task, labels: rules } = this.#parts
+    const labels = this.#testedLabels
     for (const [row, { target }] of fresh.entries()) {
       const known = logits[row]?.subarray(0, labels.length) ?? new Float32Array()
       this.#scoreboard.observe(task.score(known, target, labels, rules.retired))
     }
   }
 
-  #rateFactor(): number {
-    return this.#parts.rate.factor(this.#steps - this.#rateFrom)
-  }
-
-  #count(dropped: boolean): void {
-    this.#steps += 1
-    if (dropped) this.#dropped += 1
-  }
-
-  #remember(block: readonly Example[], logits?: Logits): void {
+  #remember({ block, logits }: Learned): void {
     for (const example of block) {
       this.#pending.remove(example.key)
-      this.#memory.remember(example, logits?.get(example.key))
+      this.#memory.remember(example, logits.get(example.key))
     }
     this.#learned += block.length
   }
@@ -410,22 +323,4 @@ export class Learner {
 
 function rolledBack(reason: string): Outcome {
   return { verdict: 'rollback', reason, learned: 0, steps: 0, dropped: 0 }
-}
-
-type Logits = ReadonlyMap<string, Float32Array>
-
-interface Learned {
-  readonly block: readonly Example[]
-  readonly logits: Logits
-}
-
-/** What is to be kept of an example whose row was stamped: the trunk of such a base answers its input. */
-function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example {
-  if (after === undefined || after.latent === before?.latent) return example
-  return { ...example, encoded: { kind: 'vector', values: after.latent.data } }
-}
-
-/** A row that made its step fail teaches nothing later either. */
-function setFinite(logits: Map<string, Float32Array>, key: string, row?: Float32Array): void {
-  if (row?.every(Number.isFinite) === true) logits.set(key, row)
 }

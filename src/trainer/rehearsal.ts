@@ -15,11 +15,11 @@ import type {
 } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { LatentMap } from './learner-types.ts'
-import type { Memory } from './memory.ts'
+import type { ReplayMemory } from './replay-memory.ts'
 import type { LabelRules } from './pending.ts'
 
 export interface RehearsalParts {
-  readonly memory: Memory
+  readonly memory: ReplayMemory
   readonly trainable: Trainable
   readonly task: Task
   readonly labels: Pick<LabelRules, 'retired'>

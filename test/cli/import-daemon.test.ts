@@ -1,23 +1,21 @@
 /** What PEFT trained goes on learning: `import` beside a running daemon, before its first start, and in a fleet. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { softmax } from '../../src/nn/softmax.ts'
 import { entryUrl } from '../../src/runtime/entry.ts'
 import { ended, firstLine } from '../child.ts'
 import { needsRedis, redisForTest } from '../services/redis.ts'
 import {
+  casesOfPeft,
   configFor,
   imported,
   inRegistry,
   labels,
-  needsPeft,
   openedByPeft,
   rowsOf,
   servedEmbeddings,
-  trainedByPeft,
 } from './import-rig.ts'
 import { runCli } from './run-cli.ts'
 
@@ -26,14 +24,7 @@ const adapter = '{ rank: 2, alpha: 5, tail_layers: all, sites: [query, value] }'
 const learning = ', trigger: { every: 4 }, train: { epochs: 5 }'
 const waiting = { timeout: 60_000, interval: 100 }
 
-let cases = ''
-beforeAll(async () => {
-  cases = (await trainedByPeft()) ?? ''
-}, 300_000)
-afterAll(() => {
-  if (cases !== '') rmSync(cases, { recursive: true })
-})
-beforeEach(needsPeft)
+const from = casesOfPeft()
 
 interface Daemon {
   readonly child: ChildProcess
@@ -76,7 +67,7 @@ async function teach({ cli }: Daemon, ids: string): Promise<void> {
 }
 
 async function expectAnswersOfPeft(daemon: Daemon, name: string): Promise<void> {
-  const rows = rowsOf(cases, name)
+  const rows = rowsOf(from(name))
   const texts = rows.map(({ text }) => text)
   const { predictions } = await ask(daemon, texts)
   for (const [at, { logits, text }] of rows.entries()) {
@@ -86,11 +77,20 @@ async function expectAnswersOfPeft(daemon: Daemon, name: string): Promise<void> 
   }
 }
 
+/** Back on the import, whose answers are those of PEFT, the trainer learns from there. */
+async function expectToGoOnFromIt(daemon: Daemon, config: string): Promise<void> {
+  await untilLive(daemon, 'v0-import')
+  await expectAnswersOfPeft(daemon, 'list')
+  await teach(daemon, 'second')
+  await untilLive(daemon, 'v2')
+  expect((await inRegistry(config, 'v2')).manifest.parent).toBe('v0-import')
+}
+
 test('beside a running daemon it answers, goes on learning, is rolled back to, and PEFT opens what it became', async () => {
   const config = configFor(adapter, learning)
   const daemon = await serve(config)
   await untilLive(daemon, 'v0')
-  const answer = await imported(config, join(cases, 'list'), '--promote')
+  const answer = await imported(config, from('list'), '--promote')
   expect(answer).toMatchObject({ code: 0, version: 'v0-import', generation: 2 })
   await untilLive(daemon, 'v0-import')
   await expectAnswersOfPeft(daemon, 'list')
@@ -122,33 +122,25 @@ test('beside a running daemon it answers, goes on learning, is rolled back to, a
       expect(Math.abs(ours[at]![column]! - value)).toBeLessThan(1e-4)
 
   await daemon.cli('rollback', '--to', 'v0-import', '--reason', 'test')
-  await untilLive(daemon, 'v0-import')
-  await expectAnswersOfPeft(daemon, 'list')
-  await teach(daemon, 'second')
-  await untilLive(daemon, 'v2')
-  expect((await inRegistry(config, 'v2')).manifest.parent).toBe('v0-import')
+  await expectToGoOnFromIt(daemon, config)
 })
 
 test('without --promote it waits to be promoted, and does not disturb the trainer', async () => {
   const config = configFor(adapter, learning)
   const daemon = await serve(config)
   await untilLive(daemon, 'v0')
-  const answer = await imported(config, join(cases, 'list'))
+  const answer = await imported(config, from('list'))
   expect(answer).toMatchObject({ version: 'v0-import', generation: null })
   await teach(daemon, 'first')
   await untilLive(daemon, 'v1')
   expect((await inRegistry(config, 'v1')).manifest.parent).toBe('v0')
   await daemon.cli('promote', '--version', 'v0-import', '--reason', 'better')
-  await untilLive(daemon, 'v0-import')
-  await expectAnswersOfPeft(daemon, 'list')
-  await teach(daemon, 'second')
-  await untilLive(daemon, 'v2')
-  expect((await inRegistry(config, 'v2')).manifest.parent).toBe('v0-import')
+  await expectToGoOnFromIt(daemon, config)
 })
 
 test('before the first start it is what the model begins with', async () => {
   const config = configFor(adapter, learning)
-  await imported(config, join(cases, 'list'), '--promote')
+  await imported(config, from('list'), '--promote')
   const daemon = await serve(config)
   await untilLive(daemon, 'v0-import')
   await expectAnswersOfPeft(daemon, 'list')
@@ -167,7 +159,7 @@ test('in a fleet it is imported from any machine, and whoever trains the model g
   ]
   const daemon = await serve(here)
   await untilLive(daemon, 'v0')
-  const answer = await imported(elsewhere, join(cases, 'list'), '--promote')
+  const answer = await imported(elsewhere, from('list'), '--promote')
   expect(answer).toMatchObject({ code: 0, version: 'v0-import', generation: 2 })
   await untilLive(daemon, 'v0-import')
   await expectAnswersOfPeft(daemon, 'list')
@@ -175,7 +167,7 @@ test('in a fleet it is imported from any machine, and whoever trains the model g
   await untilLive(daemon, 'v1')
   expect((await inRegistry(here, 'v1')).manifest.parent).toBe('v0-import')
   // The machine that it came from has no daemon, and knows nothing that the fleet does not.
-  const again = await imported(elsewhere, join(cases, 'list'))
+  const again = await imported(elsewhere, from('list'))
   expect(again).toMatchObject({ version: 'v1-import', generation: null })
 })
 

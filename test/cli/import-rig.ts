@@ -1,11 +1,11 @@
 /** Adapters that the real PEFT trained on the tiny BERT (test/reference/real-peft.py), and models to import them into. */
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { TestContext } from 'vitest'
+import { afterAll, beforeAll, beforeEach, type TestContext } from 'vitest'
 import { peftPython } from '../../deploy/bootstrap/peft.mjs'
 import { methods, modelOf, openBase, openRegistry, tasks } from '../../src/compose.ts'
 import type { Version } from '../../src/contracts.ts'
@@ -28,18 +28,27 @@ export interface PeftRow {
   readonly logits?: readonly number[]
 }
 
-/** First line of a test that needs it: `needsPeft(context)`. In a hook, ask `peftPython()`. */
-export function needsPeft(context: TestContext): void {
+function needsPeft(context: TestContext): void {
   if (peftPython() === undefined)
     context.skip('Hugging Face PEFT is not installed (node deploy/bootstrap/main.mjs --all)')
 }
 
-/** A folder with one adapter a case, for as long as the file's tests run; undefined where there is no PEFT. */
-export async function trainedByPeft(): Promise<string | undefined> {
-  if (peftPython() === undefined) return undefined
-  const folder = mkdtempSync(join(tmpdir(), 'antikythera-peft-'))
-  await peft('train', folder)
-  return folder
+/**
+ * Adapters that PEFT trains for the tests of this file, which are skipped where it is not installed. Answers the folder of a
+ * case by its name, once tests run.
+ */
+export function casesOfPeft(): (name: string) => string {
+  let folder = ''
+  beforeAll(async () => {
+    if (peftPython() === undefined) return
+    folder = mkdtempSync(join(tmpdir(), 'antikythera-peft-'))
+    await peft('train', folder)
+  }, 300_000)
+  afterAll(() => {
+    if (folder !== '') rmSync(folder, { recursive: true })
+  })
+  beforeEach(needsPeft)
+  return (name) => join(folder, name)
 }
 
 /** What the real PEFT answers with an adapter of ours. */
@@ -49,19 +58,25 @@ export async function openedByPeft(adapter: string): Promise<readonly PeftRow[]>
 
 async function peft(...args: readonly string[]): Promise<string> {
   const python = peftPython()
-  if (python === undefined) throw new Error('ask needsPeft first')
+  if (python === undefined) throw new Error('PEFT is not installed')
   const { stdout } = await run(python, [script, ...args], { maxBuffer: 64 * 1024 * 1024 })
   return stdout
 }
 
-export function rowsOf(folder: string, name: string): readonly PeftRow[] {
-  return JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8')) as readonly PeftRow[]
+/** What PEFT answers with the adapter in that folder. */
+export function rowsOf(adapter: string): readonly PeftRow[] {
+  return JSON.parse(readFileSync(`${adapter}.json`, 'utf8')) as readonly PeftRow[]
 }
 
-/** A config in a folder of its own; the adapter, more of the model and more at the top, in YAML. */
-export function configFor(adapter: string, rest = '', top = ''): string {
+/** A config in a folder of its own; the adapter, more of the model, more at the top and other labels, in YAML. */
+export function configFor(
+  adapter: string,
+  rest = '',
+  top = '',
+  known = `[${labels.join()}]`,
+): string {
   const path = join(scratchFolder(), 'antikythera.yaml')
-  const model = `{ base: { bert: ${JSON.stringify(tinyBert)} }, labels: [${labels.join()}], adapter: ${adapter}${rest} }`
+  const model = `{ base: { bert: ${JSON.stringify(tinyBert)} }, labels: ${known}, adapter: ${adapter}${rest} }`
   writeFileSync(path, `server: { port: 0 }\nlog: { level: warn }\n${top}models: { m: ${model} }\n`)
   return path
 }

@@ -1,33 +1,23 @@
 /** `import`, against what the real Hugging Face PEFT trained and saved. */
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { dirname, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
 import {
+  casesOfPeft,
   configFor,
   imported,
   inRegistry,
-  needsPeft,
   rowsOf,
   servedEmbeddings,
   servedLogits,
   tinyBert,
-  trainedByPeft,
   type PeftRow,
 } from './import-rig.ts'
+import { runCli } from './run-cli.ts'
 
 const queryValue = '{ rank: 2, alpha: 5, tail_layers: all, sites: [query, value] }'
 const top = '{ rank: 2, alpha: 5, tail_layers: 1, sites: [query, value] }'
 
-let cases = ''
-beforeAll(async () => {
-  cases = (await trainedByPeft()) ?? ''
-}, 300_000)
-afterAll(() => {
-  if (cases !== '') rmSync(cases, { recursive: true })
-})
-beforeEach(needsPeft)
-
-const from = (name: string) => join(cases, name)
+const from = casesOfPeft()
 
 function expectClose(ours: readonly number[][], rows: readonly PeftRow[], of: keyof PeftRow) {
   expect(ours).toHaveLength(rows.length)
@@ -57,7 +47,7 @@ describe('an adapter with a classifier on the mean at unit length', () => {
     })
     const version = await inRegistry(config, 'v0-import')
     expect(version.manifest).toMatchObject({ decision: 'imported', events: 0, span: {} })
-    const rows = rowsOf(cases, name)
+    const rows = rowsOf(from(name))
     const texts = rows.map(({ text }) => text)
     expectClose(await servedLogits(version, texts), rows, 'logits')
     expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
@@ -72,7 +62,7 @@ describe('an adapter of the bare network', () => {
     const config = configFor(adapter)
     const answer = await imported(config, from(name), '--promote')
     expect(answer).toMatchObject({ code: 0, version: 'v0-import', generation: 1, idle })
-    const rows = rowsOf(cases, name)
+    const rows = rowsOf(from(name))
     const version = await inRegistry(config, 'v0-import')
     const texts = rows.map(({ text }) => text)
     expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
@@ -135,9 +125,32 @@ describe('a folder that does not fit is refused with the field, its value and wh
     const config = configFor(queryValue)
     const answer = await imported(config, from('sequence'), '--head', 'fresh')
     expect(answer).toMatchObject({ code: 0 })
-    const rows = rowsOf(cases, 'sequence')
+    const rows = rowsOf(from('sequence'))
     const version = await inRegistry(config, 'v0-import')
     const texts = rows.map(({ text }) => text)
     expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
+  })
+})
+
+describe('labels of the config', () => {
+  const closed = (known: string, retired = '') =>
+    configFor(queryValue, '', '', `{ open: false, known: [${known}], retired: [${retired}] }`)
+
+  it('that are retired are not answered by what is imported', async () => {
+    const config = closed('bad, good, old', 'old')
+    expect(await imported(config, from('dropout'))).toMatchObject({ code: 0 })
+    const { manifest } = await inRegistry(config, 'v0-import')
+    expect(manifest).toMatchObject({ labels: ['bad', 'good', 'old'], retired: ['old'] })
+  })
+
+  it('that are closed refuse a head with another one, however they are written', async () => {
+    const config = configFor(queryValue)
+    await imported(config, from('list'), '--promote')
+    const exported = join(dirname(config), 'exported')
+    expect((await runCli('export', '--config', config, '--to', exported)).code).toBe(0)
+    expect(await imported(closed('bad, fine'), exported)).toMatchObject({
+      code: 65,
+      error: { code: 'IMPORT_REFUSED', details: { field: 'labels', value: ['good'] } },
+    })
   })
 })

@@ -2,11 +2,10 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openRandom } from '../../src/runtime/random.ts'
-import { kafkaForTest, makeTopic, needsKafka, produce } from '../services/kafka.ts'
-import { needsRedis, redisForTest } from '../services/redis.ts'
+import { produce } from '../services/kafka.ts'
 import { withoutFaults } from './fleet-reference.ts'
 import { latestOf } from './fleet-state.ts'
-import { acceptedBy, Fleet, isFull, lessons, sleep, until } from './fleet-world.ts'
+import { acceptedBy, type Fleet, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'
 
 const EVENTS = isFull ? 20_000 : 3000
 const EVERY = 64
@@ -17,13 +16,7 @@ test(
   `${KILLS} kills among 3 daemons during ${EVENTS} events: the final weights are those of a run without (ANTIKYTHERA_SEED=${SEED})`,
   { timeout: isFull ? 1_800_000 : 240_000 },
   async (context) => {
-    needsKafka(context)
-    needsRedis(context)
-    const { brokers } = await kafkaForTest()
-    const topic = await makeTopic(brokers)
-    const redis = await redisForTest()
-    const fleet = new Fleet({ brokers, topics: [topic], redisUrl: redis.url, every: EVERY })
-    for (const name of ['a', 'b', 'c']) await fleet.start(name)
+    const { fleet, brokers, topic } = await startFleet(context, ['a', 'b', 'c'], { every: EVERY })
     const random = openRandom(SEED, 'kills')
     const chunk = Math.ceil(EVENTS / KILLS)
     for (let kill = 0; kill < KILLS; kill += 1) {

@@ -5,17 +5,9 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openRandom } from '../../src/runtime/random.ts'
-import {
-  administer,
-  kafkaClient,
-  kafkaForTest,
-  makeTopic,
-  needsKafka,
-  produce,
-} from '../services/kafka.ts'
-import { needsRedis, redisForTest } from '../services/redis.ts'
+import { administer, kafkaClient, produce } from '../services/kafka.ts'
 import { latestOf } from './fleet-state.ts'
-import { Fleet, isFull, lessons, sleep, until } from './fleet-world.ts'
+import { acceptedBy, type Fleet, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'
 
 const EVENTS = isFull ? 50_000 : 4000
 const REBALANCES = isFull ? 50 : 6
@@ -26,13 +18,8 @@ test(
   `${REBALANCES} rebalances while ${EVENTS} events flow: nothing lost, nothing doubled (ANTIKYTHERA_SEED=${SEED})`,
   { timeout: isFull ? 1_800_000 : 240_000 },
   async (context) => {
-    needsKafka(context)
-    needsRedis(context)
-    const { brokers } = await kafkaForTest()
-    const topic = await makeTopic(brokers, PARTITIONS)
-    const redis = await redisForTest()
-    const fleet = new Fleet({ brokers, topics: [topic], redisUrl: redis.url })
-    for (const name of ['a', 'b', 'c']) await fleet.start(name)
+    const names = ['a', 'b', 'c']
+    const { fleet, brokers, topic } = await startFleet(context, names, { partitions: PARTITIONS })
     const random = openRandom(SEED, 'rebalances')
     const chunk = Math.ceil(EVENTS / REBALANCES)
     let sent = 0
@@ -82,11 +69,6 @@ async function killHolder(fleet: Fleet): Promise<void> {
   if (holder === undefined) return
   await fleet.kill(holder)
   await fleet.start(holder)
-}
-
-async function acceptedBy(fleet: Fleet): Promise<number> {
-  const statuses = await Promise.all(fleet.names.map(async (name) => fleet.status(name)))
-  return Math.max(...statuses.map(({ counts }) => counts.accepted))
 }
 
 function positionOf(positions: unknown, partition: number): number {

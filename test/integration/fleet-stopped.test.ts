@@ -4,11 +4,10 @@
  */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { kafkaForTest, makeTopic, needsKafka, produce } from '../services/kafka.ts'
-import { needsRedis, redisForTest } from '../services/redis.ts'
+import { produce } from '../services/kafka.ts'
 import { withoutFaults } from './fleet-reference.ts'
 import { latestOf } from './fleet-state.ts'
-import { acceptedBy, Fleet, isFull, lessons, sleep, until } from './fleet-world.ts'
+import { acceptedBy, type Fleet, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'
 
 const STOPS = isFull ? 100 : 4
 const EVENTS = STOPS * 100
@@ -19,16 +18,8 @@ test(
   `stopped past its lease and continued, ${STOPS} times: one writer at a time, and nothing learned twice`,
   { timeout: 60_000 + STOPS * 30_000 },
   async (context) => {
-    needsKafka(context)
-    needsRedis(context)
-    const { brokers } = await kafkaForTest()
-    const topic = await makeTopic(brokers)
-    const redis = await redisForTest()
-    const fleet = new Fleet({
-      ...{ brokers, topics: [topic], redisUrl: redis.url },
-      ...{ leaseMs: LEASE_MS, every: EVERY },
-    })
-    for (const name of ['a', 'b']) await fleet.start(name)
+    const options = { leaseMs: LEASE_MS, every: EVERY }
+    const { fleet, brokers, topic } = await startFleet(context, ['a', 'b'], options)
     const epochs: number[] = []
     for (let stop = 0; stop < STOPS; stop += 1) {
       const { holder, epoch } = await holderOf(fleet, fleet.names)

@@ -5,11 +5,11 @@
 import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, type TestContext } from 'vitest'
 import { startReplica, type Replica } from '../../src/cli/services/replica.ts'
 import { scratchFolder } from '../scratch-folder.ts'
-import type { KafkaBroker } from '../services/kafka.ts'
-import type { RedisServer } from '../services/redis.ts'
+import { kafkaForTest, makeTopic, needsKafka, type KafkaBroker } from '../services/kafka.ts'
+import { needsRedis, redisForTest, type RedisServer } from '../services/redis.ts'
 
 /** `ANTIKYTHERA_FAULTS=full`: the numbers of the README; otherwise what fits into every run of the tests. */
 export const isFull = process.env.ANTIKYTHERA_FAULTS === 'full'
@@ -22,6 +22,23 @@ export interface FleetOptions {
   readonly leaseMs?: number
   /** Pending events that start an update. */
   readonly every?: number
+}
+
+/** A new topic on a real broker, an empty Redis, and these daemons on them. */
+export async function startFleet(
+  context: TestContext,
+  names: readonly string[],
+  options: Pick<FleetOptions, 'leaseMs' | 'every'> & { readonly partitions?: number } = {},
+) {
+  needsKafka(context)
+  needsRedis(context)
+  const { brokers } = await kafkaForTest()
+  const { partitions, ...rest } = options
+  const topic = await makeTopic(brokers, partitions)
+  const { url: redisUrl } = await redisForTest()
+  const fleet = new Fleet({ brokers, topics: [topic], redisUrl, ...rest })
+  for (const name of names) await fleet.start(name)
+  return { fleet, brokers, topic }
 }
 
 export interface Status {

@@ -13,8 +13,13 @@ export function openFakeClock(): FakeClock {
     monotonicMs: () => now,
     sleep: (delayMs, signal) =>
       new Promise((resolve, reject) => {
-        sleepers = [...sleepers, { untilMs: now + delayMs, wake: resolve }]
-        signal?.addEventListener('abort', () => reject(signal.reason as Error))
+        const onAbort = () => reject(signal?.reason as Error)
+        const wake = () => {
+          signal?.removeEventListener('abort', onAbort)
+          resolve()
+        }
+        sleepers = [...sleepers, { untilMs: now + delayMs, wake }]
+        signal?.addEventListener('abort', onAbort, { once: true })
       }),
     async advance(byMs) {
       now += byMs

@@ -107,5 +107,5 @@ function naturalOrder({ topic }: FleetPlan): readonly StoryLine[] {
 
 function short(value: unknown): string {
   const text = JSON.stringify(value)
-  return text.length > 6000 ? `${text.slice(0, 600)}…` : text
+  return text.length > 2000 ? `${text.slice(0, 2000)}…` : text
 }

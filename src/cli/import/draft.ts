@@ -2,8 +2,10 @@
 import type { AdapterPlan } from '../../adapters/adapter.ts'
 import { readPeft } from '../../adapters/import/read.ts'
 import { refuse } from '../../adapters/import/refuse.ts'
+import { labelsOf, type LabelsOf } from '../../compose.ts'
 import type { Base, Manifest, Version } from '../../contracts.ts'
 import type { ModelConfig } from '../../runtime/config.ts'
+import { retiredAmong } from '../../trainer/retired-among.ts'
 import { proveBase } from './base-proof.ts'
 import type { PeftFiles } from './files.ts'
 import { chooseHead, together, type HeadKind } from './head-choice.ts'
@@ -35,7 +37,7 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const claim = { fields, manifest: ours?.manifest, isTrusted }
   const proof = await proveBase(claim, config.base, base)
   const head = chooseHead({ wanted: importing.head, ours, adapter, live, plan })
-  checkLabels(head.labels, config)
+  checkLabels(head.labels, labelsOf(config))
   const parameters = together({ ...plan, labels: head.labels }, adapter, head)
   const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
   const manifest = manifestOf(importing, head.labels, head.parent?.manifest, reason)
@@ -44,11 +46,12 @@ export async function draftImport(importing: Importing): Promise<Draft> {
 
 /** The registry names it and seals it. */
 function manifestOf(
-  { model, base, plan }: Importing,
+  { model, base, plan, config }: Importing,
   labels: readonly string[],
   parent: Manifest | undefined,
   reason: string,
 ): Manifest {
+  const retired = retiredAmong(labels, labelsOf(config).retired)
   return {
     format: 1,
     model,
@@ -58,6 +61,7 @@ function manifestOf(
     base: { name: base.name, hash: base.hash },
     task: plan.task.kind,
     labels,
+    ...(retired.length > 0 && { retired }),
     adapter: plan.config,
     span: {},
     events: parent?.events ?? 0,
@@ -71,10 +75,9 @@ function manifestOf(
   }
 }
 
-function checkLabels(labels: readonly string[], { labels: allowed }: ModelConfig): void {
-  if ('open' in allowed) return
-  const unknown = labels.filter((label) => !allowed.includes(label))
-  if (unknown.length > 0) throw refuse('labels', unknown, allowed.join(', '))
+function checkLabels(labels: readonly string[], { open, known }: LabelsOf): void {
+  const unknown = labels.filter((label) => !known.includes(label))
+  if (!open && unknown.length > 0) throw refuse('labels', unknown, known.join(', '))
 }
 
 function writerOf({ folder, files }: Importing): string {

@@ -13,7 +13,7 @@ import type {
 } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 
-export interface MemoryParts {
+export interface ReplayMemoryParts {
   readonly replay: Replay
   /** Which examples a step rehearses, and which learned ones stay: two streams, so that neither moves the other. */
   readonly draw: Random
@@ -22,7 +22,7 @@ export interface MemoryParts {
   readonly retired?: readonly string[] | undefined
 }
 
-export interface MemoryState {
+export interface ReplayMemoryState {
   readonly [key: string]: Json
   readonly replay: Json
   readonly draw: string
@@ -31,11 +31,11 @@ export interface MemoryState {
   readonly labels: readonly string[]
 }
 
-export class Memory {
-  readonly #parts: MemoryParts
+export class ReplayMemory {
+  readonly #parts: ReplayMemoryParts
   readonly #examples = new Map<string, Remembered>()
 
-  constructor(parts: MemoryParts) {
+  constructor(parts: ReplayMemoryParts) {
     this.#parts = parts
   }
 
@@ -82,7 +82,7 @@ export class Memory {
   }
 
   /** `labels`: of the head. */
-  snapshot(labels: readonly string[]): MemoryState {
+  snapshot(labels: readonly string[]): ReplayMemoryState {
     const { replay, draw, offer } = this.#parts
     return {
       replay: replay.snapshot(),
@@ -96,7 +96,11 @@ export class Memory {
    * A key that comes without its example was retracted since the snapshot. `labels` are those of the head that comes with
    * it: an older version may have other ones behind those that it shares, and of them kept logits say nothing.
    */
-  restore(state: MemoryState, examples: readonly Remembered[], labels: readonly string[]): void {
+  restore(
+    state: ReplayMemoryState,
+    examples: readonly Remembered[],
+    labels: readonly string[],
+  ): void {
     const { replay, draw, offer } = this.#parts
     const shared = sharedStart(state.labels, labels)
     const cut = examples.map((example) => withLogitsOf(shared, example))

@@ -1,0 +1,144 @@
+/**
+ * The learner's steps, as generators that yield the examples whose latents they want next: each beside what replay draws,
+ * or, for a policy that learns from memory alone, over all that memory holds.
+ */
+import type { Example, TrainRow } from '../contracts.ts'
+import { batches } from './batches.ts'
+import type { LatentMap, LearnerParts } from './learner-types.ts'
+import { drawFor, stepRows } from './rehearsal.ts'
+import type { ReplayMemory } from './replay-memory.ts'
+
+export interface TrainingParts extends Pick<
+  LearnerParts,
+  'trainable' | 'task' | 'train' | 'rate' | 'labels'
+> {
+  readonly memory: ReplayMemory
+  /** The logits of new examples before their first step, where `learn` was told to test in it. */
+  readonly onTested: (fresh: readonly Example[], logits: readonly Float32Array[]) => void
+}
+
+/** The block as it is to be remembered, and each example's logits before it was learned, where memory keeps them. */
+export interface Learned {
+  readonly block: readonly Example[]
+  readonly logits: ReadonlyMap<string, Float32Array>
+}
+
+type Story<Result> = Generator<readonly Example[], Result, LatentMap>
+
+export class Training {
+  readonly #parts: TrainingParts
+  #steps = 0
+  #dropped = 0
+  /** The count of steps at the beginning of this update. */
+  #rateFrom = 0
+
+  constructor(parts: TrainingParts) {
+    this.#parts = parts
+  }
+
+  /** Made, and of these dropped, in this line of versions. */
+  get progress(): { readonly steps: number; readonly dropped: number } {
+    return { steps: this.#steps, dropped: this.#dropped }
+  }
+
+  restore({ steps, dropped }: { readonly steps: number; readonly dropped: number }): void {
+    this.#steps = steps
+    this.#dropped = dropped
+  }
+
+  /** An update of `count` new examples begins. */
+  begin(count: number, { raised }: { readonly raised: boolean }): void {
+    const { rate, memory, train } = this.#parts
+    const { epochs, batch, replay_batch } = train
+    const { passes } = memory.rehearsal
+    const anew = Math.ceil((memory.examples.length + count) / (batch + replay_batch))
+    const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * anew
+    rate.begin({ steps, raised })
+    this.#rateFrom = this.#steps
+  }
+
+  /** `isTest`: its first step also tests the block that it learns. */
+  *learn(block: readonly Example[], isTest: boolean): Story<Learned> {
+    const { batch, replay_batch, epochs } = this.#parts.train
+    const { rehearsal } = this.#parts.memory
+    const logits = new Map<string, Float32Array>()
+    let seen = block
+    for (let epoch = 0; epoch < epochs; epoch += 1) {
+      const learned: Example[] = []
+      for (const fresh of batches(seen, batch)) {
+        const drawn = yield* drawFor(fresh, replay_batch, this.#parts)
+        const latents = yield [...fresh, ...drawn.flat()]
+        const plain = stepRows(fresh, drawn, latents, rehearsal)
+        const rows = epoch === 0 ? this.#counted(plain, fresh.length) : plain
+        learned.push(...fresh.map((example, at) => stamped(example, plain[at], rows[at])))
+        const isFirst = epoch === 0 && (isTest || rehearsal.keepsLogits === true)
+        if (!isFirst) this.#step(rows)
+        else {
+          const found = this.#testAndStep(rows, fresh.length)
+          if (isTest) this.#parts.onTested(fresh, found)
+          if (rehearsal.keepsLogits === true)
+            for (const [at, { key }] of fresh.entries()) setFinite(logits, key, found[at])
+        }
+      }
+      seen = learned
+    }
+    return { block: seen, logits }
+  }
+
+  /** From the weights as they are now, which are fresh, over all that is kept. */
+  *learnAll(): Story<void> {
+    const { memory, train } = this.#parts
+    const { passes = 0 } = memory.rehearsal
+    const size = train.batch + train.replay_batch
+    // What is counted began anew as well.
+    for (const batch of batches(memory.examples, size))
+      this.#counted(stepRows(batch, [], yield batch, {}), batch.length)
+    for (let pass = 0; pass < passes; pass += 1)
+      for (const batch of batches(memory.shuffled(), size))
+        this.#step(stepRows(batch, [], yield batch, {}))
+  }
+
+  /** The first `count` rows are new: counted where anything is, and stamped with what only their moment knows. */
+  #counted(rows: readonly TrainRow[], count: number): readonly TrainRow[] {
+    const latents = this.#parts.trainable.observe?.(rows.slice(0, count))
+    return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
+  }
+
+  #step(rows: readonly TrainRow[]): void {
+    const { dropped } = this.#parts.trainable.step(rows, this.#rateFactor())
+    this.#count(dropped)
+  }
+
+  /** The logits of the first `count` rows before the step. */
+  #testAndStep(rows: readonly TrainRow[], count: number): readonly Float32Array[] {
+    const { trainable } = this.#parts
+    if (trainable.testAndStep === undefined) {
+      const logits = trainable.score(rows.slice(0, count).map(({ latent }) => latent))
+      this.#step(rows)
+      return logits
+    }
+    const result = trainable.testAndStep(rows, this.#rateFactor())
+    this.#count(result.dropped)
+    return result.logits.slice(0, count)
+  }
+
+  #rateFactor(): number {
+    return this.#parts.rate.factor(this.#steps - this.#rateFrom)
+  }
+
+  #count(dropped: boolean): void {
+    this.#steps += 1
+    if (dropped) this.#dropped += 1
+  }
+}
+
+/** What is to be kept of an example whose row was stamped: the trunk of such a base answers its input. */
+function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example {
+  if (after === undefined || after.latent === before?.latent) return example
+  return { ...example, encoded: { kind: 'vector', values: after.latent.data } }
+}
+
+/** A row that made its step fail teaches nothing later either. */
+function setFinite(logits: Map<string, Float32Array>, key: string, row?: Float32Array): void {
+  if (row?.every(Number.isFinite) === true) logits.set(key, row)
+}
