@@ -140,15 +140,16 @@ export class Consuming {
     const crashed = new Promise((resolve) => {
       consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error))
     })
+    const started = this.#run(consumer)
     try {
-      const running = this.#run(consumer).then(() => crashed)
+      const running = started.then(() => crashed)
       return await unlessAborted(running, this.#closing.signal)
     } catch (error) {
       return error
     } finally {
       this.#assigned = []
       this.#commit = undefined
-      await within(this.#parts.clock, STOP_MS, consumer.disconnect())
+      await within(this.#parts.clock, STOP_MS, leave(consumer, started))
     }
   }
 
@@ -179,8 +180,11 @@ export class Consuming {
 
   async #run(consumer: Consumer): Promise<void> {
     const { topics, batchBytes } = this.#parts
+    const { signal } = this.#closing
     await consumer.connect()
+    signal.throwIfAborted()
     await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    signal.throwIfAborted()
     const eachBatch = (payload: EachBatchPayload) => this.#take(consumer, payload)
     const how = { autoCommit: false, eachBatchAutoResolve: false, eachBatch }
     await withLimits({ batchBytes }, () => consumer.run(how))
@@ -284,6 +288,15 @@ export class Consuming {
     this.#parts.news.tell()
     this.#parts.room.tell()
   }
+}
+
+/**
+ * kafkajs does not stop a consumer that is on its way into the group: it would arrive there later, and hold partitions
+ * that nobody reads. So it is let in first.
+ */
+async function leave(consumer: Consumer, started: Promise<void>): Promise<void> {
+  await started.catch(() => undefined)
+  await consumer.disconnect()
 }
 
 function seek(consumer: Consumer, { topic, partition, expected }: Partition): void {

@@ -10,15 +10,22 @@ import { Varints } from './varints.ts'
 
 export function recordOf({ partition, record }: Fetched, eventBytes: number): SourceRecord {
   const { at, key, timeMs, headers } = record
-  const place = { partition: partition.name, position: String(at), next: String(at + 1) }
-  return {
-    ...place,
-    ...content(record, eventBytes),
-    ...(key !== null && { key: Buffer.from(key) }),
-    ...(headers !== undefined && { headers: headersOf(headers) }),
-    ...(timeMs >= 0 && { timeMs }),
+  const { value, refused } = content(record, eventBytes)
+  // Assigned one by one: spreading takes longer than all the rest.
+  const made: Writable<SourceRecord> = {
+    partition: partition.name,
+    position: String(at),
+    next: String(at + 1),
+    value,
   }
+  if (refused !== undefined) made.refused = refused
+  if (key !== null) made.key = Buffer.from(key)
+  if (headers !== undefined) made.headers = headersOf(headers)
+  if (timeMs >= 0) made.timeMs = timeMs
+  return made
 }
+
+type Writable<Read> = { -readonly [Key in keyof Read]: Read[Key] }
 
 type Content = Pick<SourceRecord, 'value' | 'refused'>
 

@@ -25,6 +25,8 @@ export class Dedupe {
   #ids: SeenIds | undefined
   /** Ids from this ordinal on are not in the checkpoint. */
   #savedEnd = 0
+  /** An id is asked for, and soon after taken. */
+  #last: { readonly key: string; readonly words: IdHash } | undefined
 
   /** `load` answers the ids of the checkpoint, oldest first; the newest `limit` ids are kept. */
   constructor(load: () => readonly IdRun[], limit: number) {
@@ -44,16 +46,21 @@ export class Dedupe {
   }
 
   has(key: string): boolean {
-    return this.#known().has(wordsOf(key))
+    return this.#known().has(this.#wordsOf(key))
   }
 
   add(key: string): void {
-    this.#known().add(wordsOf(key))
+    this.#known().add(this.#wordsOf(key))
   }
 
   /** The checkpoint has them now. */
   saved(): void {
     this.#savedEnd = this.#ids?.end ?? this.#savedEnd
+  }
+
+  #wordsOf(key: string): IdHash {
+    if (this.#last?.key !== key) this.#last = { key, words: wordsOf(key) }
+    return this.#last.words
   }
 
   #known(): SeenIds {

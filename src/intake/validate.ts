@@ -48,41 +48,52 @@ function readEvent(message: Json, limits: EventLimits, context: EventContext): F
   tellUnknown(event, context)
   const model = readModel(event, pointer, context.model)
   try {
-    const read = {
-      ...readIdentity(event, envelope, context),
-      ...model,
-      ...readSubject(event, limits, pointer, context.inputKind),
-      lesson: readLesson(event, limits, pointer),
-      weight: weight(given(event, 'weight'), below(pointer, 'weight')),
-    }
-    checkSubject(read, event, pointer)
-    return read
+    return readFields(event, { envelope, limits, context, model })
   } catch (error) {
     throw addressed(error, model)
   }
 }
 
+interface Reading {
+  readonly envelope: Unwrapped
+  readonly limits: EventLimits
+  readonly context: EventContext
+  readonly model: string | undefined
+}
+
+/** Field by field: to spread what was read part by part takes as long as to read it. */
+function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
+  const { envelope, limits, context, model } = reading
+  const { pointer } = envelope
+  const field = <Read>(name: string, reader: (value: Json | undefined, at: string) => Read) =>
+    reader(given(event, name), below(pointer, name))
+  const id = field('id', identity) ?? envelope.id ?? contentId(event)
+  const source = field('source', identity) ?? envelope.source ?? context.source
+  const timeMs = field('time', time) ?? envelope.timeMs ?? context.timeMs
+  const input = field('input', (value, at) =>
+    value === undefined ? undefined : readInput(value, limits, at, context.inputKind),
+  )
+  const predictionId = field('prediction_id', identity)
+  const lesson = readLesson(event, limits, pointer)
+  const read: Writable<FeedbackEvent> = { id, source, lesson, weight: field('weight', weight) }
+  if (timeMs !== undefined) read.timeMs = timeMs
+  if (model !== undefined) read.model = model
+  if (input !== undefined) read.input = input
+  if (predictionId !== undefined) read.predictionId = predictionId
+  checkSubject(read, event, pointer)
+  return read
+}
+
+type Writable<Read> = { -readonly [Key in keyof Read]: Read[Key] }
+
 /** Whose refusal it is: on a topic that feeds several models, one of them keeps the dead letter. */
-function addressed(error: unknown, model: { readonly model?: string }): unknown {
-  if (!(error instanceof CodedError) || model.model === undefined) return error
+function addressed(error: unknown, model: string | undefined): unknown {
+  if (!(error instanceof CodedError) || model === undefined) return error
   const { code, message, retriable, details, cause } = error
-  return new CodedError(code, message, { retriable, cause, details: { ...details, ...model } })
+  return new CodedError(code, message, { retriable, cause, details: { ...details, model } })
 }
 
 /** An event that names no id is known by its content: the same words again are the same event. */
-function readIdentity(event: JsonObject, envelope: Unwrapped, context: EventContext) {
-  const { pointer } = envelope
-  const own = identity(given(event, 'id'), below(pointer, 'id'))
-  const source = identity(given(event, 'source'), below(pointer, 'source'))
-  const sentMs = time(given(event, 'time'), below(pointer, 'time'))
-  const timeMs = sentMs ?? envelope.timeMs ?? context.timeMs
-  return {
-    id: own ?? envelope.id ?? contentId(event),
-    source: source ?? envelope.source ?? context.source,
-    ...(timeMs !== undefined && { timeMs }),
-  }
-}
-
 function contentId(event: JsonObject): string {
   const content = Object.entries(event).filter(([key]) => key !== 'id')
   return `sha256:${digestOf(Object.fromEntries(content))}`
@@ -90,26 +101,10 @@ function contentId(event: JsonObject): string {
 
 function readModel(event: JsonObject, pointer: string, addressed: string | undefined) {
   const model = identity(given(event, 'model'), below(pointer, 'model'))
-  if (model === undefined) return {}
-  if (addressed !== undefined && model !== addressed) {
+  if (model !== undefined && addressed !== undefined && model !== addressed) {
     throw refuse('EVENT_WRONG_MODEL', below(pointer, 'model'), `this is ${addressed}`)
   }
-  return { model }
-}
-
-/** What the lesson is about: an input, a prediction that was served, or both. */
-function readSubject(
-  event: JsonObject,
-  limits: EventLimits,
-  pointer: string,
-  kind: Input['kind'] | undefined,
-) {
-  const input = given(event, 'input')
-  const predictionId = identity(given(event, 'prediction_id'), below(pointer, 'prediction_id'))
-  return {
-    ...(input !== undefined && { input: readInput(input, limits, below(pointer, 'input'), kind) }),
-    ...(predictionId !== undefined && { predictionId }),
-  }
+  return model
 }
 
 /** A retraction speaks of a prediction, or of the event whose id it carries. */

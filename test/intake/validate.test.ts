@@ -126,6 +126,9 @@ describe('refused by code and place:', () => {
       '/input',
     ],
     ['numeric text', { input: { text: 5 }, label: 'a' }, 'EVENT_INVALID', '/input/text'],
+    ['an empty string', { input: '', label: 'a' }, 'INPUT_EMPTY', '/input'],
+    ['a number for an input', { input: 0, label: 'a' }, 'EVENT_INVALID', '/input'],
+    ['false for an input', { input: false, label: 'a' }, 'EVENT_INVALID', '/input'],
     ['blank text', { input: { text: ' \u200b\n\0' }, label: 'a' }, 'INPUT_EMPTY', '/input/text'],
     [
       'long text',
