@@ -103,7 +103,7 @@ export class Healing {
         this.#seen = { ...seen, incarnation: now }
         if (isBehind) log.warn({ revision: look.revision }, 'Redis had lost changes')
       } else this.#seen = look
-      await this.#followPins()
+      await this.#followPins(this.#seen)
     } catch (error) {
       this.#isInDoubt = true
       throw error
@@ -162,16 +162,24 @@ export class Healing {
   }
 
   /** What was removed, pinned and unpinned elsewhere. Pins at once, because they protect. */
-  async #follow({ revision }: Look): Promise<void> {
+  async #follow(look: Look): Promise<void> {
+    const { revision } = look
     const isTime = this.#parts.clock.monotonicMs() - this.#comparedMs >= COMPARE_MS
-    if (revision !== this.#seen?.revision) await this.#followPins()
+    if (revision !== this.#seen?.revision) await this.#followPins(look)
     if (isTime && revision !== this.#comparedRevision) await this.#compare(revision)
   }
 
-  async #followPins(): Promise<void> {
+  /**
+   * Not from a Redis that has lost something since it was looked at, and not over a pin that was set here meanwhile: the
+   * next run looks again. Otherwise the last replica to remember a pin would forget it.
+   */
+  async #followPins(at: Pick<Seen, 'incarnation' | 'revision'>): Promise<void> {
     const { ledger, versions } = this.#parts
-    const pins = await versions.pins()
-    if (pins.join() !== ledger.pins().join()) ledger.replacePins(pins)
+    const before = ledger.pins().join()
+    const { pins, incarnation, revision } = await versions.pins()
+    const isLater = incarnation === at.incarnation && revision >= at.revision
+    if (!isLater || ledger.pins().join() !== before) this.doubt()
+    else if (pins.join() !== before) ledger.replacePins(pins)
   }
 
   async #compare(revision: number): Promise<void> {

@@ -64,13 +64,15 @@ end
 return 'OK'`,
 )
 
-/** ARGV: versions; those without bytes need no pin. */
+/** ARGV: versions; those without bytes need no pin. A change, so that every replica learns of it. */
 export const restorePins = registryScript(
   'restore pins',
   `
+local restored = 0
 for _, version in ipairs(ARGV) do
-  if call('HEXISTS', kept, version) == 1 then call('SADD', pins, version) end
+  if call('HEXISTS', kept, version) == 1 then restored = restored + call('SADD', pins, version) end
 end
+if restored > 0 then changed() end
 return 'OK'`,
 )
 

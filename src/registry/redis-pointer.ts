@@ -11,7 +11,7 @@ import type { Redis, RedisReply, RedisScript } from '../runtime/redis.ts'
 import { mover } from './ledger.ts'
 import { scriptKeys, type RegistryKeys } from './redis-keys.ts'
 import { begunAnew, lookAt, movePointer, restorePointer } from './redis-pointer-scripts.ts'
-import { leaseLost, type Epoch } from './redis-rows.ts'
+import { cellsOf, leaseLost, type Epoch } from './redis-rows.ts'
 
 /** All that one look tells. */
 export interface Look {
@@ -156,10 +156,6 @@ function pointerOf(json: string): LivePointer {
   } catch (cause) {
     throw failure('REDIS_FAILED', 'a move of the live pointer in Redis is altered', { cause })
   }
-}
-
-function cellsOf(reply: RedisReply): readonly RedisReply[] {
-  return Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
 }
 
 function isUnknown(error: unknown): boolean {

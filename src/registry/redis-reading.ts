@@ -52,7 +52,7 @@ export class FleetReading {
   pins(): Promise<readonly string[]> {
     const { versions, ledger } = this.#parts
     return this.#orHere(
-      () => versions.pins(),
+      async () => (await versions.pins()).pins,
       async () => ledger.pins(),
     )
   }

@@ -42,9 +42,13 @@ export function taken({ version, digest }: Manifest): CodedError {
   })
 }
 
+export function cellsOf(reply: RedisReply): readonly RedisReply[] {
+  return Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
+}
+
 /** A hash as older and newer protocols answer it: a flat list. */
 export function pairsOf(reply: RedisReply): ReadonlyMap<string, string> {
-  const cells = Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
+  const cells = cellsOf(reply)
   const found = new Map<string, string>()
   for (let at = 0; at + 1 < cells.length; at += 2)
     found.set(String(cells[at]), String(cells[at + 1]))

@@ -80,6 +80,13 @@ if #removed > 0 then changed() end
 return removed`,
 )
 
+/** ARGV: version. Both at one moment: a manifest without a digest in `kept` says that the bytes were removed. */
+export const findVersion = registryScript(
+  'find version',
+  `
+return {call('HGET', manifests, ARGV[1]) or '', call('HGET', kept, ARGV[1]) or ''}`,
+)
+
 /** Newest first. ARGV: from, to (both places in the list). Answers for each whether its bytes are here, and its manifest. */
 export const listVersions = registryScript(
   'list versions',
@@ -106,6 +113,16 @@ if call('SADD', pins, ARGV[1]) == 1 then
   call('PUBLISH', channel, 'pinned')
 end
 return 'OK'`,
+)
+
+/** Answers with the incarnation and the revision at which these are the pins. */
+export const readPins = registryScript(
+  'read pins',
+  `
+return {
+  call('HGET', state, 'incarnation') or '', tonumber(call('HGET', state, 'revision') or '0'),
+  call('SMEMBERS', pins),
+}`,
 )
 
 export const unpinVersion = registryScript(

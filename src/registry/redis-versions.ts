@@ -10,14 +10,25 @@ import type { Chunks, Files } from './redis-chunks.ts'
 import { scriptKeys, type RegistryKeys } from './redis-keys.ts'
 import {
   commitVersion,
+  findVersion,
   listVersions,
   pinVersion,
+  readPins,
   removeVersions,
   reportDamage,
   unpinVersion,
 } from './redis-version-scripts.ts'
 import { restorePins, restoreRetired } from './redis-pointer-scripts.ts'
-import { absent, leaseLost, manifestOf, pairsOf, rowOf, taken, type Epoch } from './redis-rows.ts'
+import {
+  absent,
+  cellsOf,
+  leaseLost,
+  manifestOf,
+  pairsOf,
+  rowOf,
+  taken,
+  type Epoch,
+} from './redis-rows.ts'
 
 export interface FoundVersion {
   readonly digest: string
@@ -25,6 +36,13 @@ export interface FoundVersion {
   readonly isKept: boolean
   /** Reads and checks it: VERSION_CORRUPT when it was altered. */
   manifest(): Manifest
+}
+
+/** Only a Redis that is known to have lost nothing says by its silence that a version is not pinned. */
+export interface PinsAt {
+  readonly incarnation: string
+  readonly revision: number
+  readonly pins: readonly string[]
 }
 
 export interface RedisVersionsOptions {
@@ -48,14 +66,11 @@ export class RedisVersions {
   }
 
   async find(version: string): Promise<FoundVersion | undefined> {
-    const { redis, keys } = this.#options
-    const [row, kept] = await Promise.all([
-      redis.command('HGET', keys.manifests, version),
-      redis.command('HGET', keys.kept, version),
-    ])
-    if (typeof row !== 'string') return undefined
-    const digest = typeof kept === 'string' ? kept : row.slice(0, 64)
-    return { digest, isKept: kept !== null, manifest: () => manifestOf(row, version, digest) }
+    const [row, kept] = cellsOf(await this.#script(findVersion, [version])).map(String)
+    if (row === undefined || row === '') return undefined
+    const isKept = kept !== undefined && kept !== ''
+    const digest = isKept ? kept : row.slice(0, 64)
+    return { digest, isKept, manifest: () => manifestOf(row, version, digest) }
   }
 
   get mostManifests(): number {
@@ -121,7 +136,7 @@ export class RedisVersions {
     for (let from = 0; from < count; from += PAGE) {
       const to = Math.min(count, from + PAGE) - 1
       const reply = await this.#script(listVersions, [from, to])
-      const cells = Array.isArray(reply) ? (reply as readonly RedisReply[]) : []
+      const cells = cellsOf(reply)
       for (let at = 0; at < cells.length; at += 3) {
         const [version, isKept, row] = cells.slice(at, at + 3)
         const name = String(version)
@@ -155,9 +170,10 @@ export class RedisVersions {
     await this.#script(unpinVersion, [version])
   }
 
-  async pins(): Promise<readonly string[]> {
-    const reply = await this.#options.redis.command('SMEMBERS', this.#options.keys.pins)
-    return Array.isArray(reply) ? reply.map(String).sort() : []
+  async pins(): Promise<PinsAt> {
+    const [incarnation, revision, pins] = cellsOf(await this.#script(readPins, []))
+    const versions = cellsOf(pins ?? null).map(String)
+    return { incarnation: String(incarnation), revision: Number(revision), pins: versions.sort() }
   }
 
   async #commit(

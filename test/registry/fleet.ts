@@ -27,9 +27,13 @@ export function freshNamespace(): string {
 export async function openReplica(
   port: number,
   namespace: string,
-  options: Partial<FleetRegistryOptions> & { readonly connection?: Partial<RedisOptions> } = {},
+  options: Partial<FleetRegistryOptions> & {
+    readonly connection?: Partial<RedisOptions>
+    /** Put between the registry and its connection. */
+    readonly through?: (redis: Redis) => Redis
+  } = {},
 ): Promise<Replica> {
-  const { connection, ...rest } = options
+  const { connection, through = (redis: Redis) => redis, ...rest } = options
   const redis = await openRedis(
     {
       namespace,
@@ -47,7 +51,7 @@ export async function openReplica(
     bundle: plainBundle,
     clock: systemClock,
     log: silent,
-    redis,
+    redis: through(redis),
     replica: 'test',
     pollMs: 50,
     ...rest,
@@ -59,6 +63,27 @@ export async function openReplica(
   return { registry, redis, folder }
 }
 
+/** Calls `first` before a script of this name, each time it is sent. */
+export function beforeScript(redis: Redis, name: string, first: () => Promise<void>): Redis {
+  return {
+    namespace: redis.namespace,
+    get status() {
+      return redis.status
+    },
+    key: (...parts) => redis.key(...parts),
+    command: (...words) => redis.command(...words),
+    bytes: (...words) => redis.bytes(...words),
+    script: async (script, ...rest) => {
+      if (script.name === name) await first()
+      return redis.script(script, ...rest)
+    },
+    subscribe: (...to) => redis.subscribe(...to),
+    close() {
+      redis.close()
+    },
+  }
+}
+
 /** A lease that its holder believes in, whatever others were granted since. */
 export function leaseOf(epoch: number): Lease {
   const { signal } = new AbortController()
@@ -67,7 +92,7 @@ export function leaseOf(epoch: number): Lease {
 
 export async function until(
   what: () => Promise<boolean> | boolean,
-  withinMs = 10_000,
+  withinMs = 30_000,
 ): Promise<number> {
   const startMs = systemClock.monotonicMs()
   while (!(await what())) {

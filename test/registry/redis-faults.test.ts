@@ -18,7 +18,15 @@ import {
   startReplica,
   type RedisServer,
 } from '../services/redis.ts'
-import { freshNamespace, leaseOf, openReplica, silent, until, type Replica } from './fleet.ts'
+import {
+  beforeScript,
+  freshNamespace,
+  leaseOf,
+  openReplica,
+  silent,
+  until,
+  type Replica,
+} from './fleet.ts'
 import { plainBundle, plainOrigin, plainVersion } from './plain-bundle.mjs'
 
 const by = { reason: 'test', by: 'trainer' } as const
@@ -121,6 +129,29 @@ describe('a Redis', () => {
     // And goes on from there.
     const next = await replicas[2]!.registry.point({ version: 'v3', expect: 5, ...by })
     await sees(replicas, next)
+  })
+
+  test('that is emptied between a look and the reading of pins gets the only pin back', async () => {
+    const [server, namespace] = [await redisForTest(), freshNamespace()]
+    let isToBeEmptied = false
+    const emptied = async () => {
+      if (!isToBeEmptied) return
+      isToBeEmptied = false
+      await ask(server.url, (redis) => redis.flushall())
+    }
+    const only = await openReplica(server.port, namespace, {
+      through: (redis) => beforeScript(redis, 'registry read pins', emptied),
+    })
+    await taught(only)
+    // Some polls, until its own pin is nothing new; then a change for which it looks at the pins again.
+    await systemClock.sleep(300)
+    isToBeEmptied = true
+    await only.registry.publish(plainVersion('v5'))
+    await until(() => !isToBeEmptied)
+    await restored(server, namespace, 5)
+    const fresh = await openReplica(server.port, namespace)
+    await until(async () => (await fresh.registry.pins()).join() === 'v0')
+    await until(async () => (await only.registry.pins()).join() === 'v0')
   })
 
   test('that is away for seconds costs no read, and a move is refused by code', async () => {
