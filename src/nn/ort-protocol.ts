@@ -1,4 +1,4 @@
-/** What a pool and its worker threads say to each other. Every request is answered, in order. */
+/** What a pool and its worker threads say to each other. Every request but the last, `end`, is answered, in order. */
 import type { Feeds } from './onnx-session.ts'
 import type { OnnxModel } from './record.ts'
 
@@ -8,6 +8,8 @@ export type OrtRequest =
   | { readonly kind: 'hold'; readonly key: string; readonly tensors: Feeds }
   | { readonly kind: 'drop'; readonly key: string }
   | ({ readonly kind: 'run' } & OrtRun)
+  /** After all that was sent before it, the thread ends by itself. */
+  | { readonly kind: 'end' }
 
 export interface OrtRun {
   readonly session: string

@@ -16,6 +16,7 @@ interface Waiting {
 export class OrtThread {
   readonly worker = new Worker(entryUrl('./ort-worker.ts', import.meta.url))
   readonly #waiting = new Map<number, Waiting>()
+  readonly #gone: Promise<void>
   #calls = 0
   #answered = false
   #fault: Error | undefined
@@ -24,12 +25,15 @@ export class OrtThread {
   constructor(onGone: (fault: Error) => void) {
     this.worker.on('message', (reply: OrtReply) => this.#settle(reply))
     this.worker.on('error', (fault: Error) => (this.#fault = fault))
-    this.worker.on('exit', (code) => {
-      const fault = this.#fault ?? new Error(`the thread ended with code ${code}`)
-      for (const { reject } of this.#waiting.values())
-        reject(new ThreadGone(fault.message, { cause: fault }))
-      this.#waiting.clear()
-      onGone(fault)
+    this.#gone = new Promise((resolve) => {
+      this.worker.on('exit', (code) => {
+        const fault = this.#fault ?? new Error(`the thread ended with code ${code}`)
+        for (const { reject } of this.#waiting.values())
+          reject(new ThreadGone(fault.message, { cause: fault }))
+        this.#waiting.clear()
+        onGone(fault)
+        resolve()
+      })
     })
   }
 
@@ -45,15 +49,20 @@ export class OrtThread {
 
   call(request: OrtRequest): Promise<Feeds> {
     const call = (this.#calls += 1)
-    const message: OrtCall = { call, request }
     return new Promise((resolve, reject) => {
       this.#waiting.set(call, { resolve, reject })
-      this.worker.postMessage(message)
+      this.#send({ call, request })
     })
   }
 
+  /** After all that it was sent. Not `terminate()`: a thread that is stopped inside the runtime aborts the whole process. */
   async end(): Promise<void> {
-    await this.worker.terminate()
+    this.#send({ call: 0, request: { kind: 'end' } })
+    await this.#gone
+  }
+
+  #send(message: OrtCall): void {
+    this.worker.postMessage(message)
   }
 
   #settle(reply: OrtReply): void {

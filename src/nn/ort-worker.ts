@@ -21,6 +21,9 @@ async function answer(request: OrtRequest): Promise<Feeds> {
       return {}
     case 'run':
       return run(request)
+    case 'end':
+      parentPort?.close()
+      return {}
   }
 }
 
