@@ -39,6 +39,9 @@ const unwrittenBytes = 4 * 1024 * 1024
 /** How many waiting events are tried again when the stream rests. */
 const triedAtRest = 100
 
+/** Between two looks at a pointer that is on the move. */
+const PAUSE_MS = 100
+
 class ModelLoop implements Loop {
   readonly #parts: LoopParts
   readonly #assembly: Assembly
@@ -94,7 +97,9 @@ class ModelLoop implements Loop {
   async #turn(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
     // Nothing below may have to wait: messages, timers and a stop get their chance here.
     await breathe()
-    await this.#assembly.pointer.follow(signal)
+    const { pointer } = this.#assembly
+    if (!(await pointer.follow(signal, () => stream.isReady(signal))))
+      return this.#pause(stream, signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
@@ -141,6 +146,12 @@ class ModelLoop implements Loop {
     for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain())
       await this.#act(await admission.again(next, signal), signal)
     if (tally.triedAgainUpTo !== before) this.#isDirty = true
+  }
+
+  /** Nothing to read, and the pointer is on the move. */
+  async #pause(stream: Interleave, signal: AbortSignal): Promise<void> {
+    await this.#save(signal)
+    await stream.rest(PAUSE_MS, signal)
   }
 
   /** Nothing to read: late predictions get another chance, then wait. */

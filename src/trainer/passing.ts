@@ -22,9 +22,13 @@ export async function verdictOn(
   if (intended?.version === move.version && intended.by === move.by) return 'ours'
   // Whoever moved it: the pointer is never taken back to what the line makes on its way there.
   if (tally.isAhead(move.version)) return 'wait'
-  if (move.by === 'rollback' || move.by === 'promote') return 'adopt'
+  if (isByPerson(move)) return 'adopt'
   if (move.by !== 'policy' || intended !== undefined) return 'pass'
   return tally.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
+}
+
+export function isByPerson({ by }: LivePointer): boolean {
+  return by === 'rollback' || by === 'promote'
 }
 
 /** A policy goes back while a version is being made, which is published before that move. */

@@ -9,7 +9,10 @@
 import { CodedError, type LivePointer } from '../contracts.ts'
 import type { Move } from './saved.ts'
 import { goBackTo, type GoingBack } from './going-back.ts'
-import { verdictOn } from './passing.ts'
+import { isByPerson, verdictOn } from './passing.ts'
+
+/** A person who looks for the right version moves the pointer several times in a row. */
+const SETTLED_AFTER_MS = 500
 
 export class Pointer {
   readonly #parts: GoingBack
@@ -20,10 +23,23 @@ export class Pointer {
     this.#parts = parts
   }
 
-  /** Goes where somebody else has moved the pointer, and does what the checkpoint intends. */
-  async follow(signal: AbortSignal): Promise<void> {
-    await this.#lookAgain(signal)
+  /**
+   * Goes where somebody else has moved the pointer, and does what the checkpoint intends. Going back takes a good deal of
+   * the cores that answer requests, so that who has nothing to learn does it once, where the moves end: false until then.
+   */
+  async follow(signal: AbortSignal, hasWork: () => Promise<boolean>): Promise<boolean> {
+    const live = await this.#read(signal)
+    if (this.#isSettling(live) && !(await hasWork())) return false
+    await this.#look(live, signal)
     await this.carryOut(signal)
+    return true
+  }
+
+  #isSettling(live: LivePointer | undefined): boolean {
+    const { loop, state } = this.#parts
+    if (live === undefined || live.generation <= state.tally.state.generation) return false
+    const ageMs = loop.clock.nowMs() - live.sinceMs
+    return ageMs >= 0 && ageMs < SETTLED_AFTER_MS
   }
 
   /** Call it after the checkpoint that intends the moves. */
@@ -46,14 +62,13 @@ export class Pointer {
       loop.log.warn({ version: move.version }, 'the registry lacks the version that should be live')
       return false
     }
-    if (moved === 'GENERATION_STALE') await this.#lookAgain(signal)
+    if (moved === 'GENERATION_STALE') await this.#look(await this.#read(signal), signal)
     else this.#moved(moved, intended.slice(1))
     return true
   }
 
-  async #lookAgain(signal: AbortSignal): Promise<void> {
+  async #look(live: LivePointer | undefined, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts
-    const live = await this.#read(signal)
     const { generation: known, live: answering } = state.tally.state
     if (live === undefined || live.generation < known) this.#lost(live)
     else if (live.generation > known) await this.#catchUp(live, signal)
@@ -65,17 +80,30 @@ export class Pointer {
     const { state } = this.#parts
     const known = state.tally.state.generation
     const history = await this.#history(live.generation - known, signal)
-    for (const move of history.toReversed()) {
-      if (move.generation <= known) continue
+    const moves = history.toReversed().filter(({ generation }) => generation > known)
+    for (const [at, move] of moves.entries()) {
       const verdict = await verdictOn(move, this.#parts, signal)
       if (verdict === 'wait') {
         state.tally.intend([])
         return
       }
       if (verdict === 'ours') this.#moved(move, state.tally.state.intended.slice(1))
-      else if (verdict === 'adopt' && !this.#wasAdopted(move)) await this.#adopt(move, signal)
-      else this.#passed(move)
+      else if (verdict === 'pass' || this.#wasAdopted(move)) this.#passed(move)
+      else if (this.#isOvertaken(moves[at + 1])) this.#overtaken(move)
+      else await this.#adopt(move, signal)
     }
+  }
+
+  /** Where the next move is followed too, and to a place that is the same from wherever one comes. */
+  #isOvertaken(next: LivePointer | undefined): boolean {
+    if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
+    const { tally, checkpoint } = this.#parts.state
+    return !tally.isAhead(next.version) && checkpoint.hasSnapshot(next.version)
+  }
+
+  #overtaken(move: LivePointer): void {
+    this.#adopted.push(move)
+    this.#passed(move)
   }
 
   #moved(live: LivePointer, left: readonly Move[]): void {

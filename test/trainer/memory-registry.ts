@@ -41,7 +41,9 @@ export function memoryRegistry(): MemoryRegistry {
       if (generation !== expect) throw failure('GENERATION_STALE', `at ${generation}`)
       const { digest } = known(version).manifest
       const previous = before?.version ?? null
-      const move = { version, digest, generation: generation + 1, sinceMs: 0, previous, reason, by }
+      // Long enough ago for a trainer that rests to follow.
+      const sinceMs = -1000
+      const move = { version, digest, generation: generation + 1, sinceMs, previous, reason, by }
       moves.push(move)
       return move
     },

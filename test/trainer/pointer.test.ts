@@ -1,12 +1,21 @@
 /** Who moves the live pointer while a trainer runs, or while it is dead, and where the trainer goes on then. */
+import { setImmediate as nextTick } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import type { LivePointer, Promotion, Rollback } from '../../src/contracts.ts'
+import type { Clock, LivePointer, Promotion, Rollback } from '../../src/contracts.ts'
 import { Checkpoint } from '../../src/trainer/checkpoint.ts'
 import { packTensors } from '../../src/trainer/tensor-pack.ts'
 import { event, labelled, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
 import { tinyBase } from './tiny.ts'
-import { Crash, openWorld, runToEnd, startIn, type Setting, type World } from './world.ts'
+import {
+  Crash,
+  instantClock,
+  openWorld,
+  runToEnd,
+  startIn,
+  type Setting,
+  type World,
+} from './world.ts'
 
 const setting: Setting = { every: 4 }
 
@@ -23,6 +32,59 @@ function saved(world: World) {
 }
 
 const movesOf = (world: World) => world.registry.moves.map(({ version, by }) => `${version} ${by}`)
+
+describe('several moves in a row', () => {
+  /** v1 to v3 were made, and moves are made at the time of a clock that stands still. */
+  const restless = async () => {
+    const world = openWorld({ s: lessons(12) })
+    await runToEnd(world, setting)
+    let nowMs = 1000
+    const clock: Clock = { ...instantClock, nowMs: () => nowMs }
+    const { registry } = world
+    const live = async () => ({ ...registry.moves.at(-1)!, sinceMs: 1000 })
+    const running = startIn(world, { ...setting, clock, registry: { ...registry, live } })
+    await running.readAll()
+    const settle = async () => {
+      nowMs += 500
+      await until(() => saved(world).progress.generation === registry.moves.length)
+    }
+    return { world, running, settle }
+  }
+
+  test('are followed once, where they end, while there is nothing to learn', async () => {
+    const { world, running, settle } = await restless()
+    await move(world, 'v1')
+    await turns(world, 5)
+    await move(world, 'v2')
+    await turns(world, 5)
+    const { progress, stamp } = saved(world)
+    expect(progress).toMatchObject({ parent: 'v3' })
+    await settle()
+    expect(saved(world).progress).toMatchObject({ parent: 'v2' })
+    await running.stop()
+    expect(saved(world).stamp.sequence).toBe(stamp.sequence + 1)
+  })
+
+  test('are followed before an event that comes meanwhile is learned', async () => {
+    const { world, running } = await restless()
+    await move(world, 'v1')
+    await turns(world, 5)
+    world.streams.get('s')!.push(...lessons(4, 100))
+    running.loop.wake()
+    await until(() => world.registry.versions.has('v4'))
+    await running.stop()
+    expect(world.registry.versions.get('v4')?.manifest).toMatchObject({ parent: 'v1', events: 8 })
+  })
+
+  async function turns(world: World, count: number): Promise<void> {
+    const enough = world.reads + count
+    await until(() => world.reads >= enough)
+  }
+
+  async function until(holds: () => boolean): Promise<void> {
+    while (!holds()) await nextTick()
+  }
+})
 
 describe('a rollback by a person', () => {
   test('puts weights, optimizer, memory and chance back to where they were', async () => {

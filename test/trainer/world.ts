@@ -82,6 +82,7 @@ export interface Setting extends Partial<
   /** How many records a read may return; absent = as many as are wanted. */
   readonly readSize?: () => number
   readonly registry?: Registry
+  readonly log?: Logger
   /** When `runToEnd` stops it; absent = when it rests and has read everything. */
   readonly until?: (status: TrainerStatus) => boolean
 }
@@ -158,7 +159,7 @@ export function partsIn(
   return {
     model: 'tiny',
     clock: setting.clock ?? instantClock,
-    log: silentLog,
+    log: setting.log ?? silentLog,
     random: (stream) => openRandom(seed, stream),
     sources: [...world.streams.keys()].map((name) =>
       sourceIn(world, name, chaos, setting.readSize),
