@@ -48,7 +48,8 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
   const { limits } = config
   const base = await openBase(settings.base)
   const folder = folderOf(config, model)
-  const trunk = await site.trunk(base, cutOf(settings.adapter.tail_layers, base.network.layers))
+  const seen = viewOf(base, methodOf(settings), adapterOf(settings))
+  const trunk = await site.trunk(seen, cutOf(settings.adapter.tail_layers, base.network.layers))
   const lease = tenure && (() => tenure.lease)
   const registry = await openSharedRegistry(config, model, base, {
     ...{ clock, log, lease },
@@ -76,7 +77,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     maxTokens: settings.train.max_tokens,
     trunk,
     ...learning(site, model, base),
-    recall: recallOf(site, model, base),
+    recall: recallOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
     keepVersions: settings.keep_versions,

@@ -81,7 +81,7 @@ async function openEngine(config: Config, log: Logger): Promise<TensorFlowEngine
 function trunks({ log, atEnd }: Pick<TrainerSite, 'log' | 'atEnd'>): TrainerSite['trunk'] {
   const known = new Map<string, Promise<TrunkEngine>>()
   return async (base, cut) => {
-    const key = `${base.hash}/${cut}`
+    const key = `${base.hash}/${base.trunk ?? cut}`
     const opening = known.get(key) ?? open(base, cut)
     known.set(key, opening)
     return opening

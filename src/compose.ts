@@ -5,9 +5,12 @@
  */
 import { join } from 'node:path'
 import { bitfit } from './adapters/bitfit.ts'
+import { bottleneck } from './adapters/bottleneck.ts'
+import { dora } from './adapters/dora.ts'
 import { full } from './adapters/full.ts'
 import { head } from './adapters/head.ts'
 import { ia3 } from './adapters/ia3.ts'
+import { loreft } from './adapters/loreft.ts'
 import { lora } from './adapters/lora.ts'
 import { openBundle } from './adapters/bundle.ts'
 import { ncm } from './adapters/ncm.ts'
@@ -25,8 +28,11 @@ import { classification } from './tasks/classification.ts'
 export const methods = {
   head,
   lora,
+  dora,
   ia3,
   bitfit,
+  bottleneck,
+  loreft,
   full,
   ncm,
   slda,

@@ -234,6 +234,8 @@ export interface Ops<T> {
   scalar(value: number): T
   /** x [b, s, in] · w [in, out] (or per-row [b, in, out]) → [b, s, out]. */
   matMul(x: T, w: T): T
+  /** A matrix [in, out] turned: [out, in]. */
+  transpose(w: T): T
   /** Attention products: a [b, h, m, k] · b [b, h, k, n]; `transposeB` takes b as [b, h, n, k]. */
   batchMatMul(a: T, b: T, transposeB?: boolean): T
   add(a: T, b: T): T
@@ -266,10 +268,17 @@ export interface Ops<T> {
   concat(parts: readonly T[]): T
   /** mask [b, s] of 1 and 0 → additive [b, 1, 1, s]: 0 where 1, −1e9 where 0. */
   attentionBias(mask: T): T
+  /** Of the positions with mask 1 the first `first` and the last `last`: mask [b, s] → [b, s, 1] of 1 and 0. */
+  ends(mask: T, first: number, last: number): T
   /** Mean over the positions with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
   maskedMean(x: T, mask: T): T
   /** x / max(‖x‖, 1e-6) over the last axis. */
   unit(x: T): T
+  /**
+   * In the steps of the trainer each number is 0 with the chance `rate` and x / (1 − rate) else, drawn anew for each
+   * step and `place`; elsewhere x as it is.
+   */
+  dropout(x: T, rate: number, place: string): T
 }
 
 /** A named place in the tail where an adapter can act. */
@@ -299,8 +308,8 @@ export interface Adaptation<T> {
   linear(site: string, x: T, weight: T, bias: T, plain: () => T): T
   /** A layer norm: `apply` computes it with the frozen `scale` and `bias` [width], or with others. */
   norm(site: string, scale: T, bias: T, apply: (scale: T, bias: T) => T): T
-  /** A layer's output (after its residual sum and norm where it has one): h [b, s, d] → h'. */
-  output(site: string, h: T): T
+  /** A layer's output (after its residual sum and norm where it has one): h [b, s, d], mask [b, s] → h'. */
+  output(site: string, h: T, mask: T): T
 }
 
 /** One row of a network's input, tokenised or vectorised: what `encode` makes. */
@@ -363,6 +372,10 @@ export interface Base {
   readonly name: string
   /** sha256 over weights, config and tokenizer: two bases with one hash give one output. */
   readonly hash: string
+  /** What this view's trunk is called among those of one hash, where it is another one; absent = the base's own. */
+  readonly trunk?: string
+  /** The base as it was published, made from that other trunk; absent = any trunk of the base will do. */
+  readonly published?: Base
   readonly inputKind: Input['kind']
   readonly network: Network
   /** Frozen weights by the names that `network` uses; matrices are [in, out]. */
@@ -383,6 +396,21 @@ export interface AdapterConfig {
   readonly tail_layers: number | 'all'
   /** Roles to adapt; absent = every linear site of the tail. */
   readonly sites?: readonly string[] | undefined
+  /** lora, dora: the scale is α/√r; absent = α/r. */
+  readonly rslora?: boolean | undefined
+  /** lora, dora: the share of its inputs that a step leaves out. */
+  readonly dropout?: number | undefined
+  /** lora, dora: ranks by role, where they are not `rank`. */
+  readonly ranks?: Readonly<Record<string, number>> | undefined
+  /** loreft: layers of the tail to edit, counted from the bottom of the network; absent = all. */
+  readonly layers?: readonly number[] | undefined
+  /** loreft: how many of the first and of the last positions of a text it edits; absent = all. */
+  readonly positions?:
+    { readonly first?: number | undefined; readonly last?: number | undefined } | undefined
+  /** bottleneck: behind attention and feed-forward layers, or behind the latter alone. */
+  readonly placement?: string | undefined
+  /** Closed forms on text: layers whose outputs the embedding is made of, uppermost first; absent = 1. */
+  readonly depth?: number | undefined
   /** slda: ε of the covariance. */
   readonly shrinkage?: number | undefined
   /** ranpac: dimensions behind the projection, and λ in mean squares of one of them. */
@@ -390,18 +418,27 @@ export interface AdapterConfig {
   readonly ridge?: number | undefined
 }
 
-/** `weight`: a copy of that frozen weight of the base, of the same shape. */
+/**
+ * `orthonormal`: uniform among the matrices whose columns are. `weight`: a copy of that frozen weight of the base, `like`
+ * of that parameter, which was declared before; of the same shape.
+ */
 export interface ParameterSpec {
   readonly name: string
   readonly shape: readonly number[]
-  readonly start: 'zeros' | 'ones' | { readonly normal: number } | { readonly weight: string }
+  readonly start:
+    | 'zeros'
+    | 'ones'
+    | 'orthonormal'
+    | { readonly normal: number }
+    | { readonly weight: string }
+    | { readonly like: string }
 }
 
 /**
  * One way to fine-tune. `parameters` declares the trainable tensors (a fresh adapter leaves the output unchanged),
  * `adaptation` the equation. `fold` rewrites trained tensors for serving so that adapters of other knobs share one
- * graph (LoRA: α/r goes into B); `adaptation(…, folded = true)` is then used with them. Folding keeps shapes up to
- * the ranks, which the server pads with zeros.
+ * graph (LoRA: α/r goes into B); `adaptation(…, folded = true)` is then used with them. `base` is the method's view.
+ * Folding keeps shapes up to the ranks, which the server pads with zeros.
  */
 export interface Method {
   readonly name: string
@@ -413,8 +450,8 @@ export interface Method {
    */
   readonly alone?: true
   /**
-   * The base as this method's head sees it: the same trunk and hash, and perhaps another embedding made of it by more
-   * frozen weights. Equal arguments give the same object, and a view of a view is that view. Absent = the base as it is.
+   * The base as this method's head sees it: the same hash, and perhaps another embedding, made of more of the base or by
+   * more frozen weights. Equal arguments give the same object, and a view of a view is that view. Absent = the base as it is.
    */
   view?(base: Base, config: AdapterConfig): Base
   parameters(sites: readonly Site[], config: AdapterConfig): readonly ParameterSpec[]
@@ -424,7 +461,12 @@ export interface Method {
     config: AdapterConfig,
     folded: boolean,
   ): Adaptation<T>
-  fold(parameters: Tensors, config: AdapterConfig): Tensors
+  /**
+   * Back to where its tensors live, where that is not everywhere: called with all parameters after each step, and with
+   * their average. Answers those that it leaves alone too.
+   */
+  retract?(parameters: Tensors): Tensors
+  fold(parameters: Tensors, config: AdapterConfig, base: Base): Tensors
   /** Tensor names and orientation in `adapter_model.safetensors`, both ways, and PEFT's config fields. */
   toDisk(parameters: Tensors, sites: readonly Site[]): Tensors
   fromDisk(tensors: Tensors, sites: readonly Site[]): Tensors
@@ -791,10 +833,13 @@ export interface TriggerDecision extends Decision<'wait' | 'update'> {
   readonly alarm?: Alarm
 }
 
-/** What a drift detector saw, and what to do about it before the update: nothing, a higher rate, a fresh adapter. */
+/**
+ * What a drift detector saw, and what to do about it before the update: nothing; a higher rate; a higher rate, and nothing
+ * is replayed from before; all of it anew.
+ */
 export interface Alarm {
   readonly reason: string
-  readonly response: 'report' | 'raise-rate' | 'fresh-adapter'
+  readonly response: 'report' | 'raise-rate' | 'fresh-replay' | 'fresh-adapter'
 }
 
 export interface AlarmCount {

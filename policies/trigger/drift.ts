@@ -5,8 +5,9 @@
  *   update  ⇔  pending ≥ every, or an alarm
  *
  * `on_drift` says what the alarm does: `report` counts and logs it; `raise-rate` hands it to the rate policy;
- * `fresh-adapter` begins a new adapter. The head begins anew with it, keeping its labels, because a head is what a new
- * meaning of the same inputs makes wrong first; and what was kept for replay goes, because it teaches the old meaning.
+ * `fresh-replay` does that and lets go what was kept for replay, because it teaches the old meaning; `fresh-adapter` lets
+ * it go too and begins a new adapter. The head begins anew with it, keeping its labels, because a head is what a new
+ * meaning of the same inputs makes wrong first.
  */
 import type {
   Alarm,
@@ -70,8 +71,8 @@ const common: Readonly<Record<keyof DriftSettings, Setting>> = {
   },
   on_drift: {
     type: 'choice',
-    options: ['report', 'raise-rate', 'fresh-adapter'],
-    default: 'raise-rate',
+    options: ['report', 'raise-rate', 'fresh-replay', 'fresh-adapter'],
+    default: 'fresh-replay',
     description: 'what an alarm does besides being counted and logged',
   },
 }

@@ -15,6 +15,7 @@ import type {
 } from '../contracts.ts'
 import { type ErrorCode, failure, invariant } from '../runtime/errors.ts'
 import { memorySpecs, type MemoryPlan } from './memory.ts'
+import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './sites.ts'
 
 /** Everything that decides which tensors an adapter has. */
@@ -49,8 +50,10 @@ export function statisticsOf({ base }: Pick<AdapterPlan, 'base'>): readonly Para
 
 /** Drawn in the order of `specsOf`. */
 export function freshAdapter(plan: AdapterPlan, random: Random): Tensors {
-  const { weights } = plan.base
-  return new Map(specsOf(plan).map((spec) => [spec.name, freshTensor(spec, random, weights)]))
+  const drawn = new Map<string, Tensor>()
+  for (const spec of specsOf(plan))
+    drawn.set(spec.name, freshTensor(spec, random, { weights: plan.base.weights, drawn }))
+  return drawn
 }
 
 /** Refuses what lacks a tensor, has one too many, one of another shape, or one that is not finite. */
@@ -81,17 +84,30 @@ export function areFinite(data: Float32Array): boolean {
   return zero === 0
 }
 
-function freshTensor({ shape, start }: ParameterSpec, random: Random, weights: Tensors): Tensor {
+function freshTensor({ shape, start }: ParameterSpec, random: Random, before: Before): Tensor {
   const data = new Float32Array(shape.reduce((product, size) => product * size, 1))
+  const normal = (deviation: number) => {
+    for (let at = 0; at < data.length; at += 1) data[at] = random.normal() * deviation
+    return { shape, data }
+  }
   if (start === 'ones') data.fill(1)
+  if (start === 'orthonormal') return orthonormal(normal(1))
   if (typeof start === 'string') return { shape, data }
-  if ('weight' in start) data.set(weightOf(weights, start.weight, shape).data)
-  else for (let at = 0; at < data.length; at += 1) data[at] = random.normal() * start.normal
+  if ('normal' in start) return normal(start.normal)
+  const [named, name] =
+    'weight' in start ? [before.weights, start.weight] : [before.drawn, start.like]
+  data.set(namedTensor(named, name, shape).data)
   return { shape, data }
 }
 
-function weightOf(weights: Tensors, name: string, shape: readonly number[]): Tensor {
-  const weight = weights.get(name)
-  invariant(weight?.shape.join() === shape.join(), `the base has no ${name} of [${shape.join()}]`)
-  return weight
+/** What a tensor may be a copy of. */
+interface Before {
+  readonly weights: Tensors
+  readonly drawn: Tensors
+}
+
+function namedTensor(named: Tensors, name: string, shape: readonly number[]): Tensor {
+  const tensor = named.get(name)
+  invariant(tensor?.shape.join() === shape.join(), `there is no ${name} of [${shape.join()}]`)
+  return tensor
 }

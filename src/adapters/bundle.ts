@@ -85,12 +85,14 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: Manifest): Adap
   const { adapter: config, labels, memory } = manifest
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
-  if (method !== undefined && task !== undefined)
+  if (method !== undefined && task !== undefined) {
+    const seen = viewOf(base, method, config)
     return {
-      base: viewOf(base, method, config),
+      base: seen,
       ...{ method, task, config, labels },
-      memory: memory && { base, slots: memory.slots },
+      memory: memory && { base: seen.published ?? base, slots: memory.slots },
     }
+  }
   const message = `${manifest.version} is a ${config.method} adapter for ${manifest.task}, which this daemon does not have`
   throw failure('VERSION_FOREIGN', message, {
     details: { method: config.method, task: manifest.task },

@@ -8,12 +8,14 @@
  */
 import type { Method } from '../contracts.ts'
 import { unadapted } from '../nn/unadapted.ts'
+import { embedded } from './embedded.ts'
 import { emptyConfig, fromPeft, toPeft } from './peft.ts'
 
 export const head: Method = {
   name: 'head',
   parameters: () => [],
   adaptation: unadapted,
+  view: embedded,
   fold: (parameters) => new Map(parameters),
   toDisk: toPeft,
   fromDisk: fromPeft,

@@ -1,67 +1,54 @@
 /**
  * LoRA: each chosen linear map gets a low-rank addition of its own.
  *
- *   y = x·W + b + (α/r) · x·A·B      W [in, out] frozen; A [in, r] ~ N(0, 1/in), B [r, out] = 0
+ *   y = x·W + b + s·drop(x)·A·B      W [in, out] frozen; A [in, r] ~ N(0, 1/in), B [r, out] = 0; s = α/r, or α/√r
  *
- * α/r multiplies B, the smallest of the three, so that folding it into B for serving gives the same numbers.
+ * s multiplies B, the smallest of the three, so that folding it into B for serving gives the same numbers. `drop` is the
+ * dropout of the steps, which nothing that answers has; r may differ from role to role (low-rank.ts).
  *
  * Hu et al. (2022), "LoRA: low-rank adaptation of large language models", ICLR, arXiv:2106.09685.
  */
-import type { AdapterConfig, Method, Tensor } from '../contracts.ts'
+import type { Method, Tensor } from '../contracts.ts'
 import { unadapted } from '../nn/unadapted.ts'
+import { LOW_RANK_B, lowRankProduct, lowRankScale, lowRankSites, lowRankSpecs } from './low-rank.ts'
 import { fromPeft, loraConfig, toPeft } from './peft.ts'
-import { checkRank, invalidAdapter, linearSites } from './sites.ts'
 
 export const lora: Method = {
   name: 'lora',
 
-  parameters(sites, config) {
-    const adapted = linearSites(sites, config)
-    checkRank(adapted, config)
-    if (!Number.isFinite(config.alpha) || config.alpha <= 0)
-      throw invalidAdapter('alpha', config.alpha, 'a number above 0')
-    return adapted.flatMap(({ name, inSize, outSize }) => [
-      {
-        name: `${name}.lora_A`,
-        shape: [inSize, config.rank],
-        start: { normal: 1 / Math.sqrt(inSize) },
-      },
-      { name: `${name}.lora_B`, shape: [config.rank, outSize], start: 'zeros' as const },
-    ])
-  },
+  parameters: (sites, config) => lowRankSites(sites, config).flatMap(lowRankSpecs),
 
   adaptation(ops, sites, config, folded) {
-    const adapted = new Set(linearSites(sites, config).map(({ name }) => name))
+    const adapted = new Map(lowRankSites(sites, config).map((site) => [site.name, site]))
     return {
       ...unadapted(),
-      linear(site, x, _weight, _bias, plain) {
-        if (!adapted.has(site)) return plain()
-        const a = ops.param(`${site}.lora_A`)
-        const b = ops.param(`${site}.lora_B`)
-        const scaled = folded ? b : ops.mul(b, ops.scalar(scaleOf(config)))
-        return ops.add(plain(), ops.matMul(ops.matMul(x, a), scaled))
+      linear(name, x, _weight, _bias, plain) {
+        const site = adapted.get(name)
+        if (site === undefined) return plain()
+        return ops.add(plain(), lowRankProduct(ops, site, x, config, folded))
       },
     }
   },
 
   fold(parameters, config) {
-    const scale = scaleOf(config)
-    const folded = [...parameters].map(([name, tensor]): [string, Tensor] => [
-      name,
-      name.endsWith('.lora_B') ? multiplied(tensor, scale) : tensor,
-    ])
+    const folded = [...parameters].map(([name, tensor]): [string, Tensor] => {
+      const [rank = 0] = tensor.shape
+      return [
+        name,
+        name.endsWith(LOW_RANK_B) ? multiplied(tensor, lowRankScale(config, rank)) : tensor,
+      ]
+    })
     return new Map(folded)
   },
 
   toDisk: toPeft,
   fromDisk: fromPeft,
-  peftConfig: (config, sites, base) => loraConfig(config, linearSites(sites, config), base),
+  peftConfig: (config, sites, base) => loraConfig(config, lowRankSites(sites, config), base),
 }
 
-function scaleOf({ alpha, rank }: AdapterConfig): number {
-  return alpha / rank
-}
-
+/** Every swap waits for this; `map` takes ten times as long. */
 function multiplied({ shape, data }: Tensor, factor: number): Tensor {
-  return { shape, data: data.map((value) => value * factor) }
+  const product = new Float32Array(data.length)
+  for (let at = 0; at < data.length; at += 1) product[at] = (data[at] ?? 0) * factor
+  return { shape, data: product }
 }

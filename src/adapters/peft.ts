@@ -4,6 +4,7 @@
  */
 import type { AdapterConfig, Base, Json, Site, Tensor, Tensors } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
+import type { LowRankSite } from './low-rank.ts'
 
 export const PREFIX = 'base_model.model.'
 const WEIGHT = '.weight'
@@ -29,17 +30,58 @@ export function fromPeft(tensors: Tensors): Tensors {
   return new Map(memory)
 }
 
+/** Both ways for a method that has vectors `<site><ending>` besides its matrices: PEFT keeps them without `.weight`. */
+export function withVectors(ending: string) {
+  const parted = (tensors: Tensors) => {
+    const isVector = ([name]: readonly [string, Tensor]) => name.endsWith(ending)
+    const all = [...tensors]
+    return {
+      matrices: new Map(all.filter((entry) => !isVector(entry))),
+      vectors: all.filter(isVector),
+    }
+  }
+  return {
+    toDisk(parameters: Tensors): Tensors {
+      const { matrices, vectors } = parted(parameters)
+      const named = vectors.map(([name, tensor]) => [PREFIX + name, copyOf(tensor)] as const)
+      return new Map([...toPeft(matrices), ...named])
+    },
+    fromDisk(tensors: Tensors): Tensors {
+      const { matrices, vectors } = parted(tensors)
+      const named = vectors.map(([name, tensor]) => {
+        if (!name.startsWith(PREFIX) || tensor.shape.length !== 1)
+          throw failure('ADAPTER_TENSORS', `${name} is no vector of an adapter`, {
+            details: { tensor: name, shape: tensor.shape },
+          })
+        return [name.slice(PREFIX.length), copyOf(tensor)] as const
+      })
+      return new Map([...fromPeft(matrices), ...named])
+    },
+  }
+}
+
+function copyOf({ shape, data }: Tensor): Tensor {
+  return { shape: [...shape], data: data.slice() }
+}
+
 /** Full module paths as targets: PEFT then adapts these and no namesake elsewhere. */
 export function loraConfig(
   config: AdapterConfig,
-  sites: readonly Site[],
+  sites: readonly LowRankSite[],
   base: Base,
 ): Readonly<Record<string, Json>> {
+  const { rank, alpha, dropout = 0, rslora = false } = config
+  const others = sites.filter((site) => site.rank !== rank)
   return {
     ...loraCommon(base),
-    r: config.rank,
-    lora_alpha: config.alpha,
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    use_rslora: rslora,
     target_modules: sites.map(({ name }) => name),
+    ...(others.length > 0 && {
+      rank_pattern: Object.fromEntries(others.map((site) => [site.name, site.rank])),
+    }),
   }
 }
 

@@ -14,6 +14,8 @@ import type { AdapterConfig, Base, ClassSums, ClosedForm, Method, Network } from
 import { openRandom } from '../runtime/random.ts'
 import { solve } from './cholesky.ts'
 import { head } from './head.ts'
+import { withLowerLayers } from './lower-layers.ts'
+import { madeOnce } from './view.ts'
 
 const PROJECTION = 'ranpac.projection'
 const FEATURES = 1024
@@ -41,16 +43,11 @@ function regularized({ width, counts, moments }: ClassSums, ridge: number): Floa
   return triangle
 }
 
-/** One a base and number of features: drawing a projection takes time, and it is held on the engine. */
-const views = new WeakMap<Base, Map<number, Base>>()
+const projected = madeOnce(project)
 
-function view(base: Base, { features = FEATURES }: AdapterConfig): Base {
+function view(base: Base, { features = FEATURES, depth = 1 }: AdapterConfig): Base {
   if (base.weights.has(PROJECTION)) return base
-  const known = views.get(base) ?? new Map<number, Base>()
-  views.set(base, known)
-  const projected = known.get(features) ?? project(base, features)
-  known.set(features, projected)
-  return projected
+  return projected(withLowerLayers(base, depth), features)
 }
 
 function project(base: Base, features: number): Base {

@@ -38,11 +38,11 @@ export function weightOf({ name, weight }: Site): string {
 }
 
 /** Above min(in, out) more rank adds parameters and nothing that they could express. */
-export function checkRank(sites: readonly Site[], { rank }: AdapterConfig): void {
+export function checkRank(sites: readonly Site[], rank: number, field = 'rank'): void {
   for (const { name, inSize, outSize } of sites) {
     const most = Math.min(inSize, outSize)
     if (Number.isInteger(rank) && rank >= 1 && rank <= most) continue
-    throw invalidAdapter('rank', rank, `1 to ${most}`, name)
+    throw invalidAdapter(field, rank, `1 to ${most}`, name)
   }
 }
 

@@ -12,6 +12,7 @@ import type { ClassSums, ClosedForm, Method } from '../contracts.ts'
 import { solve } from './cholesky.ts'
 import { classMeans, halfNorms } from './class-means.ts'
 import { head } from './head.ts'
+import { withLowerLayers } from './lower-layers.ts'
 
 const closedForm: ClosedForm = {
   needsMoments: true,
@@ -23,7 +24,12 @@ const closedForm: ClosedForm = {
   },
 }
 
-export const slda: Method = { ...head, name: 'slda', closedForm }
+export const slda: Method = {
+  ...head,
+  name: 'slda',
+  closedForm,
+  view: (base, { depth = 1 }) => withLowerLayers(base, depth),
+}
 
 /** Within the classes: the lower triangle of Σ, row by row. */
 function covariance({ width, counts, moments }: ClassSums, means: Float64Array): Float64Array {

@@ -4,3 +4,17 @@ import type { AdapterConfig, Base, Method } from '../contracts.ts'
 export function viewOf(base: Base, method: Method, config: AdapterConfig): Base {
   return method.view?.(base, config) ?? base
 }
+
+/** One view a base and key, made when it is first asked for: that takes time, and engines hold what it brings. */
+export function madeOnce<Key>(
+  make: (base: Base, key: Key) => Base,
+): (base: Base, key: Key) => Base {
+  const made = new WeakMap<Base, Map<Key, Base>>()
+  return (base, key) => {
+    const views = made.get(base) ?? new Map<Key, Base>()
+    made.set(base, views)
+    const view = views.get(key) ?? make(base, key)
+    views.set(key, view)
+    return view
+  }
+}

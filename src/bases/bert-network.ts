@@ -60,7 +60,7 @@ function transform<T>(pass: Pass<T>, hidden: T, mask: T, from: number, to: numbe
   for (let layer = from; layer < to; layer += 1) {
     x = attend(pass, `encoder.layer.${layer}.attention`, x, bias)
     x = feedForward(pass, `encoder.layer.${layer}`, x)
-    x = pass.adaptation.output(`encoder.layer.${layer}`, x)
+    x = pass.adaptation.output(`encoder.layer.${layer}`, x, mask)
   }
   return x
 }

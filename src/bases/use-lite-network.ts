@@ -66,7 +66,7 @@ function transform<T>(
   for (let layer = from; layer < to; layer += 1) {
     x = ops.add(attend(ops, layer, x, bias, adaptation), residual(ops, layer, x, adaptation))
     x = ops.add(feedForward(ops, layer, x, adaptation), x)
-    x = adaptation.output(`layer.${layer}`, x)
+    x = adaptation.output(`layer.${layer}`, x, mask)
   }
   return x
 }

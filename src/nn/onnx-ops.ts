@@ -7,6 +7,7 @@
 import type { Ops, Tensors } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { OnnxGraph, Value } from './onnx-graph.ts'
+import { elementType } from './onnx-model.ts'
 
 /** The graph input that carries the adapter tensor `name`. */
 export function paramInput(name: string): string {
@@ -31,6 +32,7 @@ export function onnxOps({ graph, weights, paramRanks, alone }: OnnxOpsParts): Op
     },
     param: alone === true ? oneForAll(graph, paramRanks) : perRow(graph, paramRanks),
     scalar: (value) => graph.float(value),
+    dropout: (x) => x,
     ...arithmetic(graph),
     ...normalizing(graph),
     ...shaping(graph),
@@ -90,6 +92,11 @@ function arithmetic(graph: OnnxGraph) {
     matMul(x: Value, w: Value) {
       const y = graph.op('MatMul', [x, w])
       return w.isShared === true ? graph.op('Squeeze', [y, graph.ints(0)]) : y
+    },
+    transpose(w: Value) {
+      const axes = w.isShared === true ? [0, 1, 3, 2] : w.frozen ? [1, 0] : [0, 2, 1]
+      const turned = graph.op('Transpose', [w], { perm: { ints: axes } })
+      return w.isShared === true ? { ...turned, isShared: w.isShared } : turned
     },
     batchMatMul: (a: Value, b: Value, transposeB = false) =>
       graph.op('MatMul', [
@@ -167,6 +174,18 @@ function masking(graph: OnnxGraph) {
       const hidden = graph.op('Sub', [mask, graph.float(1)])
       const bias = graph.op('Mul', [hidden, graph.float(1e9)])
       return graph.op('Unsqueeze', [bias, graph.ints(1, 2)])
+    },
+    ends(mask: Value, first: number, last: number) {
+      const count = (reverse: number) =>
+        graph.op('CumSum', [mask, graph.ints(1)], { reverse: { int: reverse } })
+      const isWithin = (counted: Value, most: number) =>
+        graph.op('LessOrEqual', [counted, graph.float(most)])
+      const isEnd = graph.op('Or', [isWithin(count(0), first), isWithin(count(1), last)])
+      const ends = graph.op('Mul', [
+        mask,
+        graph.op('Cast', [isEnd], { to: { int: elementType.float32 } }),
+      ])
+      return graph.op('Unsqueeze', [ends, graph.ints(2)])
     },
     maskedMean(x: Value, mask: Value) {
       const sum = graph.op('MatMul', [graph.op('Unsqueeze', [mask, graph.ints(1)]), x])

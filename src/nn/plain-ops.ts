@@ -7,9 +7,10 @@
  */
 import type { Ops, Tensor } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
+import type { Dropout } from './dropout.ts'
 import { lastAxis } from './plain-columns.ts'
 import { elementwise } from './plain-elementwise.ts'
-import { matMul } from './plain-products.ts'
+import { matMul, transpose } from './plain-products.ts'
 import { NotPlain, type Note, type PlainValue } from './plain-value.ts'
 
 type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
@@ -22,11 +23,12 @@ export interface PlainTape {
   slopeOf(param: string): Float32Array | undefined
 }
 
-/** `counted` parameters have no slope. */
+/** `counted` parameters have no slope; `dropout` is that of a step of the trainer. */
 export function openTape(
   weights: Named,
   params: Named,
   counted: ReadonlySet<string> = new Set(),
+  dropout?: Dropout,
 ): PlainTape {
   const notes: (() => void)[] = []
   const asked = new Map<string, PlainValue>()
@@ -36,6 +38,7 @@ export function openTape(
       if (value.slope !== undefined) back(value.slope)
     })
   }
+  const rules = elementwise(note)
   return {
     ops: {
       ...refusing(),
@@ -47,7 +50,13 @@ export function openTape(
       },
       scalar: (value) => ({ shape: [], data: Float32Array.of(value), fixed: true }),
       matMul: (x, w) => matMul(x, w, note),
-      ...elementwise(note),
+      transpose: (w) => transpose(w, note),
+      ...rules,
+      dropout(x, rate, place) {
+        if (dropout === undefined) return x
+        const data = dropout(x.data.length, rate, place)
+        return rules.mul(x, { shape: x.shape, data, fixed: true })
+      },
       ...lastAxis(note),
     },
     backward(output, slope) {
@@ -79,6 +88,7 @@ function refusing() {
     splitHeads: refuse('splitHeads'),
     mergeHeads: refuse('mergeHeads'),
     attentionBias: refuse('attentionBias'),
+    ends: refuse('ends'),
     maskedMean: refuse('maskedMean'),
     unit: refuse('unit'),
   }

@@ -26,6 +26,27 @@ export function matMul(x: PlainValue, w: PlainValue, note: Note): PlainValue {
   return y
 }
 
+export function transpose(w: PlainValue, note: Note): PlainValue {
+  const [rows = 0, columns = 0] = w.shape
+  const y: PlainValue = {
+    shape: [columns, rows],
+    data: turned(w.data, rows, columns),
+    fixed: w.fixed,
+  }
+  note(y, (dy) => {
+    addScaled(slopeIn(w), 0, turned(dy, columns, rows), 0, dy.length, 1)
+  })
+  return y
+}
+
+function turned(data: Float32Array, rows: number, columns: number): Float32Array {
+  const other = new Float32Array(data.length)
+  for (let row = 0; row < rows; row += 1)
+    for (let column = 0; column < columns; column += 1)
+      other[column * rows + row] = data[row * columns + column] ?? 0
+  return other
+}
+
 /** dw[i] += Σ over rows of x[row, i] · dy[row] */
 function backToMatrix(dw: Float32Array, dy: Float32Array, x: Float32Array, outSize: number): void {
   const inSize = dw.length / outSize

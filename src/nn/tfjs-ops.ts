@@ -7,18 +7,27 @@
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { Ops } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
+import type { Dropout } from './dropout.ts'
 import type { TensorFlow } from './tensorflow.ts'
 import { gradientsOf } from './tfjs-gradients.ts'
 
 type Tensor = tfc.Tensor
 type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
-export function tfjsOps(tf: TensorFlow, weights: Named, params: Named): Ops<Tensor> {
+/** `dropout`: of a step of the trainer. */
+export function tfjsOps(
+  tf: TensorFlow,
+  weights: Named,
+  params: Named,
+  dropout?: Dropout,
+): Ops<Tensor> {
   const { normalize, ...own } = gradientsOf(tf)
   return {
     weight: (name) => named(weights, name, 'weight'),
     param: (name) => named(params, name, 'parameter'),
     scalar: (value) => tf.scalar(value),
+    dropout: (x, rate, place) =>
+      dropout ? tf.mul(x, tf.tensor(dropout(x.size, rate, place), x.shape)) : x,
     ...linearAlgebra(tf),
     ...arithmetic(tf),
     softmax: (x) => tf.softmax(x),
@@ -36,13 +45,14 @@ function named(tensors: Named, name: string, kind: string): Tensor {
 }
 
 /** One flat product instead of a broadcast one: [b·s, in] · [in, out] is a single kernel for any batch. */
-function linearAlgebra(tf: TensorFlow): Pick<Ops<Tensor>, 'matMul' | 'batchMatMul'> {
+function linearAlgebra(tf: TensorFlow): Pick<Ops<Tensor>, 'matMul' | 'transpose' | 'batchMatMul'> {
   return {
     matMul(x, w) {
       const [inSize, outSize] = w.shape as [number, number]
       const flat = tf.matMul(tf.reshape(x, [-1, inSize]), w)
       return tf.reshape(flat, [...x.shape.slice(0, -1), outSize])
     },
+    transpose: (w) => tf.transpose(w),
     batchMatMul: (a, b, transposeB = false) => tf.matMul(a, b, false, transposeB),
   }
 }
@@ -86,11 +96,16 @@ function shaping(
   }
 }
 
-function masking(tf: TensorFlow): Pick<Ops<Tensor>, 'attentionBias' | 'maskedMean'> {
+function masking(tf: TensorFlow): Pick<Ops<Tensor>, 'attentionBias' | 'ends' | 'maskedMean'> {
   return {
     attentionBias(mask) {
       const [batch, length] = mask.shape as [number, number]
       return tf.reshape(tf.mul(tf.sub(mask, 1), 1e9), [batch, 1, 1, length])
+    },
+    ends(mask, first, last) {
+      const [fromFront, fromBack] = [tf.cumsum(mask, 1), tf.cumsum(mask, 1, false, true)]
+      const isEnd = tf.logicalOr(tf.lessEqual(fromFront, first), tf.lessEqual(fromBack, last))
+      return tf.expandDims(tf.mul(mask, tf.cast(isEnd, 'float32')), 2)
     },
     maskedMean(x, mask) {
       const [batch, length] = mask.shape as [number, number]

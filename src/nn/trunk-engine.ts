@@ -1,15 +1,20 @@
 /**
- * The trunk in a worker thread: what the trainer keeps of each example. One row a run and no padding, so that a latent depends on
- * its example alone, and a restart that recomputes it in other company gets the same bytes.
+ * The trunk in worker threads: what the trainer keeps of each example. Rows of one length share a run and nothing is padded, so
+ * that a latent depends on its example alone, and a restart that recomputes it in other company gets the same bytes.
  *
  * A trunk that answers its input, as under a linear model on features, needs no thread: asking one would cost a
  * hundred times what an event's whole intake does.
  */
+import { availableParallelism } from 'node:os'
 import type { Base, Encoded, Latent, Ops, TrunkEngine } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import { feedsOf, positionsOf } from './feeds.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from './ort-pool.ts'
 import { recordTrunk } from './record.ts'
+import { RunsByLength } from './runs-by-length.ts'
+
+/** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */
+export const trunkWorkers = Math.min(2, availableParallelism())
 
 export async function openTrunkEngine(
   base: Base,
@@ -17,27 +22,34 @@ export async function openTrunkEngine(
   options: Partial<OrtPoolOptions> = {},
 ): Promise<TrunkEngine> {
   if (answersItsInput(base, cut)) return identityEngine
-  const pool = openOrtPool({ workers: 1, ...options })
+  const pool = openOrtPool({ workers: trunkWorkers, ...options })
   await pool
     .addSession(SESSION, () => recordTrunk(base, cut))
     .catch(async (error: unknown) => {
       await pool.close()
       throw error
     })
+  const runs = new RunsByLength((rows) => latentsOf(pool, rows))
   return {
-    encode: (rows) => Promise.all(rows.map((row) => latentOf(pool, row))),
+    encode: (rows) => Promise.all(rows.map((row) => runs.add(row))),
     close: () => pool.close(),
   }
 }
 
 const SESSION = 'trunk'
 
-async function latentOf(pool: OrtPool, row: Encoded): Promise<Latent> {
-  const feeds = feedsOf([row], positionsOf(row))
+async function latentsOf(pool: OrtPool, rows: readonly Encoded[]): Promise<readonly Latent[]> {
+  const [first] = rows
+  invariant(first, 'a run has at least one row')
+  const feeds = feedsOf(rows, positionsOf(first))
   const { hidden } = await pool.run({ session: SESSION, feeds })
   const [, positions, width] = hidden?.shape ?? []
   invariant(hidden?.data instanceof Float32Array && positions && width, 'a trunk without output')
-  return { positions, width, data: hidden.data }
+  const { data } = hidden
+  const size = positions * width
+  // Copies, where there are several: each is kept for a time of its own.
+  const part = (at: number) => (rows.length === 1 ? data : data.slice(at * size, (at + 1) * size))
+  return rows.map((_, at) => ({ positions, width, data: part(at) }))
 }
 
 /** Found out by handing it operations that can do nothing. */

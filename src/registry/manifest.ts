@@ -2,9 +2,9 @@
  * `manifest.json`: what a version is, in a form that proves itself. The digest covers every field but `created` (and
  * itself), and through `files` every byte of the version.
  */
-import { Type, type TProperties } from 'typebox'
+import { Type, type TProperties, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { Json, Manifest } from '../contracts.ts'
+import type { AdapterConfig, Json, Manifest } from '../contracts.ts'
 import { digestOf } from '../runtime/canonical-json.ts'
 import { failure, invariant } from '../runtime/errors.ts'
 
@@ -78,6 +78,26 @@ function closed<Properties extends TProperties>(properties: Properties) {
   return Type.Object(properties, { additionalProperties: false })
 }
 
+const adapter = {
+  method: Type.String(),
+  rank: Type.Number(),
+  alpha: Type.Number(),
+  tail_layers: Type.Union([Type.Number(), Type.Literal('all')]),
+  sites: Type.Optional(Type.Array(Type.String())),
+  rslora: Type.Optional(Type.Boolean()),
+  dropout: Type.Optional(Type.Number()),
+  ranks: Type.Optional(Type.Record(Type.String(), Type.Number())),
+  layers: Type.Optional(Type.Array(Type.Number())),
+  positions: Type.Optional(
+    closed({ first: Type.Optional(Type.Number()), last: Type.Optional(Type.Number()) }),
+  ),
+  placement: Type.Optional(Type.String()),
+  depth: Type.Optional(Type.Number()),
+  shrinkage: Type.Optional(Type.Number()),
+  features: Type.Optional(Type.Number()),
+  ridge: Type.Optional(Type.Number()),
+} satisfies Readonly<Record<keyof AdapterConfig, TSchema>>
+
 const schema = Compile(
   closed({
     format: Type.Literal(1),
@@ -89,16 +109,7 @@ const schema = Compile(
     task: Type.String(),
     labels: Type.Array(Type.String()),
     retired: Type.Optional(Type.Array(Type.String())),
-    adapter: closed({
-      method: Type.String(),
-      rank: Type.Number(),
-      alpha: Type.Number(),
-      tail_layers: Type.Union([Type.Number(), Type.Literal('all')]),
-      sites: Type.Optional(Type.Array(Type.String())),
-      shrinkage: Type.Optional(Type.Number()),
-      features: Type.Optional(Type.Number()),
-      ridge: Type.Optional(Type.Number()),
-    }),
+    adapter: closed(adapter),
     memory: Type.Optional(closed({ slots: Type.Integer({ minimum: 1 }), items: count })),
     span: Type.Record(
       Type.String(),

@@ -79,19 +79,88 @@ const sites = (byDefault: string) =>
     }),
   )
 
+const rankBounds = { minimum: 1, maximum: 1024 }
+
+const positions = Type.Integer({ minimum: 1, maximum: 100_000 })
+
+/** Of every method that adds A·B. */
+const lowRank = {
+  rank: Type.Integer({ ...rankBounds, default: 8, description: 'r of A·B' }),
+  alpha: Type.Number({
+    exclusiveMinimum: 0,
+    default: 16,
+    description: 'A·B is scaled by alpha / rank',
+  }),
+  rslora: Type.Optional(
+    Type.Boolean({
+      description: 'true: by alpha / √rank, with which high ranks learn as fast as low ones',
+    }),
+  ),
+  dropout: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      exclusiveMaximum: 1,
+      description: 'share of its inputs that a step leaves out; absent = 0',
+    }),
+  ),
+  ranks: Type.Optional(
+    Type.Record(Type.String(), Type.Integer(rankBounds), {
+      description: 'ranks by role where they are not rank, such as { query: 4 }',
+    }),
+  ),
+  tail_layers: tailLayers(2),
+  sites: sites('every map'),
+}
+
+const depth = Type.Integer({
+  minimum: 1,
+  maximum: 1000,
+  default: 2,
+  description: 'of text: layers whose outputs the embedding is made of, uppermost first',
+})
+
 /** Settings of each `adapter.method`. */
 export const methods = {
-  lora: {
-    rank: Type.Integer({ minimum: 1, maximum: 1024, default: 8, description: 'r of A·B' }),
-    alpha: Type.Number({
-      exclusiveMinimum: 0,
+  lora: lowRank,
+  dora: lowRank,
+  ia3: { tail_layers: tailLayers(2), sites: sites('key, value and output') },
+  bottleneck: {
+    placement: Type.Enum(['houlsby', 'pfeiffer'], {
+      default: 'houlsby',
+      description: 'houlsby: behind attention and feed-forward layers; pfeiffer: behind the latter',
+    }),
+    rank: Type.Integer({
+      minimum: 1,
+      maximum: 1024,
       default: 16,
-      description: 'A·B is scaled by alpha / rank',
+      description: 'width of the bottleneck',
     }),
     tail_layers: tailLayers(2),
-    sites: sites('every map'),
   },
-  ia3: { tail_layers: tailLayers(2), sites: sites('key, value and output') },
+  loreft: {
+    rank: Type.Integer({
+      ...rankBounds,
+      default: 4,
+      description: 'dimensions of the subspace that is edited',
+    }),
+    tail_layers: tailLayers(2),
+    layers: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 0, maximum: 1000 }), {
+        minItems: 1,
+        uniqueItems: true,
+        description: 'layers of the tail to edit, the lowest of the network is 0; absent = all',
+      }),
+    ),
+    positions: Type.Optional(
+      Type.Object(
+        { first: Type.Optional(positions), last: Type.Optional(positions) },
+        {
+          additionalProperties: false,
+          description: 'how many of the first and of the last positions to edit; absent = all',
+        },
+      ),
+    ),
+  },
   bitfit: { tail_layers: tailLayers(2) },
   full: { tail_layers: tailLayers(1) },
   head: { tail_layers: tailLayers(0) },
@@ -103,6 +172,7 @@ export const methods = {
       default: 1e-4,
       description: 'ε of (1 − ε)·Σ + ε·I',
     }),
+    depth,
     tail_layers: tailLayers(0),
   },
   ranpac: {
@@ -118,6 +188,7 @@ export const methods = {
       default: 3,
       description: 'λ, in mean squares of a feature',
     }),
+    depth,
     tail_layers: tailLayers(0),
   },
 } as const satisfies Readonly<Record<string, TProperties>>

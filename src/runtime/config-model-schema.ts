@@ -72,6 +72,12 @@ const train = section(
       default: 1,
       description: 'passes over new examples',
     }),
+    patience: Type.Integer({
+      minimum: 0,
+      maximum: 100,
+      default: 0,
+      description: 'so many passes without a lower loss end an update early; 0 = all passes',
+    }),
     max_tokens: Type.Integer({
       minimum: 1,
       maximum: 512,

@@ -62,10 +62,11 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   if (!method) throw foreign(`a method that is not known here: ${config.method}`)
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (!task) throw foreign(`a task that is not known here: ${manifest.task}`)
+  const seen = viewOf(base, method, config)
   return {
-    base: viewOf(base, method, config),
+    base: seen,
     ...{ method, task, config, labels },
-    memory: memory && { base, slots: memory.slots },
+    memory: memory && { base: seen.published ?? base, slots: memory.slots },
   }
 }
 
@@ -75,8 +76,20 @@ function recordingOf({ base, method, task, config, memory }: AdapterPlan): Servi
 
 /** Everything that changes the graph; ranks, scales and labels do not, once the tensors are folded. */
 function graphName({ base, cut, method, config, task, memory }: ServingParts): string {
+  const { placement = null, layers = null, positions = null } = config
   const sites = config.sites && [...config.sites].sort()
-  const what = [cut, method.name, sites ?? 'all', task.kind, base.network.width]
+  const { trunk = 'own', network } = base
+  const what = [
+    trunk,
+    cut,
+    method.name,
+    sites ?? 'all',
+    placement,
+    layers,
+    positions,
+    task.kind,
+    network.width,
+  ]
   return JSON.stringify([...what, memory !== undefined])
 }
 
@@ -85,7 +98,7 @@ function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version:
   const ofTask = new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
   const roomy = (name: string, tensor: Tensor) =>
     ofTask.has(name) || isOfMemory(name) ? task.grow(name, tensor, width) : tensor
-  const folded = [...method.fold(version.parameters, config)]
+  const folded = [...method.fold(version.parameters, config, base)]
   return Object.fromEntries(
     folded.map(([name, tensor]) => {
       const { shape, data } = roomy(name, tensor)

@@ -11,6 +11,7 @@ import {
   type FeedbackEvent,
   type Input,
   type ServedPrediction,
+  type Vocabulary,
 } from '../contracts.ts'
 import { keyOf, type Dedupe } from '../intake/dedupe.ts'
 import {
@@ -60,6 +61,8 @@ export class Admission {
   /** The count of accepted events whose waiting events these are. */
   #count: number
   readonly #foresight: Foresight
+  /** With the labels that the learner had when it was made. */
+  #vocabulary: Vocabulary | undefined
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
@@ -223,9 +226,15 @@ export class Admission {
   }
 
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
+    const { task } = this.#parts.loop
+    return task.target(event.lesson, served?.label, this.#vocabularyNow())
+  }
+
+  #vocabularyNow(): Vocabulary {
     const { loop, learner } = this.#parts
-    const { task, labels } = loop
-    return task.target(event.lesson, served?.label, { ...labels, labels: learner.labels })
+    const { labels } = learner
+    if (this.#vocabulary?.labels !== labels) this.#vocabulary = { ...loop.labels, labels }
+    return this.#vocabulary
   }
 
   #accept(example: Example, latents: LatentMap): Decision<'wait' | 'update'> {

@@ -1,20 +1,14 @@
 /** Rows of the checkpoint and what they mean, both ways. */
-import type {
-  Encoded,
-  Example,
-  FeedbackEvent,
-  Remembered,
-  SourceRecord,
-  Target,
-} from '../contracts.ts'
+import type { Example, FeedbackEvent, Remembered, SourceRecord, Target } from '../contracts.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from '../intake/headers.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Row, Value } from '../runtime/row.ts'
+import { encodedOf, numbersOf } from './example-pack.ts'
 
 /** The columns of `examples`, in their order. */
 export function exampleValues(example: Example): readonly Value[] {
   const { key, encoded, target, weight, predictionId } = example
-  const data = encoded.kind === 'tokens' ? encoded.ids : encoded.values
+  const data = numbersOf(encoded)
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
   return [bytesOf(key), encoded.kind, bytes, JSON.stringify(target), weight, prediction]
@@ -89,12 +83,6 @@ type Origin = Omit<SourceRecord, 'value' | 'key' | 'headers'> & {
   readonly connector: string
   readonly key?: string
   readonly headers?: PlainHeaders
-}
-
-function encodedOf(kind: string, buffer: ArrayBuffer): Encoded {
-  return kind === 'tokens'
-    ? { kind, ids: new Int32Array(buffer) }
-    : { kind: 'vector', values: new Float32Array(buffer) }
 }
 
 function toBase64(bytes: Uint8Array): string {

@@ -7,6 +7,7 @@
  * few keys that changed and every snapshot still finds all of its own. `seen_runs` holds the ids taken by one save in a
  * row, `first` counts those before: they are looked up in memory, and an index here would be written at random places.
  * Several states may share their `weights`: where memory changes with each example, and weights with each update.
+ * `pending_runs` holds the examples that wait, those of one save in a row; `pending` is from before, and empty.
  * `memorised` is like `remembered` for what memory holds, `at` being its order there.
  * `remembered.logits` are floats, kept for as long as the row: the same example learned on another line has others.
  */
@@ -65,5 +66,8 @@ export const checkpointMigrations: readonly string[] = [
     label TEXT NOT NULL, vector BLOB NOT NULL, prediction TEXT, PRIMARY KEY (key, born)
   ) WITHOUT ROWID;
   CREATE INDEX memorised_gone ON memorised (gone);
+  `,
+  `
+  CREATE TABLE pending_runs (seq INTEGER PRIMARY KEY, header TEXT NOT NULL, data BLOB NOT NULL);
   `,
 ]

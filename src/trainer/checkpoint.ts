@@ -10,6 +10,7 @@ import { HASH_BYTES } from '../intake/seen-ids.ts'
 import type { Store } from '../runtime/store.ts'
 import { ExampleTables } from './checkpoint-examples.ts'
 import { MemoryTable } from './checkpoint-memory.ts'
+import { PendingTable } from './checkpoint-pending.ts'
 import { bytesOf, waitingOf, waitingValues } from './checkpoint-rows.ts'
 import { fact, setFact, stampOf, StateTables } from './checkpoint-states.ts'
 import type { Change, CheckpointLimits, Identity, LearnerState, Progress, Saved } from './saved.ts'
@@ -20,8 +21,10 @@ export class Checkpoint {
   readonly #examples: ExampleTables
   readonly #states: StateTables
   readonly #memory: MemoryTable
+  readonly #pending: PendingTable
   #last: Pick<Change, 'weights' | 'mind' | 'positions'> | undefined
-  #waiting: ReadonlySet<string> = new Set()
+  /** Key → which of the records with that key it is. */
+  #waiting: ReadonlyMap<string, string> = new Map()
   /** A save failed, and may have been committed nevertheless: what is there has to be read again. */
   #isUncertain = false
 
@@ -31,6 +34,7 @@ export class Checkpoint {
     this.#examples = new ExampleTables(store)
     this.#states = new StateTables(store, limits.snapshots)
     this.#memory = new MemoryTable(store)
+    this.#pending = new PendingTable(store)
   }
 
   get path(): string {
@@ -56,7 +60,7 @@ export class Checkpoint {
       stamp: stampOf(this.#store),
       progress: fact(this.#store, 'progress') as unknown as Progress,
       positions: this.#positions(),
-      pending: this.#examples.pending(),
+      pending: this.#pending.load(),
       waiting: this.#waitingEvents(),
     }
     this.#remember(saved)
@@ -69,6 +73,10 @@ export class Checkpoint {
     return id === undefined ? undefined : this.#learnerAt(id)
   }
 
+  hasSnapshot(version: string): boolean {
+    return this.#states.ofVersion(version) !== undefined
+  }
+
   save(change: Change): void {
     if (this.#isUncertain) this.#readAgain()
     this.#isUncertain = true
@@ -77,6 +85,7 @@ export class Checkpoint {
     })
     this.#examples.saved()
     this.#memory.saved()
+    this.#pending.saved()
     this.#remember(change)
     this.#isUncertain = false
   }
@@ -87,14 +96,15 @@ export class Checkpoint {
 
   #remember(saved: Saved): void {
     this.#last = saved
-    this.#waiting = new Set(saved.waiting.map(({ key }) => key))
+    this.#waiting = recordsOf(saved.waiting)
   }
 
   /** Weights and positions are written once more. */
   #readAgain(): void {
     this.#examples.load()
     this.#memory.load()
-    this.#waiting = new Set(this.#waitingEvents().map(({ key }) => key))
+    this.#pending.load()
+    this.#waiting = recordsOf(this.#waitingEvents())
     this.#last = undefined
   }
 
@@ -107,14 +117,14 @@ export class Checkpoint {
     this.#writeWaiting(change.waiting)
     this.#examples.retract(change.retracted)
     this.#memory.retract(change.retracted)
-    this.#examples.writePending(change.pending)
+    this.#pending.write(change.pending)
     const isNewState = this.#writeState(change)
     if (change.snapshot !== undefined) this.#states.keepFor(change.snapshot, change.protected)
     if (isNewState) {
       this.#states.collect()
       this.#memory.collect()
+      this.#examples.collect()
     }
-    this.#examples.collect(isNewState)
   }
 
   /** Snapshots of an adapter of another shape cannot be gone back to. */
@@ -176,11 +186,23 @@ export class Checkpoint {
   }
 
   #writeWaiting(waiting: readonly WaitingEvent[]): void {
-    const present = new Set(waiting.map(({ key }) => key))
-    for (const key of this.#waiting)
-      if (!present.has(key)) this.#store.run('DELETE FROM waiting WHERE key = ?', bytesOf(key))
+    const present = recordsOf(waiting)
+    for (const [key, record] of this.#waiting)
+      if (present.get(key) !== record)
+        this.#store.run('DELETE FROM waiting WHERE key = ?', bytesOf(key))
     const put = 'INSERT INTO waiting (key, since, event, origin, value) VALUES (?, ?, ?, ?, ?)'
     for (const event of waiting)
-      if (!this.#waiting.has(event.key)) this.#store.run(put, ...waitingValues(event))
+      if (this.#waiting.get(event.key) !== present.get(event.key))
+        this.#store.run(put, ...waitingValues(event))
   }
+}
+
+/** An event that was given up may come again, and wait again: another record, of another time. */
+function recordsOf(waiting: readonly WaitingEvent[]): ReadonlyMap<string, string> {
+  return new Map(
+    waiting.map(({ key, since, received: { connector, record } }) => [
+      key,
+      JSON.stringify([since, connector, record.partition, record.position]),
+    ]),
+  )
 }

@@ -6,6 +6,7 @@ import type * as tfc from '@tensorflow/tfjs-core'
 import { type AdapterPlan, sitesOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/sites.ts'
 import type { Latent, Site, Tensors, TrainRow } from '../contracts.ts'
+import { openDropout, type Dropout } from '../nn/dropout.ts'
 import type { TensorFlow } from '../nn/tensorflow.ts'
 import { tfjsOps } from '../nn/tfjs-ops.ts'
 import { invariant } from '../runtime/errors.ts'
@@ -30,8 +31,8 @@ export interface AdapterEngine {
   logits(rows: readonly Latent[]): readonly Float32Array[]
   /** With other weights than the present ones, whose head may have fewer labels; what the base counts stays. */
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
-  /** The loss of the batch, and its gradient for every parameter that learns by gradients. */
-  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf): Gradients
+  /** The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout. */
+  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf, seed: string): Gradients
   dispose(): void
 }
 
@@ -95,17 +96,19 @@ export class EngineAdapter implements AdapterEngine {
   }
 
   /** The loss of the batch, and its gradient for every parameter: the sums over its groups. */
-  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf): Gradients {
+  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf, seed: string): Gradients {
     const gradients = new Map<string, Float32Array>()
     const logits = rows.map((): Float32Array => new Float32Array())
     let loss = 0
-    for (const group of this.#groups(rows.map(({ latent }) => latent))) {
+    for (const [at, group] of this.#groups(rows.map(({ latent }) => latent)).entries()) {
       const chosen = group.map((row) => itemAt(rows, row))
+      const dropout = openDropout(seed, at)
       this.#parts.tf.tidy(() => {
         const seen = (data: Float32Array) => {
           spread(data, group, logits)
         }
-        const { value, grads } = this.#differentiate(chosen, targetsOf(chosen), rows.length, seen)
+        const step = { targets: targetsOf(chosen), batch: rows.length, dropout, seen }
+        const { value, grads } = this.#differentiate(chosen, step)
         loss += value.dataSync()[0] ?? NaN
         for (const [at, name] of this.#learning().entries())
           gradients.set(name, added(gradients.get(name), itemAt(grads, at).dataSync<'float32'>()))
@@ -121,20 +124,23 @@ export class EngineAdapter implements AdapterEngine {
 
   #differentiate(
     rows: readonly TrainRow[],
-    targets: LossTargets,
-    batch: number,
-    seen: (logits: Float32Array) => void,
+    step: {
+      readonly targets: LossTargets
+      readonly batch: number
+      readonly dropout: Dropout
+      readonly seen: (logits: Float32Array) => void
+    },
   ) {
     const { tf } = this.#parts
     const names = this.#learning()
     const latents = rows.map(({ latent }) => latent)
-    const shares = sharesOf(rows, batch)
+    const shares = sharesOf(rows, step.batch)
     const lossOf = (...values: tfc.Tensor[]) => {
       const moved = names.map((name, at) => [name, itemAt(values, at)] as const)
       const parameters = new Map([...this.#parameters, ...moved])
-      const logits = this.#forward(latents, parameters)
-      seen(logits.dataSync<'float32'>())
-      return batchLoss(tf, logits, targets, shares)
+      const logits = this.#forward(latents, parameters, step.dropout)
+      step.seen(logits.dataSync<'float32'>())
+      return batchLoss(tf, logits, step.targets, shares)
     }
     const learning = [...this.#parameters].filter(([name]) => !this.#counted.has(name))
     return tf.valueAndGrads(lossOf)(learning.map(([, tensor]) => tensor))
@@ -149,10 +155,10 @@ export class EngineAdapter implements AdapterEngine {
   }
 
   /** Tail, pooling and head → logits [b, labels]. */
-  #forward(rows: readonly Latent[], parameters: Named): tfc.Tensor2D {
+  #forward(rows: readonly Latent[], parameters: Named, dropout?: Dropout): tfc.Tensor2D {
     const { tf, base, baseTensors, method, task, config } = this.#parts
     const { network } = base
-    const ops = tfjsOps(tf, baseTensors, parameters)
+    const ops = tfjsOps(tf, baseTensors, parameters, dropout)
     const input = padded(rows)
     const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
     const mask = tf.tensor(input.mask.data, [...input.mask.shape])

@@ -1,5 +1,5 @@
 /**
- * A look ahead: records that wait for their turn are parsed and encoded already, and the trunk's thread computes their
+ * A look ahead: records that wait for their turn are parsed and encoded already, and the trunk's threads compute their
  * latents while this one learns. It decides nothing and refuses nothing: what does not work out here is done again, and
  * answered for, when the record's turn comes.
  */
@@ -21,12 +21,16 @@ export interface ForesightParts {
   readonly compute: (encoded: Encoded) => Promise<Latent>
 }
 
-/** Enough to keep the thread busy during an update; their latents are not bounded by the cache's limit. */
-const WINDOW = 64
+/** Enough to keep the threads busy during an update, and to find texts of equal length, which share a run. */
+const WINDOW = 256
+
+/** Their latents are not bounded by the cache's limit: 16 MiB where one has 512 numbers a position. */
+const POSITIONS = 8192
 
 export class Foresight {
   readonly #parts: ForesightParts
   readonly #foreseen = new Map<Received['record'], Foreseen | undefined>()
+  #positions = 0
 
   constructor(parts: ForesightParts) {
     this.#parts = parts
@@ -34,19 +38,25 @@ export class Foresight {
 
   /** How many of the next records it wants to see; 0 while it has seen enough. */
   get wanted(): number {
-    return this.#foreseen.size > WINDOW / 2 ? 0 : WINDOW
+    const knowsEnough = this.#foreseen.size > WINDOW / 2 || this.#positions > POSITIONS / 2
+    return knowsEnough ? 0 : WINDOW
   }
 
   look(upcoming: readonly Received[]): void {
-    for (const received of upcoming)
-      if (!this.#foreseen.has(received.record))
-        this.#foreseen.set(received.record, this.#foresee(received))
+    for (const received of upcoming) {
+      if (this.#positions >= POSITIONS) return
+      if (this.#foreseen.has(received.record)) continue
+      const foreseen = this.#foresee(received)
+      this.#foreseen.set(received.record, foreseen)
+      this.#positions += positionsOf(foreseen)
+    }
   }
 
   /** What is known of a record whose turn it is; forgotten here. */
   take(record: Received['record']): Foreseen | undefined {
     const foreseen = this.#foreseen.get(record)
     this.#foreseen.delete(record)
+    this.#positions -= positionsOf(foreseen)
     return foreseen
   }
 
@@ -63,4 +73,9 @@ export class Foresight {
       return undefined
     }
   }
+}
+
+function positionsOf(foreseen: Foreseen | undefined): number {
+  const encoded = foreseen?.encoded
+  return encoded?.kind === 'tokens' ? encoded.ids.length : 0
 }

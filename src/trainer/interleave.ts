@@ -68,6 +68,12 @@ export class Interleave {
     return undefined
   }
 
+  /** Whether a source has a record now, which `take` or `next` will answer. */
+  async isReady(signal: AbortSignal): Promise<boolean> {
+    for (const line of this.#lines) if (await line.fill(0, signal)) return true
+    return false
+  }
+
   /** Waits until a source has a record, somebody calls `wake`, or `waitMs` have passed. */
   async rest(waitMs: number, signal: AbortSignal): Promise<void> {
     if (this.#woken || signal.aborted) {

@@ -39,6 +39,8 @@ export interface TrainPlan {
   readonly batch: number
   readonly replay_batch: number
   readonly epochs: number
+  /** Passes without a lower loss after which the others are left out; 0 or absent = none is. */
+  readonly patience?: number
 }
 
 export type LatentMap = ReadonlyMap<string, Latent>
@@ -53,6 +55,8 @@ export interface Outcome {
   /** Steps made, and how many of them were dropped. */
   readonly steps: number
   readonly dropped: number
+  /** Keys of the examples in those, replayed ones too. */
+  readonly droppedKeys?: readonly string[]
   /** What the trigger saw, where it has done something about it. */
   readonly alarm?: Alarm
 }

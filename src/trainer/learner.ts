@@ -138,7 +138,7 @@ export class Learner {
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
     const alarm = this.#heed()
-    this.#training.begin(block.length, { raised: alarm?.response === 'raise-rate' })
+    this.#training.begin(block.length, { raised: isRaised(alarm) })
     this.extend(this.#pending.announced(block))
     if (this.#fresh !== undefined) yield* this.#learnAnew(block, this.#fresh)
     else this.#remember(yield* this.#training.learn(block, testsInStep))
@@ -150,6 +150,7 @@ export class Learner {
       learned: block.length,
       steps: steps - before.steps,
       dropped: dropped - before.dropped,
+      ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
       ...(alarm && { alarm }),
     }
   }
@@ -266,12 +267,14 @@ export class Learner {
   #heed(): Alarm | undefined {
     const alarm = this.#alarm
     this.#alarm = undefined
-    if (alarm?.response !== 'fresh-adapter') return alarm
     const { trainable, freshParameters } = this.#parts
     const { labels } = trainable
-    trainable.restore({ labels, tensors: freshParameters(labels), steps: 0 })
-    for (const { key } of this.#memory.examples) this.#memory.forget(key)
-    this.#recall?.clear()
+    if (alarm?.response === 'fresh-adapter')
+      trainable.restore({ labels, tensors: freshParameters(labels), steps: 0 })
+    if (alarm?.response === 'fresh-adapter' || alarm?.response === 'fresh-replay') {
+      for (const { key } of this.#memory.examples) this.#memory.forget(key)
+      this.#recall?.clear()
+    }
     return alarm
   }
 
@@ -319,6 +322,10 @@ export class Learner {
     }
     this.#learned += block.length
   }
+}
+
+function isRaised(alarm: Alarm | undefined): boolean {
+  return alarm?.response === 'raise-rate' || alarm?.response === 'fresh-replay'
 }
 
 function rolledBack(reason: string): Outcome {

@@ -5,6 +5,7 @@
 import { type AdapterPlan, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/sites.ts'
 import type { Latent, Site, Tensor, Tensors, TrainRow } from '../contracts.ts'
+import { openDropout, type Dropout } from '../nn/dropout.ts'
 import { openTape, type PlainTape } from '../nn/plain-ops.ts'
 import { NotPlain, type PlainValue } from '../nn/plain-value.ts'
 import { padded } from './batch-input.ts'
@@ -42,8 +43,8 @@ export class PlainAdapter implements AdapterEngine {
     return rowsOf(this.#forward(this.#tape(all), rows), rows.length)
   }
 
-  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf): Gradients {
-    const tape = this.#tape()
+  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf, seed: string): Gradients {
+    const tape = this.#tape(this.#parameters, openDropout(seed))
     const latents = rows.map(({ latent }) => latent)
     const output = this.#forward(tape, latents)
     const shares = sharesOf(rows, rows.length)
@@ -60,8 +61,8 @@ export class PlainAdapter implements AdapterEngine {
     this.#parameters = new Map()
   }
 
-  #tape(parameters = this.#parameters): PlainTape {
-    return openTape(this.#plan.base.weights, parameters, this.#counted)
+  #tape(parameters = this.#parameters, dropout?: Dropout): PlainTape {
+    return openTape(this.#plan.base.weights, parameters, this.#counted, dropout)
   }
 
   #forward(tape: PlainTape, rows: readonly Latent[]): PlainValue {

@@ -25,7 +25,16 @@ import { isPlain, PlainAdapter } from './plain-adapter.ts'
 import { globalNorm, type Optimizer } from './optimizer.ts'
 import { optimizerOf } from './optimizer-of.ts'
 import { lossTargets, type Taught, taughtBy } from './targets.ts'
-import { averaged, copied, fromState, grown, stepped, toState, type Weights } from './weights.ts'
+import {
+  averaged,
+  copied,
+  fromState,
+  grown,
+  retracted,
+  stepped,
+  toState,
+  type Weights,
+} from './weights.ts'
 
 export interface TrainableParts extends AdapterPlan {
   readonly tf: TensorFlow
@@ -70,7 +79,8 @@ class AdapterTrainable implements Trainable {
     this.#statistics = counted
     this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
     this.#load()
-    if ((parts.knobs.average ?? 0) === 0)
+    // Averaged weights score in place of those that learn, and without dropout.
+    if ((parts.knobs.average ?? 0) === 0 && (parts.config.dropout ?? 0) === 0)
       this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
     const { statistics } = parts.base
     if (statistics !== undefined)
@@ -91,7 +101,7 @@ class AdapterTrainable implements Trainable {
 
   score(rows: readonly Latent[]): readonly Float32Array[] {
     if (rows.length === 0 || this.#labels.length === 0) return rows.map(() => new Float32Array())
-    const mean = averaged(this.#weights, this.#optimizer)
+    const mean = this.#averaged()
     return mean ? this.#engine.logitsWith(mean, rows) : this.#engine.logits(rows)
   }
 
@@ -112,14 +122,16 @@ class AdapterTrainable implements Trainable {
     const { forgetting, task, retired } = this.#parts
     const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
     const taught = this.#taught(fresh)
-    const of = (some: readonly TrainRow[]) =>
-      this.#engine.gradients(some, (group) =>
-        lossTargets(group, task, this.#labels, { taught, retired }),
+    const of = (some: readonly TrainRow[], part = 'all') =>
+      this.#engine.gradients(
+        some,
+        (group) => lossTargets(group, task, this.#labels, { taught, retired }),
+        `${this.#weights.steps}/${part}`,
       )
     const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
     if (forgetting.project === undefined || fresh.length === 0 || replayed.length === 0)
       return of(rows)
-    const [own, other] = [of(fresh), of(replayed)]
+    const [own, other] = [of(fresh, 'fresh'), of(replayed, 'replayed')]
     const like = this.#weights.parameters
     const followed = forgetting.project(shaped(own.gradients, like), shaped(other.gradients, like))
     return {
@@ -145,11 +157,13 @@ class AdapterTrainable implements Trainable {
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
     const gradientNorm = globalNorm(gradients.values())
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return DROPPED
-    const next = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, {
-      ...this.#parts.knobs,
+    const { knobs, method } = this.#parts
+    const free = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, {
+      ...knobs,
       rateFactor,
     })
-    if (next === undefined) return DROPPED
+    if (free === undefined) return DROPPED
+    const next = retracted(free, this.#optimizer, method)
     this.#use(next)
     this.#parts.forgetting.observe(next.parameters, shaped(batch.gradients, next.parameters))
     return { loss, gradientNorm, dropped: false }
@@ -162,7 +176,7 @@ class AdapterTrainable implements Trainable {
   }
 
   parameters(): Tensors {
-    const learned = averaged(this.#weights, this.#optimizer) ?? this.#weights.parameters
+    const learned = this.#averaged() ?? this.#weights.parameters
     return copied(new Map([...learned, ...this.#statistics]))
   }
 
@@ -187,6 +201,11 @@ class AdapterTrainable implements Trainable {
     this.#parts.forgetting.restore(
       new Map(remembered.map(([name, tensor]) => [name.slice(FORGETTING.length), tensor])),
     )
+  }
+
+  #averaged(): Tensors | undefined {
+    const mean = averaged(this.#weights, this.#optimizer)
+    return mean && (this.#parts.method.retract?.(mean) ?? mean)
   }
 
   dispose(): void {

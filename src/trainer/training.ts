@@ -2,9 +2,10 @@
  * The learner's steps, as generators that yield the examples whose latents they want next: each beside what replay draws,
  * or, for a policy that learns from memory alone, over all that memory holds.
  */
-import type { Example, TrainRow } from '../contracts.ts'
+import type { Example, StepResult, TrainRow } from '../contracts.ts'
 import { batches } from './batches.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
+import { EarlyStop } from './early-stop.ts'
 import { drawFor, stepRows } from './rehearsal.ts'
 import type { ReplayMemory } from './replay-memory.ts'
 
@@ -31,6 +32,8 @@ export class Training {
   #dropped = 0
   /** The count of steps at the beginning of this update. */
   #rateFrom = 0
+  /** Of the examples in steps of this update that were dropped. */
+  #droppedKeys = new Set<string>()
 
   constructor(parts: TrainingParts) {
     this.#parts = parts
@@ -39,6 +42,10 @@ export class Training {
   /** Made, and of these dropped, in this line of versions. */
   get progress(): { readonly steps: number; readonly dropped: number } {
     return { steps: this.#steps, dropped: this.#dropped }
+  }
+
+  get droppedKeys(): readonly string[] {
+    return [...this.#droppedKeys]
   }
 
   restore({ steps, dropped }: { readonly steps: number; readonly dropped: number }): void {
@@ -55,32 +62,37 @@ export class Training {
     const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * anew
     rate.begin({ steps, raised })
     this.#rateFrom = this.#steps
+    this.#droppedKeys = new Set()
   }
 
   /** `isTest`: its first step also tests the block that it learns. */
   *learn(block: readonly Example[], isTest: boolean): Story<Learned> {
-    const { batch, replay_batch, epochs } = this.#parts.train
+    const { batch, replay_batch, epochs, patience = 0 } = this.#parts.train
     const { rehearsal } = this.#parts.memory
+    const stop = new EarlyStop(patience)
     const logits = new Map<string, Float32Array>()
     let seen = block
     for (let epoch = 0; epoch < epochs; epoch += 1) {
       const learned: Example[] = []
       for (const fresh of batches(seen, batch)) {
         const drawn = yield* drawFor(fresh, replay_batch, this.#parts)
-        const latents = yield [...fresh, ...drawn.flat()]
+        const examples = [...fresh, ...drawn.flat()]
+        const latents = yield examples
         const plain = stepRows(fresh, drawn, latents, rehearsal)
         const rows = epoch === 0 ? this.#counted(plain, fresh.length) : plain
         learned.push(...fresh.map((example, at) => stamped(example, plain[at], rows[at])))
         const isFirst = epoch === 0 && (isTest || rehearsal.keepsLogits === true)
-        if (!isFirst) this.#step(rows)
+        if (!isFirst) stop.saw(this.#step(examples, rows))
         else {
-          const found = this.#testAndStep(rows, fresh.length)
+          const { logits: found, ...result } = this.#testAndStep(examples, rows, fresh.length)
+          stop.saw(result)
           if (isTest) this.#parts.onTested(fresh, found)
           if (rehearsal.keepsLogits === true)
             for (const [at, { key }] of fresh.entries()) setFinite(logits, key, found[at])
         }
       }
       seen = learned
+      if (stop.isDue()) break
     }
     return { block: seen, logits }
   }
@@ -95,7 +107,7 @@ export class Training {
       this.#counted(stepRows(batch, [], yield batch, {}), batch.length)
     for (let pass = 0; pass < passes; pass += 1)
       for (const batch of batches(memory.shuffled(), size))
-        this.#step(stepRows(batch, [], yield batch, {}))
+        this.#step(batch, stepRows(batch, [], yield batch, {}))
   }
 
   /** The first `count` rows are new: counted where anything is, and stamped with what only their moment knows. */
@@ -104,31 +116,33 @@ export class Training {
     return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
   }
 
-  #step(rows: readonly TrainRow[]): void {
-    const { dropped } = this.#parts.trainable.step(rows, this.#rateFactor())
-    this.#count(dropped)
+  #step(examples: readonly Example[], rows: readonly TrainRow[]): StepResult {
+    const result = this.#parts.trainable.step(rows, this.#rateFactor())
+    this.#count(examples, result)
+    return result
   }
 
-  /** The logits of the first `count` rows before the step. */
-  #testAndStep(rows: readonly TrainRow[], count: number): readonly Float32Array[] {
+  /** With the logits of the first `count` rows before the step. */
+  #testAndStep(examples: readonly Example[], rows: readonly TrainRow[], count: number) {
     const { trainable } = this.#parts
     if (trainable.testAndStep === undefined) {
       const logits = trainable.score(rows.slice(0, count).map(({ latent }) => latent))
-      this.#step(rows)
-      return logits
+      return { ...this.#step(examples, rows), logits }
     }
     const result = trainable.testAndStep(rows, this.#rateFactor())
-    this.#count(result.dropped)
-    return result.logits.slice(0, count)
+    this.#count(examples, result)
+    return { ...result, logits: result.logits.slice(0, count) }
   }
 
   #rateFactor(): number {
     return this.#parts.rate.factor(this.#steps - this.#rateFrom)
   }
 
-  #count(dropped: boolean): void {
+  #count(examples: readonly Example[], { dropped }: StepResult): void {
     this.#steps += 1
-    if (dropped) this.#dropped += 1
+    if (!dropped) return
+    this.#dropped += 1
+    for (const { key } of examples) this.#droppedKeys.add(key)
   }
 }
 

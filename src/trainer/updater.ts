@@ -21,6 +21,9 @@ export interface UpdaterParts {
   readonly pointer: Pointer
 }
 
+/** Events in one line of the log. */
+const MOST_TOLD = 100
+
 export class Updater {
   readonly #parts: UpdaterParts
 
@@ -98,8 +101,16 @@ export class Updater {
     }
   }
 
+  #tellDropped(version: string, steps: number, keys: readonly string[]): void {
+    // Source and id of each, as far as a line of a log goes.
+    const events = keys.slice(0, MOST_TOLD).map((key) => key.replace('\0', ' '))
+    const details = { version, steps, count: keys.length, events }
+    this.#parts.loop.log.warn(details, 'steps were dropped: loss or gradient is not a number')
+  }
+
   #log(outcome: Outcome, version: string, decision: { verdict: string; reason: string }): void {
-    const { learned, steps, dropped, alarm } = outcome
+    const { learned, steps, dropped, droppedKeys, alarm } = outcome
+    if (droppedKeys) this.#tellDropped(version, dropped, droppedKeys)
     if (alarm) this.#parts.loop.log.warn({ version, ...alarm }, 'the stream has changed')
     const { scores } = this.#parts.state.learner
     const details = { version, ...decision, learned, steps, dropped, ...scores }

@@ -3,7 +3,7 @@
  * A value, never changed in place: a step answers new weights or none, and the last good ones are still there.
  */
 import { areFinite } from '../adapters/adapter.ts'
-import type { Task, Tensor, Tensors, TrainableState, TrainKnobs } from '../contracts.ts'
+import type { Method, Task, Tensor, Tensors, TrainableState, TrainKnobs } from '../contracts.ts'
 import { invariant } from '../runtime/errors.ts'
 import { OFFSET } from './averaging.ts'
 import { clipScale, type Optimizer } from './optimizer.ts'
@@ -38,6 +38,29 @@ export function stepped(
     slots.set(name, after.slots)
   }
   return { parameters, slots, steps: step }
+}
+
+/** With its parameters back where the method's live. The average stays, so that what it is off by changes. */
+export function retracted(
+  weights: Weights,
+  optimizer: Optimizer,
+  method: Pick<Method, 'retract'>,
+): Weights {
+  const parameters = method.retract?.(weights.parameters)
+  if (parameters === undefined) return weights
+  const own = optimizer.slots.indexOf(OFFSET)
+  const slots = new Map(weights.slots)
+  for (const [name, { data }] of own < 0 ? [] : weights.parameters) {
+    const after = parameters.get(name)?.data ?? data
+    if (after === data) continue
+    const arrays = slots.get(name) ?? []
+    const offset = (value: number, at: number) => value + ((data[at] ?? 0) - (after[at] ?? 0))
+    slots.set(
+      name,
+      arrays.map((array, slot) => (slot === own ? array.map(offset) : array)),
+    )
+  }
+  return { ...weights, parameters, slots }
 }
 
 /** Their average where the optimizer keeps one, the weights themselves before the first step. */

@@ -188,9 +188,9 @@ function rowsOf(folder: string): readonly Row[] {
 /** Under the adapter, over all layers of the base from the tokens on. */
 function embeddingOf(ids: readonly number[], config: AdapterConfig, parameters: Tensors): number[] {
   const plan = planOf({ method: methodOf(config), config })
-  const { network } = bert
+  const { network } = plan.base
   const cut = config.tail_layers === 'all' ? 0 : network.layers - config.tail_layers
-  const baseTensors = new BaseTensors(tf, bert)
+  const baseTensors = new BaseTensors(tf, plan.base)
   let data = new Float32Array() as Float32Array
   tf.tidy(() => {
     const input = {
@@ -200,7 +200,8 @@ function embeddingOf(ids: readonly number[], config: AdapterConfig, parameters: 
     data = network.trunk(tfjsOps(tf, baseTensors, new Map()), input, cut).dataSync<'float32'>()
   })
   baseTensors.dispose()
-  const latent = { positions: ids.length, width: network.latentWidth(cut), data }
+  const width = network.latentWidth(cut)
+  const latent = { positions: data.length / width, width, data }
   return embeddings(plan, parameters, [latent])
 }
 

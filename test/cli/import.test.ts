@@ -12,6 +12,9 @@ import {
   tinyBert,
   type PeftRow,
 } from './import-rig.ts'
+import { methods } from '../../src/compose.ts'
+import type { Method } from '../../src/contracts.ts'
+import { bytesOf, open, planOf, rows as rowsFor } from '../trainer/rig.ts'
 import { runCli } from './run-cli.ts'
 
 const queryValue = '{ rank: 2, alpha: 5, tail_layers: all, sites: [query, value] }'
@@ -33,6 +36,9 @@ describe('an adapter with a classifier on the mean at unit length', () => {
     ['expression', top],
     ['layers', top],
     ['stabilised', '{ rank: 4, alpha: 12, tail_layers: all, sites: [query, value] }'],
+    ['stabilised', '{ rank: 4, alpha: 6, rslora: true, tail_layers: all, sites: [query, value] }'],
+    ['decomposed', queryValue.replace('{', '{ method: dora,')],
+    ['scales', '{ method: ia3, tail_layers: all }'],
   ])('whose modules are said by %s answers with the logits of PEFT', async (name, adapter) => {
     const config = configFor(adapter)
     const answer = await imported(config, from(name))
@@ -58,6 +64,17 @@ describe('an adapter of the bare network', () => {
   it.each([
     ['all-linear', '{ rank: 3, alpha: 6, tail_layers: all }', ['pooler.dense']],
     ['dropout', queryValue, []],
+    [
+      'decomposed-stabilised',
+      '{ method: dora, rank: 4, alpha: 6, rslora: true, ranks: { value: 2 }, tail_layers: all }',
+      ['pooler.dense'],
+    ],
+    [
+      'uneven-ranks',
+      '{ rank: 2, alpha: 5, dropout: 0.2, ranks: { value: 3 }, tail_layers: all, sites: [query, value] }',
+      [],
+    ],
+    ['scaled-answers', '{ method: ia3, tail_layers: all, sites: [key, value, intermediate] }', []],
   ])('(%s) answers with the embedding of PEFT', async (name, adapter, idle) => {
     const config = configFor(adapter)
     const answer = await imported(config, from(name), '--promote')
@@ -68,6 +85,29 @@ describe('an adapter of the bare network', () => {
     expectClose(await servedEmbeddings(version, texts), rows, 'embedding')
     // Nobody has taught a head yet.
     expect(await servedLogits(version, texts)).toEqual(texts.map(() => [0, 0]))
+  })
+
+  it.each([
+    ['decomposed', queryValue.replace('{', '{ method: dora,')],
+    ['stabilised', '{ rank: 4, alpha: 6, rslora: true, tail_layers: all, sites: [query, value] }'],
+    ['uneven-ranks', queryValue.replace('{', '{ ranks: { value: 3 },')],
+  ])('(%s) goes on learning from where PEFT left it', async (name, adapter) => {
+    const config = configFor(adapter)
+    expect(await imported(config, from(name))).toMatchObject({ code: 0 })
+    const { manifest, parameters } = await inRegistry(config, 'v0-import')
+    const method = Object.values<Method>(methods).find(
+      (one) => one.name === manifest.adapter.method,
+    )!
+    const plan = planOf({ method, config: manifest.adapter, labels: manifest.labels })
+    const trainable = open({ ...plan, parameters })
+    expect(bytesOf(trainable.parameters())).toEqual(bytesOf(parameters))
+    const batch = rowsFor(['bad', 'good', 'bad'], plan)
+    const losses = Array.from({ length: 15 }, () => trainable.step(batch).loss)
+    expect(losses.at(-1)).toBeLessThan(losses[0]! / 2)
+    const after = trainable.parameters()
+    for (const [tensor, { data }] of parameters)
+      expect(after.get(tensor)!.data, tensor).not.toEqual(data)
+    trainable.dispose()
   })
 
   it('goes on with the head of the live version, which is then its parent', async () => {
@@ -93,6 +133,7 @@ describe('a folder that does not fit is refused with the field, its value and wh
     ['layers', 'target_modules', expect.arrayContaining(['query', 'value']) as unknown],
     ['stabilised', 'r', 4],
     ['uneven-ranks', 'rank_pattern', { value: 3 }],
+    ['decomposed', 'use_dora', true],
     ['biased', 'bias', 'lora_only'],
     ['pissa', 'init_lora_weights', 'pissa'],
     ['embeddings', 'base_model.model.embeddings.word_embeddings.lora_embedding_A', [2, 14]],
@@ -114,11 +155,33 @@ describe('a folder that does not fit is refused with the field, its value and wh
     })
   })
 
-  it('and the config under which it would fit, which it then does', async () => {
-    const refused = await imported(configFor(queryValue), from('stabilised'))
+  it('scales at other places, or of inputs where this method scales answers', async () => {
+    const usual = await imported(
+      configFor('{ method: ia3, tail_layers: all }'),
+      from('scaled-answers'),
+    )
+    expect(usual.error).toMatchObject({ details: { field: 'target_modules' } })
+    const suggested =
+      'adapter: { method: ia3, tail_layers: all, sites: [key, value, intermediate] }'
+    expect(usual.error?.message).toContain(suggested)
+    const sites = '{ method: ia3, tail_layers: all, sites: [query, value] }'
+    expect(await imported(configFor(sites), from('scaled-inputs'))).toMatchObject({
+      code: 65,
+      error: { details: { field: 'feedforward_modules', value: ['value'] } },
+    })
+    expect(await imported(configFor(queryValue), from('scales'))).toMatchObject({
+      error: { details: { field: 'peft_type', value: 'IA3' } },
+    })
+  })
+
+  it.each([
+    ['stabilised', 'rank: 4, alpha: 6, rslora: true, tail_layers: all'],
+    ['uneven-ranks', 'rank: 2, ranks: { value: 3 }, alpha: 5, tail_layers: all'],
+  ])('and the config under which it would fit, which it then does: %s', async (name, words) => {
+    const refused = await imported(configFor(queryValue), from(name))
     const [, adapter = ''] = /adapter: (\{.*\})/.exec(refused.error?.message ?? '') ?? []
-    expect(adapter).toContain('rank: 4, alpha: 12')
-    expect(await imported(configFor(adapter), from('stabilised'))).toMatchObject({ code: 0 })
+    expect(adapter).toContain(words)
+    expect(await imported(configFor(adapter), from(name))).toMatchObject({ code: 0 })
   })
 
   it('but the adapter of a class for sequences may leave its head behind', async () => {

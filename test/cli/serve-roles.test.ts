@@ -9,7 +9,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
@@ -19,6 +18,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { entryUrl } from '../../src/runtime/entry.ts'
 import { ended, firstLine } from '../child.ts'
+import { removed } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
@@ -82,7 +82,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const one of started) one.process.kill('SIGKILL')
   for (const one of started) await ended(one.process)
-  rmSync(folder, { recursive: true, force: true })
+  await removed(folder)
 })
 
 async function report(child: ChildProcess): Promise<{ sharedObjects: readonly string[] }> {
@@ -96,7 +96,7 @@ async function report(child: ChildProcess): Promise<{ sharedObjects: readonly st
       return undefined // not written to its end yet
     }
   }
-  return (await vi.waitUntil(read, { timeout: 10_000 })) as { sharedObjects: string[] }
+  return (await vi.waitUntil(read, { timeout: 30_000 })) as { sharedObjects: string[] }
 }
 
 const tensorFlow = /tfjs_binding|libtensorflow|tfjs-node/
@@ -142,7 +142,7 @@ test('what the server is taught the trainer learns, and both show the version th
   )
   for (const one of [server, trainer])
     await expect
-      .poll(async () => (await show(one)).live, { timeout: 25_000 })
+      .poll(async () => (await show(one)).live)
       .toMatchObject({ version: 'v1', generation: 2 })
   expect((await show(server)).trainer).toMatchObject({ state: 'standby' })
   expect(['running', 'idle']).toContain((await show(trainer)).trainer.state)
@@ -180,7 +180,7 @@ test('a rollback at the server is followed by the trainer', async () => {
   const { code } = await runCli('rollback', '--reason', 'r', '--url', server.url)
   expect(code).toBe(0)
   await expect
-    .poll(async () => (await show(trainer)).live, { timeout: 10_000 })
+    .poll(async () => (await show(trainer)).live)
     .toMatchObject({ version: 'v0', generation: 3 })
 })
 

@@ -1,13 +1,14 @@
 /** The daemon as a user starts it: a process of its own on a config file, asked through the command line, ended by a signal. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createServer } from 'node:net'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { entryUrl } from '../../src/runtime/entry.ts'
 import { ended, firstLine } from '../child.ts'
+import { removed } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
@@ -34,7 +35,7 @@ beforeAll(async () => {
 
 async function untilReady(): Promise<void> {
   await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
-    timeout: 25_000,
+    timeout: 60_000,
     interval: 100,
   })
 }
@@ -42,7 +43,7 @@ async function untilReady(): Promise<void> {
 afterAll(async () => {
   daemon.kill('SIGKILL')
   await ended(daemon)
-  rmSync(folder, { recursive: true, force: true })
+  await removed(folder)
 })
 
 const cli = (...args: string[]) => runCli(...args, '--url', url)
@@ -58,7 +59,7 @@ test('what a file teaches is learned, and the version that answers says so', asy
   expect((await cli('feedback', '--file', file)).stdout).toContain('4 accepted')
   const learned = async () =>
     ((await cli('why', '--json')).json() as { live: { version: string } }).live.version
-  await expect.poll(learned, { timeout: 25_000 }).toBe('v1')
+  await expect.poll(learned).toBe('v1')
   const { predictions } = (await cli('predict', 'good', 'awful', '--json')).json() as {
     predictions: { label: string }[]
   }

@@ -1,6 +1,6 @@
 /** `up` as a developer runs it: a process that starts the others, and takes them with it. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +11,7 @@ import { topicsOf, upConfig } from '../../src/cli/up/configs.ts'
 import { parseConfig } from '../../src/runtime/config.ts'
 import { entryUrl } from '../../src/runtime/entry.ts'
 import { ended, firstLine } from '../child.ts'
+import { removed } from '../scratch-folder.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-up-'))
@@ -19,7 +20,7 @@ const started: ChildProcess[] = []
 afterAll(async () => {
   for (const child of started) child.kill('SIGTERM')
   await Promise.all(started.map(ended))
-  rmSync(folder, { recursive: true, force: true })
+  await removed(folder)
 })
 
 interface Told {
@@ -63,7 +64,7 @@ test('it starts Redis and two replicas of a config, and one signal ends all of t
   expect(told.replicas.map(({ name }) => name)).toEqual(['replica-1', 'replica-2'])
   for (const { url } of told.replicas) {
     await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
-      timeout: 25_000,
+      timeout: 60_000,
       interval: 100,
     })
     expect(await (await fetch(`${url}/v1/fleet`)).json()).toMatchObject({

@@ -10,7 +10,7 @@ import { openBert } from '../../src/bases/bert.ts'
 import { openFeatures } from '../../src/bases/features.ts'
 import { openUseLite } from '../../src/bases/use-lite.ts'
 import { methods, tasks } from '../../src/compose.ts'
-import type { Base, Encoded, Method, Version } from '../../src/contracts.ts'
+import type { AdapterConfig, Base, Encoded, Method, Version } from '../../src/contracts.ts'
 import { openTensorFlow } from '../../src/nn/tensorflow.ts'
 import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
 import { openRandom } from '../../src/runtime/random.ts'
@@ -37,42 +37,57 @@ const plans = bases.flatMap((base) =>
     ([0, 1, 'all'] as const).map((reach) => planOf(base, method, reach)),
   ),
 )
+/** Knobs that change an equation; others are folded away, or change sizes alone. */
+const knobs = [
+  { method: 'loreft', layers: [1], positions: { first: 2 } },
+  { method: 'loreft', positions: { first: 1, last: 2 } },
+  { method: 'dora', rslora: true, ranks: { query: 3 }, sites: ['query', 'output'] },
+  { method: 'bottleneck', placement: 'pfeiffer' },
+] as const
+for (const base of bases)
+  for (const change of knobs) plans.push(planOf(base, methods[change.method], 'all', change))
+
 const table = plans.filter(isPossible).map((plan) => ({ plan, ...namesOf(plan) }))
 
 test('every method is tried on every base that has a place for it', () => {
   const names = new Set(table.map(({ base, method }) => `${base} ${method}`))
   for (const base of ['use-lite', 'bert'])
     for (const method of Object.keys(methods)) expect(names).toContain(`${base} ${method}`)
-  for (const method of ['head', 'lora', 'ia3', 'bitfit', 'full'])
+  for (const method of ['head', 'lora', 'dora', 'ia3', 'bitfit', 'full'])
     expect(names).toContain(`features ${method}`)
 })
 
-test.each(table)('$method on $base of $layers layers, tail_layers $reach', async ({ plan }) => {
-  const version = randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
-  const rows = rowsOf(plan.base)
-  const trained = await trainerLogits(plan, version, rows)
-  const served = await serverLogits(plan, version, rows)
-  expect(served).toHaveLength(rows.length)
-  for (const [at, row] of served.entries()) {
-    expect(row).toHaveLength(plan.labels.length)
-    expect(Math.max(...row.map(Math.abs))).toBeGreaterThan(1e-3)
-    for (const [label, logit] of row.entries())
-      expect(Math.abs(logit - trained[at]![label]!)).toBeLessThan(1e-4)
-  }
-})
+test.each(table)(
+  '$method $knobs on $base of $layers layers, tail_layers $reach',
+  async ({ plan }) => {
+    const version = randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
+    const rows = rowsOf(plan.base)
+    const trained = await trainerLogits(plan, version, rows)
+    const served = await serverLogits(plan, version, rows)
+    expect(served).toHaveLength(rows.length)
+    for (const [at, row] of served.entries()) {
+      expect(row).toHaveLength(plan.labels.length)
+      expect(Math.max(...row.map(Math.abs))).toBeGreaterThan(1e-3)
+      for (const [label, logit] of row.entries())
+        expect(Math.abs(logit - trained[at]![label]!)).toBeLessThan(1e-4)
+    }
+  },
+)
 
 /** Two examples near the rows, one of a retired label, and one that nothing is like. */
 const memorable = table.filter(({ reach, plan }) => reach !== 0 && !plan.base.statistics)
 
 test.each(memorable)(
-  '$method on $base of $layers layers, tail_layers $reach, with memory',
+  '$method $knobs on $base of $layers layers, tail_layers $reach, with memory',
   async ({ plan }) => {
     const base = bases.find(({ hash }) => hash === plan.base.hash)!
     const { layers } = base.network
     const cut = cutOf(plan.config.tail_layers, layers)
-    const engine = openRecallEngine({ tf, base, baseTensors: tensorsOf(base), cut })
+    const published = plan.base.published ?? base
+    const baseTensors = tensorsOf(published)
+    const engine = openRecallEngine({ tf, base: published, baseTensors, cut })
     const rows = rowsOf(base)
-    const trunk = await openTrunkEngine(base, cut)
+    const trunk = await openTrunkEngine(plan.base, cut)
     const places = (await trunk.encode(rows)).map((latent) => engine.embed(latent))
     await trunk.close()
     const labels = ['c', 'b', 'a', 'not in the head']
@@ -109,8 +124,16 @@ test.each(memorable)(
 
 const voice = { weight: 0.9, threshold: 0.75, sharpness: 40 }
 
-function planOf(base: Base, method: Method, reach: number | 'all'): AdapterPlan {
-  const config = { method: method.name, rank: 2, alpha: 6, tail_layers: reach, features: 32 }
+function planOf(
+  base: Base,
+  method: Method,
+  reach: number | 'all',
+  change: Partial<AdapterConfig> = {},
+): AdapterPlan {
+  const config = {
+    ...{ method: method.name, rank: 2, alpha: 6, tail_layers: reach },
+    ...{ features: 32, depth: 2, ...change },
+  }
   const seen = viewOf(base, method, config)
   return { base: seen, method, task: tasks.classification, config, labels: ['a', 'b', 'c'] }
 }
@@ -128,7 +151,9 @@ function isPossible(plan: AdapterPlan): boolean {
 
 function namesOf({ base, config }: AdapterPlan) {
   const { layers } = base.network
-  return { base: base.name, layers, method: config.method, reach: config.tail_layers }
+  const { method, tail_layers: reach, sites, ranks, placement, positions } = config
+  const knobs = JSON.stringify({ sites, ranks, placement, positions, layers: config.layers })
+  return { base: base.name, layers, method, reach, knobs }
 }
 
 function rowsOf(base: Base): readonly Encoded[] {

@@ -61,6 +61,18 @@ export const opCases: readonly OpCase[] = [
     build: (ops, at) => ops.matMul(at('x'), at('w')),
   },
   {
+    name: 'matMul by a turned parameter',
+    places: { x, w: { from: 'param', shape: ({ heads, size, out }) => [out, heads * size] } },
+    slopes: ['x', 'w'],
+    build: (ops, at) => ops.matMul(at('x'), ops.transpose(at('w'))),
+  },
+  {
+    name: 'matMul by a turned weight',
+    places: { x, w: { from: 'weight', shape: ({ heads, size, out }) => [out, heads * size] } },
+    slopes: ['x'],
+    build: (ops, at) => ops.matMul(at('x'), ops.transpose(at('w'))),
+  },
+  {
     name: 'batchMatMul',
     places: { a: square, b: headwise },
     slopes: ['a', 'b'],
@@ -172,6 +184,18 @@ export const opCases: readonly OpCase[] = [
     places: { mask },
     slopes: [],
     build: (ops, at) => ops.attentionBias(at('mask')),
+  },
+  {
+    name: 'ends',
+    places: { x, mask },
+    slopes: ['x'],
+    build: (ops, at) => ops.mul(at('x'), ops.ends(at('mask'), 1, 2)),
+  },
+  {
+    name: 'ends of one side',
+    places: { mask },
+    slopes: [],
+    build: (ops, at) => ops.ends(at('mask'), 0, 2),
   },
   {
     name: 'maskedMean',

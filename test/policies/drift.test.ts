@@ -136,7 +136,10 @@ describe('a drift trigger', () => {
   it('refuses a response that does not exist, and a window too small to test', () => {
     expect(thrown(() => open({ on_drift: 'panic' }))).toMatchObject({
       code: 'CONFIG_INVALID',
-      details: { field: 'trigger.on_drift', allowed: 'report, raise-rate, fresh-adapter' },
+      details: {
+        field: 'trigger.on_drift',
+        allowed: 'report, raise-rate, fresh-replay, fresh-adapter',
+      },
     })
     expect(
       thrown(() => open({ policy: 'kswin', every: 1, window_size: 50, stat_size: 30 })),

@@ -10,10 +10,12 @@ import { fileURLToPath } from 'node:url'
 import { specsOf } from '../../dist/src/adapters/adapter.js'
 import { openBundle } from '../../dist/src/adapters/bundle.js'
 import { bitfit } from '../../dist/src/adapters/bitfit.js'
+import { dora } from '../../dist/src/adapters/dora.js'
 import { full } from '../../dist/src/adapters/full.js'
 import { head } from '../../dist/src/adapters/head.js'
 import { ia3 } from '../../dist/src/adapters/ia3.js'
 import { lora } from '../../dist/src/adapters/lora.js'
+import { viewOf } from '../../dist/src/adapters/view.js'
 import { openBert } from '../../dist/src/bases/bert.js'
 import { openRandom } from '../../dist/src/runtime/random.js'
 import { classification } from '../../dist/src/tasks/classification.js'
@@ -21,7 +23,7 @@ import { classification } from '../../dist/src/tasks/classification.js'
 const here = fileURLToPath(new URL('.', import.meta.url))
 const base = await openBert(join(here, 'tiny-bert', 'half'))
 const labels = ['bad', 'good']
-const methods = { head, lora, ia3, bitfit, full }
+const methods = { head, lora, dora, ia3, bitfit, full }
 const bundle = openBundle({ base, methods, tasks: { classification } })
 
 const adapters = {
@@ -33,6 +35,25 @@ const adapters = {
     alpha: 5,
     tail_layers: 1,
     sites: ['query', 'value'],
+  },
+  'lora-stabilised-by-role': {
+    method: 'lora',
+    rank: 4,
+    alpha: 5,
+    tail_layers: 'all',
+    rslora: true,
+    dropout: 0.1,
+    ranks: { value: 2, output: 7 },
+  },
+  'dora-all': { method: 'dora', rank: 3, alpha: 6, tail_layers: 'all' },
+  'dora-top-by-role': {
+    method: 'dora',
+    rank: 4,
+    alpha: 5,
+    tail_layers: 1,
+    rslora: true,
+    ranks: { value: 2 },
+    sites: ['query', 'value', 'output'],
   },
   'ia3-all': { method: 'ia3', rank: 0, alpha: 1, tail_layers: 'all' },
   'ia3-top-every-map': {
@@ -48,7 +69,8 @@ const adapters = {
 
 for (const [name, config] of Object.entries(adapters)) {
   const random = openRandom(1, name)
-  const plan = { base, method: methods[config.method], task: classification, config, labels }
+  const method = methods[config.method]
+  const plan = { base: viewOf(base, method, config), method, task: classification, config, labels }
   const parameters = new Map(
     specsOf(plan).map((spec) => [
       spec.name,

@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import IA3Config, LoraConfig, PeftModel, get_peft_model
 from transformers import BertConfig, BertForSequenceClassification, BertModel, DistilBertConfig, DistilBertModel
 
 HERE = Path(__file__).parent
@@ -72,10 +72,10 @@ def rows_of(embedding_of, logits_of=None):
     ]
 
 
-def sentence(folder, **settings):
+def sentence(folder, config=LoraConfig, **settings):
     """With a classifier, on a class of the user's own."""
     torch.manual_seed(7)
-    model = get_peft_model(Sentence(), LoraConfig(modules_to_save=["classifier"], **settings))
+    model = get_peft_model(Sentence(), config(modules_to_save=["classifier"], **settings))
     train(model, lambda ids, label: cross_entropy(model(ids), label))
     model.save_pretrained(folder)
     again = PeftModel.from_pretrained(Sentence(), folder).eval()
@@ -83,11 +83,11 @@ def sentence(folder, **settings):
     return rows_of(lambda ids: embed(encoder, ids), lambda ids: again(ids))
 
 
-def encoder(folder, base=BASE, **settings):
+def encoder(folder, base=BASE, config=LoraConfig, **settings):
     """The bare network, towards embeddings that were chosen beforehand."""
     torch.manual_seed(7)
     load = lambda: BertModel.from_pretrained(base, dtype=torch.float32)
-    model = get_peft_model(load(), LoraConfig(task_type="FEATURE_EXTRACTION", **settings))
+    model = get_peft_model(load(), config(task_type="FEATURE_EXTRACTION", **settings))
     wanted = torch.nn.functional.normalize(torch.randn(LABELS, model.config.hidden_size), dim=-1)
     train(model, lambda ids, label: 1 - embed(model, ids) @ wanted[label])
     model.save_pretrained(folder)
@@ -114,6 +114,7 @@ def other(folder, load, **settings):
 
 
 QV = ["query", "value"]
+FEED_FORWARD = r"layer\.\d+\.output\.dense"
 CASES = {
     "list": lambda at: sentence(at, r=2, lora_alpha=5, target_modules=QV),
     "expression": lambda at: sentence(at, r=2, lora_alpha=5, target_modules=r".*\.layer\.1\..*\.(query|value)"),
@@ -124,6 +125,17 @@ CASES = {
     ),
     "all-linear": lambda at: encoder(at, r=3, lora_alpha=6, target_modules="all-linear"),
     "dropout": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, lora_dropout=0.1, init_lora_weights="gaussian"),
+    "decomposed": lambda at: sentence(at, r=2, lora_alpha=5, target_modules=QV, use_dora=True),
+    "decomposed-stabilised": lambda at: encoder(
+        at, r=4, lora_alpha=6, target_modules="all-linear", use_dora=True, use_rslora=True, rank_pattern={"value": 2}
+    ),
+    "scales": lambda at: sentence(
+        at, IA3Config, target_modules=rf".*\.(key|value|{FEED_FORWARD})", feedforward_modules=rf".*\.{FEED_FORWARD}"
+    ),
+    "scaled-answers": lambda at: encoder(
+        at, config=IA3Config, target_modules=["key", "value", "intermediate.dense"], feedforward_modules=[]
+    ),
+    "scaled-inputs": lambda at: encoder(at, config=IA3Config, target_modules=QV, feedforward_modules=["value"]),
     "uneven-ranks": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, rank_pattern={"value": 3}),
     "biased": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, bias="lora_only"),
     "pissa": lambda at: encoder(at, r=2, lora_alpha=5, target_modules=QV, init_lora_weights="pissa"),

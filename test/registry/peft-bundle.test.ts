@@ -47,6 +47,25 @@ registryConformance('local, in the layout of PEFT', () => {
   return { open: () => open(folder), version }
 })
 
+test.each([
+  { placement: 'houlsby' },
+  { layers: [1], positions: { first: 2 } },
+  { rslora: true, dropout: 0.1, ranks: { query: 1 } },
+  { shrinkage: 0.1, features: 64, ridge: 2 },
+])('the knobs %o of an adapter come back with its version', async (knobs) => {
+  const registry = await open(scratchFolder())
+  const { manifest } = version('v1')
+  const adapter = { ...manifest.adapter, sites: ['query'], ...knobs }
+  const plan: AdapterPlan = {
+    ...{ base, method: lora, task: classification, config: adapter, labels: manifest.labels },
+  }
+  await registry.publish({
+    manifest: { ...manifest, adapter },
+    parameters: randomVersion(plan, openRandom(1, 'version')).parameters,
+  })
+  expect((await registry.load('v1')).manifest.adapter).toEqual(adapter)
+})
+
 test('a version on disk has the files of PEFT, the head and the manifest', async () => {
   const folder = scratchFolder()
   await (await open(folder)).publish(version('v1'))

@@ -225,6 +225,19 @@ test.each([
     ['/models/m/replay/capacity is 10; allowed: at least train.replay_batch = 11'],
   ],
   ['a rank of zero', model('adapter: { rank: 0 }'), 'CONFIG_INVALID', ['must be at least 1']],
+  ['a dropout of all', model('adapter: { dropout: 1 }'), 'CONFIG_INVALID', ['must be below 1']],
+  [
+    'a rank of a role that is none',
+    model('adapter: { ranks: { query: 0 } }'),
+    'CONFIG_INVALID',
+    ['/models/m/adapter/ranks/query must be at least 1'],
+  ],
+  [
+    'positions that are none',
+    model('adapter: { method: loreft, positions: { first: 0 } }'),
+    'CONFIG_INVALID',
+    ['/models/m/adapter/positions/first must be at least 1'],
+  ],
   [
     'tail layers that are words',
     model('adapter: { tail_layers: top }'),

@@ -50,6 +50,18 @@ test('a model needs its labels and nothing else', () => {
   })
 })
 
+test('knobs that are left out are in no adapter, and so change no version', () => {
+  const adapterOf = (line: string) =>
+    parseConfig(`models: { m: { labels: [a, b], adapter: ${line} } }`, '/').models.m?.adapter
+  const plain = { method: 'lora', rank: 8, alpha: 16, tail_layers: 2 }
+  expect(adapterOf('{ method: lora }')).toEqual(plain)
+  const knobs = { rslora: true, dropout: 0.1, ranks: { query: 4 } }
+  expect(adapterOf('{ rslora: true, dropout: 0.1, ranks: { query: 4 } }')).toEqual({
+    ...plain,
+    ...knobs,
+  })
+})
+
 test('relative paths are meant against the folder of the file, those of flags against the working folder', () => {
   const text = 'models: { m: { labels: [a, b], base: { bert: minilm } } }'
   const config = parseConfig(text, '/etc/antikythera', {

@@ -10,11 +10,13 @@ import { expect, test } from 'vitest'
 import { judge } from './fleet-checks.ts'
 import { planOf } from './fleet-plan.ts'
 
-const { SEED, SEEDS = '500', FROM = '0' } = env
+/** Rare stories, beside those that come first: an event that is given up and waits again between two saves. */
+const telling = [7903, 8125]
+
+const { SEED, SEEDS = '500', FROM } = env
+const range = Array.from({ length: Number(SEEDS) }, (_, at) => Number(FROM ?? 0) + at)
 const seeds =
-  SEED === undefined
-    ? Array.from({ length: Number(SEEDS) }, (_, at) => Number(FROM) + at)
-    : [Number(SEED)]
+  SEED === undefined ? [...(FROM === undefined ? telling : []), ...range] : [Number(SEED)]
 
 test(
   'a fleet that dies, freezes and is lied to ends like one trainer without faults',

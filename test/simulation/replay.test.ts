@@ -12,7 +12,7 @@ import { predictionsOf, settingOf, streamsOf } from './scenario.ts'
 const seeds = [1, 2, 3, 4, 5, 6]
 
 for (const policy of Object.keys(policies.replay))
-  test(`a crash at any instant changes nothing with ${policy}`, { timeout: 60_000 }, async () => {
+  test(`a crash at any instant changes nothing with ${policy}`, { timeout: 120_000 }, async () => {
     let kept = 0
     for (const seed of seeds) {
       const reference = worldOf(seed)

@@ -2,9 +2,11 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Example } from '../../src/contracts.ts'
 import { Dedupe, hashOf } from '../../src/intake/dedupe.ts'
+import type { WaitingEvent } from '../../src/intake/join.ts'
 import { openStore, type Store } from '../../src/runtime/store.ts'
 import { Checkpoint } from '../../src/trainer/checkpoint.ts'
 import type { Change, CheckpointLimits } from '../../src/trainer/saved.ts'
+import { exampleValues } from '../../src/trainer/checkpoint-rows.ts'
 import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
 import type { Mind } from '../../src/trainer/learner-types.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -289,7 +291,65 @@ test('a pending example that was learned and not kept leaves no row', () => {
   checkpoint.save(change({ pending: [tokens('1'), tokens('2')] }))
   checkpoint.save(change({ weights: weights(2), remembered: [tokens('2')] }))
   expect(count(store, 'examples')).toBe(1)
+  expect(count(store, 'pending_runs')).toBe(0)
+})
+
+test('pending examples are written as they come, and all anew when one of them goes', () => {
+  const { store, checkpoint } = openMemory()
+  const many = Array.from({ length: 5000 }, (_, at) => tokens(String(at)))
+  checkpoint.save(change({ pending: many }))
+  const runs = count(store, 'pending_runs')
+  checkpoint.save(change({ pending: [...many, vector('last')] }))
+  expect(count(store, 'pending_runs')).toBe((runs ?? 0) + 1)
+  expect(reload(store)?.pending).toEqual([...many, vector('last')])
+  const rest = [...many.slice(1), vector('last')]
+  checkpoint.save(change({ pending: rest }))
+  expect(reload(store)?.pending).toEqual(rest)
+})
+
+test('pending examples of a checkpoint from before they were kept in runs still wait', () => {
+  const path = join(scratchFolder(), 'state.db')
+  const first = openStore(path, { migrations: checkpointMigrations })
+  new Checkpoint(first, { snapshots: 2 }).save(change({ remembered: [vector('kept')] }))
+  // As it was written before.
+  const old = [tokens('1'), vector('kept')]
+  for (const example of old) {
+    const put = 'INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)'
+    first.run(put, ...exampleValues(example))
+    first.run('INSERT INTO pending (key) VALUES (?)', Buffer.from(example.key))
+  }
+  first.close()
+  const store = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  for (let start = 0; start < 2; start += 1)
+    expect(reload(store)).toMatchObject({ pending: old, remembered: [vector('kept')] })
+  expect(count(store, 'examples')).toBe(1)
   expect(count(store, 'pending')).toBe(0)
+})
+
+test('an event that was given up and waits again between two saves is the later one of both', () => {
+  const { store, checkpoint } = openMemory()
+  const waiting = (id: string, since: number, position: string): WaitingEvent => ({
+    key: `desk\0${id}`,
+    since,
+    event: {
+      id,
+      source: 'desk',
+      predictionId: 'p',
+      lesson: { kind: 'rating', rating: 1 },
+      weight: 1,
+    },
+    received: {
+      connector: 's',
+      record: { partition: '0', position, next: `after ${position}`, value: Uint8Array.of(1) },
+    },
+  })
+  checkpoint.save(change({ waiting: [waiting('1', 1, '3'), waiting('2', 7, '11')] }))
+  const later = [waiting('2', 7, '11'), waiting('1', 17, '20')]
+  checkpoint.save(change({ waiting: later }))
+  expect(reload(store)?.waiting).toEqual(later)
+  store.run(`CREATE TRIGGER still BEFORE INSERT ON waiting BEGIN SELECT RAISE(ABORT, 'no'); END`)
+  checkpoint.save(change({ waiting: later }))
 })
 
 test('a retracted example is gone from every snapshot, and so is its text', () => {

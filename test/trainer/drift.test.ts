@@ -1,7 +1,7 @@
 /** What an alarm does to a learner, and how triggers of the clock are woken when nothing comes. */
 import { expect, test } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
-import type { Alarm, Clock, Trigger } from '../../src/contracts.ts'
+import type { Alarm, Clock, Replay, Trigger } from '../../src/contracts.ts'
 import { lessons } from './events.ts'
 import { accept, lesson, openTiny, update } from './learner-fixture.ts'
 import { instantClock, openWorld, runToEnd } from './world.ts'
@@ -28,11 +28,12 @@ function alarmAt(number: number, response: Alarm['response']): Trigger {
 const block = (from: number, label: string) =>
   [from, from + 1].map((at) => lesson(`e-${at}`, 'abc', label))
 
-async function learned(response: Alarm['response'], rate = 'drift-reset') {
+async function learned(response: Alarm['response'], rate = 'drift-reset', replay?: Replay) {
   const tiny = openTiny({
     trigger: alarmAt(4, response),
     rate: openPolicy('rate', policies.rate, { policy: rate }),
     train: { batch: 2, replay_batch: 2, epochs: 1 },
+    ...(replay && { replay }),
   })
   const { learner } = tiny
   for (const example of block(1, 'yes')) await accept(learner, example)
@@ -66,6 +67,18 @@ test('an alarm that raises the rate makes the step as much larger as the policy 
   ]
   expect(raised[0]! / plain[0]!).toBeCloseTo(5, 4)
   expect(unheard).toEqual(plain)
+})
+
+test('with replay begun anew the weights go on, faster, and rehearse nothing from before', async () => {
+  const { learner, before } = await learned('fresh-replay')
+  expect(learner.remembered.map(({ key }) => key)).toEqual(['desk\0e-3', 'desk\0e-4'])
+  const moved = async (replay: Replay, response: Alarm['response']) => {
+    const other = (await learned(response, 'drift-reset', replay)).learner
+    return other.weights()
+  }
+  const none = openPolicy('replay', policies.replay, { policy: 'none' })
+  expect(learner.weights()).toEqual(await moved(none, 'raise-rate'))
+  expect(learner.parameters().get('head.bias')).not.toEqual(before.get('head.bias'))
 })
 
 test('a fresh adapter learns what came with the alarm, and only that', async () => {

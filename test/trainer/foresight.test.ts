@@ -53,6 +53,23 @@ test('it wants to see more while it knows little', () => {
   expect(foresight.wanted).toBeGreaterThan(0)
 })
 
+test('it looks no further than a number of positions, whose latents lie in memory', () => {
+  const long: Encoded = { kind: 'tokens', ids: new Int32Array(4096) }
+  const { foresight, computed } = open({
+    encode: () => long,
+    compute: async (encoded) => {
+      computed.push(encoded)
+      return Promise.resolve(latent)
+    },
+  })
+  const many = Array.from({ length: 10 }, (_, at) => received(String(at)))
+  foresight.look(many)
+  expect(computed).toHaveLength(2)
+  expect(foresight.wanted).toBe(0)
+  for (const { record } of many) foresight.take(record)
+  expect(foresight.wanted).toBeGreaterThan(0)
+})
+
 test('what is known already, cannot be read or waits for a prediction is not computed', () => {
   const about: FeedbackEvent = {
     ...{ id: '1', source: 's', predictionId: 'p', weight: 1 },

@@ -3,9 +3,18 @@ import { fileURLToPath } from 'node:url'
 import { openPolicy, policies } from '../../policies/index.ts'
 import { type AdapterPlan, freshAdapter, specsOf } from '../../src/adapters/adapter.ts'
 import { lora } from '../../src/adapters/lora.ts'
+import { viewOf } from '../../src/adapters/view.ts'
 import { cutOf } from '../../src/adapters/sites.ts'
 import { openBert } from '../../src/bases/bert.ts'
-import type { Latent, Random, Target, Tensor, Tensors, TrainRow } from '../../src/contracts.ts'
+import type {
+  Base,
+  Latent,
+  Random,
+  Target,
+  Tensor,
+  Tensors,
+  TrainRow,
+} from '../../src/contracts.ts'
 import { openTensorFlow } from '../../src/nn/tensorflow.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { classification } from '../../src/tasks/classification.ts'
@@ -16,7 +25,13 @@ export const { tf } = await openTensorFlow()
 export const bert = await openBert(
   fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url)),
 )
-const uploaded = new BaseTensors(tf, bert)
+const uploaded = new Map<Base, BaseTensors>()
+
+export function tensorsOf(base: Base): BaseTensors {
+  const tensors = uploaded.get(base) ?? new BaseTensors(tf, base)
+  uploaded.set(base, tensors)
+  return tensors
+}
 
 export const knobs = {
   learning_rate: 0.01,
@@ -27,13 +42,14 @@ export const knobs = {
 
 export function planOf(change: Partial<AdapterPlan> = {}): AdapterPlan {
   const method = change.method ?? lora
+  const { config = { method: method.name, rank: 3, alpha: 6, tail_layers: 'all' } } = change
   return {
-    base: bert,
     method,
     task: classification,
-    config: { method: method.name, rank: 3, alpha: 6, tail_layers: 'all' },
+    config,
     labels: ['a', 'b', 'c'],
     ...change,
+    base: viewOf(change.base ?? bert, method, config),
   }
 }
 
@@ -41,7 +57,7 @@ export function open(change: Partial<TrainableParts> = {}) {
   const plan = planOf(change)
   return openTrainable({
     tf,
-    baseTensors: uploaded,
+    baseTensors: tensorsOf(plan.base),
     knobs,
     forgetting: openPolicy('forgetting', policies.forgetting, { policy: 'none' }),
     parameters: freshAdapter(plan, openRandom(1, 'fresh')),
@@ -60,11 +76,11 @@ export function latents(lengths: readonly number[], plan = planOf(), seed = 1): 
   const { network } = plan.base
   const width = network.latentWidth(cutOf(plan.config.tail_layers, network.layers))
   const random = openRandom(seed, 'latents')
-  return lengths.map((positions) => ({
-    positions,
-    width,
-    data: draw([positions, width], random, 1).data,
-  }))
+  return lengths.map((length) => {
+    // Another trunk than the base's own ends in one vector.
+    const positions = plan.base.trunk === undefined ? length : 1
+    return { positions, width, data: draw([positions, width], random, 1).data }
+  })
 }
 
 export function rows(targets: readonly (string | Target)[], plan = planOf(), seed = 1): TrainRow[] {

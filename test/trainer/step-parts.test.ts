@@ -158,7 +158,11 @@ describe.each(Object.keys(policies.forgetting))('the state of %s', (policy) => {
       method: head,
       forgetting: openPolicy('forgetting', policies.forgetting, { policy, ...settings }),
     })
-  const mixed = batch.map((row, index) => ({ ...row, isReplayed: index % 2 === 1 }))
+  const targets = batch.map(({ target }) => target)
+  const mixed = rows(targets, planOf({ method: head })).map((row, index) => ({
+    ...row,
+    isReplayed: index % 2 === 1,
+  }))
 
   it('comes back with the weights, bit for bit, also when the head has grown', () => {
     const [trainable, other] = [openOne(), openOne()]

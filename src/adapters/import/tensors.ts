@@ -105,6 +105,7 @@ function takeIdle(rest: Map<string, Tensor>): readonly string[] {
     if (module === undefined || data.some((value) => value !== 0)) continue
     rest.delete(name)
     rest.delete(`${module}.lora_A.weight`)
+    rest.delete(`${module}.lora_magnitude_vector`)
     idle.push(module.replace(PREFIX, ''))
   }
   return idle

@@ -1,0 +1,66 @@
+/**
+ * Bottleneck adapters: a small network behind a sublayer, before its residual sum. Houlsby puts one behind attention and one
+ * behind the feed-forward layer; Pfeiffer found the latter to be enough, at half the size.
+ *
+ *   y = h + gelu(h·D + d)·U + u      h = x·W + b; D [out, r] ~ N(0, 1/out); d [r], U [r, out], u [out] = 0
+ *
+ * Houlsby et al. (2019), "Parameter-efficient transfer learning for NLP", ICML, arXiv:1902.00751; Pfeiffer et al. (2021),
+ * "AdapterFusion: non-destructive task composition for transfer learning", EACL, arXiv:2005.00247.
+ */
+import type { AdapterConfig, Method, Site } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { checkRank, invalidAdapter } from './sites.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+
+/** Roles of the maps that end the sublayers. */
+const placements: Readonly<Record<string, readonly string[]>> = {
+  houlsby: ['attention-output', 'output'],
+  pfeiffer: ['output'],
+}
+
+export const bottleneck: Method = {
+  name: 'bottleneck',
+
+  parameters(sites, config) {
+    const places = placesOf(sites, config)
+    const { rank } = config
+    checkRank(places, rank)
+    return places.flatMap(({ name, outSize: width }) => {
+      const [down, up] = [`${name}.adapter_down`, `${name}.adapter_up`]
+      return [
+        { name: `${down}.weight`, shape: [width, rank], start: { normal: 1 / Math.sqrt(width) } },
+        { name: `${down}.bias`, shape: [rank], start: 'zeros' as const },
+        { name: `${up}.weight`, shape: [rank, width], start: 'zeros' as const },
+        { name: `${up}.bias`, shape: [width], start: 'zeros' as const },
+      ]
+    })
+  },
+
+  adaptation(ops, sites, config) {
+    const places = new Set(placesOf(sites, config).map(({ name }) => name))
+    return {
+      ...unadapted(),
+      linear(site, _x, _weight, _bias, plain) {
+        const h = plain()
+        if (!places.has(site)) return h
+        const own = (name: string) => ops.param(`${site}.adapter_${name}`)
+        const inner = ops.gelu(ops.add(ops.matMul(h, own('down.weight')), own('down.bias')))
+        return ops.add(h, ops.add(ops.matMul(inner, own('up.weight')), own('up.bias')))
+      },
+    }
+  },
+
+  fold: (parameters) => new Map(parameters),
+  toDisk: toStateDict,
+  fromDisk: fromStateDict,
+  peftConfig: (_config, _sites, base) => stateDictConfig('bottleneck', base),
+}
+
+function placesOf(sites: readonly Site[], { placement = 'houlsby' }: AdapterConfig): Site[] {
+  const roles = Object.hasOwn(placements, placement) ? placements[placement] : undefined
+  if (roles === undefined)
+    throw invalidAdapter('placement', placement, Object.keys(placements).join(', '))
+  const places = sites.filter(({ kind, role }) => kind === 'linear' && roles.includes(role))
+  if (places.length > 0) return places
+  throw invalidAdapter('placement', placement, 'nothing: the tail has no layer of a transformer')
+}

@@ -1,0 +1,138 @@
+/**
+ * DoRA: a column of the weight is a length times a direction; LoRA turns the direction, and the length learns by itself.
+ *
+ *   y = m ⊙ (x·W + s·drop(x)·A·B) / ‖W + s·A·B‖ + b      m [out] = ‖W‖, lengths of columns; A, B, s as in lora.ts
+ *
+ * The gain m / ‖·‖ is computed as (m / ‖W‖) · √(‖W‖² / (‖W‖² + change)), which is 1 to the bit while B is 0, and the length
+ * is differentiated as it stands: the authors (§4.3) hold it constant in the backward pass, to save memory. Serving gets
+ * the gain in place of m, so that no length is in its graph; the lengths of the base are frozen weights of its view.
+ *
+ * Liu et al. (2024), "DoRA: weight-decomposed low-rank adaptation", ICML, arXiv:2402.09353.
+ */
+import type {
+  AdapterConfig,
+  Base,
+  Method,
+  Ops,
+  ParameterSpec,
+  Site,
+  Tensor,
+  Tensors,
+} from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { invariant } from '../runtime/errors.ts'
+import { changeOfSquares, columnNorms } from './column-norms.ts'
+import { lora } from './lora.ts'
+import {
+  type LowRankSite,
+  lowRankFactor,
+  lowRankProduct,
+  lowRankSites,
+  lowRankSpecs,
+} from './low-rank.ts'
+import { loraConfig, withVectors } from './peft.ts'
+import { weightOf } from './sites.ts'
+import { madeOnce } from './view.ts'
+
+const MAGNITUDE = '.lora_magnitude_vector'
+const NORM = '.dora_norm'
+const ONES = 'dora.ones'
+/** A column of zeros has this length, so that it has a direction to turn to. */
+const LEAST = 1e-6
+
+export const dora: Method = {
+  name: 'dora',
+  view,
+
+  parameters: (sites, config) =>
+    lowRankSites(sites, config).flatMap((site): ParameterSpec[] => [
+      ...lowRankSpecs(site),
+      { name: site.name + MAGNITUDE, shape: [site.outSize], start: { weight: site.name + NORM } },
+    ]),
+
+  adaptation(ops, sites, config, folded) {
+    const adapted = new Map(lowRankSites(sites, config).map((site) => [site.name, site]))
+    return {
+      ...unadapted(),
+      linear(name, x, weight, bias, plain) {
+        const site = adapted.get(name)
+        if (site === undefined) return plain()
+        const turned = ops.add(ops.matMul(x, weight), lowRankProduct(ops, site, x, config, folded))
+        const gain = folded ? ops.param(name + MAGNITUDE) : gainOf(ops, site, weight, config)
+        return ops.add(ops.mul(turned, gain), bias)
+      },
+    }
+  },
+
+  fold(parameters, config, base) {
+    const folded = new Map(lora.fold(parameters, config, base))
+    const sites = new Map(base.network.sites(0).map((site) => [site.name, site]))
+    for (const name of parameters.keys()) {
+      if (!name.endsWith(MAGNITUDE)) continue
+      const site = sites.get(name.slice(0, -MAGNITUDE.length))
+      invariant(site !== undefined, `${name} is of no site`)
+      folded.set(name, foldedGain(site, base, folded))
+    }
+    return folded
+  },
+
+  ...withVectors(MAGNITUDE),
+  peftConfig: (config, sites, base) => ({
+    ...loraConfig(config, lowRankSites(sites, config), base),
+    use_dora: true,
+  }),
+}
+
+/** [1, out]. The change of the lengths' squares is that of column-norms.ts. */
+function gainOf<T>(ops: Ops<T>, site: LowRankSite, weight: T, config: AdapterConfig): T {
+  const { name, rank } = site
+  const [a, b, norm] = [
+    ops.param(`${name}.lora_A`),
+    lowRankFactor(ops, site, config),
+    ops.weight(name + NORM),
+  ]
+  const turned = ops.transpose(a)
+  const along = ops.matMul(turned, weight)
+  const twice = ops.add(ops.add(along, along), ops.matMul(ops.matMul(turned, a), b))
+  const change = ops.matMul(ops.columns(ops.weight(ONES), 0, rank), ops.mul(b, twice))
+  const square = ops.mul(norm, norm)
+  const shrunk = ops.sqrt(ops.div(square, ops.add(square, change)))
+  return ops.mul(ops.div(ops.param(name + MAGNITUDE), norm), shrunk)
+}
+
+function foldedGain(site: Site, base: Base, folded: Tensors): Tensor {
+  const tensor = (named: Tensors, name: string) => {
+    const found = named.get(name)
+    invariant(found !== undefined, `no ${name} to fold`)
+    return found
+  }
+  const { name } = site
+  const { shape, data: magnitude } = tensor(folded, name + MAGNITUDE)
+  const { data: norm } = tensor(base.weights, name + NORM)
+  const [a, b] = [tensor(folded, `${name}.lora_A`), tensor(folded, `${name}.lora_B`)]
+  const change = changeOfSquares(tensor(base.weights, weightOf(site)), a, b)
+  const gain = magnitude.map(
+    (value, at) => value / Math.sqrt((norm[at] ?? 0) ** 2 + (change[at] ?? 0)),
+  )
+  return { shape, data: gain }
+}
+
+const measured = madeOnce(withNorms)
+
+/** With the lengths of the columns of every linear map, and a row of ones that sums up columns. */
+function view(base: Base): Base {
+  return base.weights.has(ONES) ? base : measured(base, undefined)
+}
+
+function withNorms(base: Base): Base {
+  const linear = base.network.sites(0).filter(({ kind }) => kind === 'linear')
+  const norms = linear.map((site): [string, Tensor] => {
+    const weight = base.weights.get(weightOf(site))
+    invariant(weight !== undefined, `the base has no ${weightOf(site)}`)
+    const data = columnNorms(weight).map((norm) => Math.max(norm, LEAST))
+    return [site.name + NORM, { shape: [site.outSize], data }]
+  })
+  const width = Math.max(1, ...linear.map(({ inSize, outSize }) => Math.min(inSize, outSize)))
+  const ones = { shape: [1, width], data: new Float32Array(width).fill(1) }
+  return { ...base, weights: new Map([...base.weights, ...norms, [ONES, ones]]) }
+}

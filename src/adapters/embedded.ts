@@ -1,0 +1,30 @@
+/**
+ * A text base that is frozen up to its embedding. A method that learns nothing below the head needs no more of an example
+ * than that one vector: its latent has one position where the text has many tokens, and a step begins at its head.
+ */
+import type { Base, Network, NetworkInput, Ops } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { madeOnce } from './view.ts'
+
+const viewed = madeOnce<'embedding'>((base, trunk) => {
+  const view: Base = { ...base, trunk, network: embedding(base.network) }
+  return { ...view, published: view }
+})
+
+/** Equal arguments give the same object. A base of features has a tail for its numbers, which stays. */
+export function embedded(base: Base): Base {
+  return base.inputKind === 'text' && base.trunk === undefined ? viewed(base, 'embedding') : base
+}
+
+function embedding(network: Network): Network {
+  const { layers, width } = network
+  return {
+    ...network,
+    latentWidth: () => width,
+    trunk<T>(ops: Ops<T>, input: NetworkInput<T>): T {
+      const hidden = network.trunk(ops, input, layers)
+      return network.tail(ops, hidden, input.mask, layers, unadapted())
+    },
+    tail: (_ops, hidden) => hidden,
+  }
+}

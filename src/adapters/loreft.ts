@@ -1,0 +1,118 @@
+/**
+ * LoReFT: the hidden states themselves are edited, at chosen layers and positions and within a subspace of few dimensions:
+ * what they are there becomes what a learned map says they should be.
+ *
+ *   h' = h + Rᵀ·(W·h + b − R·h)      R [r, width] with orthonormal rows; W [r, width] = R, b [r] = 0 at the start
+ *
+ * In memory R and W lie the other way, [width, r], and h is a row: h' = h + (h·(W − R) + b)·Rᵀ. After each step R is
+ * brought to the nearest orthonormal one (orthonormal.ts). Serving gets W − R and Rᵀ in the places of W and R. The authors
+ * edit layers of a language model and positions of its prompt; here they are layers of the tail, and all positions unless
+ * the config names the first and the last ones, which count what is there and no padding.
+ *
+ * Wu et al. (2024), "ReFT: representation finetuning for language models", NeurIPS, arXiv:2404.03592.
+ */
+import type { AdapterConfig, Json, Method, Ops, ParameterSpec, Site, Tensor } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { invariant } from '../runtime/errors.ts'
+import { orthonormal } from './orthonormal.ts'
+import { transpose } from './peft.ts'
+import { checkRank, invalidAdapter } from './sites.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+
+const ROTATE = '.rotate_layer.weight'
+const SOURCE = '.learned_source.weight'
+const BIAS = '.learned_source.bias'
+
+export const loreft: Method = {
+  name: 'loreft',
+
+  parameters(sites, config) {
+    const places = editedSites(sites, config)
+    const { rank } = config
+    checkRank(places, rank)
+    checkPositions(config)
+    return places.flatMap(({ name, outSize: width }): ParameterSpec[] => [
+      { name: name + ROTATE, shape: [width, rank], start: 'orthonormal' },
+      { name: name + SOURCE, shape: [width, rank], start: { like: name + ROTATE } },
+      { name: name + BIAS, shape: [rank], start: 'zeros' },
+    ])
+  },
+
+  adaptation(ops, sites, config, folded) {
+    const places = new Set(editedSites(sites, config).map(({ name }) => name))
+    return {
+      ...unadapted(),
+      output(site, h, mask) {
+        if (!places.has(site)) return h
+        const [rotate, source] = [ops.param(site + ROTATE), ops.param(site + SOURCE)]
+        const [back, toEdit] = folded
+          ? [rotate, source]
+          : [ops.transpose(rotate), ops.sub(source, rotate)]
+        const edit = ops.matMul(ops.add(ops.matMul(h, toEdit), ops.param(site + BIAS)), back)
+        return ops.add(h, chosen(ops, edit, mask, config))
+      },
+    }
+  },
+
+  retract: (parameters) =>
+    new Map(
+      [...parameters].map(([name, tensor]) => [
+        name,
+        name.endsWith(ROTATE) ? orthonormal(tensor) : tensor,
+      ]),
+    ),
+
+  fold(parameters) {
+    const folded = new Map(parameters)
+    for (const [name, rotate] of parameters) {
+      if (!name.endsWith(ROTATE)) continue
+      const source = name.slice(0, -ROTATE.length) + SOURCE
+      folded.set(name, transpose(rotate))
+      folded.set(source, difference(parameters.get(source), rotate))
+    }
+    return folded
+  },
+
+  toDisk: toStateDict,
+  fromDisk: fromStateDict,
+  peftConfig: (config, sites, base) => ({
+    ...stateDictConfig('loreft', base),
+    layers: editedSites(sites, config).map(({ layer }) => layer),
+    positions: positionsOf(config),
+  }),
+}
+
+function chosen<T>(ops: Ops<T>, edit: T, mask: T, { positions }: AdapterConfig): T {
+  if (positions === undefined) return edit
+  return ops.mul(edit, ops.ends(mask, positions.first ?? 0, positions.last ?? 0))
+}
+
+function editedSites(sites: readonly Site[], { layers, tail_layers }: AdapterConfig): Site[] {
+  const outputs = sites.filter(({ kind }) => kind === 'output')
+  const present = outputs.map(({ layer }) => layer)
+  if (outputs.length === 0)
+    throw invalidAdapter('tail_layers', tail_layers, 'more: the tail has no layer of a transformer')
+  const unknown = layers?.find((layer) => !present.includes(layer))
+  if (unknown !== undefined) throw invalidAdapter('layers', unknown, present.join(', '))
+  return outputs.filter(({ layer }) => layers?.includes(layer) ?? true)
+}
+
+/** Null where all of them are edited. */
+function positionsOf({ positions }: AdapterConfig): Json {
+  return positions === undefined ? null : { first: positions.first ?? 0, last: positions.last ?? 0 }
+}
+
+function checkPositions({ positions }: AdapterConfig): void {
+  if (positions === undefined) return
+  const { first = 0, last = 0 } = positions
+  const isCount = (value: number) => Number.isInteger(value) && value >= 0
+  if (isCount(first) && isCount(last) && first + last > 0) return
+  throw invalidAdapter('positions', { first, last }, 'first, last or both, from 1 on')
+}
+
+function difference(one: Tensor | undefined, other: Tensor): Tensor {
+  invariant(one?.data.length === other.data.length, 'W and R have one shape')
+  const data = new Float32Array(other.data.length)
+  for (let at = 0; at < data.length; at += 1) data[at] = (one.data[at] ?? 0) - (other.data[at] ?? 0)
+  return { shape: [...other.shape], data }
+}

@@ -1,0 +1,68 @@
+/**
+ * The low-rank product s·x·A·B as a config sizes it: which sites have one, of which rank, and its factor.
+ *
+ *   s = α/r, or α/√r where it is rank-stabilised: then higher ranks learn as fast as low ones
+ *
+ * Kalajdzievski (2023), "A rank stabilization scaling factor for fine-tuning with LoRA", arXiv:2312.03732.
+ */
+import type { AdapterConfig, Ops, ParameterSpec, Site } from '../contracts.ts'
+import { checkRank, invalidAdapter, linearSites } from './sites.ts'
+
+export const LOW_RANK_B = '.lora_B'
+
+export interface LowRankSite extends Site {
+  readonly rank: number
+}
+
+/** Refuses a size that no site can have. */
+export function lowRankSites(sites: readonly Site[], config: AdapterConfig): LowRankSite[] {
+  const { alpha, dropout = 0, ranks = {}, rank } = config
+  if (!Number.isFinite(alpha) || alpha <= 0)
+    throw invalidAdapter('alpha', alpha, 'a number above 0')
+  if (!(dropout >= 0 && dropout < 1)) throw invalidAdapter('dropout', dropout, '0 to below 1')
+  const adapted = linearSites(sites, config)
+  const roles = [...new Set(adapted.map(({ role }) => role))]
+  const unknown = Object.keys(ranks).find((role) => !roles.includes(role))
+  if (unknown !== undefined) throw invalidAdapter('ranks', unknown, roles.join(', '))
+  return adapted.map((site) => {
+    const own = Object.hasOwn(ranks, site.role) ? ranks[site.role] : undefined
+    checkRank([site], own ?? rank, own === undefined ? 'rank' : `ranks.${site.role}`)
+    return { ...site, rank: own ?? rank }
+  })
+}
+
+export function lowRankScale({ alpha, rslora }: AdapterConfig, rank: number): number {
+  return alpha / (rslora === true ? Math.sqrt(rank) : rank)
+}
+
+/** A [in, r] ~ N(0, 1/in), B [r, out] = 0. */
+export function lowRankSpecs({ name, inSize, outSize, rank }: LowRankSite): ParameterSpec[] {
+  return [
+    { name: `${name}.lora_A`, shape: [inSize, rank], start: { normal: 1 / Math.sqrt(inSize) } },
+    { name: `${name}${LOW_RANK_B}`, shape: [rank, outSize], start: 'zeros' },
+  ]
+}
+
+/** drop(x)·A·(s·B). */
+export function lowRankProduct<T>(
+  ops: Ops<T>,
+  site: LowRankSite,
+  x: T,
+  config: AdapterConfig,
+  folded: boolean,
+): T {
+  const { name } = site
+  const b = folded ? ops.param(`${name}${LOW_RANK_B}`) : lowRankFactor(ops, site, config)
+  const { dropout = 0 } = config
+  const kept = dropout === 0 ? x : ops.dropout(x, dropout, name)
+  return ops.matMul(ops.matMul(kept, ops.param(`${name}.lora_A`)), b)
+}
+
+/** s·B. */
+export function lowRankFactor<T>(
+  ops: Ops<T>,
+  { name, rank }: LowRankSite,
+  config: AdapterConfig,
+): T {
+  return ops.mul(ops.param(`${name}${LOW_RANK_B}`), ops.scalar(lowRankScale(config, rank)))
+}

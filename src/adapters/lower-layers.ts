@@ -1,0 +1,68 @@
+/**
+ * A text base whose embedding also says what its lower layers say. The uppermost layer is bent to what the base was
+ * trained for; those below it still hold what that had no use for, and a head that is solved for can tell by it.
+ *
+ *   x = [ e, u(h_(L−1)), …, u(h_(L−n+1)) ]      u(h) = mean of h over the real tokens, at unit length
+ *
+ * All of it is frozen, so that it belongs to the trunk: an example's latent is this one vector.
+ *
+ * Tenney et al. (2019), "BERT rediscovers the classical NLP pipeline", ACL.
+ */
+import type { Adaptation, Base, Network, NetworkInput, Ops } from '../contracts.ts'
+import { unadapted } from '../nn/unadapted.ts'
+import { embedded } from './embedded.ts'
+import { madeOnce } from './view.ts'
+
+const viewed = madeOnce(viewOfLayers)
+
+/** Of `layers` layers in all, or of as many as there are. Equal arguments give the same object. */
+export function withLowerLayers(base: Base, layers: number): Base {
+  const count = Math.min(layers, base.network.layers + 1)
+  if (base.inputKind !== 'text' || base.trunk !== undefined) return base
+  if (count <= 1) return embedded(base)
+  return viewed(base, count)
+}
+
+function viewOfLayers(base: Base, count: number): Base {
+  const network = networkOfLayers(base.network, count)
+  const view = { ...base, trunk: `${count} layers` }
+  return { ...view, network, published: { ...view, network: firstOf(network, base.network) } }
+}
+
+function networkOfLayers(network: Network, count: number): Network {
+  const lowest = network.layers + 1 - count
+  const cuts = Array.from({ length: count - 1 }, (_, index) => lowest + index)
+  const width = cuts.reduce((sum, cut) => sum + network.latentWidth(cut), network.width)
+  return {
+    layers: network.layers,
+    width,
+    unit: false,
+    latentWidth: () => width,
+    sites: (cut) => network.sites(cut),
+    trunk<T>(ops: Ops<T>, input: NetworkInput<T>): T {
+      const hidden = network.trunk(ops, input, lowest)
+      const outputs = [hidden]
+      const embedding = network.tail(ops, hidden, input.mask, lowest, noting(outputs))
+      // The last of them is what the embedding is made of.
+      const lower = outputs.slice(0, -1).map((h) => ops.unit(ops.maskedMean(h, input.mask)))
+      return ops.concat([embedding, ...lower])
+    },
+    tail: (_ops, hidden) => hidden,
+  }
+}
+
+/** The embedding that the base itself gives, from the trunk of all. */
+function firstOf(all: Network, { width, unit }: Network): Network {
+  return { ...all, width, unit, tail: (ops, hidden) => ops.columns(hidden, 0, width) }
+}
+
+/** Keeps each layer's output. */
+function noting<T>(outputs: T[]): Adaptation<T> {
+  return {
+    ...unadapted<T>(),
+    output(_site, hidden) {
+      outputs.push(hidden)
+      return hidden
+    },
+  }
+}
