@@ -21,6 +21,13 @@ export function deviation(values) {
   return values.length < 2 ? 0 : Math.sqrt(mean(squares) * (values.length / (values.length - 1)))
 }
 
+/** Over seeds, as a cell of a table. */
+export function spread(values, digits = 1) {
+  if (values.length === 0) return 'not measured'
+  const middle = mean(values).toFixed(digits)
+  return values.length === 1 ? middle : `${middle} ± ${deviation(values).toFixed(digits)}`
+}
+
 export function round(value, digits = 2) {
   return Number(value.toFixed(digits))
 }
@@ -30,6 +37,15 @@ export function latencyOf(values) {
     p50: round(percentile(values, 0.5)),
     p99: round(percentile(values, 0.99)),
     requests: values.length,
+  }
+}
+
+/** Milliseconds that all threads of this process work, which a busy machine makes hardly longer. */
+export function cpuTime() {
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
   }
 }
 

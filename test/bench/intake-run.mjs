@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { openPolicy, policies } from '../../dist/policies/index.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/sites.js'
+import { viewOf } from '../../dist/src/adapters/view.js'
 import { methods, openBase, openRegistry, tasks } from '../../dist/src/compose.js'
 import { deadLettersFile, openDeadLetters } from '../../dist/src/intake/dead-letters.js'
 import { parseEvent } from '../../dist/src/intake/validate.js'
@@ -89,9 +90,10 @@ process.exit(0)
 
 async function open() {
   const { tf } = await openTensorFlow({ threads: 1 })
-  const base = await openBase(kind === 'features' ? { features: { size: 16 } } : 'use-lite')
   const labels = ['no', 'yes']
   const adapter = { method: 'head', rank: 0, alpha: 1, tail_layers: 0 }
+  const spec = kind === 'features' ? { features: { size: 16 } } : 'use-lite'
+  const base = viewOf(await openBase(spec), methods.head, adapter)
   const plan = { base, method: methods.head, task: tasks.classification, config: adapter }
   const trunk = await openTrunkEngine(base, cutOf(0, base.network.layers))
   const config = { data_dir: folder }

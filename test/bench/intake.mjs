@@ -12,6 +12,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { trunkWorkers } from '../../dist/src/nn/trunk-engine.js'
 import { openKafka } from './intake-kafka.mjs'
 import { finish, machine, median, round, say } from './figures.mjs'
 
@@ -48,7 +49,8 @@ for (const [at, plan] of plans.entries()) {
 }
 const taken = new Map(plans.map((plan) => [plan, []]))
 for (let at = 0; at < rounds; at += 1)
-  for (const plan of plans) {
+  // There and back, so that no kind is always the one that comes after another.
+  for (const plan of at % 2 === 0 ? plans : plans.toReversed()) {
     const run = await runOnce(plan)
     check(plan, run)
     taken.get(plan).push(run)
@@ -60,7 +62,7 @@ const results = plans.map((plan) => summary(plan, taken.get(plan)))
 finish('intake', startedOn, {
   rounds,
   source: asked.kafka ? 'kafka' : 'memory',
-  threads: { train: 1, trunk: 1 },
+  threads: { train: 1, trunk: trunkWorkers },
   results,
   ...(asked.poison && {
     costOfPoison: Object.fromEntries(names.map((mode) => [mode, cost(mode)])),

@@ -1,14 +1,13 @@
 /**
- * The product's learner on a stream of pixels, put together as the daemon does it, without its shell: no checkpoints,
- * no registry. An update after every batch.
+ * The product's learner on a stream of pixels. An update after every batch.
  */
 import { openPolicy, policies } from '../../dist/policies/index.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { openFeatures } from '../../dist/src/bases/features.js'
 import { methods, tasks } from '../../dist/src/compose.js'
 import { openRandom } from '../../dist/src/runtime/random.js'
-import { Learner } from '../../dist/src/trainer/learner.js'
 import { openTrainable } from '../../dist/src/trainer/step.js'
+import { openLearner } from './learner.mjs'
 
 export const labels = Array.from({ length: 10 }, (_, digit) => `${digit}`)
 const BATCH = 10
@@ -27,18 +26,10 @@ export function openMnistLearner({ engine, size, settings, seed }) {
     forgetting: openPolicy('forgetting', policies.forgetting, forgetting),
     parameters: withOwnStart(freshAdapter(plan, random('adapter')), random('start')),
   })
-  const learner = new Learner({
+  const learner = openLearner({
     trainable,
-    task: plan.task,
-    memory: {
-      replay: openPolicy('replay', policies.replay, replay),
-      draw: random('draw'),
-      offer: random('offer'),
-    },
-    trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: BATCH }),
-    chance: random('trigger'),
-    rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
-    rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    random,
+    chosen: { replay, trigger: { policy: 'count', every: BATCH } },
     freshParameters: () => freshAdapter(plan, random('adapter')),
     train: { batch: BATCH, replay_batch, epochs: 1 },
     labels: { open: false, limit: labels.length },

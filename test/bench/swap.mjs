@@ -4,6 +4,7 @@
  *
  *   node test/bench/swap.mjs [requests]
  */
+import { cpus } from 'node:os'
 import { methods, openBase, openRegistry, tasks } from '../../dist/src/compose.js'
 import { systemClock } from '../../dist/src/runtime/clock.js'
 import { openLog } from '../../dist/src/runtime/log.js'
@@ -17,18 +18,21 @@ const rate = 200
 const total = Number(process.argv[2] ?? 20_000)
 const stretchMs = 5000
 const swapEveryMs = 400
+const afterMs = 1000
+const workers = cpus().length
 const model = 'sentiment'
 const startedOn = machine()
 const rows = sentences()
 const texts = rows.slice(0, 200).map(({ text }) => text)
 
-const daemon = await startDaemon({
+const models = {
   [model]: {
     base: 'use-lite',
     labels: ['negative', 'positive'],
     adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: 'all' },
   },
-})
+}
+const daemon = await startDaemon(models, { server: { workers } })
 try {
   say('teaching 160 events: ten versions')
   await teach(daemon.http, model, rows.slice(0, 160).map(eventOf))
@@ -41,13 +45,19 @@ try {
     ...{ port: daemon.port, model, rate, total, texts },
   })
   const swaps = await swapping.stop()
-  const isSwapped = ({ dueMs }) => swapping.isOn(startedAt + dueMs)
+  const isSwapped = ({ dueMs }) =>
+    swapping.isOn(startedAt + dueMs) || swapping.isOn(startedAt + dueMs - afterMs)
   const good = answers.filter(({ status }) => status === 200)
   const quiet = good.filter((answer) => !isSwapped(answer)).map(({ ms }) => ms)
   const swapped = good.filter(isSwapped).map(({ ms }) => ms)
   const checked = await recompute(good)
   finish('swap', startedOn, {
-    ...{ rate, requests: answers.length, failed: answers.length - good.length },
+    ...{
+      engineThreads: workers,
+      rate,
+      requests: answers.length,
+      failed: answers.length - good.length,
+    },
     swaps: swaps.length,
     versionsSeen: new Set(good.map(({ version }) => version)).size,
     swapMs: latencyOf(swaps),

@@ -8,8 +8,8 @@ import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
 import { parseConfig } from '../../dist/src/runtime/config.js'
 import { openRandom } from '../../dist/src/runtime/random.js'
 import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
-import { Learner } from '../../dist/src/trainer/learner.js'
 import { openTrainable } from '../../dist/src/trainer/step.js'
+import { openLearner } from './learner.mjs'
 
 export function readStream(path) {
   const lines = gunzipSync(readFileSync(path)).toString('utf8').trimEnd().split('\n')
@@ -27,7 +27,7 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   const model = modelFor(rows[0].features.length, settings)
   const base = await openBase(model.base)
   const trunk = await openTrunkEngine(base, 0)
-  const learner = open(model, base, { tf, seed, limit })
+  const { learner } = openTabularLearner(model, base, { tf, seed, limit })
   let updates = 0
   const started = performance.now()
   for (const [at, { features, label }] of rows.entries()) {
@@ -56,7 +56,7 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   }
 }
 
-function open(model, base, { tf, seed, limit }) {
+export function openTabularLearner(model, base, { tf, seed, limit }) {
   const [method, config] = [methodOf(model), adapterOf(model)]
   const plan = { base, method, task: tasks.classification, config }
   const fresh = (labels) => freshAdapter({ ...plan, labels }, openRandom(seed, 'm/adapter'))
@@ -67,20 +67,13 @@ function open(model, base, { tf, seed, limit }) {
     knobs: model.train,
     forgetting: openPolicy('forgetting', policies.forgetting, model.forgetting),
   })
-  return new Learner({
+  const learner = openLearner({
     trainable,
-    task: tasks.classification,
-    memory: {
-      replay: openPolicy('replay', policies.replay, model.replay),
-      draw: openRandom(seed, 'm/draw'),
-      offer: openRandom(seed, 'm/offer'),
-    },
-    trigger: openPolicy('trigger', policies.trigger, model.trigger),
-    chance: openRandom(seed, 'm/trigger'),
-    rate: openPolicy('rate', policies.rate, model.rate),
-    rollback: openPolicy('rollback', policies.rollback, model.rollback),
+    random: (stream) => openRandom(seed, `m/${stream}`),
+    chosen: model,
     freshParameters: fresh,
     train: model.train,
     labels: { open: isOpen, limit },
   })
+  return { learner, trainable }
 }

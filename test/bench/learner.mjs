@@ -1,0 +1,18 @@
+/** The product's learner, put together as the daemon does it, without its shell: no checkpoints, no registry. */
+import { openPolicy, policies } from '../../dist/policies/index.js'
+import { tasks } from '../../dist/src/compose.js'
+import { Learner } from '../../dist/src/trainer/learner.js'
+
+/** `chosen`: policies as in a config. `random(stream)` opens a stream of chance. */
+export function openLearner({ chosen, random, ...parts }) {
+  const open = (kind, otherwise) => openPolicy(kind, policies[kind], chosen[kind] ?? otherwise)
+  return new Learner({
+    ...parts,
+    task: tasks.classification,
+    memory: { replay: open('replay'), draw: random('draw'), offer: random('offer') },
+    trigger: open('trigger'),
+    chance: random('trigger'),
+    rate: open('rate', { policy: 'constant' }),
+    rollback: open('rollback', { policy: 'never' }),
+  })
+}

@@ -1,0 +1,97 @@
+/** The product's learner on texts. */
+import { openPolicy, policies } from '../../dist/policies/index.js'
+import { freshAdapter } from '../../dist/src/adapters/adapter.js'
+import { cutOf } from '../../dist/src/adapters/sites.js'
+import { viewOf } from '../../dist/src/adapters/view.js'
+import { methods, tasks } from '../../dist/src/compose.js'
+import { openRandom } from '../../dist/src/runtime/random.js'
+import { openRecallEngine } from '../../dist/src/trainer/recall-engine.js'
+import { openTrainable } from '../../dist/src/trainer/step.js'
+import { openLearner } from './learner.mjs'
+
+const knobs = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
+const defaults = { batch: 16, replay_batch: 16, epochs: 1 }
+const none = { policy: 'none' }
+
+export function adapterOf({ adapter }) {
+  return { rank: 0, alpha: 1, tail_layers: 0, ...adapter }
+}
+
+/** What its head sees of the base. */
+export function seenBy(base, settings) {
+  const config = adapterOf(settings)
+  return viewOf(base, methods[config.method], config)
+}
+
+/** `base` as `seenBy` gave it. No label is known before it comes. With instant memory, `recall` is its engine. */
+export function openTextLearner({ engine, base, settings, seed }) {
+  const { replay = none, every = 16, train } = settings
+  const config = adapterOf(settings)
+  const method = methods[config.method]
+  const plan = { base, method, task: tasks.classification, config }
+  const random = (stream) => openRandom(seed, `text/${stream}`)
+  const freshParameters = (labels) => freshAdapter({ ...plan, labels }, random('adapter'))
+  const trainable = openTrainable({
+    ...plan,
+    ...engine,
+    labels: [],
+    knobs: { ...knobs, ...train },
+    forgetting: openPolicy('forgetting', policies.forgetting, none),
+    parameters: freshParameters([]),
+  })
+  const isClosed = method.closedForm !== undefined
+  const recall = recallOf({ engine, base, config, memory: settings.memory })
+  const learner = openLearner({
+    trainable,
+    random,
+    chosen: { replay, trigger: { policy: 'count', every } },
+    freshParameters,
+    train: { ...defaults, ...train, ...(isClosed && { replay_batch: 0 }) },
+    labels: { open: true, limit: 1024 },
+    recall,
+  })
+  return { learner, trainable, recall: recall?.engine }
+}
+
+function recallOf({ engine: { tf, baseTensors }, base, config, memory }) {
+  if (memory === undefined) return undefined
+  const cut = cutOf(config.tail_layers, base.network.layers)
+  const policy = openPolicy('memory', policies.memory, memory)
+  const engine = openRecallEngine({ tf, base, baseTensors, cut })
+  return { policy, engine, width: base.network.width }
+}
+
+/** Learns what is pending. */
+export function update(learner, latents) {
+  const story = learner.update()
+  let told = story.next()
+  while (told.done !== true) told = story.next(latents)
+}
+
+/** Learns all of these, in order; what is left at the end is an update too. */
+export function learn(learner, examples, latents) {
+  for (const example of examples)
+    if (learner.accept(example, latents, 0).verdict === 'update') update(learner, latents)
+  if (learner.pendingCount > 0) update(learner, latents)
+}
+
+/** Whether each row is answered rightly: among all labels, and among those of its own task alone. */
+export function answers(trainable, rows, latents, own) {
+  const { labels } = trainable
+  const places = own.map((label) => labels.indexOf(label))
+  const right = []
+  for (let from = 0; from < rows.length; from += 128) {
+    const some = rows.slice(from, from + 128)
+    const logits = trainable.score(some.map(({ key }) => latents.get(key)))
+    for (const [at, { label }] of some.entries()) {
+      const z = logits[at]
+      const among = places.map((place) => z[place])
+      right.push({ all: labels[best(z)] === label, own: own[best(among)] === label })
+    }
+  }
+  return right
+}
+
+function best(numbers) {
+  return numbers.indexOf(Math.max(...numbers))
+}
