@@ -1,4 +1,7 @@
-/** A vitest reporter that leaves counts, and names and reasons of what was skipped, for run.mjs (vitest's JSON has no reasons). */
+/**
+ * A vitest reporter that leaves for run.mjs what vitest itself does not tell: why a test was skipped, and which file was cut
+ * short when its process died.
+ */
 import { writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 
@@ -15,9 +18,17 @@ export default class RunReport {
       passed: inState('passed').length,
       failed: inState('failed').length + broken.length + unhandledErrors.length,
       skipped: inState('skipped').filter(isNotFilteredOut).map(describe),
+      cutShort: testModules.filter(isCutShort).map(({ moduleId, children }) => {
+        const first = [...children.allTests('pending')][0]?.fullName
+        return `${relative(process.cwd(), moduleId)}${first === undefined ? '' : ` > ${first}`}`
+      }),
     }
     writeFileSync(process.env.ANTIKYTHERA_TEST_REPORT, JSON.stringify(report))
   }
+}
+
+function isCutShort(module) {
+  return module.state() === 'pending' || module.state() === 'queued'
 }
 
 /** With `-t pattern` or `.only`, the rest is left out on purpose. */

@@ -19,6 +19,7 @@ async function main() {
   const report = read(file)
   rmSync(folder, { recursive: true, force: true })
   if (report.skipped.length > 0) tellSkipped(report.skipped)
+  for (const name of report.cutShort) console.log(`CUT SHORT, its process died: ${name}`)
   const forbidden = isCi ? report.skipped.length : 0
   const nothingRan = report.passed + report.failed === 0
   if (nothingRan) console.log('No test was run.')
@@ -46,7 +47,7 @@ function read(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch {
-    return { passed: 0, failed: 0, skipped: [] }
+    return { passed: 0, failed: 0, skipped: [], cutShort: [] }
   }
 }
 

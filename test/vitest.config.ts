@@ -15,9 +15,11 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     // A first load of TensorFlow or a base on a busy machine takes seconds.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     teardownTimeout: 10_000,
+    // What is waited for is never what is measured: only something broken takes this long.
+    expect: { poll: { timeout: 30_000 } },
     sequence: { seed: 20260101 },
     env: { TF_CPP_MIN_LOG_LEVEL: '2' },
   },

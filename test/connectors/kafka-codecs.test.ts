@@ -99,7 +99,7 @@ describe('a batch', () => {
 describe('snappy', () => {
   it('in frames is read frame by frame, up to the limit', () => {
     const frames = framedSnappyBomb().subarray(0, 16 + 2 * 49_161)
-    expect(inflate(2, frames, 16 * MiB)).toEqual(Buffer.alloc(2 * MiB))
+    expect(Buffer.compare(inflate(2, frames, 16 * MiB), Buffer.alloc(2 * MiB))).toBe(0)
   })
 
   it('is read raw too, as librdkafka writes it', () => {

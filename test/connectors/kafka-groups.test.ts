@@ -371,3 +371,23 @@ it('a topic that does not exist is waited for', async (context) => {
   expect((await readSome(source, 1)).map(textOf)).toEqual(['a'])
   await source.close()
 })
+
+it('closed on its way into the group, it does not stay there', async (context) => {
+  needsKafka(context)
+  const brokers = await sharedKafka()
+  const topic = await makeTopic(brokers)
+  const group = `g-${topic}`
+  await produce(brokers, topic, ids(0, 10))
+  for (const afterMs of [0, 10, 30, 100, 300, 1000]) {
+    const source = sourceOf(brokers, topic, { group })
+    await source.open({}, never)
+    await systemClock.sleep(afterMs)
+    await source.close()
+  }
+  const last = sourceOf(brokers, topic, { group })
+  await last.open({}, never)
+  expectEachOnce(await readSome(last, 10), ids(0, 10))
+  const { groups } = await administer(brokers, (admin) => admin.describeGroups([group]))
+  expect(groups[0]?.members).toHaveLength(1)
+  await last.close()
+}, 60_000)

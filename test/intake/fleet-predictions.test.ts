@@ -80,7 +80,7 @@ test('what is found here needs no Redis; what is not is waited for, and not for 
   const impatient = search(0)
   expect(await impatient.find('p-2')).toBeUndefined()
   server.resume()
-  await expect.poll(async () => impatient.find('p-2'), { timeout: 5000 }).toEqual(served('p-2'))
+  await expect.poll(async () => impatient.find('p-2')).toEqual(served('p-2'))
 })
 
 test('what was served while Redis was away is there afterwards', async () => {
@@ -93,7 +93,7 @@ test('what was served while Redis was away is there afterwards', async () => {
   const next = await restartRedis(server)
   onTestFinished(() => next.stop())
   const find = async () => search(0).find('p-1')
-  await expect.poll(find, { timeout: 10_000 }).toEqual(served('p-1'))
+  await expect.poll(find).toEqual(served('p-1'))
   expect(dropped).toEqual([])
 })
 

@@ -23,7 +23,7 @@ const BACK_WITHIN_MS = 45_000
 const AGREE_WITHIN_MS = 5000 + 2000
 const REPLICAS = ['a', 'b']
 
-const timeout = { timeout: isFull ? 600_000 : 120_000 }
+const timeout = { timeout: isFull ? 600_000 : 240_000 }
 
 /** What the numbers of the README are taken from. */
 function tell(line: string): void {

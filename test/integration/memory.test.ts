@@ -1,12 +1,13 @@
 /** Instant memory in the daemon as a user starts it: one correction, no step, another answer; also after kill -9. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { entryUrl } from '../../src/runtime/entry.ts'
 import { ended, firstLine } from '../child.ts'
+import { removed } from '../scratch-folder.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-memory-'))
@@ -29,7 +30,7 @@ beforeAll(async () => {
 afterAll(async () => {
   daemon.kill('SIGKILL')
   await ended(daemon)
-  rmSync(folder, { recursive: true, force: true })
+  await removed(folder)
 })
 
 async function start(): Promise<void> {
@@ -37,7 +38,7 @@ async function start(): Promise<void> {
   daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
   url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
   const isReady = async () => (await fetch(`${url}/readyz`)).ok
-  await vi.waitUntil(isReady, { timeout: 25_000, interval: 100 })
+  await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 })
 }
 
 async function ask(path: string, body?: object): Promise<Record<string, unknown>> {
@@ -70,7 +71,7 @@ test('one correction changes the answer to its input and its like, before any st
   const { predictions } = (await ask('/predict', { inputs: [corrected] })) as unknown as Answers
   await ask('/feedback', { id: 'c-1', prediction_id: predictions[0]!.id, label: 'account' })
   const live = async () => ((await ask('')).live as { version: string }).version
-  await expect.poll(live, { timeout: 25_000 }).toBe('v1')
+  await expect.poll(live).toBe('v1')
   expect(await labels()).toEqual(['account', 'account', 'unsure'])
   expect(await ask('')).toMatchObject({ counts: { accepted: 1, learned: 0 }, pending: 1 })
   expect(await ask('/versions/v1')).toMatchObject({ events: 0, steps: 0, memory: 1 })
@@ -82,9 +83,9 @@ test('one correction changes the answer to its input and its like, before any st
 test('the version before answers as it did, and a rollback forgets', async () => {
   expect(await labels('v0')).toEqual(['unsure', 'unsure', 'unsure'])
   await ask('/rollback', { reason: 'a wrong correction' })
-  await expect.poll(() => labels(), { timeout: 25_000 }).toEqual(Array(3).fill('unsure'))
+  await expect.poll(() => labels()).toEqual(Array(3).fill('unsure'))
   await ask('/promote', { version: 'v1', reason: 'it was right' })
-  await expect.poll(() => labels(), { timeout: 25_000 }).toEqual(['account', 'account', 'unsure'])
+  await expect.poll(() => labels()).toEqual(['account', 'account', 'unsure'])
 })
 
 test('a daemon that was killed answers as before, and goes on remembering', async () => {
@@ -93,5 +94,5 @@ test('a daemon that was killed answers as before, and goes on remembering', asyn
   await start()
   expect(await labels()).toEqual(['account', 'account', 'unsure'])
   await ask('/feedback', { id: 'c-2', input: other, label: 'payment' })
-  await expect.poll(() => labels(), { timeout: 25_000 }).toEqual(['account', 'account', 'payment'])
+  await expect.poll(() => labels()).toEqual(['account', 'account', 'payment'])
 })

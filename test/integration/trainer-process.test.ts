@@ -43,7 +43,7 @@ function folderWith(models: readonly string[], lines: string): string {
 function supervise(models: readonly string[], config: Json, options: object = {}): Supervisor {
   const children = [{ models, program, config }]
   const supervisor = openSupervisor({ children, clock: systemClock, log: silentLog, ...options })
-  onTestFinished(() => supervisor.stop({ deadlineMs: 5_000 }))
+  onTestFinished(() => supervisor.stop({ deadlineMs: 60_000 }))
   return supervisor
 }
 
@@ -99,7 +99,7 @@ describe('kill -9', () => {
     const count = eventsFirst + killsWanted * eventsMore
     await learned(supervisor, 'm', count)
     expect(supervisor.status('m').restarts).toBe(killsWanted)
-    await supervisor.stop({ deadlineMs: 5_000 })
+    await supervisor.stop({ deadlineMs: 60_000 })
     const state = await durableState(join(folder, 'm'), 'm')
     expect(state).toEqual(await uninterrupted(linesOf(count), count))
   })
@@ -154,7 +154,7 @@ describe('a supervisor', () => {
     const folder = folderWith(['m'], linesOf(6))
     const supervisor = supervise(['m'], { models: ['m'], folder })
     await until(() => supervisor.status('m').pending === 2)
-    await supervisor.stop({ deadlineMs: 5_000 })
+    await supervisor.stop({ deadlineMs: 60_000 })
     expect(supervisor.status('m')).toMatchObject({ state: 'stopped', restarts: 0 })
     const state = await durableState(join(folder, 'm'), 'm')
     expect(state.pending).toHaveLength(2)
@@ -181,7 +181,7 @@ test('two processes never train one model: the second waits until the first has 
   const second = supervise(['m'], { models: ['m'], folder })
   await sleep(300)
   expect(second.status('m').state).toBe('starting')
-  await first.stop({ deadlineMs: 5_000 })
+  await first.stop({ deadlineMs: 60_000 })
   appendFileSync(join(folder, 'm', 'events.jsonl'), linesOf(4, 4))
   await learned(second, 'm', 8)
 })

@@ -35,9 +35,9 @@ export const breaks = [
   {
     law: 5,
     broken: 'B of LoRA begins with noise',
-    file: 'src/adapters/lora.ts',
-    find: "start: 'zeros' as const",
-    put: 'start: { normal: 0.1 }',
+    file: 'src/adapters/low-rank.ts',
+    find: "shape: [rank, outSize], start: 'zeros'",
+    put: 'shape: [rank, outSize], start: { normal: 0.1 }',
     tests: ['test/adapters/methods.test.ts'],
   },
   {
@@ -77,8 +77,8 @@ export const breaks = [
     law: 10,
     broken: 'the server forgets the scale of LoRA',
     file: 'src/adapters/lora.ts',
-    find: "name.endsWith('.lora_B') ? multiplied(tensor, scale) : tensor",
-    put: "name.endsWith('.lora_B') ? multiplied(tensor, scale / scale) : tensor",
+    find: 'multiplied(tensor, lowRankScale(config, rank))',
+    put: 'multiplied(tensor, lowRankScale(config, rank) ** 0)',
     tests: ['test/nn/law-10.test.ts'],
   },
 ]
