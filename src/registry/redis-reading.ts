@@ -34,8 +34,9 @@ export class FleetReading {
 
   async manifest(version: string): Promise<Manifest> {
     const found = await this.#found(version)
-    if (found === 'away' || found === undefined) return this.#parts.disk.manifest(version)
-    return found.manifest()
+    const here = () => this.#parts.disk.manifest(version)
+    if (found === 'away') return unlessElsewhere(version, here())
+    return found === undefined ? here() : found.manifest()
   }
 
   list(count: number): Promise<readonly Listed[]> {
@@ -67,7 +68,7 @@ export class FleetReading {
   /** Redis is away: what is here, unless it is known to be of another content than what was live under this name. */
   async #alone(version: string): Promise<WholeVersion> {
     const { disk, ledger } = this.#parts
-    const whole = await disk.read(version)
+    const whole = await unlessElsewhere(version, disk.read(version))
     const wanted = ledger.digestOf(version) ?? whole.manifest.digest
     if (whole.manifest.digest === wanted) return whole
     throw failure('REDIS_UNAVAILABLE', `${version} on this disk is of another content`, {
@@ -160,5 +161,16 @@ async function onDisk(reading: Promise<WholeVersion>): Promise<WholeVersion | un
   } catch (error) {
     if (error instanceof CodedError && error.code.startsWith('VERSION_')) return undefined
     throw error
+  }
+}
+
+/** What is not on this disk may well be in Redis: nobody is told that it does not exist while Redis cannot be asked. */
+async function unlessElsewhere<Read>(version: string, reading: Promise<Read>): Promise<Read> {
+  try {
+    return await reading
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'VERSION_UNKNOWN') throw error
+    const text = `${version} is not on this disk, and Redis, which may have it, does not answer`
+    throw failure('REDIS_UNAVAILABLE', text, { details: { version }, cause: error })
   }
 }

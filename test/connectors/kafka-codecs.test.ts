@@ -21,6 +21,7 @@ interface Told {
   readonly refused: { readonly code: string; readonly reason: string }
   /** Of the peak of resident memory. */
   readonly grownBytes: number
+  /** Of the processor's time. */
   readonly tookMs: number
 }
 

@@ -35,6 +35,18 @@ function expectInOrder(records: readonly SourceRecord[]): void {
   }
 }
 
+/** What the group has committed of the topic's first partition. */
+async function committed(
+  brokers: readonly string[],
+  groupId: string,
+  topic: string,
+): Promise<string | undefined> {
+  const found = await administer(brokers, (admin) =>
+    admin.fetchOffsets({ groupId, topics: [topic] }),
+  )
+  return found[0]?.partitions.find(({ partition }) => partition === 0)?.offset
+}
+
 function writes(sink: Sink, item: DeadLetter): Promise<boolean> {
   return sink.write([item]).then(
     () => true,
@@ -95,14 +107,14 @@ describe('the Kafka source', () => {
         await dealtAnew(async () => other.disconnect())
       }
     })()
-    const records = await readSome(source, total, 60_000)
+    const records = await readSome(source, total, 120_000)
     await upheaval
     const more = await source.read({ records: 10, waitMs: 500 }, never)
     expectEachOnce([...records, ...more], ids(0, total))
     expectInOrder(records)
     expect(source.stats!().rebalances).toBeGreaterThanOrEqual(6)
     await source.close()
-  }, 90_000)
+  }, 180_000)
 
   it('takes over where the checkpoint says, not where another member was or what it has committed', async (context) => {
     needsKafka(context)
@@ -145,7 +157,7 @@ describe('the Kafka source', () => {
     await second.open({}, never)
     const [one] = await readSome(second, 1)
     const theirs = Number(one!.partition.split('/')[1])
-    await expect.poll(() => first.stats!().rebalances).toBe(1)
+    await expect.poll(() => first.stats!().rebalances).toBeGreaterThan(0)
     // A batch of the new generation, so that it has a way to commit.
     await produce(brokers, topic, both(100))
     const more = await readSome(first, 50)
@@ -179,7 +191,7 @@ describe('the Kafka source', () => {
     const writing = rejection(sink.write([letter('lost')]))
     // What was fetched is still handed out; then there is nothing, and no error.
     const meanwhile = await readSome(source, 1000, 5000)
-    expect(await source.lag()).toBe(0)
+    expect(await source.lag()).toBe(100 - before.length - meanwhile.length)
     expect(await writing).toMatchObject({ code: 'SINK_FAILED', retriable: true })
     const back = await startKafkaBroker({ folder: broker.folder })
     await expect.poll(() => writes(sink, letter('after')), { timeout: 30_000 }).toBe(true)
@@ -189,7 +201,7 @@ describe('the Kafka source', () => {
     expectEachOnce([...before, ...meanwhile, ...after], ids(0, 200))
     await source.close()
     await back.stop()
-  }, 120_000)
+  }, 180_000)
 
   it('opens while no broker is there, and reads when one comes', async (context) => {
     needsKafka(context)
@@ -204,7 +216,7 @@ describe('the Kafka source', () => {
     expect((await readSome(source, 1)).map(textOf)).toEqual(['a'])
     await source.close()
     await back.stop()
-  }, 120_000)
+  }, 180_000)
 
   it('commits what the trainer has consumed, for others to see', async (context) => {
     needsKafka(context)
@@ -216,11 +228,9 @@ describe('the Kafka source', () => {
     await source.open({}, never)
     const records = await readSome(source, 3)
     await source.commit(positionsAfter(records.slice(0, 2)))
+    await expect.poll(() => committed(brokers, groupId, topic)).toBe('2')
     await source.close()
-    const committed = await administer(brokers, (admin) =>
-      admin.fetchOffsets({ groupId, topics: [topic] }),
-    )
-    expect(committed).toMatchObject([{ partitions: [{ partition: 0, offset: '2' }] }])
+    expect(await committed(brokers, groupId, topic)).toBe('2')
   })
 
   it('holds no more than its buffer and one fetch, however much there is', async (context) => {
@@ -246,9 +256,15 @@ describe('the Kafka source', () => {
     await produce(brokers, topic, ['old'])
     const source = sourceOf(brokers, topic, { from: 'end', metadataMs: 300 })
     await source.open({}, never)
-    await administer(brokers, (admin) =>
-      admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] }),
-    )
+    await administer(brokers, async (admin) => {
+      await admin.createPartitions({ topicPartitions: [{ topic, count: 2 }] })
+      // A producer that does not know of a partition yet throws away without a word what is for it.
+      const leaders = async () => {
+        const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+        return topics[0]!.partitions.filter(({ leader }) => leader >= 0).length
+      }
+      await expect.poll(leaders).toBe(2)
+    })
     await produce(brokers, topic, [{ value: 'new', partition: 1 }])
     expect((await readSome(source, 1)).map(textOf)).toEqual(['new'])
     await source.close()
@@ -264,6 +280,8 @@ describe('the Kafka source', () => {
     await source.open({}, never)
     expect(await source.lag()).toBe(0)
     expect(await source.read({ records: 1, waitMs: 1500 }, never)).toEqual([])
+    // It is in its group, and has told where it begins.
+    await expect.poll(() => committed(brokers, group, topic)).toBe('1')
     await source.close()
     await produce(brokers, topic, ['while it was away'])
     const again = sourceOf(brokers, topic, { from: 'end', group })
@@ -297,8 +315,13 @@ describe('the Kafka source', () => {
     const records = await readSome(source, 2)
     expect(records.map(textOf)).toEqual(['one', 'three'])
     expect(records.map(({ position }) => position)).toEqual(['0', '4'])
-    await source.read({ records: 1, waitMs: 500 }, never)
-    expect(await source.lag()).toBe(0)
+    const more: SourceRecord[] = []
+    const lagAfterRead = async () => {
+      more.push(...(await source.read({ records: 1, waitMs: 500 }, never)))
+      return source.lag()
+    }
+    await expect.poll(lagAfterRead).toBe(0)
+    expect(more).toEqual([])
     await source.close()
   })
 })
@@ -366,7 +389,7 @@ it('a topic that does not exist is waited for', async (context) => {
   const source = sourceOf(brokers, topic)
   await source.open({}, never)
   expect(await source.read({ records: 1, waitMs: 0 }, never)).toEqual([])
-  await administer(brokers, (admin) => admin.createTopics({ topics: [{ topic }] }))
+  await administer(brokers, (admin) => createTopics(admin, [{ topic }]))
   await produce(brokers, topic, ['a'])
   expect((await readSome(source, 1)).map(textOf)).toEqual(['a'])
   await source.close()
@@ -387,7 +410,11 @@ it('closed on its way into the group, it does not stay there', async (context) =
   const last = sourceOf(brokers, topic, { group })
   await last.open({}, never)
   expectEachOnce(await readSome(last, 10), ids(0, 10))
-  const { groups } = await administer(brokers, (admin) => admin.describeGroups([group]))
-  expect(groups[0]?.members).toHaveLength(1)
+  // One that was closed in the midst of joining is let in first, and leaves then.
+  const members = async () => {
+    const { groups } = await administer(brokers, (admin) => admin.describeGroups([group]))
+    return groups[0]?.members.length
+  }
+  await expect.poll(members).toBe(1)
   await last.close()
-}, 60_000)
+}, 180_000)

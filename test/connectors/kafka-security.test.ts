@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { KafkaConnection, KafkaSasl } from '../../connectors/kafka/options.ts'
 import { kafkaDeadLetterSink } from '../../connectors/kafka/sink.ts'
 import type { KafkaBroker } from '../../src/cli/services/kafka-broker.ts'
-import type { Logger } from '../../src/contracts.ts'
+import type { Logger, SourceRecord } from '../../src/contracts.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { errorTable } from '../../src/runtime/errors.ts'
 import { rejection } from '../coded.ts'
@@ -158,17 +158,28 @@ describe.skipIf(made === undefined)('a broker that lets in whom it knows', () =>
     const untold = await rejection(source.open({}, never))
     expect(untold).toMatchObject({ code: 'BROKER_REFUSED', retriable: false })
     await allow('TOPIC', topic)
-    await source.open({}, never)
+    // The broker knows a right a moment after it was given.
+    const opens = () =>
+      source.open({}, never).then(
+        () => true,
+        () => false,
+      )
+    await expect.poll(opens).toBe(true)
     // Without the group's right it waits for a coordinator, and says what else it may be.
-    expect(await source.read({ records: 1, waitMs: 2000 }, never)).toEqual([])
+    const untilThen: SourceRecord[] = []
+    const toldAfterRead = async () => {
+      untilThen.push(...(await source.read({ records: 1, waitMs: 500 }, never)))
+      return told.join()
+    }
+    await expect.poll(toldAfterRead).toContain('may not read with this group')
+    expect(untilThen).toEqual([])
     await allow('GROUP', group)
     expect((await readSome(source, 1)).map(textOf)).toEqual(['a'])
-    expect(told.join()).toContain('may not read with this group')
     await forbid('TOPIC', topic)
     const later = await rejection(readUntilItFails(source))
     expect(later).toMatchObject({ code: 'BROKER_REFUSED', retriable: false })
     await source.close()
-  }, 90_000)
+  }, 180_000)
 })
 
 if (made === undefined)

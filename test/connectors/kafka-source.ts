@@ -37,11 +37,11 @@ export function sourceOf(
   })
 }
 
-/** Reads until `count` records have come, or nothing more does for `patienceMs`. */
+/** Reads until `count` records have come, or for `patienceMs`: a busy machine deals a group's partitions slowly. */
 export async function readSome(
   source: Source,
   count: number,
-  patienceMs = 20_000,
+  patienceMs = 60_000,
 ): Promise<readonly SourceRecord[]> {
   const records: SourceRecord[] = []
   const untilMs = performance.now() + patienceMs

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { rejection } from '../coded.ts'
 import { sourceConformance } from '../conformance/source.ts'
 import {
+  ask,
   detach,
   failOver,
   needsRedis,
@@ -257,7 +258,8 @@ describe('a Redis that lost its stream', () => {
     for (const value of ['a', 'b', 'c']) await add(value, writer)
     const common = await drain(source)
     await source.commit(after(common.slice(0, 2)))
-    await writer.wait(1, 1000)
+    const word = () => ask(replica.url, (other) => other.hget(readKeyOf('events', 'm'), 'entries'))
+    await expect.poll(word).toBe('2')
     await detach(replica)
     for (const value of ['lost', 'lost too']) await add(value, writer)
     await source.commit(after(await drain(source)))

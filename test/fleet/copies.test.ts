@@ -39,7 +39,7 @@ async function connect(
   namespace = `n${String((namespaces += 1))}`,
 ): Promise<Redis> {
   const address = { host: '127.0.0.1', port: server.port }
-  const options = { namespace, address, commandMs: 1000, connectMs: 1000 }
+  const options = { namespace, address, commandMs: 10_000, connectMs: 10_000 }
   const redis = await openRedis(options, { log: openFakeLog(), clock: systemClock })
   onTestFinished(() => redis.close())
   return redis

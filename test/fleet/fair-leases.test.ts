@@ -18,7 +18,8 @@ import {
 
 const clock = systemClock
 const log = openFakeLog()
-const leaseMs = 900
+/** As a daemon has it: a busy machine stands still for seconds, and a lease that is lost so moves its model. */
+const leaseMs = 6000
 let shared: RedisServer | undefined
 beforeAll(async () => {
   if (redisIsInstalled) shared = await startRedis()
@@ -31,7 +32,7 @@ beforeEach(async (context) => {
 
 async function connect(server: RedisServer): Promise<Redis> {
   const address = { host: '127.0.0.1', port: server.port }
-  const options = { namespace: 'test', address, commandMs: 500, connectMs: 500 }
+  const options = { namespace: 'test', address, commandMs: 5000, connectMs: 5000 }
   const redis = await openRedis(options, { log, clock })
   onTestFinished(() => redis.close())
   return redis
@@ -117,10 +118,12 @@ test('models spread evenly, over daemons that come, go and die, and no model has
   )
   await until(() => String(sizes(a!, b!)) === '3,4')
   const first = new Map(holders)
+  // Whoever came first may have taken more, before the other was there.
+  const before = gaveBack.length
   // A third gets its share, which is two, and nothing else moves.
   const c = await startDaemon('c', models, holders, gaveBack)
   await until(() => String(sizes(a!, b!, c)) === '2,2,3')
-  expect(gaveBack).toHaveLength(2)
+  expect(gaveBack).toHaveLength(before + 2)
   expect(models.filter((model) => holders.get(model) !== first.get(model))).toHaveLength(2)
   // One that leaves in order leaves its models to the others.
   await b!.stop()

@@ -1,9 +1,10 @@
 /** Leases in memory and in Redis under one suite, and what only the one or the other can show. */
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, type TestContext } from 'vitest'
+import type { Leases } from '../../src/contracts.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { openRedis, type Redis } from '../../src/runtime/redis.ts'
 import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
-import { LEASE_MS, leasesConformance } from '../conformance/leases.ts'
+import { LEASE_MS, leasesConformance, type MadeLeases } from '../conformance/leases.ts'
 import { thrown } from '../coded.ts'
 import { openFakeClock } from '../serving/fake-clock.ts'
 import { openFakeLog } from '../serving/fake-log.ts'
@@ -24,10 +25,28 @@ const clock = systemClock
 const log = openFakeLog()
 const never = new AbortController().signal
 
+/** Time while this process runs: in memory keeper and holder are one, and a busy machine stops both. */
+let [ranMs, lookedMs] = [0, clock.monotonicMs()]
+const running = {
+  ...clock,
+  monotonicMs: () => {
+    const nowMs = clock.monotonicMs()
+    ranMs += Math.min(nowMs - lookedMs, 50)
+    lookedMs = nowMs
+    return ranMs
+  },
+}
+const ticking = setInterval(running.monotonicMs, 10)
+afterAll(() => clearInterval(ticking))
+
+function inMemory(keeper: MemoryKeeper, holder: string): Leases {
+  return openMemoryLeases({ keeper, holder, leaseMs: LEASE_MS, clock: running, log })
+}
+
 leasesConformance('in memory', async () => {
-  const keeper = new MemoryKeeper(clock)
+  const keeper = new MemoryKeeper(running)
   return {
-    open: async (holder) => openMemoryLeases({ keeper, holder, leaseMs: LEASE_MS, clock, log }),
+    open: async (holder) => inMemory(keeper, holder),
     forget: async () => keeper.forget(),
     away: async (work) => {
       keeper.fate = () => 'never arrived'
@@ -39,7 +58,7 @@ leasesConformance('in memory', async () => {
 })
 
 leasesConformance('in memory whose answers get lost', async () => {
-  const keeper = new MemoryKeeper(clock)
+  const keeper = new MemoryKeeper(running)
   let questions = 0
   const lossy = () => {
     questions += 1
@@ -50,7 +69,7 @@ leasesConformance('in memory whose answers get lost', async () => {
     question === 'view' || question === 'release' ? ('answered' as const) : lossy()
   keeper.fate = view
   return {
-    open: async (holder) => openMemoryLeases({ keeper, holder, leaseMs: LEASE_MS, clock, log }),
+    open: async (holder) => inMemory(keeper, holder),
     forget: async () => keeper.forget(),
     away: async (work) => {
       keeper.fate = () => 'never arrived'
@@ -73,20 +92,31 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all(servers.map((server) => server.stop())))
 
-async function connect(server: RedisServer, namespace: string): Promise<Redis> {
+/** `commandMs`: with room for a second renewal in a life when the first has no answer. */
+async function connect(
+  server: RedisServer,
+  namespace: string,
+  commandMs = LEASE_MS / 4,
+): Promise<Redis> {
   const address = { host: '127.0.0.1', port: server.port }
-  return openRedis({ namespace, address, commandMs: 100, connectMs: 500 }, { log, clock })
+  return openRedis({ namespace, address, commandMs, connectMs: 5000 }, { log, clock })
 }
 
-leasesConformance('in Redis', async (context) => {
+/** Where nothing is measured a busy machine may take its time. */
+const patientMs = 10_000
+
+/** A server is a process of its own, which a busy machine stops for a second. */
+const REDIS_LEASE_MS = 4000
+
+const inRedis = async (context: TestContext): Promise<MadeLeases> => {
   needsRedis(context)
   const server = await oneServer()
   const connections: Redis[] = []
   return {
     open: async (holder) => {
-      const redis = await connect(server, 'test')
+      const redis = await connect(server, 'test', REDIS_LEASE_MS / 4)
       connections.push(redis)
-      return openRedisLeases({ redis, holder, leaseMs: LEASE_MS, clock, log })
+      return openRedisLeases({ redis, holder, leaseMs: REDIS_LEASE_MS, clock, log })
     },
     forget: async () => {
       await ask(server.url, (redis) => redis.flushall())
@@ -101,7 +131,8 @@ leasesConformance('in Redis', async (context) => {
       await server.stop()
     },
   }
-})
+}
+leasesConformance('in Redis', inRedis, REDIS_LEASE_MS)
 
 test('after a stop of the whole process the holder knows before any timer has fired', async () => {
   // Monotonic time that jumped is what a process sees that was stopped.
@@ -158,8 +189,8 @@ test('an answer that comes after the end does not bring the lease back', async (
 
 test('keys of a model lie under its hash tag, and the epoch is a plain number', async (context) => {
   needsRedis(context)
-  const redis = await connect(shared!, 'keys')
-  const leases = openRedisLeases({ redis, holder: 'host 1 (a)', leaseMs: LEASE_MS, clock, log })
+  const redis = await connect(shared!, 'keys', patientMs)
+  const leases = openRedisLeases({ redis, holder: 'host 1 (a)', leaseMs: 60_000, clock, log })
   await leases.acquire('m', { floor: 0, signal: never })
   const keys = await ask(shared!.url, (other) => other.keys('keys:*'))
   expect(keys.sort()).toEqual(['keys:{m}:epoch', 'keys:{m}:lease'])
@@ -176,9 +207,11 @@ async function until(truth: () => Promise<boolean>): Promise<void> {
 test('a failover that lost the grant itself: the holder goes on, and who was waiting goes on waiting', async (context) => {
   needsRedis(context)
   const main = await startRedis()
-  const connections = await Promise.all(['a', 'b'].map(() => connect(main, 'test')))
+  const connections = await Promise.all(['a', 'b'].map(() => connect(main, 'test', patientMs)))
+  // Two servers start within a life, and `b` looks again within a twelfth of one.
+  const leaseMs = 12_000
   const [a, b] = connections.map((redis, index) =>
-    openRedisLeases({ redis, holder: `${index}`, leaseMs: 3000, clock, log }),
+    openRedisLeases({ redis, holder: `${index}`, leaseMs, clock, log }),
   )
   await a!.acquire('m', { floor: 0, signal: never }).then((lease) => lease.release())
   const replica = await startReplica(main)
@@ -195,7 +228,7 @@ test('a failover that lost the grant itself: the holder goes on, and who was wai
   onTestFinished(() => next.stop())
   // From the same holder, under the same epoch: Redis was told both again.
   await until(async () => (await b!.view('m'))?.epoch === 2)
-  await clock.sleep(500)
+  await clock.sleep(leaseMs / 8)
   lease.check()
   expect(isTaken).toBe(false)
   await lease.release()
@@ -207,19 +240,24 @@ test('a failover that lost the grant itself: the holder goes on, and who was wai
 test('Redis that was killed and comes back empty within a life has its lease again, later it grants a higher epoch', async (context) => {
   needsRedis(context)
   const first = await startRedis()
-  const redis = await connect(first, 'test')
-  const leases = openRedisLeases({ redis, holder: 'a', leaseMs: 2000, clock, log })
-  const lease = await leases.acquire('m', { floor: 6, signal: never })
+  const redis = await connect(first, 'test', patientMs)
+  const living = (leaseMs: number) => openRedisLeases({ redis, holder: 'a', leaseMs, clock, log })
+  // A server starts within a long life; a short one is waited for.
+  const [short, long] = [living(1000), living(9000)]
+  await short.acquire('m', { floor: 6, signal: never }).then((first) => first.release())
+  const lease = await long.acquire('m', { floor: 0, signal: never })
   await first.kill()
   const second = await restartRedis(first)
-  await until(async () => (await leases.view('m'))?.epoch === 7)
+  await until(async () => (await long.view('m'))?.epoch === lease.epoch)
   lease.check()
+  await lease.release()
+  const lost = await short.acquire('m', { floor: lease.epoch, signal: never })
   await second.kill()
-  await new Promise((resolve) => lease.signal.addEventListener('abort', resolve))
+  while (!lost.signal.aborted) await clock.sleep(20)
   const third = await restartRedis(second)
   onTestFinished(() => third.stop())
-  const next = await leases.acquire('m', { floor: lease.epoch, signal: never })
-  expect(next.epoch).toBe(8)
-  await leases.close()
+  const next = await short.acquire('m', { floor: lost.epoch, signal: never })
+  expect(next.epoch).toBe(lost.epoch + 1)
+  await Promise.all([long.close(), short.close()])
   redis.close()
 })

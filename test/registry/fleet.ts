@@ -1,6 +1,6 @@
 /** Replicas for tests: a connection, a folder and a registry each, on one real Redis. */
 import { onTestFinished } from 'vitest'
-import type { Lease, Logger } from '../../src/contracts.ts'
+import type { Clock, Lease, Logger } from '../../src/contracts.ts'
 import type { LocalRegistry } from '../../src/registry/local.ts'
 import { openFleetRegistry, type FleetRegistryOptions } from '../../src/registry/redis.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -9,6 +9,14 @@ import { scratchFolder } from '../scratch-folder.ts'
 import { plainBundle, plainOrigin } from './plain-bundle.mjs'
 
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
+
+const PATIENCE = 20
+
+/** A busy machine stands still for seconds, and that is no Redis that is away: a replica here waits longer for an answer. */
+export const patientClock: Clock = {
+  ...systemClock,
+  sleep: (delayMs, signal) => systemClock.sleep(delayMs * PATIENCE, signal),
+}
 
 export interface Replica {
   readonly registry: LocalRegistry
@@ -38,8 +46,8 @@ export async function openReplica(
     {
       namespace,
       address: { host: '127.0.0.1', port },
-      commandMs: 500,
-      connectMs: 500,
+      commandMs: 10_000,
+      connectMs: 10_000,
       ...connection,
     },
     { log: silent, clock: systemClock },
@@ -49,11 +57,11 @@ export async function openReplica(
     ...plainOrigin,
     folder,
     bundle: plainBundle,
-    clock: systemClock,
+    clock: patientClock,
     log: silent,
     redis: through(redis),
     replica: 'test',
-    pollMs: 50,
+    pollMs: 50 / PATIENCE,
     ...rest,
   })
   onTestFinished(async () => {

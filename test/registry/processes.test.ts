@@ -15,6 +15,7 @@ import {
   startChild,
 } from '../child.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { until } from './fleet.ts'
 import { plainBundle, plainOrigin, plainVersion } from './plain-bundle.mjs'
 
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
@@ -40,6 +41,8 @@ test('twenty kills in the middle of publishing leave every version complete or a
     const publisher = child(folder, 'publish')
     await firstLine(publisher)
     publisher.stdout?.on('data', (chunk: Buffer) => said.push(...chunk.toString().split('\n')))
+    // However slow the disk is, there is something to lose.
+    if (kill === 0) await until(() => said.some((line) => line !== ''))
     await systemClock.sleep(random.below(60))
     publisher.kill('SIGKILL')
     await ended(publisher)

@@ -7,6 +7,7 @@ import { registryKeys } from '../../src/registry/redis-keys.ts'
 import { RedisPointer } from '../../src/registry/redis-pointer.ts'
 import { openLocalRegistry } from '../../src/registry/local.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import type { Redis } from '../../src/runtime/redis.ts'
 import { rejection } from '../coded.ts'
 import {
   ask,
@@ -23,6 +24,7 @@ import {
   freshNamespace,
   leaseOf,
   openReplica,
+  patientClock,
   silent,
   until,
   type Replica,
@@ -76,6 +78,15 @@ async function expectTaught(port: number, namespace: string, live: LivePointer):
   expect(await registry.pins()).toEqual(['v0'])
 }
 
+/** What a replica has written down itself, which it goes by when Redis is away. */
+async function pinsOnDisk({ folder }: Replica): Promise<readonly string[]> {
+  const options = { ...plainOrigin, bundle: plainBundle, clock: systemClock, log: silent }
+  const local = await openLocalRegistry({ ...options, folder })
+  const pins = await local.pins()
+  await local.close()
+  return pins
+}
+
 type Snapshot = readonly (readonly [string, Buffer])[]
 
 function snapshot(server: RedisServer): Promise<Snapshot> {
@@ -123,8 +134,8 @@ describe('a Redis', () => {
     await restored(server, namespace, 5)
     await expectTaught(server.port, namespace, live)
     await sees(replicas, live)
-    const epoch = await ask(server.url, (redis) => redis.get(`${namespace}:{sentiment}:epoch`))
-    expect(epoch).toBe('5')
+    const epoch = () => ask(server.url, (redis) => redis.get(`${namespace}:{sentiment}:epoch`))
+    await until(async () => (await epoch()) === '5')
     expect(generations).toEqual([5])
     // And goes on from there.
     const next = await replicas[2]!.registry.point({ version: 'v3', expect: 5, ...by })
@@ -163,8 +174,8 @@ describe('a Redis', () => {
     const live = await taught(replicas[0]!)
     await sees(replicas, live)
     await replicas[1]!.registry.load('v4')
-    // Some polls, until it has seen the pin too.
-    await systemClock.sleep(300)
+    // Until it has seen the pin too.
+    await until(async () => (await pinsOnDisk(replicas[1]!)).length === 1)
     await server.kill()
     const [one, other] = replicas.map(({ registry }) => registry) as [
       Replica['registry'],
@@ -183,6 +194,9 @@ describe('a Redis', () => {
       () => one.publish(plainVersion('v5')),
       () => one.keep(1, []),
       () => one.pin('v4'),
+      // It never fetched this one, which exists.
+      () => other.load('v1'),
+      () => other.manifest('v1'),
     ]) {
       const error = await rejection(work())
       expect([error.code, error.retriable]).toEqual(['REDIS_UNAVAILABLE', true])
@@ -197,7 +211,8 @@ describe('a Redis', () => {
 
   test('that freezes delays a read once and no more', async () => {
     const [server, namespace] = [await redisForTest(), freshNamespace()]
-    const replica = await openReplica(server.port, namespace)
+    const connection = { commandMs: 2000, connectMs: 2000 }
+    const replica = await openReplica(server.port, namespace, { connection, clock: systemClock })
     const live = await taught(replica)
     server.pause()
     for (let read = 0; read < 20; read += 1) {
@@ -209,9 +224,10 @@ describe('a Redis', () => {
     ).toBe('REDIS_UNAVAILABLE')
     server.resume()
     // It may have happened after all: whoever asks again is told where the pointer is.
-    await until(async () => (await inRedis(server, namespace, 'generation')) !== null)
-    const generation = Number(await inRedis(server, namespace, 'generation'))
-    await until(async () => (await replica.registry.live())?.generation === generation)
+    await until(async () => {
+      const generation = Number(await inRedis(server, namespace, 'generation'))
+      return (await replica.registry.live())?.generation === generation
+    })
   })
 
   test('that is away at the start lets a replica serve what was live when it stopped', async () => {
@@ -284,16 +300,23 @@ describe('a Redis', () => {
 
   test('that went back in time without a word gets back what it had not known then', async () => {
     const [server, namespace] = [await redisForTest(), freshNamespace()]
-    const replica = await openReplica(server.port, namespace)
-    const { registry } = replica
+    let looks = 0
+    const through = (redis: Redis) =>
+      beforeScript(redis, 'registry look', async () => void (looks += 1))
+    const { registry } = await openReplica(server.port, namespace, { through })
+    // A poll looks twice at most: after four more looks one is over that began after now.
+    const polled = async () => {
+      const from = looks
+      await until(() => looks > from + 4)
+    }
     await registry.publish(plainVersion('v0'))
     const live = await registry.point({ version: 'v0', expect: 0, ...by })
-    await systemClock.sleep(200)
+    await polled()
     const before = await snapshot(server)
     // Never live: no generation tells of it, and the connection stays.
     await registry.publish(plainVersion('v1'))
     await registry.pin('v1')
-    await systemClock.sleep(200)
+    await polled()
     await goBack(server, before)
     const fresh = await openReplica(server.port, namespace)
     await until(async () => (await fresh.registry.list()).length === 2)
@@ -357,7 +380,7 @@ describe('a Redis', () => {
   test('that lost a live version which nobody has on disk goes on with the one before it', async () => {
     const [server, namespace] = [await redisForTest(), freshNamespace()]
     const trainer = await openReplica(server.port, namespace)
-    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() * 20 }
+    const clock = { ...patientClock, monotonicMs: () => systemClock.monotonicMs() * 20 }
     const others = [
       await openReplica(server.port, namespace, { clock }),
       await openReplica(server.port, namespace, { clock }),

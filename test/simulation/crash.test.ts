@@ -17,7 +17,7 @@ const seeds =
 
 test(
   'a trainer that dies at random instants ends like one that never died',
-  { timeout: 120_000 },
+  { timeout: 120_000 + seeds.length * 1_000 },
   async () => {
     for (const seed of seeds) {
       const reference = worldOf(seed)

@@ -6,6 +6,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.ts'
 
 export interface RedisServer {
@@ -36,6 +37,7 @@ export interface RedisServerOptions {
 const PROGRAM = 'redis-server'
 const READY = /Ready to accept connections|Running mode=sentinel/
 const TRIES = 3
+const RETRY_MS = 200
 
 /** What `redis-server --version` says, or undefined where it is not installed. */
 export function redisServerVersion(): string | undefined {
@@ -48,14 +50,18 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const remove = () => {
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
   }
-  // Another process may take a free port before Redis does.
+  // Another process may take a free port before Redis does, or a given one for the moment in which it looks for a free one.
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort())
     try {
       const child = await ready(spawnRedis(port, folder, options))
       return new LocalRedis(child, port, folder, remove)
     } catch (error) {
-      if (options.port === undefined && attempt < TRIES) continue
+      const isTaken = String(error).includes('Address already in use')
+      if ((options.port === undefined || isTaken) && attempt < TRIES) {
+        await sleep(RETRY_MS)
+        continue
+      }
       remove()
       throw error
     }
