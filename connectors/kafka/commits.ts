@@ -1,6 +1,6 @@
 /**
  * Tells Kafka now and then how far the trainer is, so that the usual tools see its lag. It is advice: the newest word
- * counts, one at a time is under way, and a failure costs nothing.
+ * counts, one at a time is under way, and what Kafka did not take is said again, unless there is a newer word by then.
  */
 import type { Clock, Logger, Positions } from '../../src/contracts.ts'
 import { within } from './deadline.ts'
@@ -53,6 +53,7 @@ export class Commits {
     try {
       await this.#options.send(positions)
     } catch (err) {
+      this.#unsent = new Map([...positions, ...this.#unsent])
       this.#options.log.debug({ err }, 'Kafka did not take a commit')
     }
   }

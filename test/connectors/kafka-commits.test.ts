@@ -1,0 +1,26 @@
+/** What is told to Kafka of the trainer's positions when Kafka does not take it. */
+import { expect, test } from 'vitest'
+import { Commits } from '../../connectors/kafka/commits.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import { openFakeLog } from '../serving/fake-log.ts'
+
+test('a commit that failed is sent again, by itself, and with the newer of two words', async () => {
+  const taken: Record<string, string>[] = []
+  let refusals = 2
+  const commits = new Commits({
+    clock: systemClock,
+    log: openFakeLog(),
+    send: async (positions) => {
+      if (refusals > 0) {
+        refusals -= 1
+        if (refusals === 0) commits.add({ t0: '7' })
+        throw new Error('the group is dealing out partitions')
+      }
+      taken.push(Object.fromEntries(positions))
+    },
+  })
+  commits.add({ t0: '5', t1: '6' })
+  await expect.poll(() => taken).toEqual([{ t0: '7', t1: '6' }])
+  await commits.close()
+  expect(taken).toHaveLength(1)
+})
