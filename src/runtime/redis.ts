@@ -47,9 +47,10 @@ export async function openRedis(
   options: RedisOptions,
   parts: { readonly log: Logger; readonly clock: Clock },
 ): Promise<Redis> {
-  const redis = new Connection(options, parts.log.child({ redis: options.namespace }))
+  const log = parts.log.child({ redis: options.namespace })
+  const redis = new Connection(options, log, parts.clock)
   try {
-    await redis.firstAnswer(parts.clock)
+    await redis.firstAnswer()
     return redis
   } catch (error) {
     redis.close()
@@ -57,21 +58,28 @@ export async function openRedis(
   }
 }
 
+/** How long after a check that failed on a connection which stays. */
+const AGAIN_MS = 1000
+
 class Connection implements Redis {
   readonly namespace: string
   readonly #client: RedisClient
   readonly #log: Logger
+  readonly #clock: Clock
   readonly #startMs: number
   readonly #commandMs: number
   readonly #listeners = new Map<string, Set<(message: string) => void>>()
   readonly #first = openFirst()
+  readonly #closing = new AbortController()
+  #connections = 0
   #fault: CodedError | undefined
   #isAway = false
   #isClosed = false
 
-  constructor(options: RedisOptions, log: Logger) {
+  constructor(options: RedisOptions, log: Logger, clock: Clock) {
     this.namespace = options.namespace
     this.#log = log
+    this.#clock = clock
     this.#commandMs = options.commandMs
     this.#startMs = options.connectMs + 4 * options.commandMs
     this.#client = openRedisClient(options)
@@ -90,9 +98,9 @@ class Connection implements Redis {
   }
 
   /** Until it answered, refused or failed once; a Redis that is away does not keep a daemon from starting. */
-  async firstAnswer(clock: Clock): Promise<void> {
+  async firstAnswer(): Promise<void> {
     const done = new AbortController()
-    const late = clock.sleep(this.#startMs, done.signal).then(
+    const late = this.#clock.sleep(this.#startMs, done.signal).then(
       () => this.#log.warn({}, 'Redis does not answer yet: going on without'),
       () => undefined,
     )
@@ -142,6 +150,7 @@ class Connection implements Redis {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#closing.abort()
     this.#listeners.clear()
     this.#client.disconnect()
   }
@@ -155,7 +164,17 @@ class Connection implements Redis {
     }
   }
 
+  /** Until a check passes, or the connection is gone: one that stays tells by no other event that it is well again. */
   async #onReady(): Promise<void> {
+    this.#connections += 1
+    const connection = this.#connections
+    const isHere = () =>
+      !this.#isClosed && connection === this.#connections && this.#client.status === 'ready'
+    while (isHere() && !(await this.#isWell()))
+      await this.#clock.sleep(AGAIN_MS, this.#closing.signal).catch(() => undefined)
+  }
+
+  async #isWell(): Promise<boolean> {
     try {
       const warnings = await checkRedis(this.#client, this.namespace)
       for (const warning of warnings) this.#log.warn({}, warning)
@@ -164,8 +183,10 @@ class Connection implements Redis {
       this.#isAway = false
       this.#listenTo([...this.#listeners.keys()])
       this.#first.resolve()
+      return true
     } catch (error) {
       this.#onError(error)
+      return false
     }
   }
 

@@ -108,7 +108,10 @@ export class TrainerChild {
     this.#process = child
     this.#startedMs = clock.monotonicMs()
     this.#heardMs = this.#startedMs
-    child.on('message', (message: FromTrainer) => this.#hear(message))
+    child.on('message', (message: FromTrainer) => {
+      // What it said last may come after its end.
+      if (this.#process === child) this.#hear(message)
+    })
     this.#say({ kind: 'start', program, config })
     const how = await endOf(child)
     this.#process = undefined

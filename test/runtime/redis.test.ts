@@ -15,7 +15,8 @@ import {
   type RedisServer,
 } from '../services/redis.ts'
 
-const usual = { namespace: 'test', commandMs: 300, connectMs: 1000 }
+/** A Redis that has to wait for the processor is no Redis that is away. */
+const usual = { namespace: 'test', commandMs: 10_000, connectMs: 10_000 }
 const at = ({ port }: { readonly port: number }) => ({ address: { host: '127.0.0.1', port } })
 
 async function connect(options: Partial<RedisOptions>, log = openFakeLog()): Promise<Redis> {
@@ -105,7 +106,8 @@ test('a daemon starts without Redis, and has it as soon as it is there', async (
 
 test('a frozen Redis ends a command as unknown, and the command lands all the same', async () => {
   const mine = await redisForTest()
-  const redis = await connect(at(mine))
+  const redis = await connect({ ...at(mine), commandMs: 300 })
+  await until(() => redis.status === 'ready')
   mine.pause()
   const error = await rejection(redis.command('SET', redis.key('m', 'late'), 'landed'))
   expect(error).toMatchObject({ code: 'REDIS_UNAVAILABLE', retriable: true })
@@ -119,7 +121,7 @@ test('a frozen Redis ends a command as unknown, and the command lands all the sa
 
 test('a connection that is killed with a command in flight says that its outcome is unknown', async () => {
   const mine = await redisForTest()
-  const redis = await connect({ ...at(mine), commandMs: 5_000 })
+  const redis = await connect(at(mine))
   mine.pause()
   const waiting = rejection(redis.command('SET', redis.key('m', 'x'), '1'))
   await systemClock.sleep(20)
@@ -233,6 +235,26 @@ describe('a user of the ACL', () => {
   ])('with %s is refused at the start', async (_what, rules) => {
     const error = await rejection(connect(await ofUser(rules)))
     expect(error).toMatchObject({ code: 'REDIS_REFUSED', retriable: false })
+  })
+
+  test('whose rights come back is served again, on a connection that stays', async () => {
+    const mine = await redisForTest()
+    const rules = (words: readonly string[]) =>
+      ask(mine.url, (other) => other.acl('SETUSER', 'antikythera', ...words))
+    await rules(enough)
+    const redis = await connect({ ...at(mine), username: 'antikythera', password: 'secret' })
+    const heard: string[] = []
+    redis.subscribe('test:news', (message) => heard.push(message))
+    await rules(['-@scripting'])
+    await ask(mine.url, (other) => other.client('KILL', 'USER', 'antikythera'))
+    await until(() => redis.status === 'refused')
+    await rules(['+@scripting'])
+    await until(() => redis.status === 'ready')
+    expect(await redis.command('INCR', 'test:n')).toBe(1)
+    await until(async () => {
+      await redis.command('PUBLISH', 'test:news', 'again')
+      return heard.includes('again')
+    })
   })
 
   test('without INFO is warned that nothing is known of the server', async () => {
