@@ -123,7 +123,7 @@ test('beside a running daemon it answers, goes on learning, is rolled back to, a
 
   await daemon.cli('rollback', '--to', 'v0-import', '--reason', 'test')
   await expectToGoOnFromIt(daemon, config)
-})
+}, 240_000)
 
 test('without --promote it waits to be promoted, and does not disturb the trainer', async () => {
   const config = configFor(adapter, learning)

@@ -74,7 +74,7 @@ beforeAll(async () => {
   trainer = await serve('trainer', { ANTIKYTHERA_ROLE: 'trainer' })
   for (const { url } of started)
     await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
-      timeout: 40_000,
+      timeout: 60_000,
       interval: 100,
     })
 })

@@ -31,10 +31,11 @@ const served = (id: string, more: Partial<ServedPrediction> = {}): ServedPredict
 })
 const keyOf = (id: string) => `ns:{m}:p:${id}`
 
-async function shared(server: RedisServer) {
+/** A Redis that has to wait for the processor is no Redis that is away. */
+async function shared(server: RedisServer, commandMs = 10_000) {
   const address = { host: '127.0.0.1', port: server.port }
   const redis = await openRedis(
-    { namespace: 'ns', address, commandMs: 300, connectMs: 500 },
+    { namespace: 'ns', address, commandMs, connectMs: 10_000 },
     { log: silent, clock: systemClock },
   )
   onTestFinished(() => redis.close())
@@ -58,7 +59,7 @@ test('what one replica served is found by another, as it was, for as long as it 
   const features = { kind: 'features', features: { colour: 'red', size: -0.5 } } as const
   const all = [served('p-1'), served('p-2', { input: features }), served('p 3/ü', { label: '' })]
   written.record(all)
-  await written.flush(1000)
+  await written.flush(10_000)
   const predictions = search(0)
   for (const each of all) expect(await predictions.find(each.id)).toEqual(each)
   expect(await predictions.find('p-4')).toBeUndefined()
@@ -69,10 +70,11 @@ test('what one replica served is found by another, as it was, for as long as it 
 
 test('what is found here needs no Redis; what is not is waited for, and not for ever', async () => {
   const server = await redisForTest()
-  const { local, search, written } = await shared(server)
+  const { written } = await shared(server)
+  const { local, search } = await shared(server, 300)
   local.set('p-1', served('p-1'))
   written.record([served('p-2')])
-  await written.flush(1000)
+  await written.flush(10_000)
   server.pause()
   const patient = search(60_000)
   expect(await patient.find('p-1')).toEqual(served('p-1'))

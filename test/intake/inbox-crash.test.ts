@@ -33,7 +33,8 @@ test('ten kills in the middle of appending lose nothing that was accepted', asyn
   expect(kept.map(({ offset }) => offset)).toEqual(ids.map((_, index) => index))
   expect(reader.journal.end()).toBe(ids.length)
   reader.close()
-})
+  // Each kill costs the start of a process, which takes a busy machine ten seconds.
+}, 240_000)
 
 test.skipIf(!canMountSmallDisk)(
   'a full disk refuses with its code, loses nothing, and passes',

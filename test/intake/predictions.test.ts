@@ -70,8 +70,8 @@ describe('served predictions', () => {
   })
 
   it('are bounded by age', () => {
-    const store = opened(join(scratchFolder(), 'inbox.db'), { retentionMs: 1000 })
-    store.record([served('p-old', Date.now() - 5000), served('p-new')])
+    const store = opened(join(scratchFolder(), 'inbox.db'), { retentionMs: 60_000 })
+    store.record([served('p-old', Date.now() - 120_000), served('p-new')])
     store.flush()
     expect(store.find('p-old')).toBeUndefined()
     expect(store.find('p-new')?.id).toBe('p-new')

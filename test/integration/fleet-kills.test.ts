@@ -35,10 +35,16 @@ test(
 /** Its trainer, if it has one now, or all of it. */
 async function killOne(fleet: Fleet, name: string, isTrainer: boolean): Promise<void> {
   const pid = isTrainer ? (await fleet.status(name)).trainer.pid : undefined
-  if (pid !== undefined) {
-    process.kill(pid, 'SIGKILL')
-    return
-  }
+  if (pid !== undefined && wasThere(pid)) return
   await fleet.kill(name)
   await fleet.start(name)
+}
+
+/** Killed just before, it may have ended after its daemon named it. */
+function wasThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    return false
+  }
 }

@@ -44,7 +44,8 @@ async function holderOf(fleet: Fleet, asked: readonly string[]) {
     for (const name of asked) {
       const view = await fleet.view(name).catch(() => undefined)
       const lease = view?.models[0]?.lease
-      if (lease) return lease
+      // Just continued, it may not reach Redis yet and tell of a lease that it has lost.
+      if (lease && view.problem === undefined) return lease
     }
     await sleep(50)
   }

@@ -54,6 +54,8 @@ export interface Status {
 }
 
 export interface FleetView {
+  /** Redis could not be asked: what follows is what this daemon alone remembers. */
+  readonly problem?: unknown
   readonly models: readonly {
     readonly lease: { readonly holder: string; readonly epoch: number } | null
   }[]

@@ -64,9 +64,9 @@ test('while it drains it is not ready, lives, and refuses new requests on open c
 test('a request whose body is still on its way when draining begins is answered', async () => {
   const { server, port } = await open()
   const connection = await rawConnection(port)
-  const request = predictRequest('A')
+  const request = predictRequest('A', ['Expect: 100-continue'])
   connection.send(request.slice(0, -5))
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await connection.arrived('100 Continue')
   const drained = server.drain()
   connection.send(request.slice(-5))
   expect(await connection.ended).toContain('200 OK')

@@ -43,7 +43,8 @@ test('headers that never end are cut by time', async () => {
   const answer = await connection.ended
   expect(answer).toContain('HTTP/1.1 408 Request Timeout')
   expect(answer).toContain('"code":"REQUEST_TIMEOUT"')
-  expect((await post('predict', '{"inputs":["A"]}')).status).toBe(200)
+  // Of a machine that pauses, the next one may need longer than it is given, too.
+  await expect.poll(async () => (await post('predict', '{"inputs":["A"]}')).status).toBe(200)
 })
 
 test('a body that never ends is cut by time, as the fault of its sender', async () => {
@@ -74,7 +75,7 @@ test('what is no HTTP is refused with a problem', async () => {
 })
 
 test('an engine that never answers costs its request a 503, not a connection for ever', async () => {
-  const { post, engine } = await open({ limits: { request_ms: 100 } })
+  const { post, engine } = await open({ limits: { request_ms: 1000 } })
   engine.hold()
   const response = await post('predict', '{"inputs":["A"]}')
   expect(response.status).toBe(503)

@@ -38,9 +38,11 @@ test('an answer that lies in the socket while the process was busy is no time-ou
 })
 
 test("an answer that does not come is a time-out, and its late failure is nobody's", async () => {
-  const never = new Promise<string>((_, reject) => setTimeout(() => reject(new Error('late')), 60))
+  let fail: (error: Error) => void = () => undefined
+  const never = new Promise<string>((_, reject) => (fail = reject))
   await expect(answerWithin(20, never)).rejects.toThrow('Command timed out')
-  await new Promise((resolve) => setTimeout(resolve, 60))
+  fail(new Error('late'))
+  await new Promise((resolve) => setImmediate(resolve))
 })
 
 test('a failure comes through as it is', async () => {

@@ -15,7 +15,8 @@ import { ask, needsRedis, redisForTest, startReplica } from '../services/redis.t
 beforeEach((context) => needsRedis(context))
 
 async function connect(options: Partial<RedisOptions>): Promise<Redis> {
-  const usual = { namespace: 'test', commandMs: 500, connectMs: 1000 }
+  // A Redis that has to wait for the processor is no Redis that is away.
+  const usual = { namespace: 'test', commandMs: 5000, connectMs: 10_000 }
   const redis = await openRedis(
     { ...usual, ...options },
     { log: openFakeLog(), clock: systemClock },
@@ -32,7 +33,7 @@ async function until(truth: () => boolean | Promise<boolean>): Promise<void> {
 async function worksOn(redis: Redis): Promise<void> {
   expect(redis.status).toBe('ready')
   const leases = openRedisLeases({
-    ...{ redis, holder: 'a', leaseMs: 2000, clock: systemClock },
+    ...{ redis, holder: 'a', leaseMs: 30_000, clock: systemClock },
     log: openFakeLog(),
   })
   const lease = await leases.acquire('m', { floor: 0, signal: new AbortController().signal })
@@ -82,7 +83,10 @@ test('TLS: the server is known by its authority, and the client by its certifica
 
 test('Cluster: keys of a model lie in one slot, and scripts and messages work', async () => {
   // A node that is alone does not know its own address.
-  const args = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1']
+  const announced = ['--cluster-announce-ip', '127.0.0.1']
+  // Its usual second port is the first and 10 000, which many a free port has no room for.
+  const second = ['--cluster-port', `${await freePort()}`]
+  const args = ['--cluster-enabled', 'yes', ...announced, ...second]
   const node = await redisForTest({ args })
   await ask(node.url, async (redis) => {
     await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
@@ -107,7 +111,8 @@ test('Sentinel: the main is found by its name, and the next one after a failover
     `port ${port}`,
     `dir ${folder}`,
     `sentinel monitor gear 127.0.0.1 ${main.port} 1`,
-    'sentinel down-after-milliseconds gear 300',
+    // A main that only waits for the processor is not down.
+    'sentinel down-after-milliseconds gear 5000',
     'sentinel failover-timeout gear 2000',
   ]
   writeFileSync(file, `${rules.join('\n')}\n`)

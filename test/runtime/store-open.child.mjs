@@ -6,7 +6,8 @@ const migrations = ['CREATE TABLE item (id INTEGER PRIMARY KEY)', 'CREATE TABLE 
 while (Date.now() < Number(startMs)) {
   // Spin: a timer would spread the starts.
 }
-const store = openStore(path, { migrations })
+// Who comes first is not fair, and the disk may be slow.
+const store = openStore(path, { migrations, busyTimeoutMs: 60_000 })
 for (let i = 0; i < Number(rows); i += 1)
   store.transaction(() => store.run('INSERT INTO item DEFAULT VALUES'))
 store.close()

@@ -201,5 +201,6 @@ test('a new file that another process holds is waited for, also while its mode m
   expect(() => openStore(path, { migrations, busyTimeoutMs: 20 })).toThrow(
     expect.objectContaining({ code: 'STORE_FAILED' }),
   )
+  await new Promise((resolve) => holder.stdin?.write('let go\n', resolve))
   openStore(path, { migrations }).close()
 })

@@ -191,7 +191,8 @@ test('swaps under load: every answer is what the version it names computes, and 
   const clients = Array.from({ length: 8 }, (_, client) => ask(client))
   for (let version = 1; version < 40; version += 1) {
     await live.swap(await registry.promote(`v${version}`))
-    await new Promise((resolve) => setTimeout(resolve, 3))
+    const enough = answered + 4
+    while (answered < enough) await settled()
   }
   asking = false
   await Promise.all(clients)
