@@ -174,7 +174,7 @@ test('members see each other, what changed of them, and who has left', async () 
   await until(async () => String(await names()) === 'one,other')
   const [seen] = await other.list()
   expect(seen).toMatchObject({ ...card(1), replica: 'one' })
-  expect(Math.abs(seen!.seenMs - clock.nowMs())).toBeLessThan(5000)
+  expect(Math.abs(seen!.seenMs - clock.nowMs())).toBeLessThan(60_000)
   pid = 3
   await one.call()
   expect((await other.list())[0]?.pid).toBe(3)

@@ -18,9 +18,10 @@ import { acceptedBy, Fleet, isFull, lessons, sleep, startAsking, until } from '.
 const BATCH = 1000
 const BROKER_AWAY_MS = isFull ? [15_000, 60_000] : [5000]
 const REDIS_AWAY_MS = isFull ? 60_000 : 8000
-const BACK_WITHIN_MS = 45_000
+// What was promised is asked of quiet cores, where the full faults are run; in the usual run they are shared with other tests.
+const BACK_WITHIN_MS = isFull ? 45_000 : 120_000
 /** A lease that was lost has to end first. */
-const AGREE_WITHIN_MS = 5000 + 2000
+const AGREE_WITHIN_MS = (isFull ? 5000 : 45_000) + 2000
 const REPLICAS = ['a', 'b']
 
 const timeout = { timeout: isFull ? 600_000 : 240_000 }
