@@ -66,10 +66,13 @@ export class Dedupe {
   #known(): SeenIds {
     if (this.#ids !== undefined) return this.#ids
     const runs = this.#load()
-    const ids = new SeenIds(this.#limit, runs[0]?.first)
-    // Of a save that was repeated, two runs may begin with the same ids.
-    for (const { first, hashes } of runs)
+    let ids = new SeenIds(this.#limit, runs[0]?.first)
+    for (const { first, hashes } of runs) {
+      // More came between two saves than are kept: what lies before the gap was forgotten then.
+      if (first > ids.end) ids = new SeenIds(this.#limit, first)
+      // Of a save that was repeated, two runs may begin with the same ids.
       for (const id of hashesIn(hashes.subarray((ids.end - first) * HASH_BYTES))) ids.add(id)
+    }
     this.#savedEnd = ids.end
     this.#ids = ids
     return ids

@@ -38,6 +38,13 @@ describe('after a restart', () => {
     expect(dedupe.forgotten).toBe(8)
   })
 
+  test('what came before a gap, in which more came than are kept, is forgotten, and nothing after it', () => {
+    const dedupe = new Dedupe(() => [runOf(0, 'a'), runOf(3, 'd', 'e', 'a')], 3)
+    expect(['a', 'b', 'd', 'e'].map((key) => dedupe.has(key))).toEqual([true, false, true, true])
+    expect(dedupe.forgotten).toBe(3)
+    expect(dedupe.fresh).toEqual(runOf(6))
+  })
+
   test('two runs that begin with the same ids count them once', () => {
     const dedupe = new Dedupe(() => [runOf(0, 'a', 'b', 'c'), runOf(1, 'b', 'c', 'd')], 100)
     expect(dedupe.has('d')).toBe(true)
@@ -64,6 +71,8 @@ test('an id is forgotten when as many newer ones have come as the limit says, wh
         if (at % 2 === 0) dedupe = new Dedupe(() => saved, limit)
       }
     }),
+    // A gap between two saves is rare.
+    { numRuns: 500, examples: [[['0', '0', '0', '2', '22', '3', '4', '1', '0', '22'], 5, 8]] },
   )
 })
 
