@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { toFloat32 } from '../../src/adapters/floats.ts'
 import { readSafetensors, writeSafetensors } from '../../src/adapters/safetensors.ts'
 import { CodedError, type Tensor } from '../../src/contracts.ts'
+import { fc, runs } from '../properties.ts'
 
 const arbitraryTensor = fc
   .array(fc.nat(4), { maxLength: 3 })
@@ -114,7 +114,7 @@ describe('safetensors', () => {
         const sizes = [...readSafetensors(altered).tensors.values()].map(({ data }) => data.length)
         expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(16)
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     )
   })
 

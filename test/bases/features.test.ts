@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type FeaturesOptions, openFeatures } from '../../src/bases/features.ts'
 import type { Base, Input, Tensors } from '../../src/contracts.ts'
 import { openTape } from '../../src/nn/plain-ops.ts'
 import { head } from '../../src/adapters/head.ts'
+import { fc } from '../properties.ts'
 
 const plain = openFeatures({ size: 3 })
 const named = openFeatures({ size: 2, names: ['height', 'weight'] })

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { table } from '../../src/cli/print.ts'
 import { duration, openProgress } from '../../src/cli/progress.ts'
 import { chunksOf } from '../../src/cli/read-lines.ts'
 import type { Clock } from '../../src/contracts.ts'
+import { fc, runs } from '../properties.ts'
 
 test('without a terminal, a line every two seconds says share, count, rate and what is left', () => {
   let nowMs = 0
@@ -74,6 +74,6 @@ test('chunks hold every line that is not blank, once, in order, inside both limi
         expect(lines.length === 1 || size <= limits.bytes).toBe(true)
       }
     }),
-    { numRuns: 200 },
+    { numRuns: runs(200) },
   )
 })

@@ -1,6 +1,5 @@
 import { appendFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Lines } from '../../connectors/file/lines.ts'
 import { fileSource, openFileSink } from '../../connectors/index.ts'
@@ -10,6 +9,7 @@ import { canMountSmallDisk, runOnSmallDisk } from '../child.ts'
 import { rejection } from '../coded.ts'
 import { letter, sinkConformance } from '../conformance/sink.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { fc } from '../properties.ts'
 
 const never = new AbortController().signal
 const now = { records: 100, waitMs: 0 }

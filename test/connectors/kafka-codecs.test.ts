@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { inflate } from '../../connectors/kafka/inflate.ts'
 import { decodeBatch } from '../../connectors/kafka/record-batch.ts'
@@ -12,6 +11,7 @@ import { scratchFolder } from '../scratch-folder.ts'
 import { kafkaClient, makeTopic, needsKafka, produce, sharedKafka } from '../services/kafka.ts'
 import { batchOf, bombs, codecs, framedSnappyBomb, recordOf, type Codec } from './kafka-bytes.ts'
 import { positionsAfter, never, readSome, sourceOf, textOf } from './kafka-source.ts'
+import { fc } from '../properties.ts'
 
 const MiB = 1024 * 1024
 const limits = { batchBytes: 16 * MiB }

@@ -1,8 +1,8 @@
 /** Who should train what: laws of the pure rule, and how it behaves over time. */
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { spread, type Trainer } from '../../src/fleet/share.ts'
 import { Shares } from '../../src/fleet/shares.ts'
+import { fc } from '../properties.ts'
 
 const named = (prefix: string, count: number) =>
   Array.from({ length: count }, (_none, index) => `${prefix}${String(index)}`)

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Dedupe, hashOf, keyOf, type IdRun } from '../../src/intake/dedupe.ts'
+import { fc, runs } from '../properties.ts'
 
 const nothing = () => []
 
@@ -72,7 +72,10 @@ test('an id is forgotten when as many newer ones have come as the limit says, wh
       }
     }),
     // A gap between two saves is rare.
-    { numRuns: 500, examples: [[['0', '0', '0', '2', '22', '3', '4', '1', '0', '22'], 5, 8]] },
+    {
+      numRuns: runs(500),
+      examples: [[['0', '0', '0', '2', '22', '3', '4', '1', '0', '22'], 5, 8]],
+    },
   )
 })
 

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts.ts'
 import { parseEvent, type EventContext } from '../../src/intake/validate.ts'
 import { errorTable } from '../../src/runtime/errors.ts'
 import { defaultLimits } from '../../src/runtime/limits.ts'
 import { thrown } from '../coded.ts'
+import { fc, runs } from '../properties.ts'
 
 const context: EventContext = { source: 'kafka' }
 const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
@@ -217,7 +217,7 @@ function endsCoded(bytes: Uint8Array): void {
 }
 
 test('whatever the bytes, nothing but a coded error is thrown', () => {
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), endsCoded), { numRuns: 1000 })
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), endsCoded), { numRuns: runs(1000) })
 })
 
 test('whatever the JSON, nothing but a coded error is thrown', () => {
@@ -247,6 +247,6 @@ test('whatever the JSON, nothing but a coded error is thrown', () => {
   )
   fc.assert(
     fc.property(fc.oneof(anything, event), (value) => endsCoded(encode(value))),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   )
 })

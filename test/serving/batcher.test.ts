@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { failure } from '../../src/runtime/errors.ts'
 import { openBatcher, type BatcherOptions } from '../../src/serving/batcher.ts'
@@ -6,6 +5,7 @@ import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeEngine, tokens, type FakeEngine } from './fake-engine.ts'
 import { versionOf } from './fake-registry.ts'
+import { fc, runs } from '../properties.ts'
 
 async function openEngine(...numbers: readonly number[]): Promise<FakeEngine> {
   let runs = 0
@@ -200,6 +200,6 @@ test('whatever comes together, each row gets its own answer, in order, in runs w
         expect(ran).toBe(requests.reduce((sum, { ids }) => sum + ids.length, 0))
       },
     ),
-    { numRuns: 50 },
+    { numRuns: runs(50) },
   )
 })

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openTurns } from '../../src/serving/turns.ts'
+import { fc } from '../properties.ts'
 
 test('keys take turns, and each key keeps its order', () => {
   const turns = openTurns<string>()

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { lengthGroups } from '../../src/trainer/length-groups.ts'
+import { fc } from '../properties.ts'
 
 const lengthsOf = (groups: readonly number[][], lengths: readonly number[]) =>
   groups.map((group) => group.map((row) => lengths[row]!))
