@@ -6,13 +6,13 @@ const head = { method: 'head' }
 const tail = { rank: 8, alpha: 16, tail_layers: 1 }
 const at = (learning_rate) => ({ learning_rate, head_learning_rate: 0.01 })
 const methods = {
-  lora: { most: 3, adapter: { method: 'lora', ...tail } },
-  dora: { most: 1, adapter: { method: 'dora', ...tail } },
-  bottleneck: { most: 1, adapter: { method: 'bottleneck', placement: 'pfeiffer', ...tail } },
-  loreft: { most: 1, adapter: { method: 'loreft', ...tail } },
-  ia3: { most: 1, adapter: { method: 'ia3', ...tail }, train: at(0.003) },
-  bitfit: { most: 1, adapter: { method: 'bitfit', ...tail } },
-  full: { most: 1, adapter: { method: 'full', ...tail }, train: at(0.0001) },
+  lora: { adapter: { method: 'lora', ...tail } },
+  dora: { adapter: { method: 'dora', ...tail } },
+  bottleneck: { adapter: { method: 'bottleneck', placement: 'pfeiffer', ...tail } },
+  loreft: { adapter: { method: 'loreft', ...tail } },
+  ia3: { adapter: { method: 'ia3', ...tail }, train: at(0.003) },
+  bitfit: { adapter: { method: 'bitfit', ...tail } },
+  full: { adapter: { method: 'full', ...tail }, train: at(0.0001) },
 }
 // Sums do not care how many examples an update has; solving for the head is what an update costs.
 const closed = (adapter) => ({ adapter, every: 256 })
@@ -68,5 +68,5 @@ export const configs = [
       train: rehearsed,
     },
   ],
-  ['joint, retrained after each task', { most: 2, isRetrained: true, ...jointly }],
+  ['joint, retrained after each task', { isRetrained: true, ...jointly }],
 ]
