@@ -1,6 +1,9 @@
 /**
- * Runs vitest and says at the end, in one line, how it went. What was skipped is named loudly with its reason, because
- * a skipped test proves nothing; with CI=true it counts as a failure.
+ * Runs vitest, runs each failed file once more, alone, and says at the end, in one line, how it went.
+ *
+ * A test that fails beside others and passes alone is flaky: it is named with both outcomes and does not make the run red,
+ * so that a busy machine costs nobody an hour; its cause is still to be fixed. A file that fails twice is red. What was
+ * skipped is named loudly with its reason, because a skipped test proves nothing; with CI=true it counts as a failure.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -12,46 +15,111 @@ const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, '..')
 const isCi = Boolean(process.env.CI) && process.env.CI !== 'false'
 
+/** More broken files than this are no accident of load, and running them all again would only take time. */
+const MOST_RETRIED = 12
+
 async function main() {
-  const folder = mkdtempSync(join(tmpdir(), 'antikythera-test-'))
-  const file = join(folder, 'report.json')
-  const code = await vitest(file)
-  const report = read(file)
-  rmSync(folder, { recursive: true, force: true })
-  if (report.skipped.length > 0) tellSkipped(report.skipped)
-  for (const name of report.cutShort) console.log(`CUT SHORT, its process died: ${name}`)
-  const forbidden = isCi ? report.skipped.length : 0
-  const nothingRan = report.passed + report.failed === 0
+  const args = process.argv.slice(2)
+  const first = await vitest(args)
+  const { files, flaky } = await retried(first, optionsOf(args))
+  const skipped = files.flatMap((file) => file.skipped)
+  const count = (list) => files.reduce((sum, file) => sum + file[list], 0)
+  const passed = count('passed')
+  const failures = files.reduce((sum, file) => sum + failuresOf(file), 0) + first.unattributed
+  if (skipped.length > 0) printSkipped(skipped)
+  for (const { path, cutShort } of files)
+    if (cutShort) console.log(`CUT SHORT, its process died: ${path}${cutShort.at}`)
+  for (const line of flaky) console.log(line)
+  const nothingRan = passed + failures === 0
   if (nothingRan) console.log('No test was run.')
-  const failed = Math.max(report.failed + forbidden, code === 0 && !nothingRan ? 0 : 1)
-  console.log(`\n${report.passed} passed, ${failed} failed`)
+  const failed = failures + (isCi ? skipped.length : 0) + (nothingRan || first.isBroken ? 1 : 0)
+  console.log(`\n${passed} passed, ${failed} failed`)
   process.exitCode = failed > 0 ? 1 : 0
 }
 
-function vitest(file) {
+/** The files with the outcome that counts: that of the second run where the first one failed. */
+async function retried(first, options) {
+  const broken = first.files.filter((file) => failuresOf(file) > 0)
+  if (broken.length === 0 || broken.length > MOST_RETRIED) return { files: first.files, flaky: [] }
+  const files = new Map(first.files.map((file) => [file.path, file]))
+  const flaky = []
+  for (const { path } of broken) {
+    console.log(`\nRunning ${path} once more, alone`)
+    const { files: again, unattributed, isBroken } = await vitest([...options, path])
+    const second = again.find((file) => file.path === path)
+    if (second === undefined) continue
+    flaky.push(...flakyLines(files.get(path), second))
+    // An error that belongs to no file is this file's: nothing else ran.
+    const failed = second.failed.concat(unattributed + isBroken > 0 ? [unnamed] : [])
+    files.set(path, { ...second, failed })
+  }
+  return { files: [...files.values()], flaky }
+}
+
+const unnamed = { name: '(the file)', message: 'the run broke down' }
+
+/** One line for each test that failed beside others and passed alone. */
+function flakyLines(before, after) {
+  if (failuresOf(after) > 0) return []
+  const failed =
+    before.failed.length > 0 ? before.failed : [{ name: '(the file)', message: 'its process died' }]
+  return failed.map(
+    ({ name, message }) =>
+      `flaky: ${before.path} › ${name}: failed (${message}), then passed alone`,
+  )
+}
+
+function failuresOf({ failed, cutShort }) {
+  return failed.length + (cutShort && failed.length === 0 ? 1 : 0)
+}
+
+/** What the caller asked for besides names of files. */
+function optionsOf(args) {
+  const takesValue = /^(-t|--testNamePattern)$/
+  return args.filter((arg, at) => arg.startsWith('-') || takesValue.test(args[at - 1] ?? ''))
+}
+
+/** Outcome by file; no report means that vitest itself broke down. */
+async function vitest(args) {
+  const folder = mkdtempSync(join(tmpdir(), 'antikythera-test-'))
+  const report = join(folder, 'report.json')
+  try {
+    const code = await runVitest(args, report)
+    const { files, unattributed } = read(report)
+    const isRed = unattributed > 0 || files.some((file) => failuresOf(file) > 0)
+    const nothingRan = files.every((file) => file.passed === 0)
+    return { files, unattributed, isBroken: code !== 0 && !isRed && !nothingRan }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function runVitest(args, report) {
   const program = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const config = join(here, 'vitest.config.ts')
   const configured = existsSync(config) ? ['--config', config] : []
   const reporters = ['--reporter=default', `--reporter=${join(here, 'run-report.mjs')}`]
-  const args = [program, 'run', ...configured, ...reporters, ...process.argv.slice(2)]
-  const env = { ...process.env, ANTIKYTHERA_TEST_REPORT: file, TF_CPP_MIN_LOG_LEVEL: '2' }
-  const child = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' })
+  const env = { ...process.env, ANTIKYTHERA_TEST_REPORT: report, TF_CPP_MIN_LOG_LEVEL: '2' }
+  const child = spawn(process.execPath, [program, 'run', ...configured, ...reporters, ...args], {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+  })
   return new Promise((resolve) => {
     child.on('error', () => resolve(1))
     child.on('close', (code) => resolve(code ?? 1))
   })
 }
 
-/** No report means that vitest itself broke down; its exit code then counts as the one failure. */
-function read(file) {
+function read(report) {
   try {
-    return JSON.parse(readFileSync(file, 'utf8'))
+    return JSON.parse(readFileSync(report, 'utf8'))
   } catch {
-    return { passed: 0, failed: 0, skipped: [], cutShort: [] }
+    return { files: [], unattributed: 0 }
   }
 }
 
-function tellSkipped(skipped) {
+function printSkipped(skipped) {
   const rule = '!'.repeat(78)
   const lines = skipped.map(({ name, reason }) => `!  ${name}\n!      ${reason}`)
   const verdict = isCi

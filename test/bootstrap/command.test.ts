@@ -8,12 +8,12 @@ function run(
   path: string,
   args: string[],
   env: NodeJS.ProcessEnv = {},
-): { code: number | null; text: string } {
+): { code: number | null; text: string; out: string } {
   const result = spawnSync(process.execPath, [path, ...args], {
     encoding: 'utf8',
     env: { ...process.env, ...env },
   })
-  return { code: result.status, text: result.stdout + result.stderr }
+  return { code: result.status, text: result.stdout + result.stderr, out: result.stdout }
 }
 
 test('an unknown flag is refused with the known ones', () => {
@@ -36,24 +36,77 @@ test('the command runs the built program with its arguments, and says how to bui
   expect(run(command, ['doctor', '--json']).text).toMatch(/main\.js doctor --json/)
 })
 
-test('a skipped test is named with its reason, and counts as failed in CI', () => {
+/** A checkout with the real runner and one test file. */
+function runnerOf(testFile: string): string {
   const { places, write } = makeCheckout()
   symlinkSync(real.nodeModules, places.nodeModules)
   for (const name of ['run.mjs', 'run-report.mjs']) {
     write(`test/${name}`, '')
     copyFileSync(join(real.root, 'test', name), join(places.root, 'test', name))
   }
-  write(
-    'test/gear.test.ts',
+  write('test/gear.test.ts', testFile)
+  return join(places.root, 'test/run.mjs')
+}
+
+test('a skipped test is named with its reason, and counts as failed in CI', () => {
+  const runner = runnerOf(
     `import { test } from 'vitest'
      test('turns', () => {})
      test('meshes', (context) => context.skip('there is no second gear'))`,
   )
-  const runner = join(places.root, 'test/run.mjs')
   const inCi = run(runner, [], { CI: 'true' })
   expect(inCi.code).toBe(1)
   expect(inCi.text).toMatch(
     /1 SKIPPED[^]*meshes[^]*there is no second gear[^]*\n1 passed, 1 failed\n$/,
   )
   expect(run(runner, [], { CI: '' }).text).toMatch(/\n1 passed, 0 failed\n$/)
+})
+
+/** Fails, or ends its process, in the first run; passes in the second. */
+const onceOnly = (fault: string) => `
+  import { existsSync, writeFileSync } from 'node:fs'
+  import { test } from 'vitest'
+  test('turns', () => {})
+  test('meshes', () => {
+    if (existsSync('second')) return
+    writeFileSync('second', '')
+    ${fault}
+  })`
+
+test('a test that fails and then passes alone is named as flaky, and the run is green', () => {
+  const { code, out } = run(runnerOf(onceOnly("throw new Error('a tooth is missing')")), [])
+  expect(out).toMatch(
+    /flaky: test\/gear\.test\.ts › meshes: failed \(a tooth is missing\), then passed alone\n\n2 passed, 0 failed\n$/,
+  )
+  expect(code).toBe(0)
+})
+
+test('a test file whose process dies is run once more', () => {
+  const { code, out } = run(runnerOf(onceOnly("process.kill(process.pid, 'SIGKILL')")), [])
+  expect(out).toMatch(
+    /flaky: test\/gear\.test\.ts › [^]*then passed alone\n\n2 passed, 0 failed\n$/,
+  )
+  expect(code).toBe(0)
+})
+
+test('an error that nobody caught is red when it comes twice', () => {
+  const uncaught = `
+    import { test } from 'vitest'
+    test('turns', async () => {
+      void Promise.reject(new Error('a loose tooth'))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    })`
+  const { code, out } = run(runnerOf(uncaught), [])
+  expect(out).toMatch(/once more, alone[^]*\n1 passed, 1 failed\n$/)
+  expect(code).toBe(1)
+})
+
+test('a test that fails twice is red', () => {
+  const twice = `import { test } from 'vitest'
+    test('turns', () => {})
+    test('meshes', () => { throw new Error('a tooth is missing') })`
+  const { code, out } = run(runnerOf(twice), [])
+  expect(out).toMatch(/once more, alone[^]*\n1 passed, 1 failed\n$/)
+  expect(out).not.toMatch(/flaky:/)
+  expect(code).toBe(1)
 })
