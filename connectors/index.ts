@@ -1,6 +1,6 @@
 /** Every connector by the name that a config uses. Adding one is a folder and a line here; README.md says how. */
 import type { Sink, Source } from '../src/contracts.ts'
-import { openFileSink } from './file/sink.ts'
+import { fileDeadLetterSink } from './file/sink.ts'
 import { fileSource } from './file/source.ts'
 import { httpSource } from './http/source.ts'
 import { kafkaDeadLetterSink } from './kafka/sink.ts'
@@ -8,7 +8,7 @@ import { kafkaSource } from './kafka/source.ts'
 import { memorySource } from './memory/source.ts'
 import { redisSource } from './redis/source.ts'
 
-export { openFileSink } from './file/sink.ts'
+export { fileDeadLetterSink } from './file/sink.ts'
 export { fileSource } from './file/source.ts'
 export { httpSource } from './http/source.ts'
 export { kafkaPredictionSink } from './kafka/prediction-sink.ts'
@@ -27,6 +27,6 @@ export const sources = {
 } as const satisfies Readonly<Record<string, (...options: never[]) => Source>>
 
 export const sinks = {
-  file: openFileSink,
+  file: fileDeadLetterSink,
   kafka: kafkaDeadLetterSink,
-} as const satisfies Readonly<Record<string, (...options: never[]) => Promise<Sink> | Sink>>
+} as const satisfies Readonly<Record<string, (...options: never[]) => Sink>>

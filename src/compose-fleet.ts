@@ -52,7 +52,7 @@ export async function openSharedRegistry(
     model,
     base: { name: base.name, hash: base.hash },
     task: classificationKind,
-    bundle: bundleFor(base),
+    bundle: bundleFor(base, config),
     ...sharing,
     ...parts,
     ...(lease && { lease }),

@@ -41,6 +41,7 @@ export function shareModel(site: Site, model: string, inboxPath: string): Shared
     log: log.child({ model }),
     unreadEntries: config.limits.inbox_events,
     before: async () => predictions.flush(FLUSH_MS),
+    onForwarded: (count) => metrics.count('feedbackForwarded', { model }, count),
   })
   site.atEnd(async () => {
     await forwarder.close(LAST_FLUSH_MS)

@@ -1,5 +1,9 @@
 /** Where a model writes to besides its own disk, opened: its dead letters, and what it answered. */
-import { kafkaDeadLetterSink, kafkaPredictionSink } from '../connectors/index.ts'
+import {
+  fileDeadLetterSink,
+  kafkaDeadLetterSink,
+  kafkaPredictionSink,
+} from '../connectors/index.ts'
 import { modelOf } from './compose.ts'
 import type { Site } from './compose-site.ts'
 import type { DeadLetters } from './intake/dead-letters.ts'
@@ -15,9 +19,15 @@ export function sendLetters(site: Site, model: string, { unsent }: DeadLetters):
   if (chosen === undefined) return
   const outbox = openLetterOutbox({
     letters: unsent,
-    sink: kafkaDeadLetterSink(kafkaOptions(site, model, chosen.kafka)),
+    sink:
+      'file' in chosen
+        ? fileDeadLetterSink({ path: chosen.file.path, fileBytes: chosen.file.file_bytes })
+        : kafkaDeadLetterSink(kafkaOptions(site, model, chosen.kafka)),
     clock,
     log: log.child({ model }),
+    onSent: (count) => {
+      metrics.count('sinkWritten', { model, sink: 'dead_letters' }, count)
+    },
     onUnsendable: (count) => {
       metrics.count('sinkDropped', { model, sink: 'dead_letters' }, count)
     },
@@ -36,6 +46,9 @@ export function predictionSink(site: Site, model: string): PredictionCopies | un
     sink: kafkaPredictionSink({ ...kafkaOptions(site, model, chosen.kafka), model }),
     clock,
     log: log.child({ model }),
+    onWritten: (count) => {
+      metrics.count('sinkWritten', { model, sink: 'predictions' }, count)
+    },
     onDropped: (count) => {
       metrics.count('sinkDropped', { model, sink: 'predictions' }, count)
     },

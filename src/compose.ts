@@ -97,7 +97,7 @@ export async function openRegistry(
     model,
     base: { name: base.name, hash: base.hash },
     task: classificationKind,
-    bundle: bundleFor(base),
+    bundle: bundleFor(base, config),
     ...parts,
   })
 }
@@ -105,6 +105,7 @@ export async function openRegistry(
 export const classificationKind = classification.kind
 
 /** How a version's parameters become files and come back. */
-export function bundleFor(base: Base): Bundle {
-  return openBundle({ base, methods, tasks })
+export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {
+  const { safetensors_header_bytes: headerBytes } = limits
+  return openBundle({ base, methods, tasks, headerBytes })
 }

@@ -1115,4 +1115,12 @@ export interface TrainerStatus {
   readonly alarms?: AlarmCount
   /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */
   readonly lease?: LeaseView
+  readonly updates?: UpdateTimes
+}
+
+/** Finished updates since the trainer's process started. */
+export interface UpdateTimes {
+  readonly count: number
+  /** Mean seconds of a step in each of the last updates, oldest first. */
+  readonly stepSeconds: readonly number[]
 }

@@ -14,11 +14,9 @@ export interface FileSinkOptions {
 
 const FILE_BYTES = 64 * 1024 * 1024
 
-export async function openFileSink(options: FileSinkOptions): Promise<Sink> {
-  const { path, fileBytes = FILE_BYTES } = options
-  const sink = new FileSink(path, fileBytes)
-  await coded(path, () => sink.open())
-  return sink
+/** The file is opened by the first write. */
+export function fileDeadLetterSink({ path, fileBytes = FILE_BYTES }: FileSinkOptions): Sink {
+  return new FileSink(path, fileBytes)
 }
 
 class FileSink implements Sink {
@@ -26,6 +24,7 @@ class FileSink implements Sink {
   readonly #fileBytes: number
   #file: FileHandle | undefined
   #bytes = 0
+  #isRead = false
   /** Keys of this file and of the one before. */
   #known = new Set<string>()
   #before = new Set<string>()
@@ -35,15 +34,16 @@ class FileSink implements Sink {
     this.#fileBytes = fileBytes
   }
 
-  async open(): Promise<void> {
+  async #read(): Promise<void> {
     this.#before = keysIn(await textOf(`${this.#path}.1`))
     const text = await textOf(this.#path)
     this.#known = keysIn(text)
     this.#bytes = Buffer.byteLength(wholeLines(text))
-    this.#file = await open(this.#path, 'a')
+    this.#isRead = true
   }
 
   async write(letters: readonly DeadLetter[]): Promise<void> {
+    if (!this.#isRead) await coded(this.#path, () => this.#read())
     const fresh = new Map(letters.map((letter) => [letter.key, letter]))
     for (const key of fresh.keys()) {
       if (this.#known.has(key) || this.#before.has(key)) fresh.delete(key)

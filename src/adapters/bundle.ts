@@ -19,6 +19,8 @@ export interface BundleParts {
   readonly base: Base
   readonly methods: Readonly<Record<string, Method>>
   readonly tasks: Readonly<Record<string, Task>>
+  /** Absent = that of the limits' defaults. */
+  readonly headerBytes?: number
 }
 
 export interface AdapterBundle {
@@ -34,7 +36,7 @@ const MEMORY = 'memory.safetensors'
 export function openBundle(parts: BundleParts): AdapterBundle {
   return {
     write: ({ manifest, parameters }) => write(planOf(parts, manifest), parameters),
-    read: (files, manifest) => read(planOf(parts, manifest), files),
+    read: (files, manifest) => read(planOf(parts, manifest), files, parts),
   }
 }
 
@@ -60,19 +62,28 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
   return files
 }
 
-function read(plan: AdapterPlan, files: ReadonlyMap<string, Uint8Array>): Tensors {
-  const adapter = plan.method.fromDisk(tensorsIn(files, ADAPTER), sitesOf(plan))
-  const memory = plan.memory ? tensorsIn(files, MEMORY) : []
-  const tensors = new Map([...adapter, ...tensorsIn(files, HEAD), ...memory])
+function read(
+  plan: AdapterPlan,
+  files: ReadonlyMap<string, Uint8Array>,
+  { headerBytes }: BundleParts,
+): Tensors {
+  const inFile = (name: string) => tensorsIn(files, name, headerBytes)
+  const adapter = plan.method.fromDisk(inFile(ADAPTER), sitesOf(plan))
+  const memory = plan.memory ? inFile(MEMORY) : []
+  const tensors = new Map([...adapter, ...inFile(HEAD), ...memory])
   checkTensors(specsOf(plan), tensors)
   return tensors
 }
 
-function tensorsIn(files: ReadonlyMap<string, Uint8Array>, file: string): Tensors {
+function tensorsIn(
+  files: ReadonlyMap<string, Uint8Array>,
+  file: string,
+  headerBytes: number | undefined,
+): Tensors {
   const bytes = files.get(file)
   if (bytes === undefined)
     throw failure('ADAPTER_TENSORS', `${file} is missing`, { details: { file } })
-  const { tensors } = readSafetensors(bytes)
+  const { tensors } = readSafetensors(bytes, headerBytes)
   return new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor, name)]))
 }
 

@@ -6,6 +6,7 @@
  */
 import type { Tensor, Tensors } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
+import { defaultLimits } from '../runtime/limits.ts'
 import { parseHeader, type HeaderEntry } from './safetensors-header.ts'
 
 export interface StoredTensor {
@@ -20,24 +21,21 @@ export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-export interface SafetensorsLimits {
-  readonly headerBytes: number
-}
-
 const LENGTH_BYTES = 8
 const ALIGNMENT_BYTES = 8
-const DEFAULT_LIMITS: SafetensorsLimits = { headerBytes: 1024 * 1024 }
 
 /** Throws SAFETENSORS_INVALID, which says what is wrong and with which tensor. */
 export function readSafetensors(
   bytes: Uint8Array,
-  limits: SafetensorsLimits = DEFAULT_LIMITS,
+  mostHeaderBytes: number = defaultLimits.safetensors_header_bytes,
 ): SafetensorsFile {
   if (bytes.length < LENGTH_BYTES) throw invalid(`${bytes.length} bytes cannot hold a header`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const headerBytes = view.getBigUint64(0, true)
-  if (headerBytes > BigInt(limits.headerBytes))
-    throw invalid(`its header of ${headerBytes} bytes is above the limit of ${limits.headerBytes}`)
+  if (headerBytes > BigInt(mostHeaderBytes))
+    throw invalid(
+      `its header of ${headerBytes} bytes is above ${mostHeaderBytes}, the limit safetensors_header_bytes`,
+    )
   const begin = LENGTH_BYTES + Number(headerBytes)
   if (begin > bytes.length) throw invalid('it ends inside its header')
   const { entries, metadata } = parseHeader(bytes.subarray(LENGTH_BYTES, begin))

@@ -107,7 +107,9 @@ async function write(
   return refused
 }
 
-/** About this letter. Who is not let in at all has one fault for all letters, and they wait until it is mended. */
+/** About this letter. A fault of the sink itself is the same for all letters, and they wait until it is fixed. */
 function isFinal(error: unknown): boolean {
-  return error instanceof CodedError && !error.retriable && error.code !== 'BROKER_REFUSED'
+  return error instanceof CodedError && !error.retriable && !aboutTheSink.has(error.code)
 }
+
+const aboutTheSink: ReadonlySet<string> = new Set(['BROKER_REFUSED', 'DATA_DIR_UNWRITABLE'])

@@ -223,10 +223,31 @@ export const sources = {
   ),
 } as const satisfies Readonly<Record<string, TSchema>>
 
-/** Settings of each sink, under its name. */
-export const sinks = {
+/** Settings of each sink of dead letters, under its name. */
+export const deadLetterSinks = {
+  file: Type.Object(
+    {
+      path: Type.String({
+        minLength: 1,
+        format: 'path',
+        description: 'JSONL, one dead letter a line; at file_bytes it becomes path.1',
+      }),
+      file_bytes: Type.Integer({
+        minimum: 4096,
+        maximum: 2 ** 40,
+        default: 64 * 1024 * 1024,
+        description: 'size at which a new file begins; one full file is kept',
+      }),
+    },
+    { additionalProperties: false },
+  ),
   kafka: kafkaSinkSchema,
-} as const satisfies Readonly<Record<string, TSchema | null>>
+} as const satisfies Readonly<Record<string, TSchema>>
+
+/** Settings of each sink of predictions, under its name. */
+export const predictionSinks = {
+  kafka: kafkaSinkSchema,
+} as const satisfies Readonly<Record<string, TSchema>>
 
 /** The policy of each kind that a model has when its config names none. */
 export const defaultPolicies = {

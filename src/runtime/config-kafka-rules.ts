@@ -12,10 +12,11 @@ export function kafkaProblems(config: Config): readonly Problem[] {
     ...readers.flatMap((reader) => sourceFaults(reader)),
     ...readers.flatMap((reader, index) => sharingFaults(reader, readers.slice(0, index))),
     ...Object.entries(config.models).flatMap(([model, { sinks }]) =>
-      Object.entries(sinks).flatMap(([kind, { kafka }]) => {
+      Object.entries(sinks).flatMap(([kind, sink]) => {
+        if (!('kafka' in sink)) return []
         const path = ['models', model, 'sinks', kind, 'kafka']
         return sinkFaults(
-          kafka,
+          sink.kafka,
           path,
           readers.filter((reader) => reader.model === model),
         )

@@ -2,7 +2,15 @@
  * The schema of one model: its base, its labels, and how it learns, keeps and forgets. Every key has a default except `labels`.
  */
 import { Type, type TProperties } from 'typebox'
-import { bases, defaultPolicies, methods, policies, sinks, sources } from './config-choices.ts'
+import {
+  bases,
+  defaultPolicies,
+  deadLetterSinks,
+  methods,
+  policies,
+  predictionSinks,
+  sources,
+} from './config-choices.ts'
 import { choiceByKey, choiceByName, knobs, section } from './config-parts.ts'
 
 const label = Type.String({ minLength: 1 })
@@ -139,10 +147,10 @@ export const modelSchema = Type.Object(
     sinks: section(
       {
         dead_letters: Type.Optional(
-          choiceByName(sinks, 'where what cannot be learned from goes, besides the disk'),
+          choiceByName(deadLetterSinks, 'where what cannot be learned from goes, besides the disk'),
         ),
         predictions: Type.Optional(
-          choiceByName(sinks, 'where every answer goes, for whoever adds labels to them'),
+          choiceByName(predictionSinks, 'where every answer goes, for whoever adds labels to them'),
         ),
       },
       'where a model writes to',

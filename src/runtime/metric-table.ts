@@ -178,6 +178,18 @@ export const metricTable = {
     labels: ['model', 'by'],
     help: 'Ids of events that limits.seen_events let go, by the inbox or the trainer: a duplicate would be taken again.',
   },
+  feedbackForwarded: {
+    kind: 'counter',
+    name: 'antikythera_feedback_forwarded_total',
+    labels: ['model'],
+    help: 'Accepted feedback that this replica has brought to the stream of the fleet.',
+  },
+  sinkWritten: {
+    kind: 'counter',
+    name: 'antikythera_sink_written_total',
+    labels: ['model', 'sink'],
+    help: 'What a sink acknowledged: dead letters or predictions.',
+  },
   sinkDropped: {
     kind: 'counter',
     name: 'antikythera_sink_dropped_total',
@@ -219,7 +231,7 @@ export const metricTable = {
     kind: 'histogram',
     name: 'antikythera_step_seconds',
     labels: ['model'],
-    help: 'Time of one update, forward, backward and optimizer.',
+    help: 'Mean time of an optimizer step in each update: forward, backward and optimizer.',
     buckets: FAST_SECONDS,
   },
   droppedSteps: {

@@ -7,6 +7,7 @@ import type { ServedModel, TrainerReport } from './served-model.ts'
 export function watchScrapes({ models, trainer, metrics, version }: RouteContext): void {
   metrics.gauge('buildInfo', { version, node: process.version }, 1)
   const rising = new Rising(metrics)
+  const seen = new Map<string, number>()
   metrics.onScrape(() => {
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
@@ -17,6 +18,7 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
       showForgotten(rising, model, report)
       if (report.memorised !== undefined)
         metrics.gauge('memorised', { model: model.name }, report.memorised)
+      showUpdates(metrics, rising, seen, model.name, report)
       if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
     }
     const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)
@@ -54,6 +56,25 @@ function showSources(
     metrics.gauge('sourceLag', { model, source }, lag)
   }
   rising.raise('unknownKeys', { model }, unknownKeys)
+}
+
+/** `seen`: how many updates of each model were counted at the scrape before. */
+function showUpdates(
+  metrics: Metrics,
+  rising: Rising,
+  seen: Map<string, number>,
+  model: string,
+  { updates }: TrainerReport,
+): void {
+  if (updates === undefined) return
+  const { count, stepSeconds } = updates
+  const before = seen.get(model) ?? 0
+  // A count that fell belongs to another process.
+  const fresh = Math.min(stepSeconds.length, count < before ? count : count - before)
+  for (const seconds of stepSeconds.slice(stepSeconds.length - fresh))
+    metrics.observe('stepSeconds', { model }, seconds)
+  seen.set(model, count)
+  rising.raise('updates', { model }, count)
 }
 
 /** What limits let go, so that nobody finds out by a duplicate or a letter that is missing. */

@@ -9,6 +9,7 @@ import type { LoopParts } from './parts.ts'
 import { Patience } from './patience.ts'
 import { Pointer } from './pointer.ts'
 import { TrainerState } from './state.ts'
+import { UpdateClock } from './update-times.ts'
 import { Updater } from './updater.ts'
 
 export interface Assembly {
@@ -18,6 +19,7 @@ export interface Assembly {
   readonly latents: LatentSupply
   readonly pointer: Pointer
   readonly updater: Updater
+  readonly times: UpdateClock
   dispose(): void
 }
 
@@ -35,9 +37,10 @@ export function assemble(loop: LoopParts): Assembly {
   })
   const state = new TrainerState({ loop, learner, patience })
   const pointer = new Pointer({ loop, state, patience })
-  const updater = new Updater({ loop, state, patience, latents, pointer })
+  const times = new UpdateClock()
+  const updater = new Updater({ loop, state, patience, latents, pointer, times })
   const dispose = () => trainable.dispose()
-  return { loop, state, patience, latents, pointer, updater, dispose }
+  return { loop, state, patience, latents, pointer, updater, times, dispose }
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */

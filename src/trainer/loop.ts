@@ -89,8 +89,8 @@ class ModelLoop implements Loop {
   }
 
   status(): TrainerStatus {
-    const { state } = this.#assembly
-    const shown = statusOf(this.#parts, state, this.#running?.stream, this.#progress)
+    const { state, times } = this.#assembly
+    const shown = statusOf(this.#parts, state, this.#running?.stream, this.#progress, times)
     return { ...shown, ...this.#phase }
   }
 

@@ -4,12 +4,14 @@ import type { Progress } from './progress.ts'
 import type { TrainerStatus } from '../contracts.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
+import type { UpdateClock } from './update-times.ts'
 
 export function statusOf(
   { model, engine, tensors, unknownKeys }: LoopParts,
   { learner, tally, waiting, dedupe }: TrainerState,
   stream: Interleave | undefined,
   progress: Progress,
+  times: UpdateClock,
 ): Omit<TrainerStatus, 'state'> {
   const { accepted, duplicates, learned, rejected, steps, dropped } = tally.state
   return {
@@ -30,5 +32,6 @@ export function statusOf(
     ...(learner.memorised && { memorised: learner.memorised.length }),
     ...(learner.alarms && { alarms: learner.alarms }),
     forgottenIds: dedupe.forgotten,
+    updates: times.shown,
   }
 }

@@ -12,6 +12,7 @@ import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { Pointer } from './pointer.ts'
 import type { TrainerState } from './state.ts'
+import type { UpdateClock } from './update-times.ts'
 
 export interface UpdaterParts {
   readonly loop: LoopParts
@@ -19,6 +20,7 @@ export interface UpdaterParts {
   readonly patience: Patience
   readonly latents: LatentSupply
   readonly pointer: Pointer
+  readonly times: UpdateClock
 }
 
 /** Events in one line of the log. */
@@ -33,8 +35,10 @@ export class Updater {
 
   /** When it rejects, the learner is in the middle of something: only the checkpoint may be trusted then. */
   async update(signal: AbortSignal): Promise<void> {
-    const { state, pointer, latents } = this.#parts
+    const { state, pointer, latents, times, loop } = this.#parts
+    const startMs = loop.clock.monotonicMs()
     const { outcome, moves } = await this.#learn(signal)
+    times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
     state.learnerChanged()
     latents.keepOnly(state.learner.remembered)
     const { number, version, decision } = await publishCandidate(outcome, this.#parts, signal)

@@ -53,6 +53,15 @@ describe('a version on disk', () => {
     expect(bundle.write(turned)).toEqual(bundle.write(version))
   })
 
+  it('is refused when its header is longer than the limit of the config', () => {
+    const version = versionOf()
+    const parts = { base: bert, methods, tasks: { classification } }
+    const strict = openBundle({ ...parts, headerBytes: 100 })
+    const error = thrown(() => strict.read(bundle.write(version), version.manifest))
+    expect(error.code).toBe('SAFETENSORS_INVALID')
+    expect(error.message).toContain('above 100, the limit safetensors_header_bytes')
+  })
+
   it('has the names and the orientation of PEFT', () => {
     const version = versionOf()
     const files = bundle.write(version)

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, renameSync, truncateSync, writeFileSync }
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Lines } from '../../connectors/file/lines.ts'
-import { fileSource, openFileSink } from '../../connectors/index.ts'
+import { fileSource, fileDeadLetterSink } from '../../connectors/index.ts'
 import type { Source } from '../../src/contracts.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { canMountSmallDisk, runOnSmallDisk } from '../child.ts'
@@ -148,7 +148,7 @@ describe('lines', () => {
 sinkConformance('file', () => {
   const path = join(scratchFolder(), 'dead.jsonl')
   return {
-    open: async () => openFileSink({ path }),
+    open: async () => Promise.resolve(fileDeadLetterSink({ path })),
     read: async () =>
       Promise.resolve(
         readFileSync(path, 'utf8')
@@ -165,11 +165,11 @@ const onSmallDisk = it.skipIf(!canMountSmallDisk)
 describe('the file sink', () => {
   it('goes on after a letter that a crash tore', async () => {
     const path = join(scratchFolder(), 'dead.jsonl')
-    const sink = await openFileSink({ path })
+    const sink = fileDeadLetterSink({ path })
     await sink.write([letter('a')])
     await sink.close()
     appendFileSync(path, '{"key":"b","co')
-    const again = await openFileSink({ path })
+    const again = fileDeadLetterSink({ path })
     await again.write([letter('b'), letter('b')])
     await again.close()
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n')
@@ -178,10 +178,10 @@ describe('the file sink', () => {
 
   it('begins a new file when one is full, keeps the one before, and knows the keys of both', async () => {
     const path = join(scratchFolder(), 'dead.jsonl')
-    const sink = await openFileSink({ path, fileBytes: 10 })
+    const sink = fileDeadLetterSink({ path, fileBytes: 10 })
     for (const key of ['a', 'b', 'b', 'a', 'c']) await sink.write([letter(key)])
     await sink.close()
-    const again = await openFileSink({ path, fileBytes: 10_000 })
+    const again = fileDeadLetterSink({ path, fileBytes: 10_000 })
     await again.write([letter('b'), letter('c')])
     await again.close()
     const keys = (file: string) => [...readFileSync(file, 'utf8').matchAll(/"key":"(.)"/g)]
@@ -191,7 +191,7 @@ describe('the file sink', () => {
 
   it('names a place where it cannot write', async () => {
     const path = join(scratchFolder(), 'nowhere', 'dead.jsonl')
-    const error = await rejection(openFileSink({ path }))
+    const error = await rejection(fileDeadLetterSink({ path }).write([letter('a')]))
     expect([error.code, error.details.path]).toEqual(['DATA_DIR_UNWRITABLE', path])
   })
 

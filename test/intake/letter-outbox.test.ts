@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { openFileSink } from '../../connectors/file/sink.ts'
+import { fileDeadLetterSink } from '../../connectors/file/sink.ts'
 import { CodedError, type DeadLetter, type Logger, type Sink } from '../../src/contracts.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters.ts'
 import { openLetterOutbox, type LetterOutboxOptions } from '../../src/intake/letter-outbox.ts'
@@ -150,7 +150,7 @@ test('a sink gets the bytes and the headers that arrived', async () => {
   const headers = { ce_id: 'c-1', trace: new Uint8Array([255, 0]) }
   await letters.write([{ ...letter('a'), headers }])
   const path = join(scratchFolder(), 'letters.jsonl')
-  const outbox = sending({ letters: letters.unsent, sink: await openFileSink({ path }) })
+  const outbox = sending({ letters: letters.unsent, sink: fileDeadLetterSink({ path }) })
   await expect.poll(() => outbox.waiting()).toBe(0)
   expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({
     key: 'a',

@@ -77,7 +77,7 @@ test('both sinks have connections of their own', () => {
     ),
   )
   const { dead_letters: letters, predictions } = config.models.m!.sinks
-  expect(letters?.kafka.topic).toBe('d')
+  expect(letters).toMatchObject({ kafka: { topic: 'd' } })
   const connection: KafkaConnection = kafkaConnection(predictions!.kafka)
   expect(connection).toEqual({ brokers: ['b:2'], clientId: 'c', tls: true })
 })

@@ -37,6 +37,25 @@ test('alarms of drift are counted and told with the last one’s reason', async 
   expect(described.drift).toEqual({ alarms: 3, last: 'ddm: the error rate rose' })
 })
 
+test('finished updates are counted, and each one’s step time is observed once', async () => {
+  let updates = { count: 2, stepSeconds: [0.004, 0.2] }
+  const { app } = await openServed({
+    trainer: {
+      get updates() {
+        return updates
+      },
+    },
+  })
+  await app.inject('/metrics')
+  updates = { count: 3, stepSeconds: [0.004, 0.2, 3] }
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_updates_total{model="m"} 3\n')
+  expect(body).toContain('antikythera_step_seconds_count{model="m"} 3\n')
+  expect(body).toContain('antikythera_step_seconds_bucket{le="0.005",model="m"} 1\n')
+  updates = { count: 1, stepSeconds: [0.004] }
+  expect((await app.inject('/metrics')).body).toContain('antikythera_updates_total{model="m"} 4\n')
+})
+
 test('a total that began anew is counted from its beginning', async () => {
   const metrics = openMetrics()
   const rising = new Rising(metrics)

@@ -44,7 +44,9 @@ describe('learning', () => {
       lag: 0,
       steps: 2,
       counts: { accepted: 10, learned: 8, duplicates: 0, rejected: 0, waiting: 0 },
+      updates: { count: 2 },
     })
+    expect(status.updates?.stepSeconds).toHaveLength(2)
     expect(world.committed.get('s')).toEqual({ '0': '10' })
   })
 

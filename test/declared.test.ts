@@ -1,0 +1,165 @@
+/** Law 12: what is declared is used. Tables, hooks and documents are compared with the code. */
+import type { Command } from 'commander'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+import { sinks, sources as connectors } from '../connectors/index.ts'
+import { policies } from '../policies/index.ts'
+import { createProgram } from '../src/cli/program.ts'
+import { deadLetterSinks, predictionSinks, sources } from '../src/runtime/config-choices.ts'
+import { errorTable } from '../src/runtime/errors.ts'
+import { limitTable } from '../src/runtime/limits.ts'
+import { metricTable } from '../src/runtime/metric-table.ts'
+import { describedRoutes } from './deploy/routes.ts'
+import { readSources, root, trackedFiles, walk, type SourceFile } from './source-tree.ts'
+
+const code = readSources(['src', 'connectors', 'policies'])
+const outside = (path: string) => code.filter((file) => file.path !== path)
+
+/** What `pick` finds in the files. */
+function found(files: readonly SourceFile[], pick: (node: ts.Node) => string | undefined) {
+  const all = new Set<string>()
+  for (const { tree } of files)
+    walk(tree, (node) => {
+      const name = pick(node)
+      if (name !== undefined) all.add(name)
+    })
+  return all
+}
+
+const missing = (declared: readonly string[], used: ReadonlySet<string>) =>
+  declared.filter((name) => !used.has(name))
+
+test('every metric of the table is set somewhere', () => {
+  const set = found(outside('src/runtime/metric-table.ts'), (node) => {
+    if (!ts.isStringLiteral(node) || !ts.isCallExpression(node.parent)) return undefined
+    const verb = /\b(count|gauge|observe|raise)$/.exec(node.parent.expression.getText())
+    return verb ? node.text : undefined
+  })
+  expect(missing(Object.keys(metricTable), set)).toEqual([])
+})
+
+test('every limit of the table is read somewhere', () => {
+  const read = found(outside('src/runtime/limits.ts'), (node) =>
+    ts.isIdentifier(node) ? node.text : undefined,
+  )
+  expect(missing(Object.keys(limitTable), read)).toEqual([])
+})
+
+test('every connector can be chosen in a config', () => {
+  expect(Object.keys(sources).sort()).toEqual(
+    // `memory` is for those who embed the daemon, and for tests.
+    Object.keys(connectors).filter((name) => name !== 'memory'),
+  )
+  expect([...new Set(Object.keys({ ...deadLetterSinks, ...predictionSinks }))].sort()).toEqual(
+    Object.keys(sinks).sort(),
+  )
+})
+
+test('every optional hook is connected by some part of the program', () => {
+  const hooks = found(code, (node) =>
+    ts.isPropertySignature(node) && node.questionToken && /^on[A-Z]/.test(node.name.getText())
+      ? node.name.getText()
+      : undefined,
+  )
+  const connected = found(code, (node) =>
+    (ts.isPropertyAssignment(node) ||
+      ts.isMethodDeclaration(node) ||
+      ts.isShorthandPropertyAssignment(node)) &&
+    ts.isObjectLiteralExpression(node.parent)
+      ? node.name.getText()
+      : undefined,
+  )
+  // A test that kills threads asks which there are.
+  expect(missing([...hooks], connected)).toEqual(['onStart'])
+})
+
+// ── Documents ──
+
+const documents = trackedFiles()
+  .filter((path) => /\.(md|yaml|yml|service)$/.test(path))
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+const fixes = {
+  path: 'src/runtime/errors.ts',
+  text: Object.values(errorTable)
+    .map((row) => Object.values(row).join(' '))
+    .join('\n'),
+}
+
+/** `path: what` of everything that matches and is not known. */
+function unknown(
+  files: readonly { readonly path: string; readonly text: string }[],
+  pattern: RegExp,
+  isKnown: (...groups: string[]) => boolean,
+): string[] {
+  return files.flatMap(({ path, text }) =>
+    [...text.matchAll(pattern)]
+      .filter(([, ...groups]) => !isKnown(...groups))
+      .map(([all]) => `${path}: ${all}`),
+  )
+}
+
+test('every metric that a document names exists', () => {
+  const names = new Set<string>(Object.values(metricTable).map(({ name }) => name))
+  const isKnown = (name: string) => names.has(name.replace(/_(bucket|sum|count)$/, ''))
+  expect(unknown(documents, /\b(antikythera_(?!token\b)[a-z_]+)\b/g, isKnown)).toEqual([])
+})
+
+test('every command that a document or an error names exists, with its subcommand and flags', () => {
+  const program = createProgram()
+  const isKnown = (words: string) => faultOf(program, words.trim().split(/\s+/)) === undefined
+  // A command stands at the start of a code span, of a line of code, or after npx.
+  const pattern =
+    /(?:`|^ {4}|^(?=antikythera )|npx )(?:npx )?antikythera ((?:[a-z][a-z-]*|--?[a-z][a-z-]*)[^`\n|]*)/gm
+  expect(unknown([...documents, fixes], pattern, isKnown)).toEqual([])
+})
+
+/** The first word that `command` does not know. */
+function faultOf(command: Command, [word = '', ...rest]: readonly string[]): string | undefined {
+  const next = command.commands.find(
+    (each) => each.name() === word || each.aliases().includes(word),
+  )
+  if (next !== undefined) return faultOf(next, rest)
+  if (command.parent === null && /^[a-z]/.test(word)) return word
+  if (command.commands.length > 0 && /^[a-z][a-z-]+$/.test(word)) return word
+  const flags = [word, ...rest].join(' ').match(/(?<=^|[\s[|(])--[a-z][a-z-]*/g) ?? []
+  const known = new Set(command.options.flatMap(({ long }) => (long ? [long] : [])))
+  return flags.find((flag) => !known.has(flag) && flag !== '--help')
+}
+
+test('every route that a document or an error names exists', async () => {
+  const described = (await describedRoutes()).map((route) => route.split(' ')[1]!)
+  const plain = (path: string) => path.replace(/\{[^}]*\}|:[a-z]+/g, '*')
+  const routes = new Set(described.map(plain))
+  const isKnown = (path: string) => {
+    const parts = path.split('/')
+    return [...routes].some((route) => {
+      const wanted = route.split('/')
+      return (
+        wanted.length === parts.length &&
+        wanted.every((part, at) => part === '*' || part === parts[at] || parts[at] === '…')
+      )
+    })
+  }
+  expect(
+    unknown([...documents, fixes], /(\/v1\/models\/[\w{}/.-]+[\w}])/g, (path) => isKnown(path)),
+  ).toEqual([])
+})
+
+test('every policy that a document chooses exists', () => {
+  const kinds = Object.keys(policies).join('|')
+  const isKnown = (kind: string, name: string) =>
+    Object.hasOwn(policies[kind as keyof typeof policies], name)
+  const pattern = new RegExp(
+    `(?<=[\`{,] ?|^ +|# +)(${kinds}): (?:\\{ policy: )?([a-z][a-z+-]+)\\b`,
+    'gm',
+  )
+  expect(
+    unknown(
+      documents.filter(({ path }) => path.startsWith('deploy/')),
+      pattern,
+      isKnown,
+    ),
+  ).toEqual([])
+})
