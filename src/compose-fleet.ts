@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { readKeyOf } from '../connectors/index.ts'
-import { bundleFor, classificationKind, folderOf, modelOf, openRegistry } from './compose.ts'
+import { bundleFor, classificationKind, folderOf, openRegistry, rememberedBy } from './compose.ts'
 import type { Base, CheckpointCopies, Clock, Lease, Logger } from './contracts.ts'
 import { openFairLeases, type FairLeases } from './fleet/fair-leases.ts'
 import { openRedisCopies } from './fleet/redis-copies.ts'
@@ -56,10 +56,8 @@ export async function openSharedRegistry(
     ...sharing,
     ...parts,
     ...(lease && { lease }),
-    limits: {
-      versionBytes: config.fleet.version_bytes,
-      manifests: Math.max(2000, 2 * modelOf(config, model).keep_versions),
-    },
+    remembered: rememberedBy(config),
+    limits: { versionBytes: config.fleet.version_bytes },
   })
 }
 

@@ -20,6 +20,7 @@ import { openBert } from './bases/bert.ts'
 import { openFeatures } from './bases/features.ts'
 import { openUseLite } from './bases/use-lite.ts'
 import type { AdapterConfig, Base, Clock, Logger, Method, Task } from './contracts.ts'
+import type { LedgerLimits } from './registry/ledger.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from './registry/local.ts'
 import type { Config, ModelConfig } from './runtime/config.ts'
 import { invariant } from './runtime/errors.ts'
@@ -98,8 +99,14 @@ export async function openRegistry(
     base: { name: base.name, hash: base.hash },
     task: classificationKind,
     bundle: bundleFor(base, config),
+    remembered: rememberedBy(config),
     ...parts,
   })
+}
+
+/** What a registry remembers of the past. */
+export function rememberedBy({ limits }: Config): LedgerLimits {
+  return { moves: limits.moves, removed: limits.removed_versions }
 }
 
 export const classificationKind = classification.kind

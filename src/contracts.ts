@@ -956,6 +956,12 @@ export interface Version {
   readonly parameters: Tensors
 }
 
+/** As a list shows it; `removed`: its bytes are gone, its manifest is not. */
+export interface ListedVersion {
+  readonly manifest: Manifest
+  readonly removed: boolean
+}
+
 /** Which version answers. `generation` rises by one at each move; the compare-and-set compares it. */
 export interface LivePointer {
   readonly version: string
@@ -978,10 +984,13 @@ export interface Registry {
   publish(version: Version): Promise<Manifest>
   load(version: string): Promise<Version>
   manifest(version: string): Promise<Manifest>
-  /** The newest `count` (all when absent), newest first, manifests only; those that `keep` removed are marked. */
-  list(
-    count?: number,
-  ): Promise<readonly { readonly manifest: Manifest; readonly removed: boolean }[]>
+  /** One version by its key, removed ones too; else `VERSION_UNKNOWN`. */
+  find(version: string): Promise<ListedVersion>
+  /**
+   * The newest `count` (100 when absent), newest first; with `before`, which need not exist any more, only those that are
+   * older. What `keep` removed is marked, and remembered up to a limit.
+   */
+  list(count?: number, before?: string): Promise<readonly ListedVersion[]>
   live(): Promise<LivePointer | undefined>
   point(move: {
     readonly version: string
@@ -990,8 +999,8 @@ export interface Registry {
     readonly reason: string
     readonly by: LivePointer['by']
   }): Promise<LivePointer>
-  /** Every move, newest first, at most `count`. */
-  history(count: number): Promise<readonly LivePointer[]>
+  /** Moves, newest first, at most `count`; with `before`, only those of a lower generation. The oldest are forgotten. */
+  history(count: number, before?: number): Promise<readonly LivePointer[]>
   /**
    * Calls back with where the pointer is now (if anywhere) and soon after each change, never inside this call; changes
    * that follow each other quickly are told as one, the newest. Returns how to stop.

@@ -50,6 +50,12 @@ export function positiveNumber(text: string): number {
   throw new InvalidArgumentError('give a number above 0')
 }
 
+export function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new InvalidArgumentError('give a whole number above 0')
+}
+
 export function finiteNumber(text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value)) return value

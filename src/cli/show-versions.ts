@@ -22,12 +22,10 @@ const head = [
 
 export async function showVersions(flags: VersionsFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const versions = await publishedVersions(client, model)
+  const { versions, hasMore } = await publishedVersions(client, model, flags.last)
   print(flags.json, { model, versions }, () => {
-    const shown = versions.slice(0, flags.last)
-    const rest = versions.length - shown.length
-    const more = rest > 0 ? [`… and ${rest} earlier ones (--last ${versions.length})`] : []
-    return [...table([head, ...shown.map(rowOf)]), ...more]
+    const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
+    return [...table([head, ...versions.map(rowOf)]), ...more]
   })
 }
 

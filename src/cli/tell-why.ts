@@ -1,13 +1,14 @@
 /** Tells how a version came to answer: who moved the pointer and why, then each ancestor's decision and reason. */
-import { failure } from '../runtime/errors.ts'
+import { CodedError } from '../contracts.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from './flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, table } from './print.ts'
-import { publishedVersions, type Published } from './published.ts'
+import { publishedVersion, type Published } from './published.ts'
 
 export interface WhyFlags extends ClientFlags {
   readonly version?: string
+  readonly last: number
 }
 
 interface Live {
@@ -23,31 +24,38 @@ export async function tellWhy(flags: WhyFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
   const described = await client.get(modelPath(model))
   const live = described.live as (JsonObject & Live) | null
-  const versions = await publishedVersions(client, model)
   const asked = flags.version ?? live?.version
-  const chain = chainOf(asked, versions)
-  if (flags.version !== undefined && chain.length === 0)
-    throw failure('VERSION_UNKNOWN', `${model} has no version ${flags.version}`)
+  const find = (version: string) => publishedVersion(client, model, version)
+  const chain = asked === undefined ? [] : await chainOf(await find(asked), flags.last, find)
+  const earlier = chain.at(-1)?.parent
   print(flags.json, { model, live, version: asked ?? null, chain }, () => [
     ...liveLines(model, live),
     '',
     `${asked ?? 'nothing'} came to be so:`,
     ...table(chain.map(rowOf)),
+    ...(earlier ? [`  … before it ${earlier}`] : []),
   ])
 }
 
-/** From a version back to the first of its line. */
-function chainOf(from: string | undefined, versions: readonly Published[]): readonly Published[] {
-  const byName = new Map(versions.map((version) => [version.version, version]))
-  const chain: Published[] = []
-  // Bounded by what there is, so that a registry whose parents ran in a circle would end here too.
-  for (let name = from; name !== undefined && chain.length < versions.length;) {
-    const version = byName.get(name)
+/** From a version back to the first of its line, or to where the registry remembers no more; at most `count`. */
+async function chainOf(
+  from: Published,
+  count: number,
+  find: (version: string) => Promise<Published>,
+): Promise<readonly Published[]> {
+  const chain = [from]
+  for (let { parent } = from; parent !== null && chain.length < count;) {
+    const version = await find(parent).catch(unlessUnknown)
     if (version === undefined) break
     chain.push(version)
-    name = version.parent ?? undefined
+    parent = version.parent
   }
   return chain
+}
+
+function unlessUnknown(error: unknown): undefined {
+  if (error instanceof CodedError && error.code === 'VERSION_UNKNOWN') return
+  throw error
 }
 
 function liveLines(model: string, live: Live | null): string[] {

@@ -17,14 +17,26 @@ const migrations = [
    CREATE INDEX retired_by_age ON retired (length(version), version);`,
   `DROP INDEX retired_by_age;
    CREATE INDEX retired_by_number ON retired (CAST(substr(version, 2) AS INTEGER), length(version), version);`,
+  `CREATE INDEX move_by_version ON move (version, generation);`,
 ]
 
 /** SQL's cast takes the digits that a text begins with. */
+const age = (version: string) =>
+  `CAST(substr(${version}, 2) AS INTEGER), length(${version}), ${version}`
 const byAge = 'CAST(substr(version, 2) AS INTEGER) DESC, length(version) DESC, version DESC'
 
-/** Moves older than this many are forgotten. */
-const HISTORY_ROWS = 100_000
 const REASON_CHARACTERS = 2_000
+/** The most that one write lets go: a registry that has grown for months is brought to its limits bit by bit. */
+const PRUNED_ROWS = 500
+
+/** What a registry remembers of the past. */
+export interface LedgerLimits {
+  readonly moves: number
+  /** Manifests of versions whose bytes were removed. */
+  readonly removed: number
+}
+
+export const usualLedgerLimits: LedgerLimits = { moves: 10_000, removed: 2_000 }
 
 export type Move = Pick<LivePointer, 'version' | 'digest' | 'reason' | 'by'> & {
   readonly expect: number
@@ -33,20 +45,21 @@ export type Move = Pick<LivePointer, 'version' | 'digest' | 'reason' | 'by'> & {
 export class Ledger {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #limits: LedgerLimits
 
-  constructor(path: string, clock: Clock) {
+  constructor(path: string, clock: Clock, limits: LedgerLimits = usualLedgerLimits) {
     this.#store = openStore(path, { migrations })
     this.#clock = clock
+    this.#limits = limits
   }
 
   live(): LivePointer | undefined {
     return this.history(1)[0]
   }
 
-  history(count: number): readonly LivePointer[] {
-    return this.#store
-      .all('SELECT * FROM move ORDER BY generation DESC LIMIT ?', count)
-      .map(toPointer)
+  history(count: number, before = Number.MAX_SAFE_INTEGER): readonly LivePointer[] {
+    const sql = 'SELECT * FROM move WHERE generation < ? ORDER BY generation DESC LIMIT ?'
+    return this.#store.all(sql, before, count).map(toPointer)
   }
 
   /** Call it inside `exclusively`, where the version cannot be removed meanwhile. */
@@ -123,6 +136,9 @@ export class Ledger {
   retire(manifest: Manifest): void {
     const sql = 'INSERT OR REPLACE INTO retired (version, manifest) VALUES (?, ?)'
     this.#store.run(sql, manifest.version, JSON.stringify(manifest))
+    const old = `DELETE FROM retired WHERE version IN
+      (SELECT version FROM retired ORDER BY ${byAge} LIMIT ? OFFSET ?)`
+    this.#store.run(old, PRUNED_ROWS, this.#limits.removed)
   }
 
   /** Its bytes are there again. */
@@ -136,10 +152,15 @@ export class Ledger {
     return row === undefined ? undefined : new TextEncoder().encode(row.text('manifest'))
   }
 
-  /** Newest first, see `newestFirst`. */
-  retiredVersions(count: number): readonly string[] {
+  /** Newest first, see `newestFirst`; with `before`, only those that are older. */
+  retiredVersions(count: number, before?: string): readonly string[] {
+    // The first condition is what SQLite finds the place in the index by.
+    const number = 'CAST(substr(version, 2) AS INTEGER) <= CAST(substr(?, 2) AS INTEGER)'
+    const condition = `WHERE ${number} AND (${age('version')}) < (${age('?')})`
+    const older = before === undefined ? '' : condition
+    const bound = before === undefined ? [] : Array.from({ length: 4 }, () => before)
     return this.#store
-      .all(`SELECT version FROM retired ORDER BY ${byAge} LIMIT ?`, count)
+      .all(`SELECT version FROM retired ${older} ORDER BY ${byAge} LIMIT ?`, ...bound, count)
       .map((row) => row.text('version'))
   }
 
@@ -159,7 +180,9 @@ export class Ledger {
       pointer.reason,
       pointer.by,
     )
-    this.#store.run('DELETE FROM move WHERE generation <= ?', pointer.generation - HISTORY_ROWS)
+    const old = `DELETE FROM move WHERE generation IN
+      (SELECT generation FROM move WHERE generation <= ? ORDER BY generation LIMIT ?)`
+    this.#store.run(old, pointer.generation - this.#limits.moves, PRUNED_ROWS)
   }
 }
 

@@ -4,8 +4,16 @@
  * every byte checked, made for this base and task, or an error that names the file.
  */
 import { join } from 'node:path'
-import type { Clock, LivePointer, Logger, Manifest, Registry, Version } from '../contracts.ts'
-import { Ledger } from './ledger.ts'
+import type {
+  Clock,
+  ListedVersion,
+  LivePointer,
+  Logger,
+  Manifest,
+  Registry,
+  Version,
+} from '../contracts.ts'
+import { Ledger, type LedgerLimits } from './ledger.ts'
 import { PointerWatch } from './pointer-watch.ts'
 import { checkOrigin, sealVersion, type Bundle, type Origin } from './sealing.ts'
 import { Versions } from './versions.ts'
@@ -18,6 +26,7 @@ export interface LocalRegistryOptions extends Origin {
   readonly bundle: Bundle
   readonly clock: Clock
   readonly log: Logger
+  readonly remembered?: LedgerLimits
   /** How soon a move by another process is seen. */
   readonly pollMs?: number
 }
@@ -38,6 +47,8 @@ export async function openLocalRegistry(options: LocalRegistryOptions): Promise<
 }
 
 const POLL_MS = 200
+/** What `list` answers when nobody says how many. */
+export const PAGE_VERSIONS = 100
 
 class FolderRegistry implements LocalRegistry {
   readonly #options: LocalRegistryOptions
@@ -47,8 +58,8 @@ class FolderRegistry implements LocalRegistry {
 
   constructor(options: LocalRegistryOptions) {
     this.#options = options
-    const { folder, clock, log, pollMs = POLL_MS } = options
-    this.#ledger = new Ledger(join(folder, 'registry.db'), clock)
+    const { folder, clock, log, pollMs = POLL_MS, remembered } = options
+    this.#ledger = new Ledger(join(folder, 'registry.db'), clock, remembered)
     this.#versions = new Versions(join(folder, 'versions'), this.#ledger)
     this.#watch = new PointerWatch({ read: () => this.#ledger.live(), clock, pollMs, log })
   }
@@ -73,8 +84,12 @@ class FolderRegistry implements LocalRegistry {
     return this.#versions.manifest(version)
   }
 
-  async list(count = Number.MAX_SAFE_INTEGER) {
-    const { found, corrupt } = await this.#versions.list(count)
+  find(version: string): Promise<ListedVersion> {
+    return this.#versions.find(version)
+  }
+
+  async list(count = PAGE_VERSIONS, before?: string) {
+    const { found, corrupt } = await this.#versions.list(count, before)
     for (const error of corrupt) this.#options.log.warn({ err: error }, 'left out of the list')
     return found
   }
@@ -94,8 +109,8 @@ class FolderRegistry implements LocalRegistry {
     return pointer
   }
 
-  async history(count: number): Promise<readonly LivePointer[]> {
-    return this.#ledger.history(count)
+  async history(count: number, before?: number): Promise<readonly LivePointer[]> {
+    return this.#ledger.history(count, before)
   }
 
   watch(onChange: (pointer: LivePointer) => void): () => void {

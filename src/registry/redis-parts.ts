@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { Lease } from '../contracts.ts'
 import type { Redis } from '../runtime/redis.ts'
-import { Ledger } from './ledger.ts'
+import { Ledger, usualLedgerLimits } from './ledger.ts'
 import type { LocalRegistryOptions } from './local.ts'
 import { PointerWatch } from './pointer-watch.ts'
 import { Chunks } from './redis-chunks.ts'
@@ -34,8 +34,6 @@ export interface FleetLimits {
   readonly versionBytes: number
   /** Moves of the pointer that Redis remembers: as many as a rollback looks back. */
   readonly historyRows: number
-  /** Manifests that Redis remembers: 1.5 KB each, 3 MB for a model. */
-  readonly manifests: number
 }
 
 export interface FleetParts {
@@ -52,7 +50,6 @@ export interface FleetParts {
 const usualLimits: FleetLimits = {
   versionBytes: 64 * 1024 * 1024,
   historyRows: 1_000,
-  manifests: 2_000,
 }
 const POLL_MS = 1_000
 /** Another process of this daemon may have written down a move: one row of its own file. */
@@ -60,14 +57,15 @@ const LEDGER_POLL_MS = 200
 
 export function assembleFleet(options: FleetRegistryOptions): FleetParts {
   const { folder, model, redis, replica, clock, pollMs = POLL_MS } = options
-  const { versionBytes, historyRows, manifests } = { ...usualLimits, ...options.limits }
+  const { versionBytes, historyRows } = { ...usualLimits, ...options.limits }
+  const remembered = options.remembered ?? usualLedgerLimits
   const log = options.log.child({ replica })
   const keys = registryKeys(redis, model)
-  const ledger = new Ledger(join(folder, 'registry.db'), clock)
+  const ledger = new Ledger(join(folder, 'registry.db'), clock, remembered)
   const disk = new Versions(join(folder, 'versions'), ledger)
   const onBytes = options.onBytes ?? (() => undefined)
   const chunks = new Chunks({ redis, keys, versionBytes, onBytes })
-  const versions = new RedisVersions({ redis, keys, chunks, manifests })
+  const versions = new RedisVersions({ redis, keys, chunks, manifests: remembered.removed })
   const pointer = new RedisPointer({ redis, keys, clock, historyRows })
   const onHealed = options.onHealed ?? (() => undefined)
   const restoring = new Restoring({ redis: versions, disk, ledger, onHealed, log })

@@ -1,5 +1,5 @@
 /** Versions as a replica reads them: which content a name has is Redis's word, and the bytes are this disk's when they agree. */
-import { CodedError, type Manifest, type Registry } from '../contracts.ts'
+import { CodedError, type ListedVersion, type Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { isRedisFailure } from './redis-away.ts'
 import type { Files } from './redis-chunks.ts'
@@ -12,8 +12,6 @@ export interface WholeVersion {
   readonly manifest: Manifest
   readonly files: Files
 }
-
-type Listed = Awaited<ReturnType<Registry['list']>>[number]
 
 export class FleetReading {
   readonly #parts: FleetParts
@@ -39,11 +37,18 @@ export class FleetReading {
     return found === undefined ? here() : found.manifest()
   }
 
-  list(count: number): Promise<readonly Listed[]> {
+  async find(version: string): Promise<ListedVersion> {
+    const found = await this.#found(version)
+    const here = () => this.#parts.disk.find(version)
+    if (found === 'away') return unlessElsewhere(version, here())
+    return found === undefined ? here() : { manifest: found.manifest(), removed: !found.isKept }
+  }
+
+  list(count: number, before?: string): Promise<readonly ListedVersion[]> {
     return this.#orHere(
-      async () => this.#listed(count),
+      async () => this.#listed(count, before),
       async () => {
-        const { found, corrupt } = await this.#parts.disk.list(count)
+        const { found, corrupt } = await this.#parts.disk.list(count, before)
         for (const error of corrupt) this.#leftOut(error)
         return found
       },
@@ -119,9 +124,10 @@ export class FleetReading {
     return new CodedError(code, message, { details, retriable: true, cause: error })
   }
 
-  async #listed(count: number): Promise<readonly Listed[]> {
-    const listed: Listed[] = []
-    for await (const { version, removed, row } of this.#parts.versions.list(count)) {
+  async #listed(count: number, before?: string): Promise<readonly ListedVersion[]> {
+    const listed: ListedVersion[] = []
+    for await (const { version, removed, row } of this.#parts.versions.list(before)) {
+      if (listed.length === count) break
       try {
         listed.push({ manifest: manifestOf(row, version), removed })
       } catch (error) {

@@ -40,7 +40,7 @@ call('ZADD', index, 0, by_age(version))
 call('HDEL', damaged, version)
 changed()
 -- Of the oldest, those whose bytes are here stay.
-local over = call('ZCARD', index) - tonumber(ARGV[5])
+local over = call('ZCARD', index) - call('HLEN', kept) - tonumber(ARGV[5])
 if over > 0 then
   for _, member in ipairs(call('ZRANGE', index, 0, over + call('HLEN', kept))) do
     local old = of_age(member)
@@ -87,12 +87,13 @@ export const findVersion = registryScript(
 return {call('HGET', manifests, ARGV[1]) or '', call('HGET', kept, ARGV[1]) or ''}`,
 )
 
-/** Newest first. ARGV: from, to (both places in the list). Answers for each whether its bytes are here, and its manifest. */
+/** Newest first. ARGV: a version that the first is older than, or ''; how many. Answers for each whether its bytes are here, and its manifest. */
 export const listVersions = registryScript(
   'list versions',
   `
 local found = {}
-for _, member in ipairs(call('ZREVRANGE', index, ARGV[1], ARGV[2])) do
+local from = ARGV[1] == '' and '+' or '(' .. by_age(ARGV[1])
+for _, member in ipairs(call('ZREVRANGEBYLEX', index, from, '-', 'LIMIT', 0, ARGV[2])) do
   local version = of_age(member)
   table.insert(found, version)
   table.insert(found, call('HEXISTS', kept, version))

@@ -49,7 +49,7 @@ export interface RedisVersionsOptions {
   readonly redis: Redis
   readonly keys: RegistryKeys
   readonly chunks: Chunks
-  /** Manifests that are remembered. */
+  /** Manifests of removed versions that are remembered. */
   readonly manifests: number
 }
 
@@ -57,6 +57,8 @@ type Commit = 'VERSION_EXISTS' | 'VERSION_REMOVED' | 'OK'
 
 const UPLOADS = 3
 const PAGE = 200
+/** A hundred, and the one that says that there are more. */
+const LIST_PAGE = 101
 
 export class RedisVersions {
   readonly #options: RedisVersionsOptions
@@ -129,21 +131,16 @@ export class RedisVersions {
     await this.#script(reportDamage, [version, digest])
   }
 
-  /** Newest first, in pages, because Redis does nothing else while it answers one. */
-  async *list(count: number): AsyncGenerator<{ version: string; removed: boolean; row: string }> {
-    // A version that is published meanwhile moves the next page.
-    const told = new Set<string>()
-    for (let from = 0; from < count; from += PAGE) {
-      const to = Math.min(count, from + PAGE) - 1
-      const reply = await this.#script(listVersions, [from, to])
-      const cells = cellsOf(reply)
+  /** Newest first, older than `before`, in pages, because Redis does nothing else while it answers one. */
+  async *list(before = ''): AsyncGenerator<{ version: string; removed: boolean; row: string }> {
+    for (let last = before; ;) {
+      const cells = cellsOf(await this.#script(listVersions, [last, LIST_PAGE]))
       for (let at = 0; at < cells.length; at += 3) {
         const [version, isKept, row] = cells.slice(at, at + 3)
-        const name = String(version)
-        if (!told.has(name)) yield { version: name, removed: isKept === 0, row: String(row) }
-        told.add(name)
+        last = String(version)
+        yield { version: last, removed: isKept === 0, row: String(row) }
       }
-      if (cells.length < 3 * PAGE) return
+      if (cells.length < 3 * LIST_PAGE) return
     }
   }
 

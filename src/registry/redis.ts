@@ -6,8 +6,8 @@
  * Reading takes what is on the disk only when its digest is the one that Redis names. `redis-mirror.ts` says which of two
  * histories wins.
  */
-import type { LivePointer, Manifest, Registry, Version } from '../contracts.ts'
-import type { LocalRegistry } from './local.ts'
+import type { ListedVersion, LivePointer, Manifest, Registry, Version } from '../contracts.ts'
+import { PAGE_VERSIONS, type LocalRegistry } from './local.ts'
 import { assembleFleet, type FleetParts, type FleetRegistryOptions } from './redis-parts.ts'
 import { FleetReading } from './redis-reading.ts'
 import { FleetWriting } from './redis-writing.ts'
@@ -48,8 +48,12 @@ class FleetRegistry implements LocalRegistry {
     return this.#reading.manifest(version)
   }
 
-  list(count = Number.MAX_SAFE_INTEGER): ReturnType<Registry['list']> {
-    return this.#reading.list(count)
+  find(version: string): Promise<ListedVersion> {
+    return this.#reading.find(version)
+  }
+
+  list(count = PAGE_VERSIONS, before?: string): Promise<readonly ListedVersion[]> {
+    return this.#reading.list(count, before)
   }
 
   live(): Promise<LivePointer | undefined> {
@@ -60,9 +64,9 @@ class FleetRegistry implements LocalRegistry {
     return this.#writing.point(move)
   }
 
-  async history(count: number): Promise<readonly LivePointer[]> {
+  async history(count: number, before?: number): Promise<readonly LivePointer[]> {
     await this.#parts.mirror.live()
-    return this.#parts.ledger.history(count)
+    return this.#parts.ledger.history(count, before)
   }
 
   watch(onChange: (pointer: LivePointer) => void): () => void {

@@ -4,14 +4,18 @@
  * A folder gets or loses its name only inside the ledger's write lock, so that publishing, removing and pointing by
  * several processes follow one another. Removing is first written down and then done; whoever opens next finishes it.
  */
-import { CodedError, type Manifest } from '../contracts.ts'
+import { setImmediate as breathe } from 'node:timers/promises'
+import { CodedError, type ListedVersion, type Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Ledger } from './ledger.ts'
 import { readManifest } from './manifest.ts'
-import { newestFirst } from './order.ts'
+import { isOlder, newestFirst } from './order.ts'
 import { VersionFolders } from './version-folder.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
+
+/** Each takes a tenth of a millisecond of a thread that serves predictions too. */
+const BETWEEN_PAUSES = 20
 
 /** What has a name already, and whether it could be loaded. */
 interface Holder {
@@ -76,14 +80,25 @@ export class Versions {
     return this.#folders.manifest(version)
   }
 
-  async list(count: number) {
-    const names = new Set([...this.#folders.names(), ...this.#ledger.retiredVersions(count)])
-    const found: { readonly manifest: Manifest; readonly removed: boolean }[] = []
+  async find(version: string): Promise<ListedVersion> {
+    const removed = this.#ledger.retired(version) !== undefined
+    return { manifest: await this.manifest(version), removed }
+  }
+
+  /** The newest `count` that can be read, and what is wrong with those among them that cannot. */
+  async list(count: number, before?: string) {
+    const isWanted = (name: string) => before === undefined || isOlder(name, before)
+    const there = this.#folders.names().filter(isWanted)
+    const names = new Set([...there, ...this.#ledger.retiredVersions(count, before)])
+    const found: ListedVersion[] = []
     const corrupt: CodedError[] = []
-    for (const version of newestFirst(names).slice(0, count)) {
-      const manifest = await intact(this.manifest(version))
-      if (manifest instanceof CodedError) corrupt.push(manifest)
-      else found.push({ manifest, removed: this.#ledger.retired(version) !== undefined })
+    for (const version of newestFirst(names)) {
+      if (found.length === count) break
+      const listed = await intact(this.find(version))
+      if (listed instanceof CodedError) corrupt.push(listed)
+      else found.push(listed)
+      // Manifests of removed versions are read and checked without a pause.
+      if (found.length % BETWEEN_PAUSES === 0) await breathe()
     }
     return { found, corrupt }
   }

@@ -105,6 +105,19 @@ export const limitTable = {
     most: 10_000_000,
     reason: 'what could not be learned from is kept for people to look at, the oldest goes first',
   },
+  removed_versions: {
+    default: 2000,
+    least: 0,
+    most: 1_000_000,
+    reason:
+      'manifests of versions whose bytes were removed, for lists and why: 2 KB each, on disk and in Redis',
+  },
+  moves: {
+    default: 10_000,
+    least: 1000,
+    most: 1_000_000,
+    reason: 'the history of the live pointer: half a KB for each move, and one at each update',
+  },
   latent_bytes: {
     default: 256 * MiB,
     least: 0,

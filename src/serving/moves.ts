@@ -5,9 +5,9 @@
  * nothing changed. One call makes one move and one generation; a race with the trainer is tried again with the same
  * target. It ends when this server answers with the target, or with what a later move put in its place.
  */
-import { CodedError, type LivePointer } from '../contracts.ts'
+import { CodedError, type LivePointer, type Registry } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
-import { versionBefore } from './version-before.ts'
+import { versionsBefore } from './version-before.ts'
 import type { ServedModel } from './served-model.ts'
 
 export interface Moved {
@@ -34,11 +34,19 @@ export async function promote(model: ServedModel, version: string, reason: strin
 }
 
 async function defaultTarget({ name, registry }: ServedModel): Promise<string> {
-  const versions = await registry.list()
-  const there = versions.filter(({ removed }) => !removed).map(({ manifest }) => manifest.version)
-  const target = versionBefore(await registry.history(HISTORY), there)
-  if (target !== undefined) return target
+  for (const version of versionsBefore(await registry.history(HISTORY)))
+    if (await isThere(registry, version)) return version
   throw failure('ROLLBACK_IMPOSSIBLE', `model ${name} has no earlier live version`)
+}
+
+async function isThere(registry: Registry, version: string): Promise<boolean> {
+  try {
+    return !(await registry.find(version)).removed
+  } catch (error) {
+    // Its manifest is forgotten, or damaged.
+    if (error instanceof CodedError && !error.retriable) return false
+    throw error
+  }
 }
 
 async function move(

@@ -5,6 +5,7 @@
 import { Type, type Static } from 'typebox'
 import type { Json } from '../contracts.ts'
 import { NDJSON_TYPES } from './bodies.ts'
+import { Next } from './page.ts'
 import { Count, Maybe, Name, Time } from './schema-parts.ts'
 
 const Score = Type.Number({ description: 'between 0 and 1' })
@@ -178,7 +179,10 @@ export const VersionAnswer = Type.Object({
   removed: Type.Boolean({ description: 'its bytes were removed by keep_versions' }),
 })
 
-export const VersionsAnswer = Type.Object({ versions: Type.Array(VersionAnswer) })
+export const VersionsAnswer = Type.Object({
+  versions: Type.Array(VersionAnswer),
+  next: Next,
+})
 
 const Reason = Type.String({ minLength: 1, maxLength: 1000, description: 'kept in the history' })
 export const RollbackBody = Type.Object(

@@ -76,7 +76,7 @@ async function manifestOf(version: string, { loop, patience }: GoingBack, signal
 
 /** Above every name that begins with a number, of versions that came from elsewhere too. */
 async function nextNumber({ loop, patience }: GoingBack, signal: AbortSignal): Promise<number> {
-  const list = await patience.persist('listing versions', () => loop.registry.list(), signal)
+  const list = await patience.persist('listing versions', () => loop.registry.list(1), signal)
   const numbers = list.map(({ manifest }) => /^v(\d+)/.exec(manifest.version)?.[1] ?? '-1')
   return 1 + Math.max(-1, ...numbers.map(Number))
 }

@@ -51,9 +51,10 @@ test('versions shows the live one, and says how many it left out', async () => {
   const { cli } = await listening()
   const { stdout } = await cli('versions', '--last', '5')
   expect(stdout).toMatch(/^\* {2}v1 .* 80\.0 % .* promotion: always$/m)
-  expect(stdout).toContain('… and 1 earlier ones')
+  expect(stdout).toContain('… and earlier ones (--last 10)')
   const { json } = await cli('versions', '--json')
   expect((json() as { versions: unknown[] }).versions).toHaveLength(6)
+  expect((await cli('versions')).stdout).not.toContain('earlier ones')
 })
 
 test('why tells who made the version live and its line back to the first', async () => {
@@ -64,6 +65,8 @@ test('why tells who made the version live and its line back to the first', async
   const { json } = await cli('why', '--version', 'v3', '--json')
   const { chain } = json() as { chain: { version: string }[] }
   expect(chain.map(({ version }) => version)).toEqual(['v3', 'v2', 'v1', 'v0'])
+  const short = await cli('why', '--version', 'v3', '--last', '2')
+  expect(short.stdout).toMatch(/v3 .*\n {2}v2 .*\n {2}… before it v1\n/)
 })
 
 test('rollback and promote move the pointer and keep the reason', async () => {

@@ -100,6 +100,44 @@ export function registryConformance(
       expect(await names(3)).toEqual(all.slice(0, 3))
     })
 
+    check('lists what is older than a version, which need not exist', async (made, registry) => {
+      const all = ['v11', 'v10', 'v9-import', 'v9', 'v2', 'v0']
+      for (const version of all.toReversed()) await registry.publish(made.version(version))
+      const page = async (count: number, before?: string) =>
+        (await registry.list(count, before)).map(({ manifest }) => manifest.version)
+      for (const kept of [6, 1]) {
+        await registry.keep(kept, [])
+        expect(await page(2)).toEqual(['v11', 'v10'])
+        expect(await page(2, 'v10')).toEqual(['v9-import', 'v9'])
+        expect(await page(2, 'v9')).toEqual(['v2', 'v0'])
+        expect(await page(2, 'v0')).toEqual([])
+        expect(await page(9, 'v9-import-2')).toEqual(['v9-import', 'v9', 'v2', 'v0'])
+        expect(await page(1, 'v3')).toEqual(['v2'])
+      }
+    })
+
+    check('finds one version by its key', async (made, registry) => {
+      const manifest = await registry.publish(made.version('v0'))
+      await registry.publish(made.version('v1'))
+      expect(await registry.find('v0')).toEqual({ manifest, removed: false })
+      await registry.keep(1, [])
+      expect(await registry.find('v0')).toEqual({ manifest, removed: true })
+      for (const version of ['v9', '../v0', ''])
+        expect((await rejection(registry.find(version))).code).toBe('VERSION_UNKNOWN')
+    })
+
+    check('answers the history in pages', async (made, registry) => {
+      await registry.publish(made.version('v0'))
+      for (let expected = 0; expected < 5; expected += 1)
+        await registry.point({ version: 'v0', expect: expected, ...by })
+      const page = async (count: number, before?: number) =>
+        (await registry.history(count, before)).map(({ generation }) => generation)
+      expect(await page(2)).toEqual([5, 4])
+      expect(await page(2, 4)).toEqual([3, 2])
+      expect(await page(2, 2)).toEqual([1])
+      expect(await page(2, 1)).toEqual([])
+    })
+
     check('moves the pointer and remembers every move', async (made, registry) => {
       const [v0, v1] = [
         await registry.publish(made.version('v0')),

@@ -99,7 +99,7 @@ export async function durableState(folder: string, model: string) {
     ...saved
   } = new Checkpoint(store, { snapshots: 10 }).load()!
   const seen = store.get('SELECT sum(length(hashes)) / 16 AS count FROM seen_runs')?.number('count')
-  const versions = await registry.list()
+  const versions = await registry.list(10_000)
   const history = await registry.history(10_000)
   store.close()
   await registry.close()

@@ -371,8 +371,9 @@ describe('the registry of a fleet', () => {
   })
 
   test('memory is bounded: old moves and old manifests go, never those of versions that are kept', async () => {
-    const limits = { historyRows: 5, manifests: 4 }
-    const { registry } = await replica({ limits })
+    const limits = { historyRows: 5 }
+    const remembered = { moves: 100, removed: 1 }
+    const { registry } = await replica({ limits, remembered })
     for (let index = 0; index < 9; index += 1) await registry.publish(plainVersion(`v${index}`))
     await registry.pin('v1')
     for (let index = 0; index < 9; index += 1)
@@ -380,9 +381,9 @@ describe('the registry of a fleet', () => {
     await registry.keep(2, [])
     await registry.publish(plainVersion('v9'))
     const names = (await registry.list()).map(({ manifest }) => manifest.version)
-    expect(names).toEqual(['v9', 'v8', 'v7', 'v1'])
+    expect(names).toEqual(['v9', 'v8', 'v7', 'v6', 'v1'])
     expect(await ask(server.url, (redis) => redis.hlen(key('moves')))).toBe(5)
-    const other = await replica({ limits })
+    const other = await replica({ limits, remembered })
     await until(async () => (await other.registry.live()) !== undefined)
     const generations = (await other.registry.history(10)).map(({ generation }) => generation)
     expect(generations).toEqual([9, 8, 7, 6, 5])

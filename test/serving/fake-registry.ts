@@ -1,5 +1,6 @@
 /** A registry in memory that keeps the contract: verified loads, a pointer moved by compare-and-set, watchers. */
 import type { LivePointer, Manifest, Registry, Version } from '../../src/contracts.ts'
+import { isOlder, newestFirst } from '../../src/registry/order.ts'
 import { failure } from '../../src/runtime/errors.ts'
 
 export interface FakeRegistry extends Registry {
@@ -71,10 +72,15 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       return found
     },
     manifest: async (version) => find(version).manifest,
-    list: async () =>
-      [...kept]
-        .reverse()
-        .map(({ manifest }) => ({ manifest, removed: removed.has(manifest.version) })),
+    find: async (version) => ({
+      manifest: find(version).manifest,
+      removed: removed.has(version),
+    }),
+    list: async (count = 100, before) => {
+      const names = newestFirst(kept.map(({ manifest }) => manifest.version))
+      const wanted = names.filter((name) => before === undefined || isOlder(name, before))
+      return Promise.all(wanted.slice(0, count).map((name) => registry.find(name)))
+    },
     live: async () => history[0],
     async point({ version, expect, reason, by }) {
       const live = history[0]
@@ -95,7 +101,8 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       for (const tell of watchers) queueMicrotask(() => tell(pointer))
       return pointer
     },
-    history: async (count) => history.slice(0, count),
+    history: async (count, before = Infinity) =>
+      history.filter(({ generation }) => generation < before).slice(0, count),
     watch(onChange) {
       watchers.add(onChange)
       return () => watchers.delete(onChange)

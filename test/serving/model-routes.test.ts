@@ -60,6 +60,32 @@ test('versions are listed newest first, the live one and the removed ones marked
   expect(versions.filter(({ removed }) => removed).map(({ version }) => version)).toEqual(['v2'])
 })
 
+test('versions come in pages, each of which says where the next one begins', async () => {
+  const { app } = await openServed()
+  const page = async (query: string) => {
+    const answer = (await app.inject(`/v1/models/m/versions${query}`)).json<{
+      versions: { version: string }[]
+      next?: string
+    }>()
+    return [answer.versions.map(({ version }) => version).join(' '), answer.next]
+  }
+  expect(await page('?limit=4')).toEqual(['v5 v4 v3 v2', 'v2'])
+  expect(await page('?limit=4&before=v2')).toEqual(['v1 v0', undefined])
+  expect(await page('?limit=6')).toEqual(['v5 v4 v3 v2 v1 v0', undefined])
+  // A cursor whose version is gone goes on meaning its place.
+  expect(await page('?before=v3-import')).toEqual(['v3 v2 v1 v0', undefined])
+  for (const query of ['limit=0', 'limit=101', 'limit=x', 'limit=1&limit=2', 'befor=v1'])
+    expect((await app.inject(`/v1/models/m/versions?${query}`)).statusCode).toBe(400)
+})
+
+test('one version is found by its key, and no list is read for it', async () => {
+  const { app, registry } = await openServed()
+  registry.list = async () => expect.unreachable('the list of all versions')
+  expect((await app.inject('/v1/models/m/versions/v1')).statusCode).toBe(200)
+  const unknown = await app.inject('/v1/models/m/versions/v99')
+  expect(unknown.json()).toMatchObject({ status: 404, code: 'VERSION_UNKNOWN' })
+})
+
 test('one version is shown with its lineage, its scores and why it was promoted', async () => {
   const { app } = await openServed()
   const { created, scores } = manifestOf('m', 1)

@@ -144,6 +144,7 @@ export class Shared {
       ...registry,
       live: () => reads('reading the pointer', () => registry.live()),
       history: (count) => reads('reading the history', () => registry.history(count)),
+      find: (version) => reads('finding a version', () => registry.find(version)),
       list: (count) => reads('listing versions', () => registry.list(count)),
       load: (version) => reads('loading a version', () => registry.load(version)),
       publish: (version) => writes('publishing', () => registry.publish(version)),

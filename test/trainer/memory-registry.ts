@@ -32,8 +32,12 @@ export function memoryRegistry(): MemoryRegistry {
     },
     load: async (version) => known(version),
     manifest: async (version) => known(version).manifest,
-    list: async () =>
-      [...versions.values()].reverse().map(({ manifest }) => ({ manifest, removed: false })),
+    find: async (version) => ({ manifest: known(version).manifest, removed: false }),
+    list: async (count = 100) =>
+      [...versions.values()]
+        .reverse()
+        .slice(0, count)
+        .map(({ manifest }) => ({ manifest, removed: false })),
     live: async () => live(),
     async point({ version, expect, reason, by }) {
       const before = live()

@@ -1,11 +1,11 @@
 /** `antikythera versions`: every adapter that was published, newest first. */
 import type { Command } from 'commander'
 import type { VersionsFlags } from '../show-versions.ts'
-import { finiteNumber, withClient } from '../flags.ts'
+import { wholeNumber, withClient } from '../flags.ts'
 
 export function registerVersions(program: Command): void {
   withClient(program.command('versions').description('what was published, newest first'))
-    .option('--last <count>', 'at most so many lines', finiteNumber, 20)
+    .option('--last <count>', 'at most so many', wholeNumber, 20)
     .action(async (flags: VersionsFlags) => {
       const { showVersions } = await import('../show-versions.ts')
       await showVersions(flags)
