@@ -58,6 +58,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
   const deadLetters = openDeadLetters(join(folder, deadLettersFile), { count: limits.dead_letters })
   const inbox = openInboxReader(join(folder, inboxFile))
   let unknownKeys = 0
+  let truncated = 0
   site.atEnd(async () => {
     await registry.close()
     await deadLetters.close()
@@ -73,8 +74,9 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     unknownKeys: () => unknownKeys,
     predictions: predictionsOf(site, model, inbox),
     deadLetters,
-    base,
-    maxTokens: settings.train.max_tokens,
+    base: countingCuts(base, () => (truncated += 1)),
+    truncated: () => truncated,
+    maxTokens: settings.max_tokens,
     trunk,
     ...learning(site, model, base),
     recall: recallOf(site, model, seen.published ?? base),
@@ -97,6 +99,19 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     onStatus: site.onStatus,
     onPointer: (pointer) => {
       site.onPointer(model, pointer)
+    },
+  }
+}
+
+/** The metric says how many texts were longer than `max_tokens`. */
+function countingCuts({ name, hash, encode }: Base, onCut: () => void): LoopParts['base'] {
+  return {
+    name,
+    hash,
+    encode(input, maxTokens) {
+      const encoded = encode(input, maxTokens)
+      if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut()
+      return encoded
     },
   }
 }

@@ -138,7 +138,7 @@ async function openLive(site: Site, model: OpenModel, serving: Serving): Promise
     model: model.name,
     base: model.base,
     task: classification,
-    maxTokens: modelOf(config, model.name).train.max_tokens,
+    maxTokens: modelOf(config, model.name).max_tokens,
     batcher: serving.batcher,
     predictions: model.predictions,
     predictionId: () => `p-${randomUUID()}`,

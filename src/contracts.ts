@@ -314,7 +314,12 @@ export interface Adaptation<T> {
 
 /** One row of a network's input, tokenised or vectorised: what `encode` makes. */
 export type Encoded =
-  | { readonly kind: 'tokens'; readonly ids: Int32Array }
+  | {
+      readonly kind: 'tokens'
+      readonly ids: Int32Array
+      /** Tokens of a longer text that were left out; absent = none. Not part of a checkpoint. */
+      readonly dropped?: number
+    }
   | { readonly kind: 'vector'; readonly values: Float32Array }
 
 /** The trunk's activations of one row at the cut: [positions, width], row-major. The latent that replay keeps. */
@@ -382,7 +387,7 @@ export interface Base {
   readonly weights: Tensors
   /** What it counts of its inputs, where it counts at all. */
   readonly statistics?: Statistics
-  /** Tokenise or vectorise; throws a coded, non-retriable error for what it cannot take. `maxTokens` truncates. */
+  /** Tokenise or vectorise; throws a coded, non-retriable error for what it cannot take. `maxTokens` truncates, and `dropped` says so. */
   encode(input: Input, maxTokens: number): Encoded
 }
 
@@ -1116,6 +1121,8 @@ export interface TrainerStatus {
   readonly progress?: { readonly ratePerSecond: number; readonly etaSeconds: number }
   /** Keys of events that nobody reads, since its process started. */
   readonly unknownKeys?: number
+  /** Texts longer than `max_tokens`, since its process started. */
+  readonly truncated?: number
   /** Ids that `limits.seen_events` let go, since the model began. */
   readonly forgottenIds?: number
   /** Examples that answer along with the head. */

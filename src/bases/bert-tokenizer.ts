@@ -7,7 +7,8 @@ import type { Json } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 
 export interface BertTokenizer {
-  encode(text: string, limit: number): readonly number[]
+  /** `dropped`: tokens of the text that the limit left no room for. */
+  encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
 }
 
 /** What we use of it, in our own words: its published types do not resolve under Node's rules of modules. */
@@ -30,7 +31,11 @@ export function openBertTokenizer(definition: Json, vocabulary: number): BertTok
   return {
     encode(text, limit) {
       const room = Math.max(0, limit - before.length - after.length)
-      return [...before, ...bare(tokenizer, text).slice(0, room), ...after]
+      const words = bare(tokenizer, text)
+      return {
+        ids: [...before, ...words.slice(0, room), ...after],
+        dropped: Math.max(0, words.length - room),
+      }
     },
   }
 }

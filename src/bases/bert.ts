@@ -12,7 +12,7 @@ import { bertNetwork } from './bert-network.ts'
 import { openBertTokenizer } from './bert-tokenizer.ts'
 import { takeBertWeights } from './bert-weights.ts'
 import { hashBase } from './hash.ts'
-import { readText } from './text.ts'
+import { readText, tokensOf } from './text.ts'
 
 const WEIGHTS = 'model.safetensors'
 const POOLING = '1_Pooling/config.json'
@@ -44,8 +44,8 @@ export async function openBert(folder: string): Promise<Base> {
     encode(input: Input, maxTokens: number) {
       // The server pads rows to multiples of 4, which must have positions too.
       const most = config.positions - (config.positions % 4)
-      const ids = tokenizer.encode(readText(input), Math.min(maxTokens, most))
-      return { kind: 'tokens', ids: Int32Array.from(ids) }
+      const { ids, dropped } = tokenizer.encode(readText(input), Math.min(maxTokens, most))
+      return tokensOf(ids, dropped)
     },
   }
 }

@@ -2,7 +2,7 @@
  * What a text base may be asked to read: at least one visible character. An empty text has an embedding too, but it
  * says nothing, and learning from it would teach the adapter noise.
  */
-import type { Input } from '../contracts.ts'
+import type { Encoded, Input } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 
 /** Spaces, controls, format marks, fillers and halves of surrogate pairs show nothing on a screen. */
@@ -18,4 +18,9 @@ export function readText(input: Input): string {
       details: { characters: input.text.length },
     })
   return input.text.replace(LONE_SURROGATE, '\uFFFD')
+}
+
+/** What a text base answers for a text that it read, all but the last `dropped` tokens. */
+export function tokensOf(ids: readonly number[], dropped: number): Encoded {
+  return { kind: 'tokens', ids: Int32Array.from(ids), ...(dropped > 0 && { dropped }) }
 }

@@ -18,8 +18,11 @@ const WIDTH = 512
 const INNER = 1536
 const EPSILON = 1e-6
 
-/** Longer texts are clipped, as the original does. */
-export const USE_LITE_POSITIONS = 128
+/**
+ * Longer texts are cut. The original cuts at 128; its sinusoidal positions go on, so that a longer review is read to its
+ * end, and a text of up to 128 tokens has the published embedding.
+ */
+export const USE_LITE_POSITIONS = 256
 
 export const useLiteNetwork: Network = {
   layers: LAYERS,

@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path'
 import type { Base, Input } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { hashBase } from './hash.ts'
-import { readText } from './text.ts'
+import { readText, tokensOf } from './text.ts'
 import { readTfjsWeights } from './tfjs-weights.ts'
 import { USE_LITE_POSITIONS, useLiteNetwork } from './use-lite-network.ts'
 import { UseLiteTokenizer, type Vocabulary } from './use-lite-tokenizer.ts'
@@ -37,7 +37,7 @@ export async function openUseLite(): Promise<Base> {
     encode(input: Input, maxTokens: number) {
       const ids = tokenizer.encode(readText(input))
       const count = Math.max(1, Math.min(maxTokens, USE_LITE_POSITIONS))
-      return { kind: 'tokens', ids: Int32Array.from(ids.slice(0, count)) }
+      return tokensOf(ids.slice(0, count), ids.length - count)
     },
   }
 }

@@ -18,6 +18,7 @@ interface Prediction {
   readonly id: string
   readonly label: string
   readonly score: number
+  readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
@@ -54,11 +55,17 @@ function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
     version: string
     predictions: readonly Prediction[]
   }
-  return predictions.map(({ label, score, id }, index) => {
+  return predictions.map(({ label, score, id, tokens }, index) => {
     const input = inputs[index]
     const shown = typeof input === 'string' ? input : JSON.stringify(input)
-    return `${label}  ${percent(score)}  ${version}  ${id}  ${shown}`
+    return `${label}  ${percent(score)}  ${version}  ${id}  ${cutOf(tokens)}${shown}`
   })
+}
+
+/** The answer is of the beginning of a text that is too long. */
+function cutOf(tokens: Prediction['tokens']): string {
+  if (tokens === undefined) return ''
+  return `(read ${tokens.kept} of ${tokens.kept + tokens.dropped} tokens)  `
 }
 
 function vectorOf(text: string): Json {

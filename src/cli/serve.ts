@@ -20,13 +20,16 @@ export interface ServeFlags extends ConfigFlags {
 const GRACE_MS = 2000
 
 export async function serve(flags: ServeFlags): Promise<void> {
-  const config = readConfig(flags, [
+  const overrides = [
     ...override('server.host', flags.host),
     ...override('server.port', flags.port),
     ...override('data_dir', flags.dataDir),
     ...override('role', flags.role),
-  ])
+  ]
+  const warnings: string[] = []
+  const config = readConfig(flags, overrides, (message) => warnings.push(message))
   const log = openLog({ ...config.log, secrets: secretsOf(config) })
+  for (const message of warnings) log.warn({}, message)
   const lifecycle = openLifecycle({ log, deadlineMs: config.limits.shutdown_ms + GRACE_MS })
   const daemon = await startDaemon(config, { log })
   lifecycle.onStop('daemon', async () => daemon.close())

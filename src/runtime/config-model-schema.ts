@@ -86,12 +86,14 @@ const train = section(
       default: 0,
       description: 'so many passes without a lower loss end an update early; 0 = all passes',
     }),
-    max_tokens: Type.Integer({
-      minimum: 1,
-      maximum: 512,
-      default: 64,
-      description: 'longer text is cut',
-    }),
+    max_tokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 512,
+        deprecated: true,
+        description: 'the old place of max_tokens, which stands beside base',
+      }),
+    ),
     optimizer: Type.Enum(['adam', 'sgd'], { default: 'adam' }),
     momentum: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0.9, description: 'of sgd' }),
     clip_norm: Type.Number({
@@ -124,6 +126,13 @@ const train = section(
 export const modelSchema = Type.Object(
   {
     base: choiceByName(bases, 'the frozen network', 'use-lite'),
+    max_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 512,
+      default: 256,
+      description:
+        'longer text is cut, and its answer says so; a base may end sooner: use-lite reads 256',
+    }),
     labels,
     adapter: choiceByKey('method', methods, 'lora', 'what learns besides the head'),
     train,

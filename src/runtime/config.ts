@@ -7,6 +7,7 @@ import { parseConfigText, readConfigFile, type ConfigFile } from './config-file.
 import { applyOverrides, environmentOverrides, flagOverride } from './config-overrides.ts'
 import { configFailure, type Path, type Problem } from './config-problem.ts'
 import { withFeaturesDefaults } from './config-features-defaults.ts'
+import { withoutOldKeys } from './config-old-keys.ts'
 import { checkRules } from './config-rules.ts'
 import { configSchema, type Config } from './config-schema.ts'
 import { settle } from './config-settle.ts'
@@ -25,6 +26,8 @@ export interface Surroundings {
   readonly flags?: readonly string[]
   /** Against which relative paths of environment and flags are meant. */
   readonly workingFolder?: string
+  /** Hears what is accepted and should be written in another way. */
+  readonly warn?: (message: string) => void
 }
 
 // typebox's types do not name the keywords of JSON Schema; its objects have them.
@@ -57,7 +60,10 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
     overridden.overrideOf(path)?.name ?? file.placeOf(path, at)
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
-  const known = withToken(settled as Config, environment, problems)
+  const written = withoutOldKeys(settled as Config, (path, message) => {
+    surroundings.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
+  })
+  const known = withToken(written, environment, problems)
   const config = withPasswords(known, environment, problems)
   problems.push(...checkRules(config))
   if (problems.length > 0) throw configFailure(problems, placeOf)

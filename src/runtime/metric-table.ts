@@ -37,6 +37,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Rows answered.',
   },
+  truncated: {
+    kind: 'counter',
+    name: 'antikythera_truncated_texts_total',
+    labels: ['model', 'by'],
+    help: 'Texts longer than max_tokens, of which only the beginning was read: by the server for an answer, by the trainer for an event.',
+  },
   batcherQueue: {
     kind: 'gauge',
     name: 'antikythera_batcher_queue_rows',

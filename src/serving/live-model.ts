@@ -122,7 +122,10 @@ class SwappingModel implements LiveModel {
     const { manifest } = adapter
     try {
       const predictions = await answer(this.#options, manifest, request)
-      this.#options.metrics.count('predictions', { model: this.#options.model }, predictions.length)
+      const { model, metrics } = this.#options
+      metrics.count('predictions', { model }, predictions.length)
+      const truncated = predictions.filter((each) => each.truncated).length
+      metrics.count('truncated', { model, by: 'server' }, truncated)
       return { manifest, generation, predictions }
     } finally {
       adapter.release()

@@ -25,6 +25,9 @@ export interface PredictRequest {
 export interface Answered extends Answer {
   /** The prediction's id, which feedback may name. */
   readonly id: string
+  /** The text was longer than `max_tokens`, and this answer is of its beginning. */
+  readonly truncated?: true
+  readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
 
 /** Remembers what was served, behind the answer: `record` costs the request nothing. */
@@ -51,9 +54,10 @@ export async function answer(
 ): Promise<readonly Answered[]> {
   const rows = request.inputs.map((input, index) => encode(predictor, input, index))
   const logits = await run(predictor, manifest, rows, request.signal)
-  const answers = logits.map((row) => ({
+  const answers = logits.map((row, index) => ({
     id: predictor.predictionId(),
     ...predictor.task.decode(row, manifest.labels, manifest.retired),
+    ...truncation(rows[index]),
   }))
   remember(predictor, manifest, request.inputs, answers)
   return answers
@@ -71,6 +75,11 @@ function encode(predictor: Predictor, input: Input, index: number): Encoded {
       cause: error,
     })
   }
+}
+
+function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tokens'> {
+  if (row?.kind !== 'tokens' || row.dropped === undefined) return {}
+  return { truncated: true, tokens: { kept: row.ids.length, dropped: row.dropped } }
 }
 
 /** A version that has learned no label yet has nothing to compute, and says so by an empty answer. */

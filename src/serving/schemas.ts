@@ -53,6 +53,17 @@ export const PredictAnswer = Type.Object({
       label: Type.String(),
       score: Score,
       scores: Shares,
+      truncated: Type.Optional(
+        Type.Boolean({
+          description: 'true: the text is longer than max_tokens, and only its beginning was read',
+        }),
+      ),
+      tokens: Type.Optional(
+        Type.Object(
+          { kept: Count, dropped: Count },
+          { description: 'of a truncated text, as the base counts them' },
+        ),
+      ),
     }),
   ),
 })

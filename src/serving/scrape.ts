@@ -46,7 +46,7 @@ function showSources(
   metrics: Metrics,
   rising: Rising,
   model: string,
-  { sources = {}, unknownKeys = 0 }: TrainerReport,
+  { sources = {}, unknownKeys = 0, truncated = 0 }: TrainerReport,
 ): void {
   for (const [source, { records, bytes, refused, rebalances, lag }] of Object.entries(sources)) {
     rising.raise('sourceRecords', { model, source }, records)
@@ -56,6 +56,7 @@ function showSources(
     metrics.gauge('sourceLag', { model, source }, lag)
   }
   rising.raise('unknownKeys', { model }, unknownKeys)
+  rising.raise('truncated', { model, by: 'trainer' }, truncated)
 }
 
 /** `seen`: how many updates of each model were counted at the scrape before. */

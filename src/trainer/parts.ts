@@ -76,6 +76,8 @@ export interface LoopParts {
   readonly engine?: string
   /** Keys of events that `parse` read past, for the metric. */
   readonly unknownKeys?: () => number
+  /** Texts that were cut at `maxTokens`, for the metric. */
+  readonly truncated?: () => number
   /** Tensors alive on the engine, for the metric. */
   readonly tensors?: () => number
   readonly onStatus: (status: TrainerStatus) => void

@@ -7,7 +7,7 @@ import type { TrainerState } from './state.ts'
 import type { UpdateClock } from './update-times.ts'
 
 export function statusOf(
-  { model, engine, tensors, unknownKeys }: LoopParts,
+  { model, engine, tensors, unknownKeys, truncated }: LoopParts,
   { learner, tally, waiting, dedupe }: TrainerState,
   stream: Interleave | undefined,
   progress: Progress,
@@ -29,6 +29,7 @@ export function statusOf(
     ...(stream && { sources: stream.sources }),
     ...(progress.shown && { progress: progress.shown }),
     ...(unknownKeys && { unknownKeys: unknownKeys() }),
+    ...(truncated && { truncated: truncated() }),
     ...(learner.memorised && { memorised: learner.memorised.length }),
     ...(learner.alarms && { alarms: learner.alarms }),
     forgottenIds: dedupe.forgotten,

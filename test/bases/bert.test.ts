@@ -69,6 +69,11 @@ describe.each(['prefixed', 'half', 'bfloat'])('the tiny encoder %s', (name) => {
     for (const { text, ids } of references(name)) expect(tokens(base, text, 64), text).toEqual(ids)
   })
 
+  it('says how many tokens of the text were cut off, markers not among them', () => {
+    expect(encode(base, 'phone phone phone phone', 6)).not.toHaveProperty('dropped')
+    expect(encode(base, 'phone phone phone phone', 5)).toMatchObject({ dropped: 1 })
+  })
+
   it('equals PyTorch within 1e-4 in both engines, at every cut, in one padded batch', async () => {
     const rows = references(name).map(({ text }) => encode(base, text, 64))
     const expected = vectorsOf(references(name))

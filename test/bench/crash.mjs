@@ -28,7 +28,7 @@ const models = {
     base: 'use-lite',
     labels: ['negative', 'positive'],
     adapter: adapters[method],
-    train: { max_tokens: 32 },
+    max_tokens: 32,
     trigger: { policy: 'count', every: 16 },
     keep_versions: 10_000,
   },

@@ -1,11 +1,12 @@
 /**
- * Serving through HTTP: one text of 16 tokens at a time, and 32 clients at once, for LoRA on the two upper layers and for the bare
+ * Serving through HTTP: one text of 16 tokens (`--tokens N`: of N) at a time, and 32 clients at once, for LoRA on the two upper layers and for the bare
  * head, on each base. Rounds take turns, so that a busy machine slows all of them alike; the trainers are idle.
  *
- *   node test/bench/serve-latency.mjs [use-lite] [minilm]
+ *   node test/bench/serve-latency.mjs [use-lite] [minilm] [--tokens 256] [--rounds 3]
  */
 import { existsSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
 import { pulledFolder } from '../../dist/src/bases/pull.js'
 import { openBase } from '../../dist/src/compose.js'
 import { startDaemon } from './daemon.mjs'
@@ -13,14 +14,20 @@ import { finish, latencyOf, machine, median, round, say } from './figures.mjs'
 import { load } from './load.mjs'
 import { textsOfLength } from './texts.mjs'
 
-const rounds = 7
+const { values, positionals: wanted } = parseArgs({
+  allowPositionals: true,
+  options: {
+    tokens: { type: 'string', default: '16' },
+    rounds: { type: 'string', default: '7' },
+  },
+})
+const rounds = Number(values.rounds)
 const oneClientMs = 2000
 const manyClientsMs = 3000
-const tokens = 16
+const tokens = Number(values.tokens)
 const clients = 32
 /** An engine thread a core: nothing is trained here. */
 const workers = cpus().length
-const wanted = process.argv.slice(2)
 const startedOn = machine()
 const bases = { 'use-lite': 'use-lite', minilm: { bert: pulledFolder('minilm') } }
 
@@ -44,8 +51,8 @@ async function measure(name, base) {
   const labels = ['negative', 'positive']
   const lora = { method: 'lora', rank: 8, alpha: 16, tail_layers: 2 }
   const models = {
-    head: { base, labels, adapter: { method: 'head' } },
-    lora: { base, labels, adapter: lora },
+    head: { base, max_tokens: tokens, labels, adapter: { method: 'head' } },
+    lora: { base, max_tokens: tokens, labels, adapter: lora },
   }
   const daemon = await startDaemon(models, { server: { workers } })
   const samples = { head: newSamples(), lora: newSamples() }

@@ -17,6 +17,12 @@ test('predict answers one line a text, with the version and the id that feedback
   expect(stdout).toMatch(/^(no|yes) {2}[\d.]+ % {2}v1 {2}p-1 {2}one$/m)
 })
 
+test('predict says how much of a long text was read', async () => {
+  const { cli } = await listening()
+  const { stdout } = await cli('predict', 'x'.repeat(20))
+  expect(stdout).toContain('(read 16 of 20 tokens)  xxx')
+})
+
 test('predict asks another version than the live one, and our own --version is not meant', async () => {
   const { cli } = await listening()
   const { json } = await cli('predict', '--version', 'v0', '--json', 'one')

@@ -50,6 +50,23 @@ test('a model needs its labels and nothing else', () => {
   })
 })
 
+test('train.max_tokens, its old place, counts for serving too, with a warning', () => {
+  const warnings: string[] = []
+  const text = 'models:\n  m:\n    labels: [a, b]\n    train: { max_tokens: 64 }\n'
+  const { m } = parseConfig(text, '/', { warn: (message) => warnings.push(message) }).models
+  expect(m).toMatchObject({ max_tokens: 64 })
+  expect(m?.train).not.toHaveProperty('max_tokens')
+  expect(warnings).toEqual([
+    'config:4:14: models.m.train.max_tokens counts for serving too: write max_tokens: 64 beside base',
+  ])
+})
+
+test('a text is read as far as the base goes, and another length is set beside the base', () => {
+  const lengthOf = (line: string) =>
+    parseConfig(`models: { m: { labels: [a, b]${line} } }`, '/').models.m?.max_tokens
+  expect([lengthOf(''), lengthOf(', max_tokens: 32')]).toEqual([256, 32])
+})
+
 test('knobs that are left out are in no adapter, and so change no version', () => {
   const adapterOf = (line: string) =>
     parseConfig(`models: { m: { labels: [a, b], adapter: ${line} } }`, '/').models.m?.adapter

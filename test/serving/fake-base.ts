@@ -1,4 +1,5 @@
 /** A base that reads text as the codes of its characters, and a task that says what the logits said. */
+import { tokensOf } from '../../src/bases/text.ts'
 import type { Base, Task } from '../../src/contracts.ts'
 import { failure } from '../../src/runtime/errors.ts'
 
@@ -9,7 +10,7 @@ export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
   encode(input, maxTokens) {
     if (input.kind !== 'text') throw failure('INPUT_WRONG_KIND', 'the base reads text')
     const codes = Array.from(input.text, (character) => character.codePointAt(0) ?? 0)
-    return { kind: 'tokens', ids: Int32Array.from(codes.slice(0, maxTokens)) }
+    return tokensOf(codes.slice(0, maxTokens), codes.length - maxTokens)
   },
 }
 

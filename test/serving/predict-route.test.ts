@@ -39,6 +39,17 @@ test('an answer names model, version, digest and generation, in body and headers
   })
 })
 
+test('a text that was cut is said to be, with what was read and what was not', async () => {
+  const { app, ask } = await open()
+  const response = await ask({ inputs: ['A'.repeat(20), 'A'.repeat(16)] })
+  const [cut, whole] = response.json<{ predictions: object[] }>().predictions
+  expect(cut).toMatchObject({ truncated: true, tokens: { kept: 16, dropped: 4 } })
+  expect(whole).not.toHaveProperty('truncated')
+  expect(whole).not.toHaveProperty('tokens')
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_truncated_texts_total{model="m",by="server"} 1\n')
+})
+
 test('a version by name answers, and no generation is claimed for it', async () => {
   const { ask } = await open()
   const response = await ask({ inputs: ['A'], version: 'v4' })

@@ -18,7 +18,7 @@ test('a trainer’s sources are shown with what they gave and what they still ha
 
 test('what limits let go and what nobody reads is counted', async () => {
   const { app } = await openServed({
-    trainer: { forgottenIds: 5, unknownKeys: 7 },
+    trainer: { forgottenIds: 5, unknownKeys: 7, truncated: 9 },
     forgotten: () => ({ ids: 11, deadLetters: 13 }),
   })
   const { body } = await app.inject('/metrics')
@@ -26,6 +26,7 @@ test('what limits let go and what nobody reads is counted', async () => {
   expect(body).toContain('antikythera_ids_forgotten_total{model="m",by="inbox"} 11\n')
   expect(body).toContain('antikythera_dead_letters_gone_total{model="m"} 13\n')
   expect(body).toContain('antikythera_unknown_keys_total{model="m"} 7\n')
+  expect(body).toContain('antikythera_truncated_texts_total{model="m",by="trainer"} 9\n')
 })
 
 test('alarms of drift are counted and told with the last one’s reason', async () => {

@@ -17,10 +17,10 @@ const train = {
   batch: 16,
   replay_batch: 16,
   optimizer: 'adam',
-  max_tokens: 64,
 }
 const usual = {
   base: 'use-lite',
+  max_tokens: 64,
   train,
   replay: { policy: 'reservoir', capacity: 2000 },
   trigger: { policy: 'count', every: 16 },

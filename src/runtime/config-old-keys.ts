@@ -1,0 +1,23 @@
+/** Keys that moved: the old place still counts, with a warning, and what comes out has the new one alone. */
+import type { Path } from './config-problem.ts'
+import type { Config, ModelConfig } from './config-schema.ts'
+
+type Warn = (path: Path, message: string) => void
+
+export function withoutOldKeys(config: Config, warn: Warn): Config {
+  const models = Object.entries(config.models).map(([name, model]) => [
+    name,
+    withMaxTokens(model, (path, message) => {
+      warn(['models', name, ...path], message)
+    }),
+  ])
+  return { ...config, models: Object.fromEntries(models) as Config['models'] }
+}
+
+/** `train.max_tokens`, of before answers said where a text was cut. */
+function withMaxTokens(model: ModelConfig, warn: Warn): ModelConfig {
+  const { max_tokens: old, ...train } = model.train
+  if (old === undefined) return model
+  warn(['train', 'max_tokens'], `counts for serving too: write max_tokens: ${old} beside base`)
+  return { ...model, train, max_tokens: old }
+}
