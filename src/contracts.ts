@@ -121,6 +121,8 @@ export interface SourceRecord {
 export interface Source {
   /** Stable over restarts: it keys the positions of the checkpoint. */
   readonly name: string
+  /** What its positions point into, where positions of another one mean nothing. The checkpoint keeps it beside them. */
+  readonly journal?: string
   open(from: Positions, signal: AbortSignal): Promise<void>
   read(
     limits: { readonly records: number; readonly waitMs: number },
@@ -150,6 +152,8 @@ export interface SourceStats {
  * rise by one and begin at 0; what is below `begin` was removed after it had been learned.
  */
 export interface Journal {
+  /** Of this file: another journal has another, and a position means nothing there. */
+  readonly identity: string
   /** Messages from offset `from` on, at most `count`, in order. A removed offset is passed over. */
   read(
     from: number,
@@ -157,8 +161,12 @@ export interface Journal {
   ): readonly { readonly offset: number; readonly value: Uint8Array; readonly timeMs: number }[]
   /** The offset that the next message will get. */
   end(): number
+  /** The first offset that is still there; `end` when none is. */
+  begin(): number
   /** Everything below `offset` was learned and may be removed when it is old enough. */
   consumed(offset: number): void
+  /** Takes another identity, because a position that was read is not in it: what comes next must not be mistaken for it. */
+  disown(): void
 }
 
 /** What could not be learned from, and why. `key` makes writing it twice harmless. */

@@ -37,12 +37,20 @@ class HttpSource implements Source {
     this.#options = options
   }
 
+  get journal(): string {
+    return this.#options.journal.identity
+  }
+
   async open(from: Positions): Promise<void> {
     const { journal } = this.#options
     this.#next = Number(from['0'] ?? '0')
-    const end = journal.end()
-    // Else new messages would take offsets that count as learned already, and be passed over in silence.
-    if (!(this.#next <= end)) throw this.#lost(end)
+    const [begin, end] = [journal.begin(), journal.end()]
+    if (!(this.#next <= end)) {
+      // Else new messages would take offsets that count as learned already, and be passed over in silence.
+      journal.disown()
+      throw this.#foreign(end)
+    }
+    if (this.#next < begin) throw this.#gap(begin)
   }
 
   async read(
@@ -85,9 +93,16 @@ class HttpSource implements Source {
     }))
   }
 
-  #lost(end: number): CodedError {
+  #foreign(end: number): CodedError {
     const details = { source: this.name, next: this.#next, end }
-    const message = `the journal of ${this.name} ends at ${end} and was read up to ${this.#next}`
-    return new CodedError('SOURCE_MISSING', message, { details })
+    const message = `the journal of ${this.name} ends at ${end} and the checkpoint has read up to ${this.#next}: it is not the journal that was read`
+    return new CodedError('JOURNAL_FOREIGN', message, { details })
+  }
+
+  /** Removed after a later checkpoint had learned them: this one is older. */
+  #gap(begin: number): CodedError {
+    const details = { source: this.name, next: this.#next, begin }
+    const message = `the journal of ${this.name} begins at ${begin} and the checkpoint has read only up to ${this.#next}: ${begin - this.#next} events are gone that it has not learned`
+    return new CodedError('JOURNAL_GAP', message, { details })
   }
 }

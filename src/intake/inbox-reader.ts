@@ -6,11 +6,9 @@
 import type { Input, Journal, ServedPrediction } from '../contracts.ts'
 import { openStore, type Store } from '../runtime/store.ts'
 import type { Predictions } from './join.ts'
-import { inboxMigrations } from './inbox-schema.ts'
+import { inboxMigrations, newIdentity } from './inbox-schema.ts'
 
 export interface InboxJournal extends Journal {
-  /** Of this file: another inbox has another. */
-  readonly identity: string
   /** Everything below was learned. */
   learned(): number
 }
@@ -45,8 +43,15 @@ function journalOf(store: Store): InboxJournal {
         timeMs: row.number('time_ms'),
       })),
     end: () => mark('end'),
+    begin: () => {
+      const first = store.get('SELECT min(offset) AS first FROM messages')?.numberOrNull('first')
+      return first ?? mark('end')
+    },
     learned: () => mark('consumed'),
     identity: mark('identity').toString(36),
+    disown: () => {
+      store.run(newIdentity)
+    },
     consumed: (offset) => {
       store.run(`UPDATE marks SET value = ? WHERE name = 'consumed' AND value < ?`, offset, offset)
     },

@@ -31,5 +31,8 @@ export const inboxMigrations = [
   `INSERT INTO marks (name, value) VALUES ('identity', abs(random() % 281474976710656));`,
 ]
 
+/** Positions that were kept elsewhere do not belong to this file any more. */
+export const newIdentity = `UPDATE marks SET value = abs(random() % 281474976710656) WHERE name = 'identity'`
+
 /** File name inside a model's folder. */
 export const inboxFile = 'inbox.db'

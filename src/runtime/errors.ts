@@ -204,9 +204,24 @@ export const errorTable = {
   DATA_DIR_UNWRITABLE: { status: 500, exit: 73, fix: 'make data_dir writable for this user' },
   DISK_FULL: { status: 507, exit: 74, retriable: true, fix: 'free space on the disk of data_dir' },
   STORE_CORRUPT: {
-    status: 500,
+    status: 503,
     exit: 74,
-    fix: 'restore data_dir from a backup, or remove the named file to start anew',
+    fix: 'stop the daemon and run `antikythera recover MODEL`: it keeps what is whole, moves the named file aside and says what is lost; remove nothing by hand',
+  },
+  JOURNAL_FOREIGN: {
+    status: 503,
+    exit: 74,
+    fix: 'put back the inbox.db that this state.db was saved with, or stop the daemon and run `antikythera recover MODEL`: the present journal is then read from its start',
+  },
+  JOURNAL_GAP: {
+    status: 503,
+    exit: 74,
+    fix: 'put back the newest state.db, or stop the daemon and run `antikythera recover MODEL`: it goes on behind the gap',
+  },
+  CHECKPOINT_MISSING: {
+    status: 503,
+    exit: 74,
+    fix: 'put back state.db, or stop the daemon and run `antikythera recover MODEL`: it goes on from the newest whole version, where that one ended in the stream',
   },
   STORE_FAILED: { status: 500, exit: 74, retriable: true, fix: 'see the cause in the log' },
   STORE_OUTDATED: {

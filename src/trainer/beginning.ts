@@ -3,22 +3,61 @@
  * live version of the registry; without that from a fresh adapter, which is published as the first version.
  */
 import { failure } from '../runtime/errors.ts'
-import { publishFirst } from './candidate.ts'
+import { publishAgain, publishFirst } from './candidate.ts'
 import type { Saved } from './saved.ts'
-import { freshWeights, goBackTo, type GoingBack } from './going-back.ts'
+import { checkJournals } from './journals.ts'
+import { freshWeights, goBackTo, weightsOf, type GoingBack } from './going-back.ts'
+import { checkNeverTrained, type Recovery } from './recovery.ts'
 import { heedRetirement } from './retirement.ts'
 import { adapterText, type TrainerState } from './state.ts'
 
 export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
-  const saved = state.checkpoint.load()
+  const { recovery } = state.checkpoint
+  const saved = await savedOr(recovery, parts, signal)
   if (saved === undefined) return beginWithout(parts, signal)
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
+  state.journals = checkJournals(loop.sources, saved.journals ?? {}, saved.positions)
   if (state.learner.extend(loop.labels.known)) state.learnerChanged()
+  if (recovery !== undefined && state.learner.extend(remembered(saved))) state.learnerChanged()
+  if (recovery?.from === 'publish') await publishRecovered(recovery, parts, signal)
   const isFresh = saved.identity.adapter !== state.identity.adapter
   await heedRetirement(parts, { isFresh }, signal)
   await state.save(signal)
+}
+
+/** The checkpoint; where its weights are damaged, with those of the version that a recovery chose. */
+async function savedOr(
+  recovery: Recovery | undefined,
+  { loop, state, patience }: GoingBack,
+  signal: AbortSignal,
+): Promise<Saved | undefined> {
+  if (recovery?.from !== 'weights') return state.checkpoint.load()
+  const { version } = recovery
+  const load = () => loop.registry.load(version)
+  const weights = weightsOf(await patience.persist(`loading ${version}`, load, signal), loop)
+  loop.log.warn({ ...recovery }, 'going on with the weights of a version')
+  return state.checkpoint.load(weights)
+}
+
+/** Weights of a version may be older than the labels that replay knows. */
+function remembered(saved: Saved): readonly string[] {
+  return [...new Set(saved.remembered.map(({ target }) => target.label))]
+}
+
+/** The live version is unusable, and what it was is here. */
+async function publishRecovered(
+  { reason, next }: Recovery,
+  parts: GoingBack,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tally } = parts.state
+  tally.wentTo(tally.state.parent ?? '', next)
+  const { number, version } = await publishAgain(reason, parts, signal)
+  tally.wentTo(version, number + 1)
+  tally.intend([{ version, by: 'trainer', reason }])
+  await parts.state.save(signal, version)
 }
 
 function continueFrom(saved: Saved, { loop, state }: GoingBack): void {
@@ -50,6 +89,7 @@ async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void
     () => loop.registry.live(),
     signal,
   )
+  const recovery = recoverPositions(parts)
   if (live === undefined) {
     const { number, version, decision } = await publishFirst(parts, signal)
     state.tally.wentTo(version, number + 1)
@@ -57,9 +97,12 @@ async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void
     state.tally.heeded(loop.labels.retired ?? [])
     return state.save(signal, version)
   }
+  if (recovery === undefined && loop.tenure === undefined)
+    await checkNeverTrained(loop.registry, state.checkpoint.path)
   loop.log.warn({ version: live.version }, 'no checkpoint; going on from the live version')
   await goBackTo(live.version, parts, signal)
-  state.tally.wentTo(live.version, await nextNumber(parts, signal))
+  const next = await nextNumber(parts, signal)
+  state.tally.wentTo(live.version, Math.max(next, recovery?.next ?? 0))
   state.tally.sawPointer(live)
   state.tally.learnedLive(live)
   const { adapter, retired = [] } = await manifestOf(live.version, parts, signal)
@@ -67,6 +110,15 @@ async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void
   const isFresh = adapterText(adapter) !== state.identity.adapter
   await heedRetirement(parts, { isFresh }, signal)
   await state.save(signal)
+}
+
+/** Where a recovery goes on in the stream; without one at its start, in the journals that are here. */
+function recoverPositions({ loop, state }: GoingBack): Recovery | undefined {
+  const { recovery, positions, journals } = state.checkpoint
+  state.journals = checkJournals(loop.sources, journals, positions)
+  if (recovery !== undefined)
+    state.tally.restore({ ...state.tally.state, spanFrom: positions }, positions)
+  return recovery
 }
 
 async function manifestOf(version: string, { loop, patience }: GoingBack, signal: AbortSignal) {

@@ -6,6 +6,7 @@ import type { Example, Remembered } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
 import { insertRows } from './insert-rows.ts'
 import { bytesOf, exampleValues, logitsValue, rememberedOf, textOf } from './checkpoint-rows.ts'
+import { summed } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
 
 /** Key → how many logits are kept with it. */
@@ -36,11 +37,12 @@ export class ExampleTables {
 
   rememberedAt(state: number): readonly Remembered[] {
     const rows = this.#store.all(
-      `SELECT examples.*, logits FROM remembered JOIN examples USING (key)
+      `SELECT examples.*, logits, born, remembered.sum AS kept
+       FROM remembered JOIN examples USING (key)
        WHERE born <= ? AND (gone IS NULL OR gone > ?)`,
       ...[state, state],
     )
-    return rows.map(rememberedOf)
+    return rows.map((row) => rememberedOf(row, this.#store.path))
   }
 
   /** From `state` on these are remembered, and no others. One whose logits were cut is another one. */
@@ -52,8 +54,8 @@ export class ExampleTables {
       if (keys.get(key) !== logits) this.#store.run(end, state, bytesOf(key))
     const added = examples.filter(({ key, logits }) => before.get(key) !== (logits?.length ?? 0))
     this.#put(added)
-    const rows = added.map(({ key, logits }) => [bytesOf(key), state, logitsValue(logits)])
-    insertRows(this.#store, 'INSERT INTO remembered (key, born, logits)', 3, rows)
+    const rows = added.map(({ key, logits }) => summed([bytesOf(key), state, logitsValue(logits)]))
+    insertRows(this.#store, 'INSERT INTO remembered (key, born, logits, sum)', 4, rows)
     this.#next = keys
   }
 
@@ -91,9 +93,10 @@ export class ExampleTables {
   }
 
   #put(examples: readonly Example[]): void {
-    const columns = 'key, kind, data, target, weight, prediction'
+    const columns = 'key, kind, data, target, weight, prediction, sum'
     const head = `INSERT OR IGNORE INTO examples (${columns})`
-    insertRows(this.#store, head, 6, examples.map(exampleValues))
+    const rows = examples.map((example) => summed(exampleValues(example)))
+    insertRows(this.#store, head, 7, rows)
   }
 
   #deleteUnused(key: Uint8Array): void {

@@ -2,10 +2,12 @@
  * What memory holds, in the checkpoint: each item from the state on that it came with until the one that it is gone in, so
  * that a save writes the few that changed and every snapshot still finds all of its own.
  */
+import type { Row } from '../runtime/row.ts'
 import type { Store } from '../runtime/store.ts'
 import { bytesOf, textOf } from './checkpoint-rows.ts'
 import { insertRows } from './insert-rows.ts'
 import type { Memorised } from './recall.ts'
+import { checkRow, summed } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
 
 export class MemoryTable {
@@ -32,16 +34,7 @@ export class MemoryTable {
         `SELECT * FROM memorised WHERE born <= ? AND (gone IS NULL OR gone > ?) ORDER BY at`,
         ...[state, state],
       )
-      .map((row) => {
-        const prediction = row.textOrNull('prediction')
-        return {
-          key: textOf(row.bytes('key')),
-          at: row.number('at'),
-          label: JSON.parse(row.text('label')) as string,
-          vector: new Float32Array(row.bytes('vector').slice().buffer),
-          ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
-        }
-      })
+      .map((row) => memorisedOf(row, this.#store.path))
   }
 
   /** From `state` on these are held, and no others. */
@@ -55,14 +48,10 @@ export class MemoryTable {
     const rows = added.map(({ key, at, label, vector, predictionId }) => {
       const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
       const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
-      return [bytesOf(key), state, at, JSON.stringify(label), bytes, prediction]
+      return summed([bytesOf(key), state, at, JSON.stringify(label), bytes, prediction])
     })
-    insertRows(
-      this.#store,
-      'INSERT INTO memorised (key, born, at, label, vector, prediction)',
-      6,
-      rows,
-    )
+    const head = 'INSERT INTO memorised (key, born, at, label, vector, prediction, sum)'
+    insertRows(this.#store, head, 7, rows)
     this.#next = next
   }
 
@@ -88,5 +77,20 @@ export class MemoryTable {
   saved(): void {
     this.#present = this.#next ?? this.#present
     this.#next = undefined
+  }
+}
+
+function memorisedOf(row: Row, path: string): Memorised {
+  const [key, born, at] = [row.bytes('key'), row.number('born'), row.number('at')]
+  const [label, vector] = [row.text('label'), row.bytes('vector')]
+  const prediction = row.textOrNull('prediction')
+  const what = `the memorised example ${textOf(key).replaceAll('\0', ' ')}`
+  checkRow(row, { path, what }, key, born, at, label, vector, prediction)
+  return {
+    key: textOf(key),
+    at,
+    label: JSON.parse(label) as string,
+    vector: new Float32Array(vector.slice().buffer),
+    ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
   }
 }

@@ -5,6 +5,7 @@
 import type { Example } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
 import { exampleOf } from './checkpoint-rows.ts'
+import { checkRow, rowSum } from './row-sum.ts'
 import { packExamples, unpackExamples } from './example-pack.ts'
 
 /** Of one row, so that none is large. */
@@ -25,9 +26,11 @@ export class PendingTable {
   load(): readonly Example[] {
     this.#next = undefined
     this.#moveOld()
-    this.#saved = this.#store
-      .all('SELECT header, data FROM pending_runs ORDER BY seq')
-      .flatMap((row) => unpackExamples({ header: row.text('header'), data: row.bytes('data') }))
+    this.#saved = this.#store.all('SELECT * FROM pending_runs ORDER BY seq').flatMap((row) => {
+      const [header, data] = [row.text('header'), row.bytes('data')]
+      checkRow(row, { path: this.#store.path, what: 'the pending examples' }, header, data)
+      return unpackExamples({ header, data })
+    })
     return this.#saved
   }
 
@@ -45,10 +48,10 @@ export class PendingTable {
   }
 
   #append(examples: readonly Example[], begin: number): void {
-    const put = 'INSERT INTO pending_runs (header, data) VALUES (?, ?)'
+    const put = 'INSERT INTO pending_runs (header, data, sum) VALUES (?, ?, ?)'
     for (let from = begin; from < examples.length; from += ROWS) {
       const { header, data } = packExamples(examples.slice(from, from + ROWS))
-      this.#store.run(put, header, data)
+      this.#store.run(put, header, data, rowSum(header, data))
     }
   }
 
@@ -56,7 +59,7 @@ export class PendingTable {
   #moveOld(): void {
     const old = this.#store
       .all('SELECT examples.* FROM pending JOIN examples USING (key) ORDER BY seq')
-      .map(exampleOf)
+      .map((row) => exampleOf(row, this.#store.path))
     if (old.length === 0) return
     this.#store.transaction(() => {
       this.#append(old, 0)

@@ -3,6 +3,7 @@ import type { Example, FeedbackEvent, Remembered, SourceRecord, Target } from '.
 import { headersOf, plainHeaders, type PlainHeaders } from '../intake/headers.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Row, Value } from '../runtime/row.ts'
+import { checkRow } from './row-sum.ts'
 import { encodedOf, numbersOf } from './example-pack.ts'
 
 /** The columns of `examples`, in their order. */
@@ -14,21 +15,28 @@ export function exampleValues(example: Example): readonly Value[] {
   return [bytesOf(key), encoded.kind, bytes, JSON.stringify(target), weight, prediction]
 }
 
-export function exampleOf(row: Row): Example {
+export function exampleOf(row: Row, path: string): Example {
+  const [key, kind, data] = [row.bytes('key'), row.text('kind'), row.bytes('data')]
+  const [target, weight] = [row.text('target'), row.number('weight')]
   const prediction = row.textOrNull('prediction')
+  const values = [key, kind, data, target, weight, prediction] as const
+  checkRow(row, { path, what: `the example ${shown(key)}` }, ...values)
   return {
-    key: textOf(row.bytes('key')),
-    encoded: encodedOf(row.text('kind'), row.bytes('data').slice().buffer),
-    target: JSON.parse(row.text('target')) as Target,
-    weight: row.number('weight'),
+    key: textOf(key),
+    encoded: encodedOf(kind, data.slice().buffer),
+    target: JSON.parse(target) as Target,
+    weight,
     ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
   }
 }
 
-/** An example with the `logits` of its row in `remembered`. */
-export function rememberedOf(row: Row): Remembered {
+/** An example with `logits`, `born` and the sum of its row in `remembered`. */
+export function rememberedOf(row: Row, path: string): Remembered {
   const bytes = row.bytesOrNull('logits')
-  const example = exampleOf(row)
+  const [key, born] = [row.bytes('key'), row.number('born')]
+  const place = { path, what: `what is remembered of ${shown(key)}`, column: 'kept' }
+  checkRow(row, place, key, born, bytes)
+  const example = exampleOf(row, path)
   return bytes === null ? example : { ...example, logits: new Float32Array(bytes.slice().buffer) }
 }
 
@@ -51,21 +59,30 @@ export function waitingValues({ key, since, event, received }: WaitingEvent): re
   return [bytesOf(key), since, JSON.stringify(event), JSON.stringify(origin), value]
 }
 
-export function waitingOf(row: Row): WaitingEvent {
-  const origin = JSON.parse(row.text('origin')) as Origin
+export function waitingOf(row: Row, path: string): WaitingEvent {
+  const [key, since, event] = [row.bytes('key'), row.number('since'), row.text('event')]
+  const [text, value] = [row.text('origin'), row.bytes('value')]
+  const place = { path, what: `the waiting event ${shown(key)}` }
+  checkRow(row, place, key, since, event, text, value)
+  const origin = JSON.parse(text) as Origin
   const { connector, key: recordKey, headers, ...rest } = origin
   const record: SourceRecord = {
     ...rest,
-    value: row.bytes('value'),
+    value,
     ...(recordKey !== undefined && { key: fromBase64(recordKey) }),
     ...(headers && { headers: headersOf(headers) }),
   }
   return {
-    key: textOf(row.bytes('key')),
-    since: row.number('since'),
-    event: JSON.parse(row.text('event')) as FeedbackEvent,
+    key: textOf(key),
+    since,
+    event: JSON.parse(event) as FeedbackEvent,
     received: { connector, record },
   }
+}
+
+/** A key for a message: source and id. */
+function shown(key: Uint8Array): string {
+  return textOf(key).replaceAll('\0', ' ')
 }
 
 const encoder = new TextEncoder()

@@ -9,6 +9,7 @@
  * Several states may share their `weights`: where memory changes with each example, and weights with each update.
  * `pending_runs` holds the examples that wait, those of one save in a row; `pending` is from before, and empty.
  * `memorised` is like `remembered` for what memory holds, `at` being its order there.
+ * `sum` is the checksum of the row (`row-sum.ts`): of what it was written with, without `gone`, which comes later.
  * `remembered.logits` are floats, kept for as long as the row: the same example learned on another line has others.
  */
 export const checkpointMigrations: readonly string[] = [
@@ -69,5 +70,18 @@ export const checkpointMigrations: readonly string[] = [
   `,
   `
   CREATE TABLE pending_runs (seq INTEGER PRIMARY KEY, header TEXT NOT NULL, data BLOB NOT NULL);
+  `,
+  `
+  ALTER TABLE facts ADD COLUMN sum INTEGER;
+  ALTER TABLE positions ADD COLUMN sum INTEGER;
+  ALTER TABLE seen_runs ADD COLUMN sum INTEGER;
+  ALTER TABLE waiting ADD COLUMN sum INTEGER;
+  ALTER TABLE examples ADD COLUMN sum INTEGER;
+  ALTER TABLE remembered ADD COLUMN sum INTEGER;
+  ALTER TABLE memorised ADD COLUMN sum INTEGER;
+  ALTER TABLE pending_runs ADD COLUMN sum INTEGER;
+  ALTER TABLE states ADD COLUMN sum INTEGER;
+  ALTER TABLE weights ADD COLUMN sum INTEGER;
+  ALTER TABLE snapshots ADD COLUMN sum INTEGER;
   `,
 ]

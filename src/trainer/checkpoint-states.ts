@@ -5,9 +5,9 @@
  */
 import type { Json, TrainableState } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
-import type { Row } from '../runtime/row.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Mind } from './learner-types.ts'
+import { checkRow, rowSum } from './row-sum.ts'
 import { noStamp, type Stamp } from './saved.ts'
 import { packTensors, unpackTensors } from './tensor-pack.ts'
 
@@ -23,25 +23,44 @@ export class StateTables {
 
   /** The number of the present state. */
   get now(): number {
-    const row = this.#store.get(`SELECT value FROM facts WHERE name = 'now'`)
-    if (row === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no present state`)
-    return Number(row.text('value'))
+    const now = fact(this.#store, 'now')
+    if (now === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no present state`)
+    return Number(now)
   }
 
-  read(id: number): { readonly weights: TrainableState; readonly mind: Mind } {
-    const row = this.#store.get(
-      'SELECT mind, weights.* FROM states JOIN weights ON weights.id = weights WHERE states.id = ?',
-      id,
-    )
-    if (row === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no state ${id}`)
-    return { weights: weightsOf(row), mind: JSON.parse(row.text('mind')) as Mind }
+  /** `instead`: the weights in the file are damaged, and are not looked at. */
+  read(
+    id: number,
+    instead?: TrainableState,
+  ): { readonly weights: TrainableState; readonly mind: Mind } {
+    const { path } = this.#store
+    const row = this.#store.get('SELECT mind, weights, sum FROM states WHERE id = ?', id)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no state ${id}`)
+    const [mind, own] = [row.text('mind'), row.number('weights')]
+    checkRow(row, { path, what: `state ${id}` }, mind, own)
+    return { weights: instead ?? this.#weights(own), mind: JSON.parse(mind) as Mind }
+  }
+
+  #weights(id: number): TrainableState {
+    const { path } = this.#store
+    const row = this.#store.get('SELECT * FROM weights WHERE id = ?', id)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no weights ${id}`)
+    const [labels, steps] = [row.text('labels'), row.number('steps')]
+    const [header, blob] = [row.text('header'), row.bytes('tensors')]
+    checkRow(row, { path, what: `weights ${id}` }, labels, steps, header, blob)
+    const tensors = unpackTensors({ header, blob })
+    return { labels: JSON.parse(labels) as string[], steps, tensors }
   }
 
   /** Becomes the present state; answers its number. Without weights it has those of the state before. */
   insert(weights: TrainableState | undefined, mind: Mind): number {
     const own = weights === undefined ? this.#presentWeights() : this.#insertWeights(weights)
-    const put = 'INSERT INTO states (mind, weights) VALUES (?, ?)'
-    this.#store.run(put, JSON.stringify(mind), own)
+    const row = [JSON.stringify(mind), own] as const
+    this.#store.run(
+      'INSERT INTO states (mind, weights, sum) VALUES (?, ?, ?)',
+      ...row,
+      rowSum(...row),
+    )
     const id = this.#newest('states')
     setFact(this.#store, 'now', id)
     return id
@@ -49,13 +68,16 @@ export class StateTables {
 
   /** A retraction changes the mind alone, and that of the snapshots that share the present state. */
   changeMind(mind: Mind): void {
-    this.#store.run('UPDATE states SET mind = ? WHERE id = ?', JSON.stringify(mind), this.now)
+    const row = [JSON.stringify(mind), this.#presentWeights()] as const
+    const change = 'UPDATE states SET mind = ?, sum = ? WHERE id = ?'
+    this.#store.run(change, row[0], rowSum(...row), this.now)
   }
 
   /** Keeps the present state for `version`; old snapshots go, unless `kept` names them. */
   keepFor(version: string, kept: readonly string[]): void {
-    const put = 'INSERT OR REPLACE INTO snapshots (version, state) VALUES (?, ?)'
-    this.#store.run(put, version, this.now)
+    const put = 'INSERT OR REPLACE INTO snapshots (version, state, sum) VALUES (?, ?, ?)'
+    const row = [version, this.now] as const
+    this.#store.run(put, ...row, rowSum(...row))
     const old = this.#store.all(
       'SELECT version FROM snapshots ORDER BY seq DESC LIMIT -1 OFFSET ?',
       this.#snapshots,
@@ -65,9 +87,11 @@ export class StateTables {
   }
 
   ofVersion(version: string): number | undefined {
-    return this.#store
-      .get('SELECT state FROM snapshots WHERE version = ?', version)
-      ?.number('state')
+    const row = this.#store.get('SELECT state, sum FROM snapshots WHERE version = ?', version)
+    if (row === undefined) return undefined
+    const state = row.number('state')
+    checkRow(row, { path: this.#store.path, what: `snapshot of ${version}` }, version, state)
+    return state
   }
 
   forgetVersions(): void {
@@ -82,10 +106,9 @@ export class StateTables {
 
   #insertWeights({ labels, steps, tensors }: TrainableState): number {
     const { header, blob } = packTensors(tensors)
-    this.#store.run(
-      'INSERT INTO weights (labels, steps, header, tensors) VALUES (?, ?, ?, ?)',
-      ...[JSON.stringify(labels), steps, header, blob],
-    )
+    const row = [JSON.stringify(labels), steps, header, blob] as const
+    const put = 'INSERT INTO weights (labels, steps, header, tensors, sum) VALUES (?, ?, ?, ?, ?)'
+    this.#store.run(put, ...row, rowSum(...row))
     return this.#newest('weights')
   }
 
@@ -101,24 +124,21 @@ export class StateTables {
 }
 
 export function fact(store: Store, name: string): Json | undefined {
-  const row = store.get('SELECT value FROM facts WHERE name = ?', name)
-  return row === undefined ? undefined : (JSON.parse(row.text('value')) as Json)
+  const row = store.get('SELECT value, sum FROM facts WHERE name = ?', name)
+  if (row === undefined) return undefined
+  const value = row.text('value')
+  checkRow(row, { path: store.path, what: `the fact ${name}` }, name, value)
+  return JSON.parse(value) as Json
 }
 
 export function setFact(store: Store, name: string, value: Json): void {
-  store.run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', name, JSON.stringify(value))
+  const row = [name, JSON.stringify(value)] as const
+  const put = 'INSERT OR REPLACE INTO facts (name, value, sum) VALUES (?, ?, ?)'
+  store.run(put, ...row, rowSum(...row))
 }
 
 /** A checkpoint from before there were stamps is older than any. */
 export function stampOf(store: Store): Stamp {
   const { epoch, sequence } = (fact(store, 'stamp') ?? noStamp) as Stamp & Json
   return { epoch, sequence }
-}
-
-function weightsOf(row: Row): TrainableState {
-  return {
-    labels: JSON.parse(row.text('labels')) as string[],
-    steps: row.number('steps'),
-    tensors: unpackTensors({ header: row.text('header'), blob: row.bytes('tensors') }),
-  }
 }

@@ -3,7 +3,7 @@
  * saved in ONE transaction (law 3). `save` is handed the whole state and writes what differs from the last time: between
  * updates that is a few rows, never the weights.
  */
-import type { Json, Positions } from '../contracts.ts'
+import type { Json, Positions, TrainableState } from '../contracts.ts'
 import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import { HASH_BYTES } from '../intake/seen-ids.ts'
@@ -13,6 +13,9 @@ import { MemoryTable } from './checkpoint-memory.ts'
 import { PendingTable } from './checkpoint-pending.ts'
 import { bytesOf, waitingOf, waitingValues } from './checkpoint-rows.ts'
 import { fact, setFact, stampOf, StateTables } from './checkpoint-states.ts'
+import type { Journals } from './journals.ts'
+import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
+import { checkRow, rowSum, summed } from './row-sum.ts'
 import type { Change, CheckpointLimits, Identity, LearnerState, Progress, Saved } from './saved.ts'
 
 export class Checkpoint {
@@ -43,27 +46,44 @@ export class Checkpoint {
 
   /** Ids that were taken, oldest first. */
   seen(): readonly IdRun[] {
-    return this.#store
-      .all('SELECT first, hashes FROM seen_runs ORDER BY first')
-      .map((row) => ({ first: row.number('first'), hashes: row.bytes('hashes') }))
+    return this.#store.all('SELECT first, hashes, sum FROM seen_runs ORDER BY first').map((row) => {
+      const [first, hashes] = [row.number('first'), row.bytes('hashes')]
+      checkRow(row, { path: this.path, what: `the ids from ${first} on` }, first, hashes)
+      return { first, hashes }
+    })
   }
 
-  /** Undefined before the first save. */
-  load(): Saved | undefined {
+  get recovery(): Recovery | undefined {
+    return recoveryIn(this.#store)
+  }
+
+  /** Of a file that has nothing but these, for a recovery from a version. */
+  get positions(): Readonly<Record<string, Positions>> {
+    return this.#positions()
+  }
+
+  get journals(): Journals {
+    return (fact(this.#store, 'journals') ?? {}) as Journals
+  }
+
+  /** Undefined before the first save. `instead`: the weights in the file are damaged, and these take their place. */
+  load(instead?: TrainableState): Saved | undefined {
     const identity = fact(this.#store, 'identity')
     if (identity === undefined) return undefined
     this.#examples.load()
     this.#memory.load()
     const saved: Saved = {
-      ...this.#learnerAt(this.#states.now),
+      ...this.#learnerAt(this.#states.now, instead),
       identity: identity as Identity,
       stamp: stampOf(this.#store),
       progress: fact(this.#store, 'progress') as unknown as Progress,
       positions: this.#positions(),
+      journals: this.journals,
       pending: this.#pending.load(),
       waiting: this.#waitingEvents(),
     }
     this.#remember(saved)
+    if (instead !== undefined) this.#last = undefined
     return saved
   }
 
@@ -110,9 +130,11 @@ export class Checkpoint {
 
   #write(change: Change): void {
     this.#writeIdentity(change.identity)
+    forgetRecovery(this.#store)
     setFact(this.#store, 'stamp', { ...change.stamp })
     setFact(this.#store, 'progress', change.progress as unknown as Json)
     this.#writePositions(change.positions)
+    setFact(this.#store, 'journals', change.journals ?? {})
     this.#writeSeen(change.seen)
     this.#writeWaiting(change.waiting)
     this.#examples.retract(change.retracted)
@@ -148,41 +170,50 @@ export class Checkpoint {
     return isNew
   }
 
-  #learnerAt(id: number): LearnerState {
+  #learnerAt(id: number, instead?: TrainableState): LearnerState {
     const remembered = this.#examples.rememberedAt(id)
-    return { ...this.#states.read(id), remembered, memorised: this.#memory.at(id) }
+    return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
   }
 
   #positions(): Record<string, Positions> {
     const positions: Record<string, Record<string, string>> = {}
     for (const row of this.#store.all('SELECT * FROM positions')) {
-      const partitions = (positions[row.text('source')] ??= {})
-      partitions[row.text('partition')] = row.text('next')
+      const [source, partition, next] = [
+        row.text('source'),
+        row.text('partition'),
+        row.text('next'),
+      ]
+      checkRow(row, { path: this.path, what: `the position of ${source}` }, source, partition, next)
+      const partitions = (positions[source] ??= {})
+      partitions[partition] = next
     }
     return positions
   }
 
   #writePositions(positions: Change['positions']): void {
-    const put = 'INSERT OR REPLACE INTO positions (source, partition, next) VALUES (?, ?, ?)'
+    const put =
+      'INSERT OR REPLACE INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
     for (const [source, partitions] of Object.entries(positions)) {
       const before = this.#last?.positions[source]
       for (const [partition, next] of Object.entries(partitions))
-        if (before?.[partition] !== next) this.#store.run(put, source, partition, next)
+        if (before?.[partition] !== next)
+          this.#store.run(put, source, partition, next, rowSum(source, partition, next))
     }
   }
 
   /** A save that is repeated, because it may have failed, takes the place of itself. */
   #writeSeen({ first, hashes }: IdRun): void {
     if (hashes.length === 0) return
-    const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes) VALUES (?, ?)'
-    this.#store.run(put, first, hashes)
+    const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes, sum) VALUES (?, ?, ?)'
+    this.#store.run(put, first, hashes, rowSum(first, hashes))
     const end = first + hashes.length / HASH_BYTES
     const old = 'DELETE FROM seen_runs WHERE first + length(hashes) / ? <= ?'
     if (this.#limits.seen !== undefined) this.#store.run(old, HASH_BYTES, end - this.#limits.seen)
   }
 
   #waitingEvents(): readonly WaitingEvent[] {
-    return this.#store.all('SELECT * FROM waiting ORDER BY seq').map(waitingOf)
+    const rows = this.#store.all('SELECT * FROM waiting ORDER BY seq')
+    return rows.map((row) => waitingOf(row, this.path))
   }
 
   #writeWaiting(waiting: readonly WaitingEvent[]): void {
@@ -190,10 +221,11 @@ export class Checkpoint {
     for (const [key, record] of this.#waiting)
       if (present.get(key) !== record)
         this.#store.run('DELETE FROM waiting WHERE key = ?', bytesOf(key))
-    const put = 'INSERT INTO waiting (key, since, event, origin, value) VALUES (?, ?, ?, ?, ?)'
+    const put =
+      'INSERT INTO waiting (key, since, event, origin, value, sum) VALUES (?, ?, ?, ?, ?, ?)'
     for (const event of waiting)
       if (this.#waiting.get(event.key) !== present.get(event.key))
-        this.#store.run(put, ...waitingValues(event))
+        this.#store.run(put, ...summed(waitingValues(event)))
   }
 }
 

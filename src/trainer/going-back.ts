@@ -61,7 +61,8 @@ function rehearsed({ weights, remembered }: LearnerState): readonly string[] {
   return weights.labels.filter((label) => labels.has(label))
 }
 
-function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
+/** Its weights, for a fresh optimizer. */
+export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
   const { labels, version } = manifest
   // What memory held is not in the weights, and the present memory stays.
   const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))

@@ -2,6 +2,7 @@
 import type { Example, LivePointer, Positions, Remembered, TrainableState } from '../contracts.ts'
 import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
+import type { Journals } from './journals.ts'
 import type { Mind, TriggerState } from './learner-types.ts'
 import type { Memorised } from './recall.ts'
 
@@ -86,6 +87,8 @@ export interface Saved extends LearnerState {
   readonly stamp: Stamp
   readonly progress: Progress
   readonly positions: Readonly<Record<string, Positions>>
+  /** What the positions point into; a checkpoint from before does not say. */
+  readonly journals?: Journals
   readonly pending: readonly Example[]
   readonly waiting: readonly WaitingEvent[]
 }

@@ -8,6 +8,7 @@ import { WaitingRoom } from '../intake/join.ts'
 import { canonicalJson } from '../runtime/canonical-json.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { noStamp, type Identity, type LearnerState, type Retracted, type Stamp } from './saved.ts'
+import type { Journals } from './journals.ts'
 import type { Learner } from './learner.ts'
 import type { Mind } from './learner-types.ts'
 import { Letters } from './letters.ts'
@@ -32,6 +33,8 @@ export class TrainerState {
   turn = 0
   /** Of the last save. */
   stamp: Stamp = noStamp
+  /** What the positions of each source point into. */
+  journals: Journals = {}
   readonly #parts: StateParts
   #weights: TrainableState
   #mind: Mind
@@ -130,6 +133,7 @@ export class TrainerState {
       stamp,
       progress: { ...tally.state, trigger: learner.triggerState(), turn },
       positions: tally.positions,
+      journals: this.journals,
       ...this.learnerState,
       pending: learner.pending,
       waiting: waiting.events,

@@ -40,6 +40,9 @@ sourceConformance('http', (values) => {
       kept
         .slice(from, from + count)
         .map((value, index) => ({ offset: from + index, value: value.slice(), timeMs: 1 })),
+    identity: 'j1',
+    begin: () => 0,
+    disown: () => undefined,
     end: () => kept.length,
     consumed: () => undefined,
   }

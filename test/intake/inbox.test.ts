@@ -170,7 +170,7 @@ describe('the http source', () => {
     const reader = openInboxReader(path)
     const source = httpSource({ name: 'http', journal: reader.journal, clock: systemClock })
     await source.open({ 0: '1' }, never)
-    expect((await rejection(source.open({ 0: '2' }, never))).code).toBe('SOURCE_MISSING')
+    expect((await rejection(source.open({ 0: '2' }, never))).code).toBe('JOURNAL_FOREIGN')
     reader.close()
   })
 })

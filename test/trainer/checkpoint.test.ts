@@ -77,6 +77,7 @@ function change(over: Partial<Change> = {}): Change {
       spanFrom: { s: { '0': '3' } },
     },
     positions: { s: { '0': '5', '1': '9' } },
+    journals: { s: 'j' },
     weights: weights(1),
     mind: mind(1),
     remembered: [],
@@ -314,7 +315,8 @@ test('pending examples of a checkpoint from before they were kept in runs still 
   // As it was written before.
   const old = [tokens('1'), vector('kept')]
   for (const example of old) {
-    const put = 'INSERT OR IGNORE INTO examples VALUES (?, ?, ?, ?, ?, ?)'
+    const columns = 'key, kind, data, target, weight, prediction'
+    const put = `INSERT OR IGNORE INTO examples (${columns}) VALUES (?, ?, ?, ?, ?, ?)`
     first.run(put, ...exampleValues(example))
     first.run('INSERT INTO pending (key) VALUES (?)', Buffer.from(example.key))
   }

@@ -3,6 +3,7 @@ import { setImmediate as nextTick } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Clock, LivePointer, Promotion, Rollback } from '../../src/contracts.ts'
 import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { leaveRecovery } from '../../src/trainer/recovery.ts'
 import { packTensors } from '../../src/trainer/tensor-pack.ts'
 import { event, labelled, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
@@ -360,13 +361,73 @@ describe('how a trainer begins', () => {
     expect(saved(world)).toMatchObject({ progress: { parent: 'v2' }, weights: { steps: 0 } })
   })
 
-  test('without its checkpoint it goes on from the live version, under a new name', async () => {
+  test('without its checkpoint it stops and learns nothing again', async () => {
     const world = openWorld({ s: lessons(8) })
     await runToEnd(world, setting)
+    const without: World = { ...openWorld({ s: lessons(8) }), registry: world.registry }
+    const moves = movesOf(world)
+    const status = await runToEnd(without, setting)
+    expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_MISSING' })
+    expect(movesOf(world)).toEqual(moves)
+    expect(without.reads).toBe(0)
+  })
+
+  test('without a checkpoint it goes on from what a person made live, under a new name', async () => {
+    const world = openWorld({ s: lessons(8) })
+    await runToEnd(world, setting)
+    world.registry.moves.splice(0)
+    await move(world, 'v2')
     const without: World = { ...openWorld({ s: lessons(4, 50) }), registry: world.registry }
     await runToEnd(without, setting)
-    expect(movesOf(world).slice(-2)).toEqual(['v2 trainer', 'v3 trainer'])
+    expect(movesOf(world)).toEqual(['v2 rollback', 'v3 trainer'])
     expect(world.registry.versions.get('v3')?.manifest.parent).toBe('v2')
+  })
+
+  test('a recovery from a version goes on where that ended, under a name that never was', async () => {
+    const world = openWorld({ s: lessons(8) })
+    await runToEnd(world, setting)
+    const without: World = { ...openWorld({ s: lessons(12) }), registry: world.registry }
+    const { store } = without
+    leaveRecovery(store, { from: 'version', version: 'v2', next: 7, reason: 'state.db is missing' })
+    const put = 'INSERT INTO positions (source, partition, next) VALUES (?, ?, ?)'
+    store.run(put, 's', '0', '8')
+    await runToEnd(without, setting)
+    const made = world.registry.versions.get('v7')
+    expect(made?.manifest).toMatchObject({ parent: 'v2', span: { s: { '0': ['8', '12'] } } })
+    expect(saved(without).positions).toEqual({ s: { '0': '12' } })
+    // It was followed once.
+    const status = await runToEnd(without, setting)
+    expect(status).toMatchObject({ counts: { learned: 4 } })
+  })
+
+  test('a recovery of damaged weights takes them from a version and keeps all else', async () => {
+    const world = openWorld({ s: lessons(10) })
+    await runToEnd(world, setting)
+    const before = saved(world)
+    const { store } = world
+    store.run(`UPDATE weights SET tensors = zeroblob(length(tensors))`)
+    expect(await runToEnd(world, setting)).toMatchObject({ state: 'failed', code: 'STORE_CORRUPT' })
+    leaveRecovery(store, { from: 'weights', version: 'v2', next: 3, reason: 'damaged' })
+    expect(await runToEnd(world, setting)).toMatchObject({ state: 'stopped', pending: 2 })
+    const { weights, pending, remembered, positions } = saved(world)
+    for (const name of ['head.weight', 'head.bias'])
+      expect(weights.tensors.get(name)).toEqual(before.weights.tensors.get(name))
+    expect({ pending, remembered, positions }).toEqual({
+      pending: before.pending,
+      remembered: before.remembered,
+      positions: before.positions,
+    })
+  })
+
+  test('a recovery of a live version publishes the weights of the checkpoint again', async () => {
+    const world = openWorld({ s: lessons(8) })
+    await runToEnd(world, setting)
+    const before = saved(world).weights.tensors
+    leaveRecovery(world.store, { from: 'publish', version: 'v1', next: 9, reason: 'v2 is torn' })
+    await runToEnd(world, setting)
+    expect(movesOf(world).at(-1)).toBe('v9 trainer')
+    expect(world.registry.versions.get('v9')?.manifest.reason).toBe('v2 is torn')
+    expect(saved(world).weights.tensors).toEqual(before)
   })
 
   test('when the registry has lost its pointer, the version of the learner is live again', async () => {
