@@ -3,6 +3,7 @@
  * absent settings get their defaults, and what is unknown or out of bounds is refused where it stands.
  */
 import { CodedError, type Json, type PolicyKind, type Setting } from '../src/contracts.ts'
+import { durationMs } from './duration.ts'
 
 export type PolicyTable<Policy> = Readonly<Record<string, PolicyKind<Policy>>>
 
@@ -30,16 +31,27 @@ export function openPolicy<Policy>(
 }
 
 function valueOf(field: string, setting: Setting, value: unknown): number | string {
-  if (value === undefined) return setting.default
+  if (value === undefined && setting.type !== 'duration') return setting.default
   if (setting.type === 'choice') {
     const option = setting.options.find((name) => name === value)
     if (option !== undefined) return option
     throw invalid(field, value, setting.options.join(', '))
   }
   const { type, minimum, maximum } = setting
+  if (setting.type === 'duration') return durationOf(field, setting, value)
   const fits = typeof value === 'number' && value >= minimum && value <= maximum
   if (fits && (type === 'number' || Number.isInteger(value))) return value
   throw invalid(field, value, `${type} from ${minimum} to ${maximum}`)
+}
+
+function durationOf(
+  field: string,
+  { minimum, maximum, default: byDefault }: Extract<Setting, { readonly type: 'duration' }>,
+  value: unknown = byDefault,
+): number {
+  const ms = durationMs(value)
+  if (ms === 0 || (ms !== undefined && ms >= minimum && ms <= maximum)) return ms
+  throw invalid(field, value, `0, or a time from ${minimum}ms to ${maximum}ms such as 1s`)
 }
 
 function invalid(field: string, value: unknown, allowed: string): CodedError {

@@ -6,6 +6,7 @@ import { openSharedRegistry } from './compose-fleet.ts'
 import { shareModel } from './compose-sharing.ts'
 import { predictionSink, sendLetters } from './compose-sinks.ts'
 import type { KnownModel, OpenModel, Site } from './compose-site.ts'
+import { triggerHint } from './compose-trigger.ts'
 import type { Base, ServingEngine } from './contracts.ts'
 import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
 import { servedEverywhere } from './intake/fleet-predictions.ts'
@@ -127,6 +128,7 @@ export async function serve(
     live,
     registry,
     feedback: openDoor(site, model, onAppended),
+    trigger: triggerHint(modelOf(site.config, name)),
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     waitingRows: () => serving.batcher.waiting(name),
   }

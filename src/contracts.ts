@@ -696,6 +696,14 @@ export type Setting =
       readonly default: string
       readonly description: string
     }
+  | {
+      /** Written `1s` or `500ms`; 0 = off. `open` gets milliseconds. */
+      readonly type: 'duration'
+      readonly minimum: number
+      readonly maximum: number
+      readonly default: string
+      readonly description: string
+    }
 
 /** What a policy's file exports. `open` gets every setting, within its bounds. */
 export interface PolicyKind<
@@ -824,11 +832,14 @@ export interface Teacher {
 /**
  * When to update. `observe` is called for each accepted example in order; 'update' starts one with all pending. `rest`,
  * where there is one, is asked several times a second while the stream has nothing. One that looks at `nowMs` decides by
- * the clock: its state is restored exactly, but another run of the same stream may cut other updates (law 2).
+ * the clock: another run of the same stream may cut other updates. The trainer records such a cut in its checkpoint
+ * before the update, and makes the same one again after a crash (law 2).
  */
 export interface Trigger extends Stateful {
   /** True when it looks at the score of each example, which must then be computed at once. */
   readonly needsScore: boolean
+  /** True when `observe` decides by the clock. */
+  readonly readsClock?: true
   observe(seen: {
     readonly pending: number
     readonly score?: Score

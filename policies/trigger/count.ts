@@ -1,15 +1,23 @@
 /**
- * An update whenever `every` examples are pending.
+ * An update whenever `every` examples are pending, or when the stream rests and fewer are.
  *
- *   update  ⇔  pending ≥ every
+ *   update  ⇔  pending ≥ every, or pending > 0 and now − newest ≥ rest
  *
- * The default, because the same stream then gives the same updates on every run, whatever the clock says: the
- * mini-batch of online gradient descent, Dekel et al. (2012), "Optimal distributed online prediction", JMLR 13.
+ * The default: a busy stream gives the same updates on every run, whatever the clock says, and a single correction is
+ * learned a second later. With `rest: 0` it goes by events alone. The mini-batch of online gradient descent, Dekel et
+ * al. (2012), "Optimal distributed online prediction", JMLR 13.
  */
 import type { PolicyKind, Trigger } from '../../src/contracts.ts'
+import { Rest, restSetting } from './rest.ts'
 
-export const count: PolicyKind<Trigger, { readonly every: number }> = {
-  summary: 'updates whenever a number of examples is pending',
+interface CountSettings {
+  readonly [setting: string]: number
+  readonly every: number
+  readonly rest: number
+}
+
+export const count: PolicyKind<Trigger, CountSettings> = {
+  summary: 'updates whenever a number of examples is pending, or when the stream rests',
   settings: {
     every: {
       type: 'integer',
@@ -18,14 +26,20 @@ export const count: PolicyKind<Trigger, { readonly every: number }> = {
       default: 16,
       description: 'pending examples that start an update',
     },
+    rest: restSetting,
   },
-  open: ({ every }) => ({
-    needsScore: false,
-    observe: ({ pending }) => ({
-      verdict: pending >= every ? 'update' : 'wait',
-      reason: `${pending} of ${every} examples are pending`,
-    }),
-    snapshot: () => null,
-    restore: () => undefined,
-  }),
+  open({ every, rest: restMs }) {
+    const rest = new Rest(restMs)
+    return {
+      needsScore: false,
+      observe({ pending, nowMs }) {
+        rest.observe(nowMs)
+        const verdict = pending >= every ? 'update' : 'wait'
+        return { verdict, reason: `${pending} of ${every} examples are pending` }
+      },
+      ...(restMs > 0 && { rest: (seen) => rest.decide(seen) }),
+      snapshot: () => null,
+      restore: () => undefined,
+    }
+  },
 }

@@ -2,7 +2,7 @@
  * What every drift trigger does besides its test: it updates by count, watches one number of each example before it was
  * learned, and raises an alarm when its detector finds that this number has risen. A change for the better is no alarm.
  *
- *   update  ⇔  pending ≥ every, or an alarm
+ *   update  ⇔  pending ≥ every, or an alarm, or pending > 0 and now − newest ≥ rest
  *
  * `on_drift` says what the alarm does: `report` counts and logs it; `raise-rate` hands it to the rate policy;
  * `fresh-replay` does that and lets go what was kept for replay, because it teaches the old meaning; `fresh-adapter` lets
@@ -19,6 +19,7 @@ import type {
   Stateful,
   Trigger,
 } from '../../src/contracts.ts'
+import { Rest, restSetting } from './rest.ts'
 
 /** A test for change on a stream of numbers. After a change it has begun anew by the next number. */
 export interface Detector extends Stateful {
@@ -32,6 +33,7 @@ export interface Change {
 
 interface DriftSettings {
   readonly every: number
+  readonly rest: number
   readonly on_drift: string
 }
 
@@ -69,6 +71,7 @@ const common: Readonly<Record<keyof DriftSettings, Setting>> = {
     default: 16,
     description: 'pending examples that start an update',
   },
+  rest: restSetting,
   on_drift: {
     type: 'choice',
     options: ['report', 'raise-rate', 'fresh-replay', 'fresh-adapter'],
@@ -83,6 +86,7 @@ class DriftTrigger implements Trigger {
   readonly #settings: DriftSettings
   readonly #detector: Detector
   readonly #fresh: Json
+  readonly #rest: Rest
   #count = 0
   #last: string | undefined
 
@@ -95,9 +99,11 @@ class DriftTrigger implements Trigger {
     this.#settings = settings
     this.#detector = detector
     this.#fresh = detector.snapshot()
+    this.#rest = new Rest(settings.rest)
   }
 
-  observe({ pending, score, random }: Parameters<Trigger['observe']>[0]) {
+  observe({ pending, score, random, nowMs }: Parameters<Trigger['observe']>[0]) {
+    this.#rest.observe(nowMs)
     const { every } = this.#settings
     const counted = `${pending} of ${every} examples are pending`
     const change = score && this.#detector.observe(watched[this.#kind.watches](score), random)
@@ -105,6 +111,10 @@ class DriftTrigger implements Trigger {
     const verdict = pending >= every ? ('update' as const) : ('wait' as const)
     const better = change ? `; ${change.reason}, which is no alarm` : ''
     return { verdict, reason: `${counted}${better}` }
+  }
+
+  rest(seen: Parameters<NonNullable<Trigger['rest']>>[0]) {
+    return this.#rest.decide(seen)
   }
 
   alarms() {

@@ -40,6 +40,7 @@ type Seen = Pick<Parameters<Trigger['observe']>[0], 'pending' | 'nowMs'>
 
 class IdleTrigger implements Trigger {
   readonly needsScore = false
+  readonly readsClock = true
   readonly #settings: IdleSettings
   #newestMs: number | null = null
 

@@ -37,6 +37,7 @@ export const interval: PolicyKind<Trigger, IntervalSettings> = {
 
 class IntervalTrigger implements Trigger {
   readonly needsScore = false
+  readonly readsClock = true
   readonly #settings: IntervalSettings
   /** The last update, or the first look. */
   #lastMs: number | null = null

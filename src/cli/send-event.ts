@@ -4,13 +4,16 @@ import { modelPath } from './client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel } from './connect.ts'
 import { print } from './print.ts'
+import { waitingFor } from './waiting-for.ts'
 
 export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   const event = eventOf(flags)
   const { client, model } = await connectModel(flags)
   const answer = await client.post(modelPath(model, 'feedback'), event)
   print(flags.json, answer, () => [
-    answer.accepted === 1 ? 'accepted: it is durable and will be learned' : 'known already',
+    answer.accepted === 1
+      ? `accepted: it is durable and will be learned${waitingFor(answer)}`
+      : 'known already',
   ])
 }
 

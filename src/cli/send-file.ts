@@ -2,7 +2,7 @@
  * Sends a file of feedback in chunks. An event's id makes sending it twice harmless, so a chunk whose answer was lost is sent again,
  * and a file that was interrupted is sent again from its start: what was taken before counts as duplicate.
  */
-import { CodedError } from '../contracts.ts'
+import { CodedError, type Json } from '../contracts.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { openRandom } from '../runtime/random.ts'
 import { modelPath, type JsonObject } from './client.ts'
@@ -13,6 +13,7 @@ import { openProgress, type Progress } from './progress.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
 import { withRetries } from './retry.ts'
+import { waitingFor } from './waiting-for.ts'
 
 /** Half of the default limit of a body, so that a daemon that was made stricter still takes most chunks whole. */
 const CHUNK = { lines: 500, bytes: 128 * 1024 }
@@ -22,6 +23,10 @@ interface Totals {
   accepted: number
   duplicates: number
   readonly rejected: Rejected[]
+  /** Of the last answer. */
+  pending?: Json
+  trigger_every?: Json
+  trigger_rest_ms?: Json
 }
 
 export async function sendFile(flags: FeedbackFlags & { readonly file: string }): Promise<void> {
@@ -86,15 +91,16 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
     duplicates: number
     rejected: readonly { readonly index: number; readonly code: string; readonly message: string }[]
   }
+  const { pending, trigger_every, trigger_rest_ms } = answer
+  Object.assign(totals, { pending, trigger_every, trigger_rest_ms })
   totals.accepted += accepted
   totals.duplicates += duplicates
   for (const { index, code, message } of rejected)
     totals.rejected.push({ line: lines[index]?.number ?? 0, code, message })
 }
 
-function summary({ accepted, duplicates, rejected }: Totals): string[] {
-  return [
-    `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`,
-    ...rejectedLines(rejected),
-  ]
+function summary(totals: Totals): string[] {
+  const { accepted, duplicates, rejected } = totals
+  const counts = `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`
+  return [accepted > 0 ? `${counts}${waitingFor(totals)}` : counts, ...rejectedLines(rejected)]
 }

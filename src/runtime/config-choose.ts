@@ -70,6 +70,7 @@ const branchNames: Readonly<Record<string, string>> = {
 
 function describe(branch: Schema): string {
   if ('const' in branch) return JSON.stringify(branch.const)
+  if (branch.format === 'duration') return 'a time with its unit, such as 1s'
   return branchNames[branch.type ?? ''] ?? 'something else'
 }
 

@@ -3,6 +3,7 @@
  * (`{ policy: count, every: 16 }`), and a choice by name (`use-lite`, `{ bert: ./minilm }`).
  */
 import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
+import { durationPattern } from '../../policies/duration.ts'
 import type { Setting } from '../contracts.ts'
 
 /** A closed object that may be left out. */
@@ -67,8 +68,16 @@ function knob(setting: Setting): TSchema {
     const { options, default: byDefault, description } = setting
     return Type.Enum([...options], { default: byDefault, description })
   }
+  if (setting.type === 'duration') return duration(setting)
   const { type, ...bounds } = setting
   return type === 'integer' ? Type.Integer(bounds) : Type.Number(bounds)
+}
+
+/** `1s`, `500ms`, or 0 for never. */
+function duration(setting: Extract<Setting, { readonly type: 'duration' }>): TSchema {
+  const { minimum: minimumMs, maximum: maximumMs, default: byDefault, description } = setting
+  const text = { pattern: durationPattern, format: 'duration', minimumMs, maximumMs }
+  return Type.Union([Type.Literal(0), Type.String(text)], { default: byDefault, description })
 }
 
 /** A settled value is never written to. */

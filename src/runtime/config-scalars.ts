@@ -1,4 +1,5 @@
 /** Checks of single values: what is wrong with one, as a clause, or undefined when nothing is. */
+import { durationMs } from '../../policies/duration.ts'
 import { typeName, type Schema } from './config-shape.ts'
 
 export function checkString(schema: Schema, value: unknown): string | undefined {
@@ -7,9 +8,18 @@ export function checkString(schema: Schema, value: unknown): string | undefined 
     const hint = quoted ? `; write it in quotes: "${value}"` : ''
     return `must be text, not ${typeName(value)}${hint}`
   }
+  if (schema.format === 'duration') return checkDuration(schema, value)
   const least = schema.minLength ?? 0
   if (value.length >= least) return undefined
   return least === 1 ? 'must not be empty' : `must have at least ${least} characters`
+}
+
+function checkDuration(schema: Schema, value: string): string | undefined {
+  const { minimumMs: least = 0, maximumMs: most = Infinity } = schema
+  const ms = durationMs(value)
+  if (ms === undefined) return 'must be 0 or a time with its unit, such as 500ms, 1s, 2m'
+  if (ms === 0 || (ms >= least && ms <= most)) return undefined
+  return `must be 0 or from ${least}ms to ${most}ms`
 }
 
 /** Booleans and constants too: whatever is neither text nor a container. */

@@ -18,6 +18,9 @@ export interface Schema {
   readonly uniqueItems?: boolean
   readonly minLength?: number
   readonly format?: string
+  /** Of a duration. */
+  readonly minimumMs?: number
+  readonly maximumMs?: number
   readonly minimum?: number
   readonly maximum?: number
   readonly exclusiveMinimum?: number

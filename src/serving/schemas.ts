@@ -99,6 +99,15 @@ export const FeedbackAnswer = Type.Object({
   accepted: Count,
   duplicates: Count,
   rejected: Type.Array(Type.Object({ index: Count, code: Type.String(), message: Type.String() })),
+  pending: Type.Optional(
+    Type.Integer({ description: 'events that wait for the next update, these included' }),
+  ),
+  trigger_every: Type.Optional(
+    Type.Integer({ description: 'pending events that start an update' }),
+  ),
+  trigger_rest_ms: Type.Optional(
+    Type.Integer({ description: 'time without an event after which fewer start one; 0 = none' }),
+  ),
 })
 
 const Scores = Type.Object({

@@ -11,10 +11,19 @@ export interface ServedModel {
   readonly live: LiveModel
   readonly registry: Registry
   readonly feedback: FeedbackDoor
+  /** When pending feedback is learned, as far as a number says it. */
+  readonly trigger?: TriggerHint
   /** What limits let go, since the model began: ids of the inbox, dead letters. */
   forgotten?(): { readonly ids: number; readonly deadLetters: number }
   /** Rows that wait for the engine now. */
   waitingRows(): number
+}
+
+export interface TriggerHint {
+  /** Pending events that start an update. */
+  readonly every: number
+  /** A rest of the stream after which fewer do; 0 = none does. */
+  readonly restMs: number
 }
 
 /** What is known of the trainers: asked at each GET and scrape, answered from memory. */

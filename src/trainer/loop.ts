@@ -100,6 +100,7 @@ class ModelLoop implements Loop {
     const { pointer } = this.#assembly
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
       return this.#pause(stream, signal)
+    if (this.#assembly.state.tally.state.cut !== undefined) await this.#finishCut(signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
@@ -163,8 +164,8 @@ class ModelLoop implements Loop {
       await this.#act(isDue, signal)
     }
     // A trigger that goes by the clock is asked here, where nothing else would wake it.
-    const { verdict } = state.learner.rest(this.#parts.clock.nowMs())
-    if (verdict === 'update') await this.#update(signal)
+    const { verdict, reason } = state.learner.rest(this.#parts.clock.nowMs())
+    if (verdict === 'update') await this.#cut(reason, signal)
     await this.#save(signal)
     await stream.measure(signal)
     this.#progress.look(this.#consumed, stream.lag)
@@ -175,9 +176,27 @@ class ModelLoop implements Loop {
   /** What an event asks for: an update, or at least a version of what memory has taken in. */
   async #act(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { updater, state } = this.#assembly
+    if (isDue && this.#parts.trigger.readsClock) return this.#cut('the time has come', signal)
     if (isDue) return this.#update(signal)
     const cause = state.learner.publicationDue
     if (cause !== undefined) await this.#publish(async () => updater.recall(cause, signal), signal)
+  }
+
+  /** Another run would not find the same place again: the checkpoint names it before the update begins. */
+  async #cut(reason: string, signal: AbortSignal): Promise<void> {
+    const { state } = this.#assembly
+    state.tally.cut(reason)
+    await state.save(signal)
+    this.#saved()
+    await this.#update(signal)
+  }
+
+  /** It was started before a crash. What was pending may have been taken back since. */
+  async #finishCut(signal: AbortSignal): Promise<void> {
+    const { state } = this.#assembly
+    if (state.learner.pendingCount > 0) return this.#update(signal)
+    state.tally.cut(undefined)
+    this.#isDirty = true
   }
 
   async #update(signal: AbortSignal): Promise<void> {

@@ -70,6 +70,8 @@ export interface Progress {
   readonly turn: number
   /** The labels that the config had retired when this line last made a version of its own accord. */
   readonly retired: readonly string[]
+  /** An update that the clock has started at these positions and that is not finished: it is made again after a crash. */
+  readonly cut?: string | undefined
   /** Positions at the last update: where the span of the next version begins. */
   readonly spanFrom: Readonly<Record<string, Positions>>
 }

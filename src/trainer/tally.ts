@@ -90,7 +90,13 @@ export class Tally {
       next: version + 1,
       parent: `v${version}`,
       spanFrom: this.positions,
+      cut: undefined,
     })
+  }
+
+  /** The clock starts an update here, and why; undefined: there is nothing to learn any more. */
+  cut(reason: string | undefined): void {
+    this.#set({ cut: reason })
   }
 
   /** The weights come from `version` now; the names of versions go on rising from `next`. */

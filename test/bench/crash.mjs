@@ -29,7 +29,7 @@ const models = {
     labels: ['negative', 'positive'],
     adapter: adapters[method],
     max_tokens: 32,
-    trigger: { policy: 'count', every: 16 },
+    trigger: { policy: 'count', every: 16, rest: 0 },
     keep_versions: 10_000,
   },
 }

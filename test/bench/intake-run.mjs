@@ -136,6 +136,7 @@ async function open() {
     // Without training means that the trigger never fires: its highest setting, over fewer events.
     trigger: openPolicy('trigger', policies.trigger, {
       policy: 'count',
+      rest: 0,
       every: mode === 'intake' ? 100_000 : every,
     }),
     rate: openPolicy('rate', policies.rate, { policy: 'constant' }),

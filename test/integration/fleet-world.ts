@@ -150,7 +150,7 @@ function configOf(options: FleetOptions, name: string, folder: string): object {
         labels: ['no', 'yes'],
         adapter: { method: 'head' },
         replay: { policy: 'reservoir', capacity: 200 },
-        trigger: { policy: 'count', every },
+        trigger: { policy: 'count', every, rest: 0 },
         keep_versions: 5,
         sources: [{ kafka: { brokers, topics } }],
       },

@@ -18,7 +18,7 @@ let url: string
 const model = `
     labels: [delivery, payment, account]
     adapter: { method: head }
-    trigger: { policy: count, every: 1000 }
+    trigger: { policy: count, every: 1000, rest: 0 }
     memory: { policy: knn, threshold: 0.6 }`
 
 beforeAll(async () => {

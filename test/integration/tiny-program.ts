@@ -74,7 +74,7 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
     openTrainable: (start) => new TinyTrainable(start),
     train: { batch: 4, replay_batch: 4, epochs: 1 },
     replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 30 }),
-    trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 4 }),
+    trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 4, rest: 0 }),
     rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
     promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
     rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),

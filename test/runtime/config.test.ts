@@ -45,7 +45,7 @@ test('a model needs its labels and nothing else', () => {
     base: 'use-lite',
     adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: 2 },
     replay: { policy: 'reservoir', capacity: 2000 },
-    trigger: { policy: 'count', every: 16 },
+    trigger: { policy: 'count', every: 16, rest: '1s' },
     sources: [{ http: {} }],
   })
 })

@@ -10,15 +10,22 @@ const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
 const drifts: readonly (Setting['policies'] | undefined)[] = [
   undefined,
   {
-    trigger: { policy: 'ddm', every: 4, warm_start: 2, threshold: 0.5, on_drift: 'fresh-adapter' },
+    trigger: {
+      policy: 'ddm',
+      rest: 0,
+      every: 4,
+      warm_start: 2,
+      threshold: 0.5,
+      on_drift: 'fresh-adapter',
+    },
     rate: { policy: 'warmup-cosine' },
   },
   {
-    trigger: { policy: 'kswin', every: 3, alpha: 0.5, window_size: 8, stat_size: 4 },
+    trigger: { policy: 'kswin', rest: 0, every: 3, alpha: 0.5, window_size: 8, stat_size: 4 },
     rate: { policy: 'drift-reset', half_life: 2 },
   },
   {
-    trigger: { policy: 'page-hinkley', every: 5, min_instances: 2, threshold: 0.2 },
+    trigger: { policy: 'page-hinkley', rest: 0, every: 5, min_instances: 2, threshold: 0.2 },
     rate: { policy: 'drift-reset', peak: 3 },
   },
 ]

@@ -191,7 +191,7 @@ export function partsIn(
       openPolicy(
         'trigger',
         policies.trigger,
-        setting.policies?.trigger ?? { policy: 'count', every },
+        setting.policies?.trigger ?? { policy: 'count', every, rest: 0 },
       ),
     rate:
       setting.rate ??

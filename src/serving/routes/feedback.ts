@@ -7,6 +7,7 @@ import { CodedError, type Json } from '../../contracts.ts'
 import type { RawBody } from '../bodies.ts'
 import type { RouteContext } from '../context.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
+import type { ServedModel } from '../served-model.ts'
 import { FeedbackAnswer, feedbackBody, ModelParams, problems } from '../schemas.ts'
 import { nameLive } from './version-headers.ts'
 
@@ -32,12 +33,29 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
         code,
         message,
       }))
-      const receipt = { accepted, duplicates, rejected: named }
+      const receipt = {
+        accepted,
+        duplicates,
+        rejected: named,
+        ...waitingFor(accepted, model, context),
+      }
       const [refused] = rejected
       if (single && refused !== undefined) throw withReceipt(refused.error, receipt)
       return reply.code(202).send(receipt)
     },
   )
+}
+
+/** How far the next update is. What was accepted just now waits for it at least. */
+function waitingFor(accepted: number, { name, trigger }: ServedModel, { trainer }: RouteContext) {
+  if (trigger === undefined) return {}
+  const { pending, lag } = trainer.status(name)
+  const { every, restMs } = trigger
+  return {
+    pending: Math.max(accepted, pending + lag),
+    trigger_every: every,
+    trigger_rest_ms: restMs,
+  }
 }
 
 /** A reader of receipts finds one in the refusal of a single event too. */

@@ -1,0 +1,46 @@
+/**
+ * When a stream rests, what is pending does not wait for more: the part that `count` and the drift triggers share.
+ *
+ *   update  ⇔  pending > 0 and now − newest ≥ rest
+ *
+ * The trailing-edge debounce of event handling. It reads the clock, so the trainer records such an update in its
+ * checkpoint before it makes it: after a crash the same examples are learned together again (law 2). How long the
+ * stream has rested is no part of the checkpoint; a restart waits once more.
+ */
+import type { Setting, Trigger } from '../../src/contracts.ts'
+
+export const restSetting = {
+  type: 'duration',
+  minimum: 100,
+  maximum: 86_400_000,
+  default: '1s',
+  description:
+    'without an event, after which fewer start an update too: 500ms, 1s, 2m; 0 = never, so that the same stream always gives the same updates',
+} as const satisfies Setting
+
+type Seen = Parameters<NonNullable<Trigger['rest']>>[0]
+
+export class Rest {
+  readonly #restMs: number
+  #newestMs: number | undefined
+
+  constructor(restMs: number) {
+    this.#restMs = restMs
+  }
+
+  /** An example has come. */
+  observe(nowMs: number): void {
+    this.#newestMs = nowMs
+  }
+
+  decide({ pending, nowMs }: Seen) {
+    const restMs = this.#restMs
+    // A clock that was put back begins the rest again.
+    const sinceMs = Math.min(this.#newestMs ?? nowMs, nowMs)
+    this.#newestMs = sinceMs
+    const isDue = restMs > 0 && pending > 0 && nowMs - sinceMs >= restMs
+    const verdict = isDue ? ('update' as const) : ('wait' as const)
+    const rested = `the stream rests for ${nowMs - sinceMs} of ${restMs} ms`
+    return { verdict, reason: `${rested}, ${pending} examples are pending` }
+  }
+}

@@ -1,0 +1,70 @@
+/** The first minute of a user, on the default trigger: one feedback changes the answer, and a rollback takes it back. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { entryUrl } from '../../src/runtime/entry.ts'
+import { ended, firstLine } from '../child.ts'
+import { runCli } from '../cli/run-cli.ts'
+import { removed } from '../scratch-folder.ts'
+
+const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-first-'))
+const config = join(folder, 'antikythera.yaml')
+let daemon: ChildProcess
+let url: string
+
+beforeAll(async () => {
+  const model = `{ labels: [no, yes], adapter: { method: head } }`
+  const rest = 'server: { port: 0 }\nlog: { level: warn }\n'
+  writeFileSync(config, `${rest}models:\n  first: ${model}\n  second: ${model}\n`)
+  const args = [main, 'serve', '--config', config, '--json']
+  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
+  const isReady = async () => (await fetch(`${url}/readyz`)).ok
+  await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 })
+})
+
+afterAll(async () => {
+  daemon.kill('SIGKILL')
+  await ended(daemon)
+  await removed(folder)
+})
+
+async function post(path: string, body: object): Promise<Record<string, unknown>> {
+  const headers = { 'content-type': 'application/json' }
+  const request = { method: 'POST', headers, body: JSON.stringify(body) }
+  return (await (await fetch(`${url}/v1/models/${path}`, request)).json()) as Record<
+    string,
+    unknown
+  >
+}
+
+const input = 'what a lovely phone'
+
+test('one feedback changes the live answer, and a rollback goes back to v0', async () => {
+  const before = await post('first/predict', { inputs: [input] })
+  expect(before.version).toBe('v0')
+  const receipt = await post('first/feedback', { input, label: 'yes' })
+  expect(receipt).toMatchObject({ accepted: 1, pending: 1, trigger_every: 16 })
+  const learned = async () => (await post('first/predict', { inputs: [input] })).version === 'v1'
+  await vi.waitUntil(learned, { timeout: 60_000, interval: 50 })
+  expect(await post('first/predict', { inputs: [input] })).toMatchObject({
+    predictions: [{ label: 'yes' }],
+  })
+  expect(await post('first/rollback', { reason: 'a wrong label' })).toMatchObject({ live: 'v0' })
+  const after = await post('first/predict', { inputs: [input] })
+  expect(after).toMatchObject({ version: 'v0', digest: before.digest })
+})
+
+test('the command says how far the next update is', async () => {
+  const event = JSON.stringify({ input, label: 'yes' })
+  const file = join(folder, 'one.jsonl')
+  writeFileSync(file, `${event}\n`)
+  const { stdout } = await runCli(
+    ...['feedback', '--model', 'second', '--file', file, '--url', url],
+  )
+  expect(stdout).toContain('pending: 1 of 16, learned at 16, or after 1 s of rest')
+})

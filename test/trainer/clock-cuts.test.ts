@@ -1,0 +1,75 @@
+/** Law 2 for updates that the clock starts: the checkpoint names the place before anything is learned there. */
+import { expect, test } from 'vitest'
+import { openPolicy, policies, type Chosen } from '../../policies/index.ts'
+import { lessons } from './events.ts'
+import { finalState } from './final-state.ts'
+import { Crash, openWorld, runToEnd, type Chaos, type World } from './world.ts'
+
+const rests: Chosen = { policy: 'count', every: 16, rest: '100ms' }
+
+function runUntil(world: World, learned: number, chaos: Chaos = () => {}, chosen = rests) {
+  return runToEnd(world, {
+    trigger: openPolicy('trigger', policies.trigger, chosen),
+    chaos,
+    until: ({ state, counts }) => state === 'idle' && counts.learned === learned,
+  })
+}
+
+function add(world: World, events: readonly string[]): void {
+  world.streams.get('s')?.push(...events)
+}
+
+/** Ends the life in the middle of the publication of v1. */
+function deathInUpdate(): Chaos {
+  let publications = 0
+  return (effect) => {
+    if (effect === 'publish' && (publications += 1) === 4) throw new Crash(effect)
+  }
+}
+
+test('one event is learned when the stream has rested', async () => {
+  const world = openWorld({ s: lessons(1) })
+  const status = await runUntil(world, 1)
+  expect(status).toMatchObject({ pending: 0, counts: { learned: 1 } })
+  expect([...world.registry.versions.keys()]).toEqual(['v0', 'v1'])
+})
+
+test('without a rest it waits for the others', async () => {
+  const world = openWorld({ s: lessons(1) })
+  const status = await runUntil(world, 0, () => {}, { ...rests, rest: 0 })
+  expect(status).toMatchObject({ pending: 1, counts: { learned: 0 } })
+})
+
+for (const chosen of [
+  rests,
+  { policy: 'idle', rest_ms: 100 },
+  { policy: 'interval', every_ms: 100 },
+])
+  test(`an update of ${chosen.policy} that a crash ended is made again where it was, whatever came since`, async () => {
+    const calm = openWorld({ s: lessons(3) })
+    await runUntil(calm, 3, () => {}, chosen)
+    add(calm, lessons(2, 3))
+    await runUntil(calm, 5, () => {}, chosen)
+
+    const world = openWorld({ s: lessons(3) })
+    await expect(runUntil(world, 3, deathInUpdate(), chosen)).rejects.toThrow(Crash)
+    add(world, lessons(2, 3))
+    await runUntil(world, 5, () => {}, chosen)
+
+    const spans = [...world.registry.versions.values()].map(({ manifest }) => manifest.span.s)
+    expect(spans).toEqual([undefined, { '0': ['', '3'] }, { '0': ['3', '5'] }])
+    const withoutClock = (state: ReturnType<typeof finalState>) => ({
+      ...state,
+      progress: { ...state?.progress, trigger: undefined },
+    })
+    expect(withoutClock(finalState(world))).toEqual(withoutClock(finalState(calm)))
+  })
+
+test('a started update with nothing left to learn is dropped', async () => {
+  const world = openWorld({ s: lessons(3) })
+  await expect(runUntil(world, 3, deathInUpdate())).rejects.toThrow(Crash)
+  world.store.run('DELETE FROM pending_runs')
+  const status = await runToEnd(world)
+  expect(status.counts.learned).toBe(0)
+  expect(finalState(world)?.progress.cut).toBeUndefined()
+})
