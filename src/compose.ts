@@ -18,6 +18,7 @@ import { ranpac } from './adapters/ranpac.ts'
 import { slda } from './adapters/slda.ts'
 import { openBert } from './bases/bert.ts'
 import { openFeatures } from './bases/features.ts'
+import { openPulled } from './bases/pulled.ts'
 import { openUseLite } from './bases/use-lite.ts'
 import type { AdapterConfig, Base, Clock, Logger, Method, Task } from './contracts.ts'
 import type { LedgerLimits } from './registry/ledger.ts'
@@ -53,6 +54,8 @@ export async function openBase(config: ModelConfig['base']): Promise<Base> {
 
 async function openNewBase(config: ModelConfig['base']): Promise<Base> {
   if (config === 'use-lite') return openUseLite()
+  if (config === 'minilm') return openPulled(config)
+  if ('pulled' in config) return openPulled(config.pulled)
   if ('bert' in config) return openBert(config.bert)
   return openFeatures(config.features)
 }

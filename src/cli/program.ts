@@ -8,6 +8,7 @@ import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
 import { registerFeedback } from './commands/feedback.ts'
 import { registerImport } from './commands/import.ts'
+import { registerInit } from './commands/init.ts'
 import { registerModels } from './commands/models.ts'
 import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
@@ -20,6 +21,7 @@ import { registerWhy } from './commands/why.ts'
 
 const commands = [
   registerDemo,
+  registerInit,
   registerServe,
   registerUp,
   registerPredict,

@@ -11,6 +11,11 @@ const leftOpen = 'absent = where no adapter is chosen and numbers are standardis
 /** Written `name` alone where the entry is null, `{ name: settings }` otherwise. */
 export const bases = {
   'use-lite': null,
+  minilm: null,
+  pulled: Type.String({
+    pattern: '^[A-Za-z0-9][\\w.-]*/[A-Za-z0-9][\\w.-]*$',
+    description: 'owner/name, which `antikythera models pull owner/name` has fetched',
+  }),
   bert: Type.String({ minLength: 1, format: 'path', description: 'folder in Hugging Face layout' }),
   features: Type.Object(
     {

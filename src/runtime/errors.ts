@@ -239,7 +239,7 @@ export const errorTable = {
   BASE_MISSING: {
     status: 500,
     exit: 66,
-    fix: 'antikythera models pull minilm, or mend the path under base:',
+    fix: 'fetch it with `antikythera models pull minilm` (or owner/name), or correct the path under base:',
   },
   BASE_INVALID: {
     status: 500,

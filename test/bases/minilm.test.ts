@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { pullBase, pulledFolder } from '../../src/bases/pull.ts'
+import { pullBase } from '../../src/bases/pull.ts'
+import { pulledFolder } from '../../src/bases/pulled.ts'
 import type { Base } from '../../src/contracts.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder, type Embedder } from './embed.ts'
 

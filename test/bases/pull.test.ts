@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { pullBase, pulledFolder } from '../../src/bases/pull.ts'
+import { pullBase } from '../../src/bases/pull.ts'
+import { pulledFolder } from '../../src/bases/pulled.ts'
 import { openBert } from '../../src/bases/bert.ts'
 
 const tiny = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))

@@ -7,7 +7,7 @@
 import { existsSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
-import { pulledFolder } from '../../dist/src/bases/pull.js'
+import { pulledFolder } from '../../dist/src/bases/pulled.js'
 import { openBase } from '../../dist/src/compose.js'
 import { startDaemon } from './daemon.mjs'
 import { finish, latencyOf, machine, median, round, say } from './figures.mjs'

@@ -33,7 +33,7 @@ export const tokenizerCheck: Check = {
 export const minilmCheck: Check = {
   name: 'base MiniLM',
   async run() {
-    const { pulledFolder } = await import('../../bases/pull.ts')
+    const { pulledFolder } = await import('../../bases/pulled.ts')
     const folder = pulledFolder('minilm')
     if (!existsSync(folder))
       return warning('was not fetched; only bert bases need one', 'antikythera models pull minilm')

@@ -1,0 +1,24 @@
+/** `antikythera init`: writes a first configuration, with comments, for one of three kinds of work. */
+import { Argument, type Command } from 'commander'
+import type { InitFlags } from '../init.ts'
+
+export function registerInit(program: Command): void {
+  program
+    .command('init')
+    .description('write a commented antikythera.yaml to start from')
+    .addArgument(
+      new Argument(
+        '[kind]',
+        'text: a text classifier; intents: labels that appear later; tables: rows',
+      )
+        .choices(['text', 'intents', 'tables'])
+        .default('text'),
+    )
+    .option('--to <path>', 'file to write', 'antikythera.yaml')
+    .option('--force', 'replace a file that is there')
+    .option('--json', 'print one JSON document')
+    .action(async (kind: string, flags: InitFlags) => {
+      const { init } = await import('../init.ts')
+      await init(kind, flags)
+    })
+}

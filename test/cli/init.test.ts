@@ -1,0 +1,41 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { loadConfig } from '../../src/runtime/config.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { runCli } from './run-cli.ts'
+
+test.each(['text', 'intents', 'tables'])(
+  'init %s writes a configuration that starts, and says what to do next',
+  async (kind) => {
+    const path = join(scratchFolder(), 'antikythera.yaml')
+    const { code, stdout } = await runCli('init', kind, '--to', path)
+    expect(code).toBe(0)
+    const config = loadConfig(path, { environment: {}, flags: [], workingFolder: '/' })
+    expect(stdout).toContain(`the model ${Object.keys(config.models)[0]}`)
+    expect(stdout).toContain(`npx antikythera serve --config ${path}`)
+    expect(readFileSync(path, 'utf8')).toMatch(/^# /)
+  },
+)
+
+test('init names the command that fetches a base which is not there', async () => {
+  const cache = process.env.XDG_CACHE_HOME
+  onTestFinished(() => void (process.env.XDG_CACHE_HOME = cache))
+  process.env.XDG_CACHE_HOME = scratchFolder()
+  const path = join(scratchFolder(), 'antikythera.yaml')
+  const { json } = await runCli('init', 'intents', '--to', path, '--json')
+  expect(json()).toMatchObject({
+    models: ['intents'],
+    next: ['antikythera models pull minilm', expect.anything()],
+  })
+})
+
+test('init replaces nothing unless it is asked to, and refuses an unknown kind', async () => {
+  const path = join(scratchFolder(), 'antikythera.yaml')
+  writeFileSync(path, 'mine')
+  const refused = await runCli('init', '--to', path)
+  expect([refused.code, readFileSync(path, 'utf8')]).toEqual([64, 'mine'])
+  expect(refused.stderr).toContain('--force')
+  expect((await runCli('init', '--to', path, '--force')).code).toBe(0)
+  expect((await runCli('init', 'images', '--to', path)).stderr).toContain('text, intents, tables')
+})
