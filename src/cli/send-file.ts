@@ -73,7 +73,7 @@ async function sendChunk(
     const texts = lines.map(({ text }) => text)
     add(totals, lines, await withRetries(async () => client.postLines(path, texts), plan))
   } catch (error) {
-    if (!(error instanceof CodedError) || error.code !== 'BODY_TOO_LARGE') throw error
+    if (!(error instanceof CodedError) || !tooMuch.has(error.code)) throw error
     const half = Math.ceil(lines.length / 2)
     const [only] = lines
     if (lines.length === 1 && only !== undefined) {
@@ -84,6 +84,8 @@ async function sendChunk(
       await sendChunk({ client, model }, part, totals, plan)
   }
 }
+
+const tooMuch: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'TOO_MANY_EVENTS'])
 
 function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
   const { accepted, duplicates, rejected } = answer as JsonObject & {

@@ -21,6 +21,11 @@ export const errorTable = {
     fix: 'send one valid UTF-8 JSON document, or NDJSON with one event a line',
   },
   BODY_TOO_LARGE: { status: 413, exit: 65, fix: 'send smaller bodies, or raise limits.body_bytes' },
+  TOO_MANY_EVENTS: {
+    status: 413,
+    exit: 65,
+    fix: 'send the events in several bodies, or raise limits.body_events',
+  },
   BODY_TYPE_UNSUPPORTED: {
     status: 415,
     exit: 65,

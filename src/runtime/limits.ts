@@ -20,6 +20,12 @@ export const limitTable = {
     most: 64 * MiB,
     reason: 'one HTTP body is held in memory whole, once for each request in flight',
   },
+  body_events: {
+    default: 1000,
+    least: 1,
+    most: 100_000,
+    reason: 'each event of a body is checked by itself and may be refused by itself; more come in several bodies',
+  },
   event_bytes: {
     default: 64 * KiB,
     least: 256,

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parseJson } from '../intake/json-guard.ts'
 import { failure } from '../runtime/errors.ts'
 import type { ServerLimits } from './context.ts'
+import { eventLoop } from './slices.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -35,7 +36,7 @@ export function addBodies(app: FastifyInstance, limits: ServerLimits): void {
       refuseCompressed(request)
       return isRaw(request)
         ? ({ format: 'json', bytes } satisfies RawBody)
-        : parseJson(bytes, size, 'BODY')
+        : eventLoop.run(() => parseJson(bytes, size, 'BODY'))
     },
   )
   app.addContentTypeParser(

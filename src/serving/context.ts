@@ -30,6 +30,7 @@ export interface ServerOptions {
 export type ServerLimits = Pick<
   Limits,
   | 'body_bytes'
+  | 'body_events'
   | 'json_depth'
   | 'inputs'
   | 'text_characters'

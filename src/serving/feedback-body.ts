@@ -10,6 +10,7 @@ import { failure } from '../runtime/errors.ts'
 import { isObject } from '../intake/fields.ts'
 import type { RawBody } from './bodies.ts'
 import type { IncomingFeedback } from './feedback-door.ts'
+import { eventLoop } from './slices.ts'
 
 export interface FeedbackBody {
   readonly events: readonly IncomingFeedback[]
@@ -17,39 +18,53 @@ export interface FeedbackBody {
   readonly single: boolean
 }
 
-export function readFeedbackBody(
+/** `most`: events in one body; with more of them it is refused whole, before any is looked at. */
+export async function readFeedbackBody(
   raw: RawBody | undefined,
   headers: IncomingHttpHeaders,
-): FeedbackBody {
+  most: number,
+): Promise<FeedbackBody> {
   if (raw === undefined) throw failure('REQUEST_INVALID', 'the request has no body')
   const { format, bytes } = raw
-  if (format === 'ndjson') return { events: lines(bytes), single: false }
-  const body = parse(bytes)
+  if (format === 'ndjson') {
+    return { events: await eventLoop.run(() => lines(bytes, most)), single: false }
+  }
+  const body = await eventLoop.run(() => parse(bytes))
   const list = Array.isArray(body) ? body : isObject(body) ? body.events : undefined
-  if (Array.isArray(list)) return { events: list.map(serialised), single: false }
+  if (Array.isArray(list)) {
+    checkCount(list.length, most)
+    return { events: await eventLoop.each<Json, IncomingFeedback>(list, serialised), single: false }
+  }
   if (list !== undefined) throw failure('REQUEST_INVALID', 'events must be a list')
   const envelope = envelopeIn(headers)
   const event = envelope === undefined ? { bytes } : serialised({ ...envelope, data: body })
   return { events: [event], single: true }
 }
 
-function lines(bytes: Uint8Array): readonly IncomingFeedback[] {
+function checkCount(events: number, most: number): void {
+  if (events <= most) return
+  throw failure('TOO_MANY_EVENTS', `the body has more than ${most} events`, { details: { most } })
+}
+
+/** One walk over the bytes: a body may be a quarter of a million empty lines. */
+function lines(bytes: Uint8Array, most: number): readonly IncomingFeedback[] {
   const found: IncomingFeedback[] = []
-  for (let from = 0; from < bytes.length;) {
-    const at = bytes.indexOf(LINE_FEED, from)
-    const to = at < 0 ? bytes.length : at
-    const line = bytes.subarray(from, to)
-    if (!isBlank(line)) found.push({ bytes: line })
-    from = to + 1
+  let [start, isBlank] = [0, true]
+  for (let at = 0; at <= bytes.length; at += 1) {
+    const byte = at === bytes.length ? LINE_FEED : bytes[at]
+    if (byte !== LINE_FEED) {
+      isBlank &&= byte === SPACE || byte === TAB || byte === CARRIAGE_RETURN
+      continue
+    }
+    if (!isBlank) found.push({ bytes: bytes.subarray(start, at) })
+    checkCount(found.length, most)
+    start = at + 1
+    isBlank = true
   }
   return found
 }
 
-const LINE_FEED = 0x0a
-
-function isBlank(line: Uint8Array): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
-}
+const [TAB, LINE_FEED, CARRIAGE_RETURN, SPACE] = [0x09, 0x0a, 0x0d, 0x20]
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

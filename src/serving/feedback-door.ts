@@ -12,6 +12,7 @@ import {
 } from '../contracts.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../intake/inbox.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import { eventLoop } from './slices.ts'
 
 export interface FeedbackDoor {
   /** Resolves when everything accepted, and everything rejected, is on disk. */
@@ -51,7 +52,7 @@ export function openFeedbackDoor(options: FeedbackDoorOptions): FeedbackDoor {
   return {
     unread: () => options.inbox.unread(),
     async take(incoming) {
-      const checked = incoming.map((event) => checkOne(options, event))
+      const checked = await eventLoop.each(incoming, (event) => checkOne(options, event))
       const rejected = checked.flatMap((outcome, index) =>
         outcome instanceof CodedError ? [{ index, error: outcome }] : [],
       )
@@ -97,7 +98,8 @@ async function bury(
   incoming: readonly IncomingFeedback[],
   rejected: FeedbackReceipt['rejected'],
 ): Promise<void> {
-  const letters = rejected.map(({ index, error }): DeadLetter => {
+  const timeMs = clock.nowMs()
+  const letters = await eventLoop.each(rejected, ({ index, error }): DeadLetter => {
     const value = incoming[index]?.bytes ?? new Uint8Array()
     return {
       key: `${source}\0${createHash('sha256').update(value).digest('hex')}`,
@@ -107,11 +109,15 @@ async function bury(
       partition: '0',
       position: 'refused',
       value,
-      timeMs: clock.nowMs(),
+      timeMs,
     }
   })
-  if (letters.length > 0) await deadLetters.write(letters)
+  for (let from = 0; from < letters.length; from += BATCH_LETTERS)
+    await deadLetters.write(letters.slice(from, from + BATCH_LETTERS))
 }
+
+/** In one transaction. */
+const BATCH_LETTERS = 250
 
 function count(
   { model, metrics }: FeedbackDoorOptions,
@@ -121,8 +127,10 @@ function count(
 ): void {
   metrics.count('feedbackAccepted', { model }, accepted)
   metrics.count('feedbackDuplicates', { model }, duplicates)
-  for (const { error } of rejected) {
-    metrics.count('feedbackRejected', { model, code: error.code })
-    metrics.count('deadLetters', { model, code: error.code })
+  const codes = new Map<string, number>()
+  for (const { error } of rejected) codes.set(error.code, (codes.get(error.code) ?? 0) + 1)
+  for (const [code, times] of codes) {
+    metrics.count('feedbackRejected', { model, code }, times)
+    metrics.count('deadLetters', { model, code }, times)
   }
 }

@@ -82,6 +82,11 @@ test('a server that takes smaller bodies gets smaller ones, and an event that is
   })
 })
 
+test('a server that takes fewer events in a body gets them in several', async () => {
+  const { send } = await listening({ limits: { body_events: 7 } })
+  expect((await send(events(40), '--json')).json()).toMatchObject({ accepted: 40, rejected: [] })
+})
+
 test('a full inbox ends the command after its patience, and says how to go on', async () => {
   const { send } = await listening({ inbox: { unreadEvents: 10 } })
   const { code, stderr } = await send(events(30), '--retry-seconds', '0.1')

@@ -13,6 +13,7 @@ test.each(Object.entries(limitTable) as [string, Limit][])(
 test('the defaults are those that the documents promise', () => {
   expect(defaultLimits).toMatchObject({
     body_bytes: 262_144,
+    body_events: 1000,
     event_bytes: 65_536,
     text_characters: 10_000,
     json_depth: 32,

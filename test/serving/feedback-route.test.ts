@@ -83,6 +83,44 @@ test('the same bad event twice has one key in the dead letters', async () => {
   expect(keys[0]).not.toBe(keys[2])
 })
 
+const bodies: readonly [string, string, (lines: readonly string[]) => string][] = [
+  ['NDJSON', ndjson, (lines) => lines.join('\n')],
+  ['a list', json, (lines) => `[${lines.join()}]`],
+  ['events', json, (lines) => `{"events":[${lines.join()}]}`],
+]
+
+test.each(bodies)('%s: more events than the limit are refused as one', async (...args) => {
+  const [, type, bodyOf] = args
+  const { send, journal, letters } = await open({ limits: { body_events: 3 } })
+  const good = ['e-1', 'e-2', 'e-3'].map((id) => JSON.stringify(event(id)))
+  const response = await send(bodyOf([...good, '7']), type)
+  expect(response.statusCode).toBe(413)
+  expect(response.json()).toMatchObject({ code: 'TOO_MANY_EVENTS', most: 3 })
+  expect(response.json<{ fix: string }>().fix).toContain('limits.body_events')
+  expect([journal(), letters]).toEqual([[], []])
+  expect((await send(bodyOf(good), type)).json()).toMatchObject({ accepted: 3 })
+})
+
+test('tens of thousands of bad or empty lines leave no dead letter and cost no time', async () => {
+  const { send, letters } = await open()
+  const before = process.cpuUsage()
+  expect((await send('bad\n'.repeat(37_000), ndjson)).json()).toMatchObject({
+    code: 'TOO_MANY_EVENTS',
+  })
+  expect((await send('\n'.repeat(250_000), ndjson)).json()).toMatchObject({ accepted: 0 })
+  expect(letters).toEqual([])
+  // Seconds, when each line was looked at.
+  expect(process.cpuUsage(before).user).toBeLessThan(500_000)
+})
+
+test('the bad events of a body are buried in batches', async () => {
+  const { send, letters, batches } = await open()
+  const response = await send('bad\n'.repeat(1000), ndjson)
+  expect(response.json<{ rejected: unknown[] }>().rejected).toHaveLength(1000)
+  expect(letters).toHaveLength(1000)
+  expect(Math.max(...batches)).toBeLessThanOrEqual(250)
+})
+
 const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
 const nested = `${'{"a":'.repeat(40)}1${'}'.repeat(40)}`
 const cases: readonly [string, string | Buffer | object, number, string][] = [

@@ -55,6 +55,7 @@ export async function openServed(options: ServedOptions = {}) {
   const bounds = { unreadEvents: 1000, seenEvents: 1000, retentionMs: 0, clock: systemClock }
   const inbox = openInbox(path, { ...bounds, ...options.inbox })
   const letters: DeadLetter[] = []
+  const batches: number[] = []
   const flushed: number[] = []
   const limits = { ...defaultLimits, ...options.limits }
   const feedback = openFeedbackDoor({
@@ -70,7 +71,12 @@ export async function openServed(options: ServedOptions = {}) {
     }),
     inbox,
     predictions: { flush: () => void flushed.push(live.served.length) },
-    deadLetters: { write: async (more) => void letters.push(...more) },
+    deadLetters: {
+      write: async (more) => {
+        letters.push(...more)
+        batches.push(more.length)
+      },
+    },
     metrics: live.metrics,
     clock: live.clock,
   })
@@ -109,5 +115,5 @@ export async function openServed(options: ServedOptions = {}) {
     reader.close()
     return events
   }
-  return { ...live, server, app: server.app, letters, flushed, journal }
+  return { ...live, server, app: server.app, letters, batches, flushed, journal }
 }

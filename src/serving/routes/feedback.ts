@@ -19,6 +19,7 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
     body: feedbackBody,
     response: { 202: FeedbackAnswer, ...problems },
   }
+  const most = context.limits.body_events
   app.post<{ Params: ModelParams; Body: RawBody | undefined }>(
     '/v1/models/:model/feedback',
     // Events are checked one by one, each with its own code, not by the schema.
@@ -26,7 +27,7 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
     async ({ params, body, headers }, reply) => {
       const model = context.modelNamed(params.model)
       nameLive(reply, model)
-      const { events, single } = readFeedbackBody(body, headers)
+      const { events, single } = await readFeedbackBody(body, headers, most)
       const { accepted, duplicates, rejected } = await model.feedback.take(events)
       const named = rejected.map(({ index, error: { code, message } }) => ({
         index,
