@@ -17,7 +17,15 @@ export function readText(input: Input): string {
     throw failure('INPUT_EMPTY', 'the text has no visible character', {
       details: { characters: input.text.length },
     })
-  return input.text.replace(LONE_SURROGATE, '\uFFFD')
+  return streamSafe(input.text.replace(LONE_SURROGATE, '\uFFFD'))
+}
+
+/**
+ * At most 30 marks on a character: more are no writing, and putting thousands of them into the order of their classes takes
+ * quadratic time. Unicode Standard Annex 15, "Stream-Safe Text Format".
+ */
+function streamSafe(text: string): string {
+  return text.replace(/(\p{M}{30})\p{M}+/gu, '$1')
 }
 
 /** What a text base answers for a text that it read, all but the last `dropped` tokens. */

@@ -12,6 +12,8 @@ const RESERVED = 6
 const UNKNOWN = 0
 const UNKNOWN_CHARACTER = { id: UNKNOWN, score: 0, length: 1 }
 const SPACE = '▁'
+/** Far beyond what any model reads of a text. One character may become eighteen (U+FDFA) and a text eighteen times as long. */
+const MOST_CHARACTERS = 16_384
 
 export class UseLiteTokenizer {
   /** Every beginning of a piece, and the piece where one ends there. */
@@ -29,7 +31,8 @@ export class UseLiteTokenizer {
   }
 
   encode(text: string): readonly number[] {
-    const characters = Array.from(SPACE + text.normalize('NFKC').replaceAll(' ', SPACE))
+    const composed = text.normalize('NFKC').slice(0, MOST_CHARACTERS)
+    const characters = Array.from(SPACE + composed.replaceAll(' ', SPACE))
     return backtrack(this.#bestPieces(characters))
   }
 

@@ -14,6 +14,7 @@ import {
   type Task,
 } from '../contracts.ts'
 import type { Batcher } from './batcher.ts'
+import { eventLoop } from './slices.ts'
 
 export interface PredictRequest {
   readonly inputs: readonly Input[]
@@ -52,9 +53,11 @@ export async function answer(
   manifest: Manifest,
   request: PredictRequest,
 ): Promise<readonly Answered[]> {
-  const rows = request.inputs.map((input, index) => encode(predictor, input, index))
+  const rows = await eventLoop.each(request.inputs, (input, index) =>
+    encode(predictor, input, index),
+  )
   const logits = await run(predictor, manifest, rows, request.signal)
-  const answers = logits.map((row, index) => ({
+  const answers = await eventLoop.each(logits, (row, index) => ({
     id: predictor.predictionId(),
     ...predictor.task.decode(row, manifest.labels, manifest.retired),
     ...truncation(rows[index]),

@@ -41,8 +41,7 @@ export const classification: Task = {
     if (retired.includes(label))
       throw failure('LABEL_RETIRED', `"${label}" is retired`, { details: { label, retired } })
     if (open || labels.includes(label)) return target
-    const message = `"${label}" is none of the labels: ${labels.join(', ')}`
-    throw failure('LABEL_UNKNOWN', message, { details: { label, labels } })
+    throw unknownLabel(label, labels)
   },
 
   targets: (rows, labels, retired = []) => ({
@@ -66,6 +65,17 @@ export const classification: Task = {
     const best = Math.max(0, shares.indexOf(Math.max(...shares))) // the first of equals
     return { label: labels[best] ?? '', score: shares[best] ?? 0, scores }
   },
+}
+
+/** A thousand long labels, named for each of a thousand events, would be a hundred megabytes. */
+const NAMED_LABELS = 20
+
+function unknownLabel(label: string, labels: readonly string[]): Error {
+  const named = labels.slice(0, NAMED_LABELS)
+  const more = labels.length - named.length
+  const rest = more === 0 ? '' : `, and ${more} more`
+  const message = `"${label}" is none of the labels: ${named.join(', ')}${rest}`
+  return failure('LABEL_UNKNOWN', message, { details: { label, labels: named } })
 }
 
 /** The labels that answer, and their logits. */

@@ -70,6 +70,11 @@ describe('the tokenizer of use-lite', () => {
   it('takes ten thousand characters that normalise to eighteen each', () => {
     expect(tokens('\uFDFA'.repeat(10_000)).length).toBeGreaterThan(0)
   })
+
+  it('reads thirty marks of a character and no more: to sort thousands takes quadratic time', () => {
+    const marks = '\u0315\u0300'
+    expect(tokens(`a${marks.repeat(4999)} b`)).toEqual(tokens(`a${marks.repeat(15)} b`))
+  })
 })
 
 describe('the network of use-lite', () => {

@@ -71,6 +71,35 @@ test.each([
   expect(response.json()).toMatchObject({ status, code })
 })
 
+test('an answer with tens of thousands of scores arrives whole, in pieces', async () => {
+  const names = Array.from({ length: 1024 }, (_, at) => `label "${at}"`)
+  const decode = (logits: Float32Array) => {
+    const row = logits[1] ?? 0
+    const scores = Object.fromEntries(names.map((name) => [name, row / 1000]))
+    return { label: names[0]!, score: row / 1000, scores }
+  }
+  const { ask } = await open({ live: { live: { task: { decode } } } })
+  const inputs = Array.from({ length: 40 }, (_, at) => String.fromCodePoint(0x41 + at))
+  const response = await ask({ inputs })
+  const { predictions, version } = response.json<{
+    version: string
+    predictions: { id: string; label: string; score: number; scores: Record<string, number> }[]
+  }>()
+  expect([version, predictions.length]).toEqual(['v1', 40])
+  expect(predictions.map(({ score }) => score)).toEqual(
+    inputs.map((input) => input.codePointAt(0)! / 1000),
+  )
+  expect(predictions.map(({ scores }) => Object.keys(scores).length)).toEqual(
+    inputs.map(() => 1024),
+  )
+  expect(response.headers).toMatchObject({
+    'content-type': 'application/json; charset=utf-8',
+    'x-antikythera-version': 'v1',
+  })
+  // In pieces: nobody has put it together to count it.
+  expect(response.headers).not.toHaveProperty('content-length')
+})
+
 const long = 'a'.repeat(10_001)
 const cases: readonly [string, object | string, number, string, object?][] = [
   ['no inputs', {}, 400, 'REQUEST_INVALID'],

@@ -25,6 +25,14 @@ describe('what a lesson aims at', () => {
     expect(error).toMatchObject({ code: 'LABEL_UNKNOWN', details: { label: 'odd' } })
   })
 
+  it('names twenty of a thousand labels in a refusal, and says how many there are', () => {
+    const labels = Array.from({ length: 1024 }, (_, at) => `label ${at}`.padEnd(128, '.'))
+    const lesson = { kind: 'label', label: 'odd' } as const
+    const error = thrown(() => task.target(lesson, undefined, { labels, open: false }))
+    expect(error.message).toContain('and 1004 more')
+    expect(error.message.length).toBeLessThan(4000)
+  })
+
   it('is the served label after thumbs up', () => {
     expect(target(1, 'bad', closed)).toEqual(label('bad'))
   })

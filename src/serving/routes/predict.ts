@@ -6,7 +6,9 @@ import { failure } from '../../runtime/errors.ts'
 import type { RouteContext, ServerLimits } from '../context.ts'
 import { insist, InsistHeaders } from '../min-generation.ts'
 import { ModelParams, PredictAnswer, predictBody, problems, type PredictBody } from '../schemas.ts'
+import { isLong, sendInPieces } from '../long-answer.ts'
 import type { ServedModel } from '../served-model.ts'
+import { eventLoop } from '../slices.ts'
 import { nameVersion } from './version-headers.ts'
 
 export function addPredictRoute(app: FastifyInstance, context: RouteContext): void {
@@ -23,7 +25,9 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
     { schema },
     async ({ params, body, headers, over }, reply) => {
       const model = context.modelNamed(params.model)
-      const inputs = body.inputs.map((value, at) => inputOf(model, context.limits, value, at))
+      const inputs = await eventLoop.each(body.inputs, (value, at) =>
+        inputOf(model, context.limits, value, at),
+      )
       const waitMs = context.limits.min_generation_ms
       await insist(model, headers, { waitMs, signal: over })
       const { version } = body
@@ -33,13 +37,14 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
         signal: over,
       })
       nameVersion(reply, { version: manifest.version, digest: manifest.digest, generation })
-      return {
+      const head = {
         model: model.name,
         version: manifest.version,
         digest: manifest.digest,
         ...(generation !== undefined && { generation }),
-        predictions,
       }
+      if (!isLong(predictions)) return { ...head, predictions }
+      return sendInPieces(reply, head, predictions)
     },
   )
 }
