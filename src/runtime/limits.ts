@@ -24,7 +24,8 @@ export const limitTable = {
     default: 1000,
     least: 1,
     most: 100_000,
-    reason: 'each event of a body is checked by itself and may be refused by itself; more come in several bodies',
+    reason:
+      'each event of a body is checked by itself and may be refused by itself; more come in several bodies',
   },
   event_bytes: {
     default: 64 * KiB,
