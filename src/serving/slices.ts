@@ -72,14 +72,10 @@ class LoopSlices implements Slices {
   }
 
   #inTurn(slice: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
+      // An async function runs at once, and makes a rejection of what is thrown.
       this.#waiting.push(() => {
-        try {
-          slice()
-          resolve()
-        } catch (error) {
-          reject(error as Error)
-        }
+        resolve((async () => slice())())
       })
       this.#turnLater()
     })
