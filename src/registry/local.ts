@@ -15,7 +15,7 @@ import type {
 } from '../contracts.ts'
 import { Ledger, type LedgerLimits } from './ledger.ts'
 import { PointerWatch } from './pointer-watch.ts'
-import { checkOrigin, sealVersion, type Bundle, type Origin } from './sealing.ts'
+import { checkOrigin, openVersion, sealVersion, type Bundle, type Origin } from './sealing.ts'
 import { Versions } from './versions.ts'
 
 export type { Bundle } from './sealing.ts'
@@ -77,7 +77,7 @@ class FolderRegistry implements LocalRegistry {
   async load(version: string): Promise<Version> {
     const { manifest, files } = await this.#versions.read(version)
     checkOrigin(manifest, this.#options)
-    return { manifest, parameters: this.#options.bundle.read(files, manifest) }
+    return openVersion({ manifest, files }, this.#options)
   }
 
   manifest(version: string): Promise<Manifest> {
@@ -99,8 +99,7 @@ class FolderRegistry implements LocalRegistry {
   }
 
   async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
-    const { manifest } = await this.#versions.read(move.version)
-    checkOrigin(manifest, this.#options)
+    const { manifest } = await this.load(move.version)
     const pointer = this.#ledger.exclusively(() => {
       this.#versions.checkPresent(move.version)
       return this.#ledger.move({ ...move, digest: manifest.digest })

@@ -13,7 +13,7 @@ import type { FleetParts, FleetRegistryOptions } from './redis-parts.ts'
 import type { MoveOutcome, PointerMove } from './redis-pointer.ts'
 import type { FleetReading, WholeVersion } from './redis-reading.ts'
 import { taken, type Epoch } from './redis-rows.ts'
-import { checkOrigin, sealVersion } from './sealing.ts'
+import { checkOrigin, openVersion, sealVersion } from './sealing.ts'
 
 export class FleetWriting {
   readonly #parts: FleetParts
@@ -45,6 +45,7 @@ export class FleetWriting {
   async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
     this.#mustAnswer()
     const whole = await this.#reading.whole(move.version)
+    openVersion(whole, this.#options)
     const epoch = this.#epoch()
     const { digest } = whole.manifest
     const sinceMs = this.#options.clock.nowMs()

@@ -10,6 +10,7 @@ import type { ListedVersion, LivePointer, Manifest, Registry, Version } from '..
 import { PAGE_VERSIONS, type LocalRegistry } from './local.ts'
 import { assembleFleet, type FleetParts, type FleetRegistryOptions } from './redis-parts.ts'
 import { FleetReading } from './redis-reading.ts'
+import { openVersion } from './sealing.ts'
 import { FleetWriting } from './redis-writing.ts'
 
 export type { FleetLimits, FleetRegistryOptions } from './redis-parts.ts'
@@ -26,11 +27,11 @@ class FleetRegistry implements LocalRegistry {
   readonly #parts: FleetParts
   readonly #reading: FleetReading
   readonly #writing: FleetWriting
-  readonly #bundle: FleetRegistryOptions['bundle']
+  readonly #options: Pick<FleetRegistryOptions, 'bundle'>
 
   constructor(parts: FleetParts, options: FleetRegistryOptions) {
     this.#parts = parts
-    this.#bundle = options.bundle
+    this.#options = options
     this.#reading = new FleetReading(parts, options)
     this.#writing = new FleetWriting(parts, this.#reading, options)
   }
@@ -40,8 +41,7 @@ class FleetRegistry implements LocalRegistry {
   }
 
   async load(version: string): Promise<Version> {
-    const { manifest, files } = await this.#reading.whole(version)
-    return { manifest, parameters: this.#bundle.read(files, manifest) }
+    return openVersion(await this.#reading.whole(version), this.#options)
   }
 
   manifest(version: string): Promise<Manifest> {

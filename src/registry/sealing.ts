@@ -1,6 +1,7 @@
 /** A draft becomes a version: its files, their hashes, its digest; and a version is asked whether it belongs here. */
 import type { Clock, Manifest, Tensors, Version } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
+import { checkFinite } from './finite.ts'
 import { seal } from './manifest.ts'
 import { sha256 } from './version-folder.ts'
 
@@ -26,6 +27,7 @@ export function sealVersion(
   version: Version,
   parts: { readonly bundle: Bundle; readonly clock: Clock },
 ): SealedVersion {
+  checkFinite(version.manifest, version.parameters)
   const files = parts.bundle.write(version)
   const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]))
   const created = new Date(parts.clock.nowMs()).toISOString()
@@ -46,4 +48,14 @@ export function checkOrigin(manifest: Manifest, { model, base, task }: Origin): 
   throw failure('VERSION_FOREIGN', `${version} was made for ${field} ${found}, not ${wanted}`, {
     details: { version, field, wanted, found },
   })
+}
+
+/** What the files say, if it can answer: every tensor there, and finite. */
+export function openVersion(
+  { manifest, files }: SealedVersion,
+  { bundle }: { readonly bundle: Pick<Bundle, 'read'> },
+): Version {
+  const parameters = bundle.read(files, manifest)
+  checkFinite(manifest, parameters)
+  return { manifest, parameters }
 }

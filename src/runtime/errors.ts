@@ -280,6 +280,11 @@ export const errorTable = {
     exit: 65,
     fix: 'the version folder was torn or altered; roll back to another, or restore it',
   },
+  VERSION_NOT_FINITE: {
+    status: 409,
+    exit: 65,
+    fix: 'what it learned from was beyond what its numbers hold; choose another version',
+  },
   VERSION_FOREIGN: { status: 409, exit: 65, fix: 'it was made for another base or task' },
   MODEL_PULL_FAILED: {
     status: 500,

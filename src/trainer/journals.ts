@@ -3,9 +3,8 @@
  * events that nobody has learned, or teach others twice. So the journal's identity is saved with the positions, and a
  * source that reads another journal stops the trainer before anything is read.
  */
-import type { Source } from '../contracts.ts'
+import type { Positions, Source } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
-import type { AllPositions } from './tally.ts'
 
 /** By the source's name. A source without an identity of its own has none here. */
 export type Journals = Readonly<Record<string, string>>
@@ -14,7 +13,7 @@ export type Journals = Readonly<Record<string, string>>
 export function checkJournals(
   sources: readonly Pick<Source, 'name' | 'journal'>[],
   saved: Journals,
-  positions: AllPositions,
+  positions: Readonly<Record<string, Positions>>,
 ): Journals {
   const present: Record<string, string> = { ...saved }
   for (const { name, journal } of sources) {
@@ -26,7 +25,12 @@ export function checkJournals(
   return present
 }
 
-function foreign(source: string, saved: string, found: string, positions: AllPositions) {
+function foreign(
+  source: string,
+  saved: string,
+  found: string,
+  positions: Readonly<Record<string, Positions>>,
+) {
   const position = positions[source]?.['0'] ?? '0'
   const message = `the journal of ${source} is another one than the checkpoint has read up to ${position}: events that were acknowledged and not learned may be missing from it`
   return failure('JOURNAL_FOREIGN', message, { details: { source, position, saved, found } })

@@ -68,6 +68,17 @@ export class TrainerState {
     return { weights: this.#weights, mind: this.#mind, remembered, memorised }
   }
 
+  /** A copy of all that an update changes. */
+  presentLearner(): LearnerState {
+    const { remembered, memorised } = this.learnerState
+    return {
+      weights: this.#weights,
+      mind: this.learner.mind(),
+      remembered: [...remembered],
+      ...(memorised && { memorised: [...memorised] }),
+    }
+  }
+
   /** The learner's weights or memory are others than at the last save. */
   learnerChanged(): void {
     this.#weights = this.learner.weights()

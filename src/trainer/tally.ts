@@ -99,6 +99,13 @@ export class Tally {
     this.#set({ cut: reason })
   }
 
+  /** An update that was taken back: its examples are gone, and its steps were for nothing. */
+  undone({ steps }: Outcome): void {
+    const { steps: made, dropped } = this.#state
+    const spanFrom = this.positions
+    this.#set({ steps: made + steps, dropped: dropped + steps, spanFrom, cut: undefined })
+  }
+
   /** The weights come from `version` now; the names of versions go on rising from `next`. */
   wentTo(version: string, next = this.#state.next): void {
     this.#set({ parent: version, next })

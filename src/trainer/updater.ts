@@ -3,8 +3,9 @@
  * candidate (again makes no difference), ONE checkpoint with the intended move of the pointer, the move, the commits.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
+import { CodedError, type Example } from '../contracts.ts'
 import { publishCandidate } from './candidate.ts'
-import type { Move } from './saved.ts'
+import type { LearnerState, Move } from './saved.ts'
 import { goBackTo } from './going-back.ts'
 import type { LatentSupply } from './latent-supply.ts'
 import type { Outcome, Update } from './learner-types.ts'
@@ -23,6 +24,13 @@ export interface UpdaterParts {
   readonly times: UpdateClock
 }
 
+interface Undone {
+  readonly before: LearnerState
+  readonly block: readonly Example[]
+  readonly outcome: Outcome
+  readonly error: CodedError
+}
+
 /** Events in one line of the log. */
 const MOST_TOLD = 100
 
@@ -37,11 +45,16 @@ export class Updater {
   async update(signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, times, loop } = this.#parts
     const startMs = loop.clock.monotonicMs()
+    const before = state.presentLearner()
+    const block = state.learner.pending
     const { outcome, moves } = await this.#learn(signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
     state.learnerChanged()
     latents.keepOnly(state.learner.remembered)
-    const { number, version, decision } = await publishCandidate(outcome, this.#parts, signal)
+    const published = await unlessNotFinite(publishCandidate(outcome, this.#parts, signal))
+    if (published instanceof CodedError)
+      return this.#undo({ before, block, outcome, error: published }, signal)
+    const { number, version, decision } = published
     this.#log(outcome, version, decision)
     if (decision.verdict === 'promote')
       moves.push({ version, by: 'trainer', reason: decision.reason })
@@ -50,6 +63,17 @@ export class Updater {
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
+  }
+
+  /** What was learned cannot answer: the learner is again what it was, and the events are named and left out. */
+  async #undo({ before, block, outcome, error }: Undone, signal: AbortSignal): Promise<void> {
+    const { state, loop } = this.#parts
+    const events = block.slice(0, MOST_TOLD).map(({ key }) => key.replace('\0', ' '))
+    const details = { err: error, code: error.code, count: block.length, events }
+    loop.log.error(details, 'an update was undone: what it made is not finite')
+    state.restoreLearner(before)
+    state.tally.undone(outcome)
+    await state.save(signal)
   }
 
   /** The weights that are there, with what memory has taken in since the last version. */
@@ -119,5 +143,14 @@ export class Updater {
     const { scores } = this.#parts.state.learner
     const details = { version, ...decision, learned, steps, dropped, ...scores }
     this.#parts.loop.log.info(details, 'learned')
+  }
+}
+
+async function unlessNotFinite<Result>(publishing: Promise<Result>): Promise<Result | CodedError> {
+  try {
+    return await publishing
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'VERSION_NOT_FINITE') return error
+    throw error
   }
 }

@@ -188,9 +188,8 @@ test('a manifest that is none is a mistake of ours and publishes nothing', async
   const folder = scratchFolder()
   const registry = await open(folder)
   const version = plainVersion('v1')
-  const scores = { ...version.manifest.scores, loss: NaN }
-  const wrong = { ...version, manifest: { ...version.manifest, scores } }
-  await expect(registry.publish(wrong)).rejects.toThrow('invariant: manifest/scores/loss')
+  const wrong = { ...version, manifest: { ...version.manifest, events: -1 } }
+  await expect(registry.publish(wrong)).rejects.toThrow('invariant: manifest/events')
   expect(readdirSync(join(folder, 'versions'))).toEqual([])
 })
 
@@ -278,4 +277,42 @@ test('the digest of a version does not depend on when it was published', async (
   const second = await two.publish(plainVersion('v1'))
   expect(first.created).not.toBe(second.created)
   expect({ ...first, created: '' }).toEqual({ ...second, created: '' })
+})
+
+describe('a version that is not finite', () => {
+  const poisoned = (value: number) => {
+    const version = plainVersion('v1')
+    version.parameters.get('head.weight')!.data[5] = value
+    return version
+  }
+
+  test.each([NaN, Infinity, -Infinity])('with %s in a tensor is not published', async (value) => {
+    const registry = await open(scratchFolder())
+    const error = await rejection(registry.publish(poisoned(value)))
+    expect(error.code).toBe('VERSION_NOT_FINITE')
+    expect(error.details).toMatchObject({ version: 'v1', tensor: 'head.weight' })
+    expect(await registry.list()).toEqual([])
+  })
+
+  test('is not published with a score that is none, and no invariant breaks', async () => {
+    const registry = await open(scratchFolder())
+    const { manifest, parameters } = plainVersion('v1')
+    const scores = { ...manifest.scores, loss: NaN }
+    const error = await rejection(
+      registry.publish({ manifest: { ...manifest, scores }, parameters }),
+    )
+    expect(error.code).toBe('VERSION_NOT_FINITE')
+  })
+
+  test('that lies in the folder with a right digest is neither loaded nor made live', async () => {
+    const folder = scratchFolder()
+    // Written by a release that did not look.
+    const blind = { ...plainBundle, write: () => plainBundle.write(poisoned(NaN)) }
+    await (await open(folder, { bundle: blind })).publish(plainVersion('v1'))
+    const registry = await open(folder)
+    expect((await rejection(registry.load('v1'))).code).toBe('VERSION_NOT_FINITE')
+    const move = registry.point({ version: 'v1', expect: 0, ...by })
+    expect((await rejection(move)).code).toBe('VERSION_NOT_FINITE')
+    expect(await registry.live()).toBeUndefined()
+  })
 })
