@@ -16,7 +16,8 @@ const INPUTS_PER_REQUEST = 32
 
 interface Prediction {
   readonly id: string
-  readonly label: string
+  readonly label: string | null
+  readonly code?: string
   readonly score: number
   readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
@@ -55,10 +56,10 @@ function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
     version: string
     predictions: readonly Prediction[]
   }
-  return predictions.map(({ label, score, id, tokens }, index) => {
+  return predictions.map(({ label, code, score, id, tokens }, index) => {
     const input = inputs[index]
     const shown = typeof input === 'string' ? input : JSON.stringify(input)
-    return `${label}  ${percent(score)}  ${version}  ${id}  ${cutOf(tokens)}${shown}`
+    return `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}  ${version}  ${id}  ${cutOf(tokens)}${shown}`
   })
 }
 

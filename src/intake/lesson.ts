@@ -1,5 +1,6 @@
 /** What an event teaches: exactly one of label, correction, rating, retract. */
 import type { Json, Lesson } from '../contracts.ts'
+import { labelForm } from '../runtime/label-form.ts'
 import type { Limits } from '../runtime/limits.ts'
 import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'
 import { below, refuse } from './refuse.ts'
@@ -46,10 +47,11 @@ function readLabel(
   pointer: string,
 ): string {
   if (typeof value !== 'string') throw refuse('LABEL_INVALID', pointer, 'a label is a string')
-  if (value.trim() === '') throw refuse('LABEL_INVALID', pointer, 'a label is not blank')
-  if (isLonger(value, limits.label_characters)) {
+  const label = labelForm(value)
+  if (label === '') throw refuse('LABEL_INVALID', pointer, 'a label is not blank')
+  if (isLonger(label, limits.label_characters)) {
     throw refuse('LABEL_INVALID', pointer, `at most ${limits.label_characters} characters`)
   }
-  if (hasUnprintable(value)) throw refuse('LABEL_INVALID', pointer, 'printable characters only')
-  return value
+  if (hasUnprintable(label)) throw refuse('LABEL_INVALID', pointer, 'printable characters only')
+  return label
 }

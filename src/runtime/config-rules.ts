@@ -60,8 +60,9 @@ const modelRules: readonly ModelRule[] = [
     const [known, path] =
       'open' in labels ? [labels.known, ['labels', 'known']] : [labels, ['labels']]
     const retired = 'open' in labels ? labels.retired : []
+    const answering = known.filter((label) => !retired.includes(label)).length
     const tooMany =
-      known.length > limits.labels
+      answering > limits.labels
         ? [wrong(path, `has more than limits.labels = ${limits.labels}`)]
         : []
     const faults = (names: readonly string[], at: Problem['path']) =>
@@ -133,7 +134,6 @@ function wrong(path: Problem['path'], message: string): Problem {
 function labelFault(label: string, mostCharacters: number): string | undefined {
   if (label.length > mostCharacters)
     return `is longer than limits.label_characters = ${mostCharacters}`
-  if (label.trim() !== label) return 'begins or ends with a space'
   if (/\p{Cc}/u.test(label)) return 'holds a control character'
   return undefined
 }

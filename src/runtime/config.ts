@@ -10,6 +10,7 @@ import { withFeaturesDefaults } from './config-features-defaults.ts'
 import { withoutOldKeys } from './config-old-keys.ts'
 import { checkRules } from './config-rules.ts'
 import { configSchema, type Config } from './config-schema.ts'
+import { withLabelForms } from './config-labels.ts'
 import { settle } from './config-settle.ts'
 import { withPasswords } from './config-secrets.ts'
 import type { Schema } from './config-shape.ts'
@@ -63,7 +64,8 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
   const written = withoutOldKeys(settled as Config, (path, message) => {
     surroundings.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
   })
-  const known = withToken(written, environment, problems)
+  const spelled = withLabelForms(written, problems)
+  const known = withToken(spelled, environment, problems)
   const config = withPasswords(known, environment, problems)
   problems.push(...checkRules(config))
   if (problems.length > 0) throw configFailure(problems, placeOf)

@@ -167,7 +167,16 @@ export const errorTable = {
     exit: 65,
     fix: 'a label is a non-empty string of at most 128 characters',
   },
-  LABELS_FULL: { status: 400, exit: 65, fix: 'raise limits.labels' },
+  NO_LABELS: {
+    status: 409,
+    exit: 65,
+    fix: 'send feedback with a label: it may name the id of the prediction that had none',
+  },
+  LABELS_FULL: {
+    status: 400,
+    exit: 65,
+    fix: 'raise limits.labels, or retire labels that are no longer wanted (labels.retired)',
+  },
   RATING_NEEDS_PREDICTION: {
     status: 400,
     exit: 65,

@@ -50,9 +50,11 @@ export const PredictAnswer = Type.Object({
   predictions: Type.Array(
     Type.Object({
       id: Type.String({ description: 'feedback may name it as prediction_id' }),
-      label: Type.String(),
+      label: Maybe(Type.String({ description: 'null while the model has no label: see code' })),
       score: Score,
       scores: Shares,
+      code: Type.Optional(Type.String({ description: 'NO_LABELS: why there is no label' })),
+      message: Type.Optional(Type.String()),
       truncated: Type.Optional(
         Type.Boolean({
           description: 'true: the text is longer than max_tokens, and only its beginning was read',

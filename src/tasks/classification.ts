@@ -11,6 +11,7 @@
  */
 import type { Ops, Target, Task, Tensor, Vocabulary } from '../contracts.ts'
 import { failure, invariant } from '../runtime/errors.ts'
+import { labelForm } from '../runtime/label-form.ts'
 import { logSumExp, softmax } from '../nn/softmax.ts'
 
 const UNIT_SCALE = 10
@@ -35,8 +36,11 @@ export const classification: Task = {
 
   target(lesson, served, vocabulary) {
     invariant(lesson.kind !== 'retract', 'a retraction has no target')
-    const target = lesson.kind === 'label' ? lesson : rated(lesson.rating, served, vocabulary)
     const { labels, open, retired = [] } = vocabulary
+    const target =
+      lesson.kind === 'label'
+        ? { ...lesson, label: spelled(lesson.label, labels) }
+        : rated(lesson.rating, served, vocabulary)
     const { label } = target
     if (retired.includes(label))
       throw failure('LABEL_RETIRED', `"${label}" is retired`, { details: { label, retired } })
@@ -76,6 +80,12 @@ function unknownLabel(label: string, labels: readonly string[]): Error {
   const rest = more === 0 ? '' : `, and ${more} more`
   const message = `"${label}" is none of the labels: ${named.join(', ')}${rest}`
   return failure('LABEL_UNKNOWN', message, { details: { label, labels: named } })
+}
+
+/** As the head spells it: one that was learned before labels had one spelling keeps its own. */
+function spelled(label: string, labels: readonly string[]): string {
+  if (labels.includes(label)) return label
+  return labels.find((known) => labelForm(known) === label) ?? label
 }
 
 /** The labels that answer, and their logits. */

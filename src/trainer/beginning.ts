@@ -3,10 +3,11 @@
  * live version of the registry; without that from a fresh adapter, which is published as the first version.
  */
 import { failure } from '../runtime/errors.ts'
+import { labelForm } from '../runtime/label-form.ts'
 import { publishAgain, publishFirst } from './candidate.ts'
 import type { Saved } from './saved.ts'
 import { checkJournals } from './journals.ts'
-import { freshWeights, goBackTo, weightsOf, type GoingBack } from './going-back.ts'
+import { freshWeights, goBackTo, spelledBy, weightsOf, type GoingBack } from './going-back.ts'
 import { checkNeverTrained, type Recovery } from './recovery.ts'
 import { heedRetirement } from './retirement.ts'
 import { adapterText, type TrainerState } from './state.ts'
@@ -19,7 +20,8 @@ export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
   state.journals = checkJournals(loop.sources, saved.journals ?? {}, saved.positions)
-  if (state.learner.extend(loop.labels.known)) state.learnerChanged()
+  if (state.learner.extend(spelledBy(loop.labels.known, state.learner.labels)))
+    state.learnerChanged()
   if (recovery !== undefined && state.learner.extend(remembered(saved))) state.learnerChanged()
   if (recovery?.from === 'publish') await publishRecovered(recovery, parts, signal)
   const isFresh = saved.identity.adapter !== state.identity.adapter
@@ -138,7 +140,7 @@ function checkIdentity({ identity, weights }: Saved, { loop, state }: GoingBack)
   if (identity.base !== base) throw foreign(state, 'base', identity.base, base)
   if (identity.task !== task) throw foreign(state, 'task', identity.task, task)
   const { open, known } = loop.labels
-  const lost = open ? [] : weights.labels.filter((label) => !known.includes(label))
+  const lost = open ? [] : weights.labels.filter((label) => !known.includes(labelForm(label)))
   if (lost.length > 0) throw foreign(state, 'labels', lost.join(', '), known.join(', '))
 }
 

@@ -5,6 +5,7 @@
  */
 import { isOfMemory } from '../adapters/memory.ts'
 import type { Logger, TrainableState, Version } from '../contracts.ts'
+import { labelForm } from '../runtime/label-form.ts'
 import type { LearnerState } from './saved.ts'
 import type { AdapterStart, LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
@@ -51,8 +52,14 @@ function restore(
   remembered: readonly string[] = [],
 ): void {
   state.restoreLearner(to)
-  if (state.learner.extend([...new Set([...loop.labels.known, ...remembered])]))
-    state.learnerChanged()
+  const known = spelledBy(loop.labels.known, [...state.learner.labels, ...remembered])
+  if (state.learner.extend([...new Set([...known, ...remembered])])) state.learnerChanged()
+}
+
+/** All but those that the head has in another spelling: it learned them before labels had only one. */
+export function spelledBy(labels: readonly string[], head: readonly string[]): readonly string[] {
+  const forms = new Set(head.map(labelForm))
+  return labels.filter((label) => head.includes(label) || !forms.has(labelForm(label)))
 }
 
 /** Labels of the present memory, in the order of the present head. */

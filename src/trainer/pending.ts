@@ -4,6 +4,7 @@
  */
 import type { Example } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
+import { retiredAmong } from './retired-among.ts'
 
 export interface LabelRules {
   /** Whether labels that are not known yet may be learned. */
@@ -68,13 +69,18 @@ export class Pending {
     this.#labels = undefined
   }
 
+  /** A retired label makes room for another one. */
+  get #answering(): number {
+    return this.labels.length - retiredAmong(this.labels, this.#rules.retired).length
+  }
+
   #announce({ target }: Example): void {
     const details = { label: target.label }
     const { open, limit } = this.#rules
     // That an answer which nobody knows is wrong teaches nothing.
     if (!open || target.kind === 'not')
       throw failure('LABEL_UNKNOWN', `the head has no label "${target.label}"`, { details })
-    if (this.labels.length >= limit)
+    if (this.#answering >= limit)
       throw failure('LABELS_FULL', `"${target.label}" would be one more than ${limit}`, { details })
     this.#labels = [...this.labels, target.label]
   }

@@ -68,6 +68,12 @@ test('features come as a list or by name', () => {
   })
 })
 
+test('a label has one spelling, whatever blanks and Unicode form the event has', () => {
+  const labelOf = (fields: object) => parse({ input, ...fields }).lesson
+  expect(labelOf({ label: ' yes\n' })).toEqual({ kind: 'label', label: 'yes' })
+  expect(labelOf({ correction: 'e\u0301' })).toEqual({ kind: 'label', label: '\u00e9' })
+})
+
 test('half of a surrogate pair in a text becomes the replacement character', () => {
   expect(parse({ input: { text: 'a\ud83d' }, label: 'a' }).input).toEqual({
     kind: 'text',

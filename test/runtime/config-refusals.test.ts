@@ -105,10 +105,16 @@ test.each([
     ['/models/m/labels/1 must not be empty'],
   ],
   [
-    'a label with spaces around',
-    'models: { m: { labels: [a, " b"] } }',
+    'labels that differ by blanks',
+    'models: { m: { labels: [a, b, " b"] } }',
     'CONFIG_INVALID',
-    ['begins or ends with a space'],
+    ['/models/m/labels/2 is "b" a second time: blanks around a label'],
+  ],
+  [
+    'labels that differ by their Unicode form',
+    'models: { m: { labels: { open: true, known: ["\u00e9", "e\u0301"] } } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels/known/1 is "\u00e9" a second time'],
   ],
   [
     'a label with a line end',
@@ -142,9 +148,9 @@ test.each([
   ],
   [
     'a retired label that is none',
-    'models: { m: { labels: { open: true, retired: [" c"] } } }',
+    'models: { m: { labels: { open: true, retired: ["  "] } } }',
     'CONFIG_INVALID',
-    ['/models/m/labels/retired/0 begins or ends with a space'],
+    ['/models/m/labels/retired/0 is blank'],
   ],
   [
     'an unknown base',

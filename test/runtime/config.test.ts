@@ -67,6 +67,19 @@ test('a text is read as far as the base goes, and another length is set beside t
   expect([lengthOf(''), lengthOf(', max_tokens: 32')]).toEqual([256, 32])
 })
 
+test('a label has one spelling, whatever blanks and Unicode form the file has', () => {
+  const labels = '{ open: true, known: [" yes ", "e\u0301"], retired: ["yes"] }'
+  const { m } = parseConfig(`models: { m: { labels: ${labels} } }`, '/').models
+  expect(m?.labels).toEqual({ open: true, known: ['yes', '\u00e9'], retired: ['yes'] })
+})
+
+test('retired labels do not count towards the limit', () => {
+  const text = (retired: string) =>
+    `limits: { labels: 2 }\nmodels: { m: { labels: { open: true, known: [a, b, c], retired: [${retired}] } } }`
+  expect(() => parseConfig(text(''), '/')).toThrow('limits.labels = 2')
+  expect(() => parseConfig(text('a'), '/')).not.toThrow()
+})
+
 test('knobs that are left out are in no adapter, and so change no version', () => {
   const adapterOf = (line: string) =>
     parseConfig(`models: { m: { labels: [a, b], adapter: ${line} } }`, '/').models.m?.adapter

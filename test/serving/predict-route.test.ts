@@ -204,13 +204,15 @@ async function openUnready() {
   return { ...served, ask }
 }
 
-test('a model that has no label yet answers emptily', async () => {
+test('a model that has no label yet says so, and its answer can be named by the first feedback', async () => {
   const registry = openFakeRegistry('m', 0)
   await registry.publish(versionOf('m', 0, []))
   await registry.promote('v0')
-  const { ask } = await open({ live: { registry } })
+  const { ask, served } = await open({ live: { registry } })
   const [prediction] = (await ask({ inputs: ['A'] })).json<{ predictions: object[] }>().predictions
-  expect(prediction).toEqual({ id: 'p-1', label: '', score: 0, scores: {} })
+  const nothing = { label: null, score: 0, scores: {}, code: 'NO_LABELS' }
+  expect(prediction).toMatchObject({ id: 'p-1', ...nothing })
+  expect(served.map(({ id }) => id)).toEqual(['p-1'])
 })
 
 test('a fault of ours is 500 without its text, and logged once with it', async () => {

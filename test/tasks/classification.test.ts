@@ -33,6 +33,13 @@ describe('what a lesson aims at', () => {
     expect(error.message.length).toBeLessThan(4000)
   })
 
+  it('is the label of the head that was learned in another spelling, when there is no better one', () => {
+    const open = (name: string, labels: string[]) =>
+      task.target({ kind: 'label', label: name }, undefined, { labels, open: true })
+    expect(open('yes', ['no', ' yes'])).toEqual(label(' yes'))
+    expect(open('yes', [' yes', 'yes'])).toEqual(label('yes'))
+  })
+
   it('is the served label after thumbs up', () => {
     expect(target(1, 'bad', closed)).toEqual(label('bad'))
   })

@@ -85,6 +85,15 @@ describe('labels', () => {
     expect(learner.pending).toEqual(before)
   })
 
+  test('a retired label makes room for another', async () => {
+    const known = { ...open, known: ['old', 'yes'], retired: ['old'] }
+    const { learner } = openTiny({ labels: known })
+    await accept(learner, stream[0]!)
+    await accept(learner, lesson('3', 'odd', 'maybe'))
+    expect(learner.labels).toEqual(['old', 'yes', 'maybe'])
+    expect((await rejection(accept(learner, lesson('4', 'odd', 'more')))).code).toBe('LABELS_FULL')
+  })
+
   test('a label that a retraction has taken back makes room for another', async () => {
     const { learner } = openTiny({ labels: open })
     await accept(learner, stream[0]!)

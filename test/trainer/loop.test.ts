@@ -248,6 +248,16 @@ describe('labels', () => {
     const status = await runToEnd(world, { labels: { open: false, known: ['no'], limit: 8 } })
     expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_FOREIGN' })
   })
+
+  test('a checkpoint of before labels had one spelling goes on with its own', async () => {
+    const old = { open: false, known: ['no', 'e\u0301'], limit: 8 }
+    const world = openWorld({ s: [event({ id: 'a', text: 'good', label: 'e\u0301' })] })
+    await runToEnd(world, { labels: old })
+    world.streams.get('s')!.push(event({ id: 'b', text: 'good', label: '\u00e9' }))
+    const status = await runToEnd(world, { labels: { ...old, known: ['no', '\u00e9'] } })
+    expect(status).toMatchObject({ counts: { accepted: 2, rejected: 0 } })
+    expect(status.labels).toEqual(['no', 'e\u0301'])
+  })
 })
 
 describe('served predictions', () => {

@@ -2,8 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import { CodedError, type Input, type Json } from '../../contracts.ts'
 import { readInput } from '../../intake/input.ts'
-import { failure } from '../../runtime/errors.ts'
+import { errorTable, failure } from '../../runtime/errors.ts'
 import type { RouteContext, ServerLimits } from '../context.ts'
+import type { Answered } from '../predict.ts'
 import { insist, InsistHeaders } from '../min-generation.ts'
 import { ModelParams, PredictAnswer, predictBody, problems, type PredictBody } from '../schemas.ts'
 import { isLong, sendInPieces } from '../long-answer.ts'
@@ -43,10 +44,17 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
         digest: manifest.digest,
         ...(generation !== undefined && { generation }),
       }
-      if (!isLong(predictions)) return { ...head, predictions }
+      if (!isLong(predictions)) return { ...head, predictions: predictions.map(shown) }
       return sendInPieces(reply, head, predictions)
     },
   )
+}
+
+/** An open model that has learned nothing yet. The id is good all the same: feedback may name it, with a first label. */
+function shown(answer: Answered) {
+  if (answer.label !== '') return answer
+  const { code, message } = failure('NO_LABELS', 'the model has no label yet')
+  return { ...answer, label: null, code, message: `${message}: ${errorTable.NO_LABELS.fix}` }
 }
 
 /** The rules of an event's input, with the codes of a request. */
