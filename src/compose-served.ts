@@ -128,6 +128,7 @@ export async function serve(
     live,
     registry,
     feedback: openDoor(site, model, onAppended),
+    deadLetters: model.deadLetters.pages,
     trigger: triggerHint(modelOf(site.config, name)),
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     waitingRows: () => serving.batcher.waiting(name),

@@ -34,13 +34,15 @@ async function openFollowing(site: Site): Promise<Side> {
   return { models, served }
 }
 
-async function followOnly(site: Site, { name, base, registry }: KnownModel): Promise<ServedModel> {
+async function followOnly(site: Site, known: KnownModel): Promise<ServedModel> {
+  const { name, base, registry } = known
   const { clock, log, config } = site
   const live = await openFollowedModel({ model: name, registry, clock, log })
   site.atEnd(async () => live.close())
   const { method } = modelOf(config, name).adapter
   const feedback = closedDoor(name)
-  return { name, base, method, live, registry, feedback, waitingRows: () => 0 }
+  const deadLetters = known.deadLetters.pages
+  return { name, base, method, live, registry, feedback, deadLetters, waitingRows: () => 0 }
 }
 
 /** Nothing for a daemon that only answers. */

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { daemonVersion } from '../version.ts'
 import { registerBench } from './commands/bench.ts'
 import { registerConfig } from './commands/config.ts'
+import { registerDeadLetters } from './commands/dead-letters.ts'
 import { registerDemo } from './commands/demo.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
@@ -27,6 +28,7 @@ const commands = [
   registerPredict,
   registerFeedback,
   registerStatus,
+  registerDeadLetters,
   registerVersions,
   registerWhy,
   registerRollback,

@@ -6,6 +6,7 @@
 import type { DeadLetter, Sink } from '../contracts.ts'
 import type { Row } from '../runtime/row.ts'
 import { openStore, type Store } from '../runtime/store.ts'
+import { pagesIn, type DeadLetterPages } from './dead-letter-pages.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from './headers.ts'
 
 export interface DeadLetters extends Sink {
@@ -16,6 +17,7 @@ export interface DeadLetters extends Sink {
   /** Newest first. */
   list(count: number): readonly DeadLetter[]
   readonly unsent: UnsentLetters
+  readonly pages: DeadLetterPages
 }
 
 /** What a sink has not got yet; numbers rise. Kept here until it has, so that a restart goes on. */
@@ -68,6 +70,7 @@ export function openDeadLetters(path: string, options: { readonly count: number 
     list: (count) =>
       store.all('SELECT * FROM letters ORDER BY number DESC LIMIT ?', count).map(letterOf),
     unsent: unsentIn(store),
+    pages: pagesIn(store, letterOf),
     close: async () => {
       store.close()
       return Promise.resolve()

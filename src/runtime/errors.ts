@@ -39,6 +39,11 @@ export const errorTable = {
     exit: 66,
     fix: 'GET /v1/models lists the models; add it under models: in the config',
   },
+  DEAD_LETTER_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'list them: GET /v1/models/{model}/dead-letters; the oldest go beyond limits.dead_letters',
+  },
   VERSION_UNKNOWN: {
     status: 404,
     exit: 66,

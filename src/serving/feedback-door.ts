@@ -16,7 +16,11 @@ import { eventLoop } from './slices.ts'
 
 export interface FeedbackDoor {
   /** Resolves when everything accepted, and everything rejected, is on disk. */
-  take(events: readonly IncomingFeedback[]): Promise<FeedbackReceipt>
+  take(
+    events: readonly IncomingFeedback[],
+    /** A refused event is a dead letter already. */
+    options?: { readonly areLetters?: boolean },
+  ): Promise<FeedbackReceipt>
   /** Events that are kept here until the trainer has learned them. */
   unread(): number
 }
@@ -51,12 +55,12 @@ export interface FeedbackDoorOptions {
 export function openFeedbackDoor(options: FeedbackDoorOptions): FeedbackDoor {
   return {
     unread: () => options.inbox.unread(),
-    async take(incoming) {
+    async take(incoming, { areLetters = false } = {}) {
       const checked = await eventLoop.each(incoming, (event) => checkOne(options, event))
       const rejected = checked.flatMap((outcome, index) =>
         outcome instanceof CodedError ? [{ index, error: outcome }] : [],
       )
-      await bury(options, incoming, rejected)
+      if (!areLetters) await bury(options, incoming, rejected)
       const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
       const appended = await keep(options, events)
       const duplicates = appended.duplicates.length

@@ -1,5 +1,6 @@
 /** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
 import type { Base, Registry, TrainerStatus } from '../contracts.ts'
+import type { DeadLetterPages } from '../intake/dead-letter-pages.ts'
 import type { FeedbackDoor } from './feedback-door.ts'
 import type { LiveModel } from './live-model.ts'
 
@@ -11,6 +12,7 @@ export interface ServedModel {
   readonly live: LiveModel
   readonly registry: Registry
   readonly feedback: FeedbackDoor
+  readonly deadLetters: DeadLetterPages
   /** When pending feedback is learned, as far as a number says it. */
   readonly trigger?: TriggerHint
   /** What limits let go, since the model began: ids of the inbox, dead letters. */

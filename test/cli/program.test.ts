@@ -23,7 +23,7 @@ function run(args: readonly string[], input = '') {
 }
 
 const wanted = [
-  'demo serve up predict feedback status versions rollback promote why export import models doctor bench config',
+  'demo init dead-letters serve up predict feedback status versions rollback promote why export import models doctor bench config',
 ].flatMap((line) => line.split(' '))
 
 test('every command is there, says what it is for, and knows --json', () => {
@@ -114,7 +114,7 @@ test('config check shows every key and no token; config schema is JSON Schema', 
 
 test('models list shows what a config can name', async () => {
   const { json } = await runCli('models', 'list', '--json')
-  expect(Object.keys((json() as { bases: object }).bases)).toEqual(['use-lite', 'bert', 'features'])
+  expect(Object.keys((json() as { bases: object }).bases)).toEqual(['use-lite', 'minilm', 'pulled', 'bert', 'features'])
 })
 
 test('models pull refuses a name that nobody has', async () => {

@@ -79,7 +79,12 @@ async function openHttp(): Promise<void> {
   })
   const feedback = { take: () => Promise.reject(new Error('not here')), unread: () => 0 }
   server = await openServer({
-    models: [{ name: 'm', base, method: 'lora', live, registry, feedback, waitingRows: () => 0 }],
+    models: [
+      {
+        ...{ name: 'm', base, method: 'lora', live, registry, feedback, waitingRows: () => 0 },
+        deadLetters: { page: () => [], find: () => undefined, remove: () => 0, kept: () => ({}) },
+      },
+    ],
     trainer: { status: () => report },
     identity: { replica: 'here', role: 'all' },
     ...{ limits: defaultLimits, tokens: [], log, metrics, clock: systemClock, version: '0' },

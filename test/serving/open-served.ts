@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { DeadLetter } from '../../src/contracts.ts'
+import { openDeadLetters } from '../../src/intake/dead-letters.ts'
 import { openInboxReader } from '../../src/intake/inbox-reader.ts'
 import { openInbox, type InboxOptions } from '../../src/intake/inbox.ts'
 import { defaultLimits } from '../../src/runtime/limits.ts'
@@ -55,9 +56,12 @@ export async function openServed(options: ServedOptions = {}) {
   const bounds = { unreadEvents: 1000, seenEvents: 1000, retentionMs: 0, clock: systemClock }
   const inbox = openInbox(path, { ...bounds, ...options.inbox })
   const letters: DeadLetter[] = []
+  const deadLetters = openDeadLetters(join(scratchFolder(), 'dead-letters.db'), { count: 1000 })
   const batches: number[] = []
   const flushed: number[] = []
   const limits = { ...defaultLimits, ...options.limits }
+  const labels = ['no', 'yes']
+  const vocabulary = { labels, open: options.open ?? false, retired: ['old'] }
   const feedback = openFeedbackDoor({
     model: 'm',
     source: 'http',
@@ -67,7 +71,7 @@ export async function openServed(options: ServedOptions = {}) {
       inputKind: 'text',
       limits,
       task: classification,
-      vocabulary: { labels: ['no', 'yes'], open: options.open ?? false, retired: ['old'] },
+      vocabulary,
     }),
     inbox,
     predictions: { flush: () => void flushed.push(live.served.length) },
@@ -75,6 +79,7 @@ export async function openServed(options: ServedOptions = {}) {
       write: async (more) => {
         letters.push(...more)
         batches.push(more.length)
+        await deadLetters.write(more)
       },
     },
     metrics: live.metrics,
@@ -87,6 +92,7 @@ export async function openServed(options: ServedOptions = {}) {
     live: live.live,
     registry: live.registry,
     feedback,
+    deadLetters: deadLetters.pages,
     ...(options.forgotten && { forgotten: options.forgotten }),
     waitingRows: () => live.batcher.waiting('m'),
   }
@@ -105,6 +111,7 @@ export async function openServed(options: ServedOptions = {}) {
   onTestFinished(async () => {
     await server.close()
     await inbox.close()
+    await deadLetters.close()
     live.metrics.close()
   })
   const journal = () => {
@@ -115,5 +122,5 @@ export async function openServed(options: ServedOptions = {}) {
     reader.close()
     return events
   }
-  return { ...live, server, app: server.app, letters, batches, flushed, journal }
+  return { ...live, server, app: server.app, letters, batches, flushed, journal, vocabulary }
 }

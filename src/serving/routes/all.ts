@@ -1,6 +1,7 @@
 /** Every route of the API, in the order of its description. */
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from '../context.ts'
+import { addDeadLetterRoutes } from './dead-letters.ts'
 import { addFeedbackRoute } from './feedback.ts'
 import { addFleetRoute } from './fleet.ts'
 import { addLivezRoute } from './livez.ts'
@@ -24,6 +25,7 @@ const routes = [
   addVersionRoute,
   addRollbackRoute,
   addPromoteRoute,
+  addDeadLetterRoutes,
   addFleetRoute,
   addLivezRoute,
   addReadyzRoute,

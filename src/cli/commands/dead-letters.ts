@@ -1,0 +1,42 @@
+/** `antikythera dead-letters`: what could not be learned from; send it again, or drop it. */
+import type { Command } from 'commander'
+import type { ChoiceFlags, ListFlags } from '../dead-letters.ts'
+import { wholeNumber, withClient, type ClientFlags } from '../flags.ts'
+
+export function registerDeadLetters(program: Command): void {
+  const letters = program
+    .command('dead-letters')
+    .description('what could not be learned from: list, show, resend, drop')
+  withClient(letters.command('list').description('newest first, each with its reason and the fix'))
+    .option('--last <count>', 'at most so many', wholeNumber, 20)
+    .option('--code <code>', 'only those with this code')
+    .action(async (flags: ListFlags) => {
+      const { listLetters } = await import('../dead-letters.ts')
+      await listLetters(flags)
+    })
+  withClient(letters.command('show').description('one of them, whole'))
+    .argument('<id>')
+    .action(async (id: string, flags: ClientFlags) => {
+      const { showLetter } = await import('../dead-letters.ts')
+      await showLetter(id, flags)
+    })
+  withChoice(letters.command('resend').description('send again, once the cause is gone')).action(
+    async (ids: readonly string[], flags: ChoiceFlags) => {
+      const { resendLetters } = await import('../dead-letters.ts')
+      await resendLetters(ids, flags)
+    },
+  )
+  withChoice(letters.command('drop').description('remove for good')).action(
+    async (ids: readonly string[], flags: ChoiceFlags) => {
+      const { dropLetters } = await import('../dead-letters.ts')
+      await dropLetters(ids, flags)
+    },
+  )
+}
+
+function withChoice(command: Command): Command {
+  return withClient(command)
+    .argument('[ids...]')
+    .option('--code <code>', 'every one with this code')
+    .option('--all', 'every one')
+}
