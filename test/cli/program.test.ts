@@ -114,7 +114,13 @@ test('config check shows every key and no token; config schema is JSON Schema', 
 
 test('models list shows what a config can name', async () => {
   const { json } = await runCli('models', 'list', '--json')
-  expect(Object.keys((json() as { bases: object }).bases)).toEqual(['use-lite', 'minilm', 'pulled', 'bert', 'features'])
+  expect(Object.keys((json() as { bases: object }).bases)).toEqual([
+    'use-lite',
+    'minilm',
+    'pulled',
+    'bert',
+    'features',
+  ])
 })
 
 test('models pull refuses a name that nobody has', async () => {
