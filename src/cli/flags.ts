@@ -28,6 +28,22 @@ export function withClient(command: Command): Command {
     .option('--json', 'print one JSON document')
 }
 
+/**
+ * For commands about one model: it is named as the first argument, or with --model. The action gets the argument first;
+ * `aboutModel` puts it into the flags.
+ */
+export function withModel(command: Command): Command {
+  return withClient(command).argument('[model]', 'may be left out where the daemon serves one')
+}
+
+export function aboutModel<Flags extends ClientFlags>(
+  model: string | undefined,
+  flags: Flags,
+): Flags {
+  // --model has a default in the environment, which an argument overrides.
+  return model === undefined ? flags : { ...flags, model }
+}
+
 export interface ConfigFlags {
   readonly config: string
   readonly set?: readonly string[]

@@ -4,6 +4,7 @@
  */
 import { CodedError } from '../contracts.ts'
 import { systemClock } from '../runtime/clock.ts'
+import { failure } from '../runtime/errors.ts'
 import type { Client, JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from './flags.ts'
@@ -48,10 +49,9 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
   const client = clientOf(flags)
   const [before, fleet] = await Promise.all([modelsOf(client), fleetOf(client)])
   const pace = await paceOf(client, before, flags.sample)
-  const wanted = pace.models.filter(
-    ({ model }) => flags.model === undefined || model === flags.model,
+  const models = chosen(pace.models, flags.model).map((model) =>
+    statusOf(model, pace.of(model), fleet),
   )
-  const models = wanted.map((model) => statusOf(model, pace.of(model), fleet))
   const problem = fleet?.problem
   print(
     flags.json,
@@ -66,6 +66,14 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
         : []),
     ],
   )
+}
+
+function chosen(models: readonly Model[], name: string | undefined): readonly Model[] {
+  if (name === undefined) return models
+  const wanted = models.filter(({ model }) => model === name)
+  if (wanted.length > 0) return wanted
+  const names = models.map(({ model }) => model).join(', ')
+  throw failure('MODEL_UNKNOWN', `the daemon has no model ${name}, but ${names}`)
 }
 
 async function modelsOf(client: Client): Promise<readonly Model[]> {

@@ -63,6 +63,28 @@ test('versions shows the live one, and says how many it left out', async () => {
   expect((await cli('versions')).stdout).not.toContain('earlier ones')
 })
 
+test.each([
+  ['status', 'm'],
+  ['versions', 'm'],
+  ['why', 'm'],
+  ['why', 'm', 'v3'],
+  ['why', 'v3'],
+  ['promote', 'm', '--version', 'v3', '--reason', 'x'],
+  ['rollback', 'm', '--reason', 'x'],
+])('the model may be the first argument: %s %s', async (...args) => {
+  const { cli } = await listening()
+  const { code, stderr } = await cli(...args.filter((arg) => arg !== undefined))
+  expect([stderr, code]).toEqual(['', 0])
+})
+
+test('a model that the daemon does not serve is named with those that it serves', async () => {
+  const { cli } = await listening()
+  for (const command of ['status', 'versions', 'why']) {
+    const { code, stderr } = await cli(command, 'elsewhere')
+    expect([code, stderr]).toEqual([66, expect.stringContaining('MODEL_UNKNOWN')])
+  }
+})
+
 test('why tells who made the version live and its line back to the first', async () => {
   const { cli } = await listening()
   const { stdout } = await cli('why')

@@ -5,12 +5,13 @@ import { withConfig } from '../flags.ts'
 
 export function registerExport(program: Command): void {
   withConfig(program.command('export').description('write a version as a folder that PEFT opens'))
-    .option('-m, --model <name>', 'may be left out where the config has one')
+    .argument('[model]', 'may be left out where the config has one')
+    .option('-m, --model <name>', 'the same')
     .option('--version <version>', 'absent = the live one')
     .requiredOption('--to <folder>', 'a new folder')
     .option('--json', 'print one JSON document')
-    .action(async (flags: ExportFlags) => {
+    .action(async (model: string | undefined, flags: ExportFlags) => {
       const { exportVersion } = await import('../export-version.ts')
-      await exportVersion(flags)
+      await exportVersion(model === undefined ? flags : { ...flags, model })
     })
 }

@@ -1,6 +1,6 @@
 /** `antikythera promote`: a version that was held back answers from now on. */
 import type { Command } from 'commander'
-import { withClient, type ClientFlags } from '../flags.ts'
+import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
 
 interface PromoteFlags extends Omit<ClientFlags, 'version'> {
   readonly version: string
@@ -8,11 +8,11 @@ interface PromoteFlags extends Omit<ClientFlags, 'version'> {
 }
 
 export function registerPromote(program: Command): void {
-  withClient(program.command('promote').description('let a version answer from now on'))
+  withModel(program.command('promote').description('let a version answer from now on'))
     .requiredOption('--version <version>', 'which one')
     .requiredOption('--reason <text>', 'kept in the history')
-    .action(async ({ version, reason, ...flags }: PromoteFlags) => {
+    .action(async (model: string | undefined, { version, reason, ...flags }: PromoteFlags) => {
       const { movePointer } = await import('../move-pointer.ts')
-      await movePointer('promote', { version, reason }, flags)
+      await movePointer('promote', { version, reason }, aboutModel(model, flags))
     })
 }

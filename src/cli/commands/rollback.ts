@@ -1,6 +1,6 @@
 /** `antikythera rollback`: an earlier version answers again; the trainer goes on from it. */
 import type { Command } from 'commander'
-import { withClient, type ClientFlags } from '../flags.ts'
+import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
 
 interface RollbackFlags extends ClientFlags {
   readonly to?: string
@@ -8,11 +8,12 @@ interface RollbackFlags extends ClientFlags {
 }
 
 export function registerRollback(program: Command): void {
-  withClient(program.command('rollback').description('let an earlier version answer again'))
+  withModel(program.command('rollback').description('let an earlier version answer again'))
     .option('--to <version>', 'absent = the one that was live before')
     .requiredOption('--reason <text>', 'kept in the history')
-    .action(async ({ to, reason, ...flags }: RollbackFlags) => {
+    .action(async (model: string | undefined, { to, reason, ...flags }: RollbackFlags) => {
       const { movePointer } = await import('../move-pointer.ts')
-      await movePointer('rollback', { reason, ...(to !== undefined && { to }) }, flags)
+      const body = { reason, ...(to !== undefined && { to }) }
+      await movePointer('rollback', body, aboutModel(model, flags))
     })
 }
