@@ -10,6 +10,7 @@ import type { Site } from './compose-site.ts'
 import { openSide, startTrainers } from './compose-sides.ts'
 import { trainerView } from './compose-supervision.ts'
 import type { Clock, Logger, TrainerStatus } from './contracts.ts'
+import { openDisk } from './intake/disk/disk.ts'
 import { systemClock } from './runtime/clock.ts'
 import type { Config } from './runtime/config.ts'
 import { acquireLock } from './runtime/lock.ts'
@@ -38,9 +39,15 @@ export async function startDaemon(
   }
   const { log, clock = systemClock } = options
   const metrics = openMetrics()
-  const site: Site = { config, clock, log, metrics, atEnd: (step) => void closers.unshift(step) }
+  const atEnd: Site['atEnd'] = (step) => void closers.unshift(step)
+  const disk = openDisk({ log })
+  const site: Site = { config, clock, log, metrics, disk, atEnd }
   site.atEnd(() => {
     metrics.close()
+  })
+  site.atEnd(async () => disk.close())
+  metrics.onScrape(() => {
+    metrics.gauge('diskWaiting', {}, disk.waiting())
   })
   try {
     return { ...(await put(site)), close }

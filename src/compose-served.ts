@@ -8,11 +8,12 @@ import { predictionSink, sendLetters } from './compose-sinks.ts'
 import type { KnownModel, OpenModel, Site } from './compose-site.ts'
 import { triggerHint } from './compose-trigger.ts'
 import type { Base, ServingEngine } from './contracts.ts'
-import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
+import { deadLettersFile } from './intake/dead-letters.ts'
+import { openDiskInbox } from './intake/disk/inbox.ts'
+import { openDiskLetters } from './intake/disk/letters.ts'
+import { openDiskPredictions } from './intake/disk/predictions.ts'
 import { servedEverywhere } from './intake/fleet-predictions.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
-import { openInbox } from './intake/inbox.ts'
-import { openPredictions } from './intake/predictions.ts'
 import { openBatcher, type Batcher } from './serving/batcher.ts'
 import { openServingEngine } from './serving/engine.ts'
 import { eventCheck } from './serving/event-check.ts'
@@ -26,7 +27,7 @@ export async function knowModel(site: Site, name: string): Promise<KnownModel> {
   const base = await openBase(modelOf(config, name).base)
   const registry = await openSharedRegistry(config, name, base, { clock, log, sharing })
   const letters = join(folderOf(config, name), deadLettersFile)
-  const deadLetters = openDeadLetters(letters, { count: config.limits.dead_letters })
+  const deadLetters = await openDiskLetters(site.disk, letters, config.limits.dead_letters)
   site.atEnd(async () => {
     await deadLetters.close()
     await registry.close()
@@ -40,13 +41,12 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
   const { config, clock, log } = site
   const inboxPath = join(folderOf(config, name), inboxFile)
   const { limits } = config
-  const inbox = openInbox(inboxPath, {
+  const inbox = await openDiskInbox(site.disk, inboxPath, {
     unreadEvents: limits.inbox_events,
     seenEvents: limits.seen_events,
     retentionMs: dayMs,
-    clock,
   })
-  const predictions = openPredictions(inboxPath, {
+  const predictions = await openDiskPredictions(site.disk, inboxPath, {
     count: limits.predictions,
     retentionMs: 30 * dayMs,
     clock,
@@ -56,7 +56,7 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
     },
   })
   site.atEnd(async () => {
-    predictions.close()
+    await predictions.close()
     await inbox.close()
   })
   const shared = shareModel(site, name, inboxPath)

@@ -6,6 +6,7 @@ import { forwardKeys, predictionKey } from './compose-fleet.ts'
 import type { Site } from './compose-site.ts'
 import { openForwarder, type Forwarder } from './intake/forwarder.ts'
 import { openSharedPredictions, type PredictionCopies } from './intake/fleet-predictions.ts'
+import { writtenThere } from './intake/disk/journal.ts'
 import { openInboxReader } from './intake/inbox-reader.ts'
 
 export interface Shared {
@@ -33,7 +34,7 @@ export function shareModel(site: Site, model: string, inboxPath: string): Shared
     },
   })
   const forwarder = openForwarder({
-    journal: reader.journal,
+    journal: writtenThere(site.disk, inboxPath, reader.journal),
     redis,
     keys: forwardKeys(sharing, model),
     replica,

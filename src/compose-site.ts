@@ -1,6 +1,7 @@
 /** A daemon while it is put together: what its parts share, and what it has of each model. */
 import type { Sharing } from './compose-fleet.ts'
 import type { Base, Clock, Logger } from './contracts.ts'
+import type { Disk } from './intake/disk/disk.ts'
 import type { DeadLetters } from './intake/dead-letters.ts'
 import type { Forwarder } from './intake/forwarder.ts'
 import type { Inbox } from './intake/inbox.ts'
@@ -16,6 +17,8 @@ export interface Site {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
+  /** Writes what is kept on this machine. */
+  readonly disk: Disk
   /** Absent for a daemon that is by itself. */
   readonly sharing?: Sharing | undefined
   atEnd(close: () => Promise<void> | void): void

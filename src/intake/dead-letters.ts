@@ -24,7 +24,7 @@ export interface DeadLetters extends Sink {
 export interface UnsentLetters {
   next(count: number): readonly { readonly number: number; readonly letter: DeadLetter }[]
   /** The sink has everything up to `number`. Answers how many of these had gone for room before they were sent. */
-  sent(number: number, letters: number): number
+  sent(number: number, letters: number): number | Promise<number>
   count(): number
 }
 
@@ -50,7 +50,15 @@ const migrations = [
 export const deadLettersFile = 'dead-letters.db'
 
 export function openDeadLetters(path: string, options: { readonly count: number }): DeadLetters {
-  const store = openStore(path, { migrations })
+  return lettersIn(openStore(path, { migrations }), options)
+}
+
+/** Of a file that another thread or process writes. */
+export function readDeadLetters(path: string): Omit<DeadLetters, 'write'> {
+  return lettersIn(openStore(path, { migrations, readonly: true }), { count: 0 })
+}
+
+function lettersIn(store: Store, options: { readonly count: number }): DeadLetters {
   return {
     write: async (letters) => {
       if (letters.length > 0) writeAll(store, letters, options.count)

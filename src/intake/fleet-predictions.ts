@@ -68,7 +68,6 @@ export function servedEverywhere(
       for (const other of others) other.record(predictions)
     },
     flush: () => local.flush(),
-    find: (id) => local.find(id),
     close: () => local.close(),
   }
 }

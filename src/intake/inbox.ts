@@ -25,7 +25,7 @@ export function incomingEvent(
   return { source, id: lesson.kind === 'retract' ? `${id}\0retract` : id, bytes }
 }
 
-interface Appended {
+export interface Appended {
   readonly accepted: number
   /** Indexes of events whose identity had been taken. */
   readonly duplicates: readonly number[]
@@ -40,14 +40,17 @@ export interface InboxOptions {
   readonly clock: Clock
 }
 
-export interface Inbox {
-  append(events: readonly IncomingEvent[]): Promise<Appended>
+export interface InboxCounts {
   /** Events that the trainer has not saved as learned. */
   unread(): number
   /** Events that came again, ever. */
   duplicates(): number
   /** Identities that `seenEvents` let go, ever. */
   forgotten(): number
+}
+
+export interface Inbox extends InboxCounts {
+  append(events: readonly IncomingEvent[]): Promise<Appended>
   /** Writes what is waiting, then closes. */
   close(): Promise<void>
 }
@@ -67,14 +70,34 @@ const SWEEP_EVERY = 1000
 /** How many of the oldest one sweep may remove: more than came since the last. */
 const SWEPT_EVENTS = 4 * SWEEP_EVERY
 
+/** Read from any connection to the file. */
+export function inboxCounts(store: Store): InboxCounts {
+  const mark = (name: Mark) => markIn(store, name)
+  return {
+    unread: () => mark('end') - mark('consumed'),
+    duplicates: () => mark('duplicates'),
+    // Offsets begin at 0, and the oldest go first.
+    forgotten: () =>
+      store.get('SELECT min(offset) AS oldest FROM identities')?.numberOrNull('oldest') ?? 0,
+  }
+}
+
+type Mark = 'end' | 'consumed' | 'duplicates'
+
+function markIn(store: Store, name: Mark): number {
+  return store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
+}
+
 class SqliteInbox implements Inbox {
   readonly #store: Store
+  readonly #counts: InboxCounts
   readonly #options: InboxOptions
   #waiting: Waiting[] = []
   #sinceSweep = 0
 
   constructor(store: Store, options: InboxOptions) {
     this.#store = store
+    this.#counts = inboxCounts(store)
     this.#options = options
   }
 
@@ -86,17 +109,15 @@ class SqliteInbox implements Inbox {
   }
 
   unread(): number {
-    return this.#mark('end') - this.#mark('consumed')
+    return this.#counts.unread()
   }
 
   duplicates(): number {
-    return this.#mark('duplicates')
+    return this.#counts.duplicates()
   }
 
-  /** Offsets begin at 0, and the oldest go first. */
   forgotten(): number {
-    const oldest = 'SELECT min(offset) AS oldest FROM identities'
-    return this.#store.get(oldest)?.numberOrNull('oldest') ?? 0
+    return this.#counts.forgotten()
   }
 
   async close(): Promise<void> {
@@ -162,8 +183,8 @@ class SqliteInbox implements Inbox {
     this.#store.run(old, upTo, clock.nowMs() - retentionMs, end - unreadEvents)
   }
 
-  #mark(name: 'end' | 'consumed' | 'duplicates'): number {
-    return this.#store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
+  #mark(name: Mark): number {
+    return markIn(this.#store, name)
   }
 }
 

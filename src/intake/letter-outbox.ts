@@ -71,7 +71,7 @@ async function sendSome(options: LetterOutboxOptions, signal: AbortSignal): Prom
   const letters = unsent.map(({ letter }) => letter)
   const refused = await write(options, letters, signal)
   if (refused === undefined) return false
-  const gone = options.letters.sent(last.number, letters.length)
+  const gone = await options.letters.sent(last.number, letters.length)
   if (gone > 0) options.log.warn({ gone }, 'dead letters went for room before they were sent')
   if (gone + refused > 0) options.onUnsendable?.(gone + refused)
   options.onSent?.(letters.length - refused)

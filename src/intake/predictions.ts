@@ -2,139 +2,142 @@
  * Served predictions, kept so that feedback can name them days later. Written behind the answer in batches, so that a
  * request never waits for the disk; `flush` before feedback is accepted makes sure that its prediction is there first.
  *
- * They share `inbox.db` without a flush of their own: the flush of the feedback that names them covers them. Bounded by
- * count and age; what is not written when the buffer overflows is counted as dropped.
+ * At most one batch is on its way; what comes meanwhile waits in a bounded buffer, and what does not fit is counted as dropped.
  */
 import type { Clock, Logger, ServedPrediction } from '../contracts.ts'
-import { openStore, type Store } from '../runtime/store.ts'
-import { inboxMigrations } from './inbox-schema.ts'
-import { findPrediction } from './inbox-reader.ts'
-
-export interface PredictionStoreOptions {
-  /** Most predictions kept. */
-  readonly count: number
-  readonly retentionMs: number
-  readonly clock: Clock
-  readonly log: Logger
-  /** Told of predictions that could not be kept. */
-  readonly onDropped?: (count: number) => void
-}
+import { rowOf, type PredictionRow } from './prediction-table.ts'
 
 export interface PredictionStore {
   record(predictions: readonly ServedPrediction[]): void
-  /** Everything recorded so far is readable by the trainer afterwards; throws a coded error when it cannot be. */
-  flush(): void
-  find(id: string): ServedPrediction | undefined
-  close(): void
+  /** Resolves when everything recorded so far is readable by the trainer; rejects with a coded error when it cannot be. */
+  flush(): Promise<void>
+  /** Tries to write what is left. */
+  close(): Promise<void>
 }
 
-export function openPredictions(path: string, options: PredictionStoreOptions): PredictionStore {
-  const store = openStore(path, {
-    migrations: inboxMigrations,
-    synchronous: 'NORMAL',
-    busyTimeoutMs: BUSY_TIMEOUT_MS,
-  })
-  return new SqlitePredictions(store, options)
+export interface PredictionBufferOptions {
+  /** 0 = none is kept. */
+  readonly count: number
+  /** All of a batch, or none of it. */
+  readonly write: (rows: readonly PredictionRow[]) => Promise<unknown>
+  readonly clock: Clock
+  readonly log: Logger
+  /** Told of predictions that could not be kept. */
+  readonly onDropped?: ((count: number) => void) | undefined
+}
+
+export function openPredictionBuffer(options: PredictionBufferOptions): PredictionStore {
+  return new PredictionBuffer(options)
 }
 
 const WRITE_BEHIND_MS = 50
-/** The server's thread waits meanwhile; the trainer holds the lock for microseconds. */
-const BUSY_TIMEOUT_MS = 250
 const BATCH_ROWS = 256
+/** Of one batch, about: it is copied to another thread in one piece. */
+const BATCH_CHARACTERS = 512 * 1024
 /** Kept in memory while the disk refuses them. */
 const BUFFER_ROWS = 10_000
 
-class SqlitePredictions implements PredictionStore {
-  readonly #store: Store
-  readonly #options: PredictionStoreOptions
-  #buffer: ServedPrediction[] = []
+class PredictionBuffer implements PredictionStore {
+  readonly #options: PredictionBufferOptions
+  #rows: PredictionRow[] = []
+  /** Rows ever recorded, and ever written or dropped. */
+  #recorded = 0
+  #gone = 0
+  /** How many of the first rows are on their way. */
+  #sending = 0
+  #writing: Promise<void> | undefined
+  #draining: Promise<void> | undefined
   /** Ends the wait for more before a write. */
-  #waiting: AbortController | undefined
+  #resting: AbortController | undefined
   #failing = false
 
-  constructor(store: Store, options: PredictionStoreOptions) {
-    this.#store = store
+  constructor(options: PredictionBufferOptions) {
     this.#options = options
   }
 
   record(predictions: readonly ServedPrediction[]): void {
-    if (this.#options.count === 0) return
-    this.#buffer.push(...predictions)
+    if (this.#options.count === 0 || predictions.length === 0) return
+    for (const prediction of predictions) this.#rows.push(rowOf(prediction))
+    this.#recorded += predictions.length
     this.#dropOverflow()
-    if (this.#buffer.length >= BATCH_ROWS && !this.#failing) this.#writeBehind()
-    else if (this.#waiting === undefined) void this.#writeSoon()
+    this.#draining ??= this.#drain().finally(() => (this.#draining = undefined))
+    if (this.#rows.length >= BATCH_ROWS && !this.#failing) this.#resting?.abort()
   }
 
-  flush(): void {
-    this.#waiting?.abort()
-    this.#waiting = undefined
-    if (this.#buffer.length === 0) return
-    this.#store.transaction(() => {
-      for (const prediction of this.#buffer) this.#write(prediction)
-      this.#sweep()
+  async flush(): Promise<void> {
+    const upTo = this.#recorded
+    while (this.#gone < upTo) await (this.#writing ?? this.#write())
+  }
+
+  async close(): Promise<void> {
+    this.#resting?.abort()
+    await this.#draining
+    await this.flush().catch((error: unknown) => {
+      this.#refused(error)
     })
-    this.#buffer = []
   }
 
-  find(id: string): ServedPrediction | undefined {
-    return (
-      this.#buffer.find((prediction) => prediction.id === id) ?? findPrediction(this.#store, id)
-    )
-  }
-
-  close(): void {
-    this.#writeBehind()
-    this.#store.close()
-  }
-
-  async #writeSoon(): Promise<void> {
-    const waiting = new AbortController()
-    this.#waiting = waiting
-    await this.#options.clock.sleep(WRITE_BEHIND_MS, waiting.signal).catch(() => undefined)
-    if (!waiting.signal.aborted) this.#writeBehind()
-  }
-
-  /** A disk that refuses must not fail the requests that were answered: they stay in the buffer. Said once. */
-  #writeBehind(): void {
-    try {
-      this.flush()
-      this.#failing = false
-    } catch (error) {
-      const warning = 'served predictions wait in memory'
-      if (!this.#failing) this.#options.log.warn({ err: error }, warning)
-      this.#failing = true
+  /** Ends at the first failure; what is recorded next tries again. */
+  async #drain(): Promise<void> {
+    while (this.#rows.length > 0) {
+      if (this.#rows.length < BATCH_ROWS || this.#failing) await this.#rest()
+      try {
+        if (this.#rows.length > 0) await (this.#writing ?? this.#write())
+      } catch (error) {
+        this.#refused(error)
+        return
+      }
     }
   }
 
-  #write({ id, input, version, label, timeMs }: ServedPrediction): void {
-    this.#store.run(
-      'INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms) VALUES (?, ?, ?, ?, ?)',
-      id,
-      JSON.stringify(input),
-      version,
-      label,
-      timeMs,
-    )
+  async #rest(): Promise<void> {
+    this.#resting = new AbortController()
+    const { clock } = this.#options
+    await clock.sleep(WRITE_BEHIND_MS, this.#resting.signal).catch(() => undefined)
   }
 
-  /** Numbers rise with time, so that both bounds cut at the low end. */
-  #sweep(): void {
-    const { count, retentionMs, clock } = this.#options
-    const newest = 'SELECT max(number) AS number FROM predictions'
-    const last = this.#store.get(newest)?.numberOrNull('number') ?? 0
-    this.#store.run('DELETE FROM predictions WHERE number <= ?', last - count)
-    const oldest = this.#store.get(
-      'SELECT number, time_ms FROM predictions ORDER BY number LIMIT 1',
-    )
-    if (oldest === undefined || oldest.number('time_ms') >= clock.nowMs() - retentionMs) return
-    const old = 'DELETE FROM predictions WHERE number < ? AND time_ms < ?'
-    this.#store.run(old, oldest.number('number') + 1000, clock.nowMs() - retentionMs)
+  /** A disk that refuses must not fail the requests that were answered: they stay in the buffer. Logged once. */
+  #refused(error: unknown): void {
+    if (!this.#failing) this.#options.log.warn({ err: error }, 'served predictions wait in memory')
+    this.#failing = true
+  }
+
+  #write(): Promise<void> {
+    this.#writing = this.#writeBatch().finally(() => {
+      this.#writing = undefined
+      this.#sending = 0
+    })
+    return this.#writing
+  }
+
+  async #writeBatch(): Promise<void> {
+    const batch = firstOf(this.#rows)
+    this.#sending = batch.length
+    await this.#options.write(batch)
+    // Some of it may have been dropped for room meanwhile.
+    this.#remove(this.#sending)
+    this.#failing = false
   }
 
   #dropOverflow(): void {
-    const dropped = this.#buffer.length - BUFFER_ROWS
+    const dropped = this.#rows.length - BUFFER_ROWS
     if (dropped <= 0) return
-    this.#buffer.splice(0, dropped)
+    this.#sending = Math.max(0, this.#sending - dropped)
+    this.#remove(dropped)
     this.#options.onDropped?.(dropped)
   }
+
+  #remove(count: number): void {
+    this.#rows.splice(0, count)
+    this.#gone += count
+  }
+}
+
+function firstOf(rows: readonly PredictionRow[]): readonly PredictionRow[] {
+  let characters = 0
+  const end = rows.slice(0, BATCH_ROWS).findIndex(({ input }, at) => {
+    characters += input.length
+    return characters > BATCH_CHARACTERS && at > 0
+  })
+  return rows.slice(0, end < 0 ? BATCH_ROWS : end)
 }

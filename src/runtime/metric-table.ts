@@ -277,6 +277,12 @@ export const metricTable = {
     labels: ['process'],
     help: 'Resident memory of the server and of the trainer.',
   },
+  diskWaiting: {
+    kind: 'gauge',
+    name: 'antikythera_disk_waiting',
+    labels: [],
+    help: 'Writes that wait for the disk thread of the server: bodies of feedback, dead letters, batches of predictions.',
+  },
   eventLoopDelaySeconds: {
     kind: 'gauge',
     name: 'antikythera_event_loop_delay_seconds',

@@ -44,7 +44,7 @@ export interface FeedbackDoorOptions {
   /** Throws a coded error for what cannot be learned from. */
   readonly check: (bytes: Uint8Array) => FeedbackEvent
   readonly inbox: Pick<Inbox, 'append' | 'unread'>
-  readonly predictions: { flush(): void }
+  readonly predictions: { flush(): Promise<void> }
   readonly deadLetters: Pick<Sink, 'write'>
   readonly metrics: Pick<Metrics, 'count'>
   readonly clock: Clock
@@ -90,7 +90,8 @@ function checkOne(
 /** Predictions that the events name are made readable first, so that the trainer finds them when it reads the events. */
 async function keep(options: FeedbackDoorOptions, events: readonly Checked[]) {
   if (events.length === 0) return { accepted: 0, duplicates: [] }
-  if (events.some(({ predictionId }) => predictionId !== undefined)) options.predictions.flush()
+  if (events.some(({ predictionId }) => predictionId !== undefined))
+    await options.predictions.flush()
   const rows = events.map(({ source, id, bytes }) => ({ source, id, bytes }))
   const appended = await options.inbox.append(rows)
   if (appended.accepted > 0) options.onAppended?.()

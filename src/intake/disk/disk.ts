@@ -1,0 +1,127 @@
+/**
+ * The disk thread: everything that the server commits while it answers is committed there, so that no prediction waits for a
+ * flush. Requests that come while the disk is busy share the next commit.
+ *
+ * If the thread dies, what was in flight fails with `STORE_FAILED` (an event that was kept after all is a duplicate when it is sent
+ * again), and the next request starts another thread, which opens the same files.
+ */
+import { Worker } from 'node:worker_threads'
+import type { Logger } from '../../contracts.ts'
+import { entryUrl } from '../../runtime/entry.ts'
+import { failure } from '../../runtime/errors.ts'
+import { errorOf } from './pack.ts'
+import type { DiskCall, DiskReply, DiskRequest, OpenRequest, WriteRequest } from './protocol.ts'
+
+export interface Disk {
+  /** Resolves when the file is open; rejects with the code of what is wrong with it. */
+  open(request: OpenRequest): Promise<void>
+  /** Resolves when it is written. */
+  write(request: WriteRequest): Promise<unknown>
+  /** Requests that are not answered yet. */
+  waiting(): number
+  /** After everything that was asked before. Idempotent. */
+  close(): Promise<void>
+}
+
+/** The thread is started by the first request. */
+export function openDisk(options: DiskOptions): Disk {
+  return new DiskThread(options)
+}
+
+export interface DiskOptions {
+  readonly log: Logger
+  /** Told of each thread that was started. */
+  readonly onStart?: (worker: Worker) => void
+}
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+class DiskThread implements Disk {
+  readonly #options: DiskOptions
+  readonly #files: OpenRequest[] = []
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Worker | undefined
+  #ended: Promise<void> = Promise.resolve()
+  #calls = 0
+  #closed = false
+
+  constructor(options: DiskOptions) {
+    this.#options = options
+  }
+
+  async open(request: OpenRequest): Promise<void> {
+    await this.#call(request)
+    this.#files.push(request)
+  }
+
+  write(request: WriteRequest): Promise<unknown> {
+    return this.#call(request)
+  }
+
+  waiting(): number {
+    return this.#waiting.size
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed && this.#worker !== undefined) {
+      const end = this.#call({ kind: 'end' })
+      this.#closed = true
+      await end
+    }
+    this.#closed = true
+    await this.#ended
+  }
+
+  async #call(request: DiskRequest): Promise<unknown> {
+    if (this.#closed) throw failure('SHUTTING_DOWN', 'the disk thread has ended')
+    const worker = this.#worker ?? this.#start()
+    return this.#ask(worker, request)
+  }
+
+  #ask(worker: Worker, request: DiskRequest): Promise<unknown> {
+    const call = (this.#calls += 1)
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(call, { resolve, reject })
+      const transfer = request.kind === 'append' ? [request.events.bytes.buffer] : []
+      worker.postMessage({ call, request } satisfies DiskCall, transfer)
+    })
+  }
+
+  #start(): Worker {
+    const worker = new Worker(entryUrl('./disk-worker.ts', import.meta.url))
+    this.#worker = worker
+    worker.on('message', (reply: DiskReply) => this.#settle(reply))
+    let fault: Error | undefined
+    worker.on('error', (error: Error) => (fault = error))
+    this.#ended = new Promise((resolve) => {
+      worker.on('exit', (code) => {
+        this.#gone(fault ?? new Error(`it ended with code ${code}`))
+        resolve()
+      })
+    })
+    this.#options.onStart?.(worker)
+    // What needs a file that cannot be opened again fails by itself.
+    for (const file of this.#files) this.#ask(worker, file).catch(() => undefined)
+    return worker
+  }
+
+  #settle(reply: DiskReply): void {
+    const waiting = this.#waiting.get(reply.call)
+    this.#waiting.delete(reply.call)
+    if ('result' in reply) waiting?.resolve(reply.result)
+    else waiting?.reject(errorOf(reply.fault))
+  }
+
+  #gone(fault: Error): void {
+    this.#worker = undefined
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    if (!this.#closed || waiting.length > 0)
+      this.#options.log.error({ err: fault, waiting: waiting.length }, 'the disk thread died')
+    const why = `the disk thread died: ${fault.message}`
+    for (const { reject } of waiting) reject(failure('STORE_FAILED', why, { cause: fault }))
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The files that the server writes: inboxes with their served predictions, and dead letters. Used in the disk thread,
+ * where a slow flush holds up no answer.
+ */
+import type { Clock } from '../../contracts.ts'
+import { failure, invariant } from '../../runtime/errors.ts'
+import { openDeadLetters, type DeadLetters } from '../dead-letters.ts'
+import { openInboxReader, type InboxReader } from '../inbox-reader.ts'
+import { openInbox, type Inbox } from '../inbox.ts'
+import { openPredictionTable, type PredictionTable } from '../prediction-table.ts'
+import { unpackEvents } from './pack.ts'
+import type { DiskRequest, OpenRequest } from './protocol.ts'
+
+export interface DiskFiles {
+  answer(request: DiskRequest): Promise<unknown>
+  close(): Promise<void>
+}
+
+export function openDiskFiles(clock: Clock): DiskFiles {
+  return new Files(clock)
+}
+
+class Files implements DiskFiles {
+  readonly #clock: Clock
+  readonly #inboxes = new Map<string, { readonly inbox: Inbox; readonly reader: InboxReader }>()
+  readonly #predictions = new Map<string, PredictionTable>()
+  readonly #letters = new Map<string, DeadLetters>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async answer(request: DiskRequest): Promise<unknown> {
+    switch (request.kind) {
+      case 'append':
+        return found(this.#inboxes, request.path).inbox.append(unpackEvents(request.events))
+      case 'consumed':
+        return found(this.#inboxes, request.path).reader.journal.consumed(request.offset)
+      case 'predictions':
+        return found(this.#predictions, request.path).write(request.rows)
+      case 'letters':
+        return found(this.#letters, request.path).write(request.letters)
+      case 'sent':
+        return found(this.#letters, request.path).unsent.sent(request.number, request.letters)
+      case 'end':
+        return this.close()
+      default:
+        return this.#open(request)
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const table of this.#predictions.values()) table.close()
+    for (const { inbox, reader } of this.#inboxes.values()) {
+      reader.close()
+      await inbox.close()
+    }
+    for (const letters of this.#letters.values()) await letters.close()
+  }
+
+  #open(request: OpenRequest): void {
+    const { path } = request
+    const clock = this.#clock
+    if (request.kind === 'open-inbox') {
+      invariant(!this.#inboxes.has(path), `${path} is open`)
+      const inbox = openInbox(path, { ...request.bounds, clock })
+      this.#inboxes.set(path, { inbox, reader: openInboxReader(path) })
+    } else if (request.kind === 'open-predictions') {
+      invariant(!this.#predictions.has(path), `${path} is open`)
+      this.#predictions.set(path, openPredictionTable(path, { ...request.bounds, clock }))
+    } else {
+      invariant(!this.#letters.has(path), `${path} is open`)
+      this.#letters.set(path, openDeadLetters(path, request))
+    }
+  }
+}
+
+/** After the thread was replaced, a file that cannot be opened again fails what is written to it. */
+function found<File>(files: ReadonlyMap<string, File>, path: string): File {
+  const file = files.get(path)
+  if (file !== undefined) return file
+  throw failure('STORE_FAILED', `${path} could not be opened again`, { details: { path } })
+}

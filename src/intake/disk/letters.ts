@@ -1,0 +1,24 @@
+/** The dead letters of a server: written in the disk thread, read here. */
+import { readDeadLetters, type DeadLetters } from '../dead-letters.ts'
+import type { Disk } from './disk.ts'
+
+export async function openDiskLetters(
+  disk: Disk,
+  path: string,
+  count: number,
+): Promise<DeadLetters> {
+  await disk.open({ kind: 'open-letters', path, count })
+  const here = readDeadLetters(path)
+  return {
+    ...here,
+    write: async (letters) => {
+      if (letters.length > 0) await disk.write({ kind: 'letters', path, letters })
+    },
+    unsent: {
+      ...here.unsent,
+      // The answer of `sent` there.
+      sent: async (number, letters) =>
+        disk.write({ kind: 'sent', path, number, letters }) as Promise<number>,
+    },
+  }
+}

@@ -1,0 +1,61 @@
+/** What the server and its disk thread say to each other. Every request is answered; appends that wait together share a commit. */
+import type { CodedError, DeadLetter, Json } from '../../contracts.ts'
+import type { PredictionRow } from '../prediction-table.ts'
+
+export interface InboxBounds {
+  readonly unreadEvents: number
+  readonly seenEvents: number
+  readonly retentionMs: number
+}
+
+export interface PredictionBounds {
+  readonly count: number
+  readonly retentionMs: number
+}
+
+/** A file is opened once, under its path, and again by a thread that replaces one that died. */
+export type OpenRequest =
+  | { readonly kind: 'open-inbox'; readonly path: string; readonly bounds: InboxBounds }
+  | { readonly kind: 'open-predictions'; readonly path: string; readonly bounds: PredictionBounds }
+  | { readonly kind: 'open-letters'; readonly path: string; readonly count: number }
+
+export type WriteRequest =
+  | { readonly kind: 'append'; readonly path: string; readonly events: PackedEvents }
+  | { readonly kind: 'consumed'; readonly path: string; readonly offset: number }
+  | {
+      readonly kind: 'predictions'
+      readonly path: string
+      readonly rows: readonly PredictionRow[]
+    }
+  | { readonly kind: 'letters'; readonly path: string; readonly letters: readonly DeadLetter[] }
+  | {
+      readonly kind: 'sent'
+      readonly path: string
+      readonly number: number
+      readonly letters: number
+    }
+
+export type DiskRequest = OpenRequest | WriteRequest | { readonly kind: 'end' }
+
+/** The bytes of all events one after the other, so that they are handed over without a copy. */
+export interface PackedEvents {
+  readonly rows: readonly { readonly source: string; readonly id: string; readonly size: number }[]
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+export interface DiskCall {
+  readonly call: number
+  readonly request: DiskRequest
+}
+
+export type DiskReply =
+  | { readonly call: number; readonly result: unknown }
+  | { readonly call: number; readonly fault: PlainFault }
+
+/** An error on its way between threads, where classes are lost. `code` is absent for a mistake of ours. */
+export interface PlainFault {
+  readonly code?: string
+  readonly message: string
+  readonly retriable?: boolean
+  readonly details?: CodedError['details'] & Readonly<Record<string, Json>>
+}
