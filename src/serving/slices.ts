@@ -4,7 +4,7 @@
  * All requests share one budget a turn of the loop: work that finds it spent waits for the next turn, first come first served.
  * A small request finds budget left and runs at once. One item is never cut, so each must be short by itself.
  */
-import { performance } from 'node:perf_hooks'
+import { systemClock } from '../runtime/clock.ts'
 
 export interface Slices {
   /** Runs one piece of work as soon as a turn of the loop has time for it. */
@@ -21,7 +21,7 @@ const BUDGET_MS = 5
 
 export function openSlices(
   budgetMs: number = BUDGET_MS,
-  nowMs: () => number = () => performance.now(),
+  nowMs: () => number = systemClock.monotonicMs,
 ): Slices {
   return new LoopSlices(budgetMs, nowMs)
 }
