@@ -194,7 +194,8 @@ export type Input =
   | { readonly kind: 'text'; readonly text: string }
   | {
       readonly kind: 'features'
-      readonly features: readonly number[] | Readonly<Record<string, number | string>>
+      /** A name that is absent is missing. */
+      readonly features: readonly number[] | Readonly<Record<string, number | string | boolean>>
     }
 
 /** What an event says. `label` also carries a correction; a rating speaks of the answer that was served. */
@@ -372,6 +373,8 @@ export interface Statistics {
   readonly parameters: readonly ParameterSpec[]
   /** With these inputs counted, in order. Called once for each new example, before the step that learns it. */
   observe(before: Tensors, rows: readonly Latent[]): Tensors
+  /** What an earlier release counted, as this one reads it; whatever else is among `tensors` stays. */
+  adopt?(tensors: Tensors): Tensors
   /**
    * The input with what it is relative to `before` written into it, so that a rehearsal much later sees what was true at
    * its moment. Embedded with `before` it equals the plain one. Only where the trunk answers its input.

@@ -70,7 +70,8 @@ function read(
   const inFile = (name: string) => tensorsIn(files, name, headerBytes)
   const adapter = plan.method.fromDisk(inFile(ADAPTER), sitesOf(plan))
   const memory = plan.memory ? inFile(MEMORY) : []
-  const tensors = new Map([...adapter, ...inFile(HEAD), ...memory])
+  const found = new Map([...adapter, ...inFile(HEAD), ...memory])
+  const tensors = plan.base.statistics?.adopt?.(found) ?? found
   checkTensors(specsOf(plan), tensors)
   return tensors
 }

@@ -85,8 +85,9 @@ function hashOf(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0
 }
 
-/** Finite as float32, in which everything is computed: 1e39 is not. */
+/** Finite as float32, in which everything is computed: 1e39 is not. True is 1. */
 function finite(value: unknown, name: string): number {
+  if (typeof value === 'boolean') return value ? 1 : 0
   if (typeof value === 'number' && Number.isFinite(Math.fround(value))) return value
   const hint = typeof value === 'string' ? '; leave categories out of base.features.names' : ''
   throw invalid(`the feature ${name} is ${String(value)}, not a finite number${hint}`, name)

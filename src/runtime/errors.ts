@@ -157,6 +157,11 @@ export const errorTable = {
     exit: 65,
     fix: 'send finite numbers, as many as the base declares',
   },
+  FEATURE_TOO_LARGE: {
+    status: 400,
+    exit: 65,
+    fix: 'send null where the value is missing, scale the feature, or raise limits.feature_magnitude',
+  },
   LABEL_UNKNOWN: {
     status: 400,
     exit: 65,

@@ -57,6 +57,13 @@ export const limitTable = {
     most: 65_536,
     reason: 'a feature vector is a row of the first matrix of the base',
   },
+  feature_magnitude: {
+    default: 1e15,
+    least: 1,
+    most: 1e18,
+    reason:
+      'a float32 must hold the square of a feature; a number beyond this is almost always an error',
+  },
   labels: {
     default: 1024,
     least: 2,

@@ -35,6 +35,7 @@ export type ServerLimits = Pick<
   | 'inputs'
   | 'text_characters'
   | 'features'
+  | 'feature_magnitude'
   | 'label_characters'
   | 'connections'
   | 'request_ms'

@@ -11,12 +11,15 @@ export interface EventCheckOptions {
   readonly task: Pick<Task, 'target'>
   /** Of the config. */
   readonly vocabulary: Vocabulary
+  /** Throws for an input that the base cannot take, where finding that out is cheap. */
+  readonly checkInput?: ((input: Input) => void) | undefined
 }
 
 export function eventCheck(options: EventCheckOptions): (bytes: Uint8Array) => FeedbackEvent {
-  const { model, source, inputKind, limits, task, vocabulary } = options
+  const { model, source, inputKind, limits, task, vocabulary, checkInput } = options
   return (bytes) => {
     const event = parseEvent(bytes, limits, { model, source, inputKind })
+    if (event.input !== undefined) checkInput?.(event.input)
     // What a rating means is known only when its prediction is: the trainer looks.
     if (event.lesson.kind === 'label') task.target(event.lesson, undefined, vocabulary)
     return event

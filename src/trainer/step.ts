@@ -191,7 +191,8 @@ class AdapterTrainable implements Trainable {
   restore(state: TrainableState): void {
     const specs = specsOf({ ...this.#parts, labels: state.labels })
     const names = specs.map(({ name }) => name)
-    const own = new Map([...state.tensors].filter(([name]) => names.includes(name)))
+    const found = new Map([...state.tensors].filter(([name]) => names.includes(name)))
+    const own = this.#parts.base.statistics?.adopt?.(found) ?? found
     checkTensors(specs, own, 'CHECKPOINT_FOREIGN')
     const { counted, learning } = this.#parted(own)
     this.#labels = [...state.labels]

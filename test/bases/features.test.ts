@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type FeaturesOptions, openFeatures } from '../../src/bases/features.ts'
-import type { Base, Input, Tensors } from '../../src/contracts.ts'
+import type { Base, Input, Latent, Tensors } from '../../src/contracts.ts'
 import { openTape } from '../../src/nn/plain-ops.ts'
 import { head } from '../../src/adapters/head.ts'
 import { fc } from '../properties.ts'
@@ -68,6 +68,11 @@ describe('features by name', () => {
     expect(vector(named, { weight: 70 })).toEqual([0, 70, 0, 1])
   })
 
+  it('may be true or false, which count as 1 and 0', () => {
+    expect(vector(named, { height: true, weight: false })).toEqual([1, 0, 1, 1])
+    expect(vector(hashed, { clicks: true })).toEqual(vector(hashed, { clicks: 1 }))
+  })
+
   it('refuse a category where a number is declared, and a name without a column to hash it to', () => {
     expect(refusal(() => vector(named, { height: 1, weight: 'heavy' }))).toMatchObject({
       code: 'FEATURES_INVALID',
@@ -114,7 +119,7 @@ describe('hashed features', () => {
 describe('what features count', () => {
   it('is mean and variance, as over all at once', () => {
     const base = openFeatures({ size: 1 })
-    const values = [3, 1e6, -20, 4, 4.5, 1e6 + 1]
+    const values = [1e6, 1e6 - 20, 1e6 + 4, 1e6 + 4.5, 1e6 + 1, 1e6 + 9, 1e6 - 3, 1e6, 1e6 + 2]
     const [mean, variance, count] = counted(
       base,
       values.map((value) => [value]),
@@ -138,8 +143,82 @@ describe('what features count', () => {
       ...Array.from({ length: 50 }, () => [8]),
     ]
     const [mean, , recent] = counted(base, long)
-    expect(mean).toBeCloseTo((8 * 50) / 550, 4)
+    expect(mean).toBeLessThan((8 * 50) / 550)
     expect(recent).toBeGreaterThan(7.9)
+  })
+
+  // Two numbers in turn, and a sentinel where the row says.
+  const regular = (count: number) => Array.from({ length: count }, (_, at) => [at % 2 ? 1 : -1])
+  it.each([9999, -999, 1e9, -3e38])('is hardly moved by %d, wherever it comes', (sentinel) => {
+    const base = openFeatures({ size: 1, window: 30 })
+    for (const at of [0, 1, 2, 3, 7, 8, 9, 50, 199]) {
+      const rows = regular(200).with(at, [sentinel])
+      const [mean, variance, recent, lately] = counted(base, rows)
+      const told = `at ${at}: ${mean} ± ${variance}, ${recent} ± ${lately}`
+      expect(Math.abs(mean!), told).toBeLessThan(0.2)
+      expect(variance, told).toBeLessThan(2.5)
+      expect(Math.abs(recent!), told).toBeLessThan(0.3)
+      expect(lately, told).toBeLessThan(2)
+    }
+  })
+
+  it('is hardly moved by a sentinel in one of thirty rows, nor by ten in a row', () => {
+    const base = openFeatures({ size: 1 })
+    const often = regular(3000).map((row, at) => (at % 30 === 17 ? [9999] : row))
+    expect(Math.sqrt(counted(base, often)[1]!)).toBeLessThan(4)
+    const burst = regular(600).map((row, at) => (at >= 300 && at < 310 ? [9999] : row))
+    expect(Math.sqrt(counted(base, burst)[1]!)).toBeLessThan(2)
+  })
+
+  it('follows a stream that has moved for good, as over all at once', () => {
+    const base = openFeatures({ size: 1 })
+    const moved = regular(1000).map(([x], at) => [at < 500 ? x! : 1e4 + 100 * x!])
+    const [mean, variance] = counted(base, moved)
+    expect(mean).toBeGreaterThan(0.45 * 1e4)
+    expect(Math.sqrt(variance!)).toBeGreaterThan(0.45 * 1e4)
+  })
+
+  it('takes a rare 1 among zeros for what it is', () => {
+    const base = openFeatures({ size: 1 })
+    const rare = Array.from({ length: 400 }, (_, at) => [at % 20 === 13 ? 1 : 0])
+    const [mean, variance] = counted(base, rare)
+    expect(mean).toBeCloseTo(0.05, 2)
+    expect(variance).toBeCloseTo(0.0475, 2)
+  })
+
+  it('is added up in double precision: float32 would stand still at a time in seconds', () => {
+    const base = openFeatures({ size: 1 })
+    const start = 1_764_000_000
+    const rows = Array.from({ length: 12_000 }, (_, at) => [start + 1280 * (at % 3)])
+    const [mean, variance] = counted(base, rows)
+    expect(Math.abs(mean! - (start + 1280))).toBeLessThanOrEqual(64)
+    expect(variance! / ((2 * 1280 ** 2) / 3)).toBeCloseTo(1, 2)
+  })
+
+  it('stays finite whatever comes, also what a checkpoint of an earlier release holds', () => {
+    const base = openFeatures({ size: 1, window: 3 })
+    const most = 3.4e38
+    const all = [[most], [-most], [most], [0], [-most], [most], [most], [1], [-most], [most], [-1]]
+    for (let count = 1; count <= all.length; count += 1)
+      expect(counted(base, all.slice(0, count)).every(Number.isFinite)).toBe(true)
+  })
+
+  it('goes on from what an earlier release counted', () => {
+    for (const window of [undefined, 5])
+      for (const count of [0, 3, 4, 900]) {
+        const base = openFeatures({ size: 1, window })
+        const moments = count === 0 ? [0, 0] : [7, 4]
+        const old = Float32Array.of(...moments, ...(window ? moments : []), count)
+        const before = new Map([['features.statistics', { shape: [old.length], data: old }]])
+        const adopted = base.statistics!.adopt!(before)
+        const { data } = adopted.get('features.statistics')!
+        expect([...data.slice(0, old.length)]).toEqual([...old])
+        const after = base.statistics!.observe(adopted, [latentOf(base, [7])])
+        const [mean, variance] = after.get('features.statistics')!.data
+        expect(mean).toBeCloseTo(7, 5)
+        expect(variance).toBeCloseTo(count === 0 ? 0 : (4 * count) / (count + 1), 4)
+        expect(base.statistics!.adopt!(adopted)).toBe(adopted)
+      }
   })
 
   it('is a copy: what was handed in stays', () => {
@@ -266,11 +345,13 @@ function fresh({ statistics }: Base): Tensors {
   return new Map(tensors)
 }
 
+function latentOf(base: Base, features: Features): Latent {
+  const data = Float32Array.from(vector(base, features))
+  return { positions: 1, width: data.length, data }
+}
+
 function counted(base: Base, rows: readonly Features[]): readonly number[] {
-  const latents = rows.map((features) => {
-    const data = Float32Array.from(vector(base, features))
-    return { positions: 1, width: data.length, data }
-  })
+  const latents = rows.map((features) => latentOf(base, features))
   return [...base.statistics!.observe(fresh(base), latents).get('features.statistics')!.data]
 }
 

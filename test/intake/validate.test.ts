@@ -159,8 +159,20 @@ describe('refused by code and place:', () => {
     [
       'a feature beyond 32 bits',
       { input: { features: [1e39] }, label: 'a' },
-      'FEATURES_INVALID',
+      'FEATURE_TOO_LARGE',
       '/input/features/0',
+    ],
+    [
+      'a feature beyond limits.feature_magnitude',
+      { input: { features: { age: 3, income: -1.1e15 } }, label: 'a' },
+      'FEATURE_TOO_LARGE',
+      '/input/features/income',
+    ],
+    [
+      'features that are all missing',
+      { input: { features: { age: null } }, label: 'a' },
+      'INPUT_EMPTY',
+      '/input/features',
     ],
     [
       'a nested feature',

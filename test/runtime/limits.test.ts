@@ -18,6 +18,7 @@ test('the defaults are those that the documents promise', () => {
     text_characters: 10_000,
     json_depth: 32,
     features: 4096,
+    feature_magnitude: 1e15,
     labels: 1024,
     label_characters: 128,
     message_bytes: 16_777_216,

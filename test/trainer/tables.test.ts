@@ -42,9 +42,42 @@ it('compares with what was recent: above or below the last twenty, wherever thes
   expect(without).toBeLessThan(recent - 0.1)
 })
 
+/** A linear rule on eight numbers, and a sentinel in all of them at some of the 500 rows. */
+function linearRows(sentinels: Readonly<Record<number, number>>): readonly Row[] {
+  const random = openRandom(3, 'linear')
+  const rule = Array.from({ length: 8 }, () => random.normal())
+  return Array.from({ length: 500 }, (_, at): Row => {
+    const z = rule.map(() => random.normal())
+    const label = z.reduce((sum, x, place) => sum + x * rule[place]!, 0) > 0 ? 'yes' : 'no'
+    return [at in sentinels ? z.map(() => sentinels[at]!) : z, label]
+  })
+}
+
+it.each([
+  ['in the middle', { 250: 9999 }],
+  ['in the first row', { 0: 9999 }],
+  ['in the third row, and of another kind later', { 2: -999, 120: 9999, 310: 1e9 }],
+])('a sentinel %s costs almost no accuracy', async (_, sentinels) => {
+  const adapter = { method: 'head' }
+  const clean = await lateAccuracy(linearRows({}), {}, { adapter })
+  expect(clean).toBeGreaterThan(0.93)
+  expect(await lateAccuracy(linearRows(sentinels), {}, { adapter })).toBeGreaterThan(clean - 0.05)
+})
+
+it('nor does it with hidden layers, pieces and a recent part', async () => {
+  const clean = await lateAccuracy(linearRows({}), {})
+  const found = await lateAccuracy(linearRows({ 1: 9999, 250: -999 }), {})
+  expect(found).toBeGreaterThan(clean - 0.05)
+})
+
 /** Of the answers to the last 200 rows, each given before its row was learned. */
-async function lateAccuracy(rows: readonly Row[], features: object): Promise<number> {
+async function lateAccuracy(
+  rows: readonly Row[],
+  features: object,
+  others: object = {},
+): Promise<number> {
   const settings = {
+    ...others,
     base: { features: { size: rows[0]![0].length, ...features } },
     labels: { open: true },
     trigger: { policy: 'count', every: 1 },
