@@ -4,7 +4,15 @@ import { openPolicy, policies } from '../policies/index.ts'
 import { freshAdapter, type AdapterPlan } from './adapters/adapter.ts'
 import { cutOf } from './adapters/sites.ts'
 import { viewOf } from './adapters/view.ts'
-import { adapterOf, folderOf, labelsOf, methodOf, modelOf, openBase } from './compose.ts'
+import {
+  adapterOf,
+  folderOf,
+  labelsOf,
+  lettersLimits,
+  methodOf,
+  modelOf,
+  openBase,
+} from './compose.ts'
 import { openSharedRegistry, predictionKey } from './compose-fleet.ts'
 import { parserOf, sourcesOf } from './compose-sources.ts'
 import type { TrainerSite } from './compose-trainer-site.ts'
@@ -55,7 +63,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     ...{ clock, log, lease },
     sharing: fleet?.sharing,
   })
-  const deadLetters = openDeadLetters(join(folder, deadLettersFile), { count: limits.dead_letters })
+  const deadLetters = openDeadLetters(join(folder, deadLettersFile), lettersLimits(config))
   const inbox = openInboxReader(join(folder, inboxFile))
   let unknownKeys = 0
   let truncated = 0
@@ -89,6 +97,8 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
       idleMs: 200,
       waitingJoins: limits.waiting_joins,
       waitingEvents: limits.waiting_joins,
+      waitingMs: 1000 * limits.waiting_join_seconds,
+      waitingBytes: limits.waiting_join_bytes,
       latentBytes: limits.latent_bytes,
       seenEvents: limits.seen_events,
     },

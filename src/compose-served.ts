@@ -1,7 +1,7 @@
 /** Puts the serving side of each model together: its shelves on this machine, the engine of its base, its live version. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { folderOf, labelsOf, methods, modelOf, openBase, tasks } from './compose.ts'
+import { folderOf, labelsOf, lettersLimits, methods, modelOf, openBase, tasks } from './compose.ts'
 import { openSharedRegistry } from './compose-fleet.ts'
 import { shareModel } from './compose-sharing.ts'
 import { predictionSink, sendLetters } from './compose-sinks.ts'
@@ -20,6 +20,7 @@ import { eventCheck } from './serving/event-check.ts'
 import { openFeedbackDoor, type FeedbackDoor } from './serving/feedback-door.ts'
 import { openLiveModel, type LiveModel } from './serving/live-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
+import { storeSizes } from './runtime/store-sizes.ts'
 import { classification } from './tasks/classification.ts'
 
 export async function knowModel(site: Site, name: string): Promise<KnownModel> {
@@ -27,7 +28,7 @@ export async function knowModel(site: Site, name: string): Promise<KnownModel> {
   const base = await openBase(modelOf(config, name).base)
   const registry = await openSharedRegistry(config, name, base, { clock, log, sharing })
   const letters = join(folderOf(config, name), deadLettersFile)
-  const deadLetters = await openDiskLetters(site.disk, letters, config.limits.dead_letters)
+  const deadLetters = await openDiskLetters(site.disk, letters, lettersLimits(config))
   site.atEnd(async () => {
     await deadLetters.close()
     await registry.close()
@@ -43,11 +44,13 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
   const { limits } = config
   const inbox = await openDiskInbox(site.disk, inboxPath, {
     unreadEvents: limits.inbox_events,
+    bytes: limits.inbox_bytes,
     seenEvents: limits.seen_events,
     retentionMs: dayMs,
   })
   const predictions = await openDiskPredictions(site.disk, inboxPath, {
     count: limits.predictions,
+    bytes: limits.prediction_bytes,
     retentionMs: 30 * dayMs,
     clock,
     log,
@@ -131,6 +134,7 @@ export async function serve(
     deadLetters: model.deadLetters.pages,
     trigger: triggerHint(modelOf(site.config, name)),
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
+    storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
   }
 }

@@ -21,6 +21,7 @@ import { openFeatures } from './bases/features.ts'
 import { openPulled } from './bases/pulled.ts'
 import { openUseLite } from './bases/use-lite.ts'
 import type { AdapterConfig, Base, Clock, Logger, Method, Task } from './contracts.ts'
+import type { DeadLetterLimits } from './intake/dead-letters.ts'
 import type { LedgerLimits } from './registry/ledger.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from './registry/local.ts'
 import type { Config, ModelConfig } from './runtime/config.ts'
@@ -109,7 +110,12 @@ export async function openRegistry(
 
 /** What a registry remembers of the past. */
 export function rememberedBy({ limits }: Config): LedgerLimits {
-  return { moves: limits.moves, removed: limits.removed_versions }
+  const { moves, removed_versions: removed, removed_version_bytes: removedBytes } = limits
+  return { moves, removed, removedBytes }
+}
+
+export function lettersLimits({ limits }: Pick<Config, 'limits'>): DeadLetterLimits {
+  return { count: limits.dead_letters, bytes: limits.dead_letter_bytes }
 }
 
 export const classificationKind = classification.kind

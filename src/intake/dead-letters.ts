@@ -7,6 +7,7 @@ import type { DeadLetter, Sink } from '../contracts.ts'
 import type { Row } from '../runtime/row.ts'
 import { openStore, type Store } from '../runtime/store.ts'
 import { pagesIn, type DeadLetterPages } from './dead-letter-pages.ts'
+import { countedBytes } from './inbox-schema.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from './headers.ts'
 
 export interface DeadLetters extends Sink {
@@ -44,13 +45,20 @@ const migrations = [
    CREATE TABLE counts (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;`,
   `CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
    INSERT INTO marks (name, value) VALUES ('sent', 0);`,
+  countedBytes('letters', 'value'),
 ]
 
 /** File name inside a model's folder. */
 export const deadLettersFile = 'dead-letters.db'
 
-export function openDeadLetters(path: string, options: { readonly count: number }): DeadLetters {
-  return lettersIn(openStore(path, { migrations }), options)
+export interface DeadLetterLimits {
+  readonly count: number
+  /** Of what arrived. Absent = no bound. */
+  readonly bytes?: number
+}
+
+export function openDeadLetters(path: string, limits: DeadLetterLimits): DeadLetters {
+  return lettersIn(openStore(path, { migrations }), limits)
 }
 
 /** Of a file that another thread or process writes. */
@@ -58,10 +66,10 @@ export function readDeadLetters(path: string): Omit<DeadLetters, 'write'> {
   return lettersIn(openStore(path, { migrations, readonly: true }), { count: 0 })
 }
 
-function lettersIn(store: Store, options: { readonly count: number }): DeadLetters {
+function lettersIn(store: Store, limits: DeadLetterLimits): DeadLetters {
   return {
     write: async (letters) => {
-      if (letters.length > 0) writeAll(store, letters, options.count)
+      if (letters.length > 0) writeAll(store, letters, limits)
       return Promise.resolve()
     },
     counts: () =>
@@ -70,11 +78,7 @@ function lettersIn(store: Store, options: { readonly count: number }): DeadLette
           .all('SELECT code, count FROM counts ORDER BY code')
           .map((row) => [row.text('code'), row.number('count')]),
       ),
-    // Numbers begin at 1, and the oldest go first.
-    gone: () => {
-      const oldest = store.get('SELECT min(number) AS oldest FROM letters')?.numberOrNull('oldest')
-      return (oldest ?? 1) - 1
-    },
+    gone: () => oldestIn(store) - 1,
     list: (count) =>
       store.all('SELECT * FROM letters ORDER BY number DESC LIMIT ?', count).map(letterOf),
     unsent: unsentIn(store),
@@ -107,12 +111,29 @@ function unsentIn(store: Store): UnsentLetters {
   }
 }
 
-function writeAll(store: Store, letters: readonly DeadLetter[], limit: number): void {
+function writeAll(
+  store: Store,
+  letters: readonly DeadLetter[],
+  { count, bytes = Infinity }: DeadLetterLimits,
+): void {
   store.transaction(() => {
     for (const letter of letters) write(store, letter)
     const last = store.get('SELECT max(number) AS number FROM letters')?.numberOrNull('number') ?? 0
-    store.run('DELETE FROM letters WHERE number <= ?', last - limit)
+    store.run('DELETE FROM letters WHERE number <= ?', last - count)
+    // One letter may weigh as much as many older ones; the newest stays.
+    while (bytesIn(store) > bytes && oldestIn(store) < last)
+      store.run('DELETE FROM letters WHERE number <= ?', oldestIn(store))
   })
+}
+
+function bytesIn(store: Store): number {
+  return store.get(`SELECT value FROM marks WHERE name = 'letters_bytes'`)?.number('value') ?? 0
+}
+
+/** Numbers begin at 1, and the oldest go first. */
+function oldestIn(store: Store): number {
+  const sql = 'SELECT min(number) AS oldest FROM letters'
+  return store.get(sql)?.numberOrNull('oldest') ?? 1
 }
 
 function write(store: Store, letter: DeadLetter): void {

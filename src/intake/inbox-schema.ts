@@ -3,7 +3,7 @@
  * predictions that were served. The server writes it; the trainer reads it, and notes only how far it has come. A file
  * of its own, so that a large checkpoint of the trainer never makes a request wait for a lock.
  */
-export const inboxMigrations = [
+export const inboxMigrations: readonly string[] = [
   `CREATE TABLE messages (
      offset INTEGER PRIMARY KEY,
      value BLOB NOT NULL,
@@ -29,10 +29,22 @@ export const inboxMigrations = [
    );`,
   // Offsets mean nothing in another inbox: whoever keeps one elsewhere keeps this beside it.
   `INSERT INTO marks (name, value) VALUES ('identity', abs(random() % 281474976710656));`,
+  countedBytes('messages', 'value') + countedBytes('predictions', 'input'),
 ]
 
 /** Positions that were kept elsewhere do not belong to this file any more. */
 export const newIdentity = `UPDATE marks SET value = abs(random() % 281474976710656) WHERE name = 'identity'`
+
+/** The mark `<table>_bytes` is the sum of what the column holds, whoever adds and removes rows. */
+export function countedBytes(table: string, column: string): string {
+  const bytes = (row: string) => `length(CAST(${row}.${column} AS BLOB))`
+  const change = (sign: string, row: string) =>
+    `UPDATE marks SET value = value ${sign} ${bytes(row)} WHERE name = '${table}_bytes';`
+  return `
+    INSERT INTO marks (name, value) SELECT '${table}_bytes', coalesce(sum(${bytes(table)}), 0) FROM ${table};
+    CREATE TRIGGER ${table}_added AFTER INSERT ON ${table} BEGIN ${change('+', 'NEW')} END;
+    CREATE TRIGGER ${table}_removed AFTER DELETE ON ${table} BEGIN ${change('-', 'OLD')} END;`
+}
 
 /** File name inside a model's folder. */
 export const inboxFile = 'inbox.db'

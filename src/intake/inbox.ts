@@ -34,6 +34,8 @@ export interface Appended {
 export interface InboxOptions {
   /** Most events that the trainer has not read; then `INBOX_FULL`. */
   readonly unreadEvents: number
+  /** Most bytes of messages; what was learned goes first, then `INBOX_FULL`. Absent = no bound. */
+  readonly bytes?: number
   readonly seenEvents: number
   /** How long learned events stay, to be learned again when somebody asks; never more than `unreadEvents` of them. */
   readonly retentionMs: number
@@ -82,7 +84,7 @@ export function inboxCounts(store: Store): InboxCounts {
   }
 }
 
-type Mark = 'end' | 'consumed' | 'duplicates'
+type Mark = 'end' | 'consumed' | 'duplicates' | 'messages_bytes'
 
 function markIn(store: Store, name: Mark): number {
   return store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
@@ -146,6 +148,8 @@ class SqliteInbox implements Inbox {
   #add(events: readonly IncomingEvent[]): Appended | Error {
     const room = this.#options.unreadEvents - this.unread()
     if (events.length > room) return full(events.length, room, this.#options.unreadEvents)
+    const tooMuch = this.#withoutRoom(events)
+    if (tooMuch !== undefined) return tooMuch
     const from = this.#mark('end')
     const duplicates: number[] = []
     let end = from
@@ -158,6 +162,23 @@ class SqliteInbox implements Inbox {
     if (duplicates.length > 0) this.#store.run(again, duplicates.length)
     this.#sweep(end, end - from)
     return { accepted: end - from, duplicates }
+  }
+
+  /** What was learned makes room, before it is as old as the retention. */
+  #withoutRoom(events: readonly IncomingEvent[]): Error | undefined {
+    const { bytes: limit = Infinity } = this.#options
+    const more = events.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
+    if (this.#mark('messages_bytes') + more <= limit) return undefined
+    this.#store.run('DELETE FROM messages WHERE offset < ?', this.#oldest())
+    const bytes = this.#mark('messages_bytes')
+    return bytes + more <= limit ? undefined : heavy(bytes, more, limit)
+  }
+
+  /** Up to where one sweep may remove: the oldest few thousand, never the whole table while requests wait. */
+  #oldest(): number {
+    const sql = 'SELECT min(offset) AS first FROM messages'
+    const first = this.#store.get(sql)?.numberOrNull('first') ?? 0
+    return Math.min(this.#mark('consumed'), first + SWEPT_EVENTS)
   }
 
   #keep(event: IncomingEvent, offset: number): boolean {
@@ -174,18 +195,18 @@ class SqliteInbox implements Inbox {
     this.#sinceSweep = 0
     const { seenEvents, unreadEvents, retentionMs, clock } = this.#options
     this.#store.run('DELETE FROM identities WHERE offset < ?', end - seenEvents)
-    // Offsets rise with time: the oldest few thousand are looked at, never the whole table while requests wait.
-    const first = this.#store
-      .get('SELECT min(offset) AS first FROM messages')
-      ?.numberOrNull('first')
-    const upTo = Math.min(this.#mark('consumed'), (first ?? 0) + SWEPT_EVENTS)
     const old = 'DELETE FROM messages WHERE offset < ? AND (time_ms < ? OR offset < ?)'
-    this.#store.run(old, upTo, clock.nowMs() - retentionMs, end - unreadEvents)
+    this.#store.run(old, this.#oldest(), clock.nowMs() - retentionMs, end - unreadEvents)
   }
 
   #mark(name: Mark): number {
     return markIn(this.#store, name)
   }
+}
+
+function heavy(bytes: number, more: number, limit: number): Error {
+  const message = `${more} bytes, and ${bytes} of ${limit} hold what the trainer has not read`
+  return failure('INBOX_FULL', message, { details: { bytes, more, limit } })
 }
 
 function full(events: number, room: number, limit: number): Error {

@@ -2,8 +2,8 @@
  * Feedback that names a served prediction instead of repeating its input, and what waits because the prediction has not
  * been seen yet: predictions are written behind the answer, so that feedback may overtake them.
  *
- * Waiting is bounded in events and in count, never in time, so that what is given up is the same on every run. Entries
- * are tried again after 1, 2, 4, … later events, and the newest whenever the stream rests.
+ * Waiting is bounded in events, count, bytes, and time. The time is that of the records, never of a clock here, so that
+ * what is given up is the same on every run. Entries are tried again after 1, 2, 4, … later events, and the newest whenever the stream rests.
  */
 import type { FeedbackEvent, ServedPrediction, SourceRecord } from '../contracts.ts'
 
@@ -29,6 +29,10 @@ export interface WaitingEvent {
 export interface WaitingLimits {
   readonly count: number
   readonly events: number
+  /** By the time at which the transport took them; absent = for ever. */
+  readonly ms?: number
+  /** Of the messages together; absent = no bound. */
+  readonly bytes?: number
 }
 
 /** Whether the prediction must be looked up: its input is wanted, or the answer that a rating speaks of. */
@@ -43,6 +47,9 @@ export class WaitingRoom {
   readonly #events = new Map<string, WaitingEvent>()
   /** Count of accepted events → who is tried again then. */
   readonly #calendar = new Map<number, string[]>()
+  #bytes = 0
+  /** Of the newest record that was seen. */
+  #newestMs = 0
 
   constructor(limits: WaitingLimits) {
     this.#limits = limits
@@ -60,12 +67,19 @@ export class WaitingRoom {
     return this.#events.has(key)
   }
 
+  /** A record came, of whatever kind: time has gone on. */
+  saw({ timeMs = 0 }: Pick<SourceRecord, 'timeMs'>): void {
+    this.#newestMs = Math.max(this.#newestMs, timeMs)
+  }
+
   enter(waiting: WaitingEvent): void {
-    this.#events.set(waiting.key, waiting)
+    this.#put(waiting)
     this.#schedule(waiting, waiting.since)
   }
 
   leave(key: string): void {
+    const { record } = this.#events.get(key)?.received ?? {}
+    this.#bytes -= record?.value.byteLength ?? 0
     this.#events.delete(key)
   }
 
@@ -73,8 +87,7 @@ export class WaitingRoom {
   expire(accepted: number): readonly WaitingEvent[] {
     const gone: WaitingEvent[] = []
     for (const waiting of this.#events.values()) {
-      const isLate = accepted - waiting.since >= this.#limits.events
-      if (!isLate && this.size <= this.#limits.count) break
+      if (!this.#isLate(waiting, accepted) && !this.#isOverfull()) break
       this.leave(waiting.key)
       gone.push(waiting)
     }
@@ -106,10 +119,30 @@ export class WaitingRoom {
   restore(events: readonly WaitingEvent[], accepted: number): void {
     this.#events.clear()
     this.#calendar.clear()
+    this.#bytes = 0
     for (const waiting of events) {
-      this.#events.set(waiting.key, waiting)
+      this.#put(waiting)
       this.#schedule(waiting, accepted)
     }
+  }
+
+  #put(waiting: WaitingEvent): void {
+    const { record } = waiting.received
+    const before = this.#events.get(waiting.key)?.received.record.value.byteLength ?? 0
+    this.#events.set(waiting.key, waiting)
+    this.#bytes += record.value.byteLength - before
+    this.saw(record)
+  }
+
+  #isLate({ since, received }: WaitingEvent, accepted: number): boolean {
+    const { events, ms = Infinity } = this.#limits
+    const { timeMs = this.#newestMs } = received.record
+    return accepted - since >= events || this.#newestMs - timeMs >= ms
+  }
+
+  #isOverfull(): boolean {
+    const { count, bytes = Infinity } = this.#limits
+    return this.size > count || this.#bytes > bytes
   }
 
   /** The first of since + 1, 2, 4, … that lies after `accepted`, so that a restart changes no date. */

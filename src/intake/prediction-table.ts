@@ -1,6 +1,6 @@
 /**
  * The table of served predictions in `inbox.db`. It has no flush of its own: the flush of the feedback that names a prediction
- * covers it. Bounded by count and age.
+ * covers it. Bounded by count, bytes and age.
  */
 import type { Clock, ServedPrediction } from '../contracts.ts'
 import { openStore, type Store } from '../runtime/store.ts'
@@ -23,12 +23,16 @@ export interface PredictionTable {
 
 export interface PredictionTableOptions {
   readonly count: number
+  /** Of their inputs; the oldest go first. Absent = no bound. */
+  readonly bytes?: number
   readonly retentionMs: number
   readonly clock: Clock
 }
 
 /** The trainer holds the lock for microseconds. */
 const BUSY_TIMEOUT_MS = 250
+/** The most that one sweep removes: more than a batch adds. */
+const SWEPT_ROWS = 1000
 
 export function openPredictionTable(
   path: string,
@@ -59,12 +63,23 @@ function write(store: Store, { id, input, version, label, timeMs }: PredictionRo
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */
-function sweep(store: Store, { count, retentionMs, clock }: PredictionTableOptions): void {
+function sweep(
+  store: Store,
+  { count, bytes = Infinity, retentionMs, clock }: PredictionTableOptions,
+): void {
   const newest = 'SELECT max(number) AS number FROM predictions'
   const last = store.get(newest)?.numberOrNull('number') ?? 0
   store.run('DELETE FROM predictions WHERE number <= ?', last - count)
   const oldest = store.get('SELECT number, time_ms FROM predictions ORDER BY number LIMIT 1')
-  if (oldest === undefined || oldest.number('time_ms') >= clock.nowMs() - retentionMs) return
+  if (oldest === undefined) return
+  const upTo = oldest.number('number') + SWEPT_ROWS
+  if (bytesIn(store) > bytes) store.run('DELETE FROM predictions WHERE number < ?', upTo)
+  if (oldest.number('time_ms') >= clock.nowMs() - retentionMs) return
   const old = 'DELETE FROM predictions WHERE number < ? AND time_ms < ?'
-  store.run(old, oldest.number('number') + 1000, clock.nowMs() - retentionMs)
+  store.run(old, upTo, clock.nowMs() - retentionMs)
+}
+
+function bytesIn(store: Store): number {
+  const sql = `SELECT value FROM marks WHERE name = 'predictions_bytes'`
+  return store.get(sql)?.number('value') ?? 0
 }

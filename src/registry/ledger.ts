@@ -34,9 +34,15 @@ export interface LedgerLimits {
   readonly moves: number
   /** Manifests of versions whose bytes were removed. */
   readonly removed: number
+  readonly removedBytes?: number
 }
 
 export const usualLedgerLimits: LedgerLimits = { moves: 10_000, removed: 2_000 }
+
+/** How many removed manifests may be remembered: those of one model are about as large as each other. */
+export function mostRemoved({ removed, removedBytes = Infinity }: LedgerLimits, bytes: number) {
+  return Math.min(removed, Math.floor(removedBytes / bytes))
+}
 
 export type Move = Pick<LivePointer, 'version' | 'digest' | 'reason' | 'by'> & {
   readonly expect: number
@@ -135,10 +141,11 @@ export class Ledger {
 
   retire(manifest: Manifest): void {
     const sql = 'INSERT OR REPLACE INTO retired (version, manifest) VALUES (?, ?)'
-    this.#store.run(sql, manifest.version, JSON.stringify(manifest))
+    const json = JSON.stringify(manifest)
+    this.#store.run(sql, manifest.version, json)
     const old = `DELETE FROM retired WHERE version IN
       (SELECT version FROM retired ORDER BY ${byAge} LIMIT ? OFFSET ?)`
-    this.#store.run(old, PRUNED_ROWS, this.#limits.removed)
+    this.#store.run(old, PRUNED_ROWS, mostRemoved(this.#limits, json.length))
   }
 
   /** Its bytes are there again. */

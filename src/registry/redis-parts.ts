@@ -65,7 +65,7 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
   const disk = new Versions(join(folder, 'versions'), ledger)
   const onBytes = options.onBytes ?? (() => undefined)
   const chunks = new Chunks({ redis, keys, versionBytes, onBytes })
-  const versions = new RedisVersions({ redis, keys, chunks, manifests: remembered.removed })
+  const versions = new RedisVersions({ redis, keys, chunks, remembered })
   const pointer = new RedisPointer({ redis, keys, clock, historyRows })
   const onHealed = options.onHealed ?? (() => undefined)
   const restoring = new Restoring({ redis: versions, disk, ledger, onHealed, log })

@@ -5,6 +5,7 @@
 import type { Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../runtime/redis.ts'
+import { mostRemoved, type LedgerLimits } from './ledger.ts'
 import { manifestBytes } from './manifest.ts'
 import type { Chunks, Files } from './redis-chunks.ts'
 import { scriptKeys, type RegistryKeys } from './redis-keys.ts'
@@ -49,8 +50,7 @@ export interface RedisVersionsOptions {
   readonly redis: Redis
   readonly keys: RegistryKeys
   readonly chunks: Chunks
-  /** Manifests of removed versions that are remembered. */
-  readonly manifests: number
+  readonly remembered: LedgerLimits
 }
 
 type Commit = 'VERSION_EXISTS' | 'VERSION_REMOVED' | 'OK'
@@ -76,7 +76,7 @@ export class RedisVersions {
   }
 
   get mostManifests(): number {
-    return this.#options.manifests
+    return this.#options.remembered.removed
   }
 
   /** For a trainer or a person; the same content again is a success. */
@@ -184,7 +184,8 @@ export class RedisVersions {
     const json = Buffer.from(manifestBytes(manifest))
     for (let upload = 1; upload <= UPLOADS; upload += 1) {
       const { sizes, lengths } = await this.#options.chunks.upload(manifest, files)
-      const about = [version, digest, json, epoch, this.#options.manifests, sizes, how, generation]
+      const most = mostRemoved(this.#options.remembered, json.byteLength)
+      const about = [version, digest, json, epoch, most, sizes, how, generation]
       const outcome = await this.#script(commitVersion, [...about, ...lengths], [digest])
       if (outcome === 'LEASE_LOST') throw leaseLost(epoch)
       if (outcome === 'OK' || outcome === 'VERSION_EXISTS' || outcome === 'VERSION_REMOVED')

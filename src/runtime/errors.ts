@@ -75,7 +75,7 @@ export const errorTable = {
     status: 429,
     exit: 75,
     retriable: true,
-    fix: 'the trainer is behind; wait, or raise limits.inbox_events',
+    fix: 'the trainer is behind; wait, or raise limits.inbox_events or limits.inbox_bytes, whichever the message gives',
   },
   AUTH_REQUIRED: { status: 401, exit: 77, fix: 'send Authorization: Bearer <token>' },
   DEADLINE_EXCEEDED: {

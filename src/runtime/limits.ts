@@ -94,17 +94,45 @@ export const limitTable = {
     most: 100_000_000,
     reason: 'feedback that the trainer has not read lies on disk, and disks end',
   },
+  inbox_bytes: {
+    default: 1024 * MiB,
+    least: MiB,
+    most: 1024 * 1024 * MiB,
+    reason:
+      'the same in bytes: a million events may be as large as a disk; what was learned goes first',
+  },
   predictions: {
     default: 1_000_000,
     least: 0,
     most: 100_000_000,
     reason: 'served predictions are kept so that feedback may name them days later',
   },
+  prediction_bytes: {
+    default: 1024 * MiB,
+    least: MiB,
+    most: 1024 * 1024 * MiB,
+    reason:
+      'the inputs of these predictions together, which may be long texts; the oldest go first',
+  },
   waiting_joins: {
     default: 100_000,
     least: 0,
     most: 10_000_000,
     reason: 'feedback that came before its prediction waits in the checkpoint',
+  },
+  waiting_join_seconds: {
+    default: 24 * 60 * 60,
+    least: 1,
+    most: 365 * 24 * 60 * 60,
+    reason:
+      'a prediction is kept within a second; after a day, by the time of later events, it will not come',
+  },
+  waiting_join_bytes: {
+    default: 64 * MiB,
+    least: 1024,
+    most: 16 * 1024 * MiB,
+    reason:
+      'this feedback together: it is held in memory, in the checkpoint and in each copy of that',
   },
   seen_events: {
     default: 1_000_000,
@@ -119,12 +147,25 @@ export const limitTable = {
     most: 10_000_000,
     reason: 'what could not be learned from is kept for people to look at, the oldest goes first',
   },
+  dead_letter_bytes: {
+    default: 256 * MiB,
+    least: MiB,
+    most: 1024 * 1024 * MiB,
+    reason:
+      'one dead letter may be as large as an event, and a hundred thousand of them larger than a disk',
+  },
   removed_versions: {
     default: 2000,
     least: 0,
     most: 1_000_000,
     reason:
       'manifests of versions whose bytes were removed, for lists and why: 2 KB each, on disk and in Redis',
+  },
+  removed_version_bytes: {
+    default: 64 * MiB,
+    least: MiB,
+    most: 16 * 1024 * MiB,
+    reason: 'these manifests together: with a thousand long labels one has 130 KB',
   },
   moves: {
     default: 10_000,

@@ -196,6 +196,12 @@ export const metricTable = {
     labels: ['model', 'sink'],
     help: 'What a sink acknowledged: dead letters or predictions.',
   },
+  storeBytes: {
+    kind: 'gauge',
+    name: 'antikythera_store_bytes',
+    labels: ['model', 'store'],
+    help: 'Size on disk of state, inbox, registry and dead-letters, logs included; each levels off at its limits.',
+  },
   sinkDropped: {
     kind: 'counter',
     name: 'antikythera_sink_dropped_total',

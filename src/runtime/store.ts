@@ -11,6 +11,7 @@ import { dirname } from 'node:path'
 import { diskFailure } from './disk-failure.ts'
 import { failure, invariant } from './errors.ts'
 import { Row, type Value } from './row.ts'
+import { StoreSpace } from './store-space.ts'
 import { whileBusy } from './while-busy.ts'
 
 export interface Store {
@@ -59,6 +60,7 @@ class LibsqlStore implements Store {
   readonly #database: Database.Database
   readonly #statements = new Map<string, Prepared>()
   readonly #readonly: boolean
+  readonly #space: StoreSpace
   #inTransaction = false
   #open = true
 
@@ -66,6 +68,10 @@ class LibsqlStore implements Store {
     this.path = path
     this.#readonly = options.readonly ?? false
     this.#database = openDatabase(path, this.#readonly)
+    this.#space = new StoreSpace({
+      exec: (sql) => this.#exec(sql),
+      pragma: (name) => this.get(`PRAGMA ${name}`)?.number(name) ?? 0,
+    })
   }
 
   run(sql: string, ...values: readonly Value[]): number {
@@ -89,6 +95,12 @@ class LibsqlStore implements Store {
   }
 
   transaction<Result>(work: () => Result): Result {
+    const result = this.#transact(work)
+    this.#space.giveBack()
+    return result
+  }
+
+  #transact<Result>(work: () => Result): Result {
     invariant(!this.#inTransaction, 'transactions do not nest')
     this.#exec('BEGIN IMMEDIATE')
     this.#inTransaction = true
@@ -122,7 +134,10 @@ class LibsqlStore implements Store {
   prepareFile({ busyTimeoutMs = 5_000, synchronous = 'FULL', migrations }: StoreOptions): void {
     this.#exec(`PRAGMA busy_timeout=${String(busyTimeoutMs)}`)
     whileBusy(busyTimeoutMs, () => {
-      if (!this.#readonly) this.#exec('PRAGMA journal_mode=WAL')
+      if (!this.#readonly) {
+        this.#space.prepare()
+        this.#exec('PRAGMA journal_mode=WAL')
+      }
       this.#exec(`PRAGMA synchronous=${synchronous}`)
       this.#migrate(migrations)
     })

@@ -19,6 +19,8 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
       if (report.memorised !== undefined)
         metrics.gauge('memorised', { model: model.name }, report.memorised)
       showUpdates(metrics, rising, seen, model.name, report)
+      for (const [store, bytes] of Object.entries(model.storeBytes?.() ?? {}))
+        metrics.gauge('storeBytes', { model: model.name, store }, bytes)
       if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
     }
     const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)

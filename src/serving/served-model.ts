@@ -17,6 +17,8 @@ export interface ServedModel {
   readonly trigger?: TriggerHint
   /** What limits let go, since the model began: ids of the inbox, dead letters. */
   forgotten?(): { readonly ids: number; readonly deadLetters: number }
+  /** Size of its stores on this disk, by name; looked at with each scrape. */
+  storeBytes?(): Readonly<Record<string, number>>
   /** Rows that wait for the engine now. */
   waitingRows(): number
 }

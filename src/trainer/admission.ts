@@ -78,6 +78,7 @@ export class Admission {
 
   /** At once, unless there is something to wait for. */
   admit(received: Received, signal: AbortSignal): Due | Promise<Due> {
+    this.#parts.waiting.saw(received.record)
     const foreseen = this.#foresight.take(received.record)
     const event = foreseen?.event ?? this.#parse(received)
     if (event === undefined || !this.#isOurs(event)) return false

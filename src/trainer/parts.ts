@@ -121,6 +121,9 @@ export interface LoopLimits {
   /** Events that wait for their prediction: how many, and for how many accepted events. */
   readonly waitingJoins: number
   readonly waitingEvents: number
+  /** How long, by the time of the records, and how large together; absent = no bound. */
+  readonly waitingMs?: number
+  readonly waitingBytes?: number
   readonly latentBytes: number
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seenEvents?: number

@@ -51,7 +51,12 @@ export class TrainerState {
       ...(limits.seenEvents !== undefined && { seen: limits.seenEvents }),
     })
     this.dedupe = new Dedupe(() => this.checkpoint.seen(), limits.seenEvents ?? Infinity)
-    this.waiting = new WaitingRoom({ count: limits.waitingJoins, events: limits.waitingEvents })
+    this.waiting = new WaitingRoom({
+      count: limits.waitingJoins,
+      events: limits.waitingEvents,
+      ...(limits.waitingMs !== undefined && { ms: limits.waitingMs }),
+      ...(limits.waitingBytes !== undefined && { bytes: limits.waitingBytes }),
+    })
     this.letters = new Letters(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#mind = learner.mind()

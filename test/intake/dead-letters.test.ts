@@ -28,6 +28,20 @@ describe('dead letters of a model', () => {
     await letters.close()
   })
 
+  it('is bounded in bytes, and keeps the newest whatever it weighs', async () => {
+    const letters = openDeadLetters(join(scratchFolder(), 'dead.db'), { count: 100, bytes: 1000 })
+    const heavy = (key: string, bytes: number) => letter(key, new Uint8Array(bytes))
+    await letters.write(['a', 'b', 'c', 'd'].map((key) => heavy(key, 300)))
+    expect(letters.list(10).map(({ key }) => key)).toEqual(['d', 'c', 'b'])
+    expect(letters.gone()).toBe(1)
+    await letters.write([heavy('e', 5000)])
+    expect(letters.list(10).map(({ key }) => key)).toEqual(['e'])
+    await letters.write([heavy('f', 10)])
+    expect(letters.list(10).map(({ key }) => key)).toEqual(['f'])
+    expect(letters.counts()).toEqual({ EVENT_MALFORMED: 6 })
+    await letters.close()
+  })
+
   it('keeps headers that are bytes, and those that are called like a part of every object', async () => {
     const letters = openDeadLetters(join(scratchFolder(), 'dead.db'), { count: 2 })
     const headers = Object.fromEntries<string | Uint8Array>([

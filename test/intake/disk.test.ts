@@ -119,7 +119,9 @@ test('predictions that were flushed, and how far the trainer is, are there for t
 
 test('dead letters are written there and read here', async () => {
   const { disk } = await open()
-  const letters = await openDiskLetters(disk, join(scratchFolder(), 'dead-letters.db'), 2)
+  const letters = await openDiskLetters(disk, join(scratchFolder(), 'dead-letters.db'), {
+    count: 2,
+  })
   await letters.write(['a', 'b', 'c'].map((key) => letter(key)))
   expect(letters.list(10).map(({ key }) => key)).toEqual(['c', 'b'])
   const [first] = letters.unsent.next(1)

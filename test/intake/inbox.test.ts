@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { httpSource } from '../../connectors/index.ts'
 import { openInboxReader } from '../../src/intake/inbox-reader.ts'
-import { incomingEvent, openInbox, type Inbox } from '../../src/intake/inbox.ts'
+import { incomingEvent, openInbox, type Inbox, type InboxOptions } from '../../src/intake/inbox.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { rejection } from '../coded.ts'
 import { sourceConformance } from '../conformance/source.ts'
@@ -11,7 +11,7 @@ import { scratchFolder } from '../scratch-folder.ts'
 const bounds = { unreadEvents: 1000, seenEvents: 10_000, retentionMs: 0, clock: systemClock }
 const event = (id: string) => ({ source: 's', id, bytes: new TextEncoder().encode(id) })
 
-function opened(path: string, options: Partial<typeof bounds> = {}): Inbox {
+function opened(path: string, options: Partial<InboxOptions> = {}): Inbox {
   const inbox = openInbox(path, { ...bounds, ...options })
   onTestFinished(async () => inbox.close())
   return inbox
@@ -51,6 +51,23 @@ describe('the inbox', () => {
       accepted: 1,
       duplicates: [1],
     })
+  })
+
+  it('is bounded in bytes: what was learned makes room, and then nothing more is taken', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path, { bytes: 1000, retentionMs: 1e9 })
+    const long = (id: string) => ({ ...event(id), bytes: new Uint8Array(300) })
+    for (const id of ['a', 'b', 'c']) await inbox.append([long(id)])
+    const error = await rejection(inbox.append([long('d')]))
+    expect(error).toMatchObject({ code: 'INBOX_FULL', details: { bytes: 900, more: 300 } })
+    // Learned yesterday or just now, it could be learned again; room for new feedback matters more.
+    const reader = openInboxReader(path)
+    reader.journal.consumed(2)
+    reader.close()
+    expect(await inbox.append([long('d')])).toEqual({ accepted: 1, duplicates: [] })
+    expect(texts(path)).toHaveLength(2)
+    await inbox.append([long('e')])
+    expect((await rejection(inbox.append([long('f')]))).code).toBe('INBOX_FULL')
   })
 
   it('answers concurrent appends each with their own events, in order', async () => {

@@ -56,6 +56,45 @@ test('a full room lets the oldest go', () => {
   expect(keys(room.events)).toEqual(['c', 'd'])
 })
 
+test('who waited too long by the time of later records gives up, also after a restart', () => {
+  const room = new WaitingRoom({ count: 10, events: 100, ms: 1000 })
+  const at = (key: string, timeMs: number): WaitingEvent => {
+    const { received, ...rest } = waiting(key, 1)
+    return { ...rest, received: { ...received, record: { ...received.record, timeMs } } }
+  }
+  room.enter(at('a', 5000))
+  room.enter(at('b', 5500))
+  // One without a time waits for later events alone.
+  room.enter(waiting('c', 1))
+  room.saw({ timeMs: 5999 })
+  expect(keys(room.expire(2))).toEqual([])
+  room.restore(room.events, 2)
+  room.saw({ timeMs: 6000 })
+  room.saw({ timeMs: 3 })
+  expect(keys(room.expire(2))).toEqual(['a'])
+  room.saw({ timeMs: 9000 })
+  expect(keys(room.expire(2))).toEqual(['b'])
+  expect(keys(room.expire(101))).toEqual(['c'])
+})
+
+test('a room that is full in bytes lets the oldest go, and counts what left by itself', () => {
+  const room = new WaitingRoom({ count: 10, events: 100, bytes: 1000 })
+  const heavy = (key: string, bytes: number): WaitingEvent => {
+    const { received, ...rest } = waiting(key, 1)
+    const record = { ...received.record, value: new Uint8Array(bytes) }
+    return { ...rest, received: { ...received, record } }
+  }
+  for (const key of ['a', 'b', 'c']) room.enter(heavy(key, 400))
+  expect(keys(room.expire(1))).toEqual(['a'])
+  room.leave('b')
+  room.leave('b')
+  room.enter(heavy('d', 600))
+  expect(keys(room.expire(1))).toEqual([])
+  room.restore(room.events, 1)
+  room.enter(heavy('e', 1))
+  expect(keys(room.expire(1))).toEqual(['c'])
+})
+
 test('a retraction finds what waits by key and by prediction', () => {
   const room = new WaitingRoom({ count: 10, events: 100 })
   room.enter(waiting('a', 1, 'p-1'))

@@ -24,6 +24,7 @@ function opened(
   path: string,
   options: {
     count?: number
+    bytes?: number
     retentionMs?: number
     log?: Logger
     onDropped?: (n: number) => void
@@ -60,6 +61,28 @@ describe('served predictions', () => {
     })
     expect(await reader.predictions.find('p-2')).toBeUndefined()
     expect(await reader.predictions.find('p\0')).toBeUndefined()
+    reader.close()
+  })
+
+  it('are bounded in the bytes of their inputs, the oldest go first', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const store = opened(path, { count: 1e6, bytes: 100_000 })
+    const long = (id: string): ServedPrediction => {
+      return { ...served(id), input: { kind: 'text', text: 'é'.repeat(100) } }
+    }
+    for (let batch = 0; batch < 20; batch += 1) {
+      store.record(Array.from({ length: 200 }, (_, at) => long(`p-${batch}-${at}`)))
+      await store.flush()
+    }
+    const file = openStore(path, { migrations: inboxMigrations })
+    const sum = file.get('SELECT sum(length(CAST(input AS BLOB))) AS bytes FROM predictions')
+    const mark = file.get(`SELECT value FROM marks WHERE name = 'predictions_bytes'`)
+    expect(mark!.number('value')).toBe(sum!.number('bytes'))
+    expect(sum!.number('bytes')).toBeLessThan(100_000)
+    file.close()
+    const reader = openInboxReader(path)
+    expect(await reader.predictions.find('p-19-199')).toBeDefined()
+    expect(await reader.predictions.find('p-0-0')).toBeUndefined()
     reader.close()
   })
 

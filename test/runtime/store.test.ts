@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/runtime/store.ts'
@@ -203,4 +203,43 @@ test('a new file that another process holds is waited for, also while its mode m
   )
   await new Promise((resolve) => holder.stdin?.write('let go\n', resolve))
   openStore(path, { migrations }).close()
+})
+
+test('space that a burst has left goes back to the disk, a slice at a time', () => {
+  const path = join(scratchFolder(), 'a.db')
+  const store = openStore(path, { migrations, synchronous: 'NORMAL' })
+  const bytes = new Uint8Array(64 * 1024)
+  store.transaction(() => {
+    for (let row = 0; row < 512; row += 1) store.run(insert, String(row), bytes, 0)
+  })
+  const pages = () => store.get('PRAGMA page_count')!.number('page_count')
+  const full = pages()
+  store.run('DELETE FROM item WHERE id > 1')
+  let last = full
+  for (let times = 0; times < 200 * 16 && last > full / 2; times += 1) {
+    store.transaction(() => store.run('UPDATE item SET at = at + 1'))
+    // Never more than a slice at once: somebody may be waiting for an answer.
+    expect(last - pages()).toBeLessThan(300)
+    last = pages()
+  }
+  expect(last).toBeLessThan(full / 2)
+  // What little is left is used again.
+  expect(store.get('SELECT length(bytes) AS n FROM item')!.number('n')).toBe(bytes.length)
+  store.close()
+  expect(statSync(path).size).toBeLessThan((full * 4096) / 2)
+})
+
+test('the log is cut to a bound after a large transaction', () => {
+  const path = join(scratchFolder(), 'a.db')
+  const store = openStore(path, { migrations, synchronous: 'NORMAL' })
+  const log = () => statSync(`${path}-wal`).size
+  store.transaction(() => {
+    for (let row = 0; row < 400; row += 1)
+      store.run(insert, String(row), new Uint8Array(64 * 1024), 0)
+  })
+  expect(log()).toBeGreaterThan(16 * 1024 * 1024)
+  for (let times = 0; times < 3; times += 1)
+    store.transaction(() => store.run('UPDATE item SET at = at + 1'))
+  expect(log()).toBeLessThanOrEqual(16 * 1024 * 1024)
+  store.close()
 })

@@ -43,6 +43,7 @@ export interface ServedOptions {
   readonly trainer?: Partial<TrainerReport>
   readonly fleet?: Fleet
   readonly forgotten?: NonNullable<ServedModel['forgotten']>
+  readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
 }
 
 /** One model `m` with versions v0 … v5, v1 live unless the registry says otherwise. */
@@ -94,6 +95,7 @@ export async function openServed(options: ServedOptions = {}) {
     feedback,
     deadLetters: deadLetters.pages,
     ...(options.forgotten && { forgotten: options.forgotten }),
+    ...(options.storeBytes && { storeBytes: options.storeBytes }),
     waitingRows: () => live.batcher.waiting('m'),
   }
   const server = await openServer({

@@ -1,5 +1,9 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openMetrics } from '../../src/runtime/metrics.ts'
+import { storeSizes } from '../../src/runtime/store-sizes.ts'
+import { scratchFolder } from '../scratch-folder.ts'
 import { Rising } from '../../src/serving/rising.ts'
 import { openServed } from './open-served.ts'
 
@@ -27,6 +31,18 @@ test('what limits let go and what nobody reads is counted', async () => {
   expect(body).toContain('antikythera_dead_letters_gone_total{model="m"} 13\n')
   expect(body).toContain('antikythera_unknown_keys_total{model="m"} 7\n')
   expect(body).toContain('antikythera_truncated_texts_total{model="m",by="trainer"} 9\n')
+})
+
+test('the size of each store on disk is shown, its log included', async () => {
+  const folder = scratchFolder()
+  writeFileSync(join(folder, 'inbox.db'), new Uint8Array(4096))
+  writeFileSync(join(folder, 'inbox.db-wal'), new Uint8Array(100))
+  writeFileSync(join(folder, 'trainer.lock'), 'x')
+  const { app } = await openServed({ storeBytes: () => storeSizes(folder) })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_store_bytes{model="m",store="inbox"} 4196\n')
+  expect(body.match(/^antikythera_store_bytes/gm)).toHaveLength(1)
+  expect(storeSizes(join(folder, 'nothing'))).toEqual({})
 })
 
 test('alarms of drift are counted and told with the last one’s reason', async () => {

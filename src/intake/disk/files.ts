@@ -70,7 +70,7 @@ class Files implements DiskFiles {
       this.#predictions.set(path, openPredictionTable(path, { ...request.bounds, clock }))
     } else {
       invariant(!this.#letters.has(path), `${path} is open`)
-      this.#letters.set(path, openDeadLetters(path, request))
+      this.#letters.set(path, openDeadLetters(path, request.bounds))
     }
   }
 }

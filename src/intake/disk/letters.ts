@@ -1,13 +1,13 @@
 /** The dead letters of a server: written in the disk thread, read here. */
-import { readDeadLetters, type DeadLetters } from '../dead-letters.ts'
+import { readDeadLetters, type DeadLetterLimits, type DeadLetters } from '../dead-letters.ts'
 import type { Disk } from './disk.ts'
 
 export async function openDiskLetters(
   disk: Disk,
   path: string,
-  count: number,
+  bounds: DeadLetterLimits,
 ): Promise<DeadLetters> {
-  await disk.open({ kind: 'open-letters', path, count })
+  await disk.open({ kind: 'open-letters', path, bounds })
   const here = readDeadLetters(path)
   return {
     ...here,

@@ -6,9 +6,9 @@ import type { PredictionBounds } from './protocol.ts'
 export async function openDiskPredictions(
   disk: Disk,
   path: string,
-  { retentionMs, ...options }: PredictionBounds & Omit<PredictionBufferOptions, 'write'>,
+  { retentionMs, bytes, ...options }: PredictionBounds & Omit<PredictionBufferOptions, 'write'>,
 ) {
-  const bounds = { count: options.count, retentionMs }
+  const bounds = { count: options.count, retentionMs, ...(bytes !== undefined && { bytes }) }
   await disk.open({ kind: 'open-predictions', path, bounds })
   return openPredictionBuffer({
     ...options,

@@ -1,15 +1,18 @@
 /** What the server and its disk thread say to each other. Every request is answered; appends that wait together share a commit. */
 import type { CodedError, DeadLetter, Json } from '../../contracts.ts'
+import type { DeadLetterLimits } from '../dead-letters.ts'
 import type { PredictionRow } from '../prediction-table.ts'
 
 export interface InboxBounds {
   readonly unreadEvents: number
+  readonly bytes?: number
   readonly seenEvents: number
   readonly retentionMs: number
 }
 
 export interface PredictionBounds {
   readonly count: number
+  readonly bytes?: number
   readonly retentionMs: number
 }
 
@@ -17,7 +20,7 @@ export interface PredictionBounds {
 export type OpenRequest =
   | { readonly kind: 'open-inbox'; readonly path: string; readonly bounds: InboxBounds }
   | { readonly kind: 'open-predictions'; readonly path: string; readonly bounds: PredictionBounds }
-  | { readonly kind: 'open-letters'; readonly path: string; readonly count: number }
+  | { readonly kind: 'open-letters'; readonly path: string; readonly bounds: DeadLetterLimits }
 
 export type WriteRequest =
   | { readonly kind: 'append'; readonly path: string; readonly events: PackedEvents }
