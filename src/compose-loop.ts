@@ -80,6 +80,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     sources: await sourcesOf(site, model, { journal: inbox.journal, tenure }),
     parse: parserOf(config, base, () => (unknownKeys += 1)),
     unknownKeys: () => unknownKeys,
+    feedbackSource: 'http',
     predictions: predictionsOf(site, model, inbox),
     deadLetters,
     base: countingCuts(base, () => (truncated += 1)),

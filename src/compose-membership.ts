@@ -79,6 +79,9 @@ export function doorOf(model: (KnownModel & Partial<OpenModel>) | undefined) {
     rejected: counts.reduce((sum, each) => sum + each, 0),
     duplicates: model?.inbox?.duplicates() ?? 0,
     waiting: model?.forwarder?.waiting() ?? 0,
+    unread: model?.inbox?.unread() ?? 0,
+    consumed: model?.inbox?.marks().consumed ?? 0,
+    heard: model?.forwarder?.heard() ?? '',
   }
 }
 

@@ -180,12 +180,17 @@ function openDoor(site: Site, model: OpenModel, onAppended: () => void): Feedbac
       ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
     }),
     inbox,
+    ...(site.sharing && { positionOf: inFleet(site.sharing.replica) }),
     predictions,
     deadLetters,
     metrics,
     clock,
     onAppended,
   })
+}
+
+function inFleet(replica: string): (offset: number) => string {
+  return (offset) => `${replica}:${offset}`
 }
 
 const httpSourceName = 'http'

@@ -1,10 +1,13 @@
 /** The two sides of a daemon as its role wants them: models that answer, or models that are only watched while they train. */
-import { modelOf } from './compose.ts'
+import { join } from 'node:path'
+import { folderOf, modelOf } from './compose.ts'
 import { knowModel, openBatchers, openModel, serve } from './compose-served.ts'
 import type { KnownModel, Side, Site } from './compose-site.ts'
 import { follow, trainerPlans } from './compose-supervision.ts'
 import { closedDoor, openFollowedModel } from './serving/followed-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
+import { unknownStatus } from './trainer/host.ts'
+import { savedStatus } from './trainer/saved-status.ts'
 import { openSupervisor, type Supervisor } from './trainer/supervisor.ts'
 
 /** `onAppended`: the model's trainer has something to read. */
@@ -57,6 +60,8 @@ export function startTrainers(
     children: trainerPlans(config, replica),
     clock,
     log,
+    stalledMs: () => config.limits.trainer_silence_ms,
+    saved: (model) => savedStatus(join(folderOf(config, model), 'state.db'), unknownStatus(model)),
     onRestart: () => {
       metrics.count('trainerRestarts', {})
     },

@@ -1,10 +1,11 @@
 /** What the server and its trainers know of each other: who trains what where, how they are, and who moved a pointer. */
 import { modelOf } from './compose.ts'
 import { doorOf, type Membership } from './compose-membership.ts'
+import { reachedGeneration, unreadHere } from './compose-positions.ts'
 import type { KnownModel, OpenModel } from './compose-site.ts'
 import type { TrainerConfig } from './compose-trainer.ts'
 import type { Json, TrainerStatus } from './contracts.ts'
-import type { Member } from './fleet/members.ts'
+import type { Member, MemberModel } from './fleet/members.ts'
 import type { Config } from './runtime/config.ts'
 import { entryUrl } from './runtime/entry.ts'
 import type { TrainerReport, TrainerView } from './serving/served-model.ts'
@@ -21,35 +22,60 @@ export interface Known {
 }
 
 /** What the trainers say, here or elsewhere, and what is known while they are silent. */
-export function trainerView({ models, role, supervisor, membership }: Known): TrainerView {
-  const byName = new Map(models.map((model) => [model.name, model]))
+export function trainerView(known: Known): TrainerView {
+  const byName = new Map(known.models.map((model) => [model.name, model]))
   return {
     status(name) {
+      const report = reportOf(name, known)
       const model = byName.get(name)
-      const own = supervisor()?.status(name) ?? { ...absent(name, role), restarts: 0 }
-      const others = membership()?.others() ?? []
-      const report = own.state === 'standby' ? elsewhere(own, others) : own
-      const doors = [doorOf(model), ...others.flatMap(({ models: cards }) => cards[name] ?? [])]
-      const sum = (what: 'rejected' | 'duplicates' | 'waiting') =>
-        doors.reduce((total, door) => total + door[what], 0)
+      const others = doorsOf(name, known.membership)
+      const doors = [{ ...doorOf(model), unread: unreadHere(model ?? {}, report) }, ...others]
+      const sum = (count: (door: MemberModel | (typeof doors)[number]) => number) =>
+        doors.reduce((total, door) => total + count(door), 0)
       const { counts } = report
       return {
         ...report,
-        lag: sum('waiting') + Math.max(report.lag, unread(own, role, model)),
+        lag: lagOf(report, {
+          isFleet: known.membership() !== undefined,
+          unread: sum(({ unread, waiting }) => unread ?? waiting),
+          waiting: sum(({ waiting }) => waiting),
+        }),
         counts: {
           ...counts,
-          duplicates: counts.duplicates + sum('duplicates'),
-          rejected: sum('rejected'),
+          duplicates: counts.duplicates + sum(({ duplicates }) => duplicates),
+          rejected: sum(({ rejected }) => rejected),
         },
       }
+    },
+    reached(name, position) {
+      const { replica } = position
+      const others = known.membership()?.others() ?? []
+      const there = others.find((member) => member.replica === replica)?.models[name]
+      return reachedGeneration(position, reportOf(name, known), there ?? doorOf(byName.get(name)))
     },
   }
 }
 
-/** In a fleet what was forwarded is the trainer's to count. A trainer that has not begun has read nothing since its checkpoint. */
-function unread(own: TrainerReport, role: Config['role'], model: Partial<OpenModel> = {}): number {
-  if (model.forwarder !== undefined) return 0
-  return own.state === 'starting' || role === 'server' ? (model.inbox?.unread() ?? 0) : 0
+function reportOf(name: string, { role, supervisor, membership }: Known): TrainerReport {
+  const own = supervisor()?.status(name) ?? { ...absent(name, role), restarts: 0 }
+  return own.state === 'standby' ? elsewhere(own, membership()?.others() ?? []) : own
+}
+
+function doorsOf(name: string, membership: Known['membership']): readonly MemberModel[] {
+  return (membership()?.others() ?? []).flatMap(({ models }) => models[name] ?? [])
+}
+
+/**
+ * HTTP feedback is counted where it is durable, whatever the trainer last said of it; the other sources as it last
+ * measured them. In a fleet a door that is gone has left its messages in the stream.
+ */
+function lagOf(
+  { lag, sources }: TrainerReport,
+  doors: { readonly isFleet: boolean; readonly unread: number; readonly waiting: number },
+): number {
+  const told = sources?.http?.lag ?? 0
+  const feedback = doors.isFleet ? Math.max(doors.unread, doors.waiting + told) : doors.unread
+  return lag - told + feedback
 }
 
 /** What the daemon says that trains the model, if it is heard. */

@@ -1113,11 +1113,24 @@ export interface TrunkEngine {
   close(): Promise<void>
 }
 
+/** How far a trainer is in one source. */
+export interface FeedbackProgress {
+  /** The positions that are read next. */
+  readonly read: Positions
+  /**
+   * Up to here everything has come that comes by itself: an update that was due is finished and its version promoted,
+   * and with a trigger that looks at the clock nothing of it is pending.
+   */
+  readonly settled: Positions
+  /** The live pointer's generation, as the trainer knows it. */
+  readonly generation: number
+}
+
 /** What a trainer tells the server about a model, at least once a second and after every update. */
 export interface TrainerStatus {
   readonly model: string
-  /** `standby`: another daemon of the fleet trains this model. */
-  readonly state: 'starting' | 'running' | 'idle' | 'failed' | 'stopped' | 'standby'
+  /** `standby`: another daemon of the fleet trains this model. `stalled`: its process has not spoken for a while. */
+  readonly state: 'starting' | 'running' | 'idle' | 'failed' | 'stopped' | 'standby' | 'stalled'
   readonly code?: string
   readonly message?: string
   readonly lag: number
@@ -1141,6 +1154,10 @@ export interface TrainerStatus {
   readonly sources?: Readonly<Record<string, SourceStats & { readonly lag: number }>>
   /** While a backlog is read: records a second, and until it is read if no more came. */
   readonly progress?: { readonly ratePerSecond: number; readonly etaSeconds: number }
+  /** It has not read its checkpoint yet: only the state, its code and its message say something. */
+  readonly isBlank?: true
+  /** How far it is in the feedback that came over HTTP; absent where no source reads that. */
+  readonly feedback?: FeedbackProgress
   /** Keys of events that nobody reads, since its process started. */
   readonly unknownKeys?: number
   /** Texts longer than `max_tokens`, since its process started. */

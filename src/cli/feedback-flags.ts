@@ -4,6 +4,7 @@ import type { ClientFlags } from './flags.ts'
 export interface FeedbackFlags extends ClientFlags {
   readonly file?: string
   readonly retrySeconds: number
+  readonly wait?: boolean
   readonly text?: string
   readonly predictionId?: string
   readonly label?: string

@@ -4,12 +4,19 @@ import { modelPath } from './client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel } from './connect.ts'
 import { print } from './print.ts'
+import { waitForLearned } from './wait-for.ts'
 import { waitingFor } from './waiting-for.ts'
 
 export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   const event = eventOf(flags)
-  const { client, model } = await connectModel(flags)
+  const connected = await connectModel(flags)
+  const { client, model } = connected
   const answer = await client.post(modelPath(model, 'feedback'), event)
+  if (flags.wait === true) {
+    const live = await waitForLearned(connected, answer.position, flags.retrySeconds)
+    print(flags.json, { ...answer, live: live ?? null }, () => [`learned: ${live} is live`])
+    return
+  }
   print(flags.json, answer, () => [
     answer.accepted === 1
       ? `accepted: it is durable and will be learned${waitingFor(answer)}`

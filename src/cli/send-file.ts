@@ -13,6 +13,7 @@ import { openProgress, type Progress } from './progress.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
 import { withRetries } from './retry.ts'
+import { waitForLearned } from './wait-for.ts'
 import { waitingFor } from './waiting-for.ts'
 
 /** Half of the default limit of a body, so that a daemon that was made stricter still takes most chunks whole. */
@@ -24,9 +25,12 @@ interface Totals {
   duplicates: number
   readonly rejected: Rejected[]
   /** Of the last answer. */
+  position?: Json
   pending?: Json
   trigger_every?: Json
   trigger_rest_ms?: Json
+  /** The version that is live when all of it is learned. */
+  live?: string | undefined
 }
 
 export async function sendFile(flags: FeedbackFlags & { readonly file: string }): Promise<void> {
@@ -45,6 +49,8 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   } finally {
     progress.end()
   }
+  if (flags.wait === true)
+    totals.live = await waitForLearned(connected, totals.position, flags.retrySeconds)
   print(flags.json, { model: connected.model, events: items, ...totals }, () => summary(totals))
   if (totals.rejected.length > 0) process.exitCode = EXIT_DATA
 }
@@ -93,8 +99,8 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
     duplicates: number
     rejected: readonly { readonly index: number; readonly code: string; readonly message: string }[]
   }
-  const { pending, trigger_every, trigger_rest_ms } = answer
-  Object.assign(totals, { pending, trigger_every, trigger_rest_ms })
+  const { position, pending, trigger_every, trigger_rest_ms } = answer
+  Object.assign(totals, { position, pending, trigger_every, trigger_rest_ms })
   totals.accepted += accepted
   totals.duplicates += duplicates
   for (const { index, code, message } of rejected)
@@ -104,5 +110,6 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
 function summary(totals: Totals): string[] {
   const { accepted, duplicates, rejected } = totals
   const counts = `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`
-  return [accepted > 0 ? `${counts}${waitingFor(totals)}` : counts, ...rejectedLines(rejected)]
+  const next = totals.live === undefined ? waitingFor(totals) : `; learned: ${totals.live} is live`
+  return [accepted > 0 ? `${counts}${next}` : counts, ...rejectedLines(rejected)]
 }

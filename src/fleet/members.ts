@@ -15,6 +15,12 @@ export interface MemberModel {
   readonly duplicates: number
   /** Taken at the door, and not in the trainer's stream yet. */
   readonly waiting: number
+  /** Taken at the door, and not saved as learned by the trainer. Absent in the card of an older daemon, like the next two. */
+  readonly unread?: number
+  /** Everything below this offset of its inbox is learned … */
+  readonly consumed?: number
+  /** … and lies at or before this id of the trainer's stream. */
+  readonly heard?: string
 }
 
 export interface MemberCard {

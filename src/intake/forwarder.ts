@@ -16,6 +16,8 @@ export interface Forwarder {
   wake(): void
   /** Messages that are not in the stream yet. */
   waiting(): number
+  /** How far the trainer said it is in the stream: an id; '' before it has said anything. */
+  heard(): string
   /** Goes on for at most `flushMs` as long as there is something and Redis takes it. Idempotent. */
   close(flushMs?: number): Promise<void>
 }
@@ -45,6 +47,7 @@ class StreamForwarder implements Forwarder {
   #hasStream = false
   #next: number
   readonly #marks = new LearnedMarks()
+  #heard = ''
   #failures = 0
   #isFull = false
   #woken = false
@@ -67,6 +70,10 @@ class StreamForwarder implements Forwarder {
   wake(): void {
     this.#woken = true
     if (this.#isIdle) this.#resting?.abort()
+  }
+
+  heard(): string {
+    return this.#heard
   }
 
   waiting(): number {
@@ -190,6 +197,7 @@ class StreamForwarder implements Forwarder {
   /** How far the trainer is, in the stream's ids. */
   #hear(word: string): void {
     if (word === '') return
+    this.#heard = word
     const learned = this.#marks.passed(word)
     if (learned !== undefined) this.#options.journal.consumed(learned)
   }

@@ -29,6 +29,8 @@ export interface Appended {
   readonly accepted: number
   /** Indexes of events whose identity had been taken. */
   readonly duplicates: readonly number[]
+  /** All of them lie below this offset. */
+  readonly end: number
 }
 
 export interface InboxOptions {
@@ -45,6 +47,8 @@ export interface InboxOptions {
 export interface InboxCounts {
   /** Events that the trainer has not saved as learned. */
   unread(): number
+  /** The offset that the next event will get, and the one that the trainer has not saved as learned. */
+  marks(): { readonly end: number; readonly consumed: number }
   /** Events that came again, ever. */
   duplicates(): number
   /** Identities that `seenEvents` let go, ever. */
@@ -77,6 +81,7 @@ export function inboxCounts(store: Store): InboxCounts {
   const mark = (name: Mark) => markIn(store, name)
   return {
     unread: () => mark('end') - mark('consumed'),
+    marks: () => ({ end: mark('end'), consumed: mark('consumed') }),
     duplicates: () => mark('duplicates'),
     // Offsets begin at 0, and the oldest go first.
     forgotten: () =>
@@ -112,6 +117,10 @@ class SqliteInbox implements Inbox {
 
   unread(): number {
     return this.#counts.unread()
+  }
+
+  marks(): { readonly end: number; readonly consumed: number } {
+    return this.#counts.marks()
   }
 
   duplicates(): number {
@@ -161,7 +170,7 @@ class SqliteInbox implements Inbox {
     const again = `UPDATE marks SET value = value + ? WHERE name = 'duplicates'`
     if (duplicates.length > 0) this.#store.run(again, duplicates.length)
     this.#sweep(end, end - from)
-    return { accepted: end - from, duplicates }
+    return { accepted: end - from, duplicates, end }
   }
 
   /** What was learned makes room, before it is as old as the retention. */

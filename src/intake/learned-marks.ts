@@ -34,7 +34,7 @@ export class LearnedMarks {
 const MOST = 4096
 
 /** Both halves of a stream's id are 64 bits wide. */
-function isAtOrBefore(id: string, other: string): boolean {
+export function isAtOrBefore(id: string, other: string): boolean {
   const [ms = 0n, sequence = 0n] = id.split('-').map(BigInt)
   const [otherMs = 0n, otherSequence = 0n] = other.split('-').map(BigInt)
   return ms < otherMs || (ms === otherMs && sequence <= otherSequence)

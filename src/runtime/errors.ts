@@ -110,6 +110,18 @@ export const errorTable = {
     retriable: true,
     fix: 'this replica has not heard of that generation yet: ask again, or raise limits.min_generation_ms',
   },
+  POSITION_NOT_REACHED: {
+    status: 504,
+    exit: 75,
+    retriable: true,
+    fix: 'the trainer has not come so far yet: look at lag and at the state of the trainer, ask again, or raise limits.wait_for_ms',
+  },
+  TRAINER_STALLED: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'its process hangs or gets no time: it is killed and started again after two minutes; look at the load of the machine',
+  },
   SHUTTING_DOWN: {
     status: 503,
     exit: 75,

@@ -203,6 +203,19 @@ export const limitTable = {
     most: 60_000,
     reason: 'a client that insists on a generation holds its connection until this replica has it',
   },
+  wait_for_ms: {
+    default: 10_000,
+    least: 0,
+    most: 60_000,
+    reason: 'a client that waits for its own feedback holds its connection until it is learned',
+  },
+  trainer_silence_ms: {
+    default: 5000,
+    least: 1000,
+    most: 600_000,
+    reason:
+      'a trainer that says nothing for so long is reported as stalled; it speaks once a second',
+  },
   shutdown_ms: {
     default: 25_000,
     least: 100,

@@ -264,6 +264,12 @@ export const metricTable = {
     labels: ['model', 'window'],
     help: 'Share of events answered rightly before they were learned; window is all or recent.',
   },
+  trainerUp: {
+    kind: 'gauge',
+    name: 'antikythera_trainer_up',
+    labels: ['model'],
+    help: 'Whether the trainer of the model works, here or on another daemon: 0 while it starts, has failed or does not speak.',
+  },
   trainerRestarts: {
     kind: 'counter',
     name: 'antikythera_trainer_restarts_total',

@@ -40,6 +40,7 @@ export type ServerLimits = Pick<
   | 'connections'
   | 'request_ms'
   | 'min_generation_ms'
+  | 'wait_for_ms'
   | 'shutdown_ms'
 >
 

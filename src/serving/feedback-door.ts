@@ -35,6 +35,8 @@ export interface FeedbackReceipt {
   readonly accepted: number
   readonly duplicates: number
   readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
+  /** The trainer that is through with this position has seen all that was accepted; absent when nothing came so far. */
+  readonly position?: string | undefined
 }
 
 export interface FeedbackDoorOptions {
@@ -44,6 +46,8 @@ export interface FeedbackDoorOptions {
   /** Throws a coded error for what cannot be learned from. */
   readonly check: (bytes: Uint8Array) => FeedbackEvent
   readonly inbox: Pick<Inbox, 'append' | 'unread'>
+  /** What a receipt calls an offset of the inbox; absent = the offset. */
+  readonly positionOf?: (offset: number) => string
   readonly predictions: { flush(): Promise<void> }
   readonly deadLetters: Pick<Sink, 'write'>
   readonly metrics: Pick<Metrics, 'count'>
@@ -65,7 +69,9 @@ export function openFeedbackDoor(options: FeedbackDoorOptions): FeedbackDoor {
       const appended = await keep(options, events)
       const duplicates = appended.duplicates.length
       count(options, appended.accepted, duplicates, rejected)
-      return { accepted: appended.accepted, duplicates, rejected }
+      const { accepted, end } = appended
+      const position = end === undefined ? undefined : (options.positionOf ?? String)(end)
+      return { accepted, duplicates, rejected, ...(position !== undefined && { position }) }
     },
   }
 }
@@ -87,8 +93,14 @@ function checkOne(
   }
 }
 
+interface Kept {
+  readonly accepted: number
+  readonly duplicates: readonly number[]
+  readonly end?: number
+}
+
 /** Predictions that the events name are made readable first, so that the trainer finds them when it reads the events. */
-async function keep(options: FeedbackDoorOptions, events: readonly Checked[]) {
+async function keep(options: FeedbackDoorOptions, events: readonly Checked[]): Promise<Kept> {
   if (events.length === 0) return { accepted: 0, duplicates: [] }
   if (events.some(({ predictionId }) => predictionId !== undefined))
     await options.predictions.flush()

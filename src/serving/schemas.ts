@@ -101,6 +101,11 @@ export const FeedbackAnswer = Type.Object({
   accepted: Count,
   duplicates: Count,
   rejected: Type.Array(Type.Object({ index: Count, code: Type.String(), message: Type.String() })),
+  position: Type.Optional(
+    Type.String({
+      description: 'of the last of them: wait_for takes it, of predict and of the model',
+    }),
+  ),
   pending: Type.Optional(
     Type.Integer({ description: 'events that wait for the next update, these included' }),
   ),
@@ -223,7 +228,21 @@ export const MoveAnswer = Type.Object({
 })
 
 export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
-export const ReadyAnswer = Type.Object({ ready: Type.Boolean() })
+export const ReadyAnswer = Type.Object({
+  ready: Type.Boolean(),
+  degraded: Type.Optional(
+    Type.Array(
+      Type.Object({
+        model: Name,
+        state: Type.String(),
+        code: Type.Optional(Type.String()),
+        message: Type.Optional(Type.String()),
+        fix: Type.Optional(Type.String()),
+      }),
+      { description: 'models that answer and cannot learn' },
+    ),
+  ),
+})
 export const OpenapiAnswer = Type.Object({}, { additionalProperties: true })
 export const MetricsAnswer = {
   description: 'the text format of Prometheus',

@@ -29,9 +29,12 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
   })
 }
 
+const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby'])
+
 function showTrainer(metrics: Metrics, model: string, report: TrainerReport): void {
   const { counts, prequential } = report
   metrics.gauge('lag', { model }, report.lag)
+  metrics.gauge('trainerUp', { model }, WORKING.has(report.state) ? 1 : 0)
   metrics.gauge('pending', { model }, report.pending)
   metrics.gauge('waitingJoins', { model }, counts.waiting)
   for (const outcome of ['accepted', 'duplicates', 'learned', 'rejected'] as const)

@@ -23,6 +23,14 @@ export interface ServedModel {
   waitingRows(): number
 }
 
+/** Of feedback, as its receipt gave it out. */
+export interface Position {
+  /** Whose inbox it is in; undefined for a daemon by itself. */
+  readonly replica: string | undefined
+  /** Everything of it lies below. */
+  readonly offset: number
+}
+
 export interface TriggerHint {
   /** Pending events that start an update. */
   readonly every: number
@@ -33,6 +41,8 @@ export interface TriggerHint {
 /** What is known of the trainers: asked at each GET and scrape, answered from memory. */
 export interface TrainerView {
   status(model: string): TrainerReport
+  /** The generation that answers with all that was learned up to a position; undefined while the trainer is not there. */
+  reached?(model: string, position: Position): number | undefined
 }
 
 export interface TrainerReport extends TrainerStatus {

@@ -6,11 +6,12 @@
  * how they were read, and each effect may be repeated.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
-import { CodedError, type TrainerStatus } from '../contracts.ts'
+import { CodedError, type FeedbackProgress, type TrainerStatus } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
 import type { Admission } from './admission.ts'
 import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
 import { begin } from './beginning.ts'
+import { feedbackProgress } from './feedback-progress.ts'
 import type { Interleave } from './interleave.ts'
 import type { LoopParts } from './parts.ts'
 import { isLeaseLost } from './patience.ts'
@@ -50,6 +51,12 @@ class ModelLoop implements Loop {
   /** Something was consumed that the checkpoint does not have. */
   #isDirty = false
   #isUpdating = false
+  /** A record was taken, and what it asks for is not finished. */
+  #isActing = false
+  /** What an update makes of what was read is settled when it has ended. */
+  #feedbackBefore: FeedbackProgress | undefined
+  /** The checkpoint has been read. */
+  #hasBegun = false
   /** Records consumed since the last checkpoint, and when that was. */
   #unsaved = 0
   #savedMs = 0
@@ -70,6 +77,7 @@ class ModelLoop implements Loop {
   async run(signal: AbortSignal): Promise<void> {
     try {
       await begin(this.#assembly, signal)
+      this.#hasBegun = true
       const stream = openStream(this.#assembly)
       const admission = openAdmission(this.#assembly)
       this.#running = { stream, admission }
@@ -91,7 +99,13 @@ class ModelLoop implements Loop {
   status(): TrainerStatus {
     const { state, times } = this.#assembly
     const shown = statusOf(this.#parts, state, this.#running?.stream, this.#progress, times)
-    return { ...shown, ...this.#phase }
+    const feedback = this.#isUpdating ? this.#feedbackBefore : this.#feedback()
+    return {
+      ...shown,
+      ...this.#phase,
+      ...(feedback && { feedback }),
+      ...(!this.#hasBegun && { isBlank: true }),
+    }
   }
 
   async #turn(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
@@ -121,6 +135,7 @@ class ModelLoop implements Loop {
     const due = admission.admit(received, signal)
     const isDue = typeof due === 'boolean' ? due : await due
     const { state } = this.#assembly
+    this.#isActing = true
     state.tally.consumed(received)
     state.turn = stream.turn
     this.#isDirty = true
@@ -128,6 +143,7 @@ class ModelLoop implements Loop {
     this.#consumed += 1
     this.#enter('running')
     await this.#act(isDue, signal)
+    this.#isActing = false
     await this.#tryAgain(admission, signal)
   }
 
@@ -205,14 +221,20 @@ class ModelLoop implements Loop {
 
   async #publish(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     // From here on, also while it waits for its turn: a checkpoint before the update would put it off.
+    this.#feedbackBefore = this.#feedback()
     this.#isUpdating = true
     await this.#parts.turns.take(async () => {
       signal.throwIfAborted()
       await work()
     })
     this.#isUpdating = false
+    this.#isActing = false
     this.#saved()
     await this.#commit(signal)
+  }
+
+  #feedback(): FeedbackProgress | undefined {
+    return feedbackProgress(this.#parts, this.#assembly.state, this.#isActing)
   }
 
   async #save(signal: AbortSignal): Promise<void> {

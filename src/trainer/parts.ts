@@ -74,6 +74,8 @@ export interface LoopParts {
   readonly turns: Turns
   /** What it trains on, for the status. */
   readonly engine?: string
+  /** The source of the feedback that came over HTTP, for the status. */
+  readonly feedbackSource?: string
   /** Keys of events that `parse` read past, for the metric. */
   readonly unknownKeys?: () => number
   /** Texts that were cut at `maxTokens`, for the metric. */

@@ -14,6 +14,10 @@ export interface SupervisorOptions {
   readonly log: Logger
   /** A process that says nothing for so long is killed and started again. Longer than its longest step. */
   readonly silenceMs?: number
+  /** One that says nothing for so long is reported as stalled. */
+  readonly stalledMs?: () => number
+  /** What the checkpoint says of a model, until its trainer has spoken. */
+  readonly saved?: (model: string) => TrainerStatus | undefined
   /** A process was started again. */
   readonly onRestart?: () => void
 }
@@ -34,16 +38,23 @@ export interface Supervisor {
 }
 
 const silenceMsByDefault = 120_000
+const stalledMsByDefault = 5_000
 
 export function openSupervisor(options: SupervisorOptions): Supervisor {
   const { clock, log, silenceMs = silenceMsByDefault, onRestart = () => undefined } = options
+  const { stalledMs = () => stalledMsByDefault, saved = () => undefined } = options
   const entry = entryUrl('./process.ts', import.meta.url)
   const listeners = new Set<(model: string, pointer: LivePointer) => void>()
   const onPointer = (model: string, pointer: LivePointer) => {
     for (const listener of listeners) listener(model, pointer)
   }
   const children = options.children.map(
-    (plan) => new TrainerChild({ ...plan, entry, clock, log, silenceMs, onPointer, onRestart }),
+    (plan) =>
+      new TrainerChild({
+        ...{ ...plan, entry, clock, log, silenceMs, stalledMs, saved },
+        onPointer,
+        onRestart,
+      }),
   )
   const byModel = new Map(
     options.children.flatMap(({ models }, at) => models.map((model) => [model, children[at]])),

@@ -24,6 +24,10 @@ export interface ChildParts extends ChildPlan {
   readonly clock: Clock
   readonly log: Logger
   readonly silenceMs: number
+  /** A process that says nothing for so long is reported as stalled. */
+  readonly stalledMs: () => number
+  /** What its checkpoint says of a model, until the process has spoken. */
+  readonly saved: (model: string) => TrainerStatus | undefined
   readonly onPointer: (model: string, pointer: LivePointer) => void
   readonly onRestart: () => void
 }
@@ -46,7 +50,8 @@ export class TrainerChild {
 
   constructor(parts: ChildParts) {
     this.#parts = parts
-    for (const model of parts.models) this.#statuses.set(model, unknownStatus(model))
+    for (const model of parts.models)
+      this.#statuses.set(model, parts.saved(model) ?? unknownStatus(model))
   }
 
   get pid(): number | undefined {
@@ -58,7 +63,8 @@ export class TrainerChild {
   }
 
   status(model: string): TrainerStatus {
-    return this.#statuses.get(model) ?? unknownStatus(model)
+    const status = this.#statuses.get(model) ?? unknownStatus(model)
+    return this.#isStalled(status) ? { ...status, ...this.#silence() } : status
   }
 
   start(): void {
@@ -128,6 +134,22 @@ export class TrainerChild {
     return failures === 0 ? 0 : Math.min(longestDelayMs, firstDelayMs * 2 ** (failures - 1))
   }
 
+  /** While it starts it has nothing to say, and what has failed or ended is known already. */
+  #isStalled({ state }: TrainerStatus): boolean {
+    const isAtWork = state === 'running' || state === 'idle' || state === 'standby'
+    return isAtWork && this.#silentMs() >= this.#parts.stalledMs()
+  }
+
+  #silence(): Pick<TrainerStatus, 'state' | 'code' | 'message'> {
+    const silentS = Math.floor(this.#silentMs() / 1000)
+    const message = `the trainer process ${this.pid ?? ''} has not spoken for ${silentS} s`
+    return { state: 'stalled', code: 'TRAINER_STALLED', message }
+  }
+
+  #silentMs(): number {
+    return this.#parts.clock.monotonicMs() - this.#heardMs
+  }
+
   /** A process that hangs in native code can only be killed. */
   async #watch(): Promise<void> {
     const { clock, log, silenceMs } = this.#parts
@@ -150,8 +172,9 @@ export class TrainerChild {
   }
 
   #hearStatus(status: TrainerStatus): void {
-    if (status.steps > this.status(status.model).steps) this.#failures = 0
-    this.#statuses.set(status.model, status)
+    const before = this.#statuses.get(status.model)
+    if (status.steps > (before?.steps ?? 0)) this.#failures = 0
+    this.#statuses.set(status.model, before ? merged(before, status) : status)
   }
 
   /** To a process that is ending nothing can be said, and need not. */
@@ -162,6 +185,20 @@ export class TrainerChild {
   #setAll(phase: Pick<TrainerStatus, 'state'>): void {
     for (const [model, { code: _code, message: _message, ...status }] of this.#statuses)
       this.#statuses.set(model, { ...status, ...phase })
+  }
+}
+
+/** Before it has read its checkpoint a trainer knows its state alone: what was known stands. */
+function merged(before: TrainerStatus, { isBlank, ...said }: TrainerStatus): TrainerStatus {
+  if (isBlank !== true) return said
+  const { code: _code, message: _message, lease: _lease, progress: _progress, ...known } = before
+  const { state, code, message, lease } = said
+  return {
+    ...known,
+    state,
+    ...(code !== undefined && { code }),
+    ...(message !== undefined && { message }),
+    ...(lease && { lease }),
   }
 }
 

@@ -59,6 +59,25 @@ test('one feedback changes the live answer, and a rollback goes back to v0', asy
   expect(after).toMatchObject({ version: 'v0', digest: before.digest })
 })
 
+test('whoever waits for the position of a feedback is answered by the version that has learned it', async () => {
+  const { position } = await post('first/feedback', { input: 'how awful', label: 'no' })
+  expect(typeof position).toBe('string')
+  const asked = await post(`first/predict?wait_for=${String(position)}`, { inputs: ['how awful'] })
+  expect(asked).toMatchObject({ predictions: [{ label: 'no' }] })
+  const shown = (await (await fetch(`${url}/v1/models/first`)).json()) as Record<string, unknown>
+  expect(shown).toMatchObject({ lag: 0, pending: 0, live: { version: asked.version } })
+})
+
+test('the command waits too', async () => {
+  const args = ['--text', 'so good', '--label', 'yes', '--wait', '--json', '--url', url]
+  const { json } = await runCli('feedback', '--model', 'first', ...args)
+  const { live } = json() as { live: string }
+  const versions = (await (await fetch(`${url}/v1/models/first/versions`)).json()) as {
+    versions: { version: string; live: boolean; events_new: number }[]
+  }
+  expect(versions.versions[0]).toMatchObject({ version: live, live: true, events_new: 1 })
+})
+
 test('the command says how far the next update is', async () => {
   const event = JSON.stringify({ input, label: 'yes' })
   const file = join(folder, 'one.jsonl')

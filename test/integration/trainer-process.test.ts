@@ -6,6 +6,8 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Clock, Json, LivePointer } from '../../src/contracts.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { openRandom } from '../../src/runtime/random.ts'
+import { unknownStatus } from '../../src/trainer/host.ts'
+import { savedStatus } from '../../src/trainer/saved-status.ts'
 import { openSupervisor, type Supervisor } from '../../src/trainer/supervisor.ts'
 import { Turns } from '../../src/trainer/turns.ts'
 import { ended, firstLine, startChild } from '../child.ts'
@@ -88,6 +90,24 @@ const hasty: Clock = {
 const eventsFirst = 100
 const eventsMore = 12
 const killsWanted = 12
+
+test('a process that does not speak is stalled, and what was known of its model stands until the next one speaks', async () => {
+  const folder = folderWith(['m'], linesOf(8))
+  const supervisor = supervise(['m'], { folder, models: ['m'] }, { stalledMs: () => 2000 })
+  await settled(supervisor, 'm', 8)
+  const { pid = 0, counts, labels } = supervisor.status('m')
+  process.kill(pid, 'SIGSTOP')
+  await until(() => supervisor.status('m').state === 'stalled')
+  expect(supervisor.status('m')).toMatchObject({ code: 'TRAINER_STALLED', counts, labels })
+  process.kill(pid, 'SIGKILL')
+  await until(() => {
+    expect(supervisor.status('m')).toMatchObject({ counts, labels })
+    return supervisor.status('m').restarts === 1 && supervisor.status('m').state === 'idle'
+  })
+  await supervisor.stop({ deadlineMs: 60_000 })
+  const saved = savedStatus(join(folder, 'm', 'state.db'), unknownStatus('m'))
+  expect(saved).toMatchObject({ state: 'starting', pending: 0, counts, labels })
+})
 
 describe('kill -9', () => {
   test('of a learning trainer, again and again, loses nothing, doubles nothing and changes no byte', async () => {

@@ -12,7 +12,7 @@ import type { ServerLimits } from '../../src/serving/context.ts'
 import { eventCheck } from '../../src/serving/event-check.ts'
 import { openFeedbackDoor } from '../../src/serving/feedback-door.ts'
 import type { Fleet } from '../../src/serving/fleet-view.ts'
-import type { ServedModel, TrainerReport } from '../../src/serving/served-model.ts'
+import type { ServedModel, TrainerReport, TrainerView } from '../../src/serving/served-model.ts'
 import { openServer } from '../../src/serving/server.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { fakeBase } from './fake-base.ts'
@@ -42,6 +42,8 @@ export interface ServedOptions {
   readonly inbox?: Partial<InboxOptions>
   readonly trainer?: Partial<TrainerReport>
   readonly fleet?: Fleet
+  /** Of a position that somebody waits for. */
+  readonly reached?: NonNullable<TrainerView['reached']>
   readonly forgotten?: NonNullable<ServedModel['forgotten']>
   readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
 }
@@ -102,7 +104,10 @@ export async function openServed(options: ServedOptions = {}) {
     models: [model],
     identity: { replica: 'here', role: 'all' },
     fleet: options.fleet,
-    trainer: { status: () => ({ ...report, ...options.trainer }) },
+    trainer: {
+      status: () => ({ ...report, ...options.trainer }),
+      ...(options.reached && { reached: options.reached }),
+    },
     limits,
     tokens: options.tokens ?? [],
     log: live.log,

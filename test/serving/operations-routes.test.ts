@@ -1,11 +1,24 @@
 import { describe, expect, test } from 'vitest'
 import { metricTable } from '../../src/runtime/metric-table.ts'
+import { errorTable } from '../../src/runtime/errors.ts'
 import { openServed } from './open-served.ts'
 
 test('the process lives and is ready', async () => {
   const { app } = await openServed()
   expect((await app.inject('/livez')).json()).toEqual({ alive: true })
   expect((await app.inject('/readyz')).json()).toEqual({ ready: true })
+})
+
+test('a model whose trainer has failed or is silent is named, with its fix, and the daemon stays ready', async () => {
+  const trainer = { state: 'failed', code: 'ADAPTER_INVALID', message: 'no such map' } as const
+  const { app } = await openServed({ trainer })
+  const response = await app.inject('/readyz')
+  expect(response.statusCode).toBe(200)
+  expect(response.json()).toEqual({
+    ready: true,
+    degraded: [{ model: 'm', ...trainer, fix: errorTable.ADAPTER_INVALID.fix }],
+  })
+  expect((await app.inject('/metrics')).body).toContain('antikythera_trainer_up{model="m"} 0\n')
 })
 
 test.each([

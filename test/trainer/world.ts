@@ -64,6 +64,7 @@ export interface Setting extends Partial<
     | 'openTrainable'
     | 'parse'
     | 'recall'
+    | 'feedbackSource'
   >
 > {
   readonly every?: number
@@ -199,6 +200,7 @@ export function partsIn(
     promotion:
       setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
     recall: setting.recall,
+    ...(setting.feedbackSource !== undefined && { feedbackSource: setting.feedbackSource }),
     rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     store: shaky(world.store, chaos),
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),

@@ -10,10 +10,11 @@ export function registerFeedback(program: Command): void {
       .option('-f, --file <path>', 'JSONL, one event a line; - = stdin')
       .option(
         '--retry-seconds <seconds>',
-        'of a file: how long to wait for a busy daemon or broker',
+        'how long to wait for a busy daemon or broker',
         positiveNumber,
         300,
       )
+      .option('--wait', 'until it is learned and its version answers, for at most --retry-seconds')
       .option('--text <text>', 'what the event is about')
       .option('--prediction-id <id>', 'instead: the answer that it is about')
       .option('--label <label>', 'what is right')

@@ -28,7 +28,7 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
       const model = context.modelNamed(params.model)
       nameLive(reply, model)
       const { events, single } = await readFeedbackBody(body, headers, most)
-      const { accepted, duplicates, rejected } = await model.feedback.take(events)
+      const { accepted, duplicates, rejected, position } = await model.feedback.take(events)
       const named = rejected.map(({ index, error: { code, message } }) => ({
         index,
         code,
@@ -38,6 +38,7 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
         accepted,
         duplicates,
         rejected: named,
+        ...(position !== undefined && { position }),
         ...waitingFor(accepted, model, context),
       }
       const [refused] = rejected

@@ -10,6 +10,7 @@ import { ModelParams, PredictAnswer, predictBody, problems, type PredictBody } f
 import { isLong, sendInPieces } from '../long-answer.ts'
 import type { ServedModel } from '../served-model.ts'
 import { eventLoop } from '../slices.ts'
+import { waitFor, WaitQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
 
 export function addPredictRoute(app: FastifyInstance, context: RouteContext): void {
@@ -18,19 +19,21 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
     tags: ['predictions'],
     params: ModelParams,
     headers: InsistHeaders,
+    querystring: WaitQuery,
     body: predictBody(context.limits.inputs),
     response: { 200: PredictAnswer, ...problems },
   }
-  app.post<{ Params: ModelParams; Body: PredictBody }>(
+  app.post<{ Params: ModelParams; Querystring: WaitQuery; Body: PredictBody }>(
     '/v1/models/:model/predict',
     { schema },
-    async ({ params, body, headers, over }, reply) => {
+    async ({ params, query, body, headers, over }, reply) => {
       const model = context.modelNamed(params.model)
       const inputs = await eventLoop.each(body.inputs, (value, at) =>
         inputOf(model, context.limits, value, at),
       )
       const waitMs = context.limits.min_generation_ms
       await insist(model, headers, { waitMs, signal: over })
+      await waitFor(model, query, context, over)
       const { version } = body
       const { manifest, generation, predictions } = await model.live.predict({
         inputs,
