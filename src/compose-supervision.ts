@@ -121,8 +121,9 @@ export function trainerPlans(config: Config, replica: string) {
   const alone = names.filter((name) => modelOf(config, name).isolate)
   const groups = [together, ...alone.map((name) => [name])].filter((models) => models.length > 0)
   const program = entryUrl('./compose-trainer.ts', import.meta.url).href
+  const isTerminal = process.stderr.isTTY
   return groups.map((models) => {
-    const trainer: TrainerConfig = { config, models, replica }
+    const trainer: TrainerConfig = { config, models, replica, isTerminal }
     return { models, program, config: trainer as unknown as Json }
   })
 }

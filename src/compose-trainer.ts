@@ -21,6 +21,8 @@ export interface TrainerConfig {
   readonly models: readonly string[]
   /** What this daemon is called among others. */
   readonly replica: string
+  /** Whether the server's stderr is a terminal: this one is a pipe to it. */
+  readonly isTerminal?: boolean
 }
 
 /** The program of a trainer process: what `process.ts` looks for. */
@@ -33,7 +35,9 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
   const close = async () => {
     for (const step of closers.splice(0)) await step()
   }
-  const log = openLog({ ...config.log, secrets: secretsOf(config) }).child({ process: 'trainer' })
+  const { isTerminal } = trainer
+  const secrets = secretsOf(config)
+  const log = openLog({ ...config.log, secrets, isTerminal }).child({ process: 'trainer' })
   try {
     const site = await openSite(trainer, hosting, { log, atEnd })
     return { log, models: models.map((name) => hosted(site, name)), close }

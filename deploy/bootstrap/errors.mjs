@@ -35,7 +35,7 @@ export const SETUP_ERRORS = {
   },
   SETUP_NATIVE_FAILED: {
     what: 'No TensorFlow runs on this machine, not even the WebAssembly one',
-    fix: 'Run `npm ci`, then `npm run setup`. If it fails again, `node deploy/bootstrap/native.mjs` says what was tried.',
+    fix: 'Run `npm ci`, then `npx antikythera setup`. If it fails again, `node deploy/bootstrap/native.mjs` says what was tried.',
   },
   SETUP_BUILD_FAILED: {
     what: 'The TypeScript sources do not compile',
@@ -75,11 +75,11 @@ export const SETUP_ERRORS = {
   },
   SETUP_STEP_UNFINISHED: {
     what: 'A step of the set-up ended without an error, but its result is not there',
-    fix: 'Run `npm run setup` once more. If it stays so, delete node_modules and dist and run it again.',
+    fix: 'Run `npx antikythera setup` once more. If it stays so, delete node_modules and dist and run it again.',
   },
   SETUP_UNEXPECTED: {
     what: 'Set-up met an error that it does not know',
-    fix: 'Run `npm run setup` once more, and report the lines above if it stays so.',
+    fix: 'Run `npx antikythera setup` once more, and report the lines above if it stays so.',
   },
 }
 

@@ -24,7 +24,7 @@ async function main() {
   const started = Date.now()
   const progress = createProgress()
   const context = { places: places(), progress, retry: !flags.quiet && !flags.tests }
-  const ran = await setUp(stepsFor(flags), context)
+  const ran = await setUp(stepsFor(flags, context.places), context)
   const reminder = nativeReminder(context.places)
   if (reminder && !ran.includes('native TensorFlow')) progress.say(reminder)
   const seconds = ((Date.now() - started) / 1000).toFixed(1)

@@ -40,11 +40,12 @@ export function nativeReport(places = standardPlaces()) {
   const record = readJson(recordPath(places))
   if (forced(places) === 'wasm')
     return described({ stage: 'wasm', reason: 'ANTIKYTHERA_NATIVE=wasm asks for it' })
-  if (!record) return described({ stage: 'none', reason: 'set-up has not run yet: npm run setup' })
+  if (!record)
+    return described({ stage: 'none', reason: 'set-up has not run yet: npx antikythera setup' })
   if (record.stage === 'wasm' || isLinked(places)) return described(record)
   return described({
     stage: 'none',
-    reason: 'what was built is gone (cache deleted?): npm run setup',
+    reason: 'what was built is gone (cache deleted?): npx antikythera setup',
   })
 }
 
@@ -52,7 +53,7 @@ export function nativeReport(places = standardPlaces()) {
 export function nativeReminder(places) {
   const { stage, reason } = nativeReport(places)
   if (stage !== 'wasm') return undefined
-  return `TensorFlow runs as WebAssembly, about 20 times slower: ${reason}. \`npm run setup\` tries again.`
+  return `TensorFlow runs as WebAssembly, about 20 times slower: ${reason}. \`npx antikythera setup\` tries again.`
 }
 
 function described({ stage, tensorflow = null, reason, proof = null, attempts = [] }) {

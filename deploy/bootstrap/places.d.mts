@@ -1,6 +1,8 @@
 export interface Places {
   readonly root: string
   readonly env: NodeJS.ProcessEnv
+  /** Not a package that npm installed. */
+  readonly isCheckout: boolean
   readonly nodeModules: string
   readonly dist: string
   readonly state: string

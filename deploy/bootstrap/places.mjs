@@ -1,24 +1,40 @@
 /**
- * Where set-up reads and writes: the checkout, its node_modules and dist, and a cache that all checkouts of this user
- * share, so that a second one is ready at once.
+ * Where set-up reads and writes: the checkout (or the installed package), its node_modules and dist, and a cache that all
+ * checkouts of this user share, so that a second one is ready at once.
  */
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
-import { dirname, isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
 
 export function places({ root = join(here, '..', '..'), env = process.env } = {}) {
-  const nodeModules = join(root, 'node_modules')
+  const isCheckout = !root.split(sep).includes('node_modules')
+  const nodeModules = isCheckout ? join(root, 'node_modules') : modulesWith(TFJS_NODE, root)
   return {
     root,
     env,
+    isCheckout,
     nodeModules,
     dist: join(root, 'dist'),
     state: join(nodeModules, '.antikythera'),
-    tfjsNode: join(nodeModules, '@tensorflow', 'tfjs-node'),
+    tfjsNode: join(nodeModules, TFJS_NODE),
     cache: join(cacheHome(env), 'antikythera'),
+  }
+}
+
+const TFJS_NODE = join('@tensorflow', 'tfjs-node')
+
+/** npm puts the dependencies of an installed package beside it, or inside it where two versions differ. */
+function modulesWith(name, root) {
+  const inside = join(root, 'node_modules')
+  try {
+    const manifest = createRequire(join(root, 'package.json')).resolve(`${name}/package.json`)
+    return manifest.slice(0, -join(name, 'package.json').length - 1)
+  } catch {
+    return inside
   }
 }
 

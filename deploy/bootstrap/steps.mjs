@@ -1,5 +1,6 @@
 /**
- * The table of set-up steps, in order. `when` says who needs the step: `always`, `tests` (npm test and CI), `services`
+ * The table of set-up steps, in order. `when` says who needs the step: `always`, `checkout` (not a
+ * package that npm installed, which is built and has its packages), `tests` (npm test and CI), `services`
  * (who starts a broker on this machine) or `all` (CI only, where every service is installed so that no test is
  * skipped). A new need of the project is a new row.
  */
@@ -12,10 +13,10 @@ import { npxStep } from './npx-link.mjs'
 import { peftStep } from './peft.mjs'
 
 export const STEPS = [
-  { when: 'always', ...npmStep },
-  { when: 'always', ...npxStep },
+  { when: 'checkout', ...npmStep },
+  { when: 'checkout', ...npxStep },
   { when: 'always', ...nativeStep },
-  { when: 'always', ...buildStep },
+  { when: 'checkout', ...buildStep },
   {
     when: 'all',
     ...aptStep({
@@ -30,8 +31,8 @@ export const STEPS = [
   { when: 'all', ...peftStep },
 ]
 
-export function stepsFor({ tests, all, services }) {
-  const wanted = ['always']
+export function stepsFor({ tests, all, services }, { isCheckout = true } = {}) {
+  const wanted = isCheckout ? ['always', 'checkout'] : ['always']
   if (tests || all) wanted.push('tests')
   if (services || all) wanted.push('services')
   if (all) wanted.push('all')

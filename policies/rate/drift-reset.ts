@@ -11,7 +11,7 @@
  */
 import type { Json, PolicyKind, Rate } from '../../src/contracts.ts'
 
-interface DriftResetSettings {
+export interface DriftResetSettings {
   readonly [setting: string]: number
   readonly peak: number
   readonly half_life: number

@@ -10,7 +10,7 @@
  */
 import type { Json, PolicyKind, Rate } from '../../src/contracts.ts'
 
-interface WarmupCosineSettings {
+export interface WarmupCosineSettings {
   readonly [setting: string]: number
   readonly warmup: number
   readonly floor: number

@@ -14,7 +14,7 @@ import type { Json } from '../../src/contracts.ts'
 import { addBucket, dropOldest, emptyWindow, oldestFirst, type Window } from './adwin-window.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
 
-interface AdwinSettings {
+export interface AdwinSettings {
   readonly [setting: string]: number
   readonly delta: number
   readonly clock: number

@@ -10,7 +10,7 @@
 import type { PolicyKind, Trigger } from '../../src/contracts.ts'
 import { Rest, restSetting } from './rest.ts'
 
-interface CountSettings {
+export interface CountSettings {
   readonly [setting: string]: number
   readonly every: number
   readonly rest: number

@@ -12,7 +12,7 @@
 import type { Json } from '../../src/contracts.ts'
 import { driftTrigger, type Detector } from './drift.ts'
 
-interface DdmSettings {
+export interface DdmSettings {
   readonly [setting: string]: number
   readonly warm_start: number
   readonly threshold: number

@@ -31,7 +31,7 @@ export interface Change {
   readonly reason: string
 }
 
-interface DriftSettings {
+export interface DriftSettings {
   readonly every: number
   readonly rest: number
   readonly on_drift: string

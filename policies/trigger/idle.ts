@@ -9,7 +9,7 @@
  */
 import type { Json, PolicyKind, Trigger } from '../../src/contracts.ts'
 
-interface IdleSettings {
+export interface IdleSettings {
   readonly [setting: string]: number
   readonly rest_ms: number
   readonly most: number

@@ -8,7 +8,7 @@
  */
 import type { Json, PolicyKind, Trigger } from '../../src/contracts.ts'
 
-interface IntervalSettings {
+export interface IntervalSettings {
   readonly [setting: string]: number
   readonly every_ms: number
   readonly most: number

@@ -14,7 +14,7 @@
 import { CodedError, type Json, type Random } from '../../src/contracts.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
 
-interface KswinSettings {
+export interface KswinSettings {
   readonly [setting: string]: number
   readonly alpha: number
   readonly window_size: number

@@ -13,7 +13,7 @@
 import type { Json } from '../../src/contracts.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
 
-interface PageHinkleySettings {
+export interface PageHinkleySettings {
   readonly [setting: string]: number | string
   readonly min_instances: number
   readonly delta: number

@@ -15,12 +15,14 @@ import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
 import { registerRollback } from './commands/rollback.ts'
 import { registerServe } from './commands/serve.ts'
+import { registerSetup } from './commands/setup.ts'
 import { registerStatus } from './commands/status.ts'
 import { registerUp } from './commands/up.ts'
 import { registerVersions } from './commands/versions.ts'
 import { registerWhy } from './commands/why.ts'
 
 const commands = [
+  registerSetup,
   registerDemo,
   registerInit,
   registerServe,

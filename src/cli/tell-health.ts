@@ -21,7 +21,7 @@ export async function tellHealth(flags: DoctorFlags): Promise<void> {
   const failures = report.checks.filter(({ ok }) => !ok).length
   print(isJson, report, () => [
     '',
-    failures === 0 ? 'nothing is in the way' : `${failures} of ${report.checks.length} failed`,
+    failures === 0 ? 'all checks passed' : `${failures} of ${report.checks.length} failed`,
     `training on ${train}, serving on ${serve}`,
   ])
   if (!report.ok) process.exitCode = EXIT_UNAVAILABLE

@@ -12,13 +12,15 @@ export interface LogOptions {
   /** Values that must not appear anywhere, such as the tokens of the config. */
   readonly secrets?: readonly string[]
   readonly stream?: DestinationStream
+  /** Whether a person reads it on a terminal; absent = what stderr is. A child whose stderr is piped is given its parent's. */
+  readonly isTerminal?: boolean | undefined
 }
 
 export function openLog(options: LogOptions = {}): Logger {
   const stream = options.stream ?? pino.destination({ fd: 2, sync: true })
-  const isPretty =
-    options.format === 'pretty' || (options.format !== 'json' && process.stderr.isTTY)
-  const shown = isPretty ? prettyInto(stream) : stream
+  const isTerminal = options.isTerminal ?? process.stderr.isTTY
+  const isPretty = options.format === 'pretty' || (options.format !== 'json' && isTerminal)
+  const shown = isPretty ? prettyInto(stream, isTerminal) : stream
   return pino(
     {
       level: options.level ?? 'info',
@@ -71,8 +73,8 @@ function withoutValues(stream: DestinationStream, secrets: readonly string[]): D
 }
 
 /** In the same call, not through a stream, so that the last line before a crash is seen too. */
-function prettyInto(stream: DestinationStream): DestinationStream {
-  const pretty = prettyFactory({ ignore: 'pid,hostname', colorize: process.stderr.isTTY })
+function prettyInto(stream: DestinationStream, isTerminal: boolean): DestinationStream {
+  const pretty = prettyFactory({ ignore: 'pid,hostname', colorize: isTerminal })
   return {
     write: (line) => {
       stream.write(pretty(line))

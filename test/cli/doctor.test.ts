@@ -47,7 +47,7 @@ test('what is not well names its fix; only what failed counts; what throws has f
       { name: 'good', ok: true, detail: 'fine' },
       { name: 'slow', ok: true, warning: true, fix: 'wait' },
       { name: 'broken', ok: false, fix: 'mend it' },
-      { name: 'thrown', ok: false, detail: 'no such module', fix: 'npm run setup' },
+      { name: 'thrown', ok: false, detail: 'no such module', fix: 'npx antikythera setup' },
     ],
   })
   expect((await examine(table.slice(0, 2), place())).ok).toBe(true)

@@ -36,7 +36,7 @@ export async function compileBinding({ temporary, binding, libraries }, { places
   })
   if (result.code !== 0) {
     throw Object.assign(new Error(`the compiler failed: ${tellingLine(result)}`), {
-      fix: 'use g++ 9 or newer (set CXX to choose one), then npm run setup',
+      fix: 'use g++ 9 or newer (set CXX to choose one), then npx antikythera setup',
     })
   }
   await strip(libraries, places, progress)

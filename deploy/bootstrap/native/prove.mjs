@@ -31,6 +31,6 @@ export async function prove({ root, env, nodeModules }, engine) {
       : `does not load: ${tellingLine(result)}`,
     fix: illegal
       ? 'use a machine with AVX'
-      : 'see the reason; delete the cache folder and run `npm run setup`',
+      : 'see the reason; delete the cache folder and run `npx antikythera setup`',
   }
 }

@@ -44,7 +44,7 @@ export const wheelStage = {
       return { ok: false, reason: `there is no such wheel for ${process.platform}-${process.arch}` }
     const missing = await whatIsMissing(places)
     if (missing.length > 0) {
-      const fix = `install ${missing.join(' and ')} (Debian: apt-get install python3-pip g++), then npm run setup`
+      const fix = `install ${missing.join(' and ')} (Debian: apt-get install python3-pip g++), then npx antikythera setup`
       return { ok: false, reason: `missing: ${missing.join(', ')}`, fix }
     }
     await build(wheel, context)

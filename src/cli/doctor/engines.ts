@@ -1,6 +1,7 @@
 /** Checks of what computes and what keeps: TensorFlow, ONNX Runtime, worker threads, SQLite. */
 import { readFileSync } from 'node:fs'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +9,6 @@ import { Worker } from 'node:worker_threads'
 import { entryUrl } from '../../runtime/entry.ts'
 import { runTool, tellingLine } from '../../runtime/tool.ts'
 import { failed, ok, warning, type Check } from './check.ts'
-import { packageRoot } from './packages.ts'
 
 const PRODUCT = '19,22,43,50'
 
@@ -19,13 +19,13 @@ export const trainingCheck: Check = {
     const result = await runTool(process.execPath, [program])
     const line = result.output.split('\n').find((each) => each.startsWith('{"backend":'))
     if (result.code !== 0 || line === undefined)
-      return failed(`it does not load: ${tellingLine(result)}`, 'npm run setup')
+      return failed(`it does not load: ${tellingLine(result)}`, 'npx antikythera setup')
     const { backend, version, reason, product } = JSON.parse(line) as EngineProof
     const engine = { train: backend, tensorflow: version, ...installation() }
     if (product.join() !== PRODUCT)
-      return { ...failed(`1·5 + 2·7 … = ${product.join()}`, 'npm run setup'), engine }
+      return { ...failed(`1·5 + 2·7 … = ${product.join()}`, 'npx antikythera setup'), engine }
     if (backend === 'tensorflow') return { ...ok(`${reason}; ${engine.why}`), engine }
-    return { ...warning(`${reason}; about 20 times slower`, 'npm run setup'), engine }
+    return { ...warning(`${reason}; about 20 times slower`, 'npx antikythera setup'), engine }
   },
 }
 
@@ -39,7 +39,9 @@ interface EngineProof {
 /** What set-up wrote down: which libtensorflow it found or built, and why that one. */
 function installation(): { readonly stage: string; readonly why: string } {
   try {
-    const path = join(packageRoot(), 'node_modules', '.antikythera', 'native.json')
+    // Beside the packages: in a checkout inside it, for an installed package around it.
+    const found = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json')
+    const path = join(found, '..', '..', '..', '.antikythera', 'native.json')
     const { stage, reason } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>
     return { stage: stage ?? 'unknown', why: reason ?? 'set-up gave no reason' }
   } catch {

@@ -49,6 +49,6 @@ async function runOne(check: Check, place: Place): Promise<Finding> {
     return await check.run(place)
   } catch (error) {
     const detail = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : String(error)
-    return { verdict: 'failed', detail, fix: 'npm run setup' }
+    return { verdict: 'failed', detail, fix: 'npx antikythera setup' }
   }
 }

@@ -1,0 +1,120 @@
+/**
+ * What `import('antikythera')` gives: the daemon inside a program of one's own, a version that answers without a daemon,
+ * and the contracts that a source, a sink or a policy of one's own implements.
+ *
+ *   import { parseConfig, startDaemon } from 'antikythera'
+ *
+ *   const config = parseConfig('models: { sentiment: { labels: [negative, positive] } }', { folder: '/srv/app' })
+ *   const daemon = await startDaemon(config)
+ *   await daemon.ready()
+ *   console.log(daemon.url)
+ *   await daemon.close()
+ */
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { folderOf, methods, modelOf, openBase, openRegistry, tasks } from './compose.ts'
+import { startDaemon as start, type Daemon } from './compose-daemon.ts'
+import type { Answer, Input, Logger, Version } from './contracts.ts'
+import { systemClock } from './runtime/clock.ts'
+import { loadConfig, parseConfig as parse, type Config } from './runtime/config.ts'
+import { failure } from './runtime/errors.ts'
+import { openLog } from './runtime/log.ts'
+import { openServingEngine } from './serving/engine.ts'
+
+export type * from './contracts.ts'
+export { CodedError } from './contracts.ts'
+export type { Config } from './runtime/config.ts'
+export type { Daemon } from './compose-daemon.ts'
+
+/** Checks YAML or JSON and fills in every default. Paths in it count from `folder`. Throws CONFIG_MALFORMED, CONFIG_INVALID. */
+export function parseConfig(text: string, { folder }: { readonly folder: string }): Config {
+  return parse(text, folder)
+}
+
+/** The same for a file, whose folder its paths count from. Also throws CONFIG_MISSING. The environment counts for nothing. */
+export function readConfig(path: string): Config {
+  return loadConfig(path, { environment: {}, flags: [], workingFolder: dirname(path) })
+}
+
+/**
+ * Starts the server in this process and its trainer in a child process, as `antikythera serve` does. Resolves when the
+ * port listens; `ready` resolves when every model answers. Signals stay the program's own: call `close` to stop.
+ * Without `log` it says nothing below a warning.
+ */
+export async function startDaemon(
+  config: Config,
+  { log = openLog({ level: 'warn' }) }: { readonly log?: Logger } = {},
+): Promise<Daemon> {
+  return start(config, { log })
+}
+
+/** One version, loaded and ready to answer. */
+export interface Predictor {
+  readonly model: string
+  readonly version: string
+  readonly digest: string
+  readonly labels: readonly string[]
+  /** One answer for each input, in order. Throws INPUT_INVALID for one that the base cannot read. */
+  predict(inputs: readonly (string | Input)[]): Promise<readonly Answer[]>
+  /** Stops its threads. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Loads a version from the `data_dir` of a config, verified, and answers with it in this process: no daemon, no trainer.
+ * `model` may be left out where the config has one; without `version` it is the live one. Throws VERSION_UNKNOWN,
+ * VERSION_CORRUPT, VERSION_FOREIGN, MODEL_UNKNOWN.
+ */
+export async function openPredictor(
+  config: Config,
+  options: { readonly model?: string; readonly version?: string; readonly threads?: number } = {},
+): Promise<Predictor> {
+  const model = chosenModel(config, options.model)
+  const settings = modelOf(config, model)
+  const base = await openBase(settings.base)
+  const version = await loadVersion(config, model, options.version)
+  const engine = await openServingEngine({ base, methods, tasks, workers: options.threads ?? 1 })
+  const { manifest } = version
+  await engine.load(manifest.digest, version)
+  const task = tasks[manifest.task as keyof typeof tasks]
+  return {
+    ...{ model, version: manifest.version, digest: manifest.digest, labels: manifest.labels },
+    async predict(inputs) {
+      const rows = inputs.map((input) => ({
+        adapter: manifest.digest,
+        encoded: base.encode(inputOf(input), settings.max_tokens),
+      }))
+      const logits = manifest.labels.length === 0 ? [] : await engine.run(rows)
+      return logits.map((row) => task.decode(row, manifest.labels, manifest.retired))
+    },
+    close: async () => engine.close(),
+  }
+}
+
+function inputOf(input: string | Input): Input {
+  return typeof input === 'string' ? { kind: 'text', text: input } : input
+}
+
+function chosenModel({ models }: Config, name: string | undefined): string {
+  const names = Object.keys(models)
+  const chosen = name ?? (names.length === 1 ? names[0] : undefined)
+  if (chosen !== undefined && Object.hasOwn(models, chosen)) return chosen
+  throw failure('MODEL_UNKNOWN', `the config has ${names.join(', ')}: name one of them as model`)
+}
+
+async function loadVersion(config: Config, model: string, wanted?: string): Promise<Version> {
+  const folder = folderOf(config, model)
+  if (!existsSync(folder))
+    throw failure('VERSION_UNKNOWN', `${model} has published nothing in ${folder} yet`)
+  const base = await openBase(modelOf(config, model).base)
+  const parts = { clock: systemClock, log: openLog({ level: 'warn' }) }
+  const registry = await openRegistry(config, model, base, parts)
+  try {
+    const name = wanted ?? (await registry.live())?.version
+    if (name === undefined)
+      throw failure('VERSION_UNKNOWN', `${model} has no live version in ${folder}`)
+    return await registry.load(name)
+  } finally {
+    await registry.close()
+  }
+}

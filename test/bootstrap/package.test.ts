@@ -1,0 +1,67 @@
+/** The package as npm packs it: what is in it, and that a program elsewhere can import it with its types. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { scratchFolder } from '../scratch-folder.ts'
+import { real } from './checkout.ts'
+
+/** Installed as npm does it: the package unpacked below node_modules, its dependencies beside it. */
+function installed(): string {
+  const folder = scratchFolder()
+  const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
+    cwd: real.root,
+    encoding: 'utf8',
+  })
+  const [{ filename }] = JSON.parse(packed.slice(packed.indexOf('['))) as [{ filename: string }]
+  const home = join(folder, 'node_modules', 'antikythera')
+  mkdirSync(home, { recursive: true })
+  execFileSync('tar', ['-xzf', join(folder, filename), '-C', home, '--strip-components=1'])
+  symlinkSync(real.nodeModules, join(home, 'node_modules'))
+  writeFileSync(join(folder, 'package.json'), '{"type":"module"}')
+  return folder
+}
+
+const program = `
+  import { CodedError, openPredictor, parseConfig, readConfig, startDaemon } from 'antikythera'
+  import type { Clock, Lease, Sink, Source, SourceRecord, Trigger } from 'antikythera'
+
+  const config = parseConfig('models: { m: { labels: [a, b] } }', { folder: import.meta.dirname })
+  export class Nothing implements Source {
+    readonly name = 'nothing'
+    async open(): Promise<void> {}
+    async read(): Promise<readonly SourceRecord[]> { return [] }
+    async commit(): Promise<void> {}
+    async lag(): Promise<number> { return 0 }
+    async close(): Promise<void> {}
+  }
+  export type Seams = [Clock, Lease, Sink, Trigger]
+  const error = await openPredictor(config).catch((error: unknown) => error)
+  console.log(typeof startDaemon, typeof readConfig, error instanceof CodedError && error.code)
+`
+
+const compilerOptions = {
+  ...{ strict: true, skipLibCheck: true, module: 'nodenext', target: 'es2023' },
+  ...{ typeRoots: [join(real.nodeModules, '@types')], types: ['node'] },
+}
+
+test('a program elsewhere imports the package with its types, and the command knows its version', () => {
+  const folder = installed()
+  writeFileSync(join(folder, 'app.ts'), program)
+  writeFileSync(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions, files: ['app.ts'] }),
+  )
+  const compiler = join(real.nodeModules, 'typescript', 'bin', 'tsc')
+  const compiled = spawnSync(process.execPath, [compiler, '-p', '.'], {
+    cwd: folder,
+    encoding: 'utf8',
+  })
+  expect(compiled.stdout).toBe('')
+  const ran = spawnSync(process.execPath, ['app.js'], { cwd: folder, encoding: 'utf8' })
+  expect(ran.stderr).toBe('')
+  expect(ran.stdout).toBe('function function VERSION_UNKNOWN\n')
+  const command = join(folder, 'node_modules/antikythera/deploy/bootstrap/antikythera.mjs')
+  const version = spawnSync(process.execPath, [command, '--version'], { encoding: 'utf8' })
+  expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+})
