@@ -102,6 +102,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
       waitingBytes: limits.waiting_join_bytes,
       latentBytes: limits.latent_bytes,
       seenEvents: limits.seen_events,
+      quality: { labels: limits.quality_labels, sources: limits.quality_sources },
     },
     ...(tenure && { tenure }),
     turns: site.turns,
@@ -115,12 +116,12 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
 }
 
 /** The metric says how many texts were longer than `max_tokens`. */
-function countingCuts({ name, hash, encode }: Base, onCut: () => void): LoopParts['base'] {
+function countingCuts(base: Base, onCut: () => void): LoopParts['base'] {
   return {
-    name,
-    hash,
+    name: base.name,
+    hash: base.hash,
     encode(input, maxTokens) {
-      const encoded = encode(input, maxTokens)
+      const encoded = base.encode(input, maxTokens)
       if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut()
       return encoded
     },

@@ -542,6 +542,8 @@ export interface Score {
   readonly correct: boolean
   readonly loss: number
   readonly answer: string
+  /** The answer's own score, between 0 and 1. */
+  readonly confidence?: number
 }
 
 /**
@@ -1126,6 +1128,69 @@ export interface FeedbackProgress {
   readonly generation: number
 }
 
+/**
+ * How good the answers of a model are, each given before its example was learned. Labels and confusion are of the last
+ * `window_events` examples with a label; `accuracy` counts all, `accuracy_recent` with a fading factor.
+ */
+export interface QualityReport {
+  /** Examples with a label. */
+  readonly events: number
+  readonly accuracy: number
+  readonly accuracy_recent: number
+  /** The mean over sources, in which each weighs the same. */
+  readonly accuracy_recent_by_source: number
+  readonly baselines: { readonly majority: Baseline; readonly last_label: Baseline }
+  readonly window_events: number
+  readonly calibration: {
+    readonly ece: number
+    /** From score 0 to 1, of equal width. */
+    readonly bins: readonly {
+      readonly count: number
+      readonly score: number
+      readonly accuracy: number
+    }[]
+  }
+  /** Most examples first, at most `limits.quality_labels`. */
+  readonly labels: readonly LabelQuality[]
+  /** All that are not named. */
+  readonly other_labels: {
+    readonly labels: number
+    readonly support: number
+    readonly correct: number
+  }
+  /** Rows: what was right; columns: what was answered; the last of each: every other label. */
+  readonly confusion: {
+    readonly labels: readonly string[]
+    readonly counts: readonly (readonly number[])[]
+  }
+  /** At most `limits.quality_sources`, and `other` for the rest. */
+  readonly sources: readonly SourceQuality[]
+}
+
+/** Null where there is nothing to divide by. */
+export interface LabelQuality {
+  readonly label: string
+  readonly support: number
+  readonly predicted: number
+  readonly precision: number | null
+  readonly recall: number | null
+  readonly f1: number | null
+}
+
+export interface SourceQuality {
+  readonly source: string
+  readonly count: number
+  readonly accuracy: number
+  readonly accuracy_recent: number
+}
+
+export interface Baseline {
+  /** What it would answer now. */
+  readonly label: string | null
+  readonly accuracy: number
+  readonly accuracy_recent: number
+}
+
 /** What a trainer tells the server about a model, at least once a second and after every update. */
 export interface TrainerStatus {
   readonly model: string
@@ -1168,6 +1233,8 @@ export interface TrainerStatus {
   readonly memorised?: number
   /** Of a trigger that detects drift, since the model began. */
   readonly alarms?: AlarmCount
+  /** Told once a second at most. */
+  readonly quality?: QualityReport
   /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */
   readonly lease?: LeaseView
   readonly updates?: UpdateTimes

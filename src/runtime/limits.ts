@@ -179,6 +179,18 @@ export const limitTable = {
     most: 64 * 1024 * MiB,
     reason: 'activations kept for replay save the trunk; without them it runs again',
   },
+  quality_labels: {
+    default: 32,
+    least: 2,
+    most: 64,
+    reason: 'labels named in the quality of a model and in its metrics; all others are summed',
+  },
+  quality_sources: {
+    default: 32,
+    least: 1,
+    most: 256,
+    reason: 'sources of events named there; producers choose their names, and series cost memory',
+  },
   safetensors_header_bytes: {
     default: MiB,
     least: 1024,

@@ -19,6 +19,8 @@ export interface Metrics {
   count<Name extends NameOf<'counter'>>(name: Name, labels: LabelsOf<Name>, by?: number): void
   /** Sets a gauge. */
   gauge<Name extends NameOf<'gauge'>>(name: Name, labels: LabelsOf<Name>, value: number): void
+  /** Forgets every series of a gauge: what is not set again is gone. */
+  reset(name: NameOf<'gauge'>): void
   /** Adds an observation to a histogram. */
   observe<Name extends NameOf<'histogram'>>(name: Name, labels: LabelsOf<Name>, value: number): void
   /** `refresh` is called before each scrape, to set gauges that are cheaper to read than to keep. */
@@ -41,6 +43,7 @@ export function openMetrics(): Metrics {
   const metrics: Metrics = {
     count: (name, labels, by = 1) => counters.get(name)?.inc(labels, by),
     gauge: (name, labels, value) => gauges.get(name)?.set(labels, value),
+    reset: (name) => gauges.get(name)?.reset(),
     observe: (name, labels, value) => histograms.get(name)?.observe(labels, value),
     onScrape: (refresh) => refreshers.push(refresh),
     async text() {

@@ -23,6 +23,7 @@ export function describeModel(
     pending: trainer.pending,
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
+    ...(trainer.quality && { quality: describeQuality(trainer.quality) }),
     counts: trainer.counts,
     prequential: trainer.prequential,
   }
@@ -44,7 +45,18 @@ function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
   return { rate: Math.round(ratePerSecond), eta_seconds: Math.ceil(etaSeconds) }
 }
 
-function describeDrift({ count, last }: NonNullable<TrainerReport['alarms']>) {
+function describeQuality(quality: NonNullable<TrainerReport['quality']>) {
+  const { accuracy_recent, accuracy_recent_by_source, baselines, calibration } = quality
+  return {
+    accuracy_recent,
+    accuracy_recent_by_source,
+    majority_recent: baselines.majority.accuracy_recent,
+    last_label_recent: baselines.last_label.accuracy_recent,
+    ece: calibration.ece,
+  }
+}
+
+export function describeDrift({ count, last }: NonNullable<TrainerReport['alarms']>) {
   return { alarms: count, last: last ?? null }
 }
 

@@ -117,6 +117,71 @@ export const FeedbackAnswer = Type.Object({
   ),
 })
 
+const Drift = Type.Object(
+  { alarms: Count, last: Maybe(Type.String()) },
+  { description: 'of a trigger that detects drift: alarms since the model began' },
+)
+
+const Share = Maybe(Type.Number({ description: 'null where there is nothing to divide by' }))
+const Baseline = Type.Object({
+  label: Maybe(Type.String({ description: 'what it would answer now' })),
+  accuracy: Score,
+  accuracy_recent: Score,
+})
+/** The shape of the contract's QualityReport. */
+export const QualityAnswer = Type.Object({
+  model: Name,
+  events: Type.Integer({
+    description: 'examples with a label, each answered before it was learned',
+  }),
+  accuracy: Score,
+  accuracy_recent: Score,
+  accuracy_recent_by_source: Type.Number({
+    description: 'the mean over sources, in which each weighs the same',
+  }),
+  baselines: Type.Object(
+    { majority: Baseline, last_label: Baseline },
+    { description: 'answering the most frequent label so far, or the one that came last' },
+  ),
+  window_events: Type.Integer({
+    description:
+      'the last examples, of which calibration, labels and confusion are: 10,000 at most',
+  }),
+  calibration: Type.Object({
+    ece: Type.Number({ description: 'expected calibration error: 0 = a score is a chance' }),
+    bins: Type.Array(Type.Object({ count: Count, score: Score, accuracy: Score })),
+  }),
+  labels: Type.Array(
+    Type.Object({
+      label: Type.String(),
+      support: Count,
+      predicted: Count,
+      precision: Share,
+      recall: Share,
+      f1: Share,
+    }),
+    { description: 'most examples first, limits.quality_labels at most' },
+  ),
+  other_labels: Type.Object({ labels: Count, support: Count, correct: Count }),
+  confusion: Type.Object(
+    { labels: Type.Array(Type.String()), counts: Type.Array(Type.Array(Type.Integer())) },
+    {
+      description:
+        'rows: what was right; columns: what was answered; the last of each: every other label',
+    },
+  ),
+  sources: Type.Array(
+    Type.Object({
+      source: Type.String(),
+      count: Count,
+      accuracy: Score,
+      accuracy_recent: Score,
+    }),
+    { description: 'most examples first, limits.quality_sources at most, then other' },
+  ),
+  drift: Maybe(Drift),
+})
+
 const Scores = Type.Object({
   count: Count,
   accuracy: Score,
@@ -167,10 +232,17 @@ export const ModelAnswer = Type.Object({
       { description: 'of a backlog: records a second, seconds until it is read if no more came' },
     ),
   ),
-  drift: Type.Optional(
+  drift: Type.Optional(Drift),
+  quality: Type.Optional(
     Type.Object(
-      { alarms: Count, last: Maybe(Type.String()) },
-      { description: 'of a trigger that detects drift: alarms since the model began' },
+      {
+        accuracy_recent: Score,
+        accuracy_recent_by_source: Score,
+        majority_recent: Score,
+        last_label_recent: Score,
+        ece: Type.Number(),
+      },
+      { description: 'of recent examples; more of it at /v1/models/{model}/quality' },
     ),
   ),
   counts: Type.Object({

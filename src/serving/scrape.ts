@@ -3,17 +3,20 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { RouteContext } from './context.ts'
 import { Rising } from './rising.ts'
 import type { ServedModel, TrainerReport } from './served-model.ts'
+import { forgetQuality, showQuality } from './scrape-quality.ts'
 
 export function watchScrapes({ models, trainer, metrics, version }: RouteContext): void {
   metrics.gauge('buildInfo', { version, node: process.version }, 1)
   const rising = new Rising(metrics)
   const seen = new Map<string, number>()
   metrics.onScrape(() => {
+    forgetQuality(metrics)
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
       metrics.gauge('inboxEvents', { model: model.name }, model.feedback.unread())
       const report = trainer.status(model.name)
       showTrainer(metrics, model.name, report)
+      showQuality(metrics, model.name, report)
       showSources(metrics, rising, model.name, report)
       showForgotten(rising, model, report)
       if (report.memorised !== undefined)

@@ -56,10 +56,18 @@ export const classification: Task = {
   score(logits, target, labels, retired = []) {
     const answering = among(logits, labels, retired)
     const at = answering.labels.indexOf(target.label)
-    const answer = classification.decode(answering.logits, answering.labels).label
+    const { label: answer, score: confidence } = classification.decode(
+      answering.logits,
+      answering.labels,
+    )
     return target.kind === 'label'
-      ? { answer, correct: answer === target.label, loss: lossOf(answering.logits, at) }
-      : { answer, correct: answer !== target.label, loss: lossOfNot(answering.logits, at) }
+      ? { answer, confidence, correct: answer === target.label, loss: lossOf(answering.logits, at) }
+      : {
+          answer,
+          confidence,
+          correct: answer !== target.label,
+          loss: lossOfNot(answering.logits, at),
+        }
   },
 
   decode(all, known, retired = []) {

@@ -33,6 +33,7 @@ export function assemble(loop: LoopParts): Assembly {
     ...loop,
     trainable,
     chance: random('trigger'),
+    quality: loop.limits.quality,
     memory: { replay: loop.replay, draw: random('draw'), offer: random('offer') },
   })
   const state = new TrainerState({ loop, learner, patience })

@@ -151,9 +151,12 @@ export class TrainerHost {
 
   #all(): readonly TrainerStatus[] {
     const names = new Set([...this.#statuses.keys(), ...this.#loops.keys()])
-    return [...names].flatMap(
-      (name) => this.#loops.get(name)?.status() ?? this.#statuses.get(name) ?? [],
-    )
+    return [...names].flatMap((name) => {
+      const loop = this.#loops.get(name)
+      if (loop === undefined) return this.#statuses.get(name) ?? []
+      const status = loop.status()
+      return status.isBlank === true ? status : { ...status, quality: loop.quality() }
+    })
   }
 
   #withLease(status: TrainerStatus): TrainerStatus {

@@ -15,6 +15,7 @@ import type {
 import type { ReplayMemoryParts, ReplayMemoryState } from './replay-memory.ts'
 import type { RecallParts } from './recall.ts'
 import type { LabelRules } from './pending.ts'
+import type { QualityLimits } from './quality.ts'
 import type { ScoreboardState } from './scoreboard.ts'
 
 export interface LearnerParts {
@@ -32,6 +33,7 @@ export interface LearnerParts {
   readonly labels: LabelRules
   /** Absent = the head alone answers. */
   readonly recall?: RecallParts | undefined
+  readonly quality?: QualityLimits | undefined
 }
 
 export interface TrainPlan {

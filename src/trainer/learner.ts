@@ -12,6 +12,7 @@ import type {
   Decision,
   Example,
   MemoryShape,
+  QualityReport,
   Remembered,
   Score,
   Scores,
@@ -39,7 +40,7 @@ export class Learner {
   readonly #pending: Pending
   readonly #memory: ReplayMemory
   readonly #recall: Recall | undefined
-  readonly #scoreboard = new Scoreboard()
+  readonly #scoreboard: Scoreboard
   /** Where an update begins whose policy learns from memory alone. */
   readonly #fresh: TrainableState | undefined
   /** It came with the verdict that starts the next update, so that no checkpoint lies between. */
@@ -51,6 +52,7 @@ export class Learner {
 
   constructor(parts: LearnerParts) {
     this.#parts = parts
+    this.#scoreboard = new Scoreboard(parts.quality)
     this.#memory = new ReplayMemory({ ...parts.memory, retired: parts.labels.retired })
     this.#pending = new Pending(parts.labels, () => parts.trainable.labels)
     this.#recall = parts.recall && new Recall(parts.recall)
@@ -85,6 +87,10 @@ export class Learner {
 
   get scores(): Scores {
     return this.#scoreboard.scores()
+  }
+
+  quality(): QualityReport {
+    return this.#scoreboard.quality()
   }
 
   /** Examples learned, steps made, and steps of these that were dropped, in this line of versions. */
@@ -236,7 +242,8 @@ export class Learner {
   /** Scores the block with the weights as they are before they learn from it. */
   *#test(block: readonly Example[]): Generator<readonly Example[], void, LatentMap> {
     for (const batch of batches(block, this.#parts.train.batch))
-      for (const score of this.#score(batch, yield batch)) this.#scoreboard.observe(score)
+      for (const [row, score] of this.#score(batch, yield batch).entries())
+        this.#observed(score, batch[row])
   }
 
   /** When it comes, where that is wanted. Memory takes it in after the test. */
@@ -248,7 +255,7 @@ export class Learner {
       trainable.labels.length > 0 ? trainable.score([latent]) : []
     const known = { task, labels: trainable.labels, retired: labels.retired }
     const score = this.#recall.meet(example, latent, logits, known)
-    this.#scoreboard.observe(score)
+    this.#observed(score, example)
     return [score]
   }
 
@@ -309,10 +316,14 @@ export class Learner {
   #observe(fresh: readonly Example[], logits: readonly Float32Array[]): void {
     const { task, labels: rules } = this.#parts
     const labels = this.#testedLabels
-    for (const [row, { target }] of fresh.entries()) {
+    for (const [row, example] of fresh.entries()) {
       const known = logits[row]?.subarray(0, labels.length) ?? new Float32Array()
-      this.#scoreboard.observe(task.score(known, target, labels, rules.retired))
+      this.#observed(task.score(known, example.target, labels, rules.retired), example)
     }
+  }
+
+  #observed(score: Score, example: Example | undefined): void {
+    if (example !== undefined) this.#scoreboard.observe(score, example)
   }
 
   #remember({ block, logits }: Learned): void {

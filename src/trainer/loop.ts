@@ -6,7 +6,12 @@
  * how they were read, and each effect may be repeated.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
-import { CodedError, type FeedbackProgress, type TrainerStatus } from '../contracts.ts'
+import {
+  CodedError,
+  type FeedbackProgress,
+  type QualityReport,
+  type TrainerStatus,
+} from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
 import type { Admission } from './admission.ts'
 import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
@@ -28,6 +33,8 @@ export interface Loop {
   /** There may be new records, or another live version. */
   wake(): void
   status(): TrainerStatus
+  /** Takes longer than a status, and is told less often. */
+  quality(): QualityReport
 }
 
 export function openLoop(parts: LoopParts): Loop {
@@ -106,6 +113,10 @@ class ModelLoop implements Loop {
       ...(feedback && { feedback }),
       ...(!this.#hasBegun && { isBlank: true }),
     }
+  }
+
+  quality(): QualityReport {
+    return this.#assembly.state.learner.quality()
   }
 
   async #turn(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {

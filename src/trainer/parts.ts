@@ -26,6 +26,7 @@ import type {
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../runtime/store.ts'
 import type { TrainPlan } from './learner-types.ts'
+import type { QualityLimits } from './quality.ts'
 import type { RecallParts } from './recall.ts'
 import type { Turns } from './turns.ts'
 
@@ -129,4 +130,6 @@ export interface LoopLimits {
   readonly latentBytes: number
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seenEvents?: number
+  /** Absent = the defaults. */
+  readonly quality?: QualityLimits
 }

@@ -8,13 +8,11 @@
  *
  * Gama, Sebastião & Rodrigues (2013), "On evaluating stream learning algorithms", Machine Learning 90(3).
  */
-import type { Score, Scores, Stateful } from '../contracts.ts'
+import type { Example, QualityReport, Score, Scores, Stateful } from '../contracts.ts'
+import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'
+import { fading, ratio } from './running-accuracy.ts'
 
-/** An example weighs half after 346 others; the weights sum to 500. */
-const fading = 0.998
-
-export interface ScoreboardState {
-  readonly [key: string]: number
+interface Sums {
   readonly count: number
   readonly correct: number
   readonly recentCorrect: number
@@ -23,7 +21,13 @@ export interface ScoreboardState {
   readonly lossCount: number
 }
 
-const empty: ScoreboardState = {
+export interface ScoreboardState extends Sums {
+  readonly [key: string]: number | QualityState
+  /** Absent in a checkpoint of before it was kept. */
+  readonly quality?: QualityState
+}
+
+const empty: Sums = {
   count: 0,
   correct: 0,
   recentCorrect: 0,
@@ -33,10 +37,18 @@ const empty: ScoreboardState = {
 }
 
 export class Scoreboard implements Stateful<ScoreboardState> {
+  readonly #limits: QualityLimits
   #state = empty
+  #quality: Quality
+
+  constructor(limits: QualityLimits = defaultQualityLimits) {
+    this.#limits = limits
+    this.#quality = new Quality(limits)
+  }
 
   /** An infinite loss (the head was certain of another label) has no mean: it is left out of that one alone. */
-  observe(score: Score): void {
+  observe(score: Score, example: Pick<Example, 'key' | 'target'>): void {
+    this.#quality.observe(score, example)
     const was = this.#state
     const right = score.correct ? 1 : 0
     const hasLoss = Number.isFinite(score.loss)
@@ -60,15 +72,17 @@ export class Scoreboard implements Stateful<ScoreboardState> {
     }
   }
 
+  quality(): QualityReport {
+    return this.#quality.report()
+  }
+
   snapshot(): ScoreboardState {
-    return this.#state
+    return { ...this.#state, quality: this.#quality.snapshot() }
   }
 
-  restore(state: ScoreboardState): void {
-    this.#state = { ...state }
+  restore({ quality, ...sums }: ScoreboardState): void {
+    this.#state = sums
+    this.#quality = new Quality(this.#limits)
+    if (quality !== undefined) this.#quality.restore(quality)
   }
-}
-
-function ratio(part: number, whole: number): number {
-  return whole === 0 ? 0 : part / whole
 }

@@ -29,6 +29,7 @@ const routes = [
   'get /v1/models/{model}',
   'get /v1/models/{model}/dead-letters',
   'get /v1/models/{model}/dead-letters/{id}',
+  'get /v1/models/{model}/quality',
   'get /v1/models/{model}/versions',
   'get /v1/models/{model}/versions/{version}',
   'post /v1/models/{model}/dead-letters/drop',

@@ -112,7 +112,12 @@ describe('a score', () => {
     const after = task.score(row(...logits, 0), label('new'), ['a', 'b', 'new'])
     expect(before.loss).toBeCloseTo(after.loss, 12)
     expect(before.correct).toBe(false)
-    expect(task.score(row(), label('new'), [])).toEqual({ answer: '', correct: false, loss: 0 })
+    expect(task.score(row(), label('new'), [])).toEqual({
+      answer: '',
+      confidence: 0,
+      correct: false,
+      loss: 0,
+    })
   })
 
   it('finds nothing to learn in a "not" that leaves no other label', () => {

@@ -11,7 +11,13 @@ export function registerStatus(program: Command): void {
       positiveNumber,
       2,
     )
-    .action(async (model: string | undefined, flags: StatusFlags) => {
+    .option('--labels', 'how good the answers are: by label, by source, against baselines')
+    .action(async (model: string | undefined, flags: StatusFlags & { labels?: true }) => {
+      if (flags.labels === true) {
+        const { showQuality } = await import('../show-quality.ts')
+        await showQuality(aboutModel(model, flags))
+        return
+      }
       const { showStatus } = await import('../show-status.ts')
       await showStatus(aboutModel(model, flags))
     })

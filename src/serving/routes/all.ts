@@ -11,6 +11,7 @@ import { addModelsRoute } from './models.ts'
 import { addOpenapiRoute } from './openapi.ts'
 import { addPredictRoute } from './predict.ts'
 import { addPromoteRoute } from './promote.ts'
+import { addQualityRoute } from './quality.ts'
 import { addReadyzRoute } from './readyz.ts'
 import { addRollbackRoute } from './rollback.ts'
 import { addVersionRoute } from './version.ts'
@@ -21,6 +22,7 @@ const routes = [
   addFeedbackRoute,
   addModelsRoute,
   addModelRoute,
+  addQualityRoute,
   addVersionsRoute,
   addVersionRoute,
   addRollbackRoute,

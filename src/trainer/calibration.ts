@@ -1,0 +1,50 @@
+/**
+ * Whether a score of 0.8 is right in eight answers of ten: answers in ten bins by the score of their label.
+ *
+ *   ECE = Σ over bins  n_b / n · | accuracy_b − mean score_b |
+ *
+ * Guo et al. (2017), "On calibration of modern neural networks", ICML.
+ */
+const BINS = 10
+
+/** Of each bin: answers, right ones, the sum of their scores. */
+export type BinsState = readonly (readonly [count: number, correct: number, sum: number])[]
+
+export class CalibrationBins {
+  readonly #bins: [number, number, number][]
+
+  constructor(state: BinsState = []) {
+    this.#bins = Array.from({ length: BINS }, (_, at) => [...(state[at] ?? ([0, 0, 0] as const))])
+  }
+
+  observe(confidence: number, isRight: boolean): void {
+    const bin = this.#bins[Math.min(BINS - 1, Math.floor(confidence * BINS))]
+    if (bin === undefined) return
+    bin[0] += 1
+    bin[1] += isRight ? 1 : 0
+    bin[2] += confidence
+  }
+
+  plus(other: CalibrationBins): CalibrationBins {
+    const sum = this.#bins.map(([count, correct, scores], at): BinsState[number] => {
+      const [c, r, s] = other.#bins[at] ?? [0, 0, 0]
+      return [count + c, correct + r, scores + s]
+    })
+    return new CalibrationBins(sum)
+  }
+
+  report() {
+    const total = this.#bins.reduce((sum, [count]) => sum + count, 0)
+    const bins = this.#bins.map(([count, correct, sum]) => ({
+      count,
+      score: count === 0 ? 0 : sum / count,
+      accuracy: count === 0 ? 0 : correct / count,
+    }))
+    const gaps = bins.map(({ count, score, accuracy }) => count * Math.abs(accuracy - score))
+    return { ece: total === 0 ? 0 : gaps.reduce((sum, gap) => sum + gap, 0) / total, bins }
+  }
+
+  snapshot(): BinsState {
+    return this.#bins.map(([count, correct, sum]) => [count, correct, sum] as const)
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * What was answered to which label, over the last 5,000 to 10,000 examples: two blocks, of which the older one goes when
+ * the newer one is full. Counts stay exact, and a confusion that no longer happens leaves.
+ */
+import { CalibrationBins, type BinsState } from './calibration.ts'
+
+const BLOCK = 5000
+/** Each block holds no more: a stream of made-up labels must not fill the checkpoint. */
+const MOST_LABELS = 1024
+const MOST_PAIRS = 1024
+
+/** `support`: examples of the label; `predicted`: answers of it; `correct`: both. */
+export interface LabelCounts {
+  readonly support: number
+  readonly predicted: number
+  readonly correct: number
+}
+
+/** Of examples that were answered wrongly. */
+export interface PairCount {
+  readonly label: string
+  readonly answer: string
+  readonly count: number
+}
+
+type Row = readonly [label: string, support: number, predicted: number, correct: number]
+/** Places in the rows; −1 is an answer without a label. */
+type Pair = readonly [label: number, answer: number, count: number]
+
+export interface BlockState {
+  readonly [key: string]: number | readonly Row[] | readonly Pair[] | BinsState
+  readonly count: number
+  readonly rows: readonly Row[]
+  readonly pairs: readonly Pair[]
+  readonly bins: BinsState
+}
+
+export type WindowState = readonly [now: BlockState, before: BlockState | null]
+
+export class QualityWindow {
+  #now = new Block()
+  #before: Block | undefined
+
+  observe(label: string, answer: string, confidence: number | undefined): void {
+    if (this.#now.count >= BLOCK) {
+      this.#before = this.#now
+      this.#now = new Block()
+    }
+    this.#now.observe(label, answer)
+    if (confidence !== undefined) this.#now.bins.observe(confidence, label === answer)
+  }
+
+  get count(): number {
+    return this.#now.count + (this.#before?.count ?? 0)
+  }
+
+  get bins(): CalibrationBins {
+    return this.#blocks.reduce((sum, { bins }) => sum.plus(bins), new CalibrationBins())
+  }
+
+  labels(): ReadonlyMap<string, LabelCounts> {
+    const sum = new Map<string, LabelCounts>()
+    for (const block of this.#blocks)
+      for (const [label, row] of block.rows) sum.set(label, added(sum.get(label), row))
+    return sum
+  }
+
+  pairs(): readonly PairCount[] {
+    return this.#blocks.flatMap((block) => block.named())
+  }
+
+  snapshot(): WindowState {
+    return [this.#now.snapshot(), this.#before?.snapshot() ?? null]
+  }
+
+  restore([now, before]: WindowState): void {
+    this.#now = new Block(now)
+    this.#before = before === null ? undefined : new Block(before)
+  }
+
+  get #blocks(): readonly Block[] {
+    return this.#before === undefined ? [this.#now] : [this.#before, this.#now]
+  }
+}
+
+function added(one: LabelCounts | undefined, other: LabelCounts): LabelCounts {
+  return {
+    support: (one?.support ?? 0) + other.support,
+    predicted: (one?.predicted ?? 0) + other.predicted,
+    correct: (one?.correct ?? 0) + other.correct,
+  }
+}
+
+interface OwnRow {
+  readonly at: number
+  support: number
+  predicted: number
+  correct: number
+}
+
+class Block {
+  readonly rows = new Map<string, OwnRow>()
+  readonly bins: CalibrationBins
+  /** `label:answer` by their places. */
+  readonly #pairs = new Map<string, number>()
+  count: number
+
+  constructor(state?: BlockState) {
+    this.count = state?.count ?? 0
+    this.bins = new CalibrationBins(state?.bins)
+    for (const [label, support, predicted, correct] of state?.rows ?? [])
+      this.rows.set(label, { at: this.rows.size, support, predicted, correct })
+    for (const [label, answer, count] of state?.pairs ?? [])
+      this.#pairs.set(`${label}:${answer}`, count)
+  }
+
+  observe(label: string, answer: string): void {
+    this.count += 1
+    const [own, answered] = [this.#row(label), this.#row(answer)]
+    if (own !== undefined) own.support += 1
+    if (answered !== undefined) answered.predicted += 1
+    if (own === undefined) return
+    if (own === answered) own.correct += 1
+    else this.#confuse(`${own.at}:${answered?.at ?? -1}`)
+  }
+
+  named(): readonly PairCount[] {
+    const labels = [...this.rows.keys()]
+    return this.#listed().map(([label, answer, count]) => ({
+      label: labels[label] ?? '',
+      answer: labels[answer] ?? '',
+      count,
+    }))
+  }
+
+  snapshot(): BlockState {
+    const rows = [...this.rows].map(([label, { support, predicted, correct }]): Row => [
+      label,
+      support,
+      predicted,
+      correct,
+    ])
+    return { count: this.count, rows, pairs: this.#listed(), bins: this.bins.snapshot() }
+  }
+
+  #listed(): readonly Pair[] {
+    return [...this.#pairs].map(([places, count]): Pair => {
+      const [label = -1, answer = -1] = places.split(':').map(Number)
+      return [label, answer, count]
+    })
+  }
+
+  #row(label: string): OwnRow | undefined {
+    const row = this.rows.get(label)
+    if (row !== undefined || label === '' || this.rows.size >= MOST_LABELS) return row
+    const added = { at: this.rows.size, support: 0, predicted: 0, correct: 0 }
+    this.rows.set(label, added)
+    return added
+  }
+
+  #confuse(places: string): void {
+    const count = this.#pairs.get(places)
+    if (count !== undefined || this.#pairs.size < MOST_PAIRS)
+      this.#pairs.set(places, (count ?? 0) + 1)
+  }
+}
