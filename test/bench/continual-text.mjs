@@ -17,13 +17,7 @@ import { configs } from './text-configs.mjs'
 
 export async function measure({ data, seeds, run, runs }) {
   if (data === undefined) throw new Error('--data <folder> says where the datasets lie')
-  const { tf } = await openTensorFlow({ threads: 1 })
-  const base = await openBase({ bert: join(userCache(), 'models', 'minilm') })
-  const uploaded = new Map()
-  const engine = (seen) => {
-    if (!uploaded.has(seen)) uploaded.set(seen, new BaseTensors(tf, seen))
-    return { tf, baseTensors: uploaded.get(seen) }
-  }
+  const { base, engine } = await openMiniLm()
   for (const dataset of Object.keys(datasets)) {
     const texts = {
       train: readTexts(data, dataset, 'train'),
@@ -38,7 +32,19 @@ export async function measure({ data, seeds, run, runs }) {
   return tableOf(runs(), configs)
 }
 
-async function trial({ base: whole, engine, dataset, texts, settings, seed }) {
+export async function openMiniLm() {
+  const { tf } = await openTensorFlow({ threads: 1 })
+  const base = await openBase({ bert: join(userCache(), 'models', 'minilm') })
+  const uploaded = new Map()
+  const engine = (seen) => {
+    if (!uploaded.has(seen)) uploaded.set(seen, new BaseTensors(tf, seen))
+    return { tf, baseTensors: uploaded.get(seen) }
+  }
+  return { base, engine }
+}
+
+/** With `isShort` it is tested at the end alone, and nothing is known of forgetting. */
+export async function trial({ base: whole, engine, dataset, texts, settings, seed, isShort }) {
   const base = seenBy(whole, settings)
   const cut = cutOf(adapterOf(settings).tail_layers, base.network.layers)
   const latents = new Map([
@@ -64,14 +70,17 @@ async function trial({ base: whole, engine, dataset, texts, settings, seed }) {
       lesson.map((row) => exampleOf(base, row)),
       latents,
     )
+    if (isShort && at < tasks.length - 1) continue
     for (const [task, tests] of testsOf.slice(0, at + 1).entries())
       curves[task].push(answers(trainable, tests, latents, tasks[task]))
   }
   const parameters = [...trainable.parameters().values()]
   const { dropped } = learner.progress
   trainable.dispose()
+  const accuracy = percent(curves.flatMap((curve) => curve.at(-1)).map(({ all }) => all))
+  if (isShort) return { accuracy, dropped }
   return {
-    accuracy: percent(curves.flatMap((curve) => curve.at(-1)).map(({ all }) => all)),
+    accuracy,
     forgetting: forgettingOf(curves, 'all'),
     forgettingOwn: forgettingOf(curves, 'own'),
     parameters: parameters.reduce((sum, { data }) => sum + data.length, 0),

@@ -13,7 +13,10 @@ import { openResults } from './continual-results.mjs'
 import { finish, machine, say } from './figures.mjs'
 import { render } from './render.mjs'
 
-const tables = ['mnist', 'tabular', 'text', 'drift', 'cost', 'memory']
+const tables = [
+  ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
+  ...['chosen-text', 'chosen-tables'],
+]
 const ours = fileURLToPath(new URL('results', import.meta.url))
 const { positionals, values } = parseArgs({
   allowPositionals: true,

@@ -1,0 +1,108 @@
+/**
+ * What the recipe for tables is compared on: streams that are drawn, none of which the table of real streams reports. Each
+ * setting is the recipe with one thing changed.
+ *
+ *   sine1, sea    as in drift-streams.mjs, with their change
+ *   hyperplane    x in [0, 1]¹⁰, y = [w · x > ½ Σ w], w drifting        Hulten et al. (2001), "Mining time-changing data streams"
+ *   rbf           five labels, three centres each in [0, 1]⁸ with a spread of 0.1        MOA's RandomRBF
+ */
+import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
+import { openRandom } from '../../dist/src/runtime/random.js'
+import { driftStream } from './drift-streams.mjs'
+import { round } from './figures.mjs'
+import { modelFor, prequential } from './tabular-learner.mjs'
+import { spread } from './text-table.mjs'
+
+const EVENTS = 2000
+const each = { trigger: { policy: 'count', every: 1 } }
+const train = (change) => ({ ...each, train: change })
+const features = (change) => ({ ...each, features: change })
+
+const candidates = [
+  ['the recipe (default)', each],
+  ['without pieces', features({ bins: 0 })],
+  ['five pieces', features({ bins: 5 })],
+  ['without the recent part', features({ window: 0 })],
+  ['without hidden layers', features({ hidden: [] })],
+  ['hidden 32', features({ hidden: [32] })],
+  ['rates 0.003', train({ learning_rate: 0.003, head_learning_rate: 0.003 })],
+  ['rates 0.03', train({ learning_rate: 0.03, head_learning_rate: 0.03 })],
+  ['without averaging', train({ average: 0 })],
+  ['without weight decay', train({ weight_decay: 0 })],
+  ['16 replayed', train({ replay_batch: 16 })],
+  ['one epoch', train({ epochs: 1 })],
+]
+
+const streams = {
+  sine1: (seed) => driftStream('sine1, gradually', { seed }).rows.slice(500, 500 + EVENTS),
+  sea: (seed) => driftStream('sea, at once', { seed }).rows.slice(500, 500 + EVENTS),
+  hyperplane,
+  rbf,
+}
+
+export async function measure({ seeds, run, runs }) {
+  const { tf } = await openTensorFlow({ threads: 1 })
+  for (const seed of seeds)
+    for (const [stream, draw] of Object.entries(streams))
+      for (const [name, settings] of candidates)
+        await run(
+          `${stream} · ${name} · seed ${seed}`,
+          settingsOf(draw(seed), settings),
+          async () => {
+            const { accuracy, dropped } = await prequential(draw(seed), { tf, settings, seed })
+            return { accuracy: round(100 * accuracy), dropped }
+          },
+        )
+  return tableOf(runs())
+}
+
+function settingsOf([{ features: first }], settings) {
+  const { base, adapter, train: all, replay } = modelFor(first.length, settings)
+  return { base, adapter, train: all, replay }
+}
+
+function hyperplane(seed) {
+  const random = openRandom(seed, 'chosen-tables/hyperplane')
+  const weights = Array.from({ length: 10 }, () => random.uniform())
+  const pace = weights.map((_, at) => (at < 3 ? 0.001 * (random.uniform() < 0.5 ? -1 : 1) : 0))
+  return Array.from({ length: EVENTS }, () => {
+    const x = weights.map(() => random.uniform())
+    const sum = x.reduce((total, value, at) => total + value * weights[at], 0)
+    const isAbove = sum > weights.reduce((total, weight) => total + weight, 0) / 2
+    pace.forEach((step, at) => (weights[at] += step))
+    const isRight = random.uniform() >= 0.05
+    return { features: x, label: isAbove === isRight ? 'yes' : 'no' }
+  })
+}
+
+function rbf(seed) {
+  const random = openRandom(seed, 'chosen-tables/rbf')
+  const centres = Array.from({ length: 15 }, (_, at) => ({
+    label: `c${at % 5}`,
+    at: Array.from({ length: 8 }, () => random.uniform()),
+  }))
+  return Array.from({ length: EVENTS }, () => {
+    const { label, at } = centres[random.below(centres.length)]
+    return { features: at.map((value) => value + 0.1 * random.normal()), label }
+  })
+}
+
+function tableOf(runs) {
+  const names = Object.keys(streams)
+  const cells = (name) =>
+    names.map((stream) =>
+      runs
+        .filter((run) => run.name.startsWith(`${stream} · ${name} · seed`))
+        .map(({ figures }) => figures.accuracy),
+    )
+  return {
+    columns: ['setting', ...names, 'mean'],
+    rows: candidates.map(([name]) => {
+      const all = cells(name)
+      const means = all.map((values) => values.reduce((sum, each) => sum + each, 0) / values.length)
+      const mean = means.reduce((sum, each) => sum + each, 0) / means.length
+      return [name, ...all.map(spread), Number.isNaN(mean) ? '–' : mean.toFixed(1)]
+    }),
+    note: `Prequential accuracy in %, ${EVENTS} events a stream.`,
+  }
+}
