@@ -140,5 +140,8 @@ async function lockFolder(site: Site): Promise<void> {
 }
 
 async function untilServing(models: readonly ServedModel[], clock: Clock): Promise<void> {
-  while (models.some(({ live }) => live.live() === undefined)) await clock.sleep(20)
+  const isAwaited = (model: ServedModel) =>
+    model.live.live() === undefined &&
+    model.faults?.().some(({ part }) => part === 'model') !== true
+  while (models.some(isAwaited)) await clock.sleep(20)
 }

@@ -2,18 +2,29 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { folderOf, labelsOf, lettersLimits, methods, modelOf, openBase, tasks } from './compose.ts'
+import {
+  Faults,
+  guardInbox,
+  guardLetters,
+  noDeadLetters,
+  noInbox,
+  noPredictions,
+  noRegistry,
+} from './compose-broken.ts'
 import { openSharedRegistry } from './compose-fleet.ts'
 import { shareModel } from './compose-sharing.ts'
 import { predictionSink, sendLetters } from './compose-sinks.ts'
 import type { KnownModel, OpenModel, Site } from './compose-site.ts'
 import { triggerHint } from './compose-trigger.ts'
 import type { Base, ServingEngine } from './contracts.ts'
-import { deadLettersFile } from './intake/dead-letters.ts'
+import { deadLettersFile, type DeadLetters } from './intake/dead-letters.ts'
 import { openDiskInbox } from './intake/disk/inbox.ts'
 import { openDiskLetters } from './intake/disk/letters.ts'
 import { openDiskPredictions } from './intake/disk/predictions.ts'
 import { servedEverywhere } from './intake/fleet-predictions.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
+import type { Inbox } from './intake/inbox.ts'
+import { brokenDoor, brokenLive } from './serving/broken-model.ts'
 import { openBatcher, type Batcher } from './serving/batcher.ts'
 import { openServingEngine } from './serving/engine.ts'
 import { eventCheck } from './serving/event-check.ts'
@@ -26,15 +37,22 @@ import { classification } from './tasks/classification.ts'
 export async function knowModel(site: Site, name: string): Promise<KnownModel> {
   const { config, clock, log, sharing } = site
   const base = await openBase(modelOf(config, name).base)
-  const registry = await openSharedRegistry(config, name, base, { clock, log, sharing })
+  const faults = new Faults(log.child({ model: name }))
+  const openVersions = () => openSharedRegistry(config, name, base, { clock, log, sharing })
+  const registry = await faults.try('model', openVersions, noRegistry)
   const letters = join(folderOf(config, name), deadLettersFile)
-  const deadLetters = await openDiskLetters(site.disk, letters, lettersLimits(config))
+  const openLetters = async () =>
+    probed(await openDiskLetters(site.disk, letters, lettersLimits(config)))
+  const deadLetters = guardLetters(
+    await faults.try('dead_letters', openLetters, noDeadLetters),
+    faults,
+  )
   site.atEnd(async () => {
     await deadLetters.close()
     await registry.close()
   })
-  sendLetters(site, name, deadLetters)
-  return { name, base, registry, deadLetters }
+  if (faults.all.every(({ part }) => part !== 'dead_letters')) sendLetters(site, name, deadLetters)
+  return { name, base, registry, deadLetters, faults }
 }
 
 export async function openModel(site: Site, name: string): Promise<OpenModel> {
@@ -42,32 +60,55 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
   const { config, clock, log } = site
   const inboxPath = join(folderOf(config, name), inboxFile)
   const { limits } = config
-  const inbox = await openDiskInbox(site.disk, inboxPath, {
-    unreadEvents: limits.inbox_events,
-    bytes: limits.inbox_bytes,
-    seenEvents: limits.seen_events,
-    retentionMs: dayMs,
-  })
-  const predictions = await openDiskPredictions(site.disk, inboxPath, {
-    count: limits.predictions,
-    bytes: limits.prediction_bytes,
-    retentionMs: 30 * dayMs,
-    clock,
-    log,
-    onDropped: (count) => {
-      site.metrics.count('predictionsDropped', { model: name }, count)
-    },
-  })
+  const openOwn = async () =>
+    read(
+      await openDiskInbox(site.disk, inboxPath, {
+        unreadEvents: limits.inbox_events,
+        bytes: limits.inbox_bytes,
+        seenEvents: limits.seen_events,
+        retentionMs: dayMs,
+      }),
+    )
+  const onDropped = (count: number) => {
+    site.metrics.count('predictionsDropped', { model: name }, count)
+  }
+  const { faults } = known
+  const inbox = guardInbox(await faults.try('inbox', openOwn, noInbox), faults)
+  const isWhole = faults.all.every(({ part }) => part !== 'inbox')
+  const predictions = isWhole
+    ? await openDiskPredictions(site.disk, inboxPath, {
+        count: limits.predictions,
+        bytes: limits.prediction_bytes,
+        retentionMs: 30 * dayMs,
+        clock,
+        log,
+        onDropped,
+      })
+    : noPredictions(onDropped)
   site.atEnd(async () => {
     await predictions.close()
     await inbox.close()
   })
-  const shared = shareModel(site, name, inboxPath)
+  const shared = isWhole ? shareModel(site, name, inboxPath) : undefined
   const others = [shared?.predictions, predictionSink(site, name)].filter(
     (each) => each !== undefined,
   )
   const everywhere = servedEverywhere(predictions, others)
   return { ...known, inbox, predictions: everywhere, forwarder: shared?.forwarder }
+}
+
+/** A damaged page shows itself at the first look, not when the file is opened. */
+function read(inbox: Inbox): Inbox {
+  inbox.unread()
+  inbox.duplicates()
+  inbox.forgotten()
+  return inbox
+}
+
+function probed(letters: DeadLetters): DeadLetters {
+  letters.counts()
+  letters.gone()
+  return letters
 }
 
 const dayMs = 24 * 60 * 60 * 1000
@@ -123,15 +164,15 @@ export async function serve(
   const { name, base, registry } = model
   const serving = all.get(base)
   if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
-  const live = await openLive(site, model, serving)
+  const { faults } = model
+  const { method } = modelOf(site.config, name).adapter
+  const live = await faults.try('model', () => openLive(site, model, serving), brokenLive)
+  const feedback =
+    faults.whole === undefined ? openDoor(site, model, onAppended) : brokenDoor(faults.whole)
   return {
-    name,
-    base,
-    method: modelOf(site.config, name).adapter.method,
-    live,
-    registry,
-    feedback: openDoor(site, model, onAppended),
+    ...{ name, base, method, live, registry, feedback },
     deadLetters: model.deadLetters.pages,
+    faults: () => faults.all,
     trigger: triggerHint(modelOf(site.config, name)),
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),
@@ -151,6 +192,7 @@ async function openLive(site: Site, model: OpenModel, serving: Serving): Promise
     predictionId: () => `p-${randomUUID()}`,
     registry: model.registry,
     engine: serving.engine,
+    onAnswering: (version) => model.registry.answersWith(version),
     idleVersions: 4,
     mostVersions: 16,
     retryMs: 1000,

@@ -4,6 +4,7 @@ import { folderOf, modelOf } from './compose.ts'
 import { knowModel, openBatchers, openModel, serve } from './compose-served.ts'
 import type { KnownModel, Side, Site } from './compose-site.ts'
 import { follow, trainerPlans } from './compose-supervision.ts'
+import { brokenLive } from './serving/broken-model.ts'
 import { closedDoor, openFollowedModel } from './serving/followed-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
 import { unknownStatus } from './trainer/host.ts'
@@ -27,25 +28,35 @@ async function openAnswering(site: Site, onAppended: (model: string) => void): P
       }),
     ),
   )
+  throwIfNothingWorks(models)
   return { models, served }
+}
+
+/** A daemon without a model that works is no daemon: it says why and ends. */
+function throwIfNothingWorks(models: readonly KnownModel[]): void {
+  const [error] = models.flatMap(({ faults }) => faults.whole ?? [])
+  if (error !== undefined && models.every(({ faults }) => faults.whole !== undefined)) throw error
 }
 
 async function openFollowing(site: Site): Promise<Side> {
   const names = Object.keys(site.config.models)
   const models = await Promise.all(names.map(async (name) => knowModel(site, name)))
   const served = await Promise.all(models.map(async (model) => followOnly(site, model)))
+  throwIfNothingWorks(models)
   return { models, served }
 }
 
-async function followOnly(site: Site, known: KnownModel): Promise<ServedModel> {
-  const { name, base, registry } = known
+async function followOnly(site: Site, model: KnownModel): Promise<ServedModel> {
   const { clock, log, config } = site
-  const live = await openFollowedModel({ model: name, registry, clock, log })
+  const { name, base, registry, faults } = model
+  const open = () => openFollowedModel({ model: name, registry, clock, log })
+  const live = await faults.try('model', open, brokenLive)
   site.atEnd(async () => live.close())
   const { method } = modelOf(config, name).adapter
   const feedback = closedDoor(name)
-  const deadLetters = known.deadLetters.pages
-  return { name, base, method, live, registry, feedback, deadLetters, waitingRows: () => 0 }
+  const deadLetters = model.deadLetters.pages
+  const shown = { name, base, method, live, registry, feedback, deadLetters }
+  return { ...shown, faults: () => faults.all, waitingRows: () => 0 }
 }
 
 /** Nothing for a daemon that only answers. */

@@ -1,4 +1,5 @@
 /** A daemon while it is put together: what its parts share, and what it has of each model. */
+import type { Faults } from './compose-broken.ts'
 import type { Sharing } from './compose-fleet.ts'
 import type { Base, Clock, Logger } from './contracts.ts'
 import type { Disk } from './intake/disk/disk.ts'
@@ -30,6 +31,8 @@ export interface KnownModel {
   readonly base: Base
   readonly registry: LocalRegistry
   readonly deadLetters: DeadLetters
+  /** What of it could not be opened. */
+  readonly faults: Faults
 }
 
 /** With what is kept of its questions and answers on this machine. */

@@ -13,6 +13,7 @@ import type {
   Registry,
   Version,
 } from '../contracts.ts'
+import { Answering } from './answering.ts'
 import { Ledger, type LedgerLimits } from './ledger.ts'
 import { PointerWatch } from './pointer-watch.ts'
 import { checkOrigin, openVersion, sealVersion, type Bundle, type Origin } from './sealing.ts'
@@ -34,6 +35,8 @@ export interface LocalRegistryOptions extends Origin {
 export interface LocalRegistry extends Registry {
   /** Looks for a move at once instead of at the next poll. */
   wake(): void
+  /** The server of this folder answers with it: its bytes stay until it answers with another. */
+  answersWith(version: string): void
   /** A pinned version keeps its bytes whatever `keep` is told. */
   pin(version: string): Promise<void>
   unpin(version: string): Promise<void>
@@ -55,11 +58,13 @@ class FolderRegistry implements LocalRegistry {
   readonly #ledger: Ledger
   readonly #versions: Versions
   readonly #watch: PointerWatch
+  readonly #answering: Answering
 
   constructor(options: LocalRegistryOptions) {
     this.#options = options
     const { folder, clock, log, pollMs = POLL_MS, remembered } = options
     this.#ledger = new Ledger(join(folder, 'registry.db'), clock, remembered)
+    this.#answering = new Answering(folder)
     this.#versions = new Versions(join(folder, 'versions'), this.#ledger)
     this.#watch = new PointerWatch({ read: () => this.#ledger.live(), clock, pollMs, log })
   }
@@ -121,7 +126,11 @@ class FolderRegistry implements LocalRegistry {
   }
 
   keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
-    return this.#versions.keep(count, protectedVersions)
+    return this.#versions.keep(count, [...protectedVersions, ...this.#answering.versions()])
+  }
+
+  answersWith(version: string): void {
+    this.#answering.note(version)
   }
 
   async pin(version: string): Promise<void> {
@@ -141,6 +150,7 @@ class FolderRegistry implements LocalRegistry {
 
   async close(): Promise<void> {
     this.#watch.stop()
+    await this.#answering.close()
     this.#ledger.close()
   }
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Lease } from '../contracts.ts'
 import type { Redis } from '../runtime/redis.ts'
+import { Answering } from './answering.ts'
 import { Ledger, usualLedgerLimits } from './ledger.ts'
 import type { LocalRegistryOptions } from './local.ts'
 import { PointerWatch } from './pointer-watch.ts'
@@ -42,6 +43,7 @@ export interface FleetParts {
   readonly chunks: Chunks
   readonly disk: Versions
   readonly ledger: Ledger
+  readonly answering: Answering
   readonly watch: PointerWatch
   readonly restoring: Restoring
   readonly mirror: Mirror
@@ -77,5 +79,6 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
     log,
   })
   const mirror = new Mirror({ redis, keys, pointer, healing, ledger, watch, clock, log, pollMs })
-  return { pointer, versions, chunks, disk, ledger, watch, restoring, mirror }
+  const answering = new Answering(folder)
+  return { pointer, versions, chunks, disk, ledger, answering, watch, restoring, mirror }
 }

@@ -58,12 +58,13 @@ export class FleetWriting {
 
   /** Redis decides by the one rule, and the disk follows. */
   async keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
-    const { versions, disk } = this.#parts
+    const { versions, disk, answering } = this.#parts
+    const staying = new Set([...protectedVersions, ...answering.versions()])
     const epoch = this.#epoch()
     const kept = await versions.kept()
     const old = newestFirst(kept.keys())
       .slice(count)
-      .filter((version) => !protectedVersions.includes(version))
+      .filter((version) => !staying.has(version))
     const going = old.map((version) => [version, kept.get(version) ?? ''] as const)
     const removed = await versions.remove(new Map(going), epoch)
     await disk.remove(removed, [])

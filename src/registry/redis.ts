@@ -82,6 +82,10 @@ class FleetRegistry implements LocalRegistry {
     return this.#writing.keep(count, protectedVersions)
   }
 
+  answersWith(version: string): void {
+    this.#parts.answering.note(version)
+  }
+
   pin(version: string): Promise<void> {
     return this.#writing.pin(version)
   }
@@ -96,6 +100,7 @@ class FleetRegistry implements LocalRegistry {
 
   async close(): Promise<void> {
     this.#parts.watch.stop()
+    await this.#parts.answering.close()
     await this.#parts.mirror.close()
     this.#parts.ledger.close()
   }

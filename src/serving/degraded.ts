@@ -1,10 +1,12 @@
 /** Models that answer while nothing new can be learned: their trainer has failed, or does not speak. */
 import { entryOf } from '../runtime/errors.ts'
-import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
+import type { FaultyPart, ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 
 export interface Degraded {
   readonly model: string
-  readonly state: string
+  /** What is broken; absent: the trainer. */
+  readonly part?: FaultyPart
+  readonly state?: string
   readonly code?: string
   readonly message?: string
   readonly fix?: string
@@ -26,7 +28,7 @@ export function degraded(
       {
         model: name,
         state,
-        ...(code !== undefined && { code, fix: entryOf(code).fix }),
+        ...(code !== undefined && { code, fix: entryOf(code).fix.replaceAll('MODEL', name) }),
         ...(message !== undefined && { message }),
       },
     ]

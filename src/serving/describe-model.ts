@@ -1,6 +1,7 @@
 /** A model for /v1/models: what the server and what the trainer know of it, merged. */
 import type { Static } from 'typebox'
 import { describeLabels } from './describe-labels.ts'
+import { faultsOf } from './faults.ts'
 import type { FailedSwap, LiveAdapter } from './live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ServedModel, TrainerReport } from './served-model.ts'
@@ -11,6 +12,7 @@ export function describeModel(
 ): Static<typeof ModelAnswer> {
   const live = model.live.live()
   const failed = model.live.failedSwap()
+  const faults = [...faultsOf(model, { status: () => trainer })]
   return {
     model: model.name,
     base: model.base.name,
@@ -21,6 +23,7 @@ export function describeModel(
     trainer: describeTrainer(trainer),
     lag: trainer.lag,
     pending: trainer.pending,
+    ...(faults.length > 0 && { faults }),
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality) }),

@@ -26,13 +26,14 @@ export async function openFollowedModel(options: FollowedModelOptions): Promise<
     live = { manifest, pointer }
     generations.reach(pointer.generation)
   }
-  const pointer = await registry.live()
-  if (pointer !== undefined) await follow(pointer)
-  const stop = registry.watch((moved) => {
-    follow(moved).catch((err: unknown) => {
-      log.warn({ model, err, version: moved.version }, 'the live version cannot be shown')
+  async function tryToFollow(pointer: LivePointer): Promise<void> {
+    await follow(pointer).catch((err: unknown) => {
+      log.warn({ model, err, version: pointer.version }, 'the live version cannot be shown')
     })
-  })
+  }
+  const pointer = await registry.live()
+  if (pointer !== undefined) await tryToFollow(pointer)
+  const stop = registry.watch((moved) => void tryToFollow(moved))
   return {
     live: () => live,
     failedSwap: () => undefined,

@@ -16,6 +16,7 @@ import {
 import { failure } from '../runtime/errors.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import { answer, type Answered, type Predictor, type PredictRequest } from './predict.ts'
+import { fallbacks } from './fallback.ts'
 import { openGenerations, type Generations } from './generations.ts'
 import { openShelf, type HeldAdapter, type Shelf } from './shelf.ts'
 import { openSwaps, type Swaps } from './swaps.ts'
@@ -67,6 +68,8 @@ export interface LiveModelOptions extends Predictor {
   readonly mostVersions: number
   /** How long until a version that failed for a passing reason is tried again. */
   readonly retryMs: number
+  /** From now on this version answers. */
+  readonly onAnswering?: (version: string) => void
   readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
   readonly log: Logger
 }
@@ -88,6 +91,8 @@ class SwappingModel implements LiveModel {
   readonly #swaps: Swaps
   #live: Live | undefined
   #failed: FailedSwap | undefined
+  /** What failed is tried again by itself. */
+  #isPassing = false
   readonly #generations: Generations
   readonly #closing = new AbortController()
   #stopWatching: (() => void) | undefined
@@ -101,7 +106,7 @@ class SwappingModel implements LiveModel {
 
   async follow(): Promise<void> {
     const pointer = await this.#options.registry.live()
-    if (pointer !== undefined) await this.#tryTo(pointer)
+    if (pointer !== undefined) await this.#start(pointer)
     this.#stopWatching = this.#options.registry.watch((moved) => void this.#tryTo(moved))
   }
 
@@ -157,10 +162,48 @@ class SwappingModel implements LiveModel {
       return { adapter: await this.#shelf.hold(version, 'bounded'), generation: undefined }
     }
     const live = this.#live
-    if (live === undefined) {
-      throw failure('NOT_READY', `model ${this.#options.model} has no version loaded yet`)
-    }
+    if (live === undefined) throw this.#notReady()
     return { adapter: live.adapter.again(), generation: live.pointer.generation }
+  }
+
+  #notReady(): CodedError {
+    const { model } = this.#options
+    const failed = this.#failed
+    if (failed === undefined)
+      return failure('NOT_READY', `model ${model} has no version loaded yet`)
+    const { version, code, message } = failed
+    const text = `model ${model} has no version that can answer; ${version} is live: ${code}: ${message}`
+    return failure('NOT_READY', text, { details: { version, cause: code } })
+  }
+
+  /** With the live version, or with the best one that can be loaded instead. */
+  async #start(pointer: LivePointer): Promise<void> {
+    await this.#tryTo(pointer)
+    // What fails for a passing reason is tried again soon.
+    if (this.#live !== undefined || this.#failed === undefined || this.#isPassing) return
+    for (const other of await fallbacks(this.#options.registry, pointer)) {
+      const adapter = await this.#held(other.version)
+      if (adapter === undefined) continue
+      const { manifest } = adapter
+      this.#answerWith({ adapter, manifest, pointer: { ...other, digest: manifest.digest } })
+      const { model, log } = this.#options
+      const { code, version: unusable } = this.#failed
+      const words = 'the live version is unusable: an older one answers'
+      log.error({ model, unusable, code, version: other.version }, words)
+      return
+    }
+  }
+
+  async #held(version: string): Promise<HeldAdapter | undefined> {
+    try {
+      return await this.#shelf.hold(version, 'urgent')
+    } catch (err) {
+      this.#options.log.warn(
+        { model: this.#options.model, version, err },
+        'cannot be served either',
+      )
+      return undefined
+    }
   }
 
   /** A swap that nobody waits for: what went wrong has been told where it happened. */
@@ -184,13 +227,18 @@ class SwappingModel implements LiveModel {
   #move(next: Live): void {
     const { model, metrics, log } = this.#options
     const { version, generation, by, reason } = next.pointer
-    this.#live?.adapter.release()
-    this.#live = next
+    this.#answerWith(next)
     this.#failed = undefined
     this.#generations.reach(generation)
     metrics.count('swaps', { model, by })
     metrics.gauge('liveGeneration', { model }, generation)
     log.info({ model, version, generation, by, reason }, 'live version')
+  }
+
+  #answerWith(next: Live): void {
+    this.#live?.adapter.release()
+    this.#live = next
+    this.#options.onAnswering?.(next.manifest.version)
   }
 
   #stay(pointer: LivePointer, error: unknown): void {
@@ -202,7 +250,8 @@ class SwappingModel implements LiveModel {
     metrics.count('swapFailures', { model, code })
     const goesOn = this.#live?.pointer.version ?? null
     log.error({ model, version, code, err: error, goesOn }, 'version cannot be served')
-    if (error instanceof CodedError && error.retriable) void this.#tryLater(pointer)
+    this.#isPassing = error instanceof CodedError && error.retriable
+    if (this.#isPassing) void this.#tryLater(pointer)
   }
 
   async #tryLater(pointer: LivePointer): Promise<void> {

@@ -213,6 +213,19 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
+export const FaultAnswer = Type.Object({
+  model: Name,
+  part: Type.Optional(
+    Type.String({
+      description: 'model, live, inbox, dead_letters or data_dir; absent: its trainer',
+    }),
+  ),
+  state: Type.Optional(Type.String({ description: 'of its trainer' })),
+  code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
+  message: Type.Optional(Type.String()),
+  fix: Type.Optional(Type.String()),
+})
+
 export const ModelAnswer = Type.Object({
   model: Name,
   base: Type.String(),
@@ -244,6 +257,9 @@ export const ModelAnswer = Type.Object({
       },
       { description: 'of recent examples; more of it at /v1/models/{model}/quality' },
     ),
+  ),
+  faults: Type.Optional(
+    Type.Array(FaultAnswer, { description: 'what is broken while it goes on; absent: nothing' }),
   ),
   counts: Type.Object({
     accepted: Count,
@@ -303,16 +319,7 @@ export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
 export const ReadyAnswer = Type.Object({
   ready: Type.Boolean(),
   degraded: Type.Optional(
-    Type.Array(
-      Type.Object({
-        model: Name,
-        state: Type.String(),
-        code: Type.Optional(Type.String()),
-        message: Type.Optional(Type.String()),
-        fix: Type.Optional(Type.String()),
-      }),
-      { description: 'models that answer and cannot learn' },
-    ),
+    Type.Array(FaultAnswer, { description: 'what is broken while it goes on; absent: nothing' }),
   ),
 })
 export const OpenapiAnswer = Type.Object({}, { additionalProperties: true })

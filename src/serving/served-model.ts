@@ -1,5 +1,5 @@
 /** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
-import type { Base, Registry, TrainerStatus } from '../contracts.ts'
+import type { Base, CodedError, Registry, TrainerStatus } from '../contracts.ts'
 import type { DeadLetterPages } from '../intake/dead-letter-pages.ts'
 import type { FeedbackDoor } from './feedback-door.ts'
 import type { LiveModel } from './live-model.ts'
@@ -19,6 +19,8 @@ export interface ServedModel {
   forgotten?(): { readonly ids: number; readonly deadLetters: number }
   /** Size of its stores on this disk, by name; looked at with each scrape. */
   storeBytes?(): Readonly<Record<string, number>>
+  /** What is broken of it here; the trainer and the live version speak for themselves. */
+  faults?(): readonly Fault[]
   /** Rows that wait for the engine now. */
   waitingRows(): number
 }
@@ -29,6 +31,14 @@ export interface Position {
   readonly replica: string | undefined
   /** Everything of it lies below. */
   readonly offset: number
+}
+
+/** `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need. */
+export type FaultyPart = 'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir'
+
+export interface Fault {
+  readonly part: FaultyPart
+  readonly error: Pick<CodedError, 'code' | 'message'>
 }
 
 export interface TriggerHint {

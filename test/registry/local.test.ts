@@ -316,3 +316,20 @@ describe('a version that is not finite', () => {
     expect(await registry.live()).toBeUndefined()
   })
 })
+
+test('what a server answers with keeps its bytes, wherever the pointer is', async () => {
+  const folder = scratchFolder()
+  const server = await open(folder)
+  const trainer = await open(folder)
+  for (let number = 1; number <= 6; number += 1) {
+    await trainer.publish(plainVersion(`v${number}`))
+    await trainer.point({ version: `v${number}`, expect: number - 1, ...by })
+    if (number === 2) server.answersWith('v2')
+  }
+  await expect.poll(() => existsSync(join(folder, 'answering'))).toBe(true)
+  expect(await trainer.keep(1, [])).toEqual(['v4', 'v3', 'v1'])
+  await server.load('v2')
+  server.answersWith('v6')
+  await expect.poll(() => readFileSync(join(folder, 'answering'), 'utf8')).toBe('v6\n')
+  expect(await trainer.keep(1, [])).toEqual(['v2'])
+})

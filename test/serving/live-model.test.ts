@@ -201,3 +201,38 @@ test('swaps under load: every answer is what the version it names computes, and 
   expect(seen.size).toBeGreaterThan(10)
   expect(answered).toBeGreaterThan(100)
 })
+
+test('at the start an older version answers for one that is corrupt, the newest first', async () => {
+  const registry = openFakeRegistry('m', 5)
+  for (const version of ['v1', 'v2', 'v3']) await registry.promote(version)
+  registry.corrupt('v3')
+  registry.remove('v2')
+  const { live, log } = await openLive({ registry })
+  const { manifest, generation } = await live.predict({ inputs: [text('A')] })
+  expect([manifest.version, generation]).toEqual(['v1', 1])
+  expect(live.failedSwap()).toMatchObject({ version: 'v3', code: 'VERSION_CORRUPT' })
+  expect(log.lines.at(-1)).toMatchObject({ level: 'error' })
+  // The next move is followed, and all is well.
+  await live.swap(await registry.promote('v4'))
+  expect(live.live()?.manifest.version).toBe('v4')
+  expect(live.failedSwap()).toBeUndefined()
+})
+
+test('a version that a person went back from answers only when nothing else can', async () => {
+  const registry = openFakeRegistry('m', 4)
+  for (const version of ['v1', 'v2', 'v3']) await registry.promote(version)
+  await registry.point({ version: 'v2', expect: 3, reason: 'bad', by: 'rollback' })
+  registry.corrupt('v2')
+  expect((await openLive({ registry })).live.live()?.manifest.version).toBe('v1')
+  for (const version of ['v0', 'v1']) registry.corrupt(version)
+  expect((await openLive({ registry })).live.live()?.manifest.version).toBe('v3')
+})
+
+test('what has no version that can answer says why', async () => {
+  const registry = openFakeRegistry('m', 2)
+  await registry.promote('v1')
+  for (const version of ['v0', 'v1']) registry.corrupt(version)
+  const { live } = await openLive({ registry })
+  const error = await rejection(live.predict({ inputs: [text('A')] }))
+  expect(error).toMatchObject({ code: 'NOT_READY', details: { cause: 'VERSION_CORRUPT' } })
+})

@@ -1,12 +1,15 @@
 /**
- * Whether requests may be sent here: every model has a live version loaded, and the server is not draining. Answers do
- * not need a trainer, so one that is down leaves the daemon ready, and is named under `degraded`.
+ * Whether requests may be sent here: a model answers, all others do so too or are broken for good, and the server is not
+ * draining. What is broken, a trainer too, is named; it does not count while there are answers.
  */
 import type { FastifyInstance } from 'fastify'
+import type { CodedError } from '../../contracts.ts'
 import { failure } from '../../runtime/errors.ts'
 import type { RouteContext } from '../context.ts'
-import { degraded } from '../degraded.ts'
+import type { Degraded } from '../degraded.ts'
+import { faultsOf } from '../faults.ts'
 import { problems, ReadyAnswer } from '../schemas.ts'
+import type { ServedModel } from '../served-model.ts'
 
 export function addReadyzRoute(app: FastifyInstance, context: RouteContext): void {
   const schema = {
@@ -17,12 +20,28 @@ export function addReadyzRoute(app: FastifyInstance, context: RouteContext): voi
   }
   app.get('/readyz', { schema, config: { probe: true } }, async () => {
     if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
-    const waiting = context.models.filter(({ live }) => live.live() === undefined)
-    const names = waiting.map(({ name }) => name)
-    const ill = degraded(context.models, context.trainer)
-    if (names.length === 0) return { ready: true, ...(ill.length > 0 && { degraded: ill }) }
-    throw failure('NOT_READY', `no live version yet: ${names.join(', ')}`, {
-      details: { models: names },
-    })
+    const { models, trainer } = context
+    const silent = models.filter(({ live }) => live.live() === undefined)
+    const degraded = models.flatMap((model) => [...faultsOf(model, trainer)])
+    const waiting = silent.filter((model) => !isBroken(model))
+    const isReady = waiting.length === 0 && silent.length < models.length
+    if (isReady) return { ready: true, ...(degraded.length > 0 && { degraded }) }
+    throw notReady(waiting.length > 0 ? waiting : silent, degraded)
+  })
+}
+
+/** Nobody waits for it: a person has to mend it. */
+function isBroken(model: ServedModel): boolean {
+  return model.faults?.().some(({ part }) => part === 'model') === true
+}
+
+function notReady(models: readonly ServedModel[], degraded: readonly Degraded[]): CodedError {
+  const names = models.map(({ name }) => name)
+  const message = `no live version yet: ${names.join(', ')}`
+  const faults = degraded.map((fault) => ({ ...fault }))
+  const told = faults.filter(({ code }) => code !== undefined)
+  const why = told.map(({ model, code, fix }) => `; ${model}: ${code}: ${fix}`).join('')
+  return failure('NOT_READY', message + why, {
+    details: { models: names, ...(faults.length > 0 && { degraded: faults }) },
   })
 }

@@ -1,0 +1,38 @@
+/** A model whose stores cannot be opened: it answers each request with what is broken and what mends it, beside models that work. */
+import type { CodedError, Registry } from '../contracts.ts'
+import type { FeedbackDoor } from './feedback-door.ts'
+import type { LiveModel } from './live-model.ts'
+
+export function brokenLive(error: CodedError): LiveModel {
+  const refuse = async () => Promise.reject(error)
+  return {
+    live: () => undefined,
+    failedSwap: () => undefined,
+    until: refuse,
+    predict: refuse,
+    swap: refuse,
+    prove: refuse,
+    close: async () => Promise.resolve(),
+  }
+}
+
+export function brokenDoor(error: CodedError): FeedbackDoor {
+  return { take: async () => Promise.reject(error), unread: () => 0 }
+}
+
+export function brokenRegistry(error: CodedError): Registry {
+  const refuse = async () => Promise.reject(error)
+  return {
+    publish: refuse,
+    load: refuse,
+    manifest: refuse,
+    find: refuse,
+    list: refuse,
+    live: refuse,
+    point: refuse,
+    history: refuse,
+    watch: () => () => undefined,
+    keep: refuse,
+    close: async () => Promise.resolve(),
+  }
+}
