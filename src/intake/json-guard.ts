@@ -52,7 +52,7 @@ const [QUOTE, BACKSLASH] = [0x22, 0x5c]
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
 /** Counts brackets outside of strings; what is no JSON at all is found by the parser afterwards. */
-function checkDepth(text: string, most: number): void {
+export function checkDepth(text: string, most: number): void {
   // Almost every message opens less often than it may go deep, and to find a character is many times as fast as to look at each.
   if (opened(text, '{', most) + opened(text, '[', most) <= most) return
   let depth = 0

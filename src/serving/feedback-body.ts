@@ -5,9 +5,11 @@
  * A CloudEvent in binary mode has its envelope in headers, which the inbox does not keep: it becomes a structured one.
  */
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Json } from '../contracts.ts'
+import { CodedError, type Json } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
+import { limitTable } from '../runtime/limits.ts'
 import { isObject } from '../intake/fields.ts'
+import { checkDepth } from '../intake/json-guard.ts'
 import type { RawBody } from './bodies.ts'
 import type { IncomingFeedback } from './feedback-door.ts'
 import { eventLoop } from './slices.ts'
@@ -68,24 +70,24 @@ const [TAB, LINE_FEED, CARRIAGE_RETURN, SPACE] = [0x09, 0x0a, 0x0d, 0x20]
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Not guarded: each event is, by itself, when it is checked. */
+/** Deeper than any limit of an event, and what the list around it adds. To parse more takes long, and the stack ends. */
+const MOST_DEPTH = limitTable.json_depth.most + 2
+
+/** Guarded only against what cannot be walked: each event is guarded by itself when it is checked. */
 function parse(bytes: Uint8Array): Json {
   try {
-    return JSON.parse(utf8.decode(bytes)) as Json
+    const text = utf8.decode(bytes)
+    checkDepth(text, MOST_DEPTH)
+    return JSON.parse(text) as Json
   } catch (error) {
+    if (error instanceof CodedError) throw error
     const why = error instanceof SyntaxError ? error.message : 'it is not valid UTF-8'
     throw failure('BODY_MALFORMED', `the body is not a JSON document: ${why}`, { cause: error })
   }
 }
 
 function serialised(event: Json): IncomingFeedback {
-  try {
-    return { bytes: new TextEncoder().encode(JSON.stringify(event)) }
-  } catch {
-    // Only the stack can end here: what was parsed can be written.
-    const fault = failure('EVENT_TOO_DEEP', 'nested far too deep')
-    return { bytes: new Uint8Array(), fault }
-  }
+  return { bytes: new TextEncoder().encode(JSON.stringify(event)) }
 }
 
 /** `ce-id`, `ce-source`, … with their values percent-decoded (CloudEvents 1.0, HTTP binding 3.1). */

@@ -25,10 +25,9 @@ export interface FeedbackDoor {
   unread(): number
 }
 
-/** One event as it arrived, or why it did not survive the way here. */
+/** One event as it arrived. */
 export interface IncomingFeedback {
   readonly bytes: Uint8Array
-  readonly fault?: CodedError
 }
 
 export interface FeedbackReceipt {
@@ -80,9 +79,8 @@ type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId'>
 
 function checkOne(
   { check }: FeedbackDoorOptions,
-  { bytes, fault }: IncomingFeedback,
+  { bytes }: IncomingFeedback,
 ): Checked | CodedError {
-  if (fault !== undefined) return fault
   try {
     const event = check(bytes)
     const { predictionId } = event

@@ -81,9 +81,12 @@ export const classification: Task = {
 
 /** A thousand long labels, named for each of a thousand events, would be a hundred megabytes. */
 const NAMED_LABELS = 20
+const NAMED_CHARACTERS = 400
 
 function unknownLabel(label: string, labels: readonly string[]): Error {
-  const named = labels.slice(0, NAMED_LABELS)
+  let characters = 0
+  const long = labels.findIndex((name) => (characters += name.length) > NAMED_CHARACTERS)
+  const named = labels.slice(0, long < 0 ? NAMED_LABELS : Math.min(NAMED_LABELS, long))
   const more = labels.length - named.length
   const rest = more === 0 ? '' : `, and ${more} more`
   const message = `"${label}" is none of the labels: ${named.join(', ')}${rest}`

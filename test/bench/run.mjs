@@ -6,7 +6,16 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const all = ['serve-latency', 'swap', 'freshness', 'intake', 'steps', 'crash']
+const all = [
+  'serve-latency',
+  'swap',
+  'freshness',
+  'intake',
+  'steps',
+  'crash',
+  'hostile',
+  'slow-disk',
+]
 const words = process.argv.slice(2)
 const own = words[0] === 'continual' ? words.splice(1) : []
 const asked = words.filter((word) => !word.startsWith('--'))

@@ -162,13 +162,19 @@ test.each(cases)('%s alone is refused as the request, and nothing is kept', asyn
 
 test.each([
   ['deep', nested, 'EVENT_TOO_DEEP'],
-  ['very deep', deep, 'EVENT_TOO_DEEP'],
   ['poisoned', '{"constructor":{"prototype":1}}', 'EVENT_FORBIDDEN_KEY'],
 ])('a %s event among others is refused alone', async (_what, text, code) => {
   const { send, journal } = await open()
   const response = await send(`{"events":[${text},${JSON.stringify(event('e-1'))}]}`)
   expect(response.json()).toMatchObject({ accepted: 1, rejected: [{ index: 0, code }] })
   expect(journal().map(({ id }) => id)).toEqual(['e-1'])
+})
+
+test('a body that is nested deeper than any limit is refused whole, without being parsed', async () => {
+  const { send, letters } = await open()
+  const response = await send(`{"events":[${deep},${JSON.stringify(event('e-1'))}]}`)
+  expect([response.statusCode, response.json()]).toMatchObject([400, { code: 'EVENT_TOO_DEEP' }])
+  expect(letters).toEqual([])
 })
 
 test('open labels: one that was never seen is accepted', async () => {
