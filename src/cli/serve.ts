@@ -35,11 +35,16 @@ export async function serve(flags: ServeFlags): Promise<void> {
   lifecycle.onStop('daemon', async () => daemon.close())
   const { url } = daemon
   const models = Object.keys(config.models)
+  // A program gets the address at once, and asks /readyz.
   print(flags.json, { url, models, role: config.role, pid: process.pid }, () => [
-    `listening on ${url} (${url}/docs)`,
-    ...models.map((model) => `  ${url}/v1/models/${model}`),
+    `starting on ${url}: ${models.join(', ')}`,
   ])
   await daemon.ready()
+  if (flags.json !== true)
+    print(false, null, () => [
+      `listening on ${url} (${url}/docs)`,
+      ...models.map((model) => `  ${url}/v1/models/${model}`),
+    ])
   log.info({ url, models, role: config.role }, readyWords(config.role))
 }
 
