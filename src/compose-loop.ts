@@ -91,7 +91,8 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     recall: recallOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
-    keepVersions: settings.keep_versions,
+    keepVersions: settings.keep.last,
+    keep: settings.keep,
     limits: {
       records: 512,
       unsaved: { records: 8192, ms: 250 },

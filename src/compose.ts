@@ -111,7 +111,7 @@ export async function openRegistry(
 /** What a registry remembers of the past. */
 export function rememberedBy({ limits }: Config): LedgerLimits {
   const { moves, removed_versions: removed, removed_version_bytes: removedBytes } = limits
-  return { moves, removed, removedBytes }
+  return { moves, removed, removedBytes, pins: limits.pins }
 }
 
 export function lettersLimits({ limits }: Pick<Config, 'limits'>): DeadLetterLimits {

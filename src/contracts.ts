@@ -985,6 +985,24 @@ export interface Version {
   readonly parameters: Tensors
 }
 
+/**
+ * Which versions keep their bytes: the newest `last`, and the newest of each of the last `hourly` hours and `daily` days that
+ * have one. `bytes` bounds them together.
+ */
+export interface Retention {
+  readonly last: number
+  readonly hourly?: number
+  readonly daily?: number
+  readonly bytes?: number
+}
+
+/** What `keep` removed, and what is left. */
+export interface Kept {
+  readonly removed: readonly string[]
+  readonly versions: number
+  readonly bytes: number
+}
+
 /** As a list shows it; `removed`: its bytes are gone, its manifest is not. */
 export interface ListedVersion {
   readonly manifest: Manifest
@@ -1035,8 +1053,13 @@ export interface Registry {
    * that follow each other quickly are told as one, the newest. Returns how to stop.
    */
   watch(onChange: (pointer: LivePointer) => void): () => void
-  /** Removes the bytes of old versions, never of the live, the previous, a pinned or a protected one. Returns what went. */
-  keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]>
+  /** Removes the bytes of old versions, never of the live, the previous, a pinned or a protected one. */
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept>
+  /** A pinned version keeps its bytes until it is unpinned. `PINS_FULL` when there are too many. */
+  pin(version: string): Promise<void>
+  /** Of one that is not pinned: a success. */
+  unpin(version: string): Promise<void>
+  pins(): Promise<readonly string[]>
   close(): Promise<void>
 }
 
@@ -1227,6 +1250,8 @@ export interface TrainerStatus {
   readonly unknownKeys?: number
   /** Texts longer than `max_tokens`, since its process started. */
   readonly truncated?: number
+  /** Versions whose bytes are kept, after the last update. */
+  readonly kept?: { readonly versions: number; readonly bytes: number }
   /** Ids that `limits.seen_events` let go, since the model began. */
   readonly forgottenIds?: number
   /** Examples that answer along with the head. */

@@ -3,7 +3,7 @@
  * bytes were removed. Its write lock is what makes moves, removals and new folders of several processes follow one
  * another: whoever changes `versions/` does it inside `exclusively`.
  */
-import type { Clock, LivePointer, Manifest } from '../contracts.ts'
+import type { Clock, CodedError, LivePointer, Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Row } from '../runtime/row.ts'
 import { openStore, type Store } from '../runtime/store.ts'
@@ -35,9 +35,14 @@ export interface LedgerLimits {
   /** Manifests of versions whose bytes were removed. */
   readonly removed: number
   readonly removedBytes?: number
+  readonly pins: number
 }
 
-export const usualLedgerLimits: LedgerLimits = { moves: 10_000, removed: 2_000 }
+export const usualLedgerLimits: LedgerLimits = { moves: 10_000, removed: 2_000, pins: 100 }
+
+export function pinsFull(most: number): CodedError {
+  return failure('PINS_FULL', `${most} versions are pinned already`, { details: { pins: most } })
+}
 
 /** How many removed manifests may be remembered: those of one model are about as large as each other. */
 export function mostRemoved({ removed, removedBytes = Infinity }: LedgerLimits, bytes: number) {
@@ -53,10 +58,10 @@ export class Ledger {
   readonly #clock: Clock
   readonly #limits: LedgerLimits
 
-  constructor(path: string, clock: Clock, limits: LedgerLimits = usualLedgerLimits) {
+  constructor(path: string, clock: Clock, limits: Partial<LedgerLimits> = {}) {
     this.#store = openStore(path, { migrations })
     this.#clock = clock
-    this.#limits = limits
+    this.#limits = { ...usualLedgerLimits, ...limits }
   }
 
   live(): LivePointer | undefined {
@@ -119,6 +124,8 @@ export class Ledger {
 
   /** Call it inside `exclusively`, like `move`. */
   pin(version: string): void {
+    const others = this.pins().filter((pinned) => pinned !== version)
+    if (others.length >= this.#limits.pins) throw pinsFull(this.#limits.pins)
     this.#store.run('INSERT OR IGNORE INTO pin (version) VALUES (?)', version)
   }
 
@@ -135,7 +142,8 @@ export class Ledger {
   replacePins(versions: readonly string[]): void {
     this.#store.transaction(() => {
       this.#store.run('DELETE FROM pin')
-      for (const version of versions) this.pin(version)
+      for (const version of versions)
+        this.#store.run('INSERT OR IGNORE INTO pin (version) VALUES (?)', version)
     })
   }
 

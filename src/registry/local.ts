@@ -6,11 +6,13 @@
 import { join } from 'node:path'
 import type {
   Clock,
+  Kept,
   ListedVersion,
   LivePointer,
   Logger,
   Manifest,
   Registry,
+  Retention,
   Version,
 } from '../contracts.ts'
 import { Answering } from './answering.ts'
@@ -27,7 +29,7 @@ export interface LocalRegistryOptions extends Origin {
   readonly bundle: Bundle
   readonly clock: Clock
   readonly log: Logger
-  readonly remembered?: LedgerLimits
+  readonly remembered?: Partial<LedgerLimits>
   /** How soon a move by another process is seen. */
   readonly pollMs?: number
 }
@@ -37,10 +39,6 @@ export interface LocalRegistry extends Registry {
   wake(): void
   /** The server of this folder answers with it: its bytes stay until it answers with another. */
   answersWith(version: string): void
-  /** A pinned version keeps its bytes whatever `keep` is told. */
-  pin(version: string): Promise<void>
-  unpin(version: string): Promise<void>
-  pins(): Promise<readonly string[]>
 }
 
 export async function openLocalRegistry(options: LocalRegistryOptions): Promise<LocalRegistry> {
@@ -125,8 +123,9 @@ class FolderRegistry implements LocalRegistry {
     this.#watch.wake()
   }
 
-  keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
-    return this.#versions.keep(count, [...protectedVersions, ...this.#answering.versions()])
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    const answering = this.#answering.versions()
+    return this.#versions.keep(retention, [...protectedVersions, ...answering])
   }
 
   answersWith(version: string): void {

@@ -69,6 +69,11 @@ export class Chunks {
     return files
   }
 
+  /** Of all files together. */
+  async size(manifest: Manifest): Promise<number> {
+    return Object.values(await this.#sizes(manifest)).reduce((sum, size) => sum + size, 0)
+  }
+
   async #put(digest: string, chunk: string, piece: Buffer): Promise<void> {
     const { redis, keys, onBytes } = this.#options
     await redis.script(putChunk, scriptKeys(keys, digest), [chunk, piece, ORPHAN_MS])

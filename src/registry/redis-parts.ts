@@ -31,7 +31,7 @@ export interface FleetRegistryOptions extends LocalRegistryOptions {
 }
 
 export interface FleetLimits {
-  /** All files of a version together: Redis holds `keep_versions` of them in its memory. */
+  /** All files of a version together: Redis holds as many of them in its memory as `keep` says. */
   readonly versionBytes: number
   /** Moves of the pointer that Redis remembers: as many as a rollback looks back. */
   readonly historyRows: number
@@ -60,7 +60,7 @@ const LEDGER_POLL_MS = 200
 export function assembleFleet(options: FleetRegistryOptions): FleetParts {
   const { folder, model, redis, replica, clock, pollMs = POLL_MS } = options
   const { versionBytes, historyRows } = { ...usualLimits, ...options.limits }
-  const remembered = options.remembered ?? usualLedgerLimits
+  const remembered = { ...usualLedgerLimits, ...options.remembered }
   const log = options.log.child({ replica })
   const keys = registryKeys(redis, model)
   const ledger = new Ledger(join(folder, 'registry.db'), clock, remembered)

@@ -102,13 +102,15 @@ end
 return found`,
 )
 
-/** ARGV: version. */
+/** ARGV: version, most pins. */
 export const pinVersion = registryScript(
   'pin version',
   `
 if call('HEXISTS', kept, ARGV[1]) == 0 then
   return call('HEXISTS', manifests, ARGV[1]) == 1 and 'VERSION_REMOVED' or 'VERSION_UNKNOWN'
 end
+local isNew = call('SISMEMBER', pins, ARGV[1]) == 0
+if isNew and call('SCARD', pins) >= tonumber(ARGV[2]) then return 'PINS_FULL' end
 if call('SADD', pins, ARGV[1]) == 1 then
   changed()
   call('PUBLISH', channel, 'pinned')

@@ -2,10 +2,10 @@
  * Versions in Redis: a manifest for each that was published, bytes for those that are kept. A version is there whole or
  * not at all, because one script shows what was uploaded before, and a trainer whose lease has passed shows nothing.
  */
-import type { Manifest } from '../contracts.ts'
+import { CodedError, type Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../runtime/redis.ts'
-import { mostRemoved, type LedgerLimits } from './ledger.ts'
+import { mostRemoved, pinsFull, type LedgerLimits } from './ledger.ts'
 import { manifestBytes } from './manifest.ts'
 import type { Chunks, Files } from './redis-chunks.ts'
 import { scriptKeys, type RegistryKeys } from './redis-keys.ts'
@@ -19,6 +19,7 @@ import {
   reportDamage,
   unpinVersion,
 } from './redis-version-scripts.ts'
+import { footprintOf, type Footprint } from './retention.ts'
 import { restorePins, restoreRetired } from './redis-pointer-scripts.ts'
 import {
   absent,
@@ -95,6 +96,19 @@ export class RedisVersions {
     return this.#options.chunks.fetch(manifest)
   }
 
+  /** Undefined for one that is gone or altered. */
+  async footprint(version: string): Promise<Footprint | undefined> {
+    const found = await this.find(version)
+    try {
+      const manifest = found?.isKept === true ? found.manifest() : undefined
+      if (manifest === undefined) return undefined
+      return footprintOf(manifest, await this.#options.chunks.size(manifest))
+    } catch (error) {
+      if (error instanceof CodedError && error.code === 'VERSION_CORRUPT') return undefined
+      throw error
+    }
+  }
+
   /** Digest by version, of those whose bytes are there. */
   async kept(): Promise<ReadonlyMap<string, string>> {
     return pairsOf(await this.#options.redis.command('HGETALL', this.#options.keys.kept))
@@ -144,10 +158,10 @@ export class RedisVersions {
     }
   }
 
-  /** Of these, the bytes of all but the live, the previous and the pinned; returns which. */
+  /** Of these, the bytes of all but the live, the previous and the pinned; returns which. Asked of none too: LEASE_LOST. */
   async remove(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
     const removed: string[] = []
-    for (let from = 0; from < versions.size; from += PAGE) {
+    for (let from = 0; from === 0 || from < versions.size; from += PAGE) {
       const some = [...versions].slice(from, from + PAGE)
       const digests = some.map(([, digest]) => digest)
       const reply = await this.#script(removeVersions, [epoch, ...some.flat()], digests)
@@ -158,7 +172,9 @@ export class RedisVersions {
   }
 
   async pin(version: string): Promise<void> {
-    const outcome = await this.#script(pinVersion, [version])
+    const { pins } = this.#options.remembered
+    const outcome = await this.#script(pinVersion, [version, pins])
+    if (outcome === 'PINS_FULL') throw pinsFull(pins)
     if (outcome === 'VERSION_REMOVED' || outcome === 'VERSION_UNKNOWN')
       throw absent(outcome, version)
   }

@@ -3,7 +3,7 @@
  * lease is refused there before it has touched its own disk.
  */
 import { randomUUID } from 'node:crypto'
-import type { LivePointer, Manifest, Registry, Version } from '../contracts.ts'
+import type { Kept, LivePointer, Manifest, Registry, Retention, Version } from '../contracts.ts'
 import { CodedError } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { printable } from './ledger.ts'
@@ -13,12 +13,15 @@ import type { FleetParts, FleetRegistryOptions } from './redis-parts.ts'
 import type { MoveOutcome, PointerMove } from './redis-pointer.ts'
 import type { FleetReading, WholeVersion } from './redis-reading.ts'
 import { taken, type Epoch } from './redis-rows.ts'
+import { bytesOf, surplusOf, type Footprint } from './retention.ts'
 import { checkOrigin, openVersion, sealVersion } from './sealing.ts'
 
 export class FleetWriting {
   readonly #parts: FleetParts
   readonly #reading: FleetReading
   readonly #options: FleetRegistryOptions
+  /** Of what Redis holds, by version and digest. */
+  #known = new Map<string, Footprint>()
 
   constructor(parts: FleetParts, reading: FleetReading, options: FleetRegistryOptions) {
     this.#parts = parts
@@ -57,24 +60,43 @@ export class FleetWriting {
   }
 
   /** Redis decides by the one rule, and the disk follows. */
-  async keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
-    const { versions, disk, answering } = this.#parts
-    const staying = new Set([...protectedVersions, ...answering.versions()])
+  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    const { versions, disk, ledger, answering } = this.#parts
     const epoch = this.#epoch()
     const kept = await versions.kept()
-    const old = newestFirst(kept.keys())
-      .slice(count)
-      .filter((version) => !staying.has(version))
+    const all = await this.#footprints(kept)
+    const { version: live, previous } = ledger.live() ?? {}
+    const answers = [...answering.versions(), live ?? '', previous ?? '']
+    const stays = new Set([...protectedVersions, ...ledger.pins(), ...answers])
+    const old = surplusOf(all, retention, stays)
     const going = old.map((version) => [version, kept.get(version) ?? ''] as const)
     const removed = await versions.remove(new Map(going), epoch)
     await disk.remove(removed, [])
-    return removed
+    const left = all.filter(({ version }) => !removed.includes(version))
+    return { removed, versions: left.length, bytes: bytesOf(left) }
+  }
+
+  /** Newest first, of those whose bytes are in Redis. Asked once for each content; an altered one is left out, and stays. */
+  async #footprints(kept: ReadonlyMap<string, string>): Promise<readonly Footprint[]> {
+    const known = this.#known
+    this.#known = new Map()
+    const found: Footprint[] = []
+    for (const version of newestFirst(kept.keys())) {
+      const key = `${version} ${kept.get(version) ?? ''}`
+      const footprint = known.get(key) ?? (await this.#parts.versions.footprint(version))
+      if (footprint === undefined) continue
+      this.#known.set(key, footprint)
+      found.push(footprint)
+    }
+    return found
   }
 
   async pin(version: string): Promise<void> {
     const { versions, ledger } = this.#parts
     await versions.pin(version)
-    ledger.pin(version)
+    ledger.exclusively(() => {
+      ledger.pin(version)
+    })
   }
 
   async unpin(version: string): Promise<void> {

@@ -6,7 +6,15 @@
  * Reading takes what is on the disk only when its digest is the one that Redis names. `redis-mirror.ts` says which of two
  * histories wins.
  */
-import type { ListedVersion, LivePointer, Manifest, Registry, Version } from '../contracts.ts'
+import type {
+  Kept,
+  ListedVersion,
+  LivePointer,
+  Manifest,
+  Registry,
+  Retention,
+  Version,
+} from '../contracts.ts'
 import { PAGE_VERSIONS, type LocalRegistry } from './local.ts'
 import { assembleFleet, type FleetParts, type FleetRegistryOptions } from './redis-parts.ts'
 import { FleetReading } from './redis-reading.ts'
@@ -78,8 +86,8 @@ class FleetRegistry implements LocalRegistry {
     this.#parts.mirror.wake()
   }
 
-  keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
-    return this.#writing.keep(count, protectedVersions)
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    return this.#writing.keep(retention, protectedVersions)
   }
 
   answersWith(version: string): void {

@@ -54,6 +54,13 @@ export class VersionFolders {
     return files
   }
 
+  /** Size of all its files, of which one may be missing. */
+  async bytes({ version, files }: Manifest): Promise<number> {
+    const names = [MANIFEST_FILE, ...Object.keys(files)]
+    const sizes = await Promise.all(names.map((file) => sizeOf(join(this.#path(version), file))))
+    return sizes.reduce((sum, size) => sum + size, 0)
+  }
+
   /** On disk under a temporary name, for `put` and then `drop`. */
   prepare(manifest: Manifest, files: ReadonlyMap<string, Uint8Array>): Promise<string> {
     const all = new Map([...files, [MANIFEST_FILE, manifestBytes(manifest)]])
@@ -106,6 +113,15 @@ export class VersionFolders {
 
   #path(version: string): string {
     return join(this.#folder, version)
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size
+  } catch (error) {
+    if (isMissing(error)) return 0
+    throw diskFailure(error, path, 'cannot read')
   }
 }
 

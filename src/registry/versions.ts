@@ -5,11 +5,18 @@
  * several processes follow one another. Removing is first written down and then done; whoever opens next finishes it.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
-import { CodedError, type ListedVersion, type Manifest } from '../contracts.ts'
+import {
+  CodedError,
+  type Kept,
+  type ListedVersion,
+  type Manifest,
+  type Retention,
+} from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Ledger } from './ledger.ts'
 import { readManifest } from './manifest.ts'
 import { isOlder, newestFirst } from './order.ts'
+import { bytesOf, footprintOf, surplusOf, type Footprint } from './retention.ts'
 import { VersionFolders } from './version-folder.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
@@ -26,6 +33,8 @@ interface Holder {
 export class Versions {
   readonly #folders: VersionFolders
   readonly #ledger: Ledger
+  /** Of those whose bytes are here, as far as they were looked at. */
+  #known = new Map<string, Footprint>()
 
   constructor(folder: string, ledger: Ledger) {
     this.#folders = new VersionFolders(folder)
@@ -103,9 +112,12 @@ export class Versions {
     return { found, corrupt }
   }
 
-  /** Removes the bytes of all but the newest `count` and those that must stay; returns which. */
-  async keep(count: number, protectedVersions: readonly string[]): Promise<readonly string[]> {
-    return this.remove(this.names().slice(count), protectedVersions)
+  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    const all = await this.#footprints()
+    const stays = this.#staying(protectedVersions)
+    const removed = await this.remove(surplusOf(all, retention, stays), protectedVersions)
+    const left = all.filter(({ version }) => !removed.includes(version))
+    return { removed, versions: left.length, bytes: bytesOf(left) }
   }
 
   /** Of these versions, all but those that must stay; returns which. */
@@ -148,6 +160,7 @@ export class Versions {
   /** False when another process was quicker. */
   async #put(manifest: Manifest, files: Files, replaces: boolean): Promise<boolean> {
     const { version } = manifest
+    this.#known.delete(version)
     const prepared = await this.#folders.prepare(manifest, files)
     const temporaries = [prepared]
     try {
@@ -165,11 +178,32 @@ export class Versions {
     }
   }
 
+  #staying(protectedVersions: readonly string[]): ReadonlySet<string> {
+    const { version, previous } = this.#ledger.live() ?? {}
+    const pins = this.#ledger.pins()
+    const moved = [version, previous].flatMap((name) => name ?? [])
+    return new Set([...protectedVersions, ...pins, ...moved])
+  }
+
+  /** Newest first. Read once for each version, because it does not change; a corrupt one is left out, and stays. */
+  async #footprints(): Promise<readonly Footprint[]> {
+    const known = this.#known
+    this.#known = new Map()
+    for (const version of this.names()) {
+      const footprint = known.get(version) ?? (await intact(this.#footprint(version)))
+      if (!(footprint instanceof CodedError)) this.#known.set(version, footprint)
+    }
+    return [...this.#known.values()]
+  }
+
+  async #footprint(version: string): Promise<Footprint> {
+    const manifest = await this.#folders.manifest(version)
+    return footprintOf(manifest, await this.#folders.bytes(manifest))
+  }
+
   #retire(old: readonly Manifest[], protectedVersions: readonly string[]): readonly string[] {
     return this.#ledger.exclusively(() => {
-      const live = this.#ledger.live()
-      const pins = this.#ledger.pins()
-      const kept = new Set([...protectedVersions, ...pins, live?.version, live?.previous])
+      const kept = this.#staying(protectedVersions)
       const going = old.filter(({ version }) => !kept.has(version) && this.#folders.has(version))
       for (const manifest of going) this.#ledger.retire(manifest)
       return going.map(({ version }) => version)

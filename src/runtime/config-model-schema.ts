@@ -123,6 +123,37 @@ const train = section(
   'how a step learns',
 )
 
+const keep = section(
+  {
+    last: Type.Integer({
+      minimum: 2,
+      maximum: 100_000,
+      default: 50,
+      description: 'the newest; a rollback to one of them restores optimizer and replay as well',
+    }),
+    hourly: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 48,
+      description: 'the newest of each of so many hours in which there was one',
+    }),
+    daily: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 30,
+      description: 'the same of days',
+    }),
+    bytes: Type.Integer({
+      minimum: 1024 * 1024,
+      maximum: 1024 ** 4,
+      default: 1024 ** 3,
+      description:
+        'of all of them, on disk and in Redis; large ones share it among last, hours and days',
+    }),
+  },
+  'which versions keep their bytes, besides pinned ones; the rest keep their manifests for a while',
+)
+
 export const modelSchema = Type.Object(
   {
     base: choiceByName(bases, 'the frozen network', 'use-lite'),
@@ -143,12 +174,14 @@ export const modelSchema = Type.Object(
     rate: policy('rate', 'how fast it learns, as a factor on both learning rates'),
     promotion: policy('promotion', 'whether a finished candidate becomes live'),
     rollback: policy('rollback', 'whether the live version goes back by itself'),
-    keep_versions: Type.Integer({
-      minimum: 2,
-      maximum: 100_000,
-      default: 50,
-      description: 'versions whose bytes are kept; manifests always are',
-    }),
+    keep,
+    keep_versions: Type.Optional(
+      Type.Integer({
+        minimum: 2,
+        maximum: 100_000,
+        description: 'the same as keep: { last: …, hourly: 0, daily: 0 }',
+      }),
+    ),
     sources: Type.Array(choiceByName(sources, 'where events come from'), {
       minItems: 1,
       default: [{ http: {} }],

@@ -84,7 +84,7 @@ export const fleetSchema = section(
       minimum: MiB,
       maximum: 1024 * MiB,
       default: 64 * MiB,
-      description: 'of one version, of which Redis holds keep_versions in its memory',
+      description: 'of one version, of which Redis holds as many in its memory as keep says',
     }),
   },
   'several daemons on one Redis',

@@ -52,7 +52,7 @@ export const errorTable = {
   VERSION_REMOVED: {
     status: 410,
     exit: 66,
-    fix: 'its bytes were removed by keep_versions; choose a newer version',
+    fix: 'keep removed its bytes; choose one of antikythera versions that is not removed, and pin what must stay',
   },
   ROLLBACK_IMPOSSIBLE: {
     status: 409,
@@ -70,6 +70,11 @@ export const errorTable = {
     exit: 75,
     retriable: true,
     fix: 'wait as Retry-After says, or raise limits.queue',
+  },
+  PINS_FULL: {
+    status: 409,
+    exit: 75,
+    fix: 'unpin a version that is not needed any more, or raise limits.pins',
   },
   INBOX_FULL: {
     status: 429,
@@ -373,7 +378,7 @@ export const errorTable = {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'raise the maxmemory of Redis, or lower keep_versions',
+    fix: 'raise the maxmemory of Redis, or lower keep.bytes of each model',
   },
   REDIS_UNSUPPORTED: {
     status: 500,

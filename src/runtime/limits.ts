@@ -167,6 +167,13 @@ export const limitTable = {
     most: 16 * 1024 * MiB,
     reason: 'these manifests together: with a thousand long labels one has 130 KB',
   },
+  pins: {
+    default: 100,
+    least: 1,
+    most: 10_000,
+    reason:
+      'versions that a person keeps for ever, whatever keep says; each has its bytes on disk and in Redis',
+  },
   moves: {
     default: 10_000,
     least: 1000,

@@ -196,6 +196,18 @@ export const metricTable = {
     labels: ['model', 'sink'],
     help: 'What a sink acknowledged: dead letters or predictions.',
   },
+  versionsKept: {
+    kind: 'gauge',
+    name: 'antikythera_versions_kept',
+    labels: ['model'],
+    help: 'Versions whose bytes are kept, by the last update; keep and pins decide.',
+  },
+  versionsBytes: {
+    kind: 'gauge',
+    name: 'antikythera_versions_bytes',
+    labels: ['model'],
+    help: 'Size of these versions together; keep.bytes bounds it, except for pinned ones.',
+  },
   storeBytes: {
     kind: 'gauge',
     name: 'antikythera_store_bytes',

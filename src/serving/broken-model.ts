@@ -33,6 +33,9 @@ export function brokenRegistry(error: CodedError): Registry {
     history: refuse,
     watch: () => () => undefined,
     keep: refuse,
+    pin: refuse,
+    unpin: refuse,
+    pins: refuse,
     close: async () => Promise.resolve(),
   }
 }

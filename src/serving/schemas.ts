@@ -291,7 +291,7 @@ export const VersionAnswer = Type.Object({
   decision: Type.String(),
   reason: Type.String(),
   live: Type.Boolean(),
-  removed: Type.Boolean({ description: 'its bytes were removed by keep_versions' }),
+  removed: Type.Boolean({ description: 'keep removed its bytes' }),
 })
 
 export const VersionsAnswer = Type.Object({

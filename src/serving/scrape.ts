@@ -24,6 +24,10 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
       showUpdates(metrics, rising, seen, model.name, report)
       for (const [store, bytes] of Object.entries(model.storeBytes?.() ?? {}))
         metrics.gauge('storeBytes', { model: model.name, store }, bytes)
+      if (report.kept) {
+        metrics.gauge('versionsKept', { model: model.name }, report.kept.versions)
+        metrics.gauge('versionsBytes', { model: model.name }, report.kept.bytes)
+      }
       if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
     }
     const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)

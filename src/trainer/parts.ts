@@ -11,6 +11,7 @@ import type {
   Random,
   Rate,
   Registry,
+  Retention,
   Replay,
   Rollback,
   Sink,
@@ -65,7 +66,10 @@ export interface LoopParts {
   /** `state.db`, opened with `checkpointMigrations`. Closed by the loop. */
   readonly store: Store
   readonly registry: Registry
+  /** Snapshots of the learner in the checkpoint. */
   readonly keepVersions: number
+  /** Absent = the newest `keepVersions`. */
+  readonly keep?: Retention
   readonly limits: LoopLimits
 
   /** In a fleet: the time for which this trainer holds the model's lease. */

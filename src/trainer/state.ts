@@ -2,7 +2,7 @@
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
  * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
  */
-import type { AdapterConfig, Remembered, TrainableState } from '../contracts.ts'
+import type { AdapterConfig, Kept, Remembered, TrainableState } from '../contracts.ts'
 import { Dedupe } from '../intake/dedupe.ts'
 import { WaitingRoom } from '../intake/join.ts'
 import { canonicalJson } from '../runtime/canonical-json.ts'
@@ -31,6 +31,8 @@ export class TrainerState {
   readonly checkpoint: Checkpoint
   /** Whose turn it is among the sources; the loop knows. */
   turn = 0
+  /** What the registry has of versions, since it was tidied last. */
+  kept: Pick<Kept, 'versions' | 'bytes'> | undefined
   /** Of the last save. */
   stamp: Stamp = noStamp
   /** What the positions of each source point into. */

@@ -8,7 +8,7 @@ import type { UpdateClock } from './update-times.ts'
 
 export function statusOf(
   { model, engine, tensors, unknownKeys, truncated }: LoopParts,
-  { learner, tally, waiting, dedupe }: TrainerState,
+  { learner, tally, waiting, dedupe, kept }: TrainerState,
   stream: Interleave | undefined,
   progress: Progress,
   times: UpdateClock,
@@ -32,6 +32,7 @@ export function statusOf(
     ...(truncated && { truncated: truncated() }),
     ...(learner.memorised && { memorised: learner.memorised.length }),
     ...(learner.alarms && { alarms: learner.alarms }),
+    ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
     forgottenIds: dedupe.forgotten,
     updates: times.shown,
   }

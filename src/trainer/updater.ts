@@ -117,12 +117,15 @@ export class Updater {
 
   /** Old bytes go; a failure leaves them for the next time. */
   async #tidy(signal: AbortSignal): Promise<void> {
-    const { registry, keepVersions, log } = this.#parts.loop
-    const { parent, live } = this.#parts.state.tally.state
+    const { state, loop } = this.#parts
+    const { registry, keepVersions, keep = { last: keepVersions }, log } = loop
+    const { parent, live } = state.tally.state
     const wanted = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
     if (signal.aborted) return
     try {
-      const removed = await registry.keep(keepVersions, wanted)
+      const kept = await registry.keep(keep, wanted)
+      state.kept = kept
+      const { removed } = kept
       if (removed.length > 0) log.debug({ removed }, 'removed the bytes of old versions')
     } catch (err) {
       log.warn({ err }, 'could not remove old versions')

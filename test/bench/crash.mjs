@@ -30,7 +30,7 @@ const models = {
     adapter: adapters[method],
     max_tokens: 32,
     trigger: { policy: 'count', every: 16, rest: 0 },
-    keep_versions: 10_000,
+    keep: { last: 10_000 },
   },
 }
 

@@ -7,7 +7,7 @@ import type { LivePointer, Registry, Version } from '../../src/contracts.ts'
 import { rejection } from '../coded.ts'
 
 export interface MadeRegistry {
-  open(): Promise<Registry>
+  open(remembered?: { readonly pins?: number }): Promise<Registry>
   version(name: string, value?: number): Version
   close?(): Promise<void> | void
 }
@@ -95,7 +95,7 @@ export function registryConformance(
       expect(await names()).toEqual(all)
       expect(await names(2)).toEqual(['v10', 'v9-import-2'])
       // The same of those whose bytes were removed.
-      await registry.keep(1, [])
+      await registry.keep({ last: 1 }, [])
       expect(await names()).toEqual(all)
       expect(await names(3)).toEqual(all.slice(0, 3))
     })
@@ -106,7 +106,7 @@ export function registryConformance(
       const page = async (count: number, before?: string) =>
         (await registry.list(count, before)).map(({ manifest }) => manifest.version)
       for (const kept of [6, 1]) {
-        await registry.keep(kept, [])
+        await registry.keep({ last: kept }, [])
         expect(await page(2)).toEqual(['v11', 'v10'])
         expect(await page(2, 'v10')).toEqual(['v9-import', 'v9'])
         expect(await page(2, 'v9')).toEqual(['v2', 'v0'])
@@ -120,7 +120,7 @@ export function registryConformance(
       const manifest = await registry.publish(made.version('v0'))
       await registry.publish(made.version('v1'))
       expect(await registry.find('v0')).toEqual({ manifest, removed: false })
-      await registry.keep(1, [])
+      await registry.keep({ last: 1 }, [])
       expect(await registry.find('v0')).toEqual({ manifest, removed: true })
       for (const version of ['v9', '../v0', ''])
         expect((await rejection(registry.find(version))).code).toBe('VERSION_UNKNOWN')
@@ -211,19 +211,73 @@ export function registryConformance(
       for (let index = 0; index < 8; index += 1) await registry.publish(made.version(`v${index}`))
       await registry.point({ version: 'v1', expect: 0, ...by })
       await registry.point({ version: 'v2', expect: 1, ...by })
-      expect([...(await registry.keep(2, ['v4']))].sort()).toEqual(['v0', 'v3', 'v5'])
+      expect([...(await registry.keep({ last: 2 }, ['v4'])).removed].sort()).toEqual([
+        'v0',
+        'v3',
+        'v5',
+      ])
       const list = await registry.list()
       const left = list.filter(({ removed }) => !removed).map(({ manifest }) => manifest.version)
       expect(left).toEqual(['v7', 'v6', 'v4', 'v2', 'v1'])
       expect(list).toHaveLength(8)
       for (const version of left) await registry.load(version)
-      expect(await registry.keep(2, ['v4'])).toEqual([])
+      expect((await registry.keep({ last: 2 }, ['v4'])).removed).toEqual([])
+    })
+
+    check('says how much is left, and keeps the bytes in bounds', async (made, registry) => {
+      for (let index = 0; index < 6; index += 1) await registry.publish(made.version(`v${index}`))
+      const all = await registry.keep({ last: 6 }, [])
+      expect(all).toMatchObject({ removed: [], versions: 6 })
+      const each = all.bytes / 6
+      expect(each).toBeGreaterThan(0)
+      const some = await registry.keep({ last: 6, bytes: Math.ceil(3.5 * each) }, ['v0'])
+      expect([...some.removed].sort()).toEqual(['v1', 'v2', 'v3'])
+      expect(some.versions).toBe(3)
+      expect(Math.abs(some.bytes - 3 * each)).toBeLessThan(10)
+      // The newest stays, however large it is, and so does what must.
+      expect((await registry.keep({ last: 6, bytes: 1 }, ['v0'])).removed).toEqual(['v4'])
+    })
+
+    check('keeps by time what it would remove by count', async (made, registry) => {
+      for (let index = 0; index < 4; index += 1) await registry.publish(made.version(`v${index}`))
+      // All of one hour and one day, unless the test runs at midnight: the newest stands for them.
+      const { removed } = await registry.keep({ last: 1, hourly: 5, daily: 5 }, [])
+      expect(removed.length).toBeGreaterThanOrEqual(2)
+      expect(removed).not.toContain('v3')
+    })
+
+    check('a pinned version keeps its bytes until it is unpinned', async (made, registry) => {
+      for (const version of ['v0', 'v1', 'v2']) await registry.publish(made.version(version))
+      await registry.pin('v0')
+      await registry.pin('v0')
+      const other = await made.open()
+      expect((await registry.keep({ last: 1 }, [])).removed).toEqual(['v1'])
+      expect(await other.pins()).toEqual(['v0'])
+      expect((await rejection(registry.pin('v1'))).code).toBe('VERSION_REMOVED')
+      expect((await rejection(registry.pin('v9'))).code).toBe('VERSION_UNKNOWN')
+      await other.unpin('v0')
+      await other.unpin('v0')
+      expect(await other.pins()).toEqual([])
+      await other.close()
+    })
+
+    check('pins are bounded, and a pin that is there already is no further one', async (made) => {
+      const registry = await made.open({ pins: 2 })
+      for (const version of ['v0', 'v1', 'v2']) await registry.publish(made.version(version))
+      await registry.pin('v0')
+      await registry.pin('v1')
+      expect((await rejection(registry.pin('v2'))).code).toBe('PINS_FULL')
+      await registry.pin('v1')
+      await registry.unpin('v0')
+      await registry.pin('v2')
+      expect(await registry.pins()).toEqual(['v1', 'v2'])
+      await registry.close()
     })
 
     check('a removed version keeps its manifest and its name', async (made, registry) => {
       const manifest = await registry.publish(made.version('v0'))
       await registry.publish(made.version('v1'))
-      expect(await registry.keep(1, [])).toEqual(['v0'])
+      expect((await registry.keep({ last: 1 }, [])).removed).toEqual(['v0'])
       const other = await made.open()
       expect(await other.manifest('v0')).toEqual(manifest)
       expect((await rejection(other.load('v0'))).code).toBe('VERSION_REMOVED')
@@ -238,7 +292,7 @@ export function registryConformance(
       async (made, registry) => {
         await registry.publish(made.version('v0'))
         await registry.publish(made.version('v1'))
-        await registry.keep(1, [])
+        await registry.keep({ last: 1 }, [])
         await registry.publish(made.version('v0'))
         expect((await registry.load('v0')).manifest.version).toBe('v0')
         expect((await registry.list()).map(({ removed }) => removed)).toEqual([false, false])

@@ -151,7 +151,7 @@ function configOf(options: FleetOptions, name: string, folder: string): object {
         adapter: { method: 'head' },
         replay: { policy: 'reservoir', capacity: 200 },
         trigger: { policy: 'count', every, rest: 0 },
-        keep_versions: 5,
+        keep: { last: 5, hourly: 0, daily: 0 },
         sources: [{ kafka: { brokers, topics } }],
       },
     },

@@ -5,7 +5,7 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { manifestOf } from '../serving/fake-registry.ts'
 
-function open(folder: string, limits: LedgerLimits): Ledger {
+function open(folder: string, limits: Partial<LedgerLimits>): Ledger {
   const ledger = new Ledger(join(folder, 'registry.db'), systemClock, limits)
   onTestFinished(() => ledger.close())
   return ledger

@@ -37,7 +37,7 @@ async function open(folder: string, options: Partial<LocalRegistryOptions> = {})
 
 registryConformance('local', () => {
   const folder = scratchFolder()
-  return { open: () => open(folder), version: plainVersion }
+  return { open: (remembered = {}) => open(folder, { remembered }), version: plainVersion }
 })
 
 const by = { reason: 'test', by: 'trainer' } as const
@@ -114,7 +114,7 @@ describe('a version folder that was altered', () => {
     writeFileSync(join(folder, 'versions', 'v1', 'manifest.json'), '{}')
     expect((await registry.list()).map(({ manifest }) => manifest.version)).toEqual(['v2'])
     expect(warned).toHaveLength(1)
-    expect(await registry.keep(1, [])).toEqual([])
+    expect((await registry.keep({ last: 1 }, [])).removed).toEqual([])
   })
 
   test('by a manifest that names a file elsewhere does not make it read there', async () => {
@@ -211,7 +211,7 @@ test('a removal that a crash interrupted is finished by whoever opens next', asy
   await registry.publish(plainVersion('v2'))
   const path = join(folder, 'versions', 'v1')
   cpSync(path, join(folder, 'saved'), { recursive: true })
-  await registry.keep(1, [])
+  await registry.keep({ last: 1 }, [])
   // As if the process had died between writing the removal down and doing it.
   renameSync(join(folder, 'saved'), path)
   expect((await rejection(registry.load('v1'))).code).toBe('VERSION_REMOVED')
@@ -227,9 +227,9 @@ test('a pinned version stays until it is unpinned', async () => {
   await registry.publish(plainVersion('v2'))
   await registry.pin('v1')
   expect(await (await open(folder)).pins()).toEqual(['v1'])
-  expect(await registry.keep(1, [])).toEqual([])
+  expect((await registry.keep({ last: 1 }, [])).removed).toEqual([])
   await registry.unpin('v1')
-  expect(await registry.keep(1, [])).toEqual(['v1'])
+  expect((await registry.keep({ last: 1 }, [])).removed).toEqual(['v1'])
   expect((await rejection(registry.pin('v1'))).code).toBe('VERSION_REMOVED')
   expect((await rejection(registry.pin('v9'))).code).toBe('VERSION_UNKNOWN')
 })
@@ -327,9 +327,9 @@ test('what a server answers with keeps its bytes, wherever the pointer is', asyn
     if (number === 2) server.answersWith('v2')
   }
   await expect.poll(() => existsSync(join(folder, 'answering'))).toBe(true)
-  expect(await trainer.keep(1, [])).toEqual(['v4', 'v3', 'v1'])
+  expect((await trainer.keep({ last: 1 }, [])).removed).toEqual(['v4', 'v3', 'v1'])
   await server.load('v2')
   server.answersWith('v6')
   await expect.poll(() => readFileSync(join(folder, 'answering'), 'utf8')).toBe('v6\n')
-  expect(await trainer.keep(1, [])).toEqual(['v2'])
+  expect((await trainer.keep({ last: 1 }, [])).removed).toEqual(['v2'])
 })

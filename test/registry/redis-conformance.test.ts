@@ -27,7 +27,8 @@ describe.each(['server', 'cluster'] as const)('on a %s', (kind) => {
     const port = server!.port
     const cluster = { address: undefined, cluster: [{ host: '127.0.0.1', port }] }
     const connection = isCluster ? cluster : {}
-    const open = async () => (await openReplica(port, namespace, { connection })).registry
+    const open = async (remembered = {}) =>
+      (await openReplica(port, namespace, { connection, remembered })).registry
     return { open, version: plainVersion }
   })
 })

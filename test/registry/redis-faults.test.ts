@@ -41,7 +41,7 @@ async function taught({ registry }: Replica): Promise<LivePointer> {
     live = await registry.point({ version: `v${index}`, expect: index, ...by })
   }
   await registry.pin('v0')
-  expect(await registry.keep(3, [])).toEqual(['v1'])
+  expect((await registry.keep({ last: 3 }, [])).removed).toEqual(['v1'])
   return live!
 }
 
@@ -192,7 +192,7 @@ describe('a Redis', () => {
     for (const work of [
       () => other.point({ version: 'v4', expect: 5, ...by }),
       () => one.publish(plainVersion('v5')),
-      () => one.keep(1, []),
+      () => one.keep({ last: 1 }, []),
       () => one.pin('v4'),
       // It never fetched this one, which exists.
       () => other.load('v1'),
@@ -281,7 +281,7 @@ describe('a Redis', () => {
     // Never live, and so of no generation.
     await registry.publish(plainVersion('v5'))
     await registry.pin('v0')
-    expect(await registry.keep(4, [])).toEqual(['v1'])
+    expect((await registry.keep({ last: 4 }, [])).removed).toEqual(['v1'])
     const live = (await registry.live())!
     await sees(replicas, live)
     const generations: number[] = []

@@ -30,6 +30,6 @@ for (let number = from; ; number += 1) {
   await registry.publish(plainVersion(version, number, 300_000))
   const generation = (await registry.live())?.generation ?? 0
   await registry.point({ version, expect: generation, reason: 'next', by: 'trainer' })
-  if (number % 4 === 3) await registry.keep(3, [])
+  if (number % 4 === 3) await registry.keep({ last: 3 }, [])
   console.log(version)
 }

@@ -114,7 +114,7 @@ describe('the registry of a fleet', () => {
     for (const write of [
       () => late.registry.publish(plainVersion('v3')),
       () => late.registry.point({ version: 'v2', expect: 1, ...by }),
-      () => late.registry.keep(1, []),
+      () => late.registry.keep({ last: 1 }, []),
     ]) {
       expect((await rejection(write())).code).toBe('LEASE_LOST')
     }
@@ -172,7 +172,7 @@ describe('the registry of a fleet', () => {
     await local.point({ version: 'v1', expect: 0, ...by })
     const live = await local.point({ version: 'v3', expect: 1, ...by })
     await local.pin('v0')
-    expect(await local.keep(1, [])).toEqual(['v2'])
+    expect((await local.keep({ last: 1 }, [])).removed).toEqual(['v2'])
     await local.close()
     await replica({ folder })
     const other = await replica()
@@ -360,13 +360,13 @@ describe('the registry of a fleet', () => {
     }
     await trainer.registry.point({ version: 'v4', expect: 0, ...by })
     await other.registry.pin('v1')
-    expect(await trainer.registry.keep(1, ['v3'])).toEqual(['v2'])
+    expect((await trainer.registry.keep({ last: 1 }, ['v3'])).removed).toEqual(['v2'])
     const has = (version: string) => existsSync(join(other.folder, 'versions', version))
     await until(() => !has('v2'))
     expect(['v1', 'v3', 'v4'].map(has)).toEqual([true, true, true])
     expect(await trainer.registry.pins()).toEqual(['v1'])
     await trainer.registry.unpin('v1')
-    expect(await trainer.registry.keep(1, [])).toEqual(['v3', 'v1'])
+    expect((await trainer.registry.keep({ last: 1 }, [])).removed).toEqual(['v3', 'v1'])
     await until(() => !has('v1') && !has('v3'))
   })
 
@@ -378,7 +378,7 @@ describe('the registry of a fleet', () => {
     await registry.pin('v1')
     for (let index = 0; index < 9; index += 1)
       await registry.point({ version: 'v8', expect: index, ...by })
-    await registry.keep(2, [])
+    await registry.keep({ last: 2 }, [])
     await registry.publish(plainVersion('v9'))
     const names = (await registry.list()).map(({ manifest }) => manifest.version)
     expect(names).toEqual(['v9', 'v8', 'v7', 'v6', 'v1'])

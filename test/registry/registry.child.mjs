@@ -18,7 +18,7 @@ async function publish() {
     const generation = (await registry.live())?.generation ?? 0
     const version = `v${number}`
     await registry.point({ version, expect: generation, reason: 'next', by: 'trainer' })
-    if (number % 5 === 4) await registry.keep(3, [])
+    if (number % 5 === 4) await registry.keep({ last: 3 }, [])
     console.log(version)
   }
 }

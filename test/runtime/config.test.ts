@@ -174,3 +174,13 @@ test('the schema for editors accepts every example and knows what may be left ou
   expect(accepts.Check({ models: { m: { labels: ['a'] } } })).toBe(false)
   expect(accepts.Check({ models: {} })).toBe(false)
 })
+
+test('keep_versions still counts, as the newest alone, and says how to write it now', () => {
+  const warnings: string[] = []
+  const text = 'models: { m: { labels: [a, b], keep_versions: 7 } }\n'
+  const { keep, ...model } = parseConfig(text, '.', { warn: (message) => warnings.push(message) })
+    .models.m!
+  expect(keep).toEqual({ last: 7, hourly: 0, daily: 0, bytes: 1024 ** 3 })
+  expect(model).not.toHaveProperty('keep_versions')
+  expect(warnings.join()).toContain('{ last: 7, hourly: 0, daily: 0 }')
+})

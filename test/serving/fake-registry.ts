@@ -43,6 +43,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
   const kept = Array.from({ length: versions }, (_, number) => versionOf(model, number))
   const corrupted = new Set<string>()
   const removed = new Set<string>()
+  const pinned = new Set<string>()
   const history: LivePointer[] = []
   const watchers = new Set<(pointer: LivePointer) => void>()
 
@@ -107,7 +108,13 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       watchers.add(onChange)
       return () => watchers.delete(onChange)
     },
-    keep: async () => [],
+    keep: async () => ({ removed: [], versions: 0, bytes: 0 }),
+    pin: async (version) => {
+      await registry.find(version)
+      pinned.add(version)
+    },
+    unpin: async (version) => void pinned.delete(version),
+    pins: async () => [...pinned].sort(),
     close: async () => {},
   }
   return registry

@@ -33,6 +33,13 @@ test('what limits let go and what nobody reads is counted', async () => {
   expect(body).toContain('antikythera_truncated_texts_total{model="m",by="trainer"} 9\n')
 })
 
+test('what the registry keeps is shown in versions and in bytes', async () => {
+  const { app } = await openServed({ trainer: { kept: { versions: 51, bytes: 12_345 } } })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_versions_kept{model="m"} 51\n')
+  expect(body).toContain('antikythera_versions_bytes{model="m"} 12345\n')
+})
+
 test('the size of each store on disk is shown, its log included', async () => {
   const folder = scratchFolder()
   writeFileSync(join(folder, 'inbox.db'), new Uint8Array(4096))

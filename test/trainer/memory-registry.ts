@@ -53,7 +53,10 @@ export function memoryRegistry(): MemoryRegistry {
     },
     history: async (count) => [...moves].reverse().slice(0, count),
     watch: () => () => {},
-    keep: async () => [],
+    keep: async () => ({ removed: [], versions: versions.size, bytes: 0 }),
+    pin: async () => {},
+    unpin: async () => {},
+    pins: async () => [],
     close: async () => {},
   }
 }

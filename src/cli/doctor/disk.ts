@@ -54,7 +54,7 @@ export const spaceCheck: Check = {
     const { bavail, bsize } = await statfs(existing(dataDir))
     const freeBytes = bavail * bsize
     const detail = `${gibibytes(freeBytes)} free`
-    const fix = 'free some, lower keep_versions, or choose another data_dir'
+    const fix = 'free some, lower keep.bytes, or choose another data_dir'
     if (freeBytes < LEAST_BYTES) return failed(detail, fix)
     return freeBytes < COMFORTABLE_BYTES ? warning(detail, fix) : ok(detail)
   },
