@@ -47,8 +47,8 @@ async function openSource(
   }
   if ('kafka' in source)
     return kafkaSource({ ...kafkaSourceFields(model, source.kafka, config.limits), clock, log })
-  const { path } = source.file
-  return fileSource({ name: `file:${path}`, path, lineBytes: eventBytes, clock })
+  const { path, on_reset: onReset } = source.file
+  return fileSource({ name: `file:${path}`, path, lineBytes: eventBytes, onReset, clock, log })
 }
 
 /** In a fleet each replica's inbox goes into one stream, which whoever holds the lease reads. */

@@ -87,7 +87,10 @@ export interface Stateful<State extends Json = Json> {
 
 // ── Sources and sinks (connectors/) ──────────────────────────────────────────────────────────────────────────
 
-/** Partition → the position to read next, in the source's own notation (an offset, a byte offset, a stream id). */
+/**
+ * Partition → the position to read next, in the source's own notation (an offset, a byte offset, a stream id). Where content
+ * may be replaced under its name, the notation also says of which content it speaks: a topic's id, a file's fingerprint.
+ */
 export type Positions = Readonly<Record<string, string>>
 
 export interface SourceRecord {
@@ -145,7 +148,30 @@ export interface SourceStats {
   readonly rebalances: number
   /** Messages that came out cut or unreadable: over a limit, or of a codec that failed. */
   readonly refused: number
+  /** How often other content was found in the place of what had been read. */
+  readonly resets?: number
+  /** Records that are known to be gone unread; there may be more. */
+  readonly missing?: number
+  readonly lastReset?: SourceReset
 }
+
+/**
+ * A source found other content than it had read: a topic that was deleted and created again, a file that was truncated or
+ * replaced. Reading goes on elsewhere.
+ */
+export interface SourceReset {
+  readonly partition: string
+  readonly reason: string
+  /** Positions in the source's own notation. */
+  readonly from: string
+  readonly to: string
+  /** Records that are known to be gone unread; absent = unknown. */
+  readonly missing?: number
+  readonly timeMs: number
+}
+
+/** What a source does when it finds other content than it had read. */
+export type OnReset = 'start' | 'end' | 'stop'
 
 /**
  * A durable, ordered list of messages kept by this daemon itself: the embedded topic behind the `http` source. Offsets

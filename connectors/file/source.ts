@@ -1,16 +1,22 @@
 /**
- * A JSONL file, followed as it grows. The position is a byte offset; a last line without its newline waits for the
- * rest. A file that shrank or was exchanged for another has lost its place: that is refused, never guessed.
+ * A JSONL file, followed as it grows. The position is a byte offset with a fingerprint of what lies before it; a last line
+ * without its newline waits for the rest. A file that was rotated is read to its end before the new one. Where other
+ * content lies in the place of what was read (`copytruncate`, a new file), reading begins again as `onReset` says.
  */
-import { open, stat, type FileHandle } from 'node:fs/promises'
 import {
   CodedError,
   type Clock,
+  type Logger,
+  type OnReset,
   type Positions,
   type Source,
   type SourceRecord,
+  type SourceStats,
 } from '../../src/contracts.ts'
-import { countLines, Lines, newline, type Line } from './lines.ts'
+import { Resets } from '../resets.ts'
+import { Followed } from './followed.ts'
+import { countLines, Lines, type Line } from './lines.ts'
+import { HEAD_BYTES, TAIL_BYTES, placeOf, placeText, printOf, type Place } from './place.ts'
 
 export interface FileSourceOptions {
   readonly name: string
@@ -18,12 +24,19 @@ export interface FileSourceOptions {
   /** A longer line comes out cut, one byte over the limit. */
   readonly lineBytes: number
   readonly clock: Clock
+  readonly log: Logger
+  /** Where to go on when there is other content in the place of what was read. */
+  readonly onReset?: OnReset | undefined
   /** How often a file that has ended is looked at again. */
   readonly pollMs?: number
 }
 
 export function fileSource(options: FileSourceOptions): Source {
   return new FileSource(options)
+}
+
+interface Read extends Line {
+  readonly place: Place
 }
 
 const POLL_MS = 250
@@ -34,28 +47,37 @@ const COUNTED_BYTES = 1024 * 1024
 class FileSource implements Source {
   readonly name: string
   readonly #options: FileSourceOptions
-  #file: FileHandle | undefined
+  readonly #file: Followed
+  readonly #resets: Resets
   #lines = new Lines(0, 0)
-  #ready: Line[] = []
+  /** After the last whole line that was read. */
+  #place: Place = { offset: 0 }
+  /** The first bytes of the file, and the last ones before what is read next. */
+  #head: Buffer = Buffer.alloc(0)
+  #tail: Buffer = Buffer.alloc(0)
+  #ready: Read[] = []
+  #size = 0
+  #modifiedMs = 0
+  #stats = { records: 0, bytes: 0, rebalances: 0, refused: 0 }
 
   constructor(options: FileSourceOptions) {
-    this.name = options.name
+    const { name, path, clock, log } = options
+    this.name = name
     this.#options = options
+    this.#file = new Followed(path)
+    this.#resets = new Resets(clock, log.child({ source: name }))
   }
 
   async open(from: Positions): Promise<void> {
     await this.close()
-    const { path, lineBytes } = this.#options
-    const next = Number(from['0'] ?? '0')
-    this.#lines = new Lines(next, lineBytes)
+    const { path } = this.#options
+    const place = placeOf(from['0'] ?? '0', path)
     this.#ready = []
-    this.#file = await open(path, 'r').catch((cause: unknown) => {
-      throw this.#lost('cannot be opened', cause)
-    })
-    await this.#size()
-    if (next > 0 && (await this.#bytesAt(next - 1, 1))[0] !== newline) {
-      throw this.#lost(`has no line that begins at byte ${next}: it is another file`)
-    }
+    await this.#file.open()
+    this.#place = place
+    this.#size = 0
+    if (await this.#file.has(place)) await this.#begin(place.offset)
+    else await this.#reset(`has other content than was read up to byte ${place.offset}`, undefined)
   }
 
   async read(
@@ -79,74 +101,139 @@ class FileSource implements Source {
 
   /** Exact when the end is near; what lies far ahead is taken to have lines of the same length. */
   async lag(): Promise<number> {
+    const size = await this.#look()
     const from = this.#lines.end
-    const bytes = (await this.#size()) - from
-    const counted = await this.#bytesAt(from, Math.min(bytes, COUNTED_BYTES))
+    const bytes = size - from
+    const counted = await this.#file.bytesAt(from, Math.min(bytes, COUNTED_BYTES))
     const lines = countLines(counted, this.#lines.isOpen)
     const scale = counted.length === 0 ? 0 : bytes / counted.length
     return this.#ready.length + Math.round(lines * scale)
   }
 
+  stats(): SourceStats {
+    return { ...this.#stats, ...this.#resets.stats }
+  }
+
   async close(): Promise<void> {
-    await this.#file?.close()
-    this.#file = undefined
+    await this.#file.close()
   }
 
   async #fill(wanted: number): Promise<void> {
-    const size = await this.#size()
-    while (this.#ready.length < wanted && this.#lines.end < size) {
-      const chunk = await this.#bytesAt(this.#lines.end, CHUNK_BYTES)
-      if (chunk.length === 0) return
-      this.#ready.push(...this.#lines.push(chunk))
+    try {
+      while (this.#ready.length < wanted && (await this.#readOn()));
+    } catch (error) {
+      // What was read before is handed out; the next read meets the failure again.
+      if (this.#ready.length === 0) throw error
     }
+  }
+
+  /** Whether there is more. Reads what was there before once more, to see that it still is. */
+  async #readOn(): Promise<boolean> {
+    const size = await this.#look()
+    if (this.#lines.end >= size) return false
+    const tail = this.#tail
+    const bytes = await this.#file.bytesAt(this.#lines.end - tail.length, tail.length + CHUNK_BYTES)
+    if (!bytes.subarray(0, tail.length).equals(tail)) {
+      await this.#reset('was truncated and written again', this.#unread())
+      return true
+    }
+    const chunk = bytes.subarray(tail.length)
+    this.#push(chunk, bytes)
+    return chunk.length > 0
+  }
+
+  /** `bytes` is the chunk with what lies before it. */
+  #push(chunk: Buffer, bytes: Buffer): void {
+    const { end } = this.#lines
+    const base = end + chunk.length - bytes.length
+    if (end === this.#head.length)
+      this.#head = Buffer.concat([this.#head, chunk.subarray(0, HEAD_BYTES - end)])
+    for (const line of this.#lines.push(chunk)) {
+      const tail = bytes.subarray(Math.max(0, line.next - TAIL_BYTES - base), line.next - base)
+      this.#place = { offset: line.next, print: this.#printAt(line.next, tail) }
+      this.#ready.push({ ...line, place: this.#place })
+    }
+    this.#tail = Buffer.from(bytes.subarray(-TAIL_BYTES))
+  }
+
+  #printAt(offset: number, tail: Buffer): string {
+    return printOf(this.#head.subarray(0, Math.min(HEAD_BYTES, offset)), tail)
   }
 
   #take(records: number): readonly SourceRecord[] {
-    return this.#ready.splice(0, records).map(({ offset, next, bytes }) => ({
-      partition: '0',
-      position: String(offset),
-      next: String(next),
-      value: bytes,
-    }))
+    const { lineBytes } = this.#options
+    return this.#ready.splice(0, records).map(({ offset, place, bytes }) => {
+      this.#stats.records += 1
+      this.#stats.bytes += bytes.length
+      if (bytes.length > lineBytes) this.#stats.refused += 1
+      return {
+        partition: '0',
+        position: String(offset),
+        next: placeText(place),
+        value: bytes,
+      }
+    })
   }
 
-  async #bytesAt(offset: number, count: number): Promise<Buffer> {
-    const buffer = Buffer.alloc(count)
-    try {
-      const { bytesRead } = await this.#opened().read(buffer, 0, count, offset)
-      return buffer.subarray(0, bytesRead)
-    } catch (cause) {
-      if (cause instanceof CodedError) throw cause
-      const { path } = this.#options
-      const options = { retriable: true, details: { path }, cause }
-      throw new CodedError('SOURCE_FAILED', `${path} cannot be read`, options)
+  /** How long the file is now, after whatever became of it. */
+  async #look(): Promise<number> {
+    const { size, modifiedMs, path } = await this.#file.look()
+    const { end } = this.#lines
+    if (size < end || modifiedMs !== this.#modifiedMs) await this.#check(size)
+    this.#modifiedMs = modifiedMs
+    this.#size = size
+    // What a rotated file still has is read first.
+    if (path === 'same' || size > this.#lines.end) return size
+    if (path === 'nothing') throw this.#file.missing('is gone')
+    return this.#switch()
+  }
+
+  /** After a change: what was read is still there, or other content is in its place. */
+  async #check(size: number): Promise<void> {
+    if (!(await this.#file.has(this.#place))) {
+      const why = `has ${size} bytes now, and not the content that was read up to byte ${this.#place.offset}`
+      return this.#reset(why, this.#unread())
     }
-  }
-
-  async #size(): Promise<number> {
-    const { path, lineBytes } = this.#options
-    const [now, held] = await Promise.all([
-      stat(path).catch((cause: unknown) => {
-        throw this.#lost('is gone', cause)
-      }),
-      this.#opened().stat(),
-    ])
-    if (now.ino !== held.ino || now.dev !== held.dev) throw this.#lost('was replaced by another')
-    const { start, end } = this.#lines
-    if (!(held.size >= start))
-      throw this.#lost(`has ${held.size} bytes, and was read up to ${start}`)
     // A writer took back the line that it had begun: so is it here.
-    if (held.size < end) this.#lines = new Lines(start, lineBytes)
-    return held.size
+    if (size < this.#lines.end) await this.#begin(this.#place.offset)
   }
 
-  #opened(): FileHandle {
-    if (this.#file === undefined) throw this.#lost('is not open')
-    return this.#file
+  async #switch(): Promise<number> {
+    await this.#file.open()
+    const { size, modifiedMs } = await this.#file.look()
+    this.#size = size
+    this.#modifiedMs = modifiedMs
+    // All of the old one was read.
+    if (await this.#file.has(this.#place)) await this.#begin(this.#place.offset)
+    else await this.#reset('was replaced by another file', 0)
+    return size
   }
 
-  #lost(what: string, cause?: unknown): CodedError {
-    const { path } = this.#options
-    return new CodedError('SOURCE_MISSING', `${path} ${what}`, { details: { path }, cause })
+  /** Lines of the old content that were seen and not read; undefined when it is not known how long they are. */
+  #unread(): number | undefined {
+    const { offset } = this.#place
+    const { records, bytes } = this.#stats
+    const lost = Math.max(0, this.#size - offset)
+    if (lost === 0) return 0
+    return records === 0 ? undefined : Math.ceil((lost * records) / (bytes + records))
+  }
+
+  async #reset(what: string, missing: number | undefined): Promise<void> {
+    const { path, onReset = 'start' } = this.#options
+    const reason = `${path} ${what}`
+    if (onReset === 'stop') throw new CodedError('SOURCE_MISSING', reason, { details: { path } })
+    const from = placeText(this.#place)
+    await this.#begin(onReset === 'end' ? await this.#file.lastLineEnd() : 0)
+    const to = placeText(this.#place)
+    const known = missing === undefined ? {} : { missing }
+    this.#resets.add({ partition: '0', reason, from, to, ...known })
+  }
+
+  async #begin(offset: number): Promise<void> {
+    const { head, tail } = await this.#file.around(offset)
+    this.#lines = new Lines(offset, this.#options.lineBytes)
+    this.#head = head
+    this.#tail = tail
+    this.#place = { offset, print: printOf(head, tail) }
   }
 }

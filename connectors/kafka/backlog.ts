@@ -1,11 +1,13 @@
 /** Fetched records that nobody has read yet, in the order in which they came, bounded in number and in bytes. */
 import { isEnd } from './fetched.ts'
 import type { FetchedRecord } from './record-batch.ts'
-import type { Partition } from './partition.ts'
+import type { ContentId, Partition } from './partition.ts'
 
 export interface Fetched {
   readonly partition: Partition
   readonly record: FetchedRecord
+  /** Of the content that it was fetched from. */
+  readonly id: ContentId
 }
 
 export class Backlog {
@@ -31,7 +33,7 @@ export class Backlog {
   }
 
   push(partition: Partition, record: FetchedRecord): void {
-    this.#queue.push({ partition, record })
+    this.#queue.push({ partition, record, id: partition.id })
     this.#bytes += sizeOf(record)
     if (!isEnd(record)) this.#records += 1
   }

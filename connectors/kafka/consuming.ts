@@ -11,9 +11,10 @@ import type { Clock, CodedError, Logger } from '../../src/contracts.ts'
 import type { Backlog } from './backlog.ts'
 import { unlessAborted, within } from './deadline.ts'
 import { codedFailure } from './failures.ts'
-import { takeOverDecoding, withLimits } from './fetched.ts'
+import { fetchesSoFar, takeOverDecoding, withLimits } from './fetched.ts'
 import type { News } from './news.ts'
 import type { Partition } from './partition.ts'
+import { placeOf } from './place.ts'
 import type { Places } from './places.ts'
 import type { FetchedRecord } from './record-batch.ts'
 
@@ -49,9 +50,12 @@ const MOST_REFUSALS = 5
 export class Consuming {
   readonly #parts: ConsumingParts
   readonly #closing = new AbortController()
+  #consumer: Consumer | undefined
   /** Ours in the present generation of the group. */
   #assigned: readonly Partition[] = []
   #generation = 0
+  /** What came up to this fetch is of the topics that the places speak of. */
+  #knownFetch = -Infinity
   #commit: ((offsets: OffsetsByTopicPartition) => Promise<void>) | undefined
   #failures = 0
   #refusals = 0
@@ -95,7 +99,7 @@ export class Consuming {
     if (ours.length === 0) return
     const topics = ours.map(({ topic, partition, name }) => ({
       topic,
-      partitions: [{ partition, offset: positions.get(name) ?? '0' }],
+      partitions: [{ partition, offset: offsetIn(positions.get(name) ?? '0', name) }],
     }))
     await this.#commit?.({ topics })
   }
@@ -103,7 +107,7 @@ export class Consuming {
   /** Asks for the ends of the partitions. Whether they could be had; a place that is gone ends it all. */
   async look(): Promise<boolean> {
     try {
-      await this.#parts.places.look()
+      this.#seekAgain(await this.#parts.places.look())
       return true
     } catch (error) {
       const failure = codedFailure(error, 'SOURCE_FAILED', 'asking for offsets')
@@ -111,6 +115,12 @@ export class Consuming {
       this.#parts.log.debug({ err: failure }, 'Kafka could not be asked for offsets')
       return false
     }
+  }
+
+  /** Their next fetch must come from elsewhere; without it the consumer would wait where it is. */
+  #seekAgain(moved: readonly Partition[]): void {
+    for (const place of moved)
+      if (this.#consumer && this.#assigned.includes(place)) seek(this.#consumer, place)
   }
 
   async close(): Promise<void> {
@@ -136,7 +146,7 @@ export class Consuming {
 
   /** One consumer, until it crashes or everything ends. Answers why. */
   async #consume(): Promise<unknown> {
-    const consumer = this.#consumer()
+    const consumer = this.#makeConsumer()
     const crashed = new Promise((resolve) => {
       consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error))
     })
@@ -148,12 +158,13 @@ export class Consuming {
       return error
     } finally {
       this.#assigned = []
+      this.#consumer = undefined
       this.#commit = undefined
       await within(this.#parts.clock, STOP_MS, leave(consumer, started))
     }
   }
 
-  #consumer(): Consumer {
+  #makeConsumer(): Consumer {
     const { kafka, group, sessionMs, metadataMs } = this.#parts
     const consumer = kafka.consumer({
       groupId: group,
@@ -194,6 +205,7 @@ export class Consuming {
   #joined(consumer: Consumer, assignment: Readonly<Record<string, readonly number[]>>): void {
     const { places, backlog, room, log } = this.#parts
     this.#generation += 1
+    this.#consumer = consumer
     if (this.#failures > 0) log.info({ failures: this.#failures }, 'Kafka is consumed again')
     this.#failures = 0
     this.#refusals = 0
@@ -249,7 +261,9 @@ export class Consuming {
     const generation = this.#generation
     const place = places.at(batch.topic, batch.partition)
     place.learnHigh(Number(batch.highWatermark))
-    if (fetchedFrom(batch) !== place.expected) return this.#strayed(consumer, place)
+    const { moves } = place
+    if (fetchedFrom(batch) !== place.expected || !(await this.#isOurs(batch)))
+      return this.#strayed(consumer, place)
     for (const record of recordsOf(batch)) {
       while (backlog.isFull) {
         news.tell()
@@ -257,11 +271,28 @@ export class Consuming {
         await payload.heartbeat()
         if (generation !== this.#generation || this.#isClosing) return
       }
+      if (place.moves !== moves) {
+        seek(consumer, place)
+        return
+      }
       backlog.push(place, record)
       place.fetchedTo(record.at + 1)
     }
     payload.resolveOffset(batch.lastOffset())
     news.tell()
+  }
+
+  /**
+   * Kafka fetches by name: a topic that was created again since may have given these messages. Asked once for each response.
+   * Not to know is not to take them; they are fetched again.
+   */
+  async #isOurs(batch: Batch): Promise<boolean> {
+    const fetch = recordsOf(batch).at(-1)?.fetch ?? Infinity
+    if (fetch <= this.#knownFetch) return true
+    const before = fetchesSoFar()
+    const isOurs = await this.#parts.places.areSame().catch(() => false)
+    if (isOurs) this.#knownFetch = before
+    return isOurs
   }
 
   /** A batch of another time of the group, or from where kafkajs jumped to because our place is gone. */
@@ -301,6 +332,11 @@ async function leave(consumer: Consumer, started: Promise<void>): Promise<void> 
 
 function seek(consumer: Consumer, { topic, partition, expected }: Partition): void {
   if (expected !== undefined) consumer.seek({ topic, partition, offset: String(expected) })
+}
+
+/** Kafka knows no ids of topics in a commit. */
+function offsetIn(position: string, partition: string): string {
+  return String(placeOf(position, partition).offset)
 }
 
 /** Known to kafkajs's batches, though not to their types. */

@@ -1,12 +1,15 @@
 /** Where the partitions of some topics begin and end, asked of the brokers through one lasting connection. */
 import type { Admin, Kafka } from 'kafkajs'
 import { CodedError } from '../../src/contracts.ts'
+import { topicIds } from './topic-ids.ts'
 
 export interface Ends {
   /** The first offset that is still there. */
   readonly low: number
   /** The offset that the next message will get. */
   readonly high: number
+  /** The topic's; a topic that was deleted and created again has another. Absent where the brokers tell none. */
+  readonly id?: string | undefined
 }
 
 /** By partition name, `topic/partition`. */
@@ -28,11 +31,16 @@ export class EndsOfTopics {
     return this.#with(async (admin) => {
       const ends = new Map<string, Ends>()
       for (const topic of this.#topics) {
-        for (const { partition, low, high } of await this.#of(admin, topic))
-          ends.set(nameOf(topic, partition), { low: Number(low), high: Number(high) })
+        const { id, partitions } = await this.#of(admin, topic)
+        for (const { partition, low, high } of partitions)
+          ends.set(nameOf(topic, partition), { low: Number(low), high: Number(high), id })
       }
       return ends
     })
+  }
+
+  async ids(): Promise<ReadonlyMap<string, string>> {
+    return this.#with((admin) => topicIds(admin, this.#topics))
   }
 
   /** What the group has committed; a partition of which nothing is known is left out. */
@@ -55,15 +63,21 @@ export class EndsOfTopics {
     await admin?.disconnect().catch(() => undefined)
   }
 
+  /** The id is asked before and after, so that it is that of the topic with these offsets. */
   async #of(admin: Admin, topic: string) {
     try {
-      return await admin.fetchTopicOffsets(topic)
+      const before = (await topicIds(admin, [topic])).get(topic)
+      const partitions = await admin.fetchTopicOffsets(topic)
+      const id = (await topicIds(admin, [topic])).get(topic)
+      if (id === before) return { id, partitions }
     } catch (cause) {
       const type = cause instanceof Error && 'type' in cause ? cause.type : undefined
       if (type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw cause
       const options = { retriable: true, details: { topic }, cause }
       throw new CodedError('SOURCE_FAILED', `Kafka has no topic ${topic}`, options)
     }
+    const options = { retriable: true, details: { topic } }
+    throw new CodedError('SOURCE_FAILED', `Kafka: ${topic} is being created again`, options)
   }
 
   /** A connection that failed is given up: the next question makes another. */

@@ -35,6 +35,13 @@ interface ResponseReader {
   readBytes(count: number): Buffer
 }
 
+/** Of this process, counted: what came before an answer of a broker, and what after it. */
+let fetches = 0
+
+export function fetchesSoFar(): number {
+  return fetches
+}
+
 const END = { ...NO_TRANSACTION }
 const usual: BatchLimits = { batchBytes: 16 * 1024 * 1024 }
 /** A response over its budget still gives each partition one batch, up to this many times the budget. */
@@ -44,6 +51,7 @@ const costs = new WeakMap<ResponseReader, number>()
 
 /** The messages of one partition. What is left out is fetched again after them. */
 export async function decodeMessages(reader: ResponseReader): Promise<readonly FetchedRecord[]> {
+  fetches += 1
   const size = reader.readInt32()
   if (size <= 0 || !reader.canReadBytes(size)) return []
   const limits = limitsOf.getStore() ?? usual
@@ -71,7 +79,7 @@ function endOf(batch: Buffer): FetchedRecord {
   const isNew = batch.readInt8(16) === 2 && batch.length >= 61
   const at = Number(batch.readBigInt64BE(0)) + (isNew ? batch.readInt32BE(23) : 0)
   const nothing = { key: null, value: null, timeMs: 0, isControlRecord: false }
-  return { ...nothing, offset: String(at), at, batchContext: END }
+  return { ...nothing, offset: String(at), at, batchContext: END, fetch: fetches }
 }
 
 /** Puts it in the place of kafkajs's own, also where that was loaded before. Idempotent. */

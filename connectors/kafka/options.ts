@@ -1,5 +1,5 @@
 /** How a client of Kafka is told where the brokers are and who it is: the same for the source and both sinks. */
-import type { Clock, Logger } from '../../src/contracts.ts'
+import type { Clock, Logger, OnReset } from '../../src/contracts.ts'
 
 export interface KafkaConnection {
   /** `host:port`, one or several of the cluster. */
@@ -33,6 +33,8 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly from?: 'beginning' | 'end' | undefined
   /** What to do when the position to go on from is not there any more. */
   readonly onLost?: 'stop' | 'skip' | undefined
+  /** Where to go on in a topic that was deleted and created again. */
+  readonly onReset?: OnReset | undefined
   readonly limits: KafkaLimits
   readonly clock: Clock
   readonly log: Logger

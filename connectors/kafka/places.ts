@@ -3,15 +3,18 @@
  * the checkpoint's; what Kafka's group has committed counts for one thing only: with `from: end`, a partition that was
  * reached before and has no position yet goes on from there, so that a restart skips nothing.
  */
-import { CodedError, type Logger, type Positions } from '../../src/contracts.ts'
+import { CodedError, type OnReset, type Positions } from '../../src/contracts.ts'
+import type { Resets } from '../resets.ts'
 import { nameOf, type Ends, type EndsByPartition, type EndsOfTopics } from './ends.ts'
 import { Partition } from './partition.ts'
+import { placeOf, placeText } from './place.ts'
 
 export interface PlacesOptions {
   readonly ends: EndsOfTopics
   readonly from: 'beginning' | 'end'
   readonly onLost: 'stop' | 'skip'
-  readonly log: Logger
+  readonly onReset: OnReset
+  readonly resets: Resets
 }
 
 export class Places {
@@ -41,28 +44,42 @@ export class Places {
     this.#isPlaced = false
     for (const [name, position] of Object.entries(from)) {
       const slash = name.lastIndexOf('/')
-      const offset = Number(position)
       const partition = Number(name.slice(slash + 1))
-      if (slash < 1 || !Number.isSafeInteger(partition) || !Number.isSafeInteger(offset))
+      const { offset, id } = placeOf(position, name)
+      if (slash < 1 || !Number.isSafeInteger(partition))
         throw new CodedError('SOURCE_MISSING', `Kafka: no position ${name} = ${position}`)
-      this.at(name.slice(0, slash), partition).begin(offset)
+      this.at(name.slice(0, slash), partition).begin(offset, id)
     }
   }
 
-  /** Asks where the partitions begin and end, and gives each a place. Throws `SOURCE_MISSING` for one that lost its own. */
-  async look(): Promise<void> {
+  /**
+   * Asks where the partitions begin and end, and gives each a place. Answers those that read on elsewhere now. Throws
+   * `SOURCE_MISSING` for one that lost its place.
+   */
+  async look(): Promise<readonly Partition[]> {
     const before = new Map([...this.all].map(({ name, expected }) => [name, expected]))
     const ends = await this.#options.ends.ask()
     const committed = await this.#committed(ends, before)
-    for (const [name, { low, high }] of ends) {
+    const moved: Partition[] = []
+    for (const [name, found] of ends) {
       const place = this.#named(name)
-      place.learnEnds({ low, high })
       const next = before.get(name)
-      if (next !== undefined) this.#keep(place, next, { low, high })
+      if (next !== undefined && this.#keep(place, next, found)) moved.push(place)
       else if (place.expected === undefined)
-        place.beginHere(committed.get(name) ?? this.#start(low, high))
+        place.beginHere(committed.get(name) ?? this.#start(found.low, found.high), found.id)
+      place.learnEnds(found)
     }
     this.#isPlaced = true
+    return moved
+  }
+
+  /** Whether the topics are still those that the places speak of: what was fetched before this was asked is theirs. */
+  async areSame(): Promise<boolean> {
+    const ids = await this.#options.ends.ids()
+    return [...this.all].every(({ id, topic }) => {
+      const now = ids.get(topic)
+      return id === undefined || now === undefined || id === now
+    })
   }
 
   #named(name: string): Partition {
@@ -90,13 +107,50 @@ export class Places {
     return new Map([...committed].filter(([name, offset]) => isThere(name, offset)))
   }
 
-  #keep(place: Partition, next: number, ends: Ends): void {
-    const loss = place.lossOf(next, ends)
+  /** Whether the partition had to move, because what it has now does not go on from its place. */
+  #keep(place: Partition, next: number, ends: Ends): boolean {
+    const { onReset, onLost } = this.#options
+    const { low, high, id } = ends
+    const elsewhere = onReset === 'end' ? high : low
+    if (place.id !== undefined && id !== undefined && place.id !== id) {
+      const why = 'was deleted and created again'
+      return this.#reset(place, why, { ...ends, to: elsewhere, stops: onReset === 'stop' })
+    }
     // What was fetched meanwhile cannot have been lost.
-    if (loss === undefined || place.expected !== next) return
-    if (this.#options.onLost === 'stop') throw loss
-    // A topic that was made anew ends before the old position: all of it is news.
-    this.#options.log.warn({ ...loss.details }, `${loss.message}: skipped to ${ends.low}`)
-    place.begin(ends.low)
+    if (place.expected !== next) return false
+    if (next > high) {
+      const why = `ends at ${high} and was read up to ${next}`
+      // Of the same topic all that is left was read; without ids it may be another one.
+      const isSame = id !== undefined && place.id === id
+      const to = isSame ? high : elsewhere
+      return this.#reset(place, why, { ...ends, to, stops: onReset === 'stop' })
+    }
+    if (next >= low) return false
+    const why = `begins at ${low} and was read up to ${next}`
+    const lost = { ...ends, to: low, stops: onLost === 'stop', missing: low - next }
+    return this.#reset(place, why, lost)
   }
+
+  #reset(place: Partition, why: string, move: Move): true {
+    const { to, id, low, high, stops, missing = place.missing } = move
+    const { name, expected = 0 } = place
+    const reason = `Kafka: ${name} ${why}`
+    if (stops) {
+      const details = { partition: name, next: expected, low, high }
+      throw new CodedError('SOURCE_MISSING', reason, { details })
+    }
+    const from = placeText({ offset: expected, id: place.id })
+    place.moveTo(to, id)
+    this.#options.resets.add({
+      ...{ partition: name, reason, from, to: placeText({ offset: to, id }) },
+      ...(missing !== undefined && { missing }),
+    })
+    return true
+  }
+}
+
+interface Move extends Ends {
+  readonly to: number
+  readonly stops: boolean
+  readonly missing?: number
 }

@@ -19,6 +19,8 @@ export interface FetchedRecord {
   /** The headers as they lie in the record; undefined when there are none. */
   readonly headers?: Buffer
   readonly refused?: Refusal
+  /** Of the record that ends a partition's messages: which fetch it came with. */
+  readonly fetch?: number
 }
 
 export interface Refusal {

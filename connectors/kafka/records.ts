@@ -6,16 +6,17 @@ import { isUtf8 } from 'node:buffer'
 import type { SourceRecord } from '../../src/contracts.ts'
 import type { Fetched } from './backlog.ts'
 import type { FetchedRecord } from './record-batch.ts'
+import { placeText } from './place.ts'
 import { Varints } from './varints.ts'
 
-export function recordOf({ partition, record }: Fetched, eventBytes: number): SourceRecord {
+export function recordOf({ partition, record, id }: Fetched, eventBytes: number): SourceRecord {
   const { at, key, timeMs, headers } = record
   const { value, refused } = content(record, eventBytes)
   // Assigned one by one: spreading takes longer than all the rest.
   const made: Writable<SourceRecord> = {
     partition: partition.name,
     position: String(at),
-    next: String(at + 1),
+    next: placeText({ offset: at + 1, id }),
     value,
   }
   if (refused !== undefined) made.refused = refused

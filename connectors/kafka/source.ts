@@ -3,6 +3,7 @@
  * Kafka only lets others see the lag. Records are fetched ahead into a bounded backlog and handed out from there.
  */
 import type { Positions, Source, SourceRecord, SourceStats } from '../../src/contracts.ts'
+import { Resets } from '../resets.ts'
 import { Backlog } from './backlog.ts'
 import { openClient } from './client.ts'
 import { Commits } from './commits.ts'
@@ -33,6 +34,7 @@ class KafkaSource implements Source {
   readonly #options: KafkaSourceOptions
   readonly #ends: EndsOfTopics
   readonly #places: Places
+  readonly #resets: Resets
   readonly #backlog: Backlog
   readonly #news: News
   readonly #room: News
@@ -44,12 +46,15 @@ class KafkaSource implements Source {
   #asking: Promise<void> | undefined
 
   constructor(options: KafkaSourceOptions) {
-    const { clock, from = 'beginning', onLost = 'stop', limits, topics, group } = options
+    const { clock, from = 'beginning', limits, topics, group } = options
+    const { onLost = 'stop', onReset = 'start' } = options
     this.name = options.name
     const log = options.log.child({ source: options.name })
+    this.#resets = new Resets(clock, log)
     this.#options = { ...options, log }
     this.#ends = new EndsOfTopics(openClient(options, log), topics, group)
-    this.#places = new Places({ ends: this.#ends, from, onLost, log })
+    const resets = this.#resets
+    this.#places = new Places({ ends: this.#ends, from, onLost, onReset, resets })
     this.#backlog = new Backlog(limits)
     this.#news = new News(clock)
     this.#room = new News(clock)
@@ -105,7 +110,7 @@ class KafkaSource implements Source {
 
   stats(): SourceStats {
     const rebalances = this.#rebalancesBefore + (this.#consuming?.rebalances ?? 0)
-    return { ...this.#stats, rebalances }
+    return { ...this.#stats, rebalances, ...this.#resets.stats }
   }
 
   async close(): Promise<void> {
@@ -141,7 +146,7 @@ class KafkaSource implements Source {
     while (taken.length < count) {
       const fetched = this.#backlog.shift()
       if (fetched === undefined) break
-      fetched.partition.readTo(fetched.record.at + 1)
+      fetched.partition.readTo(fetched.record.at + 1, fetched.id)
       if (isEnd(fetched.record)) continue
       const record = recordOf(fetched, eventBytes)
       this.#count(record, eventBytes)

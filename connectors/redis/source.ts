@@ -9,8 +9,10 @@ import {
   type Positions,
   type Source,
   type SourceRecord,
+  type SourceReset,
   type SourceStats,
 } from '../../src/contracts.ts'
+import { Resets } from '../resets.ts'
 import type { RedisCommands } from './commands.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
 import { leaveWord, lagAfter, lookAt, readStream, type StreamOptions } from './stream.ts'
@@ -53,6 +55,7 @@ class RedisSource implements Source {
   readonly #options: RedisSourceOptions
   readonly #streams: readonly StreamOptions[]
   readonly #places = new Map<string, Place>()
+  readonly #resets: Resets
   #turn = 0
   /** A wait that may still be going on although its read was called off. */
   #blocked: Promise<void> | undefined
@@ -61,8 +64,17 @@ class RedisSource implements Source {
   constructor(options: RedisSourceOptions) {
     this.name = options.name
     this.#options = options
-    const { redis, model, eventBytes, log, onRestart = () => undefined } = options
-    const shared = { redis, eventBytes, log: log.child({ source: options.name }), onRestart }
+    const { redis, model, eventBytes, clock, onRestart = () => undefined } = options
+    const log = options.log.child({ source: options.name })
+    const resets = new Resets(clock, log)
+    this.#resets = resets
+    const shared = {
+      ...{ redis, eventBytes, log },
+      onRestart(reset: Omit<SourceReset, 'timeMs'>) {
+        resets.add(reset)
+        onRestart(reset.partition)
+      },
+    }
     this.#streams = options.streams.map((stream) => ({
       ...shared,
       stream,
@@ -122,7 +134,7 @@ class RedisSource implements Source {
   }
 
   stats(): SourceStats {
-    return this.#stats
+    return { ...this.#stats, ...this.#resets.stats }
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,12 @@
  * at the last word that the stream's own Redis has of us, else at the start; what comes twice is known by its event's id.
  */
 import { isUtf8 } from 'node:buffer'
-import { CodedError, type Logger, type SourceRecord } from '../../src/contracts.ts'
+import {
+  CodedError,
+  type Logger,
+  type SourceRecord,
+  type SourceReset,
+} from '../../src/contracts.ts'
 import { ask, evaluate, listOf, textOf, type RedisCommands, type Reply } from './commands.ts'
 import { compareIds, isStart, placeText, start, type Place } from './place.ts'
 import { commitScript, infoScript, readScript } from './scripts.ts'
@@ -17,7 +22,7 @@ export interface StreamOptions {
   /** A longer value comes out cut, one byte over the limit. */
   readonly eventBytes: number
   readonly log: Logger
-  readonly onRestart: (stream: string) => void
+  readonly onRestart: (reset: Omit<SourceReset, 'timeMs'>) => void
 }
 
 export interface StreamPage {
@@ -114,12 +119,20 @@ function isBefore(place: Place, { first }: StreamInfo): boolean {
 
 /** The last word that this Redis has of us: replication keeps order, and so it has everything up to there. */
 async function restart(options: StreamOptions, place: Place, why: string): Promise<Place> {
-  const { stream, log, onRestart } = options
   const word = await lastWord(options)
   const to = word !== undefined && compareIds(word.id, place.id) < 0 ? word : start
-  log.warn({ stream, read: placeText(place), from: placeText(to) }, `the stream ${why}`)
-  onRestart(stream)
+  tellRestart(options, place, to, why)
   return to
+}
+
+function tellRestart(
+  { stream, onRestart }: Pick<StreamOptions, 'stream' | 'onRestart'>,
+  from: Place,
+  to: Place,
+  why: string,
+): void {
+  const reason = `the stream ${stream} ${why}`
+  onRestart({ partition: stream, reason, from: placeText(from), to: placeText(to) })
 }
 
 /** Everything up to the place is gone: by trimming what was read, or also what was not. */
@@ -128,6 +141,8 @@ async function passTrimmed(options: StreamOptions, place: Place, info: StreamInf
   const removed = info.added - info.length
   const missing = removed - place.count
   const here = { ...place, count: removed }
+  // More was read than this stream ever lost: it is another one, with all of its entries behind the place.
+  if (missing < 0) tellRestart(options, place, here, 'was deleted and created again')
   if (missing <= 0) return here
   const details = { stream, read: placeText(place), first: info.first ?? '', missing }
   const word = await lastWord(options)

@@ -4,7 +4,7 @@
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { policies } from '../../policies/index.ts'
-import { kafkaSinkSchema, kafkaSourceSchema } from './config-kafka.ts'
+import { kafkaSinkSchema, kafkaSourceSchema, onReset } from './config-kafka.ts'
 
 const leftOpen = 'absent = where no adapter is chosen and numbers are standardised'
 
@@ -208,6 +208,7 @@ export const sources = {
         format: 'path',
         description: 'JSONL, one event a line, followed as it grows',
       }),
+      on_reset: onReset('a file that was truncated or replaced'),
     },
     { additionalProperties: false },
   ),

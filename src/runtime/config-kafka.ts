@@ -45,6 +45,13 @@ const connection = {
   ),
 }
 
+/** For sources whose content may be replaced under its name. */
+export const onReset = (what: string) =>
+  Type.Enum(['start', 'end', 'stop'], {
+    default: 'start',
+    description: `where to go on in ${what}; stop = not by itself`,
+  })
+
 export const kafkaSourceSchema = Type.Object(
   {
     ...connection,
@@ -65,6 +72,7 @@ export const kafkaSourceSchema = Type.Object(
       default: 'stop',
       description: 'when messages that were never read are gone from the topic',
     }),
+    on_reset: onReset('a topic that was deleted and created again'),
   },
   { additionalProperties: false },
 )
@@ -100,6 +108,7 @@ export function kafkaSourceFields(model: string, source: KafkaSourceConfig, limi
     group: groupOf(model, source),
     from: source.from,
     onLost: source.on_lost,
+    onReset: source.on_reset,
     limits: {
       eventBytes: limits.event_bytes,
       batchBytes: limits.message_bytes,

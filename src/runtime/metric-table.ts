@@ -160,6 +160,18 @@ export const metricTable = {
     labels: ['model', 'source'],
     help: 'Times that the partitions of a source were dealt anew.',
   },
+  sourceResets: {
+    kind: 'counter',
+    name: 'antikythera_source_resets_total',
+    labels: ['model', 'source'],
+    help: 'Times that a source had other content than was read from it: a topic created again, a file truncated or replaced.',
+  },
+  sourceMissing: {
+    kind: 'counter',
+    name: 'antikythera_source_missing_total',
+    labels: ['model', 'source'],
+    help: 'Records of a source that are known to be gone unread; there may be more.',
+  },
   sourceLag: {
     kind: 'gauge',
     name: 'antikythera_source_lag',

@@ -2,6 +2,7 @@
 import type { Static } from 'typebox'
 import { describeLabels } from './describe-labels.ts'
 import { faultsOf } from './faults.ts'
+import { describeSources } from './describe-sources.ts'
 import type { FailedSwap, LiveAdapter } from './live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ServedModel, TrainerReport } from './served-model.ts'
@@ -27,6 +28,7 @@ export function describeModel(
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality) }),
+    ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,
     prequential: trainer.prequential,
   }

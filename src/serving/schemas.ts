@@ -5,6 +5,7 @@
 import { Type, type Static } from 'typebox'
 import type { Json } from '../contracts.ts'
 import { NDJSON_TYPES } from './bodies.ts'
+import { SourcesAnswer } from './describe-sources.ts'
 import { Next } from './page.ts'
 import { Count, Maybe, Name, Time } from './schema-parts.ts'
 
@@ -261,6 +262,7 @@ export const ModelAnswer = Type.Object({
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'what is broken while it goes on; absent: nothing' }),
   ),
+  sources: Type.Optional(SourcesAnswer),
   counts: Type.Object({
     accepted: Count,
     duplicates: Count,

@@ -60,11 +60,14 @@ function showSources(
   model: string,
   { sources = {}, unknownKeys = 0, truncated = 0 }: TrainerReport,
 ): void {
-  for (const [source, { records, bytes, refused, rebalances, lag }] of Object.entries(sources)) {
+  for (const [source, stats] of Object.entries(sources)) {
+    const { records, bytes, refused, rebalances, lag, resets = 0, missing = 0 } = stats
     rising.raise('sourceRecords', { model, source }, records)
     rising.raise('sourceBytes', { model, source }, bytes)
     rising.raise('sourceRefused', { model, source }, refused)
     rising.raise('sourceRebalances', { model, source }, rebalances)
+    rising.raise('sourceResets', { model, source }, resets)
+    rising.raise('sourceMissing', { model, source }, missing)
     metrics.gauge('sourceLag', { model, source }, lag)
   }
   rising.raise('unknownKeys', { model }, unknownKeys)

@@ -1,21 +1,42 @@
-import { appendFileSync, readFileSync, renameSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Lines } from '../../connectors/file/lines.ts'
 import { fileSource, fileDeadLetterSink } from '../../connectors/index.ts'
-import type { Source } from '../../src/contracts.ts'
+import type { FileSourceOptions } from '../../connectors/file/source.ts'
+import type { Positions, Source } from '../../src/contracts.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { canMountSmallDisk, runOnSmallDisk } from '../child.ts'
 import { rejection } from '../coded.ts'
 import { letter, sinkConformance } from '../conformance/sink.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { fc } from '../properties.ts'
+import { silent } from './kafka-source.ts'
 
 const never = new AbortController().signal
 const now = { records: 100, waitMs: 0 }
 
-function following(path: string): Source {
-  return fileSource({ name: 'file', path, lineBytes: 16, clock: systemClock, pollMs: 5 })
+function following(path: string, more: Partial<FileSourceOptions> = {}): Source {
+  const usual = { name: 'file', lineBytes: 16, clock: systemClock, log: silent, pollMs: 5 }
+  return fileSource({ ...usual, path, ...more })
+}
+
+const numbered = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, index) => `event ${from + index}`)
+const linesOf = (texts: readonly string[]) => texts.map((text) => `${text}\n`).join('')
+
+/** Positions after the first `count` records. */
+async function positionsAfter(source: Source, count: number): Promise<Positions> {
+  const records = await source.read({ records: count, waitMs: 0 }, never)
+  expect(records.length).toBe(count)
+  return { 0: records.at(-1)!.next }
 }
 
 async function textsOf(source: Source): Promise<readonly string[]> {
@@ -60,7 +81,7 @@ describe('the file source', () => {
   it('refuses a position that is no beginning of a line', async () => {
     const path = join(scratchFolder(), 'f.jsonl')
     writeFileSync(path, 'one\ntwo\n')
-    const source = following(path)
+    const source = following(path, { onReset: 'stop' })
     await source.open({ 0: '4' }, never)
     expect(await textsOf(source)).toEqual(['two'])
     for (const position of ['3', '9', 'x']) {
@@ -107,10 +128,10 @@ describe('the file source', () => {
         renameSync(`${path}.new`, path)
       },
     ],
-  ])('refuses a file %s, and names it', async (what, spoil) => {
+  ])('refuses a file %s where the config says stop, and names it', async (what, spoil) => {
     const path = join(scratchFolder(), 'f.jsonl')
     if (what !== 'that is not there') writeFileSync(path, 'one\ntwo\n')
-    const source = following(path)
+    const source = following(path, { onReset: 'stop' })
     const reading = async () => {
       await source.open({}, never)
       await source.read(now, never)
@@ -120,6 +141,112 @@ describe('the file source', () => {
     const error = await rejection(reading())
     expect(error.code).toBe('SOURCE_MISSING')
     expect(error.message).toContain(path)
+    await source.close()
+  })
+})
+
+describe('a file whose content is another', () => {
+  it.each([
+    ['as long', 400],
+    ['longer', 700],
+    ['shorter', 50],
+  ])('cut by copytruncate while it is followed, and %s: nothing new is lost', async (_, count) => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, linesOf(numbered(1000, 1400)))
+    const source = following(path)
+    await source.open({}, never)
+    await positionsAfter(source, 100)
+    await source.lag()
+    writeFileSync(path, linesOf(numbered(2000, 2000 + count)))
+    const read: string[] = []
+    for (let tries = 0; tries < 20; tries += 1) {
+      const records = await source.read({ records: 50, waitMs: 0 }, never)
+      read.push(...records.map(({ value }) => new TextDecoder().decode(value)))
+    }
+    const isNew = (text: string) => text >= 'event 2'
+    expect(read.filter(isNew)).toEqual(numbered(2000, 2000 + count))
+    // What had been read ahead is handed out first; the rest is counted.
+    const { resets, missing = 0 } = source.stats?.() ?? {}
+    expect(resets).toBe(1)
+    const lost = 300 - read.filter((text) => !isNew(text)).length
+    expect(Math.abs(missing - lost)).toBeLessThanOrEqual(1)
+    await source.close()
+  })
+
+  it('written again at the same length is read from its start, before anything is added', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, linesOf(['one', 'two']))
+    const source = following(path)
+    await source.open({}, never)
+    expect(await textsOf(source)).toEqual(['one', 'two'])
+    writeFileSync(path, linesOf(['six', 'ten']))
+    utimesSync(path, 1, 1)
+    expect(await textsOf(source)).toEqual(['six', 'ten'])
+    await source.close()
+  })
+
+  it('rotated while it is followed is read to its end before the new one: nothing is missing', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, linesOf(['one', 'two']))
+    const source = following(path)
+    await source.open({}, never)
+    await positionsAfter(source, 1)
+    appendFileSync(path, linesOf(['three']))
+    renameSync(path, `${path}.1`)
+    appendFileSync(`${path}.1`, linesOf(['four']))
+    expect(await textsOf(source)).toEqual(['two', 'three', 'four'])
+    expect(await rejection(source.read(now, never))).toMatchObject({
+      code: 'SOURCE_MISSING',
+      retriable: true,
+    })
+    writeFileSync(path, linesOf(['five']))
+    expect(await textsOf(source)).toEqual(['five'])
+    expect(source.stats?.()).toMatchObject({ resets: 1, missing: 0 })
+    await source.close()
+  })
+
+  it('that was copied elsewhere and back, or was written anew with the same beginning, goes on', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, linesOf(numbered(0, 300)))
+    const source = following(path)
+    await source.open({}, never)
+    const from = await positionsAfter(source, 200)
+    await source.close()
+    writeFileSync(`${path}.copy`, linesOf(numbered(0, 400)))
+    renameSync(`${path}.copy`, path)
+    const again = following(path)
+    await again.open(from, never)
+    expect(await textsOf(again)).toEqual(numbered(200, 300))
+    expect(again.stats?.().resets).toBe(0)
+    await again.close()
+  })
+
+  it('that differs only just before the position, or only at its beginning, is another', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    const texts = numbered(1000, 1400)
+    for (const changed of [0, 199]) {
+      writeFileSync(path, linesOf(texts))
+      const source = following(path)
+      await source.open({}, never)
+      const from = await positionsAfter(source, 200)
+      await source.close()
+      writeFileSync(path, linesOf(texts.with(changed, 'EVENT 1')))
+      const again = following(path, { onReset: 'stop' })
+      expect((await rejection(again.open(from, never))).code).toBe('SOURCE_MISSING')
+      await again.close()
+    }
+  })
+
+  it('goes on at its end where the config says so, and from a place of an older release', async () => {
+    const path = join(scratchFolder(), 'f.jsonl')
+    writeFileSync(path, linesOf(['one', 'two']))
+    const source = following(path, { onReset: 'end' })
+    await source.open({ 0: '4' }, never)
+    expect(await textsOf(source)).toEqual(['two'])
+    writeFileSync(path, `${linesOf(['a', 'b'])}c`)
+    expect(await textsOf(source)).toEqual([])
+    appendFileSync(path, linesOf(['d']))
+    expect(await textsOf(source)).toEqual(['cd'])
     await source.close()
   })
 })

@@ -11,6 +11,7 @@ import {
   kafkaClient,
   kafkaForTest,
   makeTopic,
+  makeTopicAgain,
   needsKafka,
   produce,
   randomTopic,
@@ -170,7 +171,7 @@ describe('the Kafka source', () => {
     }
     await expect.poll(async () => (await committed()).get(1 - theirs)).toBe('100')
     // The other member's own word, of where it began.
-    expect((await committed()).get(theirs)).toBe('0')
+    await expect.poll(async () => (await committed()).get(theirs)).toBe('0')
     await Promise.all([first.close(), second.close()])
     expect((await committed()).get(theirs)).toBe('0')
   })
@@ -335,7 +336,7 @@ describe('a position that is not there any more', () => {
     await removeBefore(brokers, topic, 5)
     for (const position of ['4', '11', 'x']) {
       const error = await rejection(
-        sourceOf(brokers, topic).open({ [`${topic}/0`]: position }, never),
+        sourceOf(brokers, topic, { onReset: 'stop' }).open({ [`${topic}/0`]: position }, never),
       )
       expect(error).toMatchObject({ code: 'SOURCE_MISSING', retriable: false })
     }
@@ -351,12 +352,12 @@ describe('a position that is not there any more', () => {
     const topic = await makeTopic(brokers)
     await produce(brokers, topic, ids(0, 10))
     const source = sourceOf(brokers, topic, {
+      onReset: 'stop',
       limits: { eventBytes: 99, batchBytes: 1e6, bufferBytes: 1e6, bufferRecords: 1 },
     })
     await source.open({}, never)
     await readSome(source, 2)
-    await administer(brokers, (admin) => admin.deleteTopics({ topics: [topic] }))
-    await administer(brokers, (admin) => createTopics(admin, [{ topic }]))
+    await makeTopicAgain(brokers, topic)
     const error = await rejection(
       (async () => {
         for (let tries = 0; tries < 60; tries += 1) {
@@ -366,6 +367,59 @@ describe('a position that is not there any more', () => {
       })(),
     )
     expect(error.code).toBe('SOURCE_MISSING')
+    await source.close()
+  })
+
+  it('is exchanged for the start of a topic that was created again, and what is lost is counted', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    await produce(brokers, topic, ids(0, 400))
+    const warned: string[] = []
+    const log = {
+      ...silent,
+      child: () => log,
+      warn: (_: object, text: string) => warned.push(text),
+    }
+    const source = sourceOf(brokers, topic, {
+      log,
+      limits: { eventBytes: 99, batchBytes: 1e6, bufferBytes: 1e6, bufferRecords: 10 },
+    })
+    await source.open({}, never)
+    await readSome(source, 100)
+    await source.lag()
+    await makeTopicAgain(brokers, topic)
+    await produce(brokers, topic, ids(400, 700))
+    const read = new Set<string>()
+    const [last] = ids(699, 700)
+    while (!read.has(last!)) {
+      for (const record of await source.read({ records: 50, waitMs: 300 }, never))
+        read.add(textOf(record))
+      await source.lag()
+    }
+    expect(ids(400, 700).filter((id) => !read.has(id))).toEqual([])
+    const { missing = 0, lastReset } = source.stats?.() ?? {}
+    expect(missing).toBe(300 - ids(100, 400).filter((id) => read.has(id)).length)
+    expect(lastReset).toMatchObject({ partition: `${topic}/0`, missing })
+    expect(warned.join()).toContain('deleted and created again')
+    await source.close()
+  })
+
+  it('goes on at the end where the config says so', async (context) => {
+    needsKafka(context)
+    const brokers = await sharedKafka()
+    const topic = await makeTopic(brokers)
+    await produce(brokers, topic, ids(0, 3))
+    const first = sourceOf(brokers, topic)
+    await first.open({}, never)
+    const positions = positionsAfter(await readSome(first, 3))
+    await first.close()
+    await makeTopicAgain(brokers, topic)
+    await produce(brokers, topic, ids(3, 9))
+    const source = sourceOf(brokers, topic, { onReset: 'end' })
+    await source.open(positions, never)
+    await produce(brokers, topic, ['new'])
+    expect((await readSome(source, 1)).map(textOf)).toEqual(['new'])
     await source.close()
   })
 

@@ -4,6 +4,7 @@ import {
   kafkaIsInstalled,
   kafkaIsMissing,
   makeTopic,
+  makeTopicAgain,
   produce,
   sharedKafka,
 } from '../services/kafka.ts'
@@ -17,6 +18,10 @@ if (kafkaIsInstalled()) {
     return {
       source: () => sourceOf(brokers, topic),
       append: (added) => produce(brokers, topic, added),
+      replace: async (added) => {
+        await makeTopicAgain(brokers, topic)
+        await produce(brokers, topic, added)
+      },
     }
   })
 } else {

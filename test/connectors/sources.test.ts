@@ -5,6 +5,7 @@ import type { Journal } from '../../src/contracts.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { sourceConformance } from '../conformance/source.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { silent } from './kafka-source.ts'
 
 sourceConformance('memory', (values) => {
   const all = [...values]
@@ -28,8 +29,17 @@ sourceConformance('file', (values) => {
   writeFileSync(path, lines(values))
   return {
     source: () =>
-      fileSource({ name: 'file', path, lineBytes: 1024, clock: systemClock, pollMs: 5 }),
+      fileSource({
+        name: 'file',
+        path,
+        lineBytes: 1024,
+        clock: systemClock,
+        log: silent,
+        pollMs: 5,
+      }),
     append: (added) => appendFileSync(path, lines(added)),
+    // As `copytruncate` does.
+    replace: (added) => writeFileSync(path, lines(added)),
   }
 })
 

@@ -59,7 +59,10 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
     log: quiet,
     random: (stream) => openRandom(1, stream),
     sources: [
-      fileSource({ name: 'events', path: join(folder, 'events.jsonl'), lineBytes: 9999, clock }),
+      fileSource({
+        ...{ name: 'events', path: join(folder, 'events.jsonl'), lineBytes: 9999 },
+        ...{ clock, log: quiet },
+      }),
     ],
     parse: ({ value }) => JSON.parse(new TextDecoder().decode(value)) as FeedbackEvent,
     predictions: { find: () => Promise.resolve(undefined) },

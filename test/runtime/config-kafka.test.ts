@@ -32,6 +32,7 @@ test('a source needs brokers and topics, and the rest has defaults', () => {
     group: 'antikythera.m',
     from: 'beginning',
     onLost: 'stop',
+    onReset: 'start',
     limits: {
       eventBytes: 65_536,
       batchBytes: 16_777_216,

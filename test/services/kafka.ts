@@ -82,6 +82,14 @@ export async function makeTopic(
   return topic
 }
 
+/** Deleted and created: another topic under the same name. */
+export async function makeTopicAgain(brokers: readonly string[], topic: string): Promise<void> {
+  await administer(brokers, async (admin) => {
+    await admin.deleteTopics({ topics: [topic] })
+    await createTopics(admin, [{ topic }])
+  })
+}
+
 /** As retention would: everything below `offset` is gone. */
 export async function removeBefore(
   brokers: readonly string[],

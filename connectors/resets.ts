@@ -1,0 +1,29 @@
+/** Counts and tells what a source found in the place of the content that it had read. */
+import type { Clock, Logger, SourceReset, SourceStats } from '../src/contracts.ts'
+
+export class Resets {
+  readonly #clock: Clock
+  readonly #log: Logger
+  #count = 0
+  #missing = 0
+  #last: SourceReset | undefined
+
+  constructor(clock: Clock, log: Logger) {
+    this.#clock = clock
+    this.#log = log
+  }
+
+  get stats(): Pick<SourceStats, 'resets' | 'missing' | 'lastReset'> {
+    const last = this.#last
+    return { resets: this.#count, missing: this.#missing, ...(last && { lastReset: last }) }
+  }
+
+  add(reset: Omit<SourceReset, 'timeMs'>): void {
+    const { reason, ...details } = reset
+    this.#count += 1
+    this.#missing += reset.missing ?? 0
+    this.#last = { ...reset, timeMs: this.#clock.nowMs() }
+    const unread = reset.missing === undefined ? 'unknown' : `at least ${reset.missing}`
+    this.#log.warn({ ...details }, `${reason}; reading goes on elsewhere, lost unread: ${unread}`)
+  }
+}
