@@ -117,8 +117,9 @@ export interface SourceRecord {
  * `open` is called once with the checkpoint's positions (partitions that are absent begin at the source's start);
  * `read` then returns records in order per partition, at most `limits.records`, waiting up to `waitMs` when there is none
  * (then returns []). After a crash the same positions give the same records again. `commit` is advice for lag
- * monitoring; the checkpoint is the truth. `close` is idempotent. A retriable failure throws `{ retriable: true }`;
- * anything else stops the model's loop with its code. A call that throws, also because its signal was aborted, has
+ * monitoring; the checkpoint is the truth. `close` is idempotent. A failure is a `CodedError`: with `retriable: true`
+ * the same call is repeated later; without, the source is opened again later, at what was read so far. Meanwhile its
+ * code is shown, and other sources go on. A call that throws, also because its signal was aborted, has
  * consumed nothing and may be repeated: a waiting `read` is aborted whenever there may be news.
  */
 export interface Source {
@@ -137,6 +138,14 @@ export interface Source {
   /** Since it was made, from memory; for metrics. */
   stats?(): SourceStats
   close(): Promise<void>
+}
+
+/** A source as its reader sees it. */
+export interface SourceStatus extends SourceStats {
+  readonly lag: number
+  /** While it fails; it is asked again by itself. */
+  readonly code?: string
+  readonly message?: string
 }
 
 /** Counters of one source, which only rise. */
@@ -1265,7 +1274,7 @@ export interface TrainerStatus {
   /** What it trains on: `tensorflow` or `wasm`. */
   readonly engine?: string
   /** By the source's name. */
-  readonly sources?: Readonly<Record<string, SourceStats & { readonly lag: number }>>
+  readonly sources?: Readonly<Record<string, SourceStatus>>
   /** While a backlog is read: records a second, and until it is read if no more came. */
   readonly progress?: { readonly ratePerSecond: number; readonly etaSeconds: number }
   /** It has not read its checkpoint yet: only the state, its code and its message say something. */

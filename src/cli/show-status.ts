@@ -10,6 +10,7 @@ import { clientOf } from './connect.ts'
 import type { ClientFlags } from './flags.ts'
 import { print, table } from './print.ts'
 import { duration } from './progress.ts'
+import { faultLines, type ShownFault } from './show-faults.ts'
 
 export interface StatusFlags extends ClientFlags {
   readonly sample: number
@@ -22,6 +23,7 @@ interface Model {
   readonly trainer: { readonly state: string; readonly code?: string; readonly message?: string }
   readonly lag: number
   readonly pending: number
+  readonly faults?: readonly ShownFault[]
   readonly drift?: { readonly alarms: number; readonly last: string | null }
 }
 
@@ -60,6 +62,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
       ...table([HEAD, ...models.map(rowOf)]),
       '',
       ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)]),
+      ...models.flatMap(faultLines),
       ...models.flatMap(driftLines),
       ...(problem
         ? ['', `of the others nothing is known: ${problem.code}: ${problem.message}`]
@@ -119,6 +122,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     trainer,
     lag,
     pending,
+    faults: model.faults ?? [],
     drift: model.drift ?? null,
     drained_per_second: perSecond ?? null,
     eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,

@@ -355,7 +355,7 @@ export const errorTable = {
   SOURCE_MISSING: {
     status: 500,
     exit: 66,
-    fix: 'put back the file or journal that the checkpoint has read, or choose another data_dir',
+    fix: 'put the named file, topic or stream back: it is asked again by itself, and other sources go on meanwhile',
   },
   LEASE_LOST: {
     status: 503,

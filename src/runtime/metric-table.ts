@@ -178,6 +178,12 @@ export const metricTable = {
     labels: ['model', 'source'],
     help: 'Records that exist in a source and that the trainer has not consumed.',
   },
+  sourceUp: {
+    kind: 'gauge',
+    name: 'antikythera_source_up',
+    labels: ['model', 'source'],
+    help: 'Whether a source can be read: 0 while it fails and is asked again.',
+  },
   unknownKeys: {
     kind: 'counter',
     name: 'antikythera_unknown_keys_total',

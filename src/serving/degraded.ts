@@ -1,4 +1,4 @@
-/** Models that answer while nothing new can be learned: their trainer has failed, or does not speak. */
+/** Models that answer while something is in the way of learning: a trainer that failed or is silent, a source that fails. */
 import { entryOf } from '../runtime/errors.ts'
 import type { FaultyPart, ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 
@@ -7,12 +7,14 @@ export interface Degraded {
   /** What is broken; absent: the trainer. */
   readonly part?: FaultyPart
   readonly state?: string
+  /** Where the part is a source: its name. */
+  readonly source?: string
   readonly code?: string
   readonly message?: string
   readonly fix?: string
 }
 
-export function isDegraded({ state }: Pick<TrainerReport, 'state'>): boolean {
+function isDegraded({ state }: Pick<TrainerReport, 'state'>): boolean {
   return state === 'failed' || state === 'stalled'
 }
 
@@ -22,15 +24,24 @@ export function degraded(
 ): readonly Degraded[] {
   return models.flatMap(({ name }) => {
     const report = trainer.status(name)
-    if (!isDegraded(report)) return []
     const { state, code, message } = report
-    return [
-      {
-        model: name,
-        state,
-        ...(code !== undefined && { code, fix: entryOf(code).fix.replaceAll('MODEL', name) }),
-        ...(message !== undefined && { message }),
-      },
-    ]
+    const own = isDegraded(report) ? [{ model: name, state, ...told(name, code, message) }] : []
+    return [...own, ...failedSources(name, report)]
   })
+}
+
+/** Sources that fail now, while the trainer and its other sources go on. */
+function failedSources(model: string, { sources = {} }: TrainerReport): readonly Degraded[] {
+  return Object.entries(sources).flatMap(([source, { code, message }]) =>
+    code === undefined
+      ? []
+      : [{ model, part: 'source' as const, source, ...told(model, code, message) }],
+  )
+}
+
+function told(model: string, code?: string, message?: string) {
+  return {
+    ...(code !== undefined && { code, fix: entryOf(code).fix.replaceAll('MODEL', model) }),
+    ...(message !== undefined && { message }),
+  }
 }

@@ -218,10 +218,11 @@ export const FaultAnswer = Type.Object({
   model: Name,
   part: Type.Optional(
     Type.String({
-      description: 'model, live, inbox, dead_letters or data_dir; absent: its trainer',
+      description: 'model, live, inbox, dead_letters, data_dir or source; absent: its trainer',
     }),
   ),
   state: Type.Optional(Type.String({ description: 'of its trainer' })),
+  source: Type.Optional(Type.String({ description: 'the name of a source that fails' })),
   code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
   message: Type.Optional(Type.String()),
   fix: Type.Optional(Type.String()),

@@ -61,7 +61,7 @@ function showSources(
   { sources = {}, unknownKeys = 0, truncated = 0 }: TrainerReport,
 ): void {
   for (const [source, stats] of Object.entries(sources)) {
-    const { records, bytes, refused, rebalances, lag, resets = 0, missing = 0 } = stats
+    const { records, bytes, refused, rebalances, lag, resets = 0, missing = 0, code } = stats
     rising.raise('sourceRecords', { model, source }, records)
     rising.raise('sourceBytes', { model, source }, bytes)
     rising.raise('sourceRefused', { model, source }, refused)
@@ -69,6 +69,7 @@ function showSources(
     rising.raise('sourceResets', { model, source }, resets)
     rising.raise('sourceMissing', { model, source }, missing)
     metrics.gauge('sourceLag', { model, source }, lag)
+    metrics.gauge('sourceUp', { model, source }, code === undefined ? 1 : 0)
   }
   rising.raise('unknownKeys', { model }, unknownKeys)
   rising.raise('truncated', { model, by: 'trainer' }, truncated)

@@ -34,7 +34,7 @@ export interface Position {
 }
 
 /** `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need. */
-export type FaultyPart = 'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir'
+export type FaultyPart = 'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir' | 'source'
 
 export interface Fault {
   readonly part: FaultyPart

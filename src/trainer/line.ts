@@ -1,9 +1,18 @@
 /**
  * One source behind the loop's back: a small buffer of records that were read and not consumed, and the wait after a
- * failure. A source that fails retriably looks empty until it is time to ask again; its siblings go on.
+ * failure. A source that fails looks empty until it is time to ask again; its siblings go on. One that says that asking
+ * again is of no use (a file that is not there) is opened again, at the place that was read up to: people mend such things.
  */
-import type { Clock, Logger, Positions, Source, SourceRecord, SourceStats } from '../contracts.ts'
-import { mayRetry, type Patience } from './patience.ts'
+import {
+  CodedError,
+  type Clock,
+  type Logger,
+  type Positions,
+  type Source,
+  type SourceRecord,
+  type SourceStatus,
+} from '../contracts.ts'
+import { isLeaseLost, mayRetry, type Patience } from './patience.ts'
 
 export interface LineParts {
   readonly source: Source
@@ -20,6 +29,9 @@ export class Line {
   /** Place of the next record in the buffer. */
   #next = 0
   #isOpen = false
+  /** After the last record that was read: where it is opened again. */
+  #places: Record<string, string>
+  #fault: CodedError | undefined
   #failures = 0
   #askAgainMs = 0
   #lag: number | undefined
@@ -28,6 +40,7 @@ export class Line {
 
   constructor(parts: LineParts) {
     this.#parts = parts
+    this.#places = { ...parts.from }
   }
 
   get name(): string {
@@ -48,19 +61,23 @@ export class Line {
     return (this.#lag ?? 0) + this.#buffer.length - this.#next
   }
 
-  /** Whether the source has ever told how much it has. */
+  /** Whether the source has ever told how much it has, or cannot. */
   get isMeasured(): boolean {
-    return this.#lag !== undefined
+    return this.#lag !== undefined || (this.#fault !== undefined && !this.#fault.retriable)
   }
 
   /** Its own counters; of a source that keeps none, what was read from it here. */
-  get stats(): SourceStats & { readonly lag: number } {
-    const { source } = this.#parts
-    const own = source.stats?.() ?? this.#counted
-    return { ...own, lag: this.lag }
+  get stats(): SourceStatus {
+    const own = this.#parts.source.stats?.() ?? this.#counted
+    const { code, message } = this.#fault ?? {}
+    return {
+      ...own,
+      lag: this.lag,
+      ...(code !== undefined && message !== undefined && { code, message }),
+    }
   }
 
-  get #counted(): SourceStats {
+  get #counted(): Omit<SourceStatus, 'lag'> {
     return { records: this.#records, bytes: this.#bytes, rebalances: 0, refused: 0 }
   }
 
@@ -83,7 +100,10 @@ export class Line {
       this.#buffer = await source.read({ records, waitMs }, signal)
       this.#next = 0
       this.#records += this.#buffer.length
-      for (const { value } of this.#buffer) this.#bytes += value.byteLength
+      for (const { value, partition, next } of this.#buffer) {
+        this.#bytes += value.byteLength
+        this.#places[partition] = next
+      }
     })
     return !this.isEmpty
   }
@@ -118,20 +138,24 @@ export class Line {
     } catch (error) {
       // The wait was called off; nothing has been consumed.
       if (signal.aborted) return
-      if (!mayRetry(error)) throw error
+      if (!(error instanceof CodedError) || isLeaseLost(error)) throw error
       this.#failed(error)
     }
   }
 
   async #open(signal: AbortSignal): Promise<void> {
     if (this.#isOpen) return
-    await this.#parts.source.open(this.#parts.from, signal)
+    await this.#parts.source.open(this.#places, signal)
     this.#isOpen = true
   }
 
-  #failed(err: unknown): void {
+  #failed(err: CodedError): void {
     const { clock, log, patience, source } = this.#parts
-    if (this.#failures === 0) log.warn({ source: source.name, err }, 'source failed, trying again')
+    const { code } = err
+    if (this.#fault?.code !== code)
+      log.warn({ source: source.name, code, err }, 'source failed, trying again')
+    this.#fault = err
+    if (!mayRetry(err)) this.#isOpen = false
     this.#askAgainMs = clock.monotonicMs() + patience.delayMs(this.#failures)
     this.#failures += 1
   }
@@ -141,5 +165,6 @@ export class Line {
     const failures = this.#failures
     if (failures > 0) log.info({ source: source.name, failures }, 'source works again')
     this.#failures = 0
+    this.#fault = undefined
   }
 }

@@ -19,7 +19,8 @@ let url: string
 beforeAll(async () => {
   const model = `{ labels: [no, yes], adapter: { method: head } }`
   const rest = 'server: { port: 0 }\nlog: { level: warn }\n'
-  writeFileSync(config, `${rest}models:\n  first: ${model}\n  second: ${model}\n`)
+  const late = `${model.slice(0, -2)}, sources: [{ http: {} }, { file: { path: late.jsonl } }] }`
+  writeFileSync(config, `${rest}models:\n  first: ${model}\n  second: ${model}\n  late: ${late}\n`)
   const args = [main, 'serve', '--config', config, '--json']
   daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
   url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
@@ -86,4 +87,27 @@ test('the command says how far the next update is', async () => {
     ...['feedback', '--model', 'second', '--file', file, '--url', url],
   )
   expect(stdout).toContain('pending: 1 of 16, learned at 16, or after 1 s of rest')
+})
+
+test('a source that is missing keeps no other waiting, is named, and is read when it is there', async () => {
+  const { position } = await post('late/feedback', { input, label: 'yes' })
+  const asked = await post(`late/predict?wait_for=${String(position)}`, { inputs: [input] })
+  expect(asked).toMatchObject({ version: 'v1' })
+  const show = async () =>
+    (await (await fetch(`${url}/v1/models/late`)).json()) as {
+      faults?: object[]
+      counts: { learned: number }
+    }
+  const path = join(folder, 'late.jsonl')
+  const missing = { source: `file:${path}`, code: 'SOURCE_MISSING' }
+  expect((await show()).faults).toMatchObject([missing])
+  expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({
+    ready: true,
+    degraded: [{ model: 'late', part: 'source', ...missing }],
+  })
+  const { stdout } = await runCli('status', '--url', url)
+  expect(stdout).toContain(`late: source file:${path}: SOURCE_MISSING`)
+  writeFileSync(path, `${JSON.stringify({ id: 'l-1', input: 'how awful', label: 'no' })}\n`)
+  await vi.waitUntil(async () => (await show()).counts.learned === 2, { timeout: 60_000 })
+  expect((await show()).faults).toBeUndefined()
 })

@@ -1,7 +1,7 @@
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { memorySource } from '../../connectors/memory/source.ts'
-import { CodedError, type Source } from '../../src/contracts.ts'
+import type { Positions, Source } from '../../src/contracts.ts'
 import { failure } from '../../src/runtime/errors.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { Interleave } from '../../src/trainer/interleave.ts'
@@ -93,10 +93,55 @@ test('a source that fails looks empty until its pause is over, and loses nothing
   expect(await drain(stream)).toBe('a1 a2')
 })
 
-test('a failure that no waiting mends is thrown', async () => {
+test('a source that is missing shows its code, keeps no other waiting, and is opened again where it was', async () => {
+  const [a, b] = [memorySource('a', ['a1', 'a2']), memorySource('b', ['b1', 'b2'])]
+  let isGone = true
+  const opened: Positions[] = []
+  const open: Source['open'] = async (from, signal) => {
+    opened.push({ ...from })
+    if (isGone) throw failure('SOURCE_MISSING', 'gone')
+    await a.open(from, signal)
+  }
+  const stream = interleave([{ ...a, open }, b])
+  expect(await drain(stream)).toBe('b1 b2')
+  expect(stream.sources.a).toMatchObject({ code: 'SOURCE_MISSING', message: 'gone' })
+  expect(stream.sources.b?.code).toBeUndefined()
+  expect(stream.isMeasured).toBe(true)
+  isGone = false
+  await stream.rest(1_000, never)
+  expect(await drain(stream)).toBe('a1 a2')
+  expect(stream.sources.a?.code).toBeUndefined()
+  expect(opened.at(-1)).toEqual({})
+})
+
+test('a source that goes missing later is opened again behind what it has given', async () => {
+  const a = memorySource('a', ['a1', 'a2'])
+  const opened: Positions[] = []
+  let reads = 0
+  const stream = interleave([
+    {
+      ...a,
+      open: async (from, signal) => {
+        opened.push({ ...from })
+        await a.open(from, signal)
+      },
+      read: async (limits, signal) => {
+        reads += 1
+        if (reads === 2) throw failure('SOURCE_MISSING', 'truncated')
+        return a.read(limits, signal)
+      },
+    },
+  ])
+  expect(await drain(stream)).toBe('a1 a2')
+  await stream.rest(1_000, never)
+  expect(await drain(stream)).toBe('')
+  expect(opened).toEqual([{}, { '0': '2' }])
+})
+
+test('a defect of a source is thrown', async () => {
   const source = memorySource('a', ['a1'])
-  const gone = () => Promise.reject(failure('SOURCE_MISSING', 'gone'))
-  await expect(interleave([{ ...source, read: gone }]).next(never)).rejects.toThrow(CodedError)
+  const broken = () => Promise.reject(new TypeError('a bug'))
+  await expect(interleave([{ ...source, read: broken }]).next(never)).rejects.toThrow('a bug')
 })
 
 test('waiting ends when one source has something, and when somebody wakes it', async () => {
