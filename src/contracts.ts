@@ -19,6 +19,8 @@ export class CodedError extends Error {
   readonly code: string
   readonly retriable: boolean
   readonly details: Readonly<Record<string, Json>>
+  /** What to do about this very fault; absent = what the table of errors says of the code. */
+  readonly fix: string | undefined
 
   constructor(
     code: string,
@@ -27,6 +29,7 @@ export class CodedError extends Error {
       readonly retriable?: boolean
       readonly details?: Readonly<Record<string, Json>>
       readonly cause?: unknown
+      readonly fix?: string | undefined
     } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
@@ -34,6 +37,7 @@ export class CodedError extends Error {
     this.code = code
     this.retriable = options.retriable ?? false
     this.details = options.details ?? {}
+    this.fix = options.fix
   }
 }
 /** Plain memory, row-major. `data.length` is the product of `shape`; a scalar has shape []. Never aliased across a seam. */

@@ -86,7 +86,10 @@ function problemOf(response: Response, body: JsonObject | undefined, text: strin
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN)
   const details = { ...rest, ...(Number.isFinite(seconds) && { retryAfterMs: seconds * 1000 }) }
   const retriable = response.status === 429 || response.status === 503
-  return new CodedError(code, messageOf(detail, title, code), { retriable, details })
+  return new CodedError(code, messageOf(detail, title, code), {
+    ...{ retriable, details },
+    ...(typeof fix === 'string' && { fix }),
+  })
 }
 
 /** `fetch` hides the socket's reason in its cause. */

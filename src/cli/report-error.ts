@@ -4,7 +4,7 @@
  */
 import { CommanderError } from 'commander'
 import { CodedError } from '../contracts.ts'
-import { entryOf, failure } from '../runtime/errors.ts'
+import { entryOf, failure, fixOf } from '../runtime/errors.ts'
 
 /** Tells the error and answers the exit code. */
 export function reportError(
@@ -14,7 +14,8 @@ export function reportError(
 ): number {
   if (error instanceof CommanderError && error.exitCode === 0) return 0
   const coded = codedOf(error)
-  const { fix, exit } = entryOf(coded.code)
+  const { exit } = entryOf(coded.code)
+  const fix = fixOf(coded)
   const { code, message, details } = coded
   if (isJson) write(`${JSON.stringify({ error: { code, message, fix, details } })}\n`)
   else write(`antikythera: ${message}\n  code: ${code}\n  fix:  ${fix}\n${traceOf(error)}`)

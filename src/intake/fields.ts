@@ -17,14 +17,21 @@ export function given(object: JsonObject, key: string): Json | undefined {
 
 /** Ids, sources and names of predictions end up in keys, logs and answers: printable, whole and short. */
 const IDENTITY_CHARACTERS = 256
+const identityFix = `give it as printable text of at most ${IDENTITY_CHARACTERS} characters; a number goes in quotes`
 
 export function identity(value: Json | undefined, pointer: string): string | undefined {
   if (value === undefined) return undefined
   if (typeof value !== 'string' || value === '' || value.length > IDENTITY_CHARACTERS) {
-    throw refuse('EVENT_INVALID', pointer, `a string of 1 to ${IDENTITY_CHARACTERS} characters`)
+    throw refuse(
+      'EVENT_INVALID',
+      pointer,
+      `a string of 1 to ${IDENTITY_CHARACTERS} characters`,
+      identityFix,
+    )
   }
   if (hasUnprintable(value)) {
-    throw refuse('EVENT_INVALID', pointer, 'no control characters and no halves of surrogate pairs')
+    const why = 'no control characters and no halves of surrogate pairs'
+    throw refuse('EVENT_INVALID', pointer, why, identityFix)
   }
   return value
 }
@@ -48,7 +55,10 @@ const HEAVIEST = 1000
 export function weight(value: Json | undefined, pointer: string): number {
   if (value === undefined) return 1
   if (typeof value === 'number' && value > 0 && value <= HEAVIEST) return value
-  throw refuse('EVENT_INVALID', pointer, `a number above 0 and at most ${HEAVIEST}`)
+  throw refuse(
+    ...['EVENT_INVALID' as const, pointer, `a number above 0 and at most ${HEAVIEST}`],
+    'to lessen an event give a weight between 0 and 1; to take it back send retract: true; else leave weight out',
+  )
 }
 
 /** Years of four digits in every time zone. */
@@ -61,5 +71,8 @@ export function time(value: Json | undefined, pointer: string): number | undefin
   if (value === undefined) return undefined
   const timeMs = typeof value === 'string' && isoTime.test(value) ? Date.parse(value) : NaN
   if (timeMs > EARLIEST_MS && timeMs < LATEST_MS) return timeMs
-  throw refuse('EVENT_INVALID', pointer, 'a time such as 2026-11-24T10:00:00Z')
+  throw refuse(
+    ...['EVENT_INVALID' as const, pointer, 'a time such as 2026-11-24T10:00:00Z'],
+    'write it in ISO 8601 with its time zone (not as a number of seconds), or leave time out',
+  )
 }

@@ -31,11 +31,21 @@ export function parseJson(
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
+/** With its byte order mark, or without: ASCII has a zero in every other byte. */
+function looksLikeUtf16([first = 1, second = 1, third = 1, fourth = 1]: Uint8Array): boolean {
+  const hasMark = (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)
+  return hasMark || (second === 0 && fourth === 0) || (first === 0 && third === 0)
+}
+
+const utf16Fix = 'convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8'
+
 function decode(bytes: Uint8Array, what: 'EVENT' | 'BODY'): string {
   try {
     return utf8.decode(bytes)
   } catch {
-    throw refuse(`${what}_MALFORMED`, '', 'it is not valid UTF-8')
+    throw looksLikeUtf16(bytes)
+      ? refuse(`${what}_MALFORMED`, '', 'it looks like UTF-16', utf16Fix)
+      : refuse(`${what}_MALFORMED`, '', 'it is not valid UTF-8', 'write the text as UTF-8')
   }
 }
 
@@ -44,8 +54,20 @@ function parse(text: string, what: 'EVENT' | 'BODY'): Json {
     return JSON.parse(text) as Json
   } catch (error) {
     const why = error instanceof Error ? error.message : 'it is not JSON'
-    throw refuse(`${what}_MALFORMED`, '', why)
+    throw refuse(`${what}_MALFORMED`, '', why, fixFor(text))
   }
+}
+
+/** What people send instead of JSON. */
+function fixFor(text: string): string | undefined {
+  if (looksLikeUtf16(new TextEncoder().encode(text.slice(0, 4)))) return utf16Fix
+  if (/^\s*\{\s*'/.test(text))
+    return 'JSON has double quotes: print it with json.dumps, not with str'
+  if (/^[^{}[\]]*[,;\t][^{}[\]]*$/.test(text.slice(0, 1000)))
+    return 'this looks like CSV: send it with `antikythera feedback --file data.csv`, or write each row as a JSON object'
+  if (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text))
+    return 'it ends too early: write each event on one line, or send one JSON document'
+  return undefined
 }
 
 const [QUOTE, BACKSLASH] = [0x22, 0x5c]

@@ -17,7 +17,12 @@ export function readLesson(
   const [word, second] = said
   if (word === undefined) throw nothingSaid(event, pointer)
   if (second !== undefined) {
-    throw refuse('EVENT_INVALID', below(pointer, second), `not together with ${word}`)
+    throw refuse(
+      'EVENT_INVALID',
+      below(pointer, second),
+      `not together with ${word}`,
+      `keep one of ${said.join(', ')}`,
+    )
   }
   const place = below(pointer, word)
   const value = event[word]
@@ -38,7 +43,7 @@ function nothingSaid(event: JsonObject, pointer: string) {
 
 function readRating(value: Json | undefined, pointer: string): 1 | -1 {
   if (value === 1 || value === -1) return value
-  throw refuse('EVENT_INVALID', pointer, '1 or -1')
+  throw refuse('EVENT_INVALID', pointer, '1 or -1', 'set rating to 1 (right) or to -1 (wrong)')
 }
 
 function readLabel(

@@ -1,10 +1,13 @@
-/** The error of one place in a message: `pointer` is a JSON pointer (RFC 6901), '' is the whole. */
+/**
+ * The error of one place in a message: `pointer` is a JSON pointer (RFC 6901), '' is the whole. `fix` where the code's own
+ * is not the one for this fault.
+ */
 import type { CodedError } from '../contracts.ts'
 import { failure, type ErrorCode } from '../runtime/errors.ts'
 
-export function refuse(code: ErrorCode, pointer: string, why: string): CodedError {
+export function refuse(code: ErrorCode, pointer: string, why: string, fix?: string): CodedError {
   const message = pointer === '' ? why : `${pointer}: ${why}`
-  return failure(code, message, { details: { pointer } })
+  return failure(code, message, { details: { pointer }, fix })
 }
 
 /** Pointers name keys of strangers: long ones are cut. */

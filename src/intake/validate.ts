@@ -7,6 +7,7 @@
  */
 import { CodedError, type FeedbackEvent, type Input, type Json } from '../contracts.ts'
 import { digestOf } from '../runtime/canonical-json.ts'
+import { withDetails } from '../runtime/errors.ts'
 import type { Limits } from '../runtime/limits.ts'
 import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
 import { given, identity, isObject, time, weight, type JsonObject } from './fields.ts'
@@ -44,7 +45,7 @@ function readEvent(message: Json, limits: EventLimits, context: EventContext): F
   const size = { bytes: limits.event_bytes, depth: limits.json_depth }
   const envelope = unwrap(message, context.headers ?? {}, size)
   const { event, pointer } = envelope
-  if (!isObject(event)) throw refuse('EVENT_MALFORMED', pointer, 'an event is a JSON object')
+  if (!isObject(event)) throw noObject(event, pointer)
   tellUnknown(event, context)
   const model = readModel(event, pointer, context.model)
   try {
@@ -52,6 +53,13 @@ function readEvent(message: Json, limits: EventLimits, context: EventContext): F
   } catch (error) {
     throw addressed(error, model)
   }
+}
+
+function noObject(event: Json, pointer: string): CodedError {
+  const fix = Array.isArray(event)
+    ? 'write one object a line, or send the list as { "events": [...] } in one body'
+    : undefined
+  return refuse('EVENT_MALFORMED', pointer, 'an event is a JSON object', fix)
 }
 
 interface Reading {
@@ -89,8 +97,7 @@ type Writable<Read> = { -readonly [Key in keyof Read]: Read[Key] }
 /** Whose refusal it is: on a topic that feeds several models, one of them keeps the dead letter. */
 function addressed(error: unknown, model: string | undefined): unknown {
   if (!(error instanceof CodedError) || model === undefined) return error
-  const { code, message, retriable, details, cause } = error
-  return new CodedError(code, message, { retriable, cause, details: { ...details, model } })
+  return withDetails(error, { model })
 }
 
 /** An event that names no id is known by its content: the same words again are the same event. */

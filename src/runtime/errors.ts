@@ -411,7 +411,12 @@ export type ErrorCode = keyof typeof errorTable
 export function failure(
   code: ErrorCode,
   message: string,
-  options: { readonly details?: Readonly<Record<string, Json>>; readonly cause?: unknown } = {},
+  options: {
+    readonly details?: Readonly<Record<string, Json>>
+    readonly cause?: unknown
+    /** Where the table's fix is not the one for this fault. */
+    readonly fix?: string | undefined
+  } = {},
 ): CodedError {
   return new CodedError(code, message, { ...options, retriable: isRetriable(code) })
 }
@@ -419,6 +424,22 @@ export function failure(
 export function isRetriable(code: ErrorCode): boolean {
   const entry: ErrorEntry = errorTable[code]
   return entry.retriable === true
+}
+
+/** What to do about an error. */
+export function fixOf(error: CodedError): string {
+  return error.fix ?? entryOf(error.code).fix
+}
+
+/** The same error with more to say about where. */
+export function withDetails(
+  error: CodedError,
+  details: Readonly<Record<string, Json>>,
+  message = error.message,
+): CodedError {
+  const { code, retriable, fix } = error
+  const all = { ...error.details, ...details }
+  return new CodedError(code, message, { retriable, fix, details: all, cause: error })
 }
 
 /** The entry of any code, also one that a user's connector made up. */

@@ -13,6 +13,7 @@ import {
   type ServedPrediction,
   type Task,
 } from '../contracts.ts'
+import { withDetails } from '../runtime/errors.ts'
 import type { Batcher } from './batcher.ts'
 import { eventLoop } from './slices.ts'
 
@@ -71,12 +72,7 @@ function encode(predictor: Predictor, input: Input, index: number): Encoded {
     return predictor.base.encode(input, predictor.maxTokens)
   } catch (error) {
     if (!(error instanceof CodedError)) throw error
-    const { code, retriable, details, message } = error
-    throw new CodedError(code, `inputs[${index}]: ${message}`, {
-      retriable,
-      details: { ...details, index },
-      cause: error,
-    })
+    throw withDetails(error, { index }, `inputs[${index}]: ${error.message}`)
   }
 }
 

@@ -3,7 +3,7 @@
  * it. Faults of ours keep their text to the log.
  */
 import { CodedError, type Json } from '../contracts.ts'
-import { entryOf, failure, type ErrorCode } from '../runtime/errors.ts'
+import { entryOf, failure, fixOf, type ErrorCode } from '../runtime/errors.ts'
 
 export interface Problem {
   readonly type: string
@@ -20,7 +20,7 @@ export interface Problem {
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 export function problemOf(error: CodedError, instance: string): Problem {
-  const { status, fix } = entryOf(error.code)
+  const { status } = entryOf(error.code)
   return {
     ...error.details,
     type: `urn:antikythera:error:${error.code}`,
@@ -29,7 +29,7 @@ export function problemOf(error: CodedError, instance: string): Problem {
     code: error.code,
     detail: error.message,
     instance,
-    fix,
+    fix: fixOf(error),
   }
 }
 

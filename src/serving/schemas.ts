@@ -101,7 +101,14 @@ export const feedbackBody = {
 export const FeedbackAnswer = Type.Object({
   accepted: Count,
   duplicates: Count,
-  rejected: Type.Array(Type.Object({ index: Count, code: Type.String(), message: Type.String() })),
+  rejected: Type.Array(
+    Type.Object({
+      index: Count,
+      code: Type.String(),
+      message: Type.String(),
+      fix: Type.Optional(Type.String({ description: 'what to do about it' })),
+    }),
+  ),
   position: Type.Optional(
     Type.String({
       description: 'of the last of them: wait_for takes it, of predict and of the model',

@@ -28,7 +28,7 @@ test('one event is on disk before it is accepted', async () => {
   const { send, journal } = await open()
   const response = await send(event('e-1'))
   expect(response.statusCode).toBe(202)
-  expect(response.json()).toEqual({ accepted: 1, duplicates: 0, rejected: [] })
+  expect(response.json()).toEqual({ accepted: 1, duplicates: 0, rejected: [], position: '1' })
   expect(journal()).toEqual([event('e-1')])
 })
 

@@ -3,7 +3,7 @@
  * also after a crash. Of many events the good ones are taken and the bad ones named; one event alone is refused as it is.
  */
 import type { FastifyInstance } from 'fastify'
-import { CodedError, type Json } from '../../contracts.ts'
+import { fixOf, withDetails } from '../../runtime/errors.ts'
 import type { RawBody } from '../bodies.ts'
 import type { RouteContext } from '../context.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
@@ -29,10 +29,9 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
       nameLive(reply, model)
       const { events, single } = await readFeedbackBody(body, headers, most)
       const { accepted, duplicates, rejected, position } = await model.feedback.take(events)
-      const named = rejected.map(({ index, error: { code, message } }) => ({
-        index,
-        code,
-        message,
+      const named = rejected.map(({ index, error }) => ({
+        ...{ index, code: error.code, message: error.message },
+        fix: fixOf(error),
       }))
       const receipt = {
         accepted,
@@ -42,7 +41,8 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
         ...waitingFor(accepted, model, context),
       }
       const [refused] = rejected
-      if (single && refused !== undefined) throw withReceipt(refused.error, receipt)
+      // A reader of receipts finds one in the refusal of a single event too.
+      if (single && refused !== undefined) throw withDetails(refused.error, receipt)
       return reply.code(202).send(receipt)
     },
   )
@@ -59,15 +59,3 @@ function waitingFor(accepted: number, { name, trigger }: ServedModel, { trainer 
     trigger_rest_ms: restMs,
   }
 }
-
-/** A reader of receipts finds one in the refusal of a single event too. */
-function withReceipt(error: CodedError, receipt: JsonReceipt): CodedError {
-  const { code, message, details, retriable } = error
-  return new CodedError(code, message, {
-    retriable,
-    details: { ...details, ...receipt },
-    cause: error,
-  })
-}
-
-type JsonReceipt = Readonly<Record<string, Json>>
