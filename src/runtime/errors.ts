@@ -197,7 +197,7 @@ export const errorTable = {
   NO_LABELS: {
     status: 409,
     exit: 65,
-    fix: 'send feedback with a label: it may name the id of the prediction that had none',
+    fix: 'send feedback with a label; its prediction_id may be the id of this answer',
   },
   LABELS_FULL: {
     status: 400,

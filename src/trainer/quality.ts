@@ -50,7 +50,9 @@ export class Quality {
     if (target.kind !== 'label') return
     this.#accuracy = observed(this.#accuracy, score.correct)
     this.#baselines.observe(target.label)
-    this.#window.observe(target.label, score.answer, finite(score.confidence))
+    // A head without labels answers nothing, which promises nothing.
+    const confidence = score.answer === '' ? undefined : finite(score.confidence)
+    this.#window.observe(target.label, score.answer, confidence)
   }
 
   report(): QualityReport {
