@@ -58,7 +58,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     clock,
   })
   const taught = await teachAll(options, stream)
-  progress.say('asking the last versions about the 600 sentences they have never seen')
+  progress.say(`asking the last versions about ${heldOut.length} sentences they have never seen`)
   const final = await accuracies(daemon, 'sentiment', stream, (row) => row.label)
   const replay = await accuracy(daemon, 'origin', heldOut, (row) => row.domain)
   const noReplay = await accuracy(daemon, 'origin-no-replay', heldOut, (row) => row.domain)
