@@ -75,7 +75,8 @@ export const PredictAnswer = Type.Object({
 const FeedbackEvent = Type.Object({
   id: Type.Optional(
     Type.String({
-      description: 'with source the identity, for ever; made from the content if absent',
+      description:
+        'with source the identity, learned at most once among the last limits.seen_events; made from the content if absent',
     }),
   ),
   source: Type.Optional(Type.String()),

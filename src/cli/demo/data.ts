@@ -51,7 +51,10 @@ export function readDomains(random: Random): readonly DomainRows[] {
 
 /** The same for two sentences that differ by case and punctuation alone. */
 function wordsOf({ text }: Row): string {
-  return text.toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, ' ').trim()
+  return text
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}]+/gu, ' ')
+    .trim()
 }
 
 function readRows(domain: Domain): readonly Row[] {
