@@ -20,7 +20,7 @@ export interface DeadLetterPages {
   page(query: LetterQuery): readonly NumberedLetter[]
   find(number: number): NumberedLetter | undefined
   /** Answers how many of these were there. */
-  remove(numbers: readonly number[]): number
+  remove(numbers: readonly number[]): number | Promise<number>
   /** Letters that are kept now, by code. */
   kept(): Readonly<Record<string, number>>
 }
@@ -29,10 +29,12 @@ export function pagesIn(store: Store, letterOf: (row: Row) => DeadLetter): DeadL
   const numbered = (row: Row) => ({ number: row.number('number'), letter: letterOf(row) })
   return {
     page({ limit, before, code }) {
-      const select = `SELECT * FROM letters WHERE number < ? AND (? IS NULL OR code = ?)
-        ORDER BY number DESC LIMIT ?`
       const upTo = before ?? Number.MAX_SAFE_INTEGER
-      return store.all(select, upTo, code ?? null, code ?? null, limit).map(numbered)
+      const all = 'SELECT * FROM letters WHERE number < ? ORDER BY number DESC LIMIT ?'
+      if (code === undefined) return store.all(all, upTo, limit).map(numbered)
+      const some =
+        'SELECT * FROM letters WHERE code = ? AND number < ? ORDER BY number DESC LIMIT ?'
+      return store.all(some, code, upTo, limit).map(numbered)
     },
     find(number) {
       const row = store.get('SELECT * FROM letters WHERE number = ?', number)

@@ -1,13 +1,14 @@
 /**
  * Dead letters of one model: what could not be learned from, with its bytes, code and reason (law 9). The server writes
  * what it refused over HTTP, the trainer what it could not use; a key is written once, so that a repetition after a
- * crash is harmless. Bounded: the oldest goes first, and how many went is counted.
+ * crash is harmless. Bounded: the oldest of the sender that has most goes first, and how many went is counted.
  */
 import type { DeadLetter, Sink } from '../contracts.ts'
 import type { Row } from '../runtime/row.ts'
 import { openStore, type Store } from '../runtime/store.ts'
 import { pagesIn, type DeadLetterPages } from './dead-letter-pages.ts'
 import { countedBytes } from './inbox-schema.ts'
+import { evict, laneOf, senderOf, sharesMigration } from './letter-shares.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from './headers.ts'
 
 export interface DeadLetters extends Sink {
@@ -46,6 +47,7 @@ const migrations = [
   `CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
    INSERT INTO marks (name, value) VALUES ('sent', 0);`,
   countedBytes('letters', 'value'),
+  sharesMigration,
 ]
 
 /** File name inside a model's folder. */
@@ -78,7 +80,7 @@ function lettersIn(store: Store, limits: DeadLetterLimits): DeadLetters {
           .all('SELECT code, count FROM counts ORDER BY code')
           .map((row) => [row.text('code'), row.number('count')]),
       ),
-    gone: () => oldestIn(store) - 1,
+    gone: () => store.get(`SELECT value FROM marks WHERE name = 'gone'`)?.number('value') ?? 0,
     list: (count) =>
       store.all('SELECT * FROM letters ORDER BY number DESC LIMIT ?', count).map(letterOf),
     unsent: unsentIn(store),
@@ -118,28 +120,15 @@ function writeAll(
 ): void {
   store.transaction(() => {
     for (const letter of letters) write(store, letter)
-    const last = store.get('SELECT max(number) AS number FROM letters')?.numberOrNull('number') ?? 0
-    store.run('DELETE FROM letters WHERE number <= ?', last - count)
-    // One letter may weigh as much as many older ones; the newest stays.
-    while (bytesIn(store) > bytes && oldestIn(store) < last)
-      store.run('DELETE FROM letters WHERE number <= ?', oldestIn(store))
+    const gone = evict(store, { count, bytes })
+    if (gone > 0) store.run(`UPDATE marks SET value = value + ? WHERE name = 'gone'`, gone)
   })
-}
-
-function bytesIn(store: Store): number {
-  return store.get(`SELECT value FROM marks WHERE name = 'letters_bytes'`)?.number('value') ?? 0
-}
-
-/** Numbers begin at 1, and the oldest go first. */
-function oldestIn(store: Store): number {
-  const sql = 'SELECT min(number) AS oldest FROM letters'
-  return store.get(sql)?.numberOrNull('oldest') ?? 1
 }
 
 function write(store: Store, letter: DeadLetter): void {
   const insert = `INSERT OR IGNORE INTO letters
-    (key, code, reason, connector, partition, position, value, headers, time_ms)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+    (key, code, reason, connector, partition, position, value, headers, time_ms, lane, sender)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   const written = store.run(
     insert,
     ...[letter.key, letter.code, letter.reason, letter.connector].map(printable),
@@ -147,6 +136,8 @@ function write(store: Store, letter: DeadLetter): void {
     letter.value,
     JSON.stringify(plainHeaders(letter.headers ?? {})),
     letter.timeMs,
+    printable(laneOf(letter)),
+    senderOf(letter),
   )
   const count = `INSERT INTO counts (code, count) VALUES (?, 1)
     ON CONFLICT (code) DO UPDATE SET count = count + 1`

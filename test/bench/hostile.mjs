@@ -33,7 +33,8 @@ const wanted = Object.entries(attacks).filter(
   ([name]) => positionals.length === 0 || positionals.includes(name),
 )
 const found = new Map([['quiet', []], ...wanted.map(([name]) => [name, []])])
-let [asked, statuses] = [0, {}]
+let asked = 0
+const statuses = {}
 try {
   await wait(1000)
   for (let at = 0; at < Number(values.rounds); at += 1) {

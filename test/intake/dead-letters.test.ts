@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { DeadLetter } from '../../src/contracts.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters.ts'
 import { letter, sinkConformance } from '../conformance/sink.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -25,6 +26,35 @@ describe('dead letters of a model', () => {
     expect(letters.list(10).map(({ key }) => key)).toEqual(['c', 'b'])
     expect(letters.counts()).toEqual({ EVENT_MALFORMED: 3 })
     expect(letters.gone()).toBe(1)
+    await letters.close()
+  })
+
+  it('lets a flood take room from itself: by connector, and there by the source that events name', async () => {
+    const letters = openDeadLetters(join(scratchFolder(), 'dead.db'), { count: 10 })
+    const refused = (key: string, source: string): DeadLetter => ({
+      ...letter(key, new TextEncoder().encode(JSON.stringify({ source, key }))),
+      connector: 'http',
+      position: 'refused',
+    })
+    const learned = (key: string): DeadLetter => ({ ...letter(key), connector: 'http' })
+    await letters.write(['k-1', 'k-2'].map((key) => letter(key)))
+    await letters.write(['t-1', 't-2'].map(learned))
+    await letters.write(['s-1', 's-2'].map((key) => refused(key, 'shop')))
+    const flood = Array.from({ length: 300 }, (_, at) => refused(`f-${at}`, 'flood'))
+    for (let at = 0; at < 300; at += 100) await letters.write(flood.slice(at, at + 100))
+    const kept = () =>
+      letters
+        .list(20)
+        .map(({ key }) => key)
+        .toReversed()
+    const honest = ['k-1', 'k-2', 't-1', 't-2']
+    expect(kept()).toEqual([...honest, 's-1', 's-2', 'f-296', 'f-297', 'f-298', 'f-299'])
+    expect(letters.gone()).toBe(296)
+    // A thousand made-up names have one lane.
+    await letters.write(Array.from({ length: 200 }, (_, at) => refused(`n-${at}`, `name ${at}`)))
+    expect(kept().slice(0, 4)).toEqual(honest)
+    expect(kept()).toHaveLength(10)
+    expect(letters.counts()).toEqual({ EVENT_MALFORMED: 506 })
     await letters.close()
   })
 

@@ -35,17 +35,22 @@ class Files implements DiskFiles {
       case 'append':
         return found(this.#inboxes, request.path).inbox.append(unpackEvents(request.events))
       case 'consumed':
-        return found(this.#inboxes, request.path).reader.journal.consumed(request.offset)
+        found(this.#inboxes, request.path).reader.journal.consumed(request.offset)
+        return undefined
       case 'predictions':
-        return found(this.#predictions, request.path).write(request.rows)
+        found(this.#predictions, request.path).write(request.rows)
+        return undefined
       case 'letters':
         return found(this.#letters, request.path).write(request.letters)
+      case 'drop':
+        return found(this.#letters, request.path).pages.remove(request.numbers)
       case 'sent':
         return found(this.#letters, request.path).unsent.sent(request.number, request.letters)
       case 'end':
         return this.close()
       default:
-        return this.#open(request)
+        this.#open(request)
+        return undefined
     }
   }
 

@@ -14,6 +14,11 @@ export async function openDiskLetters(
     write: async (letters) => {
       if (letters.length > 0) await disk.write({ kind: 'letters', path, letters })
     },
+    pages: {
+      ...here.pages,
+      // The answer of `remove` there.
+      remove: async (numbers) => disk.write({ kind: 'drop', path, numbers }) as Promise<number>,
+    },
     unsent: {
       ...here.unsent,
       // The answer of `sent` there.

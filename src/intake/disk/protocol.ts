@@ -1,5 +1,5 @@
 /** What the server and its disk thread say to each other. Every request is answered; appends that wait together share a commit. */
-import type { CodedError, DeadLetter, Json } from '../../contracts.ts'
+import type { CodedError, DeadLetter } from '../../contracts.ts'
 import type { DeadLetterLimits } from '../dead-letters.ts'
 import type { PredictionRow } from '../prediction-table.ts'
 
@@ -31,6 +31,7 @@ export type WriteRequest =
       readonly rows: readonly PredictionRow[]
     }
   | { readonly kind: 'letters'; readonly path: string; readonly letters: readonly DeadLetter[] }
+  | { readonly kind: 'drop'; readonly path: string; readonly numbers: readonly number[] }
   | {
       readonly kind: 'sent'
       readonly path: string
@@ -60,5 +61,5 @@ export interface PlainFault {
   readonly code?: string
   readonly message: string
   readonly retriable?: boolean
-  readonly details?: CodedError['details'] & Readonly<Record<string, Json>>
+  readonly details?: CodedError['details']
 }

@@ -105,7 +105,7 @@ function addWork(app: FastifyInstance, context: RouteContext, path: string): voi
     async ({ params, body }) => {
       const model = context.modelNamed(params.model)
       const { letters } = chosen(model, body, MOST_DROPPED)
-      return { dropped: model.deadLetters.remove(letters.map(({ number }) => number)) }
+      return { dropped: await model.deadLetters.remove(letters.map(({ number }) => number)) }
     },
   )
 }
@@ -145,7 +145,7 @@ async function resend({ feedback, deadLetters }: ServedModel, letters: readonly 
   const events = letters.map(({ letter }) => ({ bytes: messageOf(letter) }))
   const receipt = await feedback.take(events, { areLetters: true })
   const refused = new Set(receipt.rejected.map(({ index }) => index))
-  deadLetters.remove(letters.filter((_, at) => !refused.has(at)).map(({ number }) => number))
+  await deadLetters.remove(letters.filter((_, at) => !refused.has(at)).map(({ number }) => number))
   return {
     resent: receipt.accepted,
     duplicates: receipt.duplicates,
