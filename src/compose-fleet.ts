@@ -2,6 +2,7 @@
  * What the daemons of a fleet share, put together: the connection, the registry behind it, and under which keys of Redis
  * each thing lies. Without a `redis` in the config there is no fleet, and a daemon is by itself.
  */
+import { identityOf } from './adapters/base-identity.ts'
 import { randomBytes } from 'node:crypto'
 import { readKeyOf } from '../connectors/index.ts'
 import { bundleFor, classificationKind, folderOf, openRegistry, rememberedBy } from './compose.ts'
@@ -50,7 +51,7 @@ export async function openSharedRegistry(
   return openFleetRegistry({
     folder: folderOf(config, model),
     model,
-    base: { name: base.name, hash: base.hash },
+    base: identityOf(base),
     task: classificationKind,
     bundle: bundleFor(base, config),
     ...sharing,

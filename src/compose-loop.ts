@@ -1,6 +1,8 @@
 /** Puts the loop of one model together: once in a process, or once for each time that a daemon of a fleet trains it. */
 import { join } from 'node:path'
 import { openPolicy, policies } from '../policies/index.ts'
+import { identityOf } from './adapters/base-identity.ts'
+import { goingOn } from './adapters/carried.ts'
 import { freshAdapter, type AdapterPlan } from './adapters/adapter.ts'
 import { cutOf } from './adapters/sites.ts'
 import { viewOf } from './adapters/view.ts'
@@ -119,8 +121,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
 /** The metric says how many texts were longer than `max_tokens`. */
 function countingCuts(base: Base, onCut: () => void): LoopParts['base'] {
   return {
-    name: base.name,
-    hash: base.hash,
+    ...identityOf(base),
     encode(input, maxTokens) {
       const encoded = base.encode(input, maxTokens)
       if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut()
@@ -156,6 +157,7 @@ function learning(site: TrainerSite, model: string, base: Base) {
   return {
     task: classification,
     adapter: plan.config,
+    goesOn: (before) => goingOn({ base, method, config: adapter }, before),
     labels,
     freshParameters: (names) =>
       freshAdapter({ ...plan, labels: names }, openRandom(config.seed, `${model}/adapter`)),

@@ -3,6 +3,7 @@
  * means. `compose-daemon.ts` and `compose-trainer.ts` put server and trainer together from it; a server never
  * loads TensorFlow, which only the latter imports.
  */
+import { identityOf } from './adapters/base-identity.ts'
 import { join } from 'node:path'
 import { bitfit } from './adapters/bitfit.ts'
 import { bottleneck } from './adapters/bottleneck.ts'
@@ -100,7 +101,7 @@ export async function openRegistry(
   return openLocalRegistry({
     folder: folderOf(config, model),
     model,
-    base: { name: base.name, hash: base.hash },
+    base: identityOf(base),
     task: classificationKind,
     bundle: bundleFor(base, config),
     remembered: rememberedBy(config),

@@ -421,6 +421,28 @@ export interface Statistics {
   stamp?(before: Tensors, row: Latent): Latent
 }
 
+/** How a version and a checkpoint name the base that they were made on. */
+export interface BaseIdentity {
+  readonly name: string
+  readonly hash: string
+  /** Of the base itself, where it has any. */
+  readonly settings?: string
+}
+
+/** From what was learned on an earlier base to what it is on the present one. All of it copies. */
+export interface Succession {
+  /** The earlier base. */
+  readonly base: Base
+  /** Frozen weights that are others now: tensors of an adapter that works with them do not go on. */
+  readonly replaced: readonly string[]
+  /** An input of before, as an input of now. */
+  row(row: Encoded): Encoded
+  /** Tensors of an adapter, and those that stand beside one under longer names (`optimizer/…`). */
+  tensors(tensors: Tensors): Tensors
+  /** What is different, for people. */
+  readonly told: string
+}
+
 /** A frozen pretrained network with what feeds it. Opened once a process and shared by all models on it. */
 export interface Base {
   /** `use-lite`, `bert`, `features`. */
@@ -437,6 +459,10 @@ export interface Base {
   readonly weights: Tensors
   /** What it counts of its inputs, where it counts at all. */
   readonly statistics?: Statistics
+  /** What it was made from, as text; absent where nothing can go on from it on another base. */
+  readonly settings?: string
+  /** How what was learned on another base goes on here; undefined = not at all. */
+  successionFrom?(before: BaseIdentity): Succession | undefined
   /** Tokenise or vectorise; throws a coded, non-retriable error for what it cannot take. `maxTokens` truncates, and `dropped` says so. */
   encode(input: Input, maxTokens: number): Encoded
 }
@@ -997,7 +1023,7 @@ export interface Manifest {
   readonly version: string
   readonly digest: string
   readonly parent: string | null
-  readonly base: { readonly name: string; readonly hash: string }
+  readonly base: BaseIdentity
   readonly task: string
   readonly labels: readonly string[]
   /** Those of them that it does not answer, in their order; absent = none. */

@@ -10,6 +10,7 @@ import type { Base, Manifest, Method, Task, Tensors, Version } from '../contract
 import { canonicalJson } from '../runtime/canonical-json.ts'
 import { failure } from '../runtime/errors.ts'
 import { checkTensors, sitesOf, specsOf, statisticsOf, type AdapterPlan } from './adapter.ts'
+import { carriedOver } from './carried.ts'
 import { toFloat32 } from './floats.ts'
 import { isOfMemory } from './memory.ts'
 import { readSafetensors, writeSafetensors } from './safetensors.ts'
@@ -25,7 +26,10 @@ export interface BundleParts {
 
 export interface AdapterBundle {
   write(version: Version): ReadonlyMap<string, Uint8Array>
+  /** What was learned on an earlier base is answered as it goes on here. */
   read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+  /** Whether a version of another base can be read. */
+  goesOn(manifest: Manifest): boolean
 }
 
 const CONFIG = 'adapter_config.json'
@@ -36,7 +40,8 @@ const MEMORY = 'memory.safetensors'
 export function openBundle(parts: BundleParts): AdapterBundle {
   return {
     write: ({ manifest, parameters }) => write(planOf(parts, manifest), parameters),
-    read: (files, manifest) => read(planOf(parts, manifest), files, parts),
+    read: (files, manifest) => readHere(parts, files, manifest),
+    goesOn: (manifest) => successionOf(parts, manifest) !== undefined,
   }
 }
 
@@ -60,6 +65,25 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
   ])
   if (plan.memory) files.set(MEMORY, writeSafetensors(some(isOfMemory), { format: 'pt' }))
   return files
+}
+
+function readHere(
+  parts: BundleParts,
+  files: ReadonlyMap<string, Uint8Array>,
+  manifest: Manifest,
+): Tensors {
+  const succession = successionOf(parts, manifest)
+  if (succession === undefined) return read(planOf(parts, manifest), files, parts)
+  const before = read(planOf({ ...parts, base: succession.base }, manifest), files, parts)
+  const tensors = succession.tensors(before)
+  checkTensors(specsOf(planOf(parts, manifest)), tensors)
+  return tensors
+}
+
+function successionOf(parts: BundleParts, manifest: Manifest) {
+  if (manifest.base.hash === parts.base.hash || manifest.memory !== undefined) return undefined
+  const { base, method, config } = planOf(parts, manifest)
+  return carriedOver({ base, method, config }, manifest.base)
 }
 
 function read(

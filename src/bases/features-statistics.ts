@@ -72,6 +72,12 @@ function places({ standardised: n, window }: FeaturesLayout) {
   return { moments, rest, run, first, size: first + START * n }
 }
 
+/** Of n columns each, one below the other. */
+export function statisticsRows(layout: FeaturesLayout): number {
+  const moments = layout.window === undefined ? 2 : 4
+  return 2 * moments + 2 + START
+}
+
 /** With how the counting began, as far as a tensor of an earlier release tells. */
 function widened(tensors: Tensors, layout: FeaturesLayout): Tensors {
   const { standardised: n } = layout

@@ -11,6 +11,7 @@
  */
 import type { Input } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
+import { hashOf } from './features-hash.ts'
 
 type Features = Extract<Input, { kind: 'features' }>['features']
 type Named = Exclude<Features, readonly number[]>
@@ -71,18 +72,6 @@ function hashInto(
   const column = from + ((hash >>> 1) % (to - from))
   const amount = isCategory ? 1 : finite(value, name)
   values[column] = (values[column] ?? 0) + (hash & 1 ? amount : -amount)
-}
-
-/**
- * FNV-1a over the UTF-16 code units, then Murmur3's finalizer, whose low bits depend on all others.
- */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < text.length; at += 1)
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }
 
 /** Finite as float32, in which everything is computed: 1e39 is not. True is 1. */

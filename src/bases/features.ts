@@ -3,20 +3,26 @@
  * stream has shown so far, and hidden layers follow, or none. No download: its weights are drawn from a fixed seed, so
  * that equal settings are equal bases everywhere.
  */
-import type { Base, Input, Tensor } from '../contracts.ts'
+import type { Base, BaseIdentity, Input, Json, Tensor } from '../contracts.ts'
 import { failure, invariant } from '../runtime/errors.ts'
 import { openRandom } from '../runtime/random.ts'
 import { type FeaturesLayout, inputSize, vectorSize } from './features-layout.ts'
 import { featuresNetwork, hiddenName, SPREAD } from './features-network.ts'
 import { featuresStatistics } from './features-statistics.ts'
+import { planSchema, schemaVectorizer, type FeatureSchema } from './features-schema.ts'
+import { successionOf, type EarlierFeatures, type FeatureColumns } from './features-succession.ts'
 import { vectorizer } from './features-vector.ts'
 import { hashBase } from './hash.ts'
 
 export interface FeaturesOptions {
   /** Numbers in a vector: the named ones, or all of a list, and the columns that names and categories are hashed to. */
-  readonly size: number
+  readonly size?: number | undefined
   /** With names, an input comes as an object: `names[i]` is the number at i, and what is left of `size` is for hashing. */
   readonly names?: readonly string[] | undefined
+  /** In place of size and names: every feature with its type. */
+  readonly schema?: FeatureSchema | undefined
+  /** With a schema, what to do with other names; absent = refuse. */
+  readonly unknown?: 'refuse' | 'ignore' | undefined
   /** Widths of the hidden layers, first to last. None makes the model on top linear. */
   readonly hidden?: readonly number[] | undefined
   /** False: the head reads the last hidden layer without the inputs beside it. Means nothing where there is none. */
@@ -34,34 +40,97 @@ const EQUATIONS = 'features/3'
 const SEED = 1
 
 export function openFeatures(options: FeaturesOptions): Base {
-  const { size, names, hidden = [], standardise = true, bins = 0 } = options
-  const shortcut = options.shortcut !== false || hidden.length === 0
-  invariant(Number.isSafeInteger(size) && size > 0, `a vector of ${size} features`)
-  invariant(new Set(names).size === (names ?? []).length, 'names differ')
-  invariant((names ?? []).length <= size, `${names?.length} names for ${size} features`)
-  const standardised = names?.length ?? size
-  const flags = names?.length ?? 0
-  const { window: asked = 0 } = options
-  const window = standardise && standardised > 0 && asked > 0 ? asked : undefined
-  const asTheyAre = !standardise
-  const hashed = size - standardised
-  const layout = { standardised, hashed, flags, asTheyAre, hidden, window, shortcut, bins }
+  const inputs = inputsOf(options)
+  const layout = layoutOf(options, inputs)
   const weights = new Map([...hiddenWeights(layout), ...spread(layout)])
-  const shape = { size, names: names ?? null, hidden, window: window ?? 0, bins }
-  const settings = { equations: EQUATIONS, standardise, ...(!shortcut && { shortcut }), ...shape }
-  const toVector = vectorizer(size, names)
-  return {
+  const settings = settingsOf(options, inputs, layout)
+  const hash = hashBase(settings, weights)
+  const { toVector } = inputs
+  const columns: FeatureColumns = { layout, names: inputs.names, hashed: inputs.hashed }
+  const base: Base = {
     name: 'features',
-    hash: hashBase(settings, weights),
+    hash,
     inputKind: 'features',
     network: featuresNetwork(layout),
     weights,
-    ...(standardise && { statistics: featuresStatistics(layout) }),
+    settings: JSON.stringify(settings),
+    successionFrom: (before) => successionOf({ columns, weights }, before, reopened),
+    ...(!layout.asTheyAre && { statistics: featuresStatistics(layout) }),
     encode(input: Input) {
       if (input.kind !== 'features')
         throw failure('INPUT_WRONG_KIND', `the base reads features, the input holds ${input.kind}`)
       return { kind: 'vector', values: roomy(toVector(input.features), vectorSize(layout)) }
     },
+  }
+  columnsOfBase.set(base, columns)
+  return base
+}
+
+const columnsOfBase = new WeakMap<Base, FeatureColumns>()
+
+/** The base that was made from these settings, if this release still makes the same one of them. */
+function reopened({ hash, settings }: BaseIdentity): EarlierFeatures | undefined {
+  const { names, size, ...others } = JSON.parse(settings ?? '{}') as RecordedSettings
+  if (others.equations !== EQUATIONS) return undefined
+  const shape = others.schema === undefined ? { size, names: names ?? undefined } : {}
+  const base = openFeatures({ ...others, ...shape })
+  const columns = columnsOfBase.get(base)
+  return base.hash === hash && columns !== undefined ? { base, columns } : undefined
+}
+
+type RecordedSettings = Omit<FeaturesOptions, 'names'> & {
+  readonly equations?: string
+  readonly names: readonly string[] | null
+}
+
+interface Inputs {
+  readonly size: number
+  /** Of the numbers; undefined = a list. */
+  readonly names: readonly string[] | undefined
+  /** What each column behind the numbers stands for. */
+  readonly hashed: readonly string[]
+  readonly toVector: (features: Extract<Input, { kind: 'features' }>['features']) => Float32Array
+}
+
+function inputsOf({ schema, unknown = 'refuse', ...options }: FeaturesOptions): Inputs {
+  if (schema !== undefined) {
+    const plan = planSchema(schema)
+    const size = plan.names.length + plan.hashed.length
+    return { ...plan, size, toVector: schemaVectorizer(plan, unknown) }
+  }
+  const { size = 0, names } = options
+  invariant(Number.isSafeInteger(size) && size > 0, `a vector of ${size} features`)
+  invariant(new Set(names).size === (names ?? []).length, 'names differ')
+  invariant((names ?? []).length <= size, `${names?.length} names for ${size} features`)
+  const width = names === undefined ? 0 : size - names.length
+  const hashed = Array.from({ length: width }, (_, column) => `any ${column} of ${width}`)
+  return { size, names, hashed, toVector: vectorizer(size, names) }
+}
+
+function layoutOf(options: FeaturesOptions, { size, names }: Inputs): FeaturesLayout {
+  const { hidden = [], standardise = true, bins = 0, window: asked = 0 } = options
+  const standardised = names?.length ?? size
+  return {
+    standardised,
+    hashed: size - standardised,
+    flags: names?.length ?? 0,
+    asTheyAre: !standardise,
+    hidden,
+    window: standardise && standardised > 0 && asked > 0 ? asked : undefined,
+    shortcut: options.shortcut !== false || hidden.length === 0,
+    bins,
+  }
+}
+
+/** Everything that the output depends on. */
+function settingsOf({ schema }: FeaturesOptions, { size, names }: Inputs, layout: FeaturesLayout) {
+  const { asTheyAre, shortcut, hidden, window = 0, bins } = layout
+  return {
+    equations: EQUATIONS,
+    standardise: !asTheyAre,
+    ...(!shortcut && { shortcut }),
+    ...{ size, names: names ?? null, hidden, window, bins },
+    ...(schema !== undefined && { schema: JSON.parse(JSON.stringify(schema)) as Json }),
   }
 }
 

@@ -105,7 +105,11 @@ const schema = Compile(
     version: name,
     digest: hash,
     parent: Type.Union([name, Type.Null()]),
-    base: closed({ name: Type.String(), hash: Type.String() }),
+    base: closed({
+      name: Type.String(),
+      hash: Type.String(),
+      settings: Type.Optional(Type.String()),
+    }),
     task: Type.String(),
     labels: Type.Array(Type.String()),
     retired: Type.Optional(Type.Array(Type.String())),

@@ -9,6 +9,8 @@ import { sha256 } from './version-folder.ts'
 export interface Bundle {
   write(version: Version): ReadonlyMap<string, Uint8Array>
   read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+  /** Whether `read` takes a version that was made on another base. */
+  goesOn?(manifest: Manifest): boolean
 }
 
 /** What a registry holds versions of. */
@@ -35,10 +37,14 @@ export function sealVersion(
 }
 
 /** A version of another model, base or task would answer nonsense without any error. */
-export function checkOrigin(manifest: Manifest, { model, base, task }: Origin): void {
+export function checkOrigin(
+  manifest: Manifest,
+  { model, base, task, bundle }: Origin & { readonly bundle: Pick<Bundle, 'goesOn'> },
+): void {
+  const isOther = manifest.base.hash !== base.hash && bundle.goesOn?.(manifest) !== true
   const differences = [
     ['model', model, manifest.model],
-    ['base', base.hash, manifest.base.hash],
+    ['base', base.hash, isOther ? manifest.base.hash : base.hash],
     ['task', task, manifest.task],
   ] as const
   const difference = differences.find(([, wanted, found]) => wanted !== found)

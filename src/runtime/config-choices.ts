@@ -4,6 +4,7 @@
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { policies } from '../../policies/index.ts'
+import { featureSchema, unknownFeatures } from './config-features-schema.ts'
 import { kafkaSinkSchema, kafkaSourceSchema, onReset } from './config-kafka.ts'
 
 const leftOpen = 'absent = where no adapter is chosen and numbers are standardised'
@@ -19,11 +20,15 @@ export const bases = {
   bert: Type.String({ minLength: 1, format: 'path', description: 'folder in Hugging Face layout' }),
   features: Type.Object(
     {
-      size: Type.Integer({
-        minimum: 1,
-        maximum: 65_536,
-        description: 'numbers in one vector, after categories became columns',
-      }),
+      size: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 65_536,
+          description: 'numbers in one vector, after categories became columns; or give a schema',
+        }),
+      ),
+      schema: Type.Optional(featureSchema),
+      unknown: Type.Optional(unknownFeatures),
       names: Type.Optional(
         Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
           uniqueItems: true,

@@ -2,6 +2,7 @@
  * What a schema cannot say, because it looks at more than one key: a table of rules, each of which reports what it finds.
  */
 import { isIP } from 'node:net'
+import { sizeProblems } from './config-features-rules.ts'
 import { kafkaProblems } from './config-kafka-rules.ts'
 import type { Problem } from './config-problem.ts'
 import { redisProblems } from './config-redis.ts'
@@ -87,13 +88,8 @@ const modelRules: readonly ModelRule[] = [
   },
   function featuresFit({ base, adapter }, { limits }) {
     if (typeof base === 'string' || !('features' in base)) return []
-    const { size, names = [], standardise = true } = base.features
-    const path = ['base', 'features']
-    const found: Problem[] = []
-    if (size > limits.features)
-      found.push(wrong([...path, 'size'], `is more than limits.features = ${limits.features}`))
-    if (names.length > size)
-      found.push(wrong([...path, 'names'], `are ${names.length}; allowed: size = ${size} at most`))
+    const { standardise = true } = base.features
+    const found = [...sizeProblems(base.features, limits.features)]
     if (standardise && closedForms.includes(adapter.method))
       found.push(wrong(['adapter', 'method'], 'needs base.features.standardise: false'))
     return found

@@ -172,7 +172,12 @@ export const errorTable = {
   FEATURES_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send finite numbers, as many as the base declares',
+    fix: 'send what the base declares for the named feature; a list needs exactly as many numbers as it has',
+  },
+  FEATURE_UNKNOWN: {
+    status: 400,
+    exit: 65,
+    fix: 'correct the name, or declare it in base.features.schema and restart',
   },
   FEATURE_TOO_LARGE: {
     status: 400,

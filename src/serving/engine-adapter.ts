@@ -2,6 +2,7 @@
  * A version as the engine runs it: checked, folded, its head widened to whole steps of labels, and named by the graph that it needs.
  */
 import { checkTensors, specsOf, type AdapterPlan } from '../adapters/adapter.ts'
+import { carriedOver } from '../adapters/carried.ts'
 import { isOfMemory } from '../adapters/memory.ts'
 import { cutOf } from '../adapters/sites.ts'
 import { viewOf } from '../adapters/view.ts'
@@ -57,12 +58,15 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   const { adapter: config, labels, memory } = manifest
   const foreign = (what: string) =>
     failure('VERSION_FOREIGN', `${manifest.model} ${manifest.version} was made for ${what}`)
-  if (manifest.base.hash !== base.hash) throw foreign(`another base: ${manifest.base.name}`)
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   if (!method) throw foreign(`a method that is not known here: ${config.method}`)
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (!task) throw foreign(`a task that is not known here: ${manifest.task}`)
   const seen = viewOf(base, method, config)
+  const isOurs =
+    manifest.base.hash === base.hash ||
+    carriedOver({ base: seen, method, config }, manifest.base) !== undefined
+  if (!isOurs) throw foreign(`another base: ${manifest.base.name}`)
   return {
     base: seen,
     ...{ method, task, config, labels },

@@ -11,12 +11,15 @@ import { freshWeights, goBackTo, spelledBy, weightsOf, type GoingBack } from './
 import { checkNeverTrained, type Recovery } from './recovery.ts'
 import { heedRetirement } from './retirement.ts'
 import { adapterText, type TrainerState } from './state.ts'
+import { movedToBase, publishMoved } from './succession.ts'
 
 export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
   const { recovery } = state.checkpoint
-  const saved = await savedOr(recovery, parts, signal)
-  if (saved === undefined) return beginWithout(parts, signal)
+  const found = await savedOr(recovery, parts, signal)
+  if (found === undefined) return beginWithout(parts, signal)
+  const moved = movedToBase(found, parts)
+  const saved = moved?.saved ?? found
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
   state.journals = checkJournals(loop.sources, saved.journals ?? {}, saved.positions)
@@ -24,6 +27,7 @@ export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void
     state.learnerChanged()
   if (recovery !== undefined && state.learner.extend(remembered(saved))) state.learnerChanged()
   if (recovery?.from === 'publish') await publishRecovered(recovery, parts, signal)
+  if (moved !== undefined) return publishMoved(moved.reason, parts, signal)
   const isFresh = saved.identity.adapter !== state.identity.adapter
   await heedRetirement(parts, { isFresh }, signal)
   await state.save(signal)

@@ -1,4 +1,5 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
+import { identityOf } from '../adapters/base-identity.ts'
 import type { Decision, Manifest, Version } from '../contracts.ts'
 import { CodedError } from '../contracts.ts'
 import { retiredAmong } from './retired-among.ts'
@@ -95,7 +96,7 @@ function draftOf(
     version,
     digest: '',
     parent: tally.state.parent,
-    base: { name: loop.base.name, hash: loop.base.hash },
+    base: identityOf(loop.base),
     task: loop.task.kind,
     labels: learner.labels,
     ...(retired.length > 0 && { retired }),

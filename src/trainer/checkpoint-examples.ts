@@ -68,7 +68,15 @@ export class ExampleTables {
     }
     if (keys.length === 0) return
     const gone = new Set(keys)
-    this.#next = new Map([...this.#remembered].filter(([key]) => !gone.has(key)))
+    const before = this.#next ?? this.#remembered
+    this.#next = new Map([...before].filter(([key]) => !gone.has(key)))
+  }
+
+  /** All of them, of every state. */
+  clear(): void {
+    this.#store.run('DELETE FROM remembered')
+    this.#store.run('DELETE FROM examples')
+    this.#next = new Map()
   }
 
   /** The transaction has been committed. */

@@ -41,6 +41,11 @@ export class PendingTable {
     this.#next = examples
   }
 
+  clear(): void {
+    this.#store.run('DELETE FROM pending_runs')
+    this.#saved = []
+  }
+
   /** The transaction has been committed. */
   saved(): void {
     this.#saved = this.#next ?? this.#saved

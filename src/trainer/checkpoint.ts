@@ -149,11 +149,19 @@ export class Checkpoint {
     }
   }
 
-  /** Snapshots of an adapter of another shape cannot be gone back to. */
+  /** Snapshots of an adapter of another shape, or of another base, cannot be gone back to. */
   #writeIdentity(identity: Identity): void {
     const before = fact(this.#store, 'identity') as Identity | undefined
     if (before !== undefined && before.adapter !== identity.adapter) this.#states.forgetVersions()
+    if (before !== undefined && before.base !== identity.base) this.#moveTo()
     setFact(this.#store, 'identity', identity)
+  }
+
+  /** Another base, whose inputs are others: whatever is saved now is written from scratch. */
+  #moveTo(): void {
+    this.#states.forgetVersions()
+    this.#examples.clear()
+    this.#pending.clear()
   }
 
   /** Whether there is a new state, so that an old one may have become useless. */

@@ -2,6 +2,7 @@
 import type {
   AdapterConfig,
   Base,
+  BaseIdentity,
   Clock,
   FeedbackEvent,
   Lease,
@@ -24,6 +25,7 @@ import type {
   Trigger,
   TrunkEngine,
 } from '../contracts.ts'
+import type { GoingOn } from '../adapters/carried.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../runtime/store.ts'
 import type { TrainPlan } from './learner-types.ts'
@@ -44,11 +46,13 @@ export interface LoopParts {
   readonly predictions: Predictions
   readonly deadLetters: Sink
 
-  readonly base: Pick<Base, 'name' | 'hash' | 'encode'>
+  readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
   readonly maxTokens: number
   readonly trunk: TrunkEngine
   readonly task: Task
   readonly adapter: AdapterConfig
+  /** How what was learned on another base goes on here, if at all. */
+  readonly goesOn?: (before: BaseIdentity) => GoingOn | undefined
   readonly labels: LabelsConfig
   /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
   readonly freshParameters: (labels: readonly string[]) => Tensors

@@ -9,7 +9,10 @@ import type { Memorised } from './recall.ts'
 /** What the state was made for. */
 export interface Identity {
   readonly [key: string]: string
+  /** The base's hash. */
   readonly base: string
+  /** What the base was made from; empty where it does not say, absent in a checkpoint of before. */
+  readonly settings?: string
   readonly task: string
   /** The adapter's config as JSON: another one begins a fresh adapter. */
   readonly adapter: string

@@ -66,7 +66,8 @@ export class TrainerState {
 
   get identity(): Identity {
     const { base, task, adapter } = this.#parts.loop
-    return { base: base.hash, task: task.kind, adapter: adapterText(adapter) }
+    const { settings = '' } = base
+    return { base: base.hash, settings, task: task.kind, adapter: adapterText(adapter) }
   }
 
   /** The learner as it was after the last update or return. */

@@ -183,6 +183,36 @@ test.each([
     ['limits.features = 3'],
   ],
   [
+    'a type of features that there is not',
+    model('base: { features: { schema: { age: numbr } } }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/features/schema/age', '"number" or "category" or "boolean"'],
+  ],
+  [
+    'a schema and a size',
+    model('base: { features: { size: 2, schema: { age: number } } }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/features/size', 'follows from the schema'],
+  ],
+  [
+    'columns of a number',
+    model('base: { features: { schema: { age: { type: number, columns: 2 } } } }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/features/schema/age/columns', 'of a category'],
+  ],
+  [
+    'a rule for unknown features without a schema',
+    model('base: { features: { size: 2, unknown: ignore } }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/features/unknown', 'needs a schema'],
+  ],
+  [
+    'an empty schema',
+    model('base: { features: { schema: {} } }'),
+    'CONFIG_INVALID',
+    ['/models/m/base/features/schema', 'no feature'],
+  ],
+  [
     'more names than numbers',
     model('base: { features: { size: 1, names: [a, b] } }'),
     'CONFIG_INVALID',

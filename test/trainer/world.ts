@@ -55,6 +55,7 @@ export interface Setting extends Partial<
     LoopParts,
     | 'labels'
     | 'adapter'
+    | 'goesOn'
     | 'train'
     | 'keepVersions'
     | 'trunk'
@@ -180,6 +181,7 @@ export function partsIn(
     maxTokens: 64,
     trunk: setting.trunk ?? tinyTrunk,
     task: classification,
+    ...(setting.goesOn && { goesOn: setting.goesOn }),
     adapter: setting.adapter ?? { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
     labels: setting.labels ?? { open: false, known: ['no', 'yes'], limit: 8 },
     freshParameters: setting.freshParameters ?? freshTiny,

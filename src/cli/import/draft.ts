@@ -1,4 +1,5 @@
 /** A version as the registry takes it, of a folder that was read and a head that was chosen. */
+import { identityOf } from '../../adapters/base-identity.ts'
 import type { AdapterPlan } from '../../adapters/adapter.ts'
 import { readPeft } from '../../adapters/import/read.ts'
 import { refuse } from '../../adapters/import/refuse.ts'
@@ -58,7 +59,7 @@ function manifestOf(
     version: 'import',
     digest: '',
     parent: parent?.version ?? null,
-    base: { name: base.name, hash: base.hash },
+    base: identityOf(base),
     task: plan.task.kind,
     labels,
     ...(retired.length > 0 && { retired }),

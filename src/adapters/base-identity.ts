@@ -1,0 +1,6 @@
+/** How a base is named in manifests, registries and checkpoints. */
+import type { BaseIdentity } from '../contracts.ts'
+
+export function identityOf({ name, hash, settings }: BaseIdentity): BaseIdentity {
+  return { name, hash, ...(settings !== undefined && { settings }) }
+}
