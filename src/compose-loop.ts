@@ -104,6 +104,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
       waitingMs: 1000 * limits.waiting_join_seconds,
       waitingBytes: limits.waiting_join_bytes,
       latentBytes: limits.latent_bytes,
+      setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
       seenEvents: limits.seen_events,
       quality: { labels: limits.quality_labels, sources: limits.quality_sources },
     },

@@ -671,6 +671,8 @@ export interface Example {
   readonly target: Target
   readonly weight: number
   readonly predictionId?: string
+  /** Of its event, or when the transport took that. */
+  readonly timeMs?: number
 }
 
 /** An example with what was kept beside it. */
@@ -1083,7 +1085,38 @@ export interface LivePointer {
   readonly previous: string | null
   readonly reason: string
   /** `rollback` and `promote` are a person's; `policy` is the trainer's own rollback. */
-  readonly by: 'trainer' | 'rollback' | 'promote' | 'start' | 'policy'
+  readonly by:
+    | 'trainer'
+    | 'rollback'
+    | 'promote'
+    | 'start'
+    | 'policy'
+    | 'pause'
+    | 'resume'
+    | 'relearn'
+    | 'discard'
+  /** What the move asks of the trainer besides going to its version; a `pause` and its like stay where the pointer is. */
+  readonly asks?: Asked
+}
+
+/**
+ * Commands to the trainer travel as moves of the pointer: it is durable, fenced, reaches the daemon that trains whichever
+ * that is, and is read before any record, also where nothing is read.
+ */
+export interface Asked {
+  /** Of a rollback: learn nothing until somebody resumes. */
+  readonly hold?: boolean
+  /** Of `relearn` and `discard`: which of what was set aside. */
+  readonly selection?: Selection
+  /** Of a policy's rollback: the count of accepted events at which it was decided. */
+  readonly place?: number
+}
+
+/** Events by their source, their label and since when; what is absent does not matter. */
+export interface Selection {
+  readonly source?: string
+  readonly label?: string
+  readonly sinceMs?: number
 }
 
 /**
@@ -1110,6 +1143,7 @@ export interface Registry {
     readonly expect: number
     readonly reason: string
     readonly by: LivePointer['by']
+    readonly asks?: Asked | undefined
   }): Promise<LivePointer>
   /** Moves, newest first, at most `count`; with `before`, only those of a lower generation. The oldest are forgotten. */
   history(count: number, before?: number): Promise<readonly LivePointer[]>
@@ -1282,8 +1316,12 @@ export interface Baseline {
 /** What a trainer tells the server about a model, at least once a second and after every update. */
 export interface TrainerStatus {
   readonly model: string
-  /** `standby`: another daemon of the fleet trains this model. `stalled`: its process has not spoken for a while. */
-  readonly state: 'starting' | 'running' | 'idle' | 'failed' | 'stopped' | 'standby' | 'stalled'
+  /**
+   * `standby`: another daemon of the fleet trains this model. `stalled`: its process has not spoken for a while. `paused`: a
+   * person told it to learn nothing.
+   */
+  readonly state:
+    'starting' | 'running' | 'idle' | 'paused' | 'failed' | 'stopped' | 'standby' | 'stalled'
   readonly code?: string
   readonly message?: string
   readonly lag: number
@@ -1294,6 +1332,8 @@ export interface TrainerStatus {
     readonly learned: number
     readonly rejected: number
     readonly waiting: number
+    /** Accepted before a rollback, and not learned unless a person asks. */
+    readonly set_aside?: number
   }
   readonly prequential: Scores
   readonly labels: readonly string[]

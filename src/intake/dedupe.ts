@@ -2,9 +2,13 @@
  * Law 1: one event id changes the learner at most once, over restarts, rebalances and sources. Ids are kept as 16-byte
  * hashes (a collision among a billion ids has a chance of 10⁻²¹), read from the checkpoint when the first one is asked
  * for; those taken since then are handed over to the next.
+ *
+ * An id with another lesson supersedes the one before. What a rollback has undone can be sent again.
  */
 import { hash } from 'node:crypto'
 import type { FeedbackEvent } from '../contracts.ts'
+import { RETRACTED, UNKNOWN_LESSON } from './lesson-digest.ts'
+import { goingOn, isIn, upTo, wholeLine, type Line } from './line.ts'
 import { hashesIn, HASH_BYTES, SeenIds, type IdHash } from './seen-ids.ts'
 
 /** The identity of an event, forever. */
@@ -17,12 +21,18 @@ export interface IdRun {
   /** How many came before the first of them, since the model began. */
   readonly first: number
   readonly hashes: Uint8Array
+  /** Digests of their lessons, 4 bytes each; absent = none is known. */
+  readonly lessons?: Uint8Array
 }
+
+/** `undone`: it was taken, and the version gone back to has not learned it. */
+export type Seen = 'new' | 'same' | 'other' | 'undone' | 'retracted'
 
 export class Dedupe {
   readonly #load: () => readonly IdRun[]
   readonly #limit: number
   #ids: SeenIds | undefined
+  #line: Line = wholeLine
   /** Ids from this ordinal on are not in the checkpoint. */
   #savedEnd = 0
   /** An id is asked for, and soon after taken. */
@@ -37,7 +47,9 @@ export class Dedupe {
   /** Ids taken since the last checkpoint, as far as they are still kept. */
   get fresh(): IdRun {
     const first = Math.max(this.#savedEnd, this.forgotten)
-    return { first, hashes: this.#ids?.bytesFrom(first) ?? new Uint8Array() }
+    const hashes = this.#ids?.bytesFrom(first) ?? new Uint8Array()
+    const lessons = this.#ids?.lessonsFrom(first) ?? new Uint8Array()
+    return { first, hashes, ...(lessons.some((byte) => byte > 0) && { lessons }) }
   }
 
   /** Ids that are known no more, since the model began: a duplicate of one would be learned. */
@@ -45,17 +57,63 @@ export class Dedupe {
     return this.#ids?.forgotten ?? 0
   }
 
-  has(key: string): boolean {
-    return this.#known().has(this.#wordsOf(key))
+  /** What the present versions have seen of all ids. */
+  get line(): Line {
+    return this.#line
   }
 
-  add(key: string): void {
-    this.#known().add(this.#wordsOf(key))
+  /** For a version that is made now, while the events of these keys are not learned yet: they were taken last. */
+  lineWithout(pending: readonly string[]): Line {
+    return upTo(this.#line, this.#firstOf(pending))
+  }
+
+  restoreLine(line: Line): void {
+    this.#line = line
+  }
+
+  /** The learner goes back, or forward, to a version with this line; the events of these keys it is about to learn. */
+  goTo(line: Line, pending: readonly string[]): void {
+    this.#line = goingOn(line, this.forgotten, this.#firstOf(pending))
+  }
+
+  see(key: string, lesson: number): Seen {
+    const found = this.#known().find(this.#wordsOf(key))
+    if (found === undefined) return 'new'
+    if (found.lesson === RETRACTED) return 'retracted'
+    if (!isIn(this.#line, found.ordinal)) return 'undone'
+    return found.lesson === lesson || found.lesson === UNKNOWN_LESSON ? 'same' : 'other'
+  }
+
+  /** Taken, and not undone by a rollback. */
+  has(key: string): boolean {
+    const found = this.#known().find(this.#wordsOf(key))
+    return found !== undefined && isIn(this.#line, found.ordinal)
+  }
+
+  /** The digest of what it said last; undefined when it was never taken. */
+  lessonOf(key: string): number | undefined {
+    return this.#known().find(this.#wordsOf(key))?.lesson
+  }
+
+  add(key: string, lesson = UNKNOWN_LESSON): void {
+    const seen = this.see(key, lesson)
+    if (seen === 'same' || (seen === 'retracted' && lesson === RETRACTED)) return
+    this.#known().add(this.#wordsOf(key), lesson)
   }
 
   /** The checkpoint has them now. */
   saved(): void {
     this.#savedEnd = this.#ids?.end ?? this.#savedEnd
+  }
+
+  #firstOf(pending: readonly string[]): number {
+    const ids = this.#known()
+    let first = ids.end
+    for (const key of pending) {
+      const ordinal = ids.find(this.#wordsOf(key))?.ordinal
+      if (ordinal !== undefined && ordinal < first) first = ordinal
+    }
+    return first
   }
 
   #wordsOf(key: string): IdHash {
@@ -67,15 +125,24 @@ export class Dedupe {
     if (this.#ids !== undefined) return this.#ids
     const runs = this.#load()
     let ids = new SeenIds(this.#limit, runs[0]?.first)
-    for (const { first, hashes } of runs) {
+    for (const run of runs) {
       // More came between two saves than are kept: what lies before the gap was forgotten then.
-      if (first > ids.end) ids = new SeenIds(this.#limit, first)
+      if (run.first > ids.end) ids = new SeenIds(this.#limit, run.first)
       // Of a save that was repeated, two runs may begin with the same ids.
-      for (const id of hashesIn(hashes.subarray((ids.end - first) * HASH_BYTES))) ids.add(id)
+      for (const [id, lesson] of idsIn(run, ids.end - run.first)) ids.add(id, lesson)
     }
     this.#savedEnd = ids.end
     this.#ids = ids
     return ids
+  }
+}
+
+function* idsIn({ hashes, lessons }: IdRun, from: number): Generator<[IdHash, number]> {
+  const words = lessons && new Uint32Array(lessons.slice().buffer)
+  let at = from
+  for (const id of hashesIn(hashes.subarray(from * HASH_BYTES))) {
+    yield [id, words?.[at] ?? UNKNOWN_LESSON]
+    at += 1
   }
 }
 

@@ -24,6 +24,8 @@ export interface WaitingEvent {
   readonly received: Received
   /** The count of accepted events when it came. */
   readonly since: number
+  /** It was counted as accepted before it was set aside. */
+  readonly isCounted?: true
 }
 
 export interface WaitingLimits {
@@ -47,6 +49,8 @@ export class WaitingRoom {
   readonly #events = new Map<string, WaitingEvent>()
   /** Count of accepted events → who is tried again then. */
   readonly #calendar = new Map<number, string[]>()
+  /** Prediction → keys of what waits for it. */
+  readonly #about = new Map<string, Set<string>>()
   #bytes = 0
   /** Of the newest record that was seen. */
   #newestMs = 0
@@ -72,15 +76,24 @@ export class WaitingRoom {
     this.#newestMs = Math.max(this.#newestMs, timeMs)
   }
 
+  get(key: string): WaitingEvent | undefined {
+    return this.#events.get(key)
+  }
+
   enter(waiting: WaitingEvent): void {
     this.#put(waiting)
     this.#schedule(waiting, waiting.since)
   }
 
   leave(key: string): void {
-    const { record } = this.#events.get(key)?.received ?? {}
-    this.#bytes -= record?.value.byteLength ?? 0
+    const waiting = this.#events.get(key)
+    if (waiting === undefined) return
+    this.#bytes -= waiting.received.record.value.byteLength
     this.#events.delete(key)
+    const { predictionId = '' } = waiting.event
+    const keys = this.#about.get(predictionId)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#about.delete(predictionId)
   }
 
   /** Takes out those that came too long ago, or are too many, the oldest first: nobody will find their prediction. */
@@ -109,16 +122,14 @@ export class WaitingRoom {
 
   /** Those that a retraction speaks of, by their own key or by their prediction. */
   about(key: string, predictionId: string | undefined): readonly WaitingEvent[] {
-    return this.events.filter(
-      (waiting) =>
-        waiting.key === key ||
-        (predictionId !== undefined && waiting.event.predictionId === predictionId),
-    )
+    const keys = predictionId === undefined ? [] : (this.#about.get(predictionId) ?? [])
+    return [...new Set([key, ...keys])].flatMap((each) => this.#events.get(each) ?? [])
   }
 
   restore(events: readonly WaitingEvent[], accepted: number): void {
     this.#events.clear()
     this.#calendar.clear()
+    this.#about.clear()
     this.#bytes = 0
     for (const waiting of events) {
       this.#put(waiting)
@@ -128,9 +139,12 @@ export class WaitingRoom {
 
   #put(waiting: WaitingEvent): void {
     const { record } = waiting.received
-    const before = this.#events.get(waiting.key)?.received.record.value.byteLength ?? 0
+    this.leave(waiting.key)
     this.#events.set(waiting.key, waiting)
-    this.#bytes += record.value.byteLength - before
+    this.#bytes += record.value.byteLength
+    const { predictionId = '' } = waiting.event
+    const keys = this.#about.get(predictionId) ?? new Set()
+    this.#about.set(predictionId, keys.add(waiting.key))
     this.saw(record)
   }
 

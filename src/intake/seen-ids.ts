@@ -1,12 +1,20 @@
 /**
  * The newest ids that were taken, as 16-byte hashes in plain memory: a ring in the order of arrival, and a table of places
  * in it. Exact, so that an id is forgotten when `limit` newer ones have come and at no other moment; an index on disk
- * would be written at random places, which costs more than all the rest of an event's intake.
+ * would be written at random places, which costs more than all the rest of an event's intake. Beside each stands a short
+ * digest of its lesson, 0 where that is not known. An id that is taken again has its place at the end; the older one says
+ * nothing any more.
  *
- *   24 bytes an id: 16 in the ring, 4 in each of the table's at least 2 slots
+ *   28 bytes an id: 16 in the ring, 4 for its lesson, 4 in each of the table's at least 2 slots
  *
  * Open addressing with linear probing; a removal closes its gap, Knuth (1973), TAOCP 3, 6.4, algorithm R.
  */
+
+export interface SeenId {
+  /** How many came before it. */
+  readonly ordinal: number
+  readonly lesson: number
+}
 
 /** Four 32-bit words. */
 export type IdHash = readonly [number, number, number, number]
@@ -19,6 +27,7 @@ export class SeenIds {
   readonly #limit: number
   /** The id with the ordinal n lies at place n modulo capacity. */
   #ring: Uint32Array
+  #lessons: Uint32Array
   #capacity: number
   /** Place + 1, or 0 for an empty slot. */
   #table: Int32Array
@@ -31,6 +40,7 @@ export class SeenIds {
     this.#limit = limit
     this.#capacity = Math.min(limit, SMALLEST)
     this.#ring = new Uint32Array(this.#capacity * WORDS)
+    this.#lessons = new Uint32Array(this.#capacity)
     this.#table = new Int32Array(tableSize(this.#capacity))
     this.#begin = from
     this.#end = from
@@ -46,18 +56,20 @@ export class SeenIds {
     return this.#begin
   }
 
-  has(hash: IdHash): boolean {
-    return this.#table[this.#slotOf(hash)] !== 0
+  /** Its ordinal and its lesson, as it was taken last. */
+  find(hash: IdHash): SeenId | undefined {
+    const place = (this.#table[this.#slotOf(hash)] ?? 0) - 1
+    if (place < 0) return undefined
+    const before = (this.#end - 1 - place) % this.#capacity
+    return { ordinal: this.#end - 1 - before, lesson: this.#lessons[place] ?? 0 }
   }
 
-  /** False when it was there. The oldest goes when there are more than `limit`. */
-  add(hash: IdHash): boolean {
-    if (this.has(hash)) return false
+  /** The oldest goes when there are more than `limit`. */
+  add(hash: IdHash, lesson: number): void {
     if (this.#end - this.#begin === this.#limit) this.#forgetOldest()
     else if (this.#end - this.#begin === this.#capacity) this.#grow()
-    this.#place(this.#end, hash)
+    this.#place(this.#end, hash, lesson)
     this.#end += 1
-    return true
   }
 
   /** The ids from the ordinal `first` on, which is kept, one after the other. */
@@ -70,8 +82,16 @@ export class SeenIds {
     return new Uint8Array(words.buffer)
   }
 
-  #place(ordinal: number, hash: IdHash): void {
+  /** The same of their lessons. */
+  lessonsFrom(first: number): Uint8Array {
+    const ordinals = Array.from({ length: this.#end - first }, (_, at) => first + at)
+    const words = Uint32Array.from(ordinals, (at) => this.#lessons[at % this.#capacity] ?? 0)
+    return new Uint8Array(words.buffer)
+  }
+
+  #place(ordinal: number, hash: IdHash, lesson: number): void {
     const place = ordinal % this.#capacity
+    this.#lessons[place] = lesson
     this.#table[this.#slotOf(hash)] = place + 1
     this.#ring.set(hash, place * WORDS)
   }
@@ -100,7 +120,9 @@ export class SeenIds {
   }
 
   #forgetOldest(): void {
-    this.#closeGap(this.#slotOf(this.#at(this.#begin)))
+    const slot = this.#slotOf(this.#at(this.#begin))
+    // One that was taken again stays.
+    if (this.#table[slot] === (this.#begin % this.#capacity) + 1) this.#closeGap(slot)
     this.#begin += 1
   }
 
@@ -120,12 +142,14 @@ export class SeenIds {
   }
 
   #grow(): void {
-    const ids: IdHash[] = []
-    for (let ordinal = this.#begin; ordinal < this.#end; ordinal += 1) ids.push(this.#at(ordinal))
+    const ids: [IdHash, number][] = []
+    for (let ordinal = this.#begin; ordinal < this.#end; ordinal += 1)
+      ids.push([this.#at(ordinal), this.#lessons[ordinal % this.#capacity] ?? 0])
     this.#capacity = Math.min(this.#limit, this.#capacity * 2)
     this.#ring = new Uint32Array(this.#capacity * WORDS)
+    this.#lessons = new Uint32Array(this.#capacity)
     this.#table = new Int32Array(tableSize(this.#capacity))
-    for (const [at, hash] of ids.entries()) this.#place(this.#begin + at, hash)
+    for (const [at, [hash, lesson]] of ids.entries()) this.#place(this.#begin + at, hash, lesson)
   }
 }
 

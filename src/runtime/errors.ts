@@ -209,6 +209,11 @@ export const errorTable = {
     exit: 65,
     fix: 'raise limits.labels, or retire labels that are no longer wanted (labels.retired)',
   },
+  SET_ASIDE_FULL: {
+    status: 400,
+    exit: 65,
+    fix: 'send it again if it should be learned; relearn or discard what is set aside, or raise limits.set_aside',
+  },
   RATING_NEEDS_PREDICTION: {
     status: 400,
     exit: 65,

@@ -134,6 +134,18 @@ export const limitTable = {
     reason:
       'this feedback together: it is held in memory, in the checkpoint and in each copy of that',
   },
+  set_aside: {
+    default: 100_000,
+    least: 1,
+    most: 10_000_000,
+    reason: 'events that a rollback set aside wait in the checkpoint until somebody asks for them',
+  },
+  set_aside_bytes: {
+    default: 64 * MiB,
+    least: MiB,
+    most: 4096 * MiB,
+    reason: 'the trainer keeps what was set aside in memory too',
+  },
   seen_events: {
     default: 1_000_000,
     least: 1000,

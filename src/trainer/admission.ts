@@ -13,14 +13,16 @@ import {
   type ServedPrediction,
   type Vocabulary,
 } from '../contracts.ts'
-import { keyOf, type Dedupe } from '../intake/dedupe.ts'
+import { keyOf, type Dedupe, type Seen } from '../intake/dedupe.ts'
 import {
   needsPrediction,
   type Received,
   type WaitingEvent,
   type WaitingRoom,
 } from '../intake/join.ts'
+import { lessonDigest, RETRACTED } from '../intake/lesson-digest.ts'
 import { failure } from '../runtime/errors.ts'
+import { isBefore } from './barrier.ts'
 import { Foresight, type Foreseen } from './foresight.ts'
 import type { Interleave } from './interleave.ts'
 import type { Learner } from './learner.ts'
@@ -31,6 +33,9 @@ import type { Letters } from './letters.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { LatentSupply } from './latent-supply.ts'
+import { eventAside, setAside } from './put-aside.ts'
+import type { SetAside, SetAsideEntry } from './set-aside.ts'
+import { receivedOf } from './set-aside-letters.ts'
 
 export interface AdmissionParts {
   readonly loop: LoopParts
@@ -38,15 +43,25 @@ export interface AdmissionParts {
   readonly tally: Tally
   readonly dedupe: Dedupe
   readonly waiting: WaitingRoom
+  readonly setAside: SetAside
   readonly letters: Letters
   readonly latents: LatentSupply
   readonly patience: Patience
+  /** What a newer lesson takes the place of. */
+  readonly onSupersede: (superseded: Retracted) => void
   /** What is to be forgotten everywhere. */
   readonly onRetract: (retracted: Retracted) => void
 }
 
 /** Whether an update is due. */
 type Due = boolean
+
+/** Whose example it is, where its dead letter would point, and whether it was counted as accepted before. */
+type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> &
+  (
+    | Pick<WaitingEvent, 'event'>
+    | { readonly event?: undefined; readonly lesson: number | undefined }
+  )
 
 /** What belongs to an event besides itself. */
 interface Known {
@@ -68,7 +83,7 @@ export class Admission {
     this.#parts = parts
     this.#foresight = new Foresight({
       parse: ({ record, connector }) => parts.loop.parse(record, connector),
-      isKnown: (key) => this.#isKnown(key),
+      isKnown: (event) => this.#look(event) === 'same',
       encode: (event) =>
         event.input && this.#isOurs(event) ? this.#encoded(event.input) : undefined,
       compute: (encoded) => parts.latents.ahead(encoded),
@@ -84,14 +99,40 @@ export class Admission {
     if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
     if (event.lesson.kind === 'retract') return this.#retract(key, event)
-    if (this.#isKnown(key)) {
+    const seen = this.#look(event)
+    const wasThere = this.#wasThereBefore(received)
+    if (seen === 'same' || seen === 'retracted' || (wasThere && this.#isAside(key, event))) {
       this.#parts.tally.count('duplicates')
       return false
     }
     const waiting = { key, event, received, since: this.#parts.tally.accepted }
+    if (wasThere) return this.#putAside(waiting)
+    // A latent is kept under the key of its example.
+    if (seen !== 'new') this.#parts.latents.forget([key])
     return needsPrediction(event)
       ? this.#join(waiting, signal)
       : this.#learn(waiting, { foreseen }, signal)
+  }
+
+  /** An event that was set aside, and that a person has asked for; it is counted as accepted already. */
+  async relearn({ key, what, ...entry }: SetAsideEntry, signal: AbortSignal): Promise<Due> {
+    const { tally, latents, setAside } = this.#parts
+    if (what.kind === 'event') {
+      const waiting = { ...what.event, since: tally.accepted, isCounted: true as const }
+      const due = needsPrediction(waiting.event)
+        ? await this.#join(waiting, signal)
+        : await this.#learn(waiting, {}, signal)
+      setAside.remove(key)
+      return due
+    }
+    const received = receivedOf({ ...entry, key, what })
+    const { example } = what
+    const lesson = this.#parts.dedupe.lessonOf(key)
+    const waiting = { key, received, lesson, isCounted: true as const }
+    const found = await latents.all([example], signal)
+    const due = this.#accepted(waiting, example, found)
+    setAside.remove(key)
+    return due
   }
 
   /** Call it before records are admitted, where computing latents takes time. */
@@ -131,8 +172,37 @@ export class Admission {
     return named !== undefined && named !== this.#parts.loop.model
   }
 
-  #isKnown(key: string): boolean {
-    return this.#parts.dedupe.has(key) || this.#parts.waiting.has(key)
+  /** Set aside with this very lesson. */
+  #isAside(key: string, event: FeedbackEvent): boolean {
+    const { setAside, dedupe } = this.#parts
+    const what = setAside.get(key)?.what
+    if (what === undefined) return false
+    const lesson = what.kind === 'event' ? lessonDigest(what.event.event) : dedupe.lessonOf(key)
+    return lesson === lessonDigest(event)
+  }
+
+  /** What is set aside, and what waits for its prediction, is superseded by another lesson like what was learned. */
+  #look(event: FeedbackEvent): Seen {
+    const { dedupe, waiting, setAside } = this.#parts
+    const key = keyOf(event)
+    const lesson = lessonDigest(event)
+    const held = waiting.get(key)
+    if (held !== undefined) return lessonDigest(held.event) === lesson ? 'same' : 'other'
+    const seen = dedupe.see(key, lesson)
+    return seen === 'same' && setAside.has(key) ? 'undone' : seen
+  }
+
+  /** What is set aside unread is read here, and no more. */
+  #wasThereBefore(received: Received): boolean {
+    const { barrier } = this.#parts.tally
+    return barrier !== undefined && isBefore(received, barrier)
+  }
+
+  #putAside(waiting: WaitingEvent): Due {
+    const { tally } = this.#parts
+    tally.count('accepted')
+    setAside(eventAside(waiting, 'unread'), this.#parts)
+    return false
   }
 
   #parse(received: Received): FeedbackEvent | undefined {
@@ -179,24 +249,46 @@ export class Admission {
     }
   }
 
-  #accepted(waiting: WaitingEvent, example: Example, latents: LatentMap): Due {
+  #accepted(waiting: Counted, example: Example, latents: LatentMap): Due {
     try {
-      return this.#accept(example, latents).verdict === 'update'
+      return this.#accept(waiting, example, latents).verdict === 'update'
     } catch (error) {
       return this.#refused(waiting, error)
     }
   }
 
   /** Stopping, and defects of an engine, are no fault of the event. */
-  #refused({ received, key }: WaitingEvent, error: unknown): false {
+  #refused({ received, key }: Counted, error: unknown): false {
     if (!(error instanceof CodedError)) throw error
     this.#reject(received, error, key)
     return false
   }
 
+  /**
+   * Another lesson under the same id, and a label for an answer about which something was said before: the newer one takes
+   * the place of the older ones, in past states too.
+   */
+  #supersede({ key, received, event }: Counted, { predictionId }: Example): void {
+    const { learner, dedupe, waiting, setAside, onSupersede } = this.#parts
+    const about = event?.lesson.kind === 'label' ? predictionId : undefined
+    const isKnown = dedupe.lessonOf(key) !== undefined
+    const keys = [...(isKnown ? [key] : []), ...learner.about(about)]
+    for (const held of waiting.about(key, about)) if (held.received !== received) this.#drop(held)
+    if (about !== undefined) for (const aside of setAside.about(key, about)) setAside.remove(aside)
+    if (keys.length > 0) onSupersede({ keys, predictions: about === undefined ? [] : [about] })
+  }
+
+  /** It is not waited for any more. Each record of the stream is counted as something. */
+  #drop({ key, isCounted }: WaitingEvent): void {
+    this.#parts.waiting.leave(key)
+    if (isCounted !== true) this.#parts.tally.count('accepted')
+  }
+
   #wait(waiting: WaitingEvent): Due {
     const { waiting: room } = this.#parts
-    if (room.has(waiting.key)) return false
+    const held = room.get(waiting.key)
+    if (held?.received === waiting.received) return false
+    if (held !== undefined) this.#drop(held)
     room.enter(waiting)
     // A full room lets the oldest go.
     this.#giveUp(room.expire(waiting.since))
@@ -206,13 +298,14 @@ export class Admission {
   #example(waiting: WaitingEvent, { served, foreseen }: Known): Example | undefined {
     const { key, event, received } = waiting
     try {
-      const { predictionId } = event
+      const { predictionId, timeMs = received.record.timeMs } = event
       return {
         key,
         encoded: foreseen?.encoded ?? this.#encoded(event.input ?? served?.input),
         target: this.#target(event, served),
         weight: event.weight,
         ...(predictionId !== undefined && { predictionId }),
+        ...(timeMs !== undefined && { timeMs }),
       }
     } catch (error) {
       this.#reject(received, error, key)
@@ -238,30 +331,37 @@ export class Admission {
     return this.#vocabulary
   }
 
-  #accept(example: Example, latents: LatentMap): Decision<'wait' | 'update'> {
-    const { learner, tally, dedupe, waiting, loop } = this.#parts
+  #accept(counted: Counted, example: Example, latents: LatentMap): Decision<'wait' | 'update'> {
+    const { learner, tally, dedupe, waiting, setAside, loop } = this.#parts
+    const { isCounted, event } = counted
+    learner.check(example)
+    this.#supersede(counted, example)
     const decision = learner.accept(example, latents, loop.clock.nowMs())
     waiting.leave(example.key)
-    dedupe.add(example.key)
-    tally.count('accepted')
+    setAside.remove(example.key)
+    dedupe.add(example.key, event ? lessonDigest(event) : counted.lesson)
+    if (isCounted !== true) tally.count('accepted')
     return decision
   }
 
   /** By its own key, or everything that was said about a prediction. Seen from now on: it may overtake what it takes back. */
   #retract(key: string, event: FeedbackEvent): Due {
-    const { learner, waiting, dedupe, tally, onRetract } = this.#parts
+    const { learner, waiting, setAside, dedupe, tally, onRetract } = this.#parts
     const about = event.predictionId
     const known = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
     const examples = known.filter(
       (example) => example.key === key || (about !== undefined && example.predictionId === about),
     )
     for (const gone of waiting.about(key, about)) {
-      waiting.leave(gone.key)
-      dedupe.add(gone.key)
-      // So that each record of the stream is counted as something.
-      tally.count('accepted')
+      this.#drop(gone)
+      dedupe.add(gone.key, RETRACTED)
     }
-    dedupe.add(key)
+    for (const gone of setAside.about(key, about)) {
+      setAside.remove(gone)
+      dedupe.add(gone, RETRACTED)
+    }
+    for (const gone of examples) dedupe.add(gone.key, RETRACTED)
+    dedupe.add(key, RETRACTED)
     tally.count('accepted')
     const keys = [key, ...examples.map((example) => example.key)]
     onRetract({ keys, predictions: about === undefined ? [] : [about] })
@@ -277,7 +377,7 @@ export class Admission {
 
   #reject(received: Received, error: unknown, key?: string): void {
     const { letters, tally, waiting } = this.#parts
-    if (key !== undefined) waiting.leave(key)
+    if (key !== undefined && waiting.get(key)?.received === received) waiting.leave(key)
     letters.add(received, letters.reasonOf(error))
     tally.count('rejected')
   }

@@ -45,13 +45,18 @@ export function assemble(loop: LoopParts): Assembly {
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
-export function openStream({ loop, state, patience }: Assembly): Interleave {
+export function openStream({ loop, state, patience, pointer }: Assembly): Interleave {
   const { clock, log, limits } = loop
   const lines = loop.sources.map((source) => {
     const from = state.tally.positions[source.name] ?? {}
     return new Line({ source, from, records: limits.records, clock, log, patience })
   })
-  return new Interleave(lines, state.turn, clock)
+  const stream = new Interleave(lines, state.turn, clock)
+  pointer.unread = async (signal) => {
+    await stream.measure(signal)
+    return Object.fromEntries(lines.map(({ name, lag }) => [name, lag]))
+  }
+  return stream
 }
 
 export function openAdmission({ loop, state, patience, latents }: Assembly): Admission {
@@ -63,7 +68,9 @@ export function openAdmission({ loop, state, patience, latents }: Assembly): Adm
     tally: state.tally,
     dedupe: state.dedupe,
     waiting: state.waiting,
+    setAside: state.setAside,
     letters: state.letters,
+    onSupersede: (superseded) => state.retract(superseded),
     onRetract(retracted) {
       state.retract(retracted)
       latents.forget(retracted.keys)

@@ -9,6 +9,7 @@ import type { Saved } from './saved.ts'
 import { checkJournals } from './journals.ts'
 import { freshWeights, goBackTo, spelledBy, weightsOf, type GoingBack } from './going-back.ts'
 import { checkNeverTrained, type Recovery } from './recovery.ts'
+import { isHolding } from './commands.ts'
 import { heedRetirement } from './retirement.ts'
 import { adapterText, type TrainerState } from './state.ts'
 import { movedToBase, publishMoved } from './succession.ts'
@@ -67,12 +68,14 @@ async function publishRecovered(
 }
 
 function continueFrom(saved: Saved, { loop, state }: GoingBack): void {
-  const { progress, positions, pending, waiting } = saved
-  const { trigger, turn, ...tally } = progress
+  const { progress, positions, pending, waiting, setAside } = saved
+  const { trigger, turn, setAsideNext = 0, line, ...tally } = progress
   state.tally.restore(tally, positions)
   state.turn = turn
   state.stamp = saved.stamp
   state.waiting.restore(waiting, tally.triedAgain)
+  state.setAside.restore(setAside, setAsideNext)
+  if (line !== undefined) state.dedupe.restoreLine(line)
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })
   state.learner.resume(pending, trigger)
@@ -111,6 +114,7 @@ async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void
   state.tally.wentTo(live.version, Math.max(next, recovery?.next ?? 0))
   state.tally.sawPointer(live)
   state.tally.learnedLive(live)
+  if (isHolding(live)) state.tally.pause(true)
   const { adapter, retired = [] } = await manifestOf(live.version, parts, signal)
   state.tally.heeded(retired)
   const isFresh = adapterText(adapter) !== state.identity.adapter

@@ -6,7 +6,7 @@ import type { Example, Remembered } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
 import { insertRows } from './insert-rows.ts'
 import { bytesOf, exampleValues, logitsValue, rememberedOf, textOf } from './checkpoint-rows.ts'
-import { summed } from './row-sum.ts'
+import { rowSum, summed, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
 
 /** Key → how many logits are kept with it. */
@@ -101,10 +101,13 @@ export class ExampleTables {
   }
 
   #put(examples: readonly Example[]): void {
-    const columns = 'key, kind, data, target, weight, prediction, sum'
+    const columns = 'key, kind, data, target, weight, prediction, time_ms, sum'
     const head = `INSERT OR IGNORE INTO examples (${columns})`
-    const rows = examples.map((example) => summed(exampleValues(example)))
-    insertRows(this.#store, head, 7, rows)
+    const rows = examples.map((example) => {
+      const values = exampleValues(example)
+      return [...values, rowSum(...summedValues(values))]
+    })
+    insertRows(this.#store, head, 8, rows)
   }
 
   #deleteUnused(key: Uint8Array): void {

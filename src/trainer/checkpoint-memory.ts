@@ -7,7 +7,7 @@ import type { Store } from '../runtime/store.ts'
 import { bytesOf, textOf } from './checkpoint-rows.ts'
 import { insertRows } from './insert-rows.ts'
 import type { Memorised } from './recall.ts'
-import { checkRow, summed } from './row-sum.ts'
+import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
 
 export class MemoryTable {
@@ -45,13 +45,14 @@ export class MemoryTable {
     for (const [key, at] of present)
       if (next.get(key) !== at) this.#store.run(end, state, bytesOf(key))
     const added = items.filter(({ key, at }) => present.get(key) !== at)
-    const rows = added.map(({ key, at, label, vector, predictionId }) => {
+    const rows = added.map(({ key, at, label, vector, predictionId, timeMs = null }) => {
       const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
       const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
-      return summed([bytesOf(key), state, at, JSON.stringify(label), bytes, prediction])
+      const values = [bytesOf(key), state, at, JSON.stringify(label), bytes, prediction, timeMs]
+      return [...values, rowSum(...summedValues(values))]
     })
-    const head = 'INSERT INTO memorised (key, born, at, label, vector, prediction, sum)'
-    insertRows(this.#store, head, 7, rows)
+    const head = 'INSERT INTO memorised (key, born, at, label, vector, prediction, time_ms, sum)'
+    insertRows(this.#store, head, 8, rows)
     this.#next = next
   }
 
@@ -85,12 +86,15 @@ function memorisedOf(row: Row, path: string): Memorised {
   const [label, vector] = [row.text('label'), row.bytes('vector')]
   const prediction = row.textOrNull('prediction')
   const what = `the memorised example ${textOf(key).replaceAll('\0', ' ')}`
-  checkRow(row, { path, what }, key, born, at, label, vector, prediction)
+  const timeMs = row.numberOrNull('time_ms')
+  const values = [key, born, at, label, vector, prediction, timeMs] as const
+  checkRow(row, { path, what }, ...summedValues(values))
   return {
     key: textOf(key),
     at,
     label: JSON.parse(label) as string,
     vector: new Float32Array(vector.slice().buffer),
     ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
+    ...(timeMs !== null && { timeMs }),
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Examples that wait for the next update, in the checkpoint: those that came since the last save in one row. They come at
- * the end and go all at once; where one goes by itself, because it was retracted, all are written anew.
+ * the end and go all at once; where one goes by itself, because it was retracted, or is superseded, all are written anew.
  */
 import type { Example } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
@@ -35,7 +35,7 @@ export class PendingTable {
   }
 
   write(examples: readonly Example[]): void {
-    const isGrown = this.#saved.every(({ key }, at) => key === examples[at]?.key)
+    const isGrown = this.#saved.every((example, at) => example === examples[at])
     if (!isGrown) this.#store.run('DELETE FROM pending_runs')
     this.#append(examples, isGrown ? this.#saved.length : 0)
     this.#next = examples

@@ -3,30 +3,32 @@ import type { Example, FeedbackEvent, Remembered, SourceRecord, Target } from '.
 import { headersOf, plainHeaders, type PlainHeaders } from '../intake/headers.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Row, Value } from '../runtime/row.ts'
-import { checkRow } from './row-sum.ts'
+import { checkRow, summedValues } from './row-sum.ts'
 import { encodedOf, numbersOf } from './example-pack.ts'
 
 /** The columns of `examples`, in their order. */
 export function exampleValues(example: Example): readonly Value[] {
-  const { key, encoded, target, weight, predictionId } = example
+  const { key, encoded, target, weight, predictionId, timeMs = null } = example
   const data = numbersOf(encoded)
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
-  return [bytesOf(key), encoded.kind, bytes, JSON.stringify(target), weight, prediction]
+  return [bytesOf(key), encoded.kind, bytes, JSON.stringify(target), weight, prediction, timeMs]
 }
 
 export function exampleOf(row: Row, path: string): Example {
   const [key, kind, data] = [row.bytes('key'), row.text('kind'), row.bytes('data')]
   const [target, weight] = [row.text('target'), row.number('weight')]
   const prediction = row.textOrNull('prediction')
-  const values = [key, kind, data, target, weight, prediction] as const
-  checkRow(row, { path, what: `the example ${shown(key)}` }, ...values)
+  const timeMs = row.numberOrNull('time_ms')
+  const values = [key, kind, data, target, weight, prediction, timeMs] as const
+  checkRow(row, { path, what: `the example ${shown(key)}` }, ...summedValues(values))
   return {
     key: textOf(key),
     encoded: encodedOf(kind, data.slice().buffer),
     target: JSON.parse(target) as Target,
     weight,
     ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
+    ...(timeMs !== null && { timeMs }),
   }
 }
 
@@ -47,7 +49,8 @@ export function logitsValue(logits: Float32Array | undefined): Value {
 }
 
 /** The columns of `waiting` after `seq`, in their order. */
-export function waitingValues({ key, since, event, received }: WaitingEvent): readonly Value[] {
+export function waitingValues(waiting: WaitingEvent): readonly Value[] {
+  const { key, since, event, received, isCounted } = waiting
   const { connector, record } = received
   const { value, key: recordKey, headers, ...rest } = record
   const origin: Origin = {
@@ -55,6 +58,7 @@ export function waitingValues({ key, since, event, received }: WaitingEvent): re
     ...rest,
     ...(recordKey && { key: toBase64(recordKey) }),
     ...(headers && { headers: plainHeaders(headers) }),
+    ...(isCounted && { isCounted }),
   }
   return [bytesOf(key), since, JSON.stringify(event), JSON.stringify(origin), value]
 }
@@ -65,7 +69,7 @@ export function waitingOf(row: Row, path: string): WaitingEvent {
   const place = { path, what: `the waiting event ${shown(key)}` }
   checkRow(row, place, key, since, event, text, value)
   const origin = JSON.parse(text) as Origin
-  const { connector, key: recordKey, headers, ...rest } = origin
+  const { connector, key: recordKey, headers, isCounted, ...rest } = origin
   const record: SourceRecord = {
     ...rest,
     value,
@@ -77,6 +81,7 @@ export function waitingOf(row: Row, path: string): WaitingEvent {
     since,
     event: JSON.parse(event) as FeedbackEvent,
     received: { connector, record },
+    ...(isCounted && { isCounted }),
   }
 }
 
@@ -100,6 +105,7 @@ type Origin = Omit<SourceRecord, 'value' | 'key' | 'headers'> & {
   readonly connector: string
   readonly key?: string
   readonly headers?: PlainHeaders
+  readonly isCounted?: true
 }
 
 function toBase64(bytes: Uint8Array): string {

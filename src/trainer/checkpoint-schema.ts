@@ -10,6 +10,7 @@
  * `pending_runs` holds the examples that wait, those of one save in a row; `pending` is from before, and empty.
  * `memorised` is like `remembered` for what memory holds, `at` being its order there.
  * `sum` is the checksum of the row (`row-sum.ts`): of what it was written with, without `gone`, which comes later.
+ * `snapshots.line` says which of the seen ids that version has learned. `set_aside` has an example (`header`, `data`) or an event as it arrived (`since` and what follows, as in `waiting`).
  * `remembered.logits` are floats, kept for as long as the row: the same example learned on another line has others.
  */
 export const checkpointMigrations: readonly string[] = [
@@ -83,5 +84,16 @@ export const checkpointMigrations: readonly string[] = [
   ALTER TABLE states ADD COLUMN sum INTEGER;
   ALTER TABLE weights ADD COLUMN sum INTEGER;
   ALTER TABLE snapshots ADD COLUMN sum INTEGER;
+  `,
+  `
+  CREATE TABLE set_aside (
+    at INTEGER PRIMARY KEY, key BLOB NOT NULL, whence TEXT NOT NULL, label TEXT, time_ms INTEGER,
+    due INTEGER NOT NULL, header TEXT, data BLOB, since INTEGER, event TEXT, origin TEXT, value BLOB,
+    sum INTEGER
+  );
+  ALTER TABLE examples ADD COLUMN time_ms INTEGER;
+  ALTER TABLE memorised ADD COLUMN time_ms INTEGER;
+  ALTER TABLE seen_runs ADD COLUMN lessons BLOB;
+  ALTER TABLE snapshots ADD COLUMN line TEXT;
   `,
 ]

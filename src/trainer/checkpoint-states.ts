@@ -4,10 +4,11 @@
  * names any more goes.
  */
 import type { Json, TrainableState } from '../contracts.ts'
+import type { Line } from '../intake/line.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Mind } from './learner-types.ts'
-import { checkRow, rowSum } from './row-sum.ts'
+import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import { noStamp, type Stamp } from './saved.ts'
 import { packTensors, unpackTensors } from './tensor-pack.ts'
 
@@ -74,9 +75,9 @@ export class StateTables {
   }
 
   /** Keeps the present state for `version`; old snapshots go, unless `kept` names them. */
-  keepFor(version: string, kept: readonly string[]): void {
-    const put = 'INSERT OR REPLACE INTO snapshots (version, state, sum) VALUES (?, ?, ?)'
-    const row = [version, this.now] as const
+  keepFor(version: string, line: Line, kept: readonly string[]): void {
+    const put = 'INSERT OR REPLACE INTO snapshots (version, state, line, sum) VALUES (?, ?, ?, ?)'
+    const row = [version, this.now, JSON.stringify(line)] as const
     this.#store.run(put, ...row, rowSum(...row))
     const old = this.#store.all(
       'SELECT version FROM snapshots ORDER BY seq DESC LIMIT -1 OFFSET ?',
@@ -87,11 +88,23 @@ export class StateTables {
   }
 
   ofVersion(version: string): number | undefined {
-    const row = this.#store.get('SELECT state, sum FROM snapshots WHERE version = ?', version)
+    const sql = 'SELECT state, line, sum FROM snapshots WHERE version = ?'
+    const row = this.#store.get(sql, version)
     if (row === undefined) return undefined
-    const state = row.number('state')
-    checkRow(row, { path: this.#store.path, what: `snapshot of ${version}` }, version, state)
+    const [state, line] = [row.number('state'), row.textOrNull('line')]
+    checkRow(
+      row,
+      { path: this.#store.path, what: `snapshot of ${version}` },
+      ...summedValues([version, state, line]),
+    )
     return state
+  }
+
+  /** Absent for a version from before lines were kept. */
+  lineOf(version: string): Line | undefined {
+    const sql = 'SELECT line FROM snapshots WHERE version = ?'
+    const line = this.#store.get(sql, version)?.textOrNull('line') ?? null
+    return line === null ? undefined : (JSON.parse(line) as Line)
   }
 
   forgetVersions(): void {

@@ -16,6 +16,7 @@ import { fact, setFact, stampOf, StateTables } from './checkpoint-states.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
 import { checkRow, rowSum, summed } from './row-sum.ts'
+import { SetAsideTable } from './checkpoint-set-aside.ts'
 import type { Change, CheckpointLimits, Identity, LearnerState, Progress, Saved } from './saved.ts'
 
 export class Checkpoint {
@@ -25,6 +26,7 @@ export class Checkpoint {
   readonly #states: StateTables
   readonly #memory: MemoryTable
   readonly #pending: PendingTable
+  readonly #setAside: SetAsideTable
   #last: Pick<Change, 'weights' | 'mind' | 'positions'> | undefined
   /** Key → which of the records with that key it is. */
   #waiting: ReadonlyMap<string, string> = new Map()
@@ -38,6 +40,7 @@ export class Checkpoint {
     this.#states = new StateTables(store, limits.snapshots)
     this.#memory = new MemoryTable(store)
     this.#pending = new PendingTable(store)
+    this.#setAside = new SetAsideTable(store)
   }
 
   get path(): string {
@@ -46,10 +49,13 @@ export class Checkpoint {
 
   /** Ids that were taken, oldest first. */
   seen(): readonly IdRun[] {
-    return this.#store.all('SELECT first, hashes, sum FROM seen_runs ORDER BY first').map((row) => {
+    const sql = 'SELECT first, hashes, lessons, sum FROM seen_runs ORDER BY first'
+    return this.#store.all(sql).map((row) => {
       const [first, hashes] = [row.number('first'), row.bytes('hashes')]
-      checkRow(row, { path: this.path, what: `the ids from ${first} on` }, first, hashes)
-      return { first, hashes }
+      const lessons = row.bytesOrNull('lessons')
+      const known = lessons === null ? [] : [lessons]
+      checkRow(row, { path: this.path, what: `the ids from ${first} on` }, first, hashes, ...known)
+      return { first, hashes, ...(lessons !== null && { lessons }) }
     })
   }
 
@@ -81,6 +87,7 @@ export class Checkpoint {
       journals: this.journals,
       pending: this.#pending.load(),
       waiting: this.#waitingEvents(),
+      setAside: this.#setAside.load(),
     }
     this.#remember(saved)
     if (instead !== undefined) this.#last = undefined
@@ -90,7 +97,9 @@ export class Checkpoint {
   /** Weights, mind and memory as they were when `version` was published; retracted examples are missing. */
   snapshot(version: string): LearnerState | undefined {
     const id = this.#states.ofVersion(version)
-    return id === undefined ? undefined : this.#learnerAt(id)
+    if (id === undefined) return undefined
+    const line = this.#states.lineOf(version)
+    return { ...this.#learnerAt(id), ...(line && { line }) }
   }
 
   hasSnapshot(version: string): boolean {
@@ -106,6 +115,7 @@ export class Checkpoint {
     this.#examples.saved()
     this.#memory.saved()
     this.#pending.saved()
+    this.#setAside.saved()
     this.#remember(change)
     this.#isUncertain = false
   }
@@ -124,6 +134,7 @@ export class Checkpoint {
     this.#examples.load()
     this.#memory.load()
     this.#pending.load()
+    this.#setAside.load()
     this.#waiting = recordsOf(this.#waitingEvents())
     this.#last = undefined
   }
@@ -140,8 +151,11 @@ export class Checkpoint {
     this.#examples.retract(change.retracted)
     this.#memory.retract(change.retracted)
     this.#pending.write(change.pending)
+    this.#setAside.write(change.setAside)
     const isNewState = this.#writeState(change)
-    if (change.snapshot !== undefined) this.#states.keepFor(change.snapshot, change.protected)
+    const { snapshot } = change
+    if (snapshot !== undefined)
+      this.#states.keepFor(snapshot.version, snapshot.line, change.protected)
     if (isNewState) {
       this.#states.collect()
       this.#memory.collect()
@@ -210,10 +224,11 @@ export class Checkpoint {
   }
 
   /** A save that is repeated, because it may have failed, takes the place of itself. */
-  #writeSeen({ first, hashes }: IdRun): void {
+  #writeSeen({ first, hashes, lessons }: IdRun): void {
     if (hashes.length === 0) return
-    const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes, sum) VALUES (?, ?, ?)'
-    this.#store.run(put, first, hashes, rowSum(first, hashes))
+    const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes, lessons, sum) VALUES (?, ?, ?, ?)'
+    const known = lessons === undefined ? [] : [lessons]
+    this.#store.run(put, first, hashes, lessons ?? null, rowSum(first, hashes, ...known))
     const end = first + hashes.length / HASH_BYTES
     const old = 'DELETE FROM seen_runs WHERE first + length(hashes) / ? <= ?'
     if (this.#limits.seen !== undefined) this.#store.run(old, HASH_BYTES, end - this.#limits.seen)

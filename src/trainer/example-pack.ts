@@ -16,6 +16,7 @@ type Entry = readonly [
   target: Target,
   weight: number,
   predictionId: string | null,
+  timeMs?: number,
 ]
 
 const NUMBER_BYTES = 4
@@ -23,9 +24,10 @@ const NUMBER_BYTES = 4
 export function packExamples(examples: readonly Example[]): ExamplePack {
   const entries: Entry[] = []
   let length = 0
-  for (const { key, encoded, target, weight, predictionId = null } of examples) {
+  for (const { key, encoded, target, weight, predictionId = null, timeMs } of examples) {
     const numbers = numbersOf(encoded)
-    entries.push([key, encoded.kind, numbers.length, target, weight, predictionId])
+    const entry = [key, encoded.kind, numbers.length, target, weight, predictionId] as const
+    entries.push(timeMs === undefined ? entry : [...entry, timeMs])
     length += numbers.length
   }
   // Floats are laid in as they are, bit for bit.
@@ -49,10 +51,14 @@ export function unpackExamples({ header, data }: ExamplePack): readonly Example[
   }
   const { buffer } = data.slice()
   let from = 0
-  return entries.map(([key, kind, length, target, weight, predictionId]) => {
+  return entries.map(([key, kind, length, target, weight, predictionId, timeMs]) => {
     const encoded = encodedOf(kind, buffer.slice(from, from + length * NUMBER_BYTES))
     from += length * NUMBER_BYTES
-    return { key, encoded, target, weight, ...(predictionId !== null && { predictionId }) }
+    return {
+      ...{ key, encoded, target, weight },
+      ...(predictionId !== null && { predictionId }),
+      ...(timeMs !== undefined && { timeMs }),
+    }
   })
 }
 

@@ -4,7 +4,6 @@
  * answered for, when the record's turn comes.
  */
 import type { Encoded, FeedbackEvent, Latent } from '../contracts.ts'
-import { keyOf } from '../intake/dedupe.ts'
 import { needsPrediction, type Received } from '../intake/join.ts'
 
 export interface Foreseen {
@@ -17,7 +16,7 @@ export interface Foreseen {
 export interface ForesightParts {
   readonly parse: (received: Received) => FeedbackEvent
   readonly encode: (event: FeedbackEvent) => Encoded | undefined
-  readonly isKnown: (key: string) => boolean
+  readonly isKnown: (event: FeedbackEvent) => boolean
   readonly compute: (encoded: Encoded) => Promise<Latent>
 }
 
@@ -64,7 +63,7 @@ export class Foresight {
     try {
       const event = this.#parts.parse(received)
       if (event.lesson.kind === 'retract' || needsPrediction(event)) return undefined
-      if (this.#parts.isKnown(keyOf(event))) return undefined
+      if (this.#parts.isKnown(event)) return undefined
       const encoded = this.#parts.encode(event)
       if (encoded === undefined) return undefined
       const latent = this.#parts.compute(encoded).catch(() => undefined)

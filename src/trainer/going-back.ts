@@ -1,7 +1,7 @@
 /**
  * Puts the learner back to a version: weights, optimizer, replay and chance as they were when it was published. A
- * version of which no snapshot is kept (imported, or older than those) gives its weights, to a fresh optimizer and the
- * present memory; one of another adapter gives nothing, and a fresh adapter begins.
+ * version of which no snapshot is kept (imported, or older than those) gives its weights, to a fresh optimizer, and the
+ * present memory stays unless it is undone; one of another adapter gives nothing, and a fresh adapter begins.
  */
 import { isOfMemory } from '../adapters/memory.ts'
 import type { Logger, TrainableState, Version } from '../contracts.ts'
@@ -17,21 +17,31 @@ export interface GoingBack {
   readonly patience: Patience
 }
 
-/** Changes the learner and the tally; the caller saves. */
+/**
+ * Changes the learner and the tally; the caller saves. Answers whether it is known which events that version has learned.
+ * `undoes`: what that version has not learned is rehearsed no more,
+ * which is everything where no snapshot says what it has learned.
+ */
 export async function goBackTo(
   version: string,
   { loop, state, patience }: GoingBack,
   signal: AbortSignal,
-): Promise<void> {
+  { undoes = false } = {},
+): Promise<boolean> {
   const snapshot = state.snapshot(version)
   if (snapshot !== undefined) restore(snapshot, loop, state)
   else {
     const load = () => loop.registry.load(version)
     const loaded = await patience.persist(`loading ${version}`, load, signal)
-    const present = state.learnerState
+    const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
     restore({ ...present, weights: weightsOf(loaded, loop) }, loop, state, rehearsed(present))
   }
+  const line = snapshot?.line
+  const pending = undoes ? [] : state.learner.pending.map(({ key }) => key)
+  if (line !== undefined) state.dedupe.goTo(line, pending)
+  forgetLearned(state, line !== undefined)
   state.tally.wentTo(version)
+  return line !== undefined
 }
 
 /** As a trainable would have it that has made no step. */
@@ -60,6 +70,17 @@ function restore(
 export function spelledBy(labels: readonly string[], head: readonly string[]): readonly string[] {
   const forms = new Set(head.map(labelForm))
   return labels.filter((label) => head.includes(label) || !forms.has(labelForm(label)))
+}
+
+/** Of what was set aside, it may have learned some. */
+function forgetLearned({ setAside, dedupe, learner }: TrainerState, isKnown: boolean): void {
+  for (const { key } of learner.remembered) setAside.remove(key)
+  if (!isKnown) return
+  for (const { key } of setAside.entries) if (dedupe.has(key)) setAside.remove(key)
+}
+
+function withoutMemory({ memorised, ...present }: LearnerState): LearnerState {
+  return { ...present, remembered: [], ...(memorised && { memorised: [] }) }
 }
 
 /** Labels of the present memory, in the order of the present head. */

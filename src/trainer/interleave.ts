@@ -32,6 +32,11 @@ export class Interleave {
     return this.#lines.some(({ isMeasured }) => isMeasured)
   }
 
+  /** Whether every source has said that it has nothing more. */
+  get isExhausted(): boolean {
+    return this.lag === 0 && this.#lines.every((line) => line.isMeasured && line.pauseMs === 0)
+  }
+
   /** What each source has given, and how much it still has. */
   get sources(): NonNullable<TrainerStatus['sources']> {
     return Object.fromEntries(this.#lines.map((line) => [line.name, line.stats]))
@@ -91,6 +96,17 @@ export class Interleave {
       this.#resting = undefined
       this.#woken = false
     }
+  }
+
+  /** Waits the same, and reads nothing meanwhile. */
+  async pause(waitMs: number, signal: AbortSignal): Promise<void> {
+    const resting = new AbortController()
+    this.#resting = resting
+    if (this.#woken) resting.abort()
+    const both = AbortSignal.any([signal, resting.signal])
+    await this.#clock.sleep(waitMs, both).catch(() => undefined)
+    this.#resting = undefined
+    this.#woken = false
   }
 
   wake(): void {

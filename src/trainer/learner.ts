@@ -103,6 +103,19 @@ export class Learner {
     return this.#pending.labels
   }
 
+  /** Throws a coded error for a label that cannot be learned. */
+  check(example: Example): void {
+    this.#pending.check(example)
+  }
+
+  /** Keys of what would be learned, rehearsed or answered from memory about a prediction. */
+  about(predictionId: string | undefined): readonly string[] {
+    if (predictionId === undefined) return []
+    const isAbout = (each: { readonly predictionId?: string }) => each.predictionId === predictionId
+    const loose = [...this.pending, ...(this.memorised ?? [])].filter(isAbout)
+    return [...new Set([...loose.map(({ key }) => key), ...this.#memory.about(predictionId)])]
+  }
+
   /** Throws a coded error, and changes nothing, for a label that cannot be learned. */
   accept(example: Example, latents: LatentMap, nowMs: number): Decision<'wait' | 'update'> {
     const { trigger, chance: random } = this.#parts
@@ -119,6 +132,14 @@ export class Learner {
     const pending = this.#pending.size
     const decision = this.#parts.trigger.rest?.({ pending, nowMs })
     return decision ?? { verdict: 'wait', reason: 'the trigger goes by events' }
+  }
+
+  /** What was accepted and not learned is not learned. */
+  dropPending(): readonly Example[] {
+    const dropped = this.pending
+    this.#pending.restore([])
+    this.#alarm = undefined
+    return dropped
   }
 
   /** Forgets what waits and what would be rehearsed; weights keep what they learned. Whether memory has changed. */

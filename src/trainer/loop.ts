@@ -125,7 +125,9 @@ class ModelLoop implements Loop {
     const { pointer } = this.#assembly
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
       return this.#pause(stream, signal)
+    if (this.#assembly.state.tally.isPaused) return this.#standStill(stream, signal)
     if (this.#assembly.state.tally.state.cut !== undefined) await this.#finishCut(signal)
+    if (await this.#relearn(admission, signal)) return
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
@@ -134,6 +136,41 @@ class ModelLoop implements Loop {
     }
     this.#progress.look(this.#consumed, stream.lag)
     if (signal.aborted || this.#isSaveDue()) await this.#save(signal)
+  }
+
+  /** A person has told it to learn nothing: events stay where they are. */
+  async #standStill(stream: Interleave, signal: AbortSignal): Promise<void> {
+    await this.#save(signal)
+    await stream.measure(signal)
+    this.#enter('paused')
+    await stream.pause(this.#parts.limits.idleMs, signal)
+  }
+
+  /** Some of what was set aside and is asked for, before any record is read; whether there was any. */
+  async #relearn(admission: Admission, signal: AbortSignal): Promise<boolean> {
+    const { setAside } = this.#assembly.state
+    let count = 0
+    for (; count < this.#parts.limits.records && !signal.aborted; count += 1) {
+      const entry = setAside.nextDue()
+      if (entry === undefined) break
+      this.#enter('running')
+      const isDue = await admission.relearn(entry, signal)
+      this.#isDirty = true
+      this.#unsaved += 1
+      await this.#act(isDue, signal)
+    }
+    if (count > 0 && (signal.aborted || this.#isSaveDue())) await this.#save(signal)
+    return count > 0
+  }
+
+  /** Everything that was there when somebody rolled back has been read. Saved before anything else is read. */
+  async #liftBarrier(stream: Interleave, signal: AbortSignal): Promise<void> {
+    const { tally } = this.#assembly.state
+    if (tally.barrier === undefined) return
+    await stream.measure(signal)
+    if (!stream.isExhausted) return
+    tally.putBarrier(undefined)
+    this.#isDirty = true
   }
 
   async #take(
@@ -193,6 +230,7 @@ class ModelLoop implements Loop {
     // A trigger that goes by the clock is asked here, where nothing else would wake it.
     const { verdict, reason } = state.learner.rest(this.#parts.clock.nowMs())
     if (verdict === 'update') await this.#cut(reason, signal)
+    await this.#liftBarrier(stream, signal)
     await this.#save(signal)
     await stream.measure(signal)
     this.#progress.look(this.#consumed, stream.lag)
@@ -268,7 +306,7 @@ class ModelLoop implements Loop {
     this.#parts.onStatus(this.status())
   }
 
-  #enter(state: 'idle' | 'running'): void {
+  #enter(state: 'idle' | 'running' | 'paused'): void {
     if (this.#phase.state === state) return
     this.#phase = { state }
     this.#parts.onStatus(this.status())

@@ -136,6 +136,8 @@ export interface LoopLimits {
   readonly waitingMs?: number
   readonly waitingBytes?: number
   readonly latentBytes: number
+  /** Kept of what rollbacks set aside; absent = all of it. */
+  readonly setAside?: { readonly events: number; readonly bytes: number }
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seenEvents?: number
   /** Absent = the defaults. */

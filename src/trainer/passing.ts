@@ -7,10 +7,14 @@
  * one (another order of partitions, another CPU), moves of the predecessor's count for nothing and persons' for all.
  */
 import type { LivePointer } from '../contracts.ts'
+import { isCommand } from './commands.ts'
 import type { GoingBack } from './going-back.ts'
 
-/** `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `wait`: intend nothing until the line is there. */
-export type Verdict = 'ours' | 'pass' | 'adopt' | 'wait'
+/**
+ * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `obey`: a command that goes nowhere. `wait`:
+ * intend nothing until the line is there.
+ */
+export type Verdict = 'ours' | 'pass' | 'adopt' | 'obey' | 'wait'
 
 export async function verdictOn(
   move: LivePointer,
@@ -23,7 +27,10 @@ export async function verdictOn(
   // Whoever moved it: the pointer is never taken back to what the line makes on its way there.
   if (tally.isAhead(move.version)) return 'wait'
   if (isByPerson(move)) return 'adopt'
+  if (isCommand(move)) return 'obey'
   if (move.by !== 'policy' || intended !== undefined) return 'pass'
+  const { place } = move.asks ?? {}
+  if (place !== undefined) return tally.accepted < place ? 'wait' : 'pass'
   return tally.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
 }
 
@@ -31,7 +38,7 @@ export function isByPerson({ by }: LivePointer): boolean {
   return by === 'rollback' || by === 'promote'
 }
 
-/** A policy goes back while a version is being made, which is published before that move. */
+/** In a fleet that began with an earlier release, which published a version before such a move. */
 async function newest({ loop, patience }: GoingBack, signal: AbortSignal): Promise<string> {
   const list = () => loop.registry.list(1)
   const [last] = await patience.persist('looking for the newest version', list, signal)

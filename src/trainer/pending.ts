@@ -48,9 +48,15 @@ export class Pending {
   }
 
   /** Throws a coded error for a label that cannot be learned. */
+  check({ target }: Example): void {
+    if (!this.labels.includes(target.label)) this.#checkNew(target)
+  }
+
+  /** Throws a coded error for a label that cannot be learned. */
   add(example: Example): void {
+    this.check(example)
     const { label } = example.target
-    if (!this.labels.includes(label)) this.#announce(example)
+    if (!this.labels.includes(label)) this.#labels = [...this.labels, label]
     this.#examples.set(example.key, example)
   }
 
@@ -74,7 +80,7 @@ export class Pending {
     return this.labels.length - retiredAmong(this.labels, this.#rules.retired).length
   }
 
-  #announce({ target }: Example): void {
+  #checkNew(target: Example['target']): void {
     const details = { label: target.label }
     const { open, limit } = this.#rules
     // That an answer which nobody knows is wrong teaches nothing.
@@ -82,6 +88,5 @@ export class Pending {
       throw failure('LABEL_UNKNOWN', `the head has no label "${target.label}"`, { details })
     if (this.#answering >= limit)
       throw failure('LABELS_FULL', `"${target.label}" would be one more than ${limit}`, { details })
-    this.#labels = [...this.labels, target.label]
   }
 }

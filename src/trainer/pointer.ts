@@ -1,15 +1,18 @@
 /**
  * The live pointer as the trainer sees it. A move is decided in a checkpoint and done after it, so that a crash in
  * between is mended by doing it again. Whoever else moved the pointer wins: the learner goes back to the version that
- * is live now, at this place of the stream, and what came since is not learned again.
+ * is live now, at this place of the stream, and what a rollback leaves behind is set aside.
  *
  * The pointer may also be ahead: a predecessor moved it to versions that this line has not made yet, because the
  * trainer began from an older copy of its checkpoint. See `passing.ts`.
  */
 import { CodedError, type LivePointer } from '../contracts.ts'
+import { isHolding, obey } from './commands.ts'
 import type { Move } from './saved.ts'
+import type { Barrier } from './barrier.ts'
 import { goBackTo, type GoingBack } from './going-back.ts'
 import { isByPerson, verdictOn } from './passing.ts'
+import { putAside } from './put-aside.ts'
 
 /** A person who looks for the right version moves the pointer several times in a row. */
 const SETTLED_AFTER_MS = 500
@@ -18,6 +21,8 @@ export class Pointer {
   readonly #parts: GoingBack
   /** Moves by persons that were followed in this life. */
   readonly #adopted: LivePointer[] = []
+  /** Records that each source has and nobody has read; none before there is a stream. */
+  unread: (signal: AbortSignal) => Promise<Barrier['left']> = async () => Promise.resolve({})
 
   constructor(parts: GoingBack) {
     this.#parts = parts
@@ -89,19 +94,23 @@ export class Pointer {
       }
       if (verdict === 'ours') this.#moved(move, state.tally.state.intended.slice(1))
       else if (verdict === 'pass' || this.#wasAdopted(move)) this.#passed(move)
-      else if (this.#isOvertaken(moves[at + 1])) this.#overtaken(move)
+      else if (verdict === 'obey') await this.#obey(move, signal)
+      else if (this.#isOvertaken(move, moves[at + 1])) this.#overtaken(move)
       else await this.#adopt(move, signal)
     }
   }
 
   /** Where the next move is followed too, and to a place that is the same from wherever one comes. */
-  #isOvertaken(next: LivePointer | undefined): boolean {
+  #isOvertaken(move: LivePointer, next: LivePointer | undefined): boolean {
     if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
+    // A promotion sets nothing aside.
+    if (move.by === 'rollback' && next.by !== 'rollback') return false
     const { tally, checkpoint } = this.#parts.state
     return !tally.isAhead(next.version) && checkpoint.hasSnapshot(next.version)
   }
 
   #overtaken(move: LivePointer): void {
+    if (isHolding(move)) this.#parts.state.tally.pause(true)
     this.#adopted.push(move)
     this.#passed(move)
   }
@@ -121,10 +130,27 @@ export class Pointer {
   async #adopt(live: LivePointer, signal: AbortSignal): Promise<void> {
     const { loop, state } = this.#parts
     const { version, by, reason } = live
-    loop.log.info({ version, by, reason }, 'going on from the version that is live now')
-    await goBackTo(version, this.#parts, signal)
+    const undoes = by === 'rollback'
+    const left = undoes ? await this.unread(signal) : {}
+    const before = state.learner.remembered
+    const isKnown = await goBackTo(version, this.#parts, signal, { undoes })
+    if (undoes) {
+      putAside(before, state, { isUnknown: !isKnown })
+      state.tally.putBarrier({ untilMs: live.sinceMs, left })
+    }
+    if (isHolding(live)) state.tally.pause(true)
+    const set_aside = state.setAside.size
+    loop.log.info({ version, by, reason, set_aside }, 'going on from the version that is live now')
     state.tally.sawPointer(live)
     this.#adopted.push(live)
+    await state.save(signal)
+  }
+
+  async #obey(command: LivePointer, signal: AbortSignal): Promise<void> {
+    const { loop, state } = this.#parts
+    obey(command, state, loop.log)
+    this.#adopted.push(command)
+    this.#passed(command)
     await state.save(signal)
   }
 

@@ -27,6 +27,8 @@ export interface Memorised extends MemoryItem {
   readonly at: number
   /** That its event spoke of. */
   readonly predictionId?: string
+  /** Of its event. */
+  readonly timeMs?: number
 }
 
 export interface RecallLabels {
@@ -69,7 +71,7 @@ export class Recall {
 
   /** Test, then take in. `logits` are the head's. */
   meet(
-    { key, target, weight, predictionId }: Example,
+    { key, target, weight, predictionId, timeMs }: Example,
     latent: Latent,
     logits: Float32Array,
     { task, ...known }: RecallLabels & { readonly task: Task },
@@ -82,7 +84,10 @@ export class Recall {
     if (!score.correct) this.#wrong += 1
     if (target.kind === 'label' && weight > 0 && vector.every(Number.isFinite)) {
       const at = (this.#items.at(-1)?.at ?? -1) + 1
-      const about = predictionId === undefined ? {} : { predictionId }
+      const about = {
+        ...(predictionId !== undefined && { predictionId }),
+        ...(timeMs !== undefined && { timeMs }),
+      }
       const item = { key, label: target.label, vector, at, ...about }
       this.#take(item, policy.offer(item, this.#items, { wasRight: score.correct }))
     }

@@ -34,6 +34,8 @@ export interface ReplayMemoryState {
 export class ReplayMemory {
   readonly #parts: ReplayMemoryParts
   readonly #examples = new Map<string, Remembered>()
+  /** Prediction → keys of what was said about it. */
+  readonly #about = new Map<string, Set<string>>()
 
   constructor(parts: ReplayMemoryParts) {
     this.#parts = parts
@@ -69,14 +71,13 @@ export class ReplayMemory {
   /** `logits`: those that it had before it was learned, where the policy wants them. */
   remember(example: Example, logits?: Float32Array): void {
     const kept: Remembered = logits === undefined ? example : { ...example, logits }
-    this.#examples.set(example.key, kept)
-    for (const key of this.#parts.replay.offer(itemOf(kept), this.#parts.offer))
-      this.#examples.delete(key)
+    this.#keep(kept)
+    for (const key of this.#parts.replay.offer(itemOf(kept), this.#parts.offer)) this.#drop(key)
   }
 
   /** Whether it was there. */
   forget(key: string): boolean {
-    const known = this.#examples.delete(key)
+    const known = this.#drop(key)
     if (known) this.#parts.replay.remove(key)
     return known
   }
@@ -109,11 +110,33 @@ export class ReplayMemory {
     offer.restore(state.offer)
     const byKey = new Map(cut.map((example) => [example.key, example]))
     this.#examples.clear()
+    this.#about.clear()
     for (const key of replay.keys()) {
       const example = byKey.get(key)
       invariant(example !== undefined, 'replay keeps only what it was handed')
-      this.#examples.set(key, example)
+      this.#keep(example)
     }
+  }
+
+  /** Keys of what is remembered about a prediction. */
+  about(predictionId: string): readonly string[] {
+    return [...(this.#about.get(predictionId) ?? [])]
+  }
+
+  #keep(example: Remembered): void {
+    const { key, predictionId } = example
+    this.#examples.set(key, example)
+    if (predictionId === undefined) return
+    const keys = this.#about.get(predictionId) ?? new Set()
+    this.#about.set(predictionId, keys.add(key))
+  }
+
+  #drop(key: string): boolean {
+    const { predictionId = '' } = this.#examples.get(key) ?? {}
+    const keys = this.#about.get(predictionId)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#about.delete(predictionId)
+    return this.#examples.delete(key)
   }
 
   #example(key: string): Remembered {

@@ -17,6 +17,11 @@ export function rowSum(...values: readonly Value[]): number {
   }, 0)
 }
 
+/** Without a last value that rows from before it had do not have, so that they keep their sums. */
+export function summedValues(values: readonly Value[]): readonly Value[] {
+  return values.at(-1) === null ? values.slice(0, -1) : values
+}
+
 /** A row with its sum behind it. */
 export function summed(values: readonly Value[]): readonly Value[] {
   return [...values, rowSum(...values)]

@@ -1,10 +1,20 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
-import type { Example, LivePointer, Positions, Remembered, TrainableState } from '../contracts.ts'
+import type {
+  Asked,
+  Example,
+  LivePointer,
+  Positions,
+  Remembered,
+  TrainableState,
+} from '../contracts.ts'
 import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Journals } from './journals.ts'
+import type { Line } from '../intake/line.ts'
+import type { Barrier } from './barrier.ts'
 import type { Mind, TriggerState } from './learner-types.ts'
 import type { Memorised } from './recall.ts'
+import type { SetAsideEntry } from './set-aside.ts'
 
 /** What the state was made for. */
 export interface Identity {
@@ -39,6 +49,7 @@ export interface Move {
   readonly version: string
   readonly reason: string
   readonly by: LivePointer['by']
+  readonly asks?: Asked
 }
 
 /** The version that answers where this line of versions stands, and the one of this line that answered before it. */
@@ -75,6 +86,14 @@ export interface Progress {
   readonly retired: readonly string[]
   /** An update that the clock has started at these positions and that is not finished: it is made again after a crash. */
   readonly cut?: string | undefined
+  /** Absent in a checkpoint of before there were any. */
+  readonly barrier?: Barrier | null
+  /** A person told it to learn nothing. */
+  readonly paused?: boolean
+  /** Which of the seen ids the present versions have learned, or will. */
+  readonly line?: Line
+  /** The place of the next event that is set aside. */
+  readonly setAsideNext?: number
   /** Positions at the last update: where the span of the next version begins. */
   readonly spanFrom: Readonly<Record<string, Positions>>
 }
@@ -85,6 +104,8 @@ export interface LearnerState {
   readonly remembered: readonly Remembered[]
   /** What answers along with the head; absent where nothing may. */
   readonly memorised?: readonly Memorised[] | undefined
+  /** Of a version: which of the seen ids it has learned. Absent in a checkpoint of before there were lines. */
+  readonly line?: Line
 }
 
 export interface Saved extends LearnerState {
@@ -96,6 +117,7 @@ export interface Saved extends LearnerState {
   readonly journals?: Journals
   readonly pending: readonly Example[]
   readonly waiting: readonly WaitingEvent[]
+  readonly setAside: readonly SetAsideEntry[]
 }
 
 export interface Change extends Saved {
@@ -103,8 +125,8 @@ export interface Change extends Saved {
   readonly seen: IdRun
   /** Keys to be forgotten everywhere, snapshots included. */
   readonly retracted: Retracted
-  /** The version that weights and mind are from now on kept for. */
-  readonly snapshot?: string
+  /** The version that weights and mind are from now on kept for, and which of the seen ids it has learned. */
+  readonly snapshot?: { readonly version: string; readonly line: Line }
   /** Versions whose snapshots stay, however old. */
   readonly protected: readonly string[]
 }

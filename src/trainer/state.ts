@@ -12,6 +12,7 @@ import type { Journals } from './journals.ts'
 import type { Learner } from './learner.ts'
 import type { Mind } from './learner-types.ts'
 import { Letters } from './letters.ts'
+import { SetAside } from './set-aside.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import { Tally } from './tally.ts'
@@ -27,6 +28,7 @@ export class TrainerState {
   readonly tally = new Tally()
   readonly dedupe: Dedupe
   readonly waiting: WaitingRoom
+  readonly setAside: SetAside
   readonly letters: Letters
   readonly checkpoint: Checkpoint
   /** Whose turn it is among the sources; the loop knows. */
@@ -59,6 +61,7 @@ export class TrainerState {
       ...(limits.waitingMs !== undefined && { ms: limits.waitingMs }),
       ...(limits.waitingBytes !== undefined && { bytes: limits.waitingBytes }),
     })
+    this.setAside = new SetAside(limits.setAside ?? { events: Infinity, bytes: Infinity })
     this.letters = new Letters(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#mind = learner.mind()
@@ -140,8 +143,9 @@ export class TrainerState {
   }
 
   #save(snapshot: string | undefined): void {
-    const { learner, tally, waiting, dedupe, turn } = this
+    const { learner, tally, waiting, setAside, dedupe, turn } = this
     const { live } = tally.state
+    const { pending } = learner
     const lease = this.#parts.loop.tenure?.lease
     lease?.check()
     // With memory each example changes it.
@@ -150,16 +154,27 @@ export class TrainerState {
     this.checkpoint.save({
       identity: this.identity,
       stamp,
-      progress: { ...tally.state, trigger: learner.triggerState(), turn },
+      progress: {
+        ...tally.state,
+        ...{
+          trigger: learner.triggerState(),
+          turn,
+          setAsideNext: setAside.next,
+          line: dedupe.line,
+        },
+      },
       positions: tally.positions,
       journals: this.journals,
       ...this.learnerState,
-      pending: learner.pending,
+      pending,
       waiting: waiting.events,
+      setAside: setAside.entries,
       seen: dedupe.fresh,
       retracted: this.#retracted,
       protected: [live?.version, live?.previous].flatMap((version) => version ?? []),
-      ...(snapshot !== undefined && { snapshot }),
+      ...(snapshot !== undefined && {
+        snapshot: { version: snapshot, line: dedupe.lineWithout(pending.map(({ key }) => key)) },
+      }),
     })
     this.stamp = stamp
     dedupe.saved()

@@ -8,7 +8,7 @@ import type { UpdateClock } from './update-times.ts'
 
 export function statusOf(
   { model, engine, tensors, unknownKeys, truncated }: LoopParts,
-  { learner, tally, waiting, dedupe, kept }: TrainerState,
+  { learner, tally, waiting, setAside, dedupe, kept }: TrainerState,
   stream: Interleave | undefined,
   progress: Progress,
   times: UpdateClock,
@@ -18,7 +18,14 @@ export function statusOf(
     model,
     lag: stream?.lag ?? 0,
     pending: learner.pendingCount,
-    counts: { accepted, duplicates, learned, rejected, waiting: waiting.size },
+    counts: {
+      accepted,
+      duplicates,
+      learned,
+      rejected,
+      waiting: waiting.size,
+      set_aside: setAside.size,
+    },
     prequential: learner.scores,
     labels: learner.labels,
     steps,

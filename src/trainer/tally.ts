@@ -4,11 +4,12 @@
  */
 import type { LivePointer, Positions } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
+import { behind, type Barrier } from './barrier.ts'
 import type { Move, Progress } from './saved.ts'
 import type { Outcome } from './learner-types.ts'
 
 type Count = 'accepted' | 'duplicates' | 'rejected'
-export type TallyState = Omit<Progress, 'trigger' | 'turn'>
+export type TallyState = Omit<Progress, 'trigger' | 'turn' | 'setAsideNext' | 'line'>
 export type AllPositions = Readonly<Record<string, Positions>>
 
 const empty: TallyState = {
@@ -25,6 +26,8 @@ const empty: TallyState = {
   intended: [],
   live: null,
   retired: [],
+  barrier: null,
+  paused: false,
   spanFrom: {},
 }
 
@@ -55,6 +58,14 @@ export class Tally {
     return this.#state.triedAgain
   }
 
+  get barrier(): Barrier | undefined {
+    return this.#state.barrier ?? undefined
+  }
+
+  get isPaused(): boolean {
+    return this.#state.paused === true
+  }
+
   restore(state: TallyState, positions: AllPositions): void {
     // An older release kept less.
     this.#set({ ...empty, ...state })
@@ -73,7 +84,9 @@ export class Tally {
     if (count !== this.#state.triedAgain) this.#set({ triedAgain: count })
   }
 
-  consumed({ connector, record }: Received): void {
+  consumed(received: Received): void {
+    const { connector, record } = received
+    if (this.barrier !== undefined) this.putBarrier(behind(received, this.barrier))
     const partitions = this.#positions.get(connector) ?? new Map<string, string>()
     partitions.set(record.partition, record.next)
     this.#positions.set(connector, partitions)
@@ -116,6 +129,15 @@ export class Tally {
     this.#set({ retired })
   }
 
+  /** Records before it are set aside; undefined when all of them were read. */
+  putBarrier(barrier: Barrier | undefined): void {
+    if (barrier !== this.barrier) this.#set({ barrier: barrier ?? null })
+  }
+
+  pause(paused: boolean): void {
+    this.#set({ paused })
+  }
+
   /** Weights that come from no version. */
   beganAnew(): void {
     this.#set({ parent: null })
@@ -137,9 +159,11 @@ export class Tally {
   }
 
   /** The pointer is where this line is now; `intended` is what is left to be done. */
-  sawPointer({ generation, version }: LivePointer, intended: readonly Move[] = []): void {
+  sawPointer({ generation, version, by }: LivePointer, intended: readonly Move[] = []): void {
     const { live } = this.#state
-    const previous = (live?.version === version ? live.previous : live?.version) ?? null
+    // Nobody goes back to what a rollback has just left.
+    const left = by === 'rollback' || by === 'policy' ? null : live?.version
+    const previous = (live?.version === version ? live.previous : left) ?? null
     this.#set({ generation, intended, live: { version, previous } })
   }
 

@@ -12,6 +12,7 @@ import type { Outcome, Update } from './learner-types.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { Pointer } from './pointer.ts'
+import { putAside } from './put-aside.ts'
 import type { TrainerState } from './state.ts'
 import type { UpdateClock } from './update-times.ts'
 
@@ -47,8 +48,12 @@ export class Updater {
     const startMs = loop.clock.monotonicMs()
     const before = state.presentLearner()
     const block = state.learner.pending
-    const { outcome, moves } = await this.#learn(signal)
+    const { live } = state.tally.state
+    const earlier = live?.previous ?? undefined
+    const outcome = await this.#drive(state.learner.update(earlier && live?.version), signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
+    if (outcome.verdict === 'rollback' && earlier !== undefined)
+      return this.#goBack(earlier, outcome.reason, signal)
     state.learnerChanged()
     latents.keepOnly(state.learner.remembered)
     const published = await unlessNotFinite(publishCandidate(outcome, this.#parts, signal))
@@ -56,10 +61,9 @@ export class Updater {
       return this.#undo({ before, block, outcome, error: published }, signal)
     const { number, version, decision } = published
     this.#log(outcome, version, decision)
-    if (decision.verdict === 'promote')
-      moves.push({ version, by: 'trainer', reason: decision.reason })
     state.tally.learned(outcome, number)
-    state.tally.intend(moves)
+    const move: Move = { version, by: 'trainer', reason: decision.reason }
+    state.tally.intend(decision.verdict === 'promote' ? [move] : [])
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
@@ -91,17 +95,23 @@ export class Updater {
     await this.#tidy(signal)
   }
 
-  /** Test, then train; when the test says that the live version is bad, go back first and learn the block there. */
-  async #learn(signal: AbortSignal): Promise<{ outcome: Outcome; moves: Move[] }> {
-    const { learner, tally } = this.#parts.state
-    const { live } = tally.state
-    const before = live?.previous ?? undefined
-    const outcome = await this.#drive(learner.update(before && live?.version), signal)
-    if (outcome.verdict === 'learned' || before === undefined) return { outcome, moves: [] }
-    this.#parts.loop.log.warn({ to: before, reason: outcome.reason }, 'rolling back')
-    await goBackTo(before, this.#parts, signal)
-    const again = await this.#drive(learner.update(), signal)
-    return { outcome: again, moves: [{ version: before, by: 'policy', reason: outcome.reason }] }
+  /**
+   * The test of a block says that the live version is bad: neither the block nor what the version learned teaches again
+   * unless a person asks (law 11). What comes after this place of the stream is learned: the policy tests that too, and
+   * in a backlog nobody would be there to ask for it.
+   */
+  async #goBack(version: string, reason: string, signal: AbortSignal): Promise<void> {
+    const { state, pointer, latents, loop } = this.#parts
+    const before = state.learner.remembered
+    const isKnown = await goBackTo(version, this.#parts, signal, { undoes: true })
+    putAside(before, state, { isUnknown: !isKnown })
+    latents.keepOnly(state.learner.remembered)
+    loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
+    const place = state.tally.accepted
+    state.tally.cut(undefined)
+    state.tally.intend([{ version, by: 'policy', reason, asks: { place } }])
+    await state.save(signal)
+    await pointer.carryOut(signal)
   }
 
   /** Between two steps messages are answered, and a stop is obeyed. */

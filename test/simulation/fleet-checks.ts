@@ -6,7 +6,7 @@ import type { World } from '../trainer/world.ts'
 import type { Disk, StoryLine } from './fleet-disk.ts'
 import type { FleetPlan } from './fleet-plan.ts'
 import { runReference } from './fleet-reference.ts'
-import { runFleet, type Told } from './fleet.ts'
+import { runFleet, timesOf, type Told } from './fleet.ts'
 
 type Final = NonNullable<ReturnType<typeof finalState>>
 
@@ -81,14 +81,21 @@ function nothingLost(plan: FleetPlan, final: Final, { shared }: Told): readonly 
   if (shared.letters.size < rejected)
     problems.push(`${rejected} rejected, ${shared.letters.size} letters`)
   const { learned } = final.mind.memory.replay as unknown as { readonly learned: readonly string[] }
-  if (new Set(learned).size !== learned.length)
-    problems.push('the live line has learned an event twice')
+  const tooOften = learned.filter(
+    (key) => learned.filter((other) => other === key).length > timesOf(key, plan.topic),
+  )
+  if (tooOften.length > 0) problems.push(`learned too often: ${tooOften.join()}`)
   const kept = learned.length + final.pending.length
-  // A retraction counts as accepted, and what it takes back is learned no more.
+  // A retraction counts as accepted, and what it takes back is learned no more; nor is what was superseded in time.
   const takenBack = 2 * plan.topic.flat().filter(({ value }) => isRetraction(value)).length
-  if (!goesBack(plan) && (kept > accepted || kept < accepted - takenBack))
+  const superseded = sent - new Set(plan.topic.flat().map(({ value }) => idIn(value))).size
+  if (!goesBack(plan) && (kept > accepted || kept < accepted - takenBack - superseded))
     problems.push(`${accepted} accepted, ${kept} learned or pending`)
   return problems
+}
+
+function idIn(value: string): string {
+  return /"id":"([^"]*)"/.exec(value)?.[1] ?? value
 }
 
 function isRetraction(value: string): boolean {

@@ -18,10 +18,11 @@ const storyTable = `
   );`
 
 export interface StoryLine {
-  /** A record of a partition was consumed, a version made, or a version gone to on a person's word. */
-  readonly what: 'record' | 'made' | 'adopted'
+  /** A record of a partition was consumed, a version made, or a version gone to: by a rollback or a promotion. */
+  readonly what: 'record' | 'made' | 'rollback' | 'promote'
   /** The partition, or the version. */
   readonly name: string
+  /** Of a rollback: when it was. */
   readonly position: number
 }
 
@@ -109,8 +110,16 @@ export class Disk {
     this.#read = this.#read.filter((read) => !isConsumed(read))
     if (before !== undefined && after.next !== before.next)
       this.store.run(put, 'made', `v${after.next - 1}`, 0)
-    else if (before !== undefined && after.parent !== before.parent)
-      this.store.run(put, 'adopted', after.parent ?? '', after.generation)
+    else if (before !== undefined) this.#tellMove(before, after)
+  }
+
+  #tellMove(before: Progress, after: Progress): void {
+    const put = 'INSERT OR IGNORE INTO story (what, name, position) VALUES (?, ?, ?)'
+    const [was, untilMs] = [before.barrier?.untilMs, after.barrier?.untilMs]
+    if (untilMs !== undefined && untilMs !== was)
+      this.store.run(put, 'rollback', after.parent ?? '', untilMs)
+    else if (after.parent !== before.parent && after.intended.length === 0)
+      this.store.run(put, 'promote', after.parent ?? '', after.generation)
   }
 
   #progress(): Progress | undefined {

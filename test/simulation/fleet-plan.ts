@@ -132,9 +132,12 @@ function predictionsOf({ below }: Random): readonly ServedPrediction[] {
   }))
 }
 
-function eventOf(below: Random['below']): string {
-  const id = `e-${below(70)}`
+/** Of the events with one id two in three say the same; the others supersede. */
+function eventOf(any: Random['below']): string {
+  const number = any(70)
+  const id = `e-${number}`
   const source = 'desk'
+  const { below } = openRandom(any(3) === 0 ? any(1_000_000) : number, 'what an event says')
   const text = `${words[below(words.length)]} ${words[below(words.length)]}`
   const label = ['no', 'yes', 'no', 'yes', 'maybe', 'never'][below(6)]
   // Six of the eight are kept; the others never come.

@@ -87,19 +87,21 @@ class Telling {
     const line = this.#lines.shift()
     if (line?.what === 'record') return [recordAt(topic, Number(line.name), line.position)]
     if (line === undefined) atEnd()
-    else await this.#goTo(line.name)
+    else await this.#goTo(line)
     return []
   }
 
   /** The same version by another name: the one that was made as the so-manieth. */
-  async #goTo(name: string): Promise<void> {
+  async #goTo({ what, name, position }: StoryLine): Promise<void> {
     const { registry, disk } = this.#parts
     const version = madeIn(disk.story())[this.#made.indexOf(name)]
     this.#isUnseen = version !== undefined
     if (version === undefined) this.isComplete = false
     else {
       const expect = registry.moves.length
-      await registry.point({ version, expect, reason: 'a person', by: 'rollback' })
+      if (what === 'rollback') registry.sinceMs = position
+      const by = what === 'rollback' ? what : 'promote'
+      await registry.point({ version, expect, reason: 'a person', by })
     }
   }
 }

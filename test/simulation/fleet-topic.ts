@@ -22,7 +22,7 @@ export function recordAt(topic: Topic, partition: number, position: number): Sou
     position: String(position),
     next: String(position + 1),
     value: new TextEncoder().encode(topic[partition]?.[position]?.value),
-    timeMs: position,
+    timeMs: topic[partition]?.[position]?.atMs ?? 0,
   }
 }
 

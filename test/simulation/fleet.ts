@@ -106,6 +106,7 @@ class Fleet implements Told {
     const version = names[this.#random.below(names.length)]!
     const by = this.#random.below(2) === 0 ? 'rollback' : 'promote'
     this.events.push(`${this.#time.nowMs}: a person's ${by} to ${version}`)
+    registry.sinceMs = this.#time.nowMs
     void registry.point({ version, expect: live.generation, reason: 'a person', by })
   }
 
@@ -204,9 +205,10 @@ class Fleet implements Told {
         encode: (rows) => daemon.does('latents', () => tinyTrunk.encode(rows), { mayFail: false }),
         close: () => Promise.resolve(),
       },
-      replay: diary(parts.replay, (key) =>
-        this.violations.push(`${daemon.name}: ${key} learned twice`),
-      ),
+      replay: diary(parts.replay, (key, times) => {
+        if (times > timesOf(key, topic))
+          this.violations.push(`${daemon.name}: ${key} learned ${times} times`)
+      }),
       store: disk.storeFor(daemon),
       registry: this.shared.registryFor(daemon, tenure.lease),
       tenure,
@@ -230,8 +232,18 @@ class Fleet implements Told {
   }
 }
 
+/** How often an event may be learned: once, or where its messages say different things, once for each of them. */
+export function timesOf(key: string, topic: FleetPlan['topic']): number {
+  const id = `"id":${JSON.stringify(key.slice(key.indexOf('\0') + 1))},`
+  const said = topic.flat().filter(({ value }) => value.includes(id))
+  return new Set(said.map(({ value }) => value)).size > 1 ? said.length : 1
+}
+
 /** A replay that keeps the learner's own log: every key in the order in which this line has learned it. */
-export function diary(replay: Replay, onTwice: (key: string) => void = () => undefined): Replay {
+export function diary(
+  replay: Replay,
+  onLearned: (key: string, times: number) => void = () => undefined,
+): Replay {
   let learned: string[] = []
   return {
     get size() {
@@ -241,8 +253,8 @@ export function diary(replay: Replay, onTwice: (key: string) => void = () => und
       return replay.bytes
     },
     offer(item, random) {
-      if (learned.includes(item.key)) onTwice(item.key)
       learned.push(item.key)
+      onLearned(item.key, learned.filter((key) => key === item.key).length)
       return replay.offer(item, random)
     },
     draw: (count, random) => replay.draw(count, random),

@@ -78,9 +78,12 @@ export function predictionsOf(seed: number): readonly ServedPrediction[] {
   }))
 }
 
-function eventOf(below: (bound: number) => number): string {
-  const id = `e-${below(60)}`
-  const source = below(4) === 0 ? 'elsewhere' : 'desk'
+/** Of the events with one id two in three say the same; the others supersede. */
+function eventOf(any: (bound: number) => number): string {
+  const number = any(60)
+  const id = `e-${number}`
+  const source = any(4) === 0 ? 'elsewhere' : 'desk'
+  const { below } = openRandom(any(3) === 0 ? any(1_000_000) : number, 'what an event says')
   const text = `${words[below(words.length)]} ${words[below(words.length)]}`
   const label = ['no', 'yes', 'no', 'yes', 'maybe', 'never'][below(6)]
   // Ten of the thirteen are kept; the others never come.

@@ -44,6 +44,7 @@ function write(path: string): void {
         predictionId: 'p',
       },
     ],
+    setAside: [],
     pending: [example('2')],
     waiting: [
       {
@@ -59,7 +60,7 @@ function write(path: string): void {
     seen: { first: 0, hashes: new Uint8Array(32).fill(7) },
     retracted: { keys: [], predictions: [] },
     protected: [],
-    snapshot: 'v1',
+    snapshot: { version: 'v1', line: [] },
   })
   store.close()
 }

@@ -81,6 +81,7 @@ function change(over: Partial<Change> = {}): Change {
     weights: weights(1),
     mind: mind(1),
     remembered: [],
+    setAside: [],
     pending: [],
     waiting: [],
     seen: noIds,
@@ -235,7 +236,7 @@ test('a transaction that fails leaves nothing behind, and the next one writes it
     pending: [tokens('1')],
     remembered: [vector('2')],
     seen: { first: 1, hashes: hashOf('b') },
-    snapshot: 'v9',
+    snapshot: { version: 'v9', line: [] },
   })
   store.run(`CREATE TRIGGER full BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'full'); END`)
   expect(thrown(() => checkpoint.save(next)).code).toBe('STORE_FAILED')
@@ -251,7 +252,7 @@ test('a transaction that fails leaves nothing behind, and the next one writes it
 test('a snapshot finds the weights, mind and memory of its version, whatever came later', () => {
   const { store, checkpoint } = openMemory()
   const one = [tokens('1'), tokens('2')]
-  checkpoint.save(change({ remembered: one, snapshot: 'v1' }))
+  checkpoint.save(change({ remembered: one, snapshot: { version: 'v1', line: [] } }))
   checkpoint.save(
     change({ weights: weights(2), mind: mind(2), remembered: [tokens('2'), tokens('3')] }),
   )
@@ -274,7 +275,7 @@ test('states and examples go when no snapshot needs them; protected snapshots st
         weights: weights(at),
         mind: mind(at),
         remembered,
-        snapshot: `v${at}`,
+        snapshot: { version: `v${at}`, line: [] },
         protected: ['v2'],
       }),
     )
@@ -317,7 +318,7 @@ test('pending examples of a checkpoint from before they were kept in runs still 
   for (const example of old) {
     const columns = 'key, kind, data, target, weight, prediction'
     const put = `INSERT OR IGNORE INTO examples (${columns}) VALUES (?, ?, ?, ?, ?, ?)`
-    first.run(put, ...exampleValues(example))
+    first.run(put, ...exampleValues(example).slice(0, 6))
     first.run('INSERT INTO pending (key) VALUES (?)', Buffer.from(example.key))
   }
   first.close()
@@ -356,7 +357,10 @@ test('an event that was given up and waits again between two saves is the later 
 
 test('a retracted example is gone from every snapshot, and so is its text', () => {
   const { store, checkpoint } = openMemory()
-  const first = change({ remembered: [tokens('1'), tokens('2')], snapshot: 'v1' })
+  const first = change({
+    remembered: [tokens('1'), tokens('2')],
+    snapshot: { version: 'v1', line: [] },
+  })
   checkpoint.save(first)
   checkpoint.save({
     ...first,
@@ -371,7 +375,7 @@ test('a retracted example is gone from every snapshot, and so is its text', () =
 
 test('snapshots of another adapter go when the adapter changes', () => {
   const { checkpoint } = openMemory()
-  checkpoint.save(change({ snapshot: 'v1' }))
+  checkpoint.save(change({ snapshot: { version: 'v1', line: [] } }))
   checkpoint.save(change({ identity: { base: 'b', task: 't', adapter: '{"rank":4}' } }))
   expect(checkpoint.snapshot('v1')).toBeUndefined()
 })
@@ -414,7 +418,9 @@ test('ids of a checkpoint from before they were kept in runs are known', () => {
 
 test('what was said about a prediction goes from older states too, which alone remember it', () => {
   const { store, checkpoint } = openMemory()
-  checkpoint.save(change({ remembered: [tokens('1'), vector('2')], snapshot: 'v1' }))
+  checkpoint.save(
+    change({ remembered: [tokens('1'), vector('2')], snapshot: { version: 'v1', line: [] } }),
+  )
   const second = change({ weights: weights(2), remembered: [vector('2')] })
   checkpoint.save(second)
   const retracted = { keys: ['desk\0other'], predictions: ['p\0q'] }

@@ -7,6 +7,8 @@ import { packTensors } from '../../src/trainer/tensor-pack.ts'
 export interface MemoryRegistry extends Registry {
   readonly versions: Map<string, Version>
   readonly moves: LivePointer[]
+  /** When the next moves are made. */
+  sinceMs: number
 }
 
 export function memoryRegistry(): MemoryRegistry {
@@ -21,6 +23,8 @@ export function memoryRegistry(): MemoryRegistry {
   return {
     versions,
     moves,
+    // Long enough ago for a trainer that rests to follow.
+    sinceMs: -1000,
     async publish({ manifest, parameters }) {
       const digest = digestOf({ manifest, parameters })
       const before = versions.get(manifest.version)
@@ -39,15 +43,16 @@ export function memoryRegistry(): MemoryRegistry {
         .slice(0, count)
         .map(({ manifest }) => ({ manifest, removed: false })),
     live: async () => live(),
-    async point({ version, expect, reason, by }) {
+    async point({ version, expect, reason, by, asks }) {
       const before = live()
       const generation = before?.generation ?? 0
       if (generation !== expect) throw failure('GENERATION_STALE', `at ${generation}`)
       const { digest } = known(version).manifest
       const previous = before?.version ?? null
-      // Long enough ago for a trainer that rests to follow.
-      const sinceMs = -1000
-      const move = { version, digest, generation: generation + 1, sinceMs, previous, reason, by }
+      const move: LivePointer = {
+        ...{ version, digest, generation: generation + 1, sinceMs: this.sinceMs, previous },
+        ...{ reason, by, ...(asks && { asks }) },
+      }
       moves.push(move)
       return move
     },

@@ -63,7 +63,8 @@ describe('several moves in a row', () => {
     await settle()
     expect(saved(world).progress).toMatchObject({ parent: 'v2' })
     await running.stop()
-    expect(saved(world).stamp.sequence).toBe(stamp.sequence + 1)
+    // It went back, and then had read all that was there.
+    expect(saved(world).stamp.sequence).toBe(stamp.sequence + 2)
   })
 
   test('are followed before an event that comes meanwhile is learned', async () => {
@@ -106,26 +107,26 @@ describe('a rollback by a person', () => {
     expect(now.progress).toMatchObject({ parent: 'v2', next: 6, learned: 20 })
   })
 
-  test('what came since is seen and not learned again; the stream goes on from here', async () => {
+  test('what came since is not learned again; the stream goes on from here', async () => {
     const world = openWorld({ s: lessons(12) })
     await runToEnd(world, setting)
     await move(world, 'v1')
-    world.streams.get('s')!.push(...lessons(12), ...lessons(4, 100))
+    world.streams.get('s')!.push(...lessons(4), ...lessons(4, 100))
     const status = await runToEnd(world, setting)
-    expect(status.counts).toMatchObject({ accepted: 16, duplicates: 12, learned: 16 })
+    expect(status.counts).toMatchObject({ accepted: 16, duplicates: 4, learned: 16 })
     expect(world.registry.versions.get('v4')?.manifest).toMatchObject({
       parent: 'v1',
       events: 8,
       events_new: 4,
-      span: { s: { '0': ['12', '28'] } },
+      span: { s: { '0': ['12', '20'] } },
     })
     expect(movesOf(world).slice(-2)).toEqual(['v1 rollback', 'v4 trainer'])
   })
 
-  test('what was pending stays pending and is learned on the version gone back to', async () => {
+  test('what was pending stays pending after a promotion, and is learned on that version', async () => {
     const world = openWorld({ s: lessons(10) })
     await runToEnd(world, setting)
-    await move(world, 'v1')
+    await move(world, 'v1', 'promote')
     expect((await runToEnd(world, setting)).pending).toBe(2)
     world.streams.get('s')!.push(...lessons(2, 10))
     const status = await runToEnd(world, setting)
@@ -156,7 +157,8 @@ describe('a rollback by a person', () => {
     const parameters = new Map([...weights.tensors].filter(([name]) => name.startsWith('head.')))
     expect(packTensors(parameters).blob).toEqual(blobOf(world, 'v1'))
     expect(weights.steps).toBe(0)
-    expect(remembered).toHaveLength(10)
+    // Nobody knows what of it that version had learned.
+    expect(remembered).toEqual([])
   })
 
   test('a promotion of a held candidate is followed in the same way', async () => {
@@ -266,8 +268,8 @@ describe('a rollback by policy', () => {
     }
   }
 
-  test('goes back to the version before and learns the block there, as two moves', async () => {
-    const world = openWorld({ s: lessons(12) })
+  test('goes back to the version before and learns the next block there', async () => {
+    const world = openWorld({ s: lessons(16) })
     await runToEnd(world, { ...setting, rollback: backAt(12) })
     expect(movesOf(world)).toEqual([
       'v0 start',
@@ -278,15 +280,14 @@ describe('a rollback by policy', () => {
     ])
     expect(world.registry.moves.at(-2)?.reason).toBe('v2 is bad')
     expect(world.registry.versions.get('v3')?.manifest).toMatchObject({ parent: 'v1', events: 8 })
-    // The block was tested with the weights gone back to, and counted once.
     expect(saved(world).mind.scoreboard.count).toBe(8)
   })
 
   test('a crash between the two moves ends in the same place', async () => {
-    const reference = openWorld({ s: lessons(12) })
+    const reference = openWorld({ s: lessons(16) })
     await runToEnd(reference, { ...setting, rollback: backAt(12) })
     for (const instant of [7, 8, 9, 10]) {
-      const world = openWorld({ s: lessons(12) })
+      const world = openWorld({ s: lessons(16) })
       let points = 0
       const dies = runToEnd(world, {
         ...setting,
@@ -307,7 +308,7 @@ describe('a rollback by policy', () => {
     // All that was copied is the beginning.
     const copied = openWorld({ s: [] })
     await runToEnd(copied, setting)
-    copied.streams.get('s')!.push(...lessons(8).toReversed())
+    copied.streams.get('s')!.push(...lessons(8).toReversed(), ...lessons(4, 8))
     const successor = { ...copied, registry: predecessor.registry }
     await runToEnd(successor, { ...setting, rollback: backAt(8) })
     expect(movesOf(successor).slice(3)).toEqual([

@@ -156,12 +156,12 @@ test('it stays when its trainer starts again, within the bounds of then, or not 
   ])
 })
 
-test('a version of which only its files are left is gone back to, and memory stays', async () => {
+test('a version of which only its files are left is promoted, and memory stays', async () => {
   const world = openWorld({ s: [lesson('1', 'zzzz', 'yes'), lesson('2', 'yyyy', 'yes')] })
   await runToEnd(world, setting)
   world.store.run('DELETE FROM snapshots')
   const { generation } = world.registry.moves.at(-1)!
-  await world.registry.point({ version: 'v1', expect: generation, reason: 'no', by: 'rollback' })
+  await world.registry.point({ version: 'v1', expect: generation, reason: 'no', by: 'promote' })
   world.streams.get('s')!.push(lesson('3', 'xxxx', 'yes'))
   await runToEnd(world, setting)
   expect(manifestOf(world)).toMatchObject({ parent: 'v1', memory: { items: 3 } })

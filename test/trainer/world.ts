@@ -81,6 +81,8 @@ export interface Setting extends Partial<
   readonly clock?: Clock
   readonly promotion?: Promotion
   readonly rollback?: Rollback
+  /** Records have no time of their transport. */
+  readonly timeless?: boolean
   /** How many records a read may return; absent = as many as are wanted. */
   readonly readSize?: () => number
   readonly registry?: Registry
@@ -163,9 +165,7 @@ export function partsIn(
     clock: setting.clock ?? instantClock,
     log: setting.log ?? silentLog,
     random: (stream) => openRandom(seed, stream),
-    sources: [...world.streams.keys()].map((name) =>
-      sourceIn(world, name, chaos, setting.readSize),
-    ),
+    sources: [...world.streams.keys()].map((name) => sourceIn(world, name, chaos, setting)),
     parse: setting.parse ?? parse,
     predictions: { find: async (id) => world.predictions.get(id) },
     deadLetters: {
@@ -246,7 +246,12 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
   }
 }
 
-function sourceIn(world: World, name: string, chaos: Chaos, readSize?: () => number): Source {
+function sourceIn(
+  world: World,
+  name: string,
+  chaos: Chaos,
+  { readSize, timeless = false }: Setting,
+): Source {
   let next = 0
   return {
     name,
@@ -263,7 +268,7 @@ function sourceIn(world: World, name: string, chaos: Chaos, readSize?: () => num
         position: String(next + at),
         next: String(next + at + 1),
         value: new TextEncoder().encode(value),
-        timeMs: next + at,
+        ...(!timeless && { timeMs: next + at }),
       }))
       next += taken.length
       return taken

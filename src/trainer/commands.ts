@@ -1,0 +1,28 @@
+/**
+ * What people ask of a trainer besides going to a version: to learn nothing for a while, and what to do with events that
+ * a rollback has set aside. They come as moves of the live pointer that stay where it is.
+ */
+import type { LivePointer, Logger } from '../contracts.ts'
+import type { TrainerState } from './state.ts'
+
+const commands: readonly LivePointer['by'][] = ['pause', 'resume', 'relearn', 'discard']
+
+export function isCommand({ by }: LivePointer): boolean {
+  return commands.includes(by)
+}
+
+/** Whether a trainer that comes to this move learns nothing from there on. */
+export function isHolding({ by, asks }: LivePointer): boolean {
+  return by === 'pause' || asks?.hold === true
+}
+
+/** Changes the state; the caller saves. */
+export function obey(move: LivePointer, state: TrainerState, log: Logger): void {
+  const { by, asks, reason } = move
+  const { tally, setAside } = state
+  if (by === 'pause' || by === 'resume') tally.pause(by === 'pause')
+  const selection = asks?.selection ?? {}
+  const count = by === 'relearn' ? setAside.relearn(selection) : 0
+  const gone = by === 'discard' ? setAside.discard(selection) : 0
+  log.info({ by, reason, ...(count + gone > 0 && { events: count + gone }) }, 'a command')
+}

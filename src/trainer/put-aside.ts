@@ -1,0 +1,70 @@
+/**
+ * What a rollback leaves behind (law 11): the learner has gone back to a version, and everything that was accepted since
+ * and is still here is set aside. Records that nobody has read yet follow behind the barrier.
+ */
+import type { Example, Remembered } from '../contracts.ts'
+import type { WaitingEvent } from '../intake/join.ts'
+import type { LetterParts } from './set-aside-letters.ts'
+import { letterOfGone } from './set-aside-letters.ts'
+import type { SetAsideEvent, Whence } from './set-aside.ts'
+import type { TrainerState } from './state.ts'
+
+/**
+ * `before`: what replay held before the learner went back. `isUnknown`: nothing says which events the version has
+ * learned but what it rehearses.
+ */
+export function putAside(
+  before: readonly Remembered[],
+  state: TrainerState,
+  { isUnknown = false } = {},
+): void {
+  const { learner, waiting, tally, dedupe } = state
+  const kept = new Set(learner.remembered.map(({ key }) => key))
+  // In an order that does not depend on how often the trainer was restarted.
+  const isUndone = ({ key }: Remembered) => !kept.has(key) && (isUnknown || !dedupe.has(key))
+  const undone = before.filter(isUndone).toSorted(byKey)
+  for (const example of undone) setAside(exampleAside(example, 'undone'), state)
+  for (const example of learner.dropPending()) setAside(exampleAside(example, 'pending'), state)
+  for (const event of waiting.events) {
+    waiting.leave(event.key)
+    // So that each record of the stream is counted as something.
+    if (event.isCounted !== true) tally.count('accepted')
+    setAside(eventAside(event, 'waiting'), state)
+  }
+}
+
+function byKey(one: Example, other: Example): number {
+  return one.key < other.key ? -1 : Number(one.key > other.key)
+}
+
+/** The oldest go to the dead letters when there is no room. */
+export function setAside(
+  event: SetAsideEvent,
+  state: LetterParts & Pick<TrainerState, 'setAside' | 'tally'>,
+): void {
+  for (const gone of state.setAside.add(event)) {
+    letterOfGone(gone, state)
+    state.tally.count('rejected')
+  }
+}
+
+export function eventAside(event: WaitingEvent, whence: Whence): SetAsideEvent {
+  const { key, event: said, received } = event
+  const timeMs = said.timeMs ?? received.record.timeMs
+  const label = said.lesson.kind === 'label' ? said.lesson.label : undefined
+  return {
+    ...{ key, whence },
+    ...(label !== undefined && { label }),
+    ...(timeMs !== undefined && { timeMs }),
+    what: { kind: 'event', event },
+  }
+}
+
+function exampleAside({ logits: _logits, ...example }: Remembered, whence: Whence): SetAsideEvent {
+  const { key, target, timeMs } = example satisfies Example
+  return {
+    ...{ key, whence, label: target.label },
+    ...(timeMs !== undefined && { timeMs }),
+    what: { kind: 'example', example },
+  }
+}

@@ -1,0 +1,40 @@
+/** Dead letters of events that were set aside: with the record as it arrived, or with what is left of it. */
+import type { Example } from '../contracts.ts'
+import type { Received } from '../intake/join.ts'
+import { failure } from '../runtime/errors.ts'
+import type { Letters } from './letters.ts'
+import { sourceOf, type SetAsideEntry } from './set-aside.ts'
+
+export interface LetterParts {
+  readonly letters: Letters
+}
+
+/** It had to go for room. */
+export function letterOfGone(entry: SetAsideEntry, { letters }: LetterParts): void {
+  const reason = 'set aside by a rollback, and too many events were set aside after it'
+  letters.add(receivedOf(entry), failure('SET_ASIDE_FULL', reason))
+}
+
+/** Of an example only what is learned is left: its label, and the numbers that its input became. */
+export function receivedOf({ at, key, what }: SetAsideEntry): Received {
+  if (what.kind === 'event') return what.event.received
+  const value = new TextEncoder().encode(JSON.stringify(plain(what.example)))
+  const position = String(at)
+  return {
+    connector: sourceOf(key),
+    record: { partition: 'set-aside', position, next: position, value },
+  }
+}
+
+function plain({ key, target, weight, encoded, predictionId, timeMs }: Example) {
+  const source = sourceOf(key)
+  return {
+    id: key.slice(source.length + 1),
+    source,
+    ...(target.kind === 'label' ? { label: target.label } : { not_label: target.label }),
+    weight,
+    ...(predictionId !== undefined && { prediction_id: predictionId }),
+    ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
+    ...(encoded.kind === 'tokens' ? { tokens: [...encoded.ids] } : { vector: [...encoded.values] }),
+  }
+}

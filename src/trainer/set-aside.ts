@@ -1,0 +1,174 @@
+/**
+ * Events that were accepted before a rollback and that the version gone back to has not learned. They teach nothing until
+ * a person asks for them (law 11): `relearn` marks them as due, `discard` drops them. Part of the checkpoint, bounded in
+ * events and in bytes; the oldest go when there is no room.
+ */
+import type { Example, Selection } from '../contracts.ts'
+import type { WaitingEvent } from '../intake/join.ts'
+
+/**
+ * Where it was at the rollback: learned by a version that was undone, waiting for the next update, waiting for its
+ * prediction, or not read yet.
+ */
+export type Whence = 'undone' | 'pending' | 'waiting' | 'unread'
+
+export interface SetAsideEvent {
+  /** `source` NUL `id`. */
+  readonly key: string
+  readonly whence: Whence
+  /** The label that it teaches, or the one that a rating speaks of where that is known. */
+  readonly label?: string
+  readonly timeMs?: number
+  /** As it would be learned; or else as it arrived. */
+  readonly what:
+    | { readonly kind: 'example'; readonly example: Example }
+    | { readonly kind: 'event'; readonly event: WaitingEvent }
+}
+
+export interface SetAsideEntry extends SetAsideEvent {
+  /** Its place in the order, which only rises. */
+  readonly at: number
+  /** A person has asked for it. */
+  readonly isDue: boolean
+}
+
+export interface SetAsideLimits {
+  readonly events: number
+  readonly bytes: number
+}
+
+export class SetAside {
+  readonly #limits: SetAsideLimits
+  readonly #entries = new Map<string, SetAsideEntry>()
+  #bytes = 0
+  #next = 0
+  /** Keys of entries that may be due, in their order. */
+  #due: string[] = []
+
+  constructor(limits: SetAsideLimits) {
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get entries(): readonly SetAsideEntry[] {
+    return [...this.#entries.values()]
+  }
+
+  /** The place of the next entry: part of the checkpoint, because the last one may be gone. */
+  get next(): number {
+    return this.#next
+  }
+
+  get(key: string): SetAsideEntry | undefined {
+    return this.#entries.get(key)
+  }
+
+  has(key: string): boolean {
+    return this.#entries.has(key)
+  }
+
+  /** Takes the place of an older event of its key. Answers the entries that went for room, oldest first. */
+  add(event: SetAsideEvent): readonly SetAsideEntry[] {
+    this.remove(event.key)
+    const entry = { ...event, at: this.#next, isDue: false }
+    this.#next += 1
+    this.#entries.set(event.key, entry)
+    this.#bytes += bytesOf(entry)
+    return this.#overflow()
+  }
+
+  remove(key: string): SetAsideEntry | undefined {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    this.#entries.delete(key)
+    this.#bytes -= bytesOf(entry)
+    return entry
+  }
+
+  /** Keys of what a retraction speaks of: its event's, and all that was said about a prediction. */
+  about(key: string, predictionId: string | undefined): readonly string[] {
+    const isAbout = ({ what }: SetAsideEntry) =>
+      predictionId !== undefined &&
+      (what.kind === 'example' ? what.example : what.event.event).predictionId === predictionId
+    const found = this.entries.filter((entry) => entry.key === key || isAbout(entry))
+    return found.map((entry) => entry.key)
+  }
+
+  /** They are to be learned now. Answers how many there are. */
+  relearn(selection: Selection): number {
+    const selected = this.#selected(selection).filter(({ isDue }) => !isDue)
+    for (const entry of selected) {
+      this.#entries.set(entry.key, { ...entry, isDue: true })
+      this.#due.push(entry.key)
+    }
+    return selected.length
+  }
+
+  /** Answers how many are gone. */
+  discard(selection: Selection): number {
+    const selected = this.#selected(selection)
+    for (const { key } of selected) this.remove(key)
+    return selected.length
+  }
+
+  /** The oldest one that is due; it stays until it is removed. */
+  nextDue(): SetAsideEntry | undefined {
+    for (;;) {
+      const [key] = this.#due
+      if (key === undefined) return undefined
+      const entry = this.#entries.get(key)
+      if (entry?.isDue === true) return entry
+      this.#due.shift()
+    }
+  }
+
+  restore(entries: readonly SetAsideEntry[], next: number): void {
+    this.#entries.clear()
+    this.#bytes = 0
+    for (const entry of entries) {
+      this.#entries.set(entry.key, entry)
+      this.#bytes += bytesOf(entry)
+    }
+    this.#due = entries.filter(({ isDue }) => isDue).map(({ key }) => key)
+    this.#next = Math.max(next, (entries.at(-1)?.at ?? -1) + 1)
+  }
+
+  #selected(selection: Selection): readonly SetAsideEntry[] {
+    return this.entries.filter((entry) => isSelected(entry, selection))
+  }
+
+  #overflow(): readonly SetAsideEntry[] {
+    const gone: SetAsideEntry[] = []
+    for (const entry of this.#entries.values()) {
+      const fits = this.size <= this.#limits.events && this.#bytes <= this.#limits.bytes
+      if (fits || this.size === 1) break
+      this.remove(entry.key)
+      gone.push(entry)
+    }
+    return gone
+  }
+}
+
+export function sourceOf(key: string): string {
+  return key.slice(0, key.indexOf('\0'))
+}
+
+/** What has no time is never meant by a selection that names one. */
+export function isSelected(
+  { key, label, timeMs }: Pick<SetAsideEvent, 'key' | 'label' | 'timeMs'>,
+  selection: Selection,
+): boolean {
+  if (selection.source !== undefined && selection.source !== sourceOf(key)) return false
+  if (selection.label !== undefined && selection.label !== label) return false
+  return selection.sinceMs === undefined || (timeMs ?? -Infinity) >= selection.sinceMs
+}
+
+/** About what it takes in memory and in the checkpoint. */
+function bytesOf({ key, what }: SetAsideEvent): number {
+  if (what.kind === 'event') return key.length + 2 * what.event.received.record.value.byteLength
+  const { encoded } = what.example
+  return key.length + (encoded.kind === 'tokens' ? encoded.ids : encoded.values).byteLength
+}
