@@ -33,6 +33,7 @@ import { openLiveModel, type LiveModel } from './serving/live-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
 import { storeSizes } from './runtime/store-sizes.ts'
 import { classification } from './tasks/classification.ts'
+import { openSetAsidePages } from './trainer/set-aside-pages.ts'
 
 export async function knowModel(site: Site, name: string): Promise<KnownModel> {
   const { config, clock, log, sharing } = site
@@ -173,6 +174,7 @@ export async function serve(
     ...{ name, base, method, live, registry, feedback },
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
+    setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db')),
     trigger: triggerHint(modelOf(site.config, name)),
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),

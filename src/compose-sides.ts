@@ -9,6 +9,7 @@ import { closedDoor, openFollowedModel } from './serving/followed-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
 import { unknownStatus } from './trainer/host.ts'
 import { savedStatus } from './trainer/saved-status.ts'
+import { openSetAsidePages } from './trainer/set-aside-pages.ts'
 import { openSupervisor, type Supervisor } from './trainer/supervisor.ts'
 
 /** `onAppended`: the model's trainer has something to read. */
@@ -55,7 +56,8 @@ async function followOnly(site: Site, model: KnownModel): Promise<ServedModel> {
   const { method } = modelOf(config, name).adapter
   const feedback = closedDoor(name)
   const deadLetters = model.deadLetters.pages
-  const shown = { name, base, method, live, registry, feedback, deadLetters }
+  const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'))
+  const shown = { name, base, method, live, registry, feedback, deadLetters, setAside }
   return { ...shown, faults: () => faults.all, waitingRows: () => 0 }
 }
 

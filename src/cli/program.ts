@@ -14,6 +14,7 @@ import { registerModels } from './commands/models.ts'
 import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
 import { registerRollback } from './commands/rollback.ts'
+import { registerSetAside } from './commands/set-aside.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerSetup } from './commands/setup.ts'
 import { registerStatus } from './commands/status.ts'
@@ -35,6 +36,7 @@ const commands = [
   registerWhy,
   registerRollback,
   registerPromote,
+  registerSetAside,
   registerExport,
   registerImport,
   registerModels,

@@ -3,7 +3,7 @@
  * bytes were removed. Its write lock is what makes moves, removals and new folders of several processes follow one
  * another: whoever changes `versions/` does it inside `exclusively`.
  */
-import type { Clock, CodedError, LivePointer, Manifest } from '../contracts.ts'
+import type { Asked, Clock, CodedError, LivePointer, Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Row } from '../runtime/row.ts'
 import { openStore, type Store } from '../runtime/store.ts'
@@ -18,6 +18,7 @@ const migrations = [
   `DROP INDEX retired_by_age;
    CREATE INDEX retired_by_number ON retired (CAST(substr(version, 2) AS INTEGER), length(version), version);`,
   `CREATE INDEX move_by_version ON move (version, generation);`,
+  `ALTER TABLE move ADD COLUMN asks TEXT;`,
 ]
 
 /** SQL's cast takes the digits that a text begins with. */
@@ -51,6 +52,7 @@ export function mostRemoved({ removed, removedBytes = Infinity }: LedgerLimits, 
 
 export type Move = Pick<LivePointer, 'version' | 'digest' | 'reason' | 'by'> & {
   readonly expect: number
+  readonly asks?: Asked | undefined
 }
 
 export class Ledger {
@@ -74,7 +76,7 @@ export class Ledger {
   }
 
   /** Call it inside `exclusively`, where the version cannot be removed meanwhile. */
-  move({ expect, ...move }: Move): LivePointer {
+  move({ expect, asks, ...move }: Move): LivePointer {
     const before = this.live()
     const generation = before?.generation ?? 0
     if (generation !== expect) {
@@ -88,6 +90,7 @@ export class Ledger {
     }
     const pointer: LivePointer = {
       ...move,
+      ...(asks && { asks }),
       reason: printable(move.reason),
       generation: generation + 1,
       sinceMs: this.#clock.nowMs(),
@@ -185,8 +188,8 @@ export class Ledger {
 
   #insert(pointer: LivePointer): void {
     this.#store.run(
-      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by)
-       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       pointer.generation,
       pointer.version,
       pointer.digest,
@@ -194,6 +197,7 @@ export class Ledger {
       pointer.previous,
       pointer.reason,
       pointer.by,
+      pointer.asks === undefined ? null : JSON.stringify(pointer.asks),
     )
     const old = `DELETE FROM move WHERE generation IN
       (SELECT generation FROM move WHERE generation <= ? ORDER BY generation LIMIT ?)`
@@ -202,6 +206,7 @@ export class Ledger {
 }
 
 function toPointer(row: Row): LivePointer {
+  const asks = row.textOrNull('asks')
   return {
     version: row.text('version'),
     digest: row.text('digest'),
@@ -210,10 +215,14 @@ function toPointer(row: Row): LivePointer {
     previous: row.textOrNull('previous'),
     reason: row.text('reason'),
     by: mover(row.text('moved_by')),
+    ...(asks !== null && { asks: JSON.parse(asks) as Asked }),
   }
 }
 
-const movers = ['trainer', 'rollback', 'promote', 'start', 'policy'] as const
+const movers = [
+  ...(['trainer', 'rollback', 'promote', 'start', 'policy'] as const),
+  ...(['pause', 'resume', 'relearn', 'discard'] as const),
+]
 
 export function mover(text: string): LivePointer['by'] {
   const known = movers.find((by) => by === text)

@@ -5,7 +5,7 @@
  * that happened is answered again, one that did not happens now, and a late first one finds its own token and changes
  * nothing.
  */
-import { CodedError, type Clock, type LivePointer } from '../contracts.ts'
+import { CodedError, type Asked, type Clock, type LivePointer } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../runtime/redis.ts'
 import { mover } from './ledger.ts'
@@ -32,6 +32,7 @@ export interface PointerMove {
   readonly expect: number
   readonly reason: string
   readonly by: LivePointer['by']
+  readonly asks?: Asked | undefined
   readonly sinceMs: number
   readonly token: string
 }
@@ -151,8 +152,9 @@ export class RedisPointer {
 function pointerOf(json: string): LivePointer {
   try {
     const move = JSON.parse(json) as LivePointer
-    const { version, digest, generation, sinceMs, previous, reason } = move
-    return { version, digest, generation, sinceMs, previous, reason, by: mover(move.by) }
+    const { version, digest, generation, sinceMs, previous, reason, asks } = move
+    const pointer = { version, digest, generation, sinceMs, previous, reason, by: mover(move.by) }
+    return asks === undefined ? pointer : { ...pointer, asks }
   } catch (cause) {
     throw failure('REDIS_FAILED', 'a move of the live pointer in Redis is altered', { cause })
   }

@@ -209,6 +209,11 @@ export const errorTable = {
     exit: 65,
     fix: 'raise limits.labels, or retire labels that are no longer wanted (labels.retired)',
   },
+  TRAINED_ELSEWHERE: {
+    status: 409,
+    exit: 69,
+    fix: 'ask the daemon that trains the model: GET /v1/fleet names it and its url',
+  },
   SET_ASIDE_FULL: {
     status: 400,
     exit: 65,

@@ -118,6 +118,18 @@ export const metricTable = {
     labels: ['model'],
     help: 'Events read, scored and waiting for the next update.',
   },
+  setAside: {
+    kind: 'gauge',
+    name: 'antikythera_set_aside_events',
+    labels: ['model'],
+    help: 'Events that rollbacks have set aside: relearn or discard them.',
+  },
+  paused: {
+    kind: 'gauge',
+    name: 'antikythera_paused',
+    labels: ['model'],
+    help: '1 while a person has told the trainer to learn nothing.',
+  },
   waitingJoins: {
     kind: 'gauge',
     name: 'antikythera_waiting_joins_events',

@@ -5,7 +5,7 @@
  * nothing changed. One call makes one move and one generation; a race with the trainer is tried again with the same
  * target. It ends when this server answers with the target, or with what a later move put in its place.
  */
-import { CodedError, type LivePointer, type Registry } from '../contracts.ts'
+import { CodedError, type Asked, type LivePointer, type Registry } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { versionsBefore } from './version-before.ts'
 import type { ServedModel } from './served-model.ts'
@@ -24,9 +24,10 @@ export async function rollBack(
   model: ServedModel,
   to: string | undefined,
   reason: string,
+  asks?: Asked,
 ): Promise<Moved> {
   const target = to ?? (await defaultTarget(model))
-  return move(model, target, reason, 'rollback')
+  return move(model, target, reason, 'rollback', asks)
 }
 
 export async function promote(model: ServedModel, version: string, reason: string): Promise<Moved> {
@@ -54,13 +55,14 @@ async function move(
   version: string,
   reason: string,
   by: 'rollback' | 'promote',
+  asks?: Asked,
 ): Promise<Moved> {
   await model.live.prove(version)
   for (let tries = 1; ; tries += 1) {
     const live = await model.registry.live()
     if (live === undefined) throw failure('NOT_READY', `model ${model.name} has no live version`)
     try {
-      const move = { version, expect: live.generation, reason, by }
+      const move = { version, expect: live.generation, reason, by, asks }
       const pointer = await model.registry.point(move)
       await model.live.swap(pointer)
       return { pointer, previous: live.version }

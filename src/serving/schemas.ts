@@ -278,6 +278,9 @@ export const ModelAnswer = Type.Object({
     learned: Count,
     rejected: Count,
     waiting: Count,
+    set_aside: Type.Optional(
+      Type.Integer({ description: 'accepted before a rollback; relearn or discard them' }),
+    ),
   }),
   prequential: Scores,
 })
@@ -312,7 +315,11 @@ export const VersionsAnswer = Type.Object({
 
 const Reason = Type.String({ minLength: 1, maxLength: 1000, description: 'kept in the history' })
 export const RollbackBody = Type.Object(
-  { to: Type.Optional(Type.String()), reason: Reason },
+  {
+    to: Type.Optional(Type.String()),
+    reason: Reason,
+    hold: Type.Optional(Type.Boolean({ description: 'learn nothing until somebody resumes' })),
+  },
   Strict,
 )
 export type RollbackBody = Static<typeof RollbackBody>

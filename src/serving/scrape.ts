@@ -44,6 +44,8 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('trainerUp', { model }, WORKING.has(report.state) ? 1 : 0)
   metrics.gauge('pending', { model }, report.pending)
   metrics.gauge('waitingJoins', { model }, counts.waiting)
+  metrics.gauge('setAside', { model }, counts.set_aside ?? 0)
+  metrics.gauge('paused', { model }, report.state === 'paused' ? 1 : 0)
   for (const outcome of ['accepted', 'duplicates', 'learned', 'rejected'] as const)
     metrics.gauge('events', { model, outcome }, counts[outcome])
   metrics.gauge('steps', { model }, report.steps)

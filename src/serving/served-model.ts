@@ -1,6 +1,7 @@
 /** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
 import type { Base, CodedError, Registry, TrainerStatus } from '../contracts.ts'
 import type { DeadLetterPages } from '../intake/dead-letter-pages.ts'
+import type { SetAsidePages } from '../trainer/set-aside-pages.ts'
 import type { FeedbackDoor } from './feedback-door.ts'
 import type { LiveModel } from './live-model.ts'
 
@@ -13,6 +14,8 @@ export interface ServedModel {
   readonly registry: Registry
   readonly feedback: FeedbackDoor
   readonly deadLetters: DeadLetterPages
+  /** Of the checkpoint on this disk; absent where there is none. */
+  readonly setAside?: SetAsidePages
   /** When pending feedback is learned, as far as a number says it. */
   readonly trigger?: TriggerHint
   /** What limits let go, since the model began: ids of the inbox, dead letters. */

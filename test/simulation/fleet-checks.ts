@@ -43,12 +43,15 @@ export async function judge(plan: FleetPlan): Promise<Verdict> {
 }
 
 /**
- * A version of this line that should have become live and never did, because its maker had lost the lease: no policy goes
- * back to it, as one would in a run without faults.
+ * A version of this line that should have become live and never did, because its maker had lost the lease, or had others'
+ * versions before it: no policy goes back to it, as one would in a run without faults. The same for a policy's own move.
  */
 function unmoved(plan: FleetPlan, story: readonly StoryLine[], { shared }: Told): boolean {
   if (plan.setting.rollback === undefined) return false
   const { versions, moves } = shared.registry
+  const isDone = ({ name, position }: StoryLine) =>
+    moves.some(({ by, asks }) => by === 'policy' && asks?.place === position) || !versions.has(name)
+  if (!story.filter(({ what }) => what === 'policy').every(isDone)) return true
   const answered = new Set(moves.map(({ version }) => version))
   const made = story.filter(({ what }) => what === 'made').map(({ name }) => name)
   return made.some(

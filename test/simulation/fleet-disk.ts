@@ -18,11 +18,11 @@ const storyTable = `
   );`
 
 export interface StoryLine {
-  /** A record of a partition was consumed, a version made, or a version gone to: by a rollback or a promotion. */
-  readonly what: 'record' | 'made' | 'rollback' | 'promote'
+  /** A record of a partition was consumed, a version made, or a version gone to: by a rollback, a promotion, a policy. */
+  readonly what: 'record' | 'made' | 'rollback' | 'promote' | 'policy'
   /** The partition, or the version. */
   readonly name: string
-  /** Of a rollback: when it was. */
+  /** Of a rollback: when it was. Of a policy's: how many events had been accepted. */
   readonly position: number
 }
 
@@ -118,6 +118,8 @@ export class Disk {
     const [was, untilMs] = [before.barrier?.untilMs, after.barrier?.untilMs]
     if (untilMs !== undefined && untilMs !== was)
       this.store.run(put, 'rollback', after.parent ?? '', untilMs)
+    else if (after.intended[0]?.by === 'policy' && before.intended[0]?.by !== 'policy')
+      this.store.run(put, 'policy', after.parent ?? '', after.accepted)
     else if (after.parent !== before.parent && after.intended.length === 0)
       this.store.run(put, 'promote', after.parent ?? '', after.generation)
   }

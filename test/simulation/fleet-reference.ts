@@ -56,7 +56,7 @@ class Telling {
   constructor(parts: TellingParts) {
     this.#parts = parts
     this.#made = madeIn(parts.story)
-    this.#lines = parts.story.filter(({ what }) => what !== 'made')
+    this.#lines = parts.story.filter(({ what }) => what !== 'made' && what !== 'policy')
   }
 
   registry(): MemoryRegistry {

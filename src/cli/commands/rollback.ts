@@ -5,15 +5,17 @@ import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
 interface RollbackFlags extends ClientFlags {
   readonly to?: string
   readonly reason: string
+  readonly hold?: boolean
 }
 
 export function registerRollback(program: Command): void {
   withModel(program.command('rollback').description('let an earlier version answer again'))
     .option('--to <version>', 'absent = the one that was live before')
     .requiredOption('--reason <text>', 'kept in the history')
-    .action(async (model: string | undefined, { to, reason, ...flags }: RollbackFlags) => {
+    .option('--hold', 'learn nothing until you resume')
+    .action(async (model: string | undefined, { to, reason, hold, ...flags }: RollbackFlags) => {
       const { movePointer } = await import('../move-pointer.ts')
-      const body = { reason, ...(to !== undefined && { to }) }
+      const body = { reason, ...(to !== undefined && { to }), ...(hold === true && { hold }) }
       await movePointer('rollback', body, aboutModel(model, flags))
     })
 }

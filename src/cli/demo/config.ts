@@ -12,6 +12,8 @@ const lora = { method: 'lora', rank: 8, alpha: 16 }
 const wide = { adapter: { ...lora, tail_layers: 'all' } }
 /** The last maps alone, for a third of the time: where a sentence is from is easy to see. */
 const slim = { adapter: { ...lora, tail_layers: 1, sites: ['output', 'pooler'] } }
+/** Events of an update. */
+export const every = 16
 const train = {
   learning_rate: 0.001,
   batch: 16,
@@ -24,7 +26,7 @@ const usual = {
   train,
   replay: { policy: 'reservoir', capacity: 2000 },
   // By events alone, so that every run gives the same numbers.
-  trigger: { policy: 'count', every: 16, rest: 0 },
+  trigger: { policy: 'count', every, rest: 0 },
   promotion: { policy: 'always' },
 }
 

@@ -2,6 +2,7 @@
  * The accident: a burst of flipped labels, the fall that it causes, and the one call that undoes it.
  */
 import type { Clock } from '../../contracts.ts'
+import { every } from './config.ts'
 import type { Row } from './data.ts'
 import { answers, share } from './measure.ts'
 import type { DemoProgress } from './progress.ts'
@@ -12,9 +13,13 @@ export interface RolledBack {
   readonly identical: boolean
   readonly compared: number
   readonly accuracy: number
+  /** Flipped labels that teach nothing unless somebody asks for them. */
+  readonly set_aside: number
 }
 
-const poisonedEvents = 320
+/** Some are learned, and the last ones wait for the next update when somebody rolls back. */
+const poisonedEvents = 330
+const waitingEvents = poisonedEvents % every
 
 /** Flipped labels go in, accuracy falls, one call brings the version before them back. */
 export async function poisonAndRollBack(
@@ -30,13 +35,14 @@ export async function poisonAndRollBack(
     return eventOf({ ...row, label }, 'sentiment', `flipped-${index}`)
   })
   const { accepted } = await send(daemon, 'sentiment', flipped)
-  const learned = good.counts.learned + poisonedEvents
+  const learned = good.counts.learned + poisonedEvents - waitingEvents
   await waitUntilLearned(daemon, 'sentiment', learned, clock, (count) =>
-    progress.update(count - good.counts.learned, poisonedEvents),
+    progress.update(count - good.counts.learned, poisonedEvents - waitingEvents),
   )
   const poisoned = share(await answers(daemon, 'sentiment', heldOut), heldOut, (row) => row.label)
   progress.say(`rolling back to ${good.live.version}`)
   const { live } = await daemon.rollback('sentiment', good.live.version, 'a burst of wrong labels')
+  const set_aside = await untilSetAside(daemon, clock)
   const after = await answers(daemon, 'sentiment', heldOut)
   return {
     accepted,
@@ -46,6 +52,17 @@ export async function poisonAndRollBack(
       identical: JSON.stringify(after) === JSON.stringify(before),
       compared: after.length,
       accuracy: share(after, heldOut, (row) => row.label),
+      set_aside,
     },
+  }
+}
+
+/** What waited teaches no more. */
+async function untilSetAside(daemon: DemoDaemon, clock: Clock): Promise<number> {
+  for (;;) {
+    const { pending, counts } = await daemon.status('sentiment')
+    const { set_aside = 0 } = counts
+    if (pending === 0 && set_aside >= waitingEvents) return set_aside
+    await clock.sleep(100)
   }
 }

@@ -31,6 +31,7 @@ export function reportLines(result: DemoResult, fleet?: FleetResult): readonly s
     row('answers bit for bit the old ones', [
       rollback.identical ? `yes, all ${rollback.compared}` : 'NO',
     ]),
+    row('flipped labels set aside', [String(rollback.set_aside)]),
     '',
     heading('while serving'),
     row('events learned, rejected', [String(result.events), String(result.rejected)]),

@@ -36,6 +36,7 @@ export interface DemoStatus {
     readonly accepted: number
     readonly learned: number
     readonly rejected: number
+    readonly set_aside?: number
   }
   readonly prequential: { readonly count: number; readonly accuracy: number }
 }

@@ -14,6 +14,7 @@ import { addPromoteRoute } from './promote.ts'
 import { addQualityRoute } from './quality.ts'
 import { addReadyzRoute } from './readyz.ts'
 import { addRollbackRoute } from './rollback.ts'
+import { addSetAsideRoutes } from './set-aside.ts'
 import { addVersionRoute } from './version.ts'
 import { addVersionsRoute } from './versions.ts'
 
@@ -27,6 +28,7 @@ const routes = [
   addVersionRoute,
   addRollbackRoute,
   addPromoteRoute,
+  addSetAsideRoutes,
   addDeadLetterRoutes,
   addFleetRoute,
   addLivezRoute,

@@ -8,7 +8,8 @@ import { sendMoved } from './moved.ts'
 export function addRollbackRoute(app: FastifyInstance, context: RouteContext): void {
   const schema = {
     summary: 'go back to an earlier version',
-    description: 'without "to": the version that was live before the present one came',
+    description:
+      'without "to": the version that was live before the present one came; what it has not learned is set aside',
     tags: ['versions'],
     params: ModelParams,
     body: RollbackBody,
@@ -19,7 +20,8 @@ export function addRollbackRoute(app: FastifyInstance, context: RouteContext): v
     { schema },
     async ({ params, body }, reply) => {
       const model = context.modelNamed(params.model)
-      return sendMoved(reply, await rollBack(model, body.to, body.reason))
+      const asks = body.hold === true ? { hold: true } : undefined
+      return sendMoved(reply, await rollBack(model, body.to, body.reason, asks))
     },
   )
 }
