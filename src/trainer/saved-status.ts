@@ -35,7 +35,11 @@ function read(store: Store, blank: TrainerStatus): TrainerStatus | undefined {
     ...blank,
     ...state,
     pending: pendingCount(store),
-    counts: { accepted, duplicates, learned, rejected, waiting: waitingCount(store) },
+    counts: {
+      ...{ accepted, duplicates, learned, rejected },
+      waiting: rowsIn(store, 'waiting'),
+      set_aside: rowsIn(store, 'set_aside'),
+    },
     steps,
     droppedSteps: dropped,
     feedback: { read: positionsOf(store, 'http'), settled: spanFrom.http ?? {}, generation },
@@ -61,8 +65,8 @@ function pendingCount(store: Store): number {
   return headers.reduce((sum, header) => sum + (JSON.parse(header) as unknown[]).length, 0)
 }
 
-function waitingCount(store: Store): number {
-  return store.get('SELECT count(*) AS count FROM waiting')?.number('count') ?? 0
+function rowsIn(store: Store, table: 'waiting' | 'set_aside'): number {
+  return store.get(`SELECT count(*) AS count FROM ${table}`)?.number('count') ?? 0
 }
 
 function positionsOf(store: Store, source: string): Positions {

@@ -30,13 +30,18 @@ const routes = [
   'get /v1/models/{model}/dead-letters',
   'get /v1/models/{model}/dead-letters/{id}',
   'get /v1/models/{model}/quality',
+  'get /v1/models/{model}/set-aside',
   'get /v1/models/{model}/versions',
   'get /v1/models/{model}/versions/{version}',
   'post /v1/models/{model}/dead-letters/drop',
   'post /v1/models/{model}/dead-letters/resend',
+  'post /v1/models/{model}/discard',
   'post /v1/models/{model}/feedback',
+  'post /v1/models/{model}/pause',
   'post /v1/models/{model}/predict',
   'post /v1/models/{model}/promote',
+  'post /v1/models/{model}/relearn',
+  'post /v1/models/{model}/resume',
   'post /v1/models/{model}/rollback',
 ]
 
@@ -58,7 +63,7 @@ test('each operation says what it is for, its parameters, and how it answers and
       const inPath = (operation.parameters ?? []).filter((each) => each.in === 'path')
       const names = inPath.map(({ name }) => name)
       expect(names, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))
-      const success = path.endsWith('feedback') ? '202' : '200'
+      const success = /(feedback|relearn|discard|pause|resume)$/.test(path) ? '202' : '200'
       expect(operation.responses, path).toHaveProperty([success, 'content'])
       if (path.startsWith('/v1/'))
         expect(operation.responses, path).toHaveProperty([

@@ -49,11 +49,10 @@ export async function judge(plan: FleetPlan): Promise<Verdict> {
 function unmoved(plan: FleetPlan, story: readonly StoryLine[], { shared }: Told): boolean {
   if (plan.setting.rollback === undefined) return false
   const { versions, moves } = shared.registry
-  const isDone = ({ name, position }: StoryLine) =>
-    moves.some(({ by, asks }) => by === 'policy' && asks?.place === position) || !versions.has(name)
-  if (!story.filter(({ what }) => what === 'policy').every(isDone)) return true
   const answered = new Set(moves.map(({ version }) => version))
   const made = story.filter(({ what }) => what === 'made').map(({ name }) => name)
+  const isAlone = versions.size === made.length + 1
+  if (!isAlone && story.some(({ what }) => what === 'policy')) return true
   return made.some(
     (name) => !answered.has(name) && versions.get(name)?.manifest.decision === 'promote',
   )
