@@ -15,6 +15,8 @@ export interface ClientOptions {
 export interface Client {
   get(path: string): Promise<JsonObject>
   post(path: string, body: Json): Promise<JsonObject>
+  put(path: string): Promise<JsonObject>
+  delete(path: string): Promise<JsonObject>
   /** NDJSON: one event a line. */
   postLines(path: string, lines: readonly string[]): Promise<JsonObject>
 }
@@ -26,6 +28,8 @@ export function openClient(options: ClientOptions): Client {
   return {
     get: (path) => call(options, path, { method: 'GET' }),
     post: (path, body) => call(options, path, post('application/json', JSON.stringify(body))),
+    put: (path) => call(options, path, { method: 'PUT' }),
+    delete: (path) => call(options, path, { method: 'DELETE' }),
     postLines: (path, lines) => call(options, path, post('application/x-ndjson', lines.join('\n'))),
   }
 }

@@ -8,9 +8,11 @@ import { registerDemo } from './commands/demo.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
 import { registerFeedback } from './commands/feedback.ts'
+import { registerHistory } from './commands/history.ts'
 import { registerImport } from './commands/import.ts'
 import { registerInit } from './commands/init.ts'
 import { registerModels } from './commands/models.ts'
+import { registerPin } from './commands/pin.ts'
 import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
 import { registerRollback } from './commands/rollback.ts'
@@ -34,9 +36,11 @@ const commands = [
   registerDeadLetters,
   registerVersions,
   registerWhy,
+  registerHistory,
   registerRollback,
   registerPromote,
   registerSetAside,
+  registerPin,
   registerExport,
   registerImport,
   registerModels,

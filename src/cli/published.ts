@@ -1,5 +1,6 @@
 /** Versions as the daemon describes them; the shapes are those of /openapi.json. */
 import { modelPath, type Client } from './client.ts'
+import { pagesOf } from './pages.ts'
 
 export interface Published {
   readonly version: string
@@ -16,24 +17,12 @@ export interface Published {
   readonly reason: string
   readonly live: boolean
   readonly removed: boolean
+  readonly pinned: boolean
 }
 
 /** The newest `count`, newest first, and whether there are earlier ones. */
-export async function publishedVersions(
-  client: Client,
-  model: string,
-  count: number,
-): Promise<{ readonly versions: readonly Published[]; readonly hasMore: boolean }> {
-  const versions: Published[] = []
-  for (let next: string | undefined = ''; next !== undefined && versions.length < count;) {
-    const limit = Math.min(PAGE, count - versions.length)
-    const before = next === '' ? '' : `&before=${encodeURIComponent(next)}`
-    const page = await client.get(`${modelPath(model, 'versions')}?limit=${limit}${before}`)
-    versions.push(...(page.versions as unknown as Published[]))
-    next = page.next as string | undefined
-    if (versions.length === count) return { versions, hasMore: next !== undefined }
-  }
-  return { versions, hasMore: false }
+export function publishedVersions(client: Client, model: string, count: number) {
+  return pagesOf<Published>(client, modelPath(model, 'versions'), 'versions', count)
 }
 
 /** Throws VERSION_UNKNOWN. */
@@ -44,6 +33,3 @@ export async function publishedVersion(
 ): Promise<Published> {
   return (await client.get(modelPath(model, 'versions', version))) as unknown as Published
 }
-
-/** The most that the daemon lists at once. */
-const PAGE = 100

@@ -22,7 +22,7 @@ const head = [
 
 export async function showVersions(flags: VersionsFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const { versions, hasMore } = await publishedVersions(client, model, flags.last)
+  const { items: versions, hasMore } = await publishedVersions(client, model, flags.last)
   print(flags.json, { model, versions }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
     return [...table([head, ...versions.map(rowOf)]), ...more]
@@ -30,11 +30,11 @@ export async function showVersions(flags: VersionsFlags): Promise<void> {
 }
 
 function rowOf(published: Published): string[] {
-  const { version, parent, events, scores, created, decision, reason, live, removed } = published
+  const { version, parent, events, scores, created, decision, reason, live } = published
   const isScored = scores.count > 0
   return [
     live ? '*' : '',
-    removed ? `${version} (removed)` : version,
+    version + stateOf(published),
     parent ?? '-',
     String(events),
     isScored ? percent(scores.accuracy) : '-',
@@ -43,4 +43,9 @@ function rowOf(published: Published): string[] {
     decision,
     reason,
   ]
+}
+
+function stateOf({ removed, pinned }: Published): string {
+  if (removed) return ' (removed)'
+  return pinned ? ' (pinned)' : ''
 }

@@ -3,7 +3,8 @@ import type { Static } from 'typebox'
 import { describeLabels } from './describe-labels.ts'
 import { faultsOf } from './faults.ts'
 import { describeSources } from './describe-sources.ts'
-import type { FailedSwap, LiveAdapter } from './live-model.ts'
+import type { LivePointer } from '../contracts.ts'
+import type { FailedSwap } from './live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ServedModel, TrainerReport } from './served-model.ts'
 
@@ -19,7 +20,7 @@ export function describeModel(
     base: model.base.name,
     method: model.method,
     ...describeLabels(live?.manifest ?? { labels: [] }),
-    live: live === undefined ? null : describeLive(live),
+    live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
     trainer: describeTrainer(trainer),
     lag: trainer.lag,
@@ -34,7 +35,7 @@ export function describeModel(
   }
 }
 
-function describeLive({ pointer }: LiveAdapter): Static<typeof LiveAnswer> {
+export function describePointer(pointer: LivePointer): Static<typeof LiveAnswer> {
   const { version, digest, generation, sinceMs, previous, by, reason } = pointer
   const since = new Date(sinceMs).toISOString()
   return { version, digest, generation, since, previous, by, reason }

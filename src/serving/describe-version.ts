@@ -7,6 +7,7 @@ import type { VersionAnswer } from './schemas.ts'
 export function describeVersion(
   { manifest, removed }: { readonly manifest: Manifest; readonly removed: boolean },
   live: LivePointer | undefined,
+  pins: readonly string[],
 ): Static<typeof VersionAnswer> {
   const { version, digest, parent, created, events, events_new, steps } = manifest
   const { scores, decision, reason } = manifest
@@ -25,5 +26,6 @@ export function describeVersion(
     reason,
     live: version === live?.version,
     removed,
+    pinned: pins.includes(version),
   }
 }

@@ -208,6 +208,14 @@ export const LiveAnswer = Type.Object({
   reason: Type.String({ description: 'why it was moved' }),
 })
 
+export const HistoryAnswer = Type.Object({ moves: Type.Array(LiveAnswer), next: Next })
+
+export const PinAnswer = Type.Object({
+  version: Name,
+  pinned: Type.Boolean(),
+  pins: Type.Array(Name, { description: 'every pinned version of the model' }),
+})
+
 export const FailedSwapAnswer = Type.Object(
   { version: Name, code: Type.String(), message: Type.String(), since: Time },
   { description: 'the version that the live pointer names and that could not be loaded' },
@@ -306,6 +314,7 @@ export const VersionAnswer = Type.Object({
   reason: Type.String(),
   live: Type.Boolean(),
   removed: Type.Boolean({ description: 'keep removed its bytes' }),
+  pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
 })
 
 export const VersionsAnswer = Type.Object({

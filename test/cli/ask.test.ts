@@ -97,6 +97,38 @@ test('why tells who made the version live and its line back to the first', async
   expect(short.stdout).toMatch(/v3 .*\n {2}v2 .*\n {2}… before it v1\n/)
 })
 
+test('a version can be pinned and unpinned, with the model or without', async () => {
+  const { cli, registry } = await listening()
+  expect((await cli('pin', 'v3')).stdout).toBe(
+    'v3 keeps its bytes until you unpin it\npinned: v3\n',
+  )
+  const { stdout } = await cli('pin', 'm', 'v1')
+  expect(stdout).toContain('pinned: v1, v3')
+  expect((await cli('versions')).stdout).toMatch(/^\* {2}v1 \(pinned\)/m)
+  const { json } = await cli('unpin', 'v3', '--json')
+  expect(json()).toEqual({ version: 'v3', pinned: false, pins: ['v1'] })
+  expect(await registry.pins()).toEqual(['v1'])
+  const unknown = await cli('pin', 'v99')
+  expect([unknown.code, unknown.stderr]).toEqual([66, expect.stringContaining('VERSION_UNKNOWN')])
+})
+
+test('history tells every move of the live pointer with its reason', async () => {
+  const { cli, registry } = await listening()
+  await registry.promote('v4')
+  await cli('rollback', '--reason', 'bad labels')
+  const { stdout } = await cli('history', '--last', '3')
+  const rows = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/ {2,}/))
+  expect(rows[0]).toEqual(['move', 'since', 'version', 'before', 'by', 'reason'])
+  expect(rows[1]).toEqual(['4', expect.any(String), 'v1', 'v4', 'rollback', 'bad labels'])
+  expect(rows[2]!.slice(2)).toEqual(['v4', 'v1', 'trainer', 'better'])
+  expect(stdout).toContain('… and earlier ones (--last 6)')
+  const { json } = await cli('history', 'm', '--json')
+  expect((json() as { moves: unknown[] }).moves).toHaveLength(4)
+})
+
 test('rollback and promote move the pointer and keep the reason', async () => {
   const { cli, registry } = await listening()
   expect((await cli('rollback', '--reason', 'bad labels')).stdout).toContain(

@@ -78,6 +78,45 @@ test('versions come in pages, each of which says where the next one begins', asy
     expect((await app.inject(`/v1/models/m/versions?${query}`)).statusCode).toBe(400)
 })
 
+test('moves come in pages, newest first, each with its reason', async () => {
+  const { app, registry } = await openServed()
+  await registry.promote('v4')
+  const page = async (query: string) =>
+    (await app.inject(`/v1/models/m/history${query}`)).json<{
+      moves: { version: string; reason: string; by: string }[]
+      next?: string
+    }>()
+  const first = await page('?limit=2')
+  expect(first.moves.map(({ version }) => version)).toEqual(['v4', 'v1'])
+  expect(first.moves[0]).toMatchObject({ reason: 'better', by: 'trainer', generation: 3 })
+  expect(first.next).toBe('2')
+  const last = await page('?limit=2&before=2')
+  expect([last.moves.map(({ version }) => version), last.next]).toEqual([['v0'], undefined])
+  for (const query of ['before=x', 'before=', 'limit=1000'])
+    expect((await app.inject(`/v1/models/m/history?${query}`)).statusCode).toBe(400)
+})
+
+test('a pin is put and taken away, and shown with its version', async () => {
+  const { app } = await openServed()
+  const call = async (method: 'PUT' | 'DELETE', version: string) => {
+    const url = `/v1/models/m/versions/${version}/pin`
+    return (await app.inject({ method, url })).json<Record<string, unknown>>()
+  }
+  const pinned = async () => {
+    const { versions } = (await app.inject('/v1/models/m/versions')).json<{
+      versions: { version: string; pinned: boolean }[]
+    }>()
+    return versions.filter((version) => version.pinned).map(({ version }) => version)
+  }
+  expect(await call('PUT', 'v2')).toEqual({ version: 'v2', pinned: true, pins: ['v2'] })
+  expect(await call('PUT', 'v2')).toEqual({ version: 'v2', pinned: true, pins: ['v2'] })
+  expect(await pinned()).toEqual(['v2'])
+  expect(await call('DELETE', 'v2')).toEqual({ version: 'v2', pinned: false, pins: [] })
+  expect(await pinned()).toEqual([])
+  for (const method of ['PUT', 'DELETE'] as const)
+    expect(await call(method, 'v99')).toMatchObject({ status: 404, code: 'VERSION_UNKNOWN' })
+})
+
 test('one version is found by its key, and no list is read for it', async () => {
   const { app, registry } = await openServed()
   registry.list = async () => expect.unreachable('the list of all versions')
@@ -103,6 +142,7 @@ test('one version is shown with its lineage, its scores and why it was promoted'
     reason: 'promotion: always',
     live: true,
     removed: false,
+    pinned: false,
   })
 })
 

@@ -20,6 +20,7 @@ async function describeApi() {
 
 /** DESIGN's table of routes. */
 const routes = [
+  'delete /v1/models/{model}/versions/{version}/pin',
   'get /livez',
   'get /metrics',
   'get /openapi.json',
@@ -29,6 +30,7 @@ const routes = [
   'get /v1/models/{model}',
   'get /v1/models/{model}/dead-letters',
   'get /v1/models/{model}/dead-letters/{id}',
+  'get /v1/models/{model}/history',
   'get /v1/models/{model}/quality',
   'get /v1/models/{model}/set-aside',
   'get /v1/models/{model}/versions',
@@ -43,6 +45,7 @@ const routes = [
   'post /v1/models/{model}/relearn',
   'post /v1/models/{model}/resume',
   'post /v1/models/{model}/rollback',
+  'put /v1/models/{model}/versions/{version}/pin',
 ]
 
 test('the description has the routes of the server and no others', async () => {

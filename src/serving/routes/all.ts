@@ -4,11 +4,13 @@ import type { RouteContext } from '../context.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
 import { addFeedbackRoute } from './feedback.ts'
 import { addFleetRoute } from './fleet.ts'
+import { addHistoryRoute } from './history.ts'
 import { addLivezRoute } from './livez.ts'
 import { addMetricsRoute } from './metrics.ts'
 import { addModelRoute } from './model.ts'
 import { addModelsRoute } from './models.ts'
 import { addOpenapiRoute } from './openapi.ts'
+import { addPinRoutes } from './pin.ts'
 import { addPredictRoute } from './predict.ts'
 import { addPromoteRoute } from './promote.ts'
 import { addQualityRoute } from './quality.ts'
@@ -26,6 +28,8 @@ const routes = [
   addQualityRoute,
   addVersionsRoute,
   addVersionRoute,
+  addPinRoutes,
+  addHistoryRoute,
   addRollbackRoute,
   addPromoteRoute,
   addSetAsideRoutes,

@@ -14,7 +14,8 @@ export function addVersionRoute(app: FastifyInstance, context: RouteContext): vo
   const path = '/v1/models/:model/versions/:version'
   app.get<{ Params: VersionParams }>(path, { schema }, async ({ params }) => {
     const { registry } = context.modelNamed(params.model)
-    const [found, live] = await Promise.all([registry.find(params.version), registry.live()])
-    return describeVersion(found, live)
+    const find = registry.find(params.version)
+    const [found, live, pins] = await Promise.all([find, registry.live(), registry.pins()])
+    return describeVersion(found, live, pins)
   })
 }

@@ -21,9 +21,9 @@ export function addVersionsRoute(app: FastifyInstance, context: RouteContext): v
       const { registry } = context.modelNamed(params.model)
       const limit = limitOf(query)
       const list = registry.list(limit + 1, query.before)
-      const [found, live] = await Promise.all([list, registry.live()])
+      const [found, live, pins] = await Promise.all([list, registry.live(), registry.pins()])
       const { items, next } = pageOf(found, limit, ({ manifest }) => manifest.version)
-      return { versions: items.map((entry) => describeVersion(entry, live)), ...next }
+      return { versions: items.map((entry) => describeVersion(entry, live, pins)), ...next }
     },
   )
 }

@@ -1,0 +1,23 @@
+/** Follows the pages of a list until there are as many items as were asked for. */
+import type { Client } from './client.ts'
+
+/** The most that the daemon lists at once. */
+const PAGE = 100
+
+export async function pagesOf<Item>(
+  client: Client,
+  path: string,
+  key: string,
+  count: number,
+): Promise<{ readonly items: readonly Item[]; readonly hasMore: boolean }> {
+  const items: Item[] = []
+  for (let before = ''; ;) {
+    const limit = Math.min(PAGE, count - items.length)
+    const page = await client.get(`${path}?limit=${limit}${before}`)
+    items.push(...(page[key] as unknown as Item[]))
+    const { next } = page
+    if (typeof next !== 'string' || items.length >= count)
+      return { items, hasMore: typeof next === 'string' }
+    before = `&before=${encodeURIComponent(next)}`
+  }
+}
