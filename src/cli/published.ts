@@ -21,8 +21,9 @@ export interface Published {
 }
 
 /** The newest `count`, newest first, and whether there are earlier ones. */
-export function publishedVersions(client: Client, model: string, count: number) {
-  return pagesOf<Published>(client, modelPath(model, 'versions'), 'versions', count)
+export async function publishedVersions(client: Client, model: string, count: number) {
+  const { items, hasMore } = await pagesOf(client, modelPath(model, 'versions'), 'versions', count)
+  return { versions: items as unknown as readonly Published[], hasMore }
 }
 
 /** Throws VERSION_UNKNOWN. */

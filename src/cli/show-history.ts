@@ -1,5 +1,5 @@
 /** The table of moves of the live pointer. */
-import { modelPath, type Client } from './client.ts'
+import { modelPath } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from './flags.ts'
 import { pagesOf } from './pages.ts'
@@ -22,15 +22,13 @@ const head = ['move', 'since', 'version', 'before', 'by', 'reason']
 
 export async function showHistory(flags: HistoryFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const { items: moves, hasMore } = await movesOf(client, model, flags.last)
-  print(flags.json, { model, moves }, () => {
+  const path = modelPath(model, 'history')
+  const { items, hasMore } = await pagesOf(client, path, 'moves', flags.last)
+  const moves = items as unknown as readonly Move[]
+  print(flags.json, { model, moves: items }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
     return [...table([head, ...moves.map(rowOf)]), ...more]
   })
-}
-
-function movesOf(client: Client, model: string, count: number) {
-  return pagesOf<Move>(client, modelPath(model, 'history'), 'moves', count)
 }
 
 function rowOf({ version, generation, since, previous, by, reason }: Move): string[] {

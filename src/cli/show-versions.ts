@@ -22,7 +22,7 @@ const head = [
 
 export async function showVersions(flags: VersionsFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const { items: versions, hasMore } = await publishedVersions(client, model, flags.last)
+  const { versions, hasMore } = await publishedVersions(client, model, flags.last)
   print(flags.json, { model, versions }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
     return [...table([head, ...versions.map(rowOf)]), ...more]
