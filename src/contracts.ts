@@ -141,6 +141,11 @@ export interface Source {
   lag(): Promise<number>
   /** Since it was made, from memory; for metrics. */
   stats?(): SourceStats
+  /**
+   * For `antikythera reset-position`, called on a source that is not open: where each partition would go on. `from` are the
+   * checkpoint's positions, `to` is `start`, `end` or a position in the source's own notation, else throws `USAGE`.
+   */
+  locate?(to: string, from: Positions, signal: AbortSignal): Promise<readonly Located[]>
   close(): Promise<void>
 }
 
@@ -150,6 +155,20 @@ export interface SourceStatus extends SourceStats {
   /** While it fails; it is asked again by itself. */
   readonly code?: string
   readonly message?: string
+}
+
+/** Where a partition would go on, and what that passes over. */
+export interface Located {
+  readonly partition: string
+  /** The checkpoint's position; null = nothing was read. */
+  readonly from: string | null
+  readonly to: string
+  /** Records that exist, were not read, and would not be. */
+  readonly skipped: number
+  /** Records that were read and would come again. */
+  readonly again: number
+  /** Records that were not read and exist no more; null = unknown, because the content is another. */
+  readonly gone: number | null
 }
 
 /** Counters of one source, which only rise. */

@@ -6,6 +6,7 @@
 import {
   CodedError,
   type Clock,
+  type Located,
   type Logger,
   type OnReset,
   type Positions,
@@ -16,6 +17,7 @@ import {
 import { Resets } from '../resets.ts'
 import { Followed } from './followed.ts'
 import { countLines, Lines, type Line } from './lines.ts'
+import { locate } from './locate.ts'
 import { HEAD_BYTES, TAIL_BYTES, placeOf, placeText, printOf, type Place } from './place.ts'
 
 export interface FileSourceOptions {
@@ -112,6 +114,15 @@ class FileSource implements Source {
 
   stats(): SourceStats {
     return { ...this.#stats, ...this.#resets.stats }
+  }
+
+  async locate(to: string, from: Positions): Promise<readonly Located[]> {
+    await this.#file.open()
+    try {
+      return [await locate(to, from['0'], this.#file)]
+    } finally {
+      await this.#file.close()
+    }
   }
 
   async close(): Promise<void> {

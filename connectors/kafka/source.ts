@@ -2,15 +2,16 @@
  * Events of Kafka topics. Positions are offsets by `topic/partition`, and the checkpoint's alone: what is committed to
  * Kafka only lets others see the lag. Records are fetched ahead into a bounded backlog and handed out from there.
  */
-import type { Positions, Source, SourceRecord, SourceStats } from '../../src/contracts.ts'
+import type { Located, Positions, Source, SourceRecord, SourceStats } from '../../src/contracts.ts'
 import { Resets } from '../resets.ts'
 import { Backlog } from './backlog.ts'
 import { openClient } from './client.ts'
 import { Commits } from './commits.ts'
 import { Consuming } from './consuming.ts'
-import { within } from './deadline.ts'
+import { unlessAborted, within } from './deadline.ts'
 import { EndsOfTopics } from './ends.ts'
 import { isEnd } from './fetched.ts'
+import { locate } from './locate.ts'
 import { News } from './news.ts'
 import type { KafkaSourceOptions } from './options.ts'
 import { Places } from './places.ts'
@@ -111,6 +112,14 @@ class KafkaSource implements Source {
   stats(): SourceStats {
     const rebalances = this.#rebalancesBefore + (this.#consuming?.rebalances ?? 0)
     return { ...this.#stats, rebalances, ...this.#resets.stats }
+  }
+
+  async locate(to: string, from: Positions, signal: AbortSignal): Promise<readonly Located[]> {
+    try {
+      return locate(to, from, await unlessAborted(this.#ends.ask(), signal))
+    } finally {
+      await this.#ends.close()
+    }
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
 import {
   CodedError,
   type Clock,
+  type Located,
   type Logger,
   type Positions,
   type Source,
@@ -14,6 +15,7 @@ import {
 } from '../../src/contracts.ts'
 import { Resets } from '../resets.ts'
 import type { RedisCommands } from './commands.ts'
+import { locate } from './locate.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
 import { leaveWord, lagAfter, lookAt, readStream, type StreamOptions } from './stream.ts'
 
@@ -135,6 +137,13 @@ class RedisSource implements Source {
 
   stats(): SourceStats {
     return { ...this.#stats, ...this.#resets.stats }
+  }
+
+  async locate(to: string, from: Positions): Promise<readonly Located[]> {
+    const { redis } = this.#options
+    const look = async ({ stream }: StreamOptions) =>
+      locate(to, from[stream], stream, await lookAt(redis, stream))
+    return Promise.all(this.#streams.map(look))
   }
 
   async close(): Promise<void> {

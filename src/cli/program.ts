@@ -15,6 +15,7 @@ import { registerModels } from './commands/models.ts'
 import { registerPin } from './commands/pin.ts'
 import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
+import { registerResetPosition } from './commands/reset-position.ts'
 import { registerRollback } from './commands/rollback.ts'
 import { registerSetAside } from './commands/set-aside.ts'
 import { registerServe } from './commands/serve.ts'
@@ -41,6 +42,7 @@ const commands = [
   registerPromote,
   registerSetAside,
   registerPin,
+  registerResetPosition,
   registerExport,
   registerImport,
   registerModels,

@@ -370,7 +370,7 @@ export const errorTable = {
   SOURCE_MISSING: {
     status: 500,
     exit: 66,
-    fix: 'put the named file, topic or stream back: it is asked again by itself, and other sources go on meanwhile',
+    fix: 'put the named file, topic or stream back: it is asked again by itself, and other sources go on meanwhile. Where what was read is gone for good, stop the daemon and run `antikythera reset-position MODEL --source NAME`: it says what is skipped',
   },
   LEASE_LOST: {
     status: 503,

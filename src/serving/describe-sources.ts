@@ -27,6 +27,10 @@ export const SourcesAnswer = Type.Record(
       description: 'records that are known to be gone unread; there may be more',
     }),
     last_reset: Type.Optional(ResetAnswer),
+    code: Type.Optional(
+      Type.String({ description: 'while it fails; it is asked again by itself' }),
+    ),
+    message: Type.Optional(Type.String()),
   }),
   { description: 'by name' },
 )
@@ -35,9 +39,13 @@ export function describeSources(
   sources: NonNullable<TrainerReport['sources']>,
 ): Static<typeof SourcesAnswer> {
   const entries = Object.entries(sources).map(([name, source]) => {
-    const { records, lag, resets = 0, missing = 0, lastReset } = source
+    const { records, lag, resets = 0, missing = 0, lastReset, code, message } = source
     const last = lastReset && { last_reset: describeReset(lastReset) }
-    return [name, { records, lag, resets, missing, ...last }] as const
+    const failing = {
+      ...(code !== undefined && { code }),
+      ...(message !== undefined && { message }),
+    }
+    return [name, { records, lag, resets, missing, ...last, ...failing }] as const
   })
   return Object.fromEntries(entries)
 }

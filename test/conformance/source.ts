@@ -177,6 +177,34 @@ export function sourceConformance(
       }
     })
 
+    it('locates its start and its end, and counts what lies between', async (context) => {
+      await withSource(['a', 'b', 'c', 'd'], async (made) => {
+        const source = made.source()
+        if (source.locate === undefined) return context.skip('its positions are not for people')
+        await source.open({}, never)
+        const read = positionsAfter(await readAll(source, 1, 1))
+        await source.close()
+        const start = await made.source().locate?.('start', read, never)
+        expect(start).toMatchObject([
+          { skipped: 0, again: 1, gone: 0, from: Object.values(read)[0] },
+        ])
+        const end = await made.source().locate?.('end', read, never)
+        expect(end).toMatchObject([{ skipped: 3, again: 0, gone: 0 }])
+        await expect(made.source().locate?.('nowhere', read, never)).rejects.toThrow('nowhere')
+        await made.append(['e'])
+        for (const [located, rest] of [
+          [start, ['a', 'b', 'c', 'd', 'e']],
+          [end, ['e']],
+        ] as const) {
+          const again = made.source()
+          const at = (located ?? []).map(({ partition, to }) => [partition, to] as const)
+          await again.open(Object.fromEntries(at), never)
+          expect(texts(await readAll(again, rest.length, 9))).toEqual(rest)
+          await again.close()
+        }
+      })
+    })
+
     it('may be closed twice', async () => {
       await withSource(['a'], async (made) => {
         const source = made.source()
