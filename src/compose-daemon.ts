@@ -16,7 +16,8 @@ import type { Config } from './runtime/config.ts'
 import { acquireLock } from './runtime/lock.ts'
 import { openMetrics } from './runtime/metrics.ts'
 import { replicaName } from './runtime/replica-name.ts'
-import type { ServedModel } from './serving/served-model.ts'
+import type { ServedModel, TrainerView } from './serving/served-model.ts'
+import { hasFailed } from './serving/trainer-fault.ts'
 import { openServer } from './serving/server.ts'
 import type { Supervisor } from './trainer/supervisor.ts'
 import { daemonVersion } from './version.ts'
@@ -71,6 +72,11 @@ async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
     training: (model) => statusHere(later.supervisor, model),
   })
   const { models, served } = side
+  const trainer = trainerView({
+    ...{ models, role },
+    supervisor: () => later.supervisor,
+    membership: () => membership,
+  })
   const server = await openServer({
     models: served,
     identity: {
@@ -81,11 +87,7 @@ async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
       },
     },
     fleet: membership?.fleet,
-    trainer: trainerView({
-      ...{ models, role },
-      supervisor: () => later.supervisor,
-      membership: () => membership,
-    }),
+    trainer,
     limits: config.limits,
     tokens: config.server.auth?.tokens ?? [],
     ...{ log, metrics, clock, version: daemonVersion },
@@ -101,7 +103,7 @@ async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
     const deadlineMs = config.limits.shutdown_ms
     await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
   })
-  return { url, ready: async () => untilServing(served, clock) }
+  return { url, ready: async () => untilServing(served, trainer, clock) }
 }
 
 /** What is known only when the parts that ask for it are there. */
@@ -139,9 +141,15 @@ async function lockFolder(site: Site): Promise<void> {
   }
 }
 
-async function untilServing(models: readonly ServedModel[], clock: Clock): Promise<void> {
+/** But for those that never will: what is in their way has been logged. */
+async function untilServing(
+  models: readonly ServedModel[],
+  trainer: TrainerView,
+  clock: Clock,
+): Promise<void> {
   const isAwaited = (model: ServedModel) =>
     model.live.live() === undefined &&
-    model.faults?.().some(({ part }) => part === 'model') !== true
+    model.faults?.().some(({ part }) => part === 'model') !== true &&
+    !hasFailed(trainer.status(model.name))
   while (models.some(isAwaited)) await clock.sleep(20)
 }

@@ -58,7 +58,17 @@ export function trainerView(known: Known): TrainerView {
 
 function reportOf(name: string, { role, supervisor, membership }: Known): TrainerReport {
   const own = supervisor()?.status(name) ?? { ...absent(name, role), restarts: 0 }
-  return own.state === 'standby' ? elsewhere(own, membership()?.others() ?? []) : own
+  const others = membership()?.others() ?? []
+  // One that failed here leaves the model to another daemon.
+  const isElsewhere = own.state === 'standby' || (own.state === 'failed' && isTrained(name, others))
+  return isElsewhere ? elsewhere(own, others) : own
+}
+
+function isTrained(name: string, others: readonly Member[]): boolean {
+  return others.some(({ models }) => {
+    const state = models[name]?.trainer?.state
+    return state === 'running' || state === 'idle'
+  })
 }
 
 function doorsOf(name: string, membership: Known['membership']): readonly MemberModel[] {

@@ -50,6 +50,22 @@ export async function openBert(folder: string): Promise<Base> {
   }
 }
 
+/** What its files say without their weights, which take time to read: enough to check a config by. It encodes nothing. */
+export async function shapeOfBert(folder: string): Promise<Base> {
+  await checkFiles(folder)
+  const config = parseBertConfig(await readJson(folder, 'config.json'))
+  return {
+    name: 'bert',
+    hash: '',
+    inputKind: 'text',
+    network: bertNetwork(config),
+    weights: new Map(),
+    encode: () => {
+      throw failure('BASE_INVALID', `${folder} was opened without its weights`)
+    },
+  }
+}
+
 async function checkFiles(folder: string): Promise<void> {
   const files = await listed(folder)
   const pickle = files.find((file) => PICKLE.test(file))

@@ -3,8 +3,8 @@
  * with each number beside what was recent, that takes several steps for every example and answers with averaged weights.
  * One recipe for streams of tables, measured in policies/README.md; any key that is given stands.
  *
- * Vectors that stay as they are (`standardise: false`), embeddings for instance, and a chosen adapter have the defaults of
- * every other model.
+ * Vectors that stay as they are (`standardise: false`), embeddings for instance, have the defaults of every other model,
+ * but for the adapter: the head alone, or all of the hidden layers where there are some. So does a chosen adapter.
  */
 import { isRecord } from './config-shape.ts'
 import { Unparsed } from './unparsed.ts'
@@ -38,7 +38,8 @@ function ofModel(model: unknown): unknown {
   const base = given(model.base)
   if (!isRecord(base)) return model
   const features = given(base.features)
-  if (!isRecord(features) || given(features.standardise) === false) return model
+  if (!isRecord(features)) return model
+  if (given(features.standardise) === false) return { ...model, adapter: plainAdapter(features) }
   const train = given(model.train) ?? {}
   const { adapter, replay } = featuresDefaults
   const settings = { ...featuresDefaults.base, ...withoutNulls(features) }
@@ -50,6 +51,12 @@ function ofModel(model: unknown): unknown {
     train: isRecord(train) ? { ...featuresDefaults.train, ...withoutNulls(train) } : train,
     replay: given(model.replay) ?? replay,
   }
+}
+
+/** The default of every other model, lora on the last layers of an encoder, has nothing to act on here. */
+function plainAdapter(features: Readonly<Record<string, unknown>>): object {
+  const hidden = given(features.hidden)
+  return hidden === undefined || isEmpty(hidden) ? { method: 'head' } : featuresDefaults.adapter
 }
 
 /** Undefined for a key with nothing after it, too. */

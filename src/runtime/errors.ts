@@ -309,7 +309,11 @@ export const errorTable = {
     exit: 65,
     fix: 'the file is torn or altered; fetch it again',
   },
-  ADAPTER_INVALID: { status: 500, exit: 78, fix: 'mend the named field of adapter:' },
+  ADAPTER_INVALID: {
+    status: 500,
+    exit: 78,
+    fix: 'change the named field under adapter: and restart; antikythera config check says whether it fits',
+  },
   ADAPTER_TENSORS: {
     status: 500,
     exit: 65,

@@ -8,6 +8,7 @@ import { Type, type Static } from 'typebox'
 import type { Clock } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { RouteContext } from './context.ts'
+import { hasFailed } from './trainer-fault.ts'
 import type { Position, ServedModel } from './served-model.ts'
 
 export const WaitQuery = Type.Object({
@@ -33,9 +34,8 @@ export async function waitFor(
   const position = positionOf(text)
   const untilMs = clock.monotonicMs() + limits.wait_for_ms
   const generation = await untilReached(() => trainer.reached?.(model.name, position), {
-    clock,
-    untilMs,
-    signal,
+    ...{ clock, untilMs, signal },
+    isHopeless: () => hasFailed(trainer.status(model.name)),
   })
   const waitMs = Math.max(0, untilMs - clock.monotonicMs())
   const isLive =
@@ -54,13 +54,18 @@ export async function waitFor(
 
 async function untilReached(
   reached: () => number | undefined,
-  wait: { readonly clock: Clock; readonly untilMs: number; readonly signal: AbortSignal },
+  wait: {
+    readonly clock: Clock
+    readonly untilMs: number
+    readonly signal: AbortSignal
+    readonly isHopeless: () => boolean
+  },
 ): Promise<number | undefined> {
-  const { clock, untilMs, signal } = wait
+  const { clock, untilMs, signal, isHopeless } = wait
   for (;;) {
     const generation = reached()
     const leftMs = untilMs - clock.monotonicMs()
-    if (generation !== undefined || leftMs <= 0) return generation
+    if (generation !== undefined || leftMs <= 0 || isHopeless()) return generation
     await clock.sleep(Math.min(LOOK_MS, leftMs), signal)
   }
 }

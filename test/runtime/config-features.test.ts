@@ -40,6 +40,13 @@ describe('a model on features', () => {
     expect(modelOf('').train.epochs).toBe(1)
   })
 
+  it('that stays as it is learns with the head alone, or with the hidden layers that it was given', () => {
+    const adapterOf = (text: string) => modelOf(`base: { features: { size: 3, ${text} } }`).adapter
+    expect(adapterOf('standardise: false')).toEqual({ method: 'head', tail_layers: 0 })
+    expect(adapterOf('standardise: false, hidden: []').method).toBe('head')
+    expect(adapterOf('standardise: false, hidden: [4]')).toEqual(featuresDefaults.adapter)
+  })
+
   it('may come from flags as a whole or by the key', () => {
     const whole = flagged('{ labels: [a, b] }', 'models.m.base={ features: { size: 3 } }')
     expect(whole).toMatchObject(recipe)

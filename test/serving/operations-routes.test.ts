@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { metricTable } from '../../src/runtime/metric-table.ts'
 import { errorTable } from '../../src/runtime/errors.ts'
+import type { TrainerReport } from '../../src/serving/served-model.ts'
 import { openServed } from './open-served.ts'
 
 test('the process lives and is ready', async () => {
@@ -19,6 +20,35 @@ test('a model whose trainer has failed or is silent is named, with its fix, and 
     degraded: [{ model: 'm', ...trainer, fix: errorTable.ADAPTER_INVALID.fix }],
   })
   expect((await app.inject('/metrics')).body).toContain('antikythera_trainer_up{model="m"} 0\n')
+})
+
+test('feedback that a failed trainer would never learn is refused with its code, other feedback is kept', async () => {
+  const post = async (trainer: Partial<TrainerReport>) => {
+    const { app } = await openServed({ trainer })
+    const payload = { input: 'good', label: 'yes' }
+    return (
+      await app.inject({ method: 'POST', url: '/v1/models/m/feedback', payload })
+    ).json<object>()
+  }
+  const failed = { state: 'failed', message: 'no such map' } as const
+  expect(await post({ ...failed, code: 'ADAPTER_INVALID' })).toMatchObject({
+    code: 'ADAPTER_INVALID',
+    detail: 'the trainer of m has failed, and would not learn this: no such map',
+    fix: errorTable.ADAPTER_INVALID.fix,
+  })
+  expect(await post({ ...failed, code: 'DISK_FULL' })).toMatchObject({ accepted: 1 })
+  expect(await post({ state: 'stalled', code: 'TRAINER_STALLED' })).toMatchObject({ accepted: 1 })
+})
+
+test('whoever waits for a trainer that has failed is told at once', async () => {
+  const trainer = { state: 'failed', code: 'ADAPTER_INVALID' } as const
+  const { app } = await openServed({ trainer, reached: () => undefined })
+  const response = await app.inject('/v1/models/m?wait_for=7')
+  expect(response.json()).toMatchObject({
+    status: 504,
+    code: 'POSITION_NOT_REACHED',
+    trainer_code: 'ADAPTER_INVALID',
+  })
 })
 
 test.each([

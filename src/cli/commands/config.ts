@@ -8,10 +8,13 @@ export function registerConfig(program: Command): void {
   withConfig(config.command('check').description('every key with its value, defaults filled in'))
     .option('--json', 'print one JSON document')
     .action(async (flags: ConfigFlags & { readonly json?: boolean }) => {
+      const { checkModels } = await import('../check-models.ts')
       const { readConfig } = await import('../read-config.ts')
       const { stringify } = await import('yaml')
       const { withoutSecrets } = await import('../../runtime/config.ts')
-      const { server, ...rest } = readConfig(flags)
+      const read = readConfig(flags)
+      await checkModels(read, flags.config)
+      const { server, ...rest } = read
       const { auth, ...open } = server
       const shown = {
         ...(withoutSecrets(rest) as object),

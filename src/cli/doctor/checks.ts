@@ -5,6 +5,7 @@ import type { Check } from './check.ts'
 import { fsyncCheck, spaceCheck, writableCheck } from './disk.ts'
 import { servingCheck, storeCheck, threadsCheck, trainingCheck } from './engines.ts'
 import { clockCheck, coresCheck, filesCheck, memoryCheck, nodeCheck } from './machine.ts'
+import { modelsCheck } from './models.ts'
 import { packagesCheck } from './packages.ts'
 
 export const checks: readonly Check[] = [
@@ -22,6 +23,7 @@ export const checks: readonly Check[] = [
   tokenizerCheck,
   minilmCheck,
   configuredBasesCheck,
+  modelsCheck,
   writableCheck,
   fsyncCheck,
   spaceCheck,

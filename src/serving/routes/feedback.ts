@@ -9,6 +9,7 @@ import type { RouteContext } from '../context.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
 import type { ServedModel } from '../served-model.ts'
 import { FeedbackAnswer, feedbackBody, ModelParams, problems } from '../schemas.ts'
+import { refuseWhileFailed } from '../trainer-fault.ts'
 import { nameLive } from './version-headers.ts'
 
 export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): void {
@@ -27,6 +28,7 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
     async ({ params, body, headers }, reply) => {
       const model = context.modelNamed(params.model)
       nameLive(reply, model)
+      refuseWhileFailed(model.name, context.trainer.status(model.name))
       const { events, single } = await readFeedbackBody(body, headers, most)
       const { accepted, duplicates, rejected, position } = await model.feedback.take(events)
       const named = rejected.map(({ index, error }) => ({

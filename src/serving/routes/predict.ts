@@ -10,6 +10,7 @@ import { ModelParams, PredictAnswer, predictBody, problems, type PredictBody } f
 import { isLong, sendInPieces } from '../long-answer.ts'
 import type { ServedModel } from '../served-model.ts'
 import { eventLoop } from '../slices.ts'
+import { explained } from '../trainer-fault.ts'
 import { waitFor, WaitQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
 
@@ -35,11 +36,11 @@ export function addPredictRoute(app: FastifyInstance, context: RouteContext): vo
       await insist(model, headers, { waitMs, signal: over })
       await waitFor(model, query, context, over)
       const { version } = body
-      const { manifest, generation, predictions } = await model.live.predict({
-        inputs,
-        version,
-        signal: over,
-      })
+      const { manifest, generation, predictions } = await model.live
+        .predict({ inputs, version, signal: over })
+        .catch((error: unknown) => {
+          throw explained(error, model.name, context.trainer.status(model.name))
+        })
       nameVersion(reply, { version: manifest.version, digest: manifest.digest, generation })
       const head = {
         model: model.name,

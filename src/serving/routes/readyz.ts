@@ -9,6 +9,7 @@ import type { RouteContext } from '../context.ts'
 import type { Degraded } from '../degraded.ts'
 import { faultsOf } from '../faults.ts'
 import { problems, ReadyAnswer } from '../schemas.ts'
+import { hasFailed } from '../trainer-fault.ts'
 import type { ServedModel } from '../served-model.ts'
 
 export function addReadyzRoute(app: FastifyInstance, context: RouteContext): void {
@@ -23,7 +24,9 @@ export function addReadyzRoute(app: FastifyInstance, context: RouteContext): voi
     const { models, trainer } = context
     const silent = models.filter(({ live }) => live.live() === undefined)
     const degraded = models.flatMap((model) => [...faultsOf(model, trainer)])
-    const waiting = silent.filter((model) => !isBroken(model))
+    const waiting = silent.filter(
+      (model) => !isBroken(model) && !hasFailed(trainer.status(model.name)),
+    )
     const isReady = waiting.length === 0 && silent.length < models.length
     if (isReady) return { ready: true, ...(degraded.length > 0 && { degraded }) }
     throw notReady(waiting.length > 0 ? waiting : silent, degraded)

@@ -1,0 +1,15 @@
+/** The models of the config against their bases, opened in full: what would keep a trainer from starting. */
+import { failed, ok, type Check } from './check.ts'
+
+export const modelsCheck: Check = {
+  name: 'models of the config',
+  async run({ config }) {
+    if (config === undefined) return ok('there is no config')
+    const { modelProblems } = await import('../../compose-check.ts')
+    const problems = await modelProblems(config)
+    const [first, ...others] = problems.map(({ path, message }) => `${path.join('.')} ${message}`)
+    if (first === undefined) return ok(`all ${Object.keys(config.models).length} can start`)
+    const more = others.length === 0 ? '' : ` (and ${others.length} more)`
+    return failed(first + more, 'change that key of the config, or fetch the base that it names')
+  },
+}
