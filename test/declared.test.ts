@@ -6,6 +6,7 @@ import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { sinks, sources as connectors } from '../connectors/index.ts'
 import { policies } from '../policies/index.ts'
+import { BENCHES, TABLES } from '../src/cli/commands/bench.ts'
 import { createProgram } from '../src/cli/program.ts'
 import { deadLetterSinks, predictionSinks, sources } from '../src/runtime/config-choices.ts'
 import { errorTable } from '../src/runtime/errors.ts'
@@ -162,4 +163,14 @@ test('every policy that a document chooses exists', () => {
       isKnown,
     ),
   ).toEqual([])
+})
+
+test('the help of bench names the benchmarks that there are', () => {
+  const listOf = (path: string, name: string) => {
+    const text = readFileSync(join(root, path), 'utf8')
+    const list = new RegExp(`const ${name} = \\[([^;]*?)\\n?\\]\\n`).exec(text)?.[1] ?? ''
+    return [...list.matchAll(/'([a-z-]+)'/g)].map(([, word]) => word)
+  }
+  expect(BENCHES).toEqual(listOf('test/bench/run.mjs', 'all'))
+  expect(TABLES).toEqual(listOf('test/bench/continual.mjs', 'tables'))
 })

@@ -5,7 +5,9 @@
 import { createHash } from 'node:crypto'
 import { Delivery, type Outgoing } from '../../connectors/kafka/delivery.ts'
 import type { KafkaConnection } from '../../connectors/kafka/options.ts'
+import { CodedError } from '../contracts.ts'
 import { systemClock } from '../runtime/clock.ts'
+import { failure } from '../runtime/errors.ts'
 import { openLog } from '../runtime/log.ts'
 import { openRandom } from '../runtime/random.ts'
 import { kafkaPlace, type KafkaFlags } from './kafka-flags.ts'
@@ -31,7 +33,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
   try {
     for await (const { lines, bytes } of chunksOf(stream, CHUNK)) {
       const outgoing = messagesOf(lines, flags, rejected)
-      await withRetries(async () => delivery.send(outgoing), patience(flags, progress))
+      await withRetries(async () => send(delivery, topic, outgoing), patience(flags, progress))
       done += bytes
       sent += outgoing.length
       progress.update({ done, total, items: sent })
@@ -47,6 +49,22 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
     ...rejectedLines(rejected),
   ])
   if (rejected.length > 0) process.exitCode = EXIT_DATA
+}
+
+/** A sink of the daemon waits for its topic; a person has misspelt it. */
+async function send(
+  delivery: Delivery,
+  topic: string,
+  outgoing: readonly Outgoing[],
+): Promise<void> {
+  try {
+    await delivery.send(outgoing)
+  } catch (error) {
+    const isUnknown =
+      error instanceof CodedError && error.details.kafka === 'UNKNOWN_TOPIC_OR_PARTITION'
+    if (!isUnknown) throw error
+    throw failure('TOPIC_UNKNOWN', `the brokers have no topic ${topic}`, { cause: error })
+  }
 }
 
 function openDelivery(connection: KafkaConnection, topic: string): Delivery {

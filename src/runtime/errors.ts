@@ -402,7 +402,7 @@ export const errorTable = {
   REDIS_UNSUPPORTED: {
     status: 500,
     exit: 78,
-    fix: 'Redis 6.2 or newer with maxmemory-policy noeviction, and the options that deploy/README.md names',
+    fix: 'use Redis 7.0 or newer with maxmemory-policy noeviction, and the options that deploy/README.md names',
   },
   REDIS_FAILED: {
     status: 500,
@@ -420,8 +420,23 @@ export const errorTable = {
     exit: 77,
     fix: 'check sasl, tls and the rights of this user: the broker, or its certificate, was refused',
   },
-  SINK_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
-  SOURCE_FAILED: { status: 500, exit: 69, retriable: true, fix: 'see the cause in the log' },
+  TOPIC_UNKNOWN: {
+    status: 500,
+    exit: 66,
+    fix: 'create the topic, or correct its name: kafka-topics.sh --list shows those that the brokers have',
+  },
+  SINK_FAILED: {
+    status: 500,
+    exit: 69,
+    retriable: true,
+    fix: 'the message names the cause; check that the brokers are reachable from here and that the topic exists',
+  },
+  SOURCE_FAILED: {
+    status: 500,
+    exit: 69,
+    retriable: true,
+    fix: 'the message names the cause; the source is asked again by itself, and the other sources go on',
+  },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorTable

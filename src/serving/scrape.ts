@@ -30,13 +30,20 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
       }
       if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
     }
-    const trainerBytes = models.map(({ name }) => trainer.status(name).residentBytes)
-    // Models of one process tell the same number; one that is alone tells its own.
-    metrics.gauge('residentBytes', { process: 'trainer' }, Math.max(0, ...trainerBytes))
+    const reports = models.map(({ name }) => trainer.status(name))
+    metrics.gauge('residentBytes', { process: 'trainer' }, bytesOfAll(reports))
   })
 }
 
 const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby'])
+
+/** Models of one process report the same number; those that are isolated have one of their own. */
+export function bytesOfAll(
+  reports: readonly Pick<TrainerReport, 'pid' | 'residentBytes'>[],
+): number {
+  const byProcess = new Map(reports.map(({ pid, residentBytes }) => [pid, residentBytes]))
+  return [...byProcess.values()].reduce((sum, bytes) => sum + bytes, 0)
+}
 
 function showTrainer(metrics: Metrics, model: string, report: TrainerReport): void {
   const { counts, prequential } = report

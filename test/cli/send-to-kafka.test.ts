@@ -103,13 +103,14 @@ test('what is no event is named by its line, and the rest is sent', async (conte
   expect((await read(brokers, topic, 2)).map(({ key }) => key?.toString())).toEqual(['a', 'b'])
 })
 
-test('a topic that is not there is said to be missing, and is not made', async (context) => {
+test('a misspelt topic is named at once, and is not made', async (context) => {
   needsKafka(context)
   const brokers = await sharedKafka()
-  const place = ['--kafka', brokers.join(','), '--topic', 'nowhere', '--retry-seconds', '0.1']
+  const place = ['--kafka', brokers.join(','), '--topic', 'nowhere']
   const { code, stderr } = await runCli('feedback', ...place, '--file', fileOf([event('a')]))
-  expect(code).toBe(69)
-  expect(stderr).toContain('SINK_FAILED')
+  expect(code).toBe(66)
+  expect(stderr).toContain('TOPIC_UNKNOWN')
+  expect(stderr).not.toContain('trying again')
 })
 
 test('no broker at the address ends with its code after the time for retries', async () => {

@@ -5,6 +5,7 @@ import { openMetrics } from '../../src/runtime/metrics.ts'
 import { storeSizes } from '../../src/runtime/store-sizes.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { Rising } from '../../src/serving/rising.ts'
+import { bytesOfAll } from '../../src/serving/scrape.ts'
 import { openServed } from './open-served.ts'
 
 const stats = { records: 1_000, bytes: 50_000, refused: 3, rebalances: 2, lag: 70 }
@@ -59,6 +60,18 @@ test('alarms of drift are counted and told with the last one’s reason', async 
   expect(body).toContain('antikythera_drift_alarms_total{model="m"} 3\n')
   const described = (await app.inject('/v1/models/m')).json<{ drift: unknown }>()
   expect(described.drift).toEqual({ alarms: 3, last: 'ddm: the error rate rose' })
+})
+
+test('memory of the trainers is that of all their processes, each counted once', async () => {
+  const { app } = await openServed({ trainer: { residentBytes: 4e8 } })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_resident_bytes{process="trainer"} 400000000\n')
+  const reports = [
+    { pid: 1, residentBytes: 100 },
+    { pid: 1, residentBytes: 110 },
+    { pid: 2, residentBytes: 50 },
+  ]
+  expect(bytesOfAll(reports)).toBe(160)
 })
 
 test('finished updates are counted, and each one’s step time is observed once', async () => {

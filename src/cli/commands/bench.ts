@@ -1,13 +1,29 @@
 /** `antikythera bench`: the measurements of test/bench, in a checkout. */
 import type { Command } from 'commander'
 
+/** Those of test/bench/run.mjs and of test/bench/continual.mjs. */
+export const BENCHES = [
+  'serve-latency',
+  'swap',
+  'freshness',
+  'intake',
+  'steps',
+  'crash',
+  'hostile',
+  'slow-disk',
+]
+export const TABLES = [
+  ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],
+  ...['chosen-text', 'chosen-tables'],
+]
+
 export function registerBench(program: Command): void {
   program
     .command('bench')
-    .description('measure this machine: latency, swaps, freshness, training, crashes')
+    .description('measure this machine')
     .argument(
       '[names...]',
-      'absent = all, about half an hour; continual <table>: one of policies/README.md',
+      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or continual with one of ${TABLES.join(', ')}`,
     )
     .option('--json', 'what it prints anyway: one JSON object a line')
     .option('--data <folder>', 'of continual: where its datasets lie')
