@@ -11,6 +11,7 @@ import {
   noPredictions,
   noRegistry,
 } from './compose-broken.ts'
+import { exampleOf } from './compose-example.ts'
 import { openSharedRegistry } from './compose-fleet.ts'
 import { shareModel } from './compose-sharing.ts'
 import { predictionSink, sendLetters } from './compose-sinks.ts'
@@ -172,6 +173,7 @@ export async function serve(
     faults.whole === undefined ? openDoor(site, model, onAppended) : brokenDoor(faults.whole)
   return {
     ...{ name, base, method, live, registry, feedback },
+    example: exampleOf(modelOf(site.config, name)),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db')),

@@ -2,8 +2,14 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
+import type { RouteContext } from './context.ts'
+import { addExamples } from './examples.ts'
 
-export async function addDescription(app: FastifyInstance, version: string): Promise<void> {
+export async function addDescription(
+  app: FastifyInstance,
+  { version, models }: Pick<RouteContext, 'version' | 'models'>,
+): Promise<void> {
+  const [first] = models
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -25,6 +31,12 @@ export async function addDescription(app: FastifyInstance, version: string): Pro
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
       },
       security: [{ bearer: [] }, {}],
+    },
+    transformObject: (document) => {
+      const description =
+        'openapiObject' in document ? document.openapiObject : document.swaggerObject
+      if (first !== undefined) addExamples(description.paths ?? {}, first)
+      return description
     },
   })
   await app.register(swaggerUi, { routePrefix: '/docs' })

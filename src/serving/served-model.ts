@@ -1,5 +1,5 @@
 /** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
-import type { Base, CodedError, Registry, TrainerStatus } from '../contracts.ts'
+import type { Base, CodedError, Json, Registry, TrainerStatus } from '../contracts.ts'
 import type { DeadLetterPages } from '../intake/dead-letter-pages.ts'
 import type { SetAsidePages } from '../trainer/set-aside-pages.ts'
 import type { FeedbackDoor } from './feedback-door.ts'
@@ -13,6 +13,8 @@ export interface ServedModel {
   readonly live: LiveModel
   readonly registry: Registry
   readonly feedback: FeedbackDoor
+  /** For /docs: an input that it reads and a label that it takes. */
+  readonly example?: { readonly input: Json; readonly label: string }
   readonly deadLetters: DeadLetterPages
   /** Of the checkpoint on this disk; absent where there is none. */
   readonly setAside?: SetAsidePages

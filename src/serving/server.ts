@@ -48,7 +48,7 @@ async function build(context: RouteContext): Promise<FastifyInstance> {
   addHooks(app, context)
   app.setErrorHandler(problemAnswerer(context.log, context.clock))
   app.setNotFoundHandler(answerNotFound)
-  await addDescription(app, context.version)
+  await addDescription(app, context)
   const refuseOtherMethods = watchMethods(app)
   addRoutes(app, context)
   refuseOtherMethods()

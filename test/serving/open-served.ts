@@ -44,6 +44,7 @@ export interface ServedOptions {
   readonly fleet?: Fleet
   /** Of a position that somebody waits for. */
   readonly reached?: NonNullable<TrainerView['reached']>
+  readonly example?: NonNullable<ServedModel['example']>
   readonly forgotten?: NonNullable<ServedModel['forgotten']>
   readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
 }
@@ -96,6 +97,7 @@ export async function openServed(options: ServedOptions = {}) {
     registry: live.registry,
     feedback,
     deadLetters: deadLetters.pages,
+    ...(options.example && { example: options.example }),
     ...(options.forgotten && { forgotten: options.forgotten }),
     ...(options.storeBytes && { storeBytes: options.storeBytes }),
     waitingRows: () => live.batcher.waiting('m'),
