@@ -89,6 +89,8 @@ async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
     fleet: membership?.fleet,
     trainer,
     limits: config.limits,
+    hosts: hostsOf(config),
+    cors: config.server.cors,
     tokens: config.server.auth?.tokens ?? [],
     ...{ log, metrics, clock, version: daemonVersion },
   })
@@ -104,6 +106,12 @@ async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
     await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
   })
   return { url, ready: async () => untilServing(served, trainer, clock) }
+}
+
+/** With auth a page that was rebound knows no token: then every name is answered, unless some are named. */
+function hostsOf({ server }: Config): readonly string[] | undefined {
+  if (server.auth !== undefined && server.hosts.length === 0) return undefined
+  return [server.host.includes(':') ? `[${server.host}]` : server.host, ...server.hosts]
 }
 
 /** What is known only when the parts that ask for it are there. */

@@ -4,20 +4,17 @@
  */
 import type { Encoded, Input } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
+import { isVisible, wellFormed } from '../runtime/visible-text.ts'
 
-/** Spaces, controls, format marks, fillers and halves of surrogate pairs show nothing on a screen. */
-const VISIBLE = /[^\p{White_Space}\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}]/u
-const LONE_SURROGATE = /\p{Cs}/gu
-
-/** The text of an input, well-formed: a lone surrogate becomes U+FFFD, as an UTF-8 encoder would write it. */
+/** The text of an input, well-formed. */
 export function readText(input: Input): string {
   if (input.kind !== 'text')
     throw failure('INPUT_WRONG_KIND', `the base reads text, the input holds ${input.kind}`)
-  if (!VISIBLE.test(input.text))
+  if (!isVisible(input.text))
     throw failure('INPUT_EMPTY', 'the text has no visible character', {
       details: { characters: input.text.length },
     })
-  return streamSafe(input.text.replace(LONE_SURROGATE, '\uFFFD'))
+  return streamSafe(wellFormed(input.text))
 }
 
 /**

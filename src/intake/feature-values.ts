@@ -8,7 +8,7 @@ import type { Json } from '../contracts.ts'
 import type { Limits } from '../runtime/limits.ts'
 import { isObject } from './fields.ts'
 import { below, refuse } from './refuse.ts'
-import { wellFormed } from './well-formed.ts'
+import { wellFormed } from '../runtime/visible-text.ts'
 
 export type FeatureLimits = Pick<Limits, 'features' | 'feature_magnitude' | 'label_characters'>
 

@@ -4,10 +4,10 @@
  */
 import type { Input, Json } from '../contracts.ts'
 import type { Limits } from '../runtime/limits.ts'
+import { isVisible, wellFormed } from '../runtime/visible-text.ts'
 import { given, isLonger, isObject } from './fields.ts'
 import { readFeatures, type FeatureLimits } from './feature-values.ts'
 import { below, refuse } from './refuse.ts'
-import { wellFormed } from './well-formed.ts'
 
 export type InputLimits = FeatureLimits & Pick<Limits, 'text_characters'>
 
@@ -48,7 +48,6 @@ function text(value: Json, limits: InputLimits, pointer: string): Input {
   if (isLonger(value, most)) {
     throw refuse('INPUT_TOO_LONG', pointer, `more than ${most} characters`)
   }
-  // Something besides blanks, controls and invisible marks.
-  if (!/[^\p{Z}\p{Cc}\p{Cf}]/u.test(value)) throw refuse('INPUT_EMPTY', pointer, 'nothing visible')
+  if (!isVisible(value)) throw refuse('INPUT_EMPTY', pointer, 'nothing visible')
   return { kind: 'text', text: wellFormed(value) }
 }

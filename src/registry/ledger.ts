@@ -166,6 +166,8 @@ export class Ledger {
 
   /** As bytes, to be read and checked like those of a folder. */
   retired(version: string): Uint8Array | undefined {
+    // As a stranger may write it: a column of text ends at a NUL.
+    if (version.includes('\0')) return undefined
     const row = this.#store.get('SELECT manifest FROM retired WHERE version = ?', version)
     return row === undefined ? undefined : new TextEncoder().encode(row.text('manifest'))
   }

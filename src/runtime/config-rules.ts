@@ -47,6 +47,15 @@ const rules: readonly Rule[] = [
     const message = `is ${server.host}, which others can reach, and there is no server.auth`
     return [{ ...wrong(['server', 'host'], message), code: 'ADDRESS_NEEDS_AUTH' }]
   },
+  function everyPageNeedsAuth({ server }) {
+    if (server.auth !== undefined || !server.cors?.origins.includes('*')) return []
+    return [
+      wrong(
+        ['server', 'cors', 'origins'],
+        'is "*", which needs server.auth: any web page could teach',
+      ),
+    ]
+  },
   function redisIsUsable({ redis }) {
     return redisProblems(redis)
   },

@@ -23,6 +23,23 @@ const auth = Type.Object(
   { additionalProperties: false, description: 'bearer tokens; needed on any address but loopback' },
 )
 
+const cors = Type.Object(
+  {
+    origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s*]+)$' }), {
+      minItems: 1,
+      description:
+        'such as https://labels.example.com, without a path; "*" = every page, needs auth',
+    }),
+    max_age_seconds: Type.Integer({
+      minimum: 0,
+      maximum: 86_400,
+      default: 600,
+      description: 'how long a browser keeps the answer to a preflight',
+    }),
+  },
+  { additionalProperties: false, description: 'web pages that may call the API from a browser' },
+)
+
 const server = section(
   {
     host: Type.String({ minLength: 1, default: '127.0.0.1' }),
@@ -33,6 +50,12 @@ const server = section(
       description: '0 = any free one',
     }),
     auth: Type.Optional(auth),
+    hosts: Type.Array(Type.String({ pattern: '^([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])$' }), {
+      default: [],
+      description:
+        'names that requests may ask for besides localhost; without auth no other is answered, with auth every one unless some are named',
+    }),
+    cors: Type.Optional(cors),
     workers: Type.Integer({
       minimum: 1,
       maximum: 64,

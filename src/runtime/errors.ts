@@ -29,7 +29,12 @@ export const errorTable = {
   BODY_TYPE_UNSUPPORTED: {
     status: 415,
     exit: 65,
-    fix: 'set content-type to application/json or application/x-ndjson',
+    fix: `add the header content-type: application/json (curl: -H 'content-type: application/json'), or application/x-ndjson for one event a line`,
+  },
+  HOST_REFUSED: {
+    status: 421,
+    exit: 64,
+    fix: 'ask for localhost or 127.0.0.1, add the name to server.hosts in the config, or set server.auth',
   },
   REQUEST_INVALID: { status: 400, exit: 64, fix: 'see /docs for the shape of this request' },
   ROUTE_UNKNOWN: { status: 404, exit: 64, fix: 'see /docs for the routes' },

@@ -16,13 +16,16 @@ export function problemAnswerer(log: Logger, clock: Clock): ProblemAnswerer {
     const error = codedOf(thrown)
     const problem = problemOf(error, `${pathOf(request)}#${request.id}`)
     logFault(log, error, thrown, request)
-    if (error.code === 'BODY_TOO_LARGE') await discardBody(request.raw, clock)
+    if (unread.has(error.code)) await discardBody(request.raw, clock)
     const seconds = retryAfterSeconds(error)
     if (seconds !== undefined) void reply.header('retry-after', seconds)
     if (error.code === 'AUTH_REQUIRED') void reply.header('www-authenticate', 'Bearer')
     return reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem)
   }
 }
+
+/** Refused while the client is still sending its body. */
+const unread: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'BODY_TYPE_UNSUPPORTED'])
 
 export async function answerNotFound(request: FastifyRequest): Promise<never> {
   throw failure('ROUTE_UNKNOWN', `there is no route ${request.method} ${pathOf(request)}`)

@@ -1,11 +1,12 @@
 /**
- * Bodies: one JSON document in UTF-8, parsed whole; a route that marks itself `raw` gets the bytes, also of NDJSON.
- * Everything else is refused by its type, also what is compressed.
+ * Bodies: one JSON document in UTF-8, parsed whole; a route that marks itself `raw` gets the bytes, also of NDJSON. Both may be
+ * compressed. Everything else is refused by its type.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parseJson } from '../intake/json-guard.ts'
 import { failure } from '../runtime/errors.ts'
 import type { ServerLimits } from './context.ts'
+import { inflated } from './inflate.ts'
 import { eventLoop } from './slices.ts'
 
 declare module 'fastify' {
@@ -28,12 +29,14 @@ export const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'appl
 
 export function addBodies(app: FastifyInstance, limits: ServerLimits): void {
   const size = { bytes: limits.body_bytes, depth: limits.json_depth }
+  const read = async ({ headers }: FastifyRequest, sent: Buffer) =>
+    inflated(sent, headers['content-encoding'], limits.body_bytes)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     JSON_TYPES,
     { parseAs: 'buffer' },
-    async (request: FastifyRequest, bytes: Buffer) => {
-      refuseCompressed(request)
+    async (request: FastifyRequest, sent: Buffer) => {
+      const bytes = await read(request, sent)
       return isRaw(request)
         ? ({ format: 'json', bytes } satisfies RawBody)
         : eventLoop.run(() => parseJson(bytes, size, 'BODY'))
@@ -42,20 +45,24 @@ export function addBodies(app: FastifyInstance, limits: ServerLimits): void {
   app.addContentTypeParser(
     NDJSON_TYPES,
     { parseAs: 'buffer' },
-    async (request: FastifyRequest, bytes: Buffer) => {
-      refuseCompressed(request)
-      if (isRaw(request)) return { format: 'ndjson', bytes } satisfies RawBody
+    async (request: FastifyRequest, sent: Buffer) => {
+      if (isRaw(request)) {
+        return { format: 'ndjson', bytes: await read(request, sent) } satisfies RawBody
+      }
       throw failure('BODY_TYPE_UNSUPPORTED', 'this route reads one JSON document')
     },
   )
+  app.addContentTypeParser('*', async (request: FastifyRequest) => refuseType(request))
 }
 
 function isRaw(request: FastifyRequest): boolean {
   return request.routeOptions.config.raw === true
 }
 
-function refuseCompressed({ headers }: FastifyRequest): void {
-  const encoding = headers['content-encoding'] ?? 'identity'
-  if (encoding === 'identity') return
-  throw failure('BODY_TYPE_UNSUPPORTED', `content-encoding ${encoding} is not read here`)
+/** What a form sends is what `curl -d` sends unless it is told otherwise. */
+function refuseType({ headers }: FastifyRequest): never {
+  const type = headers['content-type']?.slice(0, 100)
+  const what =
+    type === undefined ? 'the body has no content-type' : `content-type ${type} is not read here`
+  throw failure('BODY_TYPE_UNSUPPORTED', what)
 }

@@ -3,6 +3,7 @@ import type { Clock, Logger } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Limits } from '../runtime/limits.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import type { CorsOptions } from './cors.ts'
 import type { Fleet } from './fleet-view.ts'
 import type { ServedModel, TrainerView } from './served-model.ts'
 
@@ -18,6 +19,10 @@ export interface ServerOptions {
   /** Absent when it shares nothing with others. */
   readonly fleet?: Fleet | undefined
   readonly limits: ServerLimits
+  /** Hosts that requests may name besides loopback; absent = all. */
+  readonly hosts?: readonly string[] | undefined
+  /** Absent = no page of another origin may read an answer. */
+  readonly cors?: CorsOptions | undefined
   /** Bearer tokens that may use the API; none = everybody may. */
   readonly tokens: readonly string[]
   readonly log: Logger

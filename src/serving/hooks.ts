@@ -3,12 +3,16 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure } from '../runtime/errors.ts'
 import { bearerGuard } from './auth.ts'
 import type { RouteContext } from './context.ts'
+import { hostGuard } from './host-check.ts'
 
 export function addHooks(app: FastifyInstance, context: RouteContext): void {
   const { metrics, tokens } = context
   const guard = bearerGuard(tokens)
+  const guardHost = hostGuard(context.hosts ?? [])
 
   app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.probe === true) return
+    guardHost(request.headers.host)
     if (isOpen(request)) return
     if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
     guard(request.headers.authorization)

@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { answerNotFound, problemAnswerer } from './answer-problem.ts'
 import { addBodies } from './bodies.ts'
+import { addCors } from './cors.ts'
 import { contextOf, type RouteContext, type ServerOptions } from './context.ts'
 import { addDeadline } from './deadline.ts'
 import { addDescription } from './description.ts'
@@ -45,6 +46,7 @@ async function build(context: RouteContext): Promise<FastifyInstance> {
   addBodies(app, context.limits)
   // Later than `requestTimeout`, so that a client that sends slowly is told that it does.
   addDeadline(app, 2 * context.limits.request_ms, context.clock)
+  addCors(app, context.cors)
   addHooks(app, context)
   app.setErrorHandler(problemAnswerer(context.log, context.clock))
   app.setNotFoundHandler(answerNotFound)

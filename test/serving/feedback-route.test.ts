@@ -1,3 +1,4 @@
+import { deflateSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import { failure } from '../../src/runtime/errors.ts'
 import { openServed, type ServedOptions } from './open-served.ts'
@@ -248,6 +249,37 @@ test('a body without a type, and no body at all, are refused', async () => {
   })
   const typeless = await app.inject({ method: 'POST', url, payload: Buffer.from('{}') })
   expect(typeless.json()).toMatchObject({ status: 415, code: 'BODY_TYPE_UNSUPPORTED' })
+  // As `curl -d` sends it.
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  const curl = await app.inject({ method: 'POST', url, payload: '{}', headers: form })
+  expect(curl.json()).toMatchObject({ status: 415, code: 'BODY_TYPE_UNSUPPORTED' })
+  expect(curl.json<{ fix: string }>().fix).toContain(`-H 'content-type: application/json'`)
+})
+
+test.each([
+  ['gzip', gzipSync],
+  ['deflate', deflateSync],
+] as const)('a body may be compressed with %s', async (encoding, compress) => {
+  const { send, journal } = await open()
+  const headers = { 'content-encoding': encoding }
+  expect((await send(compress(JSON.stringify(event('e-1'))), json, headers)).statusCode).toBe(202)
+  const lines = [event('e-2'), event('e-3')].map((each) => JSON.stringify(each)).join('\n')
+  expect((await send(compress(lines), ndjson, headers)).json()).toMatchObject({ accepted: 2 })
+  expect(journal().map(({ id }) => id)).toEqual(['e-1', 'e-2', 'e-3'])
+})
+
+test('a compressed body is inflated no further than to the limit of a body', async () => {
+  const { send, journal } = await open()
+  const headers = { 'content-encoding': 'gzip' }
+  const bomb = await send(gzipSync(Buffer.alloc(64 * 1024 * 1024, ' ')), json, headers)
+  expect(bomb.json()).toMatchObject({ status: 413, code: 'BODY_TOO_LARGE' })
+  const torn = await send(gzipSync('{}').subarray(0, 12), json, headers)
+  expect(torn.json()).toMatchObject({ status: 400, code: 'BODY_MALFORMED' })
+  const plain = await send('{}', json, headers)
+  expect(plain.json()).toMatchObject({ status: 400, code: 'BODY_MALFORMED' })
+  const other = await send('{}', json, { 'content-encoding': 'zstd' })
+  expect(other.json()).toMatchObject({ status: 415, code: 'BODY_TYPE_UNSUPPORTED' })
+  expect(journal()).toEqual([])
 })
 
 test('the refusal of an event that came alone is a problem with the receipt of a refused event', async () => {

@@ -9,6 +9,7 @@ import { defaultLimits } from '../../src/runtime/limits.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { classification } from '../../src/tasks/classification.ts'
 import type { ServerLimits } from '../../src/serving/context.ts'
+import type { CorsOptions } from '../../src/serving/cors.ts'
 import { eventCheck } from '../../src/serving/event-check.ts'
 import { openFeedbackDoor } from '../../src/serving/feedback-door.ts'
 import type { Fleet } from '../../src/serving/fleet-view.ts'
@@ -38,6 +39,8 @@ export interface ServedOptions {
   readonly live?: Parameters<typeof openLive>[0]
   readonly limits?: Partial<ServerLimits>
   readonly tokens?: readonly string[]
+  readonly hosts?: readonly string[]
+  readonly cors?: CorsOptions
   readonly open?: boolean
   readonly inbox?: Partial<InboxOptions>
   readonly trainer?: Partial<TrainerReport>
@@ -112,6 +115,8 @@ export async function openServed(options: ServedOptions = {}) {
     },
     limits,
     tokens: options.tokens ?? [],
+    hosts: options.hosts,
+    cors: options.cors,
     log: live.log,
     metrics: live.metrics,
     clock: systemClock,

@@ -50,6 +50,15 @@ test('a text that was cut is said to be, with what was read and what was not', a
   expect(body).toContain('antikythera_truncated_texts_total{model="m",by="server"} 1\n')
 })
 
+test.each(['v\0', 'v1\0', '', '../v1', 'v\ud800', 'x'.repeat(1000)])(
+  'a version that is no name, %j, is unknown',
+  async (version) => {
+    const { ask } = await open()
+    const response = await ask({ inputs: ['A'], version })
+    expect(response.json()).toMatchObject({ status: 404, code: 'VERSION_UNKNOWN' })
+  },
+)
+
 test('a version by name answers, and no generation is claimed for it', async () => {
   const { ask } = await open()
   const response = await ask({ inputs: ['A'], version: 'v4' })
@@ -160,7 +169,8 @@ test.each([
   ['text/plain', {}],
   ['application/xml', {}],
   ['application/x-ndjson', {}],
-  ['application/json', { 'content-encoding': 'gzip' }],
+  ['application/x-www-form-urlencoded', {}],
+  ['application/json', { 'content-encoding': 'br' }],
 ])('a body of type %s %j is refused by its type', async (type, headers) => {
   const { ask } = await open()
   const response = await ask('{"inputs":["A"]}', { 'content-type': type, ...headers })
