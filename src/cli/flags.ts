@@ -72,6 +72,10 @@ export function wholeNumber(text: string): number {
   throw new InvalidArgumentError('give a whole number above 0')
 }
 
+export function countOrZero(text: string): number {
+  return text.trim() === '0' ? 0 : wholeNumber(text)
+}
+
 export function finiteNumber(text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value)) return value

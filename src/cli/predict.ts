@@ -1,15 +1,21 @@
 /** Asks in requests of bounded size and prints the answers as they come, so that a long stdin streams through. */
-import { createInterface } from 'node:readline'
 import type { Json } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from './flags.ts'
 import { connectModel, type Connected } from './connect.ts'
+import { tableRows } from './csv-table.ts'
+import { featuresOf } from './features-flag.ts'
+import { formatOf, textOf, type FileFormat } from './file-format.ts'
 import { percent, print } from './print.ts'
+import { jsonLines, openLines } from './read-lines.ts'
 
 export interface PredictFlags extends ClientFlags {
   readonly version?: string
   readonly features?: readonly string[]
+  /** CSV with a header: one input a row. Otherwise one text a line. */
+  readonly file?: string
+  readonly format?: FileFormat
 }
 
 const INPUTS_PER_REQUEST = 32
@@ -23,17 +29,34 @@ interface Prediction {
 }
 
 export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
-  const vectors = (flags.features ?? []).map(vectorOf)
+  const vectors = (flags.features ?? []).map(featuresOf)
   const connected = await connectModel(flags)
   let block: Json[] = [...vectors, ...texts]
   if (block.length === 0) {
-    for await (const line of createInterface({ input: process.stdin })) {
-      if (line.trim() === '') continue
-      block.push(line)
+    for await (const input of inputsOf(flags)) {
+      block.push(input)
       if (block.length === INPUTS_PER_REQUEST) block = await askAll(connected, block, flags)
     }
   }
   await askAll(connected, block, flags)
+}
+
+async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<Json> {
+  const { stream } = await openLines(file)
+  if (formatOf(file, format) === 'csv') {
+    for await (const { input } of tableRows(textOf(stream))) if (input !== undefined) yield input
+    return
+  }
+  const isJson = format === 'jsonl' || /\.(jsonl|ndjson)$/i.test(file)
+  for await (const { text } of jsonLines(stream)) yield isJson ? asJson(text) : text
+}
+
+function asJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch (cause) {
+    throw failure('USAGE', `a line is no JSON: ${text.slice(0, 80)}`, { cause })
+  }
 }
 
 /** Answers what is left to ask: nothing. */
@@ -67,10 +90,4 @@ function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
 function cutOf(tokens: Prediction['tokens']): string {
   if (tokens === undefined) return ''
   return `(read ${tokens.kept} of ${tokens.kept + tokens.dropped} tokens)  `
-}
-
-function vectorOf(text: string): Json {
-  const features = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
-  if (features.every(Number.isFinite)) return { features }
-  throw failure('USAGE', `--features ${text}: give numbers with commas between them`)
 }

@@ -10,6 +10,11 @@ export interface Line {
   readonly text: string
 }
 
+/** With its size in the file. */
+export interface SizedLine extends Line {
+  readonly bytes: number
+}
+
 export interface LineSource {
   /** Unknown for stdin. */
   readonly totalBytes: number | undefined
@@ -30,26 +35,40 @@ export async function openLines(path: string): Promise<LineSource> {
   return { totalBytes: found.size, stream: createReadStream(path) }
 }
 
-/** A line that is longer than `bytes` makes a chunk of its own: the daemon says what it thinks of it. */
+/** The lines of JSONL; blank ones are none. */
+export async function* jsonLines(stream: Readable): AsyncGenerator<SizedLine> {
+  let [number, skipped] = [0, 0]
+  for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
+    number += 1
+    const bytes = Buffer.byteLength(text) + 1
+    if (text.trim() === '') skipped += bytes
+    else {
+      yield { number, text, bytes: bytes + skipped }
+      skipped = 0
+    }
+  }
+}
+
+/**
+ * A line that is longer than `bytes` makes a chunk of its own: the daemon says what it thinks of it. Limits are looked at
+ * for each line, and may change meanwhile.
+ */
 export async function* chunksOf(
-  stream: Readable,
+  source: AsyncIterable<SizedLine>,
   limits: ChunkLimits,
 ): AsyncGenerator<{ readonly lines: readonly Line[]; readonly bytes: number }> {
   let lines: Line[] = []
-  let [bytes, skipped, number] = [0, 0, 0]
-  for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
-    number += 1
-    const size = Buffer.byteLength(text) + 1
-    if (text.trim() === '') skipped += size
-    else {
-      if (lines.length === limits.lines || (lines.length > 0 && bytes + size > limits.bytes)) {
-        yield { lines, bytes: bytes + skipped }
-        lines = []
-        bytes = skipped = 0
-      }
-      lines.push({ number, text })
-      bytes += size
+  let [bytes, size] = [0, 0]
+  for await (const line of source) {
+    const more = Buffer.byteLength(line.text) + 1
+    if (lines.length >= limits.lines || (lines.length > 0 && size + more > limits.bytes)) {
+      yield { lines, bytes }
+      lines = []
+      bytes = size = 0
     }
+    lines.push({ number: line.number, text: line.text })
+    bytes += line.bytes
+    size += more
   }
-  if (lines.length > 0) yield { lines, bytes: bytes + skipped }
+  if (lines.length > 0) yield { lines, bytes }
 }

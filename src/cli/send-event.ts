@@ -1,5 +1,6 @@
 /** Sends one event that was given as flags. */
 import { failure } from '../runtime/errors.ts'
+import { featuresOf } from './features-flag.ts'
 import { modelPath } from './client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel } from './connect.ts'
@@ -26,11 +27,14 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
 
 /** What is missing or odd is for the daemon to say, which knows the rules; but nothing at all is a slip here. */
 function eventOf(flags: FeedbackFlags) {
-  const { text, predictionId, label, correction, rating, retract, weight, id, source } = flags
-  if (text === undefined && predictionId === undefined && retract !== true)
-    throw failure('USAGE', 'give --file, or --text or --prediction-id, and a --label')
+  const { text, features, predictionId, label, correction, rating, retract, weight, id, source } =
+    flags
+  const isEmpty = text === undefined && features === undefined && predictionId === undefined
+  if (isEmpty && retract !== true)
+    throw failure('USAGE', 'give --file, or --text, --features or --prediction-id, and a --label')
   return {
     ...(text !== undefined && { input: { text } }),
+    ...(features !== undefined && { input: featuresOf(features) }),
     ...(predictionId !== undefined && { prediction_id: predictionId }),
     ...(label !== undefined && { label }),
     ...(correction !== undefined && { correction }),

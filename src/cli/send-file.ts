@@ -10,6 +10,7 @@ import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from './connect.ts'
 import { print } from './print.ts'
 import { openProgress, type Progress } from './progress.ts'
+import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
 import { withRetries } from './retry.ts'
@@ -29,6 +30,10 @@ interface Totals {
   pending?: Json
   trigger_every?: Json
   trigger_rest_ms?: Json
+  /** Events in a row, up to the last one, that were refused. */
+  straight: number
+  /** The line behind which nothing was sent, because too many in a row were refused. */
+  stopped?: number | undefined
   /** The version that is live when all of it is learned. */
   live?: string | undefined
 }
@@ -36,23 +41,41 @@ interface Totals {
 export async function sendFile(flags: FeedbackFlags & { readonly file: string }): Promise<void> {
   const { totalBytes: total, stream } = await openLines(flags.file)
   const connected = await connectModel(flags)
-  const totals: Totals = { accepted: 0, duplicates: 0, rejected: [] }
+  const totals: Totals = { accepted: 0, duplicates: 0, rejected: [], straight: 0 }
   const progress = openProgress({ clock: systemClock, unit: 'events' })
   let [done, items] = [0, 0]
+  const most = flags.stopAfter
+  // Small ones until something is accepted, so that a file that is wrong from its start is not sent by the hundreds.
+  const limits = { ...CHUNK, lines: most === 0 ? CHUNK.lines : Math.min(CHUNK.lines, most) }
+  const source = eventLines(stream, formatOf(flags.file, flags.format))
   try {
-    for await (const { lines, bytes } of chunksOf(stream, CHUNK)) {
+    for await (const { lines, bytes } of chunksOf(source, limits)) {
       await sendChunk(connected, lines, totals, patience(flags, progress))
       done += bytes
       items += lines.length
       progress.update({ done, total, items })
+      totals.stopped = stoppedAt(lines, totals, most)
+      if (totals.stopped !== undefined) break
+      if (totals.accepted > 0) limits.lines = CHUNK.lines
     }
   } finally {
     progress.end()
   }
   if (flags.wait === true)
     totals.live = await waitForLearned(connected, totals.position, flags.retrySeconds)
-  print(flags.json, { model: connected.model, events: items, ...totals }, () => summary(totals))
+  const { straight: _straight, ...told } = totals
+  print(flags.json, { model: connected.model, events: items, ...told }, () => summary(totals))
   if (totals.rejected.length > 0) process.exitCode = EXIT_DATA
+}
+
+/** Counted over chunks: `rejected` names lines, which rise. */
+function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number | undefined {
+  const refused = new Set(totals.rejected.slice(-lines.length).map(({ line }) => line))
+  for (const { number } of lines) {
+    totals.straight = refused.has(number) ? totals.straight + 1 : 0
+    if (most > 0 && totals.straight >= most) return lines.at(-1)?.number
+  }
+  return undefined
 }
 
 function patience(flags: FeedbackFlags, progress: Progress) {
@@ -111,5 +134,19 @@ function summary(totals: Totals): string[] {
   const { accepted, duplicates, rejected } = totals
   const counts = `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`
   const next = totals.live === undefined ? waitingFor(totals) : `; learned: ${totals.live} is live`
-  return [accepted > 0 ? `${counts}${next}` : counts, ...rejectedLines(rejected)]
+  return [
+    accepted > 0 ? `${counts}${next}` : counts,
+    ...rejectedLines(rejected),
+    ...stopLines(totals),
+  ]
+}
+
+function stopLines({ stopped, straight, rejected }: Totals): string[] {
+  if (stopped === undefined) return []
+  const why = rejected.at(-1)
+  return [
+    `stopped: the last ${straight} events in a row were refused (${why?.code}: ${why?.message})`,
+    `  nothing behind line ${stopped} was sent; correct the file and send it again: what was accepted counts as known already`,
+    '  --stop-after 0 sends all of it, whatever is refused',
+  ]
 }

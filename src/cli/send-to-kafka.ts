@@ -13,6 +13,7 @@ import { openRandom } from '../runtime/random.ts'
 import { kafkaPlace, type KafkaFlags } from './kafka-flags.ts'
 import { print } from './print.ts'
 import { openProgress, type Progress } from './progress.ts'
+import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
 import { withRetries } from './retry.ts'
@@ -31,7 +32,10 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
   const rejected: Rejected[] = []
   let [done, sent] = [0, 0]
   try {
-    for await (const { lines, bytes } of chunksOf(stream, CHUNK)) {
+    for await (const { lines, bytes } of chunksOf(
+      eventLines(stream, formatOf(flags.file, flags.format)),
+      CHUNK,
+    )) {
       const outgoing = messagesOf(lines, flags, rejected)
       await withRetries(async () => send(delivery, topic, outgoing), patience(flags, progress))
       done += bytes

@@ -34,6 +34,7 @@ test('a file larger than a request arrives whole and in order', async () => {
     events: 1200,
     accepted: 1200,
     duplicates: 0,
+    position: '1200',
     rejected: [],
   })
   expect(journal()).toHaveLength(1000)
@@ -65,6 +66,45 @@ test('what is rejected is named by the line where an editor finds it', async () 
     ],
   })
   expect(letters.map(({ code }) => code).sort()).toEqual(['EVENT_MALFORMED', 'LABEL_UNKNOWN'])
+})
+
+const wrong = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, at) => event(`w-${from + at}`, 'maybe'))
+
+test('a file that is refused from its start ends after a hundred events, and says why', async () => {
+  const { send, letters } = await listening()
+  const result = await send(wrong(2000))
+  expect(result.code).toBe(65)
+  expect(letters).toHaveLength(100)
+  expect(result.stdout).toContain(
+    'stopped: the last 100 events in a row were refused (LABEL_UNKNOWN',
+  )
+  expect(result.stdout).toContain('nothing behind line 100 was sent')
+})
+
+test('so does one that is refused from some line on; events between do not count', async () => {
+  const { send } = await listening()
+  const mixed = [...wrong(99), event('good'), ...wrong(99, 99), event('fine'), ...wrong(700, 198)]
+  const result = await send(mixed, '--json')
+  expect(result.json()).toMatchObject({ accepted: 2, stopped: expect.any(Number) as number })
+  expect((result.json() as { events: number }).events).toBeLessThan(mixed.length)
+})
+
+test('--stop-after 0 sends all of it', async () => {
+  const { send } = await listening()
+  const result = await send(wrong(600), '--json', '--stop-after', '0')
+  expect(result.json()).toMatchObject({ events: 600, accepted: 0 })
+  expect(result.json()).not.toHaveProperty('stopped')
+})
+
+test('a CSV with a header is events, and what is refused is named by its line', async () => {
+  const { send, journal } = await listening()
+  const result = await send(
+    ['id,text,label', 'a,"good, really",yes', 'b,bad,maybe', 'c,worse,no'],
+    ...['--json', '--format', 'csv'],
+  )
+  expect(result.json()).toMatchObject({ accepted: 2, rejected: [{ line: 3 }] })
+  expect(journal().map(({ id }) => id)).toEqual(['a', 'c'])
 })
 
 test('line ends of Windows are no part of an event', async () => {

@@ -1,13 +1,25 @@
 /** `antikythera feedback`: one event from flags, or a file of them, to the daemon or to its topic. */
 import { Option, type Command } from 'commander'
 import type { FeedbackFlags } from '../feedback-flags.ts'
-import { finiteNumber, positiveNumber, withClient } from '../flags.ts'
+import { countOrZero, finiteNumber, positiveNumber, withClient } from '../flags.ts'
 import type { KafkaFlags } from '../kafka-flags.ts'
 
 export function registerFeedback(program: Command): void {
   withKafka(
     withClient(program.command('feedback').description('say what was right: one event, or a file'))
-      .option('-f, --file <path>', 'JSONL, one event a line; - = stdin')
+      .option('-f, --file <path>', 'JSONL, one event a line, or CSV with a header; - = stdin')
+      .addOption(
+        new Option('--format <name>', 'of --file; absent = csv for .csv and .tsv').choices([
+          'jsonl',
+          'csv',
+        ]),
+      )
+      .option(
+        '--stop-after <count>',
+        'end when so many events in a row were refused; 0 = send all',
+        countOrZero,
+        100,
+      )
       .option(
         '--retry-seconds <seconds>',
         'how long to wait for a busy daemon or broker',
@@ -16,6 +28,7 @@ export function registerFeedback(program: Command): void {
       )
       .option('--wait', 'until it is learned and its version answers, for at most --retry-seconds')
       .option('--text <text>', 'what the event is about')
+      .option('--features <json>', 'or features: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
       .option('--prediction-id <id>', 'instead: the answer that it is about')
       .option('--label <label>', 'what is right')
       .option('--correction <label>', 'the same, of an answer')

@@ -1,12 +1,19 @@
 /** `antikythera predict`: ask the live version, or another one. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import type { PredictFlags } from '../predict.ts'
 import { withClient } from '../flags.ts'
 
 export function registerPredict(program: Command): void {
   withClient(program.command('predict').description('ask about texts, or about lines of stdin'))
     .argument('[texts...]', 'one answer each; without any, every line of stdin')
-    .option('--features <numbers...>', 'a vector such as 0.5,1,0 instead of a text')
+    .option('--features <json...>', 'instead of texts: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
+    .option('-f, --file <path>', 'a text a line, CSV with a header, or JSONL; - = stdin')
+    .addOption(
+      new Option('--format <name>', 'of --file; absent = as its name ends, else texts').choices([
+        'jsonl',
+        'csv',
+      ]),
+    )
     .option('--version <version>', 'answer with this version, not with the live one')
     .action(async (texts: readonly string[], flags: PredictFlags) => {
       const { predict } = await import('../predict.ts')

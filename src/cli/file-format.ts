@@ -1,0 +1,19 @@
+/** What a file of events or inputs is written in: as its name ends, or as was said. */
+import type { Readable } from 'node:stream'
+import { tableLines } from './csv-table.ts'
+import { jsonLines, type SizedLine } from './read-lines.ts'
+
+export type FileFormat = 'jsonl' | 'csv'
+
+export function formatOf(path: string, asked: FileFormat | undefined): FileFormat {
+  return asked ?? (/\.(csv|tsv)$/i.test(path) ? 'csv' : 'jsonl')
+}
+
+export function eventLines(stream: Readable, format: FileFormat): AsyncGenerator<SizedLine> {
+  return format === 'csv' ? tableLines(textOf(stream)) : jsonLines(stream)
+}
+
+export async function* textOf(stream: Readable): AsyncGenerator<string> {
+  stream.setEncoding('utf8')
+  for await (const piece of stream) yield String(piece)
+}

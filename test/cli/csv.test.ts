@@ -1,0 +1,159 @@
+/** Tables as events: what people and spreadsheets write. */
+import { describe, expect, it } from 'vitest'
+import { csvRows } from '../../src/cli/csv.ts'
+import { tableLines, tableRows } from '../../src/cli/csv-table.ts'
+import { rejection } from '../coded.ts'
+
+async function* piecesOf(text: string, size: number): AsyncGenerator<string> {
+  for (let at = 0; at < text.length; at += size)
+    yield await Promise.resolve(text.slice(at, at + size))
+}
+
+async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const found: Item[] = []
+  for await (const item of items) found.push(item)
+  return found
+}
+
+const rows = async (text: string, size = 1000) =>
+  (await all(csvRows(piecesOf(text, size)))).map(({ line, cells }) => [line, ...cells])
+
+describe('CSV', () => {
+  it.each<[string, string, (number | string)[][]]>([
+    [
+      'lines',
+      'a,b\n1,2\n',
+      [
+        [1, 'a', 'b'],
+        [2, '1', '2'],
+      ],
+    ],
+    [
+      'no last line end',
+      'a,b\n1,2',
+      [
+        [1, 'a', 'b'],
+        [2, '1', '2'],
+      ],
+    ],
+    [
+      'line ends of Windows and a byte order mark',
+      '\uFEFFa,b\r\n1,2\r\n',
+      [
+        [1, 'a', 'b'],
+        [2, '1', '2'],
+      ],
+    ],
+    [
+      'empty cells',
+      'a,b,c\n,,\n1,,3',
+      [
+        [1, 'a', 'b', 'c'],
+        [2, '', '', ''],
+        [3, '1', '', '3'],
+      ],
+    ],
+    [
+      'blanks around cells, and blank lines',
+      'a , b\n\n 1,2 \n',
+      [
+        [1, 'a', 'b'],
+        [3, '1', '2'],
+      ],
+    ],
+    [
+      'quotes',
+      '"a,1","b ""x"""\n"",2',
+      [
+        [1, 'a,1', 'b "x"'],
+        [2, '', '2'],
+      ],
+    ],
+    [
+      'a line end in quotes',
+      'a,b\n"1\n2",3\n4,5',
+      [
+        [1, 'a', 'b'],
+        [2, '1\n2', '3'],
+        [4, '4', '5'],
+      ],
+    ],
+    [
+      'semicolons',
+      'a;b\n1,5;2',
+      [
+        [1, 'a', 'b'],
+        [2, '1,5', '2'],
+      ],
+    ],
+    [
+      'tabs',
+      'a\tb\n1\t2',
+      [
+        [1, 'a', 'b'],
+        [2, '1', '2'],
+      ],
+    ],
+    [
+      'one column',
+      'a\n1\n2',
+      [
+        [1, 'a'],
+        [2, '1'],
+        [3, '2'],
+      ],
+    ],
+  ])('%s', async (_, text, expected) => {
+    for (const size of [1, 2, 3, 1000]) expect(await rows(text, size)).toEqual(expected)
+  })
+
+  it.each([
+    ['a quote that does not end', 'a,b\n"1,2\n3,4', 'ends inside of a quoted cell'],
+    ['something behind a quote', 'a,b\n"1"x,2', 'line 2: a quoted cell is followed by "x"'],
+  ])('refuses %s', async (_, text, message) => {
+    expect((await rejection(rows(text))).message).toContain(message)
+  })
+})
+
+describe('a table', () => {
+  const events = async (text: string) =>
+    (await all(tableLines(piecesOf(text, 7)))).map(({ number, text }) => [number, JSON.parse(text)])
+
+  it('is an event a row: label and id are its own, the other columns its features', async () => {
+    const text = 'id,age,town,member,zip,label\ne1,3.50,Oslo,TRUE,01234,yes\n7,,Rome,false,90210,no'
+    expect(await events(text)).toEqual([
+      [
+        2,
+        {
+          id: 'e1',
+          label: 'yes',
+          input: { features: { age: 3.5, town: 'Oslo', member: true, zip: '01234' } },
+        },
+      ],
+      [
+        3,
+        { id: '7', label: 'no', input: { features: { town: 'Rome', member: false, zip: 90210 } } },
+      ],
+    ])
+  })
+
+  it('may hold texts, and other fields of an event', async () => {
+    expect(await events('text,label,event.source,event.weight\n12 good,3,crm,2')).toEqual([
+      [2, { label: '3', source: 'crm', weight: 2, input: { text: '12 good' } }],
+    ])
+  })
+
+  it('gives inputs alone to whoever asks for them', async () => {
+    const found = await all(tableRows(piecesOf('age,label\n-1e3,x\n,x', 3)))
+    expect(found.map(({ input }) => input)).toEqual([{ features: { age: -1000 } }, undefined])
+  })
+
+  it.each([
+    ['a row of another length', 'a,label\n1,2,3', 'line 2 has 3 cells, the header 2'],
+    ['two columns of one name', 'a,a,label\n', 'two columns "a"'],
+    ['a column without a name', 'a,,label\n', 'no name'],
+    ['nothing', '\n', 'no header'],
+  ])('refuses %s', async (_, text, message) => {
+    expect((await rejection(events(text))).message).toContain(message)
+  })
+})
