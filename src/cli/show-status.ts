@@ -1,6 +1,6 @@
 /**
- * Each model at a glance: how far its trainer is behind and for how long, what is live on each replica, and who trains it.
- * How long is left is measured: the lag is read twice, and what it lost in between is the pace.
+ * Each model at a glance: what is live, how good it is, what became of the events, and how far its trainer is behind. How
+ * long is left is measured: the lag is read twice, and what it lost in between is the pace.
  */
 import { CodedError } from '../contracts.ts'
 import { systemClock } from '../runtime/clock.ts'
@@ -9,8 +9,8 @@ import type { Client, JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from './flags.ts'
 import { print, table } from './print.ts'
-import { duration } from './progress.ts'
 import { faultLines, type ShownFault } from './show-faults.ts'
+import { statusLegend, statusTable, type StatusRow } from './status-table.ts'
 
 export interface StatusFlags extends ClientFlags {
   readonly sample: number
@@ -23,6 +23,8 @@ interface Model {
   readonly trainer: { readonly state: string; readonly code?: string; readonly message?: string }
   readonly lag: number
   readonly pending: number
+  readonly counts: StatusRow['counts']
+  readonly quality?: NonNullable<StatusRow['quality']>
   readonly faults?: readonly ShownFault[]
   readonly drift?: { readonly alarms: number; readonly last: string | null }
 }
@@ -59,14 +61,14 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
     flags.json,
     { replica: fleet?.replica ?? null, models, ...(problem && { problem }) },
     () => [
-      ...table([HEAD, ...models.map(rowOf)]),
-      '',
-      ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)]),
+      ...statusTable(models),
+      ...replicaTable(models),
       ...models.flatMap(faultLines),
       ...models.flatMap(driftLines),
       ...(problem
         ? ['', `of the others nothing is known: ${problem.code}: ${problem.message}`]
         : []),
+      ...statusLegend(models),
     ],
   )
 }
@@ -111,7 +113,7 @@ async function paceOf(client: Client, before: readonly Model[], seconds: number)
 }
 
 function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | undefined) {
-  const { lag, pending, live, trainer } = model
+  const { lag, pending, live, trainer, counts, quality = null } = model
   const lease = fleet?.models.find((each) => each.model === model.model)?.lease ?? null
   const replicas = (fleet?.members ?? []).flatMap(({ models, ...member }) => {
     const here = models.find((each) => each.model === model.model)
@@ -120,6 +122,8 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
   return {
     model: model.model,
     trainer,
+    quality,
+    counts,
     lag,
     pending,
     faults: model.faults ?? [],
@@ -138,33 +142,13 @@ function driftLines({ model, drift }: Shown): string[] {
   return ['', `${model}: ${drift.alarms} drift alarms, the last: ${drift.last}`]
 }
 
-const HEAD = ['model', 'trainer', 'lag', 'left', 'pending', 'live', 'generation', 'holder', 'epoch']
-
-function rowOf({ model, trainer, lag, pending, live, lease, ...pace }: Shown): string[] {
-  const { state, code } = trainer
-  return [
-    model,
-    code === undefined ? state : `${state} (${code})`,
-    String(lag),
-    leftOf(pace),
-    String(pending),
-    live?.version ?? '-',
-    String(live?.generation ?? '-'),
-    lease?.holder ?? '-',
-    String(lease?.epoch ?? '-'),
-  ]
-}
-
-function leftOf({
-  drained_per_second: perSecond,
-  eta_seconds: seconds,
-}: Pick<Shown, 'drained_per_second' | 'eta_seconds'>): string {
-  if (seconds !== null) return duration(seconds)
-  if (perSecond === null) return '-'
-  return perSecond < 0 ? 'grows' : 'stands still'
-}
-
 const REPLICA_HEAD = ['model', 'replica', 'role', 'version', 'generation', 'seen', 'url']
+
+/** Only where there are several. */
+function replicaTable(models: readonly Shown[]): string[] {
+  if (models.every(({ replicas }) => replicas.length <= 1)) return []
+  return ['', ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)])]
+}
 
 function replicaRows({ model, replicas }: Shown): string[][] {
   return replicas.map(({ replica, role, version, generation, seen, url }) => [

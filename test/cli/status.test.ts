@@ -1,8 +1,26 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/runtime/errors.ts'
+import { percent } from '../../src/cli/print.ts'
+import { Quality } from '../../src/trainer/quality.ts'
 import type { Fleet } from '../../src/serving/fleet-view.ts'
 import { openServed, type ServedOptions } from '../serving/open-served.ts'
 import { runCli } from './run-cli.ts'
+
+/** Three answers right of four, one of them of a source that is small. */
+const quality = (() => {
+  const seen = new Quality({ labels: 10, sources: 10 })
+  const answers = [
+    ['loud', 'yes', 'yes'],
+    ['loud', 'yes', 'yes'],
+    ['loud', 'no', 'no'],
+    ['quiet', 'no', 'yes'],
+  ] as const
+  for (const [source, label, answer] of answers) {
+    const score = { correct: label === answer, loss: 1, answer, confidence: 0.5 }
+    seen.observe(score, { key: `${source}\0e`, target: { kind: 'label', label } })
+  }
+  return seen.report()
+})()
 
 async function status(options: ServedOptions, ...flags: string[]) {
   const { server } = await openServed(options)
@@ -26,11 +44,30 @@ const fleet: Fleet = {
 test('a model is shown with its lag, what is live on each replica, and who trains it', async () => {
   const { code, stdout } = await status({ fleet })
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^m +idle +3 +stands still +2 +v1 +2 +there +7$/m)
+  expect(stdout).toMatch(/^m +v1 \(2\) +idle .* 3 +stands still +there \(7\)$/m)
   expect(stdout).toMatch(/^m +here +all +v1 +2 +\S+ +-$/m)
   expect(stdout).toMatch(
     /^m +there +server +v0 +1 +1970-01-01T00:00:00.000Z +http:\/\/there:8080$/m,
   )
+})
+
+test('a model is shown with its accuracy beside the majority, and with what became of its events', async () => {
+  const { stdout } = await status({
+    trainer: {
+      quality,
+      counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5, set_aside: 6 },
+    },
+  })
+  const [head, row] = stdout.split('\n').map((line) => line.split(/ {2,}/))
+  const cells = Object.fromEntries(head!.map((name, at) => [name, row![at]]))
+  expect(cells).toMatchObject({
+    accuracy: percent(quality.accuracy_recent),
+    ...{ 'by source': '50.0 %', learned: '8', rejected: '4' },
+    majority: percent(quality.baselines.majority.accuracy_recent),
+    ...{ waiting: '5', 'set aside': '6', pending: '2', lag: '3' },
+  })
+  for (const name of head!.filter((each) => !['model', 'trainer'].includes(each)))
+    expect(stdout).toMatch(new RegExp(`^ +${name} {2,}\\S`, 'm'))
 })
 
 test('a daemon alone is shown without a lease', async () => {
@@ -52,8 +89,8 @@ test('a daemon alone is shown without a lease', async () => {
 })
 
 test.each([
-  ['shrinks is told to be over in time', -100, / \d+ s /],
-  ['grows is told to grow', 100, / grows /],
+  ['shrinks is told to be over in time', -100, / \d+ s$/m],
+  ['grows is told to grow', 100, / grows$/m],
 ])('a lag that %s', async (_what, step, words) => {
   let lag = 1000
   const trainer = {
@@ -68,7 +105,6 @@ test('while the others cannot be asked, what is known here is shown with the rea
   const away = async () => Promise.reject(failure('SOURCE_FAILED', 'nobody answers'))
   const { code, stdout } = await status({ fleet: { members: away, lease: away } })
   expect(code).toBe(0)
-  expect(stdout).toMatch(/^m +here /m)
   expect(stdout).toContain('SOURCE_FAILED: nobody answers')
 })
 

@@ -1,10 +1,12 @@
-/** `antikythera status`: lag, live version and generation on each replica, lease holder and epoch. */
+/** `antikythera status`: what is live, how good it is, what became of the events, and how far the trainer is behind. */
 import type { Command } from 'commander'
 import { aboutModel, positiveNumber, withModel } from '../flags.ts'
 import type { StatusFlags } from '../show-status.ts'
 
 export function registerStatus(program: Command): void {
-  withModel(program.command('status').description('how far each model is, and who trains it'))
+  withModel(
+    program.command('status').description('what is live, how good it is, and how far behind'),
+  )
     .option(
       '--sample <seconds>',
       'for how long to watch a lag, to tell when it is gone',
