@@ -6,6 +6,7 @@ import { retiredAmong } from './retired-among.ts'
 import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
+import { changeText } from './reason.ts'
 import type { TrainerState } from './state.ts'
 import type { AllPositions } from './tally.ts'
 
@@ -28,11 +29,21 @@ export async function publishCandidate(
   signal: AbortSignal,
 ): Promise<Published> {
   const { loop, state } = parts
+  const { scores, dueReason } = state.learner
+  const { cut = dueReason, scored } = state.tally.state
+  // An alarm explains a version more than anything else does, and it is why the trigger asked.
+  const alarmed = alarm && `${alarm.reason} (${alarm.response})`
+  const change = changeText({
+    learned,
+    span: spanSince(learned, state),
+    cause: cause ?? (alarm === undefined ? cut : undefined),
+    before: scored ?? undefined,
+    after: scores.count === 0 ? undefined : scores.accuracy_recent,
+  })
   return publish(learned, parts, signal, (version) => {
-    const decision = loop.promotion.decide({ candidate: state.learner.scores, version })
-    // An alarm explains a version more than its promotion does.
-    const why = alarm === undefined ? cause : `${alarm.reason} (${alarm.response})`
-    return why === undefined ? decision : { ...decision, reason: `${why}; ${decision.reason}` }
+    const { verdict, reason } = loop.promotion.decide({ candidate: scores, version })
+    const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
+    return { verdict, reason: parts.join('; ') }
   })
 }
 
@@ -102,8 +113,7 @@ function draftOf(
     ...(retired.length > 0 && { retired }),
     ...(memory && { memory }),
     adapter: loop.adapter,
-    // What is pending belongs to the version that will have learned it.
-    span: learnedNow === 0 ? {} : spanOf(tally.state.spanFrom, tally.positions),
+    span: spanSince(learnedNow, { tally }),
     events: learned,
     events_new: learnedNow,
     steps,
@@ -114,6 +124,11 @@ function draftOf(
     created: new Date(loop.clock.nowMs()).toISOString(),
   }
   return { manifest, parameters: learner.parameters() }
+}
+
+/** What is pending belongs to the version that will have learned it. */
+function spanSince(learned: number, { tally }: Pick<TrainerState, 'tally'>): Manifest['span'] {
+  return learned === 0 ? {} : spanOf(tally.state.spanFrom, tally.positions)
 }
 
 function spanOf(from: AllPositions, to: AllPositions): Manifest['span'] {

@@ -41,6 +41,7 @@ export async function goBackTo(
   if (line !== undefined) state.dedupe.goTo(line, pending)
   forgetLearned(state, line !== undefined)
   state.tally.wentTo(version)
+  state.tally.scored(state.learner.scores)
   return line !== undefined
 }
 

@@ -45,6 +45,7 @@ export class Learner {
   readonly #fresh: TrainableState | undefined
   /** It came with the verdict that starts the next update, so that no checkpoint lies between. */
   #alarm: Alarm | undefined
+  #dueReason: string | undefined
   readonly #training: Training
   /** The labels that the head has before the update that tests in its first step. */
   #testedLabels: readonly string[] = []
@@ -124,7 +125,13 @@ export class Learner {
     const [score] = this.#tested(example, latents)
     const decision = trigger.observe(score === undefined ? seen : { ...seen, score })
     this.#alarm = decision.alarm ?? this.#alarm
+    if (decision.verdict === 'update') this.#dueReason = decision.reason
     return decision
+  }
+
+  /** Why the trigger asked for the last update that it asked for. */
+  get dueReason(): string | undefined {
+    return this.#dueReason
   }
 
   /** The stream has nothing now: some triggers look at how long. */

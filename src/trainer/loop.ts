@@ -241,7 +241,8 @@ class ModelLoop implements Loop {
   /** What an event asks for: an update, or at least a version of what memory has taken in. */
   async #act(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { updater, state } = this.#assembly
-    if (isDue && this.#parts.trigger.readsClock) return this.#cut('the time has come', signal)
+    if (isDue && this.#parts.trigger.readsClock)
+      return this.#cut(state.learner.dueReason ?? 'the time has come', signal)
     if (isDue) return this.#update(signal)
     const cause = state.learner.publicationDue
     if (cause !== undefined) await this.#publish(async () => updater.recall(cause, signal), signal)

@@ -94,6 +94,8 @@ export interface Progress {
   readonly line?: Line
   /** The place of the next event that is set aside. */
   readonly setAsideNext?: number
+  /** Recent accuracy at the version that the weights come from; null or absent = unknown. */
+  readonly scored?: number | null
   /** Positions at the last update: where the span of the next version begins. */
   readonly spanFrom: Readonly<Record<string, Positions>>
 }

@@ -2,7 +2,7 @@
  * The small part of a trainer's state that changes with almost every event: how far each source was read, what became
  * of the events, which version comes next and where it begins.
  */
-import type { LivePointer, Positions } from '../contracts.ts'
+import type { LivePointer, Positions, Scores } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
 import { behind, type Barrier } from './barrier.ts'
 import type { Move, Progress } from './saved.ts'
@@ -28,6 +28,7 @@ const empty: TallyState = {
   retired: [],
   barrier: null,
   paused: false,
+  scored: null,
   spanFrom: {},
 }
 
@@ -122,6 +123,11 @@ export class Tally {
   /** The weights come from `version` now; the names of versions go on rising from `next`. */
   wentTo(version: string, next = this.#state.next): void {
     this.#set({ parent: version, next })
+  }
+
+  /** How good the version is that the weights come from now: the next one says what it changed. */
+  scored({ count, accuracy_recent }: Scores): void {
+    this.#set({ scored: count === 0 ? null : accuracy_recent })
   }
 
   /** The config's retired labels have been heeded. */

@@ -62,6 +62,7 @@ export class Updater {
     const { number, version, decision } = published
     this.#log(outcome, version, decision)
     state.tally.learned(outcome, number)
+    state.tally.scored(state.learner.scores)
     const move: Move = { version, by: 'trainer', reason: decision.reason }
     state.tally.intend(decision.verdict === 'promote' ? [move] : [])
     await state.save(signal, version)
@@ -88,6 +89,7 @@ export class Updater {
     const { number, version, decision } = published
     this.#parts.loop.log.info({ version, ...decision }, 'recalled')
     state.tally.wentTo(version, number + 1)
+    state.tally.scored(state.learner.scores)
     if (decision.verdict === 'promote')
       state.tally.intend([{ version, by: 'trainer', reason: decision.reason }])
     await state.save(signal, version)

@@ -114,7 +114,7 @@ describe('learning', () => {
     expect(world.registry.moves.map(({ version }) => version)).toEqual(['v0', 'v1', 'v3'])
     expect(world.registry.versions.get('v2')?.manifest).toMatchObject({
       decision: 'hold',
-      reason: 'not yet',
+      reason: '4 events (s 4..8), 4 of 4 examples are pending; accuracy_recent .50 → .75; not yet',
     })
     expect(world.registry.versions.get('v3')?.manifest.parent).toBe('v2')
   })
