@@ -84,6 +84,9 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
     unknownKeys: () => unknownKeys,
     feedbackSource: 'http',
     predictions: predictionsOf(site, model, inbox),
+    letAgain: (keys) => {
+      inbox.journal.forget(keys)
+    },
     deadLetters,
     base: countingCuts(base, () => (truncated += 1)),
     truncated: () => truncated,

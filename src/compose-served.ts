@@ -32,6 +32,7 @@ import { eventCheck } from './serving/event-check.ts'
 import { openFeedbackDoor, type FeedbackDoor } from './serving/feedback-door.ts'
 import { openLiveModel, type LiveModel } from './serving/live-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
+import { watchUndone } from './serving/undone-feedback.ts'
 import { storeSizes } from './runtime/store-sizes.ts'
 import { classification } from './tasks/classification.ts'
 import { openSetAsidePages } from './trainer/set-aside-pages.ts'
@@ -170,7 +171,7 @@ export async function serve(
   const { method } = modelOf(site.config, name).adapter
   const live = await faults.try('model', () => openLive(site, model, serving), brokenLive)
   const feedback =
-    faults.whole === undefined ? openDoor(site, model, onAppended) : brokenDoor(faults.whole)
+    faults.whole === undefined ? await openDoor(site, model, onAppended) : brokenDoor(faults.whole)
   return {
     ...{ name, base, method, live, registry, feedback },
     example: exampleOf(modelOf(site.config, name)),
@@ -208,11 +209,19 @@ async function openLive(site: Site, model: OpenModel, serving: Serving): Promise
   return live
 }
 
-function openDoor(site: Site, model: OpenModel, onAppended: () => void): FeedbackDoor {
+async function openDoor(
+  site: Site,
+  model: OpenModel,
+  onAppended: () => void,
+): Promise<FeedbackDoor> {
   const { name, base, inbox, predictions, deadLetters } = model
   const { known: labels, ...rules } = labelsOf(modelOf(site.config, name))
-  const { clock, metrics, config } = site
+  const { clock, metrics, config, log } = site
+  const { registry } = model
+  const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
+  site.atEnd(() => undone.close())
   return openFeedbackDoor({
+    undone,
     model: name,
     source: httpSourceName,
     check: eventCheck({

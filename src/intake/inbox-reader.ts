@@ -5,12 +5,15 @@
  */
 import type { Input, Journal, ServedPrediction } from '../contracts.ts'
 import { openStore, type Store } from '../runtime/store.ts'
+import { hashOf } from './dedupe.ts'
 import type { Predictions } from './join.ts'
 import { inboxMigrations, newIdentity } from './inbox-schema.ts'
 
 export interface InboxJournal extends Journal {
   /** Everything below was learned. */
   learned(): number
+  /** Events that were refused may come again. */
+  forget(keys: readonly string[]): void
 }
 
 export interface InboxReader {
@@ -42,6 +45,11 @@ function journalOf(store: Store): InboxJournal {
         value: row.bytes('value'),
         timeMs: row.number('time_ms'),
       })),
+    forget: (keys) => {
+      store.transaction(() => {
+        for (const key of keys) store.run('DELETE FROM identities WHERE hash = ?', hashOf(key))
+      })
+    },
     end: () => mark('end'),
     begin: () => {
       const first = store.get('SELECT min(offset) AS first FROM messages')?.numberOrNull('first')

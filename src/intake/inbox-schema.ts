@@ -30,6 +30,8 @@ export const inboxMigrations: readonly string[] = [
   // Offsets mean nothing in another inbox: whoever keeps one elsewhere keeps this beside it.
   `INSERT INTO marks (name, value) VALUES ('identity', abs(random() % 281474976710656));`,
   countedBytes('messages', 'value') + countedBytes('predictions', 'input'),
+  // Digests of what was said; 0 where that is not known, and any lesson is the same.
+  'ALTER TABLE identities ADD COLUMN lesson INTEGER NOT NULL DEFAULT 0;',
 ]
 
 /** Positions that were kept elsewhere do not belong to this file any more. */

@@ -2,27 +2,33 @@
  * The inbox of HTTP feedback: the embedded topic. `append` resolves when the events are on disk, so that a 202 is a
  * promise; appends that come together share one transaction and one flush of the disk (group commit).
  *
- * An identity is taken once: a repetition is counted as a duplicate here, before the trainer sees it. What was learned
+ * An identity is taken once for each lesson: a repetition is counted as a duplicate here, before the trainer sees it, and
+ * another lesson supersedes the one before. What was learned
  * goes when it is older than the retention; its identity stays until `seenEvents` younger ones have come.
  */
 import type { Clock, FeedbackEvent } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { openStore, type Store } from '../runtime/store.ts'
 import { hashOf, keyOf } from './dedupe.ts'
+import { lessonDigest, UNKNOWN_LESSON } from './lesson-digest.ts'
 import { inboxMigrations } from './inbox-schema.ts'
 
 export interface IncomingEvent {
   readonly source: string
   readonly id: string
+  /** Digest of what it says; absent = not known, and any lesson is the same. */
+  readonly lesson?: number
   readonly bytes: Uint8Array
 }
 
 /** A retraction may carry the id of the very event that it takes back, and is no repetition of it. */
 export function incomingEvent(
-  { source, id, lesson }: Pick<FeedbackEvent, 'source' | 'id' | 'lesson'>,
+  event: Pick<FeedbackEvent, 'source' | 'id' | 'lesson' | 'weight' | 'input' | 'predictionId'>,
   bytes: Uint8Array,
 ): IncomingEvent {
-  return { source, id: lesson.kind === 'retract' ? `${id}\0retract` : id, bytes }
+  const { source, id } = event
+  const lesson = lessonDigest(event)
+  return { source, id: event.lesson.kind === 'retract' ? `${id}\0retract` : id, lesson, bytes }
 }
 
 export interface Appended {
@@ -56,7 +62,8 @@ export interface InboxCounts {
 }
 
 export interface Inbox extends InboxCounts {
-  append(events: readonly IncomingEvent[]): Promise<Appended>
+  /** `undone`: identities below this offset are no duplicates; a rollback has undone what they taught. */
+  append(events: readonly IncomingEvent[], undone?: number): Promise<Appended>
   /** Writes what is waiting, then closes. */
   close(): Promise<void>
 }
@@ -67,6 +74,7 @@ export function openInbox(path: string, options: InboxOptions): Inbox {
 
 interface Waiting {
   readonly events: readonly IncomingEvent[]
+  readonly undone: number
   readonly resolve: (appended: Appended) => void
   readonly reject: (reason: unknown) => void
 }
@@ -108,10 +116,10 @@ class SqliteInbox implements Inbox {
     this.#options = options
   }
 
-  async append(events: readonly IncomingEvent[]): Promise<Appended> {
+  async append(events: readonly IncomingEvent[], undone = 0): Promise<Appended> {
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) setImmediate(() => this.#commit())
-      this.#waiting.push({ events, resolve, reject })
+      this.#waiting.push({ events, undone, resolve, reject })
     })
   }
 
@@ -143,7 +151,7 @@ class SqliteInbox implements Inbox {
     this.#waiting = []
     if (waiting.length === 0) return
     try {
-      const answers = this.#store.transaction(() => waiting.map(({ events }) => this.#add(events)))
+      const answers = this.#store.transaction(() => waiting.map((each) => this.#add(each)))
       waiting.forEach(({ resolve, reject }, index) => {
         const answer = answers[index]
         if (answer instanceof Error || answer === undefined) reject(answer)
@@ -154,7 +162,7 @@ class SqliteInbox implements Inbox {
     }
   }
 
-  #add(events: readonly IncomingEvent[]): Appended | Error {
+  #add({ events, undone }: Waiting): Appended | Error {
     const room = this.#options.unreadEvents - this.unread()
     if (events.length > room) return full(events.length, room, this.#options.unreadEvents)
     const tooMuch = this.#withoutRoom(events)
@@ -163,7 +171,7 @@ class SqliteInbox implements Inbox {
     const duplicates: number[] = []
     let end = from
     events.forEach((event, index) => {
-      if (this.#keep(event, end)) end += 1
+      if (this.#keep(event, end, undone)) end += 1
       else duplicates.push(index)
     })
     this.#store.run(`UPDATE marks SET value = ? WHERE name = 'end'`, end)
@@ -190,9 +198,12 @@ class SqliteInbox implements Inbox {
     return Math.min(this.#mark('consumed'), first + SWEPT_EVENTS)
   }
 
-  #keep(event: IncomingEvent, offset: number): boolean {
-    const identity = 'INSERT OR IGNORE INTO identities (hash, offset) VALUES (?, ?)'
-    if (this.#store.run(identity, hashOf(keyOf(event)), offset) === 0) return false
+  #keep(event: IncomingEvent, offset: number, undone: number): boolean {
+    const { lesson = UNKNOWN_LESSON } = event
+    const put = `INSERT INTO identities (hash, offset, lesson) VALUES (?, ?, ?)
+      ON CONFLICT (hash) DO UPDATE SET offset = excluded.offset, lesson = excluded.lesson
+      WHERE offset < ? OR (excluded.lesson <> 0 AND lesson NOT IN (0, excluded.lesson))`
+    if (this.#store.run(put, hashOf(keyOf(event)), offset, lesson, undone) === 0) return false
     const message = 'INSERT INTO messages (offset, value, time_ms) VALUES (?, ?, ?)'
     this.#store.run(message, offset, event.bytes, this.#options.clock.nowMs())
     return true

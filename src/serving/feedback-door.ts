@@ -8,10 +8,12 @@ import {
   type Clock,
   type DeadLetter,
   type FeedbackEvent,
+  type LivePointer,
   type Sink,
 } from '../contracts.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../intake/inbox.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import type { UndoneFeedback } from './undone-feedback.ts'
 import { eventLoop } from './slices.ts'
 
 export interface FeedbackDoor {
@@ -21,6 +23,8 @@ export interface FeedbackDoor {
     /** A refused event is a dead letter already. */
     options?: { readonly areLetters?: boolean },
   ): Promise<FeedbackReceipt>
+  /** The live pointer was moved here. */
+  moved?(pointer: LivePointer): void
   /** Events that are kept here until the trainer has learned them. */
   unread(): number
 }
@@ -51,6 +55,8 @@ export interface FeedbackDoorOptions {
   readonly deadLetters: Pick<Sink, 'write'>
   readonly metrics: Pick<Metrics, 'count'>
   readonly clock: Clock
+  /** What rollbacks have undone may come again. */
+  readonly undone?: Pick<UndoneFeedback, 'below' | 'moved'> | undefined
   /** Told that the trainer has something to read. */
   readonly onAppended?: (() => void) | undefined
 }
@@ -58,6 +64,7 @@ export interface FeedbackDoorOptions {
 export function openFeedbackDoor(options: FeedbackDoorOptions): FeedbackDoor {
   return {
     unread: () => options.inbox.unread(),
+    moved: (pointer) => options.undone?.moved(pointer),
     async take(incoming, { areLetters = false } = {}) {
       const checked = await eventLoop.each(incoming, (event) => checkOne(options, event))
       const rejected = checked.flatMap((outcome, index) =>
@@ -102,8 +109,8 @@ async function keep(options: FeedbackDoorOptions, events: readonly Checked[]): P
   if (events.length === 0) return { accepted: 0, duplicates: [] }
   if (events.some(({ predictionId }) => predictionId !== undefined))
     await options.predictions.flush()
-  const rows = events.map(({ source, id, bytes }) => ({ source, id, bytes }))
-  const appended = await options.inbox.append(rows)
+  const rows = events.map(({ predictionId: _id, ...event }) => event)
+  const appended = await options.inbox.append(rows, options.undone?.below())
   if (appended.accepted > 0) options.onAppended?.()
   return appended
 }

@@ -64,6 +64,7 @@ async function move(
     try {
       const move = { version, expect: live.generation, reason, by, asks }
       const pointer = await model.registry.point(move)
+      model.feedback.moved?.(pointer)
       await model.live.swap(pointer)
       return { pointer, previous: live.version }
     } catch (error) {

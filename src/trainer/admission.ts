@@ -45,6 +45,8 @@ export interface AdmissionParts {
   readonly waiting: WaitingRoom
   readonly setAside: SetAside
   readonly letters: Letters
+  /** Keys of refused events are put here. */
+  readonly refused: string[]
   readonly latents: LatentSupply
   readonly patience: Patience
   /** What a newer lesson takes the place of. */
@@ -371,7 +373,8 @@ export class Admission {
   #giveUp(events: readonly WaitingEvent[]): void {
     for (const { event, received } of events) {
       const id = event.predictionId ?? ''
-      this.#reject(received, failure('PREDICTION_UNKNOWN', `no prediction ${id} was seen`))
+      const error = failure('PREDICTION_UNKNOWN', `no prediction ${id} was seen`)
+      this.#reject(received, error, keyOf(event))
     }
   }
 
@@ -379,6 +382,7 @@ export class Admission {
     const { letters, tally, waiting } = this.#parts
     if (key !== undefined && waiting.get(key)?.received === received) waiting.leave(key)
     letters.add(received, letters.reasonOf(error))
+    if (key !== undefined) this.#parts.refused.push(key)
     tally.count('rejected')
   }
 }

@@ -70,6 +70,7 @@ export function openAdmission({ loop, state, patience, latents }: Assembly): Adm
     waiting: state.waiting,
     setAside: state.setAside,
     letters: state.letters,
+    refused: state.refused,
     onSupersede: (superseded) => state.retract(superseded),
     onRetract(retracted) {
       state.retract(retracted)

@@ -45,6 +45,8 @@ export interface LoopParts {
   readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
   readonly predictions: Predictions
   readonly deadLetters: Sink
+  /** Ids of events that were refused: whatever counts duplicates before the trainer lets them through again. */
+  readonly letAgain?: (keys: readonly string[]) => void
 
   readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
   readonly maxTokens: number

@@ -31,6 +31,8 @@ export class TrainerState {
   readonly setAside: SetAside
   readonly letters: Letters
   readonly checkpoint: Checkpoint
+  /** Keys of events that were refused since the last save. */
+  readonly refused: string[] = []
   /** Whose turn it is among the sources; the loop knows. */
   turn = 0
   /** What the registry has of versions, since it was tidied last. */
@@ -138,6 +140,13 @@ export class TrainerState {
       await patience.persist('writing dead letters', write, signal)
       letters.written()
     }
+    const refused = this.refused.splice(0)
+    if (refused.length > 0)
+      await patience.persist(
+        'letting refused ids come again',
+        () => loop.letAgain?.(refused),
+        signal,
+      )
     await patience.persist('saving the checkpoint', () => this.#save(snapshot), signal)
     await loop.tenure?.saved(signal)
   }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { httpSource } from '../../connectors/index.ts'
+import { keyOf } from '../../src/intake/dedupe.ts'
 import { openInboxReader } from '../../src/intake/inbox-reader.ts'
 import { incomingEvent, openInbox, type Inbox, type InboxOptions } from '../../src/intake/inbox.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
@@ -28,13 +29,13 @@ describe('the inbox', () => {
   it('takes an identity once, over batches and restarts', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path)
-    expect(await inbox.append([event('a'), event('b'), event('a')])).toEqual({
+    expect(await inbox.append([event('a'), event('b'), event('a')])).toMatchObject({
       accepted: 2,
       duplicates: [2],
     })
     await inbox.close()
     const again = opened(path)
-    expect(await again.append([event('b'), event('c')])).toEqual({ accepted: 1, duplicates: [0] })
+    expect(await again.append([event('b'), event('c')])).toMatchObject({ accepted: 1, duplicates: [0] })
     expect(texts(path)).toEqual(['a', 'b', 'c'])
     expect(again.duplicates()).toBe(2)
   })
@@ -47,7 +48,7 @@ describe('the inbox', () => {
     expect(inbox.forgotten()).toBe(0)
     await inbox.append(ids.slice(1000))
     expect(inbox.forgotten()).toBe(2500)
-    expect(await inbox.append([event('2499'), event('2500')])).toEqual({
+    expect(await inbox.append([event('2499'), event('2500')])).toMatchObject({
       accepted: 1,
       duplicates: [1],
     })
@@ -64,7 +65,7 @@ describe('the inbox', () => {
     const reader = openInboxReader(path)
     reader.journal.consumed(2)
     reader.close()
-    expect(await inbox.append([long('d')])).toEqual({ accepted: 1, duplicates: [] })
+    expect(await inbox.append([long('d')])).toMatchObject({ accepted: 1, duplicates: [] })
     expect(texts(path)).toHaveLength(2)
     await inbox.append([long('e')])
     expect((await rejection(inbox.append([long('f')]))).code).toBe('INBOX_FULL')
@@ -107,7 +108,7 @@ describe('the inbox', () => {
     expect(Buffer.from(first?.value ?? []).toString()).toBe('600')
     expect(reader.journal.end()).toBe(1100)
     reader.close()
-    expect(await inbox.append([event('3')])).toEqual({ accepted: 0, duplicates: [0] })
+    expect(await inbox.append([event('3')])).toMatchObject({ accepted: 0, duplicates: [0] })
   })
 
   it('keeps no more learned events than unread ones, however young they are', async () => {
@@ -126,13 +127,39 @@ describe('the inbox', () => {
   it('takes a retraction that carries the id of what it takes back', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path)
-    const said = { source: 's', id: 'a' }
+    const said = { source: 's', id: 'a', weight: 1 }
     const retract = incomingEvent({ ...said, lesson: { kind: 'retract' } }, new Uint8Array([1]))
     const label = incomingEvent(
       { ...said, lesson: { kind: 'label', label: 'x' } },
       new Uint8Array([2]),
     )
-    expect(await inbox.append([label, retract, retract])).toEqual({ accepted: 2, duplicates: [2] })
+    expect(await inbox.append([label, retract, retract])).toMatchObject({ accepted: 2, duplicates: [2] })
+  })
+
+  it('takes another lesson under the same id, and the same one again as a duplicate', async () => {
+    const inbox = opened(join(scratchFolder(), 'inbox.db'))
+    const says = (label: string) =>
+      incomingEvent(
+        { source: 's', id: 'a', weight: 1, lesson: { kind: 'label', label } },
+        new Uint8Array([1]),
+      )
+    expect(await inbox.append([says('x'), says('y'), says('y')])).toMatchObject({
+      accepted: 2,
+      duplicates: [2],
+    })
+    expect(await inbox.append([says('x')])).toMatchObject({ accepted: 1 })
+  })
+
+  it('lets come again what a rollback has undone, and what the trainer has refused', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    await inbox.append([event('a'), event('b')])
+    expect(await inbox.append([event('a')], 1)).toMatchObject({ accepted: 1 })
+    expect(await inbox.append([event('a'), event('b')], 1)).toMatchObject({ duplicates: [0, 1] })
+    const reader = openInboxReader(path)
+    reader.journal.forget([keyOf(event('b'))])
+    reader.close()
+    expect(await inbox.append([event('b')])).toMatchObject({ accepted: 1 })
   })
 
   it('is not moved back by an older mark of the trainer', async () => {

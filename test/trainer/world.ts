@@ -65,6 +65,7 @@ export interface Setting extends Partial<
     | 'openTrainable'
     | 'parse'
     | 'recall'
+    | 'letAgain'
     | 'feedbackSource'
   >
 > {
@@ -202,6 +203,7 @@ export function partsIn(
     promotion:
       setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
     recall: setting.recall,
+    ...(setting.letAgain && { letAgain: setting.letAgain }),
     ...(setting.feedbackSource !== undefined && { feedbackSource: setting.feedbackSource }),
     rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     store: shaky(world.store, chaos),

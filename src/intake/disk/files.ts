@@ -33,7 +33,10 @@ class Files implements DiskFiles {
   async answer(request: DiskRequest): Promise<unknown> {
     switch (request.kind) {
       case 'append':
-        return found(this.#inboxes, request.path).inbox.append(unpackEvents(request.events))
+        return found(this.#inboxes, request.path).inbox.append(
+          unpackEvents(request.events),
+          request.undone,
+        )
       case 'consumed':
         found(this.#inboxes, request.path).reader.journal.consumed(request.offset)
         return undefined

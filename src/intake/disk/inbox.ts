@@ -12,8 +12,11 @@ export async function openDiskInbox(disk: Disk, path: string, bounds: InboxBound
   return {
     ...inboxCounts(store),
     // The answer of `append` there.
-    append: async (events) =>
-      disk.write({ kind: 'append', path, events: packEvents(events) }) as Promise<Appended>,
+    append: async (events, undone = 0) =>
+      disk.write({
+        ...{ kind: 'append', path, undone },
+        events: packEvents(events),
+      }) as Promise<Appended>,
     close: async () => {
       store.close()
       return Promise.resolve()

@@ -1,6 +1,7 @@
 /** Events and errors on their way between threads. */
 import { CodedError } from '../../contracts.ts'
 import type { IncomingEvent } from '../inbox.ts'
+import { UNKNOWN_LESSON } from '../lesson-digest.ts'
 import type { PackedEvents, PlainFault } from './protocol.ts'
 
 export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
@@ -11,16 +12,19 @@ export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
     bytes.set(event.bytes, at)
     at += event.bytes.length
   }
-  const rows = events.map(({ source, id, bytes: { length } }) => ({ source, id, size: length }))
+  const rows = events.map(({ source, id, lesson = UNKNOWN_LESSON, bytes }) => ({
+    ...{ source, id, lesson },
+    size: bytes.length,
+  }))
   return { rows, bytes }
 }
 
 export function unpackEvents({ rows, bytes }: PackedEvents): readonly IncomingEvent[] {
   let at = 0
-  return rows.map(({ source, id, size }) => {
+  return rows.map(({ source, id, lesson, size }) => {
     const from = at
     at += size
-    return { source, id, bytes: bytes.subarray(from, at) }
+    return { source, id, lesson, bytes: bytes.subarray(from, at) }
   })
 }
 

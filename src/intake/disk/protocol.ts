@@ -23,7 +23,12 @@ export type OpenRequest =
   | { readonly kind: 'open-letters'; readonly path: string; readonly bounds: DeadLetterLimits }
 
 export type WriteRequest =
-  | { readonly kind: 'append'; readonly path: string; readonly events: PackedEvents }
+  | {
+      readonly kind: 'append'
+      readonly path: string
+      readonly events: PackedEvents
+      readonly undone: number
+    }
   | { readonly kind: 'consumed'; readonly path: string; readonly offset: number }
   | {
       readonly kind: 'predictions'
@@ -43,7 +48,12 @@ export type DiskRequest = OpenRequest | WriteRequest | { readonly kind: 'end' }
 
 /** The bytes of all events one after the other, so that they are handed over without a copy. */
 export interface PackedEvents {
-  readonly rows: readonly { readonly source: string; readonly id: string; readonly size: number }[]
+  readonly rows: readonly {
+    readonly source: string
+    readonly id: string
+    readonly lesson: number
+    readonly size: number
+  }[]
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 

@@ -1,0 +1,121 @@
+/** A newer lesson takes the place of an older one, everywhere; what was undone or refused may come again. */
+import { describe, expect, test } from 'vitest'
+import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { event, labelled, lessons } from './events.ts'
+import { tinyRecall } from './tiny-recall.ts'
+import { openWorld, runToEnd, type Setting, type World } from './world.ts'
+
+const setting: Setting = { every: 4 }
+const saved = (world: World) => new Checkpoint(world.store, { snapshots: 9 }).load()!
+const targets = (world: World) =>
+  saved(world)
+    .remembered.map(({ key, target }) => `${key.slice(2)} ${target.label}`)
+    .toSorted()
+
+async function rollBack(world: World, version: string) {
+  const { moves } = world.registry
+  await world.registry.point({ version, expect: moves.length, reason: 'no', by: 'rollback' })
+}
+
+describe('the same id', () => {
+  test('with another lesson supersedes what is pending', async () => {
+    const world = openWorld({ s: [labelled('e-0', true), labelled('e-0', false)] })
+    const status = await runToEnd(world, setting)
+    expect(status).toMatchObject({ pending: 1, counts: { accepted: 2, duplicates: 0 } })
+    expect(saved(world).pending).toMatchObject([{ target: { label: 'no' } }])
+    // Over a restart too.
+    world.streams.get('s')!.push(labelled('e-0', true))
+    await runToEnd(world, setting)
+    expect(saved(world).pending).toMatchObject([{ target: { label: 'yes' } }])
+  })
+
+  test('with another lesson supersedes what replay and memory hold', async () => {
+    const recall = tinyRecall({ every: 1000 })
+    const again = event({ id: 'e-0', text: 'slow', label: 'no' })
+    const world = openWorld({ s: [...lessons(4), again, ...lessons(3, 4)] })
+    await runToEnd(world, { ...setting, recall })
+    expect(targets(world)).toEqual(
+      ['e-0 no', 'e-1 no', 'e-2 yes', 'e-3 no', 'e-4 yes', 'e-5 no', 'e-6 yes'].toSorted(),
+    )
+    const held = saved(world).memorised!.filter(({ key }) => key === 's\0e-0')
+    expect(held).toMatchObject([{ label: 'no' }])
+  })
+
+  test('with the same lesson is a duplicate, also where the older one was superseded twice', async () => {
+    const two = [labelled('e-0', true), labelled('e-0', false)]
+    const world = openWorld({ s: [...two, ...two, labelled('e-0', false)] })
+    const { counts } = await runToEnd(world, setting)
+    expect(counts).toMatchObject({ accepted: 4, duplicates: 1 })
+  })
+
+  test('with another lesson that is refused leaves the older one', async () => {
+    const world = openWorld({
+      s: [labelled('e-0', true), event({ id: 'e-0', text: 'odd', label: 'maybe' })],
+    })
+    await runToEnd(world, setting)
+    expect(saved(world).pending).toMatchObject([{ target: { label: 'yes' } }])
+    expect([...world.letters.values()]).toMatchObject([{ code: 'LABEL_UNKNOWN' }])
+  })
+
+  test('with another lesson supersedes what waits for its prediction', async () => {
+    const about = (label: string) => event({ id: 'e-0', prediction_id: 'p', label })
+    const world = openWorld({ s: [about('yes'), about('no')] })
+    expect((await runToEnd(world, setting)).counts).toMatchObject({ accepted: 1, waiting: 1 })
+    world.predictions.set('p', {
+      ...{ id: 'p', version: 'v0', label: 'no', timeMs: 0 },
+      input: { kind: 'text', text: 'bad' },
+    })
+    await runToEnd(world, setting)
+    expect(saved(world).pending).toMatchObject([{ target: { label: 'no' } }])
+  })
+})
+
+test('a correction replaces what was said about the same prediction before', async () => {
+  const world = openWorld({
+    s: [
+      event({ id: 'thumb', prediction_id: 'p', rating: -1 }),
+      event({ id: 'fix', source: 'elsewhere', prediction_id: 'p', label: 'yes' }),
+    ],
+  })
+  world.predictions.set('p', {
+    ...{ id: 'p', version: 'v0', label: 'no', timeMs: 0 },
+    input: { kind: 'text', text: 'bad' },
+  })
+  expect((await runToEnd(world, setting)).counts).toMatchObject({ accepted: 2 })
+  expect(saved(world).pending.map(({ key }) => key)).toEqual(['elsewhere\0fix'])
+})
+
+test('after a rollback what it has undone can be sent again, and is learned once', async () => {
+  const world = openWorld({ s: lessons(8) })
+  await runToEnd(world, { ...setting, capacity: 2 })
+  await rollBack(world, 'v1')
+  world.streams.get('s')!.push(...lessons(8))
+  const { counts } = await runToEnd(world, { ...setting, capacity: 2 })
+  expect(counts).toMatchObject({ accepted: 12, duplicates: 4, learned: 12, set_aside: 0 })
+  world.streams.get('s')!.push(...lessons(8))
+  expect((await runToEnd(world, setting)).counts).toMatchObject({ duplicates: 12 })
+})
+
+test('going forward again, what that version has learned is known again', async () => {
+  const world = openWorld({ s: lessons(8) })
+  await runToEnd(world, setting)
+  await rollBack(world, 'v1')
+  await runToEnd(world, setting)
+  const { moves } = world.registry
+  await world.registry.point({ version: 'v2', expect: moves.length, reason: 'yes', by: 'promote' })
+  world.streams.get('s')!.push(...lessons(8))
+  const { counts } = await runToEnd(world, setting)
+  expect(counts).toMatchObject({ duplicates: 8, learned: 8, set_aside: 0 })
+})
+
+test('an event that was refused can be sent again when the reason is gone', async () => {
+  const third = event({ id: 'm', text: 'odd', label: 'maybe' })
+  const world = openWorld({ s: [third] })
+  const refused: string[] = []
+  const letAgain = (keys: readonly string[]) => void refused.push(...keys)
+  await runToEnd(world, { ...setting, letAgain })
+  expect(refused).toEqual(['s\0m'])
+  world.streams.get('s')!.push(third)
+  const labels = { open: false, known: ['no', 'yes', 'maybe'], limit: 8 }
+  expect((await runToEnd(world, { ...setting, labels })).pending).toBe(1)
+})
