@@ -35,7 +35,10 @@ describe('the inbox', () => {
     })
     await inbox.close()
     const again = opened(path)
-    expect(await again.append([event('b'), event('c')])).toMatchObject({ accepted: 1, duplicates: [0] })
+    expect(await again.append([event('b'), event('c')])).toMatchObject({
+      accepted: 1,
+      duplicates: [0],
+    })
     expect(texts(path)).toEqual(['a', 'b', 'c'])
     expect(again.duplicates()).toBe(2)
   })
@@ -133,7 +136,10 @@ describe('the inbox', () => {
       { ...said, lesson: { kind: 'label', label: 'x' } },
       new Uint8Array([2]),
     )
-    expect(await inbox.append([label, retract, retract])).toMatchObject({ accepted: 2, duplicates: [2] })
+    expect(await inbox.append([label, retract, retract])).toMatchObject({
+      accepted: 2,
+      duplicates: [2],
+    })
   })
 
   it('takes another lesson under the same id, and the same one again as a duplicate', async () => {
