@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis as Client } from 'ioredis'
 import { failure } from './errors.ts'
+import { guardRedisSockets } from './redis-sockets.ts'
 
 export interface RedisAddress {
   readonly host: string
@@ -47,6 +48,7 @@ export type RedisClient = Client | Cluster
 const LONGEST_RETRY_MS = 1_000
 
 export function openRedisClient(options: RedisOptions): RedisClient {
+  guardRedisSockets()
   const places = [options.address, options.sentinel, options.cluster].filter(Boolean)
   if (places.length !== 1) throw unsupported('give one of url, sentinel and cluster')
   if (options.cluster !== undefined) return openCluster(options, options.cluster)
