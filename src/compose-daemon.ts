@@ -12,6 +12,7 @@ import { trainerView } from './compose-supervision.ts'
 import type { Clock, Logger, TrainerStatus } from './contracts.ts'
 import { openDisk } from './intake/disk/disk.ts'
 import { systemClock } from './runtime/clock.ts'
+import { Closers } from './runtime/closers.ts'
 import type { Config } from './runtime/config.ts'
 import { acquireLock } from './runtime/lock.ts'
 import { openMetrics } from './runtime/metrics.ts'
@@ -34,13 +35,13 @@ export async function startDaemon(
   config: Config,
   options: { readonly log: Logger; readonly clock?: Clock },
 ): Promise<Daemon> {
-  const closers: (() => Promise<void> | void)[] = []
-  const close = async () => {
-    for (const step of closers.splice(0)) await step()
-  }
   const { log, clock = systemClock } = options
+  const closers = new Closers(log)
+  const close = async () => closers.close()
   const metrics = openMetrics()
-  const atEnd: Site['atEnd'] = (step) => void closers.unshift(step)
+  const atEnd: Site['atEnd'] = (step) => {
+    closers.add(step)
+  }
   const disk = openDisk({ log })
   const site: Site = { config, clock, log, metrics, disk, atEnd }
   site.atEnd(() => {
@@ -53,8 +54,7 @@ export async function startDaemon(
   try {
     return { ...(await put(site)), close }
   } catch (error) {
-    await close()
-    throw error
+    return await closers.closeAfter(error)
   }
 }
 

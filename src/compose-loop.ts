@@ -23,6 +23,7 @@ import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
 import { searchPredictions } from './intake/fleet-predictions.ts'
 import { openInboxReader, type InboxReader } from './intake/inbox-reader.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
+import { Closers } from './runtime/closers.ts'
 import type { ModelConfig } from './runtime/config.ts'
 import { openRandom } from './runtime/random.ts'
 import { openStore } from './runtime/store.ts'
@@ -38,17 +39,16 @@ export async function openModelLoop(
   model: string,
   tenure?: Tenure,
 ): Promise<Loop> {
-  const closers: (() => Promise<void> | void)[] = []
-  const close = async () => {
-    for (const step of closers.splice(0)) await step()
-  }
+  const closers = new Closers(site.log.child({ model }))
   // What is opened for this loop ends with it, not with the process.
-  const own = { ...site, atEnd: (step: () => Promise<void> | void) => void closers.unshift(step) }
+  const atEnd: TrainerSite['atEnd'] = (step) => {
+    closers.add(step)
+  }
   try {
-    return openLoop({ ...(await loopParts(own, model, tenure)), close })
+    const parts = await loopParts({ ...site, atEnd }, model, tenure)
+    return openLoop({ ...parts, close: async () => closers.close() })
   } catch (error) {
-    await close()
-    throw error
+    return await closers.closeAfter(error)
   }
 }
 
@@ -69,11 +69,11 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
   const inbox = openInboxReader(join(folder, inboxFile))
   let unknownKeys = 0
   let truncated = 0
-  site.atEnd(async () => {
-    await registry.close()
-    await deadLetters.close()
+  site.atEnd(() => {
     inbox.close()
   })
+  site.atEnd(async () => deadLetters.close())
+  site.atEnd(async () => registry.close())
   return {
     model,
     clock,

@@ -38,10 +38,10 @@ export function joinFleet(site: Site, self: Self): Membership | undefined {
   const leaseMs = config.fleet.lease_ms
   const leases = openRedisLeases({ redis, holder: replica, leaseMs, clock, log })
   const heard = listen(members, clock)
-  site.atEnd(async () => {
+  site.atEnd(async () => leases.close())
+  site.atEnd(async () => members.close())
+  site.atEnd(() => {
     heard.stop()
-    await members.close()
-    await leases.close()
   })
   return {
     fleet: {

@@ -50,10 +50,8 @@ export async function knowModel(site: Site, name: string): Promise<KnownModel> {
     await faults.try('dead_letters', openLetters, noDeadLetters),
     faults,
   )
-  site.atEnd(async () => {
-    await deadLetters.close()
-    await registry.close()
-  })
+  site.atEnd(async () => registry.close())
+  site.atEnd(async () => deadLetters.close())
   if (faults.all.every(({ part }) => part !== 'dead_letters')) sendLetters(site, name, deadLetters)
   return { name, base, registry, deadLetters, faults }
 }
@@ -88,10 +86,8 @@ export async function openModel(site: Site, name: string): Promise<OpenModel> {
         onDropped,
       })
     : noPredictions(onDropped)
-  site.atEnd(async () => {
-    await predictions.close()
-    await inbox.close()
-  })
+  site.atEnd(async () => inbox.close())
+  site.atEnd(async () => predictions.close())
   const shared = isWhole ? shareModel(site, name, inboxPath) : undefined
   const others = [shared?.predictions, predictionSink(site, name)].filter(
     (each) => each !== undefined,
@@ -149,10 +145,8 @@ export async function openBatchers(
       clock,
       metrics,
     })
-    site.atEnd(async () => {
-      await batcher.close()
-      await engine.close()
-    })
+    site.atEnd(async () => engine.close())
+    site.atEnd(async () => batcher.close())
     serving.set(base, { engine, batcher })
   }
   return serving

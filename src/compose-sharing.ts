@@ -44,10 +44,10 @@ export function shareModel(site: Site, model: string, inboxPath: string): Shared
     before: async () => predictions.flush(FLUSH_MS),
     onForwarded: (count) => metrics.count('feedbackForwarded', { model }, count),
   })
-  site.atEnd(async () => {
-    await forwarder.close(LAST_FLUSH_MS)
-    await predictions.close(FLUSH_MS)
+  site.atEnd(() => {
     reader.close()
   })
+  site.atEnd(async () => predictions.close(FLUSH_MS))
+  site.atEnd(async () => forwarder.close(LAST_FLUSH_MS))
   return { forwarder, predictions }
 }

@@ -7,6 +7,7 @@ import type { TrainerSite } from './compose-trainer-site.ts'
 import type { Base, Logger, TrunkEngine } from './contracts.ts'
 import { openTensorFlow, type TensorFlowEngine } from './nn/tensorflow.ts'
 import { openTrunkEngine } from './nn/trunk-engine.ts'
+import { Closers } from './runtime/closers.ts'
 import { systemClock } from './runtime/clock.ts'
 import { secretsOf } from './runtime/config-secrets.ts'
 import type { Config } from './runtime/config.ts'
@@ -30,20 +31,22 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
   // Made by `trainerPlans` in the server from a config that was checked there.
   const trainer = given as unknown as TrainerConfig
   const { config, models } = trainer
-  const closers: (() => Promise<void> | void)[] = []
-  const atEnd: TrainerSite['atEnd'] = (close) => void closers.unshift(close)
-  const close = async () => {
-    for (const step of closers.splice(0)) await step()
-  }
   const { isTerminal } = trainer
   const secrets = secretsOf(config)
   const log = openLog({ ...config.log, secrets, isTerminal }).child({ process: 'trainer' })
+  const closers = new Closers(log)
+  const atEnd: TrainerSite['atEnd'] = (step) => {
+    closers.add(step)
+  }
   try {
     const site = await openSite(trainer, hosting, { log, atEnd })
-    return { log, models: models.map((name) => hosted(site, name)), close }
+    return {
+      log,
+      models: models.map((name) => hosted(site, name)),
+      close: async () => closers.close(),
+    }
   } catch (error) {
-    await close()
-    throw error
+    return await closers.closeAfter(error)
   }
 }
 

@@ -126,7 +126,9 @@ export class Interleave {
   }
 
   async close(): Promise<void> {
-    for (const line of this.#lines) await line.close()
+    const closed = await Promise.allSettled(this.#lines.map((line) => line.close()))
+    const failed = closed.find((each) => each.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   }
 
   /** The first source that has something ends the wait of all; one that answers too early is waited for here. */

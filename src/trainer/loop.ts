@@ -13,6 +13,7 @@ import {
   type TrainerStatus,
 } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
+import { Closers } from '../runtime/closers.ts'
 import type { Admission } from './admission.ts'
 import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
 import { begin } from './beginning.ts'
@@ -347,9 +348,15 @@ class ModelLoop implements Loop {
 
   async #close(): Promise<void> {
     this.#parts.onStatus(this.status())
-    await this.#running?.stream.close()
-    this.#assembly.state.checkpoint.close()
-    this.#assembly.dispose()
-    await this.#parts.close?.()
+    const closers = new Closers(this.#parts.log)
+    closers.add(async () => this.#parts.close?.())
+    closers.add(() => {
+      this.#assembly.dispose()
+    })
+    closers.add(() => {
+      this.#assembly.state.checkpoint.close()
+    })
+    closers.add(async () => this.#running?.stream.close())
+    await closers.close()
   }
 }
