@@ -117,7 +117,10 @@ describe('CSV', () => {
 
 describe('a table', () => {
   const events = async (text: string) =>
-    (await all(tableLines(piecesOf(text, 7)))).map(({ number, text }) => [number, JSON.parse(text)])
+    (await all(tableLines(piecesOf(text, 7)))).map(({ number, text }) => [
+      number,
+      JSON.parse(text) as unknown,
+    ])
 
   it('is an event a row: label and id are its own, the other columns its features', async () => {
     const text = 'id,age,town,member,zip,label\ne1,3.50,Oslo,TRUE,01234,yes\n7,,Rome,false,90210,no'
