@@ -87,6 +87,12 @@ export const errorTable = {
     retriable: true,
     fix: 'the trainer is behind; wait, or raise limits.inbox_events or limits.inbox_bytes, whichever the message gives',
   },
+  CONNECTIONS_FULL: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'wait as Retry-After says, keep connections open and use them again, or raise limits.connections',
+  },
   AUTH_REQUIRED: { status: 401, exit: 77, fix: 'send Authorization: Bearer <token>' },
   DEADLINE_EXCEEDED: {
     status: 503,

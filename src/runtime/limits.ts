@@ -222,6 +222,13 @@ export const limitTable = {
     most: 65_536,
     reason: 'each open connection costs a file descriptor and memory',
   },
+  probe_connections: {
+    default: 16,
+    least: 1,
+    most: 1024,
+    reason:
+      'kept for /livez and /readyz when all others are taken, so that a flood is no reason to restart',
+  },
   request_ms: {
     default: 30_000,
     least: 100,

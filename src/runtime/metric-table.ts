@@ -367,6 +367,18 @@ export const metricTable = {
     labels: ['process'],
     help: 'Resident memory of the server and of the trainer.',
   },
+  connections: {
+    kind: 'gauge',
+    name: 'antikythera_connections',
+    labels: [],
+    help: 'Open HTTP connections, at most limits.connections and a few for probes.',
+  },
+  connectionsEvicted: {
+    kind: 'counter',
+    name: 'antikythera_connections_evicted_total',
+    labels: [],
+    help: 'Connections without a request in flight that were closed because all slots were taken.',
+  },
   diskWaiting: {
     kind: 'gauge',
     name: 'antikythera_disk_waiting',

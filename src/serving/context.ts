@@ -43,6 +43,7 @@ export type ServerLimits = Pick<
   | 'feature_magnitude'
   | 'label_characters'
   | 'connections'
+  | 'probe_connections'
   | 'request_ms'
   | 'min_generation_ms'
   | 'wait_for_ms'

@@ -2,16 +2,23 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure } from '../runtime/errors.ts'
 import { bearerGuard } from './auth.ts'
+import type { Connections } from './connections.ts'
 import type { RouteContext } from './context.ts'
 import { hostGuard } from './host-check.ts'
 
-export function addHooks(app: FastifyInstance, context: RouteContext): void {
+export function addHooks(
+  app: FastifyInstance,
+  context: RouteContext,
+  connections: Pick<Connections, 'isReserve'>,
+): void {
   const { metrics, tokens } = context
   const guard = bearerGuard(tokens)
   const guardHost = hostGuard(context.hosts ?? [])
 
   app.addHook('onRequest', async (request) => {
     if (request.routeOptions.config.probe === true) return
+    if (connections.isReserve(request.raw.socket))
+      throw failure('CONNECTIONS_FULL', 'all connections are taken; this one is for probes')
     guardHost(request.headers.host)
     if (isOpen(request)) return
     if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
@@ -19,8 +26,9 @@ export function addHooks(app: FastifyInstance, context: RouteContext): void {
   })
 
   // A connection that stays open would keep the server from ending.
-  app.addHook('onSend', async (_request, reply) => {
-    if (context.isDraining()) void reply.header('connection', 'close')
+  app.addHook('onSend', async ({ raw }, reply) => {
+    if (context.isDraining() || connections.isReserve(raw.socket))
+      void reply.header('connection', 'close')
   })
 
   app.addHook('onResponse', async (request, reply) => {

@@ -2,6 +2,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { answerNotFound, problemAnswerer } from './answer-problem.ts'
 import { addBodies } from './bodies.ts'
+import { watchConnections, type Connections } from './connections.ts'
 import { addCors } from './cors.ts'
 import { contextOf, type RouteContext, type ServerOptions } from './context.ts'
 import { addDeadline } from './deadline.ts'
@@ -46,8 +47,9 @@ async function build(context: RouteContext): Promise<FastifyInstance> {
   addBodies(app, context.limits)
   // Later than `requestTimeout`, so that a client that sends slowly is told that it does.
   addDeadline(app, 2 * context.limits.request_ms, context.clock)
+  const connections = watch(app, context)
   addCors(app, context.cors)
-  addHooks(app, context)
+  addHooks(app, context, connections)
   app.setErrorHandler(problemAnswerer(context.log, context.clock))
   app.setNotFoundHandler(answerNotFound)
   await addDescription(app, context)
@@ -79,8 +81,22 @@ function openFastify({ limits, log, clock }: RouteContext): FastifyInstance {
     clientErrorHandler: answerSocketFault,
     frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
   })
-  app.server.maxConnections = limits.connections
   return app
+}
+
+function watch(app: FastifyInstance, { limits, clock, metrics }: RouteContext): Connections {
+  const connections = watchConnections(app.server, {
+    most: limits.connections,
+    reserve: limits.probe_connections,
+    clock,
+    onEvicted: () => {
+      metrics.count('connectionsEvicted', {})
+    },
+  })
+  metrics.onScrape(() => {
+    metrics.gauge('connections', {}, connections.count())
+  })
+  return connections
 }
 
 /** Longer than the minute after which load balancers commonly give up a connection. */

@@ -108,22 +108,44 @@ test('requests of one connection are answered in their order', async () => {
   expect(rows).toEqual(['65', '66', '67'])
 })
 
-test('more connections than the limit are not taken, and one that ends makes room', async () => {
-  const { port, url } = await open({ limits: { connections: 2 } })
-  const [first, second] = [await rawConnection(port), await rawConnection(port)]
-  const third = await rawConnection(port)
-  expect(await third.ended).toBe('')
-  first.socket.destroy()
-  await first.ended
-  let status = 0
-  while (status !== 200) {
-    const response = await fetch(`${url}/livez`, { headers: { connection: 'close' } }).catch(
-      () => undefined,
-    )
-    status = response?.status ?? 0
-    await settled()
+test('connections without a request lock nobody out: the one that waits longest makes room', async () => {
+  const { port, url, metrics } = await open({ limits: { connections: 20, probe_connections: 2 } })
+  const idle = await Promise.all(Array.from({ length: 20 }, async () => rawConnection(port)))
+  // Sends its headers for ever, and has not asked anything yet.
+  idle[0]!.send('GET /livez HTTP/1.1\r\nHost: test\r\nX-Slow: ')
+  const ask = async () => {
+    const options = { headers: { connection: 'close' } }
+    const response = await fetch(`${url}/v1/models`, options).catch(() => undefined)
+    return response?.status ?? 0
   }
-  second.socket.destroy()
+  await expect.poll(ask, { timeout: 10_000 }).toBe(200)
+  expect(await Promise.race(idle.map(async ({ ended }) => ended))).toBe('')
+  expect(await metrics.text()).toMatch(/antikythera_connections_evicted_total [1-9]/)
+  for (const { socket } of idle) socket.destroy()
+})
+
+test('when every connection has a request in flight, probes are answered and others told to wait', async () => {
+  const { port, engine, batcher } = await open({
+    limits: { connections: 2, probe_connections: 2 },
+  })
+  engine.hold()
+  const busy = [await rawConnection(port), await rawConnection(port)]
+  for (const connection of busy) connection.send(predictRequest('A'))
+  while (engine.inFlight === 0 || batcher.waiting('m') === 0) await settled()
+  const answerTo = async (path: string) => {
+    const connection = await rawConnection(port)
+    connection.send(`GET ${path} HTTP/1.1\r\nHost: test\r\n\r\n`)
+    return connection.ended
+  }
+  const refused = await answerTo('/v1/models')
+  expect(refused).toContain('"code":"CONNECTIONS_FULL"')
+  expect(refused).toContain('retry-after: 1')
+  // Silent ones in the slots of probes make room at once.
+  const silent = [await rawConnection(port), await rawConnection(port), await rawConnection(port)]
+  expect(await answerTo('/livez')).toContain('{"alive":true}')
+  expect(await answerTo('/readyz')).toContain('HTTP/1.1 200 OK')
+  for (const { socket } of [...silent, ...busy]) socket.destroy()
+  engine.finish()
 })
 
 test('a port that is taken, and an address that is not ours, are refused by code', async () => {
