@@ -16,6 +16,7 @@ import { registerPin } from './commands/pin.ts'
 import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
 import { registerResetPosition } from './commands/reset-position.ts'
+import { registerRecover } from './commands/recover.ts'
 import { registerRollback } from './commands/rollback.ts'
 import { registerSetAside } from './commands/set-aside.ts'
 import { registerServe } from './commands/serve.ts'
@@ -43,6 +44,7 @@ const commands = [
   registerSetAside,
   registerPin,
   registerResetPosition,
+  registerRecover,
   registerExport,
   registerImport,
   registerModels,

@@ -296,6 +296,11 @@ export const errorTable = {
     exit: 78,
     fix: 'start the daemon of the newest version once with this data_dir',
   },
+  RECOVER_IMPOSSIBLE: {
+    status: 500,
+    exit: 65,
+    fix: 'restore data_dir from a backup, or choose another data_dir to begin again from nothing',
+  },
   CHECKPOINT_FOREIGN: {
     status: 500,
     exit: 78,

@@ -49,6 +49,23 @@ export function openStore(path: string, options: StoreOptions): Store {
   return store
 }
 
+/** What SQLite finds wrong with the pages of a file; undefined: nothing. Reads all of it. */
+export function damageOf(path: string): string | undefined {
+  const database = openDatabase(path, false)
+  try {
+    const [first] = database.prepare('PRAGMA integrity_check(1)').all() as readonly {
+      readonly integrity_check: string
+    }[]
+    return first?.integrity_check === 'ok' ? undefined : first?.integrity_check
+  } catch (error) {
+    const { code, message } = diskFailure(error, path, 'store')
+    if (code !== 'STORE_CORRUPT') throw error
+    return message
+  } finally {
+    database.close()
+  }
+}
+
 interface Prepared {
   readonly statement: Database.Statement<[readonly Value[]]>
   readonly returnsRows: boolean

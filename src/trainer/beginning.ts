@@ -60,7 +60,7 @@ async function publishRecovered(
   signal: AbortSignal,
 ): Promise<void> {
   const { tally } = parts.state
-  tally.wentTo(tally.state.parent ?? '', next)
+  tally.nameNext(next)
   const { number, version } = await publishAgain(reason, parts, signal)
   tally.wentTo(version, number + 1)
   tally.intend([{ version, by: 'trainer', reason }])

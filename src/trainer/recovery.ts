@@ -6,6 +6,7 @@ import type { Json, Registry } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import type { Store } from '../runtime/store.ts'
 import { fact, setFact } from './checkpoint-states.ts'
+import { rowSum } from './row-sum.ts'
 
 export interface Recovery {
   readonly [key: string]: Json
@@ -27,6 +28,22 @@ export function recoveryIn(store: Store): Recovery | undefined {
 
 export function leaveRecovery(store: Store, recovery: Recovery): void {
   setFact(store, 'recovery', recovery)
+}
+
+/** Positions that a recovery decides: those of other sources stay. */
+export function setPositions(
+  store: Store,
+  source: string,
+  next: Readonly<Record<string, string>>,
+  journal?: string,
+): void {
+  store.run('DELETE FROM positions WHERE source = ?', source)
+  const put = 'INSERT INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
+  for (const [partition, position] of Object.entries(next))
+    store.run(put, source, partition, position, rowSum(source, partition, position))
+  if (journal === undefined) return
+  const journals = (fact(store, 'journals') ?? {}) as Readonly<Record<string, string>>
+  setFact(store, 'journals', { ...journals, [source]: journal })
 }
 
 export function forgetRecovery(store: Store): void {

@@ -130,6 +130,11 @@ export class Tally {
     this.#set({ scored: count === 0 ? null : accuracy_recent })
   }
 
+  /** The names of versions go on rising from `next`. */
+  nameNext(next: number): void {
+    this.#set({ next: Math.max(next, this.#state.next) })
+  }
+
   /** The config's retired labels have been heeded. */
   heeded(retired: readonly string[]): void {
     this.#set({ retired })

@@ -1,0 +1,111 @@
+/** Does what was planned. Cut short at any point it can be run again: what was moved aside is missing then, and is replaced. */
+import { mkdirSync, renameSync, existsSync, copyFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { rememberedBy } from '../../compose.ts'
+import { inboxFile } from '../../intake/inbox-schema.ts'
+import { parseEvent } from '../../intake/validate.ts'
+import { Ledger } from '../../registry/ledger.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import type { Config } from '../../runtime/config.ts'
+import type { Store } from '../../runtime/store.ts'
+import { leaveRecovery, setPositions } from '../../trainer/recovery.ts'
+import { withStore } from './checkpoint.ts'
+import type { Examined } from './examine.ts'
+import { journalOf, salvage } from './inbox.ts'
+import type { Plan } from './plan.ts'
+import { setAside } from './stores.ts'
+
+export interface Done {
+  /** Where each file is now. */
+  readonly moved: Readonly<Record<string, string>>
+  /** Of a damaged inbox. */
+  readonly salvaged?: { readonly events: number; readonly predictions: number }
+}
+
+export async function carryOut(
+  plan: Plan,
+  found: Examined,
+  config: Config,
+  stamp: string,
+): Promise<Done> {
+  const { folder } = found
+  const moved: Record<string, string> = {}
+  for (const { file } of plan.aside) moved[file] = moveAway(join(folder, file), stamp)
+  const salvaged = plan.inbox && (await newInbox(plan.inbox.from, moved[inboxFile], found, config))
+  if (plan.pointer !== undefined) point(plan.pointer, plan, found, config)
+  if (plan.recovery?.from === 'weights') keepCopy(join(folder, 'state.db'), stamp, moved)
+  if (plan.recovery !== undefined || plan.journal !== undefined || plan.snapshots.length > 0)
+    withStore(join(folder, 'state.db'), (store) => writeCheckpoint(store, plan, folder))
+  return { moved, ...(salvaged && { salvaged }) }
+}
+
+/** A version's folder goes into a folder beside, because each name in `versions/` is a version. */
+function moveAway(path: string, stamp: string): string {
+  if (basename(dirname(path)) !== 'versions') return setAside(path, stamp)
+  const to = join(`${dirname(path)}.unusable-${stamp}`, basename(path))
+  mkdirSync(dirname(to), { recursive: true })
+  renameSync(path, to)
+  return to
+}
+
+function keepCopy(path: string, stamp: string, moved: Record<string, string>): void {
+  const copy = `${path}.unusable-${stamp}`
+  for (const suffix of ['', '-wal'])
+    if (existsSync(path + suffix)) copyFileSync(path + suffix, copy + suffix)
+  moved['state.db (a copy)'] = copy
+}
+
+async function newInbox(next: number, from: string | undefined, found: Examined, config: Config) {
+  const { limits } = config
+  const bounds = { retentionMs: DAY_MS, clock: systemClock }
+  return salvage({
+    from: from ?? join(found.folder, `${inboxFile}.none`),
+    to: join(found.folder, inboxFile),
+    next,
+    parse: (bytes) =>
+      parseEvent(bytes, limits, { source: 'http', inputKind: found.base.inputKind }),
+    inbox: { ...bounds, unreadEvents: limits.inbox_events, seenEvents: limits.seen_events },
+    predictions: { ...bounds, count: limits.predictions, retentionMs: 30 * DAY_MS },
+  })
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
+function point(
+  { version, digest, after }: NonNullable<Plan['pointer']>,
+  plan: Plan,
+  found: Examined,
+  config: Config,
+) {
+  const ledger = new Ledger(join(found.folder, 'registry.db'), systemClock, rememberedBy(config))
+  const previous = ledger.live()?.version ?? null
+  const reason = plan.recovery?.reason ?? 'recovered: the live version was not known any more'
+  const move = {
+    version,
+    digest,
+    generation: after + 1,
+    sinceMs: systemClock.nowMs(),
+    previous,
+    reason,
+  }
+  ledger.adopt([{ ...move, by: 'start' }])
+  ledger.close()
+}
+
+/** In one transaction: the trainer finds all of it or what was there before. */
+function writeCheckpoint(store: Store, plan: Plan, folder: string): void {
+  const { recovery, journal } = plan
+  const present = journal && journalOf(join(folder, inboxFile))
+  store.transaction(() => {
+    for (const version of plan.snapshots)
+      store.run('DELETE FROM snapshots WHERE version = ?', version)
+    if (recovery !== undefined) {
+      const { positions, ...left } = recovery
+      for (const [source, next] of Object.entries(positions)) setPositions(store, source, next)
+      leaveRecovery(store, left)
+    }
+    if (journal === undefined || present === undefined) return
+    const next = journal.next === 'begin' ? present.begin : journal.next
+    setPositions(store, 'http', { '0': String(next) }, present.identity)
+  })
+}

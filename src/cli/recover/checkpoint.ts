@@ -1,0 +1,88 @@
+/** How much of `state.db` can be used: all, all but the weights, or nothing but what versions know. */
+import type { Base, TrainableState } from '../../contracts.ts'
+import { CodedError } from '../../contracts.ts'
+import { failure } from '../../runtime/errors.ts'
+import { openStore, type Store } from '../../runtime/store.ts'
+import { Checkpoint } from '../../trainer/checkpoint.ts'
+import { checkpointMigrations } from '../../trainer/checkpoint-schema.ts'
+import type { Saved } from '../../trainer/saved.ts'
+import { examine } from './stores.ts'
+
+export type CheckpointState =
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'damaged'; readonly why: string }
+  /** Only the weights are: `saved` has none. */
+  | { readonly kind: 'weights'; readonly why: string; readonly saved: Saved }
+  /** `snapshots`: of versions, that are damaged. */
+  | { readonly kind: 'whole'; readonly saved: Saved; readonly snapshots: readonly string[] }
+
+const none: TrainableState = { labels: [], steps: 0, tensors: new Map() }
+
+/** Throws CHECKPOINT_FOREIGN for one of another base or task. */
+export function examineCheckpoint(path: string, base: Pick<Base, 'hash'>): CheckpointState {
+  let found: CheckpointState = { kind: 'missing' }
+  const state = examine(path, () => {
+    found = withStore(path, (store) => look(store, base))
+  })
+  return state.kind === 'whole' ? found : state
+}
+
+export function withStore<Result>(path: string, work: (store: Store) => Result): Result {
+  const store = openStore(path, { migrations: checkpointMigrations })
+  try {
+    return work(store)
+  } finally {
+    store.close()
+  }
+}
+
+function look(store: Store, base: Pick<Base, 'hash'>): CheckpointState {
+  const checkpoint = new Checkpoint(store, { snapshots: 1 })
+  // One that was followed has none any more.
+  if (checkpoint.recovery?.from === 'version') return { kind: 'missing' }
+  const damage = damageIn(() => void checkpoint.load())
+  if (damage === undefined) {
+    const saved = checkpoint.load()
+    if (saved === undefined) return { kind: 'missing' }
+    checkpoint.seen()
+    checkFits(saved, store.path, base)
+    const why = notFinite(saved)
+    if (why === undefined)
+      return { kind: 'whole', saved, snapshots: damagedSnapshots(store, checkpoint) }
+    return { kind: 'weights', why, saved }
+  }
+  // Throws what else is damaged.
+  const saved = checkpoint.load(none)
+  checkpoint.seen()
+  if (saved === undefined) return { kind: 'missing' }
+  checkFits(saved, store.path, base)
+  return { kind: 'weights', why: damage, saved }
+}
+
+function damagedSnapshots(store: Store, checkpoint: Checkpoint): readonly string[] {
+  return store
+    .all('SELECT version FROM snapshots')
+    .map((row) => row.text('version'))
+    .filter((version) => damageIn(() => void checkpoint.snapshot(version)) !== undefined)
+}
+
+function damageIn(work: () => void): string | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'STORE_CORRUPT') return error.message
+    throw error
+  }
+}
+
+function notFinite({ weights }: Saved): string | undefined {
+  const found = [...weights.tensors].find(([, { data }]) => !data.every(Number.isFinite))
+  return found && `${found[0]} holds a number that is not finite`
+}
+
+function checkFits({ identity }: Saved, path: string, base: Pick<Base, 'hash'>): void {
+  if (identity.base === base.hash) return
+  const message = `${path} was made for the base ${identity.base}, the config has ${base.hash}`
+  throw failure('CHECKPOINT_FOREIGN', message, { details: { path, saved: identity.base } })
+}

@@ -1,0 +1,66 @@
+/** Everything that a model has on this disk, and in which state it is. Nothing is changed. */
+import { join } from 'node:path'
+import {
+  bundleFor,
+  classificationKind,
+  folderOf,
+  lettersLimits,
+  modelOf,
+  openBase,
+  rememberedBy,
+} from '../../compose.ts'
+import type { Base, LivePointer, Manifest } from '../../contracts.ts'
+import { deadLettersFile, openDeadLetters } from '../../intake/dead-letters.ts'
+import { inboxFile } from '../../intake/inbox-schema.ts'
+import { Ledger } from '../../registry/ledger.ts'
+import { systemClock } from '../../runtime/clock.ts'
+import type { Config } from '../../runtime/config.ts'
+import { examineCheckpoint, type CheckpointState } from './checkpoint.ts'
+import { examineInbox, type Journal } from './inbox.ts'
+import { examine, type StoreState } from './stores.ts'
+import { examineVersions, removedManifests, type FoundVersion } from './versions.ts'
+
+export interface Examined {
+  readonly model: string
+  readonly folder: string
+  readonly base: Base
+  readonly registry: StoreState
+  readonly inbox: StoreState & { readonly journal?: Journal }
+  readonly letters: StoreState
+  readonly checkpoint: CheckpointState
+  readonly versions: readonly FoundVersion[]
+  /** Of versions whose bytes were removed. */
+  readonly removed: readonly Manifest[]
+  /** Newest first. */
+  readonly history: readonly LivePointer[]
+}
+
+const MOVES = 10_000
+
+export async function examineModel(config: Config, model: string): Promise<Examined> {
+  const folder = folderOf(config, model)
+  const base = await openBase(modelOf(config, model).base)
+  let [history, removed]: [readonly LivePointer[], readonly Manifest[]] = [[], []]
+  const registryPath = join(folder, 'registry.db')
+  const registry = examine(registryPath, () => {
+    const ledger = new Ledger(registryPath, systemClock, rememberedBy(config))
+    try {
+      ;[history, removed] = [ledger.history(MOVES), removedManifests(ledger)]
+    } finally {
+      ledger.close()
+    }
+  })
+  const letters = join(folder, deadLettersFile)
+  return {
+    ...{ model, folder, base, registry, history, removed },
+    inbox: examineInbox(join(folder, inboxFile)),
+    letters: examine(letters, () => {
+      void openDeadLetters(letters, lettersLimits(config)).close()
+    }),
+    checkpoint: examineCheckpoint(join(folder, 'state.db'), base),
+    versions: await examineVersions({
+      ...{ folder: join(folder, 'versions'), model, base, task: classificationKind },
+      bundle: bundleFor(base, config),
+    }),
+  }
+}

@@ -1,0 +1,125 @@
+/** What is left of an inbox: which journal it is, and what of a damaged one can still be read. */
+import { CodedError, type FeedbackEvent } from '../../contracts.ts'
+import { openInboxReader } from '../../intake/inbox-reader.ts'
+import { inboxMigrations } from '../../intake/inbox-schema.ts'
+import { incomingEvent, openInbox, type InboxOptions } from '../../intake/inbox.ts'
+import { openPredictionTable, type PredictionTableOptions } from '../../intake/prediction-table.ts'
+import { openStore, type Store } from '../../runtime/store.ts'
+import { examine, type StoreState } from './stores.ts'
+
+export interface Journal {
+  readonly identity: string
+  readonly begin: number
+  readonly end: number
+  readonly consumed: number
+}
+
+export function examineInbox(path: string): StoreState & { readonly journal?: Journal } {
+  let journal: Journal | undefined
+  const state = examine(path, () => {
+    journal = journalOf(path)
+  })
+  return { ...state, ...(journal && { journal }) }
+}
+
+export function journalOf(path: string): Journal {
+  const reader = openInboxReader(path)
+  try {
+    const { journal } = reader
+    const [begin, end, consumed] = [journal.begin(), journal.end(), journal.learned()]
+    return { identity: journal.identity, begin, end, consumed }
+  } finally {
+    reader.close()
+  }
+}
+
+export interface Salvage {
+  readonly from: string
+  readonly to: string
+  /** The first offset that was not learned. */
+  readonly next: number
+  readonly parse: (bytes: Uint8Array) => FeedbackEvent
+  readonly inbox: InboxOptions
+  readonly predictions: PredictionTableOptions
+}
+
+/** A new inbox with every event and every served prediction that can be read. Answers how many of each. */
+export async function salvage(parts: Salvage) {
+  const events = readable(parts.from, (store) => messagesFrom(store, parts.next))
+  const rows = readable(parts.from, predictionsOf)
+  const inbox = openInbox(parts.to, parts.inbox)
+  let kept = 0
+  for (const bytes of events) {
+    const event = parsed(bytes, parts.parse)
+    if (event !== undefined) kept += (await inbox.append([incomingEvent(event, bytes)])).accepted
+  }
+  await inbox.close()
+  const table = openPredictionTable(parts.to, parts.predictions)
+  for (const row of rows) table.write([row])
+  table.close()
+  return { events: kept, predictions: rows.length }
+}
+
+function readable<Row>(path: string, work: (store: Store) => readonly Row[]): readonly Row[] {
+  try {
+    const store = openStore(path, { migrations: inboxMigrations })
+    try {
+      return work(store)
+    } finally {
+      store.close()
+    }
+  } catch (error) {
+    if (error instanceof CodedError) return []
+    throw error
+  }
+}
+
+/** One after the other, so that a damaged page costs no more than what lies on it. */
+function messagesFrom(store: Store, next: number): readonly Uint8Array[] {
+  const offsets = listOf(store, 'SELECT offset AS id FROM messages WHERE offset >= ?', next)
+  return offsets.flatMap((offset) => {
+    const row = attempt(() => store.get('SELECT value FROM messages WHERE offset = ?', offset))
+    return row === undefined ? [] : [row.bytes('value')]
+  })
+}
+
+function predictionsOf(store: Store) {
+  const numbers = listOf(store, 'SELECT number AS id FROM predictions WHERE number >= ?', 0)
+  const sql = 'SELECT id, input, version, label, time_ms FROM predictions WHERE number = ?'
+  return numbers.flatMap((number) => {
+    const row = attempt(() => store.get(sql, number))
+    if (row === undefined) return []
+    const [id, input, version, label] = ['id', 'input', 'version', 'label'].map((name) =>
+      row.text(name),
+    )
+    const timeMs = row.number('time_ms')
+    return [
+      { id: id ?? '', input: input ?? '', version: version ?? '', label: label ?? '', timeMs },
+    ]
+  })
+}
+
+/** As many ids as can be listed: from the front, and where that ends from the back. */
+function listOf(store: Store, sql: string, from: number): readonly number[] {
+  const all = attempt(() => store.all(`${sql} ORDER BY 1`, from))
+  if (all !== undefined) return all.map((row) => row.number('id'))
+  const ids: number[] = []
+  for (let next = from; ; next = (ids.at(-1) ?? next) + 1) {
+    const row = attempt(() => store.get(`${sql} ORDER BY 1 LIMIT 1`, next))
+    if (row === undefined) return ids
+    ids.push(row.number('id'))
+  }
+}
+
+function attempt<Result>(work: () => Result): Result | undefined {
+  try {
+    return work()
+  } catch (error) {
+    if (error instanceof CodedError) return undefined
+    throw error
+  }
+}
+
+function parsed(bytes: Uint8Array, parse: Salvage['parse']): FeedbackEvent | undefined {
+  return attempt(() => parse(bytes))
+}

@@ -1,0 +1,243 @@
+/** What is to be done about what was found: decided before anything is changed, so that it can be shown first. */
+import type { Manifest, Positions } from '../../contracts.ts'
+import { failure } from '../../runtime/errors.ts'
+import { numberOf } from '../../registry/order.ts'
+import type { Recovery } from '../../trainer/recovery.ts'
+import type { Examined } from './examine.ts'
+import { chooseVersion, positionsAt, type FoundVersion } from './versions.ts'
+
+export interface Aside {
+  readonly file: string
+  readonly why: string
+}
+
+export interface Plan {
+  /** Files, and folders of versions, that are moved out of the way. */
+  readonly aside: readonly Aside[]
+  /** The version that answers, where the live one cannot. */
+  readonly pointer?: { readonly version: string; readonly digest: string; readonly after: number }
+  /** For the next start of the trainer. */
+  readonly recovery?: Recovery & { readonly positions: Readonly<Record<string, Positions>> }
+  /** The journal is read from here on: its position in the checkpoint is of no use. */
+  readonly journal?: { readonly next: 'begin' | number }
+  /** A new inbox, with what can be read from this offset of the old one on. */
+  readonly inbox?: { readonly from: number }
+  /** Snapshots in the checkpoint that are damaged. */
+  readonly snapshots: readonly string[]
+  readonly kept: readonly string[]
+  readonly lost: readonly string[]
+  readonly isNeeded: boolean
+}
+
+interface Needs {
+  /** The model reads its inbox, and no stream that a fleet shares. */
+  readonly readsInbox: boolean
+  readonly isFleet: boolean
+}
+
+export function planOf(found: Examined, needs: Needs): Plan {
+  const kept: string[] = []
+  const lost: string[] = []
+  const notes = { kept, lost }
+  const unusable = found.versions.filter(isDamaged)
+  const chosen = chooseVersion(found.versions, found.history, knownTo(found))
+  if (needs.isFleet) noteFleet(found, notes)
+  const recovery = needs.isFleet ? undefined : recoveryOf(found, chosen, notes)
+  const journal = needs.readsInbox
+    ? journalPlan(found, recovery?.positions, notes)
+    : salvageAll(found)
+  noteStores(found, notes)
+  const pointer = needs.isFleet ? undefined : pointerOf(found, chosen)
+  const aside = asideOf(found, unusable)
+  const snapshots = found.checkpoint.kind === 'whole' ? found.checkpoint.snapshots : []
+  if (snapshots.length > 0)
+    lost.push(
+      `the trainer's state at ${snapshots.join(', ')}: going back there takes its weights alone`,
+    )
+  const isNeeded =
+    aside.length > 0 ||
+    snapshots.length > 0 ||
+    pointer !== undefined ||
+    recovery !== undefined ||
+    Object.keys(journal).length > 0
+  return {
+    ...{ aside, snapshots, kept, lost, isNeeded },
+    ...(pointer && { pointer }),
+    ...(recovery && { recovery }),
+    ...journal,
+  }
+}
+
+interface Notes {
+  readonly kept: string[]
+  readonly lost: string[]
+}
+
+/** One of another base is whole, and of no use with this config only. */
+function isDamaged({ why }: FoundVersion): boolean {
+  return why !== undefined && !why.startsWith('VERSION_FOREIGN')
+}
+
+function savedOf({ checkpoint }: Examined) {
+  return checkpoint.kind === 'whole' || checkpoint.kind === 'weights' ? checkpoint.saved : undefined
+}
+
+function knownTo(found: Examined): readonly string[] {
+  const progress = savedOf(found)?.progress
+  return [progress?.live?.version, progress?.live?.previous, progress?.parent].flatMap(
+    (version) => version ?? [],
+  )
+}
+
+function recoveryOf(found: Examined, chosen: FoundVersion | undefined, notes: Notes) {
+  const { checkpoint, history } = found
+  const live = history[0]?.version ?? savedOf(found)?.progress.live?.version
+  const isLiveUsable = live === undefined || live === chosen?.version
+  const next = nextNumber(found)
+  if (checkpoint.kind === 'whole') {
+    if (isLiveUsable) return undefined
+    notes.kept.push('state.db: everything that was learned; its weights become a version again')
+    const reason = `recovered from the checkpoint: ${live} is unusable`
+    return { from: 'publish', version: chosen?.version ?? '', next, reason, positions: {} } as const
+  }
+  if (checkpoint.kind === 'missing' && !wasTrained(found)) return undefined
+  if (chosen?.manifest === undefined) throw impossible(found)
+  const { version } = chosen
+  if (checkpoint.kind === 'weights' && checkpoint.saved.progress.parent === version) {
+    notes.kept.push(`state.db: all but its weights; those of ${version} are the same`)
+    notes.lost.push('state of the optimizer')
+    const reason = `the weights in state.db are damaged: ${checkpoint.why}`
+    return { from: 'weights', version, next, reason, positions: {} } as const
+  }
+  return fromVersion(found, chosen.manifest, next, notes)
+}
+
+function fromVersion(found: Examined, version: Manifest, next: number, { kept, lost }: Notes) {
+  const manifests = [...found.removed, ...found.versions.flatMap(({ manifest }) => manifest ?? [])]
+  const positions = positionsAt(version, manifests, found.history)
+  kept.push(
+    `${version.version}: ${version.events} learned events; the streams are read on from where it ended`,
+  )
+  lost.push(
+    'state.db: the replay buffer, state of the optimizer, counts, ids that were seen (an event that is sent again may be learned again), events that waited for their prediction or were set aside',
+  )
+  const state = found.checkpoint.kind === 'missing' ? 'missing' : 'damaged'
+  const reason = `recovered from ${version.version}: state.db is ${state}`
+  return { from: 'version', version: version.version, next, reason, positions } as const
+}
+
+/** Only a trainer moves the pointer like this, and only after its first checkpoint. */
+function wasTrained({ history, versions, registry }: Examined): boolean {
+  if (registry.kind !== 'whole') return versions.length > 0
+  return history.some(({ by }) => by === 'trainer' || by === 'start' || by === 'policy')
+}
+
+function noteFleet({ checkpoint }: Examined, { kept }: Notes): void {
+  if (checkpoint.kind !== 'whole')
+    kept.push('state.db: the copy in Redis is fetched when this daemon trains the model')
+}
+
+function nextNumber(found: Examined): number {
+  const names = [
+    ...found.versions.map(({ version }) => version),
+    ...[...found.removed, ...found.history].map(({ version }) => version),
+  ]
+  const next = savedOf(found)?.progress.next ?? 0
+  return names.reduce((most, name) => Math.max(most, numberOf(name) + 1), next)
+}
+
+function impossible({ model, versions, folder }: Examined) {
+  const first = versions[0]
+  const why = first === undefined ? 'there is none' : `${first.version}: ${first.why ?? ''}`
+  const message = `${model} has no version that can answer, and its checkpoint is of no use: ${why}`
+  return failure('RECOVER_IMPOSSIBLE', message, { details: { folder } })
+}
+
+/** What was forwarded already is known where it was learned. */
+function salvageAll({ inbox }: Examined): Pick<Plan, 'inbox'> {
+  return inbox.kind === 'damaged' ? { inbox: { from: 0 } } : {}
+}
+
+/** Where the inbox is read on, if that has to change. */
+function journalPlan(
+  found: Examined,
+  decided: Readonly<Record<string, Positions>> | undefined,
+  { kept, lost }: Notes,
+): Pick<Plan, 'journal' | 'inbox'> {
+  const { inbox } = found
+  const saved = found.checkpoint.kind === 'whole' || found.checkpoint.kind === 'weights'
+  const positions = saved ? savedOf(found)?.positions : decided
+  if (positions === undefined) return salvageAll(found)
+  const next = Number(positions.http?.['0'] ?? 0)
+  const known = savedOf(found)?.journals?.http
+  const { journal } = inbox
+  if (journal === undefined) {
+    if (inbox.kind === 'missing' && known === undefined && next === 0) return {}
+    lost.push(
+      inbox.kind === 'missing'
+        ? 'inbox.db: events that were acknowledged and not learned yet; served predictions, so that feedback that names an older one is refused'
+        : 'inbox.db: what cannot be read of it any more',
+    )
+    return { inbox: { from: next }, journal: { next: 'begin' } }
+  }
+  const isForeign =
+    (known !== undefined && known !== journal.identity) ||
+    next > journal.end ||
+    (!saved && next > 0 && journal.consumed === 0)
+  if (isForeign) {
+    kept.push(`inbox.db: ${journal.end - journal.begin} events, read from its start`)
+    lost.push('events that were acknowledged in the journal before this one and not learned')
+    return { journal: { next: 'begin' } }
+  }
+  if (next < journal.begin) {
+    lost.push(
+      `${journal.begin - next} events that were removed from inbox.db after they had been learned`,
+    )
+    return { journal: { next: journal.begin } }
+  }
+  if (saved) return {}
+  kept.push(`inbox.db: ${journal.end - next} events after that place, which are learned again`)
+  return { journal: { next } }
+}
+
+function noteStores({ registry, letters }: Examined, { lost }: Notes): void {
+  if (registry.kind === 'damaged')
+    lost.push('registry.db: the history of moves, pins, manifests of removed versions')
+  if (letters.kind === 'damaged') lost.push('dead-letters.db: the dead letters in it')
+}
+
+function pointerOf(
+  { history, checkpoint, registry }: Examined,
+  chosen: FoundVersion | undefined,
+): Plan['pointer'] {
+  if (chosen?.manifest === undefined || history[0]?.version === chosen.version) return undefined
+  if (history[0] === undefined && registry.kind === 'whole') return undefined
+  const known =
+    checkpoint.kind === 'whole' || checkpoint.kind === 'weights'
+      ? checkpoint.saved.progress.generation
+      : 0
+  const after = Math.max(history[0]?.generation ?? 0, known)
+  return { version: chosen.version, digest: chosen.manifest.digest, after }
+}
+
+function asideOf(found: Examined, unusable: readonly FoundVersion[]): readonly Aside[] {
+  const { registry, inbox, letters, checkpoint } = found
+  const stores = { 'registry.db': registry, 'inbox.db': inbox, 'dead-letters.db': letters }
+  const files = Object.entries(stores).flatMap(([file, state]) =>
+    state.kind === 'damaged' ? [{ file, why: state.why }] : [],
+  )
+  const state = asideCheckpoint(checkpoint, savedParent(found))
+  const folders = unusable.map(({ version, why = '' }) => ({ file: `versions/${version}`, why }))
+  return [...files, ...state, ...folders]
+
+  function savedParent({ versions, history }: Examined): boolean {
+    const chosen = chooseVersion(versions, history, knownTo(found))
+    return checkpoint.kind === 'weights' && checkpoint.saved.progress.parent === chosen?.version
+  }
+}
+
+function asideCheckpoint(checkpoint: Examined['checkpoint'], isMended: boolean): readonly Aside[] {
+  if (checkpoint.kind === 'damaged') return [{ file: 'state.db', why: checkpoint.why }]
+  if (checkpoint.kind === 'weights' && !isMended) return [{ file: 'state.db', why: checkpoint.why }]
+  return []
+}
