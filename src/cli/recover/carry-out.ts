@@ -59,7 +59,7 @@ async function newInbox(next: number, from: string | undefined, found: Examined,
   const { limits } = config
   const bounds = { retentionMs: DAY_MS, clock: systemClock }
   return salvage({
-    from: from ?? join(found.folder, `${inboxFile}.none`),
+    from,
     to: join(found.folder, inboxFile),
     next,
     parse: (bytes) =>

@@ -34,7 +34,8 @@ export function journalOf(path: string): Journal {
 }
 
 export interface Salvage {
-  readonly from: string
+  /** Absent: there is none. */
+  readonly from: string | undefined
   readonly to: string
   /** The first offset that was not learned. */
   readonly next: number
@@ -60,7 +61,11 @@ export async function salvage(parts: Salvage) {
   return { events: kept, predictions: rows.length }
 }
 
-function readable<Row>(path: string, work: (store: Store) => readonly Row[]): readonly Row[] {
+function readable<Row>(
+  path: string | undefined,
+  work: (store: Store) => readonly Row[],
+): readonly Row[] {
+  if (path === undefined) return []
   try {
     const store = openStore(path, { migrations: inboxMigrations })
     try {

@@ -84,14 +84,15 @@ function savedOf({ checkpoint }: Examined) {
 
 function knownTo(found: Examined): readonly string[] {
   const progress = savedOf(found)?.progress
-  return [progress?.live?.version, progress?.live?.previous, progress?.parent].flatMap(
+  const intended = progress?.intended.at(-1)?.version
+  return [intended, progress?.live?.version, progress?.live?.previous, progress?.parent].flatMap(
     (version) => version ?? [],
   )
 }
 
 function recoveryOf(found: Examined, chosen: FoundVersion | undefined, notes: Notes) {
   const { checkpoint, history } = found
-  const live = history[0]?.version ?? savedOf(found)?.progress.live?.version
+  const live = history[0]?.version ?? knownTo(found)[0]
   const isLiveUsable = live === undefined || live === chosen?.version
   const next = nextNumber(found)
   if (checkpoint.kind === 'whole') {
@@ -186,7 +187,9 @@ function journalPlan(
     (!saved && next > 0 && journal.consumed === 0)
   if (isForeign) {
     kept.push(`inbox.db: ${journal.end - journal.begin} events, read from its start`)
-    lost.push('events that were acknowledged in the journal before this one and not learned')
+    lost.push(
+      'events, if any, that were acknowledged in the journal before this one and not learned',
+    )
     return { journal: { next: 'begin' } }
   }
   if (next < journal.begin) {
