@@ -1,7 +1,6 @@
 /** How much of `state.db` can be used: all, all but the weights, or nothing but what versions know. */
-import type { Base, TrainableState } from '../../contracts.ts'
+import type { TrainableState } from '../../contracts.ts'
 import { CodedError } from '../../contracts.ts'
-import { failure } from '../../runtime/errors.ts'
 import { openStore, type Store } from '../../runtime/store.ts'
 import { Checkpoint } from '../../trainer/checkpoint.ts'
 import { checkpointMigrations } from '../../trainer/checkpoint-schema.ts'
@@ -18,11 +17,11 @@ export type CheckpointState =
 
 const none: TrainableState = { labels: [], steps: 0, tensors: new Map() }
 
-/** Throws CHECKPOINT_FOREIGN for one of another base or task. */
-export function examineCheckpoint(path: string, base: Pick<Base, 'hash'>): CheckpointState {
+/** Whether it was made for this base is for the trainer to say: it may go on from another one. */
+export function examineCheckpoint(path: string): CheckpointState {
   let found: CheckpointState = { kind: 'missing' }
   const state = examine(path, () => {
-    found = withStore(path, (store) => look(store, base))
+    found = withStore(path, (store) => look(store))
   })
   return state.kind === 'whole' ? found : state
 }
@@ -36,7 +35,7 @@ export function withStore<Result>(path: string, work: (store: Store) => Result):
   }
 }
 
-function look(store: Store, base: Pick<Base, 'hash'>): CheckpointState {
+function look(store: Store): CheckpointState {
   const checkpoint = new Checkpoint(store, { snapshots: 1 })
   // One that was followed has none any more.
   if (checkpoint.recovery?.from === 'version') return { kind: 'missing' }
@@ -47,7 +46,6 @@ function look(store: Store, base: Pick<Base, 'hash'>): CheckpointState {
     const saved = checkpoint.load()
     if (saved === undefined) return { kind: 'missing' }
     checkpoint.seen()
-    checkFits(saved, store.path, base)
     const why = notFinite(saved)
     if (why === undefined)
       return { kind: 'whole', saved, snapshots: damagedSnapshots(store, checkpoint) }
@@ -57,7 +55,6 @@ function look(store: Store, base: Pick<Base, 'hash'>): CheckpointState {
   const saved = checkpoint.load(none)
   checkpoint.seen()
   if (saved === undefined) return { kind: 'missing' }
-  checkFits(saved, store.path, base)
   return { kind: 'weights', why: damage, saved }
 }
 
@@ -81,10 +78,4 @@ function damageIn(work: () => void): string | undefined {
 function notFinite({ weights }: Saved): string | undefined {
   const found = [...weights.tensors].find(([, { data }]) => !data.every(Number.isFinite))
   return found && `${found[0]} holds a number that is not finite`
-}
-
-function checkFits({ identity }: Saved, path: string, base: Pick<Base, 'hash'>): void {
-  if (identity.base === base.hash) return
-  const message = `${path} was made for the base ${identity.base}, the config has ${base.hash}`
-  throw failure('CHECKPOINT_FOREIGN', message, { details: { path, saved: identity.base } })
 }

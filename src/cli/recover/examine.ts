@@ -57,7 +57,7 @@ export async function examineModel(config: Config, model: string): Promise<Exami
     letters: examine(letters, () => {
       void openDeadLetters(letters, lettersLimits(config)).close()
     }),
-    checkpoint: examineCheckpoint(join(folder, 'state.db'), base),
+    checkpoint: examineCheckpoint(join(folder, 'state.db')),
     versions: await examineVersions({
       ...{ folder: join(folder, 'versions'), model, base, task: classificationKind },
       bundle: bundleFor(base, config),

@@ -41,7 +41,7 @@ async function look(
   let manifest: Manifest | undefined
   try {
     manifest = await folders.manifest(version)
-    checkOrigin(manifest, { model, base, task })
+    checkOrigin(manifest, { model, base, task, bundle })
     openVersion({ manifest, files: await folders.files(manifest) }, { bundle })
     return { version, manifest }
   } catch (error) {
