@@ -25,7 +25,7 @@ const events = (count: number, from = 0) =>
   Array.from({ length: count }, (_, at) => {
     const text = JSON.stringify({ id: `e${from + at}`, input: { features: [1, at] }, label: 'yes' })
     const lesson = { kind: 'label', label: 'yes' } as const
-    const event = { source: 'http', id: `e${from + at}`, lesson }
+    const event = { source: 'http', id: `e${from + at}`, lesson, weight: 1 }
     return incomingEvent(event, new TextEncoder().encode(text))
   })
 
