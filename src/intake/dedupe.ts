@@ -7,7 +7,7 @@
  */
 import { hash } from 'node:crypto'
 import type { FeedbackEvent } from '../contracts.ts'
-import { RETRACTED, UNKNOWN_LESSON } from './lesson-digest.ts'
+import { LET_AGAIN, RETRACTED, UNKNOWN_LESSON } from './lesson-digest.ts'
 import { goingOn, isIn, upTo, wholeLine, type Line } from './line.ts'
 import { hashesIn, HASH_BYTES, SeenIds, type IdHash } from './seen-ids.ts'
 
@@ -25,7 +25,7 @@ export interface IdRun {
   readonly lessons?: Uint8Array
 }
 
-/** `undone`: it was taken, and the version gone back to has not learned it. */
+/** `undone`: it was taken, and either the version gone back to has not learned it or it was refused later. */
 export type Seen = 'new' | 'same' | 'other' | 'undone' | 'retracted'
 
 export class Dedupe {
@@ -80,7 +80,7 @@ export class Dedupe {
     const found = this.#known().find(this.#wordsOf(key))
     if (found === undefined) return 'new'
     if (found.lesson === RETRACTED) return 'retracted'
-    if (!isIn(this.#line, found.ordinal)) return 'undone'
+    if (found.lesson === LET_AGAIN || !isIn(this.#line, found.ordinal)) return 'undone'
     return found.lesson === lesson || found.lesson === UNKNOWN_LESSON ? 'same' : 'other'
   }
 

@@ -10,6 +10,8 @@ import { canonicalJson } from '../runtime/canonical-json.ts'
 export const UNKNOWN_LESSON = 0
 /** Of an id that was taken back: nothing is learned under it. */
 export const RETRACTED = 1
+/** Of an id that was taken and then refused: it may come again. */
+export const LET_AGAIN = 2
 
 export function lessonDigest({
   lesson,
@@ -20,7 +22,7 @@ export function lessonDigest({
   const says = lesson.kind === 'label' ? lesson.label : lesson.kind === 'rating' && lesson.rating
   const text = [lesson.kind, says, weight, predictionId, inputText(input)].join('\0')
   const digest = Number.parseInt(hash('sha256', text).slice(0, 8), 16)
-  return Math.max(digest, RETRACTED + 1)
+  return Math.max(digest, LET_AGAIN + 1)
 }
 
 /** Array.isArray does not narrow a readonly array. */

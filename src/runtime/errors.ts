@@ -220,6 +220,11 @@ export const errorTable = {
     exit: 65,
     fix: 'raise limits.labels, or retire labels that are no longer wanted (labels.retired)',
   },
+  STEP_DROPPED: {
+    status: 400,
+    exit: 65,
+    fix: 'look at its numbers: features too large, or a learning rate too high; send it again when that is fixed',
+  },
   TRAINED_ELSEWHERE: {
     status: 409,
     exit: 69,

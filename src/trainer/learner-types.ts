@@ -59,6 +59,10 @@ export interface Outcome {
   readonly dropped: number
   /** Keys of the examples in those, replayed ones too. */
   readonly droppedKeys?: readonly string[]
+  /** Of the block, examples that no step has learned. */
+  readonly unlearned?: readonly Example[]
+  /** Keys of examples, replayed ones too, that made steps fail: they are forgotten. */
+  readonly poison?: readonly string[]
   /** What the trigger saw, where it has done something about it. */
   readonly alarm?: Alarm
 }

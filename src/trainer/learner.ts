@@ -176,12 +176,18 @@ export class Learner {
     this.extend(this.#pending.announced(block))
     if (this.#fresh !== undefined) yield* this.#learnAnew(block, this.#fresh)
     else this.#remember(yield* this.#training.learn(block, testsInStep))
+    const { poison } = this.#training
+    for (const key of poison) this.#forgetPoison(key)
     this.#recall?.published()
     const { steps, dropped } = this.progress
+    const unlearned = block.filter((example) => !this.#isLearned(example))
+    const learned = block.length - unlearned.length
     return {
       verdict: 'learned',
-      reason: `${block.length} examples`,
-      learned: block.length,
+      reason: `${learned} examples`,
+      learned,
+      ...(unlearned.length > 0 && { unlearned }),
+      ...(poison.size > 0 && { poison: [...poison] }),
       steps: steps - before.steps,
       dropped: dropped - before.dropped,
       ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
@@ -354,12 +360,25 @@ export class Learner {
     if (example !== undefined) this.#scoreboard.observe(score, example)
   }
 
+  /** A policy that learns from replay alone learns it when it is kept there. */
+  #isLearned({ key }: Example): boolean {
+    if (this.#training.poison.has(key)) return false
+    return this.#fresh !== undefined || this.#training.hasTaught(key)
+  }
+
+  /** Else it would make later steps fail. */
+  #forgetPoison(key: string): void {
+    this.#memory.forget(key)
+    this.#recall?.forget(key)
+  }
+
   #remember({ block, logits }: Learned): void {
     for (const example of block) {
       this.#pending.remove(example.key)
+      if (!this.#isLearned(example)) continue
       this.#memory.remember(example, logits.get(example.key))
+      this.#learned += 1
     }
-    this.#learned += block.length
   }
 }
 

@@ -1,4 +1,4 @@
-/** Dead letters of events that were set aside: with the record as it arrived, or with what is left of it. */
+/** Dead letters of events that were taken in before: with the record as it arrived, or with what is left of it. */
 import type { Example } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
 import { failure } from '../runtime/errors.ts'
@@ -15,14 +15,21 @@ export function letterOfGone(entry: SetAsideEntry, { letters }: LetterParts): vo
   letters.add(receivedOf(entry), failure('SET_ASIDE_FULL', reason))
 }
 
-/** Of an example only what is learned is left: its label, and the numbers that its input became. */
-export function receivedOf({ at, key, what }: SetAsideEntry): Received {
+export function receivedOf({ at, what }: SetAsideEntry): Received {
   if (what.kind === 'event') return what.event.received
-  const value = new TextEncoder().encode(JSON.stringify(plain(what.example)))
-  const position = String(at)
+  return receivedOfExample(what.example, { partition: 'set-aside', position: String(at) })
+}
+
+/** Of an example only what is learned is left: its label, and the numbers that its input became. */
+export function receivedOfExample(
+  example: Example,
+  place: { readonly partition: string; readonly position: string },
+): Received {
+  const value = new TextEncoder().encode(JSON.stringify(plain(example)))
+  const { timeMs } = example
   return {
-    connector: sourceOf(key),
-    record: { partition: 'set-aside', position, next: position, value },
+    connector: sourceOf(example.key),
+    record: { ...place, next: place.position, value, ...(timeMs !== undefined && { timeMs }) },
   }
 }
 

@@ -6,6 +6,7 @@ import type { Example, StepResult, TrainRow } from '../contracts.ts'
 import { batches } from './batches.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
 import { EarlyStop } from './early-stop.ts'
+import { poisonIn } from './poison.ts'
 import { drawFor, stepRows } from './rehearsal.ts'
 import type { ReplayMemory } from './replay-memory.ts'
 
@@ -34,6 +35,10 @@ export class Training {
   #rateFrom = 0
   /** Of the examples in steps of this update that were dropped. */
   #droppedKeys = new Set<string>()
+  /** Of those that made steps of this update fail. */
+  #poison = new Set<string>()
+  /** Of those in steps of this update that were kept. */
+  #taught = new Set<string>()
 
   constructor(parts: TrainingParts) {
     this.#parts = parts
@@ -42,6 +47,16 @@ export class Training {
   /** Made, and of these dropped, in this line of versions. */
   get progress(): { readonly steps: number; readonly dropped: number } {
     return { steps: this.#steps, dropped: this.#dropped }
+  }
+
+  /** Keys of examples, new and replayed, that made steps of this update fail. */
+  get poison(): ReadonlySet<string> {
+    return this.#poison
+  }
+
+  /** Whether a step of this update that was kept had it. */
+  hasTaught(key: string): boolean {
+    return this.#taught.has(key)
   }
 
   get droppedKeys(): readonly string[] {
@@ -63,6 +78,8 @@ export class Training {
     rate.begin({ steps, raised })
     this.#rateFrom = this.#steps
     this.#droppedKeys = new Set()
+    this.#poison = new Set()
+    this.#taught = new Set()
   }
 
   /** `isTest`: its first step also tests the block that it learns. */
@@ -119,7 +136,7 @@ export class Training {
   #step(examples: readonly Example[], rows: readonly TrainRow[]): StepResult {
     const result = this.#parts.trainable.step(rows, this.#rateFactor())
     this.#count(examples, result)
-    return result
+    return result.dropped ? this.#stepWithout(examples, rows, result) : result
   }
 
   /** With the logits of the first `count` rows before the step. */
@@ -129,9 +146,26 @@ export class Training {
       const logits = trainable.score(rows.slice(0, count).map(({ latent }) => latent))
       return { ...this.#step(examples, rows), logits }
     }
-    const result = trainable.testAndStep(rows, this.#rateFactor())
+    const { logits, ...result } = trainable.testAndStep(rows, this.#rateFactor())
     this.#count(examples, result)
-    return { ...result, logits: result.logits.slice(0, count) }
+    const made = result.dropped ? this.#stepWithout(examples, rows, result) : result
+    return { ...made, logits: logits.slice(0, count) }
+  }
+
+  /** The step again, without the rows that made it fail. */
+  #stepWithout(
+    examples: readonly Example[],
+    rows: readonly TrainRow[],
+    failed: StepResult,
+  ): StepResult {
+    const poison = new Set(poisonIn(this.#parts.trainable, rows))
+    if (poison.size === 0) return failed
+    for (const at of poison) this.#poison.add(examples[at]?.key ?? '')
+    const isSound = (_: unknown, at: number) => !poison.has(at)
+    const sound = examples.filter(isSound)
+    const result = this.#parts.trainable.step(rows.filter(isSound), this.#rateFactor())
+    this.#count(sound, result)
+    return result
   }
 
   #rateFactor(): number {
@@ -140,7 +174,10 @@ export class Training {
 
   #count(examples: readonly Example[], { dropped }: StepResult): void {
     this.#steps += 1
-    if (!dropped) return
+    if (!dropped) {
+      for (const { key } of examples) this.#taught.add(key)
+      return
+    }
     this.#dropped += 1
     for (const { key } of examples) this.#droppedKeys.add(key)
   }

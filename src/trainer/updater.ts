@@ -4,6 +4,8 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError, type Example } from '../contracts.ts'
+import { LET_AGAIN } from '../intake/lesson-digest.ts'
+import { failure } from '../runtime/errors.ts'
 import { publishCandidate } from './candidate.ts'
 import type { LearnerState, Move } from './saved.ts'
 import { goBackTo } from './going-back.ts'
@@ -13,6 +15,7 @@ import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { Pointer } from './pointer.ts'
 import { putAside } from './put-aside.ts'
+import { receivedOfExample } from './set-aside-letters.ts'
 import type { TrainerState } from './state.ts'
 import type { UpdateClock } from './update-times.ts'
 
@@ -54,6 +57,7 @@ export class Updater {
     times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
     if (outcome.verdict === 'rollback' && earlier !== undefined)
       return this.#goBack(earlier, outcome.reason, signal)
+    this.#leaveOut(outcome)
     state.learnerChanged()
     latents.keepOnly(state.learner.remembered)
     const published = await unlessNotFinite(publishCandidate(outcome, this.#parts, signal))
@@ -70,6 +74,23 @@ export class Updater {
     await this.#tidy(signal)
   }
 
+  /** What no step has learned is no lesson: its events go to the dead letters, and what made steps fail is forgotten. */
+  #leaveOut({ unlearned = [], poison = [] }: Outcome): void {
+    const { state } = this.#parts
+    if (poison.length > 0) state.retract({ keys: poison, predictions: [] })
+    const reason = 'a step with it failed: loss or gradient is not a number'
+    for (const example of unlearned) this.#bury(example, failure('STEP_DROPPED', reason))
+  }
+
+  #bury(example: Example, error: CodedError): void {
+    const { letters, tally, refused, dedupe } = this.#parts.state
+    dedupe.add(example.key, LET_AGAIN)
+    const position = `${example.key.replace('\0', '/')}@${tally.accepted}`
+    letters.add(receivedOfExample(example, { partition: 'learning', position }), error)
+    refused.push(example.key)
+    tally.count('rejected')
+  }
+
   /** What was learned cannot answer: the learner is again what it was, and the events are named and left out. */
   async #undo({ before, block, outcome, error }: Undone, signal: AbortSignal): Promise<void> {
     const { state, loop } = this.#parts
@@ -77,6 +98,7 @@ export class Updater {
     const details = { err: error, code: error.code, count: block.length, events }
     loop.log.error(details, 'an update was undone: what it made is not finite')
     state.restoreLearner(before)
+    for (const example of block) this.#bury(example, error)
     state.tally.undone(outcome)
     await state.save(signal)
   }
