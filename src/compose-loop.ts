@@ -24,7 +24,7 @@ import { searchPredictions } from './intake/fleet-predictions.ts'
 import { openInboxReader, type InboxReader } from './intake/inbox-reader.ts'
 import { inboxFile } from './intake/inbox-schema.ts'
 import { Closers } from './runtime/closers.ts'
-import type { ModelConfig } from './runtime/config.ts'
+import type { Config, ModelConfig } from './runtime/config.ts'
 import { openRandom } from './runtime/random.ts'
 import { openStore } from './runtime/store.ts'
 import { classification } from './tasks/classification.ts'
@@ -107,6 +107,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
       waitingMs: 1000 * limits.waiting_join_seconds,
       waitingBytes: limits.waiting_join_bytes,
       latentBytes: limits.latent_bytes,
+      snapshotBytes: snapshotBytes(config, settings),
       setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
       seenEvents: limits.seen_events,
       quality: { labels: limits.quality_labels, sources: limits.quality_sources },
@@ -120,6 +121,11 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
       site.onPointer(model, pointer)
     },
   }
+}
+
+/** In a fleet the checkpoint is copied whole: half of what a copy may have is left for the rest of it. */
+function snapshotBytes({ redis, fleet }: Config, { keep }: ModelConfig): number {
+  return redis === undefined ? keep.bytes : Math.min(keep.bytes, fleet.copy_bytes / 2)
 }
 
 /** The metric says how many texts were longer than `max_tokens`. */

@@ -9,17 +9,22 @@ import { failure } from '../runtime/errors.ts'
 import type { Store } from '../runtime/store.ts'
 import type { Mind } from './learner-types.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
-import { noStamp, type Stamp } from './saved.ts'
+import { noStamp, type CheckpointLimits, type Stamp } from './saved.ts'
 import { packTensors, unpackTensors } from './tensor-pack.ts'
+
+export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>
+
+/** SQLite knows the length of a blob without reading it. */
+const SIZES = `SELECT version, weights, length(mind) AS mind, length(tensors) AS tensors FROM snapshots
+  JOIN states ON states.id = state JOIN weights ON weights.id = weights ORDER BY seq DESC`
 
 export class StateTables {
   readonly #store: Store
-  readonly #snapshots: number
+  readonly #limits: SnapshotLimits
 
-  /** `snapshots`: how many are kept besides the protected ones. */
-  constructor(store: Store, snapshots: number) {
+  constructor(store: Store, limits: SnapshotLimits) {
     this.#store = store
-    this.#snapshots = snapshots
+    this.#limits = limits
   }
 
   /** The number of the present state. */
@@ -79,12 +84,22 @@ export class StateTables {
     const put = 'INSERT OR REPLACE INTO snapshots (version, state, line, sum) VALUES (?, ?, ?, ?)'
     const row = [version, this.now, JSON.stringify(line)] as const
     this.#store.run(put, ...row, rowSum(...row))
-    const old = this.#store.all(
-      'SELECT version FROM snapshots ORDER BY seq DESC LIMIT -1 OFFSET ?',
-      this.#snapshots,
-    )
-    const gone = old.map((row) => row.text('version')).filter((name) => !kept.includes(name))
+    const gone = this.#overLimits().filter((name) => name !== version && !kept.includes(name))
     for (const name of gone) this.#store.run('DELETE FROM snapshots WHERE version = ?', name)
+  }
+
+  /** Versions that are too many or too large together, the newest first. States may share their weights. */
+  #overLimits(): readonly string[] {
+    const { snapshots, snapshotBytes = Infinity } = this.#limits
+    const counted = new Set<number>()
+    let bytes = 0
+    const over = this.#store.all(SIZES).filter((row, at) => {
+      const weights = row.number('weights')
+      bytes += row.number('mind') + (counted.has(weights) ? 0 : row.number('tensors'))
+      counted.add(weights)
+      return at >= snapshots || bytes > snapshotBytes
+    })
+    return over.map((row) => row.text('version'))
   }
 
   ofVersion(version: string): number | undefined {

@@ -37,7 +37,7 @@ export class Checkpoint {
     this.#store = store
     this.#limits = limits
     this.#examples = new ExampleTables(store)
-    this.#states = new StateTables(store, limits.snapshots)
+    this.#states = new StateTables(store, limits)
     this.#memory = new MemoryTable(store)
     this.#pending = new PendingTable(store)
     this.#setAside = new SetAsideTable(store)

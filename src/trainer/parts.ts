@@ -138,6 +138,8 @@ export interface LoopLimits {
   readonly waitingMs?: number
   readonly waitingBytes?: number
   readonly latentBytes: number
+  /** Of the snapshots in the checkpoint; absent = no bound. */
+  readonly snapshotBytes?: number
   /** Kept of what rollbacks set aside; absent = all of it. */
   readonly setAside?: { readonly events: number; readonly bytes: number }
   /** Ids kept for finding duplicates; absent = every one. */

@@ -17,6 +17,9 @@ import { putAside } from './put-aside.ts'
 /** A person who looks for the right version moves the pointer several times in a row. */
 const SETTLED_AFTER_MS = 500
 
+/** Of persons, which this process has followed: far more than a registry can lose and get back. */
+const MOVES_KNOWN = 1000
+
 export class Pointer {
   readonly #parts: GoingBack
   /** Moves by persons that were followed in this life. */
@@ -111,7 +114,7 @@ export class Pointer {
 
   #overtaken(move: LivePointer): void {
     if (isHolding(move)) this.#parts.state.tally.pause(true)
-    this.#adopted.push(move)
+    this.#wentAlong(move)
     this.#passed(move)
   }
 
@@ -142,16 +145,21 @@ export class Pointer {
     const set_aside = state.setAside.size
     loop.log.info({ version, by, reason, set_aside }, 'going on from the version that is live now')
     state.tally.sawPointer(live)
-    this.#adopted.push(live)
+    this.#wentAlong(live)
     await state.save(signal)
   }
 
   async #obey(command: LivePointer, signal: AbortSignal): Promise<void> {
     const { loop, state } = this.#parts
     obey(command, state, loop.log)
-    this.#adopted.push(command)
+    this.#wentAlong(command)
     this.#passed(command)
     await state.save(signal)
+  }
+
+  #wentAlong(move: LivePointer): void {
+    this.#adopted.push(move)
+    if (this.#adopted.length > MOVES_KNOWN) this.#adopted.shift()
   }
 
   /** A registry that has lost moves and got them back tells old news. */

@@ -136,6 +136,8 @@ export interface Change extends Saved {
 export interface CheckpointLimits {
   /** Snapshots kept for going back to, besides the protected ones. */
   readonly snapshots: number
+  /** Of weights, optimizer and mind in them together; absent = no bound. */
+  readonly snapshotBytes?: number
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seen?: number
 }

@@ -54,6 +54,7 @@ export class TrainerState {
     this.learner = learner
     this.checkpoint = new Checkpoint(loop.store, {
       snapshots: loop.keepVersions,
+      ...(limits.snapshotBytes !== undefined && { snapshotBytes: limits.snapshotBytes }),
       ...(limits.seenEvents !== undefined && { seen: limits.seenEvents }),
     })
     this.dedupe = new Dedupe(() => this.checkpoint.seen(), limits.seenEvents ?? Infinity)

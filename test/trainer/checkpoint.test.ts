@@ -373,6 +373,35 @@ test('a retracted example is gone from every snapshot, and so is its text', () =
   expect(count(store, 'examples')).toBe(1)
 })
 
+test('snapshots are bounded in bytes: the oldest go, the protected and the newest stay', () => {
+  const large = (at: number): Change['weights'] => {
+    const data = new Float32Array(25_000).fill(at)
+    return { labels: ['x'], steps: at, tensors: new Map([['w', { shape: [25_000], data }]]) }
+  }
+  const { store, checkpoint } = openMemory({ snapshots: 100, snapshotBytes: 350_000 })
+  const kept = () =>
+    store.all('SELECT version FROM snapshots ORDER BY seq').map((row) => row.text('version'))
+  for (let at = 1; at <= 6; at += 1)
+    checkpoint.save(
+      change({
+        ...{ weights: large(at), mind: mind(at), protected: ['v2'] },
+        snapshot: { version: `v${at}`, line: [] },
+      }),
+    )
+  expect(kept()).toEqual(['v2', 'v4', 'v5', 'v6'])
+  expect(store.get('SELECT count(*) AS n FROM weights')!.number('n')).toBe(4)
+  const tight = openMemory({ snapshots: 100, snapshotBytes: 1 })
+  for (const at of [1, 2])
+    tight.checkpoint.save(
+      change({
+        ...{ weights: large(at), mind: mind(at) },
+        snapshot: { version: `v${at}`, line: [] },
+      }),
+    )
+  expect(tight.checkpoint.snapshot('v2')?.mind.learned).toBe(2)
+  expect(tight.checkpoint.hasSnapshot('v1')).toBe(false)
+})
+
 test('snapshots of another adapter go when the adapter changes', () => {
   const { checkpoint } = openMemory()
   checkpoint.save(change({ snapshot: { version: 'v1', line: [] } }))

@@ -48,7 +48,7 @@ describe('one correction', () => {
       steps: 0,
       span: {},
       memory: { items: 1 },
-      reason: 'memory: wrong answers: 1; accuracy_recent .00; v1 is the newest',
+      reason: 'memory: wrong answers: 1; accuracy_recent .00; promotion: always',
     })
   })
 
