@@ -11,7 +11,7 @@ export interface CorsOptions {
   readonly max_age_seconds: number
 }
 
-const METHODS = 'GET, HEAD, POST'
+const METHODS = 'GET, HEAD, POST, PUT, DELETE'
 const ASKED = 'authorization, content-type, content-encoding, x-antikythera-min-generation'
 const SHOWN = 'x-antikythera-version, x-antikythera-digest, x-antikythera-generation, retry-after'
 

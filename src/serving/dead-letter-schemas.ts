@@ -26,11 +26,14 @@ export const LettersAnswer = Type.Object({
   next: Next,
 })
 
+/** As errors are called. */
+export const ErrorName = Type.String({ pattern: '^[A-Z0-9_]{1,64}$' })
+
 /** Which letters: by id, by code, or all. */
 export const LetterChoice = Type.Object(
   {
     ids: Type.Optional(Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 1000 })),
-    code: Type.Optional(Type.String()),
+    code: Type.Optional(ErrorName),
     all: Type.Optional(Type.Literal(true)),
   },
   { additionalProperties: false, description: 'one of ids, code and all' },

@@ -16,6 +16,8 @@ export function addHooks(
   const guardHost = hostGuard(context.hosts ?? [])
 
   app.addHook('onRequest', async (request) => {
+    // No name has one, and a column of text ends there.
+    if (request.url.includes('%00')) throw failure('REQUEST_INVALID', 'the address holds a NUL')
     if (request.routeOptions.config.probe === true) return
     if (connections.isReserve(request.raw.socket))
       throw failure('CONNECTIONS_FULL', 'all connections are taken; this one is for probes')

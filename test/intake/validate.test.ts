@@ -135,6 +135,7 @@ describe('refused by code and place:', () => {
     ['an empty string', { input: '', label: 'a' }, 'INPUT_EMPTY', '/input'],
     ['a number for an input', { input: 0, label: 'a' }, 'EVENT_INVALID', '/input'],
     ['false for an input', { input: false, label: 'a' }, 'EVENT_INVALID', '/input'],
+    ['a text of fillers', { input: '\u3164\u115f', label: 'a' }, 'INPUT_EMPTY', '/input'],
     ['blank text', { input: { text: ' \u200b\n\0' }, label: 'a' }, 'INPUT_EMPTY', '/input/text'],
     [
       'long text',

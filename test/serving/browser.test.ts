@@ -47,7 +47,7 @@ test('a page that is named may ask, also before it has a token, and reads errors
   expect(asked.statusCode).toBe(204)
   expect(asked.headers).toMatchObject({
     'access-control-allow-origin': origin,
-    'access-control-allow-methods': 'GET, HEAD, POST',
+    'access-control-allow-methods': 'GET, HEAD, POST, PUT, DELETE',
     'access-control-max-age': '600',
     vary: 'origin',
   })

@@ -137,6 +137,24 @@ describe('with tokens', () => {
   })
 })
 
+test.each([
+  '/v1/models/m%00',
+  '/v1/models/m/versions?before=v%00',
+  '/v1/models/m/versions/v%00',
+  '/v1/models/m/dead-letters?before=%00',
+  '/v1/models/m/dead-letters?code=A%00',
+])('a NUL in the address is the fault of whoever sends it: %s', async (url) => {
+  const { app } = await openServed()
+  expect((await app.inject(url)).json()).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
+})
+
+test.each(['resend', 'drop'])('a NUL in the code of letters to %s is refused', async (what) => {
+  const { app } = await openServed()
+  const url = `/v1/models/m/dead-letters/${what}`
+  const response = await app.inject({ method: 'POST', url, payload: { code: 'A\0B' } })
+  expect(response.json()).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
+})
+
 describe('metrics', () => {
   test('every one of the table is there, and none besides', async () => {
     const { app } = await openServed()

@@ -11,6 +11,7 @@ import type { RouteContext } from '../context.ts'
 import {
   describeLetter,
   DroppedAnswer,
+  ErrorName,
   LetterAnswer,
   LetterChoice,
   LettersAnswer,
@@ -22,7 +23,7 @@ import { ModelParams, problems } from '../schemas.ts'
 
 const tags = ['dead letters']
 const LettersQuery = Type.Object(
-  { ...PageQuery.properties, code: Type.Optional(Type.String({ maxLength: 64 })) },
+  { ...PageQuery.properties, code: Type.Optional(ErrorName) },
   { additionalProperties: false },
 )
 const LetterParams = Type.Object({
