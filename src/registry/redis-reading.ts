@@ -1,4 +1,5 @@
 /** Versions as a replica reads them: which content a name has is Redis's word, and the bytes are this disk's when they agree. */
+import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError, type ListedVersion, type Manifest } from '../contracts.ts'
 import { failure } from '../runtime/errors.ts'
 import { isRedisFailure } from './redis-away.ts'
@@ -7,6 +8,7 @@ import type { FleetParts, FleetRegistryOptions } from './redis-parts.ts'
 import { absent, manifestOf } from './redis-rows.ts'
 import type { FoundVersion } from './redis-versions.ts'
 import { checkOrigin } from './sealing.ts'
+import { BETWEEN_PAUSES } from './versions.ts'
 
 export interface WholeVersion {
   readonly manifest: Manifest
@@ -128,6 +130,8 @@ export class FleetReading {
     const listed: ListedVersion[] = []
     for await (const { version, removed, row } of this.#parts.versions.list(before)) {
       if (listed.length === count) break
+      // Manifests are checked without a pause otherwise, on a thread that serves predictions too.
+      if (listed.length % BETWEEN_PAUSES === 0) await breathe()
       try {
         listed.push({ manifest: manifestOf(row, version), removed })
       } catch (error) {

@@ -22,7 +22,7 @@ import { VersionFolders } from './version-folder.ts'
 type Files = ReadonlyMap<string, Uint8Array>
 
 /** Each takes a tenth of a millisecond of a thread that serves predictions too. */
-const BETWEEN_PAUSES = 20
+export const BETWEEN_PAUSES = 20
 
 /** What has a name already, and whether it could be loaded. */
 interface Holder {
