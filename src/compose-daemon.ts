@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { connect, type Sharing } from './compose-fleet.ts'
 import { joinFleet } from './compose-membership.ts'
 import type { Site } from './compose-site.ts'
+import { reload } from './compose-reload.ts'
 import { openSide, startTrainers } from './compose-sides.ts'
 import { trainerView } from './compose-supervision.ts'
 import type { Clock, Logger, TrainerStatus } from './contracts.ts'
@@ -27,6 +28,8 @@ export interface Daemon {
   readonly url: string
   /** Resolves when every model answers. */
   ready(): Promise<void>
+  /** Takes over what may change while it runs; the rest is named in the log and stays. */
+  reload(next: Config): void
   /** Drains the server, stops the trainers, saves. Idempotent. */
   close(): Promise<void>
 }
@@ -58,7 +61,7 @@ export async function startDaemon(
   }
 }
 
-async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
+async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready' | 'reload'>> {
   await lockFolder(site)
   const { config, clock, log, metrics } = site
   const { role } = config
@@ -91,7 +94,7 @@ async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
     limits: config.limits,
     hosts: hostsOf(config),
     cors: config.server.cors,
-    tokens: config.server.auth?.tokens ?? [],
+    tokens: () => config.server.auth?.tokens ?? NO_TOKENS,
     ...{ log, metrics, clock, version: daemonVersion },
   })
   site.atEnd(async () => server.close())
@@ -105,7 +108,13 @@ async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready'>> {
     const deadlineMs = config.limits.shutdown_ms
     await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
   })
-  return { url, ready: async () => untilServing(served, trainer, clock) }
+  return {
+    url,
+    ready: async () => untilServing(served, trainer, clock),
+    reload: (next) => {
+      reload(config, next, { log, supervisor })
+    },
+  }
 }
 
 /** With auth a page that was rebound knows no token: then every name is answered, unless some are named. */
@@ -113,6 +122,8 @@ function hostsOf({ server }: Config): readonly string[] | undefined {
   if (server.auth !== undefined && server.hosts.length === 0) return undefined
   return [server.host.includes(':') ? `[${server.host}]` : server.host, ...server.hosts]
 }
+
+const NO_TOKENS: readonly string[] = []
 
 /** What is known only when the parts that ask for it are there. */
 interface Later {

@@ -172,7 +172,9 @@ export async function serve(
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db')),
-    trigger: triggerHint(modelOf(site.config, name)),
+    get trigger() {
+      return triggerHint(modelOf(site.config, name))
+    },
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),

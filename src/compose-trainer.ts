@@ -11,7 +11,7 @@ import { Closers } from './runtime/closers.ts'
 import { systemClock } from './runtime/clock.ts'
 import { secretsOf } from './runtime/config-secrets.ts'
 import type { Config } from './runtime/config.ts'
-import { openLog } from './runtime/log.ts'
+import { openLog, setLogLevel } from './runtime/log.ts'
 import { BaseTensors } from './trainer/base-tensors.ts'
 import type { HostedModel, Hosting } from './trainer/host.ts'
 import { localCheckpoint } from './trainer/local-checkpoint.ts'
@@ -33,7 +33,8 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
   const { config, models } = trainer
   const { isTerminal } = trainer
   const secrets = secretsOf(config)
-  const log = openLog({ ...config.log, secrets, isTerminal }).child({ process: 'trainer' })
+  const root = openLog({ ...config.log, secrets, isTerminal })
+  const log = root.child({ process: 'trainer' })
   const closers = new Closers(log)
   const atEnd: TrainerSite['atEnd'] = (step) => {
     closers.add(step)
@@ -42,6 +43,9 @@ export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given
     const site = await openSite(trainer, hosting, { log, atEnd })
     return {
       log,
+      setLevel: (level) => {
+        setLogLevel(root, level)
+      },
       models: models.map((name) => hosted(site, name)),
       close: async () => closers.close(),
     }

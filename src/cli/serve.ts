@@ -28,11 +28,24 @@ export async function serve(flags: ServeFlags): Promise<void> {
   ]
   const warnings: string[] = []
   const config = readConfig(flags, overrides, (message) => warnings.push(message))
-  const log = openLog({ ...config.log, secrets: secretsOf(config) })
+  const secrets = [...secretsOf(config)]
+  const log = openLog({ ...config.log, secrets })
   for (const message of warnings) log.warn({}, message)
   const lifecycle = openLifecycle({ log, deadlineMs: config.limits.shutdown_ms + GRACE_MS })
   const daemon = await startDaemon(config, { log })
   lifecycle.onStop('daemon', async () => daemon.close())
+  lifecycle.onReload(async () => {
+    try {
+      const next = readConfig(flags, overrides, (message) => {
+        log.warn({}, message)
+      })
+      secrets.push(...secretsOf(next).filter((secret) => !secrets.includes(secret)))
+      daemon.reload(next)
+    } catch (err) {
+      log.error({ err }, 'the configuration cannot be read again, and stays as it is')
+    }
+    return Promise.resolve()
+  })
   const { url } = daemon
   const models = Object.keys(config.models)
   // A program gets the address at once, and asks /readyz.

@@ -1,5 +1,6 @@
 /**
  * How a process ends. SIGTERM or SIGINT stops what was started, last first, within a deadline; a second signal ends at once.
+ * SIGHUP reads the configuration again where something does that, and is an end like the others where nothing does.
  *
  * A fault that nobody caught ends at once too, with exit code 70: state is saved in transactions, so that a crash loses
  * nothing, while going on after an unknown fault might.
@@ -11,6 +12,8 @@ import { systemClock } from './clock.ts'
 export interface Lifecycle {
   /** `stop` runs at the end, before those that were registered earlier. */
   onStop(name: string, stop: () => Promise<void> | void): void
+  /** What SIGHUP does from now on. It must not reject. */
+  onReload(reload: () => Promise<void>): void
   /** Begins the ordered end; the same promise however often it is called. Resolves with the exit code. */
   stop(reason: string): Promise<number>
   /** Aborted as soon as the end begins. */
@@ -36,9 +39,15 @@ export function openLifecycle(options: {
   const steps: Step[] = []
   const controller = new AbortController()
   let ending: Promise<number> | undefined
+  /** One after the other. */
+  let reloading: Promise<void> = Promise.resolve()
+  let reload: (() => Promise<void>) | undefined
 
   const lifecycle: Lifecycle = {
     onStop: (name, stop) => steps.push({ name, stop }),
+    onReload(work) {
+      reload = work
+    },
     stop(reason) {
       ending ??= end(reason)
       return ending
@@ -55,7 +64,13 @@ export function openLifecycle(options: {
     return code
   }
 
-  function onSignal(name: 'SIGTERM' | 'SIGINT'): void {
+  function onHangUp(): void {
+    const work = reload
+    if (work === undefined) onSignal('SIGHUP')
+    else if (ending === undefined) reloading = reloading.then(work)
+  }
+
+  function onSignal(name: 'SIGTERM' | 'SIGINT' | 'SIGHUP'): void {
     if (ending !== undefined) {
       options.log.warn({ signal: name }, 'second signal: ending at once')
       host.exit(128 + constants.signals[name])
@@ -71,6 +86,7 @@ export function openLifecycle(options: {
 
   host.on('SIGTERM', () => onSignal('SIGTERM'))
   host.on('SIGINT', () => onSignal('SIGINT'))
+  host.on('SIGHUP', onHangUp)
   host.on('uncaughtException', (fault: unknown) => onFault('uncaught exception', fault))
   host.on('unhandledRejection', (fault: unknown) => onFault('unhandled rejection', fault))
   return lifecycle

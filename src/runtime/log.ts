@@ -9,7 +9,7 @@ import type { Logger } from '../contracts.ts'
 export interface LogOptions {
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   readonly format?: 'auto' | 'json' | 'pretty'
-  /** Values that must not appear anywhere, such as the tokens of the config. */
+  /** Values that must not appear anywhere, such as the tokens of the config. One that is added later counts too. */
   readonly secrets?: readonly string[]
   readonly stream?: DestinationStream
   /** Whether a person reads it on a terminal; absent = what stderr is. A child whose stderr is piped is given its parent's. */
@@ -21,9 +21,14 @@ export function openLog(options: LogOptions = {}): Logger {
   const isTerminal = options.isTerminal ?? process.stderr.isTTY
   const isPretty = options.format === 'pretty' || (options.format !== 'json' && isTerminal)
   const shown = isPretty ? prettyInto(stream, isTerminal) : stream
-  return pino(
+  const family = new Family()
+  const log = pino(
     {
       level: options.level ?? 'info',
+      // A child keeps the level that it was made with: all are told of another one.
+      onChild: (child) => {
+        family.add(child)
+      },
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: {
@@ -35,7 +40,42 @@ export function openLog(options: LogOptions = {}): Logger {
     },
     withoutValues(shown, options.secrets ?? []),
   )
+  family.add(log)
+  families.set(log, family)
+  return log
 }
+
+/** From now on, also of its children. Nothing for a log that is not ours. */
+export function setLogLevel(log: Logger, level: NonNullable<LogOptions['level']>): void {
+  families.get(log)?.set(level)
+}
+
+interface Leveled {
+  level: string
+}
+
+/** Loggers that are still used, each with a level of its own. */
+class Family {
+  #members: WeakRef<Leveled>[] = []
+  #most = 64
+
+  add(member: Leveled): void {
+    this.#members.push(new WeakRef(member))
+    if (this.#members.length < this.#most) return
+    this.#members = this.#members.filter((each) => each.deref() !== undefined)
+    this.#most = 64 + 2 * this.#members.length
+  }
+
+  set(level: string): void {
+    for (const each of this.#members) {
+      const member = each.deref()
+      if (member !== undefined) member.level = level
+    }
+  }
+}
+
+/** By the log that `openLog` answered. */
+const families = new WeakMap<Logger, Family>()
 
 const CENSORED = '[secret]'
 const SECRET_NAMES = ['authorization', 'cookie', 'token', 'tokens', 'password', 'secret', 'sasl']
@@ -63,10 +103,9 @@ function clean(value: unknown, depth: number): unknown {
 
 /** The last net: a token may stand inside a URL or a message, where no key betrays it. */
 function withoutValues(stream: DestinationStream, secrets: readonly string[]): DestinationStream {
-  const known = secrets.filter((secret) => secret !== '')
-  if (known.length === 0) return stream
   return {
     write: (line) => {
+      const known = secrets.filter((secret) => secret !== '')
       stream.write(known.reduce((text, secret) => text.replaceAll(secret, CENSORED), line))
     },
   }

@@ -5,12 +5,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { failure } from '../runtime/errors.ts'
 
-/** Throws `AUTH_REQUIRED` unless the header carries one of the tokens. Without tokens everybody may pass. */
+/** Throws `AUTH_REQUIRED` unless the header carries one of the tokens of now. Without tokens everybody may pass. */
 export function bearerGuard(
-  tokens: readonly string[],
+  tokens: () => readonly string[],
 ): (authorization: string | undefined) => void {
-  const known = tokens.map(hashOf)
+  let hashed = tokens()
+  let known = hashed.map(hashOf)
   return (authorization) => {
+    if (tokens() !== hashed) {
+      hashed = tokens()
+      known = hashed.map(hashOf)
+    }
     if (known.length === 0) return
     const given = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
     if (given === undefined) throw failure('AUTH_REQUIRED', 'the request carries no bearer token')

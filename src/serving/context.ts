@@ -24,7 +24,7 @@ export interface ServerOptions {
   /** Absent = no page of another origin may read an answer. */
   readonly cors?: CorsOptions | undefined
   /** Bearer tokens that may use the API; none = everybody may. */
-  readonly tokens: readonly string[]
+  readonly tokens: readonly string[] | (() => readonly string[])
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock

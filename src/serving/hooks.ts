@@ -12,7 +12,7 @@ export function addHooks(
   connections: Pick<Connections, 'isReserve'>,
 ): void {
   const { metrics, tokens } = context
-  const guard = bearerGuard(tokens)
+  const guard = bearerGuard(() => (typeof tokens === 'function' ? tokens() : tokens))
   const guardHost = hostGuard(context.hosts ?? [])
 
   app.addHook('onRequest', async (request) => {

@@ -15,7 +15,7 @@ import {
 import { acquireLock, type Lock } from '../runtime/lock.ts'
 import { isAborted } from './is-aborted.ts'
 import type { Loop } from './loop.ts'
-import type { FromTrainer } from './messages.ts'
+import type { FromTrainer, LogLevel } from './messages.ts'
 import type { Tenure } from './parts.ts'
 import { mayRetry } from './patience.ts'
 import { Tenures, type FleetPart } from './tenure.ts'
@@ -35,6 +35,8 @@ export interface HostedModel {
 export interface HostedTrainers {
   readonly models: readonly HostedModel[]
   readonly log: Logger
+  /** Of the log, from now on. */
+  readonly setLevel?: (level: LogLevel) => void
   close(): Promise<void>
 }
 

@@ -1,11 +1,16 @@
 /** What the server and a trainer process say to each other, over Node's channel between parent and child. Plain JSON. */
 import type { Json, LivePointer, TrainerStatus } from '../contracts.ts'
+import type { LogOptions } from '../runtime/log.ts'
+
+export type LogLevel = NonNullable<LogOptions['level']>
 
 /** `start` is the first, and comes once. */
 export type ToTrainer =
   | { readonly kind: 'start'; readonly program: string; readonly config: Json }
   /** There may be new feedback, or the live pointer moved. */
   | { readonly kind: 'wake'; readonly model: string }
+  /** Of the log. */
+  | { readonly kind: 'level'; readonly level: LogLevel }
   | { readonly kind: 'stop' }
 
 export type FromTrainer =

@@ -2,14 +2,14 @@
  * The program of a trainer process, started by the supervisor. Its first message names the module that knows the
  * concrete parts (it exports `openTrainerLoops`) and the config for it.
  *
- * It ends by itself when the server is gone: the channel closes. SIGINT is the server's to answer, because a terminal
- * sends it to both.
+ * It ends by itself when the server is gone: the channel closes. SIGINT and SIGHUP are the server's to answer, because a
+ * terminal sends them to both.
  */
 import { CodedError, type Json } from '../contracts.ts'
 import { systemClock } from '../runtime/clock.ts'
 import { TrainerHost, type HostedTrainers, type Hosting } from './host.ts'
 import { behave } from './manners.ts'
-import type { FromTrainer, ToTrainer } from './messages.ts'
+import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
 
 /** What the module named by `start` exports. */
 export interface TrainerProgram {
@@ -28,6 +28,7 @@ const host = new TrainerHost(systemClock, tell)
 process.on('message', (message: ToTrainer) => {
   if (message.kind === 'start') void live(message.program, message.config)
   else if (message.kind === 'wake') host.wake(message.model)
+  else if (message.kind === 'level') setLevel(message.level)
   else end('the server stops')
 })
 process.on('disconnect', () => {
@@ -36,13 +37,17 @@ process.on('disconnect', () => {
 })
 process.on('SIGTERM', () => end('SIGTERM'))
 process.on('SIGINT', () => undefined)
+process.on('SIGHUP', () => undefined)
 process.on('uncaughtException', die)
 process.on('unhandledRejection', die)
+
+let setLevel: (level: LogLevel) => void = () => undefined
 
 async function live(program: string, config: Json): Promise<void> {
   try {
     const { openTrainerLoops } = (await import(program)) as TrainerProgram
     const trainers = await openTrainerLoops(config, host.hosting)
+    setLevel = trainers.setLevel ?? setLevel
     await host.run(trainers, stop.signal)
     await trainers.close()
     process.exit(0)

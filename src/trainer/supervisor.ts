@@ -5,6 +5,7 @@
 import type { Clock, LivePointer, Logger, TrainerStatus } from '../contracts.ts'
 import { entryUrl } from '../runtime/entry.ts'
 import { failure } from '../runtime/errors.ts'
+import type { LogLevel } from './messages.ts'
 import { TrainerChild, type ChildPlan } from './trainer-child.ts'
 
 export interface SupervisorOptions {
@@ -34,6 +35,10 @@ export interface Supervisor {
   wake(model: string): void
   /** Called when a trainer moved a live pointer; returns how to stop. */
   onPointer(callback: (model: string, pointer: LivePointer) => void): () => void
+  /** Of the log of every process, from now on. */
+  setLevel(level: LogLevel): void
+  /** Ends every process in order and starts it again, with the config as it is then. Serving goes on. */
+  restart(options: { readonly deadlineMs: number }): void
   stop(options: { readonly deadlineMs: number }): Promise<void>
 }
 
@@ -74,6 +79,12 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
     onPointer(callback) {
       listeners.add(callback)
       return () => listeners.delete(callback)
+    },
+    setLevel(level) {
+      for (const child of children) child.setLevel(level)
+    },
+    restart({ deadlineMs }) {
+      for (const child of children) child.restart(deadlineMs)
     },
     async stop({ deadlineMs }) {
       await Promise.all(children.map((child) => child.stop(deadlineMs)))

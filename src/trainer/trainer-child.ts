@@ -8,7 +8,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import type { Clock, Json, LivePointer, Logger, TrainerStatus } from '../contracts.ts'
 import { unknownStatus } from './host.ts'
 import { isAborted } from './is-aborted.ts'
-import type { FromTrainer, ToTrainer } from './messages.ts'
+import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
 import { withoutNativeNoise } from './native-noise.ts'
 
 export interface ChildPlan {
@@ -42,6 +42,8 @@ export class TrainerChild {
   readonly #stopping = new AbortController()
   #process: ChildProcess | undefined
   #restarts = 0
+  /** It was asked to end, to be started again. */
+  #isPlanned = false
   /** Ends since one was healthy. */
   #failures = 0
   #startedMs = 0
@@ -75,6 +77,24 @@ export class TrainerChild {
     this.#say({ kind: 'wake', model })
   }
 
+  setLevel(level: LogLevel): void {
+    this.#say({ kind: 'level', level })
+  }
+
+  /** Lets the process save and end, so that the next one begins with the config as it is now. */
+  restart(deadlineMs: number): void {
+    const child = this.#process
+    if (child === undefined) return
+    this.#isPlanned = true
+    this.#say({ kind: 'stop' })
+    void this.#parts.clock.sleep(deadlineMs, this.#stopping.signal).then(
+      () => {
+        if (this.#process === child) child.kill('SIGKILL')
+      },
+      () => undefined,
+    )
+  }
+
   /** Asks it to end, and kills it when it has not after `deadlineMs`: what it had not saved, the stream tells again. */
   async stop(deadlineMs: number): Promise<void> {
     const { clock, log } = this.#parts
@@ -99,6 +119,10 @@ export class TrainerChild {
     while (!signal.aborted) {
       await this.#once()
       if (isAborted(signal)) return
+      if (this.#isPlanned) {
+        this.#isPlanned = false
+        continue
+      }
       await this.#parts.clock.sleep(this.#delayMs(), signal).catch(() => undefined)
       if (isAborted(signal)) return
       this.#restarts += 1
@@ -122,7 +146,9 @@ export class TrainerChild {
     const how = await endOf(child)
     this.#process = undefined
     if (this.#stopping.signal.aborted) return
-    log.warn({ ...how, models, pid: child.pid }, 'a trainer process ended; starting it again')
+    const details = { ...how, models, pid: child.pid }
+    if (this.#isPlanned) log.info(details, 'a trainer process begins again with the new settings')
+    else log.warn(details, 'a trainer process ended; starting it again')
     this.#setAll({ state: 'starting' })
   }
 

@@ -127,3 +127,29 @@ test('a process with a fault that nobody caught exits 70 and runs no stop functi
   expect(code).toBe(70)
   expect(output).not.toContain('saved')
 })
+
+test('SIGHUP reads the configuration again where something does, one time after the other', async () => {
+  const { host, lifecycle } = open()
+  const order: string[] = []
+  lifecycle.onReload(async () => {
+    order.push('begins')
+    await Promise.resolve()
+    order.push('ends')
+  })
+  host.emit('SIGHUP')
+  host.emit('SIGHUP')
+  while (order.length < 4) await new Promise(setImmediate)
+  expect(order).toEqual(['begins', 'ends', 'begins', 'ends'])
+  expect(host.codes).toEqual([])
+})
+
+test('SIGHUP ends in order where nothing reads a configuration', async () => {
+  const { host, lifecycle } = open()
+  let isStopped = false
+  lifecycle.onStop('store', () => {
+    isStopped = true
+  })
+  host.emit('SIGHUP')
+  await once(host, 'exited')
+  expect([isStopped, host.codes]).toEqual([true, [0]])
+})

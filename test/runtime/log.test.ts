@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/runtime/errors.ts'
-import { openLog, type LogOptions } from '../../src/runtime/log.ts'
+import { openLog, setLogLevel, type LogOptions } from '../../src/runtime/log.ts'
 
 function recorded(options: LogOptions = {}) {
   const lines: string[] = []
@@ -57,4 +57,16 @@ test('the format for people shows message and details without JSON', () => {
   log.info({ model: 'm' }, 'published')
   expect(lines[0]).toMatch(/INFO.*published/s)
   expect(lines[0]).not.toContain('"msg"')
+})
+
+test('another level counts for children that were made before, and a secret that was added is kept out', () => {
+  const secrets: string[] = []
+  const { log, lines, last } = recorded({ secrets })
+  const child = log.child({ model: 'm' })
+  child.debug({}, 'quiet')
+  expect(lines).toHaveLength(0)
+  setLogLevel(log, 'debug')
+  secrets.push('new-token')
+  child.debug({}, 'with new-token')
+  expect(last()).toMatchObject({ level: 'debug', model: 'm', msg: 'with [secret]' })
 })

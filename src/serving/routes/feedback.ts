@@ -20,7 +20,6 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
     body: feedbackBody,
     response: { 202: FeedbackAnswer, ...problems },
   }
-  const most = context.limits.body_events
   app.post<{ Params: ModelParams; Body: RawBody | undefined }>(
     '/v1/models/:model/feedback',
     // Events are checked one by one, each with its own code, not by the schema.
@@ -29,7 +28,7 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
       const model = context.modelNamed(params.model)
       nameLive(reply, model)
       refuseWhileFailed(model.name, context.trainer.status(model.name))
-      const { events, single } = await readFeedbackBody(body, headers, most)
+      const { events, single } = await readFeedbackBody(body, headers, context.limits.body_events)
       const { accepted, duplicates, rejected, position } = await model.feedback.take(events)
       const named = rejected.map(({ index, error }) => ({
         ...{ index, code: error.code, message: error.message },

@@ -1,0 +1,93 @@
+/** SIGHUP: a configuration that was edited is taken over while the daemon answers on. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { entryUrl } from '../../src/runtime/entry.ts'
+import { ended, firstLine } from '../child.ts'
+import { removed } from '../scratch-folder.ts'
+
+const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-reload-'))
+const config = join(folder, 'antikythera.yaml')
+const [oldToken, newToken] = ['old-token-0123456789', 'new-token-0123456789']
+let daemon: ChildProcess
+let url: string
+let log = ''
+
+function write(token: string, more: { top?: string; every: number }): void {
+  const model = `labels: [no, yes], adapter: { method: head }, trigger: { every: ${more.every}, rest: 0 }`
+  writeFileSync(
+    config,
+    `server: { port: 0, auth: { tokens: [${token}] } }\n${more.top ?? ''}models: { m: { ${model} } }\n`,
+  )
+}
+
+beforeAll(async () => {
+  write(oldToken, { every: 16 })
+  const args = [main, 'serve', '--config', config, '--json']
+  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
+  daemon.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()))
+  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
+  const isReady = async () => (await fetch(`${url}/readyz`)).ok
+  await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 })
+})
+
+afterAll(async () => {
+  daemon.kill('SIGKILL')
+  await ended(daemon)
+  await removed(folder)
+})
+
+async function post(path: string, body: object, token = newToken) {
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
+  const request = { method: 'POST', headers, body: JSON.stringify(body) }
+  const response = await fetch(`${url}/v1/models/m/${path}`, request)
+  return (await response.json()) as Record<string, unknown>
+}
+
+test('tokens, limits, level and trigger change; a port is refused by name; serving goes on', async () => {
+  expect(await post('predict', { inputs: ['good'] }, oldToken)).toMatchObject({ version: 'v0' })
+  const { pid } = (
+    (await (
+      await fetch(`${url}/v1/models/m`, { headers: { authorization: `Bearer ${oldToken}` } })
+    ).json()) as { trainer: { pid: number } }
+  ).trainer
+  write(newToken, {
+    every: 2,
+    top: 'limits: { text_characters: 4, queue: 99 }\nlog: { level: debug }\n',
+  })
+  daemon.kill('SIGHUP')
+  await vi.waitUntil(() => log.includes('the configuration was read again'), { timeout: 60_000 })
+
+  expect(await post('predict', { inputs: ['good'] }, oldToken)).toMatchObject({ status: 401 })
+  expect(await post('predict', { inputs: ['good'] })).toMatchObject({ version: 'v0' })
+  expect(await post('predict', { inputs: ['goods'] })).toMatchObject({ code: 'INPUT_TOO_LONG' })
+  expect(log).toMatch(/"key":"limits.queue".*cannot change while the daemon runs/)
+  expect(log).not.toContain(newToken)
+
+  const receipt = await post('feedback', {
+    events: [
+      { input: 'good', label: 'yes' },
+      { input: 'bad', label: 'no' },
+    ],
+  })
+  expect(receipt).toMatchObject({ accepted: 2, trigger_every: 2 })
+  const asked = await post(`predict?wait_for=${String(receipt.position)}`, { inputs: ['good'] })
+  expect(asked).toMatchObject({ version: 'v1' })
+  const headers = { authorization: `Bearer ${newToken}` }
+  const shown = (await (await fetch(`${url}/v1/models/m`, { headers })).json()) as {
+    trainer: { pid: number; restarts: number }
+  }
+  expect(shown.trainer.restarts).toBe(0)
+  expect(shown.trainer.pid).not.toBe(pid)
+})
+
+test('a configuration with a mistake changes nothing', async () => {
+  writeFileSync(config, 'models: [')
+  daemon.kill('SIGHUP')
+  await vi.waitUntil(() => log.includes('cannot be read again'), { timeout: 60_000 })
+  expect(await post('predict', { inputs: ['good'] })).toMatchObject({ version: 'v1' })
+})
