@@ -128,7 +128,7 @@ export const metricTable = {
     kind: 'gauge',
     name: 'antikythera_paused',
     labels: ['model'],
-    help: '1 while a person has told the trainer to learn nothing.',
+    help: 'One while a person has told the trainer to learn nothing.',
   },
   waitingJoins: {
     kind: 'gauge',

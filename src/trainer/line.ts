@@ -138,7 +138,7 @@ export class Line {
     } catch (error) {
       // The wait was called off; nothing has been consumed.
       if (signal.aborted) return
-      if (!(error instanceof CodedError) || isLeaseLost(error)) throw error
+      if (!(error instanceof CodedError) || isLeaseLost(error) || isOfJournal(error)) throw error
       this.#failed(error)
     }
   }
@@ -167,4 +167,9 @@ export class Line {
     this.#failures = 0
     this.#fault = undefined
   }
+}
+
+/** Checkpoint and journal do not belong together: feedback must be refused until a person has looked, not accepted meanwhile. */
+function isOfJournal({ code }: CodedError): boolean {
+  return code === 'JOURNAL_FOREIGN' || code === 'JOURNAL_GAP'
 }

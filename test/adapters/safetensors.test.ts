@@ -119,7 +119,11 @@ describe('safetensors', () => {
   })
 
   it.each([
-    ['a header above the limit', Buffer.from('ffffffffffffff7f', 'hex'), 'above the limit'],
+    [
+      'a header above the limit',
+      Buffer.from('ffffffffffffff7f', 'hex'),
+      'the limit safetensors_header_bytes',
+    ],
     ['a header that is not UTF-8', Buffer.from('0200000000000000fffe', 'hex'), 'not UTF-8'],
     ['a header that is not JSON', fileOf('{"a":'), 'not JSON'],
     ['a header that is a list', fileOf('[]'), 'does not begin with {'],

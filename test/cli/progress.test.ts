@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { table } from '../../src/cli/print.ts'
 import { duration, openProgress } from '../../src/cli/progress.ts'
-import { chunksOf } from '../../src/cli/read-lines.ts'
+import { chunksOf, jsonLines } from '../../src/cli/read-lines.ts'
 import type { Clock } from '../../src/contracts.ts'
 import { fc, runs } from '../properties.ts'
 
@@ -62,7 +62,7 @@ test('chunks hold every line that is not blank, once, in order, inside both limi
     fc.asyncProperty(fc.array(line, { maxLength: 40 }), async (texts) => {
       const limits = { lines: 5, bytes: 40 }
       const chunks = []
-      for await (const chunk of chunksOf(Readable.from([texts.join('\n')]), limits))
+      for await (const chunk of chunksOf(jsonLines(Readable.from([texts.join('\n')])), limits))
         chunks.push(chunk)
       const expected = texts
         .map((text, index) => ({ number: index + 1, text }))

@@ -8,7 +8,7 @@ import { openBundle } from '../../src/adapters/bundle.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openBert } from '../../src/bases/bert.ts'
 import type { Logger, Version } from '../../src/contracts.ts'
-import { openLocalRegistry } from '../../src/registry/local.ts'
+import { openLocalRegistry, type LocalRegistryOptions } from '../../src/registry/local.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { classification } from '../../src/tasks/classification.ts'
@@ -27,7 +27,7 @@ function version(name: string, value = 1): Version {
   return { manifest: { ...manifest, version: name }, parameters }
 }
 
-async function open(folder: string) {
+async function open(folder: string, remembered?: LocalRegistryOptions['remembered']) {
   const registry = await openLocalRegistry({
     folder,
     model: 'test',
@@ -37,6 +37,7 @@ async function open(folder: string) {
     clock: systemClock,
     log,
     pollMs: 5,
+    ...(remembered && { remembered }),
   })
   onTestFinished(() => registry.close())
   return registry
@@ -44,7 +45,7 @@ async function open(folder: string) {
 
 registryConformance('local, in the layout of PEFT', () => {
   const folder = scratchFolder()
-  return { open: () => open(folder), version }
+  return { open: (limits) => open(folder, limits), version }
 })
 
 test.each([

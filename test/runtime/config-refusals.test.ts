@@ -156,7 +156,7 @@ test.each([
     'an unknown base',
     model('base: use-lit'),
     'CONFIG_INVALID',
-    ['known: use-lite, bert, features; did you mean "use-lite"?'],
+    ['known: use-lite, minilm, pulled, bert, features; did you mean "use-lite"?'],
   ],
   [
     'a base of two kinds',
