@@ -30,6 +30,7 @@ import { openBatcher, type Batcher } from './serving/batcher.ts'
 import { openServingEngine } from './serving/engine.ts'
 import { eventCheck } from './serving/event-check.ts'
 import { openFeedbackDoor, type FeedbackDoor } from './serving/feedback-door.ts'
+import { underPresentNames } from './serving/present-names.ts'
 import { openLiveModel, type LiveModel } from './serving/live-model.ts'
 import type { ServedModel } from './serving/served-model.ts'
 import { watchUndone } from './serving/undone-feedback.ts'
@@ -168,6 +169,7 @@ export async function serve(
     faults.whole === undefined ? await openDoor(site, model, onAppended) : brokenDoor(faults.whole)
   return {
     ...{ name, base, method, live, registry, feedback },
+    renamed: labelsOf(modelOf(site.config, name)).renamed,
     example: exampleOf(modelOf(site.config, name)),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
@@ -186,7 +188,7 @@ async function openLive(site: Site, model: OpenModel, serving: Serving): Promise
   const live = await openLiveModel({
     model: model.name,
     base: model.base,
-    task: classification,
+    task: underPresentNames(classification, labelsOf(modelOf(config, model.name)).renamed),
     maxTokens: modelOf(config, model.name).max_tokens,
     batcher: serving.batcher,
     predictions: model.predictions,

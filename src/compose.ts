@@ -75,6 +75,7 @@ export interface LabelsOf {
   readonly open: boolean
   readonly known: readonly string[]
   readonly retired: readonly string[]
+  readonly renamed?: Readonly<Record<string, string>> | undefined
 }
 
 export function labelsOf({ labels }: ModelConfig): LabelsOf {

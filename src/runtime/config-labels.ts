@@ -21,7 +21,13 @@ function formsOf(
     ...labels,
     known: forms(labels.known, [...path, 'known'], problems),
     retired: forms(labels.retired, [...path, 'retired'], problems),
+    ...(labels.renamed && { renamed: renamedForms(labels.renamed) }),
   }
+}
+
+function renamedForms(renamed: Readonly<Record<string, string>>): Record<string, string> {
+  const pairs = Object.entries(renamed).map((pair) => pair.map(labelForm))
+  return Object.fromEntries(pairs) as Record<string, string>
 }
 
 function forms(labels: readonly string[], path: Problem['path'], problems: Problem[]) {

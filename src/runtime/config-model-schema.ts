@@ -45,6 +45,11 @@ const labels = Type.Union(
           description:
             'neither answered nor learned; taken out of here, they are back as they were',
         }),
+        renamed: Type.Optional(
+          Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]+$' }), label, {
+            description: 'old name → new name: the model goes on under the new one',
+          }),
+        ),
       },
       { additionalProperties: false },
     ),

@@ -95,6 +95,19 @@ const modelRules: readonly ModelRule[] = [
     const message = `leaves ${left} to answer; closed labels need two that are not retired`
     return [...unknown, wrong(['labels', 'known'], message)]
   },
+  function renamedLabelsAreGone({ labels }) {
+    if (!('open' in labels) || labels.renamed === undefined) return []
+    const { known, open, renamed } = labels
+    return Object.entries(renamed).flatMap(([old, name]) => {
+      const path = ['labels', 'renamed', old]
+      if (known.includes(old))
+        return [wrong(path, `is among labels.known; ${name} takes its place`)]
+      if (name in renamed) return [wrong(path, `is ${name}, which is renamed itself`)]
+      return open || known.includes(name)
+        ? []
+        : [wrong(path, `is ${name}; known: ${known.join(', ')}`)]
+    })
+  },
   function featuresFit({ base, adapter }, { limits }) {
     if (typeof base === 'string' || !('features' in base)) return []
     const { standardise = true } = base.features

@@ -19,7 +19,7 @@ export function describeModel(
     model: model.name,
     base: model.base.name,
     method: model.method,
-    ...describeLabels(live?.manifest ?? { labels: [] }),
+    ...describeLabels(live?.manifest ?? { labels: [] }, model.renamed),
     live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
     trainer: describeTrainer(trainer),

@@ -2,6 +2,7 @@
 import type { Base, CodedError, Json, Registry, TrainerStatus } from '../contracts.ts'
 import type { DeadLetterPages } from '../intake/dead-letter-pages.ts'
 import type { SetAsidePages } from '../trainer/set-aside-pages.ts'
+import type { Renamed } from '../runtime/renamed-labels.ts'
 import type { FeedbackDoor } from './feedback-door.ts'
 import type { LiveModel } from './live-model.ts'
 
@@ -11,6 +12,8 @@ export interface ServedModel {
   /** The adapter method of the config; versions in the registry may have been made by another. */
   readonly method: string
   readonly live: LiveModel
+  /** Of the config: names of labels of older versions → those of today. */
+  readonly renamed?: Renamed
   readonly registry: Registry
   readonly feedback: FeedbackDoor
   /** For /docs: an input that it reads and a label that it takes. */

@@ -12,6 +12,7 @@
 import type { Ops, Target, Task, Tensor, Vocabulary } from '../contracts.ts'
 import { failure, invariant } from '../runtime/errors.ts'
 import { labelForm } from '../runtime/label-form.ts'
+import { renamedLabel } from '../runtime/renamed-labels.ts'
 import { logSumExp, softmax } from '../nn/softmax.ts'
 
 const UNIT_SCALE = 10
@@ -36,11 +37,11 @@ export const classification: Task = {
 
   target(lesson, served, vocabulary) {
     invariant(lesson.kind !== 'retract', 'a retraction has no target')
-    const { labels, open, retired = [] } = vocabulary
+    const { labels, open, retired = [], renamed } = vocabulary
     const target =
       lesson.kind === 'label'
-        ? { ...lesson, label: spelled(lesson.label, labels) }
-        : rated(lesson.rating, served, vocabulary)
+        ? { ...lesson, label: spelled(renamedLabel(lesson.label, renamed), labels) }
+        : rated(lesson.rating, served && renamedLabel(served, renamed), vocabulary)
     const { label } = target
     if (retired.includes(label))
       throw failure('LABEL_RETIRED', `"${label}" is retired`, { details: { label, retired } })

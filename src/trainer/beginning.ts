@@ -12,14 +12,16 @@ import { checkNeverTrained, type Recovery } from './recovery.ts'
 import { isHolding } from './commands.ts'
 import { heedRetirement } from './retirement.ts'
 import { adapterText, type TrainerState } from './state.ts'
-import { movedToBase, publishMoved } from './succession.ts'
+import { renamedIn } from './renaming.ts'
+import { movedToBase, publishMoved, type Moved } from './succession.ts'
 
 export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
   const { recovery } = state.checkpoint
   const found = await savedOr(recovery, parts, signal)
   if (found === undefined) return beginWithout(parts, signal)
-  const moved = movedToBase(found, parts)
+  const moved = movedTo(found, parts)
+  if (moved !== undefined) state.checkpoint.rewrite()
   const saved = moved?.saved ?? found
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
@@ -32,6 +34,14 @@ export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void
   const isFresh = saved.identity.adapter !== state.identity.adapter
   await heedRetirement(parts, { isFresh }, signal)
   await state.save(signal)
+}
+
+/** Under what the config says today of features and of names of labels, where that is something else. */
+function movedTo(found: Saved, parts: GoingBack): Moved | undefined {
+  const moved = movedToBase(found, parts)
+  const renamed = renamedIn(moved?.saved ?? found, parts)
+  if (moved === undefined || renamed === undefined) return renamed ?? moved
+  return { saved: renamed.saved, reason: `${moved.reason}; ${renamed.reason}` }
 }
 
 /** The checkpoint; where its weights are damaged, with those of the version that a recovery chose. */

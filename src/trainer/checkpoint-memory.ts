@@ -56,6 +56,11 @@ export class MemoryTable {
     this.#next = next
   }
 
+  clear(): void {
+    this.#store.run('DELETE FROM memorised')
+    this.#next = new Map()
+  }
+
   /** Out of every state, past ones too. */
   retract({ keys: named, predictions }: Retracted): void {
     const about = 'SELECT DISTINCT key FROM memorised WHERE prediction = ?'

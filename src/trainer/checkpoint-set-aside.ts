@@ -1,6 +1,6 @@
 /** What was set aside, in the checkpoint: a row for each event, written when it comes, changes or goes. */
-import type { Example } from '../contracts.ts'
 import type { Row, Value } from '../runtime/row.ts'
+import { invariant } from '../runtime/errors.ts'
 import type { Store } from '../runtime/store.ts'
 import { bytesOf, textOf, waitingOf, waitingValues } from './checkpoint-rows.ts'
 import { packExamples, unpackExamples } from './example-pack.ts'
@@ -45,6 +45,11 @@ export class SetAsideTable {
     this.#next = next
   }
 
+  clear(): void {
+    this.#store.run('DELETE FROM set_aside')
+    this.#saved = new Map()
+  }
+
   /** The transaction has been committed. */
   saved(): void {
     this.#saved = this.#next ?? this.#saved
@@ -86,5 +91,6 @@ function whatOf(row: Row, path: string): SetAsideEntry['what'] {
   const [key, data] = [row.bytes('key'), row.bytes('data')]
   checkRow(row, { path, what: 'an event that was set aside' }, key, header, data)
   const [example] = unpackExamples({ header, data })
-  return { kind: 'example', example: example as Example }
+  invariant(example !== undefined, 'a row holds one example')
+  return { kind: 'example', example }
 }

@@ -32,6 +32,7 @@ export class Checkpoint {
   #waiting: ReadonlyMap<string, string> = new Map()
   /** A save failed, and may have been committed nevertheless: what is there has to be read again. */
   #isUncertain = false
+  #isRewritten = false
 
   constructor(store: Store, limits: CheckpointLimits) {
     this.#store = store
@@ -117,7 +118,12 @@ export class Checkpoint {
     this.#pending.saved()
     this.#setAside.saved()
     this.#remember(change)
-    this.#isUncertain = false
+    this.#isUncertain = this.#isRewritten = false
+  }
+
+  /** The next save writes every example from scratch: what was loaded has been changed. */
+  rewrite(): void {
+    this.#isRewritten = true
   }
 
   close(): void {
@@ -140,6 +146,7 @@ export class Checkpoint {
   }
 
   #write(change: Change): void {
+    if (this.#isRewritten) this.#clear()
     this.#writeIdentity(change.identity)
     forgetRecovery(this.#store)
     setFact(this.#store, 'stamp', { ...change.stamp })
@@ -163,19 +170,17 @@ export class Checkpoint {
     }
   }
 
-  /** Snapshots of an adapter of another shape, or of another base, cannot be gone back to. */
+  /** Snapshots of an adapter of another shape cannot be gone back to. */
   #writeIdentity(identity: Identity): void {
     const before = fact(this.#store, 'identity') as Identity | undefined
     if (before !== undefined && before.adapter !== identity.adapter) this.#states.forgetVersions()
-    if (before !== undefined && before.base !== identity.base) this.#moveTo()
     setFact(this.#store, 'identity', identity)
   }
 
-  /** Another base, whose inputs are others: whatever is saved now is written from scratch. */
-  #moveTo(): void {
+  /** The examples of each state are others now, so that no other one can be gone back to. */
+  #clear(): void {
     this.#states.forgetVersions()
-    this.#examples.clear()
-    this.#pending.clear()
+    for (const table of [this.#examples, this.#memory, this.#pending, this.#setAside]) table.clear()
   }
 
   /** Whether there is a new state, so that an old one may have become useless. */

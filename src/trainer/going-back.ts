@@ -6,6 +6,7 @@
 import { isOfMemory } from '../adapters/memory.ts'
 import type { Logger, TrainableState, Version } from '../contracts.ts'
 import { labelForm } from '../runtime/label-form.ts'
+import { renamedLabels } from '../runtime/renamed-labels.ts'
 import type { LearnerState } from './saved.ts'
 import type { AdapterStart, LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
@@ -92,7 +93,8 @@ function rehearsed({ weights, remembered }: LearnerState): readonly string[] {
 
 /** Its weights, for a fresh optimizer. */
 export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
-  const { labels, version } = manifest
+  const { version } = manifest
+  const labels = renamedLabels(manifest.labels, loop.labels.renamed)
   // What memory held is not in the weights, and the present memory stays.
   const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
   if (adapterText(manifest.adapter) === adapterText(loop.adapter))

@@ -113,6 +113,8 @@ export interface LabelsConfig {
   readonly known: readonly string[]
   /** Neither answered nor learned, whether the head has them or not. */
   readonly retired?: readonly string[] | undefined
+  /** Old name → new name. */
+  readonly renamed?: Readonly<Record<string, string>> | undefined
   readonly limit: number
 }
 

@@ -5,9 +5,10 @@
  * The version that follows is the same knowledge on the present base, so that it is published at once: servers answer on
  * this base, too, and what they had was made on the other.
  */
-import type { Example, Succession } from '../contracts.ts'
+import type { Succession } from '../contracts.ts'
 import { publishAgain } from './candidate.ts'
 import type { GoingBack } from './going-back.ts'
+import { withExamples } from './rewritten.ts'
 import type { Saved } from './saved.ts'
 
 export interface Moved {
@@ -35,22 +36,20 @@ function moved(
   succession: Succession,
   { isCarried, loop, state }: Pick<GoingBack, 'loop' | 'state'> & { readonly isCarried: boolean },
 ): Saved {
-  const { identity, weights, pending, remembered } = saved
-  const row = <Row extends Example>(example: Row): Row => ({
+  const { identity, weights, memorised } = saved
+  const rows = withExamples(saved, (example) => ({
     ...example,
     encoded: succession.row(example.encoded),
-  })
+  }))
   return {
-    ...saved,
+    ...rows,
     // An adapter of no name is never the present one.
     identity: {
       ...{ ...identity, base: loop.base.hash, settings: loop.base.settings ?? '' },
       adapter: isCarried ? state.identity.adapter : '',
     },
     weights: isCarried ? { ...weights, tensors: succession.tensors(weights.tensors) } : weights,
-    pending: pending.map(row),
-    remembered: remembered.map(row),
-    ...(saved.memorised !== undefined && { memorised: [] }),
+    ...(memorised !== undefined && { memorised: [] }),
   }
 }
 
@@ -63,7 +62,7 @@ export async function publishMoved(
   const { tally } = state
   tally.heeded(loop.labels.retired ?? [])
   const { number, version } = await publishAgain(reason, parts, signal)
-  loop.log.info({ version, reason }, 'the base has other features')
+  loop.log.info({ version, reason }, 'the version that the config asks for')
   tally.wentTo(version, number + 1)
   tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)

@@ -189,6 +189,24 @@ test.each([
     ['/models/m/base/features/schema/age', '"number" or "category" or "boolean"'],
   ],
   [
+    'a renamed label that is still known',
+    'models: { m: { labels: { open: true, known: [a], renamed: { a: b } } } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels/renamed/a', 'is among labels.known'],
+  ],
+  [
+    'a label that is renamed to an unknown one',
+    'models: { m: { labels: { open: false, known: [a, b], renamed: { c: d } } } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels/renamed/c', 'is d; known: a, b'],
+  ],
+  [
+    'names that are renamed in turn',
+    'models: { m: { labels: { open: true, renamed: { a: b, b: c } } } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels/renamed/a', 'which is renamed itself'],
+  ],
+  [
     'a schema and a size',
     model('base: { features: { size: 2, schema: { age: number } } }'),
     'CONFIG_INVALID',

@@ -97,6 +97,25 @@ describe('a feature that is added to the schema', () => {
     )
   })
 
+  test('takes along what a rollback has set aside', async () => {
+    const world = openWorld({ s: events(14) })
+    const ask = async (by: 'rollback' | 'relearn', version: string) => {
+      const expect = world.registry.moves.length
+      await world.registry.point({ version, expect, reason: 'a person', by })
+    }
+    await runToEnd(world, await under(schema))
+    await ask('rollback', 'v1')
+    const before = await runToEnd(world, await under(schema))
+    expect(before.counts.set_aside).toBeGreaterThan(5)
+    const moved = await runToEnd(world, await under(wider))
+    expect(moved.counts).toMatchObject({
+      set_aside: before.counts.set_aside,
+    })
+    await ask('relearn', world.registry.moves.at(-1)!.version)
+    const { counts, droppedSteps } = await runToEnd(world, await under(wider))
+    expect([counts.set_aside, counts.rejected, droppedSteps]).toEqual([0, 0, 0])
+  })
+
   test('begins a fresh adapter where the old one cannot go on, taught by what is kept', async () => {
     const world = openWorld({ s: events(14) })
     await runToEnd(world, await under(schema, lora))
