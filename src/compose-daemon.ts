@@ -50,7 +50,6 @@ export async function startDaemon(
   site.atEnd(() => {
     metrics.close()
   })
-  site.atEnd(async () => disk.close())
   metrics.onScrape(() => {
     metrics.gauge('diskWaiting', {}, disk.waiting())
   })
@@ -63,6 +62,8 @@ export async function startDaemon(
 
 async function put(site: Site): Promise<Pick<Daemon, 'url' | 'ready' | 'reload'>> {
   await lockFolder(site)
+  // Before the lock is given back: another daemon may open the same files then.
+  site.atEnd(async () => site.disk.close())
   const { config, clock, log, metrics } = site
   const { role } = config
   const replica = await replicaName(config)
