@@ -18,7 +18,7 @@ import {
 import { openSharedRegistry, predictionKey } from './compose-fleet.ts'
 import { parserOf, sourcesOf } from './compose-sources.ts'
 import type { TrainerSite } from './compose-trainer-site.ts'
-import type { Base } from './contracts.ts'
+import type { Base, Logger } from './contracts.ts'
 import { deadLettersFile, openDeadLetters } from './intake/dead-letters.ts'
 import { searchPredictions } from './intake/fleet-predictions.ts'
 import { openInboxReader, type InboxReader } from './intake/inbox-reader.ts'
@@ -33,6 +33,7 @@ import { openLoop, type Loop } from './trainer/loop.ts'
 import type { LoopParts, Tenure } from './trainer/parts.ts'
 import { openRecallEngine } from './trainer/recall-engine.ts'
 import { openTrainable } from './trainer/step.ts'
+import { undeclaredNames } from './trainer/undeclared-names.ts'
 
 export async function openModelLoop(
   site: TrainerSite,
@@ -88,7 +89,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
       inbox.journal.forget(keys)
     },
     deadLetters,
-    base: countingCuts(base, () => (truncated += 1)),
+    base: countingCuts(lookedAt(base, settings, log.child({ model })), () => (truncated += 1)),
     truncated: () => truncated,
     maxTokens: settings.max_tokens,
     trunk,
@@ -126,6 +127,20 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
 /** In a fleet the checkpoint is copied whole: half of what a copy may have is left for the rest of it. */
 function snapshotBytes({ redis, fleet }: Config, { keep }: ModelConfig): number {
   return redis === undefined ? keep.bytes : Math.min(keep.bytes, fleet.copy_bytes / 2)
+}
+
+/** The log names features that are hashed because nothing declares them. */
+function lookedAt(base: Base, { base: settings }: ModelConfig, log: Logger): Base {
+  const names = typeof settings === 'object' && 'features' in settings && settings.features.names
+  if (!names) return base
+  const look = undeclaredNames(names, log)
+  return {
+    ...base,
+    encode(input, maxTokens) {
+      look(input)
+      return base.encode(input, maxTokens)
+    },
+  }
 }
 
 /** The metric says how many texts were longer than `max_tokens`. */

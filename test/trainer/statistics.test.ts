@@ -62,6 +62,21 @@ describe('what a base counts', () => {
     expect(bytesOf(other.snapshot().tensors)).toEqual(bytesOf(one.snapshot().tensors))
   })
 
+  it('goes on from a checkpoint and a version of an earlier release, which ended behind the counts', () => {
+    const [one, other] = [opened(), opened()]
+    one.observe!(rows)
+    const state = one.snapshot()
+    other.restore({ ...state, tensors: earlier(state.tensors) })
+    expect(statisticsOf(other).slice(0, 10)).toEqual(statisticsOf(one).slice(0, 10))
+    other.observe!(rows)
+    expect([...countsOf(other)]).toEqual([8, 8])
+    const bundle = openBundle({ base, methods, tasks })
+    const version = randomVersion(plan, openRandom(1, 'version'))
+    const old = bundle.write({ ...version, parameters: earlier(version.parameters) })
+    const read = bundle.read(old, version.manifest).get('features.statistics')!
+    expect(read.shape).toEqual(base.statistics!.parameters[0]!.shape)
+  })
+
   it('is on disk beside the head, where PEFT does not look', () => {
     const bundle = openBundle({ base, methods, tasks })
     const version = randomVersion(plan, openRandom(1, 'version'))
@@ -154,6 +169,11 @@ function opened(): Trainable {
 
 function statisticsOf(trainable: Trainable): Float32Array {
   return trainable.parameters().get('features.statistics')!.data
+}
+
+function earlier(tensors: Tensors): Tensors {
+  const { data } = tensors.get('features.statistics')!
+  return new Map([...tensors, ['features.statistics', { shape: [10], data: data.slice(0, 10) }]])
 }
 
 /** Behind means and variances of all and of recent values of two columns. */

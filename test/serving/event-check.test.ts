@@ -1,0 +1,35 @@
+/** What a base of features cannot take is refused at the door, by name, and not in the trainer after a 202. */
+import { expect, test } from 'vitest'
+import { openFeatures } from '../../src/bases/features.ts'
+import { defaultLimits } from '../../src/runtime/limits.ts'
+import { eventCheck } from '../../src/serving/event-check.ts'
+import { classification } from '../../src/tasks/classification.ts'
+import { thrown } from '../coded.ts'
+
+const base = openFeatures({ schema: { age: 'number', member: 'boolean' } })
+const check = eventCheck({
+  ...{ model: 'm', source: 'http', inputKind: 'features', limits: defaultLimits },
+  task: classification,
+  vocabulary: { labels: ['yes', 'no'], open: false, renamed: { si: 'yes' } },
+  checkInput: (input) => void base.encode(input, 0),
+})
+const sent = (features: unknown, label = 'yes') =>
+  check(new TextEncoder().encode(JSON.stringify({ input: { features }, label })))
+
+test.each<[string, unknown, string, string]>([
+  ['a misspelt name', { aeg: 3 }, 'FEATURE_UNKNOWN', 'did you mean "age"'],
+  ['a text for a number', { age: 'old' }, 'FEATURES_INVALID', '"age" is declared a number'],
+  ['a number that is no feature', { age: 1e20 }, 'FEATURE_TOO_LARGE', '/input/features/age'],
+  ['a list', [1, 2], 'FEATURES_INVALID', 'send { name: value }'],
+])('%s', (_, features, code, message) => {
+  const error = thrown(() => sent(features))
+  expect(error.code).toBe(code)
+  expect(error.message).toContain(message)
+})
+
+test('null is missing, and a renamed label may still be said by its old name', () => {
+  expect(sent({ age: null, member: true }, 'si').input).toEqual({
+    kind: 'features',
+    features: { member: true },
+  })
+})
