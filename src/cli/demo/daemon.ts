@@ -22,8 +22,19 @@ export function daemonAt(url: string): DemoDaemon {
     rollback: (model, to, reason) =>
       post<JsonObject & { live: string }>(modelPath(model, 'rollback'), { to, reason }),
     versions: async (model) => {
-      const { versions } = await client.get(modelPath(model, 'versions'))
-      return versions as readonly (JsonObject & { version: string })[]
+      const all: { readonly version: string }[] = []
+      for (let query = ''; ;) {
+        const page = await client.get(`${modelPath(model, 'versions')}${query}`)
+        const { versions, next } = page as JsonObject & VersionsPage
+        all.push(...versions)
+        if (next === undefined) return all
+        query = `?before=${next}`
+      }
     },
   }
+}
+
+interface VersionsPage {
+  readonly versions: readonly { readonly version: string }[]
+  readonly next?: string
 }

@@ -34,7 +34,7 @@ export function reportLines(result: DemoResult, fleet?: FleetResult): readonly s
     row('flipped labels set aside', [String(rollback.set_aside)]),
     '',
     heading('while serving'),
-    row('events learned, rejected', [String(result.events), String(result.rejected)]),
+    row('events accepted, rejected', [String(result.events), String(result.rejected)]),
     row('versions, swaps', [String(result.versions), String(result.swaps)]),
     row('requests answered, failed', [
       String(result.requests - result.failed_requests),
