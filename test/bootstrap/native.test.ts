@@ -70,7 +70,7 @@ test('without pip and compiler it is WebAssembly, and the warning says why and h
 test('WebAssembly is remembered with a reminder, and tried again when asked or when the tools changed', async () => {
   const checkout = bareCheckout()
   await setUp([nativeStep], checkout)
-  expect(nativeReminder(checkout.places)).toContain('npm run setup')
+  expect(nativeReminder(checkout.places)).toContain('npx antikythera setup')
   expect(nativeStep.done(checkout)).toBe(true)
   expect(nativeStep.done({ ...checkout, retry: true })).toBe(false)
   const path = join(checkout.places.root, 'tools')

@@ -1,0 +1,44 @@
+/**
+ * Which tests are quick: those that, however far their imports are followed, start no process, no thread, no service and no
+ * engine. `npm run test:unit` runs them in one process, for an answer while one types; `npm test` runs everything.
+ */
+import { readSources } from './source-tree.ts'
+
+/** What a quick test does not reach. */
+const heavy =
+  /^(node:child_process|node:worker_threads|kafkajs|ioredis|onnxruntime-node|@tensorflow\/.*|src\/nn\/tensorflow\.ts|test\/services\/.*)$/
+
+/** Many seeds, many requests or real sockets: quick by the rule, and seconds each. */
+const slow = [
+  /^test\/simulation\//,
+  /^test\/(integration|bootstrap)\//,
+  /^test\/serving\/(feedback|predict|model|moves|operations)-routes?\.test\.ts$/,
+]
+
+export function unitTests(): readonly string[] {
+  const sources = readSources(['src', 'connectors', 'policies', 'test'])
+  const imports = new Map(
+    sources.map((source) => [
+      source.path,
+      source.imports.filter(({ isType }) => !isType).map(({ target }) => target),
+    ]),
+  )
+  const isQuick = (path: string) =>
+    !reached(path, imports).some((target) => heavy.test(target)) &&
+    !slow.some((pattern) => pattern.test(path))
+  return sources
+    .map(({ path }) => path)
+    .filter((path) => path.endsWith('.test.ts') && isQuick(path))
+}
+
+function reached(start: string, imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const seen = new Set<string>()
+  const left = [start]
+  for (let path = left.pop(); path !== undefined; path = left.pop())
+    for (const target of imports.get(path) ?? [])
+      if (!seen.has(target)) {
+        seen.add(target)
+        left.push(target)
+      }
+  return [...seen]
+}
