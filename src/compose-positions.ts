@@ -27,6 +27,17 @@ export function unreadHere(
 
 export type Door = Pick<MemberModel, 'consumed' | 'heard'>
 
+/** Events that wait for an update: pending, or durable and not read. Both as the trainer told last; undefined if it has not. */
+export function unlearnedHere(
+  { inbox }: Partial<OpenModel>,
+  { feedback, pending }: TrainerStatus,
+): number | undefined {
+  if (inbox === undefined || feedback === undefined) return undefined
+  const { end } = inbox.marks()
+  const read = Number(feedback.read['0'] ?? 0)
+  return pending + (read <= end ? end - read : 0)
+}
+
 /** The generation from which on answers know it; undefined while there is none. */
 export function reachedGeneration(
   { replica, offset }: Position,

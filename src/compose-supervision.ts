@@ -1,7 +1,7 @@
 /** What the server and its trainers know of each other: who trains what where, how they are, and who moved a pointer. */
 import { modelOf } from './compose.ts'
 import { doorOf, type Membership } from './compose-membership.ts'
-import { reachedGeneration, unreadHere } from './compose-positions.ts'
+import { reachedGeneration, unlearnedHere, unreadHere } from './compose-positions.ts'
 import type { KnownModel, OpenModel } from './compose-site.ts'
 import type { TrainerConfig } from './compose-trainer.ts'
 import type { Json, TrainerStatus } from './contracts.ts'
@@ -47,6 +47,12 @@ export function trainerView(known: Known): TrainerView {
         },
       }
     },
+    unlearned(name) {
+      const model = byName.get(name)
+      return model?.forwarder === undefined
+        ? unlearnedHere(model ?? {}, reportOf(name, known))
+        : undefined
+    },
     reached(name, position) {
       const { replica } = position
       const others = known.membership()?.others() ?? []
@@ -67,7 +73,7 @@ function reportOf(name: string, { role, supervisor, membership }: Known): Traine
 function isTrained(name: string, others: readonly Member[]): boolean {
   return others.some(({ models }) => {
     const state = models[name]?.trainer?.state
-    return state === 'running' || state === 'idle'
+    return state === 'running' || state === 'idle' || state === 'paused'
   })
 }
 

@@ -40,7 +40,7 @@ export class Rest {
     this.#newestMs = sinceMs
     const isDue = restMs > 0 && pending > 0 && nowMs - sinceMs >= restMs
     const verdict = isDue ? ('update' as const) : ('wait' as const)
-    const rested = `the stream rests for ${nowMs - sinceMs} of ${restMs} ms`
-    return { verdict, reason: `${rested}, ${pending} examples are pending` }
+    const rested = `no event for ${nowMs - sinceMs} ms, and rest is ${restMs} ms`
+    return { verdict, reason: `${rested}; ${pending} examples are pending` }
   }
 }

@@ -346,7 +346,7 @@ export const metricTable = {
     kind: 'gauge',
     name: 'antikythera_trainer_up',
     labels: ['model'],
-    help: 'Whether the trainer of the model works, here or on another daemon: 0 while it starts, has failed or does not speak.',
+    help: 'Whether the trainer of the model works, here or on another daemon: 0 while it starts, has failed or does not speak; 1 while a person has paused it.',
   },
   trainerRestarts: {
     kind: 'counter',

@@ -35,7 +35,7 @@ export function watchScrapes({ models, trainer, metrics, version }: RouteContext
   })
 }
 
-const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby'])
+const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
 
 /** Models of one process report the same number; those that are isolated have one of their own. */
 export function bytesOfAll(

@@ -59,6 +59,8 @@ export interface TriggerHint {
 /** What is known of the trainers: asked at each GET and scrape, answered from memory. */
 export interface TrainerView {
   status(model: string): TrainerReport
+  /** Events that wait for an update, read or not; undefined where `pending` and `lag` are all that is known. */
+  unlearned?(model: string): number | undefined
   /** The generation that answers with all that was learned up to a position; undefined while the trainer is not there. */
   reached?(model: string, position: Position): number | undefined
 }

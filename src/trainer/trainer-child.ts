@@ -32,6 +32,7 @@ export interface ChildParts extends ChildPlan {
   readonly onRestart: () => void
 }
 
+const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
 const firstDelayMs = 100
 const longestDelayMs = 5_000
 const healthyAfterMs = 30_000
@@ -162,8 +163,7 @@ export class TrainerChild {
 
   /** While it starts it has nothing to say, and what has failed or ended is known already. */
   #isStalled({ state }: TrainerStatus): boolean {
-    const isAtWork = state === 'running' || state === 'idle' || state === 'standby'
-    return isAtWork && this.#silentMs() >= this.#parts.stalledMs()
+    return AT_WORK.has(state) && this.#silentMs() >= this.#parts.stalledMs()
   }
 
   #silence(): Pick<TrainerStatus, 'state' | 'code' | 'message'> {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { reachedGeneration, unreadHere } from '../../src/compose-positions.ts'
+import { reachedGeneration, unlearnedHere, unreadHere } from '../../src/compose-positions.ts'
 import type { OpenModel } from '../../src/compose-site.ts'
 import type { FeedbackProgress } from '../../src/contracts.ts'
 import { unknownStatus } from '../../src/trainer/host.ts'
@@ -26,6 +26,13 @@ test('what the trainer has not read is counted where it is durable', () => {
   expect(unreadHere(model(10, 8), status(at('7')))).toBe(2)
   expect(unreadHere(model(10, 2), status())).toBe(8)
   expect(unreadHere({}, status())).toBe(0)
+})
+
+test('what waits for an update is what is pending and what came since the trainer said so', () => {
+  // It has saved more than it has told of: what it told belongs together.
+  expect(unlearnedHere(model(5, 4), { ...status(at('1')), pending: 1 })).toBe(5)
+  expect(unlearnedHere(model(5, 5), { ...status(at('5')), pending: 0 })).toBe(0)
+  expect(unlearnedHere({}, status())).toBeUndefined()
 })
 
 test('a position of another inbox says nothing of this one', () => {

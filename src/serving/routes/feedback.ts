@@ -55,7 +55,7 @@ function waitingFor(accepted: number, { name, trigger }: ServedModel, { trainer 
   const { pending, lag } = trainer.status(name)
   const { every, restMs } = trigger
   return {
-    pending: Math.max(accepted, pending + lag),
+    pending: Math.max(accepted, trainer.unlearned?.(name) ?? pending + lag),
     trigger_every: every,
     trigger_rest_ms: restMs,
   }
