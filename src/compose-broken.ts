@@ -39,8 +39,7 @@ export class Faults {
       return await open()
     } catch (error) {
       if (!isOfOneFile(error)) throw error
-      this.#note(part, error)
-      this.#log.error({ part, code: error.code, err: error }, 'a part of this model is broken')
+      this.note(part, error)
       return instead(error)
     }
   }
@@ -51,13 +50,16 @@ export class Faults {
       return question()
     } catch (error) {
       if (!isOfOneFile(error)) throw error
-      this.#note(part, error)
+      this.note(part, error)
       return instead
     }
   }
 
-  #note(part: FaultyPart, error: CodedError): void {
-    if (this.#found.every((each) => each.part !== part)) this.#found.push({ part, error })
+  /** Said once. */
+  note(part: FaultyPart, error: CodedError): void {
+    if (this.#found.some((each) => each.part === part)) return
+    this.#found.push({ part, error })
+    this.#log.error({ part, code: error.code, err: error }, 'a part of this model is broken')
   }
 }
 

@@ -2,7 +2,6 @@
  * Puts the daemon together: the server in this process, its trainers in others, as far as its role has them. The order
  * matters: the lock of the data folder first, the port before the trainers, and at the end the reverse.
  */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type Sharing } from './compose-fleet.ts'
 import { joinFleet } from './compose-membership.ts'
@@ -15,6 +14,7 @@ import { openDisk } from './intake/disk/disk.ts'
 import { systemClock } from './runtime/clock.ts'
 import { Closers } from './runtime/closers.ts'
 import type { Config } from './runtime/config.ts'
+import { makeDataFolder } from './runtime/data-folder.ts'
 import { acquireLock } from './runtime/lock.ts'
 import { openMetrics } from './runtime/metrics.ts'
 import { replicaName } from './runtime/replica-name.ts'
@@ -150,7 +150,7 @@ function statusHere(supervisor: Supervisor | undefined, model: string): TrainerS
 /** One daemon of each side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */
 async function lockFolder(site: Site): Promise<void> {
   const { config, clock } = site
-  mkdirSync(config.data_dir, { recursive: true })
+  makeDataFolder(config.data_dir)
   const answering = config.role === 'trainer' ? [] : ['daemon.lock']
   const training = config.role === 'server' ? [] : ['trainers.lock']
   for (const name of [...answering, ...training]) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { folderOf, modelOf } from './compose.ts'
 import { knowModel, openBatchers, openModel, serve } from './compose-served.ts'
 import type { KnownModel, Side, Site } from './compose-site.ts'
+import { watchPlaces } from './compose-places.ts'
 import { follow, trainerPlans } from './compose-supervision.ts'
 import { brokenLive } from './serving/broken-model.ts'
 import { closedDoor, openFollowedModel } from './serving/followed-model.ts'
@@ -30,6 +31,7 @@ async function openAnswering(site: Site, onAppended: (model: string) => void): P
     ),
   )
   throwIfNothingWorks(models)
+  watchPlaces(site, models)
   return { models, served }
 }
 
@@ -44,6 +46,7 @@ async function openFollowing(site: Site): Promise<Side> {
   const models = await Promise.all(names.map(async (name) => knowModel(site, name)))
   const served = await Promise.all(models.map(async (model) => followOnly(site, model)))
   throwIfNothingWorks(models)
+  watchPlaces(site, models)
   return { models, served }
 }
 

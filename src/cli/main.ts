@@ -1,5 +1,8 @@
-/** The command `antikythera`. Every command imports its work only when it runs, so that help comes at once. */
-import { createProgram } from './program.ts'
+/**
+ * The command `antikythera`. Every command imports its work only when it runs, so that help comes at once; the program itself
+ * is imported after a look at how many files may be opened, because its files are.
+ */
+import { checkDescriptors } from './descriptors.ts'
 import { reportError } from './report-error.ts'
 
 // `antikythera versions | head` closes our output early, which is no fault of anybody.
@@ -9,6 +12,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 
 try {
+  checkDescriptors()
+  const { createProgram } = await import('./program.ts')
   await createProgram().parseAsync()
 } catch (error) {
   process.exitCode = reportError(error, process.argv.includes('--json'))

@@ -30,11 +30,15 @@ function codedOf(error: unknown): CodedError {
     return failure('USAGE', isHelp ? 'name a command' : error.message.replace(/^error: /, ''))
   }
   const message = error instanceof Error ? error.message : String(error)
+  if (/^E[MN]FILE: /.test(message)) return failure('DESCRIPTORS_SCARCE', message)
   return failure('INTERNAL', message, { cause: error })
 }
 
 /** A defect of ours is of use to us only with its stack. */
 function traceOf(error: unknown): string {
-  const isExpected = error instanceof CodedError || error instanceof CommanderError
+  const isExpected =
+    error instanceof CodedError ||
+    error instanceof CommanderError ||
+    codedOf(error).code !== 'INTERNAL'
   return isExpected || !(error instanceof Error) ? '' : `\n${error.stack ?? ''}\n`
 }

@@ -4,7 +4,7 @@
  * Node and SQLite name the same faults differently, and a full disk shows itself in many ways (ENOSPC, SQLITE_FULL, a
  * shared-memory file that cannot grow), so that every writer asks here.
  */
-import { statfsSync } from 'node:fs'
+import { closeSync, openSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CodedError } from '../contracts.ts'
 import { failure, type ErrorCode } from './errors.ts'
@@ -31,11 +31,12 @@ const unwritable = new Set([
 function codeOf(cause: unknown, path: string): ErrorCode {
   const code = faultOf(cause)
   if (full.has(code)) return 'DISK_FULL'
+  if (code === 'EMFILE' || code === 'ENFILE') return 'DESCRIPTORS_SCARCE'
   if (code.startsWith('SQLITE_IOERR') && isFull(path)) return 'DISK_FULL'
   if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) return 'STORE_CORRUPT'
   if (unwritable.has(code)) return 'DATA_DIR_UNWRITABLE'
   if (code.startsWith('SQLITE_READONLY')) return 'DATA_DIR_UNWRITABLE'
-  if (code.startsWith('SQLITE_CANTOPEN')) return isFull(path) ? 'DISK_FULL' : 'DATA_DIR_UNWRITABLE'
+  if (code.startsWith('SQLITE_CANTOPEN')) return whyNotOpened(path)
   return 'STORE_FAILED'
 }
 
@@ -44,6 +45,16 @@ function faultOf(cause: unknown): string {
   if (!(cause instanceof Error)) return ''
   if (/^ConnectionFailed.*: 14"\)$/.test(cause.message)) return 'SQLITE_CANTOPEN'
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+}
+
+/** SQLite says no more than that it cannot. */
+function whyNotOpened(path: string): ErrorCode {
+  try {
+    closeSync(openSync('/dev/null', 'r'))
+  } catch (error) {
+    if (faultOf(error) === 'EMFILE' || faultOf(error) === 'ENFILE') return 'DESCRIPTORS_SCARCE'
+  }
+  return isFull(path) ? 'DISK_FULL' : 'DATA_DIR_UNWRITABLE'
 }
 
 /** Fewer than two blocks left: no file can grow. */

@@ -273,7 +273,22 @@ export const errorTable = {
     retriable: true,
     fix: 'another daemon uses this data_dir; stop it or choose another',
   },
-  DATA_DIR_UNWRITABLE: { status: 500, exit: 73, fix: 'make data_dir writable for this user' },
+  DATA_DIR_UNWRITABLE: {
+    status: 503,
+    exit: 73,
+    fix: 'choose a data_dir that is a folder in which this user may write, or make it one: chown, chmod, or mount it for writing',
+  },
+  DESCRIPTORS_SCARCE: {
+    status: 503,
+    exit: 71,
+    retriable: true,
+    fix: 'raise the limit of open files: `ulimit -n 65536` in a shell, LimitNOFILE=65536 for systemd, nofile for a container',
+  },
+  STORE_REPLACED: {
+    status: 503,
+    exit: 74,
+    fix: 'data_dir was removed or replaced under the running daemon: put back what was there, then restart the daemon; what came in meanwhile was refused',
+  },
   DISK_FULL: { status: 507, exit: 74, retriable: true, fix: 'free space on the disk of data_dir' },
   STORE_CORRUPT: {
     status: 503,

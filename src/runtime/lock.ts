@@ -38,8 +38,16 @@ export async function acquireLock(path: string, options: LockOptions): Promise<L
     }
     await options.clock.sleep(Math.min(RETRY_MS, leftMs), options.signal)
   }
-  writeFileSync(holderPath(path), String(process.pid))
+  noteHolder(path)
   return new HeldLock(database, path)
+}
+
+function noteHolder(path: string): void {
+  try {
+    writeFileSync(holderPath(path), String(process.pid))
+  } catch (error) {
+    throw diskFailure(error, holderPath(path), 'cannot write')
+  }
 }
 
 class HeldLock implements Lock {

@@ -10,6 +10,7 @@ import { mkdirSync, existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { diskFailure } from './disk-failure.ts'
 import { failure, invariant } from './errors.ts'
+import { checkPlace, placeOf, type FilePlace } from './file-place.ts'
 import { Row, type Value } from './row.ts'
 import { StoreSpace } from './store-space.ts'
 import { whileBusy } from './while-busy.ts'
@@ -77,6 +78,8 @@ class LibsqlStore implements Store {
   readonly #database: Database.Database
   readonly #statements = new Map<string, Prepared>()
   readonly #readonly: boolean
+  /** Once it is prepared. */
+  #place: FilePlace | undefined
   readonly #space: StoreSpace
   #inTransaction = false
   #open = true
@@ -113,6 +116,7 @@ class LibsqlStore implements Store {
 
   transaction<Result>(work: () => Result): Result {
     const result = this.#transact(work)
+    this.#checkPlace()
     this.#space.giveBack()
     return result
   }
@@ -159,6 +163,12 @@ class LibsqlStore implements Store {
       this.#migrate(migrations)
     })
     if (this.#readonly) this.#exec('PRAGMA query_only=ON')
+    if (this.path !== ':memory:') this.#place = placeOf(this.path)
+  }
+
+  /** What was committed to a file that is gone from its path is lost, and is not said to be kept. */
+  #checkPlace(): void {
+    if (this.#place !== undefined) checkPlace(this.#place)
   }
 
   #migrate(migrations: readonly string[]): void {
@@ -209,8 +219,10 @@ class LibsqlStore implements Store {
     try {
       return work()
     } catch (error) {
-      if (error instanceof Database.SqliteError) throw diskFailure(error, this.path, 'store')
-      throw error
+      if (!(error instanceof Database.SqliteError)) throw error
+      // SQLite only sees that nothing fits any more.
+      this.#checkPlace()
+      throw diskFailure(error, this.path, 'store')
     }
   }
 }

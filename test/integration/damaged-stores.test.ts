@@ -1,5 +1,5 @@
 /** One damaged store is the fault of one model, and of no more of it than needs that store. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { rejection } from '../coded.ts'
 import { startDaemon } from '../../src/compose-daemon.ts'
@@ -77,4 +77,29 @@ test('one flipped bit in the live version: the one before it answers, and says s
     live: { version: 'v1' },
     failed_swap: { version: 'v3', code: 'VERSION_CORRUPT' },
   })
+})
+
+test('a data folder that is removed: feedback is refused, /readyz says so, answers go on', async () => {
+  const { config } = await prepared(['a'])
+  const { call, predict, feedback } = await start(config)
+  expect((await feedback('a')).status).toBe(202)
+  renameSync(config.data_dir, `${config.data_dir}.away`)
+  expect(await feedback('a')).toMatchObject({ status: 503, json: { code: 'STORE_REPLACED' } })
+  await expect
+    .poll(async () => (await call('/readyz')).json, { timeout: 20_000 })
+    .toMatchObject({ ready: true, degraded: [{ part: 'data_dir', code: 'STORE_REPLACED' }] })
+  expect((await predict('a')).status).toBe(200)
+  renameSync(`${config.data_dir}.away`, config.data_dir)
+  expect((await feedback('a')).status).toBe(202)
+})
+
+test.each(['a file', 'below a file'])('a data_dir that is %s is refused by name', async (where) => {
+  const { config } = await prepared(['a'])
+  const file = `${config.data_dir}.txt`
+  writeFileSync(file, '')
+  const data_dir = where === 'a file' ? file : `${file}/data`
+  const log = openLog({ level: 'silent' })
+  const error = await rejection(startDaemon({ ...config, data_dir }, { log }))
+  expect(error).toMatchObject({ code: 'DATA_DIR_UNWRITABLE' })
+  expect(error.message).toContain(data_dir)
 })

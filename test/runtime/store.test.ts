@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openStore, type Store } from '../../src/runtime/store.ts'
@@ -242,4 +242,21 @@ test('the log is cut to a bound after a large transaction', () => {
     store.transaction(() => store.run('UPDATE item SET at = at + 1'))
   expect(log()).toBeLessThanOrEqual(16 * 1024 * 1024)
   store.close()
+})
+
+test('a file that is removed or replaced while it is open takes no further transaction', () => {
+  const path = join(scratchFolder(), 'a.db')
+  const store = open(path)
+  const add = (to: Store, name: string) => to.transaction(() => to.run(insert, name, null, null))
+  add(store, 'kept')
+  for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix)
+  const error = thrown(() => add(store, 'lost'))
+  expect(error).toMatchObject({ code: 'STORE_REPLACED', retriable: false, details: { path } })
+  // Another file at its path, as after a backup was put back.
+  const other = open(path)
+  expect(thrown(() => add(store, 'lost too')).code).toBe('STORE_REPLACED')
+  add(other, 'found')
+  expect(count(other)).toBe(1)
+  store.close()
+  other.close()
 })
