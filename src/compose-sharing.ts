@@ -41,6 +41,7 @@ export function shareModel(site: Site, model: string, inboxPath: string): Shared
     clock,
     log: log.child({ model }),
     unreadEntries: config.limits.inbox_events,
+    bytes: config.limits.inbox_bytes,
     before: async () => predictions.flush(FLUSH_MS),
     onForwarded: (count) => metrics.count('feedbackForwarded', { model }, count),
   })

@@ -33,6 +33,8 @@ export interface Batch {
   readonly replica: string
   readonly messages: Messages
   readonly unreadEntries: number
+  /** Of the whole stream in the memory of Redis. */
+  readonly bytes: number
   readonly keepMs: number
 }
 
@@ -42,8 +44,8 @@ export async function send(
   keys: readonly string[],
   batch: Batch,
 ): Promise<{ status: string; id: string; word: string }> {
-  const { expected, place, unreadEntries, keepMs, replica, hasStream, messages } = batch
-  const args = [expected, place, unreadEntries, keepMs, replica, hasStream ? 1 : 0]
+  const { expected, place, unreadEntries, bytes, keepMs, replica, hasStream, messages } = batch
+  const args = [expected, place, unreadEntries, keepMs, replica, hasStream ? 1 : 0, bytes]
   const texts = messages.flatMap(({ value, offset, timeMs }) => [bufferOf(value), offset, timeMs])
   const [status, id, word] = textsOf(await redis.script(forwardScript, keys, [...args, ...texts]))
   return { status, id, word }
@@ -71,7 +73,7 @@ return { redis.call('GET', KEYS[2]) or '', last, redis.call('HGET', KEYS[3], 'id
 
 /**
  * KEYS as above. ARGV: place expected, new place, most unread entries, how young an entry is never trimmed (ms), replica,
- * whether the stream was there, then event, offset and time of each message. Answers `sent`, `moved` or `full`, the last id, the id of the word.
+ * whether the stream was there, most bytes of it, then event, offset and time of each message. Answers `sent`, `moved` or `full`, the last id, the id of the word.
  *
  * What the reader has learned is trimmed here, never what it has not. What it has learned lately stays: another that
  * takes over may begin at an older copy of its checkpoint. A place goes a week after the last message of its replica.
@@ -92,10 +94,13 @@ if read[1] and unread > 0 then
     if flat[at] == 'entries-added' then unread = math.min(unread, flat[at + 1] - tonumber(read[2] or '0')) end
   end
 end
-local messages = (#ARGV - 6) / 3
+local messages = (#ARGV - 7) / 3
 if unread + messages > tonumber(ARGV[3]) then return { 'full', '', read[1] or '' } end
+-- An estimate, of a few nodes of the stream: what is learned and young counts too, because it is held as well.
+local bytes = redis.call('MEMORY', 'USAGE', stream) or 0
+if bytes > tonumber(ARGV[7]) then return { 'full', '', read[1] or '' } end
 local id = ''
-for at = 7, #ARGV, 3 do
+for at = 8, #ARGV, 3 do
   id = redis.call('XADD', stream, '*', 'event', ARGV[at], 'replica', ARGV[5], 'offset', ARGV[at + 1],
     'time_ms', ARGV[at + 2])
 end

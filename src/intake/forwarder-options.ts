@@ -12,6 +12,8 @@ export interface ForwarderOptions {
   readonly log: Logger
   /** Entries of the stream that the trainer has not learned; beyond it messages wait in the inbox. */
   readonly unreadEntries: number
+  /** Of the stream in the memory of Redis, about; the same. Absent = 1 GiB. */
+  readonly bytes?: number
   /** How young an entry is never trimmed. Longer than a copy of a checkpoint may be old when another takes over. */
   readonly keepMs?: number
   /** Awaited before messages are sent: what they name is there first. Must end by itself, and never reject. */

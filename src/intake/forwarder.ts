@@ -29,6 +29,7 @@ export function openForwarder(options: ForwarderOptions): Forwarder {
 }
 
 const BATCH_MESSAGES = 500
+const STREAM_BYTES = 1024 ** 3
 /** One script holds up everybody else in Redis. */
 const BATCH_BYTES = 512 * 1024
 const POLL_MS = 500
@@ -148,7 +149,8 @@ class StreamForwarder implements Forwarder {
   }
 
   async #send(): Promise<Outcome> {
-    const { journal, redis, replica, unreadEntries, keepMs = KEEP_MS, before } = this.#options
+    const { journal, redis, replica, unreadEntries, before } = this.#options
+    const { keepMs = KEEP_MS, bytes = STREAM_BYTES } = this.#options
     const most = Math.max(1, Math.min(BATCH_MESSAGES, Math.floor(unreadEntries / 4)))
     const batch = bounded(journal.read(this.#next, most))
     const last = batch.at(-1)
@@ -167,6 +169,7 @@ class StreamForwarder implements Forwarder {
       replica,
       messages: batch,
       unreadEntries,
+      bytes,
       keepMs,
     })
     if (status === 'moved') this.#place = undefined

@@ -99,7 +99,7 @@ export const limitTable = {
     least: MiB,
     most: 1024 * 1024 * MiB,
     reason:
-      'the same in bytes: a million events may be as large as a disk; what was learned goes first',
+      'the same in bytes, on disk and in Redis: a million events may be as large as either; what was learned goes first',
   },
   predictions: {
     default: 1_000_000,

@@ -191,12 +191,33 @@ test('a batch that comes twice changes nothing the second time', async () => {
     replica: 'r1',
     messages: [{ offset: 0, value: Buffer.from('0'), timeMs: 1 }],
     unreadEntries: 10,
+    bytes: 1e9,
     keepMs: 0,
   }
   const all = [keys.stream, keys.place, keys.word]
   const answers = [await send(redis, all, batch), await send(redis, all, batch)]
   expect(answers.map(({ status }) => status)).toEqual(['sent', 'moved'])
   expect(await inStream(server)).toEqual([0])
+})
+
+test('a stream that is full in bytes takes nothing more until it has room', async () => {
+  const server = await redisForTest()
+  const redis = await connected(server)
+  const all = [keys.stream, keys.place, keys.word]
+  const batch = (number: number, bytes: number) => ({
+    expected: number === 0 ? '' : `i/${number}`,
+    ...{ hasStream: number > 0, place: `i/${number + 1}`, replica: 'r1' },
+    messages: [{ offset: number, value: Buffer.alloc(20_000), timeMs: 1 }],
+    ...{ unreadEntries: 1000, bytes, keepMs: 0 },
+  })
+  const statuses: string[] = []
+  for (let number = 0; number < 10 && !statuses.includes('full'); number += 1)
+    statuses.push((await send(redis, all, batch(number, 70_000))).status)
+  expect(statuses.at(-1)).toBe('full')
+  expect(statuses.length).toBeGreaterThan(3)
+  const sent = statuses.length - 1
+  expect(await inStream(server)).toHaveLength(sent)
+  expect((await send(redis, all, batch(sent, 1e9))).status).toBe('sent')
 })
 
 test('a stream that somebody deleted is filled again with what was not learned', async () => {

@@ -4,6 +4,8 @@ import { httpSource } from '../../connectors/index.ts'
 import { keyOf } from '../../src/intake/dedupe.ts'
 import { openInboxReader } from '../../src/intake/inbox-reader.ts'
 import { incomingEvent, openInbox, type Inbox, type InboxOptions } from '../../src/intake/inbox.ts'
+import { inboxMigrations } from '../../src/intake/inbox-schema.ts'
+import { openStore } from '../../src/runtime/store.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { rejection } from '../coded.ts'
 import { sourceConformance } from '../conformance/source.ts'
@@ -55,6 +57,17 @@ describe('the inbox', () => {
       accepted: 1,
       duplicates: [1],
     })
+  })
+
+  it('counts the bytes of what an older release has left in the file', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const older = openStore(path, { migrations: inboxMigrations.slice(0, 2) })
+    older.run('INSERT INTO messages (offset, value, time_ms) VALUES (0, ?, 1)', new Uint8Array(900))
+    older.run(`UPDATE marks SET value = 1 WHERE name = 'end'`)
+    older.close()
+    const inbox = opened(path, { bytes: 1000, retentionMs: 1e9 })
+    const more = { ...event('a'), bytes: new Uint8Array(300) }
+    expect((await rejection(inbox.append([more]))).details).toMatchObject({ bytes: 900, more: 300 })
   })
 
   it('is bounded in bytes: what was learned makes room, and then nothing more is taken', async () => {
