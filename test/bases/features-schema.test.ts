@@ -1,15 +1,20 @@
 /** A declared schema: what becomes of each value, and what of the model when another feature is declared. */
 import { describe, expect, it } from 'vitest'
 import { freshAdapter, specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { openBundle } from '../../src/adapters/bundle.ts'
 import { carriedOver } from '../../src/adapters/carried.ts'
 import { full } from '../../src/adapters/full.ts'
 import { head } from '../../src/adapters/head.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openFeatures, type FeaturesOptions } from '../../src/bases/features.ts'
+import { methods, tasks } from '../../src/compose.ts'
 import type { FeatureSchema } from '../../src/bases/features-schema.ts'
 import type { Base, Encoded, Method, Tensors } from '../../src/contracts.ts'
 import { openRandom } from '../../src/runtime/random.ts'
 import { classification } from '../../src/tasks/classification.ts'
+import { checkOrigin } from '../../src/registry/sealing.ts'
+import { prepareAdapter } from '../../src/serving/engine-adapter.ts'
+import { randomVersion } from '../nn/random-version.ts'
 import { PlainAdapter } from '../../src/trainer/plain-adapter.ts'
 import { thrown } from '../coded.ts'
 
@@ -135,6 +140,40 @@ describe.each(shapes)('%s goes on where a feature', (_, method, shape) => {
     const moved = tensors(new Map([...learned, ...slots]))
     for (const [name, tensor] of moved)
       if (slots.has(name)) expect(tensor).toEqual(moved.get(name.slice('optimizer/m/'.length)))
+  })
+})
+
+describe('a version of before a feature was added', () => {
+  const before = openFeatures({ schema, hidden: [4], window: 3 })
+  const now = openFeatures({ schema: { height: 'number', ...schema }, hidden: [4], window: 3 })
+  const parts = { methods, tasks }
+  const versionOn = (of: Base, method: Method) => {
+    const config = { method: method.name, rank: 1, alpha: 1, tail_layers: 'all' } as const
+    const plan = { base: of, method, task: classification, config, labels: ['a', 'b'] }
+    return randomVersion(plan, openRandom(1, 'version'))
+  }
+
+  it('is read as it goes on here, and served', () => {
+    const version = versionOn(before, full)
+    const files = openBundle({ base: before, ...parts }).write(version)
+    const bundle = openBundle({ base: now, ...parts })
+    expect(bundle.goesOn(version.manifest)).toBe(true)
+    const parameters = bundle.read(files, version.manifest)
+    const { manifest } = version
+    const { tensors } = prepareAdapter({ base: now, ...parts }, 'k', { manifest, parameters })
+    const [, , rows] = tensors['param:hidden.0.weight']?.shape ?? []
+    expect(rows ?? parameters.get('hidden.0.weight')!.shape[1]).toBe(4)
+    expect(parameters.get('head.weight')!.shape).toEqual([now.network.width, 2])
+  })
+
+  it('is of another base where it cannot, with its code', () => {
+    const { manifest, parameters } = versionOn(before, lora)
+    const origin = { model: manifest.model, base: now, task: manifest.task }
+    const bundle = openBundle({ base: now, ...parts })
+    expect(bundle.goesOn(manifest)).toBe(false)
+    expect(thrown(() => checkOrigin(manifest, { ...origin, bundle })).code).toBe('VERSION_FOREIGN')
+    const prepared = () => prepareAdapter({ base: now, ...parts }, 'k', { manifest, parameters })
+    expect(thrown(prepared).code).toBe('VERSION_FOREIGN')
   })
 })
 

@@ -1,5 +1,6 @@
 /** A version whose every tensor is drawn at random: nothing that it changes stays zero, as a trained one. */
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { identityOf } from '../../src/adapters/base-identity.ts'
 import type { Random, Tensor, Version } from '../../src/contracts.ts'
 
 export function randomVersion(plan: AdapterPlan, random: Random): Version {
@@ -17,7 +18,7 @@ export function randomVersion(plan: AdapterPlan, random: Random): Version {
       version: 'v1',
       digest: 'digest',
       parent: null,
-      base: { name: plan.base.name, hash: plan.base.hash },
+      base: identityOf(plan.base),
       task: plan.task.kind,
       labels: plan.labels,
       adapter: plan.config,
