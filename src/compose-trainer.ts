@@ -1,7 +1,7 @@
 /** Puts the trainers of one process together: TensorFlow once, a base once, turns shared by all models. */
 import { join } from 'node:path'
 import { folderOf } from './compose.ts'
-import { joinAsTrainer } from './compose-fleet.ts'
+import { forwardKeys, joinAsTrainer } from './compose-fleet.ts'
 import { openModelLoop } from './compose-loop.ts'
 import type { TrainerSite } from './compose-trainer-site.ts'
 import type { Base, Logger, TrunkEngine } from './contracts.ts'
@@ -14,6 +14,7 @@ import type { Config } from './runtime/config.ts'
 import { openLog, setLogLevel } from './runtime/log.ts'
 import { BaseTensors } from './trainer/base-tensors.ts'
 import type { HostedModel, Hosting } from './trainer/host.ts'
+import { leaveCopiedWord } from './fleet/copied-word.ts'
 import { localCheckpoint } from './trainer/local-checkpoint.ts'
 import type { TrainerProgram } from './trainer/process.ts'
 
@@ -124,6 +125,9 @@ function hosted(site: TrainerSite, name: string): HostedModel {
       copies: fleet.copies,
       local: localCheckpoint(join(folder, 'state.db')),
       copyMs: 1000 * site.config.fleet.copy_seconds,
+      onCopied: async (positions) => {
+        await leaveCopiedWord(fleet.sharing.redis, forwardKeys(fleet.sharing, name), positions)
+      },
       giveBack: async (lease, signal) => fleet.leases.giveBack(lease, signal),
     },
   }

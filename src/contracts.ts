@@ -1390,6 +1390,8 @@ export interface TrainerStatus {
   readonly quality?: QualityReport
   /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */
   readonly lease?: LeaseView
+  /** In a fleet: why the checkpoint could not be copied. Learning goes on; a successor would begin at an older copy. */
+  readonly copyFault?: { readonly code: string; readonly message: string }
   readonly updates?: UpdateTimes
 }
 

@@ -75,19 +75,32 @@ return { redis.call('GET', KEYS[2]) or '', last, redis.call('HGET', KEYS[3], 'id
  * KEYS as above. ARGV: place expected, new place, most unread entries, how young an entry is never trimmed (ms), replica,
  * whether the stream was there, most bytes of it, then event, offset and time of each message. Answers `sent`, `moved` or `full`, the last id, the id of the word.
  *
- * What the reader has learned is trimmed here, never what it has not. What it has learned lately stays: another that
- * takes over may begin at an older copy of its checkpoint. A place goes a week after the last message of its replica.
+ * What a copy of the reader's checkpoint has learned is trimmed here, never more: another that takes over begins at that
+ * copy, however old it is. Where nobody says what is copied, what was learned lately stays. A place goes a week after the
+ * last message of its replica.
  */
 const forwardScript = redisScript(
   'forward',
   `local stream, place, word = KEYS[1], KEYS[2], KEYS[3]
 if (redis.call('GET', place) or '') ~= ARGV[1] then return { 'moved', '', '' } end
 if ARGV[6] == '1' and redis.call('EXISTS', stream) == 0 then return { 'moved', '', '' } end
-local read = redis.call('HMGET', word, 'id', 'entries')
+local function at_or_before(one, other)
+  local ms, seq = string.match(one, '^(%d+)-(%d+)$')
+  local other_ms, other_seq = string.match(other, '^(%d+)-(%d+)$')
+  if ms == other_ms then return tonumber(seq) <= tonumber(other_seq) end
+  return tonumber(ms) < tonumber(other_ms)
+end
+local read = redis.call('HMGET', word, 'id', 'entries', 'copied', 'copied_entries')
+-- A copy beyond what was read is one of another history.
+if read[1] and read[3] and at_or_before(read[3], read[1]) then
+  read[2] = read[4] or read[2]
+else
+  read[3] = read[1]
+end
 local unread = redis.call('XLEN', stream)
 if read[1] and unread > 0 then
   local young = tonumber(redis.call('TIME')[1]) * 1000 - tonumber(ARGV[4])
-  local before = tonumber(string.match(read[1], '^%d+')) < young and read[1] or string.format('%.0f', young)
+  local before = tonumber(string.match(read[3], '^%d+')) < young and read[3] or string.format('%.0f', young)
   redis.call('XTRIM', stream, 'MINID', '~', before)
   local flat = redis.call('XINFO', 'STREAM', stream)
   for at = 1, #flat, 2 do

@@ -449,7 +449,7 @@ export const errorTable = {
     status: 507,
     exit: 75,
     retriable: true,
-    fix: 'raise fleet.copy_bytes, or lower replay.capacity and limits.seen_events',
+    fix: 'raise fleet.copy_bytes (Redis needs twice that for each model while it is replaced), or let the checkpoint hold less: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.waiting_join_bytes, limits.set_aside_bytes. Feedback stays in the stream until a copy has learned it',
   },
   BROKER_REFUSED: {
     status: 500,

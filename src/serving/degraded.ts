@@ -26,8 +26,13 @@ export function degraded(
     const report = trainer.status(name)
     const { state, code, message } = report
     const own = isDegraded(report) ? [{ model: name, state, ...told(name, code, message) }] : []
-    return [...own, ...failedSources(name, report)]
+    return [...own, ...failedSources(name, report), ...failedCopy(name, report)]
   })
+}
+
+function failedCopy(model: string, { copyFault }: TrainerReport): readonly Degraded[] {
+  if (copyFault === undefined) return []
+  return [{ model, part: 'copy', ...told(model, copyFault.code, copyFault.message) }]
 }
 
 /** Sources that fail now, while the trainer and its other sources go on. */

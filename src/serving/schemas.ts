@@ -234,7 +234,8 @@ export const FaultAnswer = Type.Object({
   model: Name,
   part: Type.Optional(
     Type.String({
-      description: 'model, live, inbox, dead_letters, data_dir or source; absent: its trainer',
+      description:
+        'model, live, inbox, dead_letters, data_dir, source or copy; absent: its trainer',
     }),
   ),
   state: Type.Optional(Type.String({ description: 'of its trainer' })),

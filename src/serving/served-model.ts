@@ -42,7 +42,8 @@ export interface Position {
 }
 
 /** `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need. */
-export type FaultyPart = 'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir' | 'source'
+export type FaultyPart =
+  'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir' | 'source' | 'copy'
 
 export interface Fault {
   readonly part: FaultyPart

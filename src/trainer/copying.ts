@@ -3,11 +3,18 @@
  * once more when it gives the model back. One at a time; learning waits for none but the first, because nothing may be
  * seen of a line of versions that could vanish with this machine.
  */
-import type { CheckpointCopies, Clock, Lease, Logger } from '../contracts.ts'
+import {
+  CodedError,
+  type CheckpointCopies,
+  type Clock,
+  type Lease,
+  type Logger,
+} from '../contracts.ts'
 import { isAborted } from './is-aborted.ts'
 import type { LocalCheckpoint } from './local-checkpoint.ts'
 import type { Tenure } from './parts.ts'
 import { isLeaseLost, type Patience } from './patience.ts'
+import type { AllPositions } from './tally.ts'
 
 export interface CopyingParts {
   readonly lease: Lease
@@ -19,6 +26,8 @@ export interface CopyingParts {
   /** A copy of this model exists already. */
   readonly hasCopy: boolean
   readonly everyMs: number
+  /** Told what a copy has learned, so that a stream keeps all the rest. */
+  readonly onCopied?: ((positions: AllPositions) => Promise<void>) | undefined
   /** Whoever keeps the copies knows of a later holder. */
   readonly onLost: () => void
 }
@@ -29,6 +38,7 @@ export class Copying implements Tenure {
   /** Something was saved that no copy has. */
   #isBehind = false
   #isFailing = false
+  #fault: CodedError | undefined
 
   constructor(parts: CopyingParts) {
     this.#parts = parts
@@ -37,6 +47,11 @@ export class Copying implements Tenure {
 
   get lease(): Lease {
     return this.#parts.lease
+  }
+
+  /** Why the last copy failed; undefined when it did not. */
+  get fault(): CodedError | undefined {
+    return this.#fault
   }
 
   async saved(signal: AbortSignal): Promise<void> {
@@ -75,16 +90,29 @@ export class Copying implements Tenure {
     const { lease, copies, local, onLost } = this.#parts
     this.#isBehind = false
     try {
-      await local.snapshot(async (path, { epoch, sequence }) => {
+      await local.snapshot(async (path, { epoch, sequence }, positions = {}) => {
         // A checkpoint of an earlier tenure is no news.
         if (epoch !== lease.epoch) return
         await copies.put(lease, path, sequence)
         this.#hasCopy = true
+        await this.#copied(positions)
       })
+      this.#fault = undefined
     } catch (error) {
       this.#isBehind = true
       if (isLeaseLost(error)) onLost()
+      if (error instanceof CodedError) this.#fault = error
       throw error
+    }
+  }
+
+  /** Word that is lost only keeps more of the stream than is needed. */
+  async #copied(positions: AllPositions): Promise<void> {
+    const { onCopied, log, lease } = this.#parts
+    try {
+      await onCopied?.(positions)
+    } catch (err) {
+      log.debug({ model: lease.model, err }, 'could not say how far the copy has learned')
     }
   }
 }

@@ -162,8 +162,11 @@ export class TrainerHost {
   }
 
   #withLease(status: TrainerStatus): TrainerStatus {
-    const lease = this.#tenures.get(status.model)?.view
-    return lease === undefined ? status : { ...status, lease }
+    const { view: lease, copyFault } = this.#tenures.get(status.model) ?? {}
+    if (lease === undefined) return status
+    if (copyFault === undefined) return { ...status, lease }
+    const { code, message } = copyFault
+    return { ...status, lease, copyFault: { code, message } }
   }
 
   #set(model: string, phase: Pick<TrainerStatus, 'state' | 'code' | 'message'>): void {

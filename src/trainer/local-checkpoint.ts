@@ -12,12 +12,15 @@ import { openStore, type Store } from '../runtime/store.ts'
 import { checkpointMigrations } from './checkpoint-schema.ts'
 import { fact, stampOf } from './checkpoint-states.ts'
 import type { Stamp } from './saved.ts'
+import type { AllPositions } from './tally.ts'
 
 export interface LocalCheckpoint {
   /** Undefined when there is none, or none that can be read. */
   stamp(): Stamp | undefined
   /** Hands `work` a file with what is committed now, and removes it afterwards; not called when there is nothing. */
-  snapshot(work: (path: string, stamp: Stamp) => Promise<void>): Promise<void>
+  snapshot(
+    work: (path: string, stamp: Stamp, positions?: AllPositions) => Promise<void>,
+  ): Promise<void>
   /** `fetch` writes a copy to the path it is given; it replaces what is here, whole or not at all. No loop has it open. */
   replace(fetch: (path: string) => Promise<void>): Promise<void>
 }
@@ -27,8 +30,8 @@ export function localCheckpoint(path: string): LocalCheckpoint {
     stamp: () => (existsSync(path) ? readable(path) : undefined),
     async snapshot(work) {
       await withFile(`${path}.copy-`, async (copy) => {
-        const stamp = existsSync(path) ? snapshotTo(path, copy) : undefined
-        if (stamp !== undefined) await work(copy, stamp)
+        const found = existsSync(path) ? snapshotTo(path, copy) : undefined
+        if (found?.stamp !== undefined) await work(copy, found.stamp, found.positions)
       })
     },
     async replace(fetch) {
@@ -61,11 +64,18 @@ function readable(path: string): Stamp | undefined {
 }
 
 /** Blocks for about 1.6 ms a megabyte; no learning comes in between, so that the stamp is that of the copy. */
-function snapshotTo(path: string, copy: string): Stamp | undefined {
+function snapshotTo(path: string, copy: string) {
   return opened(path, (store) => {
     store.run('VACUUM INTO ?', copy)
-    return stampIn(store)
+    return { stamp: stampIn(store), positions: positionsIn(store) }
   })
+}
+
+function positionsIn(store: Store): AllPositions {
+  const positions: Record<string, Record<string, string>> = {}
+  for (const row of store.all('SELECT source, partition, next FROM positions'))
+    (positions[row.text('source')] ??= {})[row.text('partition')] = row.text('next')
+  return positions
 }
 
 function stampIn(store: Store): Stamp | undefined {

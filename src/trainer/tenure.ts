@@ -21,6 +21,7 @@ import type { Loop } from './loop.ts'
 import type { Tenure } from './parts.ts'
 import { Patience } from './patience.ts'
 import { isLater, noStamp, type Stamp } from './saved.ts'
+import type { AllPositions } from './tally.ts'
 
 /** What a model needs to be trained by one daemon of many. */
 export interface FleetPart {
@@ -29,6 +30,7 @@ export interface FleetPart {
   readonly local: LocalCheckpoint
   /** At most so often is the checkpoint copied. */
   readonly copyMs: number
+  readonly onCopied?: (positions: AllPositions) => Promise<void>
   /** Resolves when another daemon should have the model, and gives it back; absent = never. Rejects when aborted. */
   readonly giveBack?: (lease: Lease, signal: AbortSignal) => Promise<void>
 }
@@ -52,6 +54,7 @@ export class Tenures {
   readonly #patience: Patience
   #seenEpoch = 0
   #view: LeaseView | undefined
+  #copying: Copying | undefined
 
   constructor(parts: TenureParts) {
     const { clock, log, model } = parts
@@ -62,6 +65,11 @@ export class Tenures {
   /** The lease as last seen. */
   get view(): LeaseView | undefined {
     return this.#view
+  }
+
+  /** Why the checkpoint could not be copied, while this daemon has the model. */
+  get copyFault(): CodedError | undefined {
+    return this.#copying?.fault
   }
 
   /** Ends with the signal, or when a loop failed for good. */
@@ -86,6 +94,7 @@ export class Tenures {
     try {
       return await this.#hold(lease, signal)
     } finally {
+      this.#copying = undefined
       await lease.release()
     }
   }
@@ -104,6 +113,7 @@ export class Tenures {
       everyMs: fleet.copyMs,
       onLost,
     })
+    this.#copying = copying
     const loop = await open(copying)
     onLoop(loop)
     await this.#beside(loop, copying, signal, over)
