@@ -216,9 +216,14 @@ function recallOf(site: TrainerSite, model: string, base: Base): LoopParts['reca
   return { policy, engine, width: base.network.width }
 }
 
-/** Sums have what they were told, and would count it twice: a closed form rehearses nothing. */
+/** Sums have what they were told, and would count it twice: a closed form rehearses nothing, and keeps what it can take back. */
+const recentBounds = policies.replay.recent.settings
+
 function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay'> {
   if (methodOf(settings).closedForm === undefined) return settings
   const train = { ...settings.train, replay_batch: 0, epochs: 1 }
-  return { train, replay: { policy: 'none' } }
+  const { policy, ...kept } = settings.replay
+  if (policy === 'none') return { train, replay: settings.replay }
+  const bounds = Object.entries(kept).filter(([name]) => Object.hasOwn(recentBounds, name))
+  return { train, replay: { policy: 'recent', ...Object.fromEntries(bounds) } }
 }

@@ -260,7 +260,13 @@ export type Input =
 export type Lesson =
   | { readonly kind: 'label'; readonly label: string }
   | { readonly kind: 'rating'; readonly rating: 1 | -1 }
-  | { readonly kind: 'retract' }
+  | {
+      readonly kind: 'retract'
+      /** It names no source. */
+      readonly anySource?: true
+      /** Everything of its source, since a time. */
+      readonly all?: { readonly sinceMs?: number }
+    }
 
 /** One message of the stream, validated. `source` + `id` is its identity, forever. */
 export interface FeedbackEvent {
@@ -742,8 +748,6 @@ export interface TrainKnobs {
  */
 export interface Trainable {
   readonly labels: readonly string[]
-  /** An example counts for good and must not come twice: sums, where others take steps. */
-  readonly learnsOnce?: true
   /** Logits of each row with the present weights, one array of `labels.length` a row. */
   score(rows: readonly Latent[]): readonly Float32Array[]
   /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
@@ -758,6 +762,8 @@ export interface Trainable {
    * the first step that learns it. Answers the latents to learn it from, now and later. Absent where nothing is.
    */
   observe?(rows: readonly TrainRow[]): readonly Latent[]
+  /** Takes back rows that were learned, where that can be done: closed forms, of rows with a right label. */
+  forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
   /** Adds label rows to the head, zero-started. */
   grow(labels: readonly string[]): void
   /** Trainable tensors only, as a version keeps them: averaged where knobs ask for it. */

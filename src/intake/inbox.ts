@@ -18,6 +18,8 @@ export interface IncomingEvent {
   readonly id: string
   /** Digest of what it says; absent = not known, and any lesson is the same. */
   readonly lesson?: number
+  /** Saying it again means something. */
+  readonly isRepeatable?: boolean
   readonly bytes: Uint8Array
 }
 
@@ -28,7 +30,9 @@ export function incomingEvent(
 ): IncomingEvent {
   const { source, id } = event
   const lesson = lessonDigest(event)
-  return { source, id: event.lesson.kind === 'retract' ? `${id}\0retract` : id, lesson, bytes }
+  if (event.lesson.kind !== 'retract') return { source, id, lesson, bytes }
+  const isRepeatable = event.lesson.all !== undefined
+  return { source, id: `${id}\0retract`, lesson, isRepeatable, bytes }
 }
 
 export interface Appended {
@@ -203,7 +207,8 @@ class SqliteInbox implements Inbox {
     const put = `INSERT INTO identities (hash, offset, lesson) VALUES (?, ?, ?)
       ON CONFLICT (hash) DO UPDATE SET offset = excluded.offset, lesson = excluded.lesson
       WHERE offset < ? OR (excluded.lesson <> 0 AND lesson NOT IN (0, excluded.lesson))`
-    if (this.#store.run(put, hashOf(keyOf(event)), offset, lesson, undone) === 0) return false
+    const isNew = this.#store.run(put, hashOf(keyOf(event)), offset, lesson, undone) > 0
+    if (!isNew && event.isRepeatable !== true) return false
     const message = 'INSERT INTO messages (offset, value, time_ms) VALUES (?, ?, ?)'
     this.#store.run(message, offset, event.bytes, this.#options.clock.nowMs())
     return true

@@ -5,7 +5,7 @@
  * Keys that are not known are ignored and counted: streams carry fields of other readers, and a Kafka topic must not
  * stop because its producer added one.
  */
-import { CodedError, type FeedbackEvent, type Input, type Json } from '../contracts.ts'
+import { CodedError, type FeedbackEvent, type Input, type Json, type Lesson } from '../contracts.ts'
 import { digestOf } from '../runtime/canonical-json.ts'
 import { withDetails } from '../runtime/errors.ts'
 import type { Limits } from '../runtime/limits.ts'
@@ -82,7 +82,7 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
     value === undefined ? undefined : readInput(value, limits, at, context.inputKind),
   )
   const predictionId = field('prediction_id', identity)
-  const lesson = readLesson(event, limits, pointer)
+  const lesson = withScope(readLesson(event, limits, pointer), event, envelope)
   const read: Writable<FeedbackEvent> = { id, source, lesson, weight: field('weight', weight) }
   if (timeMs !== undefined) read.timeMs = timeMs
   if (model !== undefined) read.model = model
@@ -124,14 +124,27 @@ function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): 
   if (kind === 'label' && read.input === undefined) {
     throw refuse('EVENT_INVALID', pointer, 'neither input nor prediction_id')
   }
-  if (kind === 'retract' && given(event, 'id') === undefined) {
-    throw refuse('EVENT_INVALID', below(pointer, 'retract'), 'neither id nor prediction_id')
+  const isOne = kind !== 'retract' || read.lesson.all === undefined
+  if (kind === 'retract' && isOne && given(event, 'id') === undefined) {
+    const why = 'none of id, prediction_id and source'
+    throw refuse('EVENT_INVALID', below(pointer, 'retract'), why)
   }
+}
+
+/** What a retraction means: without a source that id of any, without an id all that its source has sent. */
+function withScope(lesson: Lesson, event: JsonObject, { id, source, pointer }: Unwrapped): Lesson {
+  if (lesson.kind !== 'retract') return lesson
+  const isNamed = (given(event, 'source') ?? source) !== undefined
+  const isOne = (given(event, 'id') ?? id ?? given(event, 'prediction_id')) !== undefined
+  if (!isNamed) return { kind: 'retract', anySource: true }
+  if (isOne) return lesson
+  const sinceMs = time(given(event, 'since'), below(pointer, 'since'))
+  return { kind: 'retract', all: sinceMs === undefined ? {} : { sinceMs } }
 }
 
 const knownKeys: ReadonlySet<string> = new Set([
   ...['id', 'source', 'model', 'time', 'input', 'prediction_id'],
-  ...['label', 'correction', 'rating', 'retract', 'weight'],
+  ...['label', 'correction', 'rating', 'retract', 'since', 'weight'],
 ])
 
 function tellUnknown(event: JsonObject, context: EventContext): void {

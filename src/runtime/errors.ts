@@ -220,6 +220,21 @@ export const errorTable = {
     exit: 65,
     fix: 'raise limits.labels, or retire labels that are no longer wanted (labels.retired)',
   },
+  RETRACTED: {
+    status: 409,
+    exit: 65,
+    fix: 'it was taken back; send it under another id if it should be learned all the same',
+  },
+  RETRACTION_UNMATCHED: {
+    status: 400,
+    exit: 65,
+    fix: 'name the source of the event that it takes back',
+  },
+  RETRACTIONS_FULL: {
+    status: 400,
+    exit: 65,
+    fix: 'retract events after they were sent, or everything of the source at once (antikythera retract)',
+  },
   STEP_DROPPED: {
     status: 400,
     exit: 65,

@@ -85,7 +85,10 @@ const FeedbackEvent = Type.Object({
   label: Type.Optional(Type.String({ description: 'or correction, rating or retract' })),
   correction: Type.Optional(Type.String()),
   rating: Type.Optional(Type.Integer({ description: '1 or -1, of the prediction' })),
-  retract: Type.Optional(Type.Boolean()),
+  retract: Type.Optional(
+    Type.Boolean({ description: 'the event with this id; without an id, all of the source' }),
+  ),
+  since: Type.Optional(Time),
   weight: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   time: Type.Optional(Time),
 })

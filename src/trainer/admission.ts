@@ -22,6 +22,7 @@ import {
 } from '../intake/join.ts'
 import { lessonDigest, RETRACTED } from '../intake/lesson-digest.ts'
 import { failure } from '../runtime/errors.ts'
+import type { Ahead } from './ahead.ts'
 import { isBefore } from './barrier.ts'
 import { Foresight, type Foreseen } from './foresight.ts'
 import type { Interleave } from './interleave.ts'
@@ -34,6 +35,7 @@ import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { LatentSupply } from './latent-supply.ts'
 import { eventAside, setAside } from './put-aside.ts'
+import { isMeant, meantBy, type Meant } from './retraction.ts'
 import type { SetAside, SetAsideEntry } from './set-aside.ts'
 import { receivedOf } from './set-aside-letters.ts'
 
@@ -44,19 +46,29 @@ export interface AdmissionParts {
   readonly dedupe: Dedupe
   readonly waiting: WaitingRoom
   readonly setAside: SetAside
+  readonly ahead: Ahead
   readonly letters: Letters
   /** Keys of refused events are put here. */
   readonly refused: string[]
   readonly latents: LatentSupply
   readonly patience: Patience
   /** What a newer lesson takes the place of. */
-  readonly onSupersede: (superseded: Retracted) => void
+  readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
   /** What is to be forgotten everywhere. */
-  readonly onRetract: (retracted: Retracted) => void
+  readonly onRetract: (retracted: Retracted, latents?: LatentMap) => void
 }
 
 /** Whether an update is due. */
 type Due = boolean
+
+/** A retraction on its way, with the latents of what sums are to be rid of. */
+interface Retracting {
+  readonly event: FeedbackEvent
+  readonly received: Received
+  readonly meant: Meant
+  readonly keys: readonly string[]
+  readonly latents?: LatentMap
+}
 
 /** Whose example it is, where its dead letter would point, and whether it was counted as accepted before. */
 type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> &
@@ -100,10 +112,12 @@ export class Admission {
     const event = foreseen?.event ?? this.#parse(received)
     if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
-    if (event.lesson.kind === 'retract') return this.#retract(key, event)
+    if (event.lesson.kind === 'retract') return this.#retract(event, received, signal)
     const seen = this.#look(event)
     const wasThere = this.#wasThereBefore(received)
-    if (seen === 'same' || seen === 'retracted' || (wasThere && this.#isAside(key, event))) {
+    if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.tally.accepted))
+      return this.#refuseRetracted(received)
+    if (seen === 'same' || (wasThere && this.#isAside(key, event))) {
       this.#parts.tally.count('duplicates')
       return false
     }
@@ -114,6 +128,11 @@ export class Admission {
     return needsPrediction(event)
       ? this.#join(waiting, signal)
       : this.#learn(waiting, { foreseen }, signal)
+  }
+
+  #refuseRetracted(received: Received): false {
+    this.#reject(received, failure('RETRACTED', 'an event with this id was taken back'))
+    return false
   }
 
   /** An event that was set aside, and that a person has asked for; it is counted as accepted already. */
@@ -229,6 +248,8 @@ export class Admission {
   #learn(waiting: WaitingEvent, known: Known, signal: AbortSignal): Due | Promise<Due> {
     const example = this.#example(waiting, known)
     if (example === undefined) return false
+    const replaced = this.#replaced(waiting, example)
+    if (replaced.length > 0) return this.#learnInstead(waiting, example, replaced, signal)
     const latents = this.#parts.latents.now(example)
     return latents === undefined
       ? this.#computed(waiting, example, known, signal)
@@ -251,9 +272,33 @@ export class Admission {
     }
   }
 
-  #accepted(waiting: Counted, example: Example, latents: LatentMap): Due {
+  /** What sums are to be rid of when this example is learned. */
+  #replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
+    const { learner } = this.#parts
+    const about = event.lesson.kind === 'label' ? predictionId : undefined
+    return learner.unlearnable([...new Set([key, ...learner.about(about)])])
+  }
+
+  async #learnInstead(
+    waiting: WaitingEvent,
+    example: Example,
+    replaced: readonly Example[],
+    signal: AbortSignal,
+  ): Promise<Due> {
+    const { latents } = this.#parts
     try {
-      return this.#accept(waiting, example, latents).verdict === 'update'
+      const old = await latents.all(replaced, signal)
+      latents.forget([example.key])
+      const found = latents.now(example) ?? (await latents.first(example, signal))
+      return this.#accepted(waiting, example, found, old)
+    } catch (error) {
+      return this.#refused(waiting, error)
+    }
+  }
+
+  #accepted(waiting: Counted, example: Example, latents: LatentMap, old?: LatentMap): Due {
+    try {
+      return this.#accept(waiting, example, latents, old).verdict === 'update'
     } catch (error) {
       return this.#refused(waiting, error)
     }
@@ -270,14 +315,19 @@ export class Admission {
    * Another lesson under the same id, and a label for an answer about which something was said before: the newer one takes
    * the place of the older ones, in past states too.
    */
-  #supersede({ key, received, event }: Counted, { predictionId }: Example): void {
+  #supersede(
+    { key, received, event }: Counted,
+    { predictionId }: Example,
+    old: LatentMap | undefined,
+  ): void {
     const { learner, dedupe, waiting, setAside, onSupersede } = this.#parts
     const about = event?.lesson.kind === 'label' ? predictionId : undefined
     const isKnown = dedupe.lessonOf(key) !== undefined
     const keys = [...(isKnown ? [key] : []), ...learner.about(about)]
     for (const held of waiting.about(key, about)) if (held.received !== received) this.#drop(held)
     if (about !== undefined) for (const aside of setAside.about(key, about)) setAside.remove(aside)
-    if (keys.length > 0) onSupersede({ keys, predictions: about === undefined ? [] : [about] })
+    const predictions = about === undefined ? [] : [about]
+    if (keys.length > 0) onSupersede({ keys, predictions }, old)
   }
 
   /** It is not waited for any more. Each record of the stream is counted as something. */
@@ -333,11 +383,16 @@ export class Admission {
     return this.#vocabulary
   }
 
-  #accept(counted: Counted, example: Example, latents: LatentMap): Decision<'wait' | 'update'> {
+  #accept(
+    counted: Counted,
+    example: Example,
+    latents: LatentMap,
+    old: LatentMap | undefined,
+  ): Decision<'wait' | 'update'> {
     const { learner, tally, dedupe, waiting, setAside, loop } = this.#parts
     const { isCounted, event } = counted
     learner.check(example)
-    this.#supersede(counted, example)
+    this.#supersede(counted, example, old)
     const decision = learner.accept(example, latents, loop.clock.nowMs())
     waiting.leave(example.key)
     setAside.remove(example.key)
@@ -346,27 +401,65 @@ export class Admission {
     return decision
   }
 
-  /** By its own key, or everything that was said about a prediction. Seen from now on: it may overtake what it takes back. */
-  #retract(key: string, event: FeedbackEvent): Due {
-    const { learner, waiting, setAside, dedupe, tally, onRetract } = this.#parts
-    const about = event.predictionId
+  /** Everything that it means, here and in past states; what was never seen is refused when it comes, as far as there is room. */
+  #retract(event: FeedbackEvent, received: Received, signal: AbortSignal): Due | Promise<Due> {
+    const { learner, dedupe, latents } = this.#parts
+    const meant = meantBy(event, (key) => dedupe.lessonOf(key) !== undefined)
     const known = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
-    const examples = known.filter(
-      (example) => example.key === key || (about !== undefined && example.predictionId === about),
-    )
-    for (const gone of waiting.about(key, about)) {
-      this.#drop(gone)
-      dedupe.add(gone.key, RETRACTED)
-    }
-    for (const gone of setAside.about(key, about)) {
-      setAside.remove(gone)
-      dedupe.add(gone, RETRACTED)
-    }
-    for (const gone of examples) dedupe.add(gone.key, RETRACTED)
-    dedupe.add(key, RETRACTED)
+    const keys = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
+    const unlearnable = learner.unlearnable([...new Set(keys)])
+    if (unlearnable.length === 0) return this.#retracted({ event, received, meant, keys })
+    return latents
+      .all(unlearnable, signal)
+      .then((found) => this.#retracted({ event, received, meant, keys, latents: found }))
+  }
+
+  #retracted({ event, received, meant, keys, latents }: Retracting): false {
+    const { dedupe, tally, onRetract } = this.#parts
+    const gone = [...new Set([...keys, ...this.#dropMeant(meant)])]
+    const own = keyOf(event)
+    if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
+    for (const key of gone) dedupe.add(key, RETRACTED)
+    if (dedupe.lessonOf(own) !== undefined) dedupe.add(own, RETRACTED)
     tally.count('accepted')
-    const keys = [key, ...examples.map((example) => example.key)]
-    onRetract({ keys, predictions: about === undefined ? [] : [about] })
+    const { predictionId } = event
+    const isMany = meant.kind !== 'event'
+    onRetract(
+      {
+        keys: isMany ? gone : [own, ...gone],
+        predictions: predictionId === undefined ? [] : [predictionId],
+        ...(isMany && { meant: [meant] }),
+      },
+      latents,
+    )
+    return false
+  }
+
+  /** Out of what waits and what was set aside. */
+  #dropMeant(meant: Meant): readonly string[] {
+    const { waiting, setAside } = this.#parts
+    const waits = waiting.events.filter(({ key, event }) => isMeant(meant, { ...event, key }))
+    for (const each of waits) this.#drop(each)
+    const aside = setAside.entries.filter(({ what, ...each }) => {
+      const said = what.kind === 'example' ? what.example : what.event.event
+      return isMeant(meant, { ...each, predictionId: said.predictionId })
+    })
+    for (const { key } of aside) setAside.remove(key)
+    return [...waits, ...aside].map(({ key }) => key)
+  }
+
+  /** Nothing is known of what it means. Whether it counts all the same. */
+  #isAhead(event: FeedbackEvent, meant: Meant, received: Received): boolean {
+    const { ahead, tally, dedupe } = this.#parts
+    if (meant.kind === 'source' || event.predictionId !== undefined) return true
+    const key = keyOf(event)
+    if (meant.kind === 'event' && dedupe.lessonOf(key) !== undefined) return true
+    if (meant.kind === 'event' && ahead.add(key, tally.accepted)) return true
+    const error =
+      meant.kind === 'id'
+        ? failure('RETRACTION_UNMATCHED', `no event ${event.id} of any source is known`)
+        : failure('RETRACTIONS_FULL', `too many retractions of ${event.source} came first`)
+    this.#reject(received, error)
     return false
   }
 

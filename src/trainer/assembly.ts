@@ -69,11 +69,12 @@ export function openAdmission({ loop, state, patience, latents }: Assembly): Adm
     dedupe: state.dedupe,
     waiting: state.waiting,
     setAside: state.setAside,
+    ahead: state.ahead,
     letters: state.letters,
     refused: state.refused,
-    onSupersede: (superseded) => state.retract(superseded),
-    onRetract(retracted) {
-      state.retract(retracted)
+    onSupersede: (superseded, old) => state.retract(superseded, old),
+    onRetract(retracted, old) {
+      state.retract(retracted, old)
       latents.forget(retracted.keys)
     },
   })

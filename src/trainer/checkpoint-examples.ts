@@ -5,6 +5,7 @@
 import type { Example, Remembered } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
 import { insertRows } from './insert-rows.ts'
+import { keysMeant } from './checkpoint-retraction.ts'
 import { bytesOf, exampleValues, logitsValue, rememberedOf, textOf } from './checkpoint-rows.ts'
 import { rowSum, summed, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
@@ -60,8 +61,9 @@ export class ExampleTables {
   }
 
   /** Out of every state, past ones too. */
-  retract({ keys: named, predictions }: Retracted): void {
-    const keys = [...named, ...predictions.flatMap((id) => this.#about(id))]
+  retract({ keys: named, predictions, meant = [] }: Retracted): void {
+    const others = meant.flatMap((each) => keysMeant(this.#store, 'examples', each))
+    const keys = [...named, ...predictions.flatMap((id) => this.#about(id)), ...others]
     for (const key of keys) {
       this.#store.run('DELETE FROM remembered WHERE key = ?', bytesOf(key))
       this.#store.run('DELETE FROM examples WHERE key = ?', bytesOf(key))

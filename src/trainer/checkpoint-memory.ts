@@ -6,6 +6,7 @@ import type { Row } from '../runtime/row.ts'
 import type { Store } from '../runtime/store.ts'
 import { bytesOf, textOf } from './checkpoint-rows.ts'
 import { insertRows } from './insert-rows.ts'
+import { keysMeant } from './checkpoint-retraction.ts'
 import type { Memorised } from './recall.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
@@ -62,10 +63,11 @@ export class MemoryTable {
   }
 
   /** Out of every state, past ones too. */
-  retract({ keys: named, predictions }: Retracted): void {
+  retract({ keys: named, predictions, meant = [] }: Retracted): void {
     const about = 'SELECT DISTINCT key FROM memorised WHERE prediction = ?'
     const found = predictions.flatMap((id) => this.#store.all(about, JSON.stringify(id)))
-    const keys = [...named, ...found.map((row) => textOf(row.bytes('key')))]
+    const others = meant.flatMap((each) => keysMeant(this.#store, 'memorised', each))
+    const keys = [...named, ...found.map((row) => textOf(row.bytes('key'))), ...others]
     for (const key of keys) this.#store.run('DELETE FROM memorised WHERE key = ?', bytesOf(key))
     const gone = new Set(keys)
     this.#next = new Map([...this.#present].filter(([key]) => !gone.has(key)))

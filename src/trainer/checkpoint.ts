@@ -13,6 +13,7 @@ import { MemoryTable } from './checkpoint-memory.ts'
 import { PendingTable } from './checkpoint-pending.ts'
 import { bytesOf, waitingOf, waitingValues } from './checkpoint-rows.ts'
 import { fact, setFact, stampOf, StateTables } from './checkpoint-states.ts'
+import type { AheadState } from './ahead.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
 import { checkRow, rowSum, summed } from './row-sum.ts'
@@ -27,7 +28,7 @@ export class Checkpoint {
   readonly #memory: MemoryTable
   readonly #pending: PendingTable
   readonly #setAside: SetAsideTable
-  #last: Pick<Change, 'weights' | 'mind' | 'positions'> | undefined
+  #last: Pick<Change, 'weights' | 'mind' | 'positions' | 'ahead'> | undefined
   /** Key → which of the records with that key it is. */
   #waiting: ReadonlyMap<string, string> = new Map()
   /** A save failed, and may have been committed nevertheless: what is there has to be read again. */
@@ -89,6 +90,7 @@ export class Checkpoint {
       pending: this.#pending.load(),
       waiting: this.#waitingEvents(),
       setAside: this.#setAside.load(),
+      ...this.#ahead(),
     }
     this.#remember(saved)
     if (instead !== undefined) this.#last = undefined
@@ -159,6 +161,8 @@ export class Checkpoint {
     this.#memory.retract(change.retracted)
     this.#pending.write(change.pending)
     this.#setAside.write(change.setAside)
+    const { ahead } = change
+    if (ahead !== undefined && ahead !== this.#last?.ahead) setFact(this.#store, 'ahead', ahead)
     const isNewState = this.#writeState(change)
     const { snapshot } = change
     if (snapshot !== undefined)
@@ -200,6 +204,11 @@ export class Checkpoint {
   #learnerAt(id: number, instead?: TrainableState): LearnerState {
     const remembered = this.#examples.rememberedAt(id)
     return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
+  }
+
+  #ahead(): Pick<Saved, 'ahead'> {
+    const ahead = fact(this.#store, 'ahead')
+    return ahead === undefined ? {} : { ahead: ahead as unknown as AheadState }
   }
 
   #positions(): Record<string, Positions> {

@@ -12,6 +12,9 @@ import { invariant } from '../runtime/errors.ts'
 
 const names = { counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' }
 
+/** Of a label; less is what rounding leaves. */
+const LEAST_COUNT = 1e-3
+
 export class ClassMoments implements ClassSums {
   readonly width: number
   readonly #needsMoments: boolean
@@ -39,6 +42,14 @@ export class ClassMoments implements ClassSums {
         this.sums[start + at] = (this.sums[start + at] ?? NaN) + share * (x[at] ?? 0)
     }
     if (this.#needsMoments) this.#addMoment(x, weight)
+  }
+
+  /** Takes back what was added; of a label that nothing is left of, no rounding stays. */
+  subtract(x: Float32Array, label: number, weight: number): void {
+    this.add(x, new Map([[label, -weight]]))
+    if ((this.counts[label] ?? 0) > LEAST_COUNT) return
+    this.counts[label] = 0
+    this.sums.fill(0, label * this.width, (label + 1) * this.width)
   }
 
   grow(labels: number): void {

@@ -5,7 +5,8 @@
  * Thumbs down on an answer say only which label is wrong: the example is shared out among the other labels as the present
  * head believes in them (expectation maximisation with one wrong answer known; Dempster, Laird & Rubin 1977).
  *
- * A retraction cannot be subtracted here: the sums do not know their terms, and no embedding is kept of what was learned.
+ * A retraction is subtracted for as long as replay keeps the example; what was shared out among labels cannot be, because
+ * the shares are not known any more.
  */
 import type {
   AdapterConfig,
@@ -47,7 +48,6 @@ const TEMPERATURE = 'temperature'
 const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 class ClosedFormTrainable implements Trainable {
-  readonly learnsOnce = true
   readonly #parts: ClosedFormParts
   readonly #moments: ClassMoments
   readonly #temperature = new Temperature()
@@ -86,6 +86,20 @@ class ClosedFormTrainable implements Trainable {
     this.#solve()
     const { result, logits } = this.#learn(rows)
     return { ...result, logits }
+  }
+
+  forget(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void {
+    const embeddings = embed(
+      this.#parts,
+      rows.map(({ latent }) => latent),
+    )
+    for (const [row, { target, weight }] of rows.entries()) {
+      const at = this.#labels.indexOf(target.label)
+      const x = embeddings[row]
+      if (x === undefined || at < 0 || target.kind !== 'label' || !canBeAdded(x, weight)) continue
+      this.#moments.subtract(x, at, weight)
+    }
+    this.#isBehind = true
   }
 
   grow(added: readonly string[]): void {

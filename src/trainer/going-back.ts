@@ -30,8 +30,10 @@ export async function goBackTo(
   { undoes = false } = {},
 ): Promise<boolean> {
   const snapshot = state.snapshot(version)
-  if (snapshot !== undefined) restore(snapshot, loop, state)
-  else {
+  if (snapshot !== undefined) {
+    restore(snapshot, loop, state)
+    await outdate(version, { loop, state, patience }, signal)
+  } else {
     const load = () => loop.registry.load(version)
     const loaded = await patience.persist(`loading ${version}`, load, signal)
     const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
@@ -44,6 +46,21 @@ export async function goBackTo(
   state.tally.wentTo(version)
   state.tally.scored(state.learner.scores)
   return line !== undefined
+}
+
+/** The files of a version have in their memory what was taken back since: another version has to answer without it. */
+async function outdate(
+  version: string,
+  { loop, state, patience }: GoingBack,
+  signal: AbortSignal,
+): Promise<void> {
+  const { learner } = state
+  if (learner.memorised === undefined) return
+  const read = () => loop.registry.manifest(version)
+  const { memory } = await patience.persist(`reading the manifest of ${version}`, read, signal)
+  if ((memory?.items ?? 0) <= learner.memorised.length) return
+  learner.outdateMemory()
+  state.mindChanged()
 }
 
 /** As a trainable would have it that has made no step. */

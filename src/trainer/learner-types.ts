@@ -83,8 +83,17 @@ export interface Mind {
   readonly rollback: Json
   /** Wrong answers since the last version, where memory counts them. */
   readonly wrong?: number
+  /** The version that answers has something in its memory that was taken back. */
+  readonly stale?: boolean
   readonly scoreboard: ScoreboardState
   readonly learned: number
   readonly steps: number
   readonly dropped: number
+}
+
+/** What a retraction has changed. */
+export interface Retraction {
+  /** What is rehearsed or answers from memory. */
+  readonly mind: boolean
+  readonly weights: boolean
 }

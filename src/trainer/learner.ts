@@ -24,6 +24,7 @@ import type {
   LatentMap,
   LearnerParts,
   Mind,
+  Retraction,
   Outcome,
   TriggerState,
   Update,
@@ -34,7 +35,6 @@ import { latentOf } from './rehearsal.ts'
 import { Recall, type Memorised } from './recall.ts'
 import { Scoreboard } from './scoreboard.ts'
 import { Training, type Learned } from './training.ts'
-import { warmUp, type Warmed } from './warming.ts'
 
 export class Learner {
   readonly #parts: LearnerParts
@@ -150,15 +150,31 @@ export class Learner {
     return dropped
   }
 
-  /** Forgets what waits and what would be rehearsed; weights keep what they learned. Whether memory has changed. */
-  retract(keys: readonly string[]): boolean {
-    let changed = false
+  /** Forgets what waits and what would be rehearsed; weights keep what they learned by gradients. What has changed. */
+  retract(keys: readonly string[], latents: LatentMap = new Map()): Retraction {
+    const weights = this.#unlearn(keys, latents)
+    let mind = false
     for (const key of keys) {
       this.#pending.remove(key)
-      changed = this.#memory.forget(key) || changed
-      changed = this.#recall?.forget(key) === true || changed
+      mind = this.#memory.forget(key) || mind
+      mind = this.#recall?.forget(key) === true || mind
     }
-    return changed
+    return { mind, weights }
+  }
+
+  /** Of these, the examples that weights can be rid of again: sums are, as long as replay has their terms. */
+  unlearnable(keys: readonly string[]): readonly Remembered[] {
+    if (this.#parts.trainable.forget === undefined) return []
+    return keys.flatMap((key) => this.#memory.get(key) ?? [])
+  }
+
+  #unlearn(keys: readonly string[], latents: LatentMap): boolean {
+    const rows = this.unlearnable(keys).flatMap(({ key, target, weight }) => {
+      const latent = latents.get(key)
+      return latent === undefined ? [] : [{ latent, target, weight }]
+    })
+    if (rows.length > 0) this.#parts.trainable.forget?.(rows)
+    return rows.length > 0
   }
 
   /** `live` is the version that answers; without it the rollback policy is not asked. */
@@ -196,17 +212,14 @@ export class Learner {
     }
   }
 
-  /** Fresh weights learn what an earlier adapter remembered. The scores stay those of the stream. */
-  *warmUp(examples: readonly Example[]): Generator<readonly Example[], Warmed, LatentMap> {
-    const parts = { ...this.#parts, training: this.#training, memory: this.#memory }
-    const warmed = yield* warmUp(examples, this.scores.accuracy_recent, parts)
-    this.#learned = warmed.learned
-    return warmed
-  }
-
   /** Why a version should be made of what memory has, before the next update; undefined when none should. */
   get publicationDue(): string | undefined {
     return this.#recall?.due
+  }
+
+  /** The version that answers has something in its memory that was taken back. */
+  outdateMemory(): void {
+    this.#recall?.outdate()
   }
 
   /** Makes the learner what that version is. Whether weights have changed: the head gets the labels that memory knows. */
@@ -242,6 +255,7 @@ export class Learner {
       rate: this.#parts.rate.snapshot(),
       rollback: this.#parts.rollback.snapshot(),
       ...(this.#recall && { wrong: this.#recall.wrong }),
+      ...(this.#recall?.isStale === true && { stale: true }),
       scoreboard: this.#scoreboard.snapshot(),
       ...this.progress,
     }
@@ -257,7 +271,7 @@ export class Learner {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()
     this.#memory.restore(mind.memory, remembered, weights.labels)
-    this.#recall?.restore(memorised, mind.wrong ?? 0)
+    this.#recall?.restore(memorised, mind.wrong ?? 0, mind.stale)
     this.#parts.rate.restore(mind.rate ?? null)
     this.#parts.rollback.restore(mind.rollback)
     this.#scoreboard.restore(mind.scoreboard)

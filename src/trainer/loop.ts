@@ -129,6 +129,8 @@ class ModelLoop implements Loop {
     if (this.#assembly.state.tally.isPaused) return this.#standStill(stream, signal)
     if (this.#assembly.state.tally.state.cut !== undefined) await this.#finishCut(signal)
     if (await this.#relearn(admission, signal)) return
+    // Somebody may have gone back to a version that must not answer as it is.
+    await this.#act(false, signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)

@@ -28,6 +28,7 @@ import type {
 import type { GoingOn } from '../adapters/carried.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../runtime/store.ts'
+import type { AheadLimits } from './ahead.ts'
 import type { TrainPlan } from './learner-types.ts'
 import type { QualityLimits } from './quality.ts'
 import type { RecallParts } from './recall.ts'
@@ -142,6 +143,8 @@ export interface LoopLimits {
   readonly latentBytes: number
   /** Of the snapshots in the checkpoint; absent = no bound. */
   readonly snapshotBytes?: number
+  /** Of retractions that came before their events. */
+  readonly ahead?: AheadLimits
   /** Kept of what rollbacks set aside; absent = all of it. */
   readonly setAside?: { readonly events: number; readonly bytes: number }
   /** Ids kept for finding duplicates; absent = every one. */

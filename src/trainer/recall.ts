@@ -62,6 +62,15 @@ export class Recall {
     return { slots: slotsFor(this.#items.length), items: this.#items.length }
   }
 
+  get isStale(): boolean {
+    return this.#isStale
+  }
+
+  /** The version that answers has something that was taken back. */
+  outdate(): void {
+    this.#isStale = true
+  }
+
   /** Why there should be a version before the next update, if so. */
   get due(): string | undefined {
     const { every } = this.#parts.policy
@@ -123,9 +132,9 @@ export class Recall {
   }
 
   /** Within the bounds of today. */
-  restore(items: readonly Memorised[], wrong: number): void {
+  restore(items: readonly Memorised[], wrong: number, isStale = false): void {
     this.#wrong = wrong
-    this.#isStale = false
+    this.#isStale = isStale
     this.#hold([])
     for (const item of items.toSorted((a, b) => a.at - b.at))
       this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))

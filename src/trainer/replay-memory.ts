@@ -58,18 +58,14 @@ export class ReplayMemory {
   shuffled(): readonly Remembered[] {
     const { replay, retired = [] } = this.#parts
     const isIn = (key: string) => !retired.includes(this.#example(key).target.label)
-    return this.shuffle(replay.keys().filter(isIn)).map((key) => this.#example(key))
-  }
-
-  shuffle<Item>(items: readonly Item[]): readonly Item[] {
-    const order = items.map((_, at) => at)
-    for (let last = order.length - 1; last > 0; last -= 1) {
+    const keys = replay.keys().filter(isIn)
+    for (let last = keys.length - 1; last > 0; last -= 1) {
       const place = this.#parts.draw.below(last + 1)
-      const [one, other] = [order[last] ?? 0, order[place] ?? 0]
-      order[last] = other
-      order[place] = one
+      const [one, other] = [keys[last] ?? '', keys[place] ?? '']
+      keys[last] = other
+      keys[place] = one
     }
-    return order.flatMap((at) => items[at] ?? [])
+    return keys.map((key) => this.#example(key))
   }
 
   /** `logits`: those that it had before it was learned, where the policy wants them. */
@@ -77,6 +73,10 @@ export class ReplayMemory {
     const kept: Remembered = logits === undefined ? example : { ...example, logits }
     this.#keep(kept)
     for (const key of this.#parts.replay.offer(itemOf(kept), this.#parts.offer)) this.#drop(key)
+  }
+
+  get(key: string): Remembered | undefined {
+    return this.#examples.get(key)
   }
 
   /** Whether it was there. */

@@ -11,9 +11,11 @@ import type { IdRun } from '../intake/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Journals } from './journals.ts'
 import type { Line } from '../intake/line.ts'
+import type { AheadState } from './ahead.ts'
 import type { Barrier } from './barrier.ts'
 import type { Mind, TriggerState } from './learner-types.ts'
 import type { Memorised } from './recall.ts'
+import type { Meant } from './retraction.ts'
 import type { SetAsideEntry } from './set-aside.ts'
 
 /** What the state was made for. */
@@ -120,6 +122,8 @@ export interface Saved extends LearnerState {
   readonly pending: readonly Example[]
   readonly waiting: readonly WaitingEvent[]
   readonly setAside: readonly SetAsideEntry[]
+  /** Retractions ahead of their events; absent in a checkpoint of before they were kept. */
+  readonly ahead?: AheadState
 }
 
 export interface Change extends Saved {
@@ -146,4 +150,6 @@ export interface CheckpointLimits {
 export interface Retracted {
   readonly keys: readonly string[]
   readonly predictions: readonly string[]
+  /** What else was meant, of an id or a source. */
+  readonly meant?: readonly Meant[]
 }

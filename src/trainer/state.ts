@@ -10,11 +10,13 @@ import { Checkpoint } from './checkpoint.ts'
 import { noStamp, type Identity, type LearnerState, type Retracted, type Stamp } from './saved.ts'
 import type { Journals } from './journals.ts'
 import type { Learner } from './learner.ts'
-import type { Mind } from './learner-types.ts'
+import type { LatentMap, Mind } from './learner-types.ts'
 import { Letters } from './letters.ts'
+import { Ahead } from './ahead.ts'
 import { SetAside } from './set-aside.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
+import { isMeant } from './retraction.ts'
 import { Tally } from './tally.ts'
 
 export interface StateParts {
@@ -23,12 +25,15 @@ export interface StateParts {
   readonly patience: Patience
 }
 
+const usualAhead = { perSource: 100, all: 1000, events: 100_000 }
+
 export class TrainerState {
   readonly learner: Learner
   readonly tally = new Tally()
   readonly dedupe: Dedupe
   readonly waiting: WaitingRoom
   readonly setAside: SetAside
+  readonly ahead: Ahead
   readonly letters: Letters
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
@@ -65,6 +70,7 @@ export class TrainerState {
       ...(limits.waitingBytes !== undefined && { bytes: limits.waitingBytes }),
     })
     this.setAside = new SetAside(limits.setAside ?? { events: Infinity, bytes: Infinity })
+    this.ahead = new Ahead(limits.ahead ?? usualAhead)
     this.letters = new Letters(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#mind = learner.mind()
@@ -99,6 +105,11 @@ export class TrainerState {
     this.#mind = this.learner.mind()
   }
 
+  /** What the learner knows besides weights and examples is another. */
+  mindChanged(): void {
+    this.#mind = this.learner.mind()
+  }
+
   /** Goes back to where a checkpoint or a snapshot left the learner. */
   restoreLearner({ weights, mind, remembered, memorised }: LearnerState): void {
     this.learner.restore(weights, mind, remembered, memorised)
@@ -110,11 +121,14 @@ export class TrainerState {
   /** As the checkpoint keeps it, without what was retracted since the last save. */
   snapshot(version: string): LearnerState | undefined {
     const kept = this.checkpoint.snapshot(version)
-    const { keys, predictions } = this.#retracted
-    if (kept === undefined || keys.length === 0) return kept
+    const { keys, predictions, meant = [] } = this.#retracted
+    if (kept === undefined || keys.length + meant.length === 0) return kept
     const gone = new Set(keys)
-    const isThere = ({ key, predictionId }: Pick<Remembered, 'key' | 'predictionId'>) =>
-      !gone.has(key) && (predictionId === undefined || !predictions.includes(predictionId))
+    const isThere = (traced: Pick<Remembered, 'key' | 'predictionId' | 'timeMs'>) => {
+      const { key, predictionId } = traced
+      if (gone.has(key) || meant.some((each) => isMeant(each, traced))) return false
+      return predictionId === undefined || !predictions.includes(predictionId)
+    }
     return {
       ...kept,
       remembered: kept.remembered.filter(isThere),
@@ -122,13 +136,17 @@ export class TrainerState {
     }
   }
 
-  /** Forgets these everywhere, snapshots of versions included. */
-  retract({ keys, predictions }: Retracted): void {
-    if (this.learner.retract(keys)) this.#mind = this.learner.mind()
+  /** Forgets these everywhere, snapshots of versions included. `latents`: of those that sums are to be rid of. */
+  retract({ keys, predictions, meant = [] }: Retracted, latents?: LatentMap): void {
+    const { learner } = this
+    const changed = learner.retract(keys, latents)
+    if (changed.mind) this.#mind = learner.mind()
+    if (changed.weights) this.#weights = learner.weights()
     const before = this.#retracted
     this.#retracted = {
       keys: [...before.keys, ...keys],
       predictions: [...before.predictions, ...predictions],
+      meant: [...(before.meant ?? []), ...meant],
     }
   }
 
@@ -179,6 +197,7 @@ export class TrainerState {
       pending,
       waiting: waiting.events,
       setAside: setAside.entries,
+      ahead: this.ahead.state,
       seen: dedupe.fresh,
       retracted: this.#retracted,
       protected: [live?.version, live?.previous].flatMap((version) => version ?? []),

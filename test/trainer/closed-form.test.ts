@@ -93,6 +93,26 @@ describe.each(methods)('$name', (method) => {
     expect([...trainable.score([row('a', 1).latent])[0]!]).toEqual([0, 0, 0])
   })
 
+  it('takes back what it was told, as if it had never been', () => {
+    const [told, other] = [open(method), open(method)]
+    const [wrong, right] = [row('a', 4), row('b', 4)]
+    learn(told, [...blobs(30), { ...wrong, target: right.target }, row('c', 7)])
+    told.forget!([{ ...wrong, target: right.target }])
+    learn(other, [...blobs(30), row('c', 7)])
+    const [now, never] = [told.snapshot().tensors, other.snapshot().tensors]
+    for (const name of ['sums/counts', 'sums/classes', 'sums/moments'])
+      for (const [at, value] of now.get(name)!.data.entries())
+        expect(Math.abs(value - never.get(name)!.data[at]!)).toBeLessThan(1e-3)
+  })
+
+  it('knows nothing of a label whose every example was taken back', () => {
+    const trainable = open(method)
+    learn(trainable, [...blobs(30).filter(({ target }) => target.label !== 'c'), row('c', 1)])
+    trainable.forget!([row('c', 1)])
+    for (const logits of trainable.score(blobs(9).map(({ latent }) => latent)))
+      expect(Math.max(...logits)).toBeGreaterThan(logits[2]!)
+  })
+
   it('drops a step with a number that is not finite or whose square is not, and goes on', () => {
     const trainable = open(method)
     trainable.step(blobs(8))

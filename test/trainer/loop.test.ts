@@ -335,7 +335,8 @@ describe('retraction', () => {
       ],
     })
     const status = await runToEnd(world, { every: 4 })
-    expect(status.counts).toMatchObject({ learned: 4, duplicates: 1 })
+    expect(status.counts).toMatchObject({ learned: 4, rejected: 1 })
+    expect([...world.letters.values()]).toMatchObject([{ code: 'RETRACTED' }])
     expect(finalState(world)?.remembered.every((key) => key.includes('e-1'))).toBe(true)
   })
 

@@ -1,6 +1,7 @@
 /** What rollbacks have set aside: listed, learned after all or dropped; and learning stopped and started again. */
 import type { Command } from 'commander'
 import { aboutModel, wholeNumber, withModel, type ClientFlags } from '../flags.ts'
+import type { RetractFlags } from '../retract.ts'
 import type { AsideFlags, SelectionFlags } from '../set-aside.ts'
 
 export function registerSetAside(program: Command): void {
@@ -12,8 +13,20 @@ export function registerSetAside(program: Command): void {
     })
   selecting(program, 'relearn', 'learn what rollbacks have set aside')
   selecting(program, 'discard', 'drop what rollbacks have set aside, for good')
+  registerRetract(program)
   pausing(program, 'pause', 'learn nothing until somebody resumes; feedback is accepted and waits')
   pausing(program, 'resume', 'learn again')
+}
+
+function registerRetract(program: Command): void {
+  withModel(program.command('retract').description('take back what was learned from events'))
+    .option('--source <name>', 'of the event; without --id all that it has sent')
+    .option('--id <id>', 'one event')
+    .option('--since <time>', 'of a source: only what came since then')
+    .action(async (model: string | undefined, flags: RetractFlags) => {
+      const { retract } = await import('../retract.ts')
+      await retract(aboutModel(model, flags))
+    })
 }
 
 function selecting(program: Command, name: 'relearn' | 'discard', description: string): void {

@@ -12,8 +12,8 @@ export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
     bytes.set(event.bytes, at)
     at += event.bytes.length
   }
-  const rows = events.map(({ source, id, lesson = UNKNOWN_LESSON, bytes }) => ({
-    ...{ source, id, lesson },
+  const rows = events.map(({ source, id, lesson = UNKNOWN_LESSON, isRepeatable = false, bytes }) => ({
+    ...{ source, id, lesson, isRepeatable },
     size: bytes.length,
   }))
   return { rows, bytes }
@@ -21,10 +21,10 @@ export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
 
 export function unpackEvents({ rows, bytes }: PackedEvents): readonly IncomingEvent[] {
   let at = 0
-  return rows.map(({ source, id, lesson, size }) => {
+  return rows.map(({ size, ...event }) => {
     const from = at
     at += size
-    return { source, id, lesson, bytes: bytes.subarray(from, at) }
+    return { ...event, bytes: bytes.subarray(from, at) }
   })
 }
 

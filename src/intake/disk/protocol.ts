@@ -52,6 +52,7 @@ export interface PackedEvents {
     readonly source: string
     readonly id: string
     readonly lesson: number
+    readonly isRepeatable: boolean
     readonly size: number
   }[]
   readonly bytes: Uint8Array<ArrayBuffer>

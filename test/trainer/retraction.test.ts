@@ -1,0 +1,133 @@
+/** What is taken back: one event, an id of any source, all of a source; and what was taken back before it came. */
+import { describe, expect, test } from 'vitest'
+import type { FeedbackEvent, SourceRecord } from '../../src/contracts.ts'
+import { defaultLimits } from '../../src/runtime/limits.ts'
+import { parseEvent } from '../../src/intake/validate.ts'
+import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { event } from './events.ts'
+import { tinyRecall } from './tiny-recall.ts'
+import { openWorld, runToEnd, type Setting, type World } from './world.ts'
+
+/** As in the product. */
+const parse = ({ value, timeMs }: SourceRecord, connector: string): FeedbackEvent =>
+  parseEvent(value, defaultLimits, { source: connector, timeMs: timeMs ?? 0 })
+const setting: Setting = { every: 4, capacity: 30, parse, recall: tinyRecall({ every: 1000 }) }
+
+const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
+const said = (count: number, from = 0, source = 'desk') =>
+  Array.from({ length: count }, (_, at) =>
+    event({ id: `e-${from + at}`, source, text: words[(from + at) % 8], label: 'yes' }),
+  ).map((text) => text.replace('"text":', '"input":'))
+const saved = (world: World) => new Checkpoint(world.store, { snapshots: 9 }).load()!
+const heldIn = (world: World) => {
+  const { remembered, pending, memorised = [], setAside, waiting } = saved(world)
+  const all = [...remembered, ...pending, ...memorised, ...setAside, ...waiting]
+  return [...new Set(all.map(({ key }) => key.replace('\0', ' ')))].toSorted()
+}
+const codes = (world: World) => [...world.letters.values()].map(({ code }) => code)
+
+async function rollBack(world: World, version: string) {
+  const { moves } = world.registry
+  await world.registry.point({ version, expect: moves.length, reason: 'no', by: 'rollback' })
+}
+
+describe('without a source', () => {
+  test('an id of whichever source has it is taken back', async () => {
+    const world = openWorld({ http: [...said(6), event({ id: 'e-1', retract: true })] })
+    await runToEnd(world, setting)
+    expect(heldIn(world)).not.toContain('desk e-1')
+    expect(heldIn(world)).toHaveLength(5)
+  })
+
+  test('the event of the connector itself is meant before those of others', async () => {
+    const own = said(1, 0, 'http')
+    const world = openWorld({ http: [...said(2), ...own, event({ id: 'e-0', retract: true })] })
+    await runToEnd(world, setting)
+    expect(heldIn(world)).toEqual(['desk e-0', 'desk e-1'])
+  })
+
+  test('an id that nobody has sent is a dead letter that says so', async () => {
+    const world = openWorld({ http: [...said(2), event({ id: 'no', retract: true })] })
+    const { counts } = await runToEnd(world, setting)
+    expect(counts).toMatchObject({ accepted: 2, rejected: 1 })
+    expect(codes(world)).toEqual(['RETRACTION_UNMATCHED'])
+  })
+})
+
+describe('all of a source', () => {
+  test('goes from replay, memory, what is pending and what was set aside', async () => {
+    const others = said(3, 100, 'elsewhere')
+    const world = openWorld({ http: [...said(9), ...others] })
+    await runToEnd(world, setting)
+    await rollBack(world, 'v1')
+    world.streams.get('http')!.push(...said(3, 20))
+    await runToEnd(world, setting)
+    expect(saved(world).setAside.length).toBeGreaterThan(0)
+    world.streams.get('http')!.push(event({ source: 'desk', retract: true }))
+    await runToEnd(world, setting)
+    expect(heldIn(world)).toEqual(['elsewhere e-100', 'elsewhere e-101', 'elsewhere e-102'])
+    // And from every state that could be gone back to.
+    await rollBack(world, 'v2')
+    await runToEnd(world, setting)
+    expect(heldIn(world).filter((key) => key.startsWith('desk'))).toEqual([])
+    expect(world.store.all('SELECT key FROM examples').length).toBeLessThanOrEqual(3)
+  })
+
+  test('since a time leaves what came before it, and what comes later is learned', async () => {
+    const since = new Date(2).toISOString()
+    const retraction = event({ source: 'desk', retract: true, since })
+    const world = openWorld({ http: [...said(6), retraction, ...said(1, 50)] })
+    await runToEnd(world, setting)
+    expect(heldIn(world)).toEqual(['desk e-0', 'desk e-1', 'desk e-50'])
+  })
+})
+
+describe('a version with what was taken back in its memory', () => {
+  test('is followed by one without it when somebody goes back to it', async () => {
+    const world = openWorld({ http: said(8) })
+    await runToEnd(world, setting)
+    expect(world.registry.versions.get('v1')?.manifest.memory?.items).toBe(4)
+    world.streams.get('http')!.push(event({ id: 'e-1', source: 'desk', retract: true }))
+    await runToEnd(world, setting)
+    await rollBack(world, 'v1')
+    await runToEnd(world, setting)
+    const live = world.registry.moves.at(-1)!
+    expect(live).toMatchObject({ by: 'trainer' })
+    expect(world.registry.versions.get(live.version)?.manifest).toMatchObject({
+      parent: 'v1',
+      memory: { items: 3 },
+    })
+  })
+})
+
+describe('an event that was taken back', () => {
+  test('before it came is a dead letter, and its source has room for so many', async () => {
+    const limits = { ahead: { perSource: 2, all: 3, events: 4 } }
+    const early = (id: string, source = 'desk') => event({ id, source, retract: true })
+    const world = openWorld({
+      http: [early('e-0'), early('e-1'), early('e-2'), early('x', 'other'), early('y', 'other')],
+    })
+    await runToEnd(world, { ...setting, limits })
+    expect(codes(world)).toEqual(['RETRACTIONS_FULL', 'RETRACTIONS_FULL'])
+    world.streams.get('http')!.push(...said(3))
+    const { counts } = await runToEnd(world, { ...setting, limits })
+    expect(counts).toMatchObject({ rejected: 4 })
+    expect(codes(world).slice(2)).toEqual(['RETRACTED', 'RETRACTED'])
+    expect(heldIn(world)).toEqual(['desk e-2'])
+    // They do not last for ever.
+    world.streams.get('http')!.push(...said(4, 10), ...said(1))
+    await runToEnd(world, { ...setting, limits })
+    expect(heldIn(world)).toContain('desk e-0')
+  })
+
+  test('is a dead letter when it is sent again, also after a rollback', async () => {
+    const retract = event({ id: 'e-5', source: 'desk', retract: true })
+    const world = openWorld({ http: [...said(8), retract] })
+    await runToEnd(world, setting)
+    await rollBack(world, 'v1')
+    world.streams.get('http')!.push(...said(1, 5))
+    await runToEnd(world, setting)
+    expect(codes(world)).toEqual(['RETRACTED'])
+    expect(heldIn(world)).not.toContain('desk e-5')
+  })
+})
