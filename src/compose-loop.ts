@@ -110,6 +110,7 @@ async function loopParts(site: TrainerSite, model: string, tenure?: Tenure): Pro
       latentBytes: limits.latent_bytes,
       snapshotBytes: snapshotBytes(config, settings),
       setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
+      ahead: aheadOf(limits.retractions_ahead),
       seenEvents: limits.seen_events,
       quality: { labels: limits.quality_labels, sources: limits.quality_sources },
     },
@@ -226,4 +227,9 @@ function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay
   if (policy === 'none') return { train, replay: settings.replay }
   const bounds = Object.entries(kept).filter(([name]) => Object.hasOwn(recentBounds, name))
   return { train, replay: { policy: 'recent', ...Object.fromEntries(bounds) } }
+}
+
+/** Ten sources may be as busy; after so many events a retraction ahead of its event was a mistake. */
+function aheadOf(perSource: number) {
+  return { perSource, all: 10 * perSource, events: 100_000 }
 }

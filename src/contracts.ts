@@ -1390,6 +1390,8 @@ export interface TrainerStatus {
   readonly forgottenIds?: number
   /** Examples that answer along with the head. */
   readonly memorised?: number
+  /** Retractions that came before their events. */
+  readonly retractionsAhead?: number
   /** Of a trigger that detects drift, since the model began. */
   readonly alarms?: AlarmCount
   /** Told once a second at most. */

@@ -134,6 +134,13 @@ export const limitTable = {
     reason:
       'this feedback together: it is held in memory, in the checkpoint and in each copy of that',
   },
+  retractions_ahead: {
+    default: 100,
+    least: 0,
+    most: 100_000,
+    reason:
+      'retractions of a source that came before their events; made-up ids must not shut out a source',
+  },
   set_aside: {
     default: 100_000,
     least: 1,
@@ -151,7 +158,7 @@ export const limitTable = {
     least: 1000,
     most: 100_000_000,
     reason:
-      'ids of events already taken, by which a duplicate is known; 24 bytes of memory and 16 of disk each',
+      'ids of events already taken, by which a duplicate is known; 28 bytes of memory and 20 of disk each',
   },
   dead_letters: {
     default: 100_000,

@@ -124,6 +124,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Events that rollbacks have set aside: relearn or discard them.',
   },
+  retractionsAhead: {
+    kind: 'gauge',
+    name: 'antikythera_retractions_ahead',
+    labels: ['model'],
+    help: 'Retractions that came before their events, which will be refused.',
+  },
   paused: {
     kind: 'gauge',
     name: 'antikythera_paused',

@@ -8,7 +8,7 @@ import type { UpdateClock } from './update-times.ts'
 
 export function statusOf(
   { model, engine, tensors, unknownKeys, truncated }: LoopParts,
-  { learner, tally, waiting, setAside, dedupe, kept }: TrainerState,
+  { learner, tally, waiting, setAside, ahead, dedupe, kept }: TrainerState,
   stream: Interleave | undefined,
   progress: Progress,
   times: UpdateClock,
@@ -37,6 +37,7 @@ export function statusOf(
     ...(progress.shown && { progress: progress.shown }),
     ...(unknownKeys && { unknownKeys: unknownKeys() }),
     ...(truncated && { truncated: truncated() }),
+    retractionsAhead: ahead.size,
     ...(learner.memorised && { memorised: learner.memorised.length }),
     ...(learner.alarms && { alarms: learner.alarms }),
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
