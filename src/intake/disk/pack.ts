@@ -12,10 +12,12 @@ export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
     bytes.set(event.bytes, at)
     at += event.bytes.length
   }
-  const rows = events.map(({ source, id, lesson = UNKNOWN_LESSON, isRepeatable = false, bytes }) => ({
-    ...{ source, id, lesson, isRepeatable },
-    size: bytes.length,
-  }))
+  const rows = events.map(
+    ({ source, id, lesson = UNKNOWN_LESSON, isRepeatable = false, bytes }) => ({
+      ...{ source, id, lesson, isRepeatable },
+      size: bytes.length,
+    }),
+  )
   return { rows, bytes }
 }
 
