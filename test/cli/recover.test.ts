@@ -58,7 +58,7 @@ async function checkpoint({ config, file }: Damaged, read: number): Promise<void
     journals: { http: journal(file('inbox.db')).identity },
     weights: { labels: ['no', 'yes'], steps: 3, tensors: new Map([['w', tensor]]) },
     mind: { learned: 30 },
-    ...{ remembered: [], pending: [], waiting: [], protected: [], snapshot: 'v3' },
+    ...{ remembered: [], pending: [], waiting: [], setAside: [], protected: [] },
     seen: { first: 0, hashes: new Uint8Array(16) },
     retracted: { keys: [], predictions: [] },
   }
