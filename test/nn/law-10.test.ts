@@ -21,12 +21,17 @@ import { openTrainable } from '../../src/trainer/step.ts'
 import { randomVersion } from './random-version.ts'
 
 const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
+const declared = openFeatures({
+  schema: { a: { type: 'number', indicator: true }, kind: { type: 'category', columns: 3 } },
+  ...{ hidden: [5], window: 4, bins: 2 },
+})
 const bases = [
   await openUseLite(),
   await openBert(tinyBert),
   openFeatures({ size: 3 }),
   openFeatures({ size: 3, standardise: false }),
   openFeatures({ size: 3, hidden: [6, 5], window: 4, bins: 2 }),
+  declared,
 ]
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()
@@ -157,6 +162,10 @@ function namesOf({ base, config }: AdapterPlan) {
 }
 
 function rowsOf(base: Base): readonly Encoded[] {
+  if (base.hash === declared.hash)
+    return [{ a: 1, kind: 'x' }, { kind: 'y' }, { a: -0.5 }].map((features) =>
+      base.encode({ kind: 'features', features: features as Record<string, number | string> }, 1),
+    )
   if (base.inputKind === 'features')
     return [
       [1, -2, 0.5],
