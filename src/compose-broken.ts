@@ -116,7 +116,7 @@ export function noPredictions(onDropped: (count: number) => void): PredictionSto
 export function guardInbox(inbox: Inbox, faults: Faults): Inbox {
   const none = { end: 0, consumed: 0 }
   return {
-    append: async (events) => inbox.append(events),
+    append: async (events, undone) => inbox.append(events, undone),
     unread: () => faults.ask('inbox', () => inbox.unread(), 0),
     marks: () => faults.ask('inbox', () => inbox.marks(), none),
     duplicates: () => faults.ask('inbox', () => inbox.duplicates(), 0),

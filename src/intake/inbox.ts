@@ -89,16 +89,29 @@ const SWEEP_EVERY = 1000
 const SWEPT_EVENTS = 4 * SWEEP_EVERY
 
 /** Read from any connection to the file. */
-export function inboxCounts(store: Store): InboxCounts {
-  const mark = (name: Mark) => markIn(store, name)
+export function inboxCounts(store: Store, marks = () => inboxMarks(store)): InboxCounts {
   return {
-    unread: () => mark('end') - mark('consumed'),
-    marks: () => ({ end: mark('end'), consumed: mark('consumed') }),
-    duplicates: () => mark('duplicates'),
+    unread: () => {
+      const { end, consumed } = marks()
+      return end - consumed
+    },
+    marks: () => {
+      const { end, consumed } = marks()
+      return { end, consumed }
+    },
+    duplicates: () => marks().duplicates,
     // Offsets begin at 0, and the oldest go first.
     forgotten: () =>
       store.get('SELECT min(offset) AS oldest FROM identities')?.numberOrNull('oldest') ?? 0,
   }
+}
+
+/** In one look: it is asked for with every request. */
+export function inboxMarks(store: Store) {
+  const of = (name: Mark) => `(SELECT value FROM marks WHERE name = '${name}') AS "${name}"`
+  const row = store.get(`SELECT ${of('end')}, ${of('consumed')}, ${of('duplicates')}`)
+  const mark = (name: Mark) => row?.numberOrNull(name) ?? 0
+  return { end: mark('end'), consumed: mark('consumed'), duplicates: mark('duplicates') }
 }
 
 type Mark = 'end' | 'consumed' | 'duplicates' | 'messages_bytes'

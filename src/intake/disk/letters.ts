@@ -1,6 +1,7 @@
 /** The dead letters of a server: written in the disk thread, read here. */
 import { readDeadLetters, type DeadLetterLimits, type DeadLetters } from '../dead-letters.ts'
 import type { Disk } from './disk.ts'
+import { perTurn } from './per-turn.ts'
 
 export async function openDiskLetters(
   disk: Disk,
@@ -9,10 +10,13 @@ export async function openDiskLetters(
 ): Promise<DeadLetters> {
   await disk.open({ kind: 'open-letters', path, bounds })
   const here = readDeadLetters(path)
+  const counts = perTurn(() => here.counts())
   return {
     ...here,
+    counts,
     write: async (letters) => {
       if (letters.length > 0) await disk.write({ kind: 'letters', path, letters })
+      counts.forget()
     },
     pages: {
       ...here.pages,
