@@ -53,9 +53,9 @@ export const configs = [
   ['slda', closed({ method: 'slda', depth: 1 })],
   ['slda · 2 layers', closed({ method: 'slda', depth: 2 })],
   ['ranpac · 1,024 features', random(1024, 1)],
-  ['ranpac · 2,048 features, 2 layers', random(2048, 2)],
+  ['ranpac · 1,024 features, 2 layers: the default', random(1024, 2)],
+  ['ranpac · 2,048 features, 2 layers', { ...random(2048, 2), most: 1 }],
   ['ranpac · 3,072 features, 2 layers', random(3072, 2)],
-  ['ranpac · 4,096 features, 2 layers', random(4096, 2)],
   ...Object.entries(methods).flatMap(([name, settings]) => [
     [`${name} · none`, settings],
     ...replays.map((policy) => [`${name} · ${policy}`, { ...settings, replay: buffer(policy) }]),
