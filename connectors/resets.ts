@@ -23,7 +23,13 @@ export class Resets {
     this.#count += 1
     this.#missing += reset.missing ?? 0
     this.#last = { ...reset, timeMs: this.#clock.nowMs() }
-    const unread = reset.missing === undefined ? 'unknown' : `at least ${reset.missing}`
-    this.#log.warn({ ...details }, `${reason}; reading goes on elsewhere, lost unread: ${unread}`)
+    const { to, missing } = reset
+    const lost =
+      missing === undefined ? 'an unknown number of records' : `${missing} or more records`
+    const known = missing === 0 ? 'no record is known to be' : `${lost} are`
+    this.#log.warn(
+      { ...details },
+      `${reason}; reading goes on from ${to}, and ${known} gone unread`,
+    )
   }
 }

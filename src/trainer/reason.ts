@@ -30,12 +30,17 @@ function spanText(span: Manifest['span']): string {
   const parts = Object.entries(span).flatMap(([source, partitions]) =>
     Object.entries(partitions).map(([partition, [from, to]]) => {
       const name = partition === '0' ? source : `${source}/${partition}`
-      return `${name} ${from || 'start'}..${to}`
+      return `${name} ${plain(from) || 'start'}..${plain(to)}`
     }),
   )
   if (parts.length === 0) return ''
   const rest = parts.length > SPANS ? [`${parts.length - SPANS} more`] : []
   return ` (${[...parts.slice(0, SPANS), ...rest].join(', ')})`
+}
+
+/** Without what tells the source of which content it is. */
+function plain(position: string): string {
+  return position.replace(/@.*/, '')
 }
 
 function scoreText(before: number | undefined, after: number | undefined): string {

@@ -1,7 +1,7 @@
 /** Writes letters to a disk that is too small for one of them. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openFileSink } from '../../dist/connectors/index.js'
+import { fileDeadLetterSink } from '../../dist/connectors/index.js'
 
 const path = join(process.argv[2], 'dead.jsonl')
 const letter = (key, bytes) => ({
@@ -14,7 +14,7 @@ const letter = (key, bytes) => ({
   value: new Uint8Array(bytes),
   timeMs: 1,
 })
-const sink = await openFileSink({ path })
+const sink = fileDeadLetterSink({ path })
 await sink.write([letter('a', 10)])
 const full = await sink.write([letter('b', 100_000)]).then(
   () => 'none',

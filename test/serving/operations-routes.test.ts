@@ -22,6 +22,15 @@ test('a model whose trainer has failed or is silent is named, with its fix, and 
   expect((await app.inject('/metrics')).body).toContain('antikythera_trainer_up{model="m"} 0\n')
 })
 
+test('a checkpoint that cannot be copied to the fleet is named, with what makes it fit', async () => {
+  const copyFault = { code: 'COPY_TOO_LARGE', message: 'it has 9 bytes' }
+  const { app } = await openServed({ trainer: { copyFault } })
+  const { fix } = errorTable.COPY_TOO_LARGE
+  const degraded = [{ model: 'm', part: 'copy', ...copyFault, fix }]
+  expect((await app.inject('/readyz')).json()).toEqual({ ready: true, degraded })
+  expect(fix).toContain('fleet.copy_bytes')
+})
+
 test('feedback that a failed trainer would never learn is refused with its code, other feedback is kept', async () => {
   const post = async (trainer: Partial<TrainerReport>) => {
     const { app } = await openServed({ trainer })

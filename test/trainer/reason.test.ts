@@ -21,6 +21,7 @@ test.each([
     { learned: 0, span: {}, cause: 'memory', before: 0.5, after: 0 },
     'memory; accuracy_recent .50 → .00',
   ],
+  [{ learned: 9, span: { 'file:f': { '0': ['7@ab.cd', '99@ab.ef'] } } }, '9 events (file:f 7..99)'],
   [{ learned: 0, span: {} }, ''],
 ] as const)('%j reads %j', (change, text) => {
   expect(changeText(change)).toBe(text)
