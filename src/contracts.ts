@@ -748,6 +748,8 @@ export interface TrainKnobs {
  */
 export interface Trainable {
   readonly labels: readonly string[]
+  /** An example counts for good and must not come twice: sums, where others take steps. */
+  readonly learnsOnce?: true
   /** Logits of each row with the present weights, one array of `labels.length` a row. */
   score(rows: readonly Latent[]): readonly Float32Array[]
   /** `rateFactor` multiplies both learning rates for this step; absent = 1. */

@@ -7,7 +7,8 @@ import { labelForm } from '../runtime/label-form.ts'
 import { publishAgain, publishFirst } from './candidate.ts'
 import type { Saved } from './saved.ts'
 import { checkJournals } from './journals.ts'
-import { freshWeights, goBackTo, spelledBy, weightsOf, type GoingBack } from './going-back.ts'
+import { beginAdapter, publishFresh, warmUpAdapter, type Beginning } from './fresh-adapter.ts'
+import { goBackTo, spelledBy, weightsOf, type GoingBack } from './going-back.ts'
 import { checkNeverTrained, type Recovery } from './recovery.ts'
 import { isHolding } from './commands.ts'
 import { heedRetirement } from './retirement.ts'
@@ -15,7 +16,7 @@ import { adapterText, type TrainerState } from './state.ts'
 import { renamedIn } from './renaming.ts'
 import { movedToBase, publishMoved, type Moved } from './succession.ts'
 
-export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void> {
+export async function begin(parts: Beginning, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
   const { recovery } = state.checkpoint
   const found = await savedOr(recovery, parts, signal)
@@ -30,8 +31,13 @@ export async function begin(parts: GoingBack, signal: AbortSignal): Promise<void
     state.learnerChanged()
   if (recovery !== undefined && state.learner.extend(remembered(saved))) state.learnerChanged()
   if (recovery?.from === 'publish') await publishRecovered(recovery, parts, signal)
-  if (moved !== undefined) return publishMoved(moved.reason, parts, signal)
   const isFresh = saved.identity.adapter !== state.identity.adapter
+  const warmed = isFresh ? await warmUpAdapter(saved, parts, signal) : undefined
+  if (moved !== undefined) {
+    const reason = [moved.reason, warmed ?? ''].filter((part) => part !== '').join('; ')
+    return publishMoved(reason, parts, signal)
+  }
+  if (warmed !== undefined) return publishFresh(warmed, parts, signal)
   await heedRetirement(parts, { isFresh }, signal)
   await state.save(signal)
 }
@@ -90,16 +96,6 @@ function continueFrom(saved: Saved, { loop, state }: GoingBack): void {
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })
   state.learner.resume(pending, trigger)
-}
-
-/** Another method or rank: what was remembered teaches the new adapter too, but its weights begin anew. */
-function beginAdapter(saved: Saved, { loop, state }: Pick<GoingBack, 'loop' | 'state'>): void {
-  const { labels } = saved.weights
-  loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; a fresh one begins')
-  const weights = freshWeights({ labels, parameters: loop.freshParameters(labels) }, loop)
-  const mind = { ...saved.mind, learned: 0, steps: 0, dropped: 0 }
-  state.restoreLearner({ weights, mind, remembered: saved.remembered })
-  state.tally.beganAnew()
 }
 
 async function beginWithout(parts: GoingBack, signal: AbortSignal): Promise<void> {

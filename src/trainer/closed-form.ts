@@ -48,6 +48,7 @@ const TEMPERATURE = 'temperature'
 const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 class ClosedFormTrainable implements Trainable {
+  readonly learnsOnce = true
   readonly #parts: ClosedFormParts
   readonly #moments: ClassMoments
   readonly #temperature = new Temperature()

@@ -35,6 +35,7 @@ import { latentOf } from './rehearsal.ts'
 import { Recall, type Memorised } from './recall.ts'
 import { Scoreboard } from './scoreboard.ts'
 import { Training, type Learned } from './training.ts'
+import { warmUp, type Warmed } from './warming.ts'
 
 export class Learner {
   readonly #parts: LearnerParts
@@ -210,6 +211,14 @@ export class Learner {
       ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
       ...(alarm && { alarm }),
     }
+  }
+
+  /** Fresh weights learn what an earlier adapter remembered. The scores stay those of the stream. */
+  *warmUp(examples: readonly Example[]): Generator<readonly Example[], Warmed, LatentMap> {
+    const parts = { ...this.#parts, training: this.#training, memory: this.#memory }
+    const warmed = yield* warmUp(examples, this.scores.accuracy_recent, parts)
+    this.#learned = warmed.learned
+    return warmed
   }
 
   /** Why a version should be made of what memory has, before the next update; undefined when none should. */

@@ -58,14 +58,18 @@ export class ReplayMemory {
   shuffled(): readonly Remembered[] {
     const { replay, retired = [] } = this.#parts
     const isIn = (key: string) => !retired.includes(this.#example(key).target.label)
-    const keys = replay.keys().filter(isIn)
-    for (let last = keys.length - 1; last > 0; last -= 1) {
+    return this.shuffle(replay.keys().filter(isIn)).map((key) => this.#example(key))
+  }
+
+  shuffle<Item>(items: readonly Item[]): readonly Item[] {
+    const order = items.map((_, at) => at)
+    for (let last = order.length - 1; last > 0; last -= 1) {
       const place = this.#parts.draw.below(last + 1)
-      const [one, other] = [keys[last] ?? '', keys[place] ?? '']
-      keys[last] = other
-      keys[place] = one
+      const [one, other] = [order[last] ?? 0, order[place] ?? 0]
+      order[last] = other
+      order[place] = one
     }
-    return keys.map((key) => this.#example(key))
+    return order.flatMap((at) => items[at] ?? [])
   }
 
   /** `logits`: those that it had before it was learned, where the policy wants them. */

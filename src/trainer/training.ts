@@ -82,6 +82,12 @@ export class Training {
     this.#taught = new Set()
   }
 
+  /** A pass over `count` examples that were learned before begins. */
+  beginPass(count: number): void {
+    this.#parts.rate.begin({ steps: Math.ceil(count / this.#size), raised: false })
+    this.#rateFrom = this.#steps
+  }
+
   /** `isTest`: its first step also tests the block that it learns. */
   *learn(block: readonly Example[], isTest: boolean): Story<Learned> {
     const { batch, replay_batch, epochs, patience = 0 } = this.#parts.train
@@ -116,15 +122,26 @@ export class Training {
 
   /** From the weights as they are now, which are fresh, over all that is kept. */
   *learnAll(): Story<void> {
-    const { memory, train } = this.#parts
+    const { memory } = this.#parts
     const { passes = 0 } = memory.rehearsal
-    const size = train.batch + train.replay_batch
-    // What is counted began anew as well.
-    for (const batch of batches(memory.examples, size))
+    yield* this.count(memory.examples)
+    for (let pass = 0; pass < passes; pass += 1) yield* this.pass(memory.shuffled())
+  }
+
+  /** Fresh weights have counted nothing yet, where anything is counted. */
+  *count(examples: readonly Example[]): Story<void> {
+    for (const batch of batches(examples, this.#size))
       this.#counted(stepRows(batch, [], yield batch, {}), batch.length)
-    for (let pass = 0; pass < passes; pass += 1)
-      for (const batch of batches(memory.shuffled(), size))
-        this.#step(batch, stepRows(batch, [], yield batch, {}))
+  }
+
+  *pass(examples: readonly Example[]): Story<void> {
+    for (const batch of batches(examples, this.#size))
+      this.#step(batch, stepRows(batch, [], yield batch, {}))
+  }
+
+  get #size(): number {
+    const { batch, replay_batch } = this.#parts.train
+    return batch + replay_batch
   }
 
   /** The first `count` rows are new: counted where anything is, and stamped with what only their moment knows. */

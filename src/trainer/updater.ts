@@ -2,15 +2,15 @@
  * One update of a model, with its effects in the order that lets a crash between any two be mended: publish the
  * candidate (again makes no difference), ONE checkpoint with the intended move of the pointer, the move, the commits.
  */
-import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError, type Example } from '../contracts.ts'
 import { LET_AGAIN } from '../intake/lesson-digest.ts'
 import { failure } from '../runtime/errors.ts'
 import { publishCandidate } from './candidate.ts'
 import type { LearnerState, Move } from './saved.ts'
+import { drive } from './drive.ts'
 import { goBackTo } from './going-back.ts'
 import type { LatentSupply } from './latent-supply.ts'
-import type { Outcome, Update } from './learner-types.ts'
+import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import type { Pointer } from './pointer.ts'
@@ -53,7 +53,7 @@ export class Updater {
     const block = state.learner.pending
     const { live } = state.tally.state
     const earlier = live?.previous ?? undefined
-    const outcome = await this.#drive(state.learner.update(earlier && live?.version), signal)
+    const outcome = await drive(state.learner.update(earlier && live?.version), latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
     if (outcome.verdict === 'rollback' && earlier !== undefined)
       return this.#goBack(earlier, outcome.reason, signal)
@@ -136,17 +136,6 @@ export class Updater {
     state.tally.intend([{ version, by: 'policy', reason, asks: { place } }])
     await state.save(signal)
     await pointer.carryOut(signal)
-  }
-
-  /** Between two steps messages are answered, and a stop is obeyed. */
-  async #drive(update: Update, signal: AbortSignal): Promise<Outcome> {
-    let told = update.next()
-    while (told.done !== true) {
-      await breathe()
-      signal.throwIfAborted()
-      told = update.next(await this.#parts.latents.all(told.value, signal))
-    }
-    return told.value
   }
 
   /** Old bytes go; a failure leaves them for the next time. */

@@ -353,8 +353,10 @@ describe('how a trainer begins', () => {
     world.streams.get('s')!.push(...lessons(4, 8))
     const adapter = { method: 'head', rank: 2, alpha: 1, tail_layers: 0 } as const
     await runToEnd(world, { ...setting, adapter })
-    const { manifest } = world.registry.versions.get('v3')!
-    expect(manifest).toMatchObject({ parent: null, events: 4, steps: 1, adapter })
+    // It was taught by the memory before it answered, and goes on with the stream.
+    const [fresh, next] = ['v3', 'v4'].map((name) => world.registry.versions.get(name)!.manifest)
+    expect(fresh).toMatchObject({ parent: null, events: 8, adapter })
+    expect(next).toMatchObject({ parent: 'v3', events: 12, adapter })
     expect(saved(world).remembered).toHaveLength(10)
     // Back to a version of the old adapter: its tensors do not fit, so that a fresh one begins again.
     await move(world, 'v2')

@@ -1,0 +1,20 @@
+/** Gives a generator of the learner the latents that it asks for. */
+import { setImmediate as breathe } from 'node:timers/promises'
+import type { Example } from '../contracts.ts'
+import type { LatentSupply } from './latent-supply.ts'
+import type { LatentMap } from './learner-types.ts'
+
+/** Between two steps messages are answered, and a stop is obeyed. */
+export async function drive<Result>(
+  story: Generator<readonly Example[], Result, LatentMap>,
+  latents: LatentSupply,
+  signal: AbortSignal,
+): Promise<Result> {
+  let told = story.next()
+  while (told.done !== true) {
+    await breathe()
+    signal.throwIfAborted()
+    told = story.next(await latents.all(told.value, signal))
+  }
+  return told.value
+}
