@@ -2,7 +2,13 @@
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
  * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
  */
-import type { AdapterConfig, Kept, Remembered, TrainableState } from '../contracts.ts'
+import {
+  CodedError,
+  type AdapterConfig,
+  type Kept,
+  type Remembered,
+  type TrainableState,
+} from '../contracts.ts'
 import { Dedupe } from '../intake/dedupe.ts'
 import { WaitingRoom } from '../intake/join.ts'
 import { canonicalJson } from '../runtime/canonical-json.ts'
@@ -118,9 +124,22 @@ export class TrainerState {
     this.#mind = this.learner.mind()
   }
 
+  /** A damaged one is none: the version itself has its weights. */
+  #keptFor(version: string): LearnerState | undefined {
+    try {
+      return this.checkpoint.snapshot(version)
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'STORE_CORRUPT') throw error
+      const words =
+        'the state of this version is damaged in the checkpoint; going back to its weights alone'
+      this.#parts.loop.log.error({ version, err: error }, words)
+      return undefined
+    }
+  }
+
   /** As the checkpoint keeps it, without what was retracted since the last save. */
   snapshot(version: string): LearnerState | undefined {
-    const kept = this.checkpoint.snapshot(version)
+    const kept = this.#keptFor(version)
     const { keys, predictions, meant = [] } = this.#retracted
     if (kept === undefined || keys.length + meant.length === 0) return kept
     const gone = new Set(keys)

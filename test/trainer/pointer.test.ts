@@ -422,6 +422,20 @@ describe('how a trainer begins', () => {
     })
   })
 
+  test('back to a version whose state is damaged in the checkpoint: its weights alone', async () => {
+    const world = openWorld({ s: lessons(12) })
+    await runToEnd(world, setting)
+    const state = `(SELECT state FROM snapshots WHERE version = 'v1')`
+    const own = `id = (SELECT weights FROM states WHERE id = ${state})`
+    world.store.run(`UPDATE weights SET tensors = zeroblob(length(tensors)) WHERE ${own}`)
+    await move(world, 'v1')
+    expect(await runToEnd(world, setting)).toMatchObject({ state: 'stopped' })
+    const { weights, progress } = saved(world)
+    expect(progress.parent).toBe('v1')
+    const { parameters } = world.registry.versions.get('v1')!
+    expect(weights.tensors.get('head.weight')).toEqual(parameters.get('head.weight'))
+  })
+
   test('a recovery of a live version publishes the weights of the checkpoint again', async () => {
     const world = openWorld({ s: lessons(8) })
     await runToEnd(world, setting)
