@@ -23,6 +23,14 @@ export function checkRules(config: Config): readonly Problem[] {
 /** As of a model: it stands in keys, paths and metrics. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
+/** As a request names it. */
+const HOST = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$/
+
+/** As a browser writes it: in lower case, without a path or the usual port. */
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text)
+}
+
 /** RFC 6750, b64token. */
 const BEARER = /^[A-Za-z0-9._~+/-]+=*$/
 
@@ -46,6 +54,21 @@ const rules: readonly Rule[] = [
     if (isLoopback(server.host) || server.auth !== undefined) return []
     const message = `is ${server.host}, which others can reach, and there is no server.auth`
     return [{ ...wrong(['server', 'host'], message), code: 'ADDRESS_NEEDS_AUTH' }]
+  },
+  function hostsAreNames({ server }) {
+    return server.hosts.flatMap((host, at) =>
+      HOST.test(host)
+        ? []
+        : [wrong(['server', 'hosts', at], `is "${host}", no name without a port`)],
+    )
+  },
+  function originsAreOrigins({ server }) {
+    const origins = server.cors?.origins ?? []
+    return origins.flatMap((origin, at) => {
+      if (origin === '*' || isOrigin(origin)) return []
+      const message = `is "${origin}", not an origin such as https://labels.example.com`
+      return [wrong(['server', 'cors', 'origins', at], message)]
+    })
   },
   function everyPageNeedsAuth({ server }) {
     if (server.auth !== undefined || !server.cors?.origins.includes('*')) return []

@@ -391,6 +391,24 @@ test.each([
     ['config:1:17', '0.0.0.0'],
   ],
   [
+    'every page of the web without auth',
+    `server: { cors: { origins: ['*'] } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['server.auth'],
+  ],
+  [
+    'an origin with a path',
+    `server: { cors: { origins: ['https://labels.example.com/app'] } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['origins'],
+  ],
+  [
+    'a host with a port',
+    `server: { hosts: ['labels.example.com:8080'] }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['hosts'],
+  ],
+  [
     'an address whose name only looks local',
     `server: { host: 127.0.0.1.example.org }\n${model('')}`,
     'ADDRESS_NEEDS_AUTH',
