@@ -97,6 +97,7 @@ export class Consuming {
   async commit(positions: ReadonlyMap<string, string>): Promise<void> {
     const ours = this.#assigned.filter(({ name }) => positions.has(name))
     if (ours.length === 0) return
+    for (const place of ours) place.tellBeginning()
     const topics = ours.map(({ topic, partition, name }) => ({
       topic,
       partitions: [{ partition, offset: offsetIn(positions.get(name) ?? '0', name) }],

@@ -89,9 +89,9 @@ export class Partition {
     this.#beginning = offset
   }
 
-  /** Once, and only as long as nothing was read from there. */
+  /** Once. Whoever commits a later offset takes it first, so that it is not told after that. */
   tellBeginning(): number | undefined {
-    const beginning = this.#beginning === this.#read ? this.#beginning : undefined
+    const beginning = this.#beginning
     this.#beginning = undefined
     return beginning
   }
