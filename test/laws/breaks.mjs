@@ -81,4 +81,20 @@ export const breaks = [
     put: 'multiplied(tensor, lowRankScale(config, rank) ** 0)',
     tests: ['test/nn/law-10.test.ts'],
   },
+  {
+    law: 11,
+    broken: 'what was pending at a rollback is learned on the version gone back to',
+    file: 'src/trainer/put-aside.ts',
+    find: 'for (const example of learner.dropPending())',
+    put: 'for (const example of learner.pending.slice(0, 0))',
+    tests: ['test/trainer/set-aside.test.ts'],
+  },
+  {
+    law: 11,
+    broken: 'what was not read at a rollback is learned',
+    file: 'src/trainer/barrier.ts',
+    find: 'timeMs <= barrier.untilMs',
+    put: 'timeMs < -Infinity',
+    tests: ['test/trainer/set-aside.test.ts'],
+  },
 ]
