@@ -39,6 +39,8 @@ export interface Appended {
   readonly accepted: number
   /** Indexes of events whose identity had been taken. */
   readonly duplicates: readonly number[]
+  /** Of those that were accepted, how many were retracted before: the trainer refuses them, unless that was long ago. */
+  readonly retracted?: number
   /** All of them lie below this offset. */
   readonly end: number
 }
@@ -195,7 +197,17 @@ class SqliteInbox implements Inbox {
     const again = `UPDATE marks SET value = value + ? WHERE name = 'duplicates'`
     if (duplicates.length > 0) this.#store.run(again, duplicates.length)
     this.#sweep(end, end - from)
-    return { accepted: end - from, duplicates, end }
+    const retracted = events.filter(
+      (event, at) => !duplicates.includes(at) && this.#isRetracted(event),
+    )
+    const { length } = retracted
+    return { accepted: end - from, duplicates, ...(length > 0 && { retracted: length }), end }
+  }
+
+  /** Its id was retracted before it came. */
+  #isRetracted({ source, id }: IncomingEvent): boolean {
+    const hash = hashOf(keyOf({ source, id: `${id}\0retract` }))
+    return this.#store.get('SELECT offset FROM identities WHERE hash = ?', hash) !== undefined
   }
 
   /** What was learned makes room, before it is as old as the retention. */

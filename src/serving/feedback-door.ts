@@ -38,6 +38,8 @@ export interface FeedbackReceipt {
   readonly accepted: number
   readonly duplicates: number
   readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
+  /** Of the accepted ones, how many are refused later because they were retracted before they came. */
+  readonly retracted?: number | undefined
   /** The trainer that is through with this position has seen all that was accepted; absent when nothing came so far. */
   readonly position?: string | undefined
 }
@@ -77,7 +79,12 @@ export function openFeedbackDoor(options: FeedbackDoorOptions): FeedbackDoor {
       count(options, appended.accepted, duplicates, rejected)
       const { accepted, end } = appended
       const position = end === undefined ? undefined : (options.positionOf ?? String)(end)
-      return { accepted, duplicates, rejected, ...(position !== undefined && { position }) }
+      const { retracted } = appended
+      return {
+        ...{ accepted, duplicates, rejected },
+        ...(retracted !== undefined && { retracted }),
+        ...(position !== undefined && { position }),
+      }
     },
   }
 }
@@ -101,6 +108,7 @@ function checkOne(
 interface Kept {
   readonly accepted: number
   readonly duplicates: readonly number[]
+  readonly retracted?: number
   readonly end?: number
 }
 

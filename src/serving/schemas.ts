@@ -113,6 +113,11 @@ export const FeedbackAnswer = Type.Object({
       fix: Type.Optional(Type.String({ description: 'what to do about it' })),
     }),
   ),
+  retracted: Type.Optional(
+    Type.Integer({
+      description: 'of the accepted: retracted before they came, and refused when they are read',
+    }),
+  ),
   position: Type.Optional(
     Type.String({
       description: 'of the last of them: wait_for takes it, of predict and of the model',

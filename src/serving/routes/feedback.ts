@@ -29,7 +29,8 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
       nameLive(reply, model)
       refuseWhileFailed(model.name, context.trainer.status(model.name))
       const { events, single } = await readFeedbackBody(body, headers, context.limits.body_events)
-      const { accepted, duplicates, rejected, position } = await model.feedback.take(events)
+      const { accepted, duplicates, rejected, retracted, position } =
+        await model.feedback.take(events)
       const named = rejected.map(({ index, error }) => ({
         ...{ index, code: error.code, message: error.message },
         fix: fixOf(error),
@@ -38,6 +39,7 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
         accepted,
         duplicates,
         rejected: named,
+        ...(retracted !== undefined && { retracted }),
         ...(position !== undefined && { position }),
         ...waitingFor(accepted, model, context),
       }
