@@ -1,18 +1,18 @@
 /** `antikythera dead-letters`: what could not be learned from; send it again, or drop it. */
 import type { Command } from 'commander'
 import type { ChoiceFlags, ListFlags } from '../dead-letters.ts'
-import { wholeNumber, withClient, type ClientFlags } from '../flags.ts'
+import { aboutModel, wholeNumber, withClient, withModel, type ClientFlags } from '../flags.ts'
 
 export function registerDeadLetters(program: Command): void {
   const letters = program
     .command('dead-letters')
     .description('what could not be learned from: list, show, resend, drop')
-  withClient(letters.command('list').description('newest first, each with its reason and the fix'))
+  withModel(letters.command('list').description('newest first, each with its reason and the fix'))
     .option('--last <count>', 'at most so many', wholeNumber, 20)
     .option('--code <code>', 'only those with this code')
-    .action(async (flags: ListFlags) => {
+    .action(async (model: string | undefined, flags: ListFlags) => {
       const { listLetters } = await import('../dead-letters.ts')
-      await listLetters(flags)
+      await listLetters(aboutModel(model, flags))
     })
   withClient(letters.command('show').description('one of them, whole'))
     .argument('<id>')
