@@ -4,6 +4,7 @@ import { failure } from '../runtime/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import { connectModel, type Connected } from './connect.ts'
 import type { ClientFlags } from './flags.ts'
+import { pagesOf } from './pages.ts'
 import { print, table } from './print.ts'
 
 export interface ListFlags extends ClientFlags {
@@ -31,21 +32,13 @@ const PAGE = 100
 
 export async function listLetters(flags: ListFlags): Promise<void> {
   const connected = await connectModel(flags)
-  const letters: Letter[] = []
-  let answer: JsonObject = {}
-  for (let next: Json | undefined = ''; next !== undefined && letters.length < flags.last;) {
-    const query = new URLSearchParams({
-      limit: String(Math.min(PAGE, flags.last - letters.length)),
-      ...(typeof next === 'string' && next !== '' && { before: next }),
-      ...(flags.code !== undefined && { code: flags.code }),
-    })
-    answer = await connected.client.get(`${path(connected)}?${query}`)
-    letters.push(...(answer.dead_letters as unknown as readonly Letter[]))
-    next = answer.next
-  }
-  const { counts } = answer
-  print(flags.json, { dead_letters: letters as unknown as Json, counts: counts ?? {} }, () =>
-    lines(letters, counts as Readonly<Record<string, number>>),
+  const query = flags.code === undefined ? {} : { code: flags.code }
+  const { client } = connected
+  const pages = await pagesOf(client, path(connected), 'dead_letters', flags.last, query)
+  const items = pages.items as unknown as readonly Letter[]
+  const { counts = {} } = pages.last
+  print(flags.json, { dead_letters: items as unknown as Json, counts }, () =>
+    lines(items, counts as Readonly<Record<string, number>>),
   )
 }
 
@@ -72,9 +65,9 @@ export async function showLetter(id: string, flags: ClientFlags): Promise<void> 
   const answer = await connected.client.get(`${path(connected)}/${encodeURIComponent(id)}`)
   const { value, value_base64: base64, ...rest } = answer
   print(flags.json, answer, () => [
-    ...table(Object.entries(rest).map(([name, field]) => [name, String(field)])),
+    ...table(Object.entries(rest).map(([name, field]) => [name, textOf(field)])),
     '',
-    String(value ?? base64),
+    textOf(value ?? base64 ?? ''),
   ])
 }
 
@@ -94,8 +87,8 @@ export async function resendLetters(ids: readonly string[], flags: ChoiceFlags):
   print(flags.json, { resent, duplicates, rejected }, () => [
     `${resent} sent again, ${duplicates} known already, ${rejected.length} refused again`,
     ...rejected.slice(0, PAGE).map((row) => {
-      const { id, code, message } = row as JsonObject
-      return `  ${String(id)}  ${String(code)}  ${String(message)}`
+      const { id, code, message } = row as JsonObject & Pick<Letter, 'id' | 'code'>
+      return `  ${id}  ${code}  ${textOf(message ?? '')}`
     }),
   ])
   if (rejected.length > 0) process.exitCode = 65
@@ -116,6 +109,10 @@ export async function dropLetters(ids: readonly string[], flags: ChoiceFlags): P
 
 function path({ model }: Connected): string {
   return modelPath(model, 'dead-letters')
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 interface Choice extends JsonObject {

@@ -9,15 +9,24 @@ export async function pagesOf(
   path: string,
   key: string,
   count: number,
-): Promise<{ readonly items: readonly JsonObject[]; readonly hasMore: boolean }> {
+  query: Readonly<Record<string, string>> = {},
+): Promise<Pages> {
   const items: JsonObject[] = []
-  for (let before = ''; ;) {
-    const limit = Math.min(PAGE, count - items.length)
-    const page = await client.get(`${path}?limit=${limit}${before}`)
+  for (let before = {}; ;) {
+    const limit = String(Math.min(PAGE, count - items.length))
+    const asked = new URLSearchParams({ limit, ...before, ...query })
+    const page = await client.get(`${path}?${asked.toString()}`)
     items.push(...(page[key] as JsonObject[]))
     const { next } = page
     if (typeof next !== 'string' || items.length >= count)
-      return { items, hasMore: typeof next === 'string' }
-    before = `&before=${encodeURIComponent(next)}`
+      return { items, hasMore: typeof next === 'string', last: page }
+    before = { before: next }
   }
+}
+
+interface Pages {
+  readonly items: readonly JsonObject[]
+  readonly hasMore: boolean
+  /** The last page, for what it says besides. */
+  readonly last: JsonObject
 }

@@ -1,8 +1,8 @@
 /** What rollbacks have set aside, and pauses, through the daemon. */
-import type { Json } from '../contracts.ts'
 import { modelPath } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from './flags.ts'
+import { pagesOf } from './pages.ts'
 import { print, table } from './print.ts'
 
 export interface AsideFlags extends ClientFlags {
@@ -25,23 +25,14 @@ interface Aside {
   readonly relearning?: boolean
 }
 
-const PAGE = 100
-
 export async function listAside(flags: AsideFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const events: Aside[] = []
-  let count: Json | undefined = 0
-  for (let next: Json | undefined = ''; next !== undefined && events.length < flags.last;) {
-    const query = new URLSearchParams({
-      limit: String(Math.min(PAGE, flags.last - events.length)),
-      ...(typeof next === 'string' && next !== '' && { before: next }),
-    })
-    const answer = await client.get(`${modelPath(model, 'set-aside')}?${query}`)
-    events.push(...(answer.set_aside as unknown as readonly Aside[]))
-    ;({ count, next } = answer)
-  }
-  const told = { count: count ?? 0, set_aside: events as unknown as Json }
-  print(flags.json, told, () => lines(events, Number(count)))
+  const path = modelPath(model, 'set-aside')
+  const { items, last } = await pagesOf(client, path, 'set_aside', flags.last)
+  const { count = 0 } = last
+  print(flags.json, { count, set_aside: items }, () =>
+    lines(items as unknown as readonly Aside[], Number(count)),
+  )
 }
 
 function lines(events: readonly Aside[], count: number): string[] {
@@ -64,7 +55,7 @@ export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): 
     ...(reason !== undefined && { reason }),
   })
   print(flags.json, answer, () => [
-    `${String(answer.events)} events ${by === 'relearn' ? 'will be learned' : 'are dropped'}`,
+    `${Number(answer.events)} events ${by === 'relearn' ? 'will be learned' : 'are dropped'}`,
   ])
 }
 

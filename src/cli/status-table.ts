@@ -23,7 +23,7 @@ interface Column {
   readonly head: string
   /** Absent where the head says it. */
   readonly meaning?: string
-  cell(row: StatusRow): string
+  readonly cell: (row: StatusRow) => string
 }
 
 const count = (name: string) => (row: StatusRow) => String(row.counts[name] ?? 0)

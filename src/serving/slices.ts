@@ -21,7 +21,7 @@ const BUDGET_MS = 5
 
 export function openSlices(
   budgetMs: number = BUDGET_MS,
-  nowMs: () => number = systemClock.monotonicMs,
+  nowMs: () => number = () => systemClock.monotonicMs(),
 ): Slices {
   return new LoopSlices(budgetMs, nowMs)
 }

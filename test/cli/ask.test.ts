@@ -73,7 +73,7 @@ test.each([
   ['rollback', 'm', '--reason', 'x'],
 ])('the model may be the first argument: %s %s', async (...args) => {
   const { cli } = await listening()
-  const { code, stderr } = await cli(...args.filter((arg) => arg !== undefined))
+  const { code, stderr } = await cli(...args)
   expect([stderr, code]).toEqual(['', 0])
 })
 
