@@ -684,7 +684,7 @@ export interface Vocabulary {
   readonly open: boolean
   /** Labels that are neither answered nor learned. Their rows of the head stay, for the day on which they come back. */
   readonly retired?: readonly string[] | undefined
-  /** Old name → new name: whoever says the old one means the new one. */
+  /** Old name → new name: feedback with the old one means the new one. */
   readonly renamed?: Readonly<Record<string, string>> | undefined
 }
 

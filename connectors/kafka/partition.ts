@@ -89,7 +89,7 @@ export class Partition {
     this.#beginning = offset
   }
 
-  /** Once. Whoever commits a later offset takes it first, so that it is not told after that. */
+  /** Once. A commit of a later offset takes it first, so that it is not reported after that. */
   tellBeginning(): number | undefined {
     const beginning = this.#beginning
     this.#beginning = undefined

@@ -78,7 +78,7 @@ async function locate(source: Source, to: string, store: Store): Promise<readonl
   if (source.locate === undefined)
     throw failure(
       'USAGE',
-      `${source.name} has no positions to choose: \`antikythera recover\` mends it`,
+      `${source.name} has no positions to choose: \`antikythera recover\` fixes it`,
     )
   return source.locate(to, savedPositions(store, source.name), AbortSignal.timeout(60_000))
 }

@@ -37,7 +37,7 @@ export const inboxMigrations: readonly string[] = [
 /** Positions that were kept elsewhere do not belong to this file any more. */
 export const newIdentity = `UPDATE marks SET value = abs(random() % 281474976710656) WHERE name = 'identity'`
 
-/** The mark `<table>_bytes` is the sum of what the column holds, whoever adds and removes rows. */
+/** The mark `<table>_bytes` is the sum of what the column holds, whichever process adds and removes rows. */
 export function countedBytes(table: string, column: string): string {
   const bytes = (row: string) => `length(CAST(${row}.${column} AS BLOB))`
   const change = (sign: string, row: string) =>

@@ -7,7 +7,7 @@ import type { DeadLetter } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'
 import { hasUnprintable } from './fields.ts'
 
-/** Counted by triggers, whoever adds and removes letters. */
+/** Counted by triggers, whichever process adds and removes letters. */
 const counted = (sign: '+' | '-', row: 'NEW' | 'OLD') =>
   ['lanes', 'senders']
     .map(

@@ -197,7 +197,7 @@ export const modelSchema = Type.Object(
           choiceByName(deadLetterSinks, 'where what cannot be learned from goes, besides the disk'),
         ),
         predictions: Type.Optional(
-          choiceByName(predictionSinks, 'where every answer goes, for whoever adds labels to them'),
+          choiceByName(predictionSinks, 'where every answer goes, to be labelled elsewhere'),
         ),
       },
       'where a model writes to',

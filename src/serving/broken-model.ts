@@ -1,4 +1,4 @@
-/** A model whose stores cannot be opened: it answers each request with what is broken and what mends it, beside models that work. */
+/** A model whose stores cannot be opened: it answers each request with what is broken and how to fix it, beside models that work. */
 import type { CodedError, Registry } from '../contracts.ts'
 import type { FeedbackDoor } from './feedback-door.ts'
 import type { LiveModel } from './live-model.ts'

@@ -24,7 +24,7 @@ export interface ConnectionsOptions {
 
 export function watchConnections(server: Server, options: ConnectionsOptions): Connections {
   const watched = new WatchedConnections(options)
-  // Never reached: whoever comes makes room first.
+  // Never reached: a new connection makes room first.
   server.maxConnections = options.most + options.reserve + 1
   server.on('connection', (socket: Socket) => watched.opened(socket))
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {

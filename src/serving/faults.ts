@@ -1,5 +1,5 @@
 /**
- * What is broken of a model while the daemon goes on: by name, with its code and what mends it. One model's fault leaves
+ * What is broken of a model while the daemon goes on: by name, with its code and its fix. One model's fault leaves
  * the others as they are, and what answers do not need leaves the answers.
  */
 import { entryOf } from '../runtime/errors.ts'

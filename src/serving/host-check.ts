@@ -1,5 +1,5 @@
 /**
- * Against DNS rebinding: a page on the web makes its own name mean 127.0.0.1, and the browser of whoever reads it sends requests to
+ * Against DNS rebinding: a page on the web makes its own name mean 127.0.0.1, and the browser of its reader sends requests to
  * the daemon on that machine. They carry the page's name as Host, so that a daemon without auth answers to its own names alone.
  */
 import { failure } from '../runtime/errors.ts'

@@ -1,6 +1,6 @@
 /**
  * Examples that wait for the next update, in the checkpoint: those that came since the last save in one row. They come at
- * the end and go all at once; where one goes by itself, because it was retracted, or is superseded, all are written anew.
+ * the end and go all at once; where one goes by itself, because it was retracted, or is superseded, all are written again.
  */
 import type { Example } from '../contracts.ts'
 import type { Store } from '../runtime/store.ts'

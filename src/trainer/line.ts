@@ -1,7 +1,7 @@
 /**
  * One source behind the loop's back: a small buffer of records that were read and not consumed, and the wait after a
  * failure. A source that fails looks empty until it is time to ask again; its siblings go on. One that says that asking
- * again is of no use (a file that is not there) is opened again, at the place that was read up to: people mend such things.
+ * again is of no use (a file that is not there) is opened again, at the place that was read up to: people fix such things.
  */
 import {
   CodedError,

@@ -205,7 +205,7 @@ describe('a file whose content is another', () => {
     await source.close()
   })
 
-  it('that was copied elsewhere and back, or was written anew with the same beginning, goes on', async () => {
+  it('that was copied elsewhere and back, or was written again with the same beginning, goes on', async () => {
     const path = join(scratchFolder(), 'f.jsonl')
     writeFileSync(path, linesOf(numbered(0, 300)))
     const source = following(path)

@@ -60,7 +60,7 @@ test('one feedback changes the live answer, and a rollback goes back to v0', asy
   expect(after).toMatchObject({ version: 'v0', digest: before.digest })
 })
 
-test('whoever waits for the position of a feedback is answered by the version that has learned it', async () => {
+test('a request that waits for the position of a feedback is answered by the version that has learned it', async () => {
   const { position } = await post('first/feedback', { input: 'how awful', label: 'no' })
   expect(typeof position).toBe('string')
   const asked = await post(`first/predict?wait_for=${String(position)}`, { inputs: ['how awful'] })

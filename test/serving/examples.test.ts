@@ -1,4 +1,4 @@
-/** Whoever presses "Execute" in /docs must not meet an error. */
+/** A press of "Execute" in /docs must not end in an error. */
 import { expect, test } from 'vitest'
 import { exampleOf } from '../../src/compose-example.ts'
 import { parseConfig } from '../../src/runtime/config.ts'

@@ -49,7 +49,7 @@ test('feedback that a failed trainer would never learn is refused with its code,
   expect(await post({ state: 'stalled', code: 'TRAINER_STALLED' })).toMatchObject({ accepted: 1 })
 })
 
-test('whoever waits for a trainer that has failed is told at once', async () => {
+test('a wait for a trainer that has failed ends at once', async () => {
   const trainer = { state: 'failed', code: 'ADAPTER_INVALID' } as const
   const { app } = await openServed({ trainer, reached: () => undefined })
   const response = await app.inject('/v1/models/m?wait_for=7')
@@ -152,7 +152,7 @@ test.each([
   '/v1/models/m/versions/v%00',
   '/v1/models/m/dead-letters?before=%00',
   '/v1/models/m/dead-letters?code=A%00',
-])('a NUL in the address is the fault of whoever sends it: %s', async (url) => {
+])('a NUL in the address is the fault of its sender: %s', async (url) => {
   const { app } = await openServed()
   expect((await app.inject(url)).json()).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
 })

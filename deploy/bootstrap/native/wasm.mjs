@@ -21,7 +21,7 @@ export function wasmWarning(attempts) {
     '!',
     ...lines,
     '!',
-    '!  After mending any one of these, `npx antikythera setup` tries again.',
+    '!  After fixing any one of these, `npx antikythera setup` tries again.',
     rule,
   ].join('\n')
 }

@@ -39,8 +39,8 @@ function look(store: Store): CheckpointState {
   const checkpoint = new Checkpoint(store, { snapshots: 1 })
   // One that was followed has none any more.
   if (checkpoint.recovery?.from === 'version') return { kind: 'missing' }
-  const mended = checkpoint.recovery?.from === 'weights' ? checkpoint.load(none) : undefined
-  if (mended !== undefined) return { kind: 'whole', saved: mended, snapshots: [] }
+  const fixed = checkpoint.recovery?.from === 'weights' ? checkpoint.load(none) : undefined
+  if (fixed !== undefined) return { kind: 'whole', saved: fixed, snapshots: [] }
   const damage = damageIn(() => void checkpoint.load())
   if (damage === undefined) {
     const saved = checkpoint.load()

@@ -33,7 +33,7 @@ export function addReadyzRoute(app: FastifyInstance, context: RouteContext): voi
   })
 }
 
-/** Nobody waits for it: a person has to mend it. */
+/** Nothing waits for it: a person has to fix it. */
 function isBroken(model: ServedModel): boolean {
   return model.faults?.().some(({ part }) => part === 'model') === true
 }
