@@ -246,7 +246,9 @@ describe('recover', () => {
     spoil(damaged.file('state.db'))
     flip(damaged.file('versions/v3/head.safetensors'))
     const names = () =>
-      readdirSync(dirname(damaged.file('state.db'))).filter((name) => !name.endsWith('.lock'))
+      readdirSync(dirname(damaged.file('state.db'))).filter(
+        (name) => !/\.lock$|-(wal|shm)$/.test(name),
+      )
     const before = names()
     const { json } = await recover(damaged, '--dry-run')
     expect(json).toMatchObject({ needed: true, done: false, live: 'v2' })

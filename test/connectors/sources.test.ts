@@ -7,21 +7,25 @@ import { sourceConformance } from '../conformance/source.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { silent } from './kafka-source.ts'
 
-sourceConformance('memory', (values) => {
-  const all = [...values]
-  const opened: MemorySource[] = []
-  return {
-    source: () => {
-      const source = memorySource('memory', all)
-      opened.push(source)
-      return source
-    },
-    append: (added) => {
-      all.push(...added)
-      for (const source of opened) source.append(added)
-    },
-  }
-})
+sourceConformance(
+  'memory',
+  (values) => {
+    const all = [...values]
+    const opened: MemorySource[] = []
+    return {
+      source: () => {
+        const source = memorySource('memory', all)
+        opened.push(source)
+        return source
+      },
+      append: (added) => {
+        all.push(...added)
+        for (const source of opened) source.append(added)
+      },
+    }
+  },
+  { isOwnJournal: true },
+)
 
 sourceConformance('file', (values) => {
   const path = join(scratchFolder(), 'events.jsonl')
@@ -43,21 +47,25 @@ sourceConformance('file', (values) => {
   }
 })
 
-sourceConformance('http', (values) => {
-  const kept = values.map((value) => new TextEncoder().encode(value))
-  const journal: Journal = {
-    read: (from, count) =>
-      kept
-        .slice(from, from + count)
-        .map((value, index) => ({ offset: from + index, value: value.slice(), timeMs: 1 })),
-    identity: 'j1',
-    begin: () => 0,
-    disown: () => undefined,
-    end: () => kept.length,
-    consumed: () => undefined,
-  }
-  return {
-    source: () => httpSource({ name: 'http', journal, clock: systemClock }),
-    append: (added) => void kept.push(...added.map((value) => new TextEncoder().encode(value))),
-  }
-})
+sourceConformance(
+  'http',
+  (values) => {
+    const kept = values.map((value) => new TextEncoder().encode(value))
+    const journal: Journal = {
+      read: (from, count) =>
+        kept
+          .slice(from, from + count)
+          .map((value, index) => ({ offset: from + index, value: value.slice(), timeMs: 1 })),
+      identity: 'j1',
+      begin: () => 0,
+      disown: () => undefined,
+      end: () => kept.length,
+      consumed: () => undefined,
+    }
+    return {
+      source: () => httpSource({ name: 'http', journal, clock: systemClock }),
+      append: (added) => void kept.push(...added.map((value) => new TextEncoder().encode(value))),
+    }
+  },
+  { isOwnJournal: true },
+)

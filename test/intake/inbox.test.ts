@@ -196,24 +196,28 @@ describe('the inbox', () => {
   })
 })
 
-sourceConformance('http over the inbox', async (values) => {
-  const path = join(scratchFolder(), 'inbox.db')
-  const inbox = opened(path)
-  let number = 0
-  const append = async (added: readonly string[]) => {
-    const bytes = added.map((value) => new TextEncoder().encode(value))
-    await inbox.append(bytes.map((each) => ({ source: 's', id: String(number++), bytes: each })))
-  }
-  await append(values)
-  const reader = openInboxReader(path)
-  return {
-    source: () => httpSource({ name: 'http', journal: reader.journal, clock: systemClock }),
-    append,
-    close: () => {
-      reader.close()
-    },
-  }
-})
+sourceConformance(
+  'http over the inbox',
+  async (values) => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    let number = 0
+    const append = async (added: readonly string[]) => {
+      const bytes = added.map((value) => new TextEncoder().encode(value))
+      await inbox.append(bytes.map((each) => ({ source: 's', id: String(number++), bytes: each })))
+    }
+    await append(values)
+    const reader = openInboxReader(path)
+    return {
+      source: () => httpSource({ name: 'http', journal: reader.journal, clock: systemClock }),
+      append,
+      close: () => {
+        reader.close()
+      },
+    }
+  },
+  { isOwnJournal: true },
+)
 
 describe('the http source', () => {
   const never = new AbortController().signal

@@ -76,5 +76,6 @@ function positionOf(positions: unknown, partition: number): number {
   const [found] = Object.values(bySource).flatMap((each) =>
     Object.entries(each).filter(([name]) => name.endsWith(String(partition))),
   )
-  return Number(found?.[1] ?? 0)
+  // Behind the offset stands the topic's id.
+  return Number(found?.[1].split('@')[0] ?? 0)
 }

@@ -123,7 +123,7 @@ describe('retraction', () => {
     const { learner, replay } = await taught(4)
     const [first] = learner.remembered
     await accept(learner, lesson('9', 'slow', 'no'))
-    expect(learner.retract([first!.key, 'desk\u00009', 'unknown'])).toBe(true)
+    expect(learner.retract([first!.key, 'desk\u00009', 'unknown'])).toMatchObject({ mind: true })
     expect(learner.pending).toEqual([])
     expect(replay.keys()).not.toContain(first!.key)
     expect(learner.remembered.map(({ key }) => key)).not.toContain(first!.key)
