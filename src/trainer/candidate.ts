@@ -7,6 +7,7 @@ import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from './parts.ts'
 import type { Patience } from './patience.ts'
 import { changeText } from './reason.ts'
+import { heldBy } from './release-bar.ts'
 import type { TrainerState } from './state.ts'
 import type { AllPositions } from './tally.ts'
 
@@ -40,8 +41,11 @@ export async function publishCandidate(
     before: scored ?? undefined,
     after: scores.count === 0 ? undefined : scores.accuracy_recent,
   })
+  const { bar } = state.tally
+  const held = bar && heldBy(bar, scores)
+  if (held === undefined) state.tally.setBar(undefined)
   return publish(learned, parts, signal, (version) => {
-    const { verdict, reason } = loop.promotion.decide({ candidate: scores, version })
+    const { verdict, reason } = held ?? loop.promotion.decide({ candidate: scores, version })
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
     return { verdict, reason: parts.join('; ') }
   })
@@ -58,8 +62,9 @@ export async function publishAgain(
   reason: string,
   parts: Publishing,
   signal: AbortSignal,
+  verdict: Published['decision']['verdict'] = 'promote',
 ): Promise<Published> {
-  return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
+  return publish(0, parts, signal, () => ({ verdict, reason }))
 }
 
 async function publish(

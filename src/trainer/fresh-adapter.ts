@@ -6,6 +6,7 @@ import { publishAgain } from './candidate.ts'
 import { drive } from './drive.ts'
 import { freshWeights, type GoingBack } from './going-back.ts'
 import type { LatentSupply } from './latent-supply.ts'
+import { isWorse } from './release-bar.ts'
 import type { Saved } from './saved.ts'
 import type { Warmed } from './warming.ts'
 
@@ -41,13 +42,16 @@ export async function warmUpAdapter(
   const warmed = await loop.turns.take(() => drive(learner.warmUp(remembered), latents, signal))
   state.learnerChanged()
   latents.keepOnly(learner.remembered)
-  const reason = reasonOf(method, warmed, before)
-  if ((warmed.accuracy ?? 1) < before) loop.log.warn({ ...warmed, before }, reason)
+  const { accuracy, heldOut } = warmed
+  const isHeld = accuracy !== undefined && isWorse(accuracy, heldOut, before)
+  state.tally.setBar(isHeld ? { accuracy: before, since: learner.scores.count } : undefined)
+  const reason = `${reasonOf(method, warmed, before)}${isHeld ? '; held until it is no worse' : ''}`
+  if (isHeld) loop.log.warn({ ...warmed, before }, reason)
   else loop.log.info({ ...warmed, before }, reason)
   return reason
 }
 
-/** Goes live by a move that the checkpoint has; not while a person holds the live version. */
+/** Goes live by a move that the checkpoint has; not while a person holds the live version, nor while it is worse. */
 export async function publishFresh(
   reason: string,
   parts: Beginning,
@@ -56,9 +60,11 @@ export async function publishFresh(
   const { loop, state } = parts
   const { tally } = state
   tally.heeded(loop.labels.retired ?? [])
-  const { number, version } = await publishAgain(reason, parts, signal)
+  const isHeld = tally.bar !== undefined
+  const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
   tally.wentTo(version, number + 1)
-  if (!tally.isPaused) tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
+  if (!tally.isPaused && !isHeld)
+    tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)
 }
 

@@ -44,6 +44,8 @@ export async function goBackTo(
   if (line !== undefined) state.dedupe.goTo(line, pending)
   forgetLearned(state, line !== undefined)
   state.tally.wentTo(version)
+  // A person has chosen: what comes after it becomes live as ever.
+  state.tally.setBar(undefined)
   state.tally.scored(state.learner.scores)
   return line !== undefined
 }

@@ -1,4 +1,5 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
+import type { ReleaseBar } from './release-bar.ts'
 import type {
   Asked,
   Example,
@@ -98,6 +99,8 @@ export interface Progress {
   readonly setAsideNext?: number
   /** Recent accuracy at the version that the weights come from; null or absent = unknown. */
   readonly scored?: number | null
+  /** What versions of a fresh adapter have to reach before one of them becomes live; null or absent = nothing. */
+  readonly bar?: ReleaseBar | null
   /** Positions at the last update: where the span of the next version begins. */
   readonly spanFrom: Readonly<Record<string, Positions>>
 }

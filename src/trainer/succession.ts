@@ -61,6 +61,8 @@ export async function publishMoved(
   const { loop, state } = parts
   const { tally } = state
   tally.heeded(loop.labels.retired ?? [])
+  // The schema of today is answered at once, whatever method it came with.
+  tally.setBar(undefined)
   const { number, version } = await publishAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the version that the config asks for')
   tally.wentTo(version, number + 1)

@@ -5,6 +5,7 @@
 import type { LivePointer, Positions, Scores } from '../contracts.ts'
 import type { Received } from '../intake/join.ts'
 import { behind, type Barrier } from './barrier.ts'
+import type { ReleaseBar } from './release-bar.ts'
 import type { Move, Progress } from './saved.ts'
 import type { Outcome } from './learner-types.ts'
 
@@ -27,6 +28,7 @@ const empty: TallyState = {
   live: null,
   retired: [],
   barrier: null,
+  bar: null,
   paused: false,
   scored: null,
   spanFrom: {},
@@ -141,6 +143,15 @@ export class Tally {
   }
 
   /** Records before it are set aside; undefined when all of them were read. */
+  get bar(): ReleaseBar | undefined {
+    return this.#state.bar ?? undefined
+  }
+
+  /** Undefined: the next version becomes live as the promotion policy says. */
+  setBar(bar: ReleaseBar | undefined): void {
+    if (bar !== this.bar) this.#set({ bar: bar ?? null })
+  }
+
   putBarrier(barrier: Barrier | undefined): void {
     if (barrier !== this.barrier) this.#set({ barrier: barrier ?? null })
   }

@@ -2,7 +2,7 @@
  * A fresh adapter learns what an earlier one has left in the replay buffer, before it answers anybody. A part of the
  * buffer, alike for every label, is held out, and early stopping looks at its loss (Prechelt 1998): the passes end when that
  * falls no more and the adapter answers no worse than the one before it answered its recent events before learning them.
- * The weights of the best pass stay.
+ * The weights of the best pass stay; `release-bar.ts` says whether they are good enough to answer.
  *
  *   accuracy(held out) ≥ prequential accuracy of the adapter before,  or the best of `MOST_PASSES`
  */

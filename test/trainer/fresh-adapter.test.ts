@@ -13,6 +13,7 @@ import { openUseLite } from '../../src/bases/use-lite.ts'
 import type { Base, FeedbackEvent, Input, Method, SourceRecord } from '../../src/contracts.ts'
 import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
 import { openRandom } from '../../src/runtime/random.ts'
+import { heldBy, isWorse } from '../../src/trainer/release-bar.ts'
 import { classification } from '../../src/tasks/classification.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { lessons } from './events.ts'
@@ -107,6 +108,47 @@ describe('the first version of another method that answers', () => {
     expect(reason).toContain('held-out examples')
     const after = await present.accuracyOf(world, version, asked)
     expect(after, `${before} before; ${reason}`).toBeGreaterThanOrEqual(before - 0.03)
+  })
+})
+
+describe('a fresh adapter that is worse', () => {
+  test('is published and held, and the old version goes on answering: full → head, on numbers', async () => {
+    const base = await table.open()
+    // No line parts these labels: only an adapter that trains the hidden layer learns them.
+    const rows = Array.from({ length: 1500 }, (): Row => {
+      const features = [0, 1, 2, 3].map(() => random.normal())
+      return {
+        input: { kind: 'features', features },
+        label: features[0]! * features[1]! > 0 ? 'yes' : 'no',
+      }
+    })
+    const world = openWorld({ s: rows.map((row, at) => JSON.stringify({ id: `e-${at}`, ...row })) })
+    const old = await under(base, full)
+    await runToEnd(world, old.setting)
+    const moves = world.registry.moves.length
+    const known = [...world.registry.versions.keys()]
+    const present = await under(base, head)
+    await runToEnd(world, present.setting)
+    expect(world.registry.moves).toHaveLength(moves)
+    const [version] = [...world.registry.versions.keys()].filter((name) => !known.includes(name))
+    expect(world.registry.versions.get(version!)!.manifest).toMatchObject({
+      decision: 'hold',
+      reason: expect.stringContaining('held until it is no worse') as string,
+    })
+  })
+
+  const scores = { count: 100, accuracy: 0.5, accuracy_recent: 0.8, loss: 1 }
+  test.each([
+    ['too few events have been seen', { accuracy: 0.7, since: 60 }, true],
+    ['it is worse than the adapter before', { accuracy: 0.9, since: 0 }, true],
+    ['it is no worse, on enough events', { accuracy: 0.8, since: 50 }, false],
+  ])('its next versions while %s', (_, bar, isHeld) => {
+    expect(heldBy(bar, scores) !== undefined).toBe(isHeld)
+  })
+
+  test('one standard error on what was held out counts as no worse', () => {
+    expect(isWorse(0.87, 100, 0.9)).toBe(false)
+    expect(isWorse(0.86, 100, 0.9)).toBe(true)
   })
 })
 
