@@ -113,7 +113,7 @@ describe('the first version of another method that answers', () => {
 
 describe('a fresh adapter that is worse', () => {
   test('is published and held, and the old version goes on answering: full → head, on numbers', async () => {
-    const base = await table.open()
+    const base = table.open()
     // No line parts these labels: only an adapter that trains the hidden layer learns them.
     const rows = Array.from({ length: 1500 }, (): Row => {
       const features = [0, 1, 2, 3].map(() => random.normal())
