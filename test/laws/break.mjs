@@ -22,7 +22,11 @@ try {
   for (const part of parts) cpSync(join(checkout, part), join(copy, part), { recursive: true })
   symlinkSync(join(checkout, 'node_modules'), join(copy, 'node_modules'))
   // A test of the tables asks git which files there are.
-  for (const words of [['init', '-q'], ['add', ...parts]]) spawnSync('git', words, { cwd: copy })
+  for (const words of [
+    ['init', '-q'],
+    ['add', ...parts],
+  ])
+    spawnSync('git', words, { cwd: copy })
   const whole = [...new Set(chosen.flatMap(({ tests }) => tests))]
   build()
   if (!passes(whole)) throw new Error('the tests fail before anything was broken')
