@@ -1,5 +1,5 @@
 /** Every connector by the name that a config uses. Adding one is a folder and a line here; README.md says how. */
-import type { Sink, Source } from '../src/contracts.ts'
+import type { Sink, Source } from '../src/contracts/stream.ts'
 import { fileDeadLetterSink } from './file/sink.ts'
 import { fileSource } from './file/source.ts'
 import { httpSource } from './http/source.ts'

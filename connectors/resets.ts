@@ -1,5 +1,6 @@
 /** Counts and tells what a source found in the place of the content that it had read. */
-import type { Clock, Logger, SourceReset, SourceStats } from '../src/contracts.ts'
+import type { Clock, Logger } from '../src/contracts/core.ts'
+import type { SourceReset, SourceStats } from '../src/contracts/stream.ts'
 
 export class Resets {
   readonly #clock: Clock

@@ -1,19 +1,19 @@
 /** Every policy by the name that a config uses. Adding one is a file and a line here; README.md says how. */
 import type {
-  Forgetting,
+  Regularizer,
   Memory,
   PolicyKind,
   Promotion,
-  Rate,
+  LearningRateSchedule,
   Replay,
   Rollback,
   Trigger,
-} from '../src/contracts.ts'
-import { aGem } from './forgetting/a-gem.ts'
-import { ewcOnline } from './forgetting/ewc-online.ts'
-import { l2Anchor } from './forgetting/l2-anchor.ts'
-import { lwf } from './forgetting/lwf.ts'
-import { none as noPenalty } from './forgetting/none.ts'
+} from '../src/contracts/policy.ts'
+import { aGem } from './regularizer/a-gem.ts'
+import { ewcOnline } from './regularizer/ewc-online.ts'
+import { l2Anchor } from './regularizer/l2-anchor.ts'
+import { lwf } from './regularizer/lwf.ts'
+import { none as noPenalty } from './regularizer/none.ts'
 import { knn } from './memory/knn.ts'
 import { none as noMemory } from './memory/none.ts'
 import { always } from './promotion/always.ts'
@@ -27,9 +27,9 @@ import { none as noReplay } from './replay/none.ts'
 import { recent } from './replay/recent.ts'
 import { reservoir } from './replay/reservoir.ts'
 import { never } from './rollback/never.ts'
-import { constant } from './rate/constant.ts'
-import { driftReset } from './rate/drift-reset.ts'
-import { warmupCosine } from './rate/warmup-cosine.ts'
+import { constant } from './schedule/constant.ts'
+import { driftReset } from './schedule/drift-reset.ts'
+import { warmupCosine } from './schedule/warmup-cosine.ts'
 import { adwin } from './trigger/adwin.ts'
 import { count } from './trigger/count.ts'
 import { ddm } from './trigger/ddm.ts'
@@ -60,7 +60,7 @@ export const policies = {
     'ewc-online': ewcOnline,
     lwf,
     'a-gem': aGem,
-  } satisfies Table<Forgetting>,
+  } satisfies Table<Regularizer>,
   memory: { none: noMemory, knn } satisfies Table<Memory>,
   trigger: {
     count,
@@ -75,7 +75,7 @@ export const policies = {
     constant,
     'warmup-cosine': warmupCosine,
     'drift-reset': driftReset,
-  } satisfies Table<Rate>,
+  } satisfies Table<LearningRateSchedule>,
   promotion: { always } satisfies Table<Promotion>,
   rollback: { never } satisfies Table<Rollback>,
 }

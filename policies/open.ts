@@ -2,7 +2,8 @@
  * From a config entry such as `{ policy: reservoir, capacity: 2000 }` to the policy: the name chooses from a table,
  * absent settings get their defaults, and what is unknown or out of bounds is refused where it stands.
  */
-import { CodedError, type Json, type PolicyKind, type Setting } from '../src/contracts.ts'
+import { CodedError, type Json } from '../src/contracts/core.ts'
+import type { PolicyKind, Setting } from '../src/contracts/policy.ts'
 import { durationMs } from './duration.ts'
 
 export type PolicyTable<Policy> = Readonly<Record<string, PolicyKind<Policy>>>

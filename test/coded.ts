@@ -1,5 +1,5 @@
 /** The coded error that some work ends with, so that a test can ask for its code, message and details. */
-import { CodedError } from '../src/contracts.ts'
+import { CodedError } from '../src/contracts/core.ts'
 
 export function thrown(work: () => unknown): CodedError {
   try {

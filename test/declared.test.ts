@@ -8,10 +8,10 @@ import { sinks, sources as connectors } from '../connectors/index.ts'
 import { policies } from '../policies/index.ts'
 import { BENCHES, TABLES } from '../src/cli/commands/bench.ts'
 import { createProgram } from '../src/cli/program.ts'
-import { deadLetterSinks, predictionSinks, sources } from '../src/runtime/config-choices.ts'
-import { errorTable } from '../src/runtime/errors.ts'
-import { limitTable } from '../src/runtime/limits.ts'
-import { metricTable } from '../src/runtime/metric-table.ts'
+import { deadLetterSinks, predictionSinks, sources } from '../src/config/choices.ts'
+import { errorTable } from '../src/platform/errors.ts'
+import { limitTable } from '../src/platform/limits.ts'
+import { metricTable } from '../src/platform/metric-table.ts'
 import { describedRoutes } from './deploy/routes.ts'
 import { readSources, root, trackedFiles, walk, type SourceFile } from './source-tree.ts'
 
@@ -33,7 +33,7 @@ const missing = (declared: readonly string[], used: ReadonlySet<string>) =>
   declared.filter((name) => !used.has(name))
 
 test('every metric of the table is set somewhere', () => {
-  const set = found(outside('src/runtime/metric-table.ts'), (node) => {
+  const set = found(outside('src/platform/metric-table.ts'), (node) => {
     if (!ts.isStringLiteral(node) || !ts.isCallExpression(node.parent)) return undefined
     const verb = /\b(count|gauge|observe|raise)$/.exec(node.parent.expression.getText())
     return verb ? node.text : undefined
@@ -42,7 +42,7 @@ test('every metric of the table is set somewhere', () => {
 })
 
 test('every limit of the table is read somewhere', () => {
-  const read = found(outside('src/runtime/limits.ts'), (node) =>
+  const read = found(outside('src/platform/limits.ts'), (node) =>
     ts.isIdentifier(node) ? node.text : undefined,
   )
   expect(missing(Object.keys(limitTable), read)).toEqual([])
@@ -82,7 +82,7 @@ const documents = trackedFiles()
   .filter((path) => /\.(md|yaml|yml|service)$/.test(path))
   .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 const fixes = {
-  path: 'src/runtime/errors.ts',
+  path: 'src/platform/errors.ts',
   text: Object.values(errorTable)
     .map((row) => Object.values(row).join(' '))
     .join('\n'),

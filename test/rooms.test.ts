@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
-import { errorTable } from '../src/runtime/errors.ts'
+import { errorTable } from '../src/platform/errors.ts'
 import {
   importCircles,
   loadedBy,
@@ -16,16 +16,24 @@ import {
 const sources = readSources(['src', 'connectors', 'policies'])
 const byPath = new Map(sources.map((source) => [source.path, source]))
 const rooms = [
-  'runtime',
+  'contracts',
+  'platform',
+  'config',
   'intake',
   'nn',
   'bases',
   'adapters',
   'tasks',
+  'learner',
+  'optim',
+  'checkpoint',
   'trainer',
-  'registry',
+  'versions',
+  'evaluation',
   'fleet',
   'serving',
+  'api',
+  'app',
   'cli',
 ]
 const inRoom = (path: string, ...names: string[]) =>
@@ -63,7 +71,7 @@ test('connectors and policies know the contracts of src and nothing else of it',
     .flatMap(({ path, imports }) =>
       imports
         .filter(({ target, isOurs }) => isOurs && target.split('/')[0] !== path.split('/')[0])
-        .filter(({ target }) => target !== 'src/contracts.ts')
+        .filter(({ target }) => !target.startsWith('src/contracts/'))
         .map(({ target }) => `${path} → ${target}`),
     )
   expect(outside).toEqual([])
@@ -82,15 +90,15 @@ test('a circle would be found, also one of types', () => {
   expect(circle).toEqual([['src/a.ts', 'src/b.ts', 'src/c.ts', 'src/a.ts']])
 })
 
-const outsideRuntime = sources.filter(({ path }) => !inRoom(path, 'runtime', 'cli'))
+const outsidePlatform = sources.filter(({ path }) => !inRoom(path, 'platform', 'config', 'cli'))
 
 test.each([
   ['time', /^(Date\.now|performance\.now|process\.hrtime|process\.hrtime\.bigint)$/],
   ['chance', /^(Math\.random|crypto\.getRandomValues)$/],
   ['environment', /^process\.(env|argv|cwd)$/],
-])('%s comes in through src/runtime and src/cli only', (_what, pattern) => {
+])('%s comes in through src/platform, src/config and src/cli only', (_what, pattern) => {
   const found = places(
-    outsideRuntime,
+    outsidePlatform,
     (node) => ts.isPropertyAccessExpression(node) && pattern.test(node.getText()),
   )
   expect(found).toEqual([])
@@ -98,7 +106,7 @@ test.each([
 
 test('the time of now is not taken by `new Date()` either', () => {
   const found = places(
-    outsideRuntime,
+    outsidePlatform,
     (node) =>
       ts.isNewExpression(node) && node.expression.getText() === 'Date' && !node.arguments?.length,
   )
@@ -135,27 +143,27 @@ test('every file of the source begins by saying what it is', () => {
   expect(silent.map(({ path }) => path)).toEqual([])
 })
 
-test('only src/nn/tensorflow.ts loads TensorFlow', () => {
+test('only src/nn/tfjs/tensorflow.ts loads TensorFlow', () => {
   const loading = sources.filter(({ imports }) =>
     imports.some(({ target, isType }) => target.startsWith('@tensorflow/') && !isType),
   )
-  expect(loading.map(({ path }) => path)).toEqual(['src/nn/tensorflow.ts'])
+  expect(loading.map(({ path }) => path)).toEqual(['src/nn/tfjs/tensorflow.ts'])
 })
 
-test.each(['src/compose-daemon.ts', 'src/cli/main.ts', 'src/serving/server.ts'])(
+test.each(['src/app/daemon.ts', 'src/cli/main.ts', 'src/api/http/server.ts'])(
   '%s loads no TensorFlow, however far its imports are followed',
   (start) => {
     expect(byPath.has(start)).toBe(true)
-    expect([...loadedBy(start, sources)]).not.toContain('src/nn/tensorflow.ts')
+    expect([...loadedBy(start, sources)]).not.toContain('src/nn/tfjs/tensorflow.ts')
   },
 )
 
-test('no file of the serving or runtime room leads to TensorFlow, and the trainer does', () => {
+test('no file of the serving, api, platform or config room leads to TensorFlow, and the trainer does', () => {
   const leading = sources
-    .filter(({ path }) => inRoom(path, 'serving', 'runtime'))
-    .filter(({ path }) => loadedBy(path, sources).has('src/nn/tensorflow.ts'))
+    .filter(({ path }) => inRoom(path, 'serving', 'api', 'platform', 'config'))
+    .filter(({ path }) => loadedBy(path, sources).has('src/nn/tfjs/tensorflow.ts'))
   expect(leading.map(({ path }) => path)).toEqual([])
-  expect(loadedBy('src/compose-trainer.ts', sources).has('src/nn/tensorflow.ts')).toBe(true)
+  expect(loadedBy('src/app/trainer.ts', sources).has('src/nn/tfjs/tensorflow.ts')).toBe(true)
 })
 
 test('the command line begins with commander alone, so that help comes at once', () => {
@@ -169,21 +177,39 @@ test('the command line begins with commander alone, so that help comes at once',
 })
 
 test('the rooms know nothing of the files that put them together', () => {
-  const composing = /^src\/compose(-[a-z]+)?\.ts$/
+  const composing = /^src\/app\//
   const knowing = sources
-    .filter(({ path }) => rooms.some((room) => room !== 'cli' && inRoom(path, room)))
+    .filter(({ path }) =>
+      rooms.some((room) => room !== 'cli' && room !== 'app' && inRoom(path, room)),
+    )
     .filter(({ imports }) => imports.some(({ target }) => composing.test(target)))
   expect(knowing.map(({ path }) => path)).toEqual([])
 })
 
-test('trainer, registry and serving know no base, method, source or policy by name', () => {
+test('the core and serving know no base, method, source or policy by name', () => {
+  const spellings = new Set([
+    'src/tasks/classification/label-form.ts',
+    'src/tasks/classification/renamed-labels.ts',
+  ])
   const concrete =
     /^(src\/(bases|tasks)\/|src\/adapters\/(bitfit|full|head|ia3|lora|ncm|ranpac|slda)\.ts|connectors\/|policies\/)/
   const knowing = sources
-    .filter(({ path }) => inRoom(path, 'trainer', 'registry', 'serving'))
+    .filter(({ path }) =>
+      inRoom(
+        path,
+        'trainer',
+        'learner',
+        'optim',
+        'checkpoint',
+        'versions',
+        'evaluation',
+        'serving',
+        'api',
+      ),
+    )
     .flatMap(({ path, imports }) =>
       imports
-        .filter(({ target, isOurs }) => isOurs && concrete.test(target))
+        .filter(({ target, isOurs }) => isOurs && concrete.test(target) && !spellings.has(target))
         .map(({ target }) => `${path} → ${target}`),
     )
   expect(knowing).toEqual([])
@@ -208,7 +234,7 @@ test('every code that is thrown stands in the table of errors', () => {
 })
 
 test('every code of the table is used somewhere', () => {
-  const others = sources.filter(({ path }) => path !== 'src/runtime/errors.ts')
+  const others = sources.filter(({ path }) => path !== 'src/platform/errors.ts')
   const unused = Object.keys(errorTable).filter(
     (code) => !others.some(({ text }) => text.includes(code)),
   )

@@ -1,6 +1,6 @@
 /** The file behind a path, and whether it is still the one that was opened. */
 import { open, stat, type FileHandle } from 'node:fs/promises'
-import { CodedError } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
 import { newline } from './lines.ts'
 import { HEAD_BYTES, TAIL_BYTES, printOf, type Place } from './place.ts'
 

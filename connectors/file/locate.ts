@@ -1,5 +1,6 @@
 /** Where a file would go on from a place that a person names, and what that passes over. */
-import { CodedError, type Located } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import type { Located } from '../../src/contracts/stream.ts'
 import type { Followed } from './followed.ts'
 import { countLines } from './lines.ts'
 import { placeOf, placeText, printOf } from './place.ts'

@@ -4,7 +4,7 @@
  * A place of an older release is the offset alone.
  */
 import { createHash } from 'node:crypto'
-import { CodedError } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
 
 export interface Place {
   readonly offset: number

@@ -5,7 +5,8 @@
  * Bounded like a log: a file over `fileBytes` becomes `<path>.1`, in the place of the one before.
  */
 import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
-import { CodedError, type DeadLetter, type Sink } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import type { DeadLetter, Sink } from '../../src/contracts/stream.ts'
 
 export interface FileSinkOptions {
   readonly path: string

@@ -3,17 +3,15 @@
  * without its newline waits for the rest. A file that was rotated is read to its end before the new one. Where other
  * content lies in the place of what was read (`copytruncate`, a new file), reading begins again as `onReset` says.
  */
-import {
-  CodedError,
-  type Clock,
-  type Located,
-  type Logger,
-  type OnReset,
-  type Positions,
-  type Source,
-  type SourceRecord,
-  type SourceStats,
-} from '../../src/contracts.ts'
+import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
+import type {
+  Located,
+  OnReset,
+  Positions,
+  Source,
+  SourceRecord,
+  SourceStats,
+} from '../../src/contracts/stream.ts'
 import { Resets } from '../resets.ts'
 import { Followed } from './followed.ts'
 import { countLines, Lines, type Line } from './lines.ts'

@@ -4,14 +4,8 @@
  * The journal is the embedded topic: one partition, offsets like Kafka's. It is polled, because a message from the
  * server's process that something was appended may be lost; the poll is one indexed read.
  */
-import {
-  CodedError,
-  type Clock,
-  type Journal,
-  type Positions,
-  type Source,
-  type SourceRecord,
-} from '../../src/contracts.ts'
+import { CodedError, type Clock } from '../../src/contracts/core.ts'
+import type { Journal, Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
 
 export interface HttpSourceOptions {
   readonly name: string

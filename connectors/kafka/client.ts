@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs'
-import { CodedError, type Logger } from '../../src/contracts.ts'
+import { CodedError, type Logger } from '../../src/contracts/core.ts'
 import type { KafkaConnection, KafkaSasl, KafkaTls } from './options.ts'
 
 const CONNECT_MS = 5000

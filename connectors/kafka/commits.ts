@@ -2,7 +2,8 @@
  * Tells Kafka now and then how far the trainer is, so that the usual tools see its lag. It is advice: the newest word
  * counts, one at a time is under way, and what Kafka did not take is said again, unless there is a newer word by then.
  */
-import type { Clock, Logger, Positions } from '../../src/contracts.ts'
+import type { Clock, Logger } from '../../src/contracts/core.ts'
+import type { Positions } from '../../src/contracts/stream.ts'
 import { within } from './deadline.ts'
 
 export interface CommitsOptions {

@@ -7,7 +7,7 @@
  * fetched from exactly where the last one ended.
  */
 import type { Batch, Consumer, EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs'
-import type { Clock, CodedError, Logger } from '../../src/contracts.ts'
+import type { Clock, CodedError, Logger } from '../../src/contracts/core.ts'
 import type { Backlog } from './backlog.ts'
 import { unlessAborted, within } from './deadline.ts'
 import { codedFailure } from './failures.ts'

@@ -1,5 +1,5 @@
 /** What kafkajs does may take as long as its sockets; nobody here waits for it without an end. */
-import type { Clock } from '../../src/contracts.ts'
+import type { Clock } from '../../src/contracts/core.ts'
 
 /** Resolves when `work` is done, however it ended, or after `limitMs`. */
 export async function within(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<void> {

@@ -4,7 +4,7 @@
  * the next one begins with another.
  */
 import { Partitioners, type Kafka, type Message, type Producer } from 'kafkajs'
-import type { Clock, Logger } from '../../src/contracts.ts'
+import type { Clock, Logger } from '../../src/contracts/core.ts'
 import { openClient } from './client.ts'
 import { within } from './deadline.ts'
 import { codedFailure } from './failures.ts'

@@ -1,6 +1,6 @@
 /** Where the partitions of some topics begin and end, asked of the brokers through one lasting connection. */
 import type { Admin, Kafka } from 'kafkajs'
-import { CodedError } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
 import { topicIds } from './topic-ids.ts'
 
 export interface Ends {

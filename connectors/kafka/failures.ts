@@ -1,5 +1,5 @@
 /** Errors of kafkajs as ours. It wraps them several times, and what it calls retriable is about its own tries. */
-import { CodedError } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
 
 /**
  * `what` was being done, e.g. `reading t1,t2`. Refused credentials, and messages that the broker never takes, do not get

@@ -1,5 +1,6 @@
 /** Where partitions would go on from a place that a person names, and what that passes over. */
-import { CodedError, type Located, type Positions } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import type { Located, Positions } from '../../src/contracts/stream.ts'
 import type { Ends, EndsByPartition } from './ends.ts'
 import { placeOf, placeText } from './place.ts'
 

@@ -1,5 +1,5 @@
 /** Lets one wait until another has something for it. Whoever waits looks again afterwards: a call may be for nothing. */
-import type { Clock } from '../../src/contracts.ts'
+import type { Clock } from '../../src/contracts/core.ts'
 
 export class News {
   readonly #clock: Clock

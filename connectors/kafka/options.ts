@@ -1,5 +1,6 @@
 /** How a client of Kafka is told where the brokers are and who it is: the same for the source and both sinks. */
-import type { Clock, Logger, OnReset } from '../../src/contracts.ts'
+import type { Clock, Logger } from '../../src/contracts/core.ts'
+import type { OnReset } from '../../src/contracts/stream.ts'
 
 export interface KafkaConnection {
   /** `host:port`, one or several of the cluster. */

@@ -3,7 +3,8 @@
  * the checkpoint's; what Kafka's group has committed counts for one thing only: with `from: end`, a partition that was
  * reached before and has no position yet goes on from there, so that a restart skips nothing.
  */
-import { CodedError, type OnReset, type Positions } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import type { OnReset, Positions } from '../../src/contracts/stream.ts'
 import type { Resets } from '../resets.ts'
 import { nameOf, type Ends, type EndsByPartition, type EndsOfTopics } from './ends.ts'
 import { Partition } from './partition.ts'

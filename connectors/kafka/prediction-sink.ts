@@ -1,5 +1,5 @@
 /** Predictions that were served, as CloudEvents 1.0 in Kafka's binary mode: the envelope in headers, the answer as JSON. */
-import type { ServedPrediction, Sink } from '../../src/contracts.ts'
+import type { ServedPrediction, Sink } from '../../src/contracts/stream.ts'
 import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
 
 export function kafkaPredictionSink(

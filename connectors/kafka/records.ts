@@ -3,7 +3,7 @@
  * that they lay in, which would stay in memory as long as one of them.
  */
 import { isUtf8 } from 'node:buffer'
-import type { SourceRecord } from '../../src/contracts.ts'
+import type { SourceRecord } from '../../src/contracts/stream.ts'
 import type { Fetched } from './backlog.ts'
 import type { FetchedRecord } from './record-batch.ts'
 import { placeText } from './place.ts'

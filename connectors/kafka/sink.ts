@@ -3,7 +3,7 @@
  * The message's key is the letter's, so that writing one twice is harmless: a reader knows it again, and a compacted topic
  * keeps one.
  */
-import type { DeadLetter, Sink } from '../../src/contracts.ts'
+import type { DeadLetter, Sink } from '../../src/contracts/stream.ts'
 import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
 
 export type { KafkaSinkOptions } from './delivery.ts'

@@ -2,7 +2,13 @@
  * Events of Kafka topics. Positions are offsets by `topic/partition`, and the checkpoint's alone: what is committed to
  * Kafka only lets others see the lag. Records are fetched ahead into a bounded backlog and handed out from there.
  */
-import type { Located, Positions, Source, SourceRecord, SourceStats } from '../../src/contracts.ts'
+import type {
+  Located,
+  Positions,
+  Source,
+  SourceRecord,
+  SourceStats,
+} from '../../src/contracts/stream.ts'
 import { Resets } from '../resets.ts'
 import { Backlog } from './backlog.ts'
 import { openClient } from './client.ts'

@@ -2,7 +2,8 @@
  * A source over a list in memory, for tests and simulations: records can be added while it is read, and it can be told
  * to fail its next read. Positions are indexes.
  */
-import { CodedError, type Positions, type Source, type SourceRecord } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
 
 export interface MemorySource extends Source {
   append(values: readonly (string | Uint8Array)[]): void

@@ -2,7 +2,7 @@
  * What this connector asks of a connection to Redis: one command at a time, replies as bytes. The daemon hands in its own
  * connection; any other client fits with a line, such as `{ bytes: (...all) => ioredis.callBuffer(...all) }`.
  */
-import { CodedError } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
 
 export interface RedisCommands {
   /** Bulk strings as Buffers, integers as numbers. Rejects soon when Redis is away, rather than queue. */

@@ -1,5 +1,6 @@
 /** Where a stream would go on from a place that a person names, and what that passes over. */
-import { CodedError, type Located } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import type { Located } from '../../src/contracts/stream.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
 import { lagAfter, type StreamInfo } from './stream.ts'
 

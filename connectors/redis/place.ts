@@ -2,7 +2,7 @@
  * A place in a Redis stream: the id of the last entry that was read, and how many entries had ever been added up to it
  * (Redis counts them: `entries-added`). The count tells unread entries that were trimmed from read ones, and gives the lag.
  */
-import { CodedError } from '../../src/contracts.ts'
+import { CodedError } from '../../src/contracts/core.ts'
 
 export interface Place {
   readonly id: string

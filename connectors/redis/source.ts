@@ -2,17 +2,15 @@
  * Redis Streams: each stream is a partition, read plainly after the checkpoint's place. No consumer group: the checkpoint
  * is the truth. A commit leaves word in a hash beside the stream (`readKeyOf`), by which its producers may trim.
  */
-import {
-  CodedError,
-  type Clock,
-  type Located,
-  type Logger,
-  type Positions,
-  type Source,
-  type SourceRecord,
-  type SourceReset,
-  type SourceStats,
-} from '../../src/contracts.ts'
+import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
+import type {
+  Located,
+  Positions,
+  Source,
+  SourceRecord,
+  SourceReset,
+  SourceStats,
+} from '../../src/contracts/stream.ts'
 import { Resets } from '../resets.ts'
 import type { RedisCommands } from './commands.ts'
 import { locate } from './locate.ts'

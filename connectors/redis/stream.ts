@@ -4,12 +4,8 @@
  * at the last word that the stream's own Redis has of us, else at the start; what comes twice is known by its event's id.
  */
 import { isUtf8 } from 'node:buffer'
-import {
-  CodedError,
-  type Logger,
-  type SourceRecord,
-  type SourceReset,
-} from '../../src/contracts.ts'
+import { CodedError, type Logger } from '../../src/contracts/core.ts'
+import type { SourceRecord, SourceReset } from '../../src/contracts/stream.ts'
 import { ask, evaluate, listOf, textOf, type RedisCommands, type Reply } from './commands.ts'
 import { compareIds, isStart, placeText, start, type Place } from './place.ts'
 import { commitScript, infoScript, readScript } from './scripts.ts'

@@ -13,7 +13,7 @@
  * of the head that does not depend on the input; keeping mistakes is IB2 of Aha, Kibler & Albert (1991), "Instance-based
  * learning algorithms", Machine Learning 6.
  */
-import type { Memory, MemoryItem, PolicyKind } from '../../src/contracts.ts'
+import type { Memory, MemoryItem, PolicyKind } from '../../src/contracts/policy.ts'
 
 type Settings = Readonly<
   Record<'weight' | 'threshold' | 'sharpness' | 'capacity' | 'bytes' | 'every', number>

@@ -1,5 +1,5 @@
 /** Keeps nothing: the head alone answers, and what is new is known once a step has learned it. */
-import type { Memory, PolicyKind } from '../../src/contracts.ts'
+import type { Memory, PolicyKind } from '../../src/contracts/policy.ts'
 
 export const none: PolicyKind<Memory> = {
   summary: 'keeps nothing: the head alone answers',

@@ -3,7 +3,7 @@
  *
  * The default: on a stream the newest weights are the best guess, and a bad one is one rollback away.
  */
-import type { PolicyKind, Promotion } from '../../src/contracts.ts'
+import type { PolicyKind, Promotion } from '../../src/contracts/policy.ts'
 
 export const always: PolicyKind<Promotion> = {
   summary: 'every finished candidate becomes live',

@@ -10,9 +10,10 @@
  * that places which a removal leaves empty change nothing for those that stay. Draws are Floyd's: Bentley & Floyd
  * (1987), "A sample of brilliance", CACM 30(9).
  */
-import type { Json, Random, Rehearsal, Replay, ReplayItem } from '../../src/contracts.ts'
+import type { Json, Random } from '../../src/contracts/core.ts'
+import type { Rehearsal, Replay, ReplayItem } from '../../src/contracts/policy.ts'
 import type { Bounds } from './bounds.ts'
-import { Shelves, type Entry } from './shelves.ts'
+import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
 
 export interface Keeping {
   /** By age the oldest gives way; by chance any, equally likely. */
@@ -20,7 +21,7 @@ export interface Keeping {
   /** Whether the largest label gives way, whoever comes. */
   readonly isBalanced: boolean
   /** Whether an example may come in at all; then it does, and what gave way before does not matter. */
-  readonly admits?: (item: ReplayItem, held: Shelves, bounds: Bounds) => boolean
+  readonly admits?: (item: ReplayItem, held: StratifiedBuffer, bounds: Bounds) => boolean
 }
 
 export function openBuffer(bounds: Bounds, keeping: Keeping, rehearsal?: Rehearsal): Replay {
@@ -44,7 +45,7 @@ const MARKS = 2 ** 32
 class Buffer implements Replay {
   readonly #bounds: Bounds
   readonly #keeping: Keeping
-  #held: Shelves
+  #held: StratifiedBuffer
   #seen = 0
   #gone = new Map<string, number>()
 
@@ -120,9 +121,9 @@ class Buffer implements Replay {
     return keys.filter((key) => !labels.includes(this.#held.get(key)?.label ?? ''))
   }
 
-  #empty(): Shelves {
+  #empty(): StratifiedBuffer {
     const { per_source: share } = this.#bounds
-    return new Shelves({ label: this.#keeping.isBalanced, source: share < 1 })
+    return new StratifiedBuffer({ label: this.#keeping.isBalanced, source: share < 1 })
   }
 
   #admits(item: ReplayItem, mark: number): boolean {

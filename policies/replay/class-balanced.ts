@@ -8,7 +8,7 @@
  * Chrysakis & Moens (2020), "Online continual learning from imbalanced data", ICML, with marks instead of counts: a
  * label that has given way lets in what is below the smallest mark that went.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer } from './buffer.ts'
 

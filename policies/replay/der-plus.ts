@@ -8,7 +8,7 @@
  *
  * Buzzega et al. (2020), "Dark experience for general continual learning: a strong, simple baseline", NeurIPS.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer } from './buffer.ts'
 import { alphaSetting, byLabel, byLogits } from './der.ts'

@@ -9,7 +9,7 @@
  *
  * Caccia et al. (2022), "New insights on reducing abrupt representation change in online continual learning", ICLR.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer } from './buffer.ts'
 import { byLabel } from './der.ts'

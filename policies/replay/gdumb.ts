@@ -10,7 +10,7 @@
  *
  * Prabhu, Torr & Dokania (2020), "GDumb: a simple approach that questions our progress in continual learning", ECCV.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer, type Keeping } from './buffer.ts'
 

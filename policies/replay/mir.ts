@@ -9,7 +9,7 @@
  * Aljundi et al. (2019), "Online continual learning with maximally interfered retrieval", NeurIPS; there 50 candidates
  * for 10.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer } from './buffer.ts'
 import { keepAnyEqually } from './reservoir.ts'

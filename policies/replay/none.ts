@@ -4,7 +4,7 @@
  * The honest baseline, and the cheapest. On a stream whose topics come one after the other it forgets the earlier
  * ones: "catastrophic interference", McCloskey & Cohen (1989), Psychology of Learning and Motivation 24.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 
 export const none: PolicyKind<Replay> = {
   summary: 'keeps nothing: each step sees new examples only',

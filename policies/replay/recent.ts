@@ -8,7 +8,7 @@
  * Experience replay as Lin (1992) had it, "Self-improving reactive agents based on reinforcement learning, planning and
  * teaching", Machine Learning 8.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer } from './buffer.ts'
 

@@ -8,7 +8,7 @@
  *
  * Vitter (1985), "Random sampling with a reservoir", ACM TOMS 11(1), in the form of the smallest random marks.
  */
-import type { PolicyKind, Replay } from '../../src/contracts.ts'
+import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer, type Keeping } from './buffer.ts'
 

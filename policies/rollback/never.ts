@@ -1,7 +1,7 @@
 /**
  * Nothing goes back by itself: a person decides, with one call.
  */
-import type { PolicyKind, Rollback } from '../../src/contracts.ts'
+import type { PolicyKind, Rollback } from '../../src/contracts/policy.ts'
 
 export const never: PolicyKind<Rollback> = {
   summary: 'nothing goes back by itself',

@@ -10,7 +10,7 @@
  * Bifet & Gavaldà (2007), "Learning from time-changing data with adaptive windowing", SDM (their ADWIN2, with the
  * corrected sizes 1/(n − 4) of the reference implementations in MOA and River).
  */
-import type { Json } from '../../src/contracts.ts'
+import type { Json } from '../../src/contracts/core.ts'
 import { addBucket, dropOldest, emptyWindow, oldestFirst, type Window } from './adwin-window.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
 

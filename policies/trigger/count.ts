@@ -7,7 +7,7 @@
  * learned a second later. With `rest: 0` it goes by events alone. The mini-batch of online gradient descent, Dekel et
  * al. (2012), "Optimal distributed online prediction", JMLR 13.
  */
-import type { PolicyKind, Trigger } from '../../src/contracts.ts'
+import type { PolicyKind, Trigger } from '../../src/contracts/policy.ts'
 import { Rest, restSetting } from './rest.ts'
 
 export interface CountSettings {

@@ -9,7 +9,7 @@
  *
  * Gama, Medas, Castillo & Rodrigues (2004), "Learning with drift detection", SBIA.
  */
-import type { Json } from '../../src/contracts.ts'
+import type { Json } from '../../src/contracts/core.ts'
 import { driftTrigger, type Detector } from './drift.ts'
 
 export interface DdmSettings {

@@ -7,7 +7,8 @@
  * trailing-edge debounce of event handling, with a bound. It reads the clock: another run of the same stream may cut
  * other updates.
  */
-import type { Json, PolicyKind, Trigger } from '../../src/contracts.ts'
+import type { Json } from '../../src/contracts/core.ts'
+import type { PolicyKind, Trigger } from '../../src/contracts/policy.ts'
 
 export interface IdleSettings {
   readonly [setting: string]: number

@@ -6,7 +6,8 @@
  * For a bounded age of what was learned, whatever the rate of the stream: the batch interval of Zaharia et al. (2013),
  * "Discretized streams", SOSP. It reads the clock: another run of the same stream may cut other updates.
  */
-import type { Json, PolicyKind, Trigger } from '../../src/contracts.ts'
+import type { Json } from '../../src/contracts/core.ts'
+import type { PolicyKind, Trigger } from '../../src/contracts/policy.ts'
 
 export interface IntervalSettings {
   readonly [setting: string]: number

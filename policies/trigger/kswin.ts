@@ -11,7 +11,7 @@
  *
  * Raab, Heusinger & Schleif (2020), "Reactive soft prototype computing for concept drift streams", Neurocomputing 416.
  */
-import { CodedError, type Json, type Random } from '../../src/contracts.ts'
+import { CodedError, type Json, type Random } from '../../src/contracts/core.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
 
 export interface KswinSettings {

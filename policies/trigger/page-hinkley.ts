@@ -10,7 +10,7 @@
  * Page (1954), "Continuous inspection schemes", Biometrika 41; with the forgetting factor of Sebastião & Fernandes
  * (2017), "Supporting the Page-Hinkley test with empirical mode decomposition", ISMIS.
  */
-import type { Json } from '../../src/contracts.ts'
+import type { Json } from '../../src/contracts/core.ts'
 import { driftTrigger, type Change, type Detector } from './drift.ts'
 
 export interface PageHinkleySettings {

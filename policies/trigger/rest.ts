@@ -7,7 +7,7 @@
  * checkpoint before it makes it: after a crash the same examples are learned together again (law 2). How long the
  * stream has rested is no part of the checkpoint; a restart waits once more.
  */
-import type { Setting, Trigger } from '../../src/contracts.ts'
+import type { Setting, Trigger } from '../../src/contracts/policy.ts'
 
 export const restSetting = {
   type: 'duration',

@@ -2,21 +2,14 @@
  * What an adapter consists of: the method's tensors at its sites, what the base counts, and the task's head. A fresh one leaves the base's
  * output unchanged, because every method starts what it adds at zero.
  */
-import type {
-  AdapterConfig,
-  Base,
-  Method,
-  ParameterSpec,
-  Random,
-  Site,
-  Task,
-  Tensor,
-  Tensors,
-} from '../contracts.ts'
-import { type ErrorCode, failure, invariant } from '../runtime/errors.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Base, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { Random, Tensor, Tensors } from '../contracts/core.ts'
+import type { Task } from '../contracts/task.ts'
+import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
 import { memorySpecs, type MemoryPlan } from './memory.ts'
 import { orthonormal } from './orthonormal.ts'
-import { cutOf } from './sites.ts'
+import { cutOf } from './target-modules.ts'
 
 /** Everything that decides which tensors an adapter has. */
 export interface AdapterPlan {
@@ -29,7 +22,10 @@ export interface AdapterPlan {
 }
 
 /** All sites of the tail, also those that the config leaves alone. */
-export function sitesOf({ base, config }: Pick<AdapterPlan, 'base' | 'config'>): readonly Site[] {
+export function sitesOf({
+  base,
+  config,
+}: Pick<AdapterPlan, 'base' | 'config'>): readonly TargetModule[] {
   return base.network.sites(cutOf(config.tail_layers, base.network.layers))
 }
 

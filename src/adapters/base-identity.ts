@@ -1,5 +1,5 @@
 /** How a base is named in manifests, registries and checkpoints. */
-import type { BaseIdentity } from '../contracts.ts'
+import type { BaseIdentity } from '../contracts/network.ts'
 
 export function identityOf({ name, hash, settings }: BaseIdentity): BaseIdentity {
   return { name, hash, ...(settings !== undefined && { settings }) }

@@ -6,16 +6,16 @@
  * Ben Zaken, Goldberg & Ravfogel (2022), "BitFit: simple parameter-efficient fine-tuning for transformer-based masked
  * language-models", ACL, arXiv:2106.10199.
  */
-import type { Method } from '../contracts.ts'
+import type { Method } from '../contracts/adapter.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { weightedSites } from './sites.ts'
-import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+import { weightedModules } from './target-modules.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 export const bitfit: Method = {
   name: 'bitfit',
 
   parameters: (sites, config) =>
-    weightedSites(sites, config).map(({ name, outSize }) => {
+    weightedModules(sites, config).map(({ name, outSize }) => {
       const bias = `${name}.bias`
       return { name: bias, shape: [outSize], start: { weight: bias } }
     }),

@@ -7,10 +7,11 @@
  * Houlsby et al. (2019), "Parameter-efficient transfer learning for NLP", ICML, arXiv:1902.00751; Pfeiffer et al. (2021),
  * "AdapterFusion: non-destructive task composition for transfer learning", EACL, arXiv:2005.00247.
  */
-import type { AdapterConfig, Method, Site } from '../contracts.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { checkRank, invalidAdapter } from './sites.ts'
-import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+import { checkRank, invalidAdapter } from './target-modules.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 /** Roles of the maps that end the sublayers. */
 const placements: Readonly<Record<string, readonly string[]>> = {
@@ -56,7 +57,10 @@ export const bottleneck: Method = {
   peftConfig: (_config, _sites, base) => stateDictConfig('bottleneck', base),
 }
 
-function placesOf(sites: readonly Site[], { placement = 'houlsby' }: AdapterConfig): Site[] {
+function placesOf(
+  sites: readonly TargetModule[],
+  { placement = 'houlsby' }: AdapterConfig,
+): TargetModule[] {
   const roles = Object.hasOwn(placements, placement) ? placements[placement] : undefined
   if (roles === undefined)
     throw invalidAdapter('placement', placement, Object.keys(placements).join(', '))

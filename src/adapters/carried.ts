@@ -1,5 +1,6 @@
 /** Whether what an adapter learned on an earlier base is of use on the present one, and what becomes of it there. */
-import type { AdapterConfig, Base, BaseIdentity, Method, Succession } from '../contracts.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Base, BaseIdentity, Succession } from '../contracts/network.ts'
 import { sitesOf } from './adapter.ts'
 
 export interface CarriedPlan {

@@ -7,7 +7,7 @@
  *
  * Golub & Van Loan (2013), "Matrix Computations", 4.2.5, 4.2.6 and 3.1.
  */
-import { invariant } from '../runtime/errors.ts'
+import { invariant } from '../platform/errors.ts'
 
 const BLOCK = 32
 

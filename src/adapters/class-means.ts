@@ -1,5 +1,5 @@
 /** The means of the labels, and the constant of a Gaussian's discriminant around them. */
-import type { ClassSums } from '../contracts.ts'
+import type { ClassSums } from '../contracts/adapter.ts'
 
 /** μ_c = s_c / n_c, [labels, width]; every label has been seen. */
 export function classMeans({ width, counts, sums }: ClassSums): Float64Array {

@@ -5,7 +5,7 @@
  *
  * W [in, out], C [in, r], B [r, out]. Every swap waits for this.
  */
-import type { Tensor } from '../contracts.ts'
+import type { Tensor } from '../contracts/core.ts'
 
 export function columnNorms({ shape, data }: Tensor): Float32Array {
   const [rows = 0, columns = 0] = shape

@@ -9,18 +9,11 @@
  *
  * Liu et al. (2024), "DoRA: weight-decomposed low-rank adaptation", ICML, arXiv:2402.09353.
  */
-import type {
-  AdapterConfig,
-  Base,
-  Method,
-  Ops,
-  ParameterSpec,
-  Site,
-  Tensor,
-  Tensors,
-} from '../contracts.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Base, Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { Tensor, Tensors } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { invariant } from '../runtime/errors.ts'
+import { invariant } from '../platform/errors.ts'
 import { changeOfSquares, columnNorms } from './column-norms.ts'
 import { lora } from './lora.ts'
 import {
@@ -30,8 +23,8 @@ import {
   lowRankSites,
   lowRankSpecs,
 } from './low-rank.ts'
-import { loraConfig, withVectors } from './peft.ts'
-import { weightOf } from './sites.ts'
+import { loraConfig, withVectors } from './peft/peft.ts'
+import { weightOf } from './target-modules.ts'
 import { madeOnce } from './view.ts'
 
 const MAGNITUDE = '.lora_magnitude_vector'
@@ -100,7 +93,7 @@ function gainOf<T>(ops: Ops<T>, site: LowRankSite, weight: T, config: AdapterCon
   return ops.mul(ops.div(ops.param(name + MAGNITUDE), norm), shrunk)
 }
 
-function foldedGain(site: Site, base: Base, folded: Tensors): Tensor {
+function foldedGain(site: TargetModule, base: Base, folded: Tensors): Tensor {
   const tensor = (named: Tensors, name: string) => {
     const found = named.get(name)
     invariant(found !== undefined, `no ${name} to fold`)

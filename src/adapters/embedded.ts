@@ -2,7 +2,7 @@
  * A text base that is frozen up to its embedding. A method that learns nothing below the head needs no more of an example
  * than that one vector: its latent has one position where the text has many tokens, and a step begins at its head.
  */
-import type { Base, Network, NetworkInput, Ops } from '../contracts.ts'
+import type { Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { madeOnce } from './view.ts'
 

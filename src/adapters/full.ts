@@ -8,16 +8,17 @@
  *
  * Howard & Ruder (2018), "Universal language model fine-tuning for text classification", ACL, arXiv:1801.06146.
  */
-import type { Method, ParameterSpec, Site } from '../contracts.ts'
+import type { Method } from '../contracts/adapter.ts'
+import type { ParameterSpec, TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { weightedSites, weightOf } from './sites.ts'
-import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+import { weightedModules, weightOf } from './target-modules.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 export const full: Method = {
   name: 'full',
   alone: true,
 
-  parameters: (sites, config) => weightedSites(sites, config).flatMap(weightsOf),
+  parameters: (sites, config) => weightedModules(sites, config).flatMap(weightsOf),
 
   adaptation(ops, sites) {
     const weights = new Map(sites.map((site) => [site.name, weightOf(site)]))
@@ -42,7 +43,7 @@ export const full: Method = {
   peftConfig: (_config, _sites, base) => stateDictConfig('full', base),
 }
 
-function weightsOf(site: Site): readonly ParameterSpec[] {
+function weightsOf(site: TargetModule): readonly ParameterSpec[] {
   const { name, kind, inSize, outSize } = site
   const [weight, bias] = [weightOf(site), `${name}.bias`]
   return [

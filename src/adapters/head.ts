@@ -6,10 +6,10 @@
  * The cheapest method, and the baseline that any other must beat: a linear probe, Alain & Bengio (2016),
  * "Understanding intermediate layers using linear classifier probes", arXiv:1610.01644.
  */
-import type { Method } from '../contracts.ts'
+import type { Method } from '../contracts/adapter.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { embedded } from './embedded.ts'
-import { emptyConfig, fromPeft, toPeft } from './peft.ts'
+import { emptyConfig, fromPeft, toPeft } from './peft/peft.ts'
 
 export const head: Method = {
   name: 'head',

@@ -7,11 +7,13 @@
  * Liu et al. (2022), "Few-shot parameter-efficient fine-tuning is better and cheaper than in-context learning", NeurIPS,
  * arXiv:2205.05638.
  */
-import type { AdapterConfig, Method, Site, Tensor } from '../contracts.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Tensor } from '../contracts/core.ts'
+import type { TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { failure } from '../runtime/errors.ts'
-import { ia3Config, PREFIX } from './peft.ts'
-import { linearSites } from './sites.ts'
+import { failure } from '../platform/errors.ts'
+import { ia3Config, PREFIX } from './peft/peft.ts'
+import { linearModules } from './target-modules.ts'
 
 const USUAL: readonly string[] = ['key', 'value', 'output']
 const SUFFIX = '.ia3_l'
@@ -71,15 +73,15 @@ export const ia3: Method = {
 }
 
 /** The authors' choice where the tail has it, else every map. */
-function scaledSites(sites: readonly Site[], config: AdapterConfig): Site[] {
-  if (config.sites !== undefined) return linearSites(sites, config)
-  const all = linearSites(sites, config)
+function scaledSites(sites: readonly TargetModule[], config: AdapterConfig): TargetModule[] {
+  if (config.sites !== undefined) return linearModules(sites, config)
+  const all = linearModules(sites, config)
   const usual = all.filter(({ role }) => USUAL.includes(role))
   return usual.length > 0 ? usual : all
 }
 
 /** As PEFT keeps them: a column where answers are scaled, a row where inputs are. */
-function shapesOf(sites: readonly Site[]): ReadonlyMap<string, readonly number[]> {
+function shapesOf(sites: readonly TargetModule[]): ReadonlyMap<string, readonly number[]> {
   return new Map(
     sites.map((site) => [
       `${site.name}${SUFFIX}`,
@@ -88,10 +90,10 @@ function shapesOf(sites: readonly Site[]): ReadonlyMap<string, readonly number[]
   )
 }
 
-function lengthOf(site: Site): number {
+function lengthOf(site: TargetModule): number {
   return isFeedForward(site) ? site.inSize : site.outSize
 }
 
-function isFeedForward({ role }: Site): boolean {
+function isFeedForward({ role }: TargetModule): boolean {
   return role === 'output'
 }

@@ -8,10 +8,11 @@
  *
  * Hu et al. (2022), "LoRA: low-rank adaptation of large language models", ICLR, arXiv:2106.09685.
  */
-import type { Method, Tensor } from '../contracts.ts'
+import type { Method } from '../contracts/adapter.ts'
+import type { Tensor } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { LOW_RANK_B, lowRankProduct, lowRankScale, lowRankSites, lowRankSpecs } from './low-rank.ts'
-import { fromPeft, loraConfig, toPeft } from './peft.ts'
+import { fromPeft, loraConfig, toPeft } from './peft/peft.ts'
 
 export const lora: Method = {
   name: 'lora',

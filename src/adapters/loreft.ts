@@ -11,13 +11,15 @@
  *
  * Wu et al. (2024), "ReFT: representation finetuning for language models", NeurIPS, arXiv:2404.03592.
  */
-import type { AdapterConfig, Json, Method, Ops, ParameterSpec, Site, Tensor } from '../contracts.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import type { Json, Tensor } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { invariant } from '../runtime/errors.ts'
+import { invariant } from '../platform/errors.ts'
 import { orthonormal } from './orthonormal.ts'
-import { transpose } from './peft.ts'
-import { checkRank, invalidAdapter } from './sites.ts'
-import { fromStateDict, stateDictConfig, toStateDict } from './state-dict.ts'
+import { transpose } from './peft/peft.ts'
+import { checkRank, invalidAdapter } from './target-modules.ts'
+import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 const ROTATE = '.rotate_layer.weight'
 const SOURCE = '.learned_source.weight'
@@ -87,7 +89,10 @@ function chosen<T>(ops: Ops<T>, edit: T, mask: T, { positions }: AdapterConfig):
   return ops.mul(edit, ops.ends(mask, positions.first ?? 0, positions.last ?? 0))
 }
 
-function editedSites(sites: readonly Site[], { layers, tail_layers }: AdapterConfig): Site[] {
+function editedSites(
+  sites: readonly TargetModule[],
+  { layers, tail_layers }: AdapterConfig,
+): TargetModule[] {
   const outputs = sites.filter(({ kind }) => kind === 'output')
   const present = outputs.map(({ layer }) => layer)
   if (outputs.length === 0)

@@ -5,22 +5,23 @@
  *
  * Kalajdzievski (2023), "A rank stabilization scaling factor for fine-tuning with LoRA", arXiv:2312.03732.
  */
-import type { AdapterConfig, Ops, ParameterSpec, Site } from '../contracts.ts'
-import { checkRank, invalidAdapter, linearSites } from './sites.ts'
+import type { AdapterConfig } from '../contracts/adapter.ts'
+import type { Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
+import { checkRank, invalidAdapter, linearModules } from './target-modules.ts'
 
 export const LOW_RANK_B = '.lora_B'
 
-export interface LowRankSite extends Site {
+export interface LowRankSite extends TargetModule {
   readonly rank: number
 }
 
 /** Refuses a size that no site can have. */
-export function lowRankSites(sites: readonly Site[], config: AdapterConfig): LowRankSite[] {
+export function lowRankSites(sites: readonly TargetModule[], config: AdapterConfig): LowRankSite[] {
   const { alpha, dropout = 0, ranks = {}, rank } = config
   if (!Number.isFinite(alpha) || alpha <= 0)
     throw invalidAdapter('alpha', alpha, 'a number above 0')
   if (!(dropout >= 0 && dropout < 1)) throw invalidAdapter('dropout', dropout, '0 to below 1')
-  const adapted = linearSites(sites, config)
+  const adapted = linearModules(sites, config)
   const roles = [...new Set(adapted.map(({ role }) => role))]
   const unknown = Object.keys(ranks).find((role) => !roles.includes(role))
   if (unknown !== undefined) throw invalidAdapter('ranks', unknown, roles.join(', '))

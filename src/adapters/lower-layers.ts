@@ -8,7 +8,7 @@
  *
  * Tenney et al. (2019), "BERT rediscovers the classical NLP pipeline", ACL.
  */
-import type { Adaptation, Base, Network, NetworkInput, Ops } from '../contracts.ts'
+import type { Adaptation, Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { embedded } from './embedded.ts'
 import { madeOnce } from './view.ts'

@@ -12,15 +12,9 @@
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the share
  * of the head is fixed.
  */
-import type {
-  Base,
-  MemoryItem,
-  MemoryVoice,
-  Ops,
-  ParameterSpec,
-  Tensor,
-  Tensors,
-} from '../contracts.ts'
+import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
+import type { Tensor, Tensors } from '../contracts/core.ts'
+import type { MemoryItem, MemoryVoice } from '../contracts/policy.ts'
 import { head } from './head.ts'
 
 export interface MemoryPlan {

@@ -5,7 +5,7 @@
  *
  * Mensink et al. (2013), "Distance-based image classification: generalizing to new classes at near-zero cost", TPAMI 35(11).
  */
-import type { ClosedForm, Method } from '../contracts.ts'
+import type { ClosedForm, Method } from '../contracts/adapter.ts'
 import { classMeans, halfNorms } from './class-means.ts'
 import { head } from './head.ts'
 

@@ -9,7 +9,7 @@
  * Björck & Bowie (1971), "An iterative algorithm for computing the best estimate of an orthogonal matrix", SIAM J. Numer.
  * Anal. 8(2); Absil & Malick (2012), "Projection-like retractions on matrix manifolds", SIAM J. Optim. 22(1).
  */
-import type { Tensor } from '../contracts.ts'
+import type { Tensor } from '../contracts/core.ts'
 
 /** A singular value grows by half in each, so that all but the smallest come to 1. */
 const MOST_ITERATIONS = 64

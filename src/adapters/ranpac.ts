@@ -10,8 +10,9 @@
  *
  * McDonnell et al. (2023), "RanPAC: random projections and pre-trained models for continual learning", NeurIPS.
  */
-import type { AdapterConfig, Base, ClassSums, ClosedForm, Method, Network } from '../contracts.ts'
-import { openRandom } from '../runtime/random.ts'
+import type { AdapterConfig, ClassSums, ClosedForm, Method } from '../contracts/adapter.ts'
+import type { Base, Network } from '../contracts/network.ts'
+import { openRandom } from '../platform/random.ts'
 import { solve } from './cholesky.ts'
 import { head } from './head.ts'
 import { withLowerLayers } from './lower-layers.ts'

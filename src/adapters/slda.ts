@@ -8,7 +8,7 @@
  *
  * Hayes & Kanan (2020), "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR Workshops.
  */
-import type { ClassSums, ClosedForm, Method } from '../contracts.ts'
+import type { ClassSums, ClosedForm, Method } from '../contracts/adapter.ts'
 import { solve } from './cholesky.ts'
 import { classMeans, halfNorms } from './class-means.ts'
 import { head } from './head.ts'

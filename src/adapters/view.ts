@@ -1,5 +1,6 @@
 /** The base as a method's head sees it. */
-import type { AdapterConfig, Base, Method } from '../contracts.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Base } from '../contracts/network.ts'
 
 export function viewOf(base: Base, method: Method, config: AdapterConfig): Base {
   return method.view?.(base, config) ?? base

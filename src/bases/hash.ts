@@ -3,8 +3,8 @@
  * it, so that one model stored in two ways (a prefix, half precision of the same values) has one hash.
  */
 import { createHash } from 'node:crypto'
-import type { Json, Tensors } from '../contracts.ts'
-import { canonicalJson } from '../runtime/canonical-json.ts'
+import type { Json, Tensors } from '../contracts/core.ts'
+import { canonicalJson } from '../platform/canonical-json.ts'
 
 /** `settings` holds the version of the network's equations, its config and its tokenizer. */
 export function hashBase(settings: Json, weights: Tensors): string {

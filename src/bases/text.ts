@@ -2,9 +2,10 @@
  * What a text base may be asked to read: at least one visible character. An empty text has an embedding too, but it
  * says nothing, and learning from it would teach the adapter noise.
  */
-import type { Encoded, Input } from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
-import { isVisible, wellFormed } from '../runtime/visible-text.ts'
+import type { Encoded } from '../contracts/network.ts'
+import type { Input } from '../contracts/stream.ts'
+import { failure } from '../platform/errors.ts'
+import { isVisible, wellFormed } from '../platform/visible-text.ts'
 
 /** The text of an input, well-formed. */
 export function readText(input: Input): string {

@@ -2,8 +2,8 @@
  * The daemon's HTTP API, as the commands and the demo speak it: JSON in, JSON out, problem+json as the coded error that
  * it is, and a connection that fails as CONNECTION_FAILED.
  */
-import { CodedError, type Json } from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
+import { CodedError, type Json } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
 
 export interface ClientOptions {
   /** Such as http://127.0.0.1:8080 */

@@ -1,5 +1,5 @@
 /** From a command's flags to a client and the model that is meant. */
-import { failure } from '../runtime/errors.ts'
+import { failure } from '../platform/errors.ts'
 import { openClient, type Client, type JsonObject } from './client.ts'
 import type { ClientFlags } from './flags.ts'
 

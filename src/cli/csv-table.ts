@@ -3,8 +3,8 @@
  * other field of it, and every other column is a feature. An empty cell is missing; a cell that looks like a number or like
  * true and false is one.
  */
-import type { Json } from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
+import type { Json } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
 import { csvRows } from './csv.ts'
 import type { SizedLine } from './read-lines.ts'
 

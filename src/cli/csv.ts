@@ -2,7 +2,7 @@
  * Comma-separated values (RFC 4180): quoted cells may hold commas, line ends and doubled quotes. The separator is whichever of
  * comma, semicolon and tab stands most often in the header. Reads piece by piece, so that a file may be of any size.
  */
-import { failure } from '../runtime/errors.ts'
+import { failure } from '../platform/errors.ts'
 
 export interface CsvRow {
   /** Of the file, where the row begins. */

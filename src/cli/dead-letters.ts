@@ -1,6 +1,6 @@
 /** Dead letters through the daemon: lists, sends again and drops, a page at a time. */
-import type { Json } from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
+import type { Json } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import { connectModel, type Connected } from './connect.ts'
 import type { ClientFlags } from './flags.ts'

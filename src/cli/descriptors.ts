@@ -1,6 +1,6 @@
 /** How many files this process may open: with too few not even the program can be loaded, and nothing says why. */
 import { readFileSync } from 'node:fs'
-import { failure } from '../runtime/errors.ts'
+import { failure } from '../platform/errors.ts'
 
 /** A daemon at rest opens about 150, its program while it is loaded included; each connection takes one more. */
 const FEWEST = 256

@@ -4,15 +4,20 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { openBundle } from '../adapters/bundle.ts'
-import { folderOf, methods, modelOf, openBase, openRegistry, tasks } from '../compose.ts'
-import type { Version } from '../contracts.ts'
-import { MANIFEST_FILE, manifestBytes } from '../registry/manifest.ts'
-import { forget, makeFolder, renameSynced, writeTemporaryFolder } from '../runtime/atomic-file.ts'
-import { systemClock } from '../runtime/clock.ts'
-import type { Config } from '../runtime/config.ts'
-import { failure } from '../runtime/errors.ts'
-import { openLog } from '../runtime/log.ts'
+import { openBundle } from '../adapters/peft/bundle.ts'
+import { folderOf, methods, modelOf, openBase, openRegistry, tasks } from '../app/parts.ts'
+import type { Version } from '../versions/contract.ts'
+import { MANIFEST_FILE, manifestBytes } from '../versions/manifest.ts'
+import {
+  forget,
+  makeFolder,
+  renameSynced,
+  writeTemporaryFolder,
+} from '../platform/store/atomic-file.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { Config } from '../config/config.ts'
+import { failure } from '../platform/errors.ts'
+import { openLog } from '../platform/log.ts'
 import type { ConfigFlags } from './flags.ts'
 import { modelNamed } from './model-named.ts'
 import { print } from './print.ts'

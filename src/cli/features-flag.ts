@@ -1,6 +1,6 @@
 /** `--features`: an object by name or a list, as JSON, or numbers with commas between them. */
-import type { Json } from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
+import type { Json } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
 
 export function featuresOf(text: string): { readonly features: Json } {
   return { features: /^\s*[[{]/.test(text) ? parsed(text) : numbers(text) }

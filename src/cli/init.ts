@@ -1,8 +1,8 @@
 /** Writes a template of deploy/templates as the user's configuration, and says what to do next. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { loadConfig, type Config } from '../runtime/config.ts'
-import { failure } from '../runtime/errors.ts'
+import { loadConfig, type Config } from '../config/config.ts'
+import { failure } from '../platform/errors.ts'
 import { missingBases } from './missing-bases.ts'
 import { packageRoot } from './doctor/packages.ts'
 import { print } from './print.ts'

@@ -1,7 +1,7 @@
 /** Where `feedback --kafka` sends to and as whom: from its flags, or from the Kafka source of a model of a configuration. */
 import type { KafkaConnection, KafkaSasl, KafkaTls } from '../../connectors/kafka/options.ts'
-import { kafkaConnection, topicsOf } from '../runtime/config-kafka.ts'
-import { failure } from '../runtime/errors.ts'
+import { kafkaConnection, topicsOf } from '../config/kafka.ts'
+import { failure } from '../platform/errors.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { readConfig } from './read-config.ts'
 

@@ -1,7 +1,7 @@
 /** Bases that a configuration names and this machine does not have yet, each with the command that fetches it. */
 import { existsSync } from 'node:fs'
-import { pulledFolder } from '../bases/pulled.ts'
-import type { Config } from '../runtime/config.ts'
+import { pulledFolder } from '../bases/pulled/pulled.ts'
+import type { Config } from '../config/config.ts'
 
 export interface MissingBase {
   readonly base: string

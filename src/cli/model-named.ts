@@ -1,6 +1,6 @@
 /** The model that a command is about: the one it names, or the only one of the config. */
-import type { Config } from '../runtime/config.ts'
-import { failure } from '../runtime/errors.ts'
+import type { Config } from '../config/config.ts'
+import { failure } from '../platform/errors.ts'
 
 export function modelNamed({ models }: Config, name: string | undefined): string {
   const names = Object.keys(models)

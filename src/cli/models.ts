@@ -1,10 +1,10 @@
 /** Lists and fetches pretrained bases. */
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { pullBase, type PullProgress } from '../bases/pull.ts'
-import { pulledFolder } from '../bases/pulled.ts'
-import { systemClock } from '../runtime/clock.ts'
-import type { bases } from '../runtime/config-choices.ts'
+import { pullBase, type PullProgress } from '../bases/pulled/pull.ts'
+import { pulledFolder } from '../bases/pulled/pulled.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { bases } from '../config/choices.ts'
 import { print, table } from './print.ts'
 import { openProgress, type Progress } from './progress.ts'
 

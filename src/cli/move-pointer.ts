@@ -1,5 +1,5 @@
 /** Moves the live pointer through the daemon: what rollback and promote share. */
-import type { Json } from '../contracts.ts'
+import type { Json } from '../contracts/core.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from './flags.ts'

@@ -1,6 +1,6 @@
 /** Asks in requests of bounded size and prints the answers as they come, so that a long stdin streams through. */
-import type { Json } from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
+import type { Json } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from './flags.ts'
 import { connectModel, type Connected } from './connect.ts'

@@ -3,7 +3,7 @@
  * went on without drowning in it.
  */
 import { SingleBar } from 'cli-progress'
-import type { Clock } from '../contracts.ts'
+import type { Clock } from '../contracts/core.ts'
 
 export interface Progress {
   /** `done` of `total` units; `items` is what the rate counts. */

@@ -1,5 +1,5 @@
 /** The configuration as a command sees it: the file of --config, this process's environment, and the flags. */
-import { loadConfig, type Config } from '../runtime/config.ts'
+import { loadConfig, type Config } from '../config/config.ts'
 import type { ConfigFlags } from './flags.ts'
 
 /** `overrides` are flags of the command's own; --set stands above them. */

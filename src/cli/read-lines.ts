@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { failure } from '../runtime/errors.ts'
+import { failure } from '../platform/errors.ts'
 
 export interface Line {
   readonly number: number

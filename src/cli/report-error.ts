@@ -3,8 +3,8 @@
  * script can tell a usage mistake (64) from a daemon that is not there (69) and from one to ask again (75).
  */
 import { CommanderError } from 'commander'
-import { CodedError } from '../contracts.ts'
-import { entryOf, failure, fixOf } from '../runtime/errors.ts'
+import { CodedError } from '../contracts/core.ts'
+import { entryOf, failure, fixOf } from '../platform/errors.ts'
 
 /** Tells the error and answers the exit code. */
 export function reportError(

@@ -1,5 +1,5 @@
 /** Takes back events through the daemon: one by its id, or all of a source. */
-import { failure } from '../runtime/errors.ts'
+import { failure } from '../platform/errors.ts'
 import { modelPath } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from './flags.ts'

@@ -1,5 +1,5 @@
 /** Asks again while the answer is "later": as long as the daemon says, or ever longer by itself, up to a limit in all. */
-import { CodedError, type Clock, type Random } from '../contracts.ts'
+import { CodedError, type Clock, type Random } from '../contracts/core.ts'
 
 export interface RetryPlan {
   readonly clock: Clock

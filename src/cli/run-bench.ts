@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { failure } from '../runtime/errors.ts'
+import { failure } from '../platform/errors.ts'
 import { packageRoot } from './doctor/packages.ts'
 
 export async function runBench(names: readonly string[]): Promise<void> {

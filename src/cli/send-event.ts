@@ -1,5 +1,5 @@
 /** Sends one event that was given as flags. */
-import { failure } from '../runtime/errors.ts'
+import { failure } from '../platform/errors.ts'
 import { featuresOf } from './features-flag.ts'
 import { modelPath } from './client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'

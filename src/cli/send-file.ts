@@ -2,9 +2,9 @@
  * Sends a file of feedback in chunks. An event's id makes sending it twice harmless, so a chunk whose answer was lost is sent again,
  * and a file that was interrupted is sent again from its start: what was taken before counts as duplicate.
  */
-import { CodedError, type Json } from '../contracts.ts'
-import { systemClock } from '../runtime/clock.ts'
-import { openRandom } from '../runtime/random.ts'
+import { CodedError, type Json } from '../contracts/core.ts'
+import { systemClock } from '../platform/clock.ts'
+import { openRandom } from '../platform/random.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from './connect.ts'

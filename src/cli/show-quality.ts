@@ -1,5 +1,6 @@
 /** How good the answers of each model are: against baselines, by source of events, and by label. */
-import { CodedError, type QualityReport } from '../contracts.ts'
+import { CodedError } from '../contracts/core.ts'
+import type { QualityReport } from '../evaluation/contract.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from './flags.ts'

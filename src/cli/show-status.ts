@@ -2,9 +2,9 @@
  * Each model at a glance: what is live, how good it is, what became of the events, and how far its trainer is behind. How
  * long is left is measured: the lag is read twice, and what it lost in between is the pace.
  */
-import { CodedError } from '../contracts.ts'
-import { systemClock } from '../runtime/clock.ts'
-import { failure } from '../runtime/errors.ts'
+import { CodedError } from '../contracts/core.ts'
+import { systemClock } from '../platform/clock.ts'
+import { failure } from '../platform/errors.ts'
 import type { Client, JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from './flags.ts'

@@ -1,5 +1,5 @@
 /** Tells how a version came to answer: who moved the pointer and why, then each ancestor's decision and reason. */
-import { CodedError } from '../contracts.ts'
+import { CodedError } from '../contracts/core.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from './flags.ts'
 import { connectModel } from './connect.ts'

@@ -1,6 +1,6 @@
 /** `feedback --wait`: until the trainer is through with what was sent, and its version answers. */
-import { CodedError, type Json } from '../contracts.ts'
-import { systemClock } from '../runtime/clock.ts'
+import { CodedError, type Json } from '../contracts/core.ts'
+import { systemClock } from '../platform/clock.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { Connected } from './connect.ts'
 

@@ -2,7 +2,7 @@
  * The Lua of checkpoint copies. KEYS: epoch, head, the upload's chunks. A copy is uploaded under a key of its own, which
  * dies by itself when it is not finished, and becomes the copy in one step that names it in the head and drops the one before.
  */
-import { redisScript } from '../runtime/redis-script.ts'
+import { redisScript } from '../platform/redis/script.ts'
 
 const PRELUDE = `
 local epoch, head, chunks = KEYS[1], KEYS[2], KEYS[3]

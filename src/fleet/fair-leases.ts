@@ -4,9 +4,10 @@
  *
  * The lease alone decides who may write; this only decides who asks. Whatever it gets wrong costs time, never a doubled event.
  */
-import type { Clock, Lease, Leases, Logger } from '../contracts.ts'
-import type { Redis } from '../runtime/redis.ts'
-import { openRollCall, type Present, type RollCall } from './roll-call.ts'
+import type { Clock, Logger } from '../contracts/core.ts'
+import type { Lease, Leases } from './contract.ts'
+import type { Redis } from '../platform/redis/redis.ts'
+import { openMembership, type Present, type Membership } from './membership.ts'
 import { Shares } from './shares.ts'
 
 export interface FairLeasesOptions {
@@ -43,7 +44,7 @@ export function openFairLeases(options: FairLeasesOptions): FairLeases {
 
 class SharingLeases implements FairLeases {
   readonly #options: FairLeasesOptions
-  readonly #roll: RollCall<TrainerCard>
+  readonly #roll: Membership<TrainerCard>
   readonly #shares: Shares
   readonly #holds = new Set<string>()
   readonly #closed = new AbortController()
@@ -54,7 +55,7 @@ class SharingLeases implements FairLeases {
     const { replica, instance, leaseMs, clock } = options
     this.#options = options
     this.#shares = new Shares({ replica, settledMs: leaseMs * SETTLED_AT, leaseMs })
-    this.#roll = openRollCall<TrainerCard>({
+    this.#roll = openMembership<TrainerCard>({
       ...options,
       room: 'trainers',
       name: `${replica}/${instance}`,

@@ -5,8 +5,9 @@
  * Time is monotonic, so that a wall clock that jumps changes nothing; and it is asked in `check`, because after a stop of
  * the whole process no timer has fired yet.
  */
-import type { Clock, CodedError, Lease, Logger } from '../contracts.ts'
-import { failure } from '../runtime/errors.ts'
+import type { Clock, CodedError, Logger } from '../contracts/core.ts'
+import type { Lease } from './contract.ts'
+import { failure } from '../platform/errors.ts'
 import type { LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
 
 /** The holder's own end comes earlier by this part: clocks of two machines run at slightly different speeds. */

@@ -8,7 +8,7 @@
  *   renew   when this token holds it, or nobody of an equal or later epoch does; brings back what the keeper forgot
  *   release when this token holds it
  */
-import type { LeaseView } from '../contracts.ts'
+import type { LeaseView } from './contract.ts'
 
 export interface LeaseClaim {
   readonly model: string

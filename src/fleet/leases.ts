@@ -3,7 +3,7 @@
  * lost its memory is noticed: then, and when the keeper was away and may come back as another, it only looks for one lease's
  * life, in which a holder who is alive brings its lease back.
  */
-import type { Lease, LeaseView, Leases } from '../contracts.ts'
+import type { Lease, LeaseView, Leases } from './contract.ts'
 import { HeldLease, type Keeping } from './held-lease.ts'
 import type { Granting, LeaseClaim } from './lease-keeper.ts'
 

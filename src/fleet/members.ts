@@ -1,7 +1,8 @@
 /** The daemons of a fleet, as each tells the others about itself: what `status` shows of all of them, asked of any. */
-import type { Clock, Logger, TrainerStatus } from '../contracts.ts'
-import type { Redis } from '../runtime/redis.ts'
-import { openRollCall } from './roll-call.ts'
+import type { Clock, Logger } from '../contracts/core.ts'
+import type { TrainerStatus } from '../trainer/contract.ts'
+import type { Redis } from '../platform/redis/redis.ts'
+import { openMembership } from './membership.ts'
 
 export interface MemberModel {
   readonly version: string | null
@@ -23,7 +24,7 @@ export interface MemberModel {
   readonly heard?: string
 }
 
-export interface MemberCard {
+export interface MemberInfo {
   readonly role: 'all' | 'trainer' | 'server'
   readonly pid: number
   readonly host: string
@@ -32,7 +33,7 @@ export interface MemberCard {
   readonly models: Readonly<Record<string, MemberModel>>
 }
 
-export interface Member extends MemberCard {
+export interface Member extends MemberInfo {
   readonly replica: string
   readonly seenMs: number
 }
@@ -51,13 +52,13 @@ const LIFE_MS = 5_000
 export function openMembers(options: {
   readonly redis: Redis
   readonly replica: string
-  readonly card: () => MemberCard
+  readonly card: () => MemberInfo
   readonly clock: Clock
   readonly log: Logger
 }): Members {
   const { replica, ...rest } = options
   const times = { everyMs: EVERY_MS, lifeMs: LIFE_MS }
-  const roll = openRollCall<MemberCard>({ ...rest, ...times, room: 'members', name: replica })
+  const roll = openMembership<MemberInfo>({ ...rest, ...times, room: 'members', name: replica })
   return {
     async list() {
       const present = await roll.list()

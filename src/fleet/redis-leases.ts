@@ -6,9 +6,10 @@
  * only be where a grant itself was lost in a failover and a third asks that never saw it; the older epoch is then refused.
  */
 import { randomBytes } from 'node:crypto'
-import type { Clock, LeaseView, Leases, Logger } from '../contracts.ts'
-import { redisScript } from '../runtime/redis-script.ts'
-import type { Redis, RedisReply } from '../runtime/redis.ts'
+import type { Clock, Logger } from '../contracts/core.ts'
+import type { LeaseView, Leases } from './contract.ts'
+import { redisScript } from '../platform/redis/script.ts'
+import type { Redis, RedisReply } from '../platform/redis/redis.ts'
 import type { Granting, LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
 import { openLeases } from './leases.ts'
 

@@ -2,7 +2,7 @@
  * One daemon's view of who should have what, over time: it gives back only what has been another's for a while, so that a
  * daemon that comes and goes moves nothing; and it takes what another should have but does not take.
  */
-import { spread, type Trainer } from './share.ts'
+import { spread, type Trainer } from './shares-of.ts'
 
 export interface SharesOptions {
   readonly replica: string

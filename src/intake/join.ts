@@ -5,7 +5,7 @@
  * Waiting is bounded in events, count, bytes, and time. The time is that of the records, never of a clock here, so that
  * what is given up is the same on every run. Entries are tried again after 1, 2, 4, … later events, and the newest whenever the stream rests.
  */
-import type { FeedbackEvent, ServedPrediction, SourceRecord } from '../contracts.ts'
+import type { FeedbackEvent, ServedPrediction, SourceRecord } from '../contracts/stream.ts'
 
 /** Where served predictions are found. Called for each event that names one; a coded, retriable failure is tried again. */
 export interface Predictions {
@@ -43,7 +43,7 @@ export function needsPrediction(event: FeedbackEvent): boolean {
   return event.input === undefined || event.lesson.kind === 'rating'
 }
 
-export class WaitingRoom {
+export class PendingJoins {
   readonly #limits: WaitingLimits
   /** In the order of arrival. */
   readonly #events = new Map<string, WaitingEvent>()

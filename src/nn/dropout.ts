@@ -5,7 +5,7 @@
  * The generator is sfc32, one number in 1–2 ns: a step masks millions. Srivastava et al. (2014), "Dropout: a simple way to
  * prevent neural networks from overfitting", JMLR 15; Doty-Humphrey (2010), PractRand.
  */
-import { openRandom } from '../runtime/random.ts'
+import { openRandom } from '../platform/random.ts'
 
 /** A mask of `length` numbers. Equal calls give equal masks, other places independent ones. */
 export type Dropout = (length: number, rate: number, place: string) => Float32Array

@@ -3,9 +3,12 @@
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
 import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from '../adapters/memory.ts'
-import type { AdapterConfig, Base, Method, NetworkInput, Ops, Task, Tensors } from '../contracts.ts'
-import { OnnxGraph, type Value } from './onnx-graph.ts'
-import { onnxOps } from './onnx-ops.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Tensors } from '../contracts/core.ts'
+import type { Base, NetworkInput, Ops } from '../contracts/network.ts'
+import type { Task } from '../contracts/task.ts'
+import { OnnxGraph, type Value } from './onnx/graph.ts'
+import { onnxOps } from './onnx/ops.ts'
 
 /** An ONNX model, in memory that worker threads share. */
 export type OnnxModel = Uint8Array<SharedArrayBuffer>

@@ -1,5 +1,5 @@
 /** The network as it is: what the trunk is computed with, and what a method leaves alone. */
-import type { Adaptation } from '../contracts.ts'
+import type { Adaptation } from '../contracts/network.ts'
 
 export function unadapted<T>(): Adaptation<T> {
   return {

@@ -4,36 +4,30 @@
  * Whatever cannot be learned from becomes a dead letter and never an exception, so that no event stops the stream. All
  * waiting comes before the first change: when `admit` rejects, nothing has happened.
  */
-import {
-  CodedError,
-  type Decision,
-  type Example,
-  type FeedbackEvent,
-  type Input,
-  type ServedPrediction,
-  type Vocabulary,
-} from '../contracts.ts'
-import { keyOf, type Dedupe, type Seen } from '../intake/dedupe.ts'
+import { CodedError, type Decision } from '../contracts/core.ts'
+import type { FeedbackEvent, Input, ServedPrediction } from '../contracts/stream.ts'
+import type { Example, Vocabulary } from '../contracts/task.ts'
+import { keyOf, type Dedupe, type Seen } from '../intake/dedupe/dedupe.ts'
 import {
   needsPrediction,
   type Received,
   type WaitingEvent,
-  type WaitingRoom,
+  type PendingJoins,
 } from '../intake/join.ts'
-import { lessonDigest, RETRACTED } from '../intake/lesson-digest.ts'
-import { failure } from '../runtime/errors.ts'
-import type { Ahead } from './ahead.ts'
+import { signalDigest, RETRACTED } from '../intake/events/signal-digest.ts'
+import { failure } from '../platform/errors.ts'
+import type { Ahead } from './sources/ahead.ts'
 import { isBefore } from './barrier.ts'
-import { Foresight, type Foreseen } from './foresight.ts'
-import type { Interleave } from './interleave.ts'
-import type { Learner } from './learner.ts'
-import type { LatentMap } from './learner-types.ts'
-import type { Retracted } from './saved.ts'
-import type { Tally } from './tally.ts'
-import type { Letters } from './letters.ts'
+import { Prefetcher, type Prefetched } from './sources/prefetcher.ts'
+import type { SourceMultiplexer } from './sources/multiplexer.ts'
+import type { Learner } from '../learner/learner.ts'
+import type { LatentMap } from '../learner/learner-types.ts'
+import type { Retracted } from '../checkpoint/saved.ts'
+import type { TrainerProgress } from './trainer-progress.ts'
+import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
 import type { LoopParts } from './parts.ts'
-import type { Patience } from './patience.ts'
-import type { LatentSupply } from './latent-supply.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+import type { LatentProvider } from './sources/latent-provider.ts'
 import { eventAside, setAside } from './put-aside.ts'
 import { isMeant, meantBy, type Meant } from './retraction.ts'
 import type { SetAside, SetAsideEntry } from './set-aside.ts'
@@ -42,16 +36,16 @@ import { receivedOf } from './set-aside-letters.ts'
 export interface AdmissionParts {
   readonly loop: LoopParts
   readonly learner: Learner
-  readonly tally: Tally
+  readonly tally: TrainerProgress
   readonly dedupe: Dedupe
-  readonly waiting: WaitingRoom
+  readonly waiting: PendingJoins
   readonly setAside: SetAside
   readonly ahead: Ahead
-  readonly letters: Letters
+  readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: string[]
-  readonly latents: LatentSupply
-  readonly patience: Patience
+  readonly latents: LatentProvider
+  readonly patience: RetryPolicy
   /** What a newer lesson takes the place of. */
   readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
   /** What is to be forgotten everywhere. */
@@ -80,7 +74,7 @@ type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> &
 /** What belongs to an event besides itself. */
 interface Known {
   readonly served?: ServedPrediction
-  readonly foreseen?: Foreseen | undefined
+  readonly foreseen?: Prefetched | undefined
 }
 
 export class Admission {
@@ -89,13 +83,13 @@ export class Admission {
   #again: WaitingEvent[] = []
   /** The count of accepted events whose waiting events these are. */
   #count: number
-  readonly #foresight: Foresight
+  readonly #foresight: Prefetcher
   /** With the labels that the learner had when it was made. */
   #vocabulary: Vocabulary | undefined
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
-    this.#foresight = new Foresight({
+    this.#foresight = new Prefetcher({
       parse: ({ record, connector }) => parts.loop.parse(record, connector),
       isKnown: (event) => this.#look(event) === 'same',
       encode: (event) =>
@@ -157,7 +151,7 @@ export class Admission {
   }
 
   /** Call it before records are admitted, where computing latents takes time. */
-  lookAhead(stream: Pick<Interleave, 'upcoming'>): void {
+  lookAhead(stream: Pick<SourceMultiplexer, 'upcoming'>): void {
     if (this.#parts.latents.isImmediate) return
     const { wanted } = this.#foresight
     if (wanted > 0) this.#foresight.look(stream.upcoming(wanted))
@@ -198,17 +192,17 @@ export class Admission {
     const { setAside, dedupe } = this.#parts
     const what = setAside.get(key)?.what
     if (what === undefined) return false
-    const lesson = what.kind === 'event' ? lessonDigest(what.event.event) : dedupe.lessonOf(key)
-    return lesson === lessonDigest(event)
+    const lesson = what.kind === 'event' ? signalDigest(what.event.event) : dedupe.lessonOf(key)
+    return lesson === signalDigest(event)
   }
 
   /** What is set aside, and what waits for its prediction, is superseded by another lesson like what was learned. */
   #look(event: FeedbackEvent): Seen {
     const { dedupe, waiting, setAside } = this.#parts
     const key = keyOf(event)
-    const lesson = lessonDigest(event)
+    const lesson = signalDigest(event)
     const held = waiting.get(key)
-    if (held !== undefined) return lessonDigest(held.event) === lesson ? 'same' : 'other'
+    if (held !== undefined) return signalDigest(held.event) === lesson ? 'same' : 'other'
     const seen = dedupe.see(key, lesson)
     return seen === 'same' && setAside.has(key) ? 'undone' : seen
   }
@@ -396,7 +390,7 @@ export class Admission {
     const decision = learner.accept(example, latents, loop.clock.nowMs())
     waiting.leave(example.key)
     setAside.remove(example.key)
-    dedupe.add(example.key, event ? lessonDigest(event) : counted.lesson)
+    dedupe.add(example.key, event ? signalDigest(event) : counted.lesson)
     if (isCounted !== true) tally.count('accepted')
     return decision
   }

@@ -1,12 +1,12 @@
 /** Puts the trainer of one model together: which part holds which. */
 import { Admission } from './admission.ts'
-import { Interleave } from './interleave.ts'
-import { LatentSupply } from './latent-supply.ts'
-import { Latents } from './latents.ts'
-import { Learner } from './learner.ts'
-import { Line } from './line.ts'
+import { SourceMultiplexer } from './sources/multiplexer.ts'
+import { LatentProvider } from './sources/latent-provider.ts'
+import { LatentCache } from './sources/latent-cache.ts'
+import { Learner } from '../learner/learner.ts'
+import { BufferedSource } from './sources/buffered-source.ts'
 import type { LoopParts } from './parts.ts'
-import { Patience } from './patience.ts'
+import { RetryPolicy } from './retry-policy.ts'
 import { Pointer } from './pointer.ts'
 import { TrainerState } from './state.ts'
 import { UpdateClock } from './update-times.ts'
@@ -15,8 +15,8 @@ import { Updater } from './updater.ts'
 export interface Assembly {
   readonly loop: LoopParts
   readonly state: TrainerState
-  readonly patience: Patience
-  readonly latents: LatentSupply
+  readonly patience: RetryPolicy
+  readonly latents: LatentProvider
   readonly pointer: Pointer
   readonly updater: Updater
   readonly times: UpdateClock
@@ -25,8 +25,8 @@ export interface Assembly {
 
 export function assemble(loop: LoopParts): Assembly {
   const { clock, log, random } = loop
-  const patience = new Patience({ clock, log, jitter: random('jitter') })
-  const latents = new LatentSupply(new Latents(loop.trunk, loop.limits.latentBytes), patience)
+  const patience = new RetryPolicy({ clock, log, jitter: random('jitter') })
+  const latents = new LatentProvider(new LatentCache(loop.trunk, loop.limits.latentBytes), patience)
   const { known: labels } = loop.labels
   const trainable = loop.openTrainable({ labels, parameters: loop.freshParameters(labels) })
   const learner = new Learner({
@@ -45,13 +45,13 @@ export function assemble(loop: LoopParts): Assembly {
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
-export function openStream({ loop, state, patience, pointer }: Assembly): Interleave {
+export function openStream({ loop, state, patience, pointer }: Assembly): SourceMultiplexer {
   const { clock, log, limits } = loop
   const lines = loop.sources.map((source) => {
     const from = state.tally.positions[source.name] ?? {}
-    return new Line({ source, from, records: limits.records, clock, log, patience })
+    return new BufferedSource({ source, from, records: limits.records, clock, log, patience })
   })
-  const stream = new Interleave(lines, state.turn, clock)
+  const stream = new SourceMultiplexer(lines, state.turn, clock)
   pointer.unread = async (signal) => {
     await stream.measure(signal)
     return Object.fromEntries(lines.map(({ name, lag }) => [name, lag]))

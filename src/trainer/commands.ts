@@ -2,7 +2,8 @@
  * What people ask of a trainer besides going to a version: to learn nothing for a while, and what to do with events that
  * a rollback has set aside. They come as moves of the live pointer that stay where it is.
  */
-import type { LivePointer, Logger } from '../contracts.ts'
+import type { Logger } from '../contracts/core.ts'
+import type { LivePointer } from '../versions/contract.ts'
 import type { TrainerState } from './state.ts'
 
 const commands: readonly LivePointer['by'][] = ['pause', 'resume', 'relearn', 'discard']

@@ -1,13 +1,13 @@
 /** Gives a generator of the learner the latents that it asks for. */
 import { setImmediate as breathe } from 'node:timers/promises'
-import type { Example } from '../contracts.ts'
-import type { LatentSupply } from './latent-supply.ts'
-import type { LatentMap } from './learner-types.ts'
+import type { Example } from '../contracts/task.ts'
+import type { LatentProvider } from './sources/latent-provider.ts'
+import type { LatentMap } from '../learner/learner-types.ts'
 
 /** Between two steps messages are answered, and a stop is obeyed. */
 export async function drive<Result>(
   story: Generator<readonly Example[], Result, LatentMap>,
-  latents: LatentSupply,
+  latents: LatentProvider,
   signal: AbortSignal,
 ): Promise<Result> {
   let told = story.next()

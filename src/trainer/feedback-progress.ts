@@ -1,5 +1,5 @@
 /** How far a trainer is in the feedback that came over HTTP: what the server needs to say `lag` and to wait for an event. */
-import type { FeedbackProgress } from '../contracts.ts'
+import type { FeedbackProgress } from './contract.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
 

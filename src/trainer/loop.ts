@@ -6,22 +6,19 @@
  * how they were read, and each effect may be repeated.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
-import {
-  CodedError,
-  type FeedbackProgress,
-  type QualityReport,
-  type TrainerStatus,
-} from '../contracts.ts'
+import { CodedError } from '../contracts/core.ts'
+import type { QualityReport } from '../evaluation/contract.ts'
+import type { FeedbackProgress, TrainerStatus } from './contract.ts'
 import type { Received } from '../intake/join.ts'
-import { Closers } from '../runtime/closers.ts'
+import { Closers } from '../platform/closers.ts'
 import type { Admission } from './admission.ts'
 import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
-import { begin } from './beginning.ts'
+import { resume } from './resume.ts'
 import { feedbackProgress } from './feedback-progress.ts'
-import type { Interleave } from './interleave.ts'
+import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { LoopParts } from './parts.ts'
-import { isLeaseLost } from './patience.ts'
-import { Progress } from './progress.ts'
+import { isLeaseLost } from './retry-policy.ts'
+import { Progress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
 
 export interface Loop {
@@ -54,7 +51,7 @@ const PAUSE_MS = 100
 class ModelLoop implements Loop {
   readonly #parts: LoopParts
   readonly #assembly: Assembly
-  #running: { readonly stream: Interleave; readonly admission: Admission } | undefined
+  #running: { readonly stream: SourceMultiplexer; readonly admission: Admission } | undefined
   #phase: Pick<TrainerStatus, 'state' | 'code' | 'message'> = { state: 'starting' }
   /** Something was consumed that the checkpoint does not have. */
   #isDirty = false
@@ -84,7 +81,7 @@ class ModelLoop implements Loop {
 
   async run(signal: AbortSignal): Promise<void> {
     try {
-      await begin(this.#assembly, signal)
+      await resume(this.#assembly, signal)
       this.#hasBegun = true
       const stream = openStream(this.#assembly)
       const admission = openAdmission(this.#assembly)
@@ -120,7 +117,7 @@ class ModelLoop implements Loop {
     return this.#assembly.state.learner.quality()
   }
 
-  async #turn(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
+  async #turn(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
     // Nothing below may have to wait: messages, timers and a stop get their chance here.
     await breathe()
     const { pointer } = this.#assembly
@@ -142,7 +139,7 @@ class ModelLoop implements Loop {
   }
 
   /** A person has told it to learn nothing: events stay where they are. */
-  async #standStill(stream: Interleave, signal: AbortSignal): Promise<void> {
+  async #standStill(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
     await this.#save(signal)
     await stream.measure(signal)
     this.#enter('paused')
@@ -167,7 +164,7 @@ class ModelLoop implements Loop {
   }
 
   /** Everything that was there when somebody rolled back has been read. Saved before anything else is read. */
-  async #liftBarrier(stream: Interleave, signal: AbortSignal): Promise<void> {
+  async #liftBarrier(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
     const { tally } = this.#assembly.state
     if (tally.barrier === undefined) return
     await stream.measure(signal)
@@ -178,7 +175,7 @@ class ModelLoop implements Loop {
 
   async #take(
     received: Received,
-    stream: Interleave,
+    stream: SourceMultiplexer,
     admission: Admission,
     signal: AbortSignal,
   ): Promise<void> {
@@ -217,13 +214,13 @@ class ModelLoop implements Loop {
   }
 
   /** Nothing to read, and the pointer is on the move. */
-  async #pause(stream: Interleave, signal: AbortSignal): Promise<void> {
+  async #pause(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
     await this.#save(signal)
     await stream.rest(PAUSE_MS, signal)
   }
 
   /** Nothing to read: late predictions get another chance, then wait. */
-  async #rest(stream: Interleave, admission: Admission, signal: AbortSignal): Promise<void> {
+  async #rest(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
     const { state } = this.#assembly
     for (const waiting of state.waiting.newest(triedAtRest)) {
       const isDue = await admission.again(waiting, signal)

@@ -1,38 +1,27 @@
 /** What the trainer of one model is made of. Plain parts: only the composition knows which they are. */
+import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
+import type { Clock, Logger, Random, Tensors } from '../contracts/core.ts'
+import type { Base, BaseIdentity, TrunkEngine } from '../contracts/network.ts'
 import type {
-  AdapterConfig,
-  Base,
-  BaseIdentity,
-  Clock,
-  FeedbackEvent,
-  Lease,
-  LivePointer,
-  Logger,
   Promotion,
-  Random,
-  Rate,
-  Registry,
-  Retention,
+  LearningRateSchedule,
   Replay,
   Rollback,
-  Sink,
-  Source,
-  SourceRecord,
-  Task,
-  Tensors,
-  Trainable,
-  TrainerStatus,
   Trigger,
-  TrunkEngine,
-} from '../contracts.ts'
+} from '../contracts/policy.ts'
+import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/stream.ts'
+import type { Task } from '../contracts/task.ts'
+import type { Lease } from '../fleet/contract.ts'
+import type { TrainerStatus } from './contract.ts'
+import type { LivePointer, Registry, Retention } from '../versions/contract.ts'
 import type { GoingOn } from '../adapters/carried.ts'
 import type { Predictions } from '../intake/join.ts'
-import type { Store } from '../runtime/store.ts'
-import type { AheadLimits } from './ahead.ts'
-import type { TrainPlan } from './learner-types.ts'
-import type { QualityLimits } from './quality.ts'
-import type { RecallParts } from './recall.ts'
-import type { Turns } from './turns.ts'
+import type { Store } from '../platform/store/store.ts'
+import type { AheadLimits } from './sources/ahead.ts'
+import type { TrainPlan } from '../learner/learner-types.ts'
+import type { QualityLimits } from '../evaluation/quality.ts'
+import type { KnnMemoryParts } from '../learner/knn-memory.ts'
+import type { TrainingMutex } from './training-mutex.ts'
 
 export interface LoopParts {
   readonly model: string
@@ -64,9 +53,9 @@ export interface LoopParts {
   readonly train: TrainPlan
   readonly replay: Replay
   readonly trigger: Trigger
-  readonly rate: Rate
+  readonly rate: LearningRateSchedule
   /** Absent = the head alone answers. */
-  readonly recall?: RecallParts | undefined
+  readonly recall?: KnnMemoryParts | undefined
   readonly promotion: Promotion
   readonly rollback: Rollback
 
@@ -80,10 +69,10 @@ export interface LoopParts {
   readonly limits: LoopLimits
 
   /** In a fleet: the time for which this trainer holds the model's lease. */
-  readonly tenure?: Tenure
+  readonly tenure?: LeaseTerm
 
   /** Shared by the models of one process. */
-  readonly turns: Turns
+  readonly turns: TrainingMutex
   /** What it trains on, for the status. */
   readonly engine?: string
   /** The source of the feedback that came over HTTP, for the status. */
@@ -102,7 +91,7 @@ export interface LoopParts {
 }
 
 /** What a trainer that may lose its model to another daemon asks and tells. */
-export interface Tenure {
+export interface LeaseTerm {
   readonly lease: Lease
   /** A checkpoint was saved. Waits only until a copy exists somewhere: nothing may be seen of a line that could vanish. */
   saved(signal: AbortSignal): Promise<void>

@@ -6,12 +6,13 @@
  * The pointer may also be ahead: a predecessor moved it to versions that this line has not made yet, because the
  * trainer began from an older copy of its checkpoint. See `passing.ts`.
  */
-import { CodedError, type LivePointer } from '../contracts.ts'
+import { CodedError } from '../contracts/core.ts'
+import type { LivePointer } from '../versions/contract.ts'
 import { isHolding, obey } from './commands.ts'
-import type { Move } from './saved.ts'
+import type { Move } from '../checkpoint/saved.ts'
 import type { Barrier } from './barrier.ts'
-import { goBackTo, type GoingBack } from './going-back.ts'
-import { isByPerson, verdictOn } from './passing.ts'
+import { restoreVersion, type RestoreVersion } from './restore-version.ts'
+import { isByPerson, reconcilePointer } from './reconcile-pointer.ts'
 import { putAside } from './put-aside.ts'
 
 /** A person who looks for the right version moves the pointer several times in a row. */
@@ -21,13 +22,13 @@ const SETTLED_AFTER_MS = 500
 const MOVES_KNOWN = 1000
 
 export class Pointer {
-  readonly #parts: GoingBack
+  readonly #parts: RestoreVersion
   /** Moves by persons that were followed in this life. */
   readonly #adopted: LivePointer[] = []
   /** Records that each source has and nobody has read; none before there is a stream. */
   unread: (signal: AbortSignal) => Promise<Barrier['left']> = async () => Promise.resolve({})
 
-  constructor(parts: GoingBack) {
+  constructor(parts: RestoreVersion) {
     this.#parts = parts
   }
 
@@ -90,7 +91,7 @@ export class Pointer {
     const history = await this.#history(live.generation - known, signal)
     const moves = history.toReversed().filter(({ generation }) => generation > known)
     for (const [at, move] of moves.entries()) {
-      const verdict = await verdictOn(move, this.#parts, signal)
+      const verdict = await reconcilePointer(move, this.#parts, signal)
       if (verdict === 'wait') {
         state.tally.intend([])
         return
@@ -136,7 +137,7 @@ export class Pointer {
     const undoes = by === 'rollback'
     const left = undoes ? await this.unread(signal) : {}
     const before = state.learner.remembered
-    const isKnown = await goBackTo(version, this.#parts, signal, { undoes })
+    const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
     if (undoes) {
       putAside(before, state, { isUnknown: !isKnown })
       state.tally.putBarrier({ untilMs: live.sinceMs, left })

@@ -2,7 +2,7 @@
  * What a rollback leaves behind (law 11): the learner has gone back to a version, and everything that was accepted since
  * and is still here is set aside. Records that nobody has read yet follow behind the barrier.
  */
-import type { Example, Remembered } from '../contracts.ts'
+import type { Example, Remembered } from '../contracts/task.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { LetterParts } from './set-aside-letters.ts'
 import { letterOfGone } from './set-aside-letters.ts'

@@ -1,5 +1,5 @@
 /** Why a version was made and what it changed, as people read it in lists, in `why` and in the history. */
-import type { Manifest } from '../contracts.ts'
+import type { Manifest } from '../versions/contract.ts'
 
 export interface Change {
   /** Events learned since the version before. */

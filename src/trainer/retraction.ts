@@ -2,8 +2,8 @@
  * What a retraction speaks of: one event, everything that was said about a prediction, or all that a source has sent (since
  * a time). One that names no source means the event of its connector, or else that id of any source.
  */
-import type { FeedbackEvent } from '../contracts.ts'
-import { keyOf } from '../intake/dedupe.ts'
+import type { FeedbackEvent } from '../contracts/stream.ts'
+import { keyOf } from '../intake/dedupe/dedupe.ts'
 import { sourceOf } from './set-aside.ts'
 
 /** Of anything that is kept of an event. */

@@ -1,12 +1,12 @@
 /** Dead letters of events that were taken in before: with the record as it arrived, or with what is left of it. */
-import type { Example } from '../contracts.ts'
+import type { Example } from '../contracts/task.ts'
 import type { Received } from '../intake/join.ts'
-import { failure } from '../runtime/errors.ts'
-import type { Letters } from './letters.ts'
+import { failure } from '../platform/errors.ts'
+import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
 import { sourceOf, type SetAsideEntry } from './set-aside.ts'
 
 export interface LetterParts {
-  readonly letters: Letters
+  readonly letters: DeadLetterBuffer
 }
 
 /** It had to go for room. */

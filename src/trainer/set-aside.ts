@@ -3,7 +3,8 @@
  * a person asks for them (law 11): `relearn` marks them as due, `discard` drops them. Part of the checkpoint, bounded in
  * events and in bytes; the oldest go when there is no room.
  */
-import type { Example, Selection } from '../contracts.ts'
+import type { Example } from '../contracts/task.ts'
+import type { Selection } from '../versions/contract.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 
 /**

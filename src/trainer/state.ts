@@ -2,45 +2,48 @@
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
  * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
  */
+import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
+import { CodedError } from '../contracts/core.ts'
+import type { Remembered } from '../contracts/task.ts'
+import type { Kept } from '../versions/contract.ts'
+import { Dedupe } from '../intake/dedupe/dedupe.ts'
+import { PendingJoins } from '../intake/join.ts'
+import { canonicalJson } from '../platform/canonical-json.ts'
+import { Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
-  CodedError,
-  type AdapterConfig,
-  type Kept,
-  type Remembered,
-  type TrainableState,
-} from '../contracts.ts'
-import { Dedupe } from '../intake/dedupe.ts'
-import { WaitingRoom } from '../intake/join.ts'
-import { canonicalJson } from '../runtime/canonical-json.ts'
-import { Checkpoint } from './checkpoint.ts'
-import { noStamp, type Identity, type LearnerState, type Retracted, type Stamp } from './saved.ts'
-import type { Journals } from './journals.ts'
-import type { Learner } from './learner.ts'
-import type { LatentMap, Mind } from './learner-types.ts'
-import { Letters } from './letters.ts'
-import { Ahead } from './ahead.ts'
+  noStamp,
+  type Identity,
+  type LearnerSnapshot,
+  type Retracted,
+  type Stamp,
+} from '../checkpoint/saved.ts'
+import type { Journals } from './sources/journals.ts'
+import type { Learner } from '../learner/learner.ts'
+import type { LatentMap, LearnerState } from '../learner/learner-types.ts'
+import { DeadLetterBuffer } from './dead-letter-buffer.ts'
+import { Ahead } from './sources/ahead.ts'
 import { SetAside } from './set-aside.ts'
 import type { LoopParts } from './parts.ts'
-import type { Patience } from './patience.ts'
+import type { RetryPolicy } from './retry-policy.ts'
 import { isMeant } from './retraction.ts'
-import { Tally } from './tally.ts'
+import { TrainerProgress } from './trainer-progress.ts'
 
 export interface StateParts {
   readonly loop: LoopParts
   readonly learner: Learner
-  readonly patience: Patience
+  readonly patience: RetryPolicy
 }
 
 const usualAhead = { perSource: 100, all: 1000, events: 100_000 }
 
 export class TrainerState {
   readonly learner: Learner
-  readonly tally = new Tally()
+  readonly tally = new TrainerProgress()
   readonly dedupe: Dedupe
-  readonly waiting: WaitingRoom
+  readonly waiting: PendingJoins
   readonly setAside: SetAside
   readonly ahead: Ahead
-  readonly letters: Letters
+  readonly letters: DeadLetterBuffer
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
   readonly refused: string[] = []
@@ -54,7 +57,7 @@ export class TrainerState {
   journals: Journals = {}
   readonly #parts: StateParts
   #weights: TrainableState
-  #mind: Mind
+  #mind: LearnerState
   /** Since the last save. */
   #retracted: Retracted = { keys: [], predictions: [] }
 
@@ -69,7 +72,7 @@ export class TrainerState {
       ...(limits.seenEvents !== undefined && { seen: limits.seenEvents }),
     })
     this.dedupe = new Dedupe(() => this.checkpoint.seen(), limits.seenEvents ?? Infinity)
-    this.waiting = new WaitingRoom({
+    this.waiting = new PendingJoins({
       count: limits.waitingJoins,
       events: limits.waitingEvents,
       ...(limits.waitingMs !== undefined && { ms: limits.waitingMs }),
@@ -77,7 +80,7 @@ export class TrainerState {
     })
     this.setAside = new SetAside(limits.setAside ?? { events: Infinity, bytes: Infinity })
     this.ahead = new Ahead(limits.ahead ?? usualAhead)
-    this.letters = new Letters(loop.clock, loop.log)
+    this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#mind = learner.mind()
   }
@@ -89,13 +92,13 @@ export class TrainerState {
   }
 
   /** The learner as it was after the last update or return. */
-  get learnerState(): LearnerState {
+  get learnerState(): LearnerSnapshot {
     const { remembered, memorised } = this.learner
     return { weights: this.#weights, mind: this.#mind, remembered, memorised }
   }
 
   /** A copy of all that an update changes. */
-  presentLearner(): LearnerState {
+  presentLearner(): LearnerSnapshot {
     const { remembered, memorised } = this.learnerState
     return {
       weights: this.#weights,
@@ -117,7 +120,7 @@ export class TrainerState {
   }
 
   /** Goes back to where a checkpoint or a snapshot left the learner. */
-  restoreLearner({ weights, mind, remembered, memorised }: LearnerState): void {
+  restoreLearner({ weights, mind, remembered, memorised }: LearnerSnapshot): void {
     this.learner.restore(weights, mind, remembered, memorised)
     this.#weights = weights
     // What was retracted since is missing from it.
@@ -125,7 +128,7 @@ export class TrainerState {
   }
 
   /** A damaged one is none: the version itself has its weights. */
-  #keptFor(version: string): LearnerState | undefined {
+  #keptFor(version: string): LearnerSnapshot | undefined {
     try {
       return this.checkpoint.snapshot(version)
     } catch (error) {
@@ -138,7 +141,7 @@ export class TrainerState {
   }
 
   /** As the checkpoint keeps it, without what was retracted since the last save. */
-  snapshot(version: string): LearnerState | undefined {
+  snapshot(version: string): LearnerSnapshot | undefined {
     const kept = this.#keptFor(version)
     const { keys, predictions, meant = [] } = this.#retracted
     if (kept === undefined || keys.length + meant.length === 0) return kept

@@ -1,7 +1,7 @@
 /** What the trainer of a model tells the server about it. */
-import type { Interleave } from './interleave.ts'
-import type { Progress } from './progress.ts'
-import type { TrainerStatus } from '../contracts.ts'
+import type { SourceMultiplexer } from './sources/multiplexer.ts'
+import type { Progress } from './backlog-progress.ts'
+import type { TrainerStatus } from './contract.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
 import type { UpdateClock } from './update-times.ts'
@@ -9,7 +9,7 @@ import type { UpdateClock } from './update-times.ts'
 export function statusOf(
   { model, engine, tensors, unknownKeys, truncated }: LoopParts,
   { learner, tally, waiting, setAside, ahead, dedupe, kept }: TrainerState,
-  stream: Interleave | undefined,
+  stream: SourceMultiplexer | undefined,
   progress: Progress,
   times: UpdateClock,
 ): Omit<TrainerStatus, 'state'> {

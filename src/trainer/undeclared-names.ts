@@ -2,8 +2,9 @@
  * Names of features that no config declares: without a schema they are hashed, so that a misspelt one is not seen in any
  * answer. The log names each once: numbers, which are meant to be declared, and categories that look like a declared name.
  */
-import type { Input, Logger } from '../contracts.ts'
-import { nearest } from '../runtime/nearest.ts'
+import type { Logger } from '../contracts/core.ts'
+import type { Input } from '../contracts/stream.ts'
+import { nearest } from '../platform/nearest.ts'
 
 /** Of a stream of made-up names no more are remembered. */
 const MOST_NAMES = 1000

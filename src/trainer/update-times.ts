@@ -1,5 +1,5 @@
 /** How many updates this process has finished, and how long their steps took: for two metrics of the server. */
-import type { UpdateTimes } from '../contracts.ts'
+import type { UpdateTimes } from './contract.ts'
 
 /** More finished updates than the server can miss between two scrapes that are a quarter of a minute apart. */
 const KEPT = 64

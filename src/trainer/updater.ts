@@ -2,17 +2,18 @@
  * One update of a model, with its effects in the order that lets a crash between any two be mended: publish the
  * candidate (again makes no difference), ONE checkpoint with the intended move of the pointer, the move, the commits.
  */
-import { CodedError, type Example } from '../contracts.ts'
-import { LET_AGAIN } from '../intake/lesson-digest.ts'
-import { failure } from '../runtime/errors.ts'
-import { publishCandidate } from './candidate.ts'
-import type { LearnerState, Move } from './saved.ts'
+import { CodedError } from '../contracts/core.ts'
+import type { Example } from '../contracts/task.ts'
+import { LET_AGAIN } from '../intake/events/signal-digest.ts'
+import { failure } from '../platform/errors.ts'
+import { publishCandidate } from '../learner/candidate.ts'
+import type { LearnerSnapshot, Move } from '../checkpoint/saved.ts'
 import { drive } from './drive.ts'
-import { goBackTo } from './going-back.ts'
-import type { LatentSupply } from './latent-supply.ts'
-import type { Outcome } from './learner-types.ts'
+import { restoreVersion } from './restore-version.ts'
+import type { LatentProvider } from './sources/latent-provider.ts'
+import type { Outcome } from '../learner/learner-types.ts'
 import type { LoopParts } from './parts.ts'
-import type { Patience } from './patience.ts'
+import type { RetryPolicy } from './retry-policy.ts'
 import type { Pointer } from './pointer.ts'
 import { putAside } from './put-aside.ts'
 import { receivedOfExample } from './set-aside-letters.ts'
@@ -22,14 +23,14 @@ import type { UpdateClock } from './update-times.ts'
 export interface UpdaterParts {
   readonly loop: LoopParts
   readonly state: TrainerState
-  readonly patience: Patience
-  readonly latents: LatentSupply
+  readonly patience: RetryPolicy
+  readonly latents: LatentProvider
   readonly pointer: Pointer
   readonly times: UpdateClock
 }
 
 interface Undone {
-  readonly before: LearnerState
+  readonly before: LearnerSnapshot
   readonly block: readonly Example[]
   readonly outcome: Outcome
   readonly error: CodedError
@@ -127,7 +128,7 @@ export class Updater {
   async #goBack(version: string, reason: string, signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, loop } = this.#parts
     const before = state.learner.remembered
-    const isKnown = await goBackTo(version, this.#parts, signal, { undoes: true })
+    const isKnown = await restoreVersion(version, this.#parts, signal, { undoes: true })
     putAside(before, state, { isUnknown: !isKnown })
     latents.keepOnly(state.learner.remembered)
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')

@@ -3,9 +3,9 @@ import { solve, startOf } from '../../src/adapters/cholesky.ts'
 import { ncm } from '../../src/adapters/ncm.ts'
 import { ranpac } from '../../src/adapters/ranpac.ts'
 import { slda } from '../../src/adapters/slda.ts'
-import type { AdapterConfig, ClassSums, Method } from '../../src/contracts.ts'
-import { openFeatures } from '../../src/bases/features.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { AdapterConfig, ClassSums, Method } from '../../src/contracts/adapter.ts'
+import { openFeatures } from '../../src/bases/features/features.ts'
+import { openRandom } from '../../src/platform/random.ts'
 
 const config = (method: Method): AdapterConfig => ({
   method: method.name,

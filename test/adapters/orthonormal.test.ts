@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { orthonormal } from '../../src/adapters/orthonormal.ts'
-import type { Tensor } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { Tensor } from '../../src/contracts/core.ts'
+import { openRandom } from '../../src/platform/random.ts'
 
 const random = openRandom(1, 'orthonormal')
 const drawn = (rows: number, columns: number, size = 1): Tensor => ({

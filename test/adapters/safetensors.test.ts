@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { toFloat32 } from '../../src/adapters/floats.ts'
-import { readSafetensors, writeSafetensors } from '../../src/adapters/safetensors.ts'
-import { CodedError, type Tensor } from '../../src/contracts.ts'
+import { toFloat32 } from '../../src/nn/containers/floats.ts'
+import { readSafetensors, writeSafetensors } from '../../src/nn/containers/safetensors.ts'
+import { CodedError, type Tensor } from '../../src/contracts/core.ts'
 import { fc, runs } from '../properties.ts'
 
 const arbitraryTensor = fc

@@ -3,10 +3,10 @@
  * to a cut, then the tail without an adapter.
  */
 import * as ort from 'onnxruntime-node'
-import type { Base, Encoded, Ops } from '../../src/contracts.ts'
+import type { Base, Encoded, Ops } from '../../src/contracts/network.ts'
 import { recordGraph } from '../../src/nn/record.ts'
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
-import { tfjsOps } from '../../src/nn/tfjs-ops.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
 import { unadapted } from '../../src/nn/unadapted.ts'
 
 export interface Embedder {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { type FeaturesOptions, openFeatures } from '../../src/bases/features.ts'
-import type { Base, Input, Latent, Tensors } from '../../src/contracts.ts'
-import { openTape } from '../../src/nn/plain-ops.ts'
+import { type FeaturesOptions, openFeatures } from '../../src/bases/features/features.ts'
+import type { Tensors } from '../../src/contracts/core.ts'
+import type { Base, Latent } from '../../src/contracts/network.ts'
+import type { Input } from '../../src/contracts/stream.ts'
+import { openTape } from '../../src/nn/js/ops.ts'
 import { head } from '../../src/adapters/head.ts'
 import { fc } from '../properties.ts'
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { pullBase } from '../../src/bases/pull.ts'
-import { pulledFolder } from '../../src/bases/pulled.ts'
-import type { Base } from '../../src/contracts.ts'
+import { pullBase } from '../../src/bases/pulled/pull.ts'
+import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
+import type { Base } from '../../src/contracts/network.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder, type Embedder } from './embed.ts'
 
 interface Row {

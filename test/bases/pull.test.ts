@@ -12,9 +12,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { pullBase } from '../../src/bases/pull.ts'
-import { pulledFolder } from '../../src/bases/pulled.ts'
-import { openBert } from '../../src/bases/bert.ts'
+import { pullBase } from '../../src/bases/pulled/pull.ts'
+import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
+import { openBert } from '../../src/bases/bert/bert.ts'
 
 const tiny = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
 let scratch: string

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openUseLite } from '../../src/bases/use-lite.ts'
-import type { Base, Encoded } from '../../src/contracts.ts'
+import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
+import type { Base, Encoded } from '../../src/contracts/network.ts'
 import { distance, openOnnxEmbedder, openTfjsEmbedder, type Embedder } from './embed.ts'
 
 interface Reference {

@@ -6,8 +6,8 @@
  *   hyperplane    x in [0, 1]¹⁰, y = [w · x > ½ Σ w], w drifting        Hulten et al. (2001), "Mining time-changing data streams"
  *   rbf           five labels, three centres each in [0, 1]⁸ with a spread of 0.1        MOA's RandomRBF
  */
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
+import { openRandom } from '../../dist/src/platform/random.js'
 import { driftStream } from './drift-streams.mjs'
 import { round } from './figures.mjs'
 import { modelFor, prequential } from './tabular-learner.mjs'

@@ -2,7 +2,7 @@
  * What the settings for text are chosen on: data that no other table reports. clinc150 has a validation set of its own; of
  * banking77, a fifth of each label's training texts is held out. The test sets are not opened.
  */
-import { openRandom } from '../../dist/src/runtime/random.js'
+import { openRandom } from '../../dist/src/platform/random.js'
 import { openMiniLm, trial } from './continual-text.mjs'
 import { datasets, readTexts, shuffled } from './text-stream.mjs'
 import { spread } from './text-table.mjs'

@@ -3,9 +3,9 @@
  * accuracy, for each drift trigger and what it does about an alarm, beside updates by count alone. The model is the one
  * that `features` has where its config leaves the adapter open.
  */
-import { openBase } from '../../dist/src/compose.js'
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
-import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
+import { openBase } from '../../dist/src/app/parts.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
+import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { driftStream, driftStreams } from './drift-streams.mjs'
 import { detectors, responses, tableOf, WINDOW } from './drift-table.mjs'
 import { mean, round } from './figures.mjs'

@@ -4,11 +4,11 @@
  * is answered, and what happens when labels change places.
  */
 import { join } from 'node:path'
-import { cutOf } from '../../dist/src/adapters/sites.js'
-import { openBase } from '../../dist/src/compose.js'
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
-import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
-import { userCache } from '../../dist/src/runtime/user-cache.js'
+import { cutOf } from '../../dist/src/adapters/target-modules.js'
+import { openBase } from '../../dist/src/app/parts.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
+import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
+import { userCache } from '../../dist/src/platform/user-cache.js'
 import { answerCosts } from './memory-cost.mjs'
 import { never, openMemoryLearner } from './memory-learner.mjs'
 import { rounds, tableOf } from './memory-table.mjs'

@@ -3,9 +3,9 @@
  * experience for general continual learning", NeurIPS, with our learner and our policies, and the settings that its
  * authors found best (the repository aimagelab/mammoth, utils/best_args.py).
  */
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { deviation, mean, round } from './figures.mjs'
 import { labels, learn, openMnistLearner } from './mnist-learner.mjs'
 import { PIXELS, readMnist, streamOf, taskOf } from './mnist-stream.mjs'

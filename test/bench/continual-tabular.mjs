@@ -3,7 +3,7 @@
  * all of them, the one that a model on `features` has where it leaves the adapter open, beside River's classifiers.
  */
 import { join } from 'node:path'
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { deviation, mean, round } from './figures.mjs'
 import { RIVER_VERSION, riverOn } from './river.mjs'
 import { modelFor, prequential, readStream } from './tabular-learner.mjs'

@@ -3,12 +3,12 @@
  * `antikythera models pull minilm` puts in the cache.
  */
 import { join } from 'node:path'
-import { openBase } from '../../dist/src/compose.js'
-import { cutOf } from '../../dist/src/adapters/sites.js'
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { userCache } from '../../dist/src/runtime/user-cache.js'
-import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
+import { openBase } from '../../dist/src/app/parts.js'
+import { cutOf } from '../../dist/src/adapters/target-modules.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { userCache } from '../../dist/src/platform/user-cache.js'
+import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { encodedOf, latentsOf } from './text-latents.mjs'
 import { adapterOf, answers, learn, openTextLearner, seenBy } from './text-learner.mjs'
 import { datasets, readTexts, shuffled, streamOf, tasksOf } from './text-stream.mjs'

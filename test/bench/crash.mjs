@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openRandom } from '../../dist/src/runtime/random.js'
+import { openRandom } from '../../dist/src/platform/random.js'
 import { startDaemon, wait } from './daemon.mjs'
 import { finish, machine, round, say } from './figures.mjs'
 import { sentences } from './texts.mjs'

@@ -9,7 +9,7 @@
  * One label in twenty of the first two is wrong.
  */
 import { join } from 'node:path'
-import { openRandom } from '../../dist/src/runtime/random.js'
+import { openRandom } from '../../dist/src/platform/random.js'
 import { readStream } from './tabular-learner.mjs'
 import { shuffled } from './text-stream.mjs'
 

@@ -3,9 +3,9 @@
  * fastest. Adapters take turns within each round, so that a busy machine slows all of them alike. The last line is JSON.
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { methods, openBase, tasks } from '../../dist/src/compose.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { openServingEngine } from '../../dist/src/serving/engine.js'
+import { methods, openBase, tasks } from '../../dist/src/app/parts.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 
 const base = await openBase(process.argv[2] ? { bert: process.argv[2] } : 'use-lite')
 const rounds = 12

@@ -2,7 +2,7 @@
  * Streams for the intake measurement, made while they are read, so that a backlog of a million events lies in nobody's
  * memory. Every event is a function of its number: equal numbers, equal bytes.
  */
-import { openRandom } from '../../dist/src/runtime/random.js'
+import { openRandom } from '../../dist/src/platform/random.js'
 import { sentences } from './texts.mjs'
 
 const encode = (text) => Buffer.from(text, 'utf8')

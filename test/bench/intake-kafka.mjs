@@ -2,8 +2,8 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { kafkaSource } from '../../dist/connectors/kafka/source.js'
 import { startKafkaBroker } from '../../dist/src/cli/services/kafka-broker.js'
-import { systemClock } from '../../dist/src/runtime/clock.js'
-import { defaultLimits } from '../../dist/src/runtime/limits.js'
+import { systemClock } from '../../dist/src/platform/clock.js'
+import { defaultLimits } from '../../dist/src/platform/limits.js'
 import { valueOf } from './intake-events.mjs'
 
 const partitions = 4

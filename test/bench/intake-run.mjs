@@ -9,23 +9,26 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openPolicy, policies } from '../../dist/policies/index.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { cutOf } from '../../dist/src/adapters/sites.js'
+import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { methods, openBase, openRegistry, tasks } from '../../dist/src/compose.js'
-import { deadLettersFile, openDeadLetters } from '../../dist/src/intake/dead-letters.js'
-import { parseEvent } from '../../dist/src/intake/validate.js'
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
-import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
-import { systemClock } from '../../dist/src/runtime/clock.js'
-import { defaultLimits } from '../../dist/src/runtime/limits.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { openStore } from '../../dist/src/runtime/store.js'
-import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
-import { checkpointMigrations } from '../../dist/src/trainer/checkpoint-schema.js'
+import { methods, openBase, openRegistry, tasks } from '../../dist/src/app/parts.js'
+import {
+  deadLettersFile,
+  openDeadLetters,
+} from '../../dist/src/intake/dead-letters/dead-letters.js'
+import { parseEvent } from '../../dist/src/intake/events/validate.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
+import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
+import { systemClock } from '../../dist/src/platform/clock.js'
+import { defaultLimits } from '../../dist/src/platform/limits.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { openStore } from '../../dist/src/platform/store/store.js'
+import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
+import { checkpointMigrations } from '../../dist/src/checkpoint/schema.js'
 import { openLoop } from '../../dist/src/trainer/loop.js'
-import { keepHeapSmall } from '../../dist/src/trainer/manners.js'
-import { openTrainable } from '../../dist/src/trainer/step.js'
-import { Turns } from '../../dist/src/trainer/turns.js'
+import { keepHeapSmall } from '../../dist/src/trainer/process/priority.js'
+import { openTrainable } from '../../dist/src/optim/step.js'
+import { TrainingMutex } from '../../dist/src/trainer/training-mutex.js'
 import { generatedSource, poisonCounts } from './intake-events.mjs'
 import { startedKafkaSource } from './intake-kafka.mjs'
 
@@ -154,7 +157,7 @@ async function open() {
       latentBytes: defaultLimits.latent_bytes,
       seenEvents: defaultLimits.seen_events,
     },
-    turns: new Turns(),
+    turns: new TrainingMutex(),
     tensors: () => tf.memory().numTensors,
     onStatus(status) {
       idle.look(status)

@@ -12,7 +12,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { trunkWorkers } from '../../dist/src/nn/trunk-engine.js'
+import { trunkWorkers } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { openKafka } from './intake-kafka.mjs'
 import { finish, machine, median, round, say } from './figures.mjs'
 

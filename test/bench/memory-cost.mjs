@@ -4,9 +4,9 @@
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { memoryTensors, slotsFor } from '../../dist/src/adapters/memory.js'
-import { bundleFor, methods, tasks } from '../../dist/src/compose.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { openServingEngine } from '../../dist/src/serving/engine.js'
+import { bundleFor, methods, tasks } from '../../dist/src/app/parts.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { cpuTime, median, round } from './figures.mjs'
 import { encodedOf } from './text-latents.mjs'
 import { adapterOf, seenBy } from './text-learner.mjs'

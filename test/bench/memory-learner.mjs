@@ -1,6 +1,6 @@
 /** The product's learner on texts, with instant memory or without, and what a version of it answers at any moment. */
-import { openRecallEngine } from '../../dist/src/trainer/recall-engine.js'
-import { cutOf } from '../../dist/src/adapters/sites.js'
+import { openKnnEngine } from '../../dist/src/learner/knn-engine.js'
+import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { isOfMemory } from '../../dist/src/adapters/memory.js'
 import { encodedOf } from './text-latents.mjs'
 import { adapterOf, learn, openTextLearner, seenBy, update } from './text-learner.mjs'
@@ -12,7 +12,7 @@ export function openMemoryLearner({ engine, base: whole, settings, seed, latents
   const base = seenBy(whole, settings)
   const { learner, trainable, recall } = openTextLearner({ engine, base, settings, seed })
   const cut = cutOf(adapterOf(settings).tail_layers, base.network.layers)
-  const places = recall ?? openRecallEngine({ ...engine, base, cut })
+  const places = recall ?? openKnnEngine({ ...engine, base, cut })
   const known = new Map()
   const placeOf = ({ key }) => {
     if (!known.has(key)) known.set(key, places.embed(latents.get(key)))

@@ -1,5 +1,5 @@
 /** What happens to one learner of the memory table, and how often it is right on the way. */
-import { openRandom } from '../../dist/src/runtime/random.js'
+import { openRandom } from '../../dist/src/platform/random.js'
 import { mean, round } from './figures.mjs'
 import { rounds } from './memory-table.mjs'
 import { shuffled } from './text-stream.mjs'

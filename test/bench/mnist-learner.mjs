@@ -3,10 +3,10 @@
  */
 import { openPolicy, policies } from '../../dist/policies/index.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { openFeatures } from '../../dist/src/bases/features.js'
-import { methods, tasks } from '../../dist/src/compose.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { openTrainable } from '../../dist/src/trainer/step.js'
+import { openFeatures } from '../../dist/src/bases/features/features.js'
+import { methods, tasks } from '../../dist/src/app/parts.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
 
 export const labels = Array.from({ length: 10 }, (_, digit) => `${digit}`)

@@ -5,14 +5,14 @@
  *   node test/bench/steps.mjs [steps] [tail_layers]
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { cutOf } from '../../dist/src/adapters/sites.js'
-import { methods, openBase, tasks } from '../../dist/src/compose.js'
-import { openTensorFlow } from '../../dist/src/nn/tensorflow.js'
-import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { BaseTensors } from '../../dist/src/trainer/base-tensors.js'
-import { keepHeapSmall } from '../../dist/src/trainer/manners.js'
-import { openTrainable } from '../../dist/src/trainer/step.js'
+import { cutOf } from '../../dist/src/adapters/target-modules.js'
+import { methods, openBase, tasks } from '../../dist/src/app/parts.js'
+import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
+import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
+import { keepHeapSmall } from '../../dist/src/trainer/process/priority.js'
+import { openTrainable } from '../../dist/src/optim/step.js'
 import { finish, machine, median, round, say } from './figures.mjs'
 import { sentences } from './texts.mjs'
 

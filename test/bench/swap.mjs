@@ -5,10 +5,10 @@
  *   node test/bench/swap.mjs [requests]
  */
 import { cpus } from 'node:os'
-import { methods, openBase, openRegistry, tasks } from '../../dist/src/compose.js'
-import { systemClock } from '../../dist/src/runtime/clock.js'
-import { openLog } from '../../dist/src/runtime/log.js'
-import { openServingEngine } from '../../dist/src/serving/engine.js'
+import { methods, openBase, openRegistry, tasks } from '../../dist/src/app/parts.js'
+import { systemClock } from '../../dist/src/platform/clock.js'
+import { openLog } from '../../dist/src/platform/log.js'
+import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { startDaemon, teach, wait } from './daemon.mjs'
 import { finish, latencyOf, machine, percentile, round, say } from './figures.mjs'
 import { load } from './load.mjs'

@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openTrunkEngine } from '../../dist/src/nn/trunk-engine.js'
-import { userCache } from '../../dist/src/runtime/user-cache.js'
+import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
+import { userCache } from '../../dist/src/platform/user-cache.js'
 import { say } from './figures.mjs'
 
 const MAX_TOKENS = 64

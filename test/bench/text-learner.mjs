@@ -1,12 +1,12 @@
 /** The product's learner on texts. */
 import { openPolicy, policies } from '../../dist/policies/index.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { cutOf } from '../../dist/src/adapters/sites.js'
+import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { methods, tasks } from '../../dist/src/compose.js'
-import { openRandom } from '../../dist/src/runtime/random.js'
-import { openRecallEngine } from '../../dist/src/trainer/recall-engine.js'
-import { openTrainable } from '../../dist/src/trainer/step.js'
+import { methods, tasks } from '../../dist/src/app/parts.js'
+import { openRandom } from '../../dist/src/platform/random.js'
+import { openKnnEngine } from '../../dist/src/learner/knn-engine.js'
+import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
 
 const knobs = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
@@ -57,7 +57,7 @@ function recallOf({ engine: { tf, baseTensors }, base, config, memory }) {
   if (memory === undefined) return undefined
   const cut = cutOf(config.tail_layers, base.network.layers)
   const policy = openPolicy('memory', policies.memory, memory)
-  const engine = openRecallEngine({ tf, base, baseTensors, cut })
+  const engine = openKnnEngine({ tf, base, baseTensors, cut })
   return { policy, engine, width: base.network.width }
 }
 

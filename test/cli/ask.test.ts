@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openServed, type ServedOptions } from '../serving/open-served.ts'
+import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { runCli } from './run-cli.ts'
 
 /** A real server on fakes, listening: one model `m`, versions v0 to v5, v1 live. */

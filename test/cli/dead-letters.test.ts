@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openServed } from '../serving/open-served.ts'
+import { openServed } from '../api/open-served.ts'
 import { runCli } from './run-cli.ts'
 
 async function withLetters() {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { daemonAt } from '../../src/cli/demo/daemon.ts'
 import type { ModelName } from '../../src/cli/demo/config.ts'
 import { openFakeRegistry } from '../serving/fake-registry.ts'
-import { openServed } from '../serving/open-served.ts'
+import { openServed } from '../api/open-served.ts'
 
 test('the demo counts every version, of however many pages', async () => {
   const { server } = await openServed({ live: { registry: openFakeRegistry('m', 130) } })

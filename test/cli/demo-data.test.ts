@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readDomains } from '../../src/cli/demo/data.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import { openRandom } from '../../src/platform/random.ts'
 
 const words = (text: string) => (text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' ')
 

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { checkDescriptors } from '../../src/cli/descriptors.ts'
 import { reportError } from '../../src/cli/report-error.ts'
-import { entryUrl } from '../../src/runtime/entry.ts'
+import { entryUrl } from '../../src/platform/entry.ts'
 import { thrown } from '../coded.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))

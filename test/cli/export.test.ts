@@ -9,13 +9,13 @@ import {
   modelOf,
   openBase,
   openRegistry,
-} from '../../src/compose.ts'
-import type { Manifest } from '../../src/contracts.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { loadConfig } from '../../src/runtime/config.ts'
-import { openLog } from '../../src/runtime/log.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { classification } from '../../src/tasks/classification.ts'
+} from '../../src/app/parts.ts'
+import type { Manifest } from '../../src/versions/contract.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { openLog } from '../../src/platform/log.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 

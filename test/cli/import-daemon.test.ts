@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { softmax } from '../../src/nn/softmax.ts'
-import { entryUrl } from '../../src/runtime/entry.ts'
+import { entryUrl } from '../../src/platform/entry.ts'
 import { ended, firstLine } from '../child.ts'
 import { needsRedis, redisForTest } from '../services/redis.ts'
 import {

@@ -12,8 +12,8 @@ import {
   tinyBert,
   type PeftRow,
 } from './import-rig.ts'
-import { methods } from '../../src/compose.ts'
-import type { Method } from '../../src/contracts.ts'
+import { methods } from '../../src/app/parts.ts'
+import type { Method } from '../../src/contracts/adapter.ts'
 import { bytesOf, open, planOf, rows as rowsFor } from '../trainer/rig.ts'
 import { runCli } from './run-cli.ts'
 

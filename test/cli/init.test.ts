@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { loadConfig } from '../../src/runtime/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { table } from '../../src/cli/print.ts'
 import { duration, openProgress } from '../../src/cli/progress.ts'
 import { chunksOf, jsonLines } from '../../src/cli/read-lines.ts'
-import type { Clock } from '../../src/contracts.ts'
+import type { Clock } from '../../src/contracts/core.ts'
 import { fc, runs } from '../properties.ts'
 
 test('without a terminal, a line every two seconds says share, count, rate and what is left', () => {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import type { Clock } from '../../src/contracts.ts'
+import type { Clock } from '../../src/contracts/core.ts'
 import { withRetries } from '../../src/cli/retry.ts'
-import { CodedError } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { rejection } from '../coded.ts'
 
 /** Time passes only while somebody sleeps. */

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { scratchFolder } from '../scratch-folder.ts'
-import { openServed, type ServedOptions } from '../serving/open-served.ts'
+import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { runCli } from './run-cli.ts'
 
 async function listening(options?: ServedOptions) {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import { failure } from '../../src/runtime/errors.ts'
+import { failure } from '../../src/platform/errors.ts'
 import { percent } from '../../src/cli/print.ts'
-import { Quality } from '../../src/trainer/quality.ts'
-import type { Fleet } from '../../src/serving/fleet-view.ts'
-import { openServed, type ServedOptions } from '../serving/open-served.ts'
+import { Quality } from '../../src/evaluation/quality.ts'
+import type { Fleet } from '../../src/serving/live/fleet-view.ts'
+import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { runCli } from './run-cli.ts'
 
 /** Three answers right of four, one of them of a source that is small. */

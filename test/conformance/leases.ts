@@ -3,7 +3,7 @@
  * `leaseMs`; `forget` empties it, `away` runs some work while it cannot be reached.
  */
 import { describe, expect, it, type TestContext } from 'vitest'
-import type { Lease, Leases } from '../../src/contracts.ts'
+import type { Lease, Leases } from '../../src/fleet/contract.ts'
 import { thrown } from '../coded.ts'
 
 export interface MadeLeases {

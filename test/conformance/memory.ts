@@ -1,7 +1,7 @@
 /** What every memory policy must do. `open` makes one that keeps at most `capacity` examples, and so many bytes. */
 import { describe, expect, it } from 'vitest'
-import type { Memory, MemoryItem } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { Memory, MemoryItem } from '../../src/contracts/policy.ts'
+import { openRandom } from '../../src/platform/random.ts'
 
 export interface MadeMemory {
   readonly capacity: number

@@ -2,10 +2,11 @@
 import { describe, expect, it } from 'vitest'
 import { type AdapterPlan, freshAdapter, sitesOf, specsOf } from '../../src/adapters/adapter.ts'
 import { head } from '../../src/adapters/head.ts'
-import type { AdapterConfig, Method, Tensor, Tensors } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { slopes, slopesByDifference } from '../trainer/gradient-check.ts'
-import { embeddings } from '../trainer/embeddings.ts'
+import type { AdapterConfig, Method } from '../../src/contracts/adapter.ts'
+import type { Tensor, Tensors } from '../../src/contracts/core.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { slopes, slopesByDifference } from '../optim/gradient-check.ts'
+import { embeddings } from '../learner/embeddings.ts'
 import { bytesOf, latents, not, planOf, randomAdapter, rows } from '../trainer/rig.ts'
 
 export function methodConformance(method: Method, configs: readonly AdapterConfig[]): void {

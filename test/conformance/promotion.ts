@@ -1,6 +1,6 @@
 /** What every promotion policy must do. */
 import { describe, expect, it } from 'vitest'
-import type { Promotion, Scores } from '../../src/contracts.ts'
+import type { Promotion, Scores } from '../../src/contracts/policy.ts'
 
 export function promotionConformance(name: string, open: () => Promotion): void {
   describe(`promotion ${name}`, () => {

@@ -3,7 +3,7 @@
  * and each server do; `version` makes a version of a name, of another content for another `value`.
  */
 import { describe, expect, it } from 'vitest'
-import type { LivePointer, Registry, Version } from '../../src/contracts.ts'
+import type { LivePointer, Registry, Version } from '../../src/versions/contract.ts'
 import { rejection } from '../coded.ts'
 
 export interface MadeRegistry {

@@ -3,8 +3,8 @@
  * any, at most so many bytes and such a share of one source.
  */
 import { describe, expect, it } from 'vitest'
-import type { Replay, ReplayItem } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { Replay, ReplayItem } from '../../src/contracts/policy.ts'
+import { openRandom } from '../../src/platform/random.ts'
 
 export interface MadeReplay {
   readonly capacity: number

@@ -3,8 +3,8 @@
  * partitions may spread them, and is then checked partition by partition.
  */
 import { describe, expect, it } from 'vitest'
-import type { Positions, Source, SourceRecord } from '../../src/contracts.ts'
-import { invariant } from '../../src/runtime/errors.ts'
+import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
+import { invariant } from '../../src/platform/errors.ts'
 
 export interface MadeSource {
   /** A new reader over the same stream, as after a restart. */

@@ -1,7 +1,7 @@
 /** What every trigger must do. `open` makes a fresh one. */
 import { describe, expect, it } from 'vitest'
-import type { Trigger } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { Trigger } from '../../src/contracts/policy.ts'
+import { openRandom } from '../../src/platform/random.ts'
 
 export function triggerConformance(name: string, open: () => Trigger): void {
   describe(`trigger ${name}`, () => {

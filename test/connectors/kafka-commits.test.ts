@@ -1,7 +1,7 @@
 /** What is told to Kafka of the trainer's positions when Kafka does not take it. */
 import { expect, test } from 'vitest'
 import { Commits } from '../../connectors/kafka/commits.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 import { openFakeLog } from '../serving/fake-log.ts'
 
 test('a commit that failed is sent again, by itself, and with the newer of two words', async () => {

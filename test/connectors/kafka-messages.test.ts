@@ -1,8 +1,8 @@
 /** Messages as producers of every kind write them, through a real broker and the same parser as everything else. */
 import { describe, expect, it } from 'vitest'
-import type { FeedbackEvent, SourceRecord } from '../../src/contracts.ts'
-import { parseEvent } from '../../src/intake/validate.ts'
-import { defaultLimits } from '../../src/runtime/limits.ts'
+import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
+import { parseEvent } from '../../src/intake/events/validate.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
 import { thrown } from '../coded.ts'
 import { makeTopic, needsKafka, produce, sharedKafka, type Sent } from '../services/kafka.ts'
 import { never, readSome, sourceOf, textOf } from './kafka-source.ts'

@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { kafkaPredictionSink } from '../../connectors/kafka/prediction-sink.ts'
 import { kafkaDeadLetterSink, type KafkaSinkOptions } from '../../connectors/kafka/sink.ts'
-import type { DeadLetter, ServedPrediction, SourceRecord } from '../../src/contracts.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
+import type { DeadLetter, ServedPrediction, SourceRecord } from '../../src/contracts/stream.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 import { rejection } from '../coded.ts'
 import { letter, sinkConformance } from '../conformance/sink.ts'
 import {

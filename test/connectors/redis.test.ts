@@ -2,8 +2,9 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { readKeyOf, redisSource, type RedisSourceOptions } from '../../connectors/redis/source.ts'
-import type { Logger, Positions, Source, SourceRecord } from '../../src/contracts.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
+import type { Logger } from '../../src/contracts/core.ts'
+import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 import { rejection } from '../coded.ts'
 import { sourceConformance } from '../conformance/source.ts'
 import {

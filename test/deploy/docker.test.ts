@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import { basename, dirname, join, resolve } from 'node:path'
 import { validate } from 'dockerfile-utils'
 import { expect, onTestFinished, test } from 'vitest'
-import { loadConfig } from '../../src/runtime/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { ended } from '../child.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { deploy, readText, readYaml, root, secrets } from './files.ts'

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse, parseAllDocuments } from 'yaml'
-import { metricTable, type MetricSpec } from '../../src/runtime/metric-table.ts'
+import { metricTable, type MetricSpec } from '../../src/platform/metric-table.ts'
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
 export const deploy = join(root, 'deploy')

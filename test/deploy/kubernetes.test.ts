@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadConfig } from '../../src/runtime/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { deploy, readDocuments, readYaml, secrets } from './files.ts'
 import { schemaFaults, type KubernetesObject } from './kubernetes-schema.ts'
 import { describedRoutes } from './routes.ts'

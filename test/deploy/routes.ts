@@ -1,5 +1,5 @@
 /** The routes of the daemon as its own description names them: `get /livez`. */
-import { openServed } from '../serving/open-served.ts'
+import { openServed } from '../api/open-served.ts'
 
 export async function describedRoutes(): Promise<readonly string[]> {
   const { app } = await openServed()

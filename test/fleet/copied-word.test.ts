@@ -2,17 +2,18 @@
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { readKeyOf, redisSource } from '../../connectors/index.ts'
-import type { CheckpointCopies, Positions, Source } from '../../src/contracts.ts'
-import { leaveCopiedWord } from '../../src/fleet/copied-word.ts'
-import { openForwarder } from '../../src/intake/forwarder.ts'
-import { openInboxReader } from '../../src/intake/inbox-reader.ts'
-import { openInbox } from '../../src/intake/inbox.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { failure } from '../../src/runtime/errors.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { openRedis, type Redis } from '../../src/runtime/redis.ts'
-import { Copying } from '../../src/trainer/copying.ts'
-import { Patience } from '../../src/trainer/patience.ts'
+import type { Positions, Source } from '../../src/contracts/stream.ts'
+import type { CheckpointCopies } from '../../src/fleet/contract.ts'
+import { leaveCopiedWord } from '../../src/fleet/copied-position.ts'
+import { openForwarder } from '../../src/intake/inbox/forwarder.ts'
+import { openInboxReader } from '../../src/intake/inbox/reader.ts'
+import { openInbox } from '../../src/intake/inbox/inbox.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
+import { CheckpointReplicator } from '../../src/checkpoint/replicator.ts'
+import { RetryPolicy } from '../../src/trainer/retry-policy.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { needsRedis, redisForTest } from '../services/redis.ts'
 import { silentLog } from '../trainer/world.ts'
@@ -79,10 +80,10 @@ function copying(redis: Redis) {
     if (world.fails) throw failure('COPY_TOO_LARGE', 'too large')
     return Promise.resolve({ epoch: 1, sequence: 1, bytes: 1, sha256: '' })
   }
-  const patience = new Patience({
+  const patience = new RetryPolicy({
     ...{ clock: systemClock, log: silentLog, jitter: openRandom(1, 'jitter') },
   })
-  const made = new Copying({
+  const made = new CheckpointReplicator({
     ...{ lease: leaseOf('m', 1), patience, hasCopy: false, everyMs: 1, clock: systemClock },
     ...{ log: silentLog, onLost: () => undefined },
     copies: { put, head: () => Promise.resolve(undefined) } as unknown as CheckpointCopies,

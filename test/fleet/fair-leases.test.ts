@@ -1,10 +1,10 @@
 /** Several daemons on one Redis take their shares; and the roll call on which that rests. */
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
-import { openMembers, type MemberCard } from '../../src/fleet/members.ts'
+import { openMembers, type MemberInfo } from '../../src/fleet/members.ts'
 import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
 import { openFairLeases } from '../../src/fleet/fair-leases.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { openRedis, type Redis } from '../../src/runtime/redis.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
 import { rejection } from '../coded.ts'
 import { openFakeLog } from '../serving/fake-log.ts'
 import {
@@ -146,7 +146,7 @@ test('a daemon trains only what it can', async () => {
   await Promise.all([a.stop(), b.stop()])
 })
 
-const card = (pid: number): MemberCard => ({
+const card = (pid: number): MemberInfo => ({
   role: 'all',
   pid,
   host: 'here',

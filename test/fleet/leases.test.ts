@@ -1,8 +1,8 @@
 /** Leases in memory and in Redis under one suite, and what only the one or the other can show. */
 import { afterAll, beforeAll, expect, onTestFinished, test, type TestContext } from 'vitest'
-import type { Leases } from '../../src/contracts.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { openRedis, type Redis } from '../../src/runtime/redis.ts'
+import type { Leases } from '../../src/fleet/contract.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
 import { openRedisLeases } from '../../src/fleet/redis-leases.ts'
 import { LEASE_MS, leasesConformance, type MadeLeases } from '../conformance/leases.ts'
 import { thrown } from '../coded.ts'

@@ -4,9 +4,9 @@
  * lease's end, after the first refusal: `over <epoch> <in doubt>`.
  */
 import { openRedisLeases } from '../../dist/src/fleet/redis-leases.js'
-import { systemClock } from '../../dist/src/runtime/clock.js'
-import { redisScript } from '../../dist/src/runtime/redis-script.js'
-import { openRedis } from '../../dist/src/runtime/redis.js'
+import { systemClock } from '../../dist/src/platform/clock.js'
+import { redisScript } from '../../dist/src/platform/redis/script.js'
+import { openRedis } from '../../dist/src/platform/redis/redis.js'
 
 const [, , port, holder, leaseMs] = process.argv
 const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }

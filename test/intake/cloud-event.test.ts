@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { parseEvent, type EventContext } from '../../src/intake/validate.ts'
-import { defaultLimits } from '../../src/runtime/limits.ts'
+import { parseEvent, type EventContext } from '../../src/intake/events/validate.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
 import { thrown } from '../coded.ts'
 
 const parse = (value: unknown, headers: EventContext['headers'] = {}) =>

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { DeadLetter } from '../../src/contracts.ts'
-import { openDeadLetters } from '../../src/intake/dead-letters.ts'
+import type { DeadLetter } from '../../src/contracts/stream.ts'
+import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
 import { letter, sinkConformance } from '../conformance/sink.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Dedupe, hashOf, keyOf, type IdRun } from '../../src/intake/dedupe.ts'
+import { Dedupe, hashOf, keyOf, type IdRun } from '../../src/intake/dedupe/dedupe.ts'
 import { fc, runs } from '../properties.ts'
 
 const nothing = () => []

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { reachedGeneration, unlearnedHere, unreadHere } from '../../src/compose-positions.ts'
-import type { OpenModel } from '../../src/compose-site.ts'
-import type { FeedbackProgress } from '../../src/contracts.ts'
-import { unknownStatus } from '../../src/trainer/host.ts'
+import { reachedGeneration, unlearnedHere, unreadHere } from '../../src/app/positions.ts'
+import type { OpenModel } from '../../src/app/daemon-context.ts'
+import type { FeedbackProgress } from '../../src/trainer/contract.ts'
+import { unknownStatus } from '../../src/trainer/process/host.ts'
 
 const model = (end: number, consumed: number, isForwarded = false) =>
   ({

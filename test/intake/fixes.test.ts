@@ -1,9 +1,9 @@
 /** The fix is that of the fault, not one for everything with the same code. */
 import { expect, test } from 'vitest'
-import { CodedError } from '../../src/contracts.ts'
-import { parseEvent } from '../../src/intake/validate.ts'
-import { fixOf } from '../../src/runtime/errors.ts'
-import { defaultLimits } from '../../src/runtime/limits.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import { parseEvent } from '../../src/intake/events/validate.ts'
+import { fixOf } from '../../src/platform/errors.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
 import { thrown } from '../coded.ts'
 
 const event = (fields: object) => JSON.stringify({ input: 'good', label: 'yes', ...fields })

@@ -1,14 +1,15 @@
 /** Predictions that one replica served, found by a trainer elsewhere, over a real Redis. */
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import type { Logger, ServedPrediction, Sink } from '../../src/contracts.ts'
-import { openPredictionSink } from '../../src/intake/prediction-sink.ts'
+import type { Logger } from '../../src/contracts/core.ts'
+import type { ServedPrediction, Sink } from '../../src/contracts/stream.ts'
+import { openPredictionSink } from '../../src/intake/predictions/sink.ts'
 import {
   openSharedPredictions,
   searchPredictions,
   servedEverywhere,
-} from '../../src/intake/fleet-predictions.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { openRedis } from '../../src/runtime/redis.ts'
+} from '../../src/intake/predictions/fleet-predictions.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openRedis } from '../../src/platform/redis/redis.ts'
 import { rejection } from '../coded.ts'
 import { ask, needsRedis, redisForTest, restartRedis, type RedisServer } from '../services/redis.ts'
 

@@ -1,9 +1,9 @@
 /** A replica that takes and forwards feedback until it is killed; prints the number of each event that it accepted. */
-import { openForwarder } from '../../dist/src/intake/forwarder.js'
-import { openInboxReader } from '../../dist/src/intake/inbox-reader.js'
-import { openInbox } from '../../dist/src/intake/inbox.js'
-import { systemClock } from '../../dist/src/runtime/clock.js'
-import { openRedis } from '../../dist/src/runtime/redis.js'
+import { openForwarder } from '../../dist/src/intake/inbox/forwarder.js'
+import { openInboxReader } from '../../dist/src/intake/inbox/reader.js'
+import { openInbox } from '../../dist/src/intake/inbox/inbox.js'
+import { systemClock } from '../../dist/src/platform/clock.js'
+import { openRedis } from '../../dist/src/platform/redis/redis.js'
 
 const [path, port, run] = process.argv.slice(2)
 const log = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }

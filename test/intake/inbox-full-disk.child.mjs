@@ -1,9 +1,9 @@
 /** Appends to an inbox on a small disk until it is full, then again when there is room. */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openInbox } from '../../dist/src/intake/inbox.js'
-import { openInboxReader } from '../../dist/src/intake/inbox-reader.js'
-import { systemClock } from '../../dist/src/runtime/clock.js'
+import { openInbox } from '../../dist/src/intake/inbox/inbox.js'
+import { openInboxReader } from '../../dist/src/intake/inbox/reader.js'
+import { systemClock } from '../../dist/src/platform/clock.js'
 
 const folder = process.argv[2]
 const path = join(folder, 'inbox.db')

@@ -1,6 +1,6 @@
 /** Appends events until it is killed, and prints the id of each after its append has resolved. */
-import { openInbox } from '../../dist/src/intake/inbox.js'
-import { systemClock } from '../../dist/src/runtime/clock.js'
+import { openInbox } from '../../dist/src/intake/inbox/inbox.js'
+import { systemClock } from '../../dist/src/platform/clock.js'
 
 const [path, run] = process.argv.slice(2)
 const bounds = { unreadEvents: 1e6, seenEvents: 1e6, retentionMs: 1e9, clock: systemClock }

@@ -1,12 +1,17 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { httpSource } from '../../connectors/index.ts'
-import { keyOf } from '../../src/intake/dedupe.ts'
-import { openInboxReader } from '../../src/intake/inbox-reader.ts'
-import { incomingEvent, openInbox, type Inbox, type InboxOptions } from '../../src/intake/inbox.ts'
-import { inboxMigrations } from '../../src/intake/inbox-schema.ts'
-import { openStore } from '../../src/runtime/store.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
+import { keyOf } from '../../src/intake/dedupe/dedupe.ts'
+import { openInboxReader } from '../../src/intake/inbox/reader.ts'
+import {
+  incomingEvent,
+  openInbox,
+  type Inbox,
+  type InboxOptions,
+} from '../../src/intake/inbox/inbox.ts'
+import { inboxMigrations } from '../../src/intake/inbox/schema.ts'
+import { openStore } from '../../src/platform/store/store.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 import { rejection } from '../coded.ts'
 import { sourceConformance } from '../conformance/source.ts'
 import { scratchFolder } from '../scratch-folder.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { FeedbackEvent } from '../../src/contracts.ts'
-import { needsPrediction, WaitingRoom, type WaitingEvent } from '../../src/intake/join.ts'
+import type { FeedbackEvent } from '../../src/contracts/stream.ts'
+import { needsPrediction, PendingJoins, type WaitingEvent } from '../../src/intake/join.ts'
 
 const about: FeedbackEvent = {
   id: '1',
@@ -28,7 +28,7 @@ test('a prediction is looked up for its input, and for the answer that a rating 
 })
 
 test('an event is tried again after 1, 2, 4, 8 … accepted events, also after a restart', () => {
-  const room = new WaitingRoom({ count: 10, events: 100 })
+  const room = new PendingJoins({ count: 10, events: 100 })
   room.enter(waiting('a', 10))
   const due: number[] = []
   for (let accepted = 11; accepted < 50; accepted += 1) {
@@ -39,7 +39,7 @@ test('an event is tried again after 1, 2, 4, 8 … accepted events, also after a
 })
 
 test('who waited for too many events gives up, the oldest first', () => {
-  const room = new WaitingRoom({ count: 10, events: 5 })
+  const room = new PendingJoins({ count: 10, events: 5 })
   room.enter(waiting('a', 0))
   room.enter(waiting('b', 2))
   expect(keys(room.expire(4))).toEqual([])
@@ -50,14 +50,14 @@ test('who waited for too many events gives up, the oldest first', () => {
 })
 
 test('a full room lets the oldest go', () => {
-  const room = new WaitingRoom({ count: 2, events: 100 })
+  const room = new PendingJoins({ count: 2, events: 100 })
   for (const key of ['a', 'b', 'c', 'd']) room.enter(waiting(key, 1))
   expect(keys(room.expire(1))).toEqual(['a', 'b'])
   expect(keys(room.events)).toEqual(['c', 'd'])
 })
 
 test('who waited too long by the time of later records gives up, also after a restart', () => {
-  const room = new WaitingRoom({ count: 10, events: 100, ms: 1000 })
+  const room = new PendingJoins({ count: 10, events: 100, ms: 1000 })
   const at = (key: string, timeMs: number): WaitingEvent => {
     const { received, ...rest } = waiting(key, 1)
     return { ...rest, received: { ...received, record: { ...received.record, timeMs } } }
@@ -78,7 +78,7 @@ test('who waited too long by the time of later records gives up, also after a re
 })
 
 test('a room that is full in bytes lets the oldest go, and counts what left by itself', () => {
-  const room = new WaitingRoom({ count: 10, events: 100, bytes: 1000 })
+  const room = new PendingJoins({ count: 10, events: 100, bytes: 1000 })
   const heavy = (key: string, bytes: number): WaitingEvent => {
     const { received, ...rest } = waiting(key, 1)
     const record = { ...received.record, value: new Uint8Array(bytes) }
@@ -96,7 +96,7 @@ test('a room that is full in bytes lets the oldest go, and counts what left by i
 })
 
 test('a retraction finds what waits by key and by prediction', () => {
-  const room = new WaitingRoom({ count: 10, events: 100 })
+  const room = new PendingJoins({ count: 10, events: 100 })
   room.enter(waiting('a', 1, 'p-1'))
   room.enter(waiting('b', 1, 'p-2'))
   room.enter(waiting('c', 1, 'p-1'))

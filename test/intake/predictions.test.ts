@@ -1,13 +1,17 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Logger, ServedPrediction } from '../../src/contracts.ts'
-import { openInboxReader } from '../../src/intake/inbox-reader.ts'
-import { inboxMigrations } from '../../src/intake/inbox-schema.ts'
-import { openPredictionTable } from '../../src/intake/prediction-table.ts'
-import { openPredictionBuffer, type PredictionStore } from '../../src/intake/predictions.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { openLog } from '../../src/runtime/log.ts'
-import { openStore } from '../../src/runtime/store.ts'
+import type { Logger } from '../../src/contracts/core.ts'
+import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import { openInboxReader } from '../../src/intake/inbox/reader.ts'
+import { inboxMigrations } from '../../src/intake/inbox/schema.ts'
+import { openPredictionTable } from '../../src/intake/predictions/table.ts'
+import {
+  openPredictionBuffer,
+  type PredictionStore,
+} from '../../src/intake/predictions/predictions.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openLog } from '../../src/platform/log.ts'
+import { openStore } from '../../src/platform/store/store.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
 const silent: Logger = openLog({ level: 'silent', format: 'json' })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { DeadLetter } from '../../src/contracts.ts'
-import { messageOf } from '../../src/intake/resend.ts'
+import type { DeadLetter } from '../../src/contracts/stream.ts'
+import { messageOf } from '../../src/intake/dead-letters/resend.ts'
 import { letter } from '../conformance/sink.ts'
 
 const sent = (parts: Partial<DeadLetter>) => {

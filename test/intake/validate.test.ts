@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { CodedError } from '../../src/contracts.ts'
-import { parseEvent, type EventContext } from '../../src/intake/validate.ts'
-import { errorTable } from '../../src/runtime/errors.ts'
-import { defaultLimits } from '../../src/runtime/limits.ts'
+import { CodedError } from '../../src/contracts/core.ts'
+import { parseEvent, type EventContext } from '../../src/intake/events/validate.ts'
+import { errorTable } from '../../src/platform/errors.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
 import { thrown } from '../coded.ts'
 import { fc, runs } from '../properties.ts'
 

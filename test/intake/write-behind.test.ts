@@ -1,7 +1,10 @@
 import { expect, test } from 'vitest'
-import { CodedError, type Logger } from '../../src/contracts.ts'
-import { openWriteBehind, type WriteBehindOptions } from '../../src/intake/write-behind.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
+import { CodedError, type Logger } from '../../src/contracts/core.ts'
+import {
+  openWriteBehind,
+  type WriteBehindOptions,
+} from '../../src/intake/predictions/write-behind.ts'
+import { systemClock } from '../../src/platform/clock.ts'
 
 const silent: Logger = {
   debug: () => undefined,

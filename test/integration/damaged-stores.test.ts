@@ -2,8 +2,8 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { rejection } from '../coded.ts'
-import { startDaemon } from '../../src/compose-daemon.ts'
-import { openLog } from '../../src/runtime/log.ts'
+import { startDaemon } from '../../src/app/daemon.ts'
+import { openLog } from '../../src/platform/log.ts'
 import { prepared, spoil, start } from './damaged-rig.ts'
 
 const fault = (part: string, code: string, message: string) => ({

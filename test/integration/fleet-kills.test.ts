@@ -1,7 +1,7 @@
 /** SIGKILL to daemons and trainers of a fleet at random instants, while events flow. */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openRandom } from '../../src/runtime/random.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { produce } from '../services/kafka.ts'
 import { withoutFaults } from './fleet-reference.ts'
 import { latestOf } from './fleet-state.ts'

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { openRandom } from '../../src/runtime/random.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { administer, kafkaClient, produce } from '../services/kafka.ts'
 import { latestOf } from './fleet-state.ts'
 import { acceptedBy, type Fleet, isFull, lessons, sleep, startFleet, until } from './fleet-world.ts'

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { HASH_BYTES } from '../../src/intake/seen-ids.ts'
-import { openStore } from '../../src/runtime/store.ts'
-import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
-import { Checkpoint } from '../../src/trainer/checkpoint.ts'
-import { stampOf } from '../../src/trainer/checkpoint-states.ts'
-import { isLater } from '../../src/trainer/saved.ts'
-import { packTensors } from '../../src/trainer/tensor-pack.ts'
+import { HASH_BYTES } from '../../src/intake/dedupe/seen-ids.ts'
+import { openStore } from '../../src/platform/store/store.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import { stampOf } from '../../src/checkpoint/states.ts'
+import { isLater } from '../../src/checkpoint/saved.ts'
+import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 
 export interface Learned {
   readonly weights: string

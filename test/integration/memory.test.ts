@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { entryUrl } from '../../src/runtime/entry.ts'
+import { entryUrl } from '../../src/platform/entry.ts'
 import { ended, firstLine } from '../child.ts'
 import { removed } from '../scratch-folder.ts'
 

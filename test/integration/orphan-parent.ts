@@ -1,7 +1,7 @@
 /** A server that starts a trainer, says which process it is, and waits to be killed. */
-import { systemClock } from '../../src/runtime/clock.ts'
-import { openLog } from '../../src/runtime/log.ts'
-import { openSupervisor } from '../../src/trainer/supervisor.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openLog } from '../../src/platform/log.ts'
+import { openSupervisor } from '../../src/trainer/process/supervisor.ts'
 
 const [program = '', folder = ''] = process.argv.slice(2)
 const supervisor = openSupervisor({

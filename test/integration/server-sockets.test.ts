@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { rejection } from '../coded.ts'
 import { settled } from '../serving/fake-clock.ts'
-import { openServed, type ServedOptions } from '../serving/open-served.ts'
+import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { predictRequest, rawConnection } from './raw-connection.ts'
 
 async function open(options?: ServedOptions) {

@@ -2,26 +2,27 @@
 import { join } from 'node:path'
 import { fileSource } from '../../connectors/file/source.ts'
 import { openPolicy, policies } from '../../policies/index.ts'
-import type {
-  FeedbackEvent,
-  Json,
-  LivePointer,
-  Logger,
-  TrainerStatus,
-} from '../../src/contracts.ts'
-import { openDeadLetters } from '../../src/intake/dead-letters.ts'
-import { openLocalRegistry, type Bundle, type LocalRegistry } from '../../src/registry/local.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { failure } from '../../src/runtime/errors.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { openStore } from '../../src/runtime/store.ts'
-import { classification } from '../../src/tasks/classification.ts'
-import { Checkpoint } from '../../src/trainer/checkpoint.ts'
-import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
+import type { Json, Logger } from '../../src/contracts/core.ts'
+import type { FeedbackEvent } from '../../src/contracts/stream.ts'
+import type { TrainerStatus } from '../../src/trainer/contract.ts'
+import type { LivePointer } from '../../src/versions/contract.ts'
+import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
+import {
+  openLocalRegistry,
+  type Bundle,
+  type LocalRegistry,
+} from '../../src/versions/local/local.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { openStore } from '../../src/platform/store/store.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
-import type { TrainerProgram } from '../../src/trainer/process.ts'
-import { packTensors, unpackTensors } from '../../src/trainer/tensor-pack.ts'
-import type { Turns } from '../../src/trainer/turns.ts'
+import type { TrainerProgram } from '../../src/trainer/process/process.ts'
+import { packTensors, unpackTensors } from '../../src/checkpoint/tensor-pack.ts'
+import type { TrainingMutex } from '../../src/trainer/training-mutex.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
 
 export interface TinyConfig {
@@ -32,7 +33,7 @@ export interface TinyConfig {
 }
 
 interface Hooks {
-  readonly turns: Turns
+  readonly turns: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
   readonly onPointer: (model: string, pointer: LivePointer) => void
 }

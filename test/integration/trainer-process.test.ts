@@ -3,13 +3,14 @@ import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Clock, Json, LivePointer } from '../../src/contracts.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { unknownStatus } from '../../src/trainer/host.ts'
-import { savedStatus } from '../../src/trainer/saved-status.ts'
-import { openSupervisor, type Supervisor } from '../../src/trainer/supervisor.ts'
-import { Turns } from '../../src/trainer/turns.ts'
+import type { Clock, Json } from '../../src/contracts/core.ts'
+import type { LivePointer } from '../../src/versions/contract.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { unknownStatus } from '../../src/trainer/process/host.ts'
+import { savedStatus } from '../../src/checkpoint/saved-status.ts'
+import { openSupervisor, type Supervisor } from '../../src/trainer/process/supervisor.ts'
+import { TrainingMutex } from '../../src/trainer/training-mutex.ts'
 import { ended, firstLine, startChild } from '../child.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { silentLog } from '../trainer/world.ts'
@@ -68,7 +69,7 @@ async function uninterrupted(lines: string, count: number) {
   const folder = join(folderWith(['m'], lines), 'm')
   const stop = new AbortController()
   const loop = await openTinyLoop(folder, 'm', {
-    turns: new Turns(),
+    turns: new TrainingMutex(),
     onStatus: ({ counts }) => {
       if (counts.learned >= count) stop.abort(new Error('done'))
     },

@@ -19,18 +19,18 @@ export const breaks = [
   {
     law: 3,
     broken: 'positions are saved before the rest, by themselves',
-    file: 'src/trainer/checkpoint.ts',
+    file: 'src/checkpoint/checkpoint.ts',
     find: '    this.#store.transaction(() => {\n      this.#write(change)',
     put: '    this.#writePositions(change.positions)\n    this.#store.transaction(() => {\n      this.#write(change)',
-    tests: ['test/trainer/checkpoint.test.ts'],
+    tests: ['test/checkpoint/checkpoint.test.ts'],
   },
   {
     law: 4,
     broken: 'the pointer moves to a version whose bytes nobody looked at',
-    file: 'src/registry/local.ts',
+    file: 'src/versions/local/local.ts',
     find: 'const { manifest } = await this.load(move.version)',
     put: 'const manifest = await this.#versions.manifest(move.version)',
-    tests: ['test/registry/local.test.ts'],
+    tests: ['test/versions/local.test.ts'],
   },
   {
     law: 5,
@@ -43,7 +43,7 @@ export const breaks = [
   {
     law: 6,
     broken: 'an answer names the version that is live when it ends',
-    file: 'src/serving/live-model.ts',
+    file: 'src/serving/live/live-model.ts',
     find: 'return { manifest, generation, predictions }',
     put: 'return { manifest: this.#live?.manifest ?? manifest, generation, predictions }',
     tests: ['test/serving/live-model.test.ts'],
@@ -51,7 +51,7 @@ export const breaks = [
   {
     law: 7,
     broken: 'the queue of the batcher has no end',
-    file: 'src/serving/batcher.ts',
+    file: 'src/serving/engine/batcher.ts',
     find: 'if (this.#turns.size + rows <= queue) return',
     put: 'if (this.#turns.size + rows <= Infinity) return',
     tests: ['test/serving/batcher.test.ts'],
@@ -59,11 +59,11 @@ export const breaks = [
   {
     law: 8,
     broken: 'the tensors of a step stay',
-    file: 'src/trainer/engine-adapter.ts',
+    file: 'src/optim/engine-adapter.ts',
     find: 'this.#parts.tf.tidy(() => {',
     put: '((work: () => void) => work())(() => {',
     every: true,
-    tests: ['test/trainer/step.test.ts'],
+    tests: ['test/optim/step.test.ts'],
   },
   {
     law: 9,
@@ -100,7 +100,7 @@ export const breaks = [
   {
     law: 12,
     broken: 'a metric of the table is never set',
-    file: 'src/serving/scrape.ts',
+    file: 'src/api/http/scrape.ts',
     find: "rising.raise('updates', { model }, count)",
     put: 'void rising',
     tests: ['test/declared.test.ts'],

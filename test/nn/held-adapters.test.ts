@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { openHeldAdapters } from '../../src/nn/held-adapters.ts'
-import type { Feeds } from '../../src/nn/onnx-session.ts'
+import { openHeldAdapters } from '../../src/nn/onnx/held-adapters.ts'
+import type { Feeds } from '../../src/nn/onnx/session.ts'
 
 const adapter = (...values: number[]): Feeds => ({
   'param/w': { shape: [values.length], data: Float32Array.from(values) },

@@ -1,23 +1,25 @@
 /** Law 10: the same input in the trainer and in the server gives the same logits. The real ways, over every base and method. */
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
-import { none } from '../../policies/forgetting/none.ts'
+import { none } from '../../policies/regularizer/none.ts'
 import { type AdapterPlan, specsOf } from '../../src/adapters/adapter.ts'
-import { cutOf } from '../../src/adapters/sites.ts'
+import { cutOf } from '../../src/adapters/target-modules.ts'
 import { memoryTensors, slotsFor } from '../../src/adapters/memory.ts'
 import { viewOf } from '../../src/adapters/view.ts'
-import { openBert } from '../../src/bases/bert.ts'
-import { openFeatures } from '../../src/bases/features.ts'
-import { openUseLite } from '../../src/bases/use-lite.ts'
-import { methods, tasks } from '../../src/compose.ts'
-import type { AdapterConfig, Base, Encoded, Method, Version } from '../../src/contracts.ts'
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
-import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { openServingEngine } from '../../src/serving/engine.ts'
-import { BaseTensors } from '../../src/trainer/base-tensors.ts'
-import { openRecallEngine } from '../../src/trainer/recall-engine.ts'
-import { openTrainable } from '../../src/trainer/step.ts'
+import { openBert } from '../../src/bases/bert/bert.ts'
+import { openFeatures } from '../../src/bases/features/features.ts'
+import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
+import { methods, tasks } from '../../src/app/parts.ts'
+import type { AdapterConfig, Method } from '../../src/contracts/adapter.ts'
+import type { Base, Encoded } from '../../src/contracts/network.ts'
+import type { Version } from '../../src/versions/contract.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { openServingEngine } from '../../src/serving/engine/engine.ts'
+import { BaseTensors } from '../../src/optim/base-tensors.ts'
+import { openKnnEngine } from '../../src/learner/knn-engine.ts'
+import { openTrainable } from '../../src/optim/step.ts'
 import { randomVersion } from './random-version.ts'
 
 const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
@@ -90,7 +92,7 @@ test.each(memorable)(
     const cut = cutOf(plan.config.tail_layers, layers)
     const published = plan.base.published ?? base
     const baseTensors = tensorsOf(published)
-    const engine = openRecallEngine({ tf, base: published, baseTensors, cut })
+    const engine = openKnnEngine({ tf, base: published, baseTensors, cut })
     const rows = rowsOf(base)
     const trunk = await openTrunkEngine(plan.base, cut)
     const places = (await trunk.encode(rows)).map((latent) => engine.embed(latent))

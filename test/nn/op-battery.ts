@@ -1,9 +1,9 @@
 /** What every engine's operations pass: equal to the recorded graph, right gradients, nothing left behind. */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { expect, test } from 'vitest'
-import type { TensorFlow } from '../../src/nn/tensorflow.ts'
-import { tfjsOps } from '../../src/nn/tfjs-ops.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { TensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { opCases, type OpCase, type Sizes } from './op-cases.ts'
 import { drawSample, drawSizes, runOnnx, runTfjs, type Sample } from './op-runs.ts'
 

@@ -1,18 +1,18 @@
 /** Runs an operation's case in either engine on the same numbers. */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { onTestFinished } from 'vitest'
-import type { Random, Tensor } from '../../src/contracts.ts'
+import type { Random, Tensor } from '../../src/contracts/core.ts'
 import {
   openSession,
   ortTensor,
   type FeedTensor,
   type OnnxSession,
-} from '../../src/nn/onnx-session.ts'
-import { paramInput } from '../../src/nn/onnx-ops.ts'
-import type { OnnxGraph } from '../../src/nn/onnx-graph.ts'
+} from '../../src/nn/onnx/session.ts'
+import { paramInput } from '../../src/nn/onnx/ops.ts'
+import type { OnnxGraph } from '../../src/nn/onnx/graph.ts'
 import { recordGraph } from '../../src/nn/record.ts'
-import type { TensorFlow } from '../../src/nn/tensorflow.ts'
-import { tfjsOps } from '../../src/nn/tfjs-ops.ts'
+import type { TensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
 import type { OpCase, Place, Sizes } from './op-cases.ts'
 
 export type Sample = ReadonlyMap<string, FeedTensor>

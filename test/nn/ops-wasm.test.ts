@@ -1,6 +1,6 @@
 /** The fallback computes the same: only slower. A file of its own, because a process has one engine. */
 import { expect, test } from 'vitest'
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { opBattery } from './op-battery.ts'
 
 process.env.ANTIKYTHERA_NATIVE = 'wasm'

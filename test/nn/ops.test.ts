@@ -1,4 +1,4 @@
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { opBattery } from './op-battery.ts'
 
 const { tf } = await openTensorFlow()

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest'
-import type { Feeds } from '../../src/nn/onnx-session.ts'
-import { openOrtPool, type OrtPoolOptions } from '../../src/nn/ort-pool.ts'
-import type { OrtThread } from '../../src/nn/ort-thread.ts'
+import type { Feeds } from '../../src/nn/onnx/session.ts'
+import { openOrtPool, type OrtPoolOptions } from '../../src/nn/onnx/pool.ts'
+import type { OrtThread } from '../../src/nn/onnx/thread.ts'
 import { recordGraph } from '../../src/nn/record.ts'
 
 /** y = x · w + p, w frozen and p the adapter's. */

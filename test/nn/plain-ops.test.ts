@@ -1,10 +1,10 @@
 /** Plain operations against TensorFlow's: equal values and equal slopes, on the battery's own cases. */
 import { describe, expect, test } from 'vitest'
-import { openTape } from '../../src/nn/plain-ops.ts'
-import { NotPlain } from '../../src/nn/plain-value.ts'
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import type { Tensor } from '../../src/contracts.ts'
+import { openTape } from '../../src/nn/js/ops.ts'
+import { NotPlain } from '../../src/nn/js/value.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import type { Tensor } from '../../src/contracts/core.ts'
 import { opCases, type OpCase } from './op-cases.ts'
 import { drawSample, drawSizes, runTfjs, type Sample } from './op-runs.ts'
 

@@ -1,7 +1,8 @@
 /** A version whose every tensor is drawn at random: nothing that it changes stays zero, as a trained one. */
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { identityOf } from '../../src/adapters/base-identity.ts'
-import type { Random, Tensor, Version } from '../../src/contracts.ts'
+import type { Random, Tensor } from '../../src/contracts/core.ts'
+import type { Version } from '../../src/versions/contract.ts'
 
 export function randomVersion(plan: AdapterPlan, random: Random): Version {
   const draw = (shape: readonly number[]): Tensor => {

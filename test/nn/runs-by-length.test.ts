@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Encoded, Latent } from '../../src/contracts.ts'
-import { RunsByLength } from '../../src/nn/runs-by-length.ts'
+import type { Encoded, Latent } from '../../src/contracts/network.ts'
+import { RunsByLength } from '../../src/nn/onnx/runs-by-length.ts'
 
 const row = (...ids: number[]): Encoded => ({ kind: 'tokens', ids: Int32Array.from(ids) })
 const idsOf = (row: Encoded) => (row.kind === 'tokens' ? [...row.ids] : [])

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
-import { entryUrl } from '../../src/runtime/entry.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { entryUrl } from '../../src/platform/entry.ts'
 
 test('the native engine opens and names its libtensorflow', async () => {
   const { tf, backend, version, reason } = await openTensorFlow()
@@ -53,4 +53,4 @@ function inChild(body: string, env: Record<string, string> = {}): Record<string,
   return JSON.parse(output) as Record<string, unknown>
 }
 
-const built = entryUrl('../../src/nn/tensorflow.ts', import.meta.url).href
+const built = entryUrl('../../src/nn/tfjs/tensorflow.ts', import.meta.url).href

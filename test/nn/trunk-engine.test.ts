@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openUseLite } from '../../src/bases/use-lite.ts'
-import type { Base, Encoded, Latent, TrunkEngine } from '../../src/contracts.ts'
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
-import { tfjsOps } from '../../src/nn/tfjs-ops.ts'
-import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
+import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
+import type { Base, Encoded, Latent, TrunkEngine } from '../../src/contracts/network.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
+import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 
 let base: Base
 let trunk: TrunkEngine

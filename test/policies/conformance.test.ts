@@ -1,10 +1,10 @@
 /** Every policy of the tables goes through the suite of its seam; one that is added does by itself. */
 import { openPolicy, policies } from '../../policies/index.ts'
-import type { Forgetting, PolicyKind } from '../../src/contracts.ts'
-import { forgettingConformance } from '../conformance/forgetting.ts'
+import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
+import { forgettingConformance } from '../conformance/regularizer.ts'
 import { memoryConformance } from '../conformance/memory.ts'
 import { promotionConformance } from '../conformance/promotion.ts'
-import { rateConformance } from '../conformance/rate.ts'
+import { rateConformance } from '../conformance/schedule.ts'
 import { replayConformance } from '../conformance/replay.ts'
 import { rollbackConformance } from '../conformance/rollback.ts'
 import { triggerConformance } from '../conformance/trigger.ts'
@@ -21,7 +21,7 @@ for (const policy of Object.keys(replay))
           ...(policy !== 'none' && { capacity, ...bounds }),
         }),
     })
-for (const [policy, { settings }] of Object.entries<PolicyKind<Forgetting>>(forgetting))
+for (const [policy, { settings }] of Object.entries<PolicyKind<Regularizer>>(forgetting))
   for (const every of 'every' in settings ? [3, 1000] : [undefined])
     forgettingConformance(every === undefined ? policy : `${policy} of ${every}`, () =>
       openPolicy('forgetting', forgetting, { policy, ...(every !== undefined && { every }) }),

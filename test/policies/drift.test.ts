@@ -7,8 +7,8 @@ import type { Change, Detector } from '../../policies/trigger/drift.ts'
 import { KolmogorovSmirnovWindow } from '../../policies/trigger/kswin.ts'
 import { PageHinkley } from '../../policies/trigger/page-hinkley.ts'
 import { openPolicy, policies } from '../../policies/index.ts'
-import type { Json, Random } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { Json, Random } from '../../src/contracts/core.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
 
 interface Case {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
 import { memoryTensors, slotsFor } from '../../src/adapters/memory.ts'
-import type { MemoryItem } from '../../src/contracts.ts'
+import type { MemoryItem } from '../../src/contracts/policy.ts'
 import { softmax } from '../../src/nn/softmax.ts'
-import { tinyRecall } from '../trainer/tiny-recall.ts'
+import { tinyRecall } from '../learner/tiny-knn-memory.ts'
 
 const at = (key: string, label: string, ...place: number[]): MemoryItem => {
   const length = Math.hypot(...place)

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
-import type { PolicyKind, ReplayItem } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { PolicyKind, ReplayItem } from '../../src/contracts/policy.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
 
 const reservoir = (capacity: number) =>

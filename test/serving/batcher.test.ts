@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { failure } from '../../src/runtime/errors.ts'
-import { openBatcher, type BatcherOptions } from '../../src/serving/batcher.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { openBatcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
 import { rejection } from '../coded.ts'
 import { openFakeClock, settled } from './fake-clock.ts'
 import { openFakeEngine, tokens, type FakeEngine } from './fake-engine.ts'

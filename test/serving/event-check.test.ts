@@ -1,9 +1,9 @@
 /** What a base of features cannot take is refused at the door, by name, and not in the trainer after a 202. */
 import { expect, test } from 'vitest'
-import { openFeatures } from '../../src/bases/features.ts'
-import { defaultLimits } from '../../src/runtime/limits.ts'
-import { eventCheck } from '../../src/serving/event-check.ts'
-import { classification } from '../../src/tasks/classification.ts'
+import { openFeatures } from '../../src/bases/features/features.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
+import { eventCheck } from '../../src/serving/live/event-check.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
 import { thrown } from '../coded.ts'
 
 const base = openFeatures({ schema: { age: 'number', member: 'boolean' } })

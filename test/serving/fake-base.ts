@@ -1,7 +1,8 @@
 /** A base that reads text as the codes of its characters, and a task that says what the logits said. */
 import { tokensOf } from '../../src/bases/text.ts'
-import type { Base, Task } from '../../src/contracts.ts'
-import { failure } from '../../src/runtime/errors.ts'
+import type { Base } from '../../src/contracts/network.ts'
+import type { Task } from '../../src/contracts/task.ts'
+import { failure } from '../../src/platform/errors.ts'
 
 export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
   name: 'fake',

@@ -1,5 +1,5 @@
 /** A clock that a test moves by hand; sleepers wake when their time has come. */
-import type { Clock } from '../../src/contracts.ts'
+import type { Clock } from '../../src/contracts/core.ts'
 
 export interface FakeClock extends Clock {
   advance(byMs: number): Promise<void>

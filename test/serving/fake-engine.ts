@@ -3,7 +3,9 @@
  *
  * logits = [number of the version, first id of the row, 0 …]. Runs end at once, after `delayMs`, or when the test says so.
  */
-import type { Encoded, ServingEngine, Version } from '../../src/contracts.ts'
+import type { Encoded } from '../../src/contracts/network.ts'
+import type { ServingEngine } from '../../src/serving/engine/contract.ts'
+import type { Version } from '../../src/versions/contract.ts'
 
 export interface FakeEngine extends ServingEngine {
   readonly loaded: ReadonlySet<string>

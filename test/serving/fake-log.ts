@@ -1,5 +1,5 @@
 /** A log that remembers its lines. */
-import type { Logger } from '../../src/contracts.ts'
+import type { Logger } from '../../src/contracts/core.ts'
 
 export interface FakeLog extends Logger {
   readonly lines: readonly { level: string; details: object; message: string }[]

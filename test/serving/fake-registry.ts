@@ -1,7 +1,7 @@
 /** A registry in memory that keeps the contract: verified loads, a pointer moved by compare-and-set, watchers. */
-import type { LivePointer, Manifest, Registry, Version } from '../../src/contracts.ts'
-import { isOlder, newestFirst } from '../../src/registry/order.ts'
-import { failure } from '../../src/runtime/errors.ts'
+import type { LivePointer, Manifest, Registry, Version } from '../../src/versions/contract.ts'
+import { isOlder, newestFirst } from '../../src/versions/order.ts'
+import { failure } from '../../src/platform/errors.ts'
 
 export interface FakeRegistry extends Registry {
   /** From now on loading it says VERSION_CORRUPT. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { failure } from '../../src/runtime/errors.ts'
+import { failure } from '../../src/platform/errors.ts'
 import { rejection } from '../coded.ts'
 import { settled } from './fake-clock.ts'
 import { openFakeEngine } from './fake-engine.ts'

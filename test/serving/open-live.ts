@@ -1,8 +1,8 @@
 /** A live model on fakes, all of them at hand. */
-import type { ServedPrediction } from '../../src/contracts.ts'
-import { openMetrics } from '../../src/runtime/metrics.ts'
-import { openBatcher, type BatcherOptions } from '../../src/serving/batcher.ts'
-import { openLiveModel, type LiveModelOptions } from '../../src/serving/live-model.ts'
+import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import { openMetrics } from '../../src/platform/metrics.ts'
+import { openBatcher, type BatcherOptions } from '../../src/serving/engine/batcher.ts'
+import { openLiveModel, type LiveModelOptions } from '../../src/serving/live/live-model.ts'
 import { fakeBase, fakeTask } from './fake-base.ts'
 import { openFakeClock } from './fake-clock.ts'
 import { openFakeEngine, type FakeEngine } from './fake-engine.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { LivePointer } from '../../src/contracts.ts'
-import { openSwaps } from '../../src/serving/swaps.ts'
+import type { LivePointer } from '../../src/versions/contract.ts'
+import { openSwaps } from '../../src/serving/live/swaps.ts'
 import { settled } from './fake-clock.ts'
 
 function pointer(generation: number): LivePointer {

@@ -1,6 +1,6 @@
 /** What must be true at the end of any story of a fleet; answers what is not. */
 import { isDeepStrictEqual } from 'node:util'
-import { isLater, noStamp } from '../../src/trainer/saved.ts'
+import { isLater, noStamp } from '../../src/checkpoint/saved.ts'
 import { finalState } from '../trainer/final-state.ts'
 import type { World } from '../trainer/world.ts'
 import type { Disk, StoryLine } from './fleet-disk.ts'

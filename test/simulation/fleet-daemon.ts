@@ -3,8 +3,8 @@
  * after the effect, freeze it, or keep the answer from it. Of the dead nothing is heard again, and the frozen do what
  * they were about to do, later.
  */
-import type { Clock, CodedError, Random } from '../../src/contracts.ts'
-import { failure } from '../../src/runtime/errors.ts'
+import type { Clock, CodedError, Random } from '../../src/contracts/core.ts'
+import { failure } from '../../src/platform/errors.ts'
 import type { SimulatedTime } from './fleet-clock.ts'
 
 /** Not a failure of the world: the process is gone. Only for what cannot wait for ever, because it is synchronous. */

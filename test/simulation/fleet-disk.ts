@@ -3,12 +3,12 @@
  * checkpoint's own tables, written in the same transactions, stands the story of this line: in which order it consumed
  * its records, so that a run without faults can be told the same.
  */
-import type { SourceRecord } from '../../src/contracts.ts'
-import { openStore, type Store } from '../../src/runtime/store.ts'
-import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
-import { fact, stampOf } from '../../src/trainer/checkpoint-states.ts'
-import type { LocalCheckpoint } from '../../src/trainer/local-checkpoint.ts'
-import type { Progress, Stamp } from '../../src/trainer/saved.ts'
+import type { SourceRecord } from '../../src/contracts/stream.ts'
+import { openStore, type Store } from '../../src/platform/store/store.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import { fact, stampOf } from '../../src/checkpoint/states.ts'
+import type { LocalCheckpoint } from '../../src/checkpoint/local-checkpoint.ts'
+import type { Progress, Stamp } from '../../src/checkpoint/saved.ts'
 import type { Daemon } from './fleet-daemon.ts'
 
 const storyTable = `

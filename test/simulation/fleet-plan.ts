@@ -1,6 +1,8 @@
 /** What one seed decides: the stream, what is configured, how the world treats the daemons, and what people do. */
-import type { Promotion, Random, Rollback, ServedPrediction } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import type { Random } from '../../src/contracts/core.ts'
+import type { Promotion, Rollback } from '../../src/contracts/policy.ts'
+import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import type { Setting } from '../trainer/world.ts'
 import type { FaultRates } from './fleet-daemon.ts'
 import type { Topic } from './fleet-topic.ts'

@@ -2,16 +2,11 @@
  * What the daemons of a simulated fleet share: the topic, the keeper of leases, copies of checkpoints, the registry, the
  * dead letters. Each refuses writes of an older epoch than was granted, as Redis does; what was accepted is written down.
  */
-import type {
-  CheckpointCopies,
-  CopyHead,
-  DeadLetter,
-  Lease,
-  LeaseView,
-  Registry,
-} from '../../src/contracts.ts'
+import type { DeadLetter } from '../../src/contracts/stream.ts'
+import type { CheckpointCopies, CopyHead, Lease, LeaseView } from '../../src/fleet/contract.ts'
+import type { Registry } from '../../src/versions/contract.ts'
 import type { LeaseKeeper } from '../../src/fleet/lease-keeper.ts'
-import { failure } from '../../src/runtime/errors.ts'
+import { failure } from '../../src/platform/errors.ts'
 import { memoryRegistry } from '../trainer/memory-registry.ts'
 import type { SimulatedTime } from './fleet-clock.ts'
 import type { Daemon } from './fleet-daemon.ts'

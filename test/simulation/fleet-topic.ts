@@ -2,7 +2,8 @@
  * A topic of some partitions as a trainer's source sees it: in order within a partition and in any order over them, cut
  * into reads anywhere, with partitions that are taken away for a while when the group's members change.
  */
-import type { Random, Source, SourceRecord } from '../../src/contracts.ts'
+import type { Random } from '../../src/contracts/core.ts'
+import type { Source, SourceRecord } from '../../src/contracts/stream.ts'
 import type { SimulatedTime } from './fleet-clock.ts'
 import type { Daemon } from './fleet-daemon.ts'
 

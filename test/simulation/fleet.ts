@@ -2,13 +2,15 @@
  * A fleet of daemons trains one model in a world that crashes, freezes and lies; real leases, tenures, loop, checkpoint
  * and learner, over simulated time, topic, stores and chance. One seed is one story, the same each time.
  */
-import type { LivePointer, Random, Replay } from '../../src/contracts.ts'
+import type { Random } from '../../src/contracts/core.ts'
+import type { Replay } from '../../src/contracts/policy.ts'
+import type { LivePointer } from '../../src/versions/contract.ts'
 import { openPolicy, policies } from '../../policies/index.ts'
 import { openLeases } from '../../src/fleet/leases.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
-import type { LoopParts, Tenure } from '../../src/trainer/parts.ts'
-import { Tenures } from '../../src/trainer/tenure.ts'
+import type { LoopParts, LeaseTerm } from '../../src/trainer/parts.ts'
+import { LeaseTerms } from '../../src/trainer/lease-term.ts'
 import { partsIn, silentLog, type World } from '../trainer/world.ts'
 import { tinyTrunk } from '../trainer/tiny.ts'
 import { SimulatedTime } from './fleet-clock.ts'
@@ -147,14 +149,14 @@ class Fleet implements Told {
     this.#time.activity += 1
   }
 
-  #tenures(daemon: Daemon, disk: Disk, life: number): Tenures {
+  #tenures(daemon: Daemon, disk: Disk, life: number): LeaseTerms {
     const { seed, rates, copyMs, givesBack } = this.#plan
     const random = openRandom(seed, `world of life ${life}`)
     const { clock } = daemon
     let tokens = 0
     const token = () => `${daemon.name}/${(tokens += 1)}`
     const keeper = this.shared.keeperFor(daemon)
-    return new Tenures({
+    return new LeaseTerms({
       model: 'tiny',
       clock,
       log: silentLog,
@@ -182,7 +184,7 @@ class Fleet implements Told {
     })
   }
 
-  #parts(daemon: Daemon, disk: Disk, tenure: Tenure, random: Random): LoopParts {
+  #parts(daemon: Daemon, disk: Disk, tenure: LeaseTerm, random: Random): LoopParts {
     const { setting, topic, rates } = this.#plan
     const parts = partsIn(this.#world(disk), setting, () => undefined)
     const { registry } = this.shared

@@ -1,5 +1,5 @@
 /** Many short lives of a trainer in one world, each ended at a random effect, until one reaches the end. */
-import { openRandom } from '../../src/runtime/random.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { Crash, runToEnd, type Chaos, type Setting, type World } from '../trainer/world.ts'
 
 /** Answers how many lives ended in a crash. Reads are cut at random too. A function makes a setting for each life. */

@@ -2,10 +2,11 @@
  * A keeper of leases in memory that follows the rules of `LeaseKeeper`, for simulations: it can forget everything, and a
  * question can get lost on the way there, or its answer on the way back. The leases over it are the real ones.
  */
-import type { Clock, Leases, LeaseView, Logger } from '../../src/contracts.ts'
+import type { Clock, Logger } from '../../src/contracts/core.ts'
+import type { Leases, LeaseView } from '../../src/fleet/contract.ts'
 import type { Granting, LeaseClaim, LeaseKeeper } from '../../src/fleet/lease-keeper.ts'
 import { openLeases } from '../../src/fleet/leases.ts'
-import { failure } from '../../src/runtime/errors.ts'
+import { failure } from '../../src/platform/errors.ts'
 
 /** What becomes of one question. */
 export type Fate = 'answered' | 'never arrived' | 'answer lost'

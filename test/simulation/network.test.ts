@@ -4,8 +4,8 @@
  */
 import { afterAll, expect, test } from 'vitest'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
-import { openTrunkEngine } from '../../src/nn/trunk-engine.ts'
-import { openRandom } from '../../src/runtime/random.ts'
+import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
+import { openRandom } from '../../src/platform/random.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { bert, open, planOf, tf } from '../trainer/rig.ts'
 import { openWorld, runToEnd, type Setting } from '../trainer/world.ts'

@@ -1,7 +1,7 @@
 /** A random but repeatable stream: lessons, duplicates, late and unknown predictions, retractions, poison. */
-import type { ServedPrediction } from '../../src/contracts.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { tinyRecall } from '../trainer/tiny-recall.ts'
+import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { tinyRecall } from '../learner/tiny-knn-memory.ts'
 import type { Setting } from '../trainer/world.ts'
 
 const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import type { Lesson, Target, Tensor } from '../../src/contracts.ts'
-import { classification as task } from '../../src/tasks/classification.ts'
+import type { Tensor } from '../../src/contracts/core.ts'
+import type { FeedbackSignal } from '../../src/contracts/stream.ts'
+import type { Target } from '../../src/contracts/task.ts'
+import { classification as task } from '../../src/tasks/classification/classification.ts'
 import { thrown } from '../coded.ts'
 
 const row = (...logits: number[]) => Float32Array.from(logits)
@@ -169,7 +171,7 @@ describe('growing', () => {
 describe('retired labels', () => {
   const labels = ['a', 'old', 'b']
   const retired = ['old']
-  const target = (lesson: Lesson, served?: string, open = false) =>
+  const target = (lesson: FeedbackSignal, served?: string, open = false) =>
     task.target(lesson, served, { labels, open, retired })
 
   it('are not answered, and the others share what they had', () => {

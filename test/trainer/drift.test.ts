@@ -1,9 +1,10 @@
 /** What an alarm does to a learner, and how triggers of the clock are woken when nothing comes. */
 import { expect, test } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
-import type { Alarm, Clock, Replay, Trigger } from '../../src/contracts.ts'
+import type { Clock } from '../../src/contracts/core.ts'
+import type { Alarm, Replay, Trigger } from '../../src/contracts/policy.ts'
 import { lessons } from './events.ts'
-import { accept, lesson, openTiny, update } from './learner-fixture.ts'
+import { accept, lesson, openTiny, update } from '../learner/learner-fixture.ts'
 import { instantClock, openWorld, runToEnd } from './world.ts'
 
 /** An alarm at the example of this number, an update at each second one. */

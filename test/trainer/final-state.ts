@@ -1,7 +1,7 @@
 /** Everything that must be equal after a crash, in a form that shows where it is not. */
 import { createHash } from 'node:crypto'
-import { Checkpoint } from '../../src/trainer/checkpoint.ts'
-import { packTensors } from '../../src/trainer/tensor-pack.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 import type { World } from './world.ts'
 
 export function finalState(world: World) {

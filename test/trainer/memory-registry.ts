@@ -1,8 +1,8 @@
 /** A registry in memory that obeys the contract: publishing is idempotent by content, the pointer moves by compare-and-set. */
 import { createHash } from 'node:crypto'
-import type { LivePointer, Manifest, Registry, Version } from '../../src/contracts.ts'
-import { failure } from '../../src/runtime/errors.ts'
-import { packTensors } from '../../src/trainer/tensor-pack.ts'
+import type { LivePointer, Manifest, Registry, Version } from '../../src/versions/contract.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 
 export interface MemoryRegistry extends Registry {
   readonly versions: Map<string, Version>

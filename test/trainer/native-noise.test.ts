@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { expect, it } from 'vitest'
-import { withoutNativeNoise } from '../../src/trainer/native-noise.ts'
+import { withoutNativeNoise } from '../../src/trainer/process/native-noise.ts'
 
 it('passes everything on but what libtensorflow says while it loads', async () => {
   const said = [

@@ -1,7 +1,7 @@
 /** An update whose result is not finite is taken back: it is never published, and the stream goes on behind it. */
 import { expect, test } from 'vitest'
-import { checkFinite } from '../../src/registry/finite.ts'
-import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { checkFinite } from '../../src/versions/finite.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { lessons } from './events.ts'
 import { TinyTrainable } from './tiny.ts'
 import { openWorld, runToEnd, type Setting } from './world.ts'

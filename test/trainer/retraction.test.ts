@@ -1,11 +1,11 @@
 /** What is taken back: one event, an id of any source, all of a source; and what was taken back before it came. */
 import { describe, expect, test } from 'vitest'
-import type { FeedbackEvent, SourceRecord } from '../../src/contracts.ts'
-import { defaultLimits } from '../../src/runtime/limits.ts'
-import { parseEvent } from '../../src/intake/validate.ts'
-import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
+import { parseEvent } from '../../src/intake/events/validate.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event } from './events.ts'
-import { tinyRecall } from './tiny-recall.ts'
+import { tinyRecall } from '../learner/tiny-knn-memory.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 
 /** As in the product. */

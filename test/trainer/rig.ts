@@ -4,22 +4,17 @@ import { openPolicy, policies } from '../../policies/index.ts'
 import { type AdapterPlan, freshAdapter, specsOf } from '../../src/adapters/adapter.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { viewOf } from '../../src/adapters/view.ts'
-import { cutOf } from '../../src/adapters/sites.ts'
-import { openBert } from '../../src/bases/bert.ts'
-import type {
-  Base,
-  Latent,
-  Random,
-  Target,
-  Tensor,
-  Tensors,
-  TrainRow,
-} from '../../src/contracts.ts'
-import { openTensorFlow } from '../../src/nn/tensorflow.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { classification } from '../../src/tasks/classification.ts'
-import { BaseTensors } from '../../src/trainer/base-tensors.ts'
-import { openTrainable, type TrainableParts } from '../../src/trainer/step.ts'
+import { cutOf } from '../../src/adapters/target-modules.ts'
+import { openBert } from '../../src/bases/bert/bert.ts'
+import type { TrainRow } from '../../src/contracts/adapter.ts'
+import type { Random, Tensor, Tensors } from '../../src/contracts/core.ts'
+import type { Base, Latent } from '../../src/contracts/network.ts'
+import type { Target } from '../../src/contracts/task.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
+import { BaseTensors } from '../../src/optim/base-tensors.ts'
+import { openTrainable, type TrainableParts } from '../../src/optim/step.ts'
 
 export const { tf } = await openTensorFlow()
 export const bert = await openBert(

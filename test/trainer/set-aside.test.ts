@@ -1,7 +1,8 @@
 /** Law 11: after a rollback nothing that was accepted before it teaches again unless a person asks for it. */
 import { describe, expect, test } from 'vitest'
-import type { Asked, LivePointer, Rollback } from '../../src/contracts.ts'
-import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import type { Rollback } from '../../src/contracts/policy.ts'
+import type { Asked, LivePointer } from '../../src/versions/contract.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, labelled, lessons } from './events.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from './world.ts'
 

@@ -1,8 +1,8 @@
 /** A newer lesson takes the place of an older one, everywhere; what was undone or refused may come again. */
 import { describe, expect, test } from 'vitest'
-import { Checkpoint } from '../../src/trainer/checkpoint.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, labelled, lessons } from './events.ts'
-import { tinyRecall } from './tiny-recall.ts'
+import { tinyRecall } from '../learner/tiny-knn-memory.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 
 const setting: Setting = { every: 4 }

@@ -4,19 +4,15 @@
  */
 import { createHash } from 'node:crypto'
 import type {
-  Base,
-  Encoded,
-  Latent,
   StepResult,
-  Tensor,
-  Tensors,
   Trainable,
   TrainableState,
   TrainRow,
-  TrunkEngine,
-} from '../../src/contracts.ts'
-import { failure } from '../../src/runtime/errors.ts'
-import { classification } from '../../src/tasks/classification.ts'
+} from '../../src/contracts/adapter.ts'
+import type { Tensor, Tensors } from '../../src/contracts/core.ts'
+import type { Base, Encoded, Latent, TrunkEngine } from '../../src/contracts/network.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
 
 const width = 8
 

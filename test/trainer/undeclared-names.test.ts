@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Input } from '../../src/contracts.ts'
+import type { Input } from '../../src/contracts/stream.ts'
 import { undeclaredNames } from '../../src/trainer/undeclared-names.ts'
 
 type Features = Extract<Input, { kind: 'features' }>['features']

@@ -5,30 +5,31 @@
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
 import { openPolicy, policies, type Chosen } from '../../policies/index.ts'
+import type { Clock, Logger } from '../../src/contracts/core.ts'
 import type {
-  Clock,
-  DeadLetter,
-  FeedbackEvent,
-  Logger,
   Promotion,
-  Rate,
-  Registry,
+  LearningRateSchedule,
   Replay,
   Rollback,
+  Trigger,
+} from '../../src/contracts/policy.ts'
+import type {
+  DeadLetter,
+  FeedbackEvent,
   ServedPrediction,
   Source,
   SourceRecord,
-  TrainerStatus,
-  Trigger,
-} from '../../src/contracts.ts'
-import { failure } from '../../src/runtime/errors.ts'
-import { openRandom } from '../../src/runtime/random.ts'
-import { openStore, type Store } from '../../src/runtime/store.ts'
-import { classification } from '../../src/tasks/classification.ts'
-import { checkpointMigrations } from '../../src/trainer/checkpoint-schema.ts'
+} from '../../src/contracts/stream.ts'
+import type { TrainerStatus } from '../../src/trainer/contract.ts'
+import type { Registry } from '../../src/versions/contract.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { openStore, type Store } from '../../src/platform/store/store.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { LoopParts } from '../../src/trainer/parts.ts'
-import { Turns } from '../../src/trainer/turns.ts'
+import { TrainingMutex } from '../../src/trainer/training-mutex.ts'
 import { memoryRegistry, type MemoryRegistry } from './memory-registry.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from './tiny.ts'
 
@@ -78,7 +79,7 @@ export interface Setting extends Partial<
   /** Opened anew in each life, as policies with a state must be. */
   readonly policies?: { readonly trigger: Chosen; readonly rate: Chosen }
   readonly replay?: Replay
-  readonly rate?: Rate
+  readonly rate?: LearningRateSchedule
   readonly clock?: Clock
   readonly promotion?: Promotion
   readonly rollback?: Rollback
@@ -217,7 +218,7 @@ export function partsIn(
       latentBytes: 500,
       ...setting.limits,
     },
-    turns: setting.turns ?? new Turns(),
+    turns: setting.turns ?? new TrainingMutex(),
     onStatus: (status) => {
       world.statuses.push(status)
       onStatus(status)

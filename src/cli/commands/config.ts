@@ -11,7 +11,7 @@ export function registerConfig(program: Command): void {
       const { checkModels } = await import('../check-models.ts')
       const { readConfig } = await import('../read-config.ts')
       const { stringify } = await import('yaml')
-      const { withoutSecrets } = await import('../../runtime/config.ts')
+      const { withoutSecrets } = await import('../../config/config.ts')
       const read = readConfig(flags)
       await checkModels(read, flags.config)
       const { server, ...rest } = read
@@ -27,7 +27,7 @@ export function registerConfig(program: Command): void {
     .description('JSON Schema, for editors and CI')
     .option('--json', 'what it prints anyway')
     .action(async () => {
-      const { configJsonSchema } = await import('../../runtime/config.ts')
+      const { configJsonSchema } = await import('../../config/config.ts')
       print(true, configJsonSchema(), () => [])
     })
 }

@@ -68,7 +68,7 @@ async function send(flags: Flags): Promise<void> {
   const isKafka = flags.kafka !== undefined || flags.config !== undefined
   if (isKafka) {
     const { sendToKafka } = await import('../send-to-kafka.ts')
-    const { failure } = await import('../../runtime/errors.ts')
+    const { failure } = await import('../../platform/errors.ts')
     if (file === undefined) throw failure('USAGE', '--kafka sends a --file')
     await sendToKafka({ ...flags, file })
   } else if (file === undefined) {

@@ -3,7 +3,7 @@
  *
  * Each asker sends its next question when the last is answered. A failure is counted, never retried.
  */
-import type { Clock } from '../../contracts.ts'
+import type { Clock } from '../../contracts/core.ts'
 
 export interface Asking {
   readonly requests: number

@@ -1,5 +1,5 @@
 /** The daemon as the demo sees it: its HTTP API and nothing else. */
-import type { Json } from '../../contracts.ts'
+import type { Json } from '../../contracts/core.ts'
 import { modelPath, openClient, type JsonObject } from '../client.ts'
 import type { DemoAnswer, DemoDaemon, DemoStatus } from './teach.ts'
 

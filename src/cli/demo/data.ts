@@ -6,8 +6,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { Random } from '../../contracts.ts'
-import { invariant } from '../../runtime/errors.ts'
+import type { Random } from '../../contracts/core.ts'
+import { invariant } from '../../platform/errors.ts'
 
 export const domains = ['yelp', 'amazon', 'imdb'] as const
 export type Domain = (typeof domains)[number]

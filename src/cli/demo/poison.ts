@@ -1,7 +1,7 @@
 /**
  * The accident: a burst of flipped labels, the fall that it causes, and the one call that undoes it.
  */
-import type { Clock } from '../../contracts.ts'
+import type { Clock } from '../../contracts/core.ts'
 import { every } from './config.ts'
 import type { Row } from './data.ts'
 import { answers, share } from './measure.ts'

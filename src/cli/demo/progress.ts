@@ -1,6 +1,6 @@
 /** The demo's progress: a bar on a terminal, a line at each tenth elsewhere. Everything goes to stderr. */
 import { SingleBar } from 'cli-progress'
-import type { Clock } from '../../contracts.ts'
+import type { Clock } from '../../contracts/core.ts'
 
 export interface DemoProgress {
   /** A line of its own: what happens now. */

@@ -4,7 +4,7 @@
  *
  * It speaks to the daemon through HTTP only, as a user would; or sends the feedback to a topic, as another would.
  */
-import type { Clock, Random } from '../../contracts.ts'
+import type { Clock, Random } from '../../contracts/core.ts'
 import { startAsking } from './asking.ts'
 import { afinnAccuracy, majorityAccuracy } from './baselines.ts'
 import { modelNames, type ModelName } from './config.ts'

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { failure } from '../../runtime/errors.ts'
+import { failure } from '../../platform/errors.ts'
 import { packageRoot } from '../doctor/packages.ts'
 import { kafkaIsInstalled } from '../services/kafka-java.ts'
 import { redisServerVersion } from '../services/redis-server.ts'

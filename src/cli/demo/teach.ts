@@ -2,7 +2,7 @@
  * Teaching: a domain's rows go in through the real feedback endpoint of every model, then the demo waits until the
  * trainer has read and learned them all.
  */
-import type { Clock, Json } from '../../contracts.ts'
+import type { Clock, Json } from '../../contracts/core.ts'
 import type { ModelName } from './config.ts'
 import type { DomainRows, Row } from './data.ts'
 

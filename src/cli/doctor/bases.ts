@@ -10,7 +10,7 @@ const SENTENCE_IDS = '9,4505,7,867,25,66,4200,4035'
 export const useLiteCheck: Check = {
   name: 'base use-lite',
   async run() {
-    const { openUseLite } = await import('../../bases/use-lite.ts')
+    const { openUseLite } = await import('../../bases/use-lite/use-lite.ts')
     const { hash } = await openUseLite()
     return hash === USE_LITE_HASH
       ? ok(`weights and vocabulary are the published ones (${hash.slice(0, 12)})`)
@@ -21,7 +21,7 @@ export const useLiteCheck: Check = {
 export const tokenizerCheck: Check = {
   name: 'tokenizer',
   async run() {
-    const { openUseLite } = await import('../../bases/use-lite.ts')
+    const { openUseLite } = await import('../../bases/use-lite/use-lite.ts')
     const encoded = (await openUseLite()).encode({ kind: 'text', text: SENTENCE }, 64)
     const ids = encoded.kind === 'tokens' ? encoded.ids.join() : ''
     return ids === SENTENCE_IDS
@@ -33,7 +33,7 @@ export const tokenizerCheck: Check = {
 export const minilmCheck: Check = {
   name: 'base MiniLM',
   async run() {
-    const { pulledFolder } = await import('../../bases/pulled.ts')
+    const { pulledFolder } = await import('../../bases/pulled/pulled.ts')
     const folder = pulledFolder('minilm')
     if (!existsSync(folder))
       return warning('was not fetched; only bert bases need one', 'antikythera models pull minilm')
@@ -57,7 +57,7 @@ export const configuredBasesCheck: Check = {
 }
 
 async function openBertAt(folder: string, fix: string) {
-  const { openBert } = await import('../../bases/bert.ts')
+  const { openBert } = await import('../../bases/bert/bert.ts')
   try {
     const { hash } = await openBert(folder)
     return ok(`${folder} opens (${hash.slice(0, 12)})`)

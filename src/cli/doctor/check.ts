@@ -1,5 +1,5 @@
 /** What a check of `doctor` is: a name, and a question to this machine whose answer names its fix. */
-import type { Config } from '../../runtime/config.ts'
+import type { Config } from '../../config/config.ts'
 
 export interface Finding {
   /** A warning works, only not well. */

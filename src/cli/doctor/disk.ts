@@ -2,7 +2,7 @@
 import { closeSync, existsSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { systemClock } from '../../runtime/clock.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { failed, gibibytes, ok, warning, type Check } from './check.ts'
 
 export const writableCheck: Check = {

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import { entryUrl } from '../../runtime/entry.ts'
-import { runTool, tellingLine } from '../../runtime/tool.ts'
+import { entryUrl } from '../../platform/entry.ts'
+import { runTool, tellingLine } from '../../platform/tool.ts'
 import { failed, ok, warning, type Check } from './check.ts'
 
 const PRODUCT = '19,22,43,50'
@@ -52,8 +52,8 @@ function installation(): { readonly stage: string; readonly why: string } {
 export const servingCheck: Check = {
   name: 'serving engine',
   async run() {
-    const { OnnxGraph } = await import('../../nn/onnx-graph.ts')
-    const { openSession, ortTensor } = await import('../../nn/onnx-session.ts')
+    const { OnnxGraph } = await import('../../nn/onnx/graph.ts')
+    const { openSession, ortTensor } = await import('../../nn/onnx/session.ts')
     const graph = new OnnxGraph()
     const operands = ['a', 'b'].map((name) => graph.input(name, 'float32', [2, 2]))
     graph.output('product', graph.op('MatMul', operands))
@@ -89,7 +89,7 @@ export const threadsCheck: Check = {
 export const storeCheck: Check = {
   name: 'SQLite',
   async run() {
-    const { openStore } = await import('../../runtime/store.ts')
+    const { openStore } = await import('../../platform/store/store.ts')
     const folder = mkdtempSync(join(tmpdir(), 'antikythera-doctor-'))
     try {
       const path = join(folder, 'check.db')

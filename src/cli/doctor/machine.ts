@@ -1,7 +1,7 @@
 /** Checks of the machine itself: Node, cores, memory, clock, open files. */
 import { readFileSync } from 'node:fs'
 import { availableParallelism, freemem, totalmem } from 'node:os'
-import { systemClock } from '../../runtime/clock.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { failed, gibibytes, ok, warning, type Check } from './check.ts'
 
 const GiB = 2 ** 30

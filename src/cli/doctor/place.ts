@@ -1,7 +1,7 @@
 /** The place that doctor looks at: what the config says, or where a daemon without one would be. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Config } from '../../runtime/config.ts'
+import type { Config } from '../../config/config.ts'
 import { readConfig } from '../read-config.ts'
 import type { Place } from './check.ts'
 

@@ -2,7 +2,7 @@
  * Loads the training engine and multiplies two matrices, in a process of its own: a library that does not fit the processor kills
  * the one that loads it, and 400 MB are given back afterwards.
  */
-import { openTensorFlow } from '../../nn/tensorflow.ts'
+import { openTensorFlow } from '../../nn/tfjs/tensorflow.ts'
 
 const { tf, backend, version, reason } = await openTensorFlow()
 const product = tf.tidy(() =>

@@ -5,12 +5,14 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { refuse } from '../../adapters/import/refuse.ts'
-import type { PeftFields } from '../../adapters/import/targets.ts'
-import { openBert } from '../../bases/bert.ts'
-import { wheels } from '../../bases/pull-wheel.ts'
-import { CodedError, type Base, type Manifest } from '../../contracts.ts'
-import type { ModelConfig } from '../../runtime/config.ts'
+import { refuse } from '../../adapters/peft/refuse.ts'
+import type { PeftFields } from '../../adapters/peft/targets.ts'
+import { openBert } from '../../bases/bert/bert.ts'
+import { wheels } from '../../bases/pulled/wheel.ts'
+import { CodedError } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { Manifest } from '../../versions/contract.ts'
+import type { ModelConfig } from '../../config/config.ts'
 
 const FIELD = 'base_model_name_or_path'
 

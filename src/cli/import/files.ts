@@ -1,12 +1,13 @@
 /** The files of a folder that PEFT wrote; and, where it was one of our own exports, those that we put beside them. */
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { duplicateKey } from '../../adapters/duplicate-key.ts'
-import { refuse } from '../../adapters/import/refuse.ts'
-import type { PeftFields } from '../../adapters/import/targets.ts'
-import type { Json, Manifest } from '../../contracts.ts'
-import { MANIFEST_FILE, readManifest } from '../../registry/manifest.ts'
-import { failure } from '../../runtime/errors.ts'
+import { duplicateKey } from '../../nn/containers/duplicate-key.ts'
+import { refuse } from '../../adapters/peft/refuse.ts'
+import type { PeftFields } from '../../adapters/peft/targets.ts'
+import type { Json } from '../../contracts/core.ts'
+import type { Manifest } from '../../versions/contract.ts'
+import { MANIFEST_FILE, readManifest } from '../../versions/manifest.ts'
+import { failure } from '../../platform/errors.ts'
 
 export interface PeftFiles {
   readonly fields: PeftFields

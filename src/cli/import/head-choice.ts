@@ -2,13 +2,14 @@
  * With which head an imported adapter answers. Its own, where the folder has one; else that of the live version, because
  * whoever trains an export further wants its labels back; else a fresh one.
  */
-import type { Tensor, Tensors, Version } from '../../contracts.ts'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Version } from '../../versions/contract.ts'
 import { specsOf, statisticsOf, type AdapterPlan } from '../../adapters/adapter.ts'
-import { headOf } from '../../adapters/import/head.ts'
-import type { PeftAdapter } from '../../adapters/import/read.ts'
-import { refuse } from '../../adapters/import/refuse.ts'
-import { floatTensors } from '../../adapters/import/tensors.ts'
-import { readSafetensors } from '../../adapters/safetensors.ts'
+import { headOf } from '../../adapters/peft/head.ts'
+import type { PeftAdapter } from '../../adapters/peft/read.ts'
+import { refuse } from '../../adapters/peft/refuse.ts'
+import { floatTensors } from '../../adapters/peft/tensors.ts'
+import { readSafetensors } from '../../nn/containers/safetensors.ts'
 import type { PeftFiles } from './files.ts'
 
 export type HeadKind = 'folder' | 'live' | 'fresh'

@@ -3,8 +3,9 @@
  * newest that is there), so that whoever trains the model is never in its way; what the trainer goes on from is decided
  * by the live pointer alone, as after a promotion by a person.
  */
-import { CodedError, type LivePointer, type Registry, type Version } from '../../contracts.ts'
-import { numberOf } from '../../registry/order.ts'
+import { CodedError } from '../../contracts/core.ts'
+import type { LivePointer, Registry, Version } from '../../versions/contract.ts'
+import { numberOf } from '../../versions/order.ts'
 
 const TRIES = 10
 

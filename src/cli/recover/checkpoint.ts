@@ -1,10 +1,10 @@
 /** How much of `state.db` can be used: all, all but the weights, or nothing but what versions know. */
-import type { TrainableState } from '../../contracts.ts'
-import { CodedError } from '../../contracts.ts'
-import { openStore, type Store } from '../../runtime/store.ts'
-import { Checkpoint } from '../../trainer/checkpoint.ts'
-import { checkpointMigrations } from '../../trainer/checkpoint-schema.ts'
-import type { Saved } from '../../trainer/saved.ts'
+import type { TrainableState } from '../../contracts/adapter.ts'
+import { CodedError } from '../../contracts/core.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+import { Checkpoint } from '../../checkpoint/checkpoint.ts'
+import { checkpointMigrations } from '../../checkpoint/schema.ts'
+import type { Saved } from '../../checkpoint/saved.ts'
 import { examine } from './stores.ts'
 
 export type CheckpointState =

@@ -8,13 +8,14 @@ import {
   modelOf,
   openBase,
   rememberedBy,
-} from '../../compose.ts'
-import type { Base, LivePointer, Manifest } from '../../contracts.ts'
-import { deadLettersFile, openDeadLetters } from '../../intake/dead-letters.ts'
-import { inboxFile } from '../../intake/inbox-schema.ts'
-import { Ledger } from '../../registry/ledger.ts'
-import { systemClock } from '../../runtime/clock.ts'
-import type { Config } from '../../runtime/config.ts'
+} from '../../app/parts.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { LivePointer, Manifest } from '../../versions/contract.ts'
+import { deadLettersFile, openDeadLetters } from '../../intake/dead-letters/dead-letters.ts'
+import { inboxFile } from '../../intake/inbox/schema.ts'
+import { Ledger } from '../../versions/local/ledger.ts'
+import { systemClock } from '../../platform/clock.ts'
+import type { Config } from '../../config/config.ts'
 import { examineCheckpoint, type CheckpointState } from './checkpoint.ts'
 import { examineInbox, type Journal } from './inbox.ts'
 import { examine, type StoreState } from './stores.ts'

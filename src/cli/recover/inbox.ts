@@ -1,10 +1,11 @@
 /** What is left of an inbox: which journal it is, and what of a damaged one can still be read. */
-import { CodedError, type FeedbackEvent } from '../../contracts.ts'
-import { openInboxReader } from '../../intake/inbox-reader.ts'
-import { inboxMigrations } from '../../intake/inbox-schema.ts'
-import { incomingEvent, openInbox, type InboxOptions } from '../../intake/inbox.ts'
-import { openPredictionTable, type PredictionTableOptions } from '../../intake/prediction-table.ts'
-import { openStore, type Store } from '../../runtime/store.ts'
+import { CodedError } from '../../contracts/core.ts'
+import type { FeedbackEvent } from '../../contracts/stream.ts'
+import { openInboxReader } from '../../intake/inbox/reader.ts'
+import { inboxMigrations } from '../../intake/inbox/schema.ts'
+import { incomingEvent, openInbox, type InboxOptions } from '../../intake/inbox/inbox.ts'
+import { openPredictionTable, type PredictionTableOptions } from '../../intake/predictions/table.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
 import { examine, type StoreState } from './stores.ts'
 
 export interface Journal {

@@ -1,8 +1,9 @@
 /** What is to be done about what was found: decided before anything is changed, so that it can be shown first. */
-import type { Manifest, Positions } from '../../contracts.ts'
-import { failure } from '../../runtime/errors.ts'
-import { numberOf } from '../../registry/order.ts'
-import type { Recovery } from '../../trainer/recovery.ts'
+import type { Positions } from '../../contracts/stream.ts'
+import type { Manifest } from '../../versions/contract.ts'
+import { failure } from '../../platform/errors.ts'
+import { numberOf } from '../../versions/order.ts'
+import type { Recovery } from '../../checkpoint/recovery.ts'
 import type { Examined } from './examine.ts'
 import { chooseVersion, positionsAt, type FoundVersion } from './versions.ts'
 

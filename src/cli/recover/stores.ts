@@ -1,7 +1,7 @@
 /** Whether a store of a model can be used, and how it is moved out of the way: never deleted. */
 import { existsSync, renameSync, statSync } from 'node:fs'
-import { CodedError } from '../../contracts.ts'
-import { damageOf } from '../../runtime/store.ts'
+import { CodedError } from '../../contracts/core.ts'
+import { damageOf } from '../../platform/store/store.ts'
 
 export type StoreState =
   | { readonly kind: 'whole' }

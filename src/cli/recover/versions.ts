@@ -1,12 +1,14 @@
 /** Which versions of a model can answer, which of them it goes on from, and where that one ended in the stream. */
-import type { Base, LivePointer, Manifest, Positions } from '../../contracts.ts'
-import { CodedError } from '../../contracts.ts'
-import type { Ledger } from '../../registry/ledger.ts'
-import { readManifest } from '../../registry/manifest.ts'
-import { newestFirst, numberOf } from '../../registry/order.ts'
-import { checkOrigin, openVersion, type Bundle } from '../../registry/sealing.ts'
-import { VersionFolders } from '../../registry/version-folder.ts'
-import { versionsBefore } from '../../serving/version-before.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { Positions } from '../../contracts/stream.ts'
+import type { LivePointer, Manifest } from '../../versions/contract.ts'
+import { CodedError } from '../../contracts/core.ts'
+import type { Ledger } from '../../versions/local/ledger.ts'
+import { readManifest } from '../../versions/manifest.ts'
+import { newestFirst, numberOf } from '../../versions/order.ts'
+import { checkOrigin, openVersion, type Bundle } from '../../versions/sealing.ts'
+import { VersionFolders } from '../../versions/local/version-folder.ts'
+import { versionsBefore } from '../../serving/live/version-before.ts'
 
 export interface FoundVersion {
   readonly version: string

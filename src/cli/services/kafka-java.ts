@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { userCache } from '../../runtime/user-cache.ts'
+import { userCache } from '../../platform/user-cache.ts'
 
 export const kafkaVersion = '4.1.0'
 

@@ -5,7 +5,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { entryUrl } from '../../runtime/entry.ts'
+import { entryUrl } from '../../platform/entry.ts'
 
 export interface Replica {
   readonly name: string

@@ -1,5 +1,5 @@
 /** The configurations of `up`: one model or those of a user's file, on the broker and the Redis of this machine. */
-import type { Config } from '../../runtime/config.ts'
+import type { Config } from '../../config/config.ts'
 
 export interface UpPlaces {
   /** Of all; each replica has a folder below it. */

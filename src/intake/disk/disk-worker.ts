@@ -1,6 +1,6 @@
 /** The program of the disk thread. Requests are begun in the order that they came in, so that offsets rise in it. */
 import { parentPort } from 'node:worker_threads'
-import { systemClock } from '../../runtime/clock.ts'
+import { systemClock } from '../../platform/clock.ts'
 import { openDiskFiles } from './files.ts'
 import { plainFault } from './pack.ts'
 import type { DiskCall, DiskReply } from './protocol.ts'

@@ -6,9 +6,9 @@
  * again), and the next request starts another thread, which opens the same files.
  */
 import { Worker } from 'node:worker_threads'
-import type { Logger } from '../../contracts.ts'
-import { entryUrl } from '../../runtime/entry.ts'
-import { failure } from '../../runtime/errors.ts'
+import type { Logger } from '../../contracts/core.ts'
+import { entryUrl } from '../../platform/entry.ts'
+import { failure } from '../../platform/errors.ts'
 import { errorOf } from './pack.ts'
 import type { DiskCall, DiskReply, DiskRequest, OpenRequest, WriteRequest } from './protocol.ts'
 

@@ -2,12 +2,12 @@
  * The files that the server writes: inboxes with their served predictions, and dead letters. Used in the disk thread,
  * where a slow flush holds up no answer.
  */
-import type { Clock } from '../../contracts.ts'
-import { failure, invariant } from '../../runtime/errors.ts'
-import { openDeadLetters, type DeadLetters } from '../dead-letters.ts'
-import { openInboxReader, type InboxReader } from '../inbox-reader.ts'
-import { openInbox, type Inbox } from '../inbox.ts'
-import { openPredictionTable, type PredictionTable } from '../prediction-table.ts'
+import type { Clock } from '../../contracts/core.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import { openDeadLetters, type DeadLetters } from '../dead-letters/dead-letters.ts'
+import { openInboxReader, type InboxReader } from '../inbox/reader.ts'
+import { openInbox, type Inbox } from '../inbox/inbox.ts'
+import { openPredictionTable, type PredictionTable } from '../predictions/table.ts'
 import { unpackEvents } from './pack.ts'
 import type { DiskRequest, OpenRequest } from './protocol.ts'
 

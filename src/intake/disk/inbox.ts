@@ -1,7 +1,7 @@
 /** The inbox of a server: written in the disk thread, counted here. Readers of the file never wait for its writer. */
-import { openStore } from '../../runtime/store.ts'
-import { inboxMigrations } from '../inbox-schema.ts'
-import { inboxCounts, inboxMarks, type Appended, type Inbox } from '../inbox.ts'
+import { openStore } from '../../platform/store/store.ts'
+import { inboxMigrations } from '../inbox/schema.ts'
+import { inboxCounts, inboxMarks, type Appended, type Inbox } from '../inbox/inbox.ts'
 import type { Disk } from './disk.ts'
 import { packEvents } from './pack.ts'
 import { perTurn } from './per-turn.ts'

@@ -1,5 +1,5 @@
 /** The server's side of the inbox as a journal: read here, while the note of how far it was learned is written in the disk thread. */
-import type { InboxJournal } from '../inbox-reader.ts'
+import type { InboxJournal } from '../inbox/reader.ts'
 import type { Disk } from './disk.ts'
 
 /** A note that is lost leaves old events in the inbox for a while longer. */

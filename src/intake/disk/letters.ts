@@ -1,5 +1,9 @@
 /** The dead letters of a server: written in the disk thread, read here. */
-import { readDeadLetters, type DeadLetterLimits, type DeadLetters } from '../dead-letters.ts'
+import {
+  readDeadLetters,
+  type DeadLetterLimits,
+  type DeadLetters,
+} from '../dead-letters/dead-letters.ts'
 import type { Disk } from './disk.ts'
 import { perTurn } from './per-turn.ts'
 

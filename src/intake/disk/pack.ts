@@ -1,7 +1,7 @@
 /** Events and errors on their way between threads. */
-import { CodedError } from '../../contracts.ts'
-import type { IncomingEvent } from '../inbox.ts'
-import { UNKNOWN_LESSON } from '../lesson-digest.ts'
+import { CodedError } from '../../contracts/core.ts'
+import type { IncomingEvent } from '../inbox/inbox.ts'
+import { UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
 import type { PackedEvents, PlainFault } from './protocol.ts'
 
 export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
@@ -13,7 +13,7 @@ export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
     at += event.bytes.length
   }
   const rows = events.map(
-    ({ source, id, lesson = UNKNOWN_LESSON, isRepeatable = false, bytes }) => ({
+    ({ source, id, lesson = UNKNOWN_SIGNAL, isRepeatable = false, bytes }) => ({
       ...{ source, id, lesson, isRepeatable },
       size: bytes.length,
     }),

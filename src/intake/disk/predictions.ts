@@ -1,5 +1,5 @@
 /** The served predictions of a server: they wait here, and are written in the disk thread. */
-import { openPredictionBuffer, type PredictionBufferOptions } from '../predictions.ts'
+import { openPredictionBuffer, type PredictionBufferOptions } from '../predictions/predictions.ts'
 import type { Disk } from './disk.ts'
 import type { PredictionBounds } from './protocol.ts'
 

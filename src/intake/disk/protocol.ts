@@ -1,7 +1,8 @@
 /** What the server and its disk thread say to each other. Every request is answered; appends that wait together share a commit. */
-import type { CodedError, DeadLetter } from '../../contracts.ts'
-import type { DeadLetterLimits } from '../dead-letters.ts'
-import type { PredictionRow } from '../prediction-table.ts'
+import type { CodedError } from '../../contracts/core.ts'
+import type { DeadLetter } from '../../contracts/stream.ts'
+import type { DeadLetterLimits } from '../dead-letters/dead-letters.ts'
+import type { PredictionRow } from '../predictions/table.ts'
 
 export interface InboxBounds {
   readonly unreadEvents: number

@@ -1,0 +1,17 @@
+/**
+ * No penalty: the loss is that of the batch alone, and only replay protects what was learned before.
+ *
+ *   L = L(batch)
+ */
+import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
+
+export const none: PolicyKind<Regularizer> = {
+  summary: 'adds nothing to the loss',
+  settings: {},
+  open: () => ({
+    penalty: () => undefined,
+    observe: () => undefined,
+    snapshot: () => new Map(),
+    restore: () => undefined,
+  }),
+}

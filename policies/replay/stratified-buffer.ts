@@ -1,0 +1,159 @@
+/**
+ * What a buffer holds: its items in one row, from which any is drawn in one step, and on shelves, from which the item
+ * with the greatest mark is taken. Balanced buffers have a shelf for each label, and those that count sources one for
+ * each of them too.
+ */
+import type { ReplayItem } from '../../src/contracts/policy.ts'
+import { Heap, isGreater } from './heap.ts'
+
+export interface Entry extends ReplayItem {
+  readonly mark: number
+}
+
+interface Shelf {
+  readonly label: string
+  readonly source: string
+  readonly heap: Heap
+}
+
+interface Load {
+  size: number
+  bytes: number
+}
+
+export class StratifiedBuffer {
+  readonly #by: { readonly label: boolean; readonly source: boolean }
+  readonly #keys: string[] = []
+  readonly #entries = new Map<string, Entry & { place: number }>()
+  readonly #shelves = new Map<string, Shelf>()
+  readonly #labels = new Map<string, Load>()
+  readonly #sources = new Map<string, Load>()
+  #bytes = 0
+
+  constructor(by: { readonly label: boolean; readonly source: boolean }) {
+    this.#by = by
+  }
+
+  get size(): number {
+    return this.#keys.length
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get keys(): readonly string[] {
+    return this.#keys
+  }
+
+  /** How many labels there are. */
+  get labels(): number {
+    return this.#labels.size
+  }
+
+  ofLabel(label: string): Readonly<Load> {
+    return this.#labels.get(label) ?? { size: 0, bytes: 0 }
+  }
+
+  ofSource(source: string): Readonly<Load> {
+    return this.#sources.get(source) ?? { size: 0, bytes: 0 }
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key)
+  }
+
+  /** The name of the shelf that an item belongs to. */
+  shelfOf({ label, source }: Pick<ReplayItem, 'label' | 'source'>): string {
+    return JSON.stringify([this.#by.label ? label : '', this.#by.source ? source : ''])
+  }
+
+  add(entry: Entry): void {
+    const name = this.shelfOf(entry)
+    const { label, source } = entry
+    const shelf = this.#shelves.get(name) ?? { label, source, heap: new Heap() }
+    shelf.heap.add(entry)
+    this.#shelves.set(name, shelf)
+    this.#entries.set(entry.key, { ...entry, place: this.#keys.push(entry.key) - 1 })
+    this.#count(entry, 1)
+  }
+
+  /** The last key of the row takes the place of the one that goes. */
+  remove(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    const last = this.#keys.pop()
+    const moved = last === undefined || last === key ? undefined : this.#entries.get(last)
+    if (moved !== undefined) {
+      this.#keys[entry.place] = moved.key
+      moved.place = entry.place
+    }
+    this.#dropped(entry)
+  }
+
+  /** The others stay in their order, as if it had never been among them. */
+  cut(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#keys.splice(entry.place, 1)
+    for (const behind of this.#keys.slice(entry.place)) {
+      const moved = this.#entries.get(behind)
+      if (moved !== undefined) moved.place -= 1
+    }
+    this.#dropped(entry)
+  }
+
+  /**
+   * Who gives way for `newcomer`, which is in already: the greatest mark of the largest label, of equals rather not the
+   * newcomer's. With `source` it is one of that source.
+   */
+  victim(newcomer: ReplayItem | undefined, source?: string): Entry | undefined {
+    let found: { readonly shelf: Shelf; readonly size: number } | undefined
+    for (const shelf of this.#shelves.values()) {
+      if (source !== undefined && shelf.source !== source) continue
+      const size = source === undefined ? this.#sizeFor(shelf) : shelf.heap.size
+      if (found === undefined || this.#givesWay(shelf, size, found, newcomer))
+        found = { shelf, size }
+    }
+    return this.#entries.get(found?.shelf.heap.top?.key ?? '')
+  }
+
+  /** Shelves of one label stand for all of it, whatever their sources. */
+  #sizeFor({ label }: Shelf): number {
+    return this.#by.label ? this.ofLabel(label).size : this.size
+  }
+
+  #givesWay(
+    shelf: Shelf,
+    size: number,
+    other: { readonly shelf: Shelf; readonly size: number },
+    newcomer: ReplayItem | undefined,
+  ): boolean {
+    if (size !== other.size) return size > other.size
+    const [isNew, isOtherNew] = [shelf, other.shelf].map(({ label }) => label === newcomer?.label)
+    if (this.#by.label && isNew !== isOtherNew) return isOtherNew === true
+    const [a, b] = [shelf.heap.top, other.shelf.heap.top]
+    return a !== undefined && b !== undefined && isGreater(a, b)
+  }
+
+  #dropped(entry: Entry): void {
+    this.#entries.delete(entry.key)
+    const name = this.shelfOf(entry)
+    const shelf = this.#shelves.get(name)
+    shelf?.heap.remove(entry.key)
+    if (shelf?.heap.size === 0) this.#shelves.delete(name)
+    this.#count(entry, -1)
+  }
+
+  #count({ label, source, bytes }: Entry, sign: 1 | -1): void {
+    this.#bytes += sign * bytes
+    for (const [loads, name] of [
+      [this.#labels, label],
+      [this.#sources, source],
+    ] as const) {
+      const { size, bytes: before } = loads.get(name) ?? { size: 0, bytes: 0 }
+      if (size + sign === 0) loads.delete(name)
+      else loads.set(name, { size: size + sign, bytes: before + sign * bytes })
+    }
+  }
+}

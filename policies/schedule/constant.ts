@@ -1,0 +1,20 @@
+/**
+ * The configured rates, always.
+ *
+ *   η_t = η
+ *
+ * What never decays can always follow: on a stream that changes, a rate that goes to zero as for a fixed set of data
+ * (Robbins & Monro 1951, "A stochastic approximation method") stops learning.
+ */
+import type { PolicyKind, LearningRateSchedule } from '../../src/contracts/policy.ts'
+
+export const constant: PolicyKind<LearningRateSchedule> = {
+  summary: 'the configured rates, always',
+  settings: {},
+  open: () => ({
+    begin: () => undefined,
+    factor: () => 1,
+    snapshot: () => null,
+    restore: () => undefined,
+  }),
+}

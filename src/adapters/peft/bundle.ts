@@ -1,0 +1,140 @@
+/**
+ * A version's files: `adapter_config.json` and `adapter_model.safetensors` in the layout of Hugging Face PEFT, so that its
+ * `from_pretrained` opens the folder as it is, and `head.safetensors` with what PEFT has no word for: the task's head and
+ * what the base counted; `memory.safetensors` where examples answer along with it.
+ *
+ * Equal content gives equal bytes. Reading refuses what lacks a tensor, has one too many, or one that does not fit the
+ * base, the method or the labels of the manifest.
+ */
+import type { Method } from '../../contracts/adapter.ts'
+import type { Tensors } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { Task } from '../../contracts/task.ts'
+import type { Manifest, Version } from '../../versions/contract.ts'
+import { canonicalJson } from '../../platform/canonical-json.ts'
+import { failure } from '../../platform/errors.ts'
+import { checkTensors, sitesOf, specsOf, statisticsOf, type AdapterPlan } from '../adapter.ts'
+import { carriedOver } from '../carried.ts'
+import { toFloat32 } from '../../nn/containers/floats.ts'
+import { isOfMemory } from '../memory.ts'
+import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
+import { viewOf } from '../view.ts'
+
+export interface BundleParts {
+  readonly base: Base
+  readonly methods: Readonly<Record<string, Method>>
+  readonly tasks: Readonly<Record<string, Task>>
+  /** Absent = that of the limits' defaults. */
+  readonly headerBytes?: number
+}
+
+export interface AdapterBundle {
+  write(version: Version): ReadonlyMap<string, Uint8Array>
+  /** What was learned on an earlier base is answered as it goes on here. */
+  read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+  /** Whether a version of another base can be read. */
+  goesOn(manifest: Manifest): boolean
+}
+
+const CONFIG = 'adapter_config.json'
+const ADAPTER = 'adapter_model.safetensors'
+const HEAD = 'head.safetensors'
+const MEMORY = 'memory.safetensors'
+
+export function openBundle(parts: BundleParts): AdapterBundle {
+  return {
+    write: ({ manifest, parameters }) => write(planOf(parts, manifest), parameters),
+    read: (files, manifest) => readHere(parts, files, manifest),
+    goesOn: (manifest) => successionOf(parts, manifest) !== undefined,
+  }
+}
+
+function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint8Array> {
+  const sites = sitesOf(plan)
+  const config = plan.method.peftConfig(plan.config, sites, plan.base)
+  const heads = headNames(plan)
+  const some = (isIn: (name: string) => boolean) =>
+    new Map([...parameters].filter(([name]) => isIn(name)))
+  const adapter = some((name) => !heads.has(name) && !isOfMemory(name))
+  const files = new Map([
+    [CONFIG, new TextEncoder().encode(`${canonicalJson(config)}\n`)],
+    [ADAPTER, writeSafetensors(plan.method.toDisk(adapter, sites), { format: 'pt' })],
+    [
+      HEAD,
+      writeSafetensors(
+        some((name) => heads.has(name)),
+        { format: 'pt' },
+      ),
+    ],
+  ])
+  if (plan.memory) files.set(MEMORY, writeSafetensors(some(isOfMemory), { format: 'pt' }))
+  return files
+}
+
+function readHere(
+  parts: BundleParts,
+  files: ReadonlyMap<string, Uint8Array>,
+  manifest: Manifest,
+): Tensors {
+  const succession = successionOf(parts, manifest)
+  if (succession === undefined) return read(planOf(parts, manifest), files, parts)
+  const before = read(planOf({ ...parts, base: succession.base }, manifest), files, parts)
+  const tensors = succession.tensors(before)
+  checkTensors(specsOf(planOf(parts, manifest)), tensors)
+  return tensors
+}
+
+function successionOf(parts: BundleParts, manifest: Manifest) {
+  if (manifest.base.hash === parts.base.hash || manifest.memory !== undefined) return undefined
+  const { base, method, config } = planOf(parts, manifest)
+  return carriedOver({ base, method, config }, manifest.base)
+}
+
+function read(
+  plan: AdapterPlan,
+  files: ReadonlyMap<string, Uint8Array>,
+  { headerBytes }: BundleParts,
+): Tensors {
+  const inFile = (name: string) => tensorsIn(files, name, headerBytes)
+  const adapter = plan.method.fromDisk(inFile(ADAPTER), sitesOf(plan))
+  const memory = plan.memory ? inFile(MEMORY) : []
+  const found = new Map([...adapter, ...inFile(HEAD), ...memory])
+  const tensors = plan.base.statistics?.adopt?.(found) ?? found
+  checkTensors(specsOf(plan), tensors)
+  return tensors
+}
+
+function tensorsIn(
+  files: ReadonlyMap<string, Uint8Array>,
+  file: string,
+  headerBytes: number | undefined,
+): Tensors {
+  const bytes = files.get(file)
+  if (bytes === undefined)
+    throw failure('ADAPTER_TENSORS', `${file} is missing`, { details: { file } })
+  const { tensors } = readSafetensors(bytes, headerBytes)
+  return new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor, name)]))
+}
+
+function headNames({ task, base, labels }: AdapterPlan): ReadonlySet<string> {
+  const specs = [...statisticsOf({ base }), ...task.parameters(base.network.width, labels)]
+  return new Set(specs.map(({ name }) => name))
+}
+
+function planOf({ base, methods, tasks }: BundleParts, manifest: Manifest): AdapterPlan {
+  const { adapter: config, labels, memory } = manifest
+  const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
+  const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
+  if (method !== undefined && task !== undefined) {
+    const seen = viewOf(base, method, config)
+    return {
+      base: seen,
+      ...{ method, task, config, labels },
+      memory: memory && { base: seen.published ?? base, slots: memory.slots },
+    }
+  }
+  const message = `${manifest.version} is a ${config.method} adapter for ${manifest.task}, which this daemon does not have`
+  throw failure('VERSION_FOREIGN', message, {
+    details: { method: config.method, task: manifest.task },
+  })
+}

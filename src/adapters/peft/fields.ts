@@ -1,0 +1,113 @@
+/**
+ * Whether the `adapter_config.json` of a folder says what this model's adapter would say of itself. What the method
+ * writes for PEFT is the measure, so that a method which can be exported can be imported: every field that it writes must
+ * be equal in meaning, and every other must be as PEFT leaves it when it is not used. A field of tomorrow's PEFT is thus
+ * refused as soon as it is set, and never passed over.
+ */
+import type { Json } from '../../contracts/core.ts'
+import type { TargetModule } from '../../contracts/network.ts'
+import { canonicalJson } from '../../platform/canonical-json.ts'
+import type { AdapterPlan } from '../adapter.ts'
+import { sitesOf } from '../adapter.ts'
+import { describeSites, suggestion } from './suggestion.ts'
+import { isSameScale, loraSize } from './lora-size.ts'
+import { refuse } from './refuse.ts'
+import { isListed, isTarget, type FoundFields, type PeftFields } from './targets.ts'
+
+/** Nothing that the adapter computes depends on them, or they are looked at elsewhere. */
+const free = new Set(
+  `auto_mapping base_model_name_or_path ensure_weight_tying inference_mode init_ia3_weights lora_dropout
+   megatron_core modules_to_save peft_version qalora_group_size revision task_type`.split(/\s+/),
+)
+/** What they mean together is compared, module by module. */
+const resolved = new Set(
+  `target_modules exclude_modules layers_to_transform layers_pattern feedforward_modules
+   r lora_alpha rank_pattern alpha_pattern use_rslora`.split(/\s+/),
+)
+/** Those that leave the base as it is; others (pissa, olora, …) take a part out of its weights. */
+const harmlessStarts: readonly Json[] = [true, false, 'gaussian', 'orthogonal']
+
+/** Before its tensors are looked at, which are of another kind altogether where this is another word. */
+export function checkType(fields: PeftFields, plan: AdapterPlan): void {
+  const { peft_type: expected = null } = ofOurs(plan)
+  if (fields.peft_type !== expected)
+    throw refuse('peft_type', fields.peft_type, shown(expected, plan))
+}
+
+export function checkFields(found: FoundFields, plan: AdapterPlan): void {
+  const { fields } = found
+  const expected = ofOurs(plan)
+  for (const field of new Set([...Object.keys(expected), ...Object.keys(fields)])) {
+    if (free.has(field) || resolved.has(field) || field === 'init_lora_weights') continue
+    if (isSame(fields[field], expected[field])) continue
+    throw refuse(field, fields[field], shown(expected[field], plan))
+  }
+  const start = fields.init_lora_weights ?? true
+  if (!harmlessStarts.includes(start))
+    throw refuse(
+      'init_lora_weights',
+      start,
+      harmlessStarts.map((each) => JSON.stringify(each)).join(', '),
+    )
+  checkModules(found, expected, plan)
+}
+
+function ofOurs({ method, config, base }: AdapterPlan): PeftFields {
+  return method.peftConfig(config, sitesOf({ base, config }), base)
+}
+
+function checkModules(found: FoundFields, expected: PeftFields, plan: AdapterPlan): void {
+  const { fields, prefix } = found
+  const all = plan.base.network.sites(0)
+  const here = all.filter((site) => isTarget(fields, { ...site, path: prefix + site.name }))
+  const wanted = new Set(all.filter((site) => isTarget(expected, { ...site, path: site.name })))
+  const allowed = () => {
+    const other = suggestion(found, here, plan)
+    return other === undefined ? '' : `, or in the config adapter: ${other}`
+  }
+  const parted = all.find((site) => here.includes(site) !== wanted.has(site))
+  if (parted !== undefined)
+    throw refuse(
+      'target_modules',
+      fields.target_modules,
+      `what means exactly ${describeSites([...wanted])}${allowed()}`,
+      { module: prefix + parted.name },
+    )
+  for (const site of here) {
+    const path = prefix + site.name
+    const field = 'feedforward_modules'
+    if (isListed(fields, field, path) !== isListed(expected, field, site.name))
+      throw refuse(field, fields[field], shown(expected[field], plan), { module: path })
+    if (expected.r !== undefined) checkSize(found, expected, site, allowed)
+  }
+}
+
+function checkSize(
+  { fields, prefix }: FoundFields,
+  expected: PeftFields,
+  { name }: TargetModule,
+  other: () => string,
+): void {
+  const [found, wanted] = [loraSize(fields, prefix + name), loraSize(expected, name)]
+  const more = { module: prefix + name }
+  if (found.rank !== wanted.rank)
+    throw refuse(found.rankField, fields[found.rankField], `${wanted.rank}${other()}`, more)
+  if (isSameScale(found.scale, wanted.scale)) return
+  const field = found.alphaField
+  const root = fields.use_rslora === true ? Math.sqrt(found.rank) : found.rank
+  throw refuse(field, fields[field], `${wanted.scale * root}${other()}`, more)
+}
+
+/** What PEFT writes when it does nothing is as good as nothing. */
+function isSame(found: Json | undefined, wanted: Json | undefined): boolean {
+  if (isNothing(found) && isNothing(wanted)) return true
+  return canonicalJson(found ?? null) === canonicalJson(wanted ?? null)
+}
+
+function isNothing(value: Json | undefined): boolean {
+  return ['null', 'false', '"none"', '[]', '{}'].includes(canonicalJson(value ?? null))
+}
+
+function shown(value: Json | undefined, { method }: AdapterPlan): string {
+  return `${JSON.stringify(value ?? null)} (adapter.method is ${method.name})`
+}

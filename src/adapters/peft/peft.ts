@@ -1,0 +1,142 @@
+/**
+ * The layout of Hugging Face PEFT on disk, so that its `PeftModel.from_pretrained` opens a version as it is: tensor
+ * names `base_model.model.<path>.weight`, matrices [out, in] as torch keeps them, and the fields of LoraConfig.
+ */
+import type { AdapterConfig } from '../../contracts/adapter.ts'
+import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
+import type { Base, TargetModule } from '../../contracts/network.ts'
+import { failure } from '../../platform/errors.ts'
+import type { LowRankSite } from '../low-rank.ts'
+
+export const PREFIX = 'base_model.model.'
+const WEIGHT = '.weight'
+
+/** `<site>.lora_A` [in, r] → `base_model.model.<site>.lora_A.weight` [r, in]. */
+export function toPeft(parameters: Tensors): Tensors {
+  const disk = [...parameters].map(([name, tensor]): [string, Tensor] => [
+    `${PREFIX}${name}${WEIGHT}`,
+    transpose(tensor),
+  ])
+  return new Map(disk)
+}
+
+/** Names that do not belong are refused; shapes are for the caller to check. */
+export function fromPeft(tensors: Tensors): Tensors {
+  const memory = [...tensors].map(([name, tensor]): [string, Tensor] => {
+    if (!name.startsWith(PREFIX) || !name.endsWith(WEIGHT) || tensor.shape.length !== 2)
+      throw failure('ADAPTER_TENSORS', `${name} is no matrix of an adapter`, {
+        details: { tensor: name, shape: tensor.shape },
+      })
+    return [name.slice(PREFIX.length, -WEIGHT.length), transpose(tensor)]
+  })
+  return new Map(memory)
+}
+
+/** Both ways for a method that has vectors `<site><ending>` besides its matrices: PEFT keeps them without `.weight`. */
+export function withVectors(ending: string) {
+  const parted = (tensors: Tensors) => {
+    const isVector = ([name]: readonly [string, Tensor]) => name.endsWith(ending)
+    const all = [...tensors]
+    return {
+      matrices: new Map(all.filter((entry) => !isVector(entry))),
+      vectors: all.filter(isVector),
+    }
+  }
+  return {
+    toDisk(parameters: Tensors): Tensors {
+      const { matrices, vectors } = parted(parameters)
+      const named = vectors.map(([name, tensor]) => [PREFIX + name, copyOf(tensor)] as const)
+      return new Map([...toPeft(matrices), ...named])
+    },
+    fromDisk(tensors: Tensors): Tensors {
+      const { matrices, vectors } = parted(tensors)
+      const named = vectors.map(([name, tensor]) => {
+        if (!name.startsWith(PREFIX) || tensor.shape.length !== 1)
+          throw failure('ADAPTER_TENSORS', `${name} is no vector of an adapter`, {
+            details: { tensor: name, shape: tensor.shape },
+          })
+        return [name.slice(PREFIX.length), copyOf(tensor)] as const
+      })
+      return new Map([...fromPeft(matrices), ...named])
+    },
+  }
+}
+
+function copyOf({ shape, data }: Tensor): Tensor {
+  return { shape: [...shape], data: data.slice() }
+}
+
+/** Full module paths as targets: PEFT then adapts these and no namesake elsewhere. */
+export function loraConfig(
+  config: AdapterConfig,
+  sites: readonly LowRankSite[],
+  base: Base,
+): Readonly<Record<string, Json>> {
+  const { rank, alpha, dropout = 0, rslora = false } = config
+  const others = sites.filter((site) => site.rank !== rank)
+  return {
+    ...loraCommon(base),
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    use_rslora: rslora,
+    target_modules: sites.map(({ name }) => name),
+    ...(others.length > 0 && {
+      rank_pattern: Object.fromEntries(others.map((site) => [site.name, site.rank])),
+    }),
+  }
+}
+
+/** `feedForward`: those of `sites` whose inputs are scaled. */
+export function ia3Config(
+  sites: readonly TargetModule[],
+  feedForward: readonly TargetModule[],
+  base: Base,
+): Readonly<Record<string, Json>> {
+  return {
+    ...common(base),
+    peft_type: 'IA3',
+    init_ia3_weights: true,
+    target_modules: sites.map(({ name }) => name),
+    feedforward_modules: feedForward.map(({ name }) => name),
+  }
+}
+
+/** PEFT's own word for an adapter that touches no module. */
+export function emptyConfig(base: Base): Readonly<Record<string, Json>> {
+  return { ...loraCommon(base), r: 1, lora_alpha: 1, target_modules: 'dummy-target-modules' }
+}
+
+function loraCommon(base: Base): Readonly<Record<string, Json>> {
+  return {
+    ...common(base),
+    peft_type: 'LORA',
+    bias: 'none',
+    init_lora_weights: true,
+    lora_dropout: 0,
+    use_dora: false,
+    use_rslora: false,
+  }
+}
+
+function common(base: Base): Readonly<Record<string, Json>> {
+  return {
+    task_type: 'FEATURE_EXTRACTION',
+    base_model_name_or_path: base.name,
+    fan_in_fan_out: false,
+    inference_mode: true,
+    modules_to_save: null,
+    revision: null,
+  }
+}
+
+/** [rows, columns] → [columns, rows]; a vector stays as it is. */
+export function transpose(tensor: Tensor): Tensor {
+  const [rows = 0, columns = 0] = tensor.shape
+  if (tensor.shape.length < 2) return { shape: tensor.shape, data: tensor.data.slice() }
+  const data = new Float32Array(tensor.data.length)
+  for (let row = 0; row < rows; row += 1)
+    for (let column = 0; column < columns; column += 1)
+      data[column * rows + row] = tensor.data[row * columns + column] ?? 0
+  return { shape: [columns, rows], data }
+}

@@ -1,0 +1,69 @@
+/** Sites in few words, and the `adapter:` of a config under which a folder that is refused would fit. */
+import type { TargetModule } from '../../contracts/network.ts'
+import type { AdapterPlan } from '../adapter.ts'
+import { isSameScale, loraSize } from './lora-size.ts'
+import type { FoundFields } from './targets.ts'
+
+/** Such as `query, value of the layers 0, 1`. */
+export function describeSites(sites: readonly TargetModule[]): string {
+  if (sites.length === 0) return 'no module'
+  const roles = unique(sites.map(({ role }) => role))
+  const layers = unique(sites.map(({ layer }) => layer))
+  return `${roles.join(', ')} of the layers ${layers.join(', ')}`
+}
+
+/** Undefined where no config says it: other roles in other layers, or two ranks of one role. */
+export function suggestion(
+  { fields, prefix }: FoundFields,
+  sites: readonly TargetModule[],
+  { base, method }: AdapterPlan,
+): string | undefined {
+  const { network } = base
+  if (sites.length === 0) return undefined
+  const roles = unique(sites.map(({ role }) => role))
+  const lowest = Math.min(...sites.map(({ layer }) => layer))
+  const linear = network.sites(lowest).filter(({ kind }) => kind === 'linear')
+  if (linear.filter(({ role }) => roles.includes(role)).length !== sites.length) return undefined
+  const size = sizeText({ fields, prefix }, sites)
+  if (size === undefined) return undefined
+  const tail = lowest === 0 ? 'all' : network.layers - lowest
+  const chosen = sites.length === linear.length ? '' : `, sites: [${roles.join(', ')}]`
+  return `{ method: ${method.name}${size}, tail_layers: ${tail}${chosen} }`
+}
+
+/** Empty for a method without ranks. */
+function sizeText(
+  { fields, prefix }: FoundFields,
+  sites: readonly TargetModule[],
+): string | undefined {
+  if (fields.r === undefined) return ''
+  const sizes = sites.map(({ role, name }) => ({ role, ...loraSize(fields, prefix + name) }))
+  const stabilised = fields.use_rslora === true
+  for (const rslora of [stabilised, !stabilised]) {
+    const [alpha, ...alphas] = sizes.map(
+      ({ rank, scale }) => scale * (rslora ? Math.sqrt(rank) : rank),
+    )
+    if (alpha === undefined || !alphas.every((other) => isSameScale(other, alpha))) continue
+    const ranks = rankText(sizes)
+    if (ranks === undefined) return undefined
+    return `${ranks}, alpha: ${Number(alpha.toPrecision(12))}${rslora ? ', rslora: true' : ''}`
+  }
+  return undefined
+}
+
+/** The rank of most modules, and those of the roles that have another. */
+function rankText(
+  sizes: readonly { readonly role: string; readonly rank: number }[],
+): string | undefined {
+  const byRole = new Map(sizes.map(({ role, rank }) => [role, rank]))
+  if (sizes.some(({ role, rank }) => byRole.get(role) !== rank)) return undefined
+  const times = (rank: number) => sizes.filter((size) => size.rank === rank).length
+  const [usual] = unique(sizes.map(({ rank }) => rank)).toSorted((a, b) => times(b) - times(a))
+  const others = [...byRole].filter(([, rank]) => rank !== usual)
+  const ranks = others.map(([role, rank]) => `${role}: ${rank}`).join(', ')
+  return `, rank: ${usual}${ranks === '' ? '' : `, ranks: { ${ranks} }`}`
+}
+
+function unique<Item>(items: readonly Item[]): readonly Item[] {
+  return [...new Set(items)]
+}

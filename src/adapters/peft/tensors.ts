@@ -1,0 +1,112 @@
+/**
+ * The tensors of a PEFT folder, sorted: those of the adapter, under the names and in the shapes that this model's method
+ * would write, and the rest, which is for the head. A refusal bears the name that the tensor has in the file.
+ */
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import { sitesOf, type AdapterPlan } from '../adapter.ts'
+import { toFloat32 } from '../../nn/containers/floats.ts'
+import { PREFIX } from './peft.ts'
+import type { SafetensorsFile } from '../../nn/containers/safetensors.ts'
+import { refuse } from './refuse.ts'
+import { describeSites } from './suggestion.ts'
+
+const known = ['F32', 'F16', 'BF16']
+
+export interface SortedTensors {
+  /** In memory, as the method's parameters. */
+  readonly parameters: Tensors
+  /** Under their names in the file. */
+  readonly rest: Tensors
+  /** Modules that this base does not read, with an adapter that adds nothing there. */
+  readonly idle: readonly string[]
+}
+
+export function floatTensors({ tensors }: SafetensorsFile): Tensors {
+  const floats = [...tensors].map(([name, stored]): [string, Tensor] => {
+    if (!known.includes(stored.dtype)) throw refuse(name, stored.dtype, known.join(', '))
+    const tensor = toFloat32(stored, name)
+    const bad = tensor.data.findIndex((value) => !Number.isFinite(value))
+    if (bad >= 0) throw refuse(name, String(tensor.data[bad]), 'finite numbers', { element: bad })
+    return [name, tensor]
+  })
+  return new Map(floats)
+}
+
+/** What stands before the base's own module paths: '' for the bare network, `bert.` inside of a class for a task. */
+export function prefixOf(tensors: Tensors, plan: AdapterPlan): string {
+  const sites = plan.base.network.sites(0)
+  const found = [...tensors.keys()].flatMap((name) =>
+    prefixIn(
+      name,
+      sites.map((site) => site.name),
+    ),
+  )
+  const [prefix, ...others] = new Set(found)
+  if (others.length > 0)
+    throw refuse('prefix', [prefix ?? '', ...others], 'one network in a folder')
+  const isOfPeft = [...tensors.keys()].some((name) => name.startsWith(PREFIX))
+  if (prefix !== undefined || !isOfPeft) return prefix ?? ''
+  const first = [...tensors.keys()].sort()[0] ?? ''
+  throw refuse(first, [...(tensors.get(first)?.shape ?? [])], architecture(plan))
+}
+
+export function sortTensors(tensors: Tensors, prefix: string, plan: AdapterPlan): SortedTensors {
+  const expected = onDisk(plan)
+  const adapter = new Map<string, Tensor>()
+  const rest = new Map(tensors)
+  for (const [name, { shape }] of expected) {
+    const inFile = name.replace(PREFIX, PREFIX + prefix)
+    const tensor = tensors.get(inFile)
+    if (tensor === undefined) throw refuse(inFile, undefined, `[${shape.join()}]`)
+    if (tensor.shape.join() !== shape.join())
+      throw refuse(inFile, [...tensor.shape], `[${shape.join()}]`)
+    adapter.set(name, tensor)
+    rest.delete(inFile)
+  }
+  const idle = takeIdle(rest)
+  return { parameters: plan.method.fromDisk(adapter, sitesOf(plan)), rest, idle }
+}
+
+/** Whatever is left belongs to no part of this model. */
+export function refuseRest(rest: Tensors, plan: AdapterPlan): void {
+  for (const [name, { shape }] of rest) throw refuse(name, [...shape], architecture(plan))
+}
+
+function onDisk(plan: AdapterPlan): Tensors {
+  const sites = sitesOf(plan)
+  const zeros = plan.method.parameters(sites, plan.config).map(({ name, shape }) => {
+    const length = shape.reduce((product, size) => product * size, 1)
+    return [name, { shape, data: new Float32Array(length) }] as const
+  })
+  return plan.method.toDisk(new Map(zeros), sites)
+}
+
+function architecture({ base, method, config }: AdapterPlan): string {
+  const sites = base.network.sites(0).filter(({ kind }) => kind === 'linear')
+  const where = describeSites(sites)
+  return `tensors of ${method.name} (tail_layers: ${config.tail_layers}) at modules of the base: ${where}`
+}
+
+function prefixIn(name: string, sites: readonly string[]): readonly string[] {
+  if (!name.startsWith(PREFIX)) return []
+  const path = name.slice(PREFIX.length)
+  for (const site of sites) {
+    const at = path.indexOf(`${site}.`)
+    if (at === 0 || (at > 0 && path[at - 1] === '.')) return [path.slice(0, at)]
+  }
+  return []
+}
+
+/** `all-linear` also adapts what no answer reads, such as a pooler: B is then still zero, and so is A·B. */
+function takeIdle(rest: Map<string, Tensor>): readonly string[] {
+  const idle: string[] = []
+  for (const [name, { data }] of [...rest]) {
+    const module = /^(.*)\.lora_B\.weight$/.exec(name)?.[1]
+    if (module === undefined || data.some((value) => value !== 0)) continue
+    rest.delete(name)
+    rest.delete(`${module}.lora_A.weight`)
+    rest.delete(`${module}.lora_magnitude_vector`)
+    idle.push(module.replace(PREFIX, ''))
+  }
+  return idle
+}

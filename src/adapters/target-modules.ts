@@ -1,0 +1,64 @@
+/**
+ * Where an adapter acts: the cut below which nothing trains, and the linear maps of the tail that a config picks by
+ * role. Every refusal names the field, its value and what is allowed.
+ */
+import type { AdapterConfig } from '../contracts/adapter.ts'
+import type { Json } from '../contracts/core.ts'
+import type { TargetModule } from '../contracts/network.ts'
+import { failure } from '../platform/errors.ts'
+
+/** The number of trunk layers under `tail_layers` of a network of `layers`. */
+export function cutOf(tailLayers: AdapterConfig['tail_layers'], layers: number): number {
+  if (tailLayers === 'all') return 0
+  if (Number.isInteger(tailLayers) && tailLayers >= 0 && tailLayers <= layers)
+    return layers - tailLayers
+  throw invalidAdapter('tail_layers', tailLayers, `0 to ${layers}, or all`)
+}
+
+/** Linear sites whose role the config names; all of them when it names none. Never an empty list. */
+export function linearModules(
+  sites: readonly TargetModule[],
+  { sites: roles }: AdapterConfig,
+): TargetModule[] {
+  const linear = sites.filter(({ kind }) => kind === 'linear')
+  const present = [...new Set(linear.map(({ role }) => role))]
+  const unknown = roles?.find((role) => !present.includes(role))
+  const allowed = present.join(', ') || 'nothing: the tail has no linear map; raise tail_layers'
+  if (unknown !== undefined) throw invalidAdapter('sites', unknown, allowed)
+  const chosen = linear.filter(({ role }) => roles?.includes(role) ?? true)
+  if (chosen.length === 0) throw invalidAdapter('sites', [], allowed)
+  return chosen
+}
+
+/** Linear maps and norms: what has weights of its own. Never an empty list. */
+export function weightedModules(
+  sites: readonly TargetModule[],
+  { tail_layers }: AdapterConfig,
+): TargetModule[] {
+  const weighted = sites.filter(({ kind }) => kind !== 'output')
+  if (weighted.length > 0) return weighted
+  throw invalidAdapter('tail_layers', tail_layers, 'more: the tail has no weights')
+}
+
+/** The name of a site's matrix or scale, in the base and in an adapter that replaces it. */
+export function weightOf({ name, weight }: TargetModule): string {
+  return weight ?? `${name}.weight`
+}
+
+/** Above min(in, out) more rank adds parameters and nothing that they could express. */
+export function checkRank(sites: readonly TargetModule[], rank: number, field = 'rank'): void {
+  for (const { name, inSize, outSize } of sites) {
+    const most = Math.min(inSize, outSize)
+    if (Number.isInteger(rank) && rank >= 1 && rank <= most) continue
+    throw invalidAdapter(field, rank, `1 to ${most}`, name)
+  }
+}
+
+export function invalidAdapter(field: string, value: Json, allowed: string, site?: string) {
+  const where = site === undefined ? '' : ` at the site ${site}`
+  return failure(
+    'ADAPTER_INVALID',
+    `adapter.${field} is ${JSON.stringify(value)}${where}; allowed: ${allowed}`,
+    { details: { field, value, allowed, ...(site === undefined ? {} : { site }) } },
+  )
+}

@@ -1,0 +1,35 @@
+/** Bodies that were compressed with gzip or deflate, inflated off the event loop and never beyond the limit of a body. */
+import { promisify } from 'node:util'
+import { gunzip, inflate } from 'node:zlib'
+import { failure } from '../../platform/errors.ts'
+
+const inflaters = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+}
+
+export async function inflated(
+  bytes: Buffer,
+  encoding: string | undefined,
+  mostBytes: number,
+): Promise<Buffer> {
+  const name = (encoding ?? 'identity').trim().toLowerCase()
+  if (name === 'identity') return bytes
+  const inflater = Object.entries(inflaters).find(([known]) => known === name)?.[1]
+  if (inflater === undefined) {
+    const message = `content-encoding ${name.slice(0, 64)} is not read here: send gzip, deflate or none`
+    throw failure('BODY_TYPE_UNSUPPORTED', message)
+  }
+  try {
+    return await inflater(bytes, { maxOutputLength: mostBytes })
+  } catch (cause) {
+    if (codeOf(cause) === 'ERR_BUFFER_TOO_LARGE')
+      throw failure('BODY_TOO_LARGE', `the body has more than ${mostBytes} bytes when inflated`)
+    throw failure('BODY_MALFORMED', `the body is no ${name}: ${String(cause)}`, { cause })
+  }
+}
+
+function codeOf(cause: unknown): unknown {
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined
+}

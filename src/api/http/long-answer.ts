@@ -1,0 +1,44 @@
+/**
+ * Answers of many inputs with many labels: tens of megabytes of JSON. They go out piece by piece, because to write them
+ * in one would hold up every other request.
+ */
+import type { FastifyReply } from 'fastify'
+import { Readable } from 'node:stream'
+import type { Json } from '../../contracts/core.ts'
+import type { Answered } from '../../serving/live/predict.ts'
+import { eventLoop } from './slices.ts'
+
+/** Scores of one answer that are written at once: a few milliseconds. */
+const MOST_SCORES = 8192
+const PIECE_CHARACTERS = 64 * 1024
+
+export function isLong(predictions: readonly Answered[]): boolean {
+  const [first] = predictions
+  const labels = first === undefined ? 0 : Object.keys(first.scores).length
+  return labels * predictions.length > MOST_SCORES
+}
+
+/** The same JSON as in one piece: `head`, and the predictions as its last key. */
+export function sendInPieces(
+  reply: FastifyReply,
+  head: Readonly<Record<string, Json>>,
+  predictions: readonly Answered[],
+): FastifyReply {
+  void reply.type('application/json; charset=utf-8')
+  return reply.send(Readable.from(pieces(head, predictions)))
+}
+
+async function* pieces(
+  head: Readonly<Record<string, Json>>,
+  predictions: readonly Answered[],
+): AsyncGenerator<string> {
+  let piece = `${JSON.stringify(head).slice(0, -1)},"predictions":[`
+  for (const [at, prediction] of predictions.entries()) {
+    const text = await eventLoop.run(() => JSON.stringify(prediction))
+    piece += at === 0 ? text : `,${text}`
+    if (piece.length < PIECE_CHARACTERS) continue
+    yield piece
+    piece = ''
+  }
+  yield `${piece}]}`
+}

@@ -1,0 +1,21 @@
+/**
+ * Counters whose totals others keep: raised at each scrape by what came since the last. A total that fell began anew, as
+ * a trainer's does with its process.
+ */
+import type { LabelsOf, Metrics, NameOf } from '../../platform/metrics.ts'
+
+export class Rising {
+  readonly #metrics: Pick<Metrics, 'count'>
+  readonly #totals = new Map<string, number>()
+
+  constructor(metrics: Pick<Metrics, 'count'>) {
+    this.#metrics = metrics
+  }
+
+  raise<Name extends NameOf<'counter'>>(name: Name, labels: LabelsOf<Name>, total: number): void {
+    const key = JSON.stringify([name, labels])
+    const before = this.#totals.get(key) ?? 0
+    this.#totals.set(key, total)
+    this.#metrics.count(name, labels, total < before ? total : total - before)
+  }
+}

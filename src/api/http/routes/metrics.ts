@@ -1,0 +1,15 @@
+/** Prometheus' exposition of every metric of the daemon. */
+import type { FastifyInstance } from 'fastify'
+import type { RouteContext } from '../context.ts'
+import { MetricsAnswer, problems } from '../../v1/schemas.ts'
+
+export function addMetricsRoute(app: FastifyInstance, { metrics }: RouteContext): void {
+  const schema = {
+    summary: 'metrics, for Prometheus',
+    tags: ['operations'],
+    response: { 200: MetricsAnswer, ...problems },
+  }
+  app.get('/metrics', { schema }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
+}

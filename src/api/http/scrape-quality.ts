@@ -1,0 +1,26 @@
+/** How good the answers are, as gauges. Labels and sources that are no longer reported leave, so that series stay few. */
+import type { Metrics } from '../../platform/metrics.ts'
+import type { TrainerReport } from '../../serving/live/served-model.ts'
+
+/** Before the models of a scrape are shown. */
+export function forgetQuality(metrics: Metrics): void {
+  for (const name of ['labelPrecision', 'labelRecall', 'labelSupport'] as const) metrics.reset(name)
+  metrics.reset('eventSourceAccuracy')
+}
+
+export function showQuality(metrics: Metrics, model: string, { quality }: TrainerReport): void {
+  if (quality === undefined) return
+  const { baselines, calibration, labels, sources } = quality
+  const window = 'recent_by_source'
+  metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
+  metrics.gauge('calibrationError', { model }, calibration.ece)
+  for (const [baseline, { accuracy_recent }] of Object.entries(baselines))
+    metrics.gauge('baselineAccuracy', { model, baseline }, accuracy_recent)
+  for (const { label, support, precision, recall } of labels) {
+    metrics.gauge('labelSupport', { model, label }, support)
+    if (precision !== null) metrics.gauge('labelPrecision', { model, label }, precision)
+    if (recall !== null) metrics.gauge('labelRecall', { model, label }, recall)
+  }
+  for (const { source, accuracy_recent } of sources)
+    metrics.gauge('eventSourceAccuracy', { model, source }, accuracy_recent)
+}

@@ -1,0 +1,37 @@
+/**
+ * What goes wrong below HTTP: a request that does not parse, headers without end, a client that sends too slowly. There
+ * is no request to answer to, so the answer is written to the socket by hand, and the connection ends.
+ */
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { failure, type ErrorCode } from '../../platform/errors.ts'
+import { PROBLEM_TYPE, problemOf } from './problem.ts'
+
+export function answerSocketFault(fault: Error & { readonly code?: string }, socket: Socket): void {
+  if (fault.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const error = failure(codeOf(fault.code), messageOf(fault))
+  const problem = problemOf(error, 'urn:antikythera:connection')
+  const body = JSON.stringify(problem)
+  const head = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
+}
+
+function codeOf(code: string | undefined): ErrorCode {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'REQUEST_TIMEOUT'
+  if (code === 'HPE_HEADER_OVERFLOW') return 'HEADERS_TOO_LARGE'
+  return 'REQUEST_INVALID'
+}
+
+function messageOf(fault: Error & { readonly code?: string }): string {
+  if (fault.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'the request did not arrive in time'
+  if (fault.code === 'HPE_HEADER_OVERFLOW') return 'the headers are too long'
+  return `not a request: ${fault.message}`
+}

@@ -1,0 +1,85 @@
+/** The shapes of dead letters over HTTP, and how one is shown. */
+import { Type, type Static } from 'typebox'
+import type { NumberedLetter } from '../../intake/dead-letters/pages.ts'
+import { entryOf } from '../../platform/errors.ts'
+import { Next } from './page.ts'
+import { Count, Time } from './schema-parts.ts'
+
+export const LetterAnswer = Type.Object({
+  id: Type.Integer({ minimum: 1 }),
+  code: Type.String(),
+  reason: Type.String(),
+  fix: Type.Optional(Type.String()),
+  source: Type.String({ description: 'the connector that brought it' }),
+  partition: Type.String(),
+  position: Type.String(),
+  time: Time,
+  value: Type.Optional(Type.String({ description: 'what arrived, where it is text' })),
+  value_base64: Type.Optional(Type.String({ description: 'what arrived, where it is no text' })),
+  bytes: Count,
+  truncated: Type.Optional(Type.Boolean({ description: 'value is only its beginning' })),
+})
+
+export const LettersAnswer = Type.Object({
+  dead_letters: Type.Array(LetterAnswer),
+  counts: Type.Record(Type.String(), Type.Integer(), { description: 'kept now, by code' }),
+  next: Next,
+})
+
+/** As errors are called. */
+export const ErrorName = Type.String({ pattern: '^[A-Z0-9_]{1,64}$' })
+
+/** Which letters: by id, by code, or all. */
+export const LetterChoice = Type.Object(
+  {
+    ids: Type.Optional(Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 1000 })),
+    code: Type.Optional(ErrorName),
+    all: Type.Optional(Type.Literal(true)),
+  },
+  { additionalProperties: false, description: 'one of ids, code and all' },
+)
+export type LetterChoice = Static<typeof LetterChoice>
+
+export const ResentAnswer = Type.Object({
+  resent: Type.Integer({ description: 'accepted again, and no dead letters any more' }),
+  duplicates: Type.Integer({ description: 'known already, and no dead letters any more' }),
+  rejected: Type.Array(
+    Type.Object({ id: Type.Integer(), code: Type.String(), message: Type.String() }),
+    { description: 'refused again; they stay' },
+  ),
+  next: Type.Optional(
+    Type.String({ description: 'where there is more: the `before` of the next call' }),
+  ),
+})
+
+export const DroppedAnswer = Type.Object({ dropped: Count })
+
+/** As many bytes of each value as a list shows. */
+const SHOWN_BYTES = 1024
+
+export function describeLetter(
+  { number, letter }: NumberedLetter,
+  { whole = false } = {},
+): Static<typeof LetterAnswer> {
+  const { code, reason, connector, partition, position, timeMs, value } = letter
+  const isTruncated = !whole && value.length > SHOWN_BYTES
+  const shown = isTruncated ? value.subarray(0, SHOWN_BYTES) : value
+  return {
+    id: number,
+    ...{ code, reason, fix: entryOf(code).fix },
+    ...{ source: connector, partition, position },
+    time: new Date(timeMs).toISOString(),
+    ...textOf(shown, isTruncated),
+    bytes: value.length,
+    ...(isTruncated && { truncated: true }),
+  }
+}
+
+/** A cut may lie inside a character, which then is left out. */
+function textOf(bytes: Uint8Array, isCut: boolean) {
+  try {
+    return { value: new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: isCut }) }
+  } catch {
+    return { value_base64: Buffer.from(bytes).toString('base64') }
+  }
+}

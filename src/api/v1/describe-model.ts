@@ -1,0 +1,79 @@
+/** A model for /v1/models: what the server and what the trainer know of it, merged. */
+import type { Static } from 'typebox'
+import { describeLabels } from './describe-labels.ts'
+import { faultsOf } from '../../serving/live/faults.ts'
+import { describeSources } from './describe-sources.ts'
+import type { LivePointer } from '../../versions/contract.ts'
+import type { FailedSwap } from '../../serving/live/live-model.ts'
+import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
+import type { ServedModel, TrainerReport } from '../../serving/live/served-model.ts'
+
+export function describeModel(
+  model: ServedModel,
+  trainer: TrainerReport,
+): Static<typeof ModelAnswer> {
+  const live = model.live.live()
+  const failed = model.live.failedSwap()
+  const faults = [...faultsOf(model, { status: () => trainer })]
+  return {
+    model: model.name,
+    base: model.base.name,
+    method: model.method,
+    ...describeLabels(live?.manifest ?? { labels: [] }, model.renamed),
+    live: live === undefined ? null : describePointer(live.pointer),
+    ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
+    trainer: describeTrainer(trainer),
+    lag: trainer.lag,
+    pending: trainer.pending,
+    ...(faults.length > 0 && { faults }),
+    ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
+    ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
+    ...(trainer.quality && { quality: describeQuality(trainer.quality) }),
+    ...(trainer.sources && { sources: describeSources(trainer.sources) }),
+    counts: trainer.counts,
+    prequential: trainer.prequential,
+  }
+}
+
+export function describePointer(pointer: LivePointer): Static<typeof LiveAnswer> {
+  const { version, digest, generation, sinceMs, previous, by, reason } = pointer
+  const since = new Date(sinceMs).toISOString()
+  return { version, digest, generation, since, previous, by, reason }
+}
+
+function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer> {
+  const { version, code, message, sinceMs } = failed
+  return { version, code, message, since: new Date(sinceMs).toISOString() }
+}
+
+function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
+  const { ratePerSecond, etaSeconds } = progress
+  return { rate: Math.round(ratePerSecond), eta_seconds: Math.ceil(etaSeconds) }
+}
+
+function describeQuality(quality: NonNullable<TrainerReport['quality']>) {
+  const { accuracy_recent, accuracy_recent_by_source, baselines, calibration } = quality
+  return {
+    accuracy_recent,
+    accuracy_recent_by_source,
+    majority_recent: baselines.majority.accuracy_recent,
+    last_label_recent: baselines.last_label.accuracy_recent,
+    ece: calibration.ece,
+  }
+}
+
+export function describeDrift({ count, last }: NonNullable<TrainerReport['alarms']>) {
+  return { alarms: count, last: last ?? null }
+}
+
+function describeTrainer(trainer: TrainerReport): Static<typeof TrainerAnswer> {
+  const { state, pid, restarts, engine, code, message } = trainer
+  return {
+    state,
+    restarts,
+    ...(pid !== undefined && { pid }),
+    ...(engine !== undefined && { engine }),
+    ...(code !== undefined && { code }),
+    ...(message !== undefined && { message }),
+  }
+}

@@ -1,0 +1,55 @@
+/** What the trainer of a model says of each of its sources, for /v1/models. */
+import { Type, type Static } from 'typebox'
+import type { SourceReset } from '../../contracts/stream.ts'
+import { Count, Maybe, Time } from './schema-parts.ts'
+import type { TrainerReport } from '../../serving/live/served-model.ts'
+
+const ResetAnswer = Type.Object({
+  at: Time,
+  partition: Type.String(),
+  reason: Type.String(),
+  from: Type.String({ description: 'the position that was read up to' }),
+  to: Type.String({ description: 'the position where reading went on' }),
+  missing: Maybe(Count),
+})
+
+export const SourcesAnswer = Type.Record(
+  Type.String(),
+  Type.Object({
+    records: Type.Integer({ minimum: 0, description: 'read since the trainer started' }),
+    lag: Count,
+    resets: Type.Integer({
+      minimum: 0,
+      description: 'times that there was other content than was read: a topic created again, …',
+    }),
+    missing: Type.Integer({
+      minimum: 0,
+      description: 'records that are known to be gone unread; there may be more',
+    }),
+    last_reset: Type.Optional(ResetAnswer),
+    code: Type.Optional(
+      Type.String({ description: 'while it fails; it is asked again by itself' }),
+    ),
+    message: Type.Optional(Type.String()),
+  }),
+  { description: 'by name' },
+)
+
+export function describeSources(
+  sources: NonNullable<TrainerReport['sources']>,
+): Static<typeof SourcesAnswer> {
+  const entries = Object.entries(sources).map(([name, source]) => {
+    const { records, lag, resets = 0, missing = 0, lastReset, code, message } = source
+    const last = lastReset && { last_reset: describeReset(lastReset) }
+    const failing = {
+      ...(code !== undefined && { code }),
+      ...(message !== undefined && { message }),
+    }
+    return [name, { records, lag, resets, missing, ...last, ...failing }] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function describeReset({ timeMs, missing, ...reset }: SourceReset): Static<typeof ResetAnswer> {
+  return { at: new Date(timeMs).toISOString(), ...reset, missing: missing ?? null }
+}

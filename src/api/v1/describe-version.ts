@@ -1,0 +1,31 @@
+/** A version for /v1/models/{model}/versions: its manifest, without what only the loader needs. */
+import type { Static } from 'typebox'
+import type { LivePointer, Manifest } from '../../versions/contract.ts'
+import { describeLabels } from './describe-labels.ts'
+import type { VersionAnswer } from './schemas.ts'
+
+export function describeVersion(
+  { manifest, removed }: { readonly manifest: Manifest; readonly removed: boolean },
+  live: LivePointer | undefined,
+  pins: readonly string[],
+): Static<typeof VersionAnswer> {
+  const { version, digest, parent, created, events, events_new, steps } = manifest
+  const { scores, decision, reason } = manifest
+  return {
+    version,
+    digest,
+    parent,
+    created,
+    events,
+    events_new,
+    steps,
+    ...describeLabels(manifest),
+    ...(manifest.memory && { memory: manifest.memory.items }),
+    scores,
+    decision,
+    reason,
+    live: version === live?.version,
+    removed,
+    pinned: pins.includes(version),
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Requests for /docs that work as they stand: with the first model of this daemon, an input that its base reads and a label
+ * that it takes.
+ */
+import type { Json } from '../../contracts/core.ts'
+import type { ServedModel } from '../../serving/live/served-model.ts'
+
+/** `POST path` → body. A route that is not here takes an empty one. */
+function bodies({ example }: Pick<ServedModel, 'example'>): Readonly<Record<string, Json>> {
+  const { input, label } = example ?? { input: 'what a lovely phone', label: 'positive' }
+  const of = (route: string) => `/v1/models/{model}/${route}`
+  return {
+    [of('predict')]: { inputs: [input] },
+    [of('feedback')]: { input, label },
+    [of('rollback')]: { reason: 'bad batch of labels' },
+    [of('promote')]: { version: 'v0', reason: 'it answers better' },
+    [of('dead-letters/resend')]: { code: 'LABEL_UNKNOWN' },
+    [of('dead-letters/drop')]: { code: 'EVENT_MALFORMED' },
+  }
+}
+
+interface Operation {
+  readonly parameters?: readonly { readonly in: string; readonly name: string; example?: Json }[]
+  readonly requestBody?: {
+    readonly content?: Readonly<Record<string, { example?: Json } | undefined>>
+  }
+}
+
+/** Puts the examples into a description. */
+export function addExamples(
+  paths: Readonly<Record<string, unknown>>,
+  model: Pick<ServedModel, 'name' | 'example'>,
+): void {
+  const places: Readonly<Record<string, Json>> = { model: model.name, version: 'v0', id: '1' }
+  const known = bodies(model)
+  for (const [path, operations] of Object.entries(paths))
+    for (const operation of Object.values(operations as Readonly<Record<string, Operation>>)) {
+      for (const parameter of operation.parameters ?? []) {
+        const value = places[parameter.name]
+        if (parameter.in === 'path' && value !== undefined) parameter.example = value
+      }
+      const json = operation.requestBody?.content?.['application/json']
+      if (json !== undefined) json.example = known[path] ?? {}
+    }
+}

@@ -1,0 +1,108 @@
+/**
+ * The events of a feedback body: one event, `{"events": […]}` or a list, or NDJSON. Each keeps its own bytes, so that
+ * one that is broken is refused alone.
+ *
+ * A CloudEvent in binary mode has its envelope in headers, which the inbox does not keep: it becomes a structured one.
+ */
+import type { IncomingHttpHeaders } from 'node:http'
+import { CodedError, type Json } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import { limitTable } from '../../platform/limits.ts'
+import { isObject } from '../../intake/events/fields.ts'
+import { checkDepth } from '../../intake/events/json-guard.ts'
+import type { RawBody } from '../http/bodies.ts'
+import type { IncomingFeedback } from '../../serving/live/feedback-service.ts'
+import { eventLoop } from '../http/slices.ts'
+
+export interface FeedbackBody {
+  readonly events: readonly IncomingFeedback[]
+  /** One event by itself: its fault is the request's. */
+  readonly single: boolean
+}
+
+/** `most`: events in one body; with more of them it is refused whole, before any is looked at. */
+export async function readFeedbackBody(
+  raw: RawBody | undefined,
+  headers: IncomingHttpHeaders,
+  most: number,
+): Promise<FeedbackBody> {
+  if (raw === undefined) throw failure('REQUEST_INVALID', 'the request has no body')
+  const { format, bytes } = raw
+  if (format === 'ndjson') {
+    return { events: await eventLoop.run(() => lines(bytes, most)), single: false }
+  }
+  const body = await eventLoop.run(() => parse(bytes))
+  const list = Array.isArray(body) ? body : isObject(body) ? body.events : undefined
+  if (Array.isArray(list)) {
+    checkCount(list.length, most)
+    return { events: await eventLoop.each<Json, IncomingFeedback>(list, serialised), single: false }
+  }
+  if (list !== undefined) throw failure('REQUEST_INVALID', 'events must be a list')
+  const envelope = envelopeIn(headers)
+  const event = envelope === undefined ? { bytes } : serialised({ ...envelope, data: body })
+  return { events: [event], single: true }
+}
+
+function checkCount(events: number, most: number): void {
+  if (events <= most) return
+  throw failure('TOO_MANY_EVENTS', `the body has more than ${most} events`, { details: { most } })
+}
+
+/** One walk over the bytes: a body may be a quarter of a million empty lines. */
+function lines(bytes: Uint8Array, most: number): readonly IncomingFeedback[] {
+  const found: IncomingFeedback[] = []
+  let [start, isBlank] = [0, true]
+  for (let at = 0; at <= bytes.length; at += 1) {
+    const byte = at === bytes.length ? LINE_FEED : bytes[at]
+    if (byte !== LINE_FEED) {
+      isBlank &&= byte === SPACE || byte === TAB || byte === CARRIAGE_RETURN
+      continue
+    }
+    if (!isBlank) found.push({ bytes: bytes.subarray(start, at) })
+    checkCount(found.length, most)
+    start = at + 1
+    isBlank = true
+  }
+  return found
+}
+
+const [TAB, LINE_FEED, CARRIAGE_RETURN, SPACE] = [0x09, 0x0a, 0x0d, 0x20]
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** Deeper than any limit of an event, and what the list around it adds. To parse more takes long, and the stack ends. */
+const MOST_DEPTH = limitTable.json_depth.most + 2
+
+/** Guarded only against what cannot be walked: each event is guarded by itself when it is checked. */
+function parse(bytes: Uint8Array): Json {
+  try {
+    const text = utf8.decode(bytes)
+    checkDepth(text, MOST_DEPTH)
+    return JSON.parse(text) as Json
+  } catch (error) {
+    if (error instanceof CodedError) throw error
+    const why = error instanceof SyntaxError ? error.message : 'it is not valid UTF-8'
+    throw failure('BODY_MALFORMED', `the body is not a JSON document: ${why}`, { cause: error })
+  }
+}
+
+function serialised(event: Json): IncomingFeedback {
+  return { bytes: new TextEncoder().encode(JSON.stringify(event)) }
+}
+
+/** `ce-id`, `ce-source`, … with their values percent-decoded (CloudEvents 1.0, HTTP binding 3.1). */
+function envelopeIn(headers: IncomingHttpHeaders): Readonly<Record<string, Json>> | undefined {
+  if (headers['ce-specversion'] === undefined) return undefined
+  const attributes = Object.entries(headers).flatMap(([name, value]) =>
+    name.startsWith('ce-') && typeof value === 'string' ? [[name.slice(3), decoded(value)]] : [],
+  )
+  return Object.fromEntries(attributes) as Readonly<Record<string, Json>>
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}

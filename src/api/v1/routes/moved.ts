@@ -1,0 +1,10 @@
+/** The answer of rollback and promote: what is live, what was, and the generation that the move made. */
+import type { FastifyReply } from 'fastify'
+import type { Moved } from '../../../serving/live/moves.ts'
+import { nameVersion } from './version-headers.ts'
+
+export function sendMoved(reply: FastifyReply, { pointer, previous }: Moved): FastifyReply {
+  const { version, digest, generation } = pointer
+  nameVersion(reply, { version, digest, generation })
+  return reply.send({ live: version, version, digest, previous, generation })
+}

@@ -1,0 +1,27 @@
+/** Back to an earlier version, in one call. The answer comes when this server answers with it. */
+import type { FastifyInstance } from 'fastify'
+import type { RouteContext } from '../../http/context.ts'
+import { rollBack } from '../../../serving/live/moves.ts'
+import { ModelParams, MoveAnswer, problems, RollbackBody } from '../schemas.ts'
+import { sendMoved } from './moved.ts'
+
+export function addRollbackRoute(app: FastifyInstance, context: RouteContext): void {
+  const schema = {
+    summary: 'go back to an earlier version',
+    description:
+      'without "to": the version that was live before the present one came; what it has not learned is set aside',
+    tags: ['versions'],
+    params: ModelParams,
+    body: RollbackBody,
+    response: { 200: MoveAnswer, ...problems },
+  }
+  app.post<{ Params: ModelParams; Body: RollbackBody }>(
+    '/v1/models/:model/rollback',
+    { schema },
+    async ({ params, body }, reply) => {
+      const model = context.modelNamed(params.model)
+      const asks = body.hold === true ? { hold: true } : undefined
+      return sendMoved(reply, await rollBack(model, body.to, body.reason, asks))
+    },
+  )
+}

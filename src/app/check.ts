@@ -1,0 +1,90 @@
+/**
+ * Whether the models of a config can start: what the schema cannot say, because it takes the base to know it. The same
+ * calls that a trainer makes at its start, without an engine: a base that opens, maps that it has, policies that fit.
+ */
+import { openPolicy, policies } from '../../policies/index.ts'
+import { specsOf } from '../adapters/adapter.ts'
+import { cutOf } from '../adapters/target-modules.ts'
+import { viewOf } from '../adapters/view.ts'
+import { shapeOfBert } from '../bases/bert/bert.ts'
+import { pulledFolder } from '../bases/pulled/pulled.ts'
+import { adapterOf, labelsOf, methodOf, openBase } from './parts.ts'
+import { CodedError } from '../contracts/core.ts'
+import type { Base } from '../contracts/network.ts'
+import type { Path, Problem } from '../config/problem.ts'
+import type { Config, ModelConfig } from '../config/config.ts'
+import { classification } from '../tasks/classification/classification.ts'
+
+type OpenBase = (base: ModelConfig['base']) => Promise<Base>
+
+/** `open`: how the bases are opened; absent = as a daemon opens them. */
+export async function modelProblems(
+  { models }: Pick<Config, 'models'>,
+  open: OpenBase = openBase,
+): Promise<readonly Problem[]> {
+  const found: Problem[] = []
+  for (const [name, model] of Object.entries(models)) {
+    const at = ['models', name]
+    found.push(...(await problemsOf(model, open)).map((each) => within(at, each)))
+  }
+  return found
+}
+
+/** Without the weights of a folder: its files have to be there, and its shape is read. */
+export const openCheaply: OpenBase = async (base) => {
+  if (typeof base === 'object' && 'bert' in base) return shapeOfBert(base.bert)
+  if (base === 'minilm') return shapeOfBert(pulledFolder(base))
+  if (typeof base === 'object' && 'pulled' in base) return shapeOfBert(pulledFolder(base.pulled))
+  return openBase(base)
+}
+
+async function problemsOf(model: ModelConfig, open: OpenBase): Promise<readonly Problem[]> {
+  const policy = Object.keys(policies).flatMap((kind) =>
+    problemIn([kind], () => openKind(kind as keyof typeof policies, model)),
+  )
+  let base: Base
+  try {
+    base = await open(model.base)
+  } catch (error) {
+    return [...policy, problemOf(['base'], error)]
+  }
+  return [...policy, ...problemIn(['adapter'], () => checkAdapter(model, base))]
+}
+
+function openKind(kind: keyof typeof policies, model: ModelConfig): void {
+  const chosen = (model as unknown as Record<string, Parameters<typeof openPolicy>[2] | undefined>)[
+    kind
+  ]
+  if (chosen !== undefined) openPolicy<unknown>(kind, policies[kind], chosen)
+}
+
+/** What a trainer makes of it before it needs an engine. */
+function checkAdapter(model: ModelConfig, base: Base): void {
+  const [method, config] = [methodOf(model), adapterOf(model)]
+  cutOf(config.tail_layers, base.network.layers)
+  // Some methods make their view of the base from its weights.
+  const seen =
+    base.weights.size === 0 && base.inputKind === 'text' ? base : viewOf(base, method, config)
+  const { known: labels } = labelsOf(model)
+  specsOf({ base: seen, method, task: classification, config, labels })
+}
+
+function problemIn(path: Path, work: () => void): readonly Problem[] {
+  try {
+    work()
+    return []
+  } catch (error) {
+    return [problemOf(path, error)]
+  }
+}
+
+function problemOf(path: Path, error: unknown): Problem {
+  if (!(error instanceof CodedError)) throw error
+  const { field } = error.details
+  const at = error.code === 'ADAPTER_INVALID' && typeof field === 'string' ? [...path, field] : path
+  return { path: at, at: 'value', message: `cannot start: ${error.message}` }
+}
+
+function within(path: Path, problem: Problem): Problem {
+  return { ...problem, path: [...path, ...problem.path] }
+}

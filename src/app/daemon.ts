@@ -1,0 +1,176 @@
+/**
+ * Puts the daemon together: the server in this process, its trainers in others, as far as its role has them. The order
+ * matters: the lock of the data folder first, the port before the trainers, and at the end the reverse.
+ */
+import { join } from 'node:path'
+import { connect, type Sharing } from './fleet.ts'
+import { joinFleet } from './membership.ts'
+import type { DaemonContext } from './daemon-context.ts'
+import { reload } from './reload.ts'
+import { openServedModels, startTrainers } from './served-models.ts'
+import { trainerView } from './supervision.ts'
+import type { Clock, Logger } from '../contracts/core.ts'
+import type { TrainerStatus } from '../trainer/contract.ts'
+import { openDisk } from '../intake/disk/disk.ts'
+import { systemClock } from '../platform/clock.ts'
+import { Closers } from '../platform/closers.ts'
+import type { Config } from '../config/config.ts'
+import { makeDataFolder } from '../platform/store/data-folder.ts'
+import { acquireLock } from '../platform/store/lock.ts'
+import { openMetrics } from '../platform/metrics.ts'
+import { replicaName } from '../platform/replica-name.ts'
+import type { ServedModel, TrainerView } from '../serving/live/served-model.ts'
+import { hasFailed } from '../serving/live/trainer-fault.ts'
+import { openServer } from '../api/http/server.ts'
+import type { Supervisor } from '../trainer/process/supervisor.ts'
+import { daemonVersion } from '../version.ts'
+
+export interface Daemon {
+  readonly url: string
+  /** Resolves when every model answers. */
+  ready(): Promise<void>
+  /** Takes over what may change while it runs; the rest is named in the log and stays. */
+  reload(next: Config): void
+  /** Drains the server, stops the trainers, saves. Idempotent. */
+  close(): Promise<void>
+}
+
+export async function startDaemon(
+  config: Config,
+  options: { readonly log: Logger; readonly clock?: Clock },
+): Promise<Daemon> {
+  const { log, clock = systemClock } = options
+  const closers = new Closers(log)
+  const close = async () => closers.close()
+  const metrics = openMetrics()
+  const atEnd: DaemonContext['atEnd'] = (step) => {
+    closers.add(step)
+  }
+  const disk = openDisk({ log })
+  const site: DaemonContext = { config, clock, log, metrics, disk, atEnd }
+  site.atEnd(() => {
+    metrics.close()
+  })
+  metrics.onScrape(() => {
+    metrics.gauge('diskWaiting', {}, disk.waiting())
+  })
+  try {
+    return { ...(await put(site)), close }
+  } catch (error) {
+    return await closers.closeAfter(error)
+  }
+}
+
+async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 'reload'>> {
+  await lockFolder(site)
+  // Before the lock is given back: another daemon may open the same files then.
+  site.atEnd(async () => site.disk.close())
+  const { config, clock, log, metrics } = site
+  const { role } = config
+  const replica = await replicaName(config)
+  const shared = { ...site, sharing: await share(site, replica) }
+  const later: Later = {}
+  const side = await openServedModels(shared, (model) => later.supervisor?.wake(model))
+  const membership = joinFleet(shared, {
+    side,
+    url: () => later.url,
+    training: (model) => statusHere(later.supervisor, model),
+  })
+  const { models, served } = side
+  const trainer = trainerView({
+    ...{ models, role },
+    supervisor: () => later.supervisor,
+    membership: () => membership,
+  })
+  const server = await openServer({
+    models: served,
+    identity: {
+      replica,
+      role,
+      get url() {
+        return later.url
+      },
+    },
+    fleet: membership?.fleet,
+    trainer,
+    limits: config.limits,
+    hosts: hostsOf(config),
+    cors: config.server.cors,
+    tokens: () => config.server.auth?.tokens ?? NO_TOKENS,
+    ...{ log, metrics, clock, version: daemonVersion },
+  })
+  site.atEnd(async () => server.close())
+  const { url } = await server.listen(config.server)
+  later.url = url
+  membership?.call()
+  const supervisor = startTrainers(site, models, replica)
+  later.supervisor = supervisor
+  // Both at once: the trainers save while the server answers what is in flight.
+  site.atEnd(async () => {
+    const deadlineMs = config.limits.shutdown_ms
+    await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
+  })
+  return {
+    url,
+    ready: async () => untilServing(served, trainer, clock),
+    reload: (next) => {
+      reload(config, next, { log, supervisor })
+    },
+  }
+}
+
+/** With auth a page that was rebound knows no token: then every name is answered, unless some are named. */
+function hostsOf({ server }: Config): readonly string[] | undefined {
+  if (server.auth !== undefined && server.hosts.length === 0) return undefined
+  return [server.host.includes(':') ? `[${server.host}]` : server.host, ...server.hosts]
+}
+
+const NO_TOKENS: readonly string[] = []
+
+/** What is known only when the parts that ask for it are there. */
+interface Later {
+  url?: string
+  supervisor?: Supervisor | undefined
+}
+
+async function share(site: DaemonContext, replica: string): Promise<Sharing | undefined> {
+  const redis = await connect(site.config, site)
+  if (redis === undefined) return undefined
+  site.atEnd(() => {
+    redis.close()
+  })
+  return { redis, replica }
+}
+
+/** Undefined where another daemon trains the model, or nobody does. */
+function statusHere(supervisor: Supervisor | undefined, model: string): TrainerStatus | undefined {
+  const report = supervisor?.status(model)
+  return report === undefined || report.state === 'standby' ? undefined : report
+}
+
+/** One daemon of each side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */
+async function lockFolder(site: DaemonContext): Promise<void> {
+  const { config, clock } = site
+  makeDataFolder(config.data_dir)
+  const answering = config.role === 'trainer' ? [] : ['daemon.lock']
+  const training = config.role === 'server' ? [] : ['trainers.lock']
+  for (const name of [...answering, ...training]) {
+    const lock = await acquireLock(join(config.data_dir, name), { clock, waitMs: 5000 })
+    site.atEnd(() => {
+      lock.release()
+    })
+  }
+}
+
+/** But for those that never will: what is in their way has been logged. */
+async function untilServing(
+  models: readonly ServedModel[],
+  trainer: TrainerView,
+  clock: Clock,
+): Promise<void> {
+  const isAwaited = (model: ServedModel) =>
+    model.live.live() === undefined &&
+    model.faults?.().some(({ part }) => part === 'model') !== true &&
+    !hasFailed(trainer.status(model.name))
+  while (models.some(isAwaited)) await clock.sleep(20)
+}

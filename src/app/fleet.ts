@@ -1,0 +1,130 @@
+/**
+ * What the daemons of a fleet share, put together: the connection, the registry behind it, and under which keys of Redis
+ * each thing lies. Without a `redis` in the config there is no fleet, and a daemon is by itself.
+ */
+import { identityOf } from '../adapters/base-identity.ts'
+import { randomBytes } from 'node:crypto'
+import { readKeyOf } from '../../connectors/index.ts'
+import { bundleFor, classificationKind, folderOf, openRegistry, rememberedBy } from './parts.ts'
+import type { Clock, Logger } from '../contracts/core.ts'
+import type { Base } from '../contracts/network.ts'
+import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
+import { openFairLeases, type FairLeases } from '../fleet/fair-leases.ts'
+import { openRedisCopies } from '../fleet/checkpoint-copies.ts'
+import { openRedisLeases } from '../fleet/redis-leases.ts'
+import type { ForwardKeys } from '../intake/inbox/forwarder-options.ts'
+import type { LocalRegistry } from '../versions/local/local.ts'
+import { openFleetRegistry } from '../versions/shared/redis.ts'
+import type { Config } from '../config/config.ts'
+import { redisOptions } from '../config/redis.ts'
+import { openRedis, type Redis } from '../platform/redis/redis.ts'
+
+/** One process's part in a fleet. */
+export interface Sharing {
+  readonly redis: Redis
+  /** What this daemon is called among the others. */
+  readonly replica: string
+}
+
+export interface RegistryNeeds {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly sharing?: Sharing | undefined
+  /** A trainer's; absent where a person writes. */
+  readonly lease?: (() => Lease | undefined) | undefined
+}
+
+/** A connection of its own; undefined for a daemon that is by itself. */
+export async function connect(
+  { redis }: Config,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<Redis | undefined> {
+  return redis === undefined ? undefined : openRedis(redisOptions(redis), parts)
+}
+
+/** The registry that the model has here: on this disk alone, or the fleet's with this disk behind it. */
+export async function openSharedRegistry(
+  config: Config,
+  model: string,
+  base: Base,
+  { sharing, lease, ...parts }: RegistryNeeds,
+): Promise<LocalRegistry> {
+  if (sharing === undefined) return openRegistry(config, model, base, parts)
+  return openFleetRegistry({
+    folder: folderOf(config, model),
+    model,
+    base: identityOf(base),
+    task: classificationKind,
+    bundle: bundleFor(base, config),
+    ...sharing,
+    ...parts,
+    ...(lease && { lease }),
+    remembered: rememberedBy(config),
+    limits: { versionBytes: config.fleet.version_bytes },
+  })
+}
+
+/** What the trainers of one process need of a fleet. */
+export interface TrainerFleet {
+  readonly sharing: Sharing
+  readonly leases: FairLeases
+  readonly copies: CheckpointCopies
+}
+
+export interface TrainerNeeds {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly replica: string
+  readonly models: readonly string[]
+  atEnd(close: () => Promise<void> | void): void
+}
+
+/** Two connections: what a lease needs never waits behind a copy of a checkpoint. */
+export async function joinAsTrainer(
+  config: Config,
+  { replica, models, ...needs }: TrainerNeeds,
+): Promise<TrainerFleet | undefined> {
+  const { clock, log } = needs
+  const parts = { clock, log }
+  const open = async () => connect(config, parts)
+  const [redis, ofLeases] = await Promise.all([open(), open()])
+  if (redis === undefined || ofLeases === undefined) return undefined
+  needs.atEnd(() => {
+    ofLeases.close()
+    redis.close()
+  })
+  const { lease_ms: leaseMs, copy_bytes: maxBytes } = config.fleet
+  const leases = openFairLeases({
+    ...parts,
+    leases: openRedisLeases({ ...parts, redis: ofLeases, holder: replica, leaseMs }),
+    redis: ofLeases,
+    replica,
+    instance: randomBytes(4).toString('hex'),
+    models: () => models,
+    leaseMs,
+  })
+  needs.atEnd(async () => leases.close())
+  return { sharing: { redis, replica }, leases, copies: openRedisCopies({ redis, maxBytes }) }
+}
+
+/** Where the feedback of every replica of a fleet comes together. */
+export function feedbackStream(redis: Redis, model: string): string {
+  return redis.key(model, 'feedback')
+}
+
+export function forwardKeys({ redis, replica }: Sharing, model: string): ForwardKeys {
+  const stream = feedbackStream(redis, model)
+  return {
+    stream,
+    place: redis.key(model, 'forwarded', replica),
+    word: readKeyOf(stream, model),
+  }
+}
+
+export function predictionKey(redis: Redis, model: string): (id: string) => string {
+  return (id) => redis.key(model, 'p', id)
+}
+
+export function epochKey(redis: Redis, model: string): string {
+  return redis.key(model, 'epoch')
+}

@@ -1,0 +1,240 @@
+/** Puts the loop of one model together: once in a process, or once for each time that a daemon of a fleet trains it. */
+import { join } from 'node:path'
+import { openPolicy, policies } from '../../policies/index.ts'
+import { identityOf } from '../adapters/base-identity.ts'
+import { goingOn } from '../adapters/carried.ts'
+import { freshAdapter, type AdapterPlan } from '../adapters/adapter.ts'
+import { cutOf } from '../adapters/target-modules.ts'
+import { viewOf } from '../adapters/view.ts'
+import {
+  adapterOf,
+  folderOf,
+  labelsOf,
+  lettersLimits,
+  methodOf,
+  modelOf,
+  openBase,
+} from './parts.ts'
+import { openSharedRegistry, predictionKey } from './fleet.ts'
+import { parserOf, sourcesOf } from './sources.ts'
+import type { TrainerContext } from './trainer-context.ts'
+import type { Logger } from '../contracts/core.ts'
+import type { Base } from '../contracts/network.ts'
+import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
+import { searchPredictions } from '../intake/predictions/fleet-predictions.ts'
+import { openInboxReader, type InboxReader } from '../intake/inbox/reader.ts'
+import { inboxFile } from '../intake/inbox/schema.ts'
+import { Closers } from '../platform/closers.ts'
+import type { Config, ModelConfig } from '../config/config.ts'
+import { openRandom } from '../platform/random.ts'
+import { openStore } from '../platform/store/store.ts'
+import { classification } from '../tasks/classification/classification.ts'
+import { checkpointMigrations } from '../checkpoint/schema.ts'
+import { openLoop, type Loop } from '../trainer/loop.ts'
+import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
+import { openKnnEngine } from '../learner/knn-engine.ts'
+import { openTrainable } from '../optim/step.ts'
+import { undeclaredNames } from '../trainer/undeclared-names.ts'
+
+export async function openModelLoop(
+  site: TrainerContext,
+  model: string,
+  tenure?: LeaseTerm,
+): Promise<Loop> {
+  const closers = new Closers(site.log.child({ model }))
+  // What is opened for this loop ends with it, not with the process.
+  const atEnd: TrainerContext['atEnd'] = (step) => {
+    closers.add(step)
+  }
+  try {
+    const parts = await loopParts({ ...site, atEnd }, model, tenure)
+    return openLoop({ ...parts, close: async () => closers.close() })
+  } catch (error) {
+    return await closers.closeAfter(error)
+  }
+}
+
+async function loopParts(
+  site: TrainerContext,
+  model: string,
+  tenure?: LeaseTerm,
+): Promise<LoopParts> {
+  const { config, clock, log, fleet } = site
+  const settings = modelOf(config, model)
+  const { limits } = config
+  const base = await openBase(settings.base)
+  const folder = folderOf(config, model)
+  const seen = viewOf(base, methodOf(settings), adapterOf(settings))
+  const trunk = await site.trunk(seen, cutOf(settings.adapter.tail_layers, base.network.layers))
+  const lease = tenure && (() => tenure.lease)
+  const registry = await openSharedRegistry(config, model, base, {
+    ...{ clock, log, lease },
+    sharing: fleet?.sharing,
+  })
+  const deadLetters = openDeadLetters(join(folder, deadLettersFile), lettersLimits(config))
+  const inbox = openInboxReader(join(folder, inboxFile))
+  let unknownKeys = 0
+  let truncated = 0
+  site.atEnd(() => {
+    inbox.close()
+  })
+  site.atEnd(async () => deadLetters.close())
+  site.atEnd(async () => registry.close())
+  return {
+    model,
+    clock,
+    log,
+    random: (stream) => openRandom(config.seed, `${model}/${stream}`),
+    sources: await sourcesOf(site, model, { journal: inbox.journal, tenure }),
+    parse: parserOf(config, base, () => (unknownKeys += 1)),
+    unknownKeys: () => unknownKeys,
+    feedbackSource: 'http',
+    predictions: predictionsOf(site, model, inbox),
+    letAgain: (keys) => {
+      inbox.journal.forget(keys)
+    },
+    deadLetters,
+    base: countingCuts(lookedAt(base, settings, log.child({ model })), () => (truncated += 1)),
+    truncated: () => truncated,
+    maxTokens: settings.max_tokens,
+    trunk,
+    ...learning(site, model, base),
+    recall: recallOf(site, model, seen.published ?? base),
+    store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
+    registry,
+    keepVersions: settings.keep.last,
+    keep: settings.keep,
+    limits: {
+      records: 512,
+      unsaved: { records: 8192, ms: 250 },
+      idleMs: 200,
+      waitingJoins: limits.waiting_joins,
+      waitingEvents: limits.waiting_joins,
+      waitingMs: 1000 * limits.waiting_join_seconds,
+      waitingBytes: limits.waiting_join_bytes,
+      latentBytes: limits.latent_bytes,
+      snapshotBytes: snapshotBytes(config, settings),
+      setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
+      ahead: aheadOf(limits.retractions_ahead),
+      seenEvents: limits.seen_events,
+      quality: { labels: limits.quality_labels, sources: limits.quality_sources },
+    },
+    ...(tenure && { tenure }),
+    turns: site.turns,
+    engine: site.engine,
+    tensors: () => site.tf.memory().numTensors,
+    onStatus: site.onStatus,
+    onPointer: (pointer) => {
+      site.onPointer(model, pointer)
+    },
+  }
+}
+
+/** In a fleet the checkpoint is copied whole: half of what a copy may have is left for the rest of it. */
+function snapshotBytes({ redis, fleet }: Config, { keep }: ModelConfig): number {
+  return redis === undefined ? keep.bytes : Math.min(keep.bytes, fleet.copy_bytes / 2)
+}
+
+/** The log names features that are hashed because nothing declares them. */
+function lookedAt(base: Base, { base: settings }: ModelConfig, log: Logger): Base {
+  const names = typeof settings === 'object' && 'features' in settings && settings.features.names
+  if (!names) return base
+  const look = undeclaredNames(names, log)
+  return {
+    ...base,
+    encode(input, maxTokens) {
+      look(input)
+      return base.encode(input, maxTokens)
+    },
+  }
+}
+
+/** The metric says how many texts were longer than `max_tokens`. */
+function countingCuts(base: Base, onCut: () => void): LoopParts['base'] {
+  return {
+    ...identityOf(base),
+    encode(input, maxTokens) {
+      const encoded = base.encode(input, maxTokens)
+      if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut()
+      return encoded
+    },
+  }
+}
+
+/** Feedback may be learned elsewhere than its prediction was served. */
+function predictionsOf(
+  { fleet, clock, log }: TrainerContext,
+  model: string,
+  { predictions: local }: InboxReader,
+): LoopParts['predictions'] {
+  if (fleet === undefined) return local
+  const { redis } = fleet.sharing
+  return searchPredictions({ local, redis, keyOf: predictionKey(redis, model), clock, log })
+}
+
+/** What is learned and how: task, adapter and policies. */
+function learning(site: TrainerContext, model: string, base: Base) {
+  const { config, tf } = site
+  const settings = modelOf(config, model)
+  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
+  const plan: Omit<AdapterPlan, 'labels'> = {
+    base: viewOf(base, method, adapter),
+    method,
+    task: classification,
+    config: adapter,
+  }
+  const { train, replay } = rehearsalOf(settings)
+  const labels = { ...labelsOf(settings), limit: config.limits.labels }
+  return {
+    task: classification,
+    adapter: plan.config,
+    goesOn: (before) => goingOn({ base, method, config: adapter }, before),
+    labels,
+    freshParameters: (names) =>
+      freshAdapter({ ...plan, labels: names }, openRandom(config.seed, `${model}/adapter`)),
+    openTrainable: (start) =>
+      openTrainable({
+        ...plan,
+        ...start,
+        tf,
+        retired: labels.retired,
+        baseTensors: site.baseTensors(plan.base),
+        knobs: settings.train,
+        // What it remembers belongs to one line of weights.
+        forgetting: openPolicy('forgetting', policies.forgetting, settings.forgetting),
+      }),
+    train,
+    replay: openPolicy('replay', policies.replay, replay),
+    trigger: openPolicy('trigger', policies.trigger, settings.trigger),
+    rate: openPolicy('rate', policies.rate, settings.rate),
+    promotion: openPolicy('promotion', policies.promotion, settings.promotion),
+    rollback: openPolicy('rollback', policies.rollback, settings.rollback),
+  } satisfies Partial<LoopParts>
+}
+
+/** Examples are compared as the base sees them, whatever the method makes of it. */
+function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['recall'] {
+  const { adapter, memory } = modelOf(site.config, model)
+  const policy = openPolicy('memory', policies.memory, memory)
+  if (policy.keepsNothing === true) return undefined
+  const cut = cutOf(adapter.tail_layers, base.network.layers)
+  const engine = openKnnEngine({ tf: site.tf, base, baseTensors: site.baseTensors(base), cut })
+  return { policy, engine, width: base.network.width }
+}
+
+/** Sums have what they were told, and would count it twice: a closed form rehearses nothing, and keeps what it can take back. */
+const recentBounds = policies.replay.recent.settings
+
+function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay'> {
+  if (methodOf(settings).closedForm === undefined) return settings
+  const train = { ...settings.train, replay_batch: 0, epochs: 1 }
+  const { policy, ...kept } = settings.replay
+  if (policy === 'none') return { train, replay: settings.replay }
+  const bounds = Object.entries(kept).filter(([name]) => Object.hasOwn(recentBounds, name))
+  return { train, replay: { policy: 'recent', ...Object.fromEntries(bounds) } }
+}
+
+/** Ten sources may be as busy; after so many events a retraction ahead of its event was a mistake. */
+function aheadOf(perSource: number) {
+  return { perSource, all: 10 * perSource, events: 100_000 }
+}

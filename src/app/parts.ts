@@ -1,0 +1,132 @@
+/**
+ * The only file that knows concrete parts by name: which base, method, task, policy and source a word of the config
+ * means. `compose-daemon.ts` and `compose-trainer.ts` put server and trainer together from it; a server never
+ * loads TensorFlow, which only the latter imports.
+ */
+import { identityOf } from '../adapters/base-identity.ts'
+import { join } from 'node:path'
+import { bitfit } from '../adapters/bitfit.ts'
+import { bottleneck } from '../adapters/bottleneck.ts'
+import { dora } from '../adapters/dora.ts'
+import { full } from '../adapters/full.ts'
+import { head } from '../adapters/head.ts'
+import { ia3 } from '../adapters/ia3.ts'
+import { loreft } from '../adapters/loreft.ts'
+import { lora } from '../adapters/lora.ts'
+import { openBundle } from '../adapters/peft/bundle.ts'
+import { ncm } from '../adapters/ncm.ts'
+import { ranpac } from '../adapters/ranpac.ts'
+import { slda } from '../adapters/slda.ts'
+import { openBert } from '../bases/bert/bert.ts'
+import { openFeatures } from '../bases/features/features.ts'
+import { openPulled } from '../bases/pulled/pulled.ts'
+import { openUseLite } from '../bases/use-lite/use-lite.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Clock, Logger } from '../contracts/core.ts'
+import type { Base } from '../contracts/network.ts'
+import type { Task } from '../contracts/task.ts'
+import type { DeadLetterLimits } from '../intake/dead-letters/dead-letters.ts'
+import type { LedgerLimits } from '../versions/local/ledger.ts'
+import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
+import type { Config, ModelConfig } from '../config/config.ts'
+import { invariant } from '../platform/errors.ts'
+import { classification } from '../tasks/classification/classification.ts'
+
+export const methods = {
+  head,
+  lora,
+  dora,
+  ia3,
+  bitfit,
+  bottleneck,
+  loreft,
+  full,
+  ncm,
+  slda,
+  ranpac,
+} satisfies Readonly<Record<string, Method>>
+export const tasks = { classification } satisfies Readonly<Record<string, Task>>
+
+/** Bases that this process has open, by what the config calls them: all models on one share it. */
+const openBases = new Map<string, Promise<Base>>()
+
+export async function openBase(config: ModelConfig['base']): Promise<Base> {
+  const key = JSON.stringify(config)
+  const opening = openBases.get(key) ?? openNewBase(config)
+  openBases.set(key, opening)
+  return opening
+}
+
+async function openNewBase(config: ModelConfig['base']): Promise<Base> {
+  if (config === 'use-lite') return openUseLite()
+  if (config === 'minilm') return openPulled(config)
+  if ('pulled' in config) return openPulled(config.pulled)
+  if ('bert' in config) return openBert(config.bert)
+  return openFeatures(config.features)
+}
+
+export function methodOf(config: ModelConfig): Method {
+  return methods[config.adapter.method]
+}
+
+/** The config's adapter in the terms of the contract; a method without ranks has none. */
+export function adapterOf({ adapter }: ModelConfig): AdapterConfig {
+  return { rank: 0, alpha: 1, ...adapter }
+}
+
+export interface LabelsOf {
+  readonly open: boolean
+  readonly known: readonly string[]
+  readonly retired: readonly string[]
+  readonly renamed?: Readonly<Record<string, string>> | undefined
+}
+
+export function labelsOf({ labels }: ModelConfig): LabelsOf {
+  return 'open' in labels ? labels : { open: false, known: labels, retired: [] }
+}
+
+export function modelOf(config: Config, model: string): ModelConfig {
+  const found = config.models[model]
+  invariant(found !== undefined, `the config has the model ${model}`)
+  return found
+}
+
+/** Where everything of a model lies. */
+export function folderOf(config: Config, model: string): string {
+  return join(config.data_dir, model)
+}
+
+export async function openRegistry(
+  config: Config,
+  model: string,
+  base: Base,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<LocalRegistry> {
+  return openLocalRegistry({
+    folder: folderOf(config, model),
+    model,
+    base: identityOf(base),
+    task: classificationKind,
+    bundle: bundleFor(base, config),
+    remembered: rememberedBy(config),
+    ...parts,
+  })
+}
+
+/** What a registry remembers of the past. */
+export function rememberedBy({ limits }: Config): LedgerLimits {
+  const { moves, removed_versions: removed, removed_version_bytes: removedBytes } = limits
+  return { moves, removed, removedBytes, pins: limits.pins }
+}
+
+export function lettersLimits({ limits }: Pick<Config, 'limits'>): DeadLetterLimits {
+  return { count: limits.dead_letters, bytes: limits.dead_letter_bytes }
+}
+
+export const classificationKind = classification.kind
+
+/** How a version's parameters become files and come back. */
+export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {
+  const { safetensors_header_bytes: headerBytes } = limits
+  return openBundle({ base, methods, tasks, headerBytes })
+}

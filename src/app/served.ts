@@ -1,0 +1,254 @@
+/** Puts the serving side of each model together: its shelves on this machine, the engine of its base, its live version. */
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { folderOf, labelsOf, lettersLimits, methods, modelOf, openBase, tasks } from './parts.ts'
+import {
+  Faults,
+  guardInbox,
+  guardLetters,
+  noDeadLetters,
+  noInbox,
+  noPredictions,
+  noRegistry,
+} from './broken.ts'
+import { exampleOf } from './example.ts'
+import { openSharedRegistry } from './fleet.ts'
+import { shareModel } from './sharing.ts'
+import { predictionSink, sendLetters } from './sinks.ts'
+import type { KnownModel, OpenModel, DaemonContext } from './daemon-context.ts'
+import { triggerHint } from './trigger.ts'
+import type { Base } from '../contracts/network.ts'
+import type { ServingEngine } from '../serving/engine/contract.ts'
+import { deadLettersFile, type DeadLetters } from '../intake/dead-letters/dead-letters.ts'
+import { openDiskInbox } from '../intake/disk/inbox.ts'
+import { openDiskLetters } from '../intake/disk/letters.ts'
+import { openDiskPredictions } from '../intake/disk/predictions.ts'
+import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
+import { inboxFile } from '../intake/inbox/schema.ts'
+import type { Inbox } from '../intake/inbox/inbox.ts'
+import { brokenDoor, brokenLive } from '../serving/live/broken-model.ts'
+import { openBatcher, type Batcher } from '../serving/engine/batcher.ts'
+import { openServingEngine } from '../serving/engine/engine.ts'
+import { eventCheck } from '../serving/live/event-check.ts'
+import { openFeedbackService, type FeedbackService } from '../serving/live/feedback-service.ts'
+import { underPresentNames } from '../serving/live/present-names.ts'
+import { openLiveModel, type LiveModel } from '../serving/live/live-model.ts'
+import type { ServedModel } from '../serving/live/served-model.ts'
+import { watchUndone } from '../serving/live/undone-feedback.ts'
+import { storeSizes } from '../platform/store/store-sizes.ts'
+import { classification } from '../tasks/classification/classification.ts'
+import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
+
+export async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
+  const { config, clock, log, sharing } = site
+  const base = await openBase(modelOf(config, name).base)
+  const faults = new Faults(log.child({ model: name }))
+  const openVersions = () => openSharedRegistry(config, name, base, { clock, log, sharing })
+  const registry = await faults.try('model', openVersions, noRegistry)
+  const letters = join(folderOf(config, name), deadLettersFile)
+  const openLetters = async () =>
+    probed(await openDiskLetters(site.disk, letters, lettersLimits(config)))
+  const deadLetters = guardLetters(
+    await faults.try('dead_letters', openLetters, noDeadLetters),
+    faults,
+  )
+  site.atEnd(async () => registry.close())
+  site.atEnd(async () => deadLetters.close())
+  if (faults.all.every(({ part }) => part !== 'dead_letters')) sendLetters(site, name, deadLetters)
+  return { name, base, registry, deadLetters, faults }
+}
+
+export async function openModel(site: DaemonContext, name: string): Promise<OpenModel> {
+  const known = await knowModel(site, name)
+  const { config, clock, log } = site
+  const inboxPath = join(folderOf(config, name), inboxFile)
+  const { limits } = config
+  const openOwn = async () =>
+    read(
+      await openDiskInbox(site.disk, inboxPath, {
+        unreadEvents: limits.inbox_events,
+        bytes: limits.inbox_bytes,
+        seenEvents: limits.seen_events,
+        retentionMs: dayMs,
+      }),
+    )
+  const onDropped = (count: number) => {
+    site.metrics.count('predictionsDropped', { model: name }, count)
+  }
+  const { faults } = known
+  const inbox = guardInbox(await faults.try('inbox', openOwn, noInbox), faults)
+  const isWhole = faults.all.every(({ part }) => part !== 'inbox')
+  const predictions = isWhole
+    ? await openDiskPredictions(site.disk, inboxPath, {
+        count: limits.predictions,
+        bytes: limits.prediction_bytes,
+        retentionMs: 30 * dayMs,
+        clock,
+        log,
+        onDropped,
+      })
+    : noPredictions(onDropped)
+  site.atEnd(async () => inbox.close())
+  site.atEnd(async () => predictions.close())
+  const shared = isWhole ? shareModel(site, name, inboxPath) : undefined
+  const others = [shared?.predictions, predictionSink(site, name)].filter(
+    (each) => each !== undefined,
+  )
+  const everywhere = servedEverywhere(predictions, others)
+  return { ...known, inbox, predictions: everywhere, forwarder: shared?.forwarder }
+}
+
+/** A damaged page shows itself at the first look, not when the file is opened. */
+function read(inbox: Inbox): Inbox {
+  inbox.unread()
+  inbox.duplicates()
+  inbox.forgotten()
+  return inbox
+}
+
+function probed(letters: DeadLetters): DeadLetters {
+  letters.counts()
+  letters.gone()
+  return letters
+}
+
+const dayMs = 24 * 60 * 60 * 1000
+
+interface Serving {
+  readonly engine: ServingEngine
+  readonly batcher: Batcher
+}
+
+/** One engine and one queue for all models of a base. */
+export async function openBatchers(
+  site: DaemonContext,
+  models: readonly OpenModel[],
+): Promise<ReadonlyMap<Base, Serving>> {
+  const { config, clock, log, metrics } = site
+  const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
+  const serving = new Map<Base, Serving>()
+  for (const base of new Set(models.map((model) => model.base))) {
+    const engine = await openServingEngine({
+      base,
+      methods,
+      tasks,
+      workers,
+      onCrash: (err) => {
+        log.error({ err, base: base.name }, 'a serving thread died; another takes its place')
+      },
+    })
+    const { queue } = config.limits
+    const batcher = openBatcher({
+      engine,
+      lanes: workers,
+      rowsPerRun,
+      queue,
+      waitMs,
+      clock,
+      metrics,
+    })
+    site.atEnd(async () => engine.close())
+    site.atEnd(async () => batcher.close())
+    serving.set(base, { engine, batcher })
+  }
+  return serving
+}
+
+export async function serve(
+  site: DaemonContext,
+  model: OpenModel,
+  all: ReadonlyMap<Base, Serving>,
+  onAppended: () => void,
+): Promise<ServedModel> {
+  const { name, base, registry } = model
+  const serving = all.get(base)
+  if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
+  const { faults } = model
+  const { method } = modelOf(site.config, name).adapter
+  const live = await faults.try('model', () => openLive(site, model, serving), brokenLive)
+  const feedback =
+    faults.whole === undefined ? await openDoor(site, model, onAppended) : brokenDoor(faults.whole)
+  return {
+    ...{ name, base, method, live, registry, feedback },
+    renamed: labelsOf(modelOf(site.config, name)).renamed,
+    example: exampleOf(modelOf(site.config, name)),
+    deadLetters: model.deadLetters.pages,
+    faults: () => faults.all,
+    setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db')),
+    get trigger() {
+      return triggerHint(modelOf(site.config, name))
+    },
+    forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
+    storeBytes: () => storeSizes(folderOf(site.config, name)),
+    waitingRows: () => serving.batcher.waiting(name),
+  }
+}
+
+async function openLive(
+  site: DaemonContext,
+  model: OpenModel,
+  serving: Serving,
+): Promise<LiveModel> {
+  const { config, clock, log, metrics } = site
+  const live = await openLiveModel({
+    model: model.name,
+    base: model.base,
+    task: underPresentNames(classification, labelsOf(modelOf(config, model.name)).renamed),
+    maxTokens: modelOf(config, model.name).max_tokens,
+    batcher: serving.batcher,
+    predictions: model.predictions,
+    predictionId: () => `p-${randomUUID()}`,
+    registry: model.registry,
+    engine: serving.engine,
+    onAnswering: (version) => model.registry.answersWith(version),
+    idleVersions: 4,
+    mostVersions: 16,
+    retryMs: 1000,
+    clock,
+    metrics,
+    log,
+  })
+  site.atEnd(async () => live.close())
+  return live
+}
+
+async function openDoor(
+  site: DaemonContext,
+  model: OpenModel,
+  onAppended: () => void,
+): Promise<FeedbackService> {
+  const { name, base, inbox, predictions, deadLetters } = model
+  const { known: labels, ...rules } = labelsOf(modelOf(site.config, name))
+  const { clock, metrics, config, log } = site
+  const { registry } = model
+  const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
+  site.atEnd(() => undone.close())
+  return openFeedbackService({
+    undone,
+    model: name,
+    source: httpSourceName,
+    check: eventCheck({
+      model: name,
+      source: httpSourceName,
+      inputKind: base.inputKind,
+      limits: config.limits,
+      task: classification,
+      vocabulary: { labels, ...rules },
+      // Tokenising a text takes too long here, and never fails.
+      ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
+    }),
+    inbox,
+    ...(site.sharing && { positionOf: inFleet(site.sharing.replica) }),
+    predictions,
+    deadLetters,
+    metrics,
+    clock,
+    onAppended,
+  })
+}
+
+function inFleet(replica: string): (offset: number) => string {
+  return (offset) => `${replica}:${offset}`
+}
+
+const httpSourceName = 'http'

@@ -1,0 +1,135 @@
+/** Puts the trainers of one process together: TensorFlow once, a base once, turns shared by all models. */
+import { join } from 'node:path'
+import { folderOf } from './parts.ts'
+import { forwardKeys, joinAsTrainer } from './fleet.ts'
+import { openModelLoop } from './loop.ts'
+import type { TrainerContext } from './trainer-context.ts'
+import type { Logger } from '../contracts/core.ts'
+import type { Base, TrunkEngine } from '../contracts/network.ts'
+import { openTensorFlow, type TensorFlowEngine } from '../nn/tfjs/tensorflow.ts'
+import { openTrunkEngine } from '../nn/onnx/trunk-engine.ts'
+import { Closers } from '../platform/closers.ts'
+import { systemClock } from '../platform/clock.ts'
+import { secretsOf } from '../config/secrets.ts'
+import type { Config } from '../config/config.ts'
+import { openLog, setLogLevel } from '../platform/log.ts'
+import { BaseTensors } from '../optim/base-tensors.ts'
+import type { HostedModel, Hosting } from '../trainer/process/host.ts'
+import { leaveCopiedWord } from '../fleet/copied-position.ts'
+import { localCheckpoint } from '../checkpoint/local-checkpoint.ts'
+import type { TrainerProgram } from '../trainer/process/process.ts'
+
+export interface TrainerConfig {
+  readonly config: Config
+  readonly models: readonly string[]
+  /** What this daemon is called among others. */
+  readonly replica: string
+  /** Whether the server's stderr is a terminal: this one is a pipe to it. */
+  readonly isTerminal?: boolean
+}
+
+/** The program of a trainer process: what `process.ts` looks for. */
+export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = async (given, hosting) => {
+  // Made by `trainerPlans` in the server from a config that was checked there.
+  const trainer = given as unknown as TrainerConfig
+  const { config, models } = trainer
+  const { isTerminal } = trainer
+  const secrets = secretsOf(config)
+  const root = openLog({ ...config.log, secrets, isTerminal })
+  const log = root.child({ process: 'trainer' })
+  const closers = new Closers(log)
+  const atEnd: TrainerContext['atEnd'] = (step) => {
+    closers.add(step)
+  }
+  try {
+    const site = await openSite(trainer, hosting, { log, atEnd })
+    return {
+      log,
+      setLevel: (level) => {
+        setLogLevel(root, level)
+      },
+      models: models.map((name) => hosted(site, name)),
+      close: async () => closers.close(),
+    }
+  } catch (error) {
+    return await closers.closeAfter(error)
+  }
+}
+
+async function openSite(
+  { config, models, replica }: TrainerConfig,
+  hosting: Hosting,
+  parts: Pick<TrainerContext, 'log' | 'atEnd'>,
+): Promise<TrainerContext> {
+  const { log } = parts
+  const clock = systemClock
+  const { tf, backend: engine } = await openEngine(config, log)
+  const uploaded = new Map<Base, BaseTensors>()
+  const fleet = await joinAsTrainer(config, { ...parts, clock, replica, models })
+  return {
+    ...hosting,
+    ...parts,
+    config,
+    clock,
+    tf,
+    engine,
+    fleet,
+    baseTensors(base) {
+      const tensors = uploaded.get(base) ?? new BaseTensors(tf, base)
+      uploaded.set(base, tensors)
+      return tensors
+    },
+    trunk: trunks(parts),
+  }
+}
+
+async function openEngine(config: Config, log: Logger): Promise<TensorFlowEngine> {
+  const engine = await openTensorFlow({ threads: config.trainer.threads })
+  const { backend, version, reason } = engine
+  if (backend === 'tensorflow') log.info({ backend, version }, 'training engine')
+  else log.warn({ backend, version, reason }, 'training is slow: no native TensorFlow')
+  return engine
+}
+
+function trunks({ log, atEnd }: Pick<TrainerContext, 'log' | 'atEnd'>): TrainerContext['trunk'] {
+  const known = new Map<string, Promise<TrunkEngine>>()
+  return async (base, cut) => {
+    const key = `${base.hash}/${base.trunk ?? cut}`
+    const opening = known.get(key) ?? open(base, cut)
+    known.set(key, opening)
+    return opening
+  }
+  async function open(base: Base, cut: number): Promise<TrunkEngine> {
+    const engine = await openTrunkEngine(base, cut, {
+      onCrash: (err) => {
+        log.error({ err, base: base.name }, 'the trunk thread died; another takes its place')
+      },
+    })
+    atEnd(async () => engine.close())
+    return engine
+  }
+}
+
+function hosted(site: TrainerContext, name: string): HostedModel {
+  const folder = folderOf(site.config, name)
+  const model: HostedModel = {
+    name,
+    lockPath: join(folder, 'trainer.lock'),
+    open: async (tenure) => openModelLoop(site, name, tenure),
+  }
+  const { fleet } = site
+  if (fleet === undefined) return model
+  return {
+    ...model,
+    fleet: {
+      leases: fleet.leases,
+      copies: fleet.copies,
+      local: localCheckpoint(join(folder, 'state.db')),
+      copyMs: 1000 * site.config.fleet.copy_seconds,
+      onCopied: async (positions) => {
+        await leaveCopiedWord(fleet.sharing.redis, forwardKeys(fleet.sharing, name), positions)
+      },
+      giveBack: async (lease, signal) => fleet.leases.giveBack(lease, signal),
+    },
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The parts that all transformers here share. A linear map is a site: its frozen weights are `<site>.weight` [in, out]
+ * and `<site>.bias` [out], and the adaptation decides what the network goes on with.
+ */
+import type { Adaptation, Ops } from '../../contracts/network.ts'
+
+/** x · W + b, or what the adapter makes of it. */
+export function linear<T>(ops: Ops<T>, adaptation: Adaptation<T>, site: string, x: T): T {
+  const weight = ops.weight(`${site}.weight`)
+  const bias = ops.weight(`${site}.bias`)
+  return adaptation.linear(site, x, weight, bias, () => ops.add(ops.matMul(x, weight), bias))
+}
+
+/**
+ * Each head attends by itself, and their answers lie side by side:
+ *
+ *   softmax(q kᵀ / √d + bias) v        q, k, v [b, heads, s, d]; bias [b, 1, 1, s] is −1e9 at padding
+ *
+ * Vaswani et al. (2017), "Attention is all you need".
+ */
+export function attention<T>(
+  ops: Ops<T>,
+  parts: { readonly query: T; readonly key: T; readonly value: T; readonly bias: T },
+  heads: number,
+  headSize: number,
+): T {
+  const query = ops.mul(ops.splitHeads(parts.query, heads), ops.scalar(1 / Math.sqrt(headSize)))
+  const key = ops.splitHeads(parts.key, heads)
+  const value = ops.splitHeads(parts.value, heads)
+  const weights = ops.softmax(ops.add(ops.batchMatMul(query, key, true), parts.bias))
+  return ops.mergeHeads(ops.batchMatMul(weights, value))
+}

@@ -1,0 +1,119 @@
+/**
+ * Every BERT-family encoder in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors. The
+ * embedding is the mean over the real tokens at unit length. Pickled weights can run code when opened, and are refused.
+ */
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { readSafetensors } from '../../nn/containers/safetensors.ts'
+import type { Json } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { Input } from '../../contracts/stream.ts'
+import { failure } from '../../platform/errors.ts'
+import { parseBertConfig } from './config.ts'
+import { bertNetwork } from './network.ts'
+import { openBertTokenizer } from './tokenizer.ts'
+import { takeBertWeights } from './weights.ts'
+import { hashBase } from '../hash.ts'
+import { readText, tokensOf } from '../text.ts'
+
+const WEIGHTS = 'model.safetensors'
+const POOLING = '1_Pooling/config.json'
+const PICKLE = /\.(bin|pt|pth|pkl|pickle|ckpt)$/
+
+/** Raised whenever the network or the tokenizer would give another output for the same files. */
+const EQUATIONS = 'bert/1'
+
+type Fields = Readonly<Record<string, Json>>
+
+export async function openBert(folder: string): Promise<Base> {
+  await checkFiles(folder)
+  const config = parseBertConfig(await readJson(folder, 'config.json'))
+  // How long a text may be is asked for at each call; the file's own truncation and padding do not count.
+  const definition = {
+    ...(await readJson(folder, 'tokenizer.json')),
+    truncation: null,
+    padding: null,
+  }
+  const tokenizer = openBertTokenizer(definition, config.vocabulary)
+  const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
+  const weights = takeBertWeights(tensors, config)
+  return {
+    name: 'bert',
+    hash: hashBase({ equations: EQUATIONS, config: { ...config }, tokenizer: definition }, weights),
+    inputKind: 'text',
+    network: bertNetwork(config),
+    weights,
+    encode(input: Input, maxTokens: number) {
+      // The server pads rows to multiples of 4, which must have positions too.
+      const most = config.positions - (config.positions % 4)
+      const { ids, dropped } = tokenizer.encode(readText(input), Math.min(maxTokens, most))
+      return tokensOf(ids, dropped)
+    },
+  }
+}
+
+/** What its files say without their weights, which take time to read: enough to check a config by. It encodes nothing. */
+export async function shapeOfBert(folder: string): Promise<Base> {
+  await checkFiles(folder)
+  const config = parseBertConfig(await readJson(folder, 'config.json'))
+  return {
+    name: 'bert',
+    hash: '',
+    inputKind: 'text',
+    network: bertNetwork(config),
+    weights: new Map(),
+    encode: () => {
+      throw failure('BASE_INVALID', `${folder} was opened without its weights`)
+    },
+  }
+}
+
+async function checkFiles(folder: string): Promise<void> {
+  const files = await listed(folder)
+  const pickle = files.find((file) => PICKLE.test(file))
+  if (!files.includes(WEIGHTS) && pickle !== undefined)
+    throw failure('PICKLE_REFUSED', `${folder} holds ${pickle}, and no ${WEIGHTS}`)
+  if (files.includes(`${WEIGHTS}.index.json`))
+    throw failure(
+      'BASE_UNSUPPORTED',
+      `${folder} holds its weights in several files (${WEIGHTS}.index.json)`,
+    )
+  for (const file of ['config.json', 'tokenizer.json', WEIGHTS])
+    if (!files.includes(file)) throw failure('BASE_INVALID', `${folder} lacks ${file}`)
+  if (files.includes('1_Pooling')) await checkPooling(folder)
+}
+
+/** A sentence encoder that was trained to be pooled in another way than ours would not give its published vectors. */
+async function checkPooling(folder: string): Promise<void> {
+  const pooling = await readJson(folder, POOLING)
+  const modes = Object.keys(pooling).filter((key) => key.startsWith('pooling_mode'))
+  const other = modes.find((mode) => pooling[mode] !== (mode === 'pooling_mode_mean_tokens'))
+  if (other === undefined) return
+  throw failure(
+    'BASE_UNSUPPORTED',
+    `${POOLING}: ${other} is ${JSON.stringify(pooling[other])}; only the mean is known here (remove 1_Pooling to use it all the same)`,
+    { details: { field: other } },
+  )
+}
+
+async function listed(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder)
+  } catch (cause) {
+    throw failure('BASE_MISSING', `the folder ${folder} of a base cannot be read`, { cause })
+  }
+}
+
+async function readJson(folder: string, file: string): Promise<Fields> {
+  const value = await parsed(join(folder, file))
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Fields
+  throw failure('BASE_INVALID', `${file} in ${folder} is not a JSON object`)
+}
+
+async function parsed(path: string): Promise<Json> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Json
+  } catch (cause) {
+    throw failure('BASE_INVALID', `${path} cannot be read as JSON`, { cause })
+  }
+}

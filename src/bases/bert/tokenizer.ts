@@ -1,0 +1,77 @@
+/**
+ * `tokenizer.json` through Hugging Face's own JavaScript tokenizer. What stands around a text ([CLS] … [SEP]) is
+ * found by asking it, so that a long text loses words and never its last marker.
+ */
+import * as huggingface from '@huggingface/tokenizers'
+import type { Json } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+
+export interface BertTokenizer {
+  /** `dropped`: tokens of the text that the limit left no room for. */
+  encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
+}
+
+/** What we use of it, in our own words: its published types do not resolve under Node's rules of modules. */
+interface Tokenizer {
+  encode(
+    text: string,
+    options?: { readonly add_special_tokens: boolean },
+  ): { readonly ids: readonly number[] }
+  get_vocab(): ReadonlyMap<string, number>
+}
+const library = huggingface as unknown as {
+  readonly Tokenizer: new (definition: Json, config: object) => Tokenizer
+}
+
+/** `vocabulary`: the rows of the embedding table. */
+export function openBertTokenizer(definition: Json, vocabulary: number): BertTokenizer {
+  const tokenizer = create(definition)
+  checkIds(tokenizer, vocabulary)
+  const { before, after } = markers(tokenizer)
+  return {
+    encode(text, limit) {
+      const room = Math.max(0, limit - before.length - after.length)
+      const words = bare(tokenizer, text)
+      return {
+        ids: [...before, ...words.slice(0, room), ...after],
+        dropped: Math.max(0, words.length - room),
+      }
+    },
+  }
+}
+
+function create(definition: Json): Tokenizer {
+  try {
+    return new library.Tokenizer(definition, {})
+  } catch (cause) {
+    throw failure('BASE_INVALID', 'tokenizer.json is not one that can be read', { cause })
+  }
+}
+
+/** An id outside the table would fail in one engine and be clamped in silence by another. */
+function checkIds(tokenizer: Tokenizer, vocabulary: number): void {
+  let highest = -1
+  for (const id of tokenizer.get_vocab().values()) highest = Math.max(highest, id)
+  if (highest < vocabulary) return
+  const what = `tokenizer.json gives ids up to ${highest}, config.json says vocab_size ${vocabulary}`
+  throw failure('BASE_INVALID', what)
+}
+
+function markers(tokenizer: Tokenizer): { before: readonly number[]; after: readonly number[] } {
+  const inside = bare(tokenizer, 'a')
+  const whole = tokenizer.encode('a').ids
+  const start = whole.findIndex((_, at) => inside.every((id, index) => whole[at + index] === id))
+  return { before: whole.slice(0, start), after: whole.slice(start + inside.length) }
+}
+
+function bare(tokenizer: Tokenizer, text: string): readonly number[] {
+  try {
+    return tokenizer.encode(text, { add_special_tokens: false }).ids
+  } catch (cause) {
+    // It passes all tokens of a word list as arguments, of which the stack holds about a hundred thousand.
+    if (!(cause instanceof RangeError)) throw cause
+    throw failure('INPUT_TOO_LONG', `the tokenizer cannot take ${text.length} characters`, {
+      cause,
+    })
+  }
+}

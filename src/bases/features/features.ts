@@ -1,0 +1,171 @@
+/**
+ * The base for numbers and categories: an object or a list becomes a vector, the vector is standardised with what the
+ * stream has shown so far, and hidden layers follow, or none. No download: its weights are drawn from a fixed seed, so
+ * that equal settings are equal bases everywhere.
+ */
+import type { Json, Tensor } from '../../contracts/core.ts'
+import type { Base, BaseIdentity } from '../../contracts/network.ts'
+import type { Input } from '../../contracts/stream.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import { openRandom } from '../../platform/random.ts'
+import { type FeaturesLayout, inputSize, vectorSize } from './layout.ts'
+import { featuresNetwork, hiddenName, SPREAD } from './network.ts'
+import { featuresStatistics } from './statistics.ts'
+import { planSchema, schemaVectorizer, type FeatureSchema } from './schema.ts'
+import { successionOf, type EarlierFeatures, type FeatureColumns } from './succession.ts'
+import { vectorizer } from './vector.ts'
+import { hashBase } from '../hash.ts'
+
+export interface FeaturesOptions {
+  /** Numbers in a vector: the named ones, or all of a list, and the columns that names and categories are hashed to. */
+  readonly size?: number | undefined
+  /** With names, an input comes as an object: `names[i]` is the number at i, and what is left of `size` is for hashing. */
+  readonly names?: readonly string[] | undefined
+  /** In place of size and names: every feature with its type. */
+  readonly schema?: FeatureSchema | undefined
+  /** With a schema, what to do with other names; absent = refuse. */
+  readonly unknown?: 'refuse' | 'ignore' | undefined
+  /** Widths of the hidden layers, first to last. None makes the model on top linear. */
+  readonly hidden?: readonly number[] | undefined
+  /** False: the head reads the last hidden layer without the inputs beside it. Means nothing where there is none. */
+  readonly shortcut?: boolean | undefined
+  /** False: numbers stay as they are, as embeddings from elsewhere should. */
+  readonly standardise?: boolean | undefined
+  /** Pieces into which each number is cut besides, so that a linear map of them bends; absent = 0. */
+  readonly bins?: number | undefined
+  /** Events after which the recent statistics have forgotten; absent or 0 = no recent part. */
+  readonly window?: number | undefined
+}
+
+/** Raised whenever the same settings would give another output. */
+const EQUATIONS = 'features/3'
+const SEED = 1
+
+export function openFeatures(options: FeaturesOptions): Base {
+  const inputs = inputsOf(options)
+  const layout = layoutOf(options, inputs)
+  const weights = new Map([...hiddenWeights(layout), ...spread(layout)])
+  const settings = settingsOf(options, inputs, layout)
+  const hash = hashBase(settings, weights)
+  const { toVector } = inputs
+  const columns: FeatureColumns = { layout, names: inputs.names, hashed: inputs.hashed }
+  const base: Base = {
+    name: 'features',
+    hash,
+    inputKind: 'features',
+    network: featuresNetwork(layout),
+    weights,
+    settings: JSON.stringify(settings),
+    successionFrom: (before) => successionOf({ columns, weights }, before, reopened),
+    ...(!layout.asTheyAre && { statistics: featuresStatistics(layout) }),
+    encode(input: Input) {
+      if (input.kind !== 'features')
+        throw failure('INPUT_WRONG_KIND', `the base reads features, the input holds ${input.kind}`)
+      return { kind: 'vector', values: roomy(toVector(input.features), vectorSize(layout)) }
+    },
+  }
+  columnsOfBase.set(base, columns)
+  return base
+}
+
+const columnsOfBase = new WeakMap<Base, FeatureColumns>()
+
+/** The base that was made from these settings, if this release still makes the same one of them. */
+function reopened({ hash, settings }: BaseIdentity): EarlierFeatures | undefined {
+  const { names, size, ...others } = JSON.parse(settings ?? '{}') as RecordedSettings
+  if (others.equations !== EQUATIONS) return undefined
+  const shape = others.schema === undefined ? { size, names: names ?? undefined } : {}
+  const base = openFeatures({ ...others, ...shape })
+  const columns = columnsOfBase.get(base)
+  return base.hash === hash && columns !== undefined ? { base, columns } : undefined
+}
+
+type RecordedSettings = Omit<FeaturesOptions, 'names'> & {
+  readonly equations?: string
+  readonly names: readonly string[] | null
+}
+
+interface Inputs {
+  readonly size: number
+  /** Of the numbers; undefined = a list. */
+  readonly names: readonly string[] | undefined
+  /** What each column behind the numbers stands for. */
+  readonly hashed: readonly string[]
+  readonly toVector: (features: Extract<Input, { kind: 'features' }>['features']) => Float32Array
+}
+
+function inputsOf({ schema, unknown = 'refuse', ...options }: FeaturesOptions): Inputs {
+  if (schema !== undefined) {
+    const plan = planSchema(schema)
+    const size = plan.names.length + plan.hashed.length
+    return { ...plan, size, toVector: schemaVectorizer(plan, unknown) }
+  }
+  const { size = 0, names } = options
+  invariant(Number.isSafeInteger(size) && size > 0, `a vector of ${size} features`)
+  invariant(new Set(names).size === (names ?? []).length, 'names differ')
+  invariant((names ?? []).length <= size, `${names?.length} names for ${size} features`)
+  const width = names === undefined ? 0 : size - names.length
+  const hashed = Array.from({ length: width }, (_, column) => `any ${column} of ${width}`)
+  return { size, names, hashed, toVector: vectorizer(size, names) }
+}
+
+function layoutOf(options: FeaturesOptions, { size, names }: Inputs): FeaturesLayout {
+  const { hidden = [], standardise = true, bins = 0, window: asked = 0 } = options
+  const standardised = names?.length ?? size
+  return {
+    standardised,
+    hashed: size - standardised,
+    flags: names?.length ?? 0,
+    asTheyAre: !standardise,
+    hidden,
+    window: standardise && standardised > 0 && asked > 0 ? asked : undefined,
+    shortcut: options.shortcut !== false || hidden.length === 0,
+    bins,
+  }
+}
+
+/** Everything that the output depends on. */
+function settingsOf({ schema }: FeaturesOptions, { size, names }: Inputs, layout: FeaturesLayout) {
+  const { asTheyAre, shortcut, hidden, window = 0, bins } = layout
+  return {
+    equations: EQUATIONS,
+    standardise: !asTheyAre,
+    ...(!shortcut && { shortcut }),
+    ...{ size, names: names ?? null, hidden, window, bins },
+    ...(schema !== undefined && { schema: JSON.parse(JSON.stringify(schema)) as Json }),
+  }
+}
+
+/**
+ *   W ~ N(0, 2 / in), b = 0
+ *
+ * He et al. (2015), "Delving deep into rectifiers", ICCV.
+ */
+function hiddenWeights(layout: FeaturesLayout): Map<string, Tensor> {
+  const random = openRandom(SEED, 'features/hidden')
+  const weights = new Map<string, Tensor>()
+  let inSize = inputSize(layout)
+  for (const [layer, outSize] of layout.hidden.entries()) {
+    const deviation = Math.sqrt(2 / inSize)
+    const data = Float32Array.from({ length: inSize * outSize }, () => random.normal() * deviation)
+    weights.set(`${hiddenName(layer)}.weight`, { shape: [inSize, outSize], data })
+    const bias = { shape: [outSize], data: new Float32Array(outSize) }
+    weights.set(`${hiddenName(layer)}.bias`, bias)
+    inSize = outSize
+  }
+  return weights
+}
+
+function spread({ window, standardised }: FeaturesLayout): Map<string, Tensor> {
+  if (window === undefined || standardised === 0) return new Map()
+  const data = new Float32Array(standardised).fill(1)
+  return new Map([[SPREAD, { shape: [1, standardised], data }]])
+}
+
+/** With zeros behind it for what only the stream knows. */
+function roomy(values: Float32Array, size: number): Float32Array {
+  if (values.length === size) return values
+  const longer = new Float32Array(size)
+  longer.set(values)
+  return longer
+}

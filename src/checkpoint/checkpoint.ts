@@ -1,0 +1,286 @@
+/**
+ * The one truth of a model's trainer: positions, learner, ids, waiting events and the intended move of the live pointer,
+ * saved in ONE transaction (law 3). `save` is handed the whole state and writes what differs from the last time: between
+ * updates that is a few rows, never the weights.
+ */
+import type { TrainableState } from '../contracts/adapter.ts'
+import type { Json } from '../contracts/core.ts'
+import type { Positions } from '../contracts/stream.ts'
+import type { IdRun } from '../intake/dedupe/dedupe.ts'
+import type { WaitingEvent } from '../intake/join.ts'
+import { HASH_BYTES } from '../intake/dedupe/seen-ids.ts'
+import type { Store } from '../platform/store/store.ts'
+import { ExampleTables } from './examples.ts'
+import { MemoryTable } from './knn-items.ts'
+import { PendingTable } from './pending.ts'
+import { bytesOf, waitingOf, waitingValues } from './rows.ts'
+import { fact, setFact, stampOf, StateTables } from './states.ts'
+import type { AheadState } from '../trainer/sources/ahead.ts'
+import type { Journals } from '../trainer/sources/journals.ts'
+import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
+import { checkRow, rowSum, summed } from './row-sum.ts'
+import { SetAsideTable } from './set-aside.ts'
+import type {
+  Change,
+  CheckpointLimits,
+  Identity,
+  LearnerSnapshot,
+  Progress,
+  Saved,
+} from './saved.ts'
+
+export class Checkpoint {
+  readonly #store: Store
+  readonly #limits: CheckpointLimits
+  readonly #examples: ExampleTables
+  readonly #states: StateTables
+  readonly #memory: MemoryTable
+  readonly #pending: PendingTable
+  readonly #setAside: SetAsideTable
+  #last: Pick<Change, 'weights' | 'mind' | 'positions' | 'ahead'> | undefined
+  /** Key → which of the records with that key it is. */
+  #waiting: ReadonlyMap<string, string> = new Map()
+  /** A save failed, and may have been committed nevertheless: what is there has to be read again. */
+  #isUncertain = false
+  #isRewritten = false
+
+  constructor(store: Store, limits: CheckpointLimits) {
+    this.#store = store
+    this.#limits = limits
+    this.#examples = new ExampleTables(store)
+    this.#states = new StateTables(store, limits)
+    this.#memory = new MemoryTable(store)
+    this.#pending = new PendingTable(store)
+    this.#setAside = new SetAsideTable(store)
+  }
+
+  get path(): string {
+    return this.#store.path
+  }
+
+  /** Ids that were taken, oldest first. */
+  seen(): readonly IdRun[] {
+    const sql = 'SELECT first, hashes, lessons, sum FROM seen_runs ORDER BY first'
+    return this.#store.all(sql).map((row) => {
+      const [first, hashes] = [row.number('first'), row.bytes('hashes')]
+      const lessons = row.bytesOrNull('lessons')
+      const known = lessons === null ? [] : [lessons]
+      checkRow(row, { path: this.path, what: `the ids from ${first} on` }, first, hashes, ...known)
+      return { first, hashes, ...(lessons !== null && { lessons }) }
+    })
+  }
+
+  get recovery(): Recovery | undefined {
+    return recoveryIn(this.#store)
+  }
+
+  /** Of a file that has nothing but these, for a recovery from a version. */
+  get positions(): Readonly<Record<string, Positions>> {
+    return this.#positions()
+  }
+
+  get journals(): Journals {
+    return (fact(this.#store, 'journals') ?? {}) as Journals
+  }
+
+  /** Undefined before the first save. `instead`: the weights in the file are damaged, and these take their place. */
+  load(instead?: TrainableState): Saved | undefined {
+    const identity = fact(this.#store, 'identity')
+    if (identity === undefined) return undefined
+    this.#examples.load()
+    this.#memory.load()
+    const saved: Saved = {
+      ...this.#learnerAt(this.#states.now, instead),
+      identity: identity as Identity,
+      stamp: stampOf(this.#store),
+      progress: fact(this.#store, 'progress') as unknown as Progress,
+      positions: this.#positions(),
+      journals: this.journals,
+      pending: this.#pending.load(),
+      waiting: this.#waitingEvents(),
+      setAside: this.#setAside.load(),
+      ...this.#ahead(),
+    }
+    this.#remember(saved)
+    if (instead !== undefined) this.#last = undefined
+    return saved
+  }
+
+  /** Weights, mind and memory as they were when `version` was published; retracted examples are missing. */
+  snapshot(version: string): LearnerSnapshot | undefined {
+    const id = this.#states.ofVersion(version)
+    if (id === undefined) return undefined
+    const line = this.#states.lineOf(version)
+    return { ...this.#learnerAt(id), ...(line && { line }) }
+  }
+
+  hasSnapshot(version: string): boolean {
+    return this.#states.ofVersion(version) !== undefined
+  }
+
+  save(change: Change): void {
+    if (this.#isUncertain) this.#readAgain()
+    this.#isUncertain = true
+    this.#store.transaction(() => {
+      this.#write(change)
+    })
+    this.#examples.saved()
+    this.#memory.saved()
+    this.#pending.saved()
+    this.#setAside.saved()
+    this.#remember(change)
+    this.#isUncertain = this.#isRewritten = false
+  }
+
+  /** The next save writes every example from scratch: what was loaded has been changed. */
+  rewrite(): void {
+    this.#isRewritten = true
+  }
+
+  close(): void {
+    this.#store.close()
+  }
+
+  #remember(saved: Saved): void {
+    this.#last = saved
+    this.#waiting = recordsOf(saved.waiting)
+  }
+
+  /** Weights and positions are written once more. */
+  #readAgain(): void {
+    this.#examples.load()
+    this.#memory.load()
+    this.#pending.load()
+    this.#setAside.load()
+    this.#waiting = recordsOf(this.#waitingEvents())
+    this.#last = undefined
+  }
+
+  #write(change: Change): void {
+    if (this.#isRewritten) this.#clear()
+    this.#writeIdentity(change.identity)
+    forgetRecovery(this.#store)
+    setFact(this.#store, 'stamp', { ...change.stamp })
+    setFact(this.#store, 'progress', change.progress as unknown as Json)
+    this.#writePositions(change.positions)
+    setFact(this.#store, 'journals', change.journals ?? {})
+    this.#writeSeen(change.seen)
+    this.#writeWaiting(change.waiting)
+    this.#examples.retract(change.retracted)
+    this.#memory.retract(change.retracted)
+    this.#pending.write(change.pending)
+    this.#setAside.write(change.setAside)
+    const { ahead } = change
+    if (ahead !== undefined && ahead !== this.#last?.ahead) setFact(this.#store, 'ahead', ahead)
+    const isNewState = this.#writeState(change)
+    const { snapshot } = change
+    if (snapshot !== undefined)
+      this.#states.keepFor(snapshot.version, snapshot.line, change.protected)
+    if (isNewState) {
+      this.#states.collect()
+      this.#memory.collect()
+      this.#examples.collect()
+    }
+  }
+
+  /** Snapshots of an adapter of another shape cannot be gone back to. */
+  #writeIdentity(identity: Identity): void {
+    const before = fact(this.#store, 'identity') as Identity | undefined
+    if (before !== undefined && before.adapter !== identity.adapter) this.#states.forgetVersions()
+    setFact(this.#store, 'identity', identity)
+  }
+
+  /** The examples of each state are others now, so that no other one can be gone back to. */
+  #clear(): void {
+    this.#states.forgetVersions()
+    for (const table of [this.#examples, this.#memory, this.#pending, this.#setAside]) table.clear()
+  }
+
+  /** Whether there is a new state, so that an old one may have become useless. */
+  #writeState({ weights, mind, remembered, memorised }: Change): boolean {
+    const isLearned = weights !== this.#last?.weights
+    const isOther = mind !== this.#last?.mind
+    // A retraction changes the mind of every state; an example that memory takes in makes another state.
+    const isNew = isLearned || (isOther && memorised !== undefined)
+    if (isNew) {
+      const state = this.#states.insert(isLearned ? weights : undefined, mind)
+      this.#examples.writeRemembered(remembered, state)
+      this.#memory.write(memorised ?? [], state)
+    } else if (isOther) this.#states.changeMind(mind)
+    return isNew
+  }
+
+  #learnerAt(id: number, instead?: TrainableState): LearnerSnapshot {
+    const remembered = this.#examples.rememberedAt(id)
+    return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
+  }
+
+  #ahead(): Pick<Saved, 'ahead'> {
+    const ahead = fact(this.#store, 'ahead')
+    return ahead === undefined ? {} : { ahead: ahead as unknown as AheadState }
+  }
+
+  #positions(): Record<string, Positions> {
+    const positions: Record<string, Record<string, string>> = {}
+    for (const row of this.#store.all('SELECT * FROM positions')) {
+      const [source, partition, next] = [
+        row.text('source'),
+        row.text('partition'),
+        row.text('next'),
+      ]
+      checkRow(row, { path: this.path, what: `the position of ${source}` }, source, partition, next)
+      const partitions = (positions[source] ??= {})
+      partitions[partition] = next
+    }
+    return positions
+  }
+
+  #writePositions(positions: Change['positions']): void {
+    const put =
+      'INSERT OR REPLACE INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
+    for (const [source, partitions] of Object.entries(positions)) {
+      const before = this.#last?.positions[source]
+      for (const [partition, next] of Object.entries(partitions))
+        if (before?.[partition] !== next)
+          this.#store.run(put, source, partition, next, rowSum(source, partition, next))
+    }
+  }
+
+  /** A save that is repeated, because it may have failed, takes the place of itself. */
+  #writeSeen({ first, hashes, lessons }: IdRun): void {
+    if (hashes.length === 0) return
+    const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes, lessons, sum) VALUES (?, ?, ?, ?)'
+    const known = lessons === undefined ? [] : [lessons]
+    this.#store.run(put, first, hashes, lessons ?? null, rowSum(first, hashes, ...known))
+    const end = first + hashes.length / HASH_BYTES
+    const old = 'DELETE FROM seen_runs WHERE first + length(hashes) / ? <= ?'
+    if (this.#limits.seen !== undefined) this.#store.run(old, HASH_BYTES, end - this.#limits.seen)
+  }
+
+  #waitingEvents(): readonly WaitingEvent[] {
+    const rows = this.#store.all('SELECT * FROM waiting ORDER BY seq')
+    return rows.map((row) => waitingOf(row, this.path))
+  }
+
+  #writeWaiting(waiting: readonly WaitingEvent[]): void {
+    const present = recordsOf(waiting)
+    for (const [key, record] of this.#waiting)
+      if (present.get(key) !== record)
+        this.#store.run('DELETE FROM waiting WHERE key = ?', bytesOf(key))
+    const put =
+      'INSERT INTO waiting (key, since, event, origin, value, sum) VALUES (?, ?, ?, ?, ?, ?)'
+    for (const event of waiting)
+      if (this.#waiting.get(event.key) !== present.get(event.key))
+        this.#store.run(put, ...summed(waitingValues(event)))
+  }
+}
+
+/** An event that was given up may come again, and wait again: another record, of another time. */
+function recordsOf(waiting: readonly WaitingEvent[]): ReadonlyMap<string, string> {
+  return new Map(
+    waiting.map(({ key, since, received: { connector, record } }) => [
+      key,
+      JSON.stringify([since, connector, record.partition, record.position]),
+    ]),
+  )
+}

@@ -1,0 +1,74 @@
+/** Examples in a row as one blob and its header, for columns of the checkpoint: a row for each would cost more than the rest of its intake. */
+import type { Encoded } from '../contracts/network.ts'
+import type { Example, Target } from '../contracts/task.ts'
+import { failure } from '../platform/errors.ts'
+
+export interface ExamplePack {
+  /** JSON: of each example all but its numbers, and how many these are. */
+  readonly header: string
+  /** The numbers, one example after the other. */
+  readonly data: Uint8Array
+}
+
+type Entry = readonly [
+  key: string,
+  kind: Encoded['kind'],
+  length: number,
+  target: Target,
+  weight: number,
+  predictionId: string | null,
+  timeMs?: number,
+]
+
+const NUMBER_BYTES = 4
+
+export function packExamples(examples: readonly Example[]): ExamplePack {
+  const entries: Entry[] = []
+  let length = 0
+  for (const { key, encoded, target, weight, predictionId = null, timeMs } of examples) {
+    const numbers = numbersOf(encoded)
+    const entry = [key, encoded.kind, numbers.length, target, weight, predictionId] as const
+    entries.push(timeMs === undefined ? entry : [...entry, timeMs])
+    length += numbers.length
+  }
+  // Floats are laid in as they are, bit for bit.
+  const ids = new Int32Array(length)
+  const values = new Float32Array(ids.buffer)
+  let at = 0
+  for (const { encoded } of examples) {
+    if (encoded.kind === 'tokens') ids.set(encoded.ids, at)
+    else values.set(encoded.values, at)
+    at += numbersOf(encoded).length
+  }
+  return { header: JSON.stringify(entries), data: new Uint8Array(ids.buffer) }
+}
+
+export function unpackExamples({ header, data }: ExamplePack): readonly Example[] {
+  const entries = JSON.parse(header) as readonly Entry[]
+  const length = entries.reduce((sum, [, , length]) => sum + length, 0)
+  if (length * NUMBER_BYTES !== data.byteLength) {
+    const belong = length * NUMBER_BYTES
+    throw failure('STORE_CORRUPT', `${data.byteLength} bytes of examples where ${belong} belong`)
+  }
+  const { buffer } = data.slice()
+  let from = 0
+  return entries.map(([key, kind, length, target, weight, predictionId, timeMs]) => {
+    const encoded = encodedOf(kind, buffer.slice(from, from + length * NUMBER_BYTES))
+    from += length * NUMBER_BYTES
+    return {
+      ...{ key, encoded, target, weight },
+      ...(predictionId !== null && { predictionId }),
+      ...(timeMs !== undefined && { timeMs }),
+    }
+  })
+}
+
+export function numbersOf(encoded: Encoded): Int32Array | Float32Array {
+  return encoded.kind === 'tokens' ? encoded.ids : encoded.values
+}
+
+export function encodedOf(kind: string, buffer: ArrayBuffer): Encoded {
+  return kind === 'tokens'
+    ? { kind, ids: new Int32Array(buffer) }
+    : { kind: 'vector', values: new Float32Array(buffer) }
+}

@@ -1,0 +1,107 @@
+/**
+ * What memory holds, in the checkpoint: each item from the state on that it came with until the one that it is gone in, so
+ * that a save writes the few that changed and every snapshot still finds all of its own.
+ */
+import type { Row } from '../platform/store/row.ts'
+import type { Store } from '../platform/store/store.ts'
+import { bytesOf, textOf } from './rows.ts'
+import { insertRows } from './insert-rows.ts'
+import { keysMeant } from './retraction.ts'
+import type { Memorised } from '../learner/knn-memory.ts'
+import { checkRow, rowSum, summedValues } from './row-sum.ts'
+import type { Retracted } from './saved.ts'
+
+export class MemoryTable {
+  readonly #store: Store
+  /** As saved: key → its place in the order. */
+  #present: ReadonlyMap<string, number> = new Map()
+  /** As written in the transaction that is still open. */
+  #next: ReadonlyMap<string, number> | undefined
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** What is there now: at the start, and after a failure. */
+  load(): void {
+    this.#next = undefined
+    const open = this.#store.all('SELECT key, at FROM memorised WHERE gone IS NULL')
+    this.#present = new Map(open.map((row) => [textOf(row.bytes('key')), row.number('at')]))
+  }
+
+  at(state: number): readonly Memorised[] {
+    return this.#store
+      .all(
+        `SELECT * FROM memorised WHERE born <= ? AND (gone IS NULL OR gone > ?) ORDER BY at`,
+        ...[state, state],
+      )
+      .map((row) => memorisedOf(row, this.#store.path))
+  }
+
+  /** From `state` on these are held, and no others. */
+  write(items: readonly Memorised[], state: number): void {
+    const present = this.#next ?? this.#present
+    const next = new Map(items.map(({ key, at }) => [key, at]))
+    const end = 'UPDATE memorised SET gone = ? WHERE key = ? AND gone IS NULL'
+    for (const [key, at] of present)
+      if (next.get(key) !== at) this.#store.run(end, state, bytesOf(key))
+    const added = items.filter(({ key, at }) => present.get(key) !== at)
+    const rows = added.map(({ key, at, label, vector, predictionId, timeMs = null }) => {
+      const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
+      const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
+      const values = [bytesOf(key), state, at, JSON.stringify(label), bytes, prediction, timeMs]
+      return [...values, rowSum(...summedValues(values))]
+    })
+    const head = 'INSERT INTO memorised (key, born, at, label, vector, prediction, time_ms, sum)'
+    insertRows(this.#store, head, 8, rows)
+    this.#next = next
+  }
+
+  clear(): void {
+    this.#store.run('DELETE FROM memorised')
+    this.#next = new Map()
+  }
+
+  /** Out of every state, past ones too. */
+  retract({ keys: named, predictions, meant = [] }: Retracted): void {
+    const about = 'SELECT DISTINCT key FROM memorised WHERE prediction = ?'
+    const found = predictions.flatMap((id) => this.#store.all(about, JSON.stringify(id)))
+    const others = meant.flatMap((each) => keysMeant(this.#store, 'memorised', each))
+    const keys = [...named, ...found.map((row) => textOf(row.bytes('key'))), ...others]
+    for (const key of keys) this.#store.run('DELETE FROM memorised WHERE key = ?', bytesOf(key))
+    const gone = new Set(keys)
+    this.#next = new Map([...this.#present].filter(([key]) => !gone.has(key)))
+  }
+
+  /** Deletes what no state has any more. */
+  collect(): void {
+    this.#store.run(
+      `DELETE FROM memorised WHERE gone IS NOT NULL AND NOT EXISTS
+         (SELECT 1 FROM snapshots WHERE state >= born AND state < gone)`,
+    )
+  }
+
+  /** The transaction has been committed. */
+  saved(): void {
+    this.#present = this.#next ?? this.#present
+    this.#next = undefined
+  }
+}
+
+function memorisedOf(row: Row, path: string): Memorised {
+  const [key, born, at] = [row.bytes('key'), row.number('born'), row.number('at')]
+  const [label, vector] = [row.text('label'), row.bytes('vector')]
+  const prediction = row.textOrNull('prediction')
+  const what = `the memorised example ${textOf(key).replaceAll('\0', ' ')}`
+  const timeMs = row.numberOrNull('time_ms')
+  const values = [key, born, at, label, vector, prediction, timeMs] as const
+  checkRow(row, { path, what }, ...summedValues(values))
+  return {
+    key: textOf(key),
+    at,
+    label: JSON.parse(label) as string,
+    vector: new Float32Array(vector.slice().buffer),
+    ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
+    ...(timeMs !== null && { timeMs }),
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The checkpoint file of one model on this daemon, as the fleet sees it: how late it is, a snapshot of it to be copied, a
+ * copy put in its place.
+ *
+ * A copy's rows replace the file's in one transaction. Files are never renamed over one another: SQLite deletes the log
+ * of a database by its name, and a connection of an earlier life may do so late.
+ */
+import { randomUUID } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
+import { CodedError } from '../contracts/core.ts'
+import { openStore, type Store } from '../platform/store/store.ts'
+import { checkpointMigrations } from './schema.ts'
+import { fact, stampOf } from './states.ts'
+import type { Stamp } from './saved.ts'
+import type { AllPositions } from '../trainer/trainer-progress.ts'
+
+export interface LocalCheckpoint {
+  /** Undefined when there is none, or none that can be read. */
+  stamp(): Stamp | undefined
+  /** Hands `work` a file with what is committed now, and removes it afterwards; not called when there is nothing. */
+  snapshot(
+    work: (path: string, stamp: Stamp, positions?: AllPositions) => Promise<void>,
+  ): Promise<void>
+  /** `fetch` writes a copy to the path it is given; it replaces what is here, whole or not at all. No loop has it open. */
+  replace(fetch: (path: string) => Promise<void>): Promise<void>
+}
+
+export function localCheckpoint(path: string): LocalCheckpoint {
+  return {
+    stamp: () => (existsSync(path) ? readable(path) : undefined),
+    async snapshot(work) {
+      await withFile(`${path}.copy-`, async (copy) => {
+        const found = existsSync(path) ? snapshotTo(path, copy) : undefined
+        if (found?.stamp !== undefined) await work(copy, found.stamp, found.positions)
+      })
+    },
+    async replace(fetch) {
+      await withFile(`${path}.fetched-`, async (copy) => {
+        await fetch(copy)
+        if (existsSync(path) && readable(path) === undefined) remove(path)
+        replaceBy(path, copy)
+      })
+    },
+  }
+}
+
+/** A name of its own each time, because connections to files that are gone may linger. */
+async function withFile(prefix: string, work: (path: string) => Promise<void>): Promise<void> {
+  const path = prefix + randomUUID()
+  try {
+    await work(path)
+  } finally {
+    remove(path)
+  }
+}
+
+function readable(path: string): Stamp | undefined {
+  try {
+    return opened(path, stampIn)
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'STORE_CORRUPT') return undefined
+    throw error
+  }
+}
+
+/** Blocks for about 1.6 ms a megabyte; no learning comes in between, so that the stamp is that of the copy. */
+function snapshotTo(path: string, copy: string) {
+  return opened(path, (store) => {
+    store.run('VACUUM INTO ?', copy)
+    return { stamp: stampIn(store), positions: positionsIn(store) }
+  })
+}
+
+function positionsIn(store: Store): AllPositions {
+  const positions: Record<string, Record<string, string>> = {}
+  for (const row of store.all('SELECT source, partition, next FROM positions'))
+    (positions[row.text('source')] ??= {})[row.text('partition')] = row.text('next')
+  return positions
+}
+
+function stampIn(store: Store): Stamp | undefined {
+  return fact(store, 'identity') === undefined ? undefined : stampOf(store)
+}
+
+function replaceBy(path: string, copy: string): void {
+  // Proves that it is a checkpoint, and brings it to the present tables.
+  opened(copy, stampIn)
+  opened(path, (store) => {
+    store.run('ATTACH DATABASE ? AS incoming', copy)
+    store.transaction(() => {
+      for (const table of tablesOf(store)) {
+        store.run(`DELETE FROM main."${table}"`)
+        store.run(`INSERT INTO main."${table}" SELECT * FROM incoming."${table}"`)
+      }
+    })
+    store.run('DETACH DATABASE incoming')
+  })
+}
+
+/** The numbers that SQLite gives next included. */
+function tablesOf(store: Store): readonly string[] {
+  const own = `name NOT LIKE 'sqlite~_%' ESCAPE '~' OR name = 'sqlite_sequence'`
+  const tables = `SELECT name FROM main.sqlite_schema WHERE type = 'table' AND (${own})`
+  return store.all(tables).map((row) => row.text('name'))
+}
+
+function opened<Result>(path: string, work: (store: Store) => Result): Result {
+  const store = openStore(path, { migrations: checkpointMigrations })
+  try {
+    return work(store)
+  } finally {
+    store.close()
+  }
+}
+
+function remove(path: string): void {
+  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(path + suffix, { force: true })
+}

@@ -1,0 +1,70 @@
+/**
+ * What `antikythera recover` leaves in a checkpoint for the next start of its trainer, which alone can load a base and a
+ * version: where to go on, decided and written while the daemon was stopped. The first save takes it away.
+ */
+import type { Json } from '../contracts/core.ts'
+import type { Registry } from '../versions/contract.ts'
+import { failure } from '../platform/errors.ts'
+import type { Store } from '../platform/store/store.ts'
+import { fact, setFact } from './states.ts'
+import { rowSum } from './row-sum.ts'
+
+export interface Recovery {
+  readonly [key: string]: Json
+  /**
+   * `weights`: those of the checkpoint are damaged, all else is whole. `version`: nothing but positions. `publish`: the
+   * checkpoint is whole, and its weights become a version again, because the live one is unusable.
+   */
+  readonly from: 'weights' | 'version' | 'publish'
+  /** Where the weights come from; what answers meanwhile. */
+  readonly version: string
+  /** The number of the next version: above all that ever were, also those that were moved aside. */
+  readonly next: number
+  readonly reason: string
+}
+
+export function recoveryIn(store: Store): Recovery | undefined {
+  return fact(store, 'recovery') as Recovery | undefined
+}
+
+export function leaveRecovery(store: Store, recovery: Recovery): void {
+  setFact(store, 'recovery', recovery)
+}
+
+/** Positions that a recovery decides: those of other sources stay. */
+export function setPositions(
+  store: Store,
+  source: string,
+  next: Readonly<Record<string, string>>,
+  journal?: string,
+): void {
+  store.run('DELETE FROM positions WHERE source = ?', source)
+  const put = 'INSERT INTO positions (source, partition, next, sum) VALUES (?, ?, ?, ?)'
+  for (const [partition, position] of Object.entries(next))
+    store.run(put, source, partition, position, rowSum(source, partition, position))
+  if (journal === undefined) return
+  const journals = (fact(store, 'journals') ?? {}) as Readonly<Record<string, string>>
+  setFact(store, 'journals', { ...journals, [source]: journal })
+}
+
+export function forgetRecovery(store: Store): void {
+  store.run(`DELETE FROM facts WHERE name = 'recovery'`)
+}
+
+/**
+ * A trainer moves the pointer only after its first checkpoint. Without one, such a move says that the checkpoint was
+ * lost: to go on from the start of the stream would teach all of it again.
+ */
+export async function checkNeverTrained(
+  registry: Pick<Registry, 'history'>,
+  path: string,
+): Promise<void> {
+  const moves = await registry.history(MOVES)
+  const trained = moves.find(({ by }) => by === 'trainer' || by === 'start' || by === 'policy')
+  if (trained === undefined) return
+  const message = `${path} is missing or empty, and its trainer has made ${trained.version}: the positions in the stream, the replay buffer and the ids that were seen are lost`
+  throw failure('CHECKPOINT_MISSING', message, { details: { path, version: trained.version } })
+}
+
+/** Persons rarely move it so often in a row. */
+const MOVES = 1000

@@ -1,0 +1,113 @@
+/**
+ * Copies of a checkpoint go to where the next holder of the lease finds them: now and then while the trainer learns, and
+ * once more when it gives the model back. One at a time; learning waits for none but the first, because nothing may be
+ * seen of a line of versions that could vanish with this machine.
+ */
+import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
+import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
+import { isAborted } from '../trainer/is-aborted.ts'
+import type { LocalCheckpoint } from './local-checkpoint.ts'
+import type { LeaseTerm } from '../trainer/parts.ts'
+import { isLeaseLost, type RetryPolicy } from '../trainer/retry-policy.ts'
+import type { AllPositions } from '../trainer/trainer-progress.ts'
+
+export interface CheckpointReplicatorParts {
+  readonly lease: Lease
+  readonly copies: CheckpointCopies
+  readonly local: LocalCheckpoint
+  readonly clock: Clock
+  readonly log: Logger
+  readonly patience: RetryPolicy
+  /** A copy of this model exists already. */
+  readonly hasCopy: boolean
+  readonly everyMs: number
+  /** Told what a copy has learned, so that a stream keeps all the rest. */
+  readonly onCopied?: ((positions: AllPositions) => Promise<void>) | undefined
+  /** Whoever keeps the copies knows of a later holder. */
+  readonly onLost: () => void
+}
+
+export class CheckpointReplicator implements LeaseTerm {
+  readonly #parts: CheckpointReplicatorParts
+  #hasCopy: boolean
+  /** Something was saved that no copy has. */
+  #isBehind = false
+  #isFailing = false
+  #fault: CodedError | undefined
+
+  constructor(parts: CheckpointReplicatorParts) {
+    this.#parts = parts
+    this.#hasCopy = parts.hasCopy
+  }
+
+  get lease(): Lease {
+    return this.#parts.lease
+  }
+
+  /** Why the last copy failed; undefined when it did not. */
+  get fault(): CodedError | undefined {
+    return this.#fault
+  }
+
+  async saved(signal: AbortSignal): Promise<void> {
+    this.#isBehind = true
+    if (this.#hasCopy) return
+    const { patience } = this.#parts
+    await patience.persist('copying the first checkpoint', () => this.#copy(), signal)
+  }
+
+  /** Until the signal ends it; what is under way is finished. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, everyMs } = this.#parts
+    while (!signal.aborted) {
+      await clock.sleep(everyMs, signal).catch(() => undefined)
+      // The first is copied by whoever waits for it.
+      if (this.#hasCopy && !isAborted(signal)) await this.last()
+    }
+  }
+
+  /** Copies what no copy has. A failure costs nothing but the time that a successor needs to catch up. */
+  async last(): Promise<void> {
+    if (!this.#isBehind) return
+    const { log, lease } = this.#parts
+    const { model } = lease
+    try {
+      await this.#copy()
+      if (this.#isFailing) log.info({ model }, 'checkpoints are copied again')
+      this.#isFailing = false
+    } catch (err) {
+      if (!this.#isFailing) log.warn({ model, err }, 'could not copy the checkpoint; trying again')
+      this.#isFailing = true
+    }
+  }
+
+  async #copy(): Promise<void> {
+    const { lease, copies, local, onLost } = this.#parts
+    this.#isBehind = false
+    try {
+      await local.snapshot(async (path, { epoch, sequence }, positions = {}) => {
+        // A checkpoint of an earlier tenure is no news.
+        if (epoch !== lease.epoch) return
+        await copies.put(lease, path, sequence)
+        this.#hasCopy = true
+        await this.#copied(positions)
+      })
+      this.#fault = undefined
+    } catch (error) {
+      this.#isBehind = true
+      if (isLeaseLost(error)) onLost()
+      if (error instanceof CodedError) this.#fault = error
+      throw error
+    }
+  }
+
+  /** Word that is lost only keeps more of the stream than is needed. */
+  async #copied(positions: AllPositions): Promise<void> {
+    const { onCopied, log, lease } = this.#parts
+    try {
+      await onCopied?.(positions)
+    } catch (err) {
+      log.debug({ model: lease.model, err }, 'could not say how far the copy has learned')
+    }
+  }
+}

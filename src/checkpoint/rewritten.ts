@@ -1,0 +1,17 @@
+/** A checkpoint with each of its examples changed in one way, wherever it is kept. */
+import type { Example } from '../contracts/task.ts'
+import type { Saved } from './saved.ts'
+import type { SetAsideEntry } from '../trainer/set-aside.ts'
+
+export function withExamples(saved: Saved, change: <Row extends Example>(row: Row) => Row): Saved {
+  const aside = (entry: SetAsideEntry): SetAsideEntry =>
+    entry.what.kind === 'event'
+      ? entry
+      : { ...entry, what: { kind: 'example', example: change(entry.what.example) } }
+  return {
+    ...saved,
+    pending: saved.pending.map(change),
+    remembered: saved.remembered.map(change),
+    setAside: saved.setAside.map(aside),
+  }
+}

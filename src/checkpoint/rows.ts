@@ -1,0 +1,118 @@
+/** Rows of the checkpoint and what they mean, both ways. */
+import type { FeedbackEvent, SourceRecord } from '../contracts/stream.ts'
+import type { Example, Remembered, Target } from '../contracts/task.ts'
+import { headersOf, plainHeaders, type PlainHeaders } from '../intake/events/headers.ts'
+import type { WaitingEvent } from '../intake/join.ts'
+import type { Row, Value } from '../platform/store/row.ts'
+import { checkRow, summedValues } from './row-sum.ts'
+import { encodedOf, numbersOf } from './example-pack.ts'
+
+/** The columns of `examples`, in their order. */
+export function exampleValues(example: Example): readonly Value[] {
+  const { key, encoded, target, weight, predictionId, timeMs = null } = example
+  const data = numbersOf(encoded)
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
+  return [bytesOf(key), encoded.kind, bytes, JSON.stringify(target), weight, prediction, timeMs]
+}
+
+export function exampleOf(row: Row, path: string): Example {
+  const [key, kind, data] = [row.bytes('key'), row.text('kind'), row.bytes('data')]
+  const [target, weight] = [row.text('target'), row.number('weight')]
+  const prediction = row.textOrNull('prediction')
+  const timeMs = row.numberOrNull('time_ms')
+  const values = [key, kind, data, target, weight, prediction, timeMs] as const
+  checkRow(row, { path, what: `the example ${shown(key)}` }, ...summedValues(values))
+  return {
+    key: textOf(key),
+    encoded: encodedOf(kind, data.slice().buffer),
+    target: JSON.parse(target) as Target,
+    weight,
+    ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
+    ...(timeMs !== null && { timeMs }),
+  }
+}
+
+/** An example with `logits`, `born` and the sum of its row in `remembered`. */
+export function rememberedOf(row: Row, path: string): Remembered {
+  const bytes = row.bytesOrNull('logits')
+  const [key, born] = [row.bytes('key'), row.number('born')]
+  const place = { path, what: `what is remembered of ${shown(key)}`, column: 'kept' }
+  checkRow(row, place, key, born, bytes)
+  const example = exampleOf(row, path)
+  return bytes === null ? example : { ...example, logits: new Float32Array(bytes.slice().buffer) }
+}
+
+export function logitsValue(logits: Float32Array | undefined): Value {
+  return logits === undefined
+    ? null
+    : new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength)
+}
+
+/** The columns of `waiting` after `seq`, in their order. */
+export function waitingValues(waiting: WaitingEvent): readonly Value[] {
+  const { key, since, event, received, isCounted } = waiting
+  const { connector, record } = received
+  const { value, key: recordKey, headers, ...rest } = record
+  const origin: Origin = {
+    connector,
+    ...rest,
+    ...(recordKey && { key: toBase64(recordKey) }),
+    ...(headers && { headers: plainHeaders(headers) }),
+    ...(isCounted && { isCounted }),
+  }
+  return [bytesOf(key), since, JSON.stringify(event), JSON.stringify(origin), value]
+}
+
+export function waitingOf(row: Row, path: string): WaitingEvent {
+  const [key, since, event] = [row.bytes('key'), row.number('since'), row.text('event')]
+  const [text, value] = [row.text('origin'), row.bytes('value')]
+  const place = { path, what: `the waiting event ${shown(key)}` }
+  checkRow(row, place, key, since, event, text, value)
+  const origin = JSON.parse(text) as Origin
+  const { connector, key: recordKey, headers, isCounted, ...rest } = origin
+  const record: SourceRecord = {
+    ...rest,
+    value,
+    ...(recordKey !== undefined && { key: fromBase64(recordKey) }),
+    ...(headers && { headers: headersOf(headers) }),
+  }
+  return {
+    key: textOf(key),
+    since,
+    event: JSON.parse(event) as FeedbackEvent,
+    received: { connector, record },
+    ...(isCounted && { isCounted }),
+  }
+}
+
+/** A key for a message: source and id. */
+function shown(key: Uint8Array): string {
+  return textOf(key).replaceAll('\0', ' ')
+}
+
+const encoder = new TextEncoder()
+
+export function bytesOf(key: string): Uint8Array {
+  return encoder.encode(key)
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes)
+}
+
+/** A record without its bytes, which have columns of their own. */
+type Origin = Omit<SourceRecord, 'value' | 'key' | 'headers'> & {
+  readonly connector: string
+  readonly key?: string
+  readonly headers?: PlainHeaders
+  readonly isCounted?: true
+}
+
+function toBase64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64')
+}
+
+function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'))
+}

@@ -1,0 +1,154 @@
+/** What a checkpoint keeps of a trainer, and what a save adds to it. */
+import type { ReleaseBar } from '../evaluation/release-bar.ts'
+import type { TrainableState } from '../contracts/adapter.ts'
+import type { Positions } from '../contracts/stream.ts'
+import type { Example, Remembered } from '../contracts/task.ts'
+import type { Asked, LivePointer } from '../versions/contract.ts'
+import type { IdRun } from '../intake/dedupe/dedupe.ts'
+import type { WaitingEvent } from '../intake/join.ts'
+import type { Journals } from '../trainer/sources/journals.ts'
+import type { VersionLine } from '../intake/dedupe/version-line.ts'
+import type { AheadState } from '../trainer/sources/ahead.ts'
+import type { Barrier } from '../trainer/barrier.ts'
+import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
+import type { Memorised } from '../learner/knn-memory.ts'
+import type { Meant } from '../trainer/retraction.ts'
+import type { SetAsideEntry } from '../trainer/set-aside.ts'
+
+/** What the state was made for. */
+export interface Identity {
+  readonly [key: string]: string
+  /** The base's hash. */
+  readonly base: string
+  /** What the base was made from; empty where it does not say, absent in a checkpoint of before. */
+  readonly settings?: string
+  readonly task: string
+  /** The adapter's config as JSON: another one begins a fresh adapter. */
+  readonly adapter: string
+}
+
+/**
+ * How late a checkpoint is, over all daemons: the later one has the higher epoch, then the higher sequence. The epoch is
+ * that of the lease under which it was saved; without leases it stays 0.
+ */
+export interface Stamp {
+  readonly epoch: number
+  readonly sequence: number
+}
+
+/** Before the first checkpoint. */
+export const noStamp: Stamp = { epoch: 0, sequence: 0 }
+
+export function isLater(one: Stamp, other: Stamp): boolean {
+  return one.epoch === other.epoch ? one.sequence > other.sequence : one.epoch > other.epoch
+}
+
+/** A move of the live pointer that the checkpoint has decided on; done after it, and again after a crash. */
+export interface Move {
+  readonly version: string
+  readonly reason: string
+  readonly by: LivePointer['by']
+  readonly asks?: Asked
+}
+
+/** The version that answers where this line of versions stands, and the one of this line that answered before it. */
+export interface Answering {
+  readonly version: string
+  readonly previous: string | null
+}
+
+/** What changes with almost every event, and is small. */
+export interface Progress {
+  readonly accepted: number
+  readonly duplicates: number
+  readonly rejected: number
+  /** Waiting events were tried again up to this count of accepted events. */
+  readonly triedAgain: number
+  /** Totals over all lines of versions; a rollback takes none of them back. */
+  readonly learned: number
+  readonly steps: number
+  readonly dropped: number
+  /** The number of the next version. */
+  readonly next: number
+  /** The version that the weights come from. */
+  readonly parent: string | null
+  /** Moves of the pointer up to this generation are known here. */
+  readonly generation: number
+  readonly intended: readonly Move[]
+  /** Apart from the registry's, which a predecessor may have moved to versions that are not of this line. */
+  readonly live: Answering | null
+  /** Null in a checkpoint of before it had chance of its own. */
+  readonly trigger: TriggerState | null
+  /** The source whose turn it is. */
+  readonly turn: number
+  /** The labels that the config had retired when this line last made a version of its own accord. */
+  readonly retired: readonly string[]
+  /** An update that the clock has started at these positions and that is not finished: it is made again after a crash. */
+  readonly cut?: string | undefined
+  /** Absent in a checkpoint of before there were any. */
+  readonly barrier?: Barrier | null
+  /** A person told it to learn nothing. */
+  readonly paused?: boolean
+  /** Which of the seen ids the present versions have learned, or will. */
+  readonly line?: VersionLine
+  /** The place of the next event that is set aside. */
+  readonly setAsideNext?: number
+  /** Recent accuracy at the version that the weights come from; null or absent = unknown. */
+  readonly scored?: number | null
+  /** What versions of a fresh adapter have to reach before one of them becomes live; null or absent = nothing. */
+  readonly bar?: ReleaseBar | null
+  /** Positions at the last update: where the span of the next version begins. */
+  readonly spanFrom: Readonly<Record<string, Positions>>
+}
+
+export interface LearnerSnapshot {
+  readonly weights: TrainableState
+  readonly mind: LearnerState
+  readonly remembered: readonly Remembered[]
+  /** What answers along with the head; absent where nothing may. */
+  readonly memorised?: readonly Memorised[] | undefined
+  /** Of a version: which of the seen ids it has learned. Absent in a checkpoint of before there were lines. */
+  readonly line?: VersionLine
+}
+
+export interface Saved extends LearnerSnapshot {
+  readonly identity: Identity
+  readonly stamp: Stamp
+  readonly progress: Progress
+  readonly positions: Readonly<Record<string, Positions>>
+  /** What the positions point into; a checkpoint from before does not say. */
+  readonly journals?: Journals
+  readonly pending: readonly Example[]
+  readonly waiting: readonly WaitingEvent[]
+  readonly setAside: readonly SetAsideEntry[]
+  /** Retractions ahead of their events; absent in a checkpoint of before they were kept. */
+  readonly ahead?: AheadState
+}
+
+export interface Change extends Saved {
+  /** Ids taken since the last save. */
+  readonly seen: IdRun
+  /** Keys to be forgotten everywhere, snapshots included. */
+  readonly retracted: Retracted
+  /** The version that weights and mind are from now on kept for, and which of the seen ids it has learned. */
+  readonly snapshot?: { readonly version: string; readonly line: VersionLine }
+  /** Versions whose snapshots stay, however old. */
+  readonly protected: readonly string[]
+}
+
+export interface CheckpointLimits {
+  /** Snapshots kept for going back to, besides the protected ones. */
+  readonly snapshots: number
+  /** Of weights, optimizer and mind in them together; absent = no bound. */
+  readonly snapshotBytes?: number
+  /** Ids kept for finding duplicates; absent = every one. */
+  readonly seen?: number
+}
+
+/** Examples that were taken back. By a prediction also those that only the state of an older version remembers. */
+export interface Retracted {
+  readonly keys: readonly string[]
+  readonly predictions: readonly string[]
+  /** What else was meant, of an id or a source. */
+  readonly meant?: readonly Meant[]
+}

@@ -1,0 +1,88 @@
+/**
+ * What a trainer has set aside, as the server shows it: read from the checkpoint, which the trainer alone writes. One page
+ * is looked at by the primary key.
+ */
+import { existsSync } from 'node:fs'
+import { CodedError } from '../contracts/core.ts'
+import type { Selection } from '../versions/contract.ts'
+import type { Row, Value } from '../platform/store/row.ts'
+import { openStore, type Store } from '../platform/store/store.ts'
+import { bytesOf, textOf } from './rows.ts'
+import { checkpointMigrations } from './schema.ts'
+import { sourceOf, type Whence } from '../trainer/set-aside.ts'
+
+/** Newest first. */
+export interface ShownAside {
+  readonly at: number
+  readonly source: string
+  readonly id: string
+  readonly whence: Whence
+  readonly label?: string
+  readonly timeMs?: number
+  readonly isDue: boolean
+}
+
+export interface SetAsidePages {
+  page(query: { readonly limit: number; readonly before?: number | undefined }): {
+    readonly count: number
+    readonly found: readonly ShownAside[]
+  }
+  /** How many a selection means. */
+  count(selection: Selection): number
+}
+
+/** `path`: of `state.db`, which need not be there. */
+export function openSetAsidePages(path: string): SetAsidePages {
+  return {
+    page: ({ limit, before = Number.MAX_SAFE_INTEGER }) =>
+      look(path, { count: 0, found: [] }, (store) => {
+        const sql = `SELECT at, key, whence, label, time_ms, due FROM set_aside
+          WHERE at < ? ORDER BY at DESC LIMIT ?`
+        return { count: countIn(store, {}), found: store.all(sql, before, limit).map(shownOf) }
+      }),
+    count: (selection) => look(path, 0, (store) => countIn(store, selection)),
+  }
+}
+
+/** A trainer of an earlier release has set nothing aside. */
+function look<Answer>(path: string, nothing: Answer, read: (store: Store) => Answer): Answer {
+  if (!existsSync(path)) return nothing
+  let store: Store | undefined
+  try {
+    store = openStore(path, { migrations: checkpointMigrations, readonly: true })
+    return read(store)
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'STORE_OUTDATED') return nothing
+    throw error
+  } finally {
+    store?.close()
+  }
+}
+
+function countIn(store: Store, { source, label, sinceMs }: Selection): number {
+  const wanted: [sql: string, ...values: Value[]][] = []
+  if (source !== undefined) {
+    const prefix = bytesOf(`${source}\0`)
+    wanted.push(['substr(key, 1, ?) = ?', prefix.byteLength, prefix])
+  }
+  if (label !== undefined) wanted.push(['label = ?', JSON.stringify(label)])
+  if (sinceMs !== undefined) wanted.push(['time_ms >= ?', sinceMs])
+  const where = ['TRUE', ...wanted.map(([sql]) => sql)].join(' AND ')
+  const values = wanted.flatMap(([, ...each]) => each)
+  const sql = `SELECT count(*) AS count FROM set_aside WHERE ${where}`
+  return store.get(sql, ...values)?.number('count') ?? 0
+}
+
+function shownOf(row: Row): ShownAside {
+  const key = textOf(row.bytes('key'))
+  const source = sourceOf(key)
+  const [label, timeMs] = [row.textOrNull('label'), row.numberOrNull('time_ms')]
+  return {
+    at: row.number('at'),
+    ...{ source, id: key.slice(source.length + 1) },
+    whence: row.text('whence') as Whence,
+    ...(label !== null && { label: JSON.parse(label) as string }),
+    ...(timeMs !== null && { timeMs }),
+    isDue: row.number('due') === 1,
+  }
+}

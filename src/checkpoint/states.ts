@@ -1,0 +1,173 @@
+/**
+ * States of the learner in the checkpoint: the present one and those of versions that may be gone back to. Weights are
+ * one blob, written with an update and never between, and shared by the states that have the same; what no snapshot
+ * names any more goes.
+ */
+import type { TrainableState } from '../contracts/adapter.ts'
+import type { Json } from '../contracts/core.ts'
+import type { VersionLine } from '../intake/dedupe/version-line.ts'
+import { failure } from '../platform/errors.ts'
+import type { Store } from '../platform/store/store.ts'
+import type { LearnerState } from '../learner/learner-types.ts'
+import { checkRow, rowSum, summedValues } from './row-sum.ts'
+import { noStamp, type CheckpointLimits, type Stamp } from './saved.ts'
+import { packTensors, unpackTensors } from './tensor-pack.ts'
+
+export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>
+
+/** SQLite knows the length of a blob without reading it. */
+const SIZES = `SELECT version, weights, length(mind) AS mind, length(tensors) AS tensors FROM snapshots
+  JOIN states ON states.id = state JOIN weights ON weights.id = weights ORDER BY seq DESC`
+
+export class StateTables {
+  readonly #store: Store
+  readonly #limits: SnapshotLimits
+
+  constructor(store: Store, limits: SnapshotLimits) {
+    this.#store = store
+    this.#limits = limits
+  }
+
+  /** The number of the present state. */
+  get now(): number {
+    const now = fact(this.#store, 'now')
+    if (now === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no present state`)
+    return Number(now)
+  }
+
+  /** `instead`: the weights in the file are damaged, and are not looked at. */
+  read(
+    id: number,
+    instead?: TrainableState,
+  ): { readonly weights: TrainableState; readonly mind: LearnerState } {
+    const { path } = this.#store
+    const row = this.#store.get('SELECT mind, weights, sum FROM states WHERE id = ?', id)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no state ${id}`)
+    const [mind, own] = [row.text('mind'), row.number('weights')]
+    checkRow(row, { path, what: `state ${id}` }, mind, own)
+    return { weights: instead ?? this.#weights(own), mind: JSON.parse(mind) as LearnerState }
+  }
+
+  #weights(id: number): TrainableState {
+    const { path } = this.#store
+    const row = this.#store.get('SELECT * FROM weights WHERE id = ?', id)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no weights ${id}`)
+    const [labels, steps] = [row.text('labels'), row.number('steps')]
+    const [header, blob] = [row.text('header'), row.bytes('tensors')]
+    checkRow(row, { path, what: `weights ${id}` }, labels, steps, header, blob)
+    const tensors = unpackTensors({ header, blob })
+    return { labels: JSON.parse(labels) as string[], steps, tensors }
+  }
+
+  /** Becomes the present state; answers its number. Without weights it has those of the state before. */
+  insert(weights: TrainableState | undefined, mind: LearnerState): number {
+    const own = weights === undefined ? this.#presentWeights() : this.#insertWeights(weights)
+    const row = [JSON.stringify(mind), own] as const
+    this.#store.run(
+      'INSERT INTO states (mind, weights, sum) VALUES (?, ?, ?)',
+      ...row,
+      rowSum(...row),
+    )
+    const id = this.#newest('states')
+    setFact(this.#store, 'now', id)
+    return id
+  }
+
+  /** A retraction changes the mind alone, and that of the snapshots that share the present state. */
+  changeMind(mind: LearnerState): void {
+    const row = [JSON.stringify(mind), this.#presentWeights()] as const
+    const change = 'UPDATE states SET mind = ?, sum = ? WHERE id = ?'
+    this.#store.run(change, row[0], rowSum(...row), this.now)
+  }
+
+  /** Keeps the present state for `version`; old snapshots go, unless `kept` names them. */
+  keepFor(version: string, line: VersionLine, kept: readonly string[]): void {
+    const put = 'INSERT OR REPLACE INTO snapshots (version, state, line, sum) VALUES (?, ?, ?, ?)'
+    const row = [version, this.now, JSON.stringify(line)] as const
+    this.#store.run(put, ...row, rowSum(...row))
+    const gone = this.#overLimits().filter((name) => name !== version && !kept.includes(name))
+    for (const name of gone) this.#store.run('DELETE FROM snapshots WHERE version = ?', name)
+  }
+
+  /** Versions that are too many or too large together, the newest first. States may share their weights. */
+  #overLimits(): readonly string[] {
+    const { snapshots, snapshotBytes = Infinity } = this.#limits
+    const counted = new Set<number>()
+    let bytes = 0
+    const over = this.#store.all(SIZES).filter((row, at) => {
+      const weights = row.number('weights')
+      bytes += row.number('mind') + (counted.has(weights) ? 0 : row.number('tensors'))
+      counted.add(weights)
+      return at >= snapshots || bytes > snapshotBytes
+    })
+    return over.map((row) => row.text('version'))
+  }
+
+  ofVersion(version: string): number | undefined {
+    const sql = 'SELECT state, line, sum FROM snapshots WHERE version = ?'
+    const row = this.#store.get(sql, version)
+    if (row === undefined) return undefined
+    const [state, line] = [row.number('state'), row.textOrNull('line')]
+    checkRow(
+      row,
+      { path: this.#store.path, what: `snapshot of ${version}` },
+      ...summedValues([version, state, line]),
+    )
+    return state
+  }
+
+  /** Absent for a version from before lines were kept. */
+  lineOf(version: string): VersionLine | undefined {
+    const sql = 'SELECT line FROM snapshots WHERE version = ?'
+    const line = this.#store.get(sql, version)?.textOrNull('line') ?? null
+    return line === null ? undefined : (JSON.parse(line) as VersionLine)
+  }
+
+  forgetVersions(): void {
+    this.#store.run('DELETE FROM snapshots')
+  }
+
+  collect(): void {
+    const useless = 'id <> ? AND id NOT IN (SELECT state FROM snapshots)'
+    this.#store.run(`DELETE FROM states WHERE ${useless}`, this.now)
+    this.#store.run('DELETE FROM weights WHERE id NOT IN (SELECT weights FROM states)')
+  }
+
+  #insertWeights({ labels, steps, tensors }: TrainableState): number {
+    const { header, blob } = packTensors(tensors)
+    const row = [JSON.stringify(labels), steps, header, blob] as const
+    const put = 'INSERT INTO weights (labels, steps, header, tensors, sum) VALUES (?, ?, ?, ?, ?)'
+    this.#store.run(put, ...row, rowSum(...row))
+    return this.#newest('weights')
+  }
+
+  #presentWeights(): number {
+    const row = this.#store.get('SELECT weights FROM states WHERE id = ?', this.now)
+    if (row === undefined) throw failure('STORE_CORRUPT', `${this.#store.path}: no present state`)
+    return row.number('weights')
+  }
+
+  #newest(table: 'states' | 'weights'): number {
+    return this.#store.get(`SELECT max(id) AS id FROM ${table}`)?.number('id') ?? 0
+  }
+}
+
+export function fact(store: Store, name: string): Json | undefined {
+  const row = store.get('SELECT value, sum FROM facts WHERE name = ?', name)
+  if (row === undefined) return undefined
+  const value = row.text('value')
+  checkRow(row, { path: store.path, what: `the fact ${name}` }, name, value)
+  return JSON.parse(value) as Json
+}
+
+export function setFact(store: Store, name: string, value: Json): void {
+  const row = [name, JSON.stringify(value)] as const
+  const put = 'INSERT OR REPLACE INTO facts (name, value, sum) VALUES (?, ?, ?)'
+  store.run(put, ...row, rowSum(...row))
+}
+
+/** A checkpoint from before there were stamps is older than any. */
+export function stampOf(store: Store): Stamp {
+  const { epoch, sequence } = (fact(store, 'stamp') ?? noStamp) as Stamp & Json
+  return { epoch, sequence }
+}

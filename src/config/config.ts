@@ -1,0 +1,90 @@
+/**
+ * The configuration: a YAML file, environment variables over it, flags over both, settled by one schema. Everything that is
+ * wrong is told at once, each with its place; nothing unknown is let through.
+ */
+import { dirname, resolve } from 'node:path'
+import { parseConfigText, readConfigFile, type ConfigFile } from './file.ts'
+import { applyOverrides, environmentOverrides, flagOverride } from './overrides.ts'
+import { configFailure, type Path, type Problem } from './problem.ts'
+import { withFeaturesDefaults } from './features-defaults.ts'
+import { withoutOldKeys } from './old-keys.ts'
+import { checkRules } from './rules.ts'
+import { configSchema, type Config } from './schema.ts'
+import { withLabelForms } from './labels.ts'
+import { settle } from './settle.ts'
+import { withPasswords } from './secrets.ts'
+import type { Schema } from './shape.ts'
+
+export { kafkaConnection, kafkaSourceFields } from './kafka.ts'
+export { redisOptions } from './redis.ts'
+export { secretsOf, withoutSecrets } from './secrets.ts'
+export { configJsonSchema } from './json-schema.ts'
+export type { Config, ModelConfig } from './schema.ts'
+
+export interface Surroundings {
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** `key.path=value`, each. */
+  readonly flags?: readonly string[]
+  /** Against which relative paths of environment and flags are meant. */
+  readonly workingFolder?: string
+  /** Hears what is accepted and should be written in another way. */
+  readonly warn?: (message: string) => void
+}
+
+// typebox's types do not name the keywords of JSON Schema; its objects have them.
+const schema = configSchema as unknown as Schema
+
+/** Relative paths in the file are meant against its folder. */
+export function loadConfig(path: string, surroundings: Surroundings = {}): Config {
+  const absolute = resolve(surroundings.workingFolder ?? '.', path)
+  return configOf(readConfigFile(absolute), dirname(absolute), surroundings)
+}
+
+/** For text that is no file, and for tests. */
+export function parseConfig(text: string, folder: string, surroundings: Surroundings = {}): Config {
+  return configOf(parseConfigText(text, 'config'), folder, surroundings)
+}
+
+function configOf(file: ConfigFile, folder: string, surroundings: Surroundings): Config {
+  const environment = surroundings.environment ?? {}
+  const overridden = applyOverrides(file.tree, [
+    ...environmentOverrides(environment, Object.keys(configSchema.properties)),
+    ...(surroundings.flags ?? []).map(flagOverride),
+  ])
+  const problems: Problem[] = []
+  const workingFolder = resolve(surroundings.workingFolder ?? '.')
+  const settled = settle(schema, withFeaturesDefaults(overridden.tree ?? {}), [], {
+    report: (problem) => problems.push(problem),
+    folderOf: (path: Path) => (overridden.overrideOf(path) ? workingFolder : folder),
+  })
+  const placeOf = ({ path, at }: Problem) =>
+    overridden.overrideOf(path)?.name ?? file.placeOf(path, at)
+  if (problems.length > 0) throw configFailure(problems, placeOf)
+  // Without problems, the settled value has the shape of the schema.
+  const written = withoutOldKeys(settled as Config, (path, message) => {
+    surroundings.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
+  })
+  const spelled = withLabelForms(written, problems)
+  const known = withToken(spelled, environment, problems)
+  const config = withPasswords(known, environment, problems)
+  problems.push(...checkRules(config))
+  if (problems.length > 0) throw configFailure(problems, placeOf)
+  return config
+}
+
+/** `token_env` keeps secrets out of files: the variable's value becomes one more token. */
+function withToken(
+  config: Config,
+  environment: Readonly<Record<string, string | undefined>>,
+  problems: Problem[],
+): Config {
+  const { auth } = config.server
+  if (auth?.token_env === undefined) return config
+  const token = environment[auth.token_env] ?? ''
+  if (token.length < 16) {
+    const message = `names a variable that is ${token === '' ? 'not set' : 'shorter than 16 characters'}`
+    problems.push({ path: ['server', 'auth', 'token_env'], at: 'value', message })
+  }
+  const tokens = [...auth.tokens, token]
+  return { ...config, server: { ...config.server, auth: { ...auth, tokens } } }
+}

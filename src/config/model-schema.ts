@@ -1,0 +1,208 @@
+/**
+ * The schema of one model: its base, its labels, and how it learns, keeps and forgets. Every key has a default except `labels`.
+ */
+import { Type, type TProperties } from 'typebox'
+import {
+  bases,
+  defaultPolicies,
+  deadLetterSinks,
+  methods,
+  policies,
+  predictionSinks,
+  sources,
+} from './choices.ts'
+import { choiceByKey, choiceByName, knobs, section } from './parts.ts'
+
+const label = Type.String({ minLength: 1 })
+
+function policy<Kind extends keyof typeof policies>(kind: Kind, description: string) {
+  const table: Readonly<Record<string, { readonly settings: Parameters<typeof knobs>[0] }>> =
+    policies[kind]
+  const branches = Object.entries(table).map(([name, { settings }]) => [name, knobs(settings)])
+  return Type.Unsafe<{
+    readonly policy: keyof (typeof policies)[Kind] & string
+    readonly [setting: string]: unknown
+  }>(
+    choiceByKey(
+      'policy',
+      Object.fromEntries(branches) as Record<string, TProperties>,
+      defaultPolicies[kind],
+      description,
+    ),
+  )
+}
+
+const labels = Type.Union(
+  [
+    Type.Array(label, { minItems: 2, uniqueItems: true }),
+    Type.Object(
+      {
+        open: Type.Boolean({ description: 'whether new labels may appear at run time' }),
+        known: Type.Array(label, { uniqueItems: true, default: [] }),
+        retired: Type.Array(label, {
+          uniqueItems: true,
+          default: [],
+          description:
+            'neither answered nor learned; taken out of here, they are back as they were',
+        }),
+        renamed: Type.Optional(
+          Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]+$' }), label, {
+            description: 'old name → new name: the model goes on under the new one',
+          }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  ],
+  {
+    description:
+      'a closed list, or { open, known, retired }, where open: true lets new labels appear at run time',
+  },
+)
+
+const rate = { exclusiveMinimum: 0, maximum: 10 }
+const train = section(
+  {
+    learning_rate: Type.Number({ ...rate, default: 0.001, description: 'of the method’s tensors' }),
+    head_learning_rate: Type.Optional(
+      Type.Number({ ...rate, description: 'of the head; absent = 10 × learning_rate' }),
+    ),
+    batch: Type.Integer({
+      minimum: 1,
+      maximum: 1024,
+      default: 16,
+      description: 'new examples in a step',
+    }),
+    replay_batch: Type.Integer({
+      minimum: 0,
+      maximum: 1024,
+      default: 16,
+      description: 'replayed examples beside them',
+    }),
+    epochs: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 1,
+      description: 'passes over new examples',
+    }),
+    patience: Type.Integer({
+      minimum: 0,
+      maximum: 100,
+      default: 0,
+      description: 'so many passes without a lower loss end an update early; 0 = all passes',
+    }),
+    max_tokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 512,
+        deprecated: true,
+        description: 'the old place of max_tokens, which stands beside base',
+      }),
+    ),
+    optimizer: Type.Enum(['adam', 'sgd'], { default: 'adam' }),
+    momentum: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0.9, description: 'of sgd' }),
+    clip_norm: Type.Number({
+      exclusiveMinimum: 0,
+      default: 1,
+      description: 'longest gradient, over all tensors; a longer one is scaled down',
+    }),
+    weight_decay: Type.Number({
+      minimum: 0,
+      maximum: 1000,
+      default: 0,
+      description: 'each step also shrinks what learns by its rate × this',
+    }),
+    weight_decay_steps: Type.Integer({
+      minimum: 0,
+      default: 0,
+      description: 'after so many steps weight_decay is half, and it goes on falling; 0 = constant',
+    }),
+    average: Type.Number({
+      minimum: 0,
+      exclusiveMaximum: 1,
+      default: 0,
+      description:
+        'what averaged weights, which then answer, keep of themselves in a step; 0 = the newest answer',
+    }),
+  },
+  'how a step learns',
+)
+
+const keep = section(
+  {
+    last: Type.Integer({
+      minimum: 2,
+      maximum: 100_000,
+      default: 50,
+      description: 'the newest; a rollback to one of them restores optimizer and replay as well',
+    }),
+    hourly: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 48,
+      description: 'the newest of each of so many hours in which there was one',
+    }),
+    daily: Type.Integer({
+      minimum: 0,
+      maximum: 100_000,
+      default: 30,
+      description: 'the same of days',
+    }),
+    bytes: Type.Integer({
+      minimum: 1024 * 1024,
+      maximum: 1024 ** 4,
+      default: 1024 ** 3,
+      description:
+        'of all of them, on disk and in Redis; large ones share it among last, hours and days',
+    }),
+  },
+  'which versions keep their bytes, besides pinned ones; the rest keep their manifests for a while',
+)
+
+export const modelSchema = Type.Object(
+  {
+    base: choiceByName(bases, 'the frozen network', 'use-lite'),
+    max_tokens: Type.Integer({
+      minimum: 1,
+      maximum: 512,
+      default: 256,
+      description:
+        'longer text is cut, and its answer says so; a base may end sooner: use-lite reads 256',
+    }),
+    labels,
+    adapter: choiceByKey('method', methods, 'lora', 'what learns besides the head'),
+    train,
+    replay: policy('replay', 'what is kept of earlier examples and shown again'),
+    forgetting: policy('forgetting', 'what protects earlier knowledge besides replay'),
+    memory: policy('memory', 'what answers along with the head before it is learned'),
+    trigger: policy('trigger', 'when pending examples are learned'),
+    rate: policy('rate', 'how fast it learns, as a factor on both learning rates'),
+    promotion: policy('promotion', 'whether a finished candidate becomes live'),
+    rollback: policy('rollback', 'whether the live version goes back by itself'),
+    keep,
+    keep_versions: Type.Optional(
+      Type.Integer({
+        minimum: 2,
+        maximum: 100_000,
+        description: 'the same as keep: { last: …, hourly: 0, daily: 0 }',
+      }),
+    ),
+    sources: Type.Array(choiceByName(sources, 'where events come from'), {
+      minItems: 1,
+      default: [{ http: {} }],
+    }),
+    sinks: section(
+      {
+        dead_letters: Type.Optional(
+          choiceByName(deadLetterSinks, 'where what cannot be learned from goes, besides the disk'),
+        ),
+        predictions: Type.Optional(
+          choiceByName(predictionSinks, 'where every answer goes, to be labelled elsewhere'),
+        ),
+      },
+      'where a model writes to',
+    ),
+    isolate: Type.Boolean({ default: false, description: 'a trainer process of its own' }),
+  },
+  { additionalProperties: false },
+)

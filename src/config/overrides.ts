@@ -1,0 +1,99 @@
+/**
+ * What stands above the file: environment variables (`ANTIKYTHERA_SERVER__PORT`), and above them flags
+ * (`--set server.port=9090`). Both name one key and give it a text, whose type the schema decides.
+ */
+import type { Path } from './problem.ts'
+import { failure } from '../platform/errors.ts'
+import { editDistance, nearest } from '../platform/nearest.ts'
+import { isRecord } from './shape.ts'
+import { Unparsed } from './unparsed.ts'
+
+export interface Override {
+  /** As the user wrote it, for messages. */
+  readonly name: string
+  readonly segments: readonly string[]
+  readonly text: string
+}
+
+const PREFIX = 'ANTIKYTHERA_'
+
+/**
+ * Two underscores go one level down. A variable that is no top-level key and has no level is not ours: Kubernetes makes
+ * ANTIKYTHERA_SERVICE_HOST and ANTIKYTHERA_PORT of a service's name. One that is nearly ours is a misspelling.
+ */
+export function environmentOverrides(
+  environment: Readonly<Record<string, string | undefined>>,
+  topLevel: readonly string[],
+): Override[] {
+  return Object.entries(environment)
+    .filter(([name]) => name.startsWith(PREFIX))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, text = '']) => {
+      const segments = name.slice(PREFIX.length).toLowerCase().split('__')
+      const [first = ''] = segments
+      if (segments.length === 1 && !topLevel.includes(first))
+        return refuseMisspelt(name, first, topLevel)
+      return [{ name, segments, text }]
+    })
+}
+
+function refuseMisspelt(name: string, first: string, topLevel: readonly string[]): [] {
+  const near = nearest(first, topLevel)
+  if (near === undefined || editDistance(near, first) > 2) return []
+  const meant = `${PREFIX}${near.toUpperCase()}`
+  throw failure('CONFIG_UNKNOWN_KEY', `environment variable ${name}: did you mean ${meant}?`, {
+    details: { variable: name, nearest: meant },
+  })
+}
+
+/** `key.path=value`, as a user gives it to `--set`. */
+export function flagOverride(flag: string): Override {
+  const [, key, text] = /^([^=]+)=(.*)$/s.exec(flag) ?? []
+  if (key === undefined || text === undefined)
+    throw failure('USAGE', `--set ${flag}: give it as key.path=value`)
+  return { name: `--set ${key}`, segments: key.split('.'), text }
+}
+
+export interface Overridden {
+  readonly tree: unknown
+  /** The override that decided the value at a path, if one did. */
+  overrideOf(path: Path): Override | undefined
+}
+
+/** Later overrides win. */
+export function applyOverrides(tree: unknown, overrides: readonly Override[]): Overridden {
+  const decided: { readonly path: Path; readonly override: Override }[] = []
+  let result = tree
+  for (const override of overrides) {
+    const path = realPath(result, override.segments)
+    result = withValue(result, path, new Unparsed(override.text))
+    decided.unshift({ path, override })
+  }
+  const isInside = (inner: Path, outer: Path) => outer.every((part, index) => inner[index] === part)
+  return {
+    tree: result,
+    overrideOf: (path) => decided.find((each) => isInside(path, each.path))?.override,
+  }
+}
+
+/** Variables have neither dashes nor dots: `my_model` finds the model `my-model` if the file has it. */
+function realPath(tree: unknown, segments: readonly string[]): string[] {
+  let node = tree
+  return segments.map((segment) => {
+    const keys = isRecord(node) ? Object.keys(node) : []
+    const plain = (key: string) => key.toLowerCase().replaceAll(/[-.]/g, '_')
+    const key =
+      keys.find((each) => each === segment) ??
+      keys.find((each) => plain(each) === segment) ??
+      segment
+    node = isRecord(node) ? node[key] : undefined
+    return key
+  })
+}
+
+function withValue(tree: unknown, [key, ...rest]: readonly string[], value: unknown): unknown {
+  if (key === undefined) return value
+  const fields = isRecord(tree) && !(tree instanceof Unparsed) ? tree : {}
+  const inner = Object.hasOwn(fields, key) ? fields[key] : undefined
+  return { ...fields, [key]: withValue(inner, rest, value) }
+}

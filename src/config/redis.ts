@@ -1,0 +1,184 @@
+/** The sections `redis` and `fleet`, what is wrong with them, and the connection that they mean. */
+import { Type, type Static } from 'typebox'
+import { section, type Frozen } from './parts.ts'
+import type { Path, Problem } from './problem.ts'
+import type { RedisAddress, RedisOptions } from '../platform/redis/client.ts'
+
+const MiB = 1024 * 1024
+const text = (description: string) => Type.String({ minLength: 1, description })
+const file = (description: string) => Type.String({ minLength: 1, format: 'path', description })
+const credentials = {
+  username: Type.Optional(text('of the ACL')),
+  password: Type.Optional(text('better in the environment')),
+  password_env: Type.Optional(text('environment variable that holds the password')),
+}
+const hosts = Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'host:port' })
+
+export const redisSchema = Type.Object(
+  {
+    url: Type.Optional(text('redis://host:port/db, rediss:// with TLS')),
+    sentinel: Type.Optional(
+      Type.Object(
+        { name: text('of the group that Sentinel watches'), hosts, ...credentials },
+        { additionalProperties: false },
+      ),
+    ),
+    cluster: Type.Optional(hosts),
+    namespace: Type.String({
+      minLength: 1,
+      default: 'antikythera',
+      description: 'in front of every key and channel; one a fleet',
+    }),
+    db: Type.Integer({ minimum: 0, maximum: 16_383, default: 0 }),
+    ...credentials,
+    tls: Type.Optional(
+      Type.Object(
+        {
+          ca: Type.Optional(file('PEM; absent = what Node trusts')),
+          cert: Type.Optional(file('PEM, where Redis asks for one')),
+          key: Type.Optional(file('PEM, of cert')),
+          servername: Type.Optional(text('the name in the certificate, where it is not the host')),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    command_ms: Type.Integer({
+      minimum: 50,
+      maximum: 60_000,
+      default: 1000,
+      description: 'longest wait for an answer',
+    }),
+    connect_ms: Type.Integer({ minimum: 50, maximum: 60_000, default: 2000 }),
+  },
+  { additionalProperties: false, description: 'what the daemons of a fleet share' },
+)
+
+export const fleetSchema = section(
+  {
+    lease_ms: Type.Integer({
+      minimum: 1000,
+      maximum: 600_000,
+      default: 6000,
+      description: 'a trainer that is not heard of for so long has lost its model to another',
+    }),
+    copy_seconds: Type.Integer({
+      minimum: 1,
+      maximum: 3600,
+      default: 5,
+      description: 'between copies of the checkpoint; what came since is learned again',
+    }),
+    copy_bytes: Type.Integer({
+      minimum: MiB,
+      maximum: 64 * 1024 * MiB,
+      default: 512 * MiB,
+      description: 'of one checkpoint in the memory of Redis',
+    }),
+    prediction_seconds: Type.Integer({
+      minimum: 60,
+      maximum: 31_536_000,
+      default: 259_200,
+      description:
+        'served predictions are in Redis for so long, where feedback at any replica finds them',
+    }),
+    version_bytes: Type.Integer({
+      minimum: MiB,
+      maximum: 1024 * MiB,
+      default: 64 * MiB,
+      description: 'of one version, of which Redis holds as many in its memory as keep says',
+    }),
+  },
+  'several daemons on one Redis',
+)
+
+export type RedisConfig = Frozen<Static<typeof redisSchema>>
+
+/** Anything but braces, which would decide where a key lives in a Cluster. */
+const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/
+
+export function redisProblems(redis: RedisConfig | undefined): readonly Problem[] {
+  if (redis === undefined) return []
+  const { url, sentinel, cluster, tls } = redis
+  const places = Object.entries({ url, sentinel, cluster }).filter(([, each]) => each !== undefined)
+  return [
+    ...(places.length === 1 ? [] : [wrong([], 'needs one of url, sentinel and cluster')]),
+    ...(url === undefined ? [] : urlFaults(redis, url).map((fault) => wrong(['url'], fault))),
+    ...hostFaults(sentinel?.hosts ?? [], ['sentinel', 'hosts']),
+    ...hostFaults(cluster ?? [], ['cluster']),
+    ...(cluster === undefined || redis.db === 0
+      ? []
+      : [wrong(['db'], 'must be 0: a Cluster has no databases')]),
+    ...(NAMESPACE.test(redis.namespace)
+      ? []
+      : [wrong(['namespace'], `is not of the form ${NAMESPACE.source}`)]),
+    ...((tls?.cert === undefined) === (tls?.key === undefined)
+      ? []
+      : [wrong(['tls'], 'needs cert and key together')]),
+  ]
+}
+
+/** Never repeats the URL: it may hold a password. */
+function urlFaults(redis: RedisConfig, url: string): readonly string[] {
+  if (!URL.canParse(url)) return ['is not a URL']
+  const { protocol, hostname, pathname, search, hash, username, password } = new URL(url)
+  const isTwice =
+    (username !== '' && redis.username !== undefined) ||
+    (password !== '' && redis.password !== undefined)
+  return [
+    ...(protocol === 'redis:' || protocol === 'rediss:'
+      ? []
+      : [`must begin with redis:// or rediss://`]),
+    ...(hostname === '' ? ['names no host'] : []),
+    ...(/^\/?\d*$/.test(pathname) ? [] : ['may name a database by its number only']),
+    ...(Number(pathname.slice(1)) > 0 && redis.db > 0 ? ['names a database, and so does db'] : []),
+    ...(search + hash === '' ? [] : ['has parameters, of which none is known']),
+    ...(isTwice ? ['names a user or password that stands beside it too'] : []),
+  ]
+}
+
+function hostFaults(list: readonly string[], path: Path): readonly Problem[] {
+  return list.flatMap((host, index) =>
+    addressOf(host) === undefined ? [wrong([...path, index], 'must be host:port')] : [],
+  )
+}
+
+function addressOf(host: string): RedisAddress | undefined {
+  const [, name, bracketed, port] =
+    /^(?:([^\s:/@[\]]+)|\[([0-9a-fA-F:]+)\]):(\d{1,5})$/.exec(host) ?? []
+  const address = { host: name ?? bracketed ?? '', port: Number(port) }
+  return address.port > 0 && address.port < 65_536 ? address : undefined
+}
+
+function wrong(path: Path, message: string): Problem {
+  return { path: ['redis', ...path], at: 'value', message }
+}
+
+/** The options of `openRedis`, of a section without problems. */
+export function redisOptions(redis: RedisConfig): RedisOptions {
+  const { namespace, sentinel, cluster, username, password } = redis
+  const addresses = (list: readonly string[]) => list.flatMap((host) => addressOf(host) ?? [])
+  const usual = {
+    namespace,
+    db: redis.db,
+    username,
+    password,
+    tls: redis.tls,
+    commandMs: redis.command_ms,
+    connectMs: redis.connect_ms,
+  }
+  if (cluster !== undefined) return { ...usual, cluster: addresses(cluster) }
+  if (sentinel !== undefined)
+    return { ...usual, sentinel: { ...sentinel, hosts: addresses(sentinel.hosts) } }
+  return { ...usual, ...ofUrl(redis.url ?? '', usual) }
+}
+
+function ofUrl(text: string, usual: Omit<RedisOptions, 'address'>): Partial<RedisOptions> {
+  const url = new URL(text)
+  const db = Number(url.pathname.slice(1))
+  return {
+    address: { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 6379) },
+    db: db > 0 ? db : usual.db,
+    username: url.username === '' ? usual.username : decodeURIComponent(url.username),
+    password: url.password === '' ? usual.password : decodeURIComponent(url.password),
+    tls: usual.tls ?? url.protocol === 'rediss:',
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What SIGHUP may change of a configuration that runs: keys that are read when they are used, and keys of the trainer,
+ * which is started again while the server answers on. Everything else stays as it is, and is named.
+ */
+import { canonicalJson } from '../platform/canonical-json.ts'
+import type { Json } from '../contracts/core.ts'
+import type { Config } from './schema.ts'
+
+export type Where = 'server' | 'trainer' | 'log'
+
+export interface Change {
+  readonly path: readonly string[]
+  /** Undefined: the key is gone. */
+  readonly value: unknown
+  readonly where: Where
+}
+
+export interface Changes {
+  readonly allowed: readonly Change[]
+  /** Keys that need a restart. */
+  readonly refused: readonly string[]
+}
+
+/** One pattern a line; `*` is any one key, and what lies below a key belongs to it. */
+const patterns: readonly (readonly [pattern: string, where: Where])[] = [
+  ['log.level', 'log'],
+  ['server.auth', 'server'],
+  ['limits.min_generation_ms', 'server'],
+  ['limits.wait_for_ms', 'server'],
+  ['limits.trainer_silence_ms', 'server'],
+  ['limits.body_events', 'server'],
+  // Read by the server and by the trainer, of each event.
+  ['limits.event_bytes', 'trainer'],
+  ['limits.json_depth', 'trainer'],
+  ['limits.text_characters', 'trainer'],
+  ['limits.label_characters', 'trainer'],
+  ['limits.labels', 'trainer'],
+  ['limits.latent_bytes', 'trainer'],
+  ['limits.waiting_joins', 'trainer'],
+  ['limits.waiting_join_seconds', 'trainer'],
+  ['limits.waiting_join_bytes', 'trainer'],
+  ['limits.set_aside', 'trainer'],
+  ['limits.set_aside_bytes', 'trainer'],
+  ['models.*.trigger', 'trainer'],
+  ['models.*.rate', 'trainer'],
+  ['models.*.train.learning_rate', 'trainer'],
+  ['models.*.train.head_learning_rate', 'trainer'],
+]
+
+export function changesBetween(before: Config, after: Config): Changes {
+  const paths = differing(before, after, [])
+  const allowed = new Map<string, Change>()
+  const refused: string[] = []
+  for (const path of paths) {
+    const found = patterns.find(([pattern]) => isBelow(path, pattern.split('.')))
+    if (found === undefined) {
+      refused.push(path.join('.'))
+      continue
+    }
+    const [pattern, where] = found
+    // A policy changes as a whole: its settings belong to its name.
+    const whole = path.slice(0, pattern.split('.').length)
+    allowed.set(whole.join('.'), { path: whole, value: at(after, whole), where })
+  }
+  return { allowed: [...allowed.values()], refused }
+}
+
+/** Writes into the configuration that everything here reads: the one place that does. */
+export function applyChanges(config: Config, changes: readonly Change[]): void {
+  for (const { path, value } of changes) {
+    const holder = at(config, path.slice(0, -1)) as Record<string, unknown> | undefined
+    const key = path.at(-1)
+    if (holder === undefined || key === undefined) continue
+    if (value === undefined) Reflect.deleteProperty(holder, key)
+    else holder[key] = value
+  }
+}
+
+function isBelow(path: readonly string[], pattern: readonly string[]): boolean {
+  if (path.length < pattern.length) return false
+  return pattern.every((part, index) => part === '*' || part === path[index])
+}
+
+function differing(
+  before: unknown,
+  after: unknown,
+  path: readonly string[],
+): (readonly string[])[] {
+  if (isMapping(before) && isMapping(after)) {
+    const keys = new Set([...Object.keys(before), ...Object.keys(after)])
+    return [...keys].flatMap((key) => differing(before[key], after[key], [...path, key]))
+  }
+  return isSame(before, after) ? [] : [path]
+}
+
+function isSame(before: unknown, after: unknown): boolean {
+  if (before === undefined || after === undefined) return before === after
+  return canonicalJson(before as Json) === canonicalJson(after as Json)
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (isMapping(inner) ? inner[key] : undefined), value)
+}
+
+function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,186 @@
+/**
+ * What a schema cannot say, because it looks at more than one key: a table of rules, each of which reports what it finds.
+ */
+import { isIP } from 'node:net'
+import { sizeProblems } from './features-rules.ts'
+import { kafkaProblems } from './kafka-rules.ts'
+import type { Problem } from './problem.ts'
+import { redisProblems } from './redis.ts'
+import type { Config, ModelConfig } from './schema.ts'
+
+type Rule = (config: Config) => readonly Problem[]
+type ModelRule = (model: ModelConfig, config: Config) => readonly Problem[]
+
+export function checkRules(config: Config): readonly Problem[] {
+  const ofModels = Object.entries(config.models).flatMap(([name, model]) =>
+    modelRules
+      .flatMap((rule) => rule(model, config))
+      .map((problem) => ({ ...problem, path: ['models', name, ...problem.path] })),
+  )
+  return [...rules.flatMap((rule) => rule(config)), ...ofModels]
+}
+
+/** As of a model: it stands in keys, paths and metrics. */
+const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
+
+/** As a request names it. */
+const HOST = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$/
+
+/** As a browser writes it: in lower case, without a path or the usual port. */
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text)
+}
+
+/** RFC 6750, b64token. */
+const BEARER = /^[A-Za-z0-9._~+/-]+=*$/
+
+const rules: readonly Rule[] = [
+  function tokensAreGiven({ server }) {
+    if (server.auth === undefined || server.auth.tokens.length > 0) return []
+    return [wrong(['server', 'auth'], 'needs a token: tokens or token_env')]
+  },
+  function tokensCanBeSent({ server }) {
+    const unusable = server.auth?.tokens.findIndex((token) => !BEARER.test(token)) ?? -1
+    if (unusable < 0) return []
+    // Which one, but never the token itself.
+    const message = `holds a character that no Authorization header can carry (token ${unusable + 1})`
+    return [wrong(['server', 'auth'], message)]
+  },
+  function replicaIsAName({ replica }) {
+    if (replica === undefined || NAME.test(replica)) return []
+    return [wrong(['replica'], `is not a name of the form ${NAME.source}`)]
+  },
+  function addressNeedsAuth({ server }) {
+    if (isLoopback(server.host) || server.auth !== undefined) return []
+    const message = `is ${server.host}, which others can reach, and there is no server.auth`
+    return [{ ...wrong(['server', 'host'], message), code: 'ADDRESS_NEEDS_AUTH' }]
+  },
+  function hostsAreNames({ server }) {
+    return server.hosts.flatMap((host, at) =>
+      HOST.test(host)
+        ? []
+        : [wrong(['server', 'hosts', at], `is "${host}", no name without a port`)],
+    )
+  },
+  function originsAreOrigins({ server }) {
+    const origins = server.cors?.origins ?? []
+    return origins.flatMap((origin, at) => {
+      if (origin === '*' || isOrigin(origin)) return []
+      const message = `is "${origin}", not an origin such as https://labels.example.com`
+      return [wrong(['server', 'cors', 'origins', at], message)]
+    })
+  },
+  function everyPageNeedsAuth({ server }) {
+    if (server.auth !== undefined || !server.cors?.origins.includes('*')) return []
+    return [
+      wrong(
+        ['server', 'cors', 'origins'],
+        'is "*", which needs server.auth: any web page could teach',
+      ),
+    ]
+  },
+  function redisIsUsable({ redis }) {
+    return redisProblems(redis)
+  },
+  kafkaProblems,
+]
+
+/** They add up embeddings, which must mean the same from first to last. */
+const closedForms: readonly string[] = ['ncm', 'slda', 'ranpac']
+
+const modelRules: readonly ModelRule[] = [
+  function labelsAreUsable({ labels }, { limits }) {
+    const [known, path] =
+      'open' in labels ? [labels.known, ['labels', 'known']] : [labels, ['labels']]
+    const retired = 'open' in labels ? labels.retired : []
+    const answering = known.filter((label) => !retired.includes(label)).length
+    const tooMany =
+      answering > limits.labels
+        ? [wrong(path, `has more than limits.labels = ${limits.labels}`)]
+        : []
+    const faults = (names: readonly string[], at: Problem['path']) =>
+      names.flatMap((label, index) => {
+        const message = labelFault(label, limits.label_characters)
+        return message === undefined ? [] : [wrong([...at, index], message)]
+      })
+    return [...tooMany, ...faults(known, path), ...faults(retired, ['labels', 'retired'])]
+  },
+  function closedLabelsAreKnown({ labels }) {
+    if (!('open' in labels) || labels.open) return []
+    const { known, retired } = labels
+    const unknown = retired.flatMap((label, index) =>
+      known.includes(label)
+        ? []
+        : [wrong(['labels', 'retired', index], `is ${label}; known: ${known.join(', ')}`)],
+    )
+    const left = known.filter((label) => !retired.includes(label)).length
+    if (left >= 2) return unknown
+    const message = `leaves ${left} to answer; closed labels need two that are not retired`
+    return [...unknown, wrong(['labels', 'known'], message)]
+  },
+  function renamedLabelsAreGone({ labels }) {
+    if (!('open' in labels) || labels.renamed === undefined) return []
+    const { known, open, renamed } = labels
+    return Object.entries(renamed).flatMap(([old, name]) => {
+      const path = ['labels', 'renamed', old]
+      if (known.includes(old))
+        return [wrong(path, `is among labels.known; ${name} takes its place`)]
+      if (name in renamed) return [wrong(path, `is ${name}, which is renamed itself`)]
+      return open || known.includes(name)
+        ? []
+        : [wrong(path, `is ${name}; known: ${known.join(', ')}`)]
+    })
+  },
+  function featuresFit({ base, adapter }, { limits }) {
+    if (typeof base === 'string' || !('features' in base)) return []
+    const { standardise = true } = base.features
+    const found = [...sizeProblems(base.features, limits.features)]
+    if (standardise && closedForms.includes(adapter.method))
+      found.push(wrong(['adapter', 'method'], 'needs base.features.standardise: false'))
+    return found
+  },
+  function memoryHasFixedPlaces({ base, memory }) {
+    if (typeof base === 'string' || !('features' in base) || memory.policy === 'none') return []
+    if (base.features.standardise === false) return []
+    return [wrong(['memory', 'policy'], 'needs base.features.standardise: false')]
+  },
+  function replayFillsItsBatch({ replay, train }) {
+    const { capacity } = replay
+    if (typeof capacity !== 'number' || capacity >= train.replay_batch) return []
+    const message = `is ${capacity}; allowed: at least train.replay_batch = ${train.replay_batch}`
+    return [wrong(['replay', 'capacity'], message)]
+  },
+  function sourcesDiffer({ sources }) {
+    const texts = sources.map((source) => JSON.stringify(source))
+    return texts.flatMap((text, index) =>
+      texts.indexOf(text) === index ? [] : [wrong(['sources', index], 'is the same source again')],
+    )
+  },
+  function redisStreamsAreReadable({ sources }, { redis }) {
+    const streams = sources.map((source) => ('redis' in source ? source.redis.stream : undefined))
+    return streams.flatMap((stream, index) => {
+      if (stream === undefined) return []
+      if (redis === undefined)
+        return [wrong(['sources', index, 'redis'], 'needs the section redis at the top')]
+      if (streams.indexOf(stream) === index) return []
+      return [wrong(['sources', index, 'redis', 'stream'], 'is read already')]
+    })
+  },
+]
+
+function wrong(path: Problem['path'], message: string): Problem {
+  return { path, at: 'value', message }
+}
+
+function labelFault(label: string, mostCharacters: number): string | undefined {
+  if (label.length > mostCharacters)
+    return `is longer than limits.label_characters = ${mostCharacters}`
+  if (/\p{Cc}/u.test(label)) return 'holds a control character'
+  return undefined
+}
+
+/** Only what cannot be reached from outside, whatever a resolver says. */
+function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true
+  return isIP(host) === 4 && host.startsWith('127.')
+}

@@ -1,0 +1,140 @@
+/**
+ * The schema of a configuration, from which come the types of code, the JSON Schema for editors, the defaults and every
+ * refusal. Every key has a default except `models` and each model's `labels`.
+ */
+import { Type, type Static } from 'typebox'
+import { modelSchema } from './model-schema.ts'
+import { section, type Frozen } from './parts.ts'
+import { fleetSchema, redisSchema } from './redis.ts'
+import { limitTable } from '../platform/limits.ts'
+
+const name = { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
+
+const auth = Type.Object(
+  {
+    tokens: Type.Array(Type.String({ minLength: 16 }), {
+      default: [],
+      description: 'any of them opens every route',
+    }),
+    token_env: Type.Optional(
+      Type.String({ minLength: 1, description: 'environment variable that holds one more token' }),
+    ),
+  },
+  { additionalProperties: false, description: 'bearer tokens; needed on any address but loopback' },
+)
+
+const cors = Type.Object(
+  {
+    origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s*]+)$' }), {
+      minItems: 1,
+      description:
+        'such as https://labels.example.com, without a path; "*" = every page, needs auth',
+    }),
+    max_age_seconds: Type.Integer({
+      minimum: 0,
+      maximum: 86_400,
+      default: 600,
+      description: 'how long a browser keeps the answer to a preflight',
+    }),
+  },
+  { additionalProperties: false, description: 'web pages that may call the API from a browser' },
+)
+
+const server = section(
+  {
+    host: Type.String({ minLength: 1, default: '127.0.0.1' }),
+    port: Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      default: 8080,
+      description: '0 = any free one',
+    }),
+    auth: Type.Optional(auth),
+    hosts: Type.Array(Type.String({ pattern: '^([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])$' }), {
+      default: [],
+      description:
+        'names that requests may ask for besides localhost; without auth no other is answered, with auth every one unless some are named',
+    }),
+    cors: Type.Optional(cors),
+    workers: Type.Integer({
+      minimum: 1,
+      maximum: 64,
+      default: 1,
+      description: 'engine threads a base',
+    }),
+    batch_rows: Type.Integer({
+      minimum: 1,
+      maximum: 256,
+      default: 8,
+      description: 'rows in one engine run',
+    }),
+    batch_wait_ms: Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      default: 10_000,
+      description: 'longest wait of a row for the engine',
+    }),
+  },
+  'the HTTP endpoint',
+)
+
+const limits = section(
+  Object.fromEntries(
+    Object.entries(limitTable).map(([name, { default: byDefault, least, most, reason }]) => [
+      name,
+      Type.Integer({ minimum: least, maximum: most, default: byDefault, description: reason }),
+    ]),
+  ) as { [Name in keyof typeof limitTable]: ReturnType<typeof Type.Integer> },
+  'what protects memory, disk and time',
+)
+
+export const configSchema = Type.Object(
+  {
+    data_dir: Type.String({ minLength: 1, format: 'path', default: './data' }),
+    seed: Type.Union([Type.Integer(), Type.String({ minLength: 1 })], {
+      default: 0,
+      description: 'of every stream of chance',
+    }),
+    role: Type.Enum(['all', 'trainer', 'server'], {
+      default: 'all',
+      description: 'server answers and trains nothing; trainer trains and answers nothing',
+    }),
+    replica: Type.Optional(
+      Type.String({
+        ...name,
+        description: 'of this daemon among others; absent = a name that is kept in data_dir',
+      }),
+    ),
+    server,
+    trainer: section(
+      {
+        threads: Type.Integer({
+          minimum: 1,
+          maximum: 256,
+          default: 1,
+          description: 'of TensorFlow; more leave less to serving',
+        }),
+      },
+      'the trainer process',
+    ),
+    log: section(
+      {
+        level: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], { default: 'info' }),
+        format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto' }),
+      },
+      'to stderr',
+    ),
+    redis: Type.Optional(redisSchema),
+    fleet: fleetSchema,
+    limits,
+    models: Type.Record(Type.String(name), modelSchema, {
+      additionalProperties: false,
+      minProperties: 1,
+      description: 'served name → model',
+    }),
+  },
+  { additionalProperties: false, title: 'Antikythera configuration' },
+)
+
+export type Config = Frozen<Static<typeof configSchema>>
+export type ModelConfig = Frozen<Static<typeof modelSchema>>

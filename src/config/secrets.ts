@@ -1,0 +1,74 @@
+/**
+ * Secrets of a configuration, wherever they stand: passwords that come from the environment by `password_env`, and the list
+ * of all that must not appear in a log or on a screen.
+ */
+import type { Path, Problem } from './problem.ts'
+import { isRecord } from './shape.ts'
+
+const SECRETS = new Set(['password', 'tokens'])
+
+/** Every `password_env` becomes a `password` beside it. */
+export function withPasswords<Value>(
+  value: Value,
+  environment: Readonly<Record<string, string | undefined>>,
+  problems: Problem[],
+  path: Path = [],
+): Value {
+  if (Array.isArray(value))
+    return value.map((item: unknown, index) =>
+      withPasswords(item, environment, problems, [...path, index]),
+    ) as Value
+  if (!isRecord(value)) return value
+  const inner = Object.entries(value).map(([key, item]) => [
+    key,
+    withPasswords(item, environment, problems, [...path, key]),
+  ])
+  const copy = Object.fromEntries(inner) as Readonly<Record<string, unknown>>
+  return passwordOf(copy, environment, problems, path) as Value
+}
+
+function passwordOf(
+  fields: Readonly<Record<string, unknown>>,
+  environment: Readonly<Record<string, string | undefined>>,
+  problems: Problem[],
+  path: Path,
+): Readonly<Record<string, unknown>> {
+  const variable = fields.password_env
+  if (typeof variable !== 'string') return fields
+  const report = (message: string) =>
+    problems.push({ path: [...path, 'password_env'], at: 'value', message })
+  if (fields.password !== undefined) report('and password: one of them is enough')
+  const password = environment[variable]
+  if (password === undefined || password === '') report('names a variable that is not set')
+  return { ...fields, password }
+}
+
+/** For the log. */
+export function secretsOf(value: unknown): readonly string[] {
+  if (typeof value === 'string') return passwordsInUrl(value)
+  if (Array.isArray(value)) return value.flatMap(secretsOf)
+  if (!isRecord(value)) return []
+  return Object.entries(value).flatMap(([key, item]) =>
+    SECRETS.has(key) ? [item].flat().filter((each) => typeof each === 'string') : secretsOf(item),
+  )
+}
+
+/** As it is written and as it is meant. */
+function passwordsInUrl(text: string): readonly string[] {
+  if (!text.includes('@') || !URL.canParse(text)) return []
+  const { password } = new URL(text)
+  return password === '' ? [] : [password, decodeURIComponent(password)]
+}
+
+/** The same for a screen, with its secrets made unreadable. */
+export function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets)
+  if (typeof value === 'string')
+    return passwordsInUrl(value).reduce((shown, secret) => shown.replaceAll(secret, '***'), value)
+  if (!isRecord(value)) return value
+  const shown = Object.entries(value).map(([key, item]) => [
+    key,
+    SECRETS.has(key) ? '***' : withoutSecrets(item),
+  ])
+  return Object.fromEntries(shown) as unknown
+}

@@ -1,0 +1,34 @@
+/**
+ * After a change of method or rank the old version goes on answering until the fresh adapter is no worse. Where it was worse
+ * on the held-out part of the replay buffer, its versions are held until it answers new events, each before it learned it,
+ * as well as the old adapter did.
+ */
+import type { Decision } from '../contracts/core.ts'
+import type { Scores } from '../contracts/policy.ts'
+
+export interface ReleaseBar {
+  /** Recent accuracy of the adapter before. */
+  readonly accuracy: number
+  /** Events scored when the fresh adapter began. */
+  readonly since: number
+}
+
+/** Fewer events say nothing: the recent accuracy still has much of the adapter before in it. */
+const FEWEST_EVENTS = 50
+
+/** One standard error of an accuracy on so many examples counts as no worse. */
+export function isWorse(accuracy: number, heldOut: number, before: number): boolean {
+  const error = Math.sqrt((before * (1 - before)) / Math.max(1, heldOut))
+  return accuracy < before - error
+}
+
+/** Undefined where the bar is reached. */
+export function heldBy(bar: ReleaseBar, scores: Scores): Decision<'hold'> | undefined {
+  const seen = scores.count - bar.since
+  if (seen >= FEWEST_EVENTS && scores.accuracy_recent >= bar.accuracy) return undefined
+  const now = `accuracy_recent ${scores.accuracy_recent.toFixed(3)} after ${seen} events`
+  return {
+    verdict: 'hold',
+    reason: `held until it is no worse than the adapter before: ${now}, ${bar.accuracy.toFixed(3)} before`,
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * How good the answers are for each source of events. One source with most of the stream decides the plain accuracy,
+ * whatever it says; the mean over sources, in which each weighs the same, shows what the others see.
+ *
+ * At most `limit` sources have a row of their own. A new one takes the place of a source that has been silent for long;
+ * without one it is counted in `other`.
+ */
+import type { SourceQuality } from './contract.ts'
+import {
+  accuraciesOf,
+  merged,
+  noAccuracy,
+  observed,
+  type AccuracyState,
+} from './running-accuracy.ts'
+
+/** Examples of other sources after which a silent one may lose its row. */
+const SILENT = 5000
+const OTHER = 'other'
+
+interface Row {
+  readonly state: AccuracyState
+  /** The count of all examples at its last one. */
+  readonly last: number
+}
+
+export interface SourcesState {
+  readonly [key: string]:
+    number | AccuracyState | readonly (readonly [string, AccuracyState, number])[]
+  readonly total: number
+  readonly other: AccuracyState
+  readonly rows: readonly (readonly [source: string, state: AccuracyState, last: number])[]
+}
+
+export class SourceScores {
+  readonly #limit: number
+  #rows = new Map<string, Row>()
+  #other = noAccuracy
+  #total = 0
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  observe(source: string, isRight: boolean): void {
+    this.#total += 1
+    const row = this.#rows.get(source)
+    if (row === undefined && !this.#hasRoom()) {
+      this.#other = observed(this.#other, isRight)
+      return
+    }
+    const state = observed(row?.state ?? noAccuracy, isRight)
+    this.#rows.set(source, { state, last: this.#total })
+  }
+
+  /** Those with the most recent examples first. */
+  report(): readonly SourceQuality[] {
+    const rows = [...this.#rows].map(([source, { state }]) => rowOf(source, state))
+    rows.sort((a, b) => b.count - a.count || (a.source < b.source ? -1 : 1))
+    return this.#other[0] === 0 ? rows : [...rows, rowOf(OTHER, this.#other)]
+  }
+
+  snapshot(): SourcesState {
+    const rows = [...this.#rows].map(([source, { state, last }]) => [source, state, last] as const)
+    return { total: this.#total, other: this.#other, rows }
+  }
+
+  restore({ total, other, rows }: SourcesState): void {
+    this.#total = total
+    this.#other = other
+    this.#rows = new Map(rows.map(([source, state, last]) => [source, { state, last }]))
+  }
+
+  /** Makes room where a source has been silent for long. */
+  #hasRoom(): boolean {
+    if (this.#rows.size < this.#limit) return true
+    const [oldest] = [...this.#rows].sort(([, a], [, b]) => a.last - b.last)
+    if (oldest === undefined || this.#total - oldest[1].last <= SILENT) return false
+    this.#rows.delete(oldest[0])
+    this.#other = merged(this.#other, oldest[1].state)
+    return true
+  }
+}
+
+function rowOf(source: string, state: AccuracyState): SourceQuality {
+  return { source, count: state[0], ...accuraciesOf(state) }
+}

@@ -1,0 +1,53 @@
+/** Leases, and copies of checkpoints: what the daemons of a fleet share besides versions. */
+
+/**
+ * The right to write for one model: one holder at a time over all daemons. `epoch` rises with each holder, also over
+ * the loss of everything that the lease's keeper knew, and every shared store refuses writes of an older one
+ * (`LEASE_LOST`). The holder doubts itself first: `signal` aborts when the lease was not renewed in time by its own
+ * monotonic clock.
+ */
+export interface Lease {
+  readonly model: string
+  readonly epoch: number
+  readonly signal: AbortSignal
+  /** Throws `LEASE_LOST` when holding on is in doubt. Called right before whatever must not be done twice. */
+  check(): void
+  /** Lets another take it at once. Idempotent; never rejects. */
+  release(): Promise<void>
+}
+
+export interface LeaseView {
+  readonly holder: string
+  readonly epoch: number
+  readonly expiresMs: number
+}
+
+/** Who trains what. `acquire` waits as long as it takes, and rejects only when its signal aborts. */
+export interface Leases {
+  /** `floor`: an epoch that was seen anywhere; the new one is higher. */
+  acquire(
+    model: string,
+    options: { readonly floor: number; readonly signal: AbortSignal },
+  ): Promise<Lease>
+  view(model: string): Promise<LeaseView | undefined>
+  close(): Promise<void>
+}
+
+/** What a copied checkpoint is; the later one has the higher epoch, then the higher sequence. */
+export interface CopyHead {
+  readonly epoch: number
+  readonly sequence: number
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * Copies of a model's checkpoint where every daemon finds them, so that another takes over where the last one stood.
+ * `put` is all or nothing and refused (`LEASE_LOST`) for an older epoch than was seen; `get` verifies every byte
+ * (`STORE_CORRUPT`) and writes the file whole or not at all.
+ */
+export interface CheckpointCopies {
+  head(model: string): Promise<CopyHead | undefined>
+  put(lease: Lease, path: string, sequence: number): Promise<CopyHead>
+  get(model: string, head: CopyHead, path: string): Promise<void>
+}

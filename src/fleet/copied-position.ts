@@ -1,0 +1,23 @@
+/**
+ * Leaves word beside the feedback stream of how far the newest copy of the checkpoint has learned. A successor begins at
+ * that copy, however old it is: the senders trim nothing beyond it.
+ */
+import type { Positions } from '../contracts/stream.ts'
+import type { Redis } from '../platform/redis/redis.ts'
+
+export interface WordKeys {
+  readonly stream: string
+  /** The hash where the stream's reader leaves word. */
+  readonly word: string
+}
+
+/** `positions` are those of the copied checkpoint, by source; the stream is read by the source `http`. */
+export async function leaveCopiedWord(
+  redis: Pick<Redis, 'command'>,
+  { stream, word }: WordKeys,
+  positions: Readonly<Record<string, Positions>>,
+): Promise<void> {
+  const [, id, entries] = /^(\d+-\d+)\/(\d+)$/.exec(positions.http?.[stream] ?? '') ?? []
+  if (id === undefined || entries === undefined) return
+  await redis.command('HSET', word, 'copied', id, 'copied_entries', entries)
+}

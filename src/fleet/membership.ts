@@ -1,0 +1,130 @@
+/**
+ * Who is there: each calls its name at Redis every so often with a card about itself, and whoever is not heard of for a
+ * while is not there. Time is that of Redis, so that the clocks of the fleet need not agree.
+ */
+import type { Clock, Logger } from '../contracts/core.ts'
+import { redisScript } from '../platform/redis/script.ts'
+import type { Redis } from '../platform/redis/redis.ts'
+
+export interface MembershipOptions<Card extends object> {
+  readonly redis: Redis
+  /** Those of one room see each other. */
+  readonly room: string
+  readonly name: string
+  /** Asked before each call; plain JSON. */
+  readonly card: () => Card
+  readonly everyMs: number
+  readonly lifeMs: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface Present<Card extends object> {
+  readonly name: string
+  readonly card: Card
+  /** When it was last heard of, by this machine's clock. */
+  readonly seenMs: number
+}
+
+export interface Membership<Card extends object> {
+  /** By name. Rejects while Redis is away. */
+  list(): Promise<readonly Present<Card>[]>
+  /** At once, because the card has changed; never rejects. */
+  call(): Promise<void>
+  /** Takes its leave, so that nobody waits for it. */
+  close(): Promise<void>
+}
+
+const NOW = `
+local calls, cards = KEYS[1], KEYS[2]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+`
+
+/** ARGV: name, card. */
+const CALL = redisScript(
+  'roll call',
+  `${NOW}
+redis.call('ZADD', calls, now, ARGV[1])
+redis.call('HSET', cards, ARGV[1], ARGV[2])`,
+)
+
+/** ARGV: for how long a call counts. Forgets who is gone. */
+const LIST = redisScript(
+  'roll list',
+  `${NOW}
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', calls, '-inf', now - ARGV[1])) do
+  redis.call('ZREM', calls, name)
+  redis.call('HDEL', cards, name)
+end
+local found = {}
+local names = redis.call('ZRANGE', calls, 0, -1, 'WITHSCORES')
+for i = 1, #names, 2 do
+  local card = redis.call('HGET', cards, names[i])
+  if card then found[#found + 1] = {names[i], card, now - names[i + 1]} end
+end
+return found`,
+)
+
+/** ARGV: name. */
+const LEAVE = redisScript(
+  'roll leave',
+  `redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('HDEL', KEYS[2], ARGV[1])`,
+)
+
+export function openMembership<Card extends object>(
+  options: MembershipOptions<Card>,
+): Membership<Card> {
+  return new CallingRoll(options)
+}
+
+class CallingRoll<Card extends object> implements Membership<Card> {
+  readonly #options: MembershipOptions<Card>
+  readonly #keys: readonly string[]
+  readonly #closed = new AbortController()
+  readonly #calling: Promise<void>
+
+  constructor(options: MembershipOptions<Card>) {
+    const { redis, room } = options
+    this.#options = options
+    this.#keys = [redis.key('fleet', room, 'calls'), redis.key('fleet', room, 'cards')]
+    this.#calling = this.#callAgain()
+  }
+
+  async list(): Promise<readonly Present<Card>[]> {
+    const { redis, lifeMs, clock } = this.#options
+    const reply = await redis.script(LIST, this.#keys, [lifeMs])
+    const nowMs = clock.nowMs()
+    const rows = (reply ?? []) as readonly (readonly [string, string, number])[]
+    return rows
+      .map(([name, card, ago]) => ({ name, card: JSON.parse(card) as Card, seenMs: nowMs - ago }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  async call(): Promise<void> {
+    const { redis, name, card, log } = this.#options
+    if (this.#closed.signal.aborted) return
+    await redis.script(CALL, this.#keys, [name, JSON.stringify(card())]).catch((err: unknown) => {
+      // The connection has told already that Redis is away.
+      log.debug({ err }, 'a call was not heard')
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed.signal.aborted) return
+    this.#closed.abort()
+    // A call on its way would bring it back.
+    await this.#calling
+    const { redis, name } = this.#options
+    await redis.script(LEAVE, this.#keys, [name]).catch(() => undefined)
+  }
+
+  async #callAgain(): Promise<void> {
+    const { clock, everyMs } = this.#options
+    while (!this.#closed.signal.aborted) {
+      await this.call()
+      await clock.sleep(everyMs, this.#closed.signal).catch(() => undefined)
+    }
+  }
+}

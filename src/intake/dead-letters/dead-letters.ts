@@ -1,0 +1,164 @@
+/**
+ * Dead letters of one model: what could not be learned from, with its bytes, code and reason (law 9). The server writes
+ * what it refused over HTTP, the trainer what it could not use; a key is written once, so that a repetition after a
+ * crash is harmless. Bounded: the oldest of the sender that has most goes first, and how many went is counted.
+ */
+import type { DeadLetter, Sink } from '../../contracts/stream.ts'
+import type { Row } from '../../platform/store/row.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+import { pagesIn, type DeadLetterPages } from './pages.ts'
+import { countedBytes } from '../inbox/schema.ts'
+import { evict, laneOf, senderOf, sharesMigration } from './shares.ts'
+import { headersOf, plainHeaders, type PlainHeaders } from '../events/headers.ts'
+
+export interface DeadLetters extends Sink {
+  /** All that were ever written, by code. */
+  counts(): Readonly<Record<string, number>>
+  /** How many of them the limit let go. */
+  gone(): number
+  /** Newest first. */
+  list(count: number): readonly DeadLetter[]
+  readonly unsent: UnsentLetters
+  readonly pages: DeadLetterPages
+}
+
+/** What a sink has not got yet; numbers rise. Kept here until it has, so that a restart goes on. */
+export interface UnsentLetters {
+  next(count: number): readonly { readonly number: number; readonly letter: DeadLetter }[]
+  /** The sink has everything up to `number`. Answers how many of these had gone for room before they were sent. */
+  sent(number: number, letters: number): number | Promise<number>
+  count(): number
+}
+
+const migrations = [
+  `CREATE TABLE letters (
+     number INTEGER PRIMARY KEY AUTOINCREMENT,
+     key TEXT NOT NULL UNIQUE,
+     code TEXT NOT NULL,
+     reason TEXT NOT NULL,
+     connector TEXT NOT NULL,
+     partition TEXT NOT NULL,
+     position TEXT NOT NULL,
+     value BLOB NOT NULL,
+     headers TEXT NOT NULL,
+     time_ms INTEGER NOT NULL
+   );
+   CREATE TABLE counts (code TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;`,
+  `CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+   INSERT INTO marks (name, value) VALUES ('sent', 0);`,
+  countedBytes('letters', 'value'),
+  sharesMigration,
+]
+
+/** File name inside a model's folder. */
+export const deadLettersFile = 'dead-letters.db'
+
+export interface DeadLetterLimits {
+  readonly count: number
+  /** Of what arrived. Absent = no bound. */
+  readonly bytes?: number
+}
+
+export function openDeadLetters(path: string, limits: DeadLetterLimits): DeadLetters {
+  return lettersIn(openStore(path, { migrations }), limits)
+}
+
+/** Of a file that another thread or process writes. */
+export function readDeadLetters(path: string): Omit<DeadLetters, 'write'> {
+  return lettersIn(openStore(path, { migrations, readonly: true }), { count: 0 })
+}
+
+function lettersIn(store: Store, limits: DeadLetterLimits): DeadLetters {
+  return {
+    write: async (letters) => {
+      if (letters.length > 0) writeAll(store, letters, limits)
+      return Promise.resolve()
+    },
+    counts: () =>
+      Object.fromEntries(
+        store
+          .all('SELECT code, count FROM counts ORDER BY code')
+          .map((row) => [row.text('code'), row.number('count')]),
+      ),
+    gone: () => store.get(`SELECT value FROM marks WHERE name = 'gone'`)?.number('value') ?? 0,
+    list: (count) =>
+      store.all('SELECT * FROM letters ORDER BY number DESC LIMIT ?', count).map(letterOf),
+    unsent: unsentIn(store),
+    pages: pagesIn(store, letterOf),
+    close: async () => {
+      store.close()
+      return Promise.resolve()
+    },
+  }
+}
+
+/** Numbers are given in the order of commits, so that whoever goes by them passes none by. */
+function unsentIn(store: Store): UnsentLetters {
+  const mark = () => store.get(`SELECT value FROM marks WHERE name = 'sent'`)?.number('value') ?? 0
+  const later = 'SELECT * FROM letters WHERE number > ? ORDER BY number LIMIT ?'
+  return {
+    next: (count) =>
+      store
+        .all(later, mark(), count)
+        .map((row) => ({ number: row.number('number'), letter: letterOf(row) })),
+    sent: (number, letters) => {
+      const gone = number - mark() - letters
+      store.run(`UPDATE marks SET value = ? WHERE name = 'sent'`, number)
+      return gone
+    },
+    count: () =>
+      store
+        .get('SELECT count(*) AS count FROM letters WHERE number > ?', mark())
+        ?.number('count') ?? 0,
+  }
+}
+
+function writeAll(
+  store: Store,
+  letters: readonly DeadLetter[],
+  { count, bytes = Infinity }: DeadLetterLimits,
+): void {
+  store.transaction(() => {
+    for (const letter of letters) write(store, letter)
+    const gone = evict(store, { count, bytes })
+    if (gone > 0) store.run(`UPDATE marks SET value = value + ? WHERE name = 'gone'`, gone)
+  })
+}
+
+function write(store: Store, letter: DeadLetter): void {
+  const insert = `INSERT OR IGNORE INTO letters
+    (key, code, reason, connector, partition, position, value, headers, time_ms, lane, sender)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+  const written = store.run(
+    insert,
+    ...[letter.key, letter.code, letter.reason, letter.connector].map(printable),
+    ...[letter.partition, letter.position].map(printable),
+    letter.value,
+    JSON.stringify(plainHeaders(letter.headers ?? {})),
+    letter.timeMs,
+    printable(laneOf(letter)),
+    senderOf(letter),
+  )
+  const count = `INSERT INTO counts (code, count) VALUES (?, 1)
+    ON CONFLICT (code) DO UPDATE SET count = count + 1`
+  if (written > 0) store.run(count, letter.code)
+}
+
+/** A reason may quote what arrived, and a column of text ends at a NUL. */
+function printable(text: string): string {
+  return text.replaceAll('\0', '\\0')
+}
+
+function letterOf(row: Row): DeadLetter {
+  return {
+    key: row.text('key'),
+    code: row.text('code'),
+    reason: row.text('reason'),
+    connector: row.text('connector'),
+    partition: row.text('partition'),
+    position: row.text('position'),
+    value: row.bytes('value'),
+    headers: headersOf(JSON.parse(row.text('headers')) as PlainHeaders),
+    timeMs: row.number('time_ms'),
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Dead letters on their way to a sink besides the model's own file, such as a Kafka topic. They lie in the file first, and
+ * what the sink has not acknowledged is sent again, also after a restart: a sink knows a letter by its key.
+ */
+import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import type { DeadLetter, Sink } from '../../contracts/stream.ts'
+import type { UnsentLetters } from './dead-letters.ts'
+
+export interface LetterOutboxOptions {
+  readonly letters: UnsentLetters
+  /** Closed with this. */
+  readonly sink: Sink
+  readonly clock: Clock
+  readonly log: Logger
+  readonly onSent?: (count: number) => void
+  /** Told of letters that the sink will never get: refused for good, or gone for room before they were sent. */
+  readonly onUnsendable?: (count: number) => void
+  /** How often the file is looked at: another process writes it too. */
+  readonly pollMs?: number
+}
+
+export interface LetterOutbox {
+  waiting(): number
+  /** Stops after what is being sent, at most after `waitMs`; the rest is sent after the next start. Idempotent. */
+  close(waitMs?: number): Promise<void>
+}
+
+export function openLetterOutbox(options: LetterOutboxOptions): LetterOutbox {
+  const stop = new AbortController()
+  const running = run(options, stop.signal)
+  return {
+    waiting: () => options.letters.count(),
+    close: async (waitMs = 2000) => {
+      if (stop.signal.aborted) return
+      stop.abort()
+      const late = new AbortController()
+      await Promise.race([running, options.clock.sleep(waitMs, late.signal).catch(() => undefined)])
+      late.abort()
+      await options.sink.close()
+    },
+  }
+}
+
+const BATCH_LETTERS = 100
+const POLL_MS = 1000
+const FIRST_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 30_000
+
+async function run(options: LetterOutboxOptions, signal: AbortSignal): Promise<void> {
+  const { clock, log, pollMs = POLL_MS } = options
+  for (let failures = 0; !signal.aborted;) {
+    let pauseMs = pollMs
+    try {
+      // As many as there may be at once are sent at once.
+      if (await sendSome(options, signal)) pauseMs = 0
+      if (failures > 0) log.info({ failures }, 'dead letters are sent again')
+      failures = 0
+    } catch (err) {
+      if (failures === 0) log.warn({ err }, 'dead letters wait for their sink')
+      pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(10, failures))
+      failures += 1
+    }
+    await clock.sleep(pauseMs, signal).catch(() => undefined)
+  }
+}
+
+/** Whether there may be more. */
+async function sendSome(options: LetterOutboxOptions, signal: AbortSignal): Promise<boolean> {
+  const unsent = options.letters.next(BATCH_LETTERS)
+  const last = unsent.at(-1)
+  if (last === undefined) return false
+  const letters = unsent.map(({ letter }) => letter)
+  const refused = await write(options, letters, signal)
+  if (refused === undefined) return false
+  const gone = await options.letters.sent(last.number, letters.length)
+  if (gone > 0) options.log.warn({ gone }, 'dead letters went for room before they were sent')
+  if (gone + refused > 0) options.onUnsendable?.(gone + refused)
+  options.onSent?.(letters.length - refused)
+  return unsent.length === BATCH_LETTERS
+}
+
+/**
+ * One that the sink refuses for good must not keep the others: it stays in the file. Answers how many those were, or
+ * nothing when it was told to stop on the way: all are sent again then.
+ */
+async function write(
+  { sink, log }: LetterOutboxOptions,
+  letters: readonly DeadLetter[],
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  try {
+    await sink.write(letters)
+    return 0
+  } catch (error) {
+    if (!isFinal(error)) throw error
+  }
+  let refused = 0
+  for (const letter of letters) {
+    if (signal.aborted) return undefined
+    try {
+      await sink.write([letter])
+    } catch (err) {
+      if (!isFinal(err)) throw err
+      log.error({ err, key: letter.key }, 'the sink refuses a dead letter; it stays in its file')
+      refused += 1
+    }
+  }
+  return refused
+}
+
+/** About this letter. A fault of the sink itself is the same for all letters, and they wait until it is fixed. */
+function isFinal(error: unknown): boolean {
+  return error instanceof CodedError && !error.retriable && !aboutTheSink.has(error.code)
+}
+
+const aboutTheSink: ReadonlySet<string> = new Set(['BROKER_REFUSED', 'DATA_DIR_UNWRITABLE'])

@@ -1,0 +1,164 @@
+/**
+ * Law 1: one event id changes the learner at most once, over restarts, rebalances and sources. Ids are kept as 16-byte
+ * hashes (a collision among a billion ids has a chance of 10⁻²¹), read from the checkpoint when the first one is asked
+ * for; those taken since then are handed over to the next.
+ *
+ * An id with another lesson supersedes the one before. What a rollback has undone can be sent again.
+ */
+import { hash } from 'node:crypto'
+import type { FeedbackEvent } from '../../contracts/stream.ts'
+import { LET_AGAIN, RETRACTED, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
+import { goingOn, isIn, upTo, wholeVersionLine, type VersionLine } from './version-line.ts'
+import { hashesIn, HASH_BYTES, SeenIds, type IdHash } from './seen-ids.ts'
+
+/** The identity of an event, forever. */
+export function keyOf(event: Pick<FeedbackEvent, 'source' | 'id'>): string {
+  return `${event.source}\0${event.id}`
+}
+
+/** Ids that follow one another, 16 bytes each. */
+export interface IdRun {
+  /** How many came before the first of them, since the model began. */
+  readonly first: number
+  readonly hashes: Uint8Array
+  /** Digests of their lessons, 4 bytes each; absent = none is known. */
+  readonly lessons?: Uint8Array
+}
+
+/** `undone`: it was taken, and either the version gone back to has not learned it or it was refused later. */
+export type Seen = 'new' | 'same' | 'other' | 'undone' | 'retracted'
+
+export class Dedupe {
+  readonly #load: () => readonly IdRun[]
+  readonly #limit: number
+  #ids: SeenIds | undefined
+  #line: VersionLine = wholeVersionLine
+  /** Ids from this ordinal on are not in the checkpoint. */
+  #savedEnd = 0
+  /** An id is asked for, and soon after taken. */
+  #last: { readonly key: string; readonly words: IdHash } | undefined
+
+  /** `load` answers the ids of the checkpoint, oldest first; the newest `limit` ids are kept. */
+  constructor(load: () => readonly IdRun[], limit: number) {
+    this.#load = load
+    this.#limit = limit
+  }
+
+  /** Ids taken since the last checkpoint, as far as they are still kept. */
+  get fresh(): IdRun {
+    const first = Math.max(this.#savedEnd, this.forgotten)
+    const hashes = this.#ids?.bytesFrom(first) ?? new Uint8Array()
+    const lessons = this.#ids?.lessonsFrom(first) ?? new Uint8Array()
+    return { first, hashes, ...(lessons.some((byte) => byte > 0) && { lessons }) }
+  }
+
+  /** Ids that are known no more, since the model began: a duplicate of one would be learned. */
+  get forgotten(): number {
+    return this.#ids?.forgotten ?? 0
+  }
+
+  /** What the present versions have seen of all ids. */
+  get line(): VersionLine {
+    return this.#line
+  }
+
+  /** For a version that is made now, while the events of these keys are not learned yet: they were taken last. */
+  lineWithout(pending: readonly string[]): VersionLine {
+    return upTo(this.#line, this.#firstOf(pending))
+  }
+
+  restoreLine(line: VersionLine): void {
+    this.#line = line
+  }
+
+  /** The learner goes back, or forward, to a version with this line; the events of these keys it is about to learn. */
+  goTo(line: VersionLine, pending: readonly string[]): void {
+    this.#line = goingOn(line, this.forgotten, this.#firstOf(pending))
+  }
+
+  see(key: string, lesson: number): Seen {
+    const found = this.#known().find(this.#wordsOf(key))
+    if (found === undefined) return 'new'
+    if (found.lesson === RETRACTED) return 'retracted'
+    if (found.lesson === LET_AGAIN || !isIn(this.#line, found.ordinal)) return 'undone'
+    return found.lesson === lesson || found.lesson === UNKNOWN_SIGNAL ? 'same' : 'other'
+  }
+
+  /** Taken, and not undone by a rollback. */
+  has(key: string): boolean {
+    const found = this.#known().find(this.#wordsOf(key))
+    return found !== undefined && isIn(this.#line, found.ordinal)
+  }
+
+  /** The digest of what it said last; undefined when it was never taken. */
+  lessonOf(key: string): number | undefined {
+    return this.#known().find(this.#wordsOf(key))?.lesson
+  }
+
+  add(key: string, lesson = UNKNOWN_SIGNAL): void {
+    const seen = this.see(key, lesson)
+    if (seen === 'same' || (seen === 'retracted' && lesson === RETRACTED)) return
+    this.#known().add(this.#wordsOf(key), lesson)
+  }
+
+  /** The checkpoint has them now. */
+  saved(): void {
+    this.#savedEnd = this.#ids?.end ?? this.#savedEnd
+  }
+
+  #firstOf(pending: readonly string[]): number {
+    const ids = this.#known()
+    let first = ids.end
+    for (const key of pending) {
+      const ordinal = ids.find(this.#wordsOf(key))?.ordinal
+      if (ordinal !== undefined && ordinal < first) first = ordinal
+    }
+    return first
+  }
+
+  #wordsOf(key: string): IdHash {
+    if (this.#last?.key !== key) this.#last = { key, words: wordsOf(key) }
+    return this.#last.words
+  }
+
+  #known(): SeenIds {
+    if (this.#ids !== undefined) return this.#ids
+    const runs = this.#load()
+    let ids = new SeenIds(this.#limit, runs[0]?.first)
+    for (const run of runs) {
+      // More came between two saves than are kept: what lies before the gap was forgotten then.
+      if (run.first > ids.end) ids = new SeenIds(this.#limit, run.first)
+      // Of a save that was repeated, two runs may begin with the same ids.
+      for (const [id, lesson] of idsIn(run, ids.end - run.first)) ids.add(id, lesson)
+    }
+    this.#savedEnd = ids.end
+    this.#ids = ids
+    return ids
+  }
+}
+
+function* idsIn({ hashes, lessons }: IdRun, from: number): Generator<[IdHash, number]> {
+  const words = lessons && new Uint32Array(lessons.slice().buffer)
+  let at = from
+  for (const id of hashesIn(hashes.subarray(from * HASH_BYTES))) {
+    yield [id, words?.[at] ?? UNKNOWN_SIGNAL]
+    at += 1
+  }
+}
+
+export function hashOf(key: string): Uint8Array {
+  return new Uint8Array(Uint32Array.from(wordsOf(key)).buffer)
+}
+
+/** As one-byte characters, which costs a quarter of a buffer. */
+function wordsOf(key: string): IdHash {
+  const digest = hash('sha256', key, 'binary')
+  return [wordAt(digest, 0), wordAt(digest, 4), wordAt(digest, 8), wordAt(digest, 12)]
+}
+
+/** Little-endian, as the machine lays out words. */
+function wordAt(digest: string, at: number): number {
+  const low = digest.charCodeAt(at) | (digest.charCodeAt(at + 1) << 8)
+  const high = digest.charCodeAt(at + 2) | (digest.charCodeAt(at + 3) << 8)
+  return (low | (high << 16)) >>> 0
+}

@@ -1,0 +1,83 @@
+/**
+ * Events that travel inside CloudEvents 1.0 (CNCF, 2019): structured, where the event is `data` of a JSON envelope, and
+ * binary, where it is the message and the envelope lies in headers `ce_id` (Kafka) or `ce-id` (HTTP).
+ *
+ * What the event says of itself wins; the envelope fills in id, source and time.
+ */
+import type { Json } from '../../contracts/core.ts'
+import { given, identity, isObject, time, type JsonObject } from './fields.ts'
+import { parseJson, type JsonLimits } from './json-guard.ts'
+import { refuse } from './refuse.ts'
+
+export interface Unwrapped {
+  readonly event: Json
+  /** Where the event stands in the message. */
+  readonly pointer: string
+  readonly id: string | undefined
+  readonly source: string | undefined
+  readonly timeMs: number | undefined
+}
+
+export type Headers = Readonly<Record<string, string>>
+
+export function unwrap(message: Json, headers: Headers, limits: JsonLimits): Unwrapped {
+  if (isObject(message) && isEnvelope(message)) {
+    const binary = given(message, 'data_base64')
+    const event = binary === undefined ? (message.data ?? null) : decode(binary, limits)
+    return { event, pointer: '/data', ...readEnvelope(message, '') }
+  }
+  const attributes = attributesIn(headers)
+  if (!isEnvelopeInHeaders(attributes)) {
+    return { event: message, pointer: '', id: undefined, source: undefined, timeMs: undefined }
+  }
+  return { event: message, pointer: '', ...readEnvelope(attributes, '/headers') }
+}
+
+function isEnvelope(message: JsonObject): boolean {
+  const hasData = Object.hasOwn(message, 'data') || Object.hasOwn(message, 'data_base64')
+  return Object.hasOwn(message, 'specversion') && hasData
+}
+
+/** Id and source are the identity; a producer that forgot the version has them all the same. */
+function isEnvelopeInHeaders(attributes: JsonObject): boolean {
+  const has = (name: string) => Object.hasOwn(attributes, name)
+  return has('specversion') || (has('id') && has('source'))
+}
+
+function readEnvelope(envelope: JsonObject, pointer: string) {
+  const version = given(envelope, 'specversion') ?? '1.0'
+  if (typeof version !== 'string' || !version.startsWith('1.')) {
+    throw refuse('EVENT_INVALID', `${pointer}/specversion`, 'CloudEvents 1.x is understood')
+  }
+  const id = identity(given(envelope, 'id'), `${pointer}/id`)
+  const source = identity(given(envelope, 'source'), `${pointer}/source`)
+  if (id === undefined) throw refuse('EVENT_INVALID', `${pointer}/id`, 'CloudEvents have an id')
+  if (source === undefined) {
+    throw refuse('EVENT_INVALID', `${pointer}/source`, 'CloudEvents have a source')
+  }
+  return { id, source, timeMs: time(given(envelope, 'time'), `${pointer}/time`) }
+}
+
+/** `ce_id`, `ce-id`, in any case. Over HTTP their values are percent-encoded. */
+function attributesIn(headers: Headers): JsonObject {
+  const attributes: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    const match = /^ce([-_])([a-z0-9]{1,20})$/i.exec(name)
+    if (match?.[2] === undefined) continue
+    attributes[match[2].toLowerCase()] = match[1] === '-' ? percentDecoded(value) : value
+  }
+  return attributes
+}
+
+function percentDecoded(value: string): string {
+  try {
+    return decodeURIComponent(value)
+  } catch {
+    return value
+  }
+}
+
+function decode(binary: Json, limits: JsonLimits): Json {
+  if (typeof binary !== 'string') throw refuse('EVENT_INVALID', '/data_base64', 'a string')
+  return parseJson(Buffer.from(binary, 'base64'), limits)
+}

@@ -1,0 +1,78 @@
+/**
+ * Single fields of a message: each reads one value of unknown type, or refuses it at its place. A key with the value
+ * null counts as absent, because many producers write every key they know.
+ */
+import type { Json } from '../../contracts/core.ts'
+import { refuse } from './refuse.ts'
+
+export type JsonObject = Readonly<Record<string, Json>>
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function given(object: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined
+}
+
+/** Ids, sources and names of predictions end up in keys, logs and answers: printable, whole and short. */
+const IDENTITY_CHARACTERS = 256
+const identityFix = `give it as printable text of at most ${IDENTITY_CHARACTERS} characters; a number goes in quotes`
+
+export function identity(value: Json | undefined, pointer: string): string | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'string' || value === '' || value.length > IDENTITY_CHARACTERS) {
+    throw refuse(
+      'EVENT_INVALID',
+      pointer,
+      `a string of 1 to ${IDENTITY_CHARACTERS} characters`,
+      identityFix,
+    )
+  }
+  if (hasUnprintable(value)) {
+    const why = 'no control characters and no halves of surrogate pairs'
+    throw refuse('EVENT_INVALID', pointer, why, identityFix)
+  }
+  return value
+}
+
+/** Code points, not UTF-16 units. */
+function characters(text: string): number {
+  return Array.from(text).length
+}
+
+/** UTF-16 units are at most twice the characters, so that almost no text has to be counted. */
+export function isLonger(text: string, most: number): boolean {
+  return text.length > most && (text.length > 2 * most || characters(text) > most)
+}
+
+export function hasUnprintable(text: string): boolean {
+  return /[\p{Cc}\p{Cs}]/u.test(text)
+}
+
+const HEAVIEST = 1000
+
+export function weight(value: Json | undefined, pointer: string): number {
+  if (value === undefined) return 1
+  if (typeof value === 'number' && value > 0 && value <= HEAVIEST) return value
+  throw refuse(
+    ...['EVENT_INVALID' as const, pointer, `a number above 0 and at most ${HEAVIEST}`],
+    'to lessen an event give a weight between 0 and 1; to take it back send retract: true; else leave weight out',
+  )
+}
+
+/** Years of four digits in every time zone. */
+const EARLIEST_MS = Date.UTC(100)
+const LATEST_MS = Date.UTC(9999)
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/i
+
+/** ISO 8601 with its zone, to ms since 1970. */
+export function time(value: Json | undefined, pointer: string): number | undefined {
+  if (value === undefined) return undefined
+  const timeMs = typeof value === 'string' && isoTime.test(value) ? Date.parse(value) : NaN
+  if (timeMs > EARLIEST_MS && timeMs < LATEST_MS) return timeMs
+  throw refuse(
+    ...['EVENT_INVALID' as const, pointer, 'a time such as 2026-11-24T10:00:00Z'],
+    'write it in ISO 8601 with its time zone (not as a number of seconds), or leave time out',
+  )
+}

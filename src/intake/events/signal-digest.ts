@@ -1,0 +1,38 @@
+/**
+ * What an event says, in four bytes: by it the same lesson that comes again is told from another one under the same id.
+ * Of two different lessons one in 2³² pairs is taken for a duplicate.
+ */
+import { hash } from 'node:crypto'
+import type { FeedbackEvent, Input } from '../../contracts/stream.ts'
+import { canonicalJson } from '../../platform/canonical-json.ts'
+
+/** Of an id that was taken before lessons were kept: any lesson is the same. */
+export const UNKNOWN_SIGNAL = 0
+/** Of an id that was taken back: nothing is learned under it. */
+export const RETRACTED = 1
+/** Of an id that was taken and then refused: it may come again. */
+export const LET_AGAIN = 2
+
+export function signalDigest({
+  lesson,
+  weight,
+  input,
+  predictionId = '',
+}: Pick<FeedbackEvent, 'lesson' | 'weight' | 'input' | 'predictionId'>): number {
+  const says = lesson.kind === 'label' ? lesson.label : lesson.kind === 'rating' && lesson.rating
+  const text = [lesson.kind, says, weight, predictionId, inputText(input)].join('\0')
+  const digest = Number.parseInt(hash('sha256', text).slice(0, 8), 16)
+  return Math.max(digest, LET_AGAIN + 1)
+}
+
+/** Array.isArray does not narrow a readonly array. */
+function isList(features: object): features is readonly number[] {
+  return Array.isArray(features)
+}
+
+function inputText(input: Input | undefined): string {
+  if (input === undefined) return ''
+  if (input.kind === 'text') return input.text
+  const { features } = input
+  return isList(features) ? features.join() : canonicalJson(features)
+}

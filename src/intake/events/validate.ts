@@ -1,0 +1,158 @@
+/**
+ * One message of a stream → one event, or a coded error that names the place. Nothing else is ever thrown, whatever
+ * the bytes.
+ *
+ * Keys that are not known are ignored and counted: streams carry fields of other readers, and a Kafka topic must not
+ * stop because its producer added one.
+ */
+import { CodedError, type Json } from '../../contracts/core.ts'
+import type { FeedbackEvent, Input, FeedbackSignal } from '../../contracts/stream.ts'
+import { digestOf } from '../../platform/canonical-json.ts'
+import { withDetails } from '../../platform/errors.ts'
+import type { Limits } from '../../platform/limits.ts'
+import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
+import { given, identity, isObject, time, weight, type JsonObject } from './fields.ts'
+import { readInput, type InputLimits } from './input.ts'
+import { parseJson } from './json-guard.ts'
+import { readSignal } from './signal.ts'
+import { below, refuse } from './refuse.ts'
+
+export type EventLimits = InputLimits & Pick<Limits, 'event_bytes' | 'json_depth'>
+
+export interface EventContext {
+  /** The event's source when it names none: the connector's name. */
+  readonly source: string
+  /** The model that it was addressed to. Leave it out where one topic feeds several, and look at `event.model`. */
+  readonly model?: string
+  /** What the base of the model reads. */
+  readonly inputKind?: Input['kind']
+  readonly headers?: Headers
+  /** When the transport took it. */
+  readonly timeMs?: number
+  /** Called for each key of the event that nobody reads. */
+  readonly onUnknownKey?: (key: string) => void
+}
+
+export function parseEvent(
+  bytes: Uint8Array,
+  limits: EventLimits,
+  context: EventContext,
+): FeedbackEvent {
+  const size = { bytes: limits.event_bytes, depth: limits.json_depth }
+  return readEvent(parseJson(bytes, size), limits, context)
+}
+
+function readEvent(message: Json, limits: EventLimits, context: EventContext): FeedbackEvent {
+  const size = { bytes: limits.event_bytes, depth: limits.json_depth }
+  const envelope = unwrap(message, context.headers ?? {}, size)
+  const { event, pointer } = envelope
+  if (!isObject(event)) throw noObject(event, pointer)
+  tellUnknown(event, context)
+  const model = readModel(event, pointer, context.model)
+  try {
+    return readFields(event, { envelope, limits, context, model })
+  } catch (error) {
+    throw addressed(error, model)
+  }
+}
+
+function noObject(event: Json, pointer: string): CodedError {
+  const fix = Array.isArray(event)
+    ? 'write one object a line, or send the list as { "events": [...] } in one body'
+    : undefined
+  return refuse('EVENT_MALFORMED', pointer, 'an event is a JSON object', fix)
+}
+
+interface Reading {
+  readonly envelope: Unwrapped
+  readonly limits: EventLimits
+  readonly context: EventContext
+  readonly model: string | undefined
+}
+
+/** Field by field: to spread what was read part by part takes as long as to read it. */
+function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
+  const { envelope, limits, context, model } = reading
+  const { pointer } = envelope
+  const field = <Read>(name: string, reader: (value: Json | undefined, at: string) => Read) =>
+    reader(given(event, name), below(pointer, name))
+  const id = field('id', identity) ?? envelope.id ?? contentId(event)
+  const source = field('source', identity) ?? envelope.source ?? context.source
+  const timeMs = field('time', time) ?? envelope.timeMs ?? context.timeMs
+  const input = field('input', (value, at) =>
+    value === undefined ? undefined : readInput(value, limits, at, context.inputKind),
+  )
+  const predictionId = field('prediction_id', identity)
+  const lesson = withScope(readSignal(event, limits, pointer), event, envelope)
+  const read: Writable<FeedbackEvent> = { id, source, lesson, weight: field('weight', weight) }
+  if (timeMs !== undefined) read.timeMs = timeMs
+  if (model !== undefined) read.model = model
+  if (input !== undefined) read.input = input
+  if (predictionId !== undefined) read.predictionId = predictionId
+  checkSubject(read, event, pointer)
+  return read
+}
+
+type Writable<Read> = { -readonly [Key in keyof Read]: Read[Key] }
+
+/** Whose refusal it is: on a topic that feeds several models, one of them keeps the dead letter. */
+function addressed(error: unknown, model: string | undefined): unknown {
+  if (!(error instanceof CodedError) || model === undefined) return error
+  return withDetails(error, { model })
+}
+
+/** An event that names no id is known by its content: the same words again are the same event. */
+function contentId(event: JsonObject): string {
+  const content = Object.entries(event).filter(([key]) => key !== 'id')
+  return `sha256:${digestOf(Object.fromEntries(content))}`
+}
+
+function readModel(event: JsonObject, pointer: string, addressed: string | undefined) {
+  const model = identity(given(event, 'model'), below(pointer, 'model'))
+  if (model !== undefined && addressed !== undefined && model !== addressed) {
+    throw refuse('EVENT_WRONG_MODEL', below(pointer, 'model'), `this is ${addressed}`)
+  }
+  return model
+}
+
+/** A retraction speaks of a prediction, or of the event whose id it carries. */
+function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): void {
+  if (read.predictionId !== undefined) return
+  const { kind } = read.lesson
+  if (kind === 'rating') {
+    throw refuse('RATING_NEEDS_PREDICTION', below(pointer, 'rating'), 'a rating of which answer?')
+  }
+  if (kind === 'label' && read.input === undefined) {
+    throw refuse('EVENT_INVALID', pointer, 'neither input nor prediction_id')
+  }
+  const isOne = kind !== 'retract' || read.lesson.all === undefined
+  if (kind === 'retract' && isOne && given(event, 'id') === undefined) {
+    const why = 'none of id, prediction_id and source'
+    throw refuse('EVENT_INVALID', below(pointer, 'retract'), why)
+  }
+}
+
+/** What a retraction means: without a source that id of any, without an id all that its source has sent. */
+function withScope(
+  lesson: FeedbackSignal,
+  event: JsonObject,
+  { id, source, pointer }: Unwrapped,
+): FeedbackSignal {
+  if (lesson.kind !== 'retract') return lesson
+  const isNamed = (given(event, 'source') ?? source) !== undefined
+  const isOne = (given(event, 'id') ?? id ?? given(event, 'prediction_id')) !== undefined
+  if (!isNamed) return { kind: 'retract', anySource: true }
+  if (isOne) return lesson
+  const sinceMs = time(given(event, 'since'), below(pointer, 'since'))
+  return { kind: 'retract', all: sinceMs === undefined ? {} : { sinceMs } }
+}
+
+const knownKeys: ReadonlySet<string> = new Set([
+  ...['id', 'source', 'model', 'time', 'input', 'prediction_id'],
+  ...['label', 'correction', 'rating', 'retract', 'since', 'weight'],
+])
+
+function tellUnknown(event: JsonObject, context: EventContext): void {
+  if (context.onUnknownKey === undefined) return
+  for (const key of Object.keys(event)) if (!knownKeys.has(key)) context.onUnknownKey(key)
+}

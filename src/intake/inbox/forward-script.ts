@@ -1,0 +1,122 @@
+/**
+ * How inbox messages get into the stream that the fleet's trainer reads: one script checks where Redis stands, adds the
+ * messages and moves on, or does nothing. A repetition, also of a command that was given up and lands late, finds
+ * another place and changes nothing.
+ */
+import { redisScript } from '../../platform/redis/script.ts'
+import type { Redis } from '../../platform/redis/redis.ts'
+import type { InboxJournal } from './reader.ts'
+
+export type Messages = ReturnType<InboxJournal['read']>
+type Scripts = Pick<Redis, 'script'>
+
+export interface Standing {
+  /** What Redis keeps of this replica; '' for nothing. */
+  readonly place: string
+  /** The stream's last id; undefined where there is no stream. */
+  readonly last: string | undefined
+  /** The id up to which the trainer has learned; '' for no word. */
+  readonly word: string
+}
+
+export async function look(redis: Scripts, keys: readonly string[]): Promise<Standing> {
+  const [place, last, word] = textsOf(await redis.script(lookScript, keys, []))
+  return { place, last: last === '' ? undefined : last, word }
+}
+
+export interface Batch {
+  /** Where Redis must stand, and whether there is a stream; else nothing happens. */
+  readonly expected: string
+  readonly hasStream: boolean
+  /** Where it stands afterwards. */
+  readonly place: string
+  readonly replica: string
+  readonly messages: Messages
+  readonly unreadEntries: number
+  /** Of the whole stream in the memory of Redis. */
+  readonly bytes: number
+  readonly keepMs: number
+}
+
+/** `moved`: Redis stands elsewhere. `full`: the reader is too far behind. */
+export async function send(
+  redis: Scripts,
+  keys: readonly string[],
+  batch: Batch,
+): Promise<{ status: string; id: string; word: string }> {
+  const { expected, place, unreadEntries, bytes, keepMs, replica, hasStream, messages } = batch
+  const args = [expected, place, unreadEntries, keepMs, replica, hasStream ? 1 : 0, bytes]
+  const texts = messages.flatMap(({ value, offset, timeMs }) => [bufferOf(value), offset, timeMs])
+  const [status, id, word] = textsOf(await redis.script(forwardScript, keys, [...args, ...texts]))
+  return { status, id, word }
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+function textsOf(reply: unknown): [string, string, string] {
+  const [first, second, third] = Array.isArray(reply) ? reply.map(String) : []
+  return [first ?? '', second ?? '', third ?? '']
+}
+
+/** KEYS: stream, our place, the reader's word. Answers our place, the stream's last id, the id of the word. */
+const lookScript = redisScript(
+  'forward-look',
+  `local last = ''
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local flat = redis.call('XINFO', 'STREAM', KEYS[1])
+  for at = 1, #flat, 2 do if flat[at] == 'last-generated-id' then last = flat[at + 1] end end
+end
+return { redis.call('GET', KEYS[2]) or '', last, redis.call('HGET', KEYS[3], 'id') or '' }`,
+)
+
+/**
+ * KEYS as above. ARGV: place expected, new place, most unread entries, how young an entry is never trimmed (ms), replica,
+ * whether the stream was there, most bytes of it, then event, offset and time of each message. Answers `sent`, `moved` or `full`, the last id, the id of the word.
+ *
+ * What a copy of the reader's checkpoint has learned is trimmed here, never more: another that takes over begins at that
+ * copy, however old it is. Where nobody says what is copied, what was learned lately stays. A place goes a week after the
+ * last message of its replica.
+ */
+const forwardScript = redisScript(
+  'forward',
+  `local stream, place, word = KEYS[1], KEYS[2], KEYS[3]
+if (redis.call('GET', place) or '') ~= ARGV[1] then return { 'moved', '', '' } end
+if ARGV[6] == '1' and redis.call('EXISTS', stream) == 0 then return { 'moved', '', '' } end
+local function at_or_before(one, other)
+  local ms, seq = string.match(one, '^(%d+)-(%d+)$')
+  local other_ms, other_seq = string.match(other, '^(%d+)-(%d+)$')
+  if ms == other_ms then return tonumber(seq) <= tonumber(other_seq) end
+  return tonumber(ms) < tonumber(other_ms)
+end
+local read = redis.call('HMGET', word, 'id', 'entries', 'copied', 'copied_entries')
+-- A copy beyond what was read is one of another history.
+if read[1] and read[3] and at_or_before(read[3], read[1]) then
+  read[2] = read[4] or read[2]
+else
+  read[3] = read[1]
+end
+local unread = redis.call('XLEN', stream)
+if read[1] and unread > 0 then
+  local young = tonumber(redis.call('TIME')[1]) * 1000 - tonumber(ARGV[4])
+  local before = tonumber(string.match(read[3], '^%d+')) < young and read[3] or string.format('%.0f', young)
+  redis.call('XTRIM', stream, 'MINID', '~', before)
+  local flat = redis.call('XINFO', 'STREAM', stream)
+  for at = 1, #flat, 2 do
+    if flat[at] == 'entries-added' then unread = math.min(unread, flat[at + 1] - tonumber(read[2] or '0')) end
+  end
+end
+local messages = (#ARGV - 7) / 3
+if unread + messages > tonumber(ARGV[3]) then return { 'full', '', read[1] or '' } end
+-- An estimate, of a few nodes of the stream: what is learned and young counts too, because it is held as well.
+local bytes = redis.call('MEMORY', 'USAGE', stream) or 0
+if bytes > tonumber(ARGV[7]) then return { 'full', '', read[1] or '' } end
+local id = ''
+for at = 8, #ARGV, 3 do
+  id = redis.call('XADD', stream, '*', 'event', ARGV[at], 'replica', ARGV[5], 'offset', ARGV[at + 1],
+    'time_ms', ARGV[at + 2])
+end
+redis.call('SET', place, ARGV[2], 'PX', 604800000)
+return { 'sent', id, read[1] or '' }`,
+)

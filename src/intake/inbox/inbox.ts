@@ -1,0 +1,266 @@
+/**
+ * The inbox of HTTP feedback: the embedded topic. `append` resolves when the events are on disk, so that a 202 is a
+ * promise; appends that come together share one transaction and one flush of the disk (group commit).
+ *
+ * An identity is taken once for each lesson: a repetition is counted as a duplicate here, before the trainer sees it, and
+ * another lesson supersedes the one before. What was learned
+ * goes when it is older than the retention; its identity stays until `seenEvents` younger ones have come.
+ */
+import type { Clock } from '../../contracts/core.ts'
+import type { FeedbackEvent } from '../../contracts/stream.ts'
+import { failure } from '../../platform/errors.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+import { hashOf, keyOf } from '../dedupe/dedupe.ts'
+import { signalDigest, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
+import { inboxMigrations } from './schema.ts'
+
+export interface IncomingEvent {
+  readonly source: string
+  readonly id: string
+  /** Digest of what it says; absent = not known, and any lesson is the same. */
+  readonly lesson?: number
+  /** Saying it again means something. */
+  readonly isRepeatable?: boolean
+  readonly bytes: Uint8Array
+}
+
+/** A retraction may carry the id of the very event that it takes back, and is no repetition of it. */
+export function incomingEvent(
+  event: Pick<FeedbackEvent, 'source' | 'id' | 'lesson' | 'weight' | 'input' | 'predictionId'>,
+  bytes: Uint8Array,
+): IncomingEvent {
+  const { source, id } = event
+  const lesson = signalDigest(event)
+  if (event.lesson.kind !== 'retract') return { source, id, lesson, bytes }
+  const isRepeatable = event.lesson.all !== undefined
+  return { source, id: `${id}\0retract`, lesson, isRepeatable, bytes }
+}
+
+export interface Appended {
+  readonly accepted: number
+  /** Indexes of events whose identity had been taken. */
+  readonly duplicates: readonly number[]
+  /** Of those that were accepted, how many were retracted before: the trainer refuses them, unless that was long ago. */
+  readonly retracted?: number
+  /** All of them lie below this offset. */
+  readonly end: number
+}
+
+export interface InboxOptions {
+  /** Most events that the trainer has not read; then `INBOX_FULL`. */
+  readonly unreadEvents: number
+  /** Most bytes of messages; what was learned goes first, then `INBOX_FULL`. Absent = no bound. */
+  readonly bytes?: number
+  readonly seenEvents: number
+  /** How long learned events stay, to be learned again when somebody asks; never more than `unreadEvents` of them. */
+  readonly retentionMs: number
+  readonly clock: Clock
+}
+
+export interface InboxCounts {
+  /** Events that the trainer has not saved as learned. */
+  unread(): number
+  /** The offset that the next event will get, and the one that the trainer has not saved as learned. */
+  marks(): { readonly end: number; readonly consumed: number }
+  /** Events that came again, ever. */
+  duplicates(): number
+  /** Identities that `seenEvents` let go, ever. */
+  forgotten(): number
+}
+
+export interface Inbox extends InboxCounts {
+  /** `undone`: identities below this offset are no duplicates; a rollback has undone what they taught. */
+  append(events: readonly IncomingEvent[], undone?: number): Promise<Appended>
+  /** Writes what is waiting, then closes. */
+  close(): Promise<void>
+}
+
+export function openInbox(path: string, options: InboxOptions): Inbox {
+  return new SqliteInbox(openStore(path, { migrations: inboxMigrations }), options)
+}
+
+interface Waiting {
+  readonly events: readonly IncomingEvent[]
+  readonly undone: number
+  readonly resolve: (appended: Appended) => void
+  readonly reject: (reason: unknown) => void
+}
+
+/** How many appended events lie between two sweeps of what is too old. */
+const SWEEP_EVERY = 1000
+/** How many of the oldest one sweep may remove: more than came since the last. */
+const SWEPT_EVENTS = 4 * SWEEP_EVERY
+
+/** Read from any connection to the file. */
+export function inboxCounts(store: Store, marks = () => inboxMarks(store)): InboxCounts {
+  return {
+    unread: () => {
+      const { end, consumed } = marks()
+      return end - consumed
+    },
+    marks: () => {
+      const { end, consumed } = marks()
+      return { end, consumed }
+    },
+    duplicates: () => marks().duplicates,
+    // Offsets begin at 0, and the oldest go first.
+    forgotten: () =>
+      store.get('SELECT min(offset) AS oldest FROM identities')?.numberOrNull('oldest') ?? 0,
+  }
+}
+
+/** In one look: it is asked for with every request. */
+export function inboxMarks(store: Store) {
+  const of = (name: Mark) => `(SELECT value FROM marks WHERE name = '${name}') AS "${name}"`
+  const row = store.get(`SELECT ${of('end')}, ${of('consumed')}, ${of('duplicates')}`)
+  const mark = (name: Mark) => row?.numberOrNull(name) ?? 0
+  return { end: mark('end'), consumed: mark('consumed'), duplicates: mark('duplicates') }
+}
+
+type Mark = 'end' | 'consumed' | 'duplicates' | 'messages_bytes'
+
+function markIn(store: Store, name: Mark): number {
+  return store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
+}
+
+class SqliteInbox implements Inbox {
+  readonly #store: Store
+  readonly #counts: InboxCounts
+  readonly #options: InboxOptions
+  #waiting: Waiting[] = []
+  #sinceSweep = 0
+
+  constructor(store: Store, options: InboxOptions) {
+    this.#store = store
+    this.#counts = inboxCounts(store)
+    this.#options = options
+  }
+
+  async append(events: readonly IncomingEvent[], undone = 0): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.length === 0) setImmediate(() => this.#commit())
+      this.#waiting.push({ events, undone, resolve, reject })
+    })
+  }
+
+  unread(): number {
+    return this.#counts.unread()
+  }
+
+  marks(): { readonly end: number; readonly consumed: number } {
+    return this.#counts.marks()
+  }
+
+  duplicates(): number {
+    return this.#counts.duplicates()
+  }
+
+  forgotten(): number {
+    return this.#counts.forgotten()
+  }
+
+  async close(): Promise<void> {
+    this.#commit()
+    this.#store.close()
+    return Promise.resolve()
+  }
+
+  /** Everybody who waits gets one answer each, or all get the failure: nothing of them was kept. */
+  #commit(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    if (waiting.length === 0) return
+    try {
+      const answers = this.#store.transaction(() => waiting.map((each) => this.#add(each)))
+      waiting.forEach(({ resolve, reject }, index) => {
+        const answer = answers[index]
+        if (answer instanceof Error || answer === undefined) reject(answer)
+        else resolve(answer)
+      })
+    } catch (error) {
+      for (const { reject } of waiting) reject(error)
+    }
+  }
+
+  #add({ events, undone }: Waiting): Appended | Error {
+    const room = this.#options.unreadEvents - this.unread()
+    if (events.length > room) return full(events.length, room, this.#options.unreadEvents)
+    const tooMuch = this.#withoutRoom(events)
+    if (tooMuch !== undefined) return tooMuch
+    const from = this.#mark('end')
+    const duplicates: number[] = []
+    let end = from
+    events.forEach((event, index) => {
+      if (this.#keep(event, end, undone)) end += 1
+      else duplicates.push(index)
+    })
+    this.#store.run(`UPDATE marks SET value = ? WHERE name = 'end'`, end)
+    const again = `UPDATE marks SET value = value + ? WHERE name = 'duplicates'`
+    if (duplicates.length > 0) this.#store.run(again, duplicates.length)
+    this.#sweep(end, end - from)
+    const retracted = events.filter(
+      (event, at) => !duplicates.includes(at) && this.#isRetracted(event),
+    )
+    const { length } = retracted
+    return { accepted: end - from, duplicates, ...(length > 0 && { retracted: length }), end }
+  }
+
+  /** Its id was retracted before it came. */
+  #isRetracted({ source, id }: IncomingEvent): boolean {
+    const hash = hashOf(keyOf({ source, id: `${id}\0retract` }))
+    return this.#store.get('SELECT offset FROM identities WHERE hash = ?', hash) !== undefined
+  }
+
+  /** What was learned makes room, before it is as old as the retention. */
+  #withoutRoom(events: readonly IncomingEvent[]): Error | undefined {
+    const { bytes: limit = Infinity } = this.#options
+    const more = events.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
+    if (this.#mark('messages_bytes') + more <= limit) return undefined
+    this.#store.run('DELETE FROM messages WHERE offset < ?', this.#oldest())
+    const bytes = this.#mark('messages_bytes')
+    return bytes + more <= limit ? undefined : heavy(bytes, more, limit)
+  }
+
+  /** Up to where one sweep may remove: the oldest few thousand, never the whole table while requests wait. */
+  #oldest(): number {
+    const sql = 'SELECT min(offset) AS first FROM messages'
+    const first = this.#store.get(sql)?.numberOrNull('first') ?? 0
+    return Math.min(this.#mark('consumed'), first + SWEPT_EVENTS)
+  }
+
+  #keep(event: IncomingEvent, offset: number, undone: number): boolean {
+    const { lesson = UNKNOWN_SIGNAL } = event
+    const put = `INSERT INTO identities (hash, offset, lesson) VALUES (?, ?, ?)
+      ON CONFLICT (hash) DO UPDATE SET offset = excluded.offset, lesson = excluded.lesson
+      WHERE offset < ? OR (excluded.lesson <> 0 AND lesson NOT IN (0, excluded.lesson))`
+    const isNew = this.#store.run(put, hashOf(keyOf(event)), offset, lesson, undone) > 0
+    if (!isNew && event.isRepeatable !== true) return false
+    const message = 'INSERT INTO messages (offset, value, time_ms) VALUES (?, ?, ?)'
+    this.#store.run(message, offset, event.bytes, this.#options.clock.nowMs())
+    return true
+  }
+
+  #sweep(end: number, added: number): void {
+    this.#sinceSweep += added
+    if (this.#sinceSweep < SWEEP_EVERY) return
+    this.#sinceSweep = 0
+    const { seenEvents, unreadEvents, retentionMs, clock } = this.#options
+    this.#store.run('DELETE FROM identities WHERE offset < ?', end - seenEvents)
+    const old = 'DELETE FROM messages WHERE offset < ? AND (time_ms < ? OR offset < ?)'
+    this.#store.run(old, this.#oldest(), clock.nowMs() - retentionMs, end - unreadEvents)
+  }
+
+  #mark(name: Mark): number {
+    return markIn(this.#store, name)
+  }
+}
+
+function heavy(bytes: number, more: number, limit: number): Error {
+  const message = `${more} bytes, and ${bytes} of ${limit} hold what the trainer has not read`
+  return failure('INBOX_FULL', message, { details: { bytes, more, limit } })
+}
+
+function full(events: number, room: number, limit: number): Error {
+  const message = `${events} events, and room for ${Math.max(0, room)} of ${limit} unread ones`
+  return failure('INBOX_FULL', message, { details: { events, room, limit } })
+}

@@ -1,0 +1,84 @@
+/**
+ * The trainer's side of the inbox: the journal behind the `http` source, and the served predictions that feedback
+ * names. It writes one thing, how far the trainer has come, without waiting for the disk: after a power cut that mark
+ * may be old, and then old events stay a while longer.
+ */
+import type { Input, Journal, ServedPrediction } from '../../contracts/stream.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+import { hashOf } from '../dedupe/dedupe.ts'
+import type { Predictions } from '../join.ts'
+import { inboxMigrations, newIdentity } from './schema.ts'
+
+export interface InboxJournal extends Journal {
+  /** Everything below was learned. */
+  learned(): number
+  /** Events that were refused may come again. */
+  forget(keys: readonly string[]): void
+}
+
+export interface InboxReader {
+  readonly journal: InboxJournal
+  readonly predictions: Predictions
+  close(): void
+}
+
+export function openInboxReader(path: string): InboxReader {
+  const store = openStore(path, { migrations: inboxMigrations, synchronous: 'NORMAL' })
+  return {
+    journal: journalOf(store),
+    predictions: { find: async (id) => Promise.resolve(findPrediction(store, id)) },
+    close: () => {
+      store.close()
+    },
+  }
+}
+
+function journalOf(store: Store): InboxJournal {
+  const mark = (name: string) =>
+    store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
+  const messages =
+    'SELECT offset, value, time_ms FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
+  return {
+    read: (from, count) =>
+      store.all(messages, from, count).map((row) => ({
+        offset: row.number('offset'),
+        value: row.bytes('value'),
+        timeMs: row.number('time_ms'),
+      })),
+    forget: (keys) => {
+      store.transaction(() => {
+        for (const key of keys) store.run('DELETE FROM identities WHERE hash = ?', hashOf(key))
+      })
+    },
+    end: () => mark('end'),
+    begin: () => {
+      const first = store.get('SELECT min(offset) AS first FROM messages')?.numberOrNull('first')
+      return first ?? mark('end')
+    },
+    learned: () => mark('consumed'),
+    identity: mark('identity').toString(36),
+    disown: () => {
+      store.run(newIdentity)
+    },
+    consumed: (offset) => {
+      store.run(`UPDATE marks SET value = ? WHERE name = 'consumed' AND value < ?`, offset, offset)
+    },
+  }
+}
+
+export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
+  if (id.includes('\0')) return undefined
+  const row = store.get(
+    'SELECT id, input, version, label, time_ms FROM predictions WHERE id = ?',
+    id,
+  )
+  if (row === undefined) return undefined
+  return {
+    id: row.text('id'),
+    // Written by `predictions.ts` from an Input.
+    input: JSON.parse(row.text('input')) as Input,
+    version: row.text('version'),
+    label: row.text('label'),
+    timeMs: row.number('time_ms'),
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * Served predictions where the whole fleet finds them: feedback may land on another replica than its prediction, and the
+ * trainer may be anywhere. Replicas write them behind the answer, with an end to their life; the trainer looks in its own
+ * inbox first.
+ */
+import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import type { Input, ServedPrediction } from '../../contracts/stream.ts'
+import type { Redis } from '../../platform/redis/redis.ts'
+import type { Predictions } from '../join.ts'
+import type { PredictionStore } from './predictions.ts'
+import { openWriteBehind } from './write-behind.ts'
+
+/** Where else served predictions go. `record` never waits, and drops rather than hold up an answer. */
+export interface PredictionCopies {
+  record(predictions: readonly ServedPrediction[]): void
+  waiting(): number
+  flush(waitMs: number): Promise<void>
+  close(flushMs?: number): Promise<void>
+}
+
+export interface SharedPredictionsOptions {
+  readonly redis: Pick<Redis, 'command'>
+  /** Of a prediction's id. */
+  readonly keyOf: (id: string) => string
+  readonly retentionMs: number
+  readonly clock: Clock
+  readonly log: Logger
+  /** Told of predictions that were dropped. */
+  readonly onDropped?: (count: number) => void
+}
+
+export function openSharedPredictions(options: SharedPredictionsOptions): PredictionCopies {
+  const { redis, keyOf, retentionMs } = options
+  const queue = openWriteBehind<{ readonly id: string; readonly text: string }>({
+    ...options,
+    what: 'served predictions in Redis',
+    sizeOf: ({ id, text }) => 2 * (id.length + text.length) + 64,
+    write: async (items) => {
+      // Sent in one go: the connection writes what comes together together.
+      const set = items.map(({ id, text }) =>
+        redis.command('SET', keyOf(id), text, 'PX', retentionMs),
+      )
+      await Promise.all(set)
+    },
+  })
+  return {
+    record: (predictions) =>
+      queue.add(predictions.map((each) => ({ id: each.id, text: textOf(each) }))),
+    waiting: () => queue.waiting(),
+    flush: async (waitMs) => queue.flush(waitMs),
+    close: async (flushMs) => queue.close(flushMs),
+  }
+}
+
+/** The local store, which also hands what it is given to others. */
+export function servedEverywhere(
+  local: PredictionStore,
+  others: readonly Pick<PredictionCopies, 'record'>[],
+): PredictionStore {
+  return {
+    record: (predictions) => {
+      local.record(predictions)
+      for (const other of others) other.record(predictions)
+    },
+    flush: () => local.flush(),
+    close: () => local.close(),
+  }
+}
+
+export interface PredictionSearch {
+  readonly local: Predictions
+  readonly redis: Pick<Redis, 'command'>
+  readonly keyOf: (id: string) => string
+  readonly clock: Clock
+  readonly log: Logger
+  /** How long a Redis that is away is waited for; then what is not found here counts as not seen yet, and its feedback waits. */
+  readonly awayMs?: number
+}
+
+export function searchPredictions(options: PredictionSearch): Predictions {
+  return new FleetPredictions(options)
+}
+
+const AWAY_MS = 60_000
+
+class FleetPredictions implements Predictions {
+  readonly #options: PredictionSearch
+  #awaySinceMs: number | undefined
+  #isGivenUp = false
+
+  constructor(options: PredictionSearch) {
+    this.#options = options
+  }
+
+  async find(id: string): Promise<ServedPrediction | undefined> {
+    const { local, redis, keyOf } = this.#options
+    const near = await local.find(id)
+    if (near !== undefined) return near
+    try {
+      const text = await redis.command('GET', keyOf(id))
+      this.#awaySinceMs = undefined
+      this.#isGivenUp = false
+      return typeof text === 'string' ? predictionOf(id, text) : undefined
+    } catch (error) {
+      this.#missed(error)
+      return undefined
+    }
+  }
+
+  /** Throws what may be tried again, for a while. */
+  #missed(error: unknown): void {
+    if (!(error instanceof CodedError)) throw error
+    const { clock, log, awayMs = AWAY_MS } = this.#options
+    this.#awaySinceMs ??= clock.monotonicMs()
+    const isPatient = clock.monotonicMs() - this.#awaySinceMs < awayMs
+    if (error.retriable && isPatient) throw error
+    const message = 'served predictions of other replicas cannot be looked up: their feedback waits'
+    if (!this.#isGivenUp) log.warn({ err: error }, message)
+    this.#isGivenUp = true
+  }
+}
+
+function textOf({ input, version, label, timeMs }: ServedPrediction): string {
+  return JSON.stringify([input, version, label, timeMs])
+}
+
+/** What is not ours is nothing. */
+function predictionOf(id: string, text: string): ServedPrediction | undefined {
+  const [input, version, label, timeMs] = listIn(text)
+  if (typeof version !== 'string' || typeof label !== 'string' || typeof timeMs !== 'number') return
+  // Written by `textOf` from an Input.
+  return { id, input: input as Input, version, label, timeMs }
+}
+
+function listIn(text: string): readonly unknown[] {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : []
+  } catch {
+    return []
+  }
+}

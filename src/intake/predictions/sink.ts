@@ -1,0 +1,37 @@
+/** Served predictions on their way to a sink, such as a Kafka topic: for whoever joins, audits or labels them elsewhere. */
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type { ServedPrediction, Sink } from '../../contracts/stream.ts'
+import type { PredictionCopies } from './fleet-predictions.ts'
+import { openWriteBehind } from './write-behind.ts'
+
+export interface PredictionSinkOptions {
+  /** Closed with this. */
+  readonly sink: Sink<ServedPrediction>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly onWritten?: (count: number) => void
+  readonly onDropped?: (count: number) => void
+}
+
+export function openPredictionSink(options: PredictionSinkOptions): PredictionCopies {
+  const { sink } = options
+  const queue = openWriteBehind<ServedPrediction>({
+    ...options,
+    what: 'served predictions to the sink',
+    sizeOf: ({ input }) => 300 + (input.kind === 'text' ? 2 * input.text.length : sizeOf(input)),
+    write: async (items) => sink.write(items),
+  })
+  return {
+    record: (predictions) => queue.add(predictions),
+    waiting: () => queue.waiting(),
+    flush: async (waitMs) => queue.flush(waitMs),
+    close: async (flushMs) => {
+      await queue.close(flushMs)
+      await sink.close()
+    },
+  }
+}
+
+function sizeOf({ features }: Extract<ServedPrediction['input'], { kind: 'features' }>): number {
+  return Array.isArray(features) ? 8 * features.length : 64 * Object.keys(features).length
+}

@@ -1,0 +1,86 @@
+/**
+ * The table of served predictions in `inbox.db`. It has no flush of its own: the flush of the feedback that names a prediction
+ * covers it. Bounded by count, bytes and age.
+ */
+import type { Clock } from '../../contracts/core.ts'
+import type { ServedPrediction } from '../../contracts/stream.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+import { inboxMigrations } from '../inbox/schema.ts'
+
+/** Its input is text already, so that what waits in memory has a known size and is cheap to hand to another thread. */
+export interface PredictionRow extends Omit<ServedPrediction, 'input'> {
+  readonly input: string
+}
+
+export function rowOf(prediction: ServedPrediction): PredictionRow {
+  return { ...prediction, input: JSON.stringify(prediction.input) }
+}
+
+export interface PredictionTable {
+  /** All of them, or none. */
+  write(rows: readonly PredictionRow[]): void
+  close(): void
+}
+
+export interface PredictionTableOptions {
+  readonly count: number
+  /** Of their inputs; the oldest go first. Absent = no bound. */
+  readonly bytes?: number
+  readonly retentionMs: number
+  readonly clock: Clock
+}
+
+/** The trainer holds the lock for microseconds. */
+const BUSY_TIMEOUT_MS = 250
+/** The most that one sweep removes: more than a batch adds. */
+const SWEPT_ROWS = 1000
+
+export function openPredictionTable(
+  path: string,
+  options: PredictionTableOptions,
+): PredictionTable {
+  const store = openStore(path, {
+    migrations: inboxMigrations,
+    synchronous: 'NORMAL',
+    busyTimeoutMs: BUSY_TIMEOUT_MS,
+  })
+  return {
+    write(rows) {
+      store.transaction(() => {
+        for (const row of rows) write(store, row)
+        sweep(store, options)
+      })
+    },
+    close: () => {
+      store.close()
+    },
+  }
+}
+
+function write(store: Store, { id, input, version, label, timeMs }: PredictionRow): void {
+  const insert =
+    'INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms) VALUES (?, ?, ?, ?, ?)'
+  store.run(insert, id, input, version, label, timeMs)
+}
+
+/** Numbers rise with time, so that both bounds cut at the low end. */
+function sweep(
+  store: Store,
+  { count, bytes = Infinity, retentionMs, clock }: PredictionTableOptions,
+): void {
+  const newest = 'SELECT max(number) AS number FROM predictions'
+  const last = store.get(newest)?.numberOrNull('number') ?? 0
+  store.run('DELETE FROM predictions WHERE number <= ?', last - count)
+  const oldest = store.get('SELECT number, time_ms FROM predictions ORDER BY number LIMIT 1')
+  if (oldest === undefined) return
+  const upTo = oldest.number('number') + SWEPT_ROWS
+  if (bytesIn(store) > bytes) store.run('DELETE FROM predictions WHERE number < ?', upTo)
+  if (oldest.number('time_ms') >= clock.nowMs() - retentionMs) return
+  const old = 'DELETE FROM predictions WHERE number < ? AND time_ms < ?'
+  store.run(old, upTo, clock.nowMs() - retentionMs)
+}
+
+function bytesIn(store: Store): number {
+  const sql = `SELECT value FROM marks WHERE name = 'predictions_bytes'`
+  return store.get(sql)?.number('value') ?? 0
+}

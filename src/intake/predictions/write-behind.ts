@@ -1,0 +1,159 @@
+/**
+ * Writing that must never hold up an answer: items wait in a bounded queue and go out in batches. While the other side is
+ * away they wait; when the queue is full the oldest are dropped and counted, because an answer matters more than its copy.
+ */
+import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+
+export interface WriteBehindOptions<Item> {
+  /** What is written, for the log. */
+  readonly what: string
+  /** All or nothing, as far as it can tell; repeated when it fails in a way that may be tried again. */
+  readonly write: (items: readonly Item[]) => Promise<void>
+  readonly sizeOf: (item: Item) => number
+  readonly clock: Clock
+  readonly log: Logger
+  readonly onWritten?: ((count: number) => void) | undefined
+  readonly onDropped?: ((count: number) => void) | undefined
+  readonly queueItems?: number
+  readonly queueBytes?: number
+  readonly batchItems?: number
+}
+
+export interface WriteBehind<Item> {
+  add(items: readonly Item[]): void
+  waiting(): number
+  /** Ends when everything that was added before is written, or the first failure or `waitMs` have come. Never rejects. */
+  flush(waitMs: number): Promise<void>
+  /** Flushes, then stops. Idempotent. */
+  close(flushMs?: number): Promise<void>
+}
+
+export function openWriteBehind<Item>(options: WriteBehindOptions<Item>): WriteBehind<Item> {
+  return new Queue(options)
+}
+
+const QUEUE_ITEMS = 10_000
+const QUEUE_BYTES = 16 * 1024 * 1024
+const BATCH_ITEMS = 256
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 5_000
+
+class Queue<Item> implements WriteBehind<Item> {
+  readonly #options: WriteBehindOptions<Item>
+  readonly #stop = new AbortController()
+  #items: { readonly item: Item; readonly bytes: number }[] = []
+  #bytes = 0
+  /** Items ever added, and ever gone: written or dropped. */
+  #added = 0
+  #gone = 0
+  #failures = 0
+  #writing: Promise<void> | undefined
+  #onProgress: (() => void)[] = []
+
+  constructor(options: WriteBehindOptions<Item>) {
+    this.#options = options
+  }
+
+  add(items: readonly Item[]): void {
+    if (this.#stop.signal.aborted) {
+      this.#options.onDropped?.(items.length)
+      return
+    }
+    for (const item of items) {
+      const bytes = this.#options.sizeOf(item)
+      this.#items.push({ item, bytes })
+      this.#bytes += bytes
+    }
+    this.#added += items.length
+    this.#dropOverflow()
+    this.#writing ??= this.#write()
+  }
+
+  waiting(): number {
+    return this.#items.length
+  }
+
+  async flush(waitMs: number): Promise<void> {
+    const upTo = this.#added
+    const { clock } = this.#options
+    const untilMs = clock.monotonicMs() + waitMs
+    while (this.#gone < upTo && this.#failures === 0) {
+      const leftMs = untilMs - clock.monotonicMs()
+      if (leftMs <= 0) return
+      const late = new AbortController()
+      const timeout = clock.sleep(leftMs, late.signal).catch(() => undefined)
+      const progress = new Promise<void>((resolve) => this.#onProgress.push(resolve))
+      await Promise.race([timeout, progress])
+      late.abort()
+    }
+  }
+
+  async close(flushMs = 0): Promise<void> {
+    if (!this.#stop.signal.aborted) await this.flush(flushMs)
+    this.#stop.abort()
+    await this.#writing
+    if (this.#items.length > 0) this.#drop(this.#items.length)
+  }
+
+  async #write(): Promise<void> {
+    // What comes in the same turn of the event loop goes out together.
+    await Promise.resolve()
+    while (this.#items.length > 0 && !this.#stop.signal.aborted) {
+      const batch = this.#items.slice(0, this.#options.batchItems ?? BATCH_ITEMS)
+      const before = this.#gone
+      try {
+        await this.#options.write(batch.map(({ item }) => item))
+        this.#written(batch.length - (this.#gone - before))
+      } catch (error) {
+        await this.#failed(error, batch.length - (this.#gone - before))
+      }
+      this.#progressed()
+    }
+    this.#writing = undefined
+  }
+
+  /** Some of a batch may have been dropped for room while it was written. */
+  #written(left: number): void {
+    if (this.#failures > 0) this.#options.log.info({}, `${this.#options.what}: written again`)
+    this.#failures = 0
+    this.#remove(left)
+    this.#options.onWritten?.(left)
+  }
+
+  async #failed(error: unknown, left: number): Promise<void> {
+    const { log, what, clock } = this.#options
+    const mayRetry = error instanceof CodedError && error.retriable
+    if (this.#failures === 0) log.warn({ err: error }, `${what}: cannot be written`)
+    this.#failures += 1
+    if (!mayRetry) this.#drop(left)
+    this.#progressed()
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(10, this.#failures))
+    await clock.sleep(pauseMs, this.#stop.signal).catch(() => undefined)
+  }
+
+  #dropOverflow(): void {
+    const { queueItems = QUEUE_ITEMS, queueBytes = QUEUE_BYTES } = this.#options
+    let count = Math.max(0, this.#items.length - queueItems)
+    let bytes = this.#items.slice(0, count).reduce((sum, each) => sum + each.bytes, 0)
+    for (; this.#bytes - bytes > queueBytes && count < this.#items.length; count += 1)
+      bytes += this.#items[count]?.bytes ?? 0
+    if (count > 0) this.#drop(count)
+  }
+
+  #drop(count: number): void {
+    this.#remove(count)
+    if (count > 0) this.#options.onDropped?.(count)
+  }
+
+  #remove(count: number): void {
+    const removed = this.#items.splice(0, Math.max(0, count))
+    this.#bytes -= removed.reduce((sum, { bytes }) => sum + bytes, 0)
+    this.#gone += removed.length
+  }
+
+  #progressed(): void {
+    const waiting = this.#onProgress
+    this.#onProgress = []
+    for (const resolve of waiting) resolve()
+  }
+}

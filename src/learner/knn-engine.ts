@@ -1,0 +1,53 @@
+/** What instant memory computes, on the engine: where an example lies, and what memory makes of the head's logits. Leaves no tensor (law 8). */
+import { memoryEmbedding, withMemory } from '../adapters/memory.ts'
+import type { Tensors } from '../contracts/core.ts'
+import type { Base, Latent } from '../contracts/network.ts'
+import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
+import { tfjsOps } from '../nn/tfjs/ops.ts'
+import type { BaseTensors } from '../optim/base-tensors.ts'
+import { padded } from '../optim/batch-input.ts'
+
+export interface KnnEngine {
+  /** Of length 1. One row at a time, so that it does not depend on its company. */
+  embed(latent: Latent): Float32Array
+  /** The logits of a version whose head and memory these are. */
+  mix(memory: Tensors, logits: Float32Array, embedding: Float32Array): Float32Array
+}
+
+export interface KnnEngineParts {
+  readonly tf: TensorFlow
+  /** As it was published. */
+  readonly base: Base
+  readonly baseTensors: BaseTensors
+  readonly cut: number
+}
+
+export function openKnnEngine(parts: KnnEngineParts): KnnEngine {
+  const { tf, baseTensors } = parts
+  return {
+    embed(latent) {
+      let embedding = new Float32Array()
+      tf.tidy(() => {
+        const { hidden, mask } = padded([latent])
+        const ops = tfjsOps(tf, baseTensors, new Map())
+        const upload = ({ data, shape }: typeof hidden) => tf.tensor(data, [...shape])
+        const found = memoryEmbedding(ops, parts, upload(hidden), upload(mask))
+        embedding = Float32Array.from(found.dataSync<'float32'>())
+      })
+      return embedding
+    },
+    mix(memory, logits, embedding) {
+      let mixed = new Float32Array()
+      tf.tidy(() => {
+        const uploaded = [...memory].map(
+          ([name, { data, shape }]) => [name, tf.tensor(data, [...shape])] as const,
+        )
+        const ops = tfjsOps(tf, new Map(), new Map(uploaded))
+        const row = (data: Float32Array) => tf.tensor(data, [1, 1, data.length])
+        const found = withMemory(ops, row(logits), row(embedding))
+        mixed = Float32Array.from(found.dataSync<'float32'>())
+      })
+      return mixed
+    },
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Instant memory: what answers along with the head before any step has learned it. Here are the items and how they are
+ * heard; which of them stay is the policy's decision. Their places are the base's own embeddings, which no step moves.
+ */
+import type { Tensors } from '../contracts/core.ts'
+import type { Latent } from '../contracts/network.ts'
+import type { Memory, MemoryItem } from '../contracts/policy.ts'
+import type { Example, Score, Task } from '../contracts/task.ts'
+import type { MemoryShape } from '../versions/contract.ts'
+import { memoryTensors, slotsFor } from '../adapters/memory.ts'
+import type { KnnEngine } from './knn-engine.ts'
+
+export interface KnnMemoryParts {
+  readonly policy: Memory
+  readonly engine: KnnEngine
+  /** Of an embedding. */
+  readonly width: number
+}
+
+/** `at` rises with each that comes in, and is kept. */
+export interface Memorised extends MemoryItem {
+  readonly at: number
+  /** That its event spoke of. */
+  readonly predictionId?: string
+  /** Of its event. */
+  readonly timeMs?: number
+}
+
+export interface KnnLabels {
+  readonly labels: readonly string[]
+  readonly retired?: readonly string[] | undefined
+}
+
+export class KnnMemory {
+  readonly #parts: KnnMemoryParts
+  #items: readonly Memorised[] = []
+  #tensors: { readonly labels: string; readonly tensors: Tensors } | undefined
+  /** Wrong answers since the last version. */
+  #wrong = 0
+  /** Something that the last version has was taken back. */
+  #isStale = false
+
+  constructor(parts: KnnMemoryParts) {
+    this.#parts = parts
+  }
+
+  /** Oldest first; another array whenever they have changed. */
+  get items(): readonly Memorised[] {
+    return this.#items
+  }
+
+  get wrong(): number {
+    return this.#wrong
+  }
+
+  get shape(): MemoryShape {
+    return { slots: slotsFor(this.#items.length), items: this.#items.length }
+  }
+
+  get isStale(): boolean {
+    return this.#isStale
+  }
+
+  /** The version that answers has something that was taken back. */
+  outdate(): void {
+    this.#isStale = true
+  }
+
+  /** Why there should be a version before the next update, if so. */
+  get due(): string | undefined {
+    const { every } = this.#parts.policy
+    if (this.#isStale) return 'memory: an example was taken back'
+    return this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
+  }
+
+  /** Test, then take in. `logits` are the head's. */
+  meet(
+    { key, target, weight, predictionId, timeMs }: Example,
+    latent: Latent,
+    logits: Float32Array,
+    { task, ...known }: KnnLabels & { readonly task: Task },
+  ): Score {
+    const { policy, engine } = this.#parts
+    const vector = engine.embed(latent)
+    const { labels, retired } = known
+    const mixed = labels.length === 0 ? logits : this.#mix(logits, vector, known)
+    const score = task.score(mixed, target, labels, retired)
+    if (!score.correct) this.#wrong += 1
+    if (target.kind === 'label' && weight > 0 && vector.every(Number.isFinite)) {
+      const at = (this.#items.at(-1)?.at ?? -1) + 1
+      const about = {
+        ...(predictionId !== undefined && { predictionId }),
+        ...(timeMs !== undefined && { timeMs }),
+      }
+      const item = { key, label: target.label, vector, at, ...about }
+      this.#take(item, policy.offer(item, this.#items, { wasRight: score.correct }))
+    }
+    return score
+  }
+
+  /** Whether it was there. */
+  forget(key: string): boolean {
+    if (!this.#items.some((item) => item.key === key)) return false
+    this.#isStale = true
+    this.#hold(this.#items.filter((item) => item.key !== key))
+    return true
+  }
+
+  clear(): void {
+    this.#hold([])
+  }
+
+  /** A version is made of it now. */
+  published(): void {
+    this.#wrong = 0
+    this.#isStale = false
+  }
+
+  parameters({ labels, retired }: KnnLabels): Tensors {
+    const name = JSON.stringify([labels, retired])
+    if (this.#tensors?.labels !== name) {
+      const { policy, width } = this.#parts
+      const tensors = memoryTensors(this.#items, policy.voice, { width, labels, retired })
+      this.#tensors = { labels: name, tensors }
+    }
+    return this.#tensors.tensors
+  }
+
+  /** Within the bounds of today. */
+  restore(items: readonly Memorised[], wrong: number, isStale = false): void {
+    this.#wrong = wrong
+    this.#isStale = isStale
+    this.#hold([])
+    for (const item of items.toSorted((a, b) => a.at - b.at))
+      this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))
+  }
+
+  #mix(logits: Float32Array, vector: Float32Array, labels: KnnLabels): Float32Array {
+    return this.#parts.engine.mix(this.parameters(labels), logits, vector)
+  }
+
+  #take(item: Memorised, gone: readonly string[]): void {
+    const out = new Set(gone)
+    if (out.size === 1 && out.has(item.key)) return
+    this.#hold([...this.#items, item].filter(({ key }) => !out.has(key)))
+  }
+
+  #hold(items: readonly Memorised[]): void {
+    this.#items = items
+    this.#tensors = undefined
+  }
+}

@@ -1,0 +1,91 @@
+/** What a learner is made of, what it is asked with and what it answers. */
+import type { Trainable } from '../contracts/adapter.ts'
+import type { Json, Random, Tensors } from '../contracts/core.ts'
+import type { Latent } from '../contracts/network.ts'
+import type { Alarm, LearningRateSchedule, Rollback, Trigger } from '../contracts/policy.ts'
+import type { Example, Task } from '../contracts/task.ts'
+import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
+import type { KnnMemoryParts } from './knn-memory.ts'
+import type { LabelRules } from './pending.ts'
+import type { QualityLimits } from '../evaluation/quality.ts'
+import type { ScoreboardState } from '../evaluation/scoreboard.ts'
+
+export interface LearnerParts {
+  readonly trainable: Trainable
+  readonly task: Task
+  readonly memory: ReplayBufferParts
+  readonly trigger: Trigger
+  /** The trigger's own stream of chance. */
+  readonly chance: Random
+  readonly rate: LearningRateSchedule
+  readonly rollback: Rollback
+  /** The zero-start adapter, for an alarm that asks for it. */
+  readonly freshParameters: (labels: readonly string[]) => Tensors
+  readonly train: TrainPlan
+  readonly labels: LabelRules
+  /** Absent = the head alone answers. */
+  readonly recall?: KnnMemoryParts | undefined
+  readonly quality?: QualityLimits | undefined
+}
+
+export interface TrainPlan {
+  /** New examples a step, replayed examples beside them, and passes over each block. */
+  readonly batch: number
+  readonly replay_batch: number
+  readonly epochs: number
+  /** Passes without a lower loss after which the others are left out; 0 or absent = none is. */
+  readonly patience?: number
+}
+
+export type LatentMap = ReadonlyMap<string, Latent>
+/** Yields what it wants the latents of, and ends with what came of it. */
+export type Update = Generator<readonly Example[], Outcome, LatentMap>
+
+export interface Outcome {
+  /** `rollback`: the block was scored, the policy wants the version before, and nothing was learned. */
+  readonly verdict: 'learned' | 'rollback'
+  readonly reason: string
+  readonly learned: number
+  /** Steps made, and how many of them were dropped. */
+  readonly steps: number
+  readonly dropped: number
+  /** Keys of the examples in those, replayed ones too. */
+  readonly droppedKeys?: readonly string[]
+  /** Of the block, examples that no step has learned. */
+  readonly unlearned?: readonly Example[]
+  /** Keys of examples, replayed ones too, that made steps fail: they are forgotten. */
+  readonly poison?: readonly string[]
+  /** What the trigger saw, where it has done something about it. */
+  readonly alarm?: Alarm
+}
+
+/** What a trigger is between two examples. */
+export interface TriggerState {
+  readonly [key: string]: Json
+  readonly policy: Json
+  readonly chance: string
+}
+
+/** Everything besides weights that changes with an update and goes back with a rollback. */
+export interface LearnerState {
+  readonly [key: string]: Json
+  readonly memory: ReplayBufferState
+  /** Absent in a checkpoint of before there were rate policies. */
+  readonly rate?: Json
+  readonly rollback: Json
+  /** Wrong answers since the last version, where memory counts them. */
+  readonly wrong?: number
+  /** The version that answers has something in its memory that was taken back. */
+  readonly stale?: boolean
+  readonly scoreboard: ScoreboardState
+  readonly learned: number
+  readonly steps: number
+  readonly dropped: number
+}
+
+/** What a retraction has changed. */
+export interface Retraction {
+  /** What is rehearsed or answers from memory. */
+  readonly mind: boolean
+  readonly weights: boolean
+}

@@ -1,0 +1,416 @@
+/**
+ * The learner: test, then train. Synchronous and without input or output; what it does depends on the examples it was
+ * given and on its checkpointed state alone, so that a crash changes nothing (law 2).
+ *
+ * `accept` collects examples until the trigger asks for an update. `update` is a story in four sentences, told as a
+ * generator: it yields the examples whose latents it wants next and is resumed with them, because latents are a cache
+ * outside, and in between the process may do other things.
+ */
+import type { TrainableState } from '../contracts/adapter.ts'
+import type { Decision, Tensors } from '../contracts/core.ts'
+import type { Alarm, AlarmCount, Scores } from '../contracts/policy.ts'
+import type { Example, Remembered, Score } from '../contracts/task.ts'
+import type { QualityReport } from '../evaluation/contract.ts'
+import type { MemoryShape } from '../versions/contract.ts'
+import { batches } from '../optim/batches.ts'
+import type {
+  LatentMap,
+  LearnerParts,
+  LearnerState,
+  Retraction,
+  Outcome,
+  TriggerState,
+  Update,
+} from './learner-types.ts'
+import { ReplayBuffer } from './replay-buffer.ts'
+import { Pending } from './pending.ts'
+import { latentOf } from './rehearsal.ts'
+import { KnnMemory, type Memorised } from './knn-memory.ts'
+import { Scoreboard } from '../evaluation/scoreboard.ts'
+import { Training, type Learned } from './training.ts'
+import { warmUp, type Warmed } from './warming.ts'
+
+export class Learner {
+  readonly #parts: LearnerParts
+  readonly #pending: Pending
+  readonly #memory: ReplayBuffer
+  readonly #recall: KnnMemory | undefined
+  readonly #scoreboard: Scoreboard
+  /** Where an update begins whose policy learns from memory alone. */
+  readonly #fresh: TrainableState | undefined
+  /** It came with the verdict that starts the next update, so that no checkpoint lies between. */
+  #alarm: Alarm | undefined
+  #dueReason: string | undefined
+  readonly #training: Training
+  /** The labels that the head has before the update that tests in its first step. */
+  #testedLabels: readonly string[] = []
+  #learned = 0
+
+  constructor(parts: LearnerParts) {
+    this.#parts = parts
+    this.#scoreboard = new Scoreboard(parts.quality)
+    this.#memory = new ReplayBuffer({ ...parts.memory, retired: parts.labels.retired })
+    this.#pending = new Pending(parts.labels, () => parts.trainable.labels)
+    this.#recall = parts.recall && new KnnMemory(parts.recall)
+    this.#training = new Training({
+      ...parts,
+      memory: this.#memory,
+      onTested: (fresh, logits) => this.#observe(fresh, logits),
+    })
+    if (this.#memory.rehearsal.passes !== undefined) this.#fresh = parts.trainable.snapshot()
+  }
+
+  get pending(): readonly Example[] {
+    return this.#pending.examples
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size
+  }
+
+  get remembered(): readonly Remembered[] {
+    return this.#memory.examples
+  }
+
+  /** What answers along with the head; undefined where nothing may. Another array when it has changed. */
+  get memorised(): readonly Memorised[] | undefined {
+    return this.#recall?.items
+  }
+
+  get memoryShape(): MemoryShape | undefined {
+    return this.#recall?.shape
+  }
+
+  get scores(): Scores {
+    return this.#scoreboard.scores()
+  }
+
+  quality(): QualityReport {
+    return this.#scoreboard.quality()
+  }
+
+  /** Examples learned, steps made, and steps of these that were dropped, in this line of versions. */
+  get progress(): { readonly learned: number; readonly steps: number; readonly dropped: number } {
+    return { learned: this.#learned, ...this.#training.progress }
+  }
+
+  /** What the head knows, and what it will know after the next update. */
+  get labels(): readonly string[] {
+    return this.#pending.labels
+  }
+
+  /** Throws a coded error for a label that cannot be learned. */
+  check(example: Example): void {
+    this.#pending.check(example)
+  }
+
+  /** Keys of what would be learned, rehearsed or answered from memory about a prediction. */
+  about(predictionId: string | undefined): readonly string[] {
+    if (predictionId === undefined) return []
+    const isAbout = (each: { readonly predictionId?: string }) => each.predictionId === predictionId
+    const loose = [...this.pending, ...(this.memorised ?? [])].filter(isAbout)
+    return [...new Set([...loose.map(({ key }) => key), ...this.#memory.about(predictionId)])]
+  }
+
+  /** Throws a coded error, and changes nothing, for a label that cannot be learned. */
+  accept(example: Example, latents: LatentMap, nowMs: number): Decision<'wait' | 'update'> {
+    const { trigger, chance: random } = this.#parts
+    this.#pending.add(example)
+    const seen = { pending: this.#pending.size, nowMs, random }
+    const [score] = this.#tested(example, latents)
+    const decision = trigger.observe(score === undefined ? seen : { ...seen, score })
+    this.#alarm = decision.alarm ?? this.#alarm
+    if (decision.verdict === 'update') this.#dueReason = decision.reason
+    return decision
+  }
+
+  /** Why the trigger asked for the last update that it asked for. */
+  get dueReason(): string | undefined {
+    return this.#dueReason
+  }
+
+  /** The stream has nothing now: some triggers look at how long. */
+  rest(nowMs: number): Decision<'wait' | 'update'> {
+    const pending = this.#pending.size
+    const decision = this.#parts.trigger.rest?.({ pending, nowMs })
+    return decision ?? { verdict: 'wait', reason: 'the trigger goes by events' }
+  }
+
+  /** What was accepted and not learned is not learned. */
+  dropPending(): readonly Example[] {
+    const dropped = this.pending
+    this.#pending.restore([])
+    this.#alarm = undefined
+    return dropped
+  }
+
+  /** Forgets what waits and what would be rehearsed; weights keep what they learned by gradients. What has changed. */
+  retract(keys: readonly string[], latents: LatentMap = new Map()): Retraction {
+    const weights = this.#unlearn(keys, latents)
+    let mind = false
+    for (const key of keys) {
+      this.#pending.remove(key)
+      mind = this.#memory.forget(key) || mind
+      mind = this.#recall?.forget(key) === true || mind
+    }
+    return { mind, weights }
+  }
+
+  /** Of these, the examples that weights can be rid of again: sums are, as long as replay has their terms. */
+  unlearnable(keys: readonly string[]): readonly Remembered[] {
+    if (this.#parts.trainable.forget === undefined) return []
+    return keys.flatMap((key) => this.#memory.get(key) ?? [])
+  }
+
+  #unlearn(keys: readonly string[], latents: LatentMap): boolean {
+    const rows = this.unlearnable(keys).flatMap(({ key, target, weight }) => {
+      const latent = latents.get(key)
+      return latent === undefined ? [] : [{ latent, target, weight }]
+    })
+    if (rows.length > 0) this.#parts.trainable.forget?.(rows)
+    return rows.length > 0
+  }
+
+  /** `live` is the version that answers; without it the rollback policy is not asked. */
+  *update(live?: string): Update {
+    const block = this.pending
+    // Test, then train: one forward pass does both where nothing has to be decided between them.
+    const testsInStep = this.#testsInStep(block)
+    if (testsInStep) this.#testedLabels = [...this.#parts.trainable.labels]
+    // With memory each was tested when it came: by now memory knows them.
+    else if (this.#recall === undefined) yield* this.#test(block)
+    const judged = live === undefined ? undefined : this.#judge(live)
+    if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
+    const before = this.progress
+    const alarm = this.#heed()
+    this.#training.begin(block.length, { raised: isRaised(alarm) })
+    this.extend(this.#pending.announced(block))
+    if (this.#fresh !== undefined) yield* this.#learnAnew(block, this.#fresh)
+    else this.#remember(yield* this.#training.learn(block, testsInStep))
+    const { poison } = this.#training
+    for (const key of poison) this.#forgetPoison(key)
+    this.#recall?.published()
+    const { steps, dropped } = this.progress
+    const unlearned = block.filter((example) => !this.#isLearned(example))
+    const learned = block.length - unlearned.length
+    return {
+      verdict: 'learned',
+      reason: `${learned} examples`,
+      learned,
+      ...(unlearned.length > 0 && { unlearned }),
+      ...(poison.size > 0 && { poison: [...poison] }),
+      steps: steps - before.steps,
+      dropped: dropped - before.dropped,
+      ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
+      ...(alarm && { alarm }),
+    }
+  }
+
+  /** Fresh weights learn what an earlier adapter remembered. The scores stay those of the stream. */
+  *warmUp(examples: readonly Example[]): Generator<readonly Example[], Warmed, LatentMap> {
+    const parts = { ...this.#parts, training: this.#training, memory: this.#memory }
+    const warmed = yield* warmUp(examples, this.scores.accuracy_recent, parts)
+    this.#learned = warmed.learned
+    return warmed
+  }
+
+  /** Why a version should be made of what memory has, before the next update; undefined when none should. */
+  get publicationDue(): string | undefined {
+    return this.#recall?.due
+  }
+
+  /** The version that answers has something in its memory that was taken back. */
+  outdateMemory(): void {
+    this.#recall?.outdate()
+  }
+
+  /** Makes the learner what that version is. Whether weights have changed: the head gets the labels that memory knows. */
+  recalled(): boolean {
+    this.#recall?.published()
+    return this.extend(this.#pending.announced(this.pending))
+  }
+
+  /** Gives the head those of `labels` that it lacks; whether there were any. */
+  extend(labels: readonly string[]): boolean {
+    const { trainable } = this.#parts
+    const added = labels.filter((label) => !trainable.labels.includes(label))
+    if (added.length > 0) trainable.grow(added)
+    this.#pending.headChanged()
+    return added.length > 0
+  }
+
+  parameters(): Tensors {
+    const { trainable, labels } = this.#parts
+    const parameters = trainable.parameters()
+    if (this.#recall === undefined) return parameters
+    const memory = this.#recall.parameters({ ...labels, labels: trainable.labels })
+    return new Map([...parameters, ...memory])
+  }
+
+  weights(): TrainableState {
+    return this.#parts.trainable.snapshot()
+  }
+
+  mind(): LearnerState {
+    return {
+      memory: this.#memory.snapshot(this.#parts.trainable.labels),
+      rate: this.#parts.rate.snapshot(),
+      rollback: this.#parts.rollback.snapshot(),
+      ...(this.#recall && { wrong: this.#recall.wrong }),
+      ...(this.#recall?.isStale === true && { stale: true }),
+      scoreboard: this.#scoreboard.snapshot(),
+      ...this.progress,
+    }
+  }
+
+  /** Weights and mind as they were; what is pending stays pending. */
+  restore(
+    weights: TrainableState,
+    mind: LearnerState,
+    remembered: readonly Remembered[],
+    memorised: readonly Memorised[] = [],
+  ): void {
+    this.#parts.trainable.restore(weights)
+    this.#pending.headChanged()
+    this.#memory.restore(mind.memory, remembered, weights.labels)
+    this.#recall?.restore(memorised, mind.wrong ?? 0, mind.stale)
+    this.#parts.rate.restore(mind.rate ?? null)
+    this.#parts.rollback.restore(mind.rollback)
+    this.#scoreboard.restore(mind.scoreboard)
+    this.#training.restore(mind)
+    this.#learned = mind.learned
+  }
+
+  triggerState(): TriggerState {
+    const { trigger, chance } = this.#parts
+    return { policy: trigger.snapshot(), chance: chance.snapshot() }
+  }
+
+  get alarms(): AlarmCount | undefined {
+    return this.#parts.trigger.alarms?.()
+  }
+
+  /** What was accepted and not learned when the checkpoint was written, and what the trigger made of it. */
+  resume(pending: readonly Example[], state: TriggerState | null): void {
+    const { trigger, chance } = this.#parts
+    this.#pending.restore(pending)
+    trigger.restore(state?.policy ?? null)
+    if (state !== null) chance.restore(state.chance)
+  }
+
+  /** Scores the block with the weights as they are before they learn from it. */
+  *#test(block: readonly Example[]): Generator<readonly Example[], void, LatentMap> {
+    for (const batch of batches(block, this.#parts.train.batch))
+      for (const [row, score] of this.#score(batch, yield batch).entries())
+        this.#observed(score, batch[row])
+  }
+
+  /** When it comes, where that is wanted. Memory takes it in after the test. */
+  #tested(example: Example, latents: LatentMap): readonly Score[] {
+    const { trigger, trainable, task, labels } = this.#parts
+    if (this.#recall === undefined) return trigger.needsScore ? this.#score([example], latents) : []
+    const latent = latentOf(example.key, latents)
+    const [logits = new Float32Array()] =
+      trainable.labels.length > 0 ? trainable.score([latent]) : []
+    const known = { task, labels: trainable.labels, retired: labels.retired }
+    const score = this.#recall.meet(example, latent, logits, known)
+    this.#observed(score, example)
+    return [score]
+  }
+
+  #score(examples: readonly Example[], latents: LatentMap): readonly Score[] {
+    const { trainable, task, labels } = this.#parts
+    const rows = examples.map(({ key }) => latentOf(key, latents))
+    // A head without labels answers nothing, and a label that it does not know counts as wrong.
+    const silent = rows.length === 0 || trainable.labels.length === 0
+    const logits = silent ? [] : trainable.score(rows)
+    return examples.map(({ target }, row) =>
+      task.score(logits[row] ?? new Float32Array(), target, trainable.labels, labels.retired),
+    )
+  }
+
+  /** Done once, also when the update is begun again on an earlier version. */
+  #heed(): Alarm | undefined {
+    const alarm = this.#alarm
+    this.#alarm = undefined
+    const { trainable, freshParameters } = this.#parts
+    const { labels } = trainable
+    if (alarm?.response === 'fresh-adapter')
+      trainable.restore({ labels, tensors: freshParameters(labels), steps: 0 })
+    if (alarm?.response === 'fresh-adapter' || alarm?.response === 'fresh-replay') {
+      for (const { key } of this.#memory.examples) this.#memory.forget(key)
+      this.#recall?.clear()
+    }
+    return alarm
+  }
+
+  #judge(version: string): Decision<'keep' | 'rollback'> {
+    return this.#parts.rollback.decide({ scores: this.scores, version })
+  }
+
+  /** Its first step is the only one that sees the weights as they are now. */
+  #testsInStep(block: readonly Example[]): boolean {
+    const { trainable, rollback, train } = this.#parts
+    if (this.#recall !== undefined) return false
+    const isOneBatch = block.length > 0 && block.length <= train.batch
+    if (this.#fresh !== undefined || this.#alarm?.response === 'fresh-adapter') return false
+    const steps = trainable.testAndStep !== undefined && trainable.observe === undefined
+    return isOneBatch && rollback.looksAtScores === false && steps
+  }
+
+  /** From fresh weights, over all that is kept, the block among it. */
+  *#learnAnew(
+    block: readonly Example[],
+    fresh: TrainableState,
+  ): Generator<readonly Example[], void, LatentMap> {
+    const { trainable } = this.#parts
+    const labels = [...trainable.labels]
+    this.#remember({ block, logits: new Map() })
+    trainable.restore(fresh)
+    this.extend(labels)
+    yield* this.#training.learnAll()
+  }
+
+  /** A label that came with this block was unknown to the head that is tested. */
+  #observe(fresh: readonly Example[], logits: readonly Float32Array[]): void {
+    const { task, labels: rules } = this.#parts
+    const labels = this.#testedLabels
+    for (const [row, example] of fresh.entries()) {
+      const known = logits[row]?.subarray(0, labels.length) ?? new Float32Array()
+      this.#observed(task.score(known, example.target, labels, rules.retired), example)
+    }
+  }
+
+  #observed(score: Score, example: Example | undefined): void {
+    if (example !== undefined) this.#scoreboard.observe(score, example)
+  }
+
+  /** A policy that learns from replay alone learns it when it is kept there. */
+  #isLearned({ key }: Example): boolean {
+    if (this.#training.poison.has(key)) return false
+    return this.#fresh !== undefined || this.#training.hasTaught(key)
+  }
+
+  /** Else it would make later steps fail. */
+  #forgetPoison(key: string): void {
+    this.#memory.forget(key)
+    this.#recall?.forget(key)
+  }
+
+  #remember({ block, logits }: Learned): void {
+    for (const example of block) {
+      this.#pending.remove(example.key)
+      if (!this.#isLearned(example)) continue
+      this.#memory.remember(example, logits.get(example.key))
+      this.#learned += 1
+    }
+  }
+}
+
+function isRaised(alarm: Alarm | undefined): boolean {
+  return alarm?.response === 'raise-rate' || alarm?.response === 'fresh-replay'
+}
+
+function rolledBack(reason: string): Outcome {
+  return { verdict: 'rollback', reason, learned: 0, steps: 0, dropped: 0 }
+}

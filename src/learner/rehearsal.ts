@@ -1,0 +1,111 @@
+/**
+ * What stands beside the new examples of a step, and what each row of it counts for: the learner's side of `Rehearsal`.
+ * Told as generators, like the learner itself: they yield the examples whose latents they want next.
+ */
+import type { Trainable, TrainRow } from '../contracts/adapter.ts'
+import type { Latent } from '../contracts/network.ts'
+import type { LossPart, Rehearsal, StepRow } from '../contracts/policy.ts'
+import type { Example, Remembered, Task } from '../contracts/task.ts'
+import { invariant } from '../platform/errors.ts'
+import type { LatentMap } from './learner-types.ts'
+import type { ReplayBuffer } from './replay-buffer.ts'
+import type { LabelRules } from './pending.ts'
+
+export interface RehearsalParts {
+  readonly memory: ReplayBuffer
+  readonly trainable: Trainable
+  readonly task: Task
+  readonly labels: Pick<LabelRules, 'retired'>
+}
+
+type Asking<Result> = Generator<readonly Example[], Result, LatentMap>
+
+/** Each draw's examples, up to `count` of them. */
+export function* drawFor(
+  fresh: readonly Example[],
+  count: number,
+  parts: RehearsalParts,
+): Asking<readonly (readonly Remembered[])[]> {
+  const { draws = 1, candidates = 1 } = parts.memory.rehearsal
+  const drawn: (readonly Remembered[])[] = []
+  for (let draw = 0; draw < draws; draw += 1) {
+    const found = parts.memory.draw(count * candidates)
+    drawn.push(found.length <= count ? found : yield* mostHurt(fresh, found, count, parts))
+  }
+  return drawn
+}
+
+/** The new rows first. */
+export function stepRows(
+  fresh: readonly Example[],
+  drawn: readonly (readonly Remembered[])[],
+  latents: LatentMap,
+  rehearsal: Rehearsal,
+): readonly TrainRow[] {
+  const step = { fresh: fresh.map(factsOf), replayed: drawn.map((draw) => draw.map(factsOf)) }
+  const counted = rehearsal.parts?.(step)
+  return [
+    ...fresh.map((example, at) => rowOf(example, latents, counted?.fresh[at])),
+    ...drawn.flatMap((draw, of) =>
+      draw.map((example, at) => ({
+        ...rowOf(example, latents, counted?.replayed[of]?.[at]),
+        isReplayed: true,
+      })),
+    ),
+  ]
+}
+
+/**
+ * Maximally interfered retrieval: of the candidates, those whose loss a step on the new examples alone would raise most.
+ * The step is made for real and taken back, so that it is the one that the optimizer would make.
+ *
+ *   argmax  loss(x; θ′) − loss(x; θ),   θ′ = θ after a step on the new examples
+ *
+ * Aljundi et al. (2019), "Online continual learning with maximally interfered retrieval", NeurIPS.
+ */
+function* mostHurt(
+  fresh: readonly Example[],
+  candidates: readonly Remembered[],
+  count: number,
+  { trainable, task, labels: { retired } }: RehearsalParts,
+): Asking<readonly Remembered[]> {
+  const latents = yield [...fresh, ...candidates]
+  const losses = () => {
+    const logits = trainable.score(candidates.map(({ key }) => latentOf(key, latents)))
+    return candidates.map(
+      ({ target }, at) =>
+        task.score(logits[at] ?? new Float32Array(), target, trainable.labels, retired).loss,
+    )
+  }
+  const before = losses()
+  const state = trainable.snapshot()
+  trainable.step(fresh.map((example) => rowOf(example, latents)))
+  const rises = losses().map((loss, at) => loss - (before[at] ?? 0))
+  trainable.restore(state)
+  const order = candidates.map((_, at) => at).sort((a, b) => at(rises, b) - at(rises, a) || a - b)
+  return order.slice(0, count).flatMap((place) => candidates[place] ?? [])
+}
+
+function factsOf({ target, weight, logits }: Remembered): StepRow {
+  return { target, weight, hasLogits: logits !== undefined }
+}
+
+function rowOf({ key, target, weight, logits }: Remembered, latents: LatentMap, part?: LossPart) {
+  return {
+    latent: latentOf(key, latents),
+    target,
+    weight,
+    ...(part !== undefined && { part }),
+    ...(logits !== undefined && { logits }),
+  } satisfies TrainRow
+}
+
+export function latentOf(key: string, latents: LatentMap): Latent {
+  const latent = latents.get(key)
+  invariant(latent !== undefined, 'a latent that nobody asked for')
+  return latent
+}
+
+function at(values: readonly number[], index: number): number {
+  return values[index] ?? 0
+}

@@ -1,0 +1,166 @@
+/**
+ * What the learner rehearses: the replay policy decides over keys, and here are the examples behind them and the two
+ * streams of chance that it draws from. Retracted examples go for good.
+ */
+import type { Json, Random } from '../contracts/core.ts'
+import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
+import type { Example, Remembered } from '../contracts/task.ts'
+import { invariant } from '../platform/errors.ts'
+
+export interface ReplayBufferParts {
+  readonly replay: Replay
+  /** Which examples a step rehearses, and which learned ones stay: two streams, so that neither moves the other. */
+  readonly draw: Random
+  readonly offer: Random
+  /** Labels whose examples are kept and not rehearsed. */
+  readonly retired?: readonly string[] | undefined
+}
+
+export interface ReplayBufferState {
+  readonly [key: string]: Json
+  readonly replay: Json
+  readonly draw: string
+  readonly offer: string
+  /** Of the head when this was saved, where logits are kept: what those speak of. */
+  readonly labels: readonly string[]
+}
+
+export class ReplayBuffer {
+  readonly #parts: ReplayBufferParts
+  readonly #examples = new Map<string, Remembered>()
+  /** Prediction → keys of what was said about it. */
+  readonly #about = new Map<string, Set<string>>()
+
+  constructor(parts: ReplayBufferParts) {
+    this.#parts = parts
+  }
+
+  get examples(): readonly Remembered[] {
+    return [...this.#examples.values()]
+  }
+
+  get rehearsal(): Rehearsal {
+    return this.#parts.replay.rehearsal ?? {}
+  }
+
+  draw(count: number): readonly Remembered[] {
+    const { replay, draw, retired } = this.#parts
+    return replay.draw(count, draw, retired).map((key) => this.#example(key))
+  }
+
+  /** All that may be rehearsed in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
+  shuffled(): readonly Remembered[] {
+    const { replay, retired = [] } = this.#parts
+    const isIn = (key: string) => !retired.includes(this.#example(key).target.label)
+    return this.shuffle(replay.keys().filter(isIn)).map((key) => this.#example(key))
+  }
+
+  shuffle<Item>(items: readonly Item[]): readonly Item[] {
+    const order = items.map((_, at) => at)
+    for (let last = order.length - 1; last > 0; last -= 1) {
+      const place = this.#parts.draw.below(last + 1)
+      const [one, other] = [order[last] ?? 0, order[place] ?? 0]
+      order[last] = other
+      order[place] = one
+    }
+    return order.flatMap((at) => items[at] ?? [])
+  }
+
+  /** `logits`: those that it had before it was learned, where the policy wants them. */
+  remember(example: Example, logits?: Float32Array): void {
+    const kept: Remembered = logits === undefined ? example : { ...example, logits }
+    this.#keep(kept)
+    for (const key of this.#parts.replay.offer(itemOf(kept), this.#parts.offer)) this.#drop(key)
+  }
+
+  get(key: string): Remembered | undefined {
+    return this.#examples.get(key)
+  }
+
+  /** Whether it was there. */
+  forget(key: string): boolean {
+    const known = this.#drop(key)
+    if (known) this.#parts.replay.remove(key)
+    return known
+  }
+
+  /** `labels`: of the head. */
+  snapshot(labels: readonly string[]): ReplayBufferState {
+    const { replay, draw, offer } = this.#parts
+    return {
+      replay: replay.snapshot(),
+      draw: draw.snapshot(),
+      offer: offer.snapshot(),
+      labels: this.rehearsal.keepsLogits === true ? [...labels] : [],
+    }
+  }
+
+  /**
+   * A key that comes without its example was retracted since the snapshot. `labels` are those of the head that comes with
+   * it: an older version may have other ones behind those that it shares, and of them kept logits say nothing.
+   */
+  restore(
+    state: ReplayBufferState,
+    examples: readonly Remembered[],
+    labels: readonly string[],
+  ): void {
+    const { replay, draw, offer } = this.#parts
+    const shared = sharedStart(state.labels, labels)
+    const cut = examples.map((example) => withLogitsOf(shared, example))
+    replay.restore(state.replay, cut.map(itemOf))
+    draw.restore(state.draw)
+    offer.restore(state.offer)
+    const byKey = new Map(cut.map((example) => [example.key, example]))
+    this.#examples.clear()
+    this.#about.clear()
+    for (const key of replay.keys()) {
+      const example = byKey.get(key)
+      invariant(example !== undefined, 'replay keeps only what it was handed')
+      this.#keep(example)
+    }
+  }
+
+  /** Keys of what is remembered about a prediction. */
+  about(predictionId: string): readonly string[] {
+    return [...(this.#about.get(predictionId) ?? [])]
+  }
+
+  #keep(example: Remembered): void {
+    const { key, predictionId } = example
+    this.#examples.set(key, example)
+    if (predictionId === undefined) return
+    const keys = this.#about.get(predictionId) ?? new Set()
+    this.#about.set(predictionId, keys.add(key))
+  }
+
+  #drop(key: string): boolean {
+    const { predictionId = '' } = this.#examples.get(key) ?? {}
+    const keys = this.#about.get(predictionId)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#about.delete(predictionId)
+    return this.#examples.delete(key)
+  }
+
+  #example(key: string): Remembered {
+    const example = this.#examples.get(key)
+    invariant(example !== undefined, 'replay holds only keys whose example is kept')
+    return example
+  }
+}
+
+function itemOf({ key, encoded, target, logits }: Remembered): ReplayItem {
+  const { byteLength } = encoded.kind === 'tokens' ? encoded.ids : encoded.values
+  const bytes = byteLength + key.length + target.label.length + (logits?.byteLength ?? 0)
+  return { key, label: target.label, source: key.slice(0, key.indexOf('\0')), bytes }
+}
+
+/** A checkpoint from before logits were kept names no labels. */
+function sharedStart(one: readonly string[] | undefined, other: readonly string[]): number {
+  const differ = one?.findIndex((label, at) => label !== other[at]) ?? 0
+  return differ < 0 ? (one?.length ?? 0) : differ
+}
+
+function withLogitsOf(labels: number, { logits, ...example }: Remembered): Remembered {
+  const kept = logits?.subarray(0, labels)
+  return kept === undefined || kept.length === 0 ? example : { ...example, logits: kept }
+}

@@ -1,0 +1,75 @@
+/**
+ * A checkpoint that was made on an earlier base: its examples as inputs of the present one, and its weights where they go on.
+ * Where they do not, a fresh adapter begins, which what was remembered teaches.
+ *
+ * The version that follows is the same knowledge on the present base, so that it is published at once: servers answer on
+ * this base, too, and what they had was made on the other.
+ */
+import type { Succession } from '../contracts/network.ts'
+import { publishAgain } from './candidate.ts'
+import type { RestoreVersion } from '../trainer/restore-version.ts'
+import { withExamples } from '../checkpoint/rewritten.ts'
+import type { Saved } from '../checkpoint/saved.ts'
+
+export interface Moved {
+  readonly saved: Saved
+  /** What is different, for people. */
+  readonly reason: string
+}
+
+/** Undefined where the checkpoint is of the present base, or of one that this one does not follow. */
+export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Moved | undefined {
+  const { base, task } = loop
+  const { identity } = saved
+  if (identity.base === base.hash || identity.task !== task.kind) return undefined
+  const { base: hash, settings = '' } = identity
+  const going = loop.goesOn?.({ name: base.name, hash, settings })
+  if (going === undefined) return undefined
+  const { succession } = going
+  const isCarried = going.isCarried && identity.adapter === state.identity.adapter
+  const reason = isCarried ? succession.told : `${succession.told}; the adapter begins afresh`
+  return { saved: moved(saved, succession, { isCarried, loop, state }), reason }
+}
+
+function moved(
+  saved: Saved,
+  succession: Succession,
+  {
+    isCarried,
+    loop,
+    state,
+  }: Pick<RestoreVersion, 'loop' | 'state'> & { readonly isCarried: boolean },
+): Saved {
+  const { identity, weights, memorised } = saved
+  const rows = withExamples(saved, (example) => ({
+    ...example,
+    encoded: succession.row(example.encoded),
+  }))
+  return {
+    ...rows,
+    // An adapter of no name is never the present one.
+    identity: {
+      ...{ ...identity, base: loop.base.hash, settings: loop.base.settings ?? '' },
+      adapter: isCarried ? state.identity.adapter : '',
+    },
+    weights: isCarried ? { ...weights, tensors: succession.tensors(weights.tensors) } : weights,
+    ...(memorised !== undefined && { memorised: [] }),
+  }
+}
+
+export async function publishMoved(
+  reason: string,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { loop, state } = parts
+  const { tally } = state
+  tally.heeded(loop.labels.retired ?? [])
+  // The schema of today is answered at once, whatever method it came with.
+  tally.setBar(undefined)
+  const { number, version } = await publishAgain(reason, parts, signal)
+  loop.log.info({ version, reason }, 'the version that the config asks for')
+  tally.wentTo(version, number + 1)
+  tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
+  await state.save(signal, version)
+}

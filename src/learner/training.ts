@@ -1,0 +1,213 @@
+/**
+ * The learner's steps, as generators that yield the examples whose latents they want next: each beside what replay draws,
+ * or, for a policy that learns from memory alone, over all that memory holds.
+ */
+import type { StepResult, TrainRow } from '../contracts/adapter.ts'
+import type { Example } from '../contracts/task.ts'
+import { batches } from '../optim/batches.ts'
+import type { LatentMap, LearnerParts } from './learner-types.ts'
+import { EarlyStop } from '../optim/early-stop.ts'
+import { poisonIn } from './poison.ts'
+import { drawFor, stepRows } from './rehearsal.ts'
+import type { ReplayBuffer } from './replay-buffer.ts'
+
+export interface TrainingParts extends Pick<
+  LearnerParts,
+  'trainable' | 'task' | 'train' | 'rate' | 'labels'
+> {
+  readonly memory: ReplayBuffer
+  /** The logits of new examples before their first step, where `learn` was told to test in it. */
+  readonly onTested: (fresh: readonly Example[], logits: readonly Float32Array[]) => void
+}
+
+/** The block as it is to be remembered, and each example's logits before it was learned, where memory keeps them. */
+export interface Learned {
+  readonly block: readonly Example[]
+  readonly logits: ReadonlyMap<string, Float32Array>
+}
+
+type Story<Result> = Generator<readonly Example[], Result, LatentMap>
+
+export class Training {
+  readonly #parts: TrainingParts
+  #steps = 0
+  #dropped = 0
+  /** The count of steps at the beginning of this update. */
+  #rateFrom = 0
+  /** Of the examples in steps of this update that were dropped. */
+  #droppedKeys = new Set<string>()
+  /** Of those that made steps of this update fail. */
+  #poison = new Set<string>()
+  /** Of those in steps of this update that were kept. */
+  #taught = new Set<string>()
+
+  constructor(parts: TrainingParts) {
+    this.#parts = parts
+  }
+
+  /** Made, and of these dropped, in this line of versions. */
+  get progress(): { readonly steps: number; readonly dropped: number } {
+    return { steps: this.#steps, dropped: this.#dropped }
+  }
+
+  /** Keys of examples, new and replayed, that made steps of this update fail. */
+  get poison(): ReadonlySet<string> {
+    return this.#poison
+  }
+
+  /** Whether a step of this update that was kept had it. */
+  hasTaught(key: string): boolean {
+    return this.#taught.has(key)
+  }
+
+  get droppedKeys(): readonly string[] {
+    return [...this.#droppedKeys]
+  }
+
+  restore({ steps, dropped }: { readonly steps: number; readonly dropped: number }): void {
+    this.#steps = steps
+    this.#dropped = dropped
+  }
+
+  /** An update of `count` new examples begins. */
+  begin(count: number, { raised }: { readonly raised: boolean }): void {
+    const { rate, memory, train } = this.#parts
+    const { epochs, batch, replay_batch } = train
+    const { passes } = memory.rehearsal
+    const anew = Math.ceil((memory.examples.length + count) / (batch + replay_batch))
+    const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * anew
+    rate.begin({ steps, raised })
+    this.#rateFrom = this.#steps
+    this.#droppedKeys = new Set()
+    this.#poison = new Set()
+    this.#taught = new Set()
+  }
+
+  /** A pass over `count` examples that were learned before begins. */
+  beginPass(count: number): void {
+    this.#parts.rate.begin({ steps: Math.ceil(count / this.#size), raised: false })
+    this.#rateFrom = this.#steps
+  }
+
+  /** `isTest`: its first step also tests the block that it learns. */
+  *learn(block: readonly Example[], isTest: boolean): Story<Learned> {
+    const { batch, replay_batch, epochs, patience = 0 } = this.#parts.train
+    const { rehearsal } = this.#parts.memory
+    const stop = new EarlyStop(patience)
+    const logits = new Map<string, Float32Array>()
+    let seen = block
+    for (let epoch = 0; epoch < epochs; epoch += 1) {
+      const learned: Example[] = []
+      for (const fresh of batches(seen, batch)) {
+        const drawn = yield* drawFor(fresh, replay_batch, this.#parts)
+        const examples = [...fresh, ...drawn.flat()]
+        const latents = yield examples
+        const plain = stepRows(fresh, drawn, latents, rehearsal)
+        const rows = epoch === 0 ? this.#counted(plain, fresh.length) : plain
+        learned.push(...fresh.map((example, at) => stamped(example, plain[at], rows[at])))
+        const isFirst = epoch === 0 && (isTest || rehearsal.keepsLogits === true)
+        if (!isFirst) stop.saw(this.#step(examples, rows))
+        else {
+          const { logits: found, ...result } = this.#testAndStep(examples, rows, fresh.length)
+          stop.saw(result)
+          if (isTest) this.#parts.onTested(fresh, found)
+          if (rehearsal.keepsLogits === true)
+            for (const [at, { key }] of fresh.entries()) setFinite(logits, key, found[at])
+        }
+      }
+      seen = learned
+      if (stop.isDue()) break
+    }
+    return { block: seen, logits }
+  }
+
+  /** From the weights as they are now, which are fresh, over all that is kept. */
+  *learnAll(): Story<void> {
+    const { memory } = this.#parts
+    const { passes = 0 } = memory.rehearsal
+    yield* this.count(memory.examples)
+    for (let pass = 0; pass < passes; pass += 1) yield* this.pass(memory.shuffled())
+  }
+
+  /** Fresh weights have counted nothing yet, where anything is counted. */
+  *count(examples: readonly Example[]): Story<void> {
+    for (const batch of batches(examples, this.#size))
+      this.#counted(stepRows(batch, [], yield batch, {}), batch.length)
+  }
+
+  *pass(examples: readonly Example[]): Story<void> {
+    for (const batch of batches(examples, this.#size))
+      this.#step(batch, stepRows(batch, [], yield batch, {}))
+  }
+
+  get #size(): number {
+    const { batch, replay_batch } = this.#parts.train
+    return batch + replay_batch
+  }
+
+  /** The first `count` rows are new: counted where anything is, and stamped with what only their moment knows. */
+  #counted(rows: readonly TrainRow[], count: number): readonly TrainRow[] {
+    const latents = this.#parts.trainable.observe?.(rows.slice(0, count))
+    return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
+  }
+
+  #step(examples: readonly Example[], rows: readonly TrainRow[]): StepResult {
+    const result = this.#parts.trainable.step(rows, this.#rateFactor())
+    this.#count(examples, result)
+    return result.dropped ? this.#stepWithout(examples, rows, result) : result
+  }
+
+  /** With the logits of the first `count` rows before the step. */
+  #testAndStep(examples: readonly Example[], rows: readonly TrainRow[], count: number) {
+    const { trainable } = this.#parts
+    if (trainable.testAndStep === undefined) {
+      const logits = trainable.score(rows.slice(0, count).map(({ latent }) => latent))
+      return { ...this.#step(examples, rows), logits }
+    }
+    const { logits, ...result } = trainable.testAndStep(rows, this.#rateFactor())
+    this.#count(examples, result)
+    const made = result.dropped ? this.#stepWithout(examples, rows, result) : result
+    return { ...made, logits: logits.slice(0, count) }
+  }
+
+  /** The step again, without the rows that made it fail. */
+  #stepWithout(
+    examples: readonly Example[],
+    rows: readonly TrainRow[],
+    failed: StepResult,
+  ): StepResult {
+    const poison = new Set(poisonIn(this.#parts.trainable, rows))
+    if (poison.size === 0) return failed
+    for (const at of poison) this.#poison.add(examples[at]?.key ?? '')
+    const isSound = (_: unknown, at: number) => !poison.has(at)
+    const sound = examples.filter(isSound)
+    const result = this.#parts.trainable.step(rows.filter(isSound), this.#rateFactor())
+    this.#count(sound, result)
+    return result
+  }
+
+  #rateFactor(): number {
+    return this.#parts.rate.factor(this.#steps - this.#rateFrom)
+  }
+
+  #count(examples: readonly Example[], { dropped }: StepResult): void {
+    this.#steps += 1
+    if (!dropped) {
+      for (const { key } of examples) this.#taught.add(key)
+      return
+    }
+    this.#dropped += 1
+    for (const { key } of examples) this.#droppedKeys.add(key)
+  }
+}
+
+/** What is to be kept of an example whose row was stamped: the trunk of such a base answers its input. */
+function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example {
+  if (after === undefined || after.latent === before?.latent) return example
+  return { ...example, encoded: { kind: 'vector', values: after.latent.data } }
+}
+
+/** A row that made its step fail teaches nothing later either. */
+function setFinite(logits: Map<string, Float32Array>, key: string, row?: Float32Array): void {
+  if (row?.every(Number.isFinite) === true) logits.set(key, row)
+}

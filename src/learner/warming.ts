@@ -1,0 +1,113 @@
+/**
+ * A fresh adapter learns what an earlier one has left in the replay buffer, before it answers anybody. A part of the
+ * buffer, alike for every label, is held out, and early stopping looks at its loss (Prechelt 1998): the passes end when that
+ * falls no more and the adapter answers no worse than the one before it answered its recent events before learning them.
+ * The weights of the best pass stay; `release-bar.ts` says whether they are good enough to answer.
+ *
+ *   accuracy(held out) ≥ prequential accuracy of the adapter before,  or the best of `MOST_PASSES`
+ */
+import type { Trainable, TrainableState } from '../contracts/adapter.ts'
+import type { Example } from '../contracts/task.ts'
+import { batches } from '../optim/batches.ts'
+import type { LatentMap, LearnerParts } from './learner-types.ts'
+import { latentOf } from './rehearsal.ts'
+import type { ReplayBuffer } from './replay-buffer.ts'
+import type { Training } from './training.ts'
+
+export interface Warmed {
+  readonly learned: number
+  readonly passes: number
+  readonly heldOut: number
+  /** On what was held out; undefined where that was too little. */
+  readonly accuracy: number | undefined
+}
+
+export interface WarmingParts extends Pick<LearnerParts, 'task' | 'labels' | 'train'> {
+  readonly trainable: Trainable
+  readonly training: Training
+  readonly memory: ReplayBuffer
+}
+
+const MOST_PASSES = 12
+/** Passes without a lower loss. */
+const PATIENCE = 2
+/** One example of so many is held out, up to so many, and fewer than that say nothing. */
+const SHARE = 5
+const MOST_HELD_OUT = 200
+const FEWEST_HELD_OUT = 10
+
+type Story<Result> = Generator<readonly Example[], Result, LatentMap>
+
+export function* warmUp(
+  examples: readonly Example[],
+  target: number,
+  parts: WarmingParts,
+): Story<Warmed> {
+  const { training, trainable, memory } = parts
+  const { taught, held } = split(examples, parts.labels.retired)
+  yield* training.count(taught)
+  let best: Best | undefined
+  let passes = 0
+  while (passes < (trainable.learnsOnce === true ? 1 : MOST_PASSES)) {
+    training.beginPass(taught.length)
+    yield* training.pass(memory.shuffle(taught))
+    passes += 1
+    if (held.length === 0) continue
+    const tested = yield* test(held, parts)
+    if (best === undefined || tested.loss < best.loss)
+      best = { ...tested, pass: passes, weights: trainable.snapshot() }
+    if (best.accuracy >= target && passes >= best.pass + PATIENCE) break
+  }
+  if (best !== undefined) trainable.restore(best.weights)
+  // Sums rehearse nothing later: what they are not taught now is lost.
+  if (trainable.learnsOnce === true) yield* training.pass(held)
+  const learned = taught.length + (trainable.learnsOnce === true ? held.length : 0)
+  return { learned, passes, heldOut: held.length, accuracy: best?.accuracy }
+}
+
+interface Best {
+  readonly accuracy: number
+  readonly loss: number
+  readonly pass: number
+  readonly weights: TrainableState
+}
+
+/** Every fifth example of each label is held out. A rating says only what is wrong, which is no test. */
+function split(examples: readonly Example[], retired: readonly string[] = []) {
+  const usable = examples.filter(({ target }) => !retired.includes(target.label))
+  const counts = new Map<string, number>()
+  const held = usable.filter(({ target }) => {
+    if (target.kind !== 'label') return false
+    const count = (counts.get(target.label) ?? 0) + 1
+    counts.set(target.label, count)
+    return count % SHARE === 0
+  })
+  if (held.length < FEWEST_HELD_OUT) return { taught: usable, held: [] }
+  const chosen = new Set(evenly(held, MOST_HELD_OUT))
+  return { taught: usable.filter((each) => !chosen.has(each)), held: [...chosen] }
+}
+
+function evenly<Item>(items: readonly Item[], most: number): readonly Item[] {
+  const step = Math.max(1, items.length / most)
+  const places = Array.from({ length: Math.min(most, items.length) }, (_, at) => at * step)
+  return places.flatMap((place) => items[Math.floor(place)] ?? [])
+}
+
+function* test(
+  held: readonly Example[],
+  parts: WarmingParts,
+): Story<Pick<Best, 'accuracy' | 'loss'>> {
+  const { trainable, task, labels, train } = parts
+  let [correct, loss] = [0, 0]
+  for (const batch of batches(held, train.batch + train.replay_batch)) {
+    const latents = yield batch
+    const logits = trainable.score(batch.map(({ key }) => latentOf(key, latents)))
+    for (const [row, { target }] of batch.entries()) {
+      const own = logits[row] ?? new Float32Array()
+      const score = task.score(own, target, trainable.labels, labels.retired)
+      if (score.correct) correct += 1
+      loss += score.loss
+    }
+  }
+  return { accuracy: correct / held.length, loss: loss / held.length }
+}

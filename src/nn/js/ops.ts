@@ -1,0 +1,96 @@
+/**
+ * Ops in plain JavaScript, for networks so small that asking an engine costs more than computing: a kernel of TensorFlow takes
+ * 10–20 µs to start, a whole step of a linear model on twenty numbers less. Each operation notes how its slope goes back, and
+ * `backward` walks the notes in reverse: automatic differentiation on a tape.
+ *
+ * Wengert (1964), "A simple automatic derivative evaluation program", CACM 7(8).
+ */
+import type { Tensor } from '../../contracts/core.ts'
+import type { Ops } from '../../contracts/network.ts'
+import { invariant } from '../../platform/errors.ts'
+import type { Dropout } from '../dropout.ts'
+import { lastAxis } from './columns.ts'
+import { elementwise } from './elementwise.ts'
+import { matMul, transpose } from './products.ts'
+import { NotPlain, type Note, type PlainValue } from './value.ts'
+
+type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
+
+export interface PlainTape {
+  readonly ops: Ops<PlainValue>
+  /** From the slope of `output` to the slopes of all that it depends on. */
+  backward(output: PlainValue, slope: Float32Array): void
+  /** Undefined where nothing flowed back to it. */
+  slopeOf(param: string): Float32Array | undefined
+}
+
+/** `counted` parameters have no slope; `dropout` is that of a step of the trainer. */
+export function openTape(
+  weights: Named,
+  params: Named,
+  counted: ReadonlySet<string> = new Set(),
+  dropout?: Dropout,
+): PlainTape {
+  const notes: (() => void)[] = []
+  const asked = new Map<string, PlainValue>()
+  const note: Note = (value, back) => {
+    if (value.fixed) return
+    notes.push(() => {
+      if (value.slope !== undefined) back(value.slope)
+    })
+  }
+  const rules = elementwise(note)
+  return {
+    ops: {
+      ...refusing(),
+      weight: (name) => valueOf(weights, name, true),
+      param(name) {
+        const value = asked.get(name) ?? valueOf(params, name, counted.has(name))
+        asked.set(name, value)
+        return value
+      },
+      scalar: (value) => ({ shape: [], data: Float32Array.of(value), fixed: true }),
+      matMul: (x, w) => matMul(x, w, note),
+      transpose: (w) => transpose(w, note),
+      ...rules,
+      dropout(x, rate, place) {
+        if (dropout === undefined) return x
+        const data = dropout(x.data.length, rate, place)
+        return rules.mul(x, { shape: x.shape, data, fixed: true })
+      },
+      ...lastAxis(note),
+    },
+    backward(output, slope) {
+      output.slope = slope
+      for (const back of notes.reverse()) back()
+    },
+    slopeOf: (param) => asked.get(param)?.slope,
+  }
+}
+
+function valueOf(named: Named, name: string, fixed: boolean): PlainValue {
+  const tensor = named.get(name)
+  invariant(tensor, `the network asks for ${name}, which is not there`)
+  return { shape: tensor.shape, data: tensor.data, fixed }
+}
+
+/** What only big networks need. */
+function refusing() {
+  const refuse = (name: string) => () => {
+    throw new NotPlain(name)
+  }
+  return {
+    batchMatMul: refuse('batchMatMul'),
+    softmax: refuse('softmax'),
+    layerNorm: refuse('layerNorm'),
+    gelu: refuse('gelu'),
+    gather: refuse('gather'),
+    positions: refuse('positions'),
+    splitHeads: refuse('splitHeads'),
+    mergeHeads: refuse('mergeHeads'),
+    attentionBias: refuse('attentionBias'),
+    ends: refuse('ends'),
+    maskedMean: refuse('maskedMean'),
+    unit: refuse('unit'),
+  }
+}

@@ -1,0 +1,42 @@
+/** Rows as the graphs read them: laid side by side, padded to one length, with a mask that says what is real. */
+import type { Encoded } from '../../contracts/network.ts'
+import { invariant } from '../../platform/errors.ts'
+import type { Feeds } from './session.ts'
+
+/** The positions that a row takes without padding. A text without tokens counts as one unknown token, id 0, in trainer and server. */
+export function positionsOf(row: Encoded): number {
+  return row.kind === 'tokens' ? Math.max(1, row.ids.length) : 1
+}
+
+/** `ids` [b, positions] or `values` [b, 1, width], and `mask` [b, positions]. All rows are of one kind. */
+export function feedsOf(rows: readonly Encoded[], positions: number): Feeds {
+  const shape = [rows.length, positions]
+  const mask = new Float32Array(rows.length * positions)
+  rows.forEach((row, at) => {
+    mask.fill(1, at * positions, at * positions + positionsOf(row))
+  })
+  const [first] = rows
+  invariant(first, 'a run has at least one row')
+  return first.kind === 'tokens'
+    ? { mask: { shape, data: mask }, ids: { shape, data: tokenIds(rows, positions) } }
+    : { mask: { shape, data: mask }, values: vectors(rows, first.values.length) }
+}
+
+function tokenIds(rows: readonly Encoded[], positions: number): Int32Array {
+  const ids = new Int32Array(rows.length * positions)
+  rows.forEach((row, at) => {
+    invariant(row.kind === 'tokens', 'rows of tokens and vectors in one run')
+    ids.set(row.ids, at * positions)
+  })
+  return ids
+}
+
+function vectors(rows: readonly Encoded[], width: number) {
+  const data = new Float32Array(rows.length * width)
+  rows.forEach((row, at) => {
+    invariant(row.kind === 'vector', 'rows of tokens and vectors in one run')
+    invariant(row.values.length === width, 'vectors of different widths in one run')
+    data.set(row.values, at * width)
+  })
+  return { shape: [rows.length, 1, width], data }
+}

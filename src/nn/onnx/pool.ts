@@ -1,0 +1,162 @@
+/**
+ * Worker threads that run ONNX graphs, so that no run blocks the main thread. Every thread has every session and every held adapter;
+ * a run goes to the least busy one.
+ *
+ * A thread that dies is replaced and gets all of that again. Its runs are tried once more on another; a second death is
+ * `ENGINE_FAILED`. One that died without ever answering is not started again before somebody needs it.
+ */
+import { failure } from '../../platform/errors.ts'
+import type { Feeds } from './session.ts'
+import type { OrtRequest, OrtRun } from './protocol.ts'
+import { OrtThread, ThreadGone } from './thread.ts'
+import type { OnnxModel } from '../record.ts'
+
+export interface OrtPool {
+  /** Resolves when every thread has built it. Adding an id again only waits. `record` is called again after a crash. */
+  addSession(id: string, record: () => OnnxModel): Promise<void>
+  /** Resolves when every thread has it. */
+  hold(key: string, tensors: Feeds): Promise<void>
+  /** Runs that were sent before still find it. */
+  drop(key: string): void
+  run(run: OrtRun): Promise<Feeds>
+  /** The same run on every thread. */
+  warm(run: OrtRun): Promise<void>
+  /** Refuses new calls, waits for those in flight, and ends the threads. */
+  close(): Promise<void>
+}
+
+export interface OrtPoolOptions {
+  readonly workers: number
+  /** Told of each thread that died, before it is replaced. */
+  readonly onCrash?: (fault: Error) => void
+  /** Told of each thread that was started. */
+  readonly onStart?: (thread: OrtThread) => void
+}
+
+export function openOrtPool(options: OrtPoolOptions): OrtPool {
+  return new ThreadPool(options)
+}
+
+class ThreadPool implements OrtPool {
+  readonly #options: OrtPoolOptions
+  /** A slot is empty between the death of a thread that never answered and the next call. */
+  readonly #slots: (OrtThread | undefined)[] = []
+  /** How to record each again, rather than the models: those are as big as the base. */
+  readonly #sessions = new Map<
+    string,
+    { readonly record: () => OnnxModel; readonly ready: Promise<void> }
+  >()
+  readonly #held = new Map<string, Feeds>()
+  readonly #inFlight = new Set<Promise<unknown>>()
+  #closed = false
+
+  constructor(options: OrtPoolOptions) {
+    this.#options = options
+    for (let at = 0; at < Math.max(1, options.workers); at += 1) this.#start(at)
+  }
+
+  async addSession(id: string, record: () => OnnxModel): Promise<void> {
+    const known = this.#sessions.get(id)
+    if (known) return known.ready
+    const ready = this.#everywhere({ kind: 'session', session: id, model: record() })
+    this.#sessions.set(id, { record, ready })
+    await ready.catch((error: unknown) => {
+      this.#sessions.delete(id)
+      throw error
+    })
+  }
+
+  async hold(key: string, tensors: Feeds): Promise<void> {
+    this.#held.set(key, tensors)
+    await this.#everywhere({ kind: 'hold', key, tensors })
+  }
+
+  drop(key: string): void {
+    this.#held.delete(key)
+    if (!this.#closed) this.#everywhere({ kind: 'drop', key }).catch(() => undefined)
+  }
+
+  run(run: OrtRun): Promise<Feeds> {
+    return this.#tracked(this.#retried(() => this.#leastBusy(), { kind: 'run', ...run }))
+  }
+
+  warm(run: OrtRun): Promise<void> {
+    return this.#everywhere({ kind: 'run', ...run })
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.allSettled(this.#inFlight)
+    await Promise.all(this.#slots.map(async (thread) => thread?.end()))
+  }
+
+  /** One thread after the other, so that the rest go on serving meanwhile. */
+  #everywhere(request: OrtRequest): Promise<void> {
+    const inTurn = async () => {
+      for (const at of this.#slots.keys()) await this.#retried(() => this.#threadAt(at), request)
+    }
+    return this.#tracked(inTurn())
+  }
+
+  async #retried(pick: () => OrtThread, request: OrtRequest): Promise<Feeds> {
+    try {
+      return await this.#call(pick, request)
+    } catch (error) {
+      if (!(error instanceof ThreadGone)) throw error
+    }
+    return this.#call(pick, request).catch((error: unknown) => {
+      if (!(error instanceof ThreadGone)) throw error
+      throw failure('ENGINE_FAILED', `two threads died over one call: ${error.message}`, {
+        cause: error,
+      })
+    })
+  }
+
+  async #call(pick: () => OrtThread, request: OrtRequest): Promise<Feeds> {
+    if (this.#closed) throw failure('SHUTTING_DOWN', 'the engine is closed')
+    return pick().call(request)
+  }
+
+  async #tracked<Result>(work: Promise<Result>): Promise<Result> {
+    this.#inFlight.add(work)
+    try {
+      return await work
+    } finally {
+      this.#inFlight.delete(work)
+    }
+  }
+
+  #threadAt(at: number): OrtThread {
+    return this.#slots[at] ?? this.#start(at)
+  }
+
+  #leastBusy(): OrtThread {
+    const threads = [...this.#slots.keys()].map((at) => this.#threadAt(at))
+    return threads.reduce((best, thread) => (thread.load < best.load ? thread : best))
+  }
+
+  /** What a thread is sent first it has done before anything that comes after. */
+  #start(at: number): OrtThread {
+    const thread = new OrtThread((fault) => this.#replace(at, thread, fault))
+    this.#slots[at] = thread
+    const known = [
+      ...[...this.#sessions].map(([session, { record }]) => ({
+        kind: 'session' as const,
+        session,
+        model: record(),
+      })),
+      ...[...this.#held].map(([key, tensors]) => ({ kind: 'hold' as const, key, tensors })),
+    ]
+    // A call that needs what failed here fails by itself, with the reason.
+    for (const request of known) thread.call(request).catch(() => undefined)
+    this.#options.onStart?.(thread)
+    return thread
+  }
+
+  #replace(at: number, thread: OrtThread, fault: Error): void {
+    if (this.#closed) return
+    this.#options.onCrash?.(fault)
+    this.#slots[at] = undefined
+    if (thread.proven) this.#start(at)
+  }
+}

@@ -1,0 +1,28 @@
+/** What a pool and its worker threads say to each other. Every request but the last, `end`, is answered, in order. */
+import type { Feeds } from './session.ts'
+import type { OnnxModel } from '../record.ts'
+
+export type OrtRequest =
+  | { readonly kind: 'session'; readonly session: string; readonly model: OnnxModel }
+  /** Keeps an adapter's tensors in the worker, so that runs name it instead of sending it. */
+  | { readonly kind: 'hold'; readonly key: string; readonly tensors: Feeds }
+  | { readonly kind: 'drop'; readonly key: string }
+  | ({ readonly kind: 'run' } & OrtRun)
+  /** After all that was sent before it, the thread ends by itself. */
+  | { readonly kind: 'end' }
+
+export interface OrtRun {
+  readonly session: string
+  readonly feeds: Feeds
+  /** Held adapters, stacked in this order along a new first axis; the feed `row_adapter` counts in it. */
+  readonly held?: readonly string[]
+}
+
+export interface OrtCall {
+  readonly call: number
+  readonly request: OrtRequest
+}
+
+export type OrtReply =
+  | { readonly call: number; readonly outputs: Feeds }
+  | { readonly call: number; readonly error: string }

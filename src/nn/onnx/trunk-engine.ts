@@ -1,0 +1,85 @@
+/**
+ * The trunk in worker threads: what the trainer keeps of each example. Rows of one length share a run and nothing is padded, so
+ * that a latent depends on its example alone, and a restart that recomputes it in other company gets the same bytes.
+ *
+ * A trunk that answers its input, as under a linear model on features, needs no thread: asking one would cost a
+ * hundred times what an event's whole intake does.
+ */
+import { availableParallelism } from 'node:os'
+import type { Base, Encoded, Latent, Ops, TrunkEngine } from '../../contracts/network.ts'
+import { invariant } from '../../platform/errors.ts'
+import { feedsOf, positionsOf } from './feeds.ts'
+import { openOrtPool, type OrtPool, type OrtPoolOptions } from './pool.ts'
+import { recordTrunk } from '../record.ts'
+import { RunsByLength } from './runs-by-length.ts'
+
+/** Threads that compute latents: by far the most that an event costs, and nothing that has to come in order. */
+export const trunkWorkers = Math.min(2, availableParallelism())
+
+export async function openTrunkEngine(
+  base: Base,
+  cut: number,
+  options: Partial<OrtPoolOptions> = {},
+): Promise<TrunkEngine> {
+  if (answersItsInput(base, cut)) return identityEngine
+  const pool = openOrtPool({ workers: trunkWorkers, ...options })
+  await pool
+    .addSession(SESSION, () => recordTrunk(base, cut))
+    .catch(async (error: unknown) => {
+      await pool.close()
+      throw error
+    })
+  const runs = new RunsByLength((rows) => latentsOf(pool, rows))
+  return {
+    encode: (rows) => Promise.all(rows.map((row) => runs.add(row))),
+    close: () => pool.close(),
+  }
+}
+
+const SESSION = 'trunk'
+
+async function latentsOf(pool: OrtPool, rows: readonly Encoded[]): Promise<readonly Latent[]> {
+  const [first] = rows
+  invariant(first, 'a run has at least one row')
+  const feeds = feedsOf(rows, positionsOf(first))
+  const { hidden } = await pool.run({ session: SESSION, feeds })
+  const [, positions, width] = hidden?.shape ?? []
+  invariant(hidden?.data instanceof Float32Array && positions && width, 'a trunk without output')
+  const { data } = hidden
+  const size = positions * width
+  // Copies, where there are several: each is kept for a time of its own.
+  const part = (at: number) => (rows.length === 1 ? data : data.slice(at * size, (at + 1) * size))
+  return rows.map((_, at) => ({ positions, width, data: part(at) }))
+}
+
+/** Found out by handing it operations that can do nothing. */
+function answersItsInput({ network, inputKind }: Base, cut: number): boolean {
+  if (inputKind !== 'features') return false
+  const input = { values: Symbol('values'), mask: Symbol('mask') }
+  try {
+    return network.trunk(noOps, input, cut) === input.values
+  } catch (error) {
+    if (error === operated) return false
+    throw error
+  }
+}
+
+const operated = new Error('the trunk computes something')
+
+const noOps = new Proxy({} as Ops<symbol>, {
+  get: () => () => {
+    throw operated
+  },
+})
+
+const identityEngine: TrunkEngine = {
+  encode: async (rows) => Promise.resolve(rows.map(asLatent)),
+  encodeNow: asLatent,
+  close: async () => Promise.resolve(),
+}
+
+/** A vector is one position. */
+function asLatent(row: Encoded): Latent {
+  invariant(row.kind === 'vector', 'only vectors go through a trunk without layers')
+  return { positions: 1, width: row.values.length, data: row.values.slice() }
+}

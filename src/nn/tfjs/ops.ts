@@ -1,0 +1,117 @@
+/**
+ * Ops that compute and differentiate, on TensorFlow. Eager execution pays 10–20 µs a kernel, so the operations that a network
+ * repeats most carry gradients of their own (tfjs-gradients.ts) instead of the long chains that tfjs derives.
+ *
+ * Whoever calls tidies: nothing is disposed here, and every result is the caller's.
+ */
+import type * as tfc from '@tensorflow/tfjs-core'
+import type { Ops } from '../../contracts/network.ts'
+import { invariant } from '../../platform/errors.ts'
+import type { Dropout } from '../dropout.ts'
+import type { TensorFlow } from './tensorflow.ts'
+import { gradientsOf } from './gradients.ts'
+
+type Tensor = tfc.Tensor
+type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
+
+/** `dropout`: of a step of the trainer. */
+export function tfjsOps(
+  tf: TensorFlow,
+  weights: Named,
+  params: Named,
+  dropout?: Dropout,
+): Ops<Tensor> {
+  const { normalize, ...own } = gradientsOf(tf)
+  return {
+    weight: (name) => named(weights, name, 'weight'),
+    param: (name) => named(params, name, 'parameter'),
+    scalar: (value) => tf.scalar(value),
+    dropout: (x, rate, place) =>
+      dropout ? tf.mul(x, tf.tensor(dropout(x.size, rate, place), x.shape)) : x,
+    ...linearAlgebra(tf),
+    ...arithmetic(tf),
+    softmax: (x) => tf.softmax(x),
+    layerNorm: (x, scale, bias, eps) => tf.add(tf.mul(normalize(x, eps), scale), bias),
+    ...own,
+    ...shaping(tf),
+    ...masking(tf),
+  }
+}
+
+function named(tensors: Named, name: string, kind: string): Tensor {
+  const tensor = tensors.get(name)
+  invariant(tensor, `the network asks for the ${kind} ${name}, which is not there`)
+  return tensor
+}
+
+/** One flat product instead of a broadcast one: [b·s, in] · [in, out] is a single kernel for any batch. */
+function linearAlgebra(tf: TensorFlow): Pick<Ops<Tensor>, 'matMul' | 'transpose' | 'batchMatMul'> {
+  return {
+    matMul(x, w) {
+      const [inSize, outSize] = w.shape as [number, number]
+      const flat = tf.matMul(tf.reshape(x, [-1, inSize]), w)
+      return tf.reshape(flat, [...x.shape.slice(0, -1), outSize])
+    },
+    transpose: (w) => tf.transpose(w),
+    batchMatMul: (a, b, transposeB = false) => tf.matMul(a, b, false, transposeB),
+  }
+}
+
+function arithmetic(
+  tf: TensorFlow,
+): Pick<Ops<Tensor>, 'add' | 'sub' | 'mul' | 'div' | 'tanh' | 'sqrt' | 'log'> {
+  return {
+    add: (a, b) => tf.add(a, b),
+    sub: (a, b) => tf.sub(a, b),
+    mul: (a, b) => tf.mul(a, b),
+    div: (a, b) => tf.div(a, b),
+    tanh: (x) => tf.tanh(x),
+    sqrt: (x) => tf.sqrt(x),
+    log: (x) => tf.log(x),
+  }
+}
+
+function shaping(
+  tf: TensorFlow,
+): Pick<Ops<Tensor>, 'gather' | 'positions' | 'splitHeads' | 'mergeHeads' | 'columns' | 'concat'> {
+  return {
+    gather: (table, ids) => tf.gather(table, ids),
+    positions(table, ids) {
+      const [, length] = ids.shape as [number, number]
+      return tf.expandDims(tf.slice(table, [0, 0], [length, -1]), 0)
+    },
+    splitHeads(x, heads) {
+      const [batch, length, width] = x.shape as [number, number, number]
+      return tf.transpose(tf.reshape(x, [batch, length, heads, width / heads]), [0, 2, 1, 3])
+    },
+    mergeHeads(x) {
+      const [batch, heads, length, size] = x.shape as [number, number, number, number]
+      return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), [batch, length, heads * size])
+    },
+    columns(x, from, to) {
+      const leading = x.shape.slice(0, -1)
+      return tf.slice(x, [...leading.map(() => 0), from], [...leading, to - from])
+    },
+    concat: (parts) => tf.concat([...parts], -1),
+  }
+}
+
+function masking(tf: TensorFlow): Pick<Ops<Tensor>, 'attentionBias' | 'ends' | 'maskedMean'> {
+  return {
+    attentionBias(mask) {
+      const [batch, length] = mask.shape as [number, number]
+      return tf.reshape(tf.mul(tf.sub(mask, 1), 1e9), [batch, 1, 1, length])
+    },
+    ends(mask, first, last) {
+      const [fromFront, fromBack] = [tf.cumsum(mask, 1), tf.cumsum(mask, 1, false, true)]
+      const isEnd = tf.logicalOr(tf.lessEqual(fromFront, first), tf.lessEqual(fromBack, last))
+      return tf.expandDims(tf.mul(mask, tf.cast(isEnd, 'float32')), 2)
+    },
+    maskedMean(x, mask) {
+      const [batch, length] = mask.shape as [number, number]
+      const sum = tf.matMul(tf.reshape(mask, [batch, 1, length]), x)
+      const count = tf.maximum(tf.sum(mask, 1, true), 1)
+      return tf.div(sum, tf.expandDims(count, 2))
+    },
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * From the solution of a closed form to the head of a version. Softmax does not see a constant that all labels share, so
+ * the logits of the seen labels are centred on zero; and they are scaled so that at the class means the right one stands β
+ * above that on average, whatever the method's own unit is.
+ *
+ *   z_c = β/m · (x·w_c + b_c − mean over c)      m = mean over c of what is left of logit c at μ_c
+ *
+ * A label that nobody has seen yet has no column: it stands β below the others' mean, and is never the answer.
+ */
+import type { ClassSums } from '../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../contracts/core.ts'
+
+export interface Solution {
+  /** [labels, width] and [labels], of the labels that `sums` has. */
+  readonly weight: Float64Array
+  readonly bias: Float64Array
+}
+
+export interface HeadShape {
+  /** Of all labels, and the places of those that have been seen. */
+  readonly labels: number
+  readonly seen: readonly number[]
+  /** What the task multiplies embedding · weight by. */
+  readonly scale: number
+}
+
+export function headOf(
+  { weight, bias }: Solution,
+  sums: ClassSums,
+  inverseTemperature: number,
+  { labels, seen, scale }: HeadShape,
+): Tensors {
+  const { width } = sums
+  centre(weight, width)
+  centre(bias, 1)
+  const margin = meanMargin(weight, bias, sums)
+  const factor = margin > 0 ? inverseTemperature / margin : 0
+  const columns = new Float32Array(width * labels)
+  const constants = new Float32Array(labels).fill(-inverseTemperature)
+  for (const [at, label] of seen.entries()) {
+    constants[label] = factor * (bias[at] ?? 0)
+    for (let row = 0; row < width; row += 1)
+      columns[row * labels + label] = (factor / scale) * (weight[at * width + row] ?? 0)
+  }
+  return new Map<string, Tensor>([
+    ['head.weight', { shape: [width, labels], data: columns }],
+    ['head.bias', { shape: [labels], data: constants }],
+  ])
+}
+
+/** Takes the mean of all rows [rows, width] out of each, in place. */
+function centre(rows: Float64Array, width: number): void {
+  const mean = new Float64Array(width)
+  const count = rows.length / width
+  for (let at = 0; at < rows.length; at += 1)
+    mean[at % width] = (mean[at % width] ?? 0) + (rows[at] ?? 0) / count
+  for (let at = 0; at < rows.length; at += 1) rows[at] = (rows[at] ?? 0) - (mean[at % width] ?? 0)
+}
+
+function meanMargin(weight: Float64Array, bias: Float64Array, { width, counts, sums }: ClassSums) {
+  let margin = 0
+  for (const [label, count] of counts.entries()) {
+    let product = 0
+    for (let at = label * width; at < (label + 1) * width; at += 1)
+      product += (weight[at] ?? 0) * (sums[at] ?? 0)
+    margin += (product / count + (bias[label] ?? 0)) / counts.length
+  }
+  return margin
+}

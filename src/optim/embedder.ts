@@ -1,0 +1,46 @@
+/** Latents → embeddings in plain memory, through the tail of a method without parameters. Leaves no tensor on the engine (law 8). */
+import { sitesOf } from '../adapters/adapter.ts'
+import { cutOf } from '../adapters/target-modules.ts'
+import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Base, Latent } from '../contracts/network.ts'
+import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
+import { tfjsOps } from '../nn/tfjs/ops.ts'
+import type { BaseTensors } from './base-tensors.ts'
+import { padded } from './batch-input.ts'
+import { lengthGroups } from './length-groups.ts'
+
+export interface EmbedderParts {
+  readonly tf: TensorFlow
+  readonly base: Base
+  readonly method: Method
+  readonly baseTensors: BaseTensors
+  readonly config: AdapterConfig
+}
+
+/** One embedding a row, in the order of the rows. */
+export function embed(parts: EmbedderParts, rows: readonly Latent[]): readonly Float32Array[] {
+  const embeddings = rows.map((): Float32Array => new Float32Array())
+  for (const group of lengthGroups(rows.map(({ positions }) => positions))) {
+    const latents = group.flatMap((row) => rows[row] ?? [])
+    // Tidy walks what its function returns, number by number where that is an array: it must not see this one.
+    parts.tf.tidy(() => {
+      const data = forward(parts, latents)
+      const width = data.length / group.length
+      for (const [at, row] of group.entries())
+        embeddings[row] = data.slice(at * width, (at + 1) * width)
+    })
+  }
+  return embeddings
+}
+
+function forward(parts: EmbedderParts, latents: readonly Latent[]) {
+  const { tf, base, method, baseTensors, config } = parts
+  const { network } = base
+  const input = padded(latents)
+  const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
+  const mask = tf.tensor(input.mask.data, [...input.mask.shape])
+  const ops = tfjsOps(tf, baseTensors, new Map())
+  const cut = cutOf(config.tail_layers, network.layers)
+  const adaptation = method.adaptation(ops, sitesOf(parts), config, false)
+  return network.tail(ops, hidden, mask, cut, adaptation).dataSync<'float32'>()
+}

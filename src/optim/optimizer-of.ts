@@ -1,0 +1,12 @@
+/** The optimizer that the knobs ask for: a rule for steps, and around it what shrinks and what averages weights. */
+import type { Hyperparameters } from '../contracts/adapter.ts'
+import { averaging } from './averaging.ts'
+import { type Optimizer, ruleOf } from './optimizer.ts'
+import { decaying } from './weight-decay.ts'
+
+export function optimizerOf(knobs: Hyperparameters): Optimizer {
+  const { weight_decay = 0, weight_decay_steps = 0, average = 0 } = knobs
+  const rule = ruleOf(knobs)
+  const shrinking = weight_decay === 0 ? rule : decaying(rule, weight_decay, weight_decay_steps)
+  return average === 0 ? shrinking : averaging(shrinking, average)
+}

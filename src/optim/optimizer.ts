@@ -1,0 +1,112 @@
+/**
+ * How gradients become steps, in plain memory: an adapter is small, so one loop over its numbers is cheaper than a
+ * dozen kernels for each tensor, and snapshots need no engine. Nothing is changed in place: the engine may still share
+ * the old arrays, and a step that turns out bad leaves them as they were.
+ */
+import type { Hyperparameters } from '../contracts/adapter.ts'
+
+export interface Optimizer {
+  /** What it remembers of each parameter, arrays of the parameter's size that start at zero. */
+  readonly slots: readonly string[]
+  /** `gradient` is multiplied by `scale` (clipping); `step` counts from 1. Answers the new weights and slots. */
+  update(
+    before: { readonly weights: Float32Array; readonly slots: readonly Float32Array[] },
+    gradient: Float32Array,
+    at: { readonly rate: number; readonly scale: number; readonly step: number },
+  ): { readonly weights: Float32Array; readonly slots: readonly Float32Array[] }
+}
+
+export function ruleOf({ optimizer, momentum }: Hyperparameters): Optimizer {
+  if (optimizer === 'adam') return adam
+  return momentum === 0 ? plainSgd : sgd(momentum)
+}
+
+const BETA1 = 0.9
+const BETA2 = 0.999
+const EPSILON = 1e-8
+
+/**
+ *   m ← β₁·m + (1−β₁)·g          v ← β₂·v + (1−β₂)·g²
+ *   θ ← θ − η · (m / (1−β₁ᵗ)) / (√(v / (1−β₂ᵗ)) + ε)
+ *
+ * Kingma & Ba (2015), "Adam: a method for stochastic optimization", ICLR, with its β₁ = 0.9, β₂ = 0.999, ε = 1e-8.
+ */
+const adam: Optimizer = {
+  slots: ['m', 'v'],
+  update({ weights, slots: [m, v] }, gradient, { rate, scale, step }) {
+    const next = new Float32Array(weights.length)
+    const nextM = new Float32Array(weights.length)
+    const nextV = new Float32Array(weights.length)
+    const correction1 = 1 - BETA1 ** step
+    const correction2 = 1 - BETA2 ** step
+    for (let at = 0; at < weights.length; at += 1) {
+      const g = (gradient[at] ?? 0) * scale
+      const first = BETA1 * (m?.[at] ?? 0) + (1 - BETA1) * g
+      const second = BETA2 * (v?.[at] ?? 0) + (1 - BETA2) * g * g
+      nextM[at] = first
+      nextV[at] = second
+      const size = Math.sqrt(second / correction2) + EPSILON
+      next[at] = (weights[at] ?? 0) - (rate * first) / correction1 / size
+    }
+    return { weights: next, slots: [nextM, nextV] }
+  },
+}
+
+/**
+ *   u ← μ·u + g          θ ← θ − η·u
+ *
+ * Heavy-ball momentum, Polyak (1964), in the form of Sutskever et al. (2013), ICML.
+ */
+function sgd(momentum: number): Optimizer {
+  return {
+    slots: ['u'],
+    update({ weights, slots: [u] }, gradient, { rate, scale }) {
+      const next = new Float32Array(weights.length)
+      const nextU = new Float32Array(weights.length)
+      for (let at = 0; at < weights.length; at += 1) {
+        const velocity = momentum * (u?.[at] ?? 0) + (gradient[at] ?? 0) * scale
+        nextU[at] = velocity
+        next[at] = (weights[at] ?? 0) - rate * velocity
+      }
+      return { weights: next, slots: [nextU] }
+    },
+  }
+}
+
+/** θ ← θ − η·g: nothing to remember. */
+const plainSgd: Optimizer = {
+  slots: [],
+  update({ weights }, gradient, { rate, scale }) {
+    const next = new Float32Array(weights.length)
+    const factor = rate * scale
+    for (let at = 0; at < weights.length; at += 1)
+      next[at] = (weights[at] ?? 0) - factor * (gradient[at] ?? 0)
+    return { weights: next, slots: [] }
+  },
+}
+
+/** ‖g‖ over all gradients together; not finite as soon as one number is not. */
+export function globalNorm(gradients: Iterable<Float32Array>): number {
+  let sum = 0
+  for (const gradient of gradients) sum += sumOfSquares(gradient)
+  return Math.sqrt(sum)
+}
+
+function sumOfSquares(values: Float32Array): number {
+  let sum = 0
+  // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator takes four times as long
+  for (let at = 0; at < values.length; at += 1) {
+    const value = values[at] ?? 0
+    sum += value * value
+  }
+  return sum
+}
+
+/**
+ *   g ← g · min(1, c / ‖g‖)
+ *
+ * Pascanu, Mikolov, Bengio (2013), "On the difficulty of training recurrent neural networks", ICML.
+ */
+export function clipScale(norm: number, clipNorm: number): number {
+  return norm > clipNorm ? clipNorm / norm : 1
+}

@@ -1,0 +1,257 @@
+/**
+ * One adapter under training: forward and backward on the engine, everything else in plain memory.
+ *
+ * The engine holds the frozen tail, shared by the trainables of one base, and a copy of the present parameters; what a
+ * call makes beyond them is gone when it returns. A step whose loss, gradient or new weights are not finite is dropped.
+ */
+import type {
+  StepResult,
+  Trainable,
+  TrainableState,
+  Hyperparameters,
+  TrainRow,
+} from '../contracts/adapter.ts'
+import type { Tensors } from '../contracts/core.ts'
+import type { Latent } from '../contracts/network.ts'
+import type { Regularizer } from '../contracts/policy.ts'
+import { type AdapterPlan, checkTensors, specsOf, statisticsOf } from '../adapters/adapter.ts'
+import { invalidAdapter } from '../adapters/target-modules.ts'
+import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
+import { invariant } from '../platform/errors.ts'
+import type { BaseTensors } from './base-tensors.ts'
+import { openClosedForm } from './closed-form.ts'
+import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
+import { isPlain, PlainAdapter } from './plain-adapter.ts'
+import { globalNorm, type Optimizer } from './optimizer.ts'
+import { optimizerOf } from './optimizer-of.ts'
+import { lossTargets, type Taught, taughtBy } from './targets.ts'
+import {
+  averaged,
+  copied,
+  fromState,
+  grown,
+  retracted,
+  stepped,
+  toState,
+  type Weights,
+} from './weights.ts'
+
+export interface TrainableParts extends AdapterPlan {
+  readonly tf: TensorFlow
+  readonly baseTensors: BaseTensors
+  readonly knobs: Hyperparameters
+  readonly forgetting: Regularizer
+  /** What it starts from: `freshAdapter`, or those of a version. */
+  readonly parameters: Tensors
+  /** Labels that no row may answer. */
+  readonly retired?: readonly string[] | undefined
+}
+
+export function openTrainable(parts: TrainableParts): Trainable {
+  const { closedForm, name } = parts.method
+  // Sums need one and the same embedding from first to last.
+  if (closedForm !== undefined && parts.base.statistics !== undefined)
+    throw invalidAdapter('method', name, 'a closed form needs base.features.standardise: false')
+  return closedForm ? openClosedForm({ ...parts, closedForm }) : new AdapterTrainable(parts)
+}
+
+const FORGETTING = 'forgetting/'
+const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
+
+class AdapterTrainable implements Trainable {
+  readonly #parts: TrainableParts
+  readonly #optimizer: Optimizer
+  readonly #engine: AdapterEngine
+  readonly observe?: NonNullable<Trainable['observe']>
+  readonly testAndStep?: NonNullable<Trainable['testAndStep']>
+  #labels: readonly string[]
+  #weights: Weights
+  /** What the base counts, apart from what steps move. */
+  #statistics: Tensors
+
+  constructor(parts: TrainableParts) {
+    checkTensors(specsOf(parts), parts.parameters)
+    this.#parts = parts
+    this.#optimizer = optimizerOf(parts.knobs)
+    this.#engine = isPlain(parts) ? new PlainAdapter(parts) : new EngineAdapter(parts)
+    this.#labels = [...parts.labels]
+    const { counted, learning } = this.#parted(parts.parameters)
+    this.#statistics = counted
+    this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
+    this.#load()
+    // Averaged weights score in place of those that learn, and without dropout.
+    if ((parts.knobs.average ?? 0) === 0 && (parts.config.dropout ?? 0) === 0)
+      this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
+    const { statistics } = parts.base
+    if (statistics !== undefined)
+      this.observe = (rows) => {
+        const seen = rows.map(({ latent }) => {
+          const stamped = statistics.stamp?.(this.#statistics, latent)
+          this.#statistics = statistics.observe(this.#statistics, [latent])
+          return stamped ?? latent
+        })
+        this.#load()
+        return seen
+      }
+  }
+
+  get labels(): readonly string[] {
+    return this.#labels
+  }
+
+  score(rows: readonly Latent[]): readonly Float32Array[] {
+    if (rows.length === 0 || this.#labels.length === 0) return rows.map(() => new Float32Array())
+    const mean = this.#averaged()
+    return mean ? this.#engine.logitsWith(mean, rows) : this.#engine.logits(rows)
+  }
+
+  step(rows: readonly TrainRow[], rateFactor = 1): StepResult {
+    const { loss, gradientNorm, dropped } = this.#step(rows, rateFactor)
+    return { loss, gradientNorm, dropped }
+  }
+
+  #step(rows: readonly TrainRow[], rateFactor = 1) {
+    if (rows.length === 0) return { ...DROPPED, logits: [] }
+    const penalty = this.#parts.forgetting.penalty(this.#weights.parameters)
+    const batch = this.#gradients(rows)
+    return { ...this.#learn(batch, penalty, rateFactor), logits: batch.logits }
+  }
+
+  /** Of the loss alone. Where replayed rows only veto, theirs are computed by themselves. */
+  #gradients(rows: readonly TrainRow[]): Gradients {
+    const { forgetting, task, retired } = this.#parts
+    const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
+    const taught = this.#taught(fresh)
+    const of = (some: readonly TrainRow[], part = 'all') =>
+      this.#engine.gradients(
+        some,
+        (group) => lossTargets(group, task, this.#labels, { taught, retired }),
+        `${this.#weights.steps}/${part}`,
+      )
+    const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
+    if (forgetting.project === undefined || fresh.length === 0 || replayed.length === 0)
+      return of(rows)
+    const [own, other] = [of(fresh, 'fresh'), of(replayed, 'replayed')]
+    const like = this.#weights.parameters
+    const followed = forgetting.project(shaped(own.gradients, like), shaped(other.gradients, like))
+    return {
+      loss: own.loss,
+      gradients: new Map([...followed].map(([name, { data }]) => [name, data])),
+      logits: [...own.logits, ...other.logits],
+    }
+  }
+
+  #taught(fresh: readonly TrainRow[]): Taught | undefined {
+    const teacher = this.#parts.forgetting.teacher?.()
+    if (teacher === undefined || fresh.length === 0) return undefined
+    const latents = fresh.map(({ latent }) => latent)
+    return taughtBy(teacher, fresh, this.#engine.logitsWith(teacher.parameters, latents))
+  }
+
+  #learn(
+    batch: Gradients,
+    penalty: ReturnType<Regularizer['penalty']>,
+    rateFactor: number,
+  ): StepResult {
+    const loss = batch.loss + (penalty?.loss ?? 0)
+    const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
+    const gradientNorm = globalNorm(gradients.values())
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return DROPPED
+    const { knobs, method } = this.#parts
+    const free = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, {
+      ...knobs,
+      rateFactor,
+    })
+    if (free === undefined) return DROPPED
+    const next = retracted(free, this.#optimizer, method)
+    this.#use(next)
+    this.#parts.forgetting.observe(next.parameters, shaped(batch.gradients, next.parameters))
+    return { loss, gradientNorm, dropped: false }
+  }
+
+  grow(added: readonly string[]): void {
+    invariant(!added.some((label) => this.#labels.includes(label)), `grown twice: ${added.join()}`)
+    this.#labels = [...this.#labels, ...added]
+    this.#use(grown(this.#weights, this.#parts.task, this.#labels.length))
+  }
+
+  parameters(): Tensors {
+    const learned = this.#averaged() ?? this.#weights.parameters
+    return copied(new Map([...learned, ...this.#statistics]))
+  }
+
+  snapshot(): TrainableState {
+    const state = toState(this.#weights, this.#optimizer, this.#labels)
+    const remembered = [...this.#parts.forgetting.snapshot()]
+    const named = remembered.map(([name, tensor]) => [FORGETTING + name, tensor] as const)
+    const tensors = [...state.tensors, ...copied(this.#statistics), ...named]
+    return { ...state, tensors: new Map(tensors) }
+  }
+
+  restore(state: TrainableState): void {
+    const specs = specsOf({ ...this.#parts, labels: state.labels })
+    const names = specs.map(({ name }) => name)
+    const found = new Map([...state.tensors].filter(([name]) => names.includes(name)))
+    const own = this.#parts.base.statistics?.adopt?.(found) ?? found
+    checkTensors(specs, own, 'CHECKPOINT_FOREIGN')
+    const { counted, learning } = this.#parted(own)
+    this.#labels = [...state.labels]
+    this.#statistics = counted
+    this.#use(fromState(state, this.#optimizer, [...learning.keys()]))
+    const remembered = [...state.tensors].filter(([name]) => name.startsWith(FORGETTING))
+    this.#parts.forgetting.restore(
+      new Map(remembered.map(([name, tensor]) => [name.slice(FORGETTING.length), tensor])),
+    )
+  }
+
+  #averaged(): Tensors | undefined {
+    const mean = averaged(this.#weights, this.#optimizer)
+    return mean && (this.#parts.method.retract?.(mean) ?? mean)
+  }
+
+  dispose(): void {
+    this.#engine.dispose()
+  }
+
+  #use(weights: Weights): void {
+    this.#weights = weights
+    this.#load()
+  }
+
+  #load(): void {
+    this.#engine.load(this.#all())
+  }
+
+  #all(): Tensors {
+    return new Map([...this.#weights.parameters, ...this.#statistics])
+  }
+
+  /** Copied. */
+  #parted(parameters: Tensors): { readonly counted: Tensors; readonly learning: Tensors } {
+    const names = new Set(statisticsOf(this.#parts).map(({ name }) => name))
+    const part = (isCounted: boolean) =>
+      copied(new Map([...parameters].filter(([name]) => names.has(name) === isCounted)))
+    return { counted: part(true), learning: part(false) }
+  }
+}
+
+function sum(
+  gradients: ReadonlyMap<string, Float32Array>,
+  penalty: Tensors,
+): ReadonlyMap<string, Float32Array> {
+  return new Map(
+    [...gradients].map(([name, gradient]) => {
+      const added = penalty.get(name)?.data
+      if (added === undefined) return [name, gradient]
+      const total = gradient.slice()
+      for (let at = 0; at < total.length; at += 1) total[at] = (total[at] ?? 0) + (added[at] ?? 0)
+      return [name, total]
+    }),
+  )
+}
+
+function shaped(gradients: ReadonlyMap<string, Float32Array>, like: Tensors): Tensors {
+  return new Map(
+    [...gradients].map(([name, data]) => [name, { shape: like.get(name)?.shape ?? [], data }]),
+  )
+}

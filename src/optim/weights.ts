@@ -1,0 +1,147 @@
+/**
+ * The numbers under training, in plain memory: parameters, what the optimizer remembers of them, and the count of steps.
+ * A value, never changed in place: a step answers new weights or none, and the last good ones are still there.
+ */
+import { areFinite } from '../adapters/adapter.ts'
+import type { Method, TrainableState, Hyperparameters } from '../contracts/adapter.ts'
+import type { Tensor, Tensors } from '../contracts/core.ts'
+import type { Task } from '../contracts/task.ts'
+import { invariant } from '../platform/errors.ts'
+import { OFFSET } from './averaging.ts'
+import { clipScale, type Optimizer } from './optimizer.ts'
+
+export interface Weights {
+  readonly parameters: Tensors
+  /** Parameter → its arrays, in the order of the optimizer's slots; absent = all zero. */
+  readonly slots: ReadonlyMap<string, readonly Float32Array[]>
+  readonly steps: number
+}
+
+/** The gradients' `norm` decides the clipping. Undefined when a new number is not finite. */
+export function stepped(
+  weights: Weights,
+  optimizer: Optimizer,
+  gradients: ReadonlyMap<string, Float32Array>,
+  norm: number,
+  knobs: Hyperparameters & { readonly rateFactor: number },
+): Weights | undefined {
+  const step = weights.steps + 1
+  const scale = clipScale(norm, knobs.clip_norm)
+  const parameters = new Map<string, Tensor>()
+  const slots = new Map<string, readonly Float32Array[]>()
+  for (const [name, { shape, data }] of weights.parameters) {
+    const gradient = gradients.get(name)
+    invariant(gradient !== undefined, `no gradient of ${name}`)
+    const before = { weights: data, slots: weights.slots.get(name) ?? [] }
+    const rate = knobs.rateFactor * rateOf(name, knobs)
+    const after = optimizer.update(before, gradient, { rate, scale, step })
+    if (!areFinite(after.weights)) return undefined
+    parameters.set(name, { shape, data: after.weights })
+    slots.set(name, after.slots)
+  }
+  return { parameters, slots, steps: step }
+}
+
+/** With its parameters back where the method's live. The average stays, so that what it is off by changes. */
+export function retracted(
+  weights: Weights,
+  optimizer: Optimizer,
+  method: Pick<Method, 'retract'>,
+): Weights {
+  const parameters = method.retract?.(weights.parameters)
+  if (parameters === undefined) return weights
+  const own = optimizer.slots.indexOf(OFFSET)
+  const slots = new Map(weights.slots)
+  for (const [name, { data }] of own < 0 ? [] : weights.parameters) {
+    const after = parameters.get(name)?.data ?? data
+    if (after === data) continue
+    const arrays = slots.get(name) ?? []
+    const offset = (value: number, at: number) => value + ((data[at] ?? 0) - (after[at] ?? 0))
+    slots.set(
+      name,
+      arrays.map((array, slot) => (slot === own ? array.map(offset) : array)),
+    )
+  }
+  return { ...weights, parameters, slots }
+}
+
+/** Their average where the optimizer keeps one, the weights themselves before the first step. */
+export function averaged(
+  { parameters, slots }: Weights,
+  optimizer: Optimizer,
+): Tensors | undefined {
+  const own = optimizer.slots.indexOf(OFFSET)
+  if (own < 0) return undefined
+  return mapTensors(parameters, (name, { shape, data }) => {
+    const offset = slots.get(name)?.[own]
+    return { shape, data: offset ? data.map((value, at) => value + (offset[at] ?? 0)) : data }
+  })
+}
+
+/** What is shaped like the head grows with it; new elements start at zero. */
+export function grown({ parameters, slots, steps }: Weights, task: Task, labels: number): Weights {
+  const grow = (name: string, tensor: Tensor) => task.grow(name, tensor, labels)
+  return {
+    parameters: mapTensors(parameters, grow),
+    slots: new Map(
+      [...slots].map(([name, arrays]) => {
+        const shape = parameters.get(name)?.shape ?? []
+        return [name, arrays.map((data) => grow(name, { shape, data }).data)]
+      }),
+    ),
+    steps,
+  }
+}
+
+/** `optimizer/<slot>/<parameter>` beside the parameters, copied. */
+export function toState(
+  weights: Weights,
+  optimizer: Optimizer,
+  labels: readonly string[],
+): TrainableState {
+  const tensors = new Map(copied(weights.parameters))
+  for (const [name, arrays] of weights.slots)
+    for (const [index, data] of arrays.entries()) {
+      const shape = weights.parameters.get(name)?.shape ?? []
+      tensors.set(slotName(optimizer, index, name), { shape, data: data.slice() })
+    }
+  return { labels: [...labels], tensors, steps: weights.steps }
+}
+
+/** The parameters of a state that `names` lists; slots that it lacks, after a change of optimizer, start at zero. */
+export function fromState(
+  { tensors, steps }: TrainableState,
+  optimizer: Optimizer,
+  names: readonly string[],
+): Weights {
+  const parameters = new Map<string, Tensor>()
+  const slots = new Map<string, readonly Float32Array[]>()
+  for (const name of names) {
+    const tensor = tensors.get(name)
+    if (tensor === undefined) continue
+    parameters.set(name, { shape: [...tensor.shape], data: tensor.data.slice() })
+    const arrays = optimizer.slots.map((_, index) => tensors.get(slotName(optimizer, index, name)))
+    slots.set(
+      name,
+      arrays.map((slot) => slot?.data.slice() ?? new Float32Array(tensor.data.length)),
+    )
+  }
+  return { parameters, slots, steps }
+}
+
+export function copied(tensors: Tensors): Tensors {
+  return mapTensors(tensors, (_, { shape, data }) => ({ shape: [...shape], data: data.slice() }))
+}
+
+function mapTensors(tensors: Tensors, change: (name: string, tensor: Tensor) => Tensor): Tensors {
+  return new Map([...tensors].map(([name, tensor]) => [name, change(name, tensor)]))
+}
+
+function slotName(optimizer: Optimizer, index: number, name: string): string {
+  return `optimizer/${optimizer.slots[index] ?? ''}/${name}`
+}
+
+/** Heads start from zero and learn faster than what they read. */
+function rateOf(name: string, { learning_rate, head_learning_rate }: Hyperparameters): number {
+  return name.startsWith('head.') ? (head_learning_rate ?? 10 * learning_rate) : learning_rate
+}

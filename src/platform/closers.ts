@@ -1,0 +1,48 @@
+/**
+ * What has to be closed at the end, last opened first. Every step is tried, also after one failed: what comes after it
+ * may be the one that saves. Each failure is logged where it happens, and all of them are reported.
+ */
+import type { Logger } from '../contracts/core.ts'
+
+export type Closer = () => Promise<void> | void
+
+export class Closers {
+  readonly #log: Pick<Logger, 'error'>
+  #steps: Closer[] = []
+
+  constructor(log: Pick<Logger, 'error'>) {
+    this.#log = log
+  }
+
+  /** It runs before those that were added earlier. */
+  add(step: Closer): void {
+    this.#steps.push(step)
+  }
+
+  /** Runs each step once; what is added meanwhile runs too. Rejects with the one failure, or with all of them together. */
+  async close(): Promise<void> {
+    const failures = await this.#runAll()
+    if (failures.length === 1) throw failures[0]
+    if (failures.length > 1)
+      throw new AggregateError(failures, `${failures.length} parts failed to close`)
+  }
+
+  /** When what was opened is of no use because of `error`: that is what the caller has to hear. */
+  async closeAfter(error: unknown): Promise<never> {
+    await this.#runAll()
+    throw error
+  }
+
+  async #runAll(): Promise<unknown[]> {
+    const failures: unknown[] = []
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      try {
+        await step()
+      } catch (err) {
+        this.#log.error({ err }, 'a part could not be closed')
+        failures.push(err)
+      }
+    }
+    return failures
+  }
+}

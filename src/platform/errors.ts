@@ -1,0 +1,539 @@
+/**
+ * Every code that the daemon can answer with: HTTP status, exit code, whether a retry may help, and how to mend it.
+ *
+ * Codes are stable: others match on them. 4xx is the caller's fault, 5xx ours or the machine's, never the other way round.
+ */
+import { CodedError, type Json } from '../contracts/core.ts'
+
+/** sysexits.h: usage 64, data 65, no input 66, unavailable 69, software 70, os 71, cannot create 73, io 74, temporary 75, config 78. */
+interface ErrorEntry {
+  readonly status: number
+  readonly exit: number
+  readonly retriable?: true
+  readonly fix: string
+}
+
+export const errorTable = {
+  // requests
+  BODY_MALFORMED: {
+    status: 400,
+    exit: 65,
+    fix: 'send one valid UTF-8 JSON document, or NDJSON with one event a line',
+  },
+  BODY_TOO_LARGE: { status: 413, exit: 65, fix: 'send smaller bodies, or raise limits.body_bytes' },
+  TOO_MANY_EVENTS: {
+    status: 413,
+    exit: 65,
+    fix: 'send the events in several bodies, or raise limits.body_events',
+  },
+  BODY_TYPE_UNSUPPORTED: {
+    status: 415,
+    exit: 65,
+    fix: `add the header content-type: application/json (curl: -H 'content-type: application/json'), or application/x-ndjson for one event a line`,
+  },
+  HOST_REFUSED: {
+    status: 421,
+    exit: 64,
+    fix: 'ask for localhost or 127.0.0.1, add the name to server.hosts in the config, or set server.auth',
+  },
+  REQUEST_INVALID: { status: 400, exit: 64, fix: 'see /docs for the shape of this request' },
+  ROUTE_UNKNOWN: { status: 404, exit: 64, fix: 'see /docs for the routes' },
+  METHOD_NOT_ALLOWED: { status: 405, exit: 64, fix: 'see /docs for the methods of this route' },
+  MODEL_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'GET /v1/models lists the models; add it under models: in the config',
+  },
+  DEAD_LETTER_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'list them: GET /v1/models/{model}/dead-letters; the oldest go beyond limits.dead_letters',
+  },
+  VERSION_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'GET /v1/models/{model}/versions lists the versions',
+  },
+  VERSION_REMOVED: {
+    status: 410,
+    exit: 66,
+    fix: 'keep removed its bytes; choose one of antikythera versions that is not removed, and pin what must stay',
+  },
+  ROLLBACK_IMPOSSIBLE: {
+    status: 409,
+    exit: 65,
+    fix: 'there is no earlier live version; name one with "to"',
+  },
+  GENERATION_STALE: {
+    status: 409,
+    exit: 75,
+    retriable: true,
+    fix: 'the live pointer moved meanwhile; read it again and repeat',
+  },
+  QUEUE_FULL: {
+    status: 429,
+    exit: 75,
+    retriable: true,
+    fix: 'wait as Retry-After says, or raise limits.queue',
+  },
+  PINS_FULL: {
+    status: 409,
+    exit: 75,
+    fix: 'unpin a version that is not needed any more, or raise limits.pins',
+  },
+  INBOX_FULL: {
+    status: 429,
+    exit: 75,
+    retriable: true,
+    fix: 'the trainer is behind; wait, or raise limits.inbox_events or limits.inbox_bytes, whichever the message gives',
+  },
+  CONNECTIONS_FULL: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'wait as Retry-After says, keep connections open and use them again, or raise limits.connections',
+  },
+  AUTH_REQUIRED: { status: 401, exit: 77, fix: 'send Authorization: Bearer <token>' },
+  DEADLINE_EXCEEDED: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'the server is overloaded: wait, send fewer inputs at once, or raise server.batch_wait_ms',
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    exit: 75,
+    retriable: true,
+    fix: 'send the whole request sooner, or raise limits.request_ms',
+  },
+  CLIENT_GONE: {
+    status: 499,
+    exit: 75,
+    retriable: true,
+    fix: 'keep the connection open until the answer comes',
+  },
+  HEADERS_TOO_LARGE: { status: 431, exit: 65, fix: 'send less than 16 KiB of headers' },
+  NOT_READY: { status: 503, exit: 69, retriable: true, fix: 'wait until /readyz answers 200' },
+  ROLE_TRAINER: {
+    status: 503,
+    exit: 69,
+    retriable: true,
+    fix: 'this daemon only trains: ask a replica whose role is server or all',
+  },
+  GENERATION_NOT_REACHED: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'this replica has not heard of that generation yet: ask again, or raise limits.min_generation_ms',
+  },
+  POSITION_NOT_REACHED: {
+    status: 504,
+    exit: 75,
+    retriable: true,
+    fix: 'the trainer has not come so far yet: look at lag and at the state of the trainer, ask again, or raise limits.wait_for_ms',
+  },
+  TRAINER_STALLED: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'its process hangs or gets no time: it is killed and started again after two minutes; look at the load of the machine',
+  },
+  SHUTTING_DOWN: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'ask another replica, or wait until it is back',
+  },
+  INTERNAL: {
+    status: 500,
+    exit: 70,
+    fix: 'a defect of ours: report it with the log line of this request',
+  },
+
+  // events and inputs
+  EVENT_MALFORMED: {
+    status: 400,
+    exit: 65,
+    fix: 'an event is a JSON object; see the event schema in /docs',
+  },
+  EVENT_TOO_LARGE: { status: 413, exit: 65, fix: 'shorten it, or raise limits.event_bytes' },
+  EVENT_TOO_DEEP: { status: 400, exit: 65, fix: 'flatten it, or raise limits.json_depth' },
+  EVENT_FORBIDDEN_KEY: {
+    status: 400,
+    exit: 65,
+    fix: 'remove the keys __proto__, constructor and prototype',
+  },
+  EVENT_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'give input or prediction_id, and one of label, rating, correction, retract',
+  },
+  EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send it to the model that it names' },
+  INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
+  INPUT_TOO_LONG: {
+    status: 413,
+    exit: 65,
+    fix: 'shorten it, or raise limits.text_characters or limits.features',
+  },
+  INPUT_WRONG_KIND: {
+    status: 400,
+    exit: 65,
+    fix: 'send what the base of this model reads: text or features',
+  },
+  FEATURES_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'send what the base declares for the named feature; a list needs exactly as many numbers as it has',
+  },
+  FEATURE_UNKNOWN: {
+    status: 400,
+    exit: 65,
+    fix: 'correct the name, or declare it in base.features.schema and restart',
+  },
+  FEATURE_TOO_LARGE: {
+    status: 400,
+    exit: 65,
+    fix: 'send null where the value is missing, scale the feature, or raise limits.feature_magnitude',
+  },
+  LABEL_UNKNOWN: {
+    status: 400,
+    exit: 65,
+    fix: 'use a label of the config, or declare labels: { open: true }',
+  },
+  LABEL_RETIRED: {
+    status: 400,
+    exit: 65,
+    fix: 'take the label out of labels.retired and restart, or send another label',
+  },
+  LABEL_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'a label is a non-empty string of at most 128 characters',
+  },
+  NO_LABELS: {
+    status: 409,
+    exit: 65,
+    fix: 'send feedback with a label; its prediction_id may be the id of this answer',
+  },
+  LABELS_FULL: {
+    status: 400,
+    exit: 65,
+    fix: 'raise limits.labels, or retire labels that are no longer wanted (labels.retired)',
+  },
+  RETRACTED: {
+    status: 409,
+    exit: 65,
+    fix: 'it was taken back; send it under another id if it should be learned all the same',
+  },
+  RETRACTION_UNMATCHED: {
+    status: 400,
+    exit: 65,
+    fix: 'name the source of the event that it takes back',
+  },
+  RETRACTIONS_FULL: {
+    status: 400,
+    exit: 65,
+    fix: 'retract events after they were sent, or everything of the source at once (antikythera retract)',
+  },
+  STEP_DROPPED: {
+    status: 400,
+    exit: 65,
+    fix: 'look at its numbers: features too large, or a learning rate too high; send it again when that is fixed',
+  },
+  TRAINED_ELSEWHERE: {
+    status: 409,
+    exit: 69,
+    fix: 'ask the daemon that trains the model: GET /v1/fleet names it and its url',
+  },
+  SET_ASIDE_FULL: {
+    status: 400,
+    exit: 65,
+    fix: 'send it again if it should be learned; relearn or discard what is set aside, or raise limits.set_aside',
+  },
+  RATING_NEEDS_PREDICTION: {
+    status: 400,
+    exit: 65,
+    fix: 'a rating speaks of an answer: send its prediction_id',
+  },
+  PREDICTION_UNKNOWN: {
+    status: 404,
+    exit: 65,
+    fix: 'the prediction is not (or no longer) kept; send input and label',
+  },
+
+  // configuration and start
+  CONFIG_MISSING: { status: 500, exit: 66, fix: 'give --config PATH' },
+  CONFIG_MALFORMED: { status: 500, exit: 78, fix: 'mend the YAML at the line and column given' },
+  CONFIG_INVALID: {
+    status: 500,
+    exit: 78,
+    fix: 'see deploy/examples for configurations that are tested',
+  },
+  CONFIG_UNKNOWN_KEY: { status: 500, exit: 78, fix: 'remove the key or use the nearest known one' },
+  USAGE: { status: 400, exit: 64, fix: 'antikythera --help' },
+  ADDRESS_NEEDS_AUTH: { status: 500, exit: 78, fix: 'bind 127.0.0.1, or set server.auth' },
+  PORT_IN_USE: {
+    status: 500,
+    exit: 69,
+    fix: 'stop the other process, or choose another server.port',
+  },
+  ADDRESS_UNUSABLE: {
+    status: 500,
+    exit: 69,
+    fix: 'choose a server.host of this machine and a server.port that this user may bind',
+  },
+  DATA_DIR_LOCKED: {
+    status: 500,
+    exit: 75,
+    retriable: true,
+    fix: 'another daemon uses this data_dir; stop it or choose another',
+  },
+  DATA_DIR_UNWRITABLE: {
+    status: 503,
+    exit: 73,
+    fix: 'choose a data_dir that is a folder in which this user may write, or make it one: chown, chmod, or mount it for writing',
+  },
+  DESCRIPTORS_SCARCE: {
+    status: 503,
+    exit: 71,
+    retriable: true,
+    fix: 'raise the limit of open files: `ulimit -n 65536` in a shell, LimitNOFILE=65536 for systemd, nofile for a container',
+  },
+  STORE_REPLACED: {
+    status: 503,
+    exit: 74,
+    fix: 'data_dir was removed or replaced under the running daemon: put back what was there, then restart the daemon; what came in meanwhile was refused',
+  },
+  DISK_FULL: { status: 507, exit: 74, retriable: true, fix: 'free space on the disk of data_dir' },
+  STORE_CORRUPT: {
+    status: 503,
+    exit: 74,
+    fix: 'stop the daemon and run `antikythera recover MODEL`: it keeps what is whole, moves the named file aside and says what is lost; remove nothing by hand',
+  },
+  JOURNAL_FOREIGN: {
+    status: 503,
+    exit: 74,
+    fix: 'put back the inbox.db that this state.db was saved with, or stop the daemon and run `antikythera recover MODEL`: the present journal is then read from its start',
+  },
+  JOURNAL_GAP: {
+    status: 503,
+    exit: 74,
+    fix: 'put back the newest state.db, or stop the daemon and run `antikythera recover MODEL`: it goes on behind the gap',
+  },
+  CHECKPOINT_MISSING: {
+    status: 503,
+    exit: 74,
+    fix: 'put back state.db, or stop the daemon and run `antikythera recover MODEL`: it goes on from the newest whole version, where that one ended in the stream',
+  },
+  STORE_FAILED: { status: 500, exit: 74, retriable: true, fix: 'see the cause in the log' },
+  STORE_OUTDATED: {
+    status: 500,
+    exit: 78,
+    fix: 'start the daemon of the newest version once with this data_dir',
+  },
+  RECOVER_IMPOSSIBLE: {
+    status: 500,
+    exit: 65,
+    fix: 'restore data_dir from a backup, or choose another data_dir to begin again from nothing',
+  },
+  CHECKPOINT_FOREIGN: {
+    status: 500,
+    exit: 78,
+    fix: 'the state was made for another base, task or method; choose another data_dir',
+  },
+
+  // bases and adapters
+  BASE_MISSING: {
+    status: 500,
+    exit: 66,
+    fix: 'fetch it with `antikythera models pull minilm` (or owner/name), or correct the path under base:',
+  },
+  BASE_INVALID: {
+    status: 500,
+    exit: 65,
+    fix: 'the folder must hold config.json, tokenizer.json and model.safetensors of a BERT-family encoder',
+  },
+  BASE_UNSUPPORTED: { status: 500, exit: 65, fix: 'see the table of bases in README.md' },
+  PICKLE_REFUSED: { status: 500, exit: 65, fix: 'convert the weights to model.safetensors' },
+  SAFETENSORS_INVALID: {
+    status: 500,
+    exit: 65,
+    fix: 'the file is torn or altered; fetch it again',
+  },
+  ADAPTER_INVALID: {
+    status: 500,
+    exit: 78,
+    fix: 'change the named field under adapter: and restart; antikythera config check says whether it fits',
+  },
+  ADAPTER_TENSORS: {
+    status: 500,
+    exit: 65,
+    fix: 'the adapter does not fit this base, method or labels',
+  },
+  IMPORT_REFUSED: {
+    status: 409,
+    exit: 65,
+    fix: 'mend the named field of the folder, or set adapter: in the config as the message says',
+  },
+  VERSION_TOO_LARGE: {
+    status: 507,
+    exit: 65,
+    fix: 'lower adapter.rank or adapter.tail_layers, or raise fleet.version_bytes',
+  },
+  VERSION_EXISTS: { status: 409, exit: 65, fix: 'another content has this version id already' },
+  VERSION_CORRUPT: {
+    status: 500,
+    exit: 65,
+    fix: 'the version folder was torn or altered; roll back to another, or restore it',
+  },
+  VERSION_NOT_FINITE: {
+    status: 409,
+    exit: 65,
+    fix: 'what it learned from was beyond what its numbers hold; choose another version',
+  },
+  VERSION_FOREIGN: { status: 409, exit: 65, fix: 'it was made for another base or task' },
+  MODEL_PULL_FAILED: {
+    status: 500,
+    exit: 69,
+    retriable: true,
+    fix: 'check that pip reaches its registry, or copy the folder by hand',
+  },
+
+  // engines and processes
+  ENGINE_UNAVAILABLE: {
+    status: 500,
+    exit: 69,
+    fix: 'antikythera doctor says which engine failed and why',
+  },
+  ENGINE_FAILED: {
+    status: 500,
+    exit: 70,
+    retriable: true,
+    fix: 'the engine restarts by itself; see the log',
+  },
+  SERVICE_MISSING: {
+    status: 500,
+    exit: 69,
+    fix: 'npm run up brings the broker; Debian: apt-get install redis-server default-jre-headless maven',
+  },
+  CONNECTION_FAILED: {
+    status: 502,
+    exit: 69,
+    retriable: true,
+    fix: 'is the daemon running at this address?',
+  },
+  SOURCE_MISSING: {
+    status: 500,
+    exit: 66,
+    fix: 'put the named file, topic or stream back: it is asked again by itself, and other sources go on meanwhile. Where what was read is gone for good, stop the daemon and run `antikythera reset-position MODEL --source NAME`: it says what is skipped',
+  },
+  LEASE_LOST: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'another daemon trains this model now; nothing to do',
+  },
+  REDIS_UNAVAILABLE: {
+    status: 503,
+    exit: 69,
+    retriable: true,
+    fix: 'is Redis running and reachable at the address under redis:? The daemon reconnects by itself',
+  },
+  REDIS_REFUSED: {
+    status: 500,
+    exit: 77,
+    fix: 'mend redis.username and redis.password, or the rights of that user; deploy/README.md lists them',
+  },
+  REDIS_FULL: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'raise the maxmemory of Redis, or lower keep.bytes of each model',
+  },
+  REDIS_UNSUPPORTED: {
+    status: 500,
+    exit: 78,
+    fix: 'use Redis 7.0 or newer with maxmemory-policy noeviction, and the options that deploy/README.md names',
+  },
+  REDIS_FAILED: {
+    status: 500,
+    exit: 70,
+    fix: 'is the namespace used by something else? See the cause in the log',
+  },
+  COPY_TOO_LARGE: {
+    status: 507,
+    exit: 75,
+    retriable: true,
+    fix: 'raise fleet.copy_bytes (Redis needs twice that for each model while it is replaced), or let the checkpoint hold less: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.waiting_join_bytes, limits.set_aside_bytes. Feedback stays in the stream until a copy has learned it',
+  },
+  BROKER_REFUSED: {
+    status: 500,
+    exit: 77,
+    fix: 'check sasl, tls and the rights of this user: the broker, or its certificate, was refused',
+  },
+  TOPIC_UNKNOWN: {
+    status: 500,
+    exit: 66,
+    fix: 'create the topic, or correct its name: kafka-topics.sh --list shows those that the brokers have',
+  },
+  SINK_FAILED: {
+    status: 500,
+    exit: 69,
+    retriable: true,
+    fix: 'the message names the cause; check that the brokers are reachable from here and that the topic exists',
+  },
+  SOURCE_FAILED: {
+    status: 500,
+    exit: 69,
+    retriable: true,
+    fix: 'the message names the cause; the source is asked again by itself, and the other sources go on',
+  },
+} as const satisfies Record<string, ErrorEntry>
+
+export type ErrorCode = keyof typeof errorTable
+
+/** Makes the error of a code: `message` says what and where, in one sentence; the fix comes from the table. */
+export function failure(
+  code: ErrorCode,
+  message: string,
+  options: {
+    readonly details?: Readonly<Record<string, Json>>
+    readonly cause?: unknown
+    /** Where the table's fix is not the one for this fault. */
+    readonly fix?: string | undefined
+  } = {},
+): CodedError {
+  return new CodedError(code, message, { ...options, retriable: isRetriable(code) })
+}
+
+export function isRetriable(code: ErrorCode): boolean {
+  const entry: ErrorEntry = errorTable[code]
+  return entry.retriable === true
+}
+
+/** What to do about an error. */
+export function fixOf(error: CodedError): string {
+  return error.fix ?? entryOf(error.code).fix
+}
+
+/** The same error with more to say about where. */
+export function withDetails(
+  error: CodedError,
+  details: Readonly<Record<string, Json>>,
+  message = error.message,
+): CodedError {
+  const { code, retriable, fix } = error
+  const all = { ...error.details, ...details }
+  return new CodedError(code, message, { retriable, fix, details: all, cause: error })
+}
+
+/** The entry of any code, also one that a user's connector made up. */
+export function entryOf(code: string): ErrorEntry {
+  const table: Readonly<Record<string, ErrorEntry>> = errorTable
+  return Object.hasOwn(table, code) ? (table[code] ?? errorTable.INTERNAL) : errorTable.INTERNAL
+}
+
+/** A mistake of ours, not of the world: crash rather than go on wrongly. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new Error(`invariant: ${message}`)
+}

@@ -1,0 +1,142 @@
+/**
+ * How the library is set up: one server, Sentinel or Cluster; a user of the ACL; TLS. Nothing is queued while Redis is away
+ * and nothing is sent twice by the library, because whoever sends knows better whether it may.
+ */
+import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
+import { Cluster, Redis as Client } from 'ioredis'
+import { failure } from '../errors.ts'
+import { guardRedisSockets } from './sockets.ts'
+
+export interface RedisAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface RedisTls {
+  /** Paths of PEM files. */
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  readonly servername?: string | undefined
+}
+
+/** Exactly one of `address`, `sentinel` and `cluster`. */
+export interface RedisOptions {
+  readonly namespace: string
+  readonly address?: RedisAddress | undefined
+  readonly sentinel?:
+    | {
+        readonly name: string
+        readonly hosts: readonly RedisAddress[]
+        readonly username?: string | undefined
+        readonly password?: string | undefined
+      }
+    | undefined
+  readonly cluster?: readonly RedisAddress[] | undefined
+  readonly db?: number | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+  readonly tls?: boolean | RedisTls | undefined
+  /** After it, what became of a command is unknown. */
+  readonly commandMs: number
+  readonly connectMs: number
+}
+
+export type RedisClient = Client | Cluster
+
+const LONGEST_RETRY_MS = 1_000
+
+export function openRedisClient(options: RedisOptions): RedisClient {
+  guardRedisSockets()
+  const places = [options.address, options.sentinel, options.cluster].filter(Boolean)
+  if (places.length !== 1) throw unsupported('give one of url, sentinel and cluster')
+  if (options.cluster !== undefined) return openCluster(options, options.cluster)
+  const { address, sentinel, db = 0 } = options
+  if (sentinel !== undefined) return new Client({ ...common(options), db, ...bySentinel(options) })
+  return new Client({ ...common(options), db, ...address, retryStrategy: backOff })
+}
+
+function openCluster(options: RedisOptions, nodes: readonly RedisAddress[]): Cluster {
+  if ((options.db ?? 0) !== 0) throw unsupported('a Cluster has no databases: db must be 0')
+  return new Cluster([...nodes], {
+    enableOfflineQueue: false,
+    clusterRetryStrategy: backOff,
+    // A node that restarts with its slots causes no MOVED, by which it would be found again.
+    clusterNodeRetryStrategy: backOff,
+    slotsRefreshTimeout: options.connectMs,
+    // Certificates are for names, not for what they resolve to.
+    ...(options.tls ? { dnsLookup: (host, found) => found(null, host) } : {}),
+    redisOptions: common(options),
+  })
+}
+
+function bySentinel({ sentinel, tls }: RedisOptions) {
+  if (sentinel === undefined || sentinel.hosts.length === 0 || sentinel.name === '')
+    throw unsupported('sentinel needs a name and hosts')
+  const { name, hosts, username, password } = sentinel
+  return {
+    name,
+    sentinels: hosts.map((host) => ({ ...host })),
+    retryStrategy: backOff,
+    sentinelRetryStrategy: backOff,
+    // Tells of a failover at once, instead of when the old main closes the connection, which a frozen one never does.
+    failoverDetector: true,
+    ...(username === undefined ? {} : { sentinelUsername: username }),
+    ...(password === undefined ? {} : { sentinelPassword: password }),
+    ...(tls ? { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls) } : {}),
+  }
+}
+
+function common(options: RedisOptions) {
+  const { username, password, tls, commandMs, connectMs } = options
+  return {
+    // The daemon's own comes first, which knows when the process itself was late.
+    commandTimeout: 3 * commandMs,
+    connectTimeout: connectMs,
+    // A connection whose other end is gone without a word looks like one that waits.
+    socketTimeout: 4 * commandMs,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    maxRetriesPerRequest: 0,
+    // After a failover without a broken connection: the main is now a replica, and the name leads elsewhere.
+    reconnectOnError: ({ message }: Error) => message.startsWith('READONLY'),
+    connectionName: 'antikythera',
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls ? { tls: tlsOptions(tls) } : {}),
+  }
+}
+
+function tlsOptions(tls: true | RedisTls): ConnectionOptions {
+  if (tls === true) return {}
+  const { ca, cert, key, servername } = tls
+  return {
+    ...(ca === undefined ? {} : { ca: readPem(ca) }),
+    ...(cert === undefined ? {} : { cert: readPem(cert) }),
+    ...(key === undefined ? {} : { key: readPem(key) }),
+    ...(servername === undefined ? {} : { servername }),
+  }
+}
+
+function readPem(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (cause) {
+    throw failure('REDIS_UNSUPPORTED', `redis.tls: cannot read ${path}`, {
+      details: { path },
+      cause,
+    })
+  }
+}
+
+/** Doubling, with chance so that a fleet does not come back all at once. For ever. */
+function backOff(attempt: number): number {
+  const steps = Math.min(attempt, 8)
+  return Math.min(25 * 2 ** steps, LONGEST_RETRY_MS) * (0.75 + Math.random() / 4)
+}
+
+function unsupported(what: string): Error {
+  return failure('REDIS_UNSUPPORTED', `redis: ${what}`)
+}

@@ -1,0 +1,229 @@
+/**
+ * One connection to Redis: the only place that knows which library makes it, so that it can be exchanged.
+ *
+ * It fails fast rather than queue, and reconnects for ever. `details.outcome` of an error says what is known of the
+ * command: 'none' (it was never sent) or 'unknown' (it timed out or its connection broke, and it may still land later).
+ * A daemon starts without Redis too; what Redis refuses for good is an error at the start, or of every later command.
+ */
+import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
+import { openRedisClient, type RedisClient, type RedisOptions } from './client.ts'
+import { answerWithin } from '../answer-within.ts'
+import { redisFailure } from './failure.ts'
+import { checkRedis } from './start.ts'
+
+export type { RedisOptions } from './client.ts'
+
+export type RedisReply = null | number | string | readonly RedisReply[]
+export type RedisBytes = null | number | Buffer | readonly RedisBytes[]
+export type RedisArgument = string | number | Buffer
+
+/** A script's name stands in errors; its SHA-1 is how Redis knows it once it has seen it. */
+export interface RedisScript {
+  readonly name: string
+  readonly lua: string
+  readonly sha1: string
+}
+
+export interface Redis {
+  readonly namespace: string
+  /** From memory. `refused`: it answers, but not to us; the log says why. */
+  readonly status: 'connecting' | 'ready' | 'refused' | 'closed'
+  /** `<namespace>:{<tag>}:<parts>`: keys of one tag live together in a Cluster, so that a script may touch them all. */
+  key(tag: string, ...parts: readonly string[]): string
+  command(name: string, ...args: readonly RedisArgument[]): Promise<RedisReply>
+  /** The same with bytes in the reply instead of text. */
+  bytes(name: string, ...args: readonly RedisArgument[]): Promise<RedisBytes>
+  script(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+  ): Promise<RedisReply>
+  /** Messages may be lost at any time: they only wake whoever polls the truth. Returns how to stop. */
+  subscribe(channel: string, onMessage: (message: string) => void): () => void
+  close(): void
+}
+
+export async function openRedis(
+  options: RedisOptions,
+  parts: { readonly log: Logger; readonly clock: Clock },
+): Promise<Redis> {
+  const log = parts.log.child({ redis: options.namespace })
+  const redis = new Connection(options, log, parts.clock)
+  try {
+    await redis.firstAnswer()
+    return redis
+  } catch (error) {
+    redis.close()
+    throw error
+  }
+}
+
+/** How long after a check that failed on a connection which stays. */
+const AGAIN_MS = 1000
+
+class Connection implements Redis {
+  readonly namespace: string
+  readonly #client: RedisClient
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #startMs: number
+  readonly #commandMs: number
+  readonly #listeners = new Map<string, Set<(message: string) => void>>()
+  readonly #first = openFirst()
+  readonly #closing = new AbortController()
+  #connections = 0
+  #fault: CodedError | undefined
+  #isAway = false
+  #isClosed = false
+
+  constructor(options: RedisOptions, log: Logger, clock: Clock) {
+    this.namespace = options.namespace
+    this.#log = log
+    this.#clock = clock
+    this.#commandMs = options.commandMs
+    this.#startMs = options.connectMs + 4 * options.commandMs
+    this.#client = openRedisClient(options)
+    this.#client.on('ready', () => void this.#onReady())
+    this.#client.on('error', (error: unknown) => this.#onError(error))
+    this.#client.on('close', () => this.#onAway())
+    this.#client.on('message', (channel: string, message: string) => {
+      for (const tell of [...(this.#listeners.get(channel) ?? [])]) tell(message)
+    })
+  }
+
+  get status(): Redis['status'] {
+    if (this.#isClosed) return 'closed'
+    if (this.#fault !== undefined) return 'refused'
+    return this.#client.status === 'ready' ? 'ready' : 'connecting'
+  }
+
+  /** Until it answered, refused or failed once; a Redis that is away does not keep a daemon from starting. */
+  async firstAnswer(): Promise<void> {
+    const done = new AbortController()
+    const late = this.#clock.sleep(this.#startMs, done.signal).then(
+      () => this.#log.warn({}, 'Redis does not answer yet: going on without'),
+      () => undefined,
+    )
+    await Promise.race([this.#first.promise, late]).finally(() => done.abort())
+  }
+
+  key(tag: string, ...parts: readonly string[]): string {
+    return [`${this.namespace}:{${tag}}`, ...parts].join(':')
+  }
+
+  command(name: string, ...args: readonly RedisArgument[]): Promise<RedisReply> {
+    return this.#send(name, () => this.#client.call(name, [...args])) as Promise<RedisReply>
+  }
+
+  bytes(name: string, ...args: readonly RedisArgument[]): Promise<RedisBytes> {
+    return this.#send(name, () => this.#client.callBuffer(name, [...args])) as Promise<RedisBytes>
+  }
+
+  async script(
+    { name, lua, sha1 }: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+  ): Promise<RedisReply> {
+    const rest = [keys.length, ...keys, ...args]
+    return (await this.#send(name, async () => {
+      try {
+        return await this.#client.call('EVALSHA', [sha1, ...rest])
+      } catch (error) {
+        // A restarted server or a new main has forgotten it. Nothing ran, so that sending it again is safe.
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+        return this.#client.call('EVAL', [lua, ...rest])
+      }
+    })) as RedisReply
+  }
+
+  subscribe(channel: string, onMessage: (message: string) => void): () => void {
+    const known = this.#listeners.get(channel) ?? new Set()
+    this.#listeners.set(channel, known.add(onMessage))
+    if (known.size === 1 && this.status === 'ready') this.#listenTo([channel])
+    return () => {
+      if (!known.delete(onMessage) || known.size > 0) return
+      this.#listeners.delete(channel)
+      if (this.status === 'ready') this.#client.unsubscribe(channel).catch(() => undefined)
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#closing.abort()
+    this.#listeners.clear()
+    this.#client.disconnect()
+  }
+
+  async #send(what: string, work: () => Promise<unknown>): Promise<unknown> {
+    if (this.#fault !== undefined) throw this.#fault
+    try {
+      return await answerWithin(this.#commandMs, work())
+    } catch (error) {
+      throw redisFailure(error, what)
+    }
+  }
+
+  /** Until a check passes, or the connection is gone: one that stays tells by no other event that it is well again. */
+  async #onReady(): Promise<void> {
+    this.#connections += 1
+    const connection = this.#connections
+    const isHere = () =>
+      !this.#isClosed && connection === this.#connections && this.#client.status === 'ready'
+    while (isHere() && !(await this.#isWell()))
+      await this.#clock.sleep(AGAIN_MS, this.#closing.signal).catch(() => undefined)
+  }
+
+  async #isWell(): Promise<boolean> {
+    try {
+      const warnings = await checkRedis(this.#client, this.namespace)
+      for (const warning of warnings) this.#log.warn({}, warning)
+      this.#fault = undefined
+      if (this.#isAway) this.#log.info({}, 'Redis answers again')
+      this.#isAway = false
+      this.#listenTo([...this.#listeners.keys()])
+      this.#first.resolve()
+      return true
+    } catch (error) {
+      this.#onError(error)
+      return false
+    }
+  }
+
+  #onError(error: unknown): void {
+    if (this.#isClosed) return
+    const coded = redisFailure(error, 'connect')
+    if (coded.retriable) {
+      this.#onAway(coded)
+      this.#first.resolve()
+      return
+    }
+    if (this.#fault?.message !== coded.message) this.#log.error({ err: coded }, 'Redis refuses us')
+    this.#fault = coded
+    this.#first.reject(coded)
+  }
+
+  /** Once for each absence, however many attempts fail. */
+  #onAway(error?: CodedError): void {
+    if (this.#isAway || this.#isClosed) return
+    this.#isAway = true
+    this.#log.warn(error === undefined ? {} : { err: error }, 'Redis is away')
+  }
+
+  #listenTo(channels: readonly string[]): void {
+    if (channels.length > 0) this.#client.subscribe(...channels).catch(() => undefined)
+  }
+}
+
+/** Settles once: when Redis answered, refused or failed for the first time. */
+function openFirst() {
+  let resolve: () => void = () => undefined
+  let reject: (error: CodedError) => void = () => undefined
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  // It may reject before anybody waits for it.
+  promise.catch(() => undefined)
+  return { promise, resolve, reject }
+}

@@ -1,0 +1,253 @@
+/**
+ * One SQLite file: the only place that knows which library opens it, so that it can be exchanged.
+ *
+ * WAL with synchronous=FULL: what `transaction` returned from survives a power cut, and readers never wait for the
+ * writer. The library (libsql 0.5) aborts the process on a boolean, reads text only up to a NUL, fills absent parameters
+ * with null, and leaves a transaction open when rows of `run` are not read: each is refused here as a mistake of ours.
+ */
+import Database from 'libsql'
+import { mkdirSync, existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { diskFailure } from './disk-failure.ts'
+import { failure, invariant } from '../errors.ts'
+import { checkPlace, placeOf, type FilePlace } from './file-place.ts'
+import { Row, type Value } from './row.ts'
+import { StoreSpace } from './store-space.ts'
+import { whileBusy } from './while-busy.ts'
+
+export interface Store {
+  readonly path: string
+  /** Runs a statement that returns no rows; returns how many rows it changed. */
+  run(sql: string, ...values: readonly Value[]): number
+  all(sql: string, ...values: readonly Value[]): readonly Row[]
+  /** The first row. Write `LIMIT 1` where there may be many. */
+  get(sql: string, ...values: readonly Value[]): Row | undefined
+  /** BEGIN IMMEDIATE … COMMIT around synchronous work, or nothing of it. Does not nest. */
+  transaction<Result>(work: () => Result): Result
+  /** Idempotent. Folds the log into the file. */
+  close(): void
+}
+
+export interface StoreOptions {
+  /** The SQL that leads from version i to i + 1 of the file; never changed, only added to. */
+  readonly migrations: readonly string[]
+  /** Refuses writes. The file must exist and be up to date. */
+  readonly readonly?: boolean
+  /** NORMAL: survives a crash of the process, and a power cut only after the next FULL commit to the same file. */
+  readonly synchronous?: 'FULL' | 'NORMAL'
+  /** How long a write waits for another process's transaction. */
+  readonly busyTimeoutMs?: number
+}
+
+export function openStore(path: string, options: StoreOptions): Store {
+  const store = new LibsqlStore(path, options)
+  try {
+    store.prepareFile(options)
+  } catch (error) {
+    store.close()
+    throw error
+  }
+  return store
+}
+
+/** What SQLite finds wrong with the pages of a file; undefined: nothing. Reads all of it. */
+export function damageOf(path: string): string | undefined {
+  const database = openDatabase(path, false)
+  try {
+    const [first] = database.prepare('PRAGMA integrity_check(1)').all() as readonly {
+      readonly integrity_check: string
+    }[]
+    return first?.integrity_check === 'ok' ? undefined : first?.integrity_check
+  } catch (error) {
+    const { code, message } = diskFailure(error, path, 'store')
+    if (code !== 'STORE_CORRUPT') throw error
+    return message
+  } finally {
+    database.close()
+  }
+}
+
+interface Prepared {
+  readonly statement: Database.Statement<[readonly Value[]]>
+  readonly returnsRows: boolean
+  readonly parameters: number
+}
+
+class LibsqlStore implements Store {
+  readonly path: string
+  readonly #database: Database.Database
+  readonly #statements = new Map<string, Prepared>()
+  readonly #readonly: boolean
+  /** Once it is prepared. */
+  #place: FilePlace | undefined
+  readonly #space: StoreSpace
+  #inTransaction = false
+  #open = true
+
+  constructor(path: string, options: StoreOptions) {
+    this.path = path
+    this.#readonly = options.readonly ?? false
+    this.#database = openDatabase(path, this.#readonly)
+    this.#space = new StoreSpace({
+      exec: (sql) => this.#exec(sql),
+      pragma: (name) => this.get(`PRAGMA ${name}`)?.number(name) ?? 0,
+    })
+  }
+
+  run(sql: string, ...values: readonly Value[]): number {
+    return this.#guarded(() => {
+      const { statement, returnsRows } = this.#statement(sql, values)
+      invariant(!returnsRows, `a statement that returns rows needs all(): ${sql}`)
+      return statement.run(values).changes
+    })
+  }
+
+  all(sql: string, ...values: readonly Value[]): readonly Row[] {
+    return this.#guarded(() =>
+      this.#statement(sql, values)
+        .statement.all(values)
+        .map((columns) => new Row(columns as Readonly<Record<string, unknown>>, this.path)),
+    )
+  }
+
+  get(sql: string, ...values: readonly Value[]): Row | undefined {
+    return this.all(sql, ...values)[0]
+  }
+
+  transaction<Result>(work: () => Result): Result {
+    const result = this.#transact(work)
+    this.#checkPlace()
+    this.#space.giveBack()
+    return result
+  }
+
+  #transact<Result>(work: () => Result): Result {
+    invariant(!this.#inTransaction, 'transactions do not nest')
+    this.#exec('BEGIN IMMEDIATE')
+    this.#inTransaction = true
+    try {
+      const result = work()
+      invariant(!(result instanceof Promise), 'the work of a transaction is synchronous')
+      this.#exec('COMMIT')
+      return result
+    } catch (error) {
+      this.#rollBack()
+      throw error
+    } finally {
+      this.#inTransaction = false
+    }
+  }
+
+  close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#statements.clear()
+    try {
+      // The library keeps the file open until its statements are collected, so the log is not folded in by closing.
+      if (!this.#readonly) this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // Another process is reading, or the disk is full: the log stays beside the file, and nothing is lost.
+    }
+    this.#database.close()
+  }
+
+  /** Settings and migrations. Several processes may do this to a new file at the same time. */
+  prepareFile({ busyTimeoutMs = 5_000, synchronous = 'FULL', migrations }: StoreOptions): void {
+    this.#exec(`PRAGMA busy_timeout=${String(busyTimeoutMs)}`)
+    whileBusy(busyTimeoutMs, () => {
+      if (!this.#readonly) {
+        this.#space.prepare()
+        this.#exec('PRAGMA journal_mode=WAL')
+      }
+      this.#exec(`PRAGMA synchronous=${synchronous}`)
+      this.#migrate(migrations)
+    })
+    if (this.#readonly) this.#exec('PRAGMA query_only=ON')
+    if (this.path !== ':memory:') this.#place = placeOf(this.path)
+  }
+
+  /** What was committed to a file that is gone from its path is lost, and is not said to be kept. */
+  #checkPlace(): void {
+    if (this.#place !== undefined) checkPlace(this.#place)
+  }
+
+  #migrate(migrations: readonly string[]): void {
+    const version = this.#version()
+    if (version === migrations.length) return
+    if (version > migrations.length) throw this.#outdated('was written by a newer version')
+    if (this.#readonly) throw this.#outdated('is not set up yet')
+    this.transaction(() => {
+      // Again inside: another process may have migrated it meanwhile.
+      for (const sql of migrations.slice(this.#version())) this.#exec(sql)
+      this.#exec(`PRAGMA user_version=${String(migrations.length)}`)
+    })
+  }
+
+  #version(): number {
+    return this.get('PRAGMA user_version')?.number('user_version') ?? 0
+  }
+
+  #outdated(why: string): Error {
+    return failure('STORE_OUTDATED', `${this.path} ${why}`, { details: { path: this.path } })
+  }
+
+  /** SQLite has rolled back by itself after some errors, such as a full disk. */
+  #rollBack(): void {
+    if (this.#database.inTransaction) this.#exec('ROLLBACK')
+  }
+
+  #exec(sql: string): void {
+    this.#guarded(() => this.#database.exec(sql))
+  }
+
+  #statement(sql: string, values: readonly Value[]): Prepared {
+    invariant(this.#open, `${this.path} is closed`)
+    const prepared = this.#statements.get(sql) ?? this.#prepare(sql)
+    checkValues(sql, values, prepared.parameters)
+    return prepared
+  }
+
+  #prepare(sql: string): Prepared {
+    const statement = this.#database.prepare<[readonly Value[]]>(sql)
+    const parameters = sql.split('?').length - 1
+    const prepared = { statement, returnsRows: statement.reader, parameters }
+    this.#statements.set(sql, prepared)
+    return prepared
+  }
+
+  #guarded<Result>(work: () => Result): Result {
+    try {
+      return work()
+    } catch (error) {
+      if (!(error instanceof Database.SqliteError)) throw error
+      // SQLite only sees that nothing fits any more.
+      this.#checkPlace()
+      throw diskFailure(error, this.path, 'store')
+    }
+  }
+}
+
+function openDatabase(path: string, readonly: boolean): Database.Database {
+  try {
+    if (readonly && !existsSync(path)) {
+      throw failure('STORE_OUTDATED', `${path} does not exist yet`, { details: { path } })
+    }
+    mkdirSync(dirname(path), { recursive: true })
+    return new Database(path)
+  } catch (error) {
+    throw diskFailure(error, path, 'cannot open')
+  }
+}
+
+function checkValues(sql: string, values: readonly Value[], parameters: number): void {
+  // Millions of times a minute: the words are made for a mistake only.
+  if (values.length !== parameters) invariant(false, `${String(values.length)} values for: ${sql}`)
+  if (!values.every(isValue)) invariant(false, `not a value that a column keeps: ${sql}`)
+}
+
+/** Text with a NUL would come back cut short: bind it as bytes. */
+function isValue(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\0')
+  if (typeof value === 'number') return Number.isFinite(value)
+  return value === null || value instanceof Uint8Array
+}

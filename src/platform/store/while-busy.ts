@@ -1,0 +1,27 @@
+/**
+ * Asks SQLite again while another connection is in the way. Its own waiting (`busy_timeout`) leaves out whatever must turn
+ * a read lock into a write lock: changing a new file to WAL answers "database is locked" at once.
+ */
+import { performance } from 'node:perf_hooks'
+import { CodedError } from '../../contracts/core.ts'
+
+const pauseMs = 5
+
+/** Blocks the thread, as SQLite does; after `waitMs` the error is the caller's. */
+export function whileBusy(waitMs: number, work: () => void): void {
+  const untilMs = performance.now() + waitMs
+  for (;;) {
+    try {
+      work()
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= untilMs) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const cause = error instanceof CodedError ? error.cause : error
+  return cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_BUSY')
+}

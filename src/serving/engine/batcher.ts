@@ -1,0 +1,176 @@
+/**
+ * Micro-batching: rows of concurrent requests, over all models of one base, share a run of the engine.
+ *
+ * Nobody is made to wait for company: a row that finds a free lane goes at once, and whatever arrives while all lanes
+ * are busy gathers into the next run. Models take turns row by row, so that a flood on one does not starve another.
+ * Bounded in size (rows a run), in time (a row waits so long and no longer) and in queue (then `QUEUE_FULL`).
+ */
+import type { Clock } from '../../contracts/core.ts'
+import type { Encoded } from '../../contracts/network.ts'
+import type { ServingEngine } from './contract.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import { openPending, type Pending } from './pending.ts'
+import { openFairQueue, type FairQueue } from '../live/fair-queue.ts'
+
+export interface Batcher {
+  /** Rows of a model that wait for a run; those inside a run are not counted. */
+  waiting(model: string): number
+  /**
+   * Logits of each row, in order. Settles only when the engine works on none of the rows any more, so that the adapter
+   * may be unloaded after it; an aborted request's waiting rows are dropped at once.
+   */
+  run(request: BatchRequest): Promise<readonly Float32Array[]>
+  /** Refuses what comes, fails what waits, and resolves when the runs in flight have ended. */
+  close(): Promise<void>
+}
+
+export interface BatchRequest {
+  readonly model: string
+  /** The engine's key of the adapter. */
+  readonly adapter: string
+  readonly rows: readonly Encoded[]
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface BatcherOptions {
+  readonly engine: Pick<ServingEngine, 'run'>
+  /** Runs in flight at once: as many as the engine has workers. */
+  readonly lanes: number
+  readonly rowsPerRun: number
+  readonly queue: number
+  /** The longest that a row may wait for its run. */
+  readonly waitMs: number
+  readonly clock: Clock
+  readonly metrics: Pick<Metrics, 'observe'>
+}
+
+interface Row {
+  readonly model: string
+  readonly adapter: string
+  readonly encoded: Encoded
+  readonly arrivedMs: number
+  readonly index: number
+  readonly pending: Pending
+}
+
+export function openBatcher(options: BatcherOptions): Batcher {
+  return new MicroBatcher(options)
+}
+
+class MicroBatcher implements Batcher {
+  readonly #options: BatcherOptions
+  readonly #turns: FairQueue<Row> = openFairQueue()
+  readonly #runs = new Set<Promise<void>>()
+  #closed = false
+
+  constructor(options: BatcherOptions) {
+    invariant(options.lanes > 0 && options.rowsPerRun > 0, 'a batcher without lanes or rows')
+    this.#options = options
+  }
+
+  waiting(model: string): number {
+    return this.#turns.sizeOf(model)
+  }
+
+  async run(request: BatchRequest): Promise<readonly Float32Array[]> {
+    const { rows, signal } = request
+    signal?.throwIfAborted()
+    this.#admit(rows.length)
+    if (rows.length === 0) return []
+    const pending = openPending(rows.length)
+    const abort = () => this.#fail(pending, signal?.reason)
+    signal?.addEventListener('abort', abort)
+    this.#enqueue(request, pending)
+    return pending.settled.finally(() => signal?.removeEventListener('abort', abort))
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (let row = this.#turns.take(); row !== undefined; row = this.#turns.take()) {
+      this.#fail(
+        row.pending,
+        failure('SHUTTING_DOWN', 'the server stopped before this request ran'),
+      )
+    }
+    await Promise.all(this.#runs)
+  }
+
+  #admit(rows: number): void {
+    if (this.#closed) throw failure('SHUTTING_DOWN', 'the server is stopping')
+    const { queue } = this.#options
+    if (this.#turns.size + rows <= queue) return
+    throw failure(
+      'QUEUE_FULL',
+      `${this.#turns.size} of ${queue} rows wait for the engine already`,
+      {
+        details: { waiting: this.#turns.size, queue },
+      },
+    )
+  }
+
+  #enqueue(request: BatchRequest, pending: Pending): void {
+    const arrivedMs = this.#options.clock.monotonicMs()
+    const { model, adapter } = request
+    for (const [index, encoded] of request.rows.entries()) {
+      this.#turns.push(model, { model, adapter, encoded, arrivedMs, index, pending })
+    }
+    this.#fillLanes()
+  }
+
+  #fillLanes(): void {
+    while (this.#runs.size < this.#options.lanes) {
+      const rows = this.#nextRun()
+      if (rows.length === 0) return
+      const run: Promise<void> = this.#execute(rows).finally(() => {
+        this.#runs.delete(run)
+        this.#fillLanes()
+      })
+      this.#runs.add(run)
+    }
+  }
+
+  #nextRun(): readonly Row[] {
+    const oldestMs = this.#options.clock.monotonicMs() - this.#options.waitMs
+    const rows: Row[] = []
+    while (rows.length < this.#options.rowsPerRun) {
+      const row = this.#turns.take()
+      if (row === undefined) break
+      if (row.arrivedMs >= oldestMs) rows.push(row)
+      else this.#fail(row.pending, tooLate(this.#options.waitMs))
+    }
+    return rows
+  }
+
+  async #execute(rows: readonly Row[]): Promise<void> {
+    for (const { pending } of rows) pending.enter()
+    try {
+      const logits = await this.#options.engine.run(
+        rows.map(({ adapter, encoded }) => ({ adapter, encoded })),
+      )
+      invariant(logits.length === rows.length, `${logits.length} answers for ${rows.length} rows`)
+      this.#measure(rows)
+      for (const [at, { pending, index }] of rows.entries()) pending.keep(index, logits[at])
+    } catch (error) {
+      for (const { pending } of rows) this.#fail(pending, error)
+    }
+    for (const { pending } of rows) pending.leave()
+  }
+
+  #measure(rows: readonly Row[]): void {
+    const counts = new Map<string, number>()
+    for (const { model } of rows) counts.set(model, (counts.get(model) ?? 0) + 1)
+    for (const [model, count] of counts)
+      this.#options.metrics.observe('batchRows', { model }, count)
+  }
+
+  /** Its other rows would run for nobody. The first reason counts. */
+  #fail(pending: Pending, reason: unknown): void {
+    this.#turns.remove((row) => row.pending === pending)
+    pending.fail(reason)
+  }
+}
+
+function tooLate(waitMs: number): Error {
+  return failure('DEADLINE_EXCEEDED', `the request waited ${waitMs} ms for the engine`)
+}

@@ -1,0 +1,122 @@
+/**
+ * A version as the engine runs it: checked, folded, its head widened to whole steps of labels, and named by the graph that it needs.
+ */
+import { checkTensors, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
+import { carriedOver } from '../../adapters/carried.ts'
+import { isOfMemory } from '../../adapters/memory.ts'
+import { cutOf } from '../../adapters/target-modules.ts'
+import { viewOf } from '../../adapters/view.ts'
+import type { Method } from '../../contracts/adapter.ts'
+import type { Tensor } from '../../contracts/core.ts'
+import type { Base, Encoded } from '../../contracts/network.ts'
+import type { Task } from '../../contracts/task.ts'
+import type { Version } from '../../versions/contract.ts'
+import type { Feeds } from '../../nn/onnx/session.ts'
+import { paramInput } from '../../nn/onnx/ops.ts'
+import type { ServingParts } from '../../nn/record.ts'
+import { failure } from '../../platform/errors.ts'
+
+export interface EngineParts {
+  readonly base: Base
+  readonly methods: Readonly<Record<string, Method>>
+  readonly tasks: Readonly<Record<string, Task>>
+}
+
+export interface PreparedAdapter {
+  /** The graph's name: adapters of one name differ in their tensors only. */
+  readonly graph: string
+  /** What the graph is recorded from. */
+  readonly recording: ServingParts
+  /** The graph, and the shape of every tensor: rows of one family share a run. Of big adapters, each is its own. */
+  readonly family: string
+  readonly tensors: Feeds
+  readonly labels: number
+  /** A row to warm it with. */
+  readonly example: Encoded
+}
+
+/**
+ * Heads are widened with zeros to a multiple of this, so that adapters of a few labels more or less share runs, and so that a row's
+ * bits do not depend on which of them are in its run.
+ */
+const LABEL_STEP = 16
+
+export function prepareAdapter(parts: EngineParts, key: string, version: Version): PreparedAdapter {
+  const plan = planOf(parts, version)
+  checkTensors(specsOf(plan), version.parameters)
+  const recording = recordingOf(plan)
+  const graph = graphName(recording)
+  const tensors = tensorsOf(plan, version)
+  const shapes = Object.entries(tensors).map(([name, { shape }]) => `${name} ${shape.join('x')}`)
+  return {
+    graph,
+    recording,
+    family: [graph, ...(plan.method.alone ? [key] : shapes.sort())].join('\n'),
+    tensors,
+    labels: plan.labels.length,
+    example: exampleRow(plan.base),
+  }
+}
+
+function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): AdapterPlan {
+  const { adapter: config, labels, memory } = manifest
+  const foreign = (what: string) =>
+    failure('VERSION_FOREIGN', `${manifest.model} ${manifest.version} was made for ${what}`)
+  const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
+  if (!method) throw foreign(`a method that is not known here: ${config.method}`)
+  const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
+  if (!task) throw foreign(`a task that is not known here: ${manifest.task}`)
+  const seen = viewOf(base, method, config)
+  const isOurs =
+    manifest.base.hash === base.hash ||
+    carriedOver({ base: seen, method, config }, manifest.base) !== undefined
+  if (!isOurs) throw foreign(`another base: ${manifest.base.name}`)
+  return {
+    base: seen,
+    ...{ method, task, config, labels },
+    memory: memory && { base: seen.published ?? base, slots: memory.slots },
+  }
+}
+
+function recordingOf({ base, method, task, config, memory }: AdapterPlan): ServingParts {
+  return { base, cut: cutOf(config.tail_layers, base.network.layers), method, config, task, memory }
+}
+
+/** Everything that changes the graph; ranks, scales and labels do not, once the tensors are folded. */
+function graphName({ base, cut, method, config, task, memory }: ServingParts): string {
+  const { placement = null, layers = null, positions = null } = config
+  const sites = config.sites && [...config.sites].sort()
+  const { trunk = 'own', network } = base
+  const what = [
+    trunk,
+    cut,
+    method.name,
+    sites ?? 'all',
+    placement,
+    layers,
+    positions,
+    task.kind,
+    network.width,
+  ]
+  return JSON.stringify([...what, memory !== undefined])
+}
+
+function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version: Version): Feeds {
+  const width = Math.max(1, Math.ceil(labels.length / LABEL_STEP)) * LABEL_STEP
+  const ofTask = new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
+  const roomy = (name: string, tensor: Tensor) =>
+    ofTask.has(name) || isOfMemory(name) ? task.grow(name, tensor, width) : tensor
+  const folded = [...method.fold(version.parameters, config, base)]
+  return Object.fromEntries(
+    folded.map(([name, tensor]) => {
+      const { shape, data } = roomy(name, tensor)
+      const isShared = method.alone === true && shape.length === 2
+      return [paramInput(name), { shape: isShared ? [1, ...shape] : shape, data }]
+    }),
+  )
+}
+
+function exampleRow(base: Base): Encoded {
+  if (base.inputKind === 'text') return base.encode({ kind: 'text', text: 'warm' }, 4)
+  return { kind: 'vector', values: new Float32Array(base.network.latentWidth(0)) }
+}

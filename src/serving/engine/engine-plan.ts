@@ -1,0 +1,56 @@
+/**
+ * Cuts a batch into runs: rows of one family and one padded length together, and no run so big that a small one waits long behind it.
+ *
+ * A row is always padded to the next multiple of four, whatever its company. So its sums are computed in the same order at any load,
+ * and the same version gives the same bits for the same input. That costs nothing: padding everything to the longest row is slower
+ * than several runs of like rows.
+ */
+import type { Encoded } from '../../contracts/network.ts'
+import { positionsOf } from '../../nn/onnx/feeds.ts'
+
+export interface PlannedRow {
+  readonly adapter: string
+  readonly encoded: Encoded
+}
+
+export interface PlannedRun {
+  readonly positions: number
+  /** Each row with its place in the batch. */
+  readonly rows: readonly (PlannedRow & { readonly place: number })[]
+}
+
+/** Rows × positions of one run: above it nothing is gained, and others wait. */
+const MOST_POSITIONS = 256
+
+const LENGTH_STEP = 4
+
+/** `familyOf` an adapter: all of one family have one graph and one shape of every tensor. */
+export function planRuns(
+  rows: readonly PlannedRow[],
+  familyOf: (adapter: string) => string,
+): readonly PlannedRun[] {
+  const groups = new Map<string, { positions: number; rows: PlannedRun['rows'][number][] }>()
+  rows.forEach((row, place) => {
+    const positions = paddedPositions(row.encoded)
+    const name = `${positions} ${familyOf(row.adapter)}`
+    const group = groups.get(name) ?? { positions, rows: [] }
+    groups.set(name, group)
+    group.rows.push({ ...row, place })
+  })
+  return [...groups.values()].flatMap(split)
+}
+
+/** A vector has one position, and no padding. */
+export function paddedPositions(row: Encoded): number {
+  if (row.kind === 'vector') return 1
+  return Math.ceil(positionsOf(row) / LENGTH_STEP) * LENGTH_STEP
+}
+
+function split({ positions, rows }: PlannedRun): readonly PlannedRun[] {
+  const most = Math.max(1, Math.floor(MOST_POSITIONS / positions))
+  const count = Math.ceil(rows.length / most)
+  return Array.from({ length: count }, (_, at) => ({
+    positions,
+    rows: rows.slice(at * most, (at + 1) * most),
+  }))
+}

@@ -1,0 +1,111 @@
+/**
+ * The serving engine of one base: logits for rows that may belong to different adapters, computed in worker threads.
+ *
+ * A graph is built once for each way of adapting the base (method, reach, sites, task). Adapters are inputs of it, so that a swap
+ * passes other tensors and rebuilds nothing, and rows of several adapters share a run.
+ */
+import type { ServingEngine } from './contract.ts'
+import type { Version } from '../../versions/contract.ts'
+import { feedsOf } from '../../nn/onnx/feeds.ts'
+import type { OrtRun } from '../../nn/onnx/protocol.ts'
+import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
+import { recordServing } from '../../nn/record.ts'
+import { invariant } from '../../platform/errors.ts'
+import { prepareAdapter, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
+import { paddedPositions, planRuns, type PlannedRow, type PlannedRun } from './engine-plan.ts'
+
+export type ServingEngineOptions = EngineParts & OrtPoolOptions
+
+/** Every `load` of a key is undone by one `unload`. */
+export async function openServingEngine(options: ServingEngineOptions): Promise<ServingEngine> {
+  return new OnnxServingEngine(options)
+}
+
+class OnnxServingEngine implements ServingEngine {
+  readonly #parts: EngineParts
+  readonly #pool: OrtPool
+  readonly #loaded = new Map<string, { readonly adapter: PreparedAdapter; holders: number }>()
+
+  constructor(options: ServingEngineOptions) {
+    this.#parts = options
+    this.#pool = openOrtPool(options)
+  }
+
+  async load(key: string, version: Version): Promise<void> {
+    const adapter = prepareAdapter(this.#parts, key, version)
+    await this.#pool.addSession(adapter.graph, () => recordServing(adapter.recording))
+    try {
+      await this.#pool.hold(key, adapter.tensors)
+      await this.#pool.warm(warmingRun(key, adapter))
+    } catch (error) {
+      if (!this.#loaded.has(key)) this.#pool.drop(key)
+      throw error
+    }
+    const holders = this.#loaded.get(key)?.holders ?? 0
+    this.#loaded.set(key, { adapter, holders: holders + 1 })
+  }
+
+  unload(key: string): void {
+    const loaded = this.#find(key)
+    loaded.holders -= 1
+    if (loaded.holders > 0) return
+    this.#loaded.delete(key)
+    this.#pool.drop(key)
+  }
+
+  /** Settles when no worker is busy with any of the rows any more, also when one of them failed. */
+  async run(rows: readonly PlannedRow[]): Promise<readonly Float32Array[]> {
+    const answers = new Array<Float32Array>(rows.length)
+    const runs = planRuns(rows, (key) => this.#find(key).adapter.family)
+    const outcomes = await Promise.allSettled(runs.map((run) => this.#answer(run, answers)))
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed) throw failed.reason
+    return answers
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
+  }
+
+  async #answer({ rows, positions }: PlannedRun, answers: Float32Array[]): Promise<void> {
+    const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
+    const labels = rows.map(({ adapter }) => this.#find(adapter).adapter.labels)
+    const [first] = rows
+    invariant(first, 'a run without rows')
+    const { graph } = this.#find(first.adapter).adapter
+    const { logits } = await this.#pool.run(runOf(graph, keys, rows, positions))
+    invariant(logits?.data instanceof Float32Array, 'a run without logits')
+    const stride = logits.data.length / rows.length
+    for (const [at, { place }] of rows.entries())
+      answers[place] = logits.data.slice(at * stride, at * stride + (labels[at] ?? 0))
+  }
+
+  #find(key: string) {
+    const loaded = this.#loaded.get(key)
+    invariant(loaded, `the adapter ${key} is not loaded`)
+    return loaded
+  }
+}
+
+function warmingRun(key: string, { graph, example }: PreparedAdapter): OrtRun {
+  const row = { adapter: key, encoded: example }
+  return runOf(graph, [key], [row], paddedPositions(example))
+}
+
+function runOf(
+  graph: string,
+  held: readonly string[],
+  rows: readonly PlannedRow[],
+  positions: number,
+): OrtRun {
+  const adapters = Int32Array.from(rows, ({ adapter }) => held.indexOf(adapter))
+  const feeds = feedsOf(
+    rows.map(({ encoded }) => encoded),
+    positions,
+  )
+  return {
+    session: graph,
+    held,
+    feeds: { ...feeds, row_adapter: { shape: [rows.length], data: adapters } },
+  }
+}

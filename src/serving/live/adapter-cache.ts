@@ -1,0 +1,154 @@
+/**
+ * The adapters of one model that are loaded into the engine, counted by who holds them.
+ *
+ * The live version is held by its live model, a request holds what it began with, and what nobody holds stays for a
+ * while, least recently used first to go. So an adapter is unloaded only after the last request that uses it, and
+ * asking for old versions by name costs a bounded amount of memory.
+ */
+import type { ServingEngine } from '../engine/contract.ts'
+import type { Manifest, Registry, Version } from '../../versions/contract.ts'
+import { failure } from '../../platform/errors.ts'
+
+export interface AdapterCache {
+  /** What is loaded, or about to be, least recently used first. */
+  readonly versions: readonly string[]
+  /** Loads (verified and warm) unless it is there; concurrent calls share one load. `urgent` passes the bound. */
+  hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter>
+  /** As `hold`, past the bound, and reads and verifies the bytes on disk also when it is there. */
+  prove(version: string): Promise<HeldAdapter>
+  /** Unloads everything; holds that are still out become worthless. */
+  close(): void
+}
+
+/** A loaded adapter that stays loaded until `release`, which is idempotent. */
+export interface HeldAdapter {
+  readonly manifest: Manifest
+  /** One more hold on the same adapter, at once. */
+  again(): HeldAdapter
+  release(): void
+}
+
+export interface AdapterCacheOptions {
+  readonly registry: Pick<Registry, 'load'>
+  readonly engine: Pick<ServingEngine, 'load' | 'unload'>
+  /** Adapters that stay although nobody holds them. */
+  readonly idle: number
+  /** Adapters loaded at once, held or not; more are refused with `QUEUE_FULL`. */
+  readonly most: number
+}
+
+/** While it loads somebody holds it, so only `close` can drop a slot that is not `loaded`. */
+interface Slot {
+  readonly ready: Promise<Manifest>
+  loaded: Manifest | undefined
+  holds: number
+}
+
+export function openAdapterCache(options: AdapterCacheOptions): AdapterCache {
+  return new CountedAdapterCache(options)
+}
+
+class CountedAdapterCache implements AdapterCache {
+  readonly #options: AdapterCacheOptions
+  readonly #slots = new Map<string, Slot>()
+  #closed = false
+
+  constructor(options: AdapterCacheOptions) {
+    this.#options = options
+  }
+
+  get versions(): readonly string[] {
+    return [...this.#slots.keys()]
+  }
+
+  async hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter> {
+    const present = this.#slots.get(version)
+    if (present !== undefined) return this.#take(version, present)
+    if (urgency === 'bounded') this.#makeRoom()
+    return this.#take(version, this.#open(this.#options.registry.load(version)))
+  }
+
+  async prove(version: string): Promise<HeldAdapter> {
+    const loaded = await this.#options.registry.load(version)
+    const slot = this.#slots.get(version) ?? this.#open(Promise.resolve(loaded))
+    return this.#take(version, slot)
+  }
+
+  async #take(version: string, slot: Slot): Promise<HeldAdapter> {
+    slot.holds += 1
+    this.#slots.delete(version)
+    this.#slots.set(version, slot)
+    try {
+      return this.#held(slot, await slot.ready)
+    } catch (error) {
+      slot.holds -= 1
+      if (this.#slots.get(version) === slot) this.#slots.delete(version)
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#drop(0, () => true)
+  }
+
+  #makeRoom(): void {
+    const { most } = this.#options
+    if (this.#slots.size >= most) this.#drop(most - 1, isIdle)
+    if (this.#slots.size < most) return
+    throw failure('QUEUE_FULL', `${most} versions of this model are in use at once already`)
+  }
+
+  #open(loading: Promise<Version>): Slot {
+    const ready = this.#warm(loading)
+    const slot: Slot = { ready, loaded: undefined, holds: 0 }
+    ready.then(
+      (manifest) => this.#arrived(slot, manifest),
+      () => undefined, // told to whoever holds
+    )
+    return slot
+  }
+
+  async #warm(loading: Promise<Version>): Promise<Manifest> {
+    const loaded = await loading
+    await this.#options.engine.load(loaded.manifest.digest, loaded)
+    return loaded.manifest
+  }
+
+  #arrived(slot: Slot, manifest: Manifest): void {
+    slot.loaded = manifest
+    if (this.#closed) this.#options.engine.unload(manifest.digest)
+  }
+
+  #held(slot: Slot, manifest: Manifest): HeldAdapter {
+    let released = false
+    return {
+      manifest,
+      again: () => {
+        slot.holds += 1
+        return this.#held(slot, manifest)
+      },
+      release: () => {
+        if (released) return
+        released = true
+        slot.holds -= 1
+        const held = [...this.#slots.values()].filter((other) => !isIdle(other)).length
+        this.#drop(held + this.#options.idle, isIdle)
+      },
+    }
+  }
+
+  /** Drops from the least recently used on, until `size` are left. */
+  #drop(size: number, mayGo: (slot: Slot) => boolean): void {
+    for (const [version, slot] of this.#slots) {
+      if (this.#slots.size <= size) return
+      if (!mayGo(slot)) continue
+      this.#slots.delete(version)
+      if (slot.loaded !== undefined) this.#options.engine.unload(slot.loaded.digest)
+    }
+  }
+}
+
+function isIdle(slot: Slot): boolean {
+  return slot.holds === 0
+}

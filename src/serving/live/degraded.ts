@@ -1,0 +1,52 @@
+/** Models that answer while something is in the way of learning: a trainer that failed or is silent, a source that fails. */
+import { entryOf } from '../../platform/errors.ts'
+import type { FaultyPart, ServedModel, TrainerReport, TrainerView } from './served-model.ts'
+
+export interface Degraded {
+  readonly model: string
+  /** What is broken; absent: the trainer. */
+  readonly part?: FaultyPart
+  readonly state?: string
+  /** Where the part is a source: its name. */
+  readonly source?: string
+  readonly code?: string
+  readonly message?: string
+  readonly fix?: string
+}
+
+function isDegraded({ state }: Pick<TrainerReport, 'state'>): boolean {
+  return state === 'failed' || state === 'stalled'
+}
+
+export function degraded(
+  models: readonly Pick<ServedModel, 'name'>[],
+  trainer: TrainerView,
+): readonly Degraded[] {
+  return models.flatMap(({ name }) => {
+    const report = trainer.status(name)
+    const { state, code, message } = report
+    const own = isDegraded(report) ? [{ model: name, state, ...told(name, code, message) }] : []
+    return [...own, ...failedSources(name, report), ...failedCopy(name, report)]
+  })
+}
+
+function failedCopy(model: string, { copyFault }: TrainerReport): readonly Degraded[] {
+  if (copyFault === undefined) return []
+  return [{ model, part: 'copy', ...told(model, copyFault.code, copyFault.message) }]
+}
+
+/** Sources that fail now, while the trainer and its other sources go on. */
+function failedSources(model: string, { sources = {} }: TrainerReport): readonly Degraded[] {
+  return Object.entries(sources).flatMap(([source, { code, message }]) =>
+    code === undefined
+      ? []
+      : [{ model, part: 'source' as const, source, ...told(model, code, message) }],
+  )
+}
+
+function told(model: string, code?: string, message?: string) {
+  return {
+    ...(code !== undefined && { code, fix: entryOf(code).fix.replaceAll('MODEL', model) }),
+    ...(message !== undefined && { message }),
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * A model in a daemon that only trains: which version is live is known and shown, but none is loaded to answer with, and
+ * what would need one is refused by name.
+ */
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type { LivePointer, Registry } from '../../versions/contract.ts'
+import { failure } from '../../platform/errors.ts'
+import type { FeedbackService } from './feedback-service.ts'
+import { openGenerations } from './generations.ts'
+import type { LiveAdapter, LiveModel } from './live-model.ts'
+
+export interface FollowedModelOptions {
+  readonly model: string
+  readonly registry: Pick<Registry, 'live' | 'manifest' | 'watch'>
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** Follows the registry's pointer from now on, without loading what it names. */
+export async function openFollowedModel(options: FollowedModelOptions): Promise<LiveModel> {
+  const { registry, clock, log, model } = options
+  const generations = openGenerations(clock)
+  let live: LiveAdapter | undefined
+  async function follow(pointer: LivePointer): Promise<void> {
+    const manifest = await registry.manifest(pointer.version)
+    if (pointer.generation < (live?.pointer.generation ?? 0)) return
+    live = { manifest, pointer }
+    generations.reach(pointer.generation)
+  }
+  async function tryToFollow(pointer: LivePointer): Promise<void> {
+    await follow(pointer).catch((err: unknown) => {
+      log.warn({ model, err, version: pointer.version }, 'the live version cannot be shown')
+    })
+  }
+  const pointer = await registry.live()
+  if (pointer !== undefined) await tryToFollow(pointer)
+  const stop = registry.watch((moved) => void tryToFollow(moved))
+  return {
+    live: () => live,
+    failedSwap: () => undefined,
+    until: (generation, limits) => generations.until(generation, limits),
+    swap: follow,
+    predict: async () => refuse(model),
+    prove: async () => refuse(model),
+    close: async () => {
+      stop()
+    },
+  }
+}
+
+/** The door of a daemon that takes no feedback. */
+export function closedDoor(model: string): FeedbackService {
+  return { take: async () => refuse(model), unread: () => 0 }
+}
+
+function refuse(model: string): never {
+  throw failure('ROLE_TRAINER', `this daemon trains ${model} and does not answer for it`)
+}

@@ -1,0 +1,263 @@
+/**
+ * One served model: which adapter answers, and how another takes its place.
+ *
+ * A request captures the live adapter once and finishes on it. A swap loads and warms the new adapter first and only
+ * then moves the reference, so it can neither fail nor delay a request; one that cannot be loaded leaves the old one
+ * live, is logged, counted, shown, and tried again at the next move of the pointer.
+ */
+import { CodedError, type Logger } from '../../contracts/core.ts'
+import type { ServingEngine } from '../engine/contract.ts'
+import type { LivePointer, Manifest, Registry } from '../../versions/contract.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import { answer, type Answered, type Predictor, type PredictRequest } from './predict.ts'
+import { fallbacks } from './fallback.ts'
+import { openGenerations, type Generations } from './generations.ts'
+import { openAdapterCache, type HeldAdapter, type AdapterCache } from './adapter-cache.ts'
+import { openSwaps, type Swaps } from './swaps.ts'
+
+export interface LiveModel {
+  /** Undefined until the first version is loaded. */
+  live(): LiveAdapter | undefined
+  /** The version that the pointer names and that could not be loaded, while that is so. */
+  failedSwap(): FailedSwap | undefined
+  /** False when this generation, or a later one, does not answer within `waitMs`; rejects when aborted first. */
+  until(
+    generation: number,
+    limits: { readonly waitMs: number; readonly signal?: AbortSignal },
+  ): Promise<boolean>
+  predict(request: PredictRequest): Promise<Prediction>
+  /** Resolves when this pointer, or a later one, answers; rejects when its version cannot be loaded. */
+  swap(pointer: LivePointer): Promise<void>
+  /** Proves that a version can answer, from its bytes on disk to the engine, and leaves it warm for a while. */
+  prove(version: string): Promise<Manifest>
+  /** Follows the registry's pointer no longer, and unloads everything. The batcher has ended before. */
+  close(): Promise<void>
+}
+
+export interface LiveAdapter {
+  readonly manifest: Manifest
+  readonly pointer: LivePointer
+}
+
+export interface FailedSwap {
+  readonly version: string
+  readonly code: string
+  readonly message: string
+  readonly sinceMs: number
+}
+
+export interface Prediction {
+  readonly manifest: Manifest
+  /** Of the pointer that chose the version; absent when it was asked for by name. */
+  readonly generation: number | undefined
+  readonly predictions: readonly Answered[]
+}
+
+export interface LiveModelOptions extends Predictor {
+  readonly registry: Registry
+  readonly engine: Pick<ServingEngine, 'load' | 'unload'>
+  /** Old versions that stay loaded for whoever names them. */
+  readonly idleVersions: number
+  /** Versions loaded at once by requests that name them. */
+  readonly mostVersions: number
+  /** How long until a version that failed for a passing reason is tried again. */
+  readonly retryMs: number
+  /** From now on this version answers. */
+  readonly onAnswering?: (version: string) => void
+  readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
+  readonly log: Logger
+}
+
+/** Serves at once what the registry says is live, if it can be served, and follows the pointer from then on. */
+export async function openLiveModel(options: LiveModelOptions): Promise<LiveModel> {
+  const model = new SwappingModel(options)
+  await model.follow()
+  return model
+}
+
+interface Live extends LiveAdapter {
+  readonly adapter: HeldAdapter
+}
+
+class SwappingModel implements LiveModel {
+  readonly #options: LiveModelOptions
+  readonly #shelf: AdapterCache
+  readonly #swaps: Swaps
+  #live: Live | undefined
+  #failed: FailedSwap | undefined
+  /** What failed is tried again by itself. */
+  #isPassing = false
+  readonly #generations: Generations
+  readonly #closing = new AbortController()
+  #stopWatching: (() => void) | undefined
+
+  constructor(options: LiveModelOptions) {
+    this.#options = options
+    this.#shelf = openAdapterCache({
+      ...options,
+      idle: options.idleVersions,
+      most: options.mostVersions,
+    })
+    this.#generations = openGenerations(options.clock)
+    this.#swaps = openSwaps((pointer) => this.#carryOut(pointer))
+  }
+
+  async follow(): Promise<void> {
+    const pointer = await this.#options.registry.live()
+    if (pointer !== undefined) await this.#start(pointer)
+    this.#stopWatching = this.#options.registry.watch((moved) => void this.#tryTo(moved))
+  }
+
+  live(): LiveAdapter | undefined {
+    return this.#live
+  }
+
+  failedSwap(): FailedSwap | undefined {
+    return this.#failed
+  }
+
+  until(generation: number, limits: Parameters<LiveModel['until']>[1]): Promise<boolean> {
+    return this.#generations.until(generation, limits)
+  }
+
+  async predict(request: PredictRequest): Promise<Prediction> {
+    const { adapter, generation } = await this.#begin(request.version)
+    const { manifest } = adapter
+    try {
+      const predictions = await answer(this.#options, manifest, request)
+      const { model, metrics } = this.#options
+      metrics.count('predictions', { model }, predictions.length)
+      const truncated = predictions.filter((each) => each.truncated).length
+      metrics.count('truncated', { model, by: 'server' }, truncated)
+      return { manifest, generation, predictions }
+    } finally {
+      adapter.release()
+    }
+  }
+
+  async swap(pointer: LivePointer): Promise<void> {
+    await this.#swaps.request(pointer)
+  }
+
+  async prove(version: string): Promise<Manifest> {
+    const adapter = await this.#shelf.prove(version)
+    adapter.release()
+    return adapter.manifest
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#stopWatching?.()
+    await this.#swaps.idle()
+    this.#shelf.close()
+  }
+
+  /** What the request runs on from here to its end, whatever moves meanwhile. */
+  async #begin(
+    version: string | undefined,
+  ): Promise<{ readonly adapter: HeldAdapter; readonly generation: number | undefined }> {
+    if (version !== undefined) {
+      return { adapter: await this.#shelf.hold(version, 'bounded'), generation: undefined }
+    }
+    const live = this.#live
+    if (live === undefined) throw this.#notReady()
+    return { adapter: live.adapter.again(), generation: live.pointer.generation }
+  }
+
+  #notReady(): CodedError {
+    const { model } = this.#options
+    const failed = this.#failed
+    if (failed === undefined)
+      return failure('NOT_READY', `model ${model} has no version loaded yet`)
+    const { version, code, message } = failed
+    const text = `model ${model} has no version that can answer; ${version} is live: ${code}: ${message}`
+    return failure('NOT_READY', text, { details: { version, cause: code } })
+  }
+
+  /** With the live version, or with the best one that can be loaded instead. */
+  async #start(pointer: LivePointer): Promise<void> {
+    await this.#tryTo(pointer)
+    // What fails for a passing reason is tried again soon.
+    if (this.#live !== undefined || this.#failed === undefined || this.#isPassing) return
+    for (const other of await fallbacks(this.#options.registry, pointer)) {
+      const adapter = await this.#held(other.version)
+      if (adapter === undefined) continue
+      const { manifest } = adapter
+      this.#answerWith({ adapter, manifest, pointer: { ...other, digest: manifest.digest } })
+      const { model, log } = this.#options
+      const { code, version: unusable } = this.#failed
+      const words = 'the live version is unusable: an older one answers'
+      log.error({ model, unusable, code, version: other.version }, words)
+      return
+    }
+  }
+
+  async #held(version: string): Promise<HeldAdapter | undefined> {
+    try {
+      return await this.#shelf.hold(version, 'urgent')
+    } catch (err) {
+      this.#options.log.warn(
+        { model: this.#options.model, version, err },
+        'cannot be served either',
+      )
+      return undefined
+    }
+  }
+
+  /** A swap that nobody waits for: what went wrong has been told where it happened. */
+  async #tryTo(pointer: LivePointer): Promise<void> {
+    await this.#swaps.request(pointer).catch(() => undefined)
+  }
+
+  async #carryOut(pointer: LivePointer): Promise<void> {
+    const startMs = this.#options.clock.monotonicMs()
+    try {
+      const adapter = await this.#shelf.hold(pointer.version, 'urgent')
+      this.#move({ adapter, pointer, manifest: adapter.manifest })
+    } catch (error) {
+      this.#stay(pointer, error)
+      throw error
+    }
+    const { model, metrics, clock } = this.#options
+    metrics.observe('swapSeconds', { model }, (clock.monotonicMs() - startMs) / 1000)
+  }
+
+  #move(next: Live): void {
+    const { model, metrics, log } = this.#options
+    const { version, generation, by, reason } = next.pointer
+    this.#answerWith(next)
+    this.#failed = undefined
+    this.#generations.reach(generation)
+    metrics.count('swaps', { model, by })
+    metrics.gauge('liveGeneration', { model }, generation)
+    log.info({ model, version, generation, by, reason }, 'live version')
+  }
+
+  #answerWith(next: Live): void {
+    this.#live?.adapter.release()
+    this.#live = next
+    this.#options.onAnswering?.(next.manifest.version)
+  }
+
+  #stay(pointer: LivePointer, error: unknown): void {
+    const { model, metrics, log, clock } = this.#options
+    const { version } = pointer
+    const code = error instanceof CodedError ? error.code : 'INTERNAL'
+    const message = error instanceof Error ? error.message : String(error)
+    this.#failed = { version, code, message, sinceMs: clock.nowMs() }
+    metrics.count('swapFailures', { model, code })
+    const goesOn = this.#live?.pointer.version ?? null
+    log.error({ model, version, code, err: error, goesOn }, 'version cannot be served')
+    this.#isPassing = error instanceof CodedError && error.retriable
+    if (this.#isPassing) void this.#tryLater(pointer)
+  }
+
+  async #tryLater(pointer: LivePointer): Promise<void> {
+    const { clock, retryMs } = this.#options
+    await clock.sleep(retryMs, this.#closing.signal).then(
+      () => this.#tryTo(pointer),
+      () => undefined, // closed meanwhile
+    )
+  }
+}

@@ -1,0 +1,76 @@
+/** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
+import type { CodedError, Json } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { TrainerStatus } from '../../trainer/contract.ts'
+import type { Registry } from '../../versions/contract.ts'
+import type { DeadLetterPages } from '../../intake/dead-letters/pages.ts'
+import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
+import type { Renamed } from '../../tasks/classification/renamed-labels.ts'
+import type { FeedbackService } from './feedback-service.ts'
+import type { LiveModel } from './live-model.ts'
+
+export interface ServedModel {
+  readonly name: string
+  readonly base: Pick<Base, 'name' | 'inputKind'>
+  /** The adapter method of the config; versions in the registry may have been made by another. */
+  readonly method: string
+  readonly live: LiveModel
+  /** Of the config: names of labels of older versions → those of today. */
+  readonly renamed?: Renamed
+  readonly registry: Registry
+  readonly feedback: FeedbackService
+  /** For /docs: an input that it reads and a label that it takes. */
+  readonly example?: { readonly input: Json; readonly label: string }
+  readonly deadLetters: DeadLetterPages
+  /** Of the checkpoint on this disk; absent where there is none. */
+  readonly setAside?: SetAsidePages
+  /** When pending feedback is learned, as far as a number says it. */
+  readonly trigger?: TriggerHint
+  /** What limits let go, since the model began: ids of the inbox, dead letters. */
+  forgotten?(): { readonly ids: number; readonly deadLetters: number }
+  /** Size of its stores on this disk, by name; looked at with each scrape. */
+  storeBytes?(): Readonly<Record<string, number>>
+  /** What is broken of it here; the trainer and the live version speak for themselves. */
+  faults?(): readonly Fault[]
+  /** Rows that wait for the engine now. */
+  waitingRows(): number
+}
+
+/** Of feedback, as its receipt gave it out. */
+export interface Position {
+  /** Whose inbox it is in; undefined for a daemon by itself. */
+  readonly replica: string | undefined
+  /** Everything of it lies below. */
+  readonly offset: number
+}
+
+/** `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need. */
+export type FaultyPart =
+  'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir' | 'source' | 'copy'
+
+export interface Fault {
+  readonly part: FaultyPart
+  readonly error: Pick<CodedError, 'code' | 'message'>
+}
+
+export interface TriggerHint {
+  /** Pending events that start an update. */
+  readonly every: number
+  /** A rest of the stream after which fewer do; 0 = none does. */
+  readonly restMs: number
+}
+
+/** What is known of the trainers: asked at each GET and scrape, answered from memory. */
+export interface TrainerView {
+  status(model: string): TrainerReport
+  /** Events that wait for an update, read or not; undefined where `pending` and `lag` are all that is known. */
+  unlearned?(model: string): number | undefined
+  /** The generation that answers with all that was learned up to a position; undefined while the trainer is not there. */
+  reached?(model: string, position: Position): number | undefined
+}
+
+export interface TrainerReport extends TrainerStatus {
+  readonly pid?: number
+  /** Times that its process ended and was started again. */
+  readonly restarts: number
+}

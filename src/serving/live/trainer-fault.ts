@@ -1,0 +1,35 @@
+/** What a request hears of a trainer that has failed for good: the code, why, and how to fix it. */
+import { CodedError } from '../../contracts/core.ts'
+import { entryOf, failure } from '../../platform/errors.ts'
+import type { TrainerReport } from './served-model.ts'
+
+/** It will not go on by itself. A defect ends its process, which is started again. */
+export function hasFailed({ state, code }: Pick<TrainerReport, 'state' | 'code'>): boolean {
+  if (state !== 'failed' || code === undefined || code === 'INTERNAL') return false
+  return entryOf(code).retriable !== true
+}
+
+/**
+ * Throws the trainer's own code for feedback that would never be learned. A failure that may pass by itself does not
+ * count: what is accepted now is learned then.
+ */
+export function refuseWhileFailed(model: string, report: TrainerReport): void {
+  const { code, message } = report
+  if (!hasFailed(report) || code === undefined) return
+  const why = `the trainer of ${model} has failed, and would not learn this: ${message ?? code}`
+  throw new CodedError(code, why, { details: { model } })
+}
+
+/** A model that has no version to answer with may wait for one in vain: the refusal says why. */
+export function explained(
+  error: unknown,
+  model: string,
+  { state, code, message }: TrainerReport,
+): unknown {
+  const isNotReady = error instanceof CodedError && error.code === 'NOT_READY'
+  if (!isNotReady || state !== 'failed' || code === undefined) return error
+  const fix = entryOf(code).fix.replaceAll('MODEL', model)
+  const details = { trainer_code: code, trainer_message: message ?? '', trainer_fix: fix }
+  const why = `${error.message}, because its trainer has failed: ${code}: ${message ?? ''}; fix: ${fix}`
+  return failure('NOT_READY', why, { details })
+}

@@ -1,0 +1,246 @@
+/**
+ * One trainer process as the server sees it: started, listened to, started again when it ends, killed when it is silent.
+ *
+ * The first restart is immediate, later ones wait twice as long each, up to 5 s; a process that has learned something,
+ * or lived for a healthy while, begins anew.
+ */
+import { fork, type ChildProcess } from 'node:child_process'
+import type { Clock, Json, Logger } from '../../contracts/core.ts'
+import type { TrainerStatus } from '../contract.ts'
+import type { LivePointer } from '../../versions/contract.ts'
+import { unknownStatus } from './host.ts'
+import { isAborted } from '../is-aborted.ts'
+import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
+import { withoutNativeNoise } from './native-noise.ts'
+
+export interface ChildPlan {
+  readonly models: readonly string[]
+  /** URL of the module that exports `openTrainerLoops`, and the config for it. */
+  readonly program: string
+  readonly config: Json
+}
+
+export interface ChildParts extends ChildPlan {
+  /** The built `process.js`. */
+  readonly entry: URL
+  readonly clock: Clock
+  readonly log: Logger
+  readonly silenceMs: number
+  /** A process that says nothing for so long is reported as stalled. */
+  readonly stalledMs: () => number
+  /** What its checkpoint says of a model, until the process has spoken. */
+  readonly saved: (model: string) => TrainerStatus | undefined
+  readonly onPointer: (model: string, pointer: LivePointer) => void
+  readonly onRestart: () => void
+}
+
+const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
+const firstDelayMs = 100
+const longestDelayMs = 5_000
+const healthyAfterMs = 30_000
+
+export class TrainerChild {
+  readonly #parts: ChildParts
+  readonly #statuses = new Map<string, TrainerStatus>()
+  readonly #stopping = new AbortController()
+  #process: ChildProcess | undefined
+  #restarts = 0
+  /** It was asked to end, to be started again. */
+  #isPlanned = false
+  /** Ends since one was healthy. */
+  #failures = 0
+  #startedMs = 0
+  #heardMs = 0
+  #running: Promise<void> | undefined
+
+  constructor(parts: ChildParts) {
+    this.#parts = parts
+    for (const model of parts.models)
+      this.#statuses.set(model, parts.saved(model) ?? unknownStatus(model))
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  status(model: string): TrainerStatus {
+    const status = this.#statuses.get(model) ?? unknownStatus(model)
+    return this.#isStalled(status) ? { ...status, ...this.#silence() } : status
+  }
+
+  start(): void {
+    this.#running ??= Promise.all([this.#live(), this.#watch()]).then(() => undefined)
+  }
+
+  wake(model: string): void {
+    this.#say({ kind: 'wake', model })
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#say({ kind: 'level', level })
+  }
+
+  /** Lets the process save and end, so that the next one begins with the config as it is now. */
+  restart(deadlineMs: number): void {
+    const child = this.#process
+    if (child === undefined) return
+    this.#isPlanned = true
+    this.#say({ kind: 'stop' })
+    void this.#parts.clock.sleep(deadlineMs, this.#stopping.signal).then(
+      () => {
+        if (this.#process === child) child.kill('SIGKILL')
+      },
+      () => undefined,
+    )
+  }
+
+  /** Asks it to end, and kills it when it has not after `deadlineMs`: what it had not saved, the stream tells again. */
+  async stop(deadlineMs: number): Promise<void> {
+    const { clock, log } = this.#parts
+    this.#stopping.abort(new Error('the server stops'))
+    this.#say({ kind: 'stop' })
+    const ended = new AbortController()
+    const deadline = clock.sleep(deadlineMs, ended.signal).then(
+      () => {
+        log.warn({ pid: this.pid, deadlineMs }, 'the trainer did not end in time; killing it')
+        this.#process?.kill('SIGKILL')
+      },
+      () => undefined,
+    )
+    await this.#running
+    ended.abort()
+    await deadline
+    this.#setAll({ state: 'stopped' })
+  }
+
+  async #live(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await this.#once()
+      if (isAborted(signal)) return
+      if (this.#isPlanned) {
+        this.#isPlanned = false
+        continue
+      }
+      await this.#parts.clock.sleep(this.#delayMs(), signal).catch(() => undefined)
+      if (isAborted(signal)) return
+      this.#restarts += 1
+      this.#parts.onRestart()
+    }
+  }
+
+  /** From one start to its end. */
+  async #once(): Promise<void> {
+    const { entry, clock, log, program, config, models } = this.#parts
+    const child = fork(entry, { stdio: ['ignore', 'inherit', 'pipe', 'ipc'], execArgv: [] })
+    child.stderr?.pipe(withoutNativeNoise()).pipe(process.stderr, { end: false })
+    this.#process = child
+    this.#startedMs = clock.monotonicMs()
+    this.#heardMs = this.#startedMs
+    child.on('message', (message: FromTrainer) => {
+      // What it said last may come after its end.
+      if (this.#process === child) this.#hear(message)
+    })
+    this.#say({ kind: 'start', program, config })
+    const how = await endOf(child)
+    this.#process = undefined
+    if (this.#stopping.signal.aborted) return
+    const details = { ...how, models, pid: child.pid }
+    if (this.#isPlanned) log.info(details, 'a trainer process begins again with the new settings')
+    else log.warn(details, 'a trainer process ended; starting it again')
+    this.#setAll({ state: 'starting' })
+  }
+
+  #delayMs(): number {
+    const livedMs = this.#parts.clock.monotonicMs() - this.#startedMs
+    if (livedMs >= healthyAfterMs) this.#failures = 0
+    const failures = this.#failures
+    this.#failures += 1
+    return failures === 0 ? 0 : Math.min(longestDelayMs, firstDelayMs * 2 ** (failures - 1))
+  }
+
+  /** While it starts it has nothing to say, and what has failed or ended is known already. */
+  #isStalled({ state }: TrainerStatus): boolean {
+    return AT_WORK.has(state) && this.#silentMs() >= this.#parts.stalledMs()
+  }
+
+  #silence(): Pick<TrainerStatus, 'state' | 'code' | 'message'> {
+    const silentS = Math.floor(this.#silentMs() / 1000)
+    const message = `the trainer process ${this.pid ?? ''} has not spoken for ${silentS} s`
+    return { state: 'stalled', code: 'TRAINER_STALLED', message }
+  }
+
+  #silentMs(): number {
+    return this.#parts.clock.monotonicMs() - this.#heardMs
+  }
+
+  /** A process that hangs in native code can only be killed. */
+  async #watch(): Promise<void> {
+    const { clock, log, silenceMs } = this.#parts
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await clock.sleep(silenceMs / 4, signal).catch(() => undefined)
+      const silentMs = clock.monotonicMs() - this.#heardMs
+      if (isAborted(signal) || this.#process === undefined || silentMs < silenceMs) continue
+      log.error({ pid: this.pid, silentMs }, 'a trainer process is silent; killing it')
+      this.#process.kill('SIGKILL')
+      this.#heardMs = clock.monotonicMs()
+    }
+  }
+
+  #hear(message: FromTrainer): void {
+    this.#heardMs = this.#parts.clock.monotonicMs()
+    if (message.kind === 'status') this.#hearStatus(message.status)
+    else if (message.kind === 'pointer') this.#parts.onPointer(message.model, message.pointer)
+    else this.#parts.log.error(message, 'a trainer process cannot go on')
+  }
+
+  #hearStatus(status: TrainerStatus): void {
+    const before = this.#statuses.get(status.model)
+    if (status.steps > (before?.steps ?? 0)) this.#failures = 0
+    this.#statuses.set(status.model, before ? merged(before, status) : status)
+  }
+
+  /** To a process that is ending nothing can be said, and need not. */
+  #say(message: ToTrainer): void {
+    if (this.#process?.connected === true) this.#process.send(message, () => undefined)
+  }
+
+  #setAll(phase: Pick<TrainerStatus, 'state'>): void {
+    for (const [model, { code: _code, message: _message, ...status }] of this.#statuses)
+      this.#statuses.set(model, { ...status, ...phase })
+  }
+}
+
+/** Before it has read its checkpoint a trainer knows its state alone: what was known stands. */
+function merged(before: TrainerStatus, { isBlank, ...said }: TrainerStatus): TrainerStatus {
+  const { quality } = before
+  // A trainer tells its quality less often than its state.
+  if (isBlank !== true) return { ...(quality && { quality }), ...said }
+  const { code: _code, message: _message, lease: _lease, progress: _progress, ...known } = before
+  const { state, code, message, lease } = said
+  return {
+    ...known,
+    state,
+    ...(code !== undefined && { code }),
+    ...(message !== undefined && { message }),
+    ...(lease && { lease }),
+  }
+}
+
+interface End {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+function endOf(child: ChildProcess): Promise<End> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }))
+    // It could not even be started.
+    child.once('error', () => resolve({ code: null, signal: null }))
+  })
+}

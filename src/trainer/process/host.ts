@@ -1,0 +1,198 @@
+/**
+ * A process full of trainers: opens each model under its lock, runs its loop beside the others, and tells the server how
+ * they are doing, at least once a second.
+ *
+ * A model that cannot be opened, or whose loop ends for good, is reported as failed while the others go on. A defect
+ * ends the whole process: its state is in the checkpoints, and the supervisor starts it again.
+ */
+import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import type { TrainerStatus } from '../contract.ts'
+import type { LivePointer } from '../../versions/contract.ts'
+import { acquireLock, type Lock } from '../../platform/store/lock.ts'
+import { isAborted } from '../is-aborted.ts'
+import type { Loop } from '../loop.ts'
+import type { FromTrainer, LogLevel } from './messages.ts'
+import type { LeaseTerm } from '../parts.ts'
+import { mayRetry } from '../retry-policy.ts'
+import { LeaseTerms, type FleetPart } from '../lease-term.ts'
+import { TrainingMutex } from '../training-mutex.ts'
+
+/** One model as the composition hands it over. */
+export interface HostedModel {
+  readonly name: string
+  /** Held while the loop runs, so that two processes never train one model. */
+  readonly lockPath: string
+  /** When several daemons may train it: one does at a time, the others stand by. */
+  readonly fleet?: FleetPart
+  /** Makes the loop and all its parts anew; called once without a fleet, and once for each tenure in one. */
+  open(tenure?: LeaseTerm): Promise<Loop>
+}
+
+export interface HostedTrainers {
+  readonly models: readonly HostedModel[]
+  readonly log: Logger
+  /** Of the log, from now on. */
+  readonly setLevel?: (level: LogLevel) => void
+  close(): Promise<void>
+}
+
+/** What the loops of a process share and call; for `LoopParts`. */
+export interface Hosting {
+  readonly turns: TrainingMutex
+  readonly onStatus: (status: TrainerStatus) => void
+  readonly onPointer: (model: string, pointer: LivePointer) => void
+}
+
+const statusEveryMs = 1_000
+const lockWaitMs = 5_000
+
+export class TrainerHost {
+  readonly hosting: Hosting
+  readonly #clock: Clock
+  readonly #tell: (message: FromTrainer) => void
+  readonly #loops = new Map<string, Loop>()
+  readonly #tenures = new Map<string, LeaseTerms>()
+  /** Of models that have no loop. */
+  readonly #statuses = new Map<string, TrainerStatus>()
+
+  constructor(clock: Clock, tell: (message: FromTrainer) => void) {
+    this.#clock = clock
+    this.#tell = tell
+    this.hosting = {
+      turns: new TrainingMutex(),
+      onStatus: (status) => tell({ kind: 'status', status: this.#withLease(status) }),
+      onPointer: (model, pointer) => tell({ kind: 'pointer', model, pointer }),
+    }
+  }
+
+  wake(model: string): void {
+    this.#loops.get(model)?.wake()
+  }
+
+  /** Runs until the signal stops it. Rejects for a defect. */
+  async run({ models, log }: HostedTrainers, signal: AbortSignal): Promise<void> {
+    const done = new AbortController()
+    const reports = this.#report(done.signal)
+    try {
+      await Promise.all(models.map((model) => this.#runModel(model, log, signal)))
+      // All models may have failed: go on saying so.
+      await untilAborted(signal)
+    } finally {
+      done.abort()
+      await reports
+    }
+  }
+
+  async #runModel(model: HostedModel, log: Logger, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    this.#set(model.name, { state: 'starting' })
+    let lock: Lock | undefined
+    try {
+      lock = await this.#lock(model, log, signal)
+      if (model.fleet === undefined) await this.#runLoop(model, signal)
+      else await this.#runTenures(model, model.fleet, log, signal)
+    } catch (error) {
+      if (isAborted(signal)) return
+      if (!(error instanceof CodedError)) throw error
+      log.error({ model: model.name, err: error, code: error.code }, 'the trainer cannot start')
+      this.#set(model.name, { state: 'failed', code: error.code, message: error.message })
+    } finally {
+      lock?.release()
+    }
+  }
+
+  async #runLoop(model: HostedModel, signal: AbortSignal): Promise<void> {
+    const loop = await model.open()
+    this.#loops.set(model.name, loop)
+    await loop.run(signal)
+  }
+
+  async #runTenures(
+    model: HostedModel,
+    fleet: FleetPart,
+    log: Logger,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { name } = model
+    const open = (tenure: LeaseTerm) => model.open(tenure)
+    const onLoop = (loop: Loop | undefined) => {
+      if (loop !== undefined) this.#loops.set(name, loop)
+      else {
+        this.#loops.delete(name)
+        this.#set(name, { state: 'standby' })
+      }
+    }
+    const tenures = new LeaseTerms({ model: name, fleet, clock: this.#clock, log, open, onLoop })
+    this.#tenures.set(name, tenures)
+    await tenures.run(signal)
+  }
+
+  /** A predecessor that is about to end holds it a moment longer. */
+  async #lock(model: HostedModel, log: Logger, signal: AbortSignal): Promise<Lock> {
+    for (;;) {
+      try {
+        return await acquireLock(model.lockPath, { clock: this.#clock, waitMs: lockWaitMs, signal })
+      } catch (error) {
+        if (signal.aborted || !mayRetry(error)) throw error
+        log.warn({ model: model.name, err: error }, 'another process trains this model; waiting')
+      }
+    }
+  }
+
+  async #report(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const status of this.#all())
+        this.#tell({ kind: 'status', status: this.#withLease(status) })
+      await this.#clock.sleep(statusEveryMs, signal).catch(() => undefined)
+    }
+  }
+
+  #all(): readonly TrainerStatus[] {
+    const names = new Set([...this.#statuses.keys(), ...this.#loops.keys()])
+    return [...names].flatMap((name) => {
+      const loop = this.#loops.get(name)
+      if (loop === undefined) return this.#statuses.get(name) ?? []
+      const status = loop.status()
+      return status.isBlank === true ? status : { ...status, quality: loop.quality() }
+    })
+  }
+
+  #withLease(status: TrainerStatus): TrainerStatus {
+    const { view: lease, copyFault } = this.#tenures.get(status.model) ?? {}
+    if (lease === undefined) return status
+    if (copyFault === undefined) return { ...status, lease }
+    const { code, message } = copyFault
+    return { ...status, lease, copyFault: { code, message } }
+  }
+
+  #set(model: string, phase: Pick<TrainerStatus, 'state' | 'code' | 'message'>): void {
+    const status = { ...unknownStatus(model), ...phase }
+    this.#statuses.set(model, status)
+    this.#tell({ kind: 'status', status })
+  }
+}
+
+/** Of a model of which nothing has been heard. */
+export function unknownStatus(model: string): TrainerStatus {
+  return {
+    model,
+    state: 'starting',
+    lag: 0,
+    pending: 0,
+    counts: { accepted: 0, duplicates: 0, learned: 0, rejected: 0, waiting: 0 },
+    prequential: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
+    isBlank: true,
+    labels: [],
+    steps: 0,
+    droppedSteps: 0,
+    tensors: 0,
+    residentBytes: 0,
+  }
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

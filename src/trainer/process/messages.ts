@@ -1,0 +1,22 @@
+/** What the server and a trainer process say to each other, over Node's channel between parent and child. Plain JSON. */
+import type { Json } from '../../contracts/core.ts'
+import type { TrainerStatus } from '../contract.ts'
+import type { LivePointer } from '../../versions/contract.ts'
+import type { LogOptions } from '../../platform/log.ts'
+
+export type LogLevel = NonNullable<LogOptions['level']>
+
+/** `start` is the first, and comes once. */
+export type ToTrainer =
+  | { readonly kind: 'start'; readonly program: string; readonly config: Json }
+  /** There may be new feedback, or the live pointer moved. */
+  | { readonly kind: 'wake'; readonly model: string }
+  /** Of the log. */
+  | { readonly kind: 'level'; readonly level: LogLevel }
+  | { readonly kind: 'stop' }
+
+export type FromTrainer =
+  | { readonly kind: 'status'; readonly status: TrainerStatus }
+  | { readonly kind: 'pointer'; readonly model: string; readonly pointer: LivePointer }
+  /** The process ends now, and why. */
+  | { readonly kind: 'fatal'; readonly code: string; readonly message: string }

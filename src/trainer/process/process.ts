@@ -1,0 +1,80 @@
+/**
+ * The program of a trainer process, started by the supervisor. Its first message names the module that knows the
+ * concrete parts (it exports `openTrainerLoops`) and the config for it.
+ *
+ * It ends by itself when the server is gone: the channel closes. SIGINT and SIGHUP are the server's to answer, because a
+ * terminal sends them to both.
+ */
+import { CodedError, type Json } from '../../contracts/core.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { TrainerHost, type HostedTrainers, type Hosting } from './host.ts'
+import { lowerPriority } from './priority.ts'
+import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
+
+/** What the module named by `start` exports. */
+export interface TrainerProgram {
+  readonly openTrainerLoops: (config: Json, hosting: Hosting) => Promise<HostedTrainers>
+}
+
+const exitSoftware = 70
+/** When nobody is there to kill a process that does not end. */
+const orphanDeadlineMs = 10_000
+const lastWordsMs = 500
+
+lowerPriority()
+const stop = new AbortController()
+const host = new TrainerHost(systemClock, tell)
+
+process.on('message', (message: ToTrainer) => {
+  if (message.kind === 'start') void live(message.program, message.config)
+  else if (message.kind === 'wake') host.wake(message.model)
+  else if (message.kind === 'level') setLevel(message.level)
+  else end('the server stops')
+})
+process.on('disconnect', () => {
+  end('the server is gone')
+  setTimeout(() => process.exit(exitSoftware), orphanDeadlineMs).unref()
+})
+process.on('SIGTERM', () => end('SIGTERM'))
+process.on('SIGINT', () => undefined)
+process.on('SIGHUP', () => undefined)
+process.on('uncaughtException', die)
+process.on('unhandledRejection', die)
+
+let setLevel: (level: LogLevel) => void = () => undefined
+
+async function live(program: string, config: Json): Promise<void> {
+  try {
+    const { openTrainerLoops } = (await import(program)) as TrainerProgram
+    const trainers = await openTrainerLoops(config, host.hosting)
+    setLevel = trainers.setLevel ?? setLevel
+    await host.run(trainers, stop.signal)
+    await trainers.close()
+    process.exit(0)
+  } catch (error) {
+    die(error)
+  }
+}
+
+function end(reason: string): void {
+  stop.abort(new Error(reason))
+}
+
+function die(error: unknown): void {
+  const code = error instanceof CodedError ? error.code : 'INTERNAL'
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`${JSON.stringify({ level: 'error', code, msg: stackOf(error) })}\n`)
+  // The message has to leave first.
+  tell({ kind: 'fatal', code, message }, () => process.exit(exitSoftware))
+  setTimeout(() => process.exit(exitSoftware), lastWordsMs)
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** A server that is gone hears nothing, which is no fault here. */
+function tell(message: FromTrainer, sent: () => void = () => undefined): void {
+  if (process.connected) process.send?.(message, undefined, {}, sent)
+  else sent()
+}

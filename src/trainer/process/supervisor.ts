@@ -1,0 +1,99 @@
+/**
+ * The trainers of a server: one process for all models, or one of its own for a model that wants it. Whatever happens to
+ * them, the server only hears of it: a crash costs no request.
+ */
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type { TrainerStatus } from '../contract.ts'
+import type { LivePointer } from '../../versions/contract.ts'
+import { entryUrl } from '../../platform/entry.ts'
+import { failure } from '../../platform/errors.ts'
+import type { LogLevel } from './messages.ts'
+import { TrainerChild, type ChildPlan } from './child.ts'
+
+export interface SupervisorOptions {
+  /** Which models live in which process. */
+  readonly children: readonly ChildPlan[]
+  readonly clock: Clock
+  readonly log: Logger
+  /** A process that says nothing for so long is killed and started again. Longer than its longest step. */
+  readonly silenceMs?: number
+  /** One that says nothing for so long is reported as stalled. */
+  readonly stalledMs?: () => number
+  /** What the checkpoint says of a model, until its trainer has spoken. */
+  readonly saved?: (model: string) => TrainerStatus | undefined
+  /** A process was started again. */
+  readonly onRestart?: () => void
+}
+
+export interface TrainerReport extends TrainerStatus {
+  readonly pid?: number
+  readonly restarts: number
+}
+
+export interface Supervisor {
+  /** From memory. Throws `MODEL_UNKNOWN`. */
+  status(model: string): TrainerReport
+  /** There is new feedback for it, or its live pointer moved. */
+  wake(model: string): void
+  /** Called when a trainer moved a live pointer; returns how to stop. */
+  onPointer(callback: (model: string, pointer: LivePointer) => void): () => void
+  /** Of the log of every process, from now on. */
+  setLevel(level: LogLevel): void
+  /** Ends every process in order and starts it again, with the config as it is then. Serving goes on. */
+  restart(options: { readonly deadlineMs: number }): void
+  stop(options: { readonly deadlineMs: number }): Promise<void>
+}
+
+const silenceMsByDefault = 120_000
+const stalledMsByDefault = 5_000
+
+export function openSupervisor(options: SupervisorOptions): Supervisor {
+  const { clock, log, silenceMs = silenceMsByDefault, onRestart = () => undefined } = options
+  const { stalledMs = () => stalledMsByDefault, saved = () => undefined } = options
+  const entry = entryUrl('./process.ts', import.meta.url)
+  const listeners = new Set<(model: string, pointer: LivePointer) => void>()
+  const onPointer = (model: string, pointer: LivePointer) => {
+    for (const listener of listeners) listener(model, pointer)
+  }
+  const children = options.children.map(
+    (plan) =>
+      new TrainerChild({
+        ...{ ...plan, entry, clock, log, silenceMs, stalledMs, saved },
+        onPointer,
+        onRestart,
+      }),
+  )
+  const byModel = new Map(
+    options.children.flatMap(({ models }, at) => models.map((model) => [model, children[at]])),
+  )
+  const childOf = (model: string): TrainerChild => {
+    const child = byModel.get(model)
+    if (child === undefined) throw failure('MODEL_UNKNOWN', `no trainer for ${model}`)
+    return child
+  }
+  for (const child of children) child.start()
+  return {
+    status(model) {
+      const { pid, restarts, ...child } = reportOf(childOf(model), model)
+      return { ...child, restarts, ...(pid !== undefined && { pid }) }
+    },
+    wake: (model) => childOf(model).wake(model),
+    onPointer(callback) {
+      listeners.add(callback)
+      return () => listeners.delete(callback)
+    },
+    setLevel(level) {
+      for (const child of children) child.setLevel(level)
+    },
+    restart({ deadlineMs }) {
+      for (const child of children) child.restart(deadlineMs)
+    },
+    async stop({ deadlineMs }) {
+      await Promise.all(children.map((child) => child.stop(deadlineMs)))
+    },
+  }
+}
+
+function reportOf(child: TrainerChild, model: string) {
+  return { ...child.status(model), pid: child.pid, restarts: child.restarts }
+}

@@ -1,0 +1,46 @@
+/**
+ * What a move of the live pointer means for a line of versions that has not taken note of it.
+ *
+ * After a take-over the line may stand before moves that were made already. Learning is deterministic, so that it makes
+ * the same versions again and intends the same moves: each is then found done. Until then nothing is adopted, because
+ * the weights ahead have learned events that the stream is about to tell again (law 1). When the line turns out another
+ * one (another order of partitions, another CPU), moves of the predecessor's count for nothing and persons' for all.
+ */
+import type { LivePointer } from '../versions/contract.ts'
+import { isCommand } from './commands.ts'
+import type { RestoreVersion } from './restore-version.ts'
+
+/**
+ * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `obey`: a command that goes nowhere. `wait`:
+ * intend nothing until the line is there.
+ */
+export type Verdict = 'ours' | 'pass' | 'adopt' | 'obey' | 'wait'
+
+export async function reconcilePointer(
+  move: LivePointer,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { tally } = parts.state
+  const [intended] = tally.state.intended
+  if (intended?.version === move.version && intended.by === move.by) return 'ours'
+  // Whoever moved it: the pointer is never taken back to what the line makes on its way there.
+  if (tally.isAhead(move.version)) return 'wait'
+  if (isByPerson(move)) return 'adopt'
+  if (isCommand(move)) return 'obey'
+  if (move.by !== 'policy' || intended !== undefined) return 'pass'
+  const { place } = move.asks ?? {}
+  if (place !== undefined) return tally.accepted < place ? 'wait' : 'pass'
+  return tally.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
+}
+
+export function isByPerson({ by }: LivePointer): boolean {
+  return by === 'rollback' || by === 'promote'
+}
+
+/** In a fleet that began with an earlier release, which published a version before such a move. */
+async function newest({ loop, patience }: RestoreVersion, signal: AbortSignal): Promise<string> {
+  const list = () => loop.registry.list(1)
+  const [last] = await patience.persist('looking for the newest version', list, signal)
+  return last?.manifest.version ?? ''
+}

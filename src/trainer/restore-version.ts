@@ -1,0 +1,129 @@
+/**
+ * Puts the learner back to a version: weights, optimizer, replay and chance as they were when it was published. A
+ * version of which no snapshot is kept (imported, or older than those) gives its weights, to a fresh optimizer, and the
+ * present memory stays unless it is undone; one of another adapter gives nothing, and a fresh adapter begins.
+ */
+import { isOfMemory } from '../adapters/memory.ts'
+import type { TrainableState } from '../contracts/adapter.ts'
+import type { Logger } from '../contracts/core.ts'
+import type { Version } from '../versions/contract.ts'
+import { labelForm } from '../tasks/classification/label-form.ts'
+import { renamedLabels } from '../tasks/classification/renamed-labels.ts'
+import type { LearnerSnapshot } from '../checkpoint/saved.ts'
+import type { AdapterStart, LoopParts } from './parts.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+import { adapterText, type TrainerState } from './state.ts'
+
+export interface RestoreVersion {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly patience: RetryPolicy
+}
+
+/**
+ * Changes the learner and the tally; the caller saves. Answers whether it is known which events that version has learned.
+ * `undoes`: what that version has not learned is rehearsed no more,
+ * which is everything where no snapshot says what it has learned.
+ */
+export async function restoreVersion(
+  version: string,
+  { loop, state, patience }: RestoreVersion,
+  signal: AbortSignal,
+  { undoes = false } = {},
+): Promise<boolean> {
+  const snapshot = state.snapshot(version)
+  if (snapshot !== undefined) {
+    restore(snapshot, loop, state)
+    await outdate(version, { loop, state, patience }, signal)
+  } else {
+    const load = () => loop.registry.load(version)
+    const loaded = await patience.persist(`loading ${version}`, load, signal)
+    const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
+    restore({ ...present, weights: weightsOf(loaded, loop) }, loop, state, rehearsed(present))
+  }
+  const line = snapshot?.line
+  const pending = undoes ? [] : state.learner.pending.map(({ key }) => key)
+  if (line !== undefined) state.dedupe.goTo(line, pending)
+  forgetLearned(state, line !== undefined)
+  state.tally.wentTo(version)
+  // A person has chosen: what comes after it becomes live as ever.
+  state.tally.setBar(undefined)
+  state.tally.scored(state.learner.scores)
+  return line !== undefined
+}
+
+/** The files of a version have in their memory what was taken back since: another version has to answer without it. */
+async function outdate(
+  version: string,
+  { loop, state, patience }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { learner } = state
+  if (learner.memorised === undefined) return
+  const read = () => loop.registry.manifest(version)
+  const { memory } = await patience.persist(`reading the manifest of ${version}`, read, signal)
+  if ((memory?.items ?? 0) <= learner.memorised.length) return
+  learner.outdateMemory()
+  state.mindChanged()
+}
+
+/** As a trainable would have it that has made no step. */
+export function freshWeights(start: AdapterStart, loop: LoopParts): TrainableState {
+  const trainable = loop.openTrainable(start)
+  try {
+    return trainable.snapshot()
+  } finally {
+    trainable.dispose()
+  }
+}
+
+/** The head needs the labels that the config has got since, and those that memory speaks of. */
+function restore(
+  to: LearnerSnapshot,
+  loop: LoopParts,
+  state: TrainerState,
+  remembered: readonly string[] = [],
+): void {
+  state.restoreLearner(to)
+  const known = spelledBy(loop.labels.known, [...state.learner.labels, ...remembered])
+  if (state.learner.extend([...new Set([...known, ...remembered])])) state.learnerChanged()
+}
+
+/** All but those that the head has in another spelling: it learned them before labels had only one. */
+export function spelledBy(labels: readonly string[], head: readonly string[]): readonly string[] {
+  const forms = new Set(head.map(labelForm))
+  return labels.filter((label) => head.includes(label) || !forms.has(labelForm(label)))
+}
+
+/** Of what was set aside, it may have learned some. */
+function forgetLearned({ setAside, dedupe, learner }: TrainerState, isKnown: boolean): void {
+  for (const { key } of learner.remembered) setAside.remove(key)
+  if (!isKnown) return
+  for (const { key } of setAside.entries) if (dedupe.has(key)) setAside.remove(key)
+}
+
+function withoutMemory({ memorised, ...present }: LearnerSnapshot): LearnerSnapshot {
+  return { ...present, remembered: [], ...(memorised && { memorised: [] }) }
+}
+
+/** Labels of the present memory, in the order of the present head. */
+function rehearsed({ weights, remembered }: LearnerSnapshot): readonly string[] {
+  const labels = new Set(remembered.map(({ target }) => target.label))
+  return weights.labels.filter((label) => labels.has(label))
+}
+
+/** Its weights, for a fresh optimizer. */
+export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
+  const { version } = manifest
+  const labels = renamedLabels(manifest.labels, loop.labels.renamed)
+  // What memory held is not in the weights, and the present memory stays.
+  const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
+  if (adapterText(manifest.adapter) === adapterText(loop.adapter))
+    return freshWeights({ labels, parameters: own }, loop)
+  warn(loop.log, version)
+  return freshWeights({ labels, parameters: loop.freshParameters(labels) }, loop)
+}
+
+function warn(log: Logger, version: string): void {
+  log.warn({ version }, 'the live version has another adapter; the trainer begins a fresh one')
+}

@@ -1,0 +1,180 @@
+/**
+ * How a trainer begins: from its checkpoint, when that was made for this base, task and adapter; without one from the
+ * live version of the registry; without that from a fresh adapter, which is published as the first version.
+ */
+import { failure } from '../platform/errors.ts'
+import { labelForm } from '../tasks/classification/label-form.ts'
+import { publishAgain, publishFirst } from '../learner/candidate.ts'
+import type { Saved } from '../checkpoint/saved.ts'
+import { checkJournals } from './sources/journals.ts'
+import {
+  beginAdapter,
+  publishFresh,
+  warmUpAdapter,
+  type Beginning,
+} from '../learner/fresh-adapter.ts'
+import { restoreVersion, spelledBy, weightsOf, type RestoreVersion } from './restore-version.ts'
+import { checkNeverTrained, type Recovery } from '../checkpoint/recovery.ts'
+import { isHolding } from './commands.ts'
+import { applyRetiredLabels } from '../learner/retired-labels.ts'
+import { adapterText, type TrainerState } from './state.ts'
+import { renamedIn } from '../checkpoint/renaming.ts'
+import { movedToBase, publishMoved, type Moved } from '../learner/succession.ts'
+
+export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {
+  const { state, loop } = parts
+  const { recovery } = state.checkpoint
+  const found = await savedOr(recovery, parts, signal)
+  if (found === undefined) return beginWithout(parts, signal)
+  const moved = movedTo(found, parts)
+  if (moved !== undefined) state.checkpoint.rewrite()
+  const saved = moved?.saved ?? found
+  checkIdentity(saved, parts)
+  continueFrom(saved, parts)
+  state.journals = checkJournals(loop.sources, saved.journals ?? {}, saved.positions)
+  if (state.learner.extend(spelledBy(loop.labels.known, state.learner.labels)))
+    state.learnerChanged()
+  if (recovery !== undefined && state.learner.extend(remembered(saved))) state.learnerChanged()
+  if (recovery?.from === 'publish') await publishRecovered(recovery, parts, signal)
+  const isFresh = saved.identity.adapter !== state.identity.adapter
+  const warmed = isFresh ? await warmUpAdapter(saved, parts, signal) : undefined
+  if (moved !== undefined) {
+    const reason = [moved.reason, warmed ?? ''].filter((part) => part !== '').join('; ')
+    return publishMoved(reason, parts, signal)
+  }
+  if (warmed !== undefined) return publishFresh(warmed, parts, signal)
+  await applyRetiredLabels(parts, { isFresh }, signal)
+  await state.save(signal)
+}
+
+/** Under what the config says today of features and of names of labels, where that is something else. */
+function movedTo(found: Saved, parts: RestoreVersion): Moved | undefined {
+  const moved = movedToBase(found, parts)
+  const renamed = renamedIn(moved?.saved ?? found, parts)
+  if (moved === undefined || renamed === undefined) return renamed ?? moved
+  return { saved: renamed.saved, reason: `${moved.reason}; ${renamed.reason}` }
+}
+
+/** The checkpoint; where its weights are damaged, with those of the version that a recovery chose. */
+async function savedOr(
+  recovery: Recovery | undefined,
+  { loop, state, patience }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<Saved | undefined> {
+  if (recovery?.from !== 'weights') return state.checkpoint.load()
+  const { version } = recovery
+  const load = () => loop.registry.load(version)
+  const weights = weightsOf(await patience.persist(`loading ${version}`, load, signal), loop)
+  loop.log.warn({ ...recovery }, 'going on with the weights of a version')
+  return state.checkpoint.load(weights)
+}
+
+/** Weights of a version may be older than the labels that replay knows. */
+function remembered(saved: Saved): readonly string[] {
+  return [...new Set(saved.remembered.map(({ target }) => target.label))]
+}
+
+/** The live version is unusable, and what it was is here. */
+async function publishRecovered(
+  { reason, next }: Recovery,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tally } = parts.state
+  tally.nameNext(next)
+  const { number, version } = await publishAgain(reason, parts, signal)
+  tally.wentTo(version, number + 1)
+  tally.intend([{ version, by: 'trainer', reason }])
+  await parts.state.save(signal, version)
+}
+
+function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
+  const { progress, positions, pending, waiting, setAside } = saved
+  const { trigger, turn, setAsideNext = 0, line, ...tally } = progress
+  state.tally.restore(tally, positions)
+  state.turn = turn
+  state.stamp = saved.stamp
+  state.waiting.restore(waiting, tally.triedAgain)
+  state.setAside.restore(setAside, setAsideNext)
+  state.ahead.restore(saved.ahead ?? [])
+  if (line !== undefined) state.dedupe.restoreLine(line)
+  if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
+  else beginAdapter(saved, { loop, state })
+  state.learner.resume(pending, trigger)
+}
+
+async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise<void> {
+  const { loop, state, patience } = parts
+  const live = await patience.persist(
+    'reading the live pointer',
+    () => loop.registry.live(),
+    signal,
+  )
+  const recovery = recoverPositions(parts)
+  if (live === undefined) {
+    const { number, version, decision } = await publishFirst(parts, signal)
+    state.tally.wentTo(version, number + 1)
+    state.tally.intend([{ version, by: 'start', reason: decision.reason }])
+    state.tally.heeded(loop.labels.retired ?? [])
+    return state.save(signal, version)
+  }
+  if (recovery === undefined && loop.tenure === undefined)
+    await checkNeverTrained(loop.registry, state.checkpoint.path)
+  loop.log.warn({ version: live.version }, 'no checkpoint; going on from the live version')
+  await restoreVersion(live.version, parts, signal)
+  const next = await nextNumber(parts, signal)
+  state.tally.wentTo(live.version, Math.max(next, recovery?.next ?? 0))
+  state.tally.sawPointer(live)
+  state.tally.learnedLive(live)
+  if (isHolding(live)) state.tally.pause(true)
+  const { adapter, retired = [] } = await manifestOf(live.version, parts, signal)
+  state.tally.heeded(retired)
+  const isFresh = adapterText(adapter) !== state.identity.adapter
+  await applyRetiredLabels(parts, { isFresh }, signal)
+  await state.save(signal)
+}
+
+/** Where a recovery goes on in the stream; without one at its start, in the journals that are here. */
+function recoverPositions({ loop, state }: RestoreVersion): Recovery | undefined {
+  const { recovery, positions, journals } = state.checkpoint
+  state.journals = checkJournals(loop.sources, journals, positions)
+  if (recovery !== undefined)
+    state.tally.restore({ ...state.tally.state, spanFrom: positions }, positions)
+  return recovery
+}
+
+async function manifestOf(
+  version: string,
+  { loop, patience }: RestoreVersion,
+  signal: AbortSignal,
+) {
+  const read = () => loop.registry.manifest(version)
+  return patience.persist(`reading the manifest of ${version}`, read, signal)
+}
+
+/** Above every name that begins with a number, of versions that came from elsewhere too. */
+async function nextNumber(
+  { loop, patience }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<number> {
+  const list = await patience.persist('listing versions', () => loop.registry.list(1), signal)
+  const numbers = list.map(({ manifest }) => /^v(\d+)/.exec(manifest.version)?.[1] ?? '-1')
+  return 1 + Math.max(-1, ...numbers.map(Number))
+}
+
+function checkIdentity({ identity, weights }: Saved, { loop, state }: RestoreVersion): void {
+  const { base, task } = state.identity
+  if (identity.base !== base) throw foreign(state, 'base', identity.base, base)
+  if (identity.task !== task) throw foreign(state, 'task', identity.task, task)
+  const { open, known } = loop.labels
+  const lost = open ? [] : weights.labels.filter((label) => !known.includes(labelForm(label)))
+  if (lost.length > 0) throw foreign(state, 'labels', lost.join(', '), known.join(', '))
+}
+
+function foreign(state: TrainerState, what: string, saved: string, present: string) {
+  return failure(
+    'CHECKPOINT_FOREIGN',
+    `${state.checkpoint.path} has ${what} ${saved}, the config ${present}`,
+    { details: { path: state.checkpoint.path, what, saved, present } },
+  )
+}

@@ -1,0 +1,64 @@
+/**
+ * Retractions that came before their events: the event is refused when it comes (RETRACTED, in the dead letters). Bounded
+ * for each source and over all, and let go after so many later events, so that made-up ids cannot shut out a source.
+ */
+import { sourceOf } from '../set-aside.ts'
+
+export interface AheadLimits {
+  readonly perSource: number
+  readonly all: number
+  /** Accepted events after which one is let go. */
+  readonly events: number
+}
+
+/** Key → the count of accepted events when it came. */
+export type AheadState = readonly (readonly [key: string, at: number])[]
+
+export class Ahead {
+  readonly #limits: AheadLimits
+  readonly #keys = new Map<string, number>()
+  #state: AheadState | undefined
+
+  constructor(limits: AheadLimits) {
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#keys.size
+  }
+
+  /** Another array when it has changed. */
+  get state(): AheadState {
+    this.#state ??= [...this.#keys]
+    return this.#state
+  }
+
+  has(key: string, accepted: number): boolean {
+    const at = this.#keys.get(key)
+    return at !== undefined && accepted - at < this.#limits.events
+  }
+
+  /** False when there is no room. */
+  add(key: string, accepted: number): boolean {
+    for (const [old, at] of this.#keys) {
+      if (accepted - at < this.#limits.events) break
+      this.#keys.delete(old)
+    }
+    const source = sourceOf(key)
+    const own = [...this.#keys.keys()].filter((other) => sourceOf(other) === source).length
+    if (own >= this.#limits.perSource || this.size >= this.#limits.all) return false
+    this.#keys.set(key, accepted)
+    this.#state = undefined
+    return true
+  }
+
+  remove(key: string): void {
+    if (this.#keys.delete(key)) this.#state = undefined
+  }
+
+  restore(state: AheadState): void {
+    this.#keys.clear()
+    for (const [key, at] of state) this.#keys.set(key, at)
+    this.#state = state
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * One source behind the loop's back: a small buffer of records that were read and not consumed, and the wait after a
+ * failure. A source that fails looks empty until it is time to ask again; its siblings go on. One that says that asking
+ * again is of no use (a file that is not there) is opened again, at the place that was read up to: people fix such things.
+ */
+import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import type { Positions, Source, SourceRecord, SourceStatus } from '../../contracts/stream.ts'
+import { isLeaseLost, mayRetry, type RetryPolicy } from '../retry-policy.ts'
+
+export interface BufferedSourceParts {
+  readonly source: Source
+  readonly from: Positions
+  readonly records: number
+  readonly clock: Clock
+  readonly log: Logger
+  readonly patience: RetryPolicy
+}
+
+export class BufferedSource {
+  readonly #parts: BufferedSourceParts
+  #buffer: readonly SourceRecord[] = []
+  /** Place of the next record in the buffer. */
+  #next = 0
+  #isOpen = false
+  /** After the last record that was read: where it is opened again. */
+  #places: Record<string, string>
+  #fault: CodedError | undefined
+  #failures = 0
+  #askAgainMs = 0
+  #lag: number | undefined
+  #records = 0
+  #bytes = 0
+
+  constructor(parts: BufferedSourceParts) {
+    this.#parts = parts
+    this.#places = { ...parts.from }
+  }
+
+  get name(): string {
+    return this.#parts.source.name
+  }
+
+  /** How long nothing is to be had because of a failure. */
+  get pauseMs(): number {
+    return Math.max(0, this.#askAgainMs - this.#parts.clock.monotonicMs())
+  }
+
+  get isEmpty(): boolean {
+    return this.#next === this.#buffer.length
+  }
+
+  /** Records that exist and are not consumed, as last heard. */
+  get lag(): number {
+    return (this.#lag ?? 0) + this.#buffer.length - this.#next
+  }
+
+  /** Whether the source has ever told how much it has, or cannot. */
+  get isMeasured(): boolean {
+    return this.#lag !== undefined || (this.#fault !== undefined && !this.#fault.retriable)
+  }
+
+  /** Its own counters; of a source that keeps none, what was read from it here. */
+  get stats(): SourceStatus {
+    const own = this.#parts.source.stats?.() ?? this.#counted
+    const { code, message } = this.#fault ?? {}
+    return {
+      ...own,
+      lag: this.lag,
+      ...(code !== undefined && message !== undefined && { code, message }),
+    }
+  }
+
+  get #counted(): Omit<SourceStatus, 'lag'> {
+    return { records: this.#records, bytes: this.#bytes, rebalances: 0, refused: 0 }
+  }
+
+  take(): SourceRecord | undefined {
+    const record = this.#buffer[this.#next]
+    if (record !== undefined) this.#next += 1
+    return record
+  }
+
+  /** The next records that are here already, at most `count`. */
+  upcoming(count: number): readonly SourceRecord[] {
+    return this.#buffer.slice(this.#next, this.#next + count)
+  }
+
+  /** Whether there is a record to take, after at most `waitMs`. */
+  async fill(waitMs: number, signal: AbortSignal): Promise<boolean> {
+    if (!this.isEmpty) return true
+    if (this.pauseMs > 0) return false
+    await this.#guarded(signal, async ({ source, records }) => {
+      this.#buffer = await source.read({ records, waitMs }, signal)
+      this.#next = 0
+      this.#records += this.#buffer.length
+      for (const { value, partition, next } of this.#buffer) {
+        this.#bytes += value.byteLength
+        this.#places[partition] = next
+      }
+    })
+    return !this.isEmpty
+  }
+
+  async measure(signal: AbortSignal): Promise<void> {
+    if (this.pauseMs > 0) return
+    await this.#guarded(signal, async ({ source }) => {
+      this.#lag = await source.lag()
+    })
+  }
+
+  /** Advice to the source: a failure costs nothing, the checkpoint is the truth. */
+  async commit(positions: Positions): Promise<void> {
+    if (!this.#isOpen) return
+    const { source, log } = this.#parts
+    try {
+      await source.commit(positions)
+    } catch (err) {
+      log.warn({ source: source.name, err }, 'could not tell the source how far the trainer is')
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#parts.source.close()
+  }
+
+  async #guarded(
+    signal: AbortSignal,
+    work: (parts: BufferedSourceParts) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await this.#open(signal)
+      await work(this.#parts)
+      this.#recovered()
+    } catch (error) {
+      // The wait was called off; nothing has been consumed.
+      if (signal.aborted) return
+      if (!(error instanceof CodedError) || isLeaseLost(error) || isOfJournal(error)) throw error
+      this.#failed(error)
+    }
+  }
+
+  async #open(signal: AbortSignal): Promise<void> {
+    if (this.#isOpen) return
+    await this.#parts.source.open(this.#places, signal)
+    this.#isOpen = true
+  }
+
+  #failed(err: CodedError): void {
+    const { clock, log, patience, source } = this.#parts
+    const { code } = err
+    if (this.#fault?.code !== code)
+      log.warn({ source: source.name, code, err }, 'source failed, trying again')
+    this.#fault = err
+    if (!mayRetry(err)) this.#isOpen = false
+    this.#askAgainMs = clock.monotonicMs() + patience.delayMs(this.#failures)
+    this.#failures += 1
+  }
+
+  #recovered(): void {
+    const { log, source } = this.#parts
+    const failures = this.#failures
+    if (failures > 0) log.info({ source: source.name, failures }, 'source works again')
+    this.#failures = 0
+    this.#fault = undefined
+  }
+}
+
+/** Checkpoint and journal do not belong together: feedback must be refused until a person has looked, not accepted meanwhile. */
+function isOfJournal({ code }: CodedError): boolean {
+  return code === 'JOURNAL_FOREIGN' || code === 'JOURNAL_GAP'
+}

@@ -1,0 +1,136 @@
+/**
+ * Latent replay: the frozen trunk sees each example once, and training, scoring and replay start from the kept
+ * activations of the cut. A cache, bounded in bytes, least recently used out first: what was pushed out is computed
+ * again, with the same bytes, so that it is no part of the checkpoint.
+ *
+ * Pellegrini et al. (2020), "Latent replay for real-time continual learning", IROS.
+ */
+import type { Encoded, Latent, TrunkEngine } from '../../contracts/network.ts'
+import type { Example } from '../../contracts/task.ts'
+import { invariant } from '../../platform/errors.ts'
+
+export class LatentCache {
+  readonly #trunk: TrunkEngine
+  readonly #maxBytes: number
+  /** In order of use: a Map keeps insertion order, and a hit is inserted again. */
+  readonly #kept = new Map<string, Kept>()
+  #bytes = 0
+  #hits = 0
+  #misses = 0
+
+  constructor(trunk: TrunkEngine, maxBytes: number) {
+    this.#trunk = trunk
+    this.#maxBytes = maxBytes
+  }
+
+  get metrics(): { readonly bytes: number; readonly hits: number; readonly misses: number } {
+    return { bytes: this.#bytes, hits: this.#hits, misses: this.#misses }
+  }
+
+  /** Without waiting: computed where that is cheap, else as kept. */
+  now(example: Example): Latent | undefined {
+    return this.#trunk.encodeNow?.(example.encoded) ?? this.#use(example)
+  }
+
+  /** Whether there is never anything to wait for. */
+  get isImmediate(): boolean {
+    return this.#trunk.encodeNow !== undefined
+  }
+
+  /** Of a row that becomes an example later, or never: not kept here. */
+  async ahead(encoded: Encoded): Promise<Latent> {
+    const [latent] = await this.#trunk.encode([encoded])
+    invariant(latent !== undefined, 'the trunk answers each row')
+    return latent
+  }
+
+  /** The latent of each example, by key, all of them or a coded error of the engine. */
+  async of(examples: readonly Example[]): Promise<Map<string, Latent>> {
+    const found = new Map<string, Latent>()
+    if (this.isImmediate) {
+      for (const example of examples) {
+        const latent = this.now(example)
+        if (latent !== undefined) found.set(example.key, latent)
+      }
+      return found
+    }
+    const missing = new Map<string, Example>()
+    for (const example of examples) {
+      const latent = this.#use(example)
+      if (latent === undefined) missing.set(example.key, example)
+      else found.set(example.key, latent)
+    }
+    this.#hits += found.size
+    if (missing.size > 0) await this.#compute([...missing.values()], found)
+    return found
+  }
+
+  /** Whether the engine answers, cache aside. */
+  async canCompute({ encoded }: Example): Promise<boolean> {
+    try {
+      await this.ahead(encoded)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Drops what belongs to no example of `wanted`: nobody will ask for it again. */
+  keepOnly(wanted: readonly Example[]): void {
+    if (this.#kept.size <= wanted.length) return
+    const keys = new Set(wanted.map(({ key }) => key))
+    for (const key of this.#kept.keys()) if (!keys.has(key)) this.forget(key)
+  }
+
+  forget(key: string): void {
+    const kept = this.#kept.get(key)
+    if (kept === undefined) return
+    this.#kept.delete(key)
+    this.#bytes -= kept.latent.data.byteLength
+  }
+
+  async #compute(missing: readonly Example[], found: Map<string, Latent>): Promise<void> {
+    const latents = await this.#trunk.encode(missing.map((example) => example.encoded))
+    this.#misses += missing.length
+    missing.forEach((example, index) => {
+      const latent = latents[index]
+      invariant(latent !== undefined, 'the trunk answers each row')
+      found.set(example.key, latent)
+      this.keep(example, latent)
+    })
+  }
+
+  /** A key may come again with another input after it was refused. */
+  #use({ key, encoded }: Example): Latent | undefined {
+    const kept = this.#kept.get(key)
+    if (kept === undefined || !isSame(kept.encoded, encoded)) return undefined
+    this.#kept.delete(key)
+    this.#kept.set(key, kept)
+    return kept.latent
+  }
+
+  keep({ key, encoded }: Example, latent: Latent): void {
+    this.forget(key)
+    this.#kept.set(key, { encoded, latent })
+    this.#bytes += latent.data.byteLength
+    for (const oldest of this.#kept.keys()) {
+      if (this.#bytes <= this.#maxBytes) return
+      this.forget(oldest)
+    }
+  }
+}
+
+interface Kept {
+  readonly encoded: Encoded
+  readonly latent: Latent
+}
+
+function isSame(one: Encoded, other: Encoded): boolean {
+  const a = dataOf(one)
+  const b = dataOf(other)
+  return one.kind === other.kind && a.length === b.length && a.every((value, at) => value === b[at])
+}
+
+function dataOf(encoded: Encoded): Int32Array | Float32Array {
+  return encoded.kind === 'tokens' ? encoded.ids : encoded.values
+}

@@ -1,0 +1,90 @@
+/**
+ * Latents for the learner, whatever the engine does.
+ *
+ * An example is computed once when it is admitted: there a row that fails while another one succeeds is refused, so that
+ * one poisonous input does not stop the stream. When even a row that succeeded before fails, the engine is down, which
+ * is no example's fault: wait for it. Later all are wanted, and only waiting helps.
+ */
+import { CodedError } from '../../contracts/core.ts'
+import type { Encoded, Latent } from '../../contracts/network.ts'
+import type { Example } from '../../contracts/task.ts'
+import type { LatentCache } from './latent-cache.ts'
+import type { LatentMap } from '../../learner/learner-types.ts'
+import { mayRetry, type RetryPolicy } from '../retry-policy.ts'
+
+const triesOfOne = 3
+
+export class LatentProvider {
+  readonly #latents: LatentCache
+  readonly #patience: RetryPolicy
+  /** An example that the engine has computed: proof that it can. */
+  #proof: Example | undefined
+
+  constructor(latents: LatentCache, patience: RetryPolicy) {
+    this.#latents = latents
+    this.#patience = patience
+  }
+
+  /** Whether there is never anything to wait for. */
+  get isImmediate(): boolean {
+    return this.#latents.isImmediate
+  }
+
+  /** Of one example, when it needs no waiting. */
+  now(example: Example): LatentMap | undefined {
+    const latent = this.#latents.now(example)
+    return latent && new Map([[example.key, latent]])
+  }
+
+  /** Computed before its example's turn comes; rejects when the engine fails, which is nobody's fault yet. */
+  async ahead(encoded: Encoded): Promise<Latent> {
+    return this.#latents.ahead(encoded)
+  }
+
+  /** What was computed ahead belongs to this example. */
+  keep(example: Example, latent: Latent): LatentMap {
+    this.#latents.keep(example, latent)
+    this.#proof = example
+    return new Map([[example.key, latent]])
+  }
+
+  /** Of an example that is new here; throws a coded error that is not retriable for one that cannot be computed. */
+  async first(example: Example, signal: AbortSignal): Promise<LatentMap> {
+    let failures = 0
+    const work = async () => {
+      try {
+        return await this.#latents.of([example])
+      } catch (error) {
+        if (mayRetry(error) && (await this.#works())) failures += 1
+        throw failures < triesOfOne ? error : final(error)
+      }
+    }
+    const found = await this.#patience.persist('computing a latent', work, signal)
+    this.#proof = example
+    return found
+  }
+
+  async all(examples: readonly Example[], signal: AbortSignal): Promise<LatentMap> {
+    const work = () => this.#latents.of(examples)
+    return this.#patience.persist('computing latents', work, signal)
+  }
+
+  /** After an update: what was learned and is not remembered will not be asked for again. */
+  keepOnly(wanted: readonly Example[]): void {
+    this.#latents.keepOnly(wanted)
+  }
+
+  forget(keys: readonly string[]): void {
+    for (const key of keys) this.#latents.forget(key)
+  }
+
+  async #works(): Promise<boolean> {
+    return this.#proof !== undefined && (await this.#latents.canCompute(this.#proof))
+  }
+}
+
+function final(error: unknown): unknown {
+  if (!(error instanceof CodedError)) return error
+  const { code, message, details } = error
+  return new CodedError(code, message, { details, cause: error })
+}

@@ -1,0 +1,148 @@
+/**
+ * Many sources, one order: record by record in rotation, an empty source is passed over. Whose turn is next is part of
+ * the checkpoint, so that with all records at hand the order is the same however reads were cut, and after a crash too.
+ */
+import type { Clock } from '../../contracts/core.ts'
+import type { Positions } from '../../contracts/stream.ts'
+import type { TrainerStatus } from '../contract.ts'
+import type { Received } from '../../intake/join.ts'
+import type { BufferedSource } from './buffered-source.ts'
+
+export class SourceMultiplexer {
+  readonly #lines: readonly BufferedSource[]
+  readonly #clock: Clock
+  #turn: number
+  #resting: AbortController | undefined
+  #woken = false
+
+  constructor(lines: readonly BufferedSource[], turn: number, clock: Clock) {
+    this.#lines = lines
+    this.#clock = clock
+    this.#turn = turn % Math.max(1, lines.length)
+  }
+
+  get turn(): number {
+    return this.#turn
+  }
+
+  get lag(): number {
+    return this.#lines.reduce((sum, { lag }) => sum + lag, 0)
+  }
+
+  /** Whether any source has been heard of; before that a lag of 0 says nothing. */
+  get isMeasured(): boolean {
+    return this.#lines.some(({ isMeasured }) => isMeasured)
+  }
+
+  /** Whether every source has said that it has nothing more. */
+  get isExhausted(): boolean {
+    return this.lag === 0 && this.#lines.every((line) => line.isMeasured && line.pauseMs === 0)
+  }
+
+  /** What each source has given, and how much it still has. */
+  get sources(): NonNullable<TrainerStatus['sources']> {
+    return Object.fromEntries(this.#lines.map((line) => [line.name, line.stats]))
+  }
+
+  /** The next record if it is here already: the same as `next` would answer, without asking a source. */
+  take(): Received | undefined {
+    const line = this.#lines[this.#turn]
+    const record = line?.take()
+    if (line === undefined || record === undefined) return undefined
+    this.#turn = (this.#turn + 1) % this.#lines.length
+    return { connector: line.name, record }
+  }
+
+  /** Some of the records that are here and whose turn comes soon, at most about `count`. */
+  upcoming(count: number): readonly Received[] {
+    const each = Math.ceil(count / Math.max(1, this.#lines.length))
+    return this.#lines.flatMap((line) =>
+      line.upcoming(each).map((record) => ({ connector: line.name, record })),
+    )
+  }
+
+  /** The next record, or undefined when no source has one now. */
+  async next(signal: AbortSignal): Promise<Received | undefined> {
+    for (let tried = 0; tried < this.#lines.length; tried += 1) {
+      const at = (this.#turn + tried) % this.#lines.length
+      const line = this.#lines[at]
+      if (line === undefined || !(await line.fill(0, signal))) continue
+      const record = line.take()
+      if (record === undefined) continue
+      this.#turn = (at + 1) % this.#lines.length
+      return { connector: line.name, record }
+    }
+    return undefined
+  }
+
+  /** Whether a source has a record now, which `take` or `next` will answer. */
+  async isReady(signal: AbortSignal): Promise<boolean> {
+    for (const line of this.#lines) if (await line.fill(0, signal)) return true
+    return false
+  }
+
+  /** Waits until a source has a record, somebody calls `wake`, or `waitMs` have passed. */
+  async rest(waitMs: number, signal: AbortSignal): Promise<void> {
+    if (this.#woken || signal.aborted) {
+      this.#woken = false
+      return
+    }
+    const resting = new AbortController()
+    const end = () => resting.abort()
+    this.#resting = resting
+    signal.addEventListener('abort', end, { once: true })
+    try {
+      await Promise.all(this.#lines.map((line) => this.#wait(line, waitMs, resting)))
+    } finally {
+      signal.removeEventListener('abort', end)
+      this.#resting = undefined
+      this.#woken = false
+    }
+  }
+
+  /** Waits the same, and reads nothing meanwhile. */
+  async pause(waitMs: number, signal: AbortSignal): Promise<void> {
+    const resting = new AbortController()
+    this.#resting = resting
+    if (this.#woken) resting.abort()
+    const both = AbortSignal.any([signal, resting.signal])
+    await this.#clock.sleep(waitMs, both).catch(() => undefined)
+    this.#resting = undefined
+    this.#woken = false
+  }
+
+  wake(): void {
+    this.#woken = true
+    this.#resting?.abort()
+  }
+
+  async measure(signal: AbortSignal): Promise<void> {
+    for (const line of this.#lines) await line.measure(signal)
+  }
+
+  async commit(positions: Readonly<Record<string, Positions>>): Promise<void> {
+    for (const line of this.#lines) {
+      const consumed = positions[line.name]
+      if (consumed !== undefined) await line.commit(consumed)
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = await Promise.allSettled(this.#lines.map((line) => line.close()))
+    const failed = closed.find((each) => each.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  /** The first source that has something ends the wait of all; one that answers too early is waited for here. */
+  async #wait(line: BufferedSource, waitMs: number, resting: AbortController): Promise<void> {
+    const { signal } = resting
+    const untilMs = this.#clock.monotonicMs() + waitMs
+    if (line.pauseMs === 0 && (await line.fill(waitMs, signal))) {
+      resting.abort()
+      return
+    }
+    const leftMs = untilMs - this.#clock.monotonicMs()
+    const restMs = line.pauseMs > 0 ? Math.min(leftMs, line.pauseMs) : leftMs
+    if (restMs > 0) await this.#clock.sleep(restMs, signal).catch(() => undefined)
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * The small part of a trainer's state that changes with almost every event: how far each source was read, what became
+ * of the events, which version comes next and where it begins.
+ */
+import type { Scores } from '../contracts/policy.ts'
+import type { Positions } from '../contracts/stream.ts'
+import type { LivePointer } from '../versions/contract.ts'
+import type { Received } from '../intake/join.ts'
+import { behind, type Barrier } from './barrier.ts'
+import type { ReleaseBar } from '../evaluation/release-bar.ts'
+import type { Move, Progress } from '../checkpoint/saved.ts'
+import type { Outcome } from '../learner/learner-types.ts'
+
+type Count = 'accepted' | 'duplicates' | 'rejected'
+export type TrainerProgressState = Omit<Progress, 'trigger' | 'turn' | 'setAsideNext' | 'line'>
+export type AllPositions = Readonly<Record<string, Positions>>
+
+const empty: TrainerProgressState = {
+  accepted: 0,
+  duplicates: 0,
+  rejected: 0,
+  triedAgain: 0,
+  learned: 0,
+  steps: 0,
+  dropped: 0,
+  next: 0,
+  parent: null,
+  generation: 0,
+  intended: [],
+  live: null,
+  retired: [],
+  barrier: null,
+  bar: null,
+  paused: false,
+  scored: null,
+  spanFrom: {},
+}
+
+export class TrainerProgress {
+  /** Changed in place with each event; what is shown of it are copies, made when somebody looks. */
+  readonly #state: {
+    -readonly [Field in keyof TrainerProgressState]: TrainerProgressState[Field]
+  } = { ...empty }
+  readonly #positions = new Map<string, Map<string, string>>()
+  #shownState: TrainerProgressState | undefined
+  #shownPositions: AllPositions | undefined
+
+  get state(): TrainerProgressState {
+    this.#shownState ??= { ...this.#state }
+    return this.#shownState
+  }
+
+  get positions(): AllPositions {
+    this.#shownPositions ??= Object.fromEntries(
+      [...this.#positions].map(([source, partitions]) => [source, Object.fromEntries(partitions)]),
+    )
+    return this.#shownPositions
+  }
+
+  get accepted(): number {
+    return this.#state.accepted
+  }
+
+  get triedAgainUpTo(): number {
+    return this.#state.triedAgain
+  }
+
+  get barrier(): Barrier | undefined {
+    return this.#state.barrier ?? undefined
+  }
+
+  get isPaused(): boolean {
+    return this.#state.paused === true
+  }
+
+  restore(state: TrainerProgressState, positions: AllPositions): void {
+    // An older release kept less.
+    this.#set({ ...empty, ...state })
+    this.#positions.clear()
+    for (const [source, partitions] of Object.entries(positions))
+      this.#positions.set(source, new Map(Object.entries(partitions)))
+    this.#shownPositions = undefined
+  }
+
+  count(outcome: Count): void {
+    this.#state[outcome] += 1
+    this.#shownState = undefined
+  }
+
+  triedAgain(count: number): void {
+    if (count !== this.#state.triedAgain) this.#set({ triedAgain: count })
+  }
+
+  consumed(received: Received): void {
+    const { connector, record } = received
+    if (this.barrier !== undefined) this.putBarrier(behind(received, this.barrier))
+    const partitions = this.#positions.get(connector) ?? new Map<string, string>()
+    partitions.set(record.partition, record.next)
+    this.#positions.set(connector, partitions)
+    this.#shownPositions = undefined
+  }
+
+  /** An update has made `version` of what came since the last one. */
+  learned(outcome: Outcome, version: number): void {
+    const { learned, steps, dropped } = this.#state
+    this.#set({
+      learned: learned + outcome.learned,
+      steps: steps + outcome.steps,
+      dropped: dropped + outcome.dropped,
+      next: version + 1,
+      parent: `v${version}`,
+      spanFrom: this.positions,
+      cut: undefined,
+    })
+  }
+
+  /** The clock starts an update here, and why; undefined: there is nothing to learn any more. */
+  cut(reason: string | undefined): void {
+    this.#set({ cut: reason })
+  }
+
+  /** An update that was taken back: its examples are gone, and its steps were for nothing. */
+  undone({ steps }: Outcome): void {
+    const { steps: made, dropped } = this.#state
+    const spanFrom = this.positions
+    this.#set({ steps: made + steps, dropped: dropped + steps, spanFrom, cut: undefined })
+  }
+
+  /** The weights come from `version` now; the names of versions go on rising from `next`. */
+  wentTo(version: string, next = this.#state.next): void {
+    this.#set({ parent: version, next })
+  }
+
+  /** How good the version is that the weights come from now: the next one says what it changed. */
+  scored({ count, accuracy_recent }: Scores): void {
+    this.#set({ scored: count === 0 ? null : accuracy_recent })
+  }
+
+  /** The names of versions go on rising from `next`. */
+  nameNext(next: number): void {
+    this.#set({ next: Math.max(next, this.#state.next) })
+  }
+
+  /** The config's retired labels have been heeded. */
+  heeded(retired: readonly string[]): void {
+    this.#set({ retired })
+  }
+
+  /** Records before it are set aside; undefined when all of them were read. */
+  get bar(): ReleaseBar | undefined {
+    return this.#state.bar ?? undefined
+  }
+
+  /** Undefined: the next version becomes live as the promotion policy says. */
+  setBar(bar: ReleaseBar | undefined): void {
+    if (bar !== this.bar) this.#set({ bar: bar ?? null })
+  }
+
+  putBarrier(barrier: Barrier | undefined): void {
+    if (barrier !== this.barrier) this.#set({ barrier: barrier ?? null })
+  }
+
+  pause(paused: boolean): void {
+    this.#set({ paused })
+  }
+
+  /** Weights that come from no version. */
+  beganAnew(): void {
+    this.#set({ parent: null })
+  }
+
+  /** Whether this line has still to make that version. Names of another kind come from elsewhere. */
+  isAhead(version: string): boolean {
+    const number = /^v(\d+)$/.exec(version)?.[1]
+    return number !== undefined && Number(number) >= this.#state.next
+  }
+
+  intend(moves: readonly Move[]): void {
+    this.#set({ intended: moves })
+  }
+
+  /** The pointer was moved and this line was not meant. */
+  passedPointer({ generation }: LivePointer): void {
+    this.#set({ generation })
+  }
+
+  /** The pointer is where this line is now; `intended` is what is left to be done. */
+  sawPointer({ generation, version, by }: LivePointer, intended: readonly Move[] = []): void {
+    const { live } = this.#state
+    // Nobody goes back to what a rollback has just left.
+    const left = by === 'rollback' || by === 'policy' ? null : live?.version
+    const previous = (live?.version === version ? live.previous : left) ?? null
+    this.#set({ generation, intended, live: { version, previous } })
+  }
+
+  /** As the registry has it, for whoever does not know. */
+  learnedLive({ version, previous }: LivePointer): void {
+    this.#set({ live: { version, previous } })
+  }
+
+  /** The registry has lost moves, perhaps all: the next one comes after `generation`. */
+  lostPointer(generation: number, intended: readonly Move[]): void {
+    this.#set({ generation, intended })
+  }
+
+  #set(change: Partial<TrainerProgressState>): void {
+    Object.assign(this.#state, change)
+    this.#shownState = undefined
+  }
+}

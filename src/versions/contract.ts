@@ -1,0 +1,155 @@
+/** Versions of one model, the pointer to the live one, and the registry that keeps both. */
+import type { AdapterConfig } from '../contracts/adapter.ts'
+import type { Tensors } from '../contracts/core.ts'
+import type { BaseIdentity } from '../contracts/network.ts'
+import type { Scores } from '../contracts/policy.ts'
+
+/** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */
+export interface MemoryShape {
+  readonly slots: number
+  readonly items: number
+}
+
+/** `manifest.json` of a version. `digest` covers everything but `created`. */
+export interface Manifest {
+  readonly format: 1
+  readonly model: string
+  readonly version: string
+  readonly digest: string
+  readonly parent: string | null
+  readonly base: BaseIdentity
+  readonly task: string
+  readonly labels: readonly string[]
+  /** Those of them that it does not answer, in their order; absent = none. */
+  readonly retired?: readonly string[]
+  readonly adapter: AdapterConfig
+  /** Kept examples that answer along with the head; absent = none. */
+  readonly memory?: MemoryShape
+  /** source name → partition → [from, to): what it learned since its parent. */
+  readonly span: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>>
+  /** Examples learned in this line so far, and in this version. */
+  readonly events: number
+  readonly events_new: number
+  readonly steps: number
+  readonly scores: Scores
+  readonly decision: string
+  readonly reason: string
+  /** sha256 by file name. */
+  readonly files: Readonly<Record<string, string>>
+  readonly created: string
+}
+
+export interface Version {
+  readonly manifest: Manifest
+  readonly parameters: Tensors
+}
+
+/**
+ * Which versions keep their bytes: the newest `last`, and the newest of each of the last `hourly` hours and `daily` days that
+ * have one. `bytes` bounds them together.
+ */
+export interface Retention {
+  readonly last: number
+  readonly hourly?: number
+  readonly daily?: number
+  readonly bytes?: number
+}
+
+/** What `keep` removed, and what is left. */
+export interface Kept {
+  readonly removed: readonly string[]
+  readonly versions: number
+  readonly bytes: number
+}
+
+/** As a list shows it; `removed`: its bytes are gone, its manifest is not. */
+export interface ListedVersion {
+  readonly manifest: Manifest
+  readonly removed: boolean
+}
+
+/** Which version answers. `generation` rises by one at each move; the compare-and-set compares it. */
+export interface LivePointer {
+  readonly version: string
+  readonly digest: string
+  readonly generation: number
+  readonly sinceMs: number
+  readonly previous: string | null
+  readonly reason: string
+  /** `rollback` and `promote` are a person's; `policy` is the trainer's own rollback. */
+  readonly by:
+    | 'trainer'
+    | 'rollback'
+    | 'promote'
+    | 'start'
+    | 'policy'
+    | 'pause'
+    | 'resume'
+    | 'relearn'
+    | 'discard'
+  /** What the move asks of the trainer besides going to its version; a `pause` and its like stay where the pointer is. */
+  readonly asks?: Asked
+}
+
+/**
+ * Commands to the trainer travel as moves of the pointer: it is durable, fenced, reaches the daemon that trains whichever
+ * that is, and is read before any record, also where nothing is read.
+ */
+export interface Asked {
+  /** Of a rollback: learn nothing until somebody resumes. */
+  readonly hold?: boolean
+  /** Of `relearn` and `discard`: which of what was set aside. */
+  readonly selection?: Selection
+  /** Of a policy's rollback: the count of accepted events at which it was decided. */
+  readonly place?: number
+}
+
+/** Events by their source, their label and since when; what is absent does not matter. */
+export interface Selection {
+  readonly source?: string
+  readonly label?: string
+  readonly sinceMs?: number
+}
+
+/**
+ * Versions of one model and the pointer to the live one. Used by the trainer (publish, point) and by every server
+ * (load, watch, point). `publish` is all-or-nothing and idempotent: the same digest again is a success, another digest
+ * under a taken name throws `VERSION_EXISTS`. `load` verifies every byte or throws `VERSION_CORRUPT`, `VERSION_FOREIGN`,
+ * `VERSION_UNKNOWN`. `point` throws `GENERATION_STALE` when the pointer has moved.
+ */
+export interface Registry {
+  publish(version: Version): Promise<Manifest>
+  load(version: string): Promise<Version>
+  manifest(version: string): Promise<Manifest>
+  /** One version by its key, removed ones too; else `VERSION_UNKNOWN`. */
+  find(version: string): Promise<ListedVersion>
+  /**
+   * The newest `count` (100 when absent), newest first; with `before`, which need not exist any more, only those that are
+   * older. What `keep` removed is marked, and remembered up to a limit.
+   */
+  list(count?: number, before?: string): Promise<readonly ListedVersion[]>
+  live(): Promise<LivePointer | undefined>
+  point(move: {
+    readonly version: string
+    /** The generation that the caller has seen; 0 when nothing was live. */
+    readonly expect: number
+    readonly reason: string
+    readonly by: LivePointer['by']
+    readonly asks?: Asked | undefined
+  }): Promise<LivePointer>
+  /** Moves, newest first, at most `count`; with `before`, only those of a lower generation. The oldest are forgotten. */
+  history(count: number, before?: number): Promise<readonly LivePointer[]>
+  /**
+   * Calls back with where the pointer is now (if anywhere) and soon after each change, never inside this call; changes
+   * that follow each other quickly are told as one, the newest. Returns how to stop.
+   */
+  watch(onChange: (pointer: LivePointer) => void): () => void
+  /** Removes the bytes of old versions, never of the live, the previous, a pinned or a protected one. */
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept>
+  /** A pinned version keeps its bytes until it is unpinned. `PINS_FULL` when there are too many. */
+  pin(version: string): Promise<void>
+  /** Of one that is not pinned: a success. */
+  unpin(version: string): Promise<void>
+  pins(): Promise<readonly string[]>
+  close(): Promise<void>
+}

@@ -1,0 +1,239 @@
+/**
+ * `registry.db`: which version is live, every move that led there, what is pinned, and the manifests of versions whose
+ * bytes were removed. Its write lock is what makes moves, removals and new folders of several processes follow one
+ * another: whoever changes `versions/` does it inside `exclusively`.
+ */
+import type { Clock, CodedError } from '../../contracts/core.ts'
+import type { Asked, LivePointer, Manifest } from '../contract.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Row } from '../../platform/store/row.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+
+const migrations = [
+  `CREATE TABLE move (
+     generation INTEGER PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, since_ms INTEGER NOT NULL,
+     previous TEXT, reason TEXT NOT NULL, moved_by TEXT NOT NULL);
+   CREATE TABLE pin (version TEXT PRIMARY KEY) WITHOUT ROWID;
+   CREATE TABLE retired (version TEXT PRIMARY KEY, manifest TEXT NOT NULL);
+   CREATE INDEX retired_by_age ON retired (length(version), version);`,
+  `DROP INDEX retired_by_age;
+   CREATE INDEX retired_by_number ON retired (CAST(substr(version, 2) AS INTEGER), length(version), version);`,
+  `CREATE INDEX move_by_version ON move (version, generation);`,
+  `ALTER TABLE move ADD COLUMN asks TEXT;`,
+]
+
+/** SQL's cast takes the digits that a text begins with. */
+const age = (version: string) =>
+  `CAST(substr(${version}, 2) AS INTEGER), length(${version}), ${version}`
+const byAge = 'CAST(substr(version, 2) AS INTEGER) DESC, length(version) DESC, version DESC'
+
+const REASON_CHARACTERS = 2_000
+/** The most that one write lets go: a registry that has grown for months is brought to its limits bit by bit. */
+const PRUNED_ROWS = 500
+
+/** What a registry remembers of the past. */
+export interface LedgerLimits {
+  readonly moves: number
+  /** Manifests of versions whose bytes were removed. */
+  readonly removed: number
+  readonly removedBytes?: number
+  readonly pins: number
+}
+
+export const usualLedgerLimits: LedgerLimits = { moves: 10_000, removed: 2_000, pins: 100 }
+
+export function pinsFull(most: number): CodedError {
+  return failure('PINS_FULL', `${most} versions are pinned already`, { details: { pins: most } })
+}
+
+/** How many removed manifests may be remembered: those of one model are about as large as each other. */
+export function mostRemoved({ removed, removedBytes = Infinity }: LedgerLimits, bytes: number) {
+  return Math.min(removed, Math.floor(removedBytes / bytes))
+}
+
+export type Move = Pick<LivePointer, 'version' | 'digest' | 'reason' | 'by'> & {
+  readonly expect: number
+  readonly asks?: Asked | undefined
+}
+
+export class Ledger {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #limits: LedgerLimits
+
+  constructor(path: string, clock: Clock, limits: Partial<LedgerLimits> = {}) {
+    this.#store = openStore(path, { migrations })
+    this.#clock = clock
+    this.#limits = { ...usualLedgerLimits, ...limits }
+  }
+
+  live(): LivePointer | undefined {
+    return this.history(1)[0]
+  }
+
+  history(count: number, before = Number.MAX_SAFE_INTEGER): readonly LivePointer[] {
+    const sql = 'SELECT * FROM move WHERE generation < ? ORDER BY generation DESC LIMIT ?'
+    return this.#store.all(sql, before, count).map(toPointer)
+  }
+
+  /** Call it inside `exclusively`, where the version cannot be removed meanwhile. */
+  move({ expect, asks, ...move }: Move): LivePointer {
+    const before = this.live()
+    const generation = before?.generation ?? 0
+    if (generation !== expect) {
+      throw failure(
+        'GENERATION_STALE',
+        `the pointer is at generation ${generation}, not ${expect}`,
+        {
+          details: { expected: expect, generation },
+        },
+      )
+    }
+    const pointer: LivePointer = {
+      ...move,
+      ...(asks && { asks }),
+      reason: printable(move.reason),
+      generation: generation + 1,
+      sinceMs: this.#clock.nowMs(),
+      previous: before?.version ?? null,
+    }
+    this.#insert(pointer)
+    return pointer
+  }
+
+  /**
+   * Moves that were made elsewhere, newest first: they take the place of everything from the oldest of them on. False when
+   * a later move is known here.
+   */
+  adopt(moves: readonly LivePointer[]): boolean {
+    return this.#store.transaction(() => {
+      const [newest, oldest] = [moves[0], moves.at(-1)]
+      if (newest === undefined || oldest === undefined) return false
+      if (newest.generation < (this.live()?.generation ?? 0)) return false
+      this.#store.run('DELETE FROM move WHERE generation >= ?', oldest.generation)
+      for (const move of moves) this.#insert(move)
+      return true
+    })
+  }
+
+  /** Of which content a version was when it was live last. */
+  digestOf(version: string): string | undefined {
+    const sql = 'SELECT digest FROM move WHERE version = ? ORDER BY generation DESC LIMIT 1'
+    return this.#store.get(sql, version)?.text('digest')
+  }
+
+  exclusively<Result>(work: () => Result): Result {
+    return this.#store.transaction(work)
+  }
+
+  /** Call it inside `exclusively`, like `move`. */
+  pin(version: string): void {
+    const others = this.pins().filter((pinned) => pinned !== version)
+    if (others.length >= this.#limits.pins) throw pinsFull(this.#limits.pins)
+    this.#store.run('INSERT OR IGNORE INTO pin (version) VALUES (?)', version)
+  }
+
+  unpin(version: string): void {
+    this.#store.run('DELETE FROM pin WHERE version = ?', version)
+  }
+
+  pins(): readonly string[] {
+    return this.#store
+      .all('SELECT version FROM pin ORDER BY version')
+      .map((row) => row.text('version'))
+  }
+
+  replacePins(versions: readonly string[]): void {
+    this.#store.transaction(() => {
+      this.#store.run('DELETE FROM pin')
+      for (const version of versions)
+        this.#store.run('INSERT OR IGNORE INTO pin (version) VALUES (?)', version)
+    })
+  }
+
+  retire(manifest: Manifest): void {
+    const sql = 'INSERT OR REPLACE INTO retired (version, manifest) VALUES (?, ?)'
+    const json = JSON.stringify(manifest)
+    this.#store.run(sql, manifest.version, json)
+    const old = `DELETE FROM retired WHERE version IN
+      (SELECT version FROM retired ORDER BY ${byAge} LIMIT ? OFFSET ?)`
+    this.#store.run(old, PRUNED_ROWS, mostRemoved(this.#limits, json.length))
+  }
+
+  /** Its bytes are there again. */
+  unretire(version: string): void {
+    this.#store.run('DELETE FROM retired WHERE version = ?', version)
+  }
+
+  /** As bytes, to be read and checked like those of a folder. */
+  retired(version: string): Uint8Array | undefined {
+    // As a stranger may write it: a column of text ends at a NUL.
+    if (version.includes('\0')) return undefined
+    const row = this.#store.get('SELECT manifest FROM retired WHERE version = ?', version)
+    return row === undefined ? undefined : new TextEncoder().encode(row.text('manifest'))
+  }
+
+  /** Newest first, see `newestFirst`; with `before`, only those that are older. */
+  retiredVersions(count: number, before?: string): readonly string[] {
+    // The first condition is what SQLite finds the place in the index by.
+    const number = 'CAST(substr(version, 2) AS INTEGER) <= CAST(substr(?, 2) AS INTEGER)'
+    const condition = `WHERE ${number} AND (${age('version')}) < (${age('?')})`
+    const older = before === undefined ? '' : condition
+    const bound = before === undefined ? [] : Array.from({ length: 4 }, () => before)
+    return this.#store
+      .all(`SELECT version FROM retired ${older} ORDER BY ${byAge} LIMIT ?`, ...bound, count)
+      .map((row) => row.text('version'))
+  }
+
+  close(): void {
+    this.#store.close()
+  }
+
+  #insert(pointer: LivePointer): void {
+    this.#store.run(
+      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      pointer.generation,
+      pointer.version,
+      pointer.digest,
+      pointer.sinceMs,
+      pointer.previous,
+      pointer.reason,
+      pointer.by,
+      pointer.asks === undefined ? null : JSON.stringify(pointer.asks),
+    )
+    const old = `DELETE FROM move WHERE generation IN
+      (SELECT generation FROM move WHERE generation <= ? ORDER BY generation LIMIT ?)`
+    this.#store.run(old, pointer.generation - this.#limits.moves, PRUNED_ROWS)
+  }
+}
+
+function toPointer(row: Row): LivePointer {
+  const asks = row.textOrNull('asks')
+  return {
+    version: row.text('version'),
+    digest: row.text('digest'),
+    generation: row.number('generation'),
+    sinceMs: row.number('since_ms'),
+    previous: row.textOrNull('previous'),
+    reason: row.text('reason'),
+    by: mover(row.text('moved_by')),
+    ...(asks !== null && { asks: JSON.parse(asks) as Asked }),
+  }
+}
+
+const movers = [
+  ...(['trainer', 'rollback', 'promote', 'start', 'policy'] as const),
+  ...(['pause', 'resume', 'relearn', 'discard'] as const),
+]
+
+export function mover(text: string): LivePointer['by'] {
+  const known = movers.find((by) => by === text)
+  if (known === undefined) throw failure('STORE_CORRUPT', `the pointer was moved by ${text}`)
+  return known
+}
+
+/** A reason comes from a person's request: no control characters in logs and answers, and not without end. */
+export function printable(reason: string): string {
+  return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
+}

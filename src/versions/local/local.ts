@@ -1,0 +1,154 @@
+/**
+ * The registry of one model on a local disk: `versions/<v>/` folders beside `registry.db`. Several processes use it at
+ * once: the trainer publishes and points, every server loads, watches and points. Whoever reads a version gets it with
+ * every byte checked, made for this base and task, or an error that names the file.
+ */
+import { join } from 'node:path'
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type {
+  Kept,
+  ListedVersion,
+  LivePointer,
+  Manifest,
+  Registry,
+  Retention,
+  Version,
+} from '../contract.ts'
+import { Answering } from './answering.ts'
+import { Ledger, type LedgerLimits } from './ledger.ts'
+import { PointerWatch } from '../pointer-watch.ts'
+import { checkOrigin, openVersion, sealVersion, type Bundle, type Origin } from '../sealing.ts'
+import { Versions } from './versions.ts'
+
+export type { Bundle } from '../sealing.ts'
+
+export interface LocalRegistryOptions extends Origin {
+  /** The model's folder under `data_dir`. */
+  readonly folder: string
+  readonly bundle: Bundle
+  readonly clock: Clock
+  readonly log: Logger
+  readonly remembered?: Partial<LedgerLimits>
+  /** How soon a move by another process is seen. */
+  readonly pollMs?: number
+}
+
+export interface LocalRegistry extends Registry {
+  /** Looks for a move at once instead of at the next poll. */
+  wake(): void
+  /** The server of this folder answers with it: its bytes stay until it answers with another. */
+  answersWith(version: string): void
+}
+
+export async function openLocalRegistry(options: LocalRegistryOptions): Promise<LocalRegistry> {
+  const registry = new FolderRegistry(options)
+  await registry.mend()
+  return registry
+}
+
+const POLL_MS = 200
+/** What `list` answers when nobody says how many. */
+export const PAGE_VERSIONS = 100
+
+class FolderRegistry implements LocalRegistry {
+  readonly #options: LocalRegistryOptions
+  readonly #ledger: Ledger
+  readonly #versions: Versions
+  readonly #watch: PointerWatch
+  readonly #answering: Answering
+
+  constructor(options: LocalRegistryOptions) {
+    this.#options = options
+    const { folder, clock, log, pollMs = POLL_MS, remembered } = options
+    this.#ledger = new Ledger(join(folder, 'registry.db'), clock, remembered)
+    this.#answering = new Answering(folder)
+    this.#versions = new Versions(join(folder, 'versions'), this.#ledger)
+    this.#watch = new PointerWatch({ read: () => this.#ledger.live(), clock, pollMs, log })
+  }
+
+  mend(): Promise<void> {
+    return this.#versions.mend()
+  }
+
+  async publish(version: Version): Promise<Manifest> {
+    const { manifest, files } = sealVersion(version, this.#options)
+    checkOrigin(manifest, this.#options)
+    return this.#versions.add(manifest, files)
+  }
+
+  async load(version: string): Promise<Version> {
+    const { manifest, files } = await this.#versions.read(version)
+    checkOrigin(manifest, this.#options)
+    return openVersion({ manifest, files }, this.#options)
+  }
+
+  manifest(version: string): Promise<Manifest> {
+    return this.#versions.manifest(version)
+  }
+
+  find(version: string): Promise<ListedVersion> {
+    return this.#versions.find(version)
+  }
+
+  async list(count = PAGE_VERSIONS, before?: string) {
+    const { found, corrupt } = await this.#versions.list(count, before)
+    for (const error of corrupt) this.#options.log.warn({ err: error }, 'left out of the list')
+    return found
+  }
+
+  async live(): Promise<LivePointer | undefined> {
+    return this.#ledger.live()
+  }
+
+  async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+    const { manifest } = await this.load(move.version)
+    const pointer = this.#ledger.exclusively(() => {
+      this.#versions.checkPresent(move.version)
+      return this.#ledger.move({ ...move, digest: manifest.digest })
+    })
+    this.#watch.wake()
+    return pointer
+  }
+
+  async history(count: number, before?: number): Promise<readonly LivePointer[]> {
+    return this.#ledger.history(count, before)
+  }
+
+  watch(onChange: (pointer: LivePointer) => void): () => void {
+    return this.#watch.add(onChange)
+  }
+
+  wake(): void {
+    this.#watch.wake()
+  }
+
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    const answering = this.#answering.versions()
+    return this.#versions.keep(retention, [...protectedVersions, ...answering])
+  }
+
+  answersWith(version: string): void {
+    this.#answering.note(version)
+  }
+
+  async pin(version: string): Promise<void> {
+    this.#ledger.exclusively(() => {
+      this.#versions.checkPresent(version)
+      this.#ledger.pin(version)
+    })
+  }
+
+  async unpin(version: string): Promise<void> {
+    this.#ledger.unpin(version)
+  }
+
+  async pins(): Promise<readonly string[]> {
+    return this.#ledger.pins()
+  }
+
+  async close(): Promise<void> {
+    this.#watch.stop()
+    await this.#answering.close()
+    this.#ledger.close()
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * The versions of one model, kept whole or removed: folders on disk with the ledger's memory of those that were removed.
+ *
+ * A folder gets or loses its name only inside the ledger's write lock, so that publishing, removing and pointing by
+ * several processes follow one another. Removing is first written down and then done; whoever opens next finishes it.
+ */
+import { setImmediate as breathe } from 'node:timers/promises'
+import { CodedError } from '../../contracts/core.ts'
+import type { Kept, ListedVersion, Manifest, Retention } from '../contract.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Ledger } from './ledger.ts'
+import { readManifest } from '../manifest.ts'
+import { isOlder, newestFirst } from '../order.ts'
+import { bytesOf, footprintOf, surplusOf, type Footprint } from '../retention.ts'
+import { VersionFolders } from './version-folder.ts'
+
+type Files = ReadonlyMap<string, Uint8Array>
+
+/** Each takes a tenth of a millisecond of a thread that serves predictions too. */
+export const BETWEEN_PAUSES = 20
+
+/** What has a name already, and whether it could be loaded. */
+interface Holder {
+  readonly manifest: Manifest | undefined
+  readonly isWhole: boolean
+}
+
+export class Versions {
+  readonly #folders: VersionFolders
+  readonly #ledger: Ledger
+  /** Of those whose bytes are here, as far as they were looked at. */
+  #known = new Map<string, Footprint>()
+
+  constructor(folder: string, ledger: Ledger) {
+    this.#folders = new VersionFolders(folder)
+    this.#ledger = ledger
+  }
+
+  /** Finishes or undoes what processes that died had begun. */
+  async mend(): Promise<void> {
+    await this.#folders.sweep()
+    await this.#clear(this.#folders.names())
+  }
+
+  /** Same content again is a success, and heals a torn folder; other content under a taken name is VERSION_EXISTS. */
+  async add(manifest: Manifest, files: Files): Promise<Manifest> {
+    const holder = await this.#holder(manifest.version)
+    if (holder?.manifest !== undefined) {
+      if (holder.manifest.digest !== manifest.digest) throw exists(holder.manifest, manifest)
+      if (holder.isWhole) return holder.manifest
+    }
+    const isPut = await this.#put(manifest, files, holder !== undefined)
+    return isPut ? manifest : this.add(manifest, files)
+  }
+
+  /** Whatever has the name now, this is the version from now on. */
+  async replace(manifest: Manifest, files: Files): Promise<void> {
+    await this.#put(manifest, files, true)
+  }
+
+  /** Of those whose bytes are here. */
+  names(): readonly string[] {
+    return newestFirst(this.#folders.names())
+  }
+
+  /** Every byte verified. */
+  async read(version: string): Promise<{ readonly manifest: Manifest; readonly files: Files }> {
+    this.checkPresent(version)
+    try {
+      const manifest = await this.#folders.manifest(version)
+      return { manifest, files: await this.#folders.files(manifest) }
+    } catch (error) {
+      // Removed while it was being read: not corrupt.
+      this.checkPresent(version)
+      throw error
+    }
+  }
+
+  /** Also of a version whose bytes were removed. */
+  async manifest(version: string): Promise<Manifest> {
+    const retired = this.#ledger.retired(version)
+    if (retired !== undefined) return readManifest(retired, version)
+    this.checkPresent(version)
+    return this.#folders.manifest(version)
+  }
+
+  async find(version: string): Promise<ListedVersion> {
+    const removed = this.#ledger.retired(version) !== undefined
+    return { manifest: await this.manifest(version), removed }
+  }
+
+  /** The newest `count` that can be read, and what is wrong with those among them that cannot. */
+  async list(count: number, before?: string) {
+    const isWanted = (name: string) => before === undefined || isOlder(name, before)
+    const there = this.#folders.names().filter(isWanted)
+    const names = new Set([...there, ...this.#ledger.retiredVersions(count, before)])
+    const found: ListedVersion[] = []
+    const corrupt: CodedError[] = []
+    for (const version of newestFirst(names)) {
+      if (found.length === count) break
+      const listed = await intact(this.find(version))
+      if (listed instanceof CodedError) corrupt.push(listed)
+      else found.push(listed)
+      // Manifests of removed versions are read and checked without a pause.
+      if (found.length % BETWEEN_PAUSES === 0) await breathe()
+    }
+    return { found, corrupt }
+  }
+
+  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    const all = await this.#footprints()
+    const stays = this.#staying(protectedVersions)
+    const removed = await this.remove(surplusOf(all, retention, stays), protectedVersions)
+    const left = all.filter(({ version }) => !removed.includes(version))
+    return { removed, versions: left.length, bytes: bytesOf(left) }
+  }
+
+  /** Of these versions, all but those that must stay; returns which. */
+  async remove(
+    versions: readonly string[],
+    protectedVersions: readonly string[],
+  ): Promise<readonly string[]> {
+    const old: Manifest[] = []
+    for (const version of versions.filter((name) => this.#folders.has(name))) {
+      const manifest = await intact(this.#folders.manifest(version))
+      // One that is corrupt stays where it is, for a person to look at.
+      if (!(manifest instanceof CodedError)) old.push(manifest)
+    }
+    const removed = this.#retire(old, protectedVersions)
+    await this.#clear(removed)
+    return removed
+  }
+
+  /** Throws VERSION_REMOVED or VERSION_UNKNOWN. */
+  checkPresent(version: string): void {
+    const details = { version }
+    if (this.#ledger.retired(version) !== undefined) {
+      throw failure('VERSION_REMOVED', `the bytes of ${version} were removed`, { details })
+    }
+    if (!this.#folders.has(version)) {
+      throw failure('VERSION_UNKNOWN', `there is no version ${version.slice(0, 64)}`, { details })
+    }
+  }
+
+  async #holder(version: string): Promise<Holder | undefined> {
+    const retired = this.#ledger.retired(version)
+    if (retired !== undefined) return { manifest: readManifest(retired, version), isWhole: false }
+    if (!this.#folders.has(version)) return undefined
+    const manifest = await intact(this.#folders.manifest(version))
+    if (manifest instanceof CodedError) return { manifest: undefined, isWhole: false }
+    const files = await intact(this.#folders.files(manifest))
+    return { manifest, isWhole: !(files instanceof CodedError) }
+  }
+
+  /** False when another process was quicker. */
+  async #put(manifest: Manifest, files: Files, replaces: boolean): Promise<boolean> {
+    const { version } = manifest
+    this.#known.delete(version)
+    const prepared = await this.#folders.prepare(manifest, files)
+    const temporaries = [prepared]
+    try {
+      return this.#ledger.exclusively(() => {
+        if (this.#folders.has(version)) {
+          if (!replaces) return false
+          temporaries.push(this.#folders.takeAway(version))
+        }
+        this.#folders.put(prepared, version)
+        this.#ledger.unretire(version)
+        return true
+      })
+    } finally {
+      for (const temporary of temporaries) await this.#folders.drop(temporary)
+    }
+  }
+
+  #staying(protectedVersions: readonly string[]): ReadonlySet<string> {
+    const { version, previous } = this.#ledger.live() ?? {}
+    const pins = this.#ledger.pins()
+    const moved = [version, previous].flatMap((name) => name ?? [])
+    return new Set([...protectedVersions, ...pins, ...moved])
+  }
+
+  /** Newest first. Read once for each version, because it does not change; a corrupt one is left out, and stays. */
+  async #footprints(): Promise<readonly Footprint[]> {
+    const known = this.#known
+    this.#known = new Map()
+    for (const version of this.names()) {
+      const footprint = known.get(version) ?? (await intact(this.#footprint(version)))
+      if (!(footprint instanceof CodedError)) this.#known.set(version, footprint)
+    }
+    return [...this.#known.values()]
+  }
+
+  async #footprint(version: string): Promise<Footprint> {
+    const manifest = await this.#folders.manifest(version)
+    return footprintOf(manifest, await this.#folders.bytes(manifest))
+  }
+
+  #retire(old: readonly Manifest[], protectedVersions: readonly string[]): readonly string[] {
+    return this.#ledger.exclusively(() => {
+      const kept = this.#staying(protectedVersions)
+      const going = old.filter(({ version }) => !kept.has(version) && this.#folders.has(version))
+      for (const manifest of going) this.#ledger.retire(manifest)
+      return going.map(({ version }) => version)
+    })
+  }
+
+  /** Takes the folders of retired versions away; a version that was published again meanwhile stays. */
+  async #clear(versions: readonly string[]): Promise<void> {
+    const isGone = (version: string): boolean =>
+      this.#ledger.retired(version) !== undefined && this.#folders.has(version)
+    if (!versions.some(isGone)) return
+    const trash = this.#ledger.exclusively(() =>
+      versions.filter(isGone).map((version) => this.#folders.takeAway(version)),
+    )
+    for (const temporary of trash) await this.#folders.drop(temporary)
+  }
+}
+
+/** The result, or the VERSION_CORRUPT that it ended with. */
+async function intact<Result>(reading: Promise<Result>): Promise<Result | CodedError> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'VERSION_CORRUPT') return error
+    throw error
+  }
+}
+
+function exists(holder: Manifest, manifest: Manifest): CodedError {
+  const { version } = manifest
+  return failure('VERSION_EXISTS', `${version} exists with another content`, {
+    details: { version, found: holder.digest, offered: manifest.digest },
+  })
+}

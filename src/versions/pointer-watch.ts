@@ -1,0 +1,112 @@
+/**
+ * Tells whoever watches that the live pointer has moved, whichever process moved it.
+ *
+ * The pointer is polled (one indexed row, microseconds), because a file watch is silent on some file systems and a
+ * message between processes can be lost; `wake` makes it look at once. Moves that follow each other quickly are told as
+ * one, the newest.
+ */
+import type { Clock, Logger } from '../contracts/core.ts'
+import type { LivePointer } from './contract.ts'
+
+export interface PointerWatchOptions {
+  readonly read: () => LivePointer | undefined
+  readonly clock: Clock
+  readonly pollMs: number
+  readonly log: Logger
+}
+
+interface Watcher {
+  readonly onChange: (pointer: LivePointer) => void
+  told: LivePointer | undefined
+}
+
+export class PointerWatch {
+  readonly #options: PointerWatchOptions
+  readonly #watchers = new Set<Watcher>()
+  #polling: AbortController | undefined
+  #telling = false
+  #failing = false
+
+  constructor(options: PointerWatchOptions) {
+    this.#options = options
+  }
+
+  /** The first call tells where the pointer is now, so that no move between reading it and watching is missed. */
+  add(onChange: (pointer: LivePointer) => void): () => void {
+    const watcher: Watcher = { onChange, told: undefined }
+    this.#watchers.add(watcher)
+    this.#start()
+    return () => {
+      this.#watchers.delete(watcher)
+      if (this.#watchers.size === 0) this.stop()
+    }
+  }
+
+  /** Looks now, and tells before it returns. */
+  wake(): void {
+    if (this.#telling || this.#watchers.size === 0) return
+    this.#telling = true
+    const pointer = this.#read()
+    if (pointer !== undefined) {
+      for (const watcher of this.#watchers) this.#tell(watcher, pointer)
+    }
+    this.#telling = false
+  }
+
+  stop(): void {
+    this.#polling?.abort()
+    this.#polling = undefined
+    this.#watchers.clear()
+  }
+
+  #start(): void {
+    if (this.#polling !== undefined) return
+    this.#polling = new AbortController()
+    void this.#poll(this.#polling.signal)
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const { clock, pollMs } = this.#options
+    // Not before `add` has returned how to stop.
+    for (let delayMs = 0; await slept(clock, delayMs, signal); delayMs = pollMs) this.wake()
+  }
+
+  #read(): LivePointer | undefined {
+    try {
+      const pointer = this.#options.read()
+      this.#failing = false
+      return pointer
+    } catch (error) {
+      // Said once, not at every poll; the next one that succeeds tells what was missed.
+      if (!this.#failing) this.#options.log.warn({ err: error }, 'the live pointer cannot be read')
+      this.#failing = true
+      return undefined
+    }
+  }
+
+  #tell(watcher: Watcher, pointer: LivePointer): void {
+    if (watcher.told !== undefined && !isNews(pointer, watcher.told)) return
+    watcher.told = pointer
+    try {
+      watcher.onChange(pointer)
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'a watcher of the live pointer failed')
+    }
+  }
+}
+
+/** A generation that was lost may come again and lead to another version. */
+function isNews(pointer: LivePointer, told: LivePointer): boolean {
+  if (pointer.generation !== told.generation) return pointer.generation > told.generation
+  return pointer.digest !== told.digest
+}
+
+async function slept(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await clock.sleep(delayMs, signal)
+    return !signal.aborted
+  } catch (error) {
+    if (signal.aborted) return false
+    throw error
+  }
+}

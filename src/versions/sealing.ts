@@ -1,0 +1,68 @@
+/** A draft becomes a version: its files, their hashes, its digest; and a version is asked whether it belongs here. */
+import type { Clock, Tensors } from '../contracts/core.ts'
+import type { Manifest, Version } from './contract.ts'
+import { failure } from '../platform/errors.ts'
+import { checkFinite } from './finite.ts'
+import { seal } from './manifest.ts'
+import { sha256 } from './local/version-folder.ts'
+
+/** How a version's parameters become files and come back; the registry knows no method. */
+export interface Bundle {
+  write(version: Version): ReadonlyMap<string, Uint8Array>
+  read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+  /** Whether `read` takes a version that was made on another base. */
+  goesOn?(manifest: Manifest): boolean
+}
+
+/** What a registry holds versions of. */
+export interface Origin {
+  readonly model: string
+  readonly base: Manifest['base']
+  readonly task: string
+}
+
+export interface SealedVersion {
+  readonly manifest: Manifest
+  readonly files: ReadonlyMap<string, Uint8Array>
+}
+
+export function sealVersion(
+  version: Version,
+  parts: { readonly bundle: Bundle; readonly clock: Clock },
+): SealedVersion {
+  checkFinite(version.manifest, version.parameters)
+  const files = parts.bundle.write(version)
+  const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]))
+  const created = new Date(parts.clock.nowMs()).toISOString()
+  return { manifest: seal(version.manifest, hashes, created), files }
+}
+
+/** A version of another model, base or task would answer nonsense without any error. */
+export function checkOrigin(
+  manifest: Manifest,
+  { model, base, task, bundle }: Origin & { readonly bundle: Pick<Bundle, 'goesOn'> },
+): void {
+  const isOther = manifest.base.hash !== base.hash && bundle.goesOn?.(manifest) !== true
+  const differences = [
+    ['model', model, manifest.model],
+    ['base', base.hash, isOther ? manifest.base.hash : base.hash],
+    ['task', task, manifest.task],
+  ] as const
+  const difference = differences.find(([, wanted, found]) => wanted !== found)
+  if (difference === undefined) return
+  const [field, wanted, found] = difference
+  const { version } = manifest
+  throw failure('VERSION_FOREIGN', `${version} was made for ${field} ${found}, not ${wanted}`, {
+    details: { version, field, wanted, found },
+  })
+}
+
+/** What the files say, if it can answer: every tensor there, and finite. */
+export function openVersion(
+  { manifest, files }: SealedVersion,
+  { bundle }: { readonly bundle: Pick<Bundle, 'read'> },
+): Version {
+  const parameters = bundle.read(files, manifest)
+  checkFinite(manifest, parameters)
+  return { manifest, parameters }
+}

@@ -1,0 +1,50 @@
+/**
+ * Where the registry of one model lies in Redis. All keys share the model's hash tag, so that a script may touch them all,
+ * also in a Cluster.
+ */
+import type { Redis } from '../../platform/redis/redis.ts'
+
+export interface RegistryKeys {
+  /** Hash: `pointer` (a move as JSON), its `generation`, `revision` (rises with every change), `incarnation`. */
+  readonly state: string
+  /** Hash: generation → the move that led there. */
+  readonly moves: string
+  /** Hash: version → digest, a blank, and the manifest; also of those whose bytes are gone. */
+  readonly manifests: string
+  /** Hash: version → digest, of those whose bytes are here, whole. */
+  readonly kept: string
+  /** Sorted set of version names by age. */
+  readonly index: string
+  readonly pins: string
+  /** Hash: version → digest, of those that came out altered: whoever has them on disk puts them back. */
+  readonly damaged: string
+  /** The highest epoch that a lease was granted under. */
+  readonly epoch: string
+  /** Wakes whoever polls. */
+  readonly channel: string
+  /** Hash: chunk → bytes, and `whole` once every chunk is there. The name is the content, so that uploads cannot mix. */
+  bytes(digest: string): string
+}
+
+export function registryKeys(redis: Redis, model: string): RegistryKeys {
+  const at = (...parts: readonly string[]) => redis.key(model, 'registry', ...parts)
+  return {
+    state: at('state'),
+    moves: at('moves'),
+    manifests: at('manifests'),
+    kept: at('kept'),
+    index: at('index'),
+    pins: at('pins'),
+    damaged: at('damaged'),
+    epoch: redis.key(model, 'epoch'),
+    channel: at('wake'),
+    bytes: (digest) => at('bytes', digest),
+  }
+}
+
+/** In the order in which every script of the registry takes them; more may follow. */
+export function scriptKeys(keys: RegistryKeys, ...digests: readonly string[]): readonly string[] {
+  const { state, moves, manifests, kept, index, pins, damaged, epoch, channel } = keys
+  const fixed = [state, moves, manifests, kept, index, pins, damaged, epoch, channel]
+  return [...fixed, ...digests.map((digest) => keys.bytes(digest))]
+}

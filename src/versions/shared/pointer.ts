@@ -1,0 +1,171 @@
+/**
+ * The live pointer in Redis: one script looks, one moves it by compare-and-set.
+ *
+ * A command whose answer was lost may have been done, or may still be. So a move carries a token and is sent again: one
+ * that happened is answered again, one that did not happens now, and a late first one finds its own token and changes
+ * nothing.
+ */
+import { CodedError, type Clock } from '../../contracts/core.ts'
+import type { Asked, LivePointer } from '../contract.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
+import { mover } from '../local/ledger.ts'
+import { scriptKeys, type RegistryKeys } from './keys.ts'
+import { begunAnew, lookAt, movePointer, restorePointer } from './pointer-scripts.ts'
+import { cellsOf, leaseLost, type Epoch } from './rows.ts'
+
+/** All that one look tells. */
+export interface Look {
+  readonly pointer: LivePointer | undefined
+  readonly generation: number
+  /** Rises with every change; an earlier one than was seen means that Redis has lost some. */
+  readonly revision: number
+  /** Another after each loss; '' in a Redis that has never been used. */
+  readonly incarnation: string
+  readonly epoch: number
+  /** Versions that came out altered. */
+  readonly damaged: number
+}
+
+export interface PointerMove {
+  readonly version: string
+  readonly digest: string
+  readonly expect: number
+  readonly reason: string
+  readonly by: LivePointer['by']
+  readonly asks?: Asked | undefined
+  readonly sinceMs: number
+  readonly token: string
+}
+
+/** `behind`: Redis is at an earlier generation, which only the caller can judge. */
+export type MoveOutcome =
+  | { readonly kind: 'moved'; readonly pointer: LivePointer }
+  | { readonly kind: 'stale'; readonly generation: number }
+  | { readonly kind: 'incomplete' }
+
+export interface RedisPointerOptions {
+  readonly redis: Redis
+  readonly keys: RegistryKeys
+  readonly clock: Clock
+  /** Moves that are remembered. */
+  readonly historyRows: number
+}
+
+const SENDS = 3
+const BETWEEN_SENDS_MS = 200
+const PAGE = 500
+
+export class RedisPointer {
+  readonly #options: RedisPointerOptions
+
+  constructor(options: RedisPointerOptions) {
+    this.#options = options
+  }
+
+  async look(): Promise<Look> {
+    const reply = await this.#script(lookAt, [])
+    const [json, generation, revision, incarnation, epoch, damaged] = cellsOf(reply)
+    return {
+      pointer: typeof json === 'string' && json !== '' ? pointerOf(json) : undefined,
+      generation: Number(generation),
+      revision: Number(revision),
+      incarnation: String(incarnation),
+      epoch: Number(epoch),
+      damaged: Number(damaged),
+    }
+  }
+
+  async move({ expect, token, ...move }: PointerMove, epoch: Epoch): Promise<MoveOutcome> {
+    const { version, digest } = move
+    const json = JSON.stringify({ ...move, token })
+    const args = [version, digest, expect, token, epoch, json, this.#options.historyRows]
+    const [outcome, told] = cellsOf(await this.#certainly(movePointer, args, [digest]))
+    if (outcome === 'OK') return { kind: 'moved', pointer: pointerOf(String(told)) }
+    if (outcome === 'LEASE_LOST') throw leaseLost(epoch)
+    if (outcome === 'INCOMPLETE') return { kind: 'incomplete' }
+    return { kind: 'stale', generation: Number(told) }
+  }
+
+  /** The moves of these generations that Redis remembers, newest first. */
+  async moves(from: number, to: number): Promise<readonly LivePointer[]> {
+    const { redis, keys, historyRows } = this.#options
+    const lowest = Math.max(1, from, to - historyRows + 1)
+    const found: LivePointer[] = []
+    for (let end = to; end >= lowest; end -= PAGE) {
+      const begin = Math.max(lowest, end - PAGE + 1)
+      const generations = Array.from({ length: end - begin + 1 }, (_, at) => String(end - at))
+      const rows = cellsOf(await redis.command('HMGET', keys.moves, ...generations))
+      for (const row of rows) if (typeof row === 'string') found.push(pointerOf(row))
+    }
+    return found
+  }
+
+  /** `history` begins with the pointer itself. INCOMPLETE when Redis lacks the bytes of the version. */
+  async restore(
+    history: readonly LivePointer[],
+    epoch: number,
+  ): Promise<'OK' | 'THERE' | 'INCOMPLETE'> {
+    const [pointer] = history
+    if (pointer === undefined) return 'THERE'
+    const { version, digest, generation } = pointer
+    const rows = history.flatMap((move) => [move.generation, JSON.stringify(move)])
+    const args = [version, digest, generation, JSON.stringify(pointer), epoch, ...rows]
+    const outcome = await this.#script(restorePointer, args, [digest])
+    return outcome === 'OK' || outcome === 'INCOMPLETE' ? outcome : 'THERE'
+  }
+
+  /** Returns the incarnation that holds from now on. */
+  async beginAnew(found: string, next: string, seen: { revision: number; epoch: number }) {
+    return String(await this.#script(begunAnew, [found, next, seen.revision, seen.epoch]))
+  }
+
+  /** Until it is known what became of it, or it is given up with nothing known. */
+  async #certainly(
+    script: RedisScript,
+    args: readonly (string | number)[],
+    digests: readonly string[],
+  ): Promise<RedisReply> {
+    let sentBefore = false
+    for (let send = 1; ; send += 1) {
+      try {
+        return await this.#script(script, args, digests)
+      } catch (error) {
+        sentBefore ||= isUnknown(error)
+        if (!sentBefore) throw error
+        if (send === SENDS) throw unknown(error)
+      }
+      await this.#options.clock.sleep(BETWEEN_SENDS_MS)
+    }
+  }
+
+  #script(
+    script: RedisScript,
+    args: readonly (string | number)[],
+    digests: readonly string[] = [],
+  ): Promise<RedisReply> {
+    const { redis, keys } = this.#options
+    return redis.script(script, scriptKeys(keys, ...digests), args)
+  }
+}
+
+/** As a move stands in Redis, with or without its token. */
+function pointerOf(json: string): LivePointer {
+  try {
+    const move = JSON.parse(json) as LivePointer
+    const { version, digest, generation, sinceMs, previous, reason, asks } = move
+    const pointer = { version, digest, generation, sinceMs, previous, reason, by: mover(move.by) }
+    return asks === undefined ? pointer : { ...pointer, asks }
+  } catch (cause) {
+    throw failure('REDIS_FAILED', 'a move of the live pointer in Redis is altered', { cause })
+  }
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof CodedError && error.details.outcome === 'unknown'
+}
+
+function unknown(cause: unknown): CodedError {
+  const text = 'Redis does not answer: whether the pointer has moved is not known, look again'
+  return failure('REDIS_UNAVAILABLE', text, { details: { outcome: 'unknown' }, cause })
+}

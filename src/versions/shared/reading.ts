@@ -1,0 +1,187 @@
+/** Versions as a replica reads them: which content a name has is Redis's word, and the bytes are this disk's when they agree. */
+import { setImmediate as breathe } from 'node:timers/promises'
+import { CodedError } from '../../contracts/core.ts'
+import type { ListedVersion, Manifest } from '../contract.ts'
+import { failure } from '../../platform/errors.ts'
+import { isRedisFailure } from './away.ts'
+import type { Files } from './chunks.ts'
+import type { FleetParts, FleetRegistryOptions } from './parts.ts'
+import { absent, manifestOf } from './rows.ts'
+import type { FoundVersion } from './versions.ts'
+import { checkOrigin } from '../sealing.ts'
+import { BETWEEN_PAUSES } from '../local/versions.ts'
+
+export interface WholeVersion {
+  readonly manifest: Manifest
+  readonly files: Files
+}
+
+export class FleetReading {
+  readonly #parts: FleetParts
+  readonly #options: FleetRegistryOptions
+
+  constructor(parts: FleetParts, options: FleetRegistryOptions) {
+    this.#parts = parts
+    this.#options = options
+  }
+
+  /** On this disk from now on, every byte verified, made for this model. */
+  async whole(version: string): Promise<WholeVersion> {
+    const found = await this.#found(version)
+    const whole = found === 'away' ? await this.#alone(version) : await this.#agreed(version, found)
+    checkOrigin(whole.manifest, this.#options)
+    return whole
+  }
+
+  async manifest(version: string): Promise<Manifest> {
+    const found = await this.#found(version)
+    const here = () => this.#parts.disk.manifest(version)
+    if (found === 'away') return unlessElsewhere(version, here())
+    return found === undefined ? here() : found.manifest()
+  }
+
+  async find(version: string): Promise<ListedVersion> {
+    const found = await this.#found(version)
+    const here = () => this.#parts.disk.find(version)
+    if (found === 'away') return unlessElsewhere(version, here())
+    return found === undefined ? here() : { manifest: found.manifest(), removed: !found.isKept }
+  }
+
+  list(count: number, before?: string): Promise<readonly ListedVersion[]> {
+    return this.#orHere(
+      async () => this.#listed(count, before),
+      async () => {
+        const { found, corrupt } = await this.#parts.disk.list(count, before)
+        for (const error of corrupt) this.#leftOut(error)
+        return found
+      },
+    )
+  }
+
+  pins(): Promise<readonly string[]> {
+    const { versions, ledger } = this.#parts
+    return this.#orHere(
+      async () => (await versions.pins()).pins,
+      async () => ledger.pins(),
+    )
+  }
+
+  /** Undefined: Redis answers and does not know it. */
+  async #found(version: string): Promise<FoundVersion | undefined | 'away'> {
+    const { mirror, versions } = this.#parts
+    const told = await mirror.quickly(async () => ({ found: await versions.find(version) }))
+    return told === undefined ? 'away' : told.found
+  }
+
+  /** Redis is away: what is here, unless it is known to be of another content than what was live under this name. */
+  async #alone(version: string): Promise<WholeVersion> {
+    const { disk, ledger } = this.#parts
+    const whole = await unlessElsewhere(version, disk.read(version))
+    const wanted = ledger.digestOf(version) ?? whole.manifest.digest
+    if (whole.manifest.digest === wanted) return whole
+    throw failure('REDIS_UNAVAILABLE', `${version} on this disk is of another content`, {
+      details: { version, wanted, found: whole.manifest.digest },
+    })
+  }
+
+  async #agreed(version: string, found: FoundVersion | undefined): Promise<WholeVersion> {
+    const { disk, mirror } = this.#parts
+    if (found === undefined) {
+      // It came to Redis before it came here: Redis has lost it, and the mirror is about to put it back.
+      const whole = await disk.read(version)
+      mirror.doubt()
+      return whole
+    }
+    if (!found.isKept) throw absent('VERSION_REMOVED', version)
+    const whole = await onDisk(disk.read(version))
+    if (whole?.manifest.digest === found.digest) return whole
+    return this.#fetched(version, found)
+  }
+
+  async #fetched(version: string, found: FoundVersion): Promise<WholeVersion> {
+    const { versions, disk } = this.#parts
+    try {
+      const manifest = found.manifest()
+      checkOrigin(manifest, this.#options)
+      const files = await versions.fetch(manifest)
+      await disk.replace(manifest, files)
+      return { manifest, files }
+    } catch (error) {
+      if (!isCorrupt(error)) throw error
+      throw await this.#damaged(version, found, error)
+    }
+  }
+
+  /** Told to those who may have it whole, so that trying again helps. */
+  async #damaged(
+    version: string,
+    { digest }: FoundVersion,
+    error: CodedError,
+  ): Promise<CodedError> {
+    const { versions } = this.#parts
+    const now = await versions.find(version)
+    // Removed while it was being read: not corrupt.
+    if (now?.isKept !== true) return absent('VERSION_REMOVED', version)
+    await versions.report(version, digest)
+    const { code, message, details } = error
+    return new CodedError(code, message, { details, retriable: true, cause: error })
+  }
+
+  async #listed(count: number, before?: string): Promise<readonly ListedVersion[]> {
+    const listed: ListedVersion[] = []
+    for await (const { version, removed, row } of this.#parts.versions.list(before)) {
+      if (listed.length === count) break
+      // Manifests are checked without a pause otherwise, on a thread that serves predictions too.
+      if (listed.length % BETWEEN_PAUSES === 0) await breathe()
+      try {
+        listed.push({ manifest: manifestOf(row, version), removed })
+      } catch (error) {
+        if (!isCorrupt(error)) throw error
+        this.#leftOut(error)
+      }
+    }
+    return listed
+  }
+
+  async #orHere<Result>(
+    there: () => Promise<Result>,
+    here: () => Promise<Result>,
+  ): Promise<Result> {
+    if (!(await this.#parts.mirror.knowsAll())) return here()
+    try {
+      return await there()
+    } catch (error) {
+      if (!isRedisFailure(error)) throw error
+      return here()
+    }
+  }
+
+  #leftOut(error: CodedError): void {
+    this.#options.log.warn({ err: error }, 'left out of the list')
+  }
+}
+
+function isCorrupt(error: unknown): error is CodedError {
+  return error instanceof CodedError && error.code === 'VERSION_CORRUPT'
+}
+
+/** Undefined when it is absent, removed or altered here: Redis has it. */
+async function onDisk(reading: Promise<WholeVersion>): Promise<WholeVersion | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof CodedError && error.code.startsWith('VERSION_')) return undefined
+    throw error
+  }
+}
+
+/** What is not on this disk may well be in Redis: nobody is told that it does not exist while Redis cannot be asked. */
+async function unlessElsewhere<Read>(version: string, reading: Promise<Read>): Promise<Read> {
+  try {
+    return await reading
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'VERSION_UNKNOWN') throw error
+    const text = `${version} is not on this disk, and Redis, which may have it, does not answer`
+    throw failure('REDIS_UNAVAILABLE', text, { details: { version }, cause: error })
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The registry of one model for a whole fleet: Redis is the truth for versions and the live pointer, and each daemon keeps
+ * on its own disk what it has seen, so that serving and restarting go on while Redis is away.
+ *
+ * Writing goes to Redis first and to the disk after it, so that a crash in between leaves nothing or a whole version.
+ * Reading takes what is on the disk only when its digest is the one that Redis names. `redis-mirror.ts` says which of two
+ * histories wins.
+ */
+import type {
+  Kept,
+  ListedVersion,
+  LivePointer,
+  Manifest,
+  Registry,
+  Retention,
+  Version,
+} from '../contract.ts'
+import { PAGE_VERSIONS, type LocalRegistry } from '../local/local.ts'
+import { assembleFleet, type FleetParts, type FleetRegistryOptions } from './parts.ts'
+import { FleetReading } from './reading.ts'
+import { openVersion } from '../sealing.ts'
+import { FleetWriting } from './writing.ts'
+
+export type { FleetLimits, FleetRegistryOptions } from './parts.ts'
+
+/** Opens also while Redis is away; the connection stays the caller's. */
+export async function openFleetRegistry(options: FleetRegistryOptions): Promise<LocalRegistry> {
+  const parts = assembleFleet(options)
+  await parts.disk.mend()
+  parts.mirror.start()
+  return new FleetRegistry(parts, options)
+}
+
+class FleetRegistry implements LocalRegistry {
+  readonly #parts: FleetParts
+  readonly #reading: FleetReading
+  readonly #writing: FleetWriting
+  readonly #options: Pick<FleetRegistryOptions, 'bundle'>
+
+  constructor(parts: FleetParts, options: FleetRegistryOptions) {
+    this.#parts = parts
+    this.#options = options
+    this.#reading = new FleetReading(parts, options)
+    this.#writing = new FleetWriting(parts, this.#reading, options)
+  }
+
+  publish(version: Version): Promise<Manifest> {
+    return this.#writing.publish(version)
+  }
+
+  async load(version: string): Promise<Version> {
+    return openVersion(await this.#reading.whole(version), this.#options)
+  }
+
+  manifest(version: string): Promise<Manifest> {
+    return this.#reading.manifest(version)
+  }
+
+  find(version: string): Promise<ListedVersion> {
+    return this.#reading.find(version)
+  }
+
+  list(count = PAGE_VERSIONS, before?: string): Promise<readonly ListedVersion[]> {
+    return this.#reading.list(count, before)
+  }
+
+  live(): Promise<LivePointer | undefined> {
+    return this.#parts.mirror.live()
+  }
+
+  point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+    return this.#writing.point(move)
+  }
+
+  async history(count: number, before?: number): Promise<readonly LivePointer[]> {
+    await this.#parts.mirror.live()
+    return this.#parts.ledger.history(count, before)
+  }
+
+  watch(onChange: (pointer: LivePointer) => void): () => void {
+    return this.#parts.watch.add(onChange)
+  }
+
+  wake(): void {
+    this.#parts.watch.wake()
+    this.#parts.mirror.wake()
+  }
+
+  keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    return this.#writing.keep(retention, protectedVersions)
+  }
+
+  answersWith(version: string): void {
+    this.#parts.answering.note(version)
+  }
+
+  pin(version: string): Promise<void> {
+    return this.#writing.pin(version)
+  }
+
+  unpin(version: string): Promise<void> {
+    return this.#writing.unpin(version)
+  }
+
+  pins(): Promise<readonly string[]> {
+    return this.#reading.pins()
+  }
+
+  async close(): Promise<void> {
+    this.#parts.watch.stop()
+    await this.#parts.answering.close()
+    await this.#parts.mirror.close()
+    this.#parts.ledger.close()
+  }
+}

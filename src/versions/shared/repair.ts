@@ -1,0 +1,192 @@
+/**
+ * Puts back what Redis lost, from this replica's disk: first the live version and the pointer to it, so that the fleet
+ * agrees again, then every other version, what was removed, and the pins.
+ *
+ * A loss shows as an earlier generation, an earlier revision, another incarnation, or is merely possible because the
+ * connection was away. Several replicas may heal at once: each script changes nothing when another was quicker.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type { LivePointer } from '../contract.ts'
+import type { Ledger } from '../local/ledger.ts'
+import type { Look, RedisPointer } from './pointer.ts'
+import type { Restoring } from './restoring.ts'
+import type { RedisVersions } from './versions.ts'
+
+export interface RepairParts {
+  readonly ledger: Ledger
+  readonly pointer: RedisPointer
+  readonly versions: RedisVersions
+  readonly restoring: Restoring
+  readonly historyRows: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** How long the others get to bring the bytes of the live version, when they are not here. */
+const LOST_MS = 10_000
+/** How often the versions here are compared with those in Redis while nothing but ordinary changes come. */
+const COMPARE_MS = 10_000
+
+interface Seen {
+  readonly revision: number
+  readonly epoch: number
+  readonly incarnation: string
+}
+
+export class Repair {
+  readonly #parts: RepairParts
+  #seen: Seen | undefined
+  #isInDoubt = true
+  #running: Promise<void> | undefined
+  #comparedRevision = -1
+  #comparedMs = -Infinity
+  #lostSinceMs: number | undefined
+
+  constructor(parts: RepairParts) {
+    this.#parts = parts
+  }
+
+  /** Something may be lost although nothing shows it: the next run compares everything. */
+  doubt(): void {
+    this.#isInDoubt = true
+  }
+
+  /** One at a time; rejects when Redis goes away in the middle, and the next look begins again. */
+  async run(look: Look): Promise<void> {
+    this.#running ??= this.#run(look).finally(() => (this.#running = undefined))
+    await this.#running
+  }
+
+  async #run(first: Look): Promise<void> {
+    const { restoring } = this.#parts
+    const { look, isBehind } = await this.#judged(first)
+    const isOther = this.#seen !== undefined && look.incarnation !== this.#seen.incarnation
+    if (isBehind || isOther || this.#isInDoubt || look.incarnation === '') {
+      await this.#heal(look, isBehind, isOther)
+    } else await this.#follow(look)
+    if (look.damaged > 0) await restoring.damaged()
+    this.#see(look)
+  }
+
+  /** A look may have been overtaken by a change that is known here already: only one that began after that says so. */
+  async #judged(first: Look): Promise<{ readonly look: Look; readonly isBehind: boolean }> {
+    const { ledger, pointer } = this.#parts
+    const generation = ledger.live()?.generation ?? 0
+    const revision = this.#seen?.revision ?? 0
+    const isBehind = (look: Look) => look.generation < generation || look.revision < revision
+    if (!isBehind(first)) return { look: first, isBehind: false }
+    const look = await pointer.look()
+    return { look, isBehind: isBehind(look) }
+  }
+
+  /** `isOther`: another replica was quicker, and may not have had everything that is here. */
+  async #heal(look: Look, isBehind: boolean, isOther: boolean): Promise<void> {
+    const { ledger, pointer, restoring, log } = this.#parts
+    // What comes to doubt from here on is looked at by the next run.
+    this.#isInDoubt = false
+    try {
+      const seen = { revision: this.#seen?.revision ?? 0, epoch: this.#seen?.epoch ?? 0 }
+      const isShort = look.generation < (ledger.live()?.generation ?? 0)
+      const isThere = !isShort || (await this.#restorePointer())
+      await this.#compare(look.revision)
+      // Nobody has brought the live version yet: again at the next look.
+      if (!isThere) {
+        this.doubt()
+        return
+      }
+      if (isBehind || isOther) {
+        await restoring.retired()
+        await restoring.pins()
+      }
+      if (isBehind || look.incarnation === '') {
+        const now = await pointer.beginAnew(look.incarnation, randomUUID(), seen)
+        this.#seen = { ...seen, incarnation: now }
+        if (isBehind) log.warn({ revision: look.revision }, 'Redis had lost changes')
+      } else this.#seen = look
+      await this.#followPins(this.#seen)
+    } catch (error) {
+      this.#isInDoubt = true
+      throw error
+    }
+  }
+
+  async #restorePointer(): Promise<boolean> {
+    const { ledger, pointer, restoring, historyRows, clock, log } = this.#parts
+    const history = ledger.history(historyRows)
+    await restoring.line(history)
+    const outcome = await pointer.restore(history, this.#seen?.epoch ?? 0)
+    if (outcome !== 'INCOMPLETE') {
+      this.#lostSinceMs = undefined
+      if (outcome === 'OK') {
+        restoring.healed('pointer')
+        log.warn({ generation: history[0]?.generation }, 'put the live pointer back into Redis')
+      }
+      return true
+    }
+    const nowMs = clock.monotonicMs()
+    this.#lostSinceMs ??= nowMs
+    return nowMs - this.#lostSinceMs > LOST_MS && this.#goOnWithout(history)
+  }
+
+  /** The live version is lost everywhere: the newest before it that is left becomes live, as one more move. */
+  async #goOnWithout(history: readonly LivePointer[]): Promise<boolean> {
+    const { pointer, restoring, clock, log } = this.#parts
+    const [lost] = history
+    const left = await restoring.newestLeft(history)
+    if (lost === undefined || left === undefined) {
+      log.error({ version: lost?.version }, 'Redis lost the live version and nobody has its bytes')
+      return false
+    }
+    const { version, digest } = left
+    const move = {
+      version,
+      digest,
+      generation: lost.generation + 1,
+      sinceMs: clock.nowMs(),
+      previous: lost.version,
+      reason: `${lost.version} was lost with the data of Redis`,
+      by: 'start',
+    } as const
+    log.error({ lost: lost.version, version }, 'the live version is lost; an earlier one is live')
+    this.#lostSinceMs = undefined
+    return (await pointer.restore([move, ...history], this.#seen?.epoch ?? 0)) !== 'INCOMPLETE'
+  }
+
+  #see({ revision, epoch, incarnation }: Look): void {
+    const known = this.#seen
+    this.#seen = {
+      revision: Math.max(revision, known?.revision ?? 0),
+      epoch: Math.max(epoch, known?.epoch ?? 0),
+      incarnation: known?.incarnation ?? incarnation,
+    }
+  }
+
+  /** What was removed, pinned and unpinned elsewhere. Pins at once, because they protect. */
+  async #follow(look: Look): Promise<void> {
+    const { revision } = look
+    const isTime = this.#parts.clock.monotonicMs() - this.#comparedMs >= COMPARE_MS
+    if (revision !== this.#seen?.revision) await this.#followPins(look)
+    if (isTime && revision !== this.#comparedRevision) await this.#compare(revision)
+  }
+
+  /**
+   * Not from a Redis that has lost something since it was looked at, and not over a pin that was set here meanwhile: the
+   * next run looks again. Otherwise the last replica to remember a pin would forget it.
+   */
+  async #followPins(at: Pick<Seen, 'incarnation' | 'revision'>): Promise<void> {
+    const { ledger, versions } = this.#parts
+    const before = ledger.pins().join()
+    const { pins, incarnation, revision } = await versions.pins()
+    const isLater = incarnation === at.incarnation && revision >= at.revision
+    if (!isLater || ledger.pins().join() !== before) this.doubt()
+    else if (pins.join() !== before) ledger.replacePins(pins)
+  }
+
+  async #compare(revision: number): Promise<void> {
+    const { restoring, clock } = this.#parts
+    this.#comparedMs = clock.monotonicMs()
+    await restoring.versions()
+    this.#comparedRevision = revision
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * What this replica knows of Redis, on its own disk, so that serving and restarting go on without it.
+ *
+ * Redis is the truth, with one exception: it can lose what it acknowledged (a flush, a failover to a replica that was
+ * behind). So of two histories the one with the higher generation wins, and whoever sees that Redis has the lower one heals
+ * it. Where both are equally long but parted, the pointer in Redis wins, and every replica follows it.
+ */
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type { LivePointer } from '../contract.ts'
+import type { Redis } from '../../platform/redis/redis.ts'
+import type { Ledger } from '../local/ledger.ts'
+import type { PointerWatch } from '../pointer-watch.ts'
+import { isRedisFailure } from './away.ts'
+import type { Repair } from './repair.ts'
+import type { RegistryKeys } from './keys.ts'
+import type { Look, RedisPointer } from './pointer.ts'
+
+export interface RegistryReplicaParts {
+  readonly redis: Redis
+  readonly keys: RegistryKeys
+  readonly pointer: RedisPointer
+  readonly healing: Repair
+  readonly ledger: Ledger
+  readonly watch: PointerWatch
+  readonly clock: Clock
+  readonly log: Logger
+  readonly pollMs: number
+}
+
+/** A reader waits no longer than this for Redis before it takes what is known here. */
+const FRESH_MS = 250
+
+export class RegistryReplica {
+  readonly #parts: RegistryReplicaParts
+  readonly #closing = new AbortController()
+  readonly #unsubscribe: () => void
+  #wakeUp = new AbortController()
+  #polling: Promise<void> = Promise.resolve()
+  /** One change of the ledger after another. */
+  #turn: Promise<unknown> = Promise.resolve()
+  /** Redis was late or away at the last look: nobody waits for it until a poll has succeeded. */
+  #isAway = false
+  /** At the last look Redis had less than was seen here: what it does not know may yet be there. */
+  #isBehind = false
+
+  constructor(parts: RegistryReplicaParts) {
+    this.#parts = parts
+    this.#unsubscribe = parts.redis.subscribe(parts.keys.channel, () => this.wake())
+  }
+
+  start(): void {
+    this.#polling = this.#poll()
+  }
+
+  /** Whether a reader should ask Redis at all. */
+  get answers(): boolean {
+    return !this.#isAway && this.#parts.redis.status === 'ready'
+  }
+
+  /** Whether Redis answers and has all that was seen here, as of now. */
+  async knowsAll(): Promise<boolean> {
+    await this.live()
+    return this.answers && !this.#isBehind
+  }
+
+  /** Looks at once instead of at the next poll. */
+  wake(): void {
+    this.#wakeUp.abort()
+  }
+
+  /** Something is here that Redis does not have: the next look compares. */
+  doubt(): void {
+    this.#parts.healing.doubt()
+    this.wake()
+  }
+
+  /** What Redis says, or undefined when it does not say it at once. */
+  async quickly<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
+    if (!this.answers) return undefined
+    const done = new AbortController()
+    const late = this.#parts.clock.sleep(FRESH_MS, done.signal).then(
+      () => {
+        this.#away()
+      },
+      () => undefined,
+    )
+    try {
+      return (await Promise.race([work(), late])) ?? undefined
+    } catch (error) {
+      if (!isRedisFailure(error)) throw error
+      this.#away()
+      return undefined
+    } finally {
+      done.abort()
+    }
+  }
+
+  /** The newest pointer that anybody here has seen; never older than one that was told before. */
+  async live(): Promise<LivePointer | undefined> {
+    const { pointer, ledger } = this.#parts
+    await this.quickly(async () => this.#absorb(await pointer.look()))
+    if (this.#isBehind) this.wake()
+    return ledger.live()
+  }
+
+  /** After a move of our own. */
+  async moved(pointer: LivePointer): Promise<void> {
+    await this.#inTurn(() => this.#adopt(pointer))
+  }
+
+  /** Until Redis is as far as this replica, as far as that is possible now. */
+  async heal(): Promise<void> {
+    await this.#parts.healing.run(await this.#parts.pointer.look())
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.wake()
+    this.#unsubscribe()
+    await this.#polling
+    await this.#turn
+  }
+
+  async #poll(): Promise<void> {
+    const { clock, pollMs } = this.#parts
+    while (!this.#closing.signal.aborted) {
+      this.#wakeUp = new AbortController()
+      const { signal } = this.#wakeUp
+      await this.#lookOnce()
+      await clock.sleep(pollMs, signal).catch(() => undefined)
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
+    const { redis, pointer, healing, log } = this.#parts
+    if (redis.status !== 'ready') {
+      this.#away()
+      return
+    }
+    try {
+      const look = await pointer.look()
+      await this.#absorb(look)
+      // A connection that was away may lead to another server.
+      if (this.#isAway) healing.doubt()
+      this.#isAway = false
+      await healing.run(look)
+    } catch (error) {
+      if (this.#closing.signal.aborted) return
+      if (!isRedisFailure(error))
+        log.error({ err: error }, 'the fleet’s registry cannot be followed')
+      else if (!this.#isAway) log.warn({ err: error }, 'Redis does not answer; going on without')
+      this.#away()
+    }
+  }
+
+  #away(): void {
+    this.#isAway = true
+    this.#parts.healing.doubt()
+  }
+
+  async #absorb({ pointer, generation }: Look): Promise<void> {
+    const { ledger } = this.#parts
+    await this.#inTurn(async () => {
+      const known = ledger.live()
+      this.#isBehind = generation < (known?.generation ?? 0)
+      if (this.#isBehind || pointer === undefined || isSame(pointer, known)) return
+      await this.#adopt(pointer)
+    })
+  }
+
+  async #adopt(pointer: LivePointer): Promise<void> {
+    const { ledger, watch } = this.#parts
+    const moves = await this.#newMoves(pointer, ledger.live())
+    if (this.#closing.signal.aborted) return
+    ledger.adopt([pointer, ...moves.filter((move) => move.generation < pointer.generation)])
+    watch.wake()
+  }
+
+  /** What came since our newest move, or everything when Redis is on another line. */
+  async #newMoves(pointer: LivePointer, known: LivePointer | undefined) {
+    const { generation } = pointer
+    const moves = this.#parts.pointer
+    if (known === undefined) return moves.moves(1, generation)
+    const newer = await moves.moves(known.generation, generation)
+    const there = newer.find((move) => move.generation === known.generation)
+    if (isSame(there, known)) return newer.filter((move) => move.generation > known.generation)
+    return moves.moves(1, generation)
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(async () => {
+      if (!this.#closing.signal.aborted) await work()
+    })
+    this.#turn = turn.catch(() => undefined)
+    await turn
+  }
+}
+
+function isSame(one: LivePointer | undefined, other: LivePointer | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  return (
+    one.generation === other.generation &&
+    one.digest === other.digest &&
+    one.sinceMs === other.sinceMs
+  )
+}

@@ -1,0 +1,111 @@
+/** Versions of this replica's disk that go back to Redis, and those that go from the disk because Redis removed them. */
+import { CodedError, type Logger } from '../../contracts/core.ts'
+import type { LivePointer, Manifest } from '../contract.ts'
+import type { Ledger } from '../local/ledger.ts'
+import { isRedisFailure } from './away.ts'
+import type { RedisVersions } from './versions.ts'
+import type { Versions } from '../local/versions.ts'
+
+/** Counted for people: what Redis had lost and got back from here. */
+export type Healed = 'pointer' | 'version'
+
+export interface RestoringParts {
+  readonly redis: RedisVersions
+  readonly disk: Versions
+  readonly ledger: Ledger
+  readonly onHealed: (what: Healed) => void
+  readonly log: Logger
+}
+
+export class Restoring {
+  readonly #parts: RestoringParts
+
+  constructor(parts: RestoringParts) {
+    this.#parts = parts
+  }
+
+  healed(what: Healed): void {
+    this.#parts.onHealed(what)
+  }
+
+  /** The live version and the one before it, over whatever has their names in a Redis that is behind. */
+  async line([live, ...history]: readonly LivePointer[]): Promise<void> {
+    if (live === undefined) return
+    const previous = history.find(({ version }) => version === live.previous)
+    for (const move of [live, previous])
+      if (move !== undefined) await this.#back(move.version, move.digest, live.generation)
+  }
+
+  /**
+   * What Redis does not know is put back, what it knows and keeps no longer goes from here too. The names on disk are read
+   * first: a version comes to the disk after it came to Redis.
+   */
+  async versions(): Promise<void> {
+    const { redis, disk } = this.#parts
+    const names = disk.names()
+    const kept = await redis.kept()
+    for (const version of names.filter((name) => !kept.has(name))) {
+      const found = await redis.find(version)
+      if (found === undefined) await this.#back(version)
+      else if (!found.isKept) await disk.remove([version], [])
+    }
+  }
+
+  /** The manifests of what was removed. */
+  async retired(): Promise<void> {
+    const { redis, disk, ledger } = this.#parts
+    const manifests: Manifest[] = []
+    for (const version of ledger.retiredVersions(redis.mostManifests)) {
+      const manifest = await unlessCorrupt(disk.manifest(version))
+      if (manifest !== undefined) manifests.push(manifest)
+    }
+    await redis.restoreRetired(manifests)
+  }
+
+  async pins(): Promise<void> {
+    await this.#parts.redis.restorePins(this.#parts.ledger.pins())
+  }
+
+  /** What came out of Redis altered, as far as it is whole here. */
+  async damaged(): Promise<void> {
+    for (const [version, digest] of await this.#parts.redis.damaged())
+      await this.#back(version, digest)
+  }
+
+  /** The newest of these moves, after the first, whose version is here or in Redis. */
+  async newestLeft([, ...history]: readonly LivePointer[]): Promise<LivePointer | undefined> {
+    const { redis, disk } = this.#parts
+    const kept = await redis.kept()
+    const names = new Set(disk.names())
+    for (const move of history) {
+      const { version, digest } = move
+      if (kept.get(version) === digest) return move
+      if (names.has(version) && (await this.#back(version, digest))) return move
+    }
+    return undefined
+  }
+
+  /** False when it is not here, whole and of this content, or when Redis has another content under its name. */
+  async #back(version: string, digest?: string, force?: number): Promise<boolean> {
+    const { redis, disk, log } = this.#parts
+    if (digest !== undefined && (await redis.isWhole(version, digest))) return true
+    const here = await unlessCorrupt(disk.read(version))
+    if (here === undefined || (digest !== undefined && here.manifest.digest !== digest))
+      return false
+    const outcome = await redis.restore(here.manifest, here.files, force)
+    if (outcome !== 'OK') return false
+    this.healed('version')
+    log.warn({ version }, 'put a version back into Redis')
+    return true
+  }
+}
+
+/** Undefined also for what is not here: it is somebody else's to bring. */
+async function unlessCorrupt<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof CodedError && !isRedisFailure(error)) return undefined
+    throw error
+  }
+}

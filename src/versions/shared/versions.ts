@@ -1,0 +1,224 @@
+/**
+ * Versions in Redis: a manifest for each that was published, bytes for those that are kept. A version is there whole or
+ * not at all, because one script shows what was uploaded before, and a trainer whose lease has passed shows nothing.
+ */
+import { CodedError } from '../../contracts/core.ts'
+import type { Manifest } from '../contract.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
+import { mostRemoved, pinsFull, type LedgerLimits } from '../local/ledger.ts'
+import { manifestBytes } from '../manifest.ts'
+import type { Chunks, Files } from './chunks.ts'
+import { scriptKeys, type RegistryKeys } from './keys.ts'
+import {
+  commitVersion,
+  findVersion,
+  listVersions,
+  pinVersion,
+  readPins,
+  removeVersions,
+  reportDamage,
+  unpinVersion,
+} from './version-scripts.ts'
+import { footprintOf, type Footprint } from '../retention.ts'
+import { restorePins, restoreRetired } from './pointer-scripts.ts'
+import {
+  absent,
+  cellsOf,
+  leaseLost,
+  manifestOf,
+  pairsOf,
+  rowOf,
+  taken,
+  type Epoch,
+} from './rows.ts'
+
+export interface FoundVersion {
+  readonly digest: string
+  /** Whether its bytes are there. */
+  readonly isKept: boolean
+  /** Reads and checks it: VERSION_CORRUPT when it was altered. */
+  manifest(): Manifest
+}
+
+/** Only a Redis that is known to have lost nothing says by its silence that a version is not pinned. */
+export interface PinsAt {
+  readonly incarnation: string
+  readonly revision: number
+  readonly pins: readonly string[]
+}
+
+export interface RedisVersionsOptions {
+  readonly redis: Redis
+  readonly keys: RegistryKeys
+  readonly chunks: Chunks
+  readonly remembered: LedgerLimits
+}
+
+type Commit = 'VERSION_EXISTS' | 'VERSION_REMOVED' | 'OK'
+
+const UPLOADS = 3
+const PAGE = 200
+/** A hundred, and the one that says that there are more. */
+const LIST_PAGE = 101
+
+export class RedisVersions {
+  readonly #options: RedisVersionsOptions
+
+  constructor(options: RedisVersionsOptions) {
+    this.#options = options
+  }
+
+  async find(version: string): Promise<FoundVersion | undefined> {
+    const [row, kept] = cellsOf(await this.#script(findVersion, [version])).map(String)
+    if (row === undefined || row === '') return undefined
+    const isKept = kept !== undefined && kept !== ''
+    const digest = isKept ? kept : row.slice(0, 64)
+    return { digest, isKept, manifest: () => manifestOf(row, version, digest) }
+  }
+
+  get mostManifests(): number {
+    return this.#options.remembered.removed
+  }
+
+  /** For a trainer or a person; the same content again is a success. */
+  async publish(manifest: Manifest, files: Files, epoch: Epoch): Promise<void> {
+    const outcome = await this.#commit(manifest, files, epoch, 'publish', 0)
+    if (outcome !== 'OK') throw taken(manifest)
+  }
+
+  /** Puts back what Redis lost; `force` also over another content, while its pointer is older than this generation. */
+  async restore(manifest: Manifest, files: Files, force?: number): Promise<Commit> {
+    const how = force === undefined ? 'restore' : 'force'
+    return this.#commit(manifest, files, '', how, force ?? 0)
+  }
+
+  fetch(manifest: Manifest): Promise<Files> {
+    return this.#options.chunks.fetch(manifest)
+  }
+
+  /** Undefined for one that is gone or altered. */
+  async footprint(version: string): Promise<Footprint | undefined> {
+    const found = await this.find(version)
+    try {
+      const manifest = found?.isKept === true ? found.manifest() : undefined
+      if (manifest === undefined) return undefined
+      return footprintOf(manifest, await this.#options.chunks.size(manifest))
+    } catch (error) {
+      if (error instanceof CodedError && error.code === 'VERSION_CORRUPT') return undefined
+      throw error
+    }
+  }
+
+  /** Digest by version, of those whose bytes are there. */
+  async kept(): Promise<ReadonlyMap<string, string>> {
+    return pairsOf(await this.#options.redis.command('HGETALL', this.#options.keys.kept))
+  }
+
+  async damaged(): Promise<ReadonlyMap<string, string>> {
+    return pairsOf(await this.#options.redis.command('HGETALL', this.#options.keys.damaged))
+  }
+
+  /** Whether it needs no putting back. */
+  async isWhole(version: string, digest: string): Promise<boolean> {
+    const { redis, keys } = this.#options
+    const [kept, whole, damaged] = await Promise.all([
+      redis.command('HGET', keys.kept, version),
+      redis.command('HEXISTS', keys.bytes(digest), 'whole'),
+      redis.command('HEXISTS', keys.damaged, version),
+    ])
+    return kept === digest && whole === 1 && damaged === 0
+  }
+
+  async restoreRetired(manifests: readonly Manifest[]): Promise<void> {
+    for (let from = 0; from < manifests.length; from += PAGE) {
+      const rows = manifests.slice(from, from + PAGE).map((each) => [each.version, rowOf(each)])
+      await this.#script(restoreRetired, rows.flat())
+    }
+  }
+
+  async restorePins(versions: readonly string[]): Promise<void> {
+    if (versions.length > 0) await this.#script(restorePins, versions)
+  }
+
+  /** Asks whoever has it on disk to put it back. */
+  async report(version: string, digest: string): Promise<void> {
+    await this.#script(reportDamage, [version, digest])
+  }
+
+  /** Newest first, older than `before`, in pages, because Redis does nothing else while it answers one. */
+  async *list(before = ''): AsyncGenerator<{ version: string; removed: boolean; row: string }> {
+    for (let last = before; ;) {
+      const cells = cellsOf(await this.#script(listVersions, [last, LIST_PAGE]))
+      for (let at = 0; at < cells.length; at += 3) {
+        const [version, isKept, row] = cells.slice(at, at + 3)
+        last = String(version)
+        yield { version: last, removed: isKept === 0, row: String(row) }
+      }
+      if (cells.length < 3 * LIST_PAGE) return
+    }
+  }
+
+  /** Of these, the bytes of all but the live, the previous and the pinned; returns which. Asked of none too: LEASE_LOST. */
+  async remove(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
+    const removed: string[] = []
+    for (let from = 0; from === 0 || from < versions.size; from += PAGE) {
+      const some = [...versions].slice(from, from + PAGE)
+      const digests = some.map(([, digest]) => digest)
+      const reply = await this.#script(removeVersions, [epoch, ...some.flat()], digests)
+      if (reply === 'LEASE_LOST') throw leaseLost(epoch)
+      if (Array.isArray(reply)) removed.push(...reply.map(String))
+    }
+    return removed
+  }
+
+  async pin(version: string): Promise<void> {
+    const { pins } = this.#options.remembered
+    const outcome = await this.#script(pinVersion, [version, pins])
+    if (outcome === 'PINS_FULL') throw pinsFull(pins)
+    if (outcome === 'VERSION_REMOVED' || outcome === 'VERSION_UNKNOWN')
+      throw absent(outcome, version)
+  }
+
+  async unpin(version: string): Promise<void> {
+    await this.#script(unpinVersion, [version])
+  }
+
+  async pins(): Promise<PinsAt> {
+    const [incarnation, revision, pins] = cellsOf(await this.#script(readPins, []))
+    const versions = cellsOf(pins ?? null).map(String)
+    return { incarnation: String(incarnation), revision: Number(revision), pins: versions.sort() }
+  }
+
+  async #commit(
+    manifest: Manifest,
+    files: Files,
+    epoch: Epoch,
+    how: 'publish' | 'restore' | 'force',
+    generation: number,
+  ): Promise<Commit> {
+    const { version, digest } = manifest
+    const json = Buffer.from(manifestBytes(manifest))
+    for (let upload = 1; upload <= UPLOADS; upload += 1) {
+      const { sizes, lengths } = await this.#options.chunks.upload(manifest, files)
+      const most = mostRemoved(this.#options.remembered, json.byteLength)
+      const about = [version, digest, json, epoch, most, sizes, how, generation]
+      const outcome = await this.#script(commitVersion, [...about, ...lengths], [digest])
+      if (outcome === 'LEASE_LOST') throw leaseLost(epoch)
+      if (outcome === 'OK' || outcome === 'VERSION_EXISTS' || outcome === 'VERSION_REMOVED')
+        return outcome
+      // INCOMPLETE: removed or flushed between two pieces.
+    }
+    throw failure('REDIS_UNAVAILABLE', `Redis keeps losing pieces of ${version}`, {
+      details: { version },
+    })
+  }
+
+  #script(
+    script: RedisScript,
+    args: readonly (string | number | Buffer)[],
+    digests: readonly string[] = [],
+  ): Promise<RedisReply> {
+    return this.#options.redis.script(script, scriptKeys(this.#options.keys, ...digests), args)
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * What changes the fleet's versions and its pointer. Redis first, and only while it answers: then a trainer of a passed
+ * lease is refused there before it has touched its own disk.
+ */
+import { randomUUID } from 'node:crypto'
+import type { Kept, LivePointer, Manifest, Registry, Retention, Version } from '../contract.ts'
+import { CodedError } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import { printable } from '../local/ledger.ts'
+import { newestFirst } from '../order.ts'
+import type { Files } from './chunks.ts'
+import type { FleetParts, FleetRegistryOptions } from './parts.ts'
+import type { MoveOutcome, PointerMove } from './pointer.ts'
+import type { FleetReading, WholeVersion } from './reading.ts'
+import { taken, type Epoch } from './rows.ts'
+import { bytesOf, surplusOf, type Footprint } from '../retention.ts'
+import { checkOrigin, openVersion, sealVersion } from '../sealing.ts'
+
+export class FleetWriting {
+  readonly #parts: FleetParts
+  readonly #reading: FleetReading
+  readonly #options: FleetRegistryOptions
+  /** Of what Redis holds, by version and digest. */
+  #known = new Map<string, Footprint>()
+
+  constructor(parts: FleetParts, reading: FleetReading, options: FleetRegistryOptions) {
+    this.#parts = parts
+    this.#reading = reading
+    this.#options = options
+  }
+
+  async publish(version: Version): Promise<Manifest> {
+    const { chunks, versions } = this.#parts
+    const sealed = sealVersion(version, this.#options)
+    const { files } = sealed
+    checkOrigin(sealed.manifest, this.#options)
+    chunks.checkSize(sealed.manifest.version, files)
+    const epoch = this.#epoch()
+    const known = await versions.find(sealed.manifest.version)
+    if (known !== undefined && known.digest !== sealed.manifest.digest) throw taken(sealed.manifest)
+    // Of the same content: only its date may differ, and the first one stays.
+    const manifest = known?.manifest() ?? sealed.manifest
+    if (known?.isKept !== true) await versions.publish(manifest, files, epoch)
+    await this.#putHere(manifest, files)
+    return manifest
+  }
+
+  async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+    this.#mustAnswer()
+    const whole = await this.#reading.whole(move.version)
+    openVersion(whole, this.#options)
+    const epoch = this.#epoch()
+    const { digest } = whole.manifest
+    const sinceMs = this.#options.clock.nowMs()
+    const reason = printable(move.reason)
+    const token = randomUUID()
+    const pointer = await this.#move({ ...move, digest, sinceMs, reason, token }, epoch, whole)
+    await this.#noted(pointer)
+    return pointer
+  }
+
+  /** Redis decides by the one rule, and the disk follows. */
+  async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
+    const { versions, disk, ledger, answering } = this.#parts
+    const epoch = this.#epoch()
+    const kept = await versions.kept()
+    const all = await this.#footprints(kept)
+    const { version: live, previous } = ledger.live() ?? {}
+    const answers = [...answering.versions(), live ?? '', previous ?? '']
+    const stays = new Set([...protectedVersions, ...ledger.pins(), ...answers])
+    const old = surplusOf(all, retention, stays)
+    const going = old.map((version) => [version, kept.get(version) ?? ''] as const)
+    const removed = await versions.remove(new Map(going), epoch)
+    await disk.remove(removed, [])
+    const left = all.filter(({ version }) => !removed.includes(version))
+    return { removed, versions: left.length, bytes: bytesOf(left) }
+  }
+
+  /** Newest first, of those whose bytes are in Redis. Asked once for each content; an altered one is left out, and stays. */
+  async #footprints(kept: ReadonlyMap<string, string>): Promise<readonly Footprint[]> {
+    const known = this.#known
+    this.#known = new Map()
+    const found: Footprint[] = []
+    for (const version of newestFirst(kept.keys())) {
+      const key = `${version} ${kept.get(version) ?? ''}`
+      const footprint = known.get(key) ?? (await this.#parts.versions.footprint(version))
+      if (footprint === undefined) continue
+      this.#known.set(key, footprint)
+      found.push(footprint)
+    }
+    return found
+  }
+
+  async pin(version: string): Promise<void> {
+    const { versions, ledger } = this.#parts
+    await versions.pin(version)
+    ledger.exclusively(() => {
+      ledger.pin(version)
+    })
+  }
+
+  async unpin(version: string): Promise<void> {
+    const { versions, ledger } = this.#parts
+    await versions.unpin(version)
+    ledger.unpin(version)
+  }
+
+  async #move(move: PointerMove, epoch: Epoch, whole: WholeVersion): Promise<LivePointer> {
+    const { pointer, versions, mirror } = this.#parts
+    const outcome = await pointer.move(move, epoch)
+    if (outcome.kind === 'moved') return outcome.pointer
+    // Redis has lost the bytes, or the moves: what is known here goes back first.
+    if (outcome.kind === 'incomplete') await versions.restore(whole.manifest, whole.files)
+    else if (!this.#isBehind(outcome)) throw stale(move.expect, outcome)
+    else await mirror.heal()
+    const again = await pointer.move(move, epoch)
+    if (again.kind === 'moved') return again.pointer
+    if (again.kind === 'stale' && !this.#isBehind(again)) throw stale(move.expect, again)
+    throw failure('REDIS_UNAVAILABLE', 'Redis is being brought back to what it had lost')
+  }
+
+  #isBehind(outcome: MoveOutcome): boolean {
+    const known = this.#parts.ledger.live()?.generation ?? 0
+    return outcome.kind === 'stale' && outcome.generation < known
+  }
+
+  /** The move has happened, whatever becomes of its note here: the next poll writes it down again. */
+  async #noted(pointer: LivePointer): Promise<void> {
+    try {
+      await this.#parts.mirror.moved(pointer)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      this.#options.log.warn({ err: error }, 'a move of the pointer is not written down here yet')
+    }
+  }
+
+  /** Whatever else lies under the name here is a late write of somebody whose lease had passed. */
+  async #putHere(manifest: Manifest, files: Files): Promise<void> {
+    const { disk } = this.#parts
+    try {
+      await disk.add(manifest, files)
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== 'VERSION_EXISTS') throw error
+      await disk.replace(manifest, files)
+    }
+  }
+
+  #epoch(): Epoch {
+    const { lease } = this.#options
+    if (lease === undefined) return ''
+    const held = lease()
+    if (held === undefined) throw failure('LEASE_LOST', 'this daemon does not train the model')
+    held.check()
+    return String(held.epoch)
+  }
+
+  #mustAnswer(): void {
+    const { status } = this.#options.redis
+    // One that refuses us says itself why.
+    if (status === 'ready' || status === 'refused') return
+    throw failure('REDIS_UNAVAILABLE', 'Redis is away: the live pointer cannot be moved', {
+      details: { outcome: 'none' },
+    })
+  }
+}
+
+function stale(expected: number, outcome: MoveOutcome): CodedError {
+  const generation = outcome.kind === 'stale' ? outcome.generation : -1
+  const text = `the pointer is at generation ${generation}, not ${expected}`
+  return failure('GENERATION_STALE', text, { details: { expected, generation } })
+}

@@ -1,0 +1,193 @@
+import { expect, test } from 'vitest'
+import { rejection } from '../coded.ts'
+import { openServed } from './open-served.ts'
+import { manifestOf } from '../serving/fake-registry.ts'
+
+test('a model is shown as the server and its trainer know it', async () => {
+  const { app } = await openServed()
+  const expected = {
+    model: 'm',
+    base: 'fake',
+    method: 'lora',
+    labels: ['no', 'yes'],
+    live: {
+      version: 'v1',
+      digest: 'digest-v1',
+      generation: 2,
+      since: '1970-01-01T00:00:00.000Z',
+      previous: 'v0',
+      by: 'trainer',
+      reason: 'better',
+    },
+    trainer: { state: 'idle', pid: 4321, restarts: 0 },
+    lag: 3,
+    pending: 2,
+    counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5 },
+    prequential: { count: 8, accuracy: 0.75, accuracy_recent: 0.8, loss: 0.5 },
+  }
+  expect((await app.inject('/v1/models/m')).json()).toEqual(expected)
+  expect((await app.inject('/v1/models')).json()).toEqual({ models: [expected] })
+})
+
+test('a trainer that failed is shown with its code, and the server stays ready', async () => {
+  const { app } = await openServed({
+    trainer: { state: 'failed', code: 'SOURCE_FAILED', message: 'no broker' },
+  })
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({
+    trainer: { state: 'failed', restarts: 0, code: 'SOURCE_FAILED', message: 'no broker' },
+  })
+  expect((await app.inject('/readyz')).statusCode).toBe(200)
+})
+
+test('a version that could not be served is shown, beside the one that goes on', async () => {
+  const { app, registry, live } = await openServed()
+  registry.corrupt('v3')
+  await rejection(live.swap(await registry.promote('v3')))
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({
+    live: { version: 'v1', generation: 2 },
+    failed_swap: { version: 'v3', code: 'VERSION_CORRUPT', message: 'v3 was altered' },
+  })
+})
+
+test('versions are listed newest first, the live one and the removed ones marked', async () => {
+  const { app, registry } = await openServed()
+  registry.remove('v2')
+  const { versions } = (await app.inject('/v1/models/m/versions')).json<{
+    versions: { version: string; live: boolean; removed: boolean }[]
+  }>()
+  expect(versions.map(({ version }) => version)).toEqual(['v5', 'v4', 'v3', 'v2', 'v1', 'v0'])
+  expect(versions.filter(({ live }) => live).map(({ version }) => version)).toEqual(['v1'])
+  expect(versions.filter(({ removed }) => removed).map(({ version }) => version)).toEqual(['v2'])
+})
+
+test('versions come in pages, each of which says where the next one begins', async () => {
+  const { app } = await openServed()
+  const page = async (query: string) => {
+    const answer = (await app.inject(`/v1/models/m/versions${query}`)).json<{
+      versions: { version: string }[]
+      next?: string
+    }>()
+    return [answer.versions.map(({ version }) => version).join(' '), answer.next]
+  }
+  expect(await page('?limit=4')).toEqual(['v5 v4 v3 v2', 'v2'])
+  expect(await page('?limit=4&before=v2')).toEqual(['v1 v0', undefined])
+  expect(await page('?limit=6')).toEqual(['v5 v4 v3 v2 v1 v0', undefined])
+  // A cursor whose version is gone goes on meaning its place.
+  expect(await page('?before=v3-import')).toEqual(['v3 v2 v1 v0', undefined])
+  for (const query of ['limit=0', 'limit=101', 'limit=x', 'limit=1&limit=2', 'befor=v1'])
+    expect((await app.inject(`/v1/models/m/versions?${query}`)).statusCode).toBe(400)
+})
+
+test('moves come in pages, newest first, each with its reason', async () => {
+  const { app, registry } = await openServed()
+  await registry.promote('v4')
+  const page = async (query: string) =>
+    (await app.inject(`/v1/models/m/history${query}`)).json<{
+      moves: { version: string; reason: string; by: string }[]
+      next?: string
+    }>()
+  const first = await page('?limit=2')
+  expect(first.moves.map(({ version }) => version)).toEqual(['v4', 'v1'])
+  expect(first.moves[0]).toMatchObject({ reason: 'better', by: 'trainer', generation: 3 })
+  expect(first.next).toBe('2')
+  const last = await page('?limit=2&before=2')
+  expect([last.moves.map(({ version }) => version), last.next]).toEqual([['v0'], undefined])
+  for (const query of ['before=x', 'before=', 'limit=1000'])
+    expect((await app.inject(`/v1/models/m/history?${query}`)).statusCode).toBe(400)
+})
+
+test('a pin is put and taken away, and shown with its version', async () => {
+  const { app } = await openServed()
+  const call = async (method: 'PUT' | 'DELETE', version: string) => {
+    const url = `/v1/models/m/versions/${version}/pin`
+    return (await app.inject({ method, url })).json<Record<string, unknown>>()
+  }
+  const pinned = async () => {
+    const { versions } = (await app.inject('/v1/models/m/versions')).json<{
+      versions: { version: string; pinned: boolean }[]
+    }>()
+    return versions.filter((version) => version.pinned).map(({ version }) => version)
+  }
+  expect(await call('PUT', 'v2')).toEqual({ version: 'v2', pinned: true, pins: ['v2'] })
+  expect(await call('PUT', 'v2')).toEqual({ version: 'v2', pinned: true, pins: ['v2'] })
+  expect(await pinned()).toEqual(['v2'])
+  expect(await call('DELETE', 'v2')).toEqual({ version: 'v2', pinned: false, pins: [] })
+  expect(await pinned()).toEqual([])
+  for (const method of ['PUT', 'DELETE'] as const)
+    expect(await call(method, 'v99')).toMatchObject({ status: 404, code: 'VERSION_UNKNOWN' })
+})
+
+test('one version is found by its key, and no list is read for it', async () => {
+  const { app, registry } = await openServed()
+  registry.list = async () => expect.unreachable('the list of all versions')
+  expect((await app.inject('/v1/models/m/versions/v1')).statusCode).toBe(200)
+  const unknown = await app.inject('/v1/models/m/versions/v99')
+  expect(unknown.json()).toMatchObject({ status: 404, code: 'VERSION_UNKNOWN' })
+})
+
+test('one version is shown with its lineage, its scores and why it was promoted', async () => {
+  const { app } = await openServed()
+  const { created, scores } = manifestOf('m', 1)
+  expect((await app.inject('/v1/models/m/versions/v1')).json()).toEqual({
+    version: 'v1',
+    digest: 'digest-v1',
+    parent: 'v0',
+    created,
+    events: 16,
+    events_new: 16,
+    steps: 1,
+    labels: ['no', 'yes'],
+    scores,
+    decision: 'promote',
+    reason: 'promotion: always',
+    live: true,
+    removed: false,
+    pinned: false,
+  })
+})
+
+test.each([
+  ['/v1/models/nobody', 'MODEL_UNKNOWN'],
+  ['/v1/models/nobody/versions', 'MODEL_UNKNOWN'],
+  ['/v1/models/nobody/versions/v1', 'MODEL_UNKNOWN'],
+  ['/v1/models/__proto__', 'MODEL_UNKNOWN'],
+  ['/v1/models/m/versions/v99', 'VERSION_UNKNOWN'],
+  ['/v1/models/m/versions/..%2Fv1', 'VERSION_UNKNOWN'],
+  ['/v1/models/m/nothing', 'ROUTE_UNKNOWN'],
+  ['/nothing', 'ROUTE_UNKNOWN'],
+  [`/v1/models/${'m'.repeat(200)}`, 'MODEL_UNKNOWN'],
+])('GET %s is 404 %s', async (url, code) => {
+  const { app } = await openServed()
+  const response = await app.inject(url)
+  expect(response.json()).toMatchObject({ status: 404, code })
+  expect(response.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+})
+
+test.each(['predict', 'feedback', 'rollback', 'promote'])(
+  'POST %s of a model that is not there is 404',
+  async (route) => {
+    const { app } = await openServed()
+    const body = {
+      predict: { inputs: ['A'] },
+      feedback: { input: 'A', label: 'yes' },
+      rollback: { reason: 'r' },
+      promote: { version: 'v1', reason: 'r' },
+    }[route]
+    const url = `/v1/models/nobody/${route}`
+    const response = await app.inject({ method: 'POST', url, payload: body ?? {} })
+    expect(response.json()).toMatchObject({ status: 404, code: 'MODEL_UNKNOWN', models: ['m'] })
+  },
+)
+
+test('a model is shown with the version that is live in the headers too', async () => {
+  const { app } = await openServed()
+  const shown = {
+    'x-antikythera-version': 'v1',
+    'x-antikythera-digest': 'digest-v1',
+    'x-antikythera-generation': '2',
+  }
+  expect((await app.inject('/v1/models/m')).headers).toMatchObject(shown)
+  const taught = { method: 'POST', url: '/v1/models/m/feedback' } as const
+  const payload = { input: { text: 'A' }, label: 'yes' }
+  expect((await app.inject({ ...taught, payload })).headers).toMatchObject(shown)
+})

@@ -1,0 +1,177 @@
+import { expect, test } from 'vitest'
+import type { LivePointer } from '../../src/versions/contract.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { versionsBefore } from '../../src/serving/live/version-before.ts'
+import { openServed } from './open-served.ts'
+
+async function open() {
+  const served = await openServed()
+  const post = (path: string, payload: object) =>
+    served.app.inject({ method: 'POST', url: `/v1/models/m/${path}`, payload })
+  const live = async () => (await served.registry.live())?.version
+  const answering = async () => {
+    const response = await post('predict', { inputs: ['A'] })
+    return response.headers['x-antikythera-version']
+  }
+  return { ...served, post, live, answering }
+}
+
+test('a rollback goes to the version that was live before, which answers from then on', async () => {
+  const { post, registry, answering } = await open()
+  await registry.promote('v4')
+  const response = await post('rollback', { reason: 'bad labels' })
+  expect(response.statusCode).toBe(200)
+  expect(response.json()).toEqual({
+    live: 'v1',
+    version: 'v1',
+    digest: 'digest-v1',
+    previous: 'v4',
+    generation: 4,
+  })
+  expect(response.headers['x-antikythera-version']).toBe('v1')
+  expect(await answering()).toBe('v1')
+  expect((await registry.history(1))[0]).toMatchObject({ by: 'rollback', reason: 'bad labels' })
+})
+
+test('rollbacks in a row go further back, until there is nothing earlier', async () => {
+  const { post, registry } = await open()
+  await registry.promote('v4')
+  expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v1' })
+  expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
+  const last = await post('rollback', { reason: 'r' })
+  expect(last.json()).toMatchObject({ status: 409, code: 'ROLLBACK_IMPOSSIBLE' })
+  expect(await registry.live()).toMatchObject({ version: 'v0', generation: 5 })
+})
+
+test('a rollback to a version by name goes there, also forward again', async () => {
+  const { post } = await open()
+  expect((await post('rollback', { to: 'v0', reason: 'r' })).json()).toMatchObject({ live: 'v0' })
+  expect((await post('rollback', { to: 'v5', reason: 'r' })).json()).toMatchObject({ live: 'v5' })
+  expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
+})
+
+test('a promotion makes any version live, and the answer waits for it', async () => {
+  const { post, answering, registry } = await open()
+  const response = await post('promote', { version: 'v3', reason: 'held back without need' })
+  expect(response.json()).toMatchObject({
+    live: 'v3',
+    digest: 'digest-v3',
+    previous: 'v1',
+    generation: 3,
+  })
+  expect(await answering()).toBe('v3')
+  expect((await registry.history(1))[0]).toMatchObject({ by: 'promote' })
+})
+
+test.each([
+  ['rollback', { to: 'v99', reason: 'r' }, 404, 'VERSION_UNKNOWN'],
+  ['rollback', { to: '../etc', reason: 'r' }, 404, 'VERSION_UNKNOWN'],
+  ['rollback', { to: 'v2', reason: 'r' }, 410, 'VERSION_REMOVED'],
+  ['rollback', { to: 'v3', reason: 'r' }, 500, 'VERSION_CORRUPT'],
+  ['promote', { version: 'v3', reason: 'r' }, 500, 'VERSION_CORRUPT'],
+  ['promote', { version: 'v99', reason: 'r' }, 404, 'VERSION_UNKNOWN'],
+  ['rollback', {}, 400, 'REQUEST_INVALID'],
+  ['rollback', { reason: '' }, 400, 'REQUEST_INVALID'],
+  ['rollback', { too: 'v1', reason: 'r' }, 400, 'REQUEST_INVALID'],
+  ['promote', { reason: 'r' }, 400, 'REQUEST_INVALID'],
+])('%s %j is refused with nothing changed', async (path, payload, status, code) => {
+  const { post, registry, answering } = await open()
+  registry.remove('v2')
+  registry.corrupt('v3')
+  const before = await registry.live()
+  const response = await post(path, payload)
+  expect(response.json()).toMatchObject({ status, code })
+  expect(await registry.live()).toEqual(before)
+  expect(await answering()).toBe('v1')
+})
+
+test('a target that the engine cannot load is refused before the pointer moves', async () => {
+  const { post, engine, registry } = await open()
+  engine.failLoad(failure('ADAPTER_TENSORS', 'does not fit'))
+  const response = await post('rollback', { to: 'v4', reason: 'r' })
+  expect(response.json()).toMatchObject({ code: 'ADAPTER_TENSORS' })
+  expect(await registry.live()).toMatchObject({ version: 'v1', generation: 2 })
+})
+
+test('concurrent rollbacks and promotions make one generation each', async () => {
+  const { post, registry } = await open()
+  const moves = ['v0', 'v2', 'v3', 'v4', 'v5', 'v0', 'v2', 'v3'].map((to) =>
+    post('rollback', { to, reason: 'r' }),
+  )
+  const answers = (await Promise.all(moves)).map((response) => {
+    expect(response.statusCode).toBe(200)
+    return response.json<{ generation: number }>().generation
+  })
+  expect([...answers].sort((a, b) => a - b)).toEqual([3, 4, 5, 6, 7, 8, 9, 10])
+  expect(await registry.live()).toMatchObject({ generation: 10 })
+})
+
+test('concurrent rollbacks without a target all go to the same one', async () => {
+  const { post, registry } = await open()
+  await registry.promote('v4')
+  const moves = [1, 2, 3].map(() => post('rollback', { reason: 'r' }))
+  const answers = (await Promise.all(moves)).map((response) => response.json<{ live: string }>())
+  expect(answers.map(({ live }) => live)).toEqual(['v1', 'v1', 'v1'])
+})
+
+test('a race with the trainer is tried again with the same target', async () => {
+  const { post, registry } = await open()
+  const point = registry.point
+  let raced = false
+  registry.point = async (move) => {
+    if (!raced && move.by === 'rollback') {
+      raced = true
+      await registry.promote('v5')
+    }
+    return point(move)
+  }
+  expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({
+    live: 'v0',
+    previous: 'v5',
+    generation: 4,
+  })
+})
+
+test('a pointer that moves for ever is given up, to be tried again by the caller', async () => {
+  const { post, registry } = await open()
+  registry.point = async () => {
+    throw failure('GENERATION_STALE', 'moved meanwhile')
+  }
+  const response = await post('rollback', { to: 'v0', reason: 'r' })
+  expect(response.json()).toMatchObject({ status: 409, code: 'GENERATION_STALE' })
+})
+
+function moves(...written: readonly string[]): readonly LivePointer[] {
+  return written
+    .map((move, at): LivePointer => {
+      const [by = '', version = ''] = move.split(' ')
+      const fixed = { digest: version, generation: at + 1, sinceMs: 0, previous: null, reason: '' }
+      return { ...fixed, version, by: by as LivePointer['by'] }
+    })
+    .reverse()
+}
+test.each([
+  [['start v0'], undefined],
+  [['start v0', 'trainer v1'], 'v0'],
+  [['start v0', 'trainer v1', 'trainer v2', 'rollback v1'], 'v0'],
+  [['start v0', 'trainer v1', 'trainer v2', 'rollback v1', 'trainer v3'], 'v1'],
+  [['start v0', 'trainer v1', 'trainer v2', 'rollback v0'], undefined],
+  [['start v0', 'trainer v1', 'trainer v2', 'rollback v0', 'promote v2'], 'v0'],
+  [['start v0', 'trainer v1', 'promote v1'], 'v0'],
+  [['start v0', 'trainer v1', 'promote v0'], 'v1'],
+])('after %j, a rollback goes to %s', (written, expected) => {
+  expect(versionsBefore(moves(...written))[0]).toBe(expected)
+})
+
+test('a rollback passes over versions that are removed or forgotten, and reads no list', async () => {
+  const { post, registry } = await open()
+  await registry.promote('v2')
+  await registry.promote('v4')
+  registry.remove('v2')
+  registry.list = async () => expect.unreachable('one look-up for each version, not all of them')
+  expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v1' })
+  const find = registry.find
+  registry.find = async (version) => find(version === 'v1' ? 'v99' : version)
+  await registry.promote('v4')
+  expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
+})

@@ -1,0 +1,144 @@
+/** A server on fakes: everything below HTTP at hand, nothing listening. */
+import { join } from 'node:path'
+import { onTestFinished } from 'vitest'
+import type { DeadLetter } from '../../src/contracts/stream.ts'
+import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
+import { openInboxReader } from '../../src/intake/inbox/reader.ts'
+import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
+import { defaultLimits } from '../../src/platform/limits.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
+import type { ServerLimits } from '../../src/api/http/context.ts'
+import type { CorsOptions } from '../../src/api/http/cors.ts'
+import { eventCheck } from '../../src/serving/live/event-check.ts'
+import { openFeedbackService } from '../../src/serving/live/feedback-service.ts'
+import type { Fleet } from '../../src/serving/live/fleet-view.ts'
+import type {
+  ServedModel,
+  TrainerReport,
+  TrainerView,
+} from '../../src/serving/live/served-model.ts'
+import { openServer } from '../../src/api/http/server.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { fakeBase } from '../serving/fake-base.ts'
+import { openLive } from '../serving/open-live.ts'
+
+export const report: TrainerReport = {
+  model: 'm',
+  state: 'idle',
+  pid: 4321,
+  restarts: 0,
+  lag: 3,
+  pending: 2,
+  counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5 },
+  prequential: { count: 8, accuracy: 0.75, accuracy_recent: 0.8, loss: 0.5 },
+  labels: ['no', 'yes'],
+  steps: 17,
+  droppedSteps: 1,
+  tensors: 42,
+  residentBytes: 4e8,
+}
+
+export interface ServedOptions {
+  readonly live?: Parameters<typeof openLive>[0]
+  readonly limits?: Partial<ServerLimits>
+  readonly tokens?: readonly string[]
+  readonly hosts?: readonly string[]
+  readonly cors?: CorsOptions
+  readonly open?: boolean
+  readonly inbox?: Partial<InboxOptions>
+  readonly trainer?: Partial<TrainerReport>
+  readonly fleet?: Fleet
+  /** Of a position that somebody waits for. */
+  readonly reached?: NonNullable<TrainerView['reached']>
+  readonly example?: NonNullable<ServedModel['example']>
+  readonly forgotten?: NonNullable<ServedModel['forgotten']>
+  readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
+}
+
+/** One model `m` with versions v0 … v5, v1 live unless the registry says otherwise. */
+export async function openServed(options: ServedOptions = {}) {
+  const live = await openLive(options.live)
+  if ((await live.registry.live()) === undefined) {
+    await live.live.swap(await live.registry.promote('v0'))
+    await live.live.swap(await live.registry.promote('v1'))
+  }
+  const path = join(scratchFolder(), 'inbox.db')
+  const bounds = { unreadEvents: 1000, seenEvents: 1000, retentionMs: 0, clock: systemClock }
+  const inbox = openInbox(path, { ...bounds, ...options.inbox })
+  const letters: DeadLetter[] = []
+  const deadLetters = openDeadLetters(join(scratchFolder(), 'dead-letters.db'), { count: 1000 })
+  const batches: number[] = []
+  const flushed: number[] = []
+  const limits = { ...defaultLimits, ...options.limits }
+  const labels = ['no', 'yes']
+  const vocabulary = { labels, open: options.open ?? false, retired: ['old'] }
+  const feedback = openFeedbackService({
+    model: 'm',
+    source: 'http',
+    check: eventCheck({
+      model: 'm',
+      source: 'http',
+      inputKind: 'text',
+      limits,
+      task: classification,
+      vocabulary,
+    }),
+    inbox,
+    predictions: { flush: async () => void flushed.push(live.served.length) },
+    deadLetters: {
+      write: async (more) => {
+        letters.push(...more)
+        batches.push(more.length)
+        await deadLetters.write(more)
+      },
+    },
+    metrics: live.metrics,
+    clock: live.clock,
+  })
+  const model: ServedModel = {
+    name: 'm',
+    base: fakeBase,
+    method: 'lora',
+    live: live.live,
+    registry: live.registry,
+    feedback,
+    deadLetters: deadLetters.pages,
+    ...(options.example && { example: options.example }),
+    ...(options.forgotten && { forgotten: options.forgotten }),
+    ...(options.storeBytes && { storeBytes: options.storeBytes }),
+    waitingRows: () => live.batcher.waiting('m'),
+  }
+  const server = await openServer({
+    models: [model],
+    identity: { replica: 'here', role: 'all' },
+    fleet: options.fleet,
+    trainer: {
+      status: () => ({ ...report, ...options.trainer }),
+      ...(options.reached && { reached: options.reached }),
+    },
+    limits,
+    tokens: options.tokens ?? [],
+    hosts: options.hosts,
+    cors: options.cors,
+    log: live.log,
+    metrics: live.metrics,
+    clock: systemClock,
+    version: '0.1.0',
+  })
+  onTestFinished(async () => {
+    await server.close()
+    await inbox.close()
+    await deadLetters.close()
+    live.metrics.close()
+  })
+  const journal = () => {
+    const reader = openInboxReader(path)
+    const events = reader.journal.read(0, 1000).map(({ value }) => {
+      return JSON.parse(Buffer.from(value).toString()) as { id?: string }
+    })
+    reader.close()
+    return events
+  }
+  return { ...live, server, app: server.app, letters, batches, flushed, journal, vocabulary }
+}

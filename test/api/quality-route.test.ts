@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { Quality } from '../../src/evaluation/quality.ts'
+import { runCli } from '../cli/run-cli.ts'
+import { openServed } from './open-served.ts'
+
+function qualityOf(answers: readonly (readonly [label: string, answer: string, source: string])[]) {
+  const quality = new Quality({ labels: 2, sources: 2 })
+  for (const [label, answer, source] of answers) {
+    const score = { correct: label === answer, loss: 1, answer, confidence: 0.5 }
+    quality.observe(score, { key: `${source}\0e`, target: { kind: 'label', label } })
+  }
+  return quality.report()
+}
+
+const quality = qualityOf([
+  ['yes', 'yes', 'loud'],
+  ['yes', 'yes', 'loud'],
+  ['no', 'yes', 'quiet'],
+])
+const alarms = { count: 1, last: 'ddm: the error rate rose' }
+
+test('quality is reported by label, by source and against baselines', async () => {
+  const { app } = await openServed({ trainer: { quality, alarms } })
+  const answer = (await app.inject('/v1/models/m/quality')).json<object>()
+  expect(answer).toEqual({ model: 'm', ...quality, drift: { alarms: 1, last: alarms.last } })
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({
+    quality: { accuracy_recent_by_source: 0.5, majority_recent: expect.any(Number) as number },
+  })
+})
+
+test('a trainer that has not reported yet is no quality of zero', async () => {
+  const { app } = await openServed()
+  const response = await app.inject('/v1/models/m/quality')
+  expect(response.statusCode).toBe(503)
+  expect(response.json()).toMatchObject({ code: 'NOT_READY' })
+})
+
+test('metrics show the labels and sources of now, and those that left are gone', async () => {
+  const trainer = { quality }
+  const { app } = await openServed({ trainer })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_label_recall_ratio{model="m",label="no"} 0\n')
+  expect(body).toContain('antikythera_label_precision_ratio{model="m",label="yes"} 0.66')
+  expect(body).toContain('antikythera_event_source_accuracy_ratio{model="m",source="quiet"} 0\n')
+  expect(body).toContain('accuracy_ratio{model="m",window="recent_by_source"} 0.5\n')
+  expect(body).toContain('antikythera_baseline_accuracy_ratio{model="m",baseline="majority"}')
+  trainer.quality = qualityOf([['maybe', 'maybe', 'new']])
+  const later = (await app.inject('/metrics')).body
+  expect(later).toContain('antikythera_label_recall_ratio{model="m",label="maybe"} 1\n')
+  expect(later).not.toContain('label="no"')
+  expect(later).not.toContain('source="quiet"')
+})
+
+test('status --labels shows the same to people', async () => {
+  const { server } = await openServed({ trainer: { quality, alarms } })
+  const { url } = await server.listen({ host: '127.0.0.1', port: 0 })
+  const { code, stdout } = await runCli('status', 'm', '--labels', '--url', url)
+  expect(code).toBe(0)
+  expect(stdout).toMatch(/^loud +2 +100\.0 % +100\.0 %$/m)
+  expect(stdout).toMatch(/^no +1 +- +0\.0 % +0\.0 %$/m)
+  expect(stdout).toMatch(/each source alike +50\.0 %/)
+  expect(stdout).toContain('drift alarms: 1, the last: ddm')
+})

@@ -1,0 +1,112 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openMetrics } from '../../src/platform/metrics.ts'
+import { storeSizes } from '../../src/platform/store/store-sizes.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { Rising } from '../../src/api/http/rising.ts'
+import { bytesOfAll } from '../../src/api/http/scrape.ts'
+import { openServed } from './open-served.ts'
+
+const stats = { records: 1_000, bytes: 50_000, refused: 3, rebalances: 2, lag: 70 }
+
+test('a trainer’s sources are shown with what they gave and what they still have', async () => {
+  const { app } = await openServed({ trainer: { sources: { 'kafka:t': stats } } })
+  const { body } = await app.inject('/metrics')
+  const labels = '{model="m",source="kafka:t"}'
+  expect(body).toContain(`antikythera_source_records_total${labels} 1000\n`)
+  expect(body).toContain(`antikythera_source_bytes_total${labels} 50000\n`)
+  expect(body).toContain(`antikythera_source_refused_total${labels} 3\n`)
+  expect(body).toContain(`antikythera_source_rebalances_total${labels} 2\n`)
+  expect(body).toContain(`antikythera_source_lag${labels} 70\n`)
+})
+
+test('what limits let go and what nobody reads is counted', async () => {
+  const { app } = await openServed({
+    trainer: { forgottenIds: 5, unknownKeys: 7, truncated: 9 },
+    forgotten: () => ({ ids: 11, deadLetters: 13 }),
+  })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_ids_forgotten_total{model="m",by="trainer"} 5\n')
+  expect(body).toContain('antikythera_ids_forgotten_total{model="m",by="inbox"} 11\n')
+  expect(body).toContain('antikythera_dead_letters_gone_total{model="m"} 13\n')
+  expect(body).toContain('antikythera_unknown_keys_total{model="m"} 7\n')
+  expect(body).toContain('antikythera_truncated_texts_total{model="m",by="trainer"} 9\n')
+})
+
+test('what the registry keeps is shown in versions and in bytes', async () => {
+  const { app } = await openServed({ trainer: { kept: { versions: 51, bytes: 12_345 } } })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_versions_kept{model="m"} 51\n')
+  expect(body).toContain('antikythera_versions_bytes{model="m"} 12345\n')
+})
+
+test('the size of each store on disk is shown, its log included', async () => {
+  const folder = scratchFolder()
+  writeFileSync(join(folder, 'inbox.db'), new Uint8Array(4096))
+  writeFileSync(join(folder, 'inbox.db-wal'), new Uint8Array(100))
+  writeFileSync(join(folder, 'trainer.lock'), 'x')
+  const { app } = await openServed({ storeBytes: () => storeSizes(folder) })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_store_bytes{model="m",store="inbox"} 4196\n')
+  expect(body.match(/^antikythera_store_bytes/gm)).toHaveLength(1)
+  expect(storeSizes(join(folder, 'nothing'))).toEqual({})
+})
+
+test('alarms of drift are counted and told with the last one’s reason', async () => {
+  const alarms = { count: 3, last: 'ddm: the error rate rose' }
+  const { app } = await openServed({ trainer: { alarms } })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_drift_alarms_total{model="m"} 3\n')
+  const described = (await app.inject('/v1/models/m')).json<{ drift: unknown }>()
+  expect(described.drift).toEqual({ alarms: 3, last: 'ddm: the error rate rose' })
+})
+
+test('memory of the trainers is that of all their processes, each counted once', async () => {
+  const { app } = await openServed({ trainer: { residentBytes: 4e8 } })
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_resident_bytes{process="trainer"} 400000000\n')
+  const reports = [
+    { pid: 1, residentBytes: 100 },
+    { pid: 1, residentBytes: 110 },
+    { pid: 2, residentBytes: 50 },
+  ]
+  expect(bytesOfAll(reports)).toBe(160)
+})
+
+test('finished updates are counted, and each one’s step time is observed once', async () => {
+  let updates = { count: 2, stepSeconds: [0.004, 0.2] }
+  const { app } = await openServed({
+    trainer: {
+      get updates() {
+        return updates
+      },
+    },
+  })
+  await app.inject('/metrics')
+  updates = { count: 3, stepSeconds: [0.004, 0.2, 3] }
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain('antikythera_updates_total{model="m"} 3\n')
+  expect(body).toContain('antikythera_step_seconds_count{model="m"} 3\n')
+  expect(body).toContain('antikythera_step_seconds_bucket{le="0.005",model="m"} 1\n')
+  updates = { count: 1, stepSeconds: [0.004] }
+  expect((await app.inject('/metrics')).body).toContain('antikythera_updates_total{model="m"} 4\n')
+})
+
+test('a total that began anew is counted from its beginning', async () => {
+  const metrics = openMetrics()
+  const rising = new Rising(metrics)
+  for (const total of [4, 4, 9, 2, 3]) rising.raise('unknownKeys', { model: 'm' }, total)
+  expect(await metrics.text()).toContain('antikythera_unknown_keys_total{model="m"} 12\n')
+  metrics.close()
+})
+
+test('a backlog’s rate and the time that it takes stand in the model’s description', async () => {
+  const progress = { ratePerSecond: 1234.5, etaSeconds: 8.1 }
+  const { app } = await openServed({ trainer: { progress } })
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({
+    progress: { rate: 1235, eta_seconds: 9 },
+  })
+  const quiet = await openServed()
+  expect((await quiet.app.inject('/v1/models')).json()).not.toHaveProperty('models.0.progress')
+})

@@ -1,0 +1,459 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import type { Example } from '../../src/contracts/task.ts'
+import { Dedupe, hashOf } from '../../src/intake/dedupe/dedupe.ts'
+import type { WaitingEvent } from '../../src/intake/join.ts'
+import { openStore, type Store } from '../../src/platform/store/store.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import type { Change, CheckpointLimits } from '../../src/checkpoint/saved.ts'
+import { exampleValues } from '../../src/checkpoint/rows.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import type { LearnerState } from '../../src/learner/learner-types.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { thrown } from '../coded.ts'
+
+const tokens = (id: string): Example => ({
+  key: `desk\0${id}`,
+  encoded: { kind: 'tokens', ids: Int32Array.of(1, -2, 3) },
+  target: { kind: 'label', label: 'a\0b' },
+  weight: 0.5,
+  predictionId: 'p\0q',
+})
+const vector = (id: string): Example => ({
+  key: `desk\0${id}`,
+  encoded: { kind: 'vector', values: Float32Array.of(0.1, -0) },
+  target: { kind: 'not', label: 'ä' },
+  weight: 1,
+})
+
+function weights(value: number, steps = 1): Change['weights'] {
+  const tensors = new Map([
+    ['b', { shape: [2], data: Float32Array.of(value, -value) }],
+    ['a', { shape: [1, 2], data: Float32Array.of(value, Number.MIN_VALUE) }],
+    ['none', { shape: [4, 0], data: new Float32Array() }],
+  ])
+  return { labels: ['x', 'y'], tensors, steps }
+}
+
+function mind(learned: number, keys: readonly string[] = []): LearnerState {
+  return {
+    memory: { replay: { keys }, draw: 'd', offer: 'o', labels: [] },
+    rate: { since: 2 },
+    rollback: null,
+    scoreboard: {
+      count: 3,
+      correct: 1,
+      recentCorrect: 0.1 + 0.2,
+      recentCount: 2.5,
+      lossSum: 1 / 3,
+      lossCount: 3,
+    },
+    learned,
+    steps: 1,
+    dropped: 0,
+  }
+}
+
+function change(over: Partial<Change> = {}): Change {
+  return {
+    identity: { base: 'b', task: 't', adapter: '{}' },
+    stamp: { epoch: 3, sequence: 14 },
+    progress: {
+      accepted: 1,
+      duplicates: 2,
+      rejected: 3,
+      triedAgain: 1,
+      learned: 4,
+      steps: 5,
+      dropped: 6,
+      next: 7,
+      parent: 'v6',
+      generation: 8,
+      intended: [{ version: 'v6', reason: 'r', by: 'trainer' }],
+      live: { version: 'v5', previous: 'v4' },
+      trigger: { policy: { since: 1 }, chance: 'c' },
+      turn: 1,
+      retired: ['old'],
+      spanFrom: { s: { '0': '3' } },
+    },
+    positions: { s: { '0': '5', '1': '9' } },
+    journals: { s: 'j' },
+    weights: weights(1),
+    mind: mind(1),
+    remembered: [],
+    setAside: [],
+    pending: [],
+    waiting: [],
+    seen: noIds,
+    retracted: { keys: [], predictions: [] },
+    protected: [],
+    ...over,
+  }
+}
+
+const noIds = { first: 0, hashes: new Uint8Array() }
+
+function openMemory(limits: CheckpointLimits = { snapshots: 2 }) {
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  return { store, checkpoint: new Checkpoint(store, limits) }
+}
+
+/** As a process that starts after a crash reads it. */
+function reload(store: Store) {
+  return new Checkpoint(store, { snapshots: 2 }).load()
+}
+
+const count = (store: Store, table: string) =>
+  store.get(`SELECT count(*) AS count FROM ${table}`)?.number('count')
+
+test('there is nothing before the first save', () => {
+  expect(openMemory().checkpoint.load()).toBeUndefined()
+})
+
+test('everything comes back as it was saved, from a file too', () => {
+  const path = `${scratchFolder()}/state.db`
+  const store = openStore(path, { migrations: checkpointMigrations })
+  const saved = change({
+    remembered: [tokens('1'), vector('2')],
+    pending: [vector('4'), tokens('3')],
+    waiting: [
+      {
+        key: 'desk\u00005',
+        since: 4,
+        event: {
+          id: '5',
+          source: 'desk',
+          predictionId: 'p\0',
+          lesson: { kind: 'rating', rating: -1 },
+          weight: 1,
+        },
+        received: {
+          connector: 's',
+          record: {
+            partition: '1',
+            position: '8',
+            next: '9',
+            value: Uint8Array.of(0, 255),
+            key: Uint8Array.of(7),
+            headers: { h: 'ü\0', raw: new Uint8Array([255, 0]) },
+            timeMs: 12,
+          },
+        },
+      },
+    ],
+  })
+  new Checkpoint(store, { snapshots: 2 }).save(saved)
+  store.close()
+  const again = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => again.close())
+  const { seen: _seen, retracted: _retracted, protected: _protected, ...expected } = saved
+  const loaded = reload(again)!
+  const inOrder = (examples: readonly Example[]) =>
+    examples.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  const { memorised, ...rest } = loaded
+  expect(memorised).toEqual([])
+  expect({ ...rest, remembered: inOrder(loaded.remembered) }).toEqual(expected)
+  expect(loaded.weights.tensors.get('a')?.data).toEqual(Float32Array.of(1, Number.MIN_VALUE))
+})
+
+test('between updates weights and remembered examples are not written again', () => {
+  const { store, checkpoint } = openMemory()
+  const first = change({ remembered: [tokens('1')] })
+  checkpoint.save(first)
+  store.run(`CREATE TRIGGER no_state BEFORE INSERT ON states BEGIN SELECT RAISE(ABORT, 'no'); END`)
+  store.run(
+    `CREATE TRIGGER no_memory BEFORE INSERT ON remembered BEGIN SELECT RAISE(ABORT, 'no'); END`,
+  )
+  checkpoint.save({ ...first, pending: [tokens('2')], positions: { s: { '0': '6' } } })
+  expect(reload(store)).toMatchObject({
+    pending: [tokens('2')],
+    positions: { s: { '0': '6', '1': '9' } },
+  })
+  expect(() => checkpoint.save({ ...first, weights: weights(2) })).toThrow()
+})
+
+test('a save that ends at any of its statements leaves positions and learner as they were before', () => {
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  const before = change()
+  new Checkpoint(store, { snapshots: 2 }).save(before)
+  const after = change({
+    positions: { s: { '0': '6', '1': '11' } },
+    weights: weights(2, 2),
+    mind: mind(2, ['desk\u00003']),
+    remembered: [tokens('3')],
+    seen: { first: 0, hashes: hashOf('desk\u00003') },
+  })
+  let statements = 0
+  for (let ends = 0; ; ends += 1) {
+    statements = 0
+    const dying: Store = {
+      ...bound(store),
+      run(sql, ...values) {
+        if (statements === ends) throw new Error('the process died here')
+        statements += 1
+        return store.run(sql, ...values)
+      },
+    }
+    const checkpoint = new Checkpoint(dying, { snapshots: 2 })
+    checkpoint.load()
+    try {
+      checkpoint.save(after)
+      break
+    } catch (error) {
+      expect(error).toHaveProperty('message', 'the process died here')
+    }
+    const found = reload(store)
+    expect({ ends, positions: found?.positions, weights: found?.weights }).toEqual({
+      ends,
+      positions: before.positions,
+      weights: before.weights,
+    })
+  }
+  expect(statements).toBeGreaterThan(4)
+  expect(reload(store)).toMatchObject({ positions: after.positions, weights: after.weights })
+})
+
+function bound(store: Store): Store {
+  return {
+    path: store.path,
+    run: store.run.bind(store),
+    all: store.all.bind(store),
+    get: store.get.bind(store),
+    transaction: store.transaction.bind(store),
+    close: store.close.bind(store),
+  }
+}
+
+test('a transaction that fails leaves nothing behind, and the next one writes it all', () => {
+  const { store, checkpoint } = openMemory()
+  checkpoint.save(change({ seen: { first: 0, hashes: hashOf('a') } }))
+  const before = reload(store)
+  const next = change({
+    weights: weights(9),
+    mind: mind(2),
+    pending: [tokens('1')],
+    remembered: [vector('2')],
+    seen: { first: 1, hashes: hashOf('b') },
+    snapshot: { version: 'v9', line: [] },
+  })
+  store.run(`CREATE TRIGGER full BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'full'); END`)
+  expect(thrown(() => checkpoint.save(next)).code).toBe('STORE_FAILED')
+  expect(reload(store)).toEqual(before)
+  expect(checkpoint.seen()).toEqual([{ first: 0, hashes: hashOf('a') }])
+  store.run('DROP TRIGGER full')
+  checkpoint.save(next)
+  expect(reload(store)).toMatchObject({ pending: [tokens('1')], remembered: [vector('2')] })
+  expect(reload(store)?.weights).toEqual(weights(9))
+  expect(checkpoint.seen()[1]).toEqual({ first: 1, hashes: hashOf('b') })
+})
+
+test('a snapshot finds the weights, mind and memory of its version, whatever came later', () => {
+  const { store, checkpoint } = openMemory()
+  const one = [tokens('1'), tokens('2')]
+  checkpoint.save(change({ remembered: one, snapshot: { version: 'v1', line: [] } }))
+  checkpoint.save(
+    change({ weights: weights(2), mind: mind(2), remembered: [tokens('2'), tokens('3')] }),
+  )
+  checkpoint.save(
+    change({ weights: weights(3), mind: mind(3), remembered: [tokens('3'), tokens('1')] }),
+  )
+  const snapshot = new Checkpoint(store, { snapshots: 2 }).snapshot('v1')!
+  expect(snapshot.weights).toEqual(weights(1))
+  expect(snapshot.mind).toEqual(mind(1))
+  expect(snapshot.remembered.map(({ key }) => key).toSorted()).toEqual(one.map(({ key }) => key))
+  expect(checkpoint.snapshot('v2')).toBeUndefined()
+})
+
+test('states and examples go when no snapshot needs them; protected snapshots stay', () => {
+  const { store, checkpoint } = openMemory({ snapshots: 2 })
+  for (let at = 1; at <= 6; at += 1) {
+    const remembered = [tokens(`${at}`)]
+    checkpoint.save(
+      change({
+        weights: weights(at),
+        mind: mind(at),
+        remembered,
+        snapshot: { version: `v${at}`, line: [] },
+        protected: ['v2'],
+      }),
+    )
+  }
+  expect(
+    ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'].map((v) => checkpoint.snapshot(v)?.mind.learned),
+  ).toEqual([undefined, 2, undefined, undefined, 5, 6])
+  expect(checkpoint.snapshot('v2')?.remembered).toEqual([tokens('2')])
+  expect(count(store, 'states')).toBe(3)
+  expect(count(store, 'examples')).toBe(3)
+})
+
+test('a pending example that was learned and not kept leaves no row', () => {
+  const { store, checkpoint } = openMemory()
+  checkpoint.save(change({ pending: [tokens('1'), tokens('2')] }))
+  checkpoint.save(change({ weights: weights(2), remembered: [tokens('2')] }))
+  expect(count(store, 'examples')).toBe(1)
+  expect(count(store, 'pending_runs')).toBe(0)
+})
+
+test('pending examples are written as they come, and all anew when one of them goes', () => {
+  const { store, checkpoint } = openMemory()
+  const many = Array.from({ length: 5000 }, (_, at) => tokens(String(at)))
+  checkpoint.save(change({ pending: many }))
+  const runs = count(store, 'pending_runs')
+  checkpoint.save(change({ pending: [...many, vector('last')] }))
+  expect(count(store, 'pending_runs')).toBe((runs ?? 0) + 1)
+  expect(reload(store)?.pending).toEqual([...many, vector('last')])
+  const rest = [...many.slice(1), vector('last')]
+  checkpoint.save(change({ pending: rest }))
+  expect(reload(store)?.pending).toEqual(rest)
+})
+
+test('pending examples of a checkpoint from before they were kept in runs still wait', () => {
+  const path = join(scratchFolder(), 'state.db')
+  const first = openStore(path, { migrations: checkpointMigrations })
+  new Checkpoint(first, { snapshots: 2 }).save(change({ remembered: [vector('kept')] }))
+  // As it was written before.
+  const old = [tokens('1'), vector('kept')]
+  for (const example of old) {
+    const columns = 'key, kind, data, target, weight, prediction'
+    const put = `INSERT OR IGNORE INTO examples (${columns}) VALUES (?, ?, ?, ?, ?, ?)`
+    first.run(put, ...exampleValues(example).slice(0, 6))
+    first.run('INSERT INTO pending (key) VALUES (?)', Buffer.from(example.key))
+  }
+  first.close()
+  const store = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  for (let start = 0; start < 2; start += 1)
+    expect(reload(store)).toMatchObject({ pending: old, remembered: [vector('kept')] })
+  expect(count(store, 'examples')).toBe(1)
+  expect(count(store, 'pending')).toBe(0)
+})
+
+test('an event that was given up and waits again between two saves is the later one of both', () => {
+  const { store, checkpoint } = openMemory()
+  const waiting = (id: string, since: number, position: string): WaitingEvent => ({
+    key: `desk\0${id}`,
+    since,
+    event: {
+      id,
+      source: 'desk',
+      predictionId: 'p',
+      lesson: { kind: 'rating', rating: 1 },
+      weight: 1,
+    },
+    received: {
+      connector: 's',
+      record: { partition: '0', position, next: `after ${position}`, value: Uint8Array.of(1) },
+    },
+  })
+  checkpoint.save(change({ waiting: [waiting('1', 1, '3'), waiting('2', 7, '11')] }))
+  const later = [waiting('2', 7, '11'), waiting('1', 17, '20')]
+  checkpoint.save(change({ waiting: later }))
+  expect(reload(store)?.waiting).toEqual(later)
+  store.run(`CREATE TRIGGER still BEFORE INSERT ON waiting BEGIN SELECT RAISE(ABORT, 'no'); END`)
+  checkpoint.save(change({ waiting: later }))
+})
+
+test('a retracted example is gone from every snapshot, and so is its text', () => {
+  const { store, checkpoint } = openMemory()
+  const first = change({
+    remembered: [tokens('1'), tokens('2')],
+    snapshot: { version: 'v1', line: [] },
+  })
+  checkpoint.save(first)
+  checkpoint.save({
+    ...first,
+    mind: mind(5),
+    remembered: [tokens('2')],
+    retracted: { keys: [tokens('1').key], predictions: [] },
+  })
+  expect(checkpoint.snapshot('v1')?.remembered).toEqual([tokens('2')])
+  expect(reload(store)).toMatchObject({ remembered: [tokens('2')], mind: mind(5) })
+  expect(count(store, 'examples')).toBe(1)
+})
+
+test('snapshots are bounded in bytes: the oldest go, the protected and the newest stay', () => {
+  const large = (at: number): Change['weights'] => {
+    const data = new Float32Array(25_000).fill(at)
+    return { labels: ['x'], steps: at, tensors: new Map([['w', { shape: [25_000], data }]]) }
+  }
+  const { store, checkpoint } = openMemory({ snapshots: 100, snapshotBytes: 350_000 })
+  const kept = () =>
+    store.all('SELECT version FROM snapshots ORDER BY seq').map((row) => row.text('version'))
+  for (let at = 1; at <= 6; at += 1)
+    checkpoint.save(
+      change({
+        ...{ weights: large(at), mind: mind(at), protected: ['v2'] },
+        snapshot: { version: `v${at}`, line: [] },
+      }),
+    )
+  expect(kept()).toEqual(['v2', 'v4', 'v5', 'v6'])
+  expect(store.get('SELECT count(*) AS n FROM weights')!.number('n')).toBe(4)
+  const tight = openMemory({ snapshots: 100, snapshotBytes: 1 })
+  for (const at of [1, 2])
+    tight.checkpoint.save(
+      change({
+        ...{ weights: large(at), mind: mind(at) },
+        snapshot: { version: `v${at}`, line: [] },
+      }),
+    )
+  expect(tight.checkpoint.snapshot('v2')?.mind.learned).toBe(2)
+  expect(tight.checkpoint.hasSnapshot('v1')).toBe(false)
+})
+
+test('snapshots of another adapter go when the adapter changes', () => {
+  const { checkpoint } = openMemory()
+  checkpoint.save(change({ snapshot: { version: 'v1', line: [] } }))
+  checkpoint.save(change({ identity: { base: 'b', task: 't', adapter: '{"rank":4}' } }))
+  expect(checkpoint.snapshot('v1')).toBeUndefined()
+})
+
+test('ids are kept for ever, or in whole runs as far as the limit needs them, the oldest going first', () => {
+  const forever = openMemory()
+  const bounded = openMemory({ snapshots: 2, seen: 3 })
+  const idsOf = (...keys: string[]) => Buffer.concat(keys.map(hashOf))
+  const runs = [
+    { first: 0, hashes: idsOf('1', '2') },
+    { first: 2, hashes: idsOf('3', '4') },
+    { first: 4, hashes: idsOf('5', '6') },
+  ].map(({ first, hashes }) => ({ first, hashes: new Uint8Array(hashes) }))
+  for (const { checkpoint } of [forever, bounded])
+    for (const seen of runs) checkpoint.save(change({ seen }))
+  expect(forever.checkpoint.seen()).toEqual(runs)
+  expect(bounded.checkpoint.seen()).toEqual(runs.slice(1))
+})
+
+test('a save that is repeated with more ids takes the place of itself', () => {
+  const { checkpoint } = openMemory()
+  checkpoint.save(change({ seen: { first: 0, hashes: hashOf('1') } }))
+  const both = new Uint8Array(Buffer.concat([hashOf('1'), hashOf('2')]))
+  checkpoint.save(change({ seen: { first: 0, hashes: both } }))
+  expect(checkpoint.seen()).toEqual([{ first: 0, hashes: both }])
+})
+
+test('ids of a checkpoint from before they were kept in runs are known', () => {
+  const path = join(scratchFolder(), 'state.db')
+  const old = openStore(path, { migrations: checkpointMigrations.slice(0, 1) })
+  for (const id of ['1', '2']) old.run('INSERT INTO seen (hash) VALUES (?)', hashOf(id))
+  old.close()
+  const store = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  const checkpoint = new Checkpoint(store, { snapshots: 2 })
+  const dedupe = new Dedupe(() => checkpoint.seen(), Infinity)
+  expect(['1', '2', '3'].map((id) => dedupe.has(id))).toEqual([true, true, false])
+  expect(dedupe.fresh.first).toBe(2)
+})
+
+test('what was said about a prediction goes from older states too, which alone remember it', () => {
+  const { store, checkpoint } = openMemory()
+  checkpoint.save(
+    change({ remembered: [tokens('1'), vector('2')], snapshot: { version: 'v1', line: [] } }),
+  )
+  const second = change({ weights: weights(2), remembered: [vector('2')] })
+  checkpoint.save(second)
+  const retracted = { keys: ['desk\0other'], predictions: ['p\0q'] }
+  checkpoint.save({ ...second, retracted })
+  expect(checkpoint.snapshot('v1')?.remembered).toEqual([vector('2')])
+  expect(count(store, 'examples')).toBe(1)
+})

@@ -1,0 +1,67 @@
+/** A config that the schema lets through and that no trainer could start with. */
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { modelProblems, openCheaply } from '../../src/app/check.ts'
+import { parseConfig } from '../../src/config/config.ts'
+
+const bert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
+const features = 'base: { features: { size: 3 } }'
+
+async function told(model: string, open = openCheaply): Promise<string[]> {
+  const config = parseConfig(`models: { m: { labels: [a, b], ${model} } }`, '/')
+  const problems = await modelProblems(config, open)
+  return problems.map(({ path, message }) => `${path.join('.')} ${message}`)
+}
+
+test.each([
+  [
+    'maps that the base lacks',
+    'adapter: { method: lora, sites: [qeury] }',
+    /m\.adapter\.sites .*"qeury".*query/,
+  ],
+  [
+    'an adapter on a base without layers',
+    `${features}, adapter: { method: lora }`,
+    /m\.adapter\.tail_layers .* is 2/,
+  ],
+  ['a folder that is not there', 'base: { bert: /no/such/folder }', /m\.base .*\/no\/such\/folder/],
+  ['a pulled base that is not there', 'base: { pulled: no/such }', /m\.base .*no--such/],
+  [
+    'a rank above what a map has',
+    `base: { bert: ${bert} }, adapter: { rank: 1000 }`,
+    /m\.adapter\.rank .*1000/,
+  ],
+  [
+    'more layers than there are',
+    `base: { bert: ${bert} }, adapter: { tail_layers: 99 }`,
+    /m\.adapter\.tail_layers .*99/,
+  ],
+  [
+    'settings of a policy that do not fit',
+    'trigger: { policy: kswin, window_size: 50, stat_size: 30 }',
+    /m\.trigger/,
+  ],
+])('%s', async (_name, model, problem) => {
+  const [first = '', ...others] = await told(model)
+  expect(first).toMatch(problem)
+  expect(others).toEqual([])
+})
+
+test.each([
+  ['the defaults', 'train: { epochs: 1 }'],
+  ['features alone', features],
+  ['features as they are', 'base: { features: { size: 3, standardise: false } }'],
+  [
+    'hidden layers on features as they are',
+    'base: { features: { size: 3, standardise: false, hidden: [4] } }',
+  ],
+  ['a folder, without its weights', `base: { bert: ${bert} }`],
+  ['a closed form on a folder', `base: { bert: ${bert} }, adapter: { method: ranpac }`],
+])('%s can start', async (_name, model) => {
+  expect(await told(model)).toEqual([])
+})
+
+test('opened in full, a folder is checked the same way', async () => {
+  const config = parseConfig(`models: { m: { labels: [a, b], base: { bert: ${bert} } } }`, '/')
+  expect(await modelProblems(config)).toEqual([])
+})

@@ -1,0 +1,201 @@
+import { describe, expect, test } from 'vitest'
+import type { Rollback, Trigger } from '../../src/contracts/policy.ts'
+import type { Score } from '../../src/contracts/task.ts'
+import type { LearnerState } from '../../src/learner/learner-types.ts'
+import { rejection } from '../coded.ts'
+import { accept, latentsOf, lesson, openTiny, update } from './learner-fixture.ts'
+
+const stream = [
+  lesson('1', 'good fine', 'yes'),
+  lesson('2', 'bad awful', 'no'),
+  lesson('3', 'good good', 'yes'),
+  lesson('4', 'awful', 'no'),
+]
+
+async function taught(count: number, setting = {}) {
+  const tiny = openTiny(setting)
+  for (let at = 0; at < count; at += 1) {
+    const { key, ...example } = stream[at % stream.length]!
+    const decision = await accept(tiny.learner, { ...example, key: `${key}-${at}` })
+    if (decision.verdict === 'update') await update(tiny.learner)
+  }
+  return tiny
+}
+
+describe('test, then train', () => {
+  test('a block is scored with the weights that it has not touched', async () => {
+    const { learner, trainable } = openTiny()
+    for (const example of stream) await accept(learner, example)
+    const rows = [...(await latentsOf(stream)).values()]
+    const before = trainable.score(rows)
+    await update(learner)
+    // Zero weights answer "no" to everything: two of four are right, and the loss is ln 2.
+    expect(before.every((logits) => logits.every((logit) => logit === 0))).toBe(true)
+    expect(learner.scores).toMatchObject({ count: 4, accuracy: 0.5 })
+    expect(learner.scores.loss).toBeCloseTo(Math.log(2), 6)
+  })
+
+  test('it learns: a repeated stream is answered ever better', async () => {
+    const { learner } = await taught(400)
+    expect(learner.scores.accuracy).toBeGreaterThan(0.8)
+  })
+
+  test('every batch makes one step in each epoch, the last one smaller', async () => {
+    const { learner } = openTiny({ train: { batch: 3, replay_batch: 0, epochs: 2 } })
+    for (const example of stream) await accept(learner, example)
+    expect(await update(learner)).toMatchObject({ learned: 4, steps: 4, verdict: 'learned' })
+    expect(learner.progress).toEqual({ learned: 4, steps: 4, dropped: 0 })
+    expect(learner.pending).toEqual([])
+  })
+
+  test('replayed examples come from what was learned before, never from the block itself', async () => {
+    const { learner } = await taught(4)
+    const old = new Set(learner.remembered.map(({ key }) => key))
+    for (const example of stream) await accept(learner, { ...example, key: `new ${example.key}` })
+    const told = learner.update()
+    const replayed: string[] = []
+    for (let next = told.next(); next.done !== true;) {
+      replayed.push(...next.value.map(({ key }) => key).filter((key) => !key.startsWith('new')))
+      next = told.next(await latentsOf(next.value))
+    }
+    expect(replayed).toHaveLength(4)
+    expect(replayed.every((key) => old.has(key))).toBe(true)
+  })
+})
+
+describe('labels', () => {
+  const open = { open: true, known: [], limit: 2 } as const
+
+  test('a new label counts as wrong, then the head has it', async () => {
+    const { learner, trainable } = openTiny({ labels: open })
+    for (const example of stream) await accept(learner, example)
+    expect(trainable.labels).toEqual([])
+    expect(learner.labels).toEqual(['yes', 'no'])
+    await update(learner)
+    expect(trainable.labels).toEqual(['yes', 'no'])
+    expect(learner.scores).toMatchObject({ count: 4, accuracy: 0 })
+  })
+
+  test('more labels than the limit are refused, and nothing has changed', async () => {
+    const { learner } = openTiny({ labels: open })
+    await accept(learner, stream[0]!)
+    await accept(learner, stream[1]!)
+    const before = learner.pending
+    const third = lesson('3', 'odd', 'maybe')
+    expect((await rejection(accept(learner, third))).code).toBe('LABELS_FULL')
+    expect(learner.pending).toEqual(before)
+  })
+
+  test('a retired label makes room for another', async () => {
+    const known = { ...open, known: ['old', 'yes'], retired: ['old'] }
+    const { learner } = openTiny({ labels: known })
+    await accept(learner, stream[0]!)
+    await accept(learner, lesson('3', 'odd', 'maybe'))
+    expect(learner.labels).toEqual(['old', 'yes', 'maybe'])
+    expect((await rejection(accept(learner, lesson('4', 'odd', 'more')))).code).toBe('LABELS_FULL')
+  })
+
+  test('a label that a retraction has taken back makes room for another', async () => {
+    const { learner } = openTiny({ labels: open })
+    await accept(learner, stream[0]!)
+    await accept(learner, stream[1]!)
+    learner.retract([stream[0]!.key])
+    expect(learner.labels).toEqual(['no'])
+    await accept(learner, lesson('3', 'odd', 'maybe'))
+    expect(learner.labels).toEqual(['no', 'maybe'])
+  })
+
+  test('closed labels refuse what is not among them', async () => {
+    const { learner } = openTiny()
+    expect((await rejection(accept(learner, lesson('1', 'odd', 'maybe')))).code).toBe(
+      'LABEL_UNKNOWN',
+    )
+  })
+
+  test('that an unknown answer is wrong teaches nothing, also under open labels', async () => {
+    const { learner } = openTiny({ labels: open })
+    const wrong = { ...stream[0]!, target: { kind: 'not', label: 'yes' } } as const
+    expect((await rejection(accept(learner, wrong))).code).toBe('LABEL_UNKNOWN')
+  })
+})
+
+describe('retraction', () => {
+  test('what is retracted is neither learned nor rehearsed', async () => {
+    const { learner, replay } = await taught(4)
+    const [first] = learner.remembered
+    await accept(learner, lesson('9', 'slow', 'no'))
+    expect(learner.retract([first!.key, 'desk\u00009', 'unknown'])).toMatchObject({ mind: true })
+    expect(learner.pending).toEqual([])
+    expect(replay.keys()).not.toContain(first!.key)
+    expect(learner.remembered.map(({ key }) => key)).not.toContain(first!.key)
+  })
+})
+
+describe('state', () => {
+  test('a learner restored, twice even, goes on byte for byte like the one it was taken from', async () => {
+    const one = await taught(8)
+    const state = { weights: one.learner.weights(), mind: one.learner.mind() }
+    const kept = one.learner.remembered
+    const text = JSON.stringify(state.mind)
+    const other = openTiny()
+    other.learner.restore(state.weights, JSON.parse(text) as LearnerState, kept)
+    other.learner.restore(state.weights, JSON.parse(text) as LearnerState, kept)
+    for (const { learner } of [one, other]) {
+      for (const example of stream) await accept(learner, { ...example, key: `b ${example.key}` })
+      await update(learner)
+    }
+    expect(other.learner.weights()).toEqual(one.learner.weights())
+    expect(other.learner.mind()).toEqual(one.learner.mind())
+    // What was taken is a copy: the learner that went on has not touched it.
+    expect(JSON.stringify(state.mind)).toBe(text)
+    expect(state.weights.steps).toBe(4)
+  })
+
+  test('a key whose example is gone is forgotten when its snapshot comes back', async () => {
+    const { learner, replay } = await taught(8)
+    const [gone, ...kept] = learner.remembered
+    learner.restore(learner.weights(), learner.mind(), kept)
+    expect(replay.keys()).not.toContain(gone!.key)
+    expect(replay.size).toBe(kept.length)
+  })
+})
+
+describe('policies', () => {
+  test('a trigger that looks at scores gets the score of each example before it is learned', async () => {
+    const seen: (Score | undefined)[] = []
+    const trigger: Trigger = {
+      needsScore: true,
+      observe({ score }) {
+        seen.push(score)
+        return { verdict: score?.correct === false ? 'update' : 'wait', reason: 'wrong' }
+      },
+      snapshot: () => null,
+      restore: () => {},
+    }
+    const { learner } = openTiny({ trigger })
+    const decisions = [await accept(learner, stream[1]!), await accept(learner, stream[0]!)]
+    expect(decisions.map(({ verdict }) => verdict)).toEqual(['wait', 'update'])
+    expect(seen.map((score) => score?.correct)).toEqual([true, false])
+  })
+
+  test('when the rollback policy wants to go back, the block is scored and not learned', async () => {
+    const asked: string[] = []
+    const rollback: Rollback = {
+      decide({ version, scores }) {
+        asked.push(`${version} ${scores.count}`)
+        return { verdict: 'rollback', reason: 'it got worse' }
+      },
+      snapshot: () => null,
+      restore: () => {},
+    }
+    const { learner } = openTiny({ rollback })
+    for (const example of stream) await accept(learner, example)
+    const before = learner.weights()
+    expect(await update(learner, 'v7')).toMatchObject({ verdict: 'rollback', learned: 0 })
+    expect(asked).toEqual(['v7 4'])
+    expect(learner.weights()).toEqual(before)
+    expect(learner.pending).toHaveLength(4)
+    // Without a live version nobody is asked.
+    expect(await update(learner)).toMatchObject({ verdict: 'learned', learned: 4 })
+  })
+})

@@ -1,0 +1,125 @@
+/** The plain engine against TensorFlow's, on the same adapters, rows and parts of a loss. */
+import { describe, expect, test } from 'vitest'
+import type { AdapterPlan } from '../../src/adapters/adapter.ts'
+import { head } from '../../src/adapters/head.ts'
+import { viewOf } from '../../src/adapters/view.ts'
+import { openFeatures } from '../../src/bases/features/features.ts'
+import { methods } from '../../src/app/parts.ts'
+import type { Method, TrainRow } from '../../src/contracts/adapter.ts'
+import type { Random } from '../../src/contracts/core.ts'
+import type { Base } from '../../src/contracts/network.ts'
+import type { LossPart } from '../../src/contracts/policy.ts'
+import type { Target } from '../../src/contracts/task.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
+import { EngineAdapter, type Gradients } from '../../src/optim/engine-adapter.ts'
+import { isPlain, PlainAdapter } from '../../src/optim/plain-adapter.ts'
+import { lossTargets } from '../../src/optim/targets.ts'
+import { bert, randomAdapter, tensorsOf, tf } from '../trainer/rig.ts'
+
+const linear = openFeatures({ size: 5 })
+const deep = openFeatures({ size: 6, names: ['a', 'b', 'c', 'd'], hidden: [7, 4], window: 9 })
+const labels = ['x', 'y', 'z']
+const plans = [linear, deep]
+  .flatMap((base) => Object.values<Method>(methods).map((method) => planOf(base, method)))
+  .filter((plan) => canBe(plan))
+const table = plans
+  .filter(isPlain)
+  .map((plan) => ({ plan, method: plan.method.name, layers: plan.base.network.layers }))
+
+describe('the plain engine', () => {
+  test('computes the head alone and low ranks on hidden layers', () => {
+    const names = table.map(({ method, layers }) => `${method} ${layers}`)
+    expect(names).toEqual(expect.arrayContaining(['head 0', 'head 2', 'lora 2', 'dora 2']))
+  })
+
+  test('leaves text and big networks to TensorFlow', () => {
+    expect(isPlain(planOf(bert, head))).toBe(false)
+    expect(isPlain(planOf(openFeatures({ size: 784, hidden: [400] }), head))).toBe(false)
+  })
+
+  test.each(table)('$method over $layers layers equals TensorFlow', ({ plan }) => {
+    const parameters = shifted(plan)
+    const engine = new EngineAdapter({ ...plan, tf, baseTensors: tensorsOf(plan.base) })
+    const plain = new PlainAdapter(plan)
+    engine.load(parameters)
+    plain.load(parameters)
+    for (const rows of [rowsOf(plan.base), partedRows(plan.base)]) {
+      const targets = (some: readonly TrainRow[]) => lossTargets(some, classification, labels)
+      const [one, other] = [plain, engine].map((each) => each.gradients(rows, targets, 'seed')) as [
+        Gradients,
+        Gradients,
+      ]
+      expect(one.loss).toBeCloseTo(other.loss, 4)
+      expect([...one.gradients.keys()].sort()).toEqual([...other.gradients.keys()].sort())
+      for (const [name, gradient] of one.gradients)
+        expect(distance(gradient, other.gradients.get(name)!), name).toBeLessThan(1e-5)
+      const latents = rows.map(({ latent }) => latent)
+      for (const [at, logits] of plain.logits(latents).entries())
+        expect(distance(logits, engine.logits(latents)[at]!)).toBeLessThan(1e-5)
+    }
+    engine.dispose()
+  })
+})
+
+function planOf(base: Base, method: Method): AdapterPlan {
+  const dropout = ['lora', 'dora'].includes(method.name) ? 0.3 : undefined
+  const config = { method: method.name, rank: 2, alpha: 4, tail_layers: 'all', dropout } as const
+  // Closed forms learn nothing here; what they see is of another size.
+  const seen = method.closedForm === undefined ? viewOf(base, method, config) : base
+  return { base: seen, method, task: classification, config, labels }
+}
+
+function canBe(plan: AdapterPlan): boolean {
+  try {
+    randomAdapter(plan)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Variances are positive. */
+function shifted(plan: AdapterPlan) {
+  const parameters = new Map(randomAdapter(plan))
+  const statistics = parameters.get('features.statistics')!
+  parameters.set('features.statistics', {
+    ...statistics,
+    data: statistics.data.map((value) => Math.abs(value) + 0.1),
+  })
+  return parameters
+}
+
+function rowsOf(base: Base): TrainRow[] {
+  const random = openRandom(3, 'rows')
+  const targets = ['x', 'y', 'z', 'x'].map((label) => ({ kind: 'label', label }) as const)
+  const wrong = ['y', 'x'].map((label) => ({ kind: 'not', label }) as const)
+  return [...targets, ...wrong].map((target) => rowOf(base, target, random))
+}
+
+function rowOf(base: Base, target: Target, random: Random): TrainRow {
+  const width = base.network.latentWidth(0)
+  const data = Float32Array.from({ length: width }, () => random.normal())
+  return { latent: { positions: 1, width, data }, target, weight: 0.5 + random.uniform() }
+}
+
+/** What rehearsal adds: shares of their own, fewer labels to choose from, logits to keep near to. */
+function partedRows(base: Base): TrainRow[] {
+  const parts: LossPart[] = [
+    { target: 0.4, logits: 0.3 },
+    { target: 0.2, among: ['y', 'z'] },
+    { target: 0, logits: 0.5 },
+    { target: 0.1 },
+    { target: 0.2, among: ['x', 'y'] },
+    { target: 0.3 },
+  ]
+  return rowsOf(base).map((row, at) => ({
+    ...row,
+    part: parts[at]!,
+    logits: Float32Array.of(0.5, -1),
+  }))
+}
+
+function distance(a: Float32Array, b: Float32Array): number {
+  return a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at]!)), 0)
+}

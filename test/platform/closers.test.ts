@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { Closers } from '../../src/platform/closers.ts'
+
+function open() {
+  const logged: unknown[] = []
+  const closers = new Closers({ error: (details) => void logged.push(details) })
+  const order: string[] = []
+  const step = (name: string, failure?: Error) => () => {
+    order.push(name)
+    if (failure !== undefined) throw failure
+  }
+  return { closers, logged, order, step }
+}
+
+test('a step that fails keeps no other from closing, and is reported', async () => {
+  const { closers, logged, order, step } = open()
+  const failure = new Error('the disk')
+  closers.add(step('store'))
+  closers.add(step('server', failure))
+  closers.add(step('socket'))
+  await expect(closers.close()).rejects.toBe(failure)
+  expect(order).toEqual(['socket', 'server', 'store'])
+  expect(logged).toEqual([{ err: failure }])
+  await closers.close()
+  expect(order).toHaveLength(3)
+})
+
+test('several failures are reported together', async () => {
+  const { closers, step } = open()
+  const [one, other] = [new Error('one'), new Error('other')]
+  closers.add(step('a', one))
+  closers.add(() => Promise.reject(other))
+  await expect(closers.close()).rejects.toMatchObject({ errors: [other, one] })
+})
+
+test('after an error the caller hears of that one, and the others are logged', async () => {
+  const { closers, logged, order, step } = open()
+  closers.add(step('a'))
+  closers.add(step('b', new Error('second')))
+  await expect(closers.closeAfter(new Error('first'))).rejects.toThrow('first')
+  expect(order).toEqual(['b', 'a'])
+  expect(logged).toHaveLength(1)
+})

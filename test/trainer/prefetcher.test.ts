@@ -1,0 +1,123 @@
+import { expect, test } from 'vitest'
+import type { Encoded, Latent } from '../../src/contracts/network.ts'
+import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
+import { failure } from '../../src/platform/errors.ts'
+import { Prefetcher, type PrefetcherParts } from '../../src/trainer/sources/prefetcher.ts'
+import { event, lessons } from './events.ts'
+import { finalState } from './final-state.ts'
+import { tinyLatent, tinyTrunk } from './tiny.ts'
+import { openWorld, runToEnd } from './world.ts'
+
+const received = (id: string) => ({ connector: 's', record: { position: id } as SourceRecord })
+const latent: Latent = { positions: 1, width: 1, data: Float32Array.of(1) }
+
+function open(over: Partial<PrefetcherParts> = {}) {
+  const computed: Encoded[] = []
+  const foresight = new Prefetcher({
+    parse: ({ record }): FeedbackEvent => ({
+      id: record.position,
+      source: 's',
+      input: { kind: 'text', text: 'x' },
+      lesson: { kind: 'label', label: 'a' },
+      weight: 1,
+    }),
+    encode: ({ id }) => ({ kind: 'tokens', ids: Int32Array.of(Number(id)) }),
+    isKnown: () => false,
+    compute: async (encoded) => {
+      computed.push(encoded)
+      return latent
+    },
+    ...over,
+  })
+  return { foresight, computed }
+}
+
+test('a record that was looked at is computed once, and known once', async () => {
+  const { foresight, computed } = open()
+  const one = received('1')
+  foresight.look([one])
+  foresight.look([one])
+  expect(computed).toHaveLength(1)
+  const foreseen = foresight.take(one.record)
+  expect(foreseen?.event.id).toBe('1')
+  expect(await foreseen?.latent).toBe(latent)
+  expect(foresight.take(one.record)).toBeUndefined()
+})
+
+test('it wants to see more while it knows little', () => {
+  const { foresight } = open()
+  expect(foresight.wanted).toBeGreaterThan(0)
+  const many = Array.from({ length: foresight.wanted }, (_, at) => received(String(at)))
+  foresight.look(many)
+  expect(foresight.wanted).toBe(0)
+  for (const { record } of many) foresight.take(record)
+  expect(foresight.wanted).toBeGreaterThan(0)
+})
+
+test('it looks no further than a number of positions, whose latents lie in memory', () => {
+  const long: Encoded = { kind: 'tokens', ids: new Int32Array(4096) }
+  const { foresight, computed } = open({
+    encode: () => long,
+    compute: async (encoded) => {
+      computed.push(encoded)
+      return Promise.resolve(latent)
+    },
+  })
+  const many = Array.from({ length: 10 }, (_, at) => received(String(at)))
+  foresight.look(many)
+  expect(computed).toHaveLength(2)
+  expect(foresight.wanted).toBe(0)
+  for (const { record } of many) foresight.take(record)
+  expect(foresight.wanted).toBeGreaterThan(0)
+})
+
+test('what is known already, cannot be read or waits for a prediction is not computed', () => {
+  const about: FeedbackEvent = {
+    ...{ id: '1', source: 's', predictionId: 'p', weight: 1 },
+    lesson: { kind: 'label', label: 'a' },
+  }
+  const parsers: readonly Partial<PrefetcherParts>[] = [
+    { isKnown: () => true },
+    {
+      parse: () => {
+        throw failure('EVENT_MALFORMED', 'no event')
+      },
+    },
+    { parse: () => about },
+    { encode: () => undefined },
+  ]
+  for (const over of parsers) {
+    const { foresight, computed } = open(over)
+    const one = received('1')
+    foresight.look([one])
+    expect(computed).toEqual([])
+    expect(foresight.take(one.record)).toBeUndefined()
+  }
+})
+
+test('a failure ahead is nobody’s fault: the record is looked at again when its turn comes', async () => {
+  const { foresight } = open({
+    compute: async () => Promise.reject(failure('ENGINE_FAILED', 'the thread died')),
+  })
+  const one = received('1')
+  foresight.look([one])
+  expect(await foresight.take(one.record)?.latent).toBeUndefined()
+})
+
+test('looking ahead changes nothing of what is learned, also with an engine that fails at times', async () => {
+  const stream = [...lessons(60), event({ id: 'x', text: 'word', label: 'maybe' }), ...lessons(20)]
+  const [plain, shaky] = [openWorld({ s: stream }), openWorld({ s: stream })]
+  await runToEnd(plain, { trunk: { ...tinyTrunk, encodeNow: tinyLatent } })
+  let calls = 0
+  await runToEnd(shaky, {
+    trunk: {
+      ...tinyTrunk,
+      encode: async (rows) => {
+        calls += 1
+        if (calls % 3 === 0) throw failure('ENGINE_FAILED', 'a thread died')
+        return tinyTrunk.encode(rows)
+      },
+    },
+  })
+  expect(finalState(shaky)).toEqual(finalState(plain))
+})

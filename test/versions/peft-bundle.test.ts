@@ -1,0 +1,80 @@
+/** The registry with the bundle that it has in the daemon: versions in the layout of PEFT. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, onTestFinished, test } from 'vitest'
+import type { AdapterPlan } from '../../src/adapters/adapter.ts'
+import { openBundle } from '../../src/adapters/peft/bundle.ts'
+import { lora } from '../../src/adapters/lora.ts'
+import { openBert } from '../../src/bases/bert/bert.ts'
+import type { Logger } from '../../src/contracts/core.ts'
+import type { Version } from '../../src/versions/contract.ts'
+import { openLocalRegistry, type LocalRegistryOptions } from '../../src/versions/local/local.ts'
+import { systemClock } from '../../src/platform/clock.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { classification } from '../../src/tasks/classification/classification.ts'
+import { registryConformance } from '../conformance/registry.ts'
+import { randomVersion } from '../nn/random-version.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+const base = await openBert(fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url)))
+const bundle = openBundle({ base, methods: { lora }, tasks: { classification } })
+const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
+
+function version(name: string, value = 1): Version {
+  const config = { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 } as const
+  const plan: AdapterPlan = { base, method: lora, task: classification, config, labels: ['a', 'b'] }
+  const { manifest, parameters } = randomVersion(plan, openRandom(value, 'version'))
+  return { manifest: { ...manifest, version: name }, parameters }
+}
+
+async function open(folder: string, remembered?: LocalRegistryOptions['remembered']) {
+  const registry = await openLocalRegistry({
+    folder,
+    model: 'test',
+    base: { name: base.name, hash: base.hash },
+    task: classification.kind,
+    bundle,
+    clock: systemClock,
+    log,
+    pollMs: 5,
+    ...(remembered && { remembered }),
+  })
+  onTestFinished(() => registry.close())
+  return registry
+}
+
+registryConformance('local, in the layout of PEFT', () => {
+  const folder = scratchFolder()
+  return { open: (limits) => open(folder, limits), version }
+})
+
+test.each([
+  { placement: 'houlsby' },
+  { layers: [1], positions: { first: 2 } },
+  { rslora: true, dropout: 0.1, ranks: { query: 1 } },
+  { shrinkage: 0.1, features: 64, ridge: 2 },
+])('the knobs %o of an adapter come back with its version', async (knobs) => {
+  const registry = await open(scratchFolder())
+  const { manifest } = version('v1')
+  const adapter = { ...manifest.adapter, sites: ['query'], ...knobs }
+  const plan: AdapterPlan = {
+    ...{ base, method: lora, task: classification, config: adapter, labels: manifest.labels },
+  }
+  await registry.publish({
+    manifest: { ...manifest, adapter },
+    parameters: randomVersion(plan, openRandom(1, 'version')).parameters,
+  })
+  expect((await registry.load('v1')).manifest.adapter).toEqual(adapter)
+})
+
+test('a version on disk has the files of PEFT, the head and the manifest', async () => {
+  const folder = scratchFolder()
+  await (await open(folder)).publish(version('v1'))
+  expect(readdirSync(join(folder, 'versions', 'v1')).sort()).toEqual([
+    'adapter_config.json',
+    'adapter_model.safetensors',
+    'head.safetensors',
+    'manifest.json',
+  ])
+})
