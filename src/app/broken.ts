@@ -8,7 +8,7 @@ import type { Inbox } from '../intake/inbox/inbox.ts'
 import type { PredictionStore } from '../intake/predictions/predictions.ts'
 import type { LocalRegistry } from '../versions/local/local.ts'
 import { brokenRegistry } from '../serving/live/broken-model.ts'
-import type { Fault, FaultyPart } from '../serving/live/served-model.ts'
+import type { Fault, FaultyPart } from '../serving/services/served-model.ts'
 
 /** Of one model, while it is opened. */
 export class Faults {

@@ -11,7 +11,7 @@ import type { PredictionStore } from '../intake/predictions/predictions.ts'
 import type { LocalRegistry } from '../versions/local/local.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../platform/metrics.ts'
-import type { ServedModel } from '../serving/live/served-model.ts'
+import type { ServedModel } from '../serving/services/served-model.ts'
 
 /** Everything that is shared while the daemon is put together, and how to take it apart. */
 export interface DaemonContext {

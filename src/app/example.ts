@@ -2,7 +2,7 @@
 import { labelsOf } from './parts.ts'
 import type { Json } from '../contracts/core.ts'
 import type { ModelConfig } from '../config/config.ts'
-import type { ServedModel } from '../serving/live/served-model.ts'
+import type { ServedModel } from '../serving/services/served-model.ts'
 
 export function exampleOf(config: ModelConfig): NonNullable<ServedModel['example']> {
   const { known, retired } = labelsOf(config)

@@ -5,8 +5,8 @@ import type { Clock } from '../contracts/core.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
 import { openMembers, type Member, type MemberInfo, type Members } from '../fleet/members.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
-import type { Fleet, FleetMember } from '../serving/live/fleet-view.ts'
-import type { ServedModel } from '../serving/live/served-model.ts'
+import type { Fleet, FleetMember } from '../serving/services/fleet-view.ts'
+import type { ServedModel } from '../serving/services/served-model.ts'
 
 export interface Membership {
   readonly fleet: Fleet

@@ -9,7 +9,7 @@ import type { TrainerStatus } from '../trainer/contract.ts'
 import type { Member, MemberModel } from '../fleet/members.ts'
 import type { Config } from '../config/config.ts'
 import { entryUrl } from '../platform/entry.ts'
-import type { TrainerReport, TrainerView } from '../serving/live/served-model.ts'
+import type { TrainerReport, TrainerView } from '../serving/services/served-model.ts'
 import { unknownStatus } from '../trainer/process/host.ts'
 import type { Supervisor } from '../trainer/process/supervisor.ts'
 

@@ -1,7 +1,7 @@
 /** What can be said of a trigger in numbers: how many events start an update, and after which rest fewer do. */
 import { durationMs } from '../../policies/duration.ts'
 import type { ModelConfig } from '../config/config.ts'
-import type { TriggerHint } from '../serving/live/served-model.ts'
+import type { TriggerHint } from '../serving/services/served-model.ts'
 
 export function triggerHint({ trigger }: Pick<ModelConfig, 'trigger'>): TriggerHint {
   const { every, most, rest, rest_ms: restMs, every_ms: everyMs } = trigger

@@ -10,14 +10,14 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { classification } from '../../src/tasks/classification/classification.ts'
 import type { ServerLimits } from '../../src/api/http/context.ts'
 import type { CorsOptions } from '../../src/api/http/cors.ts'
-import { eventCheck } from '../../src/serving/live/event-check.ts'
-import { openFeedbackService } from '../../src/serving/live/feedback-service.ts'
-import type { Fleet } from '../../src/serving/live/fleet-view.ts'
+import { eventCheck } from '../../src/serving/services/event-check.ts'
+import { openFeedbackService } from '../../src/serving/services/feedback-service.ts'
+import type { Fleet } from '../../src/serving/services/fleet-view.ts'
 import type {
   ServedModel,
   TrainerReport,
   TrainerView,
-} from '../../src/serving/live/served-model.ts'
+} from '../../src/serving/services/served-model.ts'
 import { openServer } from '../../src/api/http/server.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { fakeBase } from '../serving/fake-base.ts'

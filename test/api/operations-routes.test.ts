@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { metricTable } from '../../src/platform/metric-table.ts'
 import { errorTable } from '../../src/platform/errors.ts'
-import type { TrainerReport } from '../../src/serving/live/served-model.ts'
+import type { TrainerReport } from '../../src/serving/services/served-model.ts'
 import { openServed } from './open-served.ts'
 
 test('the process lives and is ready', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openSlices } from '../../src/api/http/slices.ts'
+import { openSlices } from '../../src/platform/slices.ts'
 
 /** Each piece of work takes 1 ms of a clock that nothing else moves. */
 function open(budgetMs = 5) {

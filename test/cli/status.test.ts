@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import { percent } from '../../src/cli/print.ts'
 import { Quality } from '../../src/evaluation/quality.ts'
-import type { Fleet } from '../../src/serving/live/fleet-view.ts'
+import type { Fleet } from '../../src/serving/services/fleet-view.ts'
 import { openServed, type ServedOptions } from '../api/open-served.ts'
 import { runCli } from './run-cli.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openFairQueue } from '../../src/serving/live/fair-queue.ts'
+import { openFairQueue } from '../../src/serving/engine/fair-queue.ts'
 import { fc } from '../properties.ts'
 
 test('keys take turns, and each key keeps its order', () => {

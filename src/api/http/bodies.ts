@@ -7,7 +7,7 @@ import { parseJson } from '../../intake/events/json-guard.ts'
 import { failure } from '../../platform/errors.ts'
 import type { ServerLimits } from './context.ts'
 import { inflated } from './inflate.ts'
-import { eventLoop } from './slices.ts'
+import { eventLoop } from '../../platform/slices.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

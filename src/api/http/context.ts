@@ -4,8 +4,8 @@ import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { CorsOptions } from './cors.ts'
-import type { Fleet } from '../../serving/live/fleet-view.ts'
-import type { ServedModel, TrainerView } from '../../serving/live/served-model.ts'
+import type { Fleet } from '../../serving/services/fleet-view.ts'
+import type { ServedModel, TrainerView } from '../../serving/services/served-model.ts'
 
 export interface ServerOptions {
   readonly models: readonly ServedModel[]

@@ -4,7 +4,7 @@ import { CodedError } from '../../contracts/core.ts'
 import type { LeaseView } from '../../fleet/contract.ts'
 import type { RouteContext } from '../http/context.ts'
 import type { FleetAnswer } from './fleet-schemas.ts'
-import type { Fleet, FleetMember } from '../../serving/live/fleet-view.ts'
+import type { Fleet, FleetMember } from '../../serving/services/fleet-view.ts'
 
 type Answer = Static<typeof FleetAnswer>
 

@@ -1,12 +1,12 @@
 /** A model for /v1/models: what the server and what the trainer know of it, merged. */
 import type { Static } from 'typebox'
 import { describeLabels } from './describe-labels.ts'
-import { faultsOf } from '../../serving/live/faults.ts'
+import { faultsOf } from '../../serving/services/faults.ts'
 import { describeSources } from './describe-sources.ts'
 import type { LivePointer } from '../../versions/contract.ts'
 import type { FailedSwap } from '../../serving/live/live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
-import type { ServedModel, TrainerReport } from '../../serving/live/served-model.ts'
+import type { ServedModel, TrainerReport } from '../../serving/services/served-model.ts'
 
 export function describeModel(
   model: ServedModel,

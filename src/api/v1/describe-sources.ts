@@ -2,7 +2,7 @@
 import { Type, type Static } from 'typebox'
 import type { SourceReset } from '../../contracts/stream.ts'
 import { Count, Maybe, Time } from './schema-parts.ts'
-import type { TrainerReport } from '../../serving/live/served-model.ts'
+import type { TrainerReport } from '../../serving/services/served-model.ts'
 
 const ResetAnswer = Type.Object({
   at: Time,

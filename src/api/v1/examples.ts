@@ -3,7 +3,7 @@
  * that it takes.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { ServedModel } from '../../serving/live/served-model.ts'
+import type { ServedModel } from '../../serving/services/served-model.ts'
 
 /** `POST path` → body. A route that is not here takes an empty one. */
 function bodies({ example }: Pick<ServedModel, 'example'>): Readonly<Record<string, Json>> {

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Type } from 'typebox'
 import { failure } from '../../platform/errors.ts'
-import type { ServedModel } from '../../serving/live/served-model.ts'
+import type { ServedModel } from '../../serving/services/served-model.ts'
 
 const HEADER = 'x-antikythera-min-generation'
 

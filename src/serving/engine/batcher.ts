@@ -11,7 +11,7 @@ import type { ServingEngine } from './contract.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { openPending, type Pending } from './pending.ts'
-import { openFairQueue, type FairQueue } from '../live/fair-queue.ts'
+import { openFairQueue, type FairQueue } from './fair-queue.ts'
 
 export interface Batcher {
   /** Rows of a model that wait for a run; those inside a run are not counted. */

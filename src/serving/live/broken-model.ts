@@ -1,7 +1,7 @@
 /** A model whose stores cannot be opened: it answers each request with what is broken and how to fix it, beside models that work. */
 import type { CodedError } from '../../contracts/core.ts'
 import type { Registry } from '../../versions/contract.ts'
-import type { FeedbackService } from './feedback-service.ts'
+import type { FeedbackService } from '../services/feedback-service.ts'
 import type { LiveModel } from './live-model.ts'
 
 export function brokenLive(error: CodedError): LiveModel {

@@ -5,7 +5,7 @@
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { LivePointer, Registry } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
-import type { FeedbackService } from './feedback-service.ts'
+import type { FeedbackService } from '../services/feedback-service.ts'
 import { openGenerations } from './generations.ts'
 import type { LiveAdapter, LiveModel } from './live-model.ts'
 

@@ -9,7 +9,7 @@ import type { Answer, Task } from '../../contracts/task.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Batcher } from '../engine/batcher.ts'
-import { eventLoop } from '../../api/http/slices.ts'
+import { eventLoop } from '../../platform/slices.ts'
 
 export interface PredictRequest {
   readonly inputs: readonly Input[]

@@ -6,11 +6,11 @@ import type { FastifyInstance } from 'fastify'
 import type { CodedError } from '../../../contracts/core.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { RouteContext } from '../context.ts'
-import type { Degraded } from '../../../serving/live/degraded.ts'
-import { faultsOf } from '../../../serving/live/faults.ts'
+import type { Degraded } from '../../../serving/services/degraded.ts'
+import { faultsOf } from '../../../serving/services/faults.ts'
 import { problems, ReadyAnswer } from '../../v1/schemas.ts'
-import { hasFailed } from '../../../serving/live/trainer-fault.ts'
-import type { ServedModel } from '../../../serving/live/served-model.ts'
+import { hasFailed } from '../../../serving/services/trainer-fault.ts'
+import type { ServedModel } from '../../../serving/services/served-model.ts'
 
 export function addReadyzRoute(app: FastifyInstance, context: RouteContext): void {
   const schema = {

@@ -18,7 +18,7 @@ import {
   ResentAnswer,
 } from '../dead-letter-schemas.ts'
 import { limitOf, pageOf, PageQuery } from '../page.ts'
-import type { ServedModel } from '../../../serving/live/served-model.ts'
+import type { ServedModel } from '../../../serving/services/served-model.ts'
 import { ModelParams, problems } from '../schemas.ts'
 
 const tags = ['dead letters']

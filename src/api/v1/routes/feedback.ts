@@ -7,9 +7,9 @@ import { fixOf, withDetails } from '../../../platform/errors.ts'
 import type { RawBody } from '../../http/bodies.ts'
 import type { RouteContext } from '../../http/context.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
-import type { ServedModel } from '../../../serving/live/served-model.ts'
+import type { ServedModel } from '../../../serving/services/served-model.ts'
 import { FeedbackAnswer, feedbackBody, ModelParams, problems } from '../schemas.ts'
-import { refuseWhileFailed } from '../../../serving/live/trainer-fault.ts'
+import { refuseWhileFailed } from '../../../serving/services/trainer-fault.ts'
 import { nameLive } from './version-headers.ts'
 
 export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): void {

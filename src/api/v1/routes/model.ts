@@ -4,7 +4,7 @@ import type { RouteContext } from '../../http/context.ts'
 import { describeModel } from '../describe-model.ts'
 import { insist, InsistHeaders } from '../min-generation.ts'
 import { ModelAnswer, ModelParams, problems } from '../schemas.ts'
-import { waitFor, WaitQuery } from '../../../serving/live/wait-for.ts'
+import { waitFor, WaitQuery } from '../../../serving/services/wait-for.ts'
 import { nameLive } from './version-headers.ts'
 
 export function addModelRoute(app: FastifyInstance, context: RouteContext): void {

@@ -1,6 +1,6 @@
 /** The answer of rollback and promote: what is live, what was, and the generation that the move made. */
 import type { FastifyReply } from 'fastify'
-import type { Moved } from '../../../serving/live/moves.ts'
+import type { Moved } from '../../../serving/services/moves.ts'
 import { nameVersion } from './version-headers.ts'
 
 export function sendMoved(reply: FastifyReply, { pointer, previous }: Moved): FastifyReply {

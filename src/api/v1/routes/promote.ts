@@ -1,7 +1,7 @@
 /** Makes any version live, in one call: one that was held back, or one that a rollback left. */
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from '../../http/context.ts'
-import { promote } from '../../../serving/live/moves.ts'
+import { promote } from '../../../serving/services/moves.ts'
 import { ModelParams, MoveAnswer, problems, PromoteBody } from '../schemas.ts'
 import { sendMoved } from './moved.ts'
 

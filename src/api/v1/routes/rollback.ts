@@ -1,7 +1,7 @@
 /** Back to an earlier version, in one call. The answer comes when this server answers with it. */
 import type { FastifyInstance } from 'fastify'
 import type { RouteContext } from '../../http/context.ts'
-import { rollBack } from '../../../serving/live/moves.ts'
+import { rollBack } from '../../../serving/services/moves.ts'
 import { ModelParams, MoveAnswer, problems, RollbackBody } from '../schemas.ts'
 import { sendMoved } from './moved.ts'
 

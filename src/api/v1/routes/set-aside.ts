@@ -5,11 +5,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { Selection } from '../../../versions/contract.ts'
 import { failure } from '../../../platform/errors.ts'
-import { command } from '../../../serving/live/commands.ts'
+import { command } from '../../../serving/services/commands.ts'
 import type { RouteContext } from '../../http/context.ts'
 import { limitOf, pageOf, PageQuery } from '../page.ts'
 import { ModelParams, problems } from '../schemas.ts'
-import type { ServedModel } from '../../../serving/live/served-model.ts'
+import type { ServedModel } from '../../../serving/services/served-model.ts'
 import {
   PauseAnswer,
   PauseBody,

@@ -1,6 +1,6 @@
 /** Law 6 in headers: the exact version that made the answer, also for who looks at no body. */
 import type { FastifyReply } from 'fastify'
-import type { ServedModel } from '../../../serving/live/served-model.ts'
+import type { ServedModel } from '../../../serving/services/served-model.ts'
 
 export function nameVersion(
   reply: FastifyReply,

@@ -1,8 +1,8 @@
 /** Gauges that are cheaper to read than to keep: set before each scrape from what the server and the trainers know. */
 import type { Metrics } from '../../platform/metrics.ts'
-import type { RouteContext } from './context.ts'
+import type { RouteContext } from '../../api/http/context.ts'
 import { Rising } from './rising.ts'
-import type { ServedModel, TrainerReport } from '../../serving/live/served-model.ts'
+import type { ServedModel, TrainerReport } from './served-model.ts'
 import { forgetQuality, showQuality } from './scrape-quality.ts'
 
 export function watchScrapes({ models, trainer, metrics, version }: RouteContext): void {

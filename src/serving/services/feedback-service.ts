@@ -9,7 +9,7 @@ import type { LivePointer } from '../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
-import { eventLoop } from '../../api/http/slices.ts'
+import { eventLoop } from '../../platform/slices.ts'
 
 export interface FeedbackService {
   /** Resolves when everything accepted, and everything rejected, is on disk. */

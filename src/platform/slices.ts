@@ -4,7 +4,7 @@
  * All requests share one budget a turn of the loop: work that finds it spent waits for the next turn, first come first served.
  * A small request finds budget left and runs at once. One item is never cut, so each must be short by itself.
  */
-import { systemClock } from '../../platform/clock.ts'
+import { systemClock } from './clock.ts'
 
 export interface Slices {
   /** Runs one piece of work as soon as a turn of the loop has time for it. */

@@ -8,7 +8,7 @@
 import { CodedError } from '../../contracts/core.ts'
 import type { Asked, LivePointer, Registry } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
-import { versionsBefore } from './version-before.ts'
+import { versionsBefore } from '../live/version-before.ts'
 import type { ServedModel } from './served-model.ts'
 
 export interface Moved {

@@ -1,6 +1,6 @@
 /** How good the answers are, as gauges. Labels and sources that are no longer reported leave, so that series stay few. */
 import type { Metrics } from '../../platform/metrics.ts'
-import type { TrainerReport } from '../../serving/live/served-model.ts'
+import type { TrainerReport } from './served-model.ts'
 
 /** Before the models of a scrape are shown. */
 export function forgetQuality(metrics: Metrics): void {

@@ -7,7 +7,7 @@ import type { DeadLetterPages } from '../../intake/dead-letters/pages.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import type { Renamed } from '../../tasks/classification/renamed-labels.ts'
 import type { FeedbackService } from './feedback-service.ts'
-import type { LiveModel } from './live-model.ts'
+import type { LiveModel } from '../live/live-model.ts'
 
 export interface ServedModel {
   readonly name: string

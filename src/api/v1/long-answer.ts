@@ -6,7 +6,7 @@ import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
 import type { Json } from '../../contracts/core.ts'
 import type { Answered } from '../../serving/live/predict.ts'
-import { eventLoop } from './slices.ts'
+import { eventLoop } from '../../platform/slices.ts'
 
 /** Scores of one answer that are written at once: a few milliseconds. */
 const MOST_SCORES = 8192
