@@ -8,7 +8,7 @@ import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
 import { isAborted } from '../trainer/is-aborted.ts'
 import type { LocalCheckpoint } from './local-checkpoint.ts'
 import type { LeaseTerm } from '../trainer/parts.ts'
-import { isLeaseLost, type RetryPolicy } from '../trainer/retry-policy.ts'
+import { isLeaseLost, type RetryPolicy } from '../platform/retry.ts'
 import type { AllPositions } from '../trainer/trainer-progress.ts'
 
 export interface CheckpointReplicatorParts {
@@ -17,7 +17,7 @@ export interface CheckpointReplicatorParts {
   readonly local: LocalCheckpoint
   readonly clock: Clock
   readonly log: Logger
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
   /** A copy of this model exists already. */
   readonly hasCopy: boolean
   readonly everyMs: number
@@ -52,8 +52,8 @@ export class CheckpointReplicator implements LeaseTerm {
   async saved(signal: AbortSignal): Promise<void> {
     this.#isBehind = true
     if (this.#hasCopy) return
-    const { patience } = this.#parts
-    await patience.persist('copying the first checkpoint', () => this.#copy(), signal)
+    const { retry } = this.#parts
+    await retry.run('copying the first checkpoint', () => this.#copy(), signal)
   }
 
   /** Until the signal ends it; what is under way is finished. */

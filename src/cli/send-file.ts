@@ -4,7 +4,6 @@
  */
 import { CodedError, type Json } from '../contracts/core.ts'
 import { systemClock } from '../platform/clock.ts'
-import { openRandom } from '../platform/random.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from './connect.ts'
@@ -13,7 +12,7 @@ import { openProgress, type Progress } from './progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
-import { withRetries } from './retry.ts'
+import { RetryPolicy } from '../platform/retry.ts'
 import { waitForLearned } from './wait-for.ts'
 import { waitingFor } from './waiting-for.ts'
 
@@ -50,7 +49,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   const source = eventLines(stream, formatOf(flags.file, flags.format))
   try {
     for await (const { lines, bytes } of chunksOf(source, limits)) {
-      await sendChunk(connected, lines, totals, patience(flags, progress))
+      await sendChunk(connected, lines, totals, retryOf(flags, progress))
       done += bytes
       items += lines.length
       progress.update({ done, total, items })
@@ -78,16 +77,16 @@ function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number
   return undefined
 }
 
-function patience(flags: FeedbackFlags, progress: Progress) {
-  return {
+function retryOf(flags: FeedbackFlags, progress: Progress): RetryPolicy {
+  return new RetryPolicy({
     clock: systemClock,
-    // Only spreads retries in time.
-    random: openRandom(process.pid, 'retry'),
-    mostMs: flags.retrySeconds * 1000,
-    onWait: ({ delayMs, error }: { delayMs: number; error: CodedError }) => {
+    firstMs: 250,
+    longestMs: 10_000,
+    limitMs: flags.retrySeconds * 1000,
+    onWait: ({ delayMs, error }) => {
       progress.say(`${error.code}: asking again in ${(delayMs / 1000).toFixed(1)} s`)
     },
-  }
+  })
 }
 
 /** A body that the daemon finds too large is halved; a single event that is too large is rejected. */
@@ -95,12 +94,16 @@ async function sendChunk(
   { client, model }: Connected,
   lines: readonly Line[],
   totals: Totals,
-  plan: ReturnType<typeof patience>,
+  retry: RetryPolicy,
 ): Promise<void> {
   const path = modelPath(model, 'feedback')
   try {
     const texts = lines.map(({ text }) => text)
-    add(totals, lines, await withRetries(async () => client.postLines(path, texts), plan))
+    add(
+      totals,
+      lines,
+      await retry.run('sending feedback', async () => client.postLines(path, texts)),
+    )
   } catch (error) {
     if (!(error instanceof CodedError) || !tooMuch.has(error.code)) throw error
     const half = Math.ceil(lines.length / 2)
@@ -110,7 +113,7 @@ async function sendChunk(
       return
     }
     for (const part of [lines.slice(0, half), lines.slice(half)])
-      await sendChunk({ client, model }, part, totals, plan)
+      await sendChunk({ client, model }, part, totals, retry)
   }
 }
 

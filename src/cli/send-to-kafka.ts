@@ -9,14 +9,13 @@ import { CodedError } from '../contracts/core.ts'
 import { systemClock } from '../platform/clock.ts'
 import { failure } from '../platform/errors.ts'
 import { openLog } from '../platform/log.ts'
-import { openRandom } from '../platform/random.ts'
 import { kafkaPlace, type KafkaFlags } from './kafka-flags.ts'
 import { print } from './print.ts'
 import { openProgress, type Progress } from './progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
-import { withRetries } from './retry.ts'
+import { RetryPolicy } from '../platform/retry.ts'
 
 const CHUNK = { lines: 5000, bytes: 900_000 }
 /** What a broker takes by default, less room for the key. */
@@ -28,6 +27,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
   const { totalBytes: total, stream } = await openLines(flags.file)
   const delivery = openDelivery(connection, topic)
   const progress = openProgress({ clock: systemClock, unit: 'events' })
+  const retry = retryOf(flags, progress)
   const begunMs = systemClock.monotonicMs()
   const rejected: Rejected[] = []
   let [done, sent] = [0, 0]
@@ -37,7 +37,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
       CHUNK,
     )) {
       const outgoing = messagesOf(lines, flags, rejected)
-      await withRetries(async () => send(delivery, topic, outgoing), patience(flags, progress))
+      await retry.run('sending feedback', async () => send(delivery, topic, outgoing))
       done += bytes
       sent += outgoing.length
       progress.update({ done, total, items: sent })
@@ -82,16 +82,16 @@ function openDelivery(connection: KafkaConnection, topic: string): Delivery {
   })
 }
 
-function patience(flags: KafkaFlags, progress: Progress) {
-  return {
+function retryOf(flags: KafkaFlags, progress: Progress): RetryPolicy {
+  return new RetryPolicy({
     clock: systemClock,
-    // Only spreads retries in time.
-    random: openRandom(process.pid, 'retry'),
-    mostMs: flags.retrySeconds * 1000,
-    onWait: ({ delayMs, error }: { delayMs: number; error: { message: string } }) => {
+    firstMs: 250,
+    longestMs: 10_000,
+    limitMs: flags.retrySeconds * 1000,
+    onWait: ({ delayMs, error }) => {
       progress.say(`${error.message}: trying again in ${(delayMs / 1000).toFixed(1)} s`)
     },
-  }
+  })
 }
 
 function messagesOf(

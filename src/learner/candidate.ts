@@ -6,7 +6,7 @@ import { CodedError } from '../contracts/core.ts'
 import { retiredAmong } from './retired-among.ts'
 import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from '../trainer/parts.ts'
-import type { RetryPolicy } from '../trainer/retry-policy.ts'
+import type { RetryPolicy } from '../platform/retry.ts'
 import { changeText } from '../trainer/reason.ts'
 import { heldBy } from '../evaluation/release-bar.ts'
 import type { TrainerState } from '../trainer/state.ts'
@@ -21,7 +21,7 @@ export interface Published {
 export interface Publishing {
   readonly loop: LoopParts
   readonly state: TrainerState
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
 }
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
@@ -70,7 +70,7 @@ export async function publishAgain(
 
 async function publish(
   learned: number,
-  { loop, state, patience }: Publishing,
+  { loop, state, retry }: Publishing,
   signal: AbortSignal,
   decide: (version: string) => Published['decision'],
 ): Promise<Published> {
@@ -83,7 +83,7 @@ async function publish(
         loop.tenure?.lease.check()
         return loop.registry.publish(draft)
       }
-      await patience.persist(`publishing ${version}`, publish, signal)
+      await retry.run(`publishing ${version}`, publish, signal)
       return { number, version, decision }
     } catch (error) {
       // Published before a crash, and the stream was another one since: a rollback came in between.

@@ -6,13 +6,18 @@
  *
  * Blackman & Vigna (2021), "Scrambled linear pseudorandom number generators", ACM TOMS 47(4).
  */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { Random } from '../contracts/core.ts'
 import { invariant } from './errors.ts'
 
 export function openRandom(seed: string | number, stream: string): Random {
   const digest = createHash('sha256').update(`${seed}\0${stream}`).digest('hex')
   return randomFrom(digest.slice(0, 32))
+}
+
+/** A stream that differs from process to process: it spreads waits in time, and decides nothing that is learned. */
+export function openJitter(stream: string): Random {
+  return openRandom(randomUUID(), stream)
 }
 
 /** A generator that goes on from a snapshot. */

@@ -26,7 +26,7 @@ import type { Retracted } from '../checkpoint/saved.ts'
 import type { TrainerProgress } from './trainer-progress.ts'
 import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
 import type { LoopParts } from './parts.ts'
-import type { RetryPolicy } from './retry-policy.ts'
+import type { RetryPolicy } from '../platform/retry.ts'
 import type { LatentProvider } from './sources/latent-provider.ts'
 import { eventAside, setAside } from './put-aside.ts'
 import { isMeant, meantBy, type Meant } from './retraction.ts'
@@ -45,7 +45,7 @@ export interface AdmissionParts {
   /** Keys of refused events are put here. */
   readonly refused: string[]
   readonly latents: LatentProvider
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
   /** What a newer lesson takes the place of. */
   readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
   /** What is to be forgotten everywhere. */
@@ -232,10 +232,10 @@ export class Admission {
   }
 
   async #join(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
-    const { loop, patience } = this.#parts
+    const { loop, retry } = this.#parts
     const id = waiting.event.predictionId ?? ''
     const find = () => loop.predictions.find(id)
-    const served = await patience.persist('looking up a served prediction', find, signal)
+    const served = await retry.run('looking up a served prediction', find, signal)
     return served === undefined ? this.#wait(waiting) : this.#learn(waiting, { served }, signal)
   }
 

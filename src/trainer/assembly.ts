@@ -6,7 +6,7 @@ import { LatentCache } from './sources/latent-cache.ts'
 import { Learner } from '../learner/learner.ts'
 import { BufferedSource } from './sources/buffered-source.ts'
 import type { LoopParts } from './parts.ts'
-import { RetryPolicy } from './retry-policy.ts'
+import { RetryPolicy } from '../platform/retry.ts'
 import { Pointer } from './pointer.ts'
 import { TrainerState } from './state.ts'
 import { UpdateClock } from './update-times.ts'
@@ -15,7 +15,7 @@ import { Updater } from './updater.ts'
 export interface Assembly {
   readonly loop: LoopParts
   readonly state: TrainerState
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
   readonly latents: LatentProvider
   readonly pointer: Pointer
   readonly updater: Updater
@@ -25,8 +25,8 @@ export interface Assembly {
 
 export function assemble(loop: LoopParts): Assembly {
   const { clock, log, random } = loop
-  const patience = new RetryPolicy({ clock, log, jitter: random('jitter') })
-  const latents = new LatentProvider(new LatentCache(loop.trunk, loop.limits.latentBytes), patience)
+  const retry = new RetryPolicy({ clock, log, jitter: random('jitter') })
+  const latents = new LatentProvider(new LatentCache(loop.trunk, loop.limits.latentBytes), retry)
   const { known: labels } = loop.labels
   const trainable = loop.openTrainable({ labels, parameters: loop.freshParameters(labels) })
   const learner = new Learner({
@@ -36,20 +36,20 @@ export function assemble(loop: LoopParts): Assembly {
     quality: loop.limits.quality,
     memory: { replay: loop.replay, draw: random('draw'), offer: random('offer') },
   })
-  const state = new TrainerState({ loop, learner, patience })
-  const pointer = new Pointer({ loop, state, patience })
+  const state = new TrainerState({ loop, learner, retry })
+  const pointer = new Pointer({ loop, state, retry })
   const times = new UpdateClock()
-  const updater = new Updater({ loop, state, patience, latents, pointer, times })
+  const updater = new Updater({ loop, state, retry, latents, pointer, times })
   const dispose = () => trainable.dispose()
-  return { loop, state, patience, latents, pointer, updater, times, dispose }
+  return { loop, state, retry, latents, pointer, updater, times, dispose }
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
-export function openStream({ loop, state, patience, pointer }: Assembly): SourceMultiplexer {
+export function openStream({ loop, state, retry, pointer }: Assembly): SourceMultiplexer {
   const { clock, log, limits } = loop
   const lines = loop.sources.map((source) => {
     const from = state.tally.positions[source.name] ?? {}
-    return new BufferedSource({ source, from, records: limits.records, clock, log, patience })
+    return new BufferedSource({ source, from, records: limits.records, clock, log, retry })
   })
   const stream = new SourceMultiplexer(lines, state.turn, clock)
   pointer.unread = async (signal) => {
@@ -59,10 +59,10 @@ export function openStream({ loop, state, patience, pointer }: Assembly): Source
   return stream
 }
 
-export function openAdmission({ loop, state, patience, latents }: Assembly): Admission {
+export function openAdmission({ loop, state, retry, latents }: Assembly): Admission {
   return new Admission({
     loop,
-    patience,
+    retry,
     latents,
     learner: state.learner,
     tally: state.tally,

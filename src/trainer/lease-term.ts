@@ -11,7 +11,7 @@ import { isAborted } from './is-aborted.ts'
 import type { LocalCheckpoint } from '../checkpoint/local-checkpoint.ts'
 import type { Loop } from './loop.ts'
 import type { LeaseTerm } from './parts.ts'
-import { RetryPolicy } from './retry-policy.ts'
+import { RetryPolicy } from '../platform/retry.ts'
 import { isLater, noStamp, type Stamp } from '../checkpoint/saved.ts'
 import type { AllPositions } from './trainer-progress.ts'
 
@@ -43,7 +43,7 @@ const tornPauseMs = 10_000
 
 export class LeaseTerms {
   readonly #parts: LeaseTermParts
-  readonly #patience: RetryPolicy
+  readonly #retry: RetryPolicy
   #seenEpoch = 0
   #view: LeaseView | undefined
   #copying: CheckpointReplicator | undefined
@@ -51,7 +51,7 @@ export class LeaseTerms {
   constructor(parts: LeaseTermParts) {
     const { clock, log, model } = parts
     this.#parts = parts
-    this.#patience = new RetryPolicy({ clock, log, jitter: openRandom(model, 'tenure') })
+    this.#retry = new RetryPolicy({ clock, log, jitter: openRandom(model, 'tenure') })
   }
 
   /** The lease as last seen. */
@@ -99,9 +99,9 @@ export class LeaseTerms {
     if (head === 'none') return true
     const onLost = () => over.abort(new Error('another daemon has the lease'))
     const hasCopy = head !== undefined
-    const patience = this.#patience
+    const retry = this.#retry
     const copying = new CheckpointReplicator({
-      ...{ lease, ...fleet, clock, log, patience, hasCopy },
+      ...{ lease, ...fleet, clock, log, retry, hasCopy },
       everyMs: fleet.copyMs,
       onLost,
     })
@@ -143,7 +143,7 @@ export class LeaseTerms {
       return head
     }
     try {
-      return await this.#patience.persist('looking for a later checkpoint', look, signal)
+      return await this.#retry.run('looking for a later checkpoint', look, signal)
     } catch (error) {
       if (lease.signal.aborted || isAborted(signal)) return 'none'
       if (!isTorn(error)) throw error

@@ -17,7 +17,7 @@ import { resume } from './resume.ts'
 import { feedbackProgress } from './feedback-progress.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { LoopParts } from './parts.ts'
-import { isLeaseLost } from './retry-policy.ts'
+import { isLeaseLost } from '../platform/retry.ts'
 import { Progress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
 

@@ -60,13 +60,13 @@ export class Pointer {
 
   /** False when the registry does not know the version yet or any more: whoever has its bytes puts it back. */
   async #move(move: Move, signal: AbortSignal): Promise<boolean> {
-    const { loop, state, patience } = this.#parts
+    const { loop, state, retry } = this.#parts
     const { generation: expect, intended } = state.tally.state
     const point = () => {
       loop.tenure?.lease.check()
       return unlessRefused(loop.registry.point({ ...move, expect }))
     }
-    const moved = await patience.persist('moving the live pointer', point, signal)
+    const moved = await retry.run('moving the live pointer', point, signal)
     if (moved === 'VERSION_UNKNOWN') {
       loop.log.warn({ version: move.version }, 'the registry lacks the version that should be live')
       return false
@@ -183,14 +183,14 @@ export class Pointer {
   }
 
   async #read(signal: AbortSignal): Promise<LivePointer | undefined> {
-    const { loop, patience } = this.#parts
-    return patience.persist('reading the live pointer', () => loop.registry.live(), signal)
+    const { loop, retry } = this.#parts
+    return retry.run('reading the live pointer', () => loop.registry.live(), signal)
   }
 
   async #history(count: number, signal: AbortSignal): Promise<readonly LivePointer[]> {
-    const { loop, patience } = this.#parts
+    const { loop, retry } = this.#parts
     const read = () => loop.registry.history(count)
-    return patience.persist('reading the moves of the live pointer', read, signal)
+    return retry.run('reading the moves of the live pointer', read, signal)
   }
 }
 

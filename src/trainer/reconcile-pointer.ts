@@ -39,8 +39,8 @@ export function isByPerson({ by }: LivePointer): boolean {
 }
 
 /** In a fleet that began with an earlier release, which published a version before such a move. */
-async function newest({ loop, patience }: RestoreVersion, signal: AbortSignal): Promise<string> {
+async function newest({ loop, retry }: RestoreVersion, signal: AbortSignal): Promise<string> {
   const list = () => loop.registry.list(1)
-  const [last] = await patience.persist('looking for the newest version', list, signal)
+  const [last] = await retry.run('looking for the newest version', list, signal)
   return last?.manifest.version ?? ''
 }

@@ -11,13 +11,13 @@ import { labelForm } from '../tasks/classification/label-form.ts'
 import { renamedLabels } from '../tasks/classification/renamed-labels.ts'
 import type { LearnerSnapshot } from '../checkpoint/saved.ts'
 import type { AdapterStart, LoopParts } from './parts.ts'
-import type { RetryPolicy } from './retry-policy.ts'
+import type { RetryPolicy } from '../platform/retry.ts'
 import { adapterText, type TrainerState } from './state.ts'
 
 export interface RestoreVersion {
   readonly loop: LoopParts
   readonly state: TrainerState
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
 }
 
 /**
@@ -27,17 +27,17 @@ export interface RestoreVersion {
  */
 export async function restoreVersion(
   version: string,
-  { loop, state, patience }: RestoreVersion,
+  { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
   { undoes = false } = {},
 ): Promise<boolean> {
   const snapshot = state.snapshot(version)
   if (snapshot !== undefined) {
     restore(snapshot, loop, state)
-    await outdate(version, { loop, state, patience }, signal)
+    await outdate(version, { loop, state, retry }, signal)
   } else {
     const load = () => loop.registry.load(version)
-    const loaded = await patience.persist(`loading ${version}`, load, signal)
+    const loaded = await retry.run(`loading ${version}`, load, signal)
     const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
     restore({ ...present, weights: weightsOf(loaded, loop) }, loop, state, rehearsed(present))
   }
@@ -55,13 +55,13 @@ export async function restoreVersion(
 /** The files of a version have in their memory what was taken back since: another version has to answer without it. */
 async function outdate(
   version: string,
-  { loop, state, patience }: RestoreVersion,
+  { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
 ): Promise<void> {
   const { learner } = state
   if (learner.memorised === undefined) return
   const read = () => loop.registry.manifest(version)
-  const { memory } = await patience.persist(`reading the manifest of ${version}`, read, signal)
+  const { memory } = await retry.run(`reading the manifest of ${version}`, read, signal)
   if ((memory?.items ?? 0) <= learner.memorised.length) return
   learner.outdateMemory()
   state.mindChanged()

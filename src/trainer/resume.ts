@@ -58,13 +58,13 @@ function movedTo(found: Saved, parts: RestoreVersion): Moved | undefined {
 /** The checkpoint; where its weights are damaged, with those of the version that a recovery chose. */
 async function savedOr(
   recovery: Recovery | undefined,
-  { loop, state, patience }: RestoreVersion,
+  { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
 ): Promise<Saved | undefined> {
   if (recovery?.from !== 'weights') return state.checkpoint.load()
   const { version } = recovery
   const load = () => loop.registry.load(version)
-  const weights = weightsOf(await patience.persist(`loading ${version}`, load, signal), loop)
+  const weights = weightsOf(await retry.run(`loading ${version}`, load, signal), loop)
   loop.log.warn({ ...recovery }, 'going on with the weights of a version')
   return state.checkpoint.load(weights)
 }
@@ -104,12 +104,8 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
 }
 
 async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise<void> {
-  const { loop, state, patience } = parts
-  const live = await patience.persist(
-    'reading the live pointer',
-    () => loop.registry.live(),
-    signal,
-  )
+  const { loop, state, retry } = parts
+  const live = await retry.run('reading the live pointer', () => loop.registry.live(), signal)
   const recovery = recoverPositions(parts)
   if (live === undefined) {
     const { number, version, decision } = await publishFirst(parts, signal)
@@ -143,21 +139,14 @@ function recoverPositions({ loop, state }: RestoreVersion): Recovery | undefined
   return recovery
 }
 
-async function manifestOf(
-  version: string,
-  { loop, patience }: RestoreVersion,
-  signal: AbortSignal,
-) {
+async function manifestOf(version: string, { loop, retry }: RestoreVersion, signal: AbortSignal) {
   const read = () => loop.registry.manifest(version)
-  return patience.persist(`reading the manifest of ${version}`, read, signal)
+  return retry.run(`reading the manifest of ${version}`, read, signal)
 }
 
 /** Above every name that begins with a number, of versions that came from elsewhere too. */
-async function nextNumber(
-  { loop, patience }: RestoreVersion,
-  signal: AbortSignal,
-): Promise<number> {
-  const list = await patience.persist('listing versions', () => loop.registry.list(1), signal)
+async function nextNumber({ loop, retry }: RestoreVersion, signal: AbortSignal): Promise<number> {
+  const list = await retry.run('listing versions', () => loop.registry.list(1), signal)
   const numbers = list.map(({ manifest }) => /^v(\d+)/.exec(manifest.version)?.[1] ?? '-1')
   return 1 + Math.max(-1, ...numbers.map(Number))
 }

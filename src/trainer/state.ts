@@ -24,14 +24,14 @@ import { DeadLetterBuffer } from './dead-letter-buffer.ts'
 import { Ahead } from './sources/ahead.ts'
 import { SetAside } from './set-aside.ts'
 import type { LoopParts } from './parts.ts'
-import type { RetryPolicy } from './retry-policy.ts'
+import type { RetryPolicy } from '../platform/retry.ts'
 import { isMeant } from './retraction.ts'
 import { TrainerProgress } from './trainer-progress.ts'
 
 export interface StateParts {
   readonly loop: LoopParts
   readonly learner: Learner
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
 }
 
 const usualAhead = { perSource: 100, all: 1000, events: 100_000 }
@@ -174,21 +174,17 @@ export class TrainerState {
 
   /** `snapshot`: the version that the learner's state is to be kept for. */
   async save(signal: AbortSignal, snapshot?: string): Promise<void> {
-    const { loop, patience } = this.#parts
+    const { loop, retry } = this.#parts
     const { letters } = this
     if (letters.unwritten.length > 0) {
       const write = () => loop.deadLetters.write(letters.unwritten)
-      await patience.persist('writing dead letters', write, signal)
+      await retry.run('writing dead letters', write, signal)
       letters.written()
     }
     const refused = this.refused.splice(0)
     if (refused.length > 0)
-      await patience.persist(
-        'letting refused ids come again',
-        () => loop.letAgain?.(refused),
-        signal,
-      )
-    await patience.persist('saving the checkpoint', () => this.#save(snapshot), signal)
+      await retry.run('letting refused ids come again', () => loop.letAgain?.(refused), signal)
+    await retry.run('saving the checkpoint', () => this.#save(snapshot), signal)
     await loop.tenure?.saved(signal)
   }
 

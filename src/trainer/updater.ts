@@ -13,7 +13,7 @@ import { restoreVersion } from './restore-version.ts'
 import type { LatentProvider } from './sources/latent-provider.ts'
 import type { Outcome } from '../learner/learner-types.ts'
 import type { LoopParts } from './parts.ts'
-import type { RetryPolicy } from './retry-policy.ts'
+import type { RetryPolicy } from '../platform/retry.ts'
 import type { Pointer } from './pointer.ts'
 import { putAside } from './put-aside.ts'
 import { receivedOfExample } from './set-aside-letters.ts'
@@ -23,7 +23,7 @@ import type { UpdateClock } from './update-times.ts'
 export interface UpdaterParts {
   readonly loop: LoopParts
   readonly state: TrainerState
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
   readonly latents: LatentProvider
   readonly pointer: Pointer
   readonly times: UpdateClock

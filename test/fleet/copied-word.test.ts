@@ -13,7 +13,7 @@ import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
 import { CheckpointReplicator } from '../../src/checkpoint/replicator.ts'
-import { RetryPolicy } from '../../src/trainer/retry-policy.ts'
+import { RetryPolicy } from '../../src/platform/retry.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { needsRedis, redisForTest } from '../services/redis.ts'
 import { silentLog } from '../trainer/world.ts'
@@ -80,11 +80,11 @@ function copying(redis: Redis) {
     if (world.fails) throw failure('COPY_TOO_LARGE', 'too large')
     return Promise.resolve({ epoch: 1, sequence: 1, bytes: 1, sha256: '' })
   }
-  const patience = new RetryPolicy({
+  const retry = new RetryPolicy({
     ...{ clock: systemClock, log: silentLog, jitter: openRandom(1, 'jitter') },
   })
   const made = new CheckpointReplicator({
-    ...{ lease: leaseOf('m', 1), patience, hasCopy: false, everyMs: 1, clock: systemClock },
+    ...{ lease: leaseOf('m', 1), retry, hasCopy: false, everyMs: 1, clock: systemClock },
     ...{ log: silentLog, onLost: () => undefined },
     copies: { put, head: () => Promise.resolve(undefined) } as unknown as CheckpointCopies,
     local: {

@@ -5,7 +5,7 @@ import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { LatentProvider } from '../../src/trainer/sources/latent-provider.ts'
 import { LatentCache } from '../../src/trainer/sources/latent-cache.ts'
-import { RetryPolicy } from '../../src/trainer/retry-policy.ts'
+import { RetryPolicy } from '../../src/platform/retry.ts'
 import { instantClock, silentLog } from './world.ts'
 
 /** A latent is two numbers, 8 bytes: the example's and its double. */
@@ -94,8 +94,8 @@ test('where the trunk answers at once nothing is kept', async () => {
 
 function supplyOf(trunk: TrunkEngine) {
   const jitter = openRandom(1, 'jitter')
-  const patience = new RetryPolicy({ clock: instantClock, log: silentLog, jitter })
-  return new LatentProvider(new LatentCache(trunk, 0), patience)
+  const retry = new RetryPolicy({ clock: instantClock, log: silentLog, jitter })
+  return new LatentProvider(new LatentCache(trunk, 0), retry)
 }
 
 test('an input that the engine cannot compute is refused when another one can be computed', async () => {

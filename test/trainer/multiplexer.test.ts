@@ -6,16 +6,16 @@ import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { SourceMultiplexer } from '../../src/trainer/sources/multiplexer.ts'
 import { BufferedSource } from '../../src/trainer/sources/buffered-source.ts'
-import { RetryPolicy } from '../../src/trainer/retry-policy.ts'
+import { RetryPolicy } from '../../src/platform/retry.ts'
 import { instantClock, silentLog } from './world.ts'
 
 const never = new AbortController().signal
 const clock = instantClock
-const patience = new RetryPolicy({ clock, log: silentLog, jitter: openRandom(1, 'jitter') })
+const retry = new RetryPolicy({ clock, log: silentLog, jitter: openRandom(1, 'jitter') })
 
 function interleave(sources: readonly Source[], { turn = 0, records = 2 } = {}): SourceMultiplexer {
   const lines = sources.map(
-    (source) => new BufferedSource({ source, from: {}, records, clock, log: silentLog, patience }),
+    (source) => new BufferedSource({ source, from: {}, records, clock, log: silentLog, retry }),
   )
   return new SourceMultiplexer(lines, turn, clock)
 }

@@ -13,7 +13,7 @@ import { isAborted } from '../is-aborted.ts'
 import type { Loop } from '../loop.ts'
 import type { FromTrainer, LogLevel } from './messages.ts'
 import type { LeaseTerm } from '../parts.ts'
-import { mayRetry } from '../retry-policy.ts'
+import { isRetriable } from '../../platform/retry.ts'
 import { LeaseTerms, type FleetPart } from '../lease-term.ts'
 import { TrainingMutex } from '../training-mutex.ts'
 
@@ -133,7 +133,7 @@ export class TrainerHost {
       try {
         return await acquireLock(model.lockPath, { clock: this.#clock, waitMs: lockWaitMs, signal })
       } catch (error) {
-        if (signal.aborted || !mayRetry(error)) throw error
+        if (signal.aborted || !isRetriable(error)) throw error
         log.warn({ model: model.name, err: error }, 'another process trains this model; waiting')
       }
     }

@@ -5,7 +5,7 @@
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { Positions, Source, SourceRecord, SourceStatus } from '../../contracts/stream.ts'
-import { isLeaseLost, mayRetry, type RetryPolicy } from '../retry-policy.ts'
+import { isLeaseLost, isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 
 export interface BufferedSourceParts {
   readonly source: Source
@@ -13,7 +13,7 @@ export interface BufferedSourceParts {
   readonly records: number
   readonly clock: Clock
   readonly log: Logger
-  readonly patience: RetryPolicy
+  readonly retry: RetryPolicy
 }
 
 export class BufferedSource {
@@ -146,13 +146,13 @@ export class BufferedSource {
   }
 
   #failed(err: CodedError): void {
-    const { clock, log, patience, source } = this.#parts
+    const { clock, log, retry, source } = this.#parts
     const { code } = err
     if (this.#fault?.code !== code)
       log.warn({ source: source.name, code, err }, 'source failed, trying again')
     this.#fault = err
-    if (!mayRetry(err)) this.#isOpen = false
-    this.#askAgainMs = clock.monotonicMs() + patience.delayMs(this.#failures)
+    if (!isRetriable(err)) this.#isOpen = false
+    this.#askAgainMs = clock.monotonicMs() + retry.delayMs(this.#failures)
     this.#failures += 1
   }
 

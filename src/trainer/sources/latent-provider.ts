@@ -10,19 +10,19 @@ import type { Encoded, Latent } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/task.ts'
 import type { LatentCache } from './latent-cache.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
-import { mayRetry, type RetryPolicy } from '../retry-policy.ts'
+import { isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 
 const triesOfOne = 3
 
 export class LatentProvider {
   readonly #latents: LatentCache
-  readonly #patience: RetryPolicy
+  readonly #retry: RetryPolicy
   /** An example that the engine has computed: proof that it can. */
   #proof: Example | undefined
 
-  constructor(latents: LatentCache, patience: RetryPolicy) {
+  constructor(latents: LatentCache, retry: RetryPolicy) {
     this.#latents = latents
-    this.#patience = patience
+    this.#retry = retry
   }
 
   /** Whether there is never anything to wait for. */
@@ -55,18 +55,18 @@ export class LatentProvider {
       try {
         return await this.#latents.of([example])
       } catch (error) {
-        if (mayRetry(error) && (await this.#works())) failures += 1
+        if (isRetriable(error) && (await this.#works())) failures += 1
         throw failures < triesOfOne ? error : final(error)
       }
     }
-    const found = await this.#patience.persist('computing a latent', work, signal)
+    const found = await this.#retry.run('computing a latent', work, signal)
     this.#proof = example
     return found
   }
 
   async all(examples: readonly Example[], signal: AbortSignal): Promise<LatentMap> {
     const work = () => this.#latents.of(examples)
-    return this.#patience.persist('computing latents', work, signal)
+    return this.#retry.run('computing latents', work, signal)
   }
 
   /** After an update: what was learned and is not remembered will not be asked for again. */
