@@ -35,6 +35,11 @@ export interface ServingParts {
 
 /** Output `logits` [batch, 1, labels]. */
 export function recordServing(parts: ServingParts): OnnxModel {
+  return servingGraph(parts).layOut()
+}
+
+/** The same before it is laid out. */
+export function servingGraph(parts: ServingParts): OnnxGraph {
   const { base, cut, method, config, task, memory } = parts
   const { network } = base
   const sites = network.sites(cut)
@@ -44,7 +49,7 @@ export function recordServing(parts: ServingParts): OnnxModel {
     ...task.parameters(network.width, ['any']),
     ...(memory ? memorySpecs(memory, 1) : []),
   ]
-  return recordGraph({
+  return buildGraph({
     weights: base.weights,
     paramRanks: new Map(parameters.map(({ name, shape }) => [name, shape.length])),
     alone: method.alone,
@@ -62,17 +67,23 @@ export function recordServing(parts: ServingParts): OnnxModel {
 }
 
 /** Any code that is written against Ops, and the outputs that it names. */
-export function recordGraph(parts: {
+export function recordGraph(parts: GraphParts): OnnxModel {
+  return buildGraph(parts).layOut()
+}
+
+interface GraphParts {
   readonly weights: Tensors
   readonly paramRanks?: ReadonlyMap<string, number>
   readonly alone?: boolean | undefined
   build(ops: Ops<Value>, graph: OnnxGraph): Readonly<Record<string, Value>>
-}): OnnxModel {
+}
+
+function buildGraph(parts: GraphParts): OnnxGraph {
   const graph = new OnnxGraph()
   const { weights, alone, paramRanks = new Map<string, number>() } = parts
   const outputs = parts.build(onnxOps({ graph, weights, paramRanks, alone }), graph)
   for (const [name, value] of Object.entries(outputs)) graph.output(name, value)
-  return graph.layOut()
+  return graph
 }
 
 function networkInput(base: Base, graph: OnnxGraph): NetworkInput<Value> {

@@ -2,9 +2,10 @@
  * A graph under construction: nodes in the order they were recorded, constants told apart by content, and of everything declared
  * only what is used.
  */
-import type { Tensor } from '../../contracts/core.ts'
+import { createHash } from 'node:crypto'
+import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { model, node, tensor, valueInfo, type Attribute, type ElementType } from './model.ts'
-import type { Wire } from './protobuf.ts'
+import { text, type Wire } from './protobuf.ts'
 
 /** A value of the graph. `frozen` ones are the same for every row: weights and constants. */
 export interface Value {
@@ -17,6 +18,7 @@ export interface Value {
 export class OnnxGraph {
   readonly #nodes: Wire[] = []
   readonly #initializers = new Map<string, Wire>()
+  readonly #weights = new Map<string, Tensor>()
   readonly #inputs = new Map<string, Wire>()
   readonly #outputs: Wire[] = []
   readonly #used = new Set<string>()
@@ -27,8 +29,10 @@ export class OnnxGraph {
   }
 
   /** A weight of the base: referred to, not copied, until the model is laid out. */
-  weight(name: string, { shape, data }: Tensor): Value {
+  weight(name: string, tensor: Tensor): Value {
+    const { shape, data } = tensor
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    this.#weights.set(`weight/${name}`, tensor)
     return this.#constant(`weight/${name}`, 'float32', shape, raw)
   }
 
@@ -59,9 +63,29 @@ export class OnnxGraph {
   }
 
   layOut(): Uint8Array<SharedArrayBuffer> {
+    return this.#model(this.#initializers)
+  }
+
+  /**
+   * Graphs with one digest compute the same: nodes, constants, inputs and outputs all count. Of the weights in `frozen`
+   * the name counts, which spares reading the whole base; of every other weight its numbers do.
+   */
+  digest(frozen: Tensors): string {
+    const named = [...this.#initializers].map(([name, wire]): [string, Wire] => {
+      const weight = this.#weights.get(name)
+      if (weight === undefined) return [name, wire]
+      const isFrozen = frozen.get(name.slice('weight/'.length)) === weight
+      return [name, text(1, isFrozen ? name : `${name} ${numbersDigest(weight)}`)]
+    })
+    return createHash('sha256')
+      .update(this.#model(new Map(named)))
+      .digest('hex')
+  }
+
+  #model(initializers: ReadonlyMap<string, Wire>): Uint8Array<SharedArrayBuffer> {
     return model({
       nodes: this.#nodes,
-      initializers: this.#usedOf(this.#initializers),
+      initializers: this.#usedOf(initializers),
       inputs: this.#usedOf(this.#inputs),
       outputs: this.#outputs,
     })
@@ -86,4 +110,12 @@ export class OnnxGraph {
   #usedOf(declared: ReadonlyMap<string, Wire>): readonly Wire[] {
     return [...declared].filter(([name]) => this.#used.has(name)).map(([, wire]) => wire)
   }
+}
+
+const digests = new WeakMap<Tensor, string>()
+
+function numbersDigest(tensor: Tensor): string {
+  const digest = digests.get(tensor) ?? createHash('sha256').update(tensor.data).digest('hex')
+  digests.set(tensor, digest)
+  return `[${tensor.shape.join()}] ${digest}`
 }

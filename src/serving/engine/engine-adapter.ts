@@ -15,6 +15,7 @@ import type { Feeds } from '../../nn/onnx/session.ts'
 import { paramInput } from '../../nn/onnx/ops.ts'
 import type { ServingParts } from '../../nn/record.ts'
 import { failure } from '../../platform/errors.ts'
+import { recordedGraph, type RecordedGraph } from './recorded-graph.ts'
 
 export interface EngineParts {
   readonly base: Base
@@ -23,10 +24,7 @@ export interface EngineParts {
 }
 
 export interface PreparedAdapter {
-  /** The graph's name: adapters of one name differ in their tensors only. */
-  readonly graph: string
-  /** What the graph is recorded from. */
-  readonly recording: ServingParts
+  readonly graph: RecordedGraph
   /** The graph, and the shape of every tensor: rows of one family share a run. Of big adapters, each is its own. */
   readonly family: string
   readonly tensors: Feeds
@@ -44,14 +42,12 @@ const LABEL_STEP = 16
 export function prepareAdapter(parts: EngineParts, key: string, version: Version): PreparedAdapter {
   const plan = planOf(parts, version)
   checkTensors(specsOf(plan), version.parameters)
-  const recording = recordingOf(plan)
-  const graph = graphName(recording)
+  const graph = recordedGraph(recordingOf(plan), parts.base)
   const tensors = tensorsOf(plan, version)
   const shapes = Object.entries(tensors).map(([name, { shape }]) => `${name} ${shape.join('x')}`)
   return {
     graph,
-    recording,
-    family: [graph, ...(plan.method.alone ? [key] : shapes.sort())].join('\n'),
+    family: [graph.key, ...(plan.method.alone ? [key] : shapes.sort())].join('\n'),
     tensors,
     labels: plan.labels.length,
     example: exampleRow(plan.base),
@@ -80,25 +76,6 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
 
 function recordingOf({ base, method, task, config, memory }: AdapterPlan): ServingParts {
   return { base, cut: cutOf(config.tail_layers, base.network.layers), method, config, task, memory }
-}
-
-/** Everything that changes the graph; ranks, scales and labels do not, once the tensors are folded. */
-function graphName({ base, cut, method, config, task, memory }: ServingParts): string {
-  const { placement = null, layers = null, positions = null } = config
-  const sites = config.sites && [...config.sites].sort()
-  const { trunk = 'own', network } = base
-  const what = [
-    trunk,
-    cut,
-    method.name,
-    sites ?? 'all',
-    placement,
-    layers,
-    positions,
-    task.kind,
-    network.width,
-  ]
-  return JSON.stringify([...what, memory !== undefined])
 }
 
 function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version: Version): Feeds {

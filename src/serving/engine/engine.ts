@@ -1,7 +1,7 @@
 /**
  * The serving engine of one base: logits for rows that may belong to different adapters, computed in worker threads.
  *
- * A graph is built once for each way of adapting the base (method, reach, sites, task). Adapters are inputs of it, so that a swap
+ * A graph is built once for all adapters that need the same one (recorded-graph.ts). Adapters are inputs of it, so that a swap
  * passes other tensors and rebuilds nothing, and rows of several adapters share a run.
  */
 import type { ServingEngine } from './contract.ts'
@@ -9,7 +9,6 @@ import type { Version } from '../../versions/contract.ts'
 import { feedsOf } from '../../nn/onnx/feeds.ts'
 import type { OrtRun } from '../../nn/onnx/protocol.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
-import { recordServing } from '../../nn/record.ts'
 import { invariant } from '../../platform/errors.ts'
 import { prepareAdapter, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
 import { paddedPositions, planRuns, type PlannedRow, type PlannedRun } from './engine-plan.ts'
@@ -33,7 +32,7 @@ class OnnxServingEngine implements ServingEngine {
 
   async load(key: string, version: Version): Promise<void> {
     const adapter = prepareAdapter(this.#parts, key, version)
-    await this.#pool.addSession(adapter.graph, () => recordServing(adapter.recording))
+    await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
     try {
       await this.#pool.hold(key, adapter.tensors)
       await this.#pool.warm(warmingRun(key, adapter))
@@ -73,7 +72,7 @@ class OnnxServingEngine implements ServingEngine {
     const [first] = rows
     invariant(first, 'a run without rows')
     const { graph } = this.#find(first.adapter).adapter
-    const { logits } = await this.#pool.run(runOf(graph, keys, rows, positions))
+    const { logits } = await this.#pool.run(runOf(graph.key, keys, rows, positions))
     invariant(logits?.data instanceof Float32Array, 'a run without logits')
     const stride = logits.data.length / rows.length
     for (const [at, { place }] of rows.entries())
@@ -89,7 +88,7 @@ class OnnxServingEngine implements ServingEngine {
 
 function warmingRun(key: string, { graph, example }: PreparedAdapter): OrtRun {
   const row = { adapter: key, encoded: example }
-  return runOf(graph, [key], [row], paddedPositions(example))
+  return runOf(graph.key, [key], [row], paddedPositions(example))
 }
 
 function runOf(

@@ -1,0 +1,42 @@
+/**
+ * Which adapters share a graph of the engine: those whose recorded graphs are equal. A setting that changes nothing but
+ * tensors changes no graph; one that does cannot be forgotten here, because nobody lists it.
+ */
+import type { Json } from '../../contracts/core.ts'
+import type { Base } from '../../contracts/network.ts'
+import type { Task } from '../../contracts/task.ts'
+import { recordServing, servingGraph, type OnnxModel, type ServingParts } from '../../nn/record.ts'
+import { digestOf } from '../../platform/canonical-json.ts'
+
+export interface RecordedGraph {
+  /** Adapters of one key differ in their tensors only. */
+  readonly key: string
+  model(): OnnxModel
+}
+
+/** Configurations of adapters whose key is remembered, for each view of a base. */
+const REMEMBERED = 256
+
+/** Recording takes many milliseconds, and a model loads many versions of one configuration. */
+const known = new WeakMap<Base, WeakMap<Task, Map<string, string>>>()
+
+/** `frozen` is the base that the engine serves; `parts.base` is a method's view of it. */
+export function recordedGraph(parts: ServingParts, frozen: Base): RecordedGraph {
+  const keys = keysOf(parts)
+  const asked = digestOf([parts.config as unknown as Json, parts.memory !== undefined])
+  const remembered = keys.get(asked)
+  if (remembered !== undefined) return { key: remembered, model: () => recordServing(parts) }
+  const graph = servingGraph(parts)
+  const key = graph.digest(frozen.weights)
+  if (keys.size >= REMEMBERED) keys.clear()
+  keys.set(asked, key)
+  return { key, model: () => graph.layOut() }
+}
+
+function keysOf({ base, task }: ServingParts): Map<string, string> {
+  const ofBase = known.get(base) ?? new WeakMap<Task, Map<string, string>>()
+  known.set(base, ofBase)
+  const keys = ofBase.get(task) ?? new Map<string, string>()
+  ofBase.set(task, keys)
+  return keys
+}
