@@ -13,8 +13,8 @@ export function kafkaPredictionSink(
 }
 
 function outgoing(served: ServedPrediction, model: string): Outgoing {
-  const { id, input, version, label, timeMs } = served
-  const answer = { prediction_id: id, model, version, label, input: plain(input) }
+  const { id, input, version, shown, timeMs } = served
+  const answer = { prediction_id: id, model, version, ...shown, input: plain(input) }
   return {
     key: id,
     value: Buffer.from(JSON.stringify(answer)),

@@ -1,4 +1,5 @@
 /** Sources and sinks, and the events that they carry: what the author of a connector reads. */
+import type { Json } from './core.ts'
 
 /**
  * Partition → the position to read next, in the source's own notation (an offset, a byte offset, a stream id). Where content
@@ -163,9 +164,10 @@ export type Input =
       readonly features: readonly number[] | Readonly<Record<string, number | string | boolean>>
     }
 
-/** What an event says. `label` also carries a correction; a rating speaks of the answer that was served. */
+/** What an event says. `label` and `value` also carry a correction; a rating speaks of the answer that was served. */
 export type FeedbackSignal =
   | { readonly kind: 'label'; readonly label: string }
+  | { readonly kind: 'value'; readonly value: number }
   | { readonly kind: 'rating'; readonly rating: 1 | -1 }
   | {
       readonly kind: 'retract'
@@ -192,6 +194,9 @@ export interface ServedPrediction {
   readonly id: string
   readonly input: Input
   readonly version: string
-  readonly label: string
+  /** The text of the answer, such as its label; '' where there was none. */
+  readonly answer: string
+  /** The answer as a sink writes it, such as { label }; absent where it was read back. */
+  readonly shown?: Readonly<Record<string, Json>>
   readonly timeMs: number
 }

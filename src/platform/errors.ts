@@ -210,6 +210,16 @@ export const errorTable = {
     exit: 65,
     fix: 'a label is a non-empty string of at most 128 characters',
   },
+  VALUE_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'send a number: { "value": 3.2 }; limits.feature_magnitude bounds it',
+  },
+  SIGNAL_UNSUPPORTED: {
+    status: 400,
+    exit: 65,
+    fix: 'send what the task of this model learns from: GET /v1/models/{model} names the task',
+  },
   NO_LABELS: {
     status: 409,
     exit: 65,

@@ -367,7 +367,7 @@ export class Admission {
 
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
     const { task } = this.#parts.loop
-    return task.target(event.lesson, served?.label, this.#vocabularyNow())
+    return task.target(event.lesson, served?.answer, this.#vocabularyNow())
   }
 
   #vocabularyNow(): Vocabulary {

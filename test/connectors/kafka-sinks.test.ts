@@ -190,14 +190,16 @@ it('a served prediction is a CloudEvent in the binary mode, with the input for w
       id: 'p-1',
       input: { kind: 'text', text: 'what a lovely phone “ä”' },
       version: 'v3',
-      label: 'positive',
+      answer: 'positive',
+      shown: { label: 'positive' },
       timeMs: 1_700_000_000_123,
     },
     {
       id: 'p-2',
       input: { kind: 'features', features: [1, 2.5] },
       version: 'v3',
-      label: 'negative',
+      answer: 'negative',
+      shown: { label: 'negative' },
       timeMs: 1_700_000_000_124,
     },
   ]

@@ -105,7 +105,7 @@ test('predictions that were flushed, and how far the trainer is, are there for t
   const options = { count: 100, retentionMs: 60_000, clock: systemClock, log }
   const predictions = await openDiskPredictions(disk, path, options)
   const input = { kind: 'text', text: 'good' } as const
-  predictions.record([{ id: 'p-1', input, version: 'v1', label: 'yes', timeMs: Date.now() }])
+  predictions.record([{ id: 'p-1', input, version: 'v1', answer: 'yes', timeMs: Date.now() }])
   await predictions.flush()
   await inbox.append([event('a'), event('b')])
   const reader = openInboxReader(path)

@@ -26,7 +26,7 @@ const served = (id: string, more: Partial<ServedPrediction> = {}): ServedPredict
   id,
   input: { kind: 'text', text: 'zwölf "Boxkämpfer"' },
   version: 'v7',
-  label: 'positive',
+  answer: 'positive',
   timeMs: 17,
   ...more,
 })
@@ -58,7 +58,7 @@ test('what one replica served is found by another, as it was, for as long as it 
   const server = await redisForTest()
   const { written, search } = await shared(server)
   const features = { kind: 'features', features: { colour: 'red', size: -0.5 } } as const
-  const all = [served('p-1'), served('p-2', { input: features }), served('p 3/ü', { label: '' })]
+  const all = [served('p-1'), served('p-2', { input: features }), served('p 3/ü', { answer: '' })]
   written.record(all)
   await written.flush(10_000)
   const predictions = search(0)

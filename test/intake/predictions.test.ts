@@ -20,7 +20,7 @@ const served = (id: string, timeMs = Date.now()): ServedPrediction => ({
   id,
   input: { kind: 'text', text: `text of ${id}` },
   version: 'v1',
-  label: 'positive',
+  answer: 'positive',
   timeMs,
 })
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
+import { signalDigest } from '../../src/intake/events/signal-digest.ts'
 import { parseEvent, type EventContext } from '../../src/intake/events/validate.ts'
-import { errorTable } from '../../src/platform/errors.ts'
+import { errorTable, fixOf } from '../../src/platform/errors.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { thrown } from '../coded.ts'
 import { fc, runs } from '../properties.ts'
@@ -268,4 +269,45 @@ test('whatever the JSON, nothing but a coded error is thrown', () => {
     fc.property(fc.oneof(anything, event), (value) => endsCoded(encode(value))),
     { numRuns: runs(2000) },
   )
+})
+
+describe('a model that learns numbers', () => {
+  const ofNumbers = { signals: ['value'] } as const
+
+  test.each([
+    [{ value: 3.2 }, 3.2],
+    [{ correction: -1e9 }, -1e9],
+    [{ value: 0, label: null, rating: null }, 0],
+  ])('%j says a value', (said, value) => {
+    const { lesson } = parse({ input, ...said }, ofNumbers)
+    expect(lesson).toEqual({ kind: 'value', value })
+  })
+
+  test.each([
+    [{ label: 'positive' }, 'SIGNAL_UNSUPPORTED', 'send one of value, correction, retract'],
+    [{ rating: 1 }, 'SIGNAL_UNSUPPORTED', 'send one of value, correction, retract'],
+    [{ value: '3.2' }, 'VALUE_INVALID', '"value": 3.2'],
+    [{ correction: 'positive' }, 'VALUE_INVALID', '"value": 3.2'],
+    [{ value: 1e300 }, 'VALUE_INVALID', 'limits.feature_magnitude'],
+    [{ value: 1, label: 'a' }, 'EVENT_INVALID', 'keep one of value, label'],
+    [{}, 'EVENT_INVALID', ''],
+  ])('%j is refused as %s, with its fix', (said, code, fix) => {
+    const error = thrown(() => parse({ prediction_id: 'p', ...said }, ofNumbers))
+    expect(error.code).toBe(code)
+    expect(fixOf(error)).toContain(fix)
+  })
+
+  test('another value under the same id is another lesson', () => {
+    const digest = (value: number) => signalDigest(parse({ input, value }, ofNumbers))
+    expect(digest(1)).toBe(digest(1))
+    expect(digest(1)).not.toBe(digest(2))
+  })
+})
+
+test('a value says nothing to a model that learns labels', () => {
+  const onUnknownKey = (key: string) => unknown.push(key)
+  const unknown: string[] = []
+  expect(parse({ ...labelled, value: 3 }, { onUnknownKey }).lesson.kind).toBe('label')
+  expect(unknown).toEqual(['value'])
+  expect(thrown(() => parse({ input, value: 3 })).code).toBe('EVENT_INVALID')
 })

@@ -129,7 +129,7 @@ function predictionsOf({ below }: Random): readonly ServedPrediction[] {
     id: `p-${at}`,
     input: { kind: 'text', text: words[below(words.length)]! },
     version: 'v0',
-    label: below(2) === 0 ? 'no' : 'yes',
+    answer: below(2) === 0 ? 'no' : 'yes',
     timeMs: 0,
   }))
 }

@@ -106,7 +106,7 @@ async function openModel() {
 const limits = { records: 512, waitingJoins: 50, waitingEvents: 1000, seenEvents: 5000 }
 
 const servedAs = (id: number) => ({
-  ...{ id: `p-${id}`, version: 'v1', label: 'no', timeMs: id },
+  ...{ id: `p-${id}`, version: 'v1', answer: 'no', timeMs: id },
   input: { kind: 'text', text: `a text that was answered, number ${id}` } as const,
 })
 

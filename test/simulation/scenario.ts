@@ -73,7 +73,7 @@ export function predictionsOf(seed: number): readonly ServedPrediction[] {
     id: `p-${at}`,
     input: { kind: 'text', text: words[random.below(words.length)]! },
     version: 'v0',
-    label: random.below(2) === 0 ? 'no' : 'yes',
+    answer: random.below(2) === 0 ? 'no' : 'yes',
     timeMs: 0,
   }))
 }

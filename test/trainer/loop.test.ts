@@ -266,7 +266,7 @@ describe('served predictions', () => {
       id,
       input: { kind: 'text', text },
       version: 'v0',
-      label,
+      answer: label,
       timeMs: 0,
     })
 

@@ -106,7 +106,7 @@ describe('what a rollback leaves behind', () => {
     await runToEnd(world, setting)
     expect(asideIn(world)).toEqual(['s late waiting'])
     world.predictions.set('p', {
-      ...{ id: 'p', version: 'v0', label: 'no', timeMs: 0 },
+      ...{ id: 'p', version: 'v0', answer: 'no', timeMs: 0 },
       input: { kind: 'text', text: 'bad' },
     })
     expect(await countsOf(world)).toMatchObject({ waiting: 0, set_aside: 1 })

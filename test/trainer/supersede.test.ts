@@ -62,7 +62,7 @@ describe('the same id', () => {
     const world = openWorld({ s: [about('yes'), about('no')] })
     expect((await runToEnd(world, setting)).counts).toMatchObject({ accepted: 1, waiting: 1 })
     world.predictions.set('p', {
-      ...{ id: 'p', version: 'v0', label: 'no', timeMs: 0 },
+      ...{ id: 'p', version: 'v0', answer: 'no', timeMs: 0 },
       input: { kind: 'text', text: 'bad' },
     })
     await runToEnd(world, setting)
@@ -78,7 +78,7 @@ test('a correction replaces what was said about the same prediction before', asy
     ],
   })
   world.predictions.set('p', {
-    ...{ id: 'p', version: 'v0', label: 'no', timeMs: 0 },
+    ...{ id: 'p', version: 'v0', answer: 'no', timeMs: 0 },
     input: { kind: 'text', text: 'bad' },
   })
   expect((await runToEnd(world, setting)).counts).toMatchObject({ accepted: 2 })

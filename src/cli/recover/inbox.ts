@@ -95,12 +95,12 @@ function predictionsOf(store: Store) {
   return numbers.flatMap((number) => {
     const row = attempt(() => store.get(sql, number))
     if (row === undefined) return []
-    const [id, input, version, label] = ['id', 'input', 'version', 'label'].map((name) =>
+    const [id, input, version, answer] = ['id', 'input', 'version', 'label'].map((name) =>
       row.text(name),
     )
     const timeMs = row.number('time_ms')
     return [
-      { id: id ?? '', input: input ?? '', version: version ?? '', label: label ?? '', timeMs },
+      { id: id ?? '', input: input ?? '', version: version ?? '', answer: answer ?? '', timeMs },
     ]
   })
 }

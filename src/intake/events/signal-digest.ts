@@ -3,7 +3,7 @@
  * Of two different lessons one in 2³² pairs is taken for a duplicate.
  */
 import { hash } from 'node:crypto'
-import type { FeedbackEvent, Input } from '../../contracts/stream.ts'
+import type { FeedbackEvent, FeedbackSignal, Input } from '../../contracts/stream.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 
 /** Of an id that was taken before lessons were kept: any lesson is the same. */
@@ -19,10 +19,15 @@ export function signalDigest({
   input,
   predictionId = '',
 }: Pick<FeedbackEvent, 'lesson' | 'weight' | 'input' | 'predictionId'>): number {
-  const says = lesson.kind === 'label' ? lesson.label : lesson.kind === 'rating' && lesson.rating
-  const text = [lesson.kind, says, weight, predictionId, inputText(input)].join('\0')
+  const text = [lesson.kind, said(lesson), weight, predictionId, inputText(input)].join('\0')
   const digest = Number.parseInt(hash('sha256', text).slice(0, 8), 16)
   return Math.max(digest, LET_AGAIN + 1)
+}
+
+function said(signal: FeedbackSignal): string | number | false {
+  if (signal.kind === 'label') return signal.label
+  if (signal.kind === 'value') return signal.value
+  return signal.kind === 'rating' && signal.rating
 }
 
 /** Array.isArray does not narrow a readonly array. */

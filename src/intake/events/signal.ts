@@ -1,4 +1,4 @@
-/** What an event teaches: exactly one of label, correction, rating, retract. */
+/** What an event teaches: exactly one of label or value, correction, rating, retract. */
 import type { Json } from '../../contracts/core.ts'
 import type { FeedbackSignal } from '../../contracts/stream.ts'
 import { labelForm } from '../../tasks/classification/label-form.ts'
@@ -6,17 +6,31 @@ import type { Limits } from '../../platform/limits.ts'
 import { given, hasUnprintable, isLonger, type JsonObject } from './fields.ts'
 import { below, refuse } from './refuse.ts'
 
-const words = ['label', 'correction', 'rating', 'retract'] as const
+export type SignalKind = Exclude<FeedbackSignal['kind'], 'retract'>
+export type SignalLimits = Pick<Limits, 'label_characters' | 'feature_magnitude'>
+
+/** What a model learns from unless its task says otherwise. */
+const USUAL: readonly SignalKind[] = ['label', 'rating']
+
+/** The keys of an event that may teach a model of these signals. */
+export function wordsOf(signals: readonly SignalKind[] = USUAL): readonly string[] {
+  const own = signals.filter((kind) => kind !== 'rating')
+  return [...own, 'correction', ...(signals.includes('rating') ? ['rating'] : []), 'retract']
+}
 
 export function readSignal(
   event: JsonObject,
-  limits: Pick<Limits, 'label_characters'>,
+  limits: SignalLimits,
   pointer: string,
+  signals: readonly SignalKind[] = USUAL,
 ): FeedbackSignal {
+  const words = wordsOf(signals)
   // `retract: false` says nothing.
-  const said = words.filter((word) => given(event, word) !== undefined && event[word] !== false)
+  const said = [...new Set([...words, ...wordsOf()])].filter(
+    (word) => given(event, word) !== undefined && event[word] !== false,
+  )
   const [word, second] = said
-  if (word === undefined) throw nothingSaid(event, pointer)
+  if (word === undefined) throw nothingSaid(event, pointer, words)
   if (second !== undefined) {
     throw refuse(
       'EVENT_INVALID',
@@ -26,20 +40,40 @@ export function readSignal(
     )
   }
   const place = below(pointer, word)
+  if (!words.includes(word)) throw unsupported(word, place, words)
   const value = event[word]
   if (word === 'rating') return { kind: 'rating', rating: readRating(value, place) }
-  if (word !== 'retract') return { kind: 'label', label: readLabel(value, limits, place) }
-  if (value !== true) throw refuse('EVENT_INVALID', place, 'true, or leave it out')
-  return { kind: 'retract' }
+  if (word === 'retract') {
+    if (value !== true) throw refuse('EVENT_INVALID', place, 'true, or leave it out')
+    return { kind: 'retract' }
+  }
+  return signals.includes('value')
+    ? { kind: 'value', value: readNumber(value, limits, place) }
+    : { kind: 'label', label: readLabel(value, limits, place) }
 }
 
 /** An unlabelled row of somebody's data set has its label key, with null. */
-function nothingSaid(event: JsonObject, pointer: string) {
+function nothingSaid(event: JsonObject, pointer: string, words: readonly string[]) {
   const empty = words.find((word) => event[word] === null)
-  if (empty === 'label' || empty === 'correction') {
+  if (words.includes('label') && (empty === 'label' || empty === 'correction')) {
     return refuse('LABEL_INVALID', below(pointer, empty), 'null is no label')
   }
   return refuse('EVENT_INVALID', pointer, `none of ${words.join(', ')}`)
+}
+
+function unsupported(word: string, place: string, words: readonly string[]) {
+  const why = `the task of this model learns nothing from a ${word}`
+  return refuse('SIGNAL_UNSUPPORTED', place, why, `send one of ${words.join(', ')}`)
+}
+
+function readNumber(
+  value: Json | undefined,
+  { feature_magnitude: most }: SignalLimits,
+  pointer: string,
+): number {
+  if (typeof value !== 'number') throw refuse('VALUE_INVALID', pointer, 'a value is a number')
+  if (Math.abs(value) > most) throw refuse('VALUE_INVALID', pointer, `at most ${most} in magnitude`)
+  return value
 }
 
 function readRating(value: Json | undefined, pointer: string): 1 | -1 {

@@ -14,10 +14,10 @@ import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
 import { given, identity, isObject, time, weight, type JsonObject } from './fields.ts'
 import { readInput, type InputLimits } from './input.ts'
 import { parseJson } from './json-guard.ts'
-import { readSignal } from './signal.ts'
+import { readSignal, wordsOf, type SignalKind, type SignalLimits } from './signal.ts'
 import { below, refuse } from './refuse.ts'
 
-export type EventLimits = InputLimits & Pick<Limits, 'event_bytes' | 'json_depth'>
+export type EventLimits = InputLimits & SignalLimits & Pick<Limits, 'event_bytes' | 'json_depth'>
 
 export interface EventContext {
   /** The event's source when it names none: the connector's name. */
@@ -26,6 +26,8 @@ export interface EventContext {
   readonly model?: string
   /** What the base of the model reads. */
   readonly inputKind?: Input['kind']
+  /** What its task learns from; absent = a label or a rating. */
+  readonly signals?: readonly SignalKind[]
   readonly headers?: Headers
   /** When the transport took it. */
   readonly timeMs?: number
@@ -83,7 +85,7 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
     value === undefined ? undefined : readInput(value, limits, at, context.inputKind),
   )
   const predictionId = field('prediction_id', identity)
-  const lesson = withScope(readSignal(event, limits, pointer), event, envelope)
+  const lesson = withScope(readSignal(event, limits, pointer, context.signals), event, envelope)
   const read: Writable<FeedbackEvent> = { id, source, lesson, weight: field('weight', weight) }
   if (timeMs !== undefined) read.timeMs = timeMs
   if (model !== undefined) read.model = model
@@ -122,7 +124,7 @@ function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): 
   if (kind === 'rating') {
     throw refuse('RATING_NEEDS_PREDICTION', below(pointer, 'rating'), 'a rating of which answer?')
   }
-  if (kind === 'label' && read.input === undefined) {
+  if (kind !== 'retract' && read.input === undefined) {
     throw refuse('EVENT_INVALID', pointer, 'neither input nor prediction_id')
   }
   const isOne = kind !== 'retract' || read.lesson.all === undefined
@@ -148,11 +150,13 @@ function withScope(
 }
 
 const knownKeys: ReadonlySet<string> = new Set([
-  ...['id', 'source', 'model', 'time', 'input', 'prediction_id'],
-  ...['label', 'correction', 'rating', 'retract', 'since', 'weight'],
+  ...['id', 'source', 'model', 'time', 'input', 'prediction_id', 'since', 'weight'],
+  ...wordsOf(),
 ])
 
 function tellUnknown(event: JsonObject, context: EventContext): void {
   if (context.onUnknownKey === undefined) return
-  for (const key of Object.keys(event)) if (!knownKeys.has(key)) context.onUnknownKey(key)
+  const words = wordsOf(context.signals)
+  for (const key of Object.keys(event))
+    if (!knownKeys.has(key) && !words.includes(key)) context.onUnknownKey(key)
 }

@@ -78,7 +78,7 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
     // Written by `predictions.ts` from an Input.
     input: JSON.parse(row.text('input')) as Input,
     version: row.text('version'),
-    label: row.text('label'),
+    answer: row.text('label'),
     timeMs: row.number('time_ms'),
   }
 }

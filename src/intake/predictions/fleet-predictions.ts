@@ -120,16 +120,16 @@ class FleetPredictions implements Predictions {
   }
 }
 
-function textOf({ input, version, label, timeMs }: ServedPrediction): string {
-  return JSON.stringify([input, version, label, timeMs])
+function textOf({ input, version, answer, timeMs }: ServedPrediction): string {
+  return JSON.stringify([input, version, answer, timeMs])
 }
 
 /** What is not ours is nothing. */
 function predictionOf(id: string, text: string): ServedPrediction | undefined {
-  const [input, version, label, timeMs] = listIn(text)
-  if (typeof version !== 'string' || typeof label !== 'string' || typeof timeMs !== 'number') return
+  const [input, version, answer, timeMs] = listIn(text)
+  if (typeof version !== 'string' || typeof answer !== 'string' || typeof timeMs !== 'number') return
   // Written by `textOf` from an Input.
-  return { id, input: input as Input, version, label, timeMs }
+  return { id, input: input as Input, version, answer, timeMs }
 }
 
 function listIn(text: string): readonly unknown[] {

@@ -8,12 +8,13 @@ import { openStore, type Store } from '../../platform/store/store.ts'
 import { inboxMigrations } from '../inbox/schema.ts'
 
 /** Its input is text already, so that what waits in memory has a known size and is cheap to hand to another thread. */
-export interface PredictionRow extends Omit<ServedPrediction, 'input'> {
+export interface PredictionRow extends Omit<ServedPrediction, 'input' | 'shown'> {
   readonly input: string
 }
 
 export function rowOf(prediction: ServedPrediction): PredictionRow {
-  return { ...prediction, input: JSON.stringify(prediction.input) }
+  const { id, input, version, answer, timeMs } = prediction
+  return { id, input: JSON.stringify(input), version, answer, timeMs }
 }
 
 export interface PredictionTable {
@@ -57,10 +58,10 @@ export function openPredictionTable(
   }
 }
 
-function write(store: Store, { id, input, version, label, timeMs }: PredictionRow): void {
+function write(store: Store, { id, input, version, answer, timeMs }: PredictionRow): void {
   const insert =
     'INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms) VALUES (?, ?, ?, ?, ?)'
-  store.run(insert, id, input, version, label, timeMs)
+  store.run(insert, id, input, version, answer, timeMs)
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */

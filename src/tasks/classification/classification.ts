@@ -39,6 +39,8 @@ export const classification: Task = {
 
   target(lesson, served, vocabulary) {
     invariant(lesson.kind !== 'retract', 'a retraction has no target')
+    if (lesson.kind === 'value')
+      throw failure('SIGNAL_UNSUPPORTED', 'a classification learns labels, not values')
     const { labels, open, retired = [], renamed } = vocabulary
     const target =
       lesson.kind === 'label'
