@@ -127,7 +127,8 @@ function textOf({ input, version, answer, timeMs }: ServedPrediction): string {
 /** What is not ours is nothing. */
 function predictionOf(id: string, text: string): ServedPrediction | undefined {
   const [input, version, answer, timeMs] = listIn(text)
-  if (typeof version !== 'string' || typeof answer !== 'string' || typeof timeMs !== 'number') return
+  if (typeof version !== 'string' || typeof answer !== 'string' || typeof timeMs !== 'number')
+    return
   // Written by `textOf` from an Input.
   return { id, input: input as Input, version, answer, timeMs }
 }

@@ -95,7 +95,9 @@ function remember(
   const timeMs = predictor.clock.nowMs()
   const served = answers.flatMap(({ id, label }, index) => {
     const input = inputs[index]
-    return input === undefined ? [] : [{ id, input, answer: label, shown: { label }, version: manifest.version, timeMs }]
+    return input === undefined
+      ? []
+      : [{ id, input, answer: label, shown: { label }, version: manifest.version, timeMs }]
   })
   predictor.predictions.record(served)
 }
