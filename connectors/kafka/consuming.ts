@@ -8,6 +8,7 @@
  */
 import type { Batch, Consumer, EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs'
 import type { Clock, CodedError, Logger } from '../../src/contracts/core.ts'
+import type { RetryDelays } from '../../src/contracts/stream.ts'
 import type { Backlog } from './backlog.ts'
 import { unlessAborted, within } from './deadline.ts'
 import { codedFailure } from './failures.ts'
@@ -31,6 +32,7 @@ export interface ConsumingParts {
   readonly news: News
   /** Told when records were taken. */
   readonly room: News
+  readonly retry: RetryDelays
   readonly clock: Clock
   readonly log: Logger
 }
@@ -41,8 +43,7 @@ const FETCH_MS = 300
 const FETCH_BYTES = 4 * 1024 * 1024
 const PARTITION_BYTES = 1024 * 1024
 const BEAT_MS = 1000
-const FIRST_PAUSE_MS = 200
-const LONGEST_PAUSE_MS = 5000
+const LOOK_AGAIN_MS = 200
 const STOP_MS = 5000
 /** In a row. A broker that has just started may refuse, for a second, whom it knows. */
 const MOST_REFUSALS = 5
@@ -132,8 +133,7 @@ export class Consuming {
 
   async #consumeOn(): Promise<void> {
     for (;;) {
-      const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (this.#failures - 1))
-      if (this.#failures > 0) await this.#pause(pauseMs)
+      if (this.#failures > 0) await this.#pause(this.#parts.retry.delayMs(this.#failures - 1))
       const error = await this.#consume()
       if (this.#isClosing) return
       const failure = this.#failed(error)
@@ -230,7 +230,7 @@ export class Consuming {
     isNew: readonly Partition[],
   ): Promise<void> {
     const isOver = () => generation !== this.#generation || this.#isClosing
-    while (!isOver() && !(await this.look())) await this.#pause(FIRST_PAUSE_MS)
+    while (!isOver() && !(await this.look())) await this.#pause(LOOK_AGAIN_MS)
     if (isOver()) return
     try {
       for (const place of isNew) seek(consumer, place)

@@ -1,6 +1,6 @@
 /** How a client of Kafka is told where the brokers are and who it is: the same for the source and both sinks. */
 import type { Clock, Logger } from '../../src/contracts/core.ts'
-import type { OnReset } from '../../src/contracts/stream.ts'
+import type { OnReset, RetryDelays } from '../../src/contracts/stream.ts'
 
 export interface KafkaConnection {
   /** `host:port`, one or several of the cluster. */
@@ -37,6 +37,8 @@ export interface KafkaSourceOptions extends KafkaConnection {
   /** Where to go on in a topic that was deleted and created again. */
   readonly onReset?: OnReset | undefined
   readonly limits: KafkaLimits
+  /** Between a consumer that crashed and the next one. */
+  readonly retry: RetryDelays
   readonly clock: Clock
   readonly log: Logger
   /** How old the ends of the partitions may be that `lag` reckons with. */

@@ -138,7 +138,7 @@ class KafkaSource implements Source {
   }
 
   #consumer(): Consuming {
-    const { topics, group, limits, metadataMs, sessionMs, clock, log } = this.#options
+    const { topics, group, limits, metadataMs, sessionMs, retry, clock, log } = this.#options
     return new Consuming({
       kafka: openClient(this.#options, log),
       topics,
@@ -150,6 +150,7 @@ class KafkaSource implements Source {
       backlog: this.#backlog,
       news: this.#news,
       room: this.#room,
+      retry,
       clock,
       log,
     })

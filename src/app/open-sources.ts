@@ -2,6 +2,8 @@
 import { fileSource, kafkaSource, redisSource } from '../../connectors/index.ts'
 import { modelOf } from './parts.ts'
 import { connect, feedbackStream } from './fleet.ts'
+import { sourceRetry } from './sources.ts'
+import { closeAll } from '../platform/closers.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Source } from '../contracts/stream.ts'
 import { kafkaSourceFields } from '../config/kafka.ts'
@@ -19,10 +21,7 @@ export async function openSources(config: Config, model: string, parts: Needs) {
   const sources = modelOf(config, model).sources.map((source) =>
     sourceOf(config, model, source, { ...parts, redis }),
   )
-  const close = async () => {
-    for (const source of sources) await source.close()
-    redis?.close()
-  }
+  const close = async () => closeAll([...sources, ...(redis ? [redis] : [])], parts.log)
   return { sources, close }
 }
 
@@ -34,7 +33,11 @@ function sourceOf(
 ): Source {
   const eventBytes = config.limits.event_bytes
   if ('kafka' in source)
-    return kafkaSource({ ...kafkaSourceFields(model, source.kafka, config.limits), ...parts })
+    return kafkaSource({
+      ...kafkaSourceFields(model, source.kafka, config.limits),
+      retry: sourceRetry(parts.clock),
+      ...parts,
+    })
   if ('file' in source) {
     const { path } = source.file
     return fileSource({ name: `file:${path}`, path, lineBytes: eventBytes, ...parts })

@@ -35,6 +35,7 @@ import { underPresentNames } from '../serving/live/present-names.ts'
 import { openLiveModel, type LiveModel } from '../serving/live/live-model.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
 import { watchUndone } from '../serving/services/undone-feedback.ts'
+import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-sizes.ts'
 import { classification } from '../tasks/classification/classification.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
@@ -203,7 +204,7 @@ async function openLive(
     onAnswering: (version) => model.registry.answersWith(version),
     idleVersions: 4,
     mostVersions: 16,
-    retryMs: 1000,
+    retry: new RetryPolicy({ clock, firstMs: 1000, longestMs: 1000 }),
     clock,
     metrics,
     log,

@@ -6,13 +6,15 @@ import { fileSource, httpSource, kafkaSource, redisSource } from '../../connecto
 import { modelOf } from './parts.ts'
 import { connect, epochKey, feedbackStream } from './fleet.ts'
 import type { TrainerContext } from './trainer-context.ts'
-import { CodedError } from '../contracts/core.ts'
+import { CodedError, type Clock } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import type { Journal, Source, SourceRecord } from '../contracts/stream.ts'
 import { parseEvent } from '../intake/events/validate.ts'
 import { kafkaSourceFields } from '../config/kafka.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
+import { openJitter } from '../platform/random.ts'
+import { RetryPolicy } from '../platform/retry.ts'
 import type { Redis } from '../platform/redis/redis.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 
@@ -48,7 +50,12 @@ async function openSource(
     return redisSource({ name: `redis:${stream}`, ...(await connections(site)), ...options })
   }
   if ('kafka' in source)
-    return kafkaSource({ ...kafkaSourceFields(model, source.kafka, config.limits), clock, log })
+    return kafkaSource({
+      ...kafkaSourceFields(model, source.kafka, config.limits),
+      retry: sourceRetry(clock),
+      clock,
+      log,
+    })
   const { path, on_reset: onReset } = source.file
   return fileSource({ name: `file:${path}`, path, lineBytes: eventBytes, onReset, clock, log })
 }
@@ -73,6 +80,11 @@ async function openHttp(
     clock,
     log,
   })
+}
+
+/** What a source of its own accord tries again. */
+export function sourceRetry(clock: Clock): RetryPolicy {
+  return new RetryPolicy({ clock, jitter: openJitter('source'), firstMs: 200, longestMs: 5_000 })
 }
 
 /** Two connections: one is for waiting, and answers nothing else meanwhile. */

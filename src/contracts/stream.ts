@@ -59,6 +59,12 @@ export interface Source {
   close(): Promise<void>
 }
 
+/** The daemon's retry policy as a connector sees it. */
+export interface RetryDelays {
+  /** How long to wait after a failure that has `failures` others directly before it. */
+  delayMs(failures: number): number
+}
+
 /** A source as its reader sees it. */
 export interface SourceStatus extends SourceStats {
   readonly lag: number

@@ -9,6 +9,7 @@ import type { Lease, Leases } from './contract.ts'
 import type { Redis } from '../platform/redis/redis.ts'
 import { openMembership, type Present, type Membership } from './membership.ts'
 import { Shares } from './shares.ts'
+import { closeAll } from '../platform/closers.ts'
 
 export interface FairLeasesOptions {
   readonly leases: Leases
@@ -89,8 +90,7 @@ class SharingLeases implements FairLeases {
 
   async close(): Promise<void> {
     this.#closed.abort(new Error('leases are closed'))
-    await this.#options.leases.close()
-    await this.#roll.close()
+    await closeAll([this.#options.leases, this.#roll])
     await this.#looking
   }
 

@@ -6,11 +6,31 @@ import type { Logger } from '../contracts/core.ts'
 
 export type Closer = () => Promise<void> | void
 
+export interface Closeable {
+  close(): Promise<void> | void
+}
+
+/** Closes all of them in this order, as `Closers` does. */
+export async function closeAll(
+  parts: readonly Closeable[],
+  log?: Pick<Logger, 'error'>,
+): Promise<void> {
+  const closers = new Closers(log)
+  for (const part of parts.toReversed()) closers.closing(part)
+  await closers.close()
+}
+
+/** Closes all of them at once, where each may take long, and reports as `Closers` does. */
+export async function closeTogether(parts: readonly Closeable[]): Promise<void> {
+  const ended = await Promise.allSettled(parts.map(async (part) => part.close()))
+  report(ended.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : [])))
+}
+
 export class Closers {
-  readonly #log: Pick<Logger, 'error'>
+  readonly #log: Pick<Logger, 'error'> | undefined
   #steps: Closer[] = []
 
-  constructor(log: Pick<Logger, 'error'>) {
+  constructor(log?: Pick<Logger, 'error'>) {
     this.#log = log
   }
 
@@ -19,12 +39,14 @@ export class Closers {
     this.#steps.push(step)
   }
 
+  /** Its `close` runs before what was added earlier. */
+  closing(part: Closeable): void {
+    this.add(async () => part.close())
+  }
+
   /** Runs each step once; what is added meanwhile runs too. Rejects with the one failure, or with all of them together. */
   async close(): Promise<void> {
-    const failures = await this.#runAll()
-    if (failures.length === 1) throw failures[0]
-    if (failures.length > 1)
-      throw new AggregateError(failures, `${failures.length} parts failed to close`)
+    report(await this.#runAll())
   }
 
   /** When what was opened is of no use because of `error`: that is what the caller has to hear. */
@@ -39,10 +61,16 @@ export class Closers {
       try {
         await step()
       } catch (err) {
-        this.#log.error({ err }, 'a part could not be closed')
+        this.#log?.error({ err }, 'a part could not be closed')
         failures.push(err)
       }
     }
     return failures
   }
+}
+
+function report(failures: readonly unknown[]): void {
+  if (failures.length === 1) throw failures[0]
+  if (failures.length > 1)
+    throw new AggregateError(failures, `${failures.length} parts failed to close`)
 }

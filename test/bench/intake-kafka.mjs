@@ -3,6 +3,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { kafkaSource } from '../../dist/connectors/kafka/source.js'
 import { startKafkaBroker } from '../../dist/src/cli/services/kafka-broker.js'
 import { systemClock } from '../../dist/src/platform/clock.js'
+import { RetryPolicy } from '../../dist/src/platform/retry.js'
 import { defaultLimits } from '../../dist/src/platform/limits.js'
 import { valueOf } from './intake-events.mjs'
 
@@ -58,6 +59,7 @@ export function startedKafkaSource({ brokers, topic }, { count, log }) {
       bufferBytes: defaultLimits.message_bytes,
       bufferRecords: 10_000,
     },
+    retry: new RetryPolicy({ clock: systemClock, firstMs: 200, longestMs: 5_000 }),
     clock: systemClock,
     log,
   })

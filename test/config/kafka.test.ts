@@ -17,7 +17,7 @@ const parsed = (models: string, surroundings: Surroundings = {}) =>
 const withSource = (kafka: string, surroundings: Surroundings = {}) =>
   parsed(model(`sources: [{ kafka: ${kafka} }]`), surroundings)
 
-function sourceFieldsOf(config: Config): Omit<KafkaSourceOptions, 'clock' | 'log'> {
+function sourceFieldsOf(config: Config): Omit<KafkaSourceOptions, 'clock' | 'log' | 'retry'> {
   const [source] = config.models.m!.sources
   if (source === undefined || typeof source === 'string' || !('kafka' in source))
     throw new Error('no kafka source')

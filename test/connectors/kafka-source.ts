@@ -3,6 +3,7 @@ import { kafkaSource, type KafkaSourceOptions } from '../../connectors/kafka/sou
 import type { Logger } from '../../src/contracts/core.ts'
 import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { RetryPolicy } from '../../src/platform/retry.ts'
 import { randomTopic } from '../services/kafka.ts'
 
 export const never = new AbortController().signal
@@ -31,6 +32,7 @@ export function sourceOf(
       bufferBytes: 8 * 1024 * 1024,
       bufferRecords: 5000,
     },
+    retry: new RetryPolicy({ clock: systemClock, firstMs: 200, longestMs: 5_000 }),
     clock: systemClock,
     log: silent,
     lagMs: 0,

@@ -75,7 +75,14 @@ async function openHttp(): Promise<void> {
   let ids = 0
   live = await openLiveModel({
     ...{ model: 'm', base, task: classification, maxTokens: 64, batcher, registry, engine },
-    ...{ idleVersions: 0, mostVersions: 4, retryMs: 1000, clock: systemClock, metrics, log },
+    ...{
+      idleVersions: 0,
+      mostVersions: 4,
+      retry: { delayMs: () => 1000 },
+      clock: systemClock,
+      metrics,
+      log,
+    },
     predictions: { record: () => {} },
     predictionId: () => `p-${(ids += 1)}`,
   })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Closers } from '../../src/platform/closers.ts'
+import { closeAll, Closers, closeTogether } from '../../src/platform/closers.ts'
 
 function open() {
   const logged: unknown[] = []
@@ -40,4 +40,13 @@ test('after an error the caller hears of that one, and the others are logged', a
   await expect(closers.closeAfter(new Error('first'))).rejects.toThrow('first')
   expect(order).toEqual(['b', 'a'])
   expect(logged).toHaveLength(1)
+})
+
+test('parts close in the order they are given, or all at once, and one that fails keeps no other open', async () => {
+  const { order, step } = open()
+  const parts = [step('a'), step('b', new Error('b is stuck')), step('c')]
+  const closeables = parts.map((close) => ({ close }))
+  await expect(closeAll(closeables)).rejects.toThrow('b is stuck')
+  await expect(closeTogether(closeables)).rejects.toThrow('b is stuck')
+  expect(order).toEqual(['a', 'b', 'c', 'a', 'b', 'c'])
 })

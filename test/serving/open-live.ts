@@ -40,7 +40,7 @@ export async function openLive(
     engine,
     idleVersions: 1,
     mostVersions: 3,
-    retryMs: 5000,
+    retry: { delayMs: () => 5000 },
     clock,
     log,
     metrics,

@@ -5,6 +5,8 @@
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { DeadLetter, Sink } from '../../contracts/stream.ts'
 import type { UnsentLetters } from './dead-letters.ts'
+import { openJitter } from '../../platform/random.ts'
+import { RetryPolicy } from '../../platform/retry.ts'
 
 export interface LetterOutboxOptions {
   readonly letters: UnsentLetters
@@ -48,6 +50,12 @@ const LONGEST_PAUSE_MS = 30_000
 
 async function run(options: LetterOutboxOptions, signal: AbortSignal): Promise<void> {
   const { clock, log, pollMs = POLL_MS } = options
+  const retry = new RetryPolicy({
+    clock,
+    jitter: openJitter('dead-letters'),
+    firstMs: FIRST_PAUSE_MS,
+    longestMs: LONGEST_PAUSE_MS,
+  })
   for (let failures = 0; !signal.aborted;) {
     let pauseMs = pollMs
     try {
@@ -57,7 +65,7 @@ async function run(options: LetterOutboxOptions, signal: AbortSignal): Promise<v
       failures = 0
     } catch (err) {
       if (failures === 0) log.warn({ err }, 'dead letters wait for their sink')
-      pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(10, failures))
+      pauseMs = retry.delayMs(failures)
       failures += 1
     }
     await clock.sleep(pauseMs, signal).catch(() => undefined)

@@ -10,6 +10,7 @@ import { openInbox, type Inbox } from '../inbox/inbox.ts'
 import { openPredictionTable, type PredictionTable } from '../predictions/table.ts'
 import { unpackEvents } from './pack.ts'
 import type { DiskRequest, OpenRequest } from './protocol.ts'
+import { closeAll } from '../../platform/closers.ts'
 
 export interface DiskFiles {
   answer(request: DiskRequest): Promise<unknown>
@@ -58,12 +59,8 @@ class Files implements DiskFiles {
   }
 
   async close(): Promise<void> {
-    for (const table of this.#predictions.values()) table.close()
-    for (const { inbox, reader } of this.#inboxes.values()) {
-      reader.close()
-      await inbox.close()
-    }
-    for (const letters of this.#letters.values()) await letters.close()
+    const inboxes = [...this.#inboxes.values()].flatMap(({ inbox, reader }) => [reader, inbox])
+    await closeAll([...this.#predictions.values(), ...inboxes, ...this.#letters.values()])
   }
 
   #open(request: OpenRequest): void {

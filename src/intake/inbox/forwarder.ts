@@ -5,6 +5,8 @@
  *
  * A message counts as learned when the trainer's word has passed it; until then the inbox keeps it.
  */
+import { openJitter } from '../../platform/random.ts'
+import { RetryPolicy } from '../../platform/retry.ts'
 import { look, send, type Messages, type Standing } from './forward-script.ts'
 import type { ForwarderOptions } from './forwarder-options.ts'
 import { LearnedMarks } from './learned-marks.ts'
@@ -34,6 +36,7 @@ const STREAM_BYTES = 1024 ** 3
 const BATCH_BYTES = 512 * 1024
 const POLL_MS = 500
 const LONGEST_PAUSE_MS = 5_000
+const FIRST_PAUSE_MS = 200
 const KEEP_MS = 120_000
 
 /** `more` at once; or how it rests. */
@@ -42,6 +45,7 @@ type Outcome = 'more' | 'idle' | 'full' | 'failed'
 class StreamForwarder implements Forwarder {
   readonly #options: ForwarderOptions
   readonly #keys: readonly string[]
+  readonly #retry: RetryPolicy
   /** What Redis keeps of us; undefined = has to be asked. */
   #place: string | undefined
   /** Whether the stream was there. */
@@ -62,6 +66,12 @@ class StreamForwarder implements Forwarder {
     this.#options = options
     this.#keys = [options.keys.stream, options.keys.place, options.keys.word]
     this.#next = options.journal.learned()
+    this.#retry = new RetryPolicy({
+      clock: options.clock,
+      jitter: openJitter('forwarder'),
+      firstMs: FIRST_PAUSE_MS,
+      longestMs: LONGEST_PAUSE_MS,
+    })
   }
 
   start(): void {
@@ -217,8 +227,7 @@ class StreamForwarder implements Forwarder {
     this.#woken = false
     if (isWoken) return
     this.#resting = new AbortController()
-    const doubled = 100 * 2 ** Math.min(10, this.#failures)
-    const pauseMs = outcome === 'failed' ? Math.min(LONGEST_PAUSE_MS, doubled) : POLL_MS
+    const pauseMs = outcome === 'failed' ? this.#retry.delayMs(this.#failures - 1) : POLL_MS
     await clock.sleep(pauseMs, this.#resting.signal).catch(() => undefined)
     this.#resting = undefined
   }

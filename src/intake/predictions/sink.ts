@@ -3,6 +3,7 @@ import type { Clock, Logger } from '../../contracts/core.ts'
 import type { ServedPrediction, Sink } from '../../contracts/stream.ts'
 import type { PredictionCopies } from './fleet-predictions.ts'
 import { openWriteBehind } from './write-behind.ts'
+import { closeAll } from '../../platform/closers.ts'
 
 export interface PredictionSinkOptions {
   /** Closed with this. */
@@ -26,8 +27,7 @@ export function openPredictionSink(options: PredictionSinkOptions): PredictionCo
     waiting: () => queue.waiting(),
     flush: async (waitMs) => queue.flush(waitMs),
     close: async (flushMs) => {
-      await queue.close(flushMs)
-      await sink.close()
+      await closeAll([{ close: async () => queue.close(flushMs) }, sink])
     },
   }
 }

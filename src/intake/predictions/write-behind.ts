@@ -2,7 +2,9 @@
  * Writing that must never hold up an answer: items wait in a bounded queue and go out in batches. While the other side is
  * away they wait; when the queue is full the oldest are dropped and counted, because an answer matters more than its copy.
  */
-import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
+import type { Clock, Logger } from '../../contracts/core.ts'
+import { openJitter } from '../../platform/random.ts'
+import { isRetriable, RetryPolicy } from '../../platform/retry.ts'
 
 export interface WriteBehindOptions<Item> {
   /** What is written, for the log. */
@@ -35,11 +37,12 @@ export function openWriteBehind<Item>(options: WriteBehindOptions<Item>): WriteB
 const QUEUE_ITEMS = 10_000
 const QUEUE_BYTES = 16 * 1024 * 1024
 const BATCH_ITEMS = 256
-const FIRST_PAUSE_MS = 100
+const FIRST_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 5_000
 
 class Queue<Item> implements WriteBehind<Item> {
   readonly #options: WriteBehindOptions<Item>
+  readonly #retry: RetryPolicy
   readonly #stop = new AbortController()
   #items: { readonly item: Item; readonly bytes: number }[] = []
   #bytes = 0
@@ -52,6 +55,12 @@ class Queue<Item> implements WriteBehind<Item> {
 
   constructor(options: WriteBehindOptions<Item>) {
     this.#options = options
+    this.#retry = new RetryPolicy({
+      clock: options.clock,
+      jitter: openJitter(options.what),
+      firstMs: FIRST_PAUSE_MS,
+      longestMs: LONGEST_PAUSE_MS,
+    })
   }
 
   add(items: readonly Item[]): void {
@@ -122,12 +131,11 @@ class Queue<Item> implements WriteBehind<Item> {
 
   async #failed(error: unknown, left: number): Promise<void> {
     const { log, what, clock } = this.#options
-    const mayRetry = error instanceof CodedError && error.retriable
     if (this.#failures === 0) log.warn({ err: error }, `${what}: cannot be written`)
     this.#failures += 1
-    if (!mayRetry) this.#drop(left)
+    if (!isRetriable(error)) this.#drop(left)
     this.#progressed()
-    const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(10, this.#failures))
+    const pauseMs = this.#retry.delayMs(this.#failures - 1)
     await clock.sleep(pauseMs, this.#stop.signal).catch(() => undefined)
   }
 

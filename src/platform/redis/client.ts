@@ -5,7 +5,10 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis as Client } from 'ioredis'
+import { systemClock } from '../clock.ts'
 import { failure } from '../errors.ts'
+import { openJitter } from '../random.ts'
+import { RetryPolicy } from '../retry.ts'
 import { guardRedisSockets } from './sockets.ts'
 
 export interface RedisAddress {
@@ -45,7 +48,12 @@ export interface RedisOptions {
 
 export type RedisClient = Client | Cluster
 
-const LONGEST_RETRY_MS = 1_000
+const reconnect = new RetryPolicy({
+  clock: systemClock,
+  jitter: openJitter('redis'),
+  firstMs: 50,
+  longestMs: 1_000,
+})
 
 export function openRedisClient(options: RedisOptions): RedisClient {
   guardRedisSockets()
@@ -131,10 +139,9 @@ function readPem(path: string): Buffer {
   }
 }
 
-/** Doubling, with chance so that a fleet does not come back all at once. For ever. */
+/** The library's attempts count from 1. It connects again without end. */
 function backOff(attempt: number): number {
-  const steps = Math.min(attempt, 8)
-  return Math.min(25 * 2 ** steps, LONGEST_RETRY_MS) * (0.75 + Math.random() / 4)
+  return reconnect.delayMs(attempt - 1)
 }
 
 function unsupported(what: string): Error {

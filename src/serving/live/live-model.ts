@@ -8,8 +8,10 @@
 import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { ServingEngine } from '../engine/contract.ts'
 import type { LivePointer, Manifest, Registry } from '../../versions/contract.ts'
+import type { RetryDelays } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import { isRetriable } from '../../platform/retry.ts'
 import { answer, type Answered, type Predictor, type PredictRequest } from './predict.ts'
 import { fallbacks } from './fallback.ts'
 import { openGenerations, type Generations } from './generations.ts'
@@ -61,8 +63,8 @@ export interface LiveModelOptions extends Predictor {
   readonly idleVersions: number
   /** Versions loaded at once by requests that name them. */
   readonly mostVersions: number
-  /** How long until a version that failed for a passing reason is tried again. */
-  readonly retryMs: number
+  /** When a version that failed for a passing reason is tried again. */
+  readonly retry: RetryDelays
   /** From now on this version answers. */
   readonly onAnswering?: (version: string) => void
   readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
@@ -249,13 +251,13 @@ class SwappingModel implements LiveModel {
     metrics.count('swapFailures', { model, code })
     const goesOn = this.#live?.pointer.version ?? null
     log.error({ model, version, code, err: error, goesOn }, 'version cannot be served')
-    this.#isPassing = error instanceof CodedError && error.retriable
+    this.#isPassing = isRetriable(error)
     if (this.#isPassing) void this.#tryLater(pointer)
   }
 
   async #tryLater(pointer: LivePointer): Promise<void> {
-    const { clock, retryMs } = this.#options
-    await clock.sleep(retryMs, this.#closing.signal).then(
+    const { clock, retry } = this.#options
+    await clock.sleep(retry.delayMs(0), this.#closing.signal).then(
       () => this.#tryTo(pointer),
       () => undefined, // closed meanwhile
     )

@@ -9,6 +9,8 @@ import type { Clock, Json, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { LivePointer } from '../../versions/contract.ts'
 import { unknownStatus } from './host.ts'
+import { openJitter } from '../../platform/random.ts'
+import { RetryPolicy } from '../../platform/retry.ts'
 import { isAborted } from '../is-aborted.ts'
 import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
 import { withoutNativeNoise } from './native-noise.ts'
@@ -35,13 +37,12 @@ export interface ChildParts extends ChildPlan {
 }
 
 const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
-const firstDelayMs = 100
-const longestDelayMs = 5_000
 const healthyAfterMs = 30_000
 
 export class TrainerChild {
   readonly #parts: ChildParts
   readonly #statuses = new Map<string, TrainerStatus>()
+  readonly #restart: RetryPolicy
   readonly #stopping = new AbortController()
   #process: ChildProcess | undefined
   #restarts = 0
@@ -55,6 +56,8 @@ export class TrainerChild {
 
   constructor(parts: ChildParts) {
     this.#parts = parts
+    const [clock, jitter] = [parts.clock, openJitter('restart')]
+    this.#restart = new RetryPolicy({ clock, jitter, firstMs: 100, longestMs: 5_000 })
     for (const model of parts.models)
       this.#statuses.set(model, parts.saved(model) ?? unknownStatus(model))
   }
@@ -160,7 +163,7 @@ export class TrainerChild {
     if (livedMs >= healthyAfterMs) this.#failures = 0
     const failures = this.#failures
     this.#failures += 1
-    return failures === 0 ? 0 : Math.min(longestDelayMs, firstDelayMs * 2 ** (failures - 1))
+    return failures === 0 ? 0 : this.#restart.delayMs(failures - 1)
   }
 
   /** While it starts it has nothing to say, and what has failed or ended is known already. */

@@ -7,6 +7,7 @@ import type { Positions } from '../../contracts/stream.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { Received } from '../../intake/join.ts'
 import type { BufferedSource } from './buffered-source.ts'
+import { closeTogether } from '../../platform/closers.ts'
 
 export class SourceMultiplexer {
   readonly #lines: readonly BufferedSource[]
@@ -128,9 +129,7 @@ export class SourceMultiplexer {
   }
 
   async close(): Promise<void> {
-    const closed = await Promise.allSettled(this.#lines.map((line) => line.close()))
-    const failed = closed.find((each) => each.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+    await closeTogether(this.#lines)
   }
 
   /** The first source that has something ends the wait of all; one that answers too early is waited for here. */

@@ -19,6 +19,7 @@ import { Ledger, type LedgerLimits } from './ledger.ts'
 import { PointerWatch } from '../pointer-watch.ts'
 import { checkOrigin, openVersion, sealVersion, type Bundle, type Origin } from '../sealing.ts'
 import { Versions } from './versions.ts'
+import { closeAll } from '../../platform/closers.ts'
 
 export type { Bundle } from '../sealing.ts'
 
@@ -148,7 +149,6 @@ class FolderRegistry implements LocalRegistry {
 
   async close(): Promise<void> {
     this.#watch.stop()
-    await this.#answering.close()
-    this.#ledger.close()
+    await closeAll([this.#answering, this.#ledger])
   }
 }

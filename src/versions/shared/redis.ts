@@ -20,6 +20,7 @@ import { assembleFleet, type FleetParts, type FleetRegistryOptions } from './par
 import { FleetReading } from './reading.ts'
 import { openVersion } from '../sealing.ts'
 import { FleetWriting } from './writing.ts'
+import { closeAll } from '../../platform/closers.ts'
 
 export type { FleetLimits, FleetRegistryOptions } from './parts.ts'
 
@@ -107,9 +108,8 @@ class FleetRegistry implements LocalRegistry {
   }
 
   async close(): Promise<void> {
-    this.#parts.watch.stop()
-    await this.#parts.answering.close()
-    await this.#parts.mirror.close()
-    this.#parts.ledger.close()
+    const { watch, answering, mirror, ledger } = this.#parts
+    watch.stop()
+    await closeAll([answering, mirror, ledger])
   }
 }
