@@ -61,6 +61,10 @@ export const SETUP_ERRORS = {
     what: 'The tests against Hugging Face PEFT need python3 with venv and pip',
     fix: 'Install them (Debian: apt-get install python3-venv), or run `npm test`, which skips what it cannot test and says so.',
   },
+  SETUP_NODE_FAILED: {
+    what: 'Another release of Node.js could not be fetched for the tests',
+    fix: 'Read npm’s message above; then run the same command again. It continues from here. `npm test` runs without it.',
+  },
   SETUP_PEFT_FAILED: {
     what: 'The environment for the tests against Hugging Face PEFT could not be made',
     fix: 'Read its message above. Mostly the Python package index is out of reach: check the network or your mirror (pip config list), then run the same command again; it goes on from here. `npm test` also runs without it: it skips what it cannot test and says so.',

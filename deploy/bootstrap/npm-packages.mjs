@@ -47,7 +47,7 @@ async function npmCi({ places, progress }) {
 }
 
 /** The npm that started us if there is one, so that the version is the one that the user chose. */
-function npm(env) {
+export function npm(env) {
   const path = env.npm_execpath
   if (path && basename(path) === 'npm-cli.js') return { command: process.execPath, args: [path] }
   return { command: which('npm', env) ?? 'npm', args: [] }

@@ -8,6 +8,7 @@ import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
 import { kafkaStep } from './kafka.mjs'
 import { nativeStep } from './native.mjs'
+import { nodeVersionsStep } from './node-versions.mjs'
 import { npmStep } from './npm-packages.mjs'
 import { npxStep } from './npx-link.mjs'
 import { peftStep } from './peft.mjs'
@@ -29,6 +30,7 @@ export const STEPS = [
   },
   { when: 'services', ...kafkaStep },
   { when: 'all', ...peftStep },
+  { when: 'all', ...nodeVersionsStep },
 ]
 
 export function stepsFor({ tests, all, services }, { isCheckout = true } = {}) {
