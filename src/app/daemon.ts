@@ -20,8 +20,11 @@ import { acquireLock } from '../platform/store/lock.ts'
 import { openMetrics } from '../platform/metrics.ts'
 import { replicaName } from '../platform/replica-name.ts'
 import type { ServedModel, TrainerView } from '../serving/services/served-model.ts'
-import { hasFailed } from '../serving/services/trainer-fault.ts'
+import { isAwaited } from '../serving/services/readiness.ts'
 import { openServer } from '../api/http/server.ts'
+import { v1 } from '../api/v1/plugin.ts'
+import { watchScrapes } from '../serving/services/scrape.ts'
+import { openServices } from '../serving/services/services.ts'
 import type { Supervisor } from '../trainer/process/supervisor.ts'
 import { daemonVersion } from '../version.ts'
 
@@ -82,8 +85,9 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     supervisor: () => later.supervisor,
     membership: () => membership,
   })
-  const server = await openServer({
+  const services = openServices({
     models: served,
+    trainer,
     identity: {
       replica,
       role,
@@ -92,7 +96,13 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
       },
     },
     fleet: membership?.fleet,
-    trainer,
+    limits: config.limits,
+    clock,
+  })
+  watchScrapes({ models: served, trainer, metrics, version: daemonVersion })
+  const server = await openServer({
+    surfaces: [await v1.open({}, services)],
+    services,
     limits: config.limits,
     hosts: hostsOf(config),
     cors: config.server.cors,
@@ -168,9 +178,5 @@ async function untilServing(
   trainer: TrainerView,
   clock: Clock,
 ): Promise<void> {
-  const isAwaited = (model: ServedModel) =>
-    model.live.live() === undefined &&
-    model.faults?.().some(({ part }) => part === 'model') !== true &&
-    !hasFailed(trainer.status(model.name))
-  while (models.some(isAwaited)) await clock.sleep(20)
+  while (models.some((model) => isAwaited(model, trainer))) await clock.sleep(20)
 }

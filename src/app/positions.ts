@@ -10,7 +10,7 @@ import type { OpenModel } from './daemon-context.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
 import type { MemberModel } from '../fleet/members.ts'
 import { isAtOrBefore } from '../intake/inbox/learned-marks.ts'
-import type { Position } from '../serving/services/served-model.ts'
+import type { Position } from '../serving/services/position.ts'
 
 /** What is durable here and the trainer has not read. Once forwarded, it counts until the trainer's word has passed it. */
 export function unreadHere(

@@ -5,10 +5,9 @@ import type { DeadLetter } from '../../src/contracts/stream.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
-import { defaultLimits } from '../../src/platform/limits.ts'
+import { defaultLimits, type Limits } from '../../src/platform/limits.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { classification } from '../../src/tasks/classification/classification.ts'
-import type { ServerLimits } from '../../src/api/http/context.ts'
 import type { CorsOptions } from '../../src/api/http/cors.ts'
 import { eventCheck } from '../../src/serving/services/event-check.ts'
 import { openFeedbackService } from '../../src/serving/services/feedback-service.ts'
@@ -19,6 +18,10 @@ import type {
   TrainerView,
 } from '../../src/serving/services/served-model.ts'
 import { openServer } from '../../src/api/http/server.ts'
+import type { Surface } from '../../src/api/surface.ts'
+import { openV1 } from '../../src/api/v1/surface.ts'
+import { watchScrapes } from '../../src/serving/services/scrape.ts'
+import { openServices, type Services } from '../../src/serving/services/services.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { fakeBase } from '../serving/fake-base.ts'
 import { openLive } from '../serving/open-live.ts'
@@ -41,7 +44,7 @@ export const report: TrainerReport = {
 
 export interface ServedOptions {
   readonly live?: Parameters<typeof openLive>[0]
-  readonly limits?: Partial<ServerLimits>
+  readonly limits?: Partial<Limits>
   readonly tokens?: readonly string[]
   readonly hosts?: readonly string[]
   readonly cors?: CorsOptions
@@ -54,6 +57,8 @@ export interface ServedOptions {
   readonly example?: NonNullable<ServedModel['example']>
   readonly forgotten?: NonNullable<ServedModel['forgotten']>
   readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
+  /** Beside v1. */
+  readonly surfaces?: (services: Services) => readonly Surface[]
 }
 
 /** One model `m` with versions v0 … v5, v1 live unless the registry says otherwise. */
@@ -109,15 +114,21 @@ export async function openServed(options: ServedOptions = {}) {
     ...(options.storeBytes && { storeBytes: options.storeBytes }),
     waitingRows: () => live.batcher.waiting('m'),
   }
-  const server = await openServer({
-    models: [model],
+  const trainer: TrainerView = {
+    status: () => ({ ...report, ...options.trainer }),
+    ...(options.reached && { reached: options.reached }),
+  }
+  const models = [model]
+  const services = openServices({
+    ...{ models, trainer, limits },
     identity: { replica: 'here', role: 'all' },
     fleet: options.fleet,
-    trainer: {
-      status: () => ({ ...report, ...options.trainer }),
-      ...(options.reached && { reached: options.reached }),
-    },
-    limits,
+    clock: systemClock,
+  })
+  watchScrapes({ models, trainer, metrics: live.metrics, version: '0.1.0' })
+  const server = await openServer({
+    surfaces: [openV1(services), ...(options.surfaces?.(services) ?? [])],
+    ...{ services, limits },
     tokens: options.tokens ?? [],
     hosts: options.hosts,
     cors: options.cors,

@@ -16,6 +16,8 @@ import { openBatcher } from '../../src/serving/engine/batcher.ts'
 import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { openLiveModel, type LiveModel } from '../../src/serving/live/live-model.ts'
 import { openServer, type Server } from '../../src/api/http/server.ts'
+import { openV1 } from '../../src/api/v1/surface.ts'
+import { openServices } from '../../src/serving/services/services.ts'
 import { classification } from '../../src/tasks/classification/classification.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -87,7 +89,7 @@ async function openHttp(): Promise<void> {
     predictionId: () => `p-${(ids += 1)}`,
   })
   const feedback = { take: () => Promise.reject(new Error('not here')), unread: () => 0 }
-  server = await openServer({
+  const services = openServices({
     models: [
       {
         ...{ name: 'm', base, method: 'lora', live, registry, feedback, waitingRows: () => 0 },
@@ -96,6 +98,10 @@ async function openHttp(): Promise<void> {
     ],
     trainer: { status: () => report },
     identity: { replica: 'here', role: 'all' },
+    ...{ limits: defaultLimits, clock: systemClock },
+  })
+  server = await openServer({
+    ...{ services, surfaces: [openV1(services)] },
     ...{ limits: defaultLimits, tokens: [], log, metrics, clock: systemClock, version: '0' },
   })
   ;({ port } = await server.listen({ host: '127.0.0.1', port: 0 }))

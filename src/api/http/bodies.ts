@@ -1,13 +1,13 @@
 /**
- * Bodies: one JSON document in UTF-8, parsed whole; a route that marks itself `raw` gets the bytes, also of NDJSON. Both may be
- * compressed. Everything else is refused by its type.
+ * Bodies: JSON documents in UTF-8, parsed whole; a route that marks itself `raw` gets the bytes, also of JSON lines. Both
+ * may be compressed. Everything else is refused by its type.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parseJson } from '../../intake/events/json-guard.ts'
 import { failure } from '../../platform/errors.ts'
-import type { ServerLimits } from './context.ts'
-import { inflated } from './inflate.ts'
+import type { Limits } from '../../platform/limits.ts'
 import { eventLoop } from '../../platform/slices.ts'
+import { inflated } from './inflate.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -23,43 +23,54 @@ export interface RawBody {
   readonly bytes: Uint8Array
 }
 
-const CLOUD_EVENTS = 'application/cloudevents'
-const JSON_TYPES = ['application/json', `${CLOUD_EVENTS}+json`, `${CLOUD_EVENTS}-batch+json`]
-export const NDJSON_TYPES = ['application/x-ndjson', 'application/ndjson', 'application/jsonl']
+type BodyLimits = Pick<Limits, 'body_bytes' | 'json_depth'>
 
-export function addBodies(app: FastifyInstance, limits: ServerLimits): void {
-  const size = { bytes: limits.body_bytes, depth: limits.json_depth }
-  const read = async ({ headers }: FastifyRequest, sent: Buffer) =>
-    inflated(sent, headers['content-encoding'], limits.body_bytes)
+/** For every scope: application/json, and nothing else. */
+export function readJsonOnly(app: FastifyInstance, limits: BodyLimits): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    JSON_TYPES,
+  readJson(app, ['application/json'], limits)
+  app.addContentTypeParser('*', async (request: FastifyRequest) => refuseType(request))
+}
+
+/** These types too, in this scope. */
+export function readJson(scope: FastifyInstance, types: string[], limits: BodyLimits): void {
+  const size = { bytes: limits.body_bytes, depth: limits.json_depth }
+  scope.addContentTypeParser(
+    types,
     { parseAs: 'buffer' },
     async (request: FastifyRequest, sent: Buffer) => {
-      const bytes = await read(request, sent)
+      const bytes = await inflatedBody(request, sent, limits)
       return isRaw(request)
         ? ({ format: 'json', bytes } satisfies RawBody)
         : eventLoop.run(() => parseJson(bytes, size, 'BODY'))
     },
   )
-  app.addContentTypeParser(
-    NDJSON_TYPES,
+}
+
+/** One JSON document a line, by routes that read it raw. */
+export function readJsonLines(scope: FastifyInstance, types: string[], limits: BodyLimits): void {
+  scope.addContentTypeParser(
+    types,
     { parseAs: 'buffer' },
     async (request: FastifyRequest, sent: Buffer) => {
       if (isRaw(request)) {
-        return { format: 'ndjson', bytes: await read(request, sent) } satisfies RawBody
+        const bytes = await inflatedBody(request, sent, limits)
+        return { format: 'ndjson', bytes } satisfies RawBody
       }
       throw failure('BODY_TYPE_UNSUPPORTED', 'this route reads one JSON document')
     },
   )
-  app.addContentTypeParser('*', async (request: FastifyRequest) => refuseType(request))
+}
+
+async function inflatedBody({ headers }: FastifyRequest, sent: Buffer, limits: BodyLimits) {
+  return inflated(sent, headers['content-encoding'], limits.body_bytes)
 }
 
 function isRaw(request: FastifyRequest): boolean {
   return request.routeOptions.config.raw === true
 }
 
-/** What a form sends is what `curl -d` sends unless it is told otherwise. */
+/** What a form sends is what `curl -d` sends by default. */
 function refuseType({ headers }: FastifyRequest): never {
   const type = headers['content-type']?.slice(0, 100)
   const what =

@@ -1,16 +1,15 @@
-/** /openapi.json and /docs, made from the schemas of the routes. */
+/** /openapi.json and /docs, made from the schemas of the routes that are added to the same scope after it. */
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import type { RouteContext } from './context.ts'
-import { addExamples } from '../v1/examples.ts'
+import type { Surface } from '../surface.ts'
 
 export async function addDescription(
-  app: FastifyInstance,
-  { version, models }: Pick<RouteContext, 'version' | 'models'>,
+  scope: FastifyInstance,
+  { version, surfaces }: { readonly version: string; readonly surfaces: readonly Surface[] },
 ): Promise<void> {
-  const [first] = models
-  await app.register(swagger, {
+  const described = surfaces.flatMap(({ description }) => description ?? [])
+  await scope.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -22,9 +21,7 @@ export async function addDescription(
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       tags: [
-        { name: 'predictions', description: 'asking, and saying what was right' },
-        { name: 'models', description: 'what is served, and how it is doing' },
-        { name: 'versions', description: 'which version answers' },
+        ...described.flatMap(({ tags }) => tags),
         { name: 'operations', description: 'for probes and monitors' },
       ],
       components: {
@@ -35,9 +32,9 @@ export async function addDescription(
     transformObject: (document) => {
       const description =
         'openapiObject' in document ? document.openapiObject : document.swaggerObject
-      if (first !== undefined) addExamples(description.paths ?? {}, first)
+      for (const { complete } of described) complete(description.paths ?? {})
       return description
     },
   })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
+  await scope.register(swaggerUi, { routePrefix: '/docs' })
 }

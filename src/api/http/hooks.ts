@@ -3,12 +3,12 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import { bearerGuard } from './auth.ts'
 import type { Connections } from './connections.ts'
-import type { RouteContext } from './context.ts'
+import type { HttpContext } from './options.ts'
 import { hostGuard } from './host-check.ts'
 
 export function addHooks(
   app: FastifyInstance,
-  context: RouteContext,
+  context: HttpContext,
   connections: Pick<Connections, 'isReserve'>,
 ): void {
   const { metrics, tokens } = context

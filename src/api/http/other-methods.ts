@@ -2,26 +2,28 @@
 import type { FastifyInstance } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 
-/** Call before the routes are added; call what it returns after them. */
-export function watchMethods(app: FastifyInstance): () => void {
+/** Call before the routes of a scope are added; call what it returns after them. */
+export function watchMethods(scope: FastifyInstance): () => void {
   const allowed = new Map<string, string[]>()
-  app.addHook('onRoute', ({ url, method, schema }) => {
-    if (schema?.hide === true) return
-    allowed.set(url, [...(allowed.get(url) ?? []), ...[method].flat()])
+  scope.addHook('onRoute', ({ routePath, prefix, method, schema }) => {
+    const isOfScope = prefix === scope.prefix
+    if (!isOfScope || schema?.hide === true) return
+    allowed.set(routePath, [...(allowed.get(routePath) ?? []), ...[method].flat()])
   })
   return () => {
-    for (const [url, methods] of allowed) refuseOthers(app, url, methods)
+    for (const [path, methods] of allowed) refuseOthers(scope, path, methods)
   }
 }
 
-function refuseOthers(app: FastifyInstance, url: string, methods: readonly string[]): void {
-  const others = app.supportedMethods.filter((method) => !methods.includes(method))
-  app.route({
+function refuseOthers(scope: FastifyInstance, path: string, methods: readonly string[]): void {
+  const others = scope.supportedMethods.filter((method) => !methods.includes(method))
+  scope.route({
     method: others,
-    url,
+    url: path,
     schema: { hide: true },
     onRequest: async (_request, reply) => {
       void reply.header('allow', methods.join(', '))
+      const url = `${scope.prefix}${path}`
       throw failure('METHOD_NOT_ALLOWED', `${url} answers ${methods.join(', ')}`)
     },
     handler: async () => undefined,

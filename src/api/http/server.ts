@@ -1,18 +1,19 @@
-/** The HTTP server: Fastify with every limit set, every error as problem+json, and an end that loses no request. */
+/** The HTTP server under every surface: Fastify with every limit set, and an end that loses no request. */
 import Fastify, { type FastifyInstance } from 'fastify'
-import { answerNotFound, problemAnswerer } from './answer-problem.ts'
-import { addBodies } from './bodies.ts'
+import type { Surface } from '../surface.ts'
+import { answerErrors, errorAnswerer } from './answer-errors.ts'
+import { readJsonOnly } from './bodies.ts'
 import { watchConnections, type Connections } from './connections.ts'
 import { addCors } from './cors.ts'
-import { contextOf, type RouteContext, type ServerOptions } from './context.ts'
 import { addDeadline } from './deadline.ts'
 import { addDescription } from './description.ts'
 import { drain } from './drain.ts'
 import { addHooks } from './hooks.ts'
 import { listen, type Address, type Listening } from './listen.ts'
+import type { HttpContext, ServerOptions } from './options.ts'
 import { watchMethods } from './other-methods.ts'
-import { addRoutes } from '../v1/routes/all.ts'
-import { watchScrapes } from '../../serving/services/scrape.ts'
+import { problemFormat } from './problem.ts'
+import { addOperations } from './routes/operations.ts'
 import { answerSocketFault } from './socket-fault.ts'
 
 export interface Server {
@@ -28,8 +29,7 @@ export interface Server {
 
 export async function openServer(options: ServerOptions): Promise<Server> {
   let draining = false
-  const context = contextOf(options, () => draining)
-  const app = await build(context)
+  const app = await build({ ...options, isDraining: () => draining })
   const end = async (deadlineMs: number) => {
     draining = true
     await drain(app, deadlineMs, options.clock)
@@ -42,28 +42,47 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-async function build(context: RouteContext): Promise<FastifyInstance> {
+async function build(context: HttpContext): Promise<FastifyInstance> {
+  const { surfaces, limits, clock, cors, version } = context
   const app = openFastify(context)
-  addBodies(app, context.limits)
-  // Later than `requestTimeout`, so that a client that sends slowly is told that it does.
-  addDeadline(app, 2 * context.limits.request_ms, context.clock)
+  readJsonOnly(app, limits)
+  // Later than `requestTimeout`, so that a client that sends slowly hears that it does.
+  addDeadline(app, 2 * limits.request_ms, clock)
   const connections = watch(app, context)
-  addCors(app, context.cors)
+  addCors(app, cors)
   addHooks(app, context, connections)
-  app.setErrorHandler(problemAnswerer(context.log, context.clock))
-  app.setNotFoundHandler(answerNotFound)
-  await addDescription(app, context)
-  const refuseOtherMethods = watchMethods(app)
-  addRoutes(app, context)
-  refuseOtherMethods()
-  watchScrapes(context)
+  answerErrors(app, problemFormat, context)
+  const isDescribed = ({ description }: Surface) => description !== undefined
+  // The description sees the routes of its scope, and no others.
+  await app.register(async (scope) => {
+    await addDescription(scope, { version, surfaces })
+    for (const surface of surfaces.filter(isDescribed)) await addSurface(scope, surface, context)
+    const refuseOtherMethods = watchMethods(scope)
+    addOperations(scope, context)
+    refuseOtherMethods()
+  })
+  for (const surface of surfaces) if (!isDescribed(surface)) await addSurface(app, surface, context)
   await app.ready()
   return app
 }
 
+async function addSurface(
+  parent: FastifyInstance,
+  surface: Surface,
+  context: HttpContext,
+): Promise<void> {
+  const add = async (scope: FastifyInstance) => {
+    answerErrors(scope, surface.errors, context)
+    const refuseOtherMethods = watchMethods(scope)
+    await surface.addTo(scope)
+    refuseOtherMethods()
+  }
+  await parent.register(add, { prefix: surface.prefix })
+}
+
 /** Fastify waits for ever unless it is told how long. */
-function openFastify({ limits, log, clock }: RouteContext): FastifyInstance {
-  const answerProblem = problemAnswerer(log, clock)
+function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
+  const answerError = errorAnswerer(problemFormat, { log, clock })
   const app = Fastify({
     bodyLimit: limits.body_bytes,
     requestTimeout: limits.request_ms,
@@ -79,12 +98,12 @@ function openFastify({ limits, log, clock }: RouteContext): FastifyInstance {
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     clientErrorHandler: answerSocketFault,
-    frameworkErrors: (error, request, reply) => void answerProblem(error, request, reply),
+    frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
   })
   return app
 }
 
-function watch(app: FastifyInstance, { limits, clock, metrics }: RouteContext): Connections {
+function watch(app: FastifyInstance, { limits, clock, metrics }: HttpContext): Connections {
   const connections = watchConnections(app.server, {
     most: limits.connections,
     reserve: limits.probe_connections,

@@ -5,7 +5,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { failure, type ErrorCode } from '../../platform/errors.ts'
-import { PROBLEM_TYPE, problemOf } from './problem.ts'
+import { problemFormat } from './problem.ts'
 
 export function answerSocketFault(fault: Error & { readonly code?: string }, socket: Socket): void {
   if (fault.code === 'ECONNRESET' || !socket.writable) {
@@ -13,11 +13,11 @@ export function answerSocketFault(fault: Error & { readonly code?: string }, soc
     return
   }
   const error = failure(codeOf(fault.code), messageOf(fault))
-  const problem = problemOf(error, 'urn:antikythera:connection')
-  const body = JSON.stringify(problem)
+  const problem = problemFormat.render(error, 'urn:antikythera:connection')
+  const body = JSON.stringify(problem.body)
   const head = [
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}`,
-    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Type: ${problemFormat.contentType}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ]

@@ -3,7 +3,7 @@ import { Type, type Static } from 'typebox'
 import type { NumberedLetter } from '../../intake/dead-letters/pages.ts'
 import { entryOf } from '../../platform/errors.ts'
 import { Next } from './page.ts'
-import { Count, Time } from './schema-parts.ts'
+import { Count, Time } from '../schema-parts.ts'
 
 export const LetterAnswer = Type.Object({
   id: Type.Integer({ minimum: 1 }),
@@ -30,7 +30,7 @@ export const LettersAnswer = Type.Object({
 export const ErrorName = Type.String({ pattern: '^[A-Z0-9_]{1,64}$' })
 
 /** Which letters: by id, by code, or all. */
-export const LetterChoice = Type.Object(
+export const LetterChoiceBody = Type.Object(
   {
     ids: Type.Optional(Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 1000 })),
     code: Type.Optional(ErrorName),
@@ -38,7 +38,7 @@ export const LetterChoice = Type.Object(
   },
   { additionalProperties: false, description: 'one of ids, code and all' },
 )
-export type LetterChoice = Static<typeof LetterChoice>
+export type LetterChoiceBody = Static<typeof LetterChoiceBody>
 
 export const ResentAnswer = Type.Object({
   resent: Type.Integer({ description: 'accepted again, and no dead letters any more' }),

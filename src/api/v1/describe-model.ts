@@ -1,20 +1,15 @@
 /** A model for /v1/models: what the server and what the trainer know of it, merged. */
 import type { Static } from 'typebox'
 import { describeLabels } from './describe-labels.ts'
-import { faultsOf } from '../../serving/services/faults.ts'
 import { describeSources } from './describe-sources.ts'
 import type { LivePointer } from '../../versions/contract.ts'
 import type { FailedSwap } from '../../serving/live/live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
-import type { ServedModel, TrainerReport } from '../../serving/services/served-model.ts'
+import type { ModelServices } from '../../serving/services/model-services.ts'
+import type { TrainerReport } from '../../serving/services/served-model.ts'
 
-export function describeModel(
-  model: ServedModel,
-  trainer: TrainerReport,
-): Static<typeof ModelAnswer> {
-  const live = model.live.live()
-  const failed = model.live.failedSwap()
-  const faults = [...faultsOf(model, { status: () => trainer })]
+export function describeModel(model: ModelServices): Static<typeof ModelAnswer> {
+  const { live, failedSwap: failed, trainer, faults } = model.status()
   return {
     model: model.name,
     base: model.base.name,
@@ -25,7 +20,7 @@ export function describeModel(
     trainer: describeTrainer(trainer),
     lag: trainer.lag,
     pending: trainer.pending,
-    ...(faults.length > 0 && { faults }),
+    ...(faults.length > 0 && { faults: [...faults] }),
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality) }),

@@ -1,7 +1,7 @@
 /** What the trainer of a model says of each of its sources, for /v1/models. */
 import { Type, type Static } from 'typebox'
 import type { SourceReset } from '../../contracts/stream.ts'
-import { Count, Maybe, Time } from './schema-parts.ts'
+import { Count, Maybe, Time } from '../schema-parts.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 
 const ResetAnswer = Type.Object({

@@ -3,10 +3,10 @@
  * that it takes.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { ServedModel } from '../../serving/services/served-model.ts'
+import type { ModelServices } from '../../serving/services/model-services.ts'
 
 /** `POST path` → body. A route that is not here takes an empty one. */
-function bodies({ example }: Pick<ServedModel, 'example'>): Readonly<Record<string, Json>> {
+function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<string, Json>> {
   const { input, label } = example ?? { input: 'what a lovely phone', label: 'positive' }
   const of = (route: string) => `/v1/models/{model}/${route}`
   return {
@@ -29,7 +29,7 @@ interface Operation {
 /** Puts the examples into a description. */
 export function addExamples(
   paths: Readonly<Record<string, unknown>>,
-  model: Pick<ServedModel, 'name' | 'example'>,
+  model: Pick<ModelServices, 'name' | 'example'>,
 ): void {
   const places: Readonly<Record<string, Json>> = { model: model.name, version: 'v0', id: '1' }
   const known = bodies(model)

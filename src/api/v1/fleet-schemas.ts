@@ -1,6 +1,6 @@
 /** The shape of /v1/fleet. */
 import { Type } from 'typebox'
-import { Count, Maybe, Name, Time } from './schema-parts.ts'
+import { Count, Maybe, Name, Time } from '../schema-parts.ts'
 
 const Member = Type.Object({
   replica: Type.String(),

@@ -5,7 +5,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Type } from 'typebox'
 import { failure } from '../../platform/errors.ts'
-import type { ServedModel } from '../../serving/services/served-model.ts'
 
 const HEADER = 'x-antikythera-min-generation'
 
@@ -18,19 +17,7 @@ export const InsistHeaders = Type.Object({
   ),
 })
 
-export async function insist(
-  model: ServedModel,
-  headers: IncomingHttpHeaders,
-  limits: { readonly waitMs: number; readonly signal: AbortSignal },
-): Promise<void> {
-  const wanted = generationOf(headers)
-  if (wanted === undefined || (await model.live.until(wanted, limits))) return
-  const generation = model.live.live()?.pointer.generation ?? 0
-  const message = `model ${model.name} is at generation ${generation} here, not yet at ${wanted}`
-  throw failure('GENERATION_NOT_REACHED', message, { details: { generation, wanted } })
-}
-
-function generationOf(headers: IncomingHttpHeaders): number | undefined {
+export function generationIn(headers: IncomingHttpHeaders): number | undefined {
   const text = headers[HEADER]
   if (text === undefined) return undefined
   if (typeof text === 'string' && /^\d{1,15}$/.test(text)) return Number(text)

@@ -33,13 +33,11 @@ export function limitOf({ limit }: PageQuery): number {
   return limit === undefined ? MOST : Number(limit)
 }
 
-/** `found` has one more than `limit` where there is more. */
-export function pageOf<Item>(
-  found: readonly Item[],
-  limit: number,
-  nameOf: (item: Item) => string,
-): { readonly items: readonly Item[]; readonly next: { readonly next?: string } } {
-  const items = found.slice(0, limit)
-  const last = items.at(-1)
-  return { items, next: found.length > limit && last !== undefined ? { next: nameOf(last) } : {} }
+/** `before` where a list is numbered. */
+export function numberIn({ before }: PageQuery): number | undefined {
+  return before === undefined ? undefined : Number(before)
+}
+
+export function nextOf({ next }: { readonly next?: string | number }): { readonly next?: string } {
+  return next === undefined ? {} : { next: String(next) }
 }

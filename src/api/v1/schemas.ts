@@ -4,10 +4,11 @@
  */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
-import { NDJSON_TYPES } from '../http/bodies.ts'
+import { FaultAnswer } from '../http/schemas.ts'
+import { NDJSON_TYPES } from './body-types.ts'
 import { SourcesAnswer } from './describe-sources.ts'
 import { Next } from './page.ts'
-import { Count, Maybe, Name, Time } from './schema-parts.ts'
+import { Count, Maybe, Name, Time } from '../schema-parts.ts'
 
 const Score = Type.Number({ description: 'between 0 and 1' })
 const Shares = Type.Unsafe<Readonly<Record<string, number>>>({
@@ -238,21 +239,6 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
-export const FaultAnswer = Type.Object({
-  model: Name,
-  part: Type.Optional(
-    Type.String({
-      description:
-        'model, live, inbox, dead_letters, data_dir, source or copy; absent: its trainer',
-    }),
-  ),
-  state: Type.Optional(Type.String({ description: 'of its trainer' })),
-  source: Type.Optional(Type.String({ description: 'the name of a source that fails' })),
-  code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
-  message: Type.Optional(Type.String()),
-  fix: Type.Optional(Type.String()),
-})
-
 export const ModelAnswer = Type.Object({
   model: Name,
   base: Type.String(),
@@ -350,37 +336,3 @@ export const MoveAnswer = Type.Object({
   previous: Name,
   generation: Count,
 })
-
-export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
-export const ReadyAnswer = Type.Object({
-  ready: Type.Boolean(),
-  degraded: Type.Optional(
-    Type.Array(FaultAnswer, { description: 'what is broken while it goes on; absent: nothing' }),
-  ),
-})
-export const OpenapiAnswer = Type.Object({}, { additionalProperties: true })
-export const MetricsAnswer = {
-  description: 'the text format of Prometheus',
-  content: { 'text/plain': { schema: Type.String() } },
-}
-
-export const Problem = Type.Object(
-  {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    code: Type.String({ description: 'stable; see the table of errors' }),
-    detail: Type.String(),
-    instance: Type.String(),
-    fix: Type.Optional(Type.String()),
-  },
-  { additionalProperties: true },
-)
-
-/** What any route may answer instead. Problems are serialised by themselves; this is their documentation. */
-export const problems = {
-  default: {
-    description: 'the request failed',
-    content: { 'application/problem+json': { schema: Problem } },
-  },
-}

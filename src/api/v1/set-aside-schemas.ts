@@ -1,7 +1,7 @@
 /** The shapes of what rollbacks have set aside, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
 import { Next } from './page.ts'
-import { Count, Time } from './schema-parts.ts'
+import { Count, Time } from '../schema-parts.ts'
 
 const Strict = { additionalProperties: false }
 const Reason = Type.Optional(

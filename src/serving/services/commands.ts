@@ -8,13 +8,16 @@ import type { Asked, LivePointer } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { ServedModel } from './served-model.ts'
 
+/** The parts of a model that a command moves. */
+export type Commanded = Pick<ServedModel, 'name' | 'registry' | 'live'>
+
 export type Command = 'pause' | 'resume' | 'relearn' | 'discard'
 
 /** Races with the trainer are rare, and each try reads the pointer again. */
 const TRIES = 10
 
 export async function command(
-  { name, registry, live }: ServedModel,
+  { name, registry, live }: Commanded,
   by: Command,
   reason: string,
   asks?: Asked,

@@ -1,11 +1,18 @@
 /** Gauges that are cheaper to read than to keep: set before each scrape from what the server and the trainers know. */
 import type { Metrics } from '../../platform/metrics.ts'
-import type { RouteContext } from '../../api/http/context.ts'
 import { Rising } from './rising.ts'
-import type { ServedModel, TrainerReport } from './served-model.ts'
+import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 import { forgetQuality, showQuality } from './scrape-quality.ts'
 
-export function watchScrapes({ models, trainer, metrics, version }: RouteContext): void {
+export interface ScrapeOptions {
+  readonly models: readonly ServedModel[]
+  readonly trainer: TrainerView
+  readonly metrics: Metrics
+  /** Of the daemon, for `build_info`. */
+  readonly version: string
+}
+
+export function watchScrapes({ models, trainer, metrics, version }: ScrapeOptions): void {
   metrics.gauge('buildInfo', { version, node: process.version }, 1)
   const rising = new Rising(metrics)
   const seen = new Map<string, number>()

@@ -8,6 +8,7 @@ import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import type { Renamed } from '../../tasks/classification/renamed-labels.ts'
 import type { FeedbackService } from './feedback-service.ts'
 import type { LiveModel } from '../live/live-model.ts'
+import type { Position } from './position.ts'
 
 export interface ServedModel {
   readonly name: string
@@ -34,14 +35,6 @@ export interface ServedModel {
   faults?(): readonly Fault[]
   /** Rows that wait for the engine now. */
   waitingRows(): number
-}
-
-/** Of feedback, as its receipt gave it out. */
-export interface Position {
-  /** Whose inbox it is in; undefined for a daemon by itself. */
-  readonly replica: string | undefined
-  /** Everything of it lies below. */
-  readonly offset: number
 }
 
 /** `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need. */

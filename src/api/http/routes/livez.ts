@@ -1,6 +1,6 @@
 /** The process is alive and its event loop turns. Says nothing about models: restarting would not mend those. */
 import type { FastifyInstance } from 'fastify'
-import { AliveAnswer } from '../../v1/schemas.ts'
+import { AliveAnswer } from '../schemas.ts'
 
 export function addLivezRoute(app: FastifyInstance): void {
   const schema = {

@@ -1,9 +1,9 @@
 /** Prometheus' exposition of every metric of the daemon. */
 import type { FastifyInstance } from 'fastify'
-import type { RouteContext } from '../context.ts'
-import { MetricsAnswer, problems } from '../../v1/schemas.ts'
+import type { HttpContext } from '../options.ts'
+import { MetricsAnswer, problems } from '../schemas.ts'
 
-export function addMetricsRoute(app: FastifyInstance, { metrics }: RouteContext): void {
+export function addMetricsRoute(app: FastifyInstance, { metrics }: HttpContext): void {
   const schema = {
     summary: 'metrics, for Prometheus',
     tags: ['operations'],

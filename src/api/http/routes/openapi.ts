@@ -1,6 +1,6 @@
 /** The description of this API, for clients and for /docs. */
 import type { FastifyInstance } from 'fastify'
-import { OpenapiAnswer } from '../../v1/schemas.ts'
+import { OpenapiAnswer } from '../schemas.ts'
 
 export function addOpenapiRoute(app: FastifyInstance): void {
   const schema = {

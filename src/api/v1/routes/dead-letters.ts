@@ -1,25 +1,21 @@
-/**
- * Dead letters: what could not be learned from, listed with its reason, sent again once the cause is gone, or dropped.
- * Each replica has those of what it refused and of what its trainer could not use.
- */
+/** Dead letters: listed with their reason, sent again once the cause is gone, or dropped. */
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { NumberedLetter } from '../../../intake/dead-letters/pages.ts'
-import { messageOf } from '../../../intake/dead-letters/resend.ts'
+import type { LetterChoice } from '../../../intake/dead-letters/service.ts'
 import { failure } from '../../../platform/errors.ts'
-import type { RouteContext } from '../../http/context.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { problems } from '../../http/schemas.ts'
 import {
   describeLetter,
   DroppedAnswer,
   ErrorName,
   LetterAnswer,
-  LetterChoice,
+  LetterChoiceBody,
   LettersAnswer,
   ResentAnswer,
 } from '../dead-letter-schemas.ts'
-import { limitOf, pageOf, PageQuery } from '../page.ts'
-import type { ServedModel } from '../../../serving/services/served-model.ts'
-import { ModelParams, problems } from '../schemas.ts'
+import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
+import { ModelParams } from '../schemas.ts'
 
 const tags = ['dead letters']
 const LettersQuery = Type.Object(
@@ -31,17 +27,20 @@ const LetterParams = Type.Object({
   id: Type.String({ pattern: '^[0-9]{1,15}$' }),
 })
 const ResendBody = Type.Object(
-  { ...LetterChoice.properties, before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })) },
+  {
+    ...LetterChoiceBody.properties,
+    before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+  },
   { additionalProperties: false, description: 'one of ids, code and all' },
 )
 
-export function addDeadLetterRoutes(app: FastifyInstance, context: RouteContext): void {
-  const path = '/v1/models/:model/dead-letters'
-  addReading(app, context, path)
-  addWork(app, context, path)
+export function addDeadLetterRoutes(app: FastifyInstance, services: Services): void {
+  const path = '/models/:model/dead-letters'
+  addReading(app, services, path)
+  addWork(app, services, path)
 }
 
-function addReading(app: FastifyInstance, context: RouteContext, path: string): void {
+function addReading(app: FastifyInstance, services: Services, path: string): void {
   app.get<{ Params: ModelParams; Querystring: Static<typeof LettersQuery> }>(
     path,
     {
@@ -52,13 +51,11 @@ function addReading(app: FastifyInstance, context: RouteContext, path: string): 
       },
     },
     async ({ params, query }) => {
-      const { deadLetters } = context.modelNamed(params.model)
-      const limit = limitOf(query)
-      const before = query.before === undefined ? undefined : Number(query.before)
-      const found = deadLetters.page({ limit: limit + 1, before, code: query.code })
-      const { items, next } = pageOf(found, limit, ({ number }) => String(number))
-      const shown = items.map((item) => describeLetter(item))
-      return { dead_letters: shown, counts: deadLetters.kept(), ...next }
+      const { deadLetters } = services.model(params.model)
+      const { code } = query
+      const page = deadLetters.page({ limit: limitOf(query), before: numberIn(query), code })
+      const shown = page.items.map((item) => describeLetter(item))
+      return { dead_letters: shown, counts: deadLetters.counts(), ...nextOf(page) }
     },
   )
   app.get<{ Params: Static<typeof LetterParams> }>(
@@ -71,14 +68,13 @@ function addReading(app: FastifyInstance, context: RouteContext, path: string): 
       },
     },
     async ({ params }) => {
-      const found = context.modelNamed(params.model).deadLetters.find(Number(params.id))
-      if (found === undefined) throw failure('DEAD_LETTER_UNKNOWN', `there is no ${params.id}`)
+      const found = services.model(params.model).deadLetters.find(Number(params.id))
       return describeLetter(found, { whole: true })
     },
   )
 }
 
-function addWork(app: FastifyInstance, context: RouteContext, path: string): void {
+function addWork(app: FastifyInstance, services: Services, path: string): void {
   app.post<{ Params: ModelParams; Body: Static<typeof ResendBody> }>(
     `${path}/resend`,
     {
@@ -89,70 +85,39 @@ function addWork(app: FastifyInstance, context: RouteContext, path: string): voi
       },
     },
     async ({ params, body }) => {
-      const model = context.modelNamed(params.model)
-      const { letters, next } = chosen(model, body, PER_CALL)
-      return { ...(await resend(model, letters)), ...next }
+      const { deadLetters } = services.model(params.model)
+      const { accepted, duplicates, rejected, ...next } = await deadLetters.resend(choiceIn(body))
+      const refused = rejected.map(({ number, error: { code, message } }) => ({
+        id: number,
+        ...{ code, message },
+      }))
+      return { resent: accepted, duplicates, rejected: refused, ...nextOf(next) }
     },
   )
-  app.post<{ Params: ModelParams; Body: LetterChoice }>(
+  app.post<{ Params: ModelParams; Body: LetterChoiceBody }>(
     `${path}/drop`,
     {
       schema: {
         summary: 'remove dead letters for good',
-        ...{ tags, params: ModelParams, body: LetterChoice },
+        ...{ tags, params: ModelParams, body: LetterChoiceBody },
         response: { 200: DroppedAnswer, ...problems },
       },
     },
     async ({ params, body }) => {
-      const model = context.modelNamed(params.model)
-      const { letters } = chosen(model, body, MOST_DROPPED)
-      return { dropped: await model.deadLetters.remove(letters.map(({ number }) => number)) }
+      const { deadLetters } = services.model(params.model)
+      return { dropped: await deadLetters.drop(choiceIn(body)) }
     },
   )
 }
 
-/** Sent again by one call: it parses each of them. */
-const PER_CALL = 100
-/** A call that drops more is repeated. */
-const MOST_DROPPED = 1000
-
-function chosen(
-  { deadLetters }: ServedModel,
-  { ids, code, all, before }: LetterChoice & { readonly before?: string },
-  limit: number,
-) {
+function choiceIn({
+  ids,
+  code,
+  all,
+  before,
+}: LetterChoiceBody & { readonly before?: string }): LetterChoice {
   const ways = [ids, code, all].filter((way) => way !== undefined)
   if (ways.length !== 1) throw failure('REQUEST_INVALID', 'give one of ids, code and all')
-  if (ids !== undefined) return { letters: named(deadLetters, ids), next: {} }
-  const upTo = before === undefined ? undefined : Number(before)
-  const found = deadLetters.page({ limit: limit + 1, before: upTo, code })
-  const { items, next } = pageOf(found, limit, ({ number }) => String(number))
-  return { letters: items, next }
-}
-
-function named(
-  deadLetters: ServedModel['deadLetters'],
-  ids: readonly number[],
-): readonly NumberedLetter[] {
-  return ids.map((id) => {
-    const found = deadLetters.find(id)
-    if (found === undefined) throw failure('DEAD_LETTER_UNKNOWN', `there is no ${id}`)
-    return found
-  })
-}
-
-/** What was taken is no dead letter any more; what was refused again stays as it was. */
-async function resend({ feedback, deadLetters }: ServedModel, letters: readonly NumberedLetter[]) {
-  const events = letters.map(({ letter }) => ({ bytes: messageOf(letter) }))
-  const receipt = await feedback.take(events, { areLetters: true })
-  const refused = new Set(receipt.rejected.map(({ index }) => index))
-  await deadLetters.remove(letters.filter((_, at) => !refused.has(at)).map(({ number }) => number))
-  return {
-    resent: receipt.accepted,
-    duplicates: receipt.duplicates,
-    rejected: receipt.rejected.map(({ index, error: { code, message } }) => ({
-      id: letters[index]?.number ?? 0,
-      ...{ code, message },
-    })),
-  }
+  if (ids !== undefined) return { numbers: ids }
+  return { code, before: before === undefined ? undefined : Number(before) }
 }

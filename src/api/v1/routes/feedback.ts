@@ -4,15 +4,15 @@
  */
 import type { FastifyInstance } from 'fastify'
 import { fixOf, withDetails } from '../../../platform/errors.ts'
+import type { FeedbackGate } from '../../../serving/services/feedback-gate.ts'
+import type { Services } from '../../../serving/services/services.ts'
 import type { RawBody } from '../../http/bodies.ts'
-import type { RouteContext } from '../../http/context.ts'
+import { problems } from '../../http/schemas.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
-import type { ServedModel } from '../../../serving/services/served-model.ts'
-import { FeedbackAnswer, feedbackBody, ModelParams, problems } from '../schemas.ts'
-import { refuseWhileFailed } from '../../../serving/services/trainer-fault.ts'
+import { FeedbackAnswer, feedbackBody, ModelParams } from '../schemas.ts'
 import { nameLive } from './version-headers.ts'
 
-export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): void {
+export function addFeedbackRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'say what was right',
     tags: ['predictions'],
@@ -21,29 +21,17 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
     response: { 202: FeedbackAnswer, ...problems },
   }
   app.post<{ Params: ModelParams; Body: RawBody | undefined }>(
-    '/v1/models/:model/feedback',
+    '/models/:model/feedback',
     // Events are checked one by one, each with its own code, not by the schema.
     { schema, config: { raw: true }, validatorCompiler: () => () => true },
     async ({ params, body, headers }, reply) => {
-      const model = context.modelNamed(params.model)
+      const model = services.model(params.model)
       nameLive(reply, model)
-      refuseWhileFailed(model.name, context.trainer.status(model.name))
-      const { events, single } = await readFeedbackBody(body, headers, context.limits.body_events)
-      const { accepted, duplicates, rejected, retracted, position } =
-        await model.feedback.take(events)
-      const named = rejected.map(({ index, error }) => ({
-        ...{ index, code: error.code, message: error.message },
-        fix: fixOf(error),
-      }))
-      const receipt = {
-        accepted,
-        duplicates,
-        rejected: named,
-        ...(retracted !== undefined && { retracted }),
-        ...(position !== undefined && { position }),
-        ...waitingFor(accepted, model, context),
-      }
-      const [refused] = rejected
+      model.feedback.checkLearns()
+      const { events, single } = await readFeedbackBody(body, headers, services.limits.body_events)
+      const given = await model.feedback.give(events)
+      const receipt = shown(given)
+      const [refused] = given.rejected
       // A reader of receipts finds one in the refusal of a single event too.
       if (single && refused !== undefined) throw withDetails(refused.error, receipt)
       return reply.code(202).send(receipt)
@@ -51,14 +39,18 @@ export function addFeedbackRoute(app: FastifyInstance, context: RouteContext): v
   )
 }
 
-/** How far the next update is. What was accepted just now waits for it at least. */
-function waitingFor(accepted: number, { name, trigger }: ServedModel, { trainer }: RouteContext) {
-  if (trigger === undefined) return {}
-  const { pending, lag } = trainer.status(name)
-  const { every, restMs } = trigger
+function shown(given: Awaited<ReturnType<FeedbackGate['give']>>) {
+  const { accepted, duplicates, rejected, retracted, position, pending, trigger } = given
   return {
-    pending: Math.max(accepted, trainer.unlearned?.(name) ?? pending + lag),
-    trigger_every: every,
-    trigger_rest_ms: restMs,
+    accepted,
+    duplicates,
+    rejected: rejected.map(({ index, error }) => ({
+      ...{ index, code: error.code, message: error.message },
+      fix: fixOf(error),
+    })),
+    ...(retracted !== undefined && { retracted }),
+    ...(position !== undefined && { position }),
+    ...(pending !== undefined && { pending }),
+    ...(trigger && { trigger_every: trigger.every, trigger_rest_ms: trigger.restMs }),
   }
 }

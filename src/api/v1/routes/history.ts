@@ -1,17 +1,19 @@
 /** Every move of the live pointer, newest first, a page at a time: what was made live, when, by whom and why. */
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import type { RouteContext } from '../../http/context.ts'
+import { pageOf } from '../../../platform/page.ts'
+import type { Services } from '../../../serving/services/services.ts'
 import { describePointer } from '../describe-model.ts'
-import { limitOf, pageOf, PageQuery } from '../page.ts'
-import { HistoryAnswer, ModelParams, problems } from '../schemas.ts'
+import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
+import { problems } from '../../http/schemas.ts'
+import { HistoryAnswer, ModelParams } from '../schemas.ts'
 
 const HistoryQuery = Type.Object(
   { ...PageQuery.properties, before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })) },
   { additionalProperties: false },
 )
 
-export function addHistoryRoute(app: FastifyInstance, context: RouteContext): void {
+export function addHistoryRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'moves of the live pointer, newest first',
     description: 'a page at a time; limits.moves says how many are remembered',
@@ -21,15 +23,14 @@ export function addHistoryRoute(app: FastifyInstance, context: RouteContext): vo
     response: { 200: HistoryAnswer, ...problems },
   }
   app.get<{ Params: ModelParams; Querystring: Static<typeof HistoryQuery> }>(
-    '/v1/models/:model/history',
+    '/models/:model/history',
     { schema },
     async ({ params, query }) => {
-      const { registry } = context.modelNamed(params.model)
+      const { versions } = services.model(params.model)
       const limit = limitOf(query)
-      const before = query.before === undefined ? undefined : Number(query.before)
-      const found = await registry.history(limit + 1, before)
-      const { items, next } = pageOf(found, limit, ({ generation }) => String(generation))
-      return { moves: items.map((move) => describePointer(move)), ...next }
+      const found = await versions.history(limit + 1, numberIn(query))
+      const page = pageOf(found, limit, ({ generation }) => generation)
+      return { moves: page.items.map((move) => describePointer(move)), ...nextOf(page) }
     },
   )
 }

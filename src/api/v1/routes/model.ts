@@ -1,13 +1,14 @@
 /** One model: what answers, how its trainer is doing, and how good the answers are. */
 import type { FastifyInstance } from 'fastify'
-import type { RouteContext } from '../../http/context.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { problems } from '../../http/schemas.ts'
 import { describeModel } from '../describe-model.ts'
-import { insist, InsistHeaders } from '../min-generation.ts'
-import { ModelAnswer, ModelParams, problems } from '../schemas.ts'
-import { waitFor, WaitQuery } from '../../../serving/services/wait-for.ts'
+import { InsistHeaders } from '../min-generation.ts'
+import { ModelAnswer, ModelParams } from '../schemas.ts'
+import { freshnessIn, WaitQuery } from '../wait-for.ts'
 import { nameLive } from './version-headers.ts'
 
-export function addModelRoute(app: FastifyInstance, context: RouteContext): void {
+export function addModelRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'one model',
     tags: ['models'],
@@ -17,15 +18,13 @@ export function addModelRoute(app: FastifyInstance, context: RouteContext): void
     response: { 200: ModelAnswer, ...problems },
   }
   app.get<{ Params: ModelParams; Querystring: WaitQuery }>(
-    '/v1/models/:model',
+    '/models/:model',
     { schema },
     async ({ params, query, headers, over }, reply) => {
-      const model = context.modelNamed(params.model)
-      const waitMs = context.limits.min_generation_ms
-      await insist(model, headers, { waitMs, signal: over })
-      await waitFor(model, query, context, over)
+      const model = services.model(params.model)
+      await model.predictions.until(freshnessIn(headers, query), over)
       nameLive(reply, model)
-      return describeModel(model, context.trainer.status(model.name))
+      return describeModel(model)
     },
   )
 }

@@ -1,10 +1,11 @@
 /** Pinning a version keeps its bytes for as long as a person wants them; unpinning leaves it to `keep` again. */
 import type { FastifyInstance } from 'fastify'
-import type { RouteContext } from '../../http/context.ts'
-import { PinAnswer, problems, VersionParams } from '../schemas.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { problems } from '../../http/schemas.ts'
+import { PinAnswer, VersionParams } from '../schemas.ts'
 
-export function addPinRoutes(app: FastifyInstance, context: RouteContext): void {
-  const path = '/v1/models/:model/versions/:version/pin'
+export function addPinRoutes(app: FastifyInstance, services: Services): void {
+  const path = '/models/:model/versions/:version/pin'
   const schema = {
     tags: ['versions'],
     params: VersionParams,
@@ -14,19 +15,19 @@ export function addPinRoutes(app: FastifyInstance, context: RouteContext): void 
     path,
     { schema: { ...schema, summary: 'keep the bytes of a version, whatever keep says' } },
     async ({ params: { model, version } }) => {
-      const { registry } = context.modelNamed(model)
-      await registry.pin(version)
-      return { version, pinned: true, pins: await registry.pins() }
+      const { versions } = services.model(model)
+      await versions.pin(version)
+      return { version, pinned: true, pins: await versions.pins() }
     },
   )
   app.delete<{ Params: VersionParams }>(
     path,
     { schema: { ...schema, summary: 'leave a version to keep again' } },
     async ({ params: { model, version } }) => {
-      const { registry } = context.modelNamed(model)
-      await registry.find(version)
-      await registry.unpin(version)
-      return { version, pinned: false, pins: await registry.pins() }
+      const { versions } = services.model(model)
+      await versions.find(version)
+      await versions.unpin(version)
+      return { version, pinned: false, pins: await versions.pins() }
     },
   )
 }

@@ -1,11 +1,11 @@
 /** Makes any version live, in one call: one that was held back, or one that a rollback left. */
 import type { FastifyInstance } from 'fastify'
-import type { RouteContext } from '../../http/context.ts'
-import { promote } from '../../../serving/services/moves.ts'
-import { ModelParams, MoveAnswer, problems, PromoteBody } from '../schemas.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { problems } from '../../http/schemas.ts'
+import { ModelParams, MoveAnswer, PromoteBody } from '../schemas.ts'
 import { sendMoved } from './moved.ts'
 
-export function addPromoteRoute(app: FastifyInstance, context: RouteContext): void {
+export function addPromoteRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'make a version live',
     tags: ['versions'],
@@ -14,11 +14,11 @@ export function addPromoteRoute(app: FastifyInstance, context: RouteContext): vo
     response: { 200: MoveAnswer, ...problems },
   }
   app.post<{ Params: ModelParams; Body: PromoteBody }>(
-    '/v1/models/:model/promote',
+    '/models/:model/promote',
     { schema },
     async ({ params, body }, reply) => {
-      const model = context.modelNamed(params.model)
-      return sendMoved(reply, await promote(model, body.version, body.reason))
+      const model = services.model(params.model)
+      return sendMoved(reply, await model.promote(body.version, body.reason))
     },
   )
 }

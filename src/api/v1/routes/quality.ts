@@ -1,22 +1,20 @@
 /** How good the answers are: by label, by source, against baselines, and whether scores mean what they say. */
 import type { FastifyInstance } from 'fastify'
-import { failure } from '../../../platform/errors.ts'
-import type { RouteContext } from '../../http/context.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { problems } from '../../http/schemas.ts'
 import { describeDrift } from '../describe-model.ts'
-import { ModelParams, problems, QualityAnswer } from '../schemas.ts'
+import { ModelParams, QualityAnswer } from '../schemas.ts'
 
-export function addQualityRoute(app: FastifyInstance, context: RouteContext): void {
+export function addQualityRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'how good its answers are',
     tags: ['models'],
     params: ModelParams,
     response: { 200: QualityAnswer, ...problems },
   }
-  app.get<{ Params: ModelParams }>('/v1/models/:model/quality', { schema }, ({ params }) => {
-    const { name } = context.modelNamed(params.model)
-    const { quality, alarms } = context.trainer.status(name)
-    if (quality === undefined)
-      throw failure('NOT_READY', `the trainer of ${name} has not reported its quality yet`)
-    return { model: name, ...quality, drift: alarms ? describeDrift(alarms) : null }
+  app.get<{ Params: ModelParams }>('/models/:model/quality', { schema }, ({ params }) => {
+    const model = services.model(params.model)
+    const { quality, alarms } = model.quality()
+    return { model: model.name, ...quality, drift: alarms ? describeDrift(alarms) : null }
   })
 }

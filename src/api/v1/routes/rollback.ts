@@ -1,11 +1,11 @@
 /** Back to an earlier version, in one call. The answer comes when this server answers with it. */
 import type { FastifyInstance } from 'fastify'
-import type { RouteContext } from '../../http/context.ts'
-import { rollBack } from '../../../serving/services/moves.ts'
-import { ModelParams, MoveAnswer, problems, RollbackBody } from '../schemas.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { problems } from '../../http/schemas.ts'
+import { ModelParams, MoveAnswer, RollbackBody } from '../schemas.ts'
 import { sendMoved } from './moved.ts'
 
-export function addRollbackRoute(app: FastifyInstance, context: RouteContext): void {
+export function addRollbackRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'go back to an earlier version',
     description:
@@ -16,12 +16,12 @@ export function addRollbackRoute(app: FastifyInstance, context: RouteContext): v
     response: { 200: MoveAnswer, ...problems },
   }
   app.post<{ Params: ModelParams; Body: RollbackBody }>(
-    '/v1/models/:model/rollback',
+    '/models/:model/rollback',
     { schema },
     async ({ params, body }, reply) => {
-      const model = context.modelNamed(params.model)
+      const model = services.model(params.model)
       const asks = body.hold === true ? { hold: true } : undefined
-      return sendMoved(reply, await rollBack(model, body.to, body.reason, asks))
+      return sendMoved(reply, await model.rollBack(body.to, body.reason, asks))
     },
   )
 }

@@ -1,6 +1,6 @@
 /** Law 6 in headers: the exact version that made the answer, also for who looks at no body. */
 import type { FastifyReply } from 'fastify'
-import type { ServedModel } from '../../../serving/services/served-model.ts'
+import type { ModelServices } from '../../../serving/services/model-services.ts'
 
 export function nameVersion(
   reply: FastifyReply,
@@ -18,7 +18,7 @@ export function nameVersion(
 }
 
 /** Of an answer that no version made: which one is live here. */
-export function nameLive(reply: FastifyReply, { live }: ServedModel): void {
-  const pointer = live.live()?.pointer
+export function nameLive(reply: FastifyReply, model: ModelServices): void {
+  const pointer = model.status().live?.pointer
   if (pointer !== undefined) nameVersion(reply, pointer)
 }

@@ -1,37 +1,53 @@
-/** The one place where errors become answers, and where the server's own faults are logged, once. */
-import type { FastifyReply, FastifyRequest } from 'fastify'
+/** The one place where errors become answers, in the format of a surface, and where the server's own faults are logged, once. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
 import { entryOf, failure } from '../../platform/errors.ts'
+import type { ErrorFormat } from '../surface.ts'
+import { codedOf } from './coded-of.ts'
 import { discardBody } from './discard-body.ts'
-import { codedOf, PROBLEM_TYPE, problemOf, retryAfterSeconds } from './problem.ts'
 
-export type ProblemAnswerer = (
+export type ErrorAnswerer = (
   thrown: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
 ) => Promise<FastifyReply>
 
-export function problemAnswerer(log: Logger, clock: Clock): ProblemAnswerer {
+interface Around {
+  readonly log: Logger
+  readonly clock: Clock
+}
+
+/** In this scope, unknown routes included. */
+export function answerErrors(scope: FastifyInstance, format: ErrorFormat, around: Around): void {
+  scope.setErrorHandler(errorAnswerer(format, around))
+  scope.setNotFoundHandler(async (request) => {
+    throw failure('ROUTE_UNKNOWN', `there is no route ${request.method} ${pathOf(request)}`)
+  })
+}
+
+export function errorAnswerer(format: ErrorFormat, { log, clock }: Around): ErrorAnswerer {
   return async (thrown, request, reply) => {
     const error = codedOf(thrown)
-    const problem = problemOf(error, `${pathOf(request)}#${request.id}`)
+    const { status, body } = format.render(error, `${pathOf(request)}#${request.id}`)
     logFault(log, error, thrown, request)
     if (unread.has(error.code)) await discardBody(request.raw, clock)
     const seconds = retryAfterSeconds(error)
     if (seconds !== undefined) void reply.header('retry-after', seconds)
     if (error.code === 'AUTH_REQUIRED') void reply.header('www-authenticate', 'Bearer')
-    return reply.code(problem.status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(problem)
+    return reply.code(status).type(format.contentType).serializer(JSON.stringify).send(body)
   }
 }
 
 /** Refused while the client is still sending its body. */
 const unread: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'BODY_TYPE_UNSUPPORTED'])
 
-export async function answerNotFound(request: FastifyRequest): Promise<never> {
-  throw failure('ROUTE_UNKNOWN', `there is no route ${request.method} ${pathOf(request)}`)
+/** Seconds after which a refused request may come again, for `Retry-After`. */
+function retryAfterSeconds(error: CodedError): number | undefined {
+  const { status } = entryOf(error.code)
+  return error.retriable && (status === 429 || status === 503) ? 1 : undefined
 }
 
-/** What the caller did wrong is told to the caller alone. */
+/** The caller alone hears what the caller did wrong. */
 function logFault(log: Logger, error: CodedError, thrown: unknown, request: FastifyRequest): void {
   const { code } = error
   const place = { request: request.id, method: request.method, path: pathOf(request), code }

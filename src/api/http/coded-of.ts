@@ -1,0 +1,38 @@
+/** Whatever was thrown, as one of our codes: Fastify's own refusals by theirs, anything unknown as a fault of ours. */
+import { CodedError } from '../../contracts/core.ts'
+import { failure, type ErrorCode } from '../../platform/errors.ts'
+
+export function codedOf(error: unknown): CodedError {
+  if (error instanceof CodedError) return error
+  const { code, statusCode, message } = asFastifyError(error)
+  const known = Object.hasOwn(FASTIFY_CODES, code) ? FASTIFY_CODES[code] : undefined
+  if (known !== undefined) return failure(known, message, { cause: error })
+  const isCallers = statusCode >= 400 && statusCode < 500
+  if (isCallers) return failure('REQUEST_INVALID', message, { cause: error })
+  return failure('INTERNAL', 'an unexpected fault of the server', { cause: error })
+}
+
+const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'BODY_TYPE_UNSUPPORTED',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'BODY_MALFORMED',
+  FST_ERR_HANDLER_TIMEOUT: 'DEADLINE_EXCEEDED',
+  FST_ERR_VALIDATION: 'REQUEST_INVALID',
+}
+
+interface FastifyError {
+  readonly code: string
+  readonly statusCode: number
+  readonly message: string
+}
+
+function asFastifyError(error: unknown): FastifyError {
+  const { code, statusCode, message } = Object(error) as Partial<
+    Record<keyof FastifyError, unknown>
+  >
+  return {
+    code: typeof code === 'string' ? code : '',
+    statusCode: typeof statusCode === 'number' ? statusCode : 500,
+    message: typeof message === 'string' ? message : 'the request cannot be served',
+  }
+}

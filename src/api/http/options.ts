@@ -1,0 +1,34 @@
+/** What the HTTP server is given. */
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type { Limits } from '../../platform/limits.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import type { Services } from '../../serving/services/services.ts'
+import type { Surface } from '../surface.ts'
+import type { CorsOptions } from './cors.ts'
+
+export interface ServerOptions {
+  readonly surfaces: readonly Surface[]
+  /** For the probes. */
+  readonly services: Pick<Services, 'readiness'>
+  readonly limits: HttpLimits
+  /** Hosts that requests may name besides loopback; absent = all. */
+  readonly hosts?: readonly string[] | undefined
+  /** Absent = no page of another origin may read an answer. */
+  readonly cors?: CorsOptions | undefined
+  /** Bearer tokens that may use the API; none = everybody may. */
+  readonly tokens: readonly string[] | (() => readonly string[])
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly clock: Clock
+  /** Of the daemon, for the description. */
+  readonly version: string
+}
+
+export type HttpLimits = Pick<
+  Limits,
+  'body_bytes' | 'json_depth' | 'connections' | 'probe_connections' | 'request_ms' | 'shutdown_ms'
+>
+
+export interface HttpContext extends ServerOptions {
+  isDraining(): boolean
+}

@@ -1,0 +1,52 @@
+/** The shapes of what belongs to no surface: probes, metrics, the description; and of an error as a problem. */
+import { Type } from 'typebox'
+import { Name } from '../schema-parts.ts'
+
+export const FaultAnswer = Type.Object({
+  model: Name,
+  part: Type.Optional(
+    Type.String({
+      description:
+        'model, live, inbox, dead_letters, data_dir, source or copy; absent: its trainer',
+    }),
+  ),
+  state: Type.Optional(Type.String({ description: 'of its trainer' })),
+  source: Type.Optional(Type.String({ description: 'the name of a source that fails' })),
+  code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
+  message: Type.Optional(Type.String()),
+  fix: Type.Optional(Type.String()),
+})
+
+export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
+export const ReadyAnswer = Type.Object({
+  ready: Type.Boolean(),
+  degraded: Type.Optional(
+    Type.Array(FaultAnswer, { description: 'what is broken while it goes on; absent: nothing' }),
+  ),
+})
+export const OpenapiAnswer = Type.Object({}, { additionalProperties: true })
+export const MetricsAnswer = {
+  description: 'the text format of Prometheus',
+  content: { 'text/plain': { schema: Type.String() } },
+}
+
+export const Problem = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: 'stable; see the table of errors' }),
+    detail: Type.String(),
+    instance: Type.String(),
+    fix: Type.Optional(Type.String()),
+  },
+  { additionalProperties: true },
+)
+
+/** What any route may answer instead. Problems are serialised by themselves; this is their documentation. */
+export const problems = {
+  default: {
+    description: 'the request failed',
+    content: { 'application/problem+json': { schema: Problem } },
+  },
+}

@@ -1,0 +1,59 @@
+/**
+ * What a person says about learning: pause, resume, and what becomes of the events that rollbacks have set aside. The list
+ * is on the disk of the daemon that trains; the commands reach the trainer from any daemon.
+ */
+import { failure } from '../../platform/errors.ts'
+import { pageOf, type Page } from '../../platform/page.ts'
+import type { SetAsidePages, ShownAside } from '../../checkpoint/set-aside-pages.ts'
+import type { Selection } from '../../versions/contract.ts'
+import { command, type Commanded } from './commands.ts'
+import type { TrainerView } from './served-model.ts'
+
+export interface LearningService {
+  /** Newest first, with the count of all. Throws `TRAINED_ELSEWHERE`. */
+  setAside(query: {
+    readonly limit: number
+    readonly before?: number | undefined
+  }): Page<ShownAside, number> & { readonly count: number }
+  /** Learns what the selection means, or drops it for good. Throws `TRAINED_ELSEWHERE`. */
+  select(by: 'relearn' | 'discard', selection: Selection, reason: string): Promise<Selected>
+  /** Learns nothing until `resume`; events are accepted all the same. Answers the generation of the command. */
+  pause(reason: string): Promise<number>
+  resume(reason: string): Promise<number>
+}
+
+export interface Selected {
+  /** So many were meant when the command was given. */
+  readonly events: number
+  readonly generation: number
+}
+
+export function openLearningService(
+  model: Commanded & { readonly setAside?: SetAsidePages },
+  trainer: TrainerView,
+): LearningService {
+  return {
+    setAside({ limit, before }) {
+      const { count, found } = pagesOf(model, trainer).page({ limit: limit + 1, before })
+      return { count, ...pageOf(found, limit, ({ at }) => at) }
+    },
+    async select(by, selection, reason) {
+      const events = pagesOf(model, trainer).count(selection)
+      const { generation } = await command(model, by, reason, { selection })
+      return { events, generation }
+    },
+    pause: async (reason) => (await command(model, 'pause', reason)).generation,
+    resume: async (reason) => (await command(model, 'resume', reason)).generation,
+  }
+}
+
+/** In a fleet the checkpoint is where the model is trained. */
+function pagesOf(
+  { name, setAside }: Parameters<typeof openLearningService>[0],
+  trainer: TrainerView,
+): SetAsidePages {
+  const { state, lease } = trainer.status(name)
+  if (setAside !== undefined && state !== 'standby') return setAside
+  const holder = lease?.holder ?? 'another daemon'
+  throw failure('TRAINED_ELSEWHERE', `${name} is trained by ${holder}`, { details: { holder } })
+}

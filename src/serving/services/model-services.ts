@@ -1,0 +1,78 @@
+/** What a surface may call of one model. */
+import type { Clock } from '../../contracts/core.ts'
+import type { QualityReport } from '../../evaluation/contract.ts'
+import { openDeadLetterService, type DeadLetterService } from '../../intake/dead-letters/service.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Limits } from '../../platform/limits.ts'
+import type { Asked, Registry } from '../../versions/contract.ts'
+import type { FailedSwap, LiveAdapter } from '../live/live-model.ts'
+import type { Degraded } from './degraded.ts'
+import { faultsOf } from './faults.ts'
+import { openFeedbackGate, type FeedbackGate } from './feedback-gate.ts'
+import { openLearningService, type LearningService } from './learning-service.ts'
+import { promote, rollBack, type Moved } from './moves.ts'
+import { openPredictionService, type PredictionService } from './prediction-service.ts'
+import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
+
+export interface ModelServices extends Pick<
+  ServedModel,
+  'name' | 'base' | 'method' | 'renamed' | 'example'
+> {
+  readonly predictions: PredictionService
+  readonly feedback: FeedbackGate
+  readonly learning: LearningService
+  readonly deadLetters: DeadLetterService
+  readonly versions: Pick<Registry, 'find' | 'list' | 'live' | 'history' | 'pin' | 'unpin' | 'pins'>
+  /** `to` absent: the version that was live before the present one came. */
+  rollBack(to: string | undefined, reason: string, asks?: Asked): Promise<Moved>
+  promote(version: string, reason: string): Promise<Moved>
+  status(): ModelStatus
+  /** Throws `NOT_READY` until its trainer has reported. */
+  quality(): { readonly quality: QualityReport; readonly alarms: TrainerReport['alarms'] }
+}
+
+/** What the server and what the trainer know of a model. */
+export interface ModelStatus {
+  /** What answers; undefined until the first version is loaded. */
+  readonly live: LiveAdapter | undefined
+  /** The version that the live pointer names and that could not be loaded. */
+  readonly failedSwap: FailedSwap | undefined
+  readonly trainer: TrainerReport
+  /** What is broken while the daemon goes on. */
+  readonly faults: readonly Degraded[]
+}
+
+interface Around {
+  readonly trainer: TrainerView
+  readonly limits: Limits
+  readonly clock: Clock
+}
+
+export function openModelServices(model: ServedModel, around: Around): ModelServices {
+  const { name, base, method, live, feedback, registry } = model
+  const { trainer } = around
+  return {
+    ...{ name, base, method, renamed: model.renamed },
+    ...(model.example && { example: model.example }),
+    predictions: openPredictionService({ model: name, live, ...around }),
+    feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
+    learning: openLearningService(model, trainer),
+    deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
+      feedback.take(messages, { areLetters: true }),
+    ),
+    versions: registry,
+    rollBack: async (to, reason, asks) => rollBack(model, to, reason, asks),
+    promote: async (version, reason) => promote(model, version, reason),
+    status: () => ({
+      live: live.live(),
+      failedSwap: live.failedSwap(),
+      trainer: trainer.status(name),
+      faults: faultsOf(model, trainer),
+    }),
+    quality() {
+      const { quality, alarms } = trainer.status(name)
+      if (quality !== undefined) return { quality, alarms }
+      throw failure('NOT_READY', `the trainer of ${name} has not reported its quality yet`)
+    },
+  }
+}

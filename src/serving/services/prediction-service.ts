@@ -1,0 +1,102 @@
+/**
+ * Predictions as every surface asks for them: from the live version or from one by name, on request not before a generation
+ * of the live pointer, or a position of the feedback, is reached.
+ */
+import type { Clock } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Limits } from '../../platform/limits.ts'
+import type { LiveModel, Prediction } from '../live/live-model.ts'
+import type { PredictRequest } from '../live/predict.ts'
+import { textOf, type Position } from './position.ts'
+import type { TrainerView } from './served-model.ts'
+import { explained, hasFailed } from './trainer-fault.ts'
+
+/** What must be reached before the answer. */
+export interface Freshness {
+  /** Of the live pointer. */
+  readonly generation?: number | undefined
+  /** Of feedback: everything up to it has been learned, as far as something comes of it by itself. */
+  readonly position?: Position | undefined
+}
+
+export interface PredictionService {
+  /** Throws `NOT_READY` with what its trainer says, and what `until` throws. */
+  predict(request: PredictRequest & Freshness): Promise<Prediction>
+  /** Throws `GENERATION_NOT_REACHED`, `POSITION_NOT_REACHED`, or the signal's reason. */
+  until(freshness: Freshness, signal: AbortSignal | undefined): Promise<void>
+}
+
+export interface PredictionOptions {
+  readonly model: string
+  readonly live: Pick<LiveModel, 'live' | 'predict' | 'until'>
+  readonly trainer: TrainerView
+  readonly limits: Pick<Limits, 'min_generation_ms' | 'wait_for_ms'>
+  readonly clock: Clock
+}
+
+export function openPredictionService(options: PredictionOptions): PredictionService {
+  const { model, live, trainer } = options
+  const until: PredictionService['until'] = async ({ generation, position }, signal) => {
+    if (generation !== undefined) await untilGeneration(options, generation, signal)
+    if (position !== undefined) await untilLearned(options, position, signal)
+  }
+  return {
+    until,
+    async predict({ inputs, version, signal, ...freshness }) {
+      await until(freshness, signal)
+      try {
+        return await live.predict({ inputs, version, signal })
+      } catch (error) {
+        throw explained(error, model, trainer.status(model))
+      }
+    },
+  }
+}
+
+async function untilGeneration(
+  { model, live, limits }: PredictionOptions,
+  wanted: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (await live.until(wanted, within(limits.min_generation_ms, signal))) return
+  const generation = live.live()?.pointer.generation ?? 0
+  const message = `model ${model} is at generation ${generation} here, not yet at ${wanted}`
+  throw failure('GENERATION_NOT_REACHED', message, { details: { generation, wanted } })
+}
+
+/** Time between two looks at what the trainer has reported. */
+const LOOK_MS = 25
+
+/**
+ * A position is reached when the event was read and what it starts has ended: an update that was due by count, or, with a
+ * trigger that looks at the clock, the one that follows a rest; and when the version of that update answers here. An event
+ * that starts nothing by itself (too few are pending, and there is no rest) is waited for until it is read.
+ */
+async function untilLearned(
+  { model, live, trainer, limits, clock }: PredictionOptions,
+  position: Position,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const untilMs = clock.monotonicMs() + limits.wait_for_ms
+  const leftMs = () => Math.max(0, untilMs - clock.monotonicMs())
+  let generation = trainer.reached?.(model, position)
+  while (generation === undefined && leftMs() > 0 && !hasFailed(trainer.status(model))) {
+    await clock.sleep(Math.min(LOOK_MS, leftMs()), signal)
+    generation = trainer.reached?.(model, position)
+  }
+  if (generation !== undefined && (await live.until(generation, within(leftMs(), signal)))) return
+  const { state, code, lag } = trainer.status(model)
+  const text = textOf(position)
+  const message = `model ${model} has not learned ${text} within ${limits.wait_for_ms} ms; its trainer is ${state}`
+  const details = {
+    position: text,
+    trainer: state,
+    lag,
+    ...(code !== undefined && { trainer_code: code }),
+  }
+  throw failure('POSITION_NOT_REACHED', message, { details })
+}
+
+function within(waitMs: number, signal: AbortSignal | undefined) {
+  return { waitMs, ...(signal && { signal }) }
+}

@@ -1,0 +1,32 @@
+/**
+ * Whether requests may be sent here: a model answers, and all others do so too or are broken for good. What is broken, a
+ * trainer too, is named; it does not count while there are answers.
+ */
+import type { Degraded } from './degraded.ts'
+import { faultsOf } from './faults.ts'
+import type { ServedModel, TrainerView } from './served-model.ts'
+import { hasFailed } from './trainer-fault.ts'
+
+export interface Readiness {
+  readonly isReady: boolean
+  /** Models that have no answer yet. */
+  readonly silent: readonly string[]
+  /** What is broken while the daemon goes on. */
+  readonly degraded: readonly Degraded[]
+}
+
+export function readinessOf(models: readonly ServedModel[], trainer: TrainerView): Readiness {
+  const silent = models.filter(({ live }) => live.live() === undefined)
+  const waiting = silent.filter((model) => isAwaited(model, trainer))
+  return {
+    isReady: waiting.length === 0 && silent.length < models.length,
+    silent: (waiting.length > 0 ? waiting : silent).map(({ name }) => name),
+    degraded: models.flatMap((model) => [...faultsOf(model, trainer)]),
+  }
+}
+
+/** It has no answer yet, and nothing is in its way that a person has to fix. */
+export function isAwaited(model: ServedModel, trainer: TrainerView): boolean {
+  const isBroken = model.faults?.().some(({ part }) => part === 'model') === true
+  return model.live.live() === undefined && !isBroken && !hasFailed(trainer.status(model.name))
+}

@@ -1,0 +1,41 @@
+/** What an HTTP surface may call: the models by name, and this daemon among others. Typed, and without HTTP. */
+import type { Clock } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Limits } from '../../platform/limits.ts'
+import { fleetStatus, type FleetOptions, type FleetStatus } from './fleet-service.ts'
+import { openModelServices, type ModelServices } from './model-services.ts'
+import { readinessOf, type Readiness } from './readiness.ts'
+
+export interface Services {
+  readonly models: readonly ModelServices[]
+  /** Throws `MODEL_UNKNOWN`. */
+  model(name: string): ModelServices
+  fleet(): Promise<FleetStatus>
+  readiness(): Readiness
+  /** What a request may hold. */
+  readonly limits: Limits
+}
+
+export interface ServicesOptions extends FleetOptions {
+  readonly limits: Limits
+  readonly clock: Clock
+}
+
+export function openServices(options: ServicesOptions): Services {
+  const { trainer, limits, clock } = options
+  const models = options.models.map((model) => openModelServices(model, { trainer, limits, clock }))
+  const byName = new Map(models.map((model) => [model.name, model]))
+  return {
+    models,
+    limits,
+    model(name) {
+      const model = byName.get(name)
+      if (model !== undefined) return model
+      throw failure('MODEL_UNKNOWN', `there is no model ${JSON.stringify(name.slice(0, 100))}`, {
+        details: { models: [...byName.keys()] },
+      })
+    },
+    fleet: () => fleetStatus(options),
+    readiness: () => readinessOf(options.models, trainer),
+  }
+}
