@@ -1,0 +1,37 @@
+/** The methods of a task whose head neither grows nor has names for its outputs: every head is the same one. */
+import type { Task } from '../contracts/task-seam.ts'
+
+type Fixed =
+  | 'start'
+  | 'grown'
+  | 'union'
+  | 'declared'
+  | 'named'
+  | 'check'
+  | 'facts'
+  | 'headOf'
+  | 'topic'
+  | 'selected'
+  | 'silent'
+  | 'retired'
+  | 'revised'
+  | 'foreign'
+  | 'renaming'
+
+export const fixedHead = {
+  start: [],
+  grown: (head) => head,
+  union: (head) => head,
+  declared: () => [],
+  named: () => [],
+  check: () => undefined,
+  facts: () => ({}),
+  headOf: () => [],
+  topic: () => undefined,
+  selected: () => undefined,
+  silent: [] as readonly string[],
+  retired: [],
+  revised: () => undefined,
+  foreign: () => undefined,
+  renaming: () => undefined,
+} satisfies Pick<Task, Fixed>

@@ -1,0 +1,73 @@
+/**
+ * How good the numbers are: the mean absolute error of answers that were given before their examples were learned, beside
+ * what one gets for nothing: the running mean of the targets, and the last one.
+ *
+ * The first target has nothing to be compared with, and is not counted.
+ */
+import type { Json } from '../../contracts/core.ts'
+import type { TaskQuality } from '../../contracts/task-seam.ts'
+import { meansOf, noMean, observed, type MeanState } from './running-mean.ts'
+
+type State = Readonly<{
+  /** All that came. */
+  targets: number
+  mean: number
+  last: number
+  /** 1 − error of the scores. */
+  accuracy: MeanState
+  model: MeanState
+  byMean: MeanState
+  byLast: MeanState
+}>
+
+const empty: State = {
+  ...{ targets: 0, mean: 0, last: 0 },
+  ...{ accuracy: noMean, model: noMean, byMean: noMean, byLast: noMean },
+}
+
+export function openErrors(): TaskQuality<number> {
+  let state = empty
+  return {
+    observe({ answer, error: share }, target) {
+      const { targets, mean, last, accuracy, model, byMean, byLast } = state
+      const error = Math.abs(Number(answer) - target)
+      state = {
+        targets: targets + 1,
+        mean: mean + (target - mean) / (targets + 1),
+        last: target,
+        // An answer that is no number says nothing of its error.
+        ...(targets === 0 || !Number.isFinite(error)
+          ? { accuracy, model, byMean, byLast }
+          : {
+              accuracy: observed(accuracy, 1 - share),
+              model: observed(model, error),
+              byMean: observed(byMean, Math.abs(mean - target)),
+              byLast: observed(byLast, Math.abs(last - target)),
+            }),
+      }
+    },
+    report() {
+      const { targets, mean, last, accuracy, model, byMean, byLast } = state
+      const [all, recent] = meansOf(accuracy)
+      const known = (value: number) => (targets === 0 ? null : value)
+      return {
+        events: model[0],
+        ...{ accuracy: all, accuracy_recent: recent },
+        ...errorsOf(model),
+        baselines: {
+          running_mean: { value: known(mean), ...errorsOf(byMean) },
+          last_value: { value: known(last), ...errorsOf(byLast) },
+        },
+      }
+    },
+    snapshot: () => ({ ...state }),
+    restore(saved) {
+      state = { ...empty, ...(saved as Readonly<Record<string, Json>> & Partial<State>) }
+    },
+  }
+}
+
+function errorsOf(state: MeanState) {
+  const [mae, recent] = meansOf(state)
+  return { mae, mae_recent: recent }
+}

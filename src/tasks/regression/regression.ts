@@ -1,0 +1,69 @@
+/**
+ * Regression: a number for an input. It learns values and corrections, and says how far its answers are off.
+ *
+ *   answer = μ + σ·z      error = |r| / (1 + |r|),  r = (answer − y) / σ
+ *
+ * The error is 0 for the right number and nears 1 far from it, whatever the unit: a model that always answers the mean has
+ * about 0.4. Triggers, rates and gates read it; the mean absolute error in the report is in the unit of the targets.
+ */
+import type { Task } from '../../contracts/task-seam.ts'
+import { failure } from '../../platform/errors.ts'
+import { fixedHead } from '../fixed-head.ts'
+import { estimateIn, regressionHead } from './head.ts'
+import { lossOf, type LossSettings } from './loss.ts'
+import { openErrors } from './quality.ts'
+
+export interface Answer {
+  readonly value: number
+}
+
+export function openRegression(settings: LossSettings): Task<number, Answer> {
+  return {
+    ...fixedHead,
+    ...regressionHead,
+    // μ and σ say nothing of an example.
+    shared: () => 1,
+
+    target(signal) {
+      if (signal.kind === 'value') return signal.value
+      throw unsupported(signal.kind)
+    },
+    admit(signal) {
+      if (signal.kind !== 'value') throw unsupported(signal.kind)
+    },
+    supersedes: ({ kind }) => kind === 'value',
+
+    loss({ target, outputs, share }, _head, gradient) {
+      const { z, mean, deviation } = estimateIn(outputs)
+      const { loss, slope } = lossOf(z - (target - mean) / deviation, settings)
+      gradient[0] = (gradient[0] ?? 0) + share * slope
+      return share * loss
+    },
+    distil([z = 0], [teacher = 0], { share }, gradient) {
+      const distance = z - teacher
+      gradient[0] = (gradient[0] ?? 0) + share * distance
+      return 0.5 * share * distance * distance
+    },
+    score(outputs, target) {
+      const { value, deviation } = estimateIn(outputs)
+      // Before the first target there is no unit to measure an error in.
+      if (deviation === 0) return { error: 1, loss: Infinity, answer: value }
+      const r = (value - target) / deviation
+      const size = Math.abs(r)
+      return { error: size / (1 + size), loss: lossOf(r, settings).loss, answer: value }
+    },
+
+    decode: (outputs) => ({ value: estimateIn(outputs).value }),
+
+    stratum: () => '',
+    size: () => Float64Array.BYTES_PER_ELEMENT,
+    isTest: () => true,
+    shown: (target) => ({ value: target }),
+    openQuality: openErrors,
+  }
+}
+
+function unsupported(kind: string): Error {
+  const fix = 'send a value or a correction that is a number: { "value": 3.2 }'
+  return failure('SIGNAL_UNSUPPORTED', `a regression learns nothing from a ${kind}`, { fix })
+}

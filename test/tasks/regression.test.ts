@@ -1,0 +1,149 @@
+import { describe, expect, test } from 'vitest'
+import type { Tensors } from '../../src/contracts/core.ts'
+import type { Score } from '../../src/contracts/task-seam.ts'
+import { openErrors } from '../../src/tasks/regression/quality.ts'
+import { openRegression } from '../../src/tasks/regression/regression.ts'
+import { targetStatistics } from '../../src/tasks/regression/target-statistics.ts'
+import { thrown } from '../coded.ts'
+
+const squared = openRegression({ loss: 'squared', huber_delta: 1 })
+const huber = openRegression({ loss: 'huber', huber_delta: 1 })
+
+/** The statistics after these targets: [count, mean, deviation]. */
+function countedOf(targets: readonly number[], before: Tensors = new Map()) {
+  const rows = targets.map((target) => ({ target, weight: 1 }))
+  const after = targetStatistics.observe(before, rows)
+  const read = (name: string) => after.get(name)!.data[0]!
+  return { after, read: ['count', 'mean', 'deviation'].map((name) => read(`head.${name}`)) }
+}
+
+const outputs = (z: number, mean: number, deviation: number) => Float32Array.of(z, mean, deviation)
+
+describe('statistics of the targets', () => {
+  test('are their mean and deviation', () => {
+    const [count, mean, deviation] = countedOf([1, 3, 5, 7]).read
+    expect([count, mean]).toEqual([4, 4])
+    expect(deviation).toBeCloseTo(Math.sqrt(5), 6)
+  })
+
+  test('are the same when they are counted in parts', () => {
+    const first = countedOf([100, 150, 90])
+    expect(countedOf([120, 80], first.after).read[1]).toBeCloseTo(108, 4)
+  })
+
+  test('have a unit from the first target on, whatever it is', () => {
+    for (const target of [0, 1e-9, -3, 1e15]) expect(countedOf([target]).read[2]).toBeGreaterThan(0)
+  })
+
+  test('count a far outlier as eight deviations', () => {
+    const usual = Array.from({ length: 100 }, (_, at) => (at % 2 === 0 ? -1 : 1))
+    const { read } = countedOf([1e12], countedOf(usual).after)
+    expect(read[1]).toBeCloseTo(8 / 101, 2)
+    expect(read[2]).toBeLessThan(2)
+  })
+
+  test('do not change what they were given', () => {
+    const { after } = countedOf([1, 2])
+    const bytes = [...after].map(([name, { data }]) => [name, ...data])
+    countedOf([50], after)
+    expect([...after].map(([name, { data }]) => [name, ...data])).toEqual(bytes)
+  })
+})
+
+describe.each([
+  ['squared', squared, 0.5 * 9, 3],
+  ['huber', huber, 3 - 0.5, 1],
+] as const)('the %s loss', (_name, task, loss, slope) => {
+  test('is in deviations of the target, and a share of it counts', () => {
+    const gradient = new Float32Array(3)
+    const row = { target: 40, outputs: outputs(1, 100, 30), share: 2 }
+    expect(task.loss(row, [], gradient, new Map())).toBeCloseTo(2 * loss, 6)
+    expect([...gradient]).toEqual([2 * slope, 0, 0])
+  })
+
+  test('has the slope that finite differences have', () => {
+    for (const z of [-3, -0.2, 0.3, 0.9, 4]) {
+      const at = (shift: number, gradient = new Float32Array(3)) =>
+        task.loss(
+          { target: 7, outputs: outputs(z + shift, 5, 2), share: 1 },
+          [],
+          gradient,
+          new Map(),
+        )
+      const gradient = new Float32Array(3)
+      at(0, gradient)
+      expect(gradient[0]).toBeCloseTo((at(0.01) - at(-0.01)) / 0.02, 3)
+    }
+  })
+})
+
+test('the error is 0 for the right number, a half one deviation off, and never more than 1', () => {
+  const error = (z: number, target: number) => squared.score(outputs(z, 100, 10), target, []).error
+  expect(error(0, 100)).toBe(0)
+  expect(error(1, 100)).toBeCloseTo(0.5)
+  expect(error(0, 1e12)).toBeLessThanOrEqual(1)
+})
+
+test('before the first target there is an answer, and no loss', () => {
+  expect(squared.decode(new Float32Array(3), {})).toEqual({ value: 0 })
+  expect(squared.score(new Float32Array(3), 5, [])).toMatchObject({ error: 1, loss: Infinity })
+})
+
+test.each([
+  ['label', { kind: 'label', label: 'a' }],
+  ['rating', { kind: 'rating', rating: 1 }],
+] as const)('a %s is refused with what to send instead', (_kind, signal) => {
+  for (const refused of [() => squared.target(signal, '3', []), () => squared.admit(signal)]) {
+    const error = thrown(refused)
+    expect(error.code).toBe('SIGNAL_UNSUPPORTED')
+    expect(error.fix).toContain('"value": 3.2')
+  }
+})
+
+describe('the report', () => {
+  const scoreOf = (answer: number): Score => ({ answer, error: 0.25, loss: 1 })
+  const report = (pairs: readonly (readonly [answer: number, target: number])[]) => {
+    const errors = openErrors()
+    for (const [answer, target] of pairs) errors.observe(scoreOf(answer), target)
+    return errors
+  }
+
+  test('has the mean absolute error beside the running mean and the last value', () => {
+    const errors = report([
+      [0, 10],
+      [12, 20],
+      [18, 12],
+    ])
+    expect(errors.report()).toMatchObject({
+      ...{ events: 2, mae: 7, accuracy: 0.75 },
+      baselines: {
+        // |10 − 20|, |15 − 12|
+        running_mean: { value: 14, mae: 6.5 },
+        // |10 − 20|, |20 − 12|
+        last_value: { value: 12, mae: 9 },
+      },
+    })
+  })
+
+  test('says nothing where there was nothing', () => {
+    expect(report([]).report()).toMatchObject({
+      ...{ events: 0, mae: 0 },
+      baselines: { running_mean: { value: null }, last_value: { value: null } },
+    })
+  })
+
+  test('goes on from a snapshot, restored twice', () => {
+    const pairs = [
+      [1, 2],
+      [3, 5],
+      [4, 4],
+    ] as const
+    const half = report(pairs.slice(0, 2)).snapshot()
+    const errors = openErrors()
+    errors.restore(half)
+    errors.restore(half)
+    errors.observe(scoreOf(4), 4)
+    expect(errors.report()).toEqual(report(pairs).report())
+    expect(JSON.parse(JSON.stringify(errors.snapshot()))).toEqual(errors.snapshot())
+  })
+})
