@@ -10,7 +10,7 @@ import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
 import { openFairLeases, type FairLeases } from '../fleet/fair-leases.ts'
-import { openRedisCopies } from '../fleet/checkpoint-copies.ts'
+import { openCheckpointCopies } from '../fleet/checkpoint-copies.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
 import type { ForwardKeys } from '../intake/inbox/forwarder-options.ts'
 import type { LocalRegistry } from '../versions/local/local.ts'
@@ -104,7 +104,11 @@ export async function joinAsTrainer(
     leaseMs,
   })
   needs.atEnd(async () => leases.close())
-  return { sharing: { redis, replica }, leases, copies: openRedisCopies({ redis, maxBytes }) }
+  return {
+    sharing: { redis, replica },
+    leases,
+    copies: openCheckpointCopies({ ...parts, redis, maxBytes }),
+  }
 }
 
 /** Where the feedback of every replica of a fleet comes together. */

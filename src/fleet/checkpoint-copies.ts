@@ -1,56 +1,51 @@
 /**
- * Copies of checkpoints in Redis, in chunks, so that memory holds one chunk however big a checkpoint is. What is uploaded
- * must not change meanwhile: give a snapshot of the database, not the database.
+ * Copies of checkpoints: the bytes in a blob store, and in Redis the head that names the newest copy, moved by the holder of
+ * the lease alone. What is copied must not change meanwhile: give a snapshot of the database, not the database.
  */
-import { createHash, randomBytes } from 'node:crypto'
-import { open, type FileHandle } from 'node:fs/promises'
-import type { CheckpointCopies, CopyHead, Lease } from './contract.ts'
-import { forget, renameSynced, temporaryPath } from '../platform/store/atomic-file.ts'
-import { diskFailure } from '../platform/store/disk-failure.ts'
+import { randomBytes } from 'node:crypto'
+import { stat } from 'node:fs/promises'
+import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import { failure } from '../platform/errors.ts'
 import type { Redis, RedisArgument, RedisScript } from '../platform/redis/redis.ts'
-import { BEGIN, CHUNK, COMMIT } from './copy-scripts.ts'
+import { diskFailure } from '../platform/store/disk-failure.ts'
+import type { Blob, BlobStore } from '../versions/blobs/blob-store.ts'
+import { openAfter } from '../versions/blobs/former.ts'
+import { fromFile, intoFile, measured, PIECE_BYTES } from '../versions/blobs/pieces.ts'
+import { markField, openRedisBlobs } from '../versions/blobs/redis.ts'
+import type { CheckpointCopies, CopyHead, Lease } from './contract.ts'
+import { BEGIN, COMMIT } from './copy-scripts.ts'
 
-export interface RedisCopiesOptions {
+export interface CheckpointCopiesOptions {
   /** With a `commandMs` in which a chunk gets through; not the connection of the leases, whose renewals would wait behind it. */
   readonly redis: Redis
+  readonly clock: Clock
+  readonly log: Logger
   /** A bigger checkpoint is refused (`COPY_TOO_LARGE`), never cut. */
   readonly maxBytes: number
+  /** Where the bytes of a model's copies lie; in Redis itself when absent. */
+  readonly blobsOf?: ((model: string) => BlobStore) | undefined
 }
 
-export interface CopyStats {
-  readonly puts: number
-  readonly bytes: number
-  readonly refused: number
-}
-
-const CHUNK_BYTES = 1024 * 1024
-/** An upload that stands still for so long is one that nobody will finish. */
-const UPLOAD_MS = 60_000
-
-export function openRedisCopies(
-  options: RedisCopiesOptions,
-): CheckpointCopies & { stats(): CopyStats } {
-  return new RedisCopies(options)
+export function openCheckpointCopies(options: CheckpointCopiesOptions): CheckpointCopies {
+  return new SharedCopies(options)
 }
 
 interface FullHead extends CopyHead {
   readonly id: string
-  readonly chunks: number
 }
 
-class RedisCopies implements CheckpointCopies {
-  readonly #redis: Redis
-  readonly #maxBytes: number
-  #stats: CopyStats = { puts: 0, bytes: 0, refused: 0 }
+const FILE = 'state.db'
+/** In Redis, where memory is dear, an upload that stands still is given up soon. */
+const RESTING_MS = 60_000
+/** What no head names was given up, when it is older than this. */
+const ORPHAN_MS = 60 * 60 * 1000
 
-  constructor({ redis, maxBytes }: RedisCopiesOptions) {
-    this.#redis = redis
-    this.#maxBytes = maxBytes
-  }
+class SharedCopies implements CheckpointCopies {
+  readonly #options: CheckpointCopiesOptions
+  readonly #sweptMs = new Map<string, number>()
 
-  stats(): CopyStats {
-    return this.#stats
+  constructor(options: CheckpointCopiesOptions) {
+    this.#options = options
   }
 
   async head(model: string): Promise<CopyHead | undefined> {
@@ -62,106 +57,105 @@ class RedisCopies implements CheckpointCopies {
 
   async put(lease: Lease, path: string, sequence: number): Promise<CopyHead> {
     lease.check()
-    const file = await opened(path)
-    try {
-      const { size } = await file.stat()
-      if (size > this.#maxBytes) throw this.#tooLarge(lease.model, size)
-      const upload = new Upload(this.#redis, lease, sequence)
-      const isThere = (await upload.begin()) === 'THERE'
-      if (!isThere) await this.#send(upload, file, size)
-      const head = await this.head(lease.model)
-      if (head !== undefined) return head
-      throw failure('REDIS_UNAVAILABLE', `the copy of ${lease.model} was forgotten at once`)
-    } finally {
-      await file.close()
-    }
-  }
-
-  async #send(upload: Upload, file: FileHandle, size: number): Promise<void> {
-    const hash = createHash('sha256')
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, Math.max(size, 1)))
-    for (let at = 0; at < size;) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
-      if (bytesRead === 0) throw failure('STORE_FAILED', 'a checkpoint got shorter while copied')
-      const chunk = buffer.subarray(0, bytesRead)
-      hash.update(chunk)
-      await upload.chunk(chunk)
-      at += bytesRead
-    }
-    await upload.commit(size, hash.digest('hex'))
-    const { puts, bytes } = this.#stats
-    this.#stats = { ...this.#stats, puts: puts + 1, bytes: bytes + size }
+    const { redis, maxBytes } = this.#options
+    const size = await sizeOf(path)
+    if (size > maxBytes) throw tooLarge(lease.model, size, maxBytes)
+    const upload = new Upload(redis, lease, sequence)
+    if ((await upload.begin()) !== 'THERE') await this.#send(upload, path)
+    const head = await this.head(lease.model)
+    if (head !== undefined) return head
+    throw failure('REDIS_UNAVAILABLE', `the copy of ${lease.model} was forgotten at once`)
   }
 
   async get(model: string, head: CopyHead, path: string): Promise<void> {
     const known = await this.#head(model)
     if (known === undefined || !isSame(known, head)) throw replaced(model)
-    const temporary = temporaryPath(path)
     try {
-      await this.#receive(model, known, temporary)
-      renameSynced(temporary, path)
+      await intoFile(path, this.#blobs(model).get(blobOf(known.id, known)))
     } catch (error) {
-      throw diskFailure(error, path, 'cannot write')
-    } finally {
-      await forget(temporary)
+      if (codeOf(error) === 'BLOB_CORRUPT') throw altered(model, error)
+      if (codeOf(error) !== 'BLOB_MISSING') throw error
+      const now = await this.#head(model)
+      throw now !== undefined && isSame(now, head) ? altered(model, error) : replaced(model)
     }
   }
 
-  async #receive(model: string, head: FullHead, path: string): Promise<void> {
-    const hash = createHash('sha256')
-    let size = 0
-    const file = await open(path, 'wx')
+  async #send(upload: Upload, path: string): Promise<void> {
+    const { model, id } = upload
+    const blobs = this.#blobs(model)
+    const before = await this.#head(model)
+    const content = fromFile(path)
+    const blob = blobOf(id, await measured(content))
     try {
-      for (let number = 0; number < head.chunks; number += 1) {
-        const chunk = await this.#chunk(model, head, number)
-        hash.update(chunk)
-        size += chunk.length
-        await file.writeFile(chunk)
-      }
-      await file.sync()
-    } finally {
-      await file.close()
+      const beforePiece = async () => void (await upload.begin())
+      await blobs.put(blob, content, { beforePiece })
+      const isTaken = await upload.commit(blob, this.#options.blobsOf === undefined)
+      if (!isTaken) await blobs.remove(id)
+    } catch (error) {
+      // Another trains the model now, and nobody will finish this.
+      if (codeOf(error) === 'LEASE_LOST') await blobs.remove(id)
+      throw error
     }
-    if (size !== head.bytes || hash.digest('hex') !== head.sha256) throw altered(model)
+    await this.#clear(model, id, before?.id)
   }
 
-  async #chunk(model: string, { id, ...head }: FullHead, number: number): Promise<Buffer> {
-    const chunk = await this.#redis.bytes('HGET', chunksKey(this.#redis, model, id), number)
-    if (Buffer.isBuffer(chunk)) return chunk
-    const now = await this.#head(model)
-    throw now !== undefined && isSame(now, head) ? altered(model) : replaced(model)
+  /** The copy is made: what it leaves behind is swept up now or later. */
+  async #clear(model: string, id: string, before: string | undefined): Promise<void> {
+    const { clock, log } = this.#options
+    const blobs = this.#blobs(model)
+    try {
+      if (before !== undefined && before !== id) await blobs.remove(before)
+      const nowMs = clock.monotonicMs()
+      if (nowMs - (this.#sweptMs.get(model) ?? -Infinity) < ORPHAN_MS) return
+      this.#sweptMs.set(model, nowMs)
+      for await (const { scope, addedMs } of blobs.list())
+        if (scope !== id && clock.nowMs() - addedMs > ORPHAN_MS) await blobs.remove(scope)
+    } catch (err) {
+      log.debug({ model, err }, 'an earlier copy is left for later')
+    }
+  }
+
+  /** Redis has two names for what it keeps itself, so that a daemon of an earlier release reads it too. */
+  #blobs(model: string): BlobStore {
+    const { redis, clock, blobsOf } = this.#options
+    const inRedis = openRedisBlobs({
+      redis,
+      clock,
+      keyOf: (id) => chunksKey(redis, model, id),
+      prefixOf: () => '',
+      index: indexKey(redis, model),
+      claimed: true,
+      restingMs: RESTING_MS,
+    })
+    return blobsOf === undefined ? inRedis : openAfter(inRedis, blobsOf(model))
   }
 
   async #head(model: string): Promise<FullHead | undefined> {
-    const fields = ['epoch', 'sequence', 'bytes', 'sha256', 'id', 'chunks']
-    const reply = await this.#redis.command('HMGET', headKey(this.#redis, model), ...fields)
+    const fields = ['epoch', 'sequence', 'bytes', 'sha256', 'id']
+    const reply = await this.#options.redis.command(
+      'HMGET',
+      headKey(this.#options.redis, model),
+      ...fields,
+    )
     const values = typeof reply === 'object' && reply !== null ? reply : []
     if (values.length === 0 || values.includes(null)) return undefined
-    const [epoch, sequence, bytes, sha256, id, chunks] = values
+    const [epoch, sequence, bytes, sha256, id] = values
     return {
       epoch: Number(epoch),
       sequence: Number(sequence),
       bytes: Number(bytes),
       sha256: String(sha256),
       id: String(id),
-      chunks: Number(chunks),
     }
-  }
-
-  #tooLarge(model: string, size: number): Error {
-    this.#stats = { ...this.#stats, refused: this.#stats.refused + 1 }
-    const message = `the checkpoint of ${model} has ${size} bytes, more than fleet.copy_bytes = ${this.#maxBytes}`
-    return failure('COPY_TOO_LARGE', message, { details: { model, bytes: size } })
   }
 }
 
 /** One copy on its way. Each step is refused when the lease is in doubt, here or there. */
 class Upload {
+  readonly id = randomBytes(8).toString('hex')
   readonly #redis: Redis
   readonly #lease: Lease
   readonly #sequence: number
-  readonly #id = randomBytes(8).toString('hex')
-  #chunks = 0
 
   constructor(redis: Redis, lease: Lease, sequence: number) {
     this.#redis = redis
@@ -169,21 +163,24 @@ class Upload {
     this.#sequence = sequence
   }
 
+  get model(): string {
+    return this.#lease.model
+  }
+
   begin(): Promise<string> {
     return this.#ask(BEGIN, [])
   }
 
-  async chunk(bytes: Buffer): Promise<void> {
-    await this.#ask(CHUNK, [this.#chunks, bytes, UPLOAD_MS])
-    this.#chunks += 1
-  }
-
-  async commit(size: number, sha256: string): Promise<void> {
-    const prefix = chunksKey(this.#redis, this.#lease.model, '')
-    const answer = await this.#ask(COMMIT, [this.#chunks, this.#id, size, sha256, prefix])
+  /** False when a later copy is there already. */
+  async commit({ bytes, sha256 }: Blob, isInRedis: boolean): Promise<boolean> {
+    const prefix = chunksKey(this.#redis, this.model, '')
+    const chunks = Math.ceil(bytes / PIECE_BYTES)
+    const mark = isInRedis ? markField(FILE) : ''
+    const answer = await this.#ask(COMMIT, [chunks, this.id, bytes, sha256, prefix, mark])
     // Redis was emptied on the way.
     if (answer === 'INCOMPLETE')
-      throw failure('REDIS_UNAVAILABLE', `a copy of ${this.#lease.model} lost its beginning`)
+      throw failure('REDIS_UNAVAILABLE', `a copy of ${this.model} lost its beginning`)
+    return answer !== 'THERE'
   }
 
   async #ask(script: RedisScript, rest: readonly RedisArgument[]): Promise<string> {
@@ -193,7 +190,8 @@ class Upload {
     const keys = [
       redis.key(model, 'epoch'),
       headKey(redis, model),
-      chunksKey(redis, model, this.#id),
+      chunksKey(redis, model, this.id),
+      indexKey(redis, model),
     ]
     const answer = String(await redis.script(script, keys, [epoch, this.#sequence, ...rest]))
     if (answer !== 'LEASE_LOST') return answer
@@ -201,6 +199,10 @@ class Upload {
       details: { model, epoch },
     })
   }
+}
+
+function blobOf(id: string, { sha256, bytes }: Pick<Blob, 'sha256' | 'bytes'>): Blob {
+  return { scope: id, name: FILE, sha256, bytes }
 }
 
 function headKey(redis: Redis, model: string): string {
@@ -211,14 +213,24 @@ function chunksKey(redis: Redis, model: string, id: string): string {
   return redis.key(model, 'copy', id)
 }
 
+function indexKey(redis: Redis, model: string): string {
+  return redis.key(model, 'copies')
+}
+
 function isSame(one: CopyHead, other: CopyHead): boolean {
   const { epoch, sequence, sha256 } = one
   return epoch === other.epoch && sequence === other.sequence && sha256 === other.sha256
 }
 
-function altered(model: string): Error {
+function codeOf(error: unknown): string | undefined {
+  return error instanceof CodedError ? error.code : undefined
+}
+
+function altered(model: string, cause: unknown): Error {
+  const details = { model }
   return failure('STORE_CORRUPT', `the copied checkpoint of ${model} was altered`, {
-    details: { model },
+    details,
+    cause,
   })
 }
 
@@ -227,9 +239,14 @@ function replaced(model: string): Error {
   return failure('REDIS_UNAVAILABLE', message, { details: { model } })
 }
 
-async function opened(path: string): Promise<FileHandle> {
+function tooLarge(model: string, bytes: number, limit: number): Error {
+  const message = `the checkpoint of ${model} has ${bytes} bytes, more than fleet.copy_bytes = ${limit}`
+  return failure('COPY_TOO_LARGE', message, { details: { model, bytes } })
+}
+
+async function sizeOf(path: string): Promise<number> {
   try {
-    return await open(path, 'r')
+    return (await stat(path)).size
   } catch (error) {
     throw diskFailure(error, path, 'cannot read')
   }

@@ -1,11 +1,11 @@
 /**
- * The Lua of checkpoint copies. KEYS: epoch, head, the upload's chunks. A copy is uploaded under a key of its own, which
- * dies by itself when it is not finished, and becomes the copy in one step that names it in the head and drops the one before.
+ * The Lua of checkpoint copies. KEYS: epoch, head, the upload's chunks, the index of uploads. A copy is uploaded as a blob of
+ * its own and becomes the copy in one step that names it in the head and drops the one before; one that is never named goes.
  */
 import { redisScript } from '../platform/redis/script.ts'
 
 const PRELUDE = `
-local epoch, head, chunks = KEYS[1], KEYS[2], KEYS[3]
+local epoch, head, chunks, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local call = redis.call
 local mine, sequence = tonumber(ARGV[1]), tonumber(ARGV[2])
 
@@ -32,30 +32,27 @@ if fenced() then return 'LEASE_LOST' end
 return is_later() and 'OK' or 'THERE'`,
 )
 
-/** ARGV: epoch, sequence, number of the chunk, its bytes, milliseconds to live. */
-export const CHUNK = redisScript(
-  'copy chunk',
-  `${PRELUDE}
-if fenced() then call('UNLINK', chunks) return 'LEASE_LOST' end
-call('HSET', chunks, ARGV[3], ARGV[4])
-call('PEXPIRE', chunks, ARGV[5])
-return 'OK'`,
-)
-
-/** ARGV: epoch, sequence, number of chunks, id, bytes, sha256, what an id becomes a key by. */
+/**
+ * ARGV: epoch, sequence, number of chunks, id, bytes, sha256, what an id becomes a key by, the field that shows the whole
+ * blob or '' when it lies in another store.
+ */
 export const COMMIT = redisScript(
   'copy commit',
   `${PRELUDE}
 local lost = fenced()
 if lost or not is_later() then
   call('UNLINK', chunks)
+  call('HDEL', index, ARGV[4])
   return lost and 'LEASE_LOST' or 'THERE'
 end
-if call('HLEN', chunks) ~= tonumber(ARGV[3]) then return 'INCOMPLETE' end
+if ARGV[8] ~= '' and call('HEXISTS', chunks, ARGV[8]) == 0 then return 'INCOMPLETE' end
 local before = call('HGET', head, 'id')
 call('PERSIST', chunks)
 call('HSET', head, 'epoch', ARGV[1], 'sequence', ARGV[2], 'chunks', ARGV[3], 'id', ARGV[4],
   'bytes', ARGV[5], 'sha256', ARGV[6])
-if before then call('UNLINK', ARGV[7] .. before) end
+if before then
+  call('UNLINK', ARGV[7] .. before)
+  call('HDEL', index, before)
+end
 return 'OK'`,
 )

@@ -470,6 +470,23 @@ export const errorTable = {
     exit: 70,
     fix: 'is the namespace used by something else? See the cause in the log',
   },
+  // where a fleet keeps its bytes
+  BLOB_MISSING: {
+    status: 500,
+    exit: 74,
+    fix: 'a daemon that has it on its disk puts it back within seconds; otherwise roll back to another version. Nothing but Antikythera may remove what lies under fleet.blobs',
+  },
+  BLOB_CORRUPT: {
+    status: 500,
+    exit: 74,
+    fix: 'it was altered where fleet.blobs keeps it; a daemon that has it on its disk puts it back within seconds',
+  },
+  BLOBS_UNAVAILABLE: {
+    status: 503,
+    exit: 69,
+    retriable: true,
+    fix: 'can the endpoint or the folder under fleet.blobs be reached from here, and is it writable? The daemon tries again by itself; `antikythera doctor` tries it once',
+  },
   COPY_TOO_LARGE: {
     status: 507,
     exit: 75,

@@ -5,7 +5,7 @@ import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Lease } from '../../src/fleet/contract.ts'
-import { openRedisCopies } from '../../src/fleet/checkpoint-copies.ts'
+import { openCheckpointCopies } from '../../src/fleet/checkpoint-copies.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
 import { rejection } from '../coded.ts'
@@ -26,6 +26,7 @@ import {
 import { leaseOf } from './lease-of.ts'
 
 const MiB = 1024 * 1024
+const parts = { clock: systemClock, log: openFakeLog() }
 let shared: RedisServer | undefined
 beforeAll(async () => {
   if (redisIsInstalled) shared = await startRedis()
@@ -57,7 +58,7 @@ copiesConformance('in Redis', async (context) => {
   const chunksOf = async (model: string) =>
     redis.key(model, 'copy', String(await redis.command('HGET', redis.key(model, 'copy'), 'id')))
   return {
-    open: async () => openRedisCopies({ redis, maxBytes: MAX_BYTES }),
+    open: async () => openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES }),
     forget: async () => {
       await ask(shared!.url, (other) => other.flushall())
     },
@@ -81,7 +82,7 @@ function watched(lease: Lease, atStep: (step: number) => void): Lease {
 
 test('only the newest copy takes memory, and a broken upload dies by itself', async () => {
   const redis = await connect(shared!, 'kept')
-  const copies = openRedisCopies({ redis, maxBytes: MAX_BYTES })
+  const copies = openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES })
   for (const sequence of [1, 2, 3]) await copies.put(leaseOf('m', 1), checkpoint(2 * MiB), sequence)
   const keys = () => ask(shared!.url, (other) => other.keys('kept:{m}:copy:*'))
   const [only, ...others] = await keys()
@@ -94,12 +95,11 @@ test('only the newest copy takes memory, and a broken upload dies by itself', as
   const left = (await keys()).filter((key) => key !== only)
   expect(left).toHaveLength(1)
   expect(Number(await redis.command('PTTL', left[0]!))).toBeGreaterThan(0)
-  expect(copies.stats()).toEqual({ puts: 3, bytes: 6 * MiB, refused: 0 })
 })
 
 test('a take-over during an upload ends it at its next chunk, and its chunks are gone', async () => {
   const redis = await connect(shared!, 'overtaken')
-  const copies = openRedisCopies({ redis, maxBytes: MAX_BYTES })
+  const copies = openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES })
   const head = await copies.put(leaseOf('m', 1), checkpoint(10), 1)
   const overtaken = watched(leaseOf('m', 1), (step) => {
     if (step === 4) void redis.command('SET', redis.key('m', 'epoch'), 2)
@@ -112,7 +112,7 @@ test('a take-over during an upload ends it at its next chunk, and its chunks are
 
 test('FLUSHALL during an upload leaves no half of a copy, and the next one is whole', async () => {
   const mine = await redisForTest()
-  const copies = openRedisCopies({ redis: await connect(mine), maxBytes: MAX_BYTES })
+  const copies = openCheckpointCopies({ ...parts, redis: await connect(mine), maxBytes: MAX_BYTES })
   const flushed = watched(leaseOf('m', 7), (step) => {
     // At once, before the next chunk is sent.
     if (step === 5) spawnSync('redis-cli', ['-p', String(mine.port), 'FLUSHALL'])
@@ -128,7 +128,7 @@ test('FLUSHALL during an upload leaves no half of a copy, and the next one is wh
 
 test('Redis killed in the middle of an upload is an error that may be repeated', async () => {
   const mine = await redisForTest()
-  const copies = openRedisCopies({ redis: await connect(mine), maxBytes: MAX_BYTES })
+  const copies = openCheckpointCopies({ ...parts, redis: await connect(mine), maxBytes: MAX_BYTES })
   const killed = watched(leaseOf('m', 1), (step) => {
     if (step === 4) process.kill(mine.pid, 'SIGKILL')
   })
@@ -139,7 +139,7 @@ test('Redis killed in the middle of an upload is an error that may be repeated',
 test('after a failover to a stale replica the newer copy is put back', async () => {
   const main = await redisForTest()
   const redis = await connect(main)
-  const copies = openRedisCopies({ redis, maxBytes: MAX_BYTES })
+  const copies = openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES })
   await copies.put(leaseOf('m', 1), checkpoint(MiB), 1)
   const replica = await startReplica(main)
   await detach(replica)
@@ -154,7 +154,7 @@ test('after a failover to a stale replica the newer copy is put back', async () 
 
 test('memory stays small while a large checkpoint goes there and back', async () => {
   const mine = await redisForTest()
-  const copies = openRedisCopies({ redis: await connect(mine), maxBytes: 256 * MiB })
+  const copies = openCheckpointCopies({ ...parts, redis: await connect(mine), maxBytes: 256 * MiB })
   const path = checkpoint(0)
   const piece = randomBytes(8 * MiB)
   for (let at = 0; at < 160; at += 8) appendFileSync(path, piece)

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
 import type { LivePointer, Manifest, Version } from '../../src/versions/contract.ts'
 import { openLocalRegistry } from '../../src/versions/local/local.ts'
-import { describeFleet } from '../../src/versions/shared/view.ts'
+import { registryKeys } from '../../src/versions/shared/keys.ts'
+import { RedisPointer } from '../../src/versions/shared/pointer.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { failure } from '../../src/platform/errors.ts'
 import type { Redis } from '../../src/platform/redis/redis.ts'
@@ -138,7 +139,9 @@ describe('the registry of a fleet', () => {
       reason: 'bad labels',
       by: 'rollback',
     })
-    expect(await describeFleet(server.redis, 'sentiment', systemClock)).toEqual({
+    const keys = registryKeys(server.redis, 'sentiment')
+    const options = { redis: server.redis, keys, clock: systemClock, historyRows: 1 }
+    expect(await new RedisPointer(options).look()).toMatchObject({
       pointer,
       generation: 1,
       epoch: 7,

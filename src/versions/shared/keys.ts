@@ -22,7 +22,9 @@ export interface RegistryKeys {
   readonly epoch: string
   /** Wakes whoever polls. */
   readonly channel: string
-  /** Hash: chunk → bytes, and `whole` once every chunk is there. The name is the content, so that uploads cannot mix. */
+  /** Hash: digest → when its bytes were put: the index of `bytes`. */
+  readonly blobs: string
+  /** Hash: chunk → bytes, where they lie in Redis; and `whole`, the sizes, once all of them are there. The name is the content, so that uploads cannot mix. */
   bytes(digest: string): string
 }
 
@@ -38,13 +40,14 @@ export function registryKeys(redis: Redis, model: string): RegistryKeys {
     damaged: at('damaged'),
     epoch: redis.key(model, 'epoch'),
     channel: at('wake'),
+    blobs: at('blobs'),
     bytes: (digest) => at('bytes', digest),
   }
 }
 
 /** In the order in which every script of the registry takes them; more may follow. */
 export function scriptKeys(keys: RegistryKeys, ...digests: readonly string[]): readonly string[] {
-  const { state, moves, manifests, kept, index, pins, damaged, epoch, channel } = keys
-  const fixed = [state, moves, manifests, kept, index, pins, damaged, epoch, channel]
+  const { state, moves, manifests, kept, index, pins, damaged, epoch, channel, blobs } = keys
+  const fixed = [state, moves, manifests, kept, index, pins, damaged, epoch, channel, blobs]
   return [...fixed, ...digests.map((digest) => keys.bytes(digest))]
 }

@@ -1,18 +1,20 @@
 /** What the fleet's registry is made of, and how its parts hang together. */
 import { join } from 'node:path'
-import type { Lease } from '../../fleet/contract.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
+import type { BlobStore } from '../blobs/blob-store.ts'
+import { openAfter } from '../blobs/former.ts'
+import { openRedisBlobs } from '../blobs/redis.ts'
 import { Answering } from '../local/answering.ts'
 import { Ledger, usualLedgerLimits } from '../local/ledger.ts'
 import type { LocalRegistryOptions } from '../local/local.ts'
 import { PointerWatch } from '../pointer-watch.ts'
-import { Chunks } from './chunks.ts'
 import { Repair } from './repair.ts'
-import { registryKeys } from './keys.ts'
+import { registryKeys, type RegistryKeys } from './keys.ts'
 import { RegistryReplica } from './replica.ts'
 import { RedisPointer } from './pointer.ts'
 import { Restoring, type Healed } from './restoring.ts'
 import { RedisVersions } from './versions.ts'
+import { VersionBytes } from './version-bytes.ts'
 import { Versions } from '../local/versions.ts'
 
 export interface FleetRegistryOptions extends LocalRegistryOptions {
@@ -20,18 +22,24 @@ export interface FleetRegistryOptions extends LocalRegistryOptions {
   /** Named in the log. */
   readonly replica: string
   /** A trainer's, undefined while it has none. Absent: whoever writes here is a person. */
-  readonly lease?: () => Lease | undefined
+  readonly lease?: () => WriteLease | undefined
   readonly limits?: Partial<FleetLimits>
   /** How soon a change is seen when no message tells of it. */
   readonly pollMs?: number
-  /** Bytes of versions to Redis and from it. */
-  readonly onBytes?: (way: 'up' | 'down', bytes: number) => void
+  /** Where the bytes of versions lie; in Redis itself when absent. */
+  readonly blobs?: BlobStore | undefined
   /** Something that Redis had lost came back from here. */
   readonly onHealed?: (what: Healed) => void
 }
 
+/** The right to write of the trainer that has the model; `check` throws `LEASE_LOST` when it is in doubt. */
+export interface WriteLease {
+  readonly epoch: number
+  check(): void
+}
+
 export interface FleetLimits {
-  /** All files of a version together: Redis holds as many of them in its memory as `keep` says. */
+  /** All files of a version together; as many of them are held as `keep` says. */
   readonly versionBytes: number
   /** Moves of the pointer that Redis remembers: as many as a rollback looks back. */
   readonly historyRows: number
@@ -40,7 +48,7 @@ export interface FleetLimits {
 export interface FleetParts {
   readonly pointer: RedisPointer
   readonly versions: RedisVersions
-  readonly chunks: Chunks
+  readonly bytes: VersionBytes
   readonly disk: Versions
   readonly ledger: Ledger
   readonly answering: Answering
@@ -65,9 +73,10 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
   const keys = registryKeys(redis, model)
   const ledger = new Ledger(join(folder, 'registry.db'), clock, remembered)
   const disk = new Versions(join(folder, 'versions'), ledger)
-  const onBytes = options.onBytes ?? (() => undefined)
-  const chunks = new Chunks({ redis, keys, versionBytes, onBytes })
-  const versions = new RedisVersions({ redis, keys, chunks, remembered })
+  const isInRedis = options.blobs === undefined
+  const blobs = blobsOf(options, keys)
+  const bytes = new VersionBytes({ redis, keys, blobs, isInRedis, versionBytes })
+  const versions = new RedisVersions({ redis, keys, bytes, remembered })
   const pointer = new RedisPointer({ redis, keys, clock, historyRows })
   const onHealed = options.onHealed ?? (() => undefined)
   const restoring = new Restoring({ redis: versions, disk, ledger, onHealed, log })
@@ -90,5 +99,12 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
     pollMs,
   })
   const answering = new Answering(folder)
-  return { pointer, versions, chunks, disk, ledger, answering, watch, restoring, mirror }
+  return { pointer, versions, bytes, disk, ledger, answering, watch, restoring, mirror }
+}
+
+/** Scripts claim what lies in Redis when they show its version. */
+function blobsOf({ redis, clock, blobs }: FleetRegistryOptions, keys: RegistryKeys): BlobStore {
+  const keyOf = (digest: string) => keys.bytes(digest)
+  const inRedis = openRedisBlobs({ redis, clock, keyOf, index: keys.blobs, claimed: true })
+  return blobs === undefined ? inRedis : openAfter(inRedis, blobs)
 }

@@ -3,7 +3,7 @@ import { redisScript } from '../../platform/redis/script.ts'
 import type { RedisScript } from '../../platform/redis/redis.ts'
 
 const PRELUDE = `
-local state, moves, manifests, kept, index, pins, damaged, epoch, channel, bytes = unpack(KEYS)
+local state, moves, manifests, kept, index, pins, damaged, epoch, channel, blobs, bytes = unpack(KEYS)
 local call = redis.call
 
 -- Whether a trainer of a later lease has written. An empty epoch is a person's, who needs no lease.

@@ -10,7 +10,7 @@ import type { LivePointer } from '../contract.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
 import type { Ledger } from '../local/ledger.ts'
 import type { PointerWatch } from '../pointer-watch.ts'
-import { isRedisFailure } from './away.ts'
+import { isBlobFailure, isRedisFailure } from './away.ts'
 import type { Repair } from './repair.ts'
 import type { RegistryKeys } from './keys.ts'
 import type { Look, RedisPointer } from './pointer.ts'
@@ -40,6 +40,8 @@ export class RegistryReplica {
   #turn: Promise<unknown> = Promise.resolve()
   /** Redis was late or away at the last look: nobody waits for it until a poll has succeeded. */
   #isAway = false
+  /** Bytes could not be put back, and the log says so. */
+  #isBlocked = false
   /** At the last look Redis had less than was seen here: what it does not know may yet be there. */
   #isBehind = false
 
@@ -144,8 +146,16 @@ export class RegistryReplica {
       if (this.#isAway) healing.doubt()
       this.#isAway = false
       await healing.run(look)
+      this.#isBlocked = false
     } catch (error) {
       if (this.#closing.signal.aborted) return
+      if (isBlobFailure(error)) {
+        // Redis answers all the same: only what would be put back there has no place yet.
+        if (!this.#isBlocked) log.warn({ err: error }, 'the blob store fails; trying again')
+        this.#isBlocked = true
+        healing.doubt()
+        return
+      }
       if (!isRedisFailure(error))
         log.error({ err: error }, 'the fleet’s registry cannot be followed')
       else if (!this.#isAway) log.warn({ err: error }, 'Redis does not answer; going on without')

@@ -1,17 +1,8 @@
-/** The Lua of versions: bytes come piece by piece and are nothing until `commitVersion` shows all of them at once. */
+/** The Lua of versions: what was uploaded is nothing until `commitVersion` shows all of it at once. */
 import { registryScript } from './prelude.ts'
 
-/** A piece of an upload. What nobody commits goes by itself. ARGV: chunk, bytes, milliseconds. */
-export const putChunk = registryScript(
-  'put chunk',
-  `
-call('HSET', bytes, ARGV[1], ARGV[2])
-if call('HEXISTS', bytes, 'whole') == 0 then call('PEXPIRE', bytes, ARGV[3]) end
-return 'OK'`,
-)
-
 /**
- * Makes a version visible, if every chunk is there in its length.
+ * Makes a version visible, if every chunk is there in its length. Bytes that lie in another store than Redis have no chunks here.
  *
  * ARGV: version, digest, manifest, epoch, most manifests, sizes, how, generation, then chunk and length, and so on. `how`:
  * `publish`; `restore`, which brings nothing back that was removed; `force`, which also takes the place of another content
@@ -31,7 +22,10 @@ for i = 9, #ARGV, 2 do
   if call('HSTRLEN', bytes, ARGV[i]) ~= tonumber(ARGV[i + 1]) then return 'INCOMPLETE' end
 end
 -- The same slot as every other key here: its name differs in the digest alone.
-if there and there ~= digest then call('UNLINK', string.sub(bytes, 1, -65) .. there) end
+if there and there ~= digest then
+  call('UNLINK', string.sub(bytes, 1, -65) .. there)
+  call('HDEL', blobs, there)
+end
 call('HSET', bytes, 'whole', ARGV[6])
 call('PERSIST', bytes)
 if known ~= digest or how ~= 'publish' then call('HSET', manifests, version, digest .. ' ' .. ARGV[3]) end
@@ -54,7 +48,7 @@ end
 return 'OK'`,
 )
 
-/** ARGV: epoch, then version and digest, and so on; its bytes are the keys from the tenth on, in the same order. */
+/** ARGV: epoch, then version and digest, and so on; its bytes are the keys from the eleventh on, in the same order. */
 export const removeVersions = registryScript(
   'remove versions',
   `
@@ -72,7 +66,8 @@ for i = 2, #ARGV, 2 do
   if mine and not stays[version] and call('SISMEMBER', pins, version) == 0 then
     call('HDEL', kept, version)
     call('HDEL', damaged, version)
-    call('UNLINK', KEYS[9 + i / 2])
+    call('UNLINK', KEYS[10 + i / 2])
+    call('HDEL', blobs, ARGV[i + 1])
     table.insert(removed, version)
   end
 end

@@ -8,7 +8,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
 import { mostRemoved, pinsFull, type LedgerLimits } from '../local/ledger.ts'
 import { manifestBytes } from '../manifest.ts'
-import type { Chunks, Files } from './chunks.ts'
+import type { Files, VersionBytes } from './version-bytes.ts'
 import { scriptKeys, type RegistryKeys } from './keys.ts'
 import {
   commitVersion,
@@ -51,7 +51,7 @@ export interface PinsAt {
 export interface RedisVersionsOptions {
   readonly redis: Redis
   readonly keys: RegistryKeys
-  readonly chunks: Chunks
+  readonly bytes: VersionBytes
   readonly remembered: LedgerLimits
 }
 
@@ -94,7 +94,7 @@ export class RedisVersions {
   }
 
   fetch(manifest: Manifest): Promise<Files> {
-    return this.#options.chunks.fetch(manifest)
+    return this.#options.bytes.fetch(manifest)
   }
 
   /** Undefined for one that is gone or altered. */
@@ -103,7 +103,7 @@ export class RedisVersions {
     try {
       const manifest = found?.isKept === true ? found.manifest() : undefined
       if (manifest === undefined) return undefined
-      return footprintOf(manifest, await this.#options.chunks.size(manifest))
+      return footprintOf(manifest, await this.#options.bytes.size(manifest))
     } catch (error) {
       if (error instanceof CodedError && error.code === 'VERSION_CORRUPT') return undefined
       throw error
@@ -172,6 +172,24 @@ export class RedisVersions {
     return removed
   }
 
+  /**
+   * Frees the bytes of versions that `remove` took, where Redis did not do it itself. A version that was published again
+   * meanwhile may have lost them: a daemon that has it on disk puts them back.
+   */
+  async clear(removed: readonly (readonly [version: string, digest: string])[]): Promise<void> {
+    const { bytes } = this.#options
+    if (bytes.areInRedis) return
+    for (const [version, digest] of removed) {
+      await bytes.remove(digest)
+      if ((await this.find(version))?.isKept === true) await this.report(version, digest)
+    }
+  }
+
+  async sweep(nowMs: number): Promise<void> {
+    const kept = await this.kept()
+    await this.#options.bytes.sweep(new Set(kept.values()), nowMs)
+  }
+
   async pin(version: string): Promise<void> {
     const { pins } = this.#options.remembered
     const outcome = await this.#script(pinVersion, [version, pins])
@@ -200,7 +218,11 @@ export class RedisVersions {
     const { version, digest } = manifest
     const json = Buffer.from(manifestBytes(manifest))
     for (let upload = 1; upload <= UPLOADS; upload += 1) {
-      const { sizes, lengths } = await this.#options.chunks.upload(manifest, files)
+      // What is put back may lie there altered.
+      const overwrite = how !== 'publish' || upload > 1
+      const uploaded = await this.#upload(manifest, files, overwrite)
+      if (uploaded === undefined) continue
+      const { sizes, lengths } = uploaded
       const most = mostRemoved(this.#options.remembered, json.byteLength)
       const about = [version, digest, json, epoch, most, sizes, how, generation]
       const outcome = await this.#script(commitVersion, [...about, ...lengths], [digest])
@@ -212,6 +234,16 @@ export class RedisVersions {
     throw failure('REDIS_UNAVAILABLE', `Redis keeps losing pieces of ${version}`, {
       details: { version },
     })
+  }
+
+  /** Undefined when Redis lost a part of it on the way. */
+  async #upload(manifest: Manifest, files: Files, overwrite: boolean) {
+    try {
+      return await this.#options.bytes.upload(manifest, files, overwrite)
+    } catch (error) {
+      if (error instanceof CodedError && error.details.lost !== undefined) return undefined
+      throw error
+    }
   }
 
   #script(

@@ -8,7 +8,7 @@ import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { printable } from '../local/ledger.ts'
 import { newestFirst } from '../order.ts'
-import type { Files } from './chunks.ts'
+import type { Files } from './version-bytes.ts'
 import type { FleetParts, FleetRegistryOptions } from './parts.ts'
 import type { MoveOutcome, PointerMove } from './pointer.ts'
 import type { FleetReading, WholeVersion } from './reading.ts'
@@ -16,12 +16,16 @@ import { taken, type Epoch } from './rows.ts'
 import { bytesOf, surplusOf, type Footprint } from '../retention.ts'
 import { checkOrigin, openVersion, sealVersion } from '../sealing.ts'
 
+/** How often `keep` looks for uploads that no version refers to. */
+const SWEEP_MS = 60 * 60 * 1000
+
 export class FleetWriting {
   readonly #parts: FleetParts
   readonly #reading: FleetReading
   readonly #options: FleetRegistryOptions
   /** Of what Redis holds, by version and digest. */
   #known = new Map<string, Footprint>()
+  #sweptMs = -Infinity
 
   constructor(parts: FleetParts, reading: FleetReading, options: FleetRegistryOptions) {
     this.#parts = parts
@@ -30,11 +34,11 @@ export class FleetWriting {
   }
 
   async publish(version: Version): Promise<Manifest> {
-    const { chunks, versions } = this.#parts
+    const { bytes, versions } = this.#parts
     const sealed = sealVersion(version, this.#options)
     const { files } = sealed
     checkOrigin(sealed.manifest, this.#options)
-    chunks.checkSize(sealed.manifest.version, files)
+    bytes.checkSize(sealed.manifest.version, files)
     const epoch = this.#epoch()
     const known = await versions.find(sealed.manifest.version)
     if (known !== undefined && known.digest !== sealed.manifest.digest) throw taken(sealed.manifest)
@@ -72,8 +76,24 @@ export class FleetWriting {
     const going = old.map((version) => [version, kept.get(version) ?? ''] as const)
     const removed = await versions.remove(new Map(going), epoch)
     await disk.remove(removed, [])
+    await this.#clear(removed, kept)
     const left = all.filter(({ version }) => !removed.includes(version))
     return { removed, versions: left.length, bytes: bytesOf(left) }
+  }
+
+  /** Nobody waits for bytes that are in nobody's way: what fails here is swept up later. */
+  async #clear(removed: readonly string[], kept: ReadonlyMap<string, string>): Promise<void> {
+    const { versions } = this.#parts
+    const { clock, log } = this.#options
+    try {
+      await versions.clear(removed.map((version) => [version, kept.get(version) ?? ''] as const))
+      if (clock.monotonicMs() - this.#sweptMs < SWEEP_MS) return
+      this.#sweptMs = clock.monotonicMs()
+      await versions.sweep(clock.nowMs())
+    } catch (err) {
+      if (!(err instanceof CodedError)) throw err
+      log.debug({ err }, 'bytes of removed versions are left for later')
+    }
   }
 
   /** Newest first, of those whose bytes are in Redis. Asked once for each content; an altered one is left out, and stays. */

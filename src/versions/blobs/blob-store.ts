@@ -1,0 +1,52 @@
+/**
+ * A blob store keeps bytes that are too large for a row: the files of versions and the copies of checkpoints. The pointers
+ * to them lie elsewhere. There are three: a folder, Redis and S3.
+ */
+
+/** Immutable bytes under a name. `scope` and `name` are plain, like the name of a file, at most 128 characters each. */
+export interface Blob {
+  /** What is listed and removed together: the files of one version, one copy of a checkpoint. */
+  readonly scope: string
+  readonly name: string
+  readonly sha256: string
+  readonly bytes: number
+}
+
+/** Reads the same bytes from their beginning at each call. Pieces have at most `PIECE_BYTES`. */
+export type Content = () => AsyncIterable<Uint8Array>
+
+export interface PutOptions {
+  /** Sends the bytes although the store says that it has them: they came out altered. */
+  readonly overwrite?: boolean
+  /** Runs before each piece; when it throws, the upload ends there and the error is passed on. */
+  readonly beforePiece?: () => Promise<void> | void
+}
+
+export interface StoredScope {
+  readonly scope: string
+  readonly bytes: number
+  /** When its newest blob was put, by the clock of the store. */
+  readonly addedMs: number
+}
+
+export interface BlobStore {
+  /** For people, without secrets: `redis`, the path of a folder, `s3://bucket/prefix`. */
+  readonly place: string
+  /**
+   * All or nothing: until it resolves, `has` says no and `get` throws. The same blob again sends nothing and is a success;
+   * another content under its name takes the place of the one before. Content that has another sha256 or size than `blob`
+   * says is refused with `BLOB_CORRUPT`. Memory holds a few pieces, however large the blob is.
+   */
+  put(blob: Blob, content: Content, options?: PutOptions): Promise<void>
+  /**
+   * The bytes in pieces. Use them only after the last one has come: the end is where `BLOB_CORRUPT` is thrown for altered
+   * bytes. `BLOB_MISSING` when the blob, or a part of it, is not there.
+   */
+  get(blob: Blob): AsyncIterable<Uint8Array>
+  /** Whether a whole blob of this sha256 and size is there. Reads no bytes where the store remembers their hash. */
+  has(blob: Blob): Promise<boolean>
+  /** Every scope that has a blob, in no order. One that is put or removed meanwhile may be left out. */
+  list(): AsyncIterable<StoredScope>
+  /** Every blob of the scope. A success when there is none. */
+  remove(scope: string): Promise<void>
+}
