@@ -54,7 +54,7 @@ export const policies = {
     'der++': derPlus,
     'er-ace': erAce,
   } satisfies Table<Replay>,
-  forgetting: {
+  regularizer: {
     none: noPenalty,
     'l2-anchor': l2Anchor,
     'ewc-online': ewcOnline,

@@ -201,7 +201,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
         baseTensors: site.baseTensors(plan.base),
         knobs: settings.train,
         // What it remembers belongs to one line of weights.
-        forgetting: openPolicy('forgetting', policies.forgetting, settings.forgetting),
+        regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),
       }),
     train,
     replay: openPolicy('replay', policies.replay, replay),

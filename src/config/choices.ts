@@ -263,7 +263,7 @@ export const predictionSinks = {
 /** The policy of each kind that a model has when its config names none. */
 export const defaultPolicies = {
   replay: 'reservoir',
-  forgetting: 'none',
+  regularizer: 'none',
   memory: 'none',
   trigger: 'count',
   rate: 'drift-reset',

@@ -7,7 +7,7 @@ import { parseConfigText, readConfigFile, type ConfigFile } from './file.ts'
 import { applyOverrides, environmentOverrides, flagOverride } from './overrides.ts'
 import { configFailure, type Path, type Problem } from './problem.ts'
 import { withFeaturesDefaults } from './features-defaults.ts'
-import { withoutOldKeys } from './old-keys.ts'
+import { oldPath, withNewKeys, withoutOldKeys } from './old-keys.ts'
 import { checkRules } from './rules.ts'
 import { configSchema, type Config } from './schema.ts'
 import { withLabelForms } from './labels.ts'
@@ -53,17 +53,29 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
   ])
   const problems: Problem[] = []
   const workingFolder = resolve(surroundings.workingFolder ?? '.')
-  const settled = settle(schema, withFeaturesDefaults(overridden.tree ?? {}), [], {
-    report: (problem) => problems.push(problem),
-    folderOf: (path: Path) => (overridden.overrideOf(path) ? workingFolder : folder),
+  const renamed: Path[] = []
+  const asWritten = (path: Path) => {
+    const old = oldPath(path)
+    return renamed.some((each) => each.every((part, at) => part === old[at])) ? old : path
+  }
+  const placeOf = ({ path, at }: Problem) => {
+    const written = asWritten(path)
+    return overridden.overrideOf(written)?.name ?? file.placeOf(written, at)
+  }
+  const warn = (path: Path, message: string) => {
+    surroundings.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
+  }
+  const tree = withNewKeys(overridden.tree ?? {}, (path, message) => {
+    renamed.push(path)
+    warn(path, message)
   })
-  const placeOf = ({ path, at }: Problem) =>
-    overridden.overrideOf(path)?.name ?? file.placeOf(path, at)
+  const settled = settle(schema, withFeaturesDefaults(tree), [], {
+    report: (problem) => problems.push(problem),
+    folderOf: (path: Path) => (overridden.overrideOf(asWritten(path)) ? workingFolder : folder),
+  })
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
-  const written = withoutOldKeys(settled as Config, (path, message) => {
-    surroundings.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
-  })
+  const written = withoutOldKeys(settled as Config, warn)
   const spelled = withLabelForms(written, problems)
   const known = withToken(spelled, environment, problems)
   const config = withPasswords(known, environment, problems)

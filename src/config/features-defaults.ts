@@ -1,7 +1,7 @@
 /**
  * What a model on `features` is when its config leaves the adapter open: a small network on the numbers and on their pieces,
  * with each number beside what was recent, that takes several steps for every example and answers with averaged weights.
- * One recipe for streams of tables, measured in policies/README.md; any key that is given stands.
+ * One recipe for streams of tables, measured in policies/results-tables.md; any key that is given stands.
  *
  * Vectors that stay as they are (`standardise: false`), embeddings for instance, have the defaults of every other model,
  * but for the adapter: the head alone, or all of the hidden layers where there are some. So does a chosen adapter.

@@ -173,7 +173,7 @@ export const modelSchema = Type.Object(
     adapter: choiceByKey('method', methods, 'lora', 'what learns besides the head'),
     train,
     replay: policy('replay', 'what is kept of earlier examples and shown again'),
-    forgetting: policy('forgetting', 'what protects earlier knowledge besides replay'),
+    regularizer: policy('regularizer', 'what protects earlier knowledge besides replay'),
     memory: policy('memory', 'what answers along with the head before it is learned'),
     trigger: policy('trigger', 'when pending examples are learned'),
     rate: policy('rate', 'how fast it learns, as a factor on both learning rates'),

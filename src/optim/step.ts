@@ -40,7 +40,7 @@ export interface TrainableParts extends AdapterPlan {
   readonly tf: TensorFlow
   readonly baseTensors: BaseTensors
   readonly knobs: Hyperparameters
-  readonly forgetting: Regularizer
+  readonly regularizer: Regularizer
   /** What it starts from: `freshAdapter`, or those of a version. */
   readonly parameters: Tensors
   /** Labels that no row may answer. */
@@ -112,14 +112,14 @@ class AdapterTrainable implements Trainable {
 
   #step(rows: readonly TrainRow[], rateFactor = 1) {
     if (rows.length === 0) return { ...DROPPED, logits: [] }
-    const penalty = this.#parts.forgetting.penalty(this.#weights.parameters)
+    const penalty = this.#parts.regularizer.penalty(this.#weights.parameters)
     const batch = this.#gradients(rows)
     return { ...this.#learn(batch, penalty, rateFactor), logits: batch.logits }
   }
 
   /** Of the loss alone. Where replayed rows only veto, theirs are computed by themselves. */
   #gradients(rows: readonly TrainRow[]): Gradients {
-    const { forgetting, task, retired } = this.#parts
+    const { regularizer, task, retired } = this.#parts
     const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
     const taught = this.#taught(fresh)
     const of = (some: readonly TrainRow[], part = 'all') =>
@@ -129,11 +129,11 @@ class AdapterTrainable implements Trainable {
         `${this.#weights.steps}/${part}`,
       )
     const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
-    if (forgetting.project === undefined || fresh.length === 0 || replayed.length === 0)
+    if (regularizer.project === undefined || fresh.length === 0 || replayed.length === 0)
       return of(rows)
     const [own, other] = [of(fresh, 'fresh'), of(replayed, 'replayed')]
     const like = this.#weights.parameters
-    const followed = forgetting.project(shaped(own.gradients, like), shaped(other.gradients, like))
+    const followed = regularizer.project(shaped(own.gradients, like), shaped(other.gradients, like))
     return {
       loss: own.loss,
       gradients: new Map([...followed].map(([name, { data }]) => [name, data])),
@@ -142,7 +142,7 @@ class AdapterTrainable implements Trainable {
   }
 
   #taught(fresh: readonly TrainRow[]): Taught | undefined {
-    const teacher = this.#parts.forgetting.teacher?.()
+    const teacher = this.#parts.regularizer.teacher?.()
     if (teacher === undefined || fresh.length === 0) return undefined
     const latents = fresh.map(({ latent }) => latent)
     return taughtBy(teacher, fresh, this.#engine.logitsWith(teacher.parameters, latents))
@@ -165,7 +165,7 @@ class AdapterTrainable implements Trainable {
     if (free === undefined) return DROPPED
     const next = retracted(free, this.#optimizer, method)
     this.#use(next)
-    this.#parts.forgetting.observe(next.parameters, shaped(batch.gradients, next.parameters))
+    this.#parts.regularizer.observe(next.parameters, shaped(batch.gradients, next.parameters))
     return { loss, gradientNorm, dropped: false }
   }
 
@@ -182,7 +182,7 @@ class AdapterTrainable implements Trainable {
 
   snapshot(): TrainableState {
     const state = toState(this.#weights, this.#optimizer, this.#labels)
-    const remembered = [...this.#parts.forgetting.snapshot()]
+    const remembered = [...this.#parts.regularizer.snapshot()]
     const named = remembered.map(([name, tensor]) => [FORGETTING + name, tensor] as const)
     const tensors = [...state.tensors, ...copied(this.#statistics), ...named]
     return { ...state, tensors: new Map(tensors) }
@@ -199,7 +199,7 @@ class AdapterTrainable implements Trainable {
     this.#statistics = counted
     this.#use(fromState(state, this.#optimizer, [...learning.keys()]))
     const remembered = [...state.tensors].filter(([name]) => name.startsWith(FORGETTING))
-    this.#parts.forgetting.restore(
+    this.#parts.regularizer.restore(
       new Map(remembered.map(([name, tensor]) => [name.slice(FORGETTING.length), tensor])),
     )
   }

@@ -121,10 +121,10 @@ function lastLabel(rows) {
 }
 
 /** What decides the figures of a run: not what is off. */
-function learning({ base, adapter, train: all, replay, forgetting, trigger, rate }) {
+function learning({ base, adapter, train: all, replay, regularizer, trigger, rate }) {
   const { patience, ...others } = all
   const train = patience === 0 ? others : all
-  return { base, adapter, train, replay, forgetting, trigger, rate }
+  return { base, adapter, train, replay, forgetting: regularizer, trigger, rate }
 }
 
 function rememberLast(work) {

@@ -17,7 +17,7 @@ import { cpuTime, median } from './figures.mjs'
 
 const task = tasks.classification
 const knobs = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
-const forgetting = {
+const regularizer = {
   penalty: () => undefined,
   observe() {},
   snapshot: () => new Map(),
@@ -42,7 +42,7 @@ async function open({ folder, config, labels, rows, seed }) {
   const before = process.memoryUsage.rss()
   forgetPeak()
   const trainable = openTrainable({
-    ...{ ...plan, tf, knobs, forgetting },
+    ...{ ...plan, tf, knobs, regularizer },
     baseTensors: new BaseTensors(tf, plan.base),
     parameters: freshAdapter(plan, openRandom(seed, 'cost/adapter')),
   })

@@ -132,7 +132,7 @@ async function open() {
         tf,
         baseTensors: new BaseTensors(tf, base),
         knobs: { learning_rate: 1e-3, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
-        forgetting: openPolicy('forgetting', policies.forgetting, { policy: 'none' }),
+        regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
       }),
     train: { batch, replay_batch: 16, epochs: 1 },
     replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 2000 }),

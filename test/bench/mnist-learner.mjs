@@ -23,7 +23,7 @@ export function openMnistLearner({ engine, size, settings, seed }) {
     ...plan,
     ...engine(base),
     knobs: { ...sgd, learning_rate: lr, head_learning_rate: lr },
-    forgetting: openPolicy('forgetting', policies.forgetting, forgetting),
+    regularizer: openPolicy('regularizer', policies.regularizer, forgetting),
     parameters: withOwnStart(freshAdapter(plan, random('adapter')), random('start')),
   })
   const learner = openLearner({

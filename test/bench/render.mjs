@@ -1,29 +1,36 @@
 /**
- * Fills the marked sections of policies/README.md from the results that are committed:
+ * Fills the marked sections of policies/results-*.md from the committed results:
  *
  *     <!-- table: mnist -->  …  <!-- /table -->        from results/continual-mnist.json
  *
- * node test/bench/render.mjs [--check]: with --check nothing is written, and a section that differs is a failure.
+ * node test/bench/render.mjs [--check]: with --check it writes nothing, and a section that differs is a failure.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { say } from './figures.mjs'
 
-const readme = fileURLToPath(new URL('../../policies/README.md', import.meta.url))
+const folder = fileURLToPath(new URL('../../policies', import.meta.url))
 const section = /(<!-- table: ([a-z-]+) -->\n)[^]*?(<!-- \/table -->)/g
 
-/** Whether the README said so already. */
+/** The names of the files that did not have these tables yet. */
 export async function render({ isCheck = false } = {}) {
-  const before = readFileSync(readme, 'utf8')
-  const filled = before.replace(
-    section,
-    (_, start, name, end) => `${start}\n${sectionOf(name)}\n\n${end}`,
-  )
-  const options = await resolveConfig(readme)
-  const after = await format(filled, { ...options, filepath: readme })
-  if (after !== before && !isCheck) writeFileSync(readme, after)
-  return after === before
+  const changed = []
+  for (const name of readdirSync(folder).filter((file) => /^results-.*\.md$/.test(file))) {
+    const path = join(folder, name)
+    const before = readFileSync(path, 'utf8')
+    const filled = before.replace(
+      section,
+      (_, start, table, end) => `${start}\n${sectionOf(table)}\n\n${end}`,
+    )
+    const options = await resolveConfig(path)
+    const after = await format(filled, { ...options, filepath: path })
+    if (after === before) continue
+    changed.push(name)
+    if (!isCheck) writeFileSync(path, after)
+  }
+  return changed
 }
 
 function sectionOf(name) {
@@ -40,10 +47,10 @@ function sectionOf(name) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const isCheck = process.argv.includes('--check')
-  const isSame = await render({ isCheck })
-  if (isCheck && !isSame) {
+  const changed = await render({ isCheck })
+  if (isCheck && changed.length > 0) {
     say(
-      'policies/README.md says something else than test/bench/results: node test/bench/render.mjs',
+      `policies/${changed.join(', ')} differs from test/bench/results: node test/bench/render.mjs`,
     )
     process.exitCode = 70
   }

@@ -33,7 +33,7 @@ const trainable = openTrainable({
   tf,
   baseTensors: new BaseTensors(tf, base),
   knobs: { learning_rate: 1e-4, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
-  forgetting: { penalty: () => undefined, observe() {}, snapshot: () => new Map(), restore() {} },
+  regularizer: { penalty: () => undefined, observe() {}, snapshot: () => new Map(), restore() {} },
   parameters: freshAdapter(plan, openRandom(1, 'adapter')),
 })
 const rows = await latentRows()

@@ -65,7 +65,7 @@ export function openTabularLearner(model, base, { tf, seed, limit }) {
     ...{ ...plan, tf, labels: known, parameters: fresh(known) },
     baseTensors: new BaseTensors(tf, base),
     knobs: model.train,
-    forgetting: openPolicy('forgetting', policies.forgetting, model.forgetting),
+    regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
   const learner = openLearner({
     trainable,

@@ -36,7 +36,7 @@ export function openTextLearner({ engine, base, settings, seed }) {
     ...engine,
     labels: [],
     knobs: { ...knobs, ...train },
-    forgetting: openPolicy('forgetting', policies.forgetting, none),
+    regularizer: openPolicy('regularizer', policies.regularizer, none),
     parameters: freshParameters([]),
   })
   const isClosed = method.closedForm !== undefined

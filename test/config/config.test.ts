@@ -50,6 +50,20 @@ test('a model needs its labels and nothing else', () => {
   })
 })
 
+test('forgetting, the old name of regularizer, is accepted with a warning', () => {
+  const warnings: string[] = []
+  const text = 'models:\n  m:\n    base: use-lite\n    labels: [a, b]\n    forgetting: '
+  const warn = (message: string) => warnings.push(message)
+  const { models } = parseConfig(`${text}{ policy: lwf, every: 9 }`, '/', { warn })
+  expect(models.m?.regularizer).toMatchObject({ policy: 'lwf', every: 9 })
+  expect(warnings).toEqual([
+    'config:5:5: models.m.forgetting is now called regularizer: rename the key',
+  ])
+  expect(() => parseConfig(`${text}{ policy: lwf, evry: 9 }`, '/')).toThrow(/^config:5:32: /)
+  const both = `${text}{ policy: lwf }\n    regularizer: { policy: lwf }`
+  expect(() => parseConfig(both, '/')).toThrow(/forgetting is not a known key/)
+})
+
 test('train.max_tokens, its old place, counts for serving too, with a warning', () => {
   const warnings: string[] = []
   const text = 'models:\n  m:\n    labels: [a, b]\n    train: { max_tokens: 64 }\n'
@@ -57,7 +71,7 @@ test('train.max_tokens, its old place, counts for serving too, with a warning', 
   expect(m).toMatchObject({ max_tokens: 64 })
   expect(m?.train).not.toHaveProperty('max_tokens')
   expect(warnings).toEqual([
-    'config:4:14: models.m.train.max_tokens counts for serving too: write max_tokens: 64 beside base',
+    'config:4:14: models.m.train.max_tokens also applies to serving: write max_tokens: 64 beside base',
   ])
 })
 

@@ -40,7 +40,7 @@ it.each<{ method: Method; reach: number }>([
     tf,
     baseTensors,
     knobs: { ...knobs, learning_rate: 0.001 },
-    forgetting: openPolicy('forgetting', policies.forgetting, { policy: 'none' }),
+    regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
     parameters: freshAdapter(plan, openRandom(1, 'fresh')),
   })
   const latents = await encode(labels.flatMap((label) => taught[label]))

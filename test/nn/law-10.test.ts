@@ -186,7 +186,7 @@ async function trainerLogits(plan: AdapterPlan, version: Version, rows: readonly
     tf,
     baseTensors: tensorsOf(base),
     knobs: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
-    forgetting: none.open({} as never),
+    regularizer: none.open({} as never),
     parameters: version.parameters,
   })
   const logits = trainable.score(await trunk.encode(rows))

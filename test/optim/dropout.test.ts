@@ -54,8 +54,8 @@ test.each([
 ] as const)(
   '%s, steps after a restore are those that would have been, bit for bit',
   (_, plan, policy) => {
-    const forgetting = openPolicy('forgetting', policies.forgetting, { policy })
-    const again = { ...plan, parameters: randomAdapter(plan), forgetting }
+    const regularizer = openPolicy('regularizer', policies.regularizer, { policy })
+    const again = { ...plan, parameters: randomAdapter(plan), regularizer }
     const [one, other] = [open(again), open(again)]
     const some = rows(['a', 'b', 'c', 'a'], plan).map((row, at) => ({ ...row, isReplayed: at > 1 }))
     one.step(some)

@@ -18,13 +18,13 @@ const logitsOf = (given: readonly TrainRow[], parameters: Tensors = at) => {
   trainable.dispose()
   return found
 }
-const lossOf = (given: readonly TrainRow[], forgetting = none()) => {
-  const trainable = open({ parameters: at, forgetting })
+const lossOf = (given: readonly TrainRow[], regularizer = none()) => {
+  const trainable = open({ parameters: at, regularizer })
   const { loss } = trainable.step(given)
   trainable.dispose()
   return loss
 }
-const none = () => openPolicy('forgetting', policies.forgetting, { policy: 'none' })
+const none = () => openPolicy('regularizer', policies.regularizer, { policy: 'none' })
 
 describe('the parts of a step', () => {
   const [first, second] = logitsOf(batch) as [Float32Array, Float32Array]
@@ -99,13 +99,13 @@ describe('a teacher', () => {
   it('is followed where nothing else is asked for', () => {
     const own = planOf({ method: head })
     const old = randomAdapter(own, 4)
-    const forgetting = {
+    const regularizer = {
       ...none(),
       teacher: () => ({ parameters: old, weight: 1, heat: 1 }),
     }
     const parameters = randomAdapter(own, 3)
     const slow = { ...knobs, head_learning_rate: 0.005 }
-    const learner = open({ method: head, parameters, forgetting, knobs: slow })
+    const learner = open({ method: head, parameters, regularizer, knobs: slow })
     const teacher = open({ method: head, parameters: old })
     const row = { ...batch[0]!, part: { target: 0 } }
     for (let step = 0; step < 60; step += 1) learner.step([row])
@@ -123,7 +123,7 @@ describe('a veto', () => {
     const [one, two] = batch as [TrainRow, TrainRow]
     const alone = [slopes(plan, at, [one]), slopes(plan, at, [two])]
     const seen: Tensors[] = []
-    const forgetting: Regularizer = {
+    const regularizer: Regularizer = {
       ...none(),
       project(fresh, replayed) {
         seen.push(fresh, replayed)
@@ -132,7 +132,7 @@ describe('a veto', () => {
         )
       },
     }
-    const trainable = open({ parameters: at, forgetting })
+    const trainable = open({ parameters: at, regularizer })
     const { logits } = trainable.testAndStep!([one, { ...two, isReplayed: true }])
     for (const [row, expected] of logitsOf([one, two]).entries())
       for (const [label, logit] of expected.entries())
@@ -148,17 +148,17 @@ describe('a veto', () => {
   })
 
   it('is not asked in a step without replayed rows', () => {
-    const forgetting = openPolicy('forgetting', policies.forgetting, { policy: 'a-gem' })
-    expect(lossOf(batch, forgetting)).toBe(lossOf(batch))
+    const regularizer = openPolicy('regularizer', policies.regularizer, { policy: 'a-gem' })
+    expect(lossOf(batch, regularizer)).toBe(lossOf(batch))
   })
 })
 
-describe.each(Object.keys(policies.forgetting))('the state of %s', (policy) => {
+describe.each(Object.keys(policies.regularizer))('the state of %s', (policy) => {
   const settings = policy === 'none' || policy === 'a-gem' ? {} : { every: 3, lambda: 5 }
   const openOne = () =>
     open({
       method: head,
-      forgetting: openPolicy('forgetting', policies.forgetting, { policy, ...settings }),
+      regularizer: openPolicy('regularizer', policies.regularizer, { policy, ...settings }),
     })
   const targets = batch.map(({ target }) => target)
   const mixed = rows(targets, planOf({ method: head })).map((row, index) => ({

@@ -360,7 +360,7 @@ describe('tensors on the engine', () => {
   })
 })
 
-describe('a forgetting policy', () => {
+describe('a regularizer', () => {
   /** λ/2 · ‖θ‖² on the head's bias, so strong that the bias must fall. */
   function decay(): Regularizer & { readonly seen: Tensors[] } {
     const seen: Tensors[] = []
@@ -382,20 +382,20 @@ describe('a forgetting policy', () => {
 
   it('adds to the loss and to the gradients, and sees those of the loss alone', () => {
     const parameters = new Map([...randomAdapter(planOf()), ['head.bias', vector(1, 1, 1)]])
-    const [plain, forgetting] = [open({ parameters }), decay()]
-    const trainable = open({ parameters, forgetting })
+    const [plain, regularizer] = [open({ parameters }), decay()]
+    const trainable = open({ parameters, regularizer })
     expect(trainable.step(batch).loss).toBeCloseTo(plain.step(batch).loss + 1500, 2)
     for (const value of trainable.parameters().get('head.bias')!.data)
       expect(value).toBeLessThan(0.95)
-    for (const slope of forgetting.seen[0]!.get('head.bias')!.data)
+    for (const slope of regularizer.seen[0]!.get('head.bias')!.data)
       expect(Math.abs(slope)).toBeLessThan(1)
     plain.dispose()
     trainable.dispose()
   })
 
   it('keeps its state in the snapshot', () => {
-    const [forgetting, other] = [decay(), decay()]
-    const [first, second] = [open({ forgetting }), open({ forgetting: other })]
+    const [regularizer, other] = [decay(), decay()]
+    const [first, second] = [open({ regularizer }), open({ regularizer: other })]
     second.restore(first.snapshot())
     expect(other.seen).toEqual([new Map([['anchor', vector(1, 2)]])])
     first.dispose()

@@ -1,7 +1,7 @@
 /** Every policy of the tables goes through the suite of its seam; one that is added does by itself. */
 import { openPolicy, policies } from '../../policies/index.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
-import { forgettingConformance } from '../conformance/regularizer.ts'
+import { regularizerConformance } from '../conformance/regularizer.ts'
 import { memoryConformance } from '../conformance/memory.ts'
 import { promotionConformance } from '../conformance/promotion.ts'
 import { rateConformance } from '../conformance/schedule.ts'
@@ -9,7 +9,7 @@ import { replayConformance } from '../conformance/replay.ts'
 import { rollbackConformance } from '../conformance/rollback.ts'
 import { triggerConformance } from '../conformance/trigger.ts'
 
-const { replay, forgetting, memory, trigger, rate, promotion, rollback } = policies
+const { replay, regularizer, memory, trigger, rate, promotion, rollback } = policies
 
 for (const policy of Object.keys(replay))
   for (const capacity of [1, 2, 10])
@@ -21,10 +21,10 @@ for (const policy of Object.keys(replay))
           ...(policy !== 'none' && { capacity, ...bounds }),
         }),
     })
-for (const [policy, { settings }] of Object.entries<PolicyKind<Regularizer>>(forgetting))
+for (const [policy, { settings }] of Object.entries<PolicyKind<Regularizer>>(regularizer))
   for (const every of 'every' in settings ? [3, 1000] : [undefined])
-    forgettingConformance(every === undefined ? policy : `${policy} of ${every}`, () =>
-      openPolicy('forgetting', forgetting, { policy, ...(every !== undefined && { every }) }),
+    regularizerConformance(every === undefined ? policy : `${policy} of ${every}`, () =>
+      openPolicy('regularizer', regularizer, { policy, ...(every !== undefined && { every }) }),
     )
 for (const policy of Object.keys(memory))
   for (const capacity of [1, 2, 10])

@@ -162,8 +162,8 @@ describe('a policy from a config', () => {
   })
 })
 
-describe('policies/README.md', () => {
-  const readme = readFileSync(new URL('../../policies/README.md', import.meta.url), 'utf8')
+describe('policies/catalogue.md', () => {
+  const readme = readFileSync(new URL('../../policies/catalogue.md', import.meta.url), 'utf8')
   const rows = readme.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
   const all = Object.values(policies).flatMap((table) => Object.entries<PolicyKind<unknown>>(table))
 

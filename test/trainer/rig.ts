@@ -54,7 +54,7 @@ export function open(change: Partial<TrainableParts> = {}) {
     tf,
     baseTensors: tensorsOf(plan.base),
     knobs,
-    forgetting: openPolicy('forgetting', policies.forgetting, { policy: 'none' }),
+    regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
     parameters: freshAdapter(plan, openRandom(1, 'fresh')),
     ...change,
     ...plan,

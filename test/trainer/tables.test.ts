@@ -93,7 +93,7 @@ async function lateAccuracy(
     ...{ ...plan, tf, labels: [], parameters: freshParameters([]) },
     baseTensors: new BaseTensors(tf, base),
     knobs: model.train,
-    forgetting: openPolicy('forgetting', policies.forgetting, model.forgetting),
+    regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
   const learner = new Learner({
     ...{ trainable, task: classification, freshParameters, train: model.train },
