@@ -10,48 +10,49 @@ export interface AdapterConfig {
   readonly alpha: number
   /** Upper layers that the adapter may reach; 'all' = every layer. */
   readonly tail_layers: number | 'all'
-  /** Roles to adapt; absent = every linear site of the tail. */
+  /** Roles to adapt; absent = every linear module of the tail. */
   readonly sites?: readonly string[] | undefined
   /** lora, dora: the scale is α/√r; absent = α/r. */
   readonly rslora?: boolean | undefined
-  /** lora, dora: the share of its inputs that a step leaves out. */
+  /** lora, dora: the dropout rate of its inputs. */
   readonly dropout?: number | undefined
-  /** lora, dora: ranks by role, where they are not `rank`. */
+  /** lora, dora: ranks by role, where they differ from `rank`. */
   readonly ranks?: Readonly<Record<string, number>> | undefined
   /** loreft: layers of the tail to edit, counted from the bottom of the network; absent = all. */
   readonly layers?: readonly number[] | undefined
-  /** loreft: how many of the first and of the last positions of a text it edits; absent = all. */
+  /** loreft: how many positions at the start and at the end of a text it edits; absent = all. */
   readonly positions?:
     { readonly first?: number | undefined; readonly last?: number | undefined } | undefined
-  /** bottleneck: behind attention and feed-forward layers, or behind the latter alone. */
+  /** bottleneck: after attention and feed-forward layers (Houlsby), or after feed-forward layers only (Pfeiffer). */
   readonly placement?: string | undefined
-  /** Closed forms on text: layers whose outputs the embedding is made of, uppermost first; absent = 1. */
+  /** Closed forms on text: layers whose outputs form the embedding, uppermost first; absent = 1. */
   readonly depth?: number | undefined
   /** slda: ε of the covariance. */
   readonly shrinkage?: number | undefined
-  /** ranpac: dimensions behind the projection, and λ in mean squares of one of them. */
+  /** ranpac: the number of random features, and λ in mean squares of one of them. */
   readonly features?: number | undefined
   readonly ridge?: number | undefined
 }
 
 /**
- * One way to fine-tune. `parameters` declares the trainable tensors (a fresh adapter leaves the output unchanged),
- * `adaptation` the equation. `fold` rewrites trained tensors for serving so that adapters of other knobs share one
- * graph (LoRA: α/r goes into B); `adaptation(…, folded = true)` is then used with them. `base` is the method's view.
- * Folding keeps shapes up to the ranks, which the server pads with zeros.
+ * One way to fine-tune. `parameters` declares the trainable tensors (a fresh adapter leaves the output unchanged), and
+ * `adaptation` is the equation. `fold` rewrites trained tensors for serving so that adapters with other settings share
+ * one graph (LoRA: α/r goes into B); the graph is then built with `adaptation(…, folded = true)`. `base` is the
+ * method's view of the base. Folding keeps shapes up to the ranks, which the server pads with zeros.
  */
 export interface Method {
   readonly name: string
-  /** Its head comes from sums, and its steps only add to them; absent = it learns by gradients. */
+  /** The head is computed from sums, and a step only adds to the sums; absent = the head learns by gradients. */
   readonly closedForm?: ClosedForm
   /**
-   * Its tensors are as big as the base's, so that giving each row of a batch its own would copy too much: rows of two
-   * adapters never share a run of the server.
+   * Its tensors are as large as the base's, so giving each row of a batch its own would copy too much: the server never
+   * runs rows of two such adapters together.
    */
   readonly alone?: true
   /**
-   * The base as this method's head sees it: the same hash, and perhaps another embedding, made of more of the base or by
-   * more frozen weights. Equal arguments give the same object, and a view of a view is that view. Absent = the base as it is.
+   * The base as the head of this method sees it: the same hash, possibly with another embedding, computed from more
+   * layers or through more frozen weights. Equal arguments give the same object, and a view of a view is that view.
+   * Absent = the base itself.
    */
   view?(base: Base, config: AdapterConfig): Base
   parameters(sites: readonly TargetModule[], config: AdapterConfig): readonly ParameterSpec[]
@@ -62,12 +63,12 @@ export interface Method {
     folded: boolean,
   ): Adaptation<T>
   /**
-   * Back to where its tensors live, where that is not everywhere: called with all parameters after each step, and with
-   * their average. Answers those that it leaves alone too.
+   * Projects parameters back onto the set they must stay in (orthonormal matrices, for example). Called with all
+   * parameters after each step, and with their average. Returns every parameter, also the unchanged ones.
    */
   retract?(parameters: Tensors): Tensors
   fold(parameters: Tensors, config: AdapterConfig, base: Base): Tensors
-  /** Tensor names and orientation in `adapter_model.safetensors`, both ways, and PEFT's config fields. */
+  /** Tensor names and orientation in `adapter_model.safetensors`, for both directions, and PEFT's config fields. */
   toDisk(parameters: Tensors, sites: readonly TargetModule[]): Tensors
   fromDisk(tensors: Tensors, sites: readonly TargetModule[]): Tensors
   peftConfig(
@@ -78,12 +79,12 @@ export interface Method {
 }
 
 /**
- * What a method without gradients knows: sums over examples x [width] of weight w. An example of which only a wrong
- * answer is known is shared out among the other labels.
+ * The state of a method without gradients: sums over examples x [width] with weight w. An example that only rules out
+ * one answer is divided among the other labels.
  */
 export interface ClassSums {
   readonly width: number
-  /** n_c = Σ w, one a label. */
+  /** n_c = Σ w, one per label. */
   readonly counts: Float32Array
   /** s_c = Σ w·x, [labels, width]. */
   readonly sums: Float32Array
@@ -91,12 +92,12 @@ export interface ClassSums {
   readonly moments: Float32Array
 }
 
-/** A head that follows from sums over the examples. */
+/** A head that is computed from sums over the examples. */
 export interface ClosedForm {
   readonly needsMoments: boolean
   /**
-   * weight [labels, width] and bias [labels] of logits up to a scale and a constant, which the trainer chooses. Every
-   * label has been seen. Called once a version at most.
+   * weight [labels, width] and bias [labels] of the logits, up to a scale and a constant that the trainer chooses.
+   * Every label has at least one example. Called at most once per version.
    */
   solve(
     sums: ClassSums,
@@ -108,11 +109,11 @@ export interface TrainRow {
   readonly latent: Latent
   readonly target: Target
   readonly weight: number
-  /** Rehearsed, not new. */
+  /** A replayed row, not a new one. */
   readonly isReplayed?: boolean
-  /** Absent: its target counts for weight / rows of the step, and nothing else does. */
+  /** Absent: its target counts for weight / rows of the step, and it has no other part in the loss. */
   readonly part?: LossPart
-  /** Kept with it; what `part.logits` pulls towards. */
+  /** Logits stored with the example; `part.logits` pulls towards them. */
   readonly logits?: Float32Array
 }
 
@@ -125,7 +126,7 @@ export interface StepResult {
 
 export interface Hyperparameters {
   readonly learning_rate: number
-  /** The rate for `head.*`, absent = 10 × `learning_rate`: heads start from zero and learn faster. */
+  /** The learning rate for `head.*`, absent = 10 × `learning_rate`: heads start from zero and learn faster. */
   readonly head_learning_rate?: number | undefined
   readonly optimizer: 'adam' | 'sgd'
   readonly momentum: number
@@ -134,39 +135,47 @@ export interface Hyperparameters {
   readonly weight_decay?: number
   /** s: after t steps it is λ·s / (s + t); absent or 0 = always λ. */
   readonly weight_decay_steps?: number
-  /** What averaged weights keep in a step: they score then, and go into versions; absent or 0 = the newest do. */
+  /**
+   * The decay of the weight average. Averaged weights score and go into versions; absent or 0 = the newest weights do.
+   */
   readonly average?: number
 }
 
 /**
- * One adapter under training on an engine: synchronous, holds tensors, leaves none behind after a call (law 8).
+ * One adapter under training on an engine: synchronous; holds tensors and leaves none behind after a call (law 8).
  * Deterministic: equal snapshots and equal calls give equal bytes on one machine.
  */
 export interface Trainable {
   readonly labels: readonly string[]
-  /** An example counts for good and must not come twice: sums, where others take steps. */
+  /** An example changes it for good and must come only once: it keeps sums instead of taking steps. */
   readonly learnsOnce?: true
-  /** Logits of each row with the present weights, one array of `labels.length` a row. */
+  /** Logits of each row under the current weights, one array of `labels.length` per row. */
   score(rows: readonly Latent[]): readonly Float32Array[]
   /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
   step(rows: readonly TrainRow[], rateFactor?: number): StepResult
-  /** The same step, with the logits of each row before it. Absent where its forward pass does not have them for nothing. */
+  /**
+   * The same step, which also returns the logits of each row before it. Absent when the forward pass of the step does
+   * not yield them for free.
+   */
   testAndStep?(
     rows: readonly TrainRow[],
     rateFactor?: number,
   ): StepResult & { readonly logits: readonly Float32Array[] }
   /**
-   * What is counted, or learned event by event: called once for each new example, in order, after its test and before
-   * the first step that learns it. Answers the latents to learn it from, now and later. Absent where nothing is.
+   * Updates the statistics, or a state that learns event by event. Called once for each new example, in order, after
+   * its test and before the first step that learns it. Returns the latents to learn it from, now and later. Absent if
+   * there is nothing to update.
    */
   observe?(rows: readonly TrainRow[]): readonly Latent[]
-  /** Takes back rows that were learned, where that can be done: closed forms, of rows with a right label. */
+  /** Unlearns rows, where that is possible: closed forms, for rows with a right label. */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
-  /** Adds label rows to the head, zero-started. */
+  /** Adds label rows to the head, initialised to zero. */
   grow(labels: readonly string[]): void
-  /** Trainable tensors only, as a version keeps them: averaged where knobs ask for it. */
+  /** Trainable tensors only, as a version stores them: averaged if the hyperparameters ask for it. */
   parameters(): Tensors
-  /** Parameters, optimizer moments (`optimizer/<slot>/<parameter>`), the forgetting policy's (`forgetting/…`), counters. */
+  /**
+   * Parameters, optimizer moments (`optimizer/<slot>/<parameter>`), the regularizer's state (`forgetting/…`), counters.
+   */
   snapshot(): TrainableState
   restore(state: TrainableState): void
   dispose(): void

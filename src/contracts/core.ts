@@ -1,18 +1,20 @@
-/** Words that every contract shares: errors of the world, tensors, decisions, and what the core is handed instead of the machine's
- * clock, chance and log. */
+/**
+ * What every contract shares: errors, tensors, decisions, and the clock, random streams and log that the core is given
+ * instead of the machine's.
+ */
 
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
 
 /**
- * An error of the world, never of ours. `code` is one of `runtime/errors.ts`; `retriable` says whether the same call
- * may succeed later; `details` says where. Our own mistakes are `invariant()` and crash.
+ * An error that the world causes, never our own bug. `code` is a row of `platform/errors.ts`; `retriable` says whether
+ * the same call may succeed later; `details` says where. Our own mistakes are `invariant()` and crash.
  */
 export class CodedError extends Error {
   readonly code: string
   readonly retriable: boolean
   readonly details: Readonly<Record<string, Json>>
-  /** What to do about this very fault; absent = what the table of errors says of the code. */
+  /** What to do about this particular error; absent = the fix from the table of errors. */
   readonly fix: string | undefined
 
   constructor(
@@ -43,22 +45,25 @@ export interface Tensor {
 /** Named tensors. Iterate in sorted name order wherever bytes or digests depend on the order. */
 export type Tensors = ReadonlyMap<string, Tensor>
 
-/** What every policy, gate and trigger answers. The reason is logged, counted, kept in the manifest, shown by `why`. */
+/**
+ * The answer of every policy, gate and trigger. The reason is logged, counted, kept in the manifest, and shown by
+ * `why`.
+ */
 export interface Decision<Verdict extends string> {
   readonly verdict: Verdict
   readonly reason: string
 }
 
-/** Milliseconds since 1970, and waiting. The only way to time; a test hands in its own. */
+/** Milliseconds since 1970, and waiting. Code measures time only through this; tests pass their own. */
 export interface Clock {
   nowMs(): number
   /** Monotonic, for durations. */
   monotonicMs(): number
-  /** Resolves after `delayMs`; rejects with the signal's reason when aborted first. */
+  /** Resolves after `delayMs`; rejects with the signal's reason if the signal aborts first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
 }
 
-/** One named stream of chance. Streams of other names are independent; state is part of the checkpoint. */
+/** One named random stream. Streams with different names are independent; the state is part of the checkpoint. */
 export interface Random {
   /** Uniform in [0, 1). */
   uniform(): number
@@ -78,7 +83,7 @@ export interface Logger {
   child(bindings: object): Logger
 }
 
-/** State that lives in a checkpoint. Both copy, never alias; restoring twice equals restoring once. */
+/** State that lives in a checkpoint. Both methods copy and never alias; restoring twice equals restoring once. */
 export interface Stateful<State extends Json = Json> {
   snapshot(): State
   restore(state: State): void

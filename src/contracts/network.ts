@@ -1,24 +1,25 @@
-/** Networks, written once against `Ops`, and the base that one belongs to. */
+/** Networks, written once against `Ops`, and the base that a network belongs to. */
 import type { Tensors } from './core.ts'
 import type { Input } from './stream.ts'
 
 /**
- * The operations every network is written against. `tfjs-ops` computes and differentiates; `onnx-ops` records a graph.
+ * The operations that every network is written against. The TensorFlow engine computes and differentiates them; the
+ * ONNX engine records a graph.
  *
  * Activations are rank 3, [batch, positions, width]; pooled ones have one position. Parameters of an adapter come
- * through `param`: a matrix [in, out] or a vector [width]. In the recorded graph they are inputs stacked over the
- * adapters of the batch and gathered per row, so that a handle may secretly be [batch, in, out] or [batch, 1, width];
- * `matMul` and broadcasting hide this. Code written against Ops must not look at shapes of activations.
+ * through `param`: a matrix [in, out] or a vector [width]. In the recorded graph they are inputs, stacked over the
+ * adapters of the batch and gathered per row, so a handle may actually be [batch, in, out] or [batch, 1, width];
+ * `matMul` and broadcasting hide this. Code written against Ops must not look at the shapes of activations.
  */
 export interface Ops<T> {
-  /** A frozen weight of the base, as the network's own loader names and orients it. */
+  /** A frozen weight of the base, under the name and orientation of the network's own loader. */
   weight(name: string): T
-  /** A trainable tensor of the adapter. Unknown names are a mistake of ours (invariant). */
+  /** A trainable tensor of the adapter. An unknown name is a bug of ours (invariant). */
   param(name: string): T
   scalar(value: number): T
   /** x [b, s, in] · w [in, out] (or per-row [b, in, out]) → [b, s, out]. */
   matMul(x: T, w: T): T
-  /** A matrix [in, out] turned: [out, in]. */
+  /** The transpose of a matrix [in, out]: [out, in]. */
   transpose(w: T): T
   /** Attention products: a [b, h, m, k] · b [b, h, k, n]; `transposeB` takes b as [b, h, n, k]. */
   batchMatMul(a: T, b: T, transposeB?: boolean): T
@@ -35,7 +36,7 @@ export interface Ops<T> {
   relu(x: T): T
   tanh(x: T): T
   sqrt(x: T): T
-  /** Natural; of what is greater than 0. */
+  /** Natural logarithm, of numbers greater than 0. */
   log(x: T): T
   maximum(a: T, b: T): T
   /** Rows of table [n, d] by ids [b, s] → [b, s, d]. */
@@ -48,19 +49,19 @@ export interface Ops<T> {
   mergeHeads(x: T): T
   /** Columns [from, to) of the last axis. */
   columns(x: T, from: number, to: number): T
-  /** Side by side along the last axis; all other sizes are equal. */
+  /** Concatenates along the last axis; all other sizes are equal. */
   concat(parts: readonly T[]): T
   /** mask [b, s] of 1 and 0 → additive [b, 1, 1, s]: 0 where 1, −1e9 where 0. */
   attentionBias(mask: T): T
-  /** Of the positions with mask 1 the first `first` and the last `last`: mask [b, s] → [b, s, 1] of 1 and 0. */
+  /** Selects the first `first` and the last `last` of the positions with mask 1: mask [b, s] → [b, s, 1] of 1 and 0. */
   ends(mask: T, first: number, last: number): T
   /** Mean over the positions with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
   maskedMean(x: T, mask: T): T
   /** x / max(‖x‖, 1e-6) over the last axis. */
   unit(x: T): T
   /**
-   * In the steps of the trainer each number is 0 with the chance `rate` and x / (1 − rate) else, drawn anew for each
-   * step and `place`; elsewhere x as it is.
+   * Dropout. In a training step each number is 0 with probability `rate` and x / (1 − rate) otherwise, drawn again for
+   * each step and `place`; everywhere else it returns x.
    */
   dropout(x: T, rate: number, place: string): T
 }
@@ -70,50 +71,62 @@ export interface TargetModule {
   /** Stable name inside the base, e.g. `encoder.layer.5.attention.self.query`; also the PEFT module path. */
   readonly name: string
   readonly kind: 'linear' | 'output' | 'norm'
-  /** The role, by which a config picks sites: query key value attention-output intermediate output pooler norm … */
+  /**
+   * The role, by which a config picks target modules: query key value attention-output intermediate output pooler norm
+   * …
+   */
   readonly role: string
   /** Layer index from 0, bottom first; the pooling map above the layers has index `layers`. */
   readonly layer: number
   readonly inSize: number
   readonly outSize: number
-  /** Its matrix or scale among the base's weights; absent = `<name>.weight`. Its bias is always `<name>.bias`. */
+  /**
+   * The name of its matrix or scale among the base's weights; absent = `<name>.weight`. Its bias is always
+   * `<name>.bias`.
+   */
   readonly weight?: string
 }
 
 /**
- * How a method changes the network. The network calls these at each of its sites, adapted or not, and may call them at
- * sites below the cut where its trunk does not reach so far.
+ * How a method changes the network. The network calls these at each target module, adapted or not, and may also call
+ * them below the cut when its trunk does not cover those layers.
  */
 export interface Adaptation<T> {
   /**
-   * A linear map. `weight` [in, out] and `bias` are frozen handles, and `plain()` computes x·weight + bias.
-   * Returns what the network goes on with; without an adapter at the site that is `plain()`.
+   * A linear map. `weight` [in, out] and `bias` are frozen handles, and `plain()` computes x·weight + bias. The result
+   * replaces the output of the map; without an adapter it is `plain()`.
    */
   linear(site: string, x: T, weight: T, bias: T, plain: () => T): T
-  /** A layer norm: `apply` computes it with the frozen `scale` and `bias` [width], or with others. */
+  /**
+   * A layer norm: `apply` computes it with the given scale and bias [width]; `scale` and `bias` are the frozen ones.
+   */
   norm(site: string, scale: T, bias: T, apply: (scale: T, bias: T) => T): T
-  /** A layer's output (after its residual sum and norm where it has one): h [b, s, d], mask [b, s] → h'. */
+  /** A layer's output (after its residual sum and norm, if it has them): h [b, s, d], mask [b, s] → h'. */
   output(site: string, h: T, mask: T): T
 }
 
-/** One row of a network's input, tokenised or vectorised: what `encode` makes. */
+/** One row of a network's input, tokenised or vectorised: the result of `encode`. */
 export type Encoded =
   | {
       readonly kind: 'tokens'
       readonly ids: Int32Array
-      /** Tokens of a longer text that were left out; absent = none. Not part of a checkpoint. */
+      /** How many tokens of a longer text were cut off; absent = none. Not part of a checkpoint. */
       readonly dropped?: number
     }
   | { readonly kind: 'vector'; readonly values: Float32Array }
 
-/** The trunk's activations of one row at the cut: [positions, width], row-major. The latent that replay keeps. */
+/**
+ * The trunk's activations for one row at the cut: [positions, width], row-major. This is the latent that replay stores.
+ */
 export interface Latent {
   readonly positions: number
   readonly width: number
   readonly data: Float32Array
 }
 
-/** What the trunk reads: `ids` [b, s] int32 (text) or `values` [b, 1, width]; `mask` [b, s] float, 1 for real positions. */
+/**
+ * The trunk's input: `ids` [b, s] int32 (text) or `values` [b, 1, width]; `mask` [b, s] float, 1 for real positions.
+ */
 export interface NetworkInput<T> {
   readonly ids?: T
   readonly values?: T
@@ -122,17 +135,17 @@ export interface NetworkInput<T> {
 
 /**
  * A frozen network, defined once. `cut` = number of trunk layers; the tail is layers [cut, layers) and the pooling.
- * tail(trunk(x)) with the identity adaptation is the base's published output.
+ * With the identity adaptation, tail(trunk(x)) is the base's published output.
  */
 export interface Network {
   readonly layers: number
   /** Width of the embedding that `tail` returns. */
   readonly width: number
-  /** Whether that embedding has unit length, as text bases publish it; a task scales its logits by it. */
+  /** Whether the embedding has unit length, as published text bases do; a task scales its logits accordingly. */
   readonly unit: boolean
   /** Width of the latent at a cut. */
   latentWidth(cut: number): number
-  /** All sites of the tail, in the order the network meets them. */
+  /** All target modules of the tail, in the order in which the network reaches them. */
   sites(cut: number): readonly TargetModule[]
   trunk<T>(ops: Ops<T>, input: NetworkInput<T>, cut: number): T
   /** → embedding [b, 1, width], of unit length for text bases. */
@@ -140,8 +153,8 @@ export interface Network {
 }
 
 /**
- * `orthonormal`: uniform among the matrices whose columns are. `weight`: a copy of that frozen weight of the base, `like`
- * of that parameter, which was declared before; of the same shape.
+ * `orthonormal`: uniform among the matrices with orthonormal columns. `weight`: a copy of that frozen weight of the
+ * base. `like`: a copy of a parameter declared earlier with the same shape.
  */
 export interface ParameterSpec {
   readonly name: string
@@ -156,73 +169,82 @@ export interface ParameterSpec {
 }
 
 /**
- * What a base needs to know of the stream and cannot know beforehand, such as means. Counted and never differentiated, but
- * otherwise parameters like any other: they are in every version and every checkpoint, so that the server answers with
- * exactly the numbers that the trainer used.
+ * Statistics that a base takes from the stream because it cannot know them beforehand, such as means. They are counted
+ * and never differentiated, but otherwise are parameters like any other: every version and every checkpoint holds them,
+ * so that the server answers with exactly the numbers that the trainer used.
  */
 export interface Statistics {
   readonly parameters: readonly ParameterSpec[]
-  /** With these inputs counted, in order. Called once for each new example, before the step that learns it. */
+  /** The statistics after these inputs, in order. Called once for each new example, before the step that learns it. */
   observe(before: Tensors, rows: readonly Latent[]): Tensors
-  /** What an earlier release counted, as this one reads it; whatever else is among `tensors` stays. */
+  /** Converts the statistics of an earlier release to the present form; leaves other entries of `tensors` unchanged. */
   adopt?(tensors: Tensors): Tensors
   /**
-   * The input with what it is relative to `before` written into it, so that a rehearsal much later sees what was true at
-   * its moment. Embedded with `before` it equals the plain one. Only where the trunk answers its input.
+   * Writes what the input is relative to (`before`) into the input itself, so that a much later replay sees the values
+   * of its own moment. Embedded with `before`, it equals the plain input. Only for bases with a trunk that returns its
+   * input.
    */
   stamp?(before: Tensors, row: Latent): Latent
 }
 
-/** How a version and a checkpoint name the base that they were made on. */
+/** How a version and a checkpoint name their base. */
 export interface BaseIdentity {
   readonly name: string
   readonly hash: string
-  /** Of the base itself, where it has any. */
+  /** The base's own numbers (such as its schema), where it has any. */
   readonly settings?: string
 }
 
-/** From what was learned on an earlier base to what it is on the present one. All of it copies. */
+/** Carries what was learned on an earlier base over to the present one. All of it copies. */
 export interface Succession {
   /** The earlier base. */
   readonly base: Base
-  /** Frozen weights that are others now: tensors of an adapter that works with them do not go on. */
+  /** Frozen weights that have changed: adapter tensors that depend on them are not carried over. */
   readonly replaced: readonly string[]
-  /** An input of before, as an input of now. */
+  /** Converts an input of the earlier base to an input of this one. */
   row(row: Encoded): Encoded
-  /** Tensors of an adapter, and those that stand beside one under longer names (`optimizer/…`). */
+  /** Converts adapter tensors, and tensors that belong to one under a longer name (`optimizer/…`). */
   tensors(tensors: Tensors): Tensors
-  /** What is different, for people. */
+  /** What is different, as text for people. */
   readonly told: string
 }
 
-/** A frozen pretrained network with what feeds it. Opened once a process and shared by all models on it. */
+/**
+ * A frozen pretrained network with its tokenizer or vectoriser. Opened once per process and shared by all models on it.
+ */
 export interface Base {
   /** `use-lite`, `bert`, `features`. */
   readonly name: string
-  /** sha256 over weights, config and tokenizer: two bases with one hash give one output. */
+  /** sha256 over weights, config and tokenizer: bases with the same hash give the same output. */
   readonly hash: string
-  /** What this view's trunk is called among those of one hash, where it is another one; absent = the base's own. */
+  /** The name of this view's trunk among the trunks of one hash, if it differs; absent = the base's own trunk. */
   readonly trunk?: string
-  /** The base as it was published, made from that other trunk; absent = any trunk of the base will do. */
+  /** The published base, built on that other trunk; absent = any trunk of the base will do. */
   readonly published?: Base
   readonly inputKind: Input['kind']
   readonly network: Network
-  /** Frozen weights by the names that `network` uses; matrices are [in, out]. */
+  /** Frozen weights under the names that `network` uses; matrices are [in, out]. */
   readonly weights: Tensors
-  /** What it counts of its inputs, where it counts at all. */
+  /** The statistics it takes from its inputs, if any. */
   readonly statistics?: Statistics
-  /** What it was made from, as text; absent where nothing can go on from it on another base. */
+  /** The definition it was made from, as text; absent if a checkpoint cannot move from it to another base. */
   readonly settings?: string
-  /** How what was learned on another base goes on here; undefined = not at all. */
+  /** How to carry over what was learned on another base; undefined = impossible. */
   successionFrom?(before: BaseIdentity): Succession | undefined
-  /** Tokenise or vectorise; throws a coded, non-retriable error for what it cannot take. `maxTokens` truncates, and `dropped` says so. */
+  /**
+   * Tokenises or vectorises; throws a coded, non-retriable error for input that it cannot take. `maxTokens` truncates,
+   * and `dropped` reports it.
+   */
   encode(input: Input, maxTokens: number): Encoded
 }
 
-/** Trunk activations, one row at a time so that they do not depend on batch mates; runs off the JavaScript thread. */
+/**
+ * Trunk activations, one row at a time so that they do not depend on the other rows of a batch; runs off the JavaScript
+ * thread.
+ */
 export interface TrunkEngine {
   encode(rows: readonly Encoded[]): Promise<readonly Latent[]>
-  /** The same at once and without fail, where the trunk is so cheap that keeping its latents would not pay. */
+  /** The same, synchronously and without failure, when the trunk is so cheap that caching its latents would not pay. */
   encodeNow?(row: Encoded): Latent
   close(): Promise<void>
 }

@@ -1,13 +1,13 @@
 /**
- * A deadline for an answer over the network that is fair to the other end: a process that was busy itself, as one that trains
- * is, first reads what has arrived meanwhile, and only then gives up.
+ * A deadline for a network answer that allows for a busy process: a process that was busy itself (training, for
+ * example) first reads what has arrived meanwhile, and only then gives up.
  */
 import { setImmediate as afterReading } from 'node:timers/promises'
 
-/** As often is what has arrived looked for: a reply of some size comes in pieces. */
+/** How often to check for arrived data: a large reply comes in pieces. */
 const LOOKS = 3
 
-/** Rejects with `Command timed out`; what became of the work is then unknown. */
+/** Rejects with `Command timed out`; whether the work was done is then unknown. */
 export async function answerWithin<Answer>(waitMs: number, work: Promise<Answer>): Promise<Answer> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<void>((resolve) => {
@@ -20,7 +20,7 @@ export async function answerWithin<Answer>(waitMs: number, work: Promise<Answer>
     return await Promise.race([work, late])
   } finally {
     clearTimeout(timer)
-    // Whichever comes later is of no interest any more.
+    // The slower of the two no longer matters.
     work.catch(() => undefined)
     late.catch(() => undefined)
   }

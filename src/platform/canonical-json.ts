@@ -1,8 +1,8 @@
 /**
- * One text for one JSON value, whatever the order of its keys: what digests and ids made from content are taken over.
+ * One text for one JSON value, whatever the order of its keys. Digests and content-based ids are computed from it.
  *
  * Keys sorted by UTF-16 code unit, no blanks, numbers as JavaScript writes them: RFC 8785 (2020), JSON Canonicalization
- * Scheme. Keys whose value is undefined are left out, as JSON leaves them out.
+ * Scheme. Keys with an undefined value are left out, as JSON leaves them out.
  */
 import { createHash } from 'node:crypto'
 import type { Json } from '../contracts/core.ts'

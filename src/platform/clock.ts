@@ -1,10 +1,10 @@
-/** The machine's clock. Everything else is handed a `Clock`, so that a test decides what time it is. */
+/** The machine's clock. All other code receives a `Clock`, so that a test controls the time. */
 import { performance } from 'node:perf_hooks'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Clock } from '../contracts/core.ts'
 import { invariant } from './errors.ts'
 
-/** Node fires a longer timer at once. */
+/** Node fires a longer timer immediately. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {

@@ -1,6 +1,6 @@
 /**
- * Where a worker thread or child process finds its program. Node runs JavaScript only, so a caller that is running from
- * TypeScript (a test) is sent to the built file of the same name; a built caller finds its neighbour.
+ * Where a worker thread or child process finds its program. Node runs JavaScript only, so a caller running from
+ * TypeScript (a test) gets the built file of the same name; a built caller gets its neighbour.
  */
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ export function entryUrl(relative: string, base: string): URL {
   return script
 }
 
-/** src/a/b.ts → dist/src/a/b.js; a URL that is inside dist already stays. */
+/** src/a/b.ts → dist/src/a/b.js; a URL inside dist stays as it is. */
 function builtLocation(base: string): string {
   if (!base.endsWith('.ts')) return base
   const root = new URL('../../', import.meta.url)

@@ -1,7 +1,9 @@
 /**
- * Every code that the daemon can answer with: HTTP status, exit code, whether a retry may help, and how to mend it.
+ * Every code that the daemon can answer with: HTTP status, exit code, whether a retry may help, and how to fix the
+ * problem.
  *
- * Codes are stable: others match on them. 4xx is the caller's fault, 5xx ours or the machine's, never the other way round.
+ * Codes are stable: users match on them. 4xx is the caller's fault, 5xx ours or the machine's, never the other way
+ * round.
  */
 import { CodedError, type Json } from '../contracts/core.ts'
 
@@ -18,23 +20,23 @@ export const errorTable = {
   BODY_MALFORMED: {
     status: 400,
     exit: 65,
-    fix: 'send one valid UTF-8 JSON document, or NDJSON with one event a line',
+    fix: 'send one valid UTF-8 JSON document, or NDJSON with one event per line',
   },
   BODY_TOO_LARGE: { status: 413, exit: 65, fix: 'send smaller bodies, or raise limits.body_bytes' },
   TOO_MANY_EVENTS: {
     status: 413,
     exit: 65,
-    fix: 'send the events in several bodies, or raise limits.body_events',
+    fix: 'split the events over several bodies, or raise limits.body_events',
   },
   BODY_TYPE_UNSUPPORTED: {
     status: 415,
     exit: 65,
-    fix: `add the header content-type: application/json (curl: -H 'content-type: application/json'), or application/x-ndjson for one event a line`,
+    fix: `add the header content-type: application/json (curl: -H 'content-type: application/json'), or application/x-ndjson for one event per line`,
   },
   HOST_REFUSED: {
     status: 421,
     exit: 64,
-    fix: 'ask for localhost or 127.0.0.1, add the name to server.hosts in the config, or set server.auth',
+    fix: 'use localhost or 127.0.0.1, add the name to server.hosts in the config, or set server.auth',
   },
   REQUEST_INVALID: { status: 400, exit: 64, fix: 'see /docs for the shape of this request' },
   ROUTE_UNKNOWN: { status: 404, exit: 64, fix: 'see /docs for the routes' },
@@ -42,22 +44,22 @@ export const errorTable = {
   MODEL_UNKNOWN: {
     status: 404,
     exit: 66,
-    fix: 'GET /v1/models lists the models; add it under models: in the config',
+    fix: 'list the models with GET /v1/models; add a model under models: in the config',
   },
   DEAD_LETTER_UNKNOWN: {
     status: 404,
     exit: 66,
-    fix: 'list them: GET /v1/models/{model}/dead-letters; the oldest go beyond limits.dead_letters',
+    fix: 'list the dead letters with GET /v1/models/{model}/dead-letters; the oldest are removed beyond limits.dead_letters',
   },
   VERSION_UNKNOWN: {
     status: 404,
     exit: 66,
-    fix: 'GET /v1/models/{model}/versions lists the versions',
+    fix: 'list the versions with GET /v1/models/{model}/versions',
   },
   VERSION_REMOVED: {
     status: 410,
     exit: 66,
-    fix: 'keep removed its bytes; choose one of antikythera versions that is not removed, and pin what must stay',
+    fix: 'its bytes were removed by keep; choose a version from antikythera versions that is not removed, and pin versions that must stay',
   },
   ROLLBACK_IMPOSSIBLE: {
     status: 409,
@@ -68,30 +70,30 @@ export const errorTable = {
     status: 409,
     exit: 75,
     retriable: true,
-    fix: 'the live pointer moved meanwhile; read it again and repeat',
+    fix: 'the live pointer has moved meanwhile; read it again and repeat',
   },
   QUEUE_FULL: {
     status: 429,
     exit: 75,
     retriable: true,
-    fix: 'wait as Retry-After says, or raise limits.queue',
+    fix: 'wait as long as Retry-After says, or raise limits.queue',
   },
   PINS_FULL: {
     status: 409,
     exit: 75,
-    fix: 'unpin a version that is not needed any more, or raise limits.pins',
+    fix: 'unpin a version that is no longer needed, or raise limits.pins',
   },
   INBOX_FULL: {
     status: 429,
     exit: 75,
     retriable: true,
-    fix: 'the trainer is behind; wait, or raise limits.inbox_events or limits.inbox_bytes, whichever the message gives',
+    fix: 'the trainer is behind; wait, or raise the limit that the message names (limits.inbox_events or limits.inbox_bytes)',
   },
   CONNECTIONS_FULL: {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'wait as Retry-After says, keep connections open and use them again, or raise limits.connections',
+    fix: 'wait as long as Retry-After says, reuse connections, or raise limits.connections',
   },
   AUTH_REQUIRED: { status: 401, exit: 77, fix: 'send Authorization: Bearer <token>' },
   DEADLINE_EXCEEDED: {
@@ -104,7 +106,7 @@ export const errorTable = {
     status: 408,
     exit: 75,
     retriable: true,
-    fix: 'send the whole request sooner, or raise limits.request_ms',
+    fix: 'send the whole request faster, or raise limits.request_ms',
   },
   CLIENT_GONE: {
     status: 499,
@@ -118,36 +120,36 @@ export const errorTable = {
     status: 503,
     exit: 69,
     retriable: true,
-    fix: 'this daemon only trains: ask a replica whose role is server or all',
+    fix: 'this daemon only trains: use a replica with the role server or all',
   },
   GENERATION_NOT_REACHED: {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'this replica has not heard of that generation yet: ask again, or raise limits.min_generation_ms',
+    fix: 'this replica does not have that generation yet: try again, or raise limits.min_generation_ms',
   },
   POSITION_NOT_REACHED: {
     status: 504,
     exit: 75,
     retriable: true,
-    fix: 'the trainer has not come so far yet: look at lag and at the state of the trainer, ask again, or raise limits.wait_for_ms',
+    fix: 'the trainer is not there yet: check its lag and state, try again, or raise limits.wait_for_ms',
   },
   TRAINER_STALLED: {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'its process hangs or gets no time: it is killed and started again after two minutes; look at the load of the machine',
+    fix: 'its process hangs or gets no CPU time: it is killed and restarted after two minutes; check the load of the machine',
   },
   SHUTTING_DOWN: {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'ask another replica, or wait until it is back',
+    fix: 'use another replica, or wait until it is back',
   },
   INTERNAL: {
     status: 500,
     exit: 70,
-    fix: 'a defect of ours: report it with the log line of this request',
+    fix: 'this is a bug in antikythera: report it with the log line of this request',
   },
 
   // events and inputs
@@ -156,8 +158,8 @@ export const errorTable = {
     exit: 65,
     fix: 'an event is a JSON object; see the event schema in /docs',
   },
-  EVENT_TOO_LARGE: { status: 413, exit: 65, fix: 'shorten it, or raise limits.event_bytes' },
-  EVENT_TOO_DEEP: { status: 400, exit: 65, fix: 'flatten it, or raise limits.json_depth' },
+  EVENT_TOO_LARGE: { status: 413, exit: 65, fix: 'shorten the event, or raise limits.event_bytes' },
+  EVENT_TOO_DEEP: { status: 400, exit: 65, fix: 'flatten the JSON, or raise limits.json_depth' },
   EVENT_FORBIDDEN_KEY: {
     status: 400,
     exit: 65,
@@ -166,24 +168,24 @@ export const errorTable = {
   EVENT_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'give input or prediction_id, and one of label, rating, correction, retract',
+    fix: 'send input or prediction_id, and one of label, rating, correction, retract',
   },
-  EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send it to the model that it names' },
+  EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send the event to the model that it names' },
   INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
   INPUT_TOO_LONG: {
     status: 413,
     exit: 65,
-    fix: 'shorten it, or raise limits.text_characters or limits.features',
+    fix: 'shorten the input, or raise limits.text_characters or limits.features',
   },
   INPUT_WRONG_KIND: {
     status: 400,
     exit: 65,
-    fix: 'send what the base of this model reads: text or features',
+    fix: "send the kind of input that the model's base reads: text or features",
   },
   FEATURES_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send what the base declares for the named feature; a list needs exactly as many numbers as it has',
+    fix: 'send the type that the base declares for the named feature; a list needs exactly the declared number of values',
   },
   FEATURE_UNKNOWN: {
     status: 400,
@@ -193,7 +195,7 @@ export const errorTable = {
   FEATURE_TOO_LARGE: {
     status: 400,
     exit: 65,
-    fix: 'send null where the value is missing, scale the feature, or raise limits.feature_magnitude',
+    fix: 'send null for a missing value, scale the feature, or raise limits.feature_magnitude',
   },
   LABEL_UNKNOWN: {
     status: 400,
@@ -203,7 +205,7 @@ export const errorTable = {
   LABEL_RETIRED: {
     status: 400,
     exit: 65,
-    fix: 'take the label out of labels.retired and restart, or send another label',
+    fix: 'remove the label from labels.retired and restart, or send another label',
   },
   LABEL_INVALID: {
     status: 400,
@@ -228,32 +230,32 @@ export const errorTable = {
   LABELS_FULL: {
     status: 400,
     exit: 65,
-    fix: 'raise limits.labels, or retire labels that are no longer wanted (labels.retired)',
+    fix: 'raise limits.labels, or retire labels that are no longer needed (labels.retired)',
   },
   RETRACTED: {
     status: 409,
     exit: 65,
-    fix: 'it was taken back; send it under another id if it should be learned all the same',
+    fix: 'it was retracted; send it under another id if it should be learned anyway',
   },
   RETRACTION_UNMATCHED: {
     status: 400,
     exit: 65,
-    fix: 'name the source of the event that it takes back',
+    fix: 'name the source of the event to retract',
   },
   RETRACTIONS_FULL: {
     status: 400,
     exit: 65,
-    fix: 'retract events after they were sent, or everything of the source at once (antikythera retract)',
+    fix: 'send a retraction after the event, or retract everything from the source (antikythera retract)',
   },
   STEP_DROPPED: {
     status: 400,
     exit: 65,
-    fix: 'look at its numbers: features too large, or a learning rate too high; send it again when that is fixed',
+    fix: 'check its numbers: features too large, or a learning rate too high; send it again after the fix',
   },
   TRAINED_ELSEWHERE: {
     status: 409,
     exit: 69,
-    fix: 'ask the daemon that trains the model: GET /v1/fleet names it and its url',
+    fix: 'use the daemon that trains the model: GET /v1/fleet shows it and its url',
   },
   SET_ASIDE_FULL: {
     status: 400,
@@ -263,23 +265,27 @@ export const errorTable = {
   RATING_NEEDS_PREDICTION: {
     status: 400,
     exit: 65,
-    fix: 'a rating speaks of an answer: send its prediction_id',
+    fix: 'a rating refers to an answer: send its prediction_id',
   },
   PREDICTION_UNKNOWN: {
     status: 404,
     exit: 65,
-    fix: 'the prediction is not (or no longer) kept; send input and label',
+    fix: 'the prediction is unknown or no longer kept; send input and label',
   },
 
   // configuration and start
   CONFIG_MISSING: { status: 500, exit: 66, fix: 'give --config PATH' },
-  CONFIG_MALFORMED: { status: 500, exit: 78, fix: 'mend the YAML at the line and column given' },
+  CONFIG_MALFORMED: { status: 500, exit: 78, fix: 'fix the YAML at the given line and column' },
   CONFIG_INVALID: {
     status: 500,
     exit: 78,
-    fix: 'see deploy/examples for configurations that are tested',
+    fix: 'see deploy/examples for tested configurations',
   },
-  CONFIG_UNKNOWN_KEY: { status: 500, exit: 78, fix: 'remove the key or use the nearest known one' },
+  CONFIG_UNKNOWN_KEY: {
+    status: 500,
+    exit: 78,
+    fix: 'remove the key, or use the nearest known one',
+  },
   USAGE: { status: 400, exit: 64, fix: 'antikythera --help' },
   ADDRESS_NEEDS_AUTH: { status: 500, exit: 78, fix: 'bind 127.0.0.1, or set server.auth' },
   PORT_IN_USE: {
@@ -296,12 +302,12 @@ export const errorTable = {
     status: 500,
     exit: 75,
     retriable: true,
-    fix: 'another daemon uses this data_dir; stop it or choose another',
+    fix: 'another daemon uses this data_dir; stop it or choose another folder',
   },
   DATA_DIR_UNWRITABLE: {
     status: 503,
     exit: 73,
-    fix: 'choose a data_dir that is a folder in which this user may write, or make it one: chown, chmod, or mount it for writing',
+    fix: 'choose a data_dir that is a folder and that this user may write to, or make it writable: chown, chmod, or a mount option',
   },
   DESCRIPTORS_SCARCE: {
     status: 503,
@@ -312,68 +318,73 @@ export const errorTable = {
   STORE_REPLACED: {
     status: 503,
     exit: 74,
-    fix: 'data_dir was removed or replaced under the running daemon: put back what was there, then restart the daemon; what came in meanwhile was refused',
+    fix: 'data_dir was removed or replaced while the daemon was running: restore it, then restart the daemon; everything sent meanwhile was refused',
   },
-  DISK_FULL: { status: 507, exit: 74, retriable: true, fix: 'free space on the disk of data_dir' },
+  DISK_FULL: {
+    status: 507,
+    exit: 74,
+    retriable: true,
+    fix: 'free space on the disk that holds data_dir',
+  },
   STORE_CORRUPT: {
     status: 503,
     exit: 74,
-    fix: 'stop the daemon and run `antikythera recover MODEL`: it keeps what is whole, moves the named file aside and says what is lost; remove nothing by hand',
+    fix: 'stop the daemon and run `antikythera recover MODEL`: it keeps everything intact, moves the named file aside and reports what is lost; do not remove files by hand',
   },
   JOURNAL_FOREIGN: {
     status: 503,
     exit: 74,
-    fix: 'put back the inbox.db that this state.db was saved with, or stop the daemon and run `antikythera recover MODEL`: the present journal is then read from its start',
+    fix: 'restore the inbox.db that belongs to this state.db, or stop the daemon and run `antikythera recover MODEL`: it then reads the present journal from its start',
   },
   JOURNAL_GAP: {
     status: 503,
     exit: 74,
-    fix: 'put back the newest state.db, or stop the daemon and run `antikythera recover MODEL`: it goes on behind the gap',
+    fix: 'restore the newest state.db, or stop the daemon and run `antikythera recover MODEL`: it continues after the gap',
   },
   CHECKPOINT_MISSING: {
     status: 503,
     exit: 74,
-    fix: 'put back state.db, or stop the daemon and run `antikythera recover MODEL`: it goes on from the newest whole version, where that one ended in the stream',
+    fix: "restore state.db, or stop the daemon and run `antikythera recover MODEL`: it continues from the newest intact version, at that version's position in the stream",
   },
   STORE_FAILED: { status: 500, exit: 74, retriable: true, fix: 'see the cause in the log' },
   STORE_OUTDATED: {
     status: 500,
     exit: 78,
-    fix: 'start the daemon of the newest version once with this data_dir',
+    fix: 'start the daemon once with this data_dir in the newest version',
   },
   RECOVER_IMPOSSIBLE: {
     status: 500,
     exit: 65,
-    fix: 'restore data_dir from a backup, or choose another data_dir to begin again from nothing',
+    fix: 'restore data_dir from a backup, or choose another data_dir to start from scratch',
   },
   CHECKPOINT_FOREIGN: {
     status: 500,
     exit: 78,
-    fix: 'the state was made for another base, task or method; choose another data_dir',
+    fix: 'the state belongs to another base, task or method; choose another data_dir',
   },
 
   // bases and adapters
   BASE_MISSING: {
     status: 500,
     exit: 66,
-    fix: 'fetch it with `antikythera models pull minilm` (or owner/name), or correct the path under base:',
+    fix: 'download it with `antikythera models pull minilm` (or owner/name), or correct the path under base:',
   },
   BASE_INVALID: {
     status: 500,
     exit: 65,
-    fix: 'the folder must hold config.json, tokenizer.json and model.safetensors of a BERT-family encoder',
+    fix: 'the folder must contain config.json, tokenizer.json and model.safetensors of a BERT-family encoder',
   },
   BASE_UNSUPPORTED: { status: 500, exit: 65, fix: 'see the table of bases in README.md' },
   PICKLE_REFUSED: { status: 500, exit: 65, fix: 'convert the weights to model.safetensors' },
   SAFETENSORS_INVALID: {
     status: 500,
     exit: 65,
-    fix: 'the file is torn or altered; fetch it again',
+    fix: 'the file is damaged; download it again',
   },
   ADAPTER_INVALID: {
     status: 500,
     exit: 78,
-    fix: 'change the named field under adapter: and restart; antikythera config check says whether it fits',
+    fix: 'change the named field under adapter: and restart; antikythera config check validates it',
   },
   ADAPTER_TENSORS: {
     status: 500,
@@ -383,37 +394,41 @@ export const errorTable = {
   IMPORT_REFUSED: {
     status: 409,
     exit: 65,
-    fix: 'mend the named field of the folder, or set adapter: in the config as the message says',
+    fix: 'fix the named field in the folder, or set adapter: in the config as the message says',
   },
   VERSION_TOO_LARGE: {
     status: 507,
     exit: 65,
     fix: 'lower adapter.rank or adapter.tail_layers, or raise fleet.version_bytes',
   },
-  VERSION_EXISTS: { status: 409, exit: 65, fix: 'another content has this version id already' },
+  VERSION_EXISTS: {
+    status: 409,
+    exit: 65,
+    fix: 'this version id already exists with other content',
+  },
   VERSION_CORRUPT: {
     status: 500,
     exit: 65,
-    fix: 'the version folder was torn or altered; roll back to another, or restore it',
+    fix: 'the version folder is damaged; roll back to another version, or restore the folder',
   },
   VERSION_NOT_FINITE: {
     status: 409,
     exit: 65,
-    fix: 'what it learned from was beyond what its numbers hold; choose another version',
+    fix: 'its numbers overflowed during training; choose another version',
   },
   VERSION_FOREIGN: { status: 409, exit: 65, fix: 'it was made for another base or task' },
   MODEL_PULL_FAILED: {
     status: 500,
     exit: 69,
     retriable: true,
-    fix: 'check that pip reaches its registry, or copy the folder by hand',
+    fix: 'check that pip can reach its registry, or copy the folder by hand',
   },
 
   // engines and processes
   ENGINE_UNAVAILABLE: {
     status: 500,
     exit: 69,
-    fix: 'antikythera doctor says which engine failed and why',
+    fix: 'run antikythera doctor: it shows which engine failed and why',
   },
   ENGINE_FAILED: {
     status: 500,
@@ -424,35 +439,35 @@ export const errorTable = {
   SERVICE_MISSING: {
     status: 500,
     exit: 69,
-    fix: 'npm run up brings the broker; Debian: apt-get install redis-server default-jre-headless maven',
+    fix: 'install the broker with npm run up; Debian: apt-get install redis-server default-jre-headless maven',
   },
   CONNECTION_FAILED: {
     status: 502,
     exit: 69,
     retriable: true,
-    fix: 'is the daemon running at this address?',
+    fix: 'check that the daemon is running at this address',
   },
   SOURCE_MISSING: {
     status: 500,
     exit: 66,
-    fix: 'put the named file, topic or stream back: it is asked again by itself, and other sources go on meanwhile. Where what was read is gone for good, stop the daemon and run `antikythera reset-position MODEL --source NAME`: it says what is skipped',
+    fix: 'restore the named file, topic or stream: reading is retried automatically, and other sources continue meanwhile. If the data that was read is lost for good, stop the daemon and run `antikythera reset-position MODEL --source NAME`: it shows what is skipped',
   },
   LEASE_LOST: {
     status: 503,
     exit: 75,
     retriable: true,
-    fix: 'another daemon trains this model now; nothing to do',
+    fix: 'another daemon now trains this model; no action is needed',
   },
   REDIS_UNAVAILABLE: {
     status: 503,
     exit: 69,
     retriable: true,
-    fix: 'is Redis running and reachable at the address under redis:? The daemon reconnects by itself',
+    fix: 'check that Redis is running and reachable at the address under redis:; the daemon reconnects automatically',
   },
   REDIS_REFUSED: {
     status: 500,
     exit: 77,
-    fix: 'mend redis.username and redis.password, or the rights of that user; deploy/README.md lists them',
+    fix: 'fix redis.username and redis.password, or the rights of that user; deploy/README.md lists them',
   },
   REDIS_FULL: {
     status: 503,
@@ -463,12 +478,12 @@ export const errorTable = {
   REDIS_UNSUPPORTED: {
     status: 500,
     exit: 78,
-    fix: 'use Redis 7.0 or newer with maxmemory-policy noeviction, and the options that deploy/README.md names',
+    fix: 'use Redis 7.0 or newer with maxmemory-policy noeviction, and the options listed in deploy/README.md',
   },
   REDIS_FAILED: {
     status: 500,
     exit: 70,
-    fix: 'is the namespace used by something else? See the cause in the log',
+    fix: 'check whether something else uses the namespace, and see the cause in the log',
   },
   // where a fleet keeps its bytes
   BLOB_MISSING: {
@@ -491,12 +506,12 @@ export const errorTable = {
     status: 507,
     exit: 75,
     retriable: true,
-    fix: 'raise fleet.copy_bytes (Redis needs twice that for each model while it is replaced), or let the checkpoint hold less: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.waiting_join_bytes, limits.set_aside_bytes. Feedback stays in the stream until a copy has learned it',
+    fix: 'raise fleet.copy_bytes (Redis needs twice that per model while a copy is replaced), or make the checkpoint smaller: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.waiting_join_bytes, limits.set_aside_bytes. Feedback stays in the stream until a copy contains it',
   },
   BROKER_REFUSED: {
     status: 500,
     exit: 77,
-    fix: 'check sasl, tls and the rights of this user: the broker, or its certificate, was refused',
+    fix: 'check sasl, tls and the rights of this user: the broker refused the connection, or its certificate was refused',
   },
   TOPIC_UNKNOWN: {
     status: 500,
@@ -507,26 +522,26 @@ export const errorTable = {
     status: 500,
     exit: 69,
     retriable: true,
-    fix: 'the message names the cause; check that the brokers are reachable from here and that the topic exists',
+    fix: 'see the cause in the message; check that the brokers are reachable from here and that the topic exists',
   },
   SOURCE_FAILED: {
     status: 500,
     exit: 69,
     retriable: true,
-    fix: 'the message names the cause; the source is asked again by itself, and the other sources go on',
+    fix: 'see the cause in the message; reading is retried automatically, and other sources continue',
   },
 } as const satisfies Record<string, ErrorEntry>
 
 export type ErrorCode = keyof typeof errorTable
 
-/** Makes the error of a code: `message` says what and where, in one sentence; the fix comes from the table. */
+/** Makes the error for a code: `message` says what and where, in one sentence; the fix comes from the table. */
 export function failure(
   code: ErrorCode,
   message: string,
   options: {
     readonly details?: Readonly<Record<string, Json>>
     readonly cause?: unknown
-    /** Where the table's fix is not the one for this fault. */
+    /** Replaces the table's fix when it does not suit this case. */
     readonly fix?: string | undefined
   } = {},
 ): CodedError {
@@ -543,7 +558,7 @@ export function fixOf(error: CodedError): string {
   return error.fix ?? entryOf(error.code).fix
 }
 
-/** The same error with more to say about where. */
+/** The same error with more details. */
 export function withDetails(
   error: CodedError,
   details: Readonly<Record<string, Json>>,
@@ -554,13 +569,13 @@ export function withDetails(
   return new CodedError(code, message, { retriable, fix, details: all, cause: error })
 }
 
-/** The entry of any code, also one that a user's connector made up. */
+/** The entry for any code, including codes from a user's own connector. */
 export function entryOf(code: string): ErrorEntry {
   const table: Readonly<Record<string, ErrorEntry>> = errorTable
   return Object.hasOwn(table, code) ? (table[code] ?? errorTable.INTERNAL) : errorTable.INTERNAL
 }
 
-/** A mistake of ours, not of the world: crash rather than go on wrongly. */
+/** A bug of ours, not an error of the world: crash instead of continuing wrongly. */
 export function invariant(condition: unknown, message: string): asserts condition {
   if (!condition) throw new Error(`invariant: ${message}`)
 }

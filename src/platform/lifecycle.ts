@@ -1,9 +1,10 @@
 /**
- * How a process ends. SIGTERM or SIGINT stops what was started, last first, within a deadline; a second signal ends at once.
- * SIGHUP reads the configuration again where something does that, and is an end like the others where nothing does.
+ * How a process ends. SIGTERM or SIGINT stops everything that was started, last first, within a deadline; a second
+ * signal ends at once. SIGHUP reloads the configuration where a handler is set, and otherwise ends the process like the
+ * other signals.
  *
- * A fault that nobody caught ends at once too, with exit code 70: state is saved in transactions, so that a crash loses
- * nothing, while going on after an unknown fault might.
+ * An uncaught error also ends the process at once, with exit code 70: state is saved in transactions, so a crash loses
+ * nothing, while continuing after an unknown error might.
  */
 import { constants } from 'node:os'
 import type { Clock, Logger } from '../contracts/core.ts'
@@ -12,15 +13,15 @@ import { systemClock } from './clock.ts'
 export interface Lifecycle {
   /** `stop` runs at the end, before those that were registered earlier. */
   onStop(name: string, stop: () => Promise<void> | void): void
-  /** What SIGHUP does from now on. It must not reject. */
+  /** Sets the handler for SIGHUP. It must not reject. */
   onReload(reload: () => Promise<void>): void
-  /** Begins the ordered end; the same promise however often it is called. Resolves with the exit code. */
+  /** Begins the orderly shutdown; returns the same promise each time. Resolves with the exit code. */
   stop(reason: string): Promise<number>
-  /** Aborted as soon as the end begins. */
+  /** Aborted as soon as the shutdown begins. */
   readonly signal: AbortSignal
 }
 
-/** What a lifecycle needs of its process; a test hands in a smaller one. */
+/** The part of the process that a lifecycle needs; tests pass a smaller one. */
 export interface ProcessEvents {
   on(event: string, listener: (fault: unknown) => void): unknown
   exit(code: number): unknown
@@ -39,7 +40,7 @@ export function openLifecycle(options: {
   const steps: Step[] = []
   const controller = new AbortController()
   let ending: Promise<number> | undefined
-  /** One after the other. */
+  /** In sequence. */
   let reloading: Promise<void> = Promise.resolve()
   let reload: (() => Promise<void>) | undefined
 
@@ -97,7 +98,7 @@ interface Step {
   readonly stop: () => Promise<void> | void
 }
 
-/** Every step is tried, also after one failed: what comes after it may be the one that saves. */
+/** Every step runs, also after one failed: a later step may save data. */
 async function stopAll(
   steps: readonly Step[],
   deadlineMs: number,
@@ -108,7 +109,7 @@ async function stopAll(
   let running = ''
   const deadline = clock.sleep(deadlineMs, done.signal).then(
     () => {
-      log.error({ step: running, deadlineMs }, 'the deadline for stopping has passed')
+      log.error({ step: running, deadlineMs }, 'the shutdown deadline has passed')
       return EXIT_TEMPORARY
     },
     () => 0,
@@ -131,7 +132,7 @@ async function stopOne(name: string, stop: Step['stop'], log: Logger): Promise<b
     await stop()
     return true
   } catch (err) {
-    log.error({ err, step: name }, 'could not stop in order')
+    log.error({ err, step: name }, 'could not shut down cleanly')
     return false
   }
 }

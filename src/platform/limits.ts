@@ -1,6 +1,6 @@
 /**
- * Every limit of the daemon as data: default, the range that a config may choose, and the reason. Each protects memory,
- * disk or time from input that nobody meant; a config raises it when somebody does.
+ * Every limit of the daemon as data: default, allowed range, and the reason. Each protects memory, disk or time from
+ * accidental or hostile input; raise it in the config when large input is intended.
  */
 
 export interface Limit {
@@ -18,167 +18,170 @@ export const limitTable = {
     default: 256 * KiB,
     least: 1024,
     most: 64 * MiB,
-    reason: 'one HTTP body is held in memory whole, once for each request in flight',
+    reason: 'each request in flight holds its whole body in memory',
   },
   body_events: {
     default: 1000,
     least: 1,
     most: 100_000,
     reason:
-      'each event of a body is checked by itself and may be refused by itself; more come in several bodies',
+      'each event of a body is checked and may be refused on its own; send more events in several bodies',
   },
   event_bytes: {
     default: 64 * KiB,
     least: 256,
     most: 8 * MiB,
-    reason: 'one event is parsed in one piece; a longer one is almost always a mistake',
+    reason: 'an event is parsed in one piece; a longer one is almost always a mistake',
   },
   message_bytes: {
     default: 16 * MiB,
     least: 4096,
     most: 256 * MiB,
-    reason: 'a compressed message may grow a thousandfold when it is inflated',
+    reason: 'a compressed message may grow a thousandfold when it is decompressed',
   },
   json_depth: {
     default: 32,
     least: 4,
     most: 1000,
-    reason: 'code that walks JSON recurses, and the stack ends',
+    reason: 'code that walks JSON recurses, and the stack is finite',
   },
   text_characters: {
     default: 10_000,
     least: 1,
     most: 1_000_000,
-    reason: 'tokenising takes time with the length; a base reads a few hundred tokens of it anyway',
+    reason:
+      'tokenising takes time proportional to the length; a base reads only a few hundred tokens',
   },
   features: {
     default: 4096,
     least: 1,
     most: 65_536,
-    reason: 'a feature vector is a row of the first matrix of the base',
+    reason: 'a feature vector is as long as the first matrix of the base',
   },
   feature_magnitude: {
     default: 1e15,
     least: 1,
     most: 1e18,
     reason:
-      'a float32 must hold the square of a feature; a number beyond this is almost always an error',
+      'a float32 must hold the square of a feature; a larger number is almost always an error',
   },
   labels: {
     default: 1024,
     least: 2,
     most: 100_000,
-    reason: 'the head has a row for each; a stream of made-up labels must not grow it for ever',
+    reason:
+      'the head has one row per label; a stream of made-up labels must not grow it without bound',
   },
   label_characters: {
     default: 128,
     least: 1,
     most: 1024,
-    reason: 'a label stands in every answer, manifest and log line',
+    reason: 'a label appears in every answer, manifest and log line',
   },
   inputs: {
     default: 256,
     least: 1,
     most: 4096,
-    reason: 'one predict request must not hold the engine while others wait',
+    reason: 'one predict request must not occupy the engine while others wait',
   },
   queue: {
     default: 1024,
     least: 1,
     most: 65_536,
-    reason: 'rows that wait for the engine; beyond it 429 is kinder than a long wait',
+    reason: 'rows that wait for the engine; beyond it, an immediate 429 is better than a long wait',
   },
   inbox_events: {
     default: 1_000_000,
     least: 1,
     most: 100_000_000,
-    reason: 'feedback that the trainer has not read lies on disk, and disks end',
+    reason: 'feedback that the trainer has not read is on disk, and disk space is finite',
   },
   inbox_bytes: {
     default: 1024 * MiB,
     least: MiB,
     most: 1024 * 1024 * MiB,
     reason:
-      'the same in bytes, on disk and in Redis: a million events may be as large as either; what was learned goes first',
+      'the same in bytes, on disk and in Redis, because events differ in size; learned events are removed first',
   },
   predictions: {
     default: 1_000_000,
     least: 0,
     most: 100_000_000,
-    reason: 'served predictions are kept so that feedback may name them days later',
+    reason: 'served predictions are kept so that feedback can refer to them days later',
   },
   prediction_bytes: {
     default: 1024 * MiB,
     least: MiB,
     most: 1024 * 1024 * MiB,
     reason:
-      'the inputs of these predictions together, which may be long texts; the oldest go first',
+      "the total size of these predictions' inputs, which may be long texts; the oldest are removed first",
   },
   waiting_joins: {
     default: 100_000,
     least: 0,
     most: 10_000_000,
-    reason: 'feedback that came before its prediction waits in the checkpoint',
+    reason: 'feedback that arrives before its prediction waits in the checkpoint',
   },
   waiting_join_seconds: {
     default: 24 * 60 * 60,
     least: 1,
     most: 365 * 24 * 60 * 60,
     reason:
-      'a prediction is kept within a second; after a day, by the time of later events, it will not come',
+      'a prediction is stored within a second; one that is missing after a day (in event time) will not come',
   },
   waiting_join_bytes: {
     default: 64 * MiB,
     least: 1024,
     most: 16 * 1024 * MiB,
     reason:
-      'this feedback together: it is held in memory, in the checkpoint and in each copy of that',
+      'the total size of this waiting feedback: it is held in memory, in the checkpoint and in each copy of it',
   },
   retractions_ahead: {
     default: 100,
     least: 0,
     most: 100_000,
-    reason:
-      'retractions of a source that came before their events; made-up ids must not shut out a source',
+    reason: 'retractions that arrive before their events; made-up ids must not crowd out a source',
   },
   set_aside: {
     default: 100_000,
     least: 1,
     most: 10_000_000,
-    reason: 'events that a rollback set aside wait in the checkpoint until somebody asks for them',
+    reason:
+      'events that a rollback set aside wait in the checkpoint until a person relearns or discards them',
   },
   set_aside_bytes: {
     default: 64 * MiB,
     least: MiB,
     most: 4096 * MiB,
-    reason: 'the trainer keeps what was set aside in memory too',
+    reason: 'the trainer also keeps set-aside events in memory',
   },
   seen_events: {
     default: 1_000_000,
     least: 1000,
     most: 100_000_000,
     reason:
-      'ids of events already taken, by which a duplicate is known; 28 bytes of memory and 20 of disk each',
+      'ids of accepted events, used to detect duplicates; 28 bytes of memory and 20 of disk each',
   },
   dead_letters: {
     default: 100_000,
     least: 1,
     most: 10_000_000,
-    reason: 'what could not be learned from is kept for people to look at, the oldest goes first',
+    reason:
+      'events that could not be learned from are kept for inspection; the oldest are removed first',
   },
   dead_letter_bytes: {
     default: 256 * MiB,
     least: MiB,
     most: 1024 * 1024 * MiB,
     reason:
-      'one dead letter may be as large as an event, and a hundred thousand of them larger than a disk',
+      'a dead letter may be as large as an event, and a hundred thousand of them larger than a disk',
   },
   removed_versions: {
     default: 2000,
     least: 0,
     most: 1_000_000,
     reason:
-      'manifests of versions whose bytes were removed, for lists and why: 2 KB each, on disk and in Redis',
+      'manifests of versions without bytes, for lists and why: 2 KB each, on disk and in Redis',
   },
   removed_version_bytes: {
     default: 64 * MiB,

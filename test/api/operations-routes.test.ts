@@ -83,7 +83,7 @@ test('a problem names its place, its request and how to mend it', async () => {
     code: 'MODEL_UNKNOWN',
     detail: 'there is no model "nobody"',
     instance: expect.stringMatching(/^\/v1\/models\/nobody#req-\w+$/) as string,
-    fix: 'GET /v1/models lists the models; add it under models: in the config',
+    fix: 'list the models with GET /v1/models; add a model under models: in the config',
     models: ['m'],
   })
 })

@@ -78,7 +78,7 @@ test('a defect of ours exits with 70 and shows its stack; an error of the world 
   told.length = 0
   expect(reportError(failure('DISK_FULL', 'no room'), false, tell)).toBe(74)
   expect(told.join('')).toBe(
-    'antikythera: no room\n  code: DISK_FULL\n  fix:  free space on the disk of data_dir\n',
+    'antikythera: no room\n  code: DISK_FULL\n  fix:  free space on the disk that holds data_dir\n',
   )
 })
 
