@@ -1,21 +1,21 @@
 /**
- * What a config may choose from, as data. The schema, its types, the refusals and the documentation are all made from
- * these tables: a new base, method or source is a row here, a new policy is a row of policies/index.ts.
+ * The choices of a config, as data. The schema, its types, the refusals and the documentation derive from these tables:
+ * a new base, method or source is a row here, a new policy is a row of policies/index.ts.
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { policies } from '../../policies/index.ts'
 import { featureSchema, unknownFeatures } from './features-schema.ts'
 import { kafkaSinkSchema, kafkaSourceSchema, onReset } from './kafka.ts'
 
-const leftOpen = 'absent = where no adapter is chosen and numbers are standardised'
+const leftOpen = 'absent = if no adapter is chosen and numbers are standardised'
 
-/** Written `name` alone where the entry is null, `{ name: settings }` otherwise. */
+/** Written as `name` alone if the entry is null, as `{ name: settings }` otherwise. */
 export const bases = {
   'use-lite': null,
   minilm: null,
   pulled: Type.String({
     pattern: '^[A-Za-z0-9][\\w.-]*/[A-Za-z0-9][\\w.-]*$',
-    description: 'owner/name, which `antikythera models pull owner/name` has fetched',
+    description: 'owner/name, downloaded with `antikythera models pull owner/name`',
   }),
   bert: Type.String({ minLength: 1, format: 'path', description: 'folder in Hugging Face layout' }),
   features: Type.Object(
@@ -24,7 +24,8 @@ export const bases = {
         Type.Integer({
           minimum: 1,
           maximum: 65_536,
-          description: 'numbers in one vector, after categories became columns; or give a schema',
+          description:
+            'length of the vector, with categories already encoded as columns; or give a schema',
         }),
       ),
       schema: Type.Optional(featureSchema),
@@ -34,39 +35,39 @@ export const bases = {
           uniqueItems: true,
           maxItems: 4096,
           description:
-            'inputs come as objects: these are its numbers, in this order; all else is hashed to what is left of size',
+            'inputs are objects: these are their numbers, in this order; all other keys are hashed into the rest of size',
         }),
       ),
       hidden: Type.Optional(
         Type.Array(Type.Integer({ minimum: 1, maximum: 4096 }), {
           maxItems: 8,
-          description: `widths of hidden layers, which the adapter trains; ${leftOpen} [64], else none: linear`,
+          description: `widths of the hidden layers, which the adapter trains; ${leftOpen} [64], else none (a linear model)`,
         }),
       ),
       shortcut: Type.Optional(
         Type.Boolean({
           description:
-            'false: the head reads the last hidden layer alone, not the inputs beside it; absent = true',
+            'false: the head reads only the last hidden layer, without the inputs beside it; absent = true',
         }),
       ),
       standardise: Type.Optional(
         Type.Boolean({
           description:
-            'false leaves numbers as they are, as embeddings from elsewhere and closed forms want it; absent = true',
+            'false leaves numbers unchanged, which suits embeddings from elsewhere and closed forms; absent = true',
         }),
       ),
       bins: Type.Optional(
         Type.Integer({
           minimum: 0,
           maximum: 64,
-          description: `also cut each number into so many pieces, so that a linear map of them bends; ${leftOpen} 3, else 0`,
+          description: `also encode each number in this many pieces, so that a linear map of them can bend; ${leftOpen} 3, else 0`,
         }),
       ),
       window: Type.Optional(
         Type.Integer({
           minimum: 0,
           maximum: 1_000_000,
-          description: `also give the head each number relative to about as many events before it; ${leftOpen} 30, else 0: not`,
+          description: `also give the head each number relative to about this many earlier events; ${leftOpen} 30, else 0: off`,
         }),
       ),
     },
@@ -77,7 +78,7 @@ export const bases = {
 const tailLayers = (byDefault: number) =>
   Type.Union([Type.Integer({ minimum: 0, maximum: 1000 }), Type.Literal('all')], {
     default: byDefault,
-    description: 'upper layers that the adapter may reach; the others run once for each example',
+    description: 'upper layers that the adapter may change; the others run once per example',
   })
 
 const sites = (byDefault: string) =>
@@ -93,7 +94,7 @@ const rankBounds = { minimum: 1, maximum: 1024 }
 
 const positions = Type.Integer({ minimum: 1, maximum: 100_000 })
 
-/** Of every method that adds A·B. */
+/** For every method that adds A·B. */
 const lowRank = {
   rank: Type.Integer({ ...rankBounds, default: 8, description: 'r of A·B' }),
   alpha: Type.Number({
@@ -103,19 +104,19 @@ const lowRank = {
   }),
   rslora: Type.Optional(
     Type.Boolean({
-      description: 'true: by alpha / √rank, with which high ranks learn as fast as low ones',
+      description: 'true: scale by alpha / √rank, with which high ranks learn as fast as low ones',
     }),
   ),
   dropout: Type.Optional(
     Type.Number({
       minimum: 0,
       exclusiveMaximum: 1,
-      description: 'share of its inputs that a step leaves out; absent = 0',
+      description: 'dropout rate of its inputs; absent = 0',
     }),
   ),
   ranks: Type.Optional(
     Type.Record(Type.String(), Type.Integer(rankBounds), {
-      description: 'ranks by role where they are not rank, such as { query: 4 }',
+      description: 'ranks by role where they differ from rank, such as { query: 4 }',
     }),
   ),
   tail_layers: tailLayers(2),
@@ -126,7 +127,7 @@ const depth = Type.Integer({
   minimum: 1,
   maximum: 1000,
   default: 2,
-  description: 'of text: layers whose outputs the embedding is made of, uppermost first',
+  description: 'for text: layers whose outputs form the embedding, uppermost first',
 })
 
 /** Settings of each `adapter.method`. */
@@ -137,7 +138,8 @@ export const methods = {
   bottleneck: {
     placement: Type.Enum(['houlsby', 'pfeiffer'], {
       default: 'houlsby',
-      description: 'houlsby: behind attention and feed-forward layers; pfeiffer: behind the latter',
+      description:
+        'houlsby: after attention and feed-forward layers; pfeiffer: after feed-forward layers only',
     }),
     rank: Type.Integer({
       minimum: 1,
@@ -151,7 +153,7 @@ export const methods = {
     rank: Type.Integer({
       ...rankBounds,
       default: 4,
-      description: 'dimensions of the subspace that is edited',
+      description: 'dimensions of the edited subspace',
     }),
     tail_layers: tailLayers(2),
     layers: Type.Optional(
@@ -166,7 +168,7 @@ export const methods = {
         { first: Type.Optional(positions), last: Type.Optional(positions) },
         {
           additionalProperties: false,
-          description: 'how many of the first and of the last positions to edit; absent = all',
+          description: 'how many positions to edit at the start and at the end; absent = all',
         },
       ),
     ),
@@ -190,7 +192,7 @@ export const methods = {
       minimum: 16,
       maximum: 4096,
       default: 1024,
-      description: 'dimensions behind the random projection; a version costs their cube',
+      description: 'number of random features; the cost of a version grows with its cube',
     }),
     ridge: Type.Number({
       exclusiveMinimum: 0,
@@ -211,7 +213,7 @@ export const sources = {
       path: Type.String({
         minLength: 1,
         format: 'path',
-        description: 'JSONL, one event a line, followed as it grows',
+        description: 'JSONL, one event per line, followed as it grows',
       }),
       on_reset: onReset('a file that was truncated or replaced'),
     },
@@ -223,11 +225,11 @@ export const sources = {
       stream: Type.String({
         minLength: 1,
         maxLength: 512,
-        description: 'key of a Redis stream, in the Redis of the section redis',
+        description: 'key of a Redis stream, in the Redis of the redis section',
       }),
       from: Type.Enum(['beginning', 'end'], {
         default: 'beginning',
-        description: 'where reading begins that no checkpoint knows of',
+        description: 'where reading begins if no checkpoint has a position',
       }),
     },
     { additionalProperties: false },
@@ -241,7 +243,7 @@ export const deadLetterSinks = {
       path: Type.String({
         minLength: 1,
         format: 'path',
-        description: 'JSONL, one dead letter a line; at file_bytes it becomes path.1',
+        description: 'JSONL, one dead letter per line; at file_bytes it becomes path.1',
       }),
       file_bytes: Type.Integer({
         minimum: 4096,
@@ -260,7 +262,7 @@ export const predictionSinks = {
   kafka: kafkaSinkSchema,
 } as const satisfies Readonly<Record<string, TSchema>>
 
-/** The policy of each kind that a model has when its config names none. */
+/** The policy of each kind when the config names none. */
 export const defaultPolicies = {
   replay: 'reservoir',
   regularizer: 'none',

@@ -1,6 +1,7 @@
 /**
- * Finds the branch of a choice that a value means: by its discriminator (`policy: count`), by the name that it carries
- * (`use-lite`, `{ bert: … }`), or by its type (a list or a mapping of labels). Answers the value in the branch's own form.
+ * Finds the branch of a choice that a value selects: by its discriminator (`policy: count`), by the name it carries
+ * (`use-lite`, `{ bert: … }`), or by its type (a list or a mapping of labels). Returns the value in the branch's own
+ * form.
  */
 import type { Path } from './problem.ts'
 import { isRecord, typeName, type Schema, type Settling } from './shape.ts'
@@ -39,7 +40,7 @@ function byName(branches: readonly Schema[], value: unknown, path: Path, to: Set
   const keys = isRecord(value) ? Object.keys(value) : []
   if (keys.length > 1) return refuse(path, `must name one thing, not ${keys.join(' and ')}`, to)
   const name = typeof value === 'string' ? value : keys[0]
-  // The constant of a branch, or the one key of its mapping.
+  // The constant of a branch, or the only key of its mapping.
   const nameOf = (branch: Schema) => branch.const ?? Object.keys(branch.properties ?? {})[0]
   const branch = branches.find((each) => nameOf(each) === name)
   if (branch === undefined || name === undefined)

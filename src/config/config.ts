@@ -1,6 +1,6 @@
 /**
- * The configuration: a YAML file, environment variables over it, flags over both, settled by one schema. Everything that is
- * wrong is told at once, each with its place; nothing unknown is let through.
+ * The configuration: a YAML file, overridden by environment variables, overridden by flags, validated by one schema.
+ * All problems are reported at once, each with its place; unknown keys are refused.
  */
 import { dirname, resolve } from 'node:path'
 import { parseConfigText, readConfigFile, type ConfigFile } from './file.ts'
@@ -23,24 +23,24 @@ export type { Config, ModelConfig } from './schema.ts'
 
 export interface Surroundings {
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** `key.path=value`, each. */
+  /** Each one `key.path=value`. */
   readonly flags?: readonly string[]
-  /** Against which relative paths of environment and flags are meant. */
+  /** Relative paths in environment and flags start here. */
   readonly workingFolder?: string
-  /** Hears what is accepted and should be written in another way. */
+  /** Receives warnings about accepted keys that should be written differently. */
   readonly warn?: (message: string) => void
 }
 
 // typebox's types do not name the keywords of JSON Schema; its objects have them.
 const schema = configSchema as unknown as Schema
 
-/** Relative paths in the file are meant against its folder. */
+/** Relative paths in the file start at its folder. */
 export function loadConfig(path: string, surroundings: Surroundings = {}): Config {
   const absolute = resolve(surroundings.workingFolder ?? '.', path)
   return configOf(readConfigFile(absolute), dirname(absolute), surroundings)
 }
 
-/** For text that is no file, and for tests. */
+/** For text without a file, and for tests. */
 export function parseConfig(text: string, folder: string, surroundings: Surroundings = {}): Config {
   return configOf(parseConfigText(text, 'config'), folder, surroundings)
 }
@@ -84,7 +84,7 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
   return config
 }
 
-/** `token_env` keeps secrets out of files: the variable's value becomes one more token. */
+/** `token_env` keeps secrets out of files: the variable's value becomes an additional token. */
 function withToken(
   config: Config,
   environment: Readonly<Record<string, string | undefined>>,

@@ -1,10 +1,10 @@
 /**
- * What a model on `features` is when its config leaves the adapter open: a small network on the numbers and on their pieces,
- * with each number beside what was recent, that takes several steps for every example and answers with averaged weights.
- * One recipe for streams of tables, measured in policies/results-tables.md; any key that is given stands.
+ * The defaults of a model on `features` whose config leaves the adapter open: a small network on the numbers and on
+ * their pieces, with each number relative to recent ones, several steps per example and averaged weights for answers.
+ * One recipe for streams of tables, measured in policies/results-tables.md; any key in the config overrides it.
  *
- * Vectors that stay as they are (`standardise: false`), embeddings for instance, have the defaults of every other model,
- * but for the adapter: the head alone, or all of the hidden layers where there are some. So does a chosen adapter.
+ * Vectors that stay unchanged (`standardise: false`), embeddings for example, get the defaults of every other model
+ * except for the adapter: the bare head, or all hidden layers if there are any. The same holds for a chosen adapter.
  */
 import { isRecord } from './shape.ts'
 import { Unparsed } from './unparsed.ts'
@@ -25,7 +25,7 @@ export const featuresDefaults = {
   replay: { policy: 'recent' },
 } as const
 
-/** The tree of a config, before the schema sees it. */
+/** The tree of a config, before the schema is applied. */
 export function withFeaturesDefaults(tree: unknown): unknown {
   const found = isRecord(tree) ? given(tree.models) : undefined
   if (!isRecord(tree) || !isRecord(found)) return tree
@@ -46,20 +46,20 @@ function ofModel(model: unknown): unknown {
   return {
     ...model,
     base: { ...base, features: settings },
-    // Without hidden layers there is nothing but the head.
+    // Without hidden layers only the head can learn.
     adapter: isEmpty(given(settings.hidden)) ? { method: 'head' } : adapter,
     train: isRecord(train) ? { ...featuresDefaults.train, ...withoutNulls(train) } : train,
     replay: given(model.replay) ?? replay,
   }
 }
 
-/** The default of every other model, lora on the last layers of an encoder, has nothing to act on here. */
+/** The default of every other model, lora on the last layers of an encoder, has no target module here. */
 function plainAdapter(features: Readonly<Record<string, unknown>>): object {
   const hidden = given(features.hidden)
   return hidden === undefined || isEmpty(hidden) ? { method: 'head' } : featuresDefaults.adapter
 }
 
-/** Undefined for a key with nothing after it, too. */
+/** Undefined also for a key without a value. */
 function given(value: unknown): unknown {
   return (value instanceof Unparsed ? value.for({}) : value) ?? undefined
 }

@@ -1,4 +1,7 @@
-/** What must hold between the keys of `base.features`: a schema, or a size with or without names, and no vector that is too wide. */
+/**
+ * The rules between the keys of `base.features`: a schema, or a size with or without names, and a vector within the
+ * limit.
+ */
 import type { Path, Problem } from './problem.ts'
 import type { ModelConfig } from './schema.ts'
 import { columnsOf } from '../bases/features/columns.ts'
@@ -24,7 +27,7 @@ function schemaProblems(
 ): readonly Problem[] {
   const problems = (['size', 'names'] as const)
     .filter((key) => (key === 'size' ? size : names) !== undefined)
-    .map((key) => wrong([key], 'follows from the schema: leave it out'))
+    .map((key) => wrong([key], 'follows from the schema: remove it'))
   const columns = columnsOf(schema)
   if (columns === 0) problems.push(wrong(['schema'], 'declares no feature'))
   if (columns > most)

@@ -1,4 +1,4 @@
-/** `base.features.schema` in a config: name → type, or a mapping with what means that it is missing. */
+/** `base.features.schema` in a config: name → type, or a mapping that also says which values mean missing. */
 import { Type } from 'typebox'
 
 const types = [Type.Literal('number'), Type.Literal('category'), Type.Literal('boolean')] as const
@@ -13,13 +13,15 @@ const field = Type.Object(
       }),
     ),
     indicator: Type.Optional(
-      Type.Boolean({ description: 'true: that it is missing is an input too; absent = false' }),
+      Type.Boolean({
+        description: 'true: adds a column that says whether the value is missing; absent = false',
+      }),
     ),
     columns: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 4096,
-        description: 'of a category: columns that its values are hashed to; absent = 32',
+        description: 'for a category: the number of columns its values are hashed to; absent = 32',
       }),
     ),
   },
@@ -31,7 +33,7 @@ export const featureSchema = Type.Record(
   Type.Union([...types, field]),
   {
     description:
-      'names and types of all features, in place of size and names: number, category, boolean, or { type, missing, indicator, columns }',
+      'names and types of all features, instead of size and names: number, category, boolean, or { type, missing, indicator, columns }',
   },
 )
 

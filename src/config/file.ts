@@ -1,6 +1,6 @@
 /**
- * A configuration file: YAML 1.2 (and so JSON) to plain values, with the line and column of everything in it. A key
- * that stands twice is an error, because one of the two was meant to be something else.
+ * A configuration file: YAML 1.2 (and so JSON) to plain values, with the line and column of every entry. A duplicate
+ * key is an error, because one of the two was meant to be another key.
  */
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
@@ -10,7 +10,7 @@ import { failure } from '../platform/errors.ts'
 
 export interface ConfigFile {
   readonly tree: unknown
-  /** `name:line:column` of a key or value, or of the nearest thing around it that is there. */
+  /** `name:line:column` of a key or value, or of the nearest existing entry around it. */
   placeOf(path: Path, at: 'key' | 'value'): string
 }
 
@@ -20,7 +20,7 @@ export function readConfigFile(path: string): ConfigFile {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'ENOENT' && code !== 'EISDIR' && code !== 'EACCES') throw cause
-    throw failure('CONFIG_MISSING', `no configuration can be read at ${path} (${code})`, {
+    throw failure('CONFIG_MISSING', `cannot read a configuration at ${path} (${code})`, {
       details: { path },
       cause,
     })
@@ -38,7 +38,7 @@ export function parseConfigText(text: string, name: string): ConfigFile {
   }
 }
 
-/** Aliases are resolved here, and a document that expands without end is refused. */
+/** Resolves aliases, and refuses a document that expands without end. */
 function valuesOf(document: Document, name: string): unknown {
   try {
     return document.toJS() as unknown
@@ -59,7 +59,7 @@ function place(name: string, lines: LineCounter, offset: number): string {
   return `${name}:${line}:${col}`
 }
 
-/** Walks down as far as the document goes. */
+/** Descends as far as the document goes. */
 function offsetOf(document: Document, path: Path, at: 'key' | 'value'): number {
   let node: unknown = document.contents
   let offset = startOf(node) ?? 0

@@ -1,6 +1,6 @@
 /**
- * The schema as editors want it: what has a default may be left out. Inside, every key is required, because settling has
- * filled the defaults in by then.
+ * The schema for editors: keys with a default are optional. Internally every key is required, because settling has
+ * filled in the defaults by then.
  */
 import type { Json } from '../contracts/core.ts'
 import { configSchema } from './schema.ts'

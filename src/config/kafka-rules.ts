@@ -1,6 +1,6 @@
 /**
- * What is wrong with Kafka in a configuration beyond single keys: addresses and names that the client cannot use, groups
- * that two sources would share, and models that would read what they write.
+ * Rules for Kafka that concern more than one key: addresses and names that the client cannot use, groups shared by two
+ * sources, and models that would read their own output.
  */
 import { groupOf, topicsOf, type KafkaSinkConfig, type KafkaSourceConfig } from './kafka.ts'
 import type { Path, Problem } from './problem.ts'
@@ -63,11 +63,13 @@ function sinkFaults(
   return [
     ...connectionFaults(sink, path),
     ...topicFaults(sink.topic, [...path, 'topic']),
-    ...(isRead ? [wrong([...path, 'topic'], 'is read by the same model; write to another')] : []),
+    ...(isRead
+      ? [wrong([...path, 'topic'], 'is read by the same model; write to another topic')]
+      : []),
   ]
 }
 
-/** A group deals partitions without asking which topics a member wants, and positions are kept by topic. */
+/** A group assigns partitions without regard to the topics that a member wants, and positions are stored by topic. */
 function sharingFaults(
   { model, path, source }: Reader,
   others: readonly Reader[],
@@ -77,13 +79,13 @@ function sharingFaults(
     (other) => isSameCluster(other.source, source) && groupOf(other.model, other.source) === group,
   )
   if (isShared) {
-    const fix = 'name a group of its own, or all topics in one source'
-    return [wrong([...path, 'group'], `is ${group}, in which another source reads too; ${fix}`)]
+    const fix = 'use a separate group, or put all topics in one source'
+    return [wrong([...path, 'group'], `is ${group}, in which another source also reads; ${fix}`)]
   }
   const isTwice = others.some(
     (other) => other.model === model && topicsOf(other.source).join() === topicsOf(source).join(),
   )
-  const message = 'has the topics of another source of this model; let a second model read it'
+  const message = 'has the topics of another source of this model; use a second model to read it'
   return isTwice ? [wrong(path, message)] : []
 }
 
@@ -114,8 +116,8 @@ function connectionFaults(
 }
 
 function brokerFault(broker: string): string | undefined {
-  // The client cuts an address at its first colon.
-  if (/^\[|:.*:/.test(broker)) return 'is no host:port; for an IPv6 address give its host name'
+  // The client splits an address at its first colon.
+  if (/^\[|:.*:/.test(broker)) return 'is not host:port; for an IPv6 address use its host name'
   const [, port] = /^[^\s:/@]+:(\d{1,5})$/.exec(broker) ?? []
   return Number(port) > 0 && Number(port) < 65_536 ? undefined : 'must be host:port'
 }
@@ -123,7 +125,7 @@ function brokerFault(broker: string): string | undefined {
 function topicFaults(topic: string, path: Path): readonly Problem[] {
   if (/^[A-Za-z0-9._-]{1,249}$/.test(topic) && !/^\.\.?$/.test(topic)) return []
   const message =
-    'is not a name that a topic can have (letters, digits, ".", "_" and "-"); patterns are not read, name each topic'
+    'is not a valid topic name (letters, digits, ".", "_" and "-"); patterns are not supported, list each topic'
   return [wrong(path, message)]
 }
 

@@ -1,6 +1,7 @@
 /**
- * Kafka in a configuration: the row of a source, the row of a sink, and what the client of the connector needs of them.
- * What the client cannot do is refused here, at the start, and not by a consumer that never gets a message.
+ * Kafka in a configuration: the schema of a source, the schema of a sink, and the client's connection settings.
+ * Settings that the client does not support are refused here, at the start, instead of by a consumer that never gets a
+ * message.
  */
 import { Type, type Static } from 'typebox'
 import type { Frozen } from './parts.ts'
@@ -15,16 +16,16 @@ const connection = {
     uniqueItems: true,
     description: 'host:port, some of the cluster',
   }),
-  client_id: Type.Optional(text('what the logs and quotas of the brokers call this client')),
+  client_id: Type.Optional(text('name of this client in the brokers’ logs and quotas')),
   sasl: Type.Optional(
     Type.Object(
       {
         mechanism: Type.Enum(['plain', 'scram-sha-256', 'scram-sha-512']),
-        username: text('of the account'),
-        password: Type.Optional(text('better in the environment')),
+        username: text('name of the account'),
+        password: Type.Optional(text('better in the environment: password_env')),
         password_env: Type.Optional(text('environment variable that holds the password')),
       },
-      { additionalProperties: false, description: 'who we are; plain only together with tls' },
+      { additionalProperties: false, description: 'authentication; plain only together with tls' },
     ),
   ),
   tls: Type.Optional(
@@ -33,23 +34,23 @@ const connection = {
         Type.Literal(true),
         Type.Object(
           {
-            ca: Type.Optional(file('PEM; absent = what Node trusts')),
-            cert: Type.Optional(file('PEM, where the brokers ask for one')),
-            key: Type.Optional(file('PEM, of cert, without a passphrase')),
+            ca: Type.Optional(file('PEM file; absent = the authorities that Node trusts')),
+            cert: Type.Optional(file('PEM file, if the brokers require a client certificate')),
+            key: Type.Optional(file('PEM file of the key of cert, without a passphrase')),
           },
           { additionalProperties: false },
         ),
       ],
-      { description: 'true, or the files of an authority and a certificate of one’s own' },
+      { description: 'true, or the files of your own authority and certificate' },
     ),
   ),
 }
 
-/** For sources whose content may be replaced under its name. */
+/** For sources with content that may be replaced under the same name. */
 export const onReset = (what: string) =>
   Type.Enum(['start', 'end', 'stop'], {
     default: 'start',
-    description: `where to go on in ${what}; stop = not by itself`,
+    description: `where to continue in ${what}; stop = not automatically`,
   })
 
 export const kafkaSourceSchema = Type.Object(
@@ -62,15 +63,15 @@ export const kafkaSourceSchema = Type.Object(
         description: 'to read, by name',
       }),
     ),
-    topic: Type.Optional(text('the same, for one')),
+    topic: Type.Optional(text('the same, for a single topic')),
     group: Type.Optional(text('consumer group; absent = antikythera.<model>')),
     from: Type.Enum(['beginning', 'end'], {
       default: 'beginning',
-      description: 'where a partition begins that no checkpoint knows of',
+      description: 'where a partition begins if no checkpoint has a position',
     }),
     on_lost: Type.Enum(['stop', 'skip'], {
       default: 'stop',
-      description: 'when messages that were never read are gone from the topic',
+      description: 'if messages were removed from the topic before they were read',
     }),
     on_reset: onReset('a topic that was deleted and created again'),
   },
@@ -78,7 +79,7 @@ export const kafkaSourceSchema = Type.Object(
 )
 
 export const kafkaSinkSchema = Type.Object(
-  { ...connection, topic: text('to write to; it must exist') },
+  { ...connection, topic: text('topic to write to; it must exist') },
   { additionalProperties: false },
 )
 
@@ -86,23 +87,23 @@ export type KafkaSourceConfig = Frozen<Static<typeof kafkaSourceSchema>>
 export type KafkaSinkConfig = Frozen<Static<typeof kafkaSinkSchema>>
 type ConnectionConfig = Pick<KafkaSinkConfig, 'brokers' | 'client_id' | 'sasl' | 'tls'>
 
-/** How the source and the sinks of connectors/kafka are told of the brokers. */
+/** The connection settings that the source and the sinks of connectors/kafka receive. */
 export function kafkaConnection({ brokers, client_id, sasl, tls }: ConnectionConfig) {
   return {
     brokers,
     clientId: client_id,
-    // A section without problems has a password, of its own or of the environment.
+    // A section without problems has a password, given directly or by the environment.
     sasl: sasl && { ...sasl, password: sasl.password ?? '' },
     tls,
   }
 }
 
-/** All of `kafkaSource`'s options but its clock and its log. */
+/** All options of `kafkaSource` except its clock and its log. */
 export function kafkaSourceFields(model: string, source: KafkaSourceConfig, limits: Limits) {
   const topics = topicsOf(source)
   return {
     ...kafkaConnection(source),
-    // The key of its positions in the checkpoint: kind and place, so that the order in the config is free.
+    // The key of its positions in the checkpoint: kind and place, so that the order in the config does not matter.
     name: `kafka:${topics.join('+')}`,
     topics,
     group: groupOf(model, source),
@@ -118,10 +119,10 @@ export function kafkaSourceFields(model: string, source: KafkaSourceConfig, limi
   }
 }
 
-/** Small messages cost more as objects than as bytes. */
+/** Small messages take more memory as objects than as bytes. */
 const BUFFER_RECORDS = 10_000
 
-/** Sorted: the name made of them must not change with their order. */
+/** Sorted: the name derived from them must not depend on their order. */
 export function topicsOf({ topics, topic }: KafkaSourceConfig): readonly string[] {
   return [...(topics ?? []), ...(topic === undefined ? [] : [topic])].sort()
 }

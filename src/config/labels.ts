@@ -1,4 +1,6 @@
-/** Labels of a config in their one spelling. Two that come to the same are refused, each at its place. */
+/**
+ * Converts the labels of a config to their canonical spelling. Labels that become equal are refused, each at its place.
+ */
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema.ts'
 import { labelForm } from '../tasks/classification/label-form.ts'
@@ -42,5 +44,5 @@ function forms(labels: readonly string[], path: Problem['path'], problems: Probl
 function faultOf(label: string, isFirst: boolean): string | undefined {
   if (label === '') return 'is blank'
   if (isFirst) return undefined
-  return `is ${JSON.stringify(label)} a second time: blanks around a label and its Unicode form do not tell labels apart`
+  return `repeats ${JSON.stringify(label)}: surrounding blanks and the Unicode form do not distinguish labels`
 }

@@ -1,5 +1,6 @@
 /**
- * The schema of one model: its base, its labels, and how it learns, keeps and forgets. Every key has a default except `labels`.
+ * The schema of one model: its base, its labels, and how it learns and what it keeps. Every key has a default except
+ * `labels`.
  */
 import { Type, type TProperties } from 'typebox'
 import {
@@ -43,11 +44,11 @@ const labels = Type.Union(
           uniqueItems: true,
           default: [],
           description:
-            'neither answered nor learned; taken out of here, they are back as they were',
+            'neither answered nor learned; a label removed from this list is back unchanged',
         }),
         renamed: Type.Optional(
           Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]+$' }), label, {
-            description: 'old name → new name: the model goes on under the new one',
+            description: 'old name → new name: the model keeps what it learned under the new name',
           }),
         ),
       },
@@ -63,21 +64,25 @@ const labels = Type.Union(
 const rate = { exclusiveMinimum: 0, maximum: 10 }
 const train = section(
   {
-    learning_rate: Type.Number({ ...rate, default: 0.001, description: 'of the method’s tensors' }),
+    learning_rate: Type.Number({
+      ...rate,
+      default: 0.001,
+      description: 'for the method’s tensors',
+    }),
     head_learning_rate: Type.Optional(
-      Type.Number({ ...rate, description: 'of the head; absent = 10 × learning_rate' }),
+      Type.Number({ ...rate, description: 'for the head; absent = 10 × learning_rate' }),
     ),
     batch: Type.Integer({
       minimum: 1,
       maximum: 1024,
       default: 16,
-      description: 'new examples in a step',
+      description: 'new examples per step',
     }),
     replay_batch: Type.Integer({
       minimum: 0,
       maximum: 1024,
       default: 16,
-      description: 'replayed examples beside them',
+      description: 'replayed examples per step, beside the new ones',
     }),
     epochs: Type.Integer({
       minimum: 1,
@@ -89,14 +94,14 @@ const train = section(
       minimum: 0,
       maximum: 100,
       default: 0,
-      description: 'so many passes without a lower loss end an update early; 0 = all passes',
+      description: 'passes without a lower loss that end an update early; 0 = make all passes',
     }),
     max_tokens: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 512,
         deprecated: true,
-        description: 'the old place of max_tokens, which stands beside base',
+        description: 'the old place of max_tokens, which belongs beside base',
       }),
     ),
     optimizer: Type.Enum(['adam', 'sgd'], { default: 'adam' }),
@@ -104,28 +109,30 @@ const train = section(
     clip_norm: Type.Number({
       exclusiveMinimum: 0,
       default: 1,
-      description: 'longest gradient, over all tensors; a longer one is scaled down',
+      description: 'maximum norm of the gradient over all tensors; a longer one is scaled down',
     }),
     weight_decay: Type.Number({
       minimum: 0,
       maximum: 1000,
       default: 0,
-      description: 'each step also shrinks what learns by its rate × this',
+      description:
+        'decoupled weight decay: each step also shrinks the weights by learning rate × this',
     }),
     weight_decay_steps: Type.Integer({
       minimum: 0,
       default: 0,
-      description: 'after so many steps weight_decay is half, and it goes on falling; 0 = constant',
+      description:
+        'after this many steps weight_decay has halved, and it keeps falling; 0 = constant',
     }),
     average: Type.Number({
       minimum: 0,
       exclusiveMaximum: 1,
       default: 0,
       description:
-        'what averaged weights, which then answer, keep of themselves in a step; 0 = the newest answer',
+        'decay of the averaged weights that answer requests; 0 = the newest weights answer',
     }),
   },
-  'how a step learns',
+  'settings of a training step',
 )
 
 const keep = section(
@@ -134,29 +141,30 @@ const keep = section(
       minimum: 2,
       maximum: 100_000,
       default: 50,
-      description: 'the newest; a rollback to one of them restores optimizer and replay as well',
+      description:
+        'number of newest versions; a rollback to one of them also restores optimizer and replay',
     }),
     hourly: Type.Integer({
       minimum: 0,
       maximum: 100_000,
       default: 48,
-      description: 'the newest of each of so many hours in which there was one',
+      description: 'the newest version of each of this many hours that have one',
     }),
     daily: Type.Integer({
       minimum: 0,
       maximum: 100_000,
       default: 30,
-      description: 'the same of days',
+      description: 'the same for days',
     }),
     bytes: Type.Integer({
       minimum: 1024 * 1024,
       maximum: 1024 ** 4,
       default: 1024 ** 3,
       description:
-        'of all of them, on disk and in Redis; large ones share it among last, hours and days',
+        'total size, on disk and in Redis; if versions are large, last, hourly and daily share it',
     }),
   },
-  'which versions keep their bytes, besides pinned ones; the rest keep their manifests for a while',
+  'which versions keep their bytes, besides pinned ones; the others keep their manifests for a while',
 )
 
 export const modelSchema = Type.Object(
@@ -167,18 +175,21 @@ export const modelSchema = Type.Object(
       maximum: 512,
       default: 256,
       description:
-        'longer text is cut, and its answer says so; a base may end sooner: use-lite reads 256',
+        'longer text is truncated, and the answer says so; a base may read less: use-lite reads 256',
     }),
     labels,
-    adapter: choiceByKey('method', methods, 'lora', 'what learns besides the head'),
+    adapter: choiceByKey('method', methods, 'lora', 'what learns, besides the head'),
     train,
-    replay: policy('replay', 'what is kept of earlier examples and shown again'),
-    regularizer: policy('regularizer', 'what protects earlier knowledge besides replay'),
-    memory: policy('memory', 'what answers along with the head before it is learned'),
+    replay: policy('replay', 'which earlier examples are kept and replayed'),
+    regularizer: policy('regularizer', 'what protects earlier knowledge, besides replay'),
+    memory: policy(
+      'memory',
+      'stored examples that vote along with the head before they are learned',
+    ),
     trigger: policy('trigger', 'when pending examples are learned'),
-    rate: policy('rate', 'how fast it learns, as a factor on both learning rates'),
+    rate: policy('rate', 'learning-rate schedule: a factor on both learning rates'),
     promotion: policy('promotion', 'whether a finished candidate becomes live'),
-    rollback: policy('rollback', 'whether the live version goes back by itself'),
+    rollback: policy('rollback', 'whether the live version is rolled back automatically'),
     keep,
     keep_versions: Type.Optional(
       Type.Integer({
@@ -194,15 +205,18 @@ export const modelSchema = Type.Object(
     sinks: section(
       {
         dead_letters: Type.Optional(
-          choiceByName(deadLetterSinks, 'where what cannot be learned from goes, besides the disk'),
+          choiceByName(deadLetterSinks, 'additional place for dead letters, besides the disk'),
         ),
         predictions: Type.Optional(
-          choiceByName(predictionSinks, 'where every answer goes, to be labelled elsewhere'),
+          choiceByName(predictionSinks, 'where every answer is sent, for labelling elsewhere'),
         ),
       },
-      'where a model writes to',
+      'outputs of a model',
     ),
-    isolate: Type.Boolean({ default: false, description: 'a trainer process of its own' }),
+    isolate: Type.Boolean({
+      default: false,
+      description: 'run this model in a separate trainer process',
+    }),
   },
   { additionalProperties: false },
 )

@@ -1,6 +1,6 @@
 /**
- * What stands above the file: environment variables (`ANTIKYTHERA_SERVER__PORT`), and above them flags
- * (`--set server.port=9090`). Both name one key and give it a text, whose type the schema decides.
+ * Values that override the file: environment variables (`ANTIKYTHERA_SERVER__PORT`), and above them flags (`--set
+ * server.port=9090`). Both name one key and give text; the schema decides its type.
  */
 import type { Path } from './problem.ts'
 import { failure } from '../platform/errors.ts'
@@ -18,8 +18,8 @@ export interface Override {
 const PREFIX = 'ANTIKYTHERA_'
 
 /**
- * Two underscores go one level down. A variable that is no top-level key and has no level is not ours: Kubernetes makes
- * ANTIKYTHERA_SERVICE_HOST and ANTIKYTHERA_PORT of a service's name. One that is nearly ours is a misspelling.
+ * Two underscores mean one level down. A variable without a level that is not a top-level key is not ours: Kubernetes
+ * makes ANTIKYTHERA_SERVICE_HOST and ANTIKYTHERA_PORT from a service's name. A near miss is a misspelling.
  */
 export function environmentOverrides(
   environment: Readonly<Record<string, string | undefined>>,
@@ -50,13 +50,13 @@ function refuseMisspelt(name: string, first: string, topLevel: readonly string[]
 export function flagOverride(flag: string): Override {
   const [, key, text] = /^([^=]+)=(.*)$/s.exec(flag) ?? []
   if (key === undefined || text === undefined)
-    throw failure('USAGE', `--set ${flag}: give it as key.path=value`)
+    throw failure('USAGE', `--set ${flag}: expected key.path=value`)
   return { name: `--set ${key}`, segments: key.split('.'), text }
 }
 
 export interface Overridden {
   readonly tree: unknown
-  /** The override that decided the value at a path, if one did. */
+  /** The override that set the value at a path, if any. */
   overrideOf(path: Path): Override | undefined
 }
 
@@ -76,7 +76,7 @@ export function applyOverrides(tree: unknown, overrides: readonly Override[]): O
   }
 }
 
-/** Variables have neither dashes nor dots: `my_model` finds the model `my-model` if the file has it. */
+/** Variables cannot contain dashes or dots: `my_model` finds the model `my-model` if the file has it. */
 function realPath(tree: unknown, segments: readonly string[]): string[] {
   let node = tree
   return segments.map((segment) => {

@@ -1,6 +1,6 @@
 /**
- * Three shapes that the config's schema repeats: a section whose every key has a default, a choice by a key
- * (`{ policy: count, every: 16 }`), and a choice by name (`use-lite`, `{ bert: ./minilm }`).
+ * Three recurring shapes of the config's schema: a section with a default for every key, a choice by a key (`{ policy:
+ * count, every: 16 }`), and a choice by name (`use-lite`, `{ bert: ./minilm }`).
  */
 import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
 import { durationPattern } from '../../policies/duration.ts'
@@ -19,7 +19,7 @@ export type ChoiceByKey<Key extends string, Table extends Branches> = {
   [Name in keyof Table & string]: Readonly<Record<Key, Name>> & Static<TObject<Table[Name]>>
 }[keyof Table & string]
 
-/** `key` says which branch; each branch has its own settings. OpenAPI calls such a key the discriminator. */
+/** `key` selects the branch; each branch has its own settings. OpenAPI calls such a key the discriminator. */
 export function choiceByKey<Key extends string, Table extends Branches>(
   key: Key,
   table: Table,
@@ -80,7 +80,7 @@ function duration(setting: Extract<Setting, { readonly type: 'duration' }>): TSc
   return Type.Union([Type.Literal(0), Type.String(text)], { default: byDefault, description })
 }
 
-/** A settled value is never written to. */
+/** A settled value is never modified. */
 export type Frozen<Value> = Value extends (infer Item)[]
   ? readonly Frozen<Item>[]
   : Value extends object

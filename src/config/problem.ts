@@ -1,4 +1,4 @@
-/** What is wrong at one place of a configuration, and how several of them become one coded error. */
+/** A problem at one place of a configuration, and how several of them become one coded error. */
 import { failure } from '../platform/errors.ts'
 import type { CodedError } from '../contracts/core.ts'
 
@@ -6,20 +6,20 @@ export type Path = readonly (string | number)[]
 
 export interface Problem {
   readonly path: Path
-  /** The key itself is wrong, or its value. */
+  /** Whether the key itself is wrong, or its value. */
   readonly at: 'key' | 'value'
   /** A clause that follows the place, such as `must be at least 1`. */
   readonly message: string
   readonly code?: 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID' | 'ADDRESS_NEEDS_AUTH'
 }
 
-/** RFC 6901: how tools name a place inside a JSON document. */
+/** RFC 6901: the standard notation for a place inside a JSON document. */
 function pointerOf(path: Path): string {
   const escaped = path.map((part) => String(part).replaceAll('~', '~0').replaceAll('/', '~1'))
   return escaped.map((part) => `/${part}`).join('')
 }
 
-/** `placeOf` says where a problem stands, e.g. `antikythera.yaml:7:5`, or the name of a variable. */
+/** `placeOf` gives the place of a problem, e.g. `antikythera.yaml:7:5`, or the name of a variable. */
 export function configFailure(
   problems: readonly Problem[],
   placeOf: (problem: Problem) => string,

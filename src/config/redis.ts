@@ -1,4 +1,4 @@
-/** The sections `redis` and `fleet`, what is wrong with them, and the connection that they mean. */
+/** The sections `redis` and `fleet`: their rules, and the connection they describe. */
 import { Type, type Static } from 'typebox'
 import { section, type Frozen } from './parts.ts'
 import type { Path, Problem } from './problem.ts'
@@ -8,8 +8,8 @@ const MiB = 1024 * 1024
 const text = (description: string) => Type.String({ minLength: 1, description })
 const file = (description: string) => Type.String({ minLength: 1, format: 'path', description })
 const credentials = {
-  username: Type.Optional(text('of the ACL')),
-  password: Type.Optional(text('better in the environment')),
+  username: Type.Optional(text('name of the ACL user')),
+  password: Type.Optional(text('better in the environment: password_env')),
   password_env: Type.Optional(text('environment variable that holds the password')),
 }
 const hosts = Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'host:port' })
@@ -19,7 +19,7 @@ export const redisSchema = Type.Object(
     url: Type.Optional(text('redis://host:port/db, rediss:// with TLS')),
     sentinel: Type.Optional(
       Type.Object(
-        { name: text('of the group that Sentinel watches'), hosts, ...credentials },
+        { name: text('name of the group that Sentinel watches'), hosts, ...credentials },
         { additionalProperties: false },
       ),
     ),
@@ -27,17 +27,17 @@ export const redisSchema = Type.Object(
     namespace: Type.String({
       minLength: 1,
       default: 'antikythera',
-      description: 'in front of every key and channel; one a fleet',
+      description: 'prefix of every key and channel; one per fleet',
     }),
     db: Type.Integer({ minimum: 0, maximum: 16_383, default: 0 }),
     ...credentials,
     tls: Type.Optional(
       Type.Object(
         {
-          ca: Type.Optional(file('PEM; absent = what Node trusts')),
-          cert: Type.Optional(file('PEM, where Redis asks for one')),
+          ca: Type.Optional(file('PEM file; absent = the authorities that Node trusts')),
+          cert: Type.Optional(file('PEM file, if Redis requires a client certificate')),
           key: Type.Optional(file('PEM, of cert')),
-          servername: Type.Optional(text('the name in the certificate, where it is not the host')),
+          servername: Type.Optional(text('the name in the certificate, if it is not the host')),
         },
         { additionalProperties: false },
       ),
@@ -46,7 +46,7 @@ export const redisSchema = Type.Object(
       minimum: 50,
       maximum: 60_000,
       default: 1000,
-      description: 'longest wait for an answer',
+      description: 'longest wait for a reply',
     }),
     connect_ms: Type.Integer({ minimum: 50, maximum: 60_000, default: 2000 }),
   },
@@ -59,35 +59,36 @@ export const fleetSchema = section(
       minimum: 1000,
       maximum: 600_000,
       default: 6000,
-      description: 'a trainer that is not heard of for so long has lost its model to another',
+      description: 'a trainer that is silent for this long loses its model to another',
     }),
     copy_seconds: Type.Integer({
       minimum: 1,
       maximum: 3600,
       default: 5,
-      description: 'between copies of the checkpoint; what came since is learned again',
+      description:
+        'time between copies of the checkpoint; events after the last copy are learned again',
     }),
     copy_bytes: Type.Integer({
       minimum: MiB,
       maximum: 64 * 1024 * MiB,
       default: 512 * MiB,
-      description: 'of one checkpoint in the memory of Redis',
+      description: 'size of one checkpoint in the memory of Redis',
     }),
     prediction_seconds: Type.Integer({
       minimum: 60,
       maximum: 31_536_000,
       default: 259_200,
       description:
-        'served predictions are in Redis for so long, where feedback at any replica finds them',
+        'how long served predictions stay in Redis, where feedback at any replica finds them',
     }),
     version_bytes: Type.Integer({
       minimum: MiB,
       maximum: 1024 * MiB,
       default: 64 * MiB,
-      description: 'of one version, of which Redis holds as many in its memory as keep says',
+      description: 'size of one version in the memory of Redis, which holds as many as keep says',
     }),
   },
-  'several daemons on one Redis',
+  'several daemons that share one Redis',
 )
 
 export type RedisConfig = Frozen<Static<typeof redisSchema>>
@@ -116,7 +117,7 @@ export function redisProblems(redis: RedisConfig | undefined): readonly Problem[
   ]
 }
 
-/** Never repeats the URL: it may hold a password. */
+/** Never includes the URL: it may hold a password. */
 function urlFaults(redis: RedisConfig, url: string): readonly string[] {
   if (!URL.canParse(url)) return ['is not a URL']
   const { protocol, hostname, pathname, search, hash, username, password } = new URL(url)
@@ -128,10 +129,10 @@ function urlFaults(redis: RedisConfig, url: string): readonly string[] {
       ? []
       : [`must begin with redis:// or rediss://`]),
     ...(hostname === '' ? ['names no host'] : []),
-    ...(/^\/?\d*$/.test(pathname) ? [] : ['may name a database by its number only']),
-    ...(Number(pathname.slice(1)) > 0 && redis.db > 0 ? ['names a database, and so does db'] : []),
-    ...(search + hash === '' ? [] : ['has parameters, of which none is known']),
-    ...(isTwice ? ['names a user or password that stands beside it too'] : []),
+    ...(/^\/?\d*$/.test(pathname) ? [] : ['may select a database only by its number']),
+    ...(Number(pathname.slice(1)) > 0 && redis.db > 0 ? ['names a database, and db does too'] : []),
+    ...(search + hash === '' ? [] : ['has parameters, and none is supported']),
+    ...(isTwice ? ['names a user or password that is also given beside it'] : []),
   ]
 }
 
@@ -152,7 +153,7 @@ function wrong(path: Path, message: string): Problem {
   return { path: ['redis', ...path], at: 'value', message }
 }
 
-/** The options of `openRedis`, of a section without problems. */
+/** The options of `openRedis` from a section without problems. */
 export function redisOptions(redis: RedisConfig): RedisOptions {
   const { namespace, sentinel, cluster, username, password } = redis
   const addresses = (list: readonly string[]) => list.flatMap((host) => addressOf(host) ?? [])

@@ -1,6 +1,6 @@
 /**
- * What SIGHUP may change of a configuration that runs: keys that are read when they are used, and keys of the trainer,
- * which is started again while the server answers on. Everything else stays as it is, and is named.
+ * What SIGHUP may change in a running configuration: keys that are read on each use, and keys of the trainer, which is
+ * restarted while the server keeps answering. Everything else stays unchanged and is reported.
  */
 import { canonicalJson } from '../platform/canonical-json.ts'
 import type { Json } from '../contracts/core.ts'
@@ -10,7 +10,7 @@ export type Where = 'server' | 'trainer' | 'log'
 
 export interface Change {
   readonly path: readonly string[]
-  /** Undefined: the key is gone. */
+  /** Undefined: the key was removed. */
   readonly value: unknown
   readonly where: Where
 }
@@ -21,7 +21,7 @@ export interface Changes {
   readonly refused: readonly string[]
 }
 
-/** One pattern a line; `*` is any one key, and what lies below a key belongs to it. */
+/** One pattern per line; `*` is any single key, and a pattern includes everything below it. */
 const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['log.level', 'log'],
   ['server.auth', 'server'],
@@ -29,7 +29,7 @@ const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['limits.wait_for_ms', 'server'],
   ['limits.trainer_silence_ms', 'server'],
   ['limits.body_events', 'server'],
-  // Read by the server and by the trainer, of each event.
+  // Read by the server and by the trainer, for each event.
   ['limits.event_bytes', 'trainer'],
   ['limits.json_depth', 'trainer'],
   ['limits.text_characters', 'trainer'],
@@ -58,14 +58,14 @@ export function changesBetween(before: Config, after: Config): Changes {
       continue
     }
     const [pattern, where] = found
-    // A policy changes as a whole: its settings belong to its name.
+    // A policy changes as a whole, because its settings depend on its name.
     const whole = path.slice(0, pattern.split('.').length)
     allowed.set(whole.join('.'), { path: whole, value: at(after, whole), where })
   }
   return { allowed: [...allowed.values()], refused }
 }
 
-/** Writes into the configuration that everything here reads: the one place that does. */
+/** Writes into the shared configuration: the only place that does. */
 export function applyChanges(config: Config, changes: readonly Change[]): void {
   for (const { path, value } of changes) {
     const holder = at(config, path.slice(0, -1)) as Record<string, unknown> | undefined

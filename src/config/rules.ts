@@ -1,6 +1,4 @@
-/**
- * What a schema cannot say, because it looks at more than one key: a table of rules, each of which reports what it finds.
- */
+/** Rules that a schema cannot express, because they concern more than one key. Each rule reports what it finds. */
 import { isIP } from 'node:net'
 import { sizeProblems } from './features-rules.ts'
 import { kafkaProblems } from './kafka-rules.ts'
@@ -20,13 +18,13 @@ export function checkRules(config: Config): readonly Problem[] {
   return [...rules.flatMap((rule) => rule(config)), ...ofModels]
 }
 
-/** As of a model: it stands in keys, paths and metrics. */
+/** The form of a model name: it appears in keys, paths and metrics. */
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
-/** As a request names it. */
+/** The form in which a request names a host. */
 const HOST = /^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])$/
 
-/** As a browser writes it: in lower case, without a path or the usual port. */
+/** The form in which a browser writes an origin: lower case, without a path or the default port. */
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text && /^https?:/.test(text)
 }
@@ -42,7 +40,7 @@ const rules: readonly Rule[] = [
   function tokensCanBeSent({ server }) {
     const unusable = server.auth?.tokens.findIndex((token) => !BEARER.test(token)) ?? -1
     if (unusable < 0) return []
-    // Which one, but never the token itself.
+    // Identifies which token, but never shows the token itself.
     const message = `holds a character that no Authorization header can carry (token ${unusable + 1})`
     return [wrong(['server', 'auth'], message)]
   },
@@ -52,14 +50,14 @@ const rules: readonly Rule[] = [
   },
   function addressNeedsAuth({ server }) {
     if (isLoopback(server.host) || server.auth !== undefined) return []
-    const message = `is ${server.host}, which others can reach, and there is no server.auth`
+    const message = `is ${server.host}, which other machines can reach, and server.auth is not set`
     return [{ ...wrong(['server', 'host'], message), code: 'ADDRESS_NEEDS_AUTH' }]
   },
   function hostsAreNames({ server }) {
     return server.hosts.flatMap((host, at) =>
       HOST.test(host)
         ? []
-        : [wrong(['server', 'hosts', at], `is "${host}", no name without a port`)],
+        : [wrong(['server', 'hosts', at], `is "${host}", not a name without a port`)],
     )
   },
   function originsAreOrigins({ server }) {
@@ -75,7 +73,7 @@ const rules: readonly Rule[] = [
     return [
       wrong(
         ['server', 'cors', 'origins'],
-        'is "*", which needs server.auth: any web page could teach',
+        'is "*", which needs server.auth: otherwise any web page could send feedback',
       ),
     ]
   },
@@ -85,7 +83,7 @@ const rules: readonly Rule[] = [
   kafkaProblems,
 ]
 
-/** They add up embeddings, which must mean the same from first to last. */
+/** They sum up embeddings, which must mean the same from first to last. */
 const closedForms: readonly string[] = ['ncm', 'slda', 'ranpac']
 
 const modelRules: readonly ModelRule[] = [
@@ -115,7 +113,7 @@ const modelRules: readonly ModelRule[] = [
     )
     const left = known.filter((label) => !retired.includes(label)).length
     if (left >= 2) return unknown
-    const message = `leaves ${left} to answer; closed labels need two that are not retired`
+    const message = `leaves ${left} to answer; a closed list needs two labels that are not retired`
     return [...unknown, wrong(['labels', 'known'], message)]
   },
   function renamedLabelsAreGone({ labels }) {
@@ -124,8 +122,8 @@ const modelRules: readonly ModelRule[] = [
     return Object.entries(renamed).flatMap(([old, name]) => {
       const path = ['labels', 'renamed', old]
       if (known.includes(old))
-        return [wrong(path, `is among labels.known; ${name} takes its place`)]
-      if (name in renamed) return [wrong(path, `is ${name}, which is renamed itself`)]
+        return [wrong(path, `is among labels.known, but ${name} replaces it`)]
+      if (name in renamed) return [wrong(path, `is ${name}, which is itself renamed`)]
       return open || known.includes(name)
         ? []
         : [wrong(path, `is ${name}; known: ${known.join(', ')}`)]
@@ -153,7 +151,7 @@ const modelRules: readonly ModelRule[] = [
   function sourcesDiffer({ sources }) {
     const texts = sources.map((source) => JSON.stringify(source))
     return texts.flatMap((text, index) =>
-      texts.indexOf(text) === index ? [] : [wrong(['sources', index], 'is the same source again')],
+      texts.indexOf(text) === index ? [] : [wrong(['sources', index], 'repeats an earlier source')],
     )
   },
   function redisStreamsAreReadable({ sources }, { redis }) {
@@ -161,9 +159,9 @@ const modelRules: readonly ModelRule[] = [
     return streams.flatMap((stream, index) => {
       if (stream === undefined) return []
       if (redis === undefined)
-        return [wrong(['sources', index, 'redis'], 'needs the section redis at the top')]
+        return [wrong(['sources', index, 'redis'], 'needs the redis section at the top level')]
       if (streams.indexOf(stream) === index) return []
-      return [wrong(['sources', index, 'redis', 'stream'], 'is read already')]
+      return [wrong(['sources', index, 'redis', 'stream'], 'is already read by another source')]
     })
   },
 ]
@@ -179,7 +177,7 @@ function labelFault(label: string, mostCharacters: number): string | undefined {
   return undefined
 }
 
-/** Only what cannot be reached from outside, whatever a resolver says. */
+/** Only addresses that cannot be reached from outside, whatever a resolver says. */
 function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '::1') return true
   return isIP(host) === 4 && host.startsWith('127.')

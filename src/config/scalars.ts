@@ -1,4 +1,4 @@
-/** Checks of single values: what is wrong with one, as a clause, or undefined when nothing is. */
+/** Checks of single values: the problem as a clause, or undefined if there is none. */
 import { durationMs } from '../../policies/duration.ts'
 import { typeName, type Schema } from './shape.ts'
 
@@ -22,7 +22,7 @@ function checkDuration(schema: Schema, value: string): string | undefined {
   return `must be 0 or from ${least}ms to ${most}ms`
 }
 
-/** Booleans and constants too: whatever is neither text nor a container. */
+/** Also booleans and constants: any value that is neither text nor a container. */
 export function checkNumber(schema: Schema, value: unknown): string | undefined {
   if ('const' in schema)
     return value === schema.const ? undefined : `must be ${JSON.stringify(schema.const)}`

@@ -1,6 +1,6 @@
 /**
- * The schema of a configuration, from which come the types of code, the JSON Schema for editors, the defaults and every
- * refusal. Every key has a default except `models` and each model's `labels`.
+ * The schema of a configuration. The types in code, the JSON Schema for editors, the defaults and every refusal derive
+ * from it. Every key has a default except `models` and each model's `labels`.
  */
 import { Type, type Static } from 'typebox'
 import { modelSchema } from './model-schema.ts'
@@ -14,13 +14,16 @@ const auth = Type.Object(
   {
     tokens: Type.Array(Type.String({ minLength: 16 }), {
       default: [],
-      description: 'any of them opens every route',
+      description: 'each of them opens every route',
     }),
     token_env: Type.Optional(
       Type.String({ minLength: 1, description: 'environment variable that holds one more token' }),
     ),
   },
-  { additionalProperties: false, description: 'bearer tokens; needed on any address but loopback' },
+  {
+    additionalProperties: false,
+    description: 'bearer tokens; required on any address but loopback',
+  },
 )
 
 const cors = Type.Object(
@@ -28,13 +31,13 @@ const cors = Type.Object(
     origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s*]+)$' }), {
       minItems: 1,
       description:
-        'such as https://labels.example.com, without a path; "*" = every page, needs auth',
+        'such as https://labels.example.com, without a path; "*" = every page, requires auth',
     }),
     max_age_seconds: Type.Integer({
       minimum: 0,
       maximum: 86_400,
       default: 600,
-      description: 'how long a browser keeps the answer to a preflight',
+      description: 'how long a browser caches the answer to a preflight',
     }),
   },
   { additionalProperties: false, description: 'web pages that may call the API from a browser' },
@@ -47,32 +50,32 @@ const server = section(
       minimum: 0,
       maximum: 65_535,
       default: 8080,
-      description: '0 = any free one',
+      description: '0 = any free port',
     }),
     auth: Type.Optional(auth),
     hosts: Type.Array(Type.String({ pattern: '^([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])$' }), {
       default: [],
       description:
-        'names that requests may ask for besides localhost; without auth no other is answered, with auth every one unless some are named',
+        'host names that requests may use besides localhost; without auth all others are refused, with auth only if this list is not empty',
     }),
     cors: Type.Optional(cors),
     workers: Type.Integer({
       minimum: 1,
       maximum: 64,
       default: 1,
-      description: 'engine threads a base',
+      description: 'engine threads per base',
     }),
     batch_rows: Type.Integer({
       minimum: 1,
       maximum: 256,
       default: 8,
-      description: 'rows in one engine run',
+      description: 'rows per engine run',
     }),
     batch_wait_ms: Type.Integer({
       minimum: 1,
       maximum: 60_000,
       default: 10_000,
-      description: 'longest wait of a row for the engine',
+      description: 'longest time that a row waits for others to fill a batch',
     }),
   },
   'the HTTP endpoint',
@@ -85,7 +88,7 @@ const limits = section(
       Type.Integer({ minimum: least, maximum: most, default: byDefault, description: reason }),
     ]),
   ) as { [Name in keyof typeof limitTable]: ReturnType<typeof Type.Integer> },
-  'what protects memory, disk and time',
+  'limits that protect memory, disk and time',
 )
 
 export const configSchema = Type.Object(
@@ -93,16 +96,17 @@ export const configSchema = Type.Object(
     data_dir: Type.String({ minLength: 1, format: 'path', default: './data' }),
     seed: Type.Union([Type.Integer(), Type.String({ minLength: 1 })], {
       default: 0,
-      description: 'of every stream of chance',
+      description: 'seed of every random stream',
     }),
     role: Type.Enum(['all', 'trainer', 'server'], {
       default: 'all',
-      description: 'server answers and trains nothing; trainer trains and answers nothing',
+      description: 'server answers and does not train; trainer trains and does not answer',
     }),
     replica: Type.Optional(
       Type.String({
         ...name,
-        description: 'of this daemon among others; absent = a name that is kept in data_dir',
+        description:
+          'name of this daemon in its fleet; absent = a generated name that is kept in data_dir',
       }),
     ),
     server,
@@ -112,7 +116,7 @@ export const configSchema = Type.Object(
           minimum: 1,
           maximum: 256,
           default: 1,
-          description: 'of TensorFlow; more leave less to serving',
+          description: 'threads of TensorFlow; more leave fewer for serving',
         }),
       },
       'the trainer process',

@@ -1,13 +1,13 @@
 /**
- * Secrets of a configuration, wherever they stand: passwords that come from the environment by `password_env`, and the list
- * of all that must not appear in a log or on a screen.
+ * Secrets of a configuration, wherever they are: passwords that come from the environment by `password_env`, and the
+ * list of all values that must not appear in a log or on a screen.
  */
 import type { Path, Problem } from './problem.ts'
 import { isRecord } from './shape.ts'
 
 const SECRETS = new Set(['password', 'tokens'])
 
-/** Every `password_env` becomes a `password` beside it. */
+/** Every `password_env` adds a `password` beside it. */
 export function withPasswords<Value>(
   value: Value,
   environment: Readonly<Record<string, string | undefined>>,
@@ -37,13 +37,13 @@ function passwordOf(
   if (typeof variable !== 'string') return fields
   const report = (message: string) =>
     problems.push({ path: [...path, 'password_env'], at: 'value', message })
-  if (fields.password !== undefined) report('and password: one of them is enough')
+  if (fields.password !== undefined) report('and password: give only one of them')
   const password = environment[variable]
   if (password === undefined || password === '') report('names a variable that is not set')
   return { ...fields, password }
 }
 
-/** For the log. */
+/** To be masked in the log. */
 export function secretsOf(value: unknown): readonly string[] {
   if (typeof value === 'string') return passwordsInUrl(value)
   if (Array.isArray(value)) return value.flatMap(secretsOf)
@@ -53,14 +53,14 @@ export function secretsOf(value: unknown): readonly string[] {
   )
 }
 
-/** As it is written and as it is meant. */
+/** Both as written and as decoded. */
 function passwordsInUrl(text: string): readonly string[] {
   if (!text.includes('@') || !URL.canParse(text)) return []
   const { password } = new URL(text)
   return password === '' ? [] : [password, decodeURIComponent(password)]
 }
 
-/** The same for a screen, with its secrets made unreadable. */
+/** The same for display, with its secrets masked. */
 export function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets)
   if (typeof value === 'string')

@@ -1,8 +1,9 @@
 /**
- * Settles a value by a schema: fills in defaults, follows the branch that a choice names, and notes every problem with its
- * path. A general validator says of `{ policy: cuont }` that none of seven branches matches; this one says which was meant.
+ * Settles a value by a schema: fills in defaults, follows the branch that a choice names, and collects every problem
+ * with its path. For `{ policy: cuont }` a general validator says that none of seven branches matches; this one says
+ * which was meant.
  *
- * Knows the keywords that the config's schema uses, and no others.
+ * Supports only the keywords that the config's schema uses.
  */
 import { isAbsolute, resolve } from 'node:path'
 import { choose } from './choose.ts'
@@ -14,7 +15,7 @@ import { Unparsed } from './unparsed.ts'
 
 export function settle(schema: Schema, given: unknown, path: Path, to: Settling): unknown {
   const value = given instanceof Unparsed ? given.for(schema) : given
-  // YAML gives null for a key with nothing after it, which people read as "as usual".
+  // YAML gives null for a key without a value, which people read as "the default".
   if (value === undefined || value === null) {
     if ('default' in schema) return settle(schema, structuredClone(schema.default), path, to)
     if (schema.type === 'object' && value === null) return settle(schema, {}, path, to)
@@ -54,7 +55,7 @@ function reportUnknownKeys(
   for (const key of given.filter((key) => !known.includes(key))) {
     const near = nearest(key, known)
     const hint =
-      near === undefined ? `known here: ${known.join(', ') || 'no key'}` : `did you mean "${near}"?`
+      near === undefined ? `known keys: ${known.join(', ') || 'none'}` : `did you mean "${near}"?`
     to.report({
       path: [...path, key],
       at: 'key',
@@ -64,7 +65,7 @@ function reportUnknownKeys(
   }
 }
 
-/** A mapping whose keys are names: models. */
+/** A mapping with free names as keys: models. */
 function settleRecord(
   schema: Schema,
   value: Readonly<Record<string, unknown>>,
@@ -103,7 +104,7 @@ function reportTwice(items: readonly unknown[], path: Path, to: Settling): void 
   const texts = items.map((item) => JSON.stringify(item))
   texts.forEach((text, index) => {
     if (texts.indexOf(text) !== index)
-      to.report({ path: [...path, index], at: 'value', message: `says ${text} a second time` })
+      to.report({ path: [...path, index], at: 'value', message: `repeats ${text}` })
   })
 }
 

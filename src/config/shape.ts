@@ -1,4 +1,4 @@
-/** The keywords of the config's schema, and what settling a value by it needs from outside. */
+/** The keywords of the config's schema, and what settling a value needs from outside. */
 import type { Path, Problem } from './problem.ts'
 
 export interface Schema {
@@ -29,7 +29,7 @@ export interface Schema {
 
 export interface Settling {
   report(problem: Problem): void
-  /** The folder against which a relative path at this place is meant. */
+  /** The folder that a relative path at this place starts from. */
   folderOf(path: Path): string
 }
 
@@ -37,7 +37,7 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** How a sentence names the type of a value. */
+/** The name of a value's type in a message. */
 export function typeName(value: unknown): string {
   if (value === null) return 'nothing'
   if (Array.isArray(value)) return 'a list'

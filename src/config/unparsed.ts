@@ -1,4 +1,4 @@
-/** Text from an environment variable or a flag, whose type is known only where the schema is. */
+/** Text from an environment variable or a flag; the schema decides its type. */
 import { parse } from 'yaml'
 
 export class Unparsed {
@@ -8,7 +8,7 @@ export class Unparsed {
     this.#text = text
   }
 
-  /** Text where text is wanted, else what YAML reads in it: numbers, booleans, `[a, b]`, `{ bert: ./minilm }`. */
+  /** Text if text is wanted, otherwise what YAML reads in it: numbers, booleans, `[a, b]`, `{ bert: ./minilm }`. */
   for(schema: { readonly type?: string }): unknown {
     if (schema.type === 'string') return this.#text
     try {

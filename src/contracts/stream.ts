@@ -1,45 +1,49 @@
-/** Sources and sinks, and the events that they carry: what the author of a connector reads. */
+/** Sources and sinks, and the events that they carry: for authors of connectors. */
 import type { Json } from './core.ts'
 
 /**
- * Partition → the position to read next, in the source's own notation (an offset, a byte offset, a stream id). Where content
- * may be replaced under its name, the notation also says of which content it speaks: a topic's id, a file's fingerprint.
+ * Partition → the position to read next, in the source's own notation (an offset, a byte offset, a stream id). If
+ * content may be replaced under the same name, the notation also identifies the content: a topic's id, a file's
+ * fingerprint.
  */
 export type Positions = Readonly<Record<string, string>>
 
 export interface SourceRecord {
   /** The partition it came from; a source without partitions says '0'. */
   readonly partition: string
-  /** Its own position, for people and dead letters. */
+  /** Its own position, shown to people and in dead letters. */
   readonly position: string
   /** The position after it: what a checkpoint that has consumed this record keeps. */
   readonly next: string
-  /** The message as it arrived. Parsing is intake's work, outside the connector's retries. */
+  /** The message as it arrived. The intake parses it, outside the connector's retries. */
   readonly value: Uint8Array
   readonly key?: Uint8Array
-  /** Text where they were UTF-8, else the bytes. */
+  /** Text if they were UTF-8, otherwise the bytes. */
   readonly headers?: Readonly<Record<string, string | Uint8Array>>
   /** When the transport took it, ms since 1970. */
   readonly timeMs?: number
-  /** Why this is no event, where the transport knows it already: intake makes it a dead letter. */
+  /** Why this is not an event, if the transport already knows: intake makes it a dead letter. */
   readonly refused?: { readonly code: string; readonly reason: string }
 }
 
 /**
- * Where events come from. Called by one trainer loop at a time, never concurrently.
+ * Where events come from. One trainer loop calls it, never concurrently.
  *
- * `open` is called once with the checkpoint's positions (partitions that are absent begin at the source's start);
- * `read` then returns records in order per partition, at most `limits.records`, waiting up to `waitMs` when there is none
- * (then returns []). After a crash the same positions give the same records again. `commit` is advice for lag
- * monitoring; the checkpoint is the truth. `close` is idempotent. A failure is a `CodedError`: with `retriable: true`
- * the same call is repeated later; without, the source is opened again later, at what was read so far. Meanwhile its
- * code is shown, and other sources go on. A call that throws, also because its signal was aborted, has
- * consumed nothing and may be repeated: a waiting `read` is aborted whenever there may be news.
+ * `open` is called once with the checkpoint's positions (absent partitions begin at the source's start). `read` then
+ * returns records in order per partition, at most `limits.records`; if there is none it waits up to `waitMs` and
+ * returns []. After a crash the same positions give the same records again. `commit` is advice for lag monitoring; the
+ * checkpoint is the truth. `close` is idempotent. A failure is a `CodedError`: with `retriable: true` the same call is
+ * repeated later; otherwise the source is opened again later at the position read so far. Meanwhile its code is shown,
+ * and other sources continue. A call that throws, also because its signal was aborted, has consumed nothing and may be
+ * repeated; a waiting `read` is aborted whenever there may be news.
  */
 export interface Source {
-  /** Stable over restarts: it keys the positions of the checkpoint. */
+  /** Stable over restarts: the checkpoint stores the positions under this key. */
   readonly name: string
-  /** What its positions point into, where positions of another one mean nothing. The checkpoint keeps it beside them. */
+  /**
+   * Identifies what its positions point into, if positions of another one are meaningless. The checkpoint stores it
+   * with them.
+   */
   readonly journal?: string
   open(from: Positions, signal: AbortSignal): Promise<void>
   read(
@@ -49,11 +53,12 @@ export interface Source {
   commit(positions: Positions): Promise<void>
   /** Records that exist and are not read yet. */
   lag(): Promise<number>
-  /** Since it was made, from memory; for metrics. */
+  /** Counters since it was created, from memory; for metrics. */
   stats?(): SourceStats
   /**
-   * For `antikythera reset-position`, called on a source that is not open: where each partition would go on. `from` are the
-   * checkpoint's positions, `to` is `start`, `end` or a position in the source's own notation, else throws `USAGE`.
+   * For `antikythera reset-position`, called on a source that is not open: where each partition would continue. `from`
+   * are the checkpoint's positions; `to` is `start`, `end` or a position in the source's own notation, otherwise it
+   * throws `USAGE`.
    */
   locate?(to: string, from: Positions, signal: AbortSignal): Promise<readonly Located[]>
   close(): Promise<void>
@@ -68,44 +73,44 @@ export interface RetryDelays {
 /** A source as its reader sees it. */
 export interface SourceStatus extends SourceStats {
   readonly lag: number
-  /** While it fails; it is asked again by itself. */
+  /** Present while it fails; reading is retried automatically. */
   readonly code?: string
   readonly message?: string
 }
 
-/** Where a partition would go on, and what that passes over. */
+/** Where a partition would continue, and what it would skip. */
 export interface Located {
   readonly partition: string
   /** The checkpoint's position; null = nothing was read. */
   readonly from: string | null
   readonly to: string
-  /** Records that exist, were not read, and would not be. */
+  /** Unread records that would be skipped. */
   readonly skipped: number
-  /** Records that were read and would come again. */
+  /** Records that were read and would be read again. */
   readonly again: number
-  /** Records that were not read and exist no more; null = unknown, because the content is another. */
+  /** Unread records that no longer exist; null = unknown, because the content is different. */
   readonly gone: number | null
 }
 
 /** Counters of one source, which only rise. */
 export interface SourceStats {
   readonly records: number
-  /** As they came out, after decompression. */
+  /** Size after decompression. */
   readonly bytes: number
-  /** How often the group's partitions were dealt anew. */
+  /** How often the group's partitions were reassigned. */
   readonly rebalances: number
-  /** Messages that came out cut or unreadable: over a limit, or of a codec that failed. */
+  /** Messages that arrived truncated or unreadable: over a limit, or with a codec that failed. */
   readonly refused: number
-  /** How often other content was found in the place of what had been read. */
+  /** How often different content was found in place of what had been read. */
   readonly resets?: number
-  /** Records that are known to be gone unread; there may be more. */
+  /** Records known to be lost before they were read; there may be more. */
   readonly missing?: number
   readonly lastReset?: SourceReset
 }
 
 /**
- * A source found other content than it had read: a topic that was deleted and created again, a file that was truncated or
- * replaced. Reading goes on elsewhere.
+ * A source found content other than what it had read: a topic that was deleted and created again, a file that was
+ * truncated or replaced. Reading continues elsewhere.
  */
 export interface SourceReset {
   readonly partition: string
@@ -113,22 +118,22 @@ export interface SourceReset {
   /** Positions in the source's own notation. */
   readonly from: string
   readonly to: string
-  /** Records that are known to be gone unread; absent = unknown. */
+  /** Records known to be lost before they were read; absent = unknown. */
   readonly missing?: number
   readonly timeMs: number
 }
 
-/** What a source does when it finds other content than it had read. */
+/** How a source responds when it finds content other than what it had read. */
 export type OnReset = 'start' | 'end' | 'stop'
 
 /**
- * A durable, ordered list of messages kept by this daemon itself: the embedded topic behind the `http` source. Offsets
- * rise by one and begin at 0; what is below `begin` was removed after it had been learned.
+ * A durable, ordered list of messages that this daemon keeps: the embedded topic behind the `http` source. Offsets rise
+ * by one and begin at 0; messages below `begin` were removed after they had been learned.
  */
 export interface Journal {
-  /** Of this file: another journal has another, and a position means nothing there. */
+  /** Identifies this file: another journal has another identity, and positions are not interchangeable. */
   readonly identity: string
-  /** Messages from offset `from` on, at most `count`, in order. A removed offset is passed over. */
+  /** Messages from offset `from` on, at most `count`, in order. Removed offsets are skipped. */
   read(
     from: number,
     count: number,
@@ -137,13 +142,16 @@ export interface Journal {
   end(): number
   /** The first offset that is still there; `end` when none is. */
   begin(): number
-  /** Everything below `offset` was learned and may be removed when it is old enough. */
+  /** Everything below `offset` was learned and may be removed once it is old enough. */
   consumed(offset: number): void
-  /** Takes another identity, because a position that was read is not in it: what comes next must not be mistaken for it. */
+  /**
+   * Takes a new identity, because a position that was read no longer exists in it: new messages must not be mistaken
+   * for it.
+   */
   disown(): void
 }
 
-/** What could not be learned from, and why. `key` makes writing it twice harmless. */
+/** An event that could not be learned from, and why. `key` makes writing it twice harmless. */
 export interface DeadLetter {
   readonly key: string
   readonly code: string
@@ -156,7 +164,7 @@ export interface DeadLetter {
   readonly timeMs: number
 }
 
-/** Where letters go. `write` resolves only when they are durable, and is idempotent by `key`. */
+/** Where dead letters go. `write` resolves only when they are durable, and is idempotent by `key`. */
 export interface Sink<Item = DeadLetter> {
   write(items: readonly Item[]): Promise<void>
   close(): Promise<void>
@@ -170,16 +178,16 @@ export type Input =
       readonly features: readonly number[] | Readonly<Record<string, number | string | boolean>>
     }
 
-/** What an event says. `label` and `value` also carry a correction; a rating speaks of the answer that was served. */
+/** The content of an event. `label` also carries a correction; a rating judges the answer that was served. */
 export type FeedbackSignal =
   | { readonly kind: 'label'; readonly label: string }
   | { readonly kind: 'value'; readonly value: number }
   | { readonly kind: 'rating'; readonly rating: 1 | -1 }
   | {
       readonly kind: 'retract'
-      /** It names no source. */
+      /** Absent if the event names no source. */
       readonly anySource?: true
-      /** Everything of its source, since a time. */
+      /** Retracts everything from its source, since a time. */
       readonly all?: { readonly sinceMs?: number }
     }
 
@@ -195,7 +203,7 @@ export interface FeedbackEvent {
   readonly timeMs?: number
 }
 
-/** What was served, kept so that feedback can join it days later. */
+/** A served prediction, kept so that feedback can join it days later. */
 export interface ServedPrediction {
   readonly id: string
   readonly input: Input

@@ -182,7 +182,7 @@ export interface Classes<Target = Json> {
 /** From names of outputs in a checkpoint to those of today. */
 export interface Renaming<Target = Json> {
   readonly head: Head
-  /** What is different, for people. */
+  /** What is different, as text for people. */
   readonly reason: string
   target(target: Target): Target
   /** A stratum, or a vote. */

@@ -187,44 +187,46 @@ export const limitTable = {
     default: 64 * MiB,
     least: MiB,
     most: 16 * 1024 * MiB,
-    reason: 'these manifests together: with a thousand long labels one has 130 KB',
+    reason: 'the total size of these manifests: with a thousand long labels one takes 130 KB',
   },
   pins: {
     default: 100,
     least: 1,
     most: 10_000,
     reason:
-      'versions that a person keeps for ever, whatever keep says; each has its bytes on disk and in Redis',
+      'pinned versions stay for good, whatever keep says; each takes bytes on disk and in Redis',
   },
   moves: {
     default: 10_000,
     least: 1000,
     most: 1_000_000,
-    reason: 'the history of the live pointer: half a KB for each move, and one at each update',
+    reason: 'the history of the live pointer: half a KB per move, with one move per update',
   },
   latent_bytes: {
     default: 256 * MiB,
     least: 0,
     most: 64 * 1024 * MiB,
-    reason: 'activations kept for replay save the trunk; without them it runs again',
+    reason: 'cached activations save the trunk computation; without them it runs again',
   },
   quality_labels: {
     default: 32,
     least: 2,
     most: 64,
-    reason: 'labels named in the quality of a model and in its metrics; all others are summed',
+    reason:
+      'labels with their own entry in the quality of a model and in its metrics; all others are summed up',
   },
   quality_sources: {
     default: 32,
     least: 1,
     most: 256,
-    reason: 'sources of events named there; producers choose their names, and series cost memory',
+    reason:
+      'event sources with their own entry there; producers choose the names, and each series costs memory',
   },
   safetensors_header_bytes: {
     default: MiB,
     least: 1024,
     most: 100 * MiB,
-    reason: 'the header of a weights file is parsed as JSON before anything of it is trusted',
+    reason: 'the header of a weights file is parsed as JSON before any of it is trusted',
   },
   connections: {
     default: 1024,
@@ -237,19 +239,19 @@ export const limitTable = {
     least: 1,
     most: 1024,
     reason:
-      'kept for /livez and /readyz when all others are taken, so that a flood is no reason to restart',
+      'reserved for /livez and /readyz when all other connections are taken, so that a flood does not cause a restart',
   },
   request_ms: {
     default: 30_000,
     least: 100,
     most: 600_000,
-    reason: 'a client that sends slowly or never ends holds a connection',
+    reason: 'a client that sends slowly or never finishes holds a connection',
   },
   min_generation_ms: {
     default: 2000,
     least: 0,
     most: 60_000,
-    reason: 'a client that insists on a generation holds its connection until this replica has it',
+    reason: 'a client that requires a generation holds its connection until this replica has it',
   },
   wait_for_ms: {
     default: 10_000,
@@ -262,14 +264,14 @@ export const limitTable = {
     least: 1000,
     most: 600_000,
     reason:
-      'a trainer that says nothing for so long is reported as stalled; it speaks once a second',
+      'a trainer that is silent for this long is reported as stalled; it reports once a second',
   },
   shutdown_ms: {
     default: 25_000,
     least: 100,
     most: 600_000,
     reason:
-      'Kubernetes kills after 30 s; what is not saved by then is learned again from the stream',
+      'Kubernetes kills the process after 30 s; anything not saved by then is learned again from the stream',
   },
 } as const satisfies Record<string, Limit>
 

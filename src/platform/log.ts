@@ -1,6 +1,6 @@
 /**
- * The log: pino behind our `Logger`, to stderr so that stdout stays for answers. Lines for people on a terminal, JSON
- * otherwise. What looks like a secret by its key, and every secret value that is known, never reaches a line.
+ * The log: pino behind our `Logger`, written to stderr so that stdout is free for results. Readable lines on a
+ * terminal, JSON otherwise. Values under secret-looking keys and all known secret values are masked.
  */
 import { pino, type DestinationStream } from 'pino'
 import { prettyFactory } from 'pino-pretty'
@@ -9,10 +9,13 @@ import type { Logger } from '../contracts/core.ts'
 export interface LogOptions {
   readonly level?: 'debug' | 'info' | 'warn' | 'error' | 'silent'
   readonly format?: 'auto' | 'json' | 'pretty'
-  /** Values that must not appear anywhere, such as the tokens of the config. One that is added later counts too. */
+  /** Values that must never appear, such as the tokens of the config. Values added later are masked too. */
   readonly secrets?: readonly string[]
   readonly stream?: DestinationStream
-  /** Whether a person reads it on a terminal; absent = what stderr is. A child whose stderr is piped is given its parent's. */
+  /**
+   * Whether a person reads it on a terminal; absent = whether stderr is one. A child process with piped stderr gets the
+   * value of its parent.
+   */
   readonly isTerminal?: boolean | undefined
 }
 
@@ -25,7 +28,7 @@ export function openLog(options: LogOptions = {}): Logger {
   const log = pino(
     {
       level: options.level ?? 'info',
-      // A child keeps the level that it was made with: all are told of another one.
+      // A child logger keeps the level it was created with, so a change of level must reach every child.
       onChild: (child) => {
         family.add(child)
       },
@@ -35,7 +38,7 @@ export function openLog(options: LogOptions = {}): Logger {
         level: (label) => ({ level: label }),
         log: (details) => withoutSecrets(details, 0),
       },
-      // For the bindings of children, which formatters do not see.
+      // For the bindings of child loggers, which formatters do not see.
       redact: { paths: SECRET_NAMES, censor: CENSORED },
     },
     withoutValues(shown, options.secrets ?? []),
@@ -45,7 +48,7 @@ export function openLog(options: LogOptions = {}): Logger {
   return log
 }
 
-/** From now on, also of its children. Nothing for a log that is not ours. */
+/** Sets the level from now on, also for child loggers. No effect on a log that `openLog` did not create. */
 export function setLogLevel(log: Logger, level: NonNullable<LogOptions['level']>): void {
   families.get(log)?.set(level)
 }
@@ -54,7 +57,7 @@ interface Leveled {
   level: string
 }
 
-/** Loggers that are still used, each with a level of its own. */
+/** Loggers in use, each with its own level. */
 class Family {
   #members: WeakRef<Leveled>[] = []
   #most = 64
@@ -74,7 +77,7 @@ class Family {
   }
 }
 
-/** By the log that `openLog` answered. */
+/** Keyed by the log that `openLog` returned. */
 const families = new WeakMap<Logger, Family>()
 
 const CENSORED = '[secret]'
@@ -82,7 +85,7 @@ const SECRET_NAMES = ['authorization', 'cookie', 'token', 'tokens', 'password', 
 const SECRET_KEY = new RegExp(`^(${SECRET_NAMES.join('|')})$`, 'i')
 const DEEPEST = 6
 
-/** Copies plain objects and lists down to a depth; errors and other classes go to pino as they are. */
+/** Copies plain objects and lists down to a depth; errors and other classes go to pino unchanged. */
 function withoutSecrets(
   details: Readonly<Record<string, unknown>>,
   depth: number,
@@ -101,7 +104,7 @@ function clean(value: unknown, depth: number): unknown {
   return isPlain ? withoutSecrets(value as Record<string, unknown>, depth) : value
 }
 
-/** The last net: a token may stand inside a URL or a message, where no key betrays it. */
+/** The last safety net: a token may be part of a URL or a message, where no key reveals it. */
 function withoutValues(stream: DestinationStream, secrets: readonly string[]): DestinationStream {
   return {
     write: (line) => {
@@ -111,7 +114,7 @@ function withoutValues(stream: DestinationStream, secrets: readonly string[]): D
   }
 }
 
-/** In the same call, not through a stream, so that the last line before a crash is seen too. */
+/** Synchronous, not through a stream, so that the last line before a crash is written too. */
 function prettyInto(stream: DestinationStream, isTerminal: boolean): DestinationStream {
   const pretty = prettyFactory({ ignore: 'pid,hostname', colorize: isTerminal })
   return {

@@ -1,6 +1,6 @@
 /**
- * Prometheus metrics: prom-client behind three verbs, typed by the table so that a wrong name or label does not compile.
- * One registry a process, handed in, so that tests do not share numbers.
+ * Prometheus metrics: prom-client behind a few verbs, typed by the table so that a wrong name or label does not
+ * compile. One registry per process, passed in, so that tests do not share numbers.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
@@ -19,13 +19,13 @@ export interface Metrics {
   count<Name extends NameOf<'counter'>>(name: Name, labels: LabelsOf<Name>, by?: number): void
   /** Sets a gauge. */
   gauge<Name extends NameOf<'gauge'>>(name: Name, labels: LabelsOf<Name>, value: number): void
-  /** Forgets every series of a gauge: what is not set again is gone. */
+  /** Removes every series of a gauge: series that are not set again are gone. */
   reset(name: NameOf<'gauge'>): void
   /** Adds an observation to a histogram. */
   observe<Name extends NameOf<'histogram'>>(name: Name, labels: LabelsOf<Name>, value: number): void
-  /** `refresh` is called before each scrape, to set gauges that are cheaper to read than to keep. */
+  /** `refresh` is called before each scrape, for gauges that are cheaper to read than to keep up to date. */
   onScrape(refresh: () => void | Promise<void>): void
-  /** The exposition, for GET /metrics. */
+  /** The text for GET /metrics. */
   text(): Promise<string>
   readonly contentType: string
   close(): void
@@ -70,7 +70,7 @@ function optionsOf(spec: MetricSpec, registry: Registry) {
   return { name: spec.name, help: spec.help, labelNames: [...spec.labels], registers: [registry] }
 }
 
-/** What Node measures between two scrapes, in nanoseconds. */
+/** Node's measurement between two scrapes, in nanoseconds. */
 function watchEventLoop(metrics: Metrics) {
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()

@@ -1,14 +1,14 @@
 /**
- * The environment as libtensorflow sees it. The library reads its thread counts and log level once, when it is loaded, so they are
- * set here, in the process that loads it, before it does.
+ * The environment of libtensorflow. The library reads its thread counts and log level once, on loading, so they are set
+ * here, in the process that loads it, beforehand.
  */
 
-/** ANTIKYTHERA_NATIVE=wasm asks for no native code, whatever is installed; set-up obeys the same word. */
+/** ANTIKYTHERA_NATIVE=wasm disables native code, whatever is installed; set-up respects the same variable. */
 export function refusesNativeCode(): boolean {
   return process.env.ANTIKYTHERA_NATIVE === 'wasm'
 }
 
-/** One thread makes sums come out in one order, and leaves the other cores to serving. */
+/** With one thread, sums have one order, and the other cores stay free for serving. */
 export function prepareForTensorFlow(threads: number): void {
   const count = String(threads)
   Object.assign(process.env, {

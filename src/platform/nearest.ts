@@ -1,11 +1,11 @@
 /**
- * The known word nearest to a misspelt one: fewest insertions, deletions, replacements and swaps of neighbours.
+ * Finds the known word nearest to a misspelt one: fewest insertions, deletions, replacements and swaps of neighbours.
  *
  * Damerau (1964), "A technique for computer detection and correction of spelling errors", CACM 7(3), in its restricted
  * form, optimal string alignment.
  */
 
-/** Undefined when no word is nearer than half of its letters: then a list helps more than a guess. */
+/** Undefined when no word is nearer than half its letters: a list then helps more than a guess. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
@@ -15,7 +15,7 @@ export function nearest(word: string, known: readonly string[]): string | undefi
 }
 
 export function editDistance(from: string, to: string): number {
-  // Three rows of the table are alive at a time: two before, one before, this one.
+  // Three rows of the table are in use at a time: two before, one before, this one.
   let beforeLast: number[] = []
   let last = Array.from({ length: to.length + 1 }, (_, column) => column)
   for (let row = 1; row <= from.length; row += 1) {

@@ -1,5 +1,5 @@
 /**
- * Named streams of chance: xoshiro128**, 128 bits of state, seeded by a hash of the daemon's seed and the stream's name,
+ * Named random streams: xoshiro128**, 128 bits of state, seeded by a hash of the daemon's seed and the stream's name,
  * so that drawing from one stream never changes another and the state fits into 32 characters of a checkpoint.
  *
  *   result = rotl(s₁·5, 7)·9;  s ← linear step over GF(2)
@@ -20,12 +20,12 @@ export function openJitter(stream: string): Random {
   return openRandom(randomUUID(), stream)
 }
 
-/** A generator that goes on from a snapshot. */
+/** A generator that continues from a snapshot. */
 export function randomFrom(snapshot: string): Random {
   const state = new Uint32Array(4)
   const next = () => xoshiro128(state)
   const random: Random = {
-    // 53 bits, all that a double can hold below 1.
+    // 53 bits, the precision of a double below 1.
     uniform: () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53,
     below: (bound) => unbiased(next, bound),
     normal: () => boxMuller(random.uniform(), random.uniform()),
@@ -54,7 +54,7 @@ function rotateLeft(word: number, bits: number): number {
   return (word << bits) | (word >>> (32 - bits))
 }
 
-/** Draws again where 2³² is not a multiple of the bound, so that no number is likelier than another. */
+/** Draws again above the largest multiple of the bound, so that every number is equally likely. */
 function unbiased(next: () => number, bound: number): number {
   invariant(Number.isInteger(bound) && bound > 0 && bound <= 2 ** 32, `random below ${bound}`)
   const fair = 2 ** 32 - (2 ** 32 % bound)
@@ -63,7 +63,7 @@ function unbiased(next: () => number, bound: number): number {
   return drawn % bound
 }
 
-/** Only the cosine half: the sine half would be a number to carry in the state. Box & Muller (1958). */
+/** Only the cosine half: the sine half would have to be part of the state. Box & Muller (1958). */
 function boxMuller(u: number, v: number): number {
   return Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v)
 }

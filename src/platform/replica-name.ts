@@ -1,17 +1,17 @@
 /**
- * What this daemon is called among others: the config's word for it, else a name of its own that stays with its data
- * folder, because what it has forwarded and what it holds is kept elsewhere under this name.
+ * The name of this daemon in its fleet: the config's, or a generated name that stays with its data folder, because
+ * other stores keep its forwarded feedback and its leases under this name.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { replaceFile } from './store/atomic-file.ts'
 
-/** A daemon that only trains may share the folder of one that only answers, but not its name. */
+/** A trainer-only daemon may share the folder of a server-only one, but not its name. */
 const fileOf = (role: string) => (role === 'trainer' ? 'trainer-id' : 'replica-id')
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/
 
-/** Call under the lock of the folder: two processes that make a name at once would end with one each. */
+/** Call it under the lock of the folder: two processes that create a name at once would get different ones. */
 export async function replicaName(config: {
   readonly data_dir: string
   readonly role: string

@@ -1,6 +1,6 @@
 /**
- * Runs another program (pip, hf) to its end, in this process's environment with additions, and keeps the last of what
- * it prints for the error message.
+ * Runs another program (pip, hf) to its end, in this process's environment plus additions, and keeps the end of its
+ * output for the error message.
  */
 import { spawn } from 'node:child_process'
 
@@ -8,7 +8,7 @@ const KEPT_CHARACTERS = 16_000
 
 export interface ToolResult {
   readonly code: number
-  /** There is no program of this name. */
+  /** No program has this name. */
   readonly missing: boolean
   readonly output: string
 }
@@ -42,10 +42,10 @@ export function runTool(
   })
 }
 
-/** The line that says most about a failure: the last one with `error` in it, else the last one at all. */
+/** The most informative line about a failure: the last one with `error` in it, or the last one at all. */
 export function tellingLine({ output, code }: ToolResult): string {
   const lines = output.split('\n').map((line) => line.trim())
   const said = lines.filter((line) => line !== '')
   const telling = said.filter((line) => /error/i.test(line)).at(-1) ?? said.at(-1)
-  return telling?.slice(0, 300) ?? `it ended with code ${code}`
+  return telling?.slice(0, 300) ?? `it exited with code ${code}`
 }

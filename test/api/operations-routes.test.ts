@@ -123,7 +123,7 @@ describe('with tokens', () => {
     expect((await app.inject({ url: '/v1/models', headers })).statusCode).toBe(401)
   })
 
-  test('any of them opens every route', async () => {
+  test('each of them opens every route', async () => {
     const { app } = await openServed({ tokens })
     for (const token of tokens)
       for (const url of ['/v1/models', '/metrics'])

@@ -92,16 +92,16 @@ test.each([
   ['{ brokers: ["kafka://a:1"], topic: t }', ['/kafka/brokers/0', 'host:port']],
   ['{ brokers: ["u:hidden-word@a:1"], topic: t }', ['host:port']],
   ['{ brokers: ["a:70000"], topic: t }', ['must be host:port']],
-  ['{ brokers: ["[::1]:9092"], topic: t }', ['give its host name']],
+  ['{ brokers: ["[::1]:9092"], topic: t }', ['use its host name']],
   ['{ brokers: a:1, topic: t }', ['must be a list']],
-  ['{ brokers: ["a:1"], topic: "feed.*" }', ['/kafka/topic', 'patterns are not read']],
-  ['{ brokers: ["a:1"], topics: [ok, ".."] }', ['/kafka/topics/1', 'not a name']],
-  ['{ brokers: ["a:1"], topics: [t, t] }', ['a second time']],
+  ['{ brokers: ["a:1"], topic: "feed.*" }', ['/kafka/topic', 'patterns are not supported']],
+  ['{ brokers: ["a:1"], topics: [ok, ".."] }', ['/kafka/topics/1', 'not a valid topic name']],
+  ['{ brokers: ["a:1"], topics: [t, t] }', ['repeats "t"']],
   ['{ brokers: ["a:1"], topic: t, from: latest }', ['beginning, end']],
   ['{ brokers: ["a:1"], topic: t, on_lost: ignore }', ['stop, skip']],
   ['{ brokers: ["a:1"], topic: t, tls: false }', ['/kafka/tls', 'true or a mapping']],
   ['{ brokers: ["a:1"], topic: t, tls: { cert: c.pem } }', ['needs cert and key together']],
-  ['{ brokers: ["a:1"], topic: t, tls: { passphrase: hidden-word } }', ['known here']],
+  ['{ brokers: ["a:1"], topic: t, tls: { passphrase: hidden-word } }', ['known keys']],
   ['{ brokers: ["a:1"], topic: t, grup: g }', ['"group"']],
   [
     '{ brokers: ["a:1"], topic: t, sasl: { mechanism: gssapi, username: u, password: hidden-word } }',
@@ -117,7 +117,7 @@ test.each([
   ],
   [
     '{ brokers: ["a:1"], topic: t, sasl: { mechanism: plain, username: u, password: hidden-word, password_env: P } }',
-    ['one of them is enough'],
+    ['give only one of them'],
   ],
 ])('the source %s is refused', (kafka, words) => {
   const error = thrown(() => withSource(kafka, { environment: { P: 'p' } }))

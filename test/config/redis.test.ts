@@ -74,10 +74,10 @@ test.each([
   ['{ url: redis://a, cluster: ["a:1"] }', ['needs one of']],
   ['{ url: "not a url" }', ['/redis/url', 'is not a URL']],
   ['{ url: "http://a" }', ['must begin with redis://']],
-  ['{ url: redis://a/name }', ['by its number only']],
-  ['{ url: redis://a/1, db: 2 }', ['so does db']],
+  ['{ url: redis://a/name }', ['only by its number']],
+  ['{ url: redis://a/1, db: 2 }', ['db does too']],
   ['{ url: "redis://a?family=6" }', ['has parameters']],
-  ['{ url: "redis://u:hidden-word@a", password: other-word }', ['stands beside it too']],
+  ['{ url: "redis://u:hidden-word@a", password: other-word }', ['also given beside it']],
   ['{ cluster: ["a"] }', ['/redis/cluster/0', 'host:port']],
   ['{ cluster: ["a:0"] }', ['host:port']],
   ['{ cluster: ["a:1"], db: 1 }', ['/redis/db', 'a Cluster has no databases']],
@@ -86,7 +86,7 @@ test.each([
   ['{ url: redis://a, namespace: "a{b}" }', ['/redis/namespace']],
   ['{ url: redis://a, tls: { cert: c.pem } }', ['needs cert and key together']],
   ['{ url: redis://a, password_env: NOWHERE }', ['/redis/password_env', 'is not set']],
-  ['{ url: redis://a, password: hidden-word, password_env: P }', ['one of them is enough']],
+  ['{ url: redis://a, password: hidden-word, password_env: P }', ['give only one of them']],
   ['{ url: redis://a, passwort: x }', ['"password"']],
 ])('%s is refused', (redis, words) => {
   const error = refusal(redis, { environment: { P: 'p' } })

@@ -48,13 +48,13 @@ test.each([
     'a key of another method',
     model('adapter: { method: head, rank: 4 }'),
     'CONFIG_UNKNOWN_KEY',
-    ['/models/m/adapter/rank', 'known here: method, tail_layers'],
+    ['/models/m/adapter/rank', 'known keys: method, tail_layers'],
   ],
   [
     'a key that nothing resembles',
     `zebra: 1\n${model('')}`,
     'CONFIG_UNKNOWN_KEY',
-    ['known here: data_dir, seed'],
+    ['known keys: data_dir, seed'],
   ],
   [
     'a key that would poison a prototype',
@@ -90,7 +90,7 @@ test.each([
     'labels twice',
     'models: { m: { labels: [a, b, a] } }',
     'CONFIG_INVALID',
-    ['/models/m/labels/2', '"a" a second time'],
+    ['/models/m/labels/2', 'repeats "a"'],
   ],
   [
     'labels that YAML reads as numbers',
@@ -108,13 +108,13 @@ test.each([
     'labels that differ by blanks',
     'models: { m: { labels: [a, b, " b"] } }',
     'CONFIG_INVALID',
-    ['/models/m/labels/2 is "b" a second time: blanks around a label'],
+    ['/models/m/labels/2 repeats "b": surrounding blanks'],
   ],
   [
     'labels that differ by their Unicode form',
     'models: { m: { labels: { open: true, known: ["\u00e9", "e\u0301"] } } }',
     'CONFIG_INVALID',
-    ['/models/m/labels/known/1 is "\u00e9" a second time'],
+    ['/models/m/labels/known/1 repeats "\u00e9"'],
   ],
   [
     'a label with a line end',
@@ -204,7 +204,7 @@ test.each([
     'names that are renamed in turn',
     'models: { m: { labels: { open: true, renamed: { a: b, b: c } } } }',
     'CONFIG_INVALID',
-    ['/models/m/labels/renamed/a', 'which is renamed itself'],
+    ['/models/m/labels/renamed/a', 'which is itself renamed'],
   ],
   [
     'a schema and a size',
@@ -333,20 +333,20 @@ test.each([
     'a stream of a Redis that is nowhere',
     model('sources: [{ redis: { stream: s } }]'),
     'CONFIG_INVALID',
-    ['/models/m/sources/0/redis', 'the section redis'],
+    ['/models/m/sources/0/redis', 'the redis section'],
   ],
   [
     'a stream that is read twice',
     `redis: { url: 'redis://localhost' }\n${model('sources: [{ redis: { stream: s } }, { redis: { stream: s, from: end } }]')}`,
     'CONFIG_INVALID',
-    ['/models/m/sources/1/redis/stream', 'read already'],
+    ['/models/m/sources/1/redis/stream', 'already read'],
   ],
   ['no source', model('sources: []'), 'CONFIG_INVALID', ['at least 1']],
   [
     'the same source twice',
     model('sources: [{ http: {} }, { http: {} }]'),
     'CONFIG_INVALID',
-    ['/models/m/sources/1', 'same source'],
+    ['/models/m/sources/1', 'repeats an earlier source'],
   ],
   [
     'a boolean that is text',

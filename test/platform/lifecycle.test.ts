@@ -93,7 +93,8 @@ test.each(['uncaughtException', 'unhandledRejection'])('%s ends the process with
   expect(host.codes).toEqual([70])
 })
 
-const builtModule = (name: string) => entryUrl(`../../src/runtime/${name}.ts`, import.meta.url).href
+const builtModule = (name: string) =>
+  entryUrl(`../../src/platform/${name}.ts`, import.meta.url).href
 
 /** A real process: signals and faults are Node's, not ours. */
 async function runProcess(body: string, signal?: NodeJS.Signals) {

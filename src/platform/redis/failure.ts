@@ -1,6 +1,6 @@
 /**
- * What the library or the server said, as one of our codes. Redis begins an error with a word in capitals; inside a script
- * older servers wrap it in a sentence, and so it is looked for anywhere.
+ * Converts an error of the library or the server to one of our codes. Redis begins an error with a word in capitals;
+ * older servers wrap it in a sentence inside a script, so it is searched anywhere.
  */
 import { CodedError } from '../../contracts/core.ts'
 import { failure, type ErrorCode } from '../errors.ts'
@@ -14,7 +14,7 @@ const REPLIES: readonly (readonly [ErrorCode, RegExp])[] = [
   ],
 ]
 
-/** Says before sending that it cannot send. */
+/** The error when it cannot send at all. */
 const NEVER_SENT = /enableOfflineQueue|Connection is closed|Cluster is ended|startup nodes/
 
 export function redisFailure(error: unknown, what: string): CodedError {
@@ -29,7 +29,7 @@ export function redisFailure(error: unknown, what: string): CodedError {
   return failure(code, text, { details, cause: error })
 }
 
-/** A Cluster says that all nodes failed, and keeps why. */
+/** A Cluster reports that all nodes failed, and keeps the reason inside. */
 function causeOf(error: Error): Error {
   const inner: unknown = 'lastNodeError' in error ? error.lastNodeError : undefined
   return inner instanceof Error ? inner : error

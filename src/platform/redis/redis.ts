@@ -1,9 +1,10 @@
 /**
- * One connection to Redis: the only place that knows which library makes it, so that it can be exchanged.
+ * One connection to Redis: the only place that knows the library, so that the library can be exchanged.
  *
- * It fails fast rather than queue, and reconnects for ever. `details.outcome` of an error says what is known of the
- * command: 'none' (it was never sent) or 'unknown' (it timed out or its connection broke, and it may still land later).
- * A daemon starts without Redis too; what Redis refuses for good is an error at the start, or of every later command.
+ * It fails fast instead of queueing, and reconnects for ever. `details.outcome` of an error says what is known about
+ * the command: 'none' (it was never sent) or 'unknown' (it timed out or its connection broke, so it may still run
+ * later). A daemon also starts without Redis; a permanent refusal by Redis is an error at the start, or of every later
+ * command.
  */
 import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
 import { openRedisClient, type RedisClient, type RedisOptions } from './client.ts'
@@ -17,7 +18,7 @@ export type RedisReply = null | number | string | readonly RedisReply[]
 export type RedisBytes = null | number | Buffer | readonly RedisBytes[]
 export type RedisArgument = string | number | Buffer
 
-/** A script's name stands in errors; its SHA-1 is how Redis knows it once it has seen it. */
+/** A script's name appears in errors; Redis identifies it by its SHA-1 once it has seen it. */
 export interface RedisScript {
   readonly name: string
   readonly lua: string
@@ -26,9 +27,12 @@ export interface RedisScript {
 
 export interface Redis {
   readonly namespace: string
-  /** From memory. `refused`: it answers, but not to us; the log says why. */
+  /** From memory. `refused`: Redis answers but rejects us; the log says why. */
   readonly status: 'connecting' | 'ready' | 'refused' | 'closed'
-  /** `<namespace>:{<tag>}:<parts>`: keys of one tag live together in a Cluster, so that a script may touch them all. */
+  /**
+   * `<namespace>:{<tag>}:<parts>`: keys with the same tag live together in a Cluster, so that a script may touch them
+   * all.
+   */
   key(tag: string, ...parts: readonly string[]): string
   command(name: string, ...args: readonly RedisArgument[]): Promise<RedisReply>
   /** The same with bytes in the reply instead of text. */
@@ -38,7 +42,10 @@ export interface Redis {
     keys: readonly string[],
     args: readonly RedisArgument[],
   ): Promise<RedisReply>
-  /** Messages may be lost at any time: they only wake whoever polls the truth. Returns how to stop. */
+  /**
+   * Messages may be lost at any time: they only wake a caller that polls the truth. Returns a function that
+   * unsubscribes.
+   */
   subscribe(channel: string, onMessage: (message: string) => void): () => void
   close(): void
 }
@@ -58,7 +65,7 @@ export async function openRedis(
   }
 }
 
-/** How long after a check that failed on a connection which stays. */
+/** Delay before repeating a failed check on a connection that stays open. */
 const AGAIN_MS = 1000
 
 class Connection implements Redis {
@@ -97,11 +104,11 @@ class Connection implements Redis {
     return this.#client.status === 'ready' ? 'ready' : 'connecting'
   }
 
-  /** Until it answered, refused or failed once; a Redis that is away does not keep a daemon from starting. */
+  /** Waits until Redis has answered, refused or failed once; an absent Redis does not keep a daemon from starting. */
   async firstAnswer(): Promise<void> {
     const done = new AbortController()
     const late = this.#clock.sleep(this.#startMs, done.signal).then(
-      () => this.#log.warn({}, 'Redis does not answer yet: going on without'),
+      () => this.#log.warn({}, 'Redis does not answer yet: continuing without it'),
       () => undefined,
     )
     await Promise.race([this.#first.promise, late]).finally(() => done.abort())
@@ -129,7 +136,7 @@ class Connection implements Redis {
       try {
         return await this.#client.call('EVALSHA', [sha1, ...rest])
       } catch (error) {
-        // A restarted server or a new main has forgotten it. Nothing ran, so that sending it again is safe.
+        // A restarted server or a new main has forgotten the script. Nothing ran, so sending it again is safe.
         if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
         return this.#client.call('EVAL', [lua, ...rest])
       }
@@ -164,7 +171,7 @@ class Connection implements Redis {
     }
   }
 
-  /** Until a check passes, or the connection is gone: one that stays tells by no other event that it is well again. */
+  /** Until a check passes or the connection closes: an open connection emits no event when it works again. */
   async #onReady(): Promise<void> {
     this.#connections += 1
     const connection = this.#connections
@@ -198,12 +205,13 @@ class Connection implements Redis {
       this.#first.resolve()
       return
     }
-    if (this.#fault?.message !== coded.message) this.#log.error({ err: coded }, 'Redis refuses us')
+    if (this.#fault?.message !== coded.message)
+      this.#log.error({ err: coded }, 'Redis rejects this daemon')
     this.#fault = coded
     this.#first.reject(coded)
   }
 
-  /** Once for each absence, however many attempts fail. */
+  /** Once per outage, however many attempts fail. */
   #onAway(error?: CodedError): void {
     if (this.#isAway || this.#isClosed) return
     this.#isAway = true
@@ -215,7 +223,7 @@ class Connection implements Redis {
   }
 }
 
-/** Settles once: when Redis answered, refused or failed for the first time. */
+/** Settles once: when Redis has answered, refused or failed for the first time. */
 function openFirst() {
   let resolve: () => void = () => undefined
   let reject: (error: CodedError) => void = () => undefined
@@ -223,7 +231,7 @@ function openFirst() {
     resolve = onResolve
     reject = onReject
   })
-  // It may reject before anybody waits for it.
+  // It may reject before anyone awaits it.
   promise.catch(() => undefined)
   return { promise, resolve, reject }
 }

@@ -1,4 +1,4 @@
-/** A Lua script under its name. Written once as a constant beside the code that runs it. */
+/** A named Lua script, written once as a constant beside the code that runs it. */
 import { createHash } from 'node:crypto'
 import type { RedisScript } from './redis.ts'
 

@@ -1,7 +1,8 @@
 /**
- * Lets no socket of the Redis library end the process. It listens for the first `error` of a socket and not for a second
- * one; a TLS socket has two when the server refuses us (an alert) while something is being written. The library has no seam
- * for the sockets of its Sentinel clients, so its two connectors are wrapped where they are loaded.
+ * Keeps a socket error of the Redis library from ending the process. The library listens for the first `error` of a
+ * socket and not for a second one; a TLS socket has two when the server refuses us (an alert) during a write. The
+ * library offers no hook for the sockets of its Sentinel clients, so its two connectors are wrapped where they are
+ * loaded.
  */
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
@@ -13,7 +14,7 @@ interface Connector {
 const connectors = ['StandaloneConnector', 'SentinelConnector']
 let isDone = false
 
-/** Idempotent; before the first client is made. */
+/** Idempotent; call it before the first client is created. */
 export function guardRedisSockets(): void {
   if (isDone) return
   isDone = true
@@ -29,7 +30,7 @@ function guard({ prototype }: Connector): void {
   if (typeof plain !== 'function') throw new Error('invariant: ioredis has its connectors')
   prototype.connect = async function connect(...args) {
     const socket = (await Reflect.apply(plain, this, args)) as Socket
-    // The library hears the first one and closes the connection.
+    // The library hears the first error and closes the connection.
     return socket.on('error', () => undefined)
   }
 }

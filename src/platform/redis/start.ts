@@ -1,13 +1,13 @@
 /**
- * What is asked of a Redis whenever a connection to it begins, so that what it cannot do is told then and not found out
- * later: its version, whether it may throw our keys away, whether this user may run scripts, write, publish and listen.
+ * The checks on each new connection to Redis, so that problems are reported at once instead of showing up later: its
+ * version, whether it may evict our keys, and whether this user may run scripts, write, publish and listen.
  */
 import { failure } from '../errors.ts'
 import type { RedisClient } from './client.ts'
 
 const OLDEST = [7, 0] as const
 
-/** Returns warnings; throws what will not mend itself. */
+/** Returns warnings; throws errors that need a person. */
 export async function checkRedis(
   client: RedisClient,
   namespace: string,
@@ -19,7 +19,7 @@ export async function checkRedis(
   return warnings
 }
 
-/** Where INFO is forbidden, nothing is known and nothing refused. */
+/** If INFO is forbidden, nothing is known and nothing is refused. */
 async function infoOf(client: RedisClient): Promise<ReadonlyMap<string, string>> {
   try {
     const parts = await Promise.all(['server', 'memory'].map((each) => client.info(each)))
@@ -58,7 +58,7 @@ async function checkRights(client: RedisClient, namespace: string): Promise<void
   try {
     await client.call('EVAL', [PROBE, 1, probe])
   } catch (error) {
-    // Full or a replica for now: whoever writes will be told so.
+    // Full, or a replica for now: the writer will see the error.
     if (!(error instanceof Error) || !/\b(OOM|READONLY|MISCONF|NOREPLICAS)\b/.test(error.message))
       throw error
   }

@@ -1,15 +1,15 @@
 /**
- * Files and folders that are there whole or not at all, also after a power cut: written under a temporary name, synced,
- * renamed, and the folder that names them synced too.
+ * Files and folders that exist completely or not at all, even after a power cut: written under a temporary name,
+ * synced, renamed, and the parent folder synced too.
  *
- * A temporary name holds the process that writes it, so that leftovers of the dead can be told from work in progress.
+ * A temporary name contains the process id, so that leftovers of dead processes can be told from work in progress.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { diskFailure } from './disk-failure.ts'
 
-/** Replaces the file at `path`, or leaves the one before. */
+/** Replaces the file at `path`, or leaves the previous one. */
 export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = temporaryPath(path)
   try {
@@ -40,7 +40,7 @@ export async function writeTemporaryFolder(
   }
 }
 
-/** Makes a folder whose own name survives a power cut too. */
+/** Makes a folder that itself survives a power cut. */
 export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { recursive: true })
@@ -50,7 +50,7 @@ export function makeFolder(path: string): void {
   }
 }
 
-/** Synchronous, so that it can stand inside a transaction of the store. */
+/** Synchronous, so that it can run inside a transaction of the store. */
 export function renameSynced(from: string, to: string): void {
   try {
     renameSync(from, to)
@@ -60,13 +60,13 @@ export function renameSynced(from: string, to: string): void {
   }
 }
 
-/** Removes a temporary name, whether it was renamed away or not. */
+/** Removes a temporary name from the list, whether it was renamed or not. */
 export async function forget(temporary: string): Promise<void> {
   await rm(temporary, { recursive: true, force: true })
   inProgress.delete(temporary)
 }
 
-/** Whether `path` was made here by a process that has died, or by this one and given up. */
+/** Whether `path` is a leftover: of a process that has died, or of this one after it gave up. */
 export function isLeftover(path: string): boolean {
   const match = /^\.tmp-(\d+)-\d+-/.exec(basename(path))
   if (match === null || inProgress.has(path)) return false

@@ -1,4 +1,4 @@
-/** The folder that everything lies in: made if need be, and refused by name where this user cannot write in it. */
+/** The data folder: created if needed, and refused with its name if this user cannot write to it. */
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { diskFailure } from './disk-failure.ts'
@@ -15,7 +15,7 @@ export function makeDataFolder(path: string): void {
   }
 }
 
-/** Where the parent is there Node is not asked for more: in /proc it would try for ever. */
+/** Only if the parent exists: in /proc, Node's recursive mkdir would retry for ever. */
 function make(path: string): void {
   mkdirSync(path, { recursive: !existsSync(dirname(path)) })
 }

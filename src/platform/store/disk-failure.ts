@@ -1,15 +1,15 @@
 /**
- * What went wrong on the disk, as one of our codes: full, not writable, torn, or anything else.
+ * Converts a disk fault to one of our codes: full, not writable, damaged, or other.
  *
- * Node and SQLite name the same faults differently, and a full disk shows itself in many ways (ENOSPC, SQLITE_FULL, a
- * shared-memory file that cannot grow), so that every writer asks here.
+ * Node and SQLite name the same faults differently, and a full disk has many symptoms (ENOSPC, SQLITE_FULL, a
+ * shared-memory file that cannot grow), so every writer calls this.
  */
 import { closeSync, openSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { CodedError } from '../../contracts/core.ts'
 import { failure, type ErrorCode } from '../errors.ts'
 
-/** The coded error for a fault met at `path` while doing `what`; an error that has a code of ours already stays. */
+/** The coded error for a fault at `path` while doing `what`; an error that already has a code of ours stays. */
 export function diskFailure(cause: unknown, path: string, what: string): CodedError {
   if (cause instanceof CodedError) return cause
   const why = cause instanceof Error ? cause.message : String(cause)
@@ -40,14 +40,14 @@ function codeOf(cause: unknown, path: string): ErrorCode {
   return 'STORE_FAILED'
 }
 
-/** libsql reports a file that it cannot open with SQLite's number 14 inside the text only. */
+/** libsql reports a file that it cannot open with SQLite's number 14 only inside the text. */
 function faultOf(cause: unknown): string {
   if (!(cause instanceof Error)) return ''
   if (/^ConnectionFailed.*: 14"\)$/.test(cause.message)) return 'SQLITE_CANTOPEN'
   return 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
 }
 
-/** SQLite says no more than that it cannot. */
+/** SQLite gives no more detail than that it cannot open it. */
 function whyNotOpened(path: string): ErrorCode {
   try {
     closeSync(openSync('/dev/null', 'r'))
@@ -57,7 +57,7 @@ function whyNotOpened(path: string): ErrorCode {
   return isFull(path) ? 'DISK_FULL' : 'DATA_DIR_UNWRITABLE'
 }
 
-/** Fewer than two blocks left: no file can grow. */
+/** Fewer than two free blocks: no file can grow. */
 function isFull(path: string): boolean {
   try {
     return statfsSync(dirname(path)).bavail < 2

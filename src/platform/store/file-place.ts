@@ -1,6 +1,6 @@
 /**
- * Whether an open file is still the one at its path. A folder that is removed or replaced under a running process goes
- * on taking writes that nobody will ever find: each is refused instead.
+ * Checks whether an open file is still the one at its path. A folder that is removed or replaced under a running
+ * process keeps accepting writes that nobody will ever find, so each such write is refused.
  */
 import { statSync, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
@@ -13,19 +13,19 @@ export interface FilePlace {
   readonly inode: number
 }
 
-/** Right after it was opened. Undefined for what is no file on a disk. */
+/** Taken right after opening. Undefined for anything but a file on a disk. */
 export function placeOf(path: string): FilePlace | undefined {
   const found = statSync(path, { throwIfNoEntry: false })
   return found && { path, device: found.dev, inode: found.ino }
 }
 
-/** Some microseconds. Throws STORE_REPLACED. */
+/** Takes some microseconds. Throws STORE_REPLACED. */
 export function checkPlace(place: FilePlace): void {
   const found = statSync(place.path, { throwIfNoEntry: false })
   if (!isThere(place, found)) throw replaced(place, found)
 }
 
-/** The same without waiting for the disk; undefined: all is well. */
+/** The same without waiting for the disk; undefined: the file is still there. */
 export async function lookAt(place: FilePlace): Promise<CodedError | undefined> {
   const found = await stat(place.path).catch(() => undefined)
   return isThere(place, found) ? undefined : replaced(place, found)

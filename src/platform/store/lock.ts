@@ -1,9 +1,9 @@
 /**
- * One holder at a time, over processes: of a data folder, of a model's training.
+ * One holder at a time, across processes: of a data folder, of a model's training.
  *
- * The lock is the kernel's (an exclusive SQLite transaction on a file of its own), so that it dies with its process
- * and no stale lock ever needs a person. Who holds it stands in a file beside: never open the locked file otherwise,
- * closing it anywhere in the process would drop the kernel's lock. Local disks only.
+ * The kernel holds the lock (an exclusive SQLite transaction on a separate file), so it is released when its process
+ * dies, and no stale lock ever needs a person. The holder's name is in a file beside it. Never open the locked file in
+ * another way: closing it anywhere in the process would release the kernel's lock. Local disks only.
  */
 import Database from 'libsql'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -64,7 +64,7 @@ class HeldLock implements Lock {
     if (!this.#held) return
     this.#held = false
     rmSync(holderPath(this.#path), { force: true })
-    // Closing alone would keep the lock until the library's handle is collected.
+    // Closing alone would keep the lock until the library's handle is garbage collected.
     this.#database.exec('ROLLBACK')
     this.#database.close()
   }

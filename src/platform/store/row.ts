@@ -1,12 +1,12 @@
 /**
  * One row of a store, read by column with the type that the caller expects.
  *
- * SQLite keeps any type in any column, so that a wrong one means an altered file: it is an error that names the
- * column, never a cast.
+ * SQLite accepts any type in any column, so a wrong type means an altered file: an error that names the column, never a
+ * cast.
  */
 import { failure } from '../errors.ts'
 
-/** What a column holds and a statement binds. */
+/** The values that a column holds and a statement binds. */
 export type Value = string | number | Uint8Array | null
 
 export class Row {

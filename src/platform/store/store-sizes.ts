@@ -1,4 +1,4 @@
-/** How much of the disk each store of a folder takes, its log included. */
+/** The disk usage of each store of a folder, its log included. */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 

@@ -1,9 +1,10 @@
 /**
- * One SQLite file: the only place that knows which library opens it, so that it can be exchanged.
+ * One SQLite file: the only place that knows the library, so that the library can be exchanged.
  *
- * WAL with synchronous=FULL: what `transaction` returned from survives a power cut, and readers never wait for the
- * writer. The library (libsql 0.5) aborts the process on a boolean, reads text only up to a NUL, fills absent parameters
- * with null, and leaves a transaction open when rows of `run` are not read: each is refused here as a mistake of ours.
+ * WAL with synchronous=FULL: everything that a returned `transaction` wrote survives a power cut, and readers never
+ * wait for the writer. The library (libsql 0.5) aborts the process on a boolean, reads text only up to a NUL, fills
+ * absent parameters with null, and leaves a transaction open when rows of `run` are not read: each is refused here as a
+ * bug of ours.
  */
 import Database from 'libsql'
 import { mkdirSync, existsSync } from 'node:fs'
@@ -20,20 +21,20 @@ export interface Store {
   /** Runs a statement that returns no rows; returns how many rows it changed. */
   run(sql: string, ...values: readonly Value[]): number
   all(sql: string, ...values: readonly Value[]): readonly Row[]
-  /** The first row. Write `LIMIT 1` where there may be many. */
+  /** The first row. Write `LIMIT 1` if there may be many. */
   get(sql: string, ...values: readonly Value[]): Row | undefined
-  /** BEGIN IMMEDIATE … COMMIT around synchronous work, or nothing of it. Does not nest. */
+  /** BEGIN IMMEDIATE … COMMIT around synchronous work, all or nothing. Does not nest. */
   transaction<Result>(work: () => Result): Result
   /** Idempotent. Folds the log into the file. */
   close(): void
 }
 
 export interface StoreOptions {
-  /** The SQL that leads from version i to i + 1 of the file; never changed, only added to. */
+  /** The SQL for the step from version i to i + 1 of the file; append only. */
   readonly migrations: readonly string[]
   /** Refuses writes. The file must exist and be up to date. */
   readonly readonly?: boolean
-  /** NORMAL: survives a crash of the process, and a power cut only after the next FULL commit to the same file. */
+  /** NORMAL: survives a crash of the process, but a power cut only after the next FULL commit to the same file. */
   readonly synchronous?: 'FULL' | 'NORMAL'
   /** How long a write waits for another process's transaction. */
   readonly busyTimeoutMs?: number
@@ -50,7 +51,7 @@ export function openStore(path: string, options: StoreOptions): Store {
   return store
 }
 
-/** What SQLite finds wrong with the pages of a file; undefined: nothing. Reads all of it. */
+/** SQLite's integrity check of a file; undefined: no problem found. Reads the whole file. */
 export function damageOf(path: string): string | undefined {
   const database = openDatabase(path, false)
   try {
@@ -78,7 +79,7 @@ class LibsqlStore implements Store {
   readonly #database: Database.Database
   readonly #statements = new Map<string, Prepared>()
   readonly #readonly: boolean
-  /** Once it is prepared. */
+  /** The statement, prepared once. */
   #place: FilePlace | undefined
   readonly #space: StoreSpace
   #inTransaction = false
@@ -143,7 +144,8 @@ class LibsqlStore implements Store {
     this.#open = false
     this.#statements.clear()
     try {
-      // The library keeps the file open until its statements are collected, so the log is not folded in by closing.
+      // The library keeps the file open until its statements are garbage collected, so closing does not fold in the
+      // log.
       if (!this.#readonly) this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch {
       // Another process is reading, or the disk is full: the log stays beside the file, and nothing is lost.
@@ -166,7 +168,7 @@ class LibsqlStore implements Store {
     if (this.path !== ':memory:') this.#place = placeOf(this.path)
   }
 
-  /** What was committed to a file that is gone from its path is lost, and is not said to be kept. */
+  /** A commit to a file that is no longer at its path is lost, so it must not be reported as durable. */
   #checkPlace(): void {
     if (this.#place !== undefined) checkPlace(this.#place)
   }
@@ -177,7 +179,7 @@ class LibsqlStore implements Store {
     if (version > migrations.length) throw this.#outdated('was written by a newer version')
     if (this.#readonly) throw this.#outdated('is not set up yet')
     this.transaction(() => {
-      // Again inside: another process may have migrated it meanwhile.
+      // Checked again inside the transaction: another process may have migrated it meanwhile.
       for (const sql of migrations.slice(this.#version())) this.#exec(sql)
       this.#exec(`PRAGMA user_version=${String(migrations.length)}`)
     })
@@ -191,7 +193,7 @@ class LibsqlStore implements Store {
     return failure('STORE_OUTDATED', `${this.path} ${why}`, { details: { path: this.path } })
   }
 
-  /** SQLite has rolled back by itself after some errors, such as a full disk. */
+  /** SQLite has already rolled back after some errors, such as a full disk. */
   #rollBack(): void {
     if (this.#database.inTransaction) this.#exec('ROLLBACK')
   }
@@ -220,7 +222,7 @@ class LibsqlStore implements Store {
       return work()
     } catch (error) {
       if (!(error instanceof Database.SqliteError)) throw error
-      // SQLite only sees that nothing fits any more.
+      // SQLite only reports that no page could be added.
       this.#checkPlace()
       throw diskFailure(error, this.path, 'store')
     }
@@ -240,12 +242,12 @@ function openDatabase(path: string, readonly: boolean): Database.Database {
 }
 
 function checkValues(sql: string, values: readonly Value[], parameters: number): void {
-  // Millions of times a minute: the words are made for a mistake only.
+  // This runs millions of times a minute: the message is built only for a mistake.
   if (values.length !== parameters) invariant(false, `${String(values.length)} values for: ${sql}`)
   if (!values.every(isValue)) invariant(false, `not a value that a column keeps: ${sql}`)
 }
 
-/** Text with a NUL would come back cut short: bind it as bytes. */
+/** Text with a NUL would be read back truncated: bind it as bytes. */
 function isValue(value: unknown): boolean {
   if (typeof value === 'string') return !value.includes('\0')
   if (typeof value === 'number') return Number.isFinite(value)

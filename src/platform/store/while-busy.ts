@@ -1,13 +1,13 @@
 /**
- * Asks SQLite again while another connection is in the way. Its own waiting (`busy_timeout`) leaves out whatever must turn
- * a read lock into a write lock: changing a new file to WAL answers "database is locked" at once.
+ * Retries a SQLite statement while another connection blocks it. SQLite's own waiting (`busy_timeout`) does not cover a
+ * read lock that becomes a write lock: changing a new file to WAL answers "database is locked" at once.
  */
 import { performance } from 'node:perf_hooks'
 import { CodedError } from '../../contracts/core.ts'
 
 const pauseMs = 5
 
-/** Blocks the thread, as SQLite does; after `waitMs` the error is the caller's. */
+/** Blocks the thread, as SQLite does; after `waitMs` the caller gets the error. */
 export function whileBusy(waitMs: number, work: () => void): void {
   const untilMs = performance.now() + waitMs
   for (;;) {
