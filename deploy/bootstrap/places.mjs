@@ -38,7 +38,7 @@ function modulesWith(name, root) {
   }
 }
 
-/** A relative XDG_CACHE_HOME is invalid by the XDG base directory specification, and ignored. */
+/** The XDG base directory specification says to ignore a relative XDG_CACHE_HOME. */
 function cacheHome(env) {
   const configured = env.XDG_CACHE_HOME
   return configured && isAbsolute(configured) ? configured : join(homedir(), '.cache')

@@ -13,7 +13,7 @@ import type { Saved } from '../checkpoint/saved.ts'
 
 export interface Moved {
   readonly saved: Saved
-  /** What is different, for people. */
+  /** What is different, as text for people. */
   readonly reason: string
 }
 

@@ -1,6 +1,6 @@
 /**
- * What has to be closed at the end, last opened first. Every step is tried, also after one failed: what comes after it
- * may be the one that saves. Each failure is logged where it happens, and all of them are reported.
+ * A list of closers, run in reverse order. Every step runs, also after one failed, because a later step may save data.
+ * Each failure is logged at once, and all of them are reported.
  */
 import type { Logger } from '../contracts/core.ts'
 
@@ -44,12 +44,15 @@ export class Closers {
     this.add(async () => part.close())
   }
 
-  /** Runs each step once; what is added meanwhile runs too. Rejects with the one failure, or with all of them together. */
+  /**
+   * Runs each step once, including steps added meanwhile. Rejects with the single failure, or with all of them
+   * together.
+   */
   async close(): Promise<void> {
     report(await this.#runAll())
   }
 
-  /** When what was opened is of no use because of `error`: that is what the caller has to hear. */
+  /** Closes what was opened when start-up fails with `error`, which is what the caller must see. */
   async closeAfter(error: unknown): Promise<never> {
     await this.#runAll()
     throw error

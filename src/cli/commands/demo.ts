@@ -23,7 +23,7 @@ export function registerDemo(program: Command): void {
     .option('--serve', 'leave the daemon running and print its URLs')
     .option('--kafka', 'two replicas, fed through a Kafka topic; one trainer is killed on the way')
     .option('--seed <number>', 'of the order of the sentences and of every stream of chance', '1')
-    .option('--port <number>', '0 = any free one', '0')
+    .option('--port <number>', '0 = any free port', '0')
     .option('--data-dir <folder>', 'keep the state there; absent = a temporary folder')
     .action(async (options: DemoOptions) => {
       const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'antikythera-demo-'))

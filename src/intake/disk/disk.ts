@@ -98,7 +98,7 @@ class DiskThread implements Disk {
     worker.on('error', (error: Error) => (fault = error))
     this.#ended = new Promise((resolve) => {
       worker.on('exit', (code) => {
-        this.#gone(fault ?? new Error(`it ended with code ${code}`))
+        this.#gone(fault ?? new Error(`it exited with code ${code}`))
         resolve()
       })
     })

@@ -1,6 +1,6 @@
 /**
- * How the library is set up: one server, Sentinel or Cluster; a user of the ACL; TLS. Nothing is queued while Redis is away
- * and nothing is sent twice by the library, because whoever sends knows better whether it may.
+ * The set-up of the Redis library: one server, Sentinel or Cluster; an ACL user; TLS. While Redis is away the library
+ * queues nothing and repeats nothing, because only the caller knows whether a command may be repeated.
  */
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions } from 'node:tls'
@@ -41,7 +41,7 @@ export interface RedisOptions {
   readonly username?: string | undefined
   readonly password?: string | undefined
   readonly tls?: boolean | RedisTls | undefined
-  /** After it, what became of a command is unknown. */
+  /** The deadline of a command; afterwards it is unknown whether it ran. */
   readonly commandMs: number
   readonly connectMs: number
 }
@@ -70,10 +70,10 @@ function openCluster(options: RedisOptions, nodes: readonly RedisAddress[]): Clu
   return new Cluster([...nodes], {
     enableOfflineQueue: false,
     clusterRetryStrategy: backOff,
-    // A node that restarts with its slots causes no MOVED, by which it would be found again.
+    // A node that restarts with its slots sends no MOVED, so its addresses must be looked up again.
     clusterNodeRetryStrategy: backOff,
     slotsRefreshTimeout: options.connectMs,
-    // Certificates are for names, not for what they resolve to.
+    // Certificates are issued for names, not for the addresses they resolve to.
     ...(options.tls ? { dnsLookup: (host, found) => found(null, host) } : {}),
     redisOptions: common(options),
   })
@@ -88,7 +88,7 @@ function bySentinel({ sentinel, tls }: RedisOptions) {
     sentinels: hosts.map((host) => ({ ...host })),
     retryStrategy: backOff,
     sentinelRetryStrategy: backOff,
-    // Tells of a failover at once, instead of when the old main closes the connection, which a frozen one never does.
+    // Reports a failover at once, instead of when the old main closes the connection, which a frozen one never does.
     failoverDetector: true,
     ...(username === undefined ? {} : { sentinelUsername: username }),
     ...(password === undefined ? {} : { sentinelPassword: password }),
@@ -99,16 +99,16 @@ function bySentinel({ sentinel, tls }: RedisOptions) {
 function common(options: RedisOptions) {
   const { username, password, tls, commandMs, connectMs } = options
   return {
-    // The daemon's own comes first, which knows when the process itself was late.
+    // Our own deadline comes first, because it knows when the process itself was late.
     commandTimeout: 3 * commandMs,
     connectTimeout: connectMs,
-    // A connection whose other end is gone without a word looks like one that waits.
+    // A connection to a dead peer looks like one that waits.
     socketTimeout: 4 * commandMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     autoResubscribe: false,
     maxRetriesPerRequest: 0,
-    // After a failover without a broken connection: the main is now a replica, and the name leads elsewhere.
+    // After a failover without a broken connection: the main is now a replica, and the name points elsewhere.
     reconnectOnError: ({ message }: Error) => message.startsWith('READONLY'),
     connectionName: 'antikythera',
     ...(username === undefined ? {} : { username }),
