@@ -123,7 +123,7 @@ async function loadVersion(config: Config, model: string, wanted?: string): Prom
   const parts = { clock: systemClock, log: openLog({ level: 'warn' }) }
   const registry = await openRegistry(config, model, base, parts)
   try {
-    const name = wanted ?? (await registry.live())?.version
+    const name = wanted ?? (await registry.live())?.live.version
     if (name === undefined)
       throw failure('VERSION_UNKNOWN', `${model} has no live version in ${folder}`)
     return await registry.load(name)

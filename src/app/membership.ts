@@ -69,8 +69,8 @@ function cardOf({ side, url, training }: Self): Omit<MemberInfo, 'role' | 'since
 
 function liveOf({ live }: ServedModel) {
   const pointer = live.live()?.pointer
-  const { version = null, digest = null, generation = 0 } = pointer ?? {}
-  return { version, digest, generation }
+  const { version = null, digest = null } = pointer?.live ?? {}
+  return { version, digest, generation: pointer?.generation ?? 0 }
 }
 
 /** What came in here and the trainer cannot count. */

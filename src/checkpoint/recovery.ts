@@ -62,8 +62,8 @@ export async function checkNeverTrained(
   const moves = await registry.history(MOVES)
   const trained = moves.find(({ by }) => by === 'trainer' || by === 'start' || by === 'policy')
   if (trained === undefined) return
-  const message = `${path} is missing or empty, and its trainer has made ${trained.version}: the positions in the stream, the replay buffer and the ids that were seen are lost`
-  throw failure('CHECKPOINT_MISSING', message, { details: { path, version: trained.version } })
+  const message = `${path} is missing or empty, and its trainer has made ${trained.live.version}: the positions in the stream, the replay buffer and the ids that were seen are lost`
+  throw failure('CHECKPOINT_MISSING', message, { details: { path, version: trained.live.version } })
 }
 
 /** Persons rarely move it so often in a row. */

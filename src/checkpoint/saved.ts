@@ -3,7 +3,7 @@ import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Positions } from '../contracts/stream.ts'
 import type { Example, Remembered } from '../contracts/task.ts'
-import type { Asked, LivePointer } from '../versions/contract.ts'
+import type { Asked, Mover } from '../versions/contract.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Journals } from '../trainer/sources/journals.ts'
@@ -47,7 +47,7 @@ export function isLater(one: Stamp, other: Stamp): boolean {
 export interface Move {
   readonly version: string
   readonly reason: string
-  readonly by: LivePointer['by']
+  readonly by: Mover
   readonly asks?: Asked
 }
 

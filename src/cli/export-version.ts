@@ -51,7 +51,7 @@ async function filesOf(config: Config, model: string, wanted: string | undefined
   const log = openLog({ level: 'warn' })
   const registry = await openRegistry(config, model, base, { clock: systemClock, log })
   try {
-    const name = wanted ?? (await registry.live())?.version
+    const name = wanted ?? (await registry.live())?.live.version
     if (name === undefined) throw failure('VERSION_UNKNOWN', `${model} has no live version yet`)
     const version: Version = await registry.load(name)
     const bytes = new Map(openBundle({ base, methods, tasks }).write(version))

@@ -7,7 +7,7 @@ import { basename, resolve } from 'node:path'
 import { viewOf } from '../adapters/view.ts'
 import { adapterOf, labelsOf, methodOf, modelOf, openBase, tasks } from '../app/parts.ts'
 import { connect, openSharedRegistry } from '../app/fleet.ts'
-import type { LivePointer, Registry, Version } from '../versions/contract.ts'
+import type { Routing, Registry, Version } from '../versions/contract.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../config/config.ts'
 import { failure } from '../platform/errors.ts'
@@ -84,7 +84,7 @@ async function drafted(
     },
     base,
     config: settings,
-    live: pointer && (await registry.load(pointer.version)),
+    live: pointer && (await registry.load(pointer.live.version)),
     head,
     isTrusted: trustBase,
   })
@@ -94,7 +94,7 @@ function tell(
   { json }: ImportFlags,
   { manifest }: Version,
   idle: readonly string[],
-  live: LivePointer | undefined,
+  live: Routing | undefined,
 ): void {
   const { model, version, digest, labels, parent, reason } = manifest
   const generation = live?.generation ?? null

@@ -72,6 +72,11 @@ export const errorTable = {
     retriable: true,
     fix: 'the live pointer has moved meanwhile; read it again and repeat',
   },
+  ROUTING_INVALID: {
+    status: 400,
+    exit: 65,
+    fix: 'a canary gets a share between 0 and 1, and live, canary and shadow are three versions',
+  },
   QUEUE_FULL: {
     status: 429,
     exit: 75,

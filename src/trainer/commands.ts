@@ -3,22 +3,22 @@
  * a rollback has set aside. They come as moves of the live pointer that stay where it is.
  */
 import type { Logger } from '../contracts/core.ts'
-import type { LivePointer } from '../versions/contract.ts'
+import type { Mover, Routing } from '../versions/contract.ts'
 import type { TrainerState } from './state.ts'
 
-const commands: readonly LivePointer['by'][] = ['pause', 'resume', 'relearn', 'discard']
+const commands: readonly Mover[] = ['pause', 'resume', 'relearn', 'discard']
 
-export function isCommand({ by }: LivePointer): boolean {
+export function isCommand({ by }: Routing): boolean {
   return commands.includes(by)
 }
 
 /** Whether a trainer that comes to this move learns nothing from there on. */
-export function isHolding({ by, asks }: LivePointer): boolean {
+export function isHolding({ by, asks }: Routing): boolean {
   return by === 'pause' || asks?.hold === true
 }
 
 /** Changes the state; the caller saves. */
-export function obey(move: LivePointer, state: TrainerState, log: Logger): void {
+export function obey(move: Routing, state: TrainerState, log: Logger): void {
   const { by, asks, reason } = move
   const { tally, setAside } = state
   if (by === 'pause' || by === 'resume') tally.pause(by === 'pause')

@@ -13,7 +13,7 @@ import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/str
 import type { Task } from '../contracts/task.ts'
 import type { Lease } from '../fleet/contract.ts'
 import type { TrainerStatus } from './contract.ts'
-import type { LivePointer, Registry, Retention } from '../versions/contract.ts'
+import type { Routing, Registry, Retention } from '../versions/contract.ts'
 import type { GoingOn } from '../adapters/carried.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
@@ -85,7 +85,7 @@ export interface LoopParts {
   readonly tensors?: () => number
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
-  readonly onPointer: (pointer: LivePointer) => void
+  readonly onPointer: (pointer: Routing) => void
   /** Closes what was opened for this loop alone; called when it has ended. */
   readonly close?: () => Promise<void>
 }

@@ -7,7 +7,7 @@
  * trainer began from an older copy of its checkpoint. See `passing.ts`.
  */
 import { CodedError } from '../contracts/core.ts'
-import type { LivePointer } from '../versions/contract.ts'
+import type { Routing } from '../versions/contract.ts'
 import { isHolding, obey } from './commands.ts'
 import type { Move } from '../checkpoint/saved.ts'
 import type { Barrier } from './barrier.ts'
@@ -24,7 +24,7 @@ const MOVES_KNOWN = 1000
 export class Pointer {
   readonly #parts: RestoreVersion
   /** Moves by persons that were followed in this life. */
-  readonly #adopted: LivePointer[] = []
+  readonly #adopted: Routing[] = []
   /** Records that each source has and nobody has read; none before there is a stream. */
   unread: (signal: AbortSignal) => Promise<Barrier['left']> = async () => Promise.resolve({})
 
@@ -44,7 +44,7 @@ export class Pointer {
     return true
   }
 
-  #isSettling(live: LivePointer | undefined): boolean {
+  #isSettling(live: Routing | undefined): boolean {
     const { loop, state } = this.#parts
     if (live === undefined || live.generation <= state.tally.state.generation) return false
     const ageMs = loop.clock.nowMs() - live.sinceMs
@@ -76,7 +76,7 @@ export class Pointer {
     return true
   }
 
-  async #look(live: LivePointer | undefined, signal: AbortSignal): Promise<void> {
+  async #look(live: Routing | undefined, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts
     const { generation: known, live: answering } = state.tally.state
     if (live === undefined || live.generation < known) this.#lost(live)
@@ -85,7 +85,7 @@ export class Pointer {
   }
 
   /** Moves that the checkpoint does not know: our own before a crash, a predecessor's, a person's; in their order. */
-  async #catchUp(live: LivePointer, signal: AbortSignal): Promise<void> {
+  async #catchUp(live: Routing, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts
     const known = state.tally.state.generation
     const history = await this.#history(live.generation - known, signal)
@@ -105,35 +105,39 @@ export class Pointer {
   }
 
   /** Where the next move is followed too, and to a place that is the same from wherever one comes. */
-  #isOvertaken(move: LivePointer, next: LivePointer | undefined): boolean {
+  #isOvertaken(move: Routing, next: Routing | undefined): boolean {
     if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
     // A promotion sets nothing aside.
     if (move.by === 'rollback' && next.by !== 'rollback') return false
     const { tally, checkpoint } = this.#parts.state
-    return !tally.isAhead(next.version) && checkpoint.hasSnapshot(next.version)
+    return !tally.isAhead(next.live.version) && checkpoint.hasSnapshot(next.live.version)
   }
 
-  #overtaken(move: LivePointer): void {
+  #overtaken(move: Routing): void {
     if (isHolding(move)) this.#parts.state.tally.pause(true)
     this.#wentAlong(move)
     this.#passed(move)
   }
 
-  #moved(live: LivePointer, left: readonly Move[]): void {
+  #moved(live: Routing, left: readonly Move[]): void {
     const { loop, state } = this.#parts
     state.tally.sawPointer(live, left)
     loop.onPointer(live)
   }
 
-  #passed(live: LivePointer): void {
+  #passed(live: Routing): void {
     const { loop, state } = this.#parts
     state.tally.passedPointer(live)
     loop.onPointer(live)
   }
 
-  async #adopt(live: LivePointer, signal: AbortSignal): Promise<void> {
+  async #adopt(live: Routing, signal: AbortSignal): Promise<void> {
     const { loop, state } = this.#parts
-    const { version, by, reason } = live
+    const {
+      live: { version },
+      by,
+      reason,
+    } = live
     const undoes = by === 'rollback'
     const left = undoes ? await this.unread(signal) : {}
     const before = state.learner.remembered
@@ -150,7 +154,7 @@ export class Pointer {
     await state.save(signal)
   }
 
-  async #obey(command: LivePointer, signal: AbortSignal): Promise<void> {
+  async #obey(command: Routing, signal: AbortSignal): Promise<void> {
     const { loop, state } = this.#parts
     obey(command, state, loop.log)
     this.#wentAlong(command)
@@ -158,21 +162,21 @@ export class Pointer {
     await state.save(signal)
   }
 
-  #wentAlong(move: LivePointer): void {
+  #wentAlong(move: Routing): void {
     this.#adopted.push(move)
     if (this.#adopted.length > MOVES_KNOWN) this.#adopted.shift()
   }
 
   /** A registry that has lost moves and got them back tells old news. */
-  #wasAdopted({ generation, version, sinceMs }: LivePointer): boolean {
+  #wasAdopted({ live: { version }, generation, sinceMs }: Routing): boolean {
     return this.#adopted.some(
       (move) =>
-        move.generation === generation && move.version === version && move.sinceMs === sinceMs,
+        move.generation === generation && move.live.version === version && move.sinceMs === sinceMs,
     )
   }
 
   /** A registry that lost its last moves, or all: the version that answered, or that the learner comes from, is live again. */
-  #lost(live: LivePointer | undefined): void {
+  #lost(live: Routing | undefined): void {
     const { state } = this.#parts
     const { generation, parent, intended, live: answering } = state.tally.state
     const version = answering?.version ?? parent
@@ -182,12 +186,12 @@ export class Pointer {
     state.tally.lostPointer(live?.generation ?? 0, intended.length > 0 ? intended : [again])
   }
 
-  async #read(signal: AbortSignal): Promise<LivePointer | undefined> {
+  async #read(signal: AbortSignal): Promise<Routing | undefined> {
     const { loop, retry } = this.#parts
     return retry.run('reading the live pointer', () => loop.registry.live(), signal)
   }
 
-  async #history(count: number, signal: AbortSignal): Promise<readonly LivePointer[]> {
+  async #history(count: number, signal: AbortSignal): Promise<readonly Routing[]> {
     const { loop, retry } = this.#parts
     const read = () => loop.registry.history(count)
     return retry.run('reading the moves of the live pointer', read, signal)
@@ -196,8 +200,8 @@ export class Pointer {
 
 /** Asking again would not help. */
 async function unlessRefused(
-  moving: Promise<LivePointer>,
-): Promise<LivePointer | 'GENERATION_STALE' | 'VERSION_UNKNOWN'> {
+  moving: Promise<Routing>,
+): Promise<Routing | 'GENERATION_STALE' | 'VERSION_UNKNOWN'> {
   try {
     return await moving
   } catch (error) {

@@ -6,7 +6,7 @@
  * the weights ahead have learned events that the stream is about to tell again (law 1). When the line turns out another
  * one (another order of partitions, another CPU), moves of the predecessor's count for nothing and persons' for all.
  */
-import type { LivePointer } from '../versions/contract.ts'
+import type { Routing } from '../versions/contract.ts'
 import { isCommand } from './commands.ts'
 import type { RestoreVersion } from './restore-version.ts'
 
@@ -17,15 +17,15 @@ import type { RestoreVersion } from './restore-version.ts'
 export type Verdict = 'ours' | 'pass' | 'adopt' | 'obey' | 'wait'
 
 export async function reconcilePointer(
-  move: LivePointer,
+  move: Routing,
   parts: RestoreVersion,
   signal: AbortSignal,
 ): Promise<Verdict> {
   const { tally } = parts.state
   const [intended] = tally.state.intended
-  if (intended?.version === move.version && intended.by === move.by) return 'ours'
+  if (intended?.version === move.live.version && intended.by === move.by) return 'ours'
   // Whoever moved it: the pointer is never taken back to what the line makes on its way there.
-  if (tally.isAhead(move.version)) return 'wait'
+  if (tally.isAhead(move.live.version)) return 'wait'
   if (isByPerson(move)) return 'adopt'
   if (isCommand(move)) return 'obey'
   if (move.by !== 'policy' || intended !== undefined) return 'pass'
@@ -34,7 +34,7 @@ export async function reconcilePointer(
   return tally.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
 }
 
-export function isByPerson({ by }: LivePointer): boolean {
+export function isByPerson({ by }: Routing): boolean {
   return by === 'rollback' || by === 'promote'
 }
 

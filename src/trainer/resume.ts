@@ -105,9 +105,10 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
 
 async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise<void> {
   const { loop, state, retry } = parts
-  const live = await retry.run('reading the live pointer', () => loop.registry.live(), signal)
+  const read = () => loop.registry.live()
+  const pointer = await retry.run('reading the live pointer', read, signal)
   const recovery = recoverPositions(parts)
-  if (live === undefined) {
+  if (pointer === undefined) {
     const { number, version, decision } = await publishFirst(parts, signal)
     state.tally.wentTo(version, number + 1)
     state.tally.intend([{ version, by: 'start', reason: decision.reason }])
@@ -116,14 +117,15 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
   }
   if (recovery === undefined && loop.tenure === undefined)
     await checkNeverTrained(loop.registry, state.checkpoint.path)
-  loop.log.warn({ version: live.version }, 'no checkpoint; going on from the live version')
-  await restoreVersion(live.version, parts, signal)
+  const { version } = pointer.live
+  loop.log.warn({ version }, 'no checkpoint; going on from the live version')
+  await restoreVersion(version, parts, signal)
   const next = await nextNumber(parts, signal)
-  state.tally.wentTo(live.version, Math.max(next, recovery?.next ?? 0))
-  state.tally.sawPointer(live)
-  state.tally.learnedLive(live)
-  if (isHolding(live)) state.tally.pause(true)
-  const { adapter, retired = [] } = await manifestOf(live.version, parts, signal)
+  state.tally.wentTo(version, Math.max(next, recovery?.next ?? 0))
+  state.tally.sawPointer(pointer)
+  state.tally.learnedLive(pointer)
+  if (isHolding(pointer)) state.tally.pause(true)
+  const { adapter, retired = [] } = await manifestOf(version, parts, signal)
   state.tally.heeded(retired)
   const isFresh = adapterText(adapter) !== state.identity.adapter
   await applyRetiredLabels(parts, { isFresh }, signal)

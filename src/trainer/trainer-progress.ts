@@ -4,7 +4,7 @@
  */
 import type { Scores } from '../contracts/policy.ts'
 import type { Positions } from '../contracts/stream.ts'
-import type { LivePointer } from '../versions/contract.ts'
+import type { Routing } from '../versions/contract.ts'
 import type { Received } from '../intake/join.ts'
 import { behind, type Barrier } from './barrier.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
@@ -180,12 +180,12 @@ export class TrainerProgress {
   }
 
   /** The pointer was moved and this line was not meant. */
-  passedPointer({ generation }: LivePointer): void {
+  passedPointer({ generation }: Routing): void {
     this.#set({ generation })
   }
 
   /** The pointer is where this line is now; `intended` is what is left to be done. */
-  sawPointer({ generation, version, by }: LivePointer, intended: readonly Move[] = []): void {
+  sawPointer({ live: { version }, generation, by }: Routing, intended: readonly Move[] = []): void {
     const { live } = this.#state
     // Nobody goes back to what a rollback has just left.
     const left = by === 'rollback' || by === 'policy' ? null : live?.version
@@ -194,7 +194,7 @@ export class TrainerProgress {
   }
 
   /** As the registry has it, for whoever does not know. */
-  learnedLive({ version, previous }: LivePointer): void {
+  learnedLive({ live: { version }, previous }: Routing): void {
     this.#set({ live: { version, previous } })
   }
 

@@ -68,27 +68,56 @@ export interface ListedVersion {
   readonly removed: boolean
 }
 
-/** Which version answers. `generation` rises by one at each move; the compare-and-set compares it. */
-export interface LivePointer {
+/** A version by name and content. */
+export interface RoutedVersion {
   readonly version: string
   readonly digest: string
+}
+
+/** `rollback` and `promote` are a person's; `policy` is the trainer's own rollback. */
+export type Mover =
+  | 'trainer'
+  | 'rollback'
+  | 'promote'
+  | 'start'
+  | 'policy'
+  | 'pause'
+  | 'resume'
+  | 'relearn'
+  | 'discard'
+
+/**
+ * Which versions answer: `live` all requests but the `share` (between 0 and 1) that goes to `canary`; `shadow` is computed
+ * and compared, and never returned. Each move names all of them. `generation` rises by one at each move; the
+ * compare-and-set compares it.
+ */
+export interface Routing {
+  readonly live: RoutedVersion
+  readonly canary?: RoutedVersion & { readonly share: number }
+  readonly shadow?: RoutedVersion
   readonly generation: number
   readonly sinceMs: number
+  /** The version that was live before. */
   readonly previous: string | null
   readonly reason: string
-  /** `rollback` and `promote` are a person's; `policy` is the trainer's own rollback. */
-  readonly by:
-    | 'trainer'
-    | 'rollback'
-    | 'promote'
-    | 'start'
-    | 'policy'
-    | 'pause'
-    | 'resume'
-    | 'relearn'
-    | 'discard'
+  readonly by: Mover
   /** What the move asks of the trainer besides going to its version; a `pause` and its like stay where the pointer is. */
   readonly asks?: Asked
+}
+
+/** A move of the routing, as a caller asks for it. */
+export interface RoutingMove {
+  /** What becomes live. */
+  readonly version: string
+  /** Absent = no version gets a share of the requests. */
+  readonly canary?: { readonly version: string; readonly share: number } | undefined
+  /** Absent = no version is compared. */
+  readonly shadow?: string | undefined
+  /** The generation that the caller has seen; 0 when nothing was live. */
+  readonly expect: number
+  readonly reason: string
+  readonly by: Mover
+  readonly asks?: Asked | undefined
 }
 
 /**
@@ -128,23 +157,17 @@ export interface Registry {
    * older. What `keep` removed is marked, and remembered up to a limit.
    */
   list(count?: number, before?: string): Promise<readonly ListedVersion[]>
-  live(): Promise<LivePointer | undefined>
-  point(move: {
-    readonly version: string
-    /** The generation that the caller has seen; 0 when nothing was live. */
-    readonly expect: number
-    readonly reason: string
-    readonly by: LivePointer['by']
-    readonly asks?: Asked | undefined
-  }): Promise<LivePointer>
+  live(): Promise<Routing | undefined>
+  /** Every version that it names is loaded and checked first. `ROUTING_INVALID` where they contradict each other. */
+  point(move: RoutingMove): Promise<Routing>
   /** Moves, newest first, at most `count`; with `before`, only those of a lower generation. The oldest are forgotten. */
-  history(count: number, before?: number): Promise<readonly LivePointer[]>
+  history(count: number, before?: number): Promise<readonly Routing[]>
   /**
    * Calls back with where the pointer is now (if anywhere) and soon after each change, never inside this call; changes
    * that follow each other quickly are told as one, the newest. Returns how to stop.
    */
-  watch(onChange: (pointer: LivePointer) => void): () => void
-  /** Removes the bytes of old versions, never of the live, the previous, a pinned or a protected one. */
+  watch(onChange: (pointer: Routing) => void): () => void
+  /** Removes the bytes of old versions, never of one that the routing names, the previous, a pinned or a protected one. */
   keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept>
   /** A pinned version keeps its bytes until it is unpinned. `PINS_FULL` when there are too many. */
   pin(version: string): Promise<void>

@@ -6,18 +6,18 @@
  * one, the newest.
  */
 import type { Clock, Logger } from '../contracts/core.ts'
-import type { LivePointer } from './contract.ts'
+import type { Routing } from './contract.ts'
 
 export interface PointerWatchOptions {
-  readonly read: () => LivePointer | undefined
+  readonly read: () => Routing | undefined
   readonly clock: Clock
   readonly pollMs: number
   readonly log: Logger
 }
 
 interface Watcher {
-  readonly onChange: (pointer: LivePointer) => void
-  told: LivePointer | undefined
+  readonly onChange: (pointer: Routing) => void
+  told: Routing | undefined
 }
 
 export class PointerWatch {
@@ -32,7 +32,7 @@ export class PointerWatch {
   }
 
   /** The first call tells where the pointer is now, so that no move between reading it and watching is missed. */
-  add(onChange: (pointer: LivePointer) => void): () => void {
+  add(onChange: (pointer: Routing) => void): () => void {
     const watcher: Watcher = { onChange, told: undefined }
     this.#watchers.add(watcher)
     this.#start()
@@ -71,7 +71,7 @@ export class PointerWatch {
     for (let delayMs = 0; await slept(clock, delayMs, signal); delayMs = pollMs) this.wake()
   }
 
-  #read(): LivePointer | undefined {
+  #read(): Routing | undefined {
     try {
       const pointer = this.#options.read()
       this.#failing = false
@@ -84,7 +84,7 @@ export class PointerWatch {
     }
   }
 
-  #tell(watcher: Watcher, pointer: LivePointer): void {
+  #tell(watcher: Watcher, pointer: Routing): void {
     if (watcher.told !== undefined && !isNews(pointer, watcher.told)) return
     watcher.told = pointer
     try {
@@ -96,9 +96,9 @@ export class PointerWatch {
 }
 
 /** A generation that was lost may come again and lead to another version. */
-function isNews(pointer: LivePointer, told: LivePointer): boolean {
+function isNews(pointer: Routing, told: Routing): boolean {
   if (pointer.generation !== told.generation) return pointer.generation > told.generation
-  return pointer.digest !== told.digest
+  return pointer.live.digest !== told.live.digest
 }
 
 async function slept(clock: Clock, delayMs: number, signal: AbortSignal): Promise<boolean> {

@@ -117,7 +117,7 @@ test('a daemon that only trains knows what is live, and can be insisted upon too
   await registry.promote('v0')
   const options = { model: 'm', registry, clock: openFakeClock(), log: openFakeLog() }
   const followed = await openFollowedModel(options)
-  expect(followed.live()).toMatchObject({ pointer: { version: 'v0', generation: 1 } })
+  expect(followed.live()).toMatchObject({ pointer: { live: { version: 'v0' }, generation: 1 } })
   const waiting = followed.until(2, { waitMs: 1000 })
   await registry.promote('v5')
   expect(await waiting).toBe(true)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Mover, Routing } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { versionsBefore } from '../../src/serving/live/version-before.ts'
 import { openServed } from './open-served.ts'
@@ -8,7 +8,7 @@ async function open() {
   const served = await openServed()
   const post = (path: string, payload: object) =>
     served.app.inject({ method: 'POST', url: `/v1/models/m/${path}`, payload })
-  const live = async () => (await served.registry.live())?.version
+  const live = async () => (await served.registry.live())?.live.version
   const answering = async () => {
     const response = await post('predict', { inputs: ['A'] })
     return response.headers['x-antikythera-version']
@@ -40,7 +40,7 @@ test('rollbacks in a row go further back, until there is nothing earlier', async
   expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
   const last = await post('rollback', { reason: 'r' })
   expect(last.json()).toMatchObject({ status: 409, code: 'ROLLBACK_IMPOSSIBLE' })
-  expect(await registry.live()).toMatchObject({ version: 'v0', generation: 5 })
+  expect(await registry.live()).toMatchObject({ live: { version: 'v0' }, generation: 5 })
 })
 
 test('a rollback to a version by name goes there, also forward again', async () => {
@@ -90,7 +90,7 @@ test('a target that the engine cannot load is refused before the pointer moves',
   engine.failLoad(failure('ADAPTER_TENSORS', 'does not fit'))
   const response = await post('rollback', { to: 'v4', reason: 'r' })
   expect(response.json()).toMatchObject({ code: 'ADAPTER_TENSORS' })
-  expect(await registry.live()).toMatchObject({ version: 'v1', generation: 2 })
+  expect(await registry.live()).toMatchObject({ live: { version: 'v1' }, generation: 2 })
 })
 
 test('concurrent rollbacks and promotions make one generation each', async () => {
@@ -141,12 +141,12 @@ test('a pointer that moves for ever is given up, to be tried again by the caller
   expect(response.json()).toMatchObject({ status: 409, code: 'GENERATION_STALE' })
 })
 
-function moves(...written: readonly string[]): readonly LivePointer[] {
+function moves(...written: readonly string[]): readonly Routing[] {
   return written
-    .map((move, at): LivePointer => {
+    .map((move, at): Routing => {
       const [by = '', version = ''] = move.split(' ')
-      const fixed = { digest: version, generation: at + 1, sinceMs: 0, previous: null, reason: '' }
-      return { ...fixed, version, by: by as LivePointer['by'] }
+      const fixed = { generation: at + 1, sinceMs: 0, previous: null, reason: '' }
+      return { ...fixed, live: { version, digest: version }, by: by as Mover }
     })
     .reverse()
 }

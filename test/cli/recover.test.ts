@@ -212,7 +212,11 @@ test('without registry.db the version that the checkpoint knows as live answers 
   const parts = { clock: systemClock, log: openLog({ level: 'silent' }) }
   const registry = await openRegistry(config, 'a', base, parts)
   // Above every generation that a client has seen.
-  expect(await registry.live()).toMatchObject({ version: 'v3', generation: 5, by: 'start' })
+  expect(await registry.live()).toMatchObject({
+    live: { version: 'v3' },
+    generation: 5,
+    by: 'start',
+  })
   await registry.close()
 })
 

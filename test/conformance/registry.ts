@@ -3,7 +3,7 @@
  * and each server do; `version` makes a version of a name, of another content for another `value`.
  */
 import { describe, expect, it } from 'vitest'
-import type { LivePointer, Registry, Version } from '../../src/versions/contract.ts'
+import type { Routing, Registry, Version } from '../../src/versions/contract.ts'
 import { rejection } from '../coded.ts'
 
 export interface MadeRegistry {
@@ -145,15 +145,13 @@ export function registryConformance(
       ]
       const first = await registry.point({ version: 'v0', expect: 0, reason: 'a', by: 'start' })
       expect(first).toMatchObject({
-        version: 'v0',
-        digest: v0.digest,
+        live: { version: 'v0', digest: v0.digest },
         generation: 1,
         previous: null,
       })
       const second = await registry.point({ version: 'v1', expect: 1, reason: 'b', by: 'trainer' })
       expect(second).toMatchObject({
-        version: 'v1',
-        digest: v1.digest,
+        live: { version: 'v1', digest: v1.digest },
         generation: 2,
         previous: 'v0',
       })
@@ -162,6 +160,54 @@ export function registryConformance(
       expect(await other.history(10)).toEqual([second, first])
       expect(await other.history(1)).toEqual([second])
       await other.close()
+    })
+
+    check('routes to a canary and a shadow, until a move names none', async (made, registry) => {
+      const [, v1, v2] = await Promise.all(
+        ['v0', 'v1', 'v2', 'v3'].map((name) => registry.publish(made.version(name))),
+      )
+      const first = await registry.point({
+        ...{ version: 'v0', expect: 0, ...by },
+        canary: { version: 'v1', share: 0.1 },
+        shadow: 'v2',
+      })
+      expect(first).toMatchObject({
+        live: { version: 'v0' },
+        canary: { version: 'v1', digest: v1!.digest, share: 0.1 },
+        shadow: { version: 'v2', digest: v2!.digest },
+      })
+      const other = await made.open()
+      expect(await other.live()).toEqual(first)
+      expect((await registry.keep({ last: 1 }, [])).removed).toEqual([])
+      for (const { version } of [first.live, first.canary!, first.shadow!])
+        await other.load(version)
+      const second = await registry.point({ version: 'v1', expect: 1, ...by })
+      expect(second).not.toHaveProperty('canary')
+      expect(second).not.toHaveProperty('shadow')
+      expect(await other.live()).toEqual(second)
+      expect(await other.history(10)).toEqual([second, first])
+      expect((await registry.keep({ last: 1 }, [])).removed).toEqual(['v2'])
+      await other.close()
+    })
+
+    check('a routing that contradicts itself changes nothing', async (made, registry) => {
+      for (const name of ['v0', 'v1']) await registry.publish(made.version(name))
+      const move = { version: 'v0', expect: 0, ...by }
+      const shares = [0, 1, -0.1, 2, NaN].map((share) => ({ canary: { version: 'v1', share } }))
+      const twice = [
+        { canary: { version: 'v0', share: 0.5 } },
+        { shadow: 'v0' },
+        { canary: { version: 'v1', share: 0.5 }, shadow: 'v1' },
+      ]
+      for (const wrong of [...shares, ...twice])
+        expect((await rejection(registry.point({ ...move, ...wrong }))).code).toBe(
+          'ROUTING_INVALID',
+        )
+      for (const unknown of [{ canary: { version: 'v9', share: 0.5 } }, { shadow: 'v9' }])
+        expect((await rejection(registry.point({ ...move, ...unknown }))).code).toBe(
+          'VERSION_UNKNOWN',
+        )
+      expect(await registry.live()).toBeUndefined()
     })
 
     check('a move from a generation that has passed changes nothing', async (made, registry) => {
@@ -195,9 +241,9 @@ export function registryConformance(
         await registry.point({ version: 'v0', expect: 0, ...by })
         const other = await made.open()
         const seen = watching(other)
-        expect((await seen.until(1)).version).toBe('v0')
+        expect((await seen.until(1)).live.version).toBe('v0')
         await registry.point({ version: 'v1', expect: 1, ...by })
-        expect((await seen.until(2)).version).toBe('v1')
+        expect((await seen.until(2)).live.version).toBe('v1')
         seen.stop()
         await registry.point({ version: 'v0', expect: 2, ...by })
         const own = watching(registry)
@@ -311,12 +357,12 @@ export function registryConformance(
 interface Watching {
   readonly generations: readonly number[]
   /** Resolves with the first pointer of this generation or a later one. */
-  until(generation: number): Promise<LivePointer>
+  until(generation: number): Promise<Routing>
   stop(): void
 }
 
 function watching(registry: Registry): Watching {
-  const seen: LivePointer[] = []
+  const seen: Routing[] = []
   let onPointer: () => void = () => {}
   const stop = registry.watch((pointer) => {
     seen.push(pointer)

@@ -5,7 +5,7 @@ import { openPolicy, policies } from '../../policies/index.ts'
 import type { Json, Logger } from '../../src/contracts/core.ts'
 import type { FeedbackEvent } from '../../src/contracts/stream.ts'
 import type { TrainerStatus } from '../../src/trainer/contract.ts'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Routing } from '../../src/versions/contract.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
 import {
   openLocalRegistry,
@@ -35,7 +35,7 @@ export interface TinyConfig {
 interface Hooks {
   readonly turns: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
-  readonly onPointer: (model: string, pointer: LivePointer) => void
+  readonly onPointer: (model: string, pointer: Routing) => void
 }
 
 export const openTrainerLoops: TrainerProgram['openTrainerLoops'] = (given, hosting) => {
@@ -115,7 +115,7 @@ export async function durableState(folder: string, model: string) {
     progress: { ...progress, turn: 0 },
     seen,
     versions: versions.map(({ manifest, removed }) => [manifest.version, manifest.digest, removed]),
-    history: history.map(({ version, generation, by }) => ({ version, generation, by })),
+    history: history.map(({ live: { version }, generation, by }) => ({ version, generation, by })),
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Clock, Json } from '../../src/contracts/core.ts'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Routing } from '../../src/versions/contract.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { unknownStatus } from '../../src/trainer/process/host.ts'
@@ -148,7 +148,7 @@ describe('a supervisor', () => {
     const folder = folderWith(['a', 'b'], linesOf(8))
     const supervisor = supervise(['a', 'b'], { models: ['a', 'b'], folder })
     const moves: string[] = []
-    supervisor.onPointer((model: string, { version }: LivePointer) =>
+    supervisor.onPointer((model: string, { live: { version } }: Routing) =>
       moves.push(`${model} ${version}`),
     )
     await Promise.all([learned(supervisor, 'a', 8), learned(supervisor, 'b', 8)])

@@ -36,7 +36,7 @@ describe('one correction', () => {
     expect(['zzzz', 'zzzzz', 'aaaa'].map((text) => answer(world, 'v0', text))).toEqual(
       Array(3).fill('no'),
     )
-    expect(world.registry.moves.map(({ version }) => version)).toEqual(['v0', 'v1'])
+    expect(world.registry.moves.map(({ live }) => live.version)).toEqual(['v0', 'v1'])
     expect(['zzzz', 'zzzzz', 'aaaa'].map((text) => answer(world, 'v1', text))).toEqual([
       'yes',
       'yes',

@@ -47,7 +47,7 @@ describe('a label that the config renames', () => {
     expect(newest(world).manifest.labels).toEqual(['yes', 'no', 'most'])
     expect(bytesOf(newest(world).parameters)).toEqual(bytesOf(old.parameters))
     await runToEnd(world, after())
-    expect(world.registry.moves.at(-1)).toMatchObject({ version: 'v4' })
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v4' } })
   })
 
   test('keeps what waits and what is replayed, and takes events that say the old name', async () => {

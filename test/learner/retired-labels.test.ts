@@ -36,13 +36,16 @@ describe('a label that the config retires', () => {
     await runToEnd(world, under())
     const before = [...world.registry.versions.keys()].at(-1)!
     await runToEnd(world, under('old'))
-    const { version, reason } = world.registry.moves.at(-1)!
+    const {
+      live: { version },
+      reason,
+    } = world.registry.moves.at(-1)!
     expect([version, reason]).toEqual(['v4', 'retired: old'])
     expect(manifest(world, version)).toMatchObject({ parent: before, retired: ['old'], span: {} })
     expect(bytes(world, version)).toEqual(bytes(world, before))
     expect(manifest(world, before)).not.toHaveProperty('retired')
     await runToEnd(world, under('old'))
-    expect(world.registry.moves.at(-1)).toMatchObject({ version })
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version } })
   })
 
   test('comes back by the config alone, with the weights that it had', async () => {
@@ -50,7 +53,10 @@ describe('a label that the config retires', () => {
     await runToEnd(world, under())
     await runToEnd(world, under('old'))
     await runToEnd(world, under())
-    const { version, reason } = world.registry.moves.at(-1)!
+    const {
+      live: { version },
+      reason,
+    } = world.registry.moves.at(-1)!
     expect([version, reason]).toEqual(['v5', 'no longer retired: old'])
     expect(manifest(world, version)).not.toHaveProperty('retired')
     world.streams.get('s')!.push(...thirds(3, 12))
@@ -118,10 +124,12 @@ describe('a label that the config retires', () => {
     await running.readAll()
     await running.stop()
     await runToEnd(world, under('old'))
-    expect(world.registry.moves.at(-1)).toMatchObject({ version: 'v3', by: 'rollback' })
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v3' }, by: 'rollback' })
     world.streams.get('s')!.push(...thirds(9, 12))
     await runToEnd(world, under('old'))
-    const { version } = world.registry.moves.at(-1)!
+    const {
+      live: { version },
+    } = world.registry.moves.at(-1)!
     expect(manifest(world, version)).toMatchObject({ parent: 'v3', retired: ['old'] })
   })
 
@@ -147,7 +155,7 @@ describe('a label that the config retires', () => {
     const world = openWorld({ s: thirds(12) })
     await runToEnd(world, under())
     await runToEnd(world, under('never seen'))
-    expect(world.registry.moves.at(-1)).toMatchObject({ version: 'v3' })
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v3' } })
   })
 })
 

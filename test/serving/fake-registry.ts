@@ -1,5 +1,5 @@
 /** A registry in memory that keeps the contract: verified loads, a pointer moved by compare-and-set, watchers. */
-import type { LivePointer, Manifest, Registry, Version } from '../../src/versions/contract.ts'
+import type { Routing, Manifest, Registry, Version } from '../../src/versions/contract.ts'
 import { isOlder, newestFirst } from '../../src/versions/order.ts'
 import { failure } from '../../src/platform/errors.ts'
 
@@ -9,7 +9,7 @@ export interface FakeRegistry extends Registry {
   mend(version: string): void
   remove(version: string): void
   /** Moves the pointer as the trainer does. */
-  promote(version: string): Promise<LivePointer>
+  promote(version: string): Promise<Routing>
 }
 
 export function manifestOf(model: string, number: number, labels = ['no', 'yes']): Manifest {
@@ -44,8 +44,8 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
   const corrupted = new Set<string>()
   const removed = new Set<string>()
   const pinned = new Set<string>()
-  const history: LivePointer[] = []
-  const watchers = new Set<(pointer: LivePointer) => void>()
+  const history: Routing[] = []
+  const watchers = new Set<(pointer: Routing) => void>()
 
   function find(version: string): Version {
     const found = kept.find(({ manifest }) => manifest.version === version)
@@ -88,10 +88,9 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       const generation = live?.generation ?? 0
       if (expect !== generation) throw failure('GENERATION_STALE', `${generation}, not ${expect}`)
       const { digest } = find(version).manifest
-      const previous = live?.version ?? null
+      const previous = live?.live.version ?? null
       const pointer = {
-        version,
-        digest,
+        live: { version, digest },
         generation: generation + 1,
         sinceMs: 0,
         previous,

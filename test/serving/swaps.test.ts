@@ -1,13 +1,12 @@
 import { expect, test } from 'vitest'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Routing } from '../../src/versions/contract.ts'
 import { openSwaps } from '../../src/serving/live/swaps.ts'
 import { settled } from './fake-clock.ts'
 
-function pointer(generation: number): LivePointer {
+function pointer(generation: number): Routing {
   const version = `v${generation}`
   return {
-    version,
-    digest: version,
+    live: { version, digest: version },
     generation,
     sinceMs: 0,
     previous: null,

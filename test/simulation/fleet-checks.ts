@@ -49,7 +49,7 @@ export async function judge(plan: FleetPlan): Promise<Verdict> {
 function unmoved(plan: FleetPlan, story: readonly StoryLine[], { shared }: Told): boolean {
   if (plan.setting.rollback === undefined) return false
   const { versions, moves } = shared.registry
-  const answered = new Set(moves.map(({ version }) => version))
+  const answered = new Set(moves.map(({ live }) => live.version))
   const made = story.filter(({ what }) => what === 'made').map(({ name }) => name)
   const isAlone = versions.size === made.length + 1
   if (!isAlone && story.some(({ what }) => what === 'policy')) return true
@@ -113,9 +113,10 @@ function goesBack({ words, setting }: FleetPlan): boolean {
 function pointer({ shared }: Told): readonly string[] {
   return shared.registry.moves
     .filter(
-      ({ version, digest }) => shared.registry.versions.get(version)?.manifest.digest !== digest,
+      ({ live: { version, digest } }) =>
+        shared.registry.versions.get(version)?.manifest.digest !== digest,
     )
-    .map(({ version }) => `${version} was live and is not there`)
+    .map(({ live: { version } }) => `${version} was live and is not there`)
 }
 
 function latestOf(disks: readonly Disk[]): Disk {

@@ -4,7 +4,7 @@
  */
 import type { Random } from '../../src/contracts/core.ts'
 import type { Replay } from '../../src/contracts/policy.ts'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Routing } from '../../src/versions/contract.ts'
 import { openPolicy, policies } from '../../policies/index.ts'
 import { openLeases } from '../../src/fleet/leases.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -214,7 +214,7 @@ class Fleet implements Told {
       store: disk.storeFor(daemon),
       registry: this.shared.registryFor(daemon, tenure.lease),
       tenure,
-      onPointer: ({ version, digest }: LivePointer) => {
+      onPointer: ({ live: { version, digest } }: Routing) => {
         if (registry.versions.get(version)?.manifest.digest !== digest)
           this.violations.push(`${version} is live and not there`)
       },

@@ -101,11 +101,14 @@ describe('the first version of another method that answers', () => {
     const world = openWorld({ s: events })
     const old = await under(base, one)
     await runToEnd(world, old.setting)
-    const before = await old.accuracyOf(world, world.registry.moves.at(-1)!.version, asked)
+    const before = await old.accuracyOf(world, world.registry.moves.at(-1)!.live.version, asked)
     const known = world.registry.versions.size
     const present = await under(base, other)
     await runToEnd(world, present.setting)
-    const { version, reason } = world.registry.moves.at(-1)!
+    const {
+      live: { version },
+      reason,
+    } = world.registry.moves.at(-1)!
     expect(world.registry.versions.size, 'no untrained version').toBe(known + 1)
     expect(reason).toContain('held-out examples')
     const after = await present.accuracyOf(world, version, asked)
@@ -188,7 +191,7 @@ describe('a fresh adapter in the checkpoint', () => {
         reason: expect.stringContaining('1.000 on 11 held-out examples, 0.953 before') as string,
       },
     ])
-    const { manifest } = world.registry.versions.get(world.registry.moves.at(-1)!.version)!
+    const { manifest } = world.registry.versions.get(world.registry.moves.at(-1)!.live.version)!
     expect(manifest).toMatchObject({ parent: null, events: 49, span: {} })
     // Once: the checkpoint is of this adapter now.
     await runToEnd(world, ranked(2))

@@ -37,7 +37,7 @@ describe('learning', () => {
       decision: 'promote',
       scores: { count: 8 },
     })
-    expect(world.registry.moves.at(-1)).toMatchObject({ version: 'v2', by: 'trainer' })
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v2' }, by: 'trainer' })
     expect(status).toMatchObject({
       state: 'stopped',
       pending: 2,
@@ -111,7 +111,7 @@ describe('learning', () => {
             : { verdict: 'promote', reason: 'yes' },
       },
     })
-    expect(world.registry.moves.map(({ version }) => version)).toEqual(['v0', 'v1', 'v3'])
+    expect(world.registry.moves.map(({ live }) => live.version)).toEqual(['v0', 'v1', 'v3'])
     expect(world.registry.versions.get('v2')?.manifest).toMatchObject({
       decision: 'hold',
       reason: '4 events (s 4..8), 4 of 4 examples are pending; accuracy_recent .50 → .75; not yet',

@@ -1,19 +1,19 @@
 /** A registry in memory that obeys the contract: publishing is idempotent by content, the pointer moves by compare-and-set. */
 import { createHash } from 'node:crypto'
-import type { LivePointer, Manifest, Registry, Version } from '../../src/versions/contract.ts'
+import type { Routing, Manifest, Registry, Version } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 
 export interface MemoryRegistry extends Registry {
   readonly versions: Map<string, Version>
-  readonly moves: LivePointer[]
+  readonly moves: Routing[]
   /** When the next moves are made. */
   sinceMs: number
 }
 
 export function memoryRegistry(): MemoryRegistry {
   const versions = new Map<string, Version>()
-  const moves: LivePointer[] = []
+  const moves: Routing[] = []
   const live = () => moves.at(-1)
   const known = (version: string) => {
     const found = versions.get(version)
@@ -48,9 +48,10 @@ export function memoryRegistry(): MemoryRegistry {
       const generation = before?.generation ?? 0
       if (generation !== expect) throw failure('GENERATION_STALE', `at ${generation}`)
       const { digest } = known(version).manifest
-      const previous = before?.version ?? null
-      const move: LivePointer = {
-        ...{ version, digest, generation: generation + 1, sinceMs: this.sinceMs, previous },
+      const previous = before?.live.version ?? null
+      const move: Routing = {
+        ...{ live: { version, digest }, generation: generation + 1 },
+        ...{ sinceMs: this.sinceMs, previous },
         ...{ reason, by, ...(asks && { asks }) },
       }
       moves.push(move)

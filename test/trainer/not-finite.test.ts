@@ -39,7 +39,7 @@ test('an update that is not finite is undone, and the next one learns from what 
   const status = await runToEnd(world, setting)
   expect(status).toMatchObject({ state: 'stopped', steps: 3, droppedSteps: 1, pending: 0 })
   expect(status.counts.learned).toBe(8)
-  expect(world.registry.moves.map(({ version }) => version)).toEqual(['v0', 'v1', 'v2'])
+  expect(world.registry.moves.map(({ live }) => live.version)).toEqual(['v0', 'v1', 'v2'])
   const { manifest } = registry.versions.get('v2')!
   expect(manifest).toMatchObject({ parent: 'v1', span: { s: { '0': ['8', '12'] } } })
   const { positions, remembered } = new Checkpoint(world.store, { snapshots: 2 }).load()!

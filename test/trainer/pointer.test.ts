@@ -3,7 +3,7 @@ import { setImmediate as nextTick } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/contracts/core.ts'
 import type { Promotion, Rollback } from '../../src/contracts/policy.ts'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Mover } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { leaveRecovery } from '../../src/checkpoint/recovery.ts'
 import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
@@ -22,7 +22,7 @@ import {
 
 const setting: Setting = { every: 4 }
 
-async function move(world: World, version: string, by: LivePointer['by'] = 'rollback') {
+async function move(world: World, version: string, by: Mover = 'rollback') {
   const expect = world.registry.moves.length
   return world.registry.point({ version, expect, reason: 'by a person', by })
 }
@@ -34,7 +34,8 @@ function saved(world: World) {
   return new Checkpoint(world.store, { snapshots: 9 }).load()!
 }
 
-const movesOf = (world: World) => world.registry.moves.map(({ version, by }) => `${version} ${by}`)
+const movesOf = (world: World) =>
+  world.registry.moves.map(({ live: { version }, by }) => `${version} ${by}`)
 
 describe('several moves in a row', () => {
   /** v1 to v3 were made, and moves are made at the time of a clock that stands still. */
@@ -183,7 +184,7 @@ describe('a race for the pointer', () => {
       const before = world.registry.moves.at(-1)!
       world.registry.moves.push({
         ...before,
-        version: 'v1',
+        live: { ...before.live, version: 'v1' },
         generation: before.generation + 1,
         by: 'rollback',
       })

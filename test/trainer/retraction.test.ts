@@ -93,7 +93,7 @@ describe('a version with what was taken back in its memory', () => {
     await runToEnd(world, setting)
     const live = world.registry.moves.at(-1)!
     expect(live).toMatchObject({ by: 'trainer' })
-    expect(world.registry.versions.get(live.version)?.manifest).toMatchObject({
+    expect(world.registry.versions.get(live.live.version)?.manifest).toMatchObject({
       parent: 'v1',
       memory: { items: 3 },
     })

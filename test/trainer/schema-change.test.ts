@@ -57,7 +57,10 @@ describe('a feature that is added to the schema', () => {
     await runToEnd(world, await under(schema))
     const before = newest(world)
     await runToEnd(world, await under(wider))
-    const { version, reason } = world.registry.moves.at(-1)!
+    const {
+      live: { version },
+      reason,
+    } = world.registry.moves.at(-1)!
     expect([version, reason]).toEqual(['v4', 'features added: height, member'])
     const { manifest, parameters } = newest(world)
     expect(manifest).toMatchObject({ parent: 'v3', events: 12, span: {} })
@@ -67,7 +70,7 @@ describe('a feature that is added to the schema', () => {
     world.streams.get('s')!.push(...events(6, 14, { height: 180, member: true }))
     const status = await runToEnd(world, await under(wider))
     expect(status).toMatchObject({ droppedSteps: 0, counts: { accepted: 20, rejected: 0 } })
-    expect(world.registry.moves.at(-1)).toMatchObject({ version: 'v6' })
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v6' } })
   })
 
   test('with crashes everywhere gives the same as without', async () => {
@@ -112,7 +115,7 @@ describe('a feature that is added to the schema', () => {
     expect(moved.counts).toMatchObject({
       set_aside: before.counts.set_aside,
     })
-    await ask('relearn', world.registry.moves.at(-1)!.version)
+    await ask('relearn', world.registry.moves.at(-1)!.live.version)
     const { counts, droppedSteps } = await runToEnd(world, await under(wider))
     expect([counts.set_aside, counts.rejected, droppedSteps]).toEqual([0, 0, 0])
   })

@@ -1,16 +1,16 @@
 /** Law 11: after a rollback nothing that was accepted before it teaches again unless a person asks for it. */
 import { describe, expect, test } from 'vitest'
 import type { Rollback } from '../../src/contracts/policy.ts'
-import type { Asked, LivePointer } from '../../src/versions/contract.ts'
+import type { Asked, Mover } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, labelled, lessons } from './events.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from './world.ts'
 
 const setting: Setting = { every: 4 }
 
-async function move(world: World, by: LivePointer['by'], to?: string, asks?: Asked) {
+async function move(world: World, by: Mover, to?: string, asks?: Asked) {
   const { moves } = world.registry
-  const version = to ?? moves.at(-1)!.version
+  const version = to ?? moves.at(-1)!.live.version
   return world.registry.point({ version, expect: moves.length, reason: 'a person', by, asks })
 }
 
@@ -254,7 +254,7 @@ describe('a rollback by policy', () => {
     const world = openWorld({ s: lessons(12) })
     const { counts } = await runToEnd(world, { ...setting, rollback: backAt(12) })
     expect(counts).toMatchObject({ learned: 8, set_aside: 8 })
-    expect(world.registry.moves.at(-1)).toMatchObject({ version: 'v1', by: 'policy' })
+    expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v1' }, by: 'policy' })
   })
 })
 

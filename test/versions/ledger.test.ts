@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { Ledger, type LedgerLimits } from '../../src/versions/local/ledger.ts'
+import { Ledger, ledgerMigrations, type LedgerLimits } from '../../src/versions/local/ledger.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import { openStore } from '../../src/platform/store/store.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { manifestOf } from '../serving/fake-registry.ts'
 
@@ -20,7 +21,12 @@ function retire(ledger: Ledger, from: number, to: number): void {
 function move(ledger: Ledger, from: number, to: number): void {
   ledger.exclusively(() => {
     for (let expect = from; expect < to; expect += 1)
-      ledger.move({ version: `v${expect}`, digest: '', reason: 'r', by: 'trainer', expect })
+      ledger.move({
+        live: { version: `v${expect}`, digest: '' },
+        reason: 'r',
+        by: 'trainer',
+        expect,
+      })
   })
 }
 
@@ -49,6 +55,32 @@ test('a registry that has grown without limits is brought to them bit by bit', (
   }
   expect(rows).toEqual([1501, 1501, 1002, 1002, 503, 503, 4, 4, 3, 4, 3, 4])
   expect(ledger.history(1)[0]?.generation).toBe(2006)
+})
+
+test('a ledger of an earlier release names the live version alone, and takes a canary', () => {
+  const folder = scratchFolder()
+  const store = openStore(join(folder, 'registry.db'), { migrations: ledgerMigrations.slice(0, 4) })
+  store.run(
+    `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks)
+     VALUES (3, 'v2', 'd2', 17, 'v1', 'bad', 'rollback', '{"hold":true}')`,
+  )
+  store.close()
+  const ledger = open(folder, {})
+  const old = {
+    live: { version: 'v2', digest: 'd2' },
+    ...{ generation: 3, sinceMs: 17, previous: 'v1', reason: 'bad', by: 'rollback' },
+    asks: { hold: true },
+  }
+  expect(ledger.live()).toEqual(old)
+  const [live, canary] = [
+    { version: 'v3', digest: 'd3' },
+    { version: 'v4', digest: 'd4', share: 0.25 },
+  ]
+  const shadow = { version: 'v5', digest: 'd5' }
+  const move = { ...{ live, canary, shadow }, expect: 3, reason: 'r', by: 'trainer' } as const
+  const moved = ledger.exclusively(() => ledger.move(move))
+  expect(moved).toMatchObject({ live, canary, shadow, previous: 'v2', generation: 4 })
+  expect(open(folder, {}).history(10)).toEqual([moved, old])
 })
 
 test('a page in the middle of the list is the same as that part of the whole list', () => {

@@ -159,7 +159,7 @@ describe('a version folder that was altered', () => {
     await registry.point({ version: 'v2', expect: 0, ...by })
     rmSync(join(folder, 'versions', 'v2', 'adapter_model.bin'))
     const pointer = await registry.point({ version: 'v1', expect: 1, ...by })
-    expect([pointer.version, pointer.previous]).toEqual(['v1', 'v2'])
+    expect([pointer.live.version, pointer.previous]).toEqual(['v1', 'v2'])
   })
 })
 

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Logger } from '../../src/contracts/core.ts'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Routing } from '../../src/versions/contract.ts'
 import { openLocalRegistry } from '../../src/versions/local/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -58,8 +58,8 @@ test('twenty kills in the middle of publishing leave every version complete or a
   expect(readdirSync(join(folder, 'versions')).sort()).toEqual([...present].sort())
   for (const version of present) await registry.load(version)
   const live = await registry.live()
-  expect(present).toContain(live?.version)
-  expect((await registry.load(live!.version)).manifest.digest).toBe(live!.digest)
+  expect(present).toContain(live?.live.version)
+  expect((await registry.load(live!.live.version)).manifest.digest).toBe(live!.live.digest)
 })
 
 test('of two processes that race for the pointer exactly one wins each generation', async () => {
@@ -81,7 +81,7 @@ test('a server sees what its trainer published and pointed at, while it moves th
   const registry = await open(folder)
   const trainer = child(folder, 'serve')
   await firstLine(trainer)
-  const seen: LivePointer[] = []
+  const seen: Routing[] = []
   let onSeen: () => void = () => {}
   registry.watch((pointer) => {
     seen.push(pointer)
@@ -90,7 +90,7 @@ test('a server sees what its trainer published and pointed at, while it moves th
   const live = (version: string) =>
     new Promise<void>((resolve) => {
       onSeen = () => {
-        if (seen.at(-1)?.version === version) resolve()
+        if (seen.at(-1)?.live.version === version) resolve()
       }
       onSeen()
     })

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
-import type { LivePointer } from '../../src/versions/contract.ts'
+import type { Routing } from '../../src/versions/contract.ts'
 import { registryKeys } from '../../src/versions/shared/keys.ts'
 import { RedisPointer } from '../../src/versions/shared/pointer.ts'
 import { openLocalRegistry } from '../../src/versions/local/local.ts'
@@ -35,8 +35,8 @@ import { plainBundle, plainOrigin, plainVersion } from './plain-bundle.mjs'
 const by = { reason: 'test', by: 'trainer' } as const
 
 /** v0 … v4 were live one after another; v1 was removed, v0 is pinned. */
-async function taught({ registry }: Replica): Promise<LivePointer> {
-  let live: LivePointer | undefined
+async function taught({ registry }: Replica): Promise<Routing> {
+  let live: Routing | undefined
   for (let index = 0; index < 5; index += 1) {
     await registry.publish(plainVersion(`v${index}`))
     live = await registry.point({ version: `v${index}`, expect: index, ...by })
@@ -46,10 +46,10 @@ async function taught({ registry }: Replica): Promise<LivePointer> {
   return live!
 }
 
-const sees = (replicas: readonly Replica[], live: LivePointer) =>
+const sees = (replicas: readonly Replica[], live: Routing) =>
   until(async () => {
     const seen = await Promise.all(replicas.map(({ registry }) => registry.live()))
-    return seen.every((pointer) => pointer?.digest === live.digest)
+    return seen.every((pointer) => pointer?.live.digest === live.live.digest)
   })
 
 /** What Redis itself says, without any replica in between. */
@@ -61,12 +61,12 @@ const restored = (server: RedisServer, namespace: string, generation: number) =>
   until(async () => (await inRedis(server, namespace, 'generation')) === String(generation))
 
 /** Everything of `taught`, read by a replica that has nothing of its own. */
-async function expectTaught(port: number, namespace: string, live: LivePointer): Promise<void> {
+async function expectTaught(port: number, namespace: string, live: Routing): Promise<void> {
   const { registry } = await openReplica(port, namespace)
   await until(async () => (await registry.list()).length === 5)
   await until(async () => (await registry.pins()).length === 1)
   expect(await registry.live()).toEqual(live)
-  expect((await registry.history(10)).map(({ version }) => version)).toEqual([
+  expect((await registry.history(10)).map(({ live }) => live.version)).toEqual([
     'v4',
     'v3',
     'v2',
@@ -188,7 +188,7 @@ describe('a Redis', () => {
       await systemClock.sleep(20)
     }
     expect((await one.list()).map(({ manifest }) => manifest.version)).toHaveLength(5)
-    expect((await other.history(2)).map(({ version }) => version)).toEqual(['v4', 'v3'])
+    expect((await other.history(2)).map(({ live }) => live.version)).toEqual(['v4', 'v3'])
     expect(await other.pins()).toEqual(['v0'])
     for (const work of [
       () => other.point({ version: 'v4', expect: 5, ...by }),
@@ -242,8 +242,8 @@ describe('a Redis', () => {
     await server.kill()
     const again = await openReplica(server.port, namespace, { folder: first.folder })
     expect(await again.registry.live()).toEqual(live)
-    expect((await again.registry.load('v4')).manifest.digest).toBe(live.digest)
-    const seen: LivePointer[] = []
+    expect((await again.registry.load('v4')).manifest.digest).toBe(live.live.digest)
+    const seen: Routing[] = []
     again.registry.watch((pointer) => seen.push(pointer))
     await until(() => seen.length > 0)
     expect(seen).toEqual([live])
@@ -326,6 +326,29 @@ describe('a Redis', () => {
     expect(await fresh.registry.live()).toEqual(live)
   })
 
+  test('of an earlier release names the live version alone', async () => {
+    const [server, namespace] = [await redisForTest(), freshNamespace()]
+    const { registry, redis } = await openReplica(server.port, namespace)
+    await registry.publish(plainVersion('v0'))
+    await registry.publish(plainVersion('v1'))
+    const { live } = await registry.point({ version: 'v0', expect: 0, ...by })
+    const keys = registryKeys(redis, 'sentiment')
+    const rest = { generation: 1, sinceMs: 17, previous: null, reason: 'old', by: 'start' }
+    const json = JSON.stringify({ ...live, ...rest, token: 't' })
+    await redis.command('HSET', keys.state, 'pointer', json)
+    await redis.command('HSET', keys.moves, '1', json)
+    const other = (await openReplica(server.port, namespace)).registry
+    expect(await other.live()).toEqual({ live, ...rest })
+    const moved = await other.point({
+      ...{ version: 'v1', expect: 1, ...by },
+      canary: { version: 'v0', share: 0.5 },
+    })
+    expect(moved).toMatchObject({ previous: 'v0', canary: { ...live, share: 0.5 } })
+    // A daemon of the earlier release goes on reading what it knows.
+    const stored = String(await redis.command('HGET', keys.state, 'pointer'))
+    expect(JSON.parse(stored)).toMatchObject({ ...moved.live, generation: 2, previous: 'v0' })
+  })
+
   test('that is ahead of a replica which puts something back keeps what it has', async () => {
     const [server, namespace] = [await redisForTest(), freshNamespace()]
     const { registry, redis } = await openReplica(server.port, namespace)
@@ -334,11 +357,11 @@ describe('a Redis', () => {
     const second = await registry.point({ version: 'v1', expect: 1, ...by })
     const keys = registryKeys(redis, 'sentiment')
     const pointer = new RedisPointer({ redis, keys, clock: systemClock, historyRows: 10 })
-    const parted = { ...second, version: 'v0', digest: first.digest }
+    const parted = { ...second, live: { version: 'v0', digest: first.live.digest } }
     for (const history of [[first], [parted, first]])
       expect(await pointer.restore(history, 0)).toBe('THERE')
     expect((await pointer.look()).pointer).toEqual(second)
-    const unknown = { ...second, version: 'v9', digest: 'd'.repeat(64), generation: 3 }
+    const unknown = { ...second, live: { version: 'v9', digest: 'd'.repeat(64) }, generation: 3 }
     expect(await pointer.restore([unknown, second], 0)).toBe('INCOMPLETE')
     expect((await pointer.look()).pointer).toEqual(second)
   })
@@ -364,7 +387,7 @@ describe('a Redis', () => {
     const stale = await startReplica(server)
     await detach(stale)
     await registry.point({ version: 'v1', expect: 1, ...by })
-    const seen: LivePointer[] = []
+    const seen: Routing[] = []
     registry.watch((pointer) => seen.push(pointer))
     await until(() => seen.length > 0)
     // Somebody who knew nothing of it moves the pointer before we look again.
@@ -372,9 +395,9 @@ describe('a Redis', () => {
     const theirs = await other.registry.point({ version: 'v2', expect: 1, ...by })
     await other.registry.close()
     const next = await failOver(server, stale)
-    await until(() => seen.at(-1)?.version === 'v2')
+    await until(() => seen.at(-1)?.live.version === 'v2')
     expect(await registry.live()).toEqual(theirs)
-    expect((await registry.history(5)).map(({ version }) => version)).toEqual(['v2', 'v0'])
+    expect((await registry.history(5)).map(({ live }) => live.version)).toEqual(['v2', 'v0'])
     await next.stop()
   })
 
@@ -396,7 +419,11 @@ describe('a Redis', () => {
     await restored(server, namespace, 3)
     for (const { registry } of others) {
       await until(async () => (await registry.live())?.generation === 3)
-      expect(await registry.live()).toMatchObject({ version: 'v0', previous: 'v1', by: 'start' })
+      expect(await registry.live()).toMatchObject({
+        live: { version: 'v0' },
+        previous: 'v1',
+        by: 'start',
+      })
       await registry.load('v0')
     }
   })

@@ -37,8 +37,8 @@ test('eight kills of a trainer leave every version complete or absent, for other
   const present = list.filter(({ removed }) => !removed).map(({ manifest }) => manifest.version)
   for (const version of present) await other.registry.load(version)
   const live = (await other.registry.live())!
-  expect(present).toContain(live.version)
-  expect((await other.registry.load(live.version)).manifest.digest).toBe(live.digest)
+  expect(present).toContain(live.live.version)
+  expect((await other.registry.load(live.live.version)).manifest.digest).toBe(live.live.digest)
 
   const again = await openReplica(server.port, 'kills', { folder })
   for (const version of present) await again.registry.load(version)

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
-import type { LivePointer, Manifest, Version } from '../../src/versions/contract.ts'
+import type { Routing, Manifest, Version } from '../../src/versions/contract.ts'
 import { openLocalRegistry } from '../../src/versions/local/local.ts'
 import { registryKeys } from '../../src/versions/shared/keys.ts'
 import { RedisPointer } from '../../src/versions/shared/pointer.ts'
@@ -88,7 +88,7 @@ describe('the registry of a fleet', () => {
   test('of twenty writers exactly one wins each generation, and all tell the same history', async () => {
     const replicas = await Promise.all(Array.from({ length: 5 }, () => replica()))
     await replicas[0]!.registry.publish(plainVersion('v0'))
-    const won: LivePointer[] = []
+    const won: Routing[] = []
     for (let expected = 0; expected < 6; expected += 1) {
       const moves = Array.from({ length: 20 }, (_, writer) =>
         replicas[writer % 5]!.registry.point({
@@ -122,7 +122,7 @@ describe('the registry of a fleet', () => {
     }
     expect(await ask(server.url, (redis) => redis.hgetall(key('kept')))).toEqual(before)
     expect(existsSync(join(late.folder, 'versions/v3'))).toBe(false)
-    expect((await next.registry.live())?.version).toBe('v1')
+    expect((await next.registry.live())?.live.version).toBe('v1')
     const names = (await next.registry.list()).map(({ manifest }) => manifest.version)
     expect(names).toEqual(['v2', 'v1'])
   })

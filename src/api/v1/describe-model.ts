@@ -2,7 +2,7 @@
 import type { Static } from 'typebox'
 import { describeLabels } from './describe-labels.ts'
 import { describeSources } from './describe-sources.ts'
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import type { FailedSwap } from '../../serving/live/live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
@@ -30,8 +30,15 @@ export function describeModel(model: ModelServices): Static<typeof ModelAnswer> 
   }
 }
 
-export function describePointer(pointer: LivePointer): Static<typeof LiveAnswer> {
-  const { version, digest, generation, sinceMs, previous, by, reason } = pointer
+export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
+  const {
+    live: { version, digest },
+    generation,
+    sinceMs,
+    previous,
+    by,
+    reason,
+  } = pointer
   const since = new Date(sinceMs).toISOString()
   return { version, digest, generation, since, previous, by, reason }
 }

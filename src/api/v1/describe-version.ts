@@ -1,12 +1,12 @@
 /** A version for /v1/models/{model}/versions: its manifest, without what only the loader needs. */
 import type { Static } from 'typebox'
-import type { LivePointer, Manifest } from '../../versions/contract.ts'
+import type { Routing, Manifest } from '../../versions/contract.ts'
 import { describeLabels } from './describe-labels.ts'
 import type { VersionAnswer } from './schemas.ts'
 
 export function describeVersion(
   { manifest, removed }: { readonly manifest: Manifest; readonly removed: boolean },
-  live: LivePointer | undefined,
+  live: Routing | undefined,
   pins: readonly string[],
 ): Static<typeof VersionAnswer> {
   const { version, digest, parent, created, events, events_new, steps } = manifest
@@ -24,7 +24,7 @@ export function describeVersion(
     scores,
     decision,
     reason,
-    live: version === live?.version,
+    live: version === live?.live.version,
     removed,
     pinned: pins.includes(version),
   }

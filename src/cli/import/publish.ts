@@ -4,7 +4,7 @@
  * by the live pointer alone, as after a promotion by a person.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { LivePointer, Registry, Version } from '../../versions/contract.ts'
+import type { Routing, Registry, Version } from '../../versions/contract.ts'
 import { numberOf } from '../../versions/order.ts'
 
 const TRIES = 10
@@ -25,7 +25,7 @@ export async function publishImport(registry: Registry, draft: Version): Promise
 }
 
 /** One move; a race with the trainer is tried again. */
-export async function makeLive(registry: Registry, { manifest }: Version): Promise<LivePointer> {
+export async function makeLive(registry: Registry, { manifest }: Version): Promise<Routing> {
   const { version, reason } = manifest
   for (let tries = 1; ; tries += 1) {
     const expect = (await registry.live())?.generation ?? 0

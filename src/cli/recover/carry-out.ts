@@ -78,11 +78,10 @@ function point(
   config: Config,
 ) {
   const ledger = new Ledger(join(found.folder, 'registry.db'), systemClock, rememberedBy(config))
-  const previous = ledger.live()?.version ?? null
+  const previous = ledger.live()?.live.version ?? null
   const reason = plan.recovery?.reason ?? 'recovered: the live version was not known any more'
   const move = {
-    version,
-    digest,
+    live: { version, digest },
     generation: after + 1,
     sinceMs: systemClock.nowMs(),
     previous,

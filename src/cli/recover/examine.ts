@@ -10,7 +10,7 @@ import {
   rememberedBy,
 } from '../../app/parts.ts'
 import type { Base } from '../../contracts/network.ts'
-import type { LivePointer, Manifest } from '../../versions/contract.ts'
+import type { Routing, Manifest } from '../../versions/contract.ts'
 import { deadLettersFile, openDeadLetters } from '../../intake/dead-letters/dead-letters.ts'
 import { inboxFile } from '../../intake/inbox/schema.ts'
 import { Ledger } from '../../versions/local/ledger.ts'
@@ -33,7 +33,7 @@ export interface Examined {
   /** Of versions whose bytes were removed. */
   readonly removed: readonly Manifest[]
   /** Newest first. */
-  readonly history: readonly LivePointer[]
+  readonly history: readonly Routing[]
 }
 
 const MOVES = 10_000
@@ -41,7 +41,7 @@ const MOVES = 10_000
 export async function examineModel(config: Config, model: string): Promise<Examined> {
   const folder = folderOf(config, model)
   const base = await openBase(modelOf(config, model).base)
-  let [history, removed]: [readonly LivePointer[], readonly Manifest[]] = [[], []]
+  let [history, removed]: [readonly Routing[], readonly Manifest[]] = [[], []]
   const registryPath = join(folder, 'registry.db')
   const registry = examine(registryPath, () => {
     const ledger = new Ledger(registryPath, systemClock, rememberedBy(config))

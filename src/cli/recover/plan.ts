@@ -93,7 +93,7 @@ function knownTo(found: Examined): readonly string[] {
 
 function recoveryOf(found: Examined, chosen: FoundVersion | undefined, notes: Notes) {
   const { checkpoint, history } = found
-  const live = history[0]?.version ?? knownTo(found)[0]
+  const live = history[0]?.live.version ?? knownTo(found)[0]
   const isLiveUsable = live === undefined || live === chosen?.version
   const next = nextNumber(found)
   if (checkpoint.kind === 'whole') {
@@ -142,7 +142,8 @@ function noteFleet({ checkpoint }: Examined, { kept }: Notes): void {
 function nextNumber(found: Examined): number {
   const names = [
     ...found.versions.map(({ version }) => version),
-    ...[...found.removed, ...found.history].map(({ version }) => version),
+    ...found.removed.map(({ version }) => version),
+    ...found.history.map(({ live }) => live.version),
   ]
   const next = savedOf(found)?.progress.next ?? 0
   return names.reduce((most, name) => Math.max(most, numberOf(name) + 1), next)
@@ -214,7 +215,8 @@ function pointerOf(
   { history, checkpoint, registry }: Examined,
   chosen: FoundVersion | undefined,
 ): Plan['pointer'] {
-  if (chosen?.manifest === undefined || history[0]?.version === chosen.version) return undefined
+  if (chosen?.manifest === undefined || history[0]?.live.version === chosen.version)
+    return undefined
   if (history[0] === undefined && registry.kind === 'whole') return undefined
   const known =
     checkpoint.kind === 'whole' || checkpoint.kind === 'weights'

@@ -1,7 +1,7 @@
 /** Which versions of a model can answer, which of them it goes on from, and where that one ended in the stream. */
 import type { Base } from '../../contracts/network.ts'
 import type { Positions } from '../../contracts/stream.ts'
-import type { LivePointer, Manifest } from '../../versions/contract.ts'
+import type { Routing, Manifest } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Ledger } from '../../versions/local/ledger.ts'
 import { readManifest } from '../../versions/manifest.ts'
@@ -65,12 +65,12 @@ export function removedManifests(ledger: Ledger): readonly Manifest[] {
 /** The live one, else as a rollback would choose, else the newest. `known`: what the checkpoint says was live. */
 export function chooseVersion(
   found: readonly FoundVersion[],
-  history: readonly LivePointer[],
+  history: readonly Routing[],
   known: readonly string[],
 ): FoundVersion | undefined {
   const usable = found.filter(({ why }) => why === undefined)
-  const live = history[0]
-  const order = [...(live ? [live.version] : []), ...versionsBefore(history), ...known]
+  const [pointer] = history
+  const order = [...(pointer ? [pointer.live.version] : []), ...versionsBefore(history), ...known]
   for (const name of order) {
     const version = usable.find((each) => each.version === name)
     if (version !== undefined) return version
@@ -85,10 +85,10 @@ export function chooseVersion(
 export function positionsAt(
   version: Manifest,
   manifests: readonly Manifest[],
-  history: readonly LivePointer[],
+  history: readonly Routing[],
 ): Readonly<Record<string, Positions>> {
-  const isPersons = ({ by }: LivePointer) => by === 'rollback' || by === 'promote'
-  const move = history.find((each) => each.version === version.version && isPersons(each))
+  const isPersons = ({ by }: Routing) => by === 'rollback' || by === 'promote'
+  const move = history.find((each) => each.live.version === version.version && isPersons(each))
   const untilMs = Math.max(Date.parse(version.created), move?.sinceMs ?? 0)
   const positions: Record<string, Record<string, string>> = {}
   const before = manifests.filter(({ created }) => Date.parse(created) <= untilMs)

@@ -2,7 +2,7 @@
  * What answers when the live version cannot be loaded at the start: the versions that were live before it, as a rollback
  * would choose them, then the newest that are there. An older answer beats none, and says which version it comes from.
  */
-import type { LivePointer, Registry } from '../../versions/contract.ts'
+import type { Routing, Registry } from '../../versions/contract.ts'
 import { versionsBefore } from './version-before.ts'
 
 const HISTORY = 1000
@@ -12,16 +12,16 @@ const MOST_TRIED = 100
 /** Best first. Each is named by the move that made it live, if that is known. */
 export async function fallbacks(
   registry: Pick<Registry, 'history' | 'list'>,
-  live: LivePointer,
-): Promise<readonly LivePointer[]> {
+  pointer: Routing,
+): Promise<readonly Routing[]> {
   const history = await registry.history(HISTORY)
   const listed = await registry.list(MOST_TRIED)
   const newest = listed.filter(({ removed }) => !removed).map(({ manifest }) => manifest.version)
   const names = new Set([...versionsBefore(history), ...newest])
-  names.delete(live.version)
-  const unknown = { ...live, generation: 0, previous: null }
+  names.delete(pointer.live.version)
+  const unknown = { ...pointer, generation: 0, previous: null }
   return [...names].slice(0, MOST_TRIED).map((version) => {
-    const move = history.find((each) => each.version === version) ?? unknown
-    return { ...move, version }
+    const move = history.find((each) => each.live.version === version) ?? unknown
+    return { ...move, live: { ...move.live, version } }
   })
 }

@@ -3,7 +3,7 @@
  * what would need one is refused by name.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { LivePointer, Registry } from '../../versions/contract.ts'
+import type { Routing, Registry } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { FeedbackService } from '../services/feedback-service.ts'
 import { openGenerations } from './generations.ts'
@@ -21,15 +21,15 @@ export async function openFollowedModel(options: FollowedModelOptions): Promise<
   const { registry, clock, log, model } = options
   const generations = openGenerations(clock)
   let live: LiveAdapter | undefined
-  async function follow(pointer: LivePointer): Promise<void> {
-    const manifest = await registry.manifest(pointer.version)
+  async function follow(pointer: Routing): Promise<void> {
+    const manifest = await registry.manifest(pointer.live.version)
     if (pointer.generation < (live?.pointer.generation ?? 0)) return
     live = { manifest, pointer }
     generations.reach(pointer.generation)
   }
-  async function tryToFollow(pointer: LivePointer): Promise<void> {
+  async function tryToFollow(pointer: Routing): Promise<void> {
     await follow(pointer).catch((err: unknown) => {
-      log.warn({ model, err, version: pointer.version }, 'the live version cannot be shown')
+      log.warn({ model, err, version: pointer.live.version }, 'the live version cannot be shown')
     })
   }
   const pointer = await registry.live()

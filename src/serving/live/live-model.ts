@@ -7,7 +7,7 @@
  */
 import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { ServingEngine } from '../engine/contract.ts'
-import type { LivePointer, Manifest, Registry } from '../../versions/contract.ts'
+import type { Routing, Manifest, Registry } from '../../versions/contract.ts'
 import type { RetryDelays } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -30,7 +30,7 @@ export interface LiveModel {
   ): Promise<boolean>
   predict(request: PredictRequest): Promise<Prediction>
   /** Resolves when this pointer, or a later one, answers; rejects when its version cannot be loaded. */
-  swap(pointer: LivePointer): Promise<void>
+  swap(pointer: Routing): Promise<void>
   /** Proves that a version can answer, from its bytes on disk to the engine, and leaves it warm for a while. */
   prove(version: string): Promise<Manifest>
   /** Follows the registry's pointer no longer, and unloads everything. The batcher has ended before. */
@@ -39,7 +39,7 @@ export interface LiveModel {
 
 export interface LiveAdapter {
   readonly manifest: Manifest
-  readonly pointer: LivePointer
+  readonly pointer: Routing
 }
 
 export interface FailedSwap {
@@ -138,7 +138,7 @@ class SwappingModel implements LiveModel {
     }
   }
 
-  async swap(pointer: LivePointer): Promise<void> {
+  async swap(pointer: Routing): Promise<void> {
     await this.#swaps.request(pointer)
   }
 
@@ -178,19 +178,23 @@ class SwappingModel implements LiveModel {
   }
 
   /** With the live version, or with the best one that can be loaded instead. */
-  async #start(pointer: LivePointer): Promise<void> {
+  async #start(pointer: Routing): Promise<void> {
     await this.#tryTo(pointer)
     // What fails for a passing reason is tried again soon.
     if (this.#live !== undefined || this.#failed === undefined || this.#isPassing) return
     for (const other of await fallbacks(this.#options.registry, pointer)) {
-      const adapter = await this.#held(other.version)
+      const adapter = await this.#held(other.live.version)
       if (adapter === undefined) continue
       const { manifest } = adapter
-      this.#answerWith({ adapter, manifest, pointer: { ...other, digest: manifest.digest } })
+      this.#answerWith({
+        adapter,
+        manifest,
+        pointer: { ...other, live: { version: other.live.version, digest: manifest.digest } },
+      })
       const { model, log } = this.#options
       const { code, version: unusable } = this.#failed
       const words = 'the live version is unusable: an older one answers'
-      log.error({ model, unusable, code, version: other.version }, words)
+      log.error({ model, unusable, code, version: other.live.version }, words)
       return
     }
   }
@@ -208,14 +212,14 @@ class SwappingModel implements LiveModel {
   }
 
   /** A swap that nobody waits for: what went wrong has been told where it happened. */
-  async #tryTo(pointer: LivePointer): Promise<void> {
+  async #tryTo(pointer: Routing): Promise<void> {
     await this.#swaps.request(pointer).catch(() => undefined)
   }
 
-  async #carryOut(pointer: LivePointer): Promise<void> {
+  async #carryOut(pointer: Routing): Promise<void> {
     const startMs = this.#options.clock.monotonicMs()
     try {
-      const adapter = await this.#shelf.hold(pointer.version, 'urgent')
+      const adapter = await this.#shelf.hold(pointer.live.version, 'urgent')
       this.#move({ adapter, pointer, manifest: adapter.manifest })
     } catch (error) {
       this.#stay(pointer, error)
@@ -227,7 +231,12 @@ class SwappingModel implements LiveModel {
 
   #move(next: Live): void {
     const { model, metrics, log } = this.#options
-    const { version, generation, by, reason } = next.pointer
+    const {
+      live: { version },
+      generation,
+      by,
+      reason,
+    } = next.pointer
     this.#answerWith(next)
     this.#failed = undefined
     this.#generations.reach(generation)
@@ -242,20 +251,22 @@ class SwappingModel implements LiveModel {
     this.#options.onAnswering?.(next.manifest.version)
   }
 
-  #stay(pointer: LivePointer, error: unknown): void {
+  #stay(pointer: Routing, error: unknown): void {
     const { model, metrics, log, clock } = this.#options
-    const { version } = pointer
+    const {
+      live: { version },
+    } = pointer
     const code = error instanceof CodedError ? error.code : 'INTERNAL'
     const message = error instanceof Error ? error.message : String(error)
     this.#failed = { version, code, message, sinceMs: clock.nowMs() }
     metrics.count('swapFailures', { model, code })
-    const goesOn = this.#live?.pointer.version ?? null
+    const goesOn = this.#live?.pointer.live.version ?? null
     log.error({ model, version, code, err: error, goesOn }, 'version cannot be served')
     this.#isPassing = isRetriable(error)
     if (this.#isPassing) void this.#tryLater(pointer)
   }
 
-  async #tryLater(pointer: LivePointer): Promise<void> {
+  async #tryLater(pointer: Routing): Promise<void> {
     const { clock, retry } = this.#options
     await clock.sleep(retry.delayMs(0), this.#closing.signal).then(
       () => this.#tryTo(pointer),

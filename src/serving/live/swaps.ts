@@ -2,11 +2,11 @@
  * Moves of the live pointer, one at a time, the latest wins: moves that arrive while one is being carried out replace
  * each other, so that a burst of ten costs two loads and ends at the right version.
  */
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 
 export interface Swaps {
   /** Resolves when this pointer or a later one is in place; rejects when carrying it out failed. */
-  request(pointer: LivePointer): Promise<void>
+  request(pointer: Routing): Promise<void>
   /** Resolves when none is being carried out. */
   idle(): Promise<void>
 }
@@ -18,8 +18,8 @@ interface Waiter {
 }
 
 /** `carryOut` is never called concurrently, and never with an older pointer than before. */
-export function openSwaps(carryOut: (pointer: LivePointer) => Promise<void>): Swaps {
-  let latest: LivePointer | undefined
+export function openSwaps(carryOut: (pointer: Routing) => Promise<void>): Swaps {
+  let latest: Routing | undefined
   let inPlace = -1
   let running: Promise<void> | undefined
   let waiters: readonly Waiter[] = []
@@ -30,7 +30,7 @@ export function openSwaps(carryOut: (pointer: LivePointer) => Promise<void>): Sw
     due.forEach(tell)
   }
 
-  async function attempt(pointer: LivePointer): Promise<void> {
+  async function attempt(pointer: Routing): Promise<void> {
     try {
       await carryOut(pointer)
       inPlace = pointer.generation

@@ -5,12 +5,15 @@
  * Moves are read as a stack: a promotion puts its version on top, a rollback takes off what lies above its target. So two
  * rollbacks in a row go back two versions, never forward again to the one that was just refused.
  */
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 
 /** In the order in which they come into question. `history` is newest first. */
-export function versionsBefore(history: readonly LivePointer[]): readonly string[] {
+export function versionsBefore(history: readonly Routing[]): readonly string[] {
   const stack: string[] = []
-  for (const { version, by } of [...history].reverse()) {
+  for (const {
+    live: { version },
+    by,
+  } of [...history].reverse()) {
     const at = stack.lastIndexOf(version)
     if ((by === 'rollback' || by === 'policy') && at >= 0) stack.length = at + 1
     else if (stack.at(-1) !== version) stack.push(version)

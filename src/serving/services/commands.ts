@@ -4,7 +4,7 @@
  * reads on, also where it reads nothing.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Asked, LivePointer } from '../../versions/contract.ts'
+import type { Asked, Routing } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { ServedModel } from './served-model.ts'
 
@@ -21,11 +21,14 @@ export async function command(
   by: Command,
   reason: string,
   asks?: Asked,
-): Promise<LivePointer> {
+): Promise<Routing> {
   for (let tries = 1; ; tries += 1) {
     const now = await registry.live()
     if (now === undefined) throw failure('NOT_READY', `model ${name} has no live version`)
-    const { version, generation } = now
+    const {
+      live: { version },
+      generation,
+    } = now
     try {
       const pointer = await registry.point({ version, expect: generation, reason, by, asks })
       await live.swap(pointer)

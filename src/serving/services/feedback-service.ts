@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { DeadLetter, FeedbackEvent, Sink } from '../../contracts/stream.ts'
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
@@ -19,7 +19,7 @@ export interface FeedbackService {
     options?: { readonly areLetters?: boolean },
   ): Promise<FeedbackReceipt>
   /** The live pointer was moved here. */
-  moved?(pointer: LivePointer): void
+  moved?(pointer: Routing): void
   /** Events that are kept here until the trainer has learned them. */
   unread(): number
 }

@@ -51,8 +51,8 @@ function selfOf({ identity, models, clock }: FleetOptions): FleetMember {
   const live = models.flatMap(({ name, live: liveModel }) => {
     const pointer = liveModel.live()?.pointer
     if (pointer === undefined) return []
-    const { version, digest, generation } = pointer
-    return [[name, { version, digest, generation }] as const]
+    const { live, generation } = pointer
+    return [[name, { ...live, generation }] as const]
   })
   return { ...identity, seenMs: clock.nowMs(), live: Object.fromEntries(live) }
 }

@@ -6,13 +6,13 @@
  * target. It ends when this server answers with the target, or with what a later move put in its place.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Asked, LivePointer, Registry } from '../../versions/contract.ts'
+import type { Asked, Routing, Registry } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { versionsBefore } from '../live/version-before.ts'
 import type { ServedModel } from './served-model.ts'
 
 export interface Moved {
-  readonly pointer: LivePointer
+  readonly pointer: Routing
   readonly previous: string
 }
 
@@ -67,7 +67,7 @@ async function move(
       const pointer = await model.registry.point(move)
       model.feedback.moved?.(pointer)
       await model.live.swap(pointer)
-      return { pointer, previous: live.version }
+      return { pointer, previous: live.live.version }
     } catch (error) {
       if (!isStale(error) || tries === TRIES) throw error
     }

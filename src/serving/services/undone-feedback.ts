@@ -3,13 +3,13 @@
  * before it can be sent again: up to there the trainer alone tells what is a duplicate.
  */
 import type { Logger } from '../../contracts/core.ts'
-import type { LivePointer, Registry } from '../../versions/contract.ts'
+import type { Routing, Registry } from '../../versions/contract.ts'
 
 export interface UndoneFeedback {
   /** Events below this offset may come again. */
   below(): number
   /** This server has made that move itself. */
-  moved(pointer: LivePointer): void
+  moved(pointer: Routing): void
   close(): void
 }
 
@@ -52,7 +52,7 @@ class Undone implements UndoneFeedback {
     return this.#below
   }
 
-  moved({ by }: Pick<LivePointer, 'by'>): void {
+  moved({ by }: Pick<Routing, 'by'>): void {
     if (by === 'rollback' || by === 'policy') this.#below = this.#parts.end()
   }
 

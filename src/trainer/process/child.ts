@@ -7,7 +7,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Clock, Json, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import { unknownStatus } from './host.ts'
 import { openJitter } from '../../platform/random.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
@@ -32,7 +32,7 @@ export interface ChildParts extends ChildPlan {
   readonly stalledMs: () => number
   /** What its checkpoint says of a model, until the process has spoken. */
   readonly saved: (model: string) => TrainerStatus | undefined
-  readonly onPointer: (model: string, pointer: LivePointer) => void
+  readonly onPointer: (model: string, pointer: Routing) => void
   readonly onRestart: () => void
 }
 

@@ -7,7 +7,7 @@
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import { acquireLock, type Lock } from '../../platform/store/lock.ts'
 import { isAborted } from '../is-aborted.ts'
 import type { Loop } from '../loop.ts'
@@ -40,7 +40,7 @@ export interface HostedTrainers {
 export interface Hosting {
   readonly turns: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
-  readonly onPointer: (model: string, pointer: LivePointer) => void
+  readonly onPointer: (model: string, pointer: Routing) => void
 }
 
 const statusEveryMs = 1_000

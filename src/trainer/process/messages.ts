@@ -1,7 +1,7 @@
 /** What the server and a trainer process say to each other, over Node's channel between parent and child. Plain JSON. */
 import type { Json } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import type { LogOptions } from '../../platform/log.ts'
 
 export type LogLevel = NonNullable<LogOptions['level']>
@@ -17,6 +17,6 @@ export type ToTrainer =
 
 export type FromTrainer =
   | { readonly kind: 'status'; readonly status: TrainerStatus }
-  | { readonly kind: 'pointer'; readonly model: string; readonly pointer: LivePointer }
+  | { readonly kind: 'pointer'; readonly model: string; readonly pointer: Routing }
   /** The process ends now, and why. */
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string }

@@ -4,7 +4,7 @@
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { LivePointer } from '../../versions/contract.ts'
+import type { Routing } from '../../versions/contract.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LogLevel } from './messages.ts'
@@ -36,7 +36,7 @@ export interface Supervisor {
   /** There is new feedback for it, or its live pointer moved. */
   wake(model: string): void
   /** Called when a trainer moved a live pointer; returns how to stop. */
-  onPointer(callback: (model: string, pointer: LivePointer) => void): () => void
+  onPointer(callback: (model: string, pointer: Routing) => void): () => void
   /** Of the log of every process, from now on. */
   setLevel(level: LogLevel): void
   /** Ends every process in order and starts it again, with the config as it is then. Serving goes on. */
@@ -51,8 +51,8 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
   const { clock, log, silenceMs = silenceMsByDefault, onRestart = () => undefined } = options
   const { stalledMs = () => stalledMsByDefault, saved = () => undefined } = options
   const entry = entryUrl('./process.ts', import.meta.url)
-  const listeners = new Set<(model: string, pointer: LivePointer) => void>()
-  const onPointer = (model: string, pointer: LivePointer) => {
+  const listeners = new Set<(model: string, pointer: Routing) => void>()
+  const onPointer = (model: string, pointer: Routing) => {
     for (const listener of listeners) listener(model, pointer)
   }
   const children = options.children.map(

@@ -3,13 +3,15 @@
  * bytes were removed. Its write lock is what makes moves, removals and new folders of several processes follow one
  * another: whoever changes `versions/` does it inside `exclusively`.
  */
-import type { Clock, CodedError } from '../../contracts/core.ts'
-import type { Asked, LivePointer, Manifest } from '../contract.ts'
+import type { Clock, CodedError, Json } from '../../contracts/core.ts'
+import type { Manifest, Mover, Routing, RoutingMove } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
+import { printable, routingOf, storedOf } from '../routing.ts'
 
-const migrations = [
+/** Append only. */
+export const ledgerMigrations: readonly string[] = [
   `CREATE TABLE move (
      generation INTEGER PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, since_ms INTEGER NOT NULL,
      previous TEXT, reason TEXT NOT NULL, moved_by TEXT NOT NULL);
@@ -20,6 +22,8 @@ const migrations = [
    CREATE INDEX retired_by_number ON retired (CAST(substr(version, 2) AS INTEGER), length(version), version);`,
   `CREATE INDEX move_by_version ON move (version, generation);`,
   `ALTER TABLE move ADD COLUMN asks TEXT;`,
+  `ALTER TABLE move ADD COLUMN canary TEXT;
+   ALTER TABLE move ADD COLUMN shadow TEXT;`,
 ]
 
 /** SQL's cast takes the digits that a text begins with. */
@@ -27,7 +31,6 @@ const age = (version: string) =>
   `CAST(substr(${version}, 2) AS INTEGER), length(${version}), ${version}`
 const byAge = 'CAST(substr(version, 2) AS INTEGER) DESC, length(version) DESC, version DESC'
 
-const REASON_CHARACTERS = 2_000
 /** The most that one write lets go: a registry that has grown for months is brought to its limits bit by bit. */
 const PRUNED_ROWS = 500
 
@@ -51,10 +54,9 @@ export function mostRemoved({ removed, removedBytes = Infinity }: LedgerLimits, 
   return Math.min(removed, Math.floor(removedBytes / bytes))
 }
 
-export type Move = Pick<LivePointer, 'version' | 'digest' | 'reason' | 'by'> & {
-  readonly expect: number
-  readonly asks?: Asked | undefined
-}
+/** With the content of each version that it names. */
+export type Move = Omit<RoutingMove, 'version' | 'canary' | 'shadow'> &
+  Pick<Routing, 'live' | 'canary' | 'shadow'>
 
 export class Ledger {
   readonly #store: Store
@@ -62,22 +64,22 @@ export class Ledger {
   readonly #limits: LedgerLimits
 
   constructor(path: string, clock: Clock, limits: Partial<LedgerLimits> = {}) {
-    this.#store = openStore(path, { migrations })
+    this.#store = openStore(path, { migrations: ledgerMigrations })
     this.#clock = clock
     this.#limits = { ...usualLedgerLimits, ...limits }
   }
 
-  live(): LivePointer | undefined {
+  live(): Routing | undefined {
     return this.history(1)[0]
   }
 
-  history(count: number, before = Number.MAX_SAFE_INTEGER): readonly LivePointer[] {
+  history(count: number, before = Number.MAX_SAFE_INTEGER): readonly Routing[] {
     const sql = 'SELECT * FROM move WHERE generation < ? ORDER BY generation DESC LIMIT ?'
-    return this.#store.all(sql, before, count).map(toPointer)
+    return this.#store.all(sql, before, count).map(toRouting)
   }
 
   /** Call it inside `exclusively`, where the version cannot be removed meanwhile. */
-  move({ expect, asks, ...move }: Move): LivePointer {
+  move({ expect, canary, shadow, asks, ...move }: Move): Routing {
     const before = this.live()
     const generation = before?.generation ?? 0
     if (generation !== expect) {
@@ -89,13 +91,15 @@ export class Ledger {
         },
       )
     }
-    const pointer: LivePointer = {
+    const pointer: Routing = {
       ...move,
+      ...(canary && { canary }),
+      ...(shadow && { shadow }),
       ...(asks && { asks }),
       reason: printable(move.reason),
       generation: generation + 1,
       sinceMs: this.#clock.nowMs(),
-      previous: before?.version ?? null,
+      previous: before?.live.version ?? null,
     }
     this.#insert(pointer)
     return pointer
@@ -105,7 +109,7 @@ export class Ledger {
    * Moves that were made elsewhere, newest first: they take the place of everything from the oldest of them on. False when
    * a later move is known here.
    */
-  adopt(moves: readonly LivePointer[]): boolean {
+  adopt(moves: readonly Routing[]): boolean {
     return this.#store.transaction(() => {
       const [newest, oldest] = [moves[0], moves.at(-1)]
       if (newest === undefined || oldest === undefined) return false
@@ -189,51 +193,39 @@ export class Ledger {
     this.#store.close()
   }
 
-  #insert(pointer: LivePointer): void {
+  #insert(routing: Routing): void {
+    const { version, digest, generation, sinceMs, previous, reason, by, ...rest } =
+      storedOf(routing)
+    const [canary, shadow, asks] = [rest.canary, rest.shadow, rest.asks].map(jsonOrNull)
     this.#store.run(
-      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-      pointer.generation,
-      pointer.version,
-      pointer.digest,
-      pointer.sinceMs,
-      pointer.previous,
-      pointer.reason,
-      pointer.by,
-      pointer.asks === undefined ? null : JSON.stringify(pointer.asks),
+      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks, canary, shadow)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[generation, version, digest, sinceMs, previous, reason, by],
+      ...[asks ?? null, canary ?? null, shadow ?? null],
     )
     const old = `DELETE FROM move WHERE generation IN
       (SELECT generation FROM move WHERE generation <= ? ORDER BY generation LIMIT ?)`
-    this.#store.run(old, pointer.generation - this.#limits.moves, PRUNED_ROWS)
+    this.#store.run(old, generation - this.#limits.moves, PRUNED_ROWS)
   }
 }
 
-function toPointer(row: Row): LivePointer {
-  const asks = row.textOrNull('asks')
-  return {
+function jsonOrNull(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value)
+}
+
+function toRouting(row: Row): Routing {
+  const parts = ['canary', 'shadow', 'asks'].flatMap((name) => {
+    const json = row.textOrNull(name)
+    return json === null ? [] : [[name, JSON.parse(json) as Json] as const]
+  })
+  return routingOf({
     version: row.text('version'),
     digest: row.text('digest'),
     generation: row.number('generation'),
     sinceMs: row.number('since_ms'),
     previous: row.textOrNull('previous'),
     reason: row.text('reason'),
-    by: mover(row.text('moved_by')),
-    ...(asks !== null && { asks: JSON.parse(asks) as Asked }),
-  }
-}
-
-const movers = [
-  ...(['trainer', 'rollback', 'promote', 'start', 'policy'] as const),
-  ...(['pause', 'resume', 'relearn', 'discard'] as const),
-]
-
-export function mover(text: string): LivePointer['by'] {
-  const known = movers.find((by) => by === text)
-  if (known === undefined) throw failure('STORE_CORRUPT', `the pointer was moved by ${text}`)
-  return known
-}
-
-/** A reason comes from a person's request: no control characters in logs and answers, and not without end. */
-export function printable(reason: string): string {
-  return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
+    by: row.text('moved_by') as Mover,
+    ...(Object.fromEntries(parts) as Pick<Routing, 'canary' | 'shadow' | 'asks'>),
+  })
 }

@@ -8,15 +8,17 @@ import type { Clock, Logger } from '../../contracts/core.ts'
 import type {
   Kept,
   ListedVersion,
-  LivePointer,
   Manifest,
   Registry,
   Retention,
+  Routing,
+  RoutingMove,
   Version,
 } from '../contract.ts'
 import { Answering } from './answering.ts'
 import { Ledger, type LedgerLimits } from './ledger.ts'
 import { PointerWatch } from '../pointer-watch.ts'
+import { checkMove, proveMove, routedVersions } from '../routing.ts'
 import { checkOrigin, openVersion, sealVersion, type Bundle, type Origin } from '../sealing.ts'
 import { Versions } from './versions.ts'
 import { closeAll } from '../../platform/closers.ts'
@@ -97,25 +99,27 @@ class FolderRegistry implements LocalRegistry {
     return found
   }
 
-  async live(): Promise<LivePointer | undefined> {
+  async live(): Promise<Routing | undefined> {
     return this.#ledger.live()
   }
 
-  async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
-    const { manifest } = await this.load(move.version)
+  async point(move: RoutingMove): Promise<Routing> {
+    checkMove(move)
+    const { expect, reason, by, asks } = move
+    const { routed } = await proveMove(move, (version) => this.load(version))
     const pointer = this.#ledger.exclusively(() => {
-      this.#versions.checkPresent(move.version)
-      return this.#ledger.move({ ...move, digest: manifest.digest })
+      for (const { version } of routedVersions(routed)) this.#versions.checkPresent(version)
+      return this.#ledger.move({ ...routed, expect, reason, by, asks })
     })
     this.#watch.wake()
     return pointer
   }
 
-  async history(count: number, before?: number): Promise<readonly LivePointer[]> {
+  async history(count: number, before?: number): Promise<readonly Routing[]> {
     return this.#ledger.history(count, before)
   }
 
-  watch(onChange: (pointer: LivePointer) => void): () => void {
+  watch(onChange: (pointer: Routing) => void): () => void {
     return this.#watch.add(onChange)
   }
 

@@ -12,6 +12,7 @@ import type { Ledger } from './ledger.ts'
 import { readManifest } from '../manifest.ts'
 import { isOlder, newestFirst } from '../order.ts'
 import { bytesOf, footprintOf, surplusOf, type Footprint } from '../retention.ts'
+import { namesOf } from '../routing.ts'
 import { VersionFolders } from './version-folder.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
@@ -174,10 +175,9 @@ export class Versions {
   }
 
   #staying(protectedVersions: readonly string[]): ReadonlySet<string> {
-    const { version, previous } = this.#ledger.live() ?? {}
-    const pins = this.#ledger.pins()
-    const moved = [version, previous].flatMap((name) => name ?? [])
-    return new Set([...protectedVersions, ...pins, ...moved])
+    const routing = this.#ledger.live()
+    const routed = routing === undefined ? [] : namesOf(routing)
+    return new Set([...protectedVersions, ...this.#ledger.pins(), ...routed])
   }
 
   /** Newest first. Read once for each version, because it does not change; a corrupt one is left out, and stays. */

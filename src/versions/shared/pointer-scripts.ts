@@ -11,7 +11,8 @@ return {
 )
 
 /**
- * ARGV: version, digest, expected generation, token, epoch, move, most moves. The token makes it harmless to send it again
+ * ARGV: version, digest, expected generation, token, epoch, move, most moves, then version and digest of what is routed
+ * beside it, whose bytes are the keys from the eleventh on. The token makes it harmless to send it again
  * when its answer was lost: a move that happened is answered again.
  */
 export const movePointer = registryScript(
@@ -24,6 +25,10 @@ if done and cjson.decode(done).token == ARGV[4] then return {'OK', done} end
 if fenced(ARGV[5]) then return {'LEASE_LOST', call('GET', epoch)} end
 if generation() ~= expected then return {'GENERATION_STALE', string.format('%d', generation())} end
 if not is_whole(ARGV[1], ARGV[2]) then return {'INCOMPLETE', ''} end
+for i = 8, #ARGV, 2 do
+  local there = call('HGET', kept, ARGV[i]) == ARGV[i + 1]
+  if not there or call('HEXISTS', KEYS[7 + i / 2], 'whole') == 0 then return {'INCOMPLETE', ''} end
+end
 local before = call('HGET', state, 'pointer')
 local move = cjson.decode(ARGV[6])
 move.generation = expected + 1

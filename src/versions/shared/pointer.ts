@@ -6,17 +6,17 @@
  * nothing.
  */
 import { CodedError, type Clock } from '../../contracts/core.ts'
-import type { Asked, LivePointer } from '../contract.ts'
+import type { Asked, Mover, Routing } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
-import { mover } from '../local/ledger.ts'
+import { routingOf, storedOf, type StoredRouting } from '../routing.ts'
 import { scriptKeys, type RegistryKeys } from './keys.ts'
 import { begunAnew, lookAt, movePointer, restorePointer } from './pointer-scripts.ts'
 import { cellsOf, leaseLost, type Epoch } from './rows.ts'
 
 /** All that one look tells. */
 export interface Look {
-  readonly pointer: LivePointer | undefined
+  readonly pointer: Routing | undefined
   readonly generation: number
   /** Rises with every change; an earlier one than was seen means that Redis has lost some. */
   readonly revision: number
@@ -27,20 +27,17 @@ export interface Look {
   readonly damaged: number
 }
 
-export interface PointerMove {
-  readonly version: string
-  readonly digest: string
+export interface PointerMove extends Pick<Routing, 'live' | 'canary' | 'shadow' | 'sinceMs'> {
   readonly expect: number
   readonly reason: string
-  readonly by: LivePointer['by']
+  readonly by: Mover
   readonly asks?: Asked | undefined
-  readonly sinceMs: number
   readonly token: string
 }
 
 /** `behind`: Redis is at an earlier generation, which only the caller can judge. */
 export type MoveOutcome =
-  | { readonly kind: 'moved'; readonly pointer: LivePointer }
+  | { readonly kind: 'moved'; readonly pointer: Routing }
   | { readonly kind: 'stale'; readonly generation: number }
   | { readonly kind: 'incomplete' }
 
@@ -76,11 +73,14 @@ export class RedisPointer {
     }
   }
 
-  async move({ expect, token, ...move }: PointerMove, epoch: Epoch): Promise<MoveOutcome> {
-    const { version, digest } = move
-    const json = JSON.stringify({ ...move, token })
+  async move({ expect, token, live, ...move }: PointerMove, epoch: Epoch): Promise<MoveOutcome> {
+    const { version, digest } = live
+    const json = JSON.stringify({ ...live, ...move, token })
+    const others = [move.canary, move.shadow].filter((each) => each !== undefined)
     const args = [version, digest, expect, token, epoch, json, this.#options.historyRows]
-    const [outcome, told] = cellsOf(await this.#certainly(movePointer, args, [digest]))
+    for (const other of others) args.push(other.version, other.digest)
+    const digests = [live, ...others].map((each) => each.digest)
+    const [outcome, told] = cellsOf(await this.#certainly(movePointer, args, digests))
     if (outcome === 'OK') return { kind: 'moved', pointer: pointerOf(String(told)) }
     if (outcome === 'LEASE_LOST') throw leaseLost(epoch)
     if (outcome === 'INCOMPLETE') return { kind: 'incomplete' }
@@ -88,10 +88,10 @@ export class RedisPointer {
   }
 
   /** The moves of these generations that Redis remembers, newest first. */
-  async moves(from: number, to: number): Promise<readonly LivePointer[]> {
+  async moves(from: number, to: number): Promise<readonly Routing[]> {
     const { redis, keys, historyRows } = this.#options
     const lowest = Math.max(1, from, to - historyRows + 1)
-    const found: LivePointer[] = []
+    const found: Routing[] = []
     for (let end = to; end >= lowest; end -= PAGE) {
       const begin = Math.max(lowest, end - PAGE + 1)
       const generations = Array.from({ length: end - begin + 1 }, (_, at) => String(end - at))
@@ -103,15 +103,15 @@ export class RedisPointer {
 
   /** `history` begins with the pointer itself. INCOMPLETE when Redis lacks the bytes of the version. */
   async restore(
-    history: readonly LivePointer[],
+    history: readonly Routing[],
     epoch: number,
   ): Promise<'OK' | 'THERE' | 'INCOMPLETE'> {
     const [pointer] = history
     if (pointer === undefined) return 'THERE'
-    const { version, digest, generation } = pointer
-    const rows = history.flatMap((move) => [move.generation, JSON.stringify(move)])
-    const args = [version, digest, generation, JSON.stringify(pointer), epoch, ...rows]
-    const outcome = await this.#script(restorePointer, args, [digest])
+    const { live, generation } = pointer
+    const rows = history.flatMap((move) => [move.generation, jsonOf(move)])
+    const args = [live.version, live.digest, generation, jsonOf(pointer), epoch, ...rows]
+    const outcome = await this.#script(restorePointer, args, [live.digest])
     return outcome === 'OK' || outcome === 'INCOMPLETE' ? outcome : 'THERE'
   }
 
@@ -150,15 +150,16 @@ export class RedisPointer {
 }
 
 /** As a move stands in Redis, with or without its token. */
-function pointerOf(json: string): LivePointer {
+function pointerOf(json: string): Routing {
   try {
-    const move = JSON.parse(json) as LivePointer
-    const { version, digest, generation, sinceMs, previous, reason, asks } = move
-    const pointer = { version, digest, generation, sinceMs, previous, reason, by: mover(move.by) }
-    return asks === undefined ? pointer : { ...pointer, asks }
+    return routingOf(JSON.parse(json) as StoredRouting)
   } catch (cause) {
     throw failure('REDIS_FAILED', 'a move of the live pointer in Redis is altered', { cause })
   }
+}
+
+function jsonOf(routing: Routing): string {
+  return JSON.stringify(storedOf(routing))
 }
 
 function isUnknown(error: unknown): boolean {

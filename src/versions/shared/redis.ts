@@ -9,10 +9,10 @@
 import type {
   Kept,
   ListedVersion,
-  LivePointer,
   Manifest,
-  Registry,
   Retention,
+  Routing,
+  RoutingMove,
   Version,
 } from '../contract.ts'
 import { PAGE_VERSIONS, type LocalRegistry } from '../local/local.ts'
@@ -65,20 +65,20 @@ class FleetRegistry implements LocalRegistry {
     return this.#reading.list(count, before)
   }
 
-  live(): Promise<LivePointer | undefined> {
+  live(): Promise<Routing | undefined> {
     return this.#parts.mirror.live()
   }
 
-  point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+  point(move: RoutingMove): Promise<Routing> {
     return this.#writing.point(move)
   }
 
-  async history(count: number, before?: number): Promise<readonly LivePointer[]> {
+  async history(count: number, before?: number): Promise<readonly Routing[]> {
     await this.#parts.mirror.live()
     return this.#parts.ledger.history(count, before)
   }
 
-  watch(onChange: (pointer: LivePointer) => void): () => void {
+  watch(onChange: (pointer: Routing) => void): () => void {
     return this.#parts.watch.add(onChange)
   }
 

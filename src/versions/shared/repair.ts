@@ -7,7 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { LivePointer } from '../contract.ts'
+import type { Routing } from '../contract.ts'
 import type { Ledger } from '../local/ledger.ts'
 import type { Look, RedisPointer } from './pointer.ts'
 import type { Restoring } from './restoring.ts'
@@ -130,25 +130,30 @@ export class Repair {
   }
 
   /** The live version is lost everywhere: the newest before it that is left becomes live, as one more move. */
-  async #goOnWithout(history: readonly LivePointer[]): Promise<boolean> {
+  async #goOnWithout(history: readonly Routing[]): Promise<boolean> {
     const { pointer, restoring, clock, log } = this.#parts
     const [lost] = history
     const left = await restoring.newestLeft(history)
     if (lost === undefined || left === undefined) {
-      log.error({ version: lost?.version }, 'Redis lost the live version and nobody has its bytes')
+      log.error(
+        { version: lost?.live.version },
+        'Redis lost the live version and nobody has its bytes',
+      )
       return false
     }
-    const { version, digest } = left
+    const { version } = left.live
     const move = {
-      version,
-      digest,
+      live: left.live,
       generation: lost.generation + 1,
       sinceMs: clock.nowMs(),
-      previous: lost.version,
-      reason: `${lost.version} was lost with the data of Redis`,
+      previous: lost.live.version,
+      reason: `${lost.live.version} was lost with the data of Redis`,
       by: 'start',
     } as const
-    log.error({ lost: lost.version, version }, 'the live version is lost; an earlier one is live')
+    log.error(
+      { lost: lost.live.version, version },
+      'the live version is lost; an earlier one is live',
+    )
     this.#lostSinceMs = undefined
     return (await pointer.restore([move, ...history], this.#seen?.epoch ?? 0)) !== 'INCOMPLETE'
   }

@@ -6,7 +6,7 @@
  * it. Where both are equally long but parted, the pointer in Redis wins, and every replica follows it.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
-import type { LivePointer } from '../contract.ts'
+import type { Routing } from '../contract.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
 import type { Ledger } from '../local/ledger.ts'
 import type { PointerWatch } from '../pointer-watch.ts'
@@ -98,7 +98,7 @@ export class RegistryReplica {
   }
 
   /** The newest pointer that anybody here has seen; never older than one that was told before. */
-  async live(): Promise<LivePointer | undefined> {
+  async live(): Promise<Routing | undefined> {
     const { pointer, ledger } = this.#parts
     await this.quickly(async () => this.#absorb(await pointer.look()))
     if (this.#isBehind) this.wake()
@@ -106,7 +106,7 @@ export class RegistryReplica {
   }
 
   /** After a move of our own. */
-  async moved(pointer: LivePointer): Promise<void> {
+  async moved(pointer: Routing): Promise<void> {
     await this.#inTurn(() => this.#adopt(pointer))
   }
 
@@ -178,7 +178,7 @@ export class RegistryReplica {
     })
   }
 
-  async #adopt(pointer: LivePointer): Promise<void> {
+  async #adopt(pointer: Routing): Promise<void> {
     const { ledger, watch } = this.#parts
     const moves = await this.#newMoves(pointer, ledger.live())
     if (this.#closing.signal.aborted) return
@@ -187,7 +187,7 @@ export class RegistryReplica {
   }
 
   /** What came since our newest move, or everything when Redis is on another line. */
-  async #newMoves(pointer: LivePointer, known: LivePointer | undefined) {
+  async #newMoves(pointer: Routing, known: Routing | undefined) {
     const { generation } = pointer
     const moves = this.#parts.pointer
     if (known === undefined) return moves.moves(1, generation)
@@ -206,11 +206,11 @@ export class RegistryReplica {
   }
 }
 
-function isSame(one: LivePointer | undefined, other: LivePointer | undefined): boolean {
+function isSame(one: Routing | undefined, other: Routing | undefined): boolean {
   if (one === undefined || other === undefined) return one === other
   return (
     one.generation === other.generation &&
-    one.digest === other.digest &&
+    one.live.digest === other.live.digest &&
     one.sinceMs === other.sinceMs
   )
 }

@@ -1,10 +1,11 @@
 /** Versions of this replica's disk that go back to Redis, and those that go from the disk because Redis removed them. */
 import { CodedError, type Logger } from '../../contracts/core.ts'
-import type { LivePointer, Manifest } from '../contract.ts'
+import type { Routing, Manifest } from '../contract.ts'
 import type { Ledger } from '../local/ledger.ts'
 import { isRedisFailure } from './away.ts'
 import type { RedisVersions } from './versions.ts'
 import type { Versions } from '../local/versions.ts'
+import { routedVersions } from '../routing.ts'
 
 /** Counted for people: what Redis had lost and got back from here. */
 export type Healed = 'pointer' | 'version'
@@ -28,12 +29,15 @@ export class Restoring {
     this.#parts.onHealed(what)
   }
 
-  /** The live version and the one before it, over whatever has their names in a Redis that is behind. */
-  async line([live, ...history]: readonly LivePointer[]): Promise<void> {
+  /** The routed versions and the one before them, over whatever has their names in a Redis that is behind. */
+  async line([live, ...history]: readonly Routing[]): Promise<void> {
     if (live === undefined) return
-    const previous = history.find(({ version }) => version === live.previous)
-    for (const move of [live, previous])
-      if (move !== undefined) await this.#back(move.version, move.digest, live.generation)
+    const previous = history.find((move) => move.live.version === live.previous)
+    for (const { version, digest } of [
+      ...routedVersions(live),
+      ...(previous ? [previous.live] : []),
+    ])
+      await this.#back(version, digest, live.generation)
   }
 
   /**
@@ -73,12 +77,12 @@ export class Restoring {
   }
 
   /** The newest of these moves, after the first, whose version is here or in Redis. */
-  async newestLeft([, ...history]: readonly LivePointer[]): Promise<LivePointer | undefined> {
+  async newestLeft([, ...history]: readonly Routing[]): Promise<Routing | undefined> {
     const { redis, disk } = this.#parts
     const kept = await redis.kept()
     const names = new Set(disk.names())
     for (const move of history) {
-      const { version, digest } = move
+      const { version, digest } = move.live
       if (kept.get(version) === digest) return move
       if (names.has(version) && (await this.#back(version, digest))) return move
     }

@@ -58,6 +58,8 @@ local pointer = call('HGET', state, 'pointer')
 if pointer then
   local live = cjson.decode(pointer)
   stays[live.version] = true
+  if live.canary then stays[live.canary.version] = true end
+  if live.shadow then stays[live.shadow.version] = true end
   if live.previous ~= cjson.null then stays[live.previous] = true end
 end
 for i = 2, #ARGV, 2 do

@@ -159,7 +159,7 @@ export class RedisVersions {
     }
   }
 
-  /** Of these, the bytes of all but the live, the previous and the pinned; returns which. Asked of none too: LEASE_LOST. */
+  /** Of these, the bytes of all but the routed, the previous and the pinned; returns which. Asked of none too: LEASE_LOST. */
   async remove(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
     const removed: string[] = []
     for (let from = 0; from === 0 || from < versions.size; from += PAGE) {

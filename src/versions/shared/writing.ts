@@ -3,10 +3,9 @@
  * lease is refused there before it has touched its own disk.
  */
 import { randomUUID } from 'node:crypto'
-import type { Kept, LivePointer, Manifest, Registry, Retention, Version } from '../contract.ts'
+import type { Kept, Manifest, Retention, Routing, RoutingMove, Version } from '../contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { printable } from '../local/ledger.ts'
 import { newestFirst } from '../order.ts'
 import type { Files } from './version-bytes.ts'
 import type { FleetParts, FleetRegistryOptions } from './parts.ts'
@@ -14,6 +13,7 @@ import type { MoveOutcome, PointerMove } from './pointer.ts'
 import type { FleetReading, WholeVersion } from './reading.ts'
 import { taken, type Epoch } from './rows.ts'
 import { bytesOf, surplusOf, type Footprint } from '../retention.ts'
+import { checkMove, namesOf, printable, proveMove } from '../routing.ts'
 import { checkOrigin, openVersion, sealVersion } from '../sealing.ts'
 
 /** How often `keep` looks for uploads that no version refers to. */
@@ -49,16 +49,20 @@ export class FleetWriting {
     return manifest
   }
 
-  async point(move: Parameters<Registry['point']>[0]): Promise<LivePointer> {
+  async point(move: RoutingMove): Promise<Routing> {
     this.#mustAnswer()
-    const whole = await this.#reading.whole(move.version)
-    openVersion(whole, this.#options)
+    checkMove(move)
+    const { expect, by, asks } = move
+    const proved = await proveMove(move, async (version) => {
+      const whole = await this.#reading.whole(version)
+      openVersion(whole, this.#options)
+      return whole
+    })
     const epoch = this.#epoch()
-    const { digest } = whole.manifest
     const sinceMs = this.#options.clock.nowMs()
-    const reason = printable(move.reason)
-    const token = randomUUID()
-    const pointer = await this.#move({ ...move, digest, sinceMs, reason, token }, epoch, whole)
+    const [reason, token] = [printable(move.reason), randomUUID()]
+    const routed = { ...proved.routed, expect, by, asks, sinceMs, reason, token }
+    const pointer = await this.#move(routed, epoch, proved.versions)
     await this.#noted(pointer)
     return pointer
   }
@@ -69,8 +73,8 @@ export class FleetWriting {
     const epoch = this.#epoch()
     const kept = await versions.kept()
     const all = await this.#footprints(kept)
-    const { version: live, previous } = ledger.live() ?? {}
-    const answers = [...answering.versions(), live ?? '', previous ?? '']
+    const routing = ledger.live()
+    const answers = [...answering.versions(), ...(routing === undefined ? [] : namesOf(routing))]
     const stays = new Set([...protectedVersions, ...ledger.pins(), ...answers])
     const old = surplusOf(all, retention, stays)
     const going = old.map((version) => [version, kept.get(version) ?? ''] as const)
@@ -125,12 +129,13 @@ export class FleetWriting {
     ledger.unpin(version)
   }
 
-  async #move(move: PointerMove, epoch: Epoch, whole: WholeVersion): Promise<LivePointer> {
+  async #move(move: PointerMove, epoch: Epoch, proved: readonly WholeVersion[]): Promise<Routing> {
     const { pointer, versions, mirror } = this.#parts
     const outcome = await pointer.move(move, epoch)
     if (outcome.kind === 'moved') return outcome.pointer
     // Redis has lost the bytes, or the moves: what is known here goes back first.
-    if (outcome.kind === 'incomplete') await versions.restore(whole.manifest, whole.files)
+    if (outcome.kind === 'incomplete')
+      for (const { manifest, files } of proved) await versions.restore(manifest, files)
     else if (!this.#isBehind(outcome)) throw stale(move.expect, outcome)
     else await mirror.heal()
     const again = await pointer.move(move, epoch)
@@ -145,7 +150,7 @@ export class FleetWriting {
   }
 
   /** The move has happened, whatever becomes of its note here: the next poll writes it down again. */
-  async #noted(pointer: LivePointer): Promise<void> {
+  async #noted(pointer: Routing): Promise<void> {
     try {
       await this.#parts.mirror.moved(pointer)
     } catch (error) {

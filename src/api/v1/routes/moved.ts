@@ -4,7 +4,10 @@ import type { Moved } from '../../../serving/services/moves.ts'
 import { nameVersion } from './version-headers.ts'
 
 export function sendMoved(reply: FastifyReply, { pointer, previous }: Moved): FastifyReply {
-  const { version, digest, generation } = pointer
+  const {
+    live: { version, digest },
+    generation,
+  } = pointer
   nameVersion(reply, { version, digest, generation })
   return reply.send({ live: version, version, digest, previous, generation })
 }

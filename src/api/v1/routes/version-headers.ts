@@ -20,5 +20,5 @@ export function nameVersion(
 /** Of an answer that no version made: which one is live here. */
 export function nameLive(reply: FastifyReply, model: ModelServices): void {
   const pointer = model.status().live?.pointer
-  if (pointer !== undefined) nameVersion(reply, pointer)
+  if (pointer !== undefined) nameVersion(reply, { ...pointer.live, generation: pointer.generation })
 }

@@ -1,0 +1,104 @@
+/**
+ * The routing as it is stored and as it is used. The stored form names the live version at its top level, as it did when
+ * there was nothing besides it, so that a file, a Redis and a daemon of an earlier release read it too.
+ */
+import { failure } from '../platform/errors.ts'
+import type { Asked, Manifest, Mover, RoutedVersion, Routing, RoutingMove } from './contract.ts'
+
+export interface StoredRouting extends RoutedVersion {
+  readonly canary?: NonNullable<Routing['canary']>
+  readonly shadow?: RoutedVersion
+  readonly generation: number
+  readonly sinceMs: number
+  readonly previous: string | null
+  readonly reason: string
+  readonly by: Mover
+  readonly asks?: Asked
+}
+
+export function storedOf({ live, ...rest }: Routing): StoredRouting {
+  return { ...live, ...rest }
+}
+
+/** Fields that this release does not know are left out. `STORE_CORRUPT` where it was altered. */
+export function routingOf(stored: StoredRouting): Routing {
+  const { version, digest, canary, shadow, generation, sinceMs, previous, reason, asks } = stored
+  return {
+    live: { version, digest },
+    ...(canary && {
+      canary: { version: canary.version, digest: canary.digest, share: canary.share },
+    }),
+    ...(shadow && { shadow: { version: shadow.version, digest: shadow.digest } }),
+    generation,
+    sinceMs,
+    previous,
+    reason,
+    by: mover(stored.by),
+    ...(asks && { asks }),
+  }
+}
+
+/** Every version that it names: the live one first. */
+export function routedVersions({
+  live,
+  canary,
+  shadow,
+}: Pick<Routing, 'live' | 'canary' | 'shadow'>): readonly RoutedVersion[] {
+  return [live, canary, shadow].filter((each) => each !== undefined)
+}
+
+/** Throws `ROUTING_INVALID` where the parts of a move contradict each other. */
+export function checkMove({ version, canary, shadow }: Omit<RoutingMove, 'expect'>): void {
+  const refuse = (message: string, details: Readonly<Record<string, string | number>>) => {
+    throw failure('ROUTING_INVALID', message, { details })
+  }
+  if (canary !== undefined && !(canary.share > 0 && canary.share < 1))
+    refuse(`the share of ${canary.version} is ${canary.share}`, { share: canary.share })
+  if (canary?.version === version) refuse(`${version} is live and the canary`, { version })
+  if (shadow === version) refuse(`${version} is live and the shadow`, { version })
+  if (shadow !== undefined && shadow === canary?.version)
+    refuse(`${shadow} is the canary and the shadow`, { version: shadow })
+}
+
+const movers = [
+  ...(['trainer', 'rollback', 'promote', 'start', 'policy'] as const),
+  ...(['pause', 'resume', 'relearn', 'discard'] as const),
+]
+
+export function mover(text: string): Mover {
+  const known = movers.find((by) => by === text)
+  if (known === undefined) throw failure('STORE_CORRUPT', `the pointer was moved by ${text}`)
+  return known
+}
+
+const REASON_CHARACTERS = 2_000
+
+/** A reason comes from a person's request: no control characters in logs and answers, and a bounded length. */
+export function printable(reason: string): string {
+  return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
+}
+
+/** The versions whose bytes it needs: those that it names, and the one that a rollback goes to. */
+export function namesOf(routing: Routing): readonly string[] {
+  const named = routedVersions(routing).map(({ version }) => version)
+  return routing.previous === null ? named : [...named, routing.previous]
+}
+
+/** Loads and checks every version that a move names. */
+export async function proveMove<Proved extends { readonly manifest: Manifest }>(
+  { version, canary, shadow }: Pick<RoutingMove, 'version' | 'canary' | 'shadow'>,
+  load: (version: string) => Promise<Proved>,
+) {
+  const versions: Proved[] = []
+  const routed = async (name: string): Promise<RoutedVersion> => {
+    const proved = await load(name)
+    versions.push(proved)
+    return { version: name, digest: proved.manifest.digest }
+  }
+  const parts: Pick<Routing, 'live' | 'canary' | 'shadow'> = {
+    live: await routed(version),
+    ...(canary && { canary: { ...(await routed(canary.version)), share: canary.share } }),
+    ...(shadow !== undefined && { shadow: await routed(shadow) }),
+  }
+  return { routed: parts, versions }
+}
