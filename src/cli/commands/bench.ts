@@ -23,14 +23,15 @@ export function registerBench(program: Command): void {
     .description('measure this machine')
     .argument(
       '[names...]',
-      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or continual with one of ${TABLES.join(', ')}`,
+      `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or continual with one of ${TABLES.join(', ')}; or compare with another built checkout and names`,
     )
     .option('--json', 'what it prints anyway: one JSON object a line')
     .option('--data <folder>', 'of continual: where its datasets lie')
     .option('--seeds <count>', 'of continual: how often each run is made')
     .option('--only <words...>', 'of continual: runs that have one of these in their name')
     .option('--results <folder>', 'of continual: where they are kept, absent = test/bench/results')
-    .option('--fresh', 'of continual: all runs anew')
+    .option('--fresh', 'of continual: measure every run again')
+    .option('--rounds <count>', 'of compare: how often each build is measured')
     .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {
       const { runBench } = await import('../run-bench.ts')
       await runBench([...names, ...wordsOf(flags)])
