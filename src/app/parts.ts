@@ -82,6 +82,7 @@ export interface LabelsOf {
 }
 
 export function labelsOf({ labels }: ModelConfig): LabelsOf {
+  if (labels === undefined) return { open: false, known: [], retired: [] }
   return 'open' in labels ? labels : { open: false, known: labels, retired: [] }
 }
 

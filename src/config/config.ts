@@ -12,6 +12,7 @@ import { checkRules } from './rules.ts'
 import { configSchema, type Config } from './schema.ts'
 import { withLabelForms } from './labels.ts'
 import { settle } from './settle.ts'
+import { labelProblems } from './tasks.ts'
 import { withPasswords } from './secrets.ts'
 import type { Schema } from './shape.ts'
 
@@ -73,6 +74,7 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
     report: (problem) => problems.push(problem),
     folderOf: (path: Path) => (overridden.overrideOf(asWritten(path)) ? workingFolder : folder),
   })
+  problems.push(...labelProblems(settled as Partial<Config> | undefined))
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
   const written = withoutOldKeys(settled as Config, warn)

@@ -8,16 +8,16 @@ import { labelForm } from '../tasks/classification/label-form.ts'
 export function withLabelForms(config: Config, problems: Problem[]): Config {
   const models = Object.entries(config.models).map(([name, model]) => [
     name,
-    { ...model, labels: formsOf(model.labels, ['models', name, 'labels'], problems) },
+    model.labels === undefined
+      ? model
+      : { ...model, labels: formsOf(model.labels, ['models', name, 'labels'], problems) },
   ])
   return { ...config, models: Object.fromEntries(models) as Config['models'] }
 }
 
-function formsOf(
-  labels: ModelConfig['labels'],
-  path: Problem['path'],
-  problems: Problem[],
-): ModelConfig['labels'] {
+type Labels = NonNullable<ModelConfig['labels']>
+
+function formsOf(labels: Labels, path: Problem['path'], problems: Problem[]): Labels {
   if (!('open' in labels)) return forms(labels, path, problems)
   return {
     ...labels,

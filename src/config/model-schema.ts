@@ -1,6 +1,6 @@
 /**
  * The schema of one model: its base, its labels, and how it learns and what it keeps. Every key has a default except
- * `labels`.
+ * the `labels` of a classification.
  */
 import { Type, type TProperties } from 'typebox'
 import {
@@ -12,6 +12,7 @@ import {
   predictionSinks,
   sources,
 } from './choices.ts'
+import { tasks } from './tasks.ts'
 import { choiceByKey, choiceByName, knobs, section } from './parts.ts'
 
 const label = Type.String({ minLength: 1 })
@@ -177,7 +178,8 @@ export const modelSchema = Type.Object(
       description:
         'longer text is truncated, and the answer says so; a base may read less: use-lite reads 256',
     }),
-    labels,
+    task: choiceByName(tasks, 'what it answers: a label, or a number', 'classification'),
+    labels: Type.Optional(labels),
     adapter: choiceByKey('method', methods, 'lora', 'what learns, besides the head'),
     train,
     replay: policy('replay', 'which earlier examples are kept and replayed'),

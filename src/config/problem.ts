@@ -10,7 +10,8 @@ export interface Problem {
   readonly at: 'key' | 'value'
   /** A clause that follows the place, such as `must be at least 1`. */
   readonly message: string
-  readonly code?: 'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID' | 'ADDRESS_NEEDS_AUTH'
+  readonly code?:
+    'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID' | 'ADDRESS_NEEDS_AUTH' | 'TASK_WITHOUT_CLASSES'
 }
 
 /** RFC 6901: the standard notation for a place inside a JSON document. */

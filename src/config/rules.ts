@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { sizeProblems } from './features-rules.ts'
 import { kafkaProblems } from './kafka-rules.ts'
 import type { Problem } from './problem.ts'
+import { classProblems } from './tasks.ts'
 import { redisProblems } from './redis.ts'
 import type { Config, ModelConfig } from './schema.ts'
 
@@ -87,7 +88,8 @@ const rules: readonly Rule[] = [
 const closedForms: readonly string[] = ['ncm', 'slda', 'ranpac']
 
 const modelRules: readonly ModelRule[] = [
-  function labelsAreUsable({ labels }, { limits }) {
+  classProblems,
+  function labelsAreUsable({ labels = [] }, { limits }) {
     const [known, path] =
       'open' in labels ? [labels.known, ['labels', 'known']] : [labels, ['labels']]
     const retired = 'open' in labels ? labels.retired : []
@@ -103,7 +105,7 @@ const modelRules: readonly ModelRule[] = [
       })
     return [...tooMany, ...faults(known, path), ...faults(retired, ['labels', 'retired'])]
   },
-  function closedLabelsAreKnown({ labels }) {
+  function closedLabelsAreKnown({ labels = [] }) {
     if (!('open' in labels) || labels.open) return []
     const { known, retired } = labels
     const unknown = retired.flatMap((label, index) =>
@@ -116,7 +118,7 @@ const modelRules: readonly ModelRule[] = [
     const message = `leaves ${left} to answer; a closed list needs two labels that are not retired`
     return [...unknown, wrong(['labels', 'known'], message)]
   },
-  function renamedLabelsAreGone({ labels }) {
+  function renamedLabelsAreGone({ labels = [] }) {
     if (!('open' in labels) || labels.renamed === undefined) return []
     const { known, open, renamed } = labels
     return Object.entries(renamed).flatMap(([old, name]) => {

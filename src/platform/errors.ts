@@ -292,6 +292,11 @@ export const errorTable = {
     fix: 'remove the key, or use the nearest known one',
   },
   USAGE: { status: 400, exit: 64, fix: 'antikythera --help' },
+  TASK_WITHOUT_CLASSES: {
+    status: 500,
+    exit: 78,
+    fix: 'choose a part that needs no classes (adapter lora or head, replay reservoir, memory none), or task: classification',
+  },
   ADDRESS_NEEDS_AUTH: { status: 500, exit: 78, fix: 'bind 127.0.0.1, or set server.auth' },
   PORT_IN_USE: {
     status: 500,

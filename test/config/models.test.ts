@@ -65,3 +65,13 @@ test('opened in full, a folder is checked the same way', async () => {
   const config = parseConfig(`models: { m: { labels: [a, b], base: { bert: ${bert} } } }`, '/')
   expect(await modelProblems(config)).toEqual([])
 })
+
+test('a model classifies unless it says otherwise, and a number needs no labels', () => {
+  const config = parseConfig(
+    'models: { a: { labels: [x, y] }, b: { task: regression }, c: { task: { regression: { loss: squared } } } }',
+    '/srv',
+  )
+  expect(config.models.a?.task).toBe('classification')
+  expect(config.models.b?.task).toEqual({ regression: { loss: 'huber', huber_delta: 1 } })
+  expect(config.models.c?.task).toEqual({ regression: { loss: 'squared', huber_delta: 1 } })
+})

@@ -85,6 +85,36 @@ test.each([
     ['/models/m/labels is missing', 'config:2:3'],
   ],
   ['a model with nothing', 'models: { m: }\n', 'CONFIG_INVALID', ['/models/m/labels is missing']],
+  [
+    'labels of a number',
+    'models: { m: { task: regression, labels: [a, b] } }',
+    'CONFIG_INVALID',
+    ['/models/m/labels is of task: classification', 'config:1:'],
+  ],
+  [
+    'a task that there is not',
+    'models: { m: { task: regresion } }',
+    'CONFIG_INVALID',
+    ['/models/m/task', 'did you mean "regression"?'],
+  ],
+  [
+    'class means for a number',
+    'models: { m: { task: regression, adapter: { method: ncm } } }',
+    'TASK_WITHOUT_CLASSES',
+    ['/models/m/adapter/method is ncm', 'lora or head'],
+  ],
+  [
+    'class-balanced replay for a number',
+    'models: { m: { task: regression, replay: { policy: class-balanced } } }',
+    'TASK_WITHOUT_CLASSES',
+    ['/models/m/replay/policy is class-balanced', 'reservoir'],
+  ],
+  [
+    'votes for a number',
+    'models: { m: { task: regression, memory: { policy: knn } } }',
+    'TASK_WITHOUT_CLASSES',
+    ['/models/m/memory/policy is knn', 'none'],
+  ],
   ['one closed label', 'models: { m: { labels: [a] } }', 'CONFIG_INVALID', ['at least 2 entries']],
   [
     'labels twice',

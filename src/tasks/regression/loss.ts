@@ -6,10 +6,28 @@
  *
  * Huber (1964), "Robust estimation of a location parameter", Annals of Mathematical Statistics 35(1).
  */
+import type { Setting } from '../../contracts/policy.ts'
+
 export interface LossSettings {
   readonly loss: string
   /** δ. */
   readonly huber_delta: number
+}
+
+export const lossSettings: Readonly<Record<keyof LossSettings, Setting>> = {
+  loss: {
+    type: 'choice',
+    options: ['huber', 'squared'],
+    default: 'huber',
+    description: 'squared learns the mean; huber is pulled less by outliers',
+  },
+  huber_delta: {
+    type: 'number',
+    minimum: 1e-3,
+    maximum: 1000,
+    default: 1,
+    description: 'deviations of the target from which on the huber loss is linear',
+  },
 }
 
 export function lossOf(

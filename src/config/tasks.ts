@@ -1,0 +1,56 @@
+/** The task of a model in its configuration: what it may choose from, and which other keys go with it. */
+import { Type, type TSchema } from 'typebox'
+import { lossSettings } from '../tasks/regression/loss.ts'
+import { knobs } from './parts.ts'
+import type { Problem } from './problem.ts'
+import type { Config, ModelConfig } from './schema.ts'
+
+/** Written `name` alone, or `{ name: settings }` where a task has settings of its own. */
+export const tasks = {
+  classification: null,
+  regression: Type.Unsafe<{ readonly loss: string; readonly huber_delta: number }>(
+    Type.Object(knobs(lossSettings), { additionalProperties: false }),
+  ),
+} as const satisfies Readonly<Record<string, TSchema | null>>
+
+export type TaskName = keyof typeof tasks
+
+export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): TaskName {
+  return typeof task === 'string' ? task : 'regression'
+}
+
+/** A classification has labels, and no other task has. Looks at a value that other problems may have left unsettled. */
+export function labelProblems(settled: Partial<Config> | undefined): readonly Problem[] {
+  return Object.entries(settled?.models ?? {}).flatMap(([name, model]): readonly Problem[] => {
+    const at = { path: ['models', name, 'labels'], at: 'key' } as const
+    const isClassification = (model as Partial<ModelConfig> | undefined)?.task === 'classification'
+    const hasLabels = model?.labels !== undefined
+    if (isClassification && !hasLabels) return [{ ...at, message: 'is missing' }]
+    if (isClassification || !hasLabels) return []
+    return [{ ...at, message: 'is of task: classification; leave it out' }]
+  })
+}
+
+const closedForms: readonly string[] = ['ncm', 'slda', 'ranpac']
+const ofClasses: readonly string[] = ['class-balanced', 'er-ace']
+
+/** Parts that work with classes, chosen for a model whose answers are none. */
+export function classProblems(model: ModelConfig): readonly Problem[] {
+  if (taskNameOf(model) === 'classification') return []
+  const refuse = (path: Problem['path'], chosen: string, instead: string): Problem => ({
+    path,
+    at: 'value',
+    code: 'TASK_WITHOUT_CLASSES',
+    message: `is ${chosen}, which works with classes; a number needs another, such as ${instead}`,
+  })
+  const { adapter, replay, memory } = model
+  return [
+    ...(closedForms.includes(adapter.method)
+      ? [refuse(['adapter', 'method'], adapter.method, 'lora or head')]
+      : []),
+    ...(ofClasses.includes(replay.policy)
+      ? [refuse(['replay', 'policy'], replay.policy, 'reservoir')]
+      : []),
+    ...(memory.policy === 'none' ? [] : [refuse(['memory', 'policy'], memory.policy, 'none')]),
+  ]
+}
