@@ -12,7 +12,7 @@ import {
   predictionSinks,
   sources,
 } from './choices.ts'
-import { tasks } from './tasks.ts'
+import { tasks } from './task-choice.ts'
 import { choiceByKey, choiceByName, knobs, section } from './parts.ts'
 
 const label = Type.String({ minLength: 1 })

@@ -1,19 +1,7 @@
-/** The task of a model in its configuration: what it may choose from, and which other keys go with it. */
-import { Type, type TSchema } from 'typebox'
-import { lossSettings } from '../tasks/regression/loss.ts'
-import { knobs } from './parts.ts'
+/** The task of a model in its configuration: which other keys go with it. */
+import type { TaskName } from './task-choice.ts'
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema.ts'
-
-/** Written `name` alone, or `{ name: settings }` where a task has settings of its own. */
-export const tasks = {
-  classification: null,
-  regression: Type.Unsafe<{ readonly loss: string; readonly huber_delta: number }>(
-    Type.Object(knobs(lossSettings), { additionalProperties: false }),
-  ),
-} as const satisfies Readonly<Record<string, TSchema | null>>
-
-export type TaskName = keyof typeof tasks
 
 export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): TaskName {
   return typeof task === 'string' ? task : 'regression'
