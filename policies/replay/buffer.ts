@@ -10,7 +10,7 @@
  * that places which a removal leaves empty change nothing for those that stay. Draws are Floyd's: Bentley & Floyd
  * (1987), "A sample of brilliance", CACM 30(9).
  */
-import type { Json, Random } from '../../src/contracts/core.ts'
+import type { ExampleKey, Json, Random } from '../../src/contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../../src/contracts/policy.ts'
 import type { Bounds } from './bounds.ts'
 import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
@@ -33,7 +33,7 @@ interface BufferState {
   readonly [key: string]: Json
   readonly marked: string
   readonly seen: number
-  readonly keys: readonly string[]
+  readonly keys: readonly ExampleKey[]
   readonly marks: readonly number[]
   /** Shelf, or label → the smallest mark that gave way there. */
   readonly gone: readonly (readonly [string, number])[]
@@ -63,7 +63,7 @@ class Buffer implements Replay {
     return this.#held.bytes
   }
 
-  offer(item: ReplayItem, random: Random): readonly string[] {
+  offer(item: ReplayItem, random: Random): readonly ExampleKey[] {
     if (this.#held.get(item.key) !== undefined) return []
     this.#seen += 1
     const mark = this.#keeping.marks === 'age' ? -this.#seen : random.below(MARKS)
@@ -72,22 +72,22 @@ class Buffer implements Replay {
     return this.#makeRoom(item)
   }
 
-  draw(count: number, random: Random, without: readonly string[] = []): readonly string[] {
+  draw(count: number, random: Random, without: readonly string[] = []): readonly ExampleKey[] {
     const keys = this.#keysWithout(without)
     const places = new Set<number>()
     for (let last = Math.max(0, keys.length - count); last < keys.length; last += 1) {
       const place = random.below(last + 1)
       places.add(places.has(place) ? last : place)
     }
-    return [...places].map((place) => keys[place] ?? '')
+    return [...places].flatMap((place) => keys[place] ?? [])
   }
 
   /** Leaves the order that `restore` leaves without that item: which of both happens depends on when a checkpoint was saved. */
-  remove(key: string): void {
+  remove(key: ExampleKey): void {
     this.#held.cut(key)
   }
 
-  keys(): readonly string[] {
+  keys(): readonly ExampleKey[] {
     return [...this.#held.keys]
   }
 
@@ -115,7 +115,7 @@ class Buffer implements Replay {
     this.#makeRoom()
   }
 
-  #keysWithout(labels: readonly string[]): readonly string[] {
+  #keysWithout(labels: readonly string[]): readonly ExampleKey[] {
     const { keys } = this.#held
     if (labels.every((label) => this.#held.ofLabel(label).size === 0)) return keys
     return keys.filter((key) => !labels.includes(this.#held.get(key)?.label ?? ''))
@@ -135,15 +135,15 @@ class Buffer implements Replay {
   }
 
   /** First each source within its share, then all within the bounds. */
-  #makeRoom(newcomer?: ReplayItem): readonly string[] {
-    const out: string[] = []
+  #makeRoom(newcomer?: ReplayItem): readonly ExampleKey[] {
+    const out: ExampleKey[] = []
     const sources = newcomer ? [newcomer.source] : this.#sources()
     for (const source of sources)
       while (this.#isOverShare(source))
-        out.push(this.#giveWay(this.#held.victim(newcomer, source), true))
+        out.push(...this.#giveWay(this.#held.victim(newcomer, source), true))
     const { capacity, bytes } = this.#bounds
     while (this.size > capacity || this.bytes > bytes)
-      out.push(this.#giveWay(this.#held.victim(newcomer), false))
+      out.push(...this.#giveWay(this.#held.victim(newcomer), false))
     return out
   }
 
@@ -159,13 +159,13 @@ class Buffer implements Replay {
     return size > 1 && (size > Math.floor(share * capacity) || own > share * bytes)
   }
 
-  #giveWay(entry: Entry | undefined, isOfSource: boolean): string {
-    if (entry === undefined) return ''
+  #giveWay(entry: Entry | undefined, isOfSource: boolean): readonly ExampleKey[] {
+    if (entry === undefined) return []
     this.#held.remove(entry.key)
     const name = isOfSource ? this.#held.shelfOf(entry) : this.#ofAll(entry)
     if (this.#keeping.marks === 'chance' && this.#keeping.admits === undefined)
       this.#gone.set(name, Math.min(entry.mark, this.#gone.get(name) ?? entry.mark))
-    return entry.key
+    return [entry.key]
   }
 
   /** What gives way for the whole buffer's sake speaks for its label, of whatever source. */

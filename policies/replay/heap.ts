@@ -4,14 +4,16 @@
  *
  * Williams (1964), "Algorithm 232: Heapsort", CACM 7(6).
  */
+import type { ExampleKey } from '../../src/contracts/core.ts'
+
 export interface Marked {
-  readonly key: string
+  readonly key: ExampleKey
   readonly mark: number
 }
 
 export class Heap {
   readonly #items: Marked[] = []
-  readonly #places = new Map<string, number>()
+  readonly #places = new Map<ExampleKey, number>()
 
   get size(): number {
     return this.#items.length
@@ -26,7 +28,7 @@ export class Heap {
     this.#rise(this.size - 1)
   }
 
-  remove(key: string): void {
+  remove(key: ExampleKey): void {
     const place = this.#places.get(key)
     const last = this.#items.at(-1)
     if (place === undefined || last === undefined) return

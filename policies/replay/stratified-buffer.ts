@@ -3,6 +3,7 @@
  * with the greatest mark is taken. Balanced buffers have a shelf for each label, and those that count sources one for
  * each of them too.
  */
+import type { ExampleKey } from '../../src/contracts/core.ts'
 import type { ReplayItem } from '../../src/contracts/policy.ts'
 import { Heap, isGreater } from './heap.ts'
 
@@ -23,8 +24,8 @@ interface Load {
 
 export class StratifiedBuffer {
   readonly #by: { readonly label: boolean; readonly source: boolean }
-  readonly #keys: string[] = []
-  readonly #entries = new Map<string, Entry & { place: number }>()
+  readonly #keys: ExampleKey[] = []
+  readonly #entries = new Map<ExampleKey, Entry & { place: number }>()
   readonly #shelves = new Map<string, Shelf>()
   readonly #labels = new Map<string, Load>()
   readonly #sources = new Map<string, Load>()
@@ -42,7 +43,7 @@ export class StratifiedBuffer {
     return this.#bytes
   }
 
-  get keys(): readonly string[] {
+  get keys(): readonly ExampleKey[] {
     return this.#keys
   }
 
@@ -59,7 +60,7 @@ export class StratifiedBuffer {
     return this.#sources.get(source) ?? { size: 0, bytes: 0 }
   }
 
-  get(key: string): Entry | undefined {
+  get(key: ExampleKey): Entry | undefined {
     return this.#entries.get(key)
   }
 
@@ -79,7 +80,7 @@ export class StratifiedBuffer {
   }
 
   /** The last key of the row takes the place of the one that goes. */
-  remove(key: string): void {
+  remove(key: ExampleKey): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     const last = this.#keys.pop()
@@ -92,7 +93,7 @@ export class StratifiedBuffer {
   }
 
   /** The others stay in their order, as if it had never been among them. */
-  cut(key: string): void {
+  cut(key: ExampleKey): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     this.#keys.splice(entry.place, 1)
@@ -115,7 +116,8 @@ export class StratifiedBuffer {
       if (found === undefined || this.#givesWay(shelf, size, found, newcomer))
         found = { shelf, size }
     }
-    return this.#entries.get(found?.shelf.heap.top?.key ?? '')
+    const key = found?.shelf.heap.top?.key
+    return key === undefined ? undefined : this.#entries.get(key)
   }
 
   /** Shelves of one label stand for all of it, whatever their sources. */

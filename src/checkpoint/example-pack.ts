@@ -1,4 +1,6 @@
 /** Examples in a row as one blob and its header, for columns of the checkpoint: a row for each would cost more than the rest of its intake. */
+import { identityOf } from '../intake/events/event-key.ts'
+import type { ExampleKey } from '../contracts/core.ts'
 import type { Encoded } from '../contracts/network.ts'
 import type { Example, Target } from '../contracts/task.ts'
 import { failure } from '../platform/errors.ts'
@@ -11,7 +13,7 @@ export interface ExamplePack {
 }
 
 type Entry = readonly [
-  key: string,
+  key: ExampleKey,
   kind: Encoded['kind'],
   length: number,
   target: Target,
@@ -56,7 +58,7 @@ export function unpackExamples({ header, data }: ExamplePack): readonly Example[
     const encoded = encodedOf(kind, buffer.slice(from, from + length * NUMBER_BYTES))
     from += length * NUMBER_BYTES
     return {
-      ...{ key, encoded, target, weight },
+      ...{ key, ...identityOf(key), encoded, target, weight },
       ...(predictionId !== null && { predictionId }),
       ...(timeMs !== undefined && { timeMs }),
     }

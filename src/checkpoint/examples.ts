@@ -2,16 +2,17 @@
  * What replay remembers, in the checkpoint: each example is kept once, for as long as it is remembered now, or by a
  * snapshot that may be gone back to. What changed since the last save is found by comparing keys.
  */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Remembered } from '../contracts/task.ts'
 import type { Store } from '../platform/store/store.ts'
 import { insertRows } from './insert-rows.ts'
 import { keysMeant } from './retraction.ts'
-import { bytesOf, exampleValues, logitsValue, rememberedOf, textOf } from './rows.ts'
+import { bytesOf, exampleValues, logitsValue, rememberedOf, keyIn } from './rows.ts'
 import { rowSum, summed, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
 
 /** Key → how many logits are kept with it. */
-type RememberedKeys = ReadonlyMap<string, number>
+type RememberedKeys = ReadonlyMap<ExampleKey, number>
 
 export class ExampleTables {
   readonly #store: Store
@@ -32,7 +33,7 @@ export class ExampleTables {
       `SELECT key, ${length} AS logits FROM remembered WHERE gone IS NULL`,
     )
     this.#remembered = new Map(
-      open.map((row) => [textOf(row.bytes('key')), row.number('logits')] as const),
+      open.map((row) => [keyIn(row.bytes('key')), row.number('logits')] as const),
     )
   }
 
@@ -87,10 +88,10 @@ export class ExampleTables {
     this.#next = undefined
   }
 
-  #about(prediction: string): readonly string[] {
+  #about(prediction: string): readonly ExampleKey[] {
     return this.#store
       .all('SELECT key FROM examples WHERE prediction = ?', JSON.stringify(prediction))
-      .map((row) => textOf(row.bytes('key')))
+      .map((row) => keyIn(row.bytes('key')))
   }
 
   /** Deletes what no state remembers any more, when a new one may have let go of an old one. */

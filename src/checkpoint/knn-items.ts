@@ -2,9 +2,10 @@
  * What memory holds, in the checkpoint: each item from the state on that it came with until the one that it is gone in, so
  * that a save writes the few that changed and every snapshot still finds all of its own.
  */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { Row } from '../platform/store/row.ts'
 import type { Store } from '../platform/store/store.ts'
-import { bytesOf, textOf } from './rows.ts'
+import { bytesOf, keyIn, shown } from './rows.ts'
 import { insertRows } from './insert-rows.ts'
 import { keysMeant } from './retraction.ts'
 import type { Memorised } from '../learner/knn-memory.ts'
@@ -14,9 +15,9 @@ import type { Retracted } from './saved.ts'
 export class MemoryTable {
   readonly #store: Store
   /** As saved: key → its place in the order. */
-  #present: ReadonlyMap<string, number> = new Map()
+  #present: ReadonlyMap<ExampleKey, number> = new Map()
   /** As written in the transaction that is still open. */
-  #next: ReadonlyMap<string, number> | undefined
+  #next: ReadonlyMap<ExampleKey, number> | undefined
 
   constructor(store: Store) {
     this.#store = store
@@ -26,7 +27,7 @@ export class MemoryTable {
   load(): void {
     this.#next = undefined
     const open = this.#store.all('SELECT key, at FROM memorised WHERE gone IS NULL')
-    this.#present = new Map(open.map((row) => [textOf(row.bytes('key')), row.number('at')]))
+    this.#present = new Map(open.map((row) => [keyIn(row.bytes('key')), row.number('at')]))
   }
 
   at(state: number): readonly Memorised[] {
@@ -67,7 +68,7 @@ export class MemoryTable {
     const about = 'SELECT DISTINCT key FROM memorised WHERE prediction = ?'
     const found = predictions.flatMap((id) => this.#store.all(about, JSON.stringify(id)))
     const others = meant.flatMap((each) => keysMeant(this.#store, 'memorised', each))
-    const keys = [...named, ...found.map((row) => textOf(row.bytes('key'))), ...others]
+    const keys = [...named, ...found.map((row) => keyIn(row.bytes('key'))), ...others]
     for (const key of keys) this.#store.run('DELETE FROM memorised WHERE key = ?', bytesOf(key))
     const gone = new Set(keys)
     this.#next = new Map([...this.#present].filter(([key]) => !gone.has(key)))
@@ -92,12 +93,12 @@ function memorisedOf(row: Row, path: string): Memorised {
   const [key, born, at] = [row.bytes('key'), row.number('born'), row.number('at')]
   const [label, vector] = [row.text('label'), row.bytes('vector')]
   const prediction = row.textOrNull('prediction')
-  const what = `the memorised example ${textOf(key).replaceAll('\0', ' ')}`
+  const what = `the memorised example ${shown(key)}`
   const timeMs = row.numberOrNull('time_ms')
   const values = [key, born, at, label, vector, prediction, timeMs] as const
   checkRow(row, { path, what }, ...summedValues(values))
   return {
-    key: textOf(key),
+    key: keyIn(key),
     at,
     label: JSON.parse(label) as string,
     vector: new Float32Array(vector.slice().buffer),

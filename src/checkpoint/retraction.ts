@@ -1,17 +1,18 @@
 /** What a retraction of many means among the rows of the checkpoint, those of past states too. */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { Store } from '../platform/store/store.ts'
-import { textOf } from './rows.ts'
+import { keyIn } from './rows.ts'
 import { isMeant, type Meant } from '../trainer/retraction.ts'
 
 export function keysMeant(
   store: Store,
   table: 'examples' | 'memorised',
   meant: Meant,
-): readonly string[] {
+): readonly ExampleKey[] {
   const rows = store.all(`SELECT DISTINCT key, time_ms FROM ${table}`)
   return rows
     .map((row) => ({
-      key: textOf(row.bytes('key')),
+      key: keyIn(row.bytes('key')),
       timeMs: row.numberOrNull('time_ms') ?? undefined,
     }))
     .filter((traced) => isMeant(meant, traced))

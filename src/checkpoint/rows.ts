@@ -1,4 +1,6 @@
 /** Rows of the checkpoint and what they mean, both ways. */
+import type { EventIdentity, ExampleKey } from '../contracts/core.ts'
+import { identityOf, shownKey } from '../intake/events/event-key.ts'
 import type { FeedbackEvent, SourceRecord } from '../contracts/stream.ts'
 import type { Example, Remembered, Target } from '../contracts/task.ts'
 import { headersOf, plainHeaders, type PlainHeaders } from '../intake/events/headers.ts'
@@ -24,7 +26,7 @@ export function exampleOf(row: Row, path: string): Example {
   const values = [key, kind, data, target, weight, prediction, timeMs] as const
   checkRow(row, { path, what: `the example ${shown(key)}` }, ...summedValues(values))
   return {
-    key: textOf(key),
+    ...identified(key),
     encoded: encodedOf(kind, data.slice().buffer),
     target: JSON.parse(target) as Target,
     weight,
@@ -78,7 +80,7 @@ export function waitingOf(row: Row, path: string): WaitingEvent {
     ...(headers && { headers: headersOf(headers) }),
   }
   return {
-    key: textOf(key),
+    key: keyIn(key),
     since,
     event: JSON.parse(event) as FeedbackEvent,
     received: { connector, record },
@@ -87,8 +89,18 @@ export function waitingOf(row: Row, path: string): WaitingEvent {
 }
 
 /** A key for a message: source and id. */
-function shown(key: Uint8Array): string {
-  return textOf(key).replaceAll('\0', ' ')
+export function shown(key: Uint8Array): string {
+  return shownKey(keyIn(key))
+}
+
+/** The column `key` of any table. */
+export function keyIn(bytes: Uint8Array): ExampleKey {
+  return textOf(bytes) as ExampleKey
+}
+
+function identified(bytes: Uint8Array): EventIdentity & { readonly key: ExampleKey } {
+  const key = keyIn(bytes)
+  return { key, ...identityOf(key) }
 }
 
 const encoder = new TextEncoder()

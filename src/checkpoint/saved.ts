@@ -1,4 +1,5 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Positions } from '../contracts/stream.ts'
@@ -147,7 +148,7 @@ export interface CheckpointLimits {
 
 /** Examples that were taken back. By a prediction also those that only the state of an older version remembers. */
 export interface Retracted {
-  readonly keys: readonly string[]
+  readonly keys: readonly ExampleKey[]
   readonly predictions: readonly string[]
   /** What else was meant, of an id or a source. */
   readonly meant?: readonly Meant[]

@@ -2,14 +2,15 @@
  * What a trainer has set aside, as the server shows it: read from the checkpoint, which the trainer alone writes. One page
  * is looked at by the primary key.
  */
+import { identityOf, prefixOf } from '../intake/events/event-key.ts'
 import { existsSync } from 'node:fs'
 import { CodedError } from '../contracts/core.ts'
 import type { Selection } from '../versions/contract.ts'
 import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
-import { bytesOf, textOf } from './rows.ts'
+import { keyIn } from './rows.ts'
 import { checkpointMigrations } from './schema.ts'
-import { sourceOf, type Whence } from '../trainer/set-aside.ts'
+import type { Whence } from '../trainer/set-aside.ts'
 
 /** Newest first. */
 export interface ShownAside {
@@ -62,7 +63,7 @@ function look<Answer>(path: string, nothing: Answer, read: (store: Store) => Ans
 function countIn(store: Store, { source, label, sinceMs }: Selection): number {
   const wanted: [sql: string, ...values: Value[]][] = []
   if (source !== undefined) {
-    const prefix = bytesOf(`${source}\0`)
+    const prefix = prefixOf(source)
     wanted.push(['substr(key, 1, ?) = ?', prefix.byteLength, prefix])
   }
   if (label !== undefined) wanted.push(['label = ?', JSON.stringify(label)])
@@ -74,12 +75,10 @@ function countIn(store: Store, { source, label, sinceMs }: Selection): number {
 }
 
 function shownOf(row: Row): ShownAside {
-  const key = textOf(row.bytes('key'))
-  const source = sourceOf(key)
   const [label, timeMs] = [row.textOrNull('label'), row.numberOrNull('time_ms')]
   return {
     at: row.number('at'),
-    ...{ source, id: key.slice(source.length + 1) },
+    ...identityOf(keyIn(row.bytes('key'))),
     whence: row.text('whence') as Whence,
     ...(label !== null && { label: JSON.parse(label) as string }),
     ...(timeMs !== null && { timeMs }),

@@ -2,7 +2,7 @@
 import type { Row, Value } from '../platform/store/row.ts'
 import { invariant } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
-import { bytesOf, textOf, waitingOf, waitingValues } from './rows.ts'
+import { bytesOf, keyIn, waitingOf, waitingValues } from './rows.ts'
 import { packExamples, unpackExamples } from './example-pack.ts'
 import { insertRows } from './insert-rows.ts'
 import { checkRow, rowSum } from './row-sum.ts'
@@ -76,7 +76,7 @@ function entryOf(row: Row, path: string): SetAsideEntry {
   const timeMs = row.numberOrNull('time_ms')
   return {
     at: row.number('at'),
-    key: textOf(row.bytes('key')),
+    key: keyIn(row.bytes('key')),
     whence: row.text('whence') as Whence,
     ...(label !== null && { label: JSON.parse(label) as string }),
     ...(timeMs !== null && { timeMs }),

@@ -45,6 +45,16 @@ export interface Tensor {
 /** Named tensors. Iterate in sorted name order wherever bytes or digests depend on the order. */
 export type Tensors = ReadonlyMap<string, Tensor>
 
+/** Which event it is, for ever: who sent it, and its id there. */
+export interface EventIdentity {
+  readonly source: string
+  readonly id: string
+}
+
+/** An event's identity as one opaque text, equal for the same event. The daemon makes it; others use it as the key of a map. */
+export type ExampleKey = string & { readonly [exampleKey]: true }
+declare const exampleKey: unique symbol
+
 /**
  * The answer of every policy, gate and trigger. The reason is logged, counted, kept in the manifest, and shown by
  * `why`.

@@ -1,5 +1,5 @@
 /** Policies: what to keep, what to protect, when to update, how fast to learn, and what to release. */
-import type { Decision, Json, Random, Stateful, Tensors } from './core.ts'
+import type { Decision, ExampleKey, Json, Random, Stateful, Tensors } from './core.ts'
 import type { Score, Target } from './task.ts'
 
 /** One setting of a policy as data: validation, the config's schema and its documentation derive from it. */
@@ -38,8 +38,8 @@ export interface PolicyKind<
 
 /** What a replay policy knows about an example. */
 export interface ReplayItem {
-  /** `source` NUL `id`: the identity of its event. */
-  readonly key: string
+  /** The identity of its event. */
+  readonly key: ExampleKey
   readonly label: string
   readonly source: string
   /** The size it takes in the checkpoint. */
@@ -58,11 +58,11 @@ export interface Replay {
   /** Absent: replayed rows join the new ones with equal weight. */
   readonly rehearsal?: Rehearsal
   /** Returns the keys that were evicted, including the offered one if it was not kept. */
-  offer(item: ReplayItem, random: Random): readonly string[]
+  offer(item: ReplayItem, random: Random): readonly ExampleKey[]
   /** Up to `count` distinct keys, without replacement, none with a label in `without` (which is usually empty). */
-  draw(count: number, random: Random, without?: readonly string[]): readonly string[]
-  remove(key: string): void
-  keys(): readonly string[]
+  draw(count: number, random: Random, without?: readonly string[]): readonly ExampleKey[]
+  remove(key: ExampleKey): void
+  keys(): readonly ExampleKey[]
   /** A copy. */
   snapshot(): Json
   /**
@@ -215,8 +215,8 @@ export interface Scores {
 
 /** A stored example that can answer at once: its embedding and its right label. */
 export interface MemoryItem {
-  /** `source` NUL `id`: the identity of its event. */
-  readonly key: string
+  /** The identity of its event. */
+  readonly key: ExampleKey
   readonly label: string
   /** The base's embedding of it, of length 1. */
   readonly vector: Float32Array
@@ -238,7 +238,7 @@ export interface Memory {
     item: MemoryItem,
     kept: readonly MemoryItem[],
     seen: { readonly wasRight: boolean },
-  ): readonly string[]
+  ): readonly ExampleKey[]
 }
 
 /** How much weight kept examples have in an answer. */

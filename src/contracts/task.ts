@@ -1,6 +1,6 @@
 /** What a model is for: targets, scores, answers, and the examples that carry a target. */
 import type { Encoded, Ops, ParameterSpec } from './network.ts'
-import type { Tensor } from './core.ts'
+import type { EventIdentity, ExampleKey, Tensor } from './core.ts'
 import type { FeedbackSignal } from './stream.ts'
 
 /** The right answer for one row, resolved against the served prediction. */
@@ -76,9 +76,8 @@ export interface Vocabulary {
 }
 
 /** One example as learner and replay hold it. Its latent is a cache, recomputed from `encoded` when missing. */
-export interface Example {
-  /** `source` NUL `id`. */
-  readonly key: string
+export interface Example extends EventIdentity {
+  readonly key: ExampleKey
   readonly encoded: Encoded
   readonly target: Target
   readonly weight: number

@@ -46,8 +46,8 @@ export class Quality {
     this.#sources = new SourceScores(limits.sources)
   }
 
-  observe(score: Score, { key, target }: Pick<Example, 'key' | 'target'>): void {
-    this.#sources.observe(sourceOf(key), score.correct)
+  observe(score: Score, { source, target }: Pick<Example, 'source' | 'target'>): void {
+    this.#sources.observe(source, score.correct)
     if (target.kind !== 'label') return
     this.#accuracy = observed(this.#accuracy, score.correct)
     this.#baselines.observe(target.label)
@@ -94,12 +94,6 @@ export class Quality {
     this.#sources.restore(sources)
     this.#baselines.restore(baselines)
   }
-}
-
-/** A key is `source` NUL `id`. */
-function sourceOf(key: string): string {
-  const end = key.indexOf('\0')
-  return end < 0 ? '' : key.slice(0, end)
 }
 
 function finite(confidence: number | undefined): number | undefined {

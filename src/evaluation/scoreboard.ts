@@ -50,7 +50,7 @@ export class Scoreboard implements Stateful<ScoreboardState> {
   }
 
   /** An infinite loss (the head was certain of another label) has no mean: it is left out of that one alone. */
-  observe(score: Score, example: Pick<Example, 'key' | 'target'>): void {
+  observe(score: Score, example: Pick<Example, 'source' | 'target'>): void {
     this.#quality.observe(score, example)
     const was = this.#state
     const right = score.correct ? 1 : 0

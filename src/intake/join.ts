@@ -5,6 +5,7 @@
  * Waiting is bounded in events, count, bytes, and time. The time is that of the records, never of a clock here, so that
  * what is given up is the same on every run. Entries are tried again after 1, 2, 4, … later events, and the newest whenever the stream rests.
  */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, ServedPrediction, SourceRecord } from '../contracts/stream.ts'
 
 /** Where served predictions are found. Called for each event that names one; a coded, retriable failure is tried again. */
@@ -19,7 +20,7 @@ export interface Received {
 }
 
 export interface WaitingEvent {
-  readonly key: string
+  readonly key: ExampleKey
   readonly event: FeedbackEvent
   readonly received: Received
   /** The count of accepted events when it came. */
@@ -46,11 +47,11 @@ export function needsPrediction(event: FeedbackEvent): boolean {
 export class PendingJoins {
   readonly #limits: WaitingLimits
   /** In the order of arrival. */
-  readonly #events = new Map<string, WaitingEvent>()
+  readonly #events = new Map<ExampleKey, WaitingEvent>()
   /** Count of accepted events → who is tried again then. */
-  readonly #calendar = new Map<number, string[]>()
+  readonly #calendar = new Map<number, ExampleKey[]>()
   /** Prediction → keys of what waits for it. */
-  readonly #about = new Map<string, Set<string>>()
+  readonly #about = new Map<string, Set<ExampleKey>>()
   #bytes = 0
   /** Of the newest record that was seen. */
   #newestMs = 0
@@ -67,7 +68,7 @@ export class PendingJoins {
     return [...this.#events.values()]
   }
 
-  has(key: string): boolean {
+  has(key: ExampleKey): boolean {
     return this.#events.has(key)
   }
 
@@ -76,7 +77,7 @@ export class PendingJoins {
     this.#newestMs = Math.max(this.#newestMs, timeMs)
   }
 
-  get(key: string): WaitingEvent | undefined {
+  get(key: ExampleKey): WaitingEvent | undefined {
     return this.#events.get(key)
   }
 
@@ -85,7 +86,7 @@ export class PendingJoins {
     this.#schedule(waiting, waiting.since)
   }
 
-  leave(key: string): void {
+  leave(key: ExampleKey): void {
     const waiting = this.#events.get(key)
     if (waiting === undefined) return
     this.#bytes -= waiting.received.record.value.byteLength
@@ -121,7 +122,7 @@ export class PendingJoins {
   }
 
   /** Those that a retraction speaks of, by their own key or by their prediction. */
-  about(key: string, predictionId: string | undefined): readonly WaitingEvent[] {
+  about(key: ExampleKey, predictionId: string | undefined): readonly WaitingEvent[] {
     const keys = predictionId === undefined ? [] : (this.#about.get(predictionId) ?? [])
     return [...new Set([key, ...keys])].flatMap((each) => this.#events.get(each) ?? [])
   }

@@ -2,7 +2,7 @@
  * Instant memory: what answers along with the head before any step has learned it. Here are the items and how they are
  * heard; which of them stay is the policy's decision. Their places are the base's own embeddings, which no step moves.
  */
-import type { Tensors } from '../contracts/core.ts'
+import type { ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Memory, MemoryItem } from '../contracts/policy.ts'
 import type { Example, Score, Task } from '../contracts/task.ts'
@@ -99,7 +99,7 @@ export class KnnMemory {
   }
 
   /** Whether it was there. */
-  forget(key: string): boolean {
+  forget(key: ExampleKey): boolean {
     if (!this.#items.some((item) => item.key === key)) return false
     this.#isStale = true
     this.#hold(this.#items.filter((item) => item.key !== key))
@@ -139,7 +139,7 @@ export class KnnMemory {
     return this.#parts.engine.mix(this.parameters(labels), logits, vector)
   }
 
-  #take(item: Memorised, gone: readonly string[]): void {
+  #take(item: Memorised, gone: readonly ExampleKey[]): void {
     const out = new Set(gone)
     if (out.size === 1 && out.has(item.key)) return
     this.#hold([...this.#items, item].filter(({ key }) => !out.has(key)))

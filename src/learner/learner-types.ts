@@ -1,6 +1,6 @@
 /** What a learner is made of, what it is asked with and what it answers. */
 import type { Trainable } from '../contracts/adapter.ts'
-import type { Json, Random, Tensors } from '../contracts/core.ts'
+import type { ExampleKey, Json, Random, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Alarm, LearningRateSchedule, Rollback, Trigger } from '../contracts/policy.ts'
 import type { Example, Task } from '../contracts/task.ts'
@@ -37,7 +37,7 @@ export interface TrainPlan {
   readonly patience?: number
 }
 
-export type LatentMap = ReadonlyMap<string, Latent>
+export type LatentMap = ReadonlyMap<ExampleKey, Latent>
 /** Yields what it wants the latents of, and ends with what came of it. */
 export type Update = Generator<readonly Example[], Outcome, LatentMap>
 
@@ -50,11 +50,11 @@ export interface Outcome {
   readonly steps: number
   readonly dropped: number
   /** Keys of the examples in those, replayed ones too. */
-  readonly droppedKeys?: readonly string[]
+  readonly droppedKeys?: readonly ExampleKey[]
   /** Of the block, examples that no step has learned. */
   readonly unlearned?: readonly Example[]
   /** Keys of examples, replayed ones too, that made steps fail: they are forgotten. */
-  readonly poison?: readonly string[]
+  readonly poison?: readonly ExampleKey[]
   /** What the trigger saw, where it has done something about it. */
   readonly alarm?: Alarm
 }

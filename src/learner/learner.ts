@@ -7,7 +7,7 @@
  * outside, and in between the process may do other things.
  */
 import type { TrainableState } from '../contracts/adapter.ts'
-import type { Decision, Tensors } from '../contracts/core.ts'
+import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Alarm, AlarmCount, Scores } from '../contracts/policy.ts'
 import type { Example, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
@@ -105,7 +105,7 @@ export class Learner {
   }
 
   /** Keys of what would be learned, rehearsed or answered from memory about a prediction. */
-  about(predictionId: string | undefined): readonly string[] {
+  about(predictionId: string | undefined): readonly ExampleKey[] {
     if (predictionId === undefined) return []
     const isAbout = (each: { readonly predictionId?: string }) => each.predictionId === predictionId
     const loose = [...this.pending, ...(this.memorised ?? [])].filter(isAbout)
@@ -145,7 +145,7 @@ export class Learner {
   }
 
   /** Forgets what waits and what would be rehearsed; weights keep what they learned by gradients. What has changed. */
-  retract(keys: readonly string[], latents: LatentMap = new Map()): Retraction {
+  retract(keys: readonly ExampleKey[], latents: LatentMap = new Map()): Retraction {
     const weights = this.#unlearn(keys, latents)
     let mind = false
     for (const key of keys) {
@@ -157,12 +157,12 @@ export class Learner {
   }
 
   /** Of these, the examples that weights can be rid of again: sums are, as long as replay has their terms. */
-  unlearnable(keys: readonly string[]): readonly Remembered[] {
+  unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
     if (this.#parts.trainable.forget === undefined) return []
     return keys.flatMap((key) => this.#memory.get(key) ?? [])
   }
 
-  #unlearn(keys: readonly string[], latents: LatentMap): boolean {
+  #unlearn(keys: readonly ExampleKey[], latents: LatentMap): boolean {
     const rows = this.unlearnable(keys).flatMap(({ key, target, weight }) => {
       const latent = latents.get(key)
       return latent === undefined ? [] : [{ latent, target, weight }]
@@ -392,7 +392,7 @@ export class Learner {
   }
 
   /** Else it would make later steps fail. */
-  #forgetPoison(key: string): void {
+  #forgetPoison(key: ExampleKey): void {
     this.#memory.forget(key)
     this.#recall?.forget(key)
   }

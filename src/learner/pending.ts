@@ -2,6 +2,7 @@
  * Examples that were accepted and not learned yet, in order, and the labels that the head will have once they are:
  * under open labels a new one is announced here and grown at the update.
  */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { Example } from '../contracts/task.ts'
 import { failure } from '../platform/errors.ts'
 import { retiredAmong } from './retired-among.ts'
@@ -17,7 +18,7 @@ export interface LabelRules {
 export class Pending {
   readonly #rules: LabelRules
   readonly #head: () => readonly string[]
-  readonly #examples = new Map<string, Example>()
+  readonly #examples = new Map<ExampleKey, Example>()
   /** Head and announced labels; absent after a removal, which may have taken back an announcement. */
   #labels: readonly string[] | undefined
 
@@ -60,7 +61,7 @@ export class Pending {
     this.#examples.set(example.key, example)
   }
 
-  remove(key: string): void {
+  remove(key: ExampleKey): void {
     if (this.#examples.delete(key)) this.#labels = undefined
   }
 

@@ -2,6 +2,7 @@
  * What stands beside the new examples of a step, and what each row of it counts for: the learner's side of `Rehearsal`.
  * Told as generators, like the learner itself: they yield the examples whose latents they want next.
  */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { Trainable, TrainRow } from '../contracts/adapter.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { LossPart, Rehearsal, StepRow } from '../contracts/policy.ts'
@@ -100,7 +101,7 @@ function rowOf({ key, target, weight, logits }: Remembered, latents: LatentMap, 
   } satisfies TrainRow
 }
 
-export function latentOf(key: string, latents: LatentMap): Latent {
+export function latentOf(key: ExampleKey, latents: LatentMap): Latent {
   const latent = latents.get(key)
   invariant(latent !== undefined, 'a latent that nobody asked for')
   return latent

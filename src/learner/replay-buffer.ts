@@ -2,7 +2,7 @@
  * What the learner rehearses: the replay policy decides over keys, and here are the examples behind them and the two
  * streams of chance that it draws from. Retracted examples go for good.
  */
-import type { Json, Random } from '../contracts/core.ts'
+import type { ExampleKey, Json, Random } from '../contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
 import type { Example, Remembered } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
@@ -27,9 +27,9 @@ export interface ReplayBufferState {
 
 export class ReplayBuffer {
   readonly #parts: ReplayBufferParts
-  readonly #examples = new Map<string, Remembered>()
+  readonly #examples = new Map<ExampleKey, Remembered>()
   /** Prediction → keys of what was said about it. */
-  readonly #about = new Map<string, Set<string>>()
+  readonly #about = new Map<string, Set<ExampleKey>>()
 
   constructor(parts: ReplayBufferParts) {
     this.#parts = parts
@@ -51,7 +51,7 @@ export class ReplayBuffer {
   /** All that may be rehearsed in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
   shuffled(): readonly Remembered[] {
     const { replay, retired = [] } = this.#parts
-    const isIn = (key: string) => !retired.includes(this.#example(key).target.label)
+    const isIn = (key: ExampleKey) => !retired.includes(this.#example(key).target.label)
     return this.shuffle(replay.keys().filter(isIn)).map((key) => this.#example(key))
   }
 
@@ -73,12 +73,12 @@ export class ReplayBuffer {
     for (const key of this.#parts.replay.offer(itemOf(kept), this.#parts.offer)) this.#drop(key)
   }
 
-  get(key: string): Remembered | undefined {
+  get(key: ExampleKey): Remembered | undefined {
     return this.#examples.get(key)
   }
 
   /** Whether it was there. */
-  forget(key: string): boolean {
+  forget(key: ExampleKey): boolean {
     const known = this.#drop(key)
     if (known) this.#parts.replay.remove(key)
     return known
@@ -121,7 +121,7 @@ export class ReplayBuffer {
   }
 
   /** Keys of what is remembered about a prediction. */
-  about(predictionId: string): readonly string[] {
+  about(predictionId: string): readonly ExampleKey[] {
     return [...(this.#about.get(predictionId) ?? [])]
   }
 
@@ -133,7 +133,7 @@ export class ReplayBuffer {
     this.#about.set(predictionId, keys.add(key))
   }
 
-  #drop(key: string): boolean {
+  #drop(key: ExampleKey): boolean {
     const { predictionId = '' } = this.#examples.get(key) ?? {}
     const keys = this.#about.get(predictionId)
     keys?.delete(key)
@@ -141,17 +141,17 @@ export class ReplayBuffer {
     return this.#examples.delete(key)
   }
 
-  #example(key: string): Remembered {
+  #example(key: ExampleKey): Remembered {
     const example = this.#examples.get(key)
     invariant(example !== undefined, 'replay holds only keys whose example is kept')
     return example
   }
 }
 
-function itemOf({ key, encoded, target, logits }: Remembered): ReplayItem {
+function itemOf({ key, source, encoded, target, logits }: Remembered): ReplayItem {
   const { byteLength } = encoded.kind === 'tokens' ? encoded.ids : encoded.values
   const bytes = byteLength + key.length + target.label.length + (logits?.byteLength ?? 0)
-  return { key, label: target.label, source: key.slice(0, key.indexOf('\0')), bytes }
+  return { key, label: target.label, source, bytes }
 }
 
 /** A checkpoint from before logits were kept names no labels. */

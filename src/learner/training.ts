@@ -2,6 +2,7 @@
  * The learner's steps, as generators that yield the examples whose latents they want next: each beside what replay draws,
  * or, for a policy that learns from memory alone, over all that memory holds.
  */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { StepResult, TrainRow } from '../contracts/adapter.ts'
 import type { Example } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
@@ -23,7 +24,7 @@ export interface TrainingParts extends Pick<
 /** The block as it is to be remembered, and each example's logits before it was learned, where memory keeps them. */
 export interface Learned {
   readonly block: readonly Example[]
-  readonly logits: ReadonlyMap<string, Float32Array>
+  readonly logits: ReadonlyMap<ExampleKey, Float32Array>
 }
 
 type Story<Result> = Generator<readonly Example[], Result, LatentMap>
@@ -35,11 +36,11 @@ export class Training {
   /** The count of steps at the beginning of this update. */
   #rateFrom = 0
   /** Of the examples in steps of this update that were dropped. */
-  #droppedKeys = new Set<string>()
+  #droppedKeys = new Set<ExampleKey>()
   /** Of those that made steps of this update fail. */
-  #poison = new Set<string>()
+  #poison = new Set<ExampleKey>()
   /** Of those in steps of this update that were kept. */
-  #taught = new Set<string>()
+  #taught = new Set<ExampleKey>()
 
   constructor(parts: TrainingParts) {
     this.#parts = parts
@@ -51,16 +52,16 @@ export class Training {
   }
 
   /** Keys of examples, new and replayed, that made steps of this update fail. */
-  get poison(): ReadonlySet<string> {
+  get poison(): ReadonlySet<ExampleKey> {
     return this.#poison
   }
 
   /** Whether a step of this update that was kept had it. */
-  hasTaught(key: string): boolean {
+  hasTaught(key: ExampleKey): boolean {
     return this.#taught.has(key)
   }
 
-  get droppedKeys(): readonly string[] {
+  get droppedKeys(): readonly ExampleKey[] {
     return [...this.#droppedKeys]
   }
 
@@ -94,7 +95,7 @@ export class Training {
     const { batch, replay_batch, epochs, patience = 0 } = this.#parts.train
     const { rehearsal } = this.#parts.memory
     const stop = new EarlyStop(patience)
-    const logits = new Map<string, Float32Array>()
+    const logits = new Map<ExampleKey, Float32Array>()
     let seen = block
     for (let epoch = 0; epoch < epochs; epoch += 1) {
       const learned: Example[] = []
@@ -178,7 +179,7 @@ export class Training {
   ): StepResult {
     const poison = new Set(poisonIn(this.#parts.trainable, rows))
     if (poison.size === 0) return failed
-    for (const at of poison) this.#poison.add(examples[at]?.key ?? '')
+    for (const { key } of [...poison].flatMap((at) => examples[at] ?? [])) this.#poison.add(key)
     const isSound = (_: unknown, at: number) => !poison.has(at)
     const sound = examples.filter(isSound)
     const result = this.#parts.trainable.step(rows.filter(isSound), this.#rateFactor())
@@ -208,6 +209,10 @@ function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example
 }
 
 /** A row that made its step fail teaches nothing later either. */
-function setFinite(logits: Map<string, Float32Array>, key: string, row?: Float32Array): void {
+function setFinite(
+  logits: Map<ExampleKey, Float32Array>,
+  key: ExampleKey,
+  row?: Float32Array,
+): void {
   if (row?.every(Number.isFinite) === true) logits.set(key, row)
 }

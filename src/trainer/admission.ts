@@ -4,10 +4,11 @@
  * Whatever cannot be learned from becomes a dead letter and never an exception, so that no event stops the stream. All
  * waiting comes before the first change: when `admit` rejects, nothing has happened.
  */
-import { CodedError, type Decision } from '../contracts/core.ts'
+import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, Input, ServedPrediction } from '../contracts/stream.ts'
 import type { Example, Vocabulary } from '../contracts/task.ts'
-import { keyOf, type Dedupe, type Seen } from '../intake/dedupe/dedupe.ts'
+import type { Dedupe, Seen } from '../intake/dedupe/dedupe.ts'
+import { keyOf } from '../intake/events/event-key.ts'
 import {
   needsPrediction,
   type Received,
@@ -43,7 +44,7 @@ export interface AdmissionParts {
   readonly ahead: Ahead
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
-  readonly refused: string[]
+  readonly refused: ExampleKey[]
   readonly latents: LatentProvider
   readonly retry: RetryPolicy
   /** What a newer lesson takes the place of. */
@@ -60,7 +61,7 @@ interface Retracting {
   readonly event: FeedbackEvent
   readonly received: Received
   readonly meant: Meant
-  readonly keys: readonly string[]
+  readonly keys: readonly ExampleKey[]
   readonly latents?: LatentMap
 }
 
@@ -188,7 +189,7 @@ export class Admission {
   }
 
   /** Set aside with this very lesson. */
-  #isAside(key: string, event: FeedbackEvent): boolean {
+  #isAside(key: ExampleKey, event: FeedbackEvent): boolean {
     const { setAside, dedupe } = this.#parts
     const what = setAside.get(key)?.what
     if (what === undefined) return false
@@ -346,7 +347,7 @@ export class Admission {
     try {
       const { predictionId, timeMs = received.record.timeMs } = event
       return {
-        key,
+        ...{ key, source: event.source, id: event.id },
         encoded: foreseen?.encoded ?? this.#encoded(event.input ?? served?.input),
         target: this.#target(event, served),
         weight: event.weight,
@@ -430,7 +431,7 @@ export class Admission {
   }
 
   /** Out of what waits and what was set aside. */
-  #dropMeant(meant: Meant): readonly string[] {
+  #dropMeant(meant: Meant): readonly ExampleKey[] {
     const { waiting, setAside } = this.#parts
     const waits = waiting.events.filter(({ key, event }) => isMeant(meant, { ...event, key }))
     for (const each of waits) this.#drop(each)
@@ -465,7 +466,7 @@ export class Admission {
     }
   }
 
-  #reject(received: Received, error: unknown, key?: string): void {
+  #reject(received: Received, error: unknown, key?: ExampleKey): void {
     const { letters, tally, waiting } = this.#parts
     if (key !== undefined && waiting.get(key)?.received === received) waiting.leave(key)
     letters.add(received, letters.reasonOf(error))

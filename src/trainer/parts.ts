@@ -1,6 +1,6 @@
 /** What the trainer of one model is made of. Plain parts: only the composition knows which they are. */
 import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
-import type { Clock, Logger, Random, Tensors } from '../contracts/core.ts'
+import type { Clock, ExampleKey, Logger, Random, Tensors } from '../contracts/core.ts'
 import type { Base, BaseIdentity, TrunkEngine } from '../contracts/network.ts'
 import type {
   Promotion,
@@ -36,7 +36,7 @@ export interface LoopParts {
   readonly predictions: Predictions
   readonly deadLetters: Sink
   /** Ids of events that were refused: whatever counts duplicates before the trainer lets them through again. */
-  readonly letAgain?: (keys: readonly string[]) => void
+  readonly letAgain?: (keys: readonly ExampleKey[]) => void
 
   readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
   readonly maxTokens: number

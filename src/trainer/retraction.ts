@@ -2,25 +2,25 @@
  * What a retraction speaks of: one event, everything that was said about a prediction, or all that a source has sent (since
  * a time). One that names no source means the event of its connector, or else that id of any source.
  */
+import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/stream.ts'
-import { keyOf } from '../intake/dedupe/dedupe.ts'
-import { sourceOf } from './set-aside.ts'
+import { identityOf, keyOf } from '../intake/events/event-key.ts'
 
 /** Of anything that is kept of an event. */
 export interface Traced {
-  readonly key: string
+  readonly key: ExampleKey
   readonly predictionId?: string | undefined
   readonly timeMs?: number | undefined
 }
 
 /** `id`: of any source. */
 export type Meant =
-  | { readonly kind: 'event'; readonly key: string; readonly predictionId?: string | undefined }
+  | { readonly kind: 'event'; readonly key: ExampleKey; readonly predictionId?: string | undefined }
   | { readonly kind: 'id'; readonly id: string }
   | { readonly kind: 'source'; readonly source: string; readonly sinceMs?: number | undefined }
 
 /** `isTaken`: whether that key was ever taken. */
-export function meantBy(event: FeedbackEvent, isTaken: (key: string) => boolean): Meant {
+export function meantBy(event: FeedbackEvent, isTaken: (key: ExampleKey) => boolean): Meant {
   const { lesson, source, id, predictionId } = event
   const key = keyOf(event)
   if (lesson.kind !== 'retract') return { kind: 'event', key }
@@ -31,9 +31,9 @@ export function meantBy(event: FeedbackEvent, isTaken: (key: string) => boolean)
 }
 
 export function isMeant(meant: Meant, { key, predictionId, timeMs = -Infinity }: Traced): boolean {
-  if (meant.kind === 'id') return key.endsWith(`\0${meant.id}`)
+  if (meant.kind === 'id') return identityOf(key).id === meant.id
   if (meant.kind === 'source')
-    return sourceOf(key) === meant.source && timeMs >= (meant.sinceMs ?? -Infinity)
+    return identityOf(key).source === meant.source && timeMs >= (meant.sinceMs ?? -Infinity)
   const isAbout = meant.predictionId !== undefined && meant.predictionId === predictionId
   return key === meant.key || isAbout
 }

@@ -3,7 +3,7 @@ import type { Example } from '../contracts/task.ts'
 import type { Received } from '../intake/join.ts'
 import { failure } from '../platform/errors.ts'
 import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
-import { sourceOf, type SetAsideEntry } from './set-aside.ts'
+import type { SetAsideEntry } from './set-aside.ts'
 
 export interface LetterParts {
   readonly letters: DeadLetterBuffer
@@ -28,16 +28,14 @@ export function receivedOfExample(
   const value = new TextEncoder().encode(JSON.stringify(plain(example)))
   const { timeMs } = example
   return {
-    connector: sourceOf(example.key),
+    connector: example.source,
     record: { ...place, next: place.position, value, ...(timeMs !== undefined && { timeMs }) },
   }
 }
 
-function plain({ key, target, weight, encoded, predictionId, timeMs }: Example) {
-  const source = sourceOf(key)
+function plain({ source, id, target, weight, encoded, predictionId, timeMs }: Example) {
   return {
-    id: key.slice(source.length + 1),
-    source,
+    ...{ id, source },
     ...(target.kind === 'label' ? { label: target.label } : { not_label: target.label }),
     weight,
     ...(predictionId !== undefined && { prediction_id: predictionId }),

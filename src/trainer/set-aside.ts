@@ -3,6 +3,8 @@
  * a person asks for them (law 11): `relearn` marks them as due, `discard` drops them. Part of the checkpoint, bounded in
  * events and in bytes; the oldest go when there is no room.
  */
+import { identityOf } from '../intake/events/event-key.ts'
+import type { ExampleKey } from '../contracts/core.ts'
 import type { Example } from '../contracts/task.ts'
 import type { Selection } from '../versions/contract.ts'
 import type { WaitingEvent } from '../intake/join.ts'
@@ -14,8 +16,7 @@ import type { WaitingEvent } from '../intake/join.ts'
 export type Whence = 'undone' | 'pending' | 'waiting' | 'unread'
 
 export interface SetAsideEvent {
-  /** `source` NUL `id`. */
-  readonly key: string
+  readonly key: ExampleKey
   readonly whence: Whence
   /** The label that it teaches, or the one that a rating speaks of where that is known. */
   readonly label?: string
@@ -40,11 +41,11 @@ export interface SetAsideLimits {
 
 export class SetAside {
   readonly #limits: SetAsideLimits
-  readonly #entries = new Map<string, SetAsideEntry>()
+  readonly #entries = new Map<ExampleKey, SetAsideEntry>()
   #bytes = 0
   #next = 0
   /** Keys of entries that may be due, in their order. */
-  #due: string[] = []
+  #due: ExampleKey[] = []
 
   constructor(limits: SetAsideLimits) {
     this.#limits = limits
@@ -63,11 +64,11 @@ export class SetAside {
     return this.#next
   }
 
-  get(key: string): SetAsideEntry | undefined {
+  get(key: ExampleKey): SetAsideEntry | undefined {
     return this.#entries.get(key)
   }
 
-  has(key: string): boolean {
+  has(key: ExampleKey): boolean {
     return this.#entries.has(key)
   }
 
@@ -81,7 +82,7 @@ export class SetAside {
     return this.#overflow()
   }
 
-  remove(key: string): SetAsideEntry | undefined {
+  remove(key: ExampleKey): SetAsideEntry | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     this.#entries.delete(key)
@@ -90,7 +91,7 @@ export class SetAside {
   }
 
   /** Keys of what a retraction speaks of: its event's, and all that was said about a prediction. */
-  about(key: string, predictionId: string | undefined): readonly string[] {
+  about(key: ExampleKey, predictionId: string | undefined): readonly ExampleKey[] {
     const isAbout = ({ what }: SetAsideEntry) =>
       predictionId !== undefined &&
       (what.kind === 'example' ? what.example : what.event.event).predictionId === predictionId
@@ -153,16 +154,12 @@ export class SetAside {
   }
 }
 
-export function sourceOf(key: string): string {
-  return key.slice(0, key.indexOf('\0'))
-}
-
 /** What has no time is never meant by a selection that names one. */
 export function isSelected(
   { key, label, timeMs }: Pick<SetAsideEvent, 'key' | 'label' | 'timeMs'>,
   selection: Selection,
 ): boolean {
-  if (selection.source !== undefined && selection.source !== sourceOf(key)) return false
+  if (selection.source !== undefined && selection.source !== identityOf(key).source) return false
   if (selection.label !== undefined && selection.label !== label) return false
   return selection.sinceMs === undefined || (timeMs ?? -Infinity) >= selection.sinceMs
 }

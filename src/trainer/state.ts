@@ -3,7 +3,7 @@
  * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
  */
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
-import { CodedError } from '../contracts/core.ts'
+import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { Remembered } from '../contracts/task.ts'
 import type { Kept } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
@@ -46,7 +46,7 @@ export class TrainerState {
   readonly letters: DeadLetterBuffer
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
-  readonly refused: string[] = []
+  readonly refused: ExampleKey[] = []
   /** Whose turn it is among the sources; the loop knows. */
   turn = 0
   /** What the registry has of versions, since it was tidied last. */

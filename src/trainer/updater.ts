@@ -2,7 +2,8 @@
  * One update of a model, with its effects in the order that lets a crash between any two be mended: publish the
  * candidate (again makes no difference), ONE checkpoint with the intended move of the pointer, the move, the commits.
  */
-import { CodedError } from '../contracts/core.ts'
+import { shownKey } from '../intake/events/event-key.ts'
+import { CodedError, type ExampleKey } from '../contracts/core.ts'
 import type { Example } from '../contracts/task.ts'
 import { LET_AGAIN } from '../intake/events/signal-digest.ts'
 import { failure } from '../platform/errors.ts'
@@ -86,7 +87,7 @@ export class Updater {
   #bury(example: Example, error: CodedError): void {
     const { letters, tally, refused, dedupe } = this.#parts.state
     dedupe.add(example.key, LET_AGAIN)
-    const position = `${example.key.replace('\0', '/')}@${tally.accepted}`
+    const position = `${example.source}/${example.id}@${tally.accepted}`
     letters.add(receivedOfExample(example, { partition: 'learning', position }), error)
     refused.push(example.key)
     tally.count('rejected')
@@ -95,7 +96,7 @@ export class Updater {
   /** What was learned cannot answer: the learner is again what it was, and the events are named and left out. */
   async #undo({ before, block, outcome, error }: Undone, signal: AbortSignal): Promise<void> {
     const { state, loop } = this.#parts
-    const events = block.slice(0, MOST_TOLD).map(({ key }) => key.replace('\0', ' '))
+    const events = block.slice(0, MOST_TOLD).map(({ key }) => shownKey(key))
     const details = { err: error, code: error.code, count: block.length, events }
     loop.log.error(details, 'an update was undone: what it made is not finite')
     state.restoreLearner(before)
@@ -156,9 +157,9 @@ export class Updater {
     }
   }
 
-  #tellDropped(version: string, steps: number, keys: readonly string[]): void {
+  #tellDropped(version: string, steps: number, keys: readonly ExampleKey[]): void {
     // Source and id of each, as far as a line of a log goes.
-    const events = keys.slice(0, MOST_TOLD).map((key) => key.replace('\0', ' '))
+    const events = keys.slice(0, MOST_TOLD).map(shownKey)
     const details = { version, steps, count: keys.length, events }
     this.#parts.loop.log.warn(details, 'steps were dropped: loss or gradient is not a number')
   }

@@ -7,7 +7,7 @@ function qualityOf(answers: readonly (readonly [label: string, answer: string, s
   const quality = new Quality({ labels: 2, sources: 2 })
   for (const [label, answer, source] of answers) {
     const score = { correct: label === answer, loss: 1, answer, confidence: 0.5 }
-    quality.observe(score, { key: `${source}\0e`, target: { kind: 'label', label } })
+    quality.observe(score, { source, target: { kind: 'label', label } })
   }
   return quality.report()
 }

@@ -1,3 +1,4 @@
+import { asKey, identified } from '../example-key.ts'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Example } from '../../src/contracts/task.ts'
@@ -13,14 +14,14 @@ import { scratchFolder } from '../scratch-folder.ts'
 import { thrown } from '../coded.ts'
 
 const tokens = (id: string): Example => ({
-  key: `desk\0${id}`,
+  ...identified('desk', id),
   encoded: { kind: 'tokens', ids: Int32Array.of(1, -2, 3) },
   target: { kind: 'label', label: 'a\0b' },
   weight: 0.5,
   predictionId: 'p\0q',
 })
 const vector = (id: string): Example => ({
-  key: `desk\0${id}`,
+  ...identified('desk', id),
   encoded: { kind: 'vector', values: Float32Array.of(0.1, -0) },
   target: { kind: 'not', label: 'ä' },
   weight: 1,
@@ -119,7 +120,7 @@ test('everything comes back as it was saved, from a file too', () => {
     pending: [vector('4'), tokens('3')],
     waiting: [
       {
-        key: 'desk\u00005',
+        key: asKey('desk\u00005'),
         since: 4,
         event: {
           id: '5',
@@ -183,7 +184,7 @@ test('a save that ends at any of its statements leaves positions and learner as 
     weights: weights(2, 2),
     mind: mind(2, ['desk\u00003']),
     remembered: [tokens('3')],
-    seen: { first: 0, hashes: hashOf('desk\u00003') },
+    seen: { first: 0, hashes: hashOf(asKey('desk\u00003')) },
   })
   let statements = 0
   for (let ends = 0; ; ends += 1) {
@@ -228,25 +229,25 @@ function bound(store: Store): Store {
 
 test('a transaction that fails leaves nothing behind, and the next one writes it all', () => {
   const { store, checkpoint } = openMemory()
-  checkpoint.save(change({ seen: { first: 0, hashes: hashOf('a') } }))
+  checkpoint.save(change({ seen: { first: 0, hashes: hashOf(asKey('a')) } }))
   const before = reload(store)
   const next = change({
     weights: weights(9),
     mind: mind(2),
     pending: [tokens('1')],
     remembered: [vector('2')],
-    seen: { first: 1, hashes: hashOf('b') },
+    seen: { first: 1, hashes: hashOf(asKey('b')) },
     snapshot: { version: 'v9', line: [] },
   })
   store.run(`CREATE TRIGGER full BEFORE INSERT ON snapshots BEGIN SELECT RAISE(ABORT, 'full'); END`)
   expect(thrown(() => checkpoint.save(next)).code).toBe('STORE_FAILED')
   expect(reload(store)).toEqual(before)
-  expect(checkpoint.seen()).toEqual([{ first: 0, hashes: hashOf('a') }])
+  expect(checkpoint.seen()).toEqual([{ first: 0, hashes: hashOf(asKey('a')) }])
   store.run('DROP TRIGGER full')
   checkpoint.save(next)
   expect(reload(store)).toMatchObject({ pending: [tokens('1')], remembered: [vector('2')] })
   expect(reload(store)?.weights).toEqual(weights(9))
-  expect(checkpoint.seen()[1]).toEqual({ first: 1, hashes: hashOf('b') })
+  expect(checkpoint.seen()[1]).toEqual({ first: 1, hashes: hashOf(asKey('b')) })
 })
 
 test('a snapshot finds the weights, mind and memory of its version, whatever came later', () => {
@@ -333,7 +334,7 @@ test('pending examples of a checkpoint from before they were kept in runs still 
 test('an event that was given up and waits again between two saves is the later one of both', () => {
   const { store, checkpoint } = openMemory()
   const waiting = (id: string, since: number, position: string): WaitingEvent => ({
-    key: `desk\0${id}`,
+    ...identified('desk', id),
     since,
     event: {
       id,
@@ -412,7 +413,7 @@ test('snapshots of another adapter go when the adapter changes', () => {
 test('ids are kept for ever, or in whole runs as far as the limit needs them, the oldest going first', () => {
   const forever = openMemory()
   const bounded = openMemory({ snapshots: 2, seen: 3 })
-  const idsOf = (...keys: string[]) => Buffer.concat(keys.map(hashOf))
+  const idsOf = (...keys: string[]) => Buffer.concat(keys.map((key) => hashOf(asKey(key))))
   const runs = [
     { first: 0, hashes: idsOf('1', '2') },
     { first: 2, hashes: idsOf('3', '4') },
@@ -426,8 +427,8 @@ test('ids are kept for ever, or in whole runs as far as the limit needs them, th
 
 test('a save that is repeated with more ids takes the place of itself', () => {
   const { checkpoint } = openMemory()
-  checkpoint.save(change({ seen: { first: 0, hashes: hashOf('1') } }))
-  const both = new Uint8Array(Buffer.concat([hashOf('1'), hashOf('2')]))
+  checkpoint.save(change({ seen: { first: 0, hashes: hashOf(asKey('1')) } }))
+  const both = new Uint8Array(Buffer.concat([hashOf(asKey('1')), hashOf(asKey('2'))]))
   checkpoint.save(change({ seen: { first: 0, hashes: both } }))
   expect(checkpoint.seen()).toEqual([{ first: 0, hashes: both }])
 })
@@ -435,13 +436,13 @@ test('a save that is repeated with more ids takes the place of itself', () => {
 test('ids of a checkpoint from before they were kept in runs are known', () => {
   const path = join(scratchFolder(), 'state.db')
   const old = openStore(path, { migrations: checkpointMigrations.slice(0, 1) })
-  for (const id of ['1', '2']) old.run('INSERT INTO seen (hash) VALUES (?)', hashOf(id))
+  for (const id of ['1', '2']) old.run('INSERT INTO seen (hash) VALUES (?)', hashOf(asKey(id)))
   old.close()
   const store = openStore(path, { migrations: checkpointMigrations })
   onTestFinished(() => store.close())
   const checkpoint = new Checkpoint(store, { snapshots: 2 })
   const dedupe = new Dedupe(() => checkpoint.seen(), Infinity)
-  expect(['1', '2', '3'].map((id) => dedupe.has(id))).toEqual([true, true, false])
+  expect(['1', '2', '3'].map((id) => dedupe.has(asKey(id)))).toEqual([true, true, false])
   expect(dedupe.fresh.first).toBe(2)
 })
 
@@ -452,7 +453,7 @@ test('what was said about a prediction goes from older states too, which alone r
   )
   const second = change({ weights: weights(2), remembered: [vector('2')] })
   checkpoint.save(second)
-  const retracted = { keys: ['desk\0other'], predictions: ['p\0q'] }
+  const retracted = { keys: [asKey('desk\0other')], predictions: ['p\0q'] }
   checkpoint.save({ ...second, retracted })
   expect(checkpoint.snapshot('v1')?.remembered).toEqual([vector('2')])
   expect(count(store, 'examples')).toBe(1)

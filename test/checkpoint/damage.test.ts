@@ -1,4 +1,6 @@
 /** One flipped bit anywhere in a checkpoint is found when it is read, and named: nothing is learned on it. */
+import { keyOf } from '../../src/intake/events/event-key.ts'
+import { identified } from '../example-key.ts'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -11,7 +13,7 @@ import { openRandom } from '../../src/platform/random.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
 const example = (id: string): Example => ({
-  key: `desk\0${id}`,
+  ...identified('desk', id),
   encoded: { kind: 'vector', values: Float32Array.of(0.25, 3) },
   target: { kind: 'label', label: 'yes' },
   weight: 1,
@@ -37,7 +39,7 @@ function write(path: string): void {
     remembered: [{ ...example('1'), logits: Float32Array.of(1, 2) }],
     memorised: [
       {
-        key: 'desk\0' + '1',
+        key: keyOf({ source: 'desk', id: '1' }),
         at: 0,
         label: 'yes',
         vector: Float32Array.of(1, 2),
@@ -48,7 +50,7 @@ function write(path: string): void {
     pending: [example('2')],
     waiting: [
       {
-        key: 'desk\0' + '3',
+        key: keyOf({ source: 'desk', id: '3' }),
         since: 2,
         event: { id: '3', source: 'desk', lesson: { kind: 'label', label: 'no' }, weight: 1 },
         received: {

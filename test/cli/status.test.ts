@@ -17,7 +17,7 @@ const quality = (() => {
   ] as const
   for (const [source, label, answer] of answers) {
     const score = { correct: label === answer, loss: 1, answer, confidence: 0.5 }
-    seen.observe(score, { key: `${source}\0e`, target: { kind: 'label', label } })
+    seen.observe(score, { source, target: { kind: 'label', label } })
   }
   return seen.report()
 })()

@@ -1,4 +1,5 @@
 /** What every memory policy must do. `open` makes one that keeps at most `capacity` examples, and so many bytes. */
+import { asKey } from '../example-key.ts'
 import { describe, expect, it } from 'vitest'
 import type { Memory, MemoryItem } from '../../src/contracts/policy.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -16,7 +17,7 @@ function item(at: number): MemoryItem {
   const drawn = Float32Array.from({ length: WIDTH }, () => random.normal())
   const length = Math.hypot(...drawn)
   const vector = drawn.map((value) => value / length)
-  return { key: `key-${at}`, label: `label-${at % 3}`, vector }
+  return { key: asKey(`key-${at}`), label: `label-${at % 3}`, vector }
 }
 
 export function memoryConformance(name: string, { capacity, open }: MadeMemory): void {

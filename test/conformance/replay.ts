@@ -2,6 +2,7 @@
  * What every replay policy must do. `open` makes a fresh one that keeps at most `capacity` examples, and, where it keeps
  * any, at most so many bytes and such a share of one source.
  */
+import { asKey } from '../example-key.ts'
 import { describe, expect, it } from 'vitest'
 import type { Replay, ReplayItem } from '../../src/contracts/policy.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -13,7 +14,7 @@ export interface MadeReplay {
 
 /** Every fifth comes from another source, and sizes differ. */
 const item = (at: number): ReplayItem => ({
-  key: `key-${at}`,
+  key: asKey(`key-${at}`),
   label: `label-${at % 3}`,
   source: at % 5 === 0 ? 'other' : 'noisy',
   bytes: 100 + ((at * 37) % 200),
@@ -85,7 +86,7 @@ export function replayConformance(name: string, made: MadeReplay): void {
       const replay = filled(open(), many)
       const before = replay.keys()
       const gone = before.filter((_, at) => at % 2 === 0)
-      for (const key of [...gone, 'unknown', ...gone]) replay.remove(key)
+      for (const key of [...gone, 'unknown', ...gone]) replay.remove(asKey(key))
       expect(new Set(replay.keys())).toEqual(new Set(before.filter((_, at) => at % 2 === 1)))
       expect([replay.size, replay.bytes]).toEqual([replay.keys().length, bytesOf(replay)])
     })
@@ -198,7 +199,7 @@ function course(replay: Replay, seed: number): unknown[] {
   const seen: unknown[] = []
   for (let at = 1000; at < 1060; at += 1) {
     seen.push(replay.offer(item(at), random), replay.draw(2, random))
-    if (at % 7 === 0) replay.remove(`key-${at - 3}`)
+    if (at % 7 === 0) replay.remove(asKey(`key-${at - 3}`))
   }
   return [...seen, replay.keys(), replay.bytes]
 }

@@ -16,7 +16,7 @@ function observe(quality: Quality, { label, answer, source = 's', confidence }: 
   const target: Target = { kind: 'label', label }
   const score = { correct: answer === label, loss: 1, answer }
   quality.observe(confidence === undefined ? score : { ...score, confidence }, {
-    key: `${source}\0id`,
+    source,
     target,
   })
 }
@@ -67,7 +67,7 @@ describe('sources of events', () => {
   test('a rating that only says what was wrong counts for its source, and for no label', () => {
     const quality = new Quality(limits)
     const target: Target = { kind: 'not', label: 'a' }
-    quality.observe({ correct: false, loss: 1, answer: 'a' }, { key: 's\0e', target })
+    quality.observe({ correct: false, loss: 1, answer: 'a' }, { source: 's', target })
     expect(quality.report()).toMatchObject({ events: 0, labels: [], sources: [{ count: 1 }] })
   })
 })

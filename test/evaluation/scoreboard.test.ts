@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Scoreboard } from '../../src/evaluation/scoreboard.ts'
 
 const score = (correct: boolean, loss = 1) => ({ correct, loss, answer: 'x' })
-const example = { key: 's\0e', target: { kind: 'label', label: 'x' } } as const
+const example = { source: 's', target: { kind: 'label', label: 'x' } } as const
 
 test('an empty scoreboard says zero, never NaN', () => {
   expect(new Scoreboard().scores()).toEqual({

@@ -1,3 +1,4 @@
+import { asKey } from '../example-key.ts'
 import { expect, test } from 'vitest'
 import type { FeedbackEvent } from '../../src/contracts/stream.ts'
 import { needsPrediction, PendingJoins, type WaitingEvent } from '../../src/intake/join.ts'
@@ -12,7 +13,12 @@ const about: FeedbackEvent = {
 
 function waiting(key: string, since: number, predictionId = `p-${key}`): WaitingEvent {
   const record = { partition: '0', position: key, next: key, value: new Uint8Array() }
-  return { key, since, event: { ...about, predictionId }, received: { connector: 's', record } }
+  return {
+    key: asKey(key),
+    since,
+    event: { ...about, predictionId },
+    received: { connector: 's', record },
+  }
 }
 
 const keys = (events: readonly WaitingEvent[]) => events.map(({ key }) => key)
@@ -86,8 +92,8 @@ test('a room that is full in bytes lets the oldest go, and counts what left by i
   }
   for (const key of ['a', 'b', 'c']) room.enter(heavy(key, 400))
   expect(keys(room.expire(1))).toEqual(['a'])
-  room.leave('b')
-  room.leave('b')
+  room.leave(asKey('b'))
+  room.leave(asKey('b'))
   room.enter(heavy('d', 600))
   expect(keys(room.expire(1))).toEqual([])
   room.restore(room.events, 1)
@@ -100,6 +106,6 @@ test('a retraction finds what waits by key and by prediction', () => {
   room.enter(waiting('a', 1, 'p-1'))
   room.enter(waiting('b', 1, 'p-2'))
   room.enter(waiting('c', 1, 'p-1'))
-  expect(keys(room.about('b', undefined))).toEqual(['b'])
-  expect(keys(room.about('x', 'p-1'))).toEqual(['a', 'c'])
+  expect(keys(room.about(asKey('b'), undefined))).toEqual(['b'])
+  expect(keys(room.about(asKey('x'), 'p-1'))).toEqual(['a', 'c'])
 })

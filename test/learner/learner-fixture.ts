@@ -1,4 +1,5 @@
 /** A learner on tiny parts, and the shell that resolves its latents. */
+import { identified } from '../example-key.ts'
 import { openPolicy, policies } from '../../policies/index.ts'
 import type { LearningRateSchedule, Replay, Rollback, Trigger } from '../../src/contracts/policy.ts'
 import type { Example } from '../../src/contracts/task.ts'
@@ -41,7 +42,7 @@ export function openTiny(setting: LearnerSetting = {}) {
 
 export function lesson(id: string, text: string, label: string): Example {
   const encoded = tinyBase.encode({ kind: 'text', text }, 64)
-  return { key: `desk\0${id}`, encoded, target: { kind: 'label', label }, weight: 1 }
+  return { ...identified('desk', id), encoded, target: { kind: 'label', label }, weight: 1 }
 }
 
 export async function latentsOf(examples: readonly Example[]) {

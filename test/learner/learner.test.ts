@@ -1,3 +1,4 @@
+import { asKey } from '../example-key.ts'
 import { describe, expect, test } from 'vitest'
 import type { Rollback, Trigger } from '../../src/contracts/policy.ts'
 import type { Score } from '../../src/contracts/task.ts'
@@ -16,7 +17,7 @@ async function taught(count: number, setting = {}) {
   const tiny = openTiny(setting)
   for (let at = 0; at < count; at += 1) {
     const { key, ...example } = stream[at % stream.length]!
-    const decision = await accept(tiny.learner, { ...example, key: `${key}-${at}` })
+    const decision = await accept(tiny.learner, { ...example, key: asKey(`${key}-${at}`) })
     if (decision.verdict === 'update') await update(tiny.learner)
   }
   return tiny
@@ -51,7 +52,8 @@ describe('test, then train', () => {
   test('replayed examples come from what was learned before, never from the block itself', async () => {
     const { learner } = await taught(4)
     const old = new Set(learner.remembered.map(({ key }) => key))
-    for (const example of stream) await accept(learner, { ...example, key: `new ${example.key}` })
+    for (const example of stream)
+      await accept(learner, { ...example, key: asKey(`new ${example.key}`) })
     const told = learner.update()
     const replayed: string[] = []
     for (let next = told.next(); next.done !== true;) {
@@ -59,7 +61,7 @@ describe('test, then train', () => {
       next = told.next(await latentsOf(next.value))
     }
     expect(replayed).toHaveLength(4)
-    expect(replayed.every((key) => old.has(key))).toBe(true)
+    expect(replayed.every((key) => old.has(asKey(key)))).toBe(true)
   })
 })
 
@@ -124,7 +126,9 @@ describe('retraction', () => {
     const { learner, replay } = await taught(4)
     const [first] = learner.remembered
     await accept(learner, lesson('9', 'slow', 'no'))
-    expect(learner.retract([first!.key, 'desk\u00009', 'unknown'])).toMatchObject({ mind: true })
+    expect(learner.retract([first!.key, asKey('desk\u00009'), asKey('unknown')])).toMatchObject({
+      mind: true,
+    })
     expect(learner.pending).toEqual([])
     expect(replay.keys()).not.toContain(first!.key)
     expect(learner.remembered.map(({ key }) => key)).not.toContain(first!.key)
@@ -141,7 +145,8 @@ describe('state', () => {
     other.learner.restore(state.weights, JSON.parse(text) as LearnerState, kept)
     other.learner.restore(state.weights, JSON.parse(text) as LearnerState, kept)
     for (const { learner } of [one, other]) {
-      for (const example of stream) await accept(learner, { ...example, key: `b ${example.key}` })
+      for (const example of stream)
+        await accept(learner, { ...example, key: asKey(`b ${example.key}`) })
       await update(learner)
     }
     expect(other.learner.weights()).toEqual(one.learner.weights())

@@ -1,4 +1,5 @@
 /** Law 10: the same input in the trainer and in the server gives the same logits. The real ways, over every base and method. */
+import { asKey } from '../example-key.ts'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { none } from '../../policies/regularizer/none.ts'
@@ -99,7 +100,7 @@ test.each(memorable)(
     await trunk.close()
     const labels = ['c', 'b', 'a', 'not in the head']
     const items = labels.map((label, at) => ({
-      key: label,
+      key: asKey(label),
       label,
       vector: places[at] ?? places[0]!.map((value) => -value),
     }))

@@ -1,3 +1,4 @@
+import { asKey } from '../example-key.ts'
 import { describe, expect, test } from 'vitest'
 import { EarlyStop } from '../../src/optim/early-stop.ts'
 import type { Logger } from '../../src/contracts/core.ts'
@@ -75,7 +76,8 @@ test('an outcome names the examples of steps that were dropped, and no others', 
   for (const example of examples) await accept(learner, example)
   const dropped = examples.slice(2).map(({ key }) => key)
   expect(await update(learner)).toMatchObject({ steps: 2, dropped: 1, droppedKeys: dropped })
-  for (const example of examples) await accept(learner, { ...example, key: `${example.key}'` })
+  for (const example of examples)
+    await accept(learner, { ...example, key: asKey(`${example.key}'`) })
   expect(await update(learner)).not.toHaveProperty('droppedKeys')
 })
 

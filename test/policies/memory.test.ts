@@ -1,3 +1,4 @@
+import { asKey } from '../example-key.ts'
 import { expect, test } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
 import { memoryTensors, slotsFor } from '../../src/adapters/memory.ts'
@@ -8,7 +9,7 @@ import { tinyRecall } from '../learner/tiny-knn-memory.ts'
 const at = (key: string, label: string, ...place: number[]): MemoryItem => {
   const length = Math.hypot(...place)
   const vector = Float32Array.from(place, (value) => value / length)
-  return { key, label, vector }
+  return { key: asKey(key), label, vector }
 }
 const knn = (settings: object = {}) =>
   openPolicy('memory', policies.memory, { policy: 'knn', ...settings })

@@ -1,3 +1,4 @@
+import { asKey } from '../example-key.ts'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
@@ -9,7 +10,7 @@ const reservoir = (capacity: number) =>
   openPolicy('replay', policies.replay, { policy: 'reservoir', capacity })
 
 const item = (at: number, label = '', bytes = 1): ReplayItem => ({
-  key: `${at}`,
+  key: asKey(`${at}`),
   label,
   source: 'desk',
   bytes,
@@ -38,7 +39,7 @@ describe('the reservoir', () => {
       const replay = reservoir(capacity)
       for (let at = 0; at < offered; at += 1) {
         replay.offer(item(at), random)
-        if (at === 39) for (const gone of removed) replay.remove(`${gone}`)
+        if (at === 39) for (const gone of removed) replay.remove(asKey(`${gone}`))
       }
       for (const key of replay.keys()) counts.set(Number(key), counts.get(Number(key))! + 1)
     }

@@ -1,3 +1,4 @@
+import { asKey, identified } from '../example-key.ts'
 import { expect, test } from 'vitest'
 import type { TrunkEngine } from '../../src/contracts/network.ts'
 import type { Example } from '../../src/contracts/task.ts'
@@ -26,7 +27,13 @@ function countingTrunk(fails: (value: number) => boolean = () => false) {
 
 function example(value: number, key = `k${value}`): Example {
   const encoded = { kind: 'vector', values: Float32Array.of(value) } as const
-  return { key, encoded, target: { kind: 'label', label: 'a' }, weight: 1 }
+  return {
+    ...identified('s', key),
+    key: asKey(key),
+    encoded,
+    target: { kind: 'label', label: 'a' },
+    weight: 1,
+  }
 }
 
 const never = new AbortController().signal
@@ -53,7 +60,7 @@ test('the bytes are bounded, the least recently used go first, and what went is 
   expect(computed).toEqual([1, 2, 3])
   const found = await latents.of([example(2)])
   expect(computed).toEqual([1, 2, 3, 2])
-  expect(found.get('k2')?.data).toEqual(Float32Array.of(2, 4))
+  expect(found.get(asKey('k2'))?.data).toEqual(Float32Array.of(2, 4))
 })
 
 test('one latent larger than the cache is answered and not kept', async () => {
@@ -68,7 +75,7 @@ test('a key that comes again with another input gets the latent of that input', 
   const latents = new LatentCache(trunk, 1000)
   await latents.of([example(1, 'same')])
   const found = await latents.of([example(5, 'same')])
-  expect(found.get('same')?.data).toEqual(Float32Array.of(5, 10))
+  expect(found.get(asKey('same'))?.data).toEqual(Float32Array.of(5, 10))
   expect(latents.metrics.bytes).toBe(8)
 })
 

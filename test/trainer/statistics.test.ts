@@ -1,4 +1,5 @@
 /** What a base counts is part of what learns: in every version, in every checkpoint, and in the order of the stream. */
+import { asKey, identified } from '../example-key.ts'
 import { describe, expect, it } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
 import { freshAdapter, type AdapterPlan } from '../../src/adapters/adapter.ts'
@@ -121,7 +122,7 @@ describe('a learner on such a base', () => {
     const remembered = new Map(learner.remembered.map(({ key, encoded }) => [key, encoded]))
     for (const [at, latent] of inputs.entries()) {
       const values = statistics!.stamp!(before, latent).data
-      expect(remembered.get(`${at}`), `${at}`).toEqual({ kind: 'vector', values })
+      expect(remembered.get(asKey(`${at}`)), `${at}`).toEqual({ kind: 'vector', values })
       before = statistics!.observe(before, [latent])
     }
   })
@@ -190,5 +191,11 @@ function latentOf(x: number, y: number): Latent {
 }
 
 function exampleOf({ latent, target, weight }: (typeof rows)[number], at: number): Example {
-  return { key: `${at}`, encoded: { kind: 'vector', values: latent.data }, target, weight }
+  return {
+    ...identified('s', `${at}`),
+    key: asKey(`${at}`),
+    encoded: { kind: 'vector', values: latent.data },
+    target,
+    weight,
+  }
 }

@@ -1,4 +1,5 @@
 /** The recipe for tables, as a config without an adapter gives it, learns what a linear model on the same numbers cannot. */
+import { identified } from '../example-key.ts'
 import { expect, it } from 'vitest'
 import { openPolicy, policies } from '../../policies/index.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
@@ -114,7 +115,7 @@ async function lateAccuracy(
   for (const [at, [vector, label]] of rows.entries()) {
     const encoded = base.encode({ kind: 'features', features: vector }, 0)
     const example = {
-      key: `s\0${at}`,
+      ...identified('s', String(at)),
       encoded,
       target: { kind: 'label', label },
       weight: 1,

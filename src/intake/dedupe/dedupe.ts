@@ -5,16 +5,11 @@
  *
  * An id with another lesson supersedes the one before. What a rollback has undone can be sent again.
  */
+import type { ExampleKey } from '../../contracts/core.ts'
 import { hash } from 'node:crypto'
-import type { FeedbackEvent } from '../../contracts/stream.ts'
 import { LET_AGAIN, RETRACTED, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
 import { goingOn, isIn, upTo, wholeVersionLine, type VersionLine } from './version-line.ts'
 import { hashesIn, HASH_BYTES, SeenIds, type IdHash } from './seen-ids.ts'
-
-/** The identity of an event, forever. */
-export function keyOf(event: Pick<FeedbackEvent, 'source' | 'id'>): string {
-  return `${event.source}\0${event.id}`
-}
 
 /** Ids that follow one another, 16 bytes each. */
 export interface IdRun {
@@ -36,7 +31,7 @@ export class Dedupe {
   /** Ids from this ordinal on are not in the checkpoint. */
   #savedEnd = 0
   /** An id is asked for, and soon after taken. */
-  #last: { readonly key: string; readonly words: IdHash } | undefined
+  #last: { readonly key: ExampleKey; readonly words: IdHash } | undefined
 
   /** `load` answers the ids of the checkpoint, oldest first; the newest `limit` ids are kept. */
   constructor(load: () => readonly IdRun[], limit: number) {
@@ -63,7 +58,7 @@ export class Dedupe {
   }
 
   /** For a version that is made now, while the events of these keys are not learned yet: they were taken last. */
-  lineWithout(pending: readonly string[]): VersionLine {
+  lineWithout(pending: readonly ExampleKey[]): VersionLine {
     return upTo(this.#line, this.#firstOf(pending))
   }
 
@@ -72,11 +67,11 @@ export class Dedupe {
   }
 
   /** The learner goes back, or forward, to a version with this line; the events of these keys it is about to learn. */
-  goTo(line: VersionLine, pending: readonly string[]): void {
+  goTo(line: VersionLine, pending: readonly ExampleKey[]): void {
     this.#line = goingOn(line, this.forgotten, this.#firstOf(pending))
   }
 
-  see(key: string, lesson: number): Seen {
+  see(key: ExampleKey, lesson: number): Seen {
     const found = this.#known().find(this.#wordsOf(key))
     if (found === undefined) return 'new'
     if (found.lesson === RETRACTED) return 'retracted'
@@ -85,17 +80,17 @@ export class Dedupe {
   }
 
   /** Taken, and not undone by a rollback. */
-  has(key: string): boolean {
+  has(key: ExampleKey): boolean {
     const found = this.#known().find(this.#wordsOf(key))
     return found !== undefined && isIn(this.#line, found.ordinal)
   }
 
   /** The digest of what it said last; undefined when it was never taken. */
-  lessonOf(key: string): number | undefined {
+  lessonOf(key: ExampleKey): number | undefined {
     return this.#known().find(this.#wordsOf(key))?.lesson
   }
 
-  add(key: string, lesson = UNKNOWN_SIGNAL): void {
+  add(key: ExampleKey, lesson = UNKNOWN_SIGNAL): void {
     const seen = this.see(key, lesson)
     if (seen === 'same' || (seen === 'retracted' && lesson === RETRACTED)) return
     this.#known().add(this.#wordsOf(key), lesson)
@@ -106,7 +101,7 @@ export class Dedupe {
     this.#savedEnd = this.#ids?.end ?? this.#savedEnd
   }
 
-  #firstOf(pending: readonly string[]): number {
+  #firstOf(pending: readonly ExampleKey[]): number {
     const ids = this.#known()
     let first = ids.end
     for (const key of pending) {
@@ -116,7 +111,7 @@ export class Dedupe {
     return first
   }
 
-  #wordsOf(key: string): IdHash {
+  #wordsOf(key: ExampleKey): IdHash {
     if (this.#last?.key !== key) this.#last = { key, words: wordsOf(key) }
     return this.#last.words
   }
@@ -146,12 +141,12 @@ function* idsIn({ hashes, lessons }: IdRun, from: number): Generator<[IdHash, nu
   }
 }
 
-export function hashOf(key: string): Uint8Array {
+export function hashOf(key: ExampleKey): Uint8Array {
   return new Uint8Array(Uint32Array.from(wordsOf(key)).buffer)
 }
 
 /** As one-byte characters, which costs a quarter of a buffer. */
-function wordsOf(key: string): IdHash {
+function wordsOf(key: ExampleKey): IdHash {
   const digest = hash('sha256', key, 'binary')
   return [wordAt(digest, 0), wordAt(digest, 4), wordAt(digest, 8), wordAt(digest, 12)]
 }

@@ -3,6 +3,7 @@
  * names. It writes one thing, how far the trainer has come, without waiting for the disk: after a power cut that mark
  * may be old, and then old events stay a while longer.
  */
+import type { ExampleKey } from '../../contracts/core.ts'
 import type { Input, Journal, ServedPrediction } from '../../contracts/stream.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
@@ -13,7 +14,7 @@ export interface InboxJournal extends Journal {
   /** Everything below was learned. */
   learned(): number
   /** Events that were refused may come again. */
-  forget(keys: readonly string[]): void
+  forget(keys: readonly ExampleKey[]): void
 }
 
 export interface InboxReader {

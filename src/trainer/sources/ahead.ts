@@ -2,7 +2,8 @@
  * Retractions that came before their events: the event is refused when it comes (RETRACTED, in the dead letters). Bounded
  * for each source and over all, and let go after so many later events, so that made-up ids cannot shut out a source.
  */
-import { sourceOf } from '../set-aside.ts'
+import { identityOf } from '../../intake/events/event-key.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
 
 export interface AheadLimits {
   readonly perSource: number
@@ -12,11 +13,11 @@ export interface AheadLimits {
 }
 
 /** Key → the count of accepted events when it came. */
-export type AheadState = readonly (readonly [key: string, at: number])[]
+export type AheadState = readonly (readonly [key: ExampleKey, at: number])[]
 
 export class Ahead {
   readonly #limits: AheadLimits
-  readonly #keys = new Map<string, number>()
+  readonly #keys = new Map<ExampleKey, number>()
   #state: AheadState | undefined
 
   constructor(limits: AheadLimits) {
@@ -33,26 +34,26 @@ export class Ahead {
     return this.#state
   }
 
-  has(key: string, accepted: number): boolean {
+  has(key: ExampleKey, accepted: number): boolean {
     const at = this.#keys.get(key)
     return at !== undefined && accepted - at < this.#limits.events
   }
 
   /** False when there is no room. */
-  add(key: string, accepted: number): boolean {
+  add(key: ExampleKey, accepted: number): boolean {
     for (const [old, at] of this.#keys) {
       if (accepted - at < this.#limits.events) break
       this.#keys.delete(old)
     }
-    const source = sourceOf(key)
-    const own = [...this.#keys.keys()].filter((other) => sourceOf(other) === source).length
+    const { source } = identityOf(key)
+    const own = [...this.#keys.keys()].filter((other) => identityOf(other).source === source).length
     if (own >= this.#limits.perSource || this.size >= this.#limits.all) return false
     this.#keys.set(key, accepted)
     this.#state = undefined
     return true
   }
 
-  remove(key: string): void {
+  remove(key: ExampleKey): void {
     if (this.#keys.delete(key)) this.#state = undefined
   }
 

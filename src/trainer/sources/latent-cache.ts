@@ -5,6 +5,7 @@
  *
  * Pellegrini et al. (2020), "Latent replay for real-time continual learning", IROS.
  */
+import type { ExampleKey } from '../../contracts/core.ts'
 import type { Encoded, Latent, TrunkEngine } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/task.ts'
 import { invariant } from '../../platform/errors.ts'
@@ -13,7 +14,7 @@ export class LatentCache {
   readonly #trunk: TrunkEngine
   readonly #maxBytes: number
   /** In order of use: a Map keeps insertion order, and a hit is inserted again. */
-  readonly #kept = new Map<string, Kept>()
+  readonly #kept = new Map<ExampleKey, Kept>()
   #bytes = 0
   #hits = 0
   #misses = 0
@@ -45,8 +46,8 @@ export class LatentCache {
   }
 
   /** The latent of each example, by key, all of them or a coded error of the engine. */
-  async of(examples: readonly Example[]): Promise<Map<string, Latent>> {
-    const found = new Map<string, Latent>()
+  async of(examples: readonly Example[]): Promise<Map<ExampleKey, Latent>> {
+    const found = new Map<ExampleKey, Latent>()
     if (this.isImmediate) {
       for (const example of examples) {
         const latent = this.now(example)
@@ -54,7 +55,7 @@ export class LatentCache {
       }
       return found
     }
-    const missing = new Map<string, Example>()
+    const missing = new Map<ExampleKey, Example>()
     for (const example of examples) {
       const latent = this.#use(example)
       if (latent === undefined) missing.set(example.key, example)
@@ -82,14 +83,14 @@ export class LatentCache {
     for (const key of this.#kept.keys()) if (!keys.has(key)) this.forget(key)
   }
 
-  forget(key: string): void {
+  forget(key: ExampleKey): void {
     const kept = this.#kept.get(key)
     if (kept === undefined) return
     this.#kept.delete(key)
     this.#bytes -= kept.latent.data.byteLength
   }
 
-  async #compute(missing: readonly Example[], found: Map<string, Latent>): Promise<void> {
+  async #compute(missing: readonly Example[], found: Map<ExampleKey, Latent>): Promise<void> {
     const latents = await this.#trunk.encode(missing.map((example) => example.encoded))
     this.#misses += missing.length
     missing.forEach((example, index) => {

@@ -5,7 +5,7 @@
  * one poisonous input does not stop the stream. When even a row that succeeded before fails, the engine is down, which
  * is no example's fault: wait for it. Later all are wanted, and only waiting helps.
  */
-import { CodedError } from '../../contracts/core.ts'
+import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { Encoded, Latent } from '../../contracts/network.ts'
 import type { Example } from '../../contracts/task.ts'
 import type { LatentCache } from './latent-cache.ts'
@@ -74,7 +74,7 @@ export class LatentProvider {
     this.#latents.keepOnly(wanted)
   }
 
-  forget(keys: readonly string[]): void {
+  forget(keys: readonly ExampleKey[]): void {
     for (const key of keys) this.#latents.forget(key)
   }
 
