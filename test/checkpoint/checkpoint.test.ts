@@ -334,7 +334,7 @@ test('pending examples of a checkpoint from before they were kept in runs still 
 test('an event that was given up and waits again between two saves is the later one of both', () => {
   const { store, checkpoint } = openMemory()
   const waiting = (id: string, since: number, position: string): WaitingEvent => ({
-    ...identified('desk', id),
+    key: identified('desk', id).key,
     since,
     event: {
       id,
