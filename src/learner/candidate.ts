@@ -1,7 +1,7 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import { identityOf } from '../adapters/base-identity.ts'
 import type { Decision } from '../contracts/core.ts'
-import type { Manifest, Version } from '../versions/contract.ts'
+import type { Manifest, ManifestDraft, VersionDraft } from '../versions/contract.ts'
 import { CodedError } from '../contracts/core.ts'
 import { retiredAmong } from './retired-among.ts'
 import type { Outcome } from './learner-types.ts'
@@ -96,22 +96,19 @@ async function publish(
   }
 }
 
-/** The registry seals it: digest, files and the date are its own. */
 function draftOf(
   version: string,
   decision: Decision<string>,
   learnedNow: number,
   loop: LoopParts,
   { learner, tally }: TrainerState,
-): Version {
+): VersionDraft {
   const { learned, steps } = learner.progress
   const memory = learner.memoryShape
   const retired = retiredAmong(learner.labels, loop.labels.retired)
-  const manifest: Manifest = {
-    format: 1,
+  const manifest: ManifestDraft = {
     model: loop.model,
     version,
-    digest: '',
     parent: tally.state.parent,
     base: identityOf(loop.base),
     task: loop.task.kind,
@@ -126,8 +123,6 @@ function draftOf(
     scores: learner.scores,
     decision: decision.verdict,
     reason: decision.reason,
-    files: {},
-    created: new Date(loop.clock.nowMs()).toISOString(),
   }
   return { manifest, parameters: learner.parameters() }
 }

@@ -44,6 +44,14 @@ export interface Version {
   readonly parameters: Tensors
 }
 
+/** What a publisher knows of a version. The registry seals it: format, digest, files and date are its own. */
+export type ManifestDraft = Omit<Manifest, 'format' | 'digest' | 'files' | 'created'>
+
+export interface VersionDraft {
+  readonly manifest: ManifestDraft
+  readonly parameters: Tensors
+}
+
 /**
  * Which versions keep their bytes: the newest `last`, and the newest of each of the last `hourly` hours and `daily` days that
  * have one. `bytes` bounds them together.
@@ -147,7 +155,7 @@ export interface Selection {
  * `VERSION_UNKNOWN`. `point` throws `GENERATION_STALE` when the pointer has moved.
  */
 export interface Registry {
-  publish(version: Version): Promise<Manifest>
+  publish(draft: VersionDraft): Promise<Manifest>
   load(version: string): Promise<Version>
   manifest(version: string): Promise<Manifest>
   /** One version by its key, removed ones too; else `VERSION_UNKNOWN`. */

@@ -4,7 +4,10 @@ import type { Manifest } from './contract.ts'
 import { failure } from '../platform/errors.ts'
 
 /** Throws VERSION_NOT_FINITE with the tensor's name. */
-export function checkFinite({ version, scores }: Manifest, parameters: Tensors): void {
+export function checkFinite(
+  { version, scores }: Pick<Manifest, 'version' | 'scores'>,
+  parameters: Tensors,
+): void {
   const score = Object.entries(scores).find(([, value]) => !Number.isFinite(value))
   const found = score?.[0] ?? [...parameters].find(([, { data }]) => !isFinite(data))?.[0]
   if (found === undefined) return

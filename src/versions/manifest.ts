@@ -6,19 +6,20 @@ import { Type, type TProperties, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
-import type { Manifest } from './contract.ts'
+import type { Manifest, ManifestDraft } from './contract.ts'
 import { digestOf } from '../platform/canonical-json.ts'
 import { failure, invariant } from '../platform/errors.ts'
 
 export const MANIFEST_FILE = 'manifest.json'
 
-/** Completes a manifest for these files (sha256 by name): whatever it said of them and of its digest is replaced. */
+/** Completes the manifest of a draft that has become these files (sha256 by name). */
 export function seal(
-  draft: Manifest,
+  { model, version, ...draft }: ManifestDraft,
   files: Readonly<Record<string, string>>,
   created: string,
 ): Manifest {
-  const value = toJson({ ...draft, files, created, digest: '' })
+  const sealing = { model, version, digest: '', ...draft, files, created }
+  const value = toJson({ format: 1, ...sealing })
   const sealed = { ...value, digest: contentDigest(value) }
   const [wrong] = schema.Errors(sealed)
   invariant(wrong === undefined, `manifest${wrong?.instancePath ?? ''} ${wrong?.message ?? ''}`)
@@ -65,7 +66,7 @@ function contentDigest(manifest: JsonObject): string {
 }
 
 /** As it will be read again: without undefined fields, and with null for what is no number. */
-function toJson(manifest: Manifest): JsonObject {
+function toJson(manifest: unknown): JsonObject {
   return JSON.parse(JSON.stringify(manifest)) as JsonObject
 }
 

@@ -1,6 +1,6 @@
 /** A draft becomes a version: its files, their hashes, its digest; and a version is asked whether it belongs here. */
 import type { Clock, Tensors } from '../contracts/core.ts'
-import type { Manifest, Version } from './contract.ts'
+import type { Manifest, Version, VersionDraft } from './contract.ts'
 import { failure } from '../platform/errors.ts'
 import { checkFinite } from './finite.ts'
 import { seal } from './manifest.ts'
@@ -8,7 +8,7 @@ import { sha256 } from './local/version-folder.ts'
 
 /** How a version's parameters become files and come back; the registry knows no method. */
 export interface Bundle {
-  write(version: Version): ReadonlyMap<string, Uint8Array>
+  write(draft: VersionDraft): ReadonlyMap<string, Uint8Array>
   read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
   /** Whether `read` takes a version that was made on another base. */
   goesOn?(manifest: Manifest): boolean
@@ -27,14 +27,14 @@ export interface SealedVersion {
 }
 
 export function sealVersion(
-  version: Version,
+  draft: VersionDraft,
   parts: { readonly bundle: Bundle; readonly clock: Clock },
 ): SealedVersion {
-  checkFinite(version.manifest, version.parameters)
-  const files = parts.bundle.write(version)
+  checkFinite(draft.manifest, draft.parameters)
+  const files = parts.bundle.write(draft)
   const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]))
   const created = new Date(parts.clock.nowMs()).toISOString()
-  return { manifest: seal(version.manifest, hashes, created), files }
+  return { manifest: seal(draft.manifest, hashes, created), files }
 }
 
 /** A version of another model, base or task would answer nonsense without any error. */

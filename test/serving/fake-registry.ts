@@ -61,9 +61,12 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       const expect = history[0]?.generation ?? 0
       return registry.point({ version, expect, reason: 'better', by: 'trainer' })
     },
-    async publish(version) {
-      kept.push(version)
-      return version.manifest
+    async publish({ manifest, parameters }) {
+      const { version } = manifest
+      const own = { format: 1, files: {}, created: '', digest: `digest-${version}` } as const
+      const sealed = { ...manifest, ...own }
+      kept.push({ manifest: sealed, parameters })
+      return sealed
     },
     async load(version) {
       await new Promise((resolve) => setImmediate(resolve))

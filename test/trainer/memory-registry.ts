@@ -1,6 +1,6 @@
 /** A registry in memory that obeys the contract: publishing is idempotent by content, the pointer moves by compare-and-set. */
 import { createHash } from 'node:crypto'
-import type { Routing, Manifest, Registry, Version } from '../../src/versions/contract.ts'
+import type { Registry, Routing, Version, VersionDraft } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 
@@ -30,7 +30,8 @@ export function memoryRegistry(): MemoryRegistry {
       const before = versions.get(manifest.version)
       if (before !== undefined && before.manifest.digest !== digest)
         throw failure('VERSION_EXISTS', `${manifest.version} is taken`)
-      const sealed = before?.manifest ?? { ...manifest, digest }
+      const own = { format: 1, files: {}, created: '', digest } as const
+      const sealed = before?.manifest ?? { ...manifest, ...own }
       versions.set(manifest.version, { manifest: sealed, parameters })
       return sealed
     },
@@ -67,12 +68,10 @@ export function memoryRegistry(): MemoryRegistry {
   }
 }
 
-function digestOf({ manifest, parameters }: Version): string {
-  const content: Partial<Manifest> = { ...manifest }
-  delete (content as { created?: string }).created
+function digestOf({ manifest, parameters }: VersionDraft): string {
   const { header, blob } = packTensors(parameters)
   return createHash('sha256')
-    .update(JSON.stringify(content))
+    .update(JSON.stringify(manifest))
     .update(header)
     .update(blob)
     .digest('hex')

@@ -10,7 +10,7 @@ import type { Method } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
-import type { Manifest, Version } from '../../versions/contract.ts'
+import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import { checkTensors, sitesOf, specsOf, statisticsOf, type AdapterPlan } from '../adapter.ts'
@@ -29,7 +29,7 @@ export interface BundleParts {
 }
 
 export interface AdapterBundle {
-  write(version: Version): ReadonlyMap<string, Uint8Array>
+  write(draft: VersionDraft): ReadonlyMap<string, Uint8Array>
   /** What was learned on an earlier base is answered as it goes on here. */
   read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
   /** Whether a version of another base can be read. */
@@ -121,7 +121,7 @@ function headNames({ task, base, labels }: AdapterPlan): ReadonlySet<string> {
   return new Set(specs.map(({ name }) => name))
 }
 
-function planOf({ base, methods, tasks }: BundleParts, manifest: Manifest): AdapterPlan {
+function planOf({ base, methods, tasks }: BundleParts, manifest: ManifestDraft): AdapterPlan {
   const { adapter: config, labels, memory } = manifest
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined

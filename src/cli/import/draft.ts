@@ -5,7 +5,7 @@ import { readPeft } from '../../adapters/peft/read.ts'
 import { refuse } from '../../adapters/peft/refuse.ts'
 import { labelsOf, type LabelsOf } from '../../app/parts.ts'
 import type { Base } from '../../contracts/network.ts'
-import type { Manifest, Version } from '../../versions/contract.ts'
+import type { Manifest, ManifestDraft, Version, VersionDraft } from '../../versions/contract.ts'
 import type { ModelConfig } from '../../config/config.ts'
 import { retiredAmong } from '../../learner/retired-among.ts'
 import { proveBase } from './base-proof.ts'
@@ -25,7 +25,7 @@ export interface Importing {
 }
 
 export interface Draft {
-  readonly version: Version
+  readonly version: VersionDraft
   /** What a person should know of it. */
   readonly idle: readonly string[]
 }
@@ -52,13 +52,11 @@ function manifestOf(
   labels: readonly string[],
   parent: Manifest | undefined,
   reason: string,
-): Manifest {
+): ManifestDraft {
   const retired = retiredAmong(labels, labelsOf(config).retired)
   return {
-    format: 1,
     model,
     version: 'import',
-    digest: '',
     parent: parent?.version ?? null,
     base: identityOf(base),
     task: plan.task.kind,
@@ -72,8 +70,6 @@ function manifestOf(
     scores: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
     decision: 'imported',
     reason,
-    files: {},
-    created: '',
   }
 }
 

@@ -4,13 +4,13 @@
  * by the live pointer alone, as after a promotion by a person.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Routing, Registry, Version } from '../../versions/contract.ts'
+import type { Registry, Routing, Version, VersionDraft } from '../../versions/contract.ts'
 import { numberOf } from '../../versions/order.ts'
 
 const TRIES = 10
 
 /** Answers what is in the registry now, read back with every byte checked. */
-export async function publishImport(registry: Registry, draft: Version): Promise<Version> {
+export async function publishImport(registry: Registry, draft: VersionDraft): Promise<Version> {
   const [newest] = await registry.list(1)
   const name = `v${Math.max(0, numberOf(newest?.manifest.version ?? ''))}-import`
   for (let count = 1; ; count += 1) {

@@ -14,6 +14,7 @@ import type {
   Routing,
   RoutingMove,
   Version,
+  VersionDraft,
 } from '../contract.ts'
 import { Answering } from './answering.ts'
 import { Ledger, type LedgerLimits } from './ledger.ts'
@@ -73,8 +74,8 @@ class FolderRegistry implements LocalRegistry {
     return this.#versions.mend()
   }
 
-  async publish(version: Version): Promise<Manifest> {
-    const { manifest, files } = sealVersion(version, this.#options)
+  async publish(draft: VersionDraft): Promise<Manifest> {
+    const { manifest, files } = sealVersion(draft, this.#options)
     checkOrigin(manifest, this.#options)
     return this.#versions.add(manifest, files)
   }

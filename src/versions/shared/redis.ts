@@ -14,6 +14,7 @@ import type {
   Routing,
   RoutingMove,
   Version,
+  VersionDraft,
 } from '../contract.ts'
 import { PAGE_VERSIONS, type LocalRegistry } from '../local/local.ts'
 import { assembleFleet, type FleetParts, type FleetRegistryOptions } from './parts.ts'
@@ -45,8 +46,8 @@ class FleetRegistry implements LocalRegistry {
     this.#writing = new FleetWriting(parts, this.#reading, options)
   }
 
-  publish(version: Version): Promise<Manifest> {
-    return this.#writing.publish(version)
+  publish(draft: VersionDraft): Promise<Manifest> {
+    return this.#writing.publish(draft)
   }
 
   async load(version: string): Promise<Version> {

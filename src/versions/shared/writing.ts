@@ -3,7 +3,7 @@
  * lease is refused there before it has touched its own disk.
  */
 import { randomUUID } from 'node:crypto'
-import type { Kept, Manifest, Retention, Routing, RoutingMove, Version } from '../contract.ts'
+import type { Kept, Manifest, Retention, Routing, RoutingMove, VersionDraft } from '../contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { newestFirst } from '../order.ts'
@@ -33,9 +33,9 @@ export class FleetWriting {
     this.#options = options
   }
 
-  async publish(version: Version): Promise<Manifest> {
+  async publish(draft: VersionDraft): Promise<Manifest> {
     const { bytes, versions } = this.#parts
-    const sealed = sealVersion(version, this.#options)
+    const sealed = sealVersion(draft, this.#options)
     const { files } = sealed
     checkOrigin(sealed.manifest, this.#options)
     bytes.checkSize(sealed.manifest.version, files)
