@@ -7,6 +7,7 @@
 import { aptStep } from './apt.mjs'
 import { buildStep } from './build.mjs'
 import { kafkaStep } from './kafka.mjs'
+import { motoStep } from './moto.mjs'
 import { nativeStep } from './native.mjs'
 import { nodeVersionsStep } from './node-versions.mjs'
 import { npmStep } from './npm-packages.mjs'
@@ -29,6 +30,7 @@ export const STEPS = [
     }),
   },
   { when: 'services', ...kafkaStep },
+  { when: 'all', ...motoStep },
   { when: 'all', ...peftStep },
   { when: 'all', ...nodeVersionsStep },
 ]

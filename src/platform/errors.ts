@@ -512,6 +512,18 @@ export const errorTable = {
     retriable: true,
     fix: 'can the endpoint or the folder under fleet.blobs be reached from here, and is it writable? The daemon tries again by itself; `antikythera doctor` tries it once',
   },
+  BLOBS_REFUSED: {
+    status: 500,
+    exit: 77,
+    retriable: true,
+    fix: 'give the daemon the right keys in the environment variables that fleet.blobs.s3 names, and let these keys read, write, delete and list under the prefix; `antikythera doctor` tries all four',
+  },
+  BLOBS_BUCKET_UNKNOWN: {
+    status: 500,
+    exit: 78,
+    retriable: true,
+    fix: 'create the bucket, or correct bucket, region, endpoint or path_style under fleet.blobs.s3',
+  },
   COPY_TOO_LARGE: {
     status: 507,
     exit: 75,

@@ -10,7 +10,7 @@ import { failure } from '../../platform/errors.ts'
 import { makeFolder, renameSynced } from '../../platform/store/atomic-file.ts'
 import { diskFailure } from '../../platform/store/disk-failure.ts'
 import type { Blob, BlobStore, Content, PutOptions, StoredScope } from './blob-store.ts'
-import { fromFile, measured, missing, verified, written } from './pieces.ts'
+import { fromFile, guarded, measured, missing, verified, written } from './pieces.ts'
 
 export function openFolderBlobs(folder: string): BlobStore {
   return new FolderBlobs(folder)
@@ -36,7 +36,7 @@ class FolderBlobs implements BlobStore {
     const temporary = join(this.place, blob.scope, `${UNFINISHED}${randomUUID()}`)
     try {
       makeFolder(join(this.place, blob.scope))
-      await written(temporary, guarded(verified(blob, content()), beforePiece))
+      await written(temporary, verified(blob, guarded(content(), beforePiece)))
       renameSynced(temporary, path)
     } catch (error) {
       throw folderFailure(error, path, 'cannot write')
@@ -82,16 +82,6 @@ class FolderBlobs implements BlobStore {
 
   #path({ scope, name }: Blob): string {
     return join(this.place, scope, name)
-  }
-}
-
-async function* guarded(
-  pieces: AsyncIterable<Uint8Array>,
-  beforePiece: PutOptions['beforePiece'] = () => undefined,
-): AsyncGenerator<Uint8Array> {
-  for await (const piece of pieces) {
-    await beforePiece()
-    yield piece
   }
 }
 

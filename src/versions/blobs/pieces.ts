@@ -5,7 +5,7 @@ import type { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { forget, renameSynced, temporaryPath } from '../../platform/store/atomic-file.ts'
 import { diskFailure } from '../../platform/store/disk-failure.ts'
-import type { Blob, Content } from './blob-store.ts'
+import type { Blob, Content, PutOptions } from './blob-store.ts'
 
 export const PIECE_BYTES = 1024 * 1024
 
@@ -63,6 +63,17 @@ export async function* verified(
   }
   if (bytes < blob.bytes) throw corrupt(blob, `it has ${bytes} bytes instead of ${blob.bytes}`)
   if (hash.digest('hex') !== blob.sha256) throw corrupt(blob, 'its sha256 is another')
+}
+
+/** Runs `beforePiece` before each piece is passed on. */
+export async function* guarded(
+  pieces: AsyncIterable<Uint8Array>,
+  beforePiece: PutOptions['beforePiece'] = () => undefined,
+): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    await beforePiece()
+    yield piece
+  }
 }
 
 /** The same bytes in pieces of exactly `size`, but for the last one. Each piece is overwritten by the next. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
 import type { Blob, BlobStore, Content, PutOptions, StoredScope } from './blob-store.ts'
-import { missing, PIECE_BYTES, refilled, verified } from './pieces.ts'
+import { guarded, missing, PIECE_BYTES, refilled, verified } from './pieces.ts'
 import { putPiece, removeScope, showBlob, sizeOfScope } from './redis-scripts.ts'
 
 export interface RedisBlobsOptions {
@@ -59,8 +59,8 @@ class RedisBlobs implements BlobStore {
     const { scope, name, sha256, bytes } = blob
     const { clock, claimed, restingMs = RESTING_MS, prefixOf = chunkPrefix } = this.#options
     let index = 0
-    for await (const piece of refilled(verified(blob, content()), PIECE_BYTES)) {
-      await beforePiece?.()
+    const pieces = verified(blob, guarded(content(), beforePiece))
+    for await (const piece of refilled(pieces, PIECE_BYTES)) {
       const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
       await this.#script(putPiece, scope, [`${prefixOf(name)}${index}`, chunk, scope, restingMs])
       index += 1

@@ -1,0 +1,164 @@
+/** One bucket of S3, or of a server that speaks like it: objects under keys, with coded errors and deadlines. */
+import { isAbsent, s3Failure } from './failure.ts'
+import { loadLibrary, type Client, type Command, type Library } from './library.ts'
+
+export interface S3Options {
+  readonly bucket: string
+  readonly region: string
+  /** Of another server than Amazon's. */
+  readonly endpoint?: string | undefined
+  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. */
+  readonly pathStyle: boolean
+  /** Absent: whatever AWS gives this machine or pod. */
+  readonly keys?: { readonly access: string; readonly secret: string } | undefined
+}
+
+export interface S3Object {
+  readonly key: string
+  readonly bytes: number
+  readonly modifiedMs: number
+}
+
+export interface ObjectHead {
+  readonly bytes: number
+  readonly sha256: string | undefined
+}
+
+const CONNECT_MS = 5_000
+/** Of silence; a large object may take longer as a whole. */
+const SILENCE_MS = 30_000
+const ATTEMPTS = 3
+
+/** No connection is made before the first request. */
+export function openS3(options: S3Options): S3 {
+  return new S3(options)
+}
+
+export class S3 {
+  /** For people; never a key. */
+  readonly place: string
+  readonly #library: Library
+  readonly #client: Client
+  readonly #bucket: string
+
+  constructor({ bucket, region, endpoint, pathStyle, keys }: S3Options) {
+    this.place = endpoint === undefined ? `s3://${bucket}` : `s3://${bucket} at ${endpoint}`
+    this.#bucket = bucket
+    this.#library = loadLibrary()
+    this.#client = new this.#library.S3Client({
+      region,
+      forcePathStyle: pathStyle,
+      maxAttempts: ATTEMPTS,
+      // Servers other than Amazon's do not know the newer checksums; the signature covers the bytes already.
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestHandler: {
+        connectionTimeout: CONNECT_MS,
+        requestTimeout: SILENCE_MS,
+        socketTimeout: SILENCE_MS,
+        throwOnRequestTimeout: true,
+      },
+      ...(endpoint !== undefined && { endpoint }),
+      ...(keys && { credentials: { accessKeyId: keys.access, secretAccessKey: keys.secret } }),
+    })
+  }
+
+  async put(key: string, bytes: Uint8Array, sha256: string): Promise<void> {
+    const { PutObjectCommand } = this.#library
+    const fields = { ...this.#at(key), Body: bytes, Metadata: { sha256 } }
+    await this.#send('write to', new PutObjectCommand(fields))
+  }
+
+  /** Parts of at least 5 MiB but for the last one; all or nothing. Each part is sent before the next one is asked for. */
+  async putInParts(key: string, parts: AsyncIterable<Uint8Array>, sha256: string): Promise<void> {
+    const { CreateMultipartUploadCommand, CompleteMultipartUploadCommand } = this.#library
+    const begin = new CreateMultipartUploadCommand({ ...this.#at(key), Metadata: { sha256 } })
+    const { UploadId } = await this.#send('write to', begin)
+    const upload = { ...this.#at(key), UploadId }
+    try {
+      const MultipartUpload = { Parts: await this.#sendParts(upload, parts) }
+      const fields = { ...upload, MultipartUpload }
+      await this.#send('write to', new CompleteMultipartUploadCommand(fields))
+    } catch (error) {
+      const { AbortMultipartUploadCommand } = this.#library
+      await this.#client.send(new AbortMultipartUploadCommand(upload)).catch(() => undefined)
+      throw error
+    }
+  }
+
+  /** Undefined when there is no such object. */
+  async get(key: string): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const { GetObjectCommand } = this.#library
+    const answer = await this.#unlessAbsent(new GetObjectCommand(this.#at(key)))
+    return answer?.Body === undefined ? undefined : this.#read(answer.Body)
+  }
+
+  async head(key: string): Promise<ObjectHead | undefined> {
+    const { HeadObjectCommand } = this.#library
+    const answer = await this.#unlessAbsent(new HeadObjectCommand(this.#at(key)))
+    if (answer === undefined) return undefined
+    return { bytes: answer.ContentLength ?? 0, sha256: answer.Metadata?.sha256 }
+  }
+
+  async *list(prefix: string): AsyncGenerator<S3Object> {
+    const { ListObjectsV2Command } = this.#library
+    let next: string | undefined
+    do {
+      const fields = { Bucket: this.#bucket, Prefix: prefix, ContinuationToken: next }
+      const page = await this.#send('list', new ListObjectsV2Command(fields))
+      for (const { Key = '', Size = 0, LastModified } of page.Contents ?? [])
+        yield { key: Key, bytes: Size, modifiedMs: LastModified?.getTime() ?? 0 }
+      next = page.NextContinuationToken
+    } while (next !== undefined)
+  }
+
+  async remove(key: string): Promise<void> {
+    const { DeleteObjectCommand } = this.#library
+    await this.#send('delete from', new DeleteObjectCommand(this.#at(key)))
+  }
+
+  close(): void {
+    this.#client.destroy()
+  }
+
+  async #sendParts(upload: object, parts: AsyncIterable<Uint8Array>) {
+    const { UploadPartCommand } = this.#library
+    const sent: { readonly PartNumber: number; readonly ETag: string | undefined }[] = []
+    for await (const part of parts) {
+      const PartNumber = sent.length + 1
+      const command = new UploadPartCommand({ ...upload, PartNumber, Body: part })
+      const { ETag } = await this.#send('write to', command)
+      sent.push({ PartNumber, ETag })
+    }
+    return sent
+  }
+
+  async *#read(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* body
+    } catch (error) {
+      throw s3Failure(error, this.place, 'cannot read from')
+    }
+  }
+
+  async #unlessAbsent<Answer>(command: Command<Answer>): Promise<Answer | undefined> {
+    try {
+      return await this.#client.send(command)
+    } catch (error) {
+      if (isAbsent(error)) return undefined
+      throw s3Failure(error, this.place, 'cannot read from')
+    }
+  }
+
+  async #send<Answer>(what: string, command: Command<Answer>): Promise<Answer> {
+    try {
+      return await this.#client.send(command)
+    } catch (error) {
+      throw s3Failure(error, this.place, `cannot ${what}`)
+    }
+  }
+
+  #at(key: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#bucket, Key: key }
+  }
+}
