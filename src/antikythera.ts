@@ -12,7 +12,8 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { folderOf, methods, modelOf, openBase, openRegistry, tasks } from './app/parts.ts'
+import { folderOf, modelOf, openBase, openRegistry } from './app/parts.ts'
+import { methods, tasks } from './plugins.ts'
 import { startDaemon as start, type Daemon } from './app/daemon.ts'
 import type { Logger } from './contracts/core.ts'
 import type { Input } from './contracts/stream.ts'

@@ -3,7 +3,7 @@
  * many steps. It begins at the first weights that are seen.
  */
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
-import type { Setting } from '../../src/contracts/policy.ts'
+import type { Setting } from '../../src/contracts/core.ts'
 
 export const everySetting: Setting = {
   type: 'integer',

@@ -1,5 +1,5 @@
 /** What every buffer is bounded by, as settings. */
-import type { Setting } from '../../src/contracts/policy.ts'
+import type { Setting } from '../../src/contracts/core.ts'
 
 export type Bounds = Readonly<Record<'capacity' | 'bytes' | 'per_source', number>>
 

@@ -9,7 +9,8 @@
  *
  * Buzzega et al. (2020), "Dark experience for general continual learning: a strong, simple baseline", NeurIPS.
  */
-import type { LossPart, PolicyKind, Replay, Setting, StepRow } from '../../src/contracts/policy.ts'
+import type { Setting } from '../../src/contracts/core.ts'
+import type { LossPart, PolicyKind, Replay, StepRow } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer } from './buffer.ts'
 import { keepAnyEqually } from './reservoir.ts'

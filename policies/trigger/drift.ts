@@ -9,8 +9,8 @@
  * it go too and begins a new adapter. The head begins anew with it, keeping its labels, because a head is what a new
  * meaning of the same inputs makes wrong first.
  */
-import type { Json, Random, Stateful } from '../../src/contracts/core.ts'
-import type { Alarm, PolicyKind, Setting, Trigger } from '../../src/contracts/policy.ts'
+import type { Json, Random, Setting, Stateful } from '../../src/contracts/core.ts'
+import type { Alarm, PolicyKind, Trigger } from '../../src/contracts/policy.ts'
 import type { Score } from '../../src/contracts/task.ts'
 import { Rest, restSetting } from './rest.ts'
 

@@ -7,7 +7,8 @@
  * checkpoint before it makes it: after a crash the same examples are learned together again (law 2). How long the
  * stream has rested is no part of the checkpoint; a restart waits once more.
  */
-import type { Setting, Trigger } from '../../src/contracts/policy.ts'
+import type { Setting } from '../../src/contracts/core.ts'
+import type { Trigger } from '../../src/contracts/policy.ts'
 
 export const restSetting = {
   type: 'duration',

@@ -2,7 +2,7 @@
  * What an adapter consists of: the method's tensors at its sites, what the base counts, and the task's head. A fresh one leaves the base's
  * output unchanged, because every method starts what it adds at zero.
  */
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base, ParameterSpec, TargetModule } from '../contracts/network.ts'
 import type { Random, Tensor, Tensors } from '../contracts/core.ts'
 import type { Task } from '../contracts/task.ts'
@@ -14,11 +14,16 @@ import { cutOf } from './target-modules.ts'
 /** Everything that decides which tensors an adapter has. */
 export interface AdapterPlan {
   readonly base: Base
-  readonly method: Method
+  readonly method: MethodPlugin
   readonly task: Task
   readonly config: AdapterConfig
   readonly labels: readonly string[]
   readonly memory?: MemoryPlan | undefined
+}
+
+/** The method with its settings. */
+export function methodOf({ method, config }: Pick<AdapterPlan, 'method' | 'config'>): Method {
+  return method.open(config)
 }
 
 /** All sites of the tail, also those that the config leaves alone. */
@@ -32,7 +37,7 @@ export function sitesOf({
 /** The method's tensors, the base's statistics, then the head's and the memory's. */
 export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
   return [
-    ...plan.method.parameters(sitesOf(plan), plan.config),
+    ...methodOf(plan).parameters(sitesOf(plan)),
     ...statisticsOf(plan),
     ...plan.task.parameters(plan.base.network.width, plan.labels),
     ...(plan.memory ? memorySpecs(plan.memory, plan.labels.length) : []),

@@ -6,33 +6,37 @@
  * Ben Zaken, Goldberg & Ravfogel (2022), "BitFit: simple parameter-efficient fine-tuning for transformer-based masked
  * language-models", ACL, arXiv:2106.10199.
  */
-import type { Method } from '../contracts/adapter.ts'
+import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { weightedModules } from './target-modules.ts'
+import { tailLayers, weightedModules } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
-export const bitfit: Method = {
-  name: 'bitfit',
+export const bitfit = {
+  summary: 'the biases of the tail learn',
+  settings: { tail_layers: tailLayers(2) },
+  open: (config: AdapterConfig): Method => ({
+    name: 'bitfit',
 
-  parameters: (sites, config) =>
-    weightedModules(sites, config).map(({ name, outSize }) => {
-      const bias = `${name}.bias`
-      return { name: bias, shape: [outSize], start: { weight: bias } }
-    }),
+    parameters: (sites) =>
+      weightedModules(sites, config).map(({ name, outSize }) => {
+        const bias = `${name}.bias`
+        return { name: bias, shape: [outSize], start: { weight: bias } }
+      }),
 
-  adaptation(ops, sites) {
-    const inTail = new Set(sites.map(({ name }) => name))
-    const biasOf = (site: string) => ops.param(`${site}.bias`)
-    return {
-      ...unadapted(),
-      linear: (site, x, weight, _bias, plain) =>
-        inTail.has(site) ? ops.add(ops.matMul(x, weight), biasOf(site)) : plain(),
-      norm: (site, scale, bias, apply) => apply(scale, inTail.has(site) ? biasOf(site) : bias),
-    }
-  },
+    adaptation(ops, sites) {
+      const inTail = new Set(sites.map(({ name }) => name))
+      const biasOf = (site: string) => ops.param(`${site}.bias`)
+      return {
+        ...unadapted(),
+        linear: (site, x, weight, _bias, plain) =>
+          inTail.has(site) ? ops.add(ops.matMul(x, weight), biasOf(site)) : plain(),
+        norm: (site, scale, bias, apply) => apply(scale, inTail.has(site) ? biasOf(site) : bias),
+      }
+    },
 
-  fold: (parameters) => new Map(parameters),
-  toDisk: toStateDict,
-  fromDisk: fromStateDict,
-  peftConfig: (_config, _sites, base) => stateDictConfig('bitfit', base),
-}
+    fold: (parameters) => new Map(parameters),
+    toDisk: toStateDict,
+    fromDisk: fromStateDict,
+    peftConfig: (_sites, base) => stateDictConfig('bitfit', base),
+  }),
+} satisfies MethodPlugin

@@ -7,10 +7,11 @@
  * Houlsby et al. (2019), "Parameter-efficient transfer learning for NLP", ICML, arXiv:1902.00751; Pfeiffer et al. (2021),
  * "AdapterFusion: non-destructive task composition for transfer learning", EACL, arXiv:2005.00247.
  */
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
+import type { Settings } from '../contracts/core.ts'
 import type { TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { checkRank, invalidAdapter } from './target-modules.ts'
+import { checkRank, invalidAdapter, tailLayers } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 /** Roles of the maps that end the sublayers. */
@@ -19,47 +20,70 @@ const placements: Readonly<Record<string, readonly string[]>> = {
   pfeiffer: ['output'],
 }
 
-export const bottleneck: Method = {
-  name: 'bottleneck',
-
-  parameters(sites, config) {
-    const places = placesOf(sites, config)
-    const { rank } = config
-    checkRank(places, rank)
-    return places.flatMap(({ name, outSize: width }) => {
-      const [down, up] = [`${name}.adapter_down`, `${name}.adapter_up`]
-      return [
-        { name: `${down}.weight`, shape: [width, rank], start: { normal: 1 / Math.sqrt(width) } },
-        { name: `${down}.bias`, shape: [rank], start: 'zeros' as const },
-        { name: `${up}.weight`, shape: [rank, width], start: 'zeros' as const },
-        { name: `${up}.bias`, shape: [width], start: 'zeros' as const },
-      ]
-    })
+const settings = {
+  placement: {
+    type: 'choice',
+    options: ['houlsby', 'pfeiffer'],
+    default: 'houlsby',
+    description:
+      'houlsby: after attention and feed-forward layers; pfeiffer: after feed-forward layers only',
   },
-
-  adaptation(ops, sites, config) {
-    const places = new Set(placesOf(sites, config).map(({ name }) => name))
-    return {
-      ...unadapted(),
-      linear(site, _x, _weight, _bias, plain) {
-        const h = plain()
-        if (!places.has(site)) return h
-        const own = (name: string) => ops.param(`${site}.adapter_${name}`)
-        const inner = ops.gelu(ops.add(ops.matMul(h, own('down.weight')), own('down.bias')))
-        return ops.add(h, ops.add(ops.matMul(inner, own('up.weight')), own('up.bias')))
-      },
-    }
+  rank: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1024,
+    default: 16,
+    description: 'width of the bottleneck',
   },
+  tail_layers: tailLayers(2),
+} as const satisfies Settings
+type Config = ConfigOf<typeof settings>
 
-  fold: (parameters) => new Map(parameters),
-  toDisk: toStateDict,
-  fromDisk: fromStateDict,
-  peftConfig: (_config, _sites, base) => stateDictConfig('bottleneck', base),
-}
+export const bottleneck = {
+  summary: 'a small network behind a sublayer',
+  settings: settings,
+  open: (config: Config): Method => ({
+    name: 'bottleneck',
+
+    parameters(sites) {
+      const places = placesOf(sites, config)
+      const { rank } = config
+      checkRank(places, rank)
+      return places.flatMap(({ name, outSize: width }) => {
+        const [down, up] = [`${name}.adapter_down`, `${name}.adapter_up`]
+        return [
+          { name: `${down}.weight`, shape: [width, rank], start: { normal: 1 / Math.sqrt(width) } },
+          { name: `${down}.bias`, shape: [rank], start: 'zeros' as const },
+          { name: `${up}.weight`, shape: [rank, width], start: 'zeros' as const },
+          { name: `${up}.bias`, shape: [width], start: 'zeros' as const },
+        ]
+      })
+    },
+
+    adaptation(ops, sites) {
+      const places = new Set(placesOf(sites, config).map(({ name }) => name))
+      return {
+        ...unadapted(),
+        linear(site, _x, _weight, _bias, plain) {
+          const h = plain()
+          if (!places.has(site)) return h
+          const own = (name: string) => ops.param(`${site}.adapter_${name}`)
+          const inner = ops.gelu(ops.add(ops.matMul(h, own('down.weight')), own('down.bias')))
+          return ops.add(h, ops.add(ops.matMul(inner, own('up.weight')), own('up.bias')))
+        },
+      }
+    },
+
+    fold: (parameters) => new Map(parameters),
+    toDisk: toStateDict,
+    fromDisk: fromStateDict,
+    peftConfig: (_sites, base) => stateDictConfig('bottleneck', base),
+  }),
+} satisfies MethodPlugin
 
 function placesOf(
   sites: readonly TargetModule[],
-  { placement = 'houlsby' }: AdapterConfig,
+  { placement = 'houlsby' }: Config,
 ): TargetModule[] {
   const roles = Object.hasOwn(placements, placement) ? placements[placement] : undefined
   if (roles === undefined)

@@ -1,11 +1,11 @@
 /** Whether what an adapter learned on an earlier base is of use on the present one, and what becomes of it there. */
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base, BaseIdentity, Succession } from '../contracts/network.ts'
-import { sitesOf } from './adapter.ts'
+import { methodOf, sitesOf } from './adapter.ts'
 
 export interface CarriedPlan {
   readonly base: Base
-  readonly method: Method
+  readonly method: MethodPlugin
   readonly config: AdapterConfig
 }
 
@@ -25,11 +25,12 @@ export function goingOn(plan: CarriedPlan, before: BaseIdentity): GoingOn | unde
  * none of its own in their place, and where sums or kept embeddings of the earlier base are part of it.
  */
 export function carriedOver(plan: CarriedPlan, before: BaseIdentity): Succession | undefined {
-  const { base, method, config } = plan
+  const { base } = plan
+  const method = methodOf(plan)
   if (before.hash === base.hash) return undefined
   const succession = base.successionFrom?.(before)
   if (succession === undefined || method.closedForm !== undefined) return undefined
-  const own = method.parameters(sitesOf(plan), config).map(({ start }) => start)
+  const own = method.parameters(sitesOf(plan)).map(({ start }) => start)
   const holds = (name: string) =>
     own.some((start) => typeof start === 'object' && 'weight' in start && start.weight === name)
   return succession.replaced.every(holds) ? succession : undefined

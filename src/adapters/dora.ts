@@ -9,7 +9,7 @@
  *
  * Liu et al. (2024), "DoRA: weight-decomposed low-rank adaptation", ICML, arXiv:2402.09353.
  */
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base, Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
@@ -20,8 +20,10 @@ import {
   type LowRankSite,
   lowRankFactor,
   lowRankProduct,
+  lowRankSettings,
   lowRankSites,
   lowRankSpecs,
+  type LowRankConfig,
 } from './low-rank.ts'
 import { loraConfig, withVectors } from './peft/peft.ts'
 import { weightOf } from './target-modules.ts'
@@ -33,51 +35,59 @@ const ONES = 'dora.ones'
 /** A column of zeros has this length, so that it has a direction to turn to. */
 const LEAST = 1e-6
 
-export const dora: Method = {
-  name: 'dora',
-  view,
+export const dora = {
+  summary: 'LoRA on the direction of each column of a map; its length is learned apart',
+  settings: lowRankSettings,
+  open: (config: LowRankConfig): Method => ({
+    name: 'dora',
+    ...((config.dropout ?? 0) > 0 && { isRandomInSteps: true }),
+    view,
 
-  parameters: (sites, config) =>
-    lowRankSites(sites, config).flatMap((site): ParameterSpec[] => [
-      ...lowRankSpecs(site),
-      { name: site.name + MAGNITUDE, shape: [site.outSize], start: { weight: site.name + NORM } },
-    ]),
+    parameters: (sites) =>
+      lowRankSites(sites, config).flatMap((site): ParameterSpec[] => [
+        ...lowRankSpecs(site),
+        { name: site.name + MAGNITUDE, shape: [site.outSize], start: { weight: site.name + NORM } },
+      ]),
 
-  adaptation(ops, sites, config, folded) {
-    const adapted = new Map(lowRankSites(sites, config).map((site) => [site.name, site]))
-    return {
-      ...unadapted(),
-      linear(name, x, weight, bias, plain) {
-        const site = adapted.get(name)
-        if (site === undefined) return plain()
-        const turned = ops.add(ops.matMul(x, weight), lowRankProduct(ops, site, x, config, folded))
-        const gain = folded ? ops.param(name + MAGNITUDE) : gainOf(ops, site, weight, config)
-        return ops.add(ops.mul(turned, gain), bias)
-      },
-    }
-  },
+    adaptation(ops, sites, folded) {
+      const adapted = new Map(lowRankSites(sites, config).map((site) => [site.name, site]))
+      return {
+        ...unadapted(),
+        linear(name, x, weight, bias, plain) {
+          const site = adapted.get(name)
+          if (site === undefined) return plain()
+          const turned = ops.add(
+            ops.matMul(x, weight),
+            lowRankProduct(ops, site, x, config, folded),
+          )
+          const gain = folded ? ops.param(name + MAGNITUDE) : gainOf(ops, site, weight, config)
+          return ops.add(ops.mul(turned, gain), bias)
+        },
+      }
+    },
 
-  fold(parameters, config, base) {
-    const folded = new Map(lora.fold(parameters, config, base))
-    const sites = new Map(base.network.sites(0).map((site) => [site.name, site]))
-    for (const name of parameters.keys()) {
-      if (!name.endsWith(MAGNITUDE)) continue
-      const site = sites.get(name.slice(0, -MAGNITUDE.length))
-      invariant(site !== undefined, `${name} is of no site`)
-      folded.set(name, foldedGain(site, base, folded))
-    }
-    return folded
-  },
+    fold(parameters, base) {
+      const folded = new Map(lora.open(config).fold(parameters, base))
+      const sites = new Map(base.network.sites(0).map((site) => [site.name, site]))
+      for (const name of parameters.keys()) {
+        if (!name.endsWith(MAGNITUDE)) continue
+        const site = sites.get(name.slice(0, -MAGNITUDE.length))
+        invariant(site !== undefined, `${name} is of no site`)
+        folded.set(name, foldedGain(site, base, folded))
+      }
+      return folded
+    },
 
-  ...withVectors(MAGNITUDE),
-  peftConfig: (config, sites, base) => ({
-    ...loraConfig(config, lowRankSites(sites, config), base),
-    use_dora: true,
+    ...withVectors(MAGNITUDE),
+    peftConfig: (sites, base) => ({
+      ...loraConfig(config, lowRankSites(sites, config), base),
+      use_dora: true,
+    }),
   }),
-}
+} satisfies MethodPlugin
 
 /** [1, out]. The change of the lengths' squares is that of column-norms.ts. */
-function gainOf<T>(ops: Ops<T>, site: LowRankSite, weight: T, config: AdapterConfig): T {
+function gainOf<T>(ops: Ops<T>, site: LowRankSite, weight: T, config: LowRankConfig): T {
   const { name, rank } = site
   const [a, b, norm] = [
     ops.param(`${name}.lora_A`),

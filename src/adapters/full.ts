@@ -8,40 +8,44 @@
  *
  * Howard & Ruder (2018), "Universal language model fine-tuning for text classification", ACL, arXiv:1801.06146.
  */
-import type { Method } from '../contracts/adapter.ts'
+import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { ParameterSpec, TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { weightedModules, weightOf } from './target-modules.ts'
+import { tailLayers, weightedModules, weightOf } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
-export const full: Method = {
-  name: 'full',
-  alone: true,
+export const full = {
+  summary: 'every weight of the tail learns',
+  settings: { tail_layers: tailLayers(1) },
+  open: (config: AdapterConfig): Method => ({
+    name: 'full',
+    alone: true,
 
-  parameters: (sites, config) => weightedModules(sites, config).flatMap(weightsOf),
+    parameters: (sites) => weightedModules(sites, config).flatMap(weightsOf),
 
-  adaptation(ops, sites) {
-    const weights = new Map(sites.map((site) => [site.name, weightOf(site)]))
-    const biasOf = (site: string) => ops.param(`${site}.bias`)
-    return {
-      ...unadapted(),
-      linear(site, x, _weight, _bias, plain) {
-        const weight = weights.get(site)
-        if (weight === undefined) return plain()
-        return ops.add(ops.matMul(x, ops.param(weight)), biasOf(site))
-      },
-      norm(site, scale, bias, apply) {
-        const weight = weights.get(site)
-        return weight === undefined ? apply(scale, bias) : apply(ops.param(weight), biasOf(site))
-      },
-    }
-  },
+    adaptation(ops, sites) {
+      const weights = new Map(sites.map((site) => [site.name, weightOf(site)]))
+      const biasOf = (site: string) => ops.param(`${site}.bias`)
+      return {
+        ...unadapted(),
+        linear(site, x, _weight, _bias, plain) {
+          const weight = weights.get(site)
+          if (weight === undefined) return plain()
+          return ops.add(ops.matMul(x, ops.param(weight)), biasOf(site))
+        },
+        norm(site, scale, bias, apply) {
+          const weight = weights.get(site)
+          return weight === undefined ? apply(scale, bias) : apply(ops.param(weight), biasOf(site))
+        },
+      }
+    },
 
-  fold: (parameters) => new Map(parameters),
-  toDisk: toStateDict,
-  fromDisk: fromStateDict,
-  peftConfig: (_config, _sites, base) => stateDictConfig('full', base),
-}
+    fold: (parameters) => new Map(parameters),
+    toDisk: toStateDict,
+    fromDisk: fromStateDict,
+    peftConfig: (_sites, base) => stateDictConfig('full', base),
+  }),
+} satisfies MethodPlugin
 
 function weightsOf(site: TargetModule): readonly ParameterSpec[] {
   const { name, kind, inSize, outSize } = site

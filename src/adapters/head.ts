@@ -6,12 +6,19 @@
  * The cheapest method, and the baseline that any other must beat: a linear probe, Alain & Bengio (2016),
  * "Understanding intermediate layers using linear classifier probes", arXiv:1610.01644.
  */
-import type { Method } from '../contracts/adapter.ts'
+import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { embedded } from './embedded.ts'
 import { emptyConfig, fromPeft, toPeft } from './peft/peft.ts'
+import { tailLayers } from './target-modules.ts'
 
-export const head: Method = {
+export const head = {
+  summary: 'the head alone learns, on the embedding of the base',
+  settings: { tail_layers: tailLayers(0) },
+  open: (): Method => headOnly,
+} satisfies MethodPlugin
+
+export const headOnly: Method = {
   name: 'head',
   parameters: () => [],
   adaptation: unadapted,
@@ -19,5 +26,5 @@ export const head: Method = {
   fold: (parameters) => new Map(parameters),
   toDisk: toPeft,
   fromDisk: fromPeft,
-  peftConfig: (_config, _sites, base) => emptyConfig(base),
+  peftConfig: (_sites, base) => emptyConfig(base),
 }

@@ -7,73 +7,83 @@
  * Liu et al. (2022), "Few-shot parameter-efficient fine-tuning is better and cheaper than in-context learning", NeurIPS,
  * arXiv:2205.05638.
  */
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
-import type { Tensor } from '../contracts/core.ts'
+import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
+import type { Settings, Tensor } from '../contracts/core.ts'
 import type { TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { failure } from '../platform/errors.ts'
 import { ia3Config, PREFIX } from './peft/peft.ts'
-import { linearModules } from './target-modules.ts'
+import { linearModules, tailLayers, targetRoles } from './target-modules.ts'
 
 const USUAL: readonly string[] = ['key', 'value', 'output']
 const SUFFIX = '.ia3_l'
 
-export const ia3: Method = {
-  name: 'ia3',
+const settings = {
+  tail_layers: tailLayers(2),
+  sites: targetRoles('key, value and output'),
+} as const satisfies Settings
+type Config = ConfigOf<typeof settings>
 
-  parameters: (sites, config) =>
-    scaledSites(sites, config).map((site) => {
-      return { name: `${site.name}${SUFFIX}`, shape: [lengthOf(site)], start: 'ones' }
-    }),
+export const ia3 = {
+  summary: 'a learned scale for each dimension of a map',
+  settings: settings,
+  open: (config: Config): Method => ({
+    name: 'ia3',
 
-  adaptation(ops, sites, config) {
-    const scaled = new Map(scaledSites(sites, config).map((site) => [site.name, site]))
-    return {
-      ...unadapted(),
-      linear(name, x, weight, bias, plain) {
-        const site = scaled.get(name)
-        if (site === undefined) return plain()
-        const scale = ops.param(`${name}${SUFFIX}`)
-        if (!isFeedForward(site)) return ops.mul(plain(), scale)
-        return ops.add(ops.matMul(ops.mul(x, scale), weight), bias)
-      },
-    }
-  },
-
-  fold: (parameters) => new Map(parameters),
-
-  toDisk(parameters, sites) {
-    const shapes = shapesOf(sites)
-    return new Map(
-      [...parameters].map(([name, { data }]): [string, Tensor] => [
-        `${PREFIX}${name}`,
-        { shape: shapes.get(name) ?? [data.length, 1], data: data.slice() },
-      ]),
-    )
-  },
-
-  fromDisk(tensors, sites) {
-    const shapes = shapesOf(sites)
-    return new Map(
-      [...tensors].map(([name, { shape, data }]): [string, Tensor] => {
-        const known = name.startsWith(PREFIX) && shapes.get(name.slice(PREFIX.length))
-        if (known === undefined || known === false || known.join() !== shape.join())
-          throw failure('ADAPTER_TENSORS', `${name} [${shape.join()}] is no scale of this base`, {
-            details: { tensor: name, shape },
-          })
-        return [name.slice(PREFIX.length), { shape: [data.length], data: data.slice() }]
+    parameters: (sites) =>
+      scaledSites(sites, config).map((site) => {
+        return { name: `${site.name}${SUFFIX}`, shape: [lengthOf(site)], start: 'ones' }
       }),
-    )
-  },
 
-  peftConfig(config, sites, base) {
-    const scaled = scaledSites(sites, config)
-    return ia3Config(scaled, scaled.filter(isFeedForward), base)
-  },
-}
+    adaptation(ops, sites) {
+      const scaled = new Map(scaledSites(sites, config).map((site) => [site.name, site]))
+      return {
+        ...unadapted(),
+        linear(name, x, weight, bias, plain) {
+          const site = scaled.get(name)
+          if (site === undefined) return plain()
+          const scale = ops.param(`${name}${SUFFIX}`)
+          if (!isFeedForward(site)) return ops.mul(plain(), scale)
+          return ops.add(ops.matMul(ops.mul(x, scale), weight), bias)
+        },
+      }
+    },
+
+    fold: (parameters) => new Map(parameters),
+
+    toDisk(parameters, sites) {
+      const shapes = shapesOf(sites)
+      return new Map(
+        [...parameters].map(([name, { data }]): [string, Tensor] => [
+          `${PREFIX}${name}`,
+          { shape: shapes.get(name) ?? [data.length, 1], data: data.slice() },
+        ]),
+      )
+    },
+
+    fromDisk(tensors, sites) {
+      const shapes = shapesOf(sites)
+      return new Map(
+        [...tensors].map(([name, { shape, data }]): [string, Tensor] => {
+          const known = name.startsWith(PREFIX) && shapes.get(name.slice(PREFIX.length))
+          if (known === undefined || known === false || known.join() !== shape.join())
+            throw failure('ADAPTER_TENSORS', `${name} [${shape.join()}] is no scale of this base`, {
+              details: { tensor: name, shape },
+            })
+          return [name.slice(PREFIX.length), { shape: [data.length], data: data.slice() }]
+        }),
+      )
+    },
+
+    peftConfig(sites, base) {
+      const scaled = scaledSites(sites, config)
+      return ia3Config(scaled, scaled.filter(isFeedForward), base)
+    },
+  }),
+} satisfies MethodPlugin
 
 /** The authors' choice where the tail has it, else every map. */
-function scaledSites(sites: readonly TargetModule[], config: AdapterConfig): TargetModule[] {
+function scaledSites(sites: readonly TargetModule[], config: Config): TargetModule[] {
   if (config.sites !== undefined) return linearModules(sites, config)
   const all = linearModules(sites, config)
   const usual = all.filter(({ role }) => USUAL.includes(role))

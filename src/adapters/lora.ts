@@ -8,44 +8,57 @@
  *
  * Hu et al. (2022), "LoRA: low-rank adaptation of large language models", ICLR, arXiv:2106.09685.
  */
-import type { Method } from '../contracts/adapter.ts'
+import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensor } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { LOW_RANK_B, lowRankProduct, lowRankScale, lowRankSites, lowRankSpecs } from './low-rank.ts'
+import {
+  LOW_RANK_B,
+  lowRankProduct,
+  lowRankScale,
+  lowRankSettings,
+  lowRankSites,
+  lowRankSpecs,
+  type LowRankConfig,
+} from './low-rank.ts'
 import { fromPeft, loraConfig, toPeft } from './peft/peft.ts'
 
-export const lora: Method = {
-  name: 'lora',
+export const lora = {
+  summary: 'a low-rank addition to each chosen linear map',
+  settings: lowRankSettings,
+  open: (config: LowRankConfig): Method => ({
+    name: 'lora',
+    ...((config.dropout ?? 0) > 0 && { isRandomInSteps: true }),
 
-  parameters: (sites, config) => lowRankSites(sites, config).flatMap(lowRankSpecs),
+    parameters: (sites) => lowRankSites(sites, config).flatMap(lowRankSpecs),
 
-  adaptation(ops, sites, config, folded) {
-    const adapted = new Map(lowRankSites(sites, config).map((site) => [site.name, site]))
-    return {
-      ...unadapted(),
-      linear(name, x, _weight, _bias, plain) {
-        const site = adapted.get(name)
-        if (site === undefined) return plain()
-        return ops.add(plain(), lowRankProduct(ops, site, x, config, folded))
-      },
-    }
-  },
+    adaptation(ops, sites, folded) {
+      const adapted = new Map(lowRankSites(sites, config).map((site) => [site.name, site]))
+      return {
+        ...unadapted(),
+        linear(name, x, _weight, _bias, plain) {
+          const site = adapted.get(name)
+          if (site === undefined) return plain()
+          return ops.add(plain(), lowRankProduct(ops, site, x, config, folded))
+        },
+      }
+    },
 
-  fold(parameters, config) {
-    const folded = [...parameters].map(([name, tensor]): [string, Tensor] => {
-      const [rank = 0] = tensor.shape
-      return [
-        name,
-        name.endsWith(LOW_RANK_B) ? multiplied(tensor, lowRankScale(config, rank)) : tensor,
-      ]
-    })
-    return new Map(folded)
-  },
+    fold(parameters) {
+      const folded = [...parameters].map(([name, tensor]): [string, Tensor] => {
+        const [rank = 0] = tensor.shape
+        return [
+          name,
+          name.endsWith(LOW_RANK_B) ? multiplied(tensor, lowRankScale(config, rank)) : tensor,
+        ]
+      })
+      return new Map(folded)
+    },
 
-  toDisk: toPeft,
-  fromDisk: fromPeft,
-  peftConfig: (config, sites, base) => loraConfig(config, lowRankSites(sites, config), base),
-}
+    toDisk: toPeft,
+    fromDisk: fromPeft,
+    peftConfig: (sites, base) => loraConfig(config, lowRankSites(sites, config), base),
+  }),
+} satisfies MethodPlugin
 
 /** Every swap waits for this; `map` takes ten times as long. */
 function multiplied({ shape, data }: Tensor, factor: number): Tensor {

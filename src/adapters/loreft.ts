@@ -11,87 +11,117 @@
  *
  * Wu et al. (2024), "ReFT: representation finetuning for language models", NeurIPS, arXiv:2404.03592.
  */
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
-import type { Json, Tensor } from '../contracts/core.ts'
+import type { Json, Settings, Tensor } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { invariant } from '../platform/errors.ts'
 import { orthonormal } from './orthonormal.ts'
 import { transpose } from './peft/peft.ts'
-import { checkRank, invalidAdapter } from './target-modules.ts'
+import { checkRank, invalidAdapter, tailLayers } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 const ROTATE = '.rotate_layer.weight'
 const SOURCE = '.learned_source.weight'
 const BIAS = '.learned_source.bias'
 
-export const loreft: Method = {
-  name: 'loreft',
+const positions = { type: 'integer', minimum: 1, maximum: 100_000 } as const
 
-  parameters(sites, config) {
-    const places = editedSites(sites, config)
-    const { rank } = config
-    checkRank(places, rank)
-    checkPositions(config)
-    return places.flatMap(({ name, outSize: width }): ParameterSpec[] => [
-      { name: name + ROTATE, shape: [width, rank], start: 'orthonormal' },
-      { name: name + SOURCE, shape: [width, rank], start: { like: name + ROTATE } },
-      { name: name + BIAS, shape: [rank], start: 'zeros' },
-    ])
+const settings = {
+  rank: {
+    type: 'integer',
+    minimum: 1,
+    maximum: 1024,
+    default: 4,
+    description: 'dimensions of the edited subspace',
   },
-
-  adaptation(ops, sites, config, folded) {
-    const places = new Set(editedSites(sites, config).map(({ name }) => name))
-    return {
-      ...unadapted(),
-      output(site, h, mask) {
-        if (!places.has(site)) return h
-        const [rotate, source] = [ops.param(site + ROTATE), ops.param(site + SOURCE)]
-        const [back, toEdit] = folded
-          ? [rotate, source]
-          : [ops.transpose(rotate), ops.sub(source, rotate)]
-        const edit = ops.matMul(ops.add(ops.matMul(h, toEdit), ops.param(site + BIAS)), back)
-        return ops.add(h, chosen(ops, edit, mask, config))
-      },
-    }
+  tail_layers: tailLayers(2),
+  layers: {
+    type: 'list',
+    of: { type: 'integer', minimum: 0, maximum: 1000 },
+    minItems: 1,
+    uniqueItems: true,
+    description: 'layers of the tail to edit, the lowest of the network is 0; absent = all',
   },
-
-  retract: (parameters) =>
-    new Map(
-      [...parameters].map(([name, tensor]) => [
-        name,
-        name.endsWith(ROTATE) ? orthonormal(tensor) : tensor,
-      ]),
-    ),
-
-  fold(parameters) {
-    const folded = new Map(parameters)
-    for (const [name, rotate] of parameters) {
-      if (!name.endsWith(ROTATE)) continue
-      const source = name.slice(0, -ROTATE.length) + SOURCE
-      folded.set(name, transpose(rotate))
-      folded.set(source, difference(parameters.get(source), rotate))
-    }
-    return folded
+  positions: {
+    type: 'group',
+    settings: { first: positions, last: positions },
+    description: 'how many positions to edit at the start and at the end; absent = all',
   },
+} as const satisfies Settings
+type Config = ConfigOf<typeof settings>
 
-  toDisk: toStateDict,
-  fromDisk: fromStateDict,
-  peftConfig: (config, sites, base) => ({
-    ...stateDictConfig('loreft', base),
-    layers: editedSites(sites, config).map(({ layer }) => layer),
-    positions: positionsOf(config),
+export const loreft = {
+  summary: 'an edit of the layers’ outputs within a low-rank subspace',
+  settings: settings,
+  open: (config: Config): Method => ({
+    name: 'loreft',
+
+    parameters(sites) {
+      const places = editedSites(sites, config)
+      const { rank } = config
+      checkRank(places, rank)
+      checkPositions(config)
+      return places.flatMap(({ name, outSize: width }): ParameterSpec[] => [
+        { name: name + ROTATE, shape: [width, rank], start: 'orthonormal' },
+        { name: name + SOURCE, shape: [width, rank], start: { like: name + ROTATE } },
+        { name: name + BIAS, shape: [rank], start: 'zeros' },
+      ])
+    },
+
+    adaptation(ops, sites, folded) {
+      const places = new Set(editedSites(sites, config).map(({ name }) => name))
+      return {
+        ...unadapted(),
+        output(site, h, mask) {
+          if (!places.has(site)) return h
+          const [rotate, source] = [ops.param(site + ROTATE), ops.param(site + SOURCE)]
+          const [back, toEdit] = folded
+            ? [rotate, source]
+            : [ops.transpose(rotate), ops.sub(source, rotate)]
+          const edit = ops.matMul(ops.add(ops.matMul(h, toEdit), ops.param(site + BIAS)), back)
+          return ops.add(h, chosen(ops, edit, mask, config))
+        },
+      }
+    },
+
+    retract: (parameters) =>
+      new Map(
+        [...parameters].map(([name, tensor]) => [
+          name,
+          name.endsWith(ROTATE) ? orthonormal(tensor) : tensor,
+        ]),
+      ),
+
+    fold(parameters) {
+      const folded = new Map(parameters)
+      for (const [name, rotate] of parameters) {
+        if (!name.endsWith(ROTATE)) continue
+        const source = name.slice(0, -ROTATE.length) + SOURCE
+        folded.set(name, transpose(rotate))
+        folded.set(source, difference(parameters.get(source), rotate))
+      }
+      return folded
+    },
+
+    toDisk: toStateDict,
+    fromDisk: fromStateDict,
+    peftConfig: (sites, base) => ({
+      ...stateDictConfig('loreft', base),
+      layers: editedSites(sites, config).map(({ layer }) => layer),
+      positions: positionsOf(config),
+    }),
   }),
-}
+} satisfies MethodPlugin
 
-function chosen<T>(ops: Ops<T>, edit: T, mask: T, { positions }: AdapterConfig): T {
+function chosen<T>(ops: Ops<T>, edit: T, mask: T, { positions }: Pick<Config, 'positions'>): T {
   if (positions === undefined) return edit
   return ops.mul(edit, ops.ends(mask, positions.first ?? 0, positions.last ?? 0))
 }
 
 function editedSites(
   sites: readonly TargetModule[],
-  { layers, tail_layers }: AdapterConfig,
+  { layers, tail_layers }: Config,
 ): TargetModule[] {
   const outputs = sites.filter(({ kind }) => kind === 'output')
   const present = outputs.map(({ layer }) => layer)
@@ -103,11 +133,11 @@ function editedSites(
 }
 
 /** Null where all of them are edited. */
-function positionsOf({ positions }: AdapterConfig): Json {
+function positionsOf({ positions }: Pick<Config, 'positions'>): Json {
   return positions === undefined ? null : { first: positions.first ?? 0, last: positions.last ?? 0 }
 }
 
-function checkPositions({ positions }: AdapterConfig): void {
+function checkPositions({ positions }: Pick<Config, 'positions'>): void {
   if (positions === undefined) return
   const { first = 0, last = 0 } = positions
   const isCount = (value: number) => Number.isInteger(value) && value >= 0

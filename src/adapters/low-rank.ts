@@ -5,9 +5,47 @@
  *
  * Kalajdzievski (2023), "A rank stabilization scaling factor for fine-tuning with LoRA", arXiv:2312.03732.
  */
-import type { AdapterConfig } from '../contracts/adapter.ts'
+import type { ConfigOf } from '../contracts/adapter.ts'
+import type { Settings } from '../contracts/core.ts'
 import type { Ops, ParameterSpec, TargetModule } from '../contracts/network.ts'
-import { checkRank, invalidAdapter, linearModules } from './target-modules.ts'
+import {
+  checkRank,
+  invalidAdapter,
+  linearModules,
+  tailLayers,
+  targetRoles,
+} from './target-modules.ts'
+
+const rankBounds = { minimum: 1, maximum: 1024 } as const
+
+export const lowRankSettings = {
+  rank: { type: 'integer', ...rankBounds, default: 8, description: 'r of A·B' },
+  alpha: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    default: 16,
+    description: 'A·B is scaled by alpha / rank',
+  },
+  rslora: {
+    type: 'boolean',
+    description: 'true: scale by alpha / √rank, with which high ranks learn as fast as low ones',
+  },
+  dropout: {
+    type: 'number',
+    minimum: 0,
+    exclusiveMaximum: 1,
+    description: 'dropout rate of its inputs; absent = 0',
+  },
+  ranks: {
+    type: 'map',
+    of: { type: 'integer', ...rankBounds },
+    description: 'ranks by role where they differ from rank, such as { query: 4 }',
+  },
+  tail_layers: tailLayers(2),
+  sites: targetRoles('every map'),
+} as const satisfies Settings
+
+export type LowRankConfig = ConfigOf<typeof lowRankSettings>
 
 export const LOW_RANK_B = '.lora_B'
 
@@ -16,7 +54,7 @@ export interface LowRankSite extends TargetModule {
 }
 
 /** Refuses a size that no site can have. */
-export function lowRankSites(sites: readonly TargetModule[], config: AdapterConfig): LowRankSite[] {
+export function lowRankSites(sites: readonly TargetModule[], config: LowRankConfig): LowRankSite[] {
   const { alpha, dropout = 0, ranks = {}, rank } = config
   if (!Number.isFinite(alpha) || alpha <= 0)
     throw invalidAdapter('alpha', alpha, 'a number above 0')
@@ -32,7 +70,7 @@ export function lowRankSites(sites: readonly TargetModule[], config: AdapterConf
   })
 }
 
-export function lowRankScale({ alpha, rslora }: AdapterConfig, rank: number): number {
+export function lowRankScale({ alpha, rslora }: LowRankConfig, rank: number): number {
   return alpha / (rslora === true ? Math.sqrt(rank) : rank)
 }
 
@@ -49,7 +87,7 @@ export function lowRankProduct<T>(
   ops: Ops<T>,
   site: LowRankSite,
   x: T,
-  config: AdapterConfig,
+  config: LowRankConfig,
   folded: boolean,
 ): T {
   const { name } = site
@@ -63,7 +101,7 @@ export function lowRankProduct<T>(
 export function lowRankFactor<T>(
   ops: Ops<T>,
   { name, rank }: LowRankSite,
-  config: AdapterConfig,
+  config: LowRankConfig,
 ): T {
   return ops.mul(ops.param(`${name}${LOW_RANK_B}`), ops.scalar(lowRankScale(config, rank)))
 }

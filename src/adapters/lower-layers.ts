@@ -9,11 +9,21 @@
  * Tenney et al. (2019), "BERT rediscovers the classical NLP pipeline", ACL.
  */
 import type { Adaptation, Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
+import type { Setting } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { embedded } from './embedded.ts'
 import { madeOnce } from './view.ts'
 
 const viewed = madeOnce(viewOfLayers)
+
+/** A setting of closed forms. */
+export const depthSetting = {
+  type: 'integer',
+  minimum: 1,
+  maximum: 1000,
+  default: 2,
+  description: 'for text: layers whose outputs form the embedding, uppermost first',
+} as const satisfies Setting
 
 /** Of `layers` layers in all, or of as many as there are. Equal arguments give the same object. */
 export function withLowerLayers(base: Base, layers: number): Base {

@@ -12,10 +12,10 @@
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the share
  * of the head is fixed.
  */
+import { unadapted } from '../nn/unadapted.ts'
 import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { MemoryItem, MemoryVoice } from '../contracts/policy.ts'
-import { head } from './head.ts'
 
 export interface MemoryPlan {
   /** As it was published, whatever the method makes of it. */
@@ -107,12 +107,7 @@ export function memoryEmbedding<T>(
   mask: T,
 ): T {
   const { network } = base
-  const plain = head.adaptation(
-    ops,
-    [],
-    { method: 'head', rank: 0, alpha: 1, tail_layers: 0 },
-    true,
-  )
+  const plain = unadapted<T>()
   const embedding = network.tail(ops, hidden, mask, cut, plain)
   return network.unit ? embedding : ops.unit(embedding)
 }

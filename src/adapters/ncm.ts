@@ -5,9 +5,10 @@
  *
  * Mensink et al. (2013), "Distance-based image classification: generalizing to new classes at near-zero cost", TPAMI 35(11).
  */
-import type { ClosedForm, Method } from '../contracts/adapter.ts'
+import type { ClosedForm, Method, MethodPlugin } from '../contracts/adapter.ts'
 import { classMeans, halfNorms } from './class-means.ts'
-import { head } from './head.ts'
+import { headOnly } from './head.ts'
+import { tailLayers } from './target-modules.ts'
 
 const closedForm: ClosedForm = {
   needsMoments: false,
@@ -17,4 +18,8 @@ const closedForm: ClosedForm = {
   },
 }
 
-export const ncm: Method = { ...head, name: 'ncm', closedForm }
+export const ncm = {
+  summary: 'the label whose mean lies nearest',
+  settings: { tail_layers: tailLayers(0) },
+  open: (): Method => ({ ...headOnly, name: 'ncm', closedForm }),
+} satisfies MethodPlugin

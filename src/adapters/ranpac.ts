@@ -10,27 +10,58 @@
  *
  * McDonnell et al. (2023), "RanPAC: random projections and pre-trained models for continual learning", NeurIPS.
  */
-import type { AdapterConfig, ClassSums, ClosedForm, Method } from '../contracts/adapter.ts'
+import type { ClassSums, ClosedForm, ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
+import type { Settings } from '../contracts/core.ts'
 import type { Base, Network } from '../contracts/network.ts'
 import { openRandom } from '../platform/random.ts'
 import { solve } from './cholesky.ts'
-import { head } from './head.ts'
-import { withLowerLayers } from './lower-layers.ts'
+import { headOnly } from './head.ts'
+import { depthSetting, withLowerLayers } from './lower-layers.ts'
+import { tailLayers } from './target-modules.ts'
 import { madeOnce } from './view.ts'
 
 const PROJECTION = 'ranpac.projection'
-const FEATURES = 1024
 
-const closedForm: ClosedForm = {
-  needsMoments: true,
-  solve(sums, { ridge = 3 }) {
-    const weight = Float64Array.from(sums.sums)
-    solve(regularized(sums, ridge), sums.width, weight)
-    return { weight, bias: new Float64Array(sums.counts.length) }
+const settings = {
+  features: {
+    type: 'integer',
+    minimum: 16,
+    maximum: 4096,
+    default: 1024,
+    description: 'number of random features; the cost of a version grows with its cube',
   },
-}
+  ridge: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 1e6,
+    default: 3,
+    description: 'λ, in mean squares of a feature',
+  },
+  depth: depthSetting,
+  tail_layers: tailLayers(0),
+} as const satisfies Settings
 
-export const ranpac: Method = { ...head, name: 'ranpac', closedForm, view }
+export const ranpac = {
+  summary: 'ridge regression behind a random projection',
+  settings,
+  open: ({ features = 1024, ridge = 3, depth = 1 }: ConfigOf<typeof settings>): Method => ({
+    ...headOnly,
+    name: 'ranpac',
+    closedForm: closedForm(ridge),
+    view: (base) => view(base, features, depth),
+  }),
+} satisfies MethodPlugin
+
+function closedForm(ridge: number): ClosedForm {
+  return {
+    needsMoments: true,
+    solve(sums) {
+      const weight = Float64Array.from(sums.sums)
+      solve(regularized(sums, ridge), sums.width, weight)
+      return { weight, bias: new Float64Array(sums.counts.length) }
+    },
+  }
+}
 
 /** The lower triangle of G + λ·I. */
 function regularized({ width, counts, moments }: ClassSums, ridge: number): Float64Array {
@@ -46,7 +77,7 @@ function regularized({ width, counts, moments }: ClassSums, ridge: number): Floa
 
 const projected = madeOnce(project)
 
-function view(base: Base, { features = FEATURES, depth = 1 }: AdapterConfig): Base {
+function view(base: Base, features: number, depth: number): Base {
   if (base.weights.has(PROJECTION)) return base
   return projected(withLowerLayers(base, depth), features)
 }

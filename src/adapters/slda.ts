@@ -8,27 +8,47 @@
  *
  * Hayes & Kanan (2020), "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR Workshops.
  */
-import type { ClassSums, ClosedForm, Method } from '../contracts/adapter.ts'
+import type { ClassSums, ClosedForm, ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
+import type { Settings } from '../contracts/core.ts'
 import { solve } from './cholesky.ts'
 import { classMeans, halfNorms } from './class-means.ts'
-import { head } from './head.ts'
-import { withLowerLayers } from './lower-layers.ts'
+import { headOnly } from './head.ts'
+import { depthSetting, withLowerLayers } from './lower-layers.ts'
+import { tailLayers } from './target-modules.ts'
 
-const closedForm: ClosedForm = {
-  needsMoments: true,
-  solve(sums, { shrinkage = 1e-4 }) {
-    const means = classMeans(sums)
-    const weight = means.slice()
-    solve(shrunk(covariance(sums, means), sums.width, shrinkage), sums.width, weight)
-    return { weight, bias: halfNorms(weight, means, sums.width) }
+const settings = {
+  shrinkage: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 1,
+    default: 1e-4,
+    description: 'ε of (1 − ε)·Σ + ε·I',
   },
-}
+  depth: depthSetting,
+  tail_layers: tailLayers(0),
+} as const satisfies Settings
 
-export const slda: Method = {
-  ...head,
-  name: 'slda',
-  closedForm,
-  view: (base, { depth = 1 }) => withLowerLayers(base, depth),
+export const slda = {
+  summary: 'linear discriminants from running means and one shared covariance',
+  settings,
+  open: ({ shrinkage = 1e-4, depth = 1 }: ConfigOf<typeof settings>): Method => ({
+    ...headOnly,
+    name: 'slda',
+    closedForm: closedForm(shrinkage),
+    view: (base) => withLowerLayers(base, depth),
+  }),
+} satisfies MethodPlugin
+
+function closedForm(shrinkage: number): ClosedForm {
+  return {
+    needsMoments: true,
+    solve(sums) {
+      const means = classMeans(sums)
+      const weight = means.slice()
+      solve(shrunk(covariance(sums, means), sums.width, shrinkage), sums.width, weight)
+      return { weight, bias: halfNorms(weight, means, sums.width) }
+    },
+  }
 }
 
 /** Within the classes: the lower triangle of Σ, row by row. */

@@ -3,9 +3,31 @@
  * role. Every refusal names the field, its value and what is allowed.
  */
 import type { AdapterConfig } from '../contracts/adapter.ts'
-import type { Json } from '../contracts/core.ts'
+import type { Json, Settings } from '../contracts/core.ts'
 import type { TargetModule } from '../contracts/network.ts'
 import { failure } from '../platform/errors.ts'
+
+/** A setting of every method. */
+export const tailLayers = (byDefault: number) =>
+  ({
+    type: 'either',
+    of: [
+      { type: 'integer', minimum: 0, maximum: 1000 },
+      { type: 'constant', value: 'all' },
+    ],
+    default: byDefault,
+    description: 'upper layers that the adapter may change; the others run once per example',
+  }) as const satisfies Settings[string]
+
+/** A setting of methods that adapt linear maps; the user's word for target modules is `sites`. */
+export const targetRoles = (byDefault: string) =>
+  ({
+    type: 'list',
+    of: { type: 'text', minLength: 1 },
+    minItems: 1,
+    uniqueItems: true,
+    description: `roles of the maps to adapt, such as query and value; absent = ${byDefault}`,
+  }) as const satisfies Settings[string]
 
 /** The number of trunk layers under `tail_layers` of a network of `layers`. */
 export function cutOf(tailLayers: AdapterConfig['tail_layers'], layers: number): number {
@@ -18,7 +40,7 @@ export function cutOf(tailLayers: AdapterConfig['tail_layers'], layers: number):
 /** Linear sites whose role the config names; all of them when it names none. Never an empty list. */
 export function linearModules(
   sites: readonly TargetModule[],
-  { sites: roles }: AdapterConfig,
+  { sites: roles }: { readonly sites?: readonly string[] | undefined },
 ): TargetModule[] {
   const linear = sites.filter(({ kind }) => kind === 'linear')
   const present = [...new Set(linear.map(({ role }) => role))]
@@ -33,7 +55,7 @@ export function linearModules(
 /** Linear maps and norms: what has weights of its own. Never an empty list. */
 export function weightedModules(
   sites: readonly TargetModule[],
-  { tail_layers }: AdapterConfig,
+  { tail_layers }: Pick<AdapterConfig, 'tail_layers'>,
 ): TargetModule[] {
   const weighted = sites.filter(({ kind }) => kind !== 'output')
   if (weighted.length > 0) return weighted

@@ -1,9 +1,9 @@
 /** The base as a method's head sees it. */
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base } from '../contracts/network.ts'
 
-export function viewOf(base: Base, method: Method, config: AdapterConfig): Base {
-  return method.view?.(base, config) ?? base
+export function viewOf(base: Base, method: MethodPlugin, config: AdapterConfig): Base {
+  return method.open(config).view?.(base) ?? base
 }
 
 /** One view a base and key, made when it is first asked for: that takes time, and engines hold what it brings. */

@@ -2,7 +2,8 @@
  * Whether the models of a config can start: what the schema cannot say, because it takes the base to know it. The same
  * calls that a trainer makes at its start, without an engine: a base that opens, maps that it has, policies that fit.
  */
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { specsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'

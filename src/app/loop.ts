@@ -1,6 +1,7 @@
 /** Puts the loop of one model together: once in a process, or once for each time that a daemon of a fleet trains it. */
 import { join } from 'node:path'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { identityOf } from '../adapters/base-identity.ts'
 import { goingOn } from '../adapters/carried.ts'
 import { freshAdapter, type AdapterPlan } from '../adapters/adapter.ts'
@@ -226,7 +227,7 @@ function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['r
 const recentBounds = policies.replay.recent.settings
 
 function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay'> {
-  if (methodOf(settings).closedForm === undefined) return settings
+  if (methodOf(settings).open(adapterOf(settings)).closedForm === undefined) return settings
   const train = { ...settings.train, replay_batch: 0, epochs: 1 }
   const { policy, ...kept } = settings.replay
   if (policy === 'none') return { train, replay: settings.replay }

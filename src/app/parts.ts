@@ -5,47 +5,20 @@
  */
 import { identityOf } from '../adapters/base-identity.ts'
 import { join } from 'node:path'
-import { bitfit } from '../adapters/bitfit.ts'
-import { bottleneck } from '../adapters/bottleneck.ts'
-import { dora } from '../adapters/dora.ts'
-import { full } from '../adapters/full.ts'
-import { head } from '../adapters/head.ts'
-import { ia3 } from '../adapters/ia3.ts'
-import { loreft } from '../adapters/loreft.ts'
-import { lora } from '../adapters/lora.ts'
 import { openBundle } from '../adapters/peft/bundle.ts'
-import { ncm } from '../adapters/ncm.ts'
-import { ranpac } from '../adapters/ranpac.ts'
-import { slda } from '../adapters/slda.ts'
 import { openBert } from '../bases/bert/bert.ts'
 import { openFeatures } from '../bases/features/features.ts'
 import { openPulled } from '../bases/pulled/pulled.ts'
 import { openUseLite } from '../bases/use-lite/use-lite.ts'
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import { methods, tasks } from '../plugins.ts'
+import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
-import type { Task } from '../contracts/task.ts'
 import type { DeadLetterLimits } from '../intake/dead-letters/dead-letters.ts'
 import type { LedgerLimits } from '../versions/local/ledger.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
-import { classification } from '../tasks/classification/classification.ts'
-
-export const methods = {
-  head,
-  lora,
-  dora,
-  ia3,
-  bitfit,
-  bottleneck,
-  loreft,
-  full,
-  ncm,
-  slda,
-  ranpac,
-} satisfies Readonly<Record<string, Method>>
-export const tasks = { classification } satisfies Readonly<Record<string, Task>>
 
 /** Bases that this process has open, by what the config calls them: all models on one share it. */
 const openBases = new Map<string, Promise<Base>>()
@@ -65,8 +38,11 @@ async function openNewBase(config: ModelConfig['base']): Promise<Base> {
   return openFeatures(config.features)
 }
 
-export function methodOf(config: ModelConfig): Method {
-  return methods[config.adapter.method]
+export function methodOf({ adapter }: ModelConfig): MethodPlugin {
+  const table: Readonly<Record<string, MethodPlugin>> = methods
+  const method = table[adapter.method]
+  invariant(method !== undefined, `the config's schema knows ${adapter.method}`)
+  return method
 }
 
 /** The config's adapter in the terms of the contract; a method without ranks has none. */
@@ -124,7 +100,7 @@ export function lettersLimits({ limits }: Pick<Config, 'limits'>): DeadLetterLim
   return { count: limits.dead_letters, bytes: limits.dead_letter_bytes }
 }
 
-export const classificationKind = classification.kind
+export const classificationKind = tasks.classification.kind
 
 /** How a version's parameters become files and come back. */
 export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {

@@ -1,7 +1,8 @@
 /** Puts the serving side of each model together: its shelves on this machine, the engine of its base, its live version. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { folderOf, labelsOf, lettersLimits, methods, modelOf, openBase, tasks } from './parts.ts'
+import { folderOf, labelsOf, lettersLimits, modelOf, openBase } from './parts.ts'
+import { methods, tasks } from '../plugins.ts'
 import {
   Faults,
   guardInbox,

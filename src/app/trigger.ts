@@ -1,5 +1,5 @@
 /** What can be said of a trigger in numbers: how many events start an update, and after which rest fewer do. */
-import { durationMs } from '../../policies/duration.ts'
+import { durationMs } from '../config/duration.ts'
 import type { ModelConfig } from '../config/config.ts'
 import type { TriggerHint } from '../serving/services/served-model.ts'
 

@@ -5,7 +5,8 @@
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { openBundle } from '../adapters/peft/bundle.ts'
-import { folderOf, methods, modelOf, openBase, openRegistry, tasks } from '../app/parts.ts'
+import { folderOf, modelOf, openBase, openRegistry } from '../app/parts.ts'
+import { methods, tasks } from '../plugins.ts'
 import type { Version } from '../versions/contract.ts'
 import { MANIFEST_FILE, manifestBytes } from '../versions/manifest.ts'
 import {

@@ -5,7 +5,8 @@
  */
 import { basename, resolve } from 'node:path'
 import { viewOf } from '../adapters/view.ts'
-import { adapterOf, labelsOf, methodOf, modelOf, openBase, tasks } from '../app/parts.ts'
+import { adapterOf, labelsOf, methodOf, modelOf, openBase } from '../app/parts.ts'
+import { tasks } from '../plugins.ts'
 import { connect, openSharedRegistry } from '../app/fleet.ts'
 import type { Routing, Registry, Version } from '../versions/contract.ts'
 import { systemClock } from '../platform/clock.ts'

@@ -2,8 +2,8 @@
  * The choices of a config, as data. The schema, its types, the refusals and the documentation derive from these tables:
  * a new base, method or source is a row here, a new policy is a row of policies/index.ts.
  */
-import { Type, type TProperties, type TSchema } from 'typebox'
-import { policies } from '../../policies/index.ts'
+import { Type, type TSchema } from 'typebox'
+import { policies } from '../plugins.ts'
 import { featureSchema, unknownFeatures } from './features-schema.ts'
 import { kafkaSinkSchema, kafkaSourceSchema, onReset } from './kafka.ts'
 
@@ -74,136 +74,6 @@ export const bases = {
     { additionalProperties: false },
   ),
 } as const satisfies Readonly<Record<string, TSchema | null>>
-
-const tailLayers = (byDefault: number) =>
-  Type.Union([Type.Integer({ minimum: 0, maximum: 1000 }), Type.Literal('all')], {
-    default: byDefault,
-    description: 'upper layers that the adapter may change; the others run once per example',
-  })
-
-const sites = (byDefault: string) =>
-  Type.Optional(
-    Type.Array(Type.String({ minLength: 1 }), {
-      minItems: 1,
-      uniqueItems: true,
-      description: `roles of the maps to adapt, such as query and value; absent = ${byDefault}`,
-    }),
-  )
-
-const rankBounds = { minimum: 1, maximum: 1024 }
-
-const positions = Type.Integer({ minimum: 1, maximum: 100_000 })
-
-/** For every method that adds A·B. */
-const lowRank = {
-  rank: Type.Integer({ ...rankBounds, default: 8, description: 'r of A·B' }),
-  alpha: Type.Number({
-    exclusiveMinimum: 0,
-    default: 16,
-    description: 'A·B is scaled by alpha / rank',
-  }),
-  rslora: Type.Optional(
-    Type.Boolean({
-      description: 'true: scale by alpha / √rank, with which high ranks learn as fast as low ones',
-    }),
-  ),
-  dropout: Type.Optional(
-    Type.Number({
-      minimum: 0,
-      exclusiveMaximum: 1,
-      description: 'dropout rate of its inputs; absent = 0',
-    }),
-  ),
-  ranks: Type.Optional(
-    Type.Record(Type.String(), Type.Integer(rankBounds), {
-      description: 'ranks by role where they differ from rank, such as { query: 4 }',
-    }),
-  ),
-  tail_layers: tailLayers(2),
-  sites: sites('every map'),
-}
-
-const depth = Type.Integer({
-  minimum: 1,
-  maximum: 1000,
-  default: 2,
-  description: 'for text: layers whose outputs form the embedding, uppermost first',
-})
-
-/** Settings of each `adapter.method`. */
-export const methods = {
-  lora: lowRank,
-  dora: lowRank,
-  ia3: { tail_layers: tailLayers(2), sites: sites('key, value and output') },
-  bottleneck: {
-    placement: Type.Enum(['houlsby', 'pfeiffer'], {
-      default: 'houlsby',
-      description:
-        'houlsby: after attention and feed-forward layers; pfeiffer: after feed-forward layers only',
-    }),
-    rank: Type.Integer({
-      minimum: 1,
-      maximum: 1024,
-      default: 16,
-      description: 'width of the bottleneck',
-    }),
-    tail_layers: tailLayers(2),
-  },
-  loreft: {
-    rank: Type.Integer({
-      ...rankBounds,
-      default: 4,
-      description: 'dimensions of the edited subspace',
-    }),
-    tail_layers: tailLayers(2),
-    layers: Type.Optional(
-      Type.Array(Type.Integer({ minimum: 0, maximum: 1000 }), {
-        minItems: 1,
-        uniqueItems: true,
-        description: 'layers of the tail to edit, the lowest of the network is 0; absent = all',
-      }),
-    ),
-    positions: Type.Optional(
-      Type.Object(
-        { first: Type.Optional(positions), last: Type.Optional(positions) },
-        {
-          additionalProperties: false,
-          description: 'how many positions to edit at the start and at the end; absent = all',
-        },
-      ),
-    ),
-  },
-  bitfit: { tail_layers: tailLayers(2) },
-  full: { tail_layers: tailLayers(1) },
-  head: { tail_layers: tailLayers(0) },
-  ncm: { tail_layers: tailLayers(0) },
-  slda: {
-    shrinkage: Type.Number({
-      exclusiveMinimum: 0,
-      maximum: 1,
-      default: 1e-4,
-      description: 'ε of (1 − ε)·Σ + ε·I',
-    }),
-    depth,
-    tail_layers: tailLayers(0),
-  },
-  ranpac: {
-    features: Type.Integer({
-      minimum: 16,
-      maximum: 4096,
-      default: 1024,
-      description: 'number of random features; the cost of a version grows with its cube',
-    }),
-    ridge: Type.Number({
-      exclusiveMinimum: 0,
-      maximum: 1e6,
-      default: 3,
-      description: 'λ, in mean squares of a feature',
-    }),
-    depth,
-    tail_layers: tailLayers(0),
-  },
-} as const satisfies Readonly<Record<string, TProperties>>
 
 /** Settings of each source, under its name. */
 export const sources = {

@@ -3,36 +3,40 @@
  * the `labels` of a classification.
  */
 import { Type, type TProperties } from 'typebox'
-import {
-  bases,
-  defaultPolicies,
-  deadLetterSinks,
-  methods,
-  policies,
-  predictionSinks,
-  sources,
-} from './choices.ts'
+import type { AdapterConfig } from '../contracts/adapter.ts'
+import type { Settings } from '../contracts/core.ts'
+import { bases, defaultPolicies, deadLetterSinks, predictionSinks, sources } from './choices.ts'
+import { methods, policies } from '../plugins.ts'
 import { tasks } from './task-choice.ts'
-import { choiceByKey, choiceByName, knobs, section } from './parts.ts'
+import { choiceByKey, choiceByName, section } from './parts.ts'
+import { schemasOf } from './setting-schema.ts'
 
 const label = Type.String({ minLength: 1 })
 
-function policy<Kind extends keyof typeof policies>(kind: Kind, description: string) {
-  const table: Readonly<Record<string, { readonly settings: Parameters<typeof knobs>[0] }>> =
-    policies[kind]
-  const branches = Object.entries(table).map(([name, { settings }]) => [name, knobs(settings)])
-  return Type.Unsafe<{
-    readonly policy: keyof (typeof policies)[Kind] & string
-    readonly [setting: string]: unknown
-  }>(
-    choiceByKey(
-      'policy',
-      Object.fromEntries(branches) as Record<string, TProperties>,
-      defaultPolicies[kind],
-      description,
-    ),
-  )
+/** What every method has; the rest is its own. */
+export interface ChosenMethod extends Pick<AdapterConfig, 'method' | 'tail_layers'> {
+  readonly [setting: string]: unknown
 }
+
+/** A choice by a key among plug-ins; `{ policy: count, every: 16 }`. */
+function choiceOf<Key extends string>(
+  key: Key,
+  table: Readonly<Record<string, { readonly settings: Settings }>>,
+  byDefault: string,
+  description: string,
+) {
+  const branches = Object.entries(table).map(([name, { settings }]) => [name, schemasOf(settings)])
+  const schema = choiceByKey(
+    key,
+    Object.fromEntries(branches) as Record<string, TProperties>,
+    byDefault,
+    description,
+  )
+  return Type.Unsafe<Readonly<Record<Key, string> & Record<string, unknown>>>(schema)
+}
+
+const policy = (kind: keyof typeof policies, description: string) =>
+  choiceOf('policy', policies[kind], defaultPolicies[kind], description)
 
 const labels = Type.Union(
   [
@@ -180,7 +184,9 @@ export const modelSchema = Type.Object(
     }),
     task: choiceByName(tasks, 'what it answers: a label, or a number', 'classification'),
     labels: Type.Optional(labels),
-    adapter: choiceByKey('method', methods, 'lora', 'what learns, besides the head'),
+    adapter: Type.Unsafe<ChosenMethod>(
+      choiceOf('method', methods, 'lora', 'what learns, besides the head'),
+    ),
     train,
     replay: policy('replay', 'which earlier examples are kept and replayed'),
     regularizer: policy('regularizer', 'what protects earlier knowledge, besides replay'),

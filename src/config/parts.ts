@@ -3,8 +3,6 @@
  * count, every: 16 }`), and a choice by name (`use-lite`, `{ bert: ./minilm }`).
  */
 import { Type, type Static, type TObject, type TProperties, type TSchema } from 'typebox'
-import { durationPattern } from '../../policies/duration.ts'
-import type { Setting } from '../contracts/policy.ts'
 
 /** A closed object that may be left out. */
 export function section<Properties extends TProperties>(
@@ -55,29 +53,6 @@ export function choiceByName<Table extends Readonly<Record<string, TSchema | nul
   )
   const start = byDefault === undefined ? {} : { default: byDefault }
   return Type.Unsafe<ChoiceByName<Table>>({ anyOf, choice: 'name', ...start, description })
-}
-
-/** A policy's settings, as its file declares them. */
-export function knobs(settings: Readonly<Record<string, Setting>>): TProperties {
-  const entries = Object.entries(settings).map(([name, setting]) => [name, knob(setting)])
-  return Object.fromEntries(entries) as TProperties
-}
-
-function knob(setting: Setting): TSchema {
-  if (setting.type === 'choice') {
-    const { options, default: byDefault, description } = setting
-    return Type.Enum([...options], { default: byDefault, description })
-  }
-  if (setting.type === 'duration') return duration(setting)
-  const { type, ...bounds } = setting
-  return type === 'integer' ? Type.Integer(bounds) : Type.Number(bounds)
-}
-
-/** `1s`, `500ms`, or 0 for never. */
-function duration(setting: Extract<Setting, { readonly type: 'duration' }>): TSchema {
-  const { minimum: minimumMs, maximum: maximumMs, default: byDefault, description } = setting
-  const text = { pattern: durationPattern, format: 'duration', minimumMs, maximumMs }
-  return Type.Union([Type.Literal(0), Type.String(text)], { default: byDefault, description })
 }
 
 /** A settled value is never modified. */

@@ -1,5 +1,5 @@
 /** Checks of single values: the problem as a clause, or undefined if there is none. */
-import { durationMs } from '../../policies/duration.ts'
+import { durationMs } from './duration.ts'
 import { typeName, type Schema } from './shape.ts'
 
 export function checkString(schema: Schema, value: unknown): string | undefined {

@@ -1,37 +1,31 @@
 /** Adapter methods, and one adapter under training. */
-import type { Json, Tensors } from './core.ts'
+import type { Json, Settings, SettingsOf, Tensors } from './core.ts'
 import type { Adaptation, Base, Latent, Ops, ParameterSpec, TargetModule } from './network.ts'
 import type { LossPart } from './policy.ts'
 import type { Target } from './task.ts'
 
+/**
+ * A method with its settings, as a version's manifest keeps it. Beside the fields that every method has stand those that the
+ * method declares, under their names in the config; an older version may lack some.
+ */
 export interface AdapterConfig {
   readonly method: string
+  /** 0 where the method has none. */
   readonly rank: number
   readonly alpha: number
   /** Upper layers that the adapter may reach; 'all' = every layer. */
   readonly tail_layers: number | 'all'
-  /** Roles to adapt; absent = every linear module of the tail. */
-  readonly sites?: readonly string[] | undefined
-  /** lora, dora: the scale is α/√r; absent = α/r. */
-  readonly rslora?: boolean | undefined
-  /** lora, dora: the dropout rate of its inputs. */
-  readonly dropout?: number | undefined
-  /** lora, dora: ranks by role, where they differ from `rank`. */
-  readonly ranks?: Readonly<Record<string, number>> | undefined
-  /** loreft: layers of the tail to edit, counted from the bottom of the network; absent = all. */
-  readonly layers?: readonly number[] | undefined
-  /** loreft: how many positions at the start and at the end of a text it edits; absent = all. */
-  readonly positions?:
-    { readonly first?: number | undefined; readonly last?: number | undefined } | undefined
-  /** bottleneck: after attention and feed-forward layers (Houlsby), or after feed-forward layers only (Pfeiffer). */
-  readonly placement?: string | undefined
-  /** Closed forms on text: layers whose outputs form the embedding, uppermost first; absent = 1. */
-  readonly depth?: number | undefined
-  /** slda: ε of the covariance. */
-  readonly shrinkage?: number | undefined
-  /** ranpac: the number of random features, and λ in mean squares of one of them. */
-  readonly features?: number | undefined
-  readonly ridge?: number | undefined
+  readonly [setting: string]: unknown
+}
+
+/** The config of a method that has this table of settings. */
+export type ConfigOf<Table> = AdapterConfig & Partial<SettingsOf<Table>>
+
+/** A way to fine-tune, as a plug-in. `open` gets the settings that a version was made with, which may be fewer than today's. */
+export interface MethodPlugin {
+  readonly summary: string
+  readonly settings: Settings
+  open(config: AdapterConfig): Method
 }
 
 /**
@@ -49,33 +43,26 @@ export interface Method {
    * runs rows of two such adapters together.
    */
   readonly alone?: true
+  /** Its steps leave out inputs at random, so that their forward pass is no test. */
+  readonly isRandomInSteps?: true
   /**
    * The base as the head of this method sees it: the same hash, possibly with another embedding, computed from more
    * layers or through more frozen weights. Equal arguments give the same object, and a view of a view is that view.
    * Absent = the base itself.
    */
-  view?(base: Base, config: AdapterConfig): Base
-  parameters(sites: readonly TargetModule[], config: AdapterConfig): readonly ParameterSpec[]
-  adaptation<T>(
-    ops: Ops<T>,
-    sites: readonly TargetModule[],
-    config: AdapterConfig,
-    folded: boolean,
-  ): Adaptation<T>
+  view?(base: Base): Base
+  parameters(sites: readonly TargetModule[]): readonly ParameterSpec[]
+  adaptation<T>(ops: Ops<T>, sites: readonly TargetModule[], folded: boolean): Adaptation<T>
   /**
    * Projects parameters back onto the set they must stay in (orthonormal matrices, for example). Called with all
    * parameters after each step, and with their average. Returns every parameter, also the unchanged ones.
    */
   retract?(parameters: Tensors): Tensors
-  fold(parameters: Tensors, config: AdapterConfig, base: Base): Tensors
+  fold(parameters: Tensors, base: Base): Tensors
   /** Tensor names and orientation in `adapter_model.safetensors`, for both directions, and PEFT's config fields. */
   toDisk(parameters: Tensors, sites: readonly TargetModule[]): Tensors
   fromDisk(tensors: Tensors, sites: readonly TargetModule[]): Tensors
-  peftConfig(
-    config: AdapterConfig,
-    sites: readonly TargetModule[],
-    base: Base,
-  ): Readonly<Record<string, Json>>
+  peftConfig(sites: readonly TargetModule[], base: Base): Readonly<Record<string, Json>>
 }
 
 /**
@@ -99,10 +86,7 @@ export interface ClosedForm {
    * weight [labels, width] and bias [labels] of the logits, up to a scale and a constant that the trainer chooses.
    * Every label has at least one example. Called at most once per version.
    */
-  solve(
-    sums: ClassSums,
-    config: AdapterConfig,
-  ): { readonly weight: Float64Array; readonly bias: Float64Array }
+  solve(sums: ClassSums): { readonly weight: Float64Array; readonly bias: Float64Array }
 }
 
 export interface TrainRow {

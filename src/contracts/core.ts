@@ -98,3 +98,97 @@ export interface Stateful<State extends Json = Json> {
   snapshot(): State
   restore(state: State): void
 }
+
+/**
+ * One setting of a plug-in as data: the config's schema, its checks, its type and its documentation are made from it.
+ * A setting without a default may be left out, unless it is `required`.
+ */
+export type Setting = {
+  readonly description?: string
+  readonly required?: true
+} & (
+  | {
+      readonly type: 'integer' | 'number'
+      readonly minimum?: number
+      readonly maximum?: number
+      readonly exclusiveMinimum?: number
+      readonly exclusiveMaximum?: number
+      readonly default?: number
+    }
+  | { readonly type: 'boolean'; readonly default?: boolean }
+  | {
+      readonly type: 'text'
+      readonly minLength?: number
+      readonly maxLength?: number
+      readonly pattern?: string
+      readonly default?: string
+    }
+  /** A relative path is resolved against the folder of the config file. */
+  | { readonly type: 'path'; readonly default?: string }
+  | { readonly type: 'choice'; readonly options: readonly string[]; readonly default?: string }
+  /** Written `1s` or `500ms`; 0 = off. `minimum` and `maximum` are milliseconds, and `open` gets milliseconds. */
+  | {
+      readonly type: 'duration'
+      readonly minimum: number
+      readonly maximum: number
+      readonly default: string
+    }
+  | {
+      readonly type: 'list'
+      readonly of: Setting
+      readonly minItems?: number
+      readonly maxItems?: number
+      readonly uniqueItems?: boolean
+      readonly default?: readonly Json[]
+    }
+  /** Names of the user's own, each with a value. */
+  | { readonly type: 'map'; readonly names?: string; readonly of: Setting }
+  | { readonly type: 'group'; readonly settings: Settings }
+  | { readonly type: 'constant'; readonly value: string | number | boolean }
+  | { readonly type: 'either'; readonly of: readonly Setting[]; readonly default?: Json }
+)
+
+export type Settings = Readonly<Record<string, Setting>>
+
+/** The type of one setting's value, as `open` gets it. */
+export type ValueOf<Of> = Of extends { readonly type: 'integer' | 'number' | 'duration' }
+  ? number
+  : Of extends { readonly type: 'text' | 'path' }
+    ? string
+    : Of extends { readonly type: 'boolean' }
+      ? boolean
+      : Of extends { readonly options: readonly (infer Option)[] }
+        ? Option
+        : Of extends { readonly value: infer Value }
+          ? Value
+          : Of extends { readonly settings: infer Group }
+            ? SettingsOf<Group>
+            : Of extends { readonly type: 'list'; readonly of: infer Item }
+              ? readonly ValueOf<Item>[]
+              : Of extends { readonly type: 'map'; readonly of: infer Item }
+                ? Readonly<Record<string, ValueOf<Item>>>
+                : Of extends { readonly type: 'either'; readonly of: readonly (infer Branch)[] }
+                  ? Branch extends unknown
+                    ? ValueOf<Branch>
+                    : never
+                  : never
+
+type Given = { readonly default: unknown } | { readonly required: true }
+
+/** The type of all settings of a plug-in, made from its table. */
+export type SettingsOf<Table> = {
+  readonly [Name in keyof Table as Table[Name] extends Given ? Name : never]: ValueOf<Table[Name]>
+} & {
+  readonly [Name in keyof Table as Table[Name] extends Given ? never : Name]?:
+    ValueOf<Table[Name]> | undefined
+}
+
+/**
+ * The one shape of a plug-in. `open` gets the settings of its table, checked and with their defaults, and what this kind of
+ * plug-in needs besides. A plug-in names the type of its own settings: `open(settings: SettingsOf<typeof table>)`.
+ */
+export interface Plugin<Opened, Needs extends readonly unknown[] = []> {
+  readonly summary: string
+  readonly settings: Settings
+  open(settings: Readonly<Record<string, unknown>>, ...needs: Needs): Opened
+}

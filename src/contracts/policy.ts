@@ -1,32 +1,8 @@
 /** Policies: what to keep, what to protect, when to update, how fast to learn, and what to release. */
-import type { Decision, ExampleKey, Json, Random, Stateful, Tensors } from './core.ts'
+import type { Decision, ExampleKey, Json, Random, Setting, Stateful, Tensors } from './core.ts'
 import type { Score, Target } from './task.ts'
 
-/** One setting of a policy as data: validation, the config's schema and its documentation derive from it. */
-export type Setting =
-  | {
-      readonly type: 'integer' | 'number'
-      readonly minimum: number
-      readonly maximum: number
-      readonly default: number
-      readonly description: string
-    }
-  | {
-      readonly type: 'choice'
-      readonly options: readonly string[]
-      readonly default: string
-      readonly description: string
-    }
-  | {
-      /** Written `1s` or `500ms`; 0 = off. `open` receives milliseconds. */
-      readonly type: 'duration'
-      readonly minimum: number
-      readonly maximum: number
-      readonly default: string
-      readonly description: string
-    }
-
-/** The export of a policy's file. `open` receives every setting, within its bounds. */
+/** The export of a policy's file: a plug-in whose settings are numbers and names. */
 export interface PolicyKind<
   Policy,
   Settings extends Readonly<Record<string, number | string>> = never,
@@ -35,6 +11,9 @@ export interface PolicyKind<
   readonly settings: Readonly<Record<[Settings] extends [never] ? string : keyof Settings, Setting>>
   open(settings: Settings): Policy
 }
+
+/** Policies of one kind, by the name that a config uses. */
+export type PolicyTable<Policy> = Readonly<Record<string, PolicyKind<Policy>>>
 
 /** What a replay policy knows about an example. */
 export interface ReplayItem {

@@ -3,7 +3,7 @@
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
 import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from '../adapters/memory.ts'
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Base, NetworkInput, Ops } from '../contracts/network.ts'
 import type { Task } from '../contracts/task.ts'
@@ -26,7 +26,7 @@ export function recordTrunk(base: Base, cut: number): OnnxModel {
 export interface ServingParts {
   readonly base: Base
   readonly cut: number
-  readonly method: Method
+  readonly method: MethodPlugin
   readonly config: AdapterConfig
   readonly task: Task
   /** Where kept examples answer along with the head. */
@@ -40,11 +40,12 @@ export function recordServing(parts: ServingParts): OnnxModel {
 
 /** The same before it is laid out. */
 export function servingGraph(parts: ServingParts): OnnxGraph {
-  const { base, cut, method, config, task, memory } = parts
+  const { base, cut, task, memory } = parts
+  const method = parts.method.open(parts.config)
   const { network } = base
   const sites = network.sites(cut)
   const parameters = [
-    ...method.parameters(sites, config),
+    ...method.parameters(sites),
     ...(base.statistics?.parameters ?? []),
     ...task.parameters(network.width, ['any']),
     ...(memory ? memorySpecs(memory, 1) : []),
@@ -56,7 +57,7 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
     build(ops, graph) {
       const input = networkInput(base, graph)
       const hidden = network.trunk(ops, input, cut)
-      const adaptation = method.adaptation(ops, sites, config, true)
+      const adaptation = method.adaptation(ops, sites, true)
       const embedding = network.tail(ops, hidden, input.mask, cut, adaptation)
       const logits = task.logits(ops, embedding, network.unit)
       if (memory === undefined) return { logits }

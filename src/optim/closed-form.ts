@@ -200,11 +200,11 @@ class ClosedFormTrainable implements Trainable {
   #solve(): void {
     const seen = this.#moments.seen
     if (!this.#isBehind || seen.length === 0) return
-    const { closedForm, config, task, base } = this.#parts
+    const { closedForm, task, base } = this.#parts
     const sums = this.#moments.of(seen)
     const scale = task.scale(base.network.unit)
     const shape = { labels: this.#labels.length, seen, scale }
-    this.#head = headOf(closedForm.solve(sums, config), sums, this.#temperature.inverse, shape)
+    this.#head = headOf(closedForm.solve(sums), sums, this.#temperature.inverse, shape)
     this.#known = seen
     this.#isBehind = false
   }

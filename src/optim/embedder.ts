@@ -1,7 +1,7 @@
 /** Latents → embeddings in plain memory, through the tail of a method without parameters. Leaves no tensor on the engine (law 8). */
 import { sitesOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
-import type { AdapterConfig, Method } from '../contracts/adapter.ts'
+import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base, Latent } from '../contracts/network.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import { tfjsOps } from '../nn/tfjs/ops.ts'
@@ -12,7 +12,7 @@ import { lengthGroups } from './length-groups.ts'
 export interface EmbedderParts {
   readonly tf: TensorFlow
   readonly base: Base
-  readonly method: Method
+  readonly method: MethodPlugin
   readonly baseTensors: BaseTensors
   readonly config: AdapterConfig
 }
@@ -41,6 +41,6 @@ function forward(parts: EmbedderParts, latents: readonly Latent[]) {
   const mask = tf.tensor(input.mask.data, [...input.mask.shape])
   const ops = tfjsOps(tf, baseTensors, new Map())
   const cut = cutOf(config.tail_layers, network.layers)
-  const adaptation = method.adaptation(ops, sitesOf(parts), config, false)
+  const adaptation = method.open(config).adaptation(ops, sitesOf(parts), false)
   return network.tail(ops, hidden, mask, cut, adaptation).dataSync<'float32'>()
 }

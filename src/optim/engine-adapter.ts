@@ -3,9 +3,9 @@
  * them. Holds one tensor per parameter between calls, and nothing else (law 8).
  */
 import type * as tfc from '@tensorflow/tfjs-core'
-import { type AdapterPlan, sitesOf, statisticsOf } from '../adapters/adapter.ts'
+import { type AdapterPlan, methodOf, sitesOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
-import type { TrainRow } from '../contracts/adapter.ts'
+import type { Method, TrainRow } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Latent, TargetModule } from '../contracts/network.ts'
 import { openDropout, type Dropout } from '../nn/dropout.ts'
@@ -51,6 +51,7 @@ export class EngineAdapter implements AdapterEngine {
   readonly #parts: EngineParts
   readonly #parameters = new Map<string, tfc.Tensor>()
 
+  readonly #method: Method
   readonly #sites: readonly TargetModule[]
   readonly #cut: number
   /** Names of what no gradient moves. */
@@ -58,6 +59,7 @@ export class EngineAdapter implements AdapterEngine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts
+    this.#method = methodOf(parts)
     this.#sites = sitesOf(parts)
     this.#cut = cutOf(parts.config.tail_layers, parts.base.network.layers)
     this.#counted = new Set(statisticsOf(parts).map(({ name }) => name))
@@ -158,13 +160,13 @@ export class EngineAdapter implements AdapterEngine {
 
   /** Tail, pooling and head → logits [b, labels]. */
   #forward(rows: readonly Latent[], parameters: Named, dropout?: Dropout): tfc.Tensor2D {
-    const { tf, base, baseTensors, method, task, config } = this.#parts
+    const { tf, base, baseTensors, task } = this.#parts
     const { network } = base
     const ops = tfjsOps(tf, baseTensors, parameters, dropout)
     const input = padded(rows)
     const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
     const mask = tf.tensor(input.mask.data, [...input.mask.shape])
-    const adaptation = method.adaptation(ops, this.#sites, config, false)
+    const adaptation = this.#method.adaptation(ops, this.#sites, false)
     const embedding = network.tail(ops, hidden, mask, this.#cut, adaptation)
     return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
   }

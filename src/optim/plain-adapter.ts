@@ -2,9 +2,9 @@
  * The engine of a small network: forward and backward in plain JavaScript, equal to TensorFlow's up to rounding, and for a
  * linear model a hundred times as fast, because nothing is uploaded, started or downloaded.
  */
-import { type AdapterPlan, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
+import { type AdapterPlan, methodOf, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
-import type { TrainRow } from '../contracts/adapter.ts'
+import type { Method, TrainRow } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Latent, TargetModule } from '../contracts/network.ts'
 import { openDropout, type Dropout } from '../nn/dropout.ts'
@@ -20,6 +20,7 @@ const MOST_WEIGHTS = 2 ** 15
 
 export class PlainAdapter implements AdapterEngine {
   readonly #plan: AdapterPlan
+  readonly #method: Method
   readonly #sites: readonly TargetModule[]
   readonly #cut: number
   readonly #counted: ReadonlySet<string>
@@ -27,6 +28,7 @@ export class PlainAdapter implements AdapterEngine {
 
   constructor(plan: AdapterPlan) {
     this.#plan = plan
+    this.#method = methodOf(plan)
     this.#sites = sitesOf(plan)
     this.#cut = cutOf(plan.config.tail_layers, plan.base.network.layers)
     this.#counted = new Set(statisticsOf(plan).map(({ name }) => name))
@@ -68,9 +70,9 @@ export class PlainAdapter implements AdapterEngine {
   }
 
   #forward(tape: PlainTape, rows: readonly Latent[]): PlainValue {
-    const { base, method, task, config } = this.#plan
+    const { base, task } = this.#plan
     const { hidden, mask } = padded(rows)
-    const adaptation = method.adaptation(tape.ops, this.#sites, config, false)
+    const adaptation = this.#method.adaptation(tape.ops, this.#sites, false)
     const fixed = true
     const embedding = base.network.tail(
       tape.ops,

@@ -5,6 +5,7 @@
  * call makes beyond them is gone when it returns. A step whose loss, gradient or new weights are not finite is dropped.
  */
 import type {
+  Method,
   StepResult,
   Trainable,
   TrainableState,
@@ -14,7 +15,13 @@ import type {
 import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Regularizer } from '../contracts/policy.ts'
-import { type AdapterPlan, checkTensors, specsOf, statisticsOf } from '../adapters/adapter.ts'
+import {
+  type AdapterPlan,
+  checkTensors,
+  methodOf,
+  specsOf,
+  statisticsOf,
+} from '../adapters/adapter.ts'
 import { invalidAdapter } from '../adapters/target-modules.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
 import { invariant } from '../platform/errors.ts'
@@ -48,7 +55,7 @@ export interface TrainableParts extends AdapterPlan {
 }
 
 export function openTrainable(parts: TrainableParts): Trainable {
-  const { closedForm, name } = parts.method
+  const { closedForm, name } = methodOf(parts)
   // Sums need one and the same embedding from first to last.
   if (closedForm !== undefined && parts.base.statistics !== undefined)
     throw invalidAdapter('method', name, 'a closed form needs base.features.standardise: false')
@@ -60,6 +67,7 @@ const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 class AdapterTrainable implements Trainable {
   readonly #parts: TrainableParts
+  readonly #method: Method
   readonly #optimizer: Optimizer
   readonly #engine: AdapterEngine
   readonly observe?: NonNullable<Trainable['observe']>
@@ -72,6 +80,7 @@ class AdapterTrainable implements Trainable {
   constructor(parts: TrainableParts) {
     checkTensors(specsOf(parts), parts.parameters)
     this.#parts = parts
+    this.#method = methodOf(parts)
     this.#optimizer = optimizerOf(parts.knobs)
     this.#engine = isPlain(parts) ? new PlainAdapter(parts) : new EngineAdapter(parts)
     this.#labels = [...parts.labels]
@@ -80,7 +89,7 @@ class AdapterTrainable implements Trainable {
     this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
     this.#load()
     // Averaged weights score in place of those that learn, and without dropout.
-    if ((parts.knobs.average ?? 0) === 0 && (parts.config.dropout ?? 0) === 0)
+    if ((parts.knobs.average ?? 0) === 0 && this.#method.isRandomInSteps !== true)
       this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
     const { statistics } = parts.base
     if (statistics !== undefined)
@@ -157,13 +166,13 @@ class AdapterTrainable implements Trainable {
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
     const gradientNorm = globalNorm(gradients.values())
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return DROPPED
-    const { knobs, method } = this.#parts
+    const { knobs } = this.#parts
     const free = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, {
       ...knobs,
       rateFactor,
     })
     if (free === undefined) return DROPPED
-    const next = retracted(free, this.#optimizer, method)
+    const next = retracted(free, this.#optimizer, this.#method)
     this.#use(next)
     this.#parts.regularizer.observe(next.parameters, shaped(batch.gradients, next.parameters))
     return { loss, gradientNorm, dropped: false }
@@ -206,7 +215,7 @@ class AdapterTrainable implements Trainable {
 
   #averaged(): Tensors | undefined {
     const mean = averaged(this.#weights, this.#optimizer)
-    return mean && (this.#parts.method.retract?.(mean) ?? mean)
+    return mean && (this.#method.retract?.(mean) ?? mean)
   }
 
   dispose(): void {

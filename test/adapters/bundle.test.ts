@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
 import { readSafetensors, writeSafetensors } from '../../src/nn/containers/safetensors.ts'
-import { methods } from '../../src/app/parts.ts'
-import type { AdapterConfig, Method } from '../../src/contracts/adapter.ts'
+import { methods } from '../../src/plugins.ts'
+import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import type { Manifest } from '../../src/versions/contract.ts'
 import { tfjsOps } from '../../src/nn/tfjs/ops.ts'
@@ -19,7 +19,8 @@ import { bert, bytesOf, planOf, tf } from '../trainer/rig.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
 
-const methodOf = ({ method }: AdapterConfig): Method => methods[method as keyof typeof methods]
+const methodOf = ({ method }: AdapterConfig): MethodPlugin =>
+  methods[method as keyof typeof methods]
 const bundle = openBundle({ base: bert, methods, tasks: { classification } })
 const config: AdapterConfig = { method: 'lora', rank: 3, alpha: 6, tail_layers: 'all' }
 

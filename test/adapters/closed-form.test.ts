@@ -3,12 +3,14 @@ import { solve, startOf } from '../../src/adapters/cholesky.ts'
 import { ncm } from '../../src/adapters/ncm.ts'
 import { ranpac } from '../../src/adapters/ranpac.ts'
 import { slda } from '../../src/adapters/slda.ts'
-import type { AdapterConfig, ClassSums, Method } from '../../src/contracts/adapter.ts'
+import type { AdapterConfig, ClassSums, MethodPlugin } from '../../src/contracts/adapter.ts'
+import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import { nameOf } from './name-of.ts'
 
-const config = (method: Method): AdapterConfig => ({
-  method: method.name,
+const config = (method: MethodPlugin): AdapterConfig => ({
+  method: nameOf(method),
   rank: 0,
   alpha: 1,
   tail_layers: 0,
@@ -55,7 +57,7 @@ describe('ncm', () => {
       [[4, 1], 1],
       [[4, 3], 1],
     ])
-    const { weight, bias } = ncm.closedForm!.solve(sums, config(ncm))
+    const { weight, bias } = ncm.open().closedForm!.solve(sums)
     expect([...weight]).toEqual([1, 0, 4, 2])
     expect([...bias]).toEqual([-0.5, -10])
   })
@@ -74,14 +76,14 @@ describe('slda', () => {
       [[-1, 2], 1],
       [[3, 2], 1],
     ])
-    const { weight, bias } = slda.closedForm!.solve(sums, { ...config(slda), shrinkage: 0.5 })
+    const { weight, bias } = slda.open({ ...config(slda), shrinkage: 0.5 }).closedForm!.solve(sums)
     // (Σ + I)/2 = diag(2.5, 1), the means (0, 0) and (1, 1).
     for (const [at, value] of [0, 0, 1 / 2.5, 1].entries()) expect(weight[at]).toBeCloseTo(value, 6)
     expect(bias[1]).toBeCloseTo(-0.5 * (1 / 2.5 + 1), 6)
   })
 
   it('stays finite with one example', () => {
-    const { weight } = slda.closedForm!.solve(sumsOf([[[1, 0], 0]]), config(slda))
+    const { weight } = slda.open(config(slda)).closedForm!.solve(sumsOf([[[1, 0], 0]]))
     for (const value of weight) expect(value).toSatisfy(Number.isFinite)
   })
 })
@@ -97,21 +99,21 @@ describe('ranpac', () => {
       [[0, 1], 1],
     ]
     const ridge = 1.5
-    const { weight } = ranpac.closedForm!.solve(sumsOf(examples), { ...asked, ridge })
+    const { weight } = ranpac.open({ ...asked, ridge }).closedForm!.solve(sumsOf(examples))
     // G = diag(1, 5), its mean diagonal a row 1, so that λ = 1.5; S = (1, 0) and (0, 3).
     for (const [at, value] of [1 / 2.5, 0, 0, 3 / 6.5].entries())
       expect(weight[at]).toBeCloseTo(value, 6)
   })
 
   it('views a base behind one projection for everybody, in as many dimensions as asked', () => {
-    const seen = ranpac.view!(base, asked)
+    const seen = viewOf(base, ranpac, asked)
     expect(seen.network.width).toBe(64)
     expect(seen.hash).toBe(base.hash)
-    expect(ranpac.view!(base, asked)).toBe(seen)
-    expect(ranpac.view!(seen, asked)).toBe(seen)
-    expect(ranpac.view!(base, { ...asked, features: 32 }).network.width).toBe(32)
+    expect(viewOf(base, ranpac, asked)).toBe(seen)
+    expect(viewOf(seen, ranpac, asked)).toBe(seen)
+    expect(viewOf(base, ranpac, { ...asked, features: 32 }).network.width).toBe(32)
     const drawn = (of: ReturnType<typeof openFeatures>) =>
-      ranpac.view!(of, asked).weights.get('ranpac.projection')!.data
+      viewOf(of, ranpac, asked).weights.get('ranpac.projection')!.data
     expect(drawn(openFeatures({ size: 2, standardise: false }))).toEqual(drawn(base))
     const mean = drawn(base).reduce((sum, value) => sum + value * value, 0) / 128
     expect(mean).toBeGreaterThan(0.7)

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { viewOf } from '../../src/adapters/view.ts'
 import { embedded } from '../../src/adapters/embedded.ts'
 import { head } from '../../src/adapters/head.ts'
 import { lora } from '../../src/adapters/lora.ts'
@@ -33,9 +34,9 @@ it.each(bases)(
 )
 
 it('is what methods see that learn nothing below the head, and what memory compares by', () => {
-  expect(head.view!(bert, config)).toBe(embedded(bert))
-  expect(ncm.view!(bert, config)).toBe(embedded(bert))
-  expect(lora.view?.(bert, config)).toBeUndefined()
+  expect(viewOf(bert, head, config)).toBe(embedded(bert))
+  expect(viewOf(bert, ncm, config)).toBe(embedded(bert))
+  expect(lora.open({ ...config, method: 'lora' }).view).toBeUndefined()
   expect(embedded(bert).published?.network).toBe(embedded(bert).network)
 })
 

@@ -2,6 +2,7 @@
 import { embedded } from '../../src/adapters/embedded.ts'
 import { expect, it } from 'vitest'
 import { fileURLToPath } from 'node:url'
+import { viewOf } from '../../src/adapters/view.ts'
 import { withLowerLayers } from '../../src/adapters/lower-layers.ts'
 import { ranpac } from '../../src/adapters/ranpac.ts'
 import { slda } from '../../src/adapters/slda.ts'
@@ -58,13 +59,13 @@ it('leaves a base of features as it is', () => {
 
 it('is what slda and the projection of ranpac see, the embedding alone where the config does not say', () => {
   const two = { ...config, depth: 2, features: 32 }
-  expect(slda.view!(bert, two)).toBe(withLowerLayers(bert, 2))
-  expect(slda.view!(bert, config)).toBe(embedded(bert))
+  expect(viewOf(bert, slda, two)).toBe(withLowerLayers(bert, 2))
+  expect(viewOf(bert, slda, config)).toBe(embedded(bert))
   const projection = (asked: typeof two) =>
-    ranpac.view!(bert, asked).weights.get('ranpac.projection')!.shape
+    viewOf(bert, ranpac, asked).weights.get('ranpac.projection')!.shape
   expect(projection(two)).toEqual([2 * bert.network.width, 32])
   expect(projection({ ...two, depth: 1 })).toEqual([bert.network.width, 32])
-  expect(ranpac.view!(bert, two).trunk).toBe(withLowerLayers(bert, 2).trunk)
+  expect(viewOf(bert, ranpac, two).trunk).toBe(withLowerLayers(bert, 2).trunk)
 })
 
 async function latentsOf(base: Base, cut: number): Promise<readonly Latent[]> {

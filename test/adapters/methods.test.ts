@@ -10,12 +10,13 @@ import { loreft } from '../../src/adapters/loreft.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
-import type { AdapterConfig, Method } from '../../src/contracts/adapter.ts'
+import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
 import { methodConformance } from '../conformance/method.ts'
 import { bert, bytesOf, knobs, latents, open, planOf, randomAdapter, rows } from '../trainer/rig.ts'
+import { nameOf } from './name-of.ts'
 
 const config = { method: 'lora', rank: 3, alpha: 6, tail_layers: 'all' } as const
 
@@ -129,7 +130,8 @@ describe('sizes of the low-rank product', () => {
     const b = { shape: [4, 16], data: new Float32Array(64).fill(1) }
     const folded = (change: Partial<AdapterConfig>) =>
       lora
-        .fold(new Map([[`${query}.lora_B`, b]]), { ...config, ...change }, bert)
+        .open({ ...config, ...change })
+        .fold(new Map([[`${query}.lora_B`, b]]), bert)
         .get(`${query}.lora_B`)
     expect(folded({})!.data[0]).toBe(6 / 4)
     expect(folded({ rslora: true })!.data[63]).toBe(6 / 2)
@@ -139,7 +141,7 @@ describe('sizes of the low-rank product', () => {
     const plan = planWith({ ranks: { query: 5 } })
     const shapes = specsOf(plan).map(({ shape }) => shape.join())
     expect(shapes.slice(0, 4)).toEqual(['16,5', '5,16', '16,3', '3,16'])
-    expect(lora.peftConfig(plan.config, sitesOf(plan), bert)).toMatchObject({
+    expect(lora.open(plan.config).peftConfig(sitesOf(plan), bert)).toMatchObject({
       ...{ r: 3, lora_alpha: 6, use_rslora: false, rank_pattern: { [query]: 5 } },
     })
   })
@@ -176,7 +178,8 @@ describe('dora', () => {
   })
 
   it('serves gains: length over that of W + s·A·B, and 1 to the bit where nothing was learned', () => {
-    const gains = (adapter: Tensors) => dora.fold(adapter, plan.config, plan.base).get(at)!.data
+    const gains = (adapter: Tensors) =>
+      dora.open(plan.config).fold(adapter, plan.base).get(at)!.data
     expect(new Set(gains(freshAdapter(plan, openRandom(1, 'fresh'))))).toEqual(new Set([1]))
     const drawn = randomAdapter(plan)
     const [a, b] = [drawn.get(`${site}.lora_A`)!, drawn.get(`${site}.lora_B`)!]
@@ -214,7 +217,7 @@ describe('dora', () => {
     const wrong = new Map([
       [`base_model.model.${at}`, { shape: [1, 16], data: new Float32Array(16) }],
     ])
-    expect(thrown(() => dora.fromDisk(wrong, sitesOf(plan)))).toMatchObject({
+    expect(thrown(() => dora.open(plan.config).fromDisk(wrong, sitesOf(plan)))).toMatchObject({
       code: 'ADAPTER_TENSORS',
     })
   })
@@ -246,7 +249,9 @@ describe('ia3', () => {
     ] as const)
       expect(
         thrown(() =>
-          ia3.fromDisk(new Map([[name, { shape, data: new Float32Array(24) }]]), sitesOf(plan)),
+          ia3
+            .open(plan.config)
+            .fromDisk(new Map([[name, { shape, data: new Float32Array(24) }]]), sitesOf(plan)),
         ),
       ).toMatchObject({ code: 'ADAPTER_TENSORS', details: { tensor: name } })
   })
@@ -333,11 +338,11 @@ describe('loreft', () => {
 
   it('lets the average be where it was when R is brought back', () => {
     const plan = planWith({})
-    const { retract: _, ...free } = loreft
+    const { retract: _, ...free } = loreft.open(plan.config)
     const slow = { ...knobs, average: 0.9 }
     const [one, other] = [
       open({ ...plan, knobs: slow }),
-      open({ ...plan, method: free, knobs: slow }),
+      open({ ...plan, method: { ...loreft, open: () => free }, knobs: slow }),
     ]
     const batch = rows(['a', 'b', 'c', 'a'], plan)
     for (const trainable of [one, other]) trainable.step(batch)
@@ -394,8 +399,8 @@ describe('loreft', () => {
 describe('full and bitfit', () => {
   it('hold every tensor of the tail, or every bias, under the names that the base has', () => {
     const inTail = [...bert.weights.keys()].filter((name) => name.startsWith('encoder.layer.1.'))
-    const own = (method: Method) =>
-      specsOf(planOf({ method, config: { ...config, method: method.name, tail_layers: 1 } }))
+    const own = (method: MethodPlugin) =>
+      specsOf(planOf({ method, config: { ...config, method: nameOf(method), tail_layers: 1 } }))
         .map(({ name }) => name)
         .filter((name) => !name.startsWith('head.'))
     expect(own(full).sort()).toEqual(inTail.sort())
@@ -404,7 +409,7 @@ describe('full and bitfit', () => {
 
   it('refuse a tail that has no weights', () => {
     for (const method of [full, bitfit]) {
-      const plan = planOf({ method, config: { ...config, method: method.name, tail_layers: 0 } })
+      const plan = planOf({ method, config: { ...config, method: nameOf(method), tail_layers: 0 } })
       expect(thrown(() => specsOf(plan))).toMatchObject({
         code: 'ADAPTER_INVALID',
         details: { field: 'tail_layers', value: 0 },

@@ -7,9 +7,9 @@ import { full } from '../../src/adapters/full.ts'
 import { head } from '../../src/adapters/head.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openFeatures, type FeaturesOptions } from '../../src/bases/features/features.ts'
-import { methods, tasks } from '../../src/app/parts.ts'
+import { methods, tasks } from '../../src/plugins.ts'
 import type { FeatureSchema } from '../../src/bases/features/schema.ts'
-import type { Method } from '../../src/contracts/adapter.ts'
+import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Base, Encoded } from '../../src/contracts/network.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -19,6 +19,7 @@ import { prepareAdapter } from '../../src/serving/engine/engine-adapter.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { PlainAdapter } from '../../src/optim/plain-adapter.ts'
 import { thrown } from '../coded.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 type Features = Readonly<Record<string, number | string | boolean>>
 
@@ -77,14 +78,14 @@ describe('a schema', () => {
   })
 })
 
-const shapes: readonly [string, Method, FeaturesOptions][] = [
+const shapes: readonly [string, MethodPlugin, FeaturesOptions][] = [
   ['a linear model', head, { bins: 2 }],
   ['the recipe for tables', full, { hidden: [5], bins: 3, window: 30 }],
   ['two layers without a shortcut', full, { hidden: [5, 4], window: 3, shortcut: false }],
 ]
 
 describe.each(shapes)('%s goes on where a feature', (_, method, shape) => {
-  const config = { method: method.name, rank: 0, alpha: 1, tail_layers: 'all' } as const
+  const config = { method: nameOf(method), rank: 0, alpha: 1, tail_layers: 'all' } as const
   const planOf = (of: Base): AdapterPlan => ({
     ...{ base: of, method, task: classification, config, labels: ['a', 'b'] },
   })
@@ -149,8 +150,8 @@ describe('a version of before a feature was added', () => {
   const before = openFeatures({ schema, hidden: [4], window: 3 })
   const now = openFeatures({ schema: { height: 'number', ...schema }, hidden: [4], window: 3 })
   const parts = { methods, tasks }
-  const versionOn = (of: Base, method: Method) => {
-    const config = { method: method.name, rank: 1, alpha: 1, tail_layers: 'all' } as const
+  const versionOn = (of: Base, method: MethodPlugin) => {
+    const config = { method: nameOf(method), rank: 1, alpha: 1, tail_layers: 'all' } as const
     const plan = { base: of, method, task: classification, config, labels: ['a', 'b'] }
     return randomVersion(plan, openRandom(1, 'version'))
   }

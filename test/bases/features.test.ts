@@ -371,6 +371,6 @@ function embeddingOf(
   const { ops } = openTape(base.weights, params)
   const input = { shape: [1, 1, values.length], data: values, fixed: true }
   const mask = { shape: [1, 1], data: Float32Array.of(1), fixed: true }
-  const untouched = head.adaptation(ops, [], {} as never, false)
+  const untouched = head.open().adaptation(ops, [], false)
   return [...base.network.tail(ops, input, mask, 0, untouched).data]
 }

@@ -6,7 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freshAdapter, specsOf } from '../../dist/src/adapters/adapter.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { bundleFor, methods, openBase, tasks } from '../../dist/src/app/parts.js'
+import { bundleFor, openBase } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
@@ -57,7 +58,7 @@ async function open({ folder, config, labels, rows, seed }) {
 /** `fresh` new rows a step and as many replayed ones, where the method rehearses. */
 function steps({ count, fresh, isCounted }) {
   const { trainable, rows, plan } = state
-  const replayed = plan.method.closedForm === undefined ? fresh : 0
+  const replayed = plan.method.open(plan.config).closedForm === undefined ? fresh : 0
   for (let step = 0; step < count; step += 1) {
     const batch = Array.from({ length: fresh + replayed }, (_, at) => ({
       ...rows[(state.at + at) % rows.length],

@@ -3,7 +3,8 @@
  * fastest. Adapters take turns within each round, so that a busy machine slows all of them alike. The last line is JSON.
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { methods, openBase, tasks } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 

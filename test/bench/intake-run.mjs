@@ -7,11 +7,13 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openPolicy, policies } from '../../dist/policies/index.js'
+import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { methods, openBase, openRegistry, tasks } from '../../dist/src/app/parts.js'
+import { openBase, openRegistry } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import {
   deadLettersFile,
   openDeadLetters,

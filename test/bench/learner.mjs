@@ -1,6 +1,7 @@
 /** The product's learner, put together as the daemon does it, without its shell: no checkpoints, no registry. */
-import { openPolicy, policies } from '../../dist/policies/index.js'
-import { tasks } from '../../dist/src/app/parts.js'
+import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { policies } from '../../dist/src/plugins.js'
+import { tasks } from '../../dist/src/plugins.js'
 import { Learner } from '../../dist/src/learner/learner.js'
 
 /** `chosen`: policies as in a config. `random(stream)` opens a stream of chance. */

@@ -4,7 +4,8 @@
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { memoryTensors, slotsFor } from '../../dist/src/adapters/memory.js'
-import { bundleFor, methods, tasks } from '../../dist/src/app/parts.js'
+import { bundleFor } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { cpuTime, median, round } from './figures.mjs'

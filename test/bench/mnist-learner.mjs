@@ -1,10 +1,11 @@
 /**
  * The product's learner on a stream of pixels. An update after every batch.
  */
-import { openPolicy, policies } from '../../dist/policies/index.js'
+import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { openFeatures } from '../../dist/src/bases/features/features.js'
-import { methods, tasks } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'

@@ -6,7 +6,8 @@
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
-import { methods, openBase, tasks } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { openRandom } from '../../dist/src/platform/random.js'

@@ -5,7 +5,8 @@
  *   node test/bench/swap.mjs [requests]
  */
 import { cpus } from 'node:os'
-import { methods, openBase, openRegistry, tasks } from '../../dist/src/app/parts.js'
+import { openBase, openRegistry } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import { systemClock } from '../../dist/src/platform/clock.js'
 import { openLog } from '../../dist/src/platform/log.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'

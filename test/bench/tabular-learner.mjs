@@ -1,9 +1,11 @@
 /** A model on features, as the config makes it, and its learner without the daemon around it: score, then learn, in order. */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { openPolicy, policies } from '../../dist/policies/index.js'
+import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { adapterOf, labelsOf, methodOf, openBase, tasks } from '../../dist/src/app/parts.js'
+import { adapterOf, labelsOf, methodOf, openBase } from '../../dist/src/app/parts.js'
+import { tasks } from '../../dist/src/plugins.js'
 import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { parseConfig } from '../../dist/src/config/config.js'
 import { openRandom } from '../../dist/src/platform/random.js'

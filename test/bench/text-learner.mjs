@@ -1,9 +1,10 @@
 /** The product's learner on texts. */
-import { openPolicy, policies } from '../../dist/policies/index.js'
+import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { methods, tasks } from '../../dist/src/app/parts.js'
+import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openKnnEngine } from '../../dist/src/learner/knn-engine.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
@@ -39,7 +40,7 @@ export function openTextLearner({ engine, base, settings, seed }) {
     regularizer: openPolicy('regularizer', policies.regularizer, none),
     parameters: freshParameters([]),
   })
-  const isClosed = method.closedForm !== undefined
+  const isClosed = method.open(config).closedForm !== undefined
   const recall = recallOf({ engine, base, config, memory: settings.memory })
   const learner = openLearner({
     trainable,

@@ -12,8 +12,8 @@ import {
   tinyBert,
   type PeftRow,
 } from './import-rig.ts'
-import { methods } from '../../src/app/parts.ts'
-import type { Method } from '../../src/contracts/adapter.ts'
+import { methods } from '../../src/plugins.ts'
+import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import { bytesOf, open, planOf, rows as rowsFor } from '../trainer/rig.ts'
 import { runCli } from './run-cli.ts'
 
@@ -95,9 +95,8 @@ describe('an adapter of the bare network', () => {
     const config = configFor(adapter)
     expect(await imported(config, from(name))).toMatchObject({ code: 0 })
     const { manifest, parameters } = await inRegistry(config, 'v0-import')
-    const method = Object.values<Method>(methods).find(
-      (one) => one.name === manifest.adapter.method,
-    )!
+    const table: Readonly<Record<string, MethodPlugin>> = methods
+    const method = table[manifest.adapter.method]!
     const plan = planOf({ method, config: manifest.adapter, labels: manifest.labels })
     const trainable = open({ ...plan, parameters })
     expect(bytesOf(trainable.parameters())).toEqual(bytesOf(parameters))

@@ -2,16 +2,18 @@
 import { describe, expect, it } from 'vitest'
 import { type AdapterPlan, freshAdapter, sitesOf, specsOf } from '../../src/adapters/adapter.ts'
 import { head } from '../../src/adapters/head.ts'
-import type { AdapterConfig, Method } from '../../src/contracts/adapter.ts'
+import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { slopes, slopesByDifference } from '../optim/gradient-check.ts'
 import { embeddings } from '../learner/embeddings.ts'
 import { bytesOf, latents, not, planOf, randomAdapter, rows } from '../trainer/rig.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
-export function methodConformance(method: Method, configs: readonly AdapterConfig[]): void {
-  describe.each(configs)(`method ${method.name} %o`, (config) => {
+export function methodConformance(method: MethodPlugin, configs: readonly AdapterConfig[]): void {
+  describe.each(configs)(`method ${nameOf(method)} %o`, (config) => {
     const plan = planOf({ method, config })
+    const opened = method.open(config)
     const sites = sitesOf(plan)
     const inputs = latents([3, 1, 6], plan)
     const trained = ownOf(plan, randomAdapter(plan))
@@ -42,7 +44,7 @@ export function methodConformance(method: Method, configs: readonly AdapterConfi
 
     it('gives the same output folded, and folds without changing what it was given', () => {
       const before = bytesOf(trained)
-      const folded = method.fold(trained, config, plan.base)
+      const folded = opened.fold(trained, plan.base)
       expect([...folded.keys()].sort()).toEqual([...trained.keys()].sort())
       const [plain, served] = [
         embeddings(plan, trained, inputs),
@@ -53,15 +55,15 @@ export function methodConformance(method: Method, configs: readonly AdapterConfi
     })
 
     it('comes back from disk as it went, under names of modules', () => {
-      const disk = method.toDisk(trained, sites)
+      const disk = opened.toDisk(trained, sites)
       const modules = sites.map(({ name }) => name)
       for (const name of disk.keys())
         expect(modules.some((module) => isOf(name, module))).toBe(true)
-      expect(bytesOf(method.fromDisk(disk, sites))).toEqual(bytesOf(trained))
+      expect(bytesOf(opened.fromDisk(disk, sites))).toEqual(bytesOf(trained))
     })
 
     it('describes itself to PEFT in plain JSON', () => {
-      const described = method.peftConfig(config, sites, plan.base)
+      const described = opened.peftConfig(sites, plan.base)
       expect(JSON.parse(JSON.stringify(described))).toEqual(described)
       expect(described).toHaveProperty('peft_type')
     })
@@ -73,8 +75,8 @@ export function methodConformance(method: Method, configs: readonly AdapterConfi
       }))
       const at = randomAdapter(plan)
       // The gradient shows in where a step went, before anything brings it back.
-      const { retract: _, ...free } = method
-      const exact = slopes({ ...plan, method: free }, at, batch)
+      const { retract: _, ...free } = opened
+      const exact = slopes({ ...plan, method: { ...method, open: () => free } }, at, batch)
       for (const { name, direction, slope } of slopesByDifference(plan, at, batch)) {
         const gradient = exact.get(name)!.data
         const along = gradient.reduce((sum, value, index) => sum + value * direction[index]!, 0)

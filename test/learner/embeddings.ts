@@ -23,7 +23,7 @@ export function embeddings(
   tf.tidy(() => {
     const ops = tfjsOps(tf, uploaded(base.weights), uploaded(parameters))
     const { hidden, mask } = padded(rows)
-    const adaptation = method.adaptation(ops, sites, config, folded)
+    const adaptation = method.open(config).adaptation(ops, sites, folded)
     const embedding = network.tail(ops, upload(hidden), upload(mask), cut, adaptation)
     values = [...embedding.dataSync()]
   })

@@ -1,18 +1,20 @@
 /** Real learning: what two topics of plain sentences differ in is found on the packaged base, from a few examples. */
 import { expect, it } from 'vitest'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { head } from '../../src/adapters/head.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
-import type { Method } from '../../src/contracts/adapter.ts'
+import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classification } from '../../src/tasks/classification/classification.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openTrainable } from '../../src/optim/step.ts'
 import { knobs, labelled, tf } from '../trainer/rig.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 const taught = {
   food: ['the soup was cold', 'we ate fresh bread', 'a sweet apple pie', 'cook the rice slowly'],
@@ -26,11 +28,11 @@ const labels = Object.keys(taught) as (keyof typeof taught)[]
 const base = await openUseLite()
 const baseTensors = new BaseTensors(tf, base)
 
-it.each<{ method: Method; reach: number }>([
+it.each<{ method: MethodPlugin; reach: number }>([
   { method: head, reach: 0 },
   { method: lora, reach: 1 },
-])('$method.name learns what separates two topics', async ({ method, reach }) => {
-  const config = { method: method.name, rank: 4, alpha: 8, tail_layers: reach }
+])('$nameOf(method) learns what separates two topics', async ({ method, reach }) => {
+  const config = { method: nameOf(method), rank: 4, alpha: 8, tail_layers: reach }
   const plan = { base, method, task: classification, config, labels }
   const trunk = await openTrunkEngine(base, cutOf(reach, base.network.layers))
   const encode = (texts: readonly string[]) =>

@@ -1,6 +1,7 @@
 /** A label that the config renames while its examples wait, are kept, and have made versions: over restarts and crashes. */
 import { describe, expect, test } from 'vitest'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { underPresentNames } from '../../src/serving/live/present-names.ts'
 import { classification } from '../../src/tasks/classification/classification.ts'
 import { runWithCrashes } from '../simulation/lives.ts'

@@ -3,15 +3,15 @@ import { asKey } from '../example-key.ts'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { none } from '../../policies/regularizer/none.ts'
-import { type AdapterPlan, specsOf } from '../../src/adapters/adapter.ts'
+import { type AdapterPlan, methodOf, specsOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { memoryTensors, slotsFor } from '../../src/adapters/memory.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
-import { methods, tasks } from '../../src/app/parts.ts'
-import type { AdapterConfig, Method } from '../../src/contracts/adapter.ts'
+import { methods, tasks } from '../../src/plugins.ts'
+import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Base, Encoded } from '../../src/contracts/network.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
@@ -22,6 +22,7 @@ import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openKnnEngine } from '../../src/learner/knn-engine.ts'
 import { openTrainable } from '../../src/optim/step.ts'
 import { randomVersion } from './random-version.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 const tinyBert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))
 const declared = openFeatures({
@@ -41,7 +42,7 @@ const uploaded = new Map<Base, BaseTensors>()
 afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
 
 const plans = bases.flatMap((base) =>
-  Object.values<Method>(methods).flatMap((method) =>
+  Object.values<MethodPlugin>(methods).flatMap((method) =>
     ([0, 1, 'all'] as const).map((reach) => planOf(base, method, reach)),
   ),
 )
@@ -134,12 +135,12 @@ const voice = { weight: 0.9, threshold: 0.75, sharpness: 40 }
 
 function planOf(
   base: Base,
-  method: Method,
+  method: MethodPlugin,
   reach: number | 'all',
   change: Partial<AdapterConfig> = {},
 ): AdapterPlan {
   const config = {
-    ...{ method: method.name, rank: 2, alpha: 6, tail_layers: reach },
+    ...{ method: nameOf(method), rank: 2, alpha: 6, tail_layers: reach },
     ...{ features: 32, depth: 2, ...change },
   }
   const seen = viewOf(base, method, config)
@@ -149,7 +150,7 @@ function planOf(
 /** A base without layers has no tail to reach into, one without a pooling map no site above its layers. */
 function isPossible(plan: AdapterPlan): boolean {
   // Sums need one and the same embedding from first to last.
-  if (plan.method.closedForm !== undefined && plan.base.statistics !== undefined) return false
+  if (methodOf(plan).closedForm !== undefined && plan.base.statistics !== undefined) return false
   try {
     return specsOf(plan).length > 0
   } catch {

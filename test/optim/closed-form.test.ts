@@ -6,7 +6,7 @@ import { ranpac } from '../../src/adapters/ranpac.ts'
 import { slda } from '../../src/adapters/slda.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
-import type { Method, Trainable, TrainRow } from '../../src/contracts/adapter.ts'
+import type { MethodPlugin, Trainable, TrainRow } from '../../src/contracts/adapter.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { softmax } from '../../src/nn/softmax.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
@@ -25,6 +25,7 @@ import {
   tf,
 } from '../trainer/rig.ts'
 import { openWorld, runToEnd, type World } from '../trainer/world.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 const features = openFeatures({ size: 4, standardise: false })
 const methods = [ncm, slda, ranpac]
@@ -209,7 +210,7 @@ describe.each(methods)('$name', (method) => {
   })
 
   it('leaves no tensor on the engine (law 8), behind the tail of a network too', () => {
-    const config = { method: method.name, rank: 0, alpha: 1, tail_layers: 1, features: 32 }
+    const config = { method: nameOf(method), rank: 0, alpha: 1, tail_layers: 1, features: 32 }
     const base = viewOf(bert, method, config)
     const plan = planOf({ method, config, base })
     const tensors = new BaseTensors(tf, base)
@@ -253,15 +254,15 @@ function worldOf(seed: number): World {
 }
 
 function planFor(
-  method: Method,
+  method: MethodPlugin,
   labels: readonly string[] = ['a', 'b', 'c'],
   base = features,
 ): AdapterPlan {
-  const config = { method: method.name, rank: 0, alpha: 1, tail_layers: 0, features: 48 }
+  const config = { method: nameOf(method), rank: 0, alpha: 1, tail_layers: 0, features: 48 }
   return planOf({ method, config, base: viewOf(base, method, config), labels })
 }
 
-function open(method: Method, labels?: readonly string[], base = features): Trainable {
+function open(method: MethodPlugin, labels?: readonly string[], base = features): Trainable {
   const plan = planFor(method, labels, base)
   const parameters = freshAdapter(plan, openRandom(1, 'fresh'))
   return openOn({ ...plan, parameters, baseTensors: new BaseTensors(tf, plan.base) })

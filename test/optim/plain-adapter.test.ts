@@ -4,8 +4,8 @@ import type { AdapterPlan } from '../../src/adapters/adapter.ts'
 import { head } from '../../src/adapters/head.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
-import { methods } from '../../src/app/parts.ts'
-import type { Method, TrainRow } from '../../src/contracts/adapter.ts'
+import { methods } from '../../src/plugins.ts'
+import type { MethodPlugin, TrainRow } from '../../src/contracts/adapter.ts'
 import type { Random } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import type { LossPart } from '../../src/contracts/policy.ts'
@@ -16,16 +16,17 @@ import { EngineAdapter, type Gradients } from '../../src/optim/engine-adapter.ts
 import { isPlain, PlainAdapter } from '../../src/optim/plain-adapter.ts'
 import { lossTargets } from '../../src/optim/targets.ts'
 import { bert, randomAdapter, tensorsOf, tf } from '../trainer/rig.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 const linear = openFeatures({ size: 5 })
 const deep = openFeatures({ size: 6, names: ['a', 'b', 'c', 'd'], hidden: [7, 4], window: 9 })
 const labels = ['x', 'y', 'z']
 const plans = [linear, deep]
-  .flatMap((base) => Object.values<Method>(methods).map((method) => planOf(base, method)))
+  .flatMap((base) => Object.values<MethodPlugin>(methods).map((method) => planOf(base, method)))
   .filter((plan) => canBe(plan))
 const table = plans
   .filter(isPlain)
-  .map((plan) => ({ plan, method: plan.method.name, layers: plan.base.network.layers }))
+  .map((plan) => ({ plan, method: plan.config.method, layers: plan.base.network.layers }))
 
 describe('the plain engine', () => {
   test('computes the head alone and low ranks on hidden layers', () => {
@@ -62,11 +63,11 @@ describe('the plain engine', () => {
   })
 })
 
-function planOf(base: Base, method: Method): AdapterPlan {
-  const dropout = ['lora', 'dora'].includes(method.name) ? 0.3 : undefined
-  const config = { method: method.name, rank: 2, alpha: 4, tail_layers: 'all', dropout } as const
+function planOf(base: Base, method: MethodPlugin): AdapterPlan {
+  const dropout = ['lora', 'dora'].includes(nameOf(method)) ? 0.3 : undefined
+  const config = { method: nameOf(method), rank: 2, alpha: 4, tail_layers: 'all', dropout } as const
   // Closed forms learn nothing here; what they see is of another size.
-  const seen = method.closedForm === undefined ? viewOf(base, method, config) : base
+  const seen = method.open(config).closedForm === undefined ? viewOf(base, method, config) : base
   return { base: seen, method, task: classification, config, labels }
 }
 

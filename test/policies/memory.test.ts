@@ -1,6 +1,7 @@
 import { asKey } from '../example-key.ts'
 import { expect, test } from 'vitest'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { memoryTensors, slotsFor } from '../../src/adapters/memory.ts'
 import type { MemoryItem } from '../../src/contracts/policy.ts'
 import { softmax } from '../../src/nn/softmax.ts'

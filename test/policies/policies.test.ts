@@ -1,7 +1,9 @@
 import { asKey } from '../example-key.ts'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
+import type { Setting } from '../../src/contracts/core.ts'
 import type { PolicyKind, ReplayItem } from '../../src/contracts/policy.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
@@ -136,7 +138,7 @@ describe('a policy from a config', () => {
     const replay = open({ policy: 'reservoir' })
     const random = openRandom(1, 'fill')
     for (let at = 0; at < 2500; at += 1) replay.offer(item(at), random)
-    expect(replay.size).toBe(policies.replay.reservoir.settings.capacity.default)
+    expect(replay.size).toBe(defaultOf(policies.replay.reservoir.settings.capacity))
   })
 
   it('is refused with the names that exist', () => {
@@ -170,9 +172,13 @@ describe('policies/catalogue.md', () => {
 
   it.each(all)('lists %s with what it does and its settings', (name, { settings, summary }) => {
     const defaults = Object.entries(settings).map(
-      ([key, setting]) => `\`${key}\` (${setting.default})`,
+      ([key, setting]) => `\`${key}\` (${defaultOf(setting)})`,
     )
     const row = rows.find((cells) => cells[3] === `\`${name}\`` && cells[5] === summary)
     expect(row?.[4]).toBe(defaults.join(', '))
   })
 })
+
+function defaultOf(setting: Setting): unknown {
+  return 'default' in setting ? setting.default : undefined
+}

@@ -1,7 +1,8 @@
 /** What each regularizer policy computes, against numbers made by hand. */
 import { describe, expect, it } from 'vitest'
-import { openPolicy, policies } from '../../policies/index.ts'
-import type { Chosen } from '../../policies/index.ts'
+import { openPolicy } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
+import type { ChosenPolicy as Chosen } from '../../src/config/open-policy.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 
 const open = (chosen: Chosen) => openPolicy('regularizer', policies.regularizer, chosen)

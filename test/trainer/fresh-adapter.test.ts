@@ -1,6 +1,7 @@
 /** Another method or rank over a restart: nothing untrained ever answers, and a crash changes nothing. */
 import { describe, expect, test } from 'vitest'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { full } from '../../src/adapters/full.ts'
 import { head } from '../../src/adapters/head.ts'
@@ -10,7 +11,7 @@ import { cutOf } from '../../src/adapters/target-modules.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
-import type { Method } from '../../src/contracts/adapter.ts'
+import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import type { FeedbackEvent, Input, SourceRecord } from '../../src/contracts/stream.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
@@ -22,6 +23,7 @@ import { lessons } from './events.ts'
 import { finalState } from './final-state.ts'
 import { knobs, open } from './rig.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 interface Row {
   readonly input: Input
@@ -52,10 +54,10 @@ const parse = ({ value }: SourceRecord): FeedbackEvent => {
 }
 
 /** What runs `method` on the base, and what a version of it answers. */
-async function under(base: Base, method: Method) {
+async function under(base: Base, method: MethodPlugin) {
   const reach = base.inputKind === 'text' && method === lora ? 1 : 'all'
   const tail_layers = method === full || method === lora ? reach : 0
-  const config = { method: method.name, rank: 4, alpha: 8, tail_layers } as const
+  const config = { method: nameOf(method), rank: 4, alpha: 8, tail_layers } as const
   const view = viewOf(base, method, config)
   const plan = { base: view, method, task: classification, config }
   const trunk = await openTrunkEngine(view, cutOf(tail_layers, base.network.layers))
@@ -88,7 +90,7 @@ const text = { open: openUseLite, row: sentence }
 const table = { open: () => openFeatures({ size: 4, hidden: [8] }), row: numbers }
 
 describe('the first version of another method that answers', () => {
-  test.each<[string, typeof text | typeof table, Method, Method]>([
+  test.each<[string, typeof text | typeof table, MethodPlugin, MethodPlugin]>([
     ['lora → head', text, lora, head],
     ['head → lora', text, head, lora],
     ['lora → slda', text, lora, slda],

@@ -1,6 +1,7 @@
 /** A real trainable on a BERT of two layers and width 16, with rows whose latents are drawn at random. */
 import { fileURLToPath } from 'node:url'
-import { openPolicy, policies } from '../../policies/index.ts'
+import { openPolicy } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import { type AdapterPlan, freshAdapter, specsOf } from '../../src/adapters/adapter.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { viewOf } from '../../src/adapters/view.ts'
@@ -15,6 +16,7 @@ import { openRandom } from '../../src/platform/random.ts'
 import { classification } from '../../src/tasks/classification/classification.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openTrainable, type TrainableParts } from '../../src/optim/step.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 export const { tf } = await openTensorFlow()
 export const bert = await openBert(
@@ -37,7 +39,7 @@ export const knobs = {
 
 export function planOf(change: Partial<AdapterPlan> = {}): AdapterPlan {
   const method = change.method ?? lora
-  const { config = { method: method.name, rank: 3, alpha: 6, tail_layers: 'all' } } = change
+  const { config = { method: nameOf(method), rank: 3, alpha: 6, tail_layers: 'all' } } = change
   return {
     method,
     task: classification,

@@ -6,7 +6,7 @@ import { full } from '../../src/adapters/full.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import type { FeatureSchema } from '../../src/bases/features/schema.ts'
-import type { Method } from '../../src/contracts/adapter.ts'
+import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
@@ -15,13 +15,14 @@ import { runWithCrashes } from '../simulation/lives.ts'
 import { finalState } from './final-state.ts'
 import { knobs, open } from './rig.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
+import { nameOf } from '../adapters/name-of.ts'
 
 const schema: FeatureSchema = { age: 'number', town: { type: 'category', columns: 4 } }
 const wider: FeatureSchema = { height: 'number', ...schema, member: 'boolean' }
 
-async function under(declared: FeatureSchema, method: Method = full): Promise<Setting> {
+async function under(declared: FeatureSchema, method: MethodPlugin = full): Promise<Setting> {
   const base = openFeatures({ schema: declared, hidden: [4], window: 5 })
-  const config = { method: method.name, rank: 1, alpha: 1, tail_layers: 'all' } as const
+  const config = { method: nameOf(method), rank: 1, alpha: 1, tail_layers: 'all' } as const
   const plan = { base, method, task: classification, config }
   return {
     base,

@@ -4,7 +4,8 @@
  */
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { openPolicy, policies, type Chosen } from '../../policies/index.ts'
+import { openPolicy, type ChosenPolicy as Chosen } from '../../src/config/open-policy.ts'
+import { policies } from '../../src/plugins.ts'
 import type { Clock, Logger } from '../../src/contracts/core.ts'
 import type {
   Promotion,

@@ -6,14 +6,21 @@
  * Equal content gives equal bytes. Reading refuses what lacks a tensor, has one too many, or one that does not fit the
  * base, the method or the labels of the manifest.
  */
-import type { Method } from '../../contracts/adapter.ts'
+import type { MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
-import { checkTensors, sitesOf, specsOf, statisticsOf, type AdapterPlan } from '../adapter.ts'
+import {
+  checkTensors,
+  methodOf,
+  sitesOf,
+  specsOf,
+  statisticsOf,
+  type AdapterPlan,
+} from '../adapter.ts'
 import { carriedOver } from '../carried.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import { isOfMemory } from '../memory.ts'
@@ -22,7 +29,7 @@ import { viewOf } from '../view.ts'
 
 export interface BundleParts {
   readonly base: Base
-  readonly methods: Readonly<Record<string, Method>>
+  readonly methods: Readonly<Record<string, MethodPlugin>>
   readonly tasks: Readonly<Record<string, Task>>
   /** Absent = that of the limits' defaults. */
   readonly headerBytes?: number
@@ -51,14 +58,14 @@ export function openBundle(parts: BundleParts): AdapterBundle {
 
 function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint8Array> {
   const sites = sitesOf(plan)
-  const config = plan.method.peftConfig(plan.config, sites, plan.base)
+  const config = methodOf(plan).peftConfig(sites, plan.base)
   const heads = headNames(plan)
   const some = (isIn: (name: string) => boolean) =>
     new Map([...parameters].filter(([name]) => isIn(name)))
   const adapter = some((name) => !heads.has(name) && !isOfMemory(name))
   const files = new Map([
     [CONFIG, new TextEncoder().encode(`${canonicalJson(config)}\n`)],
-    [ADAPTER, writeSafetensors(plan.method.toDisk(adapter, sites), { format: 'pt' })],
+    [ADAPTER, writeSafetensors(methodOf(plan).toDisk(adapter, sites), { format: 'pt' })],
     [
       HEAD,
       writeSafetensors(
@@ -96,7 +103,7 @@ function read(
   { headerBytes }: BundleParts,
 ): Tensors {
   const inFile = (name: string) => tensorsIn(files, name, headerBytes)
-  const adapter = plan.method.fromDisk(inFile(ADAPTER), sitesOf(plan))
+  const adapter = methodOf(plan).fromDisk(inFile(ADAPTER), sitesOf(plan))
   const memory = plan.memory ? inFile(MEMORY) : []
   const found = new Map([...adapter, ...inFile(HEAD), ...memory])
   const tensors = plan.base.statistics?.adopt?.(found) ?? found

@@ -8,7 +8,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { TargetModule } from '../../contracts/network.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import type { AdapterPlan } from '../adapter.ts'
-import { sitesOf } from '../adapter.ts'
+import { methodOf, sitesOf } from '../adapter.ts'
 import { describeSites, suggestion } from './suggestion.ts'
 import { isSameScale, loraSize } from './lora-size.ts'
 import { refuse } from './refuse.ts'
@@ -52,8 +52,8 @@ export function checkFields(found: FoundFields, plan: AdapterPlan): void {
   checkModules(found, expected, plan)
 }
 
-function ofOurs({ method, config, base }: AdapterPlan): PeftFields {
-  return method.peftConfig(config, sitesOf({ base, config }), base)
+function ofOurs(plan: AdapterPlan): PeftFields {
+  return methodOf(plan).peftConfig(sitesOf(plan), plan.base)
 }
 
 function checkModules(found: FoundFields, expected: PeftFields, plan: AdapterPlan): void {
@@ -108,6 +108,6 @@ function isNothing(value: Json | undefined): boolean {
   return ['null', 'false', '"none"', '[]', '{}'].includes(canonicalJson(value ?? null))
 }
 
-function shown(value: Json | undefined, { method }: AdapterPlan): string {
-  return `${JSON.stringify(value ?? null)} (adapter.method is ${method.name})`
+function shown(value: Json | undefined, { config }: AdapterPlan): string {
+  return `${JSON.stringify(value ?? null)} (adapter.method is ${config.method})`
 }

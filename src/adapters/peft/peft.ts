@@ -2,11 +2,10 @@
  * The layout of Hugging Face PEFT on disk, so that its `PeftModel.from_pretrained` opens a version as it is: tensor
  * names `base_model.model.<path>.weight`, matrices [out, in] as torch keeps them, and the fields of LoraConfig.
  */
-import type { AdapterConfig } from '../../contracts/adapter.ts'
 import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base, TargetModule } from '../../contracts/network.ts'
 import { failure } from '../../platform/errors.ts'
-import type { LowRankSite } from '../low-rank.ts'
+import type { LowRankConfig, LowRankSite } from '../low-rank.ts'
 
 export const PREFIX = 'base_model.model.'
 const WEIGHT = '.weight'
@@ -68,7 +67,7 @@ function copyOf({ shape, data }: Tensor): Tensor {
 
 /** Full module paths as targets: PEFT then adapts these and no namesake elsewhere. */
 export function loraConfig(
-  config: AdapterConfig,
+  config: LowRankConfig,
   sites: readonly LowRankSite[],
   base: Base,
 ): Readonly<Record<string, Json>> {

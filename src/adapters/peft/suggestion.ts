@@ -16,7 +16,7 @@ export function describeSites(sites: readonly TargetModule[]): string {
 export function suggestion(
   { fields, prefix }: FoundFields,
   sites: readonly TargetModule[],
-  { base, method }: AdapterPlan,
+  { base, config }: AdapterPlan,
 ): string | undefined {
   const { network } = base
   if (sites.length === 0) return undefined
@@ -28,7 +28,7 @@ export function suggestion(
   if (size === undefined) return undefined
   const tail = lowest === 0 ? 'all' : network.layers - lowest
   const chosen = sites.length === linear.length ? '' : `, sites: [${roles.join(', ')}]`
-  return `{ method: ${method.name}${size}, tail_layers: ${tail}${chosen} }`
+  return `{ method: ${config.method}${size}, tail_layers: ${tail}${chosen} }`
 }
 
 /** Empty for a method without ranks. */

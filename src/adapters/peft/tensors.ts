@@ -3,7 +3,7 @@
  * would write, and the rest, which is for the head. A refusal bears the name that the tensor has in the file.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import { sitesOf, type AdapterPlan } from '../adapter.ts'
+import { methodOf, sitesOf, type AdapterPlan } from '../adapter.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import { PREFIX } from './peft.ts'
 import type { SafetensorsFile } from '../../nn/containers/safetensors.ts'
@@ -64,7 +64,7 @@ export function sortTensors(tensors: Tensors, prefix: string, plan: AdapterPlan)
     rest.delete(inFile)
   }
   const idle = takeIdle(rest)
-  return { parameters: plan.method.fromDisk(adapter, sitesOf(plan)), rest, idle }
+  return { parameters: methodOf(plan).fromDisk(adapter, sitesOf(plan)), rest, idle }
 }
 
 /** Whatever is left belongs to no part of this model. */
@@ -74,17 +74,19 @@ export function refuseRest(rest: Tensors, plan: AdapterPlan): void {
 
 function onDisk(plan: AdapterPlan): Tensors {
   const sites = sitesOf(plan)
-  const zeros = plan.method.parameters(sites, plan.config).map(({ name, shape }) => {
-    const length = shape.reduce((product, size) => product * size, 1)
-    return [name, { shape, data: new Float32Array(length) }] as const
-  })
-  return plan.method.toDisk(new Map(zeros), sites)
+  const zeros = methodOf(plan)
+    .parameters(sites)
+    .map(({ name, shape }) => {
+      const length = shape.reduce((product, size) => product * size, 1)
+      return [name, { shape, data: new Float32Array(length) }] as const
+    })
+  return methodOf(plan).toDisk(new Map(zeros), sites)
 }
 
-function architecture({ base, method, config }: AdapterPlan): string {
+function architecture({ base, config }: AdapterPlan): string {
   const sites = base.network.sites(0).filter(({ kind }) => kind === 'linear')
   const where = describeSites(sites)
-  return `tensors of ${method.name} (tail_layers: ${config.tail_layers}) at modules of the base: ${where}`
+  return `tensors of ${config.method} (tail_layers: ${config.tail_layers}) at modules of the base: ${where}`
 }
 
 function prefixIn(name: string, sites: readonly string[]): readonly string[] {

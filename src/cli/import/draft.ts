@@ -1,6 +1,6 @@
 /** A version as the registry takes it, of a folder that was read and a head that was chosen. */
 import { identityOf } from '../../adapters/base-identity.ts'
-import type { AdapterPlan } from '../../adapters/adapter.ts'
+import { methodOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { readPeft } from '../../adapters/peft/read.ts'
 import { refuse } from '../../adapters/peft/refuse.ts'
 import { labelsOf, type LabelsOf } from '../../app/parts.ts'
@@ -33,8 +33,8 @@ export interface Draft {
 export async function draftImport(importing: Importing): Promise<Draft> {
   const { files, plan, base, config, live, isTrusted } = importing
   const { fields, ours } = files
-  if (plan.method.closedForm !== undefined)
-    throw refuse('adapter.method', plan.method.name, 'a method that learns by gradients')
+  if (methodOf(plan).closedForm !== undefined)
+    throw refuse('adapter.method', plan.config.method, 'a method that learns by gradients')
   const adapter = readPeft(fields, files.adapter, plan)
   const claim = { fields, manifest: ours?.manifest, isTrusted }
   const proof = await proveBase(claim, config.base, base)

@@ -1,12 +1,12 @@
 /**
  * A version as the engine runs it: checked, folded, its head widened to whole steps of labels, and named by the graph that it needs.
  */
-import { checkTensors, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
+import { checkTensors, methodOf, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { carriedOver } from '../../adapters/carried.ts'
 import { isOfMemory } from '../../adapters/memory.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
 import { viewOf } from '../../adapters/view.ts'
-import type { Method } from '../../contracts/adapter.ts'
+import type { MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensor } from '../../contracts/core.ts'
 import type { Base, Encoded } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
@@ -19,7 +19,7 @@ import { recordedGraph, type RecordedGraph } from './recorded-graph.ts'
 
 export interface EngineParts {
   readonly base: Base
-  readonly methods: Readonly<Record<string, Method>>
+  readonly methods: Readonly<Record<string, MethodPlugin>>
   readonly tasks: Readonly<Record<string, Task>>
 }
 
@@ -47,7 +47,7 @@ export function prepareAdapter(parts: EngineParts, key: string, version: Version
   const shapes = Object.entries(tensors).map(([name, { shape }]) => `${name} ${shape.join('x')}`)
   return {
     graph,
-    family: [graph.key, ...(plan.method.alone ? [key] : shapes.sort())].join('\n'),
+    family: [graph.key, ...(methodOf(plan).alone ? [key] : shapes.sort())].join('\n'),
     tensors,
     labels: plan.labels.length,
     example: exampleRow(plan.base),
@@ -78,16 +78,18 @@ function recordingOf({ base, method, task, config, memory }: AdapterPlan): Servi
   return { base, cut: cutOf(config.tail_layers, base.network.layers), method, config, task, memory }
 }
 
-function tensorsOf({ method, task, base, config, labels }: AdapterPlan, version: Version): Feeds {
+function tensorsOf(plan: AdapterPlan, version: Version): Feeds {
+  const { task, base, labels } = plan
+  const opened = methodOf(plan)
   const width = Math.max(1, Math.ceil(labels.length / LABEL_STEP)) * LABEL_STEP
   const ofTask = new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
   const roomy = (name: string, tensor: Tensor) =>
     ofTask.has(name) || isOfMemory(name) ? task.grow(name, tensor, width) : tensor
-  const folded = [...method.fold(version.parameters, config, base)]
+  const folded = [...opened.fold(version.parameters, base)]
   return Object.fromEntries(
     folded.map(([name, tensor]) => {
       const { shape, data } = roomy(name, tensor)
-      const isShared = method.alone === true && shape.length === 2
+      const isShared = opened.alone === true && shape.length === 2
       return [paramInput(name), { shape: isShared ? [1, ...shape] : shape, data }]
     }),
   )

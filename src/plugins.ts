@@ -1,0 +1,112 @@
+/**
+ * The one table of concrete parts: what each name in a config means. A new part is its own file or folder and a line here;
+ * the config's schema, its defaults and the tables of the documentation follow from it. No other file names one.
+ */
+import { aGem } from '../policies/regularizer/a-gem.ts'
+import { ewcOnline } from '../policies/regularizer/ewc-online.ts'
+import { l2Anchor } from '../policies/regularizer/l2-anchor.ts'
+import { lwf } from '../policies/regularizer/lwf.ts'
+import { none as noPenalty } from '../policies/regularizer/none.ts'
+import { knn } from '../policies/memory/knn.ts'
+import { none as noMemory } from '../policies/memory/none.ts'
+import { always } from '../policies/promotion/always.ts'
+import { classBalanced } from '../policies/replay/class-balanced.ts'
+import { derPlus } from '../policies/replay/der-plus.ts'
+import { der } from '../policies/replay/der.ts'
+import { erAce } from '../policies/replay/er-ace.ts'
+import { gdumb } from '../policies/replay/gdumb.ts'
+import { mir } from '../policies/replay/mir.ts'
+import { none as noReplay } from '../policies/replay/none.ts'
+import { recent } from '../policies/replay/recent.ts'
+import { reservoir } from '../policies/replay/reservoir.ts'
+import { never } from '../policies/rollback/never.ts'
+import { constant } from '../policies/schedule/constant.ts'
+import { driftReset } from '../policies/schedule/drift-reset.ts'
+import { warmupCosine } from '../policies/schedule/warmup-cosine.ts'
+import { adwin } from '../policies/trigger/adwin.ts'
+import { count } from '../policies/trigger/count.ts'
+import { ddm } from '../policies/trigger/ddm.ts'
+import { idle } from '../policies/trigger/idle.ts'
+import { interval } from '../policies/trigger/interval.ts'
+import { kswin } from '../policies/trigger/kswin.ts'
+import { pageHinkley } from '../policies/trigger/page-hinkley.ts'
+import { bitfit } from './adapters/bitfit.ts'
+import { bottleneck } from './adapters/bottleneck.ts'
+import { dora } from './adapters/dora.ts'
+import { full } from './adapters/full.ts'
+import { head } from './adapters/head.ts'
+import { ia3 } from './adapters/ia3.ts'
+import { lora } from './adapters/lora.ts'
+import { loreft } from './adapters/loreft.ts'
+import { ncm } from './adapters/ncm.ts'
+import { ranpac } from './adapters/ranpac.ts'
+import { slda } from './adapters/slda.ts'
+import type { MethodPlugin } from './contracts/adapter.ts'
+import type {
+  LearningRateSchedule,
+  Memory,
+  PolicyTable,
+  Promotion,
+  Regularizer,
+  Replay,
+  Rollback,
+  Trigger,
+} from './contracts/policy.ts'
+import type { Task } from './contracts/task.ts'
+import { classification } from './tasks/classification/classification.ts'
+
+/** Under `adapter: { method: … }`. */
+export const methods = {
+  lora,
+  dora,
+  ia3,
+  bottleneck,
+  loreft,
+  bitfit,
+  full,
+  head,
+  ncm,
+  slda,
+  ranpac,
+} satisfies Readonly<Record<string, MethodPlugin>>
+
+export const tasks = { classification } satisfies Readonly<Record<string, Task>>
+
+/** By the key of the config that chooses one: `trigger: { policy: count }`. */
+export const policies = {
+  replay: {
+    none: noReplay,
+    reservoir,
+    recent,
+    'class-balanced': classBalanced,
+    gdumb,
+    mir,
+    der,
+    'der++': derPlus,
+    'er-ace': erAce,
+  } satisfies PolicyTable<Replay>,
+  regularizer: {
+    none: noPenalty,
+    'l2-anchor': l2Anchor,
+    'ewc-online': ewcOnline,
+    lwf,
+    'a-gem': aGem,
+  } satisfies PolicyTable<Regularizer>,
+  memory: { none: noMemory, knn } satisfies PolicyTable<Memory>,
+  trigger: {
+    count,
+    interval,
+    idle,
+    adwin,
+    ddm,
+    'page-hinkley': pageHinkley,
+    kswin,
+  } satisfies PolicyTable<Trigger>,
+  rate: {
+    constant,
+    'warmup-cosine': warmupCosine,
+    'drift-reset': driftReset,
+  } satisfies PolicyTable<LearningRateSchedule>,
+  promotion: { always } satisfies PolicyTable<Promotion>,
+  rollback: { never } satisfies PolicyTable<Rollback>,
+}
