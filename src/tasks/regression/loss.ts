@@ -6,7 +6,7 @@
  *
  * Huber (1964), "Robust estimation of a location parameter", Annals of Mathematical Statistics 35(1).
  */
-import type { Setting } from '../../contracts/policy.ts'
+import type { Setting } from '../../contracts/core.ts'
 
 export interface LossSettings {
   readonly loss: string
