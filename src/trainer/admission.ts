@@ -19,7 +19,7 @@ import { signalDigest, RETRACTED } from '../intake/events/signal-digest.ts'
 import { failure } from '../platform/errors.ts'
 import type { Ahead } from './sources/ahead.ts'
 import { isBefore } from './barrier.ts'
-import { Prefetcher, type Prefetched } from './sources/prefetcher.ts'
+import { type BufferedRecord, type Prefetched, Prefetcher } from './sources/prefetcher.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { Learner } from '../learner/learner.ts'
 import type { LatentMap } from '../learner/learner-types.ts'
@@ -75,7 +75,7 @@ type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> &
 /** What belongs to an event besides itself. */
 interface Known {
   readonly served?: ServedPrediction
-  readonly foreseen?: Prefetched | undefined
+  readonly prefetched?: Prefetched | undefined
 }
 
 export class Admission {
@@ -84,13 +84,13 @@ export class Admission {
   #again: WaitingEvent[] = []
   /** The count of accepted events whose waiting events these are. */
   #count: number
-  readonly #foresight: Prefetcher
+  readonly #prefetcher: Prefetcher
   /** With the labels that the learner had when it was made. */
   #vocabulary: Vocabulary | undefined
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
-    this.#foresight = new Prefetcher({
+    this.#prefetcher = new Prefetcher({
       parse: ({ record, connector }) => parts.loop.parse(record, connector),
       isKnown: (event) => this.#look(event) === 'same',
       encode: (event) =>
@@ -101,10 +101,10 @@ export class Admission {
   }
 
   /** At once, unless there is something to wait for. */
-  admit(received: Received, signal: AbortSignal): Due | Promise<Due> {
+  admit(received: BufferedRecord, signal: AbortSignal): Due | Promise<Due> {
     this.#parts.waiting.saw(received.record)
-    const foreseen = this.#foresight.take(received.record)
-    const event = foreseen?.event ?? this.#parse(received)
+    const prefetched = this.#prefetcher.take(received)
+    const event = prefetched?.event ?? this.#parse(received)
     if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
     if (event.lesson.kind === 'retract') return this.#retract(event, received, signal)
@@ -122,7 +122,7 @@ export class Admission {
     if (seen !== 'new') this.#parts.latents.forget([key])
     return needsPrediction(event)
       ? this.#join(waiting, signal)
-      : this.#learn(waiting, { foreseen }, signal)
+      : this.#learn(waiting, { prefetched }, signal)
   }
 
   #refuseRetracted(received: Received): false {
@@ -154,8 +154,8 @@ export class Admission {
   /** Call it before records are admitted, where computing latents takes time. */
   lookAhead(stream: Pick<SourceMultiplexer, 'upcoming'>): void {
     if (this.#parts.latents.isImmediate) return
-    const { wanted } = this.#foresight
-    if (wanted > 0) this.#foresight.look(stream.upcoming(wanted))
+    const { wanted } = this.#prefetcher
+    if (wanted > 0) this.#prefetcher.look(stream.upcoming(wanted))
   }
 
   /** A waiting event whose time has come after the events accepted so far; ask until there is none. */
@@ -254,12 +254,12 @@ export class Admission {
   async #computed(
     waiting: WaitingEvent,
     example: Example,
-    { foreseen }: Known,
+    { prefetched }: Known,
     signal: AbortSignal,
   ): Promise<Due> {
     const { latents } = this.#parts
     try {
-      const ahead = await foreseen?.latent
+      const ahead = await prefetched?.latent
       const found = ahead ? latents.keep(example, ahead) : await latents.first(example, signal)
       return this.#accepted(waiting, example, found)
     } catch (error) {
@@ -342,13 +342,13 @@ export class Admission {
     return false
   }
 
-  #example(waiting: WaitingEvent, { served, foreseen }: Known): Example | undefined {
+  #example(waiting: WaitingEvent, { served, prefetched }: Known): Example | undefined {
     const { key, event, received } = waiting
     try {
       const { predictionId, timeMs = received.record.timeMs } = event
       return {
         ...{ key, source: event.source, id: event.id },
-        encoded: foreseen?.encoded ?? this.#encoded(event.input ?? served?.input),
+        encoded: prefetched?.encoded ?? this.#encoded(event.input ?? served?.input),
         target: this.#target(event, served),
         weight: event.weight,
         ...(predictionId !== undefined && { predictionId }),

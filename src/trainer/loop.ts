@@ -5,11 +5,11 @@
  * A crash at any instant changes nothing (law 2): what the learner does depends on the order of records alone, not on
  * how they were read, and each effect may be repeated.
  */
+import type { BufferedRecord } from './sources/prefetcher.ts'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError } from '../contracts/core.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { FeedbackProgress, TrainerStatus } from './contract.ts'
-import type { Received } from '../intake/join.ts'
 import { Closers } from '../platform/closers.ts'
 import type { Admission } from './admission.ts'
 import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
@@ -174,7 +174,7 @@ class ModelLoop implements Loop {
   }
 
   async #take(
-    received: Received,
+    received: BufferedRecord,
     stream: SourceMultiplexer,
     admission: Admission,
     signal: AbortSignal,

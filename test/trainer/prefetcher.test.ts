@@ -2,18 +2,25 @@ import { expect, test } from 'vitest'
 import type { Encoded, Latent } from '../../src/contracts/network.ts'
 import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
 import { failure } from '../../src/platform/errors.ts'
-import { Prefetcher, type PrefetcherParts } from '../../src/trainer/sources/prefetcher.ts'
+import {
+  type BufferedRecord,
+  Prefetcher,
+  type PrefetcherParts,
+} from '../../src/trainer/sources/prefetcher.ts'
 import { event, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
 import { tinyLatent, tinyTrunk } from './tiny.ts'
 import { openWorld, runToEnd } from './world.ts'
 
-const received = (id: string) => ({ connector: 's', record: { position: id } as SourceRecord })
+const received = (id: string): BufferedRecord => ({
+  connector: 's',
+  record: { position: id } as SourceRecord,
+})
 const latent: Latent = { positions: 1, width: 1, data: Float32Array.of(1) }
 
 function open(over: Partial<PrefetcherParts> = {}) {
   const computed: Encoded[] = []
-  const foresight = new Prefetcher({
+  const prefetcher = new Prefetcher({
     parse: ({ record }): FeedbackEvent => ({
       id: record.position,
       source: 's',
@@ -29,34 +36,34 @@ function open(over: Partial<PrefetcherParts> = {}) {
     },
     ...over,
   })
-  return { foresight, computed }
+  return { prefetcher, computed }
 }
 
 test('a record that was looked at is computed once, and known once', async () => {
-  const { foresight, computed } = open()
+  const { prefetcher, computed } = open()
   const one = received('1')
-  foresight.look([one])
-  foresight.look([one])
+  prefetcher.look([one])
+  prefetcher.look([one])
   expect(computed).toHaveLength(1)
-  const foreseen = foresight.take(one.record)
-  expect(foreseen?.event.id).toBe('1')
-  expect(await foreseen?.latent).toBe(latent)
-  expect(foresight.take(one.record)).toBeUndefined()
+  const prefetched = prefetcher.take(one)
+  expect(prefetched?.event.id).toBe('1')
+  expect(await prefetched?.latent).toBe(latent)
+  expect(prefetcher.take(one)).toBeUndefined()
 })
 
 test('it wants to see more while it knows little', () => {
-  const { foresight } = open()
-  expect(foresight.wanted).toBeGreaterThan(0)
-  const many = Array.from({ length: foresight.wanted }, (_, at) => received(String(at)))
-  foresight.look(many)
-  expect(foresight.wanted).toBe(0)
-  for (const { record } of many) foresight.take(record)
-  expect(foresight.wanted).toBeGreaterThan(0)
+  const { prefetcher } = open()
+  expect(prefetcher.wanted).toBeGreaterThan(0)
+  const many = Array.from({ length: prefetcher.wanted }, (_, at) => received(String(at)))
+  prefetcher.look(many)
+  expect(prefetcher.wanted).toBe(0)
+  for (const one of many) prefetcher.take(one)
+  expect(prefetcher.wanted).toBeGreaterThan(0)
 })
 
 test('it looks no further than a number of positions, whose latents lie in memory', () => {
   const long: Encoded = { kind: 'tokens', ids: new Int32Array(4096) }
-  const { foresight, computed } = open({
+  const { prefetcher, computed } = open({
     encode: () => long,
     compute: async (encoded) => {
       computed.push(encoded)
@@ -64,11 +71,11 @@ test('it looks no further than a number of positions, whose latents lie in memor
     },
   })
   const many = Array.from({ length: 10 }, (_, at) => received(String(at)))
-  foresight.look(many)
+  prefetcher.look(many)
   expect(computed).toHaveLength(2)
-  expect(foresight.wanted).toBe(0)
-  for (const { record } of many) foresight.take(record)
-  expect(foresight.wanted).toBeGreaterThan(0)
+  expect(prefetcher.wanted).toBe(0)
+  for (const one of many) prefetcher.take(one)
+  expect(prefetcher.wanted).toBeGreaterThan(0)
 })
 
 test('what is known already, cannot be read or waits for a prediction is not computed', () => {
@@ -87,21 +94,21 @@ test('what is known already, cannot be read or waits for a prediction is not com
     { encode: () => undefined },
   ]
   for (const over of parsers) {
-    const { foresight, computed } = open(over)
+    const { prefetcher, computed } = open(over)
     const one = received('1')
-    foresight.look([one])
+    prefetcher.look([one])
     expect(computed).toEqual([])
-    expect(foresight.take(one.record)).toBeUndefined()
+    expect(prefetcher.take(one)).toBeUndefined()
   }
 })
 
 test('a failure ahead is nobody’s fault: the record is looked at again when its turn comes', async () => {
-  const { foresight } = open({
+  const { prefetcher } = open({
     compute: async () => Promise.reject(failure('ENGINE_FAILED', 'the thread died')),
   })
   const one = received('1')
-  foresight.look([one])
-  expect(await foresight.take(one.record)?.latent).toBeUndefined()
+  prefetcher.look([one])
+  expect(await prefetcher.take(one)?.latent).toBeUndefined()
 })
 
 test('looking ahead changes nothing of what is learned, also with an engine that fails at times', async () => {

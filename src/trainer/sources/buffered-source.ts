@@ -1,10 +1,11 @@
 /**
- * One source behind the loop's back: a small buffer of records that were read and not consumed, and the wait after a
- * failure. A source that fails looks empty until it is time to ask again; its siblings go on. One that says that asking
+ * One source and the one buffer before the consumer: records that were read and not consumed, each with what was computed
+ * of it ahead of its turn, and the wait after a failure. A source that fails looks empty until it is time to ask again; its siblings go on. One that says that asking
  * again is of no use (a file that is not there) is opened again, at the place that was read up to: people fix such things.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
-import type { Positions, Source, SourceRecord, SourceStatus } from '../../contracts/stream.ts'
+import type { Positions, Source, SourceStatus } from '../../contracts/stream.ts'
+import type { BufferedRecord } from './prefetcher.ts'
 import { isLeaseLost, isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 
 export interface BufferedSourceParts {
@@ -18,7 +19,7 @@ export interface BufferedSourceParts {
 
 export class BufferedSource {
   readonly #parts: BufferedSourceParts
-  #buffer: readonly SourceRecord[] = []
+  #buffer: readonly BufferedRecord[] = []
   /** Place of the next record in the buffer. */
   #next = 0
   #isOpen = false
@@ -74,14 +75,14 @@ export class BufferedSource {
     return { records: this.#records, bytes: this.#bytes, rebalances: 0, refused: 0 }
   }
 
-  take(): SourceRecord | undefined {
-    const record = this.#buffer[this.#next]
-    if (record !== undefined) this.#next += 1
-    return record
+  take(): BufferedRecord | undefined {
+    const buffered = this.#buffer[this.#next]
+    if (buffered !== undefined) this.#next += 1
+    return buffered
   }
 
   /** The next records that are here already, at most `count`. */
-  upcoming(count: number): readonly SourceRecord[] {
+  upcoming(count: number): readonly BufferedRecord[] {
     return this.#buffer.slice(this.#next, this.#next + count)
   }
 
@@ -90,10 +91,11 @@ export class BufferedSource {
     if (!this.isEmpty) return true
     if (this.pauseMs > 0) return false
     await this.#guarded(signal, async ({ source, records }) => {
-      this.#buffer = await source.read({ records, waitMs }, signal)
+      const read = await source.read({ records, waitMs }, signal)
+      this.#buffer = read.map((record) => ({ connector: source.name, record }))
       this.#next = 0
-      this.#records += this.#buffer.length
-      for (const { value, partition, next } of this.#buffer) {
+      this.#records += read.length
+      for (const { value, partition, next } of read) {
         this.#bytes += value.byteLength
         this.#places[partition] = next
       }

@@ -2,10 +2,10 @@
  * Many sources, one order: record by record in rotation, an empty source is passed over. Whose turn is next is part of
  * the checkpoint, so that with all records at hand the order is the same however reads were cut, and after a crash too.
  */
+import type { BufferedRecord } from './prefetcher.ts'
 import type { Clock } from '../../contracts/core.ts'
 import type { Positions } from '../../contracts/stream.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { Received } from '../../intake/join.ts'
 import type { BufferedSource } from './buffered-source.ts'
 import { closeTogether } from '../../platform/closers.ts'
 
@@ -46,32 +46,29 @@ export class SourceMultiplexer {
   }
 
   /** The next record if it is here already: the same as `next` would answer, without asking a source. */
-  take(): Received | undefined {
-    const line = this.#lines[this.#turn]
-    const record = line?.take()
-    if (line === undefined || record === undefined) return undefined
+  take(): BufferedRecord | undefined {
+    const buffered = this.#lines[this.#turn]?.take()
+    if (buffered === undefined) return undefined
     this.#turn = (this.#turn + 1) % this.#lines.length
-    return { connector: line.name, record }
+    return buffered
   }
 
   /** Some of the records that are here and whose turn comes soon, at most about `count`. */
-  upcoming(count: number): readonly Received[] {
+  upcoming(count: number): readonly BufferedRecord[] {
     const each = Math.ceil(count / Math.max(1, this.#lines.length))
-    return this.#lines.flatMap((line) =>
-      line.upcoming(each).map((record) => ({ connector: line.name, record })),
-    )
+    return this.#lines.flatMap((line) => line.upcoming(each))
   }
 
   /** The next record, or undefined when no source has one now. */
-  async next(signal: AbortSignal): Promise<Received | undefined> {
+  async next(signal: AbortSignal): Promise<BufferedRecord | undefined> {
     for (let tried = 0; tried < this.#lines.length; tried += 1) {
       const at = (this.#turn + tried) % this.#lines.length
       const line = this.#lines[at]
       if (line === undefined || !(await line.fill(0, signal))) continue
-      const record = line.take()
-      if (record === undefined) continue
+      const buffered = line.take()
+      if (buffered === undefined) continue
       this.#turn = (at + 1) % this.#lines.length
-      return { connector: line.name, record }
+      return buffered
     }
     return undefined
   }

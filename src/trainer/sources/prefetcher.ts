@@ -1,7 +1,7 @@
 /**
- * A look ahead: records that wait for their turn are parsed and encoded already, and the trunk's threads compute their
- * latents while this one learns. It decides nothing and refuses nothing: what does not work out here is done again, and
- * answered for, when the record's turn comes.
+ * Parses and encodes buffered records ahead of their turn, so that the trunk's threads compute their latents while this
+ * thread learns. The results lie with the records in the buffer. It decides and refuses nothing: what fails here is done
+ * again, and reported, when the record's turn comes.
  */
 import type { Encoded, Latent } from '../../contracts/network.ts'
 import type { FeedbackEvent } from '../../contracts/stream.ts'
@@ -12,6 +12,12 @@ export interface Prefetched {
   readonly encoded: Encoded
   /** Undefined when it could not be computed. */
   readonly latent: Promise<Latent | undefined>
+}
+
+/** A record that waits for its turn. */
+export interface BufferedRecord extends Received {
+  /** What the prefetcher made of it; null = it looked and there is nothing; absent = not looked at yet. */
+  prefetched?: Prefetched | null | undefined
 }
 
 export interface PrefetcherParts {
@@ -29,7 +35,8 @@ const POSITIONS = 8192
 
 export class Prefetcher {
   readonly #parts: PrefetcherParts
-  readonly #foreseen = new Map<Received['record'], Prefetched | undefined>()
+  /** Records that it looked at and that wait for their turn, and the positions of their latents. */
+  #records = 0
   #positions = 0
 
   constructor(parts: PrefetcherParts) {
@@ -38,44 +45,46 @@ export class Prefetcher {
 
   /** How many of the next records it wants to see; 0 while it has seen enough. */
   get wanted(): number {
-    const knowsEnough = this.#foreseen.size > WINDOW / 2 || this.#positions > POSITIONS / 2
+    const knowsEnough = this.#records > WINDOW / 2 || this.#positions > POSITIONS / 2
     return knowsEnough ? 0 : WINDOW
   }
 
-  look(upcoming: readonly Received[]): void {
-    for (const received of upcoming) {
+  look(upcoming: readonly BufferedRecord[]): void {
+    for (const buffered of upcoming) {
       if (this.#positions >= POSITIONS) return
-      if (this.#foreseen.has(received.record)) continue
-      const foreseen = this.#foresee(received)
-      this.#foreseen.set(received.record, foreseen)
-      this.#positions += positionsOf(foreseen)
+      if (buffered.prefetched !== undefined) continue
+      buffered.prefetched = this.#prefetch(buffered)
+      this.#records += 1
+      this.#positions += positionsOf(buffered.prefetched)
     }
   }
 
-  /** What is known of a record whose turn it is; forgotten here. */
-  take(record: Received['record']): Prefetched | undefined {
-    const foreseen = this.#foreseen.get(record)
-    this.#foreseen.delete(record)
-    this.#positions -= positionsOf(foreseen)
-    return foreseen
+  /** What is known of a record that is consumed now. Nothing of it stays with the record, which may wait for long. */
+  take(buffered: BufferedRecord): Prefetched | undefined {
+    const { prefetched } = buffered
+    if (prefetched === undefined) return undefined
+    buffered.prefetched = undefined
+    this.#records -= 1
+    this.#positions -= positionsOf(prefetched)
+    return prefetched ?? undefined
   }
 
-  #foresee(received: Received): Prefetched | undefined {
+  #prefetch(received: Received): Prefetched | null {
     try {
       const event = this.#parts.parse(received)
-      if (event.lesson.kind === 'retract' || needsPrediction(event)) return undefined
-      if (this.#parts.isKnown(event)) return undefined
+      if (event.lesson.kind === 'retract' || needsPrediction(event)) return null
+      if (this.#parts.isKnown(event)) return null
       const encoded = this.#parts.encode(event)
-      if (encoded === undefined) return undefined
+      if (encoded === undefined) return null
       const latent = this.#parts.compute(encoded).catch(() => undefined)
       return { event, encoded, latent }
     } catch {
-      return undefined
+      return null
     }
   }
 }
 
-function positionsOf(foreseen: Prefetched | undefined): number {
-  const encoded = foreseen?.encoded
+function positionsOf(prefetched: Prefetched | null): number {
+  const encoded = prefetched?.encoded
   return encoded?.kind === 'tokens' ? encoded.ids.length : 0
 }
