@@ -1,4 +1,4 @@
-/** Every connector by the name that a config uses. Adding one is a folder and a line here; README.md says how. */
+/** Every connector under its name in the config. Adding one is a folder and a line here; README.md says how. */
 import type { Sink, Source } from '../src/contracts/stream.ts'
 import { fileDeadLetterSink } from './file/sink.ts'
 import { fileSource } from './file/source.ts'
@@ -17,7 +17,7 @@ export { kafkaSource, type KafkaSourceOptions } from './kafka/source.ts'
 export { memorySource, type MemorySource } from './memory/source.ts'
 export { readKeyOf, redisSource } from './redis/source.ts'
 
-/** Each takes options of its own, which `compose` knows. */
+/** Each takes its own options, which `app` fills in. */
 export const sources = {
   file: fileSource,
   http: httpSource,

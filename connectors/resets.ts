@@ -1,4 +1,4 @@
-/** Counts and tells what a source found in the place of the content that it had read. */
+/** Counts and reports when a source finds content other than what it had read. */
 import type { Clock, Logger } from '../src/contracts/core.ts'
 import type { SourceReset, SourceStats } from '../src/contracts/stream.ts'
 
@@ -27,10 +27,10 @@ export class Resets {
     const { to, missing } = reset
     const lost =
       missing === undefined ? 'an unknown number of records' : `${missing} or more records`
-    const known = missing === 0 ? 'no record is known to be' : `${lost} are`
+    const known = missing === 0 ? 'no records are known to be' : `${lost} are`
     this.#log.warn(
       { ...details },
-      `${reason}; reading goes on from ${to}, and ${known} gone unread`,
+      `${reason}; reading continues at ${to}, and ${known} lost before they were read`,
     )
   }
 }

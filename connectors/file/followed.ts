@@ -1,14 +1,14 @@
-/** The file behind a path, and whether it is still the one that was opened. */
+/** The file behind a path, and a check that it is still the file that was opened. */
 import { open, stat, type FileHandle } from 'node:fs/promises'
 import { CodedError } from '../../src/contracts/core.ts'
 import { newline } from './lines.ts'
 import { HEAD_BYTES, TAIL_BYTES, printOf, type Place } from './place.ts'
 
 export interface Seen {
-  /** Of the file that is open. */
+  /** Identity of the open file. */
   readonly size: number
   readonly modifiedMs: number
-  /** The path names: the open file, another one, or nothing. */
+  /** What the path points to: the open file, another file, or nothing. */
   readonly path: 'same' | 'other' | 'nothing'
 }
 
@@ -57,7 +57,7 @@ export class Followed {
     }
   }
 
-  /** What a place at `offset` remembers of the file: its first bytes, and those just before. */
+  /** The fingerprint of the file at `offset`: its first bytes, and those just before the offset. */
   async around(offset: number): Promise<{ readonly head: Buffer; readonly tail: Buffer }> {
     const tailBytes = Math.min(TAIL_BYTES, offset)
     return {
@@ -74,7 +74,7 @@ export class Followed {
     return print === undefined || print === printOf(head, tail)
   }
 
-  /** Where the last whole line ends. */
+  /** The end of the last complete line. */
   async lastLineEnd(): Promise<number> {
     const { size } = await this.look()
     for (let end = size; end > 0; end -= CHUNK_BYTES) {
@@ -85,7 +85,7 @@ export class Followed {
     return 0
   }
 
-  /** It may come back. */
+  /** The file may come back. */
   missing(what: string, cause?: unknown): CodedError {
     const options = { retriable: true, details: { path: this.path }, cause }
     return new CodedError('SOURCE_MISSING', `${this.path} ${what}`, options)

@@ -1,10 +1,10 @@
 /**
- * Cuts growing bytes into lines. A line's offset is where its first byte stands in the file; a line longer than the
- * limit comes out once, as its first `limitBytes` + 1 bytes, so that intake can refuse it and keep what it saw.
+ * Cuts growing bytes into lines. A line's offset is the position of its first byte in the file. A line longer than the
+ * limit is returned once, as its first `limitBytes` + 1 bytes, so that intake can refuse it and show its beginning.
  */
 export interface Line {
   readonly offset: number
-  /** Where the line after it begins. */
+  /** Where the next line begins. */
   readonly next: number
   readonly bytes: Uint8Array
 }
@@ -14,7 +14,7 @@ const carriageReturn = 13
 
 export class Lines {
   readonly #limitBytes: number
-  /** Offset of the line that has no end yet, how long it is so far, and its first bytes. */
+  /** Offset of the incomplete line, its length so far, and its first bytes. */
   #start: number
   #length = 0
   #head: Buffer[] = []
@@ -25,12 +25,12 @@ export class Lines {
     this.#limitBytes = limitBytes
   }
 
-  /** Where the line begins that has no end yet. */
+  /** Where the incomplete line begins. */
   get start(): number {
     return this.#start
   }
 
-  /** Whether some of that line is there. */
+  /** Whether part of that line has arrived. */
   get isOpen(): boolean {
     return this.#length > 0
   }
@@ -40,7 +40,7 @@ export class Lines {
     return this.#start + this.#length
   }
 
-  /** Whole lines that `chunk` completes; blank ones are passed over. */
+  /** Lines that `chunk` completes; blank ones are skipped. */
   push(chunk: Buffer): readonly Line[] {
     const lines: Line[] = []
     let from = 0
@@ -75,7 +75,7 @@ export class Lines {
   }
 }
 
-/** How many lines end in `bytes`, blank ones not counted; `isOpen` says that one has begun before. */
+/** The number of line ends in `bytes`, not counting blank lines; `isOpen` says that a line has begun before. */
 export function countLines(bytes: Buffer, isOpen: boolean): number {
   let lines = 0
   let inLine = isOpen

@@ -1,4 +1,4 @@
-/** Where a file would go on from a place that a person names, and what that passes over. */
+/** Where a file would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
 import type { Located } from '../../src/contracts/stream.ts'
 import type { Followed } from './followed.ts'
@@ -33,7 +33,7 @@ async function offsetOf(to: string, file: Followed): Promise<number> {
   if (to === 'end') return file.lastLineEnd()
   const offset = Number(to)
   if (/^\d{1,16}$/.test(to) && (await file.has({ offset }))) return offset
-  const message = `no line of ${file.path} begins at ${to}: give start, end, or the byte at which a line begins`
+  const message = `no line of ${file.path} begins at ${to}: give start, end, or the byte offset of a line`
   throw new CodedError('USAGE', message)
 }
 

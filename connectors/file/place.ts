@@ -1,7 +1,7 @@
 /**
- * A place in a file as the checkpoint keeps it: `1234@<head>.<tail>`, the byte offset and hashes of what lies before it: the
- * first bytes of the file, and the bytes just before the place. Other content under the same path has other hashes.
- * A place of an older release is the offset alone.
+ * A place in a file as the checkpoint stores it: `1234@<head>.<tail>`, the byte offset and hashes of the file's first
+ * bytes and of the bytes just before the place. Different content under the same path has different hashes. A place of
+ * an older release is the offset alone.
  */
 import { createHash } from 'node:crypto'
 import { CodedError } from '../../src/contracts/core.ts'
@@ -31,5 +31,5 @@ export function placeOf(text: string, path: string): Place {
   if (offset !== undefined && Number.isSafeInteger(Number(offset)))
     return { offset: Number(offset), print }
   const details = { path, position: text }
-  throw new CodedError('SOURCE_MISSING', `${path}: "${text}" is no place in a file`, { details })
+  throw new CodedError('SOURCE_MISSING', `${path}: "${text}" is not a place in a file`, { details })
 }

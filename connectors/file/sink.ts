@@ -1,8 +1,8 @@
 /**
- * Dead letters as JSONL, one line a letter, flushed to the disk before `write` resolves. Bytes are base64, so that
- * what arrived is what is kept. A key that stands in the file is not written again, also after a restart.
+ * Dead letters as JSONL, one per line, flushed to disk before `write` resolves. Bytes are base64, so that they are
+ * stored exactly as they arrived. A key that is already in the file is not written again, even after a restart.
  *
- * Bounded like a log: a file over `fileBytes` becomes `<path>.1`, in the place of the one before.
+ * Bounded like a log: a file over `fileBytes` is renamed to `<path>.1`, replacing the previous one.
  */
 import { open, readFile, rename, type FileHandle } from 'node:fs/promises'
 import { CodedError } from '../../src/contracts/core.ts'
@@ -15,7 +15,7 @@ export interface FileSinkOptions {
 
 const FILE_BYTES = 64 * 1024 * 1024
 
-/** The file is opened by the first write. */
+/** The first write opens the file. */
 export function fileDeadLetterSink({ path, fileBytes = FILE_BYTES }: FileSinkOptions): Sink {
   return new FileSink(path, fileBytes)
 }
@@ -26,7 +26,7 @@ class FileSink implements Sink {
   #file: FileHandle | undefined
   #bytes = 0
   #isRead = false
-  /** Keys of this file and of the one before. */
+  /** Keys of this file and of the previous one. */
   #known = new Set<string>()
   #before = new Set<string>()
 
@@ -61,7 +61,7 @@ class FileSink implements Sink {
     if (this.#bytes > this.#fileBytes) await this.#rotate()
     const lines = Buffer.from(letters.map(lineOf).join(''))
     const file = this.#file ?? (this.#file = await open(this.#path, 'a'))
-    // What a crash or a full disk tore is nobody's letter: its writer never heard that it was durable.
+    // A line torn by a crash or a full disk can be dropped: its writer was never promised that it is durable.
     await file.truncate(this.#bytes)
     await file.appendFile(lines)
     await file.sync()
@@ -78,14 +78,14 @@ class FileSink implements Sink {
   }
 }
 
-/** The key stands first, where `keysIn` looks for it. */
+/** The key comes first, where `keysIn` looks for it. */
 function lineOf({ key, value, headers, ...letter }: DeadLetter): string {
   const plain = headers && { headers: plainHeaders(headers) }
   const line = { key, ...letter, ...plain, value: Buffer.from(value).toString('base64') }
   return `${JSON.stringify(line)}\n`
 }
 
-/** A header that is no text is bytes. */
+/** A header that is not text is bytes. */
 function plainHeaders(headers: NonNullable<DeadLetter['headers']>) {
   const plain = Object.entries(headers).map(([name, value]) => [
     name,

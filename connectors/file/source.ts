@@ -1,7 +1,7 @@
 /**
- * A JSONL file, followed as it grows. The position is a byte offset with a fingerprint of what lies before it; a last line
- * without its newline waits for the rest. A file that was rotated is read to its end before the new one. Where other
- * content lies in the place of what was read (`copytruncate`, a new file), reading begins again as `onReset` says.
+ * A JSONL file, followed as it grows. The position is a byte offset with a fingerprint of the content before it; a last
+ * line without a newline waits for the rest. A rotated file is read to its end before the new one. If the content
+ * before the position has changed (`copytruncate`, a new file), reading restarts as `onReset` says.
  */
 import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type {
@@ -21,13 +21,13 @@ import { HEAD_BYTES, TAIL_BYTES, placeOf, placeText, printOf, type Place } from 
 export interface FileSourceOptions {
   readonly name: string
   readonly path: string
-  /** A longer line comes out cut, one byte over the limit. */
+  /** A longer line is truncated, one byte over the limit. */
   readonly lineBytes: number
   readonly clock: Clock
   readonly log: Logger
-  /** Where to go on when there is other content in the place of what was read. */
+  /** Where to continue if the content that was read has been replaced. */
   readonly onReset?: OnReset | undefined
-  /** How often a file that has ended is looked at again. */
+  /** How often to check a file for more after its end. */
   readonly pollMs?: number
 }
 
@@ -50,9 +50,9 @@ class FileSource implements Source {
   readonly #file: Followed
   readonly #resets: Resets
   #lines = new Lines(0, 0)
-  /** After the last whole line that was read. */
+  /** After the last complete line that was read. */
   #place: Place = { offset: 0 }
-  /** The first bytes of the file, and the last ones before what is read next. */
+  /** The first bytes of the file, and the last ones before the next read. */
   #head: Buffer = Buffer.alloc(0)
   #tail: Buffer = Buffer.alloc(0)
   #ready: Read[] = []
@@ -77,7 +77,11 @@ class FileSource implements Source {
     this.#place = place
     this.#size = 0
     if (await this.#file.has(place)) await this.#begin(place.offset)
-    else await this.#reset(`has other content than was read up to byte ${place.offset}`, undefined)
+    else
+      await this.#reset(
+        `has content other than what was read up to byte ${place.offset}`,
+        undefined,
+      )
   }
 
   async read(
@@ -96,10 +100,10 @@ class FileSource implements Source {
   }
 
   async commit(): Promise<void> {
-    // Nobody else looks at the place of this reader; the checkpoint keeps it.
+    // Only this reader checks its place; the checkpoint stores it.
   }
 
-  /** Exact when the end is near; what lies far ahead is taken to have lines of the same length. */
+  /** Exact near the end; farther ahead it assumes lines of the same length. */
   async lag(): Promise<number> {
     const size = await this.#look()
     const from = this.#lines.end
@@ -131,12 +135,12 @@ class FileSource implements Source {
     try {
       while (this.#ready.length < wanted && (await this.#readOn()));
     } catch (error) {
-      // What was read before is handed out; the next read meets the failure again.
+      // Lines read before the failure are returned; the next read fails again.
       if (this.#ready.length === 0) throw error
     }
   }
 
-  /** Whether there is more. Reads what was there before once more, to see that it still is. */
+  /** Whether there is more. Also reads the earlier bytes again, to check that they are unchanged. */
   async #readOn(): Promise<boolean> {
     const size = await this.#look()
     if (this.#lines.end >= size) return false
@@ -151,7 +155,7 @@ class FileSource implements Source {
     return chunk.length > 0
   }
 
-  /** `bytes` is the chunk with what lies before it. */
+  /** `bytes` is the chunk together with the bytes before it. */
   #push(chunk: Buffer, bytes: Buffer): void {
     const { end } = this.#lines
     const base = end + chunk.length - bytes.length
@@ -184,26 +188,26 @@ class FileSource implements Source {
     })
   }
 
-  /** How long the file is now, after whatever became of it. */
+  /** The present length of the file, after any change. */
   async #look(): Promise<number> {
     const { size, modifiedMs, path } = await this.#file.look()
     const { end } = this.#lines
     if (size < end || modifiedMs !== this.#modifiedMs) await this.#check(size)
     this.#modifiedMs = modifiedMs
     this.#size = size
-    // What a rotated file still has is read first.
+    // The rest of a rotated file is read first.
     if (path === 'same' || size > this.#lines.end) return size
     if (path === 'nothing') throw this.#file.missing('is gone')
     return this.#switch()
   }
 
-  /** After a change: what was read is still there, or other content is in its place. */
+  /** After a change: either the content that was read is still there, or it was replaced. */
   async #check(size: number): Promise<void> {
     if (!(await this.#file.has(this.#place))) {
-      const why = `has ${size} bytes now, and not the content that was read up to byte ${this.#place.offset}`
+      const why = `has ${size} bytes now, without the content that was read up to byte ${this.#place.offset}`
       return this.#reset(why, this.#unread())
     }
-    // A writer took back the line that it had begun: so is it here.
+    // The writer withdrew its incomplete line, so drop it here too.
     if (size < this.#lines.end) await this.#begin(this.#place.offset)
   }
 
@@ -212,13 +216,13 @@ class FileSource implements Source {
     const { size, modifiedMs } = await this.#file.look()
     this.#size = size
     this.#modifiedMs = modifiedMs
-    // All of the old one was read.
+    // The old file was read completely.
     if (await this.#file.has(this.#place)) await this.#begin(this.#place.offset)
     else await this.#reset('was replaced by another file', 0)
     return size
   }
 
-  /** Lines of the old content that were seen and not read; undefined when it is not known how long they are. */
+  /** Lines of the old content that were seen and not read; undefined if their length is unknown. */
   #unread(): number | undefined {
     const { offset } = this.#place
     const { records, bytes } = this.#stats

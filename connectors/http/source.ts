@@ -1,8 +1,8 @@
 /**
- * Feedback that came over HTTP, read from the daemon's own journal, where it has been durable since its 202.
+ * Feedback that came over HTTP, read from the daemon's own journal, where it is durable since its 202.
  *
- * The journal is the embedded topic: one partition, offsets like Kafka's. It is polled, because a message from the
- * server's process that something was appended may be lost; the poll is one indexed read.
+ * The journal is the embedded topic: one partition, with offsets like Kafka's. It is polled, because a notification
+ * from the server process may be lost; a poll is one indexed read.
  */
 import { CodedError, type Clock } from '../../src/contracts/core.ts'
 import type { Journal, Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
@@ -11,7 +11,7 @@ export interface HttpSourceOptions {
   readonly name: string
   readonly journal: Journal
   readonly clock: Clock
-  /** How often a journal that has ended is looked at again. */
+  /** How often to check a journal for more after its end. */
   readonly pollMs?: number
 }
 
@@ -40,7 +40,7 @@ class HttpSource implements Source {
     this.#next = Number(from['0'] ?? '0')
     const [begin, end] = [journal.begin(), journal.end()]
     if (!(this.#next <= end)) {
-      // Else new messages would take offsets that count as learned already, and be passed over in silence.
+      // Otherwise new messages would get offsets that count as learned already, and would be skipped silently.
       journal.disown()
       throw this.#foreign(end)
     }
@@ -71,7 +71,7 @@ class HttpSource implements Source {
   }
 
   async close(): Promise<void> {
-    // The journal belongs to whoever lent it.
+    // The journal belongs to the caller that passed it in.
   }
 
   #take(records: number): readonly SourceRecord[] {
@@ -89,14 +89,14 @@ class HttpSource implements Source {
 
   #foreign(end: number): CodedError {
     const details = { source: this.name, next: this.#next, end }
-    const message = `the journal of ${this.name} ends at ${end} and the checkpoint has read up to ${this.#next}: it is not the journal that was read`
+    const message = `the journal of ${this.name} ends at ${end}, but the checkpoint has read up to ${this.#next}: it is not the same journal`
     return new CodedError('JOURNAL_FOREIGN', message, { details })
   }
 
-  /** Removed after a later checkpoint had learned them: this one is older. */
+  /** Removed after a later checkpoint had learned them: this checkpoint is older. */
   #gap(begin: number): CodedError {
     const details = { source: this.name, next: this.#next, begin }
-    const message = `the journal of ${this.name} begins at ${begin} and the checkpoint has read only up to ${this.#next}: ${begin - this.#next} events are gone that it has not learned`
+    const message = `the journal of ${this.name} begins at ${begin}, but the checkpoint has read only up to ${this.#next}: ${begin - this.#next} events are lost that it has not learned`
     return new CodedError('JOURNAL_GAP', message, { details })
   }
 }

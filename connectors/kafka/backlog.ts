@@ -1,4 +1,4 @@
-/** Fetched records that nobody has read yet, in the order in which they came, bounded in number and in bytes. */
+/** Fetched records that have not been read yet, in order of arrival, bounded in number and in bytes. */
 import { isEnd } from './fetched.ts'
 import type { FetchedRecord } from './record-batch.ts'
 import type { ContentId, Partition } from './partition.ts'
@@ -6,17 +6,17 @@ import type { ContentId, Partition } from './partition.ts'
 export interface Fetched {
   readonly partition: Partition
   readonly record: FetchedRecord
-  /** Of the content that it was fetched from. */
+  /** The content that it was fetched from. */
   readonly id: ContentId
 }
 
 export class Backlog {
   readonly #limits: { readonly bufferBytes: number; readonly bufferRecords: number }
   #queue: Fetched[] = []
-  /** How much of the queue's head was taken already. */
+  /** How much of the queue's head was already taken. */
   #taken = 0
   #bytes = 0
-  /** Records in it; the ends of batches do not count. */
+  /** Records in it; end-of-batch marks do not count. */
   #records = 0
 
   constructor(limits: { readonly bufferBytes: number; readonly bufferRecords: number }) {
@@ -44,7 +44,7 @@ export class Backlog {
     this.#taken += 1
     this.#bytes -= sizeOf(found.record)
     if (!isEnd(found.record)) this.#records -= 1
-    // Now and then, so that taking one costs nothing.
+    // Compacts occasionally, so that taking a record costs almost nothing.
     if (this.#taken > 1024 && this.#taken * 2 > this.#queue.length) {
       this.#queue = this.#queue.slice(this.#taken)
       this.#taken = 0

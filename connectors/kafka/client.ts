@@ -1,6 +1,6 @@
 /**
- * A kafkajs client from plain options. Its own words go to our log as details: it calls an error what it then mends by
- * itself, and says it again at each try.
+ * A kafkajs client from plain options. Its messages go to our log as details: it reports errors that it then recovers
+ * from, and repeats them at each attempt.
  */
 import { readFileSync } from 'node:fs'
 import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs'
@@ -21,7 +21,7 @@ export function openClient(connection: KafkaConnection, log: Logger): Kafka {
     connectionTimeout: CONNECT_MS,
     authenticationTimeout: AUTHENTICATE_MS,
     requestTimeout: REQUEST_MS,
-    // Quick to give up: whoever uses it begins anew, with a back-off of its own.
+    // Gives up quickly: its users start again, with a back-off of their own.
     retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 4 },
     logLevel: logLevel.INFO,
     logCreator:

@@ -1,6 +1,6 @@
 /**
- * Tells Kafka now and then how far the trainer is, so that the usual tools see its lag. It is advice: the newest word
- * counts, one at a time is under way, and what Kafka did not take is said again, unless there is a newer word by then.
+ * Commits the trainer's position to Kafka at intervals, so that the usual tools see its lag. Commits are advice: only
+ * the newest counts, one is in flight at a time, and a failed one is repeated unless a newer one exists by then.
  */
 import type { Clock, Logger } from '../../src/contracts/core.ts'
 import type { Positions } from '../../src/contracts/stream.ts'
@@ -30,7 +30,7 @@ export class Commits {
     this.#sending ??= this.#sendOn()
   }
 
-  /** Sends what is left, if it can be had soon. */
+  /** Sends the last commit, if that is possible soon. */
   async close(): Promise<void> {
     this.#waiting?.abort()
     await within(this.#options.clock, LAST_MS, this.#sending ?? Promise.resolve())
@@ -55,7 +55,7 @@ export class Commits {
       await this.#options.send(positions)
     } catch (err) {
       this.#unsent = new Map([...positions, ...this.#unsent])
-      this.#options.log.debug({ err }, 'Kafka did not take a commit')
+      this.#options.log.debug({ err }, 'Kafka did not accept a commit')
     }
   }
 }

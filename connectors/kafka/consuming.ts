@@ -1,10 +1,10 @@
 /**
- * Pushes what Kafka has into the backlog, for as long as it takes: one kafkajs consumer after another, because one that
- * crashed never comes back by itself.
+ * Moves messages from Kafka into the backlog: runs one kafkajs consumer after another, because one that crashed never
+ * comes back.
  *
- * Nothing of kafkajs's own bookkeeping is trusted. Whenever the group deals its partitions anew, everything fetched and not
- * handed out is thrown away and each partition is sought to what was handed out; and a batch is taken only when it was
- * fetched from exactly where the last one ended.
+ * It does not trust the bookkeeping of kafkajs. At each rebalance it drops everything fetched and not yet handed out,
+ * and seeks each partition to the position that was handed out. It accepts a batch only if the batch starts exactly
+ * where the last one ended.
  */
 import type { Batch, Consumer, EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs'
 import type { Clock, CodedError, Logger } from '../../src/contracts/core.ts'
@@ -28,9 +28,9 @@ export interface ConsumingParts {
   readonly sessionMs: number
   readonly places: Places
   readonly backlog: Backlog
-  /** Told when records came. */
+  /** Called when records have arrived. */
   readonly news: News
-  /** Told when records were taken. */
+  /** Called when records have been taken. */
   readonly room: News
   readonly retry: RetryDelays
   readonly clock: Clock
@@ -39,23 +39,23 @@ export interface ConsumingParts {
 
 /** How long a fetch waits for a first message. */
 const FETCH_MS = 300
-/** One fetch, as it lies in the log; what it holds stays in memory while it waits for room. */
+/** Size of one fetch, as it is in the log; its records stay in memory while it waits for room. */
 const FETCH_BYTES = 4 * 1024 * 1024
 const PARTITION_BYTES = 1024 * 1024
 const BEAT_MS = 1000
 const LOOK_AGAIN_MS = 200
 const STOP_MS = 5000
-/** In a row. A broker that has just started may refuse, for a second, whom it knows. */
+/** Consecutive failures. A broker that has just started may refuse known clients for a second. */
 const MOST_REFUSALS = 5
 
 export class Consuming {
   readonly #parts: ConsumingParts
   readonly #closing = new AbortController()
   #consumer: Consumer | undefined
-  /** Ours in the present generation of the group. */
+  /** The partitions assigned to us in the present generation of the group. */
   #assigned: readonly Partition[] = []
   #generation = 0
-  /** What came up to this fetch is of the topics that the places speak of. */
+  /** The number of the fetch up to which messages belong to the topics that the places refer to. */
   #knownFetch = -Infinity
   #commit: ((offsets: OffsetsByTopicPartition) => Promise<void>) | undefined
   #failures = 0
@@ -68,7 +68,7 @@ export class Consuming {
     takeOverDecoding()
   }
 
-  /** How often the partitions were dealt anew after the first time. */
+  /** The number of reassignments after the first assignment. */
   get rebalances(): number {
     return Math.max(0, this.#generation - 1)
   }
@@ -77,12 +77,14 @@ export class Consuming {
     return this.#closing.signal.aborted
   }
 
-  /** What no waiting mends. */
+  /** An error that waiting does not fix. */
   get fatal(): CodedError | undefined {
     return this.#fatal
   }
 
-  /** Resolves when consuming has begun, if only to try without end; rejects with what no waiting mends. */
+  /**
+   * Resolves when consuming has begun, even if it only keeps retrying; rejects with an error that waiting does not fix.
+   */
   async start(signal: AbortSignal): Promise<void> {
     try {
       await unlessAborted(this.#parts.places.look(), signal)
@@ -94,7 +96,7 @@ export class Consuming {
     this.#loop = this.#consumeOn()
   }
 
-  /** Positions of partitions that are ours now; others would speak of what another member reads. */
+  /** Positions of our present partitions; another member reads the others. */
   async commit(positions: ReadonlyMap<string, string>): Promise<void> {
     const ours = this.#assigned.filter(({ name }) => positions.has(name))
     if (ours.length === 0) return
@@ -106,7 +108,7 @@ export class Consuming {
     await this.#commit?.({ topics })
   }
 
-  /** Asks for the ends of the partitions. Whether they could be had; a place that is gone ends it all. */
+  /** Asks for the ends of the partitions. Returns whether they are known; a lost place ends everything. */
   async look(): Promise<boolean> {
     try {
       this.#seekAgain(await this.#parts.places.look())
@@ -114,12 +116,12 @@ export class Consuming {
     } catch (error) {
       const failure = codedFailure(error, 'SOURCE_FAILED', 'asking for offsets')
       if (failure.code === 'SOURCE_MISSING') this.#die(failure)
-      this.#parts.log.debug({ err: failure }, 'Kafka could not be asked for offsets')
+      this.#parts.log.debug({ err: failure }, 'could not get offsets from Kafka')
       return false
     }
   }
 
-  /** Their next fetch must come from elsewhere; without it the consumer would wait where it is. */
+  /** Their next fetch must start elsewhere; without this the consumer would wait at its old position. */
   #seekAgain(moved: readonly Partition[]): void {
     for (const place of moved)
       if (this.#consumer && this.#assigned.includes(place)) seek(this.#consumer, place)
@@ -145,7 +147,7 @@ export class Consuming {
     }
   }
 
-  /** One consumer, until it crashes or everything ends. Answers why. */
+  /** Runs one consumer until it crashes or everything ends. Returns the reason. */
   async #consume(): Promise<unknown> {
     const consumer = this.#makeConsumer()
     const crashed = new Promise((resolve) => {
@@ -202,12 +204,12 @@ export class Consuming {
     await withLimits({ batchBytes }, () => consumer.run(how))
   }
 
-  /** Called by kafkajs in the midst of joining, before the first fetch of the new generation. */
+  /** kafkajs calls this while joining, before the first fetch of the new generation. */
   #joined(consumer: Consumer, assignment: Readonly<Record<string, readonly number[]>>): void {
     const { places, backlog, room, log } = this.#parts
     this.#generation += 1
     this.#consumer = consumer
-    if (this.#failures > 0) log.info({ failures: this.#failures }, 'Kafka is consumed again')
+    if (this.#failures > 0) log.info({ failures: this.#failures }, 'consuming from Kafka again')
     this.#failures = 0
     this.#refusals = 0
     backlog.clear()
@@ -215,7 +217,7 @@ export class Consuming {
     this.#assigned = Object.entries(assignment).flatMap(([topic, partitions]) =>
       partitions.map((partition) => places.at(topic, partition)),
     )
-    log.debug({ assigned: this.#assigned.map(({ name }) => name) }, 'partitions were dealt')
+    log.debug({ assigned: this.#assigned.map(({ name }) => name) }, 'partitions were assigned')
     const isNew = this.#assigned.filter(({ read }) => read === undefined)
     for (const { topic, partition } of isNew) consumer.pause([{ topic, partitions: [partition] }])
     for (const place of this.#assigned) seek(consumer, place)
@@ -223,7 +225,7 @@ export class Consuming {
     void this.#settle(consumer, this.#generation, isNew)
   }
 
-  /** Looks whether everything is still there, and where partitions begin that were never met before. */
+  /** Checks that everything still exists, and finds where new partitions begin. */
   async #settle(
     consumer: Consumer,
     generation: number,
@@ -245,7 +247,7 @@ export class Consuming {
     }
   }
 
-  /** Where partitions begin of which the checkpoint knows nothing yet, so that a restart begins there too. */
+  /** The start of partitions that the checkpoint does not know yet, so that a restart begins there too. */
   async #tellBeginnings(consumer: Consumer): Promise<void> {
     const beginnings = this.#assigned.flatMap((place) => {
       const { topic, partition } = place
@@ -284,8 +286,8 @@ export class Consuming {
   }
 
   /**
-   * Kafka fetches by name: a topic that was created again since may have given these messages. Asked once for each response.
-   * Not to know is not to take them; they are fetched again.
+   * Kafka fetches by name, so a topic that was created again since may have sent these messages. Checked once per
+   * response. If the check fails, the messages are not accepted; they are fetched again.
    */
   async #isOurs(batch: Batch): Promise<boolean> {
     const fetch = recordsOf(batch).at(-1)?.fetch ?? Infinity
@@ -296,7 +298,10 @@ export class Consuming {
     return isOurs
   }
 
-  /** A batch of another time of the group, or from where kafkajs jumped to because our place is gone. */
+  /**
+   * A batch of an earlier generation of the group, or from a position that kafkajs jumped to because ours no longer
+   * exists.
+   */
   async #strayed(consumer: Consumer, place: Partition): Promise<void> {
     await this.look()
     if (!this.#isClosing) seek(consumer, place)
@@ -309,7 +314,7 @@ export class Consuming {
   #failed(error: unknown): CodedError {
     const { log, topics } = this.#parts
     const failure = codedFailure(error, 'SOURCE_FAILED', `reading ${topics.join(', ')}`)
-    if (this.#failures === 0) log.warn({ err: failure }, 'Kafka failed, trying again')
+    if (this.#failures === 0) log.warn({ err: failure }, 'Kafka failed, retrying')
     this.#failures += 1
     return failure
   }
@@ -323,8 +328,8 @@ export class Consuming {
 }
 
 /**
- * kafkajs does not stop a consumer that is on its way into the group: it would arrive there later, and hold partitions
- * that nobody reads. So it is let in first.
+ * kafkajs cannot stop a consumer while it joins the group: it would join later and hold partitions that nobody reads.
+ * So let it join first.
  */
 async function leave(consumer: Consumer, started: Promise<void>): Promise<void> {
   await started.catch(() => undefined)
@@ -335,12 +340,12 @@ function seek(consumer: Consumer, { topic, partition, expected }: Partition): vo
   if (expected !== undefined) consumer.seek({ topic, partition, offset: String(expected) })
 }
 
-/** Kafka knows no ids of topics in a commit. */
+/** A Kafka commit carries no topic ids. */
 function offsetIn(position: string, partition: string): string {
   return String(placeOf(position, partition).offset)
 }
 
-/** Known to kafkajs's batches, though not to their types. */
+/** Present in kafkajs's batches, but not in their types. */
 function fetchedFrom(batch: Batch): number {
   return Number((batch as Batch & { readonly fetchedOffset: string }).fetchedOffset)
 }

@@ -1,7 +1,7 @@
-/** What kafkajs does may take as long as its sockets; nobody here waits for it without an end. */
+/** A call to kafkajs may take as long as its sockets allow; these helpers put a limit on the wait. */
 import type { Clock } from '../../src/contracts/core.ts'
 
-/** Resolves when `work` is done, however it ended, or after `limitMs`. */
+/** Resolves when `work` has settled, or after `limitMs`. */
 export async function within(clock: Clock, limitMs: number, work: Promise<unknown>): Promise<void> {
   const done = new AbortController()
   const ended = work.then(
@@ -13,12 +13,12 @@ export async function within(clock: Clock, limitMs: number, work: Promise<unknow
   done.abort()
 }
 
-/** As `work`, or rejects with the signal's reason when that comes first. */
+/** Like `work`, or rejects with the signal's reason if that comes first. */
 export async function unlessAborted<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
-  // Nobody may be left to hear how it ends.
+  // Nobody may be waiting for the outcome any more.
   work.catch(() => undefined)
   signal.throwIfAborted()
   const done = new AbortController()

@@ -1,7 +1,7 @@
 /**
- * Messages to one topic, durable when `send` resolves: acknowledged by every replica in sync. Retries of one send write
- * nothing twice (the producer is idempotent); a send that failed leaves a producer whose numbering is in doubt, and so
- * the next one begins with another.
+ * Sends messages to one topic; they are durable when `send` resolves: acknowledged by every in-sync replica. Retries
+ * within one send write nothing twice (the producer is idempotent). After a failed send the numbering of the producer
+ * is in doubt, so the next send starts a new producer.
  */
 import { Partitioners, type Kafka, type Message, type Producer } from 'kafkajs'
 import type { Clock, Logger } from '../../src/contracts/core.ts'
@@ -11,11 +11,11 @@ import { codedFailure } from './failures.ts'
 import type { KafkaConnection } from './options.ts'
 
 export interface KafkaSinkOptions extends KafkaConnection {
-  /** It must exist: a sink creates no topics. */
+  /** It must exist: a sink does not create topics. */
   readonly topic: string
   readonly clock: Clock
   readonly log: Logger
-  /** A longer value is cut, so that the broker takes it. */
+  /** A longer value is truncated, so that the broker accepts it. */
   readonly messageBytes?: number | undefined
 }
 
@@ -28,7 +28,7 @@ export interface Outgoing {
 
 /** Below the broker's `message.max.bytes`, with room for key and headers. */
 const MESSAGE_BYTES = 900_000
-/** Messages in one request. */
+/** Messages per request. */
 const AT_ONCE = 500
 const STOP_MS = 5000
 
@@ -79,7 +79,7 @@ export class Delivery {
     }
   }
 
-  /** As many in one request as the broker takes together. */
+  /** As many per request as the broker accepts together. */
   *#requests(items: readonly Outgoing[]): Iterable<Message[]> {
     const { messageBytes = MESSAGE_BYTES } = this.#options
     let messages: Message[] = []

@@ -1,14 +1,14 @@
-/** Where the partitions of some topics begin and end, asked of the brokers through one lasting connection. */
+/** Finds where the partitions of some topics begin and end, through one lasting connection to the brokers. */
 import type { Admin, Kafka } from 'kafkajs'
 import { CodedError } from '../../src/contracts/core.ts'
 import { topicIds } from './topic-ids.ts'
 
 export interface Ends {
-  /** The first offset that is still there. */
+  /** The first offset that still exists. */
   readonly low: number
   /** The offset that the next message will get. */
   readonly high: number
-  /** The topic's; a topic that was deleted and created again has another. Absent where the brokers tell none. */
+  /** The topic's id; a topic that was deleted and created again has another. Absent if the brokers have no ids. */
   readonly id?: string | undefined
 }
 
@@ -43,7 +43,7 @@ export class EndsOfTopics {
     return this.#with((admin) => topicIds(admin, this.#topics))
   }
 
-  /** What the group has committed; a partition of which nothing is known is left out. */
+  /** The group's committed offsets; partitions without one are left out. */
   async committed(): Promise<ReadonlyMap<string, number>> {
     return this.#with(async (admin) => {
       const topics = [...this.#topics]
@@ -63,7 +63,7 @@ export class EndsOfTopics {
     await admin?.disconnect().catch(() => undefined)
   }
 
-  /** The id is asked before and after, so that it is that of the topic with these offsets. */
+  /** The id is read before and after, so that it belongs to the topic with these offsets. */
   async #of(admin: Admin, topic: string) {
     try {
       const before = (await topicIds(admin, [topic])).get(topic)
@@ -80,7 +80,7 @@ export class EndsOfTopics {
     throw new CodedError('SOURCE_FAILED', `Kafka: ${topic} is being created again`, options)
   }
 
-  /** A connection that failed is given up: the next question makes another. */
+  /** Drops a failed connection: the next question opens another. */
   async #with<Result>(work: (admin: Admin) => Promise<Result>): Promise<Result> {
     this.#admin ??= this.#connect()
     const connecting = this.#admin

@@ -1,9 +1,12 @@
-/** Errors of kafkajs as ours. It wraps them several times, and what it calls retriable is about its own tries. */
+/**
+ * Converts kafkajs errors to ours. kafkajs wraps them several times, and its `retriable` flag refers to its own
+ * retries.
+ */
 import { CodedError } from '../../src/contracts/core.ts'
 
 /**
- * `what` was being done, e.g. `reading t1,t2`. Refused credentials, and messages that the broker never takes, do not get
- * better by waiting; all else may.
+ * `what` is the operation, e.g. `reading t1,t2`. Refused credentials, and messages that the broker never accepts, do
+ * not improve by waiting; everything else may.
  */
 export function codedFailure(
   error: unknown,
@@ -21,11 +24,11 @@ export function codedFailure(
   return new CodedError(code, `Kafka, ${what}: ${why}`, { ...options, retriable })
 }
 
-/** kafkajs keeps to itself why it was told of no coordinator: none may be there, or this user may not use the group. */
+/** kafkajs does not report why there is no coordinator: there may be none, or this user may not use the group. */
 function whyOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.name === 'KafkaJSGroupCoordinatorNotFound'
-    ? 'no coordinator of the group is there, or this user may not read with this group'
+    ? 'the group has no coordinator, or this user may not read with this group'
     : error.message
 }
 
@@ -41,7 +44,7 @@ function causesOf(error: unknown): readonly unknown[] {
 
 const REFUSED_TYPES =
   /^(SASL_AUTHENTICATION_FAILED|(TOPIC|GROUP|CLUSTER)_AUTHORIZATION_FAILED|UNSUPPORTED_SASL_MECHANISM|ILLEGAL_SASL_STATE)$/
-/** Of a message, whoever sends it and however often. */
+/** An error of the message itself, independent of the sender and of retries. */
 const UNTAKEABLE_TYPES =
   /^(MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|INVALID_RECORD|INVALID_TIMESTAMP)$/
 const REFUSED_CERTIFICATES = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_TLS|^ERR_SSL/
@@ -53,7 +56,7 @@ function isRefusal(error: unknown): boolean {
   return REFUSED_TYPES.test(typeOf(error)) || REFUSED_CERTIFICATES.test(code)
 }
 
-/** As the protocol names it; empty where it does not. */
+/** The name in the protocol; empty if it has none. */
 function typeOf(error: unknown): string {
   const isNamed = error instanceof Error && 'type' in error && typeof error.type === 'string'
   return isNamed ? String(error.type) : ''

@@ -1,10 +1,10 @@
 /**
- * Takes the decoding of fetched messages over from kafkajs, which inflates without a limit, holds a whole response in
- * memory whatever comes out of it, and gives a codec no way to refuse: a batch that it cannot read kills the consumer, again
- * and again. kafkajs has no seam for this, so its one function is replaced where it is loaded.
+ * Replaces the decoding of fetched messages in kafkajs, which decompresses without a limit, holds a whole response in
+ * memory, and gives a codec no way to refuse: a batch that it cannot read kills the consumer again and again. kafkajs
+ * has no hook for this, so its one function is replaced where it is loaded.
  *
- * Ends the messages of each partition with a record of its own, which says how far they reached: the last offsets of a
- * batch may have been compacted away, or belong to the broker, and would never be seen to be passed.
+ * Ends the messages of each partition with a marker record that says how far they reached: the last offsets of a batch
+ * may have been compacted away, or belong to the broker, and would otherwise never count as read.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
@@ -19,7 +19,7 @@ import {
 /** The limits of the consumer in whose context a response is decoded. */
 const limitsOf = new AsyncLocalStorage<BatchLimits>()
 
-/** Whatever a consumer does that is started in `work` is decoded under these limits. */
+/** Everything that a consumer does inside `work` is decoded under these limits. */
 export function withLimits<Result>(limits: BatchLimits, work: () => Result): Result {
   return limitsOf.run(limits, work)
 }
@@ -35,7 +35,7 @@ interface ResponseReader {
   readBytes(count: number): Buffer
 }
 
-/** Of this process, counted: what came before an answer of a broker, and what after it. */
+/** A counter of this process that orders messages before and after a broker's answer. */
 let fetches = 0
 
 export function fetchesSoFar(): number {
@@ -46,10 +46,10 @@ const END = { ...NO_TRANSACTION }
 const usual: BatchLimits = { batchBytes: 16 * 1024 * 1024 }
 /** A response over its budget still gives each partition one batch, up to this many times the budget. */
 const PATIENCE = 3
-/** What came out of a response so far. */
+/** Bytes decompressed from a response so far. */
 const costs = new WeakMap<ResponseReader, number>()
 
-/** The messages of one partition. What is left out is fetched again after them. */
+/** The messages of one partition. Messages left out are fetched again after them. */
 export async function decodeMessages(reader: ResponseReader): Promise<readonly FetchedRecord[]> {
   fetches += 1
   const size = reader.readInt32()
@@ -82,7 +82,7 @@ function endOf(batch: Buffer): FetchedRecord {
   return { ...nothing, offset: String(at), at, batchContext: END, fetch: fetches }
 }
 
-/** Puts it in the place of kafkajs's own, also where that was loaded before. Idempotent. */
+/** Replaces kafkajs's own decoder, even if it was loaded before. Idempotent. */
 export function takeOverDecoding(): void {
   const require = createRequire(import.meta.url)
   const folder = 'kafkajs/src/protocol/requests/fetch'

@@ -1,6 +1,6 @@
 /**
- * What comes out of a compressed batch, with a limit on it: whoever may write to the topic decides what goes in, and one
- * megabyte of any of these codecs can hold hundreds.
+ * Decompresses a batch under a limit: anyone who may write to the topic controls its content, and one megabyte in any
+ * of these codecs can hold hundreds.
  */
 import { gunzipSync } from 'node:zlib'
 import { Inflated, TooLarge } from './inflated.ts'
@@ -8,7 +8,7 @@ import { inflateLz4 } from './lz4.ts'
 import { inflateSnappy } from './snappy.ts'
 import { inflateZstd } from './zstd.ts'
 
-/** By the number that stands in the attributes of a batch. */
+/** By the number in the attributes of a batch. */
 const codecs = {
   1: { name: 'gzip', inflate: inflateGzip },
   2: { name: 'snappy', inflate: inflateSnappy },
@@ -22,9 +22,9 @@ export function codecName(codec: number): string {
   return codec in codecs ? codecs[codec as keyof typeof codecs].name : `codec ${codec}`
 }
 
-/** Throws `TooLarge` as soon as more than `limitBytes` would come out, and any other error for what is no such data. */
+/** Throws `TooLarge` as soon as the output exceeds `limitBytes`, and any other error for invalid data. */
 export function inflate(codec: number, bytes: Buffer, limitBytes: number): Buffer {
-  if (!(codec in codecs)) throw new Error(`there is no ${codecName(codec)}`)
+  if (!(codec in codecs)) throw new Error(`${codecName(codec)} is not a known codec`)
   const into = new Inflated(limitBytes, bytes.length * 4)
   codecs[codec as keyof typeof codecs].inflate(bytes, into)
   return into.bytes()

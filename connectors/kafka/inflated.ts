@@ -2,7 +2,7 @@
 
 export class TooLarge extends Error {
   constructor(limitBytes: number) {
-    super(`more than ${limitBytes} bytes come out of it`)
+    super(`it decompresses to more than ${limitBytes} bytes`)
     this.name = 'TooLarge'
   }
 }
@@ -27,7 +27,7 @@ export class Inflated {
     return this.#buffer.subarray(0, this.#length)
   }
 
-  /** The whole output at once, made elsewhere under the same limit. */
+  /** The whole output at once, produced elsewhere under the same limit. */
   adopt(bytes: Buffer): void {
     this.#buffer = bytes
     this.#length = bytes.length
@@ -39,7 +39,9 @@ export class Inflated {
     this.#length += bytes.length
   }
 
-  /** `count` bytes from `distance` before the end. They may overlap what they become: that is how runs are written. */
+  /**
+   * Copies `count` bytes from `distance` before the end. Source and target may overlap: that is how runs are written.
+   */
   repeat(distance: number, count: number, begin = 0): void {
     const from = this.#length - distance
     if (distance < 1 || from < begin) throw new Error('a copy from before the beginning')
@@ -60,7 +62,7 @@ export class Inflated {
     this.#buffer = larger
   }
 
-  /** Doubles what is there, so that a long run costs few copies. */
+  /** Doubles the copied part, so that a long run needs few copies. */
   #repeatOverlapping(from: number, distance: number, count: number): void {
     const to = this.#length
     let done = 0

@@ -1,4 +1,4 @@
-/** Where partitions would go on from a place that a person names, and what that passes over. */
+/** Where partitions would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
 import type { Located, Positions } from '../../src/contracts/stream.ts'
 import type { Ends, EndsByPartition } from './ends.ts'
@@ -20,7 +20,7 @@ function offsetOf(to: string, { low, high }: Ends, partitions: number): number {
   const offset = Number(to)
   if (/^\d{1,16}$/.test(to) && partitions === 1 && offset >= low && offset <= high) return offset
   const options = partitions === 1 ? `, or an offset from ${low} to ${high}` : ''
-  throw new CodedError('USAGE', `${to} is no place in this topic: give start, end${options}`)
+  throw new CodedError('USAGE', `${to} is not a place in this topic: give start, end${options}`)
 }
 
 function passedOver(before: string | undefined, offset: number, partition: string, ends: Ends) {

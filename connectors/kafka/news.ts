@@ -1,4 +1,4 @@
-/** Lets one wait until another has something for it. Whoever waits looks again afterwards: a call may be for nothing. */
+/** Wakes a waiting reader when there may be news. The reader must check again afterwards: a wake-up may be spurious. */
 import type { Clock } from '../../src/contracts/core.ts'
 
 export class News {
@@ -13,7 +13,7 @@ export class News {
     for (const waiting of this.#waiting) waiting.abort()
   }
 
-  /** After `waitMs` at the latest; rejects only with the reason of `signal`. */
+  /** Resolves after `waitMs` at the latest; rejects only with the reason of `signal`. */
   async wait(waitMs: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
     const waiting = new AbortController()

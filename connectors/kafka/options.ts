@@ -1,11 +1,11 @@
-/** How a client of Kafka is told where the brokers are and who it is: the same for the source and both sinks. */
+/** The connection settings of a Kafka client: the same for the source and both sinks. */
 import type { Clock, Logger } from '../../src/contracts/core.ts'
 import type { OnReset, RetryDelays } from '../../src/contracts/stream.ts'
 
 export interface KafkaConnection {
   /** `host:port`, one or several of the cluster. */
   readonly brokers: readonly string[]
-  /** What the brokers' logs and quotas call this client. */
+  /** The name of this client in the brokers' logs and quotas. */
   readonly clientId?: string | undefined
   readonly sasl?: KafkaSasl | undefined
   /** `true` for certificates of a public authority; paths of PEM files for others. */
@@ -19,9 +19,9 @@ export interface KafkaSasl {
 }
 
 export interface KafkaTls {
-  /** Who signed the brokers' certificates. */
+  /** The authority that signed the brokers' certificates. */
   readonly ca?: string | undefined
-  /** The client's own certificate and key, where the brokers ask for one. */
+  /** The client's own certificate and key, if the brokers require them. */
   readonly cert?: string | undefined
   readonly key?: string | undefined
 }
@@ -30,31 +30,31 @@ export interface KafkaSourceOptions extends KafkaConnection {
   readonly name: string
   readonly topics: readonly string[]
   readonly group: string
-  /** Where a partition begins of which the checkpoint knows nothing. */
+  /** Where a partition begins that the checkpoint does not know. */
   readonly from?: 'beginning' | 'end' | undefined
-  /** What to do when the position to go on from is not there any more. */
+  /** What to do if the position to continue from no longer exists. */
   readonly onLost?: 'stop' | 'skip' | undefined
-  /** Where to go on in a topic that was deleted and created again. */
+  /** Where to continue in a topic that was deleted and created again. */
   readonly onReset?: OnReset | undefined
   readonly limits: KafkaLimits
   /** Between a consumer that crashed and the next one. */
   readonly retry: RetryDelays
   readonly clock: Clock
   readonly log: Logger
-  /** How old the ends of the partitions may be that `lag` reckons with. */
+  /** Maximum age of the partition ends that `lag` uses. */
   readonly lagMs?: number | undefined
-  /** How often new partitions are looked for. */
+  /** How often to look for new partitions. */
   readonly metadataMs?: number | undefined
-  /** After this without a word the group deals our partitions to others. */
+  /** After this long without a heartbeat, the group assigns our partitions to others. */
   readonly sessionMs?: number | undefined
 }
 
 export interface KafkaLimits {
-  /** A longer value comes out cut, one byte over the limit. */
+  /** A longer value is truncated, one byte over the limit. */
   readonly eventBytes: number
-  /** What may come out of one compressed batch. */
+  /** Maximum decompressed size of one batch. */
   readonly batchBytes: number
-  /** Fetched and not read yet. */
+  /** Limit for records that are fetched and not yet read. */
   readonly bufferBytes: number
   readonly bufferRecords: number
 }

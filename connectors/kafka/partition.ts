@@ -1,29 +1,29 @@
 /**
- * One partition as this reader stands in it. What was handed out and what was fetched are told apart, because fetched
- * records are thrown away whenever the group deals its partitions anew.
+ * One partition in the view of this reader. It tracks what was handed out and what was fetched separately, because each
+ * rebalance drops fetched records.
  */
 import type { Ends } from './ends.ts'
 
-/** Of which content a place speaks: the topic's id; undefined where the brokers have none. */
+/** The content that a place refers to: the topic's id; undefined if the brokers have no ids. */
 export type ContentId = string | undefined
 
 export class Partition {
   readonly topic: string
   readonly partition: number
   readonly name: string
-  /** The offset after what was handed out; undefined until it is known where to begin. */
+  /** The offset after the last record handed out; undefined until the start is known. */
   #read: number | undefined
-  /** The offset after what was fetched. */
+  /** The offset after the last record fetched. */
   #fetched: number | undefined
   #ends: Ends = { low: 0, high: 0 }
   #readId: ContentId
   #fetchedId: ContentId
   #moves = 0
-  /** Fetched and not handed out: what was fetched of older content is handed out before newer. */
+  /** Fetched and not handed out; records of older content are handed out before newer ones. */
   #queued = 0
-  /** Where the content of `#fetchedId` ended when the brokers were last asked. */
+  /** The end of the content of `#fetchedId` when the brokers were last asked. */
   #askedHigh: number | undefined
-  /** Where it was found to begin, as long as nobody else was told. */
+  /** The position where it was found to begin, until it is reported. */
   #beginning: number | undefined
 
   constructor(topic: string, partition: number) {
@@ -36,12 +36,12 @@ export class Partition {
     return this.#read
   }
 
-  /** Where a fetch must have begun to be the next one. A batch from anywhere else belongs to another time of the group. */
+  /** Where the next fetch must begin. A batch from anywhere else belongs to an earlier generation of the group. */
   get expected(): number | undefined {
     return this.#fetched
   }
 
-  /** Of what is fetched now. */
+  /** The topic id of the present fetches. */
   get id(): ContentId {
     return this.#fetchedId
   }
@@ -50,12 +50,12 @@ export class Partition {
     return this.#ends
   }
 
-  /** How often it had to move: a batch that was fetched before a move does not go on from here. */
+  /** The number of moves: a batch fetched before a move does not continue from here. */
   get moves(): number {
     return this.#moves
   }
 
-  /** As far as is known. */
+  /** As far as it is known. */
   get missing(): number | undefined {
     if (this.#askedHigh === undefined || this.#fetched === undefined) return undefined
     return Math.max(0, this.#askedHigh - this.#fetched)
@@ -72,7 +72,7 @@ export class Partition {
     this.moveTo(offset, id)
   }
 
-  /** Other content is fetched from here on; what is in the backlog is handed out before it. */
+  /** Fetches different content from here on; the backlog is handed out first. */
   moveTo(offset: number, id: ContentId): void {
     this.#moves += 1
     this.#fetched = offset
@@ -83,13 +83,13 @@ export class Partition {
     this.#readId = id
   }
 
-  /** Met for the first time: no checkpoint knows where it began. */
+  /** A new partition: no checkpoint knows where it begins. */
   beginHere(offset: number, id: ContentId): void {
     this.begin(offset, id)
     this.#beginning = offset
   }
 
-  /** Once. A commit of a later offset takes it first, so that it is not reported after that. */
+  /** Returned once. A commit of a later offset clears it first, so that it is not reported afterwards. */
   tellBeginning(): number | undefined {
     const beginning = this.#beginning
     this.#beginning = undefined
@@ -107,14 +107,14 @@ export class Partition {
     this.#queued -= 1
   }
 
-  /** What was fetched and not handed out counts for nothing any more. */
+  /** Drops records that were fetched and not handed out. */
   forgetFetched(): void {
     this.#fetched = this.#read
     this.#fetchedId = this.#readId
     this.#queued = 0
   }
 
-  /** Where the present content begins and ends. A place from before there were ids belongs to it. */
+  /** Where the present content begins and ends. A place without an id, from before there were ids, belongs to it. */
   learnEnds({ low, high, id }: Ends): void {
     this.#readId ??= id
     this.#fetchedId ??= id

@@ -1,4 +1,4 @@
-/** A place in a partition as the checkpoint keeps it: `1234@<topic id>`, or `1234` where the brokers have no ids. */
+/** A place in a partition as the checkpoint stores it: `1234@<topic id>`, or `1234` if the brokers have no ids. */
 import { CodedError } from '../../src/contracts/core.ts'
 import type { ContentId } from './partition.ts'
 

@@ -1,7 +1,7 @@
 /**
- * Where this reader stands in every partition, and where it begins in one that it meets for the first time. Positions are
- * the checkpoint's; what Kafka's group has committed counts for one thing only: with `from: end`, a partition that was
- * reached before and has no position yet goes on from there, so that a restart skips nothing.
+ * The reader's position in every partition, and where it begins in a new one. The checkpoint's positions decide. The
+ * group's committed offsets matter only with `from: end`: a partition that was reached before and has no position yet
+ * continues from there, so that a restart skips nothing.
  */
 import { CodedError } from '../../src/contracts/core.ts'
 import type { OnReset, Positions } from '../../src/contracts/stream.ts'
@@ -21,7 +21,7 @@ export interface PlacesOptions {
 export class Places {
   readonly #options: PlacesOptions
   readonly #partitions = new Map<string, Partition>()
-  /** The ends were asked once: a partition that appears later is new, and begins at its start. */
+  /** The ends were read once: a partition that appears later is new, and is read from its start. */
   #isPlaced = false
 
   constructor(options: PlacesOptions) {
@@ -54,8 +54,8 @@ export class Places {
   }
 
   /**
-   * Asks where the partitions begin and end, and gives each a place. Answers those that read on elsewhere now. Throws
-   * `SOURCE_MISSING` for one that lost its place.
+   * Asks where the partitions begin and end, and gives each a place. Returns the partitions that now read elsewhere.
+   * Throws `SOURCE_MISSING` if a place is lost.
    */
   async look(): Promise<readonly Partition[]> {
     const before = new Map([...this.all].map(({ name, expected }) => [name, expected]))
@@ -74,7 +74,10 @@ export class Places {
     return moved
   }
 
-  /** Whether the topics are still those that the places speak of: what was fetched before this was asked is theirs. */
+  /**
+   * Whether the topics are still those that the places refer to: then everything fetched before this check belongs to
+   * them.
+   */
   async areSame(): Promise<boolean> {
     const ids = await this.#options.ends.ids()
     return [...this.all].every(({ id, topic }) => {
@@ -108,7 +111,7 @@ export class Places {
     return new Map([...committed].filter(([name, offset]) => isThere(name, offset)))
   }
 
-  /** Whether the partition had to move, because what it has now does not go on from its place. */
+  /** Whether the partition had to move, because its present content does not continue from its place. */
   #keep(place: Partition, next: number, ends: Ends): boolean {
     const { onReset, onLost } = this.#options
     const { low, high, id } = ends
@@ -117,17 +120,17 @@ export class Places {
       const why = 'was deleted and created again'
       return this.#reset(place, why, { ...ends, to: elsewhere, stops: onReset === 'stop' })
     }
-    // What was fetched meanwhile cannot have been lost.
+    // Messages fetched meanwhile cannot have been lost.
     if (place.expected !== next) return false
     if (next > high) {
-      const why = `ends at ${high} and was read up to ${next}`
-      // Of the same topic all that is left was read; without ids it may be another one.
+      const why = `ends at ${high} but was read up to ${next}`
+      // If it is the same topic, everything left was read; without ids it may be another topic.
       const isSame = id !== undefined && place.id === id
       const to = isSame ? high : elsewhere
       return this.#reset(place, why, { ...ends, to, stops: onReset === 'stop' })
     }
     if (next >= low) return false
-    const why = `begins at ${low} and was read up to ${next}`
+    const why = `begins at ${low} but was read up to ${next}`
     const lost = { ...ends, to: low, stops: onLost === 'stop', missing: low - next }
     return this.#reset(place, why, lost)
   }

@@ -1,4 +1,4 @@
-/** Predictions that were served, as CloudEvents 1.0 in Kafka's binary mode: the envelope in headers, the answer as JSON. */
+/** Served predictions as CloudEvents 1.0 in Kafka's binary mode: the envelope in headers, the answer as JSON. */
 import type { ServedPrediction, Sink } from '../../src/contracts/stream.ts'
 import { Delivery, type KafkaSinkOptions, type Outgoing } from './delivery.ts'
 
@@ -30,7 +30,7 @@ function outgoing(served: ServedPrediction, model: string): Outgoing {
   }
 }
 
-/** As it stands in an event, so that whoever adds a label has one. */
+/** In the form of an event, ready for a label to be added. */
 function plain(input: ServedPrediction['input']) {
   return input.kind === 'text' ? { text: input.text } : { features: input.features }
 }

@@ -1,13 +1,13 @@
 /**
- * Record batches as a broker sends them (message format 2, KIP-98) to records, each batch under limits: what would come out
- * too large, or cannot be read, becomes one record in the place of all, so that the stream goes on and nothing is lost
- * in silence.
+ * Decodes a broker's record batches (message format 2, KIP-98) to records, each batch under limits: a batch that is too
+ * large or unreadable becomes one record in place of all its records, so that the stream continues and no loss is
+ * silent.
  */
 import { codecName, inflate } from './inflate.ts'
 import { TooLarge } from './inflated.ts'
 import { Varints } from './varints.ts'
 
-/** In the shape that kafkajs hands on; the fields below `value` are ours. */
+/** In the shape that kafkajs passes on; the fields below `value` are ours. */
 export interface FetchedRecord {
   readonly offset: string
   readonly isControlRecord: boolean
@@ -16,10 +16,10 @@ export interface FetchedRecord {
   readonly value: Buffer | null
   readonly at: number
   readonly timeMs: number
-  /** The headers as they lie in the record; undefined when there are none. */
+  /** The raw headers of the record; undefined when there are none. */
   readonly headers?: Buffer
   readonly refused?: Refusal
-  /** Of the record that ends a partition's messages: which fetch it came with. */
+  /** For the marker that ends a partition's messages: the fetch it came with. */
   readonly fetch?: number
 }
 
@@ -28,40 +28,42 @@ export interface Refusal {
   readonly reason: string
 }
 
-/** By this kafkajs finds the records of aborted transactions. */
+/** kafkajs uses this to find the records of aborted transactions. */
 export interface BatchContext {
   readonly producerId: string
   readonly inTransaction: boolean
 }
 
 export interface BatchLimits {
-  /** What may come out of one batch. */
+  /** Maximum decompressed size of one batch. */
   readonly batchBytes: number
 }
 
 export interface DecodedBatch {
   readonly records: readonly FetchedRecord[]
-  /** What they hold in memory, about. */
+  /** Their approximate size in memory. */
   readonly costBytes: number
 }
 
-/** Base offset, length. Both message formats begin so. */
+/** Base offset, length. Both message formats begin like this. */
 const PREFIX_BYTES = 12
 const HEADER_BYTES = 61
 const MAGIC_AT = 16
-/** What a record costs beside its bytes. */
+/** The size of a record besides its bytes. */
 const RECORD_COST_BYTES = 200
-/** A record that lies in an inflated batch takes seven bytes; as many as fit would take a gigabyte as objects. */
+/**
+ * A record in a decompressed batch may take only seven bytes; a full batch of these would take a gigabyte as objects.
+ */
 const MOST_RECORDS = 200_000
 
-/** Length of the batch at the beginning of `bytes`, or undefined when it is not whole. */
+/** Length of the batch at the beginning of `bytes`, or undefined if it is incomplete. */
 export function batchLength(bytes: Buffer): number | undefined {
   if (bytes.length <= PREFIX_BYTES + MAGIC_AT) return undefined
   const length = PREFIX_BYTES + bytes.readInt32BE(8)
   return length > bytes.length || length <= PREFIX_BYTES ? undefined : length
 }
 
-/** One whole batch. Never throws, whatever the bytes. */
+/** One complete batch. Never throws, whatever the bytes. */
 export function decodeBatch(batch: Buffer, limits: BatchLimits): DecodedBatch {
   try {
     if (batch.readInt8(MAGIC_AT) !== 2) throw new Error('a message format older than Kafka 0.11')
@@ -85,7 +87,7 @@ function records(batch: Buffer, limits: BatchLimits): DecodedBatch {
   }
   const times = {
     first: Number(batch.readBigInt64BE(27)),
-    // The broker's own time stands in the header alone.
+    // The broker's own time is only in the header.
     appended: (attributes & 8) === 0 ? undefined : Number(batch.readBigInt64BE(35)),
   }
   const head = { base: baseOffset(batch), times, context, isControl: (attributes & 0x20) !== 0 }
@@ -122,7 +124,7 @@ function record(reader: Varints, head: BatchHead): FetchedRecord {
   }
 }
 
-/** Stands at the last offset of its batch: whoever has consumed it has passed all of it by. */
+/** Placed at the last offset of its batch: a consumer that has read it has passed the whole batch. */
 function refusal(batch: Buffer, error: unknown): FetchedRecord {
   const isNew = batch.readInt8(MAGIC_AT) === 2 && batch.length >= HEADER_BYTES
   const at = baseOffset(batch) + (isNew ? batch.readInt32BE(23) : 0)

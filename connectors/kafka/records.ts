@@ -1,6 +1,6 @@
 /**
- * From what was fetched to a record of a source: bytes as they were, cut where they are too long, and free of the fetch
- * that they lay in, which would stay in memory as long as one of them.
+ * Converts a fetched record to a record of a source: the original bytes, truncated if too long, and copied out of the
+ * fetch, which would otherwise stay in memory as long as any of its records.
  */
 import { isUtf8 } from 'node:buffer'
 import type { SourceRecord } from '../../src/contracts/stream.ts'
@@ -36,15 +36,15 @@ function content({ value, key, refused }: FetchedRecord, eventBytes: number): Co
   return refused === undefined ? { value: cut } : { value: cut, refused }
 }
 
-/** Kafka's word for "what this key names is deleted". What was learned from the event of that id is taken back. */
+/** A tombstone is Kafka's way to delete a key. The event with that id is retracted. */
 function tombstone(key: Buffer | null): Content {
   if (key !== null && key.length > 0 && isUtf8(key))
     return { value: Buffer.from(JSON.stringify({ id: key.toString(), retract: true })) }
-  const reason = 'a tombstone whose key is no text names no event'
+  const reason = 'a tombstone whose key is not text identifies no event'
   return { value: new Uint8Array(), refused: { code: 'EVENT_INVALID', reason } }
 }
 
-/** Of a name that stands there twice, the last counts, as in Kafka's own `lastHeader`. */
+/** If a name occurs twice, the last one counts, as in Kafka's own `lastHeader`. */
 function headersOf(bytes: Buffer): Readonly<Record<string, string | Uint8Array>> {
   const reader = new Varints(bytes)
   const count = reader.int()

@@ -1,6 +1,6 @@
 /**
- * Dead letters as messages: the bytes and headers that arrived, and beside them why nothing could be learned from them.
- * The message's key is the letter's, so that writing one twice is harmless: a reader knows it again, and a compacted topic
+ * Dead letters as messages: the original bytes and headers, plus the reason why nothing could be learned from them. The
+ * message key is the letter's key, so writing one twice is harmless: a reader recognises it, and a compacted topic
  * keeps one.
  */
 import type { DeadLetter, Sink } from '../../src/contracts/stream.ts'

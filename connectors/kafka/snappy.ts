@@ -1,8 +1,6 @@
 /**
- * Snappy, decoding only: raw, as the format defines it, and in the frames of xerial's snappy-java, which Kafka's own
- * producers write.
- *
- * google/snappy, format_description.txt (2011); xerial/snappy-java, SnappyOutputStream.
+ * Snappy, decoding only: raw blocks as the format defines them, and the frames of xerial's snappy-java, which Kafka's
+ * own producers write.
  */
 import type { Inflated } from './inflated.ts'
 
@@ -18,7 +16,7 @@ export function inflateSnappy(bytes: Buffer, into: Inflated): void {
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length;) {
     const length = bytes.readInt32BE(at)
     const end = at + 4 + length
-    if (length < 0 || end > bytes.length) throw new Error('a snappy frame is cut off')
+    if (length < 0 || end > bytes.length) throw new Error('a snappy frame is truncated')
     block(bytes.subarray(at + 4, end), into)
     at = end
   }
@@ -30,10 +28,11 @@ function block(bytes: Buffer, into: Inflated): void {
   into.reserve(size)
   let at = next
   while (at < bytes.length) at = element(bytes, at, into, begin)
-  if (into.length - begin !== size) throw new Error('a snappy block has another size than it says')
+  if (into.length - begin !== size)
+    throw new Error('a snappy block has a size other than its header says')
 }
 
-/** A literal or a copy, told apart by the two low bits of its tag. Answers where the next one begins. */
+/** A literal or a copy, distinguished by the two low bits of its tag. Returns where the next one begins. */
 function element(bytes: Buffer, at: number, into: Inflated, begin: number): number {
   const tag = bytes.readUInt8(at)
   const high = tag >> 2
@@ -53,11 +52,11 @@ function element(bytes: Buffer, at: number, into: Inflated, begin: number): numb
 }
 
 function literal(bytes: Buffer, at: number, high: number, into: Inflated): number {
-  // 60 to 63: the length stands in one to four bytes of its own.
+  // 60 to 63: the length is in one to four separate bytes.
   const extra = Math.max(0, high - 59)
   const length = (extra === 0 ? high : bytes.readUIntLE(at, extra)) + 1
   const from = at + extra
-  if (from + length > bytes.length) throw new Error('a snappy literal is cut off')
+  if (from + length > bytes.length) throw new Error('a snappy literal is truncated')
   into.append(bytes.subarray(from, from + length))
   return from + length
 }
@@ -69,5 +68,5 @@ function uncompressedSize(bytes: Buffer): { readonly value: number; readonly nex
     value += (byte & 0x7f) * 2 ** (7 * at)
     if (byte < 0x80) return { value, next: at + 1 }
   }
-  throw new Error('the size of a snappy block has no end')
+  throw new Error('the size of a snappy block does not end')
 }

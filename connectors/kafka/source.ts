@@ -1,6 +1,6 @@
 /**
- * Events of Kafka topics. Positions are offsets by `topic/partition`, and the checkpoint's alone: what is committed to
- * Kafka only lets others see the lag. Records are fetched ahead into a bounded backlog and handed out from there.
+ * Events of Kafka topics. Positions are offsets by `topic/partition` and belong to the checkpoint; commits to Kafka
+ * only make the lag visible. Records are fetched ahead into a bounded backlog and handed out from there.
  */
 import type {
   Located,
@@ -31,7 +31,7 @@ export function kafkaSource(options: KafkaSourceOptions): Source {
 
 const LAG_MS = 1000
 const METADATA_MS = 30_000
-/** A member that is frozen holds up its group for so long; a fleet takes over within 10 s. */
+/** A frozen member holds up its group for this long; a fleet takes over within 10 s. */
 const SESSION_MS = 6000
 /** How long `lag` waits for the brokers before it answers from memory. */
 const ASK_MS = 1000
@@ -103,7 +103,7 @@ class KafkaSource implements Source {
     this.#commits.add(positions)
   }
 
-  /** From memory when the brokers are slow or away. */
+  /** From memory if the brokers are slow or away. */
   async lag(): Promise<number> {
     const { clock, lagMs = LAG_MS } = this.#options
     if (this.#asking === undefined && clock.monotonicMs() - this.#askedMs >= lagMs) {

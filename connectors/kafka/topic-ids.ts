@@ -1,16 +1,16 @@
 /**
  * The ids of topics (KIP-516). A topic that was deleted and created again under its name has another id, whatever its
- * offsets. kafkajs asks for Metadata of version 6 at most, which has no ids: inside `topicIds` its brokers ask once more,
- * with version 10. Brokers before 2.8 do not know that version, and their topics have no ids here.
+ * offsets. kafkajs asks for Metadata version 6 at most, which has no ids: inside `topicIds` its brokers ask once more,
+ * with version 10. Brokers before 2.8 do not know that version, so their topics have no ids here.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createRequire } from 'node:module'
 import type { Admin } from 'kafkajs'
 
-/** Where the brokers that are asked in this context leave the ids. */
+/** Where the brokers asked in this context store the ids. */
 const asking = new AsyncLocalStorage<Map<string, string>>()
 
-/** By name; a topic without an id is left out. Rejects where `fetchTopicMetadata` does. */
+/** By name; a topic without an id is left out. Rejects when `fetchTopicMetadata` does. */
 export async function topicIds(
   admin: Admin,
   topics: readonly string[],
@@ -25,7 +25,7 @@ const METADATA = 3
 const VERSION = 10
 const NO_ID = Buffer.alloc(16).toString('base64url')
 
-/** kafkajs's own classes, as far as they are used here. */
+/** The parts of kafkajs's own classes that are used here. */
 interface Broker {
   readonly versions: Readonly<Record<string, { readonly maxVersion: number } | undefined>> | null
   readonly connectionPool: { send(exchange: object): Promise<ReadonlyMap<string, string>> }
@@ -51,7 +51,7 @@ interface Decoder {
 const require = createRequire(import.meta.url)
 let isPatched = false
 
-/** kafkajs has no seam for this, so the one method is wrapped. Idempotent. */
+/** kafkajs has no hook for this, so this one method is wrapped. Idempotent. */
 function letBrokersAskForIds(): void {
   if (isPatched) return
   isPatched = true
@@ -83,7 +83,7 @@ function exchange(topics: readonly string[]) {
 
 /**
  * Metadata Request (Version: 10) => [topics] allow_auto_topic_creation include_cluster_authorized_operations
- * include_topic_authorized_operations, all compact, each struct ended by tagged fields.
+ * include_topic_authorized_operations, all compact, each struct followed by tagged fields.
  */
 function encodeRequest(topics: readonly string[]): Encoder {
   const { Encoder } = classes()

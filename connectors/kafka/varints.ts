@@ -1,4 +1,4 @@
-/** Reads the zigzag varints of Kafka's records, and the byte strings whose lengths they are. */
+/** Reads the zigzag varints of Kafka's records, and the byte strings with these lengths. */
 
 export class Varints {
   readonly #bytes: Buffer
@@ -24,7 +24,7 @@ export class Varints {
       value |= (byte & 0x7f) << shift
       if (byte < 0x80) return (value >>> 1) ^ -(value & 1)
     }
-    throw new Error('a number in a record has no end')
+    throw new Error('a number in a record does not end')
   }
 
   /** 64 bits, exact up to 2⁵³. */
@@ -35,10 +35,10 @@ export class Varints {
       value += (byte & 0x7f) * place
       if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2
     }
-    throw new Error('a number in a record has no end')
+    throw new Error('a number in a record does not end')
   }
 
-  /** A view of the next string; null where its length is −1. */
+  /** A view of the next string; null if its length is −1. */
   bytes(): Buffer | null {
     const length = this.int()
     return length < 0 ? null : this.rest(this.#at + length)
@@ -46,7 +46,7 @@ export class Varints {
 
   /** Everything up to `end`. */
   rest(end: number): Buffer {
-    if (end < this.#at || end > this.#bytes.length) throw new Error('a record is cut off')
+    if (end < this.#at || end > this.#bytes.length) throw new Error('a record is truncated')
     const found = this.#bytes.subarray(this.#at, end)
     this.#at = end
     return found
@@ -54,7 +54,7 @@ export class Varints {
 
   #byte(): number {
     const byte = this.#bytes[this.#at]
-    if (byte === undefined) throw new Error('a record is cut off')
+    if (byte === undefined) throw new Error('a record is truncated')
     this.#at += 1
     return byte
   }

@@ -1,8 +1,6 @@
 /**
- * Zstandard through fzstd, which decodes block by block, so that it can be stopped at the limit. It trusts the window size
- * that a frame claims, up to 2 GB, and would make room for it; that is looked at here before.
- *
- * RFC 8878 (2021), 3.1.1.
+ * Zstandard through fzstd, which decodes block by block, so that it can be stopped at the limit. It trusts the window
+ * size that a frame claims, up to 2 GB, and would allocate it, so the size is checked here first.
  */
 import { Decompress } from 'fzstd'
 import { TooLarge, type Inflated } from './inflated.ts'
@@ -25,11 +23,11 @@ function frame(bytes: Buffer, into: Inflated): void {
   decoder.push(bytes, true)
 }
 
-/** Where the frame at `start` ends. Throws when it claims more memory than may come out of it. */
+/** Where the frame at `start` ends. Throws if it claims more memory than the output limit. */
 function frameEnd(bytes: Buffer, start: number, limitBytes: number): number {
   const magic = bytes.readUInt32LE(start)
   if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE) return start + 8 + bytes.readUInt32LE(start + 4)
-  if (magic !== MAGIC) throw new Error('no zstd frame')
+  if (magic !== MAGIC) throw new Error('not a zstd frame')
   const { windowBytes, headerBytes, hasChecksum } = frameHeader(bytes, start + 4)
   if (windowBytes > Math.max(limitBytes, LEAST_WINDOW_BYTES)) throw new TooLarge(limitBytes)
   let at = start + 4 + headerBytes
@@ -40,11 +38,11 @@ function frameEnd(bytes: Buffer, start: number, limitBytes: number): number {
     at += 3 + (isRun ? 1 : block >> 3)
   }
   const end = at + (hasChecksum ? 4 : 0)
-  if (end > bytes.length) throw new Error('a zstd frame is cut off')
+  if (end > bytes.length) throw new Error('a zstd frame is truncated')
   return end
 }
 
-/** A decoder must support this much (RFC 8878, 3.1.1.1.2), whatever comes out in the end. */
+/** A decoder must support at least this window (RFC 8878, 3.1.1.1.2), however small the output. */
 const LEAST_WINDOW_BYTES = 8 * 1024 * 1024
 
 function frameHeader(bytes: Buffer, at: number) {

@@ -1,13 +1,13 @@
 /**
- * A source over a list in memory, for tests and simulations: records can be added while it is read, and it can be told
- * to fail its next read. Positions are indexes.
+ * A source over a list in memory, for tests and simulations: records can be added while it is read, and its next read
+ * can be made to fail. Positions are indexes.
  */
 import { CodedError } from '../../src/contracts/core.ts'
 import type { Positions, Source, SourceRecord } from '../../src/contracts/stream.ts'
 
 export interface MemorySource extends Source {
   append(values: readonly (string | Uint8Array)[]): void
-  /** The next read throws a retriable `SOURCE_FAILED`. */
+  /** Makes the next read throw a retriable `SOURCE_FAILED`. */
   failNextRead(): void
   /** The positions of the last commit. */
   readonly committed: Positions
@@ -38,7 +38,7 @@ export function memorySource(
       signal.throwIfAborted()
       if (fails) {
         fails = false
-        throw new CodedError('SOURCE_FAILED', `${name} was told to fail`, { retriable: true })
+        throw new CodedError('SOURCE_FAILED', `${name} was asked to fail`, { retriable: true })
       }
       const from = next
       const taken = values.slice(from, from + records)

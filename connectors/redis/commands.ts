@@ -1,17 +1,17 @@
 /**
- * What this connector asks of a connection to Redis: one command at a time, replies as bytes. The daemon hands in its own
- * connection; any other client fits with a line, such as `{ bytes: (...all) => ioredis.callBuffer(...all) }`.
+ * The connection to Redis that this connector needs: one command at a time, replies as bytes. The daemon passes its own
+ * connection; any other client fits with one line, such as `{ bytes: (...all) => ioredis.callBuffer(...all) }`.
  */
 import { CodedError } from '../../src/contracts/core.ts'
 
 export interface RedisCommands {
-  /** Bulk strings as Buffers, integers as numbers. Rejects soon when Redis is away, rather than queue. */
+  /** Bulk strings as Buffers, integers as numbers. Rejects soon when Redis is away, instead of queueing. */
   bytes(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>
 }
 
 export type Reply = null | number | Buffer | readonly Reply[]
 
-/** A script with its keys; what is not a coded error yet may succeed later. */
+/** Runs a script with its keys; an error without a code is treated as retriable. */
 export async function evaluate(
   redis: RedisCommands,
   lua: string,

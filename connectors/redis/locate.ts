@@ -1,4 +1,4 @@
-/** Where a stream would go on from a place that a person names, and what that passes over. */
+/** Where a stream would continue from a place that a person gives, and what that skips. */
 import { CodedError } from '../../src/contracts/core.ts'
 import type { Located } from '../../src/contracts/stream.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
@@ -30,6 +30,6 @@ function placeNamed(to: string, stream: string, info: StreamInfo | undefined): P
   if (to === 'start' || info === undefined) return start
   if (to === 'end') return { id: info.last, count: info.added }
   if (/^\d{1,20}-\d{1,20}\/\d{1,15}$/.test(to)) return placeOf(to, stream)
-  const message = `${to} is no place in ${stream}: give start, end, or an id and how many entries came before, such as 1700000000000-0/12`
+  const message = `${to} is not a place in ${stream}: give start, end, or an id and the number of entries before it, such as 1700000000000-0/12`
   throw new CodedError('USAGE', message)
 }

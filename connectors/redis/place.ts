@@ -1,6 +1,6 @@
 /**
- * A place in a Redis stream: the id of the last entry that was read, and how many entries had ever been added up to it
- * (Redis counts them: `entries-added`). The count tells unread entries that were trimmed from read ones, and gives the lag.
+ * A place in a Redis stream: the id of the last entry read, and the number of entries ever added up to it (Redis counts
+ * them: `entries-added`). The count distinguishes unread entries that were trimmed from read ones, and gives the lag.
  */
 import { CodedError } from '../../src/contracts/core.ts'
 
@@ -24,12 +24,12 @@ export function placeOf(text: string | undefined, stream: string): Place {
   if (text === undefined) return start
   const [, id, count] = /^(\d{1,20}-\d{1,20})\/(\d{1,15})$/.exec(text) ?? []
   if (id !== undefined && count !== undefined) return { id, count: Number(count) }
-  throw new CodedError('SOURCE_MISSING', `${stream}: "${text}" is no place in a stream`, {
+  throw new CodedError('SOURCE_MISSING', `${stream}: "${text}" is not a place in a stream`, {
     details: { stream, position: text },
   })
 }
 
-/** Below zero when `left` is the earlier id. Both halves are 64 bits wide. */
+/** Negative if `left` is the earlier id. Both halves are 64 bits wide. */
 export function compareIds(left: string, right: string): number {
   const [leftMs = 0n, leftSequence = 0n] = left.split('-').map(BigInt)
   const [rightMs = 0n, rightSequence = 0n] = right.split('-').map(BigInt)

@@ -1,9 +1,11 @@
 /**
- * The three questions that are put to a stream, each as one script, so that its answer is of one moment. Values are cut where
- * they lie: an entry of half a gigabyte never comes over the wire.
+ * The three queries on a stream, each as one script, so that its answer reflects one moment. Values are truncated
+ * inside Redis: an entry of half a gigabyte never crosses the network.
  */
 
-/** `info(key)`: last id, highest deleted id, entries ever added, entries there, first id; empty for no stream. */
+/**
+ * `info(key)`: last id, highest deleted id, entries ever added, present entries, first id; empty if there is no stream.
+ */
 const info = `
 local function info(key)
   if redis.call('EXISTS', key) == 0 then return {} end
@@ -18,9 +20,10 @@ export const infoScript = `${info}
 return info(KEYS[1])`
 
 /**
- * KEYS: stream. ARGV: the id to read after, how many, bytes of a value, bytes of all headers of an entry, bytes of all.
- * Answers whether that id is there, else what is; then entries of { id, value, 1 = value cut or 2 = headers left out, name, value, … }. Trimming
- * takes from the front: as long as the last entry that was read is there, nothing unread is missing.
+ * KEYS: stream. ARGV: the id to read after, how many, bytes of a value, bytes of all headers of an entry, bytes in
+ * total. Returns whether that id exists, or the state of the stream if it does not; then entries of { id, value, 1 =
+ * value truncated or 2 = headers left out, name, value, … }. Trimming removes from the front: while the last entry read
+ * exists, no unread entry is missing.
  */
 export const readScript = `${info}
 local key, after, most = KEYS[1], ARGV[1], tonumber(ARGV[2])
@@ -59,8 +62,8 @@ end
 return { held and 1 or 0, state, entries }`
 
 /**
- * KEYS: stream, where its readers leave word, and perhaps the epoch. ARGV: id, count, our epoch. Answers 1; 0 where the
- * stream does not know this id, so that word of another history never stands; -1 for an older epoch.
+ * KEYS: stream, the hash for the readers' positions, and optionally the epoch. ARGV: id, count, our epoch. Returns 1; 0
+ * if the stream does not know this id, so that a position of another history is never stored; -1 for an older epoch.
  */
 export const commitScript = `
 local key, id = KEYS[1], ARGV[1]

@@ -1,6 +1,7 @@
 /**
- * Redis Streams: each stream is a partition, read plainly after the checkpoint's place. No consumer group: the checkpoint
- * is the truth. A commit leaves word in a hash beside the stream (`readKeyOf`), by which its producers may trim.
+ * Redis Streams: each stream is a partition, read with plain reads after the checkpoint's place. No consumer group: the
+ * checkpoint is the truth. A commit writes the position to a hash beside the stream (`readKeyOf`), so that producers
+ * know what they may trim.
  */
 import { CodedError, type Clock, type Logger } from '../../src/contracts/core.ts'
 import type {
@@ -20,20 +21,23 @@ import { leaveWord, lagAfter, lookAt, readStream, type StreamOptions } from './s
 export interface RedisSourceOptions {
   readonly name: string
   readonly redis: RedisCommands
-  /** A connection of its own, for waiting; without it the streams are polled. Not for streams of several Cluster slots. */
+  /**
+   * A separate connection for blocking reads; without it the streams are polled. Not for streams in several Cluster
+   * slots.
+   */
   readonly waiter?: RedisCommands
   readonly streams: readonly string[]
-  /** Who reads: its word stands beside each stream. */
+  /** The reader's name: its position is stored beside each stream under it. */
   readonly model: string
   /** Where a stream begins that the checkpoint does not know. */
   readonly from?: 'beginning' | 'end'
-  /** A longer value comes out cut, one byte over the limit. */
+  /** A longer value is truncated, one byte over the limit. */
   readonly eventBytes: number
-  /** Where one of many trainers reads: a word under an older epoch than the key holds is refused. */
+  /** For one of many trainers: a commit under an older epoch than the key holds is refused. */
   readonly fence?: { readonly key: string; readonly epoch: () => number }
   readonly clock: Clock
   readonly log: Logger
-  /** Told when a stream had lost what was read, and is read anew. */
+  /** Called when a stream had lost what was read, and is read again. */
   readonly onRestart?: (stream: string) => void
 }
 
@@ -41,12 +45,15 @@ export function redisSource(options: RedisSourceOptions): Source {
   return new RedisSource(options)
 }
 
-/** The hash where a model leaves word: `id` (last entry learned), `entries`, `at`. In a Cluster it lies beside its stream. */
+/**
+ * The hash with a model's position: `id` (last entry learned), `entries`, `at`. In a Cluster it is in the slot of its
+ * stream.
+ */
 export function readKeyOf(stream: string, model: string): string {
   return `${/\{.+\}/.test(stream) ? stream : `{${stream}}`}:read:${model}`
 }
 
-/** Shorter than the time-out of commands of any connection. */
+/** Shorter than the command timeout of any connection. */
 const BLOCK_MS = 200
 const POLL_MS = 50
 
@@ -57,7 +64,7 @@ class RedisSource implements Source {
   readonly #places = new Map<string, Place>()
   readonly #resets: Resets
   #turn = 0
-  /** A wait that may still be going on although its read was called off. */
+  /** A blocking read that may still be running although its caller gave up. */
   #blocked: Promise<void> | undefined
   #stats: SourceStats = { records: 0, bytes: 0, rebalances: 0, refused: 0 }
 
@@ -87,11 +94,11 @@ class RedisSource implements Source {
       const { stream } = options
       const known = from[stream]
       const place = known === undefined ? await this.#beginning(stream) : placeOf(known, stream)
-      // Before the word of an earlier reader is overwritten: it may say where to go on.
+      // Read before an earlier reader's position is overwritten: it may say where to continue.
       const settled = await readStream(options, place, 0)
       this.#places.set(stream, settled.place)
     }
-    // Whoever trims by an earlier reader's word must know that this one stands before it.
+    // A producer that trims by an earlier reader's position must learn that this reader is further back.
     await this.commit(
       Object.fromEntries([...this.#places].map(([at, place]) => [at, placeText(place)])),
     )
@@ -145,7 +152,7 @@ class RedisSource implements Source {
   }
 
   async close(): Promise<void> {
-    // The connections belong to whoever lent them; a wait ends by itself.
+    // The connections belong to the caller; a blocking read ends by itself.
   }
 
   async #beginning(stream: string): Promise<Place> {
@@ -154,7 +161,7 @@ class RedisSource implements Source {
     return info === undefined ? start : { id: info.last, count: info.added }
   }
 
-  /** In turns, so that no stream starves another. */
+  /** Round robin, so that no stream starves another. */
   async #take(records: number): Promise<readonly SourceRecord[]> {
     const taken: SourceRecord[] = []
     const first = this.#turn
@@ -165,7 +172,7 @@ class RedisSource implements Source {
       try {
         taken.push(...(await this.#takeFrom(options, records - taken.length)))
       } catch (error) {
-        // What another stream gave has been taken; the next read meets the failure again.
+        // Entries of other streams were already taken, so return them; the next read fails again.
         if (taken.length === 0) throw error
         break
       }
@@ -204,7 +211,7 @@ class RedisSource implements Source {
     await untilAborted(this.#blocked, signal)
   }
 
-  /** Only wakes: what it answers is read again. A connection that fails is told by the next read. */
+  /** Only wakes the reader: the entries are read again. The next read reports a failed connection. */
   async #block(waiter: RedisCommands, waitMs: number): Promise<void> {
     const ids = this.#streams.map(({ stream }) => this.#placeIn(stream).id)
     const streams = this.#streams.map(({ stream }) => stream)

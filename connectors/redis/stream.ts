@@ -1,7 +1,8 @@
 /**
- * One stream, read after a place. Redis may lose what it had (FLUSHALL, a failover to a stale replica) and then number
- * new entries below what was read already: a place that the stream does not know is never waited at. Reading begins again
- * at the last word that the stream's own Redis has of us, else at the start; what comes twice is known by its event's id.
+ * One stream, read after a place. Redis may lose data (FLUSHALL, a failover to a stale replica) and then number new
+ * entries below those already read, so the reader never waits at a place that the stream does not know. It restarts
+ * from the last position that this Redis has stored for us, or from the start; repeated events are recognised by their
+ * ids.
  */
 import { isUtf8 } from 'node:buffer'
 import { CodedError, type Logger } from '../../src/contracts/core.ts'
@@ -13,9 +14,9 @@ import { commitScript, infoScript, readScript } from './scripts.ts'
 export interface StreamOptions {
   readonly redis: RedisCommands
   readonly stream: string
-  /** Where the reader of this model leaves word of how far it is. */
+  /** The hash where the reader of this model stores its position. */
   readonly readKey: string
-  /** A longer value comes out cut, one byte over the limit. */
+  /** A longer value is truncated, one byte over the limit. */
   readonly eventBytes: number
   readonly log: Logger
   readonly onRestart: (reset: Omit<SourceReset, 'timeMs'>) => void
@@ -24,11 +25,11 @@ export interface StreamOptions {
 export interface StreamPage {
   readonly records: readonly SourceRecord[]
   readonly place: Place
-  /** Entries that were over a limit. */
+  /** Entries that exceeded a limit. */
   readonly refused: number
 }
 
-/** What Redis says of a stream that is there. */
+/** Redis's state of an existing stream. */
 export interface StreamInfo {
   readonly last: string
   readonly deleted: string
@@ -38,9 +39,12 @@ export interface StreamInfo {
   readonly first: string | undefined
 }
 
-/** Of all headers of one entry, as of an HTTP request. Beyond it they are left out, and it is no event. */
+/**
+ * The limit for all headers of one entry, as for an HTTP request. Beyond it they are left out, and the entry is not an
+ * event.
+ */
 const HEADER_BYTES = 16 * 1024
-/** Of one read, so that memory is bounded also where events are large. */
+/** The limit of one read, so that memory is bounded even if events are large. */
 const PAGE_BYTES = 8 * 1024 * 1024
 
 export async function readStream(
@@ -59,7 +63,7 @@ export async function readStream(
   }
 }
 
-/** Undefined where there is no stream. */
+/** Undefined if there is no stream. */
 export async function lookAt(
   redis: RedisCommands,
   stream: string,
@@ -67,7 +71,7 @@ export async function lookAt(
   return infoOf(await evaluate(redis, infoScript, [stream], []), stream)
 }
 
-/** Entries after a place, and the place with its count put right where that is certain. */
+/** Entries after a place, and the place with its count corrected if the count is certain. */
 export function lagAfter(place: Place, info: StreamInfo): { lag: number; place: Place } {
   if (info.last === place.id) return { lag: 0, place: { ...place, count: info.added } }
   if (isStart(place) || compareIds(info.last, place.id) < 0) return { lag: info.length, place }
@@ -75,7 +79,7 @@ export function lagAfter(place: Place, info: StreamInfo): { lag: number; place: 
   return { lag: Math.min(info.length, Math.max(0, info.added - place.count)), place }
 }
 
-/** Leaves word of how far this reader is. Says whether the stream knows that place. */
+/** Stores this reader's position. Returns whether the stream knows that place. */
 export async function leaveWord(
   { redis, stream, readKey }: Pick<StreamOptions, 'redis' | 'stream' | 'readKey'>,
   { id, count }: Place,
@@ -92,7 +96,7 @@ export async function leaveWord(
   return answer === 1
 }
 
-/** Where to go on from a place whose entry is not in the stream. */
+/** Where to continue from a place whose entry is not in the stream. */
 async function judge(
   options: StreamOptions,
   place: Place,
@@ -104,7 +108,7 @@ async function judge(
     return restart(options, place, `ends at ${info.last}, before what was read`)
   }
   if (isBefore(place, info)) return passTrimmed(options, place, info)
-  // Deleted by hand: what comes after it is still there.
+  // Deleted by hand: the entries after it still exist.
   if (compareIds(info.deleted, place.id) >= 0) return place
   return restart(options, place, 'has another history')
 }
@@ -113,7 +117,7 @@ function isBefore(place: Place, { first }: StreamInfo): boolean {
   return first === undefined || compareIds(place.id, first) < 0
 }
 
-/** The last word that this Redis has of us: replication keeps order, and so it has everything up to there. */
+/** The last position that this Redis stored for us: replication keeps the order, so it has everything up to there. */
 async function restart(options: StreamOptions, place: Place, why: string): Promise<Place> {
   const word = await lastWord(options)
   const to = word !== undefined && compareIds(word.id, place.id) < 0 ? word : start
@@ -131,20 +135,21 @@ function tellRestart(
   onRestart({ partition: stream, reason, from: placeText(from), to: placeText(to) })
 }
 
-/** Everything up to the place is gone: by trimming what was read, or also what was not. */
+/** Everything up to the place is gone: trimmed entries were read, or some were not. */
 async function passTrimmed(options: StreamOptions, place: Place, info: StreamInfo): Promise<Place> {
   const { stream, log } = options
   const removed = info.added - info.length
   const missing = removed - place.count
   const here = { ...place, count: removed }
-  // More was read than this stream ever lost: it is another one, with all of its entries behind the place.
+  // More was read than this stream ever lost: it is a new stream, and all of its entries come after the place.
   if (missing < 0) tellRestart(options, place, here, 'was deleted and created again')
   if (missing <= 0) return here
   const details = { stream, read: placeText(place), first: info.first ?? '', missing }
   const word = await lastWord(options)
-  // This model read them before, in a state that is lost; or somebody deletes by hand, and then the count proves nothing.
+  // Either this model read them earlier, in a state that is lost, or someone deletes by hand, in which case the count
+  // proves nothing.
   if ((word !== undefined && word.count >= removed) || info.deleted !== start.id) {
-    log.warn(details, 'entries of the stream that this state has not read are gone')
+    log.warn(details, 'entries of the stream are gone that this state has not read')
     return here
   }
   const message = `${stream} was trimmed: ${missing} entries after ${place.id} were never read`
@@ -196,7 +201,7 @@ function pageOf(entries: readonly Reply[], from: Place, stream: string): StreamP
   return { records, place, refused }
 }
 
-/** Entries have no room but their fields: `time_ms` says when the event came to us, else the id does. */
+/** Entries can carry metadata only in their fields: `time_ms` is when the event arrived, otherwise the id says so. */
 function described(id: string, fields: readonly Reply[]): Pick<SourceRecord, 'headers' | 'timeMs'> {
   const headers: Record<string, string | Uint8Array> = {}
   for (let at = 0; at < fields.length; at += 2) {
@@ -211,7 +216,7 @@ function described(id: string, fields: readonly Reply[]): Pick<SourceRecord, 'he
   }
 }
 
-/** Ids may be chosen freely: small ones are no times. */
+/** Ids may be chosen freely: small ones are not times. */
 function timeOf(text: string | Uint8Array | undefined): number | undefined {
   return typeof text === 'string' && /^[1-9]\d{11,14}$/.test(text) ? Number(text) : undefined
 }

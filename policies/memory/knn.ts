@@ -1,17 +1,17 @@
 /**
- * Nearest neighbours: kept examples answer along with the head, the more the nearer they are, so that one correction
- * changes the answer to its input and its like at once.
+ * Nearest neighbours: stored examples vote along with the head, with more weight the nearer they are, so that one
+ * correction immediately changes the answer to its input and to similar ones.
  *
  *   a_i ∝ exp(s·cos(x, x_i)), a_head ∝ exp(s·t)      p = Σ_i a_i·(w·[y_i] + (1 − w)·p_head) + a_head·p_head
  *
- * The head counts as a neighbour at the cosine t, so that an input which is like nothing kept is answered by the head
- * alone, however little is kept. What stays is the newest, and of one place the newest word: a second correction of
- * the same input takes the place of the first. With `keep: mistakes` only what was answered wrong comes in, which
- * corrections do not push out so soon, and which repeats every wrong label.
+ * The head counts as a neighbour at the cosine t, so the head alone answers an input that resembles nothing stored,
+ * however little is stored. The memory keeps the newest examples, and only the newest at one place: a second correction
+ * of the same input replaces the first. `keep: mistakes` stores only examples that were answered wrong; corrections
+ * then stay longer, but every wrong label is repeated too.
  *
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR, with a share
- * of the head that does not depend on the input; keeping mistakes is IB2 of Aha, Kibler & Albert (1991), "Instance-based
- * learning algorithms", Machine Learning 6.
+ * of the head that does not depend on the input; keeping mistakes is IB2 of Aha, Kibler & Albert (1991),
+ * "Instance-based learning algorithms", Machine Learning 6.
  */
 import type { Memory, MemoryItem, PolicyKind } from '../../src/contracts/policy.ts'
 
@@ -20,55 +20,55 @@ type Settings = Readonly<
 > & { readonly keep: string }
 
 export const knn: PolicyKind<Memory, Settings> = {
-  summary: 'the nearest kept examples answer along with the head, at once',
+  summary: 'the nearest stored examples vote along with the head, at once',
   settings: {
     weight: {
       type: 'number',
       minimum: 0,
       maximum: 1,
       default: 0.9,
-      description: 'share of an example that is heard alone; the head has the rest',
+      description: 'weight of a single example; the head has the rest',
     },
     threshold: {
       type: 'number',
       minimum: -1,
       maximum: 1,
       default: 0.75,
-      description: 'cosine at which an example is heard as loudly as the head',
+      description: 'cosine similarity at which an example has the same weight as the head',
     },
     sharpness: {
       type: 'number',
       minimum: 1,
       maximum: 1000,
       default: 40,
-      description: 'how fast an example is heard less as the cosine falls',
+      description: 'how fast the weight of an example falls with the cosine',
     },
     capacity: {
       type: 'integer',
       minimum: 1,
       maximum: 16_384,
       default: 256,
-      description: 'examples kept; each takes an embedding in every version',
+      description: 'examples stored; each takes an embedding in every version',
     },
     bytes: {
       type: 'integer',
       minimum: 1024,
       maximum: 268_435_456,
       default: 16_777_216,
-      description: 'what their embeddings may take together',
+      description: 'total size of their embeddings',
     },
     keep: {
       type: 'choice',
       options: ['all', 'mistakes'],
       default: 'all',
-      description: 'which examples come in: every labelled one, or those that were answered wrong',
+      description: 'which examples to store: all labelled ones, or those that were answered wrong',
     },
     every: {
       type: 'integer',
       minimum: 1,
       maximum: 1_000_000,
       default: 1,
-      description: 'wrong answers after which a version is made before the next update',
+      description: 'wrong answers after which a version is published before the next update',
     },
   },
   open: ({ weight, threshold, sharpness, capacity, bytes, keep, every }) => ({
@@ -92,7 +92,7 @@ export const knn: PolicyKind<Memory, Settings> = {
   }),
 }
 
-/** Nearer than rounding can tell. */
+/** Closer than rounding can distinguish. */
 const SAME = 0.99999
 
 function isSamePlace({ vector }: MemoryItem, other: MemoryItem): boolean {

@@ -1,4 +1,4 @@
-/** Keeps nothing: the head alone answers, and what is new is known once a step has learned it. */
+/** Keeps nothing: the head alone answers, and new examples count once a step has learned them. */
 import type { Memory, PolicyKind } from '../../src/contracts/policy.ts'
 
 export const none: PolicyKind<Memory> = {

@@ -1,11 +1,11 @@
 /**
- * Averaged gradient episodic memory: replayed examples do not teach, they veto. Where the new examples' gradient g would
- * raise their loss, the part that does so is taken out.
+ * Averaged gradient episodic memory: replayed examples do not teach, they only constrain. If the new examples' gradient
+ * g would raise the loss of replayed ones, the conflicting part is removed.
  *
  *   g ← g − (g·r / r·r) · r   if g·r < 0,   r the gradient of the replayed examples
  *
- * Needs a replay policy, and costs two backward passes a step. Weaker than plain replay almost everywhere; it is here for
- * those who must not train on what they keep.
+ * Needs a replay policy, and costs two backward passes per step. Weaker than plain replay almost everywhere; use it
+ * only if kept examples must not be trained on.
  *
  * Chaudhry et al. (2019), "Efficient lifelong learning with A-GEM", ICLR.
  */
@@ -13,7 +13,7 @@ import type { Tensors } from '../../src/contracts/core.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
 
 export const aGem: PolicyKind<Regularizer> = {
-  summary: 'the gradient of new examples loses what would raise the loss of replayed ones',
+  summary: 'removes the part of the new gradient that would raise the loss of replayed examples',
   settings: {},
   open: () => ({
     penalty: () => undefined,

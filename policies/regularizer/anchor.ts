@@ -1,6 +1,6 @@
 /**
- * Weights to stay near to. Streams have no tasks whose ends could say when to drop anchor, so that it moves up every so
- * many steps. It begins at the first weights that are seen.
+ * The weights to stay close to. A stream has no task boundaries that could say when to set the anchor, so the anchor
+ * moves after a fixed number of steps. It starts at the first weights it sees.
  */
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import type { Setting } from '../../src/contracts/core.ts'
@@ -56,7 +56,7 @@ export function named(prefix: string, tensors: Tensors): Tensors {
   return new Map([...copied(tensors)].map(([name, tensor]) => [`${prefix}/${name}`, tensor]))
 }
 
-/** The way back from `named`. */
+/** The inverse of `named`. */
 export function taken(prefix: string, state: Tensors): Tensors {
   const own = [...copied(state)].filter(([name]) => name.startsWith(`${prefix}/`))
   return new Map(own.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]))
@@ -71,7 +71,7 @@ export function copied(tensors: Tensors): Tensors {
   )
 }
 
-/** Calls back with each stretch of `before`, and where it is in the shape that it has grown to: more columns. */
+/** Calls back with each stretch of `before` and its position in the grown shape, which has more columns. */
 export function eachShared(
   before: Tensor,
   shape: readonly number[],

@@ -1,14 +1,15 @@
 /**
- * Elastic weight consolidation, online: a spring to where the weights were, stiff where the old examples would notice.
+ * Elastic weight consolidation, online: a spring to earlier weights, stiff where old examples are sensitive.
  *
  *   L = L(batch) + λ/2 · Σᵢ Fᵢ · (θᵢ − θ*ᵢ)²
- *   f ← (1 − ε)·f + ε·ḡ²   at each step;     F ← γ·F + f,  θ* ← θ   every so many steps
+ *   f ← (1 − ε)·f + ε·ḡ²   at each step;     F ← γ·F + f,  θ* ← θ   every `every` steps
  *
- * f is the diagonal of the empirical Fisher information, from the gradients of training itself; ḡ is a batch's mean, so
- * that f is smaller than that of single examples by up to the batch's size, for which λ makes up.
+ * f is the diagonal of the empirical Fisher information, from the gradients of training itself; ḡ is a batch mean, so f
+ * is smaller than for single examples by up to the batch size, and λ compensates.
  *
- * Schwarz et al. (2018), "Progress & compress", ICML, for γ and the single anchor; Chaudhry et al. (2018), "Riemannian walk
- * for incremental learning", ECCV, for the running f. Where nothing else rehearses old labels, it hardly helps a head that grows.
+ * Schwarz et al. (2018), "Progress & compress", ICML, for γ and the single anchor; Chaudhry et al. (2018), "Riemannian
+ * walk for incremental learning", ECCV, for the running f. If nothing else rehearses old labels, it hardly helps a
+ * growing head.
  */
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
@@ -17,7 +18,7 @@ import { Anchor, eachShared, everySetting, named, taken } from './anchor.ts'
 type Settings = Readonly<Record<'lambda' | 'gamma' | 'fisher_rate' | 'every', number>>
 
 export const ewcOnline: PolicyKind<Regularizer, Settings> = {
-  summary: 'a spring to the weights of a while ago, stiff where old examples would notice',
+  summary: 'a spring to earlier weights, stiff where old examples are sensitive',
   settings: {
     lambda: {
       type: 'number',
@@ -31,7 +32,7 @@ export const ewcOnline: PolicyKind<Regularizer, Settings> = {
       minimum: 0,
       maximum: 1,
       default: 1,
-      description: 'how much of the stiffness so far stays when the anchor moves',
+      description: 'how much of the accumulated stiffness stays when the anchor moves',
     },
     fisher_rate: {
       type: 'number',
@@ -111,7 +112,7 @@ function squared(tensors: Tensors): Tensors {
   )
 }
 
-/** a·old + b·more, in the shapes of `more`; what is new in them was zero. */
+/** a·old + b·more, in the shapes of `more`; new elements were zero. */
 function added(old: Tensors, more: Tensors, a: number, b: number): Tensors {
   return new Map(
     [...more].map(([name, { shape, data }]) => {

@@ -1,11 +1,11 @@
 /**
- * A spring to where the weights were: the plainest protection, alike in all directions.
+ * A spring to earlier weights: the simplest protection, equal in all directions.
  *
  *   L = L(batch) + λ/2 · ‖θ − θ*‖²
  *
- * θ* are the weights of `every` steps ago at most; with `every` 0 those that the adapter began with, so that it never
- * strays far from the base: L2-SP of Li, Grandvalet & Davoine (2018), "Explicit inductive bias for transfer learning",
- * ICML. As the baseline of elastic weights in Kirkpatrick et al. (2017), PNAS 114(13).
+ * θ* are the weights of at most `every` steps ago; with `every` 0 they are the initial weights of the adapter, so that
+ * it never strays far from the base: L2-SP of Li, Grandvalet & Davoine (2018), "Explicit inductive bias for transfer
+ * learning", ICML. Used as the baseline for elastic weights in Kirkpatrick et al. (2017), PNAS 114(13).
  */
 import type { Tensor } from '../../src/contracts/core.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
@@ -14,7 +14,7 @@ import { Anchor, eachShared, everySetting } from './anchor.ts'
 type Settings = Readonly<Record<'lambda' | 'every', number>>
 
 export const l2Anchor: PolicyKind<Regularizer, Settings> = {
-  summary: 'a spring to the weights of a while ago, alike in all directions',
+  summary: 'a spring to earlier weights, equal in all directions',
   settings: {
     lambda: {
       type: 'number',

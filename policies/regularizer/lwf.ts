@@ -1,12 +1,12 @@
 /**
- * Learning without forgetting: on the new examples the learner goes on answering as it did before, for the labels that
- * it knew. Keeps no examples.
+ * Learning without forgetting: on new examples, the learner keeps its earlier answers for the labels that it knew.
+ * Stores no examples.
  *
  *   L = L(batch) + λ · ¹⁄ₙ Σ −softmax(h / T) · log softmax(z / T),   h the old weights' logits, z the present ones
  *
- * The old weights are those of `every` steps ago at most: set it to the steps of one update, and they are those from
- * before the update (of a single step the teacher is the learner itself, and teaches nothing). A step costs one forward
- * pass more.
+ * The old weights are those of at most `every` steps ago. Set it to the number of steps of one update, and they are the
+ * weights before the update (with a single step the teacher is the learner itself and teaches nothing). Costs one more
+ * forward pass per step.
  *
  * Li & Hoiem (2017), "Learning without forgetting", IEEE TPAMI 40(12), with its T = 2.
  */
@@ -16,28 +16,28 @@ import { Anchor } from './anchor.ts'
 type Settings = Readonly<Record<'lambda' | 'temperature' | 'every', number>>
 
 export const lwf: PolicyKind<Regularizer, Settings> = {
-  summary: 'on new examples, old answers are kept: those of the weights of a while ago',
+  summary: 'on new examples, keeps the answers of earlier weights',
   settings: {
     lambda: {
       type: 'number',
       minimum: 0,
       maximum: 1000,
       default: 1,
-      description: 'weight of the old answers',
+      description: 'weight of the earlier answers',
     },
     temperature: {
       type: 'number',
       minimum: 0.1,
       maximum: 100,
       default: 2,
-      description: 'T: above 1 lets small shares count',
+      description: 'temperature T: above 1, small probabilities count more',
     },
     every: {
       type: 'integer',
       minimum: 2,
       maximum: 1_000_000,
       default: 100,
-      description: 'steps for which one teacher stays',
+      description: 'steps before the teacher is replaced',
     },
   },
   open({ lambda, temperature, every }) {

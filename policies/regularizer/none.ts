@@ -1,8 +1,4 @@
-/**
- * No penalty: the loss is that of the batch alone, and only replay protects what was learned before.
- *
- *   L = L(batch)
- */
+/** No penalty: the loss is that of the batch alone, and only replay protects earlier knowledge. */
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
 
 export const none: PolicyKind<Regularizer> = {

@@ -1,12 +1,6 @@
 /**
- * DER++: dark experience replay, and a second draw that is rehearsed by label, so that logits which were kept too early
- * in the learning cannot mislead for long.
- *
- *   L = ¹⁄ₙ Σ loss(z; y) over new  +  α · ¹⁄ₘ Σ ¹⁄ₖ‖z − h‖² over draw 1  +  β · ¹⁄ₘ Σ loss(z; y) over draw 2
- *
- * Each draw has `replay_batch` examples, so that a step costs one third more than with `der`.
- *
- * Buzzega et al. (2020), "Dark experience for general continual learning: a strong, simple baseline", NeurIPS.
+ * DER++: dark experience replay, plus a second draw replayed by label, so that logits stored too early in learning
+ * cannot mislead for long.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
@@ -17,7 +11,7 @@ import { keepAnyEqually } from './reservoir.ts'
 type Settings = Bounds & Readonly<Record<'alpha' | 'beta', number>>
 
 export const derPlus: PolicyKind<Replay, Settings> = {
-  summary: 'der, and a second draw rehearsed by label',
+  summary: 'der, plus a second draw replayed by label',
   settings: {
     ...bounds,
     alpha: alphaSetting,

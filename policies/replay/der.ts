@@ -1,13 +1,6 @@
 /**
- * Dark experience replay: each example is kept with the logits that the learner gave it before it was learned, and these
- * are rehearsed instead of its label. What is kept is a reservoir.
- *
- *   L = ¹⁄ₙ Σ loss(z; y) over new  +  α · ¹⁄ₘ Σ ¹⁄ₖ‖z − h‖² over replayed
- *
- * Logits say more than a label: how near the others were. With labels that appear at run time h is shorter than z, and
- * the first k = |h| labels are compared. An example that has no logits, kept under another policy, is rehearsed by label.
- *
- * Buzzega et al. (2020), "Dark experience for general continual learning: a strong, simple baseline", NeurIPS.
+ * Dark experience replay: each example is stored with the logits that the learner gave before learning it, and replay
+ * uses these instead of its label. Keeps a reservoir.
  */
 import type { Setting } from '../../src/contracts/core.ts'
 import type { LossPart, PolicyKind, Replay, StepRow } from '../../src/contracts/policy.ts'
@@ -22,11 +15,11 @@ export const alphaSetting: Setting = {
   minimum: 0,
   maximum: 100,
   default: 0.5,
-  description: 'weight of the distance to the kept logits',
+  description: 'weight of the distance to the stored logits',
 }
 
 export const der: PolicyKind<Replay, Settings> = {
-  summary: 'a reservoir with logits; rehearses these instead of labels',
+  summary: 'a reservoir with logits; replays these instead of labels',
   settings: { ...bounds, alpha: alphaSetting },
   open: ({ alpha, ...settings }) =>
     openBuffer(settings, keepAnyEqually, {

@@ -1,13 +1,6 @@
 /**
- * Experience replay with asymmetric cross-entropy: new examples compete among the labels of their own batch, replayed
- * ones among all. So a new label does not push the old ones' logits down, which is where forgetting begins.
- *
- *   L = ¹⁄ₙ Σ loss(z over labels of the new batch; y) over new  +  ¹⁄ₘ Σ loss(z; y) over replayed
- *
- * Without replayed rows there is nothing to protect, and new ones compete among all. New examples of a single label
- * teach nothing by themselves then: let a batch hold several. What is kept is a reservoir.
- *
- * Caccia et al. (2022), "New insights on reducing abrupt representation change in online continual learning", ICLR.
+ * Experience replay with asymmetric cross-entropy: new examples compete only among the labels of their own batch,
+ * replayed ones among all. So a new label does not push down the logits of old ones, which is where forgetting begins.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
@@ -16,7 +9,7 @@ import { byLabel } from './der.ts'
 import { keepAnyEqually } from './reservoir.ts'
 
 export const erAce: PolicyKind<Replay, Bounds> = {
-  summary: 'a reservoir; new examples compete among the labels of their batch only',
+  summary: 'a reservoir; new examples compete only among the labels of their batch',
   settings: bounds,
   open: (settings) =>
     openBuffer(settings, keepAnyEqually, {

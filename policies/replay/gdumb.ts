@@ -1,14 +1,6 @@
 /**
- * GDumb: a greedy, balanced buffer, and a learner that knows nothing else. A label that has less than its share takes
- * an example in; the largest label gives one up for it. An update begins with fresh weights and learns the buffer alone.
- *
- *   take x of label c  ⇔  kept of c < capacity / labels
- *   θ ← train(fresh, buffer, passes)
- *
- * A strong and simple baseline: what beats it has learned something from the stream itself. An update costs
- * passes · capacity examples, so let the trigger collect many. With a share filled, the first examples of a label stay.
- *
- * Prabhu, Torr & Dokania (2020), "GDumb: a simple approach that questions our progress in continual learning", ECCV.
+ * GDumb: a greedy, balanced buffer, and a learner trained on nothing else. A label with less than its share accepts an
+ * example, and the largest label gives one up for it. An update starts from fresh weights and learns only the buffer.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
@@ -26,7 +18,7 @@ const greedy: Keeping = {
 type Settings = Bounds & Readonly<Record<'passes', number>>
 
 export const gdumb: PolicyKind<Replay, Settings> = {
-  summary: 'a greedy balanced buffer; each update learns it anew from fresh weights',
+  summary: 'a greedy balanced buffer; each update trains fresh weights on it',
   settings: {
     ...bounds,
     passes: {
@@ -34,7 +26,7 @@ export const gdumb: PolicyKind<Replay, Settings> = {
       minimum: 1,
       maximum: 1000,
       default: 10,
-      description: 'over the whole buffer, at each update',
+      description: 'passes over the whole buffer at each update',
     },
   },
   open: ({ passes, ...settings }) => openBuffer(settings, greedy, { passes }),

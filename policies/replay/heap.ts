@@ -1,8 +1,6 @@
 /**
- * A binary heap of marked keys, greatest mark first, from which any key can be taken. Marks may be equal; keys decide
- * then, so that what comes out depends on what is in it alone, not on how it got in.
- *
- * Williams (1964), "Algorithm 232: Heapsort", CACM 7(6).
+ * A binary heap of marked keys, greatest mark first, from which any key can be removed. Equal marks are ordered by key,
+ * so that the order depends only on the content, not on its history.
  */
 import type { ExampleKey } from '../../src/contracts/core.ts'
 
@@ -59,7 +57,7 @@ export class Heap {
     }
   }
 
-  /** Nothing is above anything that is there. */
+  /** Greater than any existing mark. */
   #isAbove(one: number, other: number): boolean {
     const [a, b] = [this.#items[one], this.#items[other]]
     return a !== undefined && (b === undefined || isGreater(a, b))

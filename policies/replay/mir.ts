@@ -1,10 +1,10 @@
 /**
- * Maximally interfered retrieval: of a handful of kept examples, those are rehearsed that the new ones would make the
- * learner forget most. What is kept is a reservoir.
+ * Maximally interfered retrieval: draws a handful of stored examples and replays those that the new examples would make
+ * the learner forget most. Keeps a reservoir.
  *
- *   rehearsed = argmax over candidates of  loss(x; θ′) − loss(x; θ),   θ′ = θ after a step on the new examples alone
+ *   replayed = argmax over candidates of  loss(x; θ′) − loss(x; θ),   θ′ = θ after a step on the new examples alone
  *
- * It costs one step and two scorings of the candidates more for each step.
+ * Costs one additional step and two scorings of the candidates per step.
  *
  * Aljundi et al. (2019), "Online continual learning with maximally interfered retrieval", NeurIPS; there 50 candidates
  * for 10.
@@ -17,7 +17,7 @@ import { keepAnyEqually } from './reservoir.ts'
 type Settings = Bounds & Readonly<Record<'candidates', number>>
 
 export const mir: PolicyKind<Replay, Settings> = {
-  summary: 'a reservoir; rehearses what the new examples would make it forget most',
+  summary: 'a reservoir; replays what the new examples would make it forget most',
   settings: {
     ...bounds,
     candidates: {
@@ -25,7 +25,7 @@ export const mir: PolicyKind<Replay, Settings> = {
       minimum: 2,
       maximum: 100,
       default: 5,
-      description: 'drawn for each example that is rehearsed',
+      description: 'candidates drawn per replayed example',
     },
   },
   open: ({ candidates, ...settings }) => openBuffer(settings, keepAnyEqually, { candidates }),

@@ -1,11 +1,11 @@
 /**
- * A window: the newest examples are kept, first in, first out.
+ * A window: keeps the newest examples, first in, first out.
  *
- * For streams that drift for good, where what is old is wrong. It protects nothing that has not come lately.
+ * For streams that drift for good, so that old examples are wrong. It protects only what came recently.
  *
  *   kept = { xₜ : t > seen − capacity }
  *
- * Experience replay as Lin (1992) had it, "Self-improving reactive agents based on reinforcement learning, planning and
+ * Experience replay as in Lin (1992), "Self-improving reactive agents based on reinforcement learning, planning and
  * teaching", Machine Learning 8.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'

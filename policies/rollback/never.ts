@@ -1,10 +1,8 @@
-/**
- * Nothing goes back by itself: a person decides, with one call.
- */
+/** Never rolls back automatically: a person decides, with one call. */
 import type { PolicyKind, Rollback } from '../../src/contracts/policy.ts'
 
 export const never: PolicyKind<Rollback> = {
-  summary: 'nothing goes back by itself',
+  summary: 'never rolls back automatically',
   settings: {},
   open: () => ({
     looksAtScores: false,

@@ -3,8 +3,8 @@
  *
  *   η_t = η
  *
- * What never decays can always follow: on a stream that changes, a rate that goes to zero as for a fixed set of data
- * (Robbins & Monro 1951, "A stochastic approximation method") stops learning.
+ * A rate that never decays can always follow: on a changing stream, a rate that goes to zero, as for a fixed data set
+ * (Robbins & Monro 1951, "A stochastic approximation method"), stops learning.
  */
 import type { PolicyKind, LearningRateSchedule } from '../../src/contracts/policy.ts'
 

@@ -1,13 +1,13 @@
 /**
- * The configured rates, and higher ones after an alarm: they begin at `peak` times and come back by half of what is left
- * every `half_life` updates.
+ * The configured rates, raised after an alarm: they start at `peak` times the configured value, and half of the rest of
+ * the increase disappears every `half_life` updates.
  *
  *   η_u / η = 1 + (peak − 1)·2^(−u/half_life)      u updates since the alarm's own; 1 before the first alarm
  *
- * The default: without a trigger that raises alarms it is `constant`. To learn faster where the error says that the
- * world has changed, and only there, is in Gama et al. (2014), "A survey on concept drift adaptation", ACM Computing
- * Surveys 46(4), §3.3 (informed adaptation); as a step size that rises with drift in Kuncheva & Plumpton (2008),
- * "Adaptive learning rate for online linear discriminant classifiers", SSPR.
+ * The default: without a trigger that raises alarms it equals `constant`. Learning faster only where the error shows
+ * that the world has changed is in Gama et al. (2014), "A survey on concept drift adaptation", ACM Computing Surveys
+ * 46(4), §3.3 (informed adaptation); as a step size that rises with drift in Kuncheva & Plumpton (2008), "Adaptive
+ * learning rate for online linear discriminant classifiers", SSPR.
  */
 import type { Json } from '../../src/contracts/core.ts'
 import type { PolicyKind, LearningRateSchedule } from '../../src/contracts/policy.ts'
@@ -19,21 +19,21 @@ export interface DriftResetSettings {
 }
 
 export const driftReset: PolicyKind<LearningRateSchedule, DriftResetSettings> = {
-  summary: 'the configured rates, and higher ones for some time after an alarm',
+  summary: 'the configured rates, raised for some time after an alarm',
   settings: {
     peak: {
       type: 'number',
       minimum: 1,
       maximum: 100,
       default: 5,
-      description: 'times the configured rates, in the update of the alarm',
+      description: 'factor on the configured rates, in the update of the alarm',
     },
     half_life: {
       type: 'number',
       minimum: 0.1,
       maximum: 1_000_000,
       default: 5,
-      description: 'updates after which half of what was added is left',
+      description: 'updates after which half of the increase is left',
     },
   },
   open: (settings) => new DriftReset(settings),
@@ -41,7 +41,7 @@ export const driftReset: PolicyKind<LearningRateSchedule, DriftResetSettings> = 
 
 class DriftReset implements LearningRateSchedule {
   readonly #settings: DriftResetSettings
-  /** Updates begun since the last alarm, its own not counted; null before the first. */
+  /** Updates begun since the last alarm, not counting its own; null before the first alarm. */
   #since: number | null = null
 
   constructor(settings: DriftResetSettings) {

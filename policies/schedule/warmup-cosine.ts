@@ -4,9 +4,9 @@
  *   η_t / η = (t + 1)/(w + 1)                                        t < w = ⌊warmup·n⌋
  *           = floor + (1 − floor)·½(1 + cos(π·(t − w)/(n − w)))      otherwise, of n steps
  *
- * For updates of many steps (large `every`, several epochs), so that each version ends in calm; an update of one step
- * has the full rate. The restart with each version is that of Loshchilov & Hutter (2017), "SGDR: stochastic gradient
- * descent with warm restarts", ICLR; the warm-up that of Goyal et al. (2017), arXiv:1706.02677.
+ * For updates of many steps (large `every`, several epochs), so that each version ends with small steps; an update of
+ * one step has the full rate. The restart with each version follows Loshchilov & Hutter (2017), "SGDR: stochastic
+ * gradient descent with warm restarts", ICLR; the warm-up follows Goyal et al. (2017), arXiv:1706.02677.
  */
 import type { Json } from '../../src/contracts/core.ts'
 import type { PolicyKind, LearningRateSchedule } from '../../src/contracts/policy.ts'
@@ -25,14 +25,14 @@ export const warmupCosine: PolicyKind<LearningRateSchedule, WarmupCosineSettings
       minimum: 0,
       maximum: 0.9,
       default: 0.1,
-      description: 'share of the steps over which they rise',
+      description: 'share of the steps in which they rise',
     },
     floor: {
       type: 'number',
       minimum: 0,
       maximum: 1,
       default: 0,
-      description: 'what they fall to',
+      description: 'their final value, as a factor',
     },
   },
   open: (settings) => new WarmupCosine(settings),
@@ -58,7 +58,7 @@ class WarmupCosine implements LearningRateSchedule {
     return floor + ((1 - floor) * (1 + Math.cos(Math.PI * fallen))) / 2
   }
 
-  /** Between two updates there is nothing to remember. */
+  /** It has no state between two updates. */
   snapshot(): Json {
     return null
   }

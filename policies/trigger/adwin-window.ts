@@ -1,6 +1,7 @@
 /**
- * ADWIN's window: an exponential histogram. Row i holds buckets of 2ⁱ values each, oldest first; when a row has six, its
- * two oldest become one of the next row. What a bucket keeps of its values is their sum and their squares about the mean.
+ * ADWIN's window: an exponential histogram. Row i holds buckets of 2ⁱ values each, oldest first; when a row has six,
+ * its two oldest are merged into one of the next row. A bucket stores the sum of its values and their squares about the
+ * mean.
  *
  *   squares₁₂ = squares₁ + squares₂ + n₁·n₂/(n₁ + n₂)·(μ₁ − μ₂)²
  *

@@ -1,11 +1,11 @@
 /**
- * ADWIN: a window of the newest values that is as long as their mean has not changed, and is cut where it has.
+ * ADWIN: a window of the newest values that grows while their mean is stable, and is cut where the mean changes.
  *
  *   W = W₀·W₁:  cut  ⇔  |μ₀ − μ₁| > √(2·σ²·δ′/m) + ⅔·δ′/m
  *   1/m = 1/(n₀ − 4) + 1/(n₁ − 4),  δ′ = ln(2·ln|W| / δ),  for n₀, n₁ ≥ 5
  *
- * Watches the error (1 for a wrong answer). It needs no guess of how fast things change, and its false alarms are
- * bounded by δ. The window is kept as an exponential histogram, O(log |W|) numbers; every `clock` examples it is tested.
+ * Watches the error (1 for a wrong answer). It needs no assumption about the speed of change, and its false alarms are
+ * bounded by δ. The window is an exponential histogram of O(log |W|) numbers, tested every `clock` examples.
  *
  * Bifet & Gavaldà (2007), "Learning from time-changing data with adaptive windowing", SDM (their ADWIN2, with the
  * corrected sizes 1/(n − 4) of the reference implementations in MOA and River).
@@ -31,7 +31,7 @@ export const adwin = driftTrigger<AdwinSettings>({
       minimum: 1e-12,
       maximum: 0.5,
       default: 0.002,
-      description: 'chance of a false alarm',
+      description: 'probability of a false alarm',
     },
     clock: {
       type: 'integer',
@@ -82,7 +82,7 @@ export class AdaptiveWindow implements Detector {
     this.#tick = tick
   }
 
-  /** The oldest bucket goes as long as some cut is significant; the first one that was tells what happened. */
+  /** Drops the oldest bucket while any cut is significant; the first significant cut describes the change. */
   #test(): Change | undefined {
     let change: Change | undefined
     for (let cut = this.#cut(); cut !== undefined; cut = this.#cut()) {

@@ -1,11 +1,11 @@
 /**
- * An update whenever `every` examples are pending, or when the stream rests and fewer are.
+ * An update whenever `every` examples are pending, or when the stream is idle and fewer are.
  *
  *   update  ⇔  pending ≥ every, or pending > 0 and now − newest ≥ rest
  *
- * The default: a busy stream gives the same updates on every run, whatever the clock says, and a single correction is
- * learned a second later. With `rest: 0` it goes by events alone. The mini-batch of online gradient descent, Dekel et
- * al. (2012), "Optimal distributed online prediction", JMLR 13.
+ * The default: a busy stream gives the same updates on every run, independent of the clock, and a single correction is
+ * learned a second later. With `rest: 0` only events count. The mini-batch of online gradient descent, Dekel et al.
+ * (2012), "Optimal distributed online prediction", JMLR 13.
  */
 import type { PolicyKind, Trigger } from '../../src/contracts/policy.ts'
 import { Rest, restSetting } from './rest.ts'
@@ -17,7 +17,7 @@ export interface CountSettings {
 }
 
 export const count: PolicyKind<Trigger, CountSettings> = {
-  summary: 'updates whenever a number of examples is pending, or when the stream rests',
+  summary: 'updates whenever a number of examples is pending, or when the stream is idle',
   settings: {
     every: {
       type: 'integer',

@@ -1,11 +1,11 @@
 /**
- * DDM: an error rate that was at its lowest and is now significantly above it.
+ * DDM: alarms when the error rate is significantly above its lowest value.
  *
  *   pᵢ = mean error so far, sᵢ = √(pᵢ(1 − pᵢ)/i);  p_min, s_min where p + s was least
  *   change  ⇔  pᵢ + sᵢ > p_min + k·s_min,  i > warm_start
  *
- * Watches the error (1 for a wrong answer). Quick on a sudden change, slow on a gradual one, and the longer it was
- * quiet the more it takes: its mean is over everything since the last change.
+ * Watches the error (1 for a wrong answer). Fast on a sudden change, slow on a gradual one, and slower the longer it
+ * was quiet: its mean covers everything since the last change.
  *
  * Gama, Medas, Castillo & Rodrigues (2004), "Learning with drift detection", SBIA.
  */

@@ -1,20 +1,20 @@
 /**
- * What every drift trigger does besides its test: it updates by count, watches one number of each example before it was
- * learned, and raises an alarm when its detector finds that this number has risen. A change for the better is no alarm.
+ * The common part of every drift trigger: it updates by count, watches one number per example before it is learned, and
+ * raises an alarm when its detector finds that this number has risen. An improvement is no alarm.
  *
  *   update  ⇔  pending ≥ every, or an alarm, or pending > 0 and now − newest ≥ rest
  *
- * `on_drift` says what the alarm does: `report` counts and logs it; `raise-rate` hands it to the rate policy;
- * `fresh-replay` does that and lets go what was kept for replay, because it teaches the old meaning; `fresh-adapter` lets
- * it go too and begins a new adapter. The head begins anew with it, keeping its labels, because a head is what a new
- * meaning of the same inputs makes wrong first.
+ * `on_drift` sets the response: `report` counts and logs the alarm; `raise-rate` also passes it to the learning-rate
+ * schedule; `fresh-replay` also drops the replay buffer, because it teaches the old meaning; `fresh-adapter` also
+ * starts a new adapter. The head restarts with it but keeps its labels, because a new meaning of the same inputs makes
+ * the head wrong first.
  */
 import type { Json, Random, Setting, Stateful } from '../../src/contracts/core.ts'
 import type { Alarm, PolicyKind, Trigger } from '../../src/contracts/policy.ts'
 import type { Score } from '../../src/contracts/task.ts'
 import { Rest, restSetting } from './rest.ts'
 
-/** A test for change on a stream of numbers. After a change it has begun anew by the next number. */
+/** A test for change on a stream of numbers. After a change it has restarted by the next number. */
 export interface Detector extends Stateful {
   observe(value: number, random: Random): Change | undefined
 }
@@ -41,7 +41,7 @@ interface DriftKind<Settings> {
 const watched = {
   /** 1 for a wrong answer, 0 for a right one. */
   error: ({ correct }: Score) => (correct ? 0 : 1),
-  /** A certain and wrong answer has a boundless loss, which would outweigh everything. */
+  /** A confident wrong answer has an unbounded loss, which would outweigh everything. */
   loss: ({ loss }: Score) => Math.min(loss, MOST_LOSS),
 }
 const MOST_LOSS = 20
@@ -69,7 +69,7 @@ const common: Readonly<Record<keyof DriftSettings, Setting>> = {
     type: 'choice',
     options: ['report', 'raise-rate', 'fresh-replay', 'fresh-adapter'],
     default: 'fresh-replay',
-    description: 'what an alarm does besides being counted and logged',
+    description: 'response to an alarm, besides counting and logging it',
   },
 }
 
@@ -124,7 +124,7 @@ class DriftTrigger implements Trigger {
     }
   }
 
-  /** The state of another policy, or of none, is a fresh start. */
+  /** The state of another policy, or no state, means a fresh start. */
   restore(state: Json): void {
     const mine = isStateOf(this.#kind.name, state) ? state : undefined
     this.#detector.restore(mine?.detector ?? this.#fresh)
@@ -136,7 +136,7 @@ class DriftTrigger implements Trigger {
     const reason = `${this.#kind.name}: ${found}`
     this.#count += 1
     this.#last = reason
-    // The setting's own table holds these names alone.
+    // The setting's own table holds only these names.
     const response = this.#settings.on_drift as Alarm['response']
     return { verdict: 'update' as const, reason, alarm: { reason, response } }
   }

@@ -1,11 +1,11 @@
 /**
- * An update when the stream has rested, and as soon as `most` are pending.
+ * An update when the stream is idle, and as soon as `most` are pending.
  *
  *   update  ⇔  pending > 0 and now − newest ≥ rest_ms, or pending ≥ most
  *
- * For people who correct in bursts: the whole burst becomes one version, and training never competes with it. The
- * trailing-edge debounce of event handling, with a bound. It reads the clock: another run of the same stream may cut
- * other updates.
+ * For people who correct in bursts: the whole burst becomes one version, and training does not compete with it. The
+ * trailing-edge debounce of event handling, with a bound. It reads the clock: another run of the same stream may group
+ * events differently.
  */
 import type { Json } from '../../src/contracts/core.ts'
 import type { PolicyKind, Trigger } from '../../src/contracts/policy.ts'
@@ -17,21 +17,21 @@ export interface IdleSettings {
 }
 
 export const idle: PolicyKind<Trigger, IdleSettings> = {
-  summary: 'updates when the stream has rested',
+  summary: 'updates when the stream is idle',
   settings: {
     rest_ms: {
       type: 'integer',
       minimum: 100,
       maximum: 86_400_000,
       default: 1000,
-      description: 'without an event, looked at with each one and five times a second at rest',
+      description: 'idle time, checked at each event and five times a second while idle',
     },
     most: {
       type: 'integer',
       minimum: 1,
       maximum: 100_000,
       default: 1000,
-      description: 'pending examples that do not wait for it',
+      description: 'pending examples that start an update at once',
     },
   },
   open: (settings) => new IdleTrigger(settings),
@@ -49,7 +49,7 @@ class IdleTrigger implements Trigger {
     this.#settings = settings
   }
 
-  /** It may come after a rest that nobody looked at, such as one in which this daemon was down. */
+  /** It may follow an idle time that nobody observed, such as one in which this daemon was down. */
   observe(seen: Seen) {
     const decision = this.#decide(seen, seen.pending > 1)
     this.#newestMs = seen.nowMs
@@ -62,11 +62,11 @@ class IdleTrigger implements Trigger {
 
   #decide({ pending, nowMs }: Seen, waits: boolean) {
     const { rest_ms: restMs, most } = this.#settings
-    // A clock that was put back begins the rest anew.
+    // If the clock was set back, the idle time starts again.
     const sinceMs = this.#newestMs === null || nowMs < this.#newestMs ? nowMs : this.#newestMs
     this.#newestMs = sinceMs
     const isDue = (waits && nowMs - sinceMs >= restMs) || pending >= most
-    const reason = `the stream rests for ${nowMs - sinceMs} of ${restMs} ms, ${pending} examples are pending`
+    const reason = `the stream is idle for ${nowMs - sinceMs} of ${restMs} ms, ${pending} examples are pending`
     return { verdict: isDue ? ('update' as const) : ('wait' as const), reason }
   }
 

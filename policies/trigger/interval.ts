@@ -1,10 +1,10 @@
 /**
- * An update every so many milliseconds in which something came, and as soon as `most` are pending.
+ * An update at each interval in which something arrived, and as soon as `most` are pending.
  *
  *   update  ⇔  pending > 0 and now − last ≥ every_ms, or pending ≥ most
  *
- * For a bounded age of what was learned, whatever the rate of the stream: the batch interval of Zaharia et al. (2013),
- * "Discretized streams", SOSP. It reads the clock: another run of the same stream may cut other updates.
+ * Bounds the age of what was learned, whatever the rate of the stream: the batch interval of Zaharia et al. (2013),
+ * "Discretized streams", SOSP. It reads the clock: another run of the same stream may group events differently.
  */
 import type { Json } from '../../src/contracts/core.ts'
 import type { PolicyKind, Trigger } from '../../src/contracts/policy.ts'
@@ -16,21 +16,21 @@ export interface IntervalSettings {
 }
 
 export const interval: PolicyKind<Trigger, IntervalSettings> = {
-  summary: 'updates after a time in which something came',
+  summary: 'updates after an interval in which something arrived',
   settings: {
     every_ms: {
       type: 'integer',
       minimum: 100,
       maximum: 86_400_000,
       default: 5000,
-      description: 'between two updates, looked at with each event and five times a second at rest',
+      description: 'interval, checked at each event and five times a second while idle',
     },
     most: {
       type: 'integer',
       minimum: 1,
       maximum: 100_000,
       default: 1000,
-      description: 'pending examples that do not wait for it',
+      description: 'pending examples that start an update at once',
     },
   },
   open: (settings) => new IntervalTrigger(settings),
@@ -40,7 +40,7 @@ class IntervalTrigger implements Trigger {
   readonly needsScore = false
   readonly readsClock = true
   readonly #settings: IntervalSettings
-  /** The last update, or the first look. */
+  /** The last update, or the first check. */
   #lastMs: number | null = null
 
   constructor(settings: IntervalSettings) {
@@ -53,7 +53,7 @@ class IntervalTrigger implements Trigger {
 
   rest({ pending, nowMs }: { readonly pending: number; readonly nowMs: number }) {
     const { every_ms: everyMs, most } = this.#settings
-    // A clock that was put back begins the interval anew.
+    // If the clock was set back, the interval starts again.
     this.#lastMs = this.#lastMs === null || nowMs < this.#lastMs ? nowMs : this.#lastMs
     const passedMs = nowMs - this.#lastMs
     const isDue = pending > 0 && (passedMs >= everyMs || pending >= most)

@@ -6,8 +6,8 @@
  *   p = 2·Σ_{k≥1} (−1)^{k−1} · C(2r, r − k·h)/C(2r, r),  h = r·D   (exact; Gnedenko & Korolyuk 1951)
  *   change  ⇔  p ≤ α and D > 0.1
  *
- * Watches the loss, whose whole distribution it compares: it also sees a change that leaves the mean where it was.
- * Each example is tested anew, so that α must be small; the older sample comes from the trigger's own stream of chance.
+ * Watches the loss and compares its whole distribution: it also sees a change that leaves the mean unchanged. Each
+ * example is a new test, so α must be small; the older sample is drawn from the trigger's own random stream.
  *
  * Raab, Heusinger & Schleif (2020), "Reactive soft prototype computing for concept drift streams", Neurocomputing 416.
  */
@@ -23,7 +23,7 @@ export interface KswinSettings {
 
 export const kswin = driftTrigger<KswinSettings>({
   name: 'kswin',
-  summary: 'updates by count, and when the newest losses are distributed otherwise than before',
+  summary: 'updates by count, and when the distribution of the newest losses has changed',
   watches: 'loss',
   settings: {
     alpha: {
@@ -31,7 +31,7 @@ export const kswin = driftTrigger<KswinSettings>({
       minimum: 1e-12,
       maximum: 0.5,
       default: 0.005,
-      description: 'chance of a false alarm in one test',
+      description: 'probability of a false alarm in one test',
     },
     window_size: {
       type: 'integer',
@@ -77,7 +77,7 @@ export class KolmogorovSmirnovWindow implements Detector {
     const distance = steps(old, recent)
     const p = outside(newest, distance)
     if (p > alpha || distance / newest <= LEAST_DISTANCE) return undefined
-    // What is here of the new distribution is forgotten too: the test begins with an empty window.
+    // Values of the new distribution are dropped too: the test restarts with an empty window.
     this.#window = []
     const [before, now] = [mean(old), mean(recent)]
     const means = `mean ${now.toFixed(3)}, before ${before.toFixed(3)}`
@@ -105,7 +105,9 @@ function sampled(values: readonly number[], count: number, random: Random): read
   return pool.slice(0, count)
 }
 
-/** h = r·D, a whole number: how many more of one sample than of the other lie at or below some value, at most. */
+/**
+ * h = r·D, a whole number: the largest difference between the samples in the count of values at or below some value.
+ */
 function steps(one: readonly number[], other: readonly number[]): number {
   const sortedOne = [...one].sort((a, b) => a - b)
   const sortedOther = [...other].sort((a, b) => a - b)

@@ -1,5 +1,5 @@
 /**
- * Page–Hinkley: a cumulated sum of how far values lie above their mean, against the least that it ever was.
+ * Page–Hinkley: a cumulative sum of how far values lie above their mean, compared with its minimum.
  *
  *   m_t = α·m_{t−1} + (x_t − x̄_t − δ),  M_t = min m;  change up    ⇔  m_t − M_t > λ
  *   u_t = α·u_{t−1} + (x_t − x̄_t + δ),  U_t = max u;  change down  ⇔  U_t − u_t > λ
@@ -24,7 +24,7 @@ export interface PageHinkleySettings {
 
 export const pageHinkley = driftTrigger<PageHinkleySettings>({
   name: 'page-hinkley',
-  summary: 'updates by count, and when losses above their mean add up',
+  summary: 'updates by count, and when losses above their mean accumulate',
   watches: 'loss',
   settings: {
     min_instances: {
@@ -39,27 +39,27 @@ export const pageHinkley = driftTrigger<PageHinkleySettings>({
       minimum: 0,
       maximum: 10,
       default: 0.005,
-      description: 'how far from the mean a value may lie without counting',
+      description: 'deviation from the mean that does not count',
     },
     threshold: {
       type: 'number',
       minimum: 0.01,
       maximum: 1_000_000,
       default: 50,
-      description: 'the sum that is a change',
+      description: 'sum that signals a change',
     },
     alpha: {
       type: 'number',
       minimum: 0.5,
       maximum: 1,
       default: 0.9999,
-      description: 'what is left of the sum at the next example',
+      description: 'factor on the sum at each example',
     },
     mode: {
       type: 'choice',
       options: ['up', 'down', 'both'],
       default: 'both',
-      description: 'which changes begin it anew; only those upwards are alarms',
+      description: 'which changes restart it; only upward changes are alarms',
     },
   },
   detector: (settings) => new PageHinkley(settings),

@@ -1,11 +1,12 @@
 /**
- * When a stream rests, what is pending does not wait for more: the part that `count` and the drift triggers share.
+ * The idle rule that `count` and the drift triggers share: when a stream is idle, pending examples do not wait for
+ * more.
  *
  *   update  ⇔  pending > 0 and now − newest ≥ rest
  *
  * The trailing-edge debounce of event handling. It reads the clock, so the trainer records such an update in its
- * checkpoint before it makes it: after a crash the same examples are learned together again (law 2). How long the
- * stream has rested is no part of the checkpoint; a restart waits once more.
+ * checkpoint before making it: after a crash the same examples are learned together again (law 2). The idle time is not
+ * part of the checkpoint; a restart waits once more.
  */
 import type { Setting } from '../../src/contracts/core.ts'
 import type { Trigger } from '../../src/contracts/policy.ts'
@@ -16,7 +17,7 @@ export const restSetting = {
   maximum: 86_400_000,
   default: '1s',
   description:
-    'without an event, after which fewer start an update too: 500ms, 1s, 2m; 0 = never, so that the same stream always gives the same updates',
+    'idle time after which fewer pending examples also start an update: 500ms, 1s, 2m; 0 = never, so that the same stream always gives the same updates',
 } as const satisfies Setting
 
 type Seen = Parameters<NonNullable<Trigger['rest']>>[0]
@@ -29,14 +30,14 @@ export class Rest {
     this.#restMs = restMs
   }
 
-  /** An example has come. */
+  /** An example has arrived. */
   observe(nowMs: number): void {
     this.#newestMs = nowMs
   }
 
   decide({ pending, nowMs }: Seen) {
     const restMs = this.#restMs
-    // A clock that was put back begins the rest again.
+    // If the clock was set back, the idle time starts again.
     const sinceMs = Math.min(this.#newestMs ?? nowMs, nowMs)
     this.#newestMs = sinceMs
     const isDue = restMs > 0 && pending > 0 && nowMs - sinceMs >= restMs
