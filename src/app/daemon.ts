@@ -3,13 +3,13 @@
  * matters: the lock of the data folder first, the port before the trainers, and at the end the reverse.
  */
 import { join } from 'node:path'
-import { connect, type Sharing } from './fleet.ts'
+import { share, type Sharing } from './fleet.ts'
 import { joinFleet } from './membership.ts'
 import type { DaemonContext } from './daemon-context.ts'
 import { reload } from './reload.ts'
 import { openServedModels, startTrainers } from './served-models.ts'
 import { trainerView } from './supervision.ts'
-import type { Clock, Logger } from '../contracts/core.ts'
+import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
 import { openDisk } from '../intake/disk/disk.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -26,6 +26,7 @@ import { v1 } from '../api/v1/plugin.ts'
 import { watchScrapes } from '../serving/services/scrape.ts'
 import { openServices } from '../serving/services/services.ts'
 import type { Supervisor } from '../trainer/process/supervisor.ts'
+import { probeBlobs } from '../versions/blobs/probe.ts'
 import { daemonVersion } from '../version.ts'
 
 export interface Daemon {
@@ -71,7 +72,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   const { config, clock, log, metrics } = site
   const { role } = config
   const replica = await replicaName(config)
-  const shared = { ...site, sharing: await share(site, replica) }
+  const shared = { ...site, sharing: await joined(site, replica) }
   const later: Later = {}
   const side = await openServedModels(shared, (model) => later.supervisor?.wake(model))
   const membership = joinFleet(shared, {
@@ -143,13 +144,17 @@ interface Later {
   supervisor?: Supervisor | undefined
 }
 
-async function share(site: DaemonContext, replica: string): Promise<Sharing | undefined> {
-  const redis = await connect(site.config, site)
-  if (redis === undefined) return undefined
-  site.atEnd(() => {
-    redis.close()
-  })
-  return { redis, replica }
+/** A blob store that is away does not keep a daemon from starting; one that refuses us does. */
+async function joined(site: DaemonContext, replica: string): Promise<Sharing | undefined> {
+  const sharing = await share(site.config, replica, site)
+  if (sharing?.place === undefined) return sharing
+  try {
+    await probeBlobs(sharing.place.trial)
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'BLOBS_UNAVAILABLE') throw error
+    site.log.warn({ err: error }, 'the blob store does not answer yet: going on without')
+  }
+  return sharing
 }
 
 /** Undefined where another daemon trains the model, or nobody does. */

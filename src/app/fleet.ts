@@ -18,12 +18,15 @@ import { openFleetRegistry } from '../versions/shared/redis.ts'
 import type { Config } from '../config/config.ts'
 import { redisOptions } from '../config/redis.ts'
 import { openRedis, type Redis } from '../platform/redis/redis.ts'
+import { openBlobPlace, type BlobPlace } from '../versions/blobs/open.ts'
 
 /** One process's part in a fleet. */
 export interface Sharing {
   readonly redis: Redis
   /** What this daemon is called among the others. */
   readonly replica: string
+  /** Where the bytes lie; in Redis when absent. */
+  readonly place?: BlobPlace | undefined
 }
 
 export interface RegistryNeeds {
@@ -42,6 +45,22 @@ export async function connect(
   return redis === undefined ? undefined : openRedis(redisOptions(redis), parts)
 }
 
+/** A part in the fleet; undefined for a daemon that is by itself. */
+export async function share(
+  config: Config,
+  replica: string,
+  parts: Pick<TrainerNeeds, 'clock' | 'log' | 'atEnd'>,
+): Promise<Sharing | undefined> {
+  const redis = await connect(config, parts)
+  if (redis === undefined) return undefined
+  parts.atEnd(() => {
+    redis.close()
+  })
+  const place = openBlobPlace(config.fleet.blobs)
+  parts.atEnd(() => place?.close())
+  return { redis, replica, place }
+}
+
 /** The registry that the model has here: on this disk alone, or the fleet's with this disk behind it. */
 export async function openSharedRegistry(
   config: Config,
@@ -56,8 +75,10 @@ export async function openSharedRegistry(
     base: identityOf(base),
     task: classificationKind,
     bundle: bundleFor(base, config),
-    ...sharing,
     ...parts,
+    redis: sharing.redis,
+    replica: sharing.replica,
+    blobs: sharing.place?.of(model, 'versions'),
     ...(lease && { lease }),
     remembered: rememberedBy(config),
     limits: { versionBytes: config.fleet.version_bytes },
@@ -86,12 +107,13 @@ export async function joinAsTrainer(
 ): Promise<TrainerFleet | undefined> {
   const { clock, log } = needs
   const parts = { clock, log }
-  const open = async () => connect(config, parts)
-  const [redis, ofLeases] = await Promise.all([open(), open()])
-  if (redis === undefined || ofLeases === undefined) return undefined
+  const [sharing, ofLeases] = await Promise.all([
+    share(config, replica, needs),
+    connect(config, parts),
+  ])
+  if (sharing === undefined || ofLeases === undefined) return undefined
   needs.atEnd(() => {
     ofLeases.close()
-    redis.close()
   })
   const { lease_ms: leaseMs, copy_bytes: maxBytes } = config.fleet
   const leases = openFairLeases({
@@ -104,11 +126,10 @@ export async function joinAsTrainer(
     leaseMs,
   })
   needs.atEnd(async () => leases.close())
-  return {
-    sharing: { redis, replica },
-    leases,
-    copies: openCheckpointCopies({ ...parts, redis, maxBytes }),
-  }
+  const { redis, place } = sharing
+  const blobsOf = place && ((model: string) => place.of(model, 'copies'))
+  const copies = openCheckpointCopies({ ...parts, redis, maxBytes, blobsOf })
+  return { sharing, leases, copies }
 }
 
 /** Where the feedback of every replica of a fleet comes together. */

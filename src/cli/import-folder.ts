@@ -7,10 +7,11 @@ import { basename, resolve } from 'node:path'
 import { viewOf } from '../adapters/view.ts'
 import { adapterOf, labelsOf, methodOf, modelOf, openBase } from '../app/parts.ts'
 import { tasks } from '../plugins.ts'
-import { connect, openSharedRegistry } from '../app/fleet.ts'
+import { openSharedRegistry, share } from '../app/fleet.ts'
 import type { Routing, Registry, Version } from '../versions/contract.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Config } from '../config/config.ts'
+import { Closers } from '../platform/closers.ts'
 import { failure } from '../platform/errors.ts'
 import { openLog } from '../platform/log.ts'
 import type { ConfigFlags } from './flags.ts'
@@ -49,15 +50,18 @@ async function withRegistry(
 ): Promise<void> {
   const parts = { clock: systemClock, log: openLog({ level: 'warn' }) }
   const base = await openBase(modelOf(config, model).base)
-  const redis = await connect(config, parts)
+  const closers = new Closers(parts.log)
+  const atEnd = (close: () => Promise<void> | void) => {
+    closers.add(close)
+  }
   try {
-    if (redis !== undefined && redis.status !== 'ready')
+    const sharing = await share(config, 'import', { ...parts, atEnd })
+    if (sharing !== undefined && sharing.redis.status !== 'ready')
       throw failure('REDIS_UNAVAILABLE', 'Redis is away: the fleet’s versions are not known')
-    const sharing = redis && { redis, replica: 'import' }
     const registry = await openSharedRegistry(config, model, base, { ...parts, sharing })
     await work(registry).finally(() => registry.close())
   } finally {
-    redis?.close()
+    await closers.close()
   }
 }
 

@@ -1,5 +1,6 @@
 /** The sections `redis` and `fleet`: their rules, and the connection they describe. */
 import { Type, type Static } from 'typebox'
+import { blobsSchema } from './blobs.ts'
 import { section, type Frozen } from './parts.ts'
 import type { Path, Problem } from './problem.ts'
 import type { RedisAddress, RedisOptions } from '../platform/redis/client.ts'
@@ -55,6 +56,7 @@ export const redisSchema = Type.Object(
 
 export const fleetSchema = section(
   {
+    blobs: blobsSchema,
     lease_ms: Type.Integer({
       minimum: 1000,
       maximum: 600_000,
@@ -72,7 +74,7 @@ export const fleetSchema = section(
       minimum: MiB,
       maximum: 64 * 1024 * MiB,
       default: 512 * MiB,
-      description: 'size of one checkpoint in the memory of Redis',
+      description: 'size of one checkpoint, in the memory of Redis unless blobs says otherwise',
     }),
     prediction_seconds: Type.Integer({
       minimum: 60,
@@ -85,7 +87,8 @@ export const fleetSchema = section(
       minimum: MiB,
       maximum: 1024 * MiB,
       default: 64 * MiB,
-      description: 'size of one version in the memory of Redis, which holds as many as keep says',
+      description:
+        'size of one version, in the memory of Redis unless blobs says otherwise; keep says how many there are',
     }),
   },
   'several daemons that share one Redis',

@@ -1,5 +1,6 @@
 /** Rules that a schema cannot express, because they concern more than one key. Each rule reports what it finds. */
 import { isIP } from 'node:net'
+import { blobProblems } from './blobs.ts'
 import { sizeProblems } from './features-rules.ts'
 import { kafkaProblems } from './kafka-rules.ts'
 import type { Problem } from './problem.ts'
@@ -81,6 +82,7 @@ const rules: readonly Rule[] = [
   function redisIsUsable({ redis }) {
     return redisProblems(redis)
   },
+  blobProblems,
   kafkaProblems,
 ]
 

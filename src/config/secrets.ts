@@ -1,13 +1,16 @@
 /**
- * Secrets of a configuration, wherever they are: passwords that come from the environment by `password_env`, and the
- * list of all values that must not appear in a log or on a screen.
+ * Secrets of a configuration, wherever they are: passwords and keys that come from the environment by `password_env` and
+ * the like, and the list of all values that must not appear in a log or on a screen.
  */
 import type { Path, Problem } from './problem.ts'
 import { isRecord } from './shape.ts'
 
-const SECRETS = new Set(['password', 'tokens'])
+/** Each may come from the environment: `<name>_env` names the variable. */
+const FROM_ENVIRONMENT = ['password', 'access_key', 'secret_key'] as const
 
-/** Every `password_env` adds a `password` beside it. */
+const SECRETS: ReadonlySet<string> = new Set([...FROM_ENVIRONMENT, 'tokens'])
+
+/** Every `password_env` adds a `password` beside it, and so on. */
 export function withPasswords<Value>(
   value: Value,
   environment: Readonly<Record<string, string | undefined>>,
@@ -24,23 +27,31 @@ export function withPasswords<Value>(
     withPasswords(item, environment, problems, [...path, key]),
   ])
   const copy = Object.fromEntries(inner) as Readonly<Record<string, unknown>>
-  return passwordOf(copy, environment, problems, path) as Value
+  return FROM_ENVIRONMENT.reduce(
+    (fields, name) => withSecret(fields, name, { environment, problems, path }),
+    copy,
+  ) as Value
 }
 
-function passwordOf(
+interface Looking {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly problems: Problem[]
+  readonly path: Path
+}
+
+function withSecret(
   fields: Readonly<Record<string, unknown>>,
-  environment: Readonly<Record<string, string | undefined>>,
-  problems: Problem[],
-  path: Path,
+  name: string,
+  { environment, problems, path }: Looking,
 ): Readonly<Record<string, unknown>> {
-  const variable = fields.password_env
+  const key = `${name}_env`
+  const variable = fields[key]
   if (typeof variable !== 'string') return fields
-  const report = (message: string) =>
-    problems.push({ path: [...path, 'password_env'], at: 'value', message })
-  if (fields.password !== undefined) report('and password: give only one of them')
-  const password = environment[variable]
-  if (password === undefined || password === '') report('names a variable that is not set')
-  return { ...fields, password }
+  const report = (message: string) => problems.push({ path: [...path, key], at: 'value', message })
+  if (fields[name] !== undefined) report(`and ${name}: give only one of them`)
+  const secret = environment[variable]
+  if (secret === undefined || secret === '') report('names a variable that is not set')
+  return { ...fields, [name]: secret }
 }
 
 /** To be masked in the log. */

@@ -20,6 +20,7 @@ test('without the section there is no Redis, and a fleet has its defaults', () =
   const config = parseConfig('models: { m: { labels: [a, b] } }', '/etc')
   expect(config.redis).toBeUndefined()
   expect(config.fleet).toEqual({
+    blobs: 'redis',
     lease_ms: 6000,
     copy_seconds: 5,
     copy_bytes: 536_870_912,

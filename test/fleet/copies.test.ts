@@ -1,13 +1,14 @@
 /** Checkpoint copies in Redis: the suite of every keeper, and what is particular to Redis. */
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Lease } from '../../src/fleet/contract.ts'
 import { openCheckpointCopies } from '../../src/fleet/checkpoint-copies.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRedis, type Redis } from '../../src/platform/redis/redis.ts'
+import { openFolderBlobs } from '../../src/versions/blobs/folder.ts'
 import { rejection } from '../coded.ts'
 import { copiesConformance, MAX_BYTES } from '../conformance/copies.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -72,6 +73,57 @@ copiesConformance('in Redis', async (context) => {
     },
     close: async () => redis.close(),
   }
+})
+
+copiesConformance('in another blob store than Redis', async (context) => {
+  needsRedis(context)
+  const [redis, folder] = [await connect(shared!), scratchFolder()]
+  const blobsOf = (model: string) => openFolderBlobs(join(folder, model))
+  const pathOf = async (model: string) =>
+    join(
+      folder,
+      model,
+      String(await redis.command('HGET', redis.key(model, 'copy'), 'id')),
+      'state.db',
+    )
+  return {
+    open: async () => openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES, blobsOf }),
+    forget: async () => {
+      await ask(shared!.url, (other) => other.flushall())
+    },
+    flip: async (model) => {
+      const bytes = readFileSync(await pathOf(model))
+      bytes[4711]! ^= 4
+      writeFileSync(await pathOf(model), bytes)
+    },
+    tear: async (model) => {
+      rmSync(await pathOf(model))
+    },
+    close: async () => redis.close(),
+  }
+})
+
+test('in another store only the newest copy stays, and Redis holds no byte of it', async () => {
+  const [redis, folder] = [await connect(shared!, 'elsewhere'), scratchFolder()]
+  const blobsOf = (model: string) => openFolderBlobs(join(folder, model))
+  const copies = openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES, blobsOf })
+  for (const sequence of [1, 2, 3]) await copies.put(leaseOf('m', 1), checkpoint(2 * MiB), sequence)
+  expect(readdirSync(join(folder, 'm'))).toHaveLength(1)
+  expect(await ask(shared!.url, (other) => other.keys('elsewhere:{m}:copy:*'))).toEqual([])
+})
+
+test('a copy that was made in Redis is read after the fleet has moved to another store', async () => {
+  const [redis, folder] = [await connect(shared!), scratchFolder()]
+  const before = openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES })
+  const path = checkpoint(2 * MiB)
+  const head = await before.put(leaseOf('m', 1), path, 1)
+  const blobsOf = (model: string) => openFolderBlobs(join(folder, model))
+  const copies = openCheckpointCopies({ ...parts, redis, maxBytes: MAX_BYTES, blobsOf })
+  const out = join(folder, 'out.db')
+  await copies.get('m', head, out)
+  expect(readFileSync(out).equals(readFileSync(path))).toBe(true)
+  await copies.put(leaseOf('m', 1), path, 2)
+  expect(await ask(shared!.url, (other) => other.keys(`${redis.key('m', 'copy')}:*`))).toEqual([])
 })
 
 /** Calls back before each step of an upload. */

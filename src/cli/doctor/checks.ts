@@ -1,5 +1,6 @@
 /** Every check, in the order in which a fault explains the next ones. */
 import { addressCheck } from './address.ts'
+import { blobsCheck } from './blobs.ts'
 import { configuredBasesCheck, minilmCheck, tokenizerCheck, useLiteCheck } from './bases.ts'
 import type { Check } from './check.ts'
 import { fsyncCheck, spaceCheck, writableCheck } from './disk.ts'
@@ -27,5 +28,6 @@ export const checks: readonly Check[] = [
   writableCheck,
   fsyncCheck,
   spaceCheck,
+  blobsCheck,
   addressCheck,
 ]
