@@ -6,11 +6,10 @@
  * Equal content gives equal bytes. Reading refuses what lacks a tensor, has one too many, or one that does not fit the
  * base, the method or the labels of the manifest.
  */
-import type { MethodPlugin } from '../../contracts/adapter.ts'
+import type { AdapterConfig, MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
-import type { Base } from '../../contracts/network.ts'
+import type { Base, BaseIdentity } from '../../contracts/network.ts'
 import type { Task } from '../../contracts/task.ts'
-import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import {
@@ -35,12 +34,25 @@ export interface BundleParts {
   readonly headerBytes?: number
 }
 
+/** What a version's manifest says of its tensors. */
+export interface DescribedAdapter {
+  readonly version: string
+  readonly base: BaseIdentity
+  readonly task: string
+  readonly labels: readonly string[]
+  readonly adapter: AdapterConfig
+  readonly memory?: { readonly slots: number }
+}
+
 export interface AdapterBundle {
-  write(draft: VersionDraft): ReadonlyMap<string, Uint8Array>
+  write(draft: {
+    readonly manifest: DescribedAdapter
+    readonly parameters: Tensors
+  }): ReadonlyMap<string, Uint8Array>
   /** What was learned on an earlier base is answered as it goes on here. */
-  read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors
+  read(files: ReadonlyMap<string, Uint8Array>, manifest: DescribedAdapter): Tensors
   /** Whether a version of another base can be read. */
-  goesOn(manifest: Manifest): boolean
+  goesOn(manifest: DescribedAdapter): boolean
 }
 
 const CONFIG = 'adapter_config.json'
@@ -81,7 +93,7 @@ function write(plan: AdapterPlan, parameters: Tensors): ReadonlyMap<string, Uint
 function readHere(
   parts: BundleParts,
   files: ReadonlyMap<string, Uint8Array>,
-  manifest: Manifest,
+  manifest: DescribedAdapter,
 ): Tensors {
   const succession = successionOf(parts, manifest)
   if (succession === undefined) return read(planOf(parts, manifest), files, parts)
@@ -91,7 +103,7 @@ function readHere(
   return tensors
 }
 
-function successionOf(parts: BundleParts, manifest: Manifest) {
+function successionOf(parts: BundleParts, manifest: DescribedAdapter) {
   if (manifest.base.hash === parts.base.hash || manifest.memory !== undefined) return undefined
   const { base, method, config } = planOf(parts, manifest)
   return carriedOver({ base, method, config }, manifest.base)
@@ -128,7 +140,7 @@ function headNames({ task, base, labels }: AdapterPlan): ReadonlySet<string> {
   return new Set(specs.map(({ name }) => name))
 }
 
-function planOf({ base, methods, tasks }: BundleParts, manifest: ManifestDraft): AdapterPlan {
+function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapter): AdapterPlan {
   const { adapter: config, labels, memory } = manifest
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined

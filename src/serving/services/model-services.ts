@@ -4,7 +4,8 @@ import type { QualityReport } from '../../evaluation/contract.ts'
 import { openDeadLetterService, type DeadLetterService } from '../../intake/dead-letters/service.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
-import type { Asked, Registry } from '../../versions/contract.ts'
+import type { Asked } from '../../versions/contract.ts'
+import { openVersions, type VersionService } from '../../versions/service.ts'
 import type { FailedSwap, LiveAdapter } from '../live/live-model.ts'
 import type { Degraded } from './degraded.ts'
 import { faultsOf } from './faults.ts'
@@ -22,7 +23,7 @@ export interface ModelServices extends Pick<
   readonly feedback: FeedbackGate
   readonly learning: LearningService
   readonly deadLetters: DeadLetterService
-  readonly versions: Pick<Registry, 'find' | 'list' | 'live' | 'history' | 'pin' | 'unpin' | 'pins'>
+  readonly versions: VersionService
   /** `to` absent: the version that was live before the present one came. */
   rollBack(to: string | undefined, reason: string, asks?: Asked): Promise<Moved>
   promote(version: string, reason: string): Promise<Moved>
@@ -60,7 +61,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
       feedback.take(messages, { areLetters: true }),
     ),
-    versions: registry,
+    versions: openVersions(registry),
     rollBack: async (to, reason, asks) => rollBack(model, to, reason, asks),
     promote: async (version, reason) => promote(model, version, reason),
     status: () => ({

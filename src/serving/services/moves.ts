@@ -7,6 +7,7 @@
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
+import { openVersions } from '../../versions/service.ts'
 import { failure } from '../../platform/errors.ts'
 import { versionsBefore } from '../live/version-before.ts'
 import type { ServedModel } from './served-model.ts'
@@ -16,13 +17,14 @@ export interface Moved {
   readonly previous: string
 }
 
-/** Races with the trainer are rare, and each try reads the pointer anew. */
-const TRIES = 10
+/** What a rollback may go to. */
 const HISTORY = 1000
+
+export type Movable = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'>
 
 /** `to` absent: the version that was live before the present one came. */
 export async function rollBack(
-  model: ServedModel,
+  model: Movable,
   to: string | undefined,
   reason: string,
   asks?: Asked,
@@ -31,11 +33,11 @@ export async function rollBack(
   return move(model, target, reason, 'rollback', asks)
 }
 
-export async function promote(model: ServedModel, version: string, reason: string): Promise<Moved> {
+export async function promote(model: Movable, version: string, reason: string): Promise<Moved> {
   return move(model, version, reason, 'promote')
 }
 
-async function defaultTarget({ name, registry }: ServedModel): Promise<string> {
+async function defaultTarget({ name, registry }: Movable): Promise<string> {
   for (const version of versionsBefore(await registry.history(HISTORY)))
     if (await isThere(registry, version)) return version
   throw failure('ROLLBACK_IMPOSSIBLE', `model ${name} has no earlier live version`)
@@ -52,28 +54,17 @@ async function isThere(registry: Registry, version: string): Promise<boolean> {
 }
 
 async function move(
-  model: ServedModel,
+  { name, registry, live, feedback }: Movable,
   version: string,
   reason: string,
   by: 'rollback' | 'promote',
   asks?: Asked,
 ): Promise<Moved> {
-  await model.live.prove(version)
-  for (let tries = 1; ; tries += 1) {
-    const live = await model.registry.live()
-    if (live === undefined) throw failure('NOT_READY', `model ${model.name} has no live version`)
-    try {
-      const move = { version, expect: live.generation, reason, by, asks }
-      const pointer = await model.registry.point(move)
-      model.feedback.moved?.(pointer)
-      await model.live.swap(pointer)
-      return { pointer, previous: live.live.version }
-    } catch (error) {
-      if (!isStale(error) || tries === TRIES) throw error
-    }
-  }
-}
-
-function isStale(error: unknown): boolean {
-  return error instanceof CodedError && error.code === 'GENERATION_STALE'
+  await live.prove(version)
+  if ((await registry.live()) === undefined)
+    throw failure('NOT_READY', `model ${name} has no live version`)
+  const { routing, previous } = await openVersions(registry).move({ version, reason, by, asks })
+  feedback.moved?.(routing)
+  await live.swap(routing)
+  return { pointer: routing, previous: previous?.live.version ?? version }
 }

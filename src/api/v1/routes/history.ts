@@ -1,7 +1,6 @@
 /** Every move of the live pointer, newest first, a page at a time: what was made live, when, by whom and why. */
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
-import { pageOf } from '../../../platform/page.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { describePointer } from '../describe-model.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
@@ -27,9 +26,7 @@ export function addHistoryRoute(app: FastifyInstance, services: Services): void 
     { schema },
     async ({ params, query }) => {
       const { versions } = services.model(params.model)
-      const limit = limitOf(query)
-      const found = await versions.history(limit + 1, numberIn(query))
-      const page = pageOf(found, limit, ({ generation }) => generation)
+      const page = await versions.history({ limit: limitOf(query), before: numberIn(query) })
       return { moves: page.items.map((move) => describePointer(move)), ...nextOf(page) }
     },
   )

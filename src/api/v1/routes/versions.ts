@@ -1,6 +1,5 @@
 /** Versions of a model, newest first, a page at a time, with their lineage, scores and why each was promoted or held back. */
 import type { FastifyInstance } from 'fastify'
-import { pageOf } from '../../../platform/page.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { describeVersion } from '../describe-version.ts'
 import { limitOf, nextOf, PageQuery } from '../page.ts'
@@ -21,10 +20,8 @@ export function addVersionsRoute(app: FastifyInstance, services: Services): void
     { schema },
     async ({ params, query }) => {
       const { versions } = services.model(params.model)
-      const limit = limitOf(query)
-      const list = versions.list(limit + 1, query.before)
-      const [found, live, pins] = await Promise.all([list, versions.live(), versions.pins()])
-      const page = pageOf(found, limit, ({ manifest }) => manifest.version)
+      const list = versions.list({ limit: limitOf(query), before: query.before })
+      const [page, live, pins] = await Promise.all([list, versions.live(), versions.pins()])
       const shown = page.items.map((entry) => describeVersion(entry, live, pins))
       return { versions: shown, ...nextOf(page) }
     },

@@ -5,8 +5,8 @@ import { duplicateKey } from '../../nn/containers/duplicate-key.ts'
 import { refuse } from '../../adapters/peft/refuse.ts'
 import type { PeftFields } from '../../adapters/peft/targets.ts'
 import type { Json } from '../../contracts/core.ts'
-import type { Manifest } from '../../versions/contract.ts'
-import { MANIFEST_FILE, readManifest } from '../../versions/manifest.ts'
+import type { Manifest } from '../contract.ts'
+import { MANIFEST_FILE, readManifest } from '../manifest.ts'
 import { failure } from '../../platform/errors.ts'
 
 export interface PeftFiles {

@@ -3,25 +3,39 @@ import { identityOf } from '../../adapters/base-identity.ts'
 import { methodOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { readPeft } from '../../adapters/peft/read.ts'
 import { refuse } from '../../adapters/peft/refuse.ts'
-import { labelsOf, type LabelsOf } from '../../app/parts.ts'
 import type { Base } from '../../contracts/network.ts'
-import type { Manifest, ManifestDraft, Version, VersionDraft } from '../../versions/contract.ts'
-import type { ModelConfig } from '../../config/config.ts'
-import { retiredAmong } from '../../learner/retired-among.ts'
-import { proveBase } from './base-proof.ts'
+import type { Manifest, ManifestDraft, Version, VersionDraft } from '../contract.ts'
+import { proveBase, type KnownBase } from './base-proof.ts'
 import type { PeftFiles } from './files.ts'
 import { chooseHead, together, type HeadKind } from './head-choice.ts'
 
-export interface Importing {
+/** The model that a folder is imported into. */
+export interface ImportTarget extends KnownBase {
   readonly model: string
+  readonly base: Base
+  /** With the labels that the config knows. */
+  readonly plan: AdapterPlan
+  readonly labels: {
+    readonly open: boolean
+    readonly known: readonly string[]
+    readonly retired: readonly string[]
+  }
+}
+
+/** What a person says of a folder. */
+export interface ImportChoices {
+  /** Absent = that of the folder where it has one, else that of the live version. */
+  readonly head?: HeadKind | undefined
+  /** It was trained on the base of this model, on a person's word. */
+  readonly trustBase?: boolean | undefined
+}
+
+export interface Importing extends ImportChoices {
+  readonly target: ImportTarget
+  /** What it is called, for the version's reason. */
   readonly folder: string
   readonly files: PeftFiles
-  readonly plan: AdapterPlan
-  readonly base: Base
-  readonly config: ModelConfig
   readonly live: Version | undefined
-  readonly head: HeadKind | undefined
-  readonly isTrusted: boolean
 }
 
 export interface Draft {
@@ -31,29 +45,30 @@ export interface Draft {
 }
 
 export async function draftImport(importing: Importing): Promise<Draft> {
-  const { files, plan, base, config, live, isTrusted } = importing
+  const { target, files, live, trustBase = false } = importing
   const { fields, ours } = files
+  const { plan } = target
   if (methodOf(plan).closedForm !== undefined)
     throw refuse('adapter.method', plan.config.method, 'a method that learns by gradients')
   const adapter = readPeft(fields, files.adapter, plan)
-  const claim = { fields, manifest: ours?.manifest, isTrusted }
-  const proof = await proveBase(claim, config.base, base)
+  const claim = { fields, manifest: ours?.manifest, isTrusted: trustBase }
+  const proof = await proveBase(claim, target)
   const head = chooseHead({ wanted: importing.head, ours, adapter, live, plan })
-  checkLabels(head.labels, labelsOf(config))
+  checkLabels(head.labels, target)
   const parameters = together({ ...plan, labels: head.labels }, adapter, head)
   const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
-  const manifest = manifestOf(importing, head.labels, head.parent?.manifest, reason)
+  const manifest = manifestOf(target, head.labels, head.parent?.manifest, reason)
   return { version: { manifest, parameters }, idle: adapter.idle }
 }
 
 /** The registry names it and seals it. */
 function manifestOf(
-  { model, base, plan, config }: Importing,
+  { model, base, plan, labels: rules }: ImportTarget,
   labels: readonly string[],
   parent: Manifest | undefined,
   reason: string,
 ): ManifestDraft {
-  const retired = retiredAmong(labels, labelsOf(config).retired)
+  const retired = labels.filter((label) => rules.retired.includes(label))
   return {
     model,
     version: 'import',
@@ -73,7 +88,8 @@ function manifestOf(
   }
 }
 
-function checkLabels(labels: readonly string[], { open, known }: LabelsOf): void {
+function checkLabels(labels: readonly string[], { labels: rules }: ImportTarget): void {
+  const { open, known } = rules
   const unknown = labels.filter((label) => !known.includes(label))
   if (!open && unknown.length > 0) throw refuse('labels', unknown, known.join(', '))
 }

@@ -3,7 +3,7 @@
  * whoever trains an export further wants its labels back; else a fresh one.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import type { Version } from '../../versions/contract.ts'
+import type { Version } from '../contract.ts'
 import { specsOf, statisticsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { headOf } from '../../adapters/peft/head.ts'
 import type { PeftAdapter } from '../../adapters/peft/read.ts'

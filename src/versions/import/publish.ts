@@ -4,10 +4,8 @@
  * by the live pointer alone, as after a promotion by a person.
  */
 import { CodedError } from '../../contracts/core.ts'
-import type { Registry, Routing, Version, VersionDraft } from '../../versions/contract.ts'
-import { numberOf } from '../../versions/order.ts'
-
-const TRIES = 10
+import type { Registry, Version, VersionDraft } from '../contract.ts'
+import { numberOf } from '../order.ts'
 
 /** Answers what is in the registry now, read back with every byte checked. */
 export async function publishImport(registry: Registry, draft: VersionDraft): Promise<Version> {
@@ -20,19 +18,6 @@ export async function publishImport(registry: Registry, draft: VersionDraft): Pr
       return await registry.load(version)
     } catch (error) {
       if (!isCoded(error, 'VERSION_EXISTS')) throw error
-    }
-  }
-}
-
-/** One move; a race with the trainer is tried again. */
-export async function makeLive(registry: Registry, { manifest }: Version): Promise<Routing> {
-  const { version, reason } = manifest
-  for (let tries = 1; ; tries += 1) {
-    const expect = (await registry.live())?.generation ?? 0
-    try {
-      return await registry.point({ version, expect, reason, by: 'promote' })
-    } catch (error) {
-      if (!isCoded(error, 'GENERATION_STALE') || tries === TRIES) throw error
     }
   }
 }

@@ -1,0 +1,45 @@
+/** Two versions beside each other, by their manifests: what the later one has learned, and how its scores differ. */
+import type { Manifest } from './contract.ts'
+
+export interface Comparison {
+  readonly from: string
+  readonly to: string
+  /** Whether both answer every input alike: the same content. */
+  readonly same: boolean
+  /** Names of manifest fields that differ, besides names, dates and files. */
+  readonly differs: readonly string[]
+  /** `to` minus `from`. */
+  readonly events: number
+  readonly steps: number
+  readonly scores: Readonly<Record<string, number>>
+}
+
+/** Fields that differ between any two versions, or that the comparison has numbers for. */
+const own = new Set(
+  ['version', 'digest', 'parent', 'span', 'created', 'decision', 'reason', 'files'].concat([
+    'events',
+    'events_new',
+    'steps',
+    'scores',
+  ]),
+)
+
+export function compareManifests(from: Manifest, to: Manifest): Comparison {
+  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])] as (keyof Manifest)[]
+  const differs = names.filter(
+    (name) => !own.has(name) && JSON.stringify(from[name]) !== JSON.stringify(to[name]),
+  )
+  const before = new Map(Object.entries(from.scores))
+  const scores = Object.entries(to.scores).map(
+    ([name, value]) => [name, value - (before.get(name) ?? 0)] as const,
+  )
+  return {
+    from: from.version,
+    to: to.version,
+    same: from.digest === to.digest || JSON.stringify(from.files) === JSON.stringify(to.files),
+    differs,
+    events: to.events - from.events,
+    steps: to.steps - from.steps,
+    scores: Object.fromEntries(scores),
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The versions of one model as trainer, server, command line and every HTTP surface use them: lists come in bounded pages,
+ * moves are tried again after a race, folders go in and out. What keeps the versions is a `Registry`, on this disk or shared.
+ */
+import { basename } from 'node:path'
+import { CodedError } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
+import { pageOf, type Page } from '../platform/page.ts'
+import { compareManifests, type Comparison } from './compare.ts'
+import type { ListedVersion, Registry, Routing, RoutingMove, Version } from './contract.ts'
+import { exportVersion } from './export.ts'
+import { draftImport, type ImportChoices, type ImportTarget } from './import/draft.ts'
+import { readPeftFiles } from './import/files.ts'
+import { publishImport } from './import/publish.ts'
+import type { Bundle } from './sealing.ts'
+
+/** The most that one page has. */
+export const PAGE_VERSIONS = 100
+
+export interface PageWanted<Place> {
+  /** Absent = `PAGE_VERSIONS`, which is also the most. */
+  readonly limit?: number | undefined
+  /** Only what is older; absent = from the newest on. */
+  readonly before?: Place | undefined
+}
+
+export interface Imported {
+  readonly version: Version
+  /** Modules of the folder that no answer reads. */
+  readonly idle: readonly string[]
+}
+
+/** A move that goes on from wherever the routing is when it is made. */
+export type NextMove = Omit<RoutingMove, 'expect' | 'version'> & {
+  /** Absent = the live version stays. */
+  readonly version?: string
+}
+
+export interface VersionMoved {
+  readonly routing: Routing
+  /** What was routed until then. */
+  readonly previous: Routing | undefined
+}
+
+export interface VersionService extends Pick<
+  Registry,
+  'publish' | 'load' | 'find' | 'live' | 'watch' | 'pin' | 'unpin' | 'pins'
+> {
+  /** Newest first. */
+  list(wanted: PageWanted<string>): Promise<Page<ListedVersion, string>>
+  /** Moves, newest first. */
+  history(wanted: PageWanted<number>): Promise<Page<Routing, number>>
+  /** One move, tried again after a race with another. `NOT_READY` where nothing is live and the move names no version. */
+  move(next: NextMove): Promise<VersionMoved>
+  compare(one: string, other: string): Promise<Comparison>
+  /** A folder that PEFT wrote becomes a version; it does not answer yet. */
+  importFolder(folder: string, target: ImportTarget, choices: ImportChoices): Promise<Imported>
+  /** A version as a new folder that PEFT opens, every byte checked. */
+  exportTo(
+    folder: string,
+    version: string,
+    bundle: Pick<Bundle, 'write'>,
+  ): Promise<{ readonly version: Version; readonly files: readonly string[] }>
+}
+
+/** Races with the trainer are rare, and each try reads the routing again. */
+const TRIES = 10
+
+export function openVersions(registry: Registry): VersionService {
+  return {
+    publish: (draft) => registry.publish(draft),
+    load: (version) => registry.load(version),
+    find: (version) => registry.find(version),
+    live: () => registry.live(),
+    watch: (onChange) => registry.watch(onChange),
+    pin: (version) => registry.pin(version),
+    unpin: (version) => registry.unpin(version),
+    pins: () => registry.pins(),
+    async list({ limit, before }) {
+      const most = bounded(limit)
+      const found = await registry.list(most + 1, before)
+      return pageOf(found, most, ({ manifest }) => manifest.version)
+    },
+    async history({ limit, before }) {
+      const most = bounded(limit)
+      const found = await registry.history(most + 1, before)
+      return pageOf(found, most, ({ generation }) => generation)
+    },
+    async move(next) {
+      for (let tries = 1; ; tries += 1) {
+        const previous = await registry.live()
+        const version = next.version ?? previous?.live.version
+        if (version === undefined) throw failure('NOT_READY', 'no version is live yet')
+        const expect = previous?.generation ?? 0
+        try {
+          return { routing: await registry.point({ ...next, version, expect }), previous }
+        } catch (error) {
+          if (!isStale(error) || tries === TRIES) throw error
+        }
+      }
+    },
+    async compare(one, other) {
+      const [from, to] = await Promise.all([registry.find(one), registry.find(other)])
+      return compareManifests(from.manifest, to.manifest)
+    },
+    async importFolder(folder, target, choices) {
+      const pointer = await registry.live()
+      const live = pointer && (await registry.load(pointer.live.version))
+      const files = await readPeftFiles(folder)
+      const importing = { target, files, live, folder: basename(folder), ...choices }
+      const { version, idle } = await draftImport(importing)
+      return { version: await publishImport(registry, version), idle }
+    },
+    async exportTo(folder, name, bundle) {
+      const version = await registry.load(name)
+      return { version, files: await exportVersion(version, folder, bundle) }
+    },
+  }
+}
+
+function bounded(limit = PAGE_VERSIONS): number {
+  return Math.min(limit, PAGE_VERSIONS)
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof CodedError && error.code === 'GENERATION_STALE'
+}
