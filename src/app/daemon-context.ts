@@ -1,5 +1,4 @@
 /** A daemon while it is put together: what its parts share, and what it has of each model. */
-import type { Faults } from './broken.ts'
 import type { Sharing } from './fleet.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
@@ -11,7 +10,8 @@ import type { PredictionStore } from '../intake/predictions/predictions.ts'
 import type { LocalRegistry } from '../versions/local/local.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../platform/metrics.ts'
-import type { ServedModel } from '../serving/services/served-model.ts'
+import type { FaultLog } from '../platform/store/fault-log.ts'
+import type { FaultyPart, ServedModel } from '../serving/services/served-model.ts'
 
 /** Everything that is shared while the daemon is put together, and how to take it apart. */
 export interface DaemonContext {
@@ -33,7 +33,7 @@ export interface KnownModel {
   readonly registry: LocalRegistry
   readonly deadLetters: DeadLetters
   /** What of it could not be opened. */
-  readonly faults: Faults
+  readonly faults: FaultLog<FaultyPart>
 }
 
 /** With what is kept of its questions and answers on this machine. */

@@ -6,9 +6,10 @@ import { join } from 'node:path'
 import { share, type Sharing } from './fleet.ts'
 import { joinFleet } from './membership.ts'
 import type { DaemonContext } from './daemon-context.ts'
-import { reload } from './reload.ts'
+import { takeOver } from '../config/reload.ts'
 import { openServedModels, startTrainers } from './served-models.ts'
-import { trainerView } from './supervision.ts'
+import { trainerView } from '../serving/services/trainer-view.ts'
+import { answeringOnly, unknownStatus } from '../trainer/unknown-status.ts'
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
 import { openDisk } from '../intake/disk/disk.ts'
@@ -81,10 +82,11 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     training: (model) => statusHere(later.supervisor, model),
   })
   const { models, served } = side
+  const silent = role === 'server' ? answeringOnly : unknownStatus
   const trainer = trainerView({
-    ...{ models, role },
-    supervisor: () => later.supervisor,
-    membership: () => membership,
+    models,
+    own: (model) => later.supervisor?.status(model) ?? { ...silent(model), restarts: 0 },
+    others: () => membership?.others(),
   })
   const services = openServices({
     models: served,
@@ -125,7 +127,9 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     url,
     ready: async () => untilServing(served, trainer, clock),
     reload: (next) => {
-      reload(config, next, { log, supervisor })
+      const parts = takeOver(config, next, log)
+      if (parts.has('log')) supervisor?.setLevel(config.log.level)
+      if (parts.has('trainer')) supervisor?.restart({ deadlineMs: config.limits.shutdown_ms })
     },
   }
 }

@@ -9,6 +9,7 @@ import { bundleFor, classificationKind, folderOf, openRegistry, rememberedBy } f
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
+import { feedbackStream, forwardedKey } from '../fleet/keys.ts'
 import { openFairLeases, type FairLeases } from '../fleet/fair-leases.ts'
 import { openCheckpointCopies } from '../fleet/checkpoint-copies.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
@@ -132,24 +133,8 @@ export async function joinAsTrainer(
   return { sharing, leases, copies }
 }
 
-/** Where the feedback of every replica of a fleet comes together. */
-export function feedbackStream(redis: Redis, model: string): string {
-  return redis.key(model, 'feedback')
-}
-
 export function forwardKeys({ redis, replica }: Sharing, model: string): ForwardKeys {
   const stream = feedbackStream(redis, model)
-  return {
-    stream,
-    place: redis.key(model, 'forwarded', replica),
-    word: readKeyOf(stream, model),
-  }
-}
-
-export function predictionKey(redis: Redis, model: string): (id: string) => string {
-  return (id) => redis.key(model, 'p', id)
-}
-
-export function epochKey(redis: Redis, model: string): string {
-  return redis.key(model, 'epoch')
+  const place = forwardedKey(redis, model, replica)
+  return { stream, place, word: readKeyOf(stream, model) }
 }

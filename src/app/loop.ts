@@ -16,7 +16,8 @@ import {
   modelOf,
   openBase,
 } from './parts.ts'
-import { openSharedRegistry, predictionKey } from './fleet.ts'
+import { openSharedRegistry } from './fleet.ts'
+import { predictionKey } from '../fleet/keys.ts'
 import { parserOf, sourcesOf } from './sources.ts'
 import type { TrainerContext } from './trainer-context.ts'
 import type { Logger } from '../contracts/core.ts'

@@ -1,12 +1,12 @@
-/** This daemon among the others: what it tells them about itself each second, and what it knows of them. */
+/** This daemon among the others: what it reports about itself each second, and what it knows of them. */
 import { hostname } from 'node:os'
-import type { KnownModel, OpenModel, ServedModels, DaemonContext } from './daemon-context.ts'
-import type { Clock } from '../contracts/core.ts'
-import type { TrainerStatus } from '../trainer/contract.ts'
-import { openMembers, type Member, type MemberInfo, type Members } from '../fleet/members.ts'
+import { hearMembers } from '../fleet/heard-members.ts'
+import { openMembers, type Member, type MemberInfo } from '../fleet/members.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
-import type { Fleet, FleetMember } from '../serving/services/fleet-view.ts'
-import type { ServedModel } from '../serving/services/served-model.ts'
+import type { Fleet } from '../serving/services/fleet-view.ts'
+import { fleetMember, modelInfo } from '../serving/services/member-info.ts'
+import type { TrainerStatus } from '../trainer/contract.ts'
+import type { DaemonContext, ServedModels } from './daemon-context.ts'
 
 export interface Membership {
   readonly fleet: Fleet
@@ -23,30 +23,31 @@ export interface Self {
   readonly training: (model: string) => TrainerStatus | undefined
 }
 
-const EVERY_MS = 1000
-
 /** Undefined for a daemon that is by itself. */
-export function joinFleet(site: DaemonContext, self: Self): Membership | undefined {
-  const { sharing, clock, log, config } = site
+export function joinFleet(context: DaemonContext, self: Self): Membership | undefined {
+  const { sharing, clock, log, config } = context
   if (sharing === undefined) return undefined
   const { redis, replica } = sharing
+  const { role } = config
   const sinceMs = clock.nowMs()
-  const members = openMembers({
-    ...{ redis, replica, clock, log },
-    card: () => ({ ...cardOf(self), role: config.role, sinceMs }),
+  const card = (): MemberInfo => ({
+    ...{ pid: process.pid, host: hostname(), role, sinceMs },
+    url: self.url() ?? null,
+    models: modelsOf(self),
   })
-  // It only looks: who asks for leases are the trainers.
+  const members = openMembers({ redis, replica, clock, log, card })
+  // It only looks: the trainers are those that ask for leases.
   const leaseMs = config.fleet.lease_ms
   const leases = openRedisLeases({ redis, holder: replica, leaseMs, clock, log })
-  const heard = listen(members, clock)
-  site.atEnd(async () => leases.close())
-  site.atEnd(async () => members.close())
-  site.atEnd(() => {
-    heard.stop()
+  const heard = hearMembers(members, clock)
+  context.atEnd(async () => leases.close())
+  context.atEnd(async () => members.close())
+  context.atEnd(() => {
+    heard.close()
   })
   return {
     fleet: {
-      members: async () => (await members.list()).map(shown),
+      members: async () => (await members.list()).map(fleetMember),
       lease: async (model) => leases.view(model),
     },
     others: () => heard.members().filter((each) => each.replica !== replica),
@@ -54,61 +55,10 @@ export function joinFleet(site: DaemonContext, self: Self): Membership | undefin
   }
 }
 
-function cardOf({ side, url, training }: Self): Omit<MemberInfo, 'role' | 'sinceMs'> {
-  const models = side.served.map((served) => {
-    const model = side.models.find(({ name }) => name === served.name)
-    return [served.name, { ...liveOf(served), ...doorOf(model), trainer: trainerOf(served) }]
+function modelsOf({ side, training }: Self): MemberInfo['models'] {
+  const intakes = new Map(side.models.map((model) => [model.name, model]))
+  const infos = side.served.map(({ name, live }) => {
+    return [name, modelInfo(live, intakes.get(name), training(name))] as const
   })
-  const named = Object.fromEntries(models) as MemberInfo['models']
-  return { pid: process.pid, host: hostname(), url: url() ?? null, models: named }
-
-  function trainerOf({ name }: ServedModel): TrainerStatus | null {
-    return training(name) ?? null
-  }
+  return Object.fromEntries(infos)
 }
-
-function liveOf({ live }: ServedModel) {
-  const pointer = live.live()?.pointer
-  const { version = null, digest = null } = pointer?.live ?? {}
-  return { version, digest, generation: pointer?.generation ?? 0 }
-}
-
-/** What came in here and the trainer cannot count. */
-export function doorOf(model: (KnownModel & Partial<OpenModel>) | undefined) {
-  const counts = Object.values(model?.deadLetters.counts() ?? {})
-  return {
-    rejected: counts.reduce((sum, each) => sum + each, 0),
-    duplicates: model?.inbox?.duplicates() ?? 0,
-    waiting: model?.forwarder?.waiting() ?? 0,
-    unread: model?.inbox?.unread() ?? 0,
-    consumed: model?.inbox?.marks().consumed ?? 0,
-    heard: model?.forwarder?.heard() ?? '',
-  }
-}
-
-function shown({ replica, role, url, seenMs, models }: Member): FleetMember {
-  const live = Object.entries(models).flatMap(([model, { version, digest, generation }]) =>
-    version === null || digest === null ? [] : [[model, { version, digest, generation }] as const],
-  )
-  const where = url === null ? {} : { url }
-  return { replica, role, seenMs, ...where, live: Object.fromEntries(live) }
-}
-
-/** While Redis is away, what was heard last stands until it is old. */
-function listen(members: Members, clock: Clock) {
-  const stopped = new AbortController()
-  let last: readonly Member[] = []
-  void (async () => {
-    while (!stopped.signal.aborted) {
-      last = await members.list().catch(() => last.filter(({ seenMs }) => isFresh(seenMs, clock)))
-      await clock.sleep(EVERY_MS, stopped.signal).catch(() => undefined)
-    }
-  })()
-  return { members: () => last, stop: () => stopped.abort() }
-}
-
-function isFresh(seenMs: number, clock: Clock): boolean {
-  return clock.nowMs() - seenMs < FORGET_MS
-}
-
-const FORGET_MS = 60_000

@@ -1,7 +1,8 @@
 /** The sources of a model outside a trainer, for a command that looks at them and does not read. */
 import { fileSource, kafkaSource, redisSource } from '../../connectors/index.ts'
 import { modelOf } from './parts.ts'
-import { connect, feedbackStream } from './fleet.ts'
+import { connect } from './fleet.ts'
+import { feedbackStream } from '../fleet/keys.ts'
 import { sourceRetry } from './sources.ts'
 import { closeAll } from '../platform/closers.ts'
 import type { Clock, Logger } from '../contracts/core.ts'

@@ -1,14 +1,20 @@
 /** The two sides of a daemon as its role wants them: models that answer, or models that are only watched while they train. */
 import { join } from 'node:path'
 import { folderOf, modelOf } from './parts.ts'
-import { knowModel, openBatchers, openModel, serve } from './served.ts'
+import { methods, tasks } from '../plugins.ts'
+import { knowModel, openModel, serve } from './served.ts'
 import type { KnownModel, ServedModels, DaemonContext } from './daemon-context.ts'
-import { watchPlaces } from './places.ts'
-import { follow, trainerPlans } from './supervision.ts'
-import { brokenLive } from '../serving/live/broken-model.ts'
-import { closedDoor, openFollowedModel } from '../serving/live/followed-model.ts'
+import type { CodedError } from '../contracts/core.ts'
+import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
+import { inboxFile } from '../intake/inbox/schema.ts'
+import { watchPlaces } from '../platform/store/watch-places.ts'
+import { openEngines } from '../serving/engine/engine-set.ts'
+import { brokenLive } from '../serving/live/broken-live.ts'
+import { openFollowedModel } from '../serving/live/followed-model.ts'
+import { feedbackElsewhere } from '../serving/services/no-feedback.ts'
+import { follow, trainerPlans } from './trainer-plans.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
-import { unknownStatus } from '../trainer/process/host.ts'
+import { unknownStatus } from '../trainer/unknown-status.ts'
 import { savedStatus } from '../checkpoint/saved-status.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
@@ -27,24 +33,32 @@ async function openAnswering(
 ): Promise<ServedModels> {
   const names = Object.keys(site.config.models)
   const models = await Promise.all(names.map(async (name) => openModel(site, name)))
-  const batchers = await openBatchers(site, models)
+  const { config, clock, log, metrics } = site
+  const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
+  const bases = models.map(({ base }) => base)
+  const engines = await openEngines(bases, {
+    engine: { methods, tasks, workers },
+    batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+    ...{ clock, log, metrics },
+    atEnd: (close) => site.atEnd(close),
+  })
   const served = await Promise.all(
     models.map(async (model) =>
-      serve(site, model, batchers, () => {
+      serve(site, model, engines, () => {
         model.forwarder?.wake()
         onAppended(model.name)
       }),
     ),
   )
   throwIfNothingWorks(models)
-  watchPlaces(site, models)
+  watchFiles(site, models)
   return { models, served }
 }
 
 /** A daemon without a model that works is no daemon: it says why and ends. */
 function throwIfNothingWorks(models: readonly KnownModel[]): void {
-  const [error] = models.flatMap(({ faults }) => faults.whole ?? [])
-  if (error !== undefined && models.every(({ faults }) => faults.whole !== undefined)) throw error
+  const errors = models.flatMap(({ faults }) => faults.of('model') ?? [])
+  if (errors[0] !== undefined && errors.length === models.length) throw errors[0]
 }
 
 async function openFollowing(site: DaemonContext): Promise<ServedModels> {
@@ -52,7 +66,7 @@ async function openFollowing(site: DaemonContext): Promise<ServedModels> {
   const models = await Promise.all(names.map(async (name) => knowModel(site, name)))
   const served = await Promise.all(models.map(async (model) => followOnly(site, model)))
   throwIfNothingWorks(models)
-  watchPlaces(site, models)
+  watchFiles(site, models)
   return { models, served }
 }
 
@@ -63,11 +77,22 @@ async function followOnly(site: DaemonContext, model: KnownModel): Promise<Serve
   const live = await faults.try('model', open, brokenLive)
   site.atEnd(async () => live.close())
   const { method } = modelOf(config, name).adapter
-  const feedback = closedDoor(name)
+  const feedback = feedbackElsewhere(name)
   const deadLetters = model.deadLetters.pages
   const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'))
   const shown = { name, base, method, live, registry, feedback, deadLetters, setAside }
   return { ...shown, faults: () => faults.all, waitingRows: () => 0 }
+}
+
+/** Feedback is refused by the commit itself; this shows the fault while nothing comes in. */
+function watchFiles(site: DaemonContext, models: readonly KnownModel[]): void {
+  const files = models.flatMap(({ name, faults }) =>
+    ['registry.db', inboxFile, deadLettersFile].map((file) => ({
+      path: join(folderOf(site.config, name), file),
+      onFault: (error: CodedError) => faults.note('data_dir', error),
+    })),
+  )
+  site.atEnd(watchPlaces(files, site.clock))
 }
 
 /** Nothing for a daemon that only answers. */

@@ -1,17 +1,7 @@
-/** Puts the serving side of each model together: its shelves on this machine, the engine of its base, its live version. */
+/** Puts the serving side of each model together: its stores on this machine, the engine of its base, its live version. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { folderOf, labelsOf, lettersLimits, modelOf, openBase } from './parts.ts'
-import { methods, tasks } from '../plugins.ts'
-import {
-  Faults,
-  guardInbox,
-  guardLetters,
-  noDeadLetters,
-  noInbox,
-  noPredictions,
-  noRegistry,
-} from './broken.ts'
 import { exampleOf } from './example.ts'
 import { openSharedRegistry } from './fleet.ts'
 import { shareModel } from './sharing.ts'
@@ -19,22 +9,30 @@ import { predictionSink, sendLetters } from './sinks.ts'
 import type { KnownModel, OpenModel, DaemonContext } from './daemon-context.ts'
 import { triggerHint } from './trigger.ts'
 import type { Base } from '../contracts/network.ts'
-import type { ServingEngine } from '../serving/engine/contract.ts'
-import { deadLettersFile, type DeadLetters } from '../intake/dead-letters/dead-letters.ts'
+import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
 import { openDiskInbox } from '../intake/disk/inbox.ts'
 import { openDiskLetters } from '../intake/disk/letters.ts'
 import { openDiskPredictions } from '../intake/disk/predictions.ts'
 import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
-import type { Inbox } from '../intake/inbox/inbox.ts'
-import { brokenDoor, brokenLive } from '../serving/live/broken-model.ts'
-import { openBatcher, type Batcher } from '../serving/engine/batcher.ts'
-import { openServingEngine } from '../serving/engine/engine.ts'
+import {
+  brokenDeadLetters,
+  guardedDeadLetters,
+  probedDeadLetters,
+} from '../intake/dead-letters/broken.ts'
+import { brokenInbox, guardedInbox, probedInbox } from '../intake/inbox/broken.ts'
+import { predictionsNotKept } from '../intake/predictions/not-kept.ts'
+import { FaultLog } from '../platform/store/fault-log.ts'
+import { brokenFeedback } from '../serving/services/no-feedback.ts'
+import { textOf } from '../serving/services/position.ts'
+import { brokenRegistry } from '../versions/broken.ts'
+import { brokenLive } from '../serving/live/broken-live.ts'
+import type { EngineOfBase } from '../serving/engine/engine-set.ts'
 import { eventCheck } from '../serving/services/event-check.ts'
 import { openFeedbackService, type FeedbackService } from '../serving/services/feedback-service.ts'
 import { underPresentNames } from '../serving/live/present-names.ts'
 import { openLiveModel, type LiveModel } from '../serving/live/live-model.ts'
-import type { ServedModel } from '../serving/services/served-model.ts'
+import type { FaultyPart, ServedModel } from '../serving/services/served-model.ts'
 import { watchUndone } from '../serving/services/undone-feedback.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-sizes.ts'
@@ -44,19 +42,19 @@ import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 export async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
   const { config, clock, log, sharing } = site
   const base = await openBase(modelOf(config, name).base)
-  const faults = new Faults(log.child({ model: name }))
+  const faults = new FaultLog<FaultyPart>(log.child({ model: name }))
   const openVersions = () => openSharedRegistry(config, name, base, { clock, log, sharing })
-  const registry = await faults.try('model', openVersions, noRegistry)
+  const registry = await faults.try('model', openVersions, brokenRegistry)
   const letters = join(folderOf(config, name), deadLettersFile)
   const openLetters = async () =>
-    probed(await openDiskLetters(site.disk, letters, lettersLimits(config)))
-  const deadLetters = guardLetters(
-    await faults.try('dead_letters', openLetters, noDeadLetters),
-    faults,
+    probedDeadLetters(await openDiskLetters(site.disk, letters, lettersLimits(config)))
+  const deadLetters = guardedDeadLetters(
+    await faults.try('dead_letters', openLetters, brokenDeadLetters),
+    faults.asking('dead_letters'),
   )
   site.atEnd(async () => registry.close())
   site.atEnd(async () => deadLetters.close())
-  if (faults.all.every(({ part }) => part !== 'dead_letters')) sendLetters(site, name, deadLetters)
+  if (faults.of('dead_letters') === undefined) sendLetters(site, name, deadLetters)
   return { name, base, registry, deadLetters, faults }
 }
 
@@ -66,7 +64,7 @@ export async function openModel(site: DaemonContext, name: string): Promise<Open
   const inboxPath = join(folderOf(config, name), inboxFile)
   const { limits } = config
   const openOwn = async () =>
-    read(
+    probedInbox(
       await openDiskInbox(site.disk, inboxPath, {
         unreadEvents: limits.inbox_events,
         bytes: limits.inbox_bytes,
@@ -78,8 +76,11 @@ export async function openModel(site: DaemonContext, name: string): Promise<Open
     site.metrics.count('predictionsDropped', { model: name }, count)
   }
   const { faults } = known
-  const inbox = guardInbox(await faults.try('inbox', openOwn, noInbox), faults)
-  const isWhole = faults.all.every(({ part }) => part !== 'inbox')
+  const inbox = guardedInbox(
+    await faults.try('inbox', openOwn, brokenInbox),
+    faults.asking('inbox'),
+  )
+  const isWhole = faults.of('inbox') === undefined
   const predictions = isWhole
     ? await openDiskPredictions(site.disk, inboxPath, {
         count: limits.predictions,
@@ -89,7 +90,7 @@ export async function openModel(site: DaemonContext, name: string): Promise<Open
         log,
         onDropped,
       })
-    : noPredictions(onDropped)
+    : predictionsNotKept(onDropped)
   site.atEnd(async () => inbox.close())
   site.atEnd(async () => predictions.close())
   const shared = isWhole ? shareModel(site, name, inboxPath) : undefined
@@ -100,66 +101,12 @@ export async function openModel(site: DaemonContext, name: string): Promise<Open
   return { ...known, inbox, predictions: everywhere, forwarder: shared?.forwarder }
 }
 
-/** A damaged page shows itself at the first look, not when the file is opened. */
-function read(inbox: Inbox): Inbox {
-  inbox.unread()
-  inbox.duplicates()
-  inbox.forgotten()
-  return inbox
-}
-
-function probed(letters: DeadLetters): DeadLetters {
-  letters.counts()
-  letters.gone()
-  return letters
-}
-
 const dayMs = 24 * 60 * 60 * 1000
-
-interface Serving {
-  readonly engine: ServingEngine
-  readonly batcher: Batcher
-}
-
-/** One engine and one queue for all models of a base. */
-export async function openBatchers(
-  site: DaemonContext,
-  models: readonly OpenModel[],
-): Promise<ReadonlyMap<Base, Serving>> {
-  const { config, clock, log, metrics } = site
-  const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
-  const serving = new Map<Base, Serving>()
-  for (const base of new Set(models.map((model) => model.base))) {
-    const engine = await openServingEngine({
-      base,
-      methods,
-      tasks,
-      workers,
-      onCrash: (err) => {
-        log.error({ err, base: base.name }, 'a serving thread died; another takes its place')
-      },
-    })
-    const { queue } = config.limits
-    const batcher = openBatcher({
-      engine,
-      lanes: workers,
-      rowsPerRun,
-      queue,
-      waitMs,
-      clock,
-      metrics,
-    })
-    site.atEnd(async () => engine.close())
-    site.atEnd(async () => batcher.close())
-    serving.set(base, { engine, batcher })
-  }
-  return serving
-}
 
 export async function serve(
   site: DaemonContext,
   model: OpenModel,
-  all: ReadonlyMap<Base, Serving>,
+  all: ReadonlyMap<Base, EngineOfBase>,
   onAppended: () => void,
 ): Promise<ServedModel> {
   const { name, base, registry } = model
@@ -168,8 +115,9 @@ export async function serve(
   const { faults } = model
   const { method } = modelOf(site.config, name).adapter
   const live = await faults.try('model', () => openLive(site, model, serving), brokenLive)
+  const broken = faults.of('model')
   const feedback =
-    faults.whole === undefined ? await openDoor(site, model, onAppended) : brokenDoor(faults.whole)
+    broken === undefined ? await openFeedback(site, model, onAppended) : brokenFeedback(broken)
   return {
     ...{ name, base, method, live, registry, feedback },
     renamed: labelsOf(modelOf(site.config, name)).renamed,
@@ -189,7 +137,7 @@ export async function serve(
 async function openLive(
   site: DaemonContext,
   model: OpenModel,
-  serving: Serving,
+  serving: EngineOfBase,
 ): Promise<LiveModel> {
   const { config, clock, log, metrics } = site
   const live = await openLiveModel({
@@ -214,7 +162,7 @@ async function openLive(
   return live
 }
 
-async function openDoor(
+async function openFeedback(
   site: DaemonContext,
   model: OpenModel,
   onAppended: () => void,
@@ -240,17 +188,13 @@ async function openDoor(
       ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
     }),
     inbox,
-    ...(site.sharing && { positionOf: inFleet(site.sharing.replica) }),
+    positionOf: (offset) => textOf({ replica: site.sharing?.replica, offset }),
     predictions,
     deadLetters,
     metrics,
     clock,
     onAppended,
   })
-}
-
-function inFleet(replica: string): (offset: number) => string {
-  return (offset) => `${replica}:${offset}`
 }
 
 const httpSourceName = 'http'

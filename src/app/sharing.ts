@@ -2,7 +2,8 @@
  * What a model that answers shares with the fleet and with whoever else listens: its feedback goes into the stream that the
  * trainer reads, its predictions where any replica's feedback finds them, its dead letters and predictions to sinks.
  */
-import { forwardKeys, predictionKey } from './fleet.ts'
+import { forwardKeys } from './fleet.ts'
+import { predictionKey } from '../fleet/keys.ts'
 import type { DaemonContext } from './daemon-context.ts'
 import { openForwarder, type Forwarder } from '../intake/inbox/forwarder.ts'
 import {

@@ -4,7 +4,8 @@
  */
 import { fileSource, httpSource, kafkaSource, redisSource } from '../../connectors/index.ts'
 import { modelOf } from './parts.ts'
-import { connect, epochKey, feedbackStream } from './fleet.ts'
+import { connect } from './fleet.ts'
+import { epochKey, feedbackStream } from '../fleet/keys.ts'
 import type { TrainerContext } from './trainer-context.ts'
 import { CodedError, type Clock } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'

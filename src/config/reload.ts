@@ -3,7 +3,8 @@
  * restarted while the server keeps answering. Everything else stays unchanged and is reported.
  */
 import { canonicalJson } from '../platform/canonical-json.ts'
-import type { Json } from '../contracts/core.ts'
+import { setLogLevel } from '../platform/log.ts'
+import type { Json, Logger } from '../contracts/core.ts'
 import type { Config } from './schema.ts'
 
 export type Where = 'server' | 'trainer' | 'log'
@@ -46,6 +47,20 @@ const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['models.*.train.learning_rate', 'trainer'],
   ['models.*.train.head_learning_rate', 'trainer'],
 ]
+
+/** Changes `config` as far as it may change while the daemon runs, logs the rest, and says which parts have to look. */
+export function takeOver(config: Config, next: Config, log: Logger): ReadonlySet<Where> {
+  const { allowed, refused } = changesBetween(config, next)
+  const message = 'this key cannot change while the daemon runs, and stays as it is: restart it'
+  for (const key of refused) log.warn({ key }, message)
+  applyChanges(config, allowed)
+  const parts = new Set(allowed.map(({ where }) => where))
+  if (parts.has('log')) setLogLevel(log, config.log.level)
+  // Keys alone: a value may be a token.
+  const changed = allowed.map(({ path }) => path.join('.'))
+  log.info({ changed, refused }, 'the configuration was read again')
+  return parts
+}
 
 export function changesBetween(before: Config, after: Config): Changes {
   const paths = differing(before, after, [])

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest'
-import { reachedGeneration, unlearnedHere, unreadHere } from '../../src/app/positions.ts'
+import {
+  reachedGeneration,
+  unlearnedHere,
+  unreadHere,
+} from '../../src/serving/services/feedback-progress.ts'
 import type { OpenModel } from '../../src/app/daemon-context.ts'
 import type { FeedbackProgress } from '../../src/trainer/contract.ts'
-import { unknownStatus } from '../../src/trainer/process/host.ts'
+import { unknownStatus } from '../../src/trainer/unknown-status.ts'
 
 const model = (end: number, consumed: number, isForwarded = false) =>
   ({

@@ -2,10 +2,9 @@
  * A model in a daemon that only trains: which version is live is known and shown, but none is loaded to answer with, and
  * what would need one is refused by name.
  */
-import type { Clock, Logger } from '../../contracts/core.ts'
+import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
 import type { Routing, Registry } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
-import type { FeedbackService } from '../services/feedback-service.ts'
 import { openGenerations } from './generations.ts'
 import type { LiveAdapter, LiveModel } from './live-model.ts'
 
@@ -20,6 +19,7 @@ export interface FollowedModelOptions {
 export async function openFollowedModel(options: FollowedModelOptions): Promise<LiveModel> {
   const { registry, clock, log, model } = options
   const generations = openGenerations(clock)
+  const refuse = async () => Promise.reject(roleTrainer(model))
   let live: LiveAdapter | undefined
   async function follow(pointer: Routing): Promise<void> {
     const manifest = await registry.manifest(pointer.live.version)
@@ -40,19 +40,14 @@ export async function openFollowedModel(options: FollowedModelOptions): Promise<
     failedSwap: () => undefined,
     until: (generation, limits) => generations.until(generation, limits),
     swap: follow,
-    predict: async () => refuse(model),
-    prove: async () => refuse(model),
+    predict: refuse,
+    prove: refuse,
     close: async () => {
       stop()
     },
   }
 }
 
-/** The door of a daemon that takes no feedback. */
-export function closedDoor(model: string): FeedbackService {
-  return { take: async () => refuse(model), unread: () => 0 }
-}
-
-function refuse(model: string): never {
-  throw failure('ROLE_TRAINER', `this daemon trains ${model} and does not answer for it`)
+export function roleTrainer(model: string): CodedError {
+  return failure('ROLE_TRAINER', `this daemon trains ${model} and does not answer for it`)
 }

@@ -10,6 +10,7 @@ import type { TrainerStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { acquireLock, type Lock } from '../../platform/store/lock.ts'
 import { isAborted } from '../is-aborted.ts'
+import { unknownStatus } from '../unknown-status.ts'
 import type { Loop } from '../loop.ts'
 import type { FromTrainer, LogLevel } from './messages.ts'
 import type { LeaseTerm } from '../parts.ts'
@@ -169,24 +170,6 @@ export class TrainerHost {
     const status = { ...unknownStatus(model), ...phase }
     this.#statuses.set(model, status)
     this.#tell({ kind: 'status', status })
-  }
-}
-
-/** Of a model of which nothing has been heard. */
-export function unknownStatus(model: string): TrainerStatus {
-  return {
-    model,
-    state: 'starting',
-    lag: 0,
-    pending: 0,
-    counts: { accepted: 0, duplicates: 0, learned: 0, rejected: 0, waiting: 0 },
-    prequential: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
-    isBlank: true,
-    labels: [],
-    steps: 0,
-    droppedSteps: 0,
-    tensors: 0,
-    residentBytes: 0,
   }
 }
 

@@ -1,22 +1,20 @@
 /**
- * Where HTTP feedback stands between the door and the trainer: how much is durable and not read, and whether the trainer is
- * through with a position that a receipt gave out.
+ * How far the feedback of this daemon is: how much is durable and not read, and whether the trainer is through with a
+ * position that a receipt gave out.
  *
  * A daemon by itself compares offsets of its inbox. In a fleet each replica's inbox goes into one stream, and a position
- * is `replica:offset`: the trainer is through with it when its word has passed that offset, and what it calls settled
- * has passed the word.
+ * is `replica:offset`: the trainer is through with it when the stream's id that follows the offset is settled.
  */
-import type { OpenModel } from './daemon-context.ts'
-import type { TrainerStatus } from '../trainer/contract.ts'
-import type { MemberModel } from '../fleet/members.ts'
-import { isAtOrBefore } from '../intake/inbox/learned-marks.ts'
-import type { Position } from '../serving/services/position.ts'
+import type { MemberModel } from '../../fleet/members.ts'
+import { isAtOrBefore } from '../../intake/inbox/learned-marks.ts'
+import type { TrainerStatus } from '../../trainer/contract.ts'
+import type { ModelIntake } from './intake-counts.ts'
+import type { Position } from './position.ts'
 
-/** What is durable here and the trainer has not read. Once forwarded, it counts until the trainer's word has passed it. */
-export function unreadHere(
-  { inbox, forwarder }: Partial<OpenModel>,
-  { feedback }: TrainerStatus,
-): number {
+type Feedback = Partial<Pick<ModelIntake, 'inbox' | 'forwarder'>>
+
+/** Durable here and not read by the trainer. Once forwarded, it counts until the trainer's stream id has passed it. */
+export function unreadHere({ inbox, forwarder }: Feedback, { feedback }: TrainerStatus): number {
   if (inbox === undefined) return 0
   const { end, consumed } = inbox.marks()
   const read = Number(feedback?.read['0'] ?? 0)
@@ -25,11 +23,12 @@ export function unreadHere(
   return end - known
 }
 
-export type Door = Pick<MemberModel, 'consumed' | 'heard'>
+/** Of the replica that has the position. */
+export type ForwardedUpTo = Pick<MemberModel, 'consumed' | 'heard'>
 
-/** Events that wait for an update: pending, or durable and not read. Both as the trainer told last; undefined if it has not. */
+/** Events that wait for an update: pending, or durable and not read. Both as the trainer reported last; undefined if it has not. */
 export function unlearnedHere(
-  { inbox }: Partial<OpenModel>,
+  { inbox }: Feedback,
   { feedback, pending }: TrainerStatus,
 ): number | undefined {
   if (inbox === undefined || feedback === undefined) return undefined
@@ -42,12 +41,12 @@ export function unlearnedHere(
 export function reachedGeneration(
   { replica, offset }: Position,
   { feedback }: TrainerStatus,
-  door: Door | undefined,
+  forwarded: ForwardedUpTo | undefined,
 ): number | undefined {
   if (feedback === undefined) return undefined
   const { settled, generation } = feedback
   if (replica === undefined) return Number(settled['0'] ?? 0) >= offset ? generation : undefined
-  const { consumed = 0, heard = '' } = door ?? {}
+  const { consumed = 0, heard = '' } = forwarded ?? {}
   if (consumed < offset || heard === '') return undefined
   const ids = Object.values(settled).map(idOf)
   return ids.some((id) => isAtOrBefore(idOf(heard), id)) ? generation : undefined

@@ -1,0 +1,38 @@
+/** An inbox whose file is damaged: it takes nothing and counts nothing, while the model answers on. */
+import type { CodedError } from '../../contracts/core.ts'
+import type { Ask } from '../../platform/store/fault-log.ts'
+import type { Inbox } from './inbox.ts'
+
+const nothing = async () => Promise.resolve()
+
+export function brokenInbox(error: CodedError): Inbox {
+  return {
+    append: async () => Promise.reject(error),
+    unread: () => 0,
+    marks: () => ({ end: 0, consumed: 0 }),
+    duplicates: () => 0,
+    forgotten: () => 0,
+    close: nothing,
+  }
+}
+
+/** A damaged page shows itself at the first look, not when the file is opened. */
+export function probedInbox(inbox: Inbox): Inbox {
+  inbox.unread()
+  inbox.duplicates()
+  inbox.forgotten()
+  return inbox
+}
+
+/** Its numbers are read at each scrape: a page that is damaged meanwhile costs the model a number. */
+export function guardedInbox(inbox: Inbox, ask: Ask): Inbox {
+  const none = { end: 0, consumed: 0 }
+  return {
+    append: async (events, undone) => inbox.append(events, undone),
+    unread: () => ask(() => inbox.unread(), 0),
+    marks: () => ask(() => inbox.marks(), none),
+    duplicates: () => ask(() => inbox.duplicates(), 0),
+    forgotten: () => ask(() => inbox.forgotten(), 0),
+    close: async () => inbox.close(),
+  }
+}

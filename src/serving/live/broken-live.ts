@@ -1,0 +1,16 @@
+/** A model whose registry cannot be opened: each request is answered with what is broken, beside models that work. */
+import type { CodedError } from '../../contracts/core.ts'
+import type { LiveModel } from './live-model.ts'
+
+export function brokenLive(error: CodedError): LiveModel {
+  const refuse = async () => Promise.reject(error)
+  return {
+    live: () => undefined,
+    failedSwap: () => undefined,
+    until: refuse,
+    predict: refuse,
+    swap: refuse,
+    prove: refuse,
+    close: async () => Promise.resolve(),
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * What the trainers of the fleet report of each model, and what the intake of each replica adds to it. A model is trained
+ * here or by another daemon; whoever trains it reports.
+ */
+import type { Member, MemberModel } from '../../fleet/members.ts'
+import { reachedGeneration, unlearnedHere, unreadHere } from './feedback-progress.ts'
+import { intakeCounts, type ModelIntake } from './intake-counts.ts'
+import type { TrainerReport, TrainerView } from './served-model.ts'
+
+export interface TrainerViewOptions {
+  readonly models: readonly ModelIntake[]
+  /** From the trainers of this daemon. */
+  readonly own: (model: string) => TrainerReport
+  /** The other daemons of the fleet; undefined for a daemon that is by itself. */
+  readonly others: () => readonly Member[] | undefined
+}
+
+export function trainerView(options: TrainerViewOptions): TrainerView {
+  const byName = new Map(options.models.map((model) => [model.name, model]))
+  const others = () => options.others() ?? []
+  return {
+    status(name) {
+      const report = reportOf(name, options)
+      const model = byName.get(name)
+      const here = { ...intakeCounts(model), unread: unreadHere(model ?? {}, report) }
+      const intakes = [here, ...others().flatMap(({ models }) => models[name] ?? [])]
+      const sum = (count: (intake: MemberModel | typeof here) => number) =>
+        intakes.reduce((total, intake) => total + count(intake), 0)
+      const { counts } = report
+      return {
+        ...report,
+        lag: lagOf(report, {
+          isFleet: options.others() !== undefined,
+          unread: sum(({ unread, waiting }) => unread ?? waiting),
+          waiting: sum(({ waiting }) => waiting),
+        }),
+        counts: {
+          ...counts,
+          duplicates: counts.duplicates + sum(({ duplicates }) => duplicates),
+          rejected: sum(({ rejected }) => rejected),
+        },
+      }
+    },
+    unlearned(name) {
+      const model = byName.get(name)
+      if (model?.forwarder !== undefined) return undefined
+      return unlearnedHere(model ?? {}, reportOf(name, options))
+    },
+    reached(name, position) {
+      const there = others().find(({ replica }) => replica === position.replica)?.models[name]
+      const forwarded = there ?? intakeCounts(byName.get(name))
+      return reachedGeneration(position, reportOf(name, options), forwarded)
+    },
+  }
+}
+
+function reportOf(name: string, options: TrainerViewOptions): TrainerReport {
+  const own = options.own(name)
+  const others = options.others() ?? []
+  // One that failed here leaves the model to another daemon.
+  const isElsewhere = own.state === 'standby' || (own.state === 'failed' && isTrained(name, others))
+  return isElsewhere ? elsewhere(own, others) : own
+}
+
+function isTrained(name: string, others: readonly Member[]): boolean {
+  return others.some(({ models }) => {
+    const state = models[name]?.trainer?.state
+    return state === 'running' || state === 'idle' || state === 'paused'
+  })
+}
+
+/**
+ * HTTP feedback is counted where it is durable, whatever the trainer last said of it; the other sources as it last
+ * measured them. In a fleet a replica that is gone has left its messages in the stream.
+ */
+function lagOf(
+  { lag, sources }: TrainerReport,
+  intakes: { readonly isFleet: boolean; readonly unread: number; readonly waiting: number },
+): number {
+  const reported = sources?.http?.lag ?? 0
+  const { isFleet, unread, waiting } = intakes
+  return lag - reported + (isFleet ? Math.max(unread, waiting + reported) : unread)
+}
+
+/** The report of the daemon that trains the model, if it is heard. */
+function elsewhere(own: TrainerReport, others: readonly Member[]): TrainerReport {
+  for (const { models } of others) {
+    const trainer = models[own.model]?.trainer
+    if (trainer === undefined || trainer === null) continue
+    return { ...trainer, state: 'standby', restarts: own.restarts, ...processHere(own) }
+  }
+  return own
+}
+
+function processHere({ message, lease, pid }: TrainerReport): Partial<TrainerReport> {
+  return {
+    ...(message !== undefined && { message }),
+    ...(lease !== undefined && { lease }),
+    ...(pid !== undefined && { pid }),
+  }
+}
