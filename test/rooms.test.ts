@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { errorTable } from '../src/platform/errors.ts'
+import { circlesLeft, roomImports, roomOf } from './room-imports.ts'
 import {
   importCircles,
   loadedBy,
@@ -75,6 +76,69 @@ test('connectors and policies know the contracts of src and nothing else of it',
         .map(({ target }) => `${path} → ${target}`),
     )
   expect(outside).toEqual([])
+})
+
+const between = sources.flatMap(({ path, imports }) =>
+  imports
+    .filter(({ target, isOurs }) => isOurs && roomOf(target) !== roomOf(path))
+    .map(({ target }) => ({
+      from: roomOf(path),
+      to: roomOf(target),
+      place: `${path} → ${target}`,
+    })),
+)
+
+test('a room imports only the rooms that the table allows', () => {
+  const refused = between.filter(({ from, to }) => roomImports[from]?.includes(to) !== true)
+  expect(refused.map(({ place }) => place)).toEqual([])
+})
+
+test('the table allows no import between rooms that nobody needs', () => {
+  const used = new Set(between.map(({ from, to }) => `${from} → ${to}`))
+  const allowed = Object.entries(roomImports).flatMap(([from, rooms]) =>
+    rooms.map((to) => `${from} → ${to}`),
+  )
+  expect(allowed.filter((each) => !used.has(each))).toEqual([])
+})
+
+test('no two rooms import each other, directly or through others', () => {
+  expect(mutualRooms(roomImports)).toEqual([...circlesLeft])
+})
+
+/** Pairs of rooms of which each leads to the other. */
+function mutualRooms(table: typeof roomImports): readonly string[] {
+  const reached = new Map(Object.keys(table).map((room) => [room, roomsFrom(room, table)]))
+  return [...reached]
+    .flatMap(([room, others]) =>
+      [...others]
+        .filter((other) => room < other && reached.get(other)?.has(room))
+        .map((other) => `${room} ${other}`),
+    )
+    .sort()
+}
+
+function roomsFrom(room: string, table: typeof roomImports): ReadonlySet<string> {
+  const found = new Set<string>()
+  const follow = (from: string) => {
+    for (const to of table[from] ?? []) {
+      if (found.has(to)) continue
+      found.add(to)
+      follow(to)
+    }
+  }
+  follow(room)
+  return found
+}
+
+test('a surface of the API imports no other surface, and what is below the surfaces imports none', () => {
+  const surfaceOf = (path: string) => /^src\/api\/([^/]+)\//.exec(path)?.[1] ?? 'none'
+  const known = ['none', 'http']
+  const crossing = sources.flatMap(({ path, imports }) =>
+    imports
+      .map(({ target }) => ({ path, target, from: surfaceOf(path), to: surfaceOf(target) }))
+      .filter(({ from, to }) => path.startsWith('src/api/') && from !== to && !known.includes(to)),
+  )
+  expect(crossing.map(({ path, target }) => `${path} → ${target}`)).toEqual([])
 })
 
 test('no import runs in a circle', () => {

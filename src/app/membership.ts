@@ -1,7 +1,7 @@
 /** This daemon among the others: what it reports about itself each second, and what it knows of them. */
 import { hostname } from 'node:os'
-import { hearMembers } from '../fleet/heard-members.ts'
-import { openMembers, type Member, type MemberInfo } from '../fleet/members.ts'
+import { hearMembers } from '../serving/services/heard-members.ts'
+import { openMembers, type Member, type MemberInfo } from '../serving/services/members.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
 import type { Fleet } from '../serving/services/fleet-view.ts'
 import { fleetMember, modelInfo } from '../serving/services/member-info.ts'

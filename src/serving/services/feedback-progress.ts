@@ -5,7 +5,7 @@
  * A daemon by itself compares offsets of its inbox. In a fleet each replica's inbox goes into one stream, and a position
  * is `replica:offset`: the trainer is through with it when the stream's id that follows the offset is settled.
  */
-import type { MemberModel } from '../../fleet/members.ts'
+import type { MemberModel } from './members.ts'
 import { isAtOrBefore } from '../../intake/inbox/learned-marks.ts'
 import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { ModelIntake } from './intake-counts.ts'

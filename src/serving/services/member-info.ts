@@ -1,5 +1,5 @@
 /** What a daemon reports of each of its models to the other daemons, and how another daemon's report reads. */
-import type { Member, MemberModel } from '../../fleet/members.ts'
+import type { Member, MemberModel } from './members.ts'
 import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { LiveModel } from '../live/live-model.ts'
 import type { FleetMember } from './fleet-view.ts'

@@ -2,7 +2,7 @@
  * What the trainers of the fleet report of each model, and what the intake of each replica adds to it. A model is trained
  * here or by another daemon; whoever trains it reports.
  */
-import type { Member, MemberModel } from '../../fleet/members.ts'
+import type { Member, MemberModel } from './members.ts'
 import { reachedGeneration, unlearnedHere, unreadHere } from './feedback-progress.ts'
 import { intakeCounts, type ModelIntake } from './intake-counts.ts'
 import type { TrainerReport, TrainerView } from './served-model.ts'

@@ -1,8 +1,8 @@
 /** The daemons of a fleet, as each tells the others about itself: what `status` shows of all of them, asked of any. */
-import type { Clock, Logger } from '../contracts/core.ts'
-import type { TrainerStatus } from '../trainer/contract.ts'
-import type { Redis } from '../platform/redis/redis.ts'
-import { openMembership } from './membership.ts'
+import type { Clock, Logger } from '../../contracts/core.ts'
+import type { TrainerStatus } from '../../trainer/contract.ts'
+import type { Redis } from '../../platform/redis/redis.ts'
+import { openMembership } from '../../fleet/membership.ts'
 
 export interface MemberModel {
   readonly version: string | null

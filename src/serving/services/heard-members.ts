@@ -1,5 +1,5 @@
 /** The members of the fleet as last heard of, from memory. While Redis is away, what was heard last stands until it is old. */
-import type { Clock } from '../contracts/core.ts'
+import type { Clock } from '../../contracts/core.ts'
 import type { Member, Members } from './members.ts'
 
 export interface HeardMembers {
