@@ -101,7 +101,7 @@ async function open() {
   const base = viewOf(await openBase(spec), methods.head, adapter)
   const plan = { base, method: methods.head, task: tasks.classification, config: adapter }
   const trunk = await openTrunkEngine(base, cutOf(0, base.network.layers))
-  const config = { data_dir: folder }
+  const config = { data_dir: folder, limits: defaultLimits }
   const registry = await openRegistry(config, 'bench', base, { clock: systemClock, log })
   const deadLetters = openDeadLetters(join(folder, 'bench', deadLettersFile), {
     count: defaultLimits.dead_letters,
