@@ -347,7 +347,9 @@ export class Admission {
     try {
       const { predictionId, timeMs = received.record.timeMs } = event
       return {
-        ...{ key, source: event.source, id: event.id },
+        key,
+        source: event.source,
+        id: event.id,
         encoded: prefetched?.encoded ?? this.#encoded(event.input ?? served?.input),
         target: this.#target(event, served),
         weight: event.weight,

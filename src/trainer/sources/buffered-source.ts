@@ -4,7 +4,7 @@
  * again is of no use (a file that is not there) is opened again, at the place that was read up to: people fix such things.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
-import type { Positions, Source, SourceStatus } from '../../contracts/stream.ts'
+import type { Positions, Source, SourceRecord, SourceStatus } from '../../contracts/stream.ts'
 import type { BufferedRecord } from './prefetcher.ts'
 import { isLeaseLost, isRetriable, type RetryPolicy } from '../../platform/retry.ts'
 
@@ -19,7 +19,9 @@ export interface BufferedSourceParts {
 
 export class BufferedSource {
   readonly #parts: BufferedSourceParts
-  #buffer: readonly BufferedRecord[] = []
+  #buffer: readonly SourceRecord[] = []
+  /** Those of the buffer that were looked at ahead of their turn, at the same places. */
+  #seen: BufferedRecord[] = []
   /** Place of the next record in the buffer. */
   #next = 0
   #isOpen = false
@@ -76,14 +78,21 @@ export class BufferedSource {
   }
 
   take(): BufferedRecord | undefined {
-    const buffered = this.#buffer[this.#next]
-    if (buffered !== undefined) this.#next += 1
+    const record = this.#buffer[this.#next]
+    if (record === undefined) return undefined
+    const buffered = this.#seen[this.#next] ?? { connector: this.name, record }
+    this.#next += 1
     return buffered
   }
 
   /** The next records that are here already, at most `count`. */
   upcoming(count: number): readonly BufferedRecord[] {
-    return this.#buffer.slice(this.#next, this.#next + count)
+    const end = Math.min(this.#buffer.length, this.#next + count)
+    for (let at = Math.max(this.#next, this.#seen.length); at < end; at += 1) {
+      const record = this.#buffer[at]
+      if (record !== undefined) this.#seen[at] = { connector: this.name, record }
+    }
+    return this.#seen.slice(this.#next, end)
   }
 
   /** Whether there is a record to take, after at most `waitMs`. */
@@ -92,7 +101,8 @@ export class BufferedSource {
     if (this.pauseMs > 0) return false
     await this.#guarded(signal, async ({ source, records }) => {
       const read = await source.read({ records, waitMs }, signal)
-      this.#buffer = read.map((record) => ({ connector: source.name, record }))
+      this.#buffer = read
+      this.#seen = []
       this.#next = 0
       this.#records += read.length
       for (const { value, partition, next } of read) {
