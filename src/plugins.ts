@@ -2,6 +2,14 @@
  * The one table of concrete parts: what each name in a config means. A new part is its own file or folder and a line here;
  * the config's schema, its defaults and the tables of the documentation follow from it. No other file names one.
  */
+import { fileDeadLetters, fileSourcePlugin } from '../connectors/file/plugin.ts'
+import { httpSourcePlugin } from '../connectors/http/plugin.ts'
+import {
+  kafkaDeadLetters,
+  kafkaPredictions,
+  kafkaSourcePlugin,
+} from '../connectors/kafka/plugin.ts'
+import { redisSourcePlugin } from '../connectors/redis/plugin.ts'
 import { aGem } from '../policies/regularizer/a-gem.ts'
 import { ewcOnline } from '../policies/regularizer/ewc-online.ts'
 import { l2Anchor } from '../policies/regularizer/l2-anchor.ts'
@@ -52,6 +60,7 @@ import type {
   Rollback,
   Trigger,
 } from './contracts/policy.ts'
+import type { DeadLetter, ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
 import type { Task } from './contracts/task.ts'
 import { classification } from './tasks/classification/classification.ts'
 
@@ -71,6 +80,25 @@ export const methods = {
 } satisfies Readonly<Record<string, MethodPlugin>>
 
 export const tasks = { classification } satisfies Readonly<Record<string, Task>>
+
+/** Under `sources:`. */
+export const sources = {
+  http: httpSourcePlugin,
+  file: fileSourcePlugin,
+  kafka: kafkaSourcePlugin,
+  redis: redisSourcePlugin,
+} satisfies Readonly<Record<string, SourcePlugin>>
+
+/** Under `sinks:`, by what goes there. */
+export const sinks = {
+  dead_letters: {
+    file: fileDeadLetters,
+    kafka: kafkaDeadLetters,
+  } satisfies Readonly<Record<string, SinkPlugin<DeadLetter>>>,
+  predictions: {
+    kafka: kafkaPredictions,
+  } satisfies Readonly<Record<string, SinkPlugin<ServedPrediction>>>,
+}
 
 /** By the key of the config that chooses one: `trigger: { policy: count }`. */
 export const policies = {
@@ -110,3 +138,18 @@ export const policies = {
   promotion: { always } satisfies PolicyTable<Promotion>,
   rollback: { never } satisfies PolicyTable<Rollback>,
 }
+
+/** What a config means that names none. */
+export const defaults = {
+  method: 'lora',
+  policies: {
+    replay: 'reservoir',
+    regularizer: 'none',
+    memory: 'none',
+    trigger: 'count',
+    rate: 'drift-reset',
+    promotion: 'always',
+    rollback: 'never',
+  } satisfies { readonly [Kind in keyof typeof policies]: keyof (typeof policies)[Kind] },
+  sources: [{ http: {} }],
+} as const

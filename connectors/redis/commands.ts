@@ -1,13 +1,6 @@
-/**
- * The connection to Redis that this connector needs: one command at a time, replies as bytes. The daemon passes its own
- * connection; any other client fits with one line, such as `{ bytes: (...all) => ioredis.callBuffer(...all) }`.
- */
+/** Commands to Redis and their replies, with failures that a source may have. */
 import { CodedError } from '../../src/contracts/core.ts'
-
-export interface RedisCommands {
-  /** Bulk strings as Buffers, integers as numbers. Rejects soon when Redis is away, instead of queueing. */
-  bytes(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>
-}
+import type { RedisCommands } from '../../src/contracts/stream.ts'
 
 export type Reply = null | number | Buffer | readonly Reply[]
 

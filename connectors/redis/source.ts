@@ -11,9 +11,9 @@ import type {
   SourceRecord,
   SourceReset,
   SourceStats,
+  RedisCommands,
 } from '../../src/contracts/stream.ts'
 import { Resets } from '../resets.ts'
-import type { RedisCommands } from './commands.ts'
 import { locate } from './locate.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
 import { leaveWord, lagAfter, lookAt, readStream, type StreamOptions } from './stream.ts'

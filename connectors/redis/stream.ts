@@ -6,8 +6,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { CodedError, type Logger } from '../../src/contracts/core.ts'
-import type { SourceRecord, SourceReset } from '../../src/contracts/stream.ts'
-import { ask, evaluate, listOf, textOf, type RedisCommands, type Reply } from './commands.ts'
+import type { SourceRecord, SourceReset, RedisCommands } from '../../src/contracts/stream.ts'
+import { ask, evaluate, listOf, textOf, type Reply } from './commands.ts'
 import { compareIds, isStart, placeText, start, type Place } from './place.ts'
 import { commitScript, infoScript, readScript } from './scripts.ts'
 

@@ -3,7 +3,8 @@
  * calls that a trainer makes at its start, without an engine: a base that opens, maps that it has, policies that fit.
  */
 import { openPolicy } from '../config/open-policy.ts'
-import { policies } from '../../src/plugins.ts'
+import { pluginsOf } from '../config/own-plugins.ts'
+import type { PluginTable } from '../config/plugin-table.ts'
 import { specsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
@@ -20,13 +21,14 @@ type OpenBase = (base: ModelConfig['base']) => Promise<Base>
 
 /** `open`: how the bases are opened; absent = as a daemon opens them. */
 export async function modelProblems(
-  { models }: Pick<Config, 'models'>,
+  { models, plugins }: Pick<Config, 'models' | 'plugins'>,
   open: OpenBase = openBase,
 ): Promise<readonly Problem[]> {
+  const { policies } = pluginsOf({ plugins })
   const found: Problem[] = []
   for (const [name, model] of Object.entries(models)) {
     const at = ['models', name]
-    found.push(...(await problemsOf(model, open)).map((each) => within(at, each)))
+    found.push(...(await problemsOf(model, policies, open)).map((each) => within(at, each)))
   }
   return found
 }
@@ -39,9 +41,15 @@ export const openCheaply: OpenBase = async (base) => {
   return openBase(base)
 }
 
-async function problemsOf(model: ModelConfig, open: OpenBase): Promise<readonly Problem[]> {
+type Policies = PluginTable['policies']
+
+async function problemsOf(
+  model: ModelConfig,
+  policies: Policies,
+  open: OpenBase,
+): Promise<readonly Problem[]> {
   const policy = Object.keys(policies).flatMap((kind) =>
-    problemIn([kind], () => openKind(kind as keyof typeof policies, model)),
+    problemIn([kind], () => openKind(kind as keyof Policies, policies, model)),
   )
   let base: Base
   try {
@@ -52,7 +60,7 @@ async function problemsOf(model: ModelConfig, open: OpenBase): Promise<readonly 
   return [...policy, ...problemIn(['adapter'], () => checkAdapter(model, base))]
 }
 
-function openKind(kind: keyof typeof policies, model: ModelConfig): void {
+function openKind(kind: keyof Policies, policies: Policies, model: ModelConfig): void {
   const chosen = (model as unknown as Record<string, Parameters<typeof openPolicy>[2] | undefined>)[
     kind
   ]

@@ -4,7 +4,7 @@
  */
 import { identityOf } from '../adapters/base-identity.ts'
 import { randomBytes } from 'node:crypto'
-import { readKeyOf } from '../../connectors/index.ts'
+import { readKeyOf } from '../../connectors/redis/source.ts'
 import { bundleFor, classificationKind, folderOf, openRegistry, rememberedBy } from './parts.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'

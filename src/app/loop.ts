@@ -1,7 +1,8 @@
 /** Puts the loop of one model together: once in a process, or once for each time that a daemon of a fleet trains it. */
 import { join } from 'node:path'
 import { openPolicy } from '../config/open-policy.ts'
-import { policies } from '../../src/plugins.ts'
+import { pluginsOf } from '../config/own-plugins.ts'
+import { policies as builtInPolicies } from '../plugins.ts'
 import { identityOf } from '../adapters/base-identity.ts'
 import { goingOn } from '../adapters/carried.ts'
 import { freshAdapter, type AdapterPlan } from '../adapters/adapter.ts'
@@ -178,6 +179,7 @@ function predictionsOf(
 function learning(site: TrainerContext, model: string, base: Base) {
   const { config, tf } = site
   const settings = modelOf(config, model)
+  const { policies } = pluginsOf(config)
   const [method, adapter] = [methodOf(settings), adapterOf(settings)]
   const plan: Omit<AdapterPlan, 'labels'> = {
     base: viewOf(base, method, adapter),
@@ -217,6 +219,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
 /** Examples are compared as the base sees them, whatever the method makes of it. */
 function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['recall'] {
   const { adapter, memory } = modelOf(site.config, model)
+  const { policies } = pluginsOf(site.config)
   const policy = openPolicy('memory', policies.memory, memory)
   if (policy.keepsNothing === true) return undefined
   const cut = cutOf(adapter.tail_layers, base.network.layers)
@@ -225,7 +228,7 @@ function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['r
 }
 
 /** Sums have what they were told, and would count it twice: a closed form rehearses nothing, and keeps what it can take back. */
-const recentBounds = policies.replay.recent.settings
+const recentBounds = builtInPolicies.replay.recent.settings
 
 function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay'> {
   if (methodOf(settings).open(adapterOf(settings)).closedForm === undefined) return settings

@@ -54,7 +54,7 @@ export async function knowModel(site: DaemonContext, name: string): Promise<Know
   )
   site.atEnd(async () => registry.close())
   site.atEnd(async () => deadLetters.close())
-  if (faults.of('dead_letters') === undefined) sendLetters(site, name, deadLetters)
+  if (faults.of('dead_letters') === undefined) await sendLetters(site, name, deadLetters)
   return { name, base, registry, deadLetters, faults }
 }
 
@@ -94,7 +94,7 @@ export async function openModel(site: DaemonContext, name: string): Promise<Open
   site.atEnd(async () => inbox.close())
   site.atEnd(async () => predictions.close())
   const shared = isWhole ? shareModel(site, name, inboxPath) : undefined
-  const others = [shared?.predictions, predictionSink(site, name)].filter(
+  const others = [shared?.predictions, await predictionSink(site, name)].filter(
     (each) => each !== undefined,
   )
   const everywhere = servedEverywhere(predictions, others)

@@ -1,28 +1,25 @@
 /** Where a model writes to besides its own disk, opened: its dead letters, and what it answered. */
-import {
-  fileDeadLetterSink,
-  kafkaDeadLetterSink,
-  kafkaPredictionSink,
-} from '../../connectors/index.ts'
 import { modelOf } from './parts.ts'
 import type { DaemonContext } from './daemon-context.ts'
 import type { DeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import type { PredictionCopies } from '../intake/predictions/fleet-predictions.ts'
 import { openLetterOutbox } from '../intake/dead-letters/outbox.ts'
 import { openPredictionSink } from '../intake/predictions/sink.ts'
-import { kafkaConnection, type KafkaSinkConfig } from '../config/kafka.ts'
+import { openChosen } from '../config/chosen.ts'
+import { pluginsOf } from '../config/own-plugins.ts'
 
 /** Sends what lies in the file, and what comes. */
-export function sendLetters(site: DaemonContext, model: string, { unsent }: DeadLetters): void {
+export async function sendLetters(
+  site: DaemonContext,
+  model: string,
+  { unsent }: DeadLetters,
+): Promise<void> {
   const { clock, log, metrics } = site
   const chosen = modelOf(site.config, model).sinks.dead_letters
   if (chosen === undefined) return
   const outbox = openLetterOutbox({
     letters: unsent,
-    sink:
-      'file' in chosen
-        ? fileDeadLetterSink({ path: chosen.file.path, fileBytes: chosen.file.file_bytes })
-        : kafkaDeadLetterSink(kafkaOptions(site, model, chosen.kafka)),
+    sink: await openChosen(pluginsOf(site.config).sinks.dead_letters, chosen, needsOf(site, model)),
     clock,
     log: log.child({ model }),
     onSent: (count) => {
@@ -38,12 +35,15 @@ export function sendLetters(site: DaemonContext, model: string, { unsent }: Dead
 const FLUSH_MS = 2000
 
 /** Undefined where the config wants none. */
-export function predictionSink(site: DaemonContext, model: string): PredictionCopies | undefined {
+export async function predictionSink(
+  site: DaemonContext,
+  model: string,
+): Promise<PredictionCopies | undefined> {
   const { clock, log, metrics } = site
   const chosen = modelOf(site.config, model).sinks.predictions
   if (chosen === undefined) return undefined
   const sink = openPredictionSink({
-    sink: kafkaPredictionSink({ ...kafkaOptions(site, model, chosen.kafka), model }),
+    sink: await openChosen(pluginsOf(site.config).sinks.predictions, chosen, needsOf(site, model)),
     clock,
     log: log.child({ model }),
     onWritten: (count) => {
@@ -57,6 +57,6 @@ export function predictionSink(site: DaemonContext, model: string): PredictionCo
   return sink
 }
 
-function kafkaOptions({ clock, log }: DaemonContext, model: string, sink: KafkaSinkConfig) {
-  return { ...kafkaConnection(sink), topic: sink.topic, clock, log: log.child({ model }) }
+function needsOf({ clock, log }: DaemonContext, model: string) {
+  return { model, clock, log: log.child({ model }) }
 }

@@ -2,17 +2,23 @@
  * The sources of a model's config, opened, and what makes events of their records. A source's name keys its positions in
  * the checkpoint: kind and place, so that the order in the config is free.
  */
-import { fileSource, httpSource, kafkaSource, redisSource } from '../../connectors/index.ts'
+import { openChosen } from '../config/chosen.ts'
+import { pluginsOf } from '../config/own-plugins.ts'
 import { modelOf } from './parts.ts'
 import { connect } from './fleet.ts'
 import { epochKey, feedbackStream } from '../fleet/keys.ts'
 import type { TrainerContext } from './trainer-context.ts'
-import { CodedError, type Clock } from '../contracts/core.ts'
+import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
-import type { Journal, Source, SourceRecord } from '../contracts/stream.ts'
+import type {
+  Journal,
+  SharedFeedback,
+  Source,
+  SourceNeeds,
+  SourceRecord,
+} from '../contracts/stream.ts'
 import { parseEvent } from '../intake/events/validate.ts'
-import { kafkaSourceFields } from '../config/kafka.ts'
-import type { Config, ModelConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
 import { openJitter } from '../platform/random.ts'
 import { RetryPolicy } from '../platform/retry.ts'
@@ -25,67 +31,47 @@ interface Feedback {
   readonly tenure: LeaseTerm | undefined
 }
 
-type SourceConfig = ModelConfig['sources'][number]
-
 export async function sourcesOf(
   site: TrainerContext,
   model: string,
-  feedback: Feedback,
-): Promise<readonly Source[]> {
-  const configs = modelOf(site.config, model).sources
-  return Promise.all(configs.map(async (config) => openSource(site, model, config, feedback)))
-}
-
-async function openSource(
-  site: TrainerContext,
-  model: string,
-  source: SourceConfig,
-  feedback: Feedback,
-): Promise<Source> {
-  const { clock, log, config } = site
-  const eventBytes = config.limits.event_bytes
-  if ('http' in source) return openHttp(site, model, feedback)
-  if ('redis' in source) {
-    const { stream, from } = source.redis
-    const options = { streams: [stream], model, from, eventBytes, clock, log }
-    return redisSource({ name: `redis:${stream}`, ...(await connections(site)), ...options })
-  }
-  if ('kafka' in source)
-    return kafkaSource({
-      ...kafkaSourceFields(model, source.kafka, config.limits),
-      retry: sourceRetry(clock),
-      clock,
-      log,
-    })
-  const { path, on_reset: onReset } = source.file
-  return fileSource({ name: `file:${path}`, path, lineBytes: eventBytes, onReset, clock, log })
-}
-
-/** In a fleet each replica's inbox goes into one stream, which whoever holds the lease reads. */
-async function openHttp(
-  site: TrainerContext,
-  model: string,
   { journal, tenure }: Feedback,
-): Promise<Source> {
-  const { clock, log, config, fleet } = site
-  if (fleet === undefined || tenure === undefined)
-    return httpSource({ name: 'http', journal, clock })
-  const { redis } = fleet.sharing
-  return redisSource({
-    name: 'http',
-    ...(await connections(site)),
-    streams: [feedbackStream(redis, model)],
-    model,
-    eventBytes: config.limits.event_bytes,
-    fence: { key: epochKey(redis, model), epoch: () => tenure.lease.epoch },
-    clock,
-    log,
-  })
+): Promise<readonly Source[]> {
+  const { config, fleet } = site
+  // In a fleet each replica's inbox goes into one stream, which whoever holds the lease reads.
+  const shared = fleet !== undefined && tenure !== undefined && sharedFeedback(fleet, model, tenure)
+  const needs = {
+    ...sourceNeeds(site, model),
+    feedback: shared || journal,
+    ...(config.redis !== undefined && { redis: async () => connections(site) }),
+  }
+  const { sources } = pluginsOf(config)
+  const chosen = modelOf(config, model).sources
+  return Promise.all(chosen.map(async (choice) => openChosen(sources, choice, needs)))
 }
 
-/** What a source of its own accord tries again. */
-export function sourceRetry(clock: Clock): RetryPolicy {
-  return new RetryPolicy({ clock, jitter: openJitter('source'), firstMs: 200, longestMs: 5_000 })
+/** What every source gets, whoever reads it. */
+export function sourceNeeds(
+  { config, clock, log }: Pick<TrainerContext, 'config' | 'clock' | 'log'>,
+  model: string,
+) {
+  const { event_bytes: eventBytes, message_bytes: messageBytes } = config.limits
+  const retry = new RetryPolicy({
+    ...{ clock, jitter: openJitter('source') },
+    ...{ firstMs: 200, longestMs: 5_000 },
+  })
+  return { model, clock, log, retry, limits: { eventBytes, messageBytes } } satisfies SourceNeeds
+}
+
+function sharedFeedback(
+  { sharing }: NonNullable<TrainerContext['fleet']>,
+  model: string,
+  tenure: LeaseTerm,
+): SharedFeedback {
+  const { redis } = sharing
+  return {
+    stream: feedbackStream(redis, model),
+    fence: { key: epochKey(redis, model), epoch: () => tenure.lease.epoch },
+  }
 }
 
 /** Two connections: one is for waiting, and answers nothing else meanwhile. */
@@ -94,7 +80,7 @@ async function connections(
 ): Promise<{ readonly redis: Redis; readonly waiter: Redis }> {
   const open = async () => {
     const opened = await connect(site.config, site)
-    invariant(opened !== undefined, 'a source in Redis has the section redis')
+    invariant(opened !== undefined, 'the config has a redis section')
     site.atEnd(() => {
       opened.close()
     })

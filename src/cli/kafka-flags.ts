@@ -1,6 +1,10 @@
 /** Where `feedback --kafka` sends to and as whom: from its flags, or from the Kafka source of a model of a configuration. */
 import type { KafkaConnection, KafkaSasl, KafkaTls } from '../../connectors/kafka/options.ts'
-import { kafkaConnection, topicsOf } from '../config/kafka.ts'
+import {
+  kafkaConnection,
+  topicsOf,
+  type KafkaSourceSettings,
+} from '../../connectors/kafka/settings.ts'
 import { failure } from '../platform/errors.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { readConfig } from './read-config.ts'
@@ -45,9 +49,12 @@ function sourceOf({ model }: KafkaFlags, path: string): Told {
   const { models } = readConfig({ config: path })
   const wanted = Object.entries(models).filter(([name]) => model === undefined || name === model)
   const sources = wanted.flatMap(([, { sources }]) => sources)
-  for (const source of sources)
-    if ('kafka' in source)
-      return { ...kafkaConnection(source.kafka), topics: topicsOf(source.kafka) }
+  for (const { kafka } of sources) {
+    if (kafka === undefined) continue
+    // The config's schema is made from the settings of the plug-in.
+    const settings = kafka as unknown as KafkaSourceSettings
+    return { ...kafkaConnection(settings), topics: topicsOf(settings) }
+  }
   throw failure('USAGE', `${path} has no model ${model ?? ''} that reads from Kafka`)
 }
 

@@ -3,9 +3,7 @@
  * a new base or source is a row here, a new method or policy is a row of src/plugins.ts.
  */
 import { Type, type TSchema } from 'typebox'
-import { policies } from '../plugins.ts'
 import { featureSchema, unknownFeatures } from './features-schema.ts'
-import { kafkaSinkSchema, kafkaSourceSchema, onReset } from './kafka.ts'
 
 const leftOpen = 'absent = if no adapter is chosen and numbers are standardised'
 
@@ -74,73 +72,3 @@ export const bases = {
     { additionalProperties: false },
   ),
 } as const satisfies Readonly<Record<string, TSchema | null>>
-
-/** Settings of each source, under its name. */
-export const sources = {
-  http: Type.Object({}, { additionalProperties: false }),
-  file: Type.Object(
-    {
-      path: Type.String({
-        minLength: 1,
-        format: 'path',
-        description: 'JSONL, one event per line, followed as it grows',
-      }),
-      on_reset: onReset('a file that was truncated or replaced'),
-    },
-    { additionalProperties: false },
-  ),
-  kafka: kafkaSourceSchema,
-  redis: Type.Object(
-    {
-      stream: Type.String({
-        minLength: 1,
-        maxLength: 512,
-        description: 'key of a Redis stream, in the Redis of the redis section',
-      }),
-      from: Type.Enum(['beginning', 'end'], {
-        default: 'beginning',
-        description: 'where reading begins if no checkpoint has a position',
-      }),
-    },
-    { additionalProperties: false },
-  ),
-} as const satisfies Readonly<Record<string, TSchema>>
-
-/** Settings of each sink of dead letters, under its name. */
-export const deadLetterSinks = {
-  file: Type.Object(
-    {
-      path: Type.String({
-        minLength: 1,
-        format: 'path',
-        description: 'JSONL, one dead letter per line; at file_bytes it becomes path.1',
-      }),
-      file_bytes: Type.Integer({
-        minimum: 4096,
-        maximum: 2 ** 40,
-        default: 64 * 1024 * 1024,
-        description: 'size at which a new file begins; one full file is kept',
-      }),
-    },
-    { additionalProperties: false },
-  ),
-  kafka: kafkaSinkSchema,
-} as const satisfies Readonly<Record<string, TSchema>>
-
-/** Settings of each sink of predictions, under its name. */
-export const predictionSinks = {
-  kafka: kafkaSinkSchema,
-} as const satisfies Readonly<Record<string, TSchema>>
-
-/** The policy of each kind when the config names none. */
-export const defaultPolicies = {
-  replay: 'reservoir',
-  regularizer: 'none',
-  memory: 'none',
-  trigger: 'count',
-  rate: 'drift-reset',
-  promotion: 'always',
-  rollback: 'never',
-} as const satisfies { readonly [Kind in keyof typeof policies]: keyof (typeof policies)[Kind] }
-
-export { policies }

@@ -5,18 +5,20 @@
 import { dirname, resolve } from 'node:path'
 import { parseConfigText, readConfigFile, type ConfigFile } from './file.ts'
 import { applyOverrides, environmentOverrides, flagOverride } from './overrides.ts'
-import { configFailure, type Path, type Problem } from './problem.ts'
+import { CodedError } from '../contracts/core.ts'
+import { configFailure, type Path, type PluginCode, type Problem } from './problem.ts'
 import { withFeaturesDefaults } from './features-defaults.ts'
 import { oldPath, withNewKeys, withoutOldKeys } from './old-keys.ts'
 import { checkRules } from './rules.ts'
-import { configSchema, type Config } from './schema.ts'
+import { configSchema, configSchemaOf, pluginPaths, type Config } from './schema.ts'
+import { withModule } from './own-plugins.ts'
+import { builtIn, type PluginTable } from './plugin-table.ts'
 import { withLabelForms } from './labels.ts'
 import { settle } from './settle.ts'
 import { labelProblems } from './tasks.ts'
 import { withPasswords } from './secrets.ts'
-import type { Schema } from './shape.ts'
+import { isRecord, type Schema } from './shape.ts'
 
-export { kafkaConnection, kafkaSourceFields } from './kafka.ts'
 export { redisOptions } from './redis.ts'
 export { secretsOf, withoutSecrets } from './secrets.ts'
 export { configJsonSchema } from './json-schema.ts'
@@ -31,9 +33,6 @@ export interface Surroundings {
   /** Receives warnings about accepted keys that should be written differently. */
   readonly warn?: (message: string) => void
 }
-
-// typebox's types do not name the keywords of JSON Schema; its objects have them.
-const schema = configSchema as unknown as Schema
 
 /** Relative paths in the file start at its folder. */
 export function loadConfig(path: string, surroundings: Surroundings = {}): Config {
@@ -70,9 +69,13 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
     renamed.push(path)
     warn(path, message)
   })
-  const settled = settle(schema, withFeaturesDefaults(tree), [], {
+  const folderOf = (path: Path) => (overridden.overrideOf(asWritten(path)) ? workingFolder : folder)
+  const plugins = ownPluginsIn(tree, folderOf, problems)
+  const schema = plugins === builtIn ? configSchema : configSchemaOf(plugins)
+  // typebox's types do not name the keywords of JSON Schema; its objects have them.
+  const settled = settle(schema as unknown as Schema, withFeaturesDefaults(tree), [], {
     report: (problem) => problems.push(problem),
-    folderOf: (path: Path) => (overridden.overrideOf(asWritten(path)) ? workingFolder : folder),
+    folderOf,
   })
   problems.push(...labelProblems(settled as Partial<Config> | undefined))
   if (problems.length > 0) throw configFailure(problems, placeOf)
@@ -81,9 +84,32 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
   const spelled = withLabelForms(written, problems)
   const known = withToken(spelled, environment, problems)
   const config = withPasswords(known, environment, problems)
-  problems.push(...checkRules(config))
+  problems.push(...checkRules(config, plugins))
   if (problems.length > 0) throw configFailure(problems, placeOf)
   return config
+}
+
+/** Loads the modules under `plugins`, which the schema of everything else depends on. */
+function ownPluginsIn(
+  tree: unknown,
+  folderOf: (path: Path) => string,
+  problems: Problem[],
+): PluginTable {
+  const given = isRecord(tree) ? tree.plugins : undefined
+  const isList = { report: () => undefined, folderOf }
+  // A value that is no list of paths is reported with all other problems.
+  const paths = settle(pluginPaths as unknown as Schema, given, ['plugins'], isList)
+  const modules = Array.isArray(paths) ? paths.map(String) : []
+  return modules.reduce((table, path, index) => {
+    try {
+      return withModule(table, path)
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error
+      const code = error.code as PluginCode
+      problems.push({ path: ['plugins', index], at: 'value', code, message: `: ${error.message}` })
+      return table
+    }
+  }, builtIn)
 }
 
 /** `token_env` keeps secrets out of files: the variable's value becomes an additional token. */

@@ -2,11 +2,12 @@
  * The schema of one model: its base, its labels, and how it learns and what it keeps. Every key has a default except
  * the `labels` of a classification.
  */
-import { Type, type TProperties } from 'typebox'
+import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Settings } from '../contracts/core.ts'
-import { bases, defaultPolicies, deadLetterSinks, predictionSinks, sources } from './choices.ts'
-import { methods, policies } from '../plugins.ts'
+import { bases } from './choices.ts'
+import { defaults, methods } from '../plugins.ts'
+import type { PluginTable } from './plugin-table.ts'
 import { tasks } from './task-choice.ts'
 import { choiceByKey, choiceByName, section } from './parts.ts'
 import { schemasOf } from './setting-schema.ts'
@@ -35,8 +36,18 @@ function choiceOf<Key extends string>(
   return Type.Unsafe<Readonly<Record<Key, string> & Record<string, unknown>>>(schema)
 }
 
-const policy = (kind: keyof typeof policies, description: string) =>
-  choiceOf('policy', policies[kind], defaultPolicies[kind], description)
+/** A choice by name among plug-ins: `{ kafka: { … } }`. */
+function namedOf(table: Readonly<Record<string, { readonly settings: Settings }>>, what: string) {
+  const branches = Object.entries(table).map(([name, { settings }]) => [
+    name,
+    Type.Object(schemasOf(settings), { additionalProperties: false }),
+  ])
+  const schema = choiceByName(Object.fromEntries(branches) as Record<string, TSchema>, what)
+  return Type.Unsafe<NamedChoice>(schema)
+}
+
+/** Its one key is the name of a plug-in, its value that plug-in's settings. */
+export type NamedChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 const labels = Type.Union(
   [
@@ -172,59 +183,63 @@ const keep = section(
   'which versions keep their bytes, besides pinned ones; the others keep their manifests for a while',
 )
 
-export const modelSchema = Type.Object(
-  {
-    base: choiceByName(bases, 'the frozen network', 'use-lite'),
-    max_tokens: Type.Integer({
-      minimum: 1,
-      maximum: 512,
-      default: 256,
-      description:
-        'longer text is truncated, and the answer says so; a base may read less: use-lite reads 256',
-    }),
-    task: choiceByName(tasks, 'what it answers: a label, or a number', 'classification'),
-    labels: Type.Optional(labels),
-    adapter: Type.Unsafe<ChosenMethod>(
-      choiceOf('method', methods, 'lora', 'what learns, besides the head'),
-    ),
-    train,
-    replay: policy('replay', 'which earlier examples are kept and replayed'),
-    regularizer: policy('regularizer', 'what protects earlier knowledge, besides replay'),
-    memory: policy(
-      'memory',
-      'stored examples that vote along with the head before they are learned',
-    ),
-    trigger: policy('trigger', 'when pending examples are learned'),
-    rate: policy('rate', 'learning-rate schedule: a factor on both learning rates'),
-    promotion: policy('promotion', 'whether a finished candidate becomes live'),
-    rollback: policy('rollback', 'whether the live version is rolled back automatically'),
-    keep,
-    keep_versions: Type.Optional(
-      Type.Integer({
-        minimum: 2,
-        maximum: 100_000,
-        description: 'the same as keep: { last: …, hourly: 0, daily: 0 }',
+export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
+  const policy = (kind: keyof PluginTable['policies'], description: string) =>
+    choiceOf('policy', policies[kind], defaults.policies[kind], description)
+  return Type.Object(
+    {
+      base: choiceByName(bases, 'the frozen network', 'use-lite'),
+      max_tokens: Type.Integer({
+        minimum: 1,
+        maximum: 512,
+        default: 256,
+        description:
+          'longer text is truncated, and the answer says so; a base may read less: use-lite reads 256',
       }),
-    ),
-    sources: Type.Array(choiceByName(sources, 'where events come from'), {
-      minItems: 1,
-      default: [{ http: {} }],
-    }),
-    sinks: section(
-      {
-        dead_letters: Type.Optional(
-          choiceByName(deadLetterSinks, 'additional place for dead letters, besides the disk'),
-        ),
-        predictions: Type.Optional(
-          choiceByName(predictionSinks, 'where every answer is sent, for labelling elsewhere'),
-        ),
-      },
-      'outputs of a model',
-    ),
-    isolate: Type.Boolean({
-      default: false,
-      description: 'run this model in a separate trainer process',
-    }),
-  },
-  { additionalProperties: false },
-)
+      task: choiceByName(tasks, 'what it answers: a label, or a number', 'classification'),
+      labels: Type.Optional(labels),
+      adapter: Type.Unsafe<ChosenMethod>(
+        choiceOf('method', methods, defaults.method, 'what learns, besides the head'),
+      ),
+      train,
+      replay: policy('replay', 'which earlier examples are kept and replayed'),
+      regularizer: policy('regularizer', 'what protects earlier knowledge, besides replay'),
+      memory: policy(
+        'memory',
+        'stored examples that vote along with the head before they are learned',
+      ),
+      trigger: policy('trigger', 'when pending examples are learned'),
+      rate: policy('rate', 'learning-rate schedule: a factor on both learning rates'),
+      promotion: policy('promotion', 'whether a finished candidate becomes live'),
+      rollback: policy('rollback', 'whether the live version is rolled back automatically'),
+      keep,
+      keep_versions: Type.Optional(
+        Type.Integer({
+          minimum: 2,
+          maximum: 100_000,
+          description: 'the same as keep: { last: …, hourly: 0, daily: 0 }',
+        }),
+      ),
+      sources: Type.Array(namedOf(sources, 'where events come from'), {
+        minItems: 1,
+        default: [...defaults.sources],
+      }),
+      sinks: section(
+        {
+          dead_letters: Type.Optional(
+            namedOf(sinks.dead_letters, 'additional place for dead letters, besides the disk'),
+          ),
+          predictions: Type.Optional(
+            namedOf(sinks.predictions, 'where every answer is sent, for labelling elsewhere'),
+          ),
+        },
+        'outputs of a model',
+      ),
+      isolate: Type.Boolean({
+        default: false,
+        description: 'run this model in a separate trainer process',
+      }),
+    },
+    { additionalProperties: false },
+  )
+}

@@ -4,6 +4,9 @@ import type { CodedError } from '../contracts/core.ts'
 
 export type Path = readonly (string | number)[]
 
+/** What is wrong with a module of the user's own. */
+export type PluginCode = 'PLUGIN_MISSING' | 'PLUGIN_BROKEN' | 'PLUGIN_INVALID' | 'PLUGIN_NAME_TAKEN'
+
 export interface Problem {
   readonly path: Path
   /** Whether the key itself is wrong, or its value. */
@@ -11,7 +14,11 @@ export interface Problem {
   /** A clause that follows the place, such as `must be at least 1`. */
   readonly message: string
   readonly code?:
-    'CONFIG_UNKNOWN_KEY' | 'CONFIG_INVALID' | 'ADDRESS_NEEDS_AUTH' | 'TASK_WITHOUT_CLASSES'
+    | 'CONFIG_UNKNOWN_KEY'
+    | 'CONFIG_INVALID'
+    | 'ADDRESS_NEEDS_AUTH'
+    | 'TASK_WITHOUT_CLASSES'
+    | PluginCode
 }
 
 /** RFC 6901: the standard notation for a place inside a JSON document. */

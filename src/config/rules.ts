@@ -2,22 +2,23 @@
 import { isIP } from 'node:net'
 import { blobProblems } from './blobs.ts'
 import { sizeProblems } from './features-rules.ts'
-import { kafkaProblems } from './kafka-rules.ts'
+import { connectorProblems } from './connector-rules.ts'
+import type { PluginTable } from './plugin-table.ts'
 import type { Problem } from './problem.ts'
 import { classProblems } from './tasks.ts'
 import { redisProblems } from './redis.ts'
 import type { Config, ModelConfig } from './schema.ts'
 
-type Rule = (config: Config) => readonly Problem[]
+type Rule = (config: Config, plugins: PluginTable) => readonly Problem[]
 type ModelRule = (model: ModelConfig, config: Config) => readonly Problem[]
 
-export function checkRules(config: Config): readonly Problem[] {
+export function checkRules(config: Config, plugins: PluginTable): readonly Problem[] {
   const ofModels = Object.entries(config.models).flatMap(([name, model]) =>
     modelRules
       .flatMap((rule) => rule(model, config))
       .map((problem) => ({ ...problem, path: ['models', name, ...problem.path] })),
   )
-  return [...rules.flatMap((rule) => rule(config)), ...ofModels]
+  return [...rules.flatMap((rule) => rule(config, plugins)), ...ofModels]
 }
 
 /** The form of a model name: it appears in keys, paths and metrics. */
@@ -83,7 +84,7 @@ const rules: readonly Rule[] = [
     return redisProblems(redis)
   },
   blobProblems,
-  kafkaProblems,
+  connectorProblems,
 ]
 
 /** They sum up embeddings, which must mean the same from first to last. */
@@ -157,16 +158,6 @@ const modelRules: readonly ModelRule[] = [
     return texts.flatMap((text, index) =>
       texts.indexOf(text) === index ? [] : [wrong(['sources', index], 'repeats an earlier source')],
     )
-  },
-  function redisStreamsAreReadable({ sources }, { redis }) {
-    const streams = sources.map((source) => ('redis' in source ? source.redis.stream : undefined))
-    return streams.flatMap((stream, index) => {
-      if (stream === undefined) return []
-      if (redis === undefined)
-        return [wrong(['sources', index, 'redis'], 'needs the redis section at the top level')]
-      if (streams.indexOf(stream) === index) return []
-      return [wrong(['sources', index, 'redis', 'stream'], 'is already read by another source')]
-    })
   },
 ]
 

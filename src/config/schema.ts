@@ -3,7 +3,8 @@
  * from it. Every key has a default except `models` and each model's `labels`.
  */
 import { Type, type Static } from 'typebox'
-import { modelSchema } from './model-schema.ts'
+import { modelSchemaOf } from './model-schema.ts'
+import { builtIn, type PluginTable } from './plugin-table.ts'
 import { section, type Frozen } from './parts.ts'
 import { fleetSchema, redisSchema } from './redis.ts'
 import { limitTable } from '../platform/limits.ts'
@@ -91,54 +92,67 @@ const limits = section(
   'limits that protect memory, disk and time',
 )
 
-export const configSchema = Type.Object(
-  {
-    data_dir: Type.String({ minLength: 1, format: 'path', default: './data' }),
-    seed: Type.Union([Type.Integer(), Type.String({ minLength: 1 })], {
-      default: 0,
-      description: 'seed of every random stream',
-    }),
-    role: Type.Enum(['all', 'trainer', 'server'], {
-      default: 'all',
-      description: 'server answers and does not train; trainer trains and does not answer',
-    }),
-    replica: Type.Optional(
-      Type.String({
-        ...name,
-        description:
-          'name of this daemon in its fleet; absent = a generated name that is kept in data_dir',
+export const pluginPaths = Type.Array(Type.String({ minLength: 1, format: 'path' }), {
+  uniqueItems: true,
+  maxItems: 100,
+  default: [],
+  description: 'modules with your own sources, sinks and policies',
+})
+
+export function configSchemaOf(plugins: PluginTable) {
+  return Type.Object(
+    {
+      data_dir: Type.String({ minLength: 1, format: 'path', default: './data' }),
+      seed: Type.Union([Type.Integer(), Type.String({ minLength: 1 })], {
+        default: 0,
+        description: 'seed of every random stream',
       }),
-    ),
-    server,
-    trainer: section(
-      {
-        threads: Type.Integer({
-          minimum: 1,
-          maximum: 256,
-          default: 1,
-          description: 'threads of TensorFlow; more leave fewer for serving',
+      role: Type.Enum(['all', 'trainer', 'server'], {
+        default: 'all',
+        description: 'server answers and does not train; trainer trains and does not answer',
+      }),
+      replica: Type.Optional(
+        Type.String({
+          ...name,
+          description:
+            'name of this daemon in its fleet; absent = a generated name that is kept in data_dir',
         }),
-      },
-      'the trainer process',
-    ),
-    log: section(
-      {
-        level: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], { default: 'info' }),
-        format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto' }),
-      },
-      'to stderr',
-    ),
-    redis: Type.Optional(redisSchema),
-    fleet: fleetSchema,
-    limits,
-    models: Type.Record(Type.String(name), modelSchema, {
-      additionalProperties: false,
-      minProperties: 1,
-      description: 'served name → model',
-    }),
-  },
-  { additionalProperties: false, title: 'Antikythera configuration' },
-)
+      ),
+      server,
+      trainer: section(
+        {
+          threads: Type.Integer({
+            minimum: 1,
+            maximum: 256,
+            default: 1,
+            description: 'threads of TensorFlow; more leave fewer for serving',
+          }),
+        },
+        'the trainer process',
+      ),
+      log: section(
+        {
+          level: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], { default: 'info' }),
+          format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto' }),
+        },
+        'to stderr',
+      ),
+      plugins: pluginPaths,
+      redis: Type.Optional(redisSchema),
+      fleet: fleetSchema,
+      limits,
+      models: Type.Record(Type.String(name), modelSchemaOf(plugins), {
+        additionalProperties: false,
+        minProperties: 1,
+        description: 'served name → model',
+      }),
+    },
+    { additionalProperties: false, title: 'Antikythera configuration' },
+  )
+}
+
+/** With the built-in plug-ins. */
+export const configSchema = configSchemaOf(builtIn)
 
 export type Config = Frozen<Static<typeof configSchema>>
-export type ModelConfig = Frozen<Static<typeof modelSchema>>
+export type ModelConfig = Frozen<Static<ReturnType<typeof modelSchemaOf>>>

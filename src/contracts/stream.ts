@@ -1,5 +1,5 @@
 /** Sources and sinks, and the events that they carry: for authors of connectors. */
-import type { Json } from './core.ts'
+import type { Clock, Json, Logger, Plugin } from './core.ts'
 
 /**
  * Partition → the position to read next, in the source's own notation (an offset, a byte offset, a stream id). If
@@ -213,4 +213,74 @@ export interface ServedPrediction {
   /** The answer as a sink writes it, such as { label }; absent where it was read back. */
   readonly shown?: Readonly<Record<string, Json>>
   readonly timeMs: number
+}
+
+// ── Connectors as plug-ins ───────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * The connection to Redis that a connector needs: one command at a time, replies as bytes. The daemon passes its own
+ * connection; any other client fits with one line, such as `{ bytes: (...all) => ioredis.callBuffer(...all) }`.
+ */
+export interface RedisCommands {
+  /** Bulk strings as Buffers, integers as numbers. Rejects soon when Redis is away, instead of queueing. */
+  bytes(name: string, ...args: readonly (string | number | Buffer)[]): Promise<unknown>
+}
+
+/** What a sink gets besides its settings. */
+export interface SinkNeeds {
+  readonly model: string
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** What a source gets besides its settings. */
+export interface SourceNeeds extends SinkNeeds {
+  readonly limits: {
+    /** A longer message comes out cut, one byte over this limit. */
+    readonly eventBytes: number
+    /** The most that may come out of one compressed message, and that a buffer may hold. */
+    readonly messageBytes: number
+  }
+  /** For what the source repeats by itself. */
+  readonly retry: RetryDelays
+  /** Connections to the Redis of the config, `waiter` for commands that block; absent without a redis section. */
+  readonly redis?: () => Promise<{
+    readonly redis: RedisCommands
+    readonly waiter?: RedisCommands
+  }>
+  /** The feedback that came over HTTP: the journal of this daemon, or the stream that a fleet shares. */
+  readonly feedback?: Journal | SharedFeedback
+}
+
+export interface SharedFeedback {
+  readonly stream: string
+  /** Commits under an older epoch than the key holds are refused. */
+  readonly fence?: { readonly key: string; readonly epoch: () => number }
+}
+
+export type SourcePlugin = Plugin<Source | Promise<Source>, [needs: SourceNeeds]> & ConnectorRules
+export type SinkPlugin<Item = DeadLetter> = Plugin<
+  Sink<Item> | Promise<Sink<Item>>,
+  [needs: SinkNeeds]
+> &
+  ConnectorRules
+
+interface ConnectorRules {
+  /** What no single setting shows: all uses of a connector in a config, sources and sinks, and what is wrong with them. */
+  check?(uses: readonly ConnectorUse[], config: { readonly hasRedis: boolean }): readonly UseFault[]
+}
+
+/** One place of a config that names a connector. */
+export interface ConnectorUse {
+  readonly model: string
+  readonly as: 'source' | 'dead_letters' | 'predictions'
+  readonly settings: Readonly<Record<string, unknown>>
+}
+
+export interface UseFault {
+  readonly use: ConnectorUse
+  /** Below the connector's name. */
+  readonly path: readonly (string | number)[]
+  /** A clause that follows the place, such as `must be host:port`. */
+  readonly message: string
 }

@@ -286,6 +286,22 @@ export const errorTable = {
     exit: 78,
     fix: 'see deploy/examples for tested configurations',
   },
+  PLUGIN_MISSING: {
+    status: 500,
+    exit: 78,
+    fix: 'correct the path under plugins; it starts at the folder of the config file',
+  },
+  PLUGIN_BROKEN: {
+    status: 500,
+    exit: 78,
+    fix: 'run `node` on the module: it must load without an error and without a top-level await, and open without throwing',
+  },
+  PLUGIN_INVALID: {
+    status: 500,
+    exit: 78,
+    fix: 'export plugin = { kind, name, summary, settings, open }, or a list of them as plugins; connectors/README.md has an example that runs',
+  },
+  PLUGIN_NAME_TAKEN: { status: 500, exit: 78, fix: 'give your plug-in another name' },
   CONFIG_UNKNOWN_KEY: {
     status: 500,
     exit: 78,

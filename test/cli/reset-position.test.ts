@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { fileSource } from '../../connectors/index.ts'
+import { fileSource } from '../../connectors/file/source.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { acquireLock } from '../../src/platform/store/lock.ts'
 import { openStore } from '../../src/platform/store/store.ts'

@@ -1,7 +1,12 @@
 /** Kafka in a configuration: what a source and a sink mean, what is refused, and that no password comes to light. */
 import { expect, test } from 'vitest'
 import type { KafkaConnection, KafkaSourceOptions } from '../../connectors/kafka/options.ts'
-import { kafkaConnection, kafkaSourceFields } from '../../src/config/kafka.ts'
+import {
+  kafkaConnection,
+  kafkaSourceFields,
+  type KafkaSinkSettings,
+  type KafkaSourceSettings,
+} from '../../connectors/kafka/settings.ts'
 import {
   parseConfig,
   secretsOf,
@@ -21,7 +26,9 @@ function sourceFieldsOf(config: Config): Omit<KafkaSourceOptions, 'clock' | 'log
   const [source] = config.models.m!.sources
   if (source === undefined || typeof source === 'string' || !('kafka' in source))
     throw new Error('no kafka source')
-  return kafkaSourceFields('m', source.kafka, config.limits)
+  const { event_bytes: eventBytes, message_bytes: messageBytes } = config.limits
+  const settings = source.kafka as unknown as KafkaSourceSettings
+  return kafkaSourceFields('m', settings, { eventBytes, messageBytes })
 }
 
 test('a source needs brokers and topics, and the rest has defaults', () => {
@@ -79,7 +86,9 @@ test('both sinks have connections of their own', () => {
   )
   const { dead_letters: letters, predictions } = config.models.m!.sinks
   expect(letters).toMatchObject({ kafka: { topic: 'd' } })
-  const connection: KafkaConnection = kafkaConnection(predictions!.kafka)
+  const connection: KafkaConnection = kafkaConnection(
+    predictions!.kafka as unknown as KafkaSinkSettings,
+  )
   expect(connection).toEqual({ brokers: ['b:2'], clientId: 'c', tls: true })
 })
 

@@ -1,7 +1,7 @@
 /** Writes letters to a disk that is too small for one of them. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileDeadLetterSink } from '../../dist/connectors/index.js'
+import { fileDeadLetterSink } from '../../dist/connectors/file/sink.js'
 
 const path = join(process.argv[2], 'dead.jsonl')
 const letter = (key, bytes) => ({

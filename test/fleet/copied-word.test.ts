@@ -1,7 +1,7 @@
 /** Copying fails for as long as one likes, then the leader dies: what it had acknowledged and learned is still in the stream. */
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { readKeyOf, redisSource } from '../../connectors/index.ts'
+import { readKeyOf, redisSource } from '../../connectors/redis/source.ts'
 import type { Positions, Source } from '../../src/contracts/stream.ts'
 import type { CheckpointCopies } from '../../src/fleet/contract.ts'
 import { leaveCopiedWord } from '../../src/fleet/copied-position.ts'

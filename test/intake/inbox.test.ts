@@ -1,7 +1,7 @@
 import { keyOf } from '../../src/intake/events/event-key.ts'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { httpSource } from '../../connectors/index.ts'
+import { httpSource } from '../../connectors/http/source.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import {
   incomingEvent,

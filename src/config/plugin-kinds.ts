@@ -1,0 +1,47 @@
+/** The kinds of plug-ins that a user may add, and what each kind opens. */
+import type { PluginTable } from './plugin-table.ts'
+
+/** Kind → what is opened must have. */
+const members = {
+  source: ['name', 'open', 'read', 'commit', 'lag', 'close'],
+  'sink.dead_letters': ['write', 'close'],
+  'sink.predictions': ['write', 'close'],
+  'policy.replay': ['offer', 'draw', 'remove', 'keys', 'snapshot', 'restore'],
+  'policy.regularizer': ['penalty', 'observe', 'snapshot', 'restore'],
+  'policy.memory': ['voice', 'every', 'offer'],
+  'policy.trigger': ['needsScore', 'observe', 'snapshot', 'restore'],
+  'policy.rate': ['begin', 'factor', 'snapshot', 'restore'],
+  'policy.promotion': ['decide'],
+  'policy.rollback': ['decide', 'snapshot', 'restore'],
+} as const
+
+export type PluginKind = keyof typeof members
+
+export const pluginKinds = Object.keys(members) as readonly PluginKind[]
+
+/** The first member that something opened by a plug-in of this kind lacks. */
+export function missingMember(kind: PluginKind, opened: unknown): string | undefined {
+  const has = (member: string) => typeof opened === 'object' && opened !== null && member in opened
+  return members[kind].find((member) => !has(member))
+}
+
+export function namedIn(table: PluginTable, kind: PluginKind): Readonly<Record<string, unknown>> {
+  const [group = '', member = ''] = kind.split('.')
+  if (group === 'source') return table.sources
+  const named: Readonly<Record<string, Readonly<Record<string, unknown>>>> =
+    group === 'sink' ? table.sinks : table.policies
+  return named[member] ?? {}
+}
+
+/** The table with more plug-ins of this kind. */
+export function withNamed(
+  table: PluginTable,
+  kind: PluginKind,
+  more: Readonly<Record<string, unknown>>,
+): PluginTable {
+  const [group, member = ''] = kind.split('.')
+  const named = { ...namedIn(table, kind), ...more }
+  if (group === 'source') return { ...table, sources: named } as PluginTable
+  const key = group === 'sink' ? 'sinks' : 'policies'
+  return { ...table, [key]: { ...table[key], [member]: named } } as PluginTable
+}
