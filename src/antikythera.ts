@@ -1,6 +1,6 @@
 /**
- * What `import('antikythera')` gives: the daemon inside a program of one's own, a version that answers without a daemon,
- * and the contracts that a source, a sink or a policy of one's own implements.
+ * The public API of `import('antikythera')`: the daemon inside your own program, a predictor without a daemon, and the
+ * contracts to implement your own source, sink or policy.
  *
  *   import { parseConfig, startDaemon } from 'antikythera'
  *
@@ -40,20 +40,26 @@ export { CodedError } from './contracts/core.ts'
 export type { Config } from './config/config.ts'
 export type { Daemon } from './app/daemon.ts'
 
-/** Checks YAML or JSON and fills in every default. Paths in it count from `folder`. Throws CONFIG_MALFORMED, CONFIG_INVALID. */
+/**
+ * Validates YAML or JSON and fills in every default. Relative paths start at `folder`. Throws CONFIG_MALFORMED,
+ * CONFIG_INVALID.
+ */
 export function parseConfig(text: string, { folder }: { readonly folder: string }): Config {
   return parse(text, folder)
 }
 
-/** The same for a file, whose folder its paths count from. Also throws CONFIG_MISSING. The environment counts for nothing. */
+/**
+ * The same for a file; relative paths start at its folder. Also throws CONFIG_MISSING. Environment variables are
+ * ignored.
+ */
 export function readConfig(path: string): Config {
   return loadConfig(path, { environment: {}, flags: [], workingFolder: dirname(path) })
 }
 
 /**
  * Starts the server in this process and its trainer in a child process, as `antikythera serve` does. Resolves when the
- * port listens; `ready` resolves when every model answers. Signals stay the program's own: call `close` to stop.
- * Without `log` it says nothing below a warning.
+ * port is open; `ready` resolves when every model answers. Signal handling stays with your program: call `close` to
+ * stop. Without `log` only warnings and errors are printed.
  */
 export async function startDaemon(
   config: Config,
@@ -68,16 +74,16 @@ export interface Predictor {
   readonly version: string
   readonly digest: string
   readonly labels: readonly string[]
-  /** One answer for each input, in order. Throws INPUT_INVALID for one that the base cannot read. */
+  /** One answer per input, in order. Throws INPUT_INVALID for an input that the base cannot read. */
   predict(inputs: readonly (string | Input)[]): Promise<readonly Answer[]>
   /** Stops its threads. Idempotent. */
   close(): Promise<void>
 }
 
 /**
- * Loads a version from the `data_dir` of a config, verified, and answers with it in this process: no daemon, no trainer.
- * `model` may be left out where the config has one; without `version` it is the live one. Throws VERSION_UNKNOWN,
- * VERSION_CORRUPT, VERSION_FOREIGN, MODEL_UNKNOWN.
+ * Loads a verified version from the `data_dir` of a config and answers with it in this process, without daemon or
+ * trainer. `model` may be left out if the config has only one; without `version` it is the live one. Throws
+ * VERSION_UNKNOWN, VERSION_CORRUPT, VERSION_FOREIGN, MODEL_UNKNOWN.
  */
 export async function openPredictor(
   config: Config,
@@ -113,13 +119,16 @@ function chosenModel({ models }: Config, name: string | undefined): string {
   const names = Object.keys(models)
   const chosen = name ?? (names.length === 1 ? names[0] : undefined)
   if (chosen !== undefined && Object.hasOwn(models, chosen)) return chosen
-  throw failure('MODEL_UNKNOWN', `the config has ${names.join(', ')}: name one of them as model`)
+  throw failure(
+    'MODEL_UNKNOWN',
+    `the config has several models (${names.join(', ')}): choose one with model`,
+  )
 }
 
 async function loadVersion(config: Config, model: string, wanted?: string): Promise<Version> {
   const folder = folderOf(config, model)
   if (!existsSync(folder))
-    throw failure('VERSION_UNKNOWN', `${model} has published nothing in ${folder} yet`)
+    throw failure('VERSION_UNKNOWN', `${model} has not published a version in ${folder} yet`)
   const base = await openBase(modelOf(config, model).base)
   const parts = { clock: systemClock, log: openLog({ level: 'warn' }) }
   const registry = await openRegistry(config, model, base, parts)

@@ -1,4 +1,4 @@
-/** What every buffer is bounded by, as settings. */
+/** The settings that bound every buffer. */
 import type { Setting } from '../../src/contracts/core.ts'
 
 export type Bounds = Readonly<Record<'capacity' | 'bytes' | 'per_source', number>>
@@ -16,13 +16,13 @@ export const bounds = {
     minimum: 1024,
     maximum: 17_179_869_184,
     default: 268_435_456,
-    description: 'what they may take together',
+    description: 'total size of these examples',
   },
   per_source: {
     type: 'number',
     minimum: 0.001,
     maximum: 1,
     default: 1,
-    description: 'largest share of capacity and bytes that one source of events may fill',
+    description: 'largest share of capacity and bytes that one event source may fill',
   },
 } as const satisfies Readonly<Record<string, Setting>>

@@ -1,14 +1,7 @@
 /**
- * The buffer behind every policy that keeps examples. Each example gets a mark when it comes; when there are too many,
- * too many bytes, or too many of one source, the greatest mark gives way. What a policy is, is which marks it gives
- * and on whose shelf it looks first.
- *
- *   kept = the smallest marks, as many as fit
- *
- * With marks of chance that is a uniform sample, whatever the sizes: the bottom-k sketch of Cohen & Kaplan (2007),
- * "Summarizing data using bottom-k sketches", PODC. Where an example gave way, no greater mark is let in again, so
- * that places which a removal leaves empty change nothing for those that stay. Draws are Floyd's: Bentley & Floyd
- * (1987), "A sample of brilliance", CACM 30(9).
+ * The buffer behind every policy that keeps examples. Each example gets a mark on arrival; when there are too many, too
+ * many bytes, or too many of one source, the example with the greatest mark is evicted. A policy consists of the marks
+ * it gives and the stratum it evicts from first.
  */
 import type { ExampleKey, Json, Random } from '../../src/contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../../src/contracts/policy.ts'
@@ -16,11 +9,11 @@ import type { Bounds } from './bounds.ts'
 import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
 
 export interface Keeping {
-  /** By age the oldest gives way; by chance any, equally likely. */
+  /** By age evicts the oldest; by chance evicts any with equal probability. */
   readonly marks: 'age' | 'chance'
-  /** Whether the largest label gives way, whoever comes. */
+  /** Whether eviction takes from the largest label, whichever example arrives. */
   readonly isBalanced: boolean
-  /** Whether an example may come in at all; then it does, and what gave way before does not matter. */
+  /** Whether an example may enter at all; it then enters regardless of earlier evictions. */
   readonly admits?: (item: ReplayItem, held: StratifiedBuffer, bounds: Bounds) => boolean
 }
 
@@ -35,11 +28,11 @@ interface BufferState {
   readonly seen: number
   readonly keys: readonly ExampleKey[]
   readonly marks: readonly number[]
-  /** Shelf, or label → the smallest mark that gave way there. */
+  /** Stratum or label → the smallest mark evicted there. */
   readonly gone: readonly (readonly [string, number])[]
 }
 
-/** Marks fit into few digits of a checkpoint, and two are hardly ever equal. */
+/** Marks take few digits of a checkpoint, and two are hardly ever equal. */
 const MARKS = 2 ** 32
 
 class Buffer implements Replay {
@@ -82,7 +75,10 @@ class Buffer implements Replay {
     return [...places].flatMap((place) => keys[place] ?? [])
   }
 
-  /** Leaves the order that `restore` leaves without that item: which of both happens depends on when a checkpoint was saved. */
+  /**
+   * Leaves the same order as `restore` without that item: which of the two happens depends on when a checkpoint was
+   * saved.
+   */
   remove(key: ExampleKey): void {
     this.#held.cut(key)
   }
@@ -134,7 +130,7 @@ class Buffer implements Replay {
     return barred.every((least) => least === undefined || mark < least)
   }
 
-  /** First each source within its share, then all within the bounds. */
+  /** First each source within its share, then everything within the bounds. */
   #makeRoom(newcomer?: ReplayItem): readonly ExampleKey[] {
     const out: ExampleKey[] = []
     const sources = newcomer ? [newcomer.source] : this.#sources()
@@ -168,12 +164,12 @@ class Buffer implements Replay {
     return [entry.key]
   }
 
-  /** What gives way for the whole buffer's sake speaks for its label, of whatever source. */
+  /** An eviction for the whole buffer's sake counts for its label, from any source. */
   #ofAll({ label }: Pick<ReplayItem, 'label'>): string {
     return JSON.stringify(this.#keeping.isBalanced ? [label] : [])
   }
 
-  /** What a policy of other marks left behind means nothing here: begin empty. */
+  /** The state of a policy with different marks is meaningless here: start empty. */
   #ownState(state: Json): BufferState {
     const own = state !== null && typeof state === 'object' && 'marked' in state
     if (own && state.marked === this.#keeping.marks) return state as BufferState

@@ -1,7 +1,7 @@
 /**
- * What a buffer holds: its items in one row, from which any is drawn in one step, and on shelves, from which the item
- * with the greatest mark is taken. Balanced buffers have a shelf for each label, and those that count sources one for
- * each of them too.
+ * The content of a buffer: its items in one list, from which any is drawn in one step, and in strata, from which the
+ * item with the greatest mark is taken. Balanced buffers have a stratum per label; buffers that bound sources also have
+ * one per source.
  */
 import type { ExampleKey } from '../../src/contracts/core.ts'
 import type { ReplayItem } from '../../src/contracts/policy.ts'
@@ -47,7 +47,7 @@ export class StratifiedBuffer {
     return this.#keys
   }
 
-  /** How many labels there are. */
+  /** The number of labels. */
   get labels(): number {
     return this.#labels.size
   }
@@ -64,7 +64,7 @@ export class StratifiedBuffer {
     return this.#entries.get(key)
   }
 
-  /** The name of the shelf that an item belongs to. */
+  /** The name of the stratum of an item. */
   shelfOf({ label, source }: Pick<ReplayItem, 'label' | 'source'>): string {
     return JSON.stringify([this.#by.label ? label : '', this.#by.source ? source : ''])
   }
@@ -79,7 +79,7 @@ export class StratifiedBuffer {
     this.#count(entry, 1)
   }
 
-  /** The last key of the row takes the place of the one that goes. */
+  /** The last key of the list replaces the removed one. */
   remove(key: ExampleKey): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
@@ -92,7 +92,7 @@ export class StratifiedBuffer {
     this.#dropped(entry)
   }
 
-  /** The others stay in their order, as if it had never been among them. */
+  /** The others keep their order, as if it had never been among them. */
   cut(key: ExampleKey): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
@@ -105,8 +105,8 @@ export class StratifiedBuffer {
   }
 
   /**
-   * Who gives way for `newcomer`, which is in already: the greatest mark of the largest label, of equals rather not the
-   * newcomer's. With `source` it is one of that source.
+   * The item to evict for `newcomer`, which is already in: the greatest mark of the largest label, preferring another
+   * label than the newcomer's among equals. With `source` it is an item of that source.
    */
   victim(newcomer: ReplayItem | undefined, source?: string): Entry | undefined {
     let found: { readonly shelf: Shelf; readonly size: number } | undefined
@@ -120,7 +120,7 @@ export class StratifiedBuffer {
     return key === undefined ? undefined : this.#entries.get(key)
   }
 
-  /** Shelves of one label stand for all of it, whatever their sources. */
+  /** The strata of one label count together, whatever their sources. */
   #sizeFor({ label }: Shelf): number {
     return this.#by.label ? this.ofLabel(label).size : this.size
   }

@@ -1,6 +1,6 @@
 /**
- * What an adapter consists of: the method's tensors at its sites, what the base counts, and the task's head. A fresh one leaves the base's
- * output unchanged, because every method starts what it adds at zero.
+ * The parts of an adapter: the method's tensors at its target modules, the base's statistics, and the task's head. A
+ * fresh one leaves the base's output unchanged, because every method starts its addition at zero.
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base, ParameterSpec, TargetModule } from '../contracts/network.ts'
@@ -11,7 +11,7 @@ import { memorySpecs, type MemoryPlan } from './memory.ts'
 import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './target-modules.ts'
 
-/** Everything that decides which tensors an adapter has. */
+/** Everything that determines which tensors an adapter has. */
 export interface AdapterPlan {
   readonly base: Base
   readonly method: MethodPlugin
@@ -26,7 +26,7 @@ export function methodOf({ method, config }: Pick<AdapterPlan, 'method' | 'confi
   return method.open(config)
 }
 
-/** All sites of the tail, also those that the config leaves alone. */
+/** All target modules of the tail, including those that the config does not adapt. */
 export function sitesOf({
   base,
   config,
@@ -34,7 +34,7 @@ export function sitesOf({
   return base.network.sites(cutOf(config.tail_layers, base.network.layers))
 }
 
-/** The method's tensors, the base's statistics, then the head's and the memory's. */
+/** The method's tensors, the base's statistics, then those of the head and of kNN memory. */
 export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
   return [
     ...methodOf(plan).parameters(sitesOf(plan)),
@@ -44,7 +44,7 @@ export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
   ]
 }
 
-/** What no step moves: the base counts it. */
+/** Not changed by any training step: the base updates it. */
 export function statisticsOf({ base }: Pick<AdapterPlan, 'base'>): readonly ParameterSpec[] {
   return base.statistics?.parameters ?? []
 }
@@ -57,7 +57,7 @@ export function freshAdapter(plan: AdapterPlan, random: Random): Tensors {
   return drawn
 }
 
-/** Refuses what lacks a tensor, has one too many, one of another shape, or one that is not finite. */
+/** Refuses tensors that are missing, superfluous, of another shape or not finite. */
 export function checkTensors(
   specs: readonly ParameterSpec[],
   tensors: Tensors,
@@ -74,10 +74,13 @@ export function checkTensors(
   }
   const known = new Set(specs.map(({ name }) => name))
   for (const name of tensors.keys())
-    if (!known.has(name)) throw refuse(name, 'belongs to no part of this adapter')
+    if (!known.has(name)) throw refuse(name, 'is not part of this adapter')
 }
 
-/** A finite number times 0 is 0, any other gives NaN, which stays. Every swap waits for this; `every` takes ten times as long. */
+/**
+ * A finite number times 0 is 0; any other gives NaN, which persists. Every swap waits for this; `every` takes ten times
+ * as long.
+ */
 export function areFinite(data: Float32Array): boolean {
   let zero = 0
   // eslint-disable-next-line @typescript-eslint/prefer-for-of -- an iterator is ten times as slow
@@ -101,7 +104,7 @@ function freshTensor({ shape, start }: ParameterSpec, random: Random, before: Be
   return { shape, data }
 }
 
-/** What a tensor may be a copy of. */
+/** The tensors that a tensor may be a copy of. */
 interface Before {
   readonly weights: Tensors
   readonly drawn: Tensors

@@ -1,4 +1,4 @@
-/** How a base is named in manifests, registries and checkpoints. */
+/** The name of a base in manifests, registries and checkpoints. */
 import type { BaseIdentity } from '../contracts/network.ts'
 
 export function identityOf({ name, hash, settings }: BaseIdentity): BaseIdentity {

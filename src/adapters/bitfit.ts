@@ -1,7 +1,7 @@
 /**
- * BitFit: biases alone learn, those of linear maps and of norms, a thousandth of the network.
+ * BitFit: trains only the biases, those of linear maps and of norms, a thousandth of the network.
  *
- *   y = x·W + b      W [in, out] frozen; b [out] starts as the base has it
+ *   y = x·W + b      W [in, out] frozen; b [out] starts with the base's value
  *
  * Ben Zaken, Goldberg & Ravfogel (2022), "BitFit: simple parameter-efficient fine-tuning for transformer-based masked
  * language-models", ACL, arXiv:2106.10199.

@@ -1,11 +1,11 @@
 /**
- * Bottleneck adapters: a small network behind a sublayer, before its residual sum. Houlsby puts one behind attention and one
- * behind the feed-forward layer; Pfeiffer found the latter to be enough, at half the size.
+ * Bottleneck adapters: a small network after a sublayer, before its residual sum. Houlsby puts one after attention and
+ * one after the feed-forward layer; Pfeiffer found the latter sufficient, at half the size.
  *
  *   y = h + gelu(h·D + d)·U + u      h = x·W + b; D [out, r] ~ N(0, 1/out); d [r], U [r, out], u [out] = 0
  *
- * Houlsby et al. (2019), "Parameter-efficient transfer learning for NLP", ICML, arXiv:1902.00751; Pfeiffer et al. (2021),
- * "AdapterFusion: non-destructive task composition for transfer learning", EACL, arXiv:2005.00247.
+ * Houlsby et al. (2019), "Parameter-efficient transfer learning for NLP", ICML, arXiv:1902.00751; Pfeiffer et al.
+ * (2021), "AdapterFusion: non-destructive task composition for transfer learning", EACL, arXiv:2005.00247.
  */
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Settings } from '../contracts/core.ts'
@@ -14,7 +14,7 @@ import { unadapted } from '../nn/unadapted.ts'
 import { checkRank, invalidAdapter, tailLayers } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
-/** Roles of the maps that end the sublayers. */
+/** Roles of the maps at the end of the sublayers. */
 const placements: Readonly<Record<string, readonly string[]>> = {
   houlsby: ['attention-output', 'output'],
   pfeiffer: ['output'],
@@ -90,5 +90,5 @@ function placesOf(
     throw invalidAdapter('placement', placement, Object.keys(placements).join(', '))
   const places = sites.filter(({ kind, role }) => kind === 'linear' && roles.includes(role))
   if (places.length > 0) return places
-  throw invalidAdapter('placement', placement, 'nothing: the tail has no layer of a transformer')
+  throw invalidAdapter('placement', placement, 'nothing: the tail has no transformer layer')
 }

@@ -1,4 +1,4 @@
-/** Whether what an adapter learned on an earlier base is of use on the present one, and what becomes of it there. */
+/** Whether an adapter from an earlier base is usable on the present one, and how to convert it. */
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base, BaseIdentity, Succession } from '../contracts/network.ts'
 import { methodOf, sitesOf } from './adapter.ts'
@@ -11,7 +11,7 @@ export interface CarriedPlan {
 
 export interface GoingOn {
   readonly succession: Succession
-  /** Whether the adapter's own tensors go on, and not the examples alone. */
+  /** Whether the adapter's own tensors carry over, and not only the examples. */
   readonly isCarried: boolean
 }
 
@@ -21,8 +21,8 @@ export function goingOn(plan: CarriedPlan, before: BaseIdentity): GoingOn | unde
 }
 
 /**
- * Undefined on the same base, and where the tensors do not go on: when frozen weights are others now and the adapter has
- * none of its own in their place, and where sums or kept embeddings of the earlier base are part of it.
+ * Undefined on the same base, and when the tensors do not carry over: if frozen weights have changed and the adapter
+ * does not replace them, or if sums or stored embeddings of the earlier base are part of it.
  */
 export function carriedOver(plan: CarriedPlan, before: BaseIdentity): Succession | undefined {
   const { base } = plan

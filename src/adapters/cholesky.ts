@@ -1,9 +1,9 @@
 /**
- * Solves A·X = B for a symmetric positive A: A = L·Lᵀ, then forward and back through L.
+ * Solves A·X = B for a symmetric positive A: A = L·Lᵀ, then forward and back substitution with L.
  *
- * In double precision and plain loops, because a head is solved for once a version and must give the same bits on
- * every run. Triangles are packed row by row, every inner loop runs along a row, and rows go in blocks that a cache
- * holds: what is above them is read once a block.
+ * Double precision and plain loops, because a head is solved once per version and must give the same bits on every run.
+ * Triangles are packed row by row, every inner loop runs along a row, and rows go in blocks that fit the cache, so
+ * everything above a block is read once.
  *
  * Golub & Van Loan (2013), "Matrix Computations", 4.2.5, 4.2.6 and 3.1.
  */
@@ -11,7 +11,10 @@ import { invariant } from '../platform/errors.ts'
 
 const BLOCK = 32
 
-/** The lower triangle of A [size, size], row by row, is overwritten with L; each of the `rows` of B [rows, size] with its X. */
+/**
+ * Overwrites the lower triangle of A [size, size], packed row by row, with L, and each of the `rows` of B [rows, size]
+ * with its X.
+ */
 export function solve(triangle: Float64Array, size: number, rows: Float64Array): void {
   invariant(triangle.length === startOf(size), `a triangle of ${size} rows`)
   factorize(triangle, size)
@@ -29,8 +32,8 @@ export function startOf(row: number): number {
 }
 
 /**
- * Below this part of its diagonal a pivot is rounding, not signal: what is left of a direction that others explain
- * already. It is raised to it, which shuts the direction off.
+ * A pivot below this part of its diagonal is rounding error: the rest of a direction that others already explain. It is
+ * raised to this value, which switches the direction off.
  */
 const ROUNDING = 1e-12
 
@@ -64,7 +67,9 @@ function forward(
   if (columns % 2 === 1) for (const start of starts) oneColumn(triangle, columns - 1, b, start)
 }
 
-/** Two columns of four rows: eight sums side by side. Where rows are short of four the last is done twice, alike. */
+/**
+ * Two columns of four rows: eight sums side by side. With fewer than four rows left, the last one is computed twice.
+ */
 function fourRows(
   triangle: Float64Array,
   column: number,
@@ -121,7 +126,7 @@ function oneColumn(triangle: Float64Array, column: number, b: Float64Array, star
   b[start + column] = ((b[start + column] ?? 0) - sum) / (triangle[above + column] ?? 1)
 }
 
-/** Lᵀ·x = y in place: each x that is found is taken out of those before it, along its row. */
+/** Lᵀ·x = y in place: each x is subtracted from the earlier ones, along its row. */
 function back(
   triangle: Float64Array,
   size: number,
@@ -139,7 +144,7 @@ function back(
   }
 }
 
-/** Four sums side by side, which a processor adds at once. */
+/** Four sums side by side, which a processor adds in parallel. */
 function dot(a: Float64Array, atA: number, b: Float64Array, atB: number, length: number): number {
   let [s0, s1, s2, s3] = [0, 0, 0, 0]
   let k = 0

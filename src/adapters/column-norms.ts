@@ -1,5 +1,5 @@
 /**
- * Lengths of the columns of W + C·B, in plain memory and double precision, without the sum itself:
+ * Lengths of the columns of W + C·B, in plain memory and double precision, without computing the sum:
  *
  *   ‖(W + C·B)ⱼ‖² = ‖Wⱼ‖² + Σₖ B[k,j] · (2·P[k,j] + Σₗ G[k,l]·B[l,j])      P = Cᵀ·W [r, out], G = Cᵀ·C [r, r]
  *
@@ -16,7 +16,7 @@ export function columnNorms({ shape, data }: Tensor): Float32Array {
   return Float32Array.from(squares, Math.sqrt)
 }
 
-/** By how much the squares of the lengths change. */
+/** The change of the squared lengths. */
 export function changeOfSquares(w: Tensor, c: Tensor, b: Tensor): Float64Array {
   const [rank = 0, columns = 0] = b.shape
   const along = turnedProduct(c, w)

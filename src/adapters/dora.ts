@@ -1,11 +1,12 @@
 /**
- * DoRA: a column of the weight is a length times a direction; LoRA turns the direction, and the length learns by itself.
+ * DoRA: a column of the weight is a length times a direction; LoRA changes the direction, and the length is trained
+ * separately.
  *
  *   y = m ⊙ (x·W + s·drop(x)·A·B) / ‖W + s·A·B‖ + b      m [out] = ‖W‖, lengths of columns; A, B, s as in lora.ts
  *
- * The gain m / ‖·‖ is computed as (m / ‖W‖) · √(‖W‖² / (‖W‖² + change)), which is 1 to the bit while B is 0, and the length
- * is differentiated as it stands: the authors (§4.3) hold it constant in the backward pass, to save memory. Serving gets
- * the gain in place of m, so that no length is in its graph; the lengths of the base are frozen weights of its view.
+ * The gain m / ‖·‖ is computed as (m / ‖W‖) · √(‖W‖² / (‖W‖² + change)), which is exactly 1 while B is 0, and gradients
+ * flow through the length: the authors (§4.3) hold it constant in the backward pass, to save memory. Serving receives
+ * the gain instead of m, so its graph contains no length; the lengths of the base are frozen weights of its view.
  *
  * Liu et al. (2024), "DoRA: weight-decomposed low-rank adaptation", ICML, arXiv:2402.09353.
  */
@@ -32,7 +33,7 @@ import { madeOnce } from './view.ts'
 const MAGNITUDE = '.lora_magnitude_vector'
 const NORM = '.dora_norm'
 const ONES = 'dora.ones'
-/** A column of zeros has this length, so that it has a direction to turn to. */
+/** A column of zeros gets this length, so that it has a direction. */
 const LEAST = 1e-6
 
 export const dora = {
@@ -72,7 +73,7 @@ export const dora = {
       for (const name of parameters.keys()) {
         if (!name.endsWith(MAGNITUDE)) continue
         const site = sites.get(name.slice(0, -MAGNITUDE.length))
-        invariant(site !== undefined, `${name} is of no site`)
+        invariant(site !== undefined, `${name} belongs to no target module`)
         folded.set(name, foldedGain(site, base, folded))
       }
       return folded
@@ -86,7 +87,7 @@ export const dora = {
   }),
 } satisfies MethodPlugin
 
-/** [1, out]. The change of the lengths' squares is that of column-norms.ts. */
+/** [1, out]. The change of the squared lengths, as in column-norms.ts. */
 function gainOf<T>(ops: Ops<T>, site: LowRankSite, weight: T, config: LowRankConfig): T {
   const { name, rank } = site
   const [a, b, norm] = [

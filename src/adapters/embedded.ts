@@ -1,6 +1,6 @@
 /**
- * A text base that is frozen up to its embedding. A method that learns nothing below the head needs no more of an example
- * than that one vector: its latent has one position where the text has many tokens, and a step begins at its head.
+ * A text base that is frozen up to its embedding. A method that learns only the head needs just that one vector of an
+ * example: its latent has one position where the text has many tokens, and a step starts at the head.
  */
 import type { Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
@@ -11,7 +11,7 @@ const viewed = madeOnce<'embedding'>((base, trunk) => {
   return { ...view, published: view }
 })
 
-/** Equal arguments give the same object. A base of features has a tail for its numbers, which stays. */
+/** Equal arguments give the same object. A features base keeps its tail for its numbers. */
 export function embedded(base: Base): Base {
   return base.inputKind === 'text' && base.trunk === undefined ? viewed(base, 'embedding') : base
 }

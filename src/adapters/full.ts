@@ -1,10 +1,10 @@
 /**
- * Full fine-tuning: every weight of the tail learns, those of linear maps and of norms; with `tail_layers: all` that is
- * the whole network but its embedding tables.
+ * Full fine-tuning: trains every weight of the tail, those of linear maps and of norms; with `tail_layers: all` that is
+ * the whole network except its embedding tables.
  *
- *   y = x·W + b      W [in, out] and b [out] start as the base has them
+ *   y = x·W + b      W [in, out] and b [out] start with the base's values
  *
- * The bound that other methods are measured against, and by far the biggest versions: each holds all of the tail.
+ * The upper bound for other methods, with by far the largest versions: each holds the whole tail.
  *
  * Howard & Ruder (2018), "Universal language model fine-tuning for text classification", ACL, arXiv:1801.06146.
  */

@@ -1,10 +1,10 @@
 /**
- * Head only: the base stays as it is, and the head alone learns from its embedding.
+ * Head only: the base stays unchanged, and only the head learns, from the embedding.
  *
- *   y = x·W + b      nothing is added anywhere
+ *   y = x·W + b      no additions anywhere
  *
- * The cheapest method, and the baseline that any other must beat: a linear probe, Alain & Bengio (2016),
- * "Understanding intermediate layers using linear classifier probes", arXiv:1610.01644.
+ * The cheapest method, and the baseline that any other must beat: a linear probe, Alain & Bengio (2016), "Understanding
+ * intermediate layers using linear classifier probes", arXiv:1610.01644.
  */
 import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import { unadapted } from '../nn/unadapted.ts'

@@ -1,11 +1,11 @@
 /**
- * (IA)³: learned scales, one a dimension. Those of a feed-forward layer act on what its second map reads, all others on
- * what a map answers.
+ * (IA)³: learned scales, one per dimension. In a feed-forward layer they scale the input of the second map, elsewhere
+ * the output of a map.
  *
  *   y = l ⊙ (x·W + b)      l [out] = 1      at the role `output`: y = (l ⊙ x)·W + b, l [in] = 1
  *
- * Liu et al. (2022), "Few-shot parameter-efficient fine-tuning is better and cheaper than in-context learning", NeurIPS,
- * arXiv:2205.05638.
+ * Liu et al. (2022), "Few-shot parameter-efficient fine-tuning is better and cheaper than in-context learning",
+ * NeurIPS, arXiv:2205.05638.
  */
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Settings, Tensor } from '../contracts/core.ts'
@@ -67,9 +67,13 @@ export const ia3 = {
         [...tensors].map(([name, { shape, data }]): [string, Tensor] => {
           const known = name.startsWith(PREFIX) && shapes.get(name.slice(PREFIX.length))
           if (known === undefined || known === false || known.join() !== shape.join())
-            throw failure('ADAPTER_TENSORS', `${name} [${shape.join()}] is no scale of this base`, {
-              details: { tensor: name, shape },
-            })
+            throw failure(
+              'ADAPTER_TENSORS',
+              `${name} [${shape.join()}] is not a scale of this base`,
+              {
+                details: { tensor: name, shape },
+              },
+            )
           return [name.slice(PREFIX.length), { shape: [data.length], data: data.slice() }]
         }),
       )
@@ -82,7 +86,7 @@ export const ia3 = {
   }),
 } satisfies MethodPlugin
 
-/** The authors' choice where the tail has it, else every map. */
+/** The authors' choice if the tail has it, otherwise every map. */
 function scaledSites(sites: readonly TargetModule[], config: Config): TargetModule[] {
   if (config.sites !== undefined) return linearModules(sites, config)
   const all = linearModules(sites, config)
@@ -90,7 +94,7 @@ function scaledSites(sites: readonly TargetModule[], config: Config): TargetModu
   return usual.length > 0 ? usual : all
 }
 
-/** As PEFT keeps them: a column where answers are scaled, a row where inputs are. */
+/** In PEFT's shapes: a column where outputs are scaled, a row where inputs are. */
 function shapesOf(sites: readonly TargetModule[]): ReadonlyMap<string, readonly number[]> {
   return new Map(
     sites.map((site) => [

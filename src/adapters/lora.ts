@@ -1,10 +1,10 @@
 /**
- * LoRA: each chosen linear map gets a low-rank addition of its own.
+ * LoRA: each chosen linear map gets its own low-rank addition.
  *
  *   y = x·W + b + s·drop(x)·A·B      W [in, out] frozen; A [in, r] ~ N(0, 1/in), B [r, out] = 0; s = α/r, or α/√r
  *
- * s multiplies B, the smallest of the three, so that folding it into B for serving gives the same numbers. `drop` is the
- * dropout of the steps, which nothing that answers has; r may differ from role to role (low-rank.ts).
+ * s multiplies B, the smallest of the three, so that folding it into B for serving gives the same numbers. `drop` is
+ * dropout, which only training steps apply; r may differ between roles (low-rank.ts).
  *
  * Hu et al. (2022), "LoRA: low-rank adaptation of large language models", ICLR, arXiv:2106.09685.
  */

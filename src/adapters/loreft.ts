@@ -1,13 +1,13 @@
 /**
- * LoReFT: the hidden states themselves are edited, at chosen layers and positions and within a subspace of few dimensions:
- * what they are there becomes what a learned map says they should be.
+ * LoReFT: edits the hidden states themselves, at chosen layers and positions, within a subspace of few dimensions,
+ * where a learned linear map replaces their value.
  *
  *   h' = h + Rᵀ·(W·h + b − R·h)      R [r, width] with orthonormal rows; W [r, width] = R, b [r] = 0 at the start
  *
- * In memory R and W lie the other way, [width, r], and h is a row: h' = h + (h·(W − R) + b)·Rᵀ. After each step R is
- * brought to the nearest orthonormal one (orthonormal.ts). Serving gets W − R and Rᵀ in the places of W and R. The authors
- * edit layers of a language model and positions of its prompt; here they are layers of the tail, and all positions unless
- * the config names the first and the last ones, which count what is there and no padding.
+ * In memory R and W are transposed, [width, r], and h is a row: h' = h + (h·(W − R) + b)·Rᵀ. After each step R is
+ * projected to the nearest orthonormal matrix (orthonormal.ts). Serving receives W − R and Rᵀ in place of W and R. The
+ * authors edit layers of a language model and positions of its prompt; here they are layers of the tail, and all
+ * positions unless the config names the first and the last ones, which count tokens and not padding.
  *
  * Wu et al. (2024), "ReFT: representation finetuning for language models", NeurIPS, arXiv:2404.03592.
  */
@@ -126,13 +126,13 @@ function editedSites(
   const outputs = sites.filter(({ kind }) => kind === 'output')
   const present = outputs.map(({ layer }) => layer)
   if (outputs.length === 0)
-    throw invalidAdapter('tail_layers', tail_layers, 'more: the tail has no layer of a transformer')
+    throw invalidAdapter('tail_layers', tail_layers, 'more: the tail has no transformer layer')
   const unknown = layers?.find((layer) => !present.includes(layer))
   if (unknown !== undefined) throw invalidAdapter('layers', unknown, present.join(', '))
   return outputs.filter(({ layer }) => layers?.includes(layer) ?? true)
 }
 
-/** Null where all of them are edited. */
+/** Null if all of them are edited. */
 function positionsOf({ positions }: Pick<Config, 'positions'>): Json {
   return positions === undefined ? null : { first: positions.first ?? 0, last: positions.last ?? 0 }
 }
@@ -146,7 +146,7 @@ function checkPositions({ positions }: Pick<Config, 'positions'>): void {
 }
 
 function difference(one: Tensor | undefined, other: Tensor): Tensor {
-  invariant(one?.data.length === other.data.length, 'W and R have one shape')
+  invariant(one?.data.length === other.data.length, 'W and R have the same shape')
   const data = new Float32Array(other.data.length)
   for (let at = 0; at < data.length; at += 1) data[at] = (one.data[at] ?? 0) - (other.data[at] ?? 0)
   return { shape: [...other.shape], data }

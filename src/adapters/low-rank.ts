@@ -1,7 +1,7 @@
 /**
- * The low-rank product s·x·A·B as a config sizes it: which sites have one, of which rank, and its factor.
+ * The size of the low-rank product s·x·A·B by the config: which target modules have one, its rank, and its factor.
  *
- *   s = α/r, or α/√r where it is rank-stabilised: then higher ranks learn as fast as low ones
+ *   s = α/r, or α/√r if rank-stabilised: then higher ranks learn as fast as low ones
  *
  * Kalajdzievski (2023), "A rank stabilization scaling factor for fine-tuning with LoRA", arXiv:2312.03732.
  */
@@ -53,7 +53,7 @@ export interface LowRankSite extends TargetModule {
   readonly rank: number
 }
 
-/** Refuses a size that no site can have. */
+/** Refuses a rank that no target module can have. */
 export function lowRankSites(sites: readonly TargetModule[], config: LowRankConfig): LowRankSite[] {
   const { alpha, dropout = 0, ranks = {}, rank } = config
   if (!Number.isFinite(alpha) || alpha <= 0)

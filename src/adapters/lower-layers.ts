@@ -1,10 +1,10 @@
 /**
- * A text base whose embedding also says what its lower layers say. The uppermost layer is bent to what the base was
- * trained for; those below it still hold what that had no use for, and a head that is solved for can tell by it.
+ * A text base whose embedding also includes the lower layers. The top layer is specialised for the base's training
+ * objective; the layers below still hold information that it discarded, and a closed-form head can use it.
  *
  *   x = [ e, u(h_(L−1)), …, u(h_(L−n+1)) ]      u(h) = mean of h over the real tokens, at unit length
  *
- * All of it is frozen, so that it belongs to the trunk: an example's latent is this one vector.
+ * All of it is frozen, so it belongs to the trunk: an example's latent is this one vector.
  *
  * Tenney et al. (2019), "BERT rediscovers the classical NLP pipeline", ACL.
  */
@@ -25,7 +25,7 @@ export const depthSetting = {
   description: 'for text: layers whose outputs form the embedding, uppermost first',
 } as const satisfies Setting
 
-/** Of `layers` layers in all, or of as many as there are. Equal arguments give the same object. */
+/** Of `layers` layers in total, or as many as there are. Equal arguments give the same object. */
 export function withLowerLayers(base: Base, layers: number): Base {
   const count = Math.min(layers, base.network.layers + 1)
   if (base.inputKind !== 'text' || base.trunk !== undefined) return base
@@ -53,7 +53,7 @@ function networkOfLayers(network: Network, count: number): Network {
       const hidden = network.trunk(ops, input, lowest)
       const outputs = [hidden]
       const embedding = network.tail(ops, hidden, input.mask, lowest, noting(outputs))
-      // The last of them is what the embedding is made of.
+      // The embedding is made from the last of them.
       const lower = outputs.slice(0, -1).map((h) => ops.unit(ops.maskedMean(h, input.mask)))
       return ops.concat([embedding, ...lower])
     },
@@ -61,12 +61,12 @@ function networkOfLayers(network: Network, count: number): Network {
   }
 }
 
-/** The embedding that the base itself gives, from the trunk of all. */
+/** The base's own embedding, computed from the trunk of all layers. */
 function firstOf(all: Network, { width, unit }: Network): Network {
   return { ...all, width, unit, tail: (ops, hidden) => ops.columns(hidden, 0, width) }
 }
 
-/** Keeps each layer's output. */
+/** Records each layer's output. */
 function noting<T>(outputs: T[]): Adaptation<T> {
   return {
     ...unadapted<T>(),

@@ -1,16 +1,16 @@
 /**
- * Kept examples that answer along with the head: attention over slots, of which the first is the head's own. What is like
- * no kept example is answered by the head alone; what is like one is answered as that one was corrected.
+ * Stored examples that vote along with the head: attention over slots; the first slot is the head's own. The head alone
+ * answers an input unlike any stored example; an input like one gets that example's corrected answer.
  *
  *   a = softmax(x·K + b)      p = (a·h)·softmax(z) + a·V      z′ = log p
  *
- * x is the base's own embedding, of unit length, which no training moves; z are the head's logits, over the labels that
- * answer. With s the sharpness, t the threshold and w the weight, the slot of an example has the key s·x_i, b = 0,
- * h = 1 − w, and votes w for its label; the head's has the key 0, b = s·t, h = 1. So an example whose cosine is t is
- * heard as loudly as the head. Empty slots are never heard.
+ * x is the base's own embedding, of unit length, which training never changes; z are the head's logits, over the labels
+ * that are not retired. With s the sharpness, t the threshold and w the weight, the slot of an example has the key
+ * s·x_i, b = 0, h = 1 − w, and votes w for its label; the head's has the key 0, b = s·t, h = 1. So an example with
+ * cosine t has the same weight as the head. Empty slots have no weight.
  *
- * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the share
- * of the head is fixed.
+ * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the
+ * share of the head is fixed.
  */
 import { unadapted } from '../nn/unadapted.ts'
 import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
@@ -18,15 +18,15 @@ import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { MemoryItem, MemoryVoice } from '../contracts/policy.ts'
 
 export interface MemoryPlan {
-  /** As it was published, whatever the method makes of it. */
+  /** The published base, whatever view the method has of it. */
   readonly base: Base
   readonly slots: number
 }
 
 const NEVER = -1e9
-/** Room comes in steps, so that one more example seldom changes a shape, and models share runs. */
+/** Capacity grows in steps, so that one more example seldom changes a shape, and models can share a run. */
 const SLOT_STEP = 32
-/** Below it log is not computed. */
+/** log is not computed below it. */
 const LEAST = 1e-30
 
 export function memorySpecs({ base, slots }: MemoryPlan, labels: number): readonly ParameterSpec[] {
@@ -52,7 +52,7 @@ export function slotsFor(items: number): number {
   return Math.ceil((items + 1) / SLOT_STEP) * SLOT_STEP
 }
 
-/** Items of labels that are retired, or not in the head, are not heard. */
+/** Items with labels that are retired or not in the head do not vote. */
 export function memoryTensors(
   items: readonly MemoryItem[],
   { weight, threshold, sharpness }: MemoryVoice,
@@ -88,7 +88,7 @@ export interface MemoryLabels {
   readonly retired?: readonly string[] | undefined
 }
 
-/** logits [b, 1, labels] of the head and the base's embedding [b, 1, width] → logits of both. */
+/** logits [b, 1, labels] of the head and the base's embedding [b, 1, width] → the combined logits. */
 export function withMemory<T>(ops: Ops<T>, logits: T, embedding: T): T {
   const scores = ops.add(ops.matMul(embedding, ops.param('memory.keys')), ops.param('memory.bias'))
   const attention = ops.softmax(scores)
@@ -99,7 +99,7 @@ export function withMemory<T>(ops: Ops<T>, logits: T, embedding: T): T {
   return ops.log(ops.maximum(mixed, ops.scalar(LEAST)))
 }
 
-/** What the slots are compared with: hidden [b, s, width] at the cut → [b, 1, width], of length 1. */
+/** The vector compared with the slots: hidden [b, s, width] at the cut → [b, 1, width], of length 1. */
 export function memoryEmbedding<T>(
   ops: Ops<T>,
   { base, cut }: { readonly base: Base; readonly cut: number },

@@ -1,9 +1,11 @@
 /**
- * Nearest class mean: the answer is the label whose mean lies nearest. Nothing else is kept, so nothing is forgotten.
+ * Nearest class mean: the answer is the label with the nearest mean. It stores only means and counts, so it forgets
+ * nothing.
  *
  *   μ_c = s_c / n_c      logit_c = −½‖x − μ_c‖² = x·μ_c − ½‖μ_c‖²      (‖x‖² is the same for every label)
  *
- * Mensink et al. (2013), "Distance-based image classification: generalizing to new classes at near-zero cost", TPAMI 35(11).
+ * Mensink et al. (2013), "Distance-based image classification: generalizing to new classes at near-zero cost", TPAMI
+ * 35(11).
  */
 import type { ClosedForm, Method, MethodPlugin } from '../contracts/adapter.ts'
 import { classMeans, halfNorms } from './class-means.ts'

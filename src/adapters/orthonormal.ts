@@ -1,19 +1,19 @@
 /**
- * The matrix with orthonormal columns that is nearest to a given one: the polar factor X·(XᵀX)^(−½), by Newton–Schulz.
+ * The nearest matrix with orthonormal columns: the polar factor X·(XᵀX)^(−½), by Newton–Schulz iteration.
  *
  *   X ← X·(3·I − XᵀX) / 2      X [rows, columns], scaled so that no singular value is above 1
  *
- * Nearest, and not Gram–Schmidt's: what a step adds along the columns themselves leaves it where it is, so that it is
- * gradient descent among such matrices. Of normal numbers it is uniform among them.
+ * The nearest one, unlike Gram–Schmidt: a step along the columns themselves leaves it unchanged, so this is gradient
+ * descent among such matrices. Applied to normal random numbers it is uniform among them.
  *
- * Björck & Bowie (1971), "An iterative algorithm for computing the best estimate of an orthogonal matrix", SIAM J. Numer.
- * Anal. 8(2); Absil & Malick (2012), "Projection-like retractions on matrix manifolds", SIAM J. Optim. 22(1).
+ * Björck & Bowie (1971), "An iterative algorithm for computing the best estimate of an orthogonal matrix", SIAM J.
+ * Numer. Anal. 8(2); Absil & Malick (2012), "Projection-like retractions on matrix manifolds", SIAM J. Optim. 22(1).
  */
 import type { Tensor } from '../contracts/core.ts'
 
-/** A singular value grows by half in each, so that all but the smallest come to 1. */
+/** A singular value grows by half in each iteration, so that all but the smallest reach 1. */
 const MOST_ITERATIONS = 64
-/** Of any number of XᵀX to that of I, in double precision. */
+/** Largest allowed difference between an element of XᵀX and of I, in double precision. */
 const NEAR = 1e-12
 
 export function orthonormal({ shape, data }: Tensor): Tensor {
@@ -21,7 +21,7 @@ export function orthonormal({ shape, data }: Tensor): Tensor {
   const x = Float64Array.from(data)
   let gram = gramOf(x, rows, columns)
   const size = Math.sqrt(longestRow(gram, columns))
-  // Just orthonormal, up to float32: scaling would only move it away.
+  // Orthonormal up to float32 already: scaling would only make it worse.
   if (size > 1.1) {
     for (let at = 0; at < x.length; at += 1) x[at] = (x[at] ?? 0) / size
     gram = gramOf(x, rows, columns)
@@ -57,7 +57,7 @@ function improve(x: Float64Array, gram: Float64Array, rows: number, columns: num
   }
 }
 
-/** A bound of the greatest eigenvalue. */
+/** An upper bound of the largest eigenvalue. */
 function longestRow(gram: Float64Array, columns: number): number {
   let longest = 0
   for (let i = 0; i < columns; i += 1) {

@@ -1,12 +1,12 @@
 /**
- * RanPAC: the embedding goes through a frozen random projection and a ReLU, and ridge regression on the labels' one-hot
- * codes is the head. The projection bends the space, so that classes which no plane divides in the embedding are
- * divided in its many dimensions; what is learned are two sums, so that the order of the stream makes no difference.
+ * RanPAC: the embedding goes through a frozen random projection and a ReLU; the head is ridge regression on the labels'
+ * one-hot codes. The projection makes classes separable that no plane separates in the embedding. Only two sums are
+ * learned, so the order of the stream makes no difference.
  *
  *   φ = relu(x·P), P [width, features] ~ N(0, 1)      W = (G + λ·I)⁻¹·S      G = Σ φ·φᵀ, S = Σ φ·yᵀ
  *
- * λ is `ridge` times the mean square of a feature. P belongs to the frozen network: it is drawn from one seed for
- * everybody, never stored, and a constant of the graph that serves.
+ * λ is `ridge` times the mean square of a feature. P belongs to the frozen network: it is drawn from one fixed seed,
+ * never stored, and is a constant of the serving graph.
  *
  * McDonnell et al. (2023), "RanPAC: random projections and pre-trained models for continual learning", NeurIPS.
  */

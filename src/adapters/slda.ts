@@ -1,9 +1,9 @@
 /**
- * Streaming linear discriminant analysis: running class means and one running covariance that all classes share.
+ * Streaming linear discriminant analysis: running class means and one running covariance shared by all classes.
  *
  *   Σ = (G − Σ_c n_c·μ_c·μ_cᵀ) / n      Λ = ((1 − ε)·Σ + ε·I)⁻¹      w_c = Λ·μ_c      b_c = −½ μ_c·Λ·μ_c
  *
- * The means and Σ follow from sums, so that the order of the stream makes no difference: on frozen features it never
+ * The means and Σ are computed from sums, so the order of the stream makes no difference: on frozen features it never
  * forgets. ε is `shrinkage`, which keeps Λ bounded while there are fewer examples than dimensions.
  *
  * Hayes & Kanan (2020), "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR Workshops.

@@ -1,6 +1,6 @@
 /**
- * Where an adapter acts: the cut below which nothing trains, and the linear maps of the tail that a config picks by
- * role. Every refusal names the field, its value and what is allowed.
+ * Where an adapter acts: the cut below which nothing is trained, and the linear maps of the tail that a config selects
+ * by role. Every refusal names the field, its value and the allowed values.
  */
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Json, Settings } from '../contracts/core.ts'
@@ -29,7 +29,7 @@ export const targetRoles = (byDefault: string) =>
     description: `roles of the maps to adapt, such as query and value; absent = ${byDefault}`,
   }) as const satisfies Settings[string]
 
-/** The number of trunk layers under `tail_layers` of a network of `layers`. */
+/** The number of trunk layers, given `tail_layers` and a network of `layers`. */
 export function cutOf(tailLayers: AdapterConfig['tail_layers'], layers: number): number {
   if (tailLayers === 'all') return 0
   if (Number.isInteger(tailLayers) && tailLayers >= 0 && tailLayers <= layers)
@@ -37,7 +37,7 @@ export function cutOf(tailLayers: AdapterConfig['tail_layers'], layers: number):
   throw invalidAdapter('tail_layers', tailLayers, `0 to ${layers}, or all`)
 }
 
-/** Linear sites whose role the config names; all of them when it names none. Never an empty list. */
+/** Linear modules whose role the config names, or all if it names none. Never an empty list. */
 export function linearModules(
   sites: readonly TargetModule[],
   { sites: roles }: { readonly sites?: readonly string[] | undefined },
@@ -52,7 +52,7 @@ export function linearModules(
   return chosen
 }
 
-/** Linear maps and norms: what has weights of its own. Never an empty list. */
+/** Linear maps and norms: the modules that have weights. Never an empty list. */
 export function weightedModules(
   sites: readonly TargetModule[],
   { tail_layers }: Pick<AdapterConfig, 'tail_layers'>,
@@ -62,12 +62,12 @@ export function weightedModules(
   throw invalidAdapter('tail_layers', tail_layers, 'more: the tail has no weights')
 }
 
-/** The name of a site's matrix or scale, in the base and in an adapter that replaces it. */
+/** The name of a module's matrix or scale, in the base and in an adapter that replaces it. */
 export function weightOf({ name, weight }: TargetModule): string {
   return weight ?? `${name}.weight`
 }
 
-/** Above min(in, out) more rank adds parameters and nothing that they could express. */
+/** Above min(in, out) more rank adds parameters without adding expressiveness. */
 export function checkRank(sites: readonly TargetModule[], rank: number, field = 'rank'): void {
   for (const { name, inSize, outSize } of sites) {
     const most = Math.min(inSize, outSize)
@@ -77,7 +77,7 @@ export function checkRank(sites: readonly TargetModule[], rank: number, field = 
 }
 
 export function invalidAdapter(field: string, value: Json, allowed: string, site?: string) {
-  const where = site === undefined ? '' : ` at the site ${site}`
+  const where = site === undefined ? '' : ` at the target module ${site}`
   return failure(
     'ADAPTER_INVALID',
     `adapter.${field} is ${JSON.stringify(value)}${where}; allowed: ${allowed}`,

@@ -1,4 +1,4 @@
-/** The base as a method's head sees it. */
+/** The base as the head of a method sees it. */
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base } from '../contracts/network.ts'
 
@@ -6,7 +6,7 @@ export function viewOf(base: Base, method: MethodPlugin, config: AdapterConfig):
   return method.open(config).view?.(base) ?? base
 }
 
-/** One view a base and key, made when it is first asked for: that takes time, and engines hold what it brings. */
+/** One view per base and key, created on first use: creation takes time, and engines keep its results. */
 export function madeOnce<Key>(
   make: (base: Base, key: Key) => Base,
 ): (base: Base, key: Key) => Base {

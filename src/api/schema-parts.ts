@@ -1,4 +1,4 @@
-/** Small shapes that the schemas of several routes share. */
+/** Small schemas that several routes share. */
 import { Type, type TSchema } from 'typebox'
 
 export const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' })

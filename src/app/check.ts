@@ -1,6 +1,7 @@
 /**
- * Whether the models of a config can start: what the schema cannot say, because it takes the base to know it. The same
- * calls that a trainer makes at its start, without an engine: a base that opens, maps that it has, policies that fit.
+ * Checks whether the models of a config can start: problems that the schema cannot see, because only the base shows
+ * them. It makes the same calls as a starting trainer, without an engine: opens the base, resolves its maps, opens the
+ * policies.
  */
 import { openPolicy } from '../config/open-policy.ts'
 import { pluginsOf } from '../config/own-plugins.ts'
@@ -19,7 +20,7 @@ import { classification } from '../tasks/classification/classification.ts'
 
 type OpenBase = (base: ModelConfig['base']) => Promise<Base>
 
-/** `open`: how the bases are opened; absent = as a daemon opens them. */
+/** `open`: opens the bases; absent = as a daemon does. */
 export async function modelProblems(
   { models, plugins }: Pick<Config, 'models' | 'plugins'>,
   open: OpenBase = openBase,
@@ -33,7 +34,7 @@ export async function modelProblems(
   return found
 }
 
-/** Without the weights of a folder: its files have to be there, and its shape is read. */
+/** Without the weights of a folder: its files must exist, and its shape is read. */
 export const openCheaply: OpenBase = async (base) => {
   if (typeof base === 'object' && 'bert' in base) return shapeOfBert(base.bert)
   if (base === 'minilm') return shapeOfBert(pulledFolder(base))
@@ -67,11 +68,11 @@ function openKind(kind: keyof Policies, policies: Policies, model: ModelConfig):
   if (chosen !== undefined) openPolicy<unknown>(kind, policies[kind], chosen)
 }
 
-/** What a trainer makes of it before it needs an engine. */
+/** The steps of a trainer before it needs an engine. */
 function checkAdapter(model: ModelConfig, base: Base): void {
   const [method, config] = [methodOf(model), adapterOf(model)]
   cutOf(config.tail_layers, base.network.layers)
-  // Some methods make their view of the base from its weights.
+  // Some methods derive their view of the base from its weights.
   const seen =
     base.weights.size === 0 && base.inputKind === 'text' ? base : viewOf(base, method, config)
   const { known: labels } = labelsOf(model)

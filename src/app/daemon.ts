@@ -1,6 +1,6 @@
 /**
- * Puts the daemon together: the server in this process, its trainers in others, as far as its role has them. The order
- * matters: the lock of the data folder first, the port before the trainers, and at the end the reverse.
+ * Puts the daemon together: the server in this process, its trainers in child processes, as its role requires. The
+ * order matters: first the lock of the data folder, then the port, then the trainers; at the end the reverse.
  */
 import { join } from 'node:path'
 import { share, type Sharing } from './fleet.ts'
@@ -34,7 +34,7 @@ export interface Daemon {
   readonly url: string
   /** Resolves when every model answers. */
   ready(): Promise<void>
-  /** Takes over what may change while it runs; the rest is named in the log and stays. */
+  /** Applies the changes that are possible at run time; the others are logged and ignored. */
   reload(next: Config): void
   /** Drains the server, stops the trainers, saves. Idempotent. */
   close(): Promise<void>
@@ -68,7 +68,7 @@ export async function startDaemon(
 
 async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 'reload'>> {
   await lockFolder(site)
-  // Before the lock is given back: another daemon may open the same files then.
+  // Before the lock is released: another daemon may then open the same files.
   site.atEnd(async () => site.disk.close())
   const { config, clock, log, metrics } = site
   const { role } = config
@@ -118,7 +118,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   membership?.call()
   const supervisor = startTrainers(site, models, replica)
   later.supervisor = supervisor
-  // Both at once: the trainers save while the server answers what is in flight.
+  // Both in parallel: the trainers save while the server answers requests in flight.
   site.atEnd(async () => {
     const deadlineMs = config.limits.shutdown_ms
     await Promise.all([server.drain(), supervisor?.stop({ deadlineMs })])
@@ -134,7 +134,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   }
 }
 
-/** With auth a page that was rebound knows no token: then every name is answered, unless some are named. */
+/** With auth, a DNS-rebinding page has no token: every host name is accepted, unless some are named. */
 function hostsOf({ server }: Config): readonly string[] | undefined {
   if (server.auth !== undefined && server.hosts.length === 0) return undefined
   return [server.host.includes(':') ? `[${server.host}]` : server.host, ...server.hosts]
@@ -142,7 +142,7 @@ function hostsOf({ server }: Config): readonly string[] | undefined {
 
 const NO_TOKENS: readonly string[] = []
 
-/** What is known only when the parts that ask for it are there. */
+/** Values that exist only once the parts that use them exist. */
 interface Later {
   url?: string
   supervisor?: Supervisor | undefined
@@ -161,13 +161,13 @@ async function joined(site: DaemonContext, replica: string): Promise<Sharing | u
   return sharing
 }
 
-/** Undefined where another daemon trains the model, or nobody does. */
+/** Undefined if another daemon trains the model, or none does. */
 function statusHere(supervisor: Supervisor | undefined, model: string): TrainerStatus | undefined {
   const report = supervisor?.status(model)
   return report === undefined || report.state === 'standby' ? undefined : report
 }
 
-/** One daemon of each side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */
+/** One daemon per side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */
 async function lockFolder(site: DaemonContext): Promise<void> {
   const { config, clock } = site
   makeDataFolder(config.data_dir)
@@ -181,7 +181,7 @@ async function lockFolder(site: DaemonContext): Promise<void> {
   }
 }
 
-/** But for those that never will: what is in their way has been logged. */
+/** Except for those that never will: their problem has been logged. */
 async function untilServing(
   models: readonly ServedModel[],
   trainer: TrainerView,

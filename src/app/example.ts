@@ -1,4 +1,4 @@
-/** An input and a label that a model takes, as /docs shows them. */
+/** An example input and label of a model, for /docs. */
 import { labelsOf } from './parts.ts'
 import type { Json } from '../contracts/core.ts'
 import type { ModelConfig } from '../config/config.ts'

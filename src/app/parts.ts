@@ -1,7 +1,7 @@
 /**
- * The only file that knows concrete parts by name: which base, method, task, policy and source a word of the config
- * means. `compose-daemon.ts` and `compose-trainer.ts` put server and trainer together from it; a server never
- * loads TensorFlow, which only the latter imports.
+ * The only file that knows concrete parts by name: which base, method, task, policy and source a config selects.
+ * `daemon.ts` and `trainer.ts` put server and trainer together from it; a server never loads TensorFlow, which only the
+ * latter imports.
  */
 import { identityOf } from '../adapters/base-identity.ts'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
 
-/** Bases that this process has open, by what the config calls them: all models on one share it. */
+/** Bases open in this process, under their name in the config: all models on one share it. */
 const openBases = new Map<string, Promise<Base>>()
 
 export async function openBase(config: ModelConfig['base']): Promise<Base> {
@@ -45,7 +45,7 @@ export function methodOf({ adapter }: ModelConfig): MethodPlugin {
   return method
 }
 
-/** The config's adapter in the terms of the contract; a method without ranks has none. */
+/** The config's adapter in the form of the contract; a method without ranks has none. */
 export function adapterOf({ adapter }: ModelConfig): AdapterConfig {
   return { rank: 0, alpha: 1, ...adapter }
 }
@@ -68,7 +68,7 @@ export function modelOf(config: Config, model: string): ModelConfig {
   return found
 }
 
-/** Where everything of a model lies. */
+/** The folder of a model's data. */
 export function folderOf(config: Config, model: string): string {
   return join(config.data_dir, model)
 }
@@ -90,7 +90,7 @@ export async function openRegistry(
   })
 }
 
-/** What a registry remembers of the past. */
+/** The registry's limits for history. */
 export function rememberedBy({ limits }: Config): LedgerLimits {
   const { moves, removed_versions: removed, removed_version_bytes: removedBytes } = limits
   return { moves, removed, removedBytes, pins: limits.pins }
@@ -102,7 +102,7 @@ export function lettersLimits({ limits }: Pick<Config, 'limits'>): DeadLetterLim
 
 export const classificationKind = tasks.classification.kind
 
-/** How a version's parameters become files and come back. */
+/** Converts a version's parameters to files and back. */
 export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {
   const { safetensors_header_bytes: headerBytes } = limits
   return openBundle({ base, methods, tasks, headerBytes })

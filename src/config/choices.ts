@@ -1,6 +1,6 @@
 /**
  * The choices of a config, as data. The schema, its types, the refusals and the documentation derive from these tables:
- * a new base or source is a row here, a new method or policy is a row of src/plugins.ts.
+ * a new base, method or source is a row here, a new policy is a row of policies/index.ts.
  */
 import { Type, type TSchema } from 'typebox'
 import { featureSchema, unknownFeatures } from './features-schema.ts'

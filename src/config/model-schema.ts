@@ -1,6 +1,6 @@
 /**
  * The schema of one model: its base, its labels, and how it learns and what it keeps. Every key has a default except
- * the `labels` of a classification.
+ * `labels`.
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../contracts/adapter.ts'

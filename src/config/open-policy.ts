@@ -1,6 +1,6 @@
 /**
- * From a config entry such as `{ policy: reservoir, capacity: 2000 }` to the policy: the name chooses from a table,
- * absent settings get their defaults, and what is unknown or out of bounds is refused where it stands.
+ * Opens a policy from a config entry such as `{ policy: reservoir, capacity: 2000 }`: the name selects from a table,
+ * absent settings get their defaults, and unknown or invalid ones are refused with their place.
  */
 import { CodedError, type Json, type Setting } from '../contracts/core.ts'
 import type { PolicyTable } from '../contracts/policy.ts'
@@ -29,7 +29,7 @@ export function openPolicy<Policy>(
     const allowed = value === undefined || fits(setting, value) ? undefined : allowedIn(setting)
     if (allowed !== undefined) throw invalid(`${kind}.${key}`, value, allowed)
   }
-  // Every setting was checked against the policy's own table, which its type is made of.
+  // Every setting was checked against the policy's own table, from which its type derives.
   return policy.open(openedWith(policy.settings, given) as never)
 }
 

@@ -6,7 +6,7 @@ export interface Page<Item, Place> {
   readonly next?: Place
 }
 
-/** `found` has one item more than `limit` if there is more. */
+/** `found` has one entry more than `limit` if there is more. */
 export function pageOf<Item, Place>(
   found: readonly Item[],
   limit: number,

@@ -1,8 +1,10 @@
 /**
- * Long work on the event loop, cut into slices, so that a probe or a prediction never waits for a stranger's large body.
+ * Cuts long work on the event loop into slices, so that a probe or a prediction never waits for someone else's large
+ * body.
  *
- * All requests share one budget a turn of the loop: work that finds it spent waits for the next turn, first come first served.
- * A small request finds budget left and runs at once. One item is never cut, so each must be short by itself.
+ * All requests share one budget per turn of the loop: work that finds it used up waits for the next turn, first come
+ * first served. A small request usually finds budget left and runs at once. One item is never cut, so each must be
+ * short.
  */
 import { systemClock } from './clock.ts'
 
@@ -16,7 +18,7 @@ export interface Slices {
   ): Promise<readonly Result[]>
 }
 
-/** A quarter of what anything may take on the loop: the last item of a slice, and what is read from sockets, come on top. */
+/** A quarter of the allowed time on the loop: the last item of a slice, and socket reads, come on top. */
 const BUDGET_MS = 5
 
 export function openSlices(
@@ -73,7 +75,7 @@ class LoopSlices implements Slices {
 
   #inTurn(slice: () => void): Promise<void> {
     return new Promise((resolve) => {
-      // An async function runs at once, and makes a rejection of what is thrown.
+      // An async function runs at once and turns an exception into a rejection.
       this.#waiting.push(() => {
         resolve((async () => slice())())
       })
@@ -87,7 +89,10 @@ class LoopSlices implements Slices {
     setImmediate(() => this.#turn())
   }
 
-  /** What ran at once since the last turn counts in this one. Those that wait behind the last one stay for the next. */
+  /**
+   * Work that ran at once since the last turn counts in this one. Work queued behind the last item waits for the next
+   * turn.
+   */
   #turn(): void {
     this.#turning = false
     for (let left = this.#waiting.length; left > 0 && this.#hasTime(); left -= 1)
@@ -97,5 +102,5 @@ class LoopSlices implements Slices {
   }
 }
 
-/** Of this process, which has one event loop. */
+/** One per process, because a process has one event loop. */
 export const eventLoop: Slices = openSlices()

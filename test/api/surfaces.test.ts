@@ -108,7 +108,7 @@ test('what stays in one place holds for every surface: tokens, hosts, draining, 
   const get = async (sent: Record<string, string>) =>
     (await app.inject({ url: '/tiny/fail', headers: sent })).json<{ message: string }>().message
   expect(await get({})).toContain('bearer token')
-  expect(await get({ ...headers, host: 'evil.example' })).toContain('does not answer for the host')
+  expect(await get({ ...headers, host: 'evil.example' })).toContain('does not accept the host')
   expect(await get(headers)).toBe('too much')
   expect(await metrics.text()).toMatch(
     /requests_total\{route="\/tiny\/fail",method="GET",status="418"\}/,

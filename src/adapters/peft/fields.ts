@@ -1,8 +1,7 @@
 /**
- * Whether the `adapter_config.json` of a folder says what this model's adapter would say of itself. What the method
- * writes for PEFT is the measure, so that a method which can be exported can be imported: every field that it writes must
- * be equal in meaning, and every other must be as PEFT leaves it when it is not used. A field of tomorrow's PEFT is thus
- * refused as soon as it is set, and never passed over.
+ * Compares the `adapter_config.json` of a folder with the one that this model's adapter would write. A method that can
+ * be exported can therefore be imported: every field that it writes must have an equal meaning, and every other must
+ * have PEFT's value for "unused". A field of a future PEFT is refused as soon as it is set, and never ignored.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { TargetModule } from '../../contracts/network.ts'
@@ -14,20 +13,20 @@ import { isSameScale, loraSize } from './lora-size.ts'
 import { refuse } from './refuse.ts'
 import { isListed, isTarget, type FoundFields, type PeftFields } from './targets.ts'
 
-/** Nothing that the adapter computes depends on them, or they are looked at elsewhere. */
+/** The adapter's computation does not depend on them, or they are checked elsewhere. */
 const free = new Set(
   `auto_mapping base_model_name_or_path ensure_weight_tying inference_mode init_ia3_weights lora_dropout
    megatron_core modules_to_save peft_version qalora_group_size revision task_type`.split(/\s+/),
 )
-/** What they mean together is compared, module by module. */
+/** Their combined meaning is compared, module by module. */
 const resolved = new Set(
   `target_modules exclude_modules layers_to_transform layers_pattern feedforward_modules
    r lora_alpha rank_pattern alpha_pattern use_rslora`.split(/\s+/),
 )
-/** Those that leave the base as it is; others (pissa, olora, …) take a part out of its weights. */
+/** Initialisations that leave the base unchanged; others (pissa, olora, …) take a part out of its weights. */
 const harmlessStarts: readonly Json[] = [true, false, 'gaussian', 'orthogonal']
 
-/** Before its tensors are looked at, which are of another kind altogether where this is another word. */
+/** Checked before the tensors, which are entirely different for another method. */
 export function checkType(fields: PeftFields, plan: AdapterPlan): void {
   const { peft_type: expected = null } = ofOurs(plan)
   if (fields.peft_type !== expected)
@@ -70,7 +69,7 @@ function checkModules(found: FoundFields, expected: PeftFields, plan: AdapterPla
     throw refuse(
       'target_modules',
       fields.target_modules,
-      `what means exactly ${describeSites([...wanted])}${allowed()}`,
+      `a selection of exactly ${describeSites([...wanted])}${allowed()}`,
       { module: prefix + parted.name },
     )
   for (const site of here) {
@@ -98,7 +97,7 @@ function checkSize(
   throw refuse(field, fields[field], `${wanted.scale * root}${other()}`, more)
 }
 
-/** What PEFT writes when it does nothing is as good as nothing. */
+/** PEFT's value for "unused" is the same as absence. */
 function isSame(found: Json | undefined, wanted: Json | undefined): boolean {
   if (isNothing(found) && isNothing(wanted)) return true
   return canonicalJson(found ?? null) === canonicalJson(wanted ?? null)

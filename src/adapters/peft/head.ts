@@ -1,11 +1,11 @@
 /**
- * The classifier that PEFT kept beside its adapter (`modules_to_save`), as this model's head:
+ * Converts the classifier that PEFT stored beside its adapter (`modules_to_save`) to this model's head:
  *
  *   theirs  e·Wᵀ + b      W [labels, width]
  *   ours    s·(e·H) + b   H [width, labels] = Wᵀ/s
  *
- * That is the same only when their classifier reads the embedding e that this base gives. transformers' own classes for
- * sequences read the pooled [CLS] instead, which no head here can make good.
+ * The two are equal only if their classifier reads the embedding e of this base. The sequence classes of transformers
+ * read the pooled [CLS] instead, and no head here can reproduce that.
  */
 import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
 import type { AdapterPlan } from '../adapter.ts'
@@ -13,9 +13,9 @@ import { PREFIX, transpose } from './peft.ts'
 import { refuse } from './refuse.ts'
 import { savedModules, type FoundFields, type PeftFields } from './targets.ts'
 
-const others = '--head live or --head fresh, which leave it out'
+const others = '--head live or --head fresh, which ignore it'
 
-/** Takes the classifier out of `rest`; undefined when there is none. */
+/** Takes the classifier out of `rest`; undefined if there is none. */
 export function takeClassifier(rest: Map<string, Tensor>, found: FoundFields): Tensors | undefined {
   const saved = savedModules(found.fields)
   const mine = [...rest].filter(([name]) => saved.some((module) => isOf(name, module)))
@@ -46,13 +46,13 @@ export function headOf(
   ])
 }
 
-/** A class of transformers for whole sequences or tokens; PEFT says so in one of two fields. */
+/** A transformers class for whole sequences or tokens; PEFT names it in one of two fields. */
 function checkClass({ task_type: task = null, auto_mapping: mapping = null }: PeftFields): void {
   if (task !== null && task !== 'FEATURE_EXTRACTION')
     throw refuse('task_type', task, `null, FEATURE_EXTRACTION; ${others}`)
   const library = isRecord(mapping) ? mapping.parent_library : undefined
   if (typeof library === 'string' && library.startsWith('transformers.'))
-    throw refuse('auto_mapping', mapping, `a class that is not of transformers; ${others}`)
+    throw refuse('auto_mapping', mapping, `a class from outside transformers; ${others}`)
 }
 
 function fitting(
@@ -63,7 +63,7 @@ function fitting(
 ): Tensor {
   const tensor = tensors.get(name)
   if (tensor?.shape.join() === shape.join()) return tensor
-  const rows = `[${shape.join()}], a row for each label of the config (${labels.join(', ')})`
+  const rows = `[${shape.join()}], one row for each label of the config (${labels.join(', ')})`
   throw refuse(name, tensor && [...tensor.shape], `${rows}; ${others}`)
 }
 

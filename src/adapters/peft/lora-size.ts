@@ -3,8 +3,8 @@
  *
  *   y += s · x·A·B      s = α/r, or α/√r with `use_rslora`
  *
- * `rank_pattern` and `alpha_pattern` name modules by the endings of their paths; the first that fits counts. Two configs
- * agree at a module when r and s are equal, whatever they are made of.
+ * `rank_pattern` and `alpha_pattern` name modules by the endings of their paths; the first match counts. Two configs
+ * agree at a module when r and s are equal, whichever fields they come from.
  *
  * Kalajdzievski (2023), "A rank stabilization scaling factor for fine-tuning with LoRA", arXiv:2312.03732.
  */
@@ -15,7 +15,7 @@ import { regex, type PeftFields } from './targets.ts'
 export interface LoraSize {
   readonly rank: number
   readonly scale: number
-  /** Which fields say so. */
+  /** The fields that determine it. */
   readonly rankField: string
   readonly alphaField: string
   readonly alpha: number
@@ -36,7 +36,7 @@ export function loraSize(fields: PeftFields, path: string): LoraSize {
   }
 }
 
-/** In decimals α/√r is no exact number. */
+/** α/√r is not an exact decimal number. */
 export function isSameScale(one: number, other: number): boolean {
   return Math.abs(one - other) <= 1e-6 * Math.abs(other)
 }

@@ -1,6 +1,6 @@
 /**
- * The layout of Hugging Face PEFT on disk, so that its `PeftModel.from_pretrained` opens a version as it is: tensor
- * names `base_model.model.<path>.weight`, matrices [out, in] as torch keeps them, and the fields of LoraConfig.
+ * The on-disk layout of Hugging Face PEFT, so that its `PeftModel.from_pretrained` opens a version directly: tensor
+ * names `base_model.model.<path>.weight`, matrices [out, in] as in torch, and the fields of LoraConfig.
  */
 import type { Json, Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base, TargetModule } from '../../contracts/network.ts'
@@ -19,11 +19,11 @@ export function toPeft(parameters: Tensors): Tensors {
   return new Map(disk)
 }
 
-/** Names that do not belong are refused; shapes are for the caller to check. */
+/** Refuses names that do not belong; the caller checks shapes. */
 export function fromPeft(tensors: Tensors): Tensors {
   const memory = [...tensors].map(([name, tensor]): [string, Tensor] => {
     if (!name.startsWith(PREFIX) || !name.endsWith(WEIGHT) || tensor.shape.length !== 2)
-      throw failure('ADAPTER_TENSORS', `${name} is no matrix of an adapter`, {
+      throw failure('ADAPTER_TENSORS', `${name} is not a matrix of an adapter`, {
         details: { tensor: name, shape: tensor.shape },
       })
     return [name.slice(PREFIX.length, -WEIGHT.length), transpose(tensor)]
@@ -31,7 +31,9 @@ export function fromPeft(tensors: Tensors): Tensors {
   return new Map(memory)
 }
 
-/** Both ways for a method that has vectors `<site><ending>` besides its matrices: PEFT keeps them without `.weight`. */
+/**
+ * Both directions for a method with vectors `<site><ending>` besides its matrices: PEFT stores them without `.weight`.
+ */
 export function withVectors(ending: string) {
   const parted = (tensors: Tensors) => {
     const isVector = ([name]: readonly [string, Tensor]) => name.endsWith(ending)
@@ -51,7 +53,7 @@ export function withVectors(ending: string) {
       const { matrices, vectors } = parted(tensors)
       const named = vectors.map(([name, tensor]) => {
         if (!name.startsWith(PREFIX) || tensor.shape.length !== 1)
-          throw failure('ADAPTER_TENSORS', `${name} is no vector of an adapter`, {
+          throw failure('ADAPTER_TENSORS', `${name} is not a vector of an adapter`, {
             details: { tensor: name, shape: tensor.shape },
           })
         return [name.slice(PREFIX.length), copyOf(tensor)] as const
@@ -65,7 +67,7 @@ function copyOf({ shape, data }: Tensor): Tensor {
   return { shape: [...shape], data: data.slice() }
 }
 
-/** Full module paths as targets: PEFT then adapts these and no namesake elsewhere. */
+/** Full module paths as targets: PEFT then adapts exactly these and no module of the same name elsewhere. */
 export function loraConfig(
   config: LowRankConfig,
   sites: readonly LowRankSite[],
@@ -86,7 +88,7 @@ export function loraConfig(
   }
 }
 
-/** `feedForward`: those of `sites` whose inputs are scaled. */
+/** `feedForward`: the target modules whose inputs are scaled. */
 export function ia3Config(
   sites: readonly TargetModule[],
   feedForward: readonly TargetModule[],
@@ -101,7 +103,7 @@ export function ia3Config(
   }
 }
 
-/** PEFT's own word for an adapter that touches no module. */
+/** PEFT's term for an adapter without modules. */
 export function emptyConfig(base: Base): Readonly<Record<string, Json>> {
   return { ...loraCommon(base), r: 1, lora_alpha: 1, target_modules: 'dummy-target-modules' }
 }
@@ -129,7 +131,7 @@ function common(base: Base): Readonly<Record<string, Json>> {
   }
 }
 
-/** [rows, columns] → [columns, rows]; a vector stays as it is. */
+/** [rows, columns] → [columns, rows]; a vector is unchanged. */
 export function transpose(tensor: Tensor): Tensor {
   const [rows = 0, columns = 0] = tensor.shape
   if (tensor.shape.length < 2) return { shape: tensor.shape, data: tensor.data.slice() }

@@ -1,8 +1,8 @@
 /**
- * A folder that Hugging Face PEFT wrote, read as an adapter of one model: `adapter_config.json` and
- * `adapter_model.safetensors`. It is this model's adapter exactly or it is refused (`IMPORT_REFUSED`) with the field, its
- * value and what is allowed; nothing is dropped, padded or scaled to make it fit. How a method lies on disk is the
- * method's own knowledge (`toDisk`, `fromDisk`, `peftConfig`).
+ * Reads a folder written by Hugging Face PEFT as an adapter of one model: `adapter_config.json` and
+ * `adapter_model.safetensors`. It must be exactly this model's adapter; otherwise it is refused (`IMPORT_REFUSED`) with
+ * the field, its value and the allowed values. Nothing is dropped, padded or scaled to make it fit. The method knows
+ * its own on-disk layout (`toDisk`, `fromDisk`, `peftConfig`).
  */
 import type { Tensors } from '../../contracts/core.ts'
 import type { AdapterPlan } from '../adapter.ts'
@@ -14,15 +14,15 @@ import type { FoundFields, PeftFields } from './targets.ts'
 
 export interface PeftAdapter {
   readonly found: FoundFields
-  /** The method's own. */
+  /** The method's own tensors. */
   readonly parameters: Tensors
-  /** As it lies in the file; `headOf` makes a head of it. */
+  /** As stored in the file; `headOf` converts it to a head. */
   readonly classifier: Tensors | undefined
-  /** Modules whose adapter adds nothing and was left out. */
+  /** Modules left out because their adapter adds nothing. */
   readonly idle: readonly string[]
 }
 
-/** Labels of the plan do not count. */
+/** The labels of the plan do not matter. */
 export function readPeft(
   fields: PeftFields,
   safetensors: Uint8Array,

@@ -1,4 +1,4 @@
-/** The one form in which an import is refused: the field, the value that it has and what is allowed. */
+/** The common form of an import refusal: the field, its value and the allowed values. */
 import type { CodedError, Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 

@@ -1,4 +1,4 @@
-/** Sites in few words, and the `adapter:` of a config under which a folder that is refused would fit. */
+/** A short description of target modules, and the `adapter:` config that would accept a refused folder. */
 import type { TargetModule } from '../../contracts/network.ts'
 import type { AdapterPlan } from '../adapter.ts'
 import { isSameScale, loraSize } from './lora-size.ts'
@@ -12,7 +12,7 @@ export function describeSites(sites: readonly TargetModule[]): string {
   return `${roles.join(', ')} of the layers ${layers.join(', ')}`
 }
 
-/** Undefined where no config says it: other roles in other layers, or two ranks of one role. */
+/** Undefined if no config can describe it: different roles in different layers, or two ranks for one role. */
 export function suggestion(
   { fields, prefix }: FoundFields,
   sites: readonly TargetModule[],
@@ -51,7 +51,7 @@ function sizeText(
   return undefined
 }
 
-/** The rank of most modules, and those of the roles that have another. */
+/** The most frequent rank, and the roles that differ from it. */
 function rankText(
   sizes: readonly { readonly role: string; readonly rank: number }[],
 ): string | undefined {

@@ -1,7 +1,8 @@
 /**
- * Which modules an `adapter_config.json` speaks of, by the rules of PEFT itself (`check_target_module_exists`): a list
- * matches whole paths and their endings, a text is a regular expression over the whole path, `all-linear` every linear
- * map; `exclude_modules` and `modules_to_save` take away, and `layers_to_transform` thins out a list of endings.
+ * The modules that an `adapter_config.json` selects, by PEFT's own rules (`check_target_module_exists`): a list matches
+ * whole paths and their endings, a text is a regular expression over the whole path, `all-linear` is every linear map;
+ * `exclude_modules` and `modules_to_save` remove modules, and `layers_to_transform` restricts a list of endings to some
+ * layers.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { TargetModule } from '../../contracts/network.ts'
@@ -11,7 +12,7 @@ export type PeftFields = Readonly<Record<string, Json>>
 
 export interface FoundFields {
   readonly fields: PeftFields
-  /** What stands before the base's module paths in the class that was trained, such as `bert.`. */
+  /** The prefix of the base's module paths in the trained class, such as `bert.`. */
   readonly prefix: string
 }
 
@@ -30,13 +31,13 @@ export function isTarget(fields: PeftFields, module: Module): boolean {
   return isListed(fields, 'target_modules', path) && isOfItsLayers(fields, path)
 }
 
-/** Modules that PEFT trained and keeps whole, such as a classifier. */
+/** Modules that PEFT trained and stores completely, such as a classifier. */
 export function savedModules(fields: PeftFields): readonly string[] {
   const saved = words(fields, 'modules_to_save')
   return typeof saved === 'string' ? [saved] : saved
 }
 
-/** Whether a list or an expression names the path, or an ending of it. */
+/** Whether a list or an expression matches the path, or an ending of it. */
 export function isListed(fields: PeftFields, field: string, path: string): boolean {
   const listed = words(fields, field)
   if (typeof listed === 'string') return regex(field, listed, whole).test(path)
@@ -46,7 +47,7 @@ export function isListed(fields: PeftFields, field: string, path: string): boole
 const whole = (source: string) => `^(?:${source})$`
 const inside = (source: string) => `^(?:.*\\.)?(?:${source})(?:$|\\..*)`
 
-/** Python's regular expressions in JavaScript: what module paths need is the same but for named groups. */
+/** Python's regular expressions in JavaScript: for module paths they are the same except for named groups. */
 export function regex(field: string, source: string, frame: (source: string) => string): RegExp {
   try {
     return new RegExp(
@@ -54,11 +55,11 @@ export function regex(field: string, source: string, frame: (source: string) => 
       'u',
     )
   } catch {
-    throw refuse(field, source, 'a regular expression that JavaScript knows too')
+    throw refuse(field, source, 'a regular expression that JavaScript supports too')
   }
 }
 
-/** The first number in the path is its layer, unless `layers_pattern` says after which name it comes. */
+/** The first number in the path is its layer, unless `layers_pattern` gives the name before it. */
 function isOfItsLayers(fields: PeftFields, path: string): boolean {
   const layers = layersOf(fields)
   if (layers.length === 0) return true

@@ -1,6 +1,6 @@
 /**
- * The tensors of a PEFT folder, sorted: those of the adapter, under the names and in the shapes that this model's method
- * would write, and the rest, which is for the head. A refusal bears the name that the tensor has in the file.
+ * Sorts the tensors of a PEFT folder: the adapter's, under the names and in the shapes that this model's method would
+ * write, and the rest, which is for the head. A refusal uses the tensor's name in the file.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { methodOf, sitesOf, type AdapterPlan } from '../adapter.ts'
@@ -13,7 +13,7 @@ import { describeSites } from './suggestion.ts'
 const known = ['F32', 'F16', 'BF16']
 
 export interface SortedTensors {
-  /** In memory, as the method's parameters. */
+  /** As the method's parameters in memory. */
   readonly parameters: Tensors
   /** Under their names in the file. */
   readonly rest: Tensors
@@ -32,7 +32,7 @@ export function floatTensors({ tensors }: SafetensorsFile): Tensors {
   return new Map(floats)
 }
 
-/** What stands before the base's own module paths: '' for the bare network, `bert.` inside of a class for a task. */
+/** The prefix of the base's own module paths: '' for the bare network, `bert.` inside a class for a task. */
 export function prefixOf(tensors: Tensors, plan: AdapterPlan): string {
   const sites = plan.base.network.sites(0)
   const found = [...tensors.keys()].flatMap((name) =>
@@ -42,8 +42,7 @@ export function prefixOf(tensors: Tensors, plan: AdapterPlan): string {
     ),
   )
   const [prefix, ...others] = new Set(found)
-  if (others.length > 0)
-    throw refuse('prefix', [prefix ?? '', ...others], 'one network in a folder')
+  if (others.length > 0) throw refuse('prefix', [prefix ?? '', ...others], 'one network per folder')
   const isOfPeft = [...tensors.keys()].some((name) => name.startsWith(PREFIX))
   if (prefix !== undefined || !isOfPeft) return prefix ?? ''
   const first = [...tensors.keys()].sort()[0] ?? ''
@@ -67,7 +66,7 @@ export function sortTensors(tensors: Tensors, prefix: string, plan: AdapterPlan)
   return { parameters: methodOf(plan).fromDisk(adapter, sitesOf(plan)), rest, idle }
 }
 
-/** Whatever is left belongs to no part of this model. */
+/** The remaining tensors belong to no part of this model. */
 export function refuseRest(rest: Tensors, plan: AdapterPlan): void {
   for (const [name, { shape }] of rest) throw refuse(name, [...shape], architecture(plan))
 }
@@ -99,7 +98,7 @@ function prefixIn(name: string, sites: readonly string[]): readonly string[] {
   return []
 }
 
-/** `all-linear` also adapts what no answer reads, such as a pooler: B is then still zero, and so is A·B. */
+/** `all-linear` also adapts modules that no answer reads, such as a pooler: B is then still zero, and so is A·B. */
 function takeIdle(rest: Map<string, Tensor>): readonly string[] {
   const idle: string[] = []
   for (const [name, { data }] of [...rest]) {

@@ -41,7 +41,7 @@ export function errorAnswerer(format: ErrorFormat, { log, clock }: Around): Erro
 /** Refused while the client is still sending its body. */
 const unread: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'BODY_TYPE_UNSUPPORTED'])
 
-/** Seconds after which a refused request may come again, for `Retry-After`. */
+/** For `Retry-After`: seconds until a refused request may be repeated. */
 function retryAfterSeconds(error: CodedError): number | undefined {
   const { status } = entryOf(error.code)
   return error.retriable && (status === 429 || status === 503) ? 1 : undefined

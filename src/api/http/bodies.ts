@@ -1,6 +1,6 @@
 /**
- * Bodies: JSON documents in UTF-8, parsed whole; a route that marks itself `raw` gets the bytes, also of JSON lines. Both
- * may be compressed. Everything else is refused by its type.
+ * Request bodies: one JSON document in UTF-8, parsed whole; a route marked `raw` gets the bytes, NDJSON included. Both
+ * may be compressed. Other types are refused.
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { parseJson } from '../../intake/events/json-guard.ts'
@@ -74,6 +74,8 @@ function isRaw(request: FastifyRequest): boolean {
 function refuseType({ headers }: FastifyRequest): never {
   const type = headers['content-type']?.slice(0, 100)
   const what =
-    type === undefined ? 'the body has no content-type' : `content-type ${type} is not read here`
+    type === undefined
+      ? 'the body has no content-type'
+      : `content-type ${type} is not supported here`
   throw failure('BODY_TYPE_UNSUPPORTED', what)
 }

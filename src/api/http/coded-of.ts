@@ -1,4 +1,7 @@
-/** Whatever was thrown, as one of our codes: Fastify's own refusals by theirs, anything unknown as a fault of ours. */
+/**
+ * Converts anything thrown to one of our codes: Fastify's refusals by their own codes, unknown errors as internal
+ * errors.
+ */
 import { CodedError } from '../../contracts/core.ts'
 import { failure, type ErrorCode } from '../../platform/errors.ts'
 
@@ -9,7 +12,7 @@ export function codedOf(error: unknown): CodedError {
   if (known !== undefined) return failure(known, message, { cause: error })
   const isCallers = statusCode >= 400 && statusCode < 500
   if (isCallers) return failure('REQUEST_INVALID', message, { cause: error })
-  return failure('INTERNAL', 'an unexpected fault of the server', { cause: error })
+  return failure('INTERNAL', 'an unexpected server error', { cause: error })
 }
 
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
@@ -33,6 +36,6 @@ function asFastifyError(error: unknown): FastifyError {
   return {
     code: typeof code === 'string' ? code : '',
     statusCode: typeof statusCode === 'number' ? statusCode : 500,
-    message: typeof message === 'string' ? message : 'the request cannot be served',
+    message: typeof message === 'string' ? message : 'the request cannot be processed',
   }
 }

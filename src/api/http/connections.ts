@@ -1,24 +1,24 @@
 /**
- * Who may be connected. A client that opens connections and sends nothing must lock nobody out: when all slots are taken, the
- * connection that has waited longest for its next request makes room for the one that comes. When every other has a request in flight,
- * what comes gets one of a few slots that are kept for probes, which answer nothing else.
+ * Limits connections. A client that opens connections and sends nothing must not lock out others: when all slots are
+ * taken, the connection that has been idle longest is closed for the new one. If every other connection has a request
+ * in flight, the new one gets one of a few slots reserved for probes, which serve nothing else.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../contracts/core.ts'
 
 export interface Connections {
-  /** Whether this one came when there was no slot: only probes are answered on it, and it ends with its answer. */
+  /** Whether it arrived when there was no slot: only probes are answered on it, and it ends with its answer. */
   isReserve(socket: Socket): boolean
   count(): number
 }
 
 export interface ConnectionsOptions {
-  /** Slots of all; beyond them only probes. */
+  /** Slots for all requests; beyond them only probes. */
   readonly most: number
   readonly reserve: number
   readonly clock: Pick<Clock, 'monotonicMs'>
-  /** Told of each that had to make room. */
+  /** Called for each connection that was closed to make room. */
   readonly onEvicted: () => void
 }
 
@@ -33,7 +33,7 @@ export function watchConnections(server: Server, options: ConnectionsOptions): C
   return watched
 }
 
-/** A client that has just connected is about to ask. */
+/** A client that has just connected is about to send a request. */
 const GRACE_MS = 250
 
 class WatchedConnections implements Connections {
@@ -41,7 +41,7 @@ class WatchedConnections implements Connections {
   /** Requests in flight. */
   readonly #slots = new Map<Socket, number>()
   readonly #reserve = new Map<Socket, number>()
-  /** Since when it waits for a request, the longest first. */
+  /** Since when it is idle, the longest first. */
   readonly #idle = new Map<Socket, number>()
 
   constructor(options: ConnectionsOptions) {
@@ -94,7 +94,7 @@ class WatchedConnections implements Connections {
     return [this.#slots, this.#reserve].find((place) => place.has(socket))
   }
 
-  /** Ends the one of `place` that has waited longest, if it has waited for so long. */
+  /** Closes the connection of `place` that has been idle longest, if it has been idle for long enough. */
   #evict(place: ReadonlyMap<Socket, number>, leastMs: number): boolean {
     const untilMs = this.#options.clock.monotonicMs() - leastMs
     for (const [socket, sinceMs] of this.#idle) {

@@ -1,13 +1,13 @@
 /**
- * Cross-origin requests of the web pages that the config names; without it no page may read an answer. A preflight is answered
- * here, before auth: it carries no token.
+ * Cross-origin requests from the web pages that the config names; by default no page may read an answer. Preflights are
+ * answered here, before authentication, because they carry no token.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 export interface CorsOptions {
   /** Such as https://labels.example.com; "*" = any. */
   readonly origins: readonly string[]
-  /** How long a browser may keep the answer to a preflight. */
+  /** How long a browser may cache the answer to a preflight. */
   readonly max_age_seconds: number
 }
 

@@ -22,7 +22,7 @@ export async function addDescription(
       },
       tags: [
         ...described.flatMap(({ tags }) => tags),
-        { name: 'operations', description: 'for probes and monitors' },
+        { name: 'operations', description: 'for probes and monitoring' },
       ],
       components: {
         securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },

@@ -1,6 +1,6 @@
 /**
- * Reads on, and throws away, what a client is still sending after it was refused. A connection that is closed with unread
- * bytes is reset, and the client would see that instead of the answer. Bounded in bytes and in time.
+ * Reads and discards what a client is still sending after it was refused. Closing a connection with unread bytes resets
+ * it, and the client would see the reset instead of the answer. Bounded in bytes and in time.
  */
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '../../contracts/core.ts'

@@ -1,10 +1,10 @@
 /**
- * The end of a server that loses no request: readiness says no at once, requests in flight are answered, new ones are
- * refused with SHUTTING_DOWN, and connections end as soon as they are idle.
+ * Shuts the server down without losing a request: readiness fails at once, requests in flight are answered, new ones
+ * are refused with SHUTTING_DOWN, and connections end as soon as they are idle.
  *
- * Fastify's `close` alone waits for ever on a keep-alive connection that had a request in flight, because only
- * connections that are idle at that moment are closed. So every answer from now on says `Connection: close`, and idle
- * connections are swept again and again. What is not done by the deadline is cut.
+ * Fastify's `close` alone waits for ever for a keep-alive connection that had a request in flight, because it closes
+ * only connections that are idle at that moment. So every answer from now on says `Connection: close`, and idle
+ * connections are closed repeatedly. Connections left at the deadline are cut.
  */
 import type { FastifyInstance } from 'fastify'
 import type { Clock } from '../../contracts/core.ts'

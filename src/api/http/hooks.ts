@@ -1,4 +1,4 @@
-/** What happens around every request: refused while draining, asked for its token, measured. */
+/** The steps around every request: refusing while draining, checking the token, measuring. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import { bearerGuard } from './auth.ts'
@@ -16,11 +16,14 @@ export function addHooks(
   const guardHost = hostGuard(context.hosts ?? [])
 
   app.addHook('onRequest', async (request) => {
-    // No name has one, and a column of text ends there.
-    if (request.url.includes('%00')) throw failure('REQUEST_INVALID', 'the address holds a NUL')
+    // No name contains one, and a text column ends there.
+    if (request.url.includes('%00')) throw failure('REQUEST_INVALID', 'the URL contains a NUL')
     if (request.routeOptions.config.probe === true) return
     if (connections.isReserve(request.raw.socket))
-      throw failure('CONNECTIONS_FULL', 'all connections are taken; this one is for probes')
+      throw failure(
+        'CONNECTIONS_FULL',
+        'all connections are taken; this one is reserved for probes',
+      )
     guardHost(request.headers.host)
     if (isOpen(request)) return
     if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
@@ -41,7 +44,7 @@ export function addHooks(
   })
 }
 
-/** Probes, and the description of the API, which holds nothing of the models. */
+/** Probes, and the description of the API, which contains nothing about the models. */
 function isOpen({ routeOptions }: FastifyRequest): boolean {
   return routeOptions.config.probe === true || (routeOptions.url?.startsWith('/docs') ?? false)
 }

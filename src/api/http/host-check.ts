@@ -1,10 +1,11 @@
 /**
- * Against DNS rebinding: a page on the web makes its own name mean 127.0.0.1, and the browser of its reader sends requests to
- * the daemon on that machine. They carry the page's name as Host, so that a daemon without auth answers to its own names alone.
+ * Protects against DNS rebinding: a web page makes its own name resolve to 127.0.0.1, and its visitor's browser sends
+ * requests to the daemon on that machine. These requests carry the page's name as Host, so a daemon without auth
+ * answers only to its own names.
  */
 import { failure } from '../../platform/errors.ts'
 
-/** Throws `HOST_REFUSED`. `names`: hosts without a port; none = every name is answered. */
+/** Throws `HOST_REFUSED`. `names`: hosts without a port; none = every name is accepted. */
 export function hostGuard(names: readonly string[]): (host: string | undefined) => void {
   const known = new Set(names.map((name) => name.toLowerCase()))
   return (header) => {
@@ -13,7 +14,7 @@ export function hostGuard(names: readonly string[]): (host: string | undefined) 
     const host = nameIn(header)
     if (known.has(host) || LOOPBACK.test(host)) return
     const shown = JSON.stringify(header.slice(0, 100))
-    throw failure('HOST_REFUSED', `this server does not answer for the host ${shown}`, {
+    throw failure('HOST_REFUSED', `this server does not accept the host ${shown}`, {
       details: { hosts: ['localhost', ...known] },
     })
   }
@@ -21,7 +22,7 @@ export function hostGuard(names: readonly string[]): (host: string | undefined) 
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
-/** Without its port, and without the dot that ends a full name. */
+/** Without its port, and without the trailing dot of a full name. */
 function nameIn(header: string): string {
   return header.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '')
 }

@@ -1,4 +1,4 @@
-/** Bodies that were compressed with gzip or deflate, inflated off the event loop and never beyond the limit of a body. */
+/** Decompresses gzip and deflate bodies off the event loop and within the limit of a body. */
 import { promisify } from 'node:util'
 import { gunzip, inflate } from 'node:zlib'
 import { failure } from '../../platform/errors.ts'
@@ -18,15 +18,15 @@ export async function inflated(
   if (name === 'identity') return bytes
   const inflater = Object.entries(inflaters).find(([known]) => known === name)?.[1]
   if (inflater === undefined) {
-    const message = `content-encoding ${name.slice(0, 64)} is not read here: send gzip, deflate or none`
+    const message = `content-encoding ${name.slice(0, 64)} is not supported: send gzip, deflate or none`
     throw failure('BODY_TYPE_UNSUPPORTED', message)
   }
   try {
     return await inflater(bytes, { maxOutputLength: mostBytes })
   } catch (cause) {
     if (codeOf(cause) === 'ERR_BUFFER_TOO_LARGE')
-      throw failure('BODY_TOO_LARGE', `the body has more than ${mostBytes} bytes when inflated`)
-    throw failure('BODY_MALFORMED', `the body is no ${name}: ${String(cause)}`, { cause })
+      throw failure('BODY_TOO_LARGE', `the body decompresses to more than ${mostBytes} bytes`)
+    throw failure('BODY_MALFORMED', `the body is not valid ${name}: ${String(cause)}`, { cause })
   }
 }
 

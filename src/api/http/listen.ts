@@ -1,10 +1,10 @@
-/** Binding the address, with the machine's refusals as our codes. */
+/** Binds the address, and converts the system's refusals to our codes. */
 import type { FastifyInstance } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 
 export interface Address {
   readonly host: string
-  /** 0 = any free one. */
+  /** 0 = any free port. */
   readonly port: number
 }
 

@@ -15,7 +15,7 @@ export interface ServerOptions {
   readonly hosts?: readonly string[] | undefined
   /** Absent = no page of another origin may read an answer. */
   readonly cors?: CorsOptions | undefined
-  /** Bearer tokens that may use the API; none = everybody may. */
+  /** Bearer tokens that may use the API; none = open to all. */
   readonly tokens: readonly string[] | (() => readonly string[])
   readonly log: Logger
   readonly metrics: Metrics

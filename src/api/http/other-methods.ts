@@ -1,8 +1,8 @@
-/** A known path with another method says METHOD_NOT_ALLOWED and which ones are, rather than "not found". */
+/** A known path with the wrong method answers METHOD_NOT_ALLOWED with the allowed ones, instead of "not found". */
 import type { FastifyInstance } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 
-/** Call before the routes of a scope are added; call what it returns after them. */
+/** Call it before the routes are added; call the function it returns after them. */
 export function watchMethods(scope: FastifyInstance): () => void {
   const allowed = new Map<string, string[]>()
   scope.addHook('onRoute', ({ routePath, prefix, method, schema }) => {

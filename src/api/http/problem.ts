@@ -1,6 +1,6 @@
 /**
- * Errors as RFC 9457 problem details with our stable code, what happened, where, and how to fix it. Faults of ours keep
- * their text to the log.
+ * Errors as the caller sees them: RFC 9457 problem details with our stable code, what happened, where, and how to fix
+ * it. The text of internal errors goes only to the log.
  */
 import type { CodedError, Json } from '../../contracts/core.ts'
 import { entryOf, fixOf } from '../../platform/errors.ts'

@@ -7,11 +7,11 @@ export const FaultAnswer = Type.Object({
   part: Type.Optional(
     Type.String({
       description:
-        'model, live, inbox, dead_letters, data_dir, source or copy; absent: its trainer',
+        'model, live, inbox, dead_letters, data_dir, source or copy; absent: the trainer',
     }),
   ),
-  state: Type.Optional(Type.String({ description: 'of its trainer' })),
-  source: Type.Optional(Type.String({ description: 'the name of a source that fails' })),
+  state: Type.Optional(Type.String({ description: 'of the trainer' })),
+  source: Type.Optional(Type.String({ description: 'name of a failing source' })),
   code: Type.Optional(Type.String({ description: 'stable; see the table of errors' })),
   message: Type.Optional(Type.String()),
   fix: Type.Optional(Type.String()),
@@ -21,7 +21,7 @@ export const AliveAnswer = Type.Object({ alive: Type.Boolean() })
 export const ReadyAnswer = Type.Object({
   ready: Type.Boolean(),
   degraded: Type.Optional(
-    Type.Array(FaultAnswer, { description: 'what is broken while it goes on; absent: nothing' }),
+    Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
   ),
 })
 export const OpenapiAnswer = Type.Object({}, { additionalProperties: true })
@@ -43,7 +43,7 @@ export const Problem = Type.Object(
   { additionalProperties: true },
 )
 
-/** What any route may answer instead. Problems are serialised by themselves; this is their documentation. */
+/** Errors that any route may answer. Problems are serialised elsewhere; this is their documentation. */
 export const problems = {
   default: {
     description: 'the request failed',

@@ -1,4 +1,4 @@
-/** The HTTP server under every surface: Fastify with every limit set, and an end that loses no request. */
+/** The HTTP server: Fastify with every limit set, every error as problem+json, and a shutdown that loses no request. */
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Surface } from '../surface.ts'
 import { answerErrors, errorAnswerer } from './answer-errors.ts'
@@ -21,9 +21,9 @@ export interface Server {
   readonly app: FastifyInstance
   /** Throws `PORT_IN_USE`. */
   listen(address: Address): Promise<Listening>
-  /** Not ready from now on: answers what is in flight, refuses what comes. Resolves when no connection is left. */
+  /** No longer ready: answers requests in flight and refuses new ones. Resolves when no connection is left. */
   drain(): Promise<void>
-  /** Cuts whatever is still there. Idempotent. */
+  /** Cuts the remaining connections. Idempotent. */
   close(): Promise<void>
 }
 
@@ -46,7 +46,7 @@ async function build(context: HttpContext): Promise<FastifyInstance> {
   const { surfaces, limits, clock, cors, version } = context
   const app = openFastify(context)
   readJsonOnly(app, limits)
-  // Later than `requestTimeout`, so that a client that sends slowly hears that it does.
+  // Later than `requestTimeout`, so that a slow client gets the error that says so.
   addDeadline(app, 2 * limits.request_ms, clock)
   const connections = watch(app, context)
   addCors(app, cors)
@@ -80,7 +80,7 @@ async function addSurface(
   await parent.register(add, { prefix: surface.prefix })
 }
 
-/** Fastify waits for ever unless it is told how long. */
+/** Fastify's default waits for ever. */
 function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
   const answerError = errorAnswerer(problemFormat, { log, clock })
   const app = Fastify({
@@ -93,7 +93,7 @@ function openFastify({ limits, log, clock }: HttpContext): FastifyInstance {
       maxHeaderSize: MOST_HEADER_BYTES,
       connectionsCheckingInterval: Math.min(1000, limits.request_ms),
     },
-    // A name that is too long is a name that is not known.
+    // A name that is too long is treated as unknown.
     routerOptions: { maxParamLength: MOST_HEADER_BYTES },
     return503OnClosing: false,
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },

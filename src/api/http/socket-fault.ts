@@ -1,6 +1,6 @@
 /**
- * What goes wrong below HTTP: a request that does not parse, headers without end, a client that sends too slowly. There
- * is no request to answer to, so the answer is written to the socket by hand, and the connection ends.
+ * Faults below HTTP: a request that does not parse, endless headers, a client that sends too slowly. There is no
+ * request object, so the answer is written to the socket directly, and the connection ends.
  */
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -33,5 +33,5 @@ function codeOf(code: string | undefined): ErrorCode {
 function messageOf(fault: Error & { readonly code?: string }): string {
   if (fault.code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'the request did not arrive in time'
   if (fault.code === 'HPE_HEADER_OVERFLOW') return 'the headers are too long'
-  return `not a request: ${fault.message}`
+  return `not a valid request: ${fault.message}`
 }

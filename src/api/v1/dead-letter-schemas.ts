@@ -1,4 +1,4 @@
-/** The shapes of dead letters over HTTP, and how one is shown. */
+/** The schemas of dead letters over HTTP, and how one is shown. */
 import { Type, type Static } from 'typebox'
 import type { NumberedLetter } from '../../intake/dead-letters/pages.ts'
 import { entryOf } from '../../platform/errors.ts'
@@ -10,14 +10,16 @@ export const LetterAnswer = Type.Object({
   code: Type.String(),
   reason: Type.String(),
   fix: Type.Optional(Type.String()),
-  source: Type.String({ description: 'the connector that brought it' }),
+  source: Type.String({ description: 'the connector it came from' }),
   partition: Type.String(),
   position: Type.String(),
   time: Time,
-  value: Type.Optional(Type.String({ description: 'what arrived, where it is text' })),
-  value_base64: Type.Optional(Type.String({ description: 'what arrived, where it is no text' })),
+  value: Type.Optional(Type.String({ description: 'the message as it arrived, if it is text' })),
+  value_base64: Type.Optional(
+    Type.String({ description: 'the message as it arrived, if it is not text, in base64' }),
+  ),
   bytes: Count,
-  truncated: Type.Optional(Type.Boolean({ description: 'value is only its beginning' })),
+  truncated: Type.Optional(Type.Boolean({ description: 'value is truncated' })),
 })
 
 export const LettersAnswer = Type.Object({
@@ -26,35 +28,35 @@ export const LettersAnswer = Type.Object({
   next: Next,
 })
 
-/** As errors are called. */
+/** A code in the form of error codes. */
 export const ErrorName = Type.String({ pattern: '^[A-Z0-9_]{1,64}$' })
 
-/** Which letters: by id, by code, or all. */
+/** Which dead letters: by id, by code, or all. */
 export const LetterChoiceBody = Type.Object(
   {
     ids: Type.Optional(Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1, maxItems: 1000 })),
     code: Type.Optional(ErrorName),
     all: Type.Optional(Type.Literal(true)),
   },
-  { additionalProperties: false, description: 'one of ids, code and all' },
+  { additionalProperties: false, description: 'exactly one of ids, code and all' },
 )
 export type LetterChoiceBody = Static<typeof LetterChoiceBody>
 
 export const ResentAnswer = Type.Object({
-  resent: Type.Integer({ description: 'accepted again, and no dead letters any more' }),
-  duplicates: Type.Integer({ description: 'known already, and no dead letters any more' }),
+  resent: Type.Integer({ description: 'accepted, and removed from the dead letters' }),
+  duplicates: Type.Integer({ description: 'already known, and removed from the dead letters' }),
   rejected: Type.Array(
     Type.Object({ id: Type.Integer(), code: Type.String(), message: Type.String() }),
     { description: 'refused again; they stay' },
   ),
   next: Type.Optional(
-    Type.String({ description: 'where there is more: the `before` of the next call' }),
+    Type.String({ description: 'if there is more: the `before` of the next call' }),
   ),
 })
 
 export const DroppedAnswer = Type.Object({ dropped: Count })
 
-/** As many bytes of each value as a list shows. */
+/** The number of bytes of each value in a list. */
 const SHOWN_BYTES = 1024
 
 export function describeLetter(
@@ -75,7 +77,7 @@ export function describeLetter(
   }
 }
 
-/** A cut may lie inside a character, which then is left out. */
+/** A cut inside a character drops that character. */
 function textOf(bytes: Uint8Array, isCut: boolean) {
   try {
     return { value: new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: isCut }) }

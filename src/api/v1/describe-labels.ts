@@ -1,4 +1,4 @@
-/** The labels of a version as people see them: those that it answers, and apart from them those that are retired. */
+/** The labels of a version for people: the active ones, and separately the retired ones. */
 import type { Manifest } from '../../versions/contract.ts'
 import { renamedLabels, type Renamed } from '../../tasks/classification/renamed-labels.ts'
 

@@ -1,4 +1,4 @@
-/** A model for /v1/models: what the server and what the trainer know of it, merged. */
+/** A model for /v1/models: what the server and the trainer know about it, merged. */
 import type { Static } from 'typebox'
 import { describeLabels } from './describe-labels.ts'
 import { describeSources } from './describe-sources.ts'

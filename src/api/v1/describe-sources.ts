@@ -1,4 +1,4 @@
-/** What the trainer of a model says of each of its sources, for /v1/models. */
+/** The trainer's report about each source of a model, for /v1/models. */
 import { Type, type Static } from 'typebox'
 import type { SourceReset } from '../../contracts/stream.ts'
 import { Count, Maybe, Time } from '../schema-parts.ts'
@@ -8,27 +8,27 @@ const ResetAnswer = Type.Object({
   at: Time,
   partition: Type.String(),
   reason: Type.String(),
-  from: Type.String({ description: 'the position that was read up to' }),
-  to: Type.String({ description: 'the position where reading went on' }),
+  from: Type.String({ description: 'position that was read up to' }),
+  to: Type.String({ description: 'position where reading continued' }),
   missing: Maybe(Count),
 })
 
 export const SourcesAnswer = Type.Record(
   Type.String(),
   Type.Object({
-    records: Type.Integer({ minimum: 0, description: 'read since the trainer started' }),
+    records: Type.Integer({ minimum: 0, description: 'records read since the trainer started' }),
     lag: Count,
     resets: Type.Integer({
       minimum: 0,
-      description: 'times that there was other content than was read: a topic created again, …',
+      description: 'times that the content differed from what was read: a topic created again, …',
     }),
     missing: Type.Integer({
       minimum: 0,
-      description: 'records that are known to be gone unread; there may be more',
+      description: 'records known to be lost before they were read; there may be more',
     }),
     last_reset: Type.Optional(ResetAnswer),
     code: Type.Optional(
-      Type.String({ description: 'while it fails; it is asked again by itself' }),
+      Type.String({ description: 'while it fails; reading is retried automatically' }),
     ),
     message: Type.Optional(Type.String()),
   }),

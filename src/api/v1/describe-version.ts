@@ -1,4 +1,4 @@
-/** A version for /v1/models/{model}/versions: its manifest, without what only the loader needs. */
+/** A version for /v1/models/{model}/versions: its manifest, without the parts that only the loader needs. */
 import type { Static } from 'typebox'
 import type { Routing, Manifest } from '../../versions/contract.ts'
 import { describeLabels } from './describe-labels.ts'

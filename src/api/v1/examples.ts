@@ -1,11 +1,11 @@
 /**
- * Requests for /docs that work as they stand: with the first model of this daemon, an input that its base reads and a label
- * that it takes.
+ * Working example requests for /docs: with the first model of this daemon, an input that its base reads and a label
+ * that it accepts.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 
-/** `POST path` → body. A route that is not here takes an empty one. */
+/** `POST path` → body. Other routes take an empty body. */
 function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<string, Json>> {
   const { input, label } = example ?? { input: 'what a lovely phone', label: 'positive' }
   const of = (route: string) => `/v1/models/{model}/${route}`

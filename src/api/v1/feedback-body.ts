@@ -1,8 +1,9 @@
 /**
- * The events of a feedback body: one event, `{"events": […]}` or a list, or NDJSON. Each keeps its own bytes, so that
- * one that is broken is refused alone.
+ * The events of a feedback body: one event, `{"events": […]}` or a list, or NDJSON. Each keeps its own bytes, so that a
+ * broken one is refused on its own.
  *
- * A CloudEvent in binary mode has its envelope in headers, which the inbox does not keep: it becomes a structured one.
+ * A CloudEvent in binary mode has its envelope in headers, which the inbox does not store: it is converted to a
+ * structured one.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { CodedError, type Json } from '../../contracts/core.ts'
@@ -16,11 +17,11 @@ import { eventLoop } from '../../platform/slices.ts'
 
 export interface FeedbackBody {
   readonly events: readonly IncomingFeedback[]
-  /** One event by itself: its fault is the request's. */
+  /** A single event: its error is the error of the request. */
   readonly single: boolean
 }
 
-/** `most`: events in one body; with more of them it is refused whole, before any is looked at. */
+/** `most`: events per body; a body with more is refused whole, before any is checked. */
 export async function readFeedbackBody(
   raw: RawBody | undefined,
   headers: IncomingHttpHeaders,
@@ -70,10 +71,10 @@ const [TAB, LINE_FEED, CARRIAGE_RETURN, SPACE] = [0x09, 0x0a, 0x0d, 0x20]
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
-/** Deeper than any limit of an event, and what the list around it adds. To parse more takes long, and the stack ends. */
+/** Deeper than the limit of an event plus the list around it. Parsing more takes long and overflows the stack. */
 const MOST_DEPTH = limitTable.json_depth.most + 2
 
-/** Guarded only against what cannot be walked: each event is guarded by itself when it is checked. */
+/** Only limits the depth here: each event is checked on its own later. */
 function parse(bytes: Uint8Array): Json {
   try {
     const text = utf8.decode(bytes)

@@ -1,4 +1,4 @@
-/** The shape of /v1/fleet. */
+/** The schema of /v1/fleet. */
 import { Type } from 'typebox'
 import { Count, Maybe, Name, Time } from '../schema-parts.ts'
 
@@ -13,20 +13,20 @@ const Member = Type.Object({
 })
 
 const Lease = Type.Object({
-  holder: Type.String({ description: 'the replica that trains it' }),
-  epoch: Type.Integer({ description: 'rises with each holder' }),
+  holder: Type.String({ description: 'replica that trains it' }),
+  epoch: Type.Integer({ description: 'rises with each holder of the lease' }),
   expires: Time,
 })
 
 export const FleetAnswer = Type.Object({
-  replica: Type.String({ description: 'who answers' }),
-  shared: Type.Boolean({ description: 'whether this daemon shares its models with others' }),
+  replica: Type.String({ description: 'replica that answers' }),
+  shared: Type.Boolean({ description: 'whether this daemon is part of a fleet' }),
   members: Type.Array(Member),
   models: Type.Array(Type.Object({ model: Name, lease: Maybe(Lease) })),
   problem: Type.Optional(
     Type.Object(
       { code: Type.String(), message: Type.String() },
-      { description: 'why nothing is known of the others now' },
+      { description: 'why nothing is known about the others now' },
     ),
   ),
 })

@@ -1,6 +1,6 @@
 /**
- * Answers of many inputs with many labels: tens of megabytes of JSON. They go out piece by piece, because to write them
- * in one would hold up every other request.
+ * Answers with many inputs and labels can be tens of megabytes of JSON. They are written piece by piece, because
+ * writing one at once would block every other request.
  */
 import type { FastifyReply } from 'fastify'
 import { Readable } from 'node:stream'
@@ -8,7 +8,7 @@ import type { Json } from '../../contracts/core.ts'
 import type { Answered } from '../../serving/live/predict.ts'
 import { eventLoop } from '../../platform/slices.ts'
 
-/** Scores of one answer that are written at once: a few milliseconds. */
+/** Number of scores of one answer written at once: a few milliseconds. */
 const MOST_SCORES = 8192
 const PIECE_CHARACTERS = 64 * 1024
 
@@ -18,7 +18,7 @@ export function isLong(predictions: readonly Answered[]): boolean {
   return labels * predictions.length > MOST_SCORES
 }
 
-/** The same JSON as in one piece: `head`, and the predictions as its last key. */
+/** The same JSON as in one piece: `head`, then the predictions as its last key. */
 export function sendInPieces(
   reply: FastifyReply,
   head: Readonly<Record<string, Json>>,

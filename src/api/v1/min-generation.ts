@@ -1,6 +1,7 @@
 /**
- * `x-antikythera-min-generation: G`: a client that has just moved the pointer, or seen it move, insists on being answered
- * from there on, whichever replica it reaches. The replica waits a bounded time until it has G, or says that it has not.
+ * `x-antikythera-min-generation: G`: a client that has just moved the pointer, or seen it move, requires answers from
+ * that generation on, whichever replica it reaches. The replica waits for a bounded time until it has G, or answers
+ * that it does not have it yet.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { Type } from 'typebox'
@@ -8,11 +9,11 @@ import { failure } from '../../platform/errors.ts'
 
 const HEADER = 'x-antikythera-min-generation'
 
-/** For the description only: a header that is no number is refused here, by its own words. */
+/** Only for the description: an invalid header is refused by the code here, with its own message. */
 export const InsistHeaders = Type.Object({
   [HEADER]: Type.Optional(
     Type.String({
-      description: 'answer from this generation of the live pointer on, waiting for it if need be',
+      description: 'answer from this generation of the live pointer on; waits for it if necessary',
     }),
   ),
 })

@@ -1,20 +1,20 @@
-/** A list over HTTP comes in pages: `?limit=` of how many, `?before=` where the last one ended, which it said as `next`. */
+/** Pagination of lists over HTTP: `?limit=` for how many, `?before=` with the `next` of the last page. */
 import { Type, type TSchema } from 'typebox'
 
 const MOST = 100
 
-/** Values of a query string are texts. */
+/** Values of a query string are text. */
 export const PageQuery = Type.Object(
   {
     limit: Type.Optional(
       Type.String({
         pattern: '^([1-9]|[1-9][0-9]|100)$',
-        description: `how many, at most ${MOST}; absent = ${MOST}`,
+        description: `page size, at most ${MOST}; absent = ${MOST}`,
         examples: ['20'],
       }),
     ),
     before: Type.Optional(
-      Type.String({ maxLength: 64, description: 'the `next` of the page before' }),
+      Type.String({ maxLength: 64, description: 'the `next` of the previous page' }),
     ),
   },
   { additionalProperties: false },
@@ -26,7 +26,7 @@ export interface PageQuery {
 }
 
 export const Next = Type.Optional(
-  Type.String({ description: 'where there is more: the `before` of the next page' }),
+  Type.String({ description: 'if there is more: the `before` of the next page' }),
 ) satisfies TSchema
 
 export function limitOf({ limit }: PageQuery): number {

@@ -1,7 +1,4 @@
-/**
- * The shapes of requests and answers, once: they validate what comes in, serialise what goes out, and make
- * /openapi.json.
- */
+/** The schemas of requests and answers: they validate input, serialise output, and generate /openapi.json. */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import { FaultAnswer } from '../http/schemas.ts'
@@ -23,7 +20,7 @@ export type ModelParams = Static<typeof ModelParams>
 export const VersionParams = Type.Object({ model: Type.String(), version: Type.String() })
 export type VersionParams = Static<typeof VersionParams>
 
-/** Loose on purpose: what is wrong with an input is said by its own code, with its place. */
+/** Loose on purpose: a wrong input is reported with its own code and place. */
 export const InputValue = Type.Unsafe<Json>({
   description: 'a text, {"text": …} or {"features": [numbers] | {name: value}}, as the base reads',
   examples: ['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
@@ -34,7 +31,7 @@ export function predictBody(mostInputs: number) {
     {
       inputs: Type.Array(InputValue, { minItems: 1, maxItems: mostInputs }),
       version: Type.Optional(
-        Type.String({ description: 'answer with this version, not with the live one' }),
+        Type.String({ description: 'answer with this version instead of the live one' }),
       ),
     },
     Strict,
@@ -47,11 +44,13 @@ export const PredictAnswer = Type.Object({
   version: Name,
   digest: Type.String(),
   generation: Type.Optional(
-    Type.Integer({ description: 'of the live pointer; absent for a version asked for by name' }),
+    Type.Integer({
+      description: 'generation of the live pointer; absent for a version requested by name',
+    }),
   ),
   predictions: Type.Array(
     Type.Object({
-      id: Type.String({ description: 'feedback may name it as prediction_id' }),
+      id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
       label: Maybe(Type.String({ description: 'null while the model has no label: see code' })),
       score: Score,
       scores: Shares,
@@ -59,20 +58,20 @@ export const PredictAnswer = Type.Object({
       message: Type.Optional(Type.String()),
       truncated: Type.Optional(
         Type.Boolean({
-          description: 'true: the text is longer than max_tokens, and only its beginning was read',
+          description: 'true: the text is longer than max_tokens and was truncated',
         }),
       ),
       tokens: Type.Optional(
         Type.Object(
           { kept: Count, dropped: Count },
-          { description: 'of a truncated text, as the base counts them' },
+          { description: "for a truncated text, in the base's tokens" },
         ),
       ),
     }),
   ),
 })
 
-/** For the description only: `intake` checks events, each with its own code. */
+/** Only for the description: `intake` validates events, each with its own code. */
 const FeedbackEvent = Type.Object({
   id: Type.Optional(
     Type.String({
@@ -82,19 +81,23 @@ const FeedbackEvent = Type.Object({
   ),
   source: Type.Optional(Type.String()),
   input: Type.Optional(InputValue),
-  prediction_id: Type.Optional(Type.String({ description: 'instead of input: what was served' })),
+  prediction_id: Type.Optional(
+    Type.String({ description: 'instead of input: the prediction to join' }),
+  ),
   label: Type.Optional(Type.String({ description: 'or correction, rating or retract' })),
   correction: Type.Optional(Type.String()),
-  rating: Type.Optional(Type.Integer({ description: '1 or -1, of the prediction' })),
+  rating: Type.Optional(Type.Integer({ description: '1 or -1, about the prediction' })),
   retract: Type.Optional(
-    Type.Boolean({ description: 'the event with this id; without an id, all of the source' }),
+    Type.Boolean({
+      description: 'retracts the event with this id, or without an id everything from the source',
+    }),
   ),
   since: Type.Optional(Time),
   weight: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   time: Type.Optional(Time),
 })
 const FeedbackEvents = Type.Object({ events: Type.Array(FeedbackEvent) })
-const ndjson = { schema: Type.String({ description: 'one event a line' }) }
+const ndjson = { schema: Type.String({ description: 'one event per line' }) }
 
 export const feedbackBody = {
   content: {
@@ -116,37 +119,40 @@ export const FeedbackAnswer = Type.Object({
   ),
   retracted: Type.Optional(
     Type.Integer({
-      description: 'of the accepted: retracted before they came, and refused when they are read',
+      description:
+        'how many of the accepted ones were retracted before they came, and will be refused when read',
     }),
   ),
   position: Type.Optional(
     Type.String({
-      description: 'of the last of them: wait_for takes it, of predict and of the model',
+      description: 'position of the last event: pass it as wait_for to predict and to the model',
     }),
   ),
   pending: Type.Optional(
-    Type.Integer({ description: 'events that wait for the next update, these included' }),
+    Type.Integer({ description: 'events waiting for the next update, including these' }),
   ),
   trigger_every: Type.Optional(
     Type.Integer({ description: 'pending events that start an update' }),
   ),
   trigger_rest_ms: Type.Optional(
-    Type.Integer({ description: 'time without an event after which fewer start one; 0 = none' }),
+    Type.Integer({
+      description: 'idle time after which fewer pending events start an update; 0 = never',
+    }),
   ),
 })
 
 const Drift = Type.Object(
   { alarms: Count, last: Maybe(Type.String()) },
-  { description: 'of a trigger that detects drift: alarms since the model began' },
+  { description: 'for a drift trigger: alarms since the model was created' },
 )
 
-const Share = Maybe(Type.Number({ description: 'null where there is nothing to divide by' }))
+const Share = Maybe(Type.Number({ description: 'null if there are no examples' }))
 const Baseline = Type.Object({
-  label: Maybe(Type.String({ description: 'what it would answer now' })),
+  label: Maybe(Type.String({ description: 'its present answer' })),
   accuracy: Score,
   accuracy_recent: Score,
 })
-/** The shape of the contract's QualityReport. */
+/** The schema of the contract's QualityReport. */
 export const QualityAnswer = Type.Object({
   model: Name,
   events: Type.Integer({
@@ -155,18 +161,17 @@ export const QualityAnswer = Type.Object({
   accuracy: Score,
   accuracy_recent: Score,
   accuracy_recent_by_source: Type.Number({
-    description: 'the mean over sources, in which each weighs the same',
+    description: 'mean over sources, each with the same weight',
   }),
   baselines: Type.Object(
     { majority: Baseline, last_label: Baseline },
-    { description: 'answering the most frequent label so far, or the one that came last' },
+    { description: 'always answering the most frequent label so far, or the last one' },
   ),
   window_events: Type.Integer({
-    description:
-      'the last examples, of which calibration, labels and confusion are: 10,000 at most',
+    description: 'number of recent examples for calibration, labels and confusion: at most 10,000',
   }),
   calibration: Type.Object({
-    ece: Type.Number({ description: 'expected calibration error: 0 = a score is a chance' }),
+    ece: Type.Number({ description: 'expected calibration error: 0 = scores are probabilities' }),
     bins: Type.Array(Type.Object({ count: Count, score: Score, accuracy: Score })),
   }),
   labels: Type.Array(
@@ -178,14 +183,13 @@ export const QualityAnswer = Type.Object({
       recall: Share,
       f1: Share,
     }),
-    { description: 'most examples first, limits.quality_labels at most' },
+    { description: 'most frequent first, at most limits.quality_labels' },
   ),
   other_labels: Type.Object({ labels: Count, support: Count, correct: Count }),
   confusion: Type.Object(
     { labels: Type.Array(Type.String()), counts: Type.Array(Type.Array(Type.Integer())) },
     {
-      description:
-        'rows: what was right; columns: what was answered; the last of each: every other label',
+      description: 'rows: right label; columns: answer; the last of each: all other labels',
     },
   ),
   sources: Type.Array(
@@ -195,7 +199,7 @@ export const QualityAnswer = Type.Object({
       accuracy: Score,
       accuracy_recent: Score,
     }),
-    { description: 'most examples first, limits.quality_sources at most, then other' },
+    { description: 'most examples first, at most limits.quality_sources, then other' },
   ),
   drift: Maybe(Drift),
 })
@@ -213,8 +217,8 @@ export const LiveAnswer = Type.Object({
   generation: Count,
   since: Time,
   previous: Maybe(Name),
-  by: Type.String({ description: 'who moved the pointer: start, trainer, rollback or promote' }),
-  reason: Type.String({ description: 'why it was moved' }),
+  by: Type.String({ description: 'what moved the pointer: start, trainer, rollback or promote' }),
+  reason: Type.String({ description: 'reason for the move' }),
 })
 
 export const HistoryAnswer = Type.Object({ moves: Type.Array(LiveAnswer), next: Next })
@@ -222,12 +226,12 @@ export const HistoryAnswer = Type.Object({ moves: Type.Array(LiveAnswer), next: 
 export const PinAnswer = Type.Object({
   version: Name,
   pinned: Type.Boolean(),
-  pins: Type.Array(Name, { description: 'every pinned version of the model' }),
+  pins: Type.Array(Name, { description: 'all pinned versions of the model' }),
 })
 
 export const FailedSwapAnswer = Type.Object(
   { version: Name, code: Type.String(), message: Type.String(), since: Time },
-  { description: 'the version that the live pointer names and that could not be loaded' },
+  { description: 'the version that the live pointer names, if it could not be loaded' },
 )
 
 export const TrainerAnswer = Type.Object({
@@ -243,9 +247,11 @@ export const ModelAnswer = Type.Object({
   model: Name,
   base: Type.String(),
   method: Type.String(),
-  labels: Type.Array(Type.String(), { description: 'those that it answers' }),
+  labels: Type.Array(Type.String(), { description: 'labels that it answers' }),
   retired: Type.Optional(
-    Type.Array(Type.String(), { description: 'those that it knows and does not answer' }),
+    Type.Array(Type.String(), {
+      description: 'retired labels, which it knows and does not answer',
+    }),
   ),
   live: Maybe(LiveAnswer),
   failed_swap: Type.Optional(FailedSwapAnswer),
@@ -255,7 +261,10 @@ export const ModelAnswer = Type.Object({
   progress: Type.Optional(
     Type.Object(
       { rate: Count, eta_seconds: Count },
-      { description: 'of a backlog: records a second, seconds until it is read if no more came' },
+      {
+        description:
+          'for a backlog: records per second, and seconds until it is read if no more arrive',
+      },
     ),
   ),
   drift: Type.Optional(Drift),
@@ -268,11 +277,11 @@ export const ModelAnswer = Type.Object({
         last_label_recent: Score,
         ece: Type.Number(),
       },
-      { description: 'of recent examples; more of it at /v1/models/{model}/quality' },
+      { description: 'of recent examples; details at /v1/models/{model}/quality' },
     ),
   ),
   faults: Type.Optional(
-    Type.Array(FaultAnswer, { description: 'what is broken while it goes on; absent: nothing' }),
+    Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
   ),
   sources: Type.Optional(SourcesAnswer),
   counts: Type.Object({
@@ -297,18 +306,20 @@ export const VersionAnswer = Type.Object({
   events: Count,
   events_new: Count,
   steps: Count,
-  labels: Type.Array(Type.String(), { description: 'those that it answers' }),
+  labels: Type.Array(Type.String(), { description: 'labels that it answers' }),
   retired: Type.Optional(
-    Type.Array(Type.String(), { description: 'those that it knows and does not answer' }),
+    Type.Array(Type.String(), {
+      description: 'retired labels, which it knows and does not answer',
+    }),
   ),
   memory: Type.Optional(
-    Type.Integer({ description: 'kept examples that answer along with the head' }),
+    Type.Integer({ description: 'stored examples that vote along with the head' }),
   ),
   scores: Scores,
   decision: Type.String(),
   reason: Type.String(),
   live: Type.Boolean(),
-  removed: Type.Boolean({ description: 'keep removed its bytes' }),
+  removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
   pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
 })
 
@@ -317,12 +328,16 @@ export const VersionsAnswer = Type.Object({
   next: Next,
 })
 
-const Reason = Type.String({ minLength: 1, maxLength: 1000, description: 'kept in the history' })
+const Reason = Type.String({
+  minLength: 1,
+  maxLength: 1000,
+  description: 'recorded in the history',
+})
 export const RollbackBody = Type.Object(
   {
     to: Type.Optional(Type.String()),
     reason: Reason,
-    hold: Type.Optional(Type.Boolean({ description: 'learn nothing until somebody resumes' })),
+    hold: Type.Optional(Type.Boolean({ description: 'learn nothing until resumed' })),
   },
   Strict,
 )

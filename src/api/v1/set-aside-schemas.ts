@@ -1,11 +1,11 @@
-/** The shapes of what rollbacks have set aside, and of the commands to a trainer. */
+/** The schemas of events set aside by rollbacks, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
 import { Next } from './page.ts'
 import { Count, Time } from '../schema-parts.ts'
 
 const Strict = { additionalProperties: false }
 const Reason = Type.Optional(
-  Type.String({ minLength: 1, maxLength: 1000, description: 'kept in the history' }),
+  Type.String({ minLength: 1, maxLength: 1000, description: 'recorded in the history' }),
 )
 
 export const SetAsideAnswer = Type.Object({
@@ -17,7 +17,7 @@ export const SetAsideAnswer = Type.Object({
       label: Type.Optional(Type.String()),
       time: Type.Optional(Time),
       was: Type.String({
-        description: 'undone, pending, waiting or unread: where it was at the rollback',
+        description: 'where it was at the rollback: undone, pending, waiting or unread',
       }),
       relearning: Type.Optional(Type.Boolean({ description: 'it will be learned' })),
     }),
@@ -25,7 +25,7 @@ export const SetAsideAnswer = Type.Object({
   next: Next,
 })
 
-/** Which of them: all that it does not exclude. */
+/** Selects the events: all that it does not exclude. */
 export const SelectionBody = Type.Object(
   {
     source: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
@@ -38,7 +38,7 @@ export const SelectionBody = Type.Object(
 export type SelectionBody = Static<typeof SelectionBody>
 
 export const SelectedAnswer = Type.Object({
-  events: Type.Integer({ description: 'so many were meant when the command was given' }),
+  events: Type.Integer({ description: 'number of events selected when the command was given' }),
   generation: Count,
 })
 

@@ -14,8 +14,8 @@ export function openV1(services: Services): Surface {
     errors: problemFormat,
     description: {
       tags: [
-        { name: 'predictions', description: 'asking, and saying what was right' },
-        { name: 'models', description: 'what is served, and how it is doing' },
+        { name: 'predictions', description: 'predictions and feedback' },
+        { name: 'models', description: 'models, versions and quality' },
         { name: 'versions', description: 'which version answers' },
       ],
       complete: (paths) => {

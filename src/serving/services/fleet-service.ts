@@ -23,7 +23,7 @@ export interface FleetOptions {
     readonly role: string
     readonly url?: string | undefined
   }
-  /** Absent when it shares nothing with others. */
+  /** Absent if it is not part of a fleet. */
   readonly fleet?: Fleet | undefined
   readonly clock: Pick<Clock, 'nowMs'>
 }
@@ -57,7 +57,7 @@ function selfOf({ identity, models, clock }: FleetOptions): FleetMember {
   return { ...identity, seenMs: clock.nowMs(), live: Object.fromEntries(live) }
 }
 
-/** What this daemon's own trainers say: all there is without a fleet. */
+/** Without a fleet, the reports of this daemon's own trainers. */
 function trainedHere({ models, trainer }: FleetOptions): FleetStatus['leases'] {
   return new Map(models.map(({ name }) => [name, trainer.status(name).lease]))
 }

@@ -47,7 +47,7 @@ export function openLearningService(
   }
 }
 
-/** In a fleet the checkpoint is where the model is trained. */
+/** In a fleet the checkpoint is on the daemon that trains the model. */
 function pagesOf(
   { name, setAside }: Parameters<typeof openLearningService>[0],
   trainer: TrainerView,

@@ -1,6 +1,6 @@
 /**
- * Counters whose totals others keep: raised at each scrape by what came since the last. A total that fell began anew, as
- * a trainer's does with its process.
+ * Counters with totals that others keep: raised at each scrape by the difference since the last. A total that fell has
+ * restarted, like a trainer's when its process restarts.
  */
 import type { LabelsOf, Metrics, NameOf } from '../../platform/metrics.ts'
 

@@ -1,8 +1,11 @@
-/** How good the answers are, as gauges. Labels and sources that are no longer reported leave, so that series stay few. */
+/**
+ * Quality of the answers, as gauges. Labels and sources that are no longer reported are removed, so that the number of
+ * series stays small.
+ */
 import type { Metrics } from '../../platform/metrics.ts'
 import type { TrainerReport } from './served-model.ts'
 
-/** Before the models of a scrape are shown. */
+/** Called before the models of a scrape are reported. */
 export function forgetQuality(metrics: Metrics): void {
   for (const name of ['labelPrecision', 'labelRecall', 'labelSupport'] as const) metrics.reset(name)
   metrics.reset('eventSourceAccuracy')

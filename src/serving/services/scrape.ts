@@ -1,4 +1,4 @@
-/** Gauges that are cheaper to read than to keep: set before each scrape from what the server and the trainers know. */
+/** Gauges that are cheaper to read than to keep up to date: set before each scrape from the server and the trainers. */
 import type { Metrics } from '../../platform/metrics.ts'
 import { Rising } from './rising.ts'
 import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
@@ -44,7 +44,7 @@ export function watchScrapes({ models, trainer, metrics, version }: ScrapeOption
 
 const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
 
-/** Models of one process report the same number; those that are isolated have one of their own. */
+/** Models in one process report the same number; isolated ones have their own. */
 export function bytesOfAll(
   reports: readonly Pick<TrainerReport, 'pid' | 'residentBytes'>[],
 ): number {
@@ -92,7 +92,7 @@ function showSources(
   rising.raise('truncated', { model, by: 'trainer' }, truncated)
 }
 
-/** `seen`: how many updates of each model were counted at the scrape before. */
+/** `seen`: the number of updates of each model that the previous scrape counted. */
 function showUpdates(
   metrics: Metrics,
   rising: Rising,
@@ -111,7 +111,7 @@ function showUpdates(
   rising.raise('updates', { model }, count)
 }
 
-/** What limits let go, so that nobody finds out by a duplicate or a letter that is missing. */
+/** Entries evicted by limits, so that evictions show before a duplicate or a missing dead letter does. */
 function showForgotten(
   rising: Rising,
   served: ServedModel,

@@ -1,10 +1,10 @@
-/** The process is alive and its event loop turns. Says nothing about models: restarting would not mend those. */
+/** The process is alive and its event loop runs. Says nothing about models: a restart would not fix them. */
 import type { FastifyInstance } from 'fastify'
 import { AliveAnswer } from '../schemas.ts'
 
 export function addLivezRoute(app: FastifyInstance): void {
   const schema = {
-    summary: 'whether the process lives',
+    summary: 'whether the process is alive',
     tags: ['operations'],
     security: [],
     response: { 200: AliveAnswer },

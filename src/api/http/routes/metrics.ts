@@ -1,4 +1,4 @@
-/** Prometheus' exposition of every metric of the daemon. */
+/** All metrics of the daemon in Prometheus' text format. */
 import type { FastifyInstance } from 'fastify'
 import type { HttpContext } from '../options.ts'
 import { MetricsAnswer, problems } from '../schemas.ts'

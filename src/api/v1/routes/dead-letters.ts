@@ -45,7 +45,7 @@ function addReading(app: FastifyInstance, services: Services, path: string): voi
     path,
     {
       schema: {
-        summary: 'what could not be learned from, newest first',
+        summary: 'events that could not be learned from, newest first',
         ...{ tags, params: ModelParams, querystring: LettersQuery },
         response: { 200: LettersAnswer, ...problems },
       },
@@ -62,7 +62,7 @@ function addReading(app: FastifyInstance, services: Services, path: string): voi
     `${path}/:id`,
     {
       schema: {
-        summary: 'one dead letter, whole',
+        summary: 'one dead letter in full',
         ...{ tags, params: LetterParams },
         response: { 200: LetterAnswer, ...problems },
       },

@@ -1,6 +1,7 @@
 /**
- * Feedback: one event, `{"events": […]}` or NDJSON. 202 means that what was accepted is on disk and will be learned,
- * also after a crash. Of many events the good ones are taken and the bad ones named; one event alone is refused as it is.
+ * Feedback: one event, `{"events": […]}` or NDJSON. 202 means that the accepted events are on disk and will be learned,
+ * even after a crash. Of several events the valid ones are accepted and the invalid ones reported; a single invalid
+ * event is refused as a whole.
  */
 import type { FastifyInstance } from 'fastify'
 import { fixOf, withDetails } from '../../../platform/errors.ts'
@@ -14,7 +15,7 @@ import { nameLive } from './version-headers.ts'
 
 export function addFeedbackRoute(app: FastifyInstance, services: Services): void {
   const schema = {
-    summary: 'say what was right',
+    summary: 'send feedback',
     tags: ['predictions'],
     params: ModelParams,
     body: feedbackBody,
@@ -32,7 +33,7 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
       const given = await model.feedback.give(events)
       const receipt = shown(given)
       const [refused] = given.rejected
-      // A reader of receipts finds one in the refusal of a single event too.
+      // A client that reads receipts finds one in the refusal of a single event too.
       if (single && refused !== undefined) throw withDetails(refused.error, receipt)
       return reply.code(202).send(receipt)
     },

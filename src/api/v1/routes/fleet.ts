@@ -1,4 +1,6 @@
-/** Which replicas there are, what is live on each, and who trains what. Answers also while the others cannot be asked. */
+/**
+ * The replicas, the live version on each, and who trains which model. Also answers while the others cannot be reached.
+ */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
@@ -7,7 +9,7 @@ import { FleetAnswer } from '../fleet-schemas.ts'
 
 export function addFleetRoute(app: FastifyInstance, services: Services): void {
   const schema = {
-    summary: 'every replica, and who trains what',
+    summary: 'every replica, and who trains which model',
     tags: ['operations'],
     response: { 200: FleetAnswer, ...problems },
   }

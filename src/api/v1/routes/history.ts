@@ -1,4 +1,4 @@
-/** Every move of the live pointer, newest first, a page at a time: what was made live, when, by whom and why. */
+/** Every move of the live pointer, newest first, in pages: which version was made live, when, by whom and why. */
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Services } from '../../../serving/services/services.ts'
@@ -15,7 +15,7 @@ const HistoryQuery = Type.Object(
 export function addHistoryRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'moves of the live pointer, newest first',
-    description: 'a page at a time; limits.moves says how many are remembered',
+    description: 'in pages; limits.moves sets how many are kept',
     tags: ['versions'],
     params: ModelParams,
     querystring: HistoryQuery,

@@ -1,4 +1,4 @@
-/** One model: what answers, how its trainer is doing, and how good the answers are. */
+/** One model: its live version, its trainer, and its quality. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'

@@ -1,4 +1,4 @@
-/** Every model that is served, as /v1/models/{model} shows it. */
+/** Every served model, in the form of /v1/models/{model}. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'

@@ -1,4 +1,4 @@
-/** The answer of rollback and promote: what is live, what was, and the generation that the move made. */
+/** The answer of rollback and promote: the live version, the previous one, and the generation of the move. */
 import type { FastifyReply } from 'fastify'
 import type { Moved } from '../../../serving/services/moves.ts'
 import { nameVersion } from './version-headers.ts'

@@ -1,4 +1,4 @@
-/** Pinning a version keeps its bytes for as long as a person wants them; unpinning leaves it to `keep` again. */
+/** Pinning a version keeps its bytes until it is unpinned; unpinning leaves it to `keep` again. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
@@ -22,7 +22,7 @@ export function addPinRoutes(app: FastifyInstance, services: Services): void {
   )
   app.delete<{ Params: VersionParams }>(
     path,
-    { schema: { ...schema, summary: 'leave a version to keep again' } },
+    { schema: { ...schema, summary: 'leave the bytes of a version to keep again' } },
     async ({ params: { model, version } }) => {
       const { versions } = services.model(model)
       await versions.find(version)

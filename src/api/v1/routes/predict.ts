@@ -1,4 +1,4 @@
-/** Answers for inputs, each from the exact version that the answer names. */
+/** Predictions; each answer names the exact version that made it. */
 import type { FastifyInstance } from 'fastify'
 import { CodedError, type Json } from '../../../contracts/core.ts'
 import type { Input } from '../../../contracts/stream.ts'
@@ -17,7 +17,7 @@ import { nameVersion } from './version-headers.ts'
 
 export function addPredictRoute(app: FastifyInstance, services: Services): void {
   const schema = {
-    summary: 'ask a model',
+    summary: 'predict with a model',
     tags: ['predictions'],
     params: ModelParams,
     headers: InsistHeaders,
@@ -53,14 +53,14 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
   )
 }
 
-/** An open model that has learned nothing yet. The id is good all the same: feedback may name it, with a first label. */
+/** An open model that has learned nothing yet. The id is valid anyway: feedback may refer to it, with a first label. */
 function shown(answer: Answered) {
   if (answer.label !== '') return answer
   const { code, message } = failure('NO_LABELS', 'the model has no label yet')
   return { ...answer, label: null, code, message: `${message}: ${errorTable.NO_LABELS.fix}` }
 }
 
-/** The rules of an event's input, with the codes of a request. */
+/** The rules for an event's input, with the error codes of a request. */
 function inputOf(
   { base }: ModelServices,
   limits: Services['limits'],

@@ -1,4 +1,4 @@
-/** Makes any version live, in one call: one that was held back, or one that a rollback left. */
+/** Makes any version live, in one call: one that was held, or one that a rollback left. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'

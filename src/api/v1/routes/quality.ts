@@ -1,4 +1,4 @@
-/** How good the answers are: by label, by source, against baselines, and whether scores mean what they say. */
+/** Quality of the answers: by label, by source, against baselines, and calibration. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
@@ -7,7 +7,7 @@ import { ModelParams, QualityAnswer } from '../schemas.ts'
 
 export function addQualityRoute(app: FastifyInstance, services: Services): void {
   const schema = {
-    summary: 'how good its answers are',
+    summary: 'quality of the answers',
     tags: ['models'],
     params: ModelParams,
     response: { 200: QualityAnswer, ...problems },

@@ -1,4 +1,4 @@
-/** Back to an earlier version, in one call. The answer comes when this server answers with it. */
+/** Rolls back to an earlier version, in one call. The answer comes when this server answers with that version. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
@@ -7,9 +7,9 @@ import { sendMoved } from './moved.ts'
 
 export function addRollbackRoute(app: FastifyInstance, services: Services): void {
   const schema = {
-    summary: 'go back to an earlier version',
+    summary: 'roll back to an earlier version',
     description:
-      'without "to": the version that was live before the present one came; what it has not learned is set aside',
+      'without "to": the version that was live before the present one; events that it has not learned are set aside',
     tags: ['versions'],
     params: ModelParams,
     body: RollbackBody,

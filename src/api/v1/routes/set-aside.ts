@@ -25,8 +25,8 @@ export function addSetAsideRoutes(app: FastifyInstance, services: Services): voi
 
 function addList(app: FastifyInstance, services: Services): void {
   const schema = {
-    summary: 'what rollbacks have set aside, newest first',
-    description: 'accepted before a rollback, and not learned unless somebody asks for it',
+    summary: 'events that rollbacks have set aside, newest first',
+    description: 'accepted before a rollback, and not learned unless you ask for it',
     ...{ tags, params: ModelParams, querystring: PageQuery },
     response: { 200: SetAsideAnswer, ...problems },
   }
@@ -52,7 +52,10 @@ function shown({ source, id, label, timeMs, whence, isDue }: ShownAside) {
 
 function addSelecting(app: FastifyInstance, services: Services, by: 'relearn' | 'discard'): void {
   const schema = {
-    summary: by === 'relearn' ? 'learn what was set aside' : 'drop what was set aside, for good',
+    summary:
+      by === 'relearn'
+        ? 'learn events that were set aside'
+        : 'drop events that were set aside, for good',
     ...{ tags, params: ModelParams, body: SelectionBody },
     response: { 202: SelectedAnswer, ...problems },
   }
@@ -69,8 +72,8 @@ function addSelecting(app: FastifyInstance, services: Services, by: 'relearn' | 
 
 function addPausing(app: FastifyInstance, services: Services, by: 'pause' | 'resume'): void {
   const schema = {
-    summary: by === 'pause' ? 'learn nothing until somebody resumes' : 'learn again',
-    description: 'events are accepted all the same, and wait',
+    summary: by === 'pause' ? 'learn nothing until resumed' : 'learn again',
+    description: 'events are still accepted, and wait',
     ...{ tags, params: ModelParams, body: PauseBody },
     response: { 202: PauseAnswer, ...problems },
   }
@@ -86,7 +89,7 @@ function addPausing(app: FastifyInstance, services: Services, by: 'pause' | 'res
 
 function selectionOf({ source, label, since }: Omit<SelectionBody, 'reason'>): Selection {
   const sinceMs = since === undefined ? undefined : Date.parse(since)
-  if (Number.isNaN(sinceMs)) throw failure('REQUEST_INVALID', `since: ${since} is no time`)
+  if (Number.isNaN(sinceMs)) throw failure('REQUEST_INVALID', `since: ${since} is not a time`)
   return {
     ...(source !== undefined && { source }),
     ...(label !== undefined && { label }),

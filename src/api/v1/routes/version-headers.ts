@@ -1,4 +1,4 @@
-/** Law 6 in headers: the exact version that made the answer, also for who looks at no body. */
+/** Law 6 in headers: the exact version of the answer, also for clients that ignore the body. */
 import type { FastifyReply } from 'fastify'
 import type { ModelServices } from '../../../serving/services/model-services.ts'
 
@@ -7,7 +7,7 @@ export function nameVersion(
   named: {
     readonly version: string
     readonly digest: string
-    /** Absent for a version that was asked for by name: no move of the pointer chose it. */
+    /** Absent for a version requested by name, which no move of the pointer selected. */
     readonly generation?: number | undefined
   },
 ): void {
@@ -17,7 +17,7 @@ export function nameVersion(
     void reply.header('x-antikythera-generation', named.generation)
 }
 
-/** Of an answer that no version made: which one is live here. */
+/** For an answer without a version: the one that is live here. */
 export function nameLive(reply: FastifyReply, model: ModelServices): void {
   const pointer = model.status().live?.pointer
   if (pointer !== undefined) nameVersion(reply, { ...pointer.live, generation: pointer.generation })

@@ -9,7 +9,7 @@ import { ModelParams, VersionsAnswer } from '../schemas.ts'
 export function addVersionsRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'versions of a model, newest first',
-    description: 'a page at a time: `next`, where there is more, is the `before` of the next page',
+    description: 'in pages: `next`, if there is more, is the `before` of the next page',
     tags: ['versions'],
     params: ModelParams,
     querystring: PageQuery,
