@@ -10,7 +10,7 @@ import {
   openSharedPredictions,
   type PredictionCopies,
 } from '../intake/predictions/fleet-predictions.ts'
-import { writtenThere } from '../intake/disk/journal.ts'
+import { writtenThere } from '../intake/disk/clients.ts'
 import { openInboxReader } from '../intake/inbox/reader.ts'
 
 export interface Shared {

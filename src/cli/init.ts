@@ -1,11 +1,12 @@
 /** Writes a template of deploy/templates as the user's configuration, and says what to do next. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { loadConfig, type Config } from '../config/config.ts'
+import { type Config, loadConfig } from '../config/config.ts'
 import { failure } from '../platform/errors.ts'
-import { missingBases } from './missing-bases.ts'
 import { packageRoot } from './doctor/packages.ts'
 import { print } from './print.ts'
+import { existsSync } from 'node:fs'
+import { pulledFolder } from '../bases/pulled/pulled.ts'
 
 export interface InitFlags {
   readonly to: string
@@ -50,4 +51,20 @@ function described({ models }: Config): string {
 
 function serveCommand(to: string): string {
   return to === 'antikythera.yaml' ? 'antikythera serve' : `antikythera serve --config ${to}`
+}
+
+/** A base that the config names and this machine does not have yet, with the command that fetches it. */
+interface MissingBase {
+  readonly base: string
+  readonly command: string
+}
+
+function missingBases({ models }: Config): readonly MissingBase[] {
+  const names = Object.values(models).flatMap(({ base }) => {
+    if (base === 'minilm') return [base]
+    return typeof base === 'object' && 'pulled' in base ? [base.pulled] : []
+  })
+  return [...new Set(names)]
+    .filter((name) => !existsSync(pulledFolder(name)))
+    .map((name) => ({ base: name, command: `antikythera models pull ${name}` }))
 }

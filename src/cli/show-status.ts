@@ -9,8 +9,7 @@ import type { Client, JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from './flags.ts'
 import { print, table } from './print.ts'
-import { faultLines, type ShownFault } from './show-faults.ts'
-import { statusLegend, statusTable, type StatusRow } from './status-table.ts'
+import { statusLegend, type StatusRow, statusTable } from './status-table.ts'
 
 export interface StatusFlags extends ClientFlags {
   readonly sample: number
@@ -160,4 +159,28 @@ function replicaRows({ model, replicas }: Shown): string[][] {
     seen,
     url ?? '-',
   ])
+}
+
+/** A fault of a model as `status` shows it: what is broken, why, and how to fix it. */
+interface ShownFault {
+  readonly part?: string
+  readonly state?: string
+  readonly source?: string
+  readonly code?: string
+  readonly message?: string
+  readonly fix?: string
+}
+
+function faultLines(shown: {
+  readonly model: string
+  readonly faults: readonly ShownFault[]
+}): string[] {
+  const lines = shown.faults.flatMap((fault) => linesOf(shown.model, fault))
+  return lines.length === 0 ? [] : ['', ...lines]
+}
+
+function linesOf(model: string, { part = 'trainer', source, code, message, fix }: ShownFault) {
+  const what = source === undefined ? part.replaceAll('_', ' ') : `source ${source}`
+  const line = [`${model}: ${what}`, code, message].filter((text) => text !== undefined).join(': ')
+  return fix === undefined ? [line] : [line, `  fix: ${fix}`]
 }

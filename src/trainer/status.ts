@@ -1,7 +1,7 @@
 /** What the trainer of a model tells the server about it. */
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { Progress } from './backlog-progress.ts'
-import type { TrainerStatus } from './contract.ts'
+import type { FeedbackProgress, TrainerStatus } from './contract.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
 import type { UpdateClock } from './update-times.ts'
@@ -43,5 +43,26 @@ export function statusOf(
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
     forgottenIds: dedupe.forgotten,
     updates: times.shown,
+  }
+}
+
+/**
+ * How far a trainer is in the feedback that came over HTTP: what the server needs to report `lag` and to wait for an event.
+ * `isActing`: a record was taken, and what it asks for is not finished.
+ */
+export function feedbackProgress(
+  { feedbackSource, sources, trigger }: LoopParts,
+  { tally, learner }: TrainerState,
+  isActing: boolean,
+): FeedbackProgress | undefined {
+  if (feedbackSource === undefined) return undefined
+  if (!sources.some(({ name }) => name === feedbackSource)) return undefined
+  const { spanFrom, generation } = tally.state
+  const isOpen = isActing || (trigger.rest !== undefined && learner.pendingCount > 0)
+  const settled = isOpen ? spanFrom : tally.positions
+  return {
+    read: tally.positions[feedbackSource] ?? {},
+    settled: settled[feedbackSource] ?? {},
+    generation,
   }
 }

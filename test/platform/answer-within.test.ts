@@ -1,7 +1,7 @@
 import { createServer, connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
-import { answerWithin } from '../../src/platform/answer-within.ts'
+import { answerWithin } from '../../src/platform/redis/redis.ts'
 
 /** Answers each line with itself at once, from a process that is never busy: the kernel's buffers do for that. */
 async function echo(): Promise<{ ask(): Promise<string>; close(): void }> {

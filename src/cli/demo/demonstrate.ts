@@ -3,16 +3,22 @@ import { startDaemon } from '../../app/daemon.ts'
 import type { Clock, Logger } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
 import { parseConfig } from '../../config/config.ts'
-import { openLifecycle, type Lifecycle } from '../../platform/lifecycle.ts'
+import { type Lifecycle, openLifecycle } from '../../platform/lifecycle.ts'
 import { openLog } from '../../platform/log.ts'
 import { openRandom } from '../../platform/random.ts'
 import { demoConfig, modelNames } from './config.ts'
 import { daemonAt } from './daemon.ts'
 import { startFleet } from './fleet.ts'
-import { showProgress, type ShownProgress } from './progress.ts'
-import { reportLines, type FleetResult } from './report.ts'
-import { runDemo, type DemoOptions } from './run.ts'
-import { bringServices } from './services.ts'
+import { type ShownProgress, showProgress } from './progress.ts'
+import { type FleetResult, reportLines } from './report.ts'
+import { type DemoOptions, runDemo } from './run.ts'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { failure } from '../../platform/errors.ts'
+import { packageRoot } from '../doctor/packages.ts'
+import { kafkaIsInstalled } from '../services/kafka-java.ts'
+import { redisServerVersion } from '../services/redis-server.ts'
 
 export interface Demonstration {
   readonly dataDir: string
@@ -100,4 +106,22 @@ function sayUrls(daemons: readonly string[]): void {
 
 function write(lines: readonly string[]): void {
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** The demo with Kafka needs more than npm packages: set-up installs what is missing. */
+async function bringServices(): Promise<void> {
+  if (!kafkaIsInstalled() || redisServerVersion() === undefined) await setUp()
+  if (redisServerVersion() === undefined) throw missing('redis', 'redis-server is not installed')
+  if (!kafkaIsInstalled()) throw missing('kafka', 'no Kafka broker is installed')
+}
+
+/** Its own words say how far it is, and what it could not bring. */
+async function setUp(): Promise<void> {
+  const program = join(packageRoot(), 'deploy', 'bootstrap', 'main.mjs')
+  const child = spawn(process.execPath, [program, '--services'], { stdio: ['ignore', 2, 2] })
+  await once(child, 'exit')
+}
+
+function missing(service: string, message: string) {
+  return failure('SERVICE_MISSING', message, { details: { service } })
 }

@@ -4,15 +4,15 @@
  *
  * It speaks to the daemon through HTTP only, as a user would; or sends the feedback to a topic, as another would.
  */
+import Sentiment from 'sentiment'
 import type { Clock, Random } from '../../contracts/core.ts'
 import { startAsking } from './asking.ts'
-import { afinnAccuracy, majorityAccuracy } from './baselines.ts'
-import { modelNames, type ModelName } from './config.ts'
-import { readDomains, type Domain, type DomainRows, type Row } from './data.ts'
-import { accuracies, accuracy, perDomain, sum, type PerDomain } from './measure.ts'
+import { type ModelName, modelNames } from './config.ts'
+import { type Domain, type DomainRows, readDomains, type Row } from './data.ts'
+import { accuracies, accuracy, perDomain, type PerDomain, sum } from './measure.ts'
 import { poisonAndRollBack, type RolledBack } from './poison.ts'
 import type { DemoProgress } from './progress.ts'
-import { eventsOf, send, waitUntilLearned, type DemoDaemon } from './teach.ts'
+import { type DemoDaemon, eventsOf, send, waitUntilLearned } from './teach.ts'
 
 export interface DemoResult {
   readonly events: number
@@ -147,4 +147,25 @@ async function countVersions(daemon: DemoDaemon): Promise<{ versions: number; sw
 
 function questionsFrom(rows: readonly Row[]): readonly { model: ModelName; text: string }[] {
   return rows.flatMap(({ text }) => modelNames.map((model) => ({ model, text })))
+}
+
+/**
+ * The AFINN word list, which many Node users have today. It gives a score: above zero counts as positive and everything
+ * else as negative, which favours it over counting zero as wrong.
+ */
+function afinnAccuracy(rows: readonly Row[]): number {
+  const analyser = new Sentiment()
+  const correct = rows.filter(
+    (row) => (analyser.analyze(row.text).score > 0 ? 'positive' : 'negative') === row.label,
+  )
+  return correct.length / rows.length
+}
+
+/** Accuracy of always answering the label that is most frequent in `taught`. */
+function majorityAccuracy(taught: readonly Row[], rows: readonly Row[]): number {
+  const counts = new Map<string, number>()
+  for (const { label } of taught)
+    if (label !== null) counts.set(label, (counts.get(label) ?? 0) + 1)
+  const majority = [...counts].sort((a, b) => b[1] - a[1])[0]?.[0]
+  return rows.filter((row) => row.label === majority).length / rows.length
 }

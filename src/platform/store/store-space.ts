@@ -2,6 +2,8 @@
  * How a SQLite file returns space to the disk. Deleted rows leave free pages, which new rows reuse; a burst leaves more
  * than will be needed, and these are released in slices of a millisecond or two.
  */
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** The log is truncated to this size after a checkpoint; a large transaction makes it longer for a moment. */
 const LOG_BYTES = 16 * 1024 * 1024
@@ -44,5 +46,25 @@ export class StoreSpace {
     } catch {
       // Another process writes, or the disk is full: the transaction is done, so this can wait for the next check.
     }
+  }
+}
+
+/** The disk usage of each store of a folder, its log included. By name, such as `inbox` for `inbox.db` and `inbox.db-wal`. Empty when the folder cannot be read. */
+export function storeSizes(folder: string): Readonly<Record<string, number>> {
+  const sizes: Record<string, number> = {}
+  for (const file of filesIn(folder)) {
+    const store = /^(.+)\.db(-wal)?$/.exec(file)?.[1]
+    if (store === undefined) continue
+    const size = statSync(join(folder, file), { throwIfNoEntry: false })?.size ?? 0
+    sizes[store] = (sizes[store] ?? 0) + size
+  }
+  return sizes
+}
+
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
   }
 }

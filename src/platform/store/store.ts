@@ -7,14 +7,15 @@
  * bug of ours.
  */
 import Database from 'libsql'
-import { mkdirSync, existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { diskFailure } from './disk-failure.ts'
 import { failure, invariant } from '../errors.ts'
-import { checkPlace, placeOf, type FilePlace } from './file-place.ts'
+import { checkPlace, type FilePlace, placeOf } from './file-place.ts'
 import { Row, type Value } from './row.ts'
 import { StoreSpace } from './store-space.ts'
-import { whileBusy } from './while-busy.ts'
+import { performance } from 'node:perf_hooks'
+import { CodedError } from '../../contracts/core.ts'
 
 export interface Store {
   readonly path: string
@@ -252,4 +253,29 @@ function isValue(value: unknown): boolean {
   if (typeof value === 'string') return !value.includes('\0')
   if (typeof value === 'number') return Number.isFinite(value)
   return value === null || value instanceof Uint8Array
+}
+
+const pauseMs = 5
+
+/**
+ * Retries a statement while another connection blocks it. SQLite's own waiting (`busy_timeout`) does not cover a read lock
+ * that becomes a write lock: changing a new file to WAL answers "database is locked" at once. Blocks the thread, as SQLite
+ * does; after `waitMs` the caller gets the error.
+ */
+function whileBusy(waitMs: number, work: () => void): void {
+  const untilMs = performance.now() + waitMs
+  for (;;) {
+    try {
+      work()
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() >= untilMs) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pauseMs)
+    }
+  }
+}
+
+function isBusy(error: unknown): boolean {
+  const cause = error instanceof CodedError ? error.cause : error
+  return cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_BUSY')
 }
