@@ -15,7 +15,7 @@ import { openCheckpointCopies } from '../fleet/checkpoint-copies.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
 import type { ForwardKeys } from '../intake/inbox/forwarder-options.ts'
 import type { LocalRegistry } from '../versions/local/local.ts'
-import { openFleetRegistry } from '../versions/shared/redis.ts'
+import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
 import type { Config } from '../config/config.ts'
 import { redisOptions } from '../config/redis.ts'
 import { openRedis, type Redis } from '../platform/redis/redis.ts'
@@ -34,6 +34,8 @@ export interface RegistryNeeds {
   readonly clock: Clock
   readonly log: Logger
   readonly sharing?: Sharing | undefined
+  /** Something that Redis or the blob store had lost came back from this daemon. */
+  readonly onRepaired?: FleetRegistryOptions['onRepaired']
   /** A trainer's; absent where a person writes. */
   readonly lease?: (() => Lease | undefined) | undefined
 }
@@ -67,7 +69,7 @@ export async function openSharedRegistry(
   config: Config,
   model: string,
   base: Base,
-  { sharing, lease, ...parts }: RegistryNeeds,
+  { sharing, lease, onRepaired, ...parts }: RegistryNeeds,
 ): Promise<LocalRegistry> {
   if (sharing === undefined) return openRegistry(config, model, base, parts)
   return openFleetRegistry({
@@ -77,10 +79,12 @@ export async function openSharedRegistry(
     task: classificationKind,
     bundle: bundleFor(base, config),
     ...parts,
+    ...(onRepaired && { onRepaired }),
     redis: sharing.redis,
     replica: sharing.replica,
     blobs: sharing.place?.of(model, 'versions'),
-    ...(lease && { lease }),
+    // A trainer is the child of a daemon that has a replica of the same model in the same folder.
+    ...(lease && { lease, follows: true }),
     remembered: rememberedBy(config),
     limits: { versionBytes: config.fleet.version_bytes },
   })

@@ -40,10 +40,14 @@ import { classification } from '../tasks/classification/classification.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 
 export async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
-  const { config, clock, log, sharing } = site
+  const { config, clock, log, metrics, sharing } = site
   const base = await openBase(modelOf(config, name).base)
   const faults = new FaultLog<FaultyPart>(log.child({ model: name }))
-  const openVersions = () => openSharedRegistry(config, name, base, { clock, log, sharing })
+  const onRepaired = (what: 'pointer' | 'version') => {
+    metrics.count('registryRepairs', { model: name, what })
+  }
+  const parts = { clock, log, sharing, onRepaired }
+  const openVersions = () => openSharedRegistry(config, name, base, parts)
   const registry = await faults.try('model', openVersions, brokenRegistry)
   const letters = join(folderOf(config, name), deadLettersFile)
   const openLetters = async () =>

@@ -239,6 +239,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Total size of these versions; keep.bytes bounds it, except for pinned ones.',
   },
+  registryRepairs: {
+    kind: 'counter',
+    name: 'antikythera_registry_repairs_total',
+    labels: ['model', 'what'],
+    help: 'What the shared registry had lost and this replica put back: the live pointer, or the bytes of a version.',
+  },
   storeBytes: {
     kind: 'gauge',
     name: 'antikythera_store_bytes',

@@ -215,7 +215,7 @@ describe('the registry of a fleet', () => {
       ])
       expect(existsSync(join(other.folder, 'versions/v1'))).toBe(false)
       const healed: string[] = []
-      await replica({ folder: trainer.folder, onHealed: (what) => healed.push(what) })
+      await replica({ folder: trainer.folder, onRepaired: (what) => healed.push(what) })
       await until(async () => !(await loadFails(other)))
       // Told a moment after it is there.
       await until(() => healed.includes('version'))
@@ -352,6 +352,49 @@ describe('the registry of a fleet', () => {
     polled.registry.watch(({ generation }) => (seen.polled = generation))
     await mover.registry.point({ version: 'v1', expect: 0, ...by })
     await until(() => seen.told === 1 && seen.polled === 1)
+  })
+
+  test('a trainer follows the replica of its daemon, and asks Redis only now and then', async () => {
+    const daemon = await replica()
+    const elsewhere = await replica()
+    let looks = 0
+    const trainer = await replica({
+      folder: daemon.folder,
+      follows: true,
+      pollMs: 600_000,
+      through: (redis) => beforeScript(redis, 'registry look', async () => void (looks += 1)),
+    })
+    for (const version of ['v1', 'v2', 'v3']) await trainer.registry.publish(plainVersion(version))
+    await trainer.registry.point({ version: 'v1', expect: 0, ...by })
+    await elsewhere.registry.point({ version: 'v2', expect: 1, ...by })
+    await until(async () => (await trainer.registry.live())?.generation === 2)
+    for (let read = 0; read < 50; read += 1) await trainer.registry.live()
+    expect(looks).toBeLessThanOrEqual(1)
+  })
+
+  test('a trainer whose move came too late sees the quicker one at once', async () => {
+    const elsewhere = await replica()
+    const trainer = await replica({ folder: scratchFolder(), follows: true, pollMs: 600_000 })
+    for (const version of ['v1', 'v2']) await trainer.registry.publish(plainVersion(version))
+    await trainer.registry.point({ version: 'v1', expect: 0, ...by })
+    const quicker = await elsewhere.registry.point({ version: 'v2', expect: 1, ...by })
+    const late = trainer.registry.point({ version: 'v1', expect: 1, ...by })
+    expect((await rejection(late)).code).toBe('GENERATION_STALE')
+    expect(await trainer.registry.live()).toEqual(quicker)
+  })
+
+  test('a follower that finds Redis empty puts back what is here, without a replica beside it', async () => {
+    const trainer = await replica({ follows: true, clock: systemClock, pollMs: 50 })
+    await trainer.registry.publish(plainVersion('v1'))
+    const live = await trainer.registry.point({ version: 'v1', expect: 0, ...by })
+    await ask(server.url, (redis) => redis.flushall())
+    const other = await replica()
+    await until(async () => {
+      await trainer.registry.live()
+      return (await other.registry.live())?.generation === 1
+    })
+    expect(await other.registry.live()).toEqual(live)
+    await other.registry.load('v1')
   })
 
   test('the disk of a replica follows what was removed, pinned and unpinned elsewhere', async () => {

@@ -12,7 +12,7 @@ import { Repair } from './repair.ts'
 import { registryKeys, type RegistryKeys } from './keys.ts'
 import { RegistryReplica } from './replica.ts'
 import { RedisPointer } from './pointer.ts'
-import { Restoring, type Healed } from './restoring.ts'
+import { Restoring, type Repaired } from './restoring.ts'
 import { RedisVersions } from './versions.ts'
 import { VersionBytes } from './version-bytes.ts'
 import { Versions } from '../local/versions.ts'
@@ -26,10 +26,12 @@ export interface FleetRegistryOptions extends LocalRegistryOptions {
   readonly limits?: Partial<FleetLimits>
   /** How soon a change is seen when no message tells of it. */
   readonly pollMs?: number
+  /** Another process of this daemon polls for this folder: this one has no replica of its own. */
+  readonly follows?: boolean
   /** Where the bytes of versions lie; in Redis itself when absent. */
   readonly blobs?: BlobStore | undefined
   /** Something that Redis had lost came back from here. */
-  readonly onHealed?: (what: Healed) => void
+  readonly onRepaired?: (what: Repaired) => void
 }
 
 /** The right to write of the trainer that has the model; `check` throws `LEASE_LOST` when it is in doubt. */
@@ -78,8 +80,8 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
   const bytes = new VersionBytes({ redis, keys, blobs, isInRedis, versionBytes })
   const versions = new RedisVersions({ redis, keys, bytes, remembered })
   const pointer = new RedisPointer({ redis, keys, clock, historyRows })
-  const onHealed = options.onHealed ?? (() => undefined)
-  const restoring = new Restoring({ redis: versions, disk, ledger, onHealed, log })
+  const onRepaired = options.onRepaired ?? (() => undefined)
+  const restoring = new Restoring({ redis: versions, disk, ledger, onRepaired, log })
   const healing = new Repair({ ledger, pointer, versions, restoring, historyRows, clock, log })
   const watch = new PointerWatch({
     read: () => ledger.live(),
@@ -97,6 +99,7 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
     clock,
     log,
     pollMs,
+    follows: options.follows ?? false,
   })
   const answering = new Answering(folder)
   return { pointer, versions, bytes, disk, ledger, answering, watch, restoring, mirror }

@@ -119,7 +119,7 @@ export class Repair {
     if (outcome !== 'INCOMPLETE') {
       this.#lostSinceMs = undefined
       if (outcome === 'OK') {
-        restoring.healed('pointer')
+        restoring.repaired('pointer')
         log.warn({ generation: history[0]?.generation }, 'put the live pointer back into Redis')
       }
       return true

@@ -4,6 +4,9 @@
  * Redis is the truth, with one exception: it can lose what it acknowledged (a flush, a failover to a replica that was
  * behind). So of two histories the one with the higher generation wins, and whoever sees that Redis has the lower one heals
  * it. Where both are equally long but parted, the pointer in Redis wins, and every replica follows it.
+ *
+ * A daemon has one replica that polls, in its server process. Its trainer follows the same ledger and looks itself only
+ * when it opens, when a move of its own was too late, when something is missing, and now and then.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Routing } from '../contract.ts'
@@ -25,8 +28,12 @@ export interface RegistryReplicaParts {
   readonly clock: Clock
   readonly log: Logger
   readonly pollMs: number
+  /** Another process of this daemon polls, and writes what it sees into the same ledger. */
+  readonly follows: boolean
 }
 
+/** A follower trusts the replica that polls for so many polls, before it looks once itself. */
+const TRUSTED_POLLS = 5
 /** A reader waits no longer than this for Redis before it takes what is known here. */
 const FRESH_MS = 250
 
@@ -40,6 +47,9 @@ export class RegistryReplica {
   #turn: Promise<unknown> = Promise.resolve()
   /** Redis was late or away at the last look: nobody waits for it until a poll has succeeded. */
   #isAway = false
+  /** When a reader looked last. */
+  #lookedMs = -Infinity
+  #isLooking = false
   /** Bytes could not be put back, and the log says so. */
   #isBlocked = false
   /** At the last look Redis had less than was seen here: what it does not know may yet be there. */
@@ -47,11 +57,16 @@ export class RegistryReplica {
 
   constructor(parts: RegistryReplicaParts) {
     this.#parts = parts
-    this.#unsubscribe = parts.redis.subscribe(parts.keys.channel, () => this.wake())
+    const { redis, keys, follows } = parts
+    this.#unsubscribe = follows
+      ? () => undefined
+      : redis.subscribe(keys.channel, () => {
+          this.wake()
+        })
   }
 
   start(): void {
-    this.#polling = this.#poll()
+    if (!this.#parts.follows) this.#polling = this.#poll()
   }
 
   /** Whether a reader should ask Redis at all. */
@@ -61,13 +76,14 @@ export class RegistryReplica {
 
   /** Whether Redis answers and has all that was seen here, as of now. */
   async knowsAll(): Promise<boolean> {
-    await this.live()
+    await this.fresh()
     return this.answers && !this.#isBehind
   }
 
   /** Looks at once instead of at the next poll. */
   wake(): void {
     this.#wakeUp.abort()
+    if (this.#parts.follows) this.#lookAside()
   }
 
   /** Something is here that Redis does not have: the next look compares. */
@@ -99,10 +115,16 @@ export class RegistryReplica {
 
   /** The newest pointer that anybody here has seen; never older than one that was told before. */
   async live(): Promise<Routing | undefined> {
-    const { pointer, ledger } = this.#parts
+    if (!this.#isTrusted()) await this.fresh()
+    return this.#parts.ledger.live()
+  }
+
+  /** The ledger knows what Redis says now, if Redis says it at once. */
+  async fresh(): Promise<void> {
+    const { pointer, clock, follows } = this.#parts
+    this.#lookedMs = clock.monotonicMs()
     await this.quickly(async () => this.#absorb(await pointer.look()))
-    if (this.#isBehind) this.wake()
-    return ledger.live()
+    if (this.#isBehind || (follows && this.#isAway)) this.wake()
   }
 
   /** After a move of our own. */
@@ -121,6 +143,19 @@ export class RegistryReplica {
     this.#unsubscribe()
     await this.#polling
     await this.#turn
+  }
+
+  #isTrusted(): boolean {
+    const { follows, clock, pollMs } = this.#parts
+    if (!follows || this.#isAway || this.#isBehind) return false
+    return clock.monotonicMs() - this.#lookedMs < TRUSTED_POLLS * pollMs
+  }
+
+  /** One look of a follower, which also repairs what it finds missing. */
+  #lookAside(): void {
+    if (this.#closing.signal.aborted || this.#isLooking) return
+    this.#isLooking = true
+    this.#polling = this.#lookOnce().finally(() => (this.#isLooking = false))
   }
 
   async #poll(): Promise<void> {

@@ -8,13 +8,13 @@ import type { Versions } from '../local/versions.ts'
 import { routedVersions } from '../routing.ts'
 
 /** Counted for people: what Redis had lost and got back from here. */
-export type Healed = 'pointer' | 'version'
+export type Repaired = 'pointer' | 'version'
 
 export interface RestoringParts {
   readonly redis: RedisVersions
   readonly disk: Versions
   readonly ledger: Ledger
-  readonly onHealed: (what: Healed) => void
+  readonly onRepaired: (what: Repaired) => void
   readonly log: Logger
 }
 
@@ -25,8 +25,8 @@ export class Restoring {
     this.#parts = parts
   }
 
-  healed(what: Healed): void {
-    this.#parts.onHealed(what)
+  repaired(what: Repaired): void {
+    this.#parts.onRepaired(what)
   }
 
   /** The routed versions and the one before them, over whatever has their names in a Redis that is behind. */
@@ -98,7 +98,7 @@ export class Restoring {
       return false
     const outcome = await redis.restore(here.manifest, here.files, force)
     if (outcome !== 'OK') return false
-    this.healed('version')
+    this.repaired('version')
     log.warn({ version }, 'put a version back into Redis')
     return true
   }

@@ -136,12 +136,19 @@ export class FleetWriting {
     // Redis has lost the bytes, or the moves: what is known here goes back first.
     if (outcome.kind === 'incomplete')
       for (const { manifest, files } of proved) await versions.restore(manifest, files)
-    else if (!this.#isBehind(outcome)) throw stale(move.expect, outcome)
+    else if (!this.#isBehind(outcome)) throw await this.#stale(move.expect, outcome)
     else await mirror.heal()
     const again = await pointer.move(move, epoch)
     if (again.kind === 'moved') return again.pointer
-    if (again.kind === 'stale' && !this.#isBehind(again)) throw stale(move.expect, again)
+    if (again.kind === 'stale' && !this.#isBehind(again))
+      throw await this.#stale(move.expect, again)
     throw failure('REDIS_UNAVAILABLE', 'Redis is being brought back to what it had lost')
+  }
+
+  /** Whoever reads the pointer next sees the move that was quicker. */
+  async #stale(expected: number, outcome: MoveOutcome): Promise<CodedError> {
+    await this.#parts.mirror.fresh()
+    return stale(expected, outcome)
   }
 
   #isBehind(outcome: MoveOutcome): boolean {
