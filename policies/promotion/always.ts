@@ -9,6 +9,7 @@ export const always: PolicyKind<Promotion> = {
   summary: 'every finished candidate becomes live',
   settings: {},
   open: () => ({
+    looksAtScores: false,
     decide: () => ({ verdict: 'promote', reason: 'promotion: always' }),
   }),
 }

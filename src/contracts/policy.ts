@@ -230,20 +230,45 @@ export interface MemoryVoice {
   readonly sharpness: number
 }
 
+/**
+ * Where the rows of a comparison come from: examples that nothing trains on, or those of the replay buffer, which both
+ * versions may have learned.
+ */
+export type RowOrigin = 'held-out' | 'replay' | 'none'
+
+/** What is known of a finished candidate. */
+export interface PromotionFacts {
+  readonly version: string
+  /** Examples on which candidate and live version are scored alike; 0 = none exist, and `candidate` says nothing. */
+  readonly rows: number
+  readonly from: RowOrigin
+  /** Of the weights after the update, on these rows. Examples of a memory have no part in it. */
+  readonly candidate: Scores
+  /** Of the live version on the same rows; absent where none is live, and where it has another adapter. */
+  readonly live?: Scores
+  /** Of the line of versions over the stream so far: each example before it was learned. */
+  readonly prequential: Scores
+}
+
 /** Whether a finished candidate becomes live. */
 export interface Promotion {
-  decide(facts: {
-    readonly candidate: Scores
-    readonly version: string
-  }): Decision<'promote' | 'hold'>
+  /** It never looks at scores on rows, so that none are computed. */
+  readonly looksAtScores?: false
+  decide(facts: PromotionFacts): Decision<'promote' | 'hold'>
+}
+
+/** What is known of the version that is live, after each scored block. */
+export interface RollbackFacts {
+  readonly version: string
+  /** Of this version, since it went live: each example before it was learned. A count of 0 = it could not be scored. */
+  readonly scores: Scores
+  /** Of the line of versions over the stream so far. */
+  readonly line: Scores
 }
 
 /** Whether the live version must be rolled back. Called after each scored block. */
 export interface Rollback extends Stateful {
   /** It never looks at scores, so a block may be tested by the same step that learns it. */
   readonly looksAtScores?: false
-  decide(facts: {
-    readonly scores: Scores
-    readonly version: string
-  }): Decision<'keep' | 'rollback'>
+  decide(facts: RollbackFacts): Decision<'keep' | 'rollback'>
 }

@@ -1,5 +1,6 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import { identityOf } from '../adapters/base-identity.ts'
+import type { PromotionFacts } from '../contracts/policy.ts'
 import type { Decision } from '../contracts/core.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../versions/contract.ts'
 import { CodedError } from '../contracts/core.ts'
@@ -18,6 +19,12 @@ export interface Published {
   readonly decision: Decision<'promote' | 'hold'>
 }
 
+export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
+  readonly cause?: string
+  /** What the promotion policy gets to know of it. */
+  readonly facts: Omit<PromotionFacts, 'version'>
+}
+
 export interface Publishing {
   readonly loop: LoopParts
   readonly state: TrainerState
@@ -26,7 +33,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm, cause }: Pick<Outcome, 'learned' | 'alarm'> & { readonly cause?: string },
+  { learned, alarm, cause, facts }: Candidate,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -46,7 +53,7 @@ export async function publishCandidate(
   const held = bar && heldBy(bar, scores)
   if (held === undefined) state.tally.setBar(undefined)
   return publish(learned, parts, signal, (version) => {
-    const { verdict, reason } = held ?? loop.promotion.decide({ candidate: scores, version })
+    const { verdict, reason } = held ?? loop.promotion.decide({ ...facts, version })
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
     return { verdict, reason: parts.join('; ') }
   })

@@ -1,5 +1,5 @@
 /** What a learner is made of, what it is asked with and what it answers. */
-import type { Trainable } from '../contracts/adapter.ts'
+import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { ExampleKey, Json, Random, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Alarm, LearningRateSchedule, Rollback, Trigger } from '../contracts/policy.ts'
@@ -8,6 +8,7 @@ import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
 import type { KnnMemoryParts } from './knn-memory.ts'
 import type { LabelRules } from './pending.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
+import type { LiveScoresState } from '../evaluation/live-scores.ts'
 import type { ScoreboardState } from '../evaluation/scoreboard.ts'
 
 export interface LearnerParts {
@@ -35,6 +36,13 @@ export interface TrainPlan {
   readonly epochs: number
   /** Passes without a lower loss after which the others are left out; 0 or absent = none is. */
   readonly patience?: number
+}
+
+/** The version that answers. */
+export interface LiveVersion {
+  readonly version: string
+  /** Where the learner's own are of another version; `unknown`: they do not fit its adapter. */
+  readonly weights?: TrainableState | 'unknown'
 }
 
 export type LatentMap = ReadonlyMap<ExampleKey, Latent>
@@ -73,6 +81,8 @@ export interface LearnerState {
   /** Absent in a checkpoint of before there were rate policies. */
   readonly rate?: Json
   readonly rollback: Json
+  /** Where the rollback policy looks at scores: those of the version that is live. */
+  readonly live?: LiveScoresState
   /** Wrong answers since the last version, where memory counts them. */
   readonly wrong?: number
   /** The version that answers has something in its memory that was taken back. */

@@ -16,6 +16,7 @@ import { batches } from '../optim/batches.ts'
 import type {
   LatentMap,
   LearnerParts,
+  LiveVersion,
   LearnerState,
   Retraction,
   Outcome,
@@ -26,6 +27,8 @@ import { ReplayBuffer } from './replay-buffer.ts'
 import { Pending } from './pending.ts'
 import { latentOf } from './rehearsal.ts'
 import { KnnMemory, type Memorised } from './knn-memory.ts'
+import { LiveScores } from '../evaluation/live-scores.ts'
+import { noSums, scoresOf, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
 import { Training, type Learned } from './training.ts'
 import { warmUp, type Warmed } from './warming.ts'
@@ -36,6 +39,7 @@ export class Learner {
   readonly #memory: ReplayBuffer
   readonly #recall: KnnMemory | undefined
   readonly #scoreboard: Scoreboard
+  readonly #live = new LiveScores()
   /** Where an update begins whose policy learns from memory alone. */
   readonly #fresh: TrainableState | undefined
   /** It came with the verdict that starts the next update, so that no checkpoint lies between. */
@@ -172,14 +176,15 @@ export class Learner {
   }
 
   /** `live` is the version that answers; without it the rollback policy is not asked. */
-  *update(live?: string): Update {
+  *update(live?: LiveVersion): Update {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
     const testsInStep = this.#testsInStep(block)
     if (testsInStep) this.#testedLabels = [...this.#parts.trainable.labels]
     // With memory each was tested when it came: by now memory knows them.
     else if (this.#recall === undefined) yield* this.#test(block)
-    const judged = live === undefined ? undefined : this.#judge(live)
+    const judged = live === undefined ? undefined : yield* this.#judge(live, block)
+    this.#live.closeBlock()
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
     const alarm = this.#heed()
@@ -204,6 +209,31 @@ export class Learner {
       ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
       ...(alarm && { alarm }),
     }
+  }
+
+  /** Scores of the present weights on these examples, or of those of another version. Nothing is learned. */
+  *scoresOn(
+    examples: readonly Example[],
+    weights?: TrainableState,
+  ): Generator<readonly Example[], Scores, LatentMap> {
+    return scoresOf((yield* this.#scored(examples, weights)).reduce(withScore, noSums))
+  }
+
+  *#scored(
+    examples: readonly Example[],
+    weights: TrainableState | undefined,
+  ): Generator<readonly Example[], readonly Score[], LatentMap> {
+    const { trainable, train } = this.#parts
+    const present = weights && trainable.snapshot()
+    const scores: Score[] = []
+    // While it waits for latents, the learner is what it was.
+    for (const batch of batches(examples, train.batch)) {
+      const latents = yield batch
+      if (weights !== undefined) trainable.restore(weights)
+      scores.push(...this.#score(batch, latents))
+      if (present !== undefined) trainable.restore(present)
+    }
+    return scores
   }
 
   /** Fresh weights learn what an earlier adapter remembered. The scores stay those of the stream. */
@@ -256,6 +286,7 @@ export class Learner {
       memory: this.#memory.snapshot(this.#parts.trainable.labels),
       rate: this.#parts.rate.snapshot(),
       rollback: this.#parts.rollback.snapshot(),
+      ...(this.#looksAtScores && { live: this.#live.snapshot() }),
       ...(this.#recall && { wrong: this.#recall.wrong }),
       ...(this.#recall?.isStale === true && { stale: true }),
       scoreboard: this.#scoreboard.snapshot(),
@@ -276,6 +307,7 @@ export class Learner {
     this.#recall?.restore(memorised, mind.wrong ?? 0, mind.stale)
     this.#parts.rate.restore(mind.rate ?? null)
     this.#parts.rollback.restore(mind.rollback)
+    this.#live.restore(mind.live)
     this.#scoreboard.restore(mind.scoreboard)
     this.#training.restore(mind)
     this.#learned = mind.learned
@@ -344,18 +376,24 @@ export class Learner {
     return alarm
   }
 
-  #judge(version: string): Decision<'keep' | 'rollback'> {
-    return this.#parts.rollback.decide({ scores: this.scores, version })
+  *#judge(
+    { version, weights }: LiveVersion,
+    block: readonly Example[],
+  ): Generator<readonly Example[], Decision<'keep' | 'rollback'>, LatentMap> {
+    if (weights === 'unknown') this.#live.replaceBlock([])
+    else if (weights !== undefined) this.#live.replaceBlock(yield* this.#scored(block, weights))
+    const scores = this.#live.of(version)
+    return this.#parts.rollback.decide({ scores, line: this.scores, version })
   }
 
   /** Its first step is the only one that sees the weights as they are now. */
   #testsInStep(block: readonly Example[]): boolean {
-    const { trainable, rollback, train } = this.#parts
+    const { trainable, train } = this.#parts
     if (this.#recall !== undefined) return false
     const isOneBatch = block.length > 0 && block.length <= train.batch
     if (this.#fresh !== undefined || this.#alarm?.response === 'fresh-adapter') return false
     const steps = trainable.testAndStep !== undefined && trainable.observe === undefined
-    return isOneBatch && rollback.looksAtScores === false && steps
+    return isOneBatch && !this.#looksAtScores && steps
   }
 
   /** From fresh weights, over all that is kept, the block among it. */
@@ -382,7 +420,13 @@ export class Learner {
   }
 
   #observed(score: Score, example: Example | undefined): void {
-    if (example !== undefined) this.#scoreboard.observe(score, example)
+    if (example === undefined) return
+    this.#scoreboard.observe(score, example)
+    if (this.#looksAtScores) this.#live.observe(score)
+  }
+
+  get #looksAtScores(): boolean {
+    return this.#parts.rollback.looksAtScores !== false
   }
 
   /** A policy that learns from replay alone learns it when it is kept there. */

@@ -10,6 +10,7 @@ import { failure } from '../platform/errors.ts'
 import { publishCandidate } from '../learner/candidate.ts'
 import type { LearnerSnapshot, Move } from '../checkpoint/saved.ts'
 import { drive } from './drive.ts'
+import { liveVersion, promotionFacts } from './gate-facts.ts'
 import { restoreVersion } from './restore-version.ts'
 import type { LatentProvider } from './sources/latent-provider.ts'
 import type { Outcome } from '../learner/learner-types.ts'
@@ -53,16 +54,18 @@ export class Updater {
     const startMs = loop.clock.monotonicMs()
     const before = state.presentLearner()
     const block = state.learner.pending
-    const { live } = state.tally.state
-    const earlier = live?.previous ?? undefined
-    const outcome = await drive(state.learner.update(earlier && live?.version), latents, signal)
+    const earlier = state.tally.state.live?.previous ?? undefined
+    const live = await liveVersion(this.#parts, signal)
+    const outcome = await drive(state.learner.update(live), latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
     if (outcome.verdict === 'rollback' && earlier !== undefined)
       return this.#goBack(earlier, outcome.reason, signal)
     this.#leaveOut(outcome)
     state.learnerChanged()
     latents.keepOnly(state.learner.remembered)
-    const published = await unlessNotFinite(publishCandidate(outcome, this.#parts, signal))
+    const facts = await promotionFacts({ before: before.weights, block }, this.#parts, signal)
+    const publishing = publishCandidate({ ...outcome, facts }, this.#parts, signal)
+    const published = await unlessNotFinite(publishing)
     if (published instanceof CodedError)
       return this.#undo({ before, block, outcome, error: published }, signal)
     const { number, version, decision } = published
@@ -109,7 +112,9 @@ export class Updater {
   async recall(cause: string, signal: AbortSignal): Promise<void> {
     const { state, pointer } = this.#parts
     if (state.learner.recalled()) state.learnerChanged()
-    const published = await publishCandidate({ learned: 0, cause }, this.#parts, signal)
+    const before = state.learnerState.weights
+    const facts = await promotionFacts({ before, block: [] }, this.#parts, signal)
+    const published = await publishCandidate({ learned: 0, cause, facts }, this.#parts, signal)
     const { number, version, decision } = published
     this.#parts.loop.log.info({ version, ...decision }, 'recalled')
     state.tally.wentTo(version, number + 1)

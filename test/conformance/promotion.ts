@@ -1,27 +1,52 @@
 /** What every promotion policy must do. */
 import { describe, expect, it } from 'vitest'
-import type { Promotion, Scores } from '../../src/contracts/policy.ts'
+import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/policy.ts'
 
 export function promotionConformance(name: string, open: () => Promotion): void {
   describe(`promotion ${name}`, () => {
     it('decides about every candidate, also one that nothing is known of, and says why', () => {
       const promotion = open()
-      for (const candidate of candidates) {
-        const { verdict, reason } = promotion.decide({ candidate, version: 'v7' })
+      for (const facts of candidates) {
+        const { verdict, reason } = promotion.decide(facts)
         expect(['promote', 'hold']).toContain(verdict)
         expect(reason).not.toBe('')
       }
     })
 
     it('decides the same about the same candidate', () => {
-      const decide = (candidate: Scores) => open().decide({ candidate, version: 'v7' })
-      for (const candidate of candidates) expect(decide(candidate)).toEqual(decide(candidate))
+      const decide = (facts: PromotionFacts) => open().decide(facts)
+      for (const facts of candidates) expect(decide(facts)).toEqual(decide(facts))
+    })
+
+    it('leaves the facts as they are', () => {
+      for (const facts of candidates) {
+        const before = structuredClone(facts)
+        open().decide(facts)
+        expect(facts).toEqual(before)
+      }
+    })
+
+    it('does not look at scores where it says so', () => {
+      const promotion = open()
+      if (promotion.looksAtScores !== false) return
+      const decisions = candidates.map((facts) => promotion.decide(facts))
+      for (const decision of decisions) expect(decision).toEqual(decisions[0])
     })
   })
 }
 
-const candidates: readonly Scores[] = [
-  { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
-  { count: 100, accuracy: 0.9, accuracy_recent: 0.95, loss: 0.2 },
-  { count: 100, accuracy: 0.5, accuracy_recent: 0.1, loss: 9 },
+const nothing: Scores = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
+const good: Scores = { count: 100, accuracy: 0.9, accuracy_recent: 0.95, loss: 0.2 }
+const bad: Scores = { count: 100, accuracy: 0.5, accuracy_recent: 0.1, loss: 9 }
+
+/** The first version, one without rows, and better, worse and equal ones on rows of both kinds. */
+const candidates: readonly PromotionFacts[] = [
+  { version: 'v0', rows: 0, from: 'none', candidate: nothing, prequential: nothing },
+  { version: 'v7', rows: 0, from: 'none', candidate: nothing, prequential: good },
+  { version: 'v7', rows: 100, from: 'replay', candidate: good, prequential: bad },
+  ...(['held-out', 'replay'] as const).flatMap((from) => [
+    { version: 'v7', rows: 100, from, candidate: good, live: bad, prequential: bad },
+    { version: 'v7', rows: 100, from, candidate: bad, live: good, prequential: good },
+    { version: 'v7', rows: 100, from, candidate: good, live: good, prequential: good },
+  ]),
 ]

@@ -7,7 +7,7 @@ import type { Example } from '../../src/contracts/task.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classification } from '../../src/tasks/classification/classification.ts'
 import { Learner } from '../../src/learner/learner.ts'
-import type { LearnerParts, Outcome } from '../../src/learner/learner-types.ts'
+import type { LiveVersion, LearnerParts, Outcome } from '../../src/learner/learner-types.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
 
 export interface LearnerSetting {
@@ -55,7 +55,7 @@ export async function accept(learner: Learner, example: Example) {
   return learner.accept(example, await latentsOf([example]), 0)
 }
 
-export async function update(learner: Learner, live?: string): Promise<Outcome> {
+export async function update(learner: Learner, live?: LiveVersion): Promise<Outcome> {
   const told = learner.update(live)
   let next = told.next()
   while (next.done !== true) next = told.next(await latentsOf(next.value))

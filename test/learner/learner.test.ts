@@ -186,8 +186,8 @@ describe('policies', () => {
   test('when the rollback policy wants to go back, the block is scored and not learned', async () => {
     const asked: string[] = []
     const rollback: Rollback = {
-      decide({ version, scores }) {
-        asked.push(`${version} ${scores.count}`)
+      decide({ version, scores, line }) {
+        asked.push(`${version} ${scores.count} ${line.count}`)
         return { verdict: 'rollback', reason: 'it got worse' }
       },
       snapshot: () => null,
@@ -196,8 +196,11 @@ describe('policies', () => {
     const { learner } = openTiny({ rollback })
     for (const example of stream) await accept(learner, example)
     const before = learner.weights()
-    expect(await update(learner, 'v7')).toMatchObject({ verdict: 'rollback', learned: 0 })
-    expect(asked).toEqual(['v7 4'])
+    expect(await update(learner, { version: 'v7' })).toMatchObject({
+      verdict: 'rollback',
+      learned: 0,
+    })
+    expect(asked).toEqual(['v7 4 4'])
     expect(learner.weights()).toEqual(before)
     expect(learner.pending).toHaveLength(4)
     // Without a live version nobody is asked.

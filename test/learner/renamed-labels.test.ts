@@ -42,7 +42,7 @@ describe('a label that the config renames', () => {
     const old = newest(world)
     await runToEnd(world, after())
     expect(world.registry.moves.at(-1)).toMatchObject({
-      version: 'v4',
+      live: { version: 'v4' },
       reason: 'labels renamed: majority → most',
     })
     expect(newest(world).manifest.labels).toEqual(['yes', 'no', 'most'])

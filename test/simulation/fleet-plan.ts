@@ -102,23 +102,48 @@ function settingOf(seed: number, { below }: Random, speaks: boolean): Setting {
       latentBytes: 1,
       ...(below(2) === 0 && { unsaved: { records: 1 + below(30), ms: 1 + below(2_000) } }),
     },
-    promotion: below(3) === 0 ? sometimes : always,
-    ...(policy && { rollback: nowAndThen }),
+    ...gatesOf(seed, { holds: below(3) === 0, speaks, policy }),
   }
+}
+
+/** What decides about releases; a chance of its own leaves the rest of a plan as it is. */
+function gatesOf(
+  seed: number,
+  { holds, speaks, policy }: Readonly<Record<'holds' | 'speaks' | 'policy', boolean>>,
+): Setting {
+  const { below } = openRandom(seed, 'gates')
+  const [compares, looks] = [!speaks && below(3) === 0, below(2) === 0]
+  const promotion = compares ? noWorse : holds ? sometimes : always
+  return { promotion, ...(policy && { rollback: looks ? atHalf : nowAndThen }) }
 }
 
 const always: Promotion = { decide: () => ({ verdict: 'promote', reason: 'always' }) }
 /** By what was learned, never by a name: names differ between lines. */
 const sometimes: Promotion = {
-  decide: ({ candidate }) => ({
-    verdict: candidate.count % 3 === 0 ? 'hold' : 'promote',
-    reason: `${candidate.count} seen`,
+  decide: ({ prequential }) => ({
+    verdict: prequential.count % 3 === 0 ? 'hold' : 'promote',
+    reason: `${prequential.count} seen`,
   }),
 }
 const nowAndThen: Rollback = {
-  decide: ({ scores }) => ({
-    verdict: scores.count % 5 === 0 ? 'rollback' : 'keep',
-    reason: `${scores.count} seen`,
+  decide: ({ line }) => ({
+    verdict: line.count % 5 === 0 ? 'rollback' : 'keep',
+    reason: `${line.count} seen`,
+  }),
+  snapshot: () => null,
+  restore: () => undefined,
+}
+/** By scores of both versions on the same rows: which one is live, a person's word would leave open. */
+const noWorse: Promotion = {
+  decide: ({ candidate, live, rows, from }) => ({
+    verdict: live !== undefined && candidate.loss > live.loss ? 'hold' : 'promote',
+    reason: `${candidate.loss} after ${live?.loss} on ${rows} of ${from}`,
+  }),
+}
+const atHalf: Rollback = {
+  decide: ({ scores, version }) => ({
+    verdict: scores.count > 2 && scores.accuracy < 0.5 ? 'rollback' : 'keep',
+    reason: `${scores.accuracy} of ${scores.count} of ${version}`,
   }),
   snapshot: () => null,
   restore: () => undefined,

@@ -262,8 +262,8 @@ describe('a rollback by policy', () => {
   /** Wants to go back at the block that makes `count` examples, once. */
   function backAt(count: number): Rollback {
     return {
-      decide: ({ scores, version }) =>
-        scores.count === count && version !== 'v1'
+      decide: ({ line, version }) =>
+        line.count === count && version !== 'v1'
           ? { verdict: 'rollback', reason: `${version} is bad` }
           : { verdict: 'keep', reason: 'fine' },
       snapshot: () => null,

@@ -242,8 +242,8 @@ describe('what a person asks for', () => {
 
 describe('a rollback by policy', () => {
   const backAt = (count: number): Rollback => ({
-    decide: ({ scores, version }) =>
-      scores.count === count && version === 'v2'
+    decide: ({ line, version }) =>
+      line.count === count && version === 'v2'
         ? { verdict: 'rollback', reason: `${version} is bad` }
         : { verdict: 'keep', reason: 'fine' },
     snapshot: () => null,

@@ -1,0 +1,69 @@
+/**
+ * Prequential scores of the version that is live: of the examples that came since it went live, each scored before it was
+ * learned. They begin again with each version. Which version was live is known when a block is complete, so that the
+ * block's own scores are held apart until then.
+ */
+import type { Stateful } from '../contracts/core.ts'
+import type { Scores } from '../contracts/policy.ts'
+import type { Score } from '../contracts/task.ts'
+import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts'
+
+export interface LiveScoresState {
+  readonly [key: string]: string | SumsState
+  readonly version: string
+  /** With the block, without it, and of it alone. */
+  readonly all: SumsState
+  readonly before: SumsState
+  readonly block: SumsState
+}
+
+type SumsState = ScoreSums & Readonly<Record<string, number>>
+
+const none: LiveScoresState = {
+  version: '',
+  all: { ...noSums },
+  before: { ...noSums },
+  block: { ...noSums },
+}
+
+export class LiveScores implements Stateful<LiveScoresState> {
+  #state = none
+
+  /** Of an example of the present block, by the learner's own weights. */
+  observe(score: Score): void {
+    const { all, block } = this.#state
+    this.#state = {
+      ...this.#state,
+      all: { ...withScore(all, score) },
+      block: { ...withScore(block, score) },
+    }
+  }
+
+  /** The learner's weights are not those of the live version: these are its scores on the block. */
+  replaceBlock(scores: readonly Score[]): void {
+    const { before } = this.#state
+    this.#state = { ...this.#state, all: before, block: none.block }
+    for (const score of scores) this.observe(score)
+  }
+
+  /** The scores of the version that is live, the block included. */
+  of(version: string): Scores {
+    if (version !== this.#state.version)
+      this.#state = { ...this.#state, version, all: this.#state.block, before: none.before }
+    return scoresOf(this.#state.all)
+  }
+
+  /** What comes belongs to the next block. */
+  closeBlock(): void {
+    this.#state = { ...this.#state, before: this.#state.all, block: none.block }
+  }
+
+  snapshot(): LiveScoresState {
+    return this.#state
+  }
+
+  /** Absent in a checkpoint of an earlier release. */
+  restore(state: LiveScoresState | undefined): void {
+    this.#state = state ?? none
+  }
+}
