@@ -1,5 +1,6 @@
 /** The house rules, held by a test: which room may know which, and where time, chance and environment come in. */
-import { basename } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { errorTable } from '../src/platform/errors.ts'
@@ -8,6 +9,7 @@ import {
   importCircles,
   loadedBy,
   readSources,
+  root,
   sourceFile,
   trackedFiles,
   walk,
@@ -64,6 +66,15 @@ test('the folders at the top are src, connectors, policies, deploy and test', ()
 test('the rooms of src are those that the design names', () => {
   const found = sources.flatMap(({ path }) => /^src\/([^/]+)\//.exec(path)?.[1] ?? [])
   expect([...new Set(found)].sort()).toEqual([...rooms].sort())
+})
+
+test('every room has a page that says what it is, and a page is short', () => {
+  const wordsOf = (room: string) => {
+    const path = join(root, 'src', room, 'README.md')
+    return existsSync(path) ? readFileSync(path, 'utf8').split(/\s+/).length : 0
+  }
+  const odd = rooms.map((room) => [room, wordsOf(room)] as const)
+  expect(odd.filter(([, words]) => words < 50 || words > 650)).toEqual([])
 })
 
 test('connectors and policies know the contracts of src and nothing else of it', () => {
