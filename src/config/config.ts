@@ -106,7 +106,12 @@ function ownPluginsIn(
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       const code = error.code as PluginCode
-      problems.push({ path: ['plugins', index], at: 'value', code, message: `: ${error.message}` })
+      problems.push({
+        path: ['plugins', index],
+        at: 'value',
+        code,
+        message: `cannot be used: ${error.message}`,
+      })
       return table
     }
   }, builtIn)

@@ -1,6 +1,8 @@
 /** A user's plug-in as the daemon calls it: what `open` throws or forgets becomes a coded error that names the module. */
 import { CodedError } from '../contracts/core.ts'
+import type { Source } from '../contracts/stream.ts'
 import { failure } from '../platform/errors.ts'
+import { guardedSource } from './guarded-source.ts'
 import { missingMember } from './plugin-kinds.ts'
 import type { OwnPlugin } from './plugin-shape.ts'
 
@@ -16,7 +18,7 @@ export function guarded(plugin: OwnPlugin, path: string): object {
   }
   const checked = (opened: unknown): unknown => {
     const missing = missingMember(kind, opened)
-    if (missing === undefined) return opened
+    if (missing === undefined) return kind === 'source' ? guardedSource(opened as Source) : opened
     throw failure('PLUGIN_INVALID', `${path}: what ${name} opens has no ${missing}`, {
       details: { path, kind, name, missing },
     })
