@@ -1,7 +1,7 @@
 /** Tables as events: what people and spreadsheets write. */
 import { describe, expect, it } from 'vitest'
-import { csvRows } from '../../src/cli/csv.ts'
-import { tableLines, tableRows } from '../../src/cli/csv-table.ts'
+import { csvRows } from '../../src/cli/feedback/csv.ts'
+import { tableLines, tableRows } from '../../src/cli/feedback/csv-table.ts'
 import { rejection } from '../coded.ts'
 
 async function* piecesOf(text: string, size: number): AsyncGenerator<string> {

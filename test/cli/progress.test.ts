@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { table } from '../../src/cli/print.ts'
 import { duration, openProgress } from '../../src/cli/progress.ts'
-import { chunksOf, jsonLines } from '../../src/cli/read-lines.ts'
+import { chunksOf, jsonLines } from '../../src/cli/feedback/read-lines.ts'
 import type { Clock } from '../../src/contracts/core.ts'
 import { fc, runs } from '../properties.ts'
 

@@ -33,7 +33,7 @@ export function registerBench(program: Command): void {
     .option('--fresh', 'of continual: measure every run again')
     .option('--rounds <count>', 'of compare: how often each build is measured')
     .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {
-      const { runBench } = await import('../run-bench.ts')
+      const { runBench } = await import('../local/run-bench.ts')
       await runBench([...names, ...wordsOf(flags)])
     })
 }

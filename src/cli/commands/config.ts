@@ -8,8 +8,8 @@ export function registerConfig(program: Command): void {
   withConfig(config.command('check').description('every key with its value, defaults filled in'))
     .option('--json', 'print one JSON document')
     .action(async (flags: ConfigFlags & { readonly json?: boolean }) => {
-      const { checkModels } = await import('../check-models.ts')
-      const { readConfig } = await import('../read-config.ts')
+      const { checkModels } = await import('../local/check-models.ts')
+      const { readConfig } = await import('../local/read-config.ts')
       const { stringify } = await import('yaml')
       const { withoutSecrets } = await import('../../config/config.ts')
       const read = readConfig(flags)

@@ -1,6 +1,6 @@
 /** `antikythera dead-letters`: what could not be learned from; send it again, or drop it. */
 import type { Command } from 'commander'
-import type { ChoiceFlags, ListFlags } from '../dead-letters.ts'
+import type { ChoiceFlags, ListFlags } from '../remote/dead-letters.ts'
 import { aboutModel, wholeNumber, withClient, withModel, type ClientFlags } from '../flags.ts'
 
 export function registerDeadLetters(program: Command): void {
@@ -11,24 +11,24 @@ export function registerDeadLetters(program: Command): void {
     .option('--last <count>', 'at most so many', wholeNumber, 20)
     .option('--code <code>', 'only those with this code')
     .action(async (model: string | undefined, flags: ListFlags) => {
-      const { listLetters } = await import('../dead-letters.ts')
+      const { listLetters } = await import('../remote/dead-letters.ts')
       await listLetters(aboutModel(model, flags))
     })
   withClient(letters.command('show').description('one of them, whole'))
     .argument('<id>')
     .action(async (id: string, flags: ClientFlags) => {
-      const { showLetter } = await import('../dead-letters.ts')
+      const { showLetter } = await import('../remote/dead-letters.ts')
       await showLetter(id, flags)
     })
   withChoice(letters.command('resend').description('send again, once the cause is gone')).action(
     async (ids: readonly string[], flags: ChoiceFlags) => {
-      const { resendLetters } = await import('../dead-letters.ts')
+      const { resendLetters } = await import('../remote/dead-letters.ts')
       await resendLetters(ids, flags)
     },
   )
   withChoice(letters.command('drop').description('remove for good')).action(
     async (ids: readonly string[], flags: ChoiceFlags) => {
-      const { dropLetters } = await import('../dead-letters.ts')
+      const { dropLetters } = await import('../remote/dead-letters.ts')
       await dropLetters(ids, flags)
     },
   )

@@ -1,6 +1,6 @@
 /** `antikythera doctor`: whether this machine can run the daemon, and how to mend what is in the way. */
 import type { Command } from 'commander'
-import type { DoctorFlags } from '../tell-health.ts'
+import type { DoctorFlags } from '../doctor/show-health.ts'
 
 export function registerDoctor(program: Command): void {
   program
@@ -10,7 +10,7 @@ export function registerDoctor(program: Command): void {
     .option('--set <key.path=value...>', 'overrides one key of the file')
     .option('--json', 'print one JSON document')
     .action(async (flags: DoctorFlags) => {
-      const { tellHealth } = await import('../tell-health.ts')
+      const { tellHealth } = await import('../doctor/show-health.ts')
       await tellHealth(flags)
     })
 }

@@ -1,6 +1,6 @@
 /** `antikythera export`: a version as a folder of its own, which Hugging Face PEFT opens. Needs no running daemon. */
 import type { Command } from 'commander'
-import type { ExportFlags } from '../export-version.ts'
+import type { ExportFlags } from '../local/export-version.ts'
 import { withConfig } from '../flags.ts'
 
 export function registerExport(program: Command): void {
@@ -11,7 +11,7 @@ export function registerExport(program: Command): void {
     .requiredOption('--to <folder>', 'a new folder')
     .option('--json', 'print one JSON document')
     .action(async (model: string | undefined, flags: ExportFlags) => {
-      const { exportVersion } = await import('../export-version.ts')
+      const { exportVersion } = await import('../local/export-version.ts')
       await exportVersion(model === undefined ? flags : { ...flags, model })
     })
 }

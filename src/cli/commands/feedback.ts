@@ -1,8 +1,8 @@
 /** `antikythera feedback`: one event from flags, or a file of them, to the daemon or to its topic. */
 import { Option, type Command } from 'commander'
-import type { FeedbackFlags } from '../feedback-flags.ts'
+import type { FeedbackFlags } from '../feedback/feedback-flags.ts'
 import { countOrZero, finiteNumber, positiveNumber, withClient } from '../flags.ts'
-import type { KafkaFlags } from '../kafka-flags.ts'
+import type { KafkaFlags } from '../feedback/kafka-flags.ts'
 
 export function registerFeedback(program: Command): void {
   withKafka(
@@ -67,15 +67,15 @@ async function send(flags: Flags): Promise<void> {
   const { file } = flags
   const isKafka = flags.kafka !== undefined || flags.config !== undefined
   if (isKafka) {
-    const { sendToKafka } = await import('../send-to-kafka.ts')
+    const { sendToKafka } = await import('../feedback/send-to-kafka.ts')
     const { failure } = await import('../../platform/errors.ts')
     if (file === undefined) throw failure('USAGE', '--kafka sends a --file')
     await sendToKafka({ ...flags, file })
   } else if (file === undefined) {
-    const { sendEvent } = await import('../send-event.ts')
+    const { sendEvent } = await import('../feedback/send-event.ts')
     await sendEvent(flags)
   } else {
-    const { sendFile } = await import('../send-file.ts')
+    const { sendFile } = await import('../feedback/send-file.ts')
     await sendFile({ ...flags, file })
   }
 }

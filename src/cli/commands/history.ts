@@ -1,13 +1,13 @@
 /** `antikythera history`: what was made live, when, by whom and why. */
 import type { Command } from 'commander'
-import type { HistoryFlags } from '../show-history.ts'
+import type { HistoryFlags } from '../remote/show-history.ts'
 import { aboutModel, wholeNumber, withModel } from '../flags.ts'
 
 export function registerHistory(program: Command): void {
   withModel(program.command('history').description('every move of the live pointer, newest first'))
     .option('--last <count>', 'at most so many', wholeNumber, 20)
     .action(async (model: string | undefined, flags: HistoryFlags) => {
-      const { showHistory } = await import('../show-history.ts')
+      const { showHistory } = await import('../remote/show-history.ts')
       await showHistory(aboutModel(model, flags))
     })
 }

@@ -1,7 +1,7 @@
 /** `antikythera import`: what Hugging Face PEFT trained becomes a version. The daemon may run, and need not. */
 import { Option, type Command } from 'commander'
 import { withConfig } from '../flags.ts'
-import type { ImportFlags } from '../import-folder.ts'
+import type { ImportFlags } from '../local/import-folder.ts'
 
 export function registerImport(program: Command): void {
   withConfig(program.command('import').description('make a version of a folder that PEFT wrote'))
@@ -16,7 +16,7 @@ export function registerImport(program: Command): void {
     .option('--trust-base', 'take your word that it was trained on the base of this model')
     .option('--json', 'print one JSON document')
     .action(async (folder: string, flags: ImportFlags) => {
-      const { importFolder } = await import('../import-folder.ts')
+      const { importFolder } = await import('../local/import-folder.ts')
       await importFolder(folder, flags)
     })
 }

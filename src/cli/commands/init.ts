@@ -1,6 +1,6 @@
 /** `antikythera init`: writes a first configuration, with comments, for one of three kinds of work. */
 import { Argument, type Command } from 'commander'
-import type { InitFlags } from '../init.ts'
+import type { InitFlags } from '../local/init.ts'
 
 export function registerInit(program: Command): void {
   program
@@ -18,7 +18,7 @@ export function registerInit(program: Command): void {
     .option('--force', 'replace a file that is there')
     .option('--json', 'print one JSON document')
     .action(async (kind: string, flags: InitFlags) => {
-      const { init } = await import('../init.ts')
+      const { init } = await import('../local/init.ts')
       await init(kind, flags)
     })
 }

@@ -1,6 +1,6 @@
 /** `antikythera models`: the pretrained bases that a config can name, and fetching one. */
 import type { Command } from 'commander'
-import type { ModelsFlags } from '../models.ts'
+import type { ModelsFlags } from '../local/models.ts'
 
 export function registerModels(program: Command): void {
   const models = program.command('models').description('pretrained bases: list them, or fetch one')
@@ -9,7 +9,7 @@ export function registerModels(program: Command): void {
     .description('bases that a config can name, and where those are that were fetched')
     .option('--json', 'print one JSON document')
     .action(async (flags: ModelsFlags) => {
-      const { listModels } = await import('../models.ts')
+      const { listModels } = await import('../local/models.ts')
       await listModels(flags)
     })
   models
@@ -19,7 +19,7 @@ export function registerModels(program: Command): void {
     .option('--to <folder>', 'absent = the cache of this user')
     .option('--json', 'print one JSON document')
     .action(async (name: string, flags: ModelsFlags) => {
-      const { pullModel } = await import('../models.ts')
+      const { pullModel } = await import('../local/models.ts')
       await pullModel(name, flags)
     })
 }

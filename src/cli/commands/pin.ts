@@ -15,7 +15,7 @@ export function registerPin(program: Command): void {
       .usage('[options] [model] <version>')
       .action(async (...args: [string, string | undefined, ClientFlags]) => {
         const [first, second, flags] = args
-        const { changePin } = await import('../change-pin.ts')
+        const { changePin } = await import('../remote/change-pin.ts')
         const model = second === undefined ? undefined : first
         await changePin(verb, second ?? first, aboutModel(model, flags))
       })

@@ -1,6 +1,6 @@
 /** `antikythera predict`: ask the live version, or another one. */
 import { Option, type Command } from 'commander'
-import type { PredictFlags } from '../predict.ts'
+import type { PredictFlags } from '../remote/predict.ts'
 import { withClient } from '../flags.ts'
 
 export function registerPredict(program: Command): void {
@@ -16,7 +16,7 @@ export function registerPredict(program: Command): void {
     )
     .option('--version <version>', 'answer with this version, not with the live one')
     .action(async (texts: readonly string[], flags: PredictFlags) => {
-      const { predict } = await import('../predict.ts')
+      const { predict } = await import('../remote/predict.ts')
       await predict(texts, flags)
     })
 }

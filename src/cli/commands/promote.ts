@@ -12,7 +12,7 @@ export function registerPromote(program: Command): void {
     .requiredOption('--version <version>', 'which one')
     .requiredOption('--reason <text>', 'kept in the history')
     .action(async (model: string | undefined, { version, reason, ...flags }: PromoteFlags) => {
-      const { movePointer } = await import('../move-pointer.ts')
+      const { movePointer } = await import('../remote/move-pointer.ts')
       await movePointer('promote', { version, reason }, aboutModel(model, flags))
     })
 }

@@ -1,7 +1,7 @@
 /** `antikythera recover`: a model whose files are damaged goes on from what is whole. The daemon is stopped meanwhile. */
 import type { Command } from 'commander'
 import { withConfig } from '../flags.ts'
-import type { RecoverFlags } from '../recover.ts'
+import type { RecoverFlags } from '../local/recover.ts'
 
 export function registerRecover(program: Command): void {
   withConfig(
@@ -11,7 +11,7 @@ export function registerRecover(program: Command): void {
     .option('--dry-run', 'say what would be done, and change nothing')
     .option('--json', 'print one JSON document')
     .action(async (model: string | undefined, flags: RecoverFlags) => {
-      const { recover } = await import('../recover.ts')
+      const { recover } = await import('../local/recover.ts')
       await recover(model, flags)
     })
 }

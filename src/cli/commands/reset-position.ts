@@ -1,7 +1,7 @@
 /** `antikythera reset-position`: a source goes on elsewhere, after its content was lost. The daemon is stopped meanwhile. */
 import type { Command } from 'commander'
 import { withConfig } from '../flags.ts'
-import type { ResetFlags } from '../reset-position.ts'
+import type { ResetFlags } from '../local/reset-position.ts'
 
 export function registerResetPosition(program: Command): void {
   withConfig(
@@ -15,7 +15,7 @@ export function registerResetPosition(program: Command): void {
     .option('--dry-run', 'say what would be done, and change nothing')
     .option('--json', 'print one JSON document')
     .action(async (model: string | undefined, flags: ResetFlags) => {
-      const { resetPosition } = await import('../reset-position.ts')
+      const { resetPosition } = await import('../local/reset-position.ts')
       await resetPosition(model, flags)
     })
 }

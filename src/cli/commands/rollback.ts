@@ -14,7 +14,7 @@ export function registerRollback(program: Command): void {
     .requiredOption('--reason <text>', 'kept in the history')
     .option('--hold', 'learn nothing until you resume')
     .action(async (model: string | undefined, { to, reason, hold, ...flags }: RollbackFlags) => {
-      const { movePointer } = await import('../move-pointer.ts')
+      const { movePointer } = await import('../remote/move-pointer.ts')
       const body = { reason, ...(to !== undefined && { to }), ...(hold === true && { hold }) }
       await movePointer('rollback', body, aboutModel(model, flags))
     })

@@ -1,6 +1,6 @@
 /** `antikythera serve`: the daemon. */
 import type { Command } from 'commander'
-import type { ServeFlags } from '../serve.ts'
+import type { ServeFlags } from '../local/serve.ts'
 import { withConfig } from '../flags.ts'
 
 export function registerServe(program: Command): void {
@@ -11,7 +11,7 @@ export function registerServe(program: Command): void {
     .option('--role <all|trainer|server>', 'overrides role: what of the daemon runs here')
     .option('--json', 'print one JSON object with the URL as soon as it listens')
     .action(async (flags: ServeFlags) => {
-      const { serve } = await import('../serve.ts')
+      const { serve } = await import('../local/serve.ts')
       await serve(flags)
     })
 }

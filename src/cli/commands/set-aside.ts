@@ -1,14 +1,14 @@
 /** What rollbacks have set aside: listed, learned after all or dropped; and learning stopped and started again. */
 import type { Command } from 'commander'
 import { aboutModel, wholeNumber, withModel, type ClientFlags } from '../flags.ts'
-import type { RetractFlags } from '../retract.ts'
-import type { AsideFlags, SelectionFlags } from '../set-aside.ts'
+import type { RetractFlags } from '../remote/retract.ts'
+import type { AsideFlags, SelectionFlags } from '../remote/set-aside.ts'
 
 export function registerSetAside(program: Command): void {
   withModel(program.command('set-aside').description('what rollbacks have set aside, newest first'))
     .option('--last <count>', 'at most so many', wholeNumber, 20)
     .action(async (model: string | undefined, flags: AsideFlags) => {
-      const { listAside } = await import('../set-aside.ts')
+      const { listAside } = await import('../remote/set-aside.ts')
       await listAside(aboutModel(model, flags))
     })
   selecting(program, 'relearn', 'learn what rollbacks have set aside')
@@ -24,7 +24,7 @@ function registerRetract(program: Command): void {
     .option('--id <id>', 'one event')
     .option('--since <time>', 'of a source: only what came since then')
     .action(async (model: string | undefined, flags: RetractFlags) => {
-      const { retract } = await import('../retract.ts')
+      const { retract } = await import('../remote/retract.ts')
       await retract(aboutModel(model, flags))
     })
 }
@@ -36,7 +36,7 @@ function selecting(program: Command, name: 'relearn' | 'discard', description: s
     .option('--since <time>', 'only what came since then, such as 2026-11-24T10:00:00Z')
     .option('--reason <text>', 'kept in the history')
     .action(async (model: string | undefined, flags: SelectionFlags) => {
-      const { select } = await import('../set-aside.ts')
+      const { select } = await import('../remote/set-aside.ts')
       await select(name, aboutModel(model, flags))
     })
 }
@@ -46,7 +46,7 @@ function pausing(program: Command, name: 'pause' | 'resume', description: string
     .option('--reason <text>', 'kept in the history')
     .action(
       async (model: string | undefined, flags: ClientFlags & { readonly reason?: string }) => {
-        const { pause } = await import('../set-aside.ts')
+        const { pause } = await import('../remote/set-aside.ts')
         await pause(name, aboutModel(model, flags))
       },
     )

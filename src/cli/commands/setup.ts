@@ -14,7 +14,7 @@ export function registerSetup(program: Command): void {
     .option('--all', 'everything, services from Debian packages too')
     .option('--json', 'accepted and ignored: progress goes to stderr')
     .action(async () => {
-      const { runSetup } = await import('../run-setup.ts')
+      const { runSetup } = await import('../local/run-setup.ts')
       await runSetup(process.argv.slice(3))
     })
 }

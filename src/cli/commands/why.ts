@@ -1,6 +1,6 @@
 /** `antikythera why`: what is live, since when and why, and how it came to be. */
 import type { Command } from 'commander'
-import type { WhyFlags } from '../tell-why.ts'
+import type { WhyFlags } from '../remote/show-why.ts'
 import { aboutModel, wholeNumber, withModel } from '../flags.ts'
 
 export function registerWhy(program: Command): void {
@@ -9,7 +9,7 @@ export function registerWhy(program: Command): void {
     .option('--version <version>', 'the same')
     .option('--last <count>', 'at most so many of its ancestors', wholeNumber, 20)
     .action(async (...args: [string | undefined, string | undefined, WhyFlags]) => {
-      const { tellWhy } = await import('../tell-why.ts')
+      const { tellWhy } = await import('../remote/show-why.ts')
       await tellWhy(asked(...args))
     })
 }

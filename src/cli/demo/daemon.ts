@@ -1,6 +1,6 @@
 /** The daemon as the demo sees it: its HTTP API and nothing else. */
 import type { Json } from '../../contracts/core.ts'
-import { modelPath, openClient, type JsonObject } from '../client.ts'
+import { modelPath, openClient, type JsonObject } from '../remote/client.ts'
 import type { DemoAnswer, DemoDaemon, DemoStatus } from './teach.ts'
 
 /** The shapes are those of `/openapi.json`. */

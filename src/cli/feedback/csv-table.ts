@@ -1,0 +1,78 @@
+/**
+ * A table as events and inputs. The header names the columns: `label`, `id` and `text` are the event's own, `event.<field>` any
+ * other field of it, and every other column is a feature. An empty cell is missing; a cell that looks like a number or like
+ * true and false is one.
+ */
+import type { Json } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import { csvRows } from './csv.ts'
+import type { SizedLine } from './read-lines.ts'
+
+type Fields = Record<string, Json>
+
+export interface TableRow {
+  readonly line: number
+  readonly bytes: number
+  /** `label`, `id` and whatever else the event says. */
+  readonly fields: Readonly<Fields>
+  /** Undefined where the row says nothing about its input. */
+  readonly input: Json | undefined
+}
+
+export async function* tableRows(pieces: AsyncIterable<string>): AsyncGenerator<TableRow> {
+  let header: readonly string[] | undefined
+  for await (const { line, cells, bytes } of csvRows(pieces)) {
+    if (header === undefined) {
+      header = checkedHeader(cells)
+      continue
+    }
+    if (cells.length !== header.length)
+      throw failure('USAGE', `line ${line} has ${cells.length} cells, the header ${header.length}`)
+    yield { line, bytes, ...rowOf(header, cells) }
+  }
+  if (header === undefined) throw failure('USAGE', 'the CSV has no header: a line with the names')
+}
+
+/** As events of JSONL. */
+export async function* tableLines(pieces: AsyncIterable<string>): AsyncGenerator<SizedLine> {
+  for await (const { line, bytes, fields, input } of tableRows(pieces)) {
+    const event = { ...fields, ...(input !== undefined && { input }) }
+    yield { number: line, text: JSON.stringify(event), bytes }
+  }
+}
+
+function checkedHeader(cells: readonly string[]): readonly string[] {
+  const twice = cells.find((name, at) => cells.indexOf(name) !== at)
+  if (twice !== undefined)
+    throw failure('USAGE', `the CSV has two columns ${JSON.stringify(twice)}`)
+  if (cells.includes('')) throw failure('USAGE', 'a column of the CSV has no name')
+  return cells
+}
+
+const ownColumns: ReadonlySet<string> = new Set(['label', 'id'])
+const EVENT = 'event.'
+
+function rowOf(header: readonly string[], cells: readonly string[]) {
+  const fields: Fields = {}
+  const features: Fields = {}
+  let text: string | undefined
+  for (const [at, name] of header.entries()) {
+    const cell = cells[at] ?? ''
+    if (cell === '') continue
+    if (name === 'text') text = cell
+    else if (ownColumns.has(name)) fields[name] = cell
+    else if (name.startsWith(EVENT)) fields[name.slice(EVENT.length)] = valueOf(cell)
+    else features[name] = valueOf(cell)
+  }
+  const hasFeatures = Object.keys(features).length > 0
+  const input = text === undefined ? (hasFeatures ? { features } : undefined) : { text }
+  return { fields, input }
+}
+
+/** As JSON writes a number: 01234 is a code, and stays text. */
+const NUMBER = /^[+-]?(0|[1-9]\d*)?(\.\d+)?(e[+-]?\d+)?$/i
+
+function valueOf(cell: string): Json {
+  if (/^(true|false)$/i.test(cell)) return cell.toLowerCase() === 'true'
+  return NUMBER.test(cell) && /\d/.test(cell) ? Number(cell) : cell
+}

@@ -1,0 +1,22 @@
+/** What `feedback` was asked to send: a file, or the parts of one event. */
+import type { FileFormat } from './file-format.ts'
+import type { ClientFlags } from '../flags.ts'
+
+export interface FeedbackFlags extends ClientFlags {
+  readonly file?: string
+  readonly format?: FileFormat
+  /** Refused events in a row that end the sending; 0 = none do. */
+  readonly stopAfter: number
+  readonly features?: string
+  readonly retrySeconds: number
+  readonly wait?: boolean
+  readonly text?: string
+  readonly predictionId?: string
+  readonly label?: string
+  readonly correction?: string
+  readonly rating?: number
+  readonly retract?: boolean
+  readonly weight?: number
+  readonly id?: string
+  readonly source?: string
+}

@@ -1,0 +1,74 @@
+/** The lines of a file or of stdin, numbered as an editor numbers them, in chunks that fit into one request. */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { failure } from '../../platform/errors.ts'
+
+export interface Line {
+  readonly number: number
+  readonly text: string
+}
+
+/** With its size in the file. */
+export interface SizedLine extends Line {
+  readonly bytes: number
+}
+
+export interface LineSource {
+  /** Unknown for stdin. */
+  readonly totalBytes: number | undefined
+  readonly stream: Readable
+}
+
+export interface ChunkLimits {
+  readonly lines: number
+  readonly bytes: number
+}
+
+export async function openLines(path: string): Promise<LineSource> {
+  if (path === '-') return { totalBytes: undefined, stream: process.stdin }
+  const found = await stat(path).catch((cause: unknown) => {
+    throw failure('SOURCE_MISSING', `${path} cannot be read`, { cause })
+  })
+  if (!found.isFile()) throw failure('SOURCE_MISSING', `${path} is not a file`)
+  return { totalBytes: found.size, stream: createReadStream(path) }
+}
+
+/** The lines of JSONL; blank ones are none. */
+export async function* jsonLines(stream: Readable): AsyncGenerator<SizedLine> {
+  let [number, skipped] = [0, 0]
+  for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
+    number += 1
+    const bytes = Buffer.byteLength(text) + 1
+    if (text.trim() === '') skipped += bytes
+    else {
+      yield { number, text, bytes: bytes + skipped }
+      skipped = 0
+    }
+  }
+}
+
+/**
+ * A line that is longer than `bytes` makes a chunk of its own: the daemon says what it thinks of it. Limits are looked at
+ * for each line, and may change meanwhile.
+ */
+export async function* chunksOf(
+  source: AsyncIterable<SizedLine>,
+  limits: ChunkLimits,
+): AsyncGenerator<{ readonly lines: readonly Line[]; readonly bytes: number }> {
+  let lines: Line[] = []
+  let [bytes, size] = [0, 0]
+  for await (const line of source) {
+    const more = Buffer.byteLength(line.text) + 1
+    if (lines.length >= limits.lines || (lines.length > 0 && size + more > limits.bytes)) {
+      yield { lines, bytes }
+      lines = []
+      bytes = size = 0
+    }
+    lines.push({ number: line.number, text: line.text })
+    bytes += line.bytes
+    size += more
+  }
+  if (lines.length > 0) yield { lines, bytes }
+}

@@ -1,0 +1,155 @@
+/**
+ * Sends a file of feedback in chunks. An event's id makes sending it twice harmless, so a chunk whose answer was lost is sent again,
+ * and a file that was interrupted is sent again from its start: what was taken before counts as duplicate.
+ */
+import { CodedError, type Json } from '../../contracts/core.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { modelPath, type JsonObject } from '../remote/client.ts'
+import type { FeedbackFlags } from './feedback-flags.ts'
+import { connectModel, type Connected } from '../remote/connect.ts'
+import { print } from '../print.ts'
+import { openProgress, type Progress } from '../progress.ts'
+import { eventLines, formatOf } from './file-format.ts'
+import { chunksOf, openLines, type Line } from './read-lines.ts'
+import { rejectedLines, type Rejected } from './rejected.ts'
+import { RetryPolicy } from '../../platform/retry.ts'
+import { waitForLearned } from '../remote/wait-for.ts'
+import { waitingFor } from '../remote/waiting-for.ts'
+
+/** Half of the default limit of a body, so that a daemon that was made stricter still takes most chunks whole. */
+const CHUNK = { lines: 500, bytes: 128 * 1024 }
+const EXIT_DATA = 65
+
+interface Totals {
+  accepted: number
+  duplicates: number
+  readonly rejected: Rejected[]
+  /** Of the last answer. */
+  position?: Json
+  pending?: Json
+  trigger_every?: Json
+  trigger_rest_ms?: Json
+  /** Events in a row, up to the last one, that were refused. */
+  straight: number
+  /** The line behind which nothing was sent, because too many in a row were refused. */
+  stopped?: number | undefined
+  /** The version that is live when all of it is learned. */
+  live?: string | undefined
+}
+
+export async function sendFile(flags: FeedbackFlags & { readonly file: string }): Promise<void> {
+  const { totalBytes: total, stream } = await openLines(flags.file)
+  const connected = await connectModel(flags)
+  const totals: Totals = { accepted: 0, duplicates: 0, rejected: [], straight: 0 }
+  const progress = openProgress({ clock: systemClock, unit: 'events' })
+  let [done, items] = [0, 0]
+  const most = flags.stopAfter
+  // Small ones until something is accepted, so that a file that is wrong from its start is not sent by the hundreds.
+  const limits = { ...CHUNK, lines: most === 0 ? CHUNK.lines : Math.min(CHUNK.lines, most) }
+  const source = eventLines(stream, formatOf(flags.file, flags.format))
+  try {
+    for await (const { lines, bytes } of chunksOf(source, limits)) {
+      await sendChunk(connected, lines, totals, retryOf(flags, progress))
+      done += bytes
+      items += lines.length
+      progress.update({ done, total, items })
+      totals.stopped = stoppedAt(lines, totals, most)
+      if (totals.stopped !== undefined) break
+      if (totals.accepted > 0) limits.lines = CHUNK.lines
+    }
+  } finally {
+    progress.end()
+  }
+  if (flags.wait === true)
+    totals.live = await waitForLearned(connected, totals.position, flags.retrySeconds)
+  const { straight: _straight, ...told } = totals
+  print(flags.json, { model: connected.model, events: items, ...told }, () => summary(totals))
+  if (totals.rejected.length > 0) process.exitCode = EXIT_DATA
+}
+
+/** Counted over chunks: `rejected` names lines, which rise. */
+function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number | undefined {
+  const refused = new Set(totals.rejected.slice(-lines.length).map(({ line }) => line))
+  for (const { number } of lines) {
+    totals.straight = refused.has(number) ? totals.straight + 1 : 0
+    if (most > 0 && totals.straight >= most) return lines.at(-1)?.number
+  }
+  return undefined
+}
+
+function retryOf(flags: FeedbackFlags, progress: Progress): RetryPolicy {
+  return new RetryPolicy({
+    clock: systemClock,
+    firstMs: 250,
+    longestMs: 10_000,
+    limitMs: flags.retrySeconds * 1000,
+    onWait: ({ delayMs, error }) => {
+      progress.say(`${error.code}: asking again in ${(delayMs / 1000).toFixed(1)} s`)
+    },
+  })
+}
+
+/** A body that the daemon finds too large is halved; a single event that is too large is rejected. */
+async function sendChunk(
+  { client, model }: Connected,
+  lines: readonly Line[],
+  totals: Totals,
+  retry: RetryPolicy,
+): Promise<void> {
+  const path = modelPath(model, 'feedback')
+  try {
+    const texts = lines.map(({ text }) => text)
+    add(
+      totals,
+      lines,
+      await retry.run('sending feedback', async () => client.postLines(path, texts)),
+    )
+  } catch (error) {
+    if (!(error instanceof CodedError) || !tooMuch.has(error.code)) throw error
+    const half = Math.ceil(lines.length / 2)
+    const [only] = lines
+    if (lines.length === 1 && only !== undefined) {
+      totals.rejected.push({ line: only.number, code: error.code, message: error.message })
+      return
+    }
+    for (const part of [lines.slice(0, half), lines.slice(half)])
+      await sendChunk({ client, model }, part, totals, retry)
+  }
+}
+
+const tooMuch: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'TOO_MANY_EVENTS'])
+
+function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
+  const { accepted, duplicates, rejected } = answer as JsonObject & {
+    accepted: number
+    duplicates: number
+    rejected: readonly { readonly index: number; readonly code: string; readonly message: string }[]
+  }
+  const { position, pending, trigger_every, trigger_rest_ms } = answer
+  Object.assign(totals, { position, pending, trigger_every, trigger_rest_ms })
+  totals.accepted += accepted
+  totals.duplicates += duplicates
+  for (const { index, code, message } of rejected)
+    totals.rejected.push({ line: lines[index]?.number ?? 0, code, message })
+}
+
+function summary(totals: Totals): string[] {
+  const { accepted, duplicates, rejected } = totals
+  const counts = `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`
+  const next = totals.live === undefined ? waitingFor(totals) : `; learned: ${totals.live} is live`
+  return [
+    accepted > 0 ? `${counts}${next}` : counts,
+    ...rejectedLines(rejected),
+    ...stopLines(totals),
+  ]
+}
+
+function stopLines({ stopped, straight, rejected }: Totals): string[] {
+  if (stopped === undefined) return []
+  const why = rejected.at(-1)
+  return [
+    `stopped: the last ${straight} events in a row were refused (${why?.code}: ${why?.message})`,
+    `  nothing behind line ${stopped} was sent; correct the file and send it again: what was accepted counts as known already`,
+    '  --stop-after 0 sends all of it, whatever is refused',
+  ]
+}

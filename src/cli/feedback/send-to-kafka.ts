@@ -1,0 +1,137 @@
+/**
+ * Sends a file of feedback to a topic: each line as it stands, acknowledged by every replica in sync. An event's id makes
+ * sending it twice harmless, so that a file that was interrupted is sent again from its start.
+ */
+import { createHash } from 'node:crypto'
+import { Delivery, type Outgoing } from '../../../connectors/kafka/delivery.ts'
+import type { KafkaConnection } from '../../../connectors/kafka/options.ts'
+import { CodedError } from '../../contracts/core.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { failure } from '../../platform/errors.ts'
+import { openLog } from '../../platform/log.ts'
+import { kafkaPlace, type KafkaFlags } from './kafka-flags.ts'
+import { print } from '../print.ts'
+import { openProgress, type Progress } from '../progress.ts'
+import { eventLines, formatOf } from './file-format.ts'
+import { chunksOf, openLines, type Line } from './read-lines.ts'
+import { rejectedLines, type Rejected } from './rejected.ts'
+import { RetryPolicy } from '../../platform/retry.ts'
+
+const CHUNK = { lines: 5000, bytes: 900_000 }
+/** What a broker takes by default, less room for the key. */
+const LONGEST_LINE_BYTES = 900_000
+const EXIT_DATA = 65
+
+export async function sendToKafka(flags: KafkaFlags): Promise<void> {
+  const { connection, topic } = kafkaPlace(flags)
+  const { totalBytes: total, stream } = await openLines(flags.file)
+  const delivery = openDelivery(connection, topic)
+  const progress = openProgress({ clock: systemClock, unit: 'events' })
+  const retry = retryOf(flags, progress)
+  const begunMs = systemClock.monotonicMs()
+  const rejected: Rejected[] = []
+  let [done, sent] = [0, 0]
+  try {
+    for await (const { lines, bytes } of chunksOf(
+      eventLines(stream, formatOf(flags.file, flags.format)),
+      CHUNK,
+    )) {
+      const outgoing = messagesOf(lines, flags, rejected)
+      await retry.run('sending feedback', async () => send(delivery, topic, outgoing))
+      done += bytes
+      sent += outgoing.length
+      progress.update({ done, total, items: sent })
+    }
+  } finally {
+    progress.end()
+    await delivery.close()
+  }
+  const seconds = (systemClock.monotonicMs() - begunMs) / 1000
+  const perSecond = Math.round(sent / Math.max(seconds, 0.001))
+  print(flags.json, { topic, sent, rejected, seconds, per_second: perSecond }, () => [
+    `${sent} sent to ${topic}, ${perSecond}/s, ${rejected.length} rejected`,
+    ...rejectedLines(rejected),
+  ])
+  if (rejected.length > 0) process.exitCode = EXIT_DATA
+}
+
+/** A sink of the daemon waits for its topic; a person has misspelt it. */
+async function send(
+  delivery: Delivery,
+  topic: string,
+  outgoing: readonly Outgoing[],
+): Promise<void> {
+  try {
+    await delivery.send(outgoing)
+  } catch (error) {
+    const isUnknown =
+      error instanceof CodedError && error.details.kafka === 'UNKNOWN_TOPIC_OR_PARTITION'
+    if (!isUnknown) throw error
+    throw failure('TOPIC_UNKNOWN', `the brokers have no topic ${topic}`, { cause: error })
+  }
+}
+
+function openDelivery(connection: KafkaConnection, topic: string): Delivery {
+  const log = openLog({ level: 'silent' })
+  return new Delivery({
+    ...connection,
+    clientId: 'antikythera-cli',
+    topic,
+    clock: systemClock,
+    log,
+  })
+}
+
+function retryOf(flags: KafkaFlags, progress: Progress): RetryPolicy {
+  return new RetryPolicy({
+    clock: systemClock,
+    firstMs: 250,
+    longestMs: 10_000,
+    limitMs: flags.retrySeconds * 1000,
+    onWait: ({ delayMs, error }) => {
+      progress.say(`${error.message}: trying again in ${(delayMs / 1000).toFixed(1)} s`)
+    },
+  })
+}
+
+function messagesOf(
+  lines: readonly Line[],
+  flags: KafkaFlags,
+  rejected: Rejected[],
+): readonly Outgoing[] {
+  const timeMs = systemClock.nowMs()
+  return lines.flatMap((line) => {
+    const value = Buffer.from(line.text)
+    const event = eventOf(line.text)
+    if (event === undefined) rejected.push(refused(line, 'EVENT_MALFORMED', 'no JSON object'))
+    else if (value.length > LONGEST_LINE_BYTES)
+      rejected.push(refused(line, 'EVENT_TOO_LARGE', `longer than ${LONGEST_LINE_BYTES} bytes`))
+    else return [{ key: keyOf(event, line.text, flags), value, headers: {}, timeMs }]
+    return []
+  })
+}
+
+/** What else is wrong with an event is for the daemon to say, which knows the rules, in its dead letters. */
+function eventOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return isObject ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Equal events go to one partition, where the later one is seen to be a duplicate; or all of a model, in their order. */
+function keyOf(
+  { id, model }: Readonly<Record<string, unknown>>,
+  text: string,
+  flags: KafkaFlags,
+): string {
+  if (flags.key === 'model') return typeof model === 'string' ? model : (flags.model ?? '')
+  return typeof id === 'string' ? id : createHash('sha256').update(text).digest('hex')
+}
+
+function refused({ number }: Line, code: string, message: string): Rejected {
+  return { line: number, code, message }
+}

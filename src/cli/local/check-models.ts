@@ -1,0 +1,10 @@
+/** `config check` also opens what is cheap: a config that can never start is refused where that is known. */
+import { modelProblems, openCheaply } from '../../app/check.ts'
+import type { Config } from '../../config/config.ts'
+import { configFailure } from '../../config/problem.ts'
+
+/** Throws CONFIG_INVALID with every model that cannot start, and why. */
+export async function checkModels(config: Config, path: string): Promise<void> {
+  const problems = await modelProblems(config, openCheaply)
+  if (problems.length > 0) throw configFailure(problems, () => path)
+}

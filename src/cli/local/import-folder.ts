@@ -1,0 +1,52 @@
+/**
+ * Makes a version of a folder that Hugging Face PEFT wrote, and lets it answer when that is asked for. It writes into the
+ * registry and nowhere else, as a person's promotion does: the daemon that trains the model follows the live pointer. So it
+ * works beside running daemons, and without any.
+ */
+import { resolve } from 'node:path'
+import { importTarget, withVersions } from '../../app/versions.ts'
+import type { Routing } from '../../versions/contract.ts'
+import type { HeadKind } from '../../versions/import/head-choice.ts'
+import type { Imported } from '../../versions/service.ts'
+import type { ConfigFlags } from '../flags.ts'
+import { modelNamed } from './model-named.ts'
+import { print } from '../print.ts'
+import { readConfig } from './read-config.ts'
+
+export interface ImportFlags extends ConfigFlags {
+  readonly model?: string
+  readonly head?: HeadKind
+  readonly promote?: boolean
+  readonly trustBase?: boolean
+  readonly json?: boolean
+}
+
+export async function importFolder(folder: string, flags: ImportFlags): Promise<void> {
+  const config = readConfig(flags)
+  const model = modelNamed(config, flags.model)
+  await withVersions(config, model, async (versions, base) => {
+    const target = importTarget(config, model, base)
+    const imported = await versions.importFolder(resolve(folder), target, flags)
+    const { version, reason } = imported.version.manifest
+    const moved =
+      flags.promote === true && (await versions.move({ version, reason, by: 'promote' }))
+    show(flags, imported, moved ? moved.routing : undefined)
+  })
+}
+
+function show(
+  { json }: ImportFlags,
+  { version: { manifest }, idle }: Imported,
+  live: Routing | undefined,
+): void {
+  const { model, version, digest, labels, parent, reason } = manifest
+  const generation = live?.generation ?? null
+  const answer = { model, version, digest, labels, parent, reason, idle, generation }
+  print(json, answer, () => [
+    `${version} of ${model}: ${reason}`,
+    ...idle.map((module) => `  left out: ${module}, which no answer reads and where B is 0`),
+    live === undefined
+      ? `  it does not answer yet: antikythera promote --version ${version} --reason …`
+      : `  it answers from now on (generation ${live.generation}), and the trainer goes on from it`,
+  ])
+}

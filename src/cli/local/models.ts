@@ -1,0 +1,71 @@
+/** Lists and fetches pretrained bases. */
+import { readdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { pullBase, type PullProgress } from '../../bases/pulled/pull.ts'
+import { pulledFolder } from '../../bases/pulled/pulled.ts'
+import { systemClock } from '../../platform/clock.ts'
+import type { bases } from '../../config/choices.ts'
+import { print, table } from '../print.ts'
+import { openProgress, type Progress } from '../progress.ts'
+
+export interface ModelsFlags {
+  readonly json?: boolean
+  readonly to?: string
+}
+
+const builtIn: Readonly<Record<keyof typeof bases, string>> = {
+  'use-lite': 'base: use-lite (comes with the packages)',
+  minilm: 'base: minilm (better and slower: after antikythera models pull minilm)',
+  pulled: 'base: { pulled: OWNER/NAME } (after antikythera models pull OWNER/NAME)',
+  bert: 'base: { bert: FOLDER } (BERT-family encoder in Hugging Face layout)',
+  features: 'base: { features: { size: N } } (vectors of numbers)',
+}
+
+export async function listModels(flags: ModelsFlags): Promise<void> {
+  const folder = dirname(pulledFolder('any'))
+  const names = await readdir(folder).catch(() => [])
+  const pulled = names
+    .filter((name) => !name.startsWith('.'))
+    .sort()
+    .map((name) => ({ name: name.replace('--', '/'), folder: join(folder, name) }))
+  print(flags.json, { bases: builtIn, pulled }, () => [
+    ...table(Object.entries(builtIn)),
+    '',
+    ...(pulled.length === 0
+      ? ['none was fetched yet: antikythera models pull minilm']
+      : table(pulled.map(({ name }) => [name, baseLine(name)]))),
+  ])
+}
+
+export async function pullModel(name: string, flags: ModelsFlags): Promise<void> {
+  const folder = flags.to === undefined ? pulledFolder(name) : resolve(flags.to)
+  const progress = openProgress({ clock: systemClock, unit: 'MB' })
+  try {
+    const base = await pullBase(name, folder, (now) => {
+      show(progress, now)
+    })
+    progress.end()
+    print(flags.json, { name, folder, hash: base.hash }, () => [
+      `${name} is in ${folder}`,
+      `  in a config: ${flags.to === undefined ? baseLine(name) : `base: { bert: ${flags.to} }`}`,
+    ])
+  } catch (error) {
+    progress.end()
+    throw error
+  }
+}
+
+/** How a config names what was fetched, on whatever machine. */
+function baseLine(name: string): string {
+  return name.includes('/') ? `base: { pulled: ${name} }` : `base: ${name}`
+}
+
+function show(progress: Progress, { step, receivedBytes, totalBytes }: PullProgress): void {
+  if (step === 'checking') progress.say('checking that it opens')
+  else if (receivedBytes !== undefined)
+    progress.update({
+      done: receivedBytes,
+      total: totalBytes,
+      items: Math.round(receivedBytes / 1e6),
+    })
+}

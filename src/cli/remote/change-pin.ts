@@ -1,0 +1,20 @@
+/** Pins a version or takes its pin away, through the daemon. */
+import { modelPath, type JsonObject } from './client.ts'
+import { connectModel } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { print } from '../print.ts'
+
+export async function changePin(
+  verb: 'pin' | 'unpin',
+  version: string,
+  flags: ClientFlags,
+): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const path = modelPath(model, 'versions', version, 'pin')
+  const answer = await (verb === 'pin' ? client.put(path) : client.delete(path))
+  print(flags.json, answer, () => {
+    const { pins } = answer as JsonObject & { readonly pins: readonly string[] }
+    const done = verb === 'pin' ? 'keeps its bytes until you unpin it' : 'is pinned no longer'
+    return [`${version} ${done}`, `pinned: ${pins.join(', ') || 'nothing'}`]
+  })
+}

@@ -1,0 +1,28 @@
+/** From a command's flags to a client and the model that is meant. */
+import { failure } from '../../platform/errors.ts'
+import { openClient, type Client, type JsonObject } from './client.ts'
+import type { ClientFlags } from '../flags.ts'
+
+export interface Connected {
+  readonly client: Client
+  readonly model: string
+}
+
+export function clientOf({ url, token, timeout }: ClientFlags): Client {
+  return openClient({ url, token, timeoutMs: timeout * 1000 })
+}
+
+export async function connectModel(flags: ClientFlags): Promise<Connected> {
+  const client = clientOf(flags)
+  return { client, model: flags.model ?? (await onlyModel(client)) }
+}
+
+async function onlyModel(client: Client): Promise<string> {
+  const { models } = (await client.get('/v1/models')) as JsonObject & {
+    models: readonly { readonly model: string }[]
+  }
+  const names = models.map(({ model }) => model)
+  const [name] = names
+  if (names.length === 1 && name !== undefined) return name
+  throw failure('USAGE', `the daemon serves ${names.join(', ')}: choose with --model`)
+}

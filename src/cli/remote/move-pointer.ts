@@ -1,0 +1,25 @@
+/** Moves the live pointer through the daemon: what rollback and promote share. */
+import type { Json } from '../../contracts/core.ts'
+import { modelPath, type JsonObject } from './client.ts'
+import { connectModel } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { print } from '../print.ts'
+
+interface Moved {
+  readonly live: string
+  readonly previous: string
+  readonly generation: number
+}
+
+export async function movePointer(
+  route: 'rollback' | 'promote',
+  body: Readonly<Record<string, Json>>,
+  flags: ClientFlags,
+): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const answer = await client.post(modelPath(model, route), body)
+  print(flags.json, answer, () => {
+    const { live, previous, generation } = answer as JsonObject & Moved
+    return [`${live} answers now, instead of ${previous} (generation ${generation})`]
+  })
+}

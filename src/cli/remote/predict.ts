@@ -1,0 +1,93 @@
+/** Asks in requests of bounded size and prints the answers as they come, so that a long stdin streams through. */
+import type { Json } from '../../contracts/core.ts'
+import { failure } from '../../platform/errors.ts'
+import { modelPath, type JsonObject } from './client.ts'
+import type { ClientFlags } from '../flags.ts'
+import { connectModel, type Connected } from './connect.ts'
+import { tableRows } from '../feedback/csv-table.ts'
+import { featuresOf } from '../feedback/features-flag.ts'
+import { formatOf, textOf, type FileFormat } from '../feedback/file-format.ts'
+import { percent, print } from '../print.ts'
+import { jsonLines, openLines } from '../feedback/read-lines.ts'
+
+export interface PredictFlags extends ClientFlags {
+  readonly version?: string
+  readonly features?: readonly string[]
+  /** CSV with a header: one input a row. Otherwise one text a line. */
+  readonly file?: string
+  readonly format?: FileFormat
+}
+
+const INPUTS_PER_REQUEST = 32
+
+interface Prediction {
+  readonly id: string
+  readonly label: string | null
+  readonly code?: string
+  readonly score: number
+  readonly tokens?: { readonly kept: number; readonly dropped: number }
+}
+
+export async function predict(texts: readonly string[], flags: PredictFlags): Promise<void> {
+  const vectors = (flags.features ?? []).map(featuresOf)
+  const connected = await connectModel(flags)
+  let block: Json[] = [...vectors, ...texts]
+  if (block.length === 0) {
+    for await (const input of inputsOf(flags)) {
+      block.push(input)
+      if (block.length === INPUTS_PER_REQUEST) block = await askAll(connected, block, flags)
+    }
+  }
+  await askAll(connected, block, flags)
+}
+
+async function* inputsOf({ file = '-', format }: PredictFlags): AsyncGenerator<Json> {
+  const { stream } = await openLines(file)
+  if (formatOf(file, format) === 'csv') {
+    for await (const { input } of tableRows(textOf(stream))) if (input !== undefined) yield input
+    return
+  }
+  const isJson = format === 'jsonl' || /\.(jsonl|ndjson)$/i.test(file)
+  for await (const { text } of jsonLines(stream)) yield isJson ? asJson(text) : text
+}
+
+function asJson(text: string): Json {
+  try {
+    return JSON.parse(text) as Json
+  } catch (cause) {
+    throw failure('USAGE', `a line is no JSON: ${text.slice(0, 80)}`, { cause })
+  }
+}
+
+/** Answers what is left to ask: nothing. */
+async function askAll(
+  { client, model }: Connected,
+  inputs: readonly Json[],
+  flags: PredictFlags,
+): Promise<Json[]> {
+  for (let from = 0; from < inputs.length; from += INPUTS_PER_REQUEST) {
+    const some = inputs.slice(from, from + INPUTS_PER_REQUEST)
+    const version = flags.version === undefined ? {} : { version: flags.version }
+    const answer = await client.post(modelPath(model, 'predict'), { inputs: some, ...version })
+    print(flags.json, answer, () => linesOf(answer, some))
+  }
+  return []
+}
+
+function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
+  const { version, predictions } = answer as JsonObject & {
+    version: string
+    predictions: readonly Prediction[]
+  }
+  return predictions.map(({ label, code, score, id, tokens }, index) => {
+    const input = inputs[index]
+    const shown = typeof input === 'string' ? input : JSON.stringify(input)
+    return `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}  ${version}  ${id}  ${cutOf(tokens)}${shown}`
+  })
+}
+
+/** The answer is of the beginning of a text that is too long. */
+function cutOf(tokens: Prediction['tokens']): string {
+  if (tokens === undefined) return ''
+  return `(read ${tokens.kept} of ${tokens.kept + tokens.dropped} tokens)  `
+}

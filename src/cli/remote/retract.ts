@@ -1,0 +1,33 @@
+/** Takes back events through the daemon: one by its id, or all of a source. */
+import { failure } from '../../platform/errors.ts'
+import { modelPath } from './client.ts'
+import { connectModel } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { print } from '../print.ts'
+
+export interface RetractFlags extends ClientFlags {
+  readonly source?: string
+  readonly id?: string
+  readonly since?: string
+}
+
+export async function retract(flags: RetractFlags): Promise<void> {
+  const { source, id, since } = flags
+  if (source === undefined && id === undefined) throw failure('USAGE', 'give --source, or --id')
+  if (since !== undefined && id !== undefined)
+    throw failure('USAGE', '--since goes with a --source, not with an --id')
+  const { client, model } = await connectModel(flags)
+  const answer = await client.post(modelPath(model, 'feedback'), {
+    retract: true,
+    ...(source !== undefined && { source }),
+    ...(id !== undefined && { id }),
+    ...(since !== undefined && { since }),
+  })
+  const what = id === undefined ? `everything of ${source ?? ''}` : `the event ${id}`
+  const whose = since === undefined ? what : `${what} since ${since}`
+  print(flags.json, answer, () => [
+    answer.accepted === 1
+      ? `accepted: ${whose} is taken back when the trainer reads this`
+      : 'known already',
+  ])
+}

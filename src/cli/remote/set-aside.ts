@@ -1,0 +1,74 @@
+/** What rollbacks have set aside, and pauses, through the daemon. */
+import { modelPath } from './client.ts'
+import { connectModel } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { pagesOf } from './pages.ts'
+import { print, table } from '../print.ts'
+
+export interface AsideFlags extends ClientFlags {
+  readonly last: number
+}
+
+export interface SelectionFlags extends ClientFlags {
+  readonly source?: string
+  readonly label?: string
+  readonly since?: string
+  readonly reason?: string
+}
+
+interface Aside {
+  readonly source: string
+  readonly id: string
+  readonly label?: string
+  readonly time?: string
+  readonly was: string
+  readonly relearning?: boolean
+}
+
+export async function listAside(flags: AsideFlags): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const path = modelPath(model, 'set-aside')
+  const { items, last } = await pagesOf(client, path, 'set_aside', flags.last)
+  const { count = 0 } = last
+  print(flags.json, { count, set_aside: items }, () =>
+    lines(items as unknown as readonly Aside[], Number(count)),
+  )
+}
+
+function lines(events: readonly Aside[], count: number): string[] {
+  if (events.length === 0) return ['nothing is set aside']
+  const head = ['source', 'id', 'label', 'time', 'was']
+  const rows = events.map(({ source, id, label = '-', time = '-', was, relearning }) => [
+    ...[source, id, label, time],
+    relearning === true ? `${was}, relearning` : was,
+  ])
+  return [...table([head, ...rows]), '', `${count} in all; relearn or discard them`]
+}
+
+export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const { source, label, since, reason } = flags
+  const answer = await client.post(modelPath(model, by), {
+    ...(source !== undefined && { source }),
+    ...(label !== undefined && { label }),
+    ...(since !== undefined && { since }),
+    ...(reason !== undefined && { reason }),
+  })
+  print(flags.json, answer, () => [
+    `${Number(answer.events)} events ${by === 'relearn' ? 'will be learned' : 'are dropped'}`,
+  ])
+}
+
+export async function pause(
+  by: 'pause' | 'resume',
+  flags: ClientFlags & { readonly reason?: string },
+): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const { reason } = flags
+  const answer = await client.post(modelPath(model, by), {
+    ...(reason !== undefined && { reason }),
+  })
+  print(flags.json, answer, () => [
+    by === 'pause' ? `${model} learns nothing until you resume it` : `${model} learns again`,
+  ])
+}

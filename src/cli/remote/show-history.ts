@@ -1,0 +1,36 @@
+/** The table of moves of the live pointer. */
+import { modelPath } from './client.ts'
+import { connectModel } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { pagesOf } from './pages.ts'
+import { print, table } from '../print.ts'
+
+export interface HistoryFlags extends ClientFlags {
+  readonly last: number
+}
+
+interface Move {
+  readonly version: string
+  readonly generation: number
+  readonly since: string
+  readonly previous: string | null
+  readonly by: string
+  readonly reason: string
+}
+
+const head = ['move', 'since', 'version', 'before', 'by', 'reason']
+
+export async function showHistory(flags: HistoryFlags): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const path = modelPath(model, 'history')
+  const { items, hasMore } = await pagesOf(client, path, 'moves', flags.last)
+  const moves = items as unknown as readonly Move[]
+  print(flags.json, { model, moves: items }, () => {
+    const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
+    return [...table([head, ...moves.map(rowOf)]), ...more]
+  })
+}
+
+function rowOf({ version, generation, since, previous, by, reason }: Move): string[] {
+  return [String(generation), since, version, previous ?? '-', by, reason]
+}

@@ -1,0 +1,88 @@
+/** How good the answers of each model are: against baselines, by source of events, and by label. */
+import { CodedError } from '../../contracts/core.ts'
+import type { QualityReport } from '../../evaluation/contract.ts'
+import { modelPath, type Client, type JsonObject } from './client.ts'
+import { clientOf } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { percent, print, table } from '../print.ts'
+
+type Quality = QualityReport & {
+  readonly model: string
+  readonly drift: { readonly alarms: number; readonly last: string | null } | null
+}
+
+export async function showQuality(flags: ClientFlags): Promise<void> {
+  const client = clientOf(flags)
+  const names = flags.model === undefined ? await namesOf(client) : [flags.model]
+  const models = await Promise.all(names.map((name) => qualityOf(client, name)))
+  print(flags.json, { models }, () => models.flatMap((each, at) => linesOf(names[at] ?? '', each)))
+}
+
+async function namesOf(client: Client): Promise<readonly string[]> {
+  const { models } = await client.get('/v1/models')
+  return (models as readonly (JsonObject & { readonly model: string })[]).map(({ model }) => model)
+}
+
+/** Null while its trainer has not reported. */
+async function qualityOf(client: Client, model: string): Promise<Quality | null> {
+  try {
+    return (await client.get(modelPath(model, 'quality'))) as unknown as Quality
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'NOT_READY') return null
+    throw error
+  }
+}
+
+function linesOf(model: string, quality: Quality | null): string[] {
+  if (quality === null) return [`${model}: the trainer has not reported its quality yet`, '']
+  return [
+    `${model}: ${quality.events} examples with a label`,
+    ...table(overall(quality)),
+    ...driftLine(quality),
+    '',
+    ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
+    '',
+    ...table([LABEL_HEAD, ...quality.labels.map(labelRow), ...otherRow(quality)]),
+    '',
+  ]
+}
+
+/** Whatever stands in one row is of the same examples. */
+function overall({ accuracy, accuracy_recent, ...quality }: Quality): string[][] {
+  const { majority, last_label } = quality.baselines
+  return [
+    ['', 'all', 'recent'],
+    ['accuracy', percent(accuracy), percent(accuracy_recent)],
+    ['  each source alike', '', percent(quality.accuracy_recent_by_source)],
+    ['  majority label', percent(majority.accuracy), percent(majority.accuracy_recent)],
+    ['  last label', percent(last_label.accuracy), percent(last_label.accuracy_recent)],
+    ['calibration error', '', percent(quality.calibration.ece)],
+  ]
+}
+
+function driftLine({ drift }: Quality): string[] {
+  if (typeof drift?.last !== 'string') return []
+  return [`drift alarms: ${drift.alarms}, the last: ${drift.last}`]
+}
+
+const SOURCE_HEAD = ['source', 'examples', 'accuracy', 'recent']
+
+function sourceRow({ source, count, ...shares }: QualityReport['sources'][number]): string[] {
+  return [source, String(count), percent(shares.accuracy), percent(shares.accuracy_recent)]
+}
+
+const LABEL_HEAD = ['label', 'examples', 'precision', 'recall', 'f1']
+
+function labelRow({ label, support, precision, recall, f1 }: QualityReport['labels'][number]) {
+  return [label, String(support), ...[precision, recall, f1].map(shareOf)]
+}
+
+function otherRow({ other_labels: { labels, support, correct } }: Quality): string[][] {
+  if (labels === 0) return []
+  const recall = support === 0 ? null : correct / support
+  return [[`(${labels} others)`, String(support), '', shareOf(recall), '']]
+}
+
+function shareOf(share: number | null): string {
+  return share === null ? '-' : percent(share)
+}

@@ -1,0 +1,186 @@
+/**
+ * Each model at a glance: what is live, how good it is, what became of the events, and how far its trainer is behind. How
+ * long is left is measured: the lag is read twice, and what it lost in between is the pace.
+ */
+import { CodedError } from '../../contracts/core.ts'
+import { systemClock } from '../../platform/clock.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Client, JsonObject } from './client.ts'
+import { clientOf } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { print, table } from '../print.ts'
+import { statusLegend, type StatusRow, statusTable } from './status-table.ts'
+
+export interface StatusFlags extends ClientFlags {
+  readonly sample: number
+}
+
+/** The shapes are those of /openapi.json. */
+interface Model {
+  readonly model: string
+  readonly live: { readonly version: string; readonly generation: number } | null
+  readonly trainer: { readonly state: string; readonly code?: string; readonly message?: string }
+  readonly lag: number
+  readonly pending: number
+  readonly counts: StatusRow['counts']
+  readonly quality?: NonNullable<StatusRow['quality']>
+  readonly faults?: readonly ShownFault[]
+  readonly drift?: { readonly alarms: number; readonly last: string | null }
+}
+
+interface Fleet {
+  readonly replica: string
+  readonly members: readonly Member[]
+  readonly models: readonly {
+    readonly model: string
+    readonly lease: { readonly holder: string; readonly epoch: number } | null
+  }[]
+  readonly problem?: { readonly code: string; readonly message: string }
+}
+
+interface Member {
+  readonly replica: string
+  readonly role: string
+  readonly url?: string
+  readonly seen: string
+  readonly models: readonly (NonNullable<Model['live']> & { readonly model: string })[]
+}
+
+type Shown = ReturnType<typeof statusOf>
+
+export async function showStatus(flags: StatusFlags): Promise<void> {
+  const client = clientOf(flags)
+  const [before, fleet] = await Promise.all([modelsOf(client), fleetOf(client)])
+  const pace = await paceOf(client, before, flags.sample)
+  const models = chosen(pace.models, flags.model).map((model) =>
+    statusOf(model, pace.of(model), fleet),
+  )
+  const problem = fleet?.problem
+  print(
+    flags.json,
+    { replica: fleet?.replica ?? null, models, ...(problem && { problem }) },
+    () => [
+      ...statusTable(models),
+      ...replicaTable(models),
+      ...models.flatMap(faultLines),
+      ...models.flatMap(driftLines),
+      ...(problem
+        ? ['', `of the others nothing is known: ${problem.code}: ${problem.message}`]
+        : []),
+      ...statusLegend(models),
+    ],
+  )
+}
+
+function chosen(models: readonly Model[], name: string | undefined): readonly Model[] {
+  if (name === undefined) return models
+  const wanted = models.filter(({ model }) => model === name)
+  if (wanted.length > 0) return wanted
+  const names = models.map(({ model }) => model).join(', ')
+  throw failure('MODEL_UNKNOWN', `the daemon has no model ${name}, but ${names}`)
+}
+
+async function modelsOf(client: Client): Promise<readonly Model[]> {
+  const { models } = await client.get('/v1/models')
+  return models as readonly (JsonObject & Model)[]
+}
+
+/** A daemon of an earlier version has no such route. */
+async function fleetOf(client: Client): Promise<Fleet | undefined> {
+  try {
+    return (await client.get('/v1/fleet')) as JsonObject & Fleet
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'ROUTE_UNKNOWN') return undefined
+    throw error
+  }
+}
+
+/** Events a second that the lag of each model loses; undefined where there is none to lose. */
+async function paceOf(client: Client, before: readonly Model[], seconds: number) {
+  const none = () => undefined
+  if (before.every(({ lag }) => lag === 0)) return { models: before, of: none }
+  const beganMs = systemClock.monotonicMs()
+  await systemClock.sleep(seconds * 1000)
+  const models = await modelsOf(client)
+  const passed = (systemClock.monotonicMs() - beganMs) / 1000
+  const lagBefore = new Map(before.map(({ model, lag }) => [model, lag]))
+  return {
+    models,
+    of: ({ model, lag }: Model) =>
+      lag === 0 ? undefined : ((lagBefore.get(model) ?? lag) - lag) / passed,
+  }
+}
+
+function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | undefined) {
+  const { lag, pending, live, trainer, counts, quality = null } = model
+  const lease = fleet?.models.find((each) => each.model === model.model)?.lease ?? null
+  const replicas = (fleet?.members ?? []).flatMap(({ models, ...member }) => {
+    const here = models.find((each) => each.model === model.model)
+    return [{ ...member, version: here?.version ?? null, generation: here?.generation ?? null }]
+  })
+  return {
+    model: model.model,
+    trainer,
+    quality,
+    counts,
+    lag,
+    pending,
+    faults: model.faults ?? [],
+    drift: model.drift ?? null,
+    drained_per_second: perSecond ?? null,
+    eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,
+    live: live && { version: live.version, generation: live.generation },
+    lease: lease && { holder: lease.holder, epoch: lease.epoch },
+    replicas,
+  }
+}
+
+/** Only where there was an alarm. */
+function driftLines({ model, drift }: Shown): string[] {
+  if (typeof drift?.last !== 'string') return []
+  return ['', `${model}: ${drift.alarms} drift alarms, the last: ${drift.last}`]
+}
+
+const REPLICA_HEAD = ['model', 'replica', 'role', 'version', 'generation', 'seen', 'url']
+
+/** Only where there are several. */
+function replicaTable(models: readonly Shown[]): string[] {
+  if (models.every(({ replicas }) => replicas.length <= 1)) return []
+  return ['', ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)])]
+}
+
+function replicaRows({ model, replicas }: Shown): string[][] {
+  return replicas.map(({ replica, role, version, generation, seen, url }) => [
+    model,
+    replica,
+    role,
+    version ?? '-',
+    String(generation ?? '-'),
+    seen,
+    url ?? '-',
+  ])
+}
+
+/** A fault of a model as `status` shows it: what is broken, why, and how to fix it. */
+interface ShownFault {
+  readonly part?: string
+  readonly state?: string
+  readonly source?: string
+  readonly code?: string
+  readonly message?: string
+  readonly fix?: string
+}
+
+function faultLines(shown: {
+  readonly model: string
+  readonly faults: readonly ShownFault[]
+}): string[] {
+  const lines = shown.faults.flatMap((fault) => linesOf(shown.model, fault))
+  return lines.length === 0 ? [] : ['', ...lines]
+}
+
+function linesOf(model: string, { part = 'trainer', source, code, message, fix }: ShownFault) {
+  const what = source === undefined ? part.replaceAll('_', ' ') : `source ${source}`
+  const line = [`${model}: ${what}`, code, message].filter((text) => text !== undefined).join(': ')
+  return fix === undefined ? [line] : [line, `  fix: ${fix}`]
+}

@@ -1,0 +1,84 @@
+/** Tells how a version came to answer: who moved the pointer and why, then each ancestor's decision and reason. */
+import { CodedError } from '../../contracts/core.ts'
+import { modelPath, type JsonObject } from './client.ts'
+import type { ClientFlags } from '../flags.ts'
+import { connectModel } from './connect.ts'
+import { percent, print, table } from '../print.ts'
+import { publishedVersion, type Published } from './published.ts'
+
+export interface WhyFlags extends ClientFlags {
+  readonly version?: string
+  readonly last: number
+}
+
+interface Live {
+  readonly version: string
+  readonly generation: number
+  readonly since: string
+  readonly previous: string | null
+  readonly by: string
+  readonly reason: string
+}
+
+export async function tellWhy(flags: WhyFlags): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const described = await client.get(modelPath(model))
+  const live = described.live as (JsonObject & Live) | null
+  const asked = flags.version ?? live?.version
+  const find = (version: string) => publishedVersion(client, model, version)
+  const chain = asked === undefined ? [] : await chainOf(await find(asked), flags.last, find)
+  const earlier = chain.at(-1)?.parent
+  print(flags.json, { model, live, version: asked ?? null, chain }, () => [
+    ...liveLines(model, live),
+    '',
+    `${asked ?? 'nothing'} came to be so:`,
+    ...table(chain.map(rowOf)),
+    ...(earlier ? [`  … before it ${earlier}`] : []),
+  ])
+}
+
+/** From a version back to the first of its line, or to where the registry remembers no more; at most `count`. */
+async function chainOf(
+  from: Published,
+  count: number,
+  find: (version: string) => Promise<Published>,
+): Promise<readonly Published[]> {
+  const chain = [from]
+  for (let { parent } = from; parent !== null && chain.length < count;) {
+    const version = await find(parent).catch(unlessUnknown)
+    if (version === undefined) break
+    chain.push(version)
+    parent = version.parent
+  }
+  return chain
+}
+
+function unlessUnknown(error: unknown): undefined {
+  if (error instanceof CodedError && error.code === 'VERSION_UNKNOWN') return
+  throw error
+}
+
+function liveLines(model: string, live: Live | null): string[] {
+  if (live === null) return [`${model} has no live version yet`]
+  const { version, since, by, reason, previous, generation } = live
+  const before = previous === null ? '' : `, before it ${previous}`
+  return [
+    `${model} answers with ${version} since ${since}`,
+    `  made live by ${by}: ${reason}`,
+    `  move ${generation} of the pointer${before}`,
+  ]
+}
+
+function rowOf({
+  version,
+  parent,
+  events,
+  events_new,
+  scores,
+  decision,
+  reason,
+}: Published): string[] {
+  const accuracy = scores.count > 0 ? `${percent(scores.accuracy_recent)} recently` : 'no score'
+  const learned = parent === null ? `${events} events` : `${events} events (+${events_new})`
+  return [`  ${version}`, learned, accuracy, decision, reason]
+}

@@ -1,0 +1,114 @@
+/** The table of `status`: a row for each model, and below it what each column means. */
+import { percent, table } from '../print.ts'
+import { duration } from '../progress.ts'
+
+export interface StatusRow {
+  readonly model: string
+  readonly live: { readonly version: string; readonly generation: number } | null
+  readonly trainer: { readonly state: string; readonly code?: string }
+  readonly quality: {
+    readonly accuracy_recent: number
+    readonly accuracy_recent_by_source: number
+    readonly majority_recent: number
+  } | null
+  readonly counts: Readonly<Record<string, number | undefined>>
+  readonly lag: number
+  readonly pending: number
+  readonly drained_per_second: number | null
+  readonly eta_seconds: number | null
+  readonly lease: { readonly holder: string; readonly epoch: number } | null
+}
+
+interface Column {
+  readonly head: string
+  /** Absent where the head says it. */
+  readonly meaning?: string
+  readonly cell: (row: StatusRow) => string
+}
+
+const count = (name: string) => (row: StatusRow) => String(row.counts[name] ?? 0)
+
+const columns: readonly Column[] = [
+  { head: 'model', cell: ({ model }) => model },
+  {
+    head: 'live',
+    meaning: 'the version that answers, and how often that has changed',
+    cell: ({ live }) => (live === null ? '-' : `${live.version} (${live.generation})`),
+  },
+  {
+    head: 'trainer',
+    cell: ({ trainer: { state, code } }) => (code === undefined ? state : `${state} (${code})`),
+  },
+  {
+    head: 'accuracy',
+    meaning: 'share of the last examples that were answered right, each before it was learned',
+    cell: ({ quality }) => (quality === null ? '-' : percent(quality.accuracy_recent)),
+  },
+  {
+    head: 'by source',
+    meaning: 'the same where each source of events weighs alike',
+    cell: ({ quality }) => (quality === null ? '-' : percent(quality.accuracy_recent_by_source)),
+  },
+  {
+    head: 'majority',
+    meaning:
+      'what always answering the most frequent label would have reached on the same examples',
+    cell: ({ quality }) => (quality === null ? '-' : percent(quality.majority_recent)),
+  },
+  { head: 'learned', meaning: 'examples that taught', cell: count('learned') },
+  {
+    head: 'pending',
+    meaning: 'read, and learned with the next update',
+    cell: ({ pending }) => String(pending),
+  },
+  {
+    head: 'waiting',
+    meaning: 'feedback that names a prediction which has not been seen yet',
+    cell: count('waiting'),
+  },
+  {
+    head: 'set aside',
+    meaning: 'not learned because of a rollback: antikythera relearn, or discard',
+    cell: count('set_aside'),
+  },
+  {
+    head: 'rejected',
+    meaning: 'could not be learned from: antikythera dead-letters list',
+    cell: count('rejected'),
+  },
+  { head: 'lag', meaning: 'accepted and not read yet', cell: ({ lag }) => String(lag) },
+  { head: 'left', meaning: 'time until the lag is gone at the present pace', cell: leftOf },
+]
+
+/** Who trains it, where several daemons may. */
+const fleetColumns: readonly Column[] = [
+  {
+    head: 'holder',
+    meaning: 'the daemon that trains it, and how many had that lease before',
+    cell: ({ lease }) => (lease === null ? '-' : `${lease.holder} (${lease.epoch})`),
+  },
+]
+
+export function statusTable(rows: readonly StatusRow[]): string[] {
+  const isFleet = rows.some(({ lease }) => lease !== null)
+  const shown = isFleet ? [...columns, ...fleetColumns] : columns
+  const heads = shown.map(({ head }) => head)
+  return table([heads, ...rows.map((row) => shown.map(({ cell }) => cell(row)))])
+}
+
+export function statusLegend(rows: readonly StatusRow[]): string[] {
+  const isFleet = rows.some(({ lease }) => lease !== null)
+  const explained = (isFleet ? [...columns, ...fleetColumns] : columns).flatMap(
+    ({ head, meaning }) => (meaning === undefined ? [] : [[`  ${head}`, meaning]]),
+  )
+  return ['', ...table(explained)]
+}
+
+function leftOf({
+  drained_per_second: perSecond,
+  eta_seconds: seconds,
+}: Pick<StatusRow, 'drained_per_second' | 'eta_seconds'>): string {
+  if (seconds !== null) return duration(seconds)
+  if (perSecond === null) return '-'
+  return perSecond < 0 ? 'grows' : 'stands still'
+}
