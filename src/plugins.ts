@@ -49,6 +49,8 @@ import { loreft } from './adapters/loreft.ts'
 import { ncm } from './adapters/ncm.ts'
 import { ranpac } from './adapters/ranpac.ts'
 import { slda } from './adapters/slda.ts'
+import type { SurfacePlugin } from './api/surface.ts'
+import { v1 } from './api/v1/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
 import type {
   LearningRateSchedule,
@@ -99,6 +101,9 @@ export const sinks = {
     kafka: kafkaPredictions,
   } satisfies Readonly<Record<string, SinkPlugin<ServedPrediction>>>,
 }
+
+/** HTTP APIs; the daemon serves all of them. */
+export const surfaces = { v1 } satisfies Readonly<Record<string, SurfacePlugin>>
 
 /** By the key of the config that chooses one: `trigger: { policy: count }`. */
 export const policies = {

@@ -14,7 +14,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
   adapters: ['contracts', 'nn', 'platform'],
   bases: ['contracts', 'nn', 'platform'],
   tasks: ['contracts', 'nn', 'platform'],
-  plugins: ['adapters', 'connectors', 'contracts', 'policies', 'tasks'],
+  plugins: ['adapters', 'api', 'connectors', 'contracts', 'policies', 'tasks'],
   config: ['bases', 'contracts', 'platform', 'plugins', 'tasks'],
   intake: ['contracts', 'platform', 'tasks'],
   optim: ['adapters', 'contracts', 'nn', 'platform'],

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import type { CodedError, Json } from '../contracts/core.ts'
+import type { Services } from '../serving/services/services.ts'
 
 export interface Surface {
   /** Of each of its routes, such as `/v1`. */
@@ -20,6 +21,13 @@ export interface ErrorFormat {
   readonly contentType: string
   /** `instance`: this occurrence, as the path and the request's id in the log. */
   render(error: CodedError, instance: string): { readonly status: number; readonly body: Json }
+}
+
+/** A surface in the table of plug-ins. Its code is loaded when it is opened. */
+export interface SurfacePlugin {
+  readonly summary: string
+  readonly settings: Readonly<Record<string, never>>
+  open(settings: Readonly<Record<string, never>>, services: Services): Promise<Surface>
 }
 
 export interface SurfaceDescription {

@@ -2,7 +2,6 @@
  * Puts the daemon together: the server in this process, its trainers in child processes, as its role requires. The
  * order matters: first the lock of the data folder, then the port, then the trainers; at the end the reverse.
  */
-import { join } from 'node:path'
 import { share, type Sharing } from './fleet.ts'
 import { joinFleet } from './membership.ts'
 import type { DaemonContext } from './daemon-context.ts'
@@ -16,14 +15,13 @@ import { openDisk } from '../intake/disk/disk.ts'
 import { systemClock } from '../platform/clock.ts'
 import { Closers } from '../platform/closers.ts'
 import type { Config } from '../config/config.ts'
-import { makeDataFolder } from '../platform/store/data-folder.ts'
-import { acquireLock } from '../platform/store/lock.ts'
+import { lockDataFolder } from '../platform/store/data-folder.ts'
 import { openMetrics } from '../platform/metrics.ts'
 import { replicaName } from '../platform/replica-name.ts'
-import type { ServedModel, TrainerView } from '../serving/services/served-model.ts'
-import { isAwaited } from '../serving/services/readiness.ts'
+import { untilServing } from '../serving/services/readiness.ts'
+import { answeredHosts } from '../api/http/host-check.ts'
 import { openServer } from '../api/http/server.ts'
-import { v1 } from '../api/v1/plugin.ts'
+import { surfaces } from '../plugins.ts'
 import { watchScrapes } from '../serving/services/scrape.ts'
 import { openServices } from '../serving/services/services.ts'
 import type { Supervisor } from '../trainer/process/supervisor.ts'
@@ -67,11 +65,16 @@ export async function startDaemon(
 }
 
 async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 'reload'>> {
-  await lockFolder(site)
-  // Before the lock is released: another daemon may then open the same files.
-  site.atEnd(async () => site.disk.close())
   const { config, clock, log, metrics } = site
   const { role } = config
+  // One daemon per side: a server and a trainer may share a folder, as their processes do in a daemon that is both.
+  const locks = [
+    ...(role === 'trainer' ? [] : ['daemon.lock']),
+    ...(role === 'server' ? [] : ['trainers.lock']),
+  ]
+  site.atEnd(await lockDataFolder(config.data_dir, locks, clock))
+  // Before the lock is released: another daemon may then open the same files.
+  site.atEnd(async () => site.disk.close())
   const replica = await replicaName(config)
   const shared = { ...site, sharing: await joined(site, replica) }
   const later: Later = {}
@@ -104,10 +107,10 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   })
   watchScrapes({ models: served, trainer, metrics, version: daemonVersion })
   const server = await openServer({
-    surfaces: [await v1.open({}, services)],
+    surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
     services,
     limits: config.limits,
-    hosts: hostsOf(config),
+    hosts: answeredHosts(config.server),
     cors: config.server.cors,
     tokens: () => config.server.auth?.tokens ?? NO_TOKENS,
     ...{ log, metrics, clock, version: daemonVersion },
@@ -132,12 +135,6 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
       if (parts.has('trainer')) supervisor?.restart({ deadlineMs: config.limits.shutdown_ms })
     },
   }
-}
-
-/** With auth, a DNS-rebinding page has no token: every host name is accepted, unless some are named. */
-function hostsOf({ server }: Config): readonly string[] | undefined {
-  if (server.auth !== undefined && server.hosts.length === 0) return undefined
-  return [server.host.includes(':') ? `[${server.host}]` : server.host, ...server.hosts]
 }
 
 const NO_TOKENS: readonly string[] = []
@@ -165,27 +162,4 @@ async function joined(site: DaemonContext, replica: string): Promise<Sharing | u
 function statusHere(supervisor: Supervisor | undefined, model: string): TrainerStatus | undefined {
   const report = supervisor?.status(model)
   return report === undefined || report.state === 'standby' ? undefined : report
-}
-
-/** One daemon per side: a server and a trainer may share a folder, as their processes do in a daemon that is both. */
-async function lockFolder(site: DaemonContext): Promise<void> {
-  const { config, clock } = site
-  makeDataFolder(config.data_dir)
-  const answering = config.role === 'trainer' ? [] : ['daemon.lock']
-  const training = config.role === 'server' ? [] : ['trainers.lock']
-  for (const name of [...answering, ...training]) {
-    const lock = await acquireLock(join(config.data_dir, name), { clock, waitMs: 5000 })
-    site.atEnd(() => {
-      lock.release()
-    })
-  }
-}
-
-/** Except for those that never will: their problem has been logged. */
-async function untilServing(
-  models: readonly ServedModel[],
-  trainer: TrainerView,
-  clock: Clock,
-): Promise<void> {
-  while (models.some((model) => isAwaited(model, trainer))) await clock.sleep(20)
 }

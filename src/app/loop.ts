@@ -19,7 +19,8 @@ import {
 } from './parts.ts'
 import { openSharedRegistry } from './fleet.ts'
 import { predictionKey } from '../fleet/keys.ts'
-import { parserOf, sourcesOf } from './sources.ts'
+import { sourcesOf } from './sources.ts'
+import { recordParser } from '../intake/events/record-parser.ts'
 import type { TrainerContext } from './trainer-context.ts'
 import type { Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
@@ -89,7 +90,11 @@ async function loopParts(
     log,
     random: (stream) => openRandom(config.seed, `${model}/${stream}`),
     sources: await sourcesOf(site, model, { journal: inbox.journal, tenure }),
-    parse: parserOf(config, base, () => (unknownKeys += 1)),
+    parse: recordParser({
+      limits,
+      inputKind: base.inputKind,
+      onUnknownKey: () => (unknownKeys += 1),
+    }),
     unknownKeys: () => unknownKeys,
     feedbackSource: 'http',
     predictions: predictionsOf(site, model, inbox),

@@ -1,5 +1,5 @@
 /**
- * The sources of a model's config, opened, and what makes events of their records. A source's name keys its positions in
+ * The sources of a model's config, opened. A source's name keys its positions in
  * the checkpoint: kind and place, so that the order in the config is free.
  */
 import { openChosen } from '../config/chosen.ts'
@@ -8,22 +8,12 @@ import { modelOf } from './parts.ts'
 import { connect } from './fleet.ts'
 import { epochKey, feedbackStream } from '../fleet/keys.ts'
 import type { TrainerContext } from './trainer-context.ts'
-import { CodedError } from '../contracts/core.ts'
-import type { Base } from '../contracts/network.ts'
-import type {
-  Journal,
-  SharedFeedback,
-  Source,
-  SourceNeeds,
-  SourceRecord,
-} from '../contracts/stream.ts'
-import { parseEvent } from '../intake/events/validate.ts'
-import type { Config } from '../config/config.ts'
+import type { Journal, SharedFeedback, Source, SourceNeeds } from '../contracts/stream.ts'
 import { invariant } from '../platform/errors.ts'
 import { openJitter } from '../platform/random.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import type { Redis } from '../platform/redis/redis.ts'
-import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
+import type { LeaseTerm } from '../trainer/parts.ts'
 
 interface Feedback {
   /** Of this daemon's inbox. */
@@ -88,30 +78,4 @@ async function connections(
   }
   const [redis, waiter] = await Promise.all([open(), open()])
   return { redis, waiter }
-}
-
-/** One topic may feed several models: admission passes over what names another. */
-export function parserOf(
-  config: Config,
-  { inputKind }: Base,
-  onUnknownKey: () => void,
-): LoopParts['parse'] {
-  return ({ value, headers, timeMs, refused }: SourceRecord, connector: string) => {
-    if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
-    return parseEvent(value, config.limits, {
-      source: connector,
-      inputKind,
-      headers: textOnly(headers),
-      onUnknownKey,
-      ...(timeMs !== undefined && { timeMs }),
-    })
-  }
-}
-
-/** The envelope of a CloudEvent is text; other headers are only kept. */
-function textOnly(headers: SourceRecord['headers'] = {}): Readonly<Record<string, string>> {
-  const texts = Object.entries(headers).filter(
-    (entry): entry is [string, string] => typeof entry[1] === 'string',
-  )
-  return Object.fromEntries(texts)
 }

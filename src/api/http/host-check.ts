@@ -26,3 +26,13 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 function nameIn(header: string): string {
   return header.trim().toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '')
 }
+
+/** With auth, a DNS-rebinding page has no token: every host name is accepted (undefined), unless some are named. */
+export function answeredHosts(server: {
+  readonly host: string
+  readonly hosts: readonly string[]
+  readonly auth?: object | undefined
+}): readonly string[] | undefined {
+  if (server.auth !== undefined && server.hosts.length === 0) return undefined
+  return [server.host.includes(':') ? `[${server.host}]` : server.host, ...server.hosts]
+}

@@ -2,6 +2,7 @@
  * Whether requests may be sent here: a model answers, and all others do so too or are broken for good. What is broken, a
  * trainer too, is named; it does not count while there are answers.
  */
+import type { Clock } from '../../contracts/core.ts'
 import type { Degraded } from './degraded.ts'
 import { faultsOf } from './faults.ts'
 import type { ServedModel, TrainerView } from './served-model.ts'
@@ -26,7 +27,16 @@ export function readinessOf(models: readonly ServedModel[], trainer: TrainerView
 }
 
 /** It has no answer yet, and nothing is in its way that a person has to fix. */
-export function isAwaited(model: ServedModel, trainer: TrainerView): boolean {
+function isAwaited(model: ServedModel, trainer: TrainerView): boolean {
   const isBroken = model.faults?.().some(({ part }) => part === 'model') === true
   return model.live.live() === undefined && !isBroken && !hasFailed(trainer.status(model.name))
+}
+
+/** Resolves when every model answers, except for those that never will: their problem has been logged. */
+export async function untilServing(
+  models: readonly ServedModel[],
+  trainer: TrainerView,
+  clock: Clock,
+): Promise<void> {
+  while (models.some((model) => isAwaited(model, trainer))) await clock.sleep(20)
 }
