@@ -1,4 +1,4 @@
-/** A daemon while it is put together: what its parts share, and what it has of each model. */
+/** A daemon under construction: its shared parts, and the parts of each model. */
 import type { Sharing } from './fleet.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
@@ -13,34 +13,34 @@ import type { Metrics } from '../platform/metrics.ts'
 import type { FaultLog } from '../platform/store/fault-log.ts'
 import type { FaultyPart, ServedModel } from '../serving/services/served-model.ts'
 
-/** Everything that is shared while the daemon is put together, and how to take it apart. */
+/** Everything shared while the daemon is put together, and how to close it. */
 export interface DaemonContext {
   readonly config: Config
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
-  /** Writes what is kept on this machine. */
+  /** Writes to the stores on this machine. */
   readonly disk: Disk
-  /** Absent for a daemon that is by itself. */
+  /** Absent for a single daemon. */
   readonly sharing?: Sharing | undefined
   atEnd(close: () => Promise<void> | void): void
 }
 
-/** What every daemon has of a model, whatever its role. */
+/** The parts of a model that every daemon has, whatever its role. */
 export interface KnownModel {
   readonly name: string
   readonly base: Base
   readonly registry: LocalRegistry
   readonly deadLetters: DeadLetters
-  /** What of it could not be opened. */
+  /** The parts that could not be opened. */
   readonly faults: FaultLog<FaultyPart>
 }
 
-/** With what is kept of its questions and answers on this machine. */
+/** With the served predictions stored on this machine. */
 export interface OpenModel extends KnownModel {
   readonly inbox: Inbox
   readonly predictions: PredictionStore
-  /** In a fleet: what brings its feedback to the trainer. */
+  /** In a fleet: forwards its feedback to the trainer. */
   readonly forwarder?: Forwarder | undefined
 }
 

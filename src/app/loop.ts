@@ -1,4 +1,4 @@
-/** Puts the loop of one model together: once in a process, or once for each time that a daemon of a fleet trains it. */
+/** Puts the loop of one model together: once per process, or once for each lease term in a fleet. */
 import { join } from 'node:path'
 import { openPolicy } from '../config/open-policy.ts'
 import { pluginsOf } from '../config/own-plugins.ts'
@@ -46,7 +46,7 @@ export async function openModelLoop(
   tenure?: LeaseTerm,
 ): Promise<Loop> {
   const closers = new Closers(site.log.child({ model }))
-  // What is opened for this loop ends with it, not with the process.
+  // Resources opened for this loop are closed with it, not with the process.
   const atEnd: TrainerContext['atEnd'] = (step) => {
     closers.add(step)
   }
@@ -138,12 +138,12 @@ async function loopParts(
   }
 }
 
-/** In a fleet the checkpoint is copied whole: half of what a copy may have is left for the rest of it. */
+/** In a fleet the whole checkpoint is copied: half of the allowed copy size is reserved for the rest of it. */
 function snapshotBytes({ redis, fleet }: Config, { keep }: ModelConfig): number {
   return redis === undefined ? keep.bytes : Math.min(keep.bytes, fleet.copy_bytes / 2)
 }
 
-/** The log names features that are hashed because nothing declares them. */
+/** Logs features that are hashed because they are not declared. */
 function lookedAt(base: Base, { base: settings }: ModelConfig, log: Logger): Base {
   const names = typeof settings === 'object' && 'features' in settings && settings.features.names
   if (!names) return base
@@ -157,7 +157,7 @@ function lookedAt(base: Base, { base: settings }: ModelConfig, log: Logger): Bas
   }
 }
 
-/** The metric says how many texts were longer than `max_tokens`. */
+/** Counts texts longer than `max_tokens` for the metric. */
 function countingCuts(base: Base, onCut: () => void): LoopParts['base'] {
   return {
     ...identityOf(base),
@@ -169,7 +169,7 @@ function countingCuts(base: Base, onCut: () => void): LoopParts['base'] {
   }
 }
 
-/** Feedback may be learned elsewhere than its prediction was served. */
+/** Feedback may be learned on a daemon other than the one that served its prediction. */
 function predictionsOf(
   { fleet, clock, log }: TrainerContext,
   model: string,
@@ -209,7 +209,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
         retired: labels.retired,
         baseTensors: site.baseTensors(plan.base),
         knobs: settings.train,
-        // What it remembers belongs to one line of weights.
+        // Its state belongs to one line of weights.
         regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),
       }),
     train,
@@ -221,7 +221,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
   } satisfies Partial<LoopParts>
 }
 
-/** Examples are compared as the base sees them, whatever the method makes of it. */
+/** Examples are compared by the base's own embedding, not by the method's view. */
 function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['recall'] {
   const { adapter, memory } = modelOf(site.config, model)
   const { policies } = pluginsOf(site.config)
@@ -232,7 +232,10 @@ function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['r
   return { policy, engine, width: base.network.width }
 }
 
-/** Sums have what they were told, and would count it twice: a closed form rehearses nothing, and keeps what it can take back. */
+/**
+ * Sums count every example, and would count a replayed one twice: a closed form replays nothing, and keeps what it
+ * needs to unlearn an example.
+ */
 const recentBounds = builtInPolicies.replay.recent.settings
 
 function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay'> {
@@ -244,7 +247,7 @@ function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay
   return { train, replay: { policy: 'recent', ...Object.fromEntries(bounds) } }
 }
 
-/** Ten sources may be as busy; after so many events a retraction ahead of its event was a mistake. */
+/** Ten sources may be as busy; a retraction still unmatched after this many events was a mistake. */
 function aheadOf(perSource: number) {
   return { perSource, all: 10 * perSource, events: 100_000 }
 }

@@ -1,4 +1,4 @@
-/** This daemon among the others: what it reports about itself each second, and what it knows of them. */
+/** This daemon's membership: it publishes its state once a second and collects that of the others. */
 import { hostname } from 'node:os'
 import { hearMembers } from '../serving/services/heard-members.ts'
 import { openMembers, type Member, type MemberInfo } from '../serving/services/members.ts'
@@ -10,20 +10,20 @@ import type { DaemonContext, ServedModels } from './daemon-context.ts'
 
 export interface Membership {
   readonly fleet: Fleet
-  /** All others as last heard of, from memory. */
+  /** All other members as last reported, from memory. */
   others(): readonly Member[]
-  /** At once, because something changed. */
+  /** Publishes at once, because something changed. */
   call(): void
 }
 
 export interface Self {
   readonly side: ServedModels
-  /** Where it answers, once it does. */
+  /** Its URL, once it answers. */
   readonly url: () => string | undefined
   readonly training: (model: string) => TrainerStatus | undefined
 }
 
-/** Undefined for a daemon that is by itself. */
+/** Undefined for a single daemon. */
 export function joinFleet(context: DaemonContext, self: Self): Membership | undefined {
   const { sharing, clock, log, config } = context
   if (sharing === undefined) return undefined

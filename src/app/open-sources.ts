@@ -1,4 +1,4 @@
-/** The sources of a model outside a trainer, for a command that looks at them and does not read. */
+/** The sources of a model outside a trainer, for a command that inspects them without reading. */
 import { openChosen } from '../config/chosen.ts'
 import type { Config } from '../config/config.ts'
 import { pluginsOf } from '../config/own-plugins.ts'
@@ -14,7 +14,7 @@ interface Parts {
   readonly log: Logger
 }
 
-/** Not opened. `close` ends what they share. */
+/** Not opened. `close` closes what they share. */
 export async function openSources(config: Config, model: string, parts: Parts) {
   const redis = await connect(config, parts)
   const needs = {

@@ -64,7 +64,7 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
   }
 }
 
-/** A folder that is no base of ours is another one. */
+/** A folder that is not a base of ours is a different base. */
 async function hashAt(folder: string): Promise<string> {
   try {
     return (await openBert(folder)).hash

@@ -1,8 +1,8 @@
-/** How many files this process may open: with too few not even the program can be loaded, and nothing says why. */
+/** The limit of open files: with too few, the program cannot even be loaded, and no message says why. */
 import { readFileSync } from 'node:fs'
 import { failure } from '../platform/errors.ts'
 
-/** A daemon at rest opens about 150, its program while it is loaded included; each connection takes one more. */
+/** An idle daemon opens about 150, including its program during loading; each connection takes one more. */
 const FEWEST = 256
 
 /** Throws DESCRIPTORS_SCARCE. */
@@ -12,7 +12,7 @@ export function checkDescriptors(limit = openFilesLimit()): void {
   throw failure('DESCRIPTORS_SCARCE', message, { details: { limit, needed: FEWEST } })
 }
 
-/** Linux says so; elsewhere there is no telling. */
+/** Linux shows the limit; other systems do not. */
 function openFilesLimit(): number {
   try {
     const text = readFileSync('/proc/self/limits', 'utf8')

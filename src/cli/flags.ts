@@ -1,4 +1,4 @@
-/** Flags that several commands share, each in one place. */
+/** Flags that several commands share, each defined once. */
 import { InvalidArgumentError, Option, type Command } from 'commander'
 
 export interface ClientFlags {
@@ -9,31 +9,31 @@ export interface ClientFlags {
   readonly json?: boolean
 }
 
-/** For commands that speak to a running daemon. */
+/** For commands that talk to a running daemon. */
 export function withClient(command: Command): Command {
   return command
     .addOption(
-      new Option('-m, --model <name>', 'may be left out where the daemon serves one').env(
+      new Option('-m, --model <name>', 'optional if the daemon serves only one').env(
         'ANTIKYTHERA_MODEL',
       ),
     )
     .addOption(
-      new Option('--url <url>', 'of the daemon')
+      new Option('--url <url>', 'URL of the daemon')
         .env('ANTIKYTHERA_URL')
         .default('http://127.0.0.1:8080')
         .argParser(httpUrl),
     )
-    .addOption(new Option('--token <token>', 'where it asks for one').env('ANTIKYTHERA_TOKEN'))
-    .option('--timeout <seconds>', 'for one answer', positiveNumber, 60)
+    .addOption(new Option('--token <token>', 'if the daemon requires one').env('ANTIKYTHERA_TOKEN'))
+    .option('--timeout <seconds>', 'timeout for one answer', positiveNumber, 60)
     .option('--json', 'print one JSON document')
 }
 
 /**
- * For commands about one model: it is named as the first argument, or with --model. The action gets the argument first;
- * `aboutModel` puts it into the flags.
+ * For commands about one model: it is the first argument, or --model. The action receives the argument first;
+ * `aboutModel` moves it into the flags.
  */
 export function withModel(command: Command): Command {
-  return withClient(command).argument('[model]', 'may be left out where the daemon serves one')
+  return withClient(command).argument('[model]', 'optional if the daemon serves only one')
 }
 
 export function aboutModel<Flags extends ClientFlags>(

@@ -1,11 +1,11 @@
 /**
- * The command `antikythera`. Every command imports its work only when it runs, so that help comes at once; the program itself
- * is imported after a look at how many files may be opened, because its files are.
+ * The command `antikythera`. Each command imports its code only when it runs, so that help is fast; the program itself
+ * is imported after checking the limit of open files, because loading it needs many.
  */
 import { checkDescriptors } from './descriptors.ts'
 import { reportError } from './report-error.ts'
 
-// `antikythera versions | head` closes our output early, which is no fault of anybody.
+// `antikythera versions | head` closes our output early, which is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit(0)

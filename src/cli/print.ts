@@ -1,4 +1,4 @@
-/** What a command answers, on stdout: one JSON document with --json, lines for people without. */
+/** The output of a command on stdout: one JSON document with --json, otherwise lines for people. */
 
 export function print(
   isJson: boolean | undefined,
@@ -9,7 +9,7 @@ export function print(
   process.stdout.write(shown.map((line) => `${line}\n`).join(''))
 }
 
-/** Columns as wide as their widest cell; the last one is left ragged. */
+/** Columns as wide as their widest cell; the last one is not padded. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = []
   for (const row of rows)

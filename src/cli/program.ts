@@ -58,10 +58,10 @@ export function createProgram(): Command {
     .description('An online fine-tuning daemon: it learns from feedback while it serves.')
     .version(daemonVersion)
     .showSuggestionAfterError()
-    // report-error.ts tells what is wrong, in one form for all; commander's exits would cut off what is being written.
+    // report-error.ts reports all errors in one form; commander's exit would cut off pending output.
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
-    // `predict --version v3` asks for a version of the model, not for ours.
+    // `predict --version v3` selects a version of the model, not of this program.
     .enablePositionalOptions()
   for (const register of commands) register(program)
   return program

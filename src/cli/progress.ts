@@ -1,12 +1,12 @@
 /**
- * How far a long command is, on stderr: a bar on a terminal; elsewhere a line now and then, so that a log of a night shows what
- * went on without drowning in it.
+ * Progress of a long command, on stderr: a bar on a terminal; otherwise an occasional line, so that the log of a long
+ * run stays short.
  */
 import { SingleBar } from 'cli-progress'
 import type { Clock } from '../contracts/core.ts'
 
 export interface Progress {
-  /** `done` of `total` units; `items` is what the rate counts. */
+  /** `done` of `total` units; `items` is the count for the rate. */
   update(state: {
     readonly done: number
     readonly total: number | undefined
@@ -67,7 +67,7 @@ function bar({ clock, unit }: ProgressOptions): Progress {
       shown.update(state.done, { items: state.items, rate: perSecond.toFixed(0), left })
     },
     say(line) {
-      // The bar's own line is overwritten and drawn again at its next update.
+      // The bar's line is overwritten and drawn again at its next update.
       process.stderr.write(`\r\u001b[K${line}\n`)
     },
     end: () => shown.stop(),

@@ -1,12 +1,12 @@
 /**
- * How a command fails: code, what happened and how to mend it on stderr (JSON with --json), and sysexits' number, so that a
- * script can tell a usage mistake (64) from a daemon that is not there (69) and from one to ask again (75).
+ * How a command fails: code, message and fix on stderr (JSON with --json), and the exit code of sysexits, so that a
+ * script can distinguish a usage error (64), an unreachable daemon (69) and a temporary failure (75).
  */
 import { CommanderError } from 'commander'
 import { CodedError } from '../contracts/core.ts'
 import { entryOf, failure, fixOf } from '../platform/errors.ts'
 
-/** Tells the error and answers the exit code. */
+/** Reports the error and returns the exit code. */
 export function reportError(
   error: unknown,
   isJson: boolean,
@@ -25,7 +25,7 @@ export function reportError(
 function codedOf(error: unknown): CodedError {
   if (error instanceof CodedError) return error
   if (error instanceof CommanderError) {
-    // Without a command, commander has shown the help and has nothing to say.
+    // Without a command, commander has already shown the help.
     const isHelp = error.code === 'commander.help'
     return failure('USAGE', isHelp ? 'name a command' : error.message.replace(/^error: /, ''))
   }
@@ -34,7 +34,7 @@ function codedOf(error: unknown): CodedError {
   return failure('INTERNAL', message, { cause: error })
 }
 
-/** A defect of ours is of use to us only with its stack. */
+/** A bug of ours can be diagnosed only with its stack. */
 function traceOf(error: unknown): string {
   const isExpected =
     error instanceof CodedError ||

@@ -1,7 +1,7 @@
 /** Under which keys of Redis a model's feedback, predictions and epoch lie. */
 import type { Redis } from '../platform/redis/redis.ts'
 
-/** Where the feedback of every replica of a fleet comes together. */
+/** Where the feedback of all replicas of a fleet is collected. */
 export function feedbackStream(redis: Redis, model: string): string {
   return redis.key(model, 'feedback')
 }

@@ -14,7 +14,7 @@ import type { Bundle } from './sealing.ts'
 
 /** Throws `USAGE` where something is there. */
 export function checkNewFolder(folder: string): void {
-  if (existsSync(folder)) throw failure('USAGE', `${folder} is there already: choose a new folder`)
+  if (existsSync(folder)) throw failure('USAGE', `${folder} already exists: choose a new folder`)
 }
 
 /** Answers the names of its files. */

@@ -132,7 +132,7 @@ test('history tells every move of the live pointer with its reason', async () =>
 test('rollback and promote move the pointer and keep the reason', async () => {
   const { cli, registry } = await listening()
   expect((await cli('rollback', '--reason', 'bad labels')).stdout).toContain(
-    'v0 answers now, instead of v1',
+    'v0 is live now, instead of v1',
   )
   expect(await registry.live()).toMatchObject({
     version: 'v0',
@@ -173,6 +173,6 @@ test('one event of feedback is kept once', async () => {
   const { cli, journal } = await listening()
   const event = ['feedback', '--id', 'e-1', '--text', 'one', '--label', 'yes', '--weight', '2']
   expect((await cli(...event)).stdout).toContain('accepted')
-  expect((await cli(...event)).stdout).toContain('known already')
+  expect((await cli(...event)).stdout).toContain('already known')
   expect(journal()).toEqual([{ id: 'e-1', input: { text: 'one' }, label: 'yes', weight: 2 }])
 })

@@ -108,7 +108,7 @@ describe('CSV', () => {
   })
 
   it.each([
-    ['a quote that does not end', 'a,b\n"1,2\n3,4', 'ends inside of a quoted cell'],
+    ['a quote that does not end', 'a,b\n"1,2\n3,4', 'ends inside a quoted cell'],
     ['something behind a quote', 'a,b\n"1"x,2', 'line 2: a quoted cell is followed by "x"'],
   ])('refuses %s', async (_, text, message) => {
     expect((await rejection(rows(text))).message).toContain(message)

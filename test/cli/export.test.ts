@@ -141,5 +141,5 @@ test('nothing that is there is overwritten, and a model that published nothing h
   writeFileSync(empty, 'data_dir: nothing\nmodels: { m: { labels: [a, b] } }')
   const { code, stderr } = await runCli('export', '--config', empty, '--to', join(folder, 'x'))
   expect(code).toBe(66)
-  expect(stderr).toContain('published nothing')
+  expect(stderr).toContain('has not published a version')
 })

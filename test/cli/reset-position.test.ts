@@ -58,7 +58,7 @@ test('a truncated file goes on at its start, its end or a line, and what is skip
   expect(savedPositions(store, name)).toEqual(before)
   writeFileSync(events, lines('new', 5))
   const start = await reset('--source', name)
-  expect(start.stdout).toContain('gone unread: unknown, the content is another')
+  expect(start.stdout).toContain('lost unread: unknown, the content is different')
   expect(savedPositions(store, name)).toEqual({ 0: '0' })
   const line = await reset('--source', 'file', '--to', '12', '--json')
   expect(line.json()).toMatchObject({ partitions: [{ skipped: 2, again: 0 }] })

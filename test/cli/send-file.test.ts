@@ -49,7 +49,7 @@ test('a file that is sent again changes nothing', async () => {
   const { send, journal } = await listening()
   await send(events(20))
   const { stdout } = await send(events(30))
-  expect(stdout).toContain('10 accepted, 20 known already, 0 rejected')
+  expect(stdout).toContain('10 accepted, 20 already known, 0 rejected')
   expect(journal()).toHaveLength(30)
 })
 
@@ -79,7 +79,7 @@ test('a file that is refused from its start ends after a hundred events, and say
   expect(result.stdout).toContain(
     'stopped: the last 100 events in a row were refused (LABEL_UNKNOWN',
   )
-  expect(result.stdout).toContain('nothing behind line 100 was sent')
+  expect(result.stdout).toContain('nothing after line 100 was sent')
 })
 
 test('so does one that is refused from some line on; events between do not count', async () => {

@@ -22,7 +22,7 @@ test('a CloudEvent in binary mode becomes a structured one', () => {
   })
 })
 
-test('what is no JSON object goes as it came', () => {
+test('what is not a JSON object goes as it came', () => {
   expect(sent({ value: Buffer.from('not json') })).toBe('not json')
   expect(sent({ value: Buffer.from('[1]') })).toBe('[1]')
 })

@@ -1,10 +1,10 @@
 /**
- * A version's files: `adapter_config.json` and `adapter_model.safetensors` in the layout of Hugging Face PEFT, so that its
- * `from_pretrained` opens the folder as it is, and `head.safetensors` with what PEFT has no word for: the task's head and
- * what the base counted; `memory.safetensors` where examples answer along with it.
+ * A version's files: `adapter_config.json` and `adapter_model.safetensors` in the layout of Hugging Face PEFT, so that
+ * its `from_pretrained` opens the folder directly; `head.safetensors` with the parts that PEFT has no place for, the
+ * task's head and the base's statistics; and `memory.safetensors` if there is kNN memory.
  *
- * Equal content gives equal bytes. Reading refuses what lacks a tensor, has one too many, or one that does not fit the
- * base, the method or the labels of the manifest.
+ * Equal content gives equal bytes. Reading refuses tensors that are missing, superfluous, or do not fit the base, the
+ * method or the labels of the manifest.
  */
 import type { AdapterConfig, MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
@@ -30,7 +30,7 @@ export interface BundleParts {
   readonly base: Base
   readonly methods: Readonly<Record<string, MethodPlugin>>
   readonly tasks: Readonly<Record<string, Task>>
-  /** Absent = that of the limits' defaults. */
+  /** Absent = the default limit. */
   readonly headerBytes?: number
 }
 
@@ -49,9 +49,9 @@ export interface AdapterBundle {
     readonly manifest: DescribedAdapter
     readonly parameters: Tensors
   }): ReadonlyMap<string, Uint8Array>
-  /** What was learned on an earlier base is answered as it goes on here. */
+  /** An adapter from an earlier base is returned as converted to this one. */
   read(files: ReadonlyMap<string, Uint8Array>, manifest: DescribedAdapter): Tensors
-  /** Whether a version of another base can be read. */
+  /** Whether a version from another base can be read. */
   goesOn(manifest: DescribedAdapter): boolean
 }
 

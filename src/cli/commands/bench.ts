@@ -25,11 +25,14 @@ export function registerBench(program: Command): void {
       '[names...]',
       `of ${BENCHES.join(', ')}; absent = all of these, about half an hour; or continual with one of ${TABLES.join(', ')}; or compare with another built checkout and names`,
     )
-    .option('--json', 'what it prints anyway: one JSON object a line')
-    .option('--data <folder>', 'of continual: where its datasets lie')
-    .option('--seeds <count>', 'of continual: how often each run is made')
-    .option('--only <words...>', 'of continual: runs that have one of these in their name')
-    .option('--results <folder>', 'of continual: where they are kept, absent = test/bench/results')
+    .option('--json', 'accepted for consistency: it always prints one JSON object per line')
+    .option('--data <folder>', 'continual only: the folder of its datasets')
+    .option('--seeds <count>', 'continual only: repetitions of each run')
+    .option('--only <words...>', 'continual only: only runs with one of these in their name')
+    .option(
+      '--results <folder>',
+      'continual only: the folder of the results, absent = test/bench/results',
+    )
     .option('--fresh', 'of continual: measure every run again')
     .option('--rounds <count>', 'of compare: how often each build is measured')
     .action(async (names: readonly string[], { json: _, ...flags }: Flags) => {
@@ -40,7 +43,7 @@ export function registerBench(program: Command): void {
 
 type Flags = Readonly<Record<string, string | true | readonly string[]>>
 
-/** As they were given: the programs have their own reading of them. */
+/** Passed on unchanged: the programs parse them. */
 function wordsOf(flags: Flags): readonly string[] {
   return Object.entries(flags).flatMap(([name, value]) =>
     value === true ? [`--${name}`] : [value].flat().flatMap((word) => [`--${name}`, word]),

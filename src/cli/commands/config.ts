@@ -1,11 +1,13 @@
-/** `antikythera config`: what a configuration comes to, and its JSON Schema for editors. */
+/** `antikythera config`: the effective configuration, and its JSON Schema for editors. */
 import type { Command } from 'commander'
 import { withConfig, type ConfigFlags } from '../flags.ts'
 import { print } from '../print.ts'
 
 export function registerConfig(program: Command): void {
   const config = program.command('config').description('check a configuration, or print its schema')
-  withConfig(config.command('check').description('every key with its value, defaults filled in'))
+  withConfig(
+    config.command('check').description('print every key with its value, defaults filled in'),
+  )
     .option('--json', 'print one JSON document')
     .action(async (flags: ConfigFlags & { readonly json?: boolean }) => {
       const { checkModels } = await import('../local/check-models.ts')
@@ -25,7 +27,7 @@ export function registerConfig(program: Command): void {
   config
     .command('schema')
     .description('JSON Schema, for editors and CI')
-    .option('--json', 'what it prints anyway')
+    .option('--json', 'accepted for consistency: it always prints JSON')
     .action(async () => {
       const { configJsonSchema } = await import('../../config/config.ts')
       print(true, configJsonSchema(), () => [])

@@ -1,4 +1,4 @@
-/** `antikythera demo`: the whole job on this machine, with nothing but the packages. */
+/** `antikythera demo`: the whole job on this machine, with only the npm packages. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ export function registerDemo(program: Command): void {
     .option('--json', 'print one JSON object as the last line')
     .option('--serve', 'leave the daemon running and print its URLs')
     .option('--kafka', 'two replicas, fed through a Kafka topic; one trainer is killed on the way')
-    .option('--seed <number>', 'of the order of the sentences and of every stream of chance', '1')
+    .option('--seed <number>', 'seed of the order of the sentences and of every random stream', '1')
     .option('--port <number>', '0 = any free port', '0')
     .option('--data-dir <folder>', 'keep the state there; absent = a temporary folder')
     .action(async (options: DemoOptions) => {

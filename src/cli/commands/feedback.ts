@@ -1,4 +1,4 @@
-/** `antikythera feedback`: one event from flags, or a file of them, to the daemon or to its topic. */
+/** `antikythera feedback`: sends one event from flags, or a file of events, to the daemon or to its topic. */
 import { Option, type Command } from 'commander'
 import type { FeedbackFlags } from '../feedback/feedback-flags.ts'
 import { countOrZero, finiteNumber, positiveNumber, withClient } from '../flags.ts'
@@ -6,37 +6,37 @@ import type { KafkaFlags } from '../feedback/kafka-flags.ts'
 
 export function registerFeedback(program: Command): void {
   withKafka(
-    withClient(program.command('feedback').description('say what was right: one event, or a file'))
-      .option('-f, --file <path>', 'JSONL, one event a line, or CSV with a header; - = stdin')
+    withClient(program.command('feedback').description('send feedback: one event, or a file'))
+      .option('-f, --file <path>', 'JSONL, one event per line, or CSV with a header; - = stdin')
       .addOption(
-        new Option('--format <name>', 'of --file; absent = csv for .csv and .tsv').choices([
-          'jsonl',
-          'csv',
-        ]),
+        new Option(
+          '--format <name>',
+          'format of --file; absent = csv for .csv and .tsv, otherwise jsonl',
+        ).choices(['jsonl', 'csv']),
       )
       .option(
         '--stop-after <count>',
-        'end when so many events in a row were refused; 0 = send all',
+        'stop after this many refused events in a row; 0 = send all',
         countOrZero,
         100,
       )
       .option(
         '--retry-seconds <seconds>',
-        'how long to wait for a busy daemon or broker',
+        'how long to retry a busy daemon or broker',
         positiveNumber,
         300,
       )
-      .option('--wait', 'until it is learned and its version answers, for at most --retry-seconds')
-      .option('--text <text>', 'what the event is about')
+      .option('--wait', 'wait until it is learned and its version answers, at most --retry-seconds')
+      .option('--text <text>', 'input that the event is about')
       .option('--features <json>', 'or features: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
-      .option('--prediction-id <id>', 'instead: the answer that it is about')
-      .option('--label <label>', 'what is right')
-      .option('--correction <label>', 'the same, of an answer')
-      .option('--rating <1|-1>', 'thumbs up or down, of an answer', finiteNumber)
-      .option('--retract', 'take back the event with this --id')
-      .option('--weight <number>', 'how much it counts', positiveNumber)
+      .option('--prediction-id <id>', 'instead of an input: the prediction to give feedback on')
+      .option('--label <label>', 'right label')
+      .option('--correction <label>', 'right label for a prediction')
+      .option('--rating <1|-1>', 'thumbs up or down for a prediction', finiteNumber)
+      .option('--retract', 'retract the event with this --id')
+      .option('--weight <number>', 'weight of the event', positiveNumber)
       .option('--id <id>', 'with the source, its identity; absent = made from the content')
-      .option('--source <name>', 'who says it'),
+      .option('--source <name>', 'source of the event'),
   ).action(send)
 }
 
@@ -45,11 +45,16 @@ function withKafka(command: Command): Command {
     .option('--kafka <host:port,…>', 'send the file to these brokers instead of the daemon')
     .option('--topic <name>', 'of --kafka')
     .addOption(
-      new Option('--key <id|model>', 'of the messages').choices(['id', 'model']).default('id'),
+      new Option('--key <id|model>', 'topic of the messages')
+        .choices(['id', 'model'])
+        .default('id'),
     )
-    .option('-c, --config <path>', 'take brokers, topic, sasl and tls from its Kafka source')
+    .option(
+      '-c, --config <path>',
+      'take brokers, topic, sasl and tls from this config’s Kafka source',
+    )
     .addOption(
-      new Option('--sasl <mechanism>', 'of the brokers').choices([
+      new Option('--sasl <mechanism>', 'authentication at the brokers').choices([
         'plain',
         'scram-sha-256',
         'scram-sha-512',
@@ -58,7 +63,7 @@ function withKafka(command: Command): Command {
     .option('--user <name>', 'of --sasl')
     .option('--password-env <variable>', 'environment variable that holds the password of --sasl')
     .option('--tls', 'with certificates of a public authority')
-    .option('--tls-ca <path>', 'PEM of whoever signed the brokers’ certificates')
+    .option('--tls-ca <path>', 'PEM file of the authority that signed the brokers’ certificates')
 }
 
 type Flags = FeedbackFlags & Omit<KafkaFlags, 'file'>

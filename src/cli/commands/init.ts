@@ -1,4 +1,4 @@
-/** `antikythera init`: writes a first configuration, with comments, for one of three kinds of work. */
+/** `antikythera init`: writes a first configuration, with comments, for one of three use cases. */
 import { Argument, type Command } from 'commander'
 import type { InitFlags } from '../local/init.ts'
 
@@ -15,7 +15,7 @@ export function registerInit(program: Command): void {
         .default('text'),
     )
     .option('--to <path>', 'file to write', 'antikythera.yaml')
-    .option('--force', 'replace a file that is there')
+    .option('--force', 'replace an existing file')
     .option('--json', 'print one JSON document')
     .action(async (kind: string, flags: InitFlags) => {
       const { init } = await import('../local/init.ts')

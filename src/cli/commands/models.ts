@@ -1,12 +1,12 @@
-/** `antikythera models`: the pretrained bases that a config can name, and fetching one. */
+/** `antikythera models`: lists the pretrained bases for a config, and downloads them. */
 import type { Command } from 'commander'
 import type { ModelsFlags } from '../local/models.ts'
 
 export function registerModels(program: Command): void {
-  const models = program.command('models').description('pretrained bases: list them, or fetch one')
+  const models = program.command('models').description('pretrained bases: list or download them')
   models
     .command('list')
-    .description('bases that a config can name, and where those are that were fetched')
+    .description('available bases, and where the downloaded ones are')
     .option('--json', 'print one JSON document')
     .action(async (flags: ModelsFlags) => {
       const { listModels } = await import('../local/models.ts')
@@ -14,9 +14,9 @@ export function registerModels(program: Command): void {
     })
   models
     .command('pull')
-    .description('fetch a base: minilm, or owner/name of Hugging Face')
+    .description('download a base: minilm, or owner/name of Hugging Face')
     .argument('<name>')
-    .option('--to <folder>', 'absent = the cache of this user')
+    .option('--to <folder>', 'absent = this user’s cache')
     .option('--json', 'print one JSON document')
     .action(async (name: string, flags: ModelsFlags) => {
       const { pullModel } = await import('../local/models.ts')

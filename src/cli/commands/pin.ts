@@ -1,16 +1,16 @@
-/** `antikythera pin` and `unpin`: whether a version keeps its bytes whatever `keep` says. */
+/** `antikythera pin` and `unpin`: whether a version keeps its bytes regardless of `keep`. */
 import type { Command } from 'commander'
 import { aboutModel, withClient, type ClientFlags } from '../flags.ts'
 
 const verbs = {
-  pin: 'keep the bytes of a version, whatever keep says',
-  unpin: 'leave a version to keep again',
+  pin: 'keep the bytes of a version, regardless of keep',
+  unpin: 'let keep decide about a version again',
 } as const
 
 export function registerPin(program: Command): void {
   for (const [verb, description] of Object.entries(verbs) as [keyof typeof verbs, string][])
     withClient(program.command(verb).description(description))
-      .argument('<model>', 'may be left out where the daemon serves one')
+      .argument('<model>', 'optional if the daemon serves only one')
       .argument('[version]')
       .usage('[options] [model] <version>')
       .action(async (...args: [string, string | undefined, ClientFlags]) => {

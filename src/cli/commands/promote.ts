@@ -1,4 +1,4 @@
-/** `antikythera promote`: a version that was held back answers from now on. */
+/** `antikythera promote`: makes a held version live. */
 import type { Command } from 'commander'
 import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
 
@@ -8,9 +8,9 @@ interface PromoteFlags extends Omit<ClientFlags, 'version'> {
 }
 
 export function registerPromote(program: Command): void {
-  withModel(program.command('promote').description('let a version answer from now on'))
-    .requiredOption('--version <version>', 'which one')
-    .requiredOption('--reason <text>', 'kept in the history')
+  withModel(program.command('promote').description('make a version live'))
+    .requiredOption('--version <version>', 'version to make live')
+    .requiredOption('--reason <text>', 'recorded in the history')
     .action(async (model: string | undefined, { version, reason, ...flags }: PromoteFlags) => {
       const { movePointer } = await import('../remote/move-pointer.ts')
       await movePointer('promote', { version, reason }, aboutModel(model, flags))

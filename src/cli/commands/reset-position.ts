@@ -1,4 +1,6 @@
-/** `antikythera reset-position`: a source goes on elsewhere, after its content was lost. The daemon is stopped meanwhile. */
+/**
+ * `antikythera reset-position`: makes a source continue elsewhere after its content was lost. Stop the daemon first.
+ */
 import type { Command } from 'commander'
 import { withConfig } from '../flags.ts'
 import type { ResetFlags } from '../local/reset-position.ts'
@@ -7,12 +9,12 @@ export function registerResetPosition(program: Command): void {
   withConfig(
     program
       .command('reset-position')
-      .description('let a source go on elsewhere, and say what that skips'),
+      .description('make a source continue elsewhere, and show what is skipped'),
   )
-    .argument('[model]', 'may be left out where the config has one')
-    .requiredOption('--source <name>', 'as `status` and the log name it, or its kind')
+    .argument('[model]', 'optional if the config has only one')
+    .requiredOption('--source <name>', 'name of the source as in `status` and the log, or its kind')
     .option('--to <place>', 'start, end, or a position of the source', 'start')
-    .option('--dry-run', 'say what would be done, and change nothing')
+    .option('--dry-run', 'show what would be done, and change nothing')
     .option('--json', 'print one JSON document')
     .action(async (model: string | undefined, flags: ResetFlags) => {
       const { resetPosition } = await import('../local/reset-position.ts')

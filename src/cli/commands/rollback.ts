@@ -1,4 +1,4 @@
-/** `antikythera rollback`: an earlier version answers again; the trainer goes on from it. */
+/** `antikythera rollback`: makes an earlier version live again; the trainer continues from it. */
 import type { Command } from 'commander'
 import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
 
@@ -9,10 +9,10 @@ interface RollbackFlags extends ClientFlags {
 }
 
 export function registerRollback(program: Command): void {
-  withModel(program.command('rollback').description('let an earlier version answer again'))
-    .option('--to <version>', 'absent = the one that was live before')
-    .requiredOption('--reason <text>', 'kept in the history')
-    .option('--hold', 'learn nothing until you resume')
+  withModel(program.command('rollback').description('make an earlier version live again'))
+    .option('--to <version>', 'absent = the previous live version')
+    .requiredOption('--reason <text>', 'recorded in the history')
+    .option('--hold', 'stop learning until you resume')
     .action(async (model: string | undefined, { to, reason, hold, ...flags }: RollbackFlags) => {
       const { movePointer } = await import('../remote/move-pointer.ts')
       const body = { reason, ...(to !== undefined && { to }), ...(hold === true && { hold }) }

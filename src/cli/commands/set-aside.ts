@@ -1,28 +1,30 @@
-/** What rollbacks have set aside: listed, learned after all or dropped; and learning stopped and started again. */
+/** Events set aside by rollbacks: list, relearn or discard them; and pausing and resuming learning. */
 import type { Command } from 'commander'
 import { aboutModel, wholeNumber, withModel, type ClientFlags } from '../flags.ts'
 import type { RetractFlags } from '../remote/retract.ts'
 import type { AsideFlags, SelectionFlags } from '../remote/set-aside.ts'
 
 export function registerSetAside(program: Command): void {
-  withModel(program.command('set-aside').description('what rollbacks have set aside, newest first'))
-    .option('--last <count>', 'at most so many', wholeNumber, 20)
+  withModel(
+    program.command('set-aside').description('events that rollbacks have set aside, newest first'),
+  )
+    .option('--last <count>', 'maximum number', wholeNumber, 20)
     .action(async (model: string | undefined, flags: AsideFlags) => {
       const { listAside } = await import('../remote/set-aside.ts')
       await listAside(aboutModel(model, flags))
     })
-  selecting(program, 'relearn', 'learn what rollbacks have set aside')
-  selecting(program, 'discard', 'drop what rollbacks have set aside, for good')
+  selecting(program, 'relearn', 'learn events that rollbacks have set aside')
+  selecting(program, 'discard', 'drop events that rollbacks have set aside, for good')
   registerRetract(program)
-  pausing(program, 'pause', 'learn nothing until somebody resumes; feedback is accepted and waits')
-  pausing(program, 'resume', 'learn again')
+  pausing(program, 'pause', 'stop learning until resumed; feedback is accepted and waits')
+  pausing(program, 'resume', 'resume learning')
 }
 
 function registerRetract(program: Command): void {
-  withModel(program.command('retract').description('take back what was learned from events'))
-    .option('--source <name>', 'of the event; without --id all that it has sent')
-    .option('--id <id>', 'one event')
-    .option('--since <time>', 'of a source: only what came since then')
+  withModel(program.command('retract').description('unlearn events'))
+    .option('--source <name>', 'source of the event; without --id everything from it')
+    .option('--id <id>', 'a single event')
+    .option('--since <time>', 'with a source: only events since then')
     .action(async (model: string | undefined, flags: RetractFlags) => {
       const { retract } = await import('../remote/retract.ts')
       await retract(aboutModel(model, flags))
@@ -31,10 +33,10 @@ function registerRetract(program: Command): void {
 
 function selecting(program: Command, name: 'relearn' | 'discard', description: string): void {
   withModel(program.command(name).description(description))
-    .option('--source <name>', 'only what came from it')
-    .option('--label <label>', 'only what teaches it')
-    .option('--since <time>', 'only what came since then, such as 2026-11-24T10:00:00Z')
-    .option('--reason <text>', 'kept in the history')
+    .option('--source <name>', 'only events from this source')
+    .option('--label <label>', 'only events with this label')
+    .option('--since <time>', 'only events since then, such as 2026-11-24T10:00:00Z')
+    .option('--reason <text>', 'recorded in the history')
     .action(async (model: string | undefined, flags: SelectionFlags) => {
       const { select } = await import('../remote/set-aside.ts')
       await select(name, aboutModel(model, flags))
@@ -43,7 +45,7 @@ function selecting(program: Command, name: 'relearn' | 'discard', description: s
 
 function pausing(program: Command, name: 'pause' | 'resume', description: string): void {
   withModel(program.command(name).description(description))
-    .option('--reason <text>', 'kept in the history')
+    .option('--reason <text>', 'recorded in the history')
     .action(
       async (model: string | undefined, flags: ClientFlags & { readonly reason?: string }) => {
         const { pause } = await import('../remote/set-aside.ts')

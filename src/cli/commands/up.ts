@@ -1,4 +1,4 @@
-/** `antikythera up`: broker, Redis and two replicas on this machine, for developing. */
+/** `antikythera up`: broker, Redis and two replicas on this machine, for development. */
 import type { Command } from 'commander'
 import { finiteNumber, positiveNumber } from '../flags.ts'
 import type { UpFlags } from '../up/run.ts'
@@ -6,18 +6,18 @@ import type { UpFlags } from '../up/run.ts'
 export function registerUp(program: Command): void {
   program
     .command('up')
-    .description('broker, Redis and replicas on this machine, until it is stopped')
-    .option('-c, --config <path>', 'whose models to run; absent = one of sentiment')
-    .option('--folder <path>', 'where everything is kept', 'data/up')
+    .description('run broker, Redis and replicas on this machine, until stopped')
+    .option('-c, --config <path>', 'config with the models to run; absent = one sentiment model')
+    .option('--folder <path>', 'folder for all data', 'data/up')
     .option(
       '--port <number>',
-      'of the first replica; 0 = any free one for each',
+      'port of the first replica; 0 = any free port for each',
       finiteNumber,
       8080,
     )
-    .option('--replicas <count>', 'how many', positiveNumber, 2)
-    .option('--no-kafka', 'leave the broker out')
-    .option('--json', 'print one JSON object as soon as all of it runs')
+    .option('--replicas <count>', 'number of replicas', positiveNumber, 2)
+    .option('--no-kafka', 'run without the broker')
+    .option('--json', 'print one JSON object as soon as everything runs')
     .action(async (flags: UpFlags) => {
       const { up } = await import('../up/run.ts')
       await up(flags)

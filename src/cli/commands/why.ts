@@ -1,20 +1,20 @@
-/** `antikythera why`: what is live, since when and why, and how it came to be. */
+/** `antikythera why`: the live version, since when and why, and its ancestors. */
 import type { Command } from 'commander'
 import type { WhyFlags } from '../remote/show-why.ts'
 import { aboutModel, wholeNumber, withModel } from '../flags.ts'
 
 export function registerWhy(program: Command): void {
-  withModel(program.command('why').description('why this version answers, back to the first'))
-    .argument('[version]', 'ask about another than the live one')
-    .option('--version <version>', 'the same')
-    .option('--last <count>', 'at most so many of its ancestors', wholeNumber, 20)
+  withModel(program.command('why').description('why this version is live, back to the first one'))
+    .argument('[version]', 'explain this version instead of the live one')
+    .option('--version <version>', 'same as the argument')
+    .option('--last <count>', 'maximum number of ancestors', wholeNumber, 20)
     .action(async (...args: [string | undefined, string | undefined, WhyFlags]) => {
       const { tellWhy } = await import('../remote/show-why.ts')
       await tellWhy(asked(...args))
     })
 }
 
-/** `why v12` means the version, where --model or the daemon says which model. */
+/** `why v12` means the version if --model or the daemon determines the model. */
 function asked(first: string | undefined, second: string | undefined, flags: WhyFlags): WhyFlags {
   const isVersion = first !== undefined && second === undefined && /^v\d+$/.test(first)
   const [model, version] = isVersion ? [undefined, first] : [first, second]

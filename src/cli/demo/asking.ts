@@ -1,7 +1,7 @@
 /**
- * The other users of the daemon during the demo: requests that keep coming while it learns, swaps and rolls back.
+ * Other clients of the daemon during the demo: requests that continue while it learns, swaps and rolls back.
  *
- * Each asker sends its next question when the last is answered. A failure is counted, never retried.
+ * Each client sends its next request when the last is answered. A failure is counted, never retried.
  */
 import type { Clock } from '../../contracts/core.ts'
 
@@ -18,7 +18,7 @@ export interface Question {
   readonly text: string
 }
 
-/** `askers` concurrent users, each pausing `pauseMs` between its questions, drawn in turn from `questions`. */
+/** `askers` concurrent clients, each pausing `pauseMs` between requests, with inputs drawn in turn from `questions`. */
 export function startAsking(options: {
   readonly ask: (question: Question) => Promise<{ readonly version: string }>
   readonly questions: readonly Question[]

@@ -1,8 +1,8 @@
 /**
- * The demo's three models on one base: what they learn, and the knobs that differ.
+ * The demo's three models on one base: what they learn, and the settings that differ.
  *
- * `origin` learns which site a sentence is from, one site after the other; `origin-no-replay` is the same without
- * replay, to show what replay prevents.
+ * `origin` learns which site a sentence comes from, one site after the other; `origin-no-replay` is the same without
+ * replay, to show the effect of replay.
  */
 export const modelNames = ['sentiment', 'origin', 'origin-no-replay'] as const
 export type ModelName = (typeof modelNames)[number]
@@ -10,9 +10,9 @@ export type ModelName = (typeof modelNames)[number]
 const lora = { method: 'lora', rank: 8, alpha: 16 }
 /** Every map of both layers and the pooler. */
 const wide = { adapter: { ...lora, tail_layers: 'all' } }
-/** The last maps alone, for a third of the time: where a sentence is from is easy to see. */
+/** Only the last maps, for a third of the time: the origin of a sentence is easy to recognise. */
 const slim = { adapter: { ...lora, tail_layers: 1, sites: ['output', 'pooler'] } }
-/** Events of an update. */
+/** Events per update. */
 export const every = 16
 const train = {
   learning_rate: 0.001,
@@ -25,7 +25,7 @@ const usual = {
   max_tokens: 64,
   train,
   replay: { policy: 'reservoir', capacity: 2000 },
-  // By events alone, so that every run gives the same numbers.
+  // By event count only, so that every run gives the same numbers.
   trigger: { policy: 'count', every, rest: 0 },
   promotion: { policy: 'always' },
 }

@@ -1,4 +1,4 @@
-/** The daemon as the demo sees it: its HTTP API and nothing else. */
+/** The daemon as the demo uses it: only through its HTTP API. */
 import type { Json } from '../../contracts/core.ts'
 import { modelPath, openClient, type JsonObject } from '../remote/client.ts'
 import type { DemoAnswer, DemoDaemon, DemoStatus } from './teach.ts'

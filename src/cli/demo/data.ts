@@ -1,8 +1,9 @@
 /**
- * The stream that the demo teaches: the UCI Sentiment Labelled Sentences, as npm `sentiment` ships them.
+ * The demo's stream: the UCI Sentiment Labelled Sentences, as shipped in npm `sentiment`.
  *
- * Three domains one after the other make a real drift. Each is shuffled with the seed; four fifths are taught and one
- * fifth is kept for testing, without the few sentences that are taught too but for case and punctuation. The last row of each file has no class: a real malformed row, which is sent as it is.
+ * Three domains one after the other form a real drift. Each is shuffled with the seed; four fifths are for training and
+ * one fifth for testing, without the few test sentences that differ from training sentences only in case and
+ * punctuation. The last row of each file has no class: a real malformed row, which is sent as it is.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -26,7 +27,7 @@ export interface DomainRows {
   readonly malformed: readonly Row[]
 }
 
-/** Rows of every domain, in the order in which they are taught. */
+/** Rows of every domain, in training order. */
 export function readDomains(random: Random): readonly DomainRows[] {
   const stream = domains.map((domain) => {
     const rows = readRows(domain)
@@ -49,7 +50,7 @@ export function readDomains(random: Random): readonly DomainRows[] {
   }))
 }
 
-/** The same for two sentences that differ by case and punctuation alone. */
+/** Equal for two sentences that differ only in case and punctuation. */
 function wordsOf({ text }: Row): string {
   return text
     .toLowerCase()

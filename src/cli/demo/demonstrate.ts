@@ -1,4 +1,4 @@
-/** Starts the daemon, or a fleet, runs the demo against it, shows what came of it, and stops it or leaves it running. */
+/** Starts the daemon, or a fleet, runs the demo against it, shows the results, and stops it or leaves it running. */
 import { startDaemon } from '../../app/daemon.ts'
 import type { Clock, Logger } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -49,7 +49,7 @@ export async function demonstrate(options: Demonstration): Promise<void> {
     const all = { ...result, ...fleet, engine, seconds: Math.round(seconds * 10) / 10 }
     write([...reportLines(result, fleet), '', `  ${all.seconds} s on ${all.engine.train}`])
     if (options.serve === true) sayUrls(stage.urls)
-    else await lifecycle.stop('the demo has ended')
+    else await lifecycle.stop('the demo has finished')
     if (options.json === true) write([JSON.stringify(all)])
   } catch (error) {
     await lifecycle.stop('the demo has failed')
@@ -57,7 +57,7 @@ export async function demonstrate(options: Demonstration): Promise<void> {
   }
 }
 
-/** Longer than the broker's own. */
+/** Longer than the broker's own deadline. */
 const DEADLINE_MS = 45_000
 
 interface Stage extends Pick<DemoOptions, 'daemon' | 'asked' | 'halfway'> {
@@ -115,7 +115,7 @@ async function bringServices(): Promise<void> {
   if (!kafkaIsInstalled()) throw missing('kafka', 'no Kafka broker is installed')
 }
 
-/** Its own words say how far it is, and what it could not bring. */
+/** Its own output shows the progress and the failures. */
 async function setUp(): Promise<void> {
   const program = join(packageRoot(), 'deploy', 'bootstrap', 'main.mjs')
   const child = spawn(process.execPath, [program, '--services'], { stdio: ['ignore', 2, 2] })

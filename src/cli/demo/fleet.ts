@@ -1,5 +1,5 @@
 /**
- * The demo's fleet: a broker, Redis and two replicas on this machine. Feedback goes in through a topic, questions go to
+ * The demo's fleet: a broker, Redis and two replicas on this machine. Feedback arrives through a topic, requests go to
  * both replicas in turn, and the trainer that holds the lease of a model is killed on the way.
  */
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -19,13 +19,13 @@ import type { DemoDaemon } from './teach.ts'
 
 export interface DemoFleet {
   readonly urls: readonly string[]
-  /** One of the replicas for what is measured; feedback goes to the topic. */
+  /** One replica for measurements; feedback goes to the topic. */
   readonly daemon: DemoDaemon
-  /** Asks the replicas in turn. */
+  /** Sends requests to the replicas in turn. */
   readonly asked: Pick<DemoDaemon, 'predict'>
   /** SIGKILL to the trainer process that holds the model's lease. */
   killTrainer(model: string): Promise<void>
-  /** What came of the killing; undefined before. */
+  /** The result of the kill; undefined before. */
   killed(): Promise<Killed | undefined>
 }
 
@@ -130,7 +130,7 @@ function fleetOf(replicas: readonly Replica[], delivery: Delivery, clock: Clock)
   }
 }
 
-/** The same events as over HTTP. The model is the key, so that its events stay in order. */
+/** The same events as over HTTP. The message key is the model, so that its events stay in order. */
 async function produce(
   delivery: Delivery,
   clock: Clock,

@@ -1,6 +1,4 @@
-/**
- * Accuracy as the demo measures it: through the predict endpoint, on rows that were never taught.
- */
+/** Accuracy in the demo: measured through the predict endpoint, on rows that were never used for training. */
 import type { ModelName } from './config.ts'
 import type { Domain, DomainRows, Row } from './data.ts'
 import type { DemoAnswer, DemoDaemon } from './teach.ts'
@@ -28,7 +26,7 @@ export async function accuracy(
   return share(await answers(daemon, model, rows), rows, truth)
 }
 
-/** Answers in order, asked 20 a request; scores are the exact floats of the response. */
+/** Answers in order, 20 inputs per request; scores are the exact floats of the response. */
 export async function answers(
   daemon: DemoDaemon,
   model: ModelName,

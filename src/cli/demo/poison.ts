@@ -1,6 +1,4 @@
-/**
- * The accident: a burst of flipped labels, the fall that it causes, and the one call that undoes it.
- */
+/** The accident: a burst of flipped labels, the drop in accuracy, and the one call that undoes it. */
 import type { Clock } from '../../contracts/core.ts'
 import { every } from './config.ts'
 import type { Row } from './data.ts'
@@ -13,15 +11,15 @@ export interface RolledBack {
   readonly identical: boolean
   readonly compared: number
   readonly accuracy: number
-  /** Flipped labels that teach nothing unless somebody asks for them. */
+  /** Flipped labels that are not learned unless someone asks for it. */
   readonly set_aside: number
 }
 
-/** Some are learned, and the last ones wait for the next update when somebody rolls back. */
+/** Some are learned, and the last ones wait for the next update when the rollback comes. */
 const poisonedEvents = 330
 const waitingEvents = poisonedEvents % every
 
-/** Flipped labels go in, accuracy falls, one call brings the version before them back. */
+/** Flipped labels arrive, accuracy falls, one call restores the version before them. */
 export async function poisonAndRollBack(
   { daemon, clock, progress }: { daemon: DemoDaemon; clock: Clock; progress: DemoProgress },
   taught: readonly Row[],
@@ -57,7 +55,7 @@ export async function poisonAndRollBack(
   }
 }
 
-/** What waited teaches no more. */
+/** Waiting events are no longer learned. */
 async function untilSetAside(daemon: DemoDaemon, clock: Clock): Promise<number> {
   for (;;) {
     const { pending, counts } = await daemon.status('sentiment')

@@ -1,16 +1,16 @@
-/** The demo's progress: a bar on a terminal, a line at each tenth elsewhere. Everything goes to stderr. */
+/** The demo's progress: a bar on a terminal, otherwise a line for each tenth. All output goes to stderr. */
 import { SingleBar } from 'cli-progress'
 import type { Clock } from '../../contracts/core.ts'
 
 export interface DemoProgress {
-  /** A line of its own: what happens now. */
+  /** A separate line: the current step. */
   say(line: string): void
-  /** How far the present stage is. */
+  /** The progress of the present stage. */
   update(done: number, total: number): void
 }
 
 export interface ShownProgress extends DemoProgress {
-  /** Takes the bar away, so that the table has the screen. */
+  /** Removes the bar, so that the table can be printed. */
   end(): void
 }
 

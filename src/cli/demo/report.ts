@@ -44,7 +44,7 @@ export function reportLines(result: DemoResult, fleet?: FleetResult): readonly s
   ]
 }
 
-/** What a fleet has to tell besides. */
+/** Additional rows for a fleet. */
 export interface FleetResult {
   readonly replicas: number
   readonly killed: Killed | undefined

@@ -1,8 +1,8 @@
 /**
- * The demo: three models on one base are taught 2,400 sentences while other requests keep asking; then a burst of
- * wrong labels, the fall, one rollback, and the proof that the old answers are back bit for bit.
+ * The demo: three models on one base learn 2,400 sentences while other clients send requests; then a burst of wrong
+ * labels, the drop, one rollback, and the proof that the old answers are restored bit for bit.
  *
- * It speaks to the daemon through HTTP only, as a user would; or sends the feedback to a topic, as another would.
+ * It talks to the daemon only through HTTP, or sends the feedback to a topic.
  */
 import Sentiment from 'sentiment'
 import type { Clock, Random } from '../../contracts/core.ts'
@@ -36,7 +36,7 @@ export interface DemoResult {
 
 export interface DemoOptions {
   readonly daemon: DemoDaemon
-  /** Who answers the other users; absent = the same. */
+  /** The client for the other users' requests; absent = the same. */
   readonly asked?: Pick<DemoDaemon, 'predict'>
   readonly random: Random
   readonly clock: Clock
@@ -58,7 +58,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     clock,
   })
   const taught = await teachAll(options, stream)
-  progress.say(`asking the last versions about ${heldOut.length} sentences they have never seen`)
+  progress.say(`testing the last versions on ${heldOut.length} sentences they have never seen`)
   const final = await accuracies(daemon, 'sentiment', stream, (row) => row.label)
   const replay = await accuracy(daemon, 'origin', heldOut, (row) => row.domain)
   const noReplay = await accuracy(daemon, 'origin-no-replay', heldOut, (row) => row.domain)
@@ -84,7 +84,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   }
 }
 
-/** Every model gets a domain's events; the next domain follows when all have learned them. */
+/** Every model gets the events of one domain; the next domain follows when all models have learned them. */
 async function teachAll(
   { daemon, clock, progress, halfway }: DemoOptions,
   stream: readonly DomainRows[],
@@ -95,7 +95,7 @@ async function teachAll(
   const total = modelNames.length * stream.reduce((sum, rows) => sum + rows.taught.length, 0)
   let expected = 0
   for (const rows of stream) {
-    progress.say(`teaching ${rows.taught.length} sentences of ${rows.domain} to three models`)
+    progress.say(`training three models on ${rows.taught.length} sentences of ${rows.domain}`)
     for (const model of modelNames) await send(daemon, model, eventsOf(rows, model))
     expected += rows.taught.length
     const waits = modelNames.map(async (model) =>
@@ -110,7 +110,7 @@ async function teachAll(
     marks.push(sentiment?.prequential ?? { count: 0, accuracy: 0 })
   }
   await disturbance
-  // Through a topic, what is refused is known afterwards only.
+  // Through a topic, refusals are known only afterwards.
   const counts = await Promise.all(
     modelNames.map(async (model) => (await daemon.status(model)).counts),
   )
@@ -121,7 +121,7 @@ async function teachAll(
   }
 }
 
-/** Accuracy over all and inside each domain, from the running score at each domain's end. */
+/** Accuracy overall and within each domain, from the running score at each domain's end. */
 function prequentialBetween(
   marks: readonly { readonly count: number; readonly accuracy: number }[],
   stream: readonly DomainRows[],

@@ -1,12 +1,12 @@
 /**
- * Teaching: a domain's rows go in through the real feedback endpoint of every model, then the demo waits until the
- * trainer has read and learned them all.
+ * Training: a domain's rows go in through the real feedback endpoint of every model, then the demo waits until the
+ * trainer has learned them all.
  */
 import type { Clock, Json } from '../../contracts/core.ts'
 import type { ModelName } from './config.ts'
 import type { DomainRows, Row } from './data.ts'
 
-/** What the demo needs of the daemon; `cli/client.ts` speaks it over HTTP. */
+/** The part of the daemon's API that the demo needs; `cli/client.ts` implements it over HTTP. */
 export interface DemoDaemon {
   predict(
     model: ModelName,
@@ -43,7 +43,7 @@ export interface DemoStatus {
 
 const chunk = 80
 
-/** Sends `events` in chunks; answers how many were accepted and rejected. */
+/** Sends `events` in chunks; returns how many were accepted and rejected. */
 export async function send(
   daemon: DemoDaemon,
   model: ModelName,
@@ -59,7 +59,7 @@ export async function send(
   return { accepted, rejected }
 }
 
-/** Waits until `model` has learned `learned` examples in all; calls `onProgress` with the count so far. */
+/** Waits until `model` has learned `learned` examples in total; calls `onProgress` with the count so far. */
 export async function waitUntilLearned(
   daemon: DemoDaemon,
   model: ModelName,

@@ -1,4 +1,4 @@
-/** Whether the daemon could listen where its config says, or does so already. */
+/** Whether the daemon could listen where its config says, or already does. */
 import { createServer } from 'node:net'
 import { failed, ok, type Check, type Place } from './check.ts'
 
@@ -11,10 +11,7 @@ export const addressCheck: Check = {
     if (reason === 'EADDRINUSE') {
       return (await isOurs(place))
         ? ok(`an antikythera daemon listens on ${host}:${port}`)
-        : failed(
-            `${host}:${port} is taken by another program`,
-            'stop it, or choose another server.port',
-          )
+        : failed(`another program uses ${host}:${port}`, 'stop it, or choose another server.port')
     }
     const fix =
       reason === 'EACCES'

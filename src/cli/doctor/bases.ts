@@ -36,7 +36,7 @@ export const minilmCheck: Check = {
     const { pulledFolder } = await import('../../bases/pulled/pulled.ts')
     const folder = pulledFolder('minilm')
     if (!existsSync(folder))
-      return warning('was not fetched; only bert bases need one', 'antikythera models pull minilm')
+      return warning('not downloaded; only bert bases need one', 'antikythera models pull minilm')
     return openBertAt(folder, 'antikythera models pull minilm')
   },
 }
@@ -44,11 +44,11 @@ export const minilmCheck: Check = {
 export const configuredBasesCheck: Check = {
   name: 'bases of the config',
   async run({ bertFolders }) {
-    if (bertFolders.length === 0) return ok('it names no folder')
+    if (bertFolders.length === 0) return ok('the config names no folder')
     for (const folder of bertFolders) {
       const finding = await openBertAt(
         folder,
-        'antikythera models pull minilm, or mend the path under base:',
+        'antikythera models pull minilm, or fix the path under base:',
       )
       if (finding.verdict !== 'ok') return finding
     }

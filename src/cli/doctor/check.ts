@@ -1,13 +1,13 @@
-/** What a check of `doctor` is: a name, and a question to this machine whose answer names its fix. */
+/** A check of `doctor`: a name, and a test of this machine with a result that includes the fix. */
 import type { Config } from '../../config/config.ts'
 
 export interface Finding {
-  /** A warning works, only not well. */
+  /** A warning means that it works, but not well. */
   readonly verdict: 'ok' | 'warning' | 'failed'
   readonly detail: string
   /** Present whenever the verdict is not ok. */
   readonly fix?: string
-  /** What this check learned that the report shows apart. */
+  /** Results that the report shows separately. */
   readonly engine?: Readonly<Record<string, string>>
 }
 

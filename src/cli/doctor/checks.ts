@@ -1,4 +1,4 @@
-/** Every check, in the order in which a fault explains the next ones. */
+/** Every check, ordered so that earlier problems explain later ones. */
 import { addressCheck } from './address.ts'
 import { blobsCheck } from './blobs.ts'
 import { configuredBasesCheck, minilmCheck, tokenizerCheck, useLiteCheck } from './bases.ts'

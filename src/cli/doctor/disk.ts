@@ -1,4 +1,4 @@
-/** Checks of the disk under data_dir: can be written, keeps what it says it keeps, and has room. */
+/** Checks of the disk under data_dir: it is writable, durable, and has room. */
 import { closeSync, existsSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -10,7 +10,7 @@ export const writableCheck: Check = {
   run({ dataDir }) {
     try {
       inScratch(dataDir, () => undefined)
-      return ok(`${dataDir} can be written`)
+      return ok(`${dataDir} is writable`)
     } catch (error) {
       return failed(
         reasonOf(error),
@@ -22,7 +22,7 @@ export const writableCheck: Check = {
 
 const SYNCS = 20
 const SLOW_MS = 50
-/** No disk that really keeps its promise is faster; a battery-backed controller or a RAM disk is. */
+/** No durable disk is faster; a battery-backed controller or a RAM disk is. */
 const IMPLAUSIBLE_MS = 0.02
 
 export const fsyncCheck: Check = {
@@ -32,7 +32,7 @@ export const fsyncCheck: Check = {
       const medianMs = inScratch(dataDir, (folder) => medianSyncMs(join(folder, 'sync')))
       const detail = `${medianMs.toFixed(2)} ms for 4 KiB`
       if (medianMs > SLOW_MS)
-        return warning(detail, 'use a local disk: each feedback answer waits for one')
+        return warning(detail, 'use a local disk: each feedback answer waits for one sync')
       if (medianMs < IMPLAUSIBLE_MS)
         return warning(
           `${detail}: a RAM disk, or fsync does nothing`,
@@ -54,13 +54,13 @@ export const spaceCheck: Check = {
     const { bavail, bsize } = await statfs(existing(dataDir))
     const freeBytes = bavail * bsize
     const detail = `${gibibytes(freeBytes)} free`
-    const fix = 'free some, lower keep.bytes, or choose another data_dir'
+    const fix = 'free some space, lower keep.bytes, or choose another data_dir'
     if (freeBytes < LEAST_BYTES) return failed(detail, fix)
     return freeBytes < COMFORTABLE_BYTES ? warning(detail, fix) : ok(detail)
   },
 }
 
-/** In a folder of its own, in data_dir or, while that is not made, where it will be made. */
+/** In a separate folder, in data_dir or, if that does not exist yet, where it will be created. */
 function inScratch<Result>(dataDir: string, work: (folder: string) => Result): Result {
   const folder = mkdtempSync(join(existing(dataDir), '.doctor-'))
   try {

@@ -1,4 +1,4 @@
-/** Checks of what computes and what keeps: TensorFlow, ONNX Runtime, worker threads, SQLite. */
+/** Checks of the engines and stores: TensorFlow, ONNX Runtime, worker threads, SQLite. */
 import { readFileSync } from 'node:fs'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -36,16 +36,16 @@ interface EngineProof {
   readonly product: readonly number[]
 }
 
-/** What set-up wrote down: which libtensorflow it found or built, and why that one. */
+/** The record of set-up: which libtensorflow it found or built, and why. */
 function installation(): { readonly stage: string; readonly why: string } {
   try {
-    // Beside the packages: in a checkout inside it, for an installed package around it.
+    // Next to the packages: inside a checkout, around an installed package.
     const found = createRequire(import.meta.url).resolve('@tensorflow/tfjs-node/package.json')
     const path = join(found, '..', '..', '..', '.antikythera', 'native.json')
     const { stage, reason } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, string>
     return { stage: stage ?? 'unknown', why: reason ?? 'set-up gave no reason' }
   } catch {
-    return { stage: 'unknown', why: 'set-up has left no record' }
+    return { stage: 'unknown', why: 'set-up left no record' }
   }
 }
 
@@ -82,7 +82,7 @@ export const threadsCheck: Check = {
     await worker.terminate()
     return answer === 42
       ? ok('start and answer')
-      : failed('answer wrongly', 'look at the limits of this user')
+      : failed('answer wrongly', 'check the resource limits of this user')
   },
 }
 
@@ -100,7 +100,9 @@ export const storeCheck: Check = {
       const again = openStore(path, { migrations })
       const rows = again.all('SELECT word FROM kept')
       again.close()
-      return rows.length === 1 ? ok('keeps what it was told, in WAL') : failed('forgets', 'npm ci')
+      return rows.length === 1
+        ? ok('reads back what it stored, in WAL mode')
+        : failed('forgets', 'npm ci')
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }

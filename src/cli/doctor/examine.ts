@@ -1,4 +1,4 @@
-/** Runs the checks one after the other, so that none disturbs the times of another, and sums them up. */
+/** Runs the checks one after the other, so that none affects the timing of another, and summarises them. */
 import type { Check, Finding, Place } from './check.ts'
 
 export interface Report {
@@ -43,7 +43,7 @@ function reportOf({ name }: Check, { verdict, detail, fix }: Finding): CheckRepo
   }
 }
 
-/** A check that throws has found something too: a package that does not load, a folder that cannot be read. */
+/** A check that throws is also a finding: a package that does not load, a folder that cannot be read. */
 async function runOne(check: Check, place: Place): Promise<Finding> {
   try {
     return await check.run(place)

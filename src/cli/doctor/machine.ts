@@ -34,14 +34,14 @@ export const memoryCheck: Check = {
     const limitBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity)
     const freeBytes = Math.min(availableBytes(), limitBytes)
     const detail = `${gibibytes(freeBytes)} free of ${gibibytes(limitBytes)}`
-    if (limitBytes < GiB) return failed(detail, 'give it 1 GiB at least; 2 GiB are comfortable')
+    if (limitBytes < GiB) return failed(detail, 'give it at least 1 GiB; 2 GiB are comfortable')
     return freeBytes < GiB
       ? warning(detail, 'end other programs: a trainer needs about 0.5 GiB')
       : ok(detail)
   },
 }
 
-/** Linux counts caches as used in `freemem`; MemAvailable is what programs can have. */
+/** Linux counts caches as used in `freemem`; MemAvailable is the memory that programs can get. */
 function availableBytes(): number {
   try {
     const [, kibibytes] =
@@ -52,7 +52,7 @@ function availableBytes(): number {
   }
 }
 
-/** A clock from before this program was written would date versions wrongly and fail certificates. */
+/** A clock before the release of this program would date versions wrongly and fail certificates. */
 const EARLIEST_MS = Date.UTC(2026, 0, 1)
 
 export const clockCheck: Check = {
@@ -64,9 +64,9 @@ export const clockCheck: Check = {
     const tookMs = systemClock.monotonicMs() - monotonicMs
     const shown = new Date(wallMs).toISOString()
     if (wallMs < EARLIEST_MS)
-      return failed(`it says ${shown}`, 'set the clock: timedatectl, or NTP')
+      return failed(`it shows ${shown}`, 'set the clock: timedatectl, or NTP')
     if (tookMs <= 0)
-      return failed('the monotonic clock stands still', 'look at the host of this machine')
+      return failed('the monotonic clock stands still', 'check the host of this machine')
     if (Math.abs(wallTookMs - tookMs) > 1000)
       return warning(`it jumped by ${Math.round(wallTookMs - tookMs)} ms`, 'let NTP slew, not step')
     return ok(shown)
@@ -79,7 +79,7 @@ export const filesCheck: Check = {
   name: 'open files',
   run() {
     const limit = openFilesLimit()
-    if (limit === undefined) return ok('this system does not tell its limit')
+    if (limit === undefined) return ok('this system does not report its limit')
     const detail = `${limit} a process`
     return limit >= LEAST_FILES
       ? ok(detail)

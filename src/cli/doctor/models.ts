@@ -1,4 +1,4 @@
-/** The models of the config against their bases, opened in full: what would keep a trainer from starting. */
+/** Opens the models of the config with their bases, to find problems that would keep a trainer from starting. */
 import { failed, ok, type Check } from './check.ts'
 
 export const modelsCheck: Check = {
@@ -10,6 +10,6 @@ export const modelsCheck: Check = {
     const [first, ...others] = problems.map(({ path, message }) => `${path.join('.')} ${message}`)
     if (first === undefined) return ok(`all ${Object.keys(config.models).length} can start`)
     const more = others.length === 0 ? '' : ` (and ${others.length} more)`
-    return failed(first + more, 'change that key of the config, or fetch the base that it names')
+    return failed(first + more, 'change that key of the config, or download the base that it names')
   },
 }

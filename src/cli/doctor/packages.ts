@@ -1,4 +1,4 @@
-/** Whether every npm package that the daemon needs is there, in the version that it asks for. */
+/** Checks that every npm package that the daemon needs is installed in the required version. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -16,7 +16,7 @@ export const packagesCheck: Check = {
       return fits(version, range) ? [] : [`${name} is ${version}, not ${range}`]
     })
     if (wrong.length > 0) return failed(wrong.join('; '), 'npm ci')
-    return ok(`all ${Object.keys(dependencies).length} are there`)
+    return ok(`all ${Object.keys(dependencies).length} are installed`)
   },
 }
 
@@ -27,7 +27,7 @@ export function packageRoot(): string {
   return folder
 }
 
-/** As Node looks: in node_modules here and above. */
+/** Node's search path: node_modules here and above. */
 function installedAt(root: string, name: string): string | undefined {
   for (let folder = root; ; folder = dirname(folder)) {
     const path = join(folder, 'node_modules', name, 'package.json')
@@ -45,7 +45,7 @@ function readPackage(path: string): PackageFile {
   return JSON.parse(readFileSync(path, 'utf8')) as PackageFile
 }
 
-/** Caret ranges, which are all that our package.json has: the first number that is not zero must agree. */
+/** Caret ranges, the only kind in our package.json: the first number that is not zero must agree. */
 function fits(version: string, range: string): boolean {
   const wanted = range
     .replace(/^[\^~]/, '')

@@ -1,11 +1,11 @@
-/** The place that doctor looks at: what the config says, or where a daemon without one would be. */
+/** The place that doctor checks: from the config, or the defaults of a daemon without one. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Config } from '../../config/config.ts'
 import { readConfig } from '../local/read-config.ts'
 import type { Place } from './check.ts'
 
-/** Without --config, the usual file is looked at if it is there. */
+/** Without --config, the default file is used if it exists. */
 export function placeOf(flags: {
   readonly config?: string
   readonly set?: readonly string[]

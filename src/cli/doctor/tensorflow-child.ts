@@ -1,6 +1,6 @@
 /**
- * Loads the training engine and multiplies two matrices, in a process of its own: a library that does not fit the processor kills
- * the one that loads it, and 400 MB are given back afterwards.
+ * Loads the training engine and multiplies two matrices, in a separate process: a library that does not fit the
+ * processor kills the process that loads it, and its 400 MB are freed afterwards.
  */
 import { openTensorFlow } from '../../nn/tfjs/tensorflow.ts'
 

@@ -1,7 +1,7 @@
 /**
- * A table as events and inputs. The header names the columns: `label`, `id` and `text` are the event's own, `event.<field>` any
- * other field of it, and every other column is a feature. An empty cell is missing; a cell that looks like a number or like
- * true and false is one.
+ * A table as events and inputs. The header names the columns: `label`, `id` and `text` are fields of the event,
+ * `event.<field>` any other field, and every other column is a feature. An empty cell is missing; a cell that looks
+ * like a number or like true and false is converted.
  */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
@@ -13,9 +13,9 @@ type Fields = Record<string, Json>
 export interface TableRow {
   readonly line: number
   readonly bytes: number
-  /** `label`, `id` and whatever else the event says. */
+  /** `label`, `id` and other fields of the event. */
   readonly fields: Readonly<Fields>
-  /** Undefined where the row says nothing about its input. */
+  /** Undefined if the row has no input. */
   readonly input: Json | undefined
 }
 
@@ -30,7 +30,8 @@ export async function* tableRows(pieces: AsyncIterable<string>): AsyncGenerator<
       throw failure('USAGE', `line ${line} has ${cells.length} cells, the header ${header.length}`)
     yield { line, bytes, ...rowOf(header, cells) }
   }
-  if (header === undefined) throw failure('USAGE', 'the CSV has no header: a line with the names')
+  if (header === undefined)
+    throw failure('USAGE', 'the CSV has no header: add a line with the column names')
 }
 
 /** As events of JSONL. */

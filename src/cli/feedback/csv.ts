@@ -1,17 +1,17 @@
 /**
- * Comma-separated values (RFC 4180): quoted cells may hold commas, line ends and doubled quotes. The separator is whichever of
- * comma, semicolon and tab stands most often in the header. Reads piece by piece, so that a file may be of any size.
+ * Comma-separated values (RFC 4180): quoted cells may contain commas, line ends and doubled quotes. The separator is
+ * the most frequent of comma, semicolon and tab in the header. Reads piece by piece, so that a file may have any size.
  */
 import { failure } from '../../platform/errors.ts'
 
 export interface CsvRow {
-  /** Of the file, where the row begins. */
+  /** Line of the file where the row begins. */
   readonly line: number
   readonly cells: readonly string[]
   readonly bytes: number
 }
 
-/** Blank lines are no rows. */
+/** Blank lines are skipped. */
 export async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<CsvRow> {
   let text = ''
   let line = 1
@@ -27,7 +27,7 @@ export async function* csvRows(pieces: AsyncIterable<string>): AsyncGenerator<Cs
   }
 }
 
-/** Pieces cut at the line ends that are in no quotes. */
+/** Pieces cut at line ends outside quotes. */
 async function* recordsOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
   let rest = ''
   let isQuoted = false
@@ -44,7 +44,7 @@ async function* recordsOf(pieces: AsyncIterable<string>): AsyncGenerator<string>
     }
     rest += piece.slice(from)
   }
-  if (isQuoted) throw failure('USAGE', 'the CSV ends inside of a quoted cell')
+  if (isQuoted) throw failure('USAGE', 'the CSV ends inside a quoted cell')
   if (rest !== '') yield rest.replace(/\r$/, '')
 }
 
@@ -74,7 +74,7 @@ function cellsOf(text: string, separator: string, line: number): readonly string
   return cells
 }
 
-/** A doubled quote is one of the cell. */
+/** A doubled quote means one quote. */
 function closingQuote(text: string, from: number): number {
   let at = text.indexOf('"', from)
   while (text[at + 1] === '"') at = text.indexOf('"', at + 2)

@@ -1,11 +1,11 @@
-/** What `feedback` was asked to send: a file, or the parts of one event. */
+/** What `feedback` should send: a file, or the parts of one event. */
 import type { FileFormat } from './file-format.ts'
 import type { ClientFlags } from '../flags.ts'
 
 export interface FeedbackFlags extends ClientFlags {
   readonly file?: string
   readonly format?: FileFormat
-  /** Refused events in a row that end the sending; 0 = none do. */
+  /** Refused events in a row that stop the sending; 0 = never. */
   readonly stopAfter: number
   readonly features?: string
   readonly retrySeconds: number

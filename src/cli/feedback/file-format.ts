@@ -1,4 +1,4 @@
-/** What a file of events or inputs is written in: as its name ends, or as was said. */
+/** The format of a file of events or inputs: by its name, or as a flag says. */
 import type { Readable } from 'node:stream'
 import { tableLines } from './csv-table.ts'
 import { jsonLines, type SizedLine } from './read-lines.ts'

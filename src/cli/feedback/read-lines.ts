@@ -1,4 +1,4 @@
-/** The lines of a file or of stdin, numbered as an editor numbers them, in chunks that fit into one request. */
+/** The lines of a file or of stdin, numbered as in an editor, in chunks that fit into one request. */
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
@@ -35,7 +35,7 @@ export async function openLines(path: string): Promise<LineSource> {
   return { totalBytes: found.size, stream: createReadStream(path) }
 }
 
-/** The lines of JSONL; blank ones are none. */
+/** The lines of JSONL; blank ones are skipped. */
 export async function* jsonLines(stream: Readable): AsyncGenerator<SizedLine> {
   let [number, skipped] = [0, 0]
   for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
@@ -50,8 +50,8 @@ export async function* jsonLines(stream: Readable): AsyncGenerator<SizedLine> {
 }
 
 /**
- * A line that is longer than `bytes` makes a chunk of its own: the daemon says what it thinks of it. Limits are looked at
- * for each line, and may change meanwhile.
+ * A line longer than `bytes` becomes a separate chunk: the daemon decides about it. The limits are checked for each
+ * line, and may change meanwhile.
  */
 export async function* chunksOf(
   source: AsyncIterable<SizedLine>,

@@ -1,4 +1,4 @@
-/** Lines of a file that were not taken, as a person wants to see them. */
+/** Refused lines of a file, for people. */
 
 export interface Rejected {
   readonly line: number

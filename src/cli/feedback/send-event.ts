@@ -21,11 +21,11 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
   print(flags.json, answer, () => [
     answer.accepted === 1
       ? `accepted: it is durable and will be learned${waitingFor(answer)}`
-      : 'known already',
+      : 'already known',
   ])
 }
 
-/** What is missing or odd is for the daemon to say, which knows the rules; but nothing at all is a slip here. */
+/** The daemon validates the event; only a command without any event is refused here. */
 function eventOf(flags: FeedbackFlags) {
   const { text, features, predictionId, label, correction, rating, retract, weight, id, source } =
     flags

@@ -1,6 +1,6 @@
 /**
- * Sends a file of feedback in chunks. An event's id makes sending it twice harmless, so a chunk whose answer was lost is sent again,
- * and a file that was interrupted is sent again from its start: what was taken before counts as duplicate.
+ * Sends a file of feedback in chunks. An event's id makes sending it twice harmless, so a chunk without an answer is
+ * sent again, and an interrupted file is sent again from its start: events accepted before count as duplicates.
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -16,7 +16,7 @@ import { RetryPolicy } from '../../platform/retry.ts'
 import { waitForLearned } from '../remote/wait-for.ts'
 import { waitingFor } from '../remote/waiting-for.ts'
 
-/** Half of the default limit of a body, so that a daemon that was made stricter still takes most chunks whole. */
+/** Half of the default body limit, so that a daemon with a lower limit still accepts most chunks whole. */
 const CHUNK = { lines: 500, bytes: 128 * 1024 }
 const EXIT_DATA = 65
 
@@ -24,16 +24,16 @@ interface Totals {
   accepted: number
   duplicates: number
   readonly rejected: Rejected[]
-  /** Of the last answer. */
+  /** From the last answer. */
   position?: Json
   pending?: Json
   trigger_every?: Json
   trigger_rest_ms?: Json
-  /** Events in a row, up to the last one, that were refused. */
+  /** Consecutive refused events, up to the last one. */
   straight: number
-  /** The line behind which nothing was sent, because too many in a row were refused. */
+  /** The line after which nothing was sent, because too many in a row were refused. */
   stopped?: number | undefined
-  /** The version that is live when all of it is learned. */
+  /** The version that is live when everything is learned. */
   live?: string | undefined
 }
 
@@ -44,7 +44,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   const progress = openProgress({ clock: systemClock, unit: 'events' })
   let [done, items] = [0, 0]
   const most = flags.stopAfter
-  // Small ones until something is accepted, so that a file that is wrong from its start is not sent by the hundreds.
+  // Small ones until something is accepted, so that an entirely wrong file does not send hundreds of events.
   const limits = { ...CHUNK, lines: most === 0 ? CHUNK.lines : Math.min(CHUNK.lines, most) }
   const source = eventLines(stream, formatOf(flags.file, flags.format))
   try {
@@ -67,7 +67,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   if (totals.rejected.length > 0) process.exitCode = EXIT_DATA
 }
 
-/** Counted over chunks: `rejected` names lines, which rise. */
+/** Counted over chunks: `rejected` names lines, which increase. */
 function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number | undefined {
   const refused = new Set(totals.rejected.slice(-lines.length).map(({ line }) => line))
   for (const { number } of lines) {
@@ -84,12 +84,12 @@ function retryOf(flags: FeedbackFlags, progress: Progress): RetryPolicy {
     longestMs: 10_000,
     limitMs: flags.retrySeconds * 1000,
     onWait: ({ delayMs, error }) => {
-      progress.say(`${error.code}: asking again in ${(delayMs / 1000).toFixed(1)} s`)
+      progress.say(`${error.code}: retrying in ${(delayMs / 1000).toFixed(1)} s`)
     },
   })
 }
 
-/** A body that the daemon finds too large is halved; a single event that is too large is rejected. */
+/** A body that is too large for the daemon is halved; a single event that is too large is rejected. */
 async function sendChunk(
   { client, model }: Connected,
   lines: readonly Line[],
@@ -135,7 +135,7 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
 
 function summary(totals: Totals): string[] {
   const { accepted, duplicates, rejected } = totals
-  const counts = `${accepted} accepted, ${duplicates} known already, ${rejected.length} rejected`
+  const counts = `${accepted} accepted, ${duplicates} already known, ${rejected.length} rejected`
   const next = totals.live === undefined ? waitingFor(totals) : `; learned: ${totals.live} is live`
   return [
     accepted > 0 ? `${counts}${next}` : counts,
@@ -149,7 +149,7 @@ function stopLines({ stopped, straight, rejected }: Totals): string[] {
   const why = rejected.at(-1)
   return [
     `stopped: the last ${straight} events in a row were refused (${why?.code}: ${why?.message})`,
-    `  nothing behind line ${stopped} was sent; correct the file and send it again: what was accepted counts as known already`,
-    '  --stop-after 0 sends all of it, whatever is refused',
+    `  nothing after line ${stopped} was sent; correct the file and send it again: accepted events count as already known`,
+    '  --stop-after 0 sends all of it in spite of refusals',
   ]
 }

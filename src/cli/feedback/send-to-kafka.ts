@@ -1,6 +1,6 @@
 /**
- * Sends a file of feedback to a topic: each line as it stands, acknowledged by every replica in sync. An event's id makes
- * sending it twice harmless, so that a file that was interrupted is sent again from its start.
+ * Sends a file of feedback to a topic: each line unchanged, acknowledged by every in-sync replica. An event's id makes
+ * sending it twice harmless, so an interrupted file is sent again from its start.
  */
 import { createHash } from 'node:crypto'
 import { Delivery, type Outgoing } from '../../../connectors/kafka/delivery.ts'
@@ -18,7 +18,7 @@ import { rejectedLines, type Rejected } from './rejected.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
 
 const CHUNK = { lines: 5000, bytes: 900_000 }
-/** What a broker takes by default, less room for the key. */
+/** A broker's default limit, less room for the key. */
 const LONGEST_LINE_BYTES = 900_000
 const EXIT_DATA = 65
 
@@ -55,7 +55,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
   if (rejected.length > 0) process.exitCode = EXIT_DATA
 }
 
-/** A sink of the daemon waits for its topic; a person has misspelt it. */
+/** The daemon's sink waits for its topic; a person has probably misspelt it. */
 async function send(
   delivery: Delivery,
   topic: string,
@@ -89,7 +89,7 @@ function retryOf(flags: KafkaFlags, progress: Progress): RetryPolicy {
     longestMs: 10_000,
     limitMs: flags.retrySeconds * 1000,
     onWait: ({ delayMs, error }) => {
-      progress.say(`${error.message}: trying again in ${(delayMs / 1000).toFixed(1)} s`)
+      progress.say(`${error.message}: retrying in ${(delayMs / 1000).toFixed(1)} s`)
     },
   })
 }
@@ -103,7 +103,7 @@ function messagesOf(
   return lines.flatMap((line) => {
     const value = Buffer.from(line.text)
     const event = eventOf(line.text)
-    if (event === undefined) rejected.push(refused(line, 'EVENT_MALFORMED', 'no JSON object'))
+    if (event === undefined) rejected.push(refused(line, 'EVENT_MALFORMED', 'not a JSON object'))
     else if (value.length > LONGEST_LINE_BYTES)
       rejected.push(refused(line, 'EVENT_TOO_LARGE', `longer than ${LONGEST_LINE_BYTES} bytes`))
     else return [{ key: keyOf(event, line.text, flags), value, headers: {}, timeMs }]
@@ -111,7 +111,7 @@ function messagesOf(
   })
 }
 
-/** What else is wrong with an event is for the daemon to say, which knows the rules, in its dead letters. */
+/** The daemon reports other problems of an event, as dead letters. */
 function eventOf(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
@@ -122,7 +122,10 @@ function eventOf(text: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** Equal events go to one partition, where the later one is seen to be a duplicate; or all of a model, in their order. */
+/**
+ * Equal events go to one partition, where the later one is recognised as a duplicate; or all events of a model, in
+ * order.
+ */
 function keyOf(
   { id, model }: Readonly<Record<string, unknown>>,
   text: string,

@@ -23,7 +23,10 @@ export async function exportVersion(flags: ExportFlags): Promise<void> {
   const config = readConfig(flags)
   const model = modelNamed(config, flags.model)
   if (!existsSync(folderOf(config, model)))
-    throw failure('VERSION_UNKNOWN', `${model} has published nothing in ${config.data_dir} yet`)
+    throw failure(
+      'VERSION_UNKNOWN',
+      `${model} has not published a version in ${config.data_dir} yet`,
+    )
   const { version, files } = await withLocalVersions(config, model, async (versions, base) => {
     const name = flags.version ?? (await versions.live())?.live.version
     if (name === undefined) throw failure('VERSION_UNKNOWN', `${model} has no live version yet`)

@@ -1,7 +1,7 @@
 /**
- * Makes a version of a folder that Hugging Face PEFT wrote, and lets it answer when that is asked for. It writes into the
- * registry and nowhere else, as a person's promotion does: the daemon that trains the model follows the live pointer. So it
- * works beside running daemons, and without any.
+ * Makes a version of a folder that Hugging Face PEFT wrote, and makes it live if requested. It writes only to the
+ * registry, like a promotion by a person: the daemon, or the daemon of a fleet that trains the model, follows the live
+ * pointer. So it works with and without running daemons.
  */
 import { resolve } from 'node:path'
 import { importTarget, withVersions } from '../../app/versions.ts'
@@ -44,9 +44,9 @@ function show(
   const answer = { model, version, digest, labels, parent, reason, idle, generation }
   print(json, answer, () => [
     `${version} of ${model}: ${reason}`,
-    ...idle.map((module) => `  left out: ${module}, which no answer reads and where B is 0`),
+    ...idle.map((module) => `  left out: ${module}, which no answer reads, with B = 0`),
     live === undefined
-      ? `  it does not answer yet: antikythera promote --version ${version} --reason …`
-      : `  it answers from now on (generation ${live.generation}), and the trainer goes on from it`,
+      ? `  not live yet: antikythera promote --version ${version} --reason …`
+      : `  live from now on (generation ${live.generation}); the trainer continues from it`,
   ])
 }

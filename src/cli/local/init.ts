@@ -1,4 +1,4 @@
-/** Writes a template of deploy/templates as the user's configuration, and says what to do next. */
+/** Writes a template of deploy/templates as the user's configuration, and shows the next steps. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Config, loadConfig } from '../../config/config.ts'
@@ -37,7 +37,7 @@ async function write(path: string, text: string, isForced: boolean): Promise<voi
     const { code } = cause as NodeJS.ErrnoException
     const why =
       code === 'EEXIST'
-        ? 'is there already: --force replaces it, --to writes another file'
+        ? 'already exists: --force replaces it, --to writes another file'
         : `cannot be written (${code ?? String(cause)})`
     throw failure('USAGE', `${path} ${why}`, { details: { path }, cause })
   }

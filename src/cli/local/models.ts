@@ -1,4 +1,4 @@
-/** Lists and fetches pretrained bases. */
+/** Lists and downloads pretrained bases. */
 import { readdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pullBase, type PullProgress } from '../../bases/pulled/pull.ts'
@@ -32,7 +32,7 @@ export async function listModels(flags: ModelsFlags): Promise<void> {
     ...table(Object.entries(builtIn)),
     '',
     ...(pulled.length === 0
-      ? ['none was fetched yet: antikythera models pull minilm']
+      ? ['no base was downloaded yet: antikythera models pull minilm']
       : table(pulled.map(({ name }) => [name, baseLine(name)]))),
   ])
 }
@@ -55,13 +55,13 @@ export async function pullModel(name: string, flags: ModelsFlags): Promise<void>
   }
 }
 
-/** How a config names what was fetched, on whatever machine. */
+/** How a config names a downloaded base, on any machine. */
 function baseLine(name: string): string {
   return name.includes('/') ? `base: { pulled: ${name} }` : `base: ${name}`
 }
 
 function show(progress: Progress, { step, receivedBytes, totalBytes }: PullProgress): void {
-  if (step === 'checking') progress.say('checking that it opens')
+  if (step === 'checking') progress.say('checking that it can be opened')
   else if (receivedBytes !== undefined)
     progress.update({
       done: receivedBytes,

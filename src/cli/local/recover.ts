@@ -1,7 +1,7 @@
 /**
- * Brings a model back whose files are damaged, missing or of different times: from the checkpoint as far as that is whole,
- * else from the newest version that is. The daemon is stopped meanwhile. What cannot be used is moved aside, never
- * deleted; what is lost is said. The trainer does the rest at its next start.
+ * Restores a model with damaged, missing or inconsistent files: from the checkpoint as far as it is intact, otherwise
+ * from the newest intact version. Needs a stopped daemon. Unusable files are moved aside, never deleted; losses are
+ * reported. The trainer finishes the recovery at its next start.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ export async function recover(name: string | undefined, flags: RecoverFlags): Pr
   const model = modelNamed(config, name)
   const folder = folderOf(config, model)
   if (!existsSync(folder)) {
-    const text = `${model} has nothing in ${config.data_dir} yet: there is nothing to recover`
+    const text = `${model} has no data in ${config.data_dir} yet: there is nothing to recover`
     print(flags.json, { model, needed: false, folder }, () => [text])
     return
   }
@@ -49,7 +49,7 @@ function needsOf(config: Config, model: string) {
 
 const LOCK_WAIT_MS = 1000
 
-/** Neither a daemon nor a trainer that has outlived it may have the files open. */
+/** Neither a daemon nor an orphaned trainer may have the files open. */
 async function locked(config: Config, folder: string, work: () => Promise<void>): Promise<void> {
   const paths = [
     join(config.data_dir, 'daemon.lock'),
@@ -102,7 +102,7 @@ interface Answer {
 
 function lines(answer: Answer, isDry: boolean): readonly string[] {
   const { model, needed, aside, kept, lost, live, salvaged } = answer
-  if (!needed) return [`${model} is whole: there is nothing to recover`]
+  if (!needed) return [`${model} is intact: there is nothing to recover`]
   const saved =
     salvaged &&
     `inbox.db: ${salvaged.events} events and ${salvaged.predictions} predictions were read`
@@ -115,6 +115,8 @@ function lines(answer: Answer, isDry: boolean): readonly string[] {
     ...[...kept, ...(saved === undefined ? [] : [saved])].map((text) => `  kept   ${text}`),
     ...lost.map((text) => `  lost   ${text}`),
     ...(live === undefined ? [] : [`  live   ${live}`]),
-    isDry ? 'run it again without --dry-run' : 'start the daemon: its trainer does the rest',
+    isDry
+      ? 'run it again without --dry-run'
+      : 'start the daemon: its trainer finishes the recovery',
   ]
 }

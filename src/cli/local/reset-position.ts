@@ -1,6 +1,6 @@
 /**
- * Moves the position of a source in a checkpoint whose daemon is stopped. The ids that were learned stay known: what comes
- * again is a duplicate, and what is skipped is named here and nowhere else.
+ * Moves the position of a source in the checkpoint of a stopped daemon. Learned ids stay known, so repeated events are
+ * duplicates; skipped events are reported only here.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -31,7 +31,7 @@ export async function resetPosition(name: string | undefined, flags: ResetFlags)
   const config = readConfig(flags)
   const model = modelNamed(config, name)
   const path = join(folderOf(config, model), 'state.db')
-  if (!existsSync(path)) throw failure('CHECKPOINT_MISSING', `${path} is not there`)
+  if (!existsSync(path)) throw failure('CHECKPOINT_MISSING', `${path} does not exist`)
   const lock = await acquireLock(join(config.data_dir, 'trainers.lock'), {
     clock: systemClock,
     waitMs: 0,
@@ -83,7 +83,7 @@ async function locate(source: Source, to: string, store: Store): Promise<readonl
   return source.locate(to, savedPositions(store, source.name), AbortSignal.timeout(60_000))
 }
 
-/** By its name, or by its kind where the model has one of it. */
+/** By its name, or by its kind if the model has only one of it. */
 function sourceNamed(sources: readonly Source[], name: string): Source {
   const ofKind = sources.filter((source) => source.name.split(':', 1)[0] === name)
   const found = sources.find((source) => source.name === name) ?? ofKind[0]
@@ -103,7 +103,7 @@ function linesOf({ source, moved, partitions }: Answer): readonly string[] {
     const what = [
       `skipped unread: ${skipped}`,
       `read again: ${again}${again > 0 ? ' (known ids are duplicates)' : ''}`,
-      `gone unread: ${gone ?? 'unknown, the content is another'}`,
+      `lost unread: ${gone ?? 'unknown, the content is different'}`,
     ]
     return `${source} ${partition}: ${from ?? 'nothing read'} → ${to}; ${what.join('; ')}`
   })

@@ -1,4 +1,4 @@
-/** Runs the measurements, which are programs of the checkout and no part of the package, and ends as they end. */
+/** Runs the benchmarks, which are programs of the checkout and not part of the package, and exits with their code. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'

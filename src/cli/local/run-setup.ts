@@ -1,4 +1,4 @@
-/** Runs set-up in a process of its own and ends as it ends: for a program that was started without its starter. */
+/** Runs set-up in a separate process and exits with its code: for a program that was started without its starter. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'

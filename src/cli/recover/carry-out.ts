@@ -1,4 +1,7 @@
-/** Does what was planned. Cut short at any point it can be run again: what was moved aside is missing then, and is replaced. */
+/**
+ * Carries out the plan. If interrupted at any point it can run again: a file that was moved aside is then missing, and
+ * is replaced.
+ */
 import { mkdirSync, renameSync, existsSync, copyFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { rememberedBy } from '../../app/parts.ts'
@@ -16,9 +19,9 @@ import type { Plan } from './plan.ts'
 import { setAside } from './stores.ts'
 
 export interface Done {
-  /** Where each file is now. */
+  /** The present path of each file. */
   readonly moved: Readonly<Record<string, string>>
-  /** Of a damaged inbox. */
+  /** For a damaged inbox. */
   readonly salvaged?: { readonly events: number; readonly predictions: number }
 }
 
@@ -39,7 +42,7 @@ export async function carryOut(
   return { moved, ...(salvaged && { salvaged }) }
 }
 
-/** A version's folder goes into a folder beside, because each name in `versions/` is a version. */
+/** A version's folder moves into a folder beside it, because each name in `versions/` is a version. */
 function moveAway(path: string, stamp: string): string {
   if (basename(dirname(path)) !== 'versions') return setAside(path, stamp)
   const to = join(`${dirname(path)}.unusable-${stamp}`, basename(path))
@@ -79,7 +82,7 @@ function point(
 ) {
   const ledger = new Ledger(join(found.folder, 'registry.db'), systemClock, rememberedBy(config))
   const previous = ledger.live()?.live.version ?? null
-  const reason = plan.recovery?.reason ?? 'recovered: the live version was not known any more'
+  const reason = plan.recovery?.reason ?? 'recovered: the live version was no longer known'
   const move = {
     live: { version, digest },
     generation: after + 1,
@@ -91,7 +94,7 @@ function point(
   ledger.close()
 }
 
-/** In one transaction: the trainer finds all of it or what was there before. */
+/** In one transaction: the trainer finds either everything or the previous state. */
 function writeCheckpoint(store: Store, plan: Plan, folder: string): void {
   const { recovery, journal } = plan
   const present = journal && journalOf(join(folder, inboxFile))

@@ -1,4 +1,4 @@
-/** How much of `state.db` can be used: all, all but the weights, or nothing but what versions know. */
+/** How much of `state.db` is usable: everything, everything but the weights, or only what versions contain. */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import { CodedError } from '../../contracts/core.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
@@ -10,14 +10,14 @@ import { examine } from './stores.ts'
 export type CheckpointState =
   | { readonly kind: 'missing' }
   | { readonly kind: 'damaged'; readonly why: string }
-  /** Only the weights are: `saved` has none. */
+  /** Only the weights are damaged: `saved` has none. */
   | { readonly kind: 'weights'; readonly why: string; readonly saved: Saved }
-  /** `snapshots`: of versions, that are damaged. */
+  /** `snapshots`: damaged ones, by version. */
   | { readonly kind: 'whole'; readonly saved: Saved; readonly snapshots: readonly string[] }
 
 const none: TrainableState = { labels: [], steps: 0, tensors: new Map() }
 
-/** Whether it was made for this base is for the trainer to say: it may go on from another one. */
+/** The trainer decides whether it fits this base: it may carry over from another one. */
 export function examineCheckpoint(path: string): CheckpointState {
   let found: CheckpointState = { kind: 'missing' }
   const state = examine(path, () => {
@@ -37,7 +37,7 @@ export function withStore<Result>(path: string, work: (store: Store) => Result):
 
 function look(store: Store): CheckpointState {
   const checkpoint = new Checkpoint(store, { snapshots: 1 })
-  // One that was followed has none any more.
+  // A checkpoint in use has none any more.
   if (checkpoint.recovery?.from === 'version') return { kind: 'missing' }
   const fixed = checkpoint.recovery?.from === 'weights' ? checkpoint.load(none) : undefined
   if (fixed !== undefined) return { kind: 'whole', saved: fixed, snapshots: [] }
@@ -51,7 +51,7 @@ function look(store: Store): CheckpointState {
       return { kind: 'whole', saved, snapshots: damagedSnapshots(store, checkpoint) }
     return { kind: 'weights', why, saved }
   }
-  // Throws what else is damaged.
+  // Throws any other damage.
   const saved = checkpoint.load(none)
   checkpoint.seen()
   if (saved === undefined) return { kind: 'missing' }

@@ -1,4 +1,4 @@
-/** Everything that a model has on this disk, and in which state it is. Nothing is changed. */
+/** Everything that a model has on this disk, and its condition. Read only. */
 import { join } from 'node:path'
 import {
   bundleFor,

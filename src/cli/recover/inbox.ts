@@ -1,4 +1,4 @@
-/** What is left of an inbox: which journal it is, and what of a damaged one can still be read. */
+/** What is left of an inbox: which journal it is, and what can still be read of a damaged one. */
 import { CodedError } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/stream.ts'
 import { openInboxReader } from '../../intake/inbox/reader.ts'
@@ -45,7 +45,7 @@ export interface Salvage {
   readonly predictions: PredictionTableOptions
 }
 
-/** A new inbox with every event and every served prediction that can be read. Answers how many of each. */
+/** A new inbox with every event and every served prediction that can be read. Returns the count of each. */
 export async function salvage(parts: Salvage) {
   const events = readable(parts.from, (store) => messagesFrom(store, parts.next))
   const rows = readable(parts.from, predictionsOf)
@@ -80,7 +80,7 @@ function readable<Row>(
   }
 }
 
-/** One after the other, so that a damaged page costs no more than what lies on it. */
+/** One after the other, so that a damaged page costs only its own content. */
 function messagesFrom(store: Store, next: number): readonly Uint8Array[] {
   const offsets = listOf(store, 'SELECT offset AS id FROM messages WHERE offset >= ?', next)
   return offsets.flatMap((offset) => {
@@ -105,7 +105,7 @@ function predictionsOf(store: Store) {
   })
 }
 
-/** As many ids as can be listed: from the front, and where that ends from the back. */
+/** As many ids as can be listed: from the front, and after a damaged place from the back. */
 function listOf(store: Store, sql: string, from: number): readonly number[] {
   const all = attempt(() => store.all(`${sql} ORDER BY 1`, from))
   if (all !== undefined) return all.map((row) => row.number('id'))

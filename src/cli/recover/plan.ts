@@ -1,4 +1,4 @@
-/** What is to be done about what was found: decided before anything is changed, so that it can be shown first. */
+/** Plans the recovery before anything is changed, so that the plan can be shown first. */
 import type { Positions } from '../../contracts/stream.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
@@ -13,17 +13,17 @@ export interface Aside {
 }
 
 export interface Plan {
-  /** Files, and folders of versions, that are moved out of the way. */
+  /** Files, and folders of versions, to move aside. */
   readonly aside: readonly Aside[]
-  /** The version that answers, where the live one cannot. */
+  /** The version to make live, if the live one is unusable. */
   readonly pointer?: { readonly version: string; readonly digest: string; readonly after: number }
   /** For the next start of the trainer. */
   readonly recovery?: Recovery & { readonly positions: Readonly<Record<string, Positions>> }
-  /** The journal is read from here on: its position in the checkpoint is of no use. */
+  /** The journal is read from here on: its position in the checkpoint is unusable. */
   readonly journal?: { readonly next: 'begin' | number }
-  /** A new inbox, with what can be read from this offset of the old one on. */
+  /** A new inbox, with everything readable from this offset of the old one on. */
   readonly inbox?: { readonly from: number }
-  /** Snapshots in the checkpoint that are damaged. */
+  /** Damaged snapshots in the checkpoint. */
   readonly snapshots: readonly string[]
   readonly kept: readonly string[]
   readonly lost: readonly string[]
@@ -31,7 +31,7 @@ export interface Plan {
 }
 
 interface Needs {
-  /** The model reads its inbox, and no stream that a fleet shares. */
+  /** The model reads its own inbox, not a stream shared by a fleet. */
   readonly readsInbox: boolean
   readonly isFleet: boolean
 }
@@ -53,7 +53,7 @@ export function planOf(found: Examined, needs: Needs): Plan {
   const snapshots = found.checkpoint.kind === 'whole' ? found.checkpoint.snapshots : []
   if (snapshots.length > 0)
     lost.push(
-      `the trainer's state at ${snapshots.join(', ')}: going back there takes its weights alone`,
+      `the trainer's state at ${snapshots.join(', ')}: a rollback there restores only its weights`,
     )
   const isNeeded =
     aside.length > 0 ||
@@ -74,7 +74,7 @@ interface Notes {
   readonly lost: string[]
 }
 
-/** One of another base is whole, and of no use with this config only. */
+/** One of another base is intact, but unusable only with this config. */
 function isDamaged({ why }: FoundVersion): boolean {
   return why !== undefined && !why.startsWith('VERSION_FOREIGN')
 }
@@ -98,7 +98,9 @@ function recoveryOf(found: Examined, chosen: FoundVersion | undefined, notes: No
   const next = nextNumber(found)
   if (checkpoint.kind === 'whole') {
     if (isLiveUsable) return undefined
-    notes.kept.push('state.db: everything that was learned; its weights become a version again')
+    notes.kept.push(
+      'state.db: everything that was learned; its weights are published again as a version',
+    )
     const reason = `recovered from the checkpoint: ${live} is unusable`
     return { from: 'publish', version: chosen?.version ?? '', next, reason, positions: {} } as const
   }
@@ -106,7 +108,7 @@ function recoveryOf(found: Examined, chosen: FoundVersion | undefined, notes: No
   if (chosen?.manifest === undefined) throw impossible(found)
   const { version } = chosen
   if (checkpoint.kind === 'weights' && checkpoint.saved.progress.parent === version) {
-    notes.kept.push(`state.db: all but its weights; those of ${version} are the same`)
+    notes.kept.push(`state.db: everything but its weights; those of ${version} are the same`)
     notes.lost.push('state of the optimizer')
     const reason = `the weights in state.db are damaged: ${checkpoint.why}`
     return { from: 'weights', version, next, reason, positions: {} } as const
@@ -118,10 +120,10 @@ function fromVersion(found: Examined, version: Manifest, next: number, { kept, l
   const manifests = [...found.removed, ...found.versions.flatMap(({ manifest }) => manifest ?? [])]
   const positions = positionsAt(version, manifests, found.history)
   kept.push(
-    `${version.version}: ${version.events} learned events; the streams are read on from where it ended`,
+    `${version.version}: ${version.events} learned events; the streams are read from where it ended`,
   )
   lost.push(
-    'state.db: the replay buffer, state of the optimizer, counts, ids that were seen (an event that is sent again may be learned again), events that waited for their prediction or were set aside',
+    'state.db: the replay buffer, state of the optimizer, counts, seen ids (an event that is sent again may be learned again), events that waited for their prediction or were set aside',
   )
   const state = found.checkpoint.kind === 'missing' ? 'missing' : 'damaged'
   const reason = `recovered from ${version.version}: state.db is ${state}`
@@ -152,16 +154,16 @@ function nextNumber(found: Examined): number {
 function impossible({ model, versions, folder }: Examined) {
   const first = versions[0]
   const why = first === undefined ? 'there is none' : `${first.version}: ${first.why ?? ''}`
-  const message = `${model} has no version that can answer, and its checkpoint is of no use: ${why}`
+  const message = `${model} has no version that can answer, and its checkpoint is unusable: ${why}`
   return failure('RECOVER_IMPOSSIBLE', message, { details: { folder } })
 }
 
-/** What was forwarded already is known where it was learned. */
+/** The trainer's checkpoint knows what was forwarded already. */
 function salvageAll({ inbox }: Examined): Pick<Plan, 'inbox'> {
   return inbox.kind === 'damaged' ? { inbox: { from: 0 } } : {}
 }
 
-/** Where the inbox is read on, if that has to change. */
+/** Where to continue reading the inbox, if that has to change. */
 function journalPlan(
   found: Examined,
   decided: Readonly<Record<string, Positions>> | undefined,
@@ -178,8 +180,8 @@ function journalPlan(
     if (inbox.kind === 'missing' && known === undefined && next === 0) return {}
     lost.push(
       inbox.kind === 'missing'
-        ? 'inbox.db: events that were acknowledged and not learned yet; served predictions, so that feedback that names an older one is refused'
-        : 'inbox.db: what cannot be read of it any more',
+        ? 'inbox.db: acknowledged events that were not learned yet; served predictions, so feedback that refers to an older one is refused'
+        : 'inbox.db: its unreadable parts',
     )
     return { inbox: { from: next }, journal: { next: 'begin' } }
   }
@@ -189,9 +191,7 @@ function journalPlan(
     (!saved && next > 0 && journal.consumed === 0)
   if (isForeign) {
     kept.push(`inbox.db: ${journal.end - journal.begin} events, read from its start`)
-    lost.push(
-      'events, if any, that were acknowledged in the journal before this one and not learned',
-    )
+    lost.push('acknowledged events of the previous journal that were not learned, if any')
     return { journal: { next: 'begin' } }
   }
   if (next < journal.begin) {

@@ -1,4 +1,4 @@
-/** Whether a store of a model can be used, and how it is moved out of the way: never deleted. */
+/** Whether a store of a model is usable, and how it is moved aside: never deleted. */
 import { existsSync, renameSync, statSync } from 'node:fs'
 import { CodedError } from '../../contracts/core.ts'
 import { damageOf } from '../../platform/store/store.ts'
@@ -9,7 +9,7 @@ export type StoreState =
   | { readonly kind: 'missing' }
   | { readonly kind: 'damaged'; readonly why: string }
 
-/** `read`: what a daemon reads of it when it starts. A file of a newer release is nobody's damage, and is thrown. */
+/** `read`: what a daemon reads at its start. A file from a newer release is not damage, and is thrown. */
 export function examine(path: string, read: () => void): StoreState {
   if (!existsSync(path) || statSync(path).size === 0) return { kind: 'missing' }
   try {
@@ -23,7 +23,7 @@ export function examine(path: string, read: () => void): StoreState {
   }
 }
 
-/** `<path>.unusable-<time>`, its log beside it, so that SQLite still opens both together. */
+/** `<path>.unusable-<time>`, with its log beside it, so that SQLite still opens both together. */
 export function setAside(path: string, stamp: string): string {
   const aside = `${path}.unusable-${stamp}`
   for (const suffix of ['', '-wal', '-shm'])

@@ -1,4 +1,4 @@
-/** Which versions of a model can answer, which of them it goes on from, and where that one ended in the stream. */
+/** The versions of a model that can answer, the one to continue from, and where it ended in the stream. */
 import type { Base } from '../../contracts/network.ts'
 import type { Positions } from '../../contracts/stream.ts'
 import type { Routing, Manifest } from '../../versions/contract.ts'
@@ -12,7 +12,7 @@ import { versionsBefore } from '../../serving/live/version-before.ts'
 
 export interface FoundVersion {
   readonly version: string
-  /** Absent where it cannot be read. */
+  /** Absent if it cannot be read. */
   readonly manifest?: Manifest
   /** Why it cannot answer; absent: it can. */
   readonly why?: string
@@ -26,7 +26,7 @@ export interface VersionParts {
   readonly bundle: Bundle
 }
 
-/** Newest first. Every byte of each is read and checked. */
+/** Newest first. Every byte of each is read and verified. */
 export async function examineVersions(parts: VersionParts): Promise<readonly FoundVersion[]> {
   const folders = new VersionFolders(parts.folder)
   const found: FoundVersion[] = []
@@ -54,7 +54,7 @@ async function look(
 
 const MANIFESTS = 2000
 
-/** Of versions whose bytes were removed, as far as they are remembered. */
+/** Versions whose bytes were removed, as far as they are recorded. */
 export function removedManifests(ledger: Ledger): readonly Manifest[] {
   return ledger.retiredVersions(MANIFESTS).flatMap((version) => {
     const bytes = ledger.retired(version)
@@ -62,7 +62,10 @@ export function removedManifests(ledger: Ledger): readonly Manifest[] {
   })
 }
 
-/** The live one, else as a rollback would choose, else the newest. `known`: what the checkpoint says was live. */
+/**
+ * The live one, otherwise the one a rollback would choose, otherwise the newest. `known`: the live version according to
+ * the checkpoint.
+ */
 export function chooseVersion(
   found: readonly FoundVersion[],
   history: readonly Routing[],
@@ -79,8 +82,8 @@ export function chooseVersion(
 }
 
 /**
- * Where a trainer stood when that version was made. A version that a person went back to left its successors aside, and
- * what they had learned: the position is theirs.
+ * The trainer's position when that version was made. A rollback to a version set its successors aside, and everything
+ * they had learned: the position is theirs.
  */
 export function positionsAt(
   version: Manifest,

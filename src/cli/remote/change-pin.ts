@@ -1,4 +1,4 @@
-/** Pins a version or takes its pin away, through the daemon. */
+/** Pins or unpins a version through the daemon. */
 import { modelPath, type JsonObject } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
@@ -14,7 +14,7 @@ export async function changePin(
   const answer = await (verb === 'pin' ? client.put(path) : client.delete(path))
   print(flags.json, answer, () => {
     const { pins } = answer as JsonObject & { readonly pins: readonly string[] }
-    const done = verb === 'pin' ? 'keeps its bytes until you unpin it' : 'is pinned no longer'
+    const done = verb === 'pin' ? 'keeps its bytes until you unpin it' : 'is no longer pinned'
     return [`${version} ${done}`, `pinned: ${pins.join(', ') || 'nothing'}`]
   })
 }

@@ -1,6 +1,6 @@
 /**
- * The daemon's HTTP API, as the commands and the demo speak it: JSON in, JSON out, problem+json as the coded error that
- * it is, and a connection that fails as CONNECTION_FAILED.
+ * The daemon's HTTP API for the commands and the demo: JSON in, JSON out, problem+json as the coded error, and a failed
+ * connection as CONNECTION_FAILED.
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
@@ -17,13 +17,13 @@ export interface Client {
   post(path: string, body: Json): Promise<JsonObject>
   put(path: string): Promise<JsonObject>
   delete(path: string): Promise<JsonObject>
-  /** NDJSON: one event a line. */
+  /** NDJSON: one event per line. */
   postLines(path: string, lines: readonly string[]): Promise<JsonObject>
 }
 
 export type JsonObject = Readonly<Record<string, Json>>
 
-/** `Retry-After` of the answer, where it has one: in `details.retryAfterMs`. */
+/** `Retry-After` of the answer, if present, is in `details.retryAfterMs`. */
 export function openClient(options: ClientOptions): Client {
   return {
     get: (path) => call(options, path, { method: 'GET' }),
@@ -96,7 +96,7 @@ function problemOf(response: Response, body: JsonObject | undefined, text: strin
   })
 }
 
-/** `fetch` hides the socket's reason in its cause. */
+/** `fetch` hides the socket's error in its cause. */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause)
   return cause.cause instanceof Error ? cause.cause.message || cause.message : cause.message

@@ -1,7 +1,7 @@
-/** Follows the pages of a list until there are as many items as were asked for. */
+/** Reads pages of a list until there are as many items as requested. */
 import type { Client, JsonObject } from './client.ts'
 
-/** The most that the daemon lists at once. */
+/** The daemon's maximum page size. */
 const PAGE = 100
 
 export async function pagesOf(
@@ -27,6 +27,6 @@ export async function pagesOf(
 interface Pages {
   readonly items: readonly JsonObject[]
   readonly hasMore: boolean
-  /** The last page, for what it says besides. */
+  /** The last page, for its other fields. */
   readonly last: JsonObject
 }

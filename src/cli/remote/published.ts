@@ -1,4 +1,4 @@
-/** Versions as the daemon describes them; the shapes are those of /openapi.json. */
+/** Versions as the daemon describes them, in the shapes of /openapi.json. */
 import { modelPath, type Client } from './client.ts'
 import { pagesOf } from './pages.ts'
 

@@ -1,4 +1,4 @@
-/** What rollbacks have set aside, and pauses, through the daemon. */
+/** Set-aside events and pauses, through the daemon. */
 import { modelPath } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
@@ -42,7 +42,7 @@ function lines(events: readonly Aside[], count: number): string[] {
     ...[source, id, label, time],
     relearning === true ? `${was}, relearning` : was,
   ])
-  return [...table([head, ...rows]), '', `${count} in all; relearn or discard them`]
+  return [...table([head, ...rows]), '', `${count} in total; relearn or discard them`]
 }
 
 export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): Promise<void> {
@@ -69,6 +69,6 @@ export async function pause(
     ...(reason !== undefined && { reason }),
   })
   print(flags.json, answer, () => [
-    by === 'pause' ? `${model} learns nothing until you resume it` : `${model} learns again`,
+    by === 'pause' ? `${model} stops learning until you resume it` : `${model} is learning again`,
   ])
 }

@@ -1,6 +1,6 @@
 /**
- * Each model at a glance: what is live, how good it is, what became of the events, and how far its trainer is behind. How
- * long is left is measured: the lag is read twice, and what it lost in between is the pace.
+ * Each model at a glance: live version, quality, event counts, and lag. The remaining time is measured: the lag is read
+ * twice, and the difference is the pace.
  */
 import { CodedError } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -65,7 +65,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
       ...models.flatMap(faultLines),
       ...models.flatMap(driftLines),
       ...(problem
-        ? ['', `of the others nothing is known: ${problem.code}: ${problem.message}`]
+        ? ['', `the other replicas are unknown: ${problem.code}: ${problem.message}`]
         : []),
       ...statusLegend(models),
     ],
@@ -77,7 +77,7 @@ function chosen(models: readonly Model[], name: string | undefined): readonly Mo
   const wanted = models.filter(({ model }) => model === name)
   if (wanted.length > 0) return wanted
   const names = models.map(({ model }) => model).join(', ')
-  throw failure('MODEL_UNKNOWN', `the daemon has no model ${name}, but ${names}`)
+  throw failure('MODEL_UNKNOWN', `the daemon has no model ${name}; it has ${names}`)
 }
 
 async function modelsOf(client: Client): Promise<readonly Model[]> {
@@ -85,7 +85,7 @@ async function modelsOf(client: Client): Promise<readonly Model[]> {
   return models as readonly (JsonObject & Model)[]
 }
 
-/** A daemon of an earlier version has no such route. */
+/** A daemon of an earlier version does not have this route. */
 async function fleetOf(client: Client): Promise<Fleet | undefined> {
   try {
     return (await client.get('/v1/fleet')) as JsonObject & Fleet
@@ -95,7 +95,7 @@ async function fleetOf(client: Client): Promise<Fleet | undefined> {
   }
 }
 
-/** Events a second that the lag of each model loses; undefined where there is none to lose. */
+/** Events a second by which the lag of each model falls; undefined if it does not fall. */
 async function paceOf(client: Client, before: readonly Model[], seconds: number) {
   const none = () => undefined
   if (before.every(({ lag }) => lag === 0)) return { models: before, of: none }
@@ -135,7 +135,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
   }
 }
 
-/** Only where there was an alarm. */
+/** Only if there was an alarm. */
 function driftLines({ model, drift }: Shown): string[] {
   if (typeof drift?.last !== 'string') return []
   return ['', `${model}: ${drift.alarms} drift alarms, the last: ${drift.last}`]
@@ -143,7 +143,7 @@ function driftLines({ model, drift }: Shown): string[] {
 
 const REPLICA_HEAD = ['model', 'replica', 'role', 'version', 'generation', 'seen', 'url']
 
-/** Only where there are several. */
+/** Only if there are several. */
 function replicaTable(models: readonly Shown[]): string[] {
   if (models.every(({ replicas }) => replicas.length <= 1)) return []
   return ['', ...table([REPLICA_HEAD, ...models.flatMap(replicaRows)])]

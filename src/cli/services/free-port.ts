@@ -1,4 +1,4 @@
-/** A port of loopback that was free a moment ago, for a service that must be told its port before it starts. */
+/** A loopback port that was free a moment ago, for a service that needs its port at the start. */
 import { createServer } from 'node:net'
 
 export function freePort(): Promise<number> {

@@ -1,7 +1,7 @@
 /**
- * A real Kafka broker on this machine's loopback: one node that is its own controller, in a child process with a folder of
- * its own, for developing, the demo and the tests. Started again on the same folder it has what it had. Goes with the
- * process that started it.
+ * A real Kafka broker on this machine's loopback: one node that is its own controller, in a child process with a
+ * separate folder, for development, the demo and the tests. Restarted on the same folder it has the same data. It ends
+ * with the process that started it.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
@@ -19,25 +19,25 @@ export interface KafkaBroker {
   readonly listeners: Readonly<Record<string, string>>
   readonly pid: number
   readonly folder: string
-  /** Ends it in order; idempotent. A folder that it made itself is removed. */
+  /** Stops it cleanly; idempotent. A temporary folder is removed. */
   stop(): Promise<void>
-  /** SIGKILL, as a crash would. The folder stays, so that one can be started again in it. */
+  /** SIGKILL, like a crash. The folder stays, so that a broker can be restarted in it. */
   kill(): Promise<void>
 }
 
 export interface KafkaBrokerOptions {
-  /** Where it keeps its log; absent = a folder of its own, removed by `stop`. */
+  /** Where it keeps its log; absent = a temporary folder, removed by `stop`. */
   readonly folder?: string
-  /** Absent = the one it had in this folder, else a free one. */
+  /** Absent = the previous port of this folder, or a free one. */
   readonly port?: number
   /** More listeners, name → protocol, e.g. `{ SECURE: 'SASL_SSL' }`; each on a free port. */
   readonly listeners?: Readonly<Record<string, string>>
-  /** Lines of `server.properties`, over ours. */
+  /** Lines of `server.properties` that override ours. */
   readonly properties?: Readonly<Record<string, string>>
-  /** More of StorageTool's command line, such as `['--add-scram', '…']`. */
+  /** Additional arguments of StorageTool, such as `['--add-scram', '…']`. */
   readonly formatArgs?: readonly string[]
   readonly readyMs?: number
-  /** Out of reach of the terminal's Ctrl-C: whoever started it says when it ends. */
+  /** Not reached by the terminal's Ctrl-C: its starter decides when it ends. */
   readonly ownGroup?: boolean
 }
 
@@ -89,7 +89,7 @@ class LocalKafka implements KafkaBroker {
     process.on('exit', this.#onExit)
   }
 
-  /** Resolves when it answers as a whole cluster; rejects with its own words when it ends before. */
+  /** Resolves when it answers as a complete cluster; rejects with its output if it ends before. */
   async ready(withinMs: number): Promise<void> {
     const untilMs = performance.now() + withinMs
     while (!(await answers(this.brokers))) {

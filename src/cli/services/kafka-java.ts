@@ -1,4 +1,4 @@
-/** The Java side of a local Kafka broker: where set-up put the jars, and the two programs in them that are run. */
+/** The Java side of a local Kafka broker: the location of the jars from set-up, and the two programs in them. */
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,10 +19,10 @@ export function classPath(): string {
   return join(kafkaJars(), '*')
 }
 
-/** Small, because it stands beside a trainer and a server. */
+/** Small, because it runs beside a trainer and a server. */
 export const heap = ['-Xmx512m', '-XX:+UseSerialGC'] as const
 
-/** Without a configuration, log4j says nothing but errors. */
+/** Without a configuration, log4j prints only errors. */
 export function log4j(folder: string): string {
   const file = join(folder, 'log4j2.properties')
   writeFileSync(file, LOG4J)
@@ -38,7 +38,7 @@ rootLogger.level = warn
 rootLogger.appenderRef.console.ref = console
 `
 
-/** Gives a folder its cluster id and its one voter. A folder that has them is left as it is. */
+/** Formats a folder with its cluster id and its single voter. A formatted folder stays unchanged. */
 export async function format(
   properties: string,
   folder: string,
@@ -46,12 +46,12 @@ export async function format(
 ): Promise<void> {
   if (existsSync(join(folder, 'data', 'meta.properties'))) return
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
-  // With an equals sign: one id of sixty-four begins with a dash, and would be taken for an option.
+  // With an equals sign: one in sixty-four ids begins with a dash, which would look like an option.
   const what = ['format', '--standalone', `--cluster-id=${id}`, '-c', properties, ...more]
   await run(['-cp', classPath(), 'kafka.tools.StorageTool', ...what], folder)
 }
 
-/** Answers what it printed; rejects with it when it failed. */
+/** Returns its output; rejects with it on failure. */
 function run(args: readonly string[], cwd: string): Promise<string> {
   const child = spawn('java', args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
   let text = ''

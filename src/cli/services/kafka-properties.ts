@@ -1,4 +1,4 @@
-/** `server.properties` of a local broker: one node, everything replicated once, nothing waits for a second broker. */
+/** `server.properties` of a local broker: one node, replication factor one, no waiting for a second broker. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from './free-port.ts'
@@ -18,7 +18,7 @@ interface Wanted {
 
 const host = '127.0.0.1'
 
-/** A folder that has been used keeps its ports, so that clients find it again. */
+/** A used folder keeps its ports, so that clients find the broker again. */
 export async function layOut(folder: string, wanted: Wanted): Promise<Layout> {
   const file = join(folder, 'server.properties')
   const before = portsIn(file)
@@ -68,7 +68,7 @@ function usual(
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
-    // One that was killed is taken for alive until this has passed, and not let in again.
+    // A killed broker is considered alive until this has passed, and cannot join before.
     'broker.heartbeat.interval.ms': '500',
     'broker.session.timeout.ms': '2000',
   }

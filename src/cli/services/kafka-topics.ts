@@ -1,13 +1,13 @@
 /**
- * Makes topics and waits until they have leaders. kafkajs's own waiting takes a broker that has not heard of the topic yet for
- * a failure, which just after a start it often is.
+ * Creates topics and waits until they have leaders. kafkajs's own waiting fails when a broker does not know the topic
+ * yet, which is common just after a start.
  */
 import type { Admin, ITopicConfig } from 'kafkajs'
 
 const LONGEST_MS = 30_000
 const AGAIN_MS = 50
 
-/** Those that are there already stay as they are. */
+/** Existing topics stay unchanged. */
 export async function createTopics(admin: Admin, topics: readonly ITopicConfig[]): Promise<void> {
   await admin.createTopics({ topics: [...topics], waitForLeaders: false })
   const names = topics.map(({ topic }) => topic)

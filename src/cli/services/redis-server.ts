@@ -1,6 +1,6 @@
 /**
- * A real Redis on this machine's loopback: a child process with a folder of its own, for developing, the demo and the tests.
- * It keeps nothing on disk unless its arguments say so, and goes with the process that started it.
+ * A real Redis on this machine's loopback: a child process with a separate folder, for development, the demo and the
+ * tests. It stores nothing on disk unless its arguments say so, and ends with the process that started it.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -14,9 +14,9 @@ export interface RedisServer {
   readonly port: number
   readonly pid: number
   readonly folder: string
-  /** Ends it in order; idempotent. A folder that it made itself is removed. */
+  /** Stops it cleanly; idempotent. A temporary folder is removed. */
   stop(): Promise<void>
-  /** SIGKILL, as a crash would. The folder stays, so that one can be started again in it. */
+  /** SIGKILL, like a crash. The folder stays, so that a server can be restarted in it. */
   kill(): Promise<void>
   /** SIGSTOP: connections stay open and nothing answers. */
   pause(): void
@@ -24,13 +24,13 @@ export interface RedisServer {
 }
 
 export interface RedisServerOptions {
-  /** Where it writes; absent = a folder of its own, removed by `stop`. */
+  /** Where it writes; absent = a temporary folder, removed by `stop`. */
   readonly folder?: string
-  /** Absent = a free one. */
+  /** Absent = a free port. */
   readonly port?: number
-  /** More of its command line, e.g. `['--replicaof', '127.0.0.1', '6379']`; stands after ours and so wins. */
+  /** Additional arguments, e.g. `['--replicaof', '127.0.0.1', '6379']`; they come after ours and so override them. */
   readonly args?: readonly string[]
-  /** Out of reach of the terminal's Ctrl-C: whoever started it says when it ends. */
+  /** Not reached by the terminal's Ctrl-C: its starter decides when it ends. */
   readonly ownGroup?: boolean
 }
 
@@ -39,7 +39,7 @@ const READY = /Ready to accept connections|Running mode=sentinel/
 const TRIES = 3
 const RETRY_MS = 200
 
-/** What `redis-server --version` says, or undefined where it is not installed. */
+/** The output of `redis-server --version`, or undefined if it is not installed. */
 export function redisServerVersion(): string | undefined {
   const { status, stdout } = spawnSync(PROGRAM, ['--version'], { encoding: 'utf8' })
   return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] : undefined
@@ -50,7 +50,7 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
   const remove = () => {
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
   }
-  // Another process may take a free port before Redis does, or a given one for the moment in which it looks for a free one.
+  // Another process may take a free port before Redis does, or briefly a given one while it looks for a free port.
   for (let attempt = 1; ; attempt += 1) {
     const port = options.port ?? (await freePort())
     try {
@@ -124,13 +124,13 @@ function spawnRedis(
   const keepNothing = ['--save', '', '--appendonly', 'no', '--daemonize', 'no']
   // Redis waits 5 s for more replicas before it sends its data to the first.
   const atOnce = ['--repl-diskless-sync-delay', '0']
-  // A configuration file comes first on its command line, and Sentinel needs one.
+  // A configuration file must be the first argument, and Sentinel needs one.
   const isFile = args[0] !== undefined && !args[0].startsWith('--')
   const all = isFile ? args : [...usual, ...keepNothing, ...atOnce, ...args]
   return spawn(PROGRAM, all, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], detached: ownGroup })
 }
 
-/** Resolves when it says that it serves; rejects with its own words when it ends before. */
+/** Resolves when it reports that it serves; rejects with its output if it ends before. */
 function ready(child: ChildProcess): Promise<ChildProcess> {
   let text = ''
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * A daemon of its own on this machine: `serve` as a child process with a configuration file, its log handed on line by
- * line. For developing, the demo and the tests, which run several beside each other. Goes with the process that started it.
+ * A daemon as a child process on this machine: `serve` with a configuration file, its log passed on line by line. For
+ * development, the demo and the tests, which run several side by side. It ends with the process that started it.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -13,24 +13,24 @@ export interface Replica {
   readonly pid: number
   /** Resolves with how it ended: its exit code, or the signal's name. */
   readonly ended: Promise<number | string>
-  /** Ends it in order; idempotent. */
+  /** Stops it cleanly; idempotent. */
   stop(): Promise<void>
-  /** SIGKILL, as a crash would. */
+  /** SIGKILL, like a crash. */
   kill(): Promise<void>
 }
 
 export interface ReplicaOptions {
   readonly name: string
   readonly configFile: string
-  /** Further words of its command line, such as `['--role', 'server']`. */
+  /** Additional arguments, such as `['--role', 'server']`. */
   readonly args?: readonly string[]
   /** Each line of its log. */
   readonly onLine: (line: string) => void
-  /** Out of reach of the terminal's Ctrl-C: whoever started it says when it ends. */
+  /** Not reached by the terminal's Ctrl-C: its starter decides when it ends. */
   readonly ownGroup?: boolean
 }
 
-/** Resolves when it listens; rejects with its last words when it ends before. */
+/** Resolves when it listens; rejects with its last output if it ends before. */
 export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const { name, configFile, args = [], onLine, ownGroup = false } = options
   const program = fileURLToPath(entryUrl('../main.ts', import.meta.url))

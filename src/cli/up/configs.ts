@@ -1,10 +1,12 @@
-/** The configurations of `up`: one model or those of a user's file, on the broker and the Redis of this machine. */
+/**
+ * The configurations of `up`: a default model or those of a user's file, with the broker and the Redis of this machine.
+ */
 import type { Config } from '../../config/config.ts'
 
 export interface UpPlaces {
-  /** Of all; each replica has a folder below it. */
+  /** For all replicas; each has a folder below it. */
   readonly folder: string
-  /** Of the first replica; the others follow. 0 = any free one for each. */
+  /** Port of the first replica; the others follow. 0 = any free port for each. */
   readonly port: number
   readonly redisUrl: string
   /** Absent: no broker, and no source that would need one. */
@@ -30,11 +32,13 @@ const ownModels: Models = {
   },
 }
 
-/** What the replica of this number runs with. `given`: a user's own configuration, whose addresses are replaced. */
+/**
+ * The config of the replica with this number. `given`: a user's own configuration, in which the addresses are replaced.
+ */
 export function upConfig(number: number, places: UpPlaces, given?: Config): object {
   const { folder, port, redisUrl } = places
   const replica = `replica-${number}`
-  // Secrets of the file have no use on loopback, and must not be copied into another.
+  // Secrets of the file are useless on loopback, and must not be copied into another file.
   const { auth: _, ...server } = given?.server ?? {}
   return {
     ...given,
@@ -67,7 +71,7 @@ function onOurs(part: object, brokers: UpPlaces['brokers']): readonly object[] {
   return [{ kafka: { ...kafka, brokers } }]
 }
 
-/** Every topic that a source reads or a sink writes to. */
+/** Every topic that a source reads or a sink writes. */
 export function topicsOf(config: object): readonly string[] {
   const { models } = config as { readonly models: Models }
   const parts = Object.values(models).flatMap(({ sources, sinks = {} }) => [

@@ -1,6 +1,6 @@
 /**
- * A fleet on this machine, for developing: broker, Redis and replicas as processes of their own, stopped together and in
- * the reverse order, so that every replica can still save and say farewell.
+ * A fleet on this machine, for development: broker, Redis and replicas as separate processes, stopped together in
+ * reverse order, so that every replica can still save and leave the fleet.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
@@ -28,7 +28,7 @@ export interface UpFlags {
   readonly json?: boolean
 }
 
-/** A replica's own deadline and the broker's. */
+/** The deadlines of a replica and of the broker. */
 const DEADLINE_MS = 45_000
 
 export async function up(flags: UpFlags): Promise<void> {

@@ -24,7 +24,7 @@ export function probedInbox(inbox: Inbox): Inbox {
   return inbox
 }
 
-/** Its numbers are read at each scrape: a page that is damaged meanwhile costs the model a number. */
+/** Its numbers are read at each scrape: if a page is damaged meanwhile, this model loses a number. */
 export function guardedInbox(inbox: Inbox, ask: Ask): Inbox {
   const none = { end: 0, consumed: 0 }
   return {

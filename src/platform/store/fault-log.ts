@@ -28,7 +28,7 @@ export class FaultLog<Part extends string> {
     return this.#found.find((each) => each.part === part)?.error
   }
 
-  /** What `open` gives; for a damaged file what stands in for it. */
+  /** The result of `open`, or the stand-in for a damaged file. */
   async try<Opened>(
     part: Part,
     open: () => Opened | Promise<Opened>,
@@ -60,7 +60,7 @@ export class FaultLog<Part extends string> {
   note(part: Part, error: CodedError): void {
     if (this.of(part) !== undefined) return
     this.#found.push({ part, error })
-    this.#log.error({ part, code: error.code, err: error }, 'a part of this model is broken')
+    this.#log.error({ part, code: error.code, err: error }, 'part of this model is broken')
   }
 }
 

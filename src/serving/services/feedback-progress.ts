@@ -18,7 +18,7 @@ export function unreadHere({ inbox, forwarder }: Feedback, { feedback }: Trainer
   if (inbox === undefined) return 0
   const { end, consumed } = inbox.marks()
   const read = Number(feedback?.read['0'] ?? 0)
-  // Beyond the end it belongs to another inbox.
+  // Beyond the end: it belongs to another inbox.
   const known = forwarder === undefined && read <= end ? Math.max(read, consumed) : consumed
   return end - known
 }
@@ -37,7 +37,7 @@ export function unlearnedHere(
   return pending + (read <= end ? end - read : 0)
 }
 
-/** The generation from which on answers know it; undefined while there is none. */
+/** The first generation whose answers include it; undefined while there is none. */
 export function reachedGeneration(
   { replica, offset }: Position,
   { feedback }: TrainerStatus,
@@ -52,7 +52,7 @@ export function reachedGeneration(
   return ids.some((id) => isAtOrBefore(idOf(heard), id)) ? generation : undefined
 }
 
-/** Without the count that the reader of a stream keeps beside it. */
+/** Without the count that the reader of a stream stores beside it. */
 function idOf(place: string): string {
   return place.split('/', 1)[0] ?? place
 }

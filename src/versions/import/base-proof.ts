@@ -1,7 +1,7 @@
 /**
- * Whether a folder was trained on the base of this model. Adapters do not know the weights that they were trained on:
- * PEFT writes down a name or a path. So, in this order: our own manifest has the base's hash; a path that is here is
- * opened and hashed; a name must be one of our base's. Where nothing shows it, a person must say so.
+ * Whether a folder was trained on the base of this model. An adapter does not identify the weights it was trained on:
+ * PEFT records a name or a path. So, in this order: our own manifest has the base's hash; a path that exists here is
+ * opened and hashed; a name must equal the name of our base's folder. Otherwise a person must confirm it.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ export interface KnownBase {
   hashAt(folder: string): Promise<string>
 }
 
-/** How it is known, for the version's reason. Throws IMPORT_REFUSED. */
+/** The evidence, for the version's reason. Throws IMPORT_REFUSED. */
 export async function proveBase(
   { fields, manifest, isTrusted }: BaseClaim,
   { base, names, hashAt }: KnownBase,
@@ -51,7 +51,7 @@ export async function proveBase(
   throw refuse(FIELD, named, `${names.join(', ')}, a folder of it, or --trust-base on your word`)
 }
 
-/** `owner/name`, `models/owner--name` and `/srv/name/` are called `name`. */
+/** `owner/name`, `models/owner--name` and `/srv/name/` all have the name `name`. */
 export function nameAt(path: string): string {
   return (
     path

@@ -1,4 +1,4 @@
-/** A version as the registry takes it, of a folder that was read and a head that was chosen. */
+/** The version for the registry, from the folder's adapter and the chosen head. */
 import { identityOf } from '../../adapters/base-identity.ts'
 import { methodOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { readPeft } from '../../adapters/peft/read.ts'
@@ -13,7 +13,7 @@ import { chooseHead, together, type HeadKind } from './head-choice.ts'
 export interface ImportTarget extends KnownBase {
   readonly model: string
   readonly base: Base
-  /** With the labels that the config knows. */
+  /** With the labels of the config. */
   readonly plan: AdapterPlan
   readonly labels: {
     readonly open: boolean
@@ -40,7 +40,7 @@ export interface Importing extends ImportChoices {
 
 export interface Draft {
   readonly version: VersionDraft
-  /** What a person should know of it. */
+  /** Remarks for the user. */
   readonly idle: readonly string[]
 }
 

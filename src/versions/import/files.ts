@@ -1,4 +1,4 @@
-/** The files of a folder that PEFT wrote; and, where it was one of our own exports, those that we put beside them. */
+/** The files of a PEFT folder; and, if it was an export of ours, the files that we added. */
 import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { duplicateKey } from '../../nn/containers/duplicate-key.ts'
@@ -12,7 +12,7 @@ import { failure } from '../../platform/errors.ts'
 export interface PeftFiles {
   readonly fields: PeftFields
   readonly adapter: Uint8Array
-  /** Of an export of ours: what no PEFT writes, labels and base among it, and the head. */
+  /** From our own export: files that PEFT does not write, with labels and base, and the head. */
   readonly ours: { readonly manifest: Manifest; readonly head: Uint8Array } | undefined
 }
 
@@ -26,7 +26,7 @@ const MOST_ADAPTER_BYTES = 1024 ** 3
 export async function readPeftFiles(folder: string): Promise<PeftFiles> {
   const names = await listed(folder)
   if (!names.includes(ADAPTER) && names.includes(PICKLE))
-    throw failure('PICKLE_REFUSED', `${folder} holds ${PICKLE}, and no ${ADAPTER}`)
+    throw failure('PICKLE_REFUSED', `${folder} holds ${PICKLE}, but no ${ADAPTER}`)
   for (const name of [CONFIG, ADAPTER])
     if (!names.includes(name)) throw refuse('folder', folder, `a folder with ${name}`)
   return {
@@ -36,7 +36,7 @@ export async function readPeftFiles(folder: string): Promise<PeftFiles> {
   }
 }
 
-/** PEFT may have written another adapter over ours since: of the manifest, only what it says of the rest is believed. */
+/** PEFT may have overwritten our adapter since: only the other parts of the manifest are used. */
 async function ours(folder: string): Promise<PeftFiles['ours']> {
   const bytes = await bytesOf(folder, MANIFEST_FILE, MOST_JSON_BYTES)
   const { version } = fieldsOf(bytes, MANIFEST_FILE)
@@ -49,7 +49,7 @@ async function listed(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder)
   } catch {
-    throw refuse('folder', folder, 'a folder that this user may read')
+    throw refuse('folder', folder, 'a folder that this user can read')
   }
 }
 
@@ -77,5 +77,5 @@ function parsed(bytes: Uint8Array, file: string): Json {
     // Told below.
   }
   const begin = Buffer.from(bytes).toString('latin1').slice(0, 40)
-  throw refuse(file, begin, 'JSON, each key once')
+  throw refuse(file, begin, 'JSON without duplicate keys')
 }

@@ -1,6 +1,6 @@
 /**
- * With which head an imported adapter answers. Its own, where the folder has one; else that of the live version, because
- * whoever trains an export further wants its labels back; else a fresh one.
+ * The head of an imported adapter: its own, if the folder has one; otherwise the live version's, because someone who
+ * continues to train an export wants its labels back; otherwise a fresh one.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Version } from '../contract.ts'
@@ -16,10 +16,10 @@ export type HeadKind = 'folder' | 'live' | 'fresh'
 
 export interface ChosenHead {
   readonly labels: readonly string[]
-  /** The head, and what the base counts. */
+  /** The head, and the base's statistics. */
   readonly tensors: Tensors
   readonly told: string
-  /** Whose it was. */
+  /** Where it comes from. */
   readonly parent: Version | undefined
 }
 
@@ -56,7 +56,7 @@ function ofFolder(question: HeadQuestion): ChosenHead {
   return { labels, tensors, told: `the head of ${version} of ${model}`, parent }
 }
 
-/** As a new model begins; what the base has counted so far stays. */
+/** As for a new model; the base's statistics so far stay. */
 function fresh({ plan, live }: HeadQuestion): ChosenHead {
   const counted = new Set(statisticsOf(plan).map(({ name }) => name))
   const specs = [
@@ -71,7 +71,7 @@ function fresh({ plan, live }: HeadQuestion): ChosenHead {
   return { labels: plan.labels, tensors: new Map(tensors), told: 'a fresh head', parent: undefined }
 }
 
-/** The adapter's tensors with the head's, exactly those that a version of this plan has. */
+/** The adapter's tensors and the head's, exactly those of a version of this plan. */
 export function together(plan: AdapterPlan, adapter: PeftAdapter, head: ChosenHead): Tensors {
   const all = new Map([...head.tensors, ...adapter.parameters])
   const found = specsOf(plan).map(({ name, shape }): [string, Tensor] => {

@@ -1,13 +1,13 @@
 /**
- * An imported adapter becomes a version beside those that the trainer makes. Its name is its own (`v12-import`, after the
- * newest that is there), so that whoever trains the model is never in its way; what the trainer goes on from is decided
- * by the live pointer alone, as after a promotion by a person.
+ * Publishes an imported adapter as a version beside those of the trainer. It gets a separate name (`v12-import`, after
+ * the newest version), so that it never conflicts with the trainer; the live pointer alone decides what the trainer
+ * continues from, as after a promotion by a person.
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Registry, Version, VersionDraft } from '../contract.ts'
 import { numberOf } from '../order.ts'
 
-/** Answers what is in the registry now, read back with every byte checked. */
+/** Returns the version as it is now in the registry, read back with every byte verified. */
 export async function publishImport(registry: Registry, draft: VersionDraft): Promise<Version> {
   const [newest] = await registry.list(1)
   const name = `v${Math.max(0, numberOf(newest?.manifest.version ?? ''))}-import`

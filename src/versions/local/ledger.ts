@@ -34,7 +34,7 @@ const byAge = 'CAST(substr(version, 2) AS INTEGER) DESC, length(version) DESC, v
 /** The most that one write lets go: a registry that has grown for months is brought to its limits bit by bit. */
 const PRUNED_ROWS = 500
 
-/** What a registry remembers of the past. */
+/** The registry's limits for history. */
 export interface LedgerLimits {
   readonly moves: number
   /** Manifests of versions whose bytes were removed. */

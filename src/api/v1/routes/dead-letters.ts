@@ -31,7 +31,7 @@ const ResendBody = Type.Object(
     ...LetterChoiceBody.properties,
     before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
   },
-  { additionalProperties: false, description: 'one of ids, code and all' },
+  { additionalProperties: false, description: 'exactly one of ids, code and all' },
 )
 
 export function addDeadLetterRoutes(app: FastifyInstance, services: Services): void {
