@@ -1,8 +1,9 @@
 /** The manifests by Kubernetes' schemas, by each other, and by the program that they run. */
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { loadConfig } from '../../src/config/config.ts'
+import { loadConfig, parseConfig } from '../../src/config/config.ts'
 import { deploy, readDocuments, readYaml, secrets } from './files.ts'
 import { schemaFaults, type KubernetesObject } from './kubernetes-schema.ts'
 import { describedRoutes } from './routes.ts'
@@ -293,4 +294,15 @@ test('the images are those that the Dockerfile makes, each with a version', () =
   const known = kustomization.images.map(({ name }) => name)
   expect(workloads.map(({ spec }) => spec.template.spec.containers[0].image).sort()).toEqual(known)
   for (const { newTag } of kustomization.images) expect(newTag).toMatch(/^\d+\.\d+\.\d+$/)
+})
+
+test('S3 as the configuration offers it is accepted, with the keys that the pods get', () => {
+  const text = readFileSync(join(deploy, 'k8s/antikythera.yaml'), 'utf8')
+  const offered = text.replace(/^# (fleet:$)/m, '$1').replace(/^#( {2,}.*)$/gm, '$1')
+  const environment: Record<string, string> = { ANTIKYTHERA_REPLICA: 'a' }
+  for (const [, { spec }] of named)
+    for (const { name } of spec.template.spec.containers[0].env)
+      environment[name] ??= 'a-value-of-enough-length'
+  const { blobs } = parseConfig(offered, '/etc', { environment }).fleet
+  expect(blobs).toMatchObject({ s3: { bucket: 'models', secret_key: environment.S3_SECRET_KEY } })
 })
