@@ -9,17 +9,18 @@ import type { BufferedRecord } from './sources/prefetcher.ts'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError } from '../contracts/core.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
-import type { FeedbackProgress, TrainerStatus } from './contract.ts'
+import type { TrainerStatus } from './contract.ts'
 import { Closers } from '../platform/closers.ts'
 import type { Admission } from './admission.ts'
 import { assemble, openAdmission, openStream, type Assembly } from './assembly.ts'
 import { resume } from './resume.ts'
-import { feedbackProgress } from './status.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { LoopParts } from './parts.ts'
 import { isLeaseLost } from '../platform/retry.ts'
 import { Progress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
+import { Unsaved } from './unsaved.ts'
+import { UpdateTurn } from './update-turn.ts'
 
 export interface Loop {
   readonly model: string
@@ -39,9 +40,6 @@ export function openLoop(parts: LoopParts): Loop {
   return new ModelLoop({ ...parts, log: parts.log.child({ model: parts.model }) })
 }
 
-/** Messages that were refused wait in memory for the next checkpoint. */
-const unwrittenBytes = 4 * 1024 * 1024
-
 /** How many waiting events are tried again when the stream rests. */
 const triedAtRest = 100
 
@@ -53,25 +51,22 @@ class ModelLoop implements Loop {
   readonly #assembly: Assembly
   #running: { readonly stream: SourceMultiplexer; readonly admission: Admission } | undefined
   #phase: Pick<TrainerStatus, 'state' | 'code' | 'message'> = { state: 'starting' }
-  /** Something was consumed that the checkpoint does not have. */
-  #isDirty = false
-  #isUpdating = false
-  /** A record was taken, and what it asks for is not finished. */
-  #isActing = false
-  /** What an update makes of what was read is settled when it has ended. */
-  #feedbackBefore: FeedbackProgress | undefined
+  readonly #unsaved: Unsaved
+  readonly #updates: UpdateTurn
   /** The checkpoint has been read. */
   #hasBegun = false
-  /** Records consumed since the last checkpoint, and when that was. */
-  #unsaved = 0
-  #savedMs = 0
   /** Records consumed since it began. */
   #consumed = 0
   readonly #progress: Progress
 
   constructor(parts: LoopParts) {
     this.#parts = parts
-    this.#assembly = assemble(parts)
+    const assembly = assemble(parts)
+    this.#assembly = assembly
+    const unsaved = new Unsaved(parts, () => assembly.state.letters.bytes)
+    this.#unsaved = unsaved
+    const commit = async (signal: AbortSignal) => this.#commit(signal)
+    this.#updates = new UpdateTurn({ assembly, unsaved, commit })
     this.#progress = new Progress(parts)
   }
 
@@ -104,7 +99,7 @@ class ModelLoop implements Loop {
   status(): TrainerStatus {
     const { state, times } = this.#assembly
     const shown = statusOf(this.#parts, state, this.#running?.stream, this.#progress, times)
-    const feedback = this.#isUpdating ? this.#feedbackBefore : this.#feedback()
+    const { feedback } = this.#updates
     return {
       ...shown,
       ...this.#phase,
@@ -124,10 +119,10 @@ class ModelLoop implements Loop {
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
       return this.#pause(stream, signal)
     if (this.#assembly.state.tally.isPaused) return this.#standStill(stream, signal)
-    if (this.#assembly.state.tally.state.cut !== undefined) await this.#finishCut(signal)
+    if (this.#assembly.state.tally.state.cut !== undefined) await this.#updates.finishCut(signal)
     if (await this.#relearn(admission, signal)) return
     // Somebody may have gone back to a version that must not answer as it is.
-    await this.#act(false, signal)
+    await this.#updates.act(false, signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
@@ -135,7 +130,7 @@ class ModelLoop implements Loop {
       if (signal.aborted) break
     }
     this.#progress.look(this.#consumed, stream.lag)
-    if (signal.aborted || this.#isSaveDue()) await this.#save(signal)
+    if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
   }
 
   /** A person has told it to learn nothing: events stay where they are. */
@@ -155,11 +150,10 @@ class ModelLoop implements Loop {
       if (entry === undefined) break
       this.#enter('running')
       const isDue = await admission.relearn(entry, signal)
-      this.#isDirty = true
-      this.#unsaved += 1
-      await this.#act(isDue, signal)
+      this.#unsaved.consumed()
+      await this.#updates.act(isDue, signal)
     }
-    if (count > 0 && (signal.aborted || this.#isSaveDue())) await this.#save(signal)
+    if (count > 0 && (signal.aborted || this.#unsaved.isDue)) await this.#save(signal)
     return count > 0
   }
 
@@ -170,7 +164,7 @@ class ModelLoop implements Loop {
     await stream.measure(signal)
     if (!stream.isExhausted) return
     tally.putBarrier(undefined)
-    this.#isDirty = true
+    this.#unsaved.changed()
   }
 
   async #take(
@@ -183,25 +177,15 @@ class ModelLoop implements Loop {
     const due = admission.admit(received, signal)
     const isDue = typeof due === 'boolean' ? due : await due
     const { state } = this.#assembly
-    this.#isActing = true
+    this.#updates.begin()
     state.tally.consumed(received)
     state.turn = stream.turn
-    this.#isDirty = true
-    this.#unsaved += 1
+    this.#unsaved.consumed()
     this.#consumed += 1
     this.#enter('running')
-    await this.#act(isDue, signal)
-    this.#isActing = false
+    await this.#updates.act(isDue, signal)
+    this.#updates.end()
     await this.#tryAgain(admission, signal)
-  }
-
-  /** What a crash would have to read again, and what waits in memory, is bounded; so is the time that the disk takes. */
-  #isSaveDue(): boolean {
-    const { limits, clock } = this.#parts
-    const { records, ms } = limits.unsaved ?? { records: 0, ms: 0 }
-    if (this.#unsaved >= records || this.#assembly.state.letters.bytes >= unwrittenBytes)
-      return true
-    return clock.monotonicMs() - this.#savedMs >= ms
   }
 
   /** Events whose prediction was missing, as far as their time has come. */
@@ -209,8 +193,8 @@ class ModelLoop implements Loop {
     const { tally } = this.#assembly.state
     const before = tally.triedAgainUpTo
     for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain())
-      await this.#act(await admission.again(next, signal), signal)
-    if (tally.triedAgainUpTo !== before) this.#isDirty = true
+      await this.#updates.act(await admission.again(next, signal), signal)
+    if (tally.triedAgainUpTo !== before) this.#unsaved.changed()
   }
 
   /** Nothing to read, and the pointer is on the move. */
@@ -224,12 +208,12 @@ class ModelLoop implements Loop {
     const { state } = this.#assembly
     for (const waiting of state.waiting.newest(triedAtRest)) {
       const isDue = await admission.again(waiting, signal)
-      if (!state.waiting.has(waiting.key)) this.#isDirty = true
-      await this.#act(isDue, signal)
+      if (!state.waiting.has(waiting.key)) this.#unsaved.changed()
+      await this.#updates.act(isDue, signal)
     }
     // A trigger that goes by the clock is asked here, where nothing else would wake it.
     const { verdict, reason } = state.learner.rest(this.#parts.clock.nowMs())
-    if (verdict === 'update') await this.#cut(reason, signal)
+    if (verdict === 'update') await this.#updates.cut(reason, signal)
     await this.#liftBarrier(stream, signal)
     await this.#save(signal)
     await stream.measure(signal)
@@ -238,66 +222,11 @@ class ModelLoop implements Loop {
     await stream.rest(this.#parts.limits.idleMs, signal)
   }
 
-  /** What an event asks for: an update, or at least a version of what memory has taken in. */
-  async #act(isDue: boolean, signal: AbortSignal): Promise<void> {
-    const { updater, state } = this.#assembly
-    if (isDue && this.#parts.trigger.readsClock)
-      return this.#cut(state.learner.dueReason ?? 'the time has come', signal)
-    if (isDue) return this.#update(signal)
-    const cause = state.learner.publicationDue
-    if (cause !== undefined) await this.#publish(async () => updater.recall(cause, signal), signal)
-  }
-
-  /** Another run would not find the same place again: the checkpoint names it before the update begins. */
-  async #cut(reason: string, signal: AbortSignal): Promise<void> {
-    const { state } = this.#assembly
-    state.tally.cut(reason)
-    await state.save(signal)
-    this.#saved()
-    await this.#update(signal)
-  }
-
-  /** It was started before a crash. What was pending may have been taken back since. */
-  async #finishCut(signal: AbortSignal): Promise<void> {
-    const { state } = this.#assembly
-    if (state.learner.pendingCount > 0) return this.#update(signal)
-    state.tally.cut(undefined)
-    this.#isDirty = true
-  }
-
-  async #update(signal: AbortSignal): Promise<void> {
-    await this.#publish(async () => this.#assembly.updater.update(signal), signal)
-  }
-
-  async #publish(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    // From here on, also while it waits for its turn: a checkpoint before the update would put it off.
-    this.#feedbackBefore = this.#feedback()
-    this.#isUpdating = true
-    await this.#parts.turns.take(async () => {
-      signal.throwIfAborted()
-      await work()
-    })
-    this.#isUpdating = false
-    this.#isActing = false
-    this.#saved()
-    await this.#commit(signal)
-  }
-
-  #feedback(): FeedbackProgress | undefined {
-    return feedbackProgress(this.#parts, this.#assembly.state, this.#isActing)
-  }
-
   async #save(signal: AbortSignal): Promise<void> {
-    if (!this.#isDirty) return
+    if (!this.#unsaved.isDirty) return
     await this.#assembly.state.save(signal)
-    this.#saved()
+    this.#unsaved.saved()
     await this.#commit(signal)
-  }
-
-  #saved(): void {
-    this.#isDirty = false
-    this.#unsaved = 0
-    this.#savedMs = this.#parts.clock.monotonicMs()
   }
 
   async #commit(signal: AbortSignal): Promise<void> {
@@ -321,7 +250,7 @@ class ModelLoop implements Loop {
     }
     if (signal.aborted) {
       // What a learner in the middle of an update knows is told it again by the stream.
-      if (!this.#isUpdating) await this.#lastSave(signal)
+      if (!this.#updates.isUpdating) await this.#lastSave(signal)
       this.#phase = { state: 'stopped' }
       return
     }

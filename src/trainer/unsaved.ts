@@ -1,0 +1,49 @@
+/**
+ * How much the checkpoint is behind. A crash makes the trainer read again what was consumed since the last save, and what
+ * waits in memory until the next one is bounded, so both decide when to save; so does the time, which bounds the disk's load.
+ */
+import type { LoopParts } from './parts.ts'
+
+/** Refused messages wait in memory for the next checkpoint. */
+const MOST_BYTES = 4 * 1024 * 1024
+
+export class Unsaved {
+  readonly #parts: Pick<LoopParts, 'clock' | 'limits'>
+  /** Of the dead letters that wait for the next checkpoint. */
+  readonly #waitingBytes: () => number
+  #isDirty = false
+  #records = 0
+  #savedMs = 0
+
+  constructor(parts: Pick<LoopParts, 'clock' | 'limits'>, waitingBytes: () => number) {
+    this.#parts = parts
+    this.#waitingBytes = waitingBytes
+  }
+
+  /** Something was consumed or changed that the checkpoint does not have. */
+  get isDirty(): boolean {
+    return this.#isDirty
+  }
+
+  get isDue(): boolean {
+    const { limits, clock } = this.#parts
+    const { records, ms } = limits.unsaved ?? { records: 0, ms: 0 }
+    if (this.#records >= records || this.#waitingBytes() >= MOST_BYTES) return true
+    return clock.monotonicMs() - this.#savedMs >= ms
+  }
+
+  changed(): void {
+    this.#isDirty = true
+  }
+
+  consumed(): void {
+    this.#isDirty = true
+    this.#records += 1
+  }
+
+  saved(): void {
+    this.#isDirty = false
+    this.#records = 0
+    this.#savedMs = this.#parts.clock.monotonicMs()
+  }
+}
