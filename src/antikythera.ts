@@ -12,13 +12,14 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { folderOf, modelOf, openBase, openRegistry } from './app/parts.ts'
+import { folderOf, modelOf, openBase, openRegistry, openTask } from './app/parts.ts'
 import { methods, tasks } from './plugins.ts'
 import { startDaemon as start, type Daemon } from './app/daemon.ts'
 import type { Logger } from './contracts/core.ts'
 import type { Input } from './contracts/stream.ts'
-import type { Answer } from './contracts/task.ts'
+import type { Answer } from './serving/live/predict.ts'
 import type { Version } from './versions/contract.ts'
+import { factsOf } from './versions/task-facts.ts'
 import { systemClock } from './platform/clock.ts'
 import { loadConfig, parseConfig as parse, type Config } from './config/config.ts'
 import { failure } from './platform/errors.ts'
@@ -96,7 +97,7 @@ export async function openPredictor(
   const engine = await openServingEngine({ base, methods, tasks, workers: options.threads ?? 1 })
   const { manifest } = version
   await engine.load(manifest.digest, version)
-  const task = tasks[manifest.task as keyof typeof tasks]
+  const task = openTask(settings, config.limits)
   return {
     ...{ model, version: manifest.version, digest: manifest.digest, labels: manifest.labels },
     async predict(inputs) {
@@ -105,7 +106,7 @@ export async function openPredictor(
         encoded: base.encode(inputOf(input), settings.max_tokens),
       }))
       const logits = manifest.labels.length === 0 ? [] : await engine.run(rows)
-      return logits.map((row) => task.decode(row, manifest.labels, manifest.retired))
+      return logits.map((row) => task.decode(row, factsOf(manifest)))
     },
     close: async () => engine.close(),
   }

@@ -63,8 +63,8 @@ import type {
   Trigger,
 } from './contracts/policy.ts'
 import type { DeadLetter, ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
-import type { Task } from './contracts/task.ts'
-import { classification } from './tasks/classification/classification.ts'
+import type { TaskHead } from './contracts/task.ts'
+import { classificationHead } from './tasks/classification/head.ts'
 
 /** Under `adapter: { method: … }`. */
 export const methods = {
@@ -81,7 +81,10 @@ export const methods = {
   ranpac,
 } satisfies Readonly<Record<string, MethodPlugin>>
 
-export const tasks = { classification } satisfies Readonly<Record<string, Task>>
+/** What needs no settings of a task: by it the files and graphs of versions are read. */
+export const tasks = { classification: classificationHead } satisfies Readonly<
+  Record<string, TaskHead>
+>
 
 /** Under `sources:`. */
 export const sources = {

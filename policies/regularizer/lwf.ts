@@ -48,9 +48,7 @@ export const lwf: PolicyKind<Regularizer, Settings> = {
         return undefined
       },
       teacher: () =>
-        anchor.at.size === 0
-          ? undefined
-          : { parameters: anchor.at, weight: lambda, heat: temperature },
+        anchor.at.size === 0 ? undefined : { parameters: anchor.at, weight: lambda, temperature },
       observe(parameters) {
         anchor.step(parameters)
       },

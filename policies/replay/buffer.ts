@@ -11,7 +11,7 @@ import { StratifiedBuffer, type Entry } from './stratified-buffer.ts'
 export interface Keeping {
   /** By age evicts the oldest; by chance evicts any with equal probability. */
   readonly marks: 'age' | 'chance'
-  /** Whether eviction takes from the largest label, whichever example arrives. */
+  /** Whether eviction takes from the largest class, whichever example arrives. */
   readonly isBalanced: boolean
   /** Whether an example may enter at all; it then enters regardless of earlier evictions. */
   readonly admits?: (item: ReplayItem, held: StratifiedBuffer, bounds: Bounds) => boolean
@@ -28,7 +28,7 @@ interface BufferState {
   readonly seen: number
   readonly keys: readonly ExampleKey[]
   readonly marks: readonly number[]
-  /** Stratum or label → the smallest mark evicted there. */
+  /** Stratum or class → the smallest mark evicted there. */
   readonly gone: readonly (readonly [string, number])[]
 }
 
@@ -111,15 +111,15 @@ class Buffer implements Replay {
     this.#makeRoom()
   }
 
-  #keysWithout(labels: readonly string[]): readonly ExampleKey[] {
+  #keysWithout(strata: readonly string[]): readonly ExampleKey[] {
     const { keys } = this.#held
-    if (labels.every((label) => this.#held.ofLabel(label).size === 0)) return keys
-    return keys.filter((key) => !labels.includes(this.#held.get(key)?.label ?? ''))
+    if (strata.every((stratum) => this.#held.ofStratum(stratum).size === 0)) return keys
+    return keys.filter((key) => !strata.includes(this.#held.get(key)?.stratum ?? ''))
   }
 
   #empty(): StratifiedBuffer {
     const { per_source: share } = this.#bounds
-    return new StratifiedBuffer({ label: this.#keeping.isBalanced, source: share < 1 })
+    return new StratifiedBuffer({ stratum: this.#keeping.isBalanced, source: share < 1 })
   }
 
   #admits(item: ReplayItem, mark: number): boolean {
@@ -164,9 +164,9 @@ class Buffer implements Replay {
     return [entry.key]
   }
 
-  /** An eviction for the whole buffer's sake counts for its label, from any source. */
-  #ofAll({ label }: Pick<ReplayItem, 'label'>): string {
-    return JSON.stringify(this.#keeping.isBalanced ? [label] : [])
+  /** An eviction for the whole buffer's sake counts for its class, from any source. */
+  #ofAll({ stratum }: Pick<ReplayItem, 'stratum'>): string {
+    return JSON.stringify(this.#keeping.isBalanced ? [stratum] : [])
   }
 
   /** The state of a policy with different marks is meaningless here: start empty. */

@@ -5,7 +5,7 @@
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'
 import { bounds, type Bounds } from './bounds.ts'
 import { openBuffer } from './buffer.ts'
-import { alphaSetting, byLabel, byLogits } from './der.ts'
+import { alphaSetting, byTarget, byLogits } from './der.ts'
 import { keepAnyEqually } from './reservoir.ts'
 
 type Settings = Bounds & Readonly<Record<'alpha' | 'beta', number>>
@@ -28,9 +28,9 @@ export const derPlus: PolicyKind<Replay, Settings> = {
       draws: 2,
       keepsLogits: true,
       parts: ({ fresh, replayed }) => ({
-        fresh: byLabel(fresh),
+        fresh: byTarget(fresh),
         replayed: replayed.map((rows, draw) =>
-          draw === 0 ? byLogits(rows, alpha) : byLabel(rows, beta),
+          draw === 0 ? byLogits(rows, alpha) : byTarget(rows, beta),
         ),
       }),
     }),

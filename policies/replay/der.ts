@@ -25,14 +25,14 @@ export const der: PolicyKind<Replay, Settings> = {
     openBuffer(settings, keepAnyEqually, {
       keepsLogits: true,
       parts: ({ fresh, replayed }) => ({
-        fresh: byLabel(fresh),
+        fresh: byTarget(fresh),
         replayed: replayed.map((draw) => byLogits(draw, alpha)),
       }),
     }),
 }
 
 /** The mean of the rows' losses, times `scale`. */
-export function byLabel(rows: readonly StepRow[], scale = 1): readonly LossPart[] {
+export function byTarget(rows: readonly StepRow[], scale = 1): readonly LossPart[] {
   return rows.map(({ weight }) => ({ target: (scale * weight) / rows.length }))
 }
 

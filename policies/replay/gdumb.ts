@@ -9,9 +9,9 @@ import { openBuffer, type Keeping } from './buffer.ts'
 const greedy: Keeping = {
   marks: 'chance',
   isBalanced: true,
-  admits({ label }, held, { capacity }) {
-    const { size } = held.ofLabel(label)
-    return size < capacity / (held.labels + (size === 0 ? 1 : 0))
+  admits({ stratum }, held, { capacity }) {
+    const { size } = held.ofStratum(stratum)
+    return size < capacity / (held.strata + (size === 0 ? 1 : 0))
   },
 }
 

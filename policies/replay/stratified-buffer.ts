@@ -1,6 +1,6 @@
 /**
  * The content of a buffer: its items in one list, from which any is drawn in one step, and in strata, from which the
- * item with the greatest mark is taken. Balanced buffers have a stratum per label; buffers that bound sources also have
+ * item with the greatest mark is taken. Balanced buffers have a stratum per class; buffers that bound sources also have
  * one per source.
  */
 import type { ExampleKey } from '../../src/contracts/core.ts'
@@ -12,7 +12,7 @@ export interface Entry extends ReplayItem {
 }
 
 interface Shelf {
-  readonly label: string
+  readonly stratum: string
   readonly source: string
   readonly heap: Heap
 }
@@ -23,15 +23,15 @@ interface Load {
 }
 
 export class StratifiedBuffer {
-  readonly #by: { readonly label: boolean; readonly source: boolean }
+  readonly #by: { readonly stratum: boolean; readonly source: boolean }
   readonly #keys: ExampleKey[] = []
   readonly #entries = new Map<ExampleKey, Entry & { place: number }>()
   readonly #shelves = new Map<string, Shelf>()
-  readonly #labels = new Map<string, Load>()
+  readonly #strata = new Map<string, Load>()
   readonly #sources = new Map<string, Load>()
   #bytes = 0
 
-  constructor(by: { readonly label: boolean; readonly source: boolean }) {
+  constructor(by: { readonly stratum: boolean; readonly source: boolean }) {
     this.#by = by
   }
 
@@ -47,13 +47,13 @@ export class StratifiedBuffer {
     return this.#keys
   }
 
-  /** The number of labels. */
-  get labels(): number {
-    return this.#labels.size
+  /** The number of classes. */
+  get strata(): number {
+    return this.#strata.size
   }
 
-  ofLabel(label: string): Readonly<Load> {
-    return this.#labels.get(label) ?? { size: 0, bytes: 0 }
+  ofStratum(stratum: string): Readonly<Load> {
+    return this.#strata.get(stratum) ?? { size: 0, bytes: 0 }
   }
 
   ofSource(source: string): Readonly<Load> {
@@ -65,14 +65,14 @@ export class StratifiedBuffer {
   }
 
   /** The name of the stratum of an item. */
-  shelfOf({ label, source }: Pick<ReplayItem, 'label' | 'source'>): string {
-    return JSON.stringify([this.#by.label ? label : '', this.#by.source ? source : ''])
+  shelfOf({ stratum, source }: Pick<ReplayItem, 'stratum' | 'source'>): string {
+    return JSON.stringify([this.#by.stratum ? stratum : '', this.#by.source ? source : ''])
   }
 
   add(entry: Entry): void {
     const name = this.shelfOf(entry)
-    const { label, source } = entry
-    const shelf = this.#shelves.get(name) ?? { label, source, heap: new Heap() }
+    const { stratum, source } = entry
+    const shelf = this.#shelves.get(name) ?? { stratum, source, heap: new Heap() }
     shelf.heap.add(entry)
     this.#shelves.set(name, shelf)
     this.#entries.set(entry.key, { ...entry, place: this.#keys.push(entry.key) - 1 })
@@ -105,8 +105,8 @@ export class StratifiedBuffer {
   }
 
   /**
-   * The item to evict for `newcomer`, which is already in: the greatest mark of the largest label, preferring another
-   * label than the newcomer's among equals. With `source` it is an item of that source.
+   * The item to evict for `newcomer`, which is already in: the greatest mark of the largest class, preferring another
+   * class than the newcomer's among equals. With `source` it is an item of that source.
    */
   victim(newcomer: ReplayItem | undefined, source?: string): Entry | undefined {
     let found: { readonly shelf: Shelf; readonly size: number } | undefined
@@ -120,9 +120,9 @@ export class StratifiedBuffer {
     return key === undefined ? undefined : this.#entries.get(key)
   }
 
-  /** The strata of one label count together, whatever their sources. */
-  #sizeFor({ label }: Shelf): number {
-    return this.#by.label ? this.ofLabel(label).size : this.size
+  /** The strata of one class count together, whatever their sources. */
+  #sizeFor({ stratum }: Shelf): number {
+    return this.#by.stratum ? this.ofStratum(stratum).size : this.size
   }
 
   #givesWay(
@@ -132,8 +132,10 @@ export class StratifiedBuffer {
     newcomer: ReplayItem | undefined,
   ): boolean {
     if (size !== other.size) return size > other.size
-    const [isNew, isOtherNew] = [shelf, other.shelf].map(({ label }) => label === newcomer?.label)
-    if (this.#by.label && isNew !== isOtherNew) return isOtherNew === true
+    const [isNew, isOtherNew] = [shelf, other.shelf].map(
+      ({ stratum }) => stratum === newcomer?.stratum,
+    )
+    if (this.#by.stratum && isNew !== isOtherNew) return isOtherNew === true
     const [a, b] = [shelf.heap.top, other.shelf.heap.top]
     return a !== undefined && b !== undefined && isGreater(a, b)
   }
@@ -147,10 +149,10 @@ export class StratifiedBuffer {
     this.#count(entry, -1)
   }
 
-  #count({ label, source, bytes }: Entry, sign: 1 | -1): void {
+  #count({ stratum, source, bytes }: Entry, sign: 1 | -1): void {
     this.#bytes += sign * bytes
     for (const [loads, name] of [
-      [this.#labels, label],
+      [this.#strata, stratum],
       [this.#sources, source],
     ] as const) {
       const { size, bytes: before } = loads.get(name) ?? { size: 0, bytes: 0 }

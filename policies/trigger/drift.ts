@@ -40,7 +40,7 @@ interface DriftKind<Settings> {
 
 const watched = {
   /** 1 for a wrong answer, 0 for a right one. */
-  error: ({ correct }: Score) => (correct ? 0 : 1),
+  error: ({ error }: Score) => error,
   /** A confident wrong answer has an unbounded loss, which would outweigh everything. */
   loss: ({ loss }: Score) => Math.min(loss, MOST_LOSS),
 }

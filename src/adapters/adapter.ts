@@ -5,7 +5,7 @@
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Base, ParameterSpec, TargetModule } from '../contracts/network.ts'
 import type { Random, Tensor, Tensors } from '../contracts/core.ts'
-import type { Task } from '../contracts/task.ts'
+import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
 import { memorySpecs, type MemoryPlan } from './memory.ts'
 import { orthonormal } from './orthonormal.ts'
@@ -15,9 +15,10 @@ import { cutOf } from './target-modules.ts'
 export interface AdapterPlan {
   readonly base: Base
   readonly method: MethodPlugin
-  readonly task: Task
+  readonly task: TaskHead
   readonly config: AdapterConfig
-  readonly labels: readonly string[]
+  /** Of the head. */
+  readonly outputs: number
   readonly memory?: MemoryPlan | undefined
 }
 
@@ -39,14 +40,17 @@ export function specsOf(plan: AdapterPlan): readonly ParameterSpec[] {
   return [
     ...methodOf(plan).parameters(sitesOf(plan)),
     ...statisticsOf(plan),
-    ...plan.task.parameters(plan.base.network.width, plan.labels),
-    ...(plan.memory ? memorySpecs(plan.memory, plan.labels.length) : []),
+    ...plan.task.parameters(plan.base.network.width, plan.outputs),
+    ...(plan.memory ? memorySpecs(plan.memory, plan.outputs) : []),
   ]
 }
 
-/** Not changed by any training step: the base updates it. */
-export function statisticsOf({ base }: Pick<AdapterPlan, 'base'>): readonly ParameterSpec[] {
-  return base.statistics?.parameters ?? []
+/** Not changed by any training step: the base and the task update it. */
+export function statisticsOf({
+  base,
+  task,
+}: Pick<AdapterPlan, 'base' | 'task'>): readonly ParameterSpec[] {
+  return [...(base.statistics?.parameters ?? []), ...(task.statistics?.parameters ?? [])]
 }
 
 /** Drawn in the order of `specsOf`. */

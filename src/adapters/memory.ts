@@ -4,9 +4,9 @@
  *
  *   a = softmax(x·K + b)      p = (a·h)·softmax(z) + a·V      z′ = log p
  *
- * x is the base's own embedding, of unit length, which training never changes; z are the head's logits, over the labels
+ * x is the base's own embedding, of unit length, which training never changes; z are the head's logits, over the classes
  * that are not retired. With s the sharpness, t the threshold and w the weight, the slot of an example has the key
- * s·x_i, b = 0, h = 1 − w, and votes w for its label; the head's has the key 0, b = s·t, h = 1. So an example with
+ * s·x_i, b = 0, h = 1 − w, and votes w for its class; the head's has the key 0, b = s·t, h = 1. So an example with
  * cosine t has the same weight as the head. Empty slots have no weight.
  *
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the
@@ -16,6 +16,7 @@ import { unadapted } from '../nn/unadapted.ts'
 import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { MemoryItem, MemoryVoice } from '../contracts/policy.ts'
+import type { Classes, Head } from '../contracts/task.ts'
 
 export interface MemoryPlan {
   /** The published base, whatever view the method has of it. */
@@ -29,7 +30,10 @@ const SLOT_STEP = 32
 /** log is not computed below it. */
 const LEAST = 1e-30
 
-export function memorySpecs({ base, slots }: MemoryPlan, labels: number): readonly ParameterSpec[] {
+export function memorySpecs(
+  { base, slots }: MemoryPlan,
+  outputs: number,
+): readonly ParameterSpec[] {
   const spec = (name: string, shape: readonly number[]): ParameterSpec => ({
     name,
     shape,
@@ -39,8 +43,8 @@ export function memorySpecs({ base, slots }: MemoryPlan, labels: number): readon
     spec('memory.keys', [base.network.width, slots]),
     spec('memory.bias', [slots]),
     spec('memory.head', [slots, 1]),
-    spec('votes.labels', [slots, labels]),
-    spec('votes.among', [labels]),
+    spec('votes.labels', [slots, outputs]),
+    spec('votes.among', [outputs]),
   ]
 }
 
@@ -52,43 +56,47 @@ export function slotsFor(items: number): number {
   return Math.ceil((items + 1) / SLOT_STEP) * SLOT_STEP
 }
 
-/** Items with labels that are retired or not in the head do not vote. */
+/** Items whose vote has no column that answers do not vote. */
 export function memoryTensors(
   items: readonly MemoryItem[],
   { weight, threshold, sharpness }: MemoryVoice,
-  { width, labels, retired = [] }: MemoryLabels & { readonly width: number },
+  { width, classes, head, outputs }: VoteParts,
 ): Tensors {
   const slots = slotsFor(items.length)
   const keys = empty(width, slots)
   const bias = { shape: [slots], data: new Float32Array(slots).fill(NEVER) }
   const share = empty(slots, 1)
-  const votes = empty(slots, labels.length)
+  const votes = empty(slots, outputs)
   bias.data[0] = sharpness * threshold
   share.data[0] = 1
-  for (const [at, { label, vector }] of items.entries()) {
-    const [slot, place] = [at + 1, labels.indexOf(label)]
-    if (place < 0 || retired.includes(label)) continue
+  for (const [at, { vote, vector }] of items.entries()) {
+    const [slot, column] = [at + 1, classes.voted(vote, head)]
+    if (column === undefined) continue
     for (const [row, value] of vector.entries()) keys.data[row * slots + slot] = sharpness * value
     bias.data[slot] = 0
     share.data[slot] = 1 - weight
-    votes.data[slot * labels.length + place] = weight
+    votes.data[slot * outputs + column] = weight
   }
-  const among = Float32Array.from(labels, (label) => (retired.includes(label) ? 0 : 1))
+  const among = new Float32Array(outputs)
+  for (const column of classes.answering(head)) among[column] = 1
   return new Map<string, Tensor>([
     ['memory.keys', keys],
     ['memory.bias', bias],
     ['memory.head', share],
     ['votes.labels', votes],
-    ['votes.among', { shape: [labels.length], data: among }],
+    ['votes.among', { shape: [outputs], data: among }],
   ])
 }
 
-export interface MemoryLabels {
-  readonly labels: readonly string[]
-  readonly retired?: readonly string[] | undefined
+export interface VoteParts {
+  /** Of an embedding. */
+  readonly width: number
+  readonly classes: Classes
+  readonly head: Head
+  readonly outputs: number
 }
 
-/** logits [b, 1, labels] of the head and the base's embedding [b, 1, width] → the combined logits. */
+/** logits [b, 1, k] of the head and the base's embedding [b, 1, width] → the combined logits. */
 export function withMemory<T>(ops: Ops<T>, logits: T, embedding: T): T {
   const scores = ops.add(ops.matMul(embedding, ops.param('memory.keys')), ops.param('memory.bias'))
   const attention = ops.softmax(scores)

@@ -16,7 +16,7 @@ import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import type { Path, Problem } from '../config/problem.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
-import { classification } from '../tasks/classification/classification.ts'
+import { classificationHead } from '../tasks/classification/head.ts'
 
 type OpenBase = (base: ModelConfig['base']) => Promise<Base>
 
@@ -75,8 +75,8 @@ function checkAdapter(model: ModelConfig, base: Base): void {
   // Some methods derive their view of the base from its weights.
   const seen =
     base.weights.size === 0 && base.inputKind === 'text' ? base : viewOf(base, method, config)
-  const { known: labels } = labelsOf(model)
-  specsOf({ base: seen, method, task: classification, config, labels })
+  const { known } = labelsOf(model)
+  specsOf({ base: seen, method, task: classificationHead, config, outputs: known.length })
 }
 
 function problemIn(path: Path, work: () => void): readonly Problem[] {

@@ -5,17 +5,17 @@ import { pluginsOf } from '../config/own-plugins.ts'
 import { policies as builtInPolicies } from '../plugins.ts'
 import { identityOf } from '../adapters/base-identity.ts'
 import { goingOn } from '../adapters/carried.ts'
-import { freshAdapter, type AdapterPlan } from '../adapters/adapter.ts'
+import { freshAdapter } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
 import {
   adapterOf,
   folderOf,
-  labelsOf,
   lettersLimits,
   methodOf,
   modelOf,
   openBase,
+  openTask,
 } from './parts.ts'
 import { openSharedRegistry } from './fleet.ts'
 import { predictionKey } from '../fleet/keys.ts'
@@ -32,7 +32,6 @@ import { Closers } from '../platform/closers.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import { openRandom } from '../platform/random.ts'
 import { openStore } from '../platform/store/store.ts'
-import { classification } from '../tasks/classification/classification.ts'
 import { checkpointMigrations } from '../checkpoint/schema.ts'
 import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
@@ -125,7 +124,7 @@ async function loopParts(
       setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
       ahead: aheadOf(limits.retractions_ahead),
       seenEvents: limits.seen_events,
-      quality: { labels: limits.quality_labels, sources: limits.quality_sources },
+      quality: { rows: limits.quality_labels, sources: limits.quality_sources },
     },
     ...(tenure && { tenure }),
     turns: site.turns,
@@ -186,27 +185,28 @@ function learning(site: TrainerContext, model: string, base: Base) {
   const settings = modelOf(config, model)
   const { policies } = pluginsOf(config)
   const [method, adapter] = [methodOf(settings), adapterOf(settings)]
-  const plan: Omit<AdapterPlan, 'labels'> = {
+  const task = openTask(settings, config.limits)
+  const plan = {
     base: viewOf(base, method, adapter),
     method,
-    task: classification,
+    task,
     config: adapter,
   }
   const { train, replay } = rehearsalOf(settings)
-  const labels = { ...labelsOf(settings), limit: config.limits.labels }
   return {
-    task: classification,
+    task,
     adapter: plan.config,
     goesOn: (before) => goingOn({ base, method, config: adapter }, before),
-    labels,
-    freshParameters: (names) =>
-      freshAdapter({ ...plan, labels: names }, openRandom(config.seed, `${model}/adapter`)),
+    freshParameters: (head) =>
+      freshAdapter(
+        { ...plan, outputs: task.outputs(head) },
+        openRandom(config.seed, `${model}/adapter`),
+      ),
     openTrainable: (start) =>
       openTrainable({
         ...plan,
         ...start,
         tf,
-        retired: labels.retired,
         baseTensors: site.baseTensors(plan.base),
         knobs: settings.train,
         // Its state belongs to one line of weights.

@@ -14,11 +14,15 @@ import { methods, tasks } from '../plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
+import type { Task } from '../contracts/task.ts'
 import type { DeadLetterLimits } from '../intake/dead-letters/dead-letters.ts'
 import type { LedgerLimits } from '../versions/local/ledger.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
+import { openClassification } from '../tasks/classification/classification.ts'
+import type { Answer } from '../tasks/classification/score.ts'
+import type { LabelTarget } from '../tasks/classification/target.ts'
 
 /** Bases open in this process, under their name in the config: all models on one share it. */
 const openBases = new Map<string, Promise<Base>>()
@@ -43,6 +47,13 @@ export function methodOf({ adapter }: ModelConfig): MethodPlugin {
   const method = table[adapter.method]
   invariant(method !== undefined, `the config's schema knows ${adapter.method}`)
   return method
+}
+
+export function openTask(
+  model: ModelConfig,
+  { labels: limit }: Pick<Config['limits'], 'labels'>,
+): Task<LabelTarget, Answer> {
+  return openClassification({ ...labelsOf(model), limit })
 }
 
 /** The config's adapter in the form of the contract; a method without ranks has none. */

@@ -1,6 +1,6 @@
 /** The two sides of a daemon as its role wants them: models that answer, or models that are only watched while they train. */
 import { join } from 'node:path'
-import { folderOf, modelOf } from './parts.ts'
+import { folderOf, modelOf, openTask } from './parts.ts'
 import { methods, tasks } from '../plugins.ts'
 import { knowModel, openModel, serve } from './served.ts'
 import type { KnownModel, ServedModels, DaemonContext } from './daemon-context.ts'
@@ -79,7 +79,10 @@ async function followOnly(site: DaemonContext, model: KnownModel): Promise<Serve
   const { method } = modelOf(config, name).adapter
   const feedback = feedbackElsewhere(name)
   const deadLetters = model.deadLetters.pages
-  const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'))
+  const setAside = openSetAsidePages(
+    join(folderOf(config, name), 'state.db'),
+    openTask(modelOf(config, name), config.limits),
+  )
   const shown = { name, base, method, live, registry, feedback, deadLetters, setAside }
   return { ...shown, faults: () => faults.all, waitingRows: () => 0 }
 }

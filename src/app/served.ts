@@ -1,7 +1,7 @@
 /** Puts the serving side of each model together: its stores on this machine, the engine of its base, its live version. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { folderOf, labelsOf, lettersLimits, modelOf, openBase } from './parts.ts'
+import { folderOf, labelsOf, lettersLimits, modelOf, openBase, openTask } from './parts.ts'
 import { exampleOf } from './example.ts'
 import { openSharedRegistry } from './fleet.ts'
 import { shareModel } from './sharing.ts'
@@ -30,13 +30,11 @@ import { brokenLive } from '../serving/live/broken-live.ts'
 import type { EngineOfBase } from '../serving/engine/engine-set.ts'
 import { eventCheck } from '../serving/services/event-check.ts'
 import { openFeedbackService, type FeedbackService } from '../serving/services/feedback-service.ts'
-import { underPresentNames } from '../serving/live/present-names.ts'
 import { openLiveModel, type LiveModel } from '../serving/live/live-model.ts'
 import type { FaultyPart, ServedModel } from '../serving/services/served-model.ts'
 import { watchUndone } from '../serving/services/undone-feedback.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-space.ts'
-import { classification } from '../tasks/classification/classification.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 
 export async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
@@ -128,7 +126,10 @@ export async function serve(
     example: exampleOf(modelOf(site.config, name)),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
-    setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db')),
+    setAside: openSetAsidePages(
+      join(folderOf(site.config, name), 'state.db'),
+      openTask(modelOf(site.config, name), site.config.limits),
+    ),
     get trigger() {
       return triggerHint(modelOf(site.config, name))
     },
@@ -147,7 +148,7 @@ async function openLive(
   const live = await openLiveModel({
     model: model.name,
     base: model.base,
-    task: underPresentNames(classification, labelsOf(modelOf(config, model.name)).renamed),
+    task: openTask(modelOf(config, model.name), config.limits),
     maxTokens: modelOf(config, model.name).max_tokens,
     batcher: serving.batcher,
     predictions: model.predictions,
@@ -172,7 +173,6 @@ async function openFeedback(
   onAppended: () => void,
 ): Promise<FeedbackService> {
   const { name, base, inbox, predictions, deadLetters } = model
-  const { known: labels, ...rules } = labelsOf(modelOf(site.config, name))
   const { clock, metrics, config, log } = site
   const { registry } = model
   const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
@@ -186,8 +186,7 @@ async function openFeedback(
       source: httpSourceName,
       inputKind: base.inputKind,
       limits: config.limits,
-      task: classification,
-      vocabulary: { labels, ...rules },
+      task: openTask(modelOf(config, name), config.limits),
       // Tokenising a text takes too long here, and never fails.
       ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
     }),

@@ -59,7 +59,7 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
       method,
       task: tasks.classification,
       config: adapter,
-      labels: labels.known,
+      outputs: labels.known.length,
     },
   }
 }

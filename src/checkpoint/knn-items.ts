@@ -11,6 +11,7 @@ import { keysMeant } from './retraction.ts'
 import type { Memorised } from '../learner/knn-memory.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
+import type { Json } from '../contracts/core.ts'
 
 export class MemoryTable {
   readonly #store: Store
@@ -47,13 +48,13 @@ export class MemoryTable {
     for (const [key, at] of present)
       if (next.get(key) !== at) this.#store.run(end, state, bytesOf(key))
     const added = items.filter(({ key, at }) => present.get(key) !== at)
-    const rows = added.map(({ key, at, label, vector, predictionId, timeMs = null }) => {
+    const rows = added.map(({ key, at, vote, vector, predictionId, timeMs = null }) => {
       const bytes = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
       const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
-      const values = [bytesOf(key), state, at, JSON.stringify(label), bytes, prediction, timeMs]
+      const values = [bytesOf(key), state, at, JSON.stringify(vote), bytes, prediction, timeMs]
       return [...values, rowSum(...summedValues(values))]
     })
-    const head = 'INSERT INTO memorised (key, born, at, label, vector, prediction, time_ms, sum)'
+    const head = 'INSERT INTO memorised (key, born, at, vote, vector, prediction, time_ms, sum)'
     insertRows(this.#store, head, 8, rows)
     this.#next = next
   }
@@ -91,16 +92,16 @@ export class MemoryTable {
 
 function memorisedOf(row: Row, path: string): Memorised {
   const [key, born, at] = [row.bytes('key'), row.number('born'), row.number('at')]
-  const [label, vector] = [row.text('label'), row.bytes('vector')]
+  const [vote, vector] = [row.text('vote'), row.bytes('vector')]
   const prediction = row.textOrNull('prediction')
   const what = `the memorised example ${shown(key)}`
   const timeMs = row.numberOrNull('time_ms')
-  const values = [key, born, at, label, vector, prediction, timeMs] as const
+  const values = [key, born, at, vote, vector, prediction, timeMs] as const
   checkRow(row, { path, what }, ...summedValues(values))
   return {
     key: keyIn(key),
     at,
-    label: JSON.parse(label) as string,
+    vote: JSON.parse(vote) as Json,
     vector: new Float32Array(vector.slice().buffer),
     ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
     ...(timeMs !== null && { timeMs }),

@@ -1,58 +1,35 @@
 /**
- * A checkpoint whose labels the config has renamed: the rows of the head, the examples and what was counted keep their place
- * under the new name. Events and predictions that still say the old one mean the new one (`Vocabulary.renamed`).
+ * A checkpoint of outputs that have other names now: the columns of the head, the examples and what was counted keep
+ * their place under the new name. Events and predictions that still say the old one mean the new one.
  */
-import type { Json } from '../contracts/core.ts'
-import type { Target } from '../contracts/task.ts'
-import { renamedLabels } from '../tasks/classification/renamed-labels.ts'
+import type { Renaming } from '../contracts/task.ts'
 import type { RestoreVersion } from '../trainer/restore-version.ts'
 import type { LearnerState } from '../learner/learner-types.ts'
 import { withExamples } from './rewritten.ts'
 import type { Saved } from './saved.ts'
 import type { Moved } from '../learner/succession.ts'
 
-/** Undefined where the head has no label of an old name. */
+/** Undefined where the head has no output of an old name. */
 export function renamedIn(saved: Saved, { loop }: Pick<RestoreVersion, 'loop'>): Moved | undefined {
-  const { labels } = saved.weights
-  const names = renamedLabels(labels, loop.labels.renamed)
-  const moves = new Map(labels.map((label, at) => [label, names[at] ?? label]))
-  const changed = [...moves].filter(([label, name]) => label !== name)
-  if (changed.length === 0) return undefined
-  const nameOf = (label: string) => moves.get(label) ?? label
-  const told = changed.map(([label, name]) => `${label} → ${name}`).join(', ')
-  return { saved: renamed(saved, names, nameOf), reason: `labels renamed: ${told}` }
+  const renaming = loop.task.renaming(saved.weights.head)
+  return renaming && { saved: renamed(saved, renaming), reason: renaming.reason }
 }
 
-function renamed(saved: Saved, names: readonly string[], nameOf: (label: string) => string): Saved {
-  const targetOf = (target: Target): Target => ({ ...target, label: nameOf(target.label) })
-  const rows = withExamples(saved, (row) => ({ ...row, target: targetOf(row.target) }))
+function renamed(saved: Saved, renaming: Renaming): Saved {
+  const rows = withExamples(saved, (row) => ({ ...row, target: renaming.target(row.target) }))
   const { weights, mind, memorised, progress, setAside } = rows
   return {
     ...rows,
-    weights: { ...weights, labels: names },
-    mind: namedIn(mind, nameOf) as LearnerState,
+    weights: { ...weights, head: renaming.head },
+    mind: renaming.state(mind) as LearnerState,
     setAside: setAside.map((entry) =>
-      entry.label === undefined ? entry : { ...entry, label: nameOf(entry.label) },
+      entry.stratum === undefined
+        ? entry
+        : { ...entry, stratum: renaming.name(entry.stratum) as string },
     ),
-    progress: { ...progress, retired: progress.retired.map(nameOf) },
+    progress: { ...progress, retired: renaming.state(progress.retired) },
     ...(memorised && {
-      memorised: memorised.map((item) => ({ ...item, label: nameOf(item.label) })),
+      memorised: memorised.map((item) => ({ ...item, vote: renaming.name(item.vote) })),
     }),
   }
-}
-
-/** Where state is kept by label, labels stand in lists, or by themselves under these keys. Keys of events hold a NUL. */
-const SINGLE: ReadonlySet<string> = new Set(['majority', 'last'])
-
-function namedIn(value: Json, nameOf: (label: string) => string): Json {
-  if (Array.isArray(value))
-    return value.map((item: Json) =>
-      typeof item === 'string' ? nameOf(item) : namedIn(item, nameOf),
-    )
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).map(([key, item]: [string, Json]) => [
-    key,
-    SINGLE.has(key) && typeof item === 'string' ? nameOf(item) : namedIn(item, nameOf),
-  ])
-  return Object.fromEntries(entries) as Json
 }

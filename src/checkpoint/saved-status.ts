@@ -1,5 +1,5 @@
 /**
- * What a model's checkpoint says of it before its trainer has spoken: counts, labels and scores instead of zeros. Reads
+ * What a model's checkpoint says of it before its trainer has spoken: counts, head and scores instead of zeros. Reads
  * a few rows, never weights or examples.
  */
 import { existsSync } from 'node:fs'
@@ -10,7 +10,8 @@ import { checkpointMigrations } from './schema.ts'
 import { fact } from './states.ts'
 import type { LearnerState } from '../learner/learner-types.ts'
 import type { Progress } from './saved.ts'
-import { Scoreboard } from '../evaluation/scoreboard.ts'
+import { scoresOf } from '../evaluation/running-scores.ts'
+import type { Head } from '../contracts/task.ts'
 
 /** Undefined when there is none, or none that can be read: the trainer says what is wrong with it. */
 export function savedStatus(path: string, blank: TrainerStatus): TrainerStatus | undefined {
@@ -47,18 +48,14 @@ function read(store: Store, blank: TrainerStatus): TrainerStatus | undefined {
   }
 }
 
-function presentState(store: Store): Pick<TrainerStatus, 'labels' | 'prequential'> | undefined {
+function presentState(store: Store): Pick<TrainerStatus, 'head' | 'prequential'> | undefined {
   const row = store.get(
-    `SELECT mind, labels FROM states JOIN weights ON weights.id = weights WHERE states.id = ?`,
+    `SELECT mind, head FROM states JOIN weights ON weights.id = weights WHERE states.id = ?`,
     Number(fact(store, 'now')),
   )
   if (row === undefined) return undefined
-  const scoreboard = new Scoreboard()
-  scoreboard.restore((JSON.parse(row.text('mind')) as LearnerState).scoreboard)
-  return {
-    labels: JSON.parse(row.text('labels')) as readonly string[],
-    prequential: scoreboard.scores(),
-  }
+  const { scoreboard } = JSON.parse(row.text('mind')) as LearnerState
+  return { head: JSON.parse(row.text('head')) as Head, prequential: scoresOf(scoreboard) }
 }
 
 function pendingCount(store: Store): number {

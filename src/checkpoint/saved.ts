@@ -15,6 +15,7 @@ import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import type { Memorised } from '../learner/knn-memory.ts'
 import type { Meant } from '../trainer/retraction.ts'
 import type { SetAsideEntry } from '../trainer/set-aside.ts'
+import type { Json } from '../contracts/core.ts'
 
 /** What the state was made for. */
 export interface Identity {
@@ -82,8 +83,8 @@ export interface Progress {
   readonly trigger: TriggerState | null
   /** The source whose turn it is. */
   readonly turn: number
-  /** The labels that the config had retired when this line last made a version of its own accord. */
-  readonly retired: readonly string[]
+  /** `retired` of the task, when this line last made a version of its own accord. */
+  readonly retired: Json
   /** An update that the clock has started at these positions and that is not finished: it is made again after a crash. */
   readonly cut?: string | undefined
   /** Absent in a checkpoint of before there were any. */

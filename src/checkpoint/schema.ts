@@ -96,4 +96,12 @@ export const checkpointMigrations: readonly string[] = [
   ALTER TABLE seen_runs ADD COLUMN lessons BLOB;
   ALTER TABLE snapshots ADD COLUMN line TEXT;
   `,
+  `
+  ALTER TABLE weights RENAME COLUMN labels TO head;
+  ALTER TABLE memorised RENAME COLUMN label TO vote;
+  ALTER TABLE set_aside RENAME COLUMN label TO stratum;
+  `,
 ]
+
+/** The key that a state of an earlier release has for `memory.head`. */
+export const oldHeadKey = 'labels'

@@ -5,12 +5,13 @@
 import { identityOf, prefixOf } from '../intake/events/event-key.ts'
 import { existsSync } from 'node:fs'
 import { CodedError } from '../contracts/core.ts'
+import type { Task } from '../contracts/task.ts'
 import type { Selection } from '../versions/contract.ts'
 import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { keyIn } from './rows.ts'
 import { checkpointMigrations } from './schema.ts'
-import type { Whence } from '../trainer/set-aside.ts'
+import { selectedBy, type Selected, type Whence } from '../trainer/set-aside.ts'
 
 /** Newest first. */
 export interface ShownAside {
@@ -18,7 +19,7 @@ export interface ShownAside {
   readonly source: string
   readonly id: string
   readonly whence: Whence
-  readonly label?: string
+  readonly stratum?: string
   readonly timeMs?: number
   readonly isDue: boolean
 }
@@ -33,15 +34,15 @@ export interface SetAsidePages {
 }
 
 /** `path`: of `state.db`, which need not be there. */
-export function openSetAsidePages(path: string): SetAsidePages {
+export function openSetAsidePages(path: string, task: Pick<Task, 'selected'>): SetAsidePages {
   return {
     page: ({ limit, before = Number.MAX_SAFE_INTEGER }) =>
       look(path, { count: 0, found: [] }, (store) => {
-        const sql = `SELECT at, key, whence, label, time_ms, due FROM set_aside
+        const sql = `SELECT at, key, whence, stratum, time_ms, due FROM set_aside
           WHERE at < ? ORDER BY at DESC LIMIT ?`
         return { count: countIn(store, {}), found: store.all(sql, before, limit).map(shownOf) }
       }),
-    count: (selection) => look(path, 0, (store) => countIn(store, selection)),
+    count: (selection) => look(path, 0, (store) => countIn(store, selectedBy(selection, task))),
   }
 }
 
@@ -60,13 +61,13 @@ function look<Answer>(path: string, nothing: Answer, read: (store: Store) => Ans
   }
 }
 
-function countIn(store: Store, { source, label, sinceMs }: Selection): number {
+function countIn(store: Store, { source, stratum, sinceMs }: Selected): number {
   const wanted: [sql: string, ...values: Value[]][] = []
   if (source !== undefined) {
     const prefix = prefixOf(source)
     wanted.push(['substr(key, 1, ?) = ?', prefix.byteLength, prefix])
   }
-  if (label !== undefined) wanted.push(['label = ?', JSON.stringify(label)])
+  if (stratum !== undefined) wanted.push(['stratum = ?', JSON.stringify(stratum)])
   if (sinceMs !== undefined) wanted.push(['time_ms >= ?', sinceMs])
   const where = ['TRUE', ...wanted.map(([sql]) => sql)].join(' AND ')
   const values = wanted.flatMap(([, ...each]) => each)
@@ -75,12 +76,12 @@ function countIn(store: Store, { source, label, sinceMs }: Selection): number {
 }
 
 function shownOf(row: Row): ShownAside {
-  const [label, timeMs] = [row.textOrNull('label'), row.numberOrNull('time_ms')]
+  const [stratum, timeMs] = [row.textOrNull('stratum'), row.numberOrNull('time_ms')]
   return {
     at: row.number('at'),
     ...identityOf(keyIn(row.bytes('key'))),
     whence: row.text('whence') as Whence,
-    ...(label !== null && { label: JSON.parse(label) as string }),
+    ...(stratum !== null && { stratum: JSON.parse(stratum) as string }),
     ...(timeMs !== null && { timeMs }),
     isDue: row.number('due') === 1,
   }

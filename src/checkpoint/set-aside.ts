@@ -9,7 +9,7 @@ import { checkRow, rowSum } from './row-sum.ts'
 import type { SetAsideEntry, Whence } from '../trainer/set-aside.ts'
 
 const columns =
-  'at, key, whence, label, time_ms, due, header, data, since, event, origin, value, sum'
+  'at, key, whence, stratum, time_ms, due, header, data, since, event, origin, value, sum'
 
 export class SetAsideTable {
   readonly #store: Store
@@ -59,10 +59,10 @@ export class SetAsideTable {
 
 /** The sum of an event is that of a row in `waiting`. */
 function valuesOf(entry: SetAsideEntry): readonly Value[] {
-  const { at, whence, label, timeMs = null, isDue, what } = entry
+  const { at, whence, stratum, timeMs = null, isDue, what } = entry
   const key = bytesOf(entry.key)
-  const labelText = label === undefined ? null : JSON.stringify(label)
-  const facts = [at, key, whence, labelText, timeMs, isDue ? 1 : 0]
+  const topic = stratum === undefined ? null : JSON.stringify(stratum)
+  const facts = [at, key, whence, topic, timeMs, isDue ? 1 : 0]
   if (what.kind === 'example') {
     const { header, data } = packExamples([what.example])
     return [...facts, header, data, null, null, null, null, rowSum(key, header, data)]
@@ -72,13 +72,13 @@ function valuesOf(entry: SetAsideEntry): readonly Value[] {
 }
 
 function entryOf(row: Row, path: string): SetAsideEntry {
-  const label = row.textOrNull('label')
+  const stratum = row.textOrNull('stratum')
   const timeMs = row.numberOrNull('time_ms')
   return {
     at: row.number('at'),
     key: keyIn(row.bytes('key')),
     whence: row.text('whence') as Whence,
-    ...(label !== null && { label: JSON.parse(label) as string }),
+    ...(stratum !== null && { stratum: JSON.parse(stratum) as string }),
     ...(timeMs !== null && { timeMs }),
     isDue: row.number('due') === 1,
     what: whatOf(row, path),

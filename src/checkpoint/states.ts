@@ -12,6 +12,8 @@ import type { LearnerState } from '../learner/learner-types.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import { noStamp, type CheckpointLimits, type Stamp } from './saved.ts'
 import { packTensors, unpackTensors } from './tensor-pack.ts'
+import type { Head } from '../contracts/task.ts'
+import { oldHeadKey } from './schema.ts'
 
 export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>
 
@@ -45,18 +47,21 @@ export class StateTables {
     if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no state ${id}`)
     const [mind, own] = [row.text('mind'), row.number('weights')]
     checkRow(row, { path, what: `state ${id}` }, mind, own)
-    return { weights: instead ?? this.#weights(own), mind: JSON.parse(mind) as LearnerState }
+    return {
+      weights: instead ?? this.#weights(own),
+      mind: withHeadKey(JSON.parse(mind) as LearnerState),
+    }
   }
 
   #weights(id: number): TrainableState {
     const { path } = this.#store
     const row = this.#store.get('SELECT * FROM weights WHERE id = ?', id)
     if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no weights ${id}`)
-    const [labels, steps] = [row.text('labels'), row.number('steps')]
+    const [head, steps] = [row.text('head'), row.number('steps')]
     const [header, blob] = [row.text('header'), row.bytes('tensors')]
-    checkRow(row, { path, what: `weights ${id}` }, labels, steps, header, blob)
+    checkRow(row, { path, what: `weights ${id}` }, head, steps, header, blob)
     const tensors = unpackTensors({ header, blob })
-    return { labels: JSON.parse(labels) as string[], steps, tensors }
+    return { head: JSON.parse(head) as Head, steps, tensors }
   }
 
   /** Becomes the present state; answers its number. Without weights it has those of the state before. */
@@ -133,10 +138,10 @@ export class StateTables {
     this.#store.run('DELETE FROM weights WHERE id NOT IN (SELECT weights FROM states)')
   }
 
-  #insertWeights({ labels, steps, tensors }: TrainableState): number {
+  #insertWeights({ head, steps, tensors }: TrainableState): number {
     const { header, blob } = packTensors(tensors)
-    const row = [JSON.stringify(labels), steps, header, blob] as const
-    const put = 'INSERT INTO weights (labels, steps, header, tensors, sum) VALUES (?, ?, ?, ?, ?)'
+    const row = [JSON.stringify(head), steps, header, blob] as const
+    const put = 'INSERT INTO weights (head, steps, header, tensors, sum) VALUES (?, ?, ?, ?, ?)'
     this.#store.run(put, ...row, rowSum(...row))
     return this.#newest('weights')
   }
@@ -150,6 +155,15 @@ export class StateTables {
   #newest(table: 'states' | 'weights'): number {
     return this.#store.get(`SELECT max(id) AS id FROM ${table}`)?.number('id') ?? 0
   }
+}
+
+/** A state of an earlier release names its head otherwise. */
+function withHeadKey(mind: LearnerState): LearnerState {
+  const { memory } = mind as Partial<LearnerState>
+  const head = memory?.[oldHeadKey]
+  if (memory === undefined || head === undefined) return mind
+  const { [oldHeadKey]: _old, ...others } = memory
+  return { ...mind, memory: { ...others, head } }
 }
 
 export function fact(store: Store, name: string): Json | undefined {

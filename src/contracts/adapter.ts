@@ -2,7 +2,7 @@
 import type { Json, Settings, SettingsOf, Tensors } from './core.ts'
 import type { Adaptation, Base, Latent, Ops, ParameterSpec, TargetModule } from './network.ts'
 import type { LossPart } from './policy.ts'
-import type { Target } from './task.ts'
+import type { Head, Target } from './task.ts'
 
 /**
  * A method with its settings, as a version's manifest keeps it. Beside the fields that every method has stand those that the
@@ -67,15 +67,15 @@ export interface Method {
 
 /**
  * The state of a method without gradients: sums over examples x [width] with weight w. An example that only rules out
- * one answer is divided among the other labels.
+ * one answer is divided among the other classes.
  */
 export interface ClassSums {
   readonly width: number
-  /** n_c = Σ w, one per label. */
+  /** n_c = Σ w, one per class. */
   readonly counts: Float32Array
-  /** s_c = Σ w·x, [labels, width]. */
+  /** s_c = Σ w·x, [classes, width]. */
   readonly sums: Float32Array
-  /** G = Σ w·x·xᵀ over all labels: the lower triangle, row by row. Empty unless the method needs it. */
+  /** G = Σ w·x·xᵀ over all classes: the lower triangle, row by row. Empty unless the method needs it. */
   readonly moments: Float32Array
 }
 
@@ -83,8 +83,8 @@ export interface ClassSums {
 export interface ClosedForm {
   readonly needsMoments: boolean
   /**
-   * weight [labels, width] and bias [labels] of the logits, up to a scale and a constant that the trainer chooses.
-   * Every label has at least one example. Called at most once per version.
+   * weight [classes, width] and bias [classes] of the logits, up to a scale and a constant that the trainer chooses.
+   * Every class has at least one example. Called at most once per version.
    */
   solve(sums: ClassSums): { readonly weight: Float64Array; readonly bias: Float64Array }
 }
@@ -130,10 +130,10 @@ export interface Hyperparameters {
  * Deterministic: equal snapshots and equal calls give equal bytes on one machine.
  */
 export interface Trainable {
-  readonly labels: readonly string[]
+  readonly head: Head
   /** An example changes it for good and must come only once: it keeps sums instead of taking steps. */
   readonly learnsOnce?: true
-  /** Logits of each row under the current weights, one array of `labels.length` per row. */
+  /** Outputs of each row under the current weights; none while the head has none. */
   score(rows: readonly Latent[]): readonly Float32Array[]
   /** `rateFactor` multiplies both learning rates for this step; absent = 1. */
   step(rows: readonly TrainRow[], rateFactor?: number): StepResult
@@ -151,10 +151,10 @@ export interface Trainable {
    * there is nothing to update.
    */
   observe?(rows: readonly TrainRow[]): readonly Latent[]
-  /** Unlearns rows, where that is possible: closed forms, for rows with a right label. */
+  /** Unlearns rows, where that is possible: closed forms, for rows with a right class. */
   forget?(rows: readonly Pick<TrainRow, 'latent' | 'target' | 'weight'>[]): void
-  /** Adds label rows to the head, initialised to zero. */
-  grow(labels: readonly string[]): void
+  /** `head` begins with the current one; what is new starts at zero. */
+  grow(head: Head): void
   /** Trainable tensors only, as a version stores them: averaged if the hyperparameters ask for it. */
   parameters(): Tensors
   /**
@@ -166,7 +166,7 @@ export interface Trainable {
 }
 
 export interface TrainableState {
-  readonly labels: readonly string[]
+  readonly head: Head
   readonly tensors: Tensors
   readonly steps: number
 }

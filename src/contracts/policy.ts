@@ -1,6 +1,6 @@
 /** Policies: what to keep, what to protect, when to update, how fast to learn, and what to release. */
 import type { Decision, ExampleKey, Json, Random, Setting, Stateful, Tensors } from './core.ts'
-import type { Score, Target } from './task.ts'
+import type { Score } from './task.ts'
 
 /** The export of a policy's file: a plug-in whose settings are numbers and names. */
 export interface PolicyKind<
@@ -19,7 +19,8 @@ export type PolicyTable<Policy> = Readonly<Record<string, PolicyKind<Policy>>>
 export interface ReplayItem {
   /** The identity of its event. */
   readonly key: ExampleKey
-  readonly label: string
+  /** What the task finds alike: its label, where it classifies. */
+  readonly stratum: string
   readonly source: string
   /** The size it takes in the checkpoint. */
   readonly bytes: number
@@ -38,7 +39,7 @@ export interface Replay {
   readonly rehearsal?: Rehearsal
   /** Returns the keys that were evicted, including the offered one if it was not kept. */
   offer(item: ReplayItem, random: Random): readonly ExampleKey[]
-  /** Up to `count` distinct keys, without replacement, none with a label in `without` (which is usually empty). */
+  /** Up to `count` distinct keys, without replacement, none of a stratum in `without` (which is usually empty). */
   draw(count: number, random: Random, without?: readonly string[]): readonly ExampleKey[]
   remove(key: ExampleKey): void
   keys(): readonly ExampleKey[]
@@ -77,7 +78,10 @@ export interface StepRows {
 }
 
 export interface StepRow {
-  readonly target: Target
+  /** The column of the head that its target speaks of; −1 = none, or outputs are no classes. */
+  readonly column: number
+  /** The target says that this column is right, not only that it is wrong. */
+  readonly isRight: boolean
   readonly weight: number
   /** Whether logits were stored with it. */
   readonly hasLogits: boolean
@@ -92,13 +96,13 @@ export interface StepParts {
 /**
  * One row's part in the loss of a step, with z its logits and h the stored logits:
  *
- *   target · loss(z) + logits · ¹⁄ₖ Σⱼ (zⱼ − hⱼ)²,   j over the k labels that the head had when h was stored
+ *   target · loss(z) + logits · ¹⁄ₖ Σⱼ (zⱼ − hⱼ)²,   j over the k outputs that the head had when h was stored
  */
 export interface LossPart {
   readonly target: number
   readonly logits?: number
-  /** The labels that its softmax runs over; absent = all. A set without the target's own label is ignored. */
-  readonly among?: readonly string[]
+  /** The columns that compete; absent = all. A set without the target's own column is ignored. */
+  readonly among?: readonly number[]
 }
 
 /**
@@ -122,14 +126,16 @@ export interface Regularizer {
 }
 
 /**
- * With h the teacher's logits and z the present ones, each over the labels that the teacher's head has:
+ * With h the teacher's outputs and z the present ones, each over the outputs that the teacher's head has:
  *
- *   weight · ¹⁄ₙ Σ over new rows of  −Σⱼ softmax(h / temperature)ⱼ · log softmax(z / temperature)ⱼ
+ *   weight · ¹⁄ₙ Σ over new rows of  distil(h / temperature, z / temperature)
+ *
+ * The task says how far apart they are: a classification by the cross-entropy −Σⱼ softmax(h/T)ⱼ · log softmax(z/T)ⱼ.
  */
 export interface Teacher {
   readonly parameters: Tensors
   readonly weight: number
-  readonly heat: number
+  readonly temperature: number
 }
 
 /**
@@ -196,7 +202,8 @@ export interface Scores {
 export interface MemoryItem {
   /** The identity of its event. */
   readonly key: ExampleKey
-  readonly label: string
+  /** As the task has it: its label, where it classifies. */
+  readonly vote: Json
   /** The base's embedding of it, of length 1. */
   readonly vector: Float32Array
 }
@@ -210,7 +217,7 @@ export interface Memory {
   readonly every: number
   /**
    * `item` is new, and `wasRight` says whether the answer before it was right. Returns which of `kept` (oldest first)
-   * and of the item itself to remove. Called once for each example with a label, in order; after a restore also to fit
+   * and of the item itself to remove. Called once for each example that votes, in order; after a restore also to fit
    * the kept items into the present bounds, oldest first.
    */
   offer(

@@ -1,78 +1,204 @@
-/** What a model is for: targets, scores, answers, and the examples that carry a target. */
+/**
+ * What a model is for. The core moves targets, outputs and answers around and reads none of them: what they mean is the
+ * business of a task alone.
+ *
+ * A task is opened with its settings (`open(settings) → Task`), so that nobody else carries them. What needs no settings,
+ * the tensors of its head and their place in the graph, is `TaskHead`.
+ */
+import type { EventIdentity, ExampleKey, Json, Tensor, Tensors } from './core.ts'
 import type { Encoded, Ops, ParameterSpec } from './network.ts'
-import type { EventIdentity, ExampleKey, Tensor } from './core.ts'
 import type { FeedbackSignal } from './stream.ts'
 
-/** The right answer for one row, resolved against the served prediction. */
-export type Target =
-  | { readonly kind: 'label'; readonly label: string }
-  | { readonly kind: 'not'; readonly label: string }
+/** What the outputs of a head mean; only its task reads it. A list of classes, or nothing where no output has a name. */
+export type Head = Json
 
-export interface Answer {
-  readonly label: string
-  readonly score: number
-  readonly scores: Readonly<Record<string, number>>
-}
+/** The task's part of a manifest, field by field as it is on disk. */
+export type TaskFacts = Readonly<Record<string, Json>>
 
-/** A scored signal: whether the answer was right, and the loss before learning it. */
+/** What one example should answer; only its task reads it. Checkpoints keep it as JSON. */
+export type Target = Json
+
+/** How an example was answered before it was learned. */
 export interface Score {
-  readonly correct: boolean
+  /** 0 = right, 1 = wrong; in between where a task knows degrees. */
+  readonly error: number
   readonly loss: number
-  readonly answer: string
-  /** The answer's own score, between 0 and 1. */
+  readonly answer: Json
+  /** Between 0 and 1; absent where the task promises nothing. */
   readonly confidence?: number
 }
 
-/**
- * The purpose of the head, and the only place that knows about labels. Head tensors are named `head.weight` [width,
- * labels] and `head.bias` [labels]; everything else treats them as ordinary parameters.
- */
-export interface Task {
-  readonly kind: string
-  parameters(width: number, labels: readonly string[]): readonly ParameterSpec[]
-  /**
-   * Grows the head (and anything with its shape, such as optimizer moments), and the votes of a memory (`votes.*`),
-   * from one list of labels to a longer one.
-   */
-  grow(name: string, tensor: Tensor, labels: number): Tensor
-  /** embedding [b, 1, width] → logits [b, 1, labels]; `unit` is the network's. Never called with zero labels. */
-  logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T
-  /** The factor on embedding · head.weight in those logits, before head.bias is added. */
-  scale(unit: boolean): number
-  /**
-   * The event's signal → the target; a rating also needs the answer that was served. Throws a coded error. A retraction
-   * has no target and must not come here.
-   */
-  target(lesson: FeedbackSignal, served: string | undefined, vocabulary: Vocabulary): Target
-  /**
-   * Dense loss inputs, [b, labels] each: what to raise, what to lower. With p = softmax(logits) over the labels that
-   * are not retired, the loss of a row is −Σ wanted·log p − log(1 − Σ unwanted·p). Label targets must be in `labels`:
-   * grow first. A retired target teaches nothing.
-   */
-  targets(
-    rows: readonly Target[],
-    labels: readonly string[],
-    retired?: readonly string[],
-  ): { readonly wanted: Tensor; readonly unwanted: Tensor }
-  /** Over the labels that are not retired. */
-  score(
-    logits: Float32Array,
-    target: Target,
-    labels: readonly string[],
-    retired?: readonly string[],
-  ): Score
-  decode(logits: Float32Array, labels: readonly string[], retired?: readonly string[]): Answer
+/** One row of a step. */
+export interface LossRow<Target> {
+  readonly target: Target
+  readonly outputs: Float32Array
+  /** What its target counts for in the loss of the step. */
+  readonly share: number
+  /** The columns that compete; absent = all. */
+  readonly among?: readonly number[] | undefined
 }
 
-/** Which labels exist for new events. */
-export interface Vocabulary {
-  readonly labels: readonly string[]
-  /** Whether a label that is not among them yet may be learned. */
-  readonly open: boolean
-  /** Labels that are neither answered nor learned. Their rows of the head stay, in case they come back. */
-  readonly retired?: readonly string[] | undefined
-  /** Old name → new name: feedback with the old one means the new one. */
-  readonly renamed?: Readonly<Record<string, string>> | undefined
+/** The tensors of a head, and how they become outputs. The same for every model of the task. */
+export interface TaskHead<Target = Json> {
+  readonly kind: string
+  /** Which output of the network it reads: the pooled embedding [b, 1, width], or every position [b, s, width]. */
+  readonly reads: 'pooled' | 'positions'
+  /** The head of a version, as it was written. */
+  headIn(facts: TaskFacts): Head
+  /** How many outputs. With 0 the head answers nothing yet: it is neither computed nor served. */
+  outputs(head: Head): number
+  /** `head.weight` [width, outputs] and `head.bias` [outputs]; they start at zero, and the trainer learns them faster. */
+  parameters(width: number, outputs: number): readonly ParameterSpec[]
+  /** A tensor as a head of more outputs has it: parameters, what is shaped like them (optimizer slots), and `votes.*`. */
+  grow(name: string, tensor: Tensor, outputs: number): Tensor
+  /** What it reads → outputs [b, 1, k] (or [b, s, k]). `unit` is the network's. Never called with zero outputs. */
+  logits<T>(ops: Ops<T>, embedding: T, unit: boolean): T
+  /** What those outputs multiply embedding · head.weight by, before head.bias is added. */
+  scale(unit: boolean): number
+  /** What it counts of its targets, where it counts at all. */
+  readonly statistics?: TaskStatistics<Target>
+}
+
+/**
+ * What a task needs to know of the targets of a stream, such as their mean. Counted and never differentiated, but
+ * otherwise parameters like any other: in every version and checkpoint. Names begin with `head.`.
+ */
+export interface TaskStatistics<Target = Json> {
+  readonly parameters: readonly ParameterSpec[]
+  /** With these targets counted, in order. Called once for each new example, before the step that learns it. */
+  observe(
+    before: Tensors,
+    rows: readonly { readonly target: Target; readonly weight: number }[],
+  ): Tensors
+}
+
+export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
+  // ── The head of a model, and how it grows. `union` and `grown` answer `head` itself when nothing is new. ──
+
+  /** Of a new model. */
+  readonly start: Head
+  /** The head that can learn these. */
+  grown(head: Head, targets: readonly Target[]): Head
+  /** `head`, and behind it what only `other` has. */
+  union(head: Head, other: Head): Head
+  /** What the settings, and `also`, name beside `head`: as a head of its own. */
+  declared(head: Head, also?: Head): Head
+  /** What the targets name, as a head of its own; with `order`, what that has of it, in its order. */
+  named(targets: readonly Target[], order?: Head): Head
+  /** How many leading outputs mean the same in both: what logits kept with one say in the other. */
+  shared(one: Head, other: Head): number
+  /** Throws a coded error for a target that cannot be learned. `head` is `grown` with all that waits. */
+  check(target: Target, head: Head): void
+
+  // ── The manifest of a version ──
+
+  facts(head: Head): TaskFacts
+  /** Under the names of today. */
+  headOf(facts: TaskFacts): Head
+
+  // ── From an event to a target ──
+
+  /**
+   * `served` is the answer that the signal speaks of, as text. Throws a coded error, also for a kind of signal that the
+   * task does not take. A retraction has no target and does not come here.
+   */
+  target(signal: FeedbackSignal, served: string | undefined, head: Head): Target
+  /** Refuses at the door what no head can learn; what depends on the answer that was served passes. */
+  admit(signal: FeedbackSignal): void
+  /** It says what is right: it takes the place of what was said before about the same answer. */
+  supersedes(signal: FeedbackSignal): boolean
+  /** The stratum that it speaks of, where that is known without the answer. */
+  topic(signal: FeedbackSignal): string | undefined
+  /** The stratum that a command names, in the task's own field; the core knows `source` and `sinceMs`. */
+  selected(selection: object): string | undefined
+
+  // ── Learning ──
+
+  /** Adds share · ∂L/∂outputs to `gradient`, and answers share · L. In plain memory, for every engine. */
+  loss(row: LossRow<Target>, head: Head, gradient: Float32Array, statistics: Tensors): number
+  /**
+   * The same for a pull towards a teacher's outputs, of which there may be fewer:
+   * share · D(teacher / temperature, outputs / temperature).
+   */
+  distil(
+    outputs: Float32Array,
+    teacher: Float32Array,
+    by: { readonly share: number; readonly temperature: number },
+    gradient: Float32Array,
+  ): number
+  /** `outputs` may be of a head that had fewer, or none. */
+  score(outputs: Float32Array, target: Target, head: Head): Score
+
+  // ── Answering ──
+
+  /** Under the names of today. */
+  decode(outputs: Float32Array, facts: TaskFacts): Output
+
+  // ── What others need to know of a target ──
+
+  /** What replay balances: examples of one stratum are alike. */
+  stratum(target: Target): string
+  /** Strata whose examples are kept and not rehearsed. */
+  readonly silent: readonly string[]
+  /** What keeping it takes, in characters. */
+  size(target: Target): number
+  /** It says what is right, so that an answer can be tested against it. */
+  isTest(target: Target): boolean
+  /** For people. */
+  shown(target: Target): Readonly<Record<string, Json>>
+
+  /** Where each output is a class. Absent: closed forms, kNN memory and competition among columns mean nothing. */
+  readonly classes?: Classes<Target>
+
+  // ── Settings that are others than when the checkpoint was written ──
+
+  /** Outputs that neither answer nor learn, as the settings have them. Kept in the checkpoint. */
+  readonly retired: Json
+  /** The same of a version. */
+  retiredIn(facts: TaskFacts): Json
+  /** Why the same weights answer otherwise than under `before`, which is an earlier `retired`; undefined when they do not. */
+  revised(head: Head, before: Json): string | undefined
+  /** What of the head the settings no longer allow. */
+  foreign(
+    head: Head,
+  ): { readonly what: string; readonly saved: string; readonly present: string } | undefined
+  /** Where outputs have other names now. */
+  renaming(head: Head): Renaming<Target> | undefined
+
+  /** `most`: rows of a report. */
+  openQuality(most: number): TaskQuality<Target>
+}
+
+/** Columns of the head as classes. */
+export interface Classes<Target = Json> {
+  /** The column that a target speaks of (−1: the head has none), and whether it is right there or only not wrong elsewhere. */
+  column(target: Target, head: Head): { readonly at: number; readonly isRight: boolean }
+  /** Columns that may answer. */
+  answering(head: Head): readonly number[]
+  /** What an example votes for once it is kept to answer along with the head; undefined = it does not vote. */
+  vote(target: Target): Json | undefined
+  /** The column of a vote; undefined when the head has none that answers. */
+  voted(vote: Json, head: Head): number | undefined
+}
+
+/** From names of outputs in a checkpoint to those of today. */
+export interface Renaming<Target = Json> {
+  readonly head: Head
+  /** What is different, for people. */
+  readonly reason: string
+  target(target: Target): Target
+  /** A stratum, or a vote. */
+  name(name: Json): Json
+  /** Names anywhere in the state of a policy, of scores, or of the task itself. */
+  state(state: Json): Json
+}
+
+/** How good the answers are, as the task sees it. Bounded in what it keeps; its state is part of the checkpoint. */
+export interface TaskQuality<Target = Json> {
+  observe(score: Score, target: Target): void
+  report(): Readonly<Record<string, Json>>
+  snapshot(): Readonly<Record<string, Json>>
+  restore(state: Readonly<Record<string, Json>>): void
 }
 
 /** One example as learner and replay hold it. Its latent is a cache, recomputed from `encoded` when missing. */
@@ -88,6 +214,6 @@ export interface Example extends EventIdentity {
 
 /** An example with the data stored beside it. */
 export interface Remembered extends Example {
-  /** For the labels that the head had then, which are still its first ones. */
+  /** For the outputs that the head had then, which are still its first ones. */
   readonly logits?: Float32Array
 }

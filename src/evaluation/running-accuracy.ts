@@ -12,11 +12,11 @@ export type AccuracyState = readonly [
 
 export const noAccuracy: AccuracyState = [0, 0, 0, 0]
 
+/** `right`: 1 for a right answer, 0 for a wrong one. */
 export function observed(
   [count, correct, recentCount, recentCorrect]: AccuracyState,
-  isRight: boolean,
+  right: number,
 ): AccuracyState {
-  const right = isRight ? 1 : 0
   return [
     count + 1,
     correct + right,

@@ -31,7 +31,7 @@ export const noSums: ScoreSums = {
 
 /** An infinite loss (the head was certain of another answer) has no mean: only the mean loss leaves it out. */
 export function withScore(was: ScoreSums, score: Score): ScoreSums {
-  const right = score.correct ? 1 : 0
+  const right = 1 - score.error
   const hasLoss = Number.isFinite(score.loss)
   return {
     count: was.count + 1,

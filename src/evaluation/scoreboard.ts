@@ -1,10 +1,10 @@
 /**
  * How good the learner is, by testing each example before learning from it (prequential evaluation), so that every
- * label of the stream is a fair test and none has to be set aside.
+ * example of the stream is a fair test and none has to be set aside.
  */
 import type { Stateful } from '../contracts/core.ts'
 import type { Scores } from '../contracts/policy.ts'
-import type { Example, Score } from '../contracts/task.ts'
+import type { Example, Score, Task } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'
 import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts'
@@ -16,13 +16,13 @@ export interface ScoreboardState extends ScoreSums {
 }
 
 export class Scoreboard implements Stateful<ScoreboardState> {
-  readonly #limits: QualityLimits
+  readonly #openQuality: () => Quality
   #state: ScoreSums = noSums
   #quality: Quality
 
-  constructor(limits: QualityLimits = defaultQualityLimits) {
-    this.#limits = limits
-    this.#quality = new Quality(limits)
+  constructor(task: Pick<Task, 'openQuality'>, limits: QualityLimits = defaultQualityLimits) {
+    this.#openQuality = () => new Quality(task, limits)
+    this.#quality = this.#openQuality()
   }
 
   observe(score: Score, example: Pick<Example, 'source' | 'target'>): void {
@@ -44,7 +44,7 @@ export class Scoreboard implements Stateful<ScoreboardState> {
 
   restore({ quality, ...sums }: ScoreboardState): void {
     this.#state = sums
-    this.#quality = new Quality(this.#limits)
+    this.#quality = this.#openQuality()
     if (quality !== undefined) this.#quality.restore(quality)
   }
 }

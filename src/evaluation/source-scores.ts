@@ -42,14 +42,14 @@ export class SourceScores {
     this.#limit = limit
   }
 
-  observe(source: string, isRight: boolean): void {
+  observe(source: string, right: number): void {
     this.#total += 1
     const row = this.#rows.get(source)
     if (row === undefined && !this.#hasRoom()) {
-      this.#other = observed(this.#other, isRight)
+      this.#other = observed(this.#other, right)
       return
     }
-    const state = observed(row?.state ?? noAccuracy, isRight)
+    const state = observed(row?.state ?? noAccuracy, right)
     this.#rows.set(source, { state, last: this.#total })
   }
 

@@ -3,8 +3,8 @@ import { identityOf } from '../adapters/base-identity.ts'
 import type { PromotionFacts } from '../contracts/policy.ts'
 import type { Decision } from '../contracts/core.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../versions/contract.ts'
+import type { ManifestFacts } from '../versions/task-facts.ts'
 import { CodedError } from '../contracts/core.ts'
-import { retiredAmong } from './retired-among.ts'
 import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from '../trainer/parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
@@ -112,15 +112,13 @@ function draftOf(
 ): VersionDraft {
   const { learned, steps } = learner.progress
   const memory = learner.memoryShape
-  const retired = retiredAmong(learner.labels, loop.labels.retired)
   const manifest: ManifestDraft = {
     model: loop.model,
     version,
     parent: tally.state.parent,
     base: identityOf(loop.base),
     task: loop.task.kind,
-    labels: learner.labels,
-    ...(retired.length > 0 && { retired }),
+    ...(loop.task.facts(learner.head) as ManifestFacts),
     ...(memory && { memory }),
     adapter: loop.adapter,
     span: spanSince(learnedNow, { tally }),

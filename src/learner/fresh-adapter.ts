@@ -19,9 +19,9 @@ export function beginAdapter(
   saved: Saved,
   { loop, state }: Pick<RestoreVersion, 'loop' | 'state'>,
 ) {
-  const { labels } = saved.weights
+  const { head } = saved.weights
   loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; a fresh one begins')
-  const weights = freshWeights({ labels, parameters: loop.freshParameters(labels) }, loop)
+  const weights = freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
   const mind = { ...saved.mind, learned: 0, steps: 0, dropped: 0 }
   state.restoreLearner({ weights, mind, remembered: saved.remembered })
   state.tally.beganAnew()
@@ -62,7 +62,7 @@ export async function publishFresh(
 ): Promise<void> {
   const { loop, state } = parts
   const { tally } = state
-  tally.heeded(loop.labels.retired ?? [])
+  tally.heeded(loop.task.retired)
   const isHeld = tally.bar !== undefined
   const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
   tally.wentTo(version, number + 1)

@@ -5,8 +5,9 @@
 import type { ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Memory, MemoryItem } from '../contracts/policy.ts'
-import type { Example, Score, Task } from '../contracts/task.ts'
+import type { Classes, Example, Head, Score, Task } from '../contracts/task.ts'
 import type { MemoryShape } from '../versions/contract.ts'
+import { invariant } from '../platform/errors.ts'
 import { memoryTensors, slotsFor } from '../adapters/memory.ts'
 import type { KnnEngine } from './knn-engine.ts'
 
@@ -26,22 +27,22 @@ export interface Memorised extends MemoryItem {
   readonly timeMs?: number
 }
 
-export interface KnnLabels {
-  readonly labels: readonly string[]
-  readonly retired?: readonly string[] | undefined
-}
-
 export class KnnMemory {
   readonly #parts: KnnMemoryParts
   #items: readonly Memorised[] = []
-  #tensors: { readonly labels: string; readonly tensors: Tensors } | undefined
+  #tensors: { readonly head: Head; readonly tensors: Tensors } | undefined
+  readonly #task: Task
+  readonly #classes: Classes
   /** Wrong answers since the last version. */
   #wrong = 0
   /** Something that the last version has was taken back. */
   #isStale = false
 
-  constructor(parts: KnnMemoryParts) {
+  constructor(parts: KnnMemoryParts, task: Task) {
+    invariant(task.classes !== undefined, `votes for ${task.kind}, which has no classes`)
     this.#parts = parts
+    this.#task = task
+    this.#classes = task.classes
   }
 
   /** Oldest first; another array whenever they have changed. */
@@ -78,22 +79,23 @@ export class KnnMemory {
     { key, target, weight, predictionId, timeMs }: Example,
     latent: Latent,
     logits: Float32Array,
-    { task, ...known }: KnnLabels & { readonly task: Task },
+    head: Head,
   ): Score {
     const { policy, engine } = this.#parts
     const vector = engine.embed(latent)
-    const { labels, retired } = known
-    const mixed = labels.length === 0 ? logits : this.#mix(logits, vector, known)
-    const score = task.score(mixed, target, labels, retired)
-    if (!score.correct) this.#wrong += 1
-    if (target.kind === 'label' && weight > 0 && vector.every(Number.isFinite)) {
+    const mixed = this.#task.outputs(head) === 0 ? logits : this.#mix(logits, vector, head)
+    const score = this.#task.score(mixed, target, head)
+    const wasRight = score.error === 0
+    if (!wasRight) this.#wrong += 1
+    const vote = this.#classes.vote(target)
+    if (vote !== undefined && weight > 0 && vector.every(Number.isFinite)) {
       const at = (this.#items.at(-1)?.at ?? -1) + 1
       const about = {
         ...(predictionId !== undefined && { predictionId }),
         ...(timeMs !== undefined && { timeMs }),
       }
-      const item = { key, label: target.label, vector, at, ...about }
-      this.#take(item, policy.offer(item, this.#items, { wasRight: score.correct }))
+      const item = { key, vote, vector, at, ...about }
+      this.#take(item, policy.offer(item, this.#items, { wasRight }))
     }
     return score
   }
@@ -116,12 +118,13 @@ export class KnnMemory {
     this.#isStale = false
   }
 
-  parameters({ labels, retired }: KnnLabels): Tensors {
-    const name = JSON.stringify([labels, retired])
-    if (this.#tensors?.labels !== name) {
+  parameters(head: Head): Tensors {
+    if (this.#tensors?.head !== head) {
       const { policy, width } = this.#parts
-      const tensors = memoryTensors(this.#items, policy.voice, { width, labels, retired })
-      this.#tensors = { labels: name, tensors }
+      const outputs = this.#task.outputs(head)
+      const votes = { width, classes: this.#classes, head, outputs }
+      const tensors = memoryTensors(this.#items, policy.voice, votes)
+      this.#tensors = { head, tensors }
     }
     return this.#tensors.tensors
   }
@@ -135,8 +138,8 @@ export class KnnMemory {
       this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))
   }
 
-  #mix(logits: Float32Array, vector: Float32Array, labels: KnnLabels): Float32Array {
-    return this.#parts.engine.mix(this.parameters(labels), logits, vector)
+  #mix(logits: Float32Array, vector: Float32Array, head: Head): Float32Array {
+    return this.#parts.engine.mix(this.parameters(head), logits, vector)
   }
 
   #take(item: Memorised, gone: readonly ExampleKey[]): void {

@@ -3,10 +3,9 @@ import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { ExampleKey, Json, Random, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Alarm, LearningRateSchedule, Rollback, Trigger } from '../contracts/policy.ts'
-import type { Example, Task } from '../contracts/task.ts'
+import type { Example, Head, Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
 import type { KnnMemoryParts } from './knn-memory.ts'
-import type { LabelRules } from './pending.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
 import type { LiveScoresState } from '../evaluation/live-scores.ts'
 import type { ScoreboardState } from '../evaluation/scoreboard.ts'
@@ -14,16 +13,15 @@ import type { ScoreboardState } from '../evaluation/scoreboard.ts'
 export interface LearnerParts {
   readonly trainable: Trainable
   readonly task: Task
-  readonly memory: ReplayBufferParts
+  readonly memory: Omit<ReplayBufferParts, 'task'>
   readonly trigger: Trigger
   /** The trigger's own stream of chance. */
   readonly chance: Random
   readonly rate: LearningRateSchedule
   readonly rollback: Rollback
   /** The zero-start adapter, for an alarm that asks for it. */
-  readonly freshParameters: (labels: readonly string[]) => Tensors
+  readonly freshParameters: (head: Head) => Tensors
   readonly train: TrainPlan
-  readonly labels: LabelRules
   /** Absent = the head alone answers. */
   readonly recall?: KnnMemoryParts | undefined
   readonly quality?: QualityLimits | undefined

@@ -9,7 +9,7 @@
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Alarm, AlarmCount, Scores } from '../contracts/policy.ts'
-import type { Example, Remembered, Score } from '../contracts/task.ts'
+import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { batches } from '../optim/batches.ts'
@@ -46,16 +46,18 @@ export class Learner {
   #alarm: Alarm | undefined
   #dueReason: string | undefined
   readonly #training: Training
-  /** The labels that the head has before the update that tests in its first step. */
-  #testedLabels: readonly string[] = []
+  /** The head before the update that tests in its first step. */
+  #testedHead: Head
   #learned = 0
 
   constructor(parts: LearnerParts) {
     this.#parts = parts
-    this.#scoreboard = new Scoreboard(parts.quality)
-    this.#memory = new ReplayBuffer({ ...parts.memory, retired: parts.labels.retired })
-    this.#pending = new Pending(parts.labels, () => parts.trainable.labels)
-    this.#recall = parts.recall && new KnnMemory(parts.recall)
+    const { task, trainable } = parts
+    this.#testedHead = trainable.head
+    this.#scoreboard = new Scoreboard(task, parts.quality)
+    this.#memory = new ReplayBuffer({ ...parts.memory, task })
+    this.#pending = new Pending(task, () => trainable.head)
+    this.#recall = parts.recall && new KnnMemory(parts.recall, task)
     this.#training = new Training({
       ...parts,
       memory: this.#memory,
@@ -99,11 +101,11 @@ export class Learner {
   }
 
   /** What the head knows, and what it will know after the next update. */
-  get labels(): readonly string[] {
-    return this.#pending.labels
+  get head(): Head {
+    return this.#pending.head
   }
 
-  /** Throws a coded error for a label that cannot be learned. */
+  /** Throws a coded error for a target that cannot be learned. */
   check(example: Example): void {
     this.#pending.check(example)
   }
@@ -116,7 +118,7 @@ export class Learner {
     return [...new Set([...loose.map(({ key }) => key), ...this.#memory.about(predictionId)])]
   }
 
-  /** Throws a coded error, and changes nothing, for a label that cannot be learned. */
+  /** Throws a coded error, and changes nothing, for a target that cannot be learned. */
   accept(example: Example, latents: LatentMap, nowMs: number): Decision<'wait' | 'update'> {
     const { trigger, chance: random } = this.#parts
     this.#pending.add(example)
@@ -180,7 +182,7 @@ export class Learner {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
     const testsInStep = this.#testsInStep(block)
-    if (testsInStep) this.#testedLabels = [...this.#parts.trainable.labels]
+    if (testsInStep) this.#testedHead = this.#parts.trainable.head
     // With memory each was tested when it came: by now memory knows them.
     else if (this.#recall === undefined) yield* this.#test(block)
     const judged = live === undefined ? undefined : yield* this.#judge(live, block)
@@ -189,7 +191,7 @@ export class Learner {
     const before = this.progress
     const alarm = this.#heed()
     this.#training.begin(block.length, { raised: isRaised(alarm) })
-    this.extend(this.#pending.announced(block))
+    this.extend(this.#pending.grownFor(block))
     if (this.#fresh !== undefined) yield* this.#learnAnew(block, this.#fresh)
     else this.#remember(yield* this.#training.learn(block, testsInStep))
     const { poison } = this.#training
@@ -254,27 +256,27 @@ export class Learner {
     this.#recall?.outdate()
   }
 
-  /** Makes the learner what that version is. Whether weights have changed: the head gets the labels that memory knows. */
+  /** Makes the learner what that version is. Whether weights have changed: the head gets the outputs that memory knows. */
   recalled(): boolean {
     this.#recall?.published()
-    return this.extend(this.#pending.announced(this.pending))
+    return this.extend(this.#pending.head)
   }
 
-  /** Gives the head those of `labels` that it lacks; whether there were any. */
-  extend(labels: readonly string[]): boolean {
-    const { trainable } = this.#parts
-    const added = labels.filter((label) => !trainable.labels.includes(label))
-    if (added.length > 0) trainable.grow(added)
+  /** Gives the head what it lacks of `other`; whether there was anything. */
+  extend(other: Head): boolean {
+    const { trainable, task } = this.#parts
+    const head = task.union(trainable.head, other)
+    const isLonger = head !== trainable.head
+    if (isLonger) trainable.grow(head)
     this.#pending.headChanged()
-    return added.length > 0
+    return isLonger
   }
 
   parameters(): Tensors {
-    const { trainable, labels } = this.#parts
+    const { trainable } = this.#parts
     const parameters = trainable.parameters()
     if (this.#recall === undefined) return parameters
-    const memory = this.#recall.parameters({ ...labels, labels: trainable.labels })
-    return new Map([...parameters, ...memory])
+    return new Map([...parameters, ...this.#recall.parameters(trainable.head)])
   }
 
   weights(): TrainableState {
@@ -283,7 +285,7 @@ export class Learner {
 
   mind(): LearnerState {
     return {
-      memory: this.#memory.snapshot(this.#parts.trainable.labels),
+      memory: this.#memory.snapshot(this.#parts.trainable.head),
       rate: this.#parts.rate.snapshot(),
       rollback: this.#parts.rollback.snapshot(),
       ...(this.#looksAtScores && { live: this.#live.snapshot() }),
@@ -303,7 +305,7 @@ export class Learner {
   ): void {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()
-    this.#memory.restore(mind.memory, remembered, weights.labels)
+    this.#memory.restore(mind.memory, remembered, weights.head)
     this.#recall?.restore(memorised, mind.wrong ?? 0, mind.stale)
     this.#parts.rate.restore(mind.rate ?? null)
     this.#parts.rollback.restore(mind.rollback)
@@ -339,25 +341,24 @@ export class Learner {
 
   /** When it comes, where that is wanted. Memory takes it in after the test. */
   #tested(example: Example, latents: LatentMap): readonly Score[] {
-    const { trigger, trainable, task, labels } = this.#parts
+    const { trigger, trainable, task } = this.#parts
     if (this.#recall === undefined) return trigger.needsScore ? this.#score([example], latents) : []
     const latent = latentOf(example.key, latents)
     const [logits = new Float32Array()] =
-      trainable.labels.length > 0 ? trainable.score([latent]) : []
-    const known = { task, labels: trainable.labels, retired: labels.retired }
-    const score = this.#recall.meet(example, latent, logits, known)
+      task.outputs(trainable.head) > 0 ? trainable.score([latent]) : []
+    const score = this.#recall.meet(example, latent, logits, trainable.head)
     this.#observed(score, example)
     return [score]
   }
 
   #score(examples: readonly Example[], latents: LatentMap): readonly Score[] {
-    const { trainable, task, labels } = this.#parts
+    const { trainable, task } = this.#parts
     const rows = examples.map(({ key }) => latentOf(key, latents))
-    // A head without labels answers nothing, and a label that it does not know counts as wrong.
-    const silent = rows.length === 0 || trainable.labels.length === 0
+    // A head without outputs answers nothing, and a target that it does not know counts as wrong.
+    const silent = rows.length === 0 || task.outputs(trainable.head) === 0
     const logits = silent ? [] : trainable.score(rows)
     return examples.map(({ target }, row) =>
-      task.score(logits[row] ?? new Float32Array(), target, trainable.labels, labels.retired),
+      task.score(logits[row] ?? new Float32Array(), target, trainable.head),
     )
   }
 
@@ -366,9 +367,9 @@ export class Learner {
     const alarm = this.#alarm
     this.#alarm = undefined
     const { trainable, freshParameters } = this.#parts
-    const { labels } = trainable
+    const { head } = trainable
     if (alarm?.response === 'fresh-adapter')
-      trainable.restore({ labels, tensors: freshParameters(labels), steps: 0 })
+      trainable.restore({ head, tensors: freshParameters(head), steps: 0 })
     if (alarm?.response === 'fresh-adapter' || alarm?.response === 'fresh-replay') {
       for (const { key } of this.#memory.examples) this.#memory.forget(key)
       this.#recall?.clear()
@@ -402,20 +403,20 @@ export class Learner {
     fresh: TrainableState,
   ): Generator<readonly Example[], void, LatentMap> {
     const { trainable } = this.#parts
-    const labels = [...trainable.labels]
+    const { head } = trainable
     this.#remember({ block, logits: new Map() })
     trainable.restore(fresh)
-    this.extend(labels)
+    this.extend(head)
     yield* this.#training.learnAll()
   }
 
-  /** A label that came with this block was unknown to the head that is tested. */
+  /** What came new with this block was unknown to the head that is tested. */
   #observe(fresh: readonly Example[], logits: readonly Float32Array[]): void {
-    const { task, labels: rules } = this.#parts
-    const labels = this.#testedLabels
+    const { task } = this.#parts
+    const outputs = task.outputs(this.#testedHead)
     for (const [row, example] of fresh.entries()) {
-      const known = logits[row]?.subarray(0, labels.length) ?? new Float32Array()
-      this.#observed(task.score(known, example.target, labels, rules.retired), example)
+      const known = logits[row]?.subarray(0, outputs) ?? new Float32Array()
+      this.#observed(task.score(known, example.target, this.#testedHead), example)
     }
   }
 

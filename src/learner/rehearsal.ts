@@ -6,17 +6,15 @@ import type { ExampleKey } from '../contracts/core.ts'
 import type { Trainable, TrainRow } from '../contracts/adapter.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { LossPart, Rehearsal, StepRow } from '../contracts/policy.ts'
-import type { Example, Remembered, Task } from '../contracts/task.ts'
+import type { Example, Head, Remembered, Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 import type { LatentMap } from './learner-types.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
-import type { LabelRules } from './pending.ts'
 
 export interface RehearsalParts {
   readonly memory: ReplayBuffer
   readonly trainable: Trainable
   readonly task: Task
-  readonly labels: Pick<LabelRules, 'retired'>
 }
 
 type Asking<Result> = Generator<readonly Example[], Result, LatentMap>
@@ -41,10 +39,14 @@ export function stepRows(
   fresh: readonly Example[],
   drawn: readonly (readonly Remembered[])[],
   latents: LatentMap,
-  rehearsal: Rehearsal,
+  { parts }: Rehearsal,
+  seen: { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): readonly TrainRow[] {
-  const step = { fresh: fresh.map(factsOf), replayed: drawn.map((draw) => draw.map(factsOf)) }
-  const counted = rehearsal.parts?.(step)
+  const facts = (example: Remembered) => factsOf(example, seen)
+  const counted = parts?.({
+    fresh: fresh.map(facts),
+    replayed: drawn.map((draw) => draw.map(facts)),
+  })
   return [
     ...fresh.map((example, at) => rowOf(example, latents, counted?.fresh[at])),
     ...drawn.flatMap((draw, of) =>
@@ -54,6 +56,11 @@ export function stepRows(
       })),
     ),
   ]
+}
+
+/** Rows that count as they are. */
+export function plainRows(examples: readonly Example[], latents: LatentMap): readonly TrainRow[] {
+  return examples.map((example) => rowOf(example, latents))
 }
 
 /**
@@ -68,14 +75,13 @@ function* mostHurt(
   fresh: readonly Example[],
   candidates: readonly Remembered[],
   count: number,
-  { trainable, task, labels: { retired } }: RehearsalParts,
+  { trainable, task }: RehearsalParts,
 ): Asking<readonly Remembered[]> {
   const latents = yield [...fresh, ...candidates]
   const losses = () => {
     const logits = trainable.score(candidates.map(({ key }) => latentOf(key, latents)))
     return candidates.map(
-      ({ target }, at) =>
-        task.score(logits[at] ?? new Float32Array(), target, trainable.labels, retired).loss,
+      ({ target }, at) => task.score(logits[at] ?? new Float32Array(), target, trainable.head).loss,
     )
   }
   const before = losses()
@@ -87,8 +93,12 @@ function* mostHurt(
   return order.slice(0, count).flatMap((place) => candidates[place] ?? [])
 }
 
-function factsOf({ target, weight, logits }: Remembered): StepRow {
-  return { target, weight, hasLogits: logits !== undefined }
+function factsOf(
+  { target, weight, logits }: Remembered,
+  { task, head }: { readonly task: Pick<Task, 'classes'>; readonly head: Head },
+): StepRow {
+  const { at, isRight } = task.classes?.column(target, head) ?? { at: -1, isRight: false }
+  return { column: at, isRight, weight, hasLogits: logits !== undefined }
 }
 
 function rowOf({ key, target, weight, logits }: Remembered, latents: LatentMap, part?: LossPart) {

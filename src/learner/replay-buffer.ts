@@ -4,7 +4,7 @@
  */
 import type { ExampleKey, Json, Random } from '../contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
-import type { Example, Remembered } from '../contracts/task.ts'
+import type { Example, Head, Remembered, Task } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 
 export interface ReplayBufferParts {
@@ -12,8 +12,7 @@ export interface ReplayBufferParts {
   /** Which examples a step rehearses, and which learned ones stay: two streams, so that neither moves the other. */
   readonly draw: Random
   readonly offer: Random
-  /** Labels whose examples are kept and not rehearsed. */
-  readonly retired?: readonly string[] | undefined
+  readonly task: Pick<Task, 'stratum' | 'size' | 'silent' | 'shared'>
 }
 
 export interface ReplayBufferState {
@@ -21,8 +20,8 @@ export interface ReplayBufferState {
   readonly replay: Json
   readonly draw: string
   readonly offer: string
-  /** Of the head when this was saved, where logits are kept: what those speak of. */
-  readonly labels: readonly string[]
+  /** When this was saved, where logits are kept: what those speak of. Null or absent = none are. */
+  readonly head?: Head
 }
 
 export class ReplayBuffer {
@@ -44,14 +43,14 @@ export class ReplayBuffer {
   }
 
   draw(count: number): readonly Remembered[] {
-    const { replay, draw, retired } = this.#parts
-    return replay.draw(count, draw, retired).map((key) => this.#example(key))
+    const { replay, draw, task } = this.#parts
+    return replay.draw(count, draw, task.silent).map((key) => this.#example(key))
   }
 
   /** All that may be rehearsed in random order: Fisher & Yates (1938), as Durstenfeld (1964) has it. */
   shuffled(): readonly Remembered[] {
-    const { replay, retired = [] } = this.#parts
-    const isIn = (key: ExampleKey) => !retired.includes(this.#example(key).target.label)
+    const { replay, task } = this.#parts
+    const isIn = (key: ExampleKey) => !task.silent.includes(task.stratum(this.#example(key).target))
     return this.shuffle(replay.keys().filter(isIn)).map((key) => this.#example(key))
   }
 
@@ -70,7 +69,8 @@ export class ReplayBuffer {
   remember(example: Example, logits?: Float32Array): void {
     const kept: Remembered = logits === undefined ? example : { ...example, logits }
     this.#keep(kept)
-    for (const key of this.#parts.replay.offer(itemOf(kept), this.#parts.offer)) this.#drop(key)
+    for (const key of this.#parts.replay.offer(this.#itemOf(kept), this.#parts.offer))
+      this.#drop(key)
   }
 
   get(key: ExampleKey): Remembered | undefined {
@@ -84,30 +84,29 @@ export class ReplayBuffer {
     return known
   }
 
-  /** `labels`: of the head. */
-  snapshot(labels: readonly string[]): ReplayBufferState {
+  /** `head`: the present one. */
+  snapshot(head: Head): ReplayBufferState {
     const { replay, draw, offer } = this.#parts
     return {
       replay: replay.snapshot(),
       draw: draw.snapshot(),
       offer: offer.snapshot(),
-      labels: this.rehearsal.keepsLogits === true ? [...labels] : [],
+      head: this.rehearsal.keepsLogits === true ? head : null,
     }
   }
 
   /**
-   * A key that comes without its example was retracted since the snapshot. `labels` are those of the head that comes with
-   * it: an older version may have other ones behind those that it shares, and of them kept logits say nothing.
+   * A key that comes without its example was retracted since the snapshot. `head` is the one that comes with
+   * it: an older version may have other outputs behind those that it shares, and of them kept logits say nothing.
    */
-  restore(
-    state: ReplayBufferState,
-    examples: readonly Remembered[],
-    labels: readonly string[],
-  ): void {
-    const { replay, draw, offer } = this.#parts
-    const shared = sharedStart(state.labels, labels)
+  restore(state: ReplayBufferState, examples: readonly Remembered[], head: Head): void {
+    const { replay, draw, offer, task } = this.#parts
+    const shared = task.shared(state.head ?? [], head)
     const cut = examples.map((example) => withLogitsOf(shared, example))
-    replay.restore(state.replay, cut.map(itemOf))
+    replay.restore(
+      state.replay,
+      cut.map((example) => this.#itemOf(example)),
+    )
     draw.restore(state.draw)
     offer.restore(state.offer)
     const byKey = new Map(cut.map((example) => [example.key, example]))
@@ -141,6 +140,13 @@ export class ReplayBuffer {
     return this.#examples.delete(key)
   }
 
+  #itemOf({ key, source, encoded, target, logits }: Remembered): ReplayItem {
+    const { task } = this.#parts
+    const { byteLength } = encoded.kind === 'tokens' ? encoded.ids : encoded.values
+    const bytes = byteLength + key.length + task.size(target) + (logits?.byteLength ?? 0)
+    return { key, stratum: task.stratum(target), source, bytes }
+  }
+
   #example(key: ExampleKey): Remembered {
     const example = this.#examples.get(key)
     invariant(example !== undefined, 'replay holds only keys whose example is kept')
@@ -148,19 +154,7 @@ export class ReplayBuffer {
   }
 }
 
-function itemOf({ key, source, encoded, target, logits }: Remembered): ReplayItem {
-  const { byteLength } = encoded.kind === 'tokens' ? encoded.ids : encoded.values
-  const bytes = byteLength + key.length + target.label.length + (logits?.byteLength ?? 0)
-  return { key, label: target.label, source, bytes }
-}
-
-/** A checkpoint from before logits were kept names no labels. */
-function sharedStart(one: readonly string[] | undefined, other: readonly string[]): number {
-  const differ = one?.findIndex((label, at) => label !== other[at]) ?? 0
-  return differ < 0 ? (one?.length ?? 0) : differ
-}
-
-function withLogitsOf(labels: number, { logits, ...example }: Remembered): Remembered {
-  const kept = logits?.subarray(0, labels)
+function withLogitsOf(outputs: number, { logits, ...example }: Remembered): Remembered {
+  const kept = logits?.subarray(0, outputs)
   return kept === undefined || kept.length === 0 ? example : { ...example, logits: kept }
 }

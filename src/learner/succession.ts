@@ -64,7 +64,7 @@ export async function publishMoved(
 ): Promise<void> {
   const { loop, state } = parts
   const { tally } = state
-  tally.heeded(loop.labels.retired ?? [])
+  tally.heeded(loop.task.retired)
   // The schema of today is answered at once, whatever method it came with.
   tally.setBar(undefined)
   const { number, version } = await publishAgain(reason, parts, signal)

@@ -9,13 +9,10 @@ import { batches } from '../optim/batches.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
 import { EarlyStop } from '../optim/early-stop.ts'
 import { poisonIn } from './poison.ts'
-import { drawFor, stepRows } from './rehearsal.ts'
+import { drawFor, plainRows, stepRows } from './rehearsal.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
-export interface TrainingParts extends Pick<
-  LearnerParts,
-  'trainable' | 'task' | 'train' | 'rate' | 'labels'
-> {
+export interface TrainingParts extends Pick<LearnerParts, 'trainable' | 'task' | 'train' | 'rate'> {
   readonly memory: ReplayBuffer
   /** The logits of new examples before their first step, where `learn` was told to test in it. */
   readonly onTested: (fresh: readonly Example[], logits: readonly Float32Array[]) => void
@@ -103,7 +100,7 @@ export class Training {
         const drawn = yield* drawFor(fresh, replay_batch, this.#parts)
         const examples = [...fresh, ...drawn.flat()]
         const latents = yield examples
-        const plain = stepRows(fresh, drawn, latents, rehearsal)
+        const plain = stepRows(fresh, drawn, latents, rehearsal, this.#seen)
         const rows = epoch === 0 ? this.#counted(plain, fresh.length) : plain
         learned.push(...fresh.map((example, at) => stamped(example, plain[at], rows[at])))
         const isFirst = epoch === 0 && (isTest || rehearsal.keepsLogits === true)
@@ -133,12 +130,17 @@ export class Training {
   /** Fresh weights have counted nothing yet, where anything is counted. */
   *count(examples: readonly Example[]): Story<void> {
     for (const batch of batches(examples, this.#size))
-      this.#counted(stepRows(batch, [], yield batch, {}), batch.length)
+      this.#counted(plainRows(batch, yield batch), batch.length)
   }
 
   *pass(examples: readonly Example[]): Story<void> {
     for (const batch of batches(examples, this.#size))
-      this.#step(batch, stepRows(batch, [], yield batch, {}))
+      this.#step(batch, plainRows(batch, yield batch))
+  }
+
+  get #seen() {
+    const { task, trainable } = this.#parts
+    return { task, head: trainable.head }
   }
 
   get #size(): number {

@@ -1,13 +1,13 @@
 /**
  * A fresh adapter learns what an earlier one has left in the replay buffer, before it answers anybody. A part of the
- * buffer, alike for every label, is held out, and early stopping looks at its loss (Prechelt 1998): the passes end when that
+ * buffer, alike for every stratum, is held out, and early stopping looks at its loss (Prechelt 1998): the passes end when that
  * falls no more and the adapter answers no worse than the one before it answered its recent events before learning them.
  * The weights of the best pass stay; `release-bar.ts` says whether they are good enough to answer.
  *
  *   accuracy(held out) ≥ prequential accuracy of the adapter before,  or the best of `MOST_PASSES`
  */
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example, Task } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
 import { latentOf } from './rehearsal.ts'
@@ -22,7 +22,7 @@ export interface Warmed {
   readonly accuracy: number | undefined
 }
 
-export interface WarmingParts extends Pick<LearnerParts, 'task' | 'labels' | 'train'> {
+export interface WarmingParts extends Pick<LearnerParts, 'task' | 'train'> {
   readonly trainable: Trainable
   readonly training: Training
   readonly memory: ReplayBuffer
@@ -44,7 +44,7 @@ export function* warmUp(
   parts: WarmingParts,
 ): Story<Warmed> {
   const { training, trainable, memory } = parts
-  const { taught, held } = split(examples, parts.labels.retired)
+  const { taught, held } = split(examples, parts.task)
   yield* training.count(taught)
   let best: Best | undefined
   let passes = 0
@@ -72,14 +72,15 @@ interface Best {
   readonly weights: TrainableState
 }
 
-/** Every fifth example of each label is held out. A rating says only what is wrong, which is no test. */
-function split(examples: readonly Example[], retired: readonly string[] = []) {
-  const usable = examples.filter(({ target }) => !retired.includes(target.label))
+/** Every fifth example of each stratum is held out. What says only that an answer is wrong is no test. */
+function split(examples: readonly Example[], task: Task) {
+  const usable = examples.filter(({ target }) => !task.silent.includes(task.stratum(target)))
   const counts = new Map<string, number>()
   const held = usable.filter(({ target }) => {
-    if (target.kind !== 'label') return false
-    const count = (counts.get(target.label) ?? 0) + 1
-    counts.set(target.label, count)
+    if (!task.isTest(target)) return false
+    const stratum = task.stratum(target)
+    const count = (counts.get(stratum) ?? 0) + 1
+    counts.set(stratum, count)
     return count % SHARE === 0
   })
   if (held.length < FEWEST_HELD_OUT) return { taught: usable, held: [] }
@@ -97,17 +98,17 @@ function* test(
   held: readonly Example[],
   parts: WarmingParts,
 ): Story<Pick<Best, 'accuracy' | 'loss'>> {
-  const { trainable, task, labels, train } = parts
-  let [correct, loss] = [0, 0]
+  const { trainable, task, train } = parts
+  let [right, loss] = [0, 0]
   for (const batch of batches(held, train.batch + train.replay_batch)) {
     const latents = yield batch
     const logits = trainable.score(batch.map(({ key }) => latentOf(key, latents)))
     for (const [row, { target }] of batch.entries()) {
       const own = logits[row] ?? new Float32Array()
-      const score = task.score(own, target, trainable.labels, labels.retired)
-      if (score.correct) correct += 1
+      const score = task.score(own, target, trainable.head)
+      right += 1 - score.error
       loss += score.loss
     }
   }
-  return { accuracy: correct / held.length, loss: loss / held.length }
+  return { accuracy: right / held.length, loss: loss / held.length }
 }

@@ -6,7 +6,7 @@ import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from '../ad
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Base, NetworkInput, Ops } from '../contracts/network.ts'
-import type { Task } from '../contracts/task.ts'
+import type { TaskHead } from '../contracts/task.ts'
 import { OnnxGraph, type Value } from './onnx/graph.ts'
 import { onnxOps } from './onnx/ops.ts'
 
@@ -28,7 +28,7 @@ export interface ServingParts {
   readonly cut: number
   readonly method: MethodPlugin
   readonly config: AdapterConfig
-  readonly task: Task
+  readonly task: TaskHead
   /** Where kept examples answer along with the head. */
   readonly memory?: MemoryPlan | undefined
 }
@@ -47,7 +47,8 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
   const parameters = [
     ...method.parameters(sites),
     ...(base.statistics?.parameters ?? []),
-    ...task.parameters(network.width, ['any']),
+    ...(task.statistics?.parameters ?? []),
+    ...task.parameters(network.width, 1),
     ...(memory ? memorySpecs(memory, 1) : []),
   ]
   return buildGraph({

@@ -1,7 +1,7 @@
 /**
- * The sums of a closed form, in plain memory: they only grow, by examples and by labels.
+ * The sums of a closed form, in plain memory: they only grow, by examples and by classes.
  *
- *   n_c += r_c      s_c += r_c·x      G += w·x·xᵀ      r the row's weight w, shared out among the labels
+ *   n_c += r_c      s_c += r_c·x      G += w·x·xᵀ      r the row's weight w, shared out among the classes
  *
  * Single precision, in which a sum of n like terms is off by about √n parts in 10⁷: after a billion events it stands
  * still, with as many behind it. Sums have no order but for that rounding.
@@ -13,7 +13,7 @@ import { invariant } from '../platform/errors.ts'
 
 const names = { counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' }
 
-/** Of a label; less is what rounding leaves. */
+/** Of a column; less is what rounding leaves. */
 const LEAST_COUNT = 1e-3
 
 export class ClassMoments implements ClassSums {
@@ -23,54 +23,54 @@ export class ClassMoments implements ClassSums {
   sums: Float32Array
   moments: Float32Array
 
-  constructor(width: number, labels: number, needsMoments: boolean) {
+  constructor(width: number, classes: number, needsMoments: boolean) {
     this.width = width
     this.#needsMoments = needsMoments
-    this.counts = new Float32Array(labels)
-    this.sums = new Float32Array(labels * width)
+    this.counts = new Float32Array(classes)
+    this.sums = new Float32Array(classes * width)
     this.moments = new Float32Array(needsMoments ? startOf(width) : 0)
   }
 
-  /** `shares`: how much of the example each label gets. */
+  /** `shares`: how much of the example each column gets. */
   add(x: Float32Array, shares: ReadonlyMap<number, number>): void {
     invariant(x.length === this.width, 'an embedding of another width')
     let weight = 0
-    for (const [label, share] of shares) {
+    for (const [column, share] of shares) {
       weight += share
-      this.counts[label] = (this.counts[label] ?? NaN) + share
-      const start = label * this.width
+      this.counts[column] = (this.counts[column] ?? NaN) + share
+      const start = column * this.width
       for (let at = 0; at < x.length; at += 1)
         this.sums[start + at] = (this.sums[start + at] ?? NaN) + share * (x[at] ?? 0)
     }
     if (this.#needsMoments) this.#addMoment(x, weight)
   }
 
-  /** Takes back what was added; of a label that nothing is left of, no rounding stays. */
-  subtract(x: Float32Array, label: number, weight: number): void {
-    this.add(x, new Map([[label, -weight]]))
-    if ((this.counts[label] ?? 0) > LEAST_COUNT) return
-    this.counts[label] = 0
-    this.sums.fill(0, label * this.width, (label + 1) * this.width)
+  /** Takes back what was added; of a column that nothing is left of, no rounding stays. */
+  subtract(x: Float32Array, column: number, weight: number): void {
+    this.add(x, new Map([[column, -weight]]))
+    if ((this.counts[column] ?? 0) > LEAST_COUNT) return
+    this.counts[column] = 0
+    this.sums.fill(0, column * this.width, (column + 1) * this.width)
   }
 
-  grow(labels: number): void {
-    const [counts, sums] = [new Float32Array(labels), new Float32Array(labels * this.width)]
+  grow(classes: number): void {
+    const [counts, sums] = [new Float32Array(classes), new Float32Array(classes * this.width)]
     counts.set(this.counts)
     sums.set(this.sums)
     this.counts = counts
     this.sums = sums
   }
 
-  /** Those labels alone that have been seen, by their place. */
+  /** Those classes alone that have been seen, by their place. */
   get seen(): readonly number[] {
-    return [...this.counts.keys()].filter((label) => (this.counts[label] ?? 0) > 0)
+    return [...this.counts.keys()].filter((column) => (this.counts[column] ?? 0) > 0)
   }
 
-  of(labels: readonly number[]): ClassSums {
-    const counts = Float32Array.from(labels, (label) => this.counts[label] ?? 0)
-    const sums = new Float32Array(labels.length * this.width)
-    for (const [at, label] of labels.entries())
-      sums.set(this.sums.subarray(label * this.width, (label + 1) * this.width), at * this.width)
+  of(classes: readonly number[]): ClassSums {
+    const counts = Float32Array.from(classes, (column) => this.counts[column] ?? 0)
+    const sums = new Float32Array(classes.length * this.width)
+    for (const [at, column] of classes.entries())
+      sums.set(this.sums.subarray(column * this.width, (column + 1) * this.width), at * this.width)
     return { width: this.width, counts, sums, moments: this.moments }
   }
 
@@ -84,11 +84,11 @@ export class ClassMoments implements ClassSums {
     return new Map(tensors)
   }
 
-  restore(tensors: Tensors, labels: number): boolean {
+  restore(tensors: Tensors, classes: number): boolean {
     const [counts, sums, moments] = [names.counts, names.sums, names.moments].map(
       (name) => tensors.get(name)?.data,
     )
-    if (counts?.length !== labels || sums?.length !== labels * this.width) return false
+    if (counts?.length !== classes || sums?.length !== classes * this.width) return false
     if (moments?.length !== this.moments.length) return false
     this.counts = counts.slice()
     this.sums = sums.slice()

@@ -1,24 +1,24 @@
 /**
- * From the solution of a closed form to the head of a version. Softmax does not see a constant that all labels share, so
- * the logits of the seen labels are centred on zero; and they are scaled so that at the class means the right one stands β
+ * From the solution of a closed form to the head of a version. Softmax does not see a constant that all classes share, so
+ * the logits of the seen classes are centred on zero; and they are scaled so that at the class means the right one stands β
  * above that on average, whatever the method's own unit is.
  *
  *   z_c = β/m · (x·w_c + b_c − mean over c)      m = mean over c of what is left of logit c at μ_c
  *
- * A label that nobody has seen yet has no column: it stands β below the others' mean, and is never the answer.
+ * A class that nobody has seen yet has no column: it stands β below the others' mean, and is never the answer.
  */
 import type { ClassSums } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 
 export interface Solution {
-  /** [labels, width] and [labels], of the labels that `sums` has. */
+  /** [classes, width] and [classes], of the classes that `sums` has. */
   readonly weight: Float64Array
   readonly bias: Float64Array
 }
 
 export interface HeadShape {
-  /** Of all labels, and the places of those that have been seen. */
-  readonly labels: number
+  /** Of all classes, and the places of those that have been seen. */
+  readonly classes: number
   readonly seen: readonly number[]
   /** What the task multiplies embedding · weight by. */
   readonly scale: number
@@ -28,23 +28,23 @@ export function headOf(
   { weight, bias }: Solution,
   sums: ClassSums,
   inverseTemperature: number,
-  { labels, seen, scale }: HeadShape,
+  { classes, seen, scale }: HeadShape,
 ): Tensors {
   const { width } = sums
   centre(weight, width)
   centre(bias, 1)
   const margin = meanMargin(weight, bias, sums)
   const factor = margin > 0 ? inverseTemperature / margin : 0
-  const columns = new Float32Array(width * labels)
-  const constants = new Float32Array(labels).fill(-inverseTemperature)
-  for (const [at, label] of seen.entries()) {
-    constants[label] = factor * (bias[at] ?? 0)
+  const columns = new Float32Array(width * classes)
+  const constants = new Float32Array(classes).fill(-inverseTemperature)
+  for (const [at, column] of seen.entries()) {
+    constants[column] = factor * (bias[at] ?? 0)
     for (let row = 0; row < width; row += 1)
-      columns[row * labels + label] = (factor / scale) * (weight[at * width + row] ?? 0)
+      columns[row * classes + column] = (factor / scale) * (weight[at * width + row] ?? 0)
   }
   return new Map<string, Tensor>([
-    ['head.weight', { shape: [width, labels], data: columns }],
-    ['head.bias', { shape: [labels], data: constants }],
+    ['head.weight', { shape: [width, classes], data: columns }],
+    ['head.bias', { shape: [classes], data: constants }],
   ])
 }
 
@@ -59,11 +59,11 @@ function centre(rows: Float64Array, width: number): void {
 
 function meanMargin(weight: Float64Array, bias: Float64Array, { width, counts, sums }: ClassSums) {
   let margin = 0
-  for (const [label, count] of counts.entries()) {
+  for (const [column, count] of counts.entries()) {
     let product = 0
-    for (let at = label * width; at < (label + 1) * width; at += 1)
+    for (let at = column * width; at < (column + 1) * width; at += 1)
       product += (weight[at] ?? 0) * (sums[at] ?? 0)
-    margin += (product / count + (bias[label] ?? 0)) / counts.length
+    margin += (product / count + (bias[column] ?? 0)) / counts.length
   }
   return margin
 }

@@ -2,10 +2,10 @@
  * An adapter that learns without gradients: a step adds its examples to sums, and the head is solved for when somebody
  * looks, which is once a version. The order of the stream makes no difference to the sums, so nothing is forgotten.
  *
- * Thumbs down on an answer say only which label is wrong: the example is shared out among the other labels as the present
+ * Thumbs down on an answer say only which class is wrong: the example is shared out among the other classes as the present
  * head believes in them (expectation maximisation with one wrong answer known; Dempster, Laird & Rubin 1977).
  *
- * A retraction is subtracted for as long as replay keeps the example; what was shared out among labels cannot be, because
+ * A retraction is subtracted for as long as replay keeps the example; what was shared out among classes cannot be, because
  * the shares are not known any more.
  */
 import type {
@@ -18,7 +18,7 @@ import type {
 } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
-import type { Task } from '../contracts/task.ts'
+import type { Classes, Head, Task } from '../contracts/task.ts'
 import { checkTensors } from '../adapters/adapter.ts'
 import { failure, invariant } from '../platform/errors.ts'
 import { softmax } from '../nn/softmax.ts'
@@ -32,11 +32,9 @@ export interface ClosedFormParts extends EmbedderParts {
   readonly closedForm: ClosedForm
   readonly task: Task
   readonly config: AdapterConfig
-  readonly labels: readonly string[]
+  readonly head: Head
   /** What it answers with until it has learned something: `freshAdapter`, or the head of a version. */
   readonly parameters: Tensors
-  /** Labels whose sums stay and which answer nothing. */
-  readonly retired?: readonly string[] | undefined
 }
 
 export function openClosedForm(parts: ClosedFormParts): Trainable {
@@ -51,29 +49,34 @@ class ClosedFormTrainable implements Trainable {
   readonly #parts: ClosedFormParts
   readonly #moments: ClassMoments
   readonly #temperature = new Temperature()
-  #labels: readonly string[]
-  #head: Tensors
-  /** Places of the labels that the head has seen. */
+  readonly #classes: Classes
+  #head: Head
+  #solved: Tensors
+  /** Columns of the classes that the head has seen. */
   #known: readonly number[] = []
   /** The sums have what the head does not. */
   #isBehind = false
   #steps = 0
 
   constructor(parts: ClosedFormParts) {
-    const { base, task, labels, parameters, closedForm } = parts
-    checkTensors(task.parameters(base.network.width, labels), parameters)
+    const { base, task, head, parameters, closedForm } = parts
+    const { width } = base.network
+    const outputs = task.outputs(head)
+    checkTensors(task.parameters(width, outputs), parameters)
+    invariant(task.classes !== undefined, `a closed form for ${task.kind}, which has no classes`)
     this.#parts = parts
-    this.#labels = [...labels]
-    this.#head = copied(parameters)
-    this.#moments = new ClassMoments(base.network.width, labels.length, closedForm.needsMoments)
+    this.#classes = task.classes
+    this.#head = head
+    this.#solved = copied(parameters)
+    this.#moments = new ClassMoments(width, outputs, closedForm.needsMoments)
   }
 
-  get labels(): readonly string[] {
-    return this.#labels
+  get head(): Head {
+    return this.#head
   }
 
   score(rows: readonly Latent[]): readonly Float32Array[] {
-    if (rows.length === 0 || this.#labels.length === 0) return rows.map(() => new Float32Array())
+    if (rows.length === 0 || this.#outputs === 0) return rows.map(() => new Float32Array())
     this.#solve()
     return embed(this.#parts, rows).map((x) => this.#logits(x))
   }
@@ -94,51 +97,51 @@ class ClosedFormTrainable implements Trainable {
       rows.map(({ latent }) => latent),
     )
     for (const [row, { target, weight }] of rows.entries()) {
-      const at = this.#labels.indexOf(target.label)
+      const { at, isRight } = this.#classes.column(target, this.#head)
       const x = embeddings[row]
-      if (x === undefined || at < 0 || target.kind !== 'label' || !canBeAdded(x, weight)) continue
+      if (x === undefined || at < 0 || !isRight || !canBeAdded(x, weight)) continue
       this.#moments.subtract(x, at, weight)
     }
     this.#isBehind = true
   }
 
-  grow(added: readonly string[]): void {
-    invariant(!added.some((label) => this.#labels.includes(label)), `grown twice: ${added.join()}`)
-    const before = this.#labels.length
-    this.#labels = [...this.#labels, ...added]
-    this.#moments.grow(this.#labels.length)
-    const grow = (name: string, tensor: Tensor) =>
-      this.#parts.task.grow(name, tensor, this.#labels.length)
-    this.#head = mapped(this.#head, grow)
-    // What a solution says of labels that nobody has seen.
+  grow(head: Head): void {
+    const before = this.#outputs
+    this.#head = head
+    const outputs = this.#outputs
+    this.#moments.grow(outputs)
+    const grow = (name: string, tensor: Tensor) => this.#parts.task.grow(name, tensor, outputs)
+    this.#solved = mapped(this.#solved, grow)
+    // What a solution says of classes that nobody has seen.
     if (this.#known.length > 0)
-      this.#head.get('head.bias')?.data.fill(-this.#temperature.inverse, before)
+      this.#solved.get('head.bias')?.data.fill(-this.#temperature.inverse, before)
   }
 
   parameters(): Tensors {
     this.#solve()
-    return copied(this.#head)
+    return copied(this.#solved)
   }
 
   snapshot(): TrainableState {
     this.#solve()
-    const tensors = new Map([...copied(this.#head), ...this.#moments.snapshot()])
+    const tensors = new Map([...copied(this.#solved), ...this.#moments.snapshot()])
     tensors.set(TEMPERATURE, this.#temperature.snapshot())
-    return { labels: [...this.#labels], tensors, steps: this.#steps }
+    return { head: this.#head, tensors, steps: this.#steps }
   }
 
-  restore({ labels, tensors, steps }: TrainableState): void {
+  restore({ head, tensors, steps }: TrainableState): void {
     const { task, base } = this.#parts
-    const specs = task.parameters(base.network.width, labels)
+    const outputs = task.outputs(head)
+    const specs = task.parameters(base.network.width, outputs)
     const names = specs.map(({ name }) => name)
-    const head = new Map([...tensors].filter(([name]) => names.includes(name)))
-    checkTensors(specs, head, 'CHECKPOINT_FOREIGN')
+    const solved = new Map([...tensors].filter(([name]) => names.includes(name)))
+    checkTensors(specs, solved, 'CHECKPOINT_FOREIGN')
     const temperature = tensors.get(TEMPERATURE)
-    if (temperature === undefined || !this.#moments.restore(tensors, labels.length))
+    if (temperature === undefined || !this.#moments.restore(tensors, outputs))
       throw failure('CHECKPOINT_FOREIGN', 'the checkpoint lacks the sums of this closed form')
     this.#temperature.restore(temperature)
-    this.#labels = [...labels]
-    this.#head = copied(head)
+    this.#head = head
+    this.#solved = copied(solved)
     this.#known = this.#moments.seen
     this.#isBehind = false
     this.#steps = steps
@@ -165,10 +168,9 @@ class ClosedFormTrainable implements Trainable {
       const [x, z] = [embeddings[row], logits[row]]
       // What is rehearsed was added when it was new.
       if (x === undefined || z === undefined || weight === 0 || isReplayed) continue
-      const { task, retired } = this.#parts
-      loss += (weight / rows.length) * task.score(z, target, this.#labels, retired).loss
-      const at = this.#labels.indexOf(target.label)
-      if (target.kind === 'label') this.#add(x, z, at, weight)
+      loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#head).loss
+      const { at, isRight } = this.#classes.column(target, this.#head)
+      if (isRight) this.#add(x, z, at, weight)
       else this.#moments.add(x, this.#others(z, at, weight))
     }
     this.#isBehind = true
@@ -176,25 +178,29 @@ class ClosedFormTrainable implements Trainable {
     return { result: { loss, gradientNorm: 0, dropped: false }, logits }
   }
 
-  #add(x: Float32Array, logits: Float32Array, label: number, weight: number): void {
+  #add(x: Float32Array, logits: Float32Array, column: number, weight: number): void {
     const answering = this.#answering()
-    const right = answering.indexOf(label)
+    const right = answering.indexOf(column)
     if (right >= 0 && answering.length > 1)
       this.#temperature.observe(among(logits, answering), right, weight)
-    this.#moments.add(x, new Map([[label, weight]]))
+    this.#moments.add(x, new Map([[column, weight]]))
   }
 
-  /** Places of the labels that the head has seen and may answer. */
+  /** Columns of the classes that the head has seen and may answer. */
   #answering(): readonly number[] {
-    const { retired = [] } = this.#parts
-    return this.#known.filter((label) => !retired.includes(this.#labels[label] ?? ''))
+    const answering = new Set(this.#classes.answering(this.#head))
+    return this.#known.filter((column) => answering.has(column))
+  }
+
+  get #outputs(): number {
+    return this.#parts.task.outputs(this.#head)
   }
 
   /** p_c / (1 − p_wrong) of the weight for each of these. */
   #others(logits: Float32Array, wrong: number, weight: number): ReadonlyMap<number, number> {
-    const others = this.#answering().filter((label) => label !== wrong)
+    const others = this.#answering().filter((column) => column !== wrong)
     const shares = softmax(among(logits, others))
-    return new Map(others.map((label, at) => [label, weight * (shares[at] ?? 0)]))
+    return new Map(others.map((column, at) => [column, weight * (shares[at] ?? 0)]))
   }
 
   #solve(): void {
@@ -203,8 +209,8 @@ class ClosedFormTrainable implements Trainable {
     const { closedForm, task, base } = this.#parts
     const sums = this.#moments.of(seen)
     const scale = task.scale(base.network.unit)
-    const shape = { labels: this.#labels.length, seen, scale }
-    this.#head = headOf(closedForm.solve(sums), sums, this.#temperature.inverse, shape)
+    const shape = { classes: this.#outputs, seen, scale }
+    this.#solved = headOf(closedForm.solve(sums), sums, this.#temperature.inverse, shape)
     this.#known = seen
     this.#isBehind = false
   }
@@ -213,14 +219,14 @@ class ClosedFormTrainable implements Trainable {
   #logits(x: Float32Array): Float32Array {
     const { task, base } = this.#parts
     const scale = task.scale(base.network.unit)
-    const weight = this.#head.get('head.weight')?.data
-    const bias = this.#head.get('head.bias')?.data
+    const weight = this.#solved.get('head.weight')?.data
+    const bias = this.#solved.get('head.bias')?.data
     invariant(weight !== undefined && bias !== undefined, 'a head')
     const sums = Float64Array.from(bias)
     for (const [row, value] of x.entries()) {
       if (value === 0) continue
-      for (let label = 0, at = row * sums.length; label < sums.length; label += 1, at += 1)
-        sums[label] = (sums[label] ?? 0) + scale * value * (weight[at] ?? 0)
+      for (let column = 0, at = row * sums.length; column < sums.length; column += 1, at += 1)
+        sums[column] = (sums[column] ?? 0) + scale * value * (weight[at] ?? 0)
     }
     return Float32Array.from(sums)
   }
@@ -232,8 +238,8 @@ function canBeAdded(x: Float32Array | undefined, weight: number): boolean {
   return weight >= 0 && Number.isFinite(Math.fround(weight * square))
 }
 
-function among(logits: Float32Array, labels: readonly number[]): Float32Array {
-  return Float32Array.from(labels, (label) => logits[label] ?? 0)
+function among(logits: Float32Array, columns: readonly number[]): Float32Array {
+  return Float32Array.from(columns, (column) => logits[column] ?? 0)
 }
 
 function mapped(tensors: Tensors, change: (name: string, tensor: Tensor) => Tensor): Tensors {

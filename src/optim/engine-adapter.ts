@@ -15,8 +15,7 @@ import { invariant } from '../platform/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import { padded } from './batch-input.ts'
 import { lengthGroups } from './length-groups.ts'
-import { batchLoss, type LossTargets } from './loss.ts'
-import { sharesOf } from './targets.ts'
+import type { OutputLoss } from './loss.ts'
 
 interface EngineParts extends AdapterPlan {
   readonly tf: TensorFlow
@@ -31,10 +30,10 @@ export interface AdapterEngine {
   load(parameters: Tensors): void
   /** Logits of each row. */
   logits(rows: readonly Latent[]): readonly Float32Array[]
-  /** With other weights than the present ones, whose head may have fewer labels; what the base counts stays. */
+  /** With other weights than the present ones, whose head may have fewer outputs; what the base counts stays. */
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
   /** The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout. */
-  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf, seed: string): Gradients
+  gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients
   dispose(): void
 }
 
@@ -45,7 +44,8 @@ export interface Gradients {
   readonly logits: readonly Float32Array[]
 }
 
-export type TargetsOf = (rows: readonly TrainRow[]) => LossTargets
+/** Of some rows of the step and their outputs, row after row. */
+export type LossOf = (rows: readonly TrainRow[], outputs: Float32Array) => OutputLoss
 
 export class EngineAdapter implements AdapterEngine {
   readonly #parts: EngineParts
@@ -100,7 +100,7 @@ export class EngineAdapter implements AdapterEngine {
   }
 
   /** The loss of the batch, and its gradient for every parameter: the sums over its groups. */
-  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf, seed: string): Gradients {
+  gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients {
     const gradients = new Map<string, Float32Array>()
     const logits = rows.map((): Float32Array => new Float32Array())
     let loss = 0
@@ -108,12 +108,12 @@ export class EngineAdapter implements AdapterEngine {
       const chosen = group.map((row) => itemAt(rows, row))
       const dropout = openDropout(seed, at)
       this.#parts.tf.tidy(() => {
-        const seen = (data: Float32Array) => {
-          spread(data, group, logits)
-        }
-        const step = { targets: targetsOf(chosen), batch: rows.length, dropout, seen }
-        const { value, grads } = this.#differentiate(chosen, step)
-        loss += value.dataSync()[0] ?? NaN
+        const grads = this.#differentiate(chosen, dropout, (outputs) => {
+          spread(outputs, group, logits)
+          const found = lossOf(chosen, outputs)
+          loss += found.loss
+          return found.gradient
+        })
         for (const [at, name] of this.#learning().entries())
           gradients.set(name, added(gradients.get(name), itemAt(grads, at).dataSync<'float32'>()))
       })
@@ -126,28 +126,24 @@ export class EngineAdapter implements AdapterEngine {
     this.#parameters.clear()
   }
 
+  /** `gradientOf` answers ∂L/∂z of the outputs z; Σ z · ∂L/∂z has the same gradient as L for everything below. */
   #differentiate(
     rows: readonly TrainRow[],
-    step: {
-      readonly targets: LossTargets
-      readonly batch: number
-      readonly dropout: Dropout
-      readonly seen: (logits: Float32Array) => void
-    },
-  ) {
+    dropout: Dropout,
+    gradientOf: (outputs: Float32Array) => Float32Array,
+  ): readonly tfc.Tensor[] {
     const { tf } = this.#parts
     const names = this.#learning()
     const latents = rows.map(({ latent }) => latent)
-    const shares = sharesOf(rows, step.batch)
-    const lossOf = (...values: tfc.Tensor[]) => {
+    const product = (...values: tfc.Tensor[]) => {
       const moved = names.map((name, at) => [name, itemAt(values, at)] as const)
       const parameters = new Map([...this.#parameters, ...moved])
-      const logits = this.#forward(latents, parameters, step.dropout)
-      step.seen(logits.dataSync<'float32'>())
-      return batchLoss(tf, logits, step.targets, shares)
+      const logits = this.#forward(latents, parameters, dropout)
+      const gradient = gradientOf(logits.dataSync<'float32'>())
+      return tf.sum<tfc.Scalar>(tf.mul(logits, tf.tensor(gradient, logits.shape)))
     }
     const learning = [...this.#parameters].filter(([name]) => !this.#counted.has(name))
-    return tf.valueAndGrads(lossOf)(learning.map(([, tensor]) => tensor))
+    return tf.valueAndGrads(product)(learning.map(([, tensor]) => tensor)).grads
   }
 
   #learning(): readonly string[] {
@@ -158,7 +154,7 @@ export class EngineAdapter implements AdapterEngine {
     return lengthGroups(rows.map(({ positions }) => positions))
   }
 
-  /** Tail, pooling and head → logits [b, labels]. */
+  /** Tail, pooling and head → outputs [b, k]. */
   #forward(rows: readonly Latent[], parameters: Named, dropout?: Dropout): tfc.Tensor2D {
     const { tf, base, baseTensors, task } = this.#parts
     const { network } = base
@@ -174,8 +170,8 @@ export class EngineAdapter implements AdapterEngine {
 
 /** Rows of a group to their places in the batch. */
 function spread(data: Float32Array, group: readonly number[], logits: Float32Array[]): void {
-  const labels = data.length / group.length
-  for (const [at, row] of group.entries()) logits[row] = data.slice(at * labels, (at + 1) * labels)
+  const width = data.length / group.length
+  for (const [at, row] of group.entries()) logits[row] = data.slice(at * width, (at + 1) * width)
 }
 
 /** A loop, because `map` takes three times as long, and with `full` there are millions of numbers in each step. */

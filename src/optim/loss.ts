@@ -1,65 +1,85 @@
 /**
- * The loss of a batch: raise what is wanted, lower what is not, and keep near to what was answered before.
+ * The loss of a step and its gradient for every output: what the task makes of the targets, and what keeps the outputs
+ * near to those of before. In plain memory, the same for every engine: these numbers are few.
  *
- *   L = Σᵢ cᵢ · ( −Σₖ wᵢₖ · log pᵢₖ − log(1 − Σₖ uᵢₖ · pᵢₖ) ) + Σᵢₖ aᵢₖ · (zᵢₖ − hᵢₖ)² − Σᵢₖ tᵢₖ · log qᵢₖ
+ *   L = Σᵢ cᵢ · task(zᵢ; yᵢ) + Σᵢₖ aᵢ/kᵢ · (zᵢₖ − hᵢₖ)² + Σᵢ tᵢ · task.distil(zᵢ; gᵢ)
  *
- * z are the logits, p = softmax(z) over the labels that the row may answer, q = softmax(z / T) over those that its
- * teacher knew. c are the rows' shares: without parts of their own weight / rows of the whole batch, so that a row of weight 2 pulls like
- * the same row twice. The second term is log-sum-exp of log p without the unwanted, which loses no digits where p is
- * near 1.
+ * z are the outputs, h those kept with a rehearsed row (k of them), g a teacher's. c are the rows' shares: without a part
+ * of its own weight / rows of the whole batch, so that a row of weight 2 pulls like the same row twice.
  */
-import type * as tfc from '@tensorflow/tfjs-core'
-import type { Tensor } from '../contracts/core.ts'
-import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
+import type { TrainRow } from '../contracts/adapter.ts'
+import type { Tensors } from '../contracts/core.ts'
+import type { Teacher } from '../contracts/policy.ts'
+import type { Head, Task } from '../contracts/task.ts'
 
-export const NEVER = -1e9
-
-/** [b, k] each. What is absent adds nothing. */
-export interface LossTargets {
-  /** Of 0 and 1. */
-  readonly wanted: Tensor
-  readonly unwanted: Tensor
-  /** Added to the logits before p: 0 or NEVER. */
-  readonly barred?: Tensor
-  /** a and h. */
-  readonly near?: { readonly share: Tensor; readonly to: Tensor }
-  /** t, which holds the rows' shares already; NEVER where the teacher had no label; T. */
-  readonly taught?: { readonly answers: Tensor; readonly barred: Tensor; readonly heat: number }
+export interface LossStep {
+  readonly task: Pick<Task, 'loss' | 'distil'>
+  readonly head: Head
+  /** What base and task count. */
+  readonly statistics: Tensors
+  readonly taught?: Taught | undefined
 }
 
-/** logits [b, k] → a scalar. Rows are weighed in plain memory, and terms are left out where nobody needs them. */
-export function batchLoss(
-  tf: TensorFlow,
-  logits: tfc.Tensor,
-  targets: LossTargets,
-  shares: readonly number[],
-): tfc.Scalar {
-  const { wanted, unwanted, barred, near, taught } = targets
-  const [rows = 0, labels = 0] = wanted.shape
-  const upload = (data: Float32Array) => tf.tensor(data, [rows, labels])
-  const among = barred === undefined ? logits : tf.add(logits, upload(barred.data))
-  const logp = tf.logSoftmax(among)
-  const raised = wanted.data.map((value, at) => value * (shares[Math.floor(at / labels)] ?? 0))
-  const loss = tf.neg(tf.sum<tfc.Scalar>(tf.mul(logp, upload(raised))))
-  const terms: tfc.Scalar[] = []
-  if (unwanted.data.some((value) => value !== 0)) {
-    const without = upload(unwanted.data.map((value) => value * NEVER))
-    const rest = tf.logSumExp(tf.add(logp, without), 1)
-    const lowered = shares.map((share, row) => (anyOf(unwanted.data, row, labels) ? share : 0))
-    terms.push(tf.neg(tf.sum<tfc.Scalar>(tf.mul(rest, tf.tensor(lowered)))))
-  }
-  if (near !== undefined) {
-    const distance = tf.squaredDifference(logits, upload(near.to.data))
-    terms.push(tf.sum<tfc.Scalar>(tf.mul(distance, upload(near.share.data))))
-  }
-  if (taught !== undefined) {
-    const cooled = tf.mul(logits, tf.scalar(1 / taught.heat))
-    const logq = tf.logSoftmax(tf.add(cooled, upload(taught.barred.data)))
-    terms.push(tf.neg(tf.sum<tfc.Scalar>(tf.mul(logq, upload(taught.answers.data)))))
-  }
-  return terms.reduce((sum, term) => tf.add<tfc.Scalar>(sum, term), loss)
+/** A teacher's outputs for each new row. */
+export interface Taught {
+  readonly temperature: number
+  readonly rows: ReadonlyMap<TrainRow, { readonly outputs: Float32Array; readonly share: number }>
 }
 
-function anyOf(data: Float32Array, row: number, labels: number): boolean {
-  return data.subarray(row * labels, (row + 1) * labels).some((value) => value !== 0)
+export interface OutputLoss {
+  readonly loss: number
+  /** Row after row, like the outputs. */
+  readonly gradient: Float32Array
+}
+
+/** `batch`: the rows of the whole step; `rows` may be some of them. */
+export function lossOf(
+  rows: readonly TrainRow[],
+  outputs: Float32Array,
+  batch: number,
+  { task, head, statistics, taught }: LossStep,
+): OutputLoss {
+  const gradient = new Float32Array(outputs.length)
+  const width = outputs.length / rows.length
+  let loss = 0
+  for (const [at, row] of rows.entries()) {
+    const { target, weight, part, logits: kept } = row
+    const z = outputs.subarray(at * width, (at + 1) * width)
+    const to = gradient.subarray(at * width, (at + 1) * width)
+    const share = part?.target ?? weight / batch
+    loss += task.loss({ target, outputs: z, share, among: part?.among }, head, to, statistics)
+    if (kept !== undefined && part?.logits !== undefined) loss += pull(z, kept, part.logits, to)
+    const own = taught?.rows.get(row)
+    if (taught === undefined || own === undefined) continue
+    const by = { share: own.share, temperature: taught.temperature }
+    loss += task.distil(z, own.outputs, by, to)
+  }
+  return { loss, gradient }
+}
+
+/** `outputs` are the teacher's for each of the new `rows`. */
+export function taughtBy(
+  { weight, temperature }: Teacher,
+  rows: readonly TrainRow[],
+  outputs: readonly Float32Array[],
+): Taught {
+  const total = weight / rows.length
+  const taught = rows.map((row, at) => {
+    const own = { outputs: outputs[at] ?? new Float32Array(), share: total * row.weight }
+    return [row, own] as const
+  })
+  return { temperature, rows: new Map(taught) }
+}
+
+/** a/k · Σ (z − h)² over what both have; adds its gradient. */
+function pull(z: Float32Array, h: Float32Array, a: number, to: Float32Array): number {
+  const known = Math.min(h.length, z.length)
+  const share = Math.fround(a / known)
+  let loss = 0
+  for (let at = 0; at < known; at += 1) {
+    const distance = (z[at] ?? 0) - (h[at] ?? 0)
+    loss += share * distance * distance
+    to[at] = (to[at] ?? 0) + 2 * share * distance
+  }
+  return loss
 }

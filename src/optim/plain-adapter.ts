@@ -11,9 +11,7 @@ import { openDropout, type Dropout } from '../nn/dropout.ts'
 import { openTape, type PlainTape } from '../nn/js/ops.ts'
 import { NotPlain, type PlainValue } from '../nn/js/value.ts'
 import { padded } from './batch-input.ts'
-import type { AdapterEngine, Gradients, TargetsOf } from './engine-adapter.ts'
-import { plainLoss } from './plain-loss.ts'
-import { sharesOf } from './targets.ts'
+import type { AdapterEngine, Gradients, LossOf } from './engine-adapter.ts'
 
 /** Numbers in the base's weights: from here on a batch is cheaper on the engine. */
 const MOST_WEIGHTS = 2 ** 15
@@ -47,13 +45,12 @@ export class PlainAdapter implements AdapterEngine {
     return rowsOf(this.#forward(this.#tape(all), rows), rows.length)
   }
 
-  gradients(rows: readonly TrainRow[], targetsOf: TargetsOf, seed: string): Gradients {
+  gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients {
     const tape = this.#tape(this.#parameters, openDropout(seed))
     const latents = rows.map(({ latent }) => latent)
     const output = this.#forward(tape, latents)
-    const shares = sharesOf(rows, rows.length)
-    const { loss, slope } = plainLoss(output.data, targetsOf(rows), shares)
-    tape.backward(output, slope)
+    const { loss, gradient } = lossOf(rows, output.data)
+    tape.backward(output, gradient)
     const gradients = new Map<string, Float32Array>()
     for (const [name, { data }] of this.#parameters)
       if (!this.#counted.has(name))
@@ -85,9 +82,9 @@ export class PlainAdapter implements AdapterEngine {
   }
 }
 
-/** Small, and of operations that are here: found out by running it once. The labels of the moment make no difference. */
+/** Small, and of operations that are here: found out by running it once. The size of the head makes no difference. */
 export function isPlain(some: AdapterPlan): boolean {
-  const plan = { ...some, labels: ['any'] }
+  const plan = { ...some, outputs: 1 }
   const { base } = plan
   const numbers = [...base.weights.values()].reduce((sum, { data }) => sum + data.length, 0)
   if (base.inputKind !== 'features' || numbers > MOST_WEIGHTS) return false
@@ -108,6 +105,6 @@ function zeros(shape: readonly number[]): Tensor {
 }
 
 function rowsOf({ data }: PlainValue, rows: number): readonly Float32Array[] {
-  const labels = data.length / rows
-  return Array.from({ length: rows }, (_, row) => data.slice(row * labels, (row + 1) * labels))
+  const width = data.length / rows
+  return Array.from({ length: rows }, (_, row) => data.slice(row * width, (row + 1) * width))
 }

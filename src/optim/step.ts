@@ -15,6 +15,7 @@ import type {
 import type { Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Regularizer } from '../contracts/policy.ts'
+import type { Head, Task } from '../contracts/task.ts'
 import {
   type AdapterPlan,
   checkTensors,
@@ -24,14 +25,13 @@ import {
 } from '../adapters/adapter.ts'
 import { invalidAdapter } from '../adapters/target-modules.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
-import { invariant } from '../platform/errors.ts'
 import type { BaseTensors } from './base-tensors.ts'
 import { openClosedForm } from './closed-form.ts'
 import { type AdapterEngine, EngineAdapter, type Gradients } from './engine-adapter.ts'
 import { isPlain, PlainAdapter } from './plain-adapter.ts'
 import { globalNorm, type Optimizer } from './optimizer.ts'
 import { optimizerOf } from './optimizer-of.ts'
-import { lossTargets, type Taught, taughtBy } from './targets.ts'
+import { lossOf, type Taught, taughtBy } from './loss.ts'
 import {
   averaged,
   copied,
@@ -43,47 +43,50 @@ import {
   type Weights,
 } from './weights.ts'
 
-export interface TrainableParts extends AdapterPlan {
+export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
+  readonly task: Task
+  readonly head: Head
   readonly tf: TensorFlow
   readonly baseTensors: BaseTensors
   readonly knobs: Hyperparameters
   readonly regularizer: Regularizer
   /** What it starts from: `freshAdapter`, or those of a version. */
   readonly parameters: Tensors
-  /** Labels that no row may answer. */
-  readonly retired?: readonly string[] | undefined
 }
 
 export function openTrainable(parts: TrainableParts): Trainable {
   const { closedForm, name } = methodOf(parts)
+  const outputs = parts.task.outputs(parts.head)
   // Sums need one and the same embedding from first to last.
   if (closedForm !== undefined && parts.base.statistics !== undefined)
     throw invalidAdapter('method', name, 'a closed form needs base.features.standardise: false')
-  return closedForm ? openClosedForm({ ...parts, closedForm }) : new AdapterTrainable(parts)
+  return closedForm
+    ? openClosedForm({ ...parts, closedForm })
+    : new AdapterTrainable({ ...parts, outputs })
 }
 
 const FORGETTING = 'forgetting/'
 const DROPPED: StepResult = { loss: NaN, gradientNorm: NaN, dropped: true }
 
 class AdapterTrainable implements Trainable {
-  readonly #parts: TrainableParts
+  readonly #parts: TrainableParts & AdapterPlan
   readonly #method: Method
   readonly #optimizer: Optimizer
   readonly #engine: AdapterEngine
   readonly observe?: NonNullable<Trainable['observe']>
   readonly testAndStep?: NonNullable<Trainable['testAndStep']>
-  #labels: readonly string[]
+  #head: Head
   #weights: Weights
-  /** What the base counts, apart from what steps move. */
+  /** What base and task count, apart from what steps move. */
   #statistics: Tensors
 
-  constructor(parts: TrainableParts) {
+  constructor(parts: TrainableParts & AdapterPlan) {
     checkTensors(specsOf(parts), parts.parameters)
     this.#parts = parts
     this.#method = methodOf(parts)
     this.#optimizer = optimizerOf(parts.knobs)
     this.#engine = isPlain(parts) ? new PlainAdapter(parts) : new EngineAdapter(parts)
-    this.#labels = [...parts.labels]
+    this.#head = parts.head
     const { counted, learning } = this.#parted(parts.parameters)
     this.#statistics = counted
     this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
@@ -91,25 +94,20 @@ class AdapterTrainable implements Trainable {
     // Averaged weights score in place of those that learn, and without dropout.
     if ((parts.knobs.average ?? 0) === 0 && this.#method.isRandomInSteps !== true)
       this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
-    const { statistics } = parts.base
-    if (statistics !== undefined)
+    if (statisticsOf(parts).length > 0)
       this.observe = (rows) => {
-        const seen = rows.map(({ latent }) => {
-          const stamped = statistics.stamp?.(this.#statistics, latent)
-          this.#statistics = statistics.observe(this.#statistics, [latent])
-          return stamped ?? latent
-        })
+        const seen = rows.map((row) => this.#count(row))
         this.#load()
         return seen
       }
   }
 
-  get labels(): readonly string[] {
-    return this.#labels
+  get head(): Head {
+    return this.#head
   }
 
   score(rows: readonly Latent[]): readonly Float32Array[] {
-    if (rows.length === 0 || this.#labels.length === 0) return rows.map(() => new Float32Array())
+    if (rows.length === 0 || this.#outputs === 0) return rows.map(() => new Float32Array())
     const mean = this.#averaged()
     return mean ? this.#engine.logitsWith(mean, rows) : this.#engine.logits(rows)
   }
@@ -128,13 +126,14 @@ class AdapterTrainable implements Trainable {
 
   /** Of the loss alone. Where replayed rows only veto, theirs are computed by themselves. */
   #gradients(rows: readonly TrainRow[]): Gradients {
-    const { regularizer, task, retired } = this.#parts
+    const { regularizer, task } = this.#parts
     const fresh = rows.filter(({ isReplayed }) => isReplayed !== true)
     const taught = this.#taught(fresh)
+    const step = { task, head: this.#head, statistics: this.#statistics, taught }
     const of = (some: readonly TrainRow[], part = 'all') =>
       this.#engine.gradients(
         some,
-        (group) => lossTargets(group, task, this.#labels, { taught, retired }),
+        (group, outputs) => lossOf(group, outputs, some.length, step),
         `${this.#weights.steps}/${part}`,
       )
     const replayed = rows.filter(({ isReplayed }) => isReplayed === true)
@@ -178,10 +177,9 @@ class AdapterTrainable implements Trainable {
     return { loss, gradientNorm, dropped: false }
   }
 
-  grow(added: readonly string[]): void {
-    invariant(!added.some((label) => this.#labels.includes(label)), `grown twice: ${added.join()}`)
-    this.#labels = [...this.#labels, ...added]
-    this.#use(grown(this.#weights, this.#parts.task, this.#labels.length))
+  grow(head: Head): void {
+    this.#head = head
+    this.#use(grown(this.#weights, this.#parts.task, this.#outputs))
   }
 
   parameters(): Tensors {
@@ -190,7 +188,7 @@ class AdapterTrainable implements Trainable {
   }
 
   snapshot(): TrainableState {
-    const state = toState(this.#weights, this.#optimizer, this.#labels)
+    const state = toState(this.#weights, this.#optimizer, this.#head)
     const remembered = [...this.#parts.regularizer.snapshot()]
     const named = remembered.map(([name, tensor]) => [FORGETTING + name, tensor] as const)
     const tensors = [...state.tensors, ...copied(this.#statistics), ...named]
@@ -198,19 +196,33 @@ class AdapterTrainable implements Trainable {
   }
 
   restore(state: TrainableState): void {
-    const specs = specsOf({ ...this.#parts, labels: state.labels })
+    const specs = specsOf({ ...this.#parts, outputs: this.#parts.task.outputs(state.head) })
     const names = specs.map(({ name }) => name)
     const found = new Map([...state.tensors].filter(([name]) => names.includes(name)))
     const own = this.#parts.base.statistics?.adopt?.(found) ?? found
     checkTensors(specs, own, 'CHECKPOINT_FOREIGN')
     const { counted, learning } = this.#parted(own)
-    this.#labels = [...state.labels]
+    this.#head = state.head
     this.#statistics = counted
     this.#use(fromState(state, this.#optimizer, [...learning.keys()]))
     const remembered = [...state.tensors].filter(([name]) => name.startsWith(FORGETTING))
     this.#parts.regularizer.restore(
       new Map(remembered.map(([name, tensor]) => [name.slice(FORGETTING.length), tensor])),
     )
+  }
+
+  get #outputs(): number {
+    return this.#parts.task.outputs(this.#head)
+  }
+
+  /** Answers the latent to learn it from. */
+  #count({ latent, target, weight }: TrainRow): Latent {
+    const { base, task } = this.#parts
+    const stamped = base.statistics?.stamp?.(this.#statistics, latent)
+    const ofBase = base.statistics?.observe(this.#statistics, [latent])
+    const ofTask = task.statistics?.observe(this.#statistics, [{ target, weight }])
+    this.#statistics = new Map([...this.#statistics, ...(ofBase ?? []), ...(ofTask ?? [])])
+    return stamped ?? latent
   }
 
   #averaged(): Tensors | undefined {

@@ -5,7 +5,7 @@
 import { areFinite } from '../adapters/adapter.ts'
 import type { Method, TrainableState, Hyperparameters } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
-import type { Task } from '../contracts/task.ts'
+import type { Head, TaskHead } from '../contracts/task.ts'
 import { invariant } from '../platform/errors.ts'
 import { OFFSET } from './averaging.ts'
 import { clipScale, type Optimizer } from './optimizer.ts'
@@ -79,8 +79,12 @@ export function averaged(
 }
 
 /** What is shaped like the head grows with it; new elements start at zero. */
-export function grown({ parameters, slots, steps }: Weights, task: Task, labels: number): Weights {
-  const grow = (name: string, tensor: Tensor) => task.grow(name, tensor, labels)
+export function grown(
+  { parameters, slots, steps }: Weights,
+  task: TaskHead,
+  outputs: number,
+): Weights {
+  const grow = (name: string, tensor: Tensor) => task.grow(name, tensor, outputs)
   return {
     parameters: mapTensors(parameters, grow),
     slots: new Map(
@@ -94,18 +98,14 @@ export function grown({ parameters, slots, steps }: Weights, task: Task, labels:
 }
 
 /** `optimizer/<slot>/<parameter>` beside the parameters, copied. */
-export function toState(
-  weights: Weights,
-  optimizer: Optimizer,
-  labels: readonly string[],
-): TrainableState {
+export function toState(weights: Weights, optimizer: Optimizer, head: Head): TrainableState {
   const tensors = new Map(copied(weights.parameters))
   for (const [name, arrays] of weights.slots)
     for (const [index, data] of arrays.entries()) {
       const shape = weights.parameters.get(name)?.shape ?? []
       tensors.set(slotName(optimizer, index, name), { shape, data: data.slice() })
     }
-  return { labels: [...labels], tensors, steps: weights.steps }
+  return { head, tensors, steps: weights.steps }
 }
 
 /** The parameters of a state that `names` lists; slots that it lacks, after a change of optimizer, start at zero. */

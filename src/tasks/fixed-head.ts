@@ -1,5 +1,5 @@
 /** The methods of a task whose head neither grows nor has names for its outputs: every head is the same one. */
-import type { Task } from '../contracts/task-seam.ts'
+import type { Task } from '../contracts/task.ts'
 
 type Fixed =
   | 'start'
@@ -14,6 +14,7 @@ type Fixed =
   | 'selected'
   | 'silent'
   | 'retired'
+  | 'retiredIn'
   | 'revised'
   | 'foreign'
   | 'renaming'
@@ -31,6 +32,7 @@ export const fixedHead = {
   selected: () => undefined,
   silent: [] as readonly string[],
   retired: [],
+  retiredIn: () => [],
   revised: () => undefined,
   foreign: () => undefined,
   renaming: () => undefined,

@@ -6,7 +6,7 @@
  */
 import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, Input, ServedPrediction } from '../contracts/stream.ts'
-import type { Example, Vocabulary } from '../contracts/task.ts'
+import type { Example } from '../contracts/task.ts'
 import type { Dedupe, Seen } from '../intake/dedupe/dedupe.ts'
 import { keyOf } from '../intake/events/event-key.ts'
 import {
@@ -85,8 +85,6 @@ export class Admission {
   /** The count of accepted events whose waiting events these are. */
   #count: number
   readonly #prefetcher: Prefetcher
-  /** With the labels that the learner had when it was made. */
-  #vocabulary: Vocabulary | undefined
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
@@ -132,7 +130,7 @@ export class Admission {
 
   /** An event that was set aside, and that a person has asked for; it is counted as accepted already. */
   async relearn({ key, what, ...entry }: SetAsideEntry, signal: AbortSignal): Promise<Due> {
-    const { tally, latents, setAside } = this.#parts
+    const { tally, latents, setAside, loop } = this.#parts
     if (what.kind === 'event') {
       const waiting = { ...what.event, since: tally.accepted, isCounted: true as const }
       const due = needsPrediction(waiting.event)
@@ -141,7 +139,7 @@ export class Admission {
       setAside.remove(key)
       return due
     }
-    const received = receivedOf({ ...entry, key, what })
+    const received = receivedOf({ ...entry, key, what }, loop.task)
     const { example } = what
     const lesson = this.#parts.dedupe.lessonOf(key)
     const waiting = { key, received, lesson, isCounted: true as const }
@@ -215,9 +213,10 @@ export class Admission {
   }
 
   #putAside(waiting: WaitingEvent): Due {
-    const { tally } = this.#parts
+    const { tally, loop } = this.#parts
+    const { task } = loop
     tally.count('accepted')
-    setAside(eventAside(waiting, 'unread'), this.#parts)
+    setAside(eventAside(waiting, 'unread', task), { ...this.#parts, task })
     return false
   }
 
@@ -269,8 +268,8 @@ export class Admission {
 
   /** What sums are to be rid of when this example is learned. */
   #replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
-    const { learner } = this.#parts
-    const about = event.lesson.kind === 'label' ? predictionId : undefined
+    const { learner, loop } = this.#parts
+    const about = loop.task.supersedes(event.lesson) ? predictionId : undefined
     return learner.unlearnable([...new Set([key, ...learner.about(about)])])
   }
 
@@ -307,7 +306,7 @@ export class Admission {
   }
 
   /**
-   * Another lesson under the same id, and a label for an answer about which something was said before: the newer one takes
+   * Another lesson under the same id, and what is right about an answer on which something was said before: the newer one takes
    * the place of the older ones, in past states too.
    */
   #supersede(
@@ -315,8 +314,8 @@ export class Admission {
     { predictionId }: Example,
     old: LatentMap | undefined,
   ): void {
-    const { learner, dedupe, waiting, setAside, onSupersede } = this.#parts
-    const about = event?.lesson.kind === 'label' ? predictionId : undefined
+    const { learner, dedupe, waiting, setAside, onSupersede, loop } = this.#parts
+    const about = event && loop.task.supersedes(event.lesson) ? predictionId : undefined
     const isKnown = dedupe.lessonOf(key) !== undefined
     const keys = [...(isKnown ? [key] : []), ...learner.about(about)]
     for (const held of waiting.about(key, about)) if (held.received !== received) this.#drop(held)
@@ -369,15 +368,8 @@ export class Admission {
   }
 
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
-    const { task } = this.#parts.loop
-    return task.target(event.lesson, served?.answer, this.#vocabularyNow())
-  }
-
-  #vocabularyNow(): Vocabulary {
     const { loop, learner } = this.#parts
-    const { labels } = learner
-    if (this.#vocabulary?.labels !== labels) this.#vocabulary = { ...loop.labels, labels }
-    return this.#vocabulary
+    return loop.task.target(event.lesson, served?.answer, learner.head)
   }
 
   #accept(

@@ -27,8 +27,8 @@ export function assemble(loop: LoopParts): Assembly {
   const { clock, log, random } = loop
   const retry = new RetryPolicy({ clock, log, jitter: random('jitter') })
   const latents = new LatentProvider(new LatentCache(loop.trunk, loop.limits.latentBytes), retry)
-  const { known: labels } = loop.labels
-  const trainable = loop.openTrainable({ labels, parameters: loop.freshParameters(labels) })
+  const { start: head } = loop.task
+  const trainable = loop.openTrainable({ head, parameters: loop.freshParameters(head) })
   const learner = new Learner({
     ...loop,
     trainable,

@@ -3,7 +3,9 @@
  * a rollback has set aside. They come as moves of the live pointer that stay where it is.
  */
 import type { Logger } from '../contracts/core.ts'
+import type { Task } from '../contracts/task.ts'
 import type { Mover, Routing } from '../versions/contract.ts'
+import { selectedBy } from './set-aside.ts'
 import type { TrainerState } from './state.ts'
 
 const commands: readonly Mover[] = ['pause', 'resume', 'relearn', 'discard']
@@ -18,11 +20,15 @@ export function isHolding({ by, asks }: Routing): boolean {
 }
 
 /** Changes the state; the caller saves. */
-export function obey(move: Routing, state: TrainerState, log: Logger): void {
+export function obey(
+  move: Routing,
+  state: TrainerState,
+  { task, log }: { readonly task: Pick<Task, 'selected'>; readonly log: Logger },
+): void {
   const { by, asks, reason } = move
   const { tally, setAside } = state
   if (by === 'pause' || by === 'resume') tally.pause(by === 'pause')
-  const selection = asks?.selection ?? {}
+  const selection = selectedBy(asks?.selection ?? {}, task)
   const count = by === 'relearn' ? setAside.relearn(selection) : 0
   const gone = by === 'discard' ? setAside.discard(selection) : 0
   log.info({ by, reason, ...(count + gone > 0 && { events: count + gone }) }, 'a command')

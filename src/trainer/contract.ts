@@ -3,6 +3,7 @@ import type { AlarmCount, Scores } from '../contracts/policy.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { LeaseView } from '../fleet/contract.ts'
+import type { Head } from '../contracts/task.ts'
 
 /** How far a trainer is in one source. */
 export interface FeedbackProgress {
@@ -40,7 +41,8 @@ export interface TrainerStatus {
     readonly set_aside?: number
   }
   readonly prequential: Scores
-  readonly labels: readonly string[]
+  /** What its outputs mean, as its task reads it. */
+  readonly head: Head
   readonly steps: number
   readonly droppedSteps: number
   readonly tensors: number

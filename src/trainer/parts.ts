@@ -10,7 +10,7 @@ import type {
   Trigger,
 } from '../contracts/policy.ts'
 import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/stream.ts'
-import type { Task } from '../contracts/task.ts'
+import type { Head, Task } from '../contracts/task.ts'
 import type { Lease } from '../fleet/contract.ts'
 import type { TrainerStatus } from './contract.ts'
 import type { Routing, Registry, Retention } from '../versions/contract.ts'
@@ -45,9 +45,8 @@ export interface LoopParts {
   readonly adapter: AdapterConfig
   /** How what was learned on another base goes on here, if at all. */
   readonly goesOn?: (before: BaseIdentity) => GoingOn | undefined
-  readonly labels: LabelsConfig
   /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
-  readonly freshParameters: (labels: readonly string[]) => Tensors
+  readonly freshParameters: (head: Head) => Tensors
   readonly openTrainable: (start: AdapterStart) => Trainable
 
   readonly train: TrainPlan
@@ -97,19 +96,8 @@ export interface LeaseTerm {
   saved(signal: AbortSignal): Promise<void>
 }
 
-export interface LabelsConfig {
-  readonly open: boolean
-  /** In order. All of them when `open` is false. */
-  readonly known: readonly string[]
-  /** Neither answered nor learned, whether the head has them or not. */
-  readonly retired?: readonly string[] | undefined
-  /** Old name → new name. */
-  readonly renamed?: Readonly<Record<string, string>> | undefined
-  readonly limit: number
-}
-
 export interface AdapterStart {
-  readonly labels: readonly string[]
+  readonly head: Head
   readonly parameters: Tensors
 }
 

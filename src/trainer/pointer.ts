@@ -143,7 +143,7 @@ export class Pointer {
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
     if (undoes) {
-      putAside(before, state, { isUnknown: !isKnown })
+      putAside(before, state, { task: loop.task, isUnknown: !isKnown })
       state.tally.putBarrier({ untilMs: live.sinceMs, left })
     }
     if (isHolding(live)) state.tally.pause(true)
@@ -156,7 +156,7 @@ export class Pointer {
 
   async #obey(command: Routing, signal: AbortSignal): Promise<void> {
     const { loop, state } = this.#parts
-    obey(command, state, loop.log)
+    obey(command, state, loop)
     this.#wentAlong(command)
     this.#passed(command)
     await state.save(signal)

@@ -2,12 +2,14 @@
  * What a rollback leaves behind (law 11): the learner has gone back to a version, and everything that was accepted since
  * and is still here is set aside. Records that nobody has read yet follow behind the barrier.
  */
-import type { Example, Remembered } from '../contracts/task.ts'
+import type { Example, Remembered, Task } from '../contracts/task.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { LetterParts } from './set-aside-letters.ts'
 import { letterOfGone } from './set-aside-letters.ts'
 import type { SetAsideEvent, Whence } from './set-aside.ts'
 import type { TrainerState } from './state.ts'
+
+type AsideTask = Pick<Task, 'topic' | 'stratum' | 'shown'>
 
 /**
  * `before`: what replay held before the learner went back. `isUnknown`: nothing says which events the version has
@@ -16,20 +18,22 @@ import type { TrainerState } from './state.ts'
 export function putAside(
   before: readonly Remembered[],
   state: TrainerState,
-  { isUnknown = false } = {},
+  { task, isUnknown = false }: { readonly task: AsideTask; readonly isUnknown?: boolean },
 ): void {
-  const { learner, waiting, tally, dedupe } = state
+  const { learner, waiting, tally, dedupe, letters } = state
+  const parts = { task, tally, letters, setAside: state.setAside }
   const kept = new Set(learner.remembered.map(({ key }) => key))
   // In an order that does not depend on how often the trainer was restarted.
   const isUndone = ({ key }: Remembered) => !kept.has(key) && (isUnknown || !dedupe.has(key))
   const undone = before.filter(isUndone).toSorted(byKey)
-  for (const example of undone) setAside(exampleAside(example, 'undone'), state)
-  for (const example of learner.dropPending()) setAside(exampleAside(example, 'pending'), state)
+  for (const example of undone) setAside(exampleAside(example, 'undone', task), parts)
+  for (const example of learner.dropPending())
+    setAside(exampleAside(example, 'pending', task), parts)
   for (const event of waiting.events) {
     waiting.leave(event.key)
     // So that each record of the stream is counted as something.
     if (event.isCounted !== true) tally.count('accepted')
-    setAside(eventAside(event, 'waiting'), state)
+    setAside(eventAside(event, 'waiting', task), parts)
   }
 }
 
@@ -48,22 +52,30 @@ export function setAside(
   }
 }
 
-export function eventAside(event: WaitingEvent, whence: Whence): SetAsideEvent {
+export function eventAside(
+  event: WaitingEvent,
+  whence: Whence,
+  task: Pick<Task, 'topic'>,
+): SetAsideEvent {
   const { key, event: said, received } = event
   const timeMs = said.timeMs ?? received.record.timeMs
-  const label = said.lesson.kind === 'label' ? said.lesson.label : undefined
+  const stratum = task.topic(said.lesson)
   return {
     ...{ key, whence },
-    ...(label !== undefined && { label }),
+    ...(stratum !== undefined && { stratum }),
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'event', event },
   }
 }
 
-function exampleAside({ logits: _logits, ...example }: Remembered, whence: Whence): SetAsideEvent {
+function exampleAside(
+  { logits: _logits, ...example }: Remembered,
+  whence: Whence,
+  task: Pick<Task, 'stratum'>,
+): SetAsideEvent {
   const { key, target, timeMs } = example satisfies Example
   return {
-    ...{ key, whence, label: target.label },
+    ...{ key, whence, stratum: task.stratum(target) },
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'example', example },
   }

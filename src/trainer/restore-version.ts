@@ -7,12 +7,12 @@ import { isOfMemory } from '../adapters/memory.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Logger } from '../contracts/core.ts'
 import type { Version } from '../versions/contract.ts'
-import { labelForm } from '../tasks/classification/label-form.ts'
-import { renamedLabels } from '../tasks/classification/renamed-labels.ts'
 import type { LearnerSnapshot } from '../checkpoint/saved.ts'
 import type { AdapterStart, LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
 import { adapterText, type TrainerState } from './state.ts'
+import type { Head, Task } from '../contracts/task.ts'
+import { factsOf } from '../versions/task-facts.ts'
 
 export interface RestoreVersion {
   readonly loop: LoopParts
@@ -39,7 +39,12 @@ export async function restoreVersion(
     const load = () => loop.registry.load(version)
     const loaded = await retry.run(`loading ${version}`, load, signal)
     const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
-    restore({ ...present, weights: weightsOf(loaded, loop) }, loop, state, rehearsed(present))
+    restore(
+      { ...present, weights: weightsOf(loaded, loop) },
+      loop,
+      state,
+      rehearsed(present, loop.task),
+    )
   }
   const line = snapshot?.line
   const pending = undoes ? [] : state.learner.pending.map(({ key }) => key)
@@ -77,22 +82,16 @@ export function freshWeights(start: AdapterStart, loop: LoopParts): TrainableSta
   }
 }
 
-/** The head needs the labels that the config has got since, and those that memory speaks of. */
+/** The head needs what the settings have declared since, and what `remembered` speaks of. */
 function restore(
   to: LearnerSnapshot,
   loop: LoopParts,
   state: TrainerState,
-  remembered: readonly string[] = [],
+  remembered?: Head,
 ): void {
   state.restoreLearner(to)
-  const known = spelledBy(loop.labels.known, [...state.learner.labels, ...remembered])
-  if (state.learner.extend([...new Set([...known, ...remembered])])) state.learnerChanged()
-}
-
-/** All but those that the head has in another spelling: it learned them before labels had only one. */
-export function spelledBy(labels: readonly string[], head: readonly string[]): readonly string[] {
-  const forms = new Set(head.map(labelForm))
-  return labels.filter((label) => head.includes(label) || !forms.has(labelForm(label)))
+  const { learner } = state
+  if (learner.extend(loop.task.declared(learner.head, remembered))) state.learnerChanged()
 }
 
 /** Of what was set aside, it may have learned some. */
@@ -106,22 +105,24 @@ function withoutMemory({ memorised, ...present }: LearnerSnapshot): LearnerSnaps
   return { ...present, remembered: [], ...(memorised && { memorised: [] }) }
 }
 
-/** Labels of the present memory, in the order of the present head. */
-function rehearsed({ weights, remembered }: LearnerSnapshot): readonly string[] {
-  const labels = new Set(remembered.map(({ target }) => target.label))
-  return weights.labels.filter((label) => labels.has(label))
+/** What the present memory speaks of, in the order of the present head. */
+function rehearsed({ weights, remembered }: LearnerSnapshot, task: Task): Head {
+  return task.named(
+    remembered.map(({ target }) => target),
+    weights.head,
+  )
 }
 
 /** Its weights, for a fresh optimizer. */
 export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
   const { version } = manifest
-  const labels = renamedLabels(manifest.labels, loop.labels.renamed)
+  const head = loop.task.headOf(factsOf(manifest))
   // What memory held is not in the weights, and the present memory stays.
   const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
   if (adapterText(manifest.adapter) === adapterText(loop.adapter))
-    return freshWeights({ labels, parameters: own }, loop)
+    return freshWeights({ head, parameters: own }, loop)
   warn(loop.log, version)
-  return freshWeights({ labels, parameters: loop.freshParameters(labels) }, loop)
+  return freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
 }
 
 function warn(log: Logger, version: string): void {

@@ -3,7 +3,6 @@
  * live version of the registry; without that from a fresh adapter, which is published as the first version.
  */
 import { failure } from '../platform/errors.ts'
-import { labelForm } from '../tasks/classification/label-form.ts'
 import { publishAgain, publishFirst } from '../learner/candidate.ts'
 import type { Saved } from '../checkpoint/saved.ts'
 import { checkJournals } from './sources/journals.ts'
@@ -13,13 +12,15 @@ import {
   warmUpAdapter,
   type Beginning,
 } from '../learner/fresh-adapter.ts'
-import { restoreVersion, spelledBy, weightsOf, type RestoreVersion } from './restore-version.ts'
+import { restoreVersion, weightsOf, type RestoreVersion } from './restore-version.ts'
 import { checkNeverTrained, type Recovery } from '../checkpoint/recovery.ts'
 import { isHolding } from './commands.ts'
-import { applyRetiredLabels } from '../learner/retired-labels.ts'
+import { publishRevision } from '../learner/revision.ts'
 import { adapterText, type TrainerState } from './state.ts'
 import { renamedIn } from '../checkpoint/renaming.ts'
 import { movedToBase, publishMoved, type Moved } from '../learner/succession.ts'
+import type { Head, Task } from '../contracts/task.ts'
+import { factsOf } from '../versions/task-facts.ts'
 
 export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
@@ -32,9 +33,9 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
   state.journals = checkJournals(loop.sources, saved.journals ?? {}, saved.positions)
-  if (state.learner.extend(spelledBy(loop.labels.known, state.learner.labels)))
+  if (state.learner.extend(loop.task.declared(state.learner.head))) state.learnerChanged()
+  if (recovery !== undefined && state.learner.extend(remembered(saved, loop.task)))
     state.learnerChanged()
-  if (recovery !== undefined && state.learner.extend(remembered(saved))) state.learnerChanged()
   if (recovery?.from === 'publish') await publishRecovered(recovery, parts, signal)
   const isFresh = saved.identity.adapter !== state.identity.adapter
   const warmed = isFresh ? await warmUpAdapter(saved, parts, signal) : undefined
@@ -43,11 +44,11 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
     return publishMoved(reason, parts, signal)
   }
   if (warmed !== undefined) return publishFresh(warmed, parts, signal)
-  await applyRetiredLabels(parts, { isFresh }, signal)
+  await publishRevision(parts, { isFresh }, signal)
   await state.save(signal)
 }
 
-/** Under what the config says today of features and of names of labels, where that is something else. */
+/** Under what the config says today of features and of names of outputs, where that is something else. */
 function movedTo(found: Saved, parts: RestoreVersion): Moved | undefined {
   const moved = movedToBase(found, parts)
   const renamed = renamedIn(moved?.saved ?? found, parts)
@@ -69,9 +70,9 @@ async function savedOr(
   return state.checkpoint.load(weights)
 }
 
-/** Weights of a version may be older than the labels that replay knows. */
-function remembered(saved: Saved): readonly string[] {
-  return [...new Set(saved.remembered.map(({ target }) => target.label))]
+/** Weights of a version may be older than what replay speaks of. */
+function remembered(saved: Saved, task: Task): Head {
+  return task.named(saved.remembered.map(({ target }) => target))
 }
 
 /** The live version is unusable, and what it was is here. */
@@ -112,7 +113,7 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
     const { number, version, decision } = await publishFirst(parts, signal)
     state.tally.wentTo(version, number + 1)
     state.tally.intend([{ version, by: 'start', reason: decision.reason }])
-    state.tally.heeded(loop.labels.retired ?? [])
+    state.tally.heeded(loop.task.retired)
     return state.save(signal, version)
   }
   if (recovery === undefined && loop.tenure === undefined)
@@ -125,10 +126,10 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
   state.tally.sawPointer(pointer)
   state.tally.learnedLive(pointer)
   if (isHolding(pointer)) state.tally.pause(true)
-  const { adapter, retired = [] } = await manifestOf(version, parts, signal)
-  state.tally.heeded(retired)
-  const isFresh = adapterText(adapter) !== state.identity.adapter
-  await applyRetiredLabels(parts, { isFresh }, signal)
+  const manifest = await manifestOf(version, parts, signal)
+  state.tally.heeded(loop.task.retiredIn(factsOf(manifest)))
+  const isFresh = adapterText(manifest.adapter) !== state.identity.adapter
+  await publishRevision(parts, { isFresh }, signal)
   await state.save(signal)
 }
 
@@ -157,9 +158,8 @@ function checkIdentity({ identity, weights }: Saved, { loop, state }: RestoreVer
   const { base, task } = state.identity
   if (identity.base !== base) throw foreign(state, 'base', identity.base, base)
   if (identity.task !== task) throw foreign(state, 'task', identity.task, task)
-  const { open, known } = loop.labels
-  const lost = open ? [] : weights.labels.filter((label) => !known.includes(labelForm(label)))
-  if (lost.length > 0) throw foreign(state, 'labels', lost.join(', '), known.join(', '))
+  const lost = loop.task.foreign(weights.head)
+  if (lost !== undefined) throw foreign(state, lost.what, lost.saved, lost.present)
 }
 
 function foreign(state: TrainerState, what: string, saved: string, present: string) {

@@ -1,5 +1,5 @@
 /** Dead letters of events that were taken in before: with the record as it arrived, or with what is left of it. */
-import type { Example } from '../contracts/task.ts'
+import type { Example, Task } from '../contracts/task.ts'
 import type { Received } from '../intake/join.ts'
 import { failure } from '../platform/errors.ts'
 import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
@@ -7,25 +7,27 @@ import type { SetAsideEntry } from './set-aside.ts'
 
 export interface LetterParts {
   readonly letters: DeadLetterBuffer
+  readonly task: Pick<Task, 'shown'>
 }
 
 /** It had to go for room. */
-export function letterOfGone(entry: SetAsideEntry, { letters }: LetterParts): void {
+export function letterOfGone(entry: SetAsideEntry, { letters, task }: LetterParts): void {
   const reason = 'set aside by a rollback, and too many events were set aside after it'
-  letters.add(receivedOf(entry), failure('SET_ASIDE_FULL', reason))
+  letters.add(receivedOf(entry, task), failure('SET_ASIDE_FULL', reason))
 }
 
-export function receivedOf({ at, what }: SetAsideEntry): Received {
+export function receivedOf({ at, what }: SetAsideEntry, task: Pick<Task, 'shown'>): Received {
   if (what.kind === 'event') return what.event.received
-  return receivedOfExample(what.example, { partition: 'set-aside', position: String(at) })
+  return receivedOfExample(what.example, { partition: 'set-aside', position: String(at) }, task)
 }
 
-/** Of an example only what is learned is left: its label, and the numbers that its input became. */
+/** Of an example only what is learned is left: its target, and the numbers that its input became. */
 export function receivedOfExample(
   example: Example,
   place: { readonly partition: string; readonly position: string },
+  task: Pick<Task, 'shown'>,
 ): Received {
-  const value = new TextEncoder().encode(JSON.stringify(plain(example)))
+  const value = new TextEncoder().encode(JSON.stringify(plain(example, task)))
   const { timeMs } = example
   return {
     connector: example.source,
@@ -33,10 +35,13 @@ export function receivedOfExample(
   }
 }
 
-function plain({ source, id, target, weight, encoded, predictionId, timeMs }: Example) {
+function plain(
+  { source, id, target, weight, encoded, predictionId, timeMs }: Example,
+  task: Pick<Task, 'shown'>,
+) {
   return {
     ...{ id, source },
-    ...(target.kind === 'label' ? { label: target.label } : { not_label: target.label }),
+    ...task.shown(target),
     weight,
     ...(predictionId !== undefined && { prediction_id: predictionId }),
     ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),

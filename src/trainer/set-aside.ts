@@ -5,7 +5,7 @@
  */
 import { identityOf } from '../intake/events/event-key.ts'
 import type { ExampleKey } from '../contracts/core.ts'
-import type { Example } from '../contracts/task.ts'
+import type { Example, Task } from '../contracts/task.ts'
 import type { Selection } from '../versions/contract.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 
@@ -18,8 +18,8 @@ export type Whence = 'undone' | 'pending' | 'waiting' | 'unread'
 export interface SetAsideEvent {
   readonly key: ExampleKey
   readonly whence: Whence
-  /** The label that it teaches, or the one that a rating speaks of where that is known. */
-  readonly label?: string
+  /** Of what it teaches, where that is known. */
+  readonly stratum?: string
   readonly timeMs?: number
   /** As it would be learned; or else as it arrived. */
   readonly what:
@@ -37,6 +37,23 @@ export interface SetAsideEntry extends SetAsideEvent {
 export interface SetAsideLimits {
   readonly events: number
   readonly bytes: number
+}
+
+/** A selection in the terms of the core; what is absent does not matter. */
+export interface Selected {
+  readonly source?: string
+  readonly stratum?: string
+  readonly sinceMs?: number
+}
+
+export function selectedBy(selection: Selection, task: Pick<Task, 'selected'>): Selected {
+  const { source, sinceMs } = selection
+  const stratum = task.selected(selection)
+  return {
+    ...(source !== undefined && { source }),
+    ...(stratum !== undefined && { stratum }),
+    ...(sinceMs !== undefined && { sinceMs }),
+  }
 }
 
 export class SetAside {
@@ -100,7 +117,7 @@ export class SetAside {
   }
 
   /** They are to be learned now. Answers how many there are. */
-  relearn(selection: Selection): number {
+  relearn(selection: Selected): number {
     const selected = this.#selected(selection).filter(({ isDue }) => !isDue)
     for (const entry of selected) {
       this.#entries.set(entry.key, { ...entry, isDue: true })
@@ -110,7 +127,7 @@ export class SetAside {
   }
 
   /** Answers how many are gone. */
-  discard(selection: Selection): number {
+  discard(selection: Selected): number {
     const selected = this.#selected(selection)
     for (const { key } of selected) this.remove(key)
     return selected.length
@@ -138,7 +155,7 @@ export class SetAside {
     this.#next = Math.max(next, (entries.at(-1)?.at ?? -1) + 1)
   }
 
-  #selected(selection: Selection): readonly SetAsideEntry[] {
+  #selected(selection: Selected): readonly SetAsideEntry[] {
     return this.entries.filter((entry) => isSelected(entry, selection))
   }
 
@@ -156,11 +173,11 @@ export class SetAside {
 
 /** What has no time is never meant by a selection that names one. */
 export function isSelected(
-  { key, label, timeMs }: Pick<SetAsideEvent, 'key' | 'label' | 'timeMs'>,
-  selection: Selection,
+  { key, stratum, timeMs }: Pick<SetAsideEvent, 'key' | 'stratum' | 'timeMs'>,
+  selection: Selected,
 ): boolean {
   if (selection.source !== undefined && selection.source !== identityOf(key).source) return false
-  if (selection.label !== undefined && selection.label !== label) return false
+  if (selection.stratum !== undefined && selection.stratum !== stratum) return false
   return selection.sinceMs === undefined || (timeMs ?? -Infinity) >= selection.sinceMs
 }
 

@@ -27,7 +27,7 @@ export function statusOf(
       set_aside: setAside.size,
     },
     prequential: learner.scores,
-    labels: learner.labels,
+    head: learner.head,
     steps,
     droppedSteps: dropped,
     tensors: tensors?.() ?? 0,

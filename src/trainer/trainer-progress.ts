@@ -10,6 +10,7 @@ import { behind, type Barrier } from './barrier.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { Move, Progress } from '../checkpoint/saved.ts'
 import type { Outcome } from '../learner/learner-types.ts'
+import type { Json } from '../contracts/core.ts'
 
 type Count = 'accepted' | 'duplicates' | 'rejected'
 export type TrainerProgressState = Omit<Progress, 'trigger' | 'turn' | 'setAsideNext' | 'line'>
@@ -141,8 +142,8 @@ export class TrainerProgress {
     this.#set({ next: Math.max(next, this.#state.next) })
   }
 
-  /** The config's retired labels have been heeded. */
-  heeded(retired: readonly string[]): void {
+  /** The version that the trainer goes on from respects these settings of the task. */
+  heeded(retired: Json): void {
     this.#set({ retired })
   }
 

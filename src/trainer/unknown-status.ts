@@ -10,7 +10,7 @@ export function unknownStatus(model: string): TrainerStatus {
     counts: { accepted: 0, duplicates: 0, learned: 0, rejected: 0, waiting: 0 },
     prequential: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },
     isBlank: true,
-    labels: [],
+    head: [],
     steps: 0,
     droppedSteps: 0,
     tensors: 0,

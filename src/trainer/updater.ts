@@ -88,10 +88,12 @@ export class Updater {
   }
 
   #bury(example: Example, error: CodedError): void {
-    const { letters, tally, refused, dedupe } = this.#parts.state
+    const { loop, state } = this.#parts
+    const { letters, tally, refused, dedupe } = state
     dedupe.add(example.key, LET_AGAIN)
     const position = `${example.source}/${example.id}@${tally.accepted}`
-    letters.add(receivedOfExample(example, { partition: 'learning', position }), error)
+    const place = { partition: 'learning', position }
+    letters.add(receivedOfExample(example, place, loop.task), error)
     refused.push(example.key)
     tally.count('rejected')
   }
@@ -135,7 +137,7 @@ export class Updater {
     const { state, pointer, latents, loop } = this.#parts
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes: true })
-    putAside(before, state, { isUnknown: !isKnown })
+    putAside(before, state, { task: loop.task, isUnknown: !isKnown })
     latents.keepOnly(state.learner.remembered)
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
     const place = state.tally.accepted

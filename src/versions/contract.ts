@@ -141,7 +141,7 @@ export interface Asked {
   readonly place?: number
 }
 
-/** Events by their source, their label and since when; what is absent does not matter. */
+/** Events by their source, since when, and by the task's own field; what is absent does not matter. */
 export interface Selection {
   readonly source?: string
   readonly label?: string

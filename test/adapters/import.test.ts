@@ -108,7 +108,7 @@ describe('a folder of this model’s adapter', () => {
       .set('base_model.model.classifier.weight', weight)
       .set('base_model.model.classifier.bias', matrix(3))
     const adapter = read({ modules_to_save: ['classifier'] }, more)
-    const head = headOf(adapter.classifier!, adapter.found, plan)
+    const head = headOf(adapter.classifier!, adapter.found, plan, plan.labels)
     expect(head.get('head.weight')!.shape).toEqual([16, 3])
     expect(head.get('head.weight')!.data[5 * 3 + 2]).toBe(Math.fround((2 * 16 + 5 + 1) / 10))
     expect([...head.get('head.bias')!.data]).toEqual([1, 2, 3])
@@ -252,7 +252,7 @@ describe('is refused with the field, its value and what is allowed', () => {
     ],
   ])('a classifier %s', (_, change, tensors, field) => {
     const found = { fields: { ...fields, ...change }, prefix: '' }
-    const details = refusal(() => headOf(tensors, found, plan))
+    const details = refusal(() => headOf(tensors, found, plan, plan.labels))
     expect(details).toMatchObject({ field, allowed: expect.stringContaining('--head') as string })
   })
 })

@@ -34,14 +34,14 @@ test('dead letters are listed in pages, newest first, with reason, fix and what 
 })
 
 test('a letter that is sent again once its cause is gone is feedback, and no letter any more', async () => {
-  const { post, list, journal, vocabulary } = await withLetters()
+  const { post, list, journal, known } = await withLetters()
   const still = (await post('resend', { all: true })).json<{
     resent: number
     rejected: unknown[]
   }>()
   expect(still).toMatchObject({ resent: 0, rejected: [{ id: 3 }, { id: 2 }, { id: 1 }] })
   expect((await list()).dead_letters).toHaveLength(3)
-  vocabulary.labels.push('maybe')
+  known.push('maybe')
   expect((await post('resend', { code: 'LABEL_UNKNOWN' })).json()).toMatchObject({
     resent: 1,
     rejected: [{ id: 2, code: 'LABEL_UNKNOWN' }],

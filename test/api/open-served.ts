@@ -7,7 +7,7 @@ import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
 import { defaultLimits, type Limits } from '../../src/platform/limits.ts'
 import { systemClock } from '../../src/platform/clock.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import type { CorsOptions } from '../../src/api/http/cors.ts'
 import { eventCheck } from '../../src/serving/services/event-check.ts'
 import { openFeedbackService } from '../../src/serving/services/feedback-service.ts'
@@ -35,7 +35,7 @@ export const report: TrainerReport = {
   pending: 2,
   counts: { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5 },
   prequential: { count: 8, accuracy: 0.75, accuracy_recent: 0.8, loss: 0.5 },
-  labels: ['no', 'yes'],
+  head: ['no', 'yes'],
   steps: 17,
   droppedSteps: 1,
   tensors: 42,
@@ -76,8 +76,8 @@ export async function openServed(options: ServedOptions = {}) {
   const batches: number[] = []
   const flushed: number[] = []
   const limits = { ...defaultLimits, ...options.limits }
-  const labels = ['no', 'yes']
-  const vocabulary = { labels, open: options.open ?? false, retired: ['old'] }
+  const known = ['no', 'yes']
+  const task = classificationOf({ known, open: options.open ?? false, retired: ['old'] })
   const feedback = openFeedbackService({
     model: 'm',
     source: 'http',
@@ -86,8 +86,7 @@ export async function openServed(options: ServedOptions = {}) {
       source: 'http',
       inputKind: 'text',
       limits,
-      task: classification,
-      vocabulary,
+      task,
     }),
     inbox,
     predictions: { flush: async () => void flushed.push(live.served.length) },
@@ -151,5 +150,5 @@ export async function openServed(options: ServedOptions = {}) {
     reader.close()
     return events
   }
-  return { ...live, server, app: server.app, letters, batches, flushed, journal, vocabulary }
+  return { ...live, server, app: server.app, letters, batches, flushed, journal, known }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { settled } from '../serving/fake-clock.ts'
 import { openFakeRegistry, versionOf } from '../serving/fake-registry.ts'
 import { openServed, type ServedOptions } from './open-served.ts'
@@ -249,7 +249,7 @@ test('an engine that fails for a while says so with its own code', async () => {
 })
 
 test('a version does not answer what is retired in it, and one of before answers as it did', async () => {
-  const { ask, app, registry, live } = await open({ live: { live: { task: classification } } })
+  const { ask, app, registry, live } = await open({ live: { live: { task: classificationOf() } } })
   const { manifest, parameters } = versionOf('m', 6, ['no', 'yes', 'maybe'])
   await registry.publish({ manifest: { ...manifest, retired: ['yes'] }, parameters })
   await live.swap(await registry.promote('v6'))

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { Quality } from '../../src/evaluation/quality.ts'
 import { runCli } from '../cli/run-cli.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { openServed } from './open-served.ts'
 
 function qualityOf(answers: readonly (readonly [label: string, answer: string, source: string])[]) {
-  const quality = new Quality({ labels: 2, sources: 2 })
+  const quality = new Quality(classificationOf(), { rows: 2, sources: 2 })
   for (const [label, answer, source] of answers) {
-    const score = { correct: label === answer, loss: 1, answer, confidence: 0.5 }
+    const score = { error: label === answer ? 0 : 1, loss: 1, answer, confidence: 0.5 }
     quality.observe(score, { source, target: { kind: 'label', label } })
   }
   return quality.report()

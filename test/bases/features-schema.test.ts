@@ -13,7 +13,7 @@ import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 import type { Base, Encoded } from '../../src/contracts/network.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { checkOrigin } from '../../src/versions/sealing.ts'
 import { prepareAdapter } from '../../src/serving/engine/engine-adapter.ts'
 import { randomVersion } from '../nn/random-version.ts'
@@ -86,9 +86,7 @@ const shapes: readonly [string, MethodPlugin, FeaturesOptions][] = [
 
 describe.each(shapes)('%s goes on where a feature', (_, method, shape) => {
   const config = { method: nameOf(method), rank: 0, alpha: 1, tail_layers: 'all' } as const
-  const planOf = (of: Base): AdapterPlan => ({
-    ...{ base: of, method, task: classification, config, labels: ['a', 'b'] },
-  })
+  const planOf = (of: Base) => labelledPlan({ base: of, method, config }, ['a', 'b'])
   const random = openRandom(5, 'rows')
   const before = openFeatures({ ...shape, schema })
   const rows = Array.from({ length: 20 }, (): Features => ({
@@ -152,7 +150,7 @@ describe('a version of before a feature was added', () => {
   const parts = { methods, tasks }
   const versionOn = (of: Base, method: MethodPlugin) => {
     const config = { method: nameOf(method), rank: 1, alpha: 1, tail_layers: 'all' } as const
-    const plan = { base: of, method, task: classification, config, labels: ['a', 'b'] }
+    const plan = labelledPlan({ base: of, method, config }, ['a', 'b'])
     return randomVersion(plan, openRandom(1, 'version'))
   }
 

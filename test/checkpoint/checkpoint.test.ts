@@ -33,12 +33,12 @@ function weights(value: number, steps = 1): Change['weights'] {
     ['a', { shape: [1, 2], data: Float32Array.of(value, Number.MIN_VALUE) }],
     ['none', { shape: [4, 0], data: new Float32Array() }],
   ])
-  return { labels: ['x', 'y'], tensors, steps }
+  return { head: ['x', 'y'], tensors, steps }
 }
 
 function mind(learned: number, keys: readonly string[] = []): LearnerState {
   return {
-    memory: { replay: { keys }, draw: 'd', offer: 'o', labels: [] },
+    memory: { replay: { keys }, draw: 'd', offer: 'o', head: [] },
     rate: { since: 2 },
     rollback: null,
     scoreboard: {
@@ -377,7 +377,7 @@ test('a retracted example is gone from every snapshot, and so is its text', () =
 test('snapshots are bounded in bytes: the oldest go, the protected and the newest stay', () => {
   const large = (at: number): Change['weights'] => {
     const data = new Float32Array(25_000).fill(at)
-    return { labels: ['x'], steps: at, tensors: new Map([['w', { shape: [25_000], data }]]) }
+    return { head: ['x'], steps: at, tensors: new Map([['w', { shape: [25_000], data }]]) }
   }
   const { store, checkpoint } = openMemory({ snapshots: 100, snapshotBytes: 350_000 })
   const kept = () =>

@@ -31,7 +31,7 @@ function write(path: string): void {
     positions: { http: { '0': '320' } },
     journals: { http: 'j1' },
     weights: {
-      labels: ['no', 'yes'],
+      head: ['no', 'yes'],
       steps: 1,
       tensors: new Map([['w', { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
     },
@@ -41,7 +41,7 @@ function write(path: string): void {
       {
         key: keyOf({ source: 'desk', id: '1' }),
         at: 0,
-        label: 'yes',
+        vote: 'yes',
         vector: Float32Array.of(1, 2),
         predictionId: 'p',
       },
@@ -83,7 +83,7 @@ function opened(path: string): Store {
 const cells = [
   ['weights', 'tensors'],
   ['weights', 'header'],
-  ['weights', 'labels'],
+  ['weights', 'head'],
   ['states', 'mind'],
   ['positions', 'next'],
   ['facts', 'value'],
@@ -92,7 +92,7 @@ const cells = [
   ['examples', 'target'],
   ['remembered', 'logits'],
   ['memorised', 'vector'],
-  ['memorised', 'label'],
+  ['memorised', 'vote'],
   ['pending_runs', 'data'],
   ['pending_runs', 'header'],
   ['waiting', 'value'],

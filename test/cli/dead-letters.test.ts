@@ -20,10 +20,10 @@ test('list shows id, code, reason and the fix; show prints one whole', async () 
 })
 
 test('resend says what was refused again and exits non-zero, and takes what may be learned now', async () => {
-  const { cli, vocabulary, journal } = await withLetters()
+  const { cli, known, journal } = await withLetters()
   const refused = await cli('resend', '--all')
   expect([refused.code, refused.stdout]).toEqual([65, expect.stringContaining('2 refused again')])
-  vocabulary.labels.push('maybe')
+  known.push('maybe')
   expect((await cli('resend', '--code', 'LABEL_UNKNOWN')).stdout).toContain('2 sent again')
   expect(journal()).toHaveLength(2)
   expect((await cli('list')).stdout).toBe('there are none\n')

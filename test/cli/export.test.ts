@@ -15,7 +15,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { openLog } from '../../src/platform/log.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
@@ -31,13 +31,8 @@ async function published() {
   const base = await openBase(settings.base)
   const log = openLog({ level: 'silent' })
   const registry = await openRegistry(config, 'm', base, { clock: systemClock, log })
-  const plan = {
-    base,
-    method: methodOf(settings),
-    task: classification,
-    config: adapterOf(settings),
-    labels,
-  }
+  const [method, adapter] = [methodOf(settings), adapterOf(settings)]
+  const plan = labelledPlan({ base, method, config: adapter }, labels)
   for (const version of ['v0', 'v1']) {
     const parameters = freshAdapter(plan, openRandom(version, 'adapter'))
     const manifest = await registry.publish({

@@ -2,13 +2,16 @@ import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
 import { percent } from '../../src/cli/print.ts'
 import { Quality } from '../../src/evaluation/quality.ts'
+import type { LabelledReport } from '../../src/tasks/classification/report.ts'
+import type { QualityReport } from '../../src/evaluation/contract.ts'
 import type { Fleet } from '../../src/serving/services/fleet-view.ts'
 import { openServed, type ServedOptions } from '../api/open-served.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { runCli } from './run-cli.ts'
 
 /** Three answers right of four, one of them of a source that is small. */
 const quality = (() => {
-  const seen = new Quality({ labels: 10, sources: 10 })
+  const seen = new Quality(classificationOf(), { rows: 10, sources: 10 })
   const answers = [
     ['loud', 'yes', 'yes'],
     ['loud', 'yes', 'yes'],
@@ -16,10 +19,10 @@ const quality = (() => {
     ['quiet', 'no', 'yes'],
   ] as const
   for (const [source, label, answer] of answers) {
-    const score = { correct: label === answer, loss: 1, answer, confidence: 0.5 }
+    const score = { error: label === answer ? 0 : 1, loss: 1, answer, confidence: 0.5 }
     seen.observe(score, { source, target: { kind: 'label', label } })
   }
-  return seen.report()
+  return seen.report() as unknown as LabelledReport & QualityReport
 })()
 
 async function status(options: ServedOptions, ...flags: string[]) {

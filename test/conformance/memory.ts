@@ -17,7 +17,7 @@ function item(at: number): MemoryItem {
   const drawn = Float32Array.from({ length: WIDTH }, () => random.normal())
   const length = Math.hypot(...drawn)
   const vector = drawn.map((value) => value / length)
-  return { key: asKey(`key-${at}`), label: `label-${at % 3}`, vector }
+  return { key: asKey(`key-${at}`), vote: `label-${at % 3}`, vector }
 }
 
 export function memoryConformance(name: string, { capacity, open }: MadeMemory): void {

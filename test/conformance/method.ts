@@ -91,8 +91,8 @@ function isOf(tensor: string, module: string): boolean {
   return tensor.replace(/^base_model\.model\./, '').startsWith(`${module}.`)
 }
 
-function ownOf({ task, base, labels }: AdapterPlan, tensors: Tensors): Tensors {
-  const heads = task.parameters(base.network.width, labels).map(({ name }) => name)
+function ownOf({ task, base, outputs }: AdapterPlan, tensors: Tensors): Tensors {
+  const heads = task.parameters(base.network.width, outputs).map(({ name }) => name)
   return new Map([...tensors].filter(([name]) => !heads.includes(name)))
 }
 

@@ -15,7 +15,7 @@ export interface MadeReplay {
 /** Every fifth comes from another source, and sizes differ. */
 const item = (at: number): ReplayItem => ({
   key: asKey(`key-${at}`),
-  label: `label-${at % 3}`,
+  stratum: `stratum-${at % 3}`,
   source: at % 5 === 0 ? 'other' : 'noisy',
   bytes: 100 + ((at * 37) % 200),
 })
@@ -68,12 +68,12 @@ export function replayConformance(name: string, made: MadeReplay): void {
       }
     })
 
-    it('draws none of a label that it is told to leave out, and keeps it', () => {
+    it('draws none of a stratum that it is told to leave out, and keeps it', () => {
       const replay = filled(open(), many)
       const before = replay.keys()
-      const labelOf = (key: string) => item(Number(key.slice('key-'.length))).label
-      const out = ['label-1', 'never seen']
-      const wanted = before.filter((key) => labelOf(key) !== 'label-1')
+      const stratumOf = (key: string) => item(Number(key.slice('key-'.length))).stratum
+      const out = ['stratum-1', 'never seen']
+      const wanted = before.filter((key) => stratumOf(key) !== 'stratum-1')
       const drawn = replay.draw(before.length, openRandom(1, 'draw'), out)
       expect(new Set(drawn)).toEqual(new Set(wanted))
       expect(replay.keys()).toEqual(before)
@@ -158,10 +158,10 @@ export function replayConformance(name: string, made: MadeReplay): void {
     it('gives each row of a step its part', () => {
       const parts = open().rehearsal?.parts
       if (parts === undefined) return
-      const row = (label: string) =>
-        ({ target: { kind: 'label', label }, weight: 1, hasLogits: true }) as const
-      const fresh = [row('a'), row('b')]
-      for (const replayed of [[], [[]], [[row('a')]], [[row('a'), row('c')], [row('b')]]]) {
+      const row = (column: number) =>
+        ({ column, isRight: true, weight: 1, hasLogits: true }) as const
+      const fresh = [row(0), row(1)]
+      for (const replayed of [[], [[]], [[row(0)]], [[row(0), row(2)], [row(1)]]]) {
         const counted = parts({ fresh, replayed })
         expect(counted.fresh).toHaveLength(fresh.length)
         expect(counted.replayed.map(({ length }) => length)).toEqual(

@@ -76,7 +76,7 @@ function course(trigger: Trigger): readonly ReturnType<Trigger['observe']>[] {
   return Array.from({ length: 300 }, (_, at) => {
     pending += 1
     const score = {
-      correct: at < 200 === at % 5 > 0,
+      error: at < 200 === at % 5 > 0 ? 0 : 1,
       loss: (at % 7) / 2 + (at < 200 ? 0 : 4),
       answer: 'a',
     }

@@ -1,9 +1,11 @@
 /** What is reported of the answers beside their number: for whom they are right, and for what. */
 import { describe, expect, test } from 'vitest'
-import type { Target } from '../../src/contracts/task.ts'
 import { Quality, type QualityLimits } from '../../src/evaluation/quality.ts'
+import type { LabelledReport } from '../../src/tasks/classification/report.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 
-const limits: QualityLimits = { labels: 3, sources: 3 }
+const limits: QualityLimits = { rows: 3, sources: 3 }
 
 interface Seen {
   readonly label: string
@@ -13,8 +15,8 @@ interface Seen {
 }
 
 function observe(quality: Quality, { label, answer, source = 's', confidence }: Seen): void {
-  const target: Target = { kind: 'label', label }
-  const score = { correct: answer === label, loss: 1, answer }
+  const target: LabelTarget = { kind: 'label', label }
+  const score = { error: answer === label ? 0 : 1, loss: 1, answer }
   quality.observe(confidence === undefined ? score : { ...score, confidence }, {
     source,
     target,
@@ -22,11 +24,12 @@ function observe(quality: Quality, { label, answer, source = 's', confidence }: 
 }
 
 function after(seen: readonly Seen[], chosen = limits): Quality {
-  const quality = new Quality(chosen)
+  const quality = new Quality(classificationOf(), chosen)
   for (const each of seen) observe(quality, each)
   return quality
 }
 
+const reportOf = (quality: Quality) => quality.report() as unknown as LabelledReport
 const times = (count: number, seen: Seen) => Array.from({ length: count }, () => seen)
 
 describe('sources of events', () => {
@@ -65,9 +68,9 @@ describe('sources of events', () => {
   })
 
   test('a rating that only says what was wrong counts for its source, and for no label', () => {
-    const quality = new Quality(limits)
-    const target: Target = { kind: 'not', label: 'a' }
-    quality.observe({ correct: false, loss: 1, answer: 'a' }, { source: 's', target })
+    const quality = new Quality(classificationOf(), limits)
+    const target: LabelTarget = { kind: 'not', label: 'a' }
+    quality.observe({ error: 1, loss: 1, answer: 'a' }, { source: 's', target })
     expect(quality.report()).toMatchObject({ events: 0, labels: [], sources: [{ count: 1 }] })
   })
 })
@@ -84,7 +87,7 @@ describe('labels', () => {
   ]
 
   test('have precision, recall and support, and those with few examples are one', () => {
-    const { labels, other_labels, window_events } = after(seen).report()
+    const { labels, other_labels, window_events } = reportOf(after(seen))
     expect(window_events).toBe(16)
     expect(labels).toEqual([
       { label: 'a', support: 8, predicted: 8, precision: 0.75, recall: 0.75, f1: 0.75 },
@@ -95,7 +98,7 @@ describe('labels', () => {
   })
 
   test('are confused in a table whose sums are theirs, the rest in its last row and column', () => {
-    const { labels, counts } = after(seen).report().confusion
+    const { labels, counts } = reportOf(after(seen)).confusion
     expect(labels).toEqual(['a', 'b', 'c'])
     expect(counts).toEqual([
       [6, 2, 0, 0],
@@ -110,7 +113,7 @@ describe('labels', () => {
       ...times(5000, { label: 'old', answer: 'old' }),
       ...times(10_001, { label: 'a', answer: 'a' }),
     ])
-    const { labels, window_events, events } = quality.report()
+    const { labels, window_events, events } = reportOf(quality)
     expect(events).toBe(15_001)
     expect(window_events).toBe(5001)
     expect(labels.map(({ label, support }) => [label, support])).toEqual([['a', 5001]])
@@ -120,13 +123,13 @@ describe('labels', () => {
     const many = Array.from({ length: 4000 }, (_, at) => ({ label: `l${at}`, answer: 'a' }))
     const { length } = JSON.stringify(after(many).snapshot())
     expect(length).toBeLessThan(100_000)
-    expect(after(many).report().confusion.counts).toHaveLength(4)
+    expect(reportOf(after(many)).confusion.counts).toHaveLength(4)
   })
 })
 
 test('baselines answer before they count: the most frequent label so far, and the last one', () => {
   const labels = ['a', 'a', 'b', 'b', 'b', 'a']
-  const { baselines } = after(labels.map((label) => ({ label, answer: 'a' }))).report()
+  const { baselines } = reportOf(after(labels.map((label) => ({ label, answer: 'a' }))))
   expect(baselines.majority).toMatchObject({ label: 'b', accuracy: 1 / 6 })
   expect(baselines.last_label).toMatchObject({ label: 'a', accuracy: 3 / 6 })
 })
@@ -134,11 +137,11 @@ test('baselines answer before they count: the most frequent label so far, and th
 test('scores that promise more than they keep are a calibration error', () => {
   const sure = times(50, { label: 'a', answer: 'a', confidence: 0.9 })
   const wrong = times(50, { label: 'a', answer: 'b', confidence: 0.9 })
-  const { ece, bins } = after([...sure, ...wrong]).report().calibration
+  const { ece, bins } = reportOf(after([...sure, ...wrong])).calibration
   expect(ece).toBeCloseTo(0.4, 9)
   expect(bins).toHaveLength(10)
   expect(bins.at(-1)).toMatchObject({ count: 100, accuracy: 0.5 })
-  const nothing = after([{ label: 'a', answer: 'a', confidence: NaN }]).report()
+  const nothing = reportOf(after([{ label: 'a', answer: 'a', confidence: NaN }]))
   expect(nothing.calibration.ece).toBe(0)
 })
 
@@ -151,7 +154,7 @@ test('a snapshot is JSON and restores exactly, twice too', () => {
   }))
   const quality = after(seen.slice(0, 5500))
   const state = quality.snapshot()
-  const copy = new Quality(limits)
+  const copy = new Quality(classificationOf(), limits)
   copy.restore(JSON.parse(JSON.stringify(state)) as typeof state)
   copy.restore(JSON.parse(JSON.stringify(state)) as typeof state)
   for (const each of [quality, copy]) for (const next of seen.slice(5500)) observe(each, next)

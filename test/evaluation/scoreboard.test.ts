@@ -1,11 +1,16 @@
 import { expect, test } from 'vitest'
 import { Scoreboard } from '../../src/evaluation/scoreboard.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 
-const score = (correct: boolean, loss = 1) => ({ correct, loss, answer: 'x' })
+const score = (correct: boolean, loss = 1) => ({
+  error: correct ? 0 : 1,
+  loss,
+  answer: 'x',
+})
 const example = { source: 's', target: { kind: 'label', label: 'x' } } as const
 
 test('an empty scoreboard says zero, never NaN', () => {
-  expect(new Scoreboard().scores()).toEqual({
+  expect(new Scoreboard(classificationOf()).scores()).toEqual({
     count: 0,
     accuracy: 0,
     accuracy_recent: 0,
@@ -14,7 +19,7 @@ test('an empty scoreboard says zero, never NaN', () => {
 })
 
 test('accuracy and loss are means over all examples', () => {
-  const board = new Scoreboard()
+  const board = new Scoreboard(classificationOf())
   for (const [correct, loss] of [
     [true, 1],
     [false, 2],
@@ -26,7 +31,7 @@ test('accuracy and loss are means over all examples', () => {
 })
 
 test('recent accuracy follows the fading factor of Gama et al.: S/N with S = e + αS, N = 1 + αN', () => {
-  const board = new Scoreboard()
+  const board = new Scoreboard(classificationOf())
   const errors = Array.from({ length: 1500 }, (_, at) => at >= 1000)
   let sum = 0
   let weights = 0
@@ -41,16 +46,16 @@ test('recent accuracy follows the fading factor of Gama et al.: S/N with S = e +
 })
 
 test('an infinite loss is left out of the mean, and the example still counts as wrong', () => {
-  const board = new Scoreboard()
+  const board = new Scoreboard(classificationOf())
   board.observe(score(true, 0.5), example)
   board.observe(score(false, Infinity), example)
   expect(board.scores()).toMatchObject({ count: 2, accuracy: 0.5, loss: 0.5 })
 })
 
 test('a snapshot restores exactly, twice too', () => {
-  const board = new Scoreboard()
+  const board = new Scoreboard(classificationOf())
   for (let at = 0; at < 100; at += 1) board.observe(score(at % 3 === 0, at / 7), example)
-  const copy = new Scoreboard()
+  const copy = new Scoreboard(classificationOf())
   copy.restore(structuredClone(board.snapshot()))
   copy.restore(structuredClone(board.snapshot()))
   board.observe(score(true), example)
@@ -59,10 +64,10 @@ test('a snapshot restores exactly, twice too', () => {
 })
 
 test('a state of before quality was kept restores, and quality begins', () => {
-  const board = new Scoreboard()
+  const board = new Scoreboard(classificationOf())
   board.observe(score(true), example)
   const { quality: _quality, ...old } = board.snapshot()
-  const later = new Scoreboard()
+  const later = new Scoreboard(classificationOf())
   later.restore(old)
   later.observe(score(false), example)
   expect(later.scores()).toMatchObject({ count: 2, accuracy: 0.5 })

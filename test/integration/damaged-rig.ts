@@ -11,7 +11,7 @@ import type { Manifest } from '../../src/versions/contract.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { loadConfig, type Config } from '../../src/config/config.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
 const silent: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent }
@@ -57,7 +57,7 @@ export async function publish(config: Config, name: string, count: number, from 
       ...{ decision: 'promote', reason: 'always', files: {}, created: '' },
     }
     const random = openRandom(number, name)
-    const given = { ...plan, task: classification, config: adapter, labels }
+    const given = labelledPlan({ ...plan, config: adapter }, labels)
     const parameters = freshAdapter(given, random)
     await registry.publish({ manifest, parameters })
     const by = number === 0 ? 'start' : 'trainer'

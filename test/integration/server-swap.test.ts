@@ -18,7 +18,9 @@ import { openLiveModel, type LiveModel } from '../../src/serving/live/live-model
 import { openServer, type Server } from '../../src/api/http/server.ts'
 import { openV1 } from '../../src/api/v1/surface.ts'
 import { openServices } from '../../src/serving/services/services.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
+import { classificationHead as classification } from '../../src/tasks/classification/head.ts'
+import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { settled } from '../serving/fake-clock.ts'
@@ -66,7 +68,7 @@ async function open(): Promise<void> {
 
 function versionOf(number: number): Version {
   const config = { method: 'lora', rank: 4, alpha: 8, tail_layers: 1 }
-  const plan = { base, method: lora, task: classification, config, labels }
+  const plan = labelledPlan({ base, method: lora, config }, labels)
   const { manifest, parameters } = randomVersion(plan, openRandom(number, 'swap'))
   return { parameters, manifest: { ...manifest, model: 'm', version: `v${number}` } }
 }
@@ -76,7 +78,15 @@ async function openHttp(): Promise<void> {
   const batcher = openBatcher({ engine, clock: systemClock, metrics, ...bounds })
   let ids = 0
   live = await openLiveModel({
-    ...{ model: 'm', base, task: classification, maxTokens: 64, batcher, registry, engine },
+    ...{
+      model: 'm',
+      base,
+      task: classificationOf({ known: labels }),
+      maxTokens: 64,
+      batcher,
+      registry,
+      engine,
+    },
     ...{
       idleVersions: 0,
       mostVersions: 4,
@@ -172,7 +182,7 @@ async function recompute(answers: readonly (Answer & { readonly text: string })[
     if (!known.has(key)) {
       const encoded = base.encode({ kind: 'text', text }, 64)
       const [logits] = await fresh.run([{ adapter: version, encoded }])
-      known.set(key, classification.decode(logits!, labels).scores)
+      known.set(key, classificationOf().decode(logits!, { labels }).scores)
     }
     expect(predictions[0]?.scores).toEqual(known.get(key))
     expect(named).toBe(version)

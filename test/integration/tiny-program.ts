@@ -17,7 +17,8 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openStore } from '../../src/platform/store/store.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationHead } from '../../src/tasks/classification/head.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
@@ -72,9 +73,8 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
     base: tinyBase,
     maxTokens: 64,
     trunk: tinyTrunk,
-    task: classification,
+    task: classificationOf({ known: ['no', 'yes'], limit: 8 }),
     adapter: { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
-    labels: { open: false, known: ['no', 'yes'], limit: 8 },
     freshParameters: freshTiny,
     openTrainable: (start) => new TinyTrainable(start),
     train: { batch: 4, replay_batch: 4, epochs: 1 },
@@ -122,7 +122,7 @@ export async function durableState(folder: string, model: string) {
 
 async function openTinyRegistry(folder: string, model: string): Promise<LocalRegistry> {
   const base = { name: tinyBase.name, hash: tinyBase.hash }
-  const task = classification.kind
+  const task = classificationHead.kind
   return openLocalRegistry({ folder, model, base, task, bundle, clock: systemClock, log: quiet })
 }
 

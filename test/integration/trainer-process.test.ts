@@ -17,7 +17,11 @@ import { silentLog } from '../trainer/world.ts'
 import { durableState, openTinyLoop } from './tiny-program.ts'
 import { transpile } from './transpile.ts'
 
-const program = transpile('test/integration/tiny-program.ts', 'test/trainer/tiny.ts')
+const program = transpile(
+  'test/integration/tiny-program.ts',
+  'test/trainer/tiny.ts',
+  'test/tasks/classification-of.ts',
+)
 
 /** Lines of `events.jsonl`, in the words of the contract. */
 function linesOf(count: number, from = 0): string {
@@ -96,18 +100,18 @@ test('a process that does not speak is stalled, and what was known of its model 
   const folder = folderWith(['m'], linesOf(8))
   const supervisor = supervise(['m'], { folder, models: ['m'] }, { stalledMs: () => 2000 })
   await settled(supervisor, 'm', 8)
-  const { pid = 0, counts, labels } = supervisor.status('m')
+  const { pid = 0, counts, head } = supervisor.status('m')
   process.kill(pid, 'SIGSTOP')
   await until(() => supervisor.status('m').state === 'stalled')
-  expect(supervisor.status('m')).toMatchObject({ code: 'TRAINER_STALLED', counts, labels })
+  expect(supervisor.status('m')).toMatchObject({ code: 'TRAINER_STALLED', counts, head })
   process.kill(pid, 'SIGKILL')
   await until(() => {
-    expect(supervisor.status('m')).toMatchObject({ counts, labels })
+    expect(supervisor.status('m')).toMatchObject({ counts, head })
     return supervisor.status('m').restarts === 1 && supervisor.status('m').state === 'idle'
   })
   await supervisor.stop({ deadlineMs: 60_000 })
   const saved = savedStatus(join(folder, 'm', 'state.db'), unknownStatus('m'))
-  expect(saved).toMatchObject({ state: 'starting', pending: 0, counts, labels })
+  expect(saved).toMatchObject({ state: 'starting', pending: 0, counts, head })
 })
 
 describe('kill -9', () => {

@@ -1,6 +1,7 @@
 /** Instant memory in the trainer: versions at once, over rollbacks, retractions, restarts and another config. */
 import { describe, expect, test } from 'vitest'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
+import { factsOf } from '../../src/versions/task-facts.ts'
 import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { tinyBase, TinyTrainable, tinyLatent } from '../trainer/tiny.ts'
@@ -16,10 +17,10 @@ function answer(world: World, version: string, text: string): string {
   const { manifest, parameters } = world.registry.versions.get(version)!
   const latent = tinyLatent(tinyBase.encode({ kind: 'text', text }, 64))
   const head = ['head.weight', 'head.bias'].map((name) => [name, parameters.get(name)!] as const)
-  const trainable = new TinyTrainable({ labels: manifest.labels, parameters: new Map(head) })
+  const trainable = new TinyTrainable({ head: manifest.labels, parameters: new Map(head) })
   const logits = trainable.score([latent])[0]!
   const mixed = engine.mix(parameters, logits, placeOf(latent))
-  return classification.decode(mixed, manifest.labels, manifest.retired).label
+  return classificationOf().decode(mixed, factsOf(manifest)).label
 }
 
 const lastOf = (world: World) => [...world.registry.versions.keys()].at(-1)!

@@ -5,13 +5,14 @@ import { policies } from '../../src/plugins.ts'
 import type { LearningRateSchedule, Replay, Rollback, Trigger } from '../../src/contracts/policy.ts'
 import type { Example } from '../../src/contracts/task.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import type { LabelRules } from '../../src/tasks/classification/rules.ts'
 import { Learner } from '../../src/learner/learner.ts'
 import type { LiveVersion, LearnerParts, Outcome } from '../../src/learner/learner-types.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
 
 export interface LearnerSetting {
-  readonly labels?: LearnerParts['labels'] & { readonly known: readonly string[] }
+  readonly labels?: Partial<LabelRules>
   readonly train?: LearnerParts['train']
   readonly replay?: Replay
   readonly trigger?: Trigger
@@ -20,14 +21,14 @@ export interface LearnerSetting {
 }
 
 export function openTiny(setting: LearnerSetting = {}) {
-  const labels = setting.labels ?? { open: false, known: ['no', 'yes'], limit: 4 }
-  const known = labels.known
-  const trainable = new TinyTrainable({ labels: known, parameters: freshTiny(known) })
+  const task = classificationOf(setting.labels ?? { known: ['no', 'yes'], limit: 4 })
+  const head = task.start
+  const trainable = new TinyTrainable({ head, parameters: freshTiny(head) })
   const replay =
     setting.replay ?? openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 6 })
   const learner = new Learner({
     trainable,
-    task: classification,
+    task,
     memory: { replay, draw: openRandom(1, 'draw'), offer: openRandom(1, 'offer') },
     trigger:
       setting.trigger ?? openPolicy('trigger', policies.trigger, { policy: 'count', every: 4 }),
@@ -36,7 +37,6 @@ export function openTiny(setting: LearnerSetting = {}) {
     freshParameters: freshTiny,
     rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     train: setting.train ?? { batch: 2, replay_batch: 2, epochs: 1 },
-    labels,
   })
   return { learner, trainable, replay }
 }

@@ -71,10 +71,10 @@ describe('labels', () => {
   test('a new label counts as wrong, then the head has it', async () => {
     const { learner, trainable } = openTiny({ labels: open })
     for (const example of stream) await accept(learner, example)
-    expect(trainable.labels).toEqual([])
-    expect(learner.labels).toEqual(['yes', 'no'])
+    expect(trainable.head).toEqual([])
+    expect(learner.head).toEqual(['yes', 'no'])
     await update(learner)
-    expect(trainable.labels).toEqual(['yes', 'no'])
+    expect(trainable.head).toEqual(['yes', 'no'])
     expect(learner.scores).toMatchObject({ count: 4, accuracy: 0 })
   })
 
@@ -93,7 +93,7 @@ describe('labels', () => {
     const { learner } = openTiny({ labels: known })
     await accept(learner, stream[0]!)
     await accept(learner, lesson('3', 'odd', 'maybe'))
-    expect(learner.labels).toEqual(['old', 'yes', 'maybe'])
+    expect(learner.head).toEqual(['old', 'yes', 'maybe'])
     expect((await rejection(accept(learner, lesson('4', 'odd', 'more')))).code).toBe('LABELS_FULL')
   })
 
@@ -102,9 +102,9 @@ describe('labels', () => {
     await accept(learner, stream[0]!)
     await accept(learner, stream[1]!)
     learner.retract([stream[0]!.key])
-    expect(learner.labels).toEqual(['no'])
+    expect(learner.head).toEqual(['no'])
     await accept(learner, lesson('3', 'odd', 'maybe'))
-    expect(learner.labels).toEqual(['no', 'maybe'])
+    expect(learner.head).toEqual(['no', 'maybe'])
   })
 
   test('closed labels refuse what is not among them', async () => {
@@ -172,7 +172,7 @@ describe('policies', () => {
       needsScore: true,
       observe({ score }) {
         seen.push(score)
-        return { verdict: score?.correct === false ? 'update' : 'wait', reason: 'wrong' }
+        return { verdict: score?.error === 1 ? 'update' : 'wait', reason: 'wrong' }
       },
       snapshot: () => null,
       restore: () => {},
@@ -180,7 +180,7 @@ describe('policies', () => {
     const { learner } = openTiny({ trigger })
     const decisions = [await accept(learner, stream[1]!), await accept(learner, stream[0]!)]
     expect(decisions.map(({ verdict }) => verdict)).toEqual(['wait', 'update'])
-    expect(seen.map((score) => score?.correct)).toEqual([true, false])
+    expect(seen.map((score) => score?.error)).toEqual([0, 1])
   })
 
   test('when the rollback policy wants to go back, the block is scored and not learned', async () => {

@@ -10,7 +10,8 @@ import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { labelledPlan } from '../tasks/labelled-plan.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openTrainable } from '../../src/optim/step.ts'
 import { knobs, labelled, tf } from '../trainer/rig.ts'
@@ -33,7 +34,7 @@ it.each<{ method: MethodPlugin; reach: number }>([
   { method: lora, reach: 1 },
 ])('$nameOf(method) learns what separates two topics', async ({ method, reach }) => {
   const config = { method: nameOf(method), rank: 4, alpha: 8, tail_layers: reach }
-  const plan = { base, method, task: classification, config, labels }
+  const plan = labelledPlan({ base, method, config }, labels)
   const trunk = await openTrunkEngine(base, cutOf(reach, base.network.layers))
   const encode = (texts: readonly string[]) =>
     trunk.encode(texts.map((text) => base.encode({ kind: 'text', text }, 32)))
@@ -53,7 +54,7 @@ it.each<{ method: MethodPlugin; reach: number }>([
   }))
   for (let step = 0; step < 12; step += 1) trainable.step(rows)
   const logits = trainable.score(await encode(labels.flatMap((label) => asked[label])))
-  const answers = logits.map((row) => classification.decode(row, labels).label)
+  const answers = logits.map((row) => classificationOf().decode(row, { labels }).label)
   expect(answers).toEqual(['food', 'food', 'travel', 'travel'])
   trainable.dispose()
   await trunk.close()

@@ -2,8 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { openPolicy } from '../../src/config/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import { underPresentNames } from '../../src/serving/live/present-names.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
@@ -59,7 +58,7 @@ describe('a label that the config renames', () => {
     expect(finalState(world)).toMatchObject({
       pending: kept.pending,
       remembered: kept.remembered,
-      labels: ['yes', 'no', 'most'],
+      head: ['yes', 'no', 'most'],
     })
     expect(JSON.stringify(finalState(world)!.mind)).toEqual(
       JSON.stringify(kept.mind)
@@ -106,9 +105,11 @@ describe('a label that the config renames', () => {
 
 test('a version of before answers with the present name', () => {
   const logits = Float32Array.of(0, 3)
-  const { decode } = underPresentNames(classification, { b: 'c' })
-  expect(decode(logits, ['a', 'b'])).toMatchObject({ label: 'c' })
-  expect(decode(logits, ['a', 'b'], ['b'])).toMatchObject({ label: 'a' })
+  const { decode } = classificationOf({ renamed: { b: 'c' } })
+  expect(decode(logits, { labels: ['a', 'b'] })).toMatchObject({ label: 'c' })
+  expect(decode(logits, { labels: ['a', 'b'], retired: ['b'] })).toMatchObject({ label: 'a' })
   // Both are there: each keeps its name.
-  expect(decode(Float32Array.of(0, 3, 1), ['a', 'b', 'c'])).toMatchObject({ label: 'b' })
+  expect(decode(Float32Array.of(0, 3, 1), { labels: ['a', 'b', 'c'] })).toMatchObject({
+    label: 'b',
+  })
 })

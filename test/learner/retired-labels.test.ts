@@ -1,7 +1,7 @@
 /** A label that the config retires while its examples wait, are kept, and have made versions: over restarts and crashes. */
 import { describe, expect, test } from 'vitest'
 import { slda } from '../../src/adapters/slda.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
@@ -94,7 +94,11 @@ describe('a label that the config retires', () => {
         const trainable = new TinyTrainable(start, ['old'])
         const step = trainable.step.bind(trainable)
         trainable.step = (batch, factor) => {
-          seen.push(batch.filter(({ isReplayed }) => isReplayed).map(({ target }) => target.label))
+          seen.push(
+            batch
+              .filter(({ isReplayed }) => isReplayed)
+              .map(({ target }) => (target as LabelTarget).label),
+          )
           return step(batch, factor)
         }
         return trainable
@@ -160,7 +164,7 @@ describe('a label that the config retires', () => {
 })
 
 describe('a step under a retired label', () => {
-  const plan = { ...planOf(), retired: ['b'] }
+  const plan = planOf({ retired: ['b'] })
   const batch = rows(['a', 'c', not('a'), 'b'])
 
   test('leaves its column of the head alone, and its rows teach nothing', () => {
@@ -168,7 +172,7 @@ describe('a step under a retired label', () => {
     const trainable = open({ ...plan, parameters })
     const before = trainable.score(batch.map(({ latent }) => latent))
     const expected = [0, 1, 2].map(
-      (at) => classification.score(before[at]!, batch[at]!.target, ['a', 'b', 'c'], ['b']).loss,
+      (at) => plan.task.score(before[at]!, batch[at]!.target, plan.head).loss,
     )
     const { loss } = trainable.step(batch)
     expect(loss).toBeCloseTo(expected.reduce((sum, one) => sum + one, 0) / batch.length, 4)
@@ -193,8 +197,8 @@ describe('a step under a retired label', () => {
   })
 
   test('in a closed form keeps its sums and takes no share of others', () => {
-    const change = { ...planOf({ method: slda }), retired: ['b'] }
-    const trainable = open({ ...change })
+    const change = planOf({ method: slda, retired: ['b'] })
+    const trainable = open(change)
     trainable.step(rows(['a', 'b', 'c', 'a', 'b', 'c'], change))
     const sums = () => [...trainable.snapshot().tensors.get('sums/counts')!.data]
     expect(sums()).toEqual([2, 2, 2])

@@ -21,6 +21,8 @@ import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openKnnEngine } from '../../src/learner/knn-engine.ts'
 import { openTrainable } from '../../src/optim/step.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
+import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 import { randomVersion } from './random-version.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
@@ -102,12 +104,13 @@ test.each(memorable)(
     const labels = ['c', 'b', 'a', 'not in the head']
     const items = labels.map((label, at) => ({
       key: asKey(label),
-      label,
+      vote: label,
       vector: places[at] ?? places[0]!.map((value) => -value),
     }))
+    const { classes } = classificationOf({ known: plan.labels, retired: ['b'] })
     const memory = memoryTensors(items, voice, {
       width: base.network.width,
-      ...{ labels: plan.labels, retired: ['b'] },
+      ...{ classes: classes!, head: plan.head, outputs: plan.outputs },
     })
     const made = randomVersion(plan, openRandom(2, JSON.stringify(namesOf(plan))))
     const version = {
@@ -123,7 +126,8 @@ test.each(memorable)(
     for (const [at, row] of served.entries())
       for (const [label, logit] of row.entries())
         expect(Math.abs(logit - trained[at]![label]!)).toBeLessThan(1e-4)
-    const scoresOf = (row: Float32Array) => tasks.classification.decode(row, plan.labels).scores
+    const scoresOf = (row: Float32Array) =>
+      classificationOf().decode(row, { labels: plan.labels }).scores
     const change = scoresOf(served[0]!).c! - scoresOf(head[0]!).c!
     expect(Math.abs(change)).toBeGreaterThan(0.01)
     // What is retired neither votes nor answers.
@@ -138,13 +142,13 @@ function planOf(
   method: MethodPlugin,
   reach: number | 'all',
   change: Partial<AdapterConfig> = {},
-): AdapterPlan {
+): LabelledPlan {
   const config = {
     ...{ method: nameOf(method), rank: 2, alpha: 6, tail_layers: reach },
     ...{ features: 32, depth: 2, ...change },
   }
   const seen = viewOf(base, method, config)
-  return { base: seen, method, task: tasks.classification, config, labels: ['a', 'b', 'c'] }
+  return labelledPlan({ base: seen, method, config }, ['a', 'b', 'c'])
 }
 
 /** A base without layers has no tail to reach into, one without a pooling map no site above its layers. */
@@ -180,7 +184,7 @@ function rowsOf(base: Base): readonly Encoded[] {
   return [...texts.map((text) => base.encode({ kind: 'text', text }, 64)), empty]
 }
 
-async function trainerLogits(plan: AdapterPlan, version: Version, rows: readonly Encoded[]) {
+async function trainerLogits(plan: LabelledPlan, version: Version, rows: readonly Encoded[]) {
   const { base, config } = plan
   const trunk = await openTrunkEngine(base, cutOf(config.tail_layers, base.network.layers))
   const trainable = openTrainable({

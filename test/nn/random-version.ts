@@ -4,7 +4,10 @@ import { identityOf } from '../../src/adapters/base-identity.ts'
 import type { Random, Tensor } from '../../src/contracts/core.ts'
 import type { Version } from '../../src/versions/contract.ts'
 
-export function randomVersion(plan: AdapterPlan, random: Random): Version {
+export function randomVersion(
+  plan: AdapterPlan & { readonly labels: readonly string[] },
+  random: Random,
+): Version {
   const draw = (shape: readonly number[]): Tensor => {
     const length = shape.reduce((product, size) => product * size, 1)
     const data = Float32Array.from({ length }, () => random.normal() * 0.1)

@@ -1,6 +1,6 @@
 /** Learning without gradients: what sums must do as a trainable, through the same door as every method. */
 import { describe, expect, it } from 'vitest'
-import { freshAdapter, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { ncm } from '../../src/adapters/ncm.ts'
 import { ranpac } from '../../src/adapters/ranpac.ts'
 import { slda } from '../../src/adapters/slda.ts'
@@ -23,7 +23,11 @@ import {
   planOf,
   rows as onBert,
   tf,
+  grow,
+  type LabelledRow,
 } from '../trainer/rig.ts'
+import type { Head } from '../../src/contracts/task.ts'
+import { labelsIn } from '../../src/tasks/classification/rules.ts'
 import { openWorld, runToEnd, type World } from '../trainer/world.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
@@ -69,7 +73,7 @@ describe.each(methods)('$name', (method) => {
       trainable,
       blobs(40).filter(({ target }) => target.label !== 'c'),
     )
-    trainable.grow(['d'])
+    grow(trainable, 'd')
     for (const logits of trainable.score(blobs(9).map(({ latent }) => latent))) {
       const best = Math.max(...logits)
       expect(logits).toHaveLength(4)
@@ -153,7 +157,7 @@ describe.each(methods)('$name', (method) => {
     first.step(blobs(20))
     const saved = first.snapshot()
     const go = (trainable: Trainable) => {
-      trainable.grow(['d'])
+      grow(trainable, 'd')
       for (let times = 0; times < 3; times += 1)
         trainable.testAndStep!([
           ...blobs(7, times),
@@ -231,9 +235,9 @@ describe.each(methods)('$name', (method) => {
     const tiny = openFeatures({ size: 8, standardise: false })
     const setting = (seed: number) => ({
       ...settingOf(seed),
-      freshParameters: (labels: readonly string[]) =>
-        freshAdapter(planFor(method, labels, tiny), openRandom(1, 'fresh')),
-      openTrainable: ({ labels }: Pick<AdapterPlan, 'labels'>) => open(method, labels, tiny),
+      freshParameters: (head: Head) =>
+        freshAdapter(planFor(method, labelsIn(head), tiny), openRandom(1, 'fresh')),
+      openTrainable: ({ head }: { readonly head: Head }) => open(method, labelsIn(head), tiny),
     })
     let crashes = 0
     for (const seed of [1, 2, 3, 4]) {
@@ -257,7 +261,7 @@ function planFor(
   method: MethodPlugin,
   labels: readonly string[] = ['a', 'b', 'c'],
   base = features,
-): AdapterPlan {
+) {
   const config = { method: nameOf(method), rank: 0, alpha: 1, tail_layers: 0, features: 48 }
   return planOf({ method, config, base: viewOf(base, method, config), labels })
 }
@@ -276,13 +280,13 @@ const centres: Readonly<Record<string, readonly number[]>> = {
 }
 
 /** One of a cloud around its label's centre, always the same. */
-function row(label: string, seed: number, spread = 0.4): TrainRow {
+function row(label: string, seed: number, spread = 0.4): LabelledRow {
   const random = openRandom(seed, label)
   const data = Float32Array.from(centres[label]!, (value) => value + spread * random.normal())
   return { latent: { positions: 1, width: 4, data }, target: labelled(label), weight: 1 }
 }
 
-function blobs(count: number, seed = 1, spread?: number): TrainRow[] {
+function blobs(count: number, seed = 1, spread?: number): LabelledRow[] {
   return Array.from({ length: count }, (_, at) =>
     row(['a', 'b', 'c'][at % 3]!, seed * 1000 + at, spread),
   )
@@ -293,11 +297,11 @@ function learn(trainable: Trainable, rows: readonly TrainRow[]): void {
     trainable.testAndStep!(rows.slice(from, from + 8))
 }
 
-function accuracy(trainable: Trainable, rows: readonly TrainRow[]): number {
+function accuracy(trainable: Trainable, rows: readonly LabelledRow[]): number {
   const logits = trainable.score(rows.map(({ latent }) => latent))
   const right = rows.filter(({ target }, at) => {
     const best = logits[at]!.indexOf(Math.max(...logits[at]!))
-    return trainable.labels[best] === target.label
+    return labelsIn(trainable.head)[best] === target.label
   })
   return right.length / rows.length
 }

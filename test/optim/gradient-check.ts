@@ -2,13 +2,17 @@
  * Gradients through the public door alone: a step of plain SGD with rate 1 moves by the gradient, and a step with rate 0
  * tells the loss.
  */
-import type { AdapterPlan } from '../../src/adapters/adapter.ts'
 import type { TrainRow } from '../../src/contracts/adapter.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import type { LabelledPlan } from '../tasks/labelled-plan.ts'
 import { open } from '../trainer/rig.ts'
 
-export function slopes(plan: AdapterPlan, parameters: Tensors, rows: readonly TrainRow[]): Tensors {
+export function slopes(
+  plan: LabelledPlan,
+  parameters: Tensors,
+  rows: readonly TrainRow[],
+): Tensors {
   const trainable = openAt(plan, parameters, 1)
   trainable.step(rows)
   const after = trainable.parameters()
@@ -23,14 +27,14 @@ export function slopes(plan: AdapterPlan, parameters: Tensors, rows: readonly Tr
 
 /** (L(θ − 2εd) − 8·L(θ − εd) + 8·L(θ + εd) − L(θ + 2εd)) / 12ε along a random direction d of length 1 in each tensor. */
 export function slopesByDifference(
-  plan: AdapterPlan,
+  plan: LabelledPlan,
   parameters: Tensors,
   rows: readonly TrainRow[],
 ): readonly { readonly name: string; readonly direction: Float32Array; readonly slope: number }[] {
   const random = openRandom(1, 'difference')
   const trainable = openAt(plan, parameters, 0)
   const lossAt = (tensors: Tensors) => {
-    trainable.restore({ labels: plan.labels, tensors, steps: 0 })
+    trainable.restore({ head: plan.labels, tensors, steps: 0 })
     return trainable.step(rows).loss
   }
   const found = [...parameters].map(([name, tensor]) => {
@@ -56,7 +60,7 @@ const STENCIL = [
   [2, -1],
 ] as const
 
-function openAt(plan: AdapterPlan, parameters: Tensors, rate: number) {
+function openAt(plan: LabelledPlan, parameters: Tensors, rate: number) {
   const knobs = {
     learning_rate: rate,
     head_learning_rate: rate,

@@ -9,12 +9,12 @@ import type { MethodPlugin, TrainRow } from '../../src/contracts/adapter.ts'
 import type { Random } from '../../src/contracts/core.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import type { LossPart } from '../../src/contracts/policy.ts'
-import type { Target } from '../../src/contracts/task.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { EngineAdapter, type Gradients } from '../../src/optim/engine-adapter.ts'
 import { isPlain, PlainAdapter } from '../../src/optim/plain-adapter.ts'
-import { lossTargets } from '../../src/optim/targets.ts'
+import { lossOf } from '../../src/optim/loss.ts'
+import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 import { bert, randomAdapter, tensorsOf, tf } from '../trainer/rig.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
@@ -46,8 +46,10 @@ describe('the plain engine', () => {
     engine.load(parameters)
     plain.load(parameters)
     for (const rows of [rowsOf(plan.base), partedRows(plan.base)]) {
-      const targets = (some: readonly TrainRow[]) => lossTargets(some, classification, labels)
-      const [one, other] = [plain, engine].map((each) => each.gradients(rows, targets, 'seed')) as [
+      const step = { task: plan.task, head: labels, statistics: new Map() }
+      const loss = (some: readonly TrainRow[], outputs: Float32Array) =>
+        lossOf(some, outputs, rows.length, step)
+      const [one, other] = [plain, engine].map((each) => each.gradients(rows, loss, 'seed')) as [
         Gradients,
         Gradients,
       ]
@@ -63,12 +65,12 @@ describe('the plain engine', () => {
   })
 })
 
-function planOf(base: Base, method: MethodPlugin): AdapterPlan {
+function planOf(base: Base, method: MethodPlugin): LabelledPlan {
   const dropout = ['lora', 'dora'].includes(nameOf(method)) ? 0.3 : undefined
   const config = { method: nameOf(method), rank: 2, alpha: 4, tail_layers: 'all', dropout } as const
   // Closed forms learn nothing here; what they see is of another size.
   const seen = method.open(config).closedForm === undefined ? viewOf(base, method, config) : base
-  return { base: seen, method, task: classification, config, labels }
+  return labelledPlan({ base: seen, method, config }, labels)
 }
 
 function canBe(plan: AdapterPlan): boolean {
@@ -98,7 +100,7 @@ function rowsOf(base: Base): TrainRow[] {
   return [...targets, ...wrong].map((target) => rowOf(base, target, random))
 }
 
-function rowOf(base: Base, target: Target, random: Random): TrainRow {
+function rowOf(base: Base, target: LabelTarget, random: Random): TrainRow {
   const width = base.network.latentWidth(0)
   const data = Float32Array.from({ length: width }, () => random.normal())
   return { latent: { positions: 1, width, data }, target, weight: 0.5 + random.uniform() }
@@ -108,10 +110,10 @@ function rowOf(base: Base, target: Target, random: Random): TrainRow {
 function partedRows(base: Base): TrainRow[] {
   const parts: LossPart[] = [
     { target: 0.4, logits: 0.3 },
-    { target: 0.2, among: ['y', 'z'] },
+    { target: 0.2, among: [1, 2] },
     { target: 0, logits: 0.5 },
     { target: 0.1 },
-    { target: 0.2, among: ['x', 'y'] },
+    { target: 0.2, among: [0, 1] },
     { target: 0.3 },
   ]
   return rowsOf(base).map((row, at) => ({

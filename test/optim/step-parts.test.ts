@@ -8,7 +8,7 @@ import type { Tensors } from '../../src/contracts/core.ts'
 import type { Regularizer } from '../../src/contracts/policy.ts'
 import { softmax } from '../../src/nn/softmax.ts'
 import { slopes, slopesByDifference } from './gradient-check.ts'
-import { bytesOf, knobs, not, open, planOf, randomAdapter, rows, tf } from '../trainer/rig.ts'
+import { bytesOf, grow, knobs, not, open, planOf, randomAdapter, rows, tf } from '../trainer/rig.ts'
 
 const plan = planOf()
 const at = randomAdapter(plan)
@@ -31,7 +31,7 @@ describe('the parts of a step', () => {
   const [first, second] = logitsOf(batch) as [Float32Array, Float32Array]
 
   it('count each target for as much as they say', () => {
-    const [one, two] = batch as [TrainRow, TrainRow]
+    const [one, two] = batch as readonly TrainRow[] as [TrainRow, TrainRow]
     const parts = [
       { ...one, part: { target: 0.3 } },
       { ...two, part: { target: 2 } },
@@ -41,16 +41,16 @@ describe('the parts of a step', () => {
   })
 
   it('let a row compete among some labels only', () => {
-    const [one] = batch as [TrainRow]
-    const among = { ...one, part: { target: 1, among: ['a', 'c'] } }
+    const [one] = batch as readonly TrainRow[] as [TrainRow]
+    const among = { ...one, part: { target: 1, among: [0, 2] } }
     const [a, , c] = first
     expect(lossOf([among])).toBeCloseTo(-Math.log(softmax([a!, c!])[0]!), 4)
-    const unheeded = { ...one, part: { target: 1, among: ['b'] } }
+    const unheeded = { ...one, part: { target: 1, among: [1] } }
     expect(lossOf([unheeded])).toBeCloseTo(-Math.log(softmax(first)[0]!), 4)
   })
 
   it('pull towards kept logits, over the labels that there were', () => {
-    const [one] = batch as [TrainRow]
+    const [one] = batch as readonly TrainRow[] as [TrainRow]
     const kept = Float32Array.of(1, -2)
     const pulled = { ...one, logits: kept, part: { target: 0, logits: 0.7 } }
     const distance = ((first[0]! - 1) ** 2 + (first[1]! + 2) ** 2) / 2
@@ -59,7 +59,7 @@ describe('the parts of a step', () => {
 
   it('have the gradients that their loss says', () => {
     const parts: readonly TrainRow[] = [
-      { ...batch[0]!, part: { target: 0.5, among: ['a', 'b'] } },
+      { ...batch[0]!, part: { target: 0.5, among: [0, 1] } },
       {
         ...batch[1]!,
         part: { target: 0, logits: 0.4 },
@@ -82,11 +82,11 @@ describe('a teacher', () => {
   const parameters = randomAdapter(narrow, 2)
   const taughtBy = (weight: number): Regularizer => ({
     ...none(),
-    teacher: () => ({ parameters, weight, heat: 2 }),
+    teacher: () => ({ parameters, weight, temperature: 2 }),
   })
 
   it('adds the cross-entropy to its answers on new rows, over the labels it knows', () => {
-    const [one, two] = batch as [TrainRow, TrainRow]
+    const [one, two] = batch as readonly TrainRow[] as [TrainRow, TrainRow]
     const given = [one, { ...two, isReplayed: true }]
     const teacher = open({ labels: ['a', 'b'], parameters })
     const [h] = teacher.score([one.latent])
@@ -102,7 +102,7 @@ describe('a teacher', () => {
     const old = randomAdapter(own, 4)
     const regularizer = {
       ...none(),
-      teacher: () => ({ parameters: old, weight: 1, heat: 1 }),
+      teacher: () => ({ parameters: old, weight: 1, temperature: 1 }),
     }
     const parameters = randomAdapter(own, 3)
     const slow = { ...knobs, head_learning_rate: 0.005 }
@@ -121,7 +121,7 @@ describe('a teacher', () => {
 
 describe('a veto', () => {
   it('gets the gradients of new and replayed rows apart, and its answer is followed', () => {
-    const [one, two] = batch as [TrainRow, TrainRow]
+    const [one, two] = batch as readonly TrainRow[] as [TrainRow, TrainRow]
     const alone = [slopes(plan, at, [one]), slopes(plan, at, [two])]
     const seen: Tensors[] = []
     const regularizer: Regularizer = {
@@ -170,7 +170,7 @@ describe.each(Object.keys(policies.regularizer))('the state of %s', (policy) => 
   it('comes back with the weights, bit for bit, also when the head has grown', () => {
     const [trainable, other] = [openOne(), openOne()]
     for (let step = 0; step < 4; step += 1) trainable.step(mixed)
-    trainable.grow(['new'])
+    grow(trainable, 'new')
     trainable.step(mixed)
     const state = trainable.snapshot()
     const tensors = tf.memory().numTensors

@@ -17,6 +17,7 @@ import {
   randomAdapter,
   rows,
   tf,
+  grow,
 } from '../trainer/rig.ts'
 
 const batch = rows(['a', 'b', 'c', 'a', 'b', 'c', not('a'), not('b')])
@@ -64,7 +65,7 @@ describe('a step', () => {
   })
 
   it('takes a row of weight 2 for the same row twice, and one of weight 0 for nothing', () => {
-    const [one, two] = rows(['a', not('b')]) as [TrainRow, TrainRow]
+    const [one, two] = rows(['a', not('b')]) as readonly TrainRow[] as [TrainRow, TrainRow]
     const plan = planOf()
     const at = randomAdapter(plan)
     const twice = slopes(plan, at, [one, one, two, two])
@@ -171,8 +172,8 @@ describe('labels that appear at run time', () => {
   it('may begin with none at all', () => {
     const trainable = open({ labels: [] })
     expect(trainable.score(inputs.slice(0, 2))).toEqual([new Float32Array(), new Float32Array()])
-    trainable.grow(['a', 'b', 'c'])
-    expect(trainable.labels).toEqual(['a', 'b', 'c'])
+    grow(trainable, 'a', 'b', 'c')
+    expect(trainable.head).toEqual(['a', 'b', 'c'])
     expect(trainable.step(batch).dropped).toBe(false)
     trainable.dispose()
   })
@@ -181,7 +182,7 @@ describe('labels that appear at run time', () => {
     const trainable = open()
     trainable.step(batch)
     const before = trainable.score(inputs)
-    trainable.grow(['d', 'e'])
+    grow(trainable, 'd', 'e')
     const after = trainable.score(inputs)
     for (const [row, logits] of after.entries()) {
       for (const [label, logit] of before[row]!.entries())
@@ -194,7 +195,7 @@ describe('labels that appear at run time', () => {
   it('grow what the optimizer remembers too, and are learned', () => {
     const trainable = open()
     trainable.step(batch)
-    trainable.grow(['d'])
+    grow(trainable, 'd')
     const grown = trainable.snapshot().tensors
     expect(grown.get('optimizer/m/head.weight')!.shape).toEqual([16, 4])
     for (let times = 0; times < 60; times += 1) trainable.step(rows(['d', 'a', 'b', 'c']))
@@ -241,9 +242,9 @@ describe('state', () => {
   it('goes back to fewer labels', () => {
     const trainable = open()
     const before = trainable.snapshot()
-    trainable.grow(['d'])
+    grow(trainable, 'd')
     trainable.restore(before)
-    expect(trainable.labels).toEqual(['a', 'b', 'c'])
+    expect(trainable.head).toEqual(['a', 'b', 'c'])
     expect(trainable.score(inputs)[0]).toHaveLength(3)
     trainable.dispose()
   })
@@ -292,7 +293,7 @@ describe('averaged weights', () => {
     const [slow, quick] = [open({ parameters, knobs: average }), open({ parameters })]
     expect(slow.score(inputs)).toEqual(quick.score(inputs))
     slow.step(batch)
-    slow.grow(['d'])
+    grow(slow, 'd')
     expect(slow.score(inputs).map((logits) => logits[3])).toEqual(inputs.map(() => 0))
     slow.dispose()
     quick.dispose()
@@ -323,7 +324,7 @@ describe('tensors on the engine', () => {
     for (let step = 0; step < 200; step += 1) {
       trainable.step(batch.slice(step % 3, 3))
       if (step % 10 === 0) trainable.score(inputs)
-      if (step % 50 === 0) trainable.grow([`new-${step}`])
+      if (step % 50 === 0) grow(trainable, `new-${step}`)
       if (step % 20 === 0) trainable.restore(start)
       if (step % 10 === 5) trainable.step([{ ...batch[0]!, weight: NaN }])
       expect(tf.memory().numTensors).toBe(count)

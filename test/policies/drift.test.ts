@@ -100,7 +100,7 @@ describe('a drift trigger', () => {
   const drifted = (trigger: ReturnType<typeof open>, at: number) =>
     trigger.observe({
       pending: 1,
-      score: { correct: at < 100 ? at % 10 > 0 : false, loss: 1, answer: 'a' },
+      score: { error: at < 100 && at % 10 > 0 ? 0 : 1, loss: 1, answer: 'a' },
       nowMs: 0,
       random,
     })
@@ -118,7 +118,7 @@ describe('a drift trigger', () => {
   it('answers a change for the better with no alarm', () => {
     const trigger = openPolicy('trigger', policies.trigger, { policy: 'adwin' })
     const decisions = valuesOf('better').map((value) => {
-      const score = { correct: value === 0, loss: value, answer: 'a' }
+      const score = { error: value === 0 ? 0 : 1, loss: value, answer: 'a' }
       return trigger.observe({ pending: 1, score, nowMs: 0, random })
     })
     expect(decisions.some(({ reason }) => reason.includes('which is no alarm'))).toBe(true)
@@ -128,7 +128,7 @@ describe('a drift trigger', () => {
 
   it('is not upset by a boundless loss', () => {
     const trigger = openPolicy('trigger', policies.trigger, { policy: 'page-hinkley' })
-    const score = { correct: false, loss: Infinity, answer: 'a' }
+    const score = { error: 1, loss: Infinity, answer: 'a' }
     for (let at = 0; at < 50; at += 1) trigger.observe({ pending: 1, score, nowMs: 0, random })
     expect(trigger.snapshot()).toMatchObject({ detector: { n: 50, mean: 20 } })
     expect(trigger.alarms?.()).toEqual({ count: 0 })

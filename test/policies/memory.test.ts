@@ -5,12 +5,18 @@ import { policies } from '../../src/plugins.ts'
 import { memoryTensors, slotsFor } from '../../src/adapters/memory.ts'
 import type { MemoryItem } from '../../src/contracts/policy.ts'
 import { softmax } from '../../src/nn/softmax.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { tinyRecall } from '../learner/tiny-knn-memory.ts'
 
-const at = (key: string, label: string, ...place: number[]): MemoryItem => {
+const at = (key: string, vote: string, ...place: number[]): MemoryItem => {
   const length = Math.hypot(...place)
   const vector = Float32Array.from(place, (value) => value / length)
-  return { key: asKey(key), label, vector }
+  return { key: asKey(key), vote, vector }
+}
+const partsOf = (width: number) => {
+  const head = ['a', 'b']
+  const { classes } = classificationOf({ known: head })
+  return { width, classes: classes!, head, outputs: 2 }
 }
 const knn = (settings: object = {}) =>
   openPolicy('memory', policies.memory, { policy: 'knn', ...settings })
@@ -45,7 +51,7 @@ function expected(items: readonly MemoryItem[], x: readonly number[], head: read
   return head.map((p, label) =>
     items.reduce(
       (sum, item, slot) =>
-        sum + heard[slot]! * (weight * (item.label === 'ab'[label] ? 1 : 0) + (1 - weight) * p),
+        sum + heard[slot]! * (weight * (item.vote === 'ab'[label] ? 1 : 0) + (1 - weight) * p),
       ofHead! * p,
     ),
   )
@@ -53,7 +59,7 @@ function expected(items: readonly MemoryItem[], x: readonly number[], head: read
 
 test('knn answers by its formula', () => {
   const items = [at('1', 'b', 1, 0, 0), at('2', 'b', 3, 2, 0), at('3', 'a', 0, 1, 0)]
-  const labels = { width: 3, labels: ['a', 'b'] }
+  const labels = partsOf(3)
   const tensors = memoryTensors(items, knn().voice, labels)
   const { engine } = tinyRecall()
   for (const place of [
@@ -73,7 +79,7 @@ test('knn answers by its formula', () => {
 
 test('room for examples comes in steps, and what is empty is not heard', () => {
   expect([0, 31, 32, 256].map(slotsFor)).toEqual([32, 32, 64, 288])
-  const none = memoryTensors([], knn().voice, { width: 2, labels: ['a', 'b'] })
+  const none = memoryTensors([], knn().voice, partsOf(2))
   const mixed = tinyRecall().engine.mix(none, Float32Array.of(2, 0), Float32Array.of(1, 0))
   expect(mixed[0]! - mixed[1]!).toBeCloseTo(2, 5)
 })

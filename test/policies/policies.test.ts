@@ -11,9 +11,9 @@ import { thrown } from '../coded.ts'
 const reservoir = (capacity: number) =>
   openPolicy('replay', policies.replay, { policy: 'reservoir', capacity })
 
-const item = (at: number, label = '', bytes = 1): ReplayItem => ({
+const item = (at: number, stratum = '', bytes = 1): ReplayItem => ({
   key: asKey(`${at}`),
-  label,
+  stratum,
   source: 'desk',
   bytes,
 })

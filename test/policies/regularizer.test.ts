@@ -63,7 +63,7 @@ describe('lwf', () => {
     expect(regularizer.teacher?.()).toBeUndefined()
     regularizer.penalty(theta(1))
     regularizer.observe(theta(2), theta(0))
-    expect(regularizer.teacher?.()).toEqual({ parameters: theta(1), weight: 3, heat: 4 })
+    expect(regularizer.teacher?.()).toEqual({ parameters: theta(1), weight: 3, temperature: 4 })
     regularizer.observe(theta(3), theta(0))
     expect(regularizer.teacher?.()?.parameters).toEqual(theta(3))
   })

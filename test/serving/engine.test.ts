@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import type { AdapterPlan } from '../../src/adapters/adapter.ts'
 import { full } from '../../src/adapters/full.ts'
 import { head } from '../../src/adapters/head.ts'
 import { ia3 } from '../../src/adapters/ia3.ts'
@@ -11,7 +10,8 @@ import type { Version } from '../../src/versions/contract.ts'
 import type { OrtThread } from '../../src/nn/onnx/thread.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openServingEngine } from '../../src/serving/engine/engine.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationHead as classification } from '../../src/tasks/classification/head.ts'
+import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 import { randomVersion } from '../nn/random-version.ts'
 
 const parts = { methods: { head, lora, ia3, full }, tasks: { classification } }
@@ -44,10 +44,10 @@ const configOf = (method: string, tail_layers: number | 'all', rank: number) => 
   tail_layers,
 })
 
-function make(plan: Partial<AdapterPlan>): Version {
+function make({ labels = ['a', 'b'], ...change }: Partial<LabelledPlan>): Version {
   const config = configOf('lora', 'all', 4)
-  const whole = { base, method: lora, task: classification, config, labels: ['a', 'b'], ...plan }
-  return randomVersion(whole, random)
+  const plan = labelledPlan({ base, method: lora, config, ...change }, labels)
+  return randomVersion(plan, random)
 }
 
 const words = 'the food was good but so cold that never again will we come to this odd place'.split(

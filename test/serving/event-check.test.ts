@@ -3,14 +3,13 @@ import { expect, test } from 'vitest'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { eventCheck } from '../../src/serving/services/event-check.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
 import { thrown } from '../coded.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 
 const base = openFeatures({ schema: { age: 'number', member: 'boolean' } })
 const check = eventCheck({
   ...{ model: 'm', source: 'http', inputKind: 'features', limits: defaultLimits },
-  task: classification,
-  vocabulary: { labels: ['yes', 'no'], open: false, renamed: { si: 'yes' } },
+  task: classificationOf({ known: ['yes', 'no'], renamed: { si: 'yes' } }),
   checkInput: (input) => void base.encode(input, 0),
 })
 const sent = (features: unknown, label = 'yes') =>

@@ -2,6 +2,8 @@
 import { tokensOf } from '../../src/bases/text.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import type { Task } from '../../src/contracts/task.ts'
+import type { Answer } from '../../src/tasks/classification/score.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { failure } from '../../src/platform/errors.ts'
 
 export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
@@ -16,9 +18,9 @@ export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
 }
 
 /** score = the version that the engine used, scores.row = the first id that it saw. */
-export const fakeTask: Pick<Task, 'decode'> = {
-  decode: (logits, labels) => ({
-    label: labels[0] ?? '',
+export const fakeTask: Pick<Task<LabelTarget, Answer>, 'decode'> = {
+  decode: (logits, { labels }) => ({
+    label: (labels as readonly string[])[0] ?? '',
     score: logits[0] ?? 0,
     scores: logits.length === 0 ? {} : { row: logits[1] ?? 0 },
   }),

@@ -24,8 +24,8 @@ const setting: Setting = {
   labels: { open: true, known: [], limit: 5 },
   every: 4,
   train: { batch: 4, replay_batch: 4, epochs: 1 },
-  freshParameters: (labels) =>
-    freshAdapter(planOf({ config: adapter, labels }), openRandom(1, 'adapter')),
+  freshParameters: (head) =>
+    freshAdapter(planOf({ config: adapter, head }), openRandom(1, 'adapter')),
   openTrainable: (start) => open({ config: adapter, ...start }),
 }
 
@@ -36,7 +36,7 @@ const stream = Array.from({ length: 40 }, (_, at) =>
 test('weights, Adam, memory and versions are byte-equal after any number of crashes', async () => {
   const reference = openWorld({ s: stream })
   await runToEnd(reference, setting)
-  expect(finalState(reference)).toMatchObject({ labels: ['a', 'b', 'c'], steps: 10 })
+  expect(finalState(reference)).toMatchObject({ head: ['a', 'b', 'c'], steps: 10 })
   const before = tf.memory().numTensors
   for (const seed of [1, 2, 3]) {
     const world = openWorld({ s: stream })

@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import type { Tensor } from '../../src/contracts/core.ts'
 import type { FeedbackSignal } from '../../src/contracts/stream.ts'
-import type { Target } from '../../src/contracts/task.ts'
-import { classification as task } from '../../src/tasks/classification/classification.ts'
+import type { LabelTarget as Target } from '../../src/tasks/classification/target.ts'
+import type { LabelRules } from '../../src/tasks/classification/rules.ts'
 import { thrown } from '../coded.ts'
+import { classificationOf } from './classification-of.ts'
 
+const task = classificationOf({ open: true })
+const aim = (
+  signal: FeedbackSignal,
+  served: string | undefined,
+  { labels, ...rules }: Partial<LabelRules> & { readonly labels: readonly string[] },
+) => classificationOf({ known: labels, ...rules }).target(signal, served, labels)
 const row = (...logits: number[]) => Float32Array.from(logits)
 const label = (name: string): Target => ({ kind: 'label', label: name })
 const not = (name: string): Target => ({ kind: 'not', label: name })
@@ -12,36 +19,36 @@ const not = (name: string): Target => ({ kind: 'not', label: name })
 describe('what a lesson aims at', () => {
   const closed = ['bad', 'good']
   const target = (rating: 1 | -1, served: string | undefined, labels: string[], open = false) =>
-    task.target({ kind: 'rating', rating }, served, { labels, open })
+    aim({ kind: 'rating', rating }, served, { labels, open })
 
   it('is its label', () => {
     expect(
-      task.target({ kind: 'label', label: 'good' }, undefined, { labels: closed, open: false }),
+      aim({ kind: 'label', label: 'good' }, undefined, { labels: closed, open: false }),
     ).toEqual(label('good'))
   })
 
   it('may be a label that nobody has seen, but only when labels are open', () => {
     const lesson = { kind: 'label', label: 'odd' } as const
-    expect(task.target(lesson, undefined, { labels: closed, open: true })).toEqual(label('odd'))
-    const error = thrown(() => task.target(lesson, undefined, { labels: closed, open: false }))
+    expect(aim(lesson, undefined, { labels: closed, open: true })).toEqual(label('odd'))
+    const error = thrown(() => aim(lesson, undefined, { labels: closed, open: false }))
     expect(error).toMatchObject({ code: 'LABEL_UNKNOWN', details: { label: 'odd' } })
   })
 
   it('names some of a thousand labels in a refusal, and says how many there are', () => {
     const labels = Array.from({ length: 1024 }, (_, at) => `label ${at}`.padEnd(128, '.'))
     const lesson = { kind: 'label', label: 'odd' } as const
-    const error = thrown(() => task.target(lesson, undefined, { labels, open: false }))
+    const error = thrown(() => aim(lesson, undefined, { labels, open: false }))
     expect(error.message).toContain('label 2.')
     expect(error.message).toContain('and 1021 more')
     expect(error.message.length).toBeLessThan(500)
     const short = Array.from({ length: 30 }, (_, at) => `l${at}`)
-    const other = thrown(() => task.target(lesson, undefined, { labels: short, open: false }))
+    const other = thrown(() => aim(lesson, undefined, { labels: short, open: false }))
     expect(other.message).toContain('l18, l19, and 10 more')
   })
 
   it('is the label of the head that was learned in another spelling, when there is no better one', () => {
     const open = (name: string, labels: string[]) =>
-      task.target({ kind: 'label', label: name }, undefined, { labels, open: true })
+      aim({ kind: 'label', label: name }, undefined, { labels, open: true })
     expect(open('yes', ['no', ' yes'])).toEqual(label(' yes'))
     expect(open('yes', [' yes', 'yes'])).toEqual(label('yes'))
   })
@@ -72,7 +79,7 @@ describe('what a lesson aims at', () => {
 
 describe('an answer', () => {
   it('carries the softmax of all logits, in the order of the labels', () => {
-    const answer = task.decode(row(0, Math.log(3)), ['a', 'b'])
+    const answer = task.decode(row(0, Math.log(3)), { labels: ['a', 'b'] })
     expect(answer.label).toBe('b')
     expect(answer.score).toBeCloseTo(0.75, 6)
     expect(Object.keys(answer.scores)).toEqual(['a', 'b'])
@@ -80,20 +87,23 @@ describe('an answer', () => {
   })
 
   it('is the first label of several with the same score', () => {
-    expect(task.decode(row(0, 2, 2), ['a', 'b', 'c']).label).toBe('b')
-    expect(task.decode(row(0, 0), ['z', 'a']).label).toBe('z')
+    expect(task.decode(row(0, 2, 2), { labels: ['a', 'b', 'c'] }).label).toBe('b')
+    expect(task.decode(row(0, 0), { labels: ['z', 'a'] }).label).toBe('z')
   })
 
   it('is empty, with score 0, while there is no label', () => {
-    expect(task.decode(row(), [])).toEqual({ label: '', score: 0, scores: {} })
+    expect(task.decode(row(), { labels: [] })).toEqual({ label: '', score: 0, scores: {} })
   })
 
   it('survives logits that overflow an exponential', () => {
-    expect(task.decode(row(-3000, 3000), ['a', 'b'])).toMatchObject({ label: 'b', score: 1 })
+    expect(task.decode(row(-3000, 3000), { labels: ['a', 'b'] })).toMatchObject({
+      label: 'b',
+      score: 1,
+    })
   })
 
   it('may be a label with the name of a property of every object', () => {
-    const { scores } = task.decode(row(1, 0), ['__proto__', 'constructor'])
+    const { scores } = task.decode(row(1, 0), { labels: ['__proto__', 'constructor'] })
     expect(Object.keys(scores)).toEqual(['__proto__', 'constructor'])
   })
 })
@@ -101,13 +111,13 @@ describe('an answer', () => {
 describe('a score', () => {
   it('is the negative logarithm of what the wanted label got', () => {
     const score = task.score(row(0, Math.log(3)), label('a'), ['a', 'b'])
-    expect(score).toMatchObject({ answer: 'b', correct: false })
+    expect(score).toMatchObject({ answer: 'b', error: 1 })
     expect(score.loss).toBeCloseTo(Math.log(4), 6)
   })
 
   it('is −log(1 − p) for an answer that was wrong, also where p is nearly 1', () => {
     const score = task.score(row(Math.log(3), 0), not('a'), ['a', 'b'])
-    expect(score).toMatchObject({ answer: 'a', correct: false })
+    expect(score).toMatchObject({ answer: 'a', error: 1 })
     expect(score.loss).toBeCloseTo(Math.log(4), 6)
     expect(task.score(row(90, 0), not('a'), ['a', 'b']).loss).toBeCloseTo(90, 6)
   })
@@ -117,30 +127,75 @@ describe('a score', () => {
     const before = task.score(logits, label('new'), ['a', 'b'])
     const after = task.score(row(...logits, 0), label('new'), ['a', 'b', 'new'])
     expect(before.loss).toBeCloseTo(after.loss, 12)
-    expect(before.correct).toBe(false)
+    expect(before.error).toBe(1)
     expect(task.score(row(), label('new'), [])).toEqual({
       answer: '',
       confidence: 0,
-      correct: false,
+      error: 1,
       loss: 0,
     })
   })
 
   it('finds nothing to learn in a "not" that leaves no other label', () => {
     expect(task.score(row(5), not('a'), ['a']).loss).toBe(0)
-    const { wanted, unwanted } = task.targets([not('a')], ['a'])
-    expect([...wanted.data, ...unwanted.data]).toEqual([0, 0])
+    expect(lossAt(row(5), not('a'), ['a'])).toEqual({ loss: 0, gradient: [0] })
   })
 })
 
-it('targets of a batch say what to raise and what to lower', () => {
-  const { wanted, unwanted } = task.targets([label('b'), not('a')], ['a', 'b', 'c'])
-  expect(wanted).toEqual({ shape: [2, 3], data: row(0, 1, 0, 0, 0, 0) })
-  expect(unwanted).toEqual({ shape: [2, 3], data: row(0, 0, 0, 1, 0, 0) })
+/** What a row of share 1 adds. */
+function lossAt(
+  outputs: Float32Array,
+  target: Target,
+  head: readonly string[],
+  { retired = [], among }: { readonly retired?: readonly string[]; readonly among?: number[] } = {},
+) {
+  const gradient = new Float32Array(outputs.length)
+  const of = classificationOf({ known: head, retired })
+  const loss = of.loss({ target, outputs, share: 1, among }, head, gradient, new Map())
+  return { loss, gradient: [...gradient] }
+}
+
+describe('the loss of a row', () => {
+  const outputs = row(0.5, -1, 2)
+  const head = ['a', 'b', 'c']
+
+  it.each<[string, Target, Parameters<typeof lossAt>[3]]>([
+    ['a label', label('b'), {}],
+    ['an answer that was wrong', not('c'), {}],
+    ['a label that competes with one other', label('a'), { among: [0, 2] }],
+    ['a label whose competition lacks it', label('a'), { among: [1, 2] }],
+    ['a label beside a retired one', label('a'), { retired: ['c'] }],
+    ['an answer that was wrong, of two that are left', not('a'), { retired: ['b'] }],
+  ])('of %s has the gradient that it says', (_, target, more) => {
+    const { gradient } = lossAt(outputs, target, head, more)
+    const step = 1 / 256
+    for (const [at, slope] of gradient.entries()) {
+      const moved = (by: number) => outputs.map((z, k) => (k === at ? z + by : z))
+      const [up, down] = [step, -step].map((by) => lossAt(moved(by), target, head, more).loss)
+      expect(slope).toBeCloseTo((up! - down!) / (2 * step), 4)
+    }
+  })
+
+  it('is the score of the same answer', () => {
+    for (const target of [label('b'), not('c')])
+      expect(lossAt(outputs, target, head).loss).toBeCloseTo(
+        task.score(outputs, target, head).loss,
+        12,
+      )
+  })
+
+  it('counts for its share', () => {
+    const gradient = new Float32Array(3)
+    const part = { target: label('b'), outputs, share: 0.25 }
+    const loss = task.loss(part, head, gradient, new Map())
+    const whole = lossAt(outputs, label('b'), head)
+    expect(loss).toBeCloseTo(whole.loss / 4, 12)
+    for (const [at, slope] of gradient.entries()) expect(slope).toBeCloseTo(whole.gradient[at]! / 4)
+  })
 })
 
 it('a target whose label the head does not have yet is a mistake of the caller', () => {
-  expect(() => task.targets([label('new')], ['a'])).toThrow(/invariant/)
+  expect(() => lossAt(row(0), label('new'), ['a'])).toThrow(/invariant/)
 })
 
 describe('growing', () => {
@@ -172,10 +227,10 @@ describe('retired labels', () => {
   const labels = ['a', 'old', 'b']
   const retired = ['old']
   const target = (lesson: FeedbackSignal, served?: string, open = false) =>
-    task.target(lesson, served, { labels, open, retired })
+    aim(lesson, served, { labels, open, retired })
 
   it('are not answered, and the others share what they had', () => {
-    const answer = task.decode(row(0, 9, Math.log(3)), labels, retired)
+    const answer = task.decode(row(0, 9, Math.log(3)), { labels, retired })
     expect(answer.label).toBe('b')
     expect(Object.keys(answer.scores)).toEqual(['a', 'b'])
     expect(answer.scores.a).toBeCloseTo(0.25, 6)
@@ -183,12 +238,20 @@ describe('retired labels', () => {
   })
 
   it('leave an empty answer when all are retired', () => {
-    expect(task.decode(row(1, 2, 3), labels, labels)).toEqual({ label: '', score: 0, scores: {} })
+    expect(task.decode(row(1, 2, 3), { labels, retired: labels })).toEqual({
+      label: '',
+      score: 0,
+      scores: {},
+    })
   })
 
   it('take no part in scores', () => {
-    const score = task.score(row(0, 9, Math.log(3)), label('a'), labels, retired)
-    expect(score).toMatchObject({ answer: 'b', correct: false })
+    const score = classificationOf({ known: labels, retired }).score(
+      row(0, 9, Math.log(3)),
+      label('a'),
+      labels,
+    )
+    expect(score).toMatchObject({ answer: 'b', error: 1 })
     expect(score.loss).toBeCloseTo(Math.log(4), 6)
   })
 
@@ -206,14 +269,11 @@ describe('retired labels', () => {
     expect(target({ kind: 'rating', rating: -1 }, 'a')).toEqual(label('b'))
   })
 
-  it('want nothing in a step, and a `not` needs two others', () => {
-    const sum = ({ data }: Tensor) => data.reduce((total, value) => total + value, 0)
-    const of = (one: Target, out: string[]) => {
-      const { wanted, unwanted } = task.targets([one], labels, out)
-      return [sum(wanted), sum(unwanted)]
-    }
-    expect(of(label('old'), retired)).toEqual([0, 0])
-    expect(of(not('a'), retired)).toEqual([0, 1])
-    expect(of(not('a'), ['old', 'b'])).toEqual([0, 0])
+  it('teach nothing in a step, and a `not` needs two others', () => {
+    const isTaught = (target: Target, out: readonly string[]) =>
+      lossAt(row(1, 2, 3), target, labels, { retired: out }).gradient.some((slope) => slope !== 0)
+    expect(isTaught(label('old'), retired)).toBe(false)
+    expect(isTaught(not('a'), retired)).toBe(true)
+    expect(isTaught(not('a'), ['old', 'b'])).toBe(false)
   })
 })

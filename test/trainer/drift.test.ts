@@ -107,7 +107,7 @@ test('a fresh adapter keeps the labels that the old one had grown', async () => 
   await update(learner)
   await accept(learner, lesson('e-2', 'abc', 'second'))
   await update(learner)
-  expect(learner.labels).toEqual(['first', 'second'])
+  expect(learner.head).toEqual(['first', 'second'])
 })
 
 test('an alarm stands in the version that it made, and in the status', async () => {

@@ -12,14 +12,14 @@ export function finalState(world: World) {
   const rows = (sql: string, column: string) => world.store.all(sql).map((row) => row.text(column))
   return {
     weights: sha256(packTensors(weights.tensors).blob),
-    labels: weights.labels,
+    head: weights.head,
     steps: weights.steps,
     mind,
     remembered: remembered
       .map(({ key, logits }) => (logits ? `${key} ${[...logits].join()}` : key))
       .toSorted(),
     memorised: memorised.map(
-      ({ key, at, label, vector }) => `${key} ${at} ${label} ${vector.join()}`,
+      ({ key, at, vote, vector }) => `${key} ${at} ${JSON.stringify(vote)} ${vector.join()}`,
     ),
     pending: pending.map(({ key }) => key),
     waiting: waiting.map(({ key }) => key),

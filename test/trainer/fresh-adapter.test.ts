@@ -17,11 +17,11 @@ import type { FeedbackEvent, Input, SourceRecord } from '../../src/contracts/str
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { heldBy, isWorse } from '../../src/evaluation/release-bar.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { lessons } from './events.ts'
 import { finalState } from './final-state.ts'
-import { knobs, open } from './rig.ts'
+import { knobs, open, planOf } from './rig.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
@@ -54,12 +54,14 @@ const parse = ({ value }: SourceRecord): FeedbackEvent => {
 }
 
 /** What runs `method` on the base, and what a version of it answers. */
+const task = classificationOf()
+
 async function under(base: Base, method: MethodPlugin) {
   const reach = base.inputKind === 'text' && method === lora ? 1 : 'all'
   const tail_layers = method === full || method === lora ? reach : 0
   const config = { method: nameOf(method), rank: 4, alpha: 8, tail_layers } as const
   const view = viewOf(base, method, config)
-  const plan = { base: view, method, task: classification, config }
+  const plan = { base: view, method, config }
   const trunk = await openTrunkEngine(view, cutOf(tail_layers, base.network.layers))
   const sums = method === slda
   const setting: Setting = {
@@ -69,7 +71,7 @@ async function under(base: Base, method: MethodPlugin) {
     replay: openPolicy('replay', policies.replay, {
       ...(sums ? { policy: 'none' } : { policy: 'class-balanced', capacity: 300 }),
     }),
-    freshParameters: (labels) => freshAdapter({ ...plan, labels }, openRandom(1, 'fresh')),
+    freshParameters: (head) => freshAdapter(planOf({ ...plan, head }), openRandom(1, 'fresh')),
     openTrainable: (start) => open({ ...plan, knobs, ...start }),
   }
   const accuracyOf = async (world: World, version: string, rows: readonly Row[]) => {
@@ -79,7 +81,7 @@ async function under(base: Base, method: MethodPlugin) {
     const logits = trainable.score(await trunk.encode(encoded))
     trainable.dispose()
     const right = rows.filter(
-      ({ label }, at) => classification.decode(logits[at]!, manifest.labels).label === label,
+      ({ label }, at) => task.decode(logits[at]!, { labels: manifest.labels }).label === label,
     )
     return right.length / rows.length
   }

@@ -7,10 +7,10 @@ import type {
   RollbackFacts,
 } from '../../src/contracts/policy.ts'
 import type { Scores } from '../../src/contracts/policy.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, lessons } from './events.ts'
 import { finalState } from './final-state.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { tinyBase, tinyTrunk, TinyTrainable } from './tiny.ts'
 import { Crash, openWorld, runToEnd, type Setting, type World } from './world.ts'
 
@@ -46,15 +46,15 @@ function asking(): Rollback & { readonly seen: RollbackFacts[] } {
 /** As somebody would compute it with the files of the version: accuracy and mean loss on these texts. */
 async function scoredBy(world: World, version: string, texts: readonly string[][]) {
   const { manifest, parameters } = world.registry.versions.get(version)!
-  const trainable = new TinyTrainable({ labels: manifest.labels, parameters })
+  const trainable = new TinyTrainable({ head: manifest.labels, parameters })
   const encoded = texts.map(([text = '']) => tinyBase.encode({ kind: 'text', text }, 64))
   const rows = trainable.score(await tinyTrunk.encode(encoded))
   const scores = rows.map((logits, at) =>
-    classification.score(logits, { kind: 'label', label: texts[at]![1]! }, manifest.labels),
+    classificationOf().score(logits, { kind: 'label', label: texts[at]![1]! }, manifest.labels),
   )
   const mean = (of: (score: (typeof scores)[number]) => number) =>
     scores.reduce((sum, score) => sum + of(score), 0) / scores.length
-  return { accuracy: mean(({ correct }) => Number(correct)), loss: mean(({ loss }) => loss) }
+  return { accuracy: mean(({ error }) => 1 - error), loss: mean(({ loss }) => loss) }
 }
 
 /** What says yes means no, and the other way round. */

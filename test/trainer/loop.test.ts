@@ -232,7 +232,7 @@ describe('labels', () => {
       s: named.map((label, at) => event({ id: `${at}`, text: label, label })),
     })
     const status = await runToEnd(world, { labels: open, every: 4 })
-    expect(status.labels).toEqual(['a', 'b', 'c'])
+    expect(status.head).toEqual(['a', 'b', 'c'])
     expect(lettersOf(world)).toEqual(['6 LABELS_FULL'])
     const labels = versionsOf(world).map((v) => world.registry.versions.get(v)!.manifest.labels)
     expect(labels).toEqual([[], ['a', 'b'], ['a', 'b', 'c']])
@@ -243,7 +243,7 @@ describe('labels', () => {
     await runToEnd(world)
     world.streams.get('s')!.push(...lessons(3, 4), event({ id: 'm', text: 'odd', label: 'maybe' }))
     const more = { open: false, known: ['no', 'yes', 'maybe'], limit: 8 }
-    expect((await runToEnd(world, { labels: more })).labels).toEqual(['no', 'yes', 'maybe'])
+    expect((await runToEnd(world, { labels: more })).head).toEqual(['no', 'yes', 'maybe'])
     expect(world.registry.versions.get('v2')?.manifest.labels).toEqual(['no', 'yes', 'maybe'])
     const status = await runToEnd(world, { labels: { open: false, known: ['no'], limit: 8 } })
     expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_FOREIGN' })
@@ -256,7 +256,7 @@ describe('labels', () => {
     world.streams.get('s')!.push(event({ id: 'b', text: 'good', label: '\u00e9' }))
     const status = await runToEnd(world, { labels: { ...old, known: ['no', '\u00e9'] } })
     expect(status).toMatchObject({ counts: { accepted: 2, rejected: 0 } })
-    expect(status.labels).toEqual(['no', 'e\u0301'])
+    expect(status.head).toEqual(['no', 'e\u0301'])
   })
 })
 

@@ -144,11 +144,11 @@ describe('a rollback by a person', () => {
         event({ id: `m-${from + at}`, text: 'odd', label: 'maybe' }),
       )
     const world = openWorld({ s: [...lessons(4), ...third(0)] })
-    expect((await runToEnd(world, open)).labels).toEqual(['yes', 'no', 'maybe'])
+    expect((await runToEnd(world, open)).head).toEqual(['yes', 'no', 'maybe'])
     await move(world, 'v1')
-    expect((await runToEnd(world, open)).labels).toEqual(['yes', 'no'])
+    expect((await runToEnd(world, open)).head).toEqual(['yes', 'no'])
     world.streams.get('s')!.push(...third(4))
-    expect((await runToEnd(world, open)).labels).toEqual(['yes', 'no', 'maybe'])
+    expect((await runToEnd(world, open)).head).toEqual(['yes', 'no', 'maybe'])
   })
 
   test('to a version whose snapshot is no longer kept takes its weights alone', async () => {

@@ -7,16 +7,18 @@ import { lora } from '../../src/adapters/lora.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
-import type { TrainRow } from '../../src/contracts/adapter.ts'
+import type { Trainable, TrainRow } from '../../src/contracts/adapter.ts'
 import type { Random, Tensor, Tensors } from '../../src/contracts/core.ts'
 import type { Base, Latent } from '../../src/contracts/network.ts'
-import type { Target } from '../../src/contracts/task.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import type { Head } from '../../src/contracts/task.ts'
+import { labelsIn } from '../../src/tasks/classification/rules.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openTrainable, type TrainableParts } from '../../src/optim/step.ts'
 import { nameOf } from '../adapters/name-of.ts'
+import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 
 export const { tf } = await openTensorFlow()
 export const bert = await openBert(
@@ -37,20 +39,21 @@ export const knobs = {
   clip_norm: 1,
 } as const
 
-export function planOf(change: Partial<AdapterPlan> = {}): AdapterPlan {
-  const method = change.method ?? lora
-  const { config = { method: nameOf(method), rank: 3, alpha: 6, tail_layers: 'all' } } = change
-  return {
-    method,
-    task: classification,
-    config,
-    labels: ['a', 'b', 'c'],
-    ...change,
-    base: viewOf(change.base ?? bert, method, config),
-  }
+/** `retired`: labels that neither answer nor learn. `head` stands for `labels`. */
+export interface PlanChange extends Partial<Omit<LabelledPlan, 'head'>> {
+  readonly retired?: readonly string[]
+  readonly head?: Head
 }
 
-export function open(change: Partial<TrainableParts> = {}) {
+export function planOf({ retired = [], head, ...change }: PlanChange = {}): LabelledPlan {
+  const method = change.method ?? lora
+  const { config = { method: nameOf(method), rank: 3, alpha: 6, tail_layers: 'all' } } = change
+  const { labels = (head as readonly string[] | undefined) ?? ['a', 'b', 'c'] } = change
+  const base = viewOf(change.base ?? bert, method, config)
+  return { ...labelledPlan({ method, config, base }, labels, { retired }), ...change, base }
+}
+
+export function open(change: Partial<TrainableParts> & PlanChange = {}) {
   const plan = planOf(change)
   return openTrainable({
     tf,
@@ -80,7 +83,15 @@ export function latents(lengths: readonly number[], plan = planOf(), seed = 1): 
   })
 }
 
-export function rows(targets: readonly (string | Target)[], plan = planOf(), seed = 1): TrainRow[] {
+export interface LabelledRow extends TrainRow {
+  readonly target: LabelTarget
+}
+
+export function rows(
+  targets: readonly (string | LabelTarget)[],
+  plan = planOf(),
+  seed = 1,
+): LabelledRow[] {
   const lengths = targets.map((_, row) => 1 + ((row * 5) % 7))
   return latents(lengths, plan, seed).map((latent, row) => {
     const target = targets[row]!
@@ -89,8 +100,13 @@ export function rows(targets: readonly (string | Target)[], plan = planOf(), see
   })
 }
 
-export const labelled = (label: string): Target => ({ kind: 'label', label })
-export const not = (label: string): Target => ({ kind: 'not', label })
+export const labelled = (label: string): LabelTarget => ({ kind: 'label', label })
+export const not = (label: string): LabelTarget => ({ kind: 'not', label })
+
+/** More labels for the head. */
+export function grow(trainable: Trainable, ...labels: readonly string[]): void {
+  trainable.grow([...labelsIn(trainable.head), ...labels])
+}
 
 /** The bytes of named tensors, in an order of their own, for comparing bit by bit. */
 export function bytesOf(tensors: Tensors): string[] {

@@ -10,10 +10,9 @@ import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import type { FeedbackEvent, SourceRecord } from '../../src/contracts/stream.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { finalState } from './final-state.ts'
-import { knobs, open } from './rig.ts'
+import { knobs, open, planOf } from './rig.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
@@ -23,14 +22,14 @@ const wider: FeatureSchema = { height: 'number', ...schema, member: 'boolean' }
 async function under(declared: FeatureSchema, method: MethodPlugin = full): Promise<Setting> {
   const base = openFeatures({ schema: declared, hidden: [4], window: 5 })
   const config = { method: nameOf(method), rank: 1, alpha: 1, tail_layers: 'all' } as const
-  const plan = { base, method, task: classification, config }
+  const plan = { base, method, config }
   return {
     base,
     parse,
     adapter: config,
     trunk: await openTrunkEngine(base, 0),
     goesOn: (before) => goingOn({ base, method, config }, before),
-    freshParameters: (labels) => freshAdapter({ ...plan, labels }, openRandom(1, 'fresh')),
+    freshParameters: (head) => freshAdapter(planOf({ ...plan, head }), openRandom(1, 'fresh')),
     openTrainable: (start) => open({ ...plan, knobs, ...start }),
   }
 }

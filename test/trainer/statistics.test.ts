@@ -3,7 +3,7 @@ import { asKey, identified } from '../example-key.ts'
 import { describe, expect, it } from 'vitest'
 import { openPolicy } from '../../src/config/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import { freshAdapter, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
@@ -14,14 +14,14 @@ import type { Latent } from '../../src/contracts/network.ts'
 import type { Example } from '../../src/contracts/task.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { Learner } from '../../src/learner/learner.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { bytesOf, knobs, open } from './rig.ts'
 
 const base = openFeatures({ size: 2, hidden: [4], window: 5 })
 const config = { method: 'lora', rank: 1, alpha: 1, tail_layers: 'all' } as const
-const plan: AdapterPlan = { base, method: lora, task: classification, config, labels: ['a', 'b'] }
+const plan = labelledPlan({ base, method: lora, config }, ['a', 'b'])
 
 const rows = [
   [1, 2, 'a'],
@@ -142,7 +142,7 @@ async function openLearner(policy: string) {
     new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))
   const learner = new Learner({
     trainable,
-    task: classification,
+    task: plan.task,
     memory: {
       replay: openPolicy('replay', policies.replay, { policy, capacity: 10 }),
       draw: openRandom(1, 'draw'),
@@ -151,10 +151,9 @@ async function openLearner(policy: string) {
     trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 2 }),
     chance: openRandom(1, 'trigger'),
     rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
-    freshParameters: (labels) => freshAdapter({ ...plan, labels }, openRandom(1, 'fresh')),
+    freshParameters: () => freshAdapter(plan, openRandom(1, 'fresh')),
     rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
     train: { batch: 2, replay_batch: 2, epochs: 3 },
-    labels: { open: false, limit: 2 },
   })
   const learn = (afterUpdate?: () => void) => {
     for (const example of rows.map(exampleOf)) {

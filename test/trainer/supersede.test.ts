@@ -3,13 +3,14 @@ import { describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, labelled, lessons } from './events.ts'
 import { tinyRecall } from '../learner/tiny-knn-memory.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 
 const setting: Setting = { every: 4 }
 const saved = (world: World) => new Checkpoint(world.store, { snapshots: 9 }).load()!
 const targets = (world: World) =>
   saved(world)
-    .remembered.map(({ key, target }) => `${key.slice(2)} ${target.label}`)
+    .remembered.map(({ key, target }) => `${key.slice(2)} ${(target as LabelTarget).label}`)
     .toSorted()
 
 async function rollBack(world: World, version: string) {

@@ -5,11 +5,11 @@ import { openPolicy } from '../../src/config/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { adapterOf, methodOf, openBase } from '../../src/app/parts.ts'
-import type { Example } from '../../src/contracts/task.ts'
+import type { Example, Head } from '../../src/contracts/task.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { Learner } from '../../src/learner/learner.ts'
 import { openTrainable } from '../../src/optim/step.ts'
@@ -88,17 +88,18 @@ async function lateAccuracy(
   const base = await openBase(model.base)
   const trunk = await openTrunkEngine(base, 0)
   const method = methodOf(model)
-  const plan = { base, method, task: classification, config: adapterOf(model) }
-  const freshParameters = (labels: readonly string[]) =>
-    freshAdapter({ ...plan, labels }, openRandom(1, 'fresh'))
+  const task = classificationOf({ open: true, limit: 10 })
+  const plan = { base, method, task, config: adapterOf(model) }
+  const freshParameters = (head: Head) =>
+    freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(1, 'fresh'))
   const trainable = openTrainable({
-    ...{ ...plan, tf, labels: [], parameters: freshParameters([]) },
+    ...{ ...plan, tf, head: [], parameters: freshParameters([]) },
     baseTensors: new BaseTensors(tf, base),
     knobs: model.train,
     regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
   const learner = new Learner({
-    ...{ trainable, task: classification, freshParameters, train: model.train },
+    ...{ trainable, task, freshParameters, train: model.train },
     memory: {
       replay: openPolicy('replay', policies.replay, model.replay),
       draw: openRandom(1, 'draw'),
@@ -108,7 +109,6 @@ async function lateAccuracy(
     chance: openRandom(1, 'trigger'),
     rate: openPolicy('rate', policies.rate, model.rate),
     rollback: openPolicy('rollback', policies.rollback, model.rollback),
-    labels: { open: true, limit: 10 },
   })
   const latentsOf = (examples: readonly Example[]) =>
     new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))

@@ -12,7 +12,11 @@ import type {
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
 import type { Base, Encoded, Latent, TrunkEngine } from '../../src/contracts/network.ts'
 import { failure } from '../../src/platform/errors.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import type { Head } from '../../src/contracts/task.ts'
+import { classificationHead } from '../../src/tasks/classification/head.ts'
+import { labelsIn } from '../../src/tasks/classification/rules.ts'
+import type { LabelTarget } from '../../src/tasks/classification/target.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 
 const width = 8
 
@@ -39,8 +43,8 @@ export function tinyLatent(row: Encoded): Latent {
   return { positions: 1, width, data }
 }
 
-export function freshTiny(labels: readonly string[]): Tensors {
-  const tensors = classification.parameters(width, labels)
+export function freshTiny(head: Head): Tensors {
+  const tensors = classificationHead.parameters(width, labelsIn(head).length)
   return new Map(
     tensors.map(({ name, shape }) => [name, { shape, data: new Float32Array(sizeOf(shape)) }]),
   )
@@ -48,18 +52,20 @@ export function freshTiny(labels: readonly string[]): Tensors {
 
 /** W and b learn by v ← 0.5·v − 0.1·∂L, W ← W + v. */
 export class TinyTrainable implements Trainable {
-  labels: readonly string[]
+  head: Head
   isDisposed = false
   #tensors: Map<string, Tensor>
+  readonly #task: ReturnType<typeof classificationOf>
   readonly #retired: readonly string[]
   #steps = 0
 
   constructor(
-    start: { readonly labels: readonly string[]; readonly parameters: Tensors },
+    start: { readonly head: Head; readonly parameters: Tensors },
     retired: readonly string[] = [],
   ) {
     this.#retired = retired
-    this.labels = [...start.labels]
+    this.#task = classificationOf({ open: true, retired })
+    this.head = start.head
     this.#tensors = new Map()
     for (const [name, tensor] of start.parameters) {
       this.#tensors.set(name, copy(tensor))
@@ -70,6 +76,10 @@ export class TinyTrainable implements Trainable {
     }
   }
 
+  get #labels(): readonly string[] {
+    return labelsIn(this.head)
+  }
+
   score(rows: readonly Latent[]): readonly Float32Array[] {
     return rows.map((row) => this.#logits(row))
   }
@@ -78,22 +88,24 @@ export class TinyTrainable implements Trainable {
     const weight = this.#gradientOf('head.weight')
     const bias = this.#gradientOf('head.bias')
     let loss = 0
-    for (const { latent, target, weight: importance, part, logits: kept } of rows) {
+    for (const { latent, target: aim, weight: importance, part, logits: kept } of rows) {
+      const target = aim as LabelTarget
       const logits = this.#logits(latent)
       const share = part?.target ?? importance / rows.length
-      loss += classification.score(logits, target, this.labels, this.#retired).loss * share
+      loss += this.#task.score(logits, target, this.head).loss * share
       const own = this.#retired.includes(target.label) ? 0 : share
-      const among = (part?.among ?? this.labels).filter((label) => !this.#retired.includes(label))
-      const barred = logits.map((logit, at) => (among.includes(this.labels[at]!) ? logit : -1e9))
+      const among = this.#task
+        .classes!.answering(this.head)
+        .filter((at) => part?.among?.includes(at) !== false)
+      const barred = logits.map((logit, at) => (among.includes(at) ? logit : -1e9))
       const shares = softmaxOf(barred)
-      const { wanted } = classification.targets([target], this.labels, this.#retired)
-      this.labels.forEach((_, label) => {
+      this.#labels.forEach((name, label) => {
         const pull = kept === undefined || label >= kept.length ? 0 : (part?.logits ?? 0)
         const away = pull === 0 ? 0 : (2 * pull * (logits[label]! - kept![label]!)) / kept!.length
-        const error = own * (shares[label]! - wanted.data[label]!) + away
+        const error = own * (shares[label]! - (isWanted(target, name) ? 1 : 0)) + away
         bias[label]! += error
         for (let at = 0; at < width; at += 1)
-          weight[at * this.labels.length + label]! += error * latent.data[at]!
+          weight[at * this.#labels.length + label]! += error * latent.data[at]!
       })
     }
     this.#move('head.weight', weight, rateFactor)
@@ -102,11 +114,11 @@ export class TinyTrainable implements Trainable {
     return { loss, gradientNorm: 1, dropped: false }
   }
 
-  grow(labels: readonly string[]): void {
-    this.labels = [...this.labels, ...labels]
+  grow(head: Head): void {
+    this.head = head
     for (const [name, tensor] of this.#tensors) {
       const bare = name.replace('optimizer/v/', '')
-      this.#tensors.set(name, classification.grow(bare, tensor, this.labels.length))
+      this.#tensors.set(name, classificationHead.grow(bare, tensor, this.#labels.length))
     }
   }
 
@@ -117,11 +129,11 @@ export class TinyTrainable implements Trainable {
 
   snapshot(): TrainableState {
     const tensors = new Map([...this.#tensors].map(([name, tensor]) => [name, copy(tensor)]))
-    return { labels: [...this.labels], tensors, steps: this.#steps }
+    return { head: this.head, tensors, steps: this.#steps }
   }
 
-  restore({ labels, tensors, steps }: TrainableState): void {
-    this.labels = [...labels]
+  restore({ head, tensors, steps }: TrainableState): void {
+    this.head = head
     this.#tensors = new Map([...tensors].map(([name, tensor]) => [name, copy(tensor)]))
     // A fresh adapter comes without what the optimizer remembers.
     for (const [name, tensor] of tensors)
@@ -140,10 +152,10 @@ export class TinyTrainable implements Trainable {
   #logits({ data }: Latent): Float32Array {
     const weight = this.#tensors.get('head.weight')!.data
     const bias = this.#tensors.get('head.bias')!.data
-    return Float32Array.from(this.labels, (_, label) => {
+    return Float32Array.from(this.#labels, (_, label) => {
       let sum = bias[label]!
       for (let at = 0; at < width; at += 1)
-        sum += data[at]! * weight[at * this.labels.length + label]!
+        sum += data[at]! * weight[at * this.#labels.length + label]!
       return sum
     })
   }
@@ -160,6 +172,10 @@ export class TinyTrainable implements Trainable {
       data[at]! += velocity[at]!
     }
   }
+}
+
+function isWanted({ kind, label }: LabelTarget, name: string): boolean {
+  return kind === 'label' && label === name
 }
 
 function softmaxOf(logits: Float32Array): Float64Array {

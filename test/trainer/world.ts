@@ -26,7 +26,8 @@ import type { Registry } from '../../src/versions/contract.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import type { LabelRules } from '../../src/tasks/classification/rules.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { LoopParts } from '../../src/trainer/parts.ts'
@@ -55,7 +56,6 @@ export interface World {
 export interface Setting extends Partial<
   Pick<
     LoopParts,
-    | 'labels'
     | 'adapter'
     | 'goesOn'
     | 'train'
@@ -71,6 +71,7 @@ export interface Setting extends Partial<
     | 'feedbackSource'
   >
 > {
+  readonly labels?: Partial<LabelRules>
   readonly every?: number
   readonly capacity?: number
   readonly seed?: number
@@ -183,10 +184,9 @@ export function partsIn(
     base: setting.base ?? tinyBase,
     maxTokens: 64,
     trunk: setting.trunk ?? tinyTrunk,
-    task: classification,
+    task: classificationOf(setting.labels ?? { known: ['no', 'yes'], limit: 8 }),
     ...(setting.goesOn && { goesOn: setting.goesOn }),
     adapter: setting.adapter ?? { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
-    labels: setting.labels ?? { open: false, known: ['no', 'yes'], limit: 8 },
     freshParameters: setting.freshParameters ?? freshTiny,
     openTrainable: setting.openTrainable ?? ((start) => new TinyTrainable(start)),
     train: setting.train ?? { batch: 4, replay_batch: 3, epochs: 1 },

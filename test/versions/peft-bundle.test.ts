@@ -3,7 +3,6 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
-import type { AdapterPlan } from '../../src/adapters/adapter.ts'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
 import { lora } from '../../src/adapters/lora.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
@@ -12,7 +11,8 @@ import type { Version } from '../../src/versions/contract.ts'
 import { openLocalRegistry, type LocalRegistryOptions } from '../../src/versions/local/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationHead as classification } from '../../src/tasks/classification/head.ts'
+import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { registryConformance } from '../conformance/registry.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -23,7 +23,7 @@ const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () =>
 
 function version(name: string, value = 1): Version {
   const config = { method: 'lora', rank: 2, alpha: 4, tail_layers: 1 } as const
-  const plan: AdapterPlan = { base, method: lora, task: classification, config, labels: ['a', 'b'] }
+  const plan = labelledPlan({ base, method: lora, config }, ['a', 'b'])
   const { manifest, parameters } = randomVersion(plan, openRandom(value, 'version'))
   return { manifest: { ...manifest, version: name }, parameters }
 }
@@ -58,9 +58,7 @@ test.each([
   const registry = await open(scratchFolder())
   const { manifest } = version('v1')
   const adapter = { ...manifest.adapter, sites: ['query'], ...knobs }
-  const plan: AdapterPlan = {
-    ...{ base, method: lora, task: classification, config: adapter, labels: manifest.labels },
-  }
+  const plan = labelledPlan({ base, method: lora, config: adapter }, manifest.labels)
   await registry.publish({
     manifest: { ...manifest, adapter },
     parameters: randomVersion(plan, openRandom(1, 'version')).parameters,

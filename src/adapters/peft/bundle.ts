@@ -4,12 +4,12 @@
  * task's head and the base's statistics; and `memory.safetensors` if there is kNN memory.
  *
  * Equal content gives equal bytes. Reading refuses tensors that are missing, superfluous, or do not fit the base, the
- * method or the labels of the manifest.
+ * method or the head of the manifest.
  */
 import type { AdapterConfig, MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import type { Base, BaseIdentity } from '../../contracts/network.ts'
-import type { Task } from '../../contracts/task.ts'
+import type { TaskHead } from '../../contracts/task.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import {
@@ -29,7 +29,7 @@ import { viewOf } from '../view.ts'
 export interface BundleParts {
   readonly base: Base
   readonly methods: Readonly<Record<string, MethodPlugin>>
-  readonly tasks: Readonly<Record<string, Task>>
+  readonly tasks: Readonly<Record<string, TaskHead>>
   /** Absent = the default limit. */
   readonly headerBytes?: number
 }
@@ -135,20 +135,21 @@ function tensorsIn(
   return new Map([...tensors].map(([name, tensor]) => [name, toFloat32(tensor, name)]))
 }
 
-function headNames({ task, base, labels }: AdapterPlan): ReadonlySet<string> {
-  const specs = [...statisticsOf({ base }), ...task.parameters(base.network.width, labels)]
+function headNames({ task, base, outputs }: AdapterPlan): ReadonlySet<string> {
+  const specs = [...statisticsOf({ base, task }), ...task.parameters(base.network.width, outputs)]
   return new Set(specs.map(({ name }) => name))
 }
 
 function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapter): AdapterPlan {
-  const { adapter: config, labels, memory } = manifest
+  const { adapter: config, memory } = manifest
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (method !== undefined && task !== undefined) {
     const seen = viewOf(base, method, config)
+    const outputs = task.outputs(task.headIn({ labels: manifest.labels }))
     return {
       base: seen,
-      ...{ method, task, config, labels },
+      ...{ method, task, config, outputs },
       memory: memory && { base: seen.published ?? base, slots: memory.slots },
     }
   }

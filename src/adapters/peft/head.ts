@@ -26,7 +26,8 @@ export function takeClassifier(rest: Map<string, Tensor>, found: FoundFields): T
 export function headOf(
   classifier: Tensors,
   { fields }: FoundFields,
-  { base, task, labels }: AdapterPlan,
+  { base, task }: AdapterPlan,
+  labels: readonly string[],
 ): Tensors {
   checkClass(fields)
   const names = [...classifier.keys()]

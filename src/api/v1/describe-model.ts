@@ -7,6 +7,7 @@ import type { FailedSwap } from '../../serving/live/live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
+import { labelledReport } from '../../serving/services/labelled-report.ts'
 
 export function describeModel(model: ModelServices): Static<typeof ModelAnswer> {
   const { live, failedSwap: failed, trainer, faults } = model.status()
@@ -54,7 +55,8 @@ function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
 }
 
 function describeQuality(quality: NonNullable<TrainerReport['quality']>) {
-  const { accuracy_recent, accuracy_recent_by_source, baselines, calibration } = quality
+  const { accuracy_recent, accuracy_recent_by_source, baselines, calibration } =
+    labelledReport(quality)
   return {
     accuracy_recent,
     accuracy_recent_by_source,

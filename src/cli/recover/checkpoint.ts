@@ -15,7 +15,7 @@ export type CheckpointState =
   /** `snapshots`: damaged ones, by version. */
   | { readonly kind: 'whole'; readonly saved: Saved; readonly snapshots: readonly string[] }
 
-const none: TrainableState = { labels: [], steps: 0, tensors: new Map() }
+const none: TrainableState = { head: [], steps: 0, tensors: new Map() }
 
 /** The trainer decides whether it fits this base: it may carry over from another one. */
 export function examineCheckpoint(path: string): CheckpointState {

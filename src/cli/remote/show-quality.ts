@@ -1,12 +1,12 @@
 /** How good the answers of each model are: against baselines, by source of events, and by label. */
 import { CodedError } from '../../contracts/core.ts'
-import type { QualityReport } from '../../evaluation/contract.ts'
+import type { LabelledReport } from '../../tasks/classification/report.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { percent, print, table } from '../print.ts'
 
-type Quality = QualityReport & {
+type Quality = LabelledReport & {
   readonly model: string
   readonly drift: { readonly alarms: number; readonly last: string | null } | null
 }
@@ -67,13 +67,13 @@ function driftLine({ drift }: Quality): string[] {
 
 const SOURCE_HEAD = ['source', 'examples', 'accuracy', 'recent']
 
-function sourceRow({ source, count, ...shares }: QualityReport['sources'][number]): string[] {
+function sourceRow({ source, count, ...shares }: LabelledReport['sources'][number]): string[] {
   return [source, String(count), percent(shares.accuracy), percent(shares.accuracy_recent)]
 }
 
 const LABEL_HEAD = ['label', 'examples', 'precision', 'recall', 'f1']
 
-function labelRow({ label, support, precision, recall, f1 }: QualityReport['labels'][number]) {
+function labelRow({ label, support, precision, recall, f1 }: LabelledReport['labels'][number]) {
   return [label, String(support), ...[precision, recall, f1].map(shareOf)]
 }
 

@@ -1,5 +1,5 @@
 /**
- * A version as the engine runs it: checked, folded, its head widened to whole steps of labels, and named by the graph that it needs.
+ * A version as the engine runs it: checked, folded, its head widened to whole steps of outputs, and named by the graph that it needs.
  */
 import { checkTensors, methodOf, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { carriedOver } from '../../adapters/carried.ts'
@@ -9,8 +9,9 @@ import { viewOf } from '../../adapters/view.ts'
 import type { MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensor } from '../../contracts/core.ts'
 import type { Base, Encoded } from '../../contracts/network.ts'
-import type { Task } from '../../contracts/task.ts'
+import type { TaskHead } from '../../contracts/task.ts'
 import type { Version } from '../../versions/contract.ts'
+import { factsOf } from '../../versions/task-facts.ts'
 import type { Feeds } from '../../nn/onnx/session.ts'
 import { paramInput } from '../../nn/onnx/ops.ts'
 import type { ServingParts } from '../../nn/record.ts'
@@ -20,7 +21,7 @@ import { recordedGraph, type RecordedGraph } from './recorded-graph.ts'
 export interface EngineParts {
   readonly base: Base
   readonly methods: Readonly<Record<string, MethodPlugin>>
-  readonly tasks: Readonly<Record<string, Task>>
+  readonly tasks: Readonly<Record<string, TaskHead>>
 }
 
 export interface PreparedAdapter {
@@ -28,16 +29,16 @@ export interface PreparedAdapter {
   /** The graph, and the shape of every tensor: rows of one family share a run. Of big adapters, each is its own. */
   readonly family: string
   readonly tensors: Feeds
-  readonly labels: number
+  readonly outputs: number
   /** A row to warm it with. */
   readonly example: Encoded
 }
 
 /**
- * Heads are widened with zeros to a multiple of this, so that adapters of a few labels more or less share runs, and so that a row's
+ * Heads are widened with zeros to a multiple of this, so that adapters of a few outputs more or less share runs, and so that a row's
  * bits do not depend on which of them are in its run.
  */
-const LABEL_STEP = 16
+const OUTPUT_STEP = 16
 
 export function prepareAdapter(parts: EngineParts, key: string, version: Version): PreparedAdapter {
   const plan = planOf(parts, version)
@@ -49,13 +50,13 @@ export function prepareAdapter(parts: EngineParts, key: string, version: Version
     graph,
     family: [graph.key, ...(methodOf(plan).alone ? [key] : shapes.sort())].join('\n'),
     tensors,
-    labels: plan.labels.length,
+    outputs: plan.outputs,
     example: exampleRow(plan.base),
   }
 }
 
 function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): AdapterPlan {
-  const { adapter: config, labels, memory } = manifest
+  const { adapter: config, memory } = manifest
   const foreign = (what: string) =>
     failure('VERSION_FOREIGN', `${manifest.model} ${manifest.version} was made for ${what}`)
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
@@ -69,7 +70,7 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   if (!isOurs) throw foreign(`another base: ${manifest.base.name}`)
   return {
     base: seen,
-    ...{ method, task, config, labels },
+    ...{ method, task, config, outputs: task.outputs(task.headIn(factsOf(manifest))) },
     memory: memory && { base: seen.published ?? base, slots: memory.slots },
   }
 }
@@ -79,10 +80,10 @@ function recordingOf({ base, method, task, config, memory }: AdapterPlan): Servi
 }
 
 function tensorsOf(plan: AdapterPlan, version: Version): Feeds {
-  const { task, base, labels } = plan
+  const { task, base, outputs } = plan
   const opened = methodOf(plan)
-  const width = Math.max(1, Math.ceil(labels.length / LABEL_STEP)) * LABEL_STEP
-  const ofTask = new Set(task.parameters(base.network.width, labels).map(({ name }) => name))
+  const width = Math.max(1, Math.ceil(outputs / OUTPUT_STEP)) * OUTPUT_STEP
+  const ofTask = new Set(task.parameters(base.network.width, outputs).map(({ name }) => name))
   const roomy = (name: string, tensor: Tensor) =>
     ofTask.has(name) || isOfMemory(name) ? task.grow(name, tensor, width) : tensor
   const folded = [...opened.fold(version.parameters, base)]

@@ -68,7 +68,7 @@ class OnnxServingEngine implements ServingEngine {
 
   async #answer({ rows, positions }: PlannedRun, answers: Float32Array[]): Promise<void> {
     const keys = [...new Set(rows.map(({ adapter }) => adapter))].sort()
-    const labels = rows.map(({ adapter }) => this.#find(adapter).adapter.labels)
+    const outputs = rows.map(({ adapter }) => this.#find(adapter).adapter.outputs)
     const [first] = rows
     invariant(first, 'a run without rows')
     const { graph } = this.#find(first.adapter).adapter
@@ -76,7 +76,7 @@ class OnnxServingEngine implements ServingEngine {
     invariant(logits?.data instanceof Float32Array, 'a run without logits')
     const stride = logits.data.length / rows.length
     for (const [at, { place }] of rows.entries())
-      answers[place] = logits.data.slice(at * stride, at * stride + (labels[at] ?? 0))
+      answers[place] = logits.data.slice(at * stride, at * stride + (outputs[at] ?? 0))
   }
 
   #find(key: string) {

@@ -4,7 +4,7 @@
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
-import type { Task } from '../../contracts/task.ts'
+import type { TaskHead } from '../../contracts/task.ts'
 import { recordServing, servingGraph, type OnnxModel, type ServingParts } from '../../nn/record.ts'
 import { digestOf } from '../../platform/canonical-json.ts'
 
@@ -18,7 +18,7 @@ export interface RecordedGraph {
 const REMEMBERED = 256
 
 /** Recording takes many milliseconds, and a model loads many versions of one configuration. */
-const known = new WeakMap<Base, WeakMap<Task, Map<string, string>>>()
+const known = new WeakMap<Base, WeakMap<TaskHead, Map<string, string>>>()
 
 /** `frozen` is the base that the engine serves; `parts.base` is a method's view of it. */
 export function recordedGraph(parts: ServingParts, frozen: Base): RecordedGraph {
@@ -34,7 +34,7 @@ export function recordedGraph(parts: ServingParts, frozen: Base): RecordedGraph 
 }
 
 function keysOf({ base, task }: ServingParts): Map<string, string> {
-  const ofBase = known.get(base) ?? new WeakMap<Task, Map<string, string>>()
+  const ofBase = known.get(base) ?? new WeakMap<TaskHead, Map<string, string>>()
   known.set(base, ofBase)
   const keys = ofBase.get(task) ?? new Map<string, string>()
   ofBase.set(task, keys)

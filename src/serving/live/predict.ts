@@ -2,11 +2,12 @@
  * The way of a predict request: inputs → rows → logits of one adapter → answers with ids, remembered so that feedback
  * can name them days later.
  */
-import { CodedError, type Clock } from '../../contracts/core.ts'
+import { CodedError, type Clock, type Json } from '../../contracts/core.ts'
 import type { Base, Encoded } from '../../contracts/network.ts'
 import type { Input, ServedPrediction } from '../../contracts/stream.ts'
-import type { Answer, Task } from '../../contracts/task.ts'
+import type { Task } from '../../contracts/task.ts'
 import type { Manifest } from '../../versions/contract.ts'
+import { factsOf } from '../../versions/task-facts.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -16,6 +17,13 @@ export interface PredictRequest {
   /** A version by name instead of the live one. */
   readonly version?: string | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+/** What a classification answers. */
+export interface Answer {
+  readonly label: string
+  readonly score: number
+  readonly scores: Readonly<Record<string, number>>
 }
 
 export interface Answered extends Answer {
@@ -34,7 +42,7 @@ export interface PredictionLog {
 export interface Predictor {
   readonly model: string
   readonly base: Pick<Base, 'encode'>
-  readonly task: Pick<Task, 'decode'>
+  readonly task: Pick<Task<Json, Answer>, 'decode'>
   readonly maxTokens: number
   readonly batcher: Pick<Batcher, 'run'>
   readonly predictions: PredictionLog
@@ -54,7 +62,7 @@ export async function answer(
   const logits = await run(predictor, manifest, rows, request.signal)
   const answers = await eventLoop.each(logits, (row, index) => ({
     id: predictor.predictionId(),
-    ...predictor.task.decode(row, manifest.labels, manifest.retired),
+    ...predictor.task.decode(row, factsOf(manifest)),
     ...truncation(rows[index]),
   }))
   remember(predictor, manifest, request.inputs, answers)

@@ -1,6 +1,6 @@
-/** The rules that feedback must pass at the door: those of every stream, and labels that the model may learn. */
+/** The rules that feedback must pass at the door: those of every stream, and what the model may learn. */
 import type { FeedbackEvent, Input } from '../../contracts/stream.ts'
-import type { Task, Vocabulary } from '../../contracts/task.ts'
+import type { Task } from '../../contracts/task.ts'
 import { parseEvent, type EventLimits } from '../../intake/events/validate.ts'
 
 export interface EventCheckOptions {
@@ -9,20 +9,18 @@ export interface EventCheckOptions {
   readonly source: string
   readonly inputKind: Input['kind']
   readonly limits: EventLimits
-  readonly task: Pick<Task, 'target'>
-  /** Of the config. */
-  readonly vocabulary: Vocabulary
+  readonly task: Pick<Task, 'admit'>
   /** Throws for an input that the base cannot take, where finding that out is cheap. */
   readonly checkInput?: ((input: Input) => void) | undefined
 }
 
 export function eventCheck(options: EventCheckOptions): (bytes: Uint8Array) => FeedbackEvent {
-  const { model, source, inputKind, limits, task, vocabulary, checkInput } = options
+  const { model, source, inputKind, limits, task, checkInput } = options
   return (bytes) => {
     const event = parseEvent(bytes, limits, { model, source, inputKind })
     if (event.input !== undefined) checkInput?.(event.input)
     // What a rating means is known only when its prediction is: the trainer looks.
-    if (event.lesson.kind === 'label') task.target(event.lesson, undefined, vocabulary)
+    task.admit(event.lesson)
     return event
   }
 }

@@ -3,6 +3,7 @@
  * series stays small.
  */
 import type { Metrics } from '../../platform/metrics.ts'
+import { labelledReport } from './labelled-report.ts'
 import type { TrainerReport } from './served-model.ts'
 
 /** Called before the models of a scrape are reported. */
@@ -13,7 +14,7 @@ export function forgetQuality(metrics: Metrics): void {
 
 export function showQuality(metrics: Metrics, model: string, { quality }: TrainerReport): void {
   if (quality === undefined) return
-  const { baselines, calibration, labels, sources } = quality
+  const { baselines, calibration, labels, sources } = labelledReport(quality)
   const window = 'recent_by_source'
   metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
   metrics.gauge('calibrationError', { model }, calibration.ece)

@@ -7,7 +7,7 @@
  * With μ and σ among the outputs, loss, score and answer need nothing but the outputs, and a server answers with exactly
  * the statistics of the version.
  */
-import type { TaskHead } from '../../contracts/task-seam.ts'
+import type { TaskHead } from '../../contracts/task.ts'
 import { DEVIATION, MEAN, targetStatistics } from './target-statistics.ts'
 
 const OUTPUTS = 3

@@ -5,7 +5,7 @@
  * The first target has nothing to be compared with, and is not counted.
  */
 import type { Json } from '../../contracts/core.ts'
-import type { TaskQuality } from '../../contracts/task-seam.ts'
+import type { TaskQuality } from '../../contracts/task.ts'
 import { meansOf, noMean, observed, type MeanState } from './running-mean.ts'
 
 type State = Readonly<{

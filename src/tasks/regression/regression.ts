@@ -6,7 +6,7 @@
  * The error is 0 for the right number and nears 1 far from it, whatever the unit: a model that always answers the mean has
  * about 0.4. Triggers, rates and gates read it; the mean absolute error in the report is in the unit of the targets.
  */
-import type { Task } from '../../contracts/task-seam.ts'
+import type { Task } from '../../contracts/task.ts'
 import { failure } from '../../platform/errors.ts'
 import { fixedHead } from '../fixed-head.ts'
 import { estimateIn, regressionHead } from './head.ts'

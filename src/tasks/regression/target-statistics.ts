@@ -11,7 +11,7 @@
  * Finch (2009), "Incremental calculation of weighted mean and variance".
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
-import type { TaskStatistics } from '../../contracts/task-seam.ts'
+import type { TaskStatistics } from '../../contracts/task.ts'
 
 const HORIZON = 10_000
 const CLIP = 8

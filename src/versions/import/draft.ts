@@ -53,9 +53,16 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const adapter = readPeft(fields, files.adapter, plan)
   const claim = { fields, manifest: ours?.manifest, isTrusted: trustBase }
   const proof = await proveBase(claim, target)
-  const head = chooseHead({ wanted: importing.head, ours, adapter, live, plan })
+  const head = chooseHead({
+    wanted: importing.head,
+    ours,
+    adapter,
+    live,
+    plan,
+    labels: target.labels.known,
+  })
   checkLabels(head.labels, target)
-  const parameters = together({ ...plan, labels: head.labels }, adapter, head)
+  const parameters = together({ ...plan, outputs: head.labels.length }, adapter, head)
   const reason = `imported from ${writerOf(importing)}, with ${head.told}; ${proof}`
   const manifest = manifestOf(target, head.labels, head.parent?.manifest, reason)
   return { version: { manifest, parameters }, idle: adapter.idle }

@@ -28,8 +28,10 @@ export interface HeadQuestion {
   readonly ours: PeftFiles['ours']
   readonly adapter: PeftAdapter
   readonly live: Version | undefined
-  /** With the labels that the config knows. */
+  /** With a column for each of `labels`. */
   readonly plan: AdapterPlan
+  /** That the config knows. */
+  readonly labels: readonly string[]
 }
 
 export function chooseHead(question: HeadQuestion): ChosenHead {
@@ -43,12 +45,12 @@ export function chooseHead(question: HeadQuestion): ChosenHead {
 }
 
 function ofFolder(question: HeadQuestion): ChosenHead {
-  const { ours, adapter, plan } = question
+  const { ours, adapter, plan, labels: known } = question
   const parent = undefined
   if (adapter.classifier !== undefined) {
-    const head = headOf(adapter.classifier, adapter.found, plan)
+    const head = headOf(adapter.classifier, adapter.found, plan, known)
     const tensors = new Map([...fresh(question).tensors, ...head])
-    return { labels: plan.labels, tensors, told: 'the head of the folder', parent }
+    return { labels: known, tensors, told: 'the head of the folder', parent }
   }
   if (ours === undefined) throw refuse('--head', 'folder', 'live, fresh: the folder has no head')
   const { labels, version, model } = ours.manifest
@@ -57,18 +59,18 @@ function ofFolder(question: HeadQuestion): ChosenHead {
 }
 
 /** As for a new model; the base's statistics so far stay. */
-function fresh({ plan, live }: HeadQuestion): ChosenHead {
+function fresh({ plan, live, labels }: HeadQuestion): ChosenHead {
   const counted = new Set(statisticsOf(plan).map(({ name }) => name))
   const specs = [
     ...statisticsOf(plan),
-    ...plan.task.parameters(plan.base.network.width, plan.labels),
+    ...plan.task.parameters(plan.base.network.width, plan.outputs),
   ]
   const tensors = specs.map(({ name, shape, start }): [string, Tensor] => {
     const known = counted.has(name) ? live?.parameters.get(name) : undefined
     const length = shape.reduce((product, size) => product * size, 1)
     return [name, known ?? { shape, data: new Float32Array(length).fill(start === 'ones' ? 1 : 0) }]
   })
-  return { labels: plan.labels, tensors: new Map(tensors), told: 'a fresh head', parent: undefined }
+  return { labels, tensors: new Map(tensors), told: 'a fresh head', parent: undefined }
 }
 
 /** The adapter's tensors and the head's, exactly those of a version of this plan. */

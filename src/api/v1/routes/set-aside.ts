@@ -41,10 +41,10 @@ function addList(app: FastifyInstance, services: Services): void {
   )
 }
 
-function shown({ source, id, label, timeMs, whence, isDue }: ShownAside) {
+function shown({ source, id, stratum, timeMs, whence, isDue }: ShownAside) {
   return {
     ...{ source, id, was: whence },
-    ...(label !== undefined && { label }),
+    ...(stratum !== undefined && { label: stratum }),
     ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
     ...(isDue && { relearning: true }),
   }

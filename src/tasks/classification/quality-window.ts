@@ -2,7 +2,7 @@
  * What was answered to which label, over the last 5,000 to 10,000 examples: two blocks, of which the older one goes when
  * the newer one is full. Counts stay exact, and a confusion that no longer happens leaves.
  */
-import { CalibrationBins, type BinsState } from './calibration.ts'
+import { CalibrationBins, type BinsState } from '../../evaluation/calibration.ts'
 
 const BLOCK = 5000
 /** Each block holds no more: a stream of made-up labels must not fill the checkpoint. */

@@ -2,8 +2,13 @@
  * What one gets for nothing: answering the label that came most often so far, or the one that came last. A model that does
  * not beat both has learned little; on a stream where labels repeat, the second is hard to beat.
  */
-import type { Baseline } from './contract.ts'
-import { accuraciesOf, noAccuracy, observed, type AccuracyState } from './running-accuracy.ts'
+import type { Baseline } from './report.ts'
+import {
+  accuraciesOf,
+  noAccuracy,
+  observed,
+  type AccuracyState,
+} from '../../evaluation/running-accuracy.ts'
 
 /** More labels are not counted. */
 const MOST_LABELS = 1024
@@ -26,8 +31,8 @@ export class Baselines {
 
   /** Test, then count. */
   observe(label: string): void {
-    this.#byMajority = observed(this.#byMajority, label === this.#majority)
-    this.#byLast = observed(this.#byLast, label === this.#last)
+    this.#byMajority = observed(this.#byMajority, Number(label === this.#majority))
+    this.#byLast = observed(this.#byLast, Number(label === this.#last))
     this.#last = label
     const before = this.#counts.get(label)
     if (before === undefined && this.#counts.size >= MOST_LABELS) return

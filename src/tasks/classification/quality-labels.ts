@@ -1,5 +1,5 @@
 /** The labels of a quality report: those with the most examples by name, all others in one row and column. */
-import type { LabelQuality, QualityReport } from './contract.ts'
+import type { LabelQuality, ClassificationReport } from './report.ts'
 import type { LabelCounts, PairCount } from './quality-window.ts'
 
 type Named = readonly [label: string, counts: LabelCounts]
@@ -7,7 +7,10 @@ type Named = readonly [label: string, counts: LabelCounts]
 export function labelsOf(
   counts: ReadonlyMap<string, LabelCounts>,
   most: number,
-): { readonly shown: readonly LabelQuality[]; readonly others: QualityReport['other_labels'] } {
+): {
+  readonly shown: readonly LabelQuality[]
+  readonly others: ClassificationReport['other_labels']
+} {
   const ordered = [...counts].sort(([a, one], [b, other]) => {
     return other.support - one.support || other.predicted - one.predicted || (a < b ? -1 : 1)
   })
@@ -41,7 +44,7 @@ interface Counted {
 export function confusionOf(
   shown: readonly LabelQuality[],
   { counts, pairs, total }: Counted,
-): QualityReport['confusion'] {
+): ClassificationReport['confusion'] {
   const labels = shown.map(({ label }) => label)
   const places = new Map(labels.map((label, at) => [label, at]))
   const other = labels.length

@@ -1,0 +1,84 @@
+/**
+ * The loss of a row and its gradient: raise the logit of the right label, lower that of a wrong one.
+ *
+ *   L = −log p_y            dL/dz = p − onehot(y)       of a label y
+ *   L = −log(1 − p_y)       dL/dz = p − r               of an answer y that was wrong; r = softmax without it
+ *
+ * p = softmax(z) over the labels that the row may answer: those that are not retired, and among which it competes.
+ */
+import type { LossRow } from '../../contracts/task.ts'
+import { invariant } from '../../platform/errors.ts'
+import { logSumExp, softmax } from '../../nn/softmax.ts'
+import type { AnsweringLabels } from './score.ts'
+import type { LabelTarget } from './target.ts'
+
+/** Added to a logit that takes no part. */
+const NEVER = -1e9
+
+/** Adds its share of the gradient; answers its share of the loss. A retired label teaches nothing. */
+export function rowLoss(
+  { target: { kind, label }, outputs, share, among }: LossRow<LabelTarget>,
+  { labels, retired }: AnsweringLabels,
+  gradient: Float32Array,
+): number {
+  const at = labels.indexOf(label)
+  invariant(at >= 0 || kind === 'not', `target "${label}" before the head grew to it`)
+  if (at < 0 || retired.includes(label)) return 0
+  // A competition that lacks the target's own label is none.
+  const competing = among?.includes(at) === true ? among : undefined
+  const takesPart = (column: number) =>
+    competing?.includes(column) !== false && !retired.includes(labels[column] ?? '')
+  const isPlain = competing === undefined && retired.length === 0
+  const z = isPlain ? outputs : outputs.map((logit, k) => (takesPart(k) ? logit : logit + NEVER))
+  if (kind === 'label') return share * raise(z, at, share, gradient)
+  const others = labels.length - labels.filter((known) => retired.includes(known)).length - 1
+  return others < 1 ? 0 : share * lower(z, at, share, gradient)
+}
+
+/** −log softmax(z)[y]; adds `factor` times its gradient. */
+function raise(z: Float32Array, y: number, factor: number, gradient: Float32Array): number {
+  const total = logSumExp(z)
+  for (let at = 0; at < z.length; at += 1) {
+    const slope = Math.exp((z[at] ?? 0) - total) - (at === y ? 1 : 0)
+    gradient[at] = (gradient[at] ?? 0) + factor * slope
+  }
+  return total - (z[y] ?? 0)
+}
+
+/** −log(1 − softmax(z)[y]) as a difference of logarithms; adds `factor` times its gradient. */
+function lower(z: Float32Array, y: number, factor: number, gradient: Float32Array): number {
+  const total = logSumExp(z)
+  const rest = logSumExp(z.map((logit, at) => (at === y ? -Infinity : logit)))
+  for (let at = 0; at < z.length; at += 1) {
+    const logit = z[at] ?? 0
+    const allowed = at === y ? 0 : Math.exp(logit - rest)
+    gradient[at] = (gradient[at] ?? 0) + factor * (Math.exp(logit - total) - allowed)
+  }
+  return total - rest
+}
+
+/**
+ * Cross-entropy with a teacher's answers over the labels that it knows, both cooled (Hinton et al. 2015).
+ *
+ *   L = −Σⱼ tⱼ · log qⱼ      t = softmax(h / T), q = softmax(z / T)      dL/dz = (Σt · q − t) / T
+ */
+export function distilled(
+  outputs: Float32Array,
+  teacher: Float32Array,
+  { share, temperature }: { readonly share: number; readonly temperature: number },
+  gradient: Float32Array,
+): number {
+  const answers = softmax(teacher.map((logit) => logit / temperature))
+  const t = Float32Array.from(answers, (answer) => share * answer)
+  const z = outputs.map((logit, at) => logit / temperature + (at < t.length ? 0 : NEVER))
+  const total = logSumExp(z)
+  const weight = t.reduce((sum, value) => sum + value, 0)
+  let loss = 0
+  for (let at = 0; at < z.length; at += 1) {
+    const [own, logit] = [t[at] ?? 0, z[at] ?? 0]
+    if (own !== 0) loss += own * (total - logit)
+    const slope = weight * Math.exp(logit - total) - own
+    gradient[at] = (gradient[at] ?? 0) + slope / temperature
+  }
+  return loss
+}

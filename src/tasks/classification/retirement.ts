@@ -1,0 +1,23 @@
+/** Labels that the settings retire, or take back: what a version answers follows from them too. */
+import type { Json } from '../../contracts/core.ts'
+import { retiredAmong } from './rules.ts'
+
+/** Why the head answers otherwise than when `before` was retired; undefined when it does not. */
+export function revisedBy(
+  labels: readonly string[],
+  retired: readonly string[],
+  before: Json,
+): string | undefined {
+  const was = retiredAmong(labels, before as readonly string[])
+  const now = retiredAmong(labels, retired)
+  if (JSON.stringify(was) === JSON.stringify(now)) return undefined
+  const [gone, back] = [missing(now, was), missing(was, now)]
+  return [
+    ...(gone.length > 0 ? [`retired: ${gone.join(', ')}`] : []),
+    ...(back.length > 0 ? [`no longer retired: ${back.join(', ')}`] : []),
+  ].join('; ')
+}
+
+function missing(some: readonly string[], from: readonly string[]): readonly string[] {
+  return some.filter((label) => !from.includes(label))
+}

@@ -1,0 +1,64 @@
+/**
+ * Answers and scores of a row of logits. A label that is not known yet counts as a zero-started column, logit 0: in
+ * `score` as after it was grown. With no label at all the answer is '' with score 0, and nothing can be learned from it.
+ *
+ * A retired label is not among those that answer: the softmax runs over the others.
+ */
+import type { Score } from '../../contracts/task.ts'
+import { logSumExp, softmax } from '../../nn/softmax.ts'
+import type { LabelTarget } from './target.ts'
+
+// A type, not an interface, so that it is JSON.
+export type Answer = {
+  readonly label: string
+  readonly score: number
+  readonly scores: Readonly<Record<string, number>>
+}
+
+export interface AnsweringLabels {
+  readonly labels: readonly string[]
+  readonly retired: readonly string[]
+}
+
+export function scoreOf(all: Float32Array, target: LabelTarget, known: AnsweringLabels): Score {
+  const { logits, labels } = among(all, known)
+  const at = labels.indexOf(target.label)
+  const { label: answer, score: confidence } = answerOf(logits, labels)
+  const isRight = (answer === target.label) === (target.kind === 'label')
+  const loss = target.kind === 'label' ? lossOf(logits, at) : lossOfNot(logits, at)
+  return { answer, confidence, error: isRight ? 0 : 1, loss }
+}
+
+export function decode(all: Float32Array, known: AnsweringLabels): Answer {
+  const { logits, labels } = among(all, known)
+  return answerOf(logits, labels)
+}
+
+function answerOf(logits: Float32Array, labels: readonly string[]): Answer {
+  const shares = softmax(logits)
+  const scores = Object.fromEntries(labels.map((label, at) => [label, shares[at] ?? 0]))
+  const best = Math.max(0, shares.indexOf(Math.max(...shares))) // the first of equals
+  return { label: labels[best] ?? '', score: shares[best] ?? 0, scores }
+}
+
+/** The labels that answer, and their logits. */
+function among(logits: Float32Array, { labels, retired }: AnsweringLabels) {
+  if (retired.length === 0) return { logits, labels }
+  const answers = (at: number) => !retired.includes(labels[at] ?? '')
+  return {
+    logits: logits.filter((_, at) => answers(at)),
+    labels: labels.filter((_, at) => answers(at)),
+  }
+}
+
+/** −log p; an unknown label is a column with logit 0. */
+function lossOf(logits: Float32Array, at: number): number {
+  const all = at < 0 ? [...logits, 0] : [...logits]
+  return logSumExp(all) - (all[at < 0 ? all.length - 1 : at] ?? 0)
+}
+
+/** −log(1 − p), as a difference of logarithms so that p near 1 loses no digits. 0 where there is no other label. */
+function lossOfNot(logits: Float32Array, at: number): number {
+  if (at < 0 || logits.length < 2) return 0
+  return logSumExp(logits) - logSumExp(logits.filter((_, label) => label !== at))
+}

@@ -1,0 +1,88 @@
+/** From a feedback signal to what the example should answer: a label, or only that one label is wrong. */
+import type { FeedbackSignal } from '../../contracts/stream.ts'
+import { failure, invariant } from '../../platform/errors.ts'
+import { labelForm } from './label-form.ts'
+import { renamedLabel } from './renamed-labels.ts'
+import type { LabelRules } from './rules.ts'
+
+export type LabelTarget =
+  | { readonly kind: 'label'; readonly label: string }
+  | { readonly kind: 'not'; readonly label: string }
+
+/** `labels` are those of the head, and of all that waits. Throws a coded error for a label that cannot be learned. */
+export function targetOf(
+  signal: FeedbackSignal,
+  served: string | undefined,
+  labels: readonly string[],
+  rules: LabelRules,
+): LabelTarget {
+  invariant(signal.kind !== 'retract', 'a retraction has no target')
+  if (signal.kind === 'value')
+    throw failure('SIGNAL_UNSUPPORTED', 'a classification learns labels, not values')
+  const { open, retired, renamed } = rules
+  const target =
+    signal.kind === 'label'
+      ? { ...signal, label: spelled(renamedLabel(signal.label, renamed), labels) }
+      : rated(signal.rating, served && renamedLabel(served, renamed), labels, rules)
+  const { label } = target
+  if (retired.includes(label))
+    throw failure('LABEL_RETIRED', `"${label}" is retired`, { details: { label, retired } })
+  if (open || labels.includes(label)) return target
+  throw unknownLabel(label, labels)
+}
+
+/** Throws a coded error for a label that the head cannot get. */
+export function checkLearnable(
+  { kind, label }: LabelTarget,
+  labels: readonly string[],
+  { open, limit, retired }: LabelRules,
+): void {
+  if (labels.includes(label)) return
+  const details = { label }
+  // That an answer which nobody knows is wrong teaches nothing.
+  if (!open || kind === 'not')
+    throw failure('LABEL_UNKNOWN', `the head has no label "${label}"`, { details })
+  // A retired label makes room for another one.
+  const answering = labels.filter((known) => !retired.includes(known)).length
+  if (answering >= limit)
+    throw failure('LABELS_FULL', `"${label}" would be one more than ${limit}`, { details })
+}
+
+/** A thousand long labels, named for each of a thousand events, would be a hundred megabytes. */
+const NAMED_LABELS = 20
+const NAMED_CHARACTERS = 400
+
+function unknownLabel(label: string, labels: readonly string[]): Error {
+  let characters = 0
+  const long = labels.findIndex((name) => (characters += name.length) > NAMED_CHARACTERS)
+  const named = labels.slice(0, long < 0 ? NAMED_LABELS : Math.min(NAMED_LABELS, long))
+  const more = labels.length - named.length
+  const rest = more === 0 ? '' : `, and ${more} more`
+  const message = `"${label}" is none of the labels: ${named.join(', ')}${rest}`
+  return failure('LABEL_UNKNOWN', message, { details: { label, labels: named } })
+}
+
+/** As the head spells it: a label that was learned before labels had one spelling keeps its own. */
+function spelled(label: string, labels: readonly string[]): string {
+  if (labels.includes(label)) return label
+  return labels.find((known) => labelForm(known) === label) ?? label
+}
+
+/** Thumbs down on one of two closed labels says the other; elsewhere it says only which answer was wrong. */
+function rated(
+  rating: 1 | -1,
+  served: string | undefined,
+  known: readonly string[],
+  { open, retired }: LabelRules,
+): LabelTarget {
+  const labels = known.filter((label) => !retired.includes(label))
+  if (served === undefined || served === '')
+    throw failure('RATING_NEEDS_PREDICTION', 'the rating speaks of no answer that was served')
+  if (rating === 1) return { kind: 'label', label: served }
+  const others = labels.filter((label) => label !== served)
+  const [other] = others
+  const decided = !open && labels.length === 2 && others.length === 1
+  return decided && other !== undefined
+    ? { kind: 'label', label: other }
+    : { kind: 'not', label: served }
+}
