@@ -17,9 +17,9 @@ import { methods, tasks } from './plugins.ts'
 import { startDaemon as start, type Daemon } from './app/daemon.ts'
 import type { Logger } from './contracts/core.ts'
 import type { Input } from './contracts/stream.ts'
-import type { Answer } from './serving/live/predict.ts'
+import { labelsIn } from './tasks/classification/rules.ts'
+import type { Answer } from './tasks/classification/score.ts'
 import type { Version } from './versions/contract.ts'
-import { factsOf } from './versions/task-facts.ts'
 import { systemClock } from './platform/clock.ts'
 import { loadConfig, parseConfig as parse, type Config } from './config/config.ts'
 import { failure } from './platform/errors.ts'
@@ -69,14 +69,14 @@ export async function startDaemon(
   return start(config, { log })
 }
 
-/** One version, loaded and ready to answer. */
-export interface Predictor {
+/** One version, loaded and ready to answer. A regression answers `{ value }`: `openPredictor<{ value: number }>(…)`. */
+export interface Predictor<Output = Answer> {
   readonly model: string
   readonly version: string
   readonly digest: string
   readonly labels: readonly string[]
   /** One answer per input, in order. Throws INPUT_INVALID for an input that the base cannot read. */
-  predict(inputs: readonly (string | Input)[]): Promise<readonly Answer[]>
+  predict(inputs: readonly (string | Input)[]): Promise<readonly Output[]>
   /** Stops its threads. Idempotent. */
   close(): Promise<void>
 }
@@ -86,10 +86,10 @@ export interface Predictor {
  * trainer. `model` may be left out if the config has only one; without `version` it is the live one. Throws
  * VERSION_UNKNOWN, VERSION_CORRUPT, VERSION_FOREIGN, MODEL_UNKNOWN.
  */
-export async function openPredictor(
+export async function openPredictor<Output = Answer>(
   config: Config,
   options: { readonly model?: string; readonly version?: string; readonly threads?: number } = {},
-): Promise<Predictor> {
+): Promise<Predictor<Output>> {
   const model = chosenModel(config, options.model)
   const settings = modelOf(config, model)
   const base = await openBase(settings.base)
@@ -99,14 +99,21 @@ export async function openPredictor(
   await engine.load(manifest.digest, version)
   const task = openTask(settings, config.limits)
   return {
-    ...{ model, version: manifest.version, digest: manifest.digest, labels: manifest.labels },
+    ...{
+      model,
+      version: manifest.version,
+      digest: manifest.digest,
+      labels: labelsIn(manifest.facts.labels ?? []),
+    },
     async predict(inputs) {
       const rows = inputs.map((input) => ({
         adapter: manifest.digest,
         encoded: base.encode(inputOf(input), settings.max_tokens),
       }))
-      const logits = manifest.labels.length === 0 ? [] : await engine.run(rows)
-      return logits.map((row) => task.decode(row, factsOf(manifest)))
+      const isSilent = task.outputs(task.headIn(manifest.facts)) === 0
+      const logits = isSilent ? [] : await engine.run(rows)
+      // What the task of the model answers: the caller names its type.
+      return logits.map((row) => task.decode(row, manifest.facts)) as Output[]
     },
     close: async () => engine.close(),
   }

@@ -65,6 +65,7 @@ import type {
 import type { DeadLetter, ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
 import type { TaskHead } from './contracts/task.ts'
 import { classificationHead } from './tasks/classification/head.ts'
+import { regressionHead } from './tasks/regression/head.ts'
 
 /** Under `adapter: { method: … }`. */
 export const methods = {
@@ -82,9 +83,10 @@ export const methods = {
 } satisfies Readonly<Record<string, MethodPlugin>>
 
 /** What needs no settings of a task: by it the files and graphs of versions are read. */
-export const tasks = { classification: classificationHead } satisfies Readonly<
-  Record<string, TaskHead>
->
+export const tasks = {
+  classification: classificationHead,
+  regression: regressionHead,
+} satisfies Readonly<Record<string, TaskHead>>
 
 /** Under `sources:`. */
 export const sources = {

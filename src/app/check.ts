@@ -11,12 +11,11 @@ import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
 import { shapeOfBert } from '../bases/bert/bert.ts'
 import { pulledFolder } from '../bases/pulled/pulled.ts'
-import { adapterOf, labelsOf, methodOf, openBase } from './parts.ts'
+import { adapterOf, methodOf, openBase, openTask } from './parts.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import type { Path, Problem } from '../config/problem.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
-import { classificationHead } from '../tasks/classification/head.ts'
 
 type OpenBase = (base: ModelConfig['base']) => Promise<Base>
 
@@ -75,8 +74,8 @@ function checkAdapter(model: ModelConfig, base: Base): void {
   // Some methods derive their view of the base from its weights.
   const seen =
     base.weights.size === 0 && base.inputKind === 'text' ? base : viewOf(base, method, config)
-  const { known } = labelsOf(model)
-  specsOf({ base: seen, method, task: classificationHead, config, outputs: known.length })
+  const task = openTask(model, { labels: Infinity })
+  specsOf({ base: seen, method, task, config, outputs: task.outputs(task.start) })
 }
 
 function problemIn(path: Path, work: () => void): readonly Problem[] {

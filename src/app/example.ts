@@ -1,13 +1,14 @@
-/** An example input and label of a model, for /docs. */
-import { labelsOf } from './parts.ts'
+/** An example input of a model, and feedback about it, for /docs. */
 import type { Json } from '../contracts/core.ts'
+import type { Task } from '../contracts/task.ts'
 import type { ModelConfig } from '../config/config.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
 
-export function exampleOf(config: ModelConfig): NonNullable<ServedModel['example']> {
-  const { known, retired } = labelsOf(config)
-  const label = known.find((each) => !retired.includes(each)) ?? 'positive'
-  return { input: inputOf(config.base), label }
+export function exampleOf(
+  config: ModelConfig,
+  task: Pick<Task, 'facts' | 'start' | 'view'>,
+): NonNullable<ServedModel['example']> {
+  return { input: inputOf(config.base), says: task.view.example(task.facts(task.start)) }
 }
 
 function inputOf(base: ModelConfig['base']): Json {

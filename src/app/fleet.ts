@@ -2,10 +2,11 @@
  * What the daemons of a fleet share, put together: the connection, the registry behind it, and under which keys of Redis
  * each thing lies. Without a `redis` in the config there is no fleet, and a daemon is by itself.
  */
+import { taskNameOf } from '../config/tasks.ts'
 import { identityOf } from '../adapters/base-identity.ts'
 import { randomBytes } from 'node:crypto'
 import { readKeyOf } from '../../connectors/redis/source.ts'
-import { bundleFor, classificationKind, folderOf, openRegistry, rememberedBy } from './parts.ts'
+import { bundleFor, folderOf, modelOf, openRegistry, rememberedBy } from './parts.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
@@ -76,7 +77,7 @@ export async function openSharedRegistry(
     folder: folderOf(config, model),
     model,
     base: identityOf(base),
-    task: classificationKind,
+    task: taskNameOf(modelOf(config, model)),
     bundle: bundleFor(base, config),
     ...parts,
     ...(onRepaired && { onRepaired }),

@@ -92,6 +92,7 @@ async function loopParts(
     parse: recordParser({
       limits,
       inputKind: base.inputKind,
+      signals: openTask(settings, limits).view.signals,
       onUnknownKey: () => (unknownKeys += 1),
     }),
     unknownKeys: () => unknownKeys,

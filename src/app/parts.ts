@@ -3,6 +3,7 @@
  * `daemon.ts` and `trainer.ts` put server and trainer together from it; a server never loads TensorFlow, which only the
  * latter imports.
  */
+import { taskNameOf } from '../config/tasks.ts'
 import { identityOf } from '../adapters/base-identity.ts'
 import { join } from 'node:path'
 import { openBundle } from '../adapters/peft/bundle.ts'
@@ -21,8 +22,7 @@ import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
 import { openClassification } from '../tasks/classification/classification.ts'
-import type { Answer } from '../tasks/classification/score.ts'
-import type { LabelTarget } from '../tasks/classification/target.ts'
+import { openRegression } from '../tasks/regression/regression.ts'
 
 /** Bases open in this process, under their name in the config: all models on one share it. */
 const openBases = new Map<string, Promise<Base>>()
@@ -52,8 +52,11 @@ export function methodOf({ adapter }: ModelConfig): MethodPlugin {
 export function openTask(
   model: ModelConfig,
   { labels: limit }: Pick<Config['limits'], 'labels'>,
-): Task<LabelTarget, Answer> {
-  return openClassification({ ...labelsOf(model), limit })
+): Task {
+  const { task } = model
+  return task === 'classification'
+    ? openClassification({ ...labelsOf(model), limit })
+    : openRegression(task.regression)
 }
 
 /** The config's adapter in the form of the contract; a method without ranks has none. */
@@ -94,7 +97,7 @@ export async function openRegistry(
     folder: folderOf(config, model),
     model,
     base: identityOf(base),
-    task: classificationKind,
+    task: taskNameOf(modelOf(config, model)),
     bundle: bundleFor(base, config),
     remembered: rememberedBy(config),
     ...parts,
@@ -110,8 +113,6 @@ export function rememberedBy({ limits }: Config): LedgerLimits {
 export function lettersLimits({ limits }: Pick<Config, 'limits'>): DeadLetterLimits {
   return { count: limits.dead_letters, bytes: limits.dead_letter_bytes }
 }
-
-export const classificationKind = tasks.classification.kind
 
 /** Converts a version's parameters to files and back. */
 export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {

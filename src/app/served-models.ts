@@ -79,11 +79,9 @@ async function followOnly(site: DaemonContext, model: KnownModel): Promise<Serve
   const { method } = modelOf(config, name).adapter
   const feedback = feedbackElsewhere(name)
   const deadLetters = model.deadLetters.pages
-  const setAside = openSetAsidePages(
-    join(folderOf(config, name), 'state.db'),
-    openTask(modelOf(config, name), config.limits),
-  )
-  const shown = { name, base, method, live, registry, feedback, deadLetters, setAside }
+  const task = openTask(modelOf(config, name), config.limits)
+  const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'), task)
+  const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
   return { ...shown, faults: () => faults.all, waitingRows: () => 0 }
 }
 

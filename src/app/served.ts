@@ -1,7 +1,7 @@
 /** Puts the serving side of each model together: its stores on this machine, the engine of its base, its live version. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { folderOf, labelsOf, lettersLimits, modelOf, openBase, openTask } from './parts.ts'
+import { folderOf, lettersLimits, modelOf, openBase, openTask } from './parts.ts'
 import { exampleOf } from './example.ts'
 import { openSharedRegistry } from './fleet.ts'
 import { shareModel } from './sharing.ts'
@@ -115,6 +115,7 @@ export async function serve(
   const serving = all.get(base)
   if (serving === undefined) throw new Error(`no engine for the base of ${name}`)
   const { faults } = model
+  const task = openTask(modelOf(site.config, name), site.config.limits)
   const { method } = modelOf(site.config, name).adapter
   const live = await faults.try('model', () => openLive(site, model, serving), brokenLive)
   const broken = faults.of('model')
@@ -122,14 +123,11 @@ export async function serve(
     broken === undefined ? await openFeedback(site, model, onAppended) : brokenFeedback(broken)
   return {
     ...{ name, base, method, live, registry, feedback },
-    renamed: labelsOf(modelOf(site.config, name)).renamed,
-    example: exampleOf(modelOf(site.config, name)),
+    task,
+    example: exampleOf(modelOf(site.config, name), task),
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
-    setAside: openSetAsidePages(
-      join(folderOf(site.config, name), 'state.db'),
-      openTask(modelOf(site.config, name), site.config.limits),
-    ),
+    setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),
     get trigger() {
       return triggerHint(modelOf(site.config, name))
     },

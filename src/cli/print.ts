@@ -25,3 +25,8 @@ export function table(rows: readonly (readonly string[])[]): string[] {
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`
 }
+
+/** A number with five digits that count: 312046 → 312050, 0.0312046 → 0.031205. */
+export function short(value: number): string {
+  return String(Number(value.toPrecision(5)))
+}

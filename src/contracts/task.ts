@@ -72,7 +72,54 @@ export interface TaskStatistics<Target = Json> {
   ): Tensors
 }
 
+/** Fields by name, as they go out in JSON. */
+export type Fields = Readonly<Record<string, Json>>
+
+/** A part of an object's JSON Schema. */
+export interface SchemaPart {
+  readonly properties: Readonly<Record<string, object>>
+  readonly required?: readonly string[] | undefined
+}
+
+/** What of each JSON object that people see is the business of a task. */
+export interface TaskSchemas {
+  readonly answer: SchemaPart
+  /** Keys of an event that not every task reads. */
+  readonly event: SchemaPart
+  /** Facts of a model and of a version. */
+  readonly facts: SchemaPart
+  /** What names a stratum, where examples are listed or chosen. */
+  readonly stratum: SchemaPart
+  readonly quality: SchemaPart
+  /** What of the quality a model's description shows. */
+  readonly brief: SchemaPart
+}
+
+/** Sets a gauge of the table of metrics, for one model. */
+export type Gauge = (name: string, by: Readonly<Record<string, string>>, value: number) => void
+
+/** A task as people see it: HTTP, metrics and sinks. The same for every model of the task; nothing here learns. */
+export interface TaskView<Output = Json> {
+  /** What an event may say. */
+  readonly signals: readonly Exclude<FeedbackSignal['kind'], 'retract'>[]
+  readonly schemas: TaskSchemas
+  /** What /docs teaches with. `facts` are those of the settings. */
+  example(facts: TaskFacts): Fields
+  /** An answer, also one that says nothing yet. */
+  answer(output: Output): Fields
+  /** What is kept of a served answer: its text ('' = nothing), and what a sink writes of it. */
+  served(output: Output): { readonly text: string; readonly shown: Fields }
+  facts(facts: TaskFacts): Fields
+  stratum(stratum: string): Fields
+  brief(report: object): Fields
+  /** Sets what `gauges` names, and others; those named are reset before each scrape, because their series may end. */
+  measure(report: object, gauge: Gauge): void
+  readonly gauges: readonly string[]
+}
+
 export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
+  readonly view: TaskView<Output>
+
   // ── The head of a model, and how it grows. `union` and `grown` answer `head` itself when nothing is new. ──
 
   /** Of a new model. */
@@ -131,6 +178,8 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   // ── Answering ──
 
+  /** Facts of a version under the names of today. */
+  present(facts: TaskFacts): TaskFacts
   /** Under the names of today. */
   decode(outputs: Float32Array, facts: TaskFacts): Output
 

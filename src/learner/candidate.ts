@@ -3,7 +3,6 @@ import { identityOf } from '../adapters/base-identity.ts'
 import type { PromotionFacts } from '../contracts/policy.ts'
 import type { Decision } from '../contracts/core.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../versions/contract.ts'
-import type { ManifestFacts } from '../versions/task-facts.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Outcome } from './learner-types.ts'
 import type { LoopParts } from '../trainer/parts.ts'
@@ -118,7 +117,7 @@ function draftOf(
     parent: tally.state.parent,
     base: identityOf(loop.base),
     task: loop.task.kind,
-    ...(loop.task.facts(learner.head) as ManifestFacts),
+    facts: loop.task.facts(learner.head),
     ...(memory && { memory }),
     adapter: loop.adapter,
     span: spanSince(learnedNow, { tally }),

@@ -110,7 +110,8 @@ export class Training {
           stop.saw(result)
           if (isTest) this.#parts.onTested(fresh, found)
           if (rehearsal.keepsLogits === true)
-            for (const [at, { key }] of fresh.entries()) setFinite(logits, key, found[at])
+            for (const [at, { key }] of fresh.entries())
+              setFinite(logits, key, this.#telling(found[at]))
         }
       }
       seen = learned
@@ -152,6 +153,13 @@ export class Training {
   #counted(rows: readonly TrainRow[], count: number): readonly TrainRow[] {
     const latents = this.#parts.trainable.observe?.(rows.slice(0, count))
     return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
+  }
+
+  /** Those of the outputs that say something of an example. */
+  #telling(outputs: Float32Array | undefined): Float32Array | undefined {
+    const { task, trainable } = this.#parts
+    const count = task.shared(trainable.head, trainable.head)
+    return outputs === undefined || outputs.length <= count ? outputs : outputs.slice(0, count)
   }
 
   #step(examples: readonly Example[], rows: readonly TrainRow[]): StepResult {

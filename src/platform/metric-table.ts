@@ -319,6 +319,18 @@ export const metricTable = {
     labels: ['model', 'baseline'],
     help: 'Share of recent events that a baseline answers correctly: majority, the most frequent label so far, or last_label.',
   },
+  absoluteError: {
+    kind: 'gauge',
+    name: 'antikythera_absolute_error',
+    labels: ['model', 'window'],
+    help: 'Mean distance of answers from the values that were right, each before it was learned; window is all or recent.',
+  },
+  baselineAbsoluteError: {
+    kind: 'gauge',
+    name: 'antikythera_baseline_absolute_error',
+    labels: ['model', 'baseline'],
+    help: 'Mean distance of recent values from what a baseline answers: running_mean, the mean of the values so far, or last_value.',
+  },
   calibrationError: {
     kind: 'gauge',
     name: 'antikythera_calibration_error_ratio',

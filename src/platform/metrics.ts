@@ -10,19 +10,19 @@ type Table = typeof metricTable
 export type NameOf<Kind extends MetricSpec['kind']> = {
   [Name in keyof Table]: Table[Name]['kind'] extends Kind ? Name : never
 }[keyof Table]
-export type LabelsOf<Name extends keyof Table> = Readonly<
+export type TagsOf<Name extends keyof Table> = Readonly<
   Record<Table[Name]['labels'][number], string | number>
 >
 
 export interface Metrics {
   /** Raises a counter. */
-  count<Name extends NameOf<'counter'>>(name: Name, labels: LabelsOf<Name>, by?: number): void
+  count<Name extends NameOf<'counter'>>(name: Name, tags: TagsOf<Name>, by?: number): void
   /** Sets a gauge. */
-  gauge<Name extends NameOf<'gauge'>>(name: Name, labels: LabelsOf<Name>, value: number): void
+  gauge<Name extends NameOf<'gauge'>>(name: Name, tags: TagsOf<Name>, value: number): void
   /** Removes every series of a gauge: series that are not set again are gone. */
   reset(name: NameOf<'gauge'>): void
   /** Adds an observation to a histogram. */
-  observe<Name extends NameOf<'histogram'>>(name: Name, labels: LabelsOf<Name>, value: number): void
+  observe<Name extends NameOf<'histogram'>>(name: Name, tags: TagsOf<Name>, value: number): void
   /** `refresh` is called before each scrape, for gauges that are cheaper to read than to keep up to date. */
   onScrape(refresh: () => void | Promise<void>): void
   /** The text for GET /metrics. */

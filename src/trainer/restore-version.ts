@@ -12,7 +12,6 @@ import type { AdapterStart, LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
 import { adapterText, type TrainerState } from './state.ts'
 import type { Head, Task } from '../contracts/task.ts'
-import { factsOf } from '../versions/task-facts.ts'
 
 export interface RestoreVersion {
   readonly loop: LoopParts
@@ -116,7 +115,7 @@ function rehearsed({ weights, remembered }: LearnerSnapshot, task: Task): Head {
 /** Its weights, for a fresh optimizer. */
 export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
   const { version } = manifest
-  const head = loop.task.headOf(factsOf(manifest))
+  const head = loop.task.headOf(manifest.facts)
   // What memory held is not in the weights, and the present memory stays.
   const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
   if (adapterText(manifest.adapter) === adapterText(loop.adapter))

@@ -20,7 +20,6 @@ import { adapterText, type TrainerState } from './state.ts'
 import { renamedIn } from '../checkpoint/renaming.ts'
 import { movedToBase, publishMoved, type Moved } from '../learner/succession.ts'
 import type { Head, Task } from '../contracts/task.ts'
-import { factsOf } from '../versions/task-facts.ts'
 
 export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {
   const { state, loop } = parts
@@ -127,7 +126,7 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
   state.tally.learnedLive(pointer)
   if (isHolding(pointer)) state.tally.pause(true)
   const manifest = await manifestOf(version, parts, signal)
-  state.tally.heeded(loop.task.retiredIn(factsOf(manifest)))
+  state.tally.heeded(loop.task.retiredIn(manifest.facts))
   const isFresh = adapterText(manifest.adapter) !== state.identity.adapter
   await publishRevision(parts, { isFresh }, signal)
   await state.save(signal)

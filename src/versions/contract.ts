@@ -1,8 +1,9 @@
 /** Versions of one model, the pointer to the live one, and the registry that keeps both. */
 import type { AdapterConfig } from '../contracts/adapter.ts'
-import type { Tensors } from '../contracts/core.ts'
+import type { Json, Tensors } from '../contracts/core.ts'
 import type { BaseIdentity } from '../contracts/network.ts'
 import type { Scores } from '../contracts/policy.ts'
+import type { TaskFacts } from '../contracts/task.ts'
 
 /** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */
 export interface MemoryShape {
@@ -19,9 +20,8 @@ export interface Manifest {
   readonly parent: string | null
   readonly base: BaseIdentity
   readonly task: string
-  readonly labels: readonly string[]
-  /** Those of them that it does not answer, in their order; absent = none. */
-  readonly retired?: readonly string[]
+  /** The task's part; in the file these are fields like the others. */
+  readonly facts: TaskFacts
   readonly adapter: AdapterConfig
   /** Kept examples that answer along with the head; absent = none. */
   readonly memory?: MemoryShape
@@ -141,10 +141,10 @@ export interface Asked {
   readonly place?: number
 }
 
-/** Events by their source, since when, and by the task's own field; what is absent does not matter. */
+/** Events by their source, since when, and by the task's own fields; what is absent does not matter. */
 export interface Selection {
+  readonly [field: string]: Json | undefined
   readonly source?: string
-  readonly label?: string
   readonly sinceMs?: number
 }
 

@@ -19,22 +19,21 @@ export function seal(
   created: string,
 ): Manifest {
   const sealing = { model, version, digest: '', ...draft, files, created }
-  const value = toJson({ format: 1, ...sealing })
+  const value = written({ format: 1, ...sealing })
   const sealed = { ...value, digest: contentDigest(value) }
-  const [wrong] = schema.Errors(sealed)
+  const [wrong] = schema.Errors(partsOf(sealed).core)
   invariant(wrong === undefined, `manifest${wrong?.instancePath ?? ''} ${wrong?.message ?? ''}`)
-  return sealed as unknown as Manifest
+  return manifestIn(sealed)
 }
 
 /** The manifest in these bytes, if it is one and says the truth about itself; else VERSION_CORRUPT. */
 export function readManifest(bytes: Uint8Array, version: string): Manifest {
   const value = parse(bytes, version)
-  const [wrong] = schema.Errors(value)
+  const [wrong] = schema.Errors(isObject(value) ? partsOf(value).core : value)
   if (wrong !== undefined) {
     throw corrupt(version, MANIFEST_FILE, `${wrong.instancePath || '/'} ${wrong.message}`)
   }
-  // The schema is the shape of Manifest, field by field.
-  const manifest = value as unknown as Manifest
+  const manifest = manifestIn(value as JsonObject)
   if (manifest.version !== version) {
     throw corrupt(version, MANIFEST_FILE, `it is the manifest of ${manifest.version}`)
   }
@@ -44,8 +43,13 @@ export function readManifest(bytes: Uint8Array, version: string): Manifest {
   return manifest
 }
 
+/** In one line, as the ledger keeps it. */
+export function manifestText(manifest: Manifest): string {
+  return JSON.stringify(written(manifest))
+}
+
 export function manifestBytes(manifest: Manifest): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`)
+  return new TextEncoder().encode(`${JSON.stringify(written(manifest), null, 2)}\n`)
 }
 
 export function corrupt(version: string, file: string, why: string) {
@@ -65,9 +69,31 @@ function contentDigest(manifest: JsonObject): string {
   return digestOf(Object.fromEntries(content))
 }
 
-/** As it will be read again: without undefined fields, and with null for what is no number. */
-function toJson(manifest: unknown): JsonObject {
-  return JSON.parse(JSON.stringify(manifest)) as JsonObject
+/** As in the file: the task's facts as fields, without undefined ones, and with null for what is no number. */
+function written(manifest: object): JsonObject {
+  const fields = Object.entries(manifest).flatMap(([name, value]: [string, unknown]) =>
+    name === 'facts' ? Object.entries(value as JsonObject) : [[name, value] as const],
+  )
+  return JSON.parse(JSON.stringify(Object.fromEntries(fields))) as JsonObject
+}
+
+function manifestIn(value: JsonObject): Manifest {
+  const { core, facts } = partsOf(value)
+  // The schema is the shape of the core, field by field.
+  return { ...core, facts } as unknown as Manifest
+}
+
+/** What the schema names, and what belongs to the task. */
+function partsOf(value: JsonObject): { readonly core: JsonObject; readonly facts: JsonObject } {
+  const entries = Object.entries(value)
+  return {
+    core: Object.fromEntries(entries.filter(([name]) => name in fields)),
+    facts: Object.fromEntries(entries.filter(([name]) => !(name in fields))),
+  }
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 type JsonObject = Readonly<Record<string, Json>>
@@ -76,7 +102,7 @@ const name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' })
 const hash = Type.String({ pattern: '^[0-9a-f]{64}$' })
 const count = Type.Integer({ minimum: 0 })
 
-/** Unknown fields are refused: `format` tells versions of this file apart. */
+/** Unknown fields are refused. */
 function closed<Properties extends TProperties>(properties: Properties) {
   return Type.Object(properties, { additionalProperties: false })
 }
@@ -101,42 +127,41 @@ const adapter = {
   ridge: Type.Optional(Type.Number()),
 } satisfies Readonly<Record<keyof AdapterConfig, TSchema>>
 
-const schema = Compile(
-  closed({
-    format: Type.Literal(1),
-    model: name,
-    version: name,
-    digest: hash,
-    parent: Type.Union([name, Type.Null()]),
-    base: closed({
-      name: Type.String(),
-      hash: Type.String(),
-      settings: Type.Optional(Type.String()),
-    }),
-    task: Type.String(),
-    labels: Type.Array(Type.String()),
-    retired: Type.Optional(Type.Array(Type.String())),
-    adapter: closed(adapter),
-    memory: Type.Optional(closed({ slots: Type.Integer({ minimum: 1 }), items: count })),
-    span: Type.Record(
-      Type.String(),
-      Type.Record(Type.String(), Type.Tuple([Type.String(), Type.String()])),
-    ),
-    events: count,
-    events_new: count,
-    steps: count,
-    scores: closed({
-      count,
-      accuracy: Type.Number(),
-      accuracy_recent: Type.Number(),
-      loss: Type.Number(),
-    }),
-    decision: Type.String(),
-    reason: Type.String(),
-    // Plain names: nothing outside of the version's folder is ever read.
-    files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {
-      additionalProperties: false,
-    }),
-    created: Type.String(),
+/** Of the core: every other field is a fact of the task. `format` tells versions of this file apart. */
+const fields = {
+  format: Type.Literal(1),
+  model: name,
+  version: name,
+  digest: hash,
+  parent: Type.Union([name, Type.Null()]),
+  base: closed({
+    name: Type.String(),
+    hash: Type.String(),
+    settings: Type.Optional(Type.String()),
   }),
-)
+  task: Type.String(),
+  adapter: closed(adapter),
+  memory: Type.Optional(closed({ slots: Type.Integer({ minimum: 1 }), items: count })),
+  span: Type.Record(
+    Type.String(),
+    Type.Record(Type.String(), Type.Tuple([Type.String(), Type.String()])),
+  ),
+  events: count,
+  events_new: count,
+  steps: count,
+  scores: closed({
+    count,
+    accuracy: Type.Number(),
+    accuracy_recent: Type.Number(),
+    loss: Type.Number(),
+  }),
+  decision: Type.String(),
+  reason: Type.String(),
+  // Plain names: nothing outside of the version's folder is ever read.
+  files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {
+    additionalProperties: false,
+  }),
+  created: Type.String(),
+} satisfies Readonly<Record<Exclude<keyof Manifest, 'facts'>, TSchema>>
+
+const schema = Compile(closed(fields))

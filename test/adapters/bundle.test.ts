@@ -131,7 +131,7 @@ describe('a version that does not fit is refused by the name of its tensor', () 
   })
 
   it('when the head has rows for other labels', () => {
-    const manifest: Manifest = { ...version.manifest, labels: ['a', 'b'] }
+    const manifest: Manifest = { ...version.manifest, facts: { labels: ['a', 'b'] } }
     expect(thrown(() => bundle.read(bundle.write(version), manifest))).toMatchObject({
       code: 'ADAPTER_TENSORS',
       details: { tensor: 'head.weight' },

@@ -1,5 +1,6 @@
 /** A press of "Execute" in /docs must not end in an error. */
 import { expect, test } from 'vitest'
+import { openTask } from '../../src/app/parts.ts'
 import { exampleOf } from '../../src/app/example.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { openServed } from './open-served.ts'
@@ -10,7 +11,7 @@ interface Operation {
 }
 
 async function requests() {
-  const served = await openServed({ example: { input: 'so good', label: 'yes' } })
+  const served = await openServed({ example: { input: 'so good', says: { label: 'yes' } } })
   const letter = { id: 'x', input: 'x', label: 'unheard of' }
   await served.app.inject({ method: 'POST', url: '/v1/models/m/feedback', payload: letter })
   const { paths } = (await served.app.inject('/openapi.json')).json<{
@@ -44,10 +45,15 @@ test('every request that /docs offers succeeds when it is sent as it stands', as
 })
 
 test('the example is one that the model takes: by name where features have names, else a vector', () => {
-  const model = (text: string) =>
-    exampleOf(parseConfig(`models: { m: { ${text} } }`, '/').models.m!)
-  expect(model('labels: [no, yes]')).toEqual({ input: 'what a lovely phone', label: 'no' })
-  expect(model('labels: { open: true }').label).toBe('positive')
+  const model = (text: string) => {
+    const config = parseConfig(`models: { m: { ${text} } }`, '/')
+    return exampleOf(config.models.m!, openTask(config.models.m!, config.limits))
+  }
+  expect(model('labels: [no, yes]')).toEqual({
+    input: 'what a lovely phone',
+    says: { label: 'no' },
+  })
+  expect(model('labels: { open: true }').says).toEqual({ label: 'positive' })
   expect(model('base: { features: { size: 2 } }, labels: [a, b]').input).toEqual({
     features: [0.5, 0.5],
   })

@@ -9,6 +9,7 @@ test('a model is shown as the server and its trainer know it', async () => {
     model: 'm',
     base: 'fake',
     method: 'lora',
+    task: 'classification',
     labels: ['no', 'yes'],
     live: {
       version: 'v1',

@@ -102,6 +102,7 @@ export async function openServed(options: ServedOptions = {}) {
   })
   const model: ServedModel = {
     name: 'm',
+    task,
     base: fakeBase,
     method: 'lora',
     live: live.live,

@@ -3,6 +3,7 @@ import { failure } from '../../src/platform/errors.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { settled } from '../serving/fake-clock.ts'
 import { openFakeRegistry, versionOf } from '../serving/fake-registry.ts'
+import { fakeTask } from '../serving/fake-base.ts'
 import { openServed, type ServedOptions } from './open-served.ts'
 
 async function open(options?: ServedOptions) {
@@ -87,7 +88,7 @@ test('an answer with tens of thousands of scores arrives whole, in pieces', asyn
     const scores = Object.fromEntries(names.map((name) => [name, row / 1000]))
     return { label: names[0]!, score: row / 1000, scores }
   }
-  const { ask } = await open({ live: { live: { task: { decode } } } })
+  const { ask } = await open({ live: { live: { task: { ...fakeTask, decode } } } })
   const inputs = Array.from({ length: 40 }, (_, at) => String.fromCodePoint(0x41 + at))
   const response = await ask({ inputs })
   const { predictions, version } = response.json<{
@@ -251,7 +252,10 @@ test('an engine that fails for a while says so with its own code', async () => {
 test('a version does not answer what is retired in it, and one of before answers as it did', async () => {
   const { ask, app, registry, live } = await open({ live: { live: { task: classificationOf() } } })
   const { manifest, parameters } = versionOf('m', 6, ['no', 'yes', 'maybe'])
-  await registry.publish({ manifest: { ...manifest, retired: ['yes'] }, parameters })
+  await registry.publish({
+    manifest: { ...manifest, facts: { ...manifest.facts, retired: ['yes'] } },
+    parameters,
+  })
   await live.swap(await registry.promote('v6'))
   const labelsOf = async (payload: object) => {
     const [one] = (await ask(payload)).json<PredictAnswer>().predictions

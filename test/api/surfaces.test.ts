@@ -32,7 +32,7 @@ function tiny(services: Services): Surface {
         const { predictions } = await services
           .model('m')
           .predictions.predict({ inputs, signal: over })
-        return { said: predictions[0]?.label }
+        return { said: predictions[0]?.answer.label }
       })
       scope.get('/fail', async () => {
         throw failure('QUEUE_FULL', 'too much')

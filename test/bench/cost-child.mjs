@@ -107,7 +107,7 @@ function version() {
   const { config: adapter, labels } = plan
   const manifest = {
     ...{ model: 'bench', version: 'v0', base: { name: base.name, hash: base.hash } },
-    ...{ task: task.kind, labels, adapter },
+    ...{ task: task.kind, facts: { labels }, adapter },
   }
   return { manifest, parameters: trainable.parameters() }
 }

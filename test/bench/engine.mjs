@@ -90,7 +90,7 @@ function versionOf(config) {
     version: 'v0',
     base: { name: base.name, hash: base.hash },
     task: 'classification',
-    labels,
+    facts: { labels },
     adapter: config,
   }
   return { manifest, parameters }

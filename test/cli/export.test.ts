@@ -64,7 +64,7 @@ function manifestOf(
     parent: null,
     base: { name: base.name, hash: base.hash },
     task: 'classification',
-    labels,
+    facts: { labels },
     adapter,
     span: {},
     events: 0,

@@ -121,5 +121,8 @@ export async function servedEmbeddings(version: Version, texts: readonly string[
   const parameters = new Map(version.parameters)
     .set('head.weight', { shape: [width, width], data: weight })
     .set('head.bias', { shape: [width], data: new Float32Array(width) })
-  return servedLogits({ manifest: { ...version.manifest, labels: names }, parameters }, texts)
+  return servedLogits(
+    { manifest: { ...version.manifest, facts: { labels: names } }, parameters },
+    texts,
+  )
 }

@@ -16,6 +16,7 @@ import { methods } from '../../src/plugins.ts'
 import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import { bytesOf, open, planOf, rows as rowsFor } from '../trainer/rig.ts'
 import { runCli } from './run-cli.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 const queryValue = '{ rank: 2, alpha: 5, tail_layers: all, sites: [query, value] }'
 const top = '{ rank: 2, alpha: 5, tail_layers: 1, sites: [query, value] }'
@@ -97,7 +98,7 @@ describe('an adapter of the bare network', () => {
     const { manifest, parameters } = await inRegistry(config, 'v0-import')
     const table: Readonly<Record<string, MethodPlugin>> = methods
     const method = table[manifest.adapter.method]!
-    const plan = planOf({ method, config: manifest.adapter, labels: manifest.labels })
+    const plan = planOf({ method, config: manifest.adapter, labels: labelsOf(manifest) })
     const trainable = open({ ...plan, parameters })
     expect(bytesOf(trainable.parameters())).toEqual(bytesOf(parameters))
     const batch = rowsFor(['bad', 'good', 'bad'], plan)
@@ -202,7 +203,7 @@ describe('labels of the config', () => {
     const config = closed('bad, good, old', 'old')
     expect(await imported(config, from('dropout'))).toMatchObject({ code: 0 })
     const { manifest } = await inRegistry(config, 'v0-import')
-    expect(manifest).toMatchObject({ labels: ['bad', 'good', 'old'], retired: ['old'] })
+    expect(manifest).toMatchObject({ facts: { labels: ['bad', 'good', 'old'], retired: ['old'] } })
   })
 
   it('that are closed refuse a head with another one, however they are written', async () => {

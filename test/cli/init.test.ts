@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/config.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { runCli } from './run-cli.ts'
 
-test.each(['text', 'intents', 'tables'])(
+test.each(['text', 'intents', 'tables', 'numbers'])(
   'init %s writes a configuration that starts, and says what to do next',
   async (kind) => {
     const path = join(scratchFolder(), 'antikythera.yaml')
@@ -37,5 +37,7 @@ test('init replaces nothing unless it is asked to, and refuses an unknown kind',
   expect([refused.code, readFileSync(path, 'utf8')]).toEqual([64, 'mine'])
   expect(refused.stderr).toContain('--force')
   expect((await runCli('init', '--to', path, '--force')).code).toBe(0)
-  expect((await runCli('init', 'images', '--to', path)).stderr).toContain('text, intents, tables')
+  expect((await runCli('init', 'images', '--to', path)).stderr).toContain(
+    'text, intents, tables, numbers',
+  )
 })

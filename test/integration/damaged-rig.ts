@@ -50,7 +50,7 @@ export async function publish(config: Config, name: string, count: number, from 
       format: 1,
       ...{ model: name, version, digest: '', parent: number === 0 ? null : `v${number - 1}` },
       base: { name: base.name, hash: base.hash },
-      ...{ task: 'classification', labels, adapter },
+      ...{ task: 'classification', facts: { labels }, adapter },
       span: number === 0 ? {} : { http: { '0': [String(10 * (number - 1)), String(10 * number)] } },
       ...{ events: 10 * number, events_new: number === 0 ? 0 : 10, steps: number },
       scores: { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 },

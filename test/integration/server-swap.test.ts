@@ -103,6 +103,7 @@ async function openHttp(): Promise<void> {
     models: [
       {
         ...{ name: 'm', base, method: 'lora', live, registry, feedback, waitingRows: () => 0 },
+        task: classificationOf({ known: labels }),
         deadLetters: { page: () => [], find: () => undefined, remove: () => 0, kept: () => ({}) },
       },
     ],

@@ -1,12 +1,12 @@
 /** Instant memory in the trainer: versions at once, over rollbacks, retractions, restarts and another config. */
 import { describe, expect, test } from 'vitest'
 import { classificationOf } from '../tasks/classification-of.ts'
-import { factsOf } from '../../src/versions/task-facts.ts'
 import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { tinyBase, TinyTrainable, tinyLatent } from '../trainer/tiny.ts'
 import { placeOf, tinyRecall } from './tiny-knn-memory.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 const lesson = (id: string, text: string, label: string) => event({ id, text, label })
 const setting: Setting = { every: 100, recall: tinyRecall() }
@@ -17,10 +17,10 @@ function answer(world: World, version: string, text: string): string {
   const { manifest, parameters } = world.registry.versions.get(version)!
   const latent = tinyLatent(tinyBase.encode({ kind: 'text', text }, 64))
   const head = ['head.weight', 'head.bias'].map((name) => [name, parameters.get(name)!] as const)
-  const trainable = new TinyTrainable({ head: manifest.labels, parameters: new Map(head) })
+  const trainable = new TinyTrainable({ head: labelsOf(manifest), parameters: new Map(head) })
   const logits = trainable.score([latent])[0]!
   const mixed = engine.mix(parameters, logits, placeOf(latent))
-  return classificationOf().decode(mixed, factsOf(manifest)).label
+  return classificationOf().decode(mixed, manifest.facts).label
 }
 
 const lastOf = (world: World) => [...world.registry.versions.keys()].at(-1)!
@@ -78,7 +78,7 @@ describe('one correction', () => {
     const world = openWorld({ s: [lesson('1', 'zzzz', 'odd')] })
     const labels = { open: true, known: ['no', 'yes'], limit: 5 }
     await runToEnd(world, { ...setting, labels })
-    expect(manifestOf(world).labels).toEqual(['no', 'yes', 'odd'])
+    expect(labelsOf(manifestOf(world))).toEqual(['no', 'yes', 'odd'])
     expect(answer(world, 'v1', 'zzzz')).toBe('odd')
     expect(answer(world, 'v1', 'aaaa')).toBe('no')
   })

@@ -8,6 +8,7 @@ import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { bytesOf } from '../trainer/rig.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 const texts = { yes: 'good fine', no: 'awful bad', majority: 'zzz yyy' }
 const names = Object.keys(texts) as (keyof typeof texts)[]
@@ -44,7 +45,7 @@ describe('a label that the config renames', () => {
       live: { version: 'v4' },
       reason: 'labels renamed: majority → most',
     })
-    expect(newest(world).manifest.labels).toEqual(['yes', 'no', 'most'])
+    expect(labelsOf(newest(world).manifest)).toEqual(['yes', 'no', 'most'])
     expect(bytesOf(newest(world).parameters)).toEqual(bytesOf(old.parameters))
     await runToEnd(world, after())
     expect(world.registry.moves.at(-1)).toMatchObject({ live: { version: 'v4' } })
@@ -68,7 +69,7 @@ describe('a label that the config renames', () => {
     world.streams.get('s')!.push(...thirds(6, 14))
     const { counts } = await runToEnd(world, after())
     expect(counts).toMatchObject({ accepted: 20, rejected: 0 })
-    expect(newest(world).manifest.labels).toEqual(['yes', 'no', 'most'])
+    expect(labelsOf(newest(world).manifest)).toEqual(['yes', 'no', 'most'])
   })
 
   test('with crashes everywhere gives the same as without', async () => {
@@ -99,7 +100,10 @@ describe('a label that the config renames', () => {
     await running.readAll()
     const { state } = await running.stop()
     expect(state).toBe('stopped')
-    expect(newest(world).manifest).toMatchObject({ parent: 'v2', labels: ['yes', 'no', 'most'] })
+    expect(newest(world).manifest).toMatchObject({
+      parent: 'v2',
+      facts: { labels: ['yes', 'no', 'most'] },
+    })
   })
 })
 

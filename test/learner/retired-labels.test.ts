@@ -9,6 +9,7 @@ import { slopes, slopesByDifference } from '../optim/gradient-check.ts'
 import { bytesOf, not, open, planOf, randomAdapter, rows, tf } from '../trainer/rig.ts'
 import { TinyTrainable } from '../trainer/tiny.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 const texts = { yes: 'good fine', no: 'awful bad', old: 'zzz yyy' }
 const names = Object.keys(texts) as (keyof typeof texts)[]
@@ -41,7 +42,11 @@ describe('a label that the config retires', () => {
       reason,
     } = world.registry.moves.at(-1)!
     expect([version, reason]).toEqual(['v4', 'retired: old'])
-    expect(manifest(world, version)).toMatchObject({ parent: before, retired: ['old'], span: {} })
+    expect(manifest(world, version)).toMatchObject({
+      parent: before,
+      facts: { retired: ['old'] },
+      span: {},
+    })
     expect(bytes(world, version)).toEqual(bytes(world, before))
     expect(manifest(world, before)).not.toHaveProperty('retired')
     await runToEnd(world, under('old'))
@@ -71,7 +76,7 @@ describe('a label that the config retires', () => {
     const status = await runToEnd(world, under('old'))
     expect(lettersOf(world)).toEqual(['LABEL_RETIRED', 'LABEL_RETIRED'])
     expect(status.counts).toMatchObject({ accepted: 16, rejected: 2 })
-    expect(manifest(world, 'v5')).toMatchObject({ retired: ['old'] })
+    expect(manifest(world, 'v5')).toMatchObject({ facts: { retired: ['old'] } })
   })
 
   test('is neither rehearsed nor learned from what waits, and what is kept of it stays', async () => {
@@ -79,7 +84,7 @@ describe('a label that the config retires', () => {
     const world = openWorld({ s: [...thirds(8), late] })
     await runToEnd(world, { ...under(), capacity: 100 })
     const column = (version: string) => {
-      const { labels } = manifest(world, version)
+      const labels = labelsOf(manifest(world, version))
       const at = labels.indexOf('old')
       const weight = world.registry.versions.get(version)!.parameters.get('head.weight')!
       const own = [...weight.data].filter((_, place) => place % labels.length === at)
@@ -134,7 +139,7 @@ describe('a label that the config retires', () => {
     const {
       live: { version },
     } = world.registry.moves.at(-1)!
-    expect(manifest(world, version)).toMatchObject({ parent: 'v3', retired: ['old'] })
+    expect(manifest(world, version)).toMatchObject({ parent: 'v3', facts: { retired: ['old'] } })
   })
 
   test('over crashes: the same versions, letters and weights as without any', async () => {

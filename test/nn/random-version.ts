@@ -2,10 +2,11 @@
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
 import { identityOf } from '../../src/adapters/base-identity.ts'
 import type { Random, Tensor } from '../../src/contracts/core.ts'
+import type { TaskFacts } from '../../src/contracts/task.ts'
 import type { Version } from '../../src/versions/contract.ts'
 
 export function randomVersion(
-  plan: AdapterPlan & { readonly labels: readonly string[] },
+  plan: AdapterPlan & { readonly labels?: readonly string[]; readonly facts?: TaskFacts },
   random: Random,
 ): Version {
   const draw = (shape: readonly number[]): Tensor => {
@@ -24,7 +25,7 @@ export function randomVersion(
       parent: null,
       base: identityOf(plan.base),
       task: plan.task.kind,
-      labels: plan.labels,
+      facts: plan.facts ?? { labels: plan.labels ?? [] },
       adapter: plan.config,
       span: {},
       events: 0,

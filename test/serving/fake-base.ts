@@ -5,6 +5,7 @@ import type { Task } from '../../src/contracts/task.ts'
 import type { Answer } from '../../src/tasks/classification/score.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { failure } from '../../src/platform/errors.ts'
+import { classificationOf } from '../tasks/classification-of.ts'
 
 export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
   name: 'fake',
@@ -18,7 +19,8 @@ export const fakeBase: Pick<Base, 'name' | 'hash' | 'inputKind' | 'encode'> = {
 }
 
 /** score = the version that the engine used, scores.row = the first id that it saw. */
-export const fakeTask: Pick<Task<LabelTarget, Answer>, 'decode'> = {
+export const fakeTask: Task<LabelTarget, Answer> = {
+  ...classificationOf(),
   decode: (logits, { labels }) => ({
     label: (labels as readonly string[])[0] ?? '',
     score: logits[0] ?? 0,

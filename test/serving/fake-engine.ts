@@ -6,6 +6,7 @@
 import type { Encoded } from '../../src/contracts/network.ts'
 import type { ServingEngine } from '../../src/serving/engine/contract.ts'
 import type { Version } from '../../src/versions/contract.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 export interface FakeEngine extends ServingEngine {
   readonly loaded: ReadonlySet<string>
@@ -84,7 +85,7 @@ export function openFakeEngine(options: { readonly delayMs?: () => number } = {}
 /** What the engine answers: the test recomputes it from the version that an answer names. */
 export function logitsOf(version: Version | undefined, encoded: Encoded): Float32Array {
   const first = encoded.kind === 'tokens' ? encoded.ids[0] : encoded.values[0]
-  const labels = version?.manifest.labels.length ?? 0
+  const labels = (version && labelsOf(version.manifest).length) ?? 0
   const numbers = [Number(version?.manifest.version.slice(1)), first ?? -1, 0, 0]
   return Float32Array.from(numbers.slice(0, Math.max(2, labels)))
 }

@@ -21,7 +21,7 @@ export function manifestOf(model: string, number: number, labels = ['no', 'yes']
     parent: number === 0 ? null : `v${number - 1}`,
     base: { name: 'fake', hash: 'hash' },
     task: 'classification',
-    labels,
+    facts: { labels },
     adapter: { method: 'lora', rank: 8, alpha: 16, tail_layers: 2 },
     span: { http: { '0': [String(number * 16 - 16), String(number * 16)] } },
     events: number * 16,

@@ -16,12 +16,26 @@ test('the live version of the registry answers, named with its digest and genera
   expect(answer.manifest).toMatchObject({ version: 'v2', digest: 'digest-v2' })
   expect(answer.generation).toBe(1)
   expect(answer.predictions).toEqual([
-    { id: 'p-1', label: 'no', score: 2, scores: { row: 65 } },
-    { id: 'p-2', label: 'no', score: 2, scores: { row: 66 } },
+    { id: 'p-1', answer: { label: 'no', score: 2, scores: { row: 65 } } },
+    { id: 'p-2', answer: { label: 'no', score: 2, scores: { row: 66 } } },
   ])
   expect(served).toEqual([
-    { id: 'p-1', input: text('A'), label: 'no', version: 'v2', timeMs: 1_000_000 },
-    { id: 'p-2', input: text('B'), label: 'no', version: 'v2', timeMs: 1_000_000 },
+    {
+      id: 'p-1',
+      input: text('A'),
+      answer: 'no',
+      shown: { label: 'no' },
+      version: 'v2',
+      timeMs: 1_000_000,
+    },
+    {
+      id: 'p-2',
+      input: text('B'),
+      answer: 'no',
+      shown: { label: 'no' },
+      version: 'v2',
+      timeMs: 1_000_000,
+    },
   ])
 })
 
@@ -46,7 +60,7 @@ test('a request finishes on the version it began with, which is unloaded only af
   engine.finish()
   const answer = await begun
   expect(answer.manifest.version).toBe('v1')
-  expect(answer.predictions[0]?.score).toBe(1)
+  expect(answer.predictions[0]?.answer.score).toBe(1)
   expect(engine.loaded).toEqual(new Set(['digest-v2']))
   expect(engine.faults).toEqual([])
 })
@@ -107,7 +121,7 @@ test('a version by name answers without becoming live', async () => {
   const answer = await live.predict({ inputs: [text('A')], version: 'v4' })
   expect(answer.manifest.version).toBe('v4')
   expect(answer.generation).toBeUndefined()
-  expect(answer.predictions[0]?.score).toBe(4)
+  expect(answer.predictions[0]?.answer.score).toBe(4)
   expect(live.live()?.manifest.version).toBe('v1')
 })
 
@@ -150,7 +164,7 @@ test('a version without labels answers emptily, and asks nothing of the engine',
   await registry.promote('v0')
   const { live, engine } = await openLive({ registry })
   const answer = await live.predict({ inputs: [text('A')] })
-  expect(answer.predictions).toEqual([{ id: 'p-1', label: '', score: 0, scores: {} }])
+  expect(answer.predictions[0]?.answer).toMatchObject({ label: null, code: 'NO_LABELS' })
   expect(engine.runs).toEqual([])
 })
 
@@ -184,8 +198,8 @@ test('swaps under load: every answer is what the version it names computes, and 
       })
       answered += 1
       seen.add(manifest.version)
-      expect(`v${predictions[0]?.score}`).toBe(manifest.version)
-      expect(predictions[0]?.scores.row).toBe(id)
+      expect(`v${String(predictions[0]?.answer.score)}`).toBe(manifest.version)
+      expect((predictions[0]?.answer.scores as { row: number }).row).toBe(id)
     }
   }
   const clients = Array.from({ length: 8 }, (_, client) => ask(client))

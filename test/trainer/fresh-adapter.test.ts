@@ -24,6 +24,7 @@ import { finalState } from './final-state.ts'
 import { knobs, open, planOf } from './rig.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 import { nameOf } from '../adapters/name-of.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 interface Row {
   readonly input: Input
@@ -76,12 +77,12 @@ async function under(base: Base, method: MethodPlugin) {
   }
   const accuracyOf = async (world: World, version: string, rows: readonly Row[]) => {
     const { manifest, parameters } = world.registry.versions.get(version)!
-    const trainable = open({ ...plan, knobs, labels: manifest.labels, parameters })
+    const trainable = open({ ...plan, knobs, labels: labelsOf(manifest), parameters })
     const encoded = rows.map(({ input }) => base.encode(input, 64))
     const logits = trainable.score(await trunk.encode(encoded))
     trainable.dispose()
     const right = rows.filter(
-      ({ label }, at) => task.decode(logits[at]!, { labels: manifest.labels }).label === label,
+      ({ label }, at) => task.decode(logits[at]!, manifest.facts).label === label,
     )
     return right.length / rows.length
   }

@@ -13,6 +13,7 @@ import { finalState } from './final-state.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { tinyBase, tinyTrunk, TinyTrainable } from './tiny.ts'
 import { Crash, openWorld, runToEnd, type Setting, type World } from './world.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 const setting: Setting = { every: 4, capacity: 100 }
 
@@ -46,11 +47,11 @@ function asking(): Rollback & { readonly seen: RollbackFacts[] } {
 /** As somebody would compute it with the files of the version: accuracy and mean loss on these texts. */
 async function scoredBy(world: World, version: string, texts: readonly string[][]) {
   const { manifest, parameters } = world.registry.versions.get(version)!
-  const trainable = new TinyTrainable({ head: manifest.labels, parameters })
+  const trainable = new TinyTrainable({ head: labelsOf(manifest), parameters })
   const encoded = texts.map(([text = '']) => tinyBase.encode({ kind: 'text', text }, 64))
   const rows = trainable.score(await tinyTrunk.encode(encoded))
   const scores = rows.map((logits, at) =>
-    classificationOf().score(logits, { kind: 'label', label: texts[at]![1]! }, manifest.labels),
+    classificationOf().score(logits, { kind: 'label', label: texts[at]![1]! }, labelsOf(manifest)),
   )
   const mean = (of: (score: (typeof scores)[number]) => number) =>
     scores.reduce((sum, score) => sum + of(score), 0) / scores.length

@@ -9,6 +9,7 @@ import { finalState } from './final-state.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { tinyTrunk } from './tiny.ts'
 import { instantClock, openIn, openWorld, runToEnd, startIn } from './world.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 const versionsOf = (world: ReturnType<typeof openWorld>) => [...world.registry.versions.keys()]
 const lettersOf = (world: ReturnType<typeof openWorld>) =>
@@ -20,7 +21,10 @@ describe('learning', () => {
     await runToEnd(world)
     expect(world.registry.moves).toMatchObject([{ version: 'v0', by: 'start', generation: 1 }])
     const { manifest, parameters } = world.registry.versions.get('v0')!
-    expect(manifest).toMatchObject({ parent: null, events: 0, steps: 0, labels: ['no', 'yes'] })
+    expect(manifest).toMatchObject({
+      ...{ parent: null, events: 0, steps: 0 },
+      facts: { labels: ['no', 'yes'] },
+    })
     expect(parameters.get('head.bias')?.data).toEqual(new Float32Array(2))
   })
 
@@ -234,7 +238,7 @@ describe('labels', () => {
     const status = await runToEnd(world, { labels: open, every: 4 })
     expect(status.head).toEqual(['a', 'b', 'c'])
     expect(lettersOf(world)).toEqual(['6 LABELS_FULL'])
-    const labels = versionsOf(world).map((v) => world.registry.versions.get(v)!.manifest.labels)
+    const labels = versionsOf(world).map((v) => labelsOf(world.registry.versions.get(v)!.manifest))
     expect(labels).toEqual([[], ['a', 'b'], ['a', 'b', 'c']])
   })
 
@@ -244,7 +248,7 @@ describe('labels', () => {
     world.streams.get('s')!.push(...lessons(3, 4), event({ id: 'm', text: 'odd', label: 'maybe' }))
     const more = { open: false, known: ['no', 'yes', 'maybe'], limit: 8 }
     expect((await runToEnd(world, { labels: more })).head).toEqual(['no', 'yes', 'maybe'])
-    expect(world.registry.versions.get('v2')?.manifest.labels).toEqual(['no', 'yes', 'maybe'])
+    expect(world.registry.versions.get('v2')?.manifest.facts.labels).toEqual(['no', 'yes', 'maybe'])
     const status = await runToEnd(world, { labels: { open: false, known: ['no'], limit: 8 } })
     expect(status).toMatchObject({ state: 'failed', code: 'CHECKPOINT_FOREIGN' })
   })

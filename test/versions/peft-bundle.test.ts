@@ -16,6 +16,7 @@ import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { registryConformance } from '../conformance/registry.ts'
 import { randomVersion } from '../nn/random-version.ts'
 import { scratchFolder } from '../scratch-folder.ts'
+import { labelsOf } from '../tasks/labels-of.ts'
 
 const base = await openBert(fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url)))
 const bundle = openBundle({ base, methods: { lora }, tasks: { classification } })
@@ -58,7 +59,7 @@ test.each([
   const registry = await open(scratchFolder())
   const { manifest } = version('v1')
   const adapter = { ...manifest.adapter, sites: ['query'], ...knobs }
-  const plan = labelledPlan({ base, method: lora, config: adapter }, manifest.labels)
+  const plan = labelledPlan({ base, method: lora, config: adapter }, labelsOf(manifest))
   await registry.publish({
     manifest: { ...manifest, adapter },
     parameters: randomVersion(plan, openRandom(1, 'version')).parameters,

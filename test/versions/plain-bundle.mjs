@@ -34,7 +34,7 @@ export function plainVersion(version, value = 1, size = 8) {
       parent: null,
       base: { name: 'use-lite', hash: 'b'.repeat(64) },
       task: 'classification',
-      labels: ['negative', 'positive'],
+      facts: { labels: ['negative', 'positive'] },
       adapter: { method: 'head', rank: 8, alpha: 16, tail_layers: 0 },
       span: { http: { 0: ['0', '16'] } },
       events: 16,

@@ -9,7 +9,7 @@
 import type { AdapterConfig, MethodPlugin } from '../../contracts/adapter.ts'
 import type { Tensors } from '../../contracts/core.ts'
 import type { Base, BaseIdentity } from '../../contracts/network.ts'
-import type { TaskHead } from '../../contracts/task.ts'
+import type { TaskFacts, TaskHead } from '../../contracts/task.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 import { failure } from '../../platform/errors.ts'
 import {
@@ -39,7 +39,7 @@ export interface DescribedAdapter {
   readonly version: string
   readonly base: BaseIdentity
   readonly task: string
-  readonly labels: readonly string[]
+  readonly facts: TaskFacts
   readonly adapter: AdapterConfig
   readonly memory?: { readonly slots: number }
 }
@@ -146,7 +146,7 @@ function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapte
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (method !== undefined && task !== undefined) {
     const seen = viewOf(base, method, config)
-    const outputs = task.outputs(task.headIn({ labels: manifest.labels }))
+    const outputs = task.outputs(task.headIn(manifest.facts))
     return {
       base: seen,
       ...{ method, task, config, outputs },

@@ -1,21 +1,21 @@
 /** A model for /v1/models: what the server and the trainer know about it, merged. */
 import type { Static } from 'typebox'
-import { describeLabels } from './describe-labels.ts'
 import { describeSources } from './describe-sources.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { FailedSwap } from '../../serving/live/live-model.ts'
 import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
-import { labelledReport } from '../../serving/services/labelled-report.ts'
 
-export function describeModel(model: ModelServices): Static<typeof ModelAnswer> {
+export function describeModel(model: ModelServices): ModelAnswer {
+  const { task } = model
   const { live, failedSwap: failed, trainer, faults } = model.status()
   return {
     model: model.name,
     base: model.base.name,
     method: model.method,
-    ...describeLabels(live?.manifest ?? { labels: [] }, model.renamed),
+    task: task.kind,
+    ...task.view.facts(task.present(live?.manifest.facts ?? {})),
     live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
     trainer: describeTrainer(trainer),
@@ -24,7 +24,7 @@ export function describeModel(model: ModelServices): Static<typeof ModelAnswer> 
     ...(faults.length > 0 && { faults: [...faults] }),
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
-    ...(trainer.quality && { quality: describeQuality(trainer.quality) }),
+    ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,
     prequential: trainer.prequential,
@@ -54,16 +54,12 @@ function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
   return { rate: Math.round(ratePerSecond), eta_seconds: Math.ceil(etaSeconds) }
 }
 
-function describeQuality(quality: NonNullable<TrainerReport['quality']>) {
-  const { accuracy_recent, accuracy_recent_by_source, baselines, calibration } =
-    labelledReport(quality)
-  return {
-    accuracy_recent,
-    accuracy_recent_by_source,
-    majority_recent: baselines.majority.accuracy_recent,
-    last_label_recent: baselines.last_label.accuracy_recent,
-    ece: calibration.ece,
-  }
+function describeQuality(
+  quality: NonNullable<TrainerReport['quality']>,
+  { view }: ModelServices['task'],
+) {
+  const { accuracy_recent, accuracy_recent_by_source } = quality
+  return { accuracy_recent, accuracy_recent_by_source, ...view.brief(quality) }
 }
 
 export function describeDrift({ count, last }: NonNullable<TrainerReport['alarms']>) {

@@ -1,20 +1,20 @@
 /**
- * Working example requests for /docs: with the first model of this daemon, an input that its base reads and a label
- * that it accepts.
+ * Working example requests for /docs: with the first model of this daemon, an input that its base reads and feedback that
+ * its task learns from.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 
 /** `POST path` → body. Other routes take an empty body. */
 function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<string, Json>> {
-  const { input, label } = example ?? { input: 'what a lovely phone', label: 'positive' }
+  const { input, says } = example ?? { input: 'what a lovely phone', says: {} }
   const of = (route: string) => `/v1/models/{model}/${route}`
   return {
     [of('predict')]: { inputs: [input] },
-    [of('feedback')]: { input, label },
-    [of('rollback')]: { reason: 'bad batch of labels' },
+    [of('feedback')]: { input, ...says },
+    [of('rollback')]: { reason: 'bad batch of feedback' },
     [of('promote')]: { version: 'v0', reason: 'it answers better' },
-    [of('dead-letters/resend')]: { code: 'LABEL_UNKNOWN' },
+    [of('dead-letters/resend')]: { code: 'FEATURES_INVALID' },
     [of('dead-letters/drop')]: { code: 'EVENT_MALFORMED' },
   }
 }

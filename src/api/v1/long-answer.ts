@@ -1,5 +1,5 @@
 /**
- * Answers with many inputs and labels can be tens of megabytes of JSON. They are written piece by piece, because
+ * Answers with many inputs and scores can be tens of megabytes of JSON. They are written piece by piece, because
  * writing one at once would block every other request.
  */
 import type { FastifyReply } from 'fastify'
@@ -14,8 +14,16 @@ const PIECE_CHARACTERS = 64 * 1024
 
 export function isLong(predictions: readonly Answered[]): boolean {
   const [first] = predictions
-  const labels = first === undefined ? 0 : Object.keys(first.scores).length
-  return labels * predictions.length > MOST_SCORES
+  const scores = first === undefined ? 0 : numbersIn(first.answer)
+  return scores * predictions.length > MOST_SCORES
+}
+
+/** How many fields an answer has, those of its objects counted. */
+function numbersIn(answer: Answered['answer']): number {
+  const sizes = Object.values(answer).map((value) =>
+    typeof value === 'object' && value !== null ? Object.keys(value).length : 1,
+  )
+  return sizes.reduce((sum, size) => sum + size, 0)
 }
 
 /** The same JSON as in one piece: `head`, then the predictions as its last key. */
@@ -28,13 +36,17 @@ export function sendInPieces(
   return reply.send(Readable.from(pieces(head, predictions)))
 }
 
+export function shown({ id, answer, ...rest }: Answered) {
+  return { id, ...answer, ...rest }
+}
+
 async function* pieces(
   head: Readonly<Record<string, Json>>,
   predictions: readonly Answered[],
 ): AsyncGenerator<string> {
   let piece = `${JSON.stringify(head).slice(0, -1)},"predictions":[`
   for (const [at, prediction] of predictions.entries()) {
-    const text = await eventLoop.run(() => JSON.stringify(prediction))
+    const text = await eventLoop.run(() => JSON.stringify(shown(prediction)))
     piece += at === 0 ? text : `,${text}`
     if (piece.length < PIECE_CHARACTERS) continue
     yield piece

@@ -1,18 +1,15 @@
 /** The schemas of requests and answers: they validate input, serialise output, and generate /openapi.json. */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
+import type { Services } from '../../serving/services/services.ts'
 import { FaultAnswer } from '../http/schemas.ts'
 import { NDJSON_TYPES } from './body-types.ts'
 import { SourcesAnswer } from './describe-sources.ts'
 import { Next } from './page.ts'
+import { extended, partsOf } from './task-schemas.ts'
 import { Count, Maybe, Name, Time } from '../schema-parts.ts'
 
 const Score = Type.Number({ description: 'between 0 and 1' })
-const Shares = Type.Unsafe<Readonly<Record<string, number>>>({
-  type: 'object',
-  additionalProperties: { type: 'number' },
-  description: 'score of each label',
-})
 const Strict = { additionalProperties: false }
 
 export const ModelParams = Type.Object({ model: Type.String() })
@@ -39,37 +36,34 @@ export function predictBody(mostInputs: number) {
 }
 export type PredictBody = Static<ReturnType<typeof predictBody>>
 
-export const PredictAnswer = Type.Object({
-  model: Name,
-  version: Name,
-  digest: Type.String(),
-  generation: Type.Optional(
-    Type.Integer({
-      description: 'generation of the live pointer; absent for a version requested by name',
+const Prediction = Type.Object({
+  id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
+  truncated: Type.Optional(
+    Type.Boolean({
+      description: 'true: the text is longer than max_tokens and was truncated',
     }),
   ),
-  predictions: Type.Array(
-    Type.Object({
-      id: Type.String({ description: 'feedback may refer to it as prediction_id' }),
-      label: Maybe(Type.String({ description: 'null while the model has no label: see code' })),
-      score: Score,
-      scores: Shares,
-      code: Type.Optional(Type.String({ description: 'NO_LABELS: why there is no label' })),
-      message: Type.Optional(Type.String()),
-      truncated: Type.Optional(
-        Type.Boolean({
-          description: 'true: the text is longer than max_tokens and was truncated',
-        }),
-      ),
-      tokens: Type.Optional(
-        Type.Object(
-          { kept: Count, dropped: Count },
-          { description: "for a truncated text, in the base's tokens" },
-        ),
-      ),
-    }),
+  tokens: Type.Optional(
+    Type.Object(
+      { kept: Count, dropped: Count },
+      { description: 'of a truncated text, as the base counts them' },
+    ),
   ),
 })
+
+export function predictAnswer(services: Services) {
+  return Type.Object({
+    model: Name,
+    version: Name,
+    digest: Type.String(),
+    generation: Type.Optional(
+      Type.Integer({
+        description: 'generation of the live pointer; absent for a version requested by name',
+      }),
+    ),
+    predictions: Type.Array(extended(Prediction, partsOf(services, 'answer'), 'id')),
+  })
+}
 
 /** Only for the description: `intake` validates events, each with its own code. */
 const FeedbackEvent = Type.Object({
@@ -84,9 +78,6 @@ const FeedbackEvent = Type.Object({
   prediction_id: Type.Optional(
     Type.String({ description: 'instead of input: the prediction to join' }),
   ),
-  label: Type.Optional(Type.String({ description: 'or correction, rating or retract' })),
-  correction: Type.Optional(Type.String()),
-  rating: Type.Optional(Type.Integer({ description: '1 or -1, about the prediction' })),
   retract: Type.Optional(
     Type.Boolean({
       description: 'retracts the event with this id, or without an id everything from the source',
@@ -96,14 +87,17 @@ const FeedbackEvent = Type.Object({
   weight: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
   time: Type.Optional(Time),
 })
-const FeedbackEvents = Type.Object({ events: Type.Array(FeedbackEvent) })
 const ndjson = { schema: Type.String({ description: 'one event per line' }) }
 
-export const feedbackBody = {
-  content: {
-    'application/json': { schema: Type.Union([FeedbackEvent, FeedbackEvents]) },
-    ...Object.fromEntries(NDJSON_TYPES.slice(0, 1).map((type) => [type, ndjson])),
-  },
+export function feedbackBody(services: Services) {
+  const event = extended(FeedbackEvent, partsOf(services, 'event'), 'prediction_id')
+  const events = Type.Object({ events: Type.Array(event) })
+  return {
+    content: {
+      'application/json': { schema: Type.Union([event, events]) },
+      ...Object.fromEntries(NDJSON_TYPES.slice(0, 1).map((type) => [type, ndjson])),
+    },
+  }
 }
 
 export const FeedbackAnswer = Type.Object({
@@ -146,52 +140,12 @@ const Drift = Type.Object(
   { description: 'for a drift trigger: alarms since the model was created' },
 )
 
-const Share = Maybe(Type.Number({ description: 'null if there are no examples' }))
-const Baseline = Type.Object({
-  label: Maybe(Type.String({ description: 'its present answer' })),
-  accuracy: Score,
-  accuracy_recent: Score,
-})
-/** The schema of the contract's QualityReport. */
-export const QualityAnswer = Type.Object({
+/** What every task's report has. */
+const Quality = Type.Object({
   model: Name,
-  events: Type.Integer({
-    description: 'examples with a label, each answered before it was learned',
-  }),
-  accuracy: Score,
-  accuracy_recent: Score,
   accuracy_recent_by_source: Type.Number({
     description: 'mean over sources, each with the same weight',
   }),
-  baselines: Type.Object(
-    { majority: Baseline, last_label: Baseline },
-    { description: 'always answering the most frequent label so far, or the last one' },
-  ),
-  window_events: Type.Integer({
-    description: 'number of recent examples for calibration, labels and confusion: at most 10,000',
-  }),
-  calibration: Type.Object({
-    ece: Type.Number({ description: 'expected calibration error: 0 = scores are probabilities' }),
-    bins: Type.Array(Type.Object({ count: Count, score: Score, accuracy: Score })),
-  }),
-  labels: Type.Array(
-    Type.Object({
-      label: Type.String(),
-      support: Count,
-      predicted: Count,
-      precision: Share,
-      recall: Share,
-      f1: Share,
-    }),
-    { description: 'most frequent first, at most limits.quality_labels' },
-  ),
-  other_labels: Type.Object({ labels: Count, support: Count, correct: Count }),
-  confusion: Type.Object(
-    { labels: Type.Array(Type.String()), counts: Type.Array(Type.Array(Type.Integer())) },
-    {
-      description: 'rows: right label; columns: answer; the last of each: all other labels',
-    },
-  ),
   sources: Type.Array(
     Type.Object({
       source: Type.String(),
@@ -203,6 +157,10 @@ export const QualityAnswer = Type.Object({
   ),
   drift: Maybe(Drift),
 })
+
+export function qualityAnswer(services: Services) {
+  return extended(Quality, partsOf(services, 'quality'), 'model')
+}
 
 const Scores = Type.Object({
   count: Count,
@@ -243,16 +201,11 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
-export const ModelAnswer = Type.Object({
+const Model = Type.Object({
   model: Name,
   base: Type.String(),
   method: Type.String(),
-  labels: Type.Array(Type.String(), { description: 'labels that it answers' }),
-  retired: Type.Optional(
-    Type.Array(Type.String(), {
-      description: 'retired labels, which it knows and does not answer',
-    }),
-  ),
+  task: Type.String({ description: 'what it answers, such as classification or regression' }),
   live: Maybe(LiveAnswer),
   failed_swap: Type.Optional(FailedSwapAnswer),
   trainer: TrainerAnswer,
@@ -268,18 +221,6 @@ export const ModelAnswer = Type.Object({
     ),
   ),
   drift: Type.Optional(Drift),
-  quality: Type.Optional(
-    Type.Object(
-      {
-        accuracy_recent: Score,
-        accuracy_recent_by_source: Score,
-        majority_recent: Score,
-        last_label_recent: Score,
-        ece: Type.Number(),
-      },
-      { description: 'of recent examples; details at /v1/models/{model}/quality' },
-    ),
-  ),
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
   ),
@@ -296,9 +237,24 @@ export const ModelAnswer = Type.Object({
   }),
   prequential: Scores,
 })
-export const ModelsAnswer = Type.Object({ models: Type.Array(ModelAnswer) })
+const Brief = Type.Object(
+  { accuracy_recent: Score, accuracy_recent_by_source: Score },
+  { description: 'of recent examples; more of it at /v1/models/{model}/quality' },
+)
 
-export const VersionAnswer = Type.Object({
+export type ModelAnswer = Static<typeof Model>
+
+export function modelAnswer(services: Services) {
+  const quality = Type.Optional(extended(Brief, partsOf(services, 'brief')))
+  const model = extended(Model, partsOf(services, 'facts'), 'task')
+  return extended(model as unknown as typeof Model, [{ properties: { quality } }], 'drift')
+}
+
+export function modelsAnswer(services: Services) {
+  return Type.Object({ models: Type.Array(modelAnswer(services)) })
+}
+
+const Version = Type.Object({
   version: Name,
   digest: Type.String(),
   parent: Maybe(Type.String()),
@@ -306,12 +262,6 @@ export const VersionAnswer = Type.Object({
   events: Count,
   events_new: Count,
   steps: Count,
-  labels: Type.Array(Type.String(), { description: 'labels that it answers' }),
-  retired: Type.Optional(
-    Type.Array(Type.String(), {
-      description: 'retired labels, which it knows and does not answer',
-    }),
-  ),
   memory: Type.Optional(
     Type.Integer({ description: 'stored examples that vote along with the head' }),
   ),
@@ -323,10 +273,15 @@ export const VersionAnswer = Type.Object({
   pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),
 })
 
-export const VersionsAnswer = Type.Object({
-  versions: Type.Array(VersionAnswer),
-  next: Next,
-})
+export type VersionAnswer = Static<typeof Version>
+
+export function versionAnswer(services: Services) {
+  return extended(Version, partsOf(services, 'facts'), 'steps')
+}
+
+export function versionsAnswer(services: Services) {
+  return Type.Object({ versions: Type.Array(versionAnswer(services)), next: Next })
+}
 
 const Reason = Type.String({
   minLength: 1,

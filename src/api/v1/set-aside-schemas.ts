@@ -1,6 +1,9 @@
 /** The schemas of events set aside by rollbacks, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
+import type { Fields } from '../../contracts/task.ts'
+import type { Services } from '../../serving/services/services.ts'
 import { Next } from './page.ts'
+import { extended, partsOf } from './task-schemas.ts'
 import { Count, Time } from '../schema-parts.ts'
 
 const Strict = { additionalProperties: false }
@@ -8,34 +11,38 @@ const Reason = Type.Optional(
   Type.String({ minLength: 1, maxLength: 1000, description: 'recorded in the history' }),
 )
 
-export const SetAsideAnswer = Type.Object({
-  count: Type.Integer({ description: 'set aside now' }),
-  set_aside: Type.Array(
-    Type.Object({
-      source: Type.String(),
-      id: Type.String(),
-      label: Type.Optional(Type.String()),
-      time: Type.Optional(Time),
-      was: Type.String({
-        description: 'where it was at the rollback: undone, pending, waiting or unread',
-      }),
-      relearning: Type.Optional(Type.Boolean({ description: 'it will be learned' })),
-    }),
-  ),
-  next: Next,
+const Aside = Type.Object({
+  source: Type.String(),
+  id: Type.String(),
+  time: Type.Optional(Time),
+  was: Type.String({
+    description: 'where it was at the rollback: undone, pending, waiting or unread',
+  }),
+  relearning: Type.Optional(Type.Boolean({ description: 'it will be learned' })),
 })
 
+export function setAsideAnswer(services: Services) {
+  return Type.Object({
+    count: Type.Integer({ description: 'set aside now' }),
+    set_aside: Type.Array(extended(Aside, partsOf(services, 'stratum'), 'id')),
+    next: Next,
+  })
+}
+
 /** Selects the events: all that it does not exclude. */
-export const SelectionBody = Type.Object(
+const Selection = Type.Object(
   {
     source: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
-    label: Type.Optional(Type.String({ minLength: 1 })),
     since: Type.Optional(Time),
     reason: Reason,
   },
   Strict,
 )
-export type SelectionBody = Static<typeof SelectionBody>
+export type SelectionBody = Static<typeof Selection> & Fields
+
+export function selectionBody(services: Services) {
+  return extended(Selection, partsOf(services, 'stratum'), 'source')
+}
 
 export const SelectedAnswer = Type.Object({
   events: Type.Integer({ description: 'number of events selected when the command was given' }),

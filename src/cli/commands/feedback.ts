@@ -31,6 +31,7 @@ export function registerFeedback(program: Command): void {
       .option('--features <json>', 'or features: {"age": 3, "town": "Oslo"}, or 0.5,1,0')
       .option('--prediction-id <id>', 'instead of an input: the prediction to give feedback on')
       .option('--label <label>', 'right label')
+      .option('--value <number>', 'right value, for a model that answers numbers', finiteNumber)
       .option('--correction <label>', 'right label for a prediction')
       .option('--rating <1|-1>', 'thumbs up or down for a prediction', finiteNumber)
       .option('--retract', 'retract the event with this --id')

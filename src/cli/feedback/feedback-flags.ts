@@ -13,6 +13,7 @@ export interface FeedbackFlags extends ClientFlags {
   readonly text?: string
   readonly predictionId?: string
   readonly label?: string
+  readonly value?: number
   readonly correction?: string
   readonly rating?: number
   readonly retract?: boolean

@@ -27,16 +27,31 @@ export async function sendEvent(flags: FeedbackFlags): Promise<void> {
 
 /** The daemon validates the event; only a command without any event is refused here. */
 function eventOf(flags: FeedbackFlags) {
-  const { text, features, predictionId, label, correction, rating, retract, weight, id, source } =
-    flags
+  const {
+    text,
+    features,
+    predictionId,
+    label,
+    value,
+    correction,
+    rating,
+    retract,
+    weight,
+    id,
+    source,
+  } = flags
   const isEmpty = text === undefined && features === undefined && predictionId === undefined
   if (isEmpty && retract !== true)
-    throw failure('USAGE', 'give --file, or --text, --features or --prediction-id, and a --label')
+    throw failure(
+      'USAGE',
+      'give --file, or --text, --features or --prediction-id, and a --label or a --value',
+    )
   return {
     ...(text !== undefined && { input: { text } }),
     ...(features !== undefined && { input: featuresOf(features) }),
     ...(predictionId !== undefined && { prediction_id: predictionId }),
     ...(label !== undefined && { label }),
+    ...(value !== undefined && { value }),
     ...(correction !== undefined && { correction }),
     ...(rating !== undefined && { rating }),
     ...(retract === true && { retract }),

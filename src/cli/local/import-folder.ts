@@ -39,9 +39,9 @@ function show(
   { version: { manifest }, idle }: Imported,
   live: Routing | undefined,
 ): void {
-  const { model, version, digest, labels, parent, reason } = manifest
+  const { model, version, digest, facts, parent, reason } = manifest
   const generation = live?.generation ?? null
-  const answer = { model, version, digest, labels, parent, reason, idle, generation }
+  const answer = { model, version, digest, ...facts, parent, reason, idle, generation }
   print(json, answer, () => [
     `${version} of ${model}: ${reason}`,
     ...idle.map((module) => `  left out: ${module}, which no answer reads, with B = 0`),

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, renameSync, existsSync, copyFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { rememberedBy } from '../../app/parts.ts'
+import { modelOf, openTask, rememberedBy } from '../../app/parts.ts'
 import { inboxFile } from '../../intake/inbox/schema.ts'
 import { parseEvent } from '../../intake/events/validate.ts'
 import { Ledger } from '../../versions/local/ledger.ts'
@@ -66,7 +66,11 @@ async function newInbox(next: number, from: string | undefined, found: Examined,
     to: join(found.folder, inboxFile),
     next,
     parse: (bytes) =>
-      parseEvent(bytes, limits, { source: 'http', inputKind: found.base.inputKind }),
+      parseEvent(bytes, limits, {
+        source: 'http',
+        inputKind: found.base.inputKind,
+        signals: openTask(modelOf(config, found.model), limits).view.signals,
+      }),
     inbox: { ...bounds, unreadEvents: limits.inbox_events, seenEvents: limits.seen_events },
     predictions: { ...bounds, count: limits.predictions, retentionMs: 30 * DAY_MS },
   })

@@ -1,8 +1,8 @@
 /** Everything that a model has on this disk, and its condition. Read only. */
+import { taskNameOf } from '../../config/tasks.ts'
 import { join } from 'node:path'
 import {
   bundleFor,
-  classificationKind,
   folderOf,
   lettersLimits,
   modelOf,
@@ -60,7 +60,12 @@ export async function examineModel(config: Config, model: string): Promise<Exami
     }),
     checkpoint: examineCheckpoint(join(folder, 'state.db')),
     versions: await examineVersions({
-      ...{ folder: join(folder, 'versions'), model, base, task: classificationKind },
+      ...{
+        folder: join(folder, 'versions'),
+        model,
+        base,
+        task: taskNameOf(modelOf(config, model)),
+      },
       bundle: bundleFor(base, config),
     }),
   }

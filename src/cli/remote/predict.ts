@@ -7,7 +7,7 @@ import { connectModel, type Connected } from './connect.ts'
 import { tableRows } from '../feedback/csv-table.ts'
 import { featuresOf } from '../feedback/features-flag.ts'
 import { formatOf, textOf, type FileFormat } from '../feedback/file-format.ts'
-import { percent, print } from '../print.ts'
+import { percent, print, short } from '../print.ts'
 import { jsonLines, openLines } from '../feedback/read-lines.ts'
 
 export interface PredictFlags extends ClientFlags {
@@ -22,9 +22,12 @@ const INPUTS_PER_REQUEST = 32
 
 interface Prediction {
   readonly id: string
-  readonly label: string | null
+  /** Of a classification. */
+  readonly label?: string | null
   readonly code?: string
-  readonly score: number
+  readonly score?: number
+  /** Of a regression. */
+  readonly value?: number
   readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
 
@@ -79,11 +82,17 @@ function linesOf(answer: JsonObject, inputs: readonly Json[]): string[] {
     version: string
     predictions: readonly Prediction[]
   }
-  return predictions.map(({ label, code, score, id, tokens }, index) => {
+  return predictions.map((prediction, index) => {
+    const { id, tokens } = prediction
     const input = inputs[index]
     const shown = typeof input === 'string' ? input : JSON.stringify(input)
-    return `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}  ${version}  ${id}  ${cutOf(tokens)}${shown}`
+    return `${answerOf(prediction)}  ${version}  ${id}  ${cutOf(tokens)}${shown}`
   })
+}
+
+function answerOf({ label, code, score = 0, value }: Prediction): string {
+  if (value !== undefined) return short(value)
+  return `${label ?? `(${code ?? 'no label'})`}  ${percent(score)}`
 }
 
 /** The answer is of the beginning of a text that is too long. */

@@ -1,15 +1,19 @@
 /** How good the answers of each model are: against baselines, by source of events, and by label. */
 import { CodedError } from '../../contracts/core.ts'
 import type { LabelledReport } from '../../tasks/classification/report.ts'
+import type { ErrorReport } from '../../tasks/regression/view.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
-import { percent, print, table } from '../print.ts'
+import { percent, print, short, table } from '../print.ts'
 
-type Quality = LabelledReport & {
+interface OfModel {
   readonly model: string
   readonly drift: { readonly alarms: number; readonly last: string | null } | null
+  readonly sources: LabelledReport['sources']
 }
+type Quality = LabelledReport & OfModel
+type NumberQuality = ErrorReport & OfModel
 
 export async function showQuality(flags: ClientFlags): Promise<void> {
   const client = clientOf(flags)
@@ -24,7 +28,7 @@ async function namesOf(client: Client): Promise<readonly string[]> {
 }
 
 /** Null while its trainer has not reported. */
-async function qualityOf(client: Client, model: string): Promise<Quality | null> {
+async function qualityOf(client: Client, model: string): Promise<Quality | NumberQuality | null> {
   try {
     return (await client.get(modelPath(model, 'quality'))) as unknown as Quality
   } catch (error) {
@@ -33,8 +37,9 @@ async function qualityOf(client: Client, model: string): Promise<Quality | null>
   }
 }
 
-function linesOf(model: string, quality: Quality | null): string[] {
+function linesOf(model: string, quality: Quality | NumberQuality | null): string[] {
   if (quality === null) return [`${model}: the trainer has not reported its quality yet`, '']
+  if ('mae' in quality) return numberLines(model, quality)
   return [
     `${model}: ${quality.events} examples with a label`,
     ...table(overall(quality)),
@@ -43,6 +48,23 @@ function linesOf(model: string, quality: Quality | null): string[] {
     ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
     '',
     ...table([LABEL_HEAD, ...quality.labels.map(labelRow), ...otherRow(quality)]),
+    '',
+  ]
+}
+
+function numberLines(model: string, quality: NumberQuality): string[] {
+  const { running_mean, last_value } = quality.baselines
+  return [
+    `${model}: ${quality.events} examples with a value`,
+    ...table([
+      ['mean absolute error', 'all', 'recent'],
+      ['answers', short(quality.mae), short(quality.mae_recent)],
+      ['  running mean', short(running_mean.mae), short(running_mean.mae_recent)],
+      ['  last value', short(last_value.mae), short(last_value.mae_recent)],
+    ]),
+    ...driftLine(quality),
+    '',
+    ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
     '',
   ]
 }
@@ -60,7 +82,7 @@ function overall({ accuracy, accuracy_recent, ...quality }: Quality): string[][]
   ]
 }
 
-function driftLine({ drift }: Quality): string[] {
+function driftLine({ drift }: Pick<OfModel, 'drift'>): string[] {
   if (typeof drift?.last !== 'string') return []
   return [`drift alarms: ${drift.alarms}, the last: ${drift.last}`]
 }

@@ -1,5 +1,5 @@
 /** The table of `status`: a row for each model, and below it what each column means. */
-import { percent, table } from '../print.ts'
+import { percent, short, table } from '../print.ts'
 import { duration } from '../progress.ts'
 
 export interface StatusRow {
@@ -9,7 +9,11 @@ export interface StatusRow {
   readonly quality: {
     readonly accuracy_recent: number
     readonly accuracy_recent_by_source: number
-    readonly majority_recent: number
+    /** Of a classification. */
+    readonly majority_recent?: number
+    /** Of a regression. */
+    readonly mae_recent?: number
+    readonly running_mean_mae_recent?: number
   } | null
   readonly counts: Readonly<Record<string, number | undefined>>
   readonly lag: number
@@ -41,8 +45,9 @@ const columns: readonly Column[] = [
   },
   {
     head: 'accuracy',
-    meaning: 'share of the last examples that were answered right, each before it was learned',
-    cell: ({ quality }) => (quality === null ? '-' : percent(quality.accuracy_recent)),
+    meaning:
+      'share of the last examples that were answered right, each before it was learned; of numbers the mean absolute error',
+    cell: ({ quality }) => shareOrError(quality?.accuracy_recent, quality?.mae_recent),
   },
   {
     head: 'by source',
@@ -52,8 +57,8 @@ const columns: readonly Column[] = [
   {
     head: 'majority',
     meaning:
-      'what always answering the most frequent label would have reached on the same examples',
-    cell: ({ quality }) => (quality === null ? '-' : percent(quality.majority_recent)),
+      'what the most frequent label, or the mean of the values, would have reached on the same examples',
+    cell: ({ quality }) => shareOrError(quality?.majority_recent, quality?.running_mean_mae_recent),
   },
   { head: 'learned', meaning: 'examples that taught', cell: count('learned') },
   {
@@ -102,6 +107,11 @@ export function statusLegend(rows: readonly StatusRow[]): string[] {
     ({ head, meaning }) => (meaning === undefined ? [] : [[`  ${head}`, meaning]]),
   )
   return ['', ...table(explained)]
+}
+
+function shareOrError(share: number | undefined, mae: number | undefined): string {
+  if (mae !== undefined) return `MAE ${short(mae)}`
+  return share === undefined ? '-' : percent(share)
 }
 
 function leftOf({

@@ -1,11 +1,14 @@
 /** Turns the records of a source into events. One topic may feed several models: admission skips what names another. */
 import { CodedError } from '../../contracts/core.ts'
 import type { FeedbackEvent, Input, SourceRecord } from '../../contracts/stream.ts'
+import type { SignalKind } from './signal.ts'
 import { parseEvent, type EventLimits } from './validate.ts'
 
 export interface RecordParserOptions {
   readonly limits: EventLimits
   readonly inputKind: Input['kind']
+  /** What the task of the model learns from. */
+  readonly signals: readonly SignalKind[]
   readonly onUnknownKey: () => void
 }
 

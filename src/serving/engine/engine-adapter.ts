@@ -11,7 +11,6 @@ import type { Tensor } from '../../contracts/core.ts'
 import type { Base, Encoded } from '../../contracts/network.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import type { Version } from '../../versions/contract.ts'
-import { factsOf } from '../../versions/task-facts.ts'
 import type { Feeds } from '../../nn/onnx/session.ts'
 import { paramInput } from '../../nn/onnx/ops.ts'
 import type { ServingParts } from '../../nn/record.ts'
@@ -70,7 +69,7 @@ function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): A
   if (!isOurs) throw foreign(`another base: ${manifest.base.name}`)
   return {
     base: seen,
-    ...{ method, task, config, outputs: task.outputs(task.headIn(factsOf(manifest))) },
+    ...{ method, task, config, outputs: task.outputs(task.headIn(manifest.facts)) },
     memory: memory && { base: seen.published ?? base, slots: memory.slots },
   }
 }

@@ -2,12 +2,11 @@
  * The way of a predict request: inputs → rows → logits of one adapter → answers with ids, remembered so that feedback
  * can name them days later.
  */
-import { CodedError, type Clock, type Json } from '../../contracts/core.ts'
+import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Base, Encoded } from '../../contracts/network.ts'
 import type { Input, ServedPrediction } from '../../contracts/stream.ts'
-import type { Task } from '../../contracts/task.ts'
+import type { Fields, Task } from '../../contracts/task.ts'
 import type { Manifest } from '../../versions/contract.ts'
-import { factsOf } from '../../versions/task-facts.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -19,16 +18,11 @@ export interface PredictRequest {
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a classification answers. */
-export interface Answer {
-  readonly label: string
-  readonly score: number
-  readonly scores: Readonly<Record<string, number>>
-}
-
-export interface Answered extends Answer {
+export interface Answered {
   /** The prediction's id, which feedback may name. */
   readonly id: string
+  /** What the task says. */
+  readonly answer: Fields
   /** The text was longer than `max_tokens`, and this answer is of its beginning. */
   readonly truncated?: true
   readonly tokens?: { readonly kept: number; readonly dropped: number }
@@ -42,7 +36,7 @@ export interface PredictionLog {
 export interface Predictor {
   readonly model: string
   readonly base: Pick<Base, 'encode'>
-  readonly task: Pick<Task<Json, Answer>, 'decode'>
+  readonly task: Pick<Task, 'decode' | 'headIn' | 'outputs' | 'view'>
   readonly maxTokens: number
   readonly batcher: Pick<Batcher, 'run'>
   readonly predictions: PredictionLog
@@ -60,12 +54,19 @@ export async function answer(
     encode(predictor, input, index),
   )
   const logits = await run(predictor, manifest, rows, request.signal)
-  const answers = await eventLoop.each(logits, (row, index) => ({
-    id: predictor.predictionId(),
-    ...predictor.task.decode(row, factsOf(manifest)),
-    ...truncation(rows[index]),
-  }))
-  remember(predictor, manifest, request.inputs, answers)
+  const { task } = predictor
+  const timeMs = predictor.clock.nowMs()
+  const served: ServedPrediction[] = []
+  const answers = await eventLoop.each(logits, (row, index) => {
+    const output = task.decode(row, manifest.facts)
+    const id = predictor.predictionId()
+    const input = request.inputs[index]
+    const { text, shown } = task.view.served(output)
+    if (input !== undefined)
+      served.push({ id, input, answer: text, shown, version: manifest.version, timeMs })
+    return { id, answer: task.view.answer(output), ...truncation(rows[index]) }
+  })
+  predictor.predictions.record(served)
   return answers
 }
 
@@ -83,29 +84,14 @@ function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tok
   return { truncated: true, tokens: { kept: row.ids.length, dropped: row.dropped } }
 }
 
-/** A version that has learned no label yet has nothing to compute, and says so by an empty answer. */
+/** A version whose head has no output yet has nothing to compute, and its task says so in the answer. */
 async function run(
   predictor: Predictor,
   manifest: Manifest,
   rows: readonly Encoded[],
   signal: AbortSignal | undefined,
 ): Promise<readonly Float32Array[]> {
-  if (manifest.labels.length === 0) return rows.map(() => new Float32Array(0))
+  const { task } = predictor
+  if (task.outputs(task.headIn(manifest.facts)) === 0) return rows.map(() => new Float32Array(0))
   return predictor.batcher.run({ model: predictor.model, adapter: manifest.digest, rows, signal })
-}
-
-function remember(
-  predictor: Predictor,
-  manifest: Manifest,
-  inputs: readonly Input[],
-  answers: readonly Answered[],
-): void {
-  const timeMs = predictor.clock.nowMs()
-  const served = answers.flatMap(({ id, label }, index) => {
-    const input = inputs[index]
-    return input === undefined
-      ? []
-      : [{ id, input, answer: label, shown: { label }, version: manifest.version, timeMs }]
-  })
-  predictor.predictions.record(served)
 }

@@ -9,7 +9,7 @@ export interface EventCheckOptions {
   readonly source: string
   readonly inputKind: Input['kind']
   readonly limits: EventLimits
-  readonly task: Pick<Task, 'admit'>
+  readonly task: Pick<Task, 'admit' | 'view'>
   /** Throws for an input that the base cannot take, where finding that out is cheap. */
   readonly checkInput?: ((input: Input) => void) | undefined
 }
@@ -17,7 +17,8 @@ export interface EventCheckOptions {
 export function eventCheck(options: EventCheckOptions): (bytes: Uint8Array) => FeedbackEvent {
   const { model, source, inputKind, limits, task, checkInput } = options
   return (bytes) => {
-    const event = parseEvent(bytes, limits, { model, source, inputKind })
+    const { signals } = task.view
+    const event = parseEvent(bytes, limits, { model, source, inputKind, signals })
     if (event.input !== undefined) checkInput?.(event.input)
     // What a rating means is known only when its prediction is: the trainer looks.
     task.admit(event.lesson)

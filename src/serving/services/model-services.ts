@@ -17,7 +17,7 @@ import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
 
 export interface ModelServices extends Pick<
   ServedModel,
-  'name' | 'base' | 'method' | 'renamed' | 'example'
+  'name' | 'base' | 'method' | 'task' | 'example'
 > {
   readonly predictions: PredictionService
   readonly feedback: FeedbackGate
@@ -53,7 +53,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
   const { name, base, method, live, feedback, registry } = model
   const { trainer } = around
   return {
-    ...{ name, base, method, renamed: model.renamed },
+    ...{ name, base, method, task: model.task },
     ...(model.example && { example: model.example }),
     predictions: openPredictionService({ model: name, live, ...around }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),

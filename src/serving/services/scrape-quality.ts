@@ -1,30 +1,31 @@
 /**
- * Quality of the answers, as gauges. Labels and sources that are no longer reported are removed, so that the number of
- * series stays small.
+ * Quality of the answers, as gauges. Series that are no longer reported are removed, so that their number stays small.
  */
-import type { Metrics } from '../../platform/metrics.ts'
-import { labelledReport } from './labelled-report.ts'
-import type { TrainerReport } from './served-model.ts'
+import type { Metrics, NameOf } from '../../platform/metrics.ts'
+import type { ServedModel, TrainerReport } from './served-model.ts'
 
 /** Called before the models of a scrape are reported. */
-export function forgetQuality(metrics: Metrics): void {
-  for (const name of ['labelPrecision', 'labelRecall', 'labelSupport'] as const) metrics.reset(name)
+export function forgetQuality(
+  metrics: Metrics,
+  models: readonly Pick<ServedModel, 'task'>[],
+): void {
+  const ofTasks = new Set(models.flatMap(({ task }) => task.view.gauges))
+  for (const name of ofTasks) metrics.reset(name as NameOf<'gauge'>)
   metrics.reset('eventSourceAccuracy')
 }
 
-export function showQuality(metrics: Metrics, model: string, { quality }: TrainerReport): void {
+export function showQuality(
+  metrics: Metrics,
+  { name: model, task }: Pick<ServedModel, 'name' | 'task'>,
+  { quality }: TrainerReport,
+): void {
   if (quality === undefined) return
-  const { baselines, calibration, labels, sources } = labelledReport(quality)
   const window = 'recent_by_source'
   metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
-  metrics.gauge('calibrationError', { model }, calibration.ece)
-  for (const [baseline, { accuracy_recent }] of Object.entries(baselines))
-    metrics.gauge('baselineAccuracy', { model, baseline }, accuracy_recent)
-  for (const { label, support, precision, recall } of labels) {
-    metrics.gauge('labelSupport', { model, label }, support)
-    if (precision !== null) metrics.gauge('labelPrecision', { model, label }, precision)
-    if (recall !== null) metrics.gauge('labelRecall', { model, label }, recall)
-  }
-  for (const { source, accuracy_recent } of sources)
+  task.view.measure(quality, (name, by, value) => {
+    // The table of metrics has what tasks measure; a test compares them.
+    metrics.gauge(name as 'accuracy', { model, ...by } as { model: string; window: string }, value)
+  })
+  for (const { source, accuracy_recent } of quality.sources)
     metrics.gauge('eventSourceAccuracy', { model, source }, accuracy_recent)
 }

@@ -17,13 +17,13 @@ export function watchScrapes({ models, trainer, metrics, version }: ScrapeOption
   const rising = new Rising(metrics)
   const seen = new Map<string, number>()
   metrics.onScrape(() => {
-    forgetQuality(metrics)
+    forgetQuality(metrics, models)
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
       metrics.gauge('inboxEvents', { model: model.name }, model.feedback.unread())
       const report = trainer.status(model.name)
       showTrainer(metrics, model.name, report)
-      showQuality(metrics, model.name, report)
+      showQuality(metrics, model, report)
       showSources(metrics, rising, model.name, report)
       showForgotten(rising, model, report)
       if (report.memorised !== undefined)

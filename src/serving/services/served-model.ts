@@ -5,7 +5,7 @@ import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { Registry } from '../../versions/contract.ts'
 import type { DeadLetterPages } from '../../intake/dead-letters/pages.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
-import type { Renamed } from '../../tasks/classification/renamed-labels.ts'
+import type { Fields, Task } from '../../contracts/task.ts'
 import type { FeedbackService } from './feedback-service.ts'
 import type { LiveModel } from '../live/live-model.ts'
 import type { Position } from './position.ts'
@@ -16,12 +16,12 @@ export interface ServedModel {
   /** The adapter method of the config; versions in the registry may have been made by another. */
   readonly method: string
   readonly live: LiveModel
-  /** Of the config: names of labels of older versions → those of today. */
-  readonly renamed?: Renamed
+  /** With the settings of the model. */
+  readonly task: Pick<Task, 'kind' | 'present' | 'view'>
   readonly registry: Registry
   readonly feedback: FeedbackService
-  /** For /docs: an input that it reads and a label that it takes. */
-  readonly example?: { readonly input: Json; readonly label: string }
+  /** For /docs: an input that it reads, and what an event may say of it. */
+  readonly example?: { readonly input: Json; readonly says: Fields }
   readonly deadLetters: DeadLetterPages
   /** Of the checkpoint on this disk; absent where there is none. */
   readonly setAside?: SetAsidePages

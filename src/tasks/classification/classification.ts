@@ -14,12 +14,14 @@ import { renamingOf } from './renaming.ts'
 import { revisedBy } from './retirement.ts'
 import { labelsIn, retiredAmong, type LabelRules } from './rules.ts'
 import { decode, scoreOf, type Answer } from './score.ts'
+import { classificationView } from './view.ts'
 import { checkLearnable, targetOf, type LabelTarget } from './target.ts'
 
 export function openClassification(rules: LabelRules): Task<LabelTarget, Answer> {
   const { known, open, retired, renamed } = rules
   return {
     ...classificationHead,
+    view: classificationView,
 
     start: known,
     grown: (head, targets) => unionOf(labelsIn(head), broughtBy(targets)),
@@ -42,7 +44,9 @@ export function openClassification(rules: LabelRules): Task<LabelTarget, Answer>
 
     target: (signal, served, head) => targetOf(signal, served, labelsIn(head), rules),
     admit(signal) {
-      if (signal.kind === 'label') targetOf(signal, undefined, known, rules)
+      // What a rating means is known only when its prediction is: the trainer looks.
+      const { kind } = signal
+      if (kind === 'label' || kind === 'value') targetOf(signal, undefined, known, rules)
     },
     supersedes: ({ kind }) => kind === 'label',
     topic: (signal) => (signal.kind === 'label' ? signal.label : undefined),
@@ -51,6 +55,10 @@ export function openClassification(rules: LabelRules): Task<LabelTarget, Answer>
     loss: (row, head, gradient) => rowLoss(row, { labels: labelsIn(head), retired }, gradient),
     distil: distilled,
     score: (outputs, target, head) => scoreOf(outputs, target, { labels: labelsIn(head), retired }),
+    present(facts) {
+      const { labels, retired } = presentNames(facts, rules)
+      return { labels, ...(facts.retired !== undefined && { retired }) }
+    },
     decode: (outputs, facts) => decode(outputs, presentNames(facts, rules)),
 
     stratum: ({ label }) => label,

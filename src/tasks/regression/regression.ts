@@ -12,15 +12,16 @@ import { fixedHead } from '../fixed-head.ts'
 import { estimateIn, regressionHead } from './head.ts'
 import { lossOf, type LossSettings } from './loss.ts'
 import { openErrors } from './quality.ts'
+import { regressionView } from './view.ts'
 
-export interface Answer {
-  readonly value: number
-}
+export type Answer = Readonly<{ value: number }>
 
 export function openRegression(settings: LossSettings): Task<number, Answer> {
   return {
     ...fixedHead,
     ...regressionHead,
+    view: regressionView,
+    present: (facts) => facts,
     // μ and σ say nothing of an example.
     shared: () => 1,
 
@@ -29,7 +30,8 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
       throw unsupported(signal.kind)
     },
     admit(signal) {
-      if (signal.kind !== 'value') throw unsupported(signal.kind)
+      const { kind } = signal
+      if (kind === 'label' || kind === 'rating') throw unsupported(kind)
     },
     supersedes: ({ kind }) => kind === 'value',
 

@@ -50,6 +50,8 @@ export async function draftImport(importing: Importing): Promise<Draft> {
   const { plan } = target
   if (methodOf(plan).closedForm !== undefined)
     throw refuse('adapter.method', plan.config.method, 'a method that learns by gradients')
+  if (plan.task.kind !== 'classification')
+    throw refuse('task', plan.task.kind, 'classification: PEFT has heads of classes')
   const adapter = readPeft(fields, files.adapter, plan)
   const claim = { fields, manifest: ours?.manifest, isTrusted: trustBase }
   const proof = await proveBase(claim, target)
@@ -82,8 +84,7 @@ function manifestOf(
     parent: parent?.version ?? null,
     base: identityOf(base),
     task: plan.task.kind,
-    labels,
-    ...(retired.length > 0 && { retired }),
+    facts: { labels, ...(retired.length > 0 && { retired }) },
     adapter: plan.config,
     span: {},
     events: parent?.events ?? 0,

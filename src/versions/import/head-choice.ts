@@ -3,6 +3,7 @@
  * continues to train an export wants its labels back; otherwise a fresh one.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
+import type { TaskFacts } from '../../contracts/task.ts'
 import type { Version } from '../contract.ts'
 import { specsOf, statisticsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { headOf } from '../../adapters/peft/head.ts'
@@ -40,8 +41,13 @@ export function chooseHead(question: HeadQuestion): ChosenHead {
   if (kind === 'folder') return ofFolder(question)
   if (kind === 'fresh') return fresh(question)
   if (live === undefined) throw refuse('--head', kind, 'fresh: no version is live')
-  const { labels, version } = live.manifest
-  return { labels, tensors: live.parameters, told: `the head of ${version}`, parent: live }
+  const { facts, version } = live.manifest
+  return {
+    labels: labelsOf(facts),
+    tensors: live.parameters,
+    told: `the head of ${version}`,
+    parent: live,
+  }
 }
 
 function ofFolder(question: HeadQuestion): ChosenHead {
@@ -53,7 +59,8 @@ function ofFolder(question: HeadQuestion): ChosenHead {
     return { labels: known, tensors, told: 'the head of the folder', parent }
   }
   if (ours === undefined) throw refuse('--head', 'folder', 'live, fresh: the folder has no head')
-  const { labels, version, model } = ours.manifest
+  const { facts, version, model } = ours.manifest
+  const labels = labelsOf(facts)
   const tensors = floatTensors(readSafetensors(ours.head))
   return { labels, tensors, told: `the head of ${version} of ${model}`, parent }
 }
@@ -85,4 +92,8 @@ export function together(plan: AdapterPlan, adapter: PeftAdapter, head: ChosenHe
     return [name, tensor]
   })
   return new Map(found)
+}
+
+function labelsOf({ labels = [] }: TaskFacts): readonly string[] {
+  return labels as readonly string[]
 }

@@ -5,6 +5,7 @@
  */
 import type { Clock, CodedError, Json } from '../../contracts/core.ts'
 import type { Manifest, Mover, Routing, RoutingMove } from '../contract.ts'
+import { manifestText } from '../manifest.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
@@ -157,7 +158,7 @@ export class Ledger {
 
   retire(manifest: Manifest): void {
     const sql = 'INSERT OR REPLACE INTO retired (version, manifest) VALUES (?, ?)'
-    const json = JSON.stringify(manifest)
+    const json = manifestText(manifest)
     this.#store.run(sql, manifest.version, json)
     const old = `DELETE FROM retired WHERE version IN
       (SELECT version FROM retired ORDER BY ${byAge} LIMIT ? OFFSET ?)`

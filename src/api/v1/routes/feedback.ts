@@ -18,7 +18,7 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
     summary: 'send feedback',
     tags: ['predictions'],
     params: ModelParams,
-    body: feedbackBody,
+    body: feedbackBody(services),
     response: { 202: FeedbackAnswer, ...problems },
   }
   app.post<{ Params: ModelParams; Body: RawBody | undefined }>(

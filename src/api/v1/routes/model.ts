@@ -4,7 +4,7 @@ import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeModel } from '../describe-model.ts'
 import { InsistHeaders } from '../min-generation.ts'
-import { ModelAnswer, ModelParams } from '../schemas.ts'
+import { modelAnswer, ModelParams } from '../schemas.ts'
 import { freshnessIn, WaitQuery } from '../wait-for.ts'
 import { nameLive } from './version-headers.ts'
 
@@ -15,7 +15,7 @@ export function addModelRoute(app: FastifyInstance, services: Services): void {
     params: ModelParams,
     headers: InsistHeaders,
     querystring: WaitQuery,
-    response: { 200: ModelAnswer, ...problems },
+    response: { 200: modelAnswer(services), ...problems },
   }
   app.get<{ Params: ModelParams; Querystring: WaitQuery }>(
     '/models/:model',

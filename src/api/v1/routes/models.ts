@@ -3,15 +3,15 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeModel } from '../describe-model.ts'
-import { ModelsAnswer } from '../schemas.ts'
+import { modelsAnswer } from '../schemas.ts'
 
-export function addModelsRoute(app: FastifyInstance, { models }: Services): void {
+export function addModelsRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'every model',
     tags: ['models'],
-    response: { 200: ModelsAnswer, ...problems },
+    response: { 200: modelsAnswer(services), ...problems },
   }
   app.get('/models', { schema }, async () => ({
-    models: models.map((model) => describeModel(model)),
+    models: services.models.map((model) => describeModel(model)),
   }))
 }

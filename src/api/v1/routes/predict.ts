@@ -3,15 +3,14 @@ import type { FastifyInstance } from 'fastify'
 import { CodedError, type Json } from '../../../contracts/core.ts'
 import type { Input } from '../../../contracts/stream.ts'
 import { readInput } from '../../../intake/events/input.ts'
-import { errorTable, failure } from '../../../platform/errors.ts'
+import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
-import type { Answered } from '../../../serving/live/predict.ts'
 import type { ModelServices } from '../../../serving/services/model-services.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { isLong, sendInPieces } from '../long-answer.ts'
+import { isLong, sendInPieces, shown } from '../long-answer.ts'
 import { InsistHeaders } from '../min-generation.ts'
-import { ModelParams, PredictAnswer, predictBody, type PredictBody } from '../schemas.ts'
+import { ModelParams, predictAnswer, predictBody, type PredictBody } from '../schemas.ts'
 import { freshnessIn, WaitQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
 
@@ -23,7 +22,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
     headers: InsistHeaders,
     querystring: WaitQuery,
     body: predictBody(services.limits.inputs),
-    response: { 200: PredictAnswer, ...problems },
+    response: { 200: predictAnswer(services), ...problems },
   }
   app.post<{ Params: ModelParams; Querystring: WaitQuery; Body: PredictBody }>(
     '/models/:model/predict',
@@ -51,13 +50,6 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       return sendInPieces(reply, head, predictions)
     },
   )
-}
-
-/** An open model that has learned nothing yet. The id is valid anyway: feedback may refer to it, with a first label. */
-function shown(answer: Answered) {
-  if (answer.label !== '') return answer
-  const { code, message } = failure('NO_LABELS', 'the model has no label yet')
-  return { ...answer, label: null, code, message: `${message}: ${errorTable.NO_LABELS.fix}` }
 }
 
 /** The rules for an event's input, with the error codes of a request. */

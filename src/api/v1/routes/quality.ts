@@ -1,16 +1,16 @@
-/** Quality of the answers: by label, by source, against baselines, and calibration. */
+/** Quality of the answers: what the task reports, and each source of events. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { describeDrift } from '../describe-model.ts'
-import { ModelParams, QualityAnswer } from '../schemas.ts'
+import { ModelParams, qualityAnswer } from '../schemas.ts'
 
 export function addQualityRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'quality of the answers',
     tags: ['models'],
     params: ModelParams,
-    response: { 200: QualityAnswer, ...problems },
+    response: { 200: qualityAnswer(services), ...problems },
   }
   app.get<{ Params: ModelParams }>('/models/:model/quality', { schema }, ({ params }) => {
     const model = services.model(params.model)

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ShownAside } from '../../../checkpoint/set-aside-pages.ts'
 import { failure } from '../../../platform/errors.ts'
+import type { ServedModel } from '../../../serving/services/served-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import type { Selection } from '../../../versions/contract.ts'
 import { problems } from '../../http/schemas.ts'
@@ -11,8 +12,9 @@ import {
   PauseAnswer,
   PauseBody,
   SelectedAnswer,
-  SelectionBody,
-  SetAsideAnswer,
+  selectionBody,
+  setAsideAnswer,
+  type SelectionBody,
 } from '../set-aside-schemas.ts'
 
 const tags = ['learning']
@@ -28,23 +30,30 @@ function addList(app: FastifyInstance, services: Services): void {
     summary: 'events that rollbacks have set aside, newest first',
     description: 'accepted before a rollback, and not learned unless you ask for it',
     ...{ tags, params: ModelParams, querystring: PageQuery },
-    response: { 200: SetAsideAnswer, ...problems },
+    response: { 200: setAsideAnswer(services), ...problems },
   }
   app.get<{ Params: ModelParams; Querystring: PageQuery }>(
     '/models/:model/set-aside',
     { schema },
     async ({ params, query }) => {
-      const { learning } = services.model(params.model)
+      const { learning, task } = services.model(params.model)
       const page = learning.setAside({ limit: limitOf(query), before: numberIn(query) })
-      return { count: page.count, set_aside: page.items.map(shown), ...nextOf(page) }
+      return {
+        count: page.count,
+        set_aside: page.items.map((item) => shown(item, task)),
+        ...nextOf(page),
+      }
     },
   )
 }
 
-function shown({ source, id, stratum, timeMs, whence, isDue }: ShownAside) {
+function shown(
+  { source, id, stratum, timeMs, whence, isDue }: ShownAside,
+  { view }: ServedModel['task'],
+) {
   return {
     ...{ source, id, was: whence },
-    ...(stratum !== undefined && { label: stratum }),
+    ...(stratum !== undefined && view.stratum(stratum)),
     ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
     ...(isDue && { relearning: true }),
   }
@@ -56,7 +65,7 @@ function addSelecting(app: FastifyInstance, services: Services, by: 'relearn' | 
       by === 'relearn'
         ? 'learn events that were set aside'
         : 'drop events that were set aside, for good',
-    ...{ tags, params: ModelParams, body: SelectionBody },
+    ...{ tags, params: ModelParams, body: selectionBody(services) },
     response: { 202: SelectedAnswer, ...problems },
   }
   app.post<{ Params: ModelParams; Body: SelectionBody }>(
@@ -87,12 +96,10 @@ function addPausing(app: FastifyInstance, services: Services, by: 'pause' | 'res
   )
 }
 
-function selectionOf({ source, label, since }: Omit<SelectionBody, 'reason'>): Selection {
-  const sinceMs = since === undefined ? undefined : Date.parse(since)
+/** Strings, by the schema. */
+function selectionOf({ since, ...of }: Omit<SelectionBody, 'reason'>): Selection {
+  if (typeof since !== 'string') return of
+  const sinceMs = Date.parse(since)
   if (Number.isNaN(sinceMs)) throw failure('REQUEST_INVALID', `since: ${since} is not a time`)
-  return {
-    ...(source !== undefined && { source }),
-    ...(label !== undefined && { label }),
-    ...(sinceMs !== undefined && { sinceMs }),
-  }
+  return { ...of, sinceMs }
 }

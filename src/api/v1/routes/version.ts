@@ -3,20 +3,20 @@ import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { describeVersion } from '../describe-version.ts'
 import { problems } from '../../http/schemas.ts'
-import { VersionAnswer, VersionParams } from '../schemas.ts'
+import { versionAnswer, VersionParams } from '../schemas.ts'
 
 export function addVersionRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'one version of a model',
     tags: ['versions'],
     params: VersionParams,
-    response: { 200: VersionAnswer, ...problems },
+    response: { 200: versionAnswer(services), ...problems },
   }
   const path = '/models/:model/versions/:version'
   app.get<{ Params: VersionParams }>(path, { schema }, async ({ params }) => {
-    const { versions } = services.model(params.model)
+    const { versions, task } = services.model(params.model)
     const find = versions.find(params.version)
     const [found, live, pins] = await Promise.all([find, versions.live(), versions.pins()])
-    return describeVersion(found, live, pins)
+    return describeVersion(found, task, { live, pins })
   })
 }

@@ -4,7 +4,7 @@ import type { Services } from '../../../serving/services/services.ts'
 import { describeVersion } from '../describe-version.ts'
 import { limitOf, nextOf, PageQuery } from '../page.ts'
 import { problems } from '../../http/schemas.ts'
-import { ModelParams, VersionsAnswer } from '../schemas.ts'
+import { ModelParams, versionsAnswer } from '../schemas.ts'
 
 export function addVersionsRoute(app: FastifyInstance, services: Services): void {
   const schema = {
@@ -13,16 +13,16 @@ export function addVersionsRoute(app: FastifyInstance, services: Services): void
     tags: ['versions'],
     params: ModelParams,
     querystring: PageQuery,
-    response: { 200: VersionsAnswer, ...problems },
+    response: { 200: versionsAnswer(services), ...problems },
   }
   app.get<{ Params: ModelParams; Querystring: PageQuery }>(
     '/models/:model/versions',
     { schema },
     async ({ params, query }) => {
-      const { versions } = services.model(params.model)
+      const { versions, task } = services.model(params.model)
       const list = versions.list({ limit: limitOf(query), before: query.before })
       const [page, live, pins] = await Promise.all([list, versions.live(), versions.pins()])
-      const shown = page.items.map((entry) => describeVersion(entry, live, pins))
+      const shown = page.items.map((entry) => describeVersion(entry, task, { live, pins }))
       return { versions: shown, ...nextOf(page) }
     },
   )

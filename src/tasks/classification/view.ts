@@ -1,0 +1,55 @@
+/** A classification as people see it: labels and their scores, and metrics by label. */
+import type { Fields, TaskFacts, TaskView } from '../../contracts/task.ts'
+import { errorTable, failure } from '../../platform/errors.ts'
+import type { LabelledReport } from './report.ts'
+import { labelsIn } from './rules.ts'
+import { classificationSchemas } from './schemas.ts'
+import type { Answer } from './score.ts'
+
+export const classificationView: TaskView<Answer> = {
+  signals: ['label', 'rating'],
+  schemas: classificationSchemas,
+  example: (facts) => ({ label: answering(facts)[0] ?? 'positive' }),
+  answer: (answer) => (answer.label === '' ? { ...answer, ...silence() } : answer),
+  served: ({ label }) => ({ text: label, shown: { label } }),
+  facts(facts) {
+    const { retired } = facts
+    return { labels: answering(facts), ...(retired !== undefined && { retired }) }
+  },
+  stratum: (label) => ({ label }),
+  brief(report) {
+    const { baselines, calibration } = labelled(report)
+    return {
+      majority_recent: baselines.majority.accuracy_recent,
+      last_label_recent: baselines.last_label.accuracy_recent,
+      ece: calibration.ece,
+    }
+  },
+  gauges: ['labelPrecision', 'labelRecall', 'labelSupport'],
+  measure(report, gauge) {
+    const { baselines, calibration, labels } = labelled(report)
+    gauge('calibrationError', {}, calibration.ece)
+    for (const [baseline, { accuracy_recent }] of Object.entries(baselines))
+      gauge('baselineAccuracy', { baseline }, accuracy_recent)
+    for (const { label, support, precision, recall } of labels) {
+      gauge('labelSupport', { label }, support)
+      if (precision !== null) gauge('labelPrecision', { label }, precision)
+      if (recall !== null) gauge('labelRecall', { label }, recall)
+    }
+  },
+}
+
+/** An open model that has learned nothing yet. Its id is good all the same: feedback may name it, with a first label. */
+function silence(): Fields {
+  const { code, message } = failure('NO_LABELS', 'the model has no label yet')
+  return { label: null, code, message: `${message}: ${errorTable.NO_LABELS.fix}` }
+}
+
+function answering({ labels = [], retired = [] }: TaskFacts): readonly string[] {
+  const gone = labelsIn(retired)
+  return labelsIn(labels).filter((label) => !gone.includes(label))
+}
+
+function labelled(report: object): LabelledReport {
+  return report as LabelledReport
+}

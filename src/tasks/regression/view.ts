@@ -1,0 +1,81 @@
+/** A number as people see it, and how far the numbers are off. */
+import { Type, type TSchema } from 'typebox'
+import type { TaskSchemas, TaskView } from '../../contracts/task.ts'
+
+const Maybe = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+const Score = Type.Number({ description: 'between 0 and 1' })
+const Distance = Type.Number({ description: 'mean absolute error, in the unit of the values' })
+const Baseline = Type.Object({
+  value: Maybe(Type.Number({ description: 'what it would answer now' })),
+  mae: Distance,
+  mae_recent: Distance,
+})
+
+const schemas: TaskSchemas = {
+  answer: Type.Object({ value: Type.Number({ description: 'the number that is expected' }) }),
+  event: Type.Object({
+    value: Type.Optional(Type.Number({ description: 'or correction, or retract' })),
+    correction: Type.Optional(Type.Number()),
+  }),
+  facts: Type.Object({}),
+  stratum: Type.Object({}),
+  quality: Type.Object({
+    events: Type.Integer({ description: 'examples, each answered before it was learned' }),
+    accuracy: Type.Number({
+      description: 'mean of 1 / (1 + |error| / deviation of the values): 1 = always right',
+    }),
+    accuracy_recent: Score,
+    mae: Distance,
+    mae_recent: Distance,
+    baselines: Type.Object(
+      { running_mean: Baseline, last_value: Baseline },
+      { description: 'answering the mean of the values so far, or the one that came last' },
+    ),
+  }),
+  brief: Type.Object({
+    mae_recent: Distance,
+    running_mean_mae_recent: Distance,
+    last_value_mae_recent: Distance,
+  }),
+}
+
+interface Errors {
+  readonly mae: number
+  readonly mae_recent: number
+}
+
+/** What `openErrors` reports. */
+export interface ErrorReport extends Errors {
+  readonly events: number
+  readonly baselines: { readonly running_mean: Errors; readonly last_value: Errors }
+}
+
+export const regressionView: TaskView<{ readonly value: number }> = {
+  signals: ['value'],
+  schemas,
+  example: () => ({ value: 3.2 }),
+  answer: (answer) => answer,
+  served: ({ value }) => ({ text: String(value), shown: { value } }),
+  facts: () => ({}),
+  stratum: () => ({}),
+  brief(report) {
+    const { mae_recent, baselines } = errorsIn(report)
+    return {
+      mae_recent,
+      running_mean_mae_recent: baselines.running_mean.mae_recent,
+      last_value_mae_recent: baselines.last_value.mae_recent,
+    }
+  },
+  gauges: [],
+  measure(report, gauge) {
+    const { mae, mae_recent, baselines } = errorsIn(report)
+    gauge('absoluteError', { window: 'all' }, mae)
+    gauge('absoluteError', { window: 'recent' }, mae_recent)
+    for (const [baseline, errors] of Object.entries(baselines))
+      gauge('baselineAbsoluteError', { baseline }, errors.mae_recent)
+  },
+}
+
+function errorsIn(report: object): ErrorReport {
+  return report as ErrorReport
+}

@@ -1,0 +1,116 @@
+/** Law 10 for a head that is no list of classes, and that both engines learn it alike. */
+import { afterAll, expect, test } from 'vitest'
+import { none } from '../../policies/regularizer/none.ts'
+import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { cutOf } from '../../src/adapters/target-modules.ts'
+import { openFeatures } from '../../src/bases/features/features.ts'
+import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
+import { methods, tasks } from '../../src/plugins.ts'
+import type { Base, Encoded } from '../../src/contracts/network.ts'
+import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
+import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
+import { BaseTensors } from '../../src/optim/base-tensors.ts'
+import { EngineAdapter } from '../../src/optim/engine-adapter.ts'
+import { lossOf } from '../../src/optim/loss.ts'
+import { PlainAdapter } from '../../src/optim/plain-adapter.ts'
+import { openTrainable } from '../../src/optim/step.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { openServingEngine } from '../../src/serving/engine/engine.ts'
+import { openRegression } from '../../src/tasks/regression/regression.ts'
+import { randomVersion } from './random-version.ts'
+
+const task = openRegression({ loss: 'huber', huber_delta: 1 })
+const { tf } = await openTensorFlow()
+const features = openFeatures({ size: 3, standardise: false })
+const cases = [
+  { base: await openUseLite(), method: 'lora', tail_layers: 1 },
+  { base: await openUseLite(), method: 'head', tail_layers: 0 },
+  { base: features, method: 'head', tail_layers: 0 },
+  { base: openFeatures({ size: 3, hidden: [4] }), method: 'full', tail_layers: 'all' },
+] as const
+const uploaded = new Map<Base, BaseTensors>()
+afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
+
+type Chosen = Pick<(typeof cases)[number], 'base' | 'method' | 'tail_layers'>
+
+function planOf({ base, method, tail_layers }: Chosen): AdapterPlan {
+  const config = { method, rank: 2, alpha: 4, tail_layers }
+  return { base, method: methods[method], task, config, outputs: task.outputs(task.start) }
+}
+
+const tensorsOf = (base: Base) => {
+  const tensors = uploaded.get(base) ?? new BaseTensors(tf, base)
+  uploaded.set(base, tensors)
+  return tensors
+}
+
+function rowsOf(base: Base): readonly Encoded[] {
+  if (base.inputKind === 'text')
+    return ['good', 'not good at all'].map((text) => base.encode({ kind: 'text', text }, 64))
+  return [
+    [1, -2, 0.5],
+    [0.1, 0.2, 0.3],
+  ].map((row) => base.encode({ kind: 'features', features: row }, 1))
+}
+
+test.each(cases)('$method on $base.name answers alike in trainer and server', async (chosen) => {
+  const plan = planOf(chosen)
+  const version = randomVersion({ ...plan, facts: {} }, openRandom(1, chosen.method))
+  const rows = rowsOf(plan.base)
+  const cut = cutOf(plan.config.tail_layers, plan.base.network.layers)
+  const trunk = await openTrunkEngine(plan.base, cut)
+  const trainable = openTrainable({
+    ...{ ...plan, task, tf, head: task.start, baseTensors: tensorsOf(plan.base) },
+    knobs: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
+    regularizer: none.open({} as never),
+    parameters: version.parameters,
+  })
+  const trained = trainable.score(await trunk.encode(rows))
+  trainable.dispose()
+  await trunk.close()
+  const engine = await openServingEngine({ base: plan.base, methods, tasks, workers: 1 })
+  await engine.load('v1', version)
+  const served = await engine.run(rows.map((encoded) => ({ adapter: 'v1', encoded })))
+  await engine.close()
+  for (const [at, row] of served.entries()) {
+    expect(row).toHaveLength(3)
+    expect(Math.abs(row[0]!)).toBeGreaterThan(1e-4)
+    for (const [column, output] of row.entries())
+      expect(Math.abs(output - trained[at]![column]!)).toBeLessThan(1e-4)
+  }
+})
+
+test('TensorFlow and plain JavaScript give one loss and one gradient', async () => {
+  const plan = planOf({ base: features, method: 'head', tail_layers: 0 })
+  const trunk = await openTrunkEngine(features, 0)
+  const latents = await trunk.encode(rowsOf(features))
+  await trunk.close()
+  const rows = latents.map((latent, at) => ({ latent, target: 0.3 - 2 * at, weight: 1 + at }))
+  const random = openRandom(1, 'numbers')
+  const parameters = new Map(
+    specsOf(plan).map(({ name, shape }) => {
+      const length = shape.reduce((product, size) => product * size, 1)
+      return [name, { shape, data: Float32Array.from({ length }, () => 0.5 + random.uniform()) }]
+    }),
+  )
+  const engines = [
+    new PlainAdapter(plan),
+    new EngineAdapter({ ...plan, tf, baseTensors: tensorsOf(features) }),
+  ]
+  const [plain, engine] = engines.map((each) => {
+    each.load(parameters)
+    const step = { task, head: task.start, statistics: parameters }
+    const found = each.gradients(
+      rows,
+      (some, outputs) => lossOf(some, outputs, rows.length, step),
+      'seed',
+    )
+    each.dispose()
+    return found
+  })
+  expect(plain!.loss).toBeCloseTo(engine!.loss, 5)
+  expect([...plain!.gradients.keys()].sort()).toEqual(['head.bias', 'head.weight'])
+  for (const [name, gradient] of plain!.gradients)
+    for (const [at, value] of gradient.entries())
+      expect(value).toBeCloseTo(engine!.gradients.get(name)![at]!, 5)
+})

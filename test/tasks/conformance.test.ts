@@ -1,0 +1,36 @@
+import { openRegression } from '../../src/tasks/regression/regression.ts'
+import { taskConformance } from '../conformance/task.ts'
+import { classificationOf } from './classification-of.ts'
+
+const label = (name: string) => ({ signal: { kind: 'label', label: name } }) as const
+const value = (number: number) => ({ signal: { kind: 'value', value: number } }) as const
+
+taskConformance('classification with closed labels', {
+  open: () => classificationOf({ known: ['a', 'b', 'c'] }),
+  taught: [
+    label('a'),
+    label('c'),
+    { signal: { kind: 'rating', rating: 1 }, served: 'b' },
+    { signal: { kind: 'rating', rating: -1 }, served: 'a' },
+  ],
+  refused: [
+    { kind: 'label', label: 'd' },
+    { kind: 'value', value: 1 },
+  ],
+})
+
+taskConformance('classification with open labels', {
+  open: () => classificationOf({ open: true }),
+  taught: [label('x'), label('y'), label('x')],
+  refused: [{ kind: 'value', value: 1 }],
+})
+
+for (const loss of ['huber', 'squared'])
+  taskConformance(`regression with the ${loss} loss`, {
+    open: () => openRegression({ loss, huber_delta: 1 }),
+    taught: [value(-3), value(0), value(250.5), value(1e6)],
+    refused: [
+      { kind: 'label', label: 'a' },
+      { kind: 'rating', rating: 1 },
+    ],
+  })
