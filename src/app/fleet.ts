@@ -1,6 +1,6 @@
 /**
- * What the daemons of a fleet share, put together: the connection, the registry behind it, and under which keys of Redis
- * each thing lies. Without a `redis` in the config there is no fleet, and a daemon is by itself.
+ * The shared parts of a fleet: the connection, the registry on top of it, and the Redis keys of everything else.
+ * Without `redis` in the config there is no fleet, only a single daemon.
  */
 import { taskNameOf } from '../config/tasks.ts'
 import { identityOf } from '../adapters/base-identity.ts'
@@ -22,10 +22,10 @@ import { redisOptions } from '../config/redis.ts'
 import { openRedis, type Redis } from '../platform/redis/redis.ts'
 import { openBlobPlace, type BlobPlace } from '../versions/blobs/open.ts'
 
-/** One process's part in a fleet. */
+/** The part of a fleet that one process has. */
 export interface Sharing {
   readonly redis: Redis
-  /** What this daemon is called among the others. */
+  /** The name of this daemon in the fleet. */
   readonly replica: string
   /** Where the bytes lie; in Redis when absent. */
   readonly place?: BlobPlace | undefined
@@ -37,11 +37,11 @@ export interface RegistryNeeds {
   readonly sharing?: Sharing | undefined
   /** Something that Redis or the blob store had lost came back from this daemon. */
   readonly onRepaired?: FleetRegistryOptions['onRepaired']
-  /** A trainer's; absent where a person writes. */
+  /** A trainer's lease; absent when a person writes. */
   readonly lease?: (() => Lease | undefined) | undefined
 }
 
-/** A connection of its own; undefined for a daemon that is by itself. */
+/** A separate connection; undefined for a single daemon. */
 export async function connect(
   { redis }: Config,
   parts: { readonly clock: Clock; readonly log: Logger },
@@ -65,7 +65,7 @@ export async function share(
   return { redis, replica, place }
 }
 
-/** The registry that the model has here: on this disk alone, or the fleet's with this disk behind it. */
+/** The model's registry: on this disk alone, or the fleet's with this disk as its replica. */
 export async function openSharedRegistry(
   config: Config,
   model: string,
@@ -91,7 +91,7 @@ export async function openSharedRegistry(
   })
 }
 
-/** What the trainers of one process need of a fleet. */
+/** The fleet services that the trainers of one process need. */
 export interface TrainerFleet {
   readonly sharing: Sharing
   readonly leases: FairLeases
@@ -106,7 +106,7 @@ export interface TrainerNeeds {
   atEnd(close: () => Promise<void> | void): void
 }
 
-/** Two connections: what a lease needs never waits behind a copy of a checkpoint. */
+/** Two connections, so that lease commands never wait behind a checkpoint copy. */
 export async function joinAsTrainer(
   config: Config,
   { replica, models, ...needs }: TrainerNeeds,

@@ -13,7 +13,7 @@ export interface TrainerContext extends Hosting {
   readonly log: Logger
   readonly tf: TensorFlow
   readonly engine: string
-  /** Absent for a daemon that is by itself. */
+  /** Absent for a single daemon. */
   readonly fleet?: TrainerFleet | undefined
   baseTensors(base: Base): BaseTensors
   /** One thread for all models that cut a base at the same place. */

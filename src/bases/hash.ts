@@ -1,6 +1,6 @@
 /**
- * The identity of a base: sha256 over everything that its output depends on. A tensor is hashed as the network uses
- * it, so that one model stored in two ways (a prefix, half precision of the same values) has one hash.
+ * The identity of a base: sha256 over everything that its output depends on. A tensor is hashed in the network's form,
+ * so one model stored in two ways (with a prefix, or in half precision with the same values) has one hash.
  */
 import { createHash } from 'node:crypto'
 import type { Json, Tensors } from '../contracts/core.ts'

@@ -1,6 +1,6 @@
 /**
- * What a text base may be asked to read: at least one visible character. An empty text has an embedding too, but it
- * says nothing, and learning from it would teach the adapter noise.
+ * The rule for text inputs: at least one visible character. An empty text has an embedding too, but it is meaningless,
+ * and learning from it would add noise.
  */
 import type { Encoded } from '../contracts/network.ts'
 import type { Input } from '../contracts/stream.ts'
@@ -19,14 +19,14 @@ export function readText(input: Input): string {
 }
 
 /**
- * At most 30 marks on a character: more are no writing, and putting thousands of them into the order of their classes takes
- * quadratic time. Unicode Standard Annex 15, "Stream-Safe Text Format".
+ * At most 30 marks per character: more are not real text, and sorting thousands of them by class takes quadratic time.
+ * Unicode Standard Annex 15, "Stream-Safe Text Format".
  */
 function streamSafe(text: string): string {
   return text.replace(/(\p{M}{30})\p{M}+/gu, '$1')
 }
 
-/** What a text base answers for a text that it read, all but the last `dropped` tokens. */
+/** The encoded text, without its last `dropped` tokens. */
 export function tokensOf(ids: readonly number[], dropped: number): Encoded {
   return { kind: 'tokens', ids: Int32Array.from(ids), ...(dropped > 0 && { dropped }) }
 }

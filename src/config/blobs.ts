@@ -57,7 +57,7 @@ const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/
 
 export function blobProblems({ fleet: { blobs }, redis }: Chosen): readonly Problem[] {
   if (blobs === 'redis') return []
-  const missing = redis === undefined ? [wrong([], 'needs the section redis at the top')] : []
+  const missing = redis === undefined ? [wrong([], 'needs the redis section at the top level')] : []
   if ('folder' in blobs) return missing
   const { bucket, prefix, endpoint, access_key: access, secret_key: secret } = blobs.s3
   return [

@@ -1,6 +1,6 @@
 /**
- * Secrets of a configuration, wherever they are: passwords and keys that come from the environment by `password_env` and
- * the like, and the list of all values that must not appear in a log or on a screen.
+ * Secrets of a configuration, wherever they are: passwords that come from the environment by `password_env`, and the
+ * list of all values that must not appear in a log or on a screen.
  */
 import type { Path, Problem } from './problem.ts'
 import { isRecord } from './shape.ts'

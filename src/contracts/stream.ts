@@ -236,7 +236,7 @@ export interface SinkNeeds {
 /** What a source gets besides its settings. */
 export interface SourceNeeds extends SinkNeeds {
   readonly limits: {
-    /** A longer message comes out cut, one byte over this limit. */
+    /** A longer value is truncated, one byte over the limit. */
     readonly eventBytes: number
     /** The most that may come out of one compressed message, and that a buffer may hold. */
     readonly messageBytes: number

@@ -1,19 +1,20 @@
 /**
- * Feedback that names a served prediction instead of repeating its input, and what waits because the prediction has not
- * been seen yet: predictions are written behind the answer, so that feedback may overtake them.
+ * Joins feedback with the served prediction that it refers to. Feedback may arrive before its prediction, because
+ * predictions are stored after the answer; it then waits here.
  *
- * Waiting is bounded in events, count, bytes, and time. The time is that of the records, never of a clock here, so that
- * what is given up is the same on every run. Entries are tried again after 1, 2, 4, … later events, and the newest whenever the stream rests.
+ * Waiting is bounded in events, count, bytes, and time. The time is that of the records, never of a clock, so that
+ * every run gives up on the same events. Entries are retried after 1, 2, 4, … later events, and the newest whenever the
+ * stream is idle.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, ServedPrediction, SourceRecord } from '../contracts/stream.ts'
 
-/** Where served predictions are found. Called for each event that names one; a coded, retriable failure is tried again. */
+/** Looks up served predictions. Called for each event that refers to one; a coded, retriable failure is retried. */
 export interface Predictions {
   find(id: string): Promise<ServedPrediction | undefined>
 }
 
-/** One record with the source it came from: where a dead letter points. */
+/** One record with the source it came from, for a dead letter. */
 export interface Received {
   readonly connector: string
   readonly record: SourceRecord
@@ -23,7 +24,7 @@ export interface WaitingEvent {
   readonly key: ExampleKey
   readonly event: FeedbackEvent
   readonly received: Received
-  /** The count of accepted events when it came. */
+  /** The count of accepted events when it arrived. */
   readonly since: number
   /** It was counted as accepted before it was set aside. */
   readonly isCounted?: true
@@ -32,9 +33,9 @@ export interface WaitingEvent {
 export interface WaitingLimits {
   readonly count: number
   readonly events: number
-  /** By the time at which the transport took them; absent = for ever. */
+  /** In the transport's time; absent = for ever. */
   readonly ms?: number
-  /** Of the messages together; absent = no bound. */
+  /** Total size of the messages; absent = no bound. */
   readonly bytes?: number
 }
 

@@ -1,9 +1,9 @@
 /**
- * Masks of dropout: each number is 0 with the chance `rate`, else 1 / (1 − rate), so that what is masked stays the same on
- * average. A mask follows from its seed and place alone, so that a step which is made again after a crash draws the same.
+ * Dropout masks: each number is 0 with probability `rate`, otherwise 1 / (1 − rate), so that the mean is preserved. A
+ * mask depends only on its seed and place, so a step that is repeated after a crash draws the same mask.
  *
- * The generator is sfc32, one number in 1–2 ns: a step masks millions. Srivastava et al. (2014), "Dropout: a simple way to
- * prevent neural networks from overfitting", JMLR 15; Doty-Humphrey (2010), PractRand.
+ * The generator is sfc32, one number in 1–2 ns: a step masks millions. Srivastava et al. (2014), "Dropout: a simple way
+ * to prevent neural networks from overfitting", JMLR 15; Doty-Humphrey (2010), PractRand.
  */
 import { openRandom } from '../platform/random.ts'
 

@@ -55,7 +55,7 @@ test.each([
 })
 
 test('another store than Redis needs a fleet', () => {
-  expect(refusal(() => blobsOf('{ folder: ./shared }', ''))).toContain('needs the section redis')
+  expect(refusal(() => blobsOf('{ folder: ./shared }', ''))).toContain('needs the redis section')
 })
 
 function refusal(work: () => unknown): string {

@@ -118,7 +118,7 @@ test('a sink that lets nobody in has all of them when it does', async () => {
   expect(unsendable).toEqual([])
 })
 
-test('letters that went for room before they were sent are counted', async () => {
+test('letters that were removed for space before they were sent are counted', async () => {
   const letters = openedLetters(undefined, 3)
   await letters.write(keys(5).map((key) => letter(key)))
   await letters.write(

@@ -1,10 +1,10 @@
 /**
- * The parts that all transformers here share. A linear map is a site: its frozen weights are `<site>.weight` [in, out]
- * and `<site>.bias` [out], and the adaptation decides what the network goes on with.
+ * The common parts of all transformers here. A linear map is a target module: its frozen weights are `<name>.weight`
+ * [in, out] and `<name>.bias` [out], and the adaptation decides its output.
  */
 import type { Adaptation, Ops } from '../../contracts/network.ts'
 
-/** x · W + b, or what the adapter makes of it. */
+/** x · W + b, or the adapter's replacement. */
 export function linear<T>(ops: Ops<T>, adaptation: Adaptation<T>, site: string, x: T): T {
   const weight = ops.weight(`${site}.weight`)
   const bias = ops.weight(`${site}.bias`)
@@ -12,7 +12,7 @@ export function linear<T>(ops: Ops<T>, adaptation: Adaptation<T>, site: string, 
 }
 
 /**
- * Each head attends by itself, and their answers lie side by side:
+ * Each head attends separately, and their outputs are concatenated:
  *
  *   softmax(q kᵀ / √d + bias) v        q, k, v [b, heads, s, d]; bias [b, 1, 1, s] is −1e9 at padding
  *

@@ -1,6 +1,6 @@
 /**
- * Every BERT-family encoder in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors. The
- * embedding is the mean over the real tokens at unit length. Pickled weights can run code when opened, and are refused.
+ * BERT-family encoders in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors. The embedding is
+ * the mean over the real tokens at unit length. Pickled weights can run code when opened, and are refused.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ type Fields = Readonly<Record<string, Json>>
 export async function openBert(folder: string): Promise<Base> {
   await checkFiles(folder)
   const config = parseBertConfig(await readJson(folder, 'config.json'))
-  // How long a text may be is asked for at each call; the file's own truncation and padding do not count.
+  // The maximum length is given at each call; the file's own truncation and padding are ignored.
   const definition = {
     ...(await readJson(folder, 'tokenizer.json')),
     truncation: null,
@@ -52,7 +52,7 @@ export async function openBert(folder: string): Promise<Base> {
   }
 }
 
-/** What its files say without their weights, which take time to read: enough to check a config by. It encodes nothing. */
+/** The base without its weights, which take time to read: enough to validate a config. It encodes nothing. */
 export async function shapeOfBert(folder: string): Promise<Base> {
   await checkFiles(folder)
   const config = parseBertConfig(await readJson(folder, 'config.json'))
@@ -72,7 +72,7 @@ async function checkFiles(folder: string): Promise<void> {
   const files = await listed(folder)
   const pickle = files.find((file) => PICKLE.test(file))
   if (!files.includes(WEIGHTS) && pickle !== undefined)
-    throw failure('PICKLE_REFUSED', `${folder} holds ${pickle}, and no ${WEIGHTS}`)
+    throw failure('PICKLE_REFUSED', `${folder} holds ${pickle}, but no ${WEIGHTS}`)
   if (files.includes(`${WEIGHTS}.index.json`))
     throw failure(
       'BASE_UNSUPPORTED',
@@ -83,7 +83,7 @@ async function checkFiles(folder: string): Promise<void> {
   if (files.includes('1_Pooling')) await checkPooling(folder)
 }
 
-/** A sentence encoder that was trained to be pooled in another way than ours would not give its published vectors. */
+/** A sentence encoder trained with a different pooling would not give its published vectors here. */
 async function checkPooling(folder: string): Promise<void> {
   const pooling = await readJson(folder, POOLING)
   const modes = Object.keys(pooling).filter((key) => key.startsWith('pooling_mode'))
@@ -91,7 +91,7 @@ async function checkPooling(folder: string): Promise<void> {
   if (other === undefined) return
   throw failure(
     'BASE_UNSUPPORTED',
-    `${POOLING}: ${other} is ${JSON.stringify(pooling[other])}; only the mean is known here (remove 1_Pooling to use it all the same)`,
+    `${POOLING}: ${other} is ${JSON.stringify(pooling[other])}; only mean pooling is supported (remove 1_Pooling to use it anyway)`,
     { details: { field: other } },
   )
 }

@@ -1,6 +1,6 @@
 /**
- * `config.json` of a BERT-family encoder. What changes the equations and is not known here is refused by the name of
- * its field: a base that is nearly right would be wrong in every answer.
+ * `config.json` of a BERT-family encoder. An unsupported field that changes the equations is refused by name: a base
+ * that is almost right would be wrong in every answer.
  */
 import { failure } from '../../platform/errors.ts'
 
@@ -28,7 +28,7 @@ export type BertActivation = (typeof activations)[keyof typeof activations]
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** The only value that a field may have; absent is that value too. */
+/** The only supported value of a field; absent means that value too. */
 const fixed: Fields = {
   model_type: 'bert',
   position_embedding_type: 'absolute',

@@ -1,8 +1,9 @@
 /**
  * The encoder of BERT, top to bottom: ids → embeddings → layers, each attention then feed-forward with the norm after
- * the residual sum → the mean over real tokens → a unit vector, as sentence-transformers publish it.
+ * the residual sum → the mean over real tokens → a unit vector, as published by sentence-transformers.
  *
- * Weights and sites bear the names of Hugging Face's `BertModel`, so that an adapter's sites are PEFT's module paths.
+ * Weights and target modules have the names of Hugging Face's `BertModel`, so an adapter's target modules are PEFT's
+ * module paths.
  *
  * Devlin et al. (2019), "BERT", NAACL; Reimers and Gurevych (2019), "Sentence-BERT", EMNLP.
  */
@@ -41,14 +42,14 @@ export function bertNetwork(config: BertConfig): Network {
   }
 }
 
-/** One execution of the network: by whose ops, and with which adapter. */
+/** One execution of the network: its ops, and its adapter. */
 interface Pass<T> {
   readonly config: BertConfig
   readonly ops: Ops<T>
   readonly adaptation: Adaptation<T>
 }
 
-/** norm(word + position + type 0): a single text is all of type 0. */
+/** norm(word + position + type 0): a single text has type 0 throughout. */
 function embed<T>(pass: Pass<T>, { ids }: NetworkInput<T>): T {
   invariant(ids !== undefined, 'bert reads token ids')
   const { ops } = pass

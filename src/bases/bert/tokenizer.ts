@@ -1,17 +1,17 @@
 /**
- * `tokenizer.json` through Hugging Face's own JavaScript tokenizer. What stands around a text ([CLS] … [SEP]) is
- * found by asking it, so that a long text loses words and never its last marker.
+ * `tokenizer.json` through Hugging Face's own JavaScript tokenizer. The markers around a text ([CLS] … [SEP]) are found
+ * by a test call, so that truncation removes words and never the last marker.
  */
 import * as huggingface from '@huggingface/tokenizers'
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
 export interface BertTokenizer {
-  /** `dropped`: tokens of the text that the limit left no room for. */
+  /** `dropped`: tokens of the text beyond the limit. */
   encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
 }
 
-/** What we use of it, in our own words: its published types do not resolve under Node's rules of modules. */
+/** The part of it that we use, typed here: its published types do not resolve under Node's module rules. */
 interface Tokenizer {
   encode(
     text: string,
@@ -44,16 +44,16 @@ function create(definition: Json): Tokenizer {
   try {
     return new library.Tokenizer(definition, {})
   } catch (cause) {
-    throw failure('BASE_INVALID', 'tokenizer.json is not one that can be read', { cause })
+    throw failure('BASE_INVALID', 'tokenizer.json cannot be read', { cause })
   }
 }
 
-/** An id outside the table would fail in one engine and be clamped in silence by another. */
+/** An id outside the table would fail in one engine and be clamped silently by another. */
 function checkIds(tokenizer: Tokenizer, vocabulary: number): void {
   let highest = -1
   for (const id of tokenizer.get_vocab().values()) highest = Math.max(highest, id)
   if (highest < vocabulary) return
-  const what = `tokenizer.json gives ids up to ${highest}, config.json says vocab_size ${vocabulary}`
+  const what = `tokenizer.json gives ids up to ${highest}, but config.json says vocab_size ${vocabulary}`
   throw failure('BASE_INVALID', what)
 }
 
@@ -68,9 +68,9 @@ function bare(tokenizer: Tokenizer, text: string): readonly number[] {
   try {
     return tokenizer.encode(text, { add_special_tokens: false }).ids
   } catch (cause) {
-    // It passes all tokens of a word list as arguments, of which the stack holds about a hundred thousand.
+    // It passes all tokens of a word list as arguments, and the stack holds about a hundred thousand.
     if (!(cause instanceof RangeError)) throw cause
-    throw failure('INPUT_TOO_LONG', `the tokenizer cannot take ${text.length} characters`, {
+    throw failure('INPUT_TOO_LONG', `the tokenizer cannot process ${text.length} characters`, {
       cause,
     })
   }

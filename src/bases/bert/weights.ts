@@ -1,6 +1,6 @@
 /**
- * The tensors of a BERT checkpoint as the network reads them. PyTorch keeps a linear map as [out, in]; each is turned
- * once to [in, out]. Tensors that the network does not read (a pooler, a language-model head) are left in the file.
+ * The tensors of a BERT checkpoint in the form of the network. PyTorch stores a linear map as [out, in]; each is
+ * transposed once to [in, out]. Tensors that the network does not read (a pooler, a language-model head) are ignored.
  */
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import type { StoredTensor } from '../../nn/containers/safetensors.ts'
@@ -51,7 +51,7 @@ function norm(take: Take, name: string, width: number): readonly Named[] {
   ]
 }
 
-/** Looks a tensor up by the name that `BertModel` gives it, and checks its shape. */
+/** Looks up a tensor by its name in `BertModel`, and checks its shape. */
 function taker(stored: Stored): Take {
   const prefix = ['', 'bert.'].find((start) => stored.has(start + WORDS)) ?? ''
   return (name, shape) => {
@@ -59,12 +59,12 @@ function taker(stored: Stored): Take {
     const tensor = stored.get(prefix + found)
     if (tensor === undefined) throw invalid(name, 'is missing')
     if (tensor.shape.join() !== shape.join())
-      throw invalid(name, `is [${tensor.shape.join()}], where config.json says [${shape.join()}]`)
+      throw invalid(name, `is [${tensor.shape.join()}], but config.json says [${shape.join()}]`)
     return toFloat32(tensor, name)
   }
 }
 
-/** Checkpoints that were converted from the first TensorFlow release say gamma and beta. */
+/** Checkpoints converted from the first TensorFlow release use gamma and beta. */
 function olderName(name: string): string {
   return name
     .replace(/LayerNorm\.weight$/, 'LayerNorm.gamma')

@@ -1,6 +1,6 @@
-/** How wide the vectors of a declared schema are. */
+/** The width of vectors with a declared schema. */
 
-/** Of a category that names no other number. */
+/** For a category without a number of columns. */
 export const CATEGORY_COLUMNS = 32
 
 type Field =

@@ -1,7 +1,7 @@
 /**
- * The base for numbers and categories: an object or a list becomes a vector, the vector is standardised with what the
- * stream has shown so far, and hidden layers follow, or none. No download: its weights are drawn from a fixed seed, so
- * that equal settings are equal bases everywhere.
+ * The base for numbers and categories: an object or a list becomes a vector, the vector is standardised with the
+ * statistics of the stream so far, and optional hidden layers follow. No download: its weights are drawn from a fixed
+ * seed, so equal settings are equal bases everywhere.
  */
 import type { Json, Tensor } from '../../contracts/core.ts'
 import type { Base, BaseIdentity } from '../../contracts/network.ts'
@@ -17,21 +17,23 @@ import { vectorizer } from './vector.ts'
 import { hashBase } from '../hash.ts'
 
 export interface FeaturesOptions {
-  /** Numbers in a vector: the named ones, or all of a list, and the columns that names and categories are hashed to. */
+  /**
+   * Numbers in a vector: the named ones, or the whole list, and the columns that names and categories are hashed to.
+   */
   readonly size?: number | undefined
-  /** With names, an input comes as an object: `names[i]` is the number at i, and what is left of `size` is for hashing. */
+  /** With names, an input is an object: `names[i]` is the number at i, and the rest of `size` is for hashing. */
   readonly names?: readonly string[] | undefined
-  /** In place of size and names: every feature with its type. */
+  /** Instead of size and names: every feature with its type. */
   readonly schema?: FeatureSchema | undefined
-  /** With a schema, what to do with other names; absent = refuse. */
+  /** With a schema, how to treat other names; absent = refuse. */
   readonly unknown?: 'refuse' | 'ignore' | undefined
-  /** Widths of the hidden layers, first to last. None makes the model on top linear. */
+  /** Widths of the hidden layers, first to last. Without any, the model is linear. */
   readonly hidden?: readonly number[] | undefined
-  /** False: the head reads the last hidden layer without the inputs beside it. Means nothing where there is none. */
+  /** False: the head reads the last hidden layer without the inputs beside it. No effect without hidden layers. */
   readonly shortcut?: boolean | undefined
-  /** False: numbers stay as they are, as embeddings from elsewhere should. */
+  /** False: numbers stay unchanged, which suits embeddings from elsewhere. */
   readonly standardise?: boolean | undefined
-  /** Pieces into which each number is cut besides, so that a linear map of them bends; absent = 0. */
+  /** Pieces into which each number is also encoded, so that a linear map of them can bend; absent = 0. */
   readonly bins?: number | undefined
   /** Events after which the recent statistics have forgotten; absent or 0 = no recent part. */
   readonly window?: number | undefined
@@ -70,7 +72,7 @@ export function openFeatures(options: FeaturesOptions): Base {
 
 const columnsOfBase = new WeakMap<Base, FeatureColumns>()
 
-/** The base that was made from these settings, if this release still makes the same one of them. */
+/** The base made from these settings, if this release still produces the same one. */
 function reopened({ hash, settings }: BaseIdentity): EarlierFeatures | undefined {
   const { names, size, ...others } = JSON.parse(settings ?? '{}') as RecordedSettings
   if (others.equations !== EQUATIONS) return undefined
@@ -87,9 +89,9 @@ type RecordedSettings = Omit<FeaturesOptions, 'names'> & {
 
 interface Inputs {
   readonly size: number
-  /** Of the numbers; undefined = a list. */
+  /** Names of the numbers; undefined = a list. */
   readonly names: readonly string[] | undefined
-  /** What each column behind the numbers stands for. */
+  /** The meaning of each column after the numbers. */
   readonly hashed: readonly string[]
   readonly toVector: (features: Extract<Input, { kind: 'features' }>['features']) => Float32Array
 }
@@ -162,7 +164,7 @@ function spread({ window, standardised }: FeaturesLayout): Map<string, Tensor> {
   return new Map([[SPREAD, { shape: [1, standardised], data }]])
 }
 
-/** With zeros behind it for what only the stream knows. */
+/** Followed by zeros for the columns that only the stream determines. */
 function roomy(values: Float32Array, size: number): Float32Array {
   if (values.length === size) return values
   const longer = new Float32Array(size)

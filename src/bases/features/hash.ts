@@ -1,4 +1,4 @@
-/** FNV-1a over the UTF-16 code units, then Murmur3's finalizer, whose low bits depend on all others. */
+/** FNV-1a over the UTF-16 code units, then Murmur3's finalizer, which makes the low bits depend on all others. */
 export function hashOf(text: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < text.length; at += 1)

@@ -1,6 +1,6 @@
 /**
- * How a vector is laid out: standardised columns, hashed columns, and whether each named column was given; with a window,
- * the standardised columns relative to what was recent, and whether these were written in.
+ * The layout of a vector: standardised columns, hashed columns, and flags for given columns; with a window, also the
+ * standardised columns relative to recent values, and a flag that says whether these were written in.
  */
 export interface FeaturesLayout {
   readonly standardised: number
@@ -11,16 +11,16 @@ export interface FeaturesLayout {
   readonly window: number | undefined
   /** Pieces of the piecewise-linear encoding; 0 = none. */
   readonly bins: number
-  /** Whether the embedding holds the inputs beside the last hidden layer. */
+  /** Whether the embedding contains the inputs beside the last hidden layer. */
   readonly shortcut: boolean
 }
 
-/** Numbers beside each other before the hidden layers. */
+/** Width of the input of the hidden layers. */
 export function inputSize({ standardised, hashed, bins }: FeaturesLayout): number {
   return standardised * (1 + bins) + hashed
 }
 
-/** Where in a vector the recent part begins; its mark is the last number. */
+/** Where in a vector the recent part begins; its flag is the last number. */
 export function recentAt({ standardised, hashed, flags }: FeaturesLayout): number {
   return standardised + hashed + flags
 }

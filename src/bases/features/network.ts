@@ -1,13 +1,14 @@
 /**
- * Standardise, then layers of rectified units; the embedding holds the inputs beside the last hidden layer, so that a
- * head on it is never worse than a linear model. Without this shortcut it is the hidden layer alone: the plain MLP.
+ * Standardises, then applies layers of rectified units; the embedding contains the inputs beside the last hidden layer,
+ * so that a head on it is never worse than a linear model. Without this shortcut it is only the hidden layer: the plain
+ * MLP.
  *
  *   z = clip((x − μ) / σ, ±5)            r = the same with the recent μ, σ            0 where x is missing
  *   e = [clip(B·(z − c_b), ±1)]          the B pieces of z between −1 and 1, c_b their middles
  *   h₀ = [z | e | hashed],  hₗ = relu(hₗ₋₁·Wₗ + bₗ)        embedding = [z | e | hashed | r | hₗ]
  *
- * Statistics change with the stream, so the frozen trunk is empty at every cut: it answers its input. Only r of an example
- * that was learned before is as it was then.
+ * Statistics change with the stream, so the frozen trunk is empty at every cut: it returns its input. Only r of an
+ * example that was learned earlier keeps its value of that moment.
  *
  * e: Gorishniy, Rubachev, Babenko (2022), "On embeddings for numerical features in tabular deep learning", NeurIPS.
  */
@@ -22,7 +23,7 @@ import { invariant } from '../../platform/errors.ts'
 import { type FeaturesLayout, inputSize, recentAt, vectorSize } from './layout.ts'
 import { CLIP, SMALLEST_VARIANCE, STATISTICS } from './statistics.ts'
 
-/** A row of ones, which spreads the mark of a vector over the columns that it speaks of. */
+/** A row of ones, which spreads a vector's flag over the columns that it refers to. */
 export const SPREAD = 'recent.spread'
 
 export function hiddenName(layer: number): string {
@@ -40,7 +41,7 @@ export function featuresNetwork(layout: FeaturesLayout): Network {
     latentWidth: () => vectorSize(layout),
     sites: (cut) => hidden.map((_, layer) => siteOf(layer, layout)).slice(cut),
     trunk<T>(_ops: Ops<T>, { values }: NetworkInput<T>): T {
-      invariant(values !== undefined, 'features reads vectors')
+      invariant(values !== undefined, 'the features base reads vectors, not tokens')
       return values
     },
     tail: (ops, values, _mask, _cut, adaptation) => embed(ops, values, layout, adaptation),
@@ -75,7 +76,7 @@ function embed<T>(ops: Ops<T>, values: T, layout: FeaturesLayout, adaptation: Ad
   return joined(ops, [...direct, ...recent, ...(hidden.length > 0 ? [h] : [])])
 }
 
-/** With the mean and variance that stand at this place of the statistics. */
+/** With the mean and variance at this place of the statistics. */
 function standardiser<T>(ops: Ops<T>, values: T, layout: FeaturesLayout): (at: number) => T {
   const { standardised: n, asTheyAre } = layout
   const given = givenOf(ops, values, layout)
@@ -108,7 +109,7 @@ function piecewise<T>(ops: Ops<T>, z: T, bins: number): T[] {
   })
 }
 
-/** mark · written + (1 − mark) · r: as it was written in, or as it is now. */
+/** flag · written + (1 − flag) · r: the written value, or the present one. */
 function recentOf<T>(ops: Ops<T>, values: T, r: T, layout: FeaturesLayout): T {
   const from = recentAt(layout)
   const to = from + layout.standardised

@@ -1,10 +1,10 @@
 /**
- * A declared schema: which features there are, of which type, and what means that one is missing. Numbers and booleans have a
- * column each; a category has a block of its own that its values are hashed to, so that another feature moves nothing:
+ * A declared schema: the features, their types, and the values that mean missing. Numbers and booleans have one column
+ * each; a category has a separate block that its values are hashed to, so that adding a feature moves no other:
  *
  *   v[block + h(value) mod columns] = ξ(value)                indicator: v[place] = 1 where the feature is missing
  *
- * A missing number stands for the mean (its standardised value is 0), a missing category for none of its values.
+ * A missing number counts as the mean (its standardised value is 0), a missing category as none of its values.
  */
 import type { Input } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
@@ -16,15 +16,15 @@ export interface FeatureField {
   readonly type: 'number' | 'category' | 'boolean'
   /** Values that mean missing, besides null and absence. */
   readonly missing?: readonly (number | string)[] | undefined
-  /** Whether the head is also given that it is missing. */
+  /** Whether the head also gets a column that says it is missing. */
   readonly indicator?: boolean | undefined
-  /** Of a category; absent = 32. */
+  /** For a category; absent = 32. */
   readonly columns?: number | undefined
 }
 
 export type FeatureSchema = Readonly<Record<string, FeatureField['type'] | FeatureField>>
 
-/** Where the parts of one feature lie in a vector. */
+/** Where the parts of one feature are in a vector. */
 interface Place {
   readonly name: string
   readonly field: FeatureField
@@ -36,7 +36,7 @@ interface Place {
 export interface SchemaPlan {
   /** Of numbers and booleans, in their order. */
   readonly names: readonly string[]
-  /** What each column behind the numbers stands for. */
+  /** The meaning of each column after the numbers. */
   readonly hashed: readonly string[]
   readonly places: readonly Place[]
 }
@@ -67,7 +67,7 @@ export function planSchema(schema: FeatureSchema): SchemaPlan {
 type Features = Extract<Input, { kind: 'features' }>['features']
 type Value = number | string | boolean
 
-/** [numbers | what is behind them | which numbers were given] */
+/** [numbers | the other columns | which numbers were given] */
 export function schemaVectorizer(
   { names, hashed, places }: SchemaPlan,
   unknown: 'refuse' | 'ignore',
@@ -117,13 +117,13 @@ function put(values: Float32Array, place: Place, value: Value, size: number): vo
 
 function numberOf(value: Value, name: string): number {
   if (typeof value === 'number' && Number.isFinite(Math.fround(value))) return value
-  throw invalid(`"${name}" is declared a number; this is ${JSON.stringify(value)}`, name)
+  throw invalid(`"${name}" is declared a number, but the value is ${JSON.stringify(value)}`, name)
 }
 
 function booleanOf(value: Value, name: string): number {
   if (value === true || value === 1) return 1
   if (value === false || value === 0) return 0
-  throw invalid(`"${name}" is declared a boolean; this is ${JSON.stringify(value)}`, name)
+  throw invalid(`"${name}" is declared a boolean, but the value is ${JSON.stringify(value)}`, name)
 }
 
 function isList(features: Features): features is readonly number[] {

@@ -1,22 +1,22 @@
 /**
- * How the statistics of a column begin: a few values have no running deviation to compare with, so that each is held against
- * the median of them all.
+ * How the statistics of a column begin: a few values have no running deviation to compare with, so each is compared
+ * with the median of them all.
  *
  *   bounds = median ± most · 1.4826 · MAD
  *
- * Up to three sentinels among eight values change nothing. Where most values are equal the MAD is 0, and the median of the
- * deviations that are not takes its place, so that a rare 1 among zeros is no outlier.
+ * Up to three sentinels among eight values change nothing. If most values are equal the MAD is 0, and the median of the
+ * nonzero deviations replaces it, so that a rare 1 among zeros is not an outlier.
  *
  * Hampel (1974), "The influence curve and its role in robust estimation", JASA 69(346).
  */
 
-/** Values of a column that are kept. */
+/** Number of stored values of a column. */
 export const START = 8
 
 /** MAD of a normal distribution → its deviation. */
 const NORMAL = 1.4826
 
-/** What is outside of these is an outlier. */
+/** Values outside these bounds are outliers. */
 export function startBounds(values: readonly number[], most: number): readonly [number, number] {
   const middle = medianOf(values)
   const deviations = values.map((value) => Math.abs(value - middle))
@@ -25,7 +25,7 @@ export function startBounds(values: readonly number[], most: number): readonly [
   return [middle - most * NORMAL * scale, middle + most * NORMAL * scale]
 }
 
-/** Values that have this mean and this variance, where the real ones were not kept. */
+/** Values with this mean and this variance, for columns whose real ones were not stored. */
 export function startOf(mean: number, variance: number, count: number): readonly number[] {
   const deviation = Math.sqrt(variance)
   const even = count - (count % 2)

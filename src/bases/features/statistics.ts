@@ -1,22 +1,22 @@
 /**
- * Mean and variance of each column, counted over all events and, beside it, over the recent ones.
+ * Mean and variance of each column, over all events and separately over recent ones.
  *
  *   δ = clip(x − μ, ±5σ),  μ ← μ + ρ·δ,  σ² ← (1 − ρ)·(σ² + ρ·δ²)
  *
  *   all: ρ = max(1/n, 1/10000)        recent: ρ = max(1/n, 1/window)
  *
- * A sentinel such as 9999 or −999 therefore counts as five deviations and not as what it is. Where almost all of some twenty
- * values in a row are that far, the stream has changed, and they count unclipped. The first eight values have no σ to compare
- * with: they are kept, and counted again with each other's median and MAD (`features-start`).
+ * A sentinel such as 9999 or −999 therefore counts as five deviations instead of its value. If almost all of some
+ * twenty consecutive values are that far, the stream has changed, and they count unclipped. The first eight values have
+ * no σ to compare with: they are stored, and counted again with each other's median and MAD (`start.ts`).
  *
- * Each column counts for itself, because a missing value says nothing about it. One tensor of float32 holds
- * [μ | σ² | recent μ | recent σ² | n | what μ, σ², … are beyond float32 | r | the first eight values], the recent ones only with
- * a window. r counts up by 1 with each clipped value, and down by 3 with each other one. Sums are computed in double precision.
- * Tensors that end behind n are of an earlier release, and widened when they are read.
+ * Each column is counted separately, because a missing value says nothing about it. One float32 tensor holds [μ | σ² |
+ * recent μ | recent σ² | n | the remainders of μ, σ², … beyond float32 | r | the first eight values], the recent ones
+ * only with a window. r rises by 1 with each clipped value, and falls by 3 with each other one. Sums are computed in
+ * double precision. Tensors that end after n come from an earlier release, and are widened on reading.
  *
- * Welford (1962), "Note on a method for calculating corrected sums of squares and products", Technometrics 4(3);
- * Finch (2009), "Incremental calculation of weighted mean and variance"; Tukey (1962), "The future of data analysis",
- * Annals of Mathematical Statistics 33(1), for winsorising.
+ * Welford (1962), "Note on a method for calculating corrected sums of squares and products", Technometrics 4(3); Finch
+ * (2009), "Incremental calculation of weighted mean and variance"; Tukey (1962), "The future of data analysis", Annals
+ * of Mathematical Statistics 33(1), for winsorising.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Latent, Statistics } from '../../contracts/network.ts'
@@ -33,10 +33,10 @@ export const SMALLEST_VARIANCE = 1e-12
 /** Events after which the statistics of all events have forgotten. */
 const HORIZON = 10_000
 
-/** r from which on clipped values are the rule. */
+/** The value of r from which clipped values are normal. */
 const CHANGED = 20
 
-/** Its square is far from what a float32 holds. A limit refuses such numbers; a checkpoint of before it may hold some. */
+/** Its square is far from the limit of a float32. A limit refuses larger numbers; an older checkpoint may hold some. */
 const FARTHEST = 1e18
 
 export function featuresStatistics(layout: FeaturesLayout): Statistics {
@@ -73,13 +73,13 @@ function places({ standardised: n, window }: FeaturesLayout) {
   return { moments, rest, run, first, size: first + START * n }
 }
 
-/** Of n columns each, one below the other. */
+/** Blocks of n columns each, one below the other. */
 export function statisticsRows(layout: FeaturesLayout): number {
   const moments = layout.window === undefined ? 2 : 4
   return 2 * moments + 2 + START
 }
 
-/** With how the counting began, as far as a tensor of an earlier release tells. */
+/** With the beginning of the counting, as far as a tensor of an earlier release shows it. */
 function widened(tensors: Tensors, layout: FeaturesLayout): Tensors {
   const { standardised: n } = layout
   const { moments, rest, first, size } = places(layout)
@@ -109,11 +109,11 @@ function count(data: Float32Array, { data: values }: Latent, layout: FeaturesLay
 
 interface Seen {
   readonly x: number
-  /** How many there were, this one among them. */
+  /** The count, including this value. */
   readonly seen: number
 }
 
-/** The first values, each time all of them, because what is an outlier shows only with the others. */
+/** The first values, always recomputed together, because only their comparison shows the outliers. */
 function countStart(data: Float32Array, column: number, { x, seen }: Seen, layout: FeaturesLayout) {
   const { standardised: n } = layout
   const { moments, rest, first } = places(layout)
@@ -152,7 +152,9 @@ interface Place {
   readonly rest: number
 }
 
-/** The distance from the mean at which values are clipped. Where all were equal so far, nothing says what is far. */
+/**
+ * The distance from the mean at which values are clipped. If all values were equal so far, there is no such distance.
+ */
 function farFor(data: Float32Array, { variance, rest }: Place, seen: number): number {
   const found = sumAt(data, variance, rest)
   return seen > START && found > SMALLEST_VARIANCE ? CLIP * Math.sqrt(found) : Infinity
@@ -181,7 +183,7 @@ function put(data: Float32Array, at: number, rest: number, value: number): void 
   data[rest + at] = value - Math.fround(value)
 }
 
-/** r as the network has it, and the mark behind it. */
+/** r as the network stores it, and the flag after it. */
 function stamped(before: Float32Array, row: Latent, layout: FeaturesLayout): Latent {
   const { standardised: n, hashed, flags } = layout
   const data = row.data.slice()

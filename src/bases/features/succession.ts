@@ -1,9 +1,9 @@
 /**
- * A base of other features goes on from an earlier one: what was learned of a feature that both have moves to the column
- * that it has now, a new feature begins at zero, and one that is gone is forgotten. An example of before lacks the new ones.
+ * Carries a base over to other features: what was learned about a feature that both have moves to its new column, a new
+ * feature starts at zero, and a removed one is forgotten. An earlier example lacks the new ones.
  *
- * Only where the network behind the inputs is the same; its first frozen layer is drawn by the number of inputs, so that
- * an adapter goes on only if it holds weights of its own there (`replaced`).
+ * Possible only if the network behind the inputs is the same; its first frozen layer depends on the number of inputs,
+ * so an adapter carries over only if it replaces the weights there (`replaced`).
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import type { Base, BaseIdentity, Encoded, Succession } from '../../contracts/network.ts'
@@ -23,7 +23,7 @@ export interface EarlierFeatures {
   readonly columns: FeatureColumns
 }
 
-/** New place → old place, or −1. */
+/** New column → old column, or −1. */
 type Moves = readonly number[]
 
 interface Change {
@@ -70,7 +70,7 @@ function movesOf(before: readonly string[], now: readonly string[]): Moves {
   return now.map((name) => places.get(name) ?? -1)
 }
 
-/** Of the layers; the row of ones that spreads a mark is as long as there are numbers, and the same otherwise. */
+/** Of the layers; the row of ones that spreads a flag is as long as there are numbers, and otherwise the same. */
 function isOther(before: Tensors, now: Tensors, name: string): boolean {
   const [one, other] = [before.get(name), now.get(name)]
   if (!name.startsWith('hidden.') || one === undefined || other === undefined) return false
@@ -132,7 +132,7 @@ function shifted(moves: Moves, by: number): Moves {
   return moves.map((old) => (old < 0 ? -1 : old + by))
 }
 
-/** Rows of a matrix; what has another size belongs to no input. */
+/** Rows of a matrix; a tensor of another size belongs to no input. */
 function movedRows(tensor: Tensor, moves: Moves, rows: number): Tensor {
   const [height = 0, width = 0] = tensor.shape
   if (tensor.shape.length !== 2 || height !== rows) return tensor

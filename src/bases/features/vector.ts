@@ -1,11 +1,11 @@
 /**
- * From an input to a vector: a list as it is; an object by its names, with everything else hashed into the columns that
- * are left, so that categories need no dictionary and a new one no new column.
+ * Converts an input to a vector: a list unchanged; an object by its names, with all other keys hashed into the
+ * remaining columns, so that categories need no dictionary and a new one needs no new column.
  *
  *   text:    v[h(name = value)] += ξ(name = value)            number: v[h(name)] += ξ(name) · value
  *
- * ξ is a sign of its own hash bit, so that collisions cancel on average. The hash is fixed: trainer and server, today
- * and after an upgrade, put a category into the same column.
+ * ξ is a sign from a separate hash bit, so that collisions cancel on average. The hash is fixed: trainer and server,
+ * now and after an upgrade, put a category into the same column.
  *
  * Weinberger et al. (2009), "Feature hashing for large scale multitask learning", ICML.
  */
@@ -41,7 +41,7 @@ function allGiven(values: Float32Array, names: readonly string[]): Float32Array 
   return values.fill(1, values.length - names.length)
 }
 
-/** A name that is missing is marked as such, and stands for the mean. */
+/** A missing name is flagged, and counts as the mean. */
 function ofObject(features: Named, size: number, places: ReadonlyMap<string, number>) {
   const values = new Float32Array(size + places.size)
   for (const [name, value] of Object.entries(features)) {

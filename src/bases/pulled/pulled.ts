@@ -1,4 +1,7 @@
-/** Where fetched bases lie, and opening one by its name: what `base: minilm` and `base: { pulled: owner/name }` mean. */
+/**
+ * Where downloaded bases are, and opening one by its name: the meaning of `base: minilm` and `base: { pulled:
+ * owner/name }`.
+ */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Base } from '../../contracts/network.ts'
@@ -6,18 +9,18 @@ import { failure } from '../../platform/errors.ts'
 import { userCache } from '../../platform/user-cache.ts'
 import { openBert } from '../bert/bert.ts'
 
-/** Where `models pull` puts a base when it is given no folder. */
+/** Where `models pull` puts a base if no folder is given. */
 export function pulledFolder(name: string): string {
   return join(userCache(), 'models', name.replace('/', '--'))
 }
 
-/** Throws BASE_MISSING, with the command that fetches it. */
+/** Throws BASE_MISSING, with the command that downloads it. */
 export async function openPulled(name: string): Promise<Base> {
   const folder = pulledFolder(name)
   if (existsSync(folder)) return openBert(folder)
   throw failure(
     'BASE_MISSING',
-    `${name} was not fetched yet: run \`antikythera models pull ${name}\``,
+    `${name} was not downloaded yet: run \`antikythera models pull ${name}\``,
     {
       details: { base: name, folder },
     },

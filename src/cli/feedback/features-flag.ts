@@ -1,4 +1,4 @@
-/** `--features`: an object by name or a list, as JSON, or numbers with commas between them. */
+/** `--features`: an object by name or a list, as JSON, or numbers separated by commas. */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
@@ -21,6 +21,6 @@ function numbers(text: string): Json {
 }
 
 function wrong(text: string, cause?: unknown) {
-  const forms = `numbers with commas between them, or JSON such as '{"age": 3, "town": "Oslo"}'`
+  const forms = `numbers separated by commas, or JSON such as '{"age": 3, "town": "Oslo"}'`
   return failure('USAGE', `--features ${text}: give ${forms}`, { cause })
 }

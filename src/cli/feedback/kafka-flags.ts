@@ -1,4 +1,7 @@
-/** Where `feedback --kafka` sends to and as whom: from its flags, or from the Kafka source of a model of a configuration. */
+/**
+ * The destination and credentials of `feedback --kafka`: from its flags, or from the Kafka source of a model of a
+ * configuration.
+ */
 import type { KafkaConnection, KafkaSasl, KafkaTls } from '../../../connectors/kafka/options.ts'
 import {
   kafkaConnection,
@@ -27,7 +30,7 @@ export interface KafkaPlace {
   readonly topic: string
 }
 
-/** Flags stand above the configuration. */
+/** Flags override the configuration. */
 export function kafkaPlace(flags: KafkaFlags): KafkaPlace {
   const told = flags.config === undefined ? undefined : sourceOf(flags, flags.config)
   const brokers = flags.kafka?.split(',').filter((broker) => broker !== '') ?? told?.brokers ?? []
@@ -44,7 +47,7 @@ export function kafkaPlace(flags: KafkaFlags): KafkaPlace {
 
 type Told = KafkaConnection & { readonly topics: readonly string[] }
 
-/** Of the model that is named, or of the first that reads from Kafka. */
+/** Of the named model, or of the first that reads from Kafka. */
 function sourceOf({ model }: KafkaFlags, path: string): Told {
   const { models } = readConfig({ config: path })
   const wanted = Object.entries(models).filter(([name]) => model === undefined || name === model)

@@ -1,8 +1,8 @@
-/** The configuration as a command sees it: the file of --config, this process's environment, and the flags. */
+/** The configuration of a command: the file of --config, this process's environment, and the flags. */
 import { loadConfig, type Config } from '../../config/config.ts'
 import type { ConfigFlags } from '../flags.ts'
 
-/** `overrides` are flags of the command's own; --set stands above them. */
+/** `overrides` are flags of the command itself; --set overrides them. */
 export function readConfig(
   flags: ConfigFlags,
   overrides: readonly string[] = [],

@@ -1,4 +1,4 @@
-/** Runs the daemon of a configuration until a signal ends it. */
+/** Runs the daemon of a configuration until a signal stops it. */
 import { startDaemon } from '../../app/daemon.ts'
 import type { Config } from '../../config/config.ts'
 import { secretsOf } from '../../config/secrets.ts'
@@ -16,7 +16,7 @@ export interface ServeFlags extends ConfigFlags {
   readonly json?: boolean
 }
 
-/** The daemon's own deadline comes first, so that it can say what was slow. */
+/** The daemon's own deadline comes first, so that it can report which part was slow. */
 const GRACE_MS = 2000
 
 export async function serve(flags: ServeFlags): Promise<void> {
@@ -42,13 +42,13 @@ export async function serve(flags: ServeFlags): Promise<void> {
       secrets.push(...secretsOf(next).filter((secret) => !secrets.includes(secret)))
       daemon.reload(next)
     } catch (err) {
-      log.error({ err }, 'the configuration cannot be read again, and stays as it is')
+      log.error({ err }, 'the configuration cannot be reloaded, and stays unchanged')
     }
     return Promise.resolve()
   })
   const { url } = daemon
   const models = Object.keys(config.models)
-  // A program gets the address at once, and asks /readyz.
+  // A program gets the address at once, and polls /readyz.
   print(flags.json, { url, models, role: config.role, pid: process.pid }, () => [
     `starting on ${url}: ${models.join(', ')}`,
   ])

@@ -1,4 +1,4 @@
-/** From a command's flags to a client and the model that is meant. */
+/** From a command's flags to a client and the selected model. */
 import { failure } from '../../platform/errors.ts'
 import { openClient, type Client, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
@@ -24,5 +24,5 @@ async function onlyModel(client: Client): Promise<string> {
   const names = models.map(({ model }) => model)
   const [name] = names
   if (names.length === 1 && name !== undefined) return name
-  throw failure('USAGE', `the daemon serves ${names.join(', ')}: choose with --model`)
+  throw failure('USAGE', `the daemon serves ${names.join(', ')}: choose one with --model`)
 }

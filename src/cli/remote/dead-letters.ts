@@ -1,4 +1,4 @@
-/** Dead letters through the daemon: lists, sends again and drops, a page at a time. */
+/** Dead letters through the daemon: lists, resends and drops them, a page at a time. */
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import { modelPath, type JsonObject } from './client.ts'
@@ -56,7 +56,7 @@ function lines(letters: readonly Letter[], counts: Readonly<Record<string, numbe
     ...Object.entries(counts).map(
       ([code, count]) => `${count} × ${code}: ${fixes.get(code) ?? ''}`,
     ),
-    'antikythera dead-letters show ID prints one whole; resend sends them again',
+    'antikythera dead-letters show ID prints one in full; resend sends them again',
   ]
 }
 
@@ -85,7 +85,7 @@ export async function resendLetters(ids: readonly string[], flags: ChoiceFlags):
     before = answer.next
   }
   print(flags.json, { resent, duplicates, rejected }, () => [
-    `${resent} sent again, ${duplicates} known already, ${rejected.length} refused again`,
+    `${resent} accepted, ${duplicates} already known, ${rejected.length} refused again`,
     ...rejected.slice(0, PAGE).map((row) => {
       const { id, code, message } = row as JsonObject & Pick<Letter, 'id' | 'code'>
       return `  ${id}  ${code}  ${textOf(message ?? '')}`
@@ -122,7 +122,7 @@ interface Choice extends JsonObject {
 function choiceOf(ids: readonly string[], { code, all }: ChoiceFlags): Choice {
   const wrong = ids.find((id) => !/^\d{1,15}$/.test(id))
   if (wrong !== undefined)
-    throw failure('USAGE', `${wrong} is no id: antikythera dead-letters list shows them`)
+    throw failure('USAGE', `${wrong} is not an id: antikythera dead-letters list shows the ids`)
   const ways = [ids.length > 0, code !== undefined, all === true].filter(Boolean)
   if (ways.length !== 1) throw failure('USAGE', 'give ids, or --code, or --all')
   if (ids.length > 0) return { ids: ids.map(Number) }

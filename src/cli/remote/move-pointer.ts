@@ -1,4 +1,4 @@
-/** Moves the live pointer through the daemon: what rollback and promote share. */
+/** Moves the live pointer through the daemon: shared by rollback and promote. */
 import type { Json } from '../../contracts/core.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import { connectModel } from './connect.ts'
@@ -20,6 +20,6 @@ export async function movePointer(
   const answer = await client.post(modelPath(model, route), body)
   print(flags.json, answer, () => {
     const { live, previous, generation } = answer as JsonObject & Moved
-    return [`${live} answers now, instead of ${previous} (generation ${generation})`]
+    return [`${live} is live now, instead of ${previous} (generation ${generation})`]
   })
 }

@@ -1,4 +1,4 @@
-/** Takes back events through the daemon: one by its id, or all of a source. */
+/** Retracts events through the daemon: one by its id, or all from a source. */
 import { failure } from '../../platform/errors.ts'
 import { modelPath } from './client.ts'
 import { connectModel } from './connect.ts'
@@ -27,7 +27,7 @@ export async function retract(flags: RetractFlags): Promise<void> {
   const whose = since === undefined ? what : `${what} since ${since}`
   print(flags.json, answer, () => [
     answer.accepted === 1
-      ? `accepted: ${whose} is taken back when the trainer reads this`
-      : 'known already',
+      ? `accepted: ${whose} is retracted when the trainer reads this`
+      : 'already known',
   ])
 }

@@ -1,4 +1,4 @@
-/** Tells how a version came to answer: who moved the pointer and why, then each ancestor's decision and reason. */
+/** Explains how a version became live: what moved the pointer and why, then each ancestor's decision and reason. */
 import { CodedError } from '../../contracts/core.ts'
 import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
@@ -37,7 +37,7 @@ export async function tellWhy(flags: WhyFlags): Promise<void> {
   ])
 }
 
-/** From a version back to the first of its line, or to where the registry remembers no more; at most `count`. */
+/** From a version back to the first of its line, or as far as the registry has records; at most `count`. */
 async function chainOf(
   from: Published,
   count: number,

@@ -1,7 +1,8 @@
 /**
- * Dead letters of one model: what could not be learned from, with its bytes, code and reason (law 9). The server writes
- * what it refused over HTTP, the trainer what it could not use; a key is written once, so that a repetition after a
- * crash is harmless. Bounded: the oldest of the sender that has most goes first, and how many went is counted.
+ * Dead letters of one model: events that could not be learned from, with their bytes, code and reason (law 9). The
+ * server writes those it refused over HTTP, the trainer those it could not use; a key is written once, so a repetition
+ * after a crash is harmless. Bounded: the oldest of the sender with the most is removed first, and removals are
+ * counted.
  */
 import type { DeadLetter, Sink } from '../../contracts/stream.ts'
 import type { Row } from '../../platform/store/row.ts'
@@ -14,7 +15,7 @@ import { headersOf, plainHeaders, type PlainHeaders } from '../events/headers.ts
 export interface DeadLetters extends Sink {
   /** All that were ever written, by code. */
   counts(): Readonly<Record<string, number>>
-  /** How many of them the limit let go. */
+  /** How many of them the limit removed. */
   gone(): number
   /** Newest first. */
   list(count: number): readonly DeadLetter[]
@@ -22,10 +23,10 @@ export interface DeadLetters extends Sink {
   readonly pages: DeadLetterPages
 }
 
-/** What a sink has not got yet; numbers rise. Kept here until it has, so that a restart goes on. */
+/** Those that a sink has not received yet, with rising numbers. Kept here until it has, so that a restart continues. */
 export interface UnsentLetters {
   next(count: number): readonly { readonly number: number; readonly letter: DeadLetter }[]
-  /** The sink has everything up to `number`. Answers how many of these had gone for room before they were sent. */
+  /** The sink has everything up to `number`. Returns how many of these were removed for space before they were sent. */
   sent(number: number, letters: number): number | Promise<number>
   count(): number
 }
@@ -55,7 +56,7 @@ export const deadLettersFile = 'dead-letters.db'
 
 export interface DeadLetterLimits {
   readonly count: number
-  /** Of what arrived. Absent = no bound. */
+  /** Bytes of the messages. Absent = no bound. */
   readonly bytes?: number
 }
 
@@ -63,7 +64,7 @@ export function openDeadLetters(path: string, limits: DeadLetterLimits): DeadLet
   return lettersIn(openStore(path, { migrations }), limits)
 }
 
-/** Of a file that another thread or process writes. */
+/** For a file that another thread or process writes. */
 export function readDeadLetters(path: string): Omit<DeadLetters, 'write'> {
   return lettersIn(openStore(path, { migrations, readonly: true }), { count: 0 })
 }
@@ -92,7 +93,7 @@ function lettersIn(store: Store, limits: DeadLetterLimits): DeadLetters {
   }
 }
 
-/** Numbers are given in the order of commits, so that whoever goes by them passes none by. */
+/** Numbers follow the order of commits, so a reader that follows them misses none. */
 function unsentIn(store: Store): UnsentLetters {
   const mark = () => store.get(`SELECT value FROM marks WHERE name = 'sent'`)?.number('value') ?? 0
   const later = 'SELECT * FROM letters WHERE number > ? ORDER BY number LIMIT ?'
@@ -144,7 +145,7 @@ function write(store: Store, letter: DeadLetter): void {
   if (written > 0) store.run(count, letter.code)
 }
 
-/** A reason may quote what arrived, and a column of text ends at a NUL. */
+/** A reason may quote the message, and a text column ends at a NUL. */
 function printable(text: string): string {
   return text.replaceAll('\0', '\\0')
 }

@@ -1,6 +1,7 @@
 /**
- * Dead letters on their way to a sink besides the model's own file, such as a Kafka topic. They lie in the file first, and
- * what the sink has not acknowledged is sent again, also after a restart: a sink knows a letter by its key.
+ * Sends dead letters to a sink besides the model's own file, such as a Kafka topic. They are written to the file first,
+ * and those that the sink has not acknowledged are sent again, also after a restart: a sink recognises a letter by its
+ * key.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { DeadLetter, Sink } from '../../contracts/stream.ts'
@@ -10,20 +11,20 @@ import { RetryPolicy } from '../../platform/retry.ts'
 
 export interface LetterOutboxOptions {
   readonly letters: UnsentLetters
-  /** Closed with this. */
+  /** Closed together with this. */
   readonly sink: Sink
   readonly clock: Clock
   readonly log: Logger
   readonly onSent?: (count: number) => void
-  /** Told of letters that the sink will never get: refused for good, or gone for room before they were sent. */
+  /** Called for letters that the sink will never get: refused for good, or removed for space before they were sent. */
   readonly onUnsendable?: (count: number) => void
-  /** How often the file is looked at: another process writes it too. */
+  /** How often the file is checked: another process writes it too. */
   readonly pollMs?: number
 }
 
 export interface LetterOutbox {
   waiting(): number
-  /** Stops after what is being sent, at most after `waitMs`; the rest is sent after the next start. Idempotent. */
+  /** Stops after the letters in flight, at most after `waitMs`; the rest is sent after the next start. Idempotent. */
   close(waitMs?: number): Promise<void>
 }
 
@@ -59,9 +60,9 @@ async function run(options: LetterOutboxOptions, signal: AbortSignal): Promise<v
   for (let failures = 0; !signal.aborted;) {
     let pauseMs = pollMs
     try {
-      // As many as there may be at once are sent at once.
+      // Letters that fit in one request are sent together.
       if (await sendSome(options, signal)) pauseMs = 0
-      if (failures > 0) log.info({ failures }, 'dead letters are sent again')
+      if (failures > 0) log.info({ failures }, 'sending dead letters again')
       failures = 0
     } catch (err) {
       if (failures === 0) log.warn({ err }, 'dead letters wait for their sink')
@@ -81,15 +82,16 @@ async function sendSome(options: LetterOutboxOptions, signal: AbortSignal): Prom
   const refused = await write(options, letters, signal)
   if (refused === undefined) return false
   const gone = await options.letters.sent(last.number, letters.length)
-  if (gone > 0) options.log.warn({ gone }, 'dead letters went for room before they were sent')
+  if (gone > 0)
+    options.log.warn({ gone }, 'dead letters were removed for space before they were sent')
   if (gone + refused > 0) options.onUnsendable?.(gone + refused)
   options.onSent?.(letters.length - refused)
   return unsent.length === BATCH_LETTERS
 }
 
 /**
- * One that the sink refuses for good must not keep the others: it stays in the file. Answers how many those were, or
- * nothing when it was told to stop on the way: all are sent again then.
+ * A letter that the sink refuses for good must not block the others: it stays in the file. Returns the number of these,
+ * or undefined if it was stopped on the way; all are then sent again.
  */
 async function write(
   { sink, log }: LetterOutboxOptions,
@@ -116,7 +118,9 @@ async function write(
   return refused
 }
 
-/** About this letter. A fault of the sink itself is the same for all letters, and they wait until it is fixed. */
+/**
+ * An error about this letter. An error of the sink itself is the same for all letters, so they wait until it is fixed.
+ */
 function isFinal(error: unknown): boolean {
   return error instanceof CodedError && !error.retriable && !aboutTheSink.has(error.code)
 }

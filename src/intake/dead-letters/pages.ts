@@ -1,4 +1,4 @@
-/** Reading and removing dead letters, for people: pages newest first, one by its number, and removal by number or code. */
+/** Reads and removes dead letters, for people: pages newest first, one by its number, and removal by number or code. */
 import type { DeadLetter } from '../../contracts/stream.ts'
 import type { Row } from '../../platform/store/row.ts'
 import type { Store } from '../../platform/store/store.ts'
@@ -19,9 +19,9 @@ export interface DeadLetterPages {
   /** Newest first. */
   page(query: LetterQuery): readonly NumberedLetter[]
   find(number: number): NumberedLetter | undefined
-  /** Answers how many of these were there. */
+  /** Returns how many of these existed. */
   remove(numbers: readonly number[]): number | Promise<number>
-  /** Letters that are kept now, by code. */
+  /** Letters kept now, by code. */
   kept(): Readonly<Record<string, number>>
 }
 

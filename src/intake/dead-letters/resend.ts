@@ -1,6 +1,6 @@
 /**
- * A dead letter as the message to send again. What lay beside the value comes into it: the envelope of a CloudEvent in
- * binary mode, and the source, which is part of the event's identity.
+ * Converts a dead letter to a message to send again. Data from outside the value is merged into it: the envelope of a
+ * CloudEvent in binary mode, and the source, which is part of the event's identity.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { DeadLetter } from '../../contracts/stream.ts'

@@ -1,7 +1,7 @@
 /**
- * Which dead letters go when there are too many: the oldest of the sender that has most, so that a flood of bad events takes room
- * from itself and not from others. Shared first by lane, the connector (what HTTP refused is a lane of its own), then by the
- * `source` that an event names: names cost nothing, and many of them have one lane all the same.
+ * Which dead letters to remove when there are too many: the oldest of the sender with the most, so that a flood of bad
+ * events takes space only from itself. Shared first by lane, which is the connector (HTTP refusals have a separate
+ * lane), then by the `source` of the event: names cost nothing, but all of them share one lane.
  */
 import type { DeadLetter } from '../../contracts/stream.ts'
 import type { Store } from '../../platform/store/store.ts'
@@ -19,7 +19,7 @@ const counted = (sign: '+' | '-', row: 'NEW' | 'OLD') =>
 
 const laneIn = `connector || CASE position WHEN 'refused' THEN ' refused' ELSE '' END`
 
-/** The senders of letters that were there before are not known: they share their lane. */
+/** The senders of older letters are unknown: they share their lane. */
 export const sharesMigration = `
   ALTER TABLE letters ADD COLUMN lane TEXT NOT NULL DEFAULT '';
   ALTER TABLE letters ADD COLUMN sender TEXT NOT NULL DEFAULT '';
@@ -57,7 +57,7 @@ export function laneOf({ connector, position }: DeadLetter): string {
 
 const SENDER_CHARACTERS = 256
 
-/** As the bytes say, if they say anything. */
+/** From the bytes, if they contain it. */
 export function senderOf({ value }: DeadLetter): string {
   try {
     const event: unknown = JSON.parse(new TextDecoder().decode(value))
@@ -69,7 +69,7 @@ export function senderOf({ value }: DeadLetter): string {
   }
 }
 
-/** Makes room: at most `count` letters of `bytes`; the newest of all stays. Answers how many went. */
+/** Makes room: at most `count` letters of `bytes`; the newest always stays. Returns how many were removed. */
 export function evict(store: Store, { count, bytes }: { count: number; bytes: number }): number {
   let gone = 0
   for (;;) {
@@ -83,7 +83,7 @@ export function evict(store: Store, { count, bytes }: { count: number; bytes: nu
   }
 }
 
-/** The oldest of the greatest share, as many as are too many and as it has more than the next. */
+/** The oldest of the largest share: as many as exceed the limit, and at most its lead over the next share. */
 function takeFrom(store: Store, by: 'letters' | 'bytes', excess: number): number {
   const [first, second] = store.all(`SELECT lane, ${by} AS size FROM lanes ORDER BY 2 DESC LIMIT 2`)
   const lane = first?.text('lane') ?? ''
@@ -92,7 +92,7 @@ function takeFrom(store: Store, by: 'letters' | 'bytes', excess: number): number
   const lead = (a = first, b = second) => (a?.number('size') ?? 0) - (b?.number('size') ?? 0)
   const ahead = by === 'bytes' ? 1 : Math.max(1, Math.min(lead(), lead(sender, other)))
   const name = sender?.text('sender') ?? ''
-  // Where each name has one letter, none has more than its share.
+  // If each name has one letter, none has more than its share.
   const ofLane = by === 'letters' && sender?.number('size') === 1
   const gone = ofLane
     ? 0

@@ -1,9 +1,9 @@
 /**
- * Law 1: one event id changes the learner at most once, over restarts, rebalances and sources. Ids are kept as 16-byte
- * hashes (a collision among a billion ids has a chance of 10⁻²¹), read from the checkpoint when the first one is asked
- * for; those taken since then are handed over to the next.
+ * Law 1: one event id changes the learner at most once, over restarts, rebalances and sources. Ids are stored as
+ * 16-byte hashes (a collision among a billion ids has a probability of 10⁻²¹), loaded from the checkpoint on first use;
+ * ids accepted since then go into the next checkpoint.
  *
- * An id with another lesson supersedes the one before. What a rollback has undone can be sent again.
+ * An id with a different signal supersedes the earlier event. Events undone by a rollback can be sent again.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import { hash } from 'node:crypto'
@@ -11,16 +11,16 @@ import { LET_AGAIN, RETRACTED, UNKNOWN_SIGNAL } from '../events/signal-digest.ts
 import { goingOn, isIn, upTo, wholeVersionLine, type VersionLine } from './version-line.ts'
 import { hashesIn, HASH_BYTES, SeenIds, type IdHash } from './seen-ids.ts'
 
-/** Ids that follow one another, 16 bytes each. */
+/** Consecutive ids, 16 bytes each. */
 export interface IdRun {
-  /** How many came before the first of them, since the model began. */
+  /** How many ids came before the first of them, since the model was created. */
   readonly first: number
   readonly hashes: Uint8Array
-  /** Digests of their lessons, 4 bytes each; absent = none is known. */
+  /** Digests of their signals, 4 bytes each; absent = unknown. */
   readonly lessons?: Uint8Array
 }
 
-/** `undone`: it was taken, and either the version gone back to has not learned it or it was refused later. */
+/** `undone`: it was accepted, but the restored version has not learned it, or it was refused later. */
 export type Seen = 'new' | 'same' | 'other' | 'undone' | 'retracted'
 
 export class Dedupe {
@@ -30,16 +30,16 @@ export class Dedupe {
   #line: VersionLine = wholeVersionLine
   /** Ids from this ordinal on are not in the checkpoint. */
   #savedEnd = 0
-  /** An id is asked for, and soon after taken. */
+  /** A lookup is usually followed by an insertion of the same id. */
   #last: { readonly key: ExampleKey; readonly words: IdHash } | undefined
 
-  /** `load` answers the ids of the checkpoint, oldest first; the newest `limit` ids are kept. */
+  /** `load` returns the ids of the checkpoint, oldest first; the newest `limit` ids are kept. */
   constructor(load: () => readonly IdRun[], limit: number) {
     this.#load = load
     this.#limit = limit
   }
 
-  /** Ids taken since the last checkpoint, as far as they are still kept. */
+  /** Ids accepted since the last checkpoint, as far as they are still kept. */
   get fresh(): IdRun {
     const first = Math.max(this.#savedEnd, this.forgotten)
     const hashes = this.#ids?.bytesFrom(first) ?? new Uint8Array()
@@ -47,17 +47,17 @@ export class Dedupe {
     return { first, hashes, ...(lessons.some((byte) => byte > 0) && { lessons }) }
   }
 
-  /** Ids that are known no more, since the model began: a duplicate of one would be learned. */
+  /** Ids forgotten since the model was created: a duplicate of one would be learned. */
   get forgotten(): number {
     return this.#ids?.forgotten ?? 0
   }
 
-  /** What the present versions have seen of all ids. */
+  /** The part of all ids that the present versions have seen. */
   get line(): VersionLine {
     return this.#line
   }
 
-  /** For a version that is made now, while the events of these keys are not learned yet: they were taken last. */
+  /** For a new version while the events of these keys are not learned yet: they were accepted last. */
   lineWithout(pending: readonly ExampleKey[]): VersionLine {
     return upTo(this.#line, this.#firstOf(pending))
   }
@@ -66,7 +66,7 @@ export class Dedupe {
     this.#line = line
   }
 
-  /** The learner goes back, or forward, to a version with this line; the events of these keys it is about to learn. */
+  /** The learner moves back, or forward, to a version with this line; it is about to learn the events of these keys. */
   goTo(line: VersionLine, pending: readonly ExampleKey[]): void {
     this.#line = goingOn(line, this.forgotten, this.#firstOf(pending))
   }
@@ -79,13 +79,13 @@ export class Dedupe {
     return found.lesson === lesson || found.lesson === UNKNOWN_SIGNAL ? 'same' : 'other'
   }
 
-  /** Taken, and not undone by a rollback. */
+  /** Accepted, and not undone by a rollback. */
   has(key: ExampleKey): boolean {
     const found = this.#known().find(this.#wordsOf(key))
     return found !== undefined && isIn(this.#line, found.ordinal)
   }
 
-  /** The digest of what it said last; undefined when it was never taken. */
+  /** The digest of its last signal; undefined if it was never accepted. */
   lessonOf(key: ExampleKey): number | undefined {
     return this.#known().find(this.#wordsOf(key))?.lesson
   }
@@ -96,7 +96,7 @@ export class Dedupe {
     this.#known().add(this.#wordsOf(key), lesson)
   }
 
-  /** The checkpoint has them now. */
+  /** The checkpoint contains them now. */
   saved(): void {
     this.#savedEnd = this.#ids?.end ?? this.#savedEnd
   }
@@ -121,9 +121,9 @@ export class Dedupe {
     const runs = this.#load()
     let ids = new SeenIds(this.#limit, runs[0]?.first)
     for (const run of runs) {
-      // More came between two saves than are kept: what lies before the gap was forgotten then.
+      // More came between two saves than are kept: ids before the gap were already forgotten then.
       if (run.first > ids.end) ids = new SeenIds(this.#limit, run.first)
-      // Of a save that was repeated, two runs may begin with the same ids.
+      // After a repeated save, two runs may begin with the same ids.
       for (const [id, lesson] of idsIn(run, ids.end - run.first)) ids.add(id, lesson)
     }
     this.#savedEnd = ids.end
@@ -145,7 +145,7 @@ export function hashOf(key: ExampleKey): Uint8Array {
   return new Uint8Array(Uint32Array.from(wordsOf(key)).buffer)
 }
 
-/** As one-byte characters, which costs a quarter of a buffer. */
+/** As one-byte characters, which cost a quarter of a buffer. */
 function wordsOf(key: ExampleKey): IdHash {
   const digest = hash('sha256', key, 'binary')
   return [wordAt(digest, 0), wordAt(digest, 4), wordAt(digest, 8), wordAt(digest, 12)]

@@ -1,11 +1,10 @@
 /**
- * The newest ids that were taken, as 16-byte hashes in plain memory: a ring in the order of arrival, and a table of places
- * in it. Exact, so that an id is forgotten when `limit` newer ones have come and at no other moment; an index on disk
- * would be written at random places, which costs more than all the rest of an event's intake. Beside each stands a short
- * digest of its lesson, 0 where that is not known. An id that is taken again has its place at the end; the older one says
- * nothing any more.
+ * The newest accepted ids, as 16-byte hashes in memory: a ring in order of arrival, and a hash table of positions in
+ * it. Exact: an id is forgotten when `limit` newer ones have arrived, and never earlier; an index on disk would be
+ * written at random places, which costs more than the rest of an event's intake. Each has a short digest of its signal,
+ * 0 if unknown. An id accepted again moves to the end; its older entry is ignored.
  *
- *   28 bytes an id: 16 in the ring, 4 for its lesson, 4 in each of the table's at least 2 slots
+ *   28 bytes per id: 16 in the ring, 4 for its signal, 4 in each of the table's at least 2 slots
  *
  * Open addressing with linear probing; a removal closes its gap, Knuth (1973), TAOCP 3, 6.4, algorithm R.
  */
@@ -25,7 +24,7 @@ const SMALLEST = 1024
 
 export class SeenIds {
   readonly #limit: number
-  /** The id with the ordinal n lies at place n modulo capacity. */
+  /** The id with the ordinal n is at index n modulo capacity. */
   #ring: Uint32Array
   #lessons: Uint32Array
   #capacity: number
@@ -35,7 +34,7 @@ export class SeenIds {
   #begin: number
   #end: number
 
-  /** `from`: how many ids came before, kept nowhere. */
+  /** `from`: how many earlier ids are not kept. */
   constructor(limit: number, from = 0) {
     this.#limit = limit
     this.#capacity = Math.min(limit, SMALLEST)
@@ -46,17 +45,17 @@ export class SeenIds {
     this.#end = from
   }
 
-  /** The ordinal of the next id: how many ever came. */
+  /** The ordinal of the next id, which is the number of all ids so far. */
   get end(): number {
     return this.#end
   }
 
-  /** How many of them are kept no more. */
+  /** How many of them are no longer kept. */
   get forgotten(): number {
     return this.#begin
   }
 
-  /** Its ordinal and its lesson, as it was taken last. */
+  /** Its ordinal and its signal, as last accepted. */
   find(hash: IdHash): SeenId | undefined {
     const place = (this.#table[this.#slotOf(hash)] ?? 0) - 1
     if (place < 0) return undefined
@@ -64,7 +63,7 @@ export class SeenIds {
     return { ordinal: this.#end - 1 - before, lesson: this.#lessons[place] ?? 0 }
   }
 
-  /** The oldest goes when there are more than `limit`. */
+  /** Removes the oldest if there are more than `limit`. */
   add(hash: IdHash, lesson: number): void {
     if (this.#end - this.#begin === this.#limit) this.#forgetOldest()
     else if (this.#end - this.#begin === this.#capacity) this.#grow()
@@ -72,7 +71,7 @@ export class SeenIds {
     this.#end += 1
   }
 
-  /** The ids from the ordinal `first` on, which is kept, one after the other. */
+  /** The ids from the ordinal `first` on, which is kept, in order. */
   bytesFrom(first: number): Uint8Array {
     const words = new Uint32Array((this.#end - first) * WORDS)
     for (let ordinal = first; ordinal < this.#end; ordinal += 1) {
@@ -82,7 +81,7 @@ export class SeenIds {
     return new Uint8Array(words.buffer)
   }
 
-  /** The same of their lessons. */
+  /** The same for their signals. */
   lessonsFrom(first: number): Uint8Array {
     const ordinals = Array.from({ length: this.#end - first }, (_, at) => first + at)
     const words = Uint32Array.from(ordinals, (at) => this.#lessons[at % this.#capacity] ?? 0)
@@ -121,19 +120,19 @@ export class SeenIds {
 
   #forgetOldest(): void {
     const slot = this.#slotOf(this.#at(this.#begin))
-    // One that was taken again stays.
+    // An id that was accepted again stays.
     if (this.#table[slot] === (this.#begin % this.#capacity) + 1) this.#closeGap(slot)
     this.#begin += 1
   }
 
-  /** Moves back what had to go past the slot that is free now. */
+  /** Moves entries back that had been placed after the slot that is now free. */
   #closeGap(free: number): void {
     const mask = this.#table.length - 1
     let gap = free
     for (let slot = (gap + 1) & mask; this.#table[slot] !== 0; slot = (slot + 1) & mask) {
       const place = (this.#table[slot] ?? 0) - 1
       const home = (this.#ring[place * WORDS] ?? 0) & mask
-      // It may move when its home does not lie between the gap and itself.
+      // It may move if its home is not between the gap and itself.
       if (((slot - home) & mask) < ((slot - gap) & mask)) continue
       this.#table[gap] = place + 1
       gap = slot
@@ -153,7 +152,7 @@ export class SeenIds {
   }
 }
 
-/** A power of two with at least two slots an id. */
+/** A power of two with at least two slots per id. */
 function tableSize(capacity: number): number {
   return 2 ** Math.ceil(Math.log2(2 * Math.max(1, capacity)))
 }

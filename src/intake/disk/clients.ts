@@ -55,7 +55,7 @@ export async function openDiskInbox(disk: Disk, path: string, bounds: InboxBound
       const request = { kind: 'append', path, undone, events: packEvents(events) } as const
       const appended = await disk.write(request)
       marks.forget()
-      // The answer of `append` there.
+      // The answer of `append` in the thread.
       return appended as Appended
     },
     close: async () => {
@@ -101,7 +101,10 @@ export async function openDiskPredictions(
   })
 }
 
-/** Reads once a turn of the event loop, however many requests of that turn ask. `forget` after a write that all must see. */
+/**
+ * Reads once per turn of the event loop, however many requests of that turn need the value. Call `forget` after a write
+ * that all must see.
+ */
 interface PerTurn<Value> {
   (): Value
   forget(): void

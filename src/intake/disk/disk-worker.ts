@@ -1,4 +1,4 @@
-/** The program of the disk thread. Requests are begun in the order that they came in, so that offsets rise in it. */
+/** The program of the disk thread. Requests start in order of arrival, so that offsets rise in that order. */
 import { parentPort } from 'node:worker_threads'
 import { systemClock } from '../../platform/clock.ts'
 import { openDiskFiles } from './files.ts'

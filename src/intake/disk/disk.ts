@@ -1,9 +1,9 @@
 /**
- * The disk thread: everything that the server commits while it answers is committed there, so that no prediction waits for a
- * flush. Requests that come while the disk is busy share the next commit.
+ * The disk thread: commits everything that the server writes while it answers, so that no prediction waits for a flush.
+ * Requests that arrive while the disk is busy share the next commit.
  *
- * If the thread dies, what was in flight fails with `STORE_FAILED` (an event that was kept after all is a duplicate when it is sent
- * again), and the next request starts another thread, which opens the same files.
+ * If the thread dies, requests in flight fail with `STORE_FAILED` (an event that was stored anyway is a duplicate when
+ * it is sent again), and the next request starts another thread, which opens the same files.
  */
 import { Worker } from 'node:worker_threads'
 import type { Logger } from '../../contracts/core.ts'
@@ -13,24 +13,24 @@ import { errorOf } from './pack.ts'
 import type { DiskCall, DiskReply, DiskRequest, OpenRequest, WriteRequest } from './protocol.ts'
 
 export interface Disk {
-  /** Resolves when the file is open; rejects with the code of what is wrong with it. */
+  /** Resolves when the file is open; rejects with the code of its problem. */
   open(request: OpenRequest): Promise<void>
   /** Resolves when it is written. */
   write(request: WriteRequest): Promise<unknown>
-  /** Requests that are not answered yet. */
+  /** Requests without an answer yet. */
   waiting(): number
-  /** After everything that was asked before. Idempotent. */
+  /** After all earlier requests. Idempotent. */
   close(): Promise<void>
 }
 
-/** The thread is started by the first request. */
+/** The first request starts the thread. */
 export function openDisk(options: DiskOptions): Disk {
   return new DiskThread(options)
 }
 
 export interface DiskOptions {
   readonly log: Logger
-  /** Told of each thread that was started. */
+  /** Called for each thread that was started. */
   readonly onStart?: (worker: Worker) => void
 }
 
@@ -103,7 +103,7 @@ class DiskThread implements Disk {
       })
     })
     this.#options.onStart?.(worker)
-    // What needs a file that cannot be opened again fails by itself.
+    // Requests for a file that cannot be opened again fail on their own.
     for (const file of this.#files) this.#ask(worker, file).catch(() => undefined)
     return worker
   }

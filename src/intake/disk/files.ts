@@ -1,6 +1,6 @@
 /**
  * The files that the server writes: inboxes with their served predictions, and dead letters. Used in the disk thread,
- * where a slow flush holds up no answer.
+ * where a slow flush delays no answer.
  */
 import type { Clock } from '../../contracts/core.ts'
 import { failure, invariant } from '../../platform/errors.ts'
@@ -80,7 +80,7 @@ class Files implements DiskFiles {
   }
 }
 
-/** After the thread was replaced, a file that cannot be opened again fails what is written to it. */
+/** After the thread was replaced, writes to a file that cannot be opened again fail. */
 function found<File>(files: ReadonlyMap<string, File>, path: string): File {
   const file = files.get(path)
   if (file !== undefined) return file

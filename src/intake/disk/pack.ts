@@ -1,4 +1,4 @@
-/** Events and errors on their way between threads. */
+/** Transfers events and errors between threads. */
 import { CodedError } from '../../contracts/core.ts'
 import type { IncomingEvent } from '../inbox/inbox.ts'
 import { UNKNOWN_SIGNAL } from '../events/signal-digest.ts'

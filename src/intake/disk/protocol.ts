@@ -1,4 +1,7 @@
-/** What the server and its disk thread say to each other. Every request is answered; appends that wait together share a commit. */
+/**
+ * The messages between the server and its disk thread. Every request is answered; appends that wait together share a
+ * commit.
+ */
 import type { CodedError } from '../../contracts/core.ts'
 import type { DeadLetter } from '../../contracts/stream.ts'
 import type { DeadLetterLimits } from '../dead-letters/dead-letters.ts'
@@ -17,7 +20,7 @@ export interface PredictionBounds {
   readonly retentionMs: number
 }
 
-/** A file is opened once, under its path, and again by a thread that replaces one that died. */
+/** A file is opened once, under its path, and again by a replacement thread. */
 export type OpenRequest =
   | { readonly kind: 'open-inbox'; readonly path: string; readonly bounds: InboxBounds }
   | { readonly kind: 'open-predictions'; readonly path: string; readonly bounds: PredictionBounds }
@@ -47,7 +50,7 @@ export type WriteRequest =
 
 export type DiskRequest = OpenRequest | WriteRequest | { readonly kind: 'end' }
 
-/** The bytes of all events one after the other, so that they are handed over without a copy. */
+/** The bytes of all events concatenated, so that they are transferred without a copy. */
 export interface PackedEvents {
   readonly rows: readonly {
     readonly source: string
@@ -68,7 +71,7 @@ export type DiskReply =
   | { readonly call: number; readonly result: unknown }
   | { readonly call: number; readonly fault: PlainFault }
 
-/** An error on its way between threads, where classes are lost. `code` is absent for a mistake of ours. */
+/** An error on its way between threads, which lose classes. `code` is absent for a bug of ours. */
 export interface PlainFault {
   readonly code?: string
   readonly message: string

@@ -1,8 +1,8 @@
 /**
- * Events that travel inside CloudEvents 1.0 (CNCF, 2019): structured, where the event is `data` of a JSON envelope, and
- * binary, where it is the message and the envelope lies in headers `ce_id` (Kafka) or `ce-id` (HTTP).
+ * Events inside CloudEvents 1.0 (CNCF, 2019): structured, where the event is `data` of a JSON envelope, and binary,
+ * where the event is the message and the envelope is in headers `ce_id` (Kafka) or `ce-id` (HTTP).
  *
- * What the event says of itself wins; the envelope fills in id, source and time.
+ * Fields of the event win; the envelope fills in id, source and time.
  */
 import type { Json } from '../../contracts/core.ts'
 import { given, identity, isObject, time, type JsonObject } from './fields.ts'
@@ -11,7 +11,7 @@ import { refuse } from './refuse.ts'
 
 export interface Unwrapped {
   readonly event: Json
-  /** Where the event stands in the message. */
+  /** The event's place in the message. */
   readonly pointer: string
   readonly id: string | undefined
   readonly source: string | undefined
@@ -38,7 +38,7 @@ function isEnvelope(message: JsonObject): boolean {
   return Object.hasOwn(message, 'specversion') && hasData
 }
 
-/** Id and source are the identity; a producer that forgot the version has them all the same. */
+/** Id and source are the identity, even if the producer forgot the version. */
 function isEnvelopeInHeaders(attributes: JsonObject): boolean {
   const has = (name: string) => Object.hasOwn(attributes, name)
   return has('specversion') || (has('id') && has('source'))
@@ -47,13 +47,13 @@ function isEnvelopeInHeaders(attributes: JsonObject): boolean {
 function readEnvelope(envelope: JsonObject, pointer: string) {
   const version = given(envelope, 'specversion') ?? '1.0'
   if (typeof version !== 'string' || !version.startsWith('1.')) {
-    throw refuse('EVENT_INVALID', `${pointer}/specversion`, 'CloudEvents 1.x is understood')
+    throw refuse('EVENT_INVALID', `${pointer}/specversion`, 'only CloudEvents 1.x is supported')
   }
   const id = identity(given(envelope, 'id'), `${pointer}/id`)
   const source = identity(given(envelope, 'source'), `${pointer}/source`)
-  if (id === undefined) throw refuse('EVENT_INVALID', `${pointer}/id`, 'CloudEvents have an id')
+  if (id === undefined) throw refuse('EVENT_INVALID', `${pointer}/id`, 'a CloudEvent needs an id')
   if (source === undefined) {
-    throw refuse('EVENT_INVALID', `${pointer}/source`, 'CloudEvents have a source')
+    throw refuse('EVENT_INVALID', `${pointer}/source`, 'a CloudEvent needs a source')
   }
   return { id, source, timeMs: time(given(envelope, 'time'), `${pointer}/time`) }
 }

@@ -1,8 +1,8 @@
 /**
- * The features of an input: a list of numbers, or by name numbers, short categories and booleans. In an object null means
- * missing, as in most exports of tables, and is left out; a list has no way to say so.
+ * The features of an input: a list of numbers, or an object of numbers, short categories and booleans by name. In an
+ * object null means missing, as in most exports of tables, and is left out; a list cannot express it.
  *
- * What a base makes of the names is its own; these rules hold for every base.
+ * A base interprets the names; these rules hold for every base.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Limits } from '../../platform/limits.ts'
@@ -58,7 +58,7 @@ function ofObject(item: Json, limits: FeatureLimits, pointer: string): Value {
   )
 }
 
-/** Minus zero is zero, as JSON writes it. */
+/** Minus zero becomes zero, as JSON writes it. */
 function number(value: number, limits: FeatureLimits, pointer: string): number {
   const most = limits.feature_magnitude
   if (Math.abs(value) <= most) return value + 0

@@ -1,6 +1,6 @@
 /**
- * Single fields of a message: each reads one value of unknown type, or refuses it at its place. A key with the value
- * null counts as absent, because many producers write every key they know.
+ * Single fields of a message: each reader returns one value of unknown type, or refuses it with its place. A key with
+ * the value null counts as absent, because many producers write every key they know.
  */
 import type { Json } from '../../contracts/core.ts'
 import { refuse } from './refuse.ts'
@@ -15,7 +15,7 @@ export function given(object: JsonObject, key: string): Json | undefined {
   return Object.hasOwn(object, key) ? (object[key] ?? undefined) : undefined
 }
 
-/** Ids, sources and names of predictions end up in keys, logs and answers: printable, whole and short. */
+/** Ids, sources and names of predictions appear in keys, logs and answers: printable, complete and short. */
 const IDENTITY_CHARACTERS = 256
 const identityFix = `give it as printable text of at most ${IDENTITY_CHARACTERS} characters; a number goes in quotes`
 
@@ -41,7 +41,7 @@ function characters(text: string): number {
   return Array.from(text).length
 }
 
-/** UTF-16 units are at most twice the characters, so that almost no text has to be counted. */
+/** UTF-16 units are at most twice the characters, so almost no text has to be counted. */
 export function isLonger(text: string, most: number): boolean {
   return text.length > most && (text.length > 2 * most || characters(text) > most)
 }
@@ -57,7 +57,7 @@ export function weight(value: Json | undefined, pointer: string): number {
   if (typeof value === 'number' && value > 0 && value <= HEAVIEST) return value
   throw refuse(
     ...['EVENT_INVALID' as const, pointer, `a number above 0 and at most ${HEAVIEST}`],
-    'to lessen an event give a weight between 0 and 1; to take it back send retract: true; else leave weight out',
+    'to give an event less weight use a weight between 0 and 1; to retract it send retract: true; otherwise leave weight out',
   )
 }
 

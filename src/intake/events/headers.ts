@@ -16,7 +16,7 @@ export function headersOf(plain: PlainHeaders): Headers {
   )
 }
 
-/** Entries are defined, not set: a header may be called `__proto__`. */
+/** Defined, not assigned: a header may be called `__proto__`. */
 function mapped<From, To>(
   headers: Readonly<Record<string, From>>,
   change: (value: From) => To,

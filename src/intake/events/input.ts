@@ -1,6 +1,6 @@
 /**
- * What is to be answered or learned from: text, or features as a list or by name. The same rules for the input of an
- * event and for an input of a predict request, so that whatever was served can be taught.
+ * The input of a prediction or an event: text, or features as a list or by name. The same rules for both, so that every
+ * served input can be learned.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/stream.ts'
@@ -12,7 +12,7 @@ import { below, refuse } from './refuse.ts'
 
 export type InputLimits = FeatureLimits & Pick<Limits, 'text_characters'>
 
-/** A plain string is text. `kind` is what the base reads, when that is known here. */
+/** A plain string is text. `kind` is what the base reads, if it is known here. */
 export function readInput(
   value: Json,
   limits: InputLimits,
@@ -21,7 +21,11 @@ export function readInput(
 ): Input {
   const input = read(value, limits, pointer)
   if (kind !== undefined && input.kind !== kind) {
-    throw refuse('INPUT_WRONG_KIND', pointer, `the base reads ${kind}, this is ${input.kind}`)
+    throw refuse(
+      'INPUT_WRONG_KIND',
+      pointer,
+      `the base reads ${kind}, but the input is ${input.kind}`,
+    )
   }
   return input
 }

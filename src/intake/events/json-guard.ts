@@ -1,6 +1,6 @@
 /**
- * Bytes of strangers to JSON that is safe to walk: small, UTF-8, shallow, and without keys that reach into prototypes.
- * The checks stand in the order of their cost, and the depth is counted before anything recurses.
+ * Converts untrusted bytes to JSON that is safe to walk: small, UTF-8, shallow, and without keys that reach into
+ * prototypes. The checks are ordered by cost, and the depth is counted before anything recurses.
  */
 import type { CodedError, Json } from '../../contracts/core.ts'
 import { below, refuse } from './refuse.ts'
@@ -10,7 +10,7 @@ export interface JsonLimits {
   readonly depth: number
 }
 
-/** `what` chooses the codes: EVENT_MALFORMED or BODY_MALFORMED, EVENT_TOO_LARGE or BODY_TOO_LARGE. */
+/** `what` selects the codes: EVENT_MALFORMED or BODY_MALFORMED, EVENT_TOO_LARGE or BODY_TOO_LARGE. */
 export function parseJson(
   bytes: Uint8Array,
   limits: JsonLimits,
@@ -58,7 +58,7 @@ function parse(text: string, what: 'EVENT' | 'BODY'): Json {
   }
 }
 
-/** What people send instead of JSON. */
+/** Common mistakes instead of JSON. */
 function fixFor(text: string): string | undefined {
   if (looksLikeUtf16(new TextEncoder().encode(text.slice(0, 4)))) return utf16Fix
   if (/^\s*\{\s*'/.test(text))
@@ -73,9 +73,10 @@ function fixFor(text: string): string | undefined {
 const [QUOTE, BACKSLASH] = [0x22, 0x5c]
 const [OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x5b, 0x5d, 0x7b, 0x7d]
 
-/** Counts brackets outside of strings; what is no JSON at all is found by the parser afterwards. */
+/** Counts brackets outside strings; the parser finds invalid JSON afterwards. */
 export function checkDepth(text: string, most: number): void {
-  // Almost every message opens less often than it may go deep, and to find a character is many times as fast as to look at each.
+  // Almost every message has fewer brackets than the limit, and searching for a character is many times as fast as
+  // checking each one.
   if (opened(text, '{', most) + opened(text, '[', most) <= most) return
   let depth = 0
   let inString = false
@@ -90,7 +91,7 @@ export function checkDepth(text: string, most: number): void {
   }
 }
 
-/** How often, strings included; no further than to `most` + 1. */
+/** How many, strings included; stops at `most` + 1. */
 function opened(text: string, bracket: string, most: number): number {
   let count = 0
   for (let at = text.indexOf(bracket); at >= 0 && count <= most; at = text.indexOf(bracket, at + 1))
@@ -98,7 +99,7 @@ function opened(text: string, bracket: string, most: number): number {
   return count
 }
 
-/** Only a text with one of these words, or with an escape that may spell one, is worth a walk. */
+/** Only a text with one of these words, or with an escape that may spell one, needs a walk. */
 const suspicious = /\\|__proto__|constructor|prototype/
 
 const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
@@ -106,8 +107,8 @@ const forbidden: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'pro
 type Path = readonly (string | number)[]
 
 /**
- * Where the first forbidden key stands. Asked after parsing, so that an escaped key is seen as what it is; the path is
- * made on the way back, because almost no message has one.
+ * The place of the first forbidden key. Runs after parsing, so that escaped keys are decoded; the path is built on the
+ * way back, because almost no message has such a key.
  */
 function forbiddenPath(value: Json): Path | undefined {
   if (typeof value !== 'object' || value === null) return undefined

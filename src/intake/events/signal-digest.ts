@@ -1,16 +1,16 @@
 /**
- * What an event says, in four bytes: by it the same lesson that comes again is told from another one under the same id.
- * Of two different lessons one in 2³² pairs is taken for a duplicate.
+ * The content of a signal as a four-byte digest, to distinguish a repeated signal from a different one under the same
+ * id. One in 2³² pairs of different signals is mistaken for a duplicate.
  */
 import { hash } from 'node:crypto'
 import type { FeedbackEvent, FeedbackSignal, Input } from '../../contracts/stream.ts'
 import { canonicalJson } from '../../platform/canonical-json.ts'
 
-/** Of an id that was taken before lessons were kept: any lesson is the same. */
+/** For an id accepted before digests were stored: any signal counts as the same. */
 export const UNKNOWN_SIGNAL = 0
-/** Of an id that was taken back: nothing is learned under it. */
+/** For a retracted id: nothing is learned under it. */
 export const RETRACTED = 1
-/** Of an id that was taken and then refused: it may come again. */
+/** For an id that was accepted and then refused: it may come again. */
 export const LET_AGAIN = 2
 
 export function signalDigest({

@@ -1,4 +1,4 @@
-/** What an event teaches: exactly one of label or value, correction, rating, retract. */
+/** The signal of an event: exactly one of label, correction, rating, retract. */
 import type { Json } from '../../contracts/core.ts'
 import type { FeedbackSignal } from '../../contracts/stream.ts'
 import { labelForm } from '../../tasks/classification/label-form.ts'
@@ -25,7 +25,7 @@ export function readSignal(
   signals: readonly SignalKind[] = USUAL,
 ): FeedbackSignal {
   const words = wordsOf(signals)
-  // `retract: false` says nothing.
+  // `retract: false` has no meaning.
   const said = [...new Set([...words, ...wordsOf()])].filter(
     (word) => given(event, word) !== undefined && event[word] !== false,
   )
@@ -52,11 +52,11 @@ export function readSignal(
     : { kind: 'label', label: readLabel(value, limits, place) }
 }
 
-/** An unlabelled row of somebody's data set has its label key, with null. */
+/** An unlabelled row of a data set has its label key with null. */
 function nothingSaid(event: JsonObject, pointer: string, words: readonly string[]) {
   const empty = words.find((word) => event[word] === null)
   if (words.includes('label') && (empty === 'label' || empty === 'correction')) {
-    return refuse('LABEL_INVALID', below(pointer, empty), 'null is no label')
+    return refuse('LABEL_INVALID', below(pointer, empty), 'null is not a label')
   }
   return refuse('EVENT_INVALID', pointer, `none of ${words.join(', ')}`)
 }

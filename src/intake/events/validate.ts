@@ -1,9 +1,9 @@
 /**
- * One message of a stream → one event, or a coded error that names the place. Nothing else is ever thrown, whatever
- * the bytes.
+ * Converts one message of a stream to one event, or to a coded error with the place. Never throws anything else,
+ * whatever the bytes.
  *
- * Keys that are not known are ignored and counted: streams carry fields of other readers, and a Kafka topic must not
- * stop because its producer added one.
+ * Unknown keys are ignored and counted: streams carry fields for other readers, and a Kafka topic must not stop because
+ * its producer added one.
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import type { FeedbackEvent, Input, FeedbackSignal } from '../../contracts/stream.ts'
@@ -22,16 +22,16 @@ export type EventLimits = InputLimits & SignalLimits & Pick<Limits, 'event_bytes
 export interface EventContext {
   /** The event's source when it names none: the connector's name. */
   readonly source: string
-  /** The model that it was addressed to. Leave it out where one topic feeds several, and look at `event.model`. */
+  /** The model that it was addressed to. Leave it out if one topic feeds several, and check `event.model`. */
   readonly model?: string
-  /** What the base of the model reads. */
+  /** The kind of input that the model's base reads. */
   readonly inputKind?: Input['kind']
   /** What its task learns from; absent = a label or a rating. */
   readonly signals?: readonly SignalKind[]
   readonly headers?: Headers
-  /** When the transport took it. */
+  /** When the transport received it. */
   readonly timeMs?: number
-  /** Called for each key of the event that nobody reads. */
+  /** Called for each unknown key of the event. */
   readonly onUnknownKey?: (key: string) => void
 }
 
@@ -60,7 +60,7 @@ function readEvent(message: Json, limits: EventLimits, context: EventContext): F
 
 function noObject(event: Json, pointer: string): CodedError {
   const fix = Array.isArray(event)
-    ? 'write one object a line, or send the list as { "events": [...] } in one body'
+    ? 'write one object per line, or send the list as { "events": [...] } in one body'
     : undefined
   return refuse('EVENT_MALFORMED', pointer, 'an event is a JSON object', fix)
 }
@@ -72,7 +72,7 @@ interface Reading {
   readonly model: string | undefined
 }
 
-/** Field by field: to spread what was read part by part takes as long as to read it. */
+/** Field by field: spreading the parts takes as long as reading them. */
 function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
   const { envelope, limits, context, model } = reading
   const { pointer } = envelope
@@ -97,13 +97,13 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
 
 type Writable<Read> = { -readonly [Key in keyof Read]: Read[Key] }
 
-/** Whose refusal it is: on a topic that feeds several models, one of them keeps the dead letter. */
+/** On a topic that feeds several models, only one of them keeps the dead letter. */
 function addressed(error: unknown, model: string | undefined): unknown {
   if (!(error instanceof CodedError) || model === undefined) return error
   return withDetails(error, { model })
 }
 
-/** An event that names no id is known by its content: the same words again are the same event. */
+/** An event without an id is identified by its content: the same content again is the same event. */
 function contentId(event: JsonObject): string {
   const content = Object.entries(event).filter(([key]) => key !== 'id')
   return `sha256:${digestOf(Object.fromEntries(content))}`
@@ -117,7 +117,7 @@ function readModel(event: JsonObject, pointer: string, addressed: string | undef
   return model
 }
 
-/** A retraction speaks of a prediction, or of the event whose id it carries. */
+/** A retraction refers to a prediction, or to the event with its id. */
 function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): void {
   if (read.predictionId !== undefined) return
   const { kind } = read.lesson
@@ -134,7 +134,9 @@ function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): 
   }
 }
 
-/** What a retraction means: without a source that id of any, without an id all that its source has sent. */
+/**
+ * The meaning of a retraction: without a source, that id from any source; without an id, everything from its source.
+ */
 function withScope(
   lesson: FeedbackSignal,
   event: JsonObject,

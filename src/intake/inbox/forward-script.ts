@@ -1,7 +1,7 @@
 /**
- * How inbox messages get into the stream that the fleet's trainer reads: one script checks where Redis stands, adds the
- * messages and moves on, or does nothing. A repetition, also of a command that was given up and lands late, finds
- * another place and changes nothing.
+ * Moves inbox messages into the stream that the fleet's trainer reads: one script checks the position in Redis, adds
+ * the messages and advances it, or does nothing. A repetition, even of a command that was given up and runs late, finds
+ * another position and changes nothing.
  */
 import { redisScript } from '../../platform/redis/script.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
@@ -11,11 +11,11 @@ export type Messages = ReturnType<InboxJournal['read']>
 type Scripts = Pick<Redis, 'script'>
 
 export interface Standing {
-  /** What Redis keeps of this replica; '' for nothing. */
+  /** The position that Redis stores for this replica; '' for none. */
   readonly place: string
-  /** The stream's last id; undefined where there is no stream. */
+  /** The stream's last id; undefined if there is no stream. */
   readonly last: string | undefined
-  /** The id up to which the trainer has learned; '' for no word. */
+  /** The id up to which the trainer has learned; '' if it has not reported yet. */
   readonly word: string
 }
 
@@ -25,20 +25,20 @@ export async function look(redis: Scripts, keys: readonly string[]): Promise<Sta
 }
 
 export interface Batch {
-  /** Where Redis must stand, and whether there is a stream; else nothing happens. */
+  /** The expected position in Redis, and whether there is a stream; otherwise nothing happens. */
   readonly expected: string
   readonly hasStream: boolean
-  /** Where it stands afterwards. */
+  /** The position afterwards. */
   readonly place: string
   readonly replica: string
   readonly messages: Messages
   readonly unreadEntries: number
-  /** Of the whole stream in the memory of Redis. */
+  /** Size of the whole stream in the memory of Redis. */
   readonly bytes: number
   readonly keepMs: number
 }
 
-/** `moved`: Redis stands elsewhere. `full`: the reader is too far behind. */
+/** `moved`: Redis has another position. `full`: the reader is too far behind. */
 export async function send(
   redis: Scripts,
   keys: readonly string[],
@@ -60,7 +60,7 @@ function textsOf(reply: unknown): [string, string, string] {
   return [first ?? '', second ?? '', third ?? '']
 }
 
-/** KEYS: stream, our place, the reader's word. Answers our place, the stream's last id, the id of the word. */
+/** KEYS: stream, our position, the reader's mark. Returns our position, the stream's last id, the id of the mark. */
 const lookScript = redisScript(
   'forward-look',
   `local last = ''
@@ -72,12 +72,13 @@ return { redis.call('GET', KEYS[2]) or '', last, redis.call('HGET', KEYS[3], 'id
 )
 
 /**
- * KEYS as above. ARGV: place expected, new place, most unread entries, how young an entry is never trimmed (ms), replica,
- * whether the stream was there, most bytes of it, then event, offset and time of each message. Answers `sent`, `moved` or `full`, the last id, the id of the word.
+ * KEYS as above. ARGV: expected position, new position, maximum of unread entries, age below which an entry is never
+ * trimmed (ms), replica, whether the stream existed, its maximum size in bytes, then event, offset and time of each
+ * message. Returns `sent`, `moved` or `full`, the last id, the id of the mark.
  *
- * What a copy of the reader's checkpoint has learned is trimmed here, never more: another that takes over begins at that
- * copy, however old it is. Where nobody says what is copied, what was learned lately stays. A place goes a week after the
- * last message of its replica.
+ * Trims only entries that a copy of the reader's checkpoint has learned: another daemon that takes over starts from
+ * that copy, however old it is. Without a report about copies, recently learned entries stay. A position expires a week
+ * after the last message of its replica.
  */
 const forwardScript = redisScript(
   'forward',

@@ -1,4 +1,4 @@
-/** What a forwarder is made of. */
+/** The options of a forwarder. */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
 import type { InboxJournal } from './reader.ts'
@@ -12,20 +12,22 @@ export interface ForwarderOptions {
   readonly log: Logger
   /** Entries of the stream that the trainer has not learned; beyond it messages wait in the inbox. */
   readonly unreadEntries: number
-  /** Of the stream in the memory of Redis, about; the same. Absent = 1 GiB. */
+  /** Approximate size of the stream in the memory of Redis; beyond it the same. Absent = 1 GiB. */
   readonly bytes?: number
-  /** How young an entry is never trimmed. Longer than a copy of a checkpoint may be old when another takes over. */
+  /** Entries younger than this are never trimmed. Longer than the maximum age of a checkpoint copy at a takeover. */
   readonly keepMs?: number
-  /** Awaited before messages are sent: what they name is there first. Must end by itself, and never reject. */
+  /**
+   * Awaited before messages are sent, so that what they refer to arrives first. Must end on its own, and never reject.
+   */
   readonly before?: () => Promise<void>
   readonly onForwarded?: (count: number) => void
 }
 
-/** All of one slot. */
+/** Keys in one slot. */
 export interface ForwardKeys {
   readonly stream: string
-  /** How far this replica is in the stream. */
+  /** This replica's position in the stream. */
   readonly place: string
-  /** The hash where the stream's reader leaves word. */
+  /** The hash where the stream's reader stores its position. */
   readonly word: string
 }

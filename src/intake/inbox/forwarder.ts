@@ -1,9 +1,9 @@
 /**
- * In a fleet, feedback is durable in the inbox of the replica that took it, and learned by one trainer somewhere: this
- * ships it there, in order, through a Redis stream. Redis itself keeps how far this replica's messages are in it,
- * changed together with the stream, so that whatever Redis forgets is sent again and nothing else is.
+ * In a fleet, feedback is durable in the inbox of the replica that accepted it, and one trainer somewhere learns it.
+ * The forwarder ships it there, in order, through a Redis stream. Redis stores how far this replica's messages are in
+ * the stream, changed together with the stream, so exactly what Redis loses is sent again.
  *
- * A message counts as learned when the trainer's word has passed it; until then the inbox keeps it.
+ * A message counts as learned when the trainer's mark has passed it; until then the inbox keeps it.
  */
 import { openJitter } from '../../platform/random.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
@@ -14,13 +14,13 @@ import { LearnedMarks } from './learned-marks.ts'
 export type { ForwarderOptions } from './forwarder-options.ts'
 
 export interface Forwarder {
-  /** There is something new in the inbox. */
+  /** The inbox has new messages. */
   wake(): void
   /** Messages that are not in the stream yet. */
   waiting(): number
-  /** How far the trainer said it is in the stream: an id; '' before it has said anything. */
+  /** The trainer's mark in the stream: an id; '' before its first report. */
   heard(): string
-  /** Goes on for at most `flushMs` as long as there is something and Redis takes it. Idempotent. */
+  /** Continues for at most `flushMs` as long as there are messages and Redis accepts them. Idempotent. */
   close(flushMs?: number): Promise<void>
 }
 
@@ -32,23 +32,23 @@ export function openForwarder(options: ForwarderOptions): Forwarder {
 
 const BATCH_MESSAGES = 500
 const STREAM_BYTES = 1024 ** 3
-/** One script holds up everybody else in Redis. */
+/** One script blocks all other clients of Redis. */
 const BATCH_BYTES = 512 * 1024
 const POLL_MS = 500
 const LONGEST_PAUSE_MS = 5_000
 const FIRST_PAUSE_MS = 200
 const KEEP_MS = 120_000
 
-/** `more` at once; or how it rests. */
+/** `more` at once; otherwise how it waits. */
 type Outcome = 'more' | 'idle' | 'full' | 'failed'
 
 class StreamForwarder implements Forwarder {
   readonly #options: ForwarderOptions
   readonly #keys: readonly string[]
   readonly #retry: RetryPolicy
-  /** What Redis keeps of us; undefined = has to be asked. */
+  /** Redis's position for us; undefined = unknown, read it first. */
   #place: string | undefined
-  /** Whether the stream was there. */
+  /** Whether the stream existed. */
   #hasStream = false
   #next: number
   readonly #marks = new LearnedMarks()
@@ -57,7 +57,7 @@ class StreamForwarder implements Forwarder {
   #isFull = false
   #woken = false
   #resting: AbortController | undefined
-  /** Rests because there was nothing, rather than because nothing helped. */
+  /** Waits because there was nothing to send, not because of a failure. */
   #isIdle = false
   #endMs: number | undefined
   #running: Promise<void> = Promise.resolve()
@@ -112,11 +112,11 @@ class StreamForwarder implements Forwarder {
     try {
       if (this.#place === undefined) await this.#look()
       const outcome = await this.#send()
-      if (this.#failures > 0) this.#options.log.info({}, 'feedback is forwarded again')
+      if (this.#failures > 0) this.#options.log.info({}, 'forwarding feedback again')
       this.#failures = 0
       return outcome
     } catch (err) {
-      // What became of the last batch is not known: Redis knows.
+      // It is unknown whether the last batch arrived: read the position from Redis.
       this.#place = undefined
       if (this.#failures === 0) this.#options.log.warn({ err }, 'feedback waits in the inbox')
       this.#failures += 1
@@ -124,7 +124,7 @@ class StreamForwarder implements Forwarder {
     }
   }
 
-  /** Where Redis stands. What it has forgotten and the trainer had learned is not sent again. */
+  /** The position in Redis. Messages that it lost after the trainer had learned them are not sent again. */
   async #look(): Promise<void> {
     const { redis, journal } = this.#options
     const standing = await look(redis, this.#keys)
@@ -138,8 +138,8 @@ class StreamForwarder implements Forwarder {
   }
 
   /**
-   * Everything sent so far lies at or before the stream's last entry. What was marked before stays, if nothing was lost.
-   * Undefined where Redis knows nothing of this inbox, or has the place without the stream.
+   * Everything sent so far is at or before the stream's last entry. Earlier marks stay if nothing was lost. Undefined
+   * if Redis does not know this inbox, or has the position without the stream.
    */
   #mark({ place, last }: Standing): number | undefined {
     const sent = this.#sentAt(place)
@@ -154,7 +154,7 @@ class StreamForwarder implements Forwarder {
     const { journal } = this.#options
     const [identity, offset] = place.split('/')
     const sent = Number(offset)
-    // Beyond the end: this inbox was set back, by a disk that was restored.
+    // Beyond the end: this inbox is older, from a restored disk.
     return identity === journal.identity && sent <= journal.end() ? sent : undefined
   }
 
@@ -165,7 +165,7 @@ class StreamForwarder implements Forwarder {
     const batch = bounded(journal.read(this.#next, most))
     const last = batch.at(-1)
     if (last === undefined) {
-      // Looked at again, to hear how far the trainer is.
+      // Checked again, to learn how far the trainer is.
       if (this.#marks.last !== undefined) this.#place = undefined
       return 'idle'
     }
@@ -207,7 +207,7 @@ class StreamForwarder implements Forwarder {
     return isFull ? 'full' : 'more'
   }
 
-  /** How far the trainer is, in the stream's ids. */
+  /** The trainer's position, in the stream's ids. */
   #hear(word: string): void {
     if (word === '') return
     this.#heard = word
@@ -217,7 +217,7 @@ class StreamForwarder implements Forwarder {
 
   #tellBack(next: number): void {
     const again = this.#next - next
-    this.#options.log.warn({ again, from: next }, 'Redis has lost feedback: it is sent again')
+    this.#options.log.warn({ again, from: next }, 'Redis has lost feedback: sending it again')
   }
 
   async #rest(outcome: Outcome): Promise<void> {

@@ -1,10 +1,10 @@
 /**
- * The inbox of HTTP feedback: the embedded topic. `append` resolves when the events are on disk, so that a 202 is a
- * promise; appends that come together share one transaction and one flush of the disk (group commit).
+ * The inbox of HTTP feedback: the embedded topic. `append` resolves when the events are on disk, so a 202 is a promise;
+ * concurrent appends share one transaction and one disk flush (group commit).
  *
- * An identity is taken once for each lesson: a repetition is counted as a duplicate here, before the trainer sees it, and
- * another lesson supersedes the one before. What was learned
- * goes when it is older than the retention; its identity stays until `seenEvents` younger ones have come.
+ * An identity is accepted once for each signal: a repetition is counted as a duplicate here, before the trainer sees
+ * it, and a different signal supersedes the earlier one. Learned events are removed after the retention time; their
+ * identity stays until `seenEvents` younger ones have come.
  */
 import type { Clock } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/stream.ts'
@@ -18,14 +18,14 @@ import { inboxMigrations } from './schema.ts'
 export interface IncomingEvent {
   readonly source: string
   readonly id: string
-  /** Digest of what it says; absent = not known, and any lesson is the same. */
+  /** Digest of its signal; absent = unknown, and any signal counts as the same. */
   readonly lesson?: number
-  /** Saying it again means something. */
+  /** Whether a repetition is meaningful. */
   readonly isRepeatable?: boolean
   readonly bytes: Uint8Array
 }
 
-/** A retraction may carry the id of the very event that it takes back, and is no repetition of it. */
+/** A retraction may carry the id of the event that it retracts; it is not a repetition of it. */
 export function incomingEvent(
   event: Pick<FeedbackEvent, 'source' | 'id' | 'lesson' | 'weight' | 'input' | 'predictionId'>,
   bytes: Uint8Array,
@@ -39,21 +39,21 @@ export function incomingEvent(
 
 export interface Appended {
   readonly accepted: number
-  /** Indexes of events whose identity had been taken. */
+  /** Indexes of events with known identities. */
   readonly duplicates: readonly number[]
-  /** Of those that were accepted, how many were retracted before: the trainer refuses them, unless that was long ago. */
+  /** How many of the accepted ones were retracted before: the trainer refuses them, unless that was long ago. */
   readonly retracted?: number
-  /** All of them lie below this offset. */
+  /** All of them are below this offset. */
   readonly end: number
 }
 
 export interface InboxOptions {
-  /** Most events that the trainer has not read; then `INBOX_FULL`. */
+  /** Maximum of events that the trainer has not read; beyond it `INBOX_FULL`. */
   readonly unreadEvents: number
-  /** Most bytes of messages; what was learned goes first, then `INBOX_FULL`. Absent = no bound. */
+  /** Maximum bytes of messages; learned ones are removed first, then `INBOX_FULL`. Absent = no bound. */
   readonly bytes?: number
   readonly seenEvents: number
-  /** How long learned events stay, to be learned again when somebody asks; never more than `unreadEvents` of them. */
+  /** How long learned events stay, so that they can be relearned; never more than `unreadEvents` of them. */
   readonly retentionMs: number
   readonly clock: Clock
 }
@@ -61,18 +61,18 @@ export interface InboxOptions {
 export interface InboxCounts {
   /** Events that the trainer has not saved as learned. */
   unread(): number
-  /** The offset that the next event will get, and the one that the trainer has not saved as learned. */
+  /** The offset of the next event, and the first one that the trainer has not saved as learned. */
   marks(): { readonly end: number; readonly consumed: number }
-  /** Events that came again, ever. */
+  /** Duplicates so far. */
   duplicates(): number
-  /** Identities that `seenEvents` let go, ever. */
+  /** Identities removed because of `seenEvents` so far. */
   forgotten(): number
 }
 
 export interface Inbox extends InboxCounts {
-  /** `undone`: identities below this offset are no duplicates; a rollback has undone what they taught. */
+  /** `undone`: identities below this offset are no duplicates, because a rollback has undone them. */
   append(events: readonly IncomingEvent[], undone?: number): Promise<Appended>
-  /** Writes what is waiting, then closes. */
+  /** Writes pending events, then closes. */
   close(): Promise<void>
 }
 
@@ -87,9 +87,9 @@ interface Waiting {
   readonly reject: (reason: unknown) => void
 }
 
-/** How many appended events lie between two sweeps of what is too old. */
+/** Appended events between two sweeps of old ones. */
 const SWEEP_EVERY = 1000
-/** How many of the oldest one sweep may remove: more than came since the last. */
+/** How many of the oldest one sweep may remove: more than have arrived since the last. */
 const SWEPT_EVENTS = 4 * SWEEP_EVERY
 
 /** Read from any connection to the file. */
@@ -110,7 +110,7 @@ export function inboxCounts(store: Store, marks = () => inboxMarks(store)): Inbo
   }
 }
 
-/** In one look: it is asked for with every request. */
+/** In one query: every request needs it. */
 export function inboxMarks(store: Store) {
   const of = (name: Mark) => `(SELECT value FROM marks WHERE name = '${name}') AS "${name}"`
   const row = store.get(`SELECT ${of('end')}, ${of('consumed')}, ${of('duplicates')}`)
@@ -166,7 +166,7 @@ class SqliteInbox implements Inbox {
     return Promise.resolve()
   }
 
-  /** Everybody who waits gets one answer each, or all get the failure: nothing of them was kept. */
+  /** Each waiting caller gets one answer, or all get the failure, and nothing was stored. */
   #commit(): void {
     const waiting = this.#waiting
     this.#waiting = []
@@ -212,7 +212,7 @@ class SqliteInbox implements Inbox {
     return this.#store.get('SELECT offset FROM identities WHERE hash = ?', hash) !== undefined
   }
 
-  /** What was learned makes room, before it is as old as the retention. */
+  /** Learned events are removed early to make room. */
   #withoutRoom(events: readonly IncomingEvent[]): Error | undefined {
     const { bytes: limit = Infinity } = this.#options
     const more = events.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
@@ -222,7 +222,7 @@ class SqliteInbox implements Inbox {
     return bytes + more <= limit ? undefined : heavy(bytes, more, limit)
   }
 
-  /** Up to where one sweep may remove: the oldest few thousand, never the whole table while requests wait. */
+  /** The limit of one sweep: the oldest few thousand, never the whole table while requests wait. */
   #oldest(): number {
     const sql = 'SELECT min(offset) AS first FROM messages'
     const first = this.#store.get(sql)?.numberOrNull('first') ?? 0

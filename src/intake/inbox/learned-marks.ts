@@ -1,6 +1,6 @@
 /**
- * Which messages of an inbox the trainer has learned, when all that is known of the trainer is an id of the stream: of each
- * batch its last entry's id is kept, until the trainer's word has passed it.
+ * Which messages of an inbox the trainer has learned, given only its position in the stream: stores the id of each
+ * batch's last entry until the trainer's position has passed it.
  */
 
 export class LearnedMarks {
@@ -12,13 +12,13 @@ export class LearnedMarks {
     return this.#marks.at(-1)?.offset
   }
 
-  /** Many are told apart more coarsely. */
+  /** With many batches, the resolution is coarser. */
   add(id: string, offset: number): void {
     if (this.#marks.length >= MOST) this.#marks.pop()
     this.#marks.push({ id, offset })
   }
 
-  /** Takes out what the word has passed, and answers up to where. */
+  /** Removes the entries that were passed, and returns the offset reached. */
   passed(word: string): number | undefined {
     const passed = this.#marks.findLastIndex(({ id }) => isAtOrBefore(id, word))
     const offset = this.#marks[passed]?.offset

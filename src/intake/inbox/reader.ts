@@ -1,7 +1,7 @@
 /**
  * The trainer's side of the inbox: the journal behind the `http` source, and the served predictions that feedback
- * names. It writes one thing, how far the trainer has come, without waiting for the disk: after a power cut that mark
- * may be old, and then old events stay a while longer.
+ * refers to. It writes only the trainer's progress, without waiting for the disk: after a power cut that mark may be
+ * old, and old events stay a while longer.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Input, Journal, ServedPrediction } from '../../contracts/stream.ts'
@@ -11,7 +11,7 @@ import type { Predictions } from '../join.ts'
 import { inboxMigrations, newIdentity } from './schema.ts'
 
 export interface InboxJournal extends Journal {
-  /** Everything below was learned. */
+  /** Everything below it was learned. */
   learned(): number
   /** Events that were refused may come again. */
   forget(keys: readonly ExampleKey[]): void

@@ -1,7 +1,7 @@
 /**
- * `inbox.db`: what the server keeps for the trainer. Feedback that was accepted over HTTP (the embedded topic) and the
- * predictions that were served. The server writes it; the trainer reads it, and notes only how far it has come. A file
- * of its own, so that a large checkpoint of the trainer never makes a request wait for a lock.
+ * `inbox.db`: the data that the server keeps for the trainer: feedback accepted over HTTP (the embedded topic) and
+ * served predictions. The server writes it; the trainer reads it, and writes only its progress. A separate file, so
+ * that a large checkpoint never makes a request wait for a lock.
  */
 export const inboxMigrations: readonly string[] = [
   `CREATE TABLE messages (
@@ -27,17 +27,17 @@ export const inboxMigrations: readonly string[] = [
      label TEXT NOT NULL,
      time_ms INTEGER NOT NULL
    );`,
-  // Offsets mean nothing in another inbox: whoever keeps one elsewhere keeps this beside it.
+  // Offsets are meaningless in another inbox, so store this identity beside any offset.
   `INSERT INTO marks (name, value) VALUES ('identity', abs(random() % 281474976710656));`,
   countedBytes('messages', 'value') + countedBytes('predictions', 'input'),
-  // Digests of what was said; 0 where that is not known, and any lesson is the same.
+  // Digests of signals; 0 if unknown, and any signal counts as the same.
   'ALTER TABLE identities ADD COLUMN lesson INTEGER NOT NULL DEFAULT 0;',
 ]
 
-/** Positions that were kept elsewhere do not belong to this file any more. */
+/** Positions stored elsewhere no longer belong to this file. */
 export const newIdentity = `UPDATE marks SET value = abs(random() % 281474976710656) WHERE name = 'identity'`
 
-/** The mark `<table>_bytes` is the sum of what the column holds, whichever process adds and removes rows. */
+/** The mark `<table>_bytes` is the sum of the column's sizes, whichever process adds and removes rows. */
 export function countedBytes(table: string, column: string): string {
   const bytes = (row: string) => `length(CAST(${row}.${column} AS BLOB))`
   const change = (sign: string, row: string) =>

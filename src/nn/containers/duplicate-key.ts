@@ -1,12 +1,12 @@
 /**
- * Finds an object key that stands twice in a JSON text. JSON.parse takes the last one in silence, others the first,
- * and a file must not mean two things.
+ * Finds a duplicate object key in a JSON text. JSON.parse silently takes the last one, other parsers the first, and a
+ * file must not have two meanings.
  */
 
-/** A string, or a mark that opens, closes or parts; everything between them cannot be a key. */
+/** A string, or a bracket, comma or colon; no key is between them. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]/g
 
-/** `json` must be valid. The first key that is found again in its own object, or undefined. */
+/** `json` must be valid. Returns the first duplicate key of an object, or undefined. */
 export function duplicateKey(json: string): string | undefined {
   const open: (Set<string> | undefined)[] = []
   let previous = ''

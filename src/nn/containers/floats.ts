@@ -1,12 +1,13 @@
 /**
- * Stored numbers → float32, the only kind that networks here compute with. Half precisions widen without loss.
+ * Converts stored numbers to float32, the only kind that networks here compute with. Half precisions widen without
+ * loss.
  */
 import type { Tensor } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { StoredTensor } from './safetensors.ts'
 
 export function toFloat32({ dtype, shape, data }: StoredTensor, name: string): Tensor {
-  // A copy of its own: the view may be unaligned, and must not keep the whole file alive.
+  // A separate copy: the view may be unaligned, and must not keep the whole file alive.
   const { buffer } = new Uint8Array(data)
   if (dtype === 'F32') return { shape, data: new Float32Array(buffer) }
   if (dtype === 'BF16') return { shape, data: fromBfloat16(new Uint16Array(buffer)) }

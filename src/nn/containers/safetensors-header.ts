@@ -1,5 +1,5 @@
 /**
- * Reads the JSON header of a safetensors file. Duplicate keys, which JSON.parse would resolve in silence, are refused:
+ * Reads the JSON header of a safetensors file. Duplicate keys, which JSON.parse would resolve silently, are refused:
  * two readers must never see two different files.
  */
 import { failure } from '../../platform/errors.ts'
@@ -53,7 +53,7 @@ function parseObject(bytes: Uint8Array): Record<string, unknown> {
   const value: unknown = parse(text)
   if (!isObject(value)) throw invalid('the header is not an object')
   const twice = duplicateKey(text)
-  if (twice !== undefined) throw invalid(`the key ${JSON.stringify(twice)} stands twice`)
+  if (twice !== undefined) throw invalid(`the key ${JSON.stringify(twice)} occurs twice`)
   return value
 }
 
@@ -91,13 +91,13 @@ function entryOf(name: string, value: unknown): HeaderEntry {
 function checkSize(name: string, shape: readonly number[], itemBytes: number, held: number): void {
   const needed = shape.reduce((product, size) => product * BigInt(size), BigInt(itemBytes))
   if (needed !== BigInt(held))
-    throw invalid(`${name} needs ${needed} bytes for its shape [${shape.join()}], and has ${held}`)
+    throw invalid(`${name} needs ${needed} bytes for its shape [${shape.join()}], but has ${held}`)
 }
 
 function texts(value: unknown): Readonly<Record<string, string>> {
   if (!isObject(value)) throw invalid('__metadata__ is not an object')
   for (const [name, text] of Object.entries(value))
-    if (typeof text !== 'string') throw invalid(`__metadata__.${name} is not a text`)
+    if (typeof text !== 'string') throw invalid(`__metadata__.${name} is not text`)
   return value as Readonly<Record<string, string>>
 }
 

@@ -1,6 +1,6 @@
 /**
- * The safetensors format: an 8-byte length, a JSON header of that length, then the tensors' bytes. It holds numbers and
- * nothing that runs, so that a file from anywhere may be opened; everything in it is checked before it is believed.
+ * The safetensors format: an 8-byte length, a JSON header of that length, then the tensors' bytes. It contains only
+ * numbers and no code, so a file from anywhere may be opened; everything in it is validated.
  *
  * https://github.com/huggingface/safetensors#format
  */
@@ -64,7 +64,7 @@ export function writeSafetensors(
   return joined(headerText(entries), sorted, at)
 }
 
-/** Every tensor begins where the one before ends, from the first byte to the last: no overlap, hole or rest. */
+/** Every tensor begins where the previous one ends, from the first byte to the last: no overlap, gap or rest. */
 function checkTiling(entries: readonly HeaderEntry[], bodyBytes: number): void {
   let at = 0
   for (const { name, from, to } of entries.toSorted((a, b) => a.from - b.from || a.to - b.to)) {

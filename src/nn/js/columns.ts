@@ -1,4 +1,4 @@
-/** Taking columns of the last axis, and putting them side by side. */
+/** Slices and concatenates columns of the last axis. */
 import { addScaled, slopeIn, type Note, type PlainValue } from './value.ts'
 
 export function lastAxis(note: Note) {

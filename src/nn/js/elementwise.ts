@@ -1,4 +1,4 @@
-/** Operations on one number or two, by the rule of each: what it computes, and its partial derivatives. */
+/** Elementwise operations on one or two numbers: each rule gives the value and its partial derivatives. */
 import { NotPlain, slopeIn, type Note, type PlainValue } from './value.ts'
 
 /** f and its two partial derivatives, at one pair of numbers. */

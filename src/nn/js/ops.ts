@@ -1,7 +1,7 @@
 /**
- * Ops in plain JavaScript, for networks so small that asking an engine costs more than computing: a kernel of TensorFlow takes
- * 10–20 µs to start, a whole step of a linear model on twenty numbers less. Each operation notes how its slope goes back, and
- * `backward` walks the notes in reverse: automatic differentiation on a tape.
+ * Ops in plain JavaScript, for networks so small that calling an engine costs more than computing: a TensorFlow kernel
+ * takes 10–20 µs to start, a whole step of a linear model on twenty numbers less. Each operation records its backward
+ * function, and `backward` walks the records in reverse: automatic differentiation on a tape.
  *
  * Wengert (1964), "A simple automatic derivative evaluation program", CACM 7(8).
  */
@@ -18,13 +18,13 @@ type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
 
 export interface PlainTape {
   readonly ops: Ops<PlainValue>
-  /** From the slope of `output` to the slopes of all that it depends on. */
+  /** From the gradient of `output` to the gradients of everything it depends on. */
   backward(output: PlainValue, slope: Float32Array): void
-  /** Undefined where nothing flowed back to it. */
+  /** Undefined if no gradient reached it. */
   slopeOf(param: string): Float32Array | undefined
 }
 
-/** `counted` parameters have no slope; `dropout` is that of a step of the trainer. */
+/** `nonTrainable` parameters have no gradient; `dropout` is the mask of a training step. */
 export function openTape(
   weights: Named,
   params: Named,
@@ -70,11 +70,11 @@ export function openTape(
 
 function valueOf(named: Named, name: string, fixed: boolean): PlainValue {
   const tensor = named.get(name)
-  invariant(tensor, `the network asks for ${name}, which is not there`)
+  invariant(tensor, `the network reads ${name}, which does not exist`)
   return { shape: tensor.shape, data: tensor.data, fixed }
 }
 
-/** What only big networks need. */
+/** Operations that only large networks need. */
 function refusing() {
   const refuse = (name: string) => () => {
     throw new NotPlain(name)

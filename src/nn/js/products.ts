@@ -1,7 +1,7 @@
 /**
- * Products in plain JavaScript: y = x·w for x [.., in], w [in, out], with dx = dy·wᵀ and dw = xᵀ·dy. Zeros of x, of which
- * rectified units give many, cost nothing; what is not zero is taken four at a time, so that each number of a result is
- * read and written a quarter as often.
+ * Products in plain JavaScript: y = x·w for x [.., in], w [in, out], with dx = dy·wᵀ and dw = xᵀ·dy. Zeros of x, which
+ * rectified units often give, cost nothing; nonzero numbers are processed four at a time, so that each number of a
+ * result is read and written a quarter as often.
  */
 import { invariant } from '../../platform/errors.ts'
 import { addScaled, NotPlain, slopeIn, type Note, type PlainValue } from './value.ts'
@@ -96,7 +96,7 @@ function fourDots(
   to[toAt + 3] = (to[toAt + 3] ?? 0) + d
 }
 
-/** `count` numbers, `step` places apart. */
+/** `count` numbers with stride `step`. */
 interface Factors {
   readonly data: Float32Array
   readonly from: number
@@ -112,7 +112,7 @@ function addRows(
   rows: Float32Array,
   size: number,
 ): void {
-  // Four that wait: their factors, and where their rows begin.
+  // Up to four pending rows: their factors, and where they begin.
   let waiting = 0
   let a = 0
   let b = 0

@@ -1,18 +1,18 @@
-/** A value of the tape of plain operations, and what every operation does with it. */
+/** A value on the tape of the plain engine, and its operations. */
 
-/** A number that no slope is wanted of is `fixed`: what is computed from such alone is never noted. */
+/** A number without a gradient is `fixed`: results computed only from fixed numbers are never recorded. */
 export interface PlainValue {
   readonly shape: readonly number[]
   readonly data: Float32Array
   readonly fixed: boolean
-  /** There once something has flowed back into it. */
+  /** Present once a gradient has reached it. */
   slope?: Float32Array
 }
 
-/** Notes how the slope of a value goes back to what it was made from. */
+/** Records how the gradient of a value flows back to its inputs. */
 export type Note = (value: PlainValue, back: (slope: Float32Array) => void) => void
 
-/** Thrown by an operation that only an engine has. */
+/** Thrown by an operation that only an engine supports. */
 export class NotPlain extends Error {}
 
 export function slopeIn(value: PlainValue): Float32Array {

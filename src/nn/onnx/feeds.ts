@@ -1,9 +1,12 @@
-/** Rows as the graphs read them: laid side by side, padded to one length, with a mask that says what is real. */
+/** Rows in the form that the graphs read: side by side, padded to one length, with a mask for the real positions. */
 import type { Encoded } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { Feeds } from './session.ts'
 
-/** The positions that a row takes without padding. A text without tokens counts as one unknown token, id 0, in trainer and server. */
+/**
+ * The positions of a row without padding. A text without tokens counts as one unknown token, id 0, in trainer and
+ * server.
+ */
 export function positionsOf(row: Encoded): number {
   return row.kind === 'tokens' ? Math.max(1, row.ids.length) : 1
 }

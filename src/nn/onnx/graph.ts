@@ -1,6 +1,6 @@
 /**
- * A graph under construction: nodes in the order they were recorded, constants told apart by content, and of everything declared
- * only what is used.
+ * A graph under construction: nodes in recording order, constants deduplicated by content, and only the declared inputs
+ * that are used.
  */
 import { createHash } from 'node:crypto'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
@@ -11,7 +11,7 @@ import { text, type Wire } from './protobuf.ts'
 export interface Value {
   readonly name: string
   readonly frozen: boolean
-  /** A matrix [1, 1, in, out] that all rows share and that is no constant. */
+  /** A matrix [1, 1, in, out] that all rows share and that is not a constant. */
   readonly isShared?: true
 }
 
@@ -28,7 +28,7 @@ export class OnnxGraph {
     return { name, frozen: false }
   }
 
-  /** A weight of the base: referred to, not copied, until the model is laid out. */
+  /** A weight of the base: referenced, not copied, until the model is serialised. */
   weight(name: string, tensor: Tensor): Value {
     const { shape, data } = tensor
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
@@ -41,7 +41,7 @@ export class OnnxGraph {
     return this.#constant(`float/${value}`, 'float32', [], raw)
   }
 
-  /** A vector of int64, as axes and shapes are given. */
+  /** A vector of int64, the type of axes and shapes. */
   ints(...values: readonly number[]): Value {
     const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
     return this.#constant(`ints/${values.join()}`, 'int64', [values.length], raw)

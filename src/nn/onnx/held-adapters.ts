@@ -1,11 +1,12 @@
 /**
- * Adapters that stay in a worker, and their stacks: [n, …] over the n adapters of a run, each row then taking its own. One adapter
- * is its own stack, without a copy; stacks of several are kept for the next runs, as the same models are busy together for a while.
+ * Adapters loaded in a worker, and their stacks: [n, …] over the n adapters of a run, from which each row takes its
+ * own. A single adapter is its own stack, without a copy; stacks of several are cached for the next runs, because the
+ * same models tend to be busy together.
  */
 import { invariant } from '../../platform/errors.ts'
 import { ortTensor, type FeedTensor, type Feeds, type OrtTensor } from './session.ts'
 
-/** Stacks of several adapters that are kept; the least recently used one goes first. */
+/** Cached stacks of several adapters; the least recently used is evicted first. */
 const KEPT_STACKS = 8
 
 export type Stack = Readonly<Record<string, OrtTensor>>

@@ -1,11 +1,11 @@
 /**
- * The messages of an ONNX model, as much of them as our graphs need.
+ * The messages of an ONNX model, as far as our graphs need them.
  *
  * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 import { bytes, float32, integer, layOut, message, packed, text, type Wire } from './protobuf.ts'
 
-/** Opset 20 is the first with Gelu; version 9 of the file format goes with it. */
+/** Opset 20 is the first with Gelu; version 9 of the file format belongs to it. */
 const OPSET = 20
 const IR_VERSION = 9
 

@@ -41,7 +41,7 @@ export interface Member extends MemberInfo {
 export interface Members {
   /** By name, this one among them. Rejects while Redis is away. */
   list(): Promise<readonly Member[]>
-  /** At once, because something changed. */
+  /** Publishes at once, because something changed. */
   call(): Promise<void>
   close(): Promise<void>
 }

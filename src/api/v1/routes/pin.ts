@@ -13,7 +13,7 @@ export function addPinRoutes(app: FastifyInstance, services: Services): void {
   }
   app.put<{ Params: VersionParams }>(
     path,
-    { schema: { ...schema, summary: 'keep the bytes of a version, whatever keep says' } },
+    { schema: { ...schema, summary: 'keep the bytes of a version, regardless of keep' } },
     async ({ params: { model, version } }) => {
       const { versions } = services.model(model)
       await versions.pin(version)
@@ -22,7 +22,7 @@ export function addPinRoutes(app: FastifyInstance, services: Services): void {
   )
   app.delete<{ Params: VersionParams }>(
     path,
-    { schema: { ...schema, summary: 'leave the bytes of a version to keep again' } },
+    { schema: { ...schema, summary: 'let keep decide about a version again' } },
     async ({ params: { model, version } }) => {
       const { versions } = services.model(model)
       await versions.find(version)

@@ -81,7 +81,7 @@ function addSelecting(app: FastifyInstance, services: Services, by: 'relearn' | 
 
 function addPausing(app: FastifyInstance, services: Services, by: 'pause' | 'resume'): void {
   const schema = {
-    summary: by === 'pause' ? 'learn nothing until resumed' : 'learn again',
+    summary: by === 'pause' ? 'learn nothing until resumed' : 'resume learning',
     description: 'events are still accepted, and wait',
     ...{ tags, params: ModelParams, body: PauseBody },
     response: { 202: PauseAnswer, ...problems },
