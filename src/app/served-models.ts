@@ -12,12 +12,8 @@ import { openEngines } from '../serving/engine/engine-set.ts'
 import { brokenLive } from '../serving/live/broken-live.ts'
 import { openFollowedModel } from '../serving/live/followed-model.ts'
 import { feedbackElsewhere } from '../serving/services/no-feedback.ts'
-import { follow, trainerPlans } from './trainer-plans.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
-import { unknownStatus } from '../trainer/unknown-status.ts'
-import { savedStatus } from '../checkpoint/saved-status.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
-import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
 
 /** `onAppended`: the model's trainer has something to read. */
 export async function openServedModels(
@@ -94,26 +90,4 @@ function watchFiles(site: DaemonContext, models: readonly KnownModel[]): void {
     })),
   )
   site.atEnd(watchPlaces(files, site.clock))
-}
-
-/** Nothing for a daemon that only answers. */
-export function startTrainers(
-  site: DaemonContext,
-  models: readonly KnownModel[],
-  replica: string,
-): Supervisor | undefined {
-  const { config, clock, log, metrics } = site
-  if (config.role === 'server') return undefined
-  const supervisor = openSupervisor({
-    children: trainerPlans(config, replica),
-    clock,
-    log,
-    stalledMs: () => config.limits.trainer_silence_ms,
-    saved: (model) => savedStatus(join(folderOf(config, model), 'state.db'), unknownStatus(model)),
-    onRestart: () => {
-      metrics.count('trainerRestarts', {})
-    },
-  })
-  follow(supervisor, models)
-  return supervisor
 }

@@ -2,6 +2,9 @@
  * The sources of a model's config, opened. A source's name keys its positions in
  * the checkpoint: kind and place, so that the order in the config is free.
  */
+import type { Config } from '../config/config.ts'
+import type { Clock, Logger } from '../contracts/core.ts'
+import { closeAll } from '../platform/closers.ts'
 import { openChosen } from '../config/chosen.ts'
 import { pluginsOf } from '../config/own-plugins.ts'
 import { modelOf } from './parts.ts'
@@ -78,4 +81,25 @@ async function connections(
   }
   const [redis, waiter] = await Promise.all([open(), open()])
   return { redis, waiter }
+}
+
+/** For a command that inspects the sources without reading: not opened. `close` closes what they share. */
+export async function openSources(
+  config: Config,
+  model: string,
+  parts: { readonly clock: Clock; readonly log: Logger },
+) {
+  const redis = await connect(config, parts)
+  const needs = {
+    ...sourceNeeds({ config, ...parts }, model),
+    ...(redis && {
+      redis: async () => Promise.resolve({ redis }),
+      feedback: { stream: feedbackStream(redis, model) },
+    }),
+  }
+  const { sources: table } = pluginsOf(config)
+  const chosen = modelOf(config, model).sources
+  const sources = await Promise.all(chosen.map(async (choice) => openChosen(table, choice, needs)))
+  const close = async () => closeAll([...sources, ...(redis ? [redis] : [])], parts.log)
+  return { sources, close }
 }

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { folderOf } from '../../app/parts.ts'
-import { openSources } from '../../app/open-sources.ts'
+import { openSources } from '../../app/sources.ts'
 import type { Located, Source } from '../../contracts/stream.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Config } from '../../config/config.ts'
