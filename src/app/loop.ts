@@ -125,6 +125,7 @@ async function loopParts(
       setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
       ahead: aheadOf(limits.retractions_ahead),
       seenEvents: limits.seen_events,
+      served: { versions: limits.scored_versions, answers: limits.judged_answers },
       quality: { rows: limits.quality_labels, sources: limits.quality_sources },
     },
     ...(tenure && { tenure }),

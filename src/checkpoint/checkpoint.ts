@@ -19,6 +19,7 @@ import type { AheadState } from '../trainer/sources/ahead.ts'
 import type { Journals } from '../trainer/sources/journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
 import { checkRow, rowSum, summed } from './row-sum.ts'
+import { ServedTables } from './served-tables.ts'
 import { SetAsideTable } from './set-aside.ts'
 import type {
   Change,
@@ -37,6 +38,7 @@ export class Checkpoint {
   readonly #memory: MemoryTable
   readonly #pending: PendingTable
   readonly #setAside: SetAsideTable
+  readonly #served: ServedTables
   #last: Pick<Change, 'weights' | 'mind' | 'positions' | 'ahead'> | undefined
   /** Key → which of the records with that key it is. */
   #waiting: ReadonlyMap<string, string> = new Map()
@@ -52,6 +54,7 @@ export class Checkpoint {
     this.#memory = new MemoryTable(store)
     this.#pending = new PendingTable(store)
     this.#setAside = new SetAsideTable(store)
+    this.#served = new ServedTables(store)
   }
 
   get path(): string {
@@ -99,6 +102,7 @@ export class Checkpoint {
       pending: this.#pending.load(),
       waiting: this.#waitingEvents(),
       setAside: this.#setAside.load(),
+      ...this.#servedScores(),
       ...this.#ahead(),
     }
     this.#remember(saved)
@@ -170,6 +174,7 @@ export class Checkpoint {
     this.#memory.retract(change.retracted)
     this.#pending.write(change.pending)
     this.#setAside.write(change.setAside)
+    if (change.served !== undefined) this.#served.write(change.served)
     const { ahead } = change
     if (ahead !== undefined && ahead !== this.#last?.ahead) setFact(this.#store, 'ahead', ahead)
     const isNewState = this.#writeState(change)
@@ -213,6 +218,11 @@ export class Checkpoint {
   #learnerAt(id: number, instead?: TrainableState): LearnerSnapshot {
     const remembered = this.#examples.rememberedAt(id)
     return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
+  }
+
+  #servedScores(): Pick<Saved, 'served'> {
+    const served = this.#served.load()
+    return served.versions.length + served.judgements.length === 0 ? {} : { served }
   }
 
   #ahead(): Pick<Saved, 'ahead'> {

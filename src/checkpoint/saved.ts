@@ -13,6 +13,7 @@ import type { AheadState } from '../trainer/sources/ahead.ts'
 import type { Barrier } from '../trainer/barrier.ts'
 import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import type { Memorised } from '../learner/knn-memory.ts'
+import type { ServedChange, ServedState } from '../evaluation/served-scores.ts'
 import type { Meant } from '../trainer/retraction.ts'
 import type { SetAsideEntry } from '../trainer/set-aside.ts'
 import type { Json } from '../contracts/core.ts'
@@ -123,11 +124,15 @@ export interface Saved extends LearnerSnapshot {
   readonly pending: readonly Example[]
   readonly waiting: readonly WaitingEvent[]
   readonly setAside: readonly SetAsideEntry[]
+  /** How good the answers were that each version has served; absent in a checkpoint of before they were kept. */
+  readonly served?: ServedState
   /** Retractions ahead of their events; absent in a checkpoint of before they were kept. */
   readonly ahead?: AheadState
 }
 
-export interface Change extends Saved {
+export interface Change extends Omit<Saved, 'served'> {
+  /** Scores of served answers that are others than at the last save. */
+  readonly served?: ServedChange
   /** Ids taken since the last save. */
   readonly seen: IdRun
   /** Keys to be forgotten everywhere, snapshots included. */

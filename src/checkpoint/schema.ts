@@ -12,6 +12,7 @@
  * `sum` is the checksum of the row (`row-sum.ts`): of what it was written with, without `gone`, which comes later.
  * `snapshots.line` says which of the seen ids that version has learned. `set_aside` has an example (`header`, `data`) or an event as it arrived (`since` and what follows, as in `waiting`).
  * `remembered.logits` are floats, kept for as long as the row: the same example learned on another line has others.
+ * `served_versions` and `judged_answers` are what feedback says of the answers that were really served; no version owns them.
  */
 export const checkpointMigrations: readonly string[] = [
   `
@@ -100,6 +101,14 @@ export const checkpointMigrations: readonly string[] = [
   ALTER TABLE weights RENAME COLUMN labels TO head;
   ALTER TABLE memorised RENAME COLUMN label TO vote;
   ALTER TABLE set_aside RENAME COLUMN label TO stratum;
+  `,
+  `
+  CREATE TABLE served_versions (
+    version TEXT PRIMARY KEY, at INTEGER NOT NULL, count INTEGER NOT NULL, errors REAL NOT NULL, sum INTEGER
+  ) WITHOUT ROWID;
+  CREATE TABLE judged_answers (
+    prediction TEXT PRIMARY KEY, at INTEGER NOT NULL, version TEXT NOT NULL, error REAL NOT NULL, sum INTEGER
+  ) WITHOUT ROWID;
   `,
 ]
 

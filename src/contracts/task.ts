@@ -176,6 +176,9 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   /** `outputs` may be of a head that had fewer, or none. */
   score(outputs: Float32Array, target: Target, head: Head): Score
 
+  /** How wrong the answer was that was served: 0 = right; where answers are right or wrong, 1 = wrong; else the distance. */
+  judge(served: string, target: Target): number
+
   // ── Answering ──
 
   /** Facts of a version under the names of today. */

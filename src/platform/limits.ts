@@ -208,6 +208,19 @@ export const limitTable = {
     most: 64 * 1024 * MiB,
     reason: 'cached activations save the trunk computation; without them it runs again',
   },
+  scored_versions: {
+    default: 100,
+    least: 1,
+    most: 1000,
+    reason:
+      'versions with scores of the answers they served; the least recently judged one is forgotten',
+  },
+  judged_answers: {
+    default: 10_000,
+    least: 0,
+    most: 1_000_000,
+    reason: 'judged answers known one by one, so that a second judgement replaces the first',
+  },
   quality_labels: {
     default: 32,
     least: 2,

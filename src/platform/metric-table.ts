@@ -361,6 +361,24 @@ export const metricTable = {
     labels: ['model', 'source'],
     help: 'Share of recent events of one event source answered correctly before they were learned; at most limits.quality_sources sources.',
   },
+  servedError: {
+    kind: 'gauge',
+    name: 'antikythera_served_error',
+    labels: ['model'],
+    help: 'Mean error of the judged answers that the live version served: 0 = all right, 1 = all wrong; for numbers the distance. Absent until one is judged.',
+  },
+  servedJudged: {
+    kind: 'gauge',
+    name: 'antikythera_served_judged_answers',
+    labels: ['model'],
+    help: 'Answers of the live version that feedback has judged.',
+  },
+  scoredVersions: {
+    kind: 'gauge',
+    name: 'antikythera_scored_versions',
+    labels: ['model'],
+    help: 'Versions with scores of the answers they served; at most limits.scored_versions.',
+  },
   trainerUp: {
     kind: 'gauge',
     name: 'antikythera_trainer_up',

@@ -16,6 +16,7 @@ import {
   type PendingJoins,
 } from '../intake/join.ts'
 import { signalDigest, RETRACTED } from '../intake/events/signal-digest.ts'
+import type { ServedScores } from '../evaluation/served-scores.ts'
 import { failure } from '../platform/errors.ts'
 import type { Ahead } from './sources/ahead.ts'
 import { isBefore } from './barrier.ts'
@@ -42,6 +43,7 @@ export interface AdmissionParts {
   readonly waiting: PendingJoins
   readonly setAside: SetAside
   readonly ahead: Ahead
+  readonly served: Pick<ServedScores, 'judge'>
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: ExampleKey[]
@@ -66,8 +68,10 @@ interface Retracting {
 }
 
 /** Whose example it is, where its dead letter would point, and whether it was counted as accepted before. */
-type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> &
-  (
+type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
+  /** The answer that it judges. */
+  readonly served?: ServedPrediction
+} & (
     | Pick<WaitingEvent, 'event'>
     | { readonly event?: undefined; readonly lesson: number | undefined }
   )
@@ -242,16 +246,17 @@ export class Admission {
   #learn(waiting: WaitingEvent, known: Known, signal: AbortSignal): Due | Promise<Due> {
     const example = this.#example(waiting, known)
     if (example === undefined) return false
+    const joined = known.served === undefined ? waiting : { ...waiting, served: known.served }
     const replaced = this.#replaced(waiting, example)
-    if (replaced.length > 0) return this.#learnInstead(waiting, example, replaced, signal)
+    if (replaced.length > 0) return this.#learnInstead(joined, example, replaced, signal)
     const latents = this.#parts.latents.now(example)
     return latents === undefined
-      ? this.#computed(waiting, example, known, signal)
-      : this.#accepted(waiting, example, latents)
+      ? this.#computed(joined, example, known, signal)
+      : this.#accepted(joined, example, latents)
   }
 
   async #computed(
-    waiting: WaitingEvent,
+    waiting: Counted,
     example: Example,
     { prefetched }: Known,
     signal: AbortSignal,
@@ -274,7 +279,7 @@ export class Admission {
   }
 
   async #learnInstead(
-    waiting: WaitingEvent,
+    waiting: Counted,
     example: Example,
     replaced: readonly Example[],
     signal: AbortSignal,
@@ -387,7 +392,14 @@ export class Admission {
     setAside.remove(example.key)
     dedupe.add(example.key, event ? signalDigest(event) : counted.lesson)
     if (isCounted !== true) tally.count('accepted')
+    if (counted.served !== undefined) this.#judge(counted.served, example)
     return decision
+  }
+
+  /** However late it comes: the version that answered is known with the answer. */
+  #judge({ id, version, answer }: ServedPrediction, { target }: Example): void {
+    const { served, loop } = this.#parts
+    served.judge(id, version, loop.task.judge(answer, target))
   }
 
   /** Everything that it means, here and in past states; what was never seen is refused when it comes, as far as there is room. */

@@ -70,6 +70,7 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     waiting: state.waiting,
     setAside: state.setAside,
     ahead: state.ahead,
+    served: state.served,
     letters: state.letters,
     refused: state.refused,
     onSupersede: (superseded, old) => state.retract(superseded, old),

@@ -1,6 +1,7 @@
 /** What a trainer tells the server about its model. */
 import type { AlarmCount, Scores } from '../contracts/policy.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
+import type { ServedScore } from '../evaluation/served-scores.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { LeaseView } from '../fleet/contract.ts'
 import type { Head } from '../contracts/task.ts'
@@ -71,6 +72,8 @@ export interface TrainerStatus {
   readonly retractionsAhead?: number
   /** Of a trigger that detects drift, since the model began. */
   readonly alarms?: AlarmCount
+  /** Of the answers that each version has served, the most recently judged first. Reported once a second at most. */
+  readonly served?: readonly ServedScore[]
   /** Told once a second at most. */
   readonly quality?: QualityReport
   /** In a fleet: the lease under which it trains, or who holds it while this one stands by. */

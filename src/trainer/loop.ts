@@ -8,6 +8,7 @@
 import type { BufferedRecord } from './sources/prefetcher.ts'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError } from '../contracts/core.ts'
+import type { ServedScore } from '../evaluation/served-scores.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { TrainerStatus } from './contract.ts'
 import { Closers } from '../platform/closers.ts'
@@ -34,6 +35,8 @@ export interface Loop {
   status(): TrainerStatus
   /** Takes longer than a status, and is told less often. */
   quality(): QualityReport
+  /** The same, of the answers that each version has served. */
+  served(): readonly ServedScore[]
 }
 
 export function openLoop(parts: LoopParts): Loop {
@@ -110,6 +113,10 @@ class ModelLoop implements Loop {
 
   quality(): QualityReport {
     return this.#assembly.state.learner.quality()
+  }
+
+  served(): readonly ServedScore[] {
+    return this.#assembly.state.served.scores
   }
 
   async #turn(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {

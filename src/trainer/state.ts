@@ -25,6 +25,7 @@ import { Ahead } from './sources/ahead.ts'
 import { SetAside } from './set-aside.ts'
 import type { LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
+import { ServedScores } from '../evaluation/served-scores.ts'
 import { isMeant } from './retraction.ts'
 import { TrainerProgress } from './trainer-progress.ts'
 
@@ -43,6 +44,7 @@ export class TrainerState {
   readonly waiting: PendingJoins
   readonly setAside: SetAside
   readonly ahead: Ahead
+  readonly served: ServedScores
   readonly letters: DeadLetterBuffer
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
@@ -80,6 +82,7 @@ export class TrainerState {
     })
     this.setAside = new SetAside(limits.setAside ?? { events: Infinity, bytes: Infinity })
     this.ahead = new Ahead(limits.ahead ?? usualAhead)
+    this.served = new ServedScores(limits.served)
     this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#mind = learner.mind()
@@ -162,6 +165,7 @@ export class TrainerState {
   retract({ keys, predictions, meant = [] }: Retracted, latents?: LatentMap): void {
     const { learner } = this
     const changed = learner.retract(keys, latents)
+    for (const prediction of predictions) this.served.withdraw(prediction)
     if (changed.mind) this.#mind = learner.mind()
     if (changed.weights) this.#weights = learner.weights()
     const before = this.#retracted
@@ -216,6 +220,7 @@ export class TrainerState {
       waiting: waiting.events,
       setAside: setAside.entries,
       ahead: this.ahead.state,
+      served: this.served.change,
       seen: dedupe.fresh,
       retracted: this.#retracted,
       protected: [live?.version, live?.previous].flatMap((version) => version ?? []),
@@ -225,6 +230,7 @@ export class TrainerState {
     })
     this.stamp = stamp
     dedupe.saved()
+    this.served.saved()
     this.#retracted = { keys: [], predictions: [] }
   }
 }

@@ -62,3 +62,23 @@ test('status --labels shows the same to people', async () => {
   expect(stdout).toMatch(/each source alike +50\.0 %/)
   expect(stdout).toContain('drift alarms: 1, the last: ddm')
 })
+
+test('versions, models and metrics show the scores of the answers that a version served', async () => {
+  const served = [
+    { version: 'v1', count: 8, error: 0.25 },
+    { version: 'v0', count: 2, error: 0.5 },
+  ]
+  const { app } = await openServed({ trainer: { served } })
+  const { live } = (await app.inject('/v1/models/m')).json<{ live: { version: string } }>()
+  const { version: _version, ...score } = served.find(({ version }) => version === live.version)!
+  expect((await app.inject('/v1/models/m')).json()).toMatchObject({ served: score })
+  expect((await app.inject('/v1/models/m/versions/v0')).json()).toMatchObject({
+    served: { count: 2, error: 0.5 },
+  })
+  const { versions } = (await app.inject('/v1/models/m/versions')).json<{ versions: object[] }>()
+  expect(versions.filter((each) => 'served' in each).length).toBeGreaterThan(0)
+  const { body } = await app.inject('/metrics')
+  expect(body).toContain(`antikythera_served_error{model="m"} ${score.error}\n`)
+  expect(body).toContain(`antikythera_served_judged_answers{model="m"} ${score.count}\n`)
+  expect(body).toContain('antikythera_scored_versions{model="m"} 2\n')
+})

@@ -19,7 +19,9 @@ describe('learning', () => {
   test('the first start publishes the fresh adapter as v0 and points to it', async () => {
     const world = openWorld({ s: [] })
     await runToEnd(world)
-    expect(world.registry.moves).toMatchObject([{ version: 'v0', by: 'start', generation: 1 }])
+    expect(world.registry.moves).toMatchObject([
+      { live: { version: 'v0' }, by: 'start', generation: 1 },
+    ])
     const { manifest, parameters } = world.registry.versions.get('v0')!
     expect(manifest).toMatchObject({
       ...{ parent: null, events: 0, steps: 0 },

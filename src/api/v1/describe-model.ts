@@ -10,6 +10,7 @@ import type { TrainerReport } from '../../serving/services/served-model.ts'
 export function describeModel(model: ModelServices): ModelAnswer {
   const { task } = model
   const { live, failedSwap: failed, trainer, faults } = model.status()
+  const served = trainer.served?.find(({ version }) => version === live?.manifest.version)
   return {
     model: model.name,
     base: model.base.name,
@@ -25,6 +26,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
+    ...(served && { served: { count: served.count, error: served.error } }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,
     prequential: trainer.prequential,

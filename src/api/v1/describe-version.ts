@@ -1,4 +1,5 @@
 /** A version for /v1/models/{model}/versions: its manifest, without the parts that only the loader needs. */
+import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { Routing, Manifest } from '../../versions/contract.ts'
 import type { VersionAnswer } from './schemas.ts'
@@ -6,10 +7,15 @@ import type { VersionAnswer } from './schemas.ts'
 export function describeVersion(
   { manifest, removed }: { readonly manifest: Manifest; readonly removed: boolean },
   { view }: ModelServices['task'],
-  now: { readonly live: Routing | undefined; readonly pins: readonly string[] },
+  now: {
+    readonly live: Routing | undefined
+    readonly pins: readonly string[]
+    readonly served: TrainerReport['served']
+  },
 ): VersionAnswer {
   const { version, digest, parent, created, events, events_new, steps } = manifest
   const { scores, decision, reason } = manifest
+  const judged = now.served?.find((each) => each.version === version)
   return {
     version,
     digest,
@@ -21,6 +27,7 @@ export function describeVersion(
     ...view.facts(manifest.facts),
     ...(manifest.memory && { memory: manifest.memory.items }),
     scores,
+    ...(judged && { served: { count: judged.count, error: judged.error } }),
     decision,
     reason,
     live: version === now.live?.live.version,

@@ -201,6 +201,15 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
+/** Scores of a version from the answers it really served. */
+const Served = Type.Object(
+  {
+    count: Type.Integer({ description: 'answers that feedback judged' }),
+    error: Type.Number({ description: '0 = all right, 1 = all wrong; for numbers the distance' }),
+  },
+  { description: 'of the answers it served; absent: none is judged, or another daemon trains it' },
+)
+
 const Model = Type.Object({
   model: Name,
   base: Type.String(),
@@ -221,6 +230,7 @@ const Model = Type.Object({
     ),
   ),
   drift: Type.Optional(Drift),
+  served: Type.Optional(Served),
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
   ),
@@ -266,6 +276,7 @@ const Version = Type.Object({
     Type.Integer({ description: 'stored examples that vote along with the head' }),
   ),
   scores: Scores,
+  served: Type.Optional(Served),
   decision: Type.String(),
   reason: Type.String(),
   live: Type.Boolean(),

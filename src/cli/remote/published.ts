@@ -13,6 +13,8 @@ export interface Published {
     readonly accuracy: number
     readonly accuracy_recent: number
   }
+  /** Of the answers that it served and feedback judged. */
+  readonly served?: { readonly count: number; readonly error: number }
   readonly decision: string
   readonly reason: string
   readonly live: boolean

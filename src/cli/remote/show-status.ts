@@ -25,6 +25,7 @@ interface Model {
   readonly counts: StatusRow['counts']
   readonly quality?: NonNullable<StatusRow['quality']>
   readonly faults?: readonly ShownFault[]
+  readonly served?: { readonly count: number; readonly error: number }
   readonly drift?: { readonly alarms: number; readonly last: string | null }
 }
 
@@ -127,6 +128,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     pending,
     faults: model.faults ?? [],
     drift: model.drift ?? null,
+    served: model.served ?? null,
     drained_per_second: perSecond ?? null,
     eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,
     live: live && { version: live.version, generation: live.generation },

@@ -75,10 +75,12 @@ function rowOf({
   events,
   events_new,
   scores,
+  served,
   decision,
   reason,
 }: Published): string[] {
   const accuracy = scores.count > 0 ? `${percent(scores.accuracy_recent)} recently` : 'no score'
   const learned = parent === null ? `${events} events` : `${events} events (+${events_new})`
-  return [`  ${version}`, learned, accuracy, decision, reason]
+  const judged = served && `${served.count} answers judged, mean error ${served.error.toFixed(3)}`
+  return [`  ${version}`, learned, accuracy, judged ?? '', decision, reason]
 }

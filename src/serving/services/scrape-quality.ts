@@ -12,6 +12,7 @@ export function forgetQuality(
   const ofTasks = new Set(models.flatMap(({ task }) => task.view.gauges))
   for (const name of ofTasks) metrics.reset(name as NameOf<'gauge'>)
   metrics.reset('eventSourceAccuracy')
+  for (const name of ['servedError', 'servedJudged'] as const) metrics.reset(name)
 }
 
 export function showQuality(
@@ -28,4 +29,18 @@ export function showQuality(
   })
   for (const { source, accuracy_recent } of quality.sources)
     metrics.gauge('eventSourceAccuracy', { model, source }, accuracy_recent)
+}
+
+/** Of the answers that feedback judged: those of the version that answers here now. */
+export function showServed(
+  metrics: Metrics,
+  { name: model, live }: Pick<ServedModel, 'name' | 'live'>,
+  { served = [] }: TrainerReport,
+): void {
+  metrics.gauge('scoredVersions', { model }, served.length)
+  const version = live.live()?.manifest.version
+  const judged = served.find((each) => each.version === version)
+  if (judged === undefined) return
+  metrics.gauge('servedError', { model }, judged.error)
+  metrics.gauge('servedJudged', { model }, judged.count)
 }

@@ -2,7 +2,7 @@
 import type { Metrics } from '../../platform/metrics.ts'
 import { Rising } from './rising.ts'
 import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
-import { forgetQuality, showQuality } from './scrape-quality.ts'
+import { forgetQuality, showQuality, showServed } from './scrape-quality.ts'
 
 export interface ScrapeOptions {
   readonly models: readonly ServedModel[]
@@ -24,6 +24,7 @@ export function watchScrapes({ models, trainer, metrics, version }: ScrapeOption
       const report = trainer.status(model.name)
       showTrainer(metrics, model.name, report)
       showQuality(metrics, model, report)
+      showServed(metrics, model, report)
       showSources(metrics, rising, model.name, report)
       showForgotten(rising, model, report)
       if (report.memorised !== undefined)

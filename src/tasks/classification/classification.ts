@@ -55,6 +55,11 @@ export function openClassification(rules: LabelRules): Task<LabelTarget, Answer>
     loss: (row, head, gradient) => rowLoss(row, { labels: labelsIn(head), retired }, gradient),
     distil: distilled,
     score: (outputs, target, head) => scoreOf(outputs, target, { labels: labelsIn(head), retired }),
+    // The answer may be from before a label was renamed.
+    judge(served, { kind, label }) {
+      const isIt = renamedLabels([served], renamed)[0] === label
+      return Number((kind === 'label') !== isIt)
+    },
     present(facts) {
       const { labels, retired } = presentNames(facts, rules)
       return { labels, ...(facts.retired !== undefined && { retired }) }

@@ -55,6 +55,9 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
       return { error: size / (1 + size), loss: lossOf(r, settings).loss, answer: value }
     },
 
+    // In the unit of the targets.
+    judge: (served, target) => Math.abs(Number(served) - target),
+
     decode: (outputs) => ({ value: estimateIn(outputs).value }),
 
     stratum: () => '',

@@ -221,9 +221,9 @@ export class TrainerChild {
 
 /** Before it has read its checkpoint a trainer knows its state alone: what was known stands. */
 function merged(before: TrainerStatus, { isBlank, ...said }: TrainerStatus): TrainerStatus {
-  const { quality } = before
-  // A trainer tells its quality less often than its state.
-  if (isBlank !== true) return { ...(quality && { quality }), ...said }
+  const { quality, served } = before
+  // A trainer reports its scores less often than its state.
+  if (isBlank !== true) return { ...(quality && { quality }), ...(served && { served }), ...said }
   const { code: _code, message: _message, lease: _lease, progress: _progress, ...known } = before
   const { state, code, message, lease } = said
   return {

@@ -154,7 +154,9 @@ export class TrainerHost {
       const loop = this.#loops.get(name)
       if (loop === undefined) return this.#statuses.get(name) ?? []
       const status = loop.status()
-      return status.isBlank === true ? status : { ...status, quality: loop.quality() }
+      return status.isBlank === true
+        ? status
+        : { ...status, quality: loop.quality(), served: loop.served() }
     })
   }
 

@@ -14,9 +14,9 @@ export function addVersionRoute(app: FastifyInstance, services: Services): void 
   }
   const path = '/models/:model/versions/:version'
   app.get<{ Params: VersionParams }>(path, { schema }, async ({ params }) => {
-    const { versions, task } = services.model(params.model)
+    const { versions, task, status } = services.model(params.model)
     const find = versions.find(params.version)
     const [found, live, pins] = await Promise.all([find, versions.live(), versions.pins()])
-    return describeVersion(found, task, { live, pins })
+    return describeVersion(found, task, { live, pins, served: status().trainer.served })
   })
 }

@@ -1,0 +1,149 @@
+/**
+ * How good each version's own answers were: feedback that names a served prediction judges the version that made it,
+ * however late it comes. Counted apart from the learner, so that a rollback takes none of it back. Of an answer that is
+ * judged again the newest judgement counts, among the last ones; the versions and the answers that are known are bounded.
+ */
+export interface ServedLimits {
+  /** Versions with scores; the one that was judged least recently goes first. */
+  readonly versions: number
+  /** Judged answers that are known one by one. */
+  readonly answers: number
+}
+
+export interface ServedScore {
+  readonly version: string
+  /** Answers that were judged. */
+  readonly count: number
+  /** Their mean error in the task's terms: 0 = all right; where answers are right or wrong, the share of wrong ones. */
+  readonly error: number
+}
+
+/** `at` rises with each judgement: rows are replaced by the newest. */
+export interface VersionSum {
+  readonly version: string
+  readonly at: number
+  readonly count: number
+  readonly errors: number
+}
+
+export interface Judgement {
+  readonly at: number
+  readonly prediction: string
+  readonly version: string
+  readonly error: number
+}
+
+export interface ServedState {
+  readonly versions: readonly VersionSum[]
+  readonly judgements: readonly Judgement[]
+}
+
+/** What a save has to write, and to remove. */
+export interface ServedChange {
+  readonly versions: readonly VersionSum[]
+  readonly goneVersions: readonly string[]
+  readonly judgements: readonly Judgement[]
+  readonly goneJudgements: readonly string[]
+}
+
+export const defaultServedLimits: ServedLimits = { versions: 100, answers: 10_000 }
+
+export class ServedScores {
+  readonly #limits: ServedLimits
+  /** In the order of their last judgement, oldest first. */
+  readonly #versions = new Map<string, VersionSum>()
+  readonly #judgements = new Map<string, Judgement>()
+  #at = 0
+  #shown: readonly ServedScore[] | undefined
+  /** Names whose rows are others than at the last save. */
+  readonly #changedVersions = new Set<string>()
+  readonly #changedJudgements = new Set<string>()
+
+  constructor(limits: ServedLimits = defaultServedLimits) {
+    this.#limits = limits
+  }
+
+  judge(prediction: string, version: string, error: number): void {
+    this.withdraw(prediction)
+    this.#at += 1
+    this.#judgements.set(prediction, { at: this.#at, prediction, version, error })
+    this.#changedJudgements.add(prediction)
+    this.#add(version, 1, error)
+    this.#forgetOldest()
+  }
+
+  /** It was taken back, or is judged again. */
+  withdraw(prediction: string): void {
+    const known = this.#judgements.get(prediction)
+    if (known === undefined) return
+    this.#judgements.delete(prediction)
+    this.#changedJudgements.add(prediction)
+    if (this.#versions.has(known.version)) this.#add(known.version, -1, -known.error)
+  }
+
+  /** The most recently judged first. The same array until something changes. */
+  get scores(): readonly ServedScore[] {
+    this.#shown ??= [...this.#versions.values()]
+      .filter(({ count }) => count > 0)
+      .map(({ version, count, errors }) => ({ version, count, error: errors / count }))
+      .reverse()
+    return this.#shown
+  }
+
+  /** Since the last save. */
+  get change(): ServedChange {
+    const [versions, goneVersions] = split(this.#changedVersions, this.#versions)
+    const [judgements, goneJudgements] = split(this.#changedJudgements, this.#judgements)
+    return { versions, goneVersions, judgements, goneJudgements }
+  }
+
+  saved(): void {
+    this.#changedVersions.clear()
+    this.#changedJudgements.clear()
+  }
+
+  /** Both lists by `at`, oldest first. */
+  restore({ versions, judgements }: ServedState): void {
+    this.#versions.clear()
+    this.#judgements.clear()
+    for (const row of versions) this.#versions.set(row.version, row)
+    for (const row of judgements) this.#judgements.set(row.prediction, row)
+    this.#at = Math.max(0, versions.at(-1)?.at ?? 0, judgements.at(-1)?.at ?? 0)
+    this.#shown = undefined
+    this.saved()
+    this.#forgetOldest()
+  }
+
+  #add(version: string, count: number, error: number): void {
+    const was = this.#versions.get(version) ?? { count: 0, errors: 0, at: 0 }
+    const errors = was.count + count === 0 ? 0 : was.errors + error
+    const at = count > 0 ? this.#at : was.at
+    // A judgement that is withdrawn leaves the order as it is.
+    if (count > 0) this.#versions.delete(version)
+    this.#versions.set(version, { version, at, count: was.count + count, errors })
+    this.#changedVersions.add(version)
+    this.#shown = undefined
+  }
+
+  #forgetOldest(): void {
+    const { versions, answers } = this.#limits
+    for (const version of oldest(this.#versions, versions)) {
+      this.#versions.delete(version)
+      this.#changedVersions.add(version)
+    }
+    for (const prediction of oldest(this.#judgements, answers)) {
+      this.#judgements.delete(prediction)
+      this.#changedJudgements.add(prediction)
+    }
+  }
+}
+
+function oldest(rows: ReadonlyMap<string, unknown>, most: number): readonly string[] {
+  return rows.size <= most ? [] : [...rows.keys()].slice(0, rows.size - most)
+}
+
+/** The rows that are there, and the names of those that are not. */
+function split<Row>(names: ReadonlySet<string>, rows: ReadonlyMap<string, Row>) {
+  const there = [...names].flatMap((name) => rows.get(name) ?? [])
+  return [there, [...names].filter((name) => !rows.has(name))] as const
+}

@@ -1,0 +1,160 @@
+/** Scores of versions from the answers that they served: counted once an answer, bounded, and part of the checkpoint. */
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import { ServedTables } from '../../src/checkpoint/served-tables.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import { ServedScores } from '../../src/evaluation/served-scores.ts'
+import { openStore } from '../../src/platform/store/store.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+import { event, lessons } from '../trainer/events.ts'
+import { Crash, openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
+
+test('the newest judgement of an answer counts, and one that is taken back does not', () => {
+  const served = new ServedScores()
+  served.judge('p-1', 'v1', 1)
+  served.judge('p-2', 'v1', 0)
+  served.judge('p-3', 'v2', 1)
+  served.judge('p-1', 'v1', 0)
+  expect(served.scores).toEqual([
+    { version: 'v1', count: 2, error: 0 },
+    { version: 'v2', count: 1, error: 1 },
+  ])
+  served.withdraw('p-3')
+  served.withdraw('p-9')
+  expect(served.scores).toEqual([{ version: 'v1', count: 2, error: 0 }])
+})
+
+test('versions and answers that are known are bounded, the least recently judged go', () => {
+  const served = new ServedScores({ versions: 2, answers: 3 })
+  for (const [prediction, version] of ['a v1', 'b v2', 'c v1', 'd v3'].map((row) => row.split(' ')))
+    served.judge(prediction!, version!, 1)
+  expect(served.scores.map(({ version, count }) => [version, count])).toEqual([
+    ['v3', 1],
+    ['v1', 2],
+  ])
+  // `a` is not known any more: it counts once more.
+  served.judge('a', 'v1', 0)
+  expect(served.scores[0]).toEqual({ version: 'v1', count: 3, error: 2 / 3 })
+})
+
+test('what is written is what is read, also after every single change', () => {
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  const tables = new ServedTables(store)
+  const limits = { versions: 3, answers: 5 }
+  const served = new ServedScores(limits)
+  for (let at = 0; at < 40; at += 1) {
+    if (at % 7 === 6) served.withdraw(`p-${at - 3}`)
+    else served.judge(`p-${at % 11}`, `v${Math.floor(at / 6)}`, (at % 3) / 2)
+    tables.write(served.change)
+    // Again, as after a save of which nobody knows whether it was done.
+    tables.write(served.change)
+    served.saved()
+    const again = new ServedScores(limits)
+    again.restore(tables.load())
+    expect(again.scores).toEqual(served.scores)
+    expect(tables.load().judgements.length).toBeLessThanOrEqual(5)
+  }
+  store.close()
+})
+
+const setting: Setting = { every: 4 }
+const savedIn = (world: World) => new Checkpoint(world.store, { snapshots: 9 }).load()!
+
+function predicted(
+  id: string,
+  version: string,
+  answer: string,
+): readonly [string, ServedPrediction] {
+  const input = { kind: 'text', text: 'good fine' } as const
+  return [id, { id, input, version, answer, timeMs: 0 }]
+}
+
+/** v1 was right once of two, v2 never: by label, by rating, late. */
+function judged(): World {
+  const world = openWorld({
+    s: [
+      ...lessons(6),
+      event({ id: 'f-1', prediction_id: 'p-1', label: 'yes' }),
+      event({ id: 'f-2', prediction_id: 'p-2', rating: -1 }),
+      ...lessons(4, 20),
+      event({ id: 'f-3', prediction_id: 'p-3', label: 'no' }),
+      // Its input came along, so that nobody looks up what was served.
+      event({ id: 'f-4', prediction_id: 'p-4', text: 'good fine', label: 'yes' }),
+      event({ id: 'f-5', prediction_id: 'p-5', rating: 1 }),
+    ],
+  })
+  for (const each of [
+    predicted('p-1', 'v1', 'yes'),
+    predicted('p-2', 'v1', 'yes'),
+    predicted('p-3', 'v2', 'yes'),
+    predicted('p-4', 'v2', 'yes'),
+  ])
+    world.predictions.set(...each)
+  return world
+}
+
+const expected = [
+  { version: 'v2', count: 1, error: 1 },
+  { version: 'v1', count: 2, error: 0.5 },
+]
+
+describe('a trainer', () => {
+  test('scores each version by the answers that it served', async () => {
+    const world = judged()
+    const running = startIn(world, setting)
+    await running.readAll()
+    expect(running.loop.served()).toEqual(expected)
+    await running.stop()
+    const { versions } = savedIn(world).served!
+    expect(versions.map(({ version, count }) => [version, count])).toEqual([
+      ['v1', 2],
+      ['v2', 1],
+    ])
+  })
+
+  test('a rollback takes none of it back, a retraction does', async () => {
+    const world = judged()
+    await runToEnd(world, setting)
+    await world.registry.point({ version: 'v0', expect: 4, reason: 'r', by: 'rollback' })
+    world.streams.get('s')!.push(event({ id: 'f-9', prediction_id: 'p-2' }))
+    const running = startIn(world, setting)
+    await running.readAll()
+    expect(running.loop.served()).toEqual([
+      { version: 'v2', count: 1, error: 1 },
+      { version: 'v1', count: 1, error: 0 },
+    ])
+    await running.stop()
+  })
+
+  test('counts each judgement once, whatever effect it dies at', async () => {
+    for (let instant = 1; ; instant += 1) {
+      const world = judged()
+      let effects = 0
+      const chaos = () => {
+        if ((effects += 1) === instant) throw new Crash(`${instant}`)
+      }
+      const survived = await runToEnd(world, { ...setting, chaos }).then(
+        () => true,
+        () => false,
+      )
+      if (!survived) await runToEnd(world, setting)
+      const served = new ServedScores()
+      served.restore(savedIn(world).served!)
+      expect(served.scores, `died at ${instant}`).toEqual(expected)
+      if (survived) break
+    }
+  }, 60_000)
+
+  test('goes on from a checkpoint of a release that kept no scores', () => {
+    const path = join(scratchFolder(), 'state.db')
+    const first = checkpointMigrations.findIndex((sql) => sql.includes('served_versions'))
+    const old = openStore(path, { migrations: checkpointMigrations.slice(0, first) })
+    expect(() => old.all('SELECT * FROM served_versions')).toThrow()
+    old.close()
+    const store = openStore(path, { migrations: checkpointMigrations })
+    expect(new ServedTables(store).load()).toEqual({ versions: [], judgements: [] })
+    store.close()
+  })
+})
