@@ -1,6 +1,7 @@
 /**
- * Copies of checkpoints: the bytes in a blob store, and in Redis the head that names the newest copy, moved by the holder of
- * the lease alone. What is copied must not change meanwhile: give a snapshot of the database, not the database.
+ * Copies of checkpoints: the bytes in a blob store, and in Redis the head that names the newest copy, which only the
+ * holder of the lease moves. The source must not change during the copy: pass a snapshot of the database, not the
+ * database.
  */
 import { randomBytes } from 'node:crypto'
 import { stat } from 'node:fs/promises'
@@ -16,7 +17,9 @@ import type { CheckpointCopies, CopyHead, Lease } from './contract.ts'
 import { BEGIN, COMMIT } from './copy-scripts.ts'
 
 export interface CheckpointCopiesOptions {
-  /** With a `commandMs` in which a chunk gets through; not the connection of the leases, whose renewals would wait behind it. */
+  /**
+   * With a `commandMs` long enough for a chunk; not the connection of the leases, whose renewals would wait behind it.
+   */
   readonly redis: Redis
   readonly clock: Clock
   readonly log: Logger
@@ -35,7 +38,7 @@ interface FullHead extends CopyHead {
 }
 
 const FILE = 'state.db'
-/** In Redis, where memory is dear, an upload that stands still is given up soon. */
+/** In Redis, where memory is expensive, a stalled upload is dropped soon. */
 const RESTING_MS = 60_000
 /** What no head names was given up, when it is older than this. */
 const ORPHAN_MS = 60 * 60 * 1000
@@ -92,14 +95,14 @@ class SharedCopies implements CheckpointCopies {
       const isTaken = await upload.commit(blob, this.#options.blobsOf === undefined)
       if (!isTaken) await blobs.remove(id)
     } catch (error) {
-      // Another trains the model now, and nobody will finish this.
+      // Another daemon trains the model now, and nobody will finish this.
       if (codeOf(error) === 'LEASE_LOST') await blobs.remove(id)
       throw error
     }
     await this.#clear(model, id, before?.id)
   }
 
-  /** The copy is made: what it leaves behind is swept up now or later. */
+  /** The copy is complete: leftovers are removed now or later. */
   async #clear(model: string, id: string, before: string | undefined): Promise<void> {
     const { clock, log } = this.#options
     const blobs = this.#blobs(model)
@@ -115,7 +118,7 @@ class SharedCopies implements CheckpointCopies {
     }
   }
 
-  /** Redis has two names for what it keeps itself, so that a daemon of an earlier release reads it too. */
+  /** Redis uses two names for the data it stores itself, so that a daemon of an earlier release reads it too. */
   #blobs(model: string): BlobStore {
     const { redis, clock, blobsOf } = this.#options
     const inRedis = openRedisBlobs({
@@ -235,7 +238,7 @@ function altered(model: string, cause: unknown): Error {
 }
 
 function replaced(model: string): Error {
-  const message = `the copied checkpoint of ${model} was replaced meanwhile; ask which there is now`
+  const message = `the copied checkpoint of ${model} was replaced meanwhile; look up the present one`
   return failure('REDIS_UNAVAILABLE', message, { details: { model } })
 }
 

@@ -1,4 +1,4 @@
-/** Leases, and copies of checkpoints: what the daemons of a fleet share besides versions. */
+/** Leases and checkpoint copies: the state that the daemons of a fleet share besides versions. */
 
 /**
  * The right to write for one model: one holder at a time over all daemons. `epoch` rises with each holder, also over
@@ -10,9 +10,9 @@ export interface Lease {
   readonly model: string
   readonly epoch: number
   readonly signal: AbortSignal
-  /** Throws `LEASE_LOST` when holding on is in doubt. Called right before whatever must not be done twice. */
+  /** Throws `LEASE_LOST` if holding the lease is in doubt. Called right before an action that must not happen twice. */
   check(): void
-  /** Lets another take it at once. Idempotent; never rejects. */
+  /** Lets another daemon acquire it immediately. Idempotent; never rejects. */
   release(): Promise<void>
 }
 
@@ -22,7 +22,7 @@ export interface LeaseView {
   readonly expiresMs: number
 }
 
-/** Who trains what. `acquire` waits as long as it takes, and rejects only when its signal aborts. */
+/** Which daemon trains which model. `acquire` waits until it succeeds, and rejects only when its signal aborts. */
 export interface Leases {
   /** `floor`: an epoch that was seen anywhere; the new one is higher. */
   acquire(
@@ -42,9 +42,9 @@ export interface CopyHead {
 }
 
 /**
- * Copies of a model's checkpoint where every daemon finds them, so that another takes over where the last one stood.
- * `put` is all or nothing and refused (`LEASE_LOST`) for an older epoch than was seen; `get` verifies every byte
- * (`STORE_CORRUPT`) and writes the file whole or not at all.
+ * Copies of a model's checkpoint that every daemon can read, so that another can continue from the last one. `put` is
+ * all or nothing, and refused (`LEASE_LOST`) for an epoch older than the latest; `get` verifies every byte
+ * (`STORE_CORRUPT`) and writes the complete file or nothing.
  */
 export interface CheckpointCopies {
   head(model: string): Promise<CopyHead | undefined>

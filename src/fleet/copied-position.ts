@@ -1,6 +1,6 @@
 /**
- * Leaves word beside the feedback stream of how far the newest copy of the checkpoint has learned. A successor begins at
- * that copy, however old it is: the senders trim nothing beyond it.
+ * Stores beside the feedback stream how far the newest copy of the checkpoint has learned. A successor starts from that
+ * copy, however old it is, so the senders trim nothing after it.
  */
 import type { Positions } from '../contracts/stream.ts'
 import type { Redis } from '../platform/redis/redis.ts'

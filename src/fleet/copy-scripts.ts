@@ -1,6 +1,7 @@
 /**
- * The Lua of checkpoint copies. KEYS: epoch, head, the upload's chunks, the index of uploads. A copy is uploaded as a blob of
- * its own and becomes the copy in one step that names it in the head and drops the one before; one that is never named goes.
+ * The Lua of checkpoint copies. KEYS: epoch, head, the upload's chunks, the index of uploads. A copy is uploaded as a
+ * separate blob and becomes current in one step that names it in the head and drops the previous one; one that is never
+ * named expires.
  */
 import { redisScript } from '../platform/redis/script.ts'
 
@@ -33,8 +34,8 @@ return is_later() and 'OK' or 'THERE'`,
 )
 
 /**
- * ARGV: epoch, sequence, number of chunks, id, bytes, sha256, what an id becomes a key by, the field that shows the whole
- * blob or '' when it lies in another store.
+ * ARGV: epoch, sequence, number of chunks, id, bytes, sha256, the prefix that turns an id into a key, the field that
+ * marks a complete blob or '' when it is in another store.
  */
 export const COMMIT = redisScript(
   'copy commit',

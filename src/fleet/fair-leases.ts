@@ -1,8 +1,9 @@
 /**
- * Leases of a daemon that takes its share of the models and no more, while others are alive to take theirs. A daemon that
- * comes gets its share from the others, who give back what they have too many of; one that goes leaves it to the rest.
+ * Leases of a daemon that takes only its share of the models while others are alive to take theirs. A new daemon gets
+ * its share from the others, which give back surplus models; the models of a leaving one go to the rest.
  *
- * The lease alone decides who may write; this only decides who asks. Whatever it gets wrong costs time, never a doubled event.
+ * Only the lease decides who may write; this decides only which daemon tries to acquire it. An error here costs time,
+ * never a doubled event.
  */
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Lease, Leases } from './contract.ts'
@@ -17,7 +18,7 @@ export interface FairLeasesOptions {
   readonly replica: string
   /** Of this process among those of the replica, such as its pid. */
   readonly instance: string
-  /** What it can train now: not what has failed for good. */
+  /** The models that it can train now, without those that failed for good. */
   readonly models: () => readonly string[]
   readonly leaseMs: number
   readonly clock: Clock
@@ -35,7 +36,7 @@ interface TrainerCard {
   readonly holds: readonly string[]
 }
 
-/** Parts of a lease's life. A daemon that died is gone from the roll when its leases are free. */
+/** In parts of a lease's duration. A daemon that died has left the membership when its leases expire. */
 const CALL_AT = 1 / 6
 const SETTLED_AT = 1 / 2
 
@@ -138,7 +139,7 @@ class SharingLeases implements FairLeases {
   async #look(clock: Clock): Promise<void> {
     const { leaseMs } = this.#options
     while (!this.#closed.signal.aborted) {
-      // Its own call comes first, so that it finds itself.
+      // Publishes itself first, so that it finds itself.
       await this.#roll.call()
       const present = await this.#roll.list().catch(() => undefined)
       this.#shares.see(present && merged(present), clock.monotonicMs())

@@ -1,16 +1,17 @@
 /**
- * A lease while it is held: renewed at a third of its life, and given up by its holder before its keeper would, counted from
- * when the last good renewal was sent. A renewal without an answer is unknown and so tried again until then.
+ * A held lease: renewed at a third of its duration, and given up by its holder before the keeper would expire it,
+ * counted from the sending of the last successful renewal. A renewal without an answer has an unknown result and is
+ * retried until then.
  *
- * Time is monotonic, so that a wall clock that jumps changes nothing; and it is asked in `check`, because after a stop of
- * the whole process no timer has fired yet.
+ * Time is monotonic, so a jumping wall clock changes nothing; and `check` reads it, because after a stop of the whole
+ * process no timer has fired yet.
  */
 import type { Clock, CodedError, Logger } from '../contracts/core.ts'
 import type { Lease } from './contract.ts'
 import { failure } from '../platform/errors.ts'
 import type { LeaseClaim, LeaseKeeper } from './lease-keeper.ts'
 
-/** The holder's own end comes earlier by this part: clocks of two machines run at slightly different speeds. */
+/** The holder's own deadline is earlier by this part: clocks of two machines run at slightly different speeds. */
 const MARGIN = 0.1
 const RENEW_AT = 1 / 3
 const RETRY_AT = 1 / 12
@@ -31,7 +32,7 @@ export class HeldLease implements Lease {
   #endsMs: number
   #release: Promise<void> | undefined
 
-  /** `sentMs`: the monotonic time before it was asked for. */
+  /** `sentMs`: the monotonic time before the request. */
   constructor(claim: LeaseClaim, epoch: number, sentMs: number, keeping: Keeping) {
     this.model = claim.model
     this.epoch = epoch
@@ -67,7 +68,7 @@ export class HeldLease implements Lease {
     this.#ended.abort()
     // Also a lost one: its last renewal may have landed after all.
     await this.#with.keeper.release(this.#claim, this.epoch).catch((err: unknown) => {
-      this.#with.log.debug({ err, model: this.model }, 'the lease ends by itself')
+      this.#with.log.debug({ err, model: this.model }, 'the lease expires')
     })
   }
 
@@ -79,7 +80,7 @@ export class HeldLease implements Lease {
       if (sentMs >= this.#endsMs) break
       try {
         const isMine = await keeper.renew(this.#claim, this.epoch)
-        // An answer after the end comes too late: what was refused meanwhile must stay so.
+        // An answer after the deadline is too late: what was refused meanwhile must stay refused.
         if (isMine && clock.monotonicMs() < this.#endsMs) this.#endsMs = this.#endOf(sentMs)
         if (!isMine) this.#lose('was taken by another')
         pause = RENEW_AT
@@ -90,7 +91,7 @@ export class HeldLease implements Lease {
     }
   }
 
-  /** Apart from renewing, which may be waiting for an answer when the end comes. */
+  /** Independent of the renewal, which may be waiting for an answer at the deadline. */
   async #watch(): Promise<void> {
     const { clock } = this.#with
     while (await this.#slept(this.#endsMs - clock.monotonicMs()))

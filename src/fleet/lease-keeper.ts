@@ -1,11 +1,12 @@
 /**
- * Who keeps the leases: three questions that it answers atomically. Redis is one; a simulation has one in memory.
+ * The store of leases, with three atomic operations. Redis is one; a simulation has one in memory.
  *
- * A question may fail, or time out and take effect all the same: each carries the token of one `acquire`, by which asking
- * again is harmless. Rules that every keeper follows:
+ * An operation may fail, or time out and take effect anyway: each carries the token of one `acquire`, which makes a
+ * repetition harmless. Rules for every keeper:
  *
- *   grant   when free and nothing was forgotten (its epoch ≥ floor), or the asker was patient: epoch = max(its own, floor) + 1
- *   renew   when this token holds it, or nobody of an equal or later epoch does; brings back what the keeper forgot
+ * grant when free and nothing was forgotten (its epoch ≥ floor), or the caller was patient: epoch = max(its own, floor)
+ * + 1
+ * renew when this token holds it, or no other holder of an equal or later epoch does; restores what the keeper forgot
  *   release when this token holds it
  */
 import type { LeaseView } from './contract.ts'
@@ -21,7 +22,7 @@ export interface LeaseClaim {
 export type Granting =
   | { readonly kind: 'granted'; readonly epoch: number }
   | { readonly kind: 'held'; readonly by: LeaseView; readonly forMs: number }
-  /** It knows a lower epoch than the asker: it lost its memory, and perhaps of a holder who is alive. */
+  /** It has a lower epoch than the caller: it lost data, possibly including a live holder. */
   | { readonly kind: 'forgot' }
 
 export interface LeaseKeeper {
@@ -33,6 +34,9 @@ export interface LeaseKeeper {
   renew(claim: LeaseClaim, epoch: number): Promise<boolean>
   release(claim: LeaseClaim, epoch: number): Promise<void>
   view(model: string): Promise<LeaseView | undefined>
-  /** Perhaps calls back when the model may have become free; only a reason to ask sooner. Returns how to stop. */
+  /**
+   * May call back when the model has become free, which is only a hint to retry sooner. Returns a function that
+   * unsubscribes.
+   */
   onRelease(model: string, wake: () => void): () => void
 }

@@ -1,21 +1,21 @@
 /**
- * Leases over any keeper: asks until it is granted one. It remembers the highest epoch it has seen, so that a keeper that
- * lost its memory is noticed: then, and when the keeper was away and may come back as another, it only looks for one lease's
- * life, in which a holder who is alive brings its lease back.
+ * Leases over any keeper: retries until one is granted. It remembers the highest epoch it has seen, so it notices when
+ * a keeper lost its data. Then, and when the keeper was away and may return as another, it only watches for the
+ * duration of one lease, in which a live holder restores its lease.
  */
 import type { Lease, LeaseView, Leases } from './contract.ts'
 import { HeldLease, type Keeping } from './held-lease.ts'
 import type { Granting, LeaseClaim } from './lease-keeper.ts'
 
 export interface LeasesOptions extends Keeping {
-  /** Who this is, for people. */
+  /** The name of this holder, for people. */
   readonly holder: string
   readonly leaseMs: number
   /** A new word without spaces each time. */
   readonly token: () => string
 }
 
-/** How soon a lease that nobody released is asked for again, as a part of its life. */
+/** How soon to retry for a lease that was not released, as a part of its duration. */
 const ASK_AT = 1 / 12
 
 export function openLeases(options: LeasesOptions): Leases {
@@ -120,7 +120,7 @@ class Asking {
       : { kind: 'held', by, forMs: by.expiresMs - clock.nowMs() }
   }
 
-  /** Nobody wants it any more: it must not lie unused. */
+  /** The caller no longer wants it: release it immediately. */
   async #take(epoch: number, sentMs: number, signal: AbortSignal): Promise<HeldLease> {
     const lease = new HeldLease(this.#claim, epoch, sentMs, this.#with)
     if (!signal.aborted) return lease

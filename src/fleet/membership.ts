@@ -1,6 +1,6 @@
 /**
- * Who is there: each calls its name at Redis every so often with a card about itself, and whoever is not heard of for a
- * while is not there. Time is that of Redis, so that the clocks of the fleet need not agree.
+ * Membership: each daemon publishes information about itself in Redis at intervals, and a silent one is removed after a
+ * while. Time is Redis's clock, so the clocks of the fleet need not agree.
  */
 import type { Clock, Logger } from '../contracts/core.ts'
 import { redisScript } from '../platform/redis/script.ts'
@@ -22,16 +22,16 @@ export interface MembershipOptions<Card extends object> {
 export interface Present<Card extends object> {
   readonly name: string
   readonly card: Card
-  /** When it was last heard of, by this machine's clock. */
+  /** When it was last seen, by this machine's clock. */
   readonly seenMs: number
 }
 
 export interface Membership<Card extends object> {
   /** By name. Rejects while Redis is away. */
   list(): Promise<readonly Present<Card>[]>
-  /** At once, because the card has changed; never rejects. */
+  /** Publishes immediately, because the information has changed; never rejects. */
   call(): Promise<void>
-  /** Takes its leave, so that nobody waits for it. */
+  /** Leaves the membership, so that nobody waits for it. */
   close(): Promise<void>
 }
 
@@ -49,7 +49,7 @@ redis.call('ZADD', calls, now, ARGV[1])
 redis.call('HSET', cards, ARGV[1], ARGV[2])`,
 )
 
-/** ARGV: for how long a call counts. Forgets who is gone. */
+/** ARGV: how long an announcement is valid. Removes expired members. */
 const LIST = redisScript(
   'roll list',
   `${NOW}
@@ -106,8 +106,8 @@ class CallingRoll<Card extends object> implements Membership<Card> {
     const { redis, name, card, log } = this.#options
     if (this.#closed.signal.aborted) return
     await redis.script(CALL, this.#keys, [name, JSON.stringify(card())]).catch((err: unknown) => {
-      // The connection has told already that Redis is away.
-      log.debug({ err }, 'a call was not heard')
+      // The connection has already reported that Redis is away.
+      log.debug({ err }, 'an announcement failed')
     })
   }
 

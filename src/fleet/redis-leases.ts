@@ -1,9 +1,11 @@
 /**
- * Leases kept by Redis: each answer is one Lua script. `<ns>:{model}:lease` says `epoch token holder` and dies by its TTL;
- * `<ns>:{model}:epoch` is the highest epoch ever granted, against which every shared store checks a trainer's writes.
+ * Leases in Redis: each operation is one Lua script. `<ns>:{model}:lease` contains `epoch token holder` and expires by
+ * its TTL; `<ns>:{model}:epoch` is the highest epoch ever granted, against which every shared store checks a trainer's
+ * writes.
  *
- * After FLUSHALL or a failover to a stale replica the holder's next renewal brings both back. Two holders at one time could
- * only be where a grant itself was lost in a failover and a third asks that never saw it; the older epoch is then refused.
+ * After FLUSHALL or a failover to a stale replica the holder's next renewal restores both. There can be two holders
+ * only if the grant itself was lost in a failover and a third daemon that never saw it acquires the lease; the older
+ * epoch is then refused.
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock, Logger } from '../contracts/core.ts'
@@ -58,7 +60,9 @@ hold(mine, ARGV[1], ARGV[2], ARGV[3])
 return {'granted', mine}`,
 )
 
-/** ARGV: token, holder, milliseconds, epoch. An earlier epoch's hold came of a lost memory, and gives way. */
+/**
+ * ARGV: token, holder, milliseconds, epoch. A holder with an earlier epoch is a result of lost data, and is replaced.
+ */
 const RENEW = redisScript(
   'lease renew',
   `${HELD}
@@ -69,7 +73,7 @@ hold(mine, ARGV[1], ARGV[2], ARGV[3])
 return 1`,
 )
 
-/** ARGV: token. KEYS[3]: the channel that wakes who waits. */
+/** ARGV: token. KEYS[3]: the channel that wakes waiting daemons. */
 const RELEASE = redisScript(
   'lease release',
   `${HELD}

@@ -1,21 +1,22 @@
 /**
- * Which daemon should train which model, so that each has its share: no two differ by more than one model, where all can
- * train all. Every daemon comes to the same answer from the same facts, and what is well where it is stays there.
+ * Which daemon should train which model, so that the load is balanced: the counts differ by at most one model, if every
+ * daemon can train every model. Every daemon computes the same answer from the same facts, and models stay where they
+ * are unless the balance requires a move.
  *
  *   free models, by name, go to the one with the fewest; then, while one has two more than another, it gives up one
  *
- * Each move lowers Σ load², so that it ends; and it moves no more than it must.
+ * Each move lowers Σ load², so it terminates; and it makes as few moves as possible.
  */
 
 export interface Trainer {
   readonly name: string
-  /** What it can train. */
+  /** The models that it can train. */
   readonly models: readonly string[]
-  /** What it is training. */
+  /** The models that it is training. */
   readonly holds: readonly string[]
 }
 
-/** Model → the name of the trainer that should have it. A model that nobody can train is absent. */
+/** Model → the name of the trainer that should have it. A model that no daemon can train is absent. */
 export function spread(trainers: readonly Trainer[]): ReadonlyMap<string, string> {
   const sorted = [...trainers].sort((a, b) => (a.name < b.name ? -1 : 1))
   const able = new Map(
@@ -52,7 +53,7 @@ function byLoad(loads: ReadonlyMap<string, readonly string[]>): string[] {
   return [...loads].sort(([, a], [, b]) => a.length - b.length).map(([name]) => name)
 }
 
-/** From one that has too many to one that has too few: the model that came last. */
+/** From one with too many to one with too few: the most recent model. */
 function moveOne(
   loads: ReadonlyMap<string, string[]>,
   able: ReadonlyMap<string, ReadonlySet<string>>,

@@ -1,6 +1,6 @@
 /**
- * One daemon's view of who should have what, over time: it gives back only what has been another's for a while, so that a
- * daemon that comes and goes moves nothing; and it takes what another should have but does not take.
+ * One daemon's view of the assignment over time: it gives back only a model that was assigned to another for a while,
+ * so that a daemon that restarts causes no moves; and it takes a model that its assignee does not take.
  */
 import { spread, type Trainer } from './shares-of.ts'
 
@@ -12,8 +12,8 @@ export interface SharesOptions {
 }
 
 /**
- * Parts of a lease's life: when it has looked for so long it has seen all who are there, then a free model is anybody's, and
- * for so long it stays with who took it in.
+ * In parts of a lease's duration: after this long it has seen every member, any daemon may take a free model, and a
+ * model stays with a stand-in.
  */
 const LOOKED_FOR = 1 / 3
 const ORPHANED_AFTER = 3
@@ -21,7 +21,7 @@ const ADOPTED_FOR = 30
 
 export class Shares {
   readonly #options: SharesOptions
-  /** Undefined while nothing is known: nothing is asked for and nothing given back. */
+  /** Undefined while nothing is known: nothing is acquired and nothing given back. */
   #should: ReadonlyMap<string, string> | undefined
   #nowMs = 0
   #knownMs = 0
@@ -61,7 +61,7 @@ export class Shares {
     }
   }
 
-  /** Whether this daemon should ask for the model. */
+  /** Whether this daemon should acquire the model. */
   wants(model: string): boolean {
     const { leaseMs } = this.#options
     if (this.#should === undefined || this.#nowMs - this.#knownMs < LOOKED_FOR * leaseMs)
@@ -73,7 +73,7 @@ export class Shares {
     return true
   }
 
-  /** Whether this daemon should let the model go that it holds: nothing, while it stands in for one that takes nothing. */
+  /** Whether this daemon should release a model it holds: no, while it stands in for one that takes nothing. */
   gives(model: string): boolean {
     const sinceMs = this.#othersMs.get(model)
     if (sinceMs === undefined || this.#adoptedMs.size > 0) return false

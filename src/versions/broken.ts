@@ -1,4 +1,4 @@
-/** A registry whose ledger is damaged: each question is answered with what is broken and how to fix it. */
+/** A registry with a damaged ledger: each call is answered with the problem and its fix. */
 import type { CodedError } from '../contracts/core.ts'
 import type { LocalRegistry } from './local/local.ts'
 

@@ -4,7 +4,7 @@ import type { Manifest } from './contract.ts'
 export interface Comparison {
   readonly from: string
   readonly to: string
-  /** Whether both answer every input alike: the same content. */
+  /** Whether both answer every input equally: the same content. */
   readonly same: boolean
   /** Names of manifest fields that differ, besides names, dates and files. */
   readonly differs: readonly string[]

@@ -25,7 +25,7 @@ export interface Manifest {
   readonly adapter: AdapterConfig
   /** Kept examples that answer along with the head; absent = none. */
   readonly memory?: MemoryShape
-  /** source name → partition → [from, to): what it learned since its parent. */
+  /** source name → partition → [from, to): the events learned since its parent. */
   readonly span: Readonly<Record<string, Readonly<Record<string, readonly [string, string]>>>>
   /** Examples learned in this line so far, and in this version. */
   readonly events: number
@@ -44,7 +44,7 @@ export interface Version {
   readonly parameters: Tensors
 }
 
-/** What a publisher knows of a version. The registry seals it: format, digest, files and date are its own. */
+/** The publisher's part of a version. The registry seals it: it adds format, digest, files and date. */
 export type ManifestDraft = Omit<Manifest, 'format' | 'digest' | 'files' | 'created'>
 
 export interface VersionDraft {
@@ -70,7 +70,7 @@ export interface Kept {
   readonly bytes: number
 }
 
-/** As a list shows it; `removed`: its bytes are gone, its manifest is not. */
+/** An entry of a list; `removed`: its bytes were removed, its manifest was not. */
 export interface ListedVersion {
   readonly manifest: Manifest
   readonly removed: boolean
@@ -109,11 +109,11 @@ export interface Routing {
   readonly previous: string | null
   readonly reason: string
   readonly by: Mover
-  /** What the move asks of the trainer besides going to its version; a `pause` and its like stay where the pointer is. */
+  /** What the move asks of the trainer besides its version; a `pause` and similar commands keep the version. */
   readonly asks?: Asked
 }
 
-/** A move of the routing, as a caller asks for it. */
+/** A move of the routing, as requested by a caller. */
 export interface RoutingMove {
   /** What becomes live. */
   readonly version: string
@@ -129,19 +129,19 @@ export interface RoutingMove {
 }
 
 /**
- * Commands to the trainer travel as moves of the pointer: it is durable, fenced, reaches the daemon that trains whichever
- * that is, and is read before any record, also where nothing is read.
+ * Commands to the trainer travel as moves of the pointer: it is durable, fenced, reaches whichever daemon trains the
+ * model, and is read before any record, even if there are none.
  */
 export interface Asked {
-  /** Of a rollback: learn nothing until somebody resumes. */
+  /** For a rollback: stop learning until someone resumes. */
   readonly hold?: boolean
-  /** Of `relearn` and `discard`: which of what was set aside. */
+  /** For `relearn` and `discard`: which set-aside events. */
   readonly selection?: Selection
   /** Of a policy's rollback: the count of accepted events at which it was decided. */
   readonly place?: number
 }
 
-/** Events by their source, since when, and by the task's own fields; what is absent does not matter. */
+/** Selects events by source, time, and the task's own fields; an absent field selects all. */
 export interface Selection {
   readonly [field: string]: Json | undefined
   readonly source?: string
@@ -158,7 +158,7 @@ export interface Registry {
   publish(draft: VersionDraft): Promise<Manifest>
   load(version: string): Promise<Version>
   manifest(version: string): Promise<Manifest>
-  /** One version by its key, removed ones too; else `VERSION_UNKNOWN`. */
+  /** One version by its key, including removed ones; otherwise `VERSION_UNKNOWN`. */
   find(version: string): Promise<ListedVersion>
   /**
    * The newest `count` (100 when absent), newest first; with `before`, which need not exist any more, only those that are
@@ -171,8 +171,8 @@ export interface Registry {
   /** Moves, newest first, at most `count`; with `before`, only those of a lower generation. The oldest are forgotten. */
   history(count: number, before?: number): Promise<readonly Routing[]>
   /**
-   * Calls back with where the pointer is now (if anywhere) and soon after each change, never inside this call; changes
-   * that follow each other quickly are told as one, the newest. Returns how to stop.
+   * Calls back with the present pointer (if any) and soon after each change, never inside this call; changes in quick
+   * succession are reported as one, the newest. Returns a function that unsubscribes.
    */
   watch(onChange: (pointer: Routing) => void): () => void
   /** Removes the bytes of old versions, never of one that the routing names, the previous, a pinned or a protected one. */

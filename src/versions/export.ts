@@ -1,4 +1,6 @@
-/** Writes a version as a folder of its own, which appears whole or not at all, and never over something that is there. */
+/**
+ * Writes a version as a separate folder, which appears completely or not at all, and never replaces an existing one.
+ */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { failure } from '../platform/errors.ts'
@@ -17,7 +19,7 @@ export function checkNewFolder(folder: string): void {
   if (existsSync(folder)) throw failure('USAGE', `${folder} already exists: choose a new folder`)
 }
 
-/** Answers the names of its files. */
+/** Returns the names of its files. */
 export async function exportVersion(
   version: Version,
   folder: string,

@@ -1,4 +1,6 @@
-/** A version with one tensor that holds NaN or an infinity answers nothing but that: it is never published, live or loaded. */
+/**
+ * A version with a NaN or an infinity in any tensor would answer only that: it is never published, made live or loaded.
+ */
 import type { Tensors } from '../contracts/core.ts'
 import type { Manifest } from './contract.ts'
 import { failure } from '../platform/errors.ts'

@@ -26,7 +26,7 @@ export function seal(
   return manifestIn(sealed)
 }
 
-/** The manifest in these bytes, if it is one and says the truth about itself; else VERSION_CORRUPT. */
+/** The manifest in these bytes, if it is valid and matches its digest; otherwise VERSION_CORRUPT. */
 export function readManifest(bytes: Uint8Array, version: string): Manifest {
   const value = parse(bytes, version)
   const [wrong] = schema.Errors(isObject(value) ? partsOf(value).core : value)
@@ -69,7 +69,10 @@ function contentDigest(manifest: JsonObject): string {
   return digestOf(Object.fromEntries(content))
 }
 
-/** As in the file: the task's facts as fields, without undefined ones, and with null for what is no number. */
+/**
+ * As in the file: the task's facts as fields, without undefined ones, and with null for values that are not finite
+ * numbers.
+ */
 function written(manifest: object): JsonObject {
   const fields = Object.entries(manifest).flatMap(([name, value]: [string, unknown]) =>
     name === 'facts' ? Object.entries(value as JsonObject) : [[name, value] as const],
@@ -127,7 +130,7 @@ const adapter = {
   ridge: Type.Optional(Type.Number()),
 } satisfies Readonly<Record<keyof AdapterConfig, TSchema>>
 
-/** Of the core: every other field is a fact of the task. `format` tells versions of this file apart. */
+/** Fields of the core: every other field is a fact of the task. `format` distinguishes versions of this file. */
 const fields = {
   format: Type.Literal(1),
   model: name,

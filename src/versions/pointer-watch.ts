@@ -1,9 +1,9 @@
 /**
- * Tells whoever watches that the live pointer has moved, whichever process moved it.
+ * Notifies watchers when the live pointer moves, whichever process moved it.
  *
- * The pointer is polled (one indexed row, microseconds), because a file watch is silent on some file systems and a
- * message between processes can be lost; `wake` makes it look at once. Moves that follow each other quickly are told as
- * one, the newest.
+ * The pointer is polled (one indexed row, microseconds), because a file watch reports nothing on some file systems and
+ * a message between processes can be lost; `wake` polls immediately. Moves in quick succession are reported as one, the
+ * newest.
  */
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Routing } from './contract.ts'
@@ -31,7 +31,7 @@ export class PointerWatch {
     this.#options = options
   }
 
-  /** The first call tells where the pointer is now, so that no move between reading it and watching is missed. */
+  /** The first call reports the present pointer, so that no move between reading it and watching is missed. */
   add(onChange: (pointer: Routing) => void): () => void {
     const watcher: Watcher = { onChange, told: undefined }
     this.#watchers.add(watcher)
@@ -42,7 +42,7 @@ export class PointerWatch {
     }
   }
 
-  /** Looks now, and tells before it returns. */
+  /** Polls now, and notifies before it returns. */
   wake(): void {
     if (this.#telling || this.#watchers.size === 0) return
     this.#telling = true
@@ -77,7 +77,7 @@ export class PointerWatch {
       this.#failing = false
       return pointer
     } catch (error) {
-      // Said once, not at every poll; the next one that succeeds tells what was missed.
+      // Reported once, not at every poll; the next successful poll reports what was missed.
       if (!this.#failing) this.#options.log.warn({ err: error }, 'the live pointer cannot be read')
       this.#failing = true
       return undefined
@@ -95,7 +95,7 @@ export class PointerWatch {
   }
 }
 
-/** A generation that was lost may come again and lead to another version. */
+/** A lost generation may come again and lead to another version. */
 function isNews(pointer: Routing, told: Routing): boolean {
   if (pointer.generation !== told.generation) return pointer.generation > told.generation
   return pointer.live.digest !== told.live.digest

@@ -1,9 +1,9 @@
 /**
- * Which versions keep their bytes, as restic's `forget` keeps snapshots: the newest few, and beyond them one for each hour
- * and each day, so that undo reaches far back and the disk holds few.
+ * Which versions keep their bytes, like restic's `forget` for snapshots: the newest few, and beyond them one per hour
+ * and per day, so that a rollback reaches far back while the disk holds few.
  *
- * `bytes` bounds them together. Large versions share it alike: the newest, the last hour's and the last day's first, then
- * the ones before each of these, until the next would not fit.
+ * `bytes` bounds their total. Large versions share it: first the newest, the last hour's and the last day's, then the
+ * ones before each of these, until the next would not fit.
  */
 import type { Manifest, Retention } from './contract.ts'
 
@@ -11,7 +11,7 @@ export interface Footprint {
   readonly version: string
   readonly createdMs: number
   readonly bytes: number
-  /** A version that was held back stands for its hour only when no other one does. */
+  /** A held version represents its hour only if there is no other. */
   readonly isPromoted: boolean
 }
 
@@ -23,7 +23,7 @@ export function footprintOf(manifest: Manifest, bytes: number): Footprint {
 
 const HOUR_MS = 60 * 60 * 1000
 
-/** `all` newest first. What is in `stays` stays, and takes of the bytes first; so does the newest. */
+/** `all` newest first. Versions in `stays` always stay, and use up the bytes first; so does the newest. */
 export function surplusOf(
   all: readonly Footprint[],
   retention: Retention,

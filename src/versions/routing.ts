@@ -1,6 +1,6 @@
 /**
- * The routing as it is stored and as it is used. The stored form names the live version at its top level, as it did when
- * there was nothing besides it, so that a file, a Redis and a daemon of an earlier release read it too.
+ * The routing in its stored and its working form. The stored form names the live version at its top level, as it did
+ * before there was anything else, so that a file, a Redis and a daemon of an earlier release read it too.
  */
 import { failure } from '../platform/errors.ts'
 import type { Asked, Manifest, Mover, RoutedVersion, Routing, RoutingMove } from './contract.ts'
@@ -20,7 +20,7 @@ export function storedOf({ live, ...rest }: Routing): StoredRouting {
   return { ...live, ...rest }
 }
 
-/** Fields that this release does not know are left out. `STORE_CORRUPT` where it was altered. */
+/** Leaves out fields that this release does not know. `STORE_CORRUPT` if it was altered. */
 export function routingOf(stored: StoredRouting): Routing {
   const { version, digest, canary, shadow, generation, sinceMs, previous, reason, asks } = stored
   return {
@@ -78,7 +78,7 @@ export function printable(reason: string): string {
   return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
 }
 
-/** The versions whose bytes it needs: those that it names, and the one that a rollback goes to. */
+/** The versions whose bytes it needs: those that it names, and the target of a rollback. */
 export function namesOf(routing: Routing): readonly string[] {
   const named = routedVersions(routing).map(({ version }) => version)
   return routing.previous === null ? named : [...named, routing.previous]

@@ -1,4 +1,4 @@
-/** A draft becomes a version: its files, their hashes, its digest; and a version is asked whether it belongs here. */
+/** Turns a draft into a version (its files, their hashes, its digest), and checks whether a version belongs here. */
 import type { Clock, Tensors } from '../contracts/core.ts'
 import type { Manifest, Version, VersionDraft } from './contract.ts'
 import { failure } from '../platform/errors.ts'
@@ -6,7 +6,7 @@ import { checkFinite } from './finite.ts'
 import { seal } from './manifest.ts'
 import { sha256 } from './local/version-folder.ts'
 
-/** How a version's parameters become files and come back; the registry knows no method. */
+/** Converts a version's parameters to files and back; the registry knows no method. */
 export interface Bundle {
   write(draft: VersionDraft): ReadonlyMap<string, Uint8Array>
   read(files: ReadonlyMap<string, Uint8Array>, manifest: Manifest): Tensors

@@ -1,6 +1,7 @@
 /**
- * The versions of one model as trainer, server, command line and every HTTP surface use them: lists come in bounded pages,
- * moves are tried again after a race, folders go in and out. What keeps the versions is a `Registry`, on this disk or shared.
+ * The versions of one model for trainer, server, command line and every HTTP surface: lists come in bounded pages,
+ * moves are retried after a race, folders are imported and exported. A `Registry` stores the versions, on this disk or
+ * shared.
  */
 import { basename } from 'node:path'
 import { CodedError } from '../contracts/core.ts'
@@ -20,7 +21,7 @@ export const PAGE_VERSIONS = 100
 export interface PageWanted<Place> {
   /** Absent = `PAGE_VERSIONS`, which is also the most. */
   readonly limit?: number | undefined
-  /** Only what is older; absent = from the newest on. */
+  /** Only older ones; absent = from the newest on. */
   readonly before?: Place | undefined
 }
 
@@ -30,7 +31,7 @@ export interface Imported {
   readonly idle: readonly string[]
 }
 
-/** A move that goes on from wherever the routing is when it is made. */
+/** A move based on the routing at the time it is made. */
 export type NextMove = Omit<RoutingMove, 'expect' | 'version'> & {
   /** Absent = the live version stays. */
   readonly version?: string
@@ -38,7 +39,7 @@ export type NextMove = Omit<RoutingMove, 'expect' | 'version'> & {
 
 export interface VersionMoved {
   readonly routing: Routing
-  /** What was routed until then. */
+  /** The routing until then. */
   readonly previous: Routing | undefined
 }
 

@@ -1,9 +1,9 @@
 /**
  * Micro-batching: rows of concurrent requests, over all models of one base, share a run of the engine.
  *
- * Nobody is made to wait for company: a row that finds a free lane goes at once, and whatever arrives while all lanes
- * are busy gathers into the next run. Models take turns row by row, so that a flood on one does not starve another.
- * Bounded in size (rows a run), in time (a row waits so long and no longer) and in queue (then `QUEUE_FULL`).
+ * No row waits for others to arrive: a row that finds a free lane runs immediately, and rows that arrive while all
+ * lanes are busy form the next run. Models take turns row by row, so that a flood on one does not starve another.
+ * Bounded in size (rows per run), in time (the maximum wait of a row) and in queue length (then `QUEUE_FULL`).
  */
 import type { Clock } from '../../contracts/core.ts'
 import type { Encoded } from '../../contracts/network.ts'
@@ -17,11 +17,11 @@ export interface Batcher {
   /** Rows of a model that wait for a run; those inside a run are not counted. */
   waiting(model: string): number
   /**
-   * Logits of each row, in order. Settles only when the engine works on none of the rows any more, so that the adapter
-   * may be unloaded after it; an aborted request's waiting rows are dropped at once.
+   * Logits of each row, in order. Settles only when the engine no longer works on any of the rows, so that the adapter
+   * may be unloaded afterwards; waiting rows of an aborted request are dropped immediately.
    */
   run(request: BatchRequest): Promise<readonly Float32Array[]>
-  /** Refuses what comes, fails what waits, and resolves when the runs in flight have ended. */
+  /** Refuses new rows, fails waiting ones, and resolves when the runs in flight have ended. */
   close(): Promise<void>
 }
 
@@ -35,7 +35,7 @@ export interface BatchRequest {
 
 export interface BatcherOptions {
   readonly engine: Pick<ServingEngine, 'run'>
-  /** Runs in flight at once: as many as the engine has workers. */
+  /** Maximum concurrent runs: the number of workers of the engine. */
   readonly lanes: number
   readonly rowsPerRun: number
   readonly queue: number
@@ -164,7 +164,7 @@ class MicroBatcher implements Batcher {
       this.#options.metrics.observe('batchRows', { model }, count)
   }
 
-  /** Its other rows would run for nobody. The first reason counts. */
+  /** Nobody needs its other rows any more. The first reason counts. */
   #fail(pending: Pending, reason: unknown): void {
     this.#turns.remove((row) => row.pending === pending)
     pending.fail(reason)

@@ -1,9 +1,10 @@
 /**
- * Cuts a batch into runs: rows of one family and one padded length together, and no run so big that a small one waits long behind it.
+ * Cuts a batch into runs: rows of one family and one padded length together, and no run so large that a small one waits
+ * long behind it.
  *
- * A row is always padded to the next multiple of four, whatever its company. So its sums are computed in the same order at any load,
- * and the same version gives the same bits for the same input. That costs nothing: padding everything to the longest row is slower
- * than several runs of like rows.
+ * A row is always padded to the next multiple of four, independent of the other rows. So its sums are computed in the
+ * same order at any load, and the same version gives the same bits for the same input. That costs nothing: padding
+ * everything to the longest row is slower than several runs of similar rows.
  */
 import type { Encoded } from '../../contracts/network.ts'
 import { positionsOf } from '../../nn/onnx/feeds.ts'

@@ -7,7 +7,7 @@ export interface FairQueue<Item> {
   sizeOf(key: string): number
   push(key: string, item: Item): void
   take(): Item | undefined
-  /** Takes out whatever the predicate names, wherever it stands. */
+  /** Removes every entry that matches, at any place in the queue. */
   remove(unwanted: (item: Item) => boolean): void
 }
 

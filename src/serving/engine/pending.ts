@@ -1,6 +1,6 @@
 /**
- * A request whose rows are on their way through several runs. It settles when all rows are answered, or, once it has
- * failed, when the last of its rows has left the engine: whoever waits for it may then unload the adapter.
+ * A request whose rows are spread over several runs. It settles when all rows are answered, or, after a failure, when
+ * the last of its rows has left the engine: the caller may then unload the adapter.
  */
 import { invariant } from '../../platform/errors.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Which adapters share a graph of the engine: those whose recorded graphs are equal. A setting that changes nothing but
- * tensors changes no graph; one that does cannot be forgotten here, because nobody lists it.
+ * Which adapters share a graph of the engine: those with equal recorded graphs. A setting that affects only tensors
+ * changes no graph; one that changes the graph cannot be forgotten, because there is no hand-kept list.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
@@ -14,7 +14,7 @@ export interface RecordedGraph {
   model(): OnnxModel
 }
 
-/** Configurations of adapters whose key is remembered, for each view of a base. */
+/** Cached keys of adapter configurations, for each view of a base. */
 const REMEMBERED = 256
 
 /** Recording takes many milliseconds, and a model loads many versions of one configuration. */

@@ -1,16 +1,16 @@
 /**
- * The adapters of one model that are loaded into the engine, counted by who holds them.
+ * The adapters of one model that are loaded into the engine, with reference counts.
  *
- * The live version is held by its live model, a request holds what it began with, and what nobody holds stays for a
- * while, least recently used first to go. So an adapter is unloaded only after the last request that uses it, and
- * asking for old versions by name costs a bounded amount of memory.
+ * The live model holds the live version, and a request holds the adapter it started with. An adapter without holders
+ * stays for a while, with least-recently-used eviction. So an adapter is unloaded only after the last request that uses
+ * it, and requesting old versions by name costs a bounded amount of memory.
  */
 import type { ServingEngine } from '../engine/contract.ts'
 import type { Manifest, Registry, Version } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 
 export interface AdapterCache {
-  /** What is loaded, or about to be, least recently used first. */
+  /** Loaded or loading adapters, least recently used first. */
   readonly versions: readonly string[]
   /** Loads (verified and warm) unless it is there; concurrent calls share one load. `urgent` passes the bound. */
   hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter>
@@ -23,7 +23,7 @@ export interface AdapterCache {
 /** A loaded adapter that stays loaded until `release`, which is idempotent. */
 export interface HeldAdapter {
   readonly manifest: Manifest
-  /** One more hold on the same adapter, at once. */
+  /** One more reference to the same adapter, without waiting. */
   again(): HeldAdapter
   release(): void
 }
@@ -31,13 +31,13 @@ export interface HeldAdapter {
 export interface AdapterCacheOptions {
   readonly registry: Pick<Registry, 'load'>
   readonly engine: Pick<ServingEngine, 'load' | 'unload'>
-  /** Adapters that stay although nobody holds them. */
+  /** Adapters that stay loaded without a holder. */
   readonly idle: number
-  /** Adapters loaded at once, held or not; more are refused with `QUEUE_FULL`. */
+  /** Maximum of loaded adapters, held or not; more are refused with `QUEUE_FULL`. */
   readonly most: number
 }
 
-/** While it loads somebody holds it, so only `close` can drop a slot that is not `loaded`. */
+/** It has a holder while it loads, so only `close` can drop a slot that is not `loaded`. */
 interface Slot {
   readonly ready: Promise<Manifest>
   loaded: Manifest | undefined
@@ -96,7 +96,7 @@ class CountedAdapterCache implements AdapterCache {
     const { most } = this.#options
     if (this.#slots.size >= most) this.#drop(most - 1, isIdle)
     if (this.#slots.size < most) return
-    throw failure('QUEUE_FULL', `${most} versions of this model are in use at once already`)
+    throw failure('QUEUE_FULL', `${most} versions of this model are already in use`)
   }
 
   #open(loading: Promise<Version>): Slot {
@@ -104,7 +104,7 @@ class CountedAdapterCache implements AdapterCache {
     const slot: Slot = { ready, loaded: undefined, holds: 0 }
     ready.then(
       (manifest) => this.#arrived(slot, manifest),
-      () => undefined, // told to whoever holds
+      () => undefined, // reported to its holders
     )
     return slot
   }

@@ -1,12 +1,12 @@
 /**
- * What answers when the live version cannot be loaded at the start: the versions that were live before it, as a rollback
- * would choose them, then the newest that are there. An older answer beats none, and says which version it comes from.
+ * The substitute when the live version cannot be loaded at the start: the previously live versions, in the order of a
+ * rollback, then the newest existing ones. An older answer is better than none, and names its version.
  */
 import type { Routing, Registry } from '../../versions/contract.ts'
 import { versionsBefore } from './version-before.ts'
 
 const HISTORY = 1000
-/** Each is read from the disk and checked, while nothing answers. */
+/** Each is read from disk and verified, while nothing answers. */
 const MOST_TRIED = 100
 
 /** Best first. Each is named by the move that made it live, if that is known. */

@@ -15,7 +15,7 @@ export interface FollowedModelOptions {
   readonly log: Logger
 }
 
-/** Follows the registry's pointer from now on, without loading what it names. */
+/** Follows the registry's pointer from now on, without loading its version. */
 export async function openFollowedModel(options: FollowedModelOptions): Promise<LiveModel> {
   const { registry, clock, log, model } = options
   const generations = openGenerations(clock)

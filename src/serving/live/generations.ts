@@ -1,13 +1,13 @@
 /**
- * Who waits for the live pointer to reach a generation. A waiter is a request in flight, so their number is bounded by
- * the server's connections; each ends by its generation, by its deadline, or when its client goes away.
+ * Requests that wait for the live pointer to reach a generation. Each waiter is a request in flight, so the server's
+ * connections bound their number; a wait ends by the generation, by its deadline, or when the client disconnects.
  */
 import type { Clock } from '../../contracts/core.ts'
 
 export interface Generations {
   /** 0 until something is live. */
   readonly reached: number
-  /** This generation answers from now on, and with it all below. */
+  /** This generation answers from now on; wakes the waiters for it and for earlier ones. */
   reach(generation: number): void
   /** False when it is not reached within `waitMs`. Rejects with the signal's reason when aborted first. */
   until(

@@ -1,9 +1,9 @@
 /**
- * One served model: which adapter answers, and how another takes its place.
+ * One served model: the adapter that answers, and how another replaces it.
  *
  * A request captures the live adapter once and finishes on it. A swap loads and warms the new adapter first and only
- * then moves the reference, so it can neither fail nor delay a request; one that cannot be loaded leaves the old one
- * live, is logged, counted, shown, and tried again at the next move of the pointer.
+ * then moves the reference, so it can neither fail nor delay a request. If the new one cannot be loaded, the old one
+ * stays live; the failure is logged, counted, shown, and retried at the next move of the pointer.
  */
 import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { ServingEngine } from '../engine/contract.ts'
@@ -29,9 +29,9 @@ export interface LiveModel {
     limits: { readonly waitMs: number; readonly signal?: AbortSignal },
   ): Promise<boolean>
   predict(request: PredictRequest): Promise<Prediction>
-  /** Resolves when this pointer, or a later one, answers; rejects when its version cannot be loaded. */
+  /** Resolves when this pointer, or a later one, answers; rejects if its version cannot be loaded. */
   swap(pointer: Routing): Promise<void>
-  /** Proves that a version can answer, from its bytes on disk to the engine, and leaves it warm for a while. */
+  /** Proves that a version can answer, from its bytes on disk to the engine, and keeps it warm for a while. */
   prove(version: string): Promise<Manifest>
   /** Follows the registry's pointer no longer, and unloads everything. The batcher has ended before. */
   close(): Promise<void>
@@ -51,7 +51,7 @@ export interface FailedSwap {
 
 export interface Prediction {
   readonly manifest: Manifest
-  /** Of the pointer that chose the version; absent when it was asked for by name. */
+  /** Of the pointer that selected the version; absent if it was requested by name. */
   readonly generation: number | undefined
   readonly predictions: readonly Answered[]
 }
@@ -59,19 +59,19 @@ export interface Prediction {
 export interface LiveModelOptions extends Predictor {
   readonly registry: Registry
   readonly engine: Pick<ServingEngine, 'load' | 'unload'>
-  /** Old versions that stay loaded for whoever names them. */
+  /** Old versions that stay loaded for requests by name. */
   readonly idleVersions: number
-  /** Versions loaded at once by requests that name them. */
+  /** Maximum of versions loaded by requests that name them. */
   readonly mostVersions: number
   /** When a version that failed for a passing reason is tried again. */
   readonly retry: RetryDelays
-  /** From now on this version answers. */
+  /** This version answers from now on. */
   readonly onAnswering?: (version: string) => void
   readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
   readonly log: Logger
 }
 
-/** Serves at once what the registry says is live, if it can be served, and follows the pointer from then on. */
+/** Serves the registry's live version immediately, if it can be served, and follows the pointer from then on. */
 export async function openLiveModel(options: LiveModelOptions): Promise<LiveModel> {
   const model = new SwappingModel(options)
   await model.follow()
@@ -88,7 +88,7 @@ class SwappingModel implements LiveModel {
   readonly #swaps: Swaps
   #live: Live | undefined
   #failed: FailedSwap | undefined
-  /** What failed is tried again by itself. */
+  /** A failure is retried automatically. */
   #isPassing = false
   readonly #generations: Generations
   readonly #closing = new AbortController()
@@ -155,7 +155,7 @@ class SwappingModel implements LiveModel {
     this.#shelf.close()
   }
 
-  /** What the request runs on from here to its end, whatever moves meanwhile. */
+  /** The adapter that the request uses from here to its end, even if the pointer moves. */
   async #begin(
     version: string | undefined,
   ): Promise<{ readonly adapter: HeldAdapter; readonly generation: number | undefined }> {
@@ -211,7 +211,7 @@ class SwappingModel implements LiveModel {
     }
   }
 
-  /** A swap that nobody waits for: what went wrong has been told where it happened. */
+  /** A swap without a waiting caller: its failure was reported where it happened. */
   async #tryTo(pointer: Routing): Promise<void> {
     await this.#swaps.request(pointer).catch(() => undefined)
   }

@@ -1,6 +1,6 @@
 /**
- * The way of a predict request: inputs → rows → logits of one adapter → answers with ids, remembered so that feedback
- * can name them days later.
+ * The steps of a predict request: inputs → rows → logits of one adapter → answers with ids, stored so that feedback can
+ * refer to them days later.
  */
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Base, Encoded } from '../../contracts/network.ts'
@@ -28,7 +28,7 @@ export interface Answered {
   readonly tokens?: { readonly kept: number; readonly dropped: number }
 }
 
-/** Remembers what was served, behind the answer: `record` costs the request nothing. */
+/** Stores served predictions after the answer: `record` costs the request nothing. */
 export interface PredictionLog {
   record(predictions: readonly ServedPrediction[]): void
 }

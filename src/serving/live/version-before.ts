@@ -1,13 +1,13 @@
 /**
- * Where an unspecified rollback goes: to the version that was live before the present one came; when its bytes are gone, to
+ * The target of an unspecified rollback: the version that was live before the present one; if its bytes were removed,
  * the one before that, and so on.
  *
- * Moves are read as a stack: a promotion puts its version on top, a rollback takes off what lies above its target. So two
- * rollbacks in a row go back two versions, never forward again to the one that was just refused.
+ * Moves are read as a stack: a promotion puts its version on top, a rollback removes everything above its target. So
+ * two rollbacks in a row go back two versions, never forward again to the one that was just rejected.
  */
 import type { Routing } from '../../versions/contract.ts'
 
-/** In the order in which they come into question. `history` is newest first. */
+/** In order of preference. `history` is newest first. */
 export function versionsBefore(history: readonly Routing[]): readonly string[] {
   const stack: string[] = []
   for (const {

@@ -1,7 +1,7 @@
 /**
- * Commands of a person to the trainer: pause, resume, relearn, discard. Each is a move of the live pointer that stays where
- * it is: durable, known to every daemon of a fleet, in the history with its reason, and seen by the trainer before it
- * reads on, also where it reads nothing.
+ * Commands of a person to the trainer: pause, resume, relearn, discard. Each is a move of the live pointer that keeps
+ * its version: durable, known to every daemon of a fleet, recorded in the history with its reason, and seen by the
+ * trainer before it reads on, even without new records.
  */
 import type { Asked, Routing } from '../../versions/contract.ts'
 import { openVersions } from '../../versions/service.ts'

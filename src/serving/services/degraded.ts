@@ -4,7 +4,7 @@ import type { FaultyPart, ServedModel, TrainerReport, TrainerView } from './serv
 
 export interface Degraded {
   readonly model: string
-  /** What is broken; absent: the trainer. */
+  /** The broken part; absent: the trainer. */
   readonly part?: FaultyPart
   readonly state?: string
   /** Where the part is a source: its name. */
@@ -35,7 +35,7 @@ function failedCopy(model: string, { copyFault }: TrainerReport): readonly Degra
   return [{ model, part: 'copy', ...told(model, copyFault.code, copyFault.message) }]
 }
 
-/** Sources that fail now, while the trainer and its other sources go on. */
+/** Sources that fail now, while the trainer and its other sources continue. */
 function failedSources(model: string, { sources = {} }: TrainerReport): readonly Degraded[] {
   return Object.entries(sources).flatMap(([source, { code, message }]) =>
     code === undefined

@@ -1,6 +1,6 @@
 /**
- * What is broken of a model while the daemon goes on: by name, with its code and its fix. One model's fault leaves
- * the others as they are, and what answers do not need leaves the answers.
+ * The problems of a model while the daemon keeps running: by name, with code and fix. A fault of one model does not
+ * affect the others, and a fault in a part that answers do not need does not affect the answers.
  */
 import { entryOf } from '../../platform/errors.ts'
 import { degraded, type Degraded } from './degraded.ts'

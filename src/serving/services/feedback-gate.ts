@@ -20,7 +20,7 @@ export interface FeedbackGateOptions {
   readonly model: string
   readonly feedback: Pick<FeedbackService, 'take'>
   readonly trainer: TrainerView
-  /** Undefined where no number says when an update comes. */
+  /** Undefined if no count determines the next update. */
   readonly trigger: () => TriggerHint | undefined
 }
 
@@ -37,7 +37,7 @@ export function openFeedbackGate(options: FeedbackGateOptions): FeedbackGate {
   }
 }
 
-/** What was accepted just now waits for it at least. */
+/** The event accepted just now waits for it at least. */
 function nextUpdate(options: FeedbackGateOptions, accepted: number): Partial<NextUpdate> {
   const { model, trainer } = options
   const trigger = options.trigger()

@@ -1,9 +1,9 @@
 /**
- * How far the feedback of this daemon is: how much is durable and not read, and whether the trainer is through with a
- * position that a receipt gave out.
+ * The progress of this daemon's feedback: how much is durable and not read, and whether the trainer has processed the
+ * position of a receipt.
  *
- * A daemon by itself compares offsets of its inbox. In a fleet each replica's inbox goes into one stream, and a position
- * is `replica:offset`: the trainer is through with it when the stream's id that follows the offset is settled.
+ * A single daemon compares offsets of its inbox. In a fleet each replica's inbox goes into one stream, and a position
+ * is `replica:offset`: the trainer has processed it when the stream id after the offset is settled.
  */
 import type { MemberModel } from './members.ts'
 import { isAtOrBefore } from '../../intake/inbox/learned-marks.ts'

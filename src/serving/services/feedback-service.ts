@@ -1,6 +1,7 @@
 /**
- * Where HTTP feedback enters: each event is checked by the same rules as a stream's, what is good is durable before the
- * answer, and what is not goes to the dead letters with its code (law 9). One bad event of many spoils no other.
+ * The entry of HTTP feedback: each event is validated by the same rules as in a stream, valid events are durable before
+ * the answer, and invalid ones go to the dead letters with a code (law 9). One invalid event does not affect the
+ * others.
  */
 import { createHash } from 'node:crypto'
 import { CodedError, type Clock } from '../../contracts/core.ts'
@@ -33,9 +34,9 @@ export interface FeedbackReceipt {
   readonly accepted: number
   readonly duplicates: number
   readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
-  /** Of the accepted ones, how many are refused later because they were retracted before they came. */
+  /** How many of the accepted ones are refused later because they were retracted before they arrived. */
   readonly retracted?: number | undefined
-  /** The trainer that is through with this position has seen all that was accepted; absent when nothing came so far. */
+  /** A trainer that has processed this position has seen everything accepted; absent if nothing has arrived so far. */
   readonly position?: string | undefined
 }
 
@@ -52,9 +53,9 @@ export interface FeedbackServiceOptions {
   readonly deadLetters: Pick<Sink, 'write'>
   readonly metrics: Pick<Metrics, 'count'>
   readonly clock: Clock
-  /** What rollbacks have undone may come again. */
+  /** Events undone by rollbacks may come again. */
   readonly undone?: Pick<UndoneFeedback, 'below' | 'moved'> | undefined
-  /** Told that the trainer has something to read. */
+  /** Called when the trainer has something to read. */
   readonly onAppended?: (() => void) | undefined
 }
 

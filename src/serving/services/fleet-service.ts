@@ -1,11 +1,14 @@
-/** This daemon among the others, as it knows itself best; alone, with the reason, while the others cannot be asked. */
+/**
+ * The fleet with this daemon's own current state; only this daemon, with the reason, while the others cannot be
+ * reached.
+ */
 import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { LeaseView } from '../../fleet/contract.ts'
 import type { Fleet, FleetMember } from './fleet-view.ts'
 import type { ServedModel, TrainerView } from './served-model.ts'
 
 export interface FleetStatus {
-  /** Who answers. */
+  /** The replica that answers. */
   readonly replica: string
   /** Whether it shares its models with others. */
   readonly isShared: boolean

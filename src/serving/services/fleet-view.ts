@@ -1,15 +1,15 @@
 /**
- * What a daemon knows of the others: who is there with which versions, and who trains what. Asked at each GET of
- * /v1/fleet; it may fail (the store that they share is away), and then the answer is about this daemon alone and says so.
+ * A daemon's view of the fleet: the members, their versions, and which one trains which model. Read at each GET of
+ * /v1/fleet; if the shared store is away, the answer covers only this daemon and says so.
  */
 import type { LeaseView } from '../../fleet/contract.ts'
 
 export interface FleetMember {
   readonly replica: string
   readonly role: string
-  /** Where it answers, if it has said so. */
+  /** Its URL, if it has published one. */
   readonly url?: string | undefined
-  /** When it was last heard of. */
+  /** When it was last seen. */
   readonly seenMs: number
   /** By model. */
   readonly live: Readonly<Record<string, FleetLive>>
@@ -22,8 +22,11 @@ export interface FleetLive {
 }
 
 export interface Fleet {
-  /** All that were heard of lately, this daemon or not. Rejects with a coded error while that cannot be known. */
+  /**
+   * All members seen recently, including or excluding this daemon. Rejects with a coded error while that cannot be
+   * known.
+   */
   members(): Promise<readonly FleetMember[]>
-  /** Undefined when nobody holds it. Rejects likewise. */
+  /** Undefined if no daemon holds it. Rejects likewise. */
   lease(model: string): Promise<LeaseView | undefined>
 }

@@ -1,4 +1,6 @@
-/** The members of the fleet as last heard of, from memory. While Redis is away, what was heard last stands until it is old. */
+/**
+ * The members of the fleet as last reported, from memory. While Redis is away, the last report stays until it is old.
+ */
 import type { Clock } from '../../contracts/core.ts'
 import type { Member, Members } from './members.ts'
 

@@ -1,4 +1,4 @@
-/** What came in here and the trainer cannot count: the part of a member's information that its intake knows. */
+/** Counts that only the intake knows and the trainer cannot: their part of a member's information. */
 import type { DeadLetters } from '../../intake/dead-letters/dead-letters.ts'
 import type { Forwarder } from '../../intake/inbox/forwarder.ts'
 import type { Inbox } from '../../intake/inbox/inbox.ts'

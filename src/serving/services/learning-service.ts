@@ -17,13 +17,13 @@ export interface LearningService {
   }): Page<ShownAside, number> & { readonly count: number }
   /** Learns what the selection means, or drops it for good. Throws `TRAINED_ELSEWHERE`. */
   select(by: 'relearn' | 'discard', selection: Selection, reason: string): Promise<Selected>
-  /** Learns nothing until `resume`; events are accepted all the same. Answers the generation of the command. */
+  /** Stops learning until `resume`; events are still accepted. Returns the generation of the command. */
   pause(reason: string): Promise<number>
   resume(reason: string): Promise<number>
 }
 
 export interface Selected {
-  /** So many were meant when the command was given. */
+  /** The number of selected events when the command was given. */
   readonly events: number
   readonly generation: number
 }

@@ -1,4 +1,4 @@
-/** The daemons of a fleet, as each tells the others about itself: what `status` shows of all of them, asked of any. */
+/** The daemons of a fleet, as each publishes itself: `status` on any daemon shows all of them. */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { Redis } from '../../platform/redis/redis.ts'
@@ -12,7 +12,7 @@ export interface MemberModel {
   readonly trainer: TrainerStatus | null
   /** Refused here, at the door or by the trainer. */
   readonly rejected: number
-  /** Whose id was known at the door. */
+  /** Events with an id that was already known on arrival. */
   readonly duplicates: number
   /** Taken at the door, and not in the trainer's stream yet. */
   readonly waiting: number
@@ -20,7 +20,7 @@ export interface MemberModel {
   readonly unread?: number
   /** Everything below this offset of its inbox is learned … */
   readonly consumed?: number
-  /** … and lies at or before this id of the trainer's stream. */
+  /** … and is at or before this id of the trainer's stream. */
   readonly heard?: string
 }
 
@@ -41,7 +41,7 @@ export interface Member extends MemberInfo {
 export interface Members {
   /** By name, this one among them. Rejects while Redis is away. */
   list(): Promise<readonly Member[]>
-  /** Publishes at once, because something changed. */
+  /** Publishes immediately, because something changed. */
   call(): Promise<void>
   close(): Promise<void>
 }

@@ -24,7 +24,7 @@ export interface ModelServices extends Pick<
   readonly learning: LearningService
   readonly deadLetters: DeadLetterService
   readonly versions: VersionService
-  /** `to` absent: the version that was live before the present one came. */
+  /** `to` absent: the version that was live before the present one. */
   rollBack(to: string | undefined, reason: string, asks?: Asked): Promise<Moved>
   promote(version: string, reason: string): Promise<Moved>
   status(): ModelStatus
@@ -34,12 +34,12 @@ export interface ModelServices extends Pick<
 
 /** What the server and what the trainer know of a model. */
 export interface ModelStatus {
-  /** What answers; undefined until the first version is loaded. */
+  /** The live version; undefined until the first one is loaded. */
   readonly live: LiveAdapter | undefined
   /** The version that the live pointer names and that could not be loaded. */
   readonly failedSwap: FailedSwap | undefined
   readonly trainer: TrainerReport
-  /** What is broken while the daemon goes on. */
+  /** Problems while the daemon keeps running. */
   readonly faults: readonly Degraded[]
 }
 

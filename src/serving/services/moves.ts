@@ -1,9 +1,9 @@
 /**
- * Moves of the live pointer on a person's word: rollback and promote.
+ * Moves of the live pointer by a person: rollback and promote.
  *
- * The target is proved first, from its bytes on disk to the engine, so that a version that cannot answer is refused with
- * nothing changed. One call makes one move and one generation; a race with the trainer is tried again with the same
- * target. It ends when this server answers with the target, or with what a later move put in its place.
+ * The target is proved first, from its bytes on disk to the engine, so a version that cannot answer is refused and
+ * nothing changes. One call makes one move and one generation; a race with the trainer is retried with the same target.
+ * It ends when this server answers with the target, or with the version of a later move.
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
@@ -22,7 +22,7 @@ const HISTORY = 1000
 
 export type Movable = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'>
 
-/** `to` absent: the version that was live before the present one came. */
+/** `to` absent: the version that was live before the present one. */
 export async function rollBack(
   model: Movable,
   to: string | undefined,

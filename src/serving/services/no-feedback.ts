@@ -1,4 +1,4 @@
-/** Feedback that is refused by name: of a model whose registry is broken, and in a daemon that only trains. */
+/** Refuses feedback with a code: for a model with a broken registry, and in a daemon that only trains. */
 import type { CodedError } from '../../contracts/core.ts'
 import { roleTrainer } from '../live/followed-model.ts'
 import type { FeedbackService } from './feedback-service.ts'

@@ -1,9 +1,9 @@
-/** Where feedback stands, as its receipt gives it out: an offset of an inbox, in a fleet with the replica that has it. */
+/** The position in a feedback receipt: an offset of an inbox, in a fleet with the name of its replica. */
 
 export interface Position {
-  /** Whose inbox it is in; undefined for a daemon by itself. */
+  /** The replica of the inbox; undefined for a single daemon. */
   readonly replica: string | undefined
-  /** Everything of it lies below. */
+  /** All of it is below this offset. */
   readonly offset: number
 }
 

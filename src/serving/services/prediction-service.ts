@@ -1,6 +1,6 @@
 /**
- * Predictions as every surface asks for them: from the live version or from one by name, on request not before a generation
- * of the live pointer, or a position of the feedback, is reached.
+ * Predictions for every surface: from the live version or from one by name, optionally after a generation of the live
+ * pointer, or a position of the feedback, is reached.
  */
 import type { Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
@@ -15,7 +15,7 @@ import { explained, hasFailed } from './trainer-fault.ts'
 export interface Freshness {
   /** Of the live pointer. */
   readonly generation?: number | undefined
-  /** Of feedback: everything up to it has been learned, as far as something comes of it by itself. */
+  /** A feedback position: everything up to it has been learned, as far as it starts an update. */
   readonly position?: Position | undefined
 }
 
@@ -68,9 +68,9 @@ async function untilGeneration(
 const LOOK_MS = 25
 
 /**
- * A position is reached when the event was read and what it starts has ended: an update that was due by count, or, with a
- * trigger that looks at the clock, the one that follows a rest; and when the version of that update answers here. An event
- * that starts nothing by itself (too few are pending, and there is no rest) is waited for until it is read.
+ * A position is reached when the event was read and the update it starts has ended: an update due by count, or, with a
+ * trigger that uses the clock, the one after an idle time; and when the version of that update answers here. For an
+ * event that starts no update (too few are pending, and there is no idle update) it waits until the event is read.
  */
 async function untilLearned(
   { model, live, trainer, limits, clock }: PredictionOptions,

@@ -1,6 +1,6 @@
 /**
- * Whether requests may be sent here: a model answers, and all others do so too or are broken for good. What is broken, a
- * trainer too, is named; it does not count while there are answers.
+ * Whether requests may be sent here: a model answers, and all others answer too or are permanently broken. Broken parts
+ * are named, trainers included; they do not make it unready while there are answers.
  */
 import type { Clock } from '../../contracts/core.ts'
 import type { Degraded } from './degraded.ts'
@@ -12,7 +12,7 @@ export interface Readiness {
   readonly isReady: boolean
   /** Models that have no answer yet. */
   readonly silent: readonly string[]
-  /** What is broken while the daemon goes on. */
+  /** Problems while the daemon keeps running. */
   readonly degraded: readonly Degraded[]
 }
 

@@ -1,4 +1,4 @@
-/** What the server knows of a model: the parts that its routes speak with, each behind the smallest interface. */
+/** The server's view of a model: the parts that its routes use, each behind the smallest interface. */
 import type { CodedError, Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { TrainerStatus } from '../../trainer/contract.ts'
@@ -25,19 +25,21 @@ export interface ServedModel {
   readonly deadLetters: DeadLetterPages
   /** Of the checkpoint on this disk; absent where there is none. */
   readonly setAside?: SetAsidePages
-  /** When pending feedback is learned, as far as a number says it. */
+  /** When pending feedback is learned, if a count determines it. */
   readonly trigger?: TriggerHint
-  /** What limits let go, since the model began: ids of the inbox, dead letters. */
+  /** Entries removed by limits since the model was created: ids of the inbox, dead letters. */
   forgotten?(): { readonly ids: number; readonly deadLetters: number }
   /** Size of its stores on this disk, by name; looked at with each scrape. */
   storeBytes?(): Readonly<Record<string, number>>
-  /** What is broken of it here; the trainer and the live version speak for themselves. */
+  /** The problems of its parts here; the trainer and the live version report their own. */
   faults?(): readonly Fault[]
   /** Rows that wait for the engine now. */
   waitingRows(): number
 }
 
-/** `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need. */
+/**
+ * `model`: it does not answer at all. `live`: an older version answers. The others are parts that answers do not need.
+ */
 export type FaultyPart =
   'model' | 'live' | 'inbox' | 'dead_letters' | 'data_dir' | 'source' | 'copy'
 
@@ -53,12 +55,15 @@ export interface TriggerHint {
   readonly restMs: number
 }
 
-/** What is known of the trainers: asked at each GET and scrape, answered from memory. */
+/** The trainers' reports: read at each GET and scrape, answered from memory. */
 export interface TrainerView {
   status(model: string): TrainerReport
   /** Events that wait for an update, read or not; undefined where `pending` and `lag` are all that is known. */
   unlearned?(model: string): number | undefined
-  /** The generation that answers with all that was learned up to a position; undefined while the trainer is not there. */
+  /**
+   * The first generation whose answers include everything up to a position; undefined while the trainer has not reached
+   * it.
+   */
   reached?(model: string, position: Position): number | undefined
 }
 

@@ -3,15 +3,15 @@ import { CodedError } from '../../contracts/core.ts'
 import { entryOf, failure } from '../../platform/errors.ts'
 import type { TrainerReport } from './served-model.ts'
 
-/** It will not go on by itself. A defect ends its process, which is started again. */
+/** It will not recover automatically. A bug ends its process, which is restarted. */
 export function hasFailed({ state, code }: Pick<TrainerReport, 'state' | 'code'>): boolean {
   if (state !== 'failed' || code === undefined || code === 'INTERNAL') return false
   return entryOf(code).retriable !== true
 }
 
 /**
- * Throws the trainer's own code for feedback that would never be learned. A failure that may pass by itself does not
- * count: what is accepted now is learned then.
+ * Throws the trainer's own code for feedback that would never be learned. A temporary failure does not count: events
+ * accepted now are learned after it.
  */
 export function refuseWhileFailed(model: string, report: TrainerReport): void {
   const { code, message } = report

@@ -1,6 +1,6 @@
 /**
- * What the trainers of the fleet report of each model, and what the intake of each replica adds to it. A model is trained
- * here or by another daemon; whoever trains it reports.
+ * What the trainers of the fleet report about each model, with the counts of each replica's intake. The daemon that
+ * trains a model reports it.
  */
 import type { Member, MemberModel } from './members.ts'
 import { reachedGeneration, unlearnedHere, unreadHere } from './feedback-progress.ts'
@@ -11,7 +11,7 @@ export interface TrainerViewOptions {
   readonly models: readonly ModelIntake[]
   /** From the trainers of this daemon. */
   readonly own: (model: string) => TrainerReport
-  /** The other daemons of the fleet; undefined for a daemon that is by itself. */
+  /** The other daemons of the fleet; undefined for a single daemon. */
   readonly others: () => readonly Member[] | undefined
 }
 
@@ -70,8 +70,8 @@ function isTrained(name: string, others: readonly Member[]): boolean {
 }
 
 /**
- * HTTP feedback is counted where it is durable, whatever the trainer last said of it; the other sources as it last
- * measured them. In a fleet a replica that is gone has left its messages in the stream.
+ * HTTP feedback is counted where it is durable, independent of the trainer's last report; other sources as the trainer
+ * last measured them. In a fleet, the messages of a lost replica remain in the stream.
  */
 function lagOf(
   { lag, sources }: TrainerReport,
@@ -82,7 +82,7 @@ function lagOf(
   return lag - reported + (isFleet ? Math.max(unread, waiting + reported) : unread)
 }
 
-/** The report of the daemon that trains the model, if it is heard. */
+/** The report of the daemon that trains the model, if there is one. */
 function elsewhere(own: TrainerReport, others: readonly Member[]): TrainerReport {
   for (const { models } of others) {
     const trainer = models[own.model]?.trainer

@@ -1,6 +1,6 @@
 /**
- * From where on the inbox knows what the trainer knows. A rollback undoes what was learned, so that an event that came
- * before it can be sent again: up to there the trainer alone tells what is a duplicate.
+ * Tells the inbox which duplicates to accept again. A rollback undoes learning, so an event from before it can be sent
+ * again: up to that point only the trainer knows the duplicates.
  */
 import type { Logger } from '../../contracts/core.ts'
 import type { Routing, Registry } from '../../versions/contract.ts'
@@ -20,7 +20,7 @@ export interface UndoneParts {
   readonly log: Logger
 }
 
-/** Of a longer history the older part does not matter: where it had a rollback, nothing is lost but a count. */
+/** The older part of a longer history does not matter: a rollback there costs only a count. */
 const HISTORY = 1000
 
 export async function watchUndone(parts: UndoneParts): Promise<UndoneFeedback> {
@@ -42,7 +42,7 @@ class Undone implements UndoneFeedback {
   async begin(): Promise<void> {
     await this.#look(HISTORY)
     this.#stop = this.#parts.registry.watch(({ generation }) => {
-      // Moves that follow each other quickly are told as one.
+      // Moves in quick succession are reported as one.
       const unseen = Math.min(HISTORY, generation - this.#generation)
       if (unseen > 0) void this.#look(unseen).catch((err: unknown) => this.#failed(err))
     })

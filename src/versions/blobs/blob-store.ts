@@ -5,7 +5,7 @@
 
 /** Immutable bytes under a name. `scope` and `name` are plain, like the name of a file, at most 128 characters each. */
 export interface Blob {
-  /** What is listed and removed together: the files of one version, one copy of a checkpoint. */
+  /** Blobs that are listed and removed together: the files of one version, one copy of a checkpoint. */
   readonly scope: string
   readonly name: string
   readonly sha256: string
@@ -16,7 +16,7 @@ export interface Blob {
 export type Content = () => AsyncIterable<Uint8Array>
 
 export interface PutOptions {
-  /** Sends the bytes although the store says that it has them: they came out altered. */
+  /** Sends the bytes even if the store has them, because they were found altered. */
   readonly overwrite?: boolean
   /** Runs before each piece; when it throws, the upload ends there and the error is passed on. */
   readonly beforePiece?: () => Promise<void> | void
@@ -39,8 +39,8 @@ export interface BlobStore {
    */
   put(blob: Blob, content: Content, options?: PutOptions): Promise<void>
   /**
-   * The bytes in pieces. Use them only after the last one has come: the end is where `BLOB_CORRUPT` is thrown for altered
-   * bytes. `BLOB_MISSING` when the blob, or a part of it, is not there.
+   * The bytes in pieces. Use them only after the last one has arrived: `BLOB_CORRUPT` for altered bytes is thrown at
+   * the end. `BLOB_MISSING` if the blob, or a part of it, is absent.
    */
   get(blob: Blob): AsyncIterable<Uint8Array>
   /** Whether a whole blob of this sha256 and size is there. Reads no bytes where the store remembers their hash. */

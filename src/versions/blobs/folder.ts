@@ -32,7 +32,7 @@ class FolderBlobs implements BlobStore {
   ): Promise<void> {
     if (overwrite !== true && (await this.has(blob))) return
     const path = this.#path(blob)
-    // A process id, as other temporary names have, does not tell two machines apart.
+    // A process id, as in other temporary names, does not distinguish two machines.
     const temporary = join(this.place, blob.scope, `${UNFINISHED}${randomUUID()}`)
     try {
       makeFolder(join(this.place, blob.scope))
@@ -109,7 +109,7 @@ async function statOf(path: string) {
   }
 }
 
-/** A full disk is one everywhere; anything else is a matter of this folder, not of `data_dir`. */
+/** A full disk is reported as such; any other fault concerns this folder, not `data_dir`. */
 function folderFailure(error: unknown, path: string, what: string): CodedError {
   if (error instanceof CodedError && !DISK_CODES.has(error.code)) return error
   const fault = diskFailure(error, path, what)

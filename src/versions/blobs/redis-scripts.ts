@@ -2,8 +2,8 @@
 import { redisScript } from '../../platform/redis/script.ts'
 
 /**
- * A piece on its way. A scope that no script has persisted goes by itself when its upload stands still.
- * ARGV: field, bytes, scope, milliseconds to live.
+ * A chunk in transit. A scope that no script has persisted expires if its upload stalls. ARGV: field, bytes, scope,
+ * time to live in milliseconds.
  */
 export const putPiece = redisScript(
   'blob put piece',
@@ -16,8 +16,9 @@ return 'OK'`,
 )
 
 /**
- * Shows a blob when every chunk is there in its length, or answers INCOMPLETE. ARGV: the field that shows it, its sha256
- * and bytes; what is before the number of a chunk, bytes, bytes of a chunk; scope, now, milliseconds to live or '' to keep it.
+ * Shows a blob when every chunk has its full length, or returns INCOMPLETE. ARGV: the field that shows it, its sha256
+ * and bytes; the prefix of a chunk's number, bytes, bytes of a chunk; scope, now, time to live in milliseconds or '' to
+ * keep it.
  */
 export const showBlob = redisScript(
   'blob show',
@@ -35,7 +36,7 @@ elseif not isKept then redis.call('PEXPIRE', KEYS[1], ARGV[8]) end
 return 'OK'`,
 )
 
-/** ARGV: scope. The bytes of its blobs, or -1 when there is none; a scope that has gone leaves the index. */
+/** ARGV: scope. Returns the bytes of its blobs, or -1 if there is none; removes an expired scope from the index. */
 export const sizeOfScope = redisScript(
   'blob size of scope',
   `

@@ -23,7 +23,7 @@ export interface RedisBlobsOptions {
    * refers to them. Absent: a whole blob stays.
    */
   readonly claimed?: true
-  /** An upload that stands still for so long was given up: its trainer died or lost its lease. */
+  /** An upload stalled for this long was abandoned: its trainer died or lost its lease. */
   readonly restingMs?: number
 }
 
@@ -33,7 +33,7 @@ export function openRedisBlobs(options: RedisBlobsOptions): BlobStore {
   return new RedisBlobs(options)
 }
 
-/** The field that says of which content a whole blob is. */
+/** The field with the digest of a complete blob. */
 export function markField(name: string): string {
   return `blob:${name}`
 }

@@ -18,12 +18,12 @@ export interface BaseClaim {
   readonly isTrusted: boolean
 }
 
-/** What is known of the model's base besides its weights. */
+/** What is known about the model's base besides its weights. */
 export interface KnownBase {
   readonly base: Pick<Base, 'hash'>
   /** What others call it, in small letters, without owner and folder. */
   readonly names: readonly string[]
-  /** The hash of the base in a folder, or the code of what is wrong with it. */
+  /** The hash of the base in a folder, or the code of its problem. */
   hashAt(folder: string): Promise<string>
 }
 

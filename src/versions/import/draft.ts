@@ -24,7 +24,7 @@ export interface ImportTarget extends KnownBase {
 
 /** What a person says of a folder. */
 export interface ImportChoices {
-  /** Absent = that of the folder where it has one, else that of the live version. */
+  /** Absent = the folder's if it has one, otherwise the live version's. */
   readonly head?: HeadKind | undefined
   /** It was trained on the base of this model, on a person's word. */
   readonly trustBase?: boolean | undefined
@@ -32,7 +32,7 @@ export interface ImportChoices {
 
 export interface Importing extends ImportChoices {
   readonly target: ImportTarget
-  /** What it is called, for the version's reason. */
+  /** Its name, for the version's reason. */
   readonly folder: string
   readonly files: PeftFiles
   readonly live: Version | undefined

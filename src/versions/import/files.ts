@@ -74,7 +74,7 @@ function parsed(bytes: Uint8Array, file: string): Json {
     const twice = duplicateKey(text)
     if (twice === undefined) return value
   } catch {
-    // Told below.
+    // Reported below.
   }
   const begin = Buffer.from(bytes).toString('latin1').slice(0, 40)
   throw refuse(file, begin, 'JSON without duplicate keys')

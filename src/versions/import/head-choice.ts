@@ -31,7 +31,7 @@ export interface HeadQuestion {
   readonly live: Version | undefined
   /** With a column for each of `labels`. */
   readonly plan: AdapterPlan
-  /** That the config knows. */
+  /** The labels of the config. */
   readonly labels: readonly string[]
 }
 

@@ -1,7 +1,7 @@
 /**
- * Which version the server of this folder answers with, for the trainer that removes old ones: another process, which knows
- * only where the pointer is. They differ while a version cannot be loaded, and then the bytes of the one that answers must
- * stay. One server at a time has a folder, so that one small file is enough; an old one keeps a version too many, no more.
+ * Which version the server of this folder answers with, for the trainer that removes old ones: a separate process that
+ * knows only the pointer. The two differ while a version cannot be loaded, and then the bytes of the answering one must
+ * stay. A folder has one server at a time, so one small file is enough; an old file only keeps one version too many.
  */
 import { readFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
@@ -15,7 +15,7 @@ export class Answering {
     this.#path = join(folder, 'answering')
   }
 
-  /** Behind the answer: nobody waits for the disk. */
+  /** After the answer: no request waits for the disk. */
   note(version: string): void {
     this.#writing = this.#writing.then(() => this.#write(version)).catch(() => undefined)
   }

@@ -1,7 +1,7 @@
 /**
- * `registry.db`: which version is live, every move that led there, what is pinned, and the manifests of versions whose
- * bytes were removed. Its write lock is what makes moves, removals and new folders of several processes follow one
- * another: whoever changes `versions/` does it inside `exclusively`.
+ * `registry.db`: the live version, every move that led there, the pins, and the manifests of versions without bytes.
+ * Its write lock serialises moves, removals and new folders across processes: every change of `versions/` happens
+ * inside `exclusively`.
  */
 import type { Clock, CodedError, Json } from '../../contracts/core.ts'
 import type { Manifest, Mover, Routing, RoutingMove } from '../contract.ts'
@@ -27,18 +27,18 @@ export const ledgerMigrations: readonly string[] = [
    ALTER TABLE move ADD COLUMN shadow TEXT;`,
 ]
 
-/** SQL's cast takes the digits that a text begins with. */
+/** SQL's cast takes the leading digits of a text. */
 const age = (version: string) =>
   `CAST(substr(${version}, 2) AS INTEGER), length(${version}), ${version}`
 const byAge = 'CAST(substr(version, 2) AS INTEGER) DESC, length(version) DESC, version DESC'
 
-/** The most that one write lets go: a registry that has grown for months is brought to its limits bit by bit. */
+/** The maximum that one write removes: a registry that has grown for months reaches its limits step by step. */
 const PRUNED_ROWS = 500
 
 /** The registry's limits for history. */
 export interface LedgerLimits {
   readonly moves: number
-  /** Manifests of versions whose bytes were removed. */
+  /** Manifests of versions without bytes. */
   readonly removed: number
   readonly removedBytes?: number
   readonly pins: number
@@ -121,7 +121,7 @@ export class Ledger {
     })
   }
 
-  /** Of which content a version was when it was live last. */
+  /** The digest of a version when it was last live. */
   digestOf(version: string): string | undefined {
     const sql = 'SELECT digest FROM move WHERE version = ? ORDER BY generation DESC LIMIT 1'
     return this.#store.get(sql, version)?.text('digest')

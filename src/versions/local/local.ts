@@ -1,7 +1,7 @@
 /**
- * The registry of one model on a local disk: `versions/<v>/` folders beside `registry.db`. Several processes use it at
- * once: the trainer publishes and points, every server loads, watches and points. Whoever reads a version gets it with
- * every byte checked, made for this base and task, or an error that names the file.
+ * The registry of one model on a local disk: `versions/<v>/` folders beside `registry.db`. Several processes use it
+ * concurrently: the trainer publishes and points, every server loads, watches and points. A reader gets a version with
+ * every byte verified, made for this base and task, or an error that names the file.
  */
 import { join } from 'node:path'
 import type { Clock, Logger } from '../../contracts/core.ts'
@@ -38,7 +38,7 @@ export interface LocalRegistryOptions extends Origin {
 }
 
 export interface LocalRegistry extends Registry {
-  /** Looks for a move at once instead of at the next poll. */
+  /** Checks for a move immediately instead of at the next poll. */
   wake(): void
   /** The server of this folder answers with it: its bytes stay until it answers with another. */
   answersWith(version: string): void
@@ -51,7 +51,7 @@ export async function openLocalRegistry(options: LocalRegistryOptions): Promise<
 }
 
 const POLL_MS = 200
-/** What `list` answers when nobody says how many. */
+/** The default page size of `list`. */
 export const PAGE_VERSIONS = 100
 
 class FolderRegistry implements LocalRegistry {

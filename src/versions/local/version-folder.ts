@@ -54,7 +54,7 @@ export class VersionFolders {
     return files
   }
 
-  /** Size of all its files, of which one may be missing. */
+  /** Size of all its files, one of which may be missing. */
   async bytes({ version, files }: Manifest): Promise<number> {
     const names = [MANIFEST_FILE, ...Object.keys(files)]
     const sizes = await Promise.all(names.map((file) => sizeOf(join(this.#path(version), file))))
@@ -72,7 +72,7 @@ export class VersionFolders {
     renameSynced(prepared, this.#path(version))
   }
 
-  /** From now on the version is absent; `drop` what is returned to free its space. */
+  /** From now on the version is absent; pass the result to `drop` to free its space. */
   takeAway(version: string): string {
     const trash = temporaryPath(this.#path(version))
     renameSynced(this.#path(version), trash)

@@ -1,8 +1,9 @@
 /**
- * The versions of one model, kept whole or removed: folders on disk with the ledger's memory of those that were removed.
+ * The versions of one model, stored or removed: folders on disk, and in the ledger the records of removed ones.
  *
- * A folder gets or loses its name only inside the ledger's write lock, so that publishing, removing and pointing by
- * several processes follow one another. Removing is first written down and then done; whoever opens next finishes it.
+ * A folder gets or loses its name only inside the ledger's write lock, so publishing, removing and pointing are
+ * serialised across processes. A removal is recorded first and then carried out; the next process that opens the
+ * registry finishes it.
  */
 import { setImmediate as breathe } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
@@ -29,7 +30,7 @@ interface Holder {
 export class Versions {
   readonly #folders: VersionFolders
   readonly #ledger: Ledger
-  /** Of those whose bytes are here, as far as they were looked at. */
+  /** Of those with bytes here, as far as they were checked. */
   #known = new Map<string, Footprint>()
 
   constructor(folder: string, ledger: Ledger) {
@@ -54,12 +55,12 @@ export class Versions {
     return isPut ? manifest : this.add(manifest, files)
   }
 
-  /** Whatever has the name now, this is the version from now on. */
+  /** Replaces anything that has the name now. */
   async replace(manifest: Manifest, files: Files): Promise<void> {
     await this.#put(manifest, files, true)
   }
 
-  /** Of those whose bytes are here. */
+  /** Versions with bytes here. */
   names(): readonly string[] {
     return newestFirst(this.#folders.names())
   }
@@ -77,7 +78,7 @@ export class Versions {
     }
   }
 
-  /** Also of a version whose bytes were removed. */
+  /** Also of a version without bytes. */
   async manifest(version: string): Promise<Manifest> {
     const retired = this.#ledger.retired(version)
     if (retired !== undefined) return readManifest(retired, version)
@@ -90,7 +91,7 @@ export class Versions {
     return { manifest: await this.manifest(version), removed }
   }
 
-  /** The newest `count` that can be read, and what is wrong with those among them that cannot. */
+  /** The newest `count` readable versions, and the problems of the unreadable ones among them. */
   async list(count: number, before?: string) {
     const isWanted = (name: string) => before === undefined || isOlder(name, before)
     const there = this.#folders.names().filter(isWanted)
@@ -124,7 +125,7 @@ export class Versions {
     const old: Manifest[] = []
     for (const version of versions.filter((name) => this.#folders.has(name))) {
       const manifest = await intact(this.#folders.manifest(version))
-      // One that is corrupt stays where it is, for a person to look at.
+      // A corrupt version stays in place, for a person to inspect.
       if (!(manifest instanceof CodedError)) old.push(manifest)
     }
     const removed = this.#retire(old, protectedVersions)

@@ -1,6 +1,6 @@
 /**
- * Where the registry of one model lies in Redis. All keys share the model's hash tag, so that a script may touch them all,
- * also in a Cluster.
+ * The Redis keys of one model's registry. All share the model's hash tag, so that a script may touch them all, also in
+ * a Cluster.
  */
 import type { Redis } from '../../platform/redis/redis.ts'
 
@@ -9,18 +9,18 @@ export interface RegistryKeys {
   readonly state: string
   /** Hash: generation → the move that led there. */
   readonly moves: string
-  /** Hash: version → digest, a blank, and the manifest; also of those whose bytes are gone. */
+  /** Hash: version → digest, a blank, and the manifest; also of versions without bytes. */
   readonly manifests: string
-  /** Hash: version → digest, of those whose bytes are here, whole. */
+  /** Hash: version → digest, of versions with complete bytes here. */
   readonly kept: string
   /** Sorted set of version names by age. */
   readonly index: string
   readonly pins: string
-  /** Hash: version → digest, of those that came out altered: whoever has them on disk puts them back. */
+  /** Hash: version → digest, of versions found altered: a daemon that has them on disk restores them. */
   readonly damaged: string
   /** The highest epoch that a lease was granted under. */
   readonly epoch: string
-  /** Wakes whoever polls. */
+  /** Wakes pollers. */
   readonly channel: string
   /** Hash: digest → when its bytes were put: the index of `bytes`. */
   readonly blobs: string

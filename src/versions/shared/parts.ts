@@ -21,16 +21,16 @@ export interface FleetRegistryOptions extends LocalRegistryOptions {
   readonly redis: Redis
   /** Named in the log. */
   readonly replica: string
-  /** A trainer's, undefined while it has none. Absent: whoever writes here is a person. */
+  /** A trainer's epoch, undefined while it has none. Absent: a person writes here. */
   readonly lease?: () => WriteLease | undefined
   readonly limits?: Partial<FleetLimits>
-  /** How soon a change is seen when no message tells of it. */
+  /** How soon a change is noticed if the message about it is lost. */
   readonly pollMs?: number
-  /** Another process of this daemon polls for this folder: this one has no replica of its own. */
+  /** Another process of this daemon polls for this folder: this one has no separate replica. */
   readonly follows?: boolean
   /** Where the bytes of versions lie; in Redis itself when absent. */
   readonly blobs?: BlobStore | undefined
-  /** Something that Redis had lost came back from here. */
+  /** Something that Redis had lost was restored from here. */
   readonly onRepaired?: (what: Repaired) => void
 }
 
@@ -64,7 +64,7 @@ const usualLimits: FleetLimits = {
   historyRows: 1_000,
 }
 const POLL_MS = 1_000
-/** Another process of this daemon may have written down a move: one row of its own file. */
+/** Another process of this daemon may have recorded a move: one row of a local file. */
 const LEDGER_POLL_MS = 200
 
 export function assembleFleet(options: FleetRegistryOptions): FleetParts {
@@ -105,7 +105,7 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
   return { pointer, versions, bytes, disk, ledger, answering, watch, restoring, mirror }
 }
 
-/** Scripts claim what lies in Redis when they show its version. */
+/** Scripts claim the bytes in Redis when they show its version. */
 function blobsOf({ redis, clock, blobs }: FleetRegistryOptions, keys: RegistryKeys): BlobStore {
   const keyOf = (digest: string) => keys.bytes(digest)
   const inRedis = openRedisBlobs({ redis, clock, keyOf, index: keys.blobs, claimed: true })

@@ -11,9 +11,9 @@ return {
 )
 
 /**
- * ARGV: version, digest, expected generation, token, epoch, move, most moves, then version and digest of what is routed
- * beside it, whose bytes are the keys from the eleventh on. The token makes it harmless to send it again
- * when its answer was lost: a move that happened is answered again.
+ * ARGV: version, digest, expected generation, token, epoch, move, most moves, then version and digest of the other
+ * routed versions, whose bytes are the keys from the eleventh on. The token makes it harmless to repeat it when its
+ * answer was lost: a move that happened is answered again.
  */
 export const movePointer = registryScript(
   'move pointer',
@@ -43,8 +43,9 @@ return {'OK', json}`,
 )
 
 /**
- * Puts a pointer and the moves that led to it back, only while Redis has an older one: of replicas that do it at once, all
- * but the first change nothing. ARGV: version, digest, generation, pointer, epoch, then generation and move, and so on.
+ * Restores a pointer and the moves that led to it, only while Redis has an older one: of several replicas doing it
+ * concurrently, all but the first change nothing. ARGV: version, digest, generation, pointer, epoch, then generation
+ * and move, and so on.
  */
 export const restorePointer = registryScript(
   'restore pointer',
@@ -82,11 +83,11 @@ return 'OK'`,
 )
 
 /**
- * The end of a healing: no replica may take this Redis for the one before, and its clock of changes goes on from where
- * anybody has seen it. ARGV: incarnation that was found, the new one, revision seen, epoch seen.
+ * The end of a repair: no replica may mistake this Redis for the previous one, and its revision continues from the
+ * highest that any replica has seen. ARGV: incarnation that was found, the new one, revision seen, epoch seen.
  */
 export const begunAnew = registryScript(
-  'begin anew',
+  'start again',
   `
 if tonumber(call('GET', epoch) or '0') < tonumber(ARGV[4]) then call('SET', epoch, ARGV[4]) end
 if tonumber(call('HGET', state, 'revision') or '0') <= tonumber(ARGV[3]) then

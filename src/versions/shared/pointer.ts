@@ -1,8 +1,8 @@
 /**
- * The live pointer in Redis: one script looks, one moves it by compare-and-set.
+ * The live pointer in Redis: one script reads it, one moves it by compare-and-set.
  *
- * A command whose answer was lost may have been done, or may still be. So a move carries a token and is sent again: one
- * that happened is answered again, one that did not happens now, and a late first one finds its own token and changes
+ * A command without an answer may have run, or may still run. So a move carries a token and is sent again: one that
+ * happened is answered again, one that did not happens now, and a late first one finds its own token and changes
  * nothing.
  */
 import { CodedError, type Clock } from '../../contracts/core.ts'
@@ -14,7 +14,7 @@ import { scriptKeys, type RegistryKeys } from './keys.ts'
 import { begunAnew, lookAt, movePointer, restorePointer } from './pointer-scripts.ts'
 import { cellsOf, leaseLost, type Epoch } from './rows.ts'
 
-/** All that one look tells. */
+/** The result of one read. */
 export interface Look {
   readonly pointer: Routing | undefined
   readonly generation: number
@@ -23,7 +23,7 @@ export interface Look {
   /** Another after each loss; '' in a Redis that has never been used. */
   readonly incarnation: string
   readonly epoch: number
-  /** Versions that came out altered. */
+  /** Versions found altered. */
   readonly damaged: number
 }
 
@@ -101,7 +101,7 @@ export class RedisPointer {
     return found
   }
 
-  /** `history` begins with the pointer itself. INCOMPLETE when Redis lacks the bytes of the version. */
+  /** `history` begins with the pointer itself. INCOMPLETE if Redis lacks the bytes of the version. */
   async restore(
     history: readonly Routing[],
     epoch: number,
@@ -149,7 +149,7 @@ export class RedisPointer {
   }
 }
 
-/** As a move stands in Redis, with or without its token. */
+/** A move as stored in Redis, with or without its token. */
 function pointerOf(json: string): Routing {
   try {
     return routingOf(JSON.parse(json) as StoredRouting)

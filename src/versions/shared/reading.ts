@@ -73,7 +73,10 @@ export class FleetReading {
     return told === undefined ? 'away' : told.found
   }
 
-  /** Redis is away: what is here, unless it is known to be of another content than what was live under this name. */
+  /**
+   * Redis is away: use the version here, unless its content is known to differ from the one that was live under this
+   * name.
+   */
   async #alone(version: string): Promise<WholeVersion> {
     const { disk, ledger } = this.#parts
     const whole = await unlessElsewhere(version, disk.read(version))
@@ -87,7 +90,7 @@ export class FleetReading {
   async #agreed(version: string, found: FoundVersion | undefined): Promise<WholeVersion> {
     const { disk, mirror } = this.#parts
     if (found === undefined) {
-      // It came to Redis before it came here: Redis has lost it, and the mirror is about to put it back.
+      // It came to Redis before it came here: Redis has lost it, and the replica is about to restore it.
       const whole = await disk.read(version)
       mirror.doubt()
       return whole
@@ -112,7 +115,7 @@ export class FleetReading {
     }
   }
 
-  /** Told to those who may have it whole, so that trying again helps. */
+  /** Reported to replicas that may have it intact, so that a retry helps. */
   async #damaged(
     version: string,
     { digest }: FoundVersion,
@@ -175,7 +178,7 @@ async function onDisk(reading: Promise<WholeVersion>): Promise<WholeVersion | un
   }
 }
 
-/** What is not on this disk may well be in Redis: nobody is told that it does not exist while Redis cannot be asked. */
+/** A version that is not on this disk may be in Redis: while Redis is away, nothing is reported as unknown. */
 async function unlessElsewhere<Read>(version: string, reading: Promise<Read>): Promise<Read> {
   try {
     return await reading

@@ -1,10 +1,9 @@
 /**
- * The registry of one model for a whole fleet: Redis is the truth for versions and the live pointer, and each daemon keeps
- * on its own disk what it has seen, so that serving and restarting go on while Redis is away.
+ * The registry of one model for a whole fleet: Redis is the truth for versions and the live pointer, and each daemon
+ * keeps a replica on its own disk, so that serving and restarting continue while Redis is away.
  *
- * Writing goes to Redis first and to the disk after it, so that a crash in between leaves nothing or a whole version.
- * Reading takes what is on the disk only when its digest is the one that Redis names. `redis-mirror.ts` says which of two
- * histories wins.
+ * Writes go to Redis first and to the disk afterwards, so a crash in between leaves nothing or a complete version.
+ * Reads use the disk only if its digest is the one that Redis names. `replica.ts` decides which of two histories wins.
  */
 import type {
   Kept,

@@ -1,9 +1,9 @@
 /**
- * Puts back what Redis lost, from this replica's disk: first the live version and the pointer to it, so that the fleet
- * agrees again, then every other version, what was removed, and the pins.
+ * Restores what Redis lost, from this replica's disk: first the live version and the pointer to it, so that the fleet
+ * agrees again, then every other version, the removals, and the pins.
  *
  * A loss shows as an earlier generation, an earlier revision, another incarnation, or is merely possible because the
- * connection was away. Several replicas may heal at once: each script changes nothing when another was quicker.
+ * connection was away. Several replicas may repair concurrently: each script changes nothing if another was faster.
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock, Logger } from '../../contracts/core.ts'
@@ -25,7 +25,7 @@ export interface RepairParts {
 
 /** How long the others get to bring the bytes of the live version, when they are not here. */
 const LOST_MS = 10_000
-/** How often the versions here are compared with those in Redis while nothing but ordinary changes come. */
+/** How often to compare the versions here with those in Redis while there are only ordinary changes. */
 const COMPARE_MS = 10_000
 
 interface Seen {
@@ -52,7 +52,7 @@ export class Repair {
     this.#isInDoubt = true
   }
 
-  /** One at a time; rejects when Redis goes away in the middle, and the next look begins again. */
+  /** One at a time; rejects if Redis goes away in the middle, and the next poll starts again. */
   async run(look: Look): Promise<void> {
     this.#running ??= this.#run(look).finally(() => (this.#running = undefined))
     await this.#running
@@ -83,14 +83,14 @@ export class Repair {
   /** `isOther`: another replica was quicker, and may not have had everything that is here. */
   async #heal(look: Look, isBehind: boolean, isOther: boolean): Promise<void> {
     const { ledger, pointer, restoring, log } = this.#parts
-    // What comes to doubt from here on is looked at by the next run.
+    // Anything that becomes doubtful from here on is checked by the next run.
     this.#isInDoubt = false
     try {
       const seen = { revision: this.#seen?.revision ?? 0, epoch: this.#seen?.epoch ?? 0 }
       const isShort = look.generation < (ledger.live()?.generation ?? 0)
       const isThere = !isShort || (await this.#restorePointer())
       await this.#compare(look.revision)
-      // Nobody has brought the live version yet: again at the next look.
+      // No replica has restored the live version yet: try again at the next poll.
       if (!isThere) {
         this.doubt()
         return
@@ -137,7 +137,7 @@ export class Repair {
     if (lost === undefined || left === undefined) {
       log.error(
         { version: lost?.live.version },
-        'Redis lost the live version and nobody has its bytes',
+        'Redis lost the live version and no replica has its bytes',
       )
       return false
     }
@@ -167,7 +167,7 @@ export class Repair {
     }
   }
 
-  /** What was removed, pinned and unpinned elsewhere. Pins at once, because they protect. */
+  /** Versions that were removed, pinned and unpinned elsewhere. Pins first, because they protect. */
   async #follow(look: Look): Promise<void> {
     const { revision } = look
     const isTime = this.#parts.clock.monotonicMs() - this.#comparedMs >= COMPARE_MS

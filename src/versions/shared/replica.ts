@@ -1,12 +1,12 @@
 /**
- * What this replica knows of Redis, on its own disk, so that serving and restarting go on without it.
+ * This replica's copy of the Redis registry, on its own disk, so that serving and restarting continue without Redis.
  *
- * Redis is the truth, with one exception: it can lose what it acknowledged (a flush, a failover to a replica that was
- * behind). So of two histories the one with the higher generation wins, and whoever sees that Redis has the lower one heals
- * it. Where both are equally long but parted, the pointer in Redis wins, and every replica follows it.
+ * Redis is the truth, with one exception: it can lose acknowledged data (a flush, a failover to a stale replica). So of
+ * two histories the one with the higher generation wins, and a replica that finds the lower one in Redis repairs it. If
+ * both are equally long but differ, the pointer in Redis wins, and every replica follows it.
  *
- * A daemon has one replica that polls, in its server process. Its trainer follows the same ledger and looks itself only
- * when it opens, when a move of its own was too late, when something is missing, and now and then.
+ * A daemon has one polling replica, in its server process. Its trainer follows the same ledger and reads Redis itself
+ * only when it opens, when its own move was too late, when something is missing, and occasionally.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Routing } from '../contract.ts'
@@ -28,13 +28,13 @@ export interface RegistryReplicaParts {
   readonly clock: Clock
   readonly log: Logger
   readonly pollMs: number
-  /** Another process of this daemon polls, and writes what it sees into the same ledger. */
+  /** Another process of this daemon polls, and writes the result into the same ledger. */
   readonly follows: boolean
 }
 
-/** A follower trusts the replica that polls for so many polls, before it looks once itself. */
+/** A follower trusts the polling replica for this many polls before it reads Redis once itself. */
 const TRUSTED_POLLS = 5
-/** A reader waits no longer than this for Redis before it takes what is known here. */
+/** A reader waits at most this long for Redis before it uses the local copy. */
 const FRESH_MS = 250
 
 export class RegistryReplica {
@@ -45,14 +45,14 @@ export class RegistryReplica {
   #polling: Promise<void> = Promise.resolve()
   /** One change of the ledger after another. */
   #turn: Promise<unknown> = Promise.resolve()
-  /** Redis was late or away at the last look: nobody waits for it until a poll has succeeded. */
+  /** Redis was late or away at the last poll: do not wait for it until a poll has succeeded. */
   #isAway = false
   /** When a reader looked last. */
   #lookedMs = -Infinity
   #isLooking = false
   /** Bytes could not be put back, and the log says so. */
   #isBlocked = false
-  /** At the last look Redis had less than was seen here: what it does not know may yet be there. */
+  /** At the last poll Redis had less than was seen here: something that it does not know may still exist. */
   #isBehind = false
 
   constructor(parts: RegistryReplicaParts) {
@@ -74,13 +74,13 @@ export class RegistryReplica {
     return !this.#isAway && this.#parts.redis.status === 'ready'
   }
 
-  /** Whether Redis answers and has all that was seen here, as of now. */
+  /** Whether Redis answers and has everything that was seen here, as of now. */
   async knowsAll(): Promise<boolean> {
     await this.fresh()
     return this.answers && !this.#isBehind
   }
 
-  /** Looks at once instead of at the next poll. */
+  /** Polls immediately instead of at the next interval. */
   wake(): void {
     this.#wakeUp.abort()
     if (this.#parts.follows) this.#lookAside()
@@ -92,7 +92,7 @@ export class RegistryReplica {
     this.wake()
   }
 
-  /** What Redis says, or undefined when it does not say it at once. */
+  /** The answer of Redis, or undefined if it does not answer immediately. */
   async quickly<Result>(work: () => Promise<Result>): Promise<Result | undefined> {
     if (!this.answers) return undefined
     const done = new AbortController()
@@ -113,13 +113,13 @@ export class RegistryReplica {
     }
   }
 
-  /** The newest pointer that anybody here has seen; never older than one that was told before. */
+  /** The newest pointer that any process here has seen; never older than one reported before. */
   async live(): Promise<Routing | undefined> {
     if (!this.#isTrusted()) await this.fresh()
     return this.#parts.ledger.live()
   }
 
-  /** The ledger knows what Redis says now, if Redis says it at once. */
+  /** The ledger has the present state of Redis, if Redis answers immediately. */
   async fresh(): Promise<void> {
     const { pointer, clock, follows } = this.#parts
     this.#lookedMs = clock.monotonicMs()
@@ -132,7 +132,7 @@ export class RegistryReplica {
     await this.#inTurn(() => this.#adopt(pointer))
   }
 
-  /** Until Redis is as far as this replica, as far as that is possible now. */
+  /** Waits until Redis is as far as this replica, as far as that is possible now. */
   async heal(): Promise<void> {
     await this.#parts.healing.run(await this.#parts.pointer.look())
   }
@@ -151,7 +151,7 @@ export class RegistryReplica {
     return clock.monotonicMs() - this.#lookedMs < TRUSTED_POLLS * pollMs
   }
 
-  /** One look of a follower, which also repairs what it finds missing. */
+  /** One poll of a follower, which also restores what it finds missing. */
   #lookAside(): void {
     if (this.#closing.signal.aborted || this.#isLooking) return
     this.#isLooking = true
@@ -185,7 +185,7 @@ export class RegistryReplica {
     } catch (error) {
       if (this.#closing.signal.aborted) return
       if (isBlobFailure(error)) {
-        // Redis answers all the same: only what would be put back there has no place yet.
+        // Redis answers anyway: only the restored data has no room there yet.
         if (!this.#isBlocked) log.warn({ err: error }, 'the blob store fails; trying again')
         this.#isBlocked = true
         healing.doubt()
@@ -221,7 +221,7 @@ export class RegistryReplica {
     watch.wake()
   }
 
-  /** What came since our newest move, or everything when Redis is on another line. */
+  /** The moves since our newest one, or all of them when Redis has another history. */
   async #newMoves(pointer: Routing, known: Routing | undefined) {
     const { generation } = pointer
     const moves = this.#parts.pointer

@@ -29,7 +29,7 @@ export class Restoring {
     this.#parts.onRepaired(what)
   }
 
-  /** The routed versions and the one before them, over whatever has their names in a Redis that is behind. */
+  /** The routed versions and the one before them, replacing any of the same name in a Redis that is behind. */
   async line([live, ...history]: readonly Routing[]): Promise<void> {
     if (live === undefined) return
     const previous = history.find((move) => move.live.version === live.previous)
@@ -41,8 +41,8 @@ export class Restoring {
   }
 
   /**
-   * What Redis does not know is put back, what it knows and keeps no longer goes from here too. The names on disk are read
-   * first: a version comes to the disk after it came to Redis.
+   * Restores what Redis does not know, and removes here what Redis knows but no longer keeps. The names on disk are
+   * read first: a version reaches the disk after Redis.
    */
   async versions(): Promise<void> {
     const { redis, disk } = this.#parts
@@ -55,7 +55,7 @@ export class Restoring {
     }
   }
 
-  /** The manifests of what was removed. */
+  /** The manifests of removed versions. */
   async retired(): Promise<void> {
     const { redis, disk, ledger } = this.#parts
     const manifests: Manifest[] = []
@@ -70,13 +70,13 @@ export class Restoring {
     await this.#parts.redis.restorePins(this.#parts.ledger.pins())
   }
 
-  /** What came out of Redis altered, as far as it is whole here. */
+  /** Versions found altered in Redis, as far as they are intact here. */
   async damaged(): Promise<void> {
     for (const [version, digest] of await this.#parts.redis.damaged())
       await this.#back(version, digest)
   }
 
-  /** The newest of these moves, after the first, whose version is here or in Redis. */
+  /** The newest of these moves, after the first, with a version that is here or in Redis. */
   async newestLeft([, ...history]: readonly Routing[]): Promise<Routing | undefined> {
     const { redis, disk } = this.#parts
     const kept = await redis.kept()
@@ -104,7 +104,7 @@ export class Restoring {
   }
 }
 
-/** Undefined also for what is not here: it is somebody else's to bring. */
+/** Undefined also for a version that is not here: another replica has to restore it. */
 async function unlessCorrupt<Result>(reading: Promise<Result>): Promise<Result | undefined> {
   try {
     return await reading

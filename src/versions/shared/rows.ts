@@ -1,4 +1,4 @@
-/** Rows of versions as they stand in Redis, and what is said when one is not as it should be. */
+/** Rows of versions in Redis, and the errors for invalid ones. */
 import type { CodedError } from '../../contracts/core.ts'
 import type { Manifest } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
@@ -8,7 +8,7 @@ import { manifestBytes, readManifest } from '../manifest.ts'
 /** Under which right something is written: the epoch of a trainer's lease, or '' for a person. */
 export type Epoch = string
 
-/** A row of `manifests`, checked against what it says of itself and what else is known of it. */
+/** A row of `manifests`, checked against its own digest and other known facts. */
 export function manifestOf(row: string, version: string, digest?: string): Manifest {
   const manifest = readManifest(new TextEncoder().encode(row.slice(65)), version)
   const wanted = digest ?? row.slice(0, 64)
@@ -18,7 +18,7 @@ export function manifestOf(row: string, version: string, digest?: string): Manif
   })
 }
 
-/** As it stands in `manifests`. */
+/** As stored in `manifests`. */
 export function rowOf(manifest: Manifest): string {
   return `${manifest.digest} ${new TextDecoder().decode(manifestBytes(manifest))}`
 }

@@ -1,6 +1,6 @@
 /**
- * The bytes of versions on their way to the fleet's blob store and back. Each file is a blob in the scope of its version's
- * digest. Redis keeps the sizes beside it, whichever store has the bytes, and so it knows which versions are whole.
+ * Transfers the bytes of versions to and from the fleet's blob store. Each file is a blob in the scope of its version's
+ * digest. Redis stores the sizes, whichever store has the bytes, and so it knows which versions are complete.
  */
 import { CodedError } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
@@ -24,7 +24,7 @@ export interface VersionBytesOptions {
   readonly versionBytes: number
 }
 
-/** What `commitVersion` compares with what is there. */
+/** `commitVersion` compares these with what arrived. */
 export interface Uploaded {
   readonly sizes: string
   readonly lengths: readonly (string | number)[]
@@ -44,7 +44,7 @@ export class VersionBytes {
     return this.#options.isInRedis
   }
 
-  /** Before anything is sent: nothing of a version that is too large stays behind. */
+  /** Before anything is sent: a version that is too large leaves nothing behind. */
   checkSize(version: string, files: Files): void {
     const bytes = [...files.values()].reduce((sum, file) => sum + file.byteLength, 0)
     const { versionBytes } = this.#options
@@ -86,7 +86,7 @@ export class VersionBytes {
     await this.#options.blobs.remove(digest)
   }
 
-  /** Removes what was uploaded long ago and belongs to no version, because its trainer died before it showed it. */
+  /** Removes old uploads that belong to no version, because their trainer died before showing them. */
   async sweep(kept: ReadonlySet<string>, nowMs: number): Promise<void> {
     const { blobs } = this.#options
     for await (const { scope, addedMs } of blobs.list())

@@ -1,4 +1,4 @@
-/** The Lua of versions: what was uploaded is nothing until `commitVersion` shows all of it at once. */
+/** The Lua of versions: an upload is invisible until `commitVersion` shows all of it in one step. */
 import { registryScript } from './prelude.ts'
 
 /**
@@ -84,7 +84,10 @@ export const findVersion = registryScript(
 return {call('HGET', manifests, ARGV[1]) or '', call('HGET', kept, ARGV[1]) or ''}`,
 )
 
-/** Newest first. ARGV: a version that the first is older than, or ''; how many. Answers for each whether its bytes are here, and its manifest. */
+/**
+ * Newest first. ARGV: the version after which the page starts, or ''; how many. Returns for each whether its bytes are
+ * here, and its manifest.
+ */
 export const listVersions = registryScript(
   'list versions',
   `
@@ -115,7 +118,7 @@ end
 return 'OK'`,
 )
 
-/** Answers with the incarnation and the revision at which these are the pins. */
+/** Returns the incarnation and the revision at which these are the pins. */
 export const readPins = registryScript(
   'read pins',
   `

@@ -1,6 +1,6 @@
 /**
- * Versions in Redis: a manifest for each that was published, bytes for those that are kept. A version is there whole or
- * not at all, because one script shows what was uploaded before, and a trainer whose lease has passed shows nothing.
+ * Versions in Redis: a manifest for each published one, bytes for those that are kept. A version is complete or absent,
+ * because one script shows what was uploaded before, and a trainer with an expired lease shows nothing.
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Manifest } from '../contract.ts'
@@ -97,7 +97,7 @@ export class RedisVersions {
     return this.#options.bytes.fetch(manifest)
   }
 
-  /** Undefined for one that is gone or altered. */
+  /** Undefined for a removed or altered one. */
   async footprint(version: string): Promise<Footprint | undefined> {
     const found = await this.find(version)
     try {
@@ -110,7 +110,7 @@ export class RedisVersions {
     }
   }
 
-  /** Digest by version, of those whose bytes are there. */
+  /** Digest by version, for those with bytes. */
   async kept(): Promise<ReadonlyMap<string, string>> {
     return pairsOf(await this.#options.redis.command('HGETALL', this.#options.keys.kept))
   }
@@ -141,7 +141,7 @@ export class RedisVersions {
     if (versions.length > 0) await this.#script(restorePins, versions)
   }
 
-  /** Asks whoever has it on disk to put it back. */
+  /** Asks the daemons that have it on disk to restore it. */
   async report(version: string, digest: string): Promise<void> {
     await this.#script(reportDamage, [version, digest])
   }
@@ -218,7 +218,7 @@ export class RedisVersions {
     const { version, digest } = manifest
     const json = Buffer.from(manifestBytes(manifest))
     for (let upload = 1; upload <= UPLOADS; upload += 1) {
-      // What is put back may lie there altered.
+      // What is restored may be present but altered.
       const overwrite = how !== 'publish' || upload > 1
       const uploaded = await this.#upload(manifest, files, overwrite)
       if (uploaded === undefined) continue

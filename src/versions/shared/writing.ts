@@ -1,6 +1,6 @@
 /**
- * What changes the fleet's versions and its pointer. Redis first, and only while it answers: then a trainer of a passed
- * lease is refused there before it has touched its own disk.
+ * Changes the fleet's versions and its pointer. Redis first, and only while it answers: a trainer with an expired lease
+ * is refused there before it has changed its own disk.
  */
 import { randomUUID } from 'node:crypto'
 import type { Kept, Manifest, Retention, Routing, RoutingMove, VersionDraft } from '../contract.ts'
@@ -85,7 +85,7 @@ export class FleetWriting {
     return { removed, versions: left.length, bytes: bytesOf(left) }
   }
 
-  /** Nobody waits for bytes that are in nobody's way: what fails here is swept up later. */
+  /** No caller waits for bytes that block nothing: a failure here is cleaned up later. */
   async #clear(removed: readonly string[], kept: ReadonlyMap<string, string>): Promise<void> {
     const { versions } = this.#parts
     const { clock, log } = this.#options
@@ -100,7 +100,7 @@ export class FleetWriting {
     }
   }
 
-  /** Newest first, of those whose bytes are in Redis. Asked once for each content; an altered one is left out, and stays. */
+  /** Newest first, of those with bytes in Redis. Each content is read once; an altered one is left out, and stays. */
   async #footprints(kept: ReadonlyMap<string, string>): Promise<readonly Footprint[]> {
     const known = this.#known
     this.#known = new Map()
@@ -133,7 +133,7 @@ export class FleetWriting {
     const { pointer, versions, mirror } = this.#parts
     const outcome = await pointer.move(move, epoch)
     if (outcome.kind === 'moved') return outcome.pointer
-    // Redis has lost the bytes, or the moves: what is known here goes back first.
+    // Redis has lost the bytes, or the moves: restore what is known here first.
     if (outcome.kind === 'incomplete')
       for (const { manifest, files } of proved) await versions.restore(manifest, files)
     else if (!this.#isBehind(outcome)) throw await this.#stale(move.expect, outcome)
@@ -142,10 +142,10 @@ export class FleetWriting {
     if (again.kind === 'moved') return again.pointer
     if (again.kind === 'stale' && !this.#isBehind(again))
       throw await this.#stale(move.expect, again)
-    throw failure('REDIS_UNAVAILABLE', 'Redis is being brought back to what it had lost')
+    throw failure('REDIS_UNAVAILABLE', 'restoring what Redis had lost')
   }
 
-  /** Whoever reads the pointer next sees the move that was quicker. */
+  /** The next reader of the pointer sees the move that was faster. */
   async #stale(expected: number, outcome: MoveOutcome): Promise<CodedError> {
     await this.#parts.mirror.fresh()
     return stale(expected, outcome)
@@ -156,7 +156,7 @@ export class FleetWriting {
     return outcome.kind === 'stale' && outcome.generation < known
   }
 
-  /** The move has happened, whatever becomes of its note here: the next poll writes it down again. */
+  /** The move has happened, even if recording it here fails: the next poll records it again. */
   async #noted(pointer: Routing): Promise<void> {
     try {
       await this.#parts.mirror.moved(pointer)
@@ -166,7 +166,7 @@ export class FleetWriting {
     }
   }
 
-  /** Whatever else lies under the name here is a late write of somebody whose lease had passed. */
+  /** Anything else under this name is a late write under an expired lease. */
   async #putHere(manifest: Manifest, files: Files): Promise<void> {
     const { disk } = this.#parts
     try {
