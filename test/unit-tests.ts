@@ -1,18 +1,19 @@
 /**
- * Which tests are quick: those that, however far their imports are followed, start no process, no thread, no service and no
- * engine. `npm run test:unit` runs them in one process, for an answer while one types; `npm test` runs everything.
+ * Which tests are quick: those whose imports, followed to the end, start no process, no thread, no service and no engine. What
+ * is imported only when it is called, as the table of plug-ins imports connectors, does not count.
+ * `npm run test:unit` runs them in one process, for an answer while one types; `npm test` runs everything.
  */
 import { readSources } from './source-tree.ts'
 
 /** What a quick test does not reach. */
 const heavy =
-  /^(node:child_process|node:worker_threads|kafkajs|ioredis|onnxruntime-node|@tensorflow\/.*|src\/nn\/tensorflow\.ts|test\/services\/.*)$/
+  /^(node:child_process|node:worker_threads|kafkajs|ioredis|onnxruntime-node|@tensorflow\/.*|src\/nn\/tfjs\/tensorflow\.ts|test\/services\/.*)$/
 
 /** Many seeds, many requests or real sockets: quick by the rule, and seconds each. */
 const slow = [
   /^test\/simulation\//,
   /^test\/(integration|bootstrap)\//,
-  /^test\/serving\/(feedback|predict|model|moves|operations)-routes?\.test\.ts$/,
+  /^test\/api\/(feedback|predict|model|moves|operations)-routes?\.test\.ts$/,
 ]
 
 export function unitTests(): readonly string[] {
@@ -20,7 +21,9 @@ export function unitTests(): readonly string[] {
   const imports = new Map(
     sources.map((source) => [
       source.path,
-      source.imports.filter(({ isType }) => !isType).map(({ target }) => target),
+      source.imports
+        .filter(({ isType, isDynamic }) => !isType && !isDynamic)
+        .map(({ target }) => target),
     ]),
   )
   const isQuick = (path: string) =>
