@@ -195,7 +195,7 @@ export const metricTable = {
     kind: 'gauge',
     name: 'antikythera_source_up',
     labels: ['model', 'source'],
-    help: '1 if a source can be read, 0 while it fails and is retried.',
+    help: 'Whether a source can be read: 1, or 0 while it fails and is retried.',
   },
   unknownKeys: {
     kind: 'counter',

@@ -26,10 +26,10 @@ export const breaks = [
   },
   {
     law: 4,
-    broken: 'the pointer moves to a version whose bytes nobody looked at',
+    broken: 'the pointer moves to a version that was not read',
     file: 'src/versions/local/local.ts',
-    find: 'const { manifest } = await this.load(move.version)',
-    put: 'const manifest = await this.#versions.manifest(move.version)',
+    find: 'proveMove(move, (version) => this.load(version))',
+    put: 'proveMove(move, async (version) => ({ manifest: await this.#versions.manifest(version) }))',
     tests: ['test/versions/local.test.ts'],
   },
   {
@@ -100,7 +100,7 @@ export const breaks = [
   {
     law: 12,
     broken: 'a metric of the table is never set',
-    file: 'src/api/http/scrape.ts',
+    file: 'src/serving/services/scrape.ts',
     find: "rising.raise('updates', { model }, count)",
     put: 'void rising',
     tests: ['test/declared.test.ts'],
