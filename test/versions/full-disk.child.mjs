@@ -23,5 +23,5 @@ const left = readdirSync(join(folder, 'versions'))
 const load = await codeOf(registry.load('v0'))
 rmSync(join(folder, 'ballast'))
 const room = await codeOf(registry.publish(plainVersion('v1', 1, 150_000)))
-const live = (await registry.live()).version
+const live = (await registry.live()).live.version
 console.log(JSON.stringify({ full, left, load, room, live }))
