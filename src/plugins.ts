@@ -51,7 +51,12 @@ import { ranpac } from './adapters/ranpac.ts'
 import { slda } from './adapters/slda.ts'
 import type { SurfacePlugin } from './api/surface.ts'
 import { v1 } from './api/v1/plugin.ts'
+import { bert } from './bases/bert/plugin.ts'
+import { features } from './bases/features/plugin.ts'
+import { minilm, pulled } from './bases/pulled/plugin.ts'
+import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
+import type { BasePlugin } from './contracts/network.ts'
 import type {
   LearningRateSchedule,
   Memory,
@@ -66,6 +71,15 @@ import type { DeadLetter, ServedPrediction, SinkPlugin, SourcePlugin } from './c
 import type { TaskHead } from './contracts/task.ts'
 import { classificationHead } from './tasks/classification/head.ts'
 import { regressionHead } from './tasks/regression/head.ts'
+
+/** Under `base:`. */
+export const bases = {
+  'use-lite': useLite,
+  minilm,
+  pulled,
+  bert,
+  features,
+} satisfies Readonly<Record<string, BasePlugin>>
 
 /** Under `adapter: { method: … }`. */
 export const methods = {
@@ -151,6 +165,7 @@ export const policies = {
 
 /** What a config means that names none. */
 export const defaults = {
+  base: 'use-lite',
   method: 'lora',
   policies: {
     replay: 'reservoir',

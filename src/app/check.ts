@@ -9,8 +9,7 @@ import type { PluginTable } from '../config/plugin-table.ts'
 import { specsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
-import { shapeOfBert } from '../bases/bert/bert.ts'
-import { pulledFolder } from '../bases/pulled/pulled.ts'
+import { chosenBase } from '../config/chosen.ts'
 import { adapterOf, methodOf, openBase, openTask } from './parts.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
@@ -35,10 +34,8 @@ export async function modelProblems(
 
 /** Without the weights of a folder: its files must exist, and its shape is read. */
 export const openCheaply: OpenBase = async (base) => {
-  if (typeof base === 'object' && 'bert' in base) return shapeOfBert(base.bert)
-  if (base === 'minilm') return shapeOfBert(pulledFolder(base))
-  if (typeof base === 'object' && 'pulled' in base) return shapeOfBert(pulledFolder(base.pulled))
-  return openBase(base)
+  const { plugin, settings } = chosenBase(base)
+  return plugin.shape?.(settings) ?? openBase(base)
 }
 
 type Policies = PluginTable['policies']

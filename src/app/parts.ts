@@ -7,10 +7,6 @@ import { taskNameOf } from '../config/tasks.ts'
 import { identityOf } from '../adapters/base-identity.ts'
 import { join } from 'node:path'
 import { openBundle } from '../adapters/peft/bundle.ts'
-import { openBert } from '../bases/bert/bert.ts'
-import { openFeatures } from '../bases/features/features.ts'
-import { openPulled } from '../bases/pulled/pulled.ts'
-import { openUseLite } from '../bases/use-lite/use-lite.ts'
 import { methods, tasks } from '../plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
@@ -19,6 +15,7 @@ import type { Task } from '../contracts/task.ts'
 import type { DeadLetterLimits } from '../intake/dead-letters/dead-letters.ts'
 import type { LedgerLimits } from '../versions/local/ledger.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
+import { chosenBase } from '../config/chosen.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
 import { openClassification } from '../tasks/classification/classification.ts'
@@ -35,11 +32,8 @@ export async function openBase(config: ModelConfig['base']): Promise<Base> {
 }
 
 async function openNewBase(config: ModelConfig['base']): Promise<Base> {
-  if (config === 'use-lite') return openUseLite()
-  if (config === 'minilm') return openPulled(config)
-  if ('pulled' in config) return openPulled(config.pulled)
-  if ('bert' in config) return openBert(config.bert)
-  return openFeatures(config.features)
+  const { plugin, settings } = chosenBase(config)
+  return plugin.open(settings)
 }
 
 export function methodOf({ adapter }: ModelConfig): MethodPlugin {

@@ -7,7 +7,7 @@ import { parseConfigText, readConfigFile, type ConfigFile } from './file.ts'
 import { applyOverrides, environmentOverrides, flagOverride } from './overrides.ts'
 import { CodedError } from '../contracts/core.ts'
 import { configFailure, type Path, type PluginCode, type Problem } from './problem.ts'
-import { withFeaturesDefaults } from './features-defaults.ts'
+import { withBaseDefaults } from './base-defaults.ts'
 import { oldPath, withNewKeys, withoutOldKeys } from './old-keys.ts'
 import { checkRules } from './rules.ts'
 import { configSchema, configSchemaOf, pluginPaths, type Config } from './schema.ts'
@@ -73,7 +73,7 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
   const plugins = ownPluginsIn(tree, folderOf, problems)
   const schema = plugins === builtIn ? configSchema : configSchemaOf(plugins)
   // typebox's types do not name the keywords of JSON Schema; its objects have them.
-  const settled = settle(schema as unknown as Schema, withFeaturesDefaults(tree), [], {
+  const settled = settle(schema as unknown as Schema, withBaseDefaults(tree), [], {
     report: (problem) => problems.push(problem),
     folderOf,
   })

@@ -4,13 +4,13 @@
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import type { AdapterConfig } from '../contracts/adapter.ts'
-import type { Settings } from '../contracts/core.ts'
-import { bases } from './choices.ts'
-import { defaults, methods } from '../plugins.ts'
+import type { Settings, ValueOf, SettingsOf } from '../contracts/core.ts'
+import { bases, defaults, methods } from '../plugins.ts'
+import type { BasePlugin } from '../contracts/network.ts'
 import type { PluginTable } from './plugin-table.ts'
 import { tasks } from './task-choice.ts'
 import { choiceByKey, choiceByName, section } from './parts.ts'
-import { schemasOf } from './setting-schema.ts'
+import { schemaOf, schemasOf } from './setting-schema.ts'
 
 const label = Type.String({ minLength: 1 })
 
@@ -48,6 +48,36 @@ function namedOf(table: Readonly<Record<string, { readonly settings: Settings }>
 
 /** Its one key is the name of a plug-in, its value that plug-in's settings. */
 export type NamedChoice = Readonly<Record<string, Readonly<Record<string, unknown>>>>
+
+const baseChoice = Type.Unsafe<BaseChoice>(
+  choiceByName(
+    Object.fromEntries(
+      Object.entries<BasePlugin>(bases).map(([name, plugin]) => [name, baseSchema(plugin)]),
+    ),
+    'the frozen network',
+    defaults.base,
+  ),
+)
+
+/** Null where the name alone says all. */
+function baseSchema({ settings, inline }: BasePlugin): TSchema | null {
+  if (Object.keys(settings).length === 0) return null
+  const only = inline === undefined ? undefined : settings[inline]
+  if (only !== undefined) return schemaOf(only)
+  return Type.Object(schemasOf(settings), { additionalProperties: false })
+}
+
+/** `use-lite`, `{ bert: ./folder }`, `{ features: { … } }`. */
+export type BaseChoice = {
+  [Name in keyof typeof bases]: (typeof bases)[Name] extends {
+    readonly inline: infer Inline
+    readonly settings: infer Table
+  }
+    ? Readonly<Record<Name, ValueOf<Table[Inline & keyof Table]>>>
+    : keyof (typeof bases)[Name]['settings'] extends never
+      ? Name
+      : Readonly<Record<Name, SettingsOf<(typeof bases)[Name]['settings']>>>
+}[keyof typeof bases]
 
 const labels = Type.Union(
   [
@@ -188,7 +218,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
     choiceOf('policy', policies[kind], defaults.policies[kind], description)
   return Type.Object(
     {
-      base: choiceByName(bases, 'the frozen network', 'use-lite'),
+      base: baseChoice,
       max_tokens: Type.Integer({
         minimum: 1,
         maximum: 512,

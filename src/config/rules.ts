@@ -1,7 +1,8 @@
 /** Rules that a schema cannot express, because they concern more than one key. Each rule reports what it finds. */
 import { isIP } from 'node:net'
 import { blobProblems } from './blobs.ts'
-import { sizeProblems } from './features-rules.ts'
+import { chosenBase } from './chosen.ts'
+import { isClosedForm } from './closed-form.ts'
 import { connectorProblems } from './connector-rules.ts'
 import type { PluginTable } from './plugin-table.ts'
 import type { Problem } from './problem.ts'
@@ -87,9 +88,6 @@ const rules: readonly Rule[] = [
   connectorProblems,
 ]
 
-/** They sum up embeddings, which must mean the same from first to last. */
-const closedForms: readonly string[] = ['ncm', 'slda', 'ranpac']
-
 const modelRules: readonly ModelRule[] = [
   classProblems,
   function labelsAreUsable({ labels = [] }, { limits }) {
@@ -134,18 +132,14 @@ const modelRules: readonly ModelRule[] = [
         : [wrong(path, `is ${name}; known: ${known.join(', ')}`)]
     })
   },
-  function featuresFit({ base, adapter }, { limits }) {
-    if (typeof base === 'string' || !('features' in base)) return []
-    const { standardise = true } = base.features
-    const found = [...sizeProblems(base.features, limits.features)]
-    if (standardise && closedForms.includes(adapter.method))
-      found.push(wrong(['adapter', 'method'], 'needs base.features.standardise: false'))
-    return found
-  },
-  function memoryHasFixedPlaces({ base, memory }) {
-    if (typeof base === 'string' || !('features' in base) || memory.policy === 'none') return []
-    if (base.features.standardise === false) return []
-    return [wrong(['memory', 'policy'], 'needs base.features.standardise: false')]
+  function baseFits({ base, adapter, memory }, { limits }) {
+    const { plugin, settings } = chosenBase(base)
+    const faults = plugin.check?.(settings, {
+      isClosedForm: isClosedForm(adapter),
+      hasMemory: memory.policy !== 'none',
+      limits,
+    })
+    return (faults ?? []).map(({ path, message }) => wrong(path, message))
   },
   function replayFillsItsBatch({ replay, train }) {
     const { capacity } = replay

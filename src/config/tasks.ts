@@ -1,5 +1,6 @@
 /** The task of a model in its configuration: which other keys go with it. */
 import type { TaskName } from './task-choice.ts'
+import { isClosedForm } from './closed-form.ts'
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema.ts'
 
@@ -19,7 +20,6 @@ export function labelProblems(settled: Partial<Config> | undefined): readonly Pr
   })
 }
 
-const closedForms: readonly string[] = ['ncm', 'slda', 'ranpac']
 const ofClasses: readonly string[] = ['class-balanced', 'er-ace']
 
 /** Parts that work with classes, chosen for a model whose answers are none. */
@@ -33,7 +33,7 @@ export function classProblems(model: ModelConfig): readonly Problem[] {
   })
   const { adapter, replay, memory } = model
   return [
-    ...(closedForms.includes(adapter.method)
+    ...(isClosedForm(adapter)
       ? [refuse(['adapter', 'method'], adapter.method, 'lora or head')]
       : []),
     ...(ofClasses.includes(replay.policy)

@@ -1,5 +1,5 @@
 /** Networks, written once against `Ops`, and the base that a network belongs to. */
-import type { Tensors } from './core.ts'
+import type { Json, Plugin, Tensors } from './core.ts'
 import type { Input } from './stream.ts'
 
 /**
@@ -247,4 +247,42 @@ export interface TrunkEngine {
   /** The same, synchronously and without failure, when the trunk is so cheap that caching its latents would not pay. */
   encodeNow?(row: Encoded): Latent
   close(): Promise<void>
+}
+
+/** A base as a plug-in. */
+export interface BasePlugin extends Plugin<Promise<Base>> {
+  /** The one setting that stands in the place of the mapping: `{ bert: ./folder }`. */
+  readonly inline?: string
+  /** The same without its weights, where `open` takes long; `encode` is not called. */
+  shape?(settings: Readonly<Record<string, unknown>>): Promise<Base>
+  /** What a model on it is whose config leaves the adapter open, from the base's settings as they are written. */
+  defaults?(settings: Readonly<Record<string, unknown>>): ModelDefaults
+  /** What no single setting shows: what is wrong with a model on it. */
+  check?(settings: Readonly<Record<string, unknown>>, model: ModelOnBase): readonly ModelFault[]
+  /** An input, for the documentation of a model; absent = a text. */
+  example?(settings: Readonly<Record<string, unknown>>): Json
+}
+
+/** Each stands where the config says nothing. */
+export interface ModelDefaults {
+  /** Of the base's own settings. */
+  readonly base?: Readonly<Record<string, Json>>
+  readonly adapter: Readonly<Record<string, Json>>
+  readonly train?: Readonly<Record<string, Json>>
+  readonly replay?: Readonly<Record<string, Json>>
+}
+
+export interface ModelOnBase {
+  /** Whether its head is computed from sums. */
+  readonly isClosedForm: boolean
+  /** Whether stored examples vote. */
+  readonly hasMemory: boolean
+  readonly limits: { readonly features: number }
+}
+
+export interface ModelFault {
+  /** Below the model. */
+  readonly path: readonly (string | number)[]
+  /** A clause that follows the place. */
+  readonly message: string
 }

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pullBase, type PullProgress } from '../../bases/pulled/pull.ts'
 import { pulledFolder } from '../../bases/pulled/pulled.ts'
 import { systemClock } from '../../platform/clock.ts'
-import type { bases } from '../../config/choices.ts'
+import type { bases } from '../../plugins.ts'
 import { print, table } from '../print.ts'
 import { openProgress, type Progress } from '../progress.ts'
 

@@ -1,0 +1,43 @@
+/**
+ * The defaults of a model on `features` whose config leaves the adapter open: a small network on the numbers and on
+ * their pieces, with each number relative to recent ones, several steps per example and averaged weights for answers.
+ * One recipe for streams of tables, measured in policies/results-tables.md; any key in the config overrides it.
+ *
+ * Vectors that stay unchanged (`standardise: false`), embeddings for example, get the defaults of every other model
+ * except for the adapter: the bare head, or all hidden layers if there are any. The same holds for a chosen adapter.
+ */
+import type { ModelDefaults } from '../../contracts/network.ts'
+
+export const tableRecipe = {
+  base: { hidden: [64], bins: 3, window: 30 },
+  adapter: { method: 'full', tail_layers: 'all' },
+  train: {
+    learning_rate: 0.01,
+    head_learning_rate: 0.01,
+    batch: 1,
+    replay_batch: 32,
+    epochs: 2,
+    weight_decay: 1,
+    weight_decay_steps: 600,
+    average: 0.997,
+  },
+  replay: { policy: 'recent' },
+} as const
+
+/** `settings` are those of the base as they are written; what they lack is null or absent. */
+export function featuresDefaults(settings: Readonly<Record<string, unknown>>): ModelDefaults {
+  if (settings.standardise === false) return { adapter: plainAdapter(settings.hidden) }
+  const hidden = settings.hidden ?? tableRecipe.base.hidden
+  // Without hidden layers only the head can learn.
+  return { ...tableRecipe, adapter: isEmpty(hidden) ? { method: 'head' } : tableRecipe.adapter }
+}
+
+/** The default of every other model, lora on the last layers of an encoder, has no target module here. */
+function plainAdapter(hidden: unknown): ModelDefaults['adapter'] {
+  const isLinear = hidden === undefined || hidden === null || isEmpty(hidden)
+  return isLinear ? { method: 'head' } : tableRecipe.adapter
+}
+
+function isEmpty(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}

@@ -1,0 +1,40 @@
+/** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, and any by its owner and name. */
+import type { Settings, SettingsOf } from '../../contracts/core.ts'
+import type { BasePlugin } from '../../contracts/network.ts'
+
+export const minilm = {
+  summary:
+    'all-MiniLM-L6-v2: better and slower than use-lite, after `antikythera models pull minilm`',
+  settings: {},
+  open: async () => openNamed('minilm'),
+  shape: async () => shapeOfNamed('minilm'),
+} satisfies BasePlugin
+
+const settings = {
+  name: {
+    type: 'text',
+    required: true,
+    pattern: '^[A-Za-z0-9][\\w.-]*/[A-Za-z0-9][\\w.-]*$',
+    description: 'owner/name, downloaded with `antikythera models pull owner/name`',
+  },
+} as const satisfies Settings
+
+export const pulled = {
+  summary: 'an encoder of Hugging Face, after `antikythera models pull owner/name`',
+  settings,
+  inline: 'name',
+  open: async ({ name }: SettingsOf<typeof settings>) => openNamed(name),
+  shape: async ({ name }: SettingsOf<typeof settings>) => shapeOfNamed(name),
+} satisfies BasePlugin
+
+async function openNamed(name: string) {
+  return (await import('./pulled.ts')).openPulled(name)
+}
+
+async function shapeOfNamed(name: string) {
+  const [{ pulledFolder }, { shapeOfBert }] = await Promise.all([
+    import('./pulled.ts'),
+    import('../bert/bert.ts'),
+  ])
+  return shapeOfBert(pulledFolder(name))
+}

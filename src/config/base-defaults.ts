@@ -1,0 +1,46 @@
+/** What the base of a model says of a config that leaves the adapter open; any key in the config stands. */
+import type { BasePlugin } from '../contracts/network.ts'
+import { bases } from '../plugins.ts'
+import { isRecord } from './shape.ts'
+import { Unparsed } from './unparsed.ts'
+
+/** The tree of a config, before the schema is applied. */
+export function withBaseDefaults(tree: unknown): unknown {
+  const found = isRecord(tree) ? given(tree.models) : undefined
+  if (!isRecord(tree) || !isRecord(found)) return tree
+  const models = Object.entries(found).map(([name, model]) => [name, ofModel(model)])
+  return { ...tree, models: Object.fromEntries(models) as unknown }
+}
+
+function ofModel(model: unknown): unknown {
+  if (!isRecord(model) || given(model.adapter) !== undefined) return model
+  const base = given(model.base)
+  const [name = ''] = isRecord(base) ? Object.keys(base) : []
+  const table: Readonly<Record<string, BasePlugin>> = bases
+  const plugin = Object.hasOwn(table, name) ? table[name] : undefined
+  const written = isRecord(base) ? given(base[name]) : undefined
+  if (plugin?.defaults === undefined || !isRecord(base) || !isRecord(written)) return model
+  const entries = Object.entries(written).map(([key, value]) => [key, given(value)])
+  const defaults = plugin.defaults(Object.fromEntries(entries) as Record<string, unknown>)
+  const train = given(model.train) ?? {}
+  return {
+    ...model,
+    ...(defaults.base && { base: { ...base, [name]: over(defaults.base, written) } }),
+    adapter: defaults.adapter,
+    ...(defaults.train && { train: isRecord(train) ? over(defaults.train, train) : train }),
+    ...(defaults.replay && { replay: given(model.replay) ?? defaults.replay }),
+  }
+}
+
+/** Undefined also for a key without a value. */
+function given(value: unknown): unknown {
+  return (value instanceof Unparsed ? value.for({}) : value) ?? undefined
+}
+
+function over(
+  defaults: Readonly<Record<string, unknown>>,
+  written: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const present = Object.entries(written).filter(([, value]) => value !== null)
+  return { ...defaults, ...Object.fromEntries(present) }
+}
