@@ -9,7 +9,7 @@ import { CodedError, type Setting } from '../../src/contracts/core.ts'
 import { recordServing, type ServingParts } from '../../src/nn/record.ts'
 import { methods } from '../../src/plugins.ts'
 import { recordedGraph } from '../../src/serving/engine/recorded-graph.ts'
-import { classification } from '../../src/tasks/classification/classification.ts'
+import { classificationHead as task } from '../../src/tasks/classification/head.ts'
 import { fc, runs } from '../properties.ts'
 
 const bert = await openBert(fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url)))
@@ -20,7 +20,6 @@ function partsOf(config: AdapterConfig, method = table[config.method]!): Serving
   const base = viewOf(bert, method, config)
   return { base, cut: cutOf(config.tail_layers, base.network.layers), method, config, task }
 }
-const task = classification
 
 /** Undefined for a config that this base refuses, such as a role that the tail does not have. */
 function keyOf(config: AdapterConfig): string | undefined {
