@@ -25,9 +25,9 @@ const own = new Set(
 )
 
 export function compareManifests(from: Manifest, to: Manifest): Comparison {
-  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])] as (keyof Manifest)[]
-  const differs = names.filter(
-    (name) => !own.has(name) && JSON.stringify(from[name]) !== JSON.stringify(to[name]),
+  const [fields, others] = [fieldsOf(from), fieldsOf(to)]
+  const differs = [...new Set([...fields.keys(), ...others.keys()])].filter(
+    (name) => fields.get(name) !== others.get(name),
   )
   const before = new Map(Object.entries(from.scores))
   const scores = Object.entries(to.scores).map(
@@ -42,4 +42,12 @@ export function compareManifests(from: Manifest, to: Manifest): Comparison {
     steps: to.steps - from.steps,
     scores: Object.fromEntries(scores),
   }
+}
+
+/** As JSON by name; what the task adds stands beside the rest, as it does on disk. */
+function fieldsOf({ facts, ...manifest }: Manifest): ReadonlyMap<string, string> {
+  const all = Object.entries({ ...manifest, ...facts })
+  return new Map(
+    all.filter(([name]) => !own.has(name)).map(([name, value]) => [name, JSON.stringify(value)]),
+  )
 }

@@ -192,3 +192,17 @@ test('a model is shown with the version that is live in the headers too', async 
   const payload = { input: { text: 'A' }, label: 'yes' }
   expect((await app.inject({ ...taught, payload })).headers).toMatchObject(shown)
 })
+
+test('two versions are compared', async () => {
+  const { app } = await openServed()
+  const answer = await app.inject('/v1/models/m/versions/v0/compare/v1')
+  expect(answer.json()).toMatchObject({
+    from: 'v0',
+    to: 'v1',
+    differs: [],
+    steps: expect.any(Number) as number,
+  })
+  expect((await app.inject('/v1/models/m/versions/v0/compare/v9')).json()).toMatchObject({
+    code: 'VERSION_UNKNOWN',
+  })
+})

@@ -35,6 +35,7 @@ const routes = [
   'get /v1/models/{model}/set-aside',
   'get /v1/models/{model}/versions',
   'get /v1/models/{model}/versions/{version}',
+  'get /v1/models/{model}/versions/{version}/compare/{other}',
   'post /v1/models/{model}/dead-letters/drop',
   'post /v1/models/{model}/dead-letters/resend',
   'post /v1/models/{model}/discard',

@@ -135,13 +135,13 @@ test('rollback and promote move the pointer and keep the reason', async () => {
     'v0 is live now, instead of v1',
   )
   expect(await registry.live()).toMatchObject({
-    version: 'v0',
+    live: { version: 'v0' },
     by: 'rollback',
     reason: 'bad labels',
   })
   await cli('promote', '--version', 'v4', '--reason', 'looked at it')
   expect(await registry.live()).toMatchObject({
-    version: 'v4',
+    live: { version: 'v4' },
     by: 'promote',
     reason: 'looked at it',
   })

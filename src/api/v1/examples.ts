@@ -31,7 +31,12 @@ export function addExamples(
   paths: Readonly<Record<string, unknown>>,
   model: Pick<ModelServices, 'name' | 'example'>,
 ): void {
-  const places: Readonly<Record<string, Json>> = { model: model.name, version: 'v0', id: '1' }
+  const places: Readonly<Record<string, Json>> = {
+    model: model.name,
+    version: 'v0',
+    other: 'v1',
+    id: '1',
+  }
   const known = bodies(model)
   for (const [path, operations] of Object.entries(paths))
     for (const operation of Object.values(operations as Readonly<Record<string, Operation>>)) {

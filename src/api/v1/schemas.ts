@@ -16,6 +16,8 @@ export const ModelParams = Type.Object({ model: Type.String() })
 export type ModelParams = Static<typeof ModelParams>
 export const VersionParams = Type.Object({ model: Type.String(), version: Type.String() })
 export type VersionParams = Static<typeof VersionParams>
+export const CompareParams = Type.Object({ ...VersionParams.properties, other: Type.String() })
+export type CompareParams = Static<typeof CompareParams>
 
 /** Loose on purpose: a wrong input is reported with its own code and place. */
 export const InputValue = Type.Unsafe<Json>({
@@ -293,6 +295,18 @@ export function versionAnswer(services: Services) {
 export function versionsAnswer(services: Services) {
   return Type.Object({ versions: Type.Array(versionAnswer(services)), next: Next })
 }
+
+export const ComparisonAnswer = Type.Object({
+  from: Name,
+  to: Name,
+  same: Type.Boolean({ description: 'both have the same files: they answer alike' }),
+  differs: Type.Array(Type.String(), { description: 'fields of the manifest that differ' }),
+  events: Type.Integer({ description: 'learned in `to` minus those in `from`' }),
+  steps: Type.Integer(),
+  scores: Type.Record(Type.String(), Type.Number(), {
+    description: 'scores of `to` minus those of `from`',
+  }),
+})
 
 const Reason = Type.String({
   minLength: 1,

@@ -6,6 +6,7 @@ import { aboutModel, wholeNumber, withModel } from '../flags.ts'
 export function registerVersions(program: Command): void {
   withModel(program.command('versions').description('published versions, newest first'))
     .option('--last <count>', 'maximum number', wholeNumber, 20)
+    .option('--compare <version...>', 'show what the second version has that the first lacks')
     .action(async (model: string | undefined, flags: VersionsFlags) => {
       const { showVersions } = await import('../remote/show-versions.ts')
       await showVersions(aboutModel(model, flags))

@@ -2,10 +2,14 @@
 import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, table } from '../print.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Comparison } from '../../versions/compare.ts'
+import { modelPath, type Client } from './client.ts'
 import { publishedVersions, type Published } from './published.ts'
 
 export interface VersionsFlags extends ClientFlags {
   readonly last: number
+  readonly compare?: readonly string[]
 }
 
 const head = [
@@ -22,11 +26,34 @@ const head = [
 
 export async function showVersions(flags: VersionsFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
+  if (flags.compare !== undefined) return showComparison(client, model, flags.compare, flags)
   const { versions, hasMore } = await publishedVersions(client, model, flags.last)
   print(flags.json, { model, versions }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
     return [...table([head, ...versions.map(rowOf)]), ...more]
   })
+}
+
+/** Two names, the earlier version first. */
+async function showComparison(
+  client: Client,
+  model: string,
+  [from, to, ...more]: readonly string[],
+  { json }: VersionsFlags,
+): Promise<void> {
+  if (from === undefined || to === undefined || more.length > 0)
+    throw failure('USAGE', '--compare takes two versions')
+  const found = await client.get(modelPath(model, 'versions', from, 'compare', to))
+  const { same, differs, events, steps, scores } = found as unknown as Comparison
+  print(json, { model, ...found }, () => [
+    `${to} against ${from}: ${same ? 'the same content' : `${events} events, ${steps} steps`}`,
+    ...table(Object.entries(scores).map(([name, value]) => [`  ${name}`, signed(value)])),
+    ...(differs.length > 0 ? [`  differs: ${differs.join(', ')}`] : []),
+  ])
+}
+
+function signed(value: number): string {
+  return `${value > 0 ? '+' : ''}${Number(value.toFixed(4))}`
 }
 
 function rowOf(published: Published): string[] {

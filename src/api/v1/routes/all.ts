@@ -13,6 +13,7 @@ import { addPromoteRoute } from './promote.ts'
 import { addQualityRoute } from './quality.ts'
 import { addRollbackRoute } from './rollback.ts'
 import { addSetAsideRoutes } from './set-aside.ts'
+import { addCompareRoute } from './compare.ts'
 import { addVersionRoute } from './version.ts'
 import { addVersionsRoute } from './versions.ts'
 
@@ -24,6 +25,7 @@ const routes = [
   addQualityRoute,
   addVersionsRoute,
   addVersionRoute,
+  addCompareRoute,
   addPinRoutes,
   addHistoryRoute,
   addRollbackRoute,
