@@ -23,7 +23,7 @@ import type { KafkaSourceOptions } from './options.ts'
 import { Places } from './places.ts'
 import { recordOf } from './records.ts'
 
-export type { KafkaLimits, KafkaSourceOptions } from './options.ts'
+export type { KafkaSourceOptions } from './options.ts'
 
 export function kafkaSource(options: KafkaSourceOptions): Source {
   return new KafkaSource(options)

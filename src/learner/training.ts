@@ -3,12 +3,11 @@
  * or, for a policy that learns from memory alone, over all that memory holds.
  */
 import type { ExampleKey } from '../contracts/core.ts'
-import type { StepResult, TrainRow } from '../contracts/adapter.ts'
+import type { StepResult, Trainable, TrainRow } from '../contracts/adapter.ts'
 import type { Example } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
 import { EarlyStop } from '../optim/early-stop.ts'
-import { poisonIn } from './poison.ts'
 import { drawFor, plainRows, stepRows } from './rehearsal.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
@@ -225,4 +224,22 @@ function setFinite(
   row?: Float32Array,
 ): void {
   if (row?.every(Number.isFinite) === true) logits.set(key, row)
+}
+
+/**
+ * Which rows made a step fail: those whose answer is no number, or else those whose step fails alone. Rows that fail only
+ * together, or all of them, are not at fault. Rare, so that it may take a step for each row. Places of the rows; none when no row is at fault. Leaves the trainable as it was.
+ */
+function poisonIn(trainable: Trainable, rows: readonly TrainRow[]): readonly number[] {
+  const places = [...rows.keys()]
+  const logits = trainable.score(rows.map(({ latent }) => latent))
+  const silent = places.filter((at) => logits[at]?.every(Number.isFinite) === false)
+  if (silent.length > 0) return silent.length < rows.length ? silent : []
+  const before = trainable.snapshot()
+  const failing = places.filter((at) => {
+    const { dropped } = trainable.step(rows.slice(at, at + 1))
+    if (!dropped) trainable.restore(before)
+    return dropped
+  })
+  return failing.length < rows.length ? failing : []
 }

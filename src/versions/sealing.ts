@@ -2,7 +2,6 @@
 import type { Clock, Tensors } from '../contracts/core.ts'
 import type { Manifest, Version, VersionDraft } from './contract.ts'
 import { failure } from '../platform/errors.ts'
-import { checkFinite } from './finite.ts'
 import { seal } from './manifest.ts'
 import { sha256 } from './local/version-folder.ts'
 
@@ -65,4 +64,26 @@ export function openVersion(
   const parameters = bundle.read(files, manifest)
   checkFinite(manifest, parameters)
   return { manifest, parameters }
+}
+
+/**
+ * A version with a NaN or an infinity in any tensor would answer only that: it is never published, made live or loaded.
+ * Throws VERSION_NOT_FINITE with the tensor's name.
+ */
+export function checkFinite(
+  { version, scores }: Pick<Manifest, 'version' | 'scores'>,
+  parameters: Tensors,
+): void {
+  const score = Object.entries(scores).find(([, value]) => !Number.isFinite(value))
+  const found = score?.[0] ?? [...parameters].find(([, { data }]) => !isFinite(data))?.[0]
+  if (found === undefined) return
+  const message = `${version}: ${found} holds a number that is not finite`
+  throw failure('VERSION_NOT_FINITE', message, { details: { version, tensor: found } })
+}
+
+/** 0 · x is NaN for every x that is not finite, so that a sum finds them all at the cost of one pass. */
+function isFinite(data: Float32Array): boolean {
+  let sum = 0
+  for (const value of data) sum += 0 * value
+  return sum === 0
 }

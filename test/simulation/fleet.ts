@@ -5,8 +5,6 @@
 import type { Random } from '../../src/contracts/core.ts'
 import type { Replay } from '../../src/contracts/policy.ts'
 import type { Routing } from '../../src/versions/contract.ts'
-import { openPolicy } from '../../src/config/open-policy.ts'
-import { policies } from '../../src/plugins.ts'
 import { openLeases } from '../../src/fleet/leases.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { openLoop, type Loop } from '../../src/trainer/loop.ts'
@@ -270,8 +268,4 @@ export function diary(
       learned = [...kept.learned]
     },
   }
-}
-
-export function openReservoir(capacity: number): Replay {
-  return openPolicy('replay', policies.replay, { policy: 'reservoir', capacity })
 }

@@ -1,6 +1,6 @@
 /** An update whose result is not finite is taken back: it is never published, and the stream goes on behind it. */
 import { expect, test } from 'vitest'
-import { checkFinite } from '../../src/versions/finite.ts'
+import { checkFinite } from '../../src/versions/sealing.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { lessons } from './events.ts'
 import { TinyTrainable } from './tiny.ts'

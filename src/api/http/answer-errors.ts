@@ -4,7 +4,7 @@ import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
 import { entryOf, failure } from '../../platform/errors.ts'
 import type { ErrorFormat } from '../surface.ts'
 import { codedOf } from './coded-of.ts'
-import { discardBody } from './discard-body.ts'
+import type { IncomingMessage } from 'node:http'
 
 export type ErrorAnswerer = (
   thrown: unknown,
@@ -58,4 +58,26 @@ function logFault(log: Logger, error: CodedError, thrown: unknown, request: Fast
 
 function pathOf({ url }: FastifyRequest): string {
   return url.split('?', 1)[0]?.slice(0, 200) ?? ''
+}
+
+const MOST_BYTES = 64 * 1024 * 1024
+const MOST_MS = 5000
+
+/**
+ * Reads and discards what a client is still sending after it was refused. Closing a connection with unread bytes resets
+ * it, and the client would see the reset instead of the answer. Bounded in bytes and in time.
+ */
+async function discardBody(request: IncomingMessage, clock: Clock): Promise<void> {
+  if (request.complete || request.destroyed) return
+  const done = new AbortController()
+  const finish = () => done.abort()
+  let bytes = 0
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MOST_BYTES) finish()
+  })
+  for (const event of ['end', 'close', 'error']) request.once(event, finish)
+  request.resume()
+  await clock.sleep(MOST_MS, done.signal).catch(() => undefined)
+  request.pause()
 }

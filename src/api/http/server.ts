@@ -3,18 +3,18 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Surface } from '../surface.ts'
 import { answerErrors, errorAnswerer } from './answer-errors.ts'
 import { readJsonOnly } from './bodies.ts'
-import { watchConnections, type Connections } from './connections.ts'
+import { type Connections, watchConnections } from './connections.ts'
 import { addCors } from './cors.ts'
 import { addDeadline } from './deadline.ts'
 import { addDescription } from './description.ts'
 import { drain } from './drain.ts'
 import { addHooks } from './hooks.ts'
-import { listen, type Address, type Listening } from './listen.ts'
 import type { HttpContext, ServerOptions } from './options.ts'
 import { watchMethods } from './other-methods.ts'
 import { problemFormat } from './problem.ts'
 import { addOperations } from './routes/operations.ts'
 import { answerSocketFault } from './socket-fault.ts'
+import { failure } from '../../platform/errors.ts'
 
 export interface Server {
   /** For `inject` in tests. */
@@ -121,3 +121,26 @@ function watch(app: FastifyInstance, { limits, clock, metrics }: HttpContext): C
 /** Longer than the minute after which load balancers commonly give up a connection. */
 const KEEP_ALIVE_MS = 72_000
 const MOST_HEADER_BYTES = 16 * 1024
+
+interface Address {
+  readonly host: string
+  /** 0 = any free port. */
+  readonly port: number
+}
+
+interface Listening extends Address {
+  readonly url: string
+}
+
+async function listen(app: FastifyInstance, { host, port }: Address): Promise<Listening> {
+  try {
+    const url = await app.listen({ host, port })
+    return { host, port: Number(new URL(url).port), url }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const options = { details: { host, port }, cause: error }
+    if (code === 'EADDRINUSE')
+      throw failure('PORT_IN_USE', `another process listens on ${host}:${port}`, options)
+    throw failure('ADDRESS_UNUSABLE', `cannot listen on ${host}:${port}: ${code ?? ''}`, options)
+  }
+}

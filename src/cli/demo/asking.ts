@@ -8,8 +8,6 @@ import type { Clock } from '../../contracts/core.ts'
 export interface Asking {
   readonly requests: number
   readonly failed: number
-  /** Distinct (model, version) pairs that answered. */
-  readonly versionsSeen: number
   stop(): Promise<void>
 }
 
@@ -20,14 +18,13 @@ export interface Question {
 
 /** `askers` concurrent clients, each pausing `pauseMs` between requests, with inputs drawn in turn from `questions`. */
 export function startAsking(options: {
-  readonly ask: (question: Question) => Promise<{ readonly version: string }>
+  readonly ask: (question: Question) => Promise<unknown>
   readonly questions: readonly Question[]
   readonly askers: number
   readonly pauseMs: number
   readonly clock: Clock
 }): Asking {
   const counts = { requests: 0, failed: 0 }
-  const seen = new Set<string>()
   let asking = true
 
   async function askOn(asker: number): Promise<void> {
@@ -36,8 +33,7 @@ export function startAsking(options: {
       if (question === undefined) return
       counts.requests += 1
       try {
-        const { version } = await options.ask(question)
-        seen.add(`${question.model}/${version}`)
+        await options.ask(question)
       } catch {
         counts.failed += 1
       }
@@ -52,9 +48,6 @@ export function startAsking(options: {
     },
     get failed() {
       return counts.failed
-    },
-    get versionsSeen() {
-      return seen.size
     },
     async stop() {
       asking = false

@@ -16,16 +16,14 @@ export class LatentCache {
   /** In order of use: a Map keeps insertion order, and a hit is inserted again. */
   readonly #kept = new Map<ExampleKey, Kept>()
   #bytes = 0
-  #hits = 0
-  #misses = 0
 
   constructor(trunk: TrunkEngine, maxBytes: number) {
     this.#trunk = trunk
     this.#maxBytes = maxBytes
   }
 
-  get metrics(): { readonly bytes: number; readonly hits: number; readonly misses: number } {
-    return { bytes: this.#bytes, hits: this.#hits, misses: this.#misses }
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Without waiting: computed where that is cheap, else as kept. */
@@ -61,7 +59,6 @@ export class LatentCache {
       if (latent === undefined) missing.set(example.key, example)
       else found.set(example.key, latent)
     }
-    this.#hits += found.size
     if (missing.size > 0) await this.#compute([...missing.values()], found)
     return found
   }
@@ -92,7 +89,6 @@ export class LatentCache {
 
   async #compute(missing: readonly Example[], found: Map<ExampleKey, Latent>): Promise<void> {
     const latents = await this.#trunk.encode(missing.map((example) => example.encoded))
-    this.#misses += missing.length
     missing.forEach((example, index) => {
       const latent = latents[index]
       invariant(latent !== undefined, 'the trunk answers each row')

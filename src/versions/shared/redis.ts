@@ -22,7 +22,7 @@ import { openVersion } from '../sealing.ts'
 import { FleetWriting } from './writing.ts'
 import { closeAll } from '../../platform/closers.ts'
 
-export type { FleetLimits, FleetRegistryOptions } from './parts.ts'
+export type { FleetRegistryOptions } from './parts.ts'
 
 /** Opens also while Redis is away; the connection stays the caller's. */
 export async function openFleetRegistry(options: FleetRegistryOptions): Promise<LocalRegistry> {
