@@ -12,7 +12,7 @@ export interface Membership {
   readonly fleet: Fleet
   /** All other members as last reported, from memory. */
   others(): readonly Member[]
-  /** Publishes at once, because something changed. */
+  /** Publishes immediately, because something changed. */
   call(): void
 }
 

@@ -42,7 +42,7 @@ export class Checkpoint {
   #last: Pick<Change, 'weights' | 'mind' | 'positions' | 'ahead'> | undefined
   /** Key → which of the records with that key it is. */
   #waiting: ReadonlyMap<string, string> = new Map()
-  /** A save failed, and may have been committed nevertheless: what is there has to be read again. */
+  /** A save failed, and may have been committed anyway: read the stored state again. */
   #isUncertain = false
   #isRewritten = false
 
@@ -136,7 +136,7 @@ export class Checkpoint {
     this.#isUncertain = this.#isRewritten = false
   }
 
-  /** The next save writes every example from scratch: what was loaded has been changed. */
+  /** The next save writes every example again: the loaded ones have been changed. */
   rewrite(): void {
     this.#isRewritten = true
   }
@@ -188,14 +188,14 @@ export class Checkpoint {
     }
   }
 
-  /** Snapshots of an adapter of another shape cannot be gone back to. */
+  /** A rollback to snapshots of an adapter with another shape is impossible. */
   #writeIdentity(identity: Identity): void {
     const before = fact(this.#store, 'identity') as Identity | undefined
     if (before !== undefined && before.adapter !== identity.adapter) this.#states.forgetVersions()
     setFact(this.#store, 'identity', identity)
   }
 
-  /** The examples of each state are others now, so that no other one can be gone back to. */
+  /** The examples of each state have changed, so a rollback to an earlier state is impossible. */
   #clear(): void {
     this.#states.forgetVersions()
     for (const table of [this.#examples, this.#memory, this.#pending, this.#setAside]) table.clear()
@@ -285,7 +285,7 @@ export class Checkpoint {
   }
 }
 
-/** An event that was given up may come again, and wait again: another record, of another time. */
+/** An event that was given up may come again, and wait again: another record, at another time. */
 function recordsOf(waiting: readonly WaitingEvent[]): ReadonlyMap<string, string> {
   return new Map(
     waiting.map(({ key, since, received: { connector, record } }) => [

@@ -1,6 +1,6 @@
 /**
- * What replay remembers, in the checkpoint: each example is kept once, for as long as it is remembered now, or by a
- * snapshot that may be gone back to. What changed since the last save is found by comparing keys.
+ * Replayed examples in the checkpoint: each example is stored once, for as long as the buffer or a snapshot for a
+ * rollback needs it. Comparing keys finds the changes since the last save.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Remembered } from '../contracts/task.ts'
@@ -25,7 +25,7 @@ export class ExampleTables {
     this.#store = store
   }
 
-  /** What is there now: at the start, and after a failure. */
+  /** The stored content: read at the start, and after a failure. */
   load(): void {
     this.#next = undefined
     const length = `coalesce(length(logits), 0) / ${Float32Array.BYTES_PER_ELEMENT}`
@@ -47,7 +47,7 @@ export class ExampleTables {
     return rows.map((row) => rememberedOf(row, this.#store.path))
   }
 
-  /** From `state` on these are remembered, and no others. One whose logits were cut is another one. */
+  /** From `state` on exactly these are in the buffer. An example whose logits were truncated counts as another one. */
   writeRemembered(examples: readonly Remembered[], state: number): void {
     const keys = new Map(examples.map(({ key, logits }) => [key, logits?.length ?? 0] as const))
     const before = this.#next ?? this.#remembered
@@ -94,7 +94,7 @@ export class ExampleTables {
       .map((row) => keyIn(row.bytes('key')))
   }
 
-  /** Deletes what no state remembers any more, when a new one may have let go of an old one. */
+  /** Deletes examples that no state needs any more, after a new state has dropped an old one. */
   collect(): void {
     const stale = `gone IS NOT NULL AND NOT EXISTS
       (SELECT 1 FROM snapshots WHERE state >= born AND state < gone)`

@@ -1,6 +1,6 @@
 /**
- * What memory holds, in the checkpoint: each item from the state on that it came with until the one that it is gone in, so
- * that a save writes the few that changed and every snapshot still finds all of its own.
+ * The items of kNN memory in the checkpoint: each with the state it was added in and the state it was removed in, so
+ * that a save writes only the changes and every snapshot still finds all of its own.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Row } from '../platform/store/row.ts'
@@ -24,7 +24,7 @@ export class MemoryTable {
     this.#store = store
   }
 
-  /** What is there now: at the start, and after a failure. */
+  /** The stored content: read at the start, and after a failure. */
   load(): void {
     this.#next = undefined
     const open = this.#store.all('SELECT key, at FROM memorised WHERE gone IS NULL')

@@ -17,11 +17,14 @@ import type { AllPositions } from '../trainer/trainer-progress.ts'
 export interface LocalCheckpoint {
   /** Undefined when there is none, or none that can be read. */
   stamp(): Stamp | undefined
-  /** Hands `work` a file with what is committed now, and removes it afterwards; not called when there is nothing. */
+  /** Passes `work` a file with the committed state, and removes it afterwards; not called if there is none. */
   snapshot(
     work: (path: string, stamp: Stamp, positions?: AllPositions) => Promise<void>,
   ): Promise<void>
-  /** `fetch` writes a copy to the path it is given; it replaces what is here, whole or not at all. No loop has it open. */
+  /**
+   * `fetch` writes a copy to the given path; it replaces the present file completely or not at all. No loop has it
+   * open.
+   */
   replace(fetch: (path: string) => Promise<void>): Promise<void>
 }
 
@@ -44,7 +47,7 @@ export function localCheckpoint(path: string): LocalCheckpoint {
   }
 }
 
-/** A name of its own each time, because connections to files that are gone may linger. */
+/** A new name each time, because connections to removed files may linger. */
 async function withFile(prefix: string, work: (path: string) => Promise<void>): Promise<void> {
   const path = prefix + randomUUID()
   try {
@@ -63,7 +66,7 @@ function readable(path: string): Stamp | undefined {
   }
 }
 
-/** Blocks for about 1.6 ms a megabyte; no learning comes in between, so that the stamp is that of the copy. */
+/** Blocks for about 1.6 ms per megabyte; no learning happens in between, so the stamp matches the copy. */
 function snapshotTo(path: string, copy: string) {
   return opened(path, (store) => {
     store.run('VACUUM INTO ?', copy)

@@ -1,4 +1,6 @@
-/** The positions of one source in a checkpoint that nobody has open: read, and set by a person. */
+/**
+ * The positions of one source in a checkpoint that no process has open: reading them, and setting them for a person.
+ */
 import type { Positions } from '../contracts/stream.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'

@@ -1,6 +1,7 @@
 /**
- * Examples that wait for the next update, in the checkpoint: those that came since the last save in one row. They come at
- * the end and go all at once; where one goes by itself, because it was retracted, or is superseded, all are written again.
+ * Examples that wait for the next update, in the checkpoint: those since the last save in one row. They are appended,
+ * and removed all together; if one is removed separately, because it was retracted or superseded, all are written
+ * again.
  */
 import type { Example } from '../contracts/task.ts'
 import type { Store } from '../platform/store/store.ts'
@@ -22,7 +23,7 @@ export class PendingTable {
     this.#store = store
   }
 
-  /** What is there now: at the start, and after a failure. */
+  /** The stored content: read at the start, and after a failure. */
   load(): readonly Example[] {
     this.#next = undefined
     this.#moveOld()

@@ -1,6 +1,6 @@
 /**
- * What `antikythera recover` leaves in a checkpoint for the next start of its trainer, which alone can load a base and a
- * version: where to go on, decided and written while the daemon was stopped. The first save takes it away.
+ * The instructions of `antikythera recover` in a checkpoint for the next start of its trainer, which alone can load a
+ * base and a version: where to continue, decided and written while the daemon was stopped. The first save removes them.
  */
 import type { Json } from '../contracts/core.ts'
 import type { Registry } from '../versions/contract.ts'
@@ -12,11 +12,12 @@ import { rowSum } from './row-sum.ts'
 export interface Recovery {
   readonly [key: string]: Json
   /**
-   * `weights`: those of the checkpoint are damaged, all else is whole. `version`: nothing but positions. `publish`: the
-   * checkpoint is whole, and its weights become a version again, because the live one is unusable.
+   * `weights`: those of the checkpoint are damaged, everything else is intact. `version`: there are only positions.
+   * `publish`: the checkpoint is intact, and its weights are published again as a version, because the live one is
+   * unusable.
    */
   readonly from: 'weights' | 'version' | 'publish'
-  /** Where the weights come from; what answers meanwhile. */
+  /** The source of the weights, which answers meanwhile. */
   readonly version: string
   /** The number of the next version: above all that ever were, also those that were moved aside. */
   readonly next: number
@@ -52,8 +53,8 @@ export function forgetRecovery(store: Store): void {
 }
 
 /**
- * A trainer moves the pointer only after its first checkpoint. Without one, such a move says that the checkpoint was
- * lost: to go on from the start of the stream would teach all of it again.
+ * A trainer moves the pointer only after its first checkpoint. So without a checkpoint such a move shows that it was
+ * lost, and continuing from the start of the stream would learn everything again.
  */
 export async function checkNeverTrained(
   registry: Pick<Registry, 'history'>,

@@ -1,6 +1,6 @@
 /**
- * A checkpoint of outputs that have other names now: the columns of the head, the examples and what was counted keep
- * their place under the new name. Events and predictions that still say the old one mean the new one.
+ * A checkpoint of outputs that have other names now: the columns of the head, the examples and the counts keep their
+ * place under the new name. Events and predictions with the old name mean the new one.
  */
 import type { Renaming } from '../contracts/task.ts'
 import type { RestoreVersion } from '../trainer/restore-version.ts'

@@ -21,9 +21,9 @@ export interface CheckpointReplicatorParts {
   /** A copy of this model exists already. */
   readonly hasCopy: boolean
   readonly everyMs: number
-  /** Told what a copy has learned, so that a stream keeps all the rest. */
+  /** Reports how much a copy has learned, so that a stream keeps everything after it. */
   readonly onCopied?: ((positions: AllPositions) => Promise<void>) | undefined
-  /** Whoever keeps the copies knows of a later holder. */
+  /** The keeper of the copies knows a later holder. */
   readonly onLost: () => void
 }
 
@@ -56,12 +56,12 @@ export class CheckpointReplicator implements LeaseTerm {
     await retry.run('copying the first checkpoint', () => this.#copy(), signal)
   }
 
-  /** Until the signal ends it; what is under way is finished. */
+  /** Until the signal ends it; a copy in progress is finished. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, everyMs } = this.#parts
     while (!signal.aborted) {
       await clock.sleep(everyMs, signal).catch(() => undefined)
-      // The first is copied by whoever waits for it.
+      // The first copy is made by the caller that waits for it.
       if (this.#hasCopy && !isAborted(signal)) await this.last()
     }
   }

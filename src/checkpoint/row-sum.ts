@@ -22,7 +22,7 @@ export function summedValues(values: readonly Value[]): readonly Value[] {
   return values.at(-1) === null ? values.slice(0, -1) : values
 }
 
-/** A row with its sum behind it. */
+/** A row with its checksum appended. */
 export function summed(values: readonly Value[]): readonly Value[] {
   return [...values, rowSum(...values)]
 }

@@ -39,7 +39,7 @@ export function exampleOf(row: Row, path: string): Example {
 export function rememberedOf(row: Row, path: string): Remembered {
   const bytes = row.bytesOrNull('logits')
   const [key, born] = [row.bytes('key'), row.number('born')]
-  const place = { path, what: `what is remembered of ${shown(key)}`, column: 'kept' }
+  const place = { path, what: `the stored example ${shown(key)}`, column: 'kept' }
   checkRow(row, place, key, born, bytes)
   const example = exampleOf(row, path)
   return bytes === null ? example : { ...example, logits: new Float32Array(bytes.slice().buffer) }

@@ -13,7 +13,7 @@ import type { Progress } from './saved.ts'
 import { scoresOf } from '../evaluation/running-scores.ts'
 import type { Head } from '../contracts/task.ts'
 
-/** Undefined when there is none, or none that can be read: the trainer says what is wrong with it. */
+/** Undefined if there is none or it is unreadable: the trainer reports the reason. */
 export function savedStatus(path: string, blank: TrainerStatus): TrainerStatus | undefined {
   if (!existsSync(path)) return undefined
   try {

@@ -23,10 +23,10 @@ export interface Identity {
   readonly [key: string]: string
   /** The base's hash. */
   readonly base: string
-  /** What the base was made from; empty where it does not say, absent in a checkpoint of before. */
+  /** The definition of the base; empty if it has none, absent in an older checkpoint. */
   readonly settings?: string
   readonly task: string
-  /** The adapter's config as JSON: another one begins a fresh adapter. */
+  /** The adapter's config as JSON: a different one starts a fresh adapter. */
   readonly adapter: string
 }
 
@@ -54,7 +54,7 @@ export interface Move {
   readonly asks?: Asked
 }
 
-/** The version that answers where this line of versions stands, and the one of this line that answered before it. */
+/** The version that is live at this point of the line, and the previous live one of this line. */
 export interface Answering {
   readonly version: string
   readonly previous: string | null
@@ -80,17 +80,17 @@ export interface Progress {
   readonly intended: readonly Move[]
   /** Apart from the registry's, which a predecessor may have moved to versions that are not of this line. */
   readonly live: Answering | null
-  /** Null in a checkpoint of before it had chance of its own. */
+  /** Null in a checkpoint from before it had a separate random stream. */
   readonly trigger: TriggerState | null
-  /** The source whose turn it is. */
+  /** The source whose turn is next. */
   readonly turn: number
-  /** `retired` of the task, when this line last made a version of its own accord. */
+  /** `retired` of the task when this line last published a version because of it. */
   readonly retired: Json
   /** An update that the clock has started at these positions and that is not finished: it is made again after a crash. */
   readonly cut?: string | undefined
-  /** Absent in a checkpoint of before there were any. */
+  /** Absent in a checkpoint from before there were any. */
   readonly barrier?: Barrier | null
-  /** A person told it to learn nothing. */
+  /** A person paused learning. */
   readonly paused?: boolean
   /** Which of the seen ids the present versions have learned, or will. */
   readonly line?: VersionLine
@@ -100,7 +100,7 @@ export interface Progress {
   readonly scored?: number | null
   /** What versions of a fresh adapter have to reach before one of them becomes live; null or absent = nothing. */
   readonly bar?: ReleaseBar | null
-  /** Positions at the last update: where the span of the next version begins. */
+  /** Positions at the last update: the start of the next version's span. */
   readonly spanFrom: Readonly<Record<string, Positions>>
 }
 
@@ -108,9 +108,9 @@ export interface LearnerSnapshot {
   readonly weights: TrainableState
   readonly mind: LearnerState
   readonly remembered: readonly Remembered[]
-  /** What answers along with the head; absent where nothing may. */
+  /** The items of kNN memory; absent if there is none. */
   readonly memorised?: readonly Memorised[] | undefined
-  /** Of a version: which of the seen ids it has learned. Absent in a checkpoint of before there were lines. */
+  /** For a version: which of the seen ids it has learned. Absent in a checkpoint from before there were lines. */
   readonly line?: VersionLine
 }
 
@@ -126,7 +126,7 @@ export interface Saved extends LearnerSnapshot {
   readonly setAside: readonly SetAsideEntry[]
   /** How good the answers were that each version has served; absent in a checkpoint of before they were kept. */
   readonly served?: ServedState
-  /** Retractions ahead of their events; absent in a checkpoint of before they were kept. */
+  /** Retractions that arrived before their events; absent in a checkpoint from before they were stored. */
   readonly ahead?: AheadState
 }
 
@@ -144,7 +144,7 @@ export interface Change extends Omit<Saved, 'served'> {
 }
 
 export interface CheckpointLimits {
-  /** Snapshots kept for going back to, besides the protected ones. */
+  /** Number of snapshots kept for rollbacks, besides the protected ones. */
   readonly snapshots: number
   /** Of weights, optimizer and mind in them together; absent = no bound. */
   readonly snapshotBytes?: number
@@ -156,6 +156,6 @@ export interface CheckpointLimits {
 export interface Retracted {
   readonly keys: readonly ExampleKey[]
   readonly predictions: readonly string[]
-  /** What else was meant, of an id or a source. */
+  /** Other matches, by id or source. */
   readonly meant?: readonly Meant[]
 }

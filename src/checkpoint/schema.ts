@@ -1,18 +1,18 @@
 /**
- * The tables of `state.db`. Keys of events are bytes, because they hold a NUL; whatever a user wrote is JSON, for the
- * same reason.
+ * The tables of `state.db`. Keys of events are bytes, because they contain a NUL; user text is JSON, for the same
+ * reason.
  *
- * `states` grows by one row with each update; `now` in `facts` and the snapshots of versions point into it. `remembered`
- * says from which state on (`born`) until before which (`gone`) replay held an example, so that an update writes the
- * few keys that changed and every snapshot still finds all of its own. `seen_runs` holds the ids taken by one save in a
- * row, `first` counts those before: they are looked up in memory, and an index here would be written at random places.
- * Several states may share their `weights`: where memory changes with each example, and weights with each update.
- * `pending_runs` holds the examples that wait, those of one save in a row; `pending` is from before, and empty.
- * `memorised` is like `remembered` for what memory holds, `at` being its order there.
- * `sum` is the checksum of the row (`row-sum.ts`): of what it was written with, without `gone`, which comes later.
- * `snapshots.line` says which of the seen ids that version has learned. `set_aside` has an example (`header`, `data`) or an event as it arrived (`since` and what follows, as in `waiting`).
- * `remembered.logits` are floats, kept for as long as the row: the same example learned on another line has others.
- * `served_versions` and `judged_answers` are what feedback says of the answers that were really served; no version owns them.
+ * `states` grows by one row per update; `now` in `facts` and the snapshots of versions point into it. `remembered` says
+ * from which state on (`born`) and before which state (`gone`) the replay buffer held an example, so that an update
+ * writes only the keys that changed and every snapshot still finds all of its own. `seen_runs` holds the ids accepted
+ * between two saves in one row, and `first` counts the earlier ones: lookups happen in memory, and an index here would
+ * be written at random places. Several states may share their `weights`: kNN memory changes with each example, weights
+ * with each update. `pending_runs` holds the waiting examples, those of one save in a row; `pending` is its older form,
+ * and empty. `memorised` is like `remembered` for kNN memory, with `at` as the order. `sum` is the checksum of the row
+ * (`row-sum.ts`) as it was written, without `gone`, which is set later. `snapshots.line` says which of the seen ids
+ * that version has learned. `set_aside` has an example (`header`, `data`) or an event as it arrived (`since` and the
+ * following columns, as in `waiting`). `remembered.logits` are floats, kept as long as the row: the same example
+ * learned on another line has other logits.
  */
 export const checkpointMigrations: readonly string[] = [
   `

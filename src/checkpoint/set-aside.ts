@@ -1,4 +1,4 @@
-/** What was set aside, in the checkpoint: a row for each event, written when it comes, changes or goes. */
+/** Set-aside events in the checkpoint: one row per event, written when it is added, changed or removed. */
 import type { Row, Value } from '../platform/store/row.ts'
 import { invariant } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
@@ -22,7 +22,7 @@ export class SetAsideTable {
     this.#store = store
   }
 
-  /** What is there now: at the start, and after a failure. */
+  /** The stored content: read at the start, and after a failure. */
   load(): readonly SetAsideEntry[] {
     this.#next = undefined
     const { path } = this.#store

@@ -1,7 +1,6 @@
 /**
- * States of the learner in the checkpoint: the present one and those of versions that may be gone back to. Weights are
- * one blob, written with an update and never between, and shared by the states that have the same; what no snapshot
- * names any more goes.
+ * States of the learner in the checkpoint: the present one and those of versions for a rollback. Weights are one blob,
+ * written only with an update, and shared by the states that have the same; weights without a snapshot are removed.
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
@@ -64,7 +63,7 @@ export class StateTables {
     return { head: JSON.parse(head) as Head, steps, tensors }
   }
 
-  /** Becomes the present state; answers its number. Without weights it has those of the state before. */
+  /** Becomes the present state; returns its number. Without weights it shares those of the previous state. */
   insert(weights: TrainableState | undefined, mind: LearnerState): number {
     const own = weights === undefined ? this.#presentWeights() : this.#insertWeights(weights)
     const row = [JSON.stringify(mind), own] as const

@@ -1,5 +1,6 @@
 /**
- * Whether a score of 0.8 is right in eight answers of ten: answers in ten bins by the score of their label.
+ * Calibration: whether answers with a score of 0.8 are right eight times in ten. Answers are counted in ten bins by
+ * score.
  *
  *   ECE = Σ over bins  n_b / n · | accuracy_b − mean score_b |
  *
@@ -7,7 +8,7 @@
  */
 const BINS = 10
 
-/** Of each bin: answers, right ones, the sum of their scores. */
+/** Per bin: answers, right ones, the sum of their scores. */
 export type BinsState = readonly (readonly [count: number, correct: number, sum: number])[]
 
 export class CalibrationBins {

@@ -1,7 +1,7 @@
 /** How good the answers of a model are, as reported to people. */
 import type { Json } from '../contracts/core.ts'
 
-/** How good the answers of a model are, each given before its example was learned. The task adds fields of its own. */
+/** The quality of a model's answers, each given before its example was learned. The task adds its own fields. */
 export interface QualityReport {
   readonly [ofTask: string]: Json | readonly SourceQuality[]
   /** The mean over sources, in which each weighs the same. */

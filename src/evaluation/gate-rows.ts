@@ -1,7 +1,8 @@
 /**
- * The rows on which a candidate and the live version are scored: alike for both, bounded, and the same after a restart.
- * Rows that nothing trains on come first. Where none are kept, the replay buffer's serve: both versions may have learned
- * these, so that they compare what is kept of old skills, and none of them is of the block that only the candidate knows.
+ * The rows on which a candidate and the live version are scored: the same for both, bounded, and unchanged by a
+ * restart. Held-out rows, which are never trained on, come first. If there are none, rows of the replay buffer are
+ * used: both versions may have learned them, so they compare how well old skills are kept, and none belongs to the
+ * block that only the candidate knows.
  */
 import type { RowOrigin } from '../contracts/policy.ts'
 import type { Example } from '../contracts/task.ts'

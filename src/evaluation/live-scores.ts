@@ -1,7 +1,7 @@
 /**
- * Prequential scores of the version that is live: of the examples that came since it went live, each scored before it was
- * learned. They begin again with each version. Which version was live is known when a block is complete, so that the
- * block's own scores are held apart until then.
+ * Prequential scores of the live version: of the examples since it went live, each scored before it was learned. They
+ * restart with each version. The live version of a block is known only when the block is complete, so the block's
+ * scores are kept separately until then.
  */
 import type { Stateful } from '../contracts/core.ts'
 import type { Scores } from '../contracts/policy.ts'
@@ -53,7 +53,7 @@ export class LiveScores implements Stateful<LiveScoresState> {
     return scoresOf(this.#state.all)
   }
 
-  /** What comes belongs to the next block. */
+  /** Later examples belong to the next block. */
   closeBlock(): void {
     this.#state = { ...this.#state, before: this.#state.all, block: none.block }
   }

@@ -1,6 +1,6 @@
 /**
- * How good the answers are, beyond one number: what the task makes of them, and each source for itself. Prequential like
- * the scoreboard, of which it is a part; bounded in all it keeps.
+ * Quality beyond a single number: the task's own measures, and each source separately. Prequential like the scoreboard,
+ * which contains it; everything it stores is bounded.
  */
 import type { Json } from '../contracts/core.ts'
 import type { Example, Score, Task, TaskQuality } from '../contracts/task.ts'

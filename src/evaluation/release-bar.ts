@@ -1,7 +1,7 @@
 /**
- * After a change of method or rank the old version goes on answering until the fresh adapter is no worse. Where it was worse
- * on the held-out part of the replay buffer, its versions are held until it answers new events, each before it learned it,
- * as well as the old adapter did.
+ * After a change of method or rank the old version keeps answering until the fresh adapter is no worse. If it was worse
+ * on the held-out part of the replay buffer, its versions are held until it answers new events, each before learning
+ * it, as well as the old adapter did.
  */
 import type { Decision } from '../contracts/core.ts'
 import type { Scores } from '../contracts/policy.ts'
@@ -16,7 +16,7 @@ export interface ReleaseBar {
 /** Fewer events say nothing: the recent accuracy still has much of the adapter before in it. */
 const FEWEST_EVENTS = 50
 
-/** One standard error of an accuracy on so many examples counts as no worse. */
+/** A difference within one standard error of an accuracy over this many examples counts as no worse. */
 export function isWorse(accuracy: number, heldOut: number, before: number): boolean {
   const error = Math.sqrt((before * (1 - before)) / Math.max(1, heldOut))
   return accuracy < before - error

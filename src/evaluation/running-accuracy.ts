@@ -1,4 +1,6 @@
-/** Share of right answers over all examples, and over recent ones by a fading factor: four numbers, no window to keep. */
+/**
+ * Share of right answers over all examples, and over recent ones by a fading factor: four numbers instead of a window.
+ */
 
 /** An example weighs half after 346 others; the weights sum to 500. */
 export const fading = 0.998

@@ -11,7 +11,7 @@ import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts
 
 export interface ScoreboardState extends ScoreSums {
   readonly [key: string]: number | QualityState
-  /** Absent in a checkpoint of before it was kept. */
+  /** Absent in a checkpoint from before it was stored. */
   readonly quality?: QualityState
 }
 

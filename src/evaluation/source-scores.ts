@@ -1,9 +1,9 @@
 /**
- * How good the answers are for each source of events. One source with most of the stream decides the plain accuracy,
- * whatever it says; the mean over sources, in which each weighs the same, shows what the others see.
+ * Quality per event source. One source with most of the stream dominates the plain accuracy; the mean over sources,
+ * with equal weights, shows the quality for the others.
  *
- * At most `limit` sources have a row of their own. A new one takes the place of a source that has been silent for long;
- * without one it is counted in `other`.
+ * At most `limit` sources have their own row. A new one replaces a source that has been silent for long; otherwise it
+ * is counted in `other`.
  */
 import type { SourceQuality } from './contract.ts'
 import {

@@ -39,7 +39,7 @@ export async function publishCandidate(
   const { loop, state } = parts
   const { scores, dueReason } = state.learner
   const { cut = dueReason, scored } = state.tally.state
-  // An alarm explains a version more than anything else does, and it is why the trigger asked.
+  // An alarm is the best explanation of a version, and it is why the trigger asked.
   const alarmed = alarm && `${alarm.reason} (${alarm.response})`
   const change = changeText({
     learned,
@@ -58,9 +58,9 @@ export async function publishCandidate(
   })
 }
 
-/** The zero-start version that a new model begins with. */
+/** The zero-initialised first version of a new model. */
 export async function publishFirst(parts: Publishing, signal: AbortSignal): Promise<Published> {
-  const reason = 'a fresh adapter leaves the base as it is'
+  const reason = 'a fresh adapter leaves the base unchanged'
   return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
 }
 
@@ -92,7 +92,7 @@ async function publish(
       await retry.run(`publishing ${version}`, publish, signal)
       return { number, version, decision }
     } catch (error) {
-      // Published before a crash, and the stream was another one since: a rollback came in between.
+      // Published before a crash, but the stream was different afterwards: a rollback came in between.
       if (!(error instanceof CodedError) || error.code !== 'VERSION_EXISTS') throw error
       loop.log.warn(
         { version },
@@ -131,7 +131,7 @@ function draftOf(
   return { manifest, parameters: learner.parameters() }
 }
 
-/** What is pending belongs to the version that will have learned it. */
+/** Pending examples are counted in the version that learns them. */
 function spanSince(learned: number, { tally }: Pick<TrainerState, 'tally'>): Manifest['span'] {
   return learned === 0 ? {} : spanOf(tally.state.spanFrom, tally.positions)
 }

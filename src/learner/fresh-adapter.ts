@@ -1,6 +1,7 @@
 /**
- * Another method or rank: the weights begin again, and what the replay buffer has teaches them before they answer. Until then
- * the old version answers. All of it follows from the checkpoint, so that after a crash it is done again, byte for byte.
+ * After a change of method or rank the weights start fresh, and learn from the replay buffer before they answer. Until
+ * then the old version answers. All of it derives from the checkpoint, so that after a crash it is repeated byte for
+ * byte.
  */
 import { publishAgain } from './candidate.ts'
 import { drive } from '../trainer/drive.ts'
@@ -14,20 +15,20 @@ export interface Beginning extends RestoreVersion {
   readonly latents: LatentProvider
 }
 
-/** Changes the learner; the scores of the adapter before stay, for what comes is compared with them. */
+/** Changes the learner; keeps the scores of the previous adapter, with which new examples are compared. */
 export function beginAdapter(
   saved: Saved,
   { loop, state }: Pick<RestoreVersion, 'loop' | 'state'>,
 ) {
   const { head } = saved.weights
-  loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; a fresh one begins')
+  loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; starting a fresh one')
   const weights = freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
   const mind = { ...saved.mind, learned: 0, steps: 0, dropped: 0 }
   state.restoreLearner({ weights, mind, remembered: saved.remembered })
   state.tally.beganAnew()
 }
 
-/** Answers what is different, for people; undefined where the buffer has nothing to teach. */
+/** Returns the differences as text; undefined if the buffer has nothing to learn from. */
 export async function warmUpAdapter(
   saved: Saved,
   { loop, state, latents }: Beginning,

@@ -1,4 +1,7 @@
-/** What instant memory computes, on the engine: where an example lies, and what memory makes of the head's logits. Leaves no tensor (law 8). */
+/**
+ * kNN memory on the engine: the embedding of an example, and the combination of its votes with the head's logits.
+ * Leaves no tensor (law 8).
+ */
 import { memoryEmbedding, withMemory } from '../adapters/memory.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Base, Latent } from '../contracts/network.ts'
@@ -10,7 +13,7 @@ import { padded } from '../optim/batch-input.ts'
 export interface KnnEngine {
   /** Of length 1. One row at a time, so that it does not depend on its company. */
   embed(latent: Latent): Float32Array
-  /** The logits of a version whose head and memory these are. */
+  /** The logits of a version with this head and memory. */
   mix(memory: Tensors, logits: Float32Array, embedding: Float32Array): Float32Array
 }
 

@@ -1,6 +1,6 @@
 /**
- * Instant memory: what answers along with the head before any step has learned it. Here are the items and how they are
- * heard; which of them stay is the policy's decision. Their places are the base's own embeddings, which no step moves.
+ * kNN memory: stored examples that vote before any step has learned them. This file holds the items and their votes;
+ * the policy decides which of them stay. Their keys are the base's own embeddings, which no step changes.
  */
 import type { ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
@@ -18,7 +18,7 @@ export interface KnnMemoryParts {
   readonly width: number
 }
 
-/** `at` rises with each that comes in, and is kept. */
+/** `at` rises with each new item, and is stored. */
 export interface Memorised extends MemoryItem {
   readonly at: number
   /** That its event spoke of. */
@@ -62,7 +62,7 @@ export class KnnMemory {
     return this.#isStale
   }
 
-  /** The version that answers has something that was taken back. */
+  /** The live version contains an item that was retracted. */
   outdate(): void {
     this.#isStale = true
   }

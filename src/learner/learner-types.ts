@@ -1,4 +1,4 @@
-/** What a learner is made of, what it is asked with and what it answers. */
+/** The parts of a learner, its inputs and its results. */
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { ExampleKey, Json, Random, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
@@ -19,7 +19,7 @@ export interface LearnerParts {
   readonly chance: Random
   readonly rate: LearningRateSchedule
   readonly rollback: Rollback
-  /** The zero-start adapter, for an alarm that asks for it. */
+  /** The zero-initialised adapter, for an alarm that asks for it. */
   readonly freshParameters: (head: Head) => Tensors
   readonly train: TrainPlan
   /** Absent = the head alone answers. */
@@ -36,7 +36,7 @@ export interface TrainPlan {
   readonly patience?: number
 }
 
-/** The version that answers. */
+/** The live version. */
 export interface LiveVersion {
   readonly version: string
   /** Where the learner's own are of another version; `unknown`: they do not fit its adapter. */
@@ -44,7 +44,7 @@ export interface LiveVersion {
 }
 
 export type LatentMap = ReadonlyMap<ExampleKey, Latent>
-/** Yields what it wants the latents of, and ends with what came of it. */
+/** Yields the examples whose latents it wants, and returns the result. */
 export type Update = Generator<readonly Example[], Outcome, LatentMap>
 
 export interface Outcome {
@@ -61,7 +61,7 @@ export interface Outcome {
   readonly unlearned?: readonly Example[]
   /** Keys of examples, replayed ones too, that made steps fail: they are forgotten. */
   readonly poison?: readonly ExampleKey[]
-  /** What the trigger saw, where it has done something about it. */
+  /** The trigger's observation, if it led to an action. */
   readonly alarm?: Alarm
 }
 
@@ -72,18 +72,18 @@ export interface TriggerState {
   readonly chance: string
 }
 
-/** Everything besides weights that changes with an update and goes back with a rollback. */
+/** The state besides weights that changes with an update and that a rollback restores. */
 export interface LearnerState {
   readonly [key: string]: Json
   readonly memory: ReplayBufferState
-  /** Absent in a checkpoint of before there were rate policies. */
+  /** Absent in a checkpoint from before there were learning-rate schedules. */
   readonly rate?: Json
   readonly rollback: Json
   /** Where the rollback policy looks at scores: those of the version that is live. */
   readonly live?: LiveScoresState
-  /** Wrong answers since the last version, where memory counts them. */
+  /** Wrong answers since the last version, if memory counts them. */
   readonly wrong?: number
-  /** The version that answers has something in its memory that was taken back. */
+  /** The live version's memory contains an item that was retracted. */
   readonly stale?: boolean
   readonly scoreboard: ScoreboardState
   readonly learned: number
@@ -93,7 +93,7 @@ export interface LearnerState {
 
 /** What a retraction has changed. */
 export interface Retraction {
-  /** What is rehearsed or answers from memory. */
+  /** Examples in replay or kNN memory. */
   readonly mind: boolean
   readonly weights: boolean
 }

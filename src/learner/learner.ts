@@ -1,10 +1,10 @@
 /**
- * The learner: test, then train. Synchronous and without input or output; what it does depends on the examples it was
- * given and on its checkpointed state alone, so that a crash changes nothing (law 2).
+ * The learner: test, then train. Synchronous and without I/O; its behaviour depends only on its examples and its
+ * checkpointed state, so a crash changes nothing (law 2).
  *
- * `accept` collects examples until the trigger asks for an update. `update` is a story in four sentences, told as a
- * generator: it yields the examples whose latents it wants next and is resumed with them, because latents are a cache
- * outside, and in between the process may do other things.
+ * `accept` collects examples until the trigger asks for an update. `update` is a generator: it yields the examples
+ * whose latents it wants next and is resumed with them, because latents are a cache outside, and the process may do
+ * other work in between.
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
@@ -40,9 +40,9 @@ export class Learner {
   readonly #recall: KnnMemory | undefined
   readonly #scoreboard: Scoreboard
   readonly #live = new LiveScores()
-  /** Where an update begins whose policy learns from memory alone. */
+  /** Starts an update for a policy that learns only from the replay buffer (GDumb). */
   readonly #fresh: TrainableState | undefined
-  /** It came with the verdict that starts the next update, so that no checkpoint lies between. */
+  /** It came with the verdict that starts the next update, so no checkpoint is between them. */
   #alarm: Alarm | undefined
   #dueReason: string | undefined
   readonly #training: Training
@@ -78,7 +78,7 @@ export class Learner {
     return this.#memory.examples
   }
 
-  /** What answers along with the head; undefined where nothing may. Another array when it has changed. */
+  /** The items of kNN memory; undefined if there is none. A new array after each change. */
   get memorised(): readonly Memorised[] | undefined {
     return this.#recall?.items
   }
@@ -100,7 +100,7 @@ export class Learner {
     return { learned: this.#learned, ...this.#training.progress }
   }
 
-  /** What the head knows, and what it will know after the next update. */
+  /** The outputs of the head, now and after the next update. */
   get head(): Head {
     return this.#pending.head
   }
@@ -130,7 +130,7 @@ export class Learner {
     return decision
   }
 
-  /** Why the trigger asked for the last update that it asked for. */
+  /** Why the trigger asked for its last update. */
   get dueReason(): string | undefined {
     return this.#dueReason
   }
@@ -142,7 +142,7 @@ export class Learner {
     return decision ?? { verdict: 'wait', reason: 'the trigger goes by events' }
   }
 
-  /** What was accepted and not learned is not learned. */
+  /** Drops accepted examples that were not learned. */
   dropPending(): readonly Example[] {
     const dropped = this.pending
     this.#pending.restore([])
@@ -177,13 +177,13 @@ export class Learner {
     return rows.length > 0
   }
 
-  /** `live` is the version that answers; without it the rollback policy is not asked. */
+  /** `live` is the live version; without it the rollback policy is not called. */
   *update(live?: LiveVersion): Update {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
     const testsInStep = this.#testsInStep(block)
     if (testsInStep) this.#testedHead = this.#parts.trainable.head
-    // With memory each was tested when it came: by now memory knows them.
+    // With kNN memory each example was tested on arrival: by now memory knows it.
     else if (this.#recall === undefined) yield* this.#test(block)
     const judged = live === undefined ? undefined : yield* this.#judge(live, block)
     this.#live.closeBlock()
@@ -228,7 +228,7 @@ export class Learner {
     const { trainable, train } = this.#parts
     const present = weights && trainable.snapshot()
     const scores: Score[] = []
-    // While it waits for latents, the learner is what it was.
+    // While it waits for latents, the learner stays unchanged.
     for (const batch of batches(examples, train.batch)) {
       const latents = yield batch
       if (weights !== undefined) trainable.restore(weights)
@@ -251,7 +251,7 @@ export class Learner {
     return this.#recall?.due
   }
 
-  /** The version that answers has something in its memory that was taken back. */
+  /** The live version's memory contains an item that was retracted. */
   outdateMemory(): void {
     this.#recall?.outdate()
   }
@@ -262,7 +262,7 @@ export class Learner {
     return this.extend(this.#pending.head)
   }
 
-  /** Gives the head what it lacks of `other`; whether there was anything. */
+  /** Adds the outputs of `other` that the head lacks; returns whether there were any. */
   extend(other: Head): boolean {
     const { trainable, task } = this.#parts
     const head = task.union(trainable.head, other)
@@ -296,7 +296,7 @@ export class Learner {
     }
   }
 
-  /** Weights and mind as they were; what is pending stays pending. */
+  /** Restores weights and state; pending examples stay pending. */
   restore(
     weights: TrainableState,
     mind: LearnerState,
@@ -324,7 +324,7 @@ export class Learner {
     return this.#parts.trigger.alarms?.()
   }
 
-  /** What was accepted and not learned when the checkpoint was written, and what the trigger made of it. */
+  /** Examples accepted and not learned when the checkpoint was written, and the trigger's state for them. */
   resume(pending: readonly Example[], state: TriggerState | null): void {
     const { trigger, chance } = this.#parts
     this.#pending.restore(pending)
@@ -339,7 +339,7 @@ export class Learner {
         this.#observed(score, batch[row])
   }
 
-  /** When it comes, where that is wanted. Memory takes it in after the test. */
+  /** Scores on arrival, if required. Memory takes it in after the test. */
   #tested(example: Example, latents: LatentMap): readonly Score[] {
     const { trigger, trainable, task } = this.#parts
     if (this.#recall === undefined) return trigger.needsScore ? this.#score([example], latents) : []
@@ -354,7 +354,7 @@ export class Learner {
   #score(examples: readonly Example[], latents: LatentMap): readonly Score[] {
     const { trainable, task } = this.#parts
     const rows = examples.map(({ key }) => latentOf(key, latents))
-    // A head without outputs answers nothing, and a target that it does not know counts as wrong.
+    // A head without outputs answers nothing, and an unknown target counts as wrong.
     const silent = rows.length === 0 || task.outputs(trainable.head) === 0
     const logits = silent ? [] : trainable.score(rows)
     return examples.map(({ target }, row) =>
@@ -410,7 +410,7 @@ export class Learner {
     yield* this.#training.learnAll()
   }
 
-  /** What came new with this block was unknown to the head that is tested. */
+  /** Outputs that are new in this block were unknown to the tested head. */
   #observe(fresh: readonly Example[], logits: readonly Float32Array[]): void {
     const { task } = this.#parts
     const outputs = task.outputs(this.#testedHead)
@@ -436,7 +436,7 @@ export class Learner {
     return this.#fresh !== undefined || this.#training.hasTaught(key)
   }
 
-  /** Else it would make later steps fail. */
+  /** Otherwise it would make later steps fail. */
   #forgetPoison(key: ExampleKey): void {
     this.#memory.forget(key)
     this.#recall?.forget(key)

@@ -1,6 +1,6 @@
 /**
- * Examples that were accepted and not learned yet, in order, and the head that will have learned them: what is new to the
- * head is announced here and grown at the update.
+ * Examples accepted but not learned yet, in order, and the head after they are learned: new outputs are announced here
+ * and added at the update.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Head, Task } from '../contracts/task.ts'
@@ -12,7 +12,7 @@ export class Pending {
   /** Absent after a removal, which may have taken back an announcement. */
   #head: Head | undefined
 
-  /** `present` answers the head that is there now. */
+  /** `present` returns the present head. */
   constructor(task: Pick<Task, 'grown' | 'check'>, present: () => Head) {
     this.#task = task
     this.#present = present

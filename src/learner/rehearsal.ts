@@ -1,6 +1,6 @@
 /**
- * What stands beside the new examples of a step, and what each row of it counts for: the learner's side of `Rehearsal`.
- * Told as generators, like the learner itself: they yield the examples whose latents they want next.
+ * The replayed rows beside the new examples of a step, and the weight of each row: the learner's side of `Rehearsal`.
+ * Written as generators, like the learner itself: they yield the examples whose latents they want next.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Trainable, TrainRow } from '../contracts/adapter.ts'
@@ -64,8 +64,8 @@ export function plainRows(examples: readonly Example[], latents: LatentMap): rea
 }
 
 /**
- * Maximally interfered retrieval: of the candidates, those whose loss a step on the new examples alone would raise most.
- * The step is made for real and taken back, so that it is the one that the optimizer would make.
+ * Maximally interfered retrieval: of the candidates, those whose loss a step on the new examples alone would raise
+ * most. The step is really made and then undone, so it is exactly the optimizer's step.
  *
  *   argmax  loss(x; θ′) − loss(x; θ),   θ′ = θ after a step on the new examples
  *
@@ -113,7 +113,7 @@ function rowOf({ key, target, weight, logits }: Remembered, latents: LatentMap, 
 
 export function latentOf(key: ExampleKey, latents: LatentMap): Latent {
   const latent = latents.get(key)
-  invariant(latent !== undefined, 'a latent that nobody asked for')
+  invariant(latent !== undefined, 'a latent was delivered without a request')
   return latent
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the learner rehearses: the replay policy decides over keys, and here are the examples behind them and the two
- * streams of chance that it draws from. Retracted examples go for good.
+ * The learner's replay buffer: the replay policy decides over keys; this file holds the examples behind them and the
+ * two random streams for draws. Retracted examples are removed for good.
  */
 import type { ExampleKey, Json, Random } from '../contracts/core.ts'
 import type { Rehearsal, Replay, ReplayItem } from '../contracts/policy.ts'
@@ -20,14 +20,14 @@ export interface ReplayBufferState {
   readonly replay: Json
   readonly draw: string
   readonly offer: string
-  /** When this was saved, where logits are kept: what those speak of. Null or absent = none are. */
+  /** When this was saved, if logits are stored: the head that they refer to. Null or absent = none are. */
   readonly head?: Head
 }
 
 export class ReplayBuffer {
   readonly #parts: ReplayBufferParts
   readonly #examples = new Map<ExampleKey, Remembered>()
-  /** Prediction → keys of what was said about it. */
+  /** Prediction → keys of the feedback about it. */
   readonly #about = new Map<string, Set<ExampleKey>>()
 
   constructor(parts: ReplayBufferParts) {
@@ -96,8 +96,8 @@ export class ReplayBuffer {
   }
 
   /**
-   * A key that comes without its example was retracted since the snapshot. `head` is the one that comes with
-   * it: an older version may have other outputs behind those that it shares, and of them kept logits say nothing.
+   * A key without an example was retracted since the snapshot. `head` is the head of the snapshot: an older version may
+   * have other outputs after the shared ones, and stored logits say nothing about those.
    */
   restore(state: ReplayBufferState, examples: readonly Remembered[], head: Head): void {
     const { replay, draw, offer, task } = this.#parts
@@ -114,12 +114,12 @@ export class ReplayBuffer {
     this.#about.clear()
     for (const key of replay.keys()) {
       const example = byKey.get(key)
-      invariant(example !== undefined, 'replay keeps only what it was handed')
+      invariant(example !== undefined, 'replay keeps only offered keys')
       this.#keep(example)
     }
   }
 
-  /** Keys of what is remembered about a prediction. */
+  /** Keys of stored feedback about a prediction. */
   about(predictionId: string): readonly ExampleKey[] {
     return [...(this.#about.get(predictionId) ?? [])]
   }
@@ -149,7 +149,7 @@ export class ReplayBuffer {
 
   #example(key: ExampleKey): Remembered {
     const example = this.#examples.get(key)
-    invariant(example !== undefined, 'replay holds only keys whose example is kept')
+    invariant(example !== undefined, 'replay holds only keys with a stored example')
     return example
   }
 }

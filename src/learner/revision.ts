@@ -1,13 +1,16 @@
 /**
- * Settings of the task that change what the same weights answer, such as retired outputs. What a version answers follows
- * from the version alone, so that other settings make another version: once, when the trainer begins.
+ * Settings of the task that change the answers of the same weights, such as retired outputs. A version's answers depend
+ * only on the version, so different settings require another version: once, when the trainer starts.
  *
- * The checkpoint remembers the settings that made the last version, and only settings that differ from those make one: a
- * crash changes nothing, and a rollback to an earlier version brings back what it answered.
+ * The checkpoint stores the settings of the last version, and only different settings publish one: a crash changes
+ * nothing, and a rollback to an earlier version restores its answers.
  */
 import { publishAgain, type Publishing } from './candidate.ts'
 
-/** Saves where it makes a version. `isFresh`: the weights come from no version, and the next update makes one anyway. */
+/**
+ * Saves if it publishes a version. `isFresh`: the weights come from no version, and the next update publishes one
+ * anyway.
+ */
 export async function publishRevision(
   parts: Publishing,
   { isFresh }: { readonly isFresh: boolean },

@@ -1,9 +1,9 @@
 /**
- * A checkpoint that was made on an earlier base: its examples as inputs of the present one, and its weights where they go on.
- * Where they do not, a fresh adapter begins, which what was remembered teaches.
+ * A checkpoint from an earlier base: converts its examples to inputs of the present one, and its weights if they carry
+ * over. Otherwise a fresh adapter starts, and learns from the stored examples.
  *
- * The version that follows is the same knowledge on the present base, so that it is published at once: servers answer on
- * this base, too, and what they had was made on the other.
+ * The resulting version is the same knowledge on the present base, so it is published immediately: servers use this
+ * base too, and their version belongs to the other.
  */
 import type { Succession } from '../contracts/network.ts'
 import { publishAgain } from './candidate.ts'
@@ -13,7 +13,7 @@ import type { Saved } from '../checkpoint/saved.ts'
 
 export interface Moved {
   readonly saved: Saved
-  /** What is different, as text for people. */
+  /** The differences, as text for people. */
   readonly reason: string
 }
 
@@ -65,10 +65,10 @@ export async function publishMoved(
   const { loop, state } = parts
   const { tally } = state
   tally.heeded(loop.task.retired)
-  // The schema of today is answered at once, whatever method it came with.
+  // Refers to the present schema, whatever method it came with.
   tally.setBar(undefined)
   const { number, version } = await publishAgain(reason, parts, signal)
-  loop.log.info({ version, reason }, 'the version that the config asks for')
+  loop.log.info({ version, reason }, 'the version that the config requires')
   tally.wentTo(version, number + 1)
   tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)

@@ -1,6 +1,6 @@
 /**
- * The learner's steps, as generators that yield the examples whose latents they want next: each beside what replay draws,
- * or, for a policy that learns from memory alone, over all that memory holds.
+ * The learner's steps, as generators that yield the examples whose latents they want next: each beside the draws of
+ * replay, or, for a policy that learns only from the buffer, over the whole buffer.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { StepResult, Trainable, TrainRow } from '../contracts/adapter.ts'
@@ -13,11 +13,11 @@ import type { ReplayBuffer } from './replay-buffer.ts'
 
 export interface TrainingParts extends Pick<LearnerParts, 'trainable' | 'task' | 'train' | 'rate'> {
   readonly memory: ReplayBuffer
-  /** The logits of new examples before their first step, where `learn` was told to test in it. */
+  /** The logits of new examples before their first step, if `learn` tests in that step. */
   readonly onTested: (fresh: readonly Example[], logits: readonly Float32Array[]) => void
 }
 
-/** The block as it is to be remembered, and each example's logits before it was learned, where memory keeps them. */
+/** The block as it will be stored, and each example's logits before it was learned, if they are stored. */
 export interface Learned {
   readonly block: readonly Example[]
   readonly logits: ReadonlyMap<ExampleKey, Float32Array>
@@ -66,7 +66,7 @@ export class Training {
     this.#dropped = dropped
   }
 
-  /** An update of `count` new examples begins. */
+  /** Starts an update of `count` new examples. */
   begin(count: number, { raised }: { readonly raised: boolean }): void {
     const { rate, memory, train } = this.#parts
     const { epochs, batch, replay_batch } = train
@@ -80,7 +80,7 @@ export class Training {
     this.#taught = new Set()
   }
 
-  /** A pass over `count` examples that were learned before begins. */
+  /** Starts a pass over `count` examples that were learned before. */
   beginPass(count: number): void {
     this.#parts.rate.begin({ steps: Math.ceil(count / this.#size), raised: false })
     this.#rateFrom = this.#steps
@@ -148,7 +148,7 @@ export class Training {
     return batch + replay_batch
   }
 
-  /** The first `count` rows are new: counted where anything is, and stamped with what only their moment knows. */
+  /** The first `count` rows are new: updates the statistics, and writes time-dependent values into the rows. */
   #counted(rows: readonly TrainRow[], count: number): readonly TrainRow[] {
     const latents = this.#parts.trainable.observe?.(rows.slice(0, count))
     return latents ? rows.map((row, at) => ({ ...row, latent: latents[at] ?? row.latent })) : rows
@@ -211,7 +211,7 @@ export class Training {
   }
 }
 
-/** What is to be kept of an example whose row was stamped: the trunk of such a base answers its input. */
+/** The stored form of an example whose row was changed: the trunk of such a base returns its input. */
 function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example {
   if (after === undefined || after.latent === before?.latent) return example
   return { ...example, encoded: { kind: 'vector', values: after.latent.data } }

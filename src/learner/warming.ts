@@ -1,10 +1,10 @@
 /**
- * A fresh adapter learns what an earlier one has left in the replay buffer, before it answers anybody. A part of the
- * buffer, alike for every stratum, is held out, and early stopping looks at its loss (Prechelt 1998): the passes end when that
- * falls no more and the adapter answers no worse than the one before it answered its recent events before learning them.
- * The weights of the best pass stay; `release-bar.ts` says whether they are good enough to answer.
+ * A fresh adapter learns from the replay buffer of an earlier one before it answers. A part of the buffer, taken
+ * equally from every stratum, is held out, and early stopping watches its loss (Prechelt 1998): the passes end when the
+ * loss stops falling and the adapter is no worse than the previous one was on its recent events before learning them.
+ * The weights of the best pass stay; `release-bar.ts` decides whether they are good enough to go live.
  *
- *   accuracy(held out) ≥ prequential accuracy of the adapter before,  or the best of `MOST_PASSES`
+ *   accuracy(held out) ≥ prequential accuracy of the previous adapter,  or the best of `MOST_PASSES`
  */
 import type { Trainable, TrainableState } from '../contracts/adapter.ts'
 import type { Example, Task } from '../contracts/task.ts'
@@ -18,7 +18,7 @@ export interface Warmed {
   readonly learned: number
   readonly passes: number
   readonly heldOut: number
-  /** On what was held out; undefined where that was too little. */
+  /** On the held-out part; undefined if that was too small. */
   readonly accuracy: number | undefined
 }
 
@@ -31,7 +31,7 @@ export interface WarmingParts extends Pick<LearnerParts, 'task' | 'train'> {
 const MOST_PASSES = 12
 /** Passes without a lower loss. */
 const PATIENCE = 2
-/** One example of so many is held out, up to so many, and fewer than that say nothing. */
+/** One example in this many is held out, up to this many; fewer than this minimum prove nothing. */
 const SHARE = 5
 const MOST_HELD_OUT = 200
 const FEWEST_HELD_OUT = 10

@@ -1,13 +1,14 @@
 /**
- * Averaged weights: steps move the quick ones, and their slow average answers. A step for one example is noisy, its
- * average is not, so that the rate may be high.
+ * Weight averaging: steps change the fast weights, and their slow average answers. A step on one example is noisy, its
+ * average is not, so the learning rate may be high.
  *
  *   ā ← κₜ·ā + (1 − κₜ)·θ,      κₜ = min(κ, t / (t + 9))
  *
- * The slot holds ā − θ: it starts at zero, as the average starts at the weights, and grows with the head like any other.
+ * The slot holds ā − θ: it starts at zero, as the average starts at the weights, and grows with the head like any
+ * other.
  *
- * Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging", SIAM J. Control Optim. 30(4);
- * for learning without forgetting: Arani et al. (2022), "Learning fast, learning slow", ICLR.
+ * Polyak & Juditsky (1992), "Acceleration of stochastic approximation by averaging", SIAM J. Control Optim. 30(4); for
+ * learning without forgetting: Arani et al. (2022), "Learning fast, learning slow", ICLR.
  */
 import type { Optimizer } from './optimizer.ts'
 

@@ -1,6 +1,6 @@
 /**
- * The frozen weights of a base on the training engine, shared by all trainables on it. A weight is uploaded when the
- * tail first asks for it, so that what stays in the trunk, such as an embedding table, never is.
+ * The frozen weights of a base on the training engine, shared by all its trainables. A weight is uploaded when the tail
+ * first reads it, so weights of the trunk, such as an embedding table, never are.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { Base } from '../contracts/network.ts'

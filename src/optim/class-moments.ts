@@ -1,10 +1,10 @@
 /**
  * The sums of a closed form, in plain memory: they only grow, by examples and by classes.
  *
- *   n_c += r_c      s_c += r_c·x      G += w·x·xᵀ      r the row's weight w, shared out among the classes
+ *   n_c += r_c      s_c += r_c·x      G += w·x·xᵀ      r the row's weight w, divided among the classes
  *
- * Single precision, in which a sum of n like terms is off by about √n parts in 10⁷: after a billion events it stands
- * still, with as many behind it. Sums have no order but for that rounding.
+ * Single precision, in which a sum of n similar terms is off by about √n parts in 10⁷; after a billion events it stops
+ * growing. The order of the stream affects only that rounding.
  */
 import type { ClassSums } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
@@ -45,7 +45,7 @@ export class ClassMoments implements ClassSums {
     if (this.#needsMoments) this.#addMoment(x, weight)
   }
 
-  /** Takes back what was added; of a column that nothing is left of, no rounding stays. */
+  /** Subtracts what was added; an emptied column becomes exactly zero, without rounding errors. */
   subtract(x: Float32Array, column: number, weight: number): void {
     this.add(x, new Map([[column, -weight]]))
     if ((this.counts[column] ?? 0) > LEAST_COUNT) return
@@ -100,7 +100,7 @@ export class ClassMoments implements ClassSums {
     const { moments } = this
     for (let row = 0, at = 0; row < x.length; row += 1) {
       const scaled = weight * (x[row] ?? 0)
-      // Half of what is behind a ReLU is zero.
+      // Half of the outputs of a ReLU are zero.
       if (scaled === 0) at += row + 1
       else
         for (let column = 0; column <= row; column += 1, at += 1)

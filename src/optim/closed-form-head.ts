@@ -1,11 +1,11 @@
 /**
- * From the solution of a closed form to the head of a version. Softmax does not see a constant that all classes share, so
- * the logits of the seen classes are centred on zero; and they are scaled so that at the class means the right one stands β
- * above that on average, whatever the method's own unit is.
+ * Converts the solution of a closed form to the head of a version. Softmax ignores a constant shared by all classes, so
+ * the logits of the seen classes are centred on zero; and they are scaled so that at the class means the right one is β
+ * above the average, whatever the method's own unit is.
  *
- *   z_c = β/m · (x·w_c + b_c − mean over c)      m = mean over c of what is left of logit c at μ_c
+ *   z_c = β/m · (x·w_c + b_c − mean over c)      m = mean over c of the rest of logit c at μ_c
  *
- * A class that nobody has seen yet has no column: it stands β below the others' mean, and is never the answer.
+ * A class without examples has no column: it is β below the others' mean, and is never the answer.
  */
 import type { ClassSums } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'

@@ -1,12 +1,12 @@
 /**
- * An adapter that learns without gradients: a step adds its examples to sums, and the head is solved for when somebody
- * looks, which is once a version. The order of the stream makes no difference to the sums, so nothing is forgotten.
+ * An adapter that learns without gradients: a step adds its examples to sums, and the head is solved on demand, which
+ * is once per version. The order of the stream does not affect the sums, so nothing is forgotten.
  *
- * Thumbs down on an answer say only which class is wrong: the example is shared out among the other classes as the present
- * head believes in them (expectation maximisation with one wrong answer known; Dempster, Laird & Rubin 1977).
+ * Thumbs down on an answer only says which class is wrong: the example is divided among the other classes by the
+ * present head's probabilities (expectation maximisation with one wrong answer known; Dempster, Laird & Rubin 1977).
  *
- * A retraction is subtracted for as long as replay keeps the example; what was shared out among classes cannot be, because
- * the shares are not known any more.
+ * A retraction is subtracted as long as replay stores the example; an example divided among classes cannot be, because
+ * its shares are no longer known.
  */
 import type {
   AdapterConfig,
@@ -33,7 +33,7 @@ export interface ClosedFormParts extends EmbedderParts {
   readonly task: Task
   readonly config: AdapterConfig
   readonly head: Head
-  /** What it answers with until it has learned something: `freshAdapter`, or the head of a version. */
+  /** Its answers until it has learned something: `freshAdapter`, or the head of a version. */
   readonly parameters: Tensors
 }
 
@@ -112,7 +112,7 @@ class ClosedFormTrainable implements Trainable {
     this.#moments.grow(outputs)
     const grow = (name: string, tensor: Tensor) => this.#parts.task.grow(name, tensor, outputs)
     this.#solved = mapped(this.#solved, grow)
-    // What a solution says of classes that nobody has seen.
+    // The solution's logit for classes without examples.
     if (this.#known.length > 0)
       this.#solved.get('head.bias')?.data.fill(-this.#temperature.inverse, before)
   }
@@ -166,7 +166,7 @@ class ClosedFormTrainable implements Trainable {
     let loss = 0
     for (const [row, { target, weight, isReplayed = false }] of rows.entries()) {
       const [x, z] = [embeddings[row], logits[row]]
-      // What is rehearsed was added when it was new.
+      // Replayed examples were added when they were new.
       if (x === undefined || z === undefined || weight === 0 || isReplayed) continue
       loss += (weight / rows.length) * this.#parts.task.score(z, target, this.#head).loss
       const { at, isRight } = this.#classes.column(target, this.#head)
@@ -232,7 +232,7 @@ class ClosedFormTrainable implements Trainable {
   }
 }
 
-/** Sums never get rid of what is not finite, also not of a square. */
+/** A value that is not finite would stay in the sums for good, and so would its square. */
 function canBeAdded(x: Float32Array | undefined, weight: number): boolean {
   const square = x?.reduce((sum, value) => sum + value * value, 0) ?? NaN
   return weight >= 0 && Number.isFinite(Math.fround(weight * square))

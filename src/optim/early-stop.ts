@@ -1,8 +1,8 @@
 /**
- * Ends an update whose passes bring nothing more: so many in a row without a mean loss below the lowest so far.
+ * Ends an update when more passes bring no gain: after this many in a row without a mean loss below the lowest so far.
  *
- * Prechelt (1998), "Early stopping – but when?", in Neural Networks: Tricks of the Trade; here on the loss of what is
- * learned and rehearsed, because an update has nothing else that it could look at.
+ * Prechelt (1998), "Early stopping – but when?", in Neural Networks: Tricks of the Trade; here on the loss of the
+ * learned and replayed rows, because an update has no other data to watch.
  */
 import type { StepResult } from '../contracts/adapter.ts'
 

@@ -1,6 +1,6 @@
 /**
- * The part of a trainable that lives on the engine: the present parameters as tensors, and the two things computed with
- * them. Holds one tensor per parameter between calls, and nothing else (law 8).
+ * The part of a trainable on the engine: the present parameters as tensors, and the two computations with them. Holds
+ * one tensor per parameter between calls, and nothing else (law 8).
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import { type AdapterPlan, methodOf, sitesOf, statisticsOf } from '../adapters/adapter.ts'
@@ -30,7 +30,7 @@ export interface AdapterEngine {
   load(parameters: Tensors): void
   /** Logits of each row. */
   logits(rows: readonly Latent[]): readonly Float32Array[]
-  /** With other weights than the present ones, whose head may have fewer outputs; what the base counts stays. */
+  /** With weights other than the present ones, whose head may have fewer outputs; the base's statistics stay. */
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
   /** The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout. */
   gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients

@@ -1,11 +1,11 @@
 /**
- * The loss of a step and its gradient for every output: what the task makes of the targets, and what keeps the outputs
- * near to those of before. In plain memory, the same for every engine: these numbers are few.
+ * The loss of a step and its gradient for every output: the task's loss on the targets, and the terms that keep the
+ * outputs near earlier ones. In plain memory, the same for every engine: these numbers are few.
  *
  *   L = Σᵢ cᵢ · task(zᵢ; yᵢ) + Σᵢₖ aᵢ/kᵢ · (zᵢₖ − hᵢₖ)² + Σᵢ tᵢ · task.distil(zᵢ; gᵢ)
  *
- * z are the outputs, h those kept with a rehearsed row (k of them), g a teacher's. c are the rows' shares: without a part
- * of its own weight / rows of the whole batch, so that a row of weight 2 pulls like the same row twice.
+ * z are the outputs, h those stored with a replayed row (k of them), g a teacher's. c are the rows' shares: by default
+ * weight / rows of the whole batch, so that a row of weight 2 pulls like the same row twice.
  */
 import type { TrainRow } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'

@@ -1,4 +1,4 @@
-/** The optimizer that the knobs ask for: a rule for steps, and around it what shrinks and what averages weights. */
+/** The optimizer that the hyperparameters select: an update rule, with weight decay and averaging around it. */
 import type { Hyperparameters } from '../contracts/adapter.ts'
 import { averaging } from './averaging.ts'
 import { type Optimizer, ruleOf } from './optimizer.ts'

@@ -6,9 +6,9 @@
 import type { Hyperparameters } from '../contracts/adapter.ts'
 
 export interface Optimizer {
-  /** What it remembers of each parameter, arrays of the parameter's size that start at zero. */
+  /** Its state for each parameter: arrays of the parameter's size that start at zero. */
   readonly slots: readonly string[]
-  /** `gradient` is multiplied by `scale` (clipping); `step` counts from 1. Answers the new weights and slots. */
+  /** `gradient` is multiplied by `scale` (clipping); `step` counts from 1. Returns the new weights and slots. */
   update(
     before: { readonly weights: Float32Array; readonly slots: readonly Float32Array[] },
     gradient: Float32Array,

@@ -1,8 +1,8 @@
 /**
  * One adapter under training: forward and backward on the engine, everything else in plain memory.
  *
- * The engine holds the frozen tail, shared by the trainables of one base, and a copy of the present parameters; what a
- * call makes beyond them is gone when it returns. A step whose loss, gradient or new weights are not finite is dropped.
+ * The engine holds the frozen tail, shared by the trainables of one base, and a copy of the present parameters; other
+ * tensors of a call are released when it returns. A step whose loss, gradient or new weights are not finite is dropped.
  */
 import type {
   Method,
@@ -50,7 +50,7 @@ export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
   readonly baseTensors: BaseTensors
   readonly knobs: Hyperparameters
   readonly regularizer: Regularizer
-  /** What it starts from: `freshAdapter`, or those of a version. */
+  /** The initial parameters: `freshAdapter`, or those of a version. */
   readonly parameters: Tensors
 }
 
@@ -215,7 +215,7 @@ class AdapterTrainable implements Trainable {
     return this.#parts.task.outputs(this.#head)
   }
 
-  /** Answers the latent to learn it from. */
+  /** Returns the latent to learn it from. */
   #count({ latent, target, weight }: TrainRow): Latent {
     const { base, task } = this.#parts
     const stamped = base.statistics?.stamp?.(this.#statistics, latent)

@@ -1,11 +1,11 @@
 /**
- * How sure the answers of a closed form may be: one number that all logits are multiplied by, fitted online on examples
- * that the head has not learned yet (test, then train), by damped Newton steps on its logarithm.
+ * The confidence of a closed form's answers: one factor on all logits, fitted online on examples that the head has not
+ * learned yet (test, then train), by damped Newton steps on its logarithm.
  *
  *   z = β·r      L = −log softmax(z)_y      dL/dlnβ = E_p[z] − z_y      d²L/dlnβ² ≈ Var_p[z]
  *
- * r are logits whose mean margin at the class means is 1, so that β starts in the right order for every method. The
- * curvature fades, because the head that is judged changes: about a thousand examples count.
+ * r are logits whose mean margin at the class means is 1, so that β starts in the right order of magnitude for every
+ * method. The curvature fades, because the evaluated head changes: about a thousand examples count.
  *
  * Guo et al. (2017), "On calibration of modern neural networks", ICML; there on a held-out set at the end.
  */

@@ -1,6 +1,6 @@
 /**
- * The numbers under training, in plain memory: parameters, what the optimizer remembers of them, and the count of steps.
- * A value, never changed in place: a step answers new weights or none, and the last good ones are still there.
+ * The numbers under training, in plain memory: parameters, optimizer state, and the step count. A value that never
+ * changes in place: a step returns new weights or none, and the last good ones still exist.
  */
 import { areFinite } from '../adapters/adapter.ts'
 import type { Method, TrainableState, Hyperparameters } from '../contracts/adapter.ts'
@@ -42,7 +42,7 @@ export function stepped(
   return { parameters, slots, steps: step }
 }
 
-/** With its parameters back where the method's live. The average stays, so that what it is off by changes. */
+/** With its parameters projected onto the method's set. The average stays, so its offset changes. */
 export function retracted(
   weights: Weights,
   optimizer: Optimizer,
@@ -78,7 +78,7 @@ export function averaged(
   })
 }
 
-/** What is shaped like the head grows with it; new elements start at zero. */
+/** Tensors shaped like the head grow with it; new elements start at zero. */
 export function grown(
   { parameters, slots, steps }: Weights,
   task: TaskHead,

@@ -1,4 +1,4 @@
-/** The methods of a task whose head neither grows nor has names for its outputs: every head is the same one. */
+/** The methods of a task with a fixed head that has no names for its outputs: every head is the same. */
 import type { Task } from '../contracts/task.ts'
 
 type Fixed =

@@ -1,8 +1,8 @@
 /**
- * From a record to an example in the learner: parse → is it ours → seen before → retraction → join → encode → accept.
+ * From a record to an example in the learner: parse → model check → deduplicate → retract → join → encode → accept.
  *
- * Whatever cannot be learned from becomes a dead letter and never an exception, so that no event stops the stream. All
- * waiting comes before the first change: when `admit` rejects, nothing has happened.
+ * An event that cannot be learned from becomes a dead letter, never an exception, so that no event stops the stream.
+ * All waiting comes before the first change: when `admit` rejects, nothing has changed.
  */
 import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, Input, ServedPrediction } from '../contracts/stream.ts'
@@ -51,7 +51,7 @@ export interface AdmissionParts {
   readonly retry: RetryPolicy
   /** What a newer lesson takes the place of. */
   readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
-  /** What is to be forgotten everywhere. */
+  /** Keys to forget everywhere. */
   readonly onRetract: (retracted: Retracted, latents?: LatentMap) => void
 }
 
@@ -67,7 +67,7 @@ interface Retracting {
   readonly latents?: LatentMap
 }
 
-/** Whose example it is, where its dead letter would point, and whether it was counted as accepted before. */
+/** The source of the example, the place for its dead letter, and whether it was counted as accepted before. */
 type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
   /** The answer that it judges. */
   readonly served?: ServedPrediction
@@ -76,7 +76,7 @@ type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
     | { readonly event?: undefined; readonly lesson: number | undefined }
   )
 
-/** What belongs to an event besides itself. */
+/** The data that accompanies an event. */
 interface Known {
   readonly served?: ServedPrediction
   readonly prefetched?: Prefetched | undefined
@@ -102,7 +102,7 @@ export class Admission {
     this.#count = parts.tally.state.triedAgain
   }
 
-  /** At once, unless there is something to wait for. */
+  /** Synchronous, unless it has to wait. */
   admit(received: BufferedRecord, signal: AbortSignal): Due | Promise<Due> {
     this.#parts.waiting.saw(received.record)
     const prefetched = this.#prefetcher.take(received)
@@ -132,7 +132,7 @@ export class Admission {
     return false
   }
 
-  /** An event that was set aside, and that a person has asked for; it is counted as accepted already. */
+  /** A set-aside event that a person asked for; it is already counted as accepted. */
   async relearn({ key, what, ...entry }: SetAsideEntry, signal: AbortSignal): Promise<Due> {
     const { tally, latents, setAside, loop } = this.#parts
     if (what.kind === 'event') {
@@ -160,7 +160,7 @@ export class Admission {
     if (wanted > 0) this.#prefetcher.look(stream.upcoming(wanted))
   }
 
-  /** A waiting event whose time has come after the events accepted so far; ask until there is none. */
+  /** A waiting event to retry after the events accepted so far; call it until there is none. */
   nextAgain(): WaitingEvent | undefined {
     const { waiting, tally } = this.#parts
     for (;;) {
@@ -199,7 +199,7 @@ export class Admission {
     return lesson === signalDigest(event)
   }
 
-  /** What is set aside, and what waits for its prediction, is superseded by another lesson like what was learned. */
+  /** A different signal supersedes set-aside and waiting events in the same way as learned ones. */
   #look(event: FeedbackEvent): Seen {
     const { dedupe, waiting, setAside } = this.#parts
     const key = keyOf(event)
@@ -210,7 +210,7 @@ export class Admission {
     return seen === 'same' && setAside.has(key) ? 'undone' : seen
   }
 
-  /** What is set aside unread is read here, and no more. */
+  /** Events set aside unread are parsed here, and nothing more. */
   #wasThereBefore(received: Received): boolean {
     const { barrier } = this.#parts.tally
     return barrier !== undefined && isBefore(received, barrier)
@@ -311,8 +311,8 @@ export class Admission {
   }
 
   /**
-   * Another lesson under the same id, and what is right about an answer on which something was said before: the newer one takes
-   * the place of the older ones, in past states too.
+   * A different signal under the same id, or about the same prediction: the newer one replaces the older ones, in past
+   * states too.
    */
   #supersede(
     { key, received, event }: Counted,
@@ -402,7 +402,10 @@ export class Admission {
     served.judge(id, version, loop.task.judge(answer, target))
   }
 
-  /** Everything that it means, here and in past states; what was never seen is refused when it comes, as far as there is room. */
+  /**
+   * Retracts everything it refers to, here and in past states; an event that was not seen yet is refused when it comes,
+   * as far as there is room.
+   */
   #retract(event: FeedbackEvent, received: Received, signal: AbortSignal): Due | Promise<Due> {
     const { learner, dedupe, latents } = this.#parts
     const meant = meantBy(event, (key) => dedupe.lessonOf(key) !== undefined)
@@ -436,7 +439,7 @@ export class Admission {
     return false
   }
 
-  /** Out of what waits and what was set aside. */
+  /** Removes it from waiting and set-aside events. */
   #dropMeant(meant: Meant): readonly ExampleKey[] {
     const { waiting, setAside } = this.#parts
     const waits = waiting.events.filter(({ key, event }) => isMeant(meant, { ...event, key }))
@@ -449,7 +452,7 @@ export class Admission {
     return [...waits, ...aside].map(({ key }) => key)
   }
 
-  /** Nothing is known of what it means. Whether it counts all the same. */
+  /** It refers to nothing known. Returns whether it counts anyway. */
   #isAhead(event: FeedbackEvent, meant: Meant, received: Received): boolean {
     const { ahead, tally, dedupe } = this.#parts
     if (meant.kind === 'source' || event.predictionId !== undefined) return true
@@ -459,7 +462,7 @@ export class Admission {
     const error =
       meant.kind === 'id'
         ? failure('RETRACTION_UNMATCHED', `no event ${event.id} of any source is known`)
-        : failure('RETRACTIONS_FULL', `too many retractions of ${event.source} came first`)
+        : failure('RETRACTIONS_FULL', `too many unmatched retractions from ${event.source}`)
     this.#reject(received, error)
     return false
   }

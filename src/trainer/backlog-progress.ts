@@ -33,7 +33,7 @@ export class Progress {
     this.#parts = parts
   }
 
-  /** Undefined without a backlog, and in its first second. `etaSeconds`: until it is read, if no more came. */
+  /** Undefined without a backlog, and in its first second. `etaSeconds`: until it is read, if no more events arrive. */
   get shown(): TrainerStatus['progress'] {
     return this.#shown
   }

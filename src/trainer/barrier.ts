@@ -1,7 +1,7 @@
 /**
- * Which records were there already when somebody rolled back: they are set aside unread. By the time at which the
- * transport took a record, which is the same after a restart and for every partition; of a source without times, as many
- * records as it had when the trainer followed the rollback. Part of the checkpoint.
+ * Which records already existed at a rollback: they are set aside unread. Decided by the transport's time of a record,
+ * which is the same after a restart and for every partition; for a source without times, by the number of records it
+ * had when the trainer followed the rollback. Part of the checkpoint.
  */
 import type { Received } from '../intake/join.ts'
 
@@ -17,7 +17,7 @@ export function isBefore({ connector, record }: Received, barrier: Barrier): boo
   return timeMs === undefined ? (barrier.left[connector] ?? 0) > 0 : timeMs <= barrier.untilMs
 }
 
-/** The barrier behind a record that was read. */
+/** The barrier after a record was read. */
 export function behind({ connector, record }: Received, barrier: Barrier): Barrier {
   const left = barrier.left[connector] ?? 0
   if (record.timeMs !== undefined || left === 0) return barrier

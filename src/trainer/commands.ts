@@ -1,6 +1,6 @@
 /**
- * What people ask of a trainer besides going to a version: to learn nothing for a while, and what to do with events that
- * a rollback has set aside. They come as moves of the live pointer that stay where it is.
+ * Commands to a trainer besides moving to a version: to pause learning, and what to do with events that a rollback has
+ * set aside. They arrive as moves of the live pointer that keep its version.
  */
 import type { Logger } from '../contracts/core.ts'
 import type { Task } from '../contracts/task.ts'
@@ -14,7 +14,7 @@ export function isCommand({ by }: Routing): boolean {
   return commands.includes(by)
 }
 
-/** Whether a trainer that comes to this move learns nothing from there on. */
+/** Whether a trainer that reaches this move pauses learning from there on. */
 export function isHolding({ by, asks }: Routing): boolean {
   return by === 'pause' || asks?.hold === true
 }

@@ -44,7 +44,7 @@ export class DeadLetterBuffer {
     })
   }
 
-  /** Why nothing can be learned from it. What is no coded error is a defect of ours, and must not stop the stream. */
+  /** Why nothing can be learned from it. An error without a code is a bug of ours, and must not stop the stream. */
   reasonOf(error: unknown): Reason {
     if (error instanceof CodedError) return error
     this.#log.error(

@@ -1,4 +1,4 @@
-/** Gives a generator of the learner the latents that it asks for. */
+/** Supplies a generator of the learner with the latents that it requests. */
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Example } from '../contracts/task.ts'
 import type { LatentProvider } from './sources/latent-provider.ts'

@@ -1,4 +1,4 @@
-/** The facts of release decisions, as far as the trainer has to compute them: scores of weights that are not the learner's. */
+/** The facts of release decisions that the trainer has to compute: scores of weights other than the learner's. */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { PromotionFacts } from '../contracts/policy.ts'
 import type { Example } from '../contracts/task.ts'
@@ -13,7 +13,7 @@ export interface GateParts extends RestoreVersion {
   readonly latents: LatentProvider
 }
 
-/** The live version, for a rollback policy that looks at its scores; undefined where none could be gone back to. */
+/** The live version, for a rollback policy that reads its scores; undefined if there is no rollback target. */
 export async function liveVersion(
   parts: GateParts,
   signal: AbortSignal,
@@ -50,7 +50,7 @@ export async function promotionFacts(
   return { ...facts, live: await drive(learner.scoresOn(rows, weights), latents, signal) }
 }
 
-/** Of a version of this adapter; undefined where it has another. */
+/** For a version of this adapter; undefined if it has another. */
 async function weightsAt(
   version: string,
   { loop, state, retry }: RestoreVersion,

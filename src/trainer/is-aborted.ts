@@ -1,4 +1,4 @@
-/** Whether a signal is aborted now: asked again after an await, where the compiler believes that it knows. */
+/** Whether a signal is aborted now: after an await the compiler still assumes the old answer. */
 export function isAborted(signal: AbortSignal): boolean {
   return signal.aborted
 }

@@ -1,7 +1,7 @@
 /**
- * A model of a fleet on this daemon: stand by, take its lease, begin from the latest checkpoint wherever it is, learn
- * until the lease is lost or given back, and stand by again. What a trainer has in memory when it loses its lease is
- * thrown away: the stream tells it to the next holder.
+ * A model of a fleet on this daemon: stand by, acquire its lease, start from the latest checkpoint wherever it is,
+ * learn until the lease is lost or handed over, and stand by again. When the lease is lost, the state in memory is
+ * dropped: the next holder reads the same events from the stream.
  */
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { CheckpointCopies, CopyHead, Lease, LeaseView, Leases } from '../fleet/contract.ts'
@@ -32,9 +32,9 @@ export interface LeaseTermParts {
   readonly fleet: FleetPart
   readonly clock: Clock
   readonly log: Logger
-  /** Makes everything anew each time. */
+  /** Creates everything again each time. */
   readonly open: (tenure: LeaseTerm) => Promise<Loop>
-  /** A loop begins, or there is none: another daemon trains the model. */
+  /** A loop starts, or there is none: another daemon trains the model. */
   readonly onLoop: (loop: Loop | undefined) => void
 }
 
@@ -133,7 +133,7 @@ export class LeaseTerms {
     }
   }
 
-  /** Puts a copy that is later than the local checkpoint in its place. Answers what copy there is; `none`: not now. */
+  /** Replaces the local checkpoint by a newer copy. Returns the copy found; `none`: not now. */
   async #latest(lease: Lease, signal: AbortSignal): Promise<CopyHead | 'none' | undefined> {
     const { model, fleet } = this.#parts
     const look = async () => {
@@ -147,7 +147,7 @@ export class LeaseTerms {
     } catch (error) {
       if (lease.signal.aborted || isAborted(signal)) return 'none'
       if (!isTorn(error)) throw error
-      // To begin without it would teach everything twice. Another daemon may have a checkpoint of its own.
+      // Starting without it would learn everything twice. Another daemon may have its own checkpoint.
       this.#parts.log.error({ model, err: error }, 'the only checkpoint is a copy that is torn')
       await lease.release()
       await this.#parts.clock.sleep(tornPauseMs, signal).catch(() => undefined)

@@ -1,9 +1,9 @@
 /**
- * The trainer of one model: read, admit, learn, publish, save, turn after turn. Everything that waits is here and in
- * what it calls; everything that decides is in the learner.
+ * The trainer of one model: read, admit, learn, publish, save, in a loop. All waiting is here and in what it calls; all
+ * decisions are in the learner.
  *
- * A crash at any instant changes nothing (law 2): what the learner does depends on the order of records alone, not on
- * how they were read, and each effect may be repeated.
+ * A crash at any instant changes nothing (law 2): the learner depends only on the order of records, not on how they
+ * were read, and each effect may be repeated.
  */
 import type { BufferedRecord } from './sources/prefetcher.ts'
 import { setImmediate as breathe } from 'node:timers/promises'
@@ -26,14 +26,14 @@ import { UpdateTurn } from './update-turn.ts'
 export interface Loop {
   readonly model: string
   /**
-   * Ends when the signal stops it, or when the world fails in a way that no waiting mends: the status says how.
-   * Rejects for a defect of ours. Call it once.
+   * Ends when the signal stops it, or on an external failure that waiting does not fix: the status says which. Rejects
+   * for a bug of ours. Call it once.
    */
   run(signal: AbortSignal): Promise<void>
   /** There may be new records, or another live version. */
   wake(): void
   status(): TrainerStatus
-  /** Takes longer than a status, and is told less often. */
+  /** Takes longer than a status, and is reported less often. */
   quality(): QualityReport
   /** The same, of the answers that each version has served. */
   served(): readonly ServedScore[]
@@ -128,7 +128,7 @@ class ModelLoop implements Loop {
     if (this.#assembly.state.tally.isPaused) return this.#standStill(stream, signal)
     if (this.#assembly.state.tally.state.cut !== undefined) await this.#updates.finishCut(signal)
     if (await this.#relearn(admission, signal)) return
-    // Somebody may have gone back to a version that must not answer as it is.
+    // Someone may have rolled back to a version that must not answer unchanged.
     await this.#updates.act(false, signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
@@ -140,7 +140,7 @@ class ModelLoop implements Loop {
     if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
   }
 
-  /** A person has told it to learn nothing: events stay where they are. */
+  /** A person has paused learning: events stay where they are. */
   async #standStill(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
     await this.#save(signal)
     await stream.measure(signal)
@@ -148,7 +148,7 @@ class ModelLoop implements Loop {
     await stream.pause(this.#parts.limits.idleMs, signal)
   }
 
-  /** Some of what was set aside and is asked for, before any record is read; whether there was any. */
+  /** Learns some of the requested set-aside events before any record is read; returns whether there were any. */
   async #relearn(admission: Admission, signal: AbortSignal): Promise<boolean> {
     const { setAside } = this.#assembly.state
     let count = 0
@@ -164,7 +164,7 @@ class ModelLoop implements Loop {
     return count > 0
   }
 
-  /** Everything that was there when somebody rolled back has been read. Saved before anything else is read. */
+  /** Everything that existed at the rollback has been read. Saved before anything further is read. */
   async #liftBarrier(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
     const { tally } = this.#assembly.state
     if (tally.barrier === undefined) return
@@ -195,7 +195,7 @@ class ModelLoop implements Loop {
     await this.#tryAgain(admission, signal)
   }
 
-  /** Events whose prediction was missing, as far as their time has come. */
+  /** Retries events with a missing prediction when they are due. */
   async #tryAgain(admission: Admission, signal: AbortSignal): Promise<void> {
     const { tally } = this.#assembly.state
     const before = tally.triedAgainUpTo
@@ -218,7 +218,7 @@ class ModelLoop implements Loop {
       if (!state.waiting.has(waiting.key)) this.#unsaved.changed()
       await this.#updates.act(isDue, signal)
     }
-    // A trigger that goes by the clock is asked here, where nothing else would wake it.
+    // A trigger that uses the clock is called here, because nothing else would wake it.
     const { verdict, reason } = state.learner.rest(this.#parts.clock.nowMs())
     if (verdict === 'update') await this.#updates.cut(reason, signal)
     await this.#liftBarrier(stream, signal)
@@ -251,12 +251,12 @@ class ModelLoop implements Loop {
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
     if (this.#isLost(error)) {
-      // Another daemon may have the model: what is in memory is its to learn.
+      // Another daemon may have the model: it learns what is in memory here.
       this.#phase = { state: 'stopped' }
       return
     }
     if (signal.aborted) {
-      // What a learner in the middle of an update knows is told it again by the stream.
+      // State in the middle of an update is dropped: the stream delivers the events again.
       if (!this.#updates.isUpdating) await this.#lastSave(signal)
       this.#phase = { state: 'stopped' }
       return
@@ -268,7 +268,7 @@ class ModelLoop implements Loop {
     if (!(error instanceof CodedError)) throw error
   }
 
-  /** What cannot be kept now, because the lease was lost unnoticed or the world fails, the stream tells again. */
+  /** What cannot be saved now, because the lease was lost or on an external failure, comes again from the stream. */
   async #lastSave(signal: AbortSignal): Promise<void> {
     try {
       await this.#save(signal)

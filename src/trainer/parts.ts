@@ -1,4 +1,4 @@
-/** What the trainer of one model is made of. Plain parts: only the composition knows which they are. */
+/** The parts of the trainer of one model. Plain interfaces: only the composition knows the implementations. */
 import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
 import type { Clock, ExampleKey, Logger, Random, Tensors } from '../contracts/core.ts'
 import type { Base, BaseIdentity, TrunkEngine } from '../contracts/network.ts'
@@ -32,11 +32,11 @@ export interface LoopParts {
   readonly random: (stream: string) => Random
 
   readonly sources: readonly Source[]
-  /** The event in a record; throws a coded error for what is none. `connector` is the source's name. */
+  /** Parses the event in a record; throws a coded error if it is not one. `connector` is the source's name. */
   readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
   readonly predictions: Predictions
   readonly deadLetters: Sink
-  /** Ids of events that were refused: whatever counts duplicates before the trainer lets them through again. */
+  /** Ids of refused events: a component that counts duplicates before the trainer lets them pass again. */
   readonly letAgain?: (keys: readonly ExampleKey[]) => void
 
   readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
@@ -44,7 +44,7 @@ export interface LoopParts {
   readonly trunk: TrunkEngine
   readonly task: Task
   readonly adapter: AdapterConfig
-  /** How what was learned on another base goes on here, if at all. */
+  /** How to carry over what was learned on another base, if possible. */
   readonly goesOn?: (before: BaseIdentity) => GoingOn | undefined
   /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
   readonly freshParameters: (head: Head) => Tensors
@@ -73,9 +73,9 @@ export interface LoopParts {
 
   /** Shared by the models of one process. */
   readonly turns: TrainingMutex
-  /** What it trains on, for the status. */
+  /** The training engine, for the status. */
   readonly engine?: string
-  /** The source of the feedback that came over HTTP, for the status. */
+  /** The source of feedback over HTTP, for the status. */
   readonly feedbackSource?: string
   /** Keys of events that `parse` read past, for the metric. */
   readonly unknownKeys?: () => number
@@ -86,11 +86,11 @@ export interface LoopParts {
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
   readonly onPointer: (pointer: Routing) => void
-  /** Closes what was opened for this loop alone; called when it has ended. */
+  /** Closes resources opened for this loop alone; called when it has ended. */
   readonly close?: () => Promise<void>
 }
 
-/** What a trainer that may lose its model to another daemon asks and tells. */
+/** What a trainer that may lose its model to another daemon needs. */
 export interface LeaseTerm {
   readonly lease: Lease
   /** A checkpoint was saved. Waits only until a copy exists somewhere: nothing may be seen of a line that could vanish. */
@@ -103,11 +103,11 @@ export interface AdapterStart {
 }
 
 export interface LoopLimits {
-  /** Records read from a source at once, and consumed between two looks at the live pointer. */
+  /** Records per read, and records consumed between two checks of the live pointer. */
   readonly records: number
   /**
-   * Records consumed and time gone by between two checkpoints without an update, whichever is reached first; absent =
-   * a checkpoint after each `records`. A crash reads them again; a rest or a stop saves at once.
+   * Records consumed and time passed between two checkpoints without an update, whichever comes first; absent = a
+   * checkpoint after each `records`. After a crash they are read again; an idle stream or a stop saves immediately.
    */
   readonly unsaved?: { readonly records: number; readonly ms: number }
   /** How long an idle loop waits before it looks at the live pointer again. */
@@ -121,7 +121,7 @@ export interface LoopLimits {
   readonly latentBytes: number
   /** Of the snapshots in the checkpoint; absent = no bound. */
   readonly snapshotBytes?: number
-  /** Of retractions that came before their events. */
+  /** Limit of retractions that arrived before their events. */
   readonly ahead?: AheadLimits
   /** Kept of what rollbacks set aside; absent = all of it. */
   readonly setAside?: { readonly events: number; readonly bytes: number }

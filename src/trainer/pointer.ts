@@ -1,10 +1,10 @@
 /**
- * The live pointer as the trainer sees it. A move is decided in a checkpoint and done after it, so that a crash in
- * between is mended by doing it again. Whoever else moved the pointer wins: the learner goes back to the version that
- * is live now, at this place of the stream, and what a rollback leaves behind is set aside.
+ * The live pointer in the trainer. A move is decided in a checkpoint and carried out after it, so that a crash in
+ * between is repaired by repeating it. If someone else moved the pointer, that move wins: the learner goes back to the
+ * version that is live now, at this place of the stream, and the events after it are set aside.
  *
  * The pointer may also be ahead: a predecessor moved it to versions that this line has not made yet, because the
- * trainer began from an older copy of its checkpoint. See `passing.ts`.
+ * trainer started from an older copy of its checkpoint. See `reconcile-pointer.ts`.
  */
 import { CodedError } from '../contracts/core.ts'
 import type { Routing } from '../versions/contract.ts'
@@ -15,7 +15,7 @@ import { restoreVersion, type RestoreVersion } from './restore-version.ts'
 import { isByPerson, reconcilePointer } from './reconcile-pointer.ts'
 import { putAside } from './put-aside.ts'
 
-/** A person who looks for the right version moves the pointer several times in a row. */
+/** A person who searches for the right version moves the pointer several times in a row. */
 const SETTLED_AFTER_MS = 500
 
 /** Of persons, which this process has followed: far more than a registry can lose and get back. */
@@ -25,7 +25,7 @@ export class Pointer {
   readonly #parts: RestoreVersion
   /** Moves by persons that were followed in this life. */
   readonly #adopted: Routing[] = []
-  /** Records that each source has and nobody has read; none before there is a stream. */
+  /** Unread records per source; none before there is a stream. */
   unread: (signal: AbortSignal) => Promise<Barrier['left']> = async () => Promise.resolve({})
 
   constructor(parts: RestoreVersion) {
@@ -33,8 +33,8 @@ export class Pointer {
   }
 
   /**
-   * Goes where somebody else has moved the pointer, and does what the checkpoint intends. Going back takes a good deal of
-   * the cores that answer requests, so that who has nothing to learn does it once, where the moves end: false until then.
+   * Follows a move by someone else, and carries out what the checkpoint intends. Going back takes much of the CPU that
+   * answers requests, so if there is nothing to learn, follow only the last move: false until then.
    */
   async follow(signal: AbortSignal, hasWork: () => Promise<boolean>): Promise<boolean> {
     const live = await this.#read(signal)
@@ -58,7 +58,7 @@ export class Pointer {
       if (!(await this.#move(move, signal))) return
   }
 
-  /** False when the registry does not know the version yet or any more: whoever has its bytes puts it back. */
+  /** False when the registry does not know the version yet or any more: a replica with its bytes restores it. */
   async #move(move: Move, signal: AbortSignal): Promise<boolean> {
     const { loop, state, retry } = this.#parts
     const { generation: expect, intended } = state.tally.state
@@ -104,7 +104,7 @@ export class Pointer {
     }
   }
 
-  /** Where the next move is followed too, and to a place that is the same from wherever one comes. */
+  /** If the next move is followed too, and its target state is the same from any version. */
   #isOvertaken(move: Routing, next: Routing | undefined): boolean {
     if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
     // A promotion sets nothing aside.
@@ -167,7 +167,7 @@ export class Pointer {
     if (this.#adopted.length > MOVES_KNOWN) this.#adopted.shift()
   }
 
-  /** A registry that has lost moves and got them back tells old news. */
+  /** A registry that lost moves and got them back reports old ones. */
   #wasAdopted({ live: { version }, generation, sinceMs }: Routing): boolean {
     return this.#adopted.some(
       (move) =>
@@ -175,7 +175,10 @@ export class Pointer {
     )
   }
 
-  /** A registry that lost its last moves, or all: the version that answered, or that the learner comes from, is live again. */
+  /**
+   * A registry that lost its last moves, or all: the version that answered, or that the learner comes from, becomes
+   * live again.
+   */
   #lost(live: Routing | undefined): void {
     const { state } = this.#parts
     const { generation, parent, intended, live: answering } = state.tally.state

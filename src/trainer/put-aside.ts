@@ -1,6 +1,6 @@
 /**
- * What a rollback leaves behind (law 11): the learner has gone back to a version, and everything that was accepted since
- * and is still here is set aside. Records that nobody has read yet follow behind the barrier.
+ * Sets events aside after a rollback (law 11): the learner has gone back to a version, and everything that was accepted
+ * since and still exists is set aside. Records that were not read yet follow by the barrier.
  */
 import type { Example, Remembered, Task } from '../contracts/task.ts'
 import type { WaitingEvent } from '../intake/join.ts'
@@ -12,8 +12,8 @@ import type { TrainerState } from './state.ts'
 type AsideTask = Pick<Task, 'topic' | 'stratum' | 'shown'>
 
 /**
- * `before`: what replay held before the learner went back. `isUnknown`: nothing says which events the version has
- * learned but what it rehearses.
+ * `before`: the content of replay before the learner went back. `isUnknown`: only the replay buffer shows which events
+ * the version has learned.
  */
 export function putAside(
   before: readonly Remembered[],

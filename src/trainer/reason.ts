@@ -1,4 +1,4 @@
-/** Why a version was made and what it changed, as people read it in lists, in `why` and in the history. */
+/** Why a version was made and what it changed, as text for lists, `why` and the history. */
 import type { Manifest } from '../versions/contract.ts'
 
 export interface Change {
@@ -38,7 +38,7 @@ function spanText(span: Manifest['span']): string {
   return ` (${[...parts.slice(0, SPANS), ...rest].join(', ')})`
 }
 
-/** Without what tells the source of which content it is. */
+/** Without the part that identifies the source's content. */
 function plain(position: string): string {
   return position.replace(/@.*/, '')
 }

@@ -1,10 +1,10 @@
 /**
- * What a move of the live pointer means for a line of versions that has not taken note of it.
+ * What a move of the live pointer means for a line of versions that has not recorded it.
  *
- * After a take-over the line may stand before moves that were made already. Learning is deterministic, so that it makes
- * the same versions again and intends the same moves: each is then found done. Until then nothing is adopted, because
- * the weights ahead have learned events that the stream is about to tell again (law 1). When the line turns out another
- * one (another order of partitions, another CPU), moves of the predecessor's count for nothing and persons' for all.
+ * After a takeover the line may be before moves that were already made. Learning is deterministic, so it makes the same
+ * versions again and intends the same moves, and finds each of them done. Until then nothing is adopted, because the
+ * weights ahead have learned events that the stream will deliver again (law 1). If the line turns out to differ
+ * (another order of partitions, another CPU), the predecessor's moves are ignored and only moves by people count.
  */
 import type { Routing } from '../versions/contract.ts'
 import { isCommand } from './commands.ts'
@@ -24,7 +24,7 @@ export async function reconcilePointer(
   const { tally } = parts.state
   const [intended] = tally.state.intended
   if (intended?.version === move.live.version && intended.by === move.by) return 'ours'
-  // Whoever moved it: the pointer is never taken back to what the line makes on its way there.
+  // Whoever moved it, the pointer is never moved back to versions that the line makes on its way there.
   if (tally.isAhead(move.live.version)) return 'wait'
   if (isByPerson(move)) return 'adopt'
   if (isCommand(move)) return 'obey'

@@ -1,7 +1,7 @@
 /**
- * Puts the learner back to a version: weights, optimizer, replay and chance as they were when it was published. A
- * version of which no snapshot is kept (imported, or older than those) gives its weights, to a fresh optimizer, and the
- * present memory stays unless it is undone; one of another adapter gives nothing, and a fresh adapter begins.
+ * Restores the learner of a version: weights, optimizer, replay and random streams as they were when it was published.
+ * A version without a snapshot (imported, or too old) gives its weights, with a fresh optimizer, and the present replay
+ * stays unless it is undone; a version with another adapter gives nothing, and a fresh adapter starts.
  */
 import { isOfMemory } from '../adapters/memory.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
@@ -20,9 +20,9 @@ export interface RestoreVersion {
 }
 
 /**
- * Changes the learner and the tally; the caller saves. Answers whether it is known which events that version has learned.
- * `undoes`: what that version has not learned is rehearsed no more,
- * which is everything where no snapshot says what it has learned.
+ * Changes the learner and the progress; the caller saves. Returns whether it is known which events that version has
+ * learned. `undoes`: events that the version has not learned are no longer replayed, which means all events if no
+ * snapshot says what it has learned.
  */
 export async function restoreVersion(
   version: string,
@@ -50,13 +50,16 @@ export async function restoreVersion(
   if (line !== undefined) state.dedupe.goTo(line, pending)
   forgetLearned(state, line !== undefined)
   state.tally.wentTo(version)
-  // A person has chosen: what comes after it becomes live as ever.
+  // A person has decided: later versions go live as usual.
   state.tally.setBar(undefined)
   state.tally.scored(state.learner.scores)
   return line !== undefined
 }
 
-/** The files of a version have in their memory what was taken back since: another version has to answer without it. */
+/**
+ * The memory in the version's files contains items that were retracted since: another version has to answer without
+ * them.
+ */
 async function outdate(
   version: string,
   { loop, state, retry }: RestoreVersion,
@@ -81,7 +84,7 @@ export function freshWeights(start: AdapterStart, loop: LoopParts): TrainableSta
   }
 }
 
-/** The head needs what the settings have declared since, and what `remembered` speaks of. */
+/** The head needs the outputs declared in the settings since, and those of `remembered`. */
 function restore(
   to: LearnerSnapshot,
   loop: LoopParts,
@@ -93,7 +96,7 @@ function restore(
   if (learner.extend(loop.task.declared(learner.head, remembered))) state.learnerChanged()
 }
 
-/** Of what was set aside, it may have learned some. */
+/** It may have learned some of the set-aside events. */
 function forgetLearned({ setAside, dedupe, learner }: TrainerState, isKnown: boolean): void {
   for (const { key } of learner.remembered) setAside.remove(key)
   if (!isKnown) return
@@ -104,7 +107,7 @@ function withoutMemory({ memorised, ...present }: LearnerSnapshot): LearnerSnaps
   return { ...present, remembered: [], ...(memorised && { memorised: [] }) }
 }
 
-/** What the present memory speaks of, in the order of the present head. */
+/** The outputs that the present memory refers to, in the order of the present head. */
 function rehearsed({ weights, remembered }: LearnerSnapshot, task: Task): Head {
   return task.named(
     remembered.map(({ target }) => target),
@@ -125,5 +128,5 @@ export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): T
 }
 
 function warn(log: Logger, version: string): void {
-  log.warn({ version }, 'the live version has another adapter; the trainer begins a fresh one')
+  log.warn({ version }, 'the live version has another adapter; the trainer starts a fresh one')
 }

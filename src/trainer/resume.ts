@@ -1,6 +1,6 @@
 /**
- * How a trainer begins: from its checkpoint, when that was made for this base, task and adapter; without one from the
- * live version of the registry; without that from a fresh adapter, which is published as the first version.
+ * How a trainer starts: from its checkpoint, if that belongs to this base, task and adapter; otherwise from the live
+ * version of the registry; otherwise from a fresh adapter, which is published as the first version.
  */
 import { failure } from '../platform/errors.ts'
 import { publishAgain, publishFirst } from '../learner/candidate.ts'
@@ -47,7 +47,7 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
   await state.save(signal)
 }
 
-/** Under what the config says today of features and of names of outputs, where that is something else. */
+/** With the present features and output names of the config, if they have changed. */
 function movedTo(found: Saved, parts: RestoreVersion): Moved | undefined {
   const moved = movedToBase(found, parts)
   const renamed = renamedIn(moved?.saved ?? found, parts)
@@ -69,12 +69,12 @@ async function savedOr(
   return state.checkpoint.load(weights)
 }
 
-/** Weights of a version may be older than what replay speaks of. */
+/** Weights of a version may be older than the outputs that replay refers to. */
 function remembered(saved: Saved, task: Task): Head {
   return task.named(saved.remembered.map(({ target }) => target))
 }
 
-/** The live version is unusable, and what it was is here. */
+/** The live version is unusable, and its content is here. */
 async function publishRecovered(
   { reason, next }: Recovery,
   parts: RestoreVersion,
@@ -133,7 +133,7 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
   await state.save(signal)
 }
 
-/** Where a recovery goes on in the stream; without one at its start, in the journals that are here. */
+/** Where a recovery continues in the stream; otherwise at its start, in the present journals. */
 function recoverPositions({ loop, state }: RestoreVersion): Recovery | undefined {
   const { recovery, positions, journals } = state.checkpoint
   state.journals = checkJournals(loop.sources, journals, positions)
@@ -147,7 +147,7 @@ async function manifestOf(version: string, { loop, retry }: RestoreVersion, sign
   return retry.run(`reading the manifest of ${version}`, read, signal)
 }
 
-/** Above every name that begins with a number, of versions that came from elsewhere too. */
+/** Above every name that begins with a number, including versions from elsewhere. */
 async function nextNumber({ loop, retry }: RestoreVersion, signal: AbortSignal): Promise<number> {
   const list = await retry.run('listing versions', () => loop.registry.list(1), signal)
   const numbers = list.map(({ manifest }) => /^v(\d+)/.exec(manifest.version)?.[1] ?? '-1')

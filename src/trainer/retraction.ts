@@ -1,6 +1,6 @@
 /**
- * What a retraction speaks of: one event, everything that was said about a prediction, or all that a source has sent (since
- * a time). One that names no source means the event of its connector, or else that id of any source.
+ * The target of a retraction: one event, all feedback about a prediction, or everything from a source (since a time).
+ * Without a source it means the event of its connector, or otherwise that id from any source.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/stream.ts'

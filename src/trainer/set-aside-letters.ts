@@ -1,4 +1,4 @@
-/** Dead letters of events that were taken in before: with the record as it arrived, or with what is left of it. */
+/** Dead letters of events that were accepted before: with the record as it arrived, or with the part that is left. */
 import type { Example, Task } from '../contracts/task.ts'
 import type { Received } from '../intake/join.ts'
 import { failure } from '../platform/errors.ts'
@@ -21,7 +21,7 @@ export function receivedOf({ at, what }: SetAsideEntry, task: Pick<Task, 'shown'
   return receivedOfExample(what.example, { partition: 'set-aside', position: String(at) }, task)
 }
 
-/** Of an example only what is learned is left: its target, and the numbers that its input became. */
+/** Of an example only the learned part is left: its target, and its encoded input. */
 export function receivedOfExample(
   example: Example,
   place: { readonly partition: string; readonly position: string },

@@ -1,7 +1,7 @@
 /**
- * Events that were accepted before a rollback and that the version gone back to has not learned. They teach nothing until
- * a person asks for them (law 11): `relearn` marks them as due, `discard` drops them. Part of the checkpoint, bounded in
- * events and in bytes; the oldest go when there is no room.
+ * Events accepted before a rollback that the restored version has not learned. They are not learned until a person asks
+ * for them (law 11): `relearn` marks them as due, `discard` drops them. Part of the checkpoint, bounded in events and
+ * in bytes; the oldest are removed if there is no room.
  */
 import { identityOf } from '../intake/events/event-key.ts'
 import type { ExampleKey } from '../contracts/core.ts'
@@ -18,10 +18,10 @@ export type Whence = 'undone' | 'pending' | 'waiting' | 'unread'
 export interface SetAsideEvent {
   readonly key: ExampleKey
   readonly whence: Whence
-  /** Of what it teaches, where that is known. */
+  /** The signal, if it is known. */
   readonly stratum?: string
   readonly timeMs?: number
-  /** As it would be learned; or else as it arrived. */
+  /** As an example to learn; otherwise as it arrived. */
   readonly what:
     | { readonly kind: 'example'; readonly example: Example }
     | { readonly kind: 'event'; readonly event: WaitingEvent }
@@ -39,7 +39,7 @@ export interface SetAsideLimits {
   readonly bytes: number
 }
 
-/** A selection in the terms of the core; what is absent does not matter. */
+/** A selection in the terms of the core; an absent field selects all. */
 export interface Selected {
   readonly source?: string
   readonly stratum?: string
@@ -76,7 +76,7 @@ export class SetAside {
     return [...this.#entries.values()]
   }
 
-  /** The place of the next entry: part of the checkpoint, because the last one may be gone. */
+  /** The index of the next entry: part of the checkpoint, because the last one may have been removed. */
   get next(): number {
     return this.#next
   }
@@ -89,7 +89,7 @@ export class SetAside {
     return this.#entries.has(key)
   }
 
-  /** Takes the place of an older event of its key. Answers the entries that went for room, oldest first. */
+  /** Replaces an older event with the same key. Returns the entries removed for space, oldest first. */
   add(event: SetAsideEvent): readonly SetAsideEntry[] {
     this.remove(event.key)
     const entry = { ...event, at: this.#next, isDue: false }
@@ -107,7 +107,7 @@ export class SetAside {
     return entry
   }
 
-  /** Keys of what a retraction speaks of: its event's, and all that was said about a prediction. */
+  /** Keys of a retraction's targets: its event's, and all feedback about a prediction. */
   about(key: ExampleKey, predictionId: string | undefined): readonly ExampleKey[] {
     const isAbout = ({ what }: SetAsideEntry) =>
       predictionId !== undefined &&
@@ -116,7 +116,7 @@ export class SetAside {
     return found.map((entry) => entry.key)
   }
 
-  /** They are to be learned now. Answers how many there are. */
+  /** Marks them to be learned now. Returns their number. */
   relearn(selection: Selected): number {
     const selected = this.#selected(selection).filter(({ isDue }) => !isDue)
     for (const entry of selected) {
@@ -126,7 +126,7 @@ export class SetAside {
     return selected.length
   }
 
-  /** Answers how many are gone. */
+  /** Returns the number removed. */
   discard(selection: Selected): number {
     const selected = this.#selected(selection)
     for (const { key } of selected) this.remove(key)
@@ -181,7 +181,7 @@ export function isSelected(
   return selection.sinceMs === undefined || (timeMs ?? -Infinity) >= selection.sinceMs
 }
 
-/** About what it takes in memory and in the checkpoint. */
+/** Its approximate size in memory and in the checkpoint. */
 function bytesOf({ key, what }: SetAsideEvent): number {
   if (what.kind === 'event') return key.length + 2 * what.event.received.record.value.byteLength
   const { encoded } = what.example

@@ -49,7 +49,7 @@ export class TrainerState {
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
   readonly refused: ExampleKey[] = []
-  /** Whose turn it is among the sources; the loop knows. */
+  /** Which source has the next turn; the loop knows. */
   turn = 0
   /** What the registry has of versions, since it was tidied last. */
   kept: Pick<Kept, 'versions' | 'bytes'> | undefined
@@ -117,7 +117,7 @@ export class TrainerState {
     this.#mind = this.learner.mind()
   }
 
-  /** What the learner knows besides weights and examples is another. */
+  /** The learner's state besides weights and examples has changed. */
   mindChanged(): void {
     this.#mind = this.learner.mind()
   }
@@ -126,7 +126,7 @@ export class TrainerState {
   restoreLearner({ weights, mind, remembered, memorised }: LearnerSnapshot): void {
     this.learner.restore(weights, mind, remembered, memorised)
     this.#weights = weights
-    // What was retracted since is missing from it.
+    // Events retracted since are missing from it.
     this.#mind = this.learner.mind()
   }
 
@@ -143,7 +143,7 @@ export class TrainerState {
     }
   }
 
-  /** As the checkpoint keeps it, without what was retracted since the last save. */
+  /** In the form of the checkpoint, without events retracted since the last save. */
   snapshot(version: string): LearnerSnapshot | undefined {
     const kept = this.#keptFor(version)
     const { keys, predictions, meant = [] } = this.#retracted
@@ -235,7 +235,7 @@ export class TrainerState {
   }
 }
 
-/** Equal for equal adapters, whatever the order of the fields. What is not set does not count. */
+/** Equal for equal adapters, in any order of the fields. Unset fields are ignored. */
 export function adapterText(adapter: AdapterConfig): string {
   const set = Object.entries(adapter).filter(([, value]) => value !== undefined)
   return canonicalJson({ sites: null, ...Object.fromEntries(set) })

@@ -1,4 +1,4 @@
-/** What the trainer of a model tells the server about it. */
+/** The trainer's report to the server about a model. */
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { Progress } from './backlog-progress.ts'
 import type { FeedbackProgress, TrainerStatus } from './contract.ts'
@@ -47,8 +47,8 @@ export function statusOf(
 }
 
 /**
- * How far a trainer is in the feedback that came over HTTP: what the server needs to report `lag` and to wait for an event.
- * `isActing`: a record was taken, and what it asks for is not finished.
+ * The trainer's progress in the feedback over HTTP: the server needs it to report `lag` and to wait for an event.
+ * `isActing`: a record was taken, and the update it starts is not finished.
  */
 export function feedbackProgress(
   { feedbackSource, sources, trigger }: LoopParts,

@@ -1,6 +1,6 @@
 /**
- * The small part of a trainer's state that changes with almost every event: how far each source was read, what became
- * of the events, which version comes next and where it begins.
+ * The small part of a trainer's state that changes with almost every event: positions of the sources, event counts, the
+ * next version's name and start.
  */
 import type { Scores } from '../contracts/policy.ts'
 import type { Positions } from '../contracts/stream.ts'
@@ -38,7 +38,7 @@ const empty: TrainerProgressState = {
 }
 
 export class TrainerProgress {
-  /** Changed in place with each event; what is shown of it are copies, made when somebody looks. */
+  /** Changed in place with each event; readers get copies, made on demand. */
   readonly #state: {
     -readonly [Field in keyof TrainerProgressState]: TrainerProgressState[Field]
   } = { ...empty }
@@ -101,7 +101,7 @@ export class TrainerProgress {
     this.#shownPositions = undefined
   }
 
-  /** An update has made `version` of what came since the last one. */
+  /** An update has made `version` from the events since the last one. */
   learned(outcome: Outcome, version: number): void {
     const { learned, steps, dropped } = this.#state
     this.#set({
@@ -120,29 +120,29 @@ export class TrainerProgress {
     this.#set({ cut: reason })
   }
 
-  /** An update that was taken back: its examples are gone, and its steps were for nothing. */
+  /** An undone update: its examples are dropped, and its steps do not count. */
   undone({ steps }: Outcome): void {
     const { steps: made, dropped } = this.#state
     const spanFrom = this.positions
     this.#set({ steps: made + steps, dropped: dropped + steps, spanFrom, cut: undefined })
   }
 
-  /** The weights come from `version` now; the names of versions go on rising from `next`. */
+  /** The weights come from `version` now; version names keep rising from `next`. */
   wentTo(version: string, next = this.#state.next): void {
     this.#set({ parent: version, next })
   }
 
-  /** How good the version is that the weights come from now: the next one says what it changed. */
+  /** The quality of the version that the weights come from: the next one reports the change. */
   scored({ count, accuracy_recent }: Scores): void {
     this.#set({ scored: count === 0 ? null : accuracy_recent })
   }
 
-  /** The names of versions go on rising from `next`. */
+  /** Version names keep rising from `next`. */
   nameNext(next: number): void {
     this.#set({ next: Math.max(next, this.#state.next) })
   }
 
-  /** The version that the trainer goes on from respects these settings of the task. */
+  /** The version that the trainer continues from respects these settings of the task. */
   heeded(retired: Json): void {
     this.#set({ retired })
   }
@@ -170,7 +170,7 @@ export class TrainerProgress {
     this.#set({ parent: null })
   }
 
-  /** Whether this line has still to make that version. Names of another kind come from elsewhere. */
+  /** Whether this line has not made that version yet. Names of another kind come from elsewhere. */
   isAhead(version: string): boolean {
     const number = /^v(\d+)$/.exec(version)?.[1]
     return number !== undefined && Number(number) >= this.#state.next
@@ -185,21 +185,21 @@ export class TrainerProgress {
     this.#set({ generation })
   }
 
-  /** The pointer is where this line is now; `intended` is what is left to be done. */
+  /** The pointer is at this line's position; `intended` is the move still to be made. */
   sawPointer({ live: { version }, generation, by }: Routing, intended: readonly Move[] = []): void {
     const { live } = this.#state
-    // Nobody goes back to what a rollback has just left.
+    // A rollback never returns to what another rollback has just left.
     const left = by === 'rollback' || by === 'policy' ? null : live?.version
     const previous = (live?.version === version ? live.previous : left) ?? null
     this.#set({ generation, intended, live: { version, previous } })
   }
 
-  /** As the registry has it, for whoever does not know. */
+  /** From the registry, for a checkpoint that does not have it. */
   learnedLive({ live: { version }, previous }: Routing): void {
     this.#set({ live: { version, previous } })
   }
 
-  /** The registry has lost moves, perhaps all: the next one comes after `generation`. */
+  /** The registry has lost moves, perhaps all: the next one follows `generation`. */
   lostPointer(generation: number, intended: readonly Move[]): void {
     this.#set({ generation, intended })
   }

@@ -1,6 +1,6 @@
 /**
- * How much the checkpoint is behind. A crash makes the trainer read again what was consumed since the last save, and what
- * waits in memory until the next one is bounded, so both decide when to save; so does the time, which bounds the disk's load.
+ * How far the checkpoint is behind. After a crash the trainer reads everything since the last save again, and the data
+ * in memory until the next one is bounded, so both decide when to save; so does time, which bounds the disk's load.
  */
 import type { LoopParts } from './parts.ts'
 

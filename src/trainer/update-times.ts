@@ -8,7 +8,7 @@ export class UpdateClock {
   #count = 0
   #stepSeconds: readonly number[] = []
 
-  /** An update took `ms` for so many steps. */
+  /** An update took `ms` for this many steps. */
   finished(ms: number, steps: number): void {
     this.#count += 1
     this.#stepSeconds = [...this.#stepSeconds, ms / 1000 / Math.max(1, steps)].slice(-KEPT)

@@ -1,6 +1,6 @@
 /**
- * What an event asks of the trainer: an update, or a version of what memory has taken in. The models of a process take
- * turns at it. Knows how far the feedback is settled meanwhile: an update settles it when it ends.
+ * What an event starts: an update, or a version with the new items of memory. The models of a process take turns. Knows
+ * how far the feedback is settled meanwhile: an update settles it when it ends.
  */
 import type { Assembly } from './assembly.ts'
 import type { FeedbackProgress } from './contract.ts'
@@ -16,7 +16,7 @@ export interface UpdateTurnParts {
 
 export class UpdateTurn {
   readonly #parts: UpdateTurnParts
-  /** A record was taken, and what it asks for is not finished. */
+  /** A record was taken, and the update it starts is not finished. */
   #isActing = false
   #isUpdating = false
   #feedbackBefore: FeedbackProgress | undefined
@@ -25,7 +25,7 @@ export class UpdateTurn {
     this.#parts = parts
   }
 
-  /** Stays true after an update that failed: what the learner knows then must not be saved. */
+  /** Stays true after a failed update: the learner's state must not be saved then. */
   get isUpdating(): boolean {
     return this.#isUpdating
   }
@@ -52,7 +52,7 @@ export class UpdateTurn {
     if (cause !== undefined) await this.#publish(async () => updater.recall(cause, signal), signal)
   }
 
-  /** Another run would not find the same place again: the checkpoint names it before the update begins. */
+  /** Another run would not choose the same place: the checkpoint records it before the update begins. */
   async cut(reason: string, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts.assembly
     state.tally.cut(reason)
@@ -61,7 +61,7 @@ export class UpdateTurn {
     await this.#update(signal)
   }
 
-  /** A cut from before a crash. What was pending may have been taken back since. */
+  /** A recorded update from before a crash. Pending examples may have been retracted since. */
   async finishCut(signal: AbortSignal): Promise<void> {
     const { state } = this.#parts.assembly
     if (state.learner.pendingCount > 0) return this.#update(signal)

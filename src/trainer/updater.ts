@@ -1,6 +1,6 @@
 /**
- * One update of a model, with its effects in the order that lets a crash between any two be mended: publish the
- * candidate (again makes no difference), ONE checkpoint with the intended move of the pointer, the move, the commits.
+ * One update of a model, with its effects in an order that lets a crash between any two be repaired: publish the
+ * candidate (repeating it is harmless), ONE checkpoint with the intended move of the pointer, the move, the commits.
  */
 import { shownKey } from '../intake/events/event-key.ts'
 import { CodedError, type ExampleKey } from '../contracts/core.ts'
@@ -98,12 +98,12 @@ export class Updater {
     tally.count('rejected')
   }
 
-  /** What was learned cannot answer: the learner is again what it was, and the events are named and left out. */
+  /** The result is unusable: the learner is restored, and the events are logged and left out. */
   async #undo({ before, block, outcome, error }: Undone, signal: AbortSignal): Promise<void> {
     const { state, loop } = this.#parts
     const events = block.slice(0, MOST_TOLD).map(({ key }) => shownKey(key))
     const details = { err: error, code: error.code, count: block.length, events }
-    loop.log.error(details, 'an update was undone: what it made is not finite')
+    loop.log.error(details, 'an update was undone: its result is not finite')
     state.restoreLearner(before)
     for (const example of block) this.#bury(example, error)
     state.tally.undone(outcome)
@@ -129,9 +129,9 @@ export class Updater {
   }
 
   /**
-   * The test of a block says that the live version is bad: neither the block nor what the version learned teaches again
-   * unless a person asks (law 11). What comes after this place of the stream is learned: the policy tests that too, and
-   * in a backlog nobody would be there to ask for it.
+   * The test of a block shows that the live version is bad: neither the block nor what the version learned is learned
+   * again unless a person asks (law 11). Events after this place of the stream are learned: the policy tests them too,
+   * and in a backlog no person would be there to ask.
    */
   async #goBack(version: string, reason: string, signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, loop } = this.#parts
@@ -165,7 +165,7 @@ export class Updater {
   }
 
   #tellDropped(version: string, steps: number, keys: readonly ExampleKey[]): void {
-    // Source and id of each, as far as a line of a log goes.
+    // Source and id of each, as far as they fit in a log line.
     const events = keys.slice(0, MOST_TOLD).map(shownKey)
     const details = { version, steps, count: keys.length, events }
     this.#parts.loop.log.warn(details, 'steps were dropped: loss or gradient is not a number')

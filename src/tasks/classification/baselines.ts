@@ -1,6 +1,6 @@
 /**
- * What one gets for nothing: answering the label that came most often so far, or the one that came last. A model that does
- * not beat both has learned little; on a stream where labels repeat, the second is hard to beat.
+ * The trivial baselines: answering the most frequent label so far, or the last one. A model that does not beat both has
+ * learned little; on a stream with repeated labels, the second is hard to beat.
  */
 import type { Baseline } from './report.ts'
 import {

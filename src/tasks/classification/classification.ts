@@ -1,6 +1,4 @@
-/**
- * Classification: one column of the head for each label. Everything that knows what labels are is in this folder.
- */
+/** Classification: one column of the head per label. All code that knows about labels is in this folder. */
 import type { Json } from '../../contracts/core.ts'
 import type { Task, TaskFacts } from '../../contracts/task.ts'
 import { openClasses } from './classes.ts'

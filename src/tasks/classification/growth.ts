@@ -2,14 +2,14 @@
 import { labelForm } from './label-form.ts'
 import type { LabelTarget } from './target.ts'
 
-/** `labels`, and behind them what only `others` have. */
+/** `labels`, followed by those that only `others` have. */
 export function unionOf(labels: readonly string[], others: readonly string[]): readonly string[] {
   const head = new Set(labels)
   const added = [...new Set(others)].filter((label) => !head.has(label))
   return added.length === 0 ? labels : [...labels, ...added]
 }
 
-/** In the order of their first appearance. A target that says what is wrong brings no label. */
+/** In the order of their first appearance. A target that only says what is wrong adds no label. */
 export function broughtBy(targets: readonly LabelTarget[]): readonly string[] {
   return targets.flatMap(({ kind, label }) => (kind === 'label' ? [label] : []))
 }

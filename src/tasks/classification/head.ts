@@ -1,10 +1,10 @@
 /**
- * The head of a classification: one column for each label.
+ * The head of a classification: one column per label.
  *
  *   logits = s · (embedding · W) + b      embedding [b, 1, width], W [width, labels], b [labels]
  *
  * s is 10 for embeddings of unit length, whose cosines alone would leave the softmax nearly flat (Wang et al. 2017,
- * "NormFace"), and 1 for others. Columns start at zero, and so do those of a label that is new.
+ * "NormFace"), and 1 for others. All columns start at zero, including those of new labels.
  */
 import type { Tensor } from '../../contracts/core.ts'
 import type { Ops } from '../../contracts/network.ts'

@@ -15,7 +15,7 @@ import type { LabelTarget } from './target.ts'
 /** Added to a logit that takes no part. */
 const NEVER = -1e9
 
-/** Adds its share of the gradient; answers its share of the loss. A retired label teaches nothing. */
+/** Adds its share of the gradient; returns its share of the loss. A retired label teaches nothing. */
 export function rowLoss(
   { target: { kind, label }, outputs, share, among }: LossRow<LabelTarget>,
   { labels, retired }: AnsweringLabels,
@@ -58,7 +58,7 @@ function lower(z: Float32Array, y: number, factor: number, gradient: Float32Arra
 }
 
 /**
- * Cross-entropy with a teacher's answers over the labels that it knows, both cooled (Hinton et al. 2015).
+ * Cross-entropy with a teacher's answers over the labels that it knows, both with a temperature (Hinton et al. 2015).
  *
  *   L = −Σⱼ tⱼ · log qⱼ      t = softmax(h / T), q = softmax(z / T)      dL/dz = (Σt · q − t) / T
  */

@@ -40,7 +40,7 @@ interface Counted {
   readonly total: number
 }
 
-/** Rows are what was right and columns what was answered, the last of each all other labels and none. */
+/** Rows are right labels and columns are answers; the last of each stands for all other labels and none. */
 export function confusionOf(
   shown: readonly LabelQuality[],
   { counts, pairs, total }: Counted,

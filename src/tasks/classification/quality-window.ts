@@ -1,6 +1,6 @@
 /**
- * What was answered to which label, over the last 5,000 to 10,000 examples: two blocks, of which the older one goes when
- * the newer one is full. Counts stay exact, and a confusion that no longer happens leaves.
+ * Counts of answers per label, over the last 5,000 to 10,000 examples: two blocks, of which the older is dropped when
+ * the newer is full. Counts stay exact, and a confusion that no longer happens disappears.
  */
 import { CalibrationBins, type BinsState } from '../../evaluation/calibration.ts'
 
@@ -9,7 +9,7 @@ const BLOCK = 5000
 const MOST_LABELS = 1024
 const MOST_PAIRS = 1024
 
-/** `support`: examples of the label; `predicted`: answers of it; `correct`: both. */
+/** `support`: examples of the label; `predicted`: answers with it; `correct`: both. */
 export interface LabelCounts {
   readonly support: number
   readonly predicted: number

@@ -1,6 +1,6 @@
 /**
- * How good the answers are, label by label: against what one gets for nothing, and whether scores mean what they say. Of
- * examples with a label alone, each answered before it was learned.
+ * Quality label by label: compared with trivial baselines, and with calibration. Only examples with a label count, each
+ * answered before it was learned.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Score, TaskQuality } from '../../contracts/task.ts'
@@ -38,7 +38,7 @@ export class ClassificationQuality implements TaskQuality<LabelTarget> {
     if (kind !== 'label') return
     this.#accuracy = observed(this.#accuracy, 1 - error)
     this.#baselines.observe(label)
-    // A head without labels answers nothing, which promises nothing.
+    // A head without labels gives no answer, which claims nothing.
     const promised = answer === '' ? undefined : finite(confidence)
     this.#window.observe(label, String(answer), promised)
   }

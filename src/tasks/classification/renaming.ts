@@ -1,6 +1,6 @@
 /**
- * Labels of a checkpoint under the names that the settings give them now: columns of the head, examples and what was
- * counted keep their place. Events and predictions that still say the old name mean the new one.
+ * Labels of a checkpoint under their present names in the settings: columns of the head, examples and counts keep their
+ * place. Events and predictions with the old name mean the new one.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { Renaming } from '../../contracts/task.ts'

@@ -1,9 +1,9 @@
-/** What a classification reports of its answers, label by label. */
+/** A classification's report about its answers, label by label. */
 import type { QualityReport } from '../../evaluation/contract.ts'
 
 /**
- * How good the answers of a model are, each given before its example was learned. Labels and confusion are of the last
- * `window_events` examples with a label; `accuracy` counts all, `accuracy_recent` with a fading factor.
+ * The quality of a model's answers, each given before its example was learned. Labels and confusion cover the last
+ * `window_events` examples with a label; `accuracy` covers all, `accuracy_recent` uses a fading factor.
  */
 export interface ClassificationReport {
   /** Examples with a label. */
@@ -29,7 +29,7 @@ export interface ClassificationReport {
     readonly support: number
     readonly correct: number
   }
-  /** Rows: what was right; columns: what was answered; the last of each: every other label. */
+  /** Rows: right label; columns: answer; the last of each: all other labels. */
   readonly confusion: {
     readonly labels: readonly string[]
     readonly counts: readonly (readonly number[])[]
@@ -51,7 +51,7 @@ export interface LabelQuality {
 }
 
 export interface Baseline {
-  /** What it would answer now. */
+  /** Its present answer. */
   readonly label: string | null
   readonly accuracy: number
   readonly accuracy_recent: number

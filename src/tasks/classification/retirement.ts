@@ -1,8 +1,8 @@
-/** Labels that the settings retire, or take back: what a version answers follows from them too. */
+/** Labels that the settings retire or restore: a version's answers depend on them too. */
 import type { Json } from '../../contracts/core.ts'
 import { retiredAmong } from './rules.ts'
 
-/** Why the head answers otherwise than when `before` was retired; undefined when it does not. */
+/** Why the answers differ from those when `before` was retired; undefined if they do not. */
 export function revisedBy(
   labels: readonly string[],
   retired: readonly string[],

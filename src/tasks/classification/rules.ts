@@ -7,7 +7,7 @@ export interface LabelRules {
   readonly open: boolean
   /** In order. All of them when `open` is false. */
   readonly known: readonly string[]
-  /** Neither answered nor learned. Their columns of the head stay, for the day on which they come back. */
+  /** Neither answered nor learned. Their columns of the head stay, in case they return. */
   readonly retired: readonly string[]
   /** Old name → new name: feedback with the old one means the new one. */
   readonly renamed?: Readonly<Record<string, string>> | undefined

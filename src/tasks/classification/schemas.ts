@@ -12,7 +12,7 @@ const Shares = Type.Unsafe<Readonly<Record<string, number>>>({
 })
 const Share = Maybe(Type.Number({ description: 'null where there is nothing to divide by' }))
 const Baseline = Type.Object({
-  label: Maybe(Type.String({ description: 'what it would answer now' })),
+  label: Maybe(Type.String({ description: 'its present answer' })),
   accuracy: Score,
   accuracy_recent: Score,
 })
@@ -31,9 +31,11 @@ export const classificationSchemas: TaskSchemas = {
     rating: Type.Optional(Type.Integer({ description: '1 or -1, of the prediction' })),
   }),
   facts: Type.Object({
-    labels: Type.Array(Type.String(), { description: 'those that it answers' }),
+    labels: Type.Array(Type.String(), { description: 'labels that it answers' }),
     retired: Type.Optional(
-      Type.Array(Type.String(), { description: 'those that it knows and does not answer' }),
+      Type.Array(Type.String(), {
+        description: 'retired labels, which it knows and does not answer',
+      }),
     ),
   }),
   stratum: Type.Object({ label: Type.Optional(Type.String({ minLength: 1 })) }),
@@ -45,11 +47,11 @@ export const classificationSchemas: TaskSchemas = {
     accuracy_recent: Score,
     baselines: Type.Object(
       { majority: Baseline, last_label: Baseline },
-      { description: 'answering the most frequent label so far, or the one that came last' },
+      { description: 'always answering the most frequent label so far, or the last one' },
     ),
     window_events: Type.Integer({
       description:
-        'the last examples, of which calibration, labels and confusion are: 10,000 at most',
+        'number of recent examples for calibration, labels and confusion: at most 10,000',
     }),
     calibration: Type.Object({
       ece: Type.Number({ description: 'expected calibration error: 0 = a score is a chance' }),
@@ -70,8 +72,7 @@ export const classificationSchemas: TaskSchemas = {
     confusion: Type.Object(
       { labels: Type.Array(Type.String()), counts: Type.Array(Type.Array(Type.Integer())) },
       {
-        description:
-          'rows: what was right; columns: what was answered; the last of each: every other label',
+        description: 'rows: right label; columns: answer; the last of each: all other labels',
       },
     ),
   }),

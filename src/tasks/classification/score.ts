@@ -1,8 +1,9 @@
 /**
- * Answers and scores of a row of logits. A label that is not known yet counts as a zero-started column, logit 0: in
- * `score` as after it was grown. With no label at all the answer is '' with score 0, and nothing can be learned from it.
+ * Answers and scores of a row of logits. An unknown label counts as a zero-initialised column, logit 0, so its score is
+ * the same before and after growth. Without any label the answer is '' with score 0, and nothing can be learned from
+ * it.
  *
- * A retired label is not among those that answer: the softmax runs over the others.
+ * A retired label is not among the possible answers: the softmax runs over the others.
  */
 import type { Score } from '../../contracts/task.ts'
 import { logSumExp, softmax } from '../../nn/softmax.ts'

@@ -39,7 +39,7 @@ export function checkLearnable(
 ): void {
   if (labels.includes(label)) return
   const details = { label }
-  // That an answer which nobody knows is wrong teaches nothing.
+  // A wrong answer that is no known label teaches nothing.
   if (!open || kind === 'not')
     throw failure('LABEL_UNKNOWN', `the head has no label "${label}"`, { details })
   // A retired label makes room for another one.
@@ -77,7 +77,7 @@ function rated(
 ): LabelTarget {
   const labels = known.filter((label) => !retired.includes(label))
   if (served === undefined || served === '')
-    throw failure('RATING_NEEDS_PREDICTION', 'the rating speaks of no answer that was served')
+    throw failure('RATING_NEEDS_PREDICTION', 'the rating refers to an answer that was not served')
   if (rating === 1) return { kind: 'label', label: served }
   const others = labels.filter((label) => label !== served)
   const [other] = others

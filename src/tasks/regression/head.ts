@@ -1,11 +1,11 @@
 /**
- * The head of a number: one linear map in deviations of the target, and beside it the mean and the deviation that turn
- * its output into the number.
+ * The head of a regression: one linear map in standardised units of the target, and the mean and the deviation that
+ * convert its output to the number.
  *
  *   outputs = [z, μ, σ]    z = embedding · W + b    answer = μ + σ·z
  *
- * With μ and σ among the outputs, loss, score and answer need nothing but the outputs, and a server answers with exactly
- * the statistics of the version.
+ * With μ and σ among the outputs, loss, score and answer need only the outputs, and a server answers with exactly the
+ * statistics of the version.
  */
 import type { TaskHead } from '../../contracts/task.ts'
 import { DEVIATION, MEAN, targetStatistics } from './target-statistics.ts'

@@ -1,5 +1,5 @@
 /**
- * The loss of a number and its slope, in deviations of the target, so that neither depends on the unit:
+ * The loss of a number and its gradient, in standardised units of the target, so that neither depends on the unit:
  *
  *   r = z − (y − μ) / σ
  *   squared: ½·r²      huber: ½·r² where |r| ≤ δ, else δ·(|r| − ½·δ)

@@ -1,15 +1,15 @@
 /**
- * How good the numbers are: the mean absolute error of answers that were given before their examples were learned, beside
- * what one gets for nothing: the running mean of the targets, and the last one.
+ * Quality of the numbers: the mean absolute error of answers given before their examples were learned, beside the
+ * trivial baselines: the running mean of the targets, and the last one.
  *
- * The first target has nothing to be compared with, and is not counted.
+ * The first target has no baseline, and is not counted.
  */
 import type { Json } from '../../contracts/core.ts'
 import type { TaskQuality } from '../../contracts/task.ts'
 import { meansOf, noMean, observed, type MeanState } from './running-mean.ts'
 
 type State = Readonly<{
-  /** All that came. */
+  /** All examples. */
   targets: number
   mean: number
   last: number

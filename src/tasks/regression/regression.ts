@@ -1,10 +1,11 @@
 /**
- * Regression: a number for an input. It learns values and corrections, and says how far its answers are off.
+ * Regression: a number for an input. It learns values and corrections, and reports the error of its answers.
  *
  *   answer = μ + σ·z      error = |r| / (1 + |r|),  r = (answer − y) / σ
  *
- * The error is 0 for the right number and nears 1 far from it, whatever the unit: a model that always answers the mean has
- * about 0.4. Triggers, rates and gates read it; the mean absolute error in the report is in the unit of the targets.
+ * The error is 0 for the right number and approaches 1 far from it, in any unit: a model that always answers the mean
+ * has about 0.4. Triggers, schedules and gates read it; the mean absolute error in the report has the unit of the
+ * targets.
  */
 import type { Task } from '../../contracts/task.ts'
 import { failure } from '../../platform/errors.ts'

@@ -1,11 +1,11 @@
 /**
- * Mean and deviation of the targets, counted as they come. The head answers in deviations from the mean, so that one
- * learning rate fits prices, percentages and temperatures.
+ * Mean and deviation of the targets so far. The head answers in deviations from the mean, so that one learning rate
+ * fits prices, percentages and temperatures.
  *
  *   d = clip(y − μ, ±8σ),  μ ← μ + ρ·d,  v ← (1 − ρ)·(v + ρ·d²),  ρ = max(1/n, 1/10000)
  *   σ = max(√v, 10⁻⁶·|μ|), or 1 where that is 0
  *
- * A far outlier counts as eight deviations, and what a float32 cannot tell from the mean is no deviation. Before the
+ * A far outlier counts as eight deviations, and a difference that a float32 cannot represent counts as none. Before the
  * first target σ is 0.
  *
  * Finch (2009), "Incremental calculation of weighted mean and variance".
@@ -15,7 +15,7 @@ import type { TaskStatistics } from '../../contracts/task.ts'
 
 const HORIZON = 10_000
 const CLIP = 8
-/** Before so many targets, none is an outlier. */
+/** Before this many targets, none is an outlier. */
 const START = 8
 const RESOLUTION = 1e-6
 

@@ -6,7 +6,7 @@ const Maybe = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Ty
 const Score = Type.Number({ description: 'between 0 and 1' })
 const Distance = Type.Number({ description: 'mean absolute error, in the unit of the values' })
 const Baseline = Type.Object({
-  value: Maybe(Type.Number({ description: 'what it would answer now' })),
+  value: Maybe(Type.Number({ description: 'its present answer' })),
   mae: Distance,
   mae_recent: Distance,
 })
@@ -29,7 +29,7 @@ const schemas: TaskSchemas = {
     mae_recent: Distance,
     baselines: Type.Object(
       { running_mean: Baseline, last_value: Baseline },
-      { description: 'answering the mean of the values so far, or the one that came last' },
+      { description: 'always answering the mean of the values so far, or the last one' },
     ),
   }),
   brief: Type.Object({

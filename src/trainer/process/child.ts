@@ -1,8 +1,8 @@
 /**
- * One trainer process as the server sees it: started, listened to, started again when it ends, killed when it is silent.
+ * One trainer process from the server's side: started, monitored, restarted when it ends, killed when it is silent.
  *
  * The first restart is immediate, later ones wait twice as long each, up to 5 s; a process that has learned something,
- * or lived for a healthy while, begins anew.
+ * or has run long enough, resets the delay.
  */
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Clock, Json, Logger } from '../../contracts/core.ts'
@@ -87,7 +87,7 @@ export class TrainerChild {
     this.#say({ kind: 'level', level })
   }
 
-  /** Lets the process save and end, so that the next one begins with the config as it is now. */
+  /** Lets the process save and end, so that the next one starts with the present config. */
   restart(deadlineMs: number): void {
     const child = this.#process
     if (child === undefined) return
@@ -101,7 +101,7 @@ export class TrainerChild {
     )
   }
 
-  /** Asks it to end, and kills it when it has not after `deadlineMs`: what it had not saved, the stream tells again. */
+  /** Asks it to end, and kills it after `deadlineMs`: unsaved events come again from the stream. */
   async stop(deadlineMs: number): Promise<void> {
     const { clock, log } = this.#parts
     this.#stopping.abort(new Error('the server stops'))
@@ -145,7 +145,7 @@ export class TrainerChild {
     this.#startedMs = clock.monotonicMs()
     this.#heardMs = this.#startedMs
     child.on('message', (message: FromTrainer) => {
-      // What it said last may come after its end.
+      // Its last message may arrive after its end.
       if (this.#process === child) this.#hear(message)
     })
     this.#say({ kind: 'start', program, config })
@@ -153,7 +153,7 @@ export class TrainerChild {
     this.#process = undefined
     if (this.#stopping.signal.aborted) return
     const details = { ...how, models, pid: child.pid }
-    if (this.#isPlanned) log.info(details, 'a trainer process begins again with the new settings')
+    if (this.#isPlanned) log.info(details, 'restarting the trainer process with the new settings')
     else log.warn(details, 'a trainer process ended; starting it again')
     this.#setAll({ state: 'starting' })
   }
@@ -199,7 +199,7 @@ export class TrainerChild {
     this.#heardMs = this.#parts.clock.monotonicMs()
     if (message.kind === 'status') this.#hearStatus(message.status)
     else if (message.kind === 'pointer') this.#parts.onPointer(message.model, message.pointer)
-    else this.#parts.log.error(message, 'a trainer process cannot go on')
+    else this.#parts.log.error(message, 'a trainer process cannot continue')
   }
 
   #hearStatus(status: TrainerStatus): void {
@@ -219,10 +219,10 @@ export class TrainerChild {
   }
 }
 
-/** Before it has read its checkpoint a trainer knows its state alone: what was known stands. */
+/** Before it has read its checkpoint a trainer knows only its state: earlier reports stay. */
 function merged(before: TrainerStatus, { isBlank, ...said }: TrainerStatus): TrainerStatus {
   const { quality, served } = before
-  // A trainer reports its scores less often than its state.
+  // A trainer reports its quality less often than its state.
   if (isBlank !== true) return { ...(quality && { quality }), ...(served && { served }), ...said }
   const { code: _code, message: _message, lease: _lease, progress: _progress, ...known } = before
   const { state, code, message, lease } = said

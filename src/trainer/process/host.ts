@@ -1,9 +1,9 @@
 /**
- * A process full of trainers: opens each model under its lock, runs its loop beside the others, and tells the server how
- * they are doing, at least once a second.
+ * A process with several trainers: opens each model under its lock, runs its loop beside the others, and reports their
+ * status to the server, at least once a second.
  *
- * A model that cannot be opened, or whose loop ends for good, is reported as failed while the others go on. A defect
- * ends the whole process: its state is in the checkpoints, and the supervisor starts it again.
+ * A model that cannot be opened, or whose loop ends for good, is reported as failed while the others continue. A bug
+ * ends the whole process: its state is in the checkpoints, and the supervisor restarts it.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
@@ -25,7 +25,7 @@ export interface HostedModel {
   readonly lockPath: string
   /** When several daemons may train it: one does at a time, the others stand by. */
   readonly fleet?: FleetPart
-  /** Makes the loop and all its parts anew; called once without a fleet, and once for each tenure in one. */
+  /** Creates the loop and all its parts; called once without a fleet, and once per lease term in one. */
   open(tenure?: LeaseTerm): Promise<Loop>
 }
 
@@ -76,7 +76,7 @@ export class TrainerHost {
     const reports = this.#report(done.signal)
     try {
       await Promise.all(models.map((model) => this.#runModel(model, log, signal)))
-      // All models may have failed: go on saying so.
+      // All models may have failed: keep reporting it.
       await untilAborted(signal)
     } finally {
       done.abort()

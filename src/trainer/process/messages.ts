@@ -6,7 +6,7 @@ import type { LogOptions } from '../../platform/log.ts'
 
 export type LogLevel = NonNullable<LogOptions['level']>
 
-/** `start` is the first, and comes once. */
+/** `start` is the first message, and comes once. */
 export type ToTrainer =
   | { readonly kind: 'start'; readonly program: string; readonly config: Json }
   /** There may be new feedback, or the live pointer moved. */

@@ -1,12 +1,12 @@
 /**
- * What libtensorflow says on stderr while it loads, before its own log level counts: an information line about oneDNN
- * and a warning that it goes to stderr. Everything else a trainer process says is passed on as it is.
+ * The output of libtensorflow on stderr while it loads, before its own log level applies: an information line about
+ * oneDNN and a warning that it goes to stderr. All other output of a trainer process is passed on.
  */
 import { Transform } from 'node:stream'
 
 const NOISE = /^(WARNING: All log messages before absl::InitializeLog\(\)|I0000 00:00:)/
 
-/** Passes whole lines on, and what is left at the end. */
+/** Passes complete lines on, and the rest at the end. */
 export function withoutNativeNoise(): Transform {
   let rest = ''
   return new Transform({

@@ -1,6 +1,6 @@
 /**
- * How a trainer process treats its neighbours. Answers come first: training takes the time that serving leaves. And its
- * heap stays small: V8 would let it grow fourfold between two collections, a hundred megabytes that nobody uses.
+ * The priority of a trainer process. Serving comes first: training uses the remaining CPU time. And its heap stays
+ * small: V8 would let it grow fourfold between two collections, a hundred megabytes without use.
  */
 import { readdirSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
@@ -12,7 +12,7 @@ export function lowerPriority(): void {
   keepHeapSmall()
 }
 
-/** The heap may grow by so much over what was alive after the last collection. Costs no measurable time. */
+/** The heap may grow by this much over the live size after the last collection. Costs no measurable time. */
 export function keepHeapSmall(): void {
   setFlagsFromString('--heap-growing-percent=30')
 }

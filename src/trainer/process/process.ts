@@ -2,8 +2,8 @@
  * The program of a trainer process, started by the supervisor. Its first message names the module that knows the
  * concrete parts (it exports `openTrainerLoops`) and the config for it.
  *
- * It ends by itself when the server is gone: the channel closes. SIGINT and SIGHUP are the server's to answer, because a
- * terminal sends them to both.
+ * It ends when the server does, because the channel closes. The server handles SIGINT and SIGHUP, because a terminal
+ * sends them to both.
  */
 import { CodedError, type Json } from '../../contracts/core.ts'
 import { systemClock } from '../../platform/clock.ts'
@@ -17,7 +17,7 @@ export interface TrainerProgram {
 }
 
 const exitSoftware = 70
-/** When nobody is there to kill a process that does not end. */
+/** When no parent exists to kill a process that does not end. */
 const orphanDeadlineMs = 10_000
 const lastWordsMs = 500
 
@@ -32,7 +32,7 @@ process.on('message', (message: ToTrainer) => {
   else end('the server stops')
 })
 process.on('disconnect', () => {
-  end('the server is gone')
+  end('the server has ended')
   setTimeout(() => process.exit(exitSoftware), orphanDeadlineMs).unref()
 })
 process.on('SIGTERM', () => end('SIGTERM'))
@@ -73,7 +73,7 @@ function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
-/** A server that is gone hears nothing, which is no fault here. */
+/** A server that has ended receives nothing, which is not an error here. */
 function tell(message: FromTrainer, sent: () => void = () => undefined): void {
   if (process.connected) process.send?.(message, undefined, {}, sent)
   else sent()

@@ -1,6 +1,6 @@
 /**
- * The trainers of a server: one process for all models, or one of its own for a model that wants it. Whatever happens to
- * them, the server only hears of it: a crash costs no request.
+ * The trainers of a server: one process for all models, or a separate one for an isolated model. The server only
+ * receives their reports: a crash costs no request.
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
@@ -39,7 +39,7 @@ export interface Supervisor {
   onPointer(callback: (model: string, pointer: Routing) => void): () => void
   /** Of the log of every process, from now on. */
   setLevel(level: LogLevel): void
-  /** Ends every process in order and starts it again, with the config as it is then. Serving goes on. */
+  /** Stops every process cleanly and restarts it, with the present config. Serving continues. */
   restart(options: { readonly deadlineMs: number }): void
   stop(options: { readonly deadlineMs: number }): Promise<void>
 }

@@ -1,6 +1,7 @@
 /**
- * Retractions that came before their events: the event is refused when it comes (RETRACTED, in the dead letters). Bounded
- * for each source and over all, and let go after so many later events, so that made-up ids cannot shut out a source.
+ * Retractions that arrived before their events: the event is refused when it comes (RETRACTED, in the dead letters).
+ * Bounded per source and in total, and dropped after a number of later events, so that made-up ids cannot crowd out a
+ * source.
  */
 import { identityOf } from '../../intake/events/event-key.ts'
 import type { ExampleKey } from '../../contracts/core.ts'
@@ -8,11 +9,11 @@ import type { ExampleKey } from '../../contracts/core.ts'
 export interface AheadLimits {
   readonly perSource: number
   readonly all: number
-  /** Accepted events after which one is let go. */
+  /** Accepted events after which one is dropped. */
   readonly events: number
 }
 
-/** Key → the count of accepted events when it came. */
+/** Key → the count of accepted events when it arrived. */
 export type AheadState = readonly (readonly [key: ExampleKey, at: number])[]
 
 export class Ahead {

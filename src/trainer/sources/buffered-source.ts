@@ -1,7 +1,8 @@
 /**
- * One source and the one buffer before the consumer: records that were read and not consumed, each with what was computed
- * of it ahead of its turn, and the wait after a failure. A source that fails looks empty until it is time to ask again; its siblings go on. One that says that asking
- * again is of no use (a file that is not there) is opened again, at the place that was read up to: people fix such things.
+ * One source and the single buffer before the consumer: records read but not consumed, each with its precomputed
+ * results, and the wait after a failure. A failing source looks empty until it is time to retry; other sources
+ * continue. After a failure that a retry does not fix (a missing file) it is opened again at the position reached,
+ * because people fix such things.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { Positions, Source, SourceRecord, SourceStatus } from '../../contracts/stream.ts'
@@ -25,7 +26,7 @@ export class BufferedSource {
   /** Place of the next record in the buffer. */
   #next = 0
   #isOpen = false
-  /** After the last record that was read: where it is opened again. */
+  /** After the last record read: where it is opened again. */
   #places: Record<string, string>
   #fault: CodedError | undefined
   #failures = 0
@@ -52,17 +53,17 @@ export class BufferedSource {
     return this.#next === this.#buffer.length
   }
 
-  /** Records that exist and are not consumed, as last heard. */
+  /** Records that exist and are not consumed, as last reported. */
   get lag(): number {
     return (this.#lag ?? 0) + this.#buffer.length - this.#next
   }
 
-  /** Whether the source has ever told how much it has, or cannot. */
+  /** Whether the source has ever reported its lag, or cannot. */
   get isMeasured(): boolean {
     return this.#lag !== undefined || (this.#fault !== undefined && !this.#fault.retriable)
   }
 
-  /** Its own counters; of a source that keeps none, what was read from it here. */
+  /** Its own counters; for a source without counters, those of the reads here. */
   get stats(): SourceStatus {
     const own = this.#parts.source.stats?.() ?? this.#counted
     const { code, message } = this.#fault ?? {}
@@ -127,7 +128,10 @@ export class BufferedSource {
     try {
       await source.commit(positions)
     } catch (err) {
-      log.warn({ source: source.name, err }, 'could not tell the source how far the trainer is')
+      log.warn(
+        { source: source.name, err },
+        "could not report the trainer's position to the source",
+      )
     }
   }
 

@@ -1,12 +1,12 @@
 /**
- * Which journal each source's positions belong to. A position means nothing in another journal: there it would pass over
- * events that nobody has learned, or teach others twice. So the journal's identity is saved with the positions, and a
- * source that reads another journal stops the trainer before anything is read.
+ * Which journal each source's positions belong to. A position is meaningless in another journal: it would skip events
+ * that were never learned, or learn others twice. So the journal's identity is saved with the positions, and a source
+ * that reads another journal stops the trainer before anything is read.
  */
 import type { Positions, Source } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
 
-/** By the source's name. A source without an identity of its own has none here. */
+/** By the source's name. A source without its own identity has none here. */
 export type Journals = Readonly<Record<string, string>>
 
 /** What to save from now on. Throws JOURNAL_FOREIGN. */

@@ -1,7 +1,7 @@
 /**
- * Latent replay: the frozen trunk sees each example once, and training, scoring and replay start from the kept
- * activations of the cut. A cache, bounded in bytes, least recently used out first: what was pushed out is computed
- * again, with the same bytes, so that it is no part of the checkpoint.
+ * Latent replay: the frozen trunk computes each example once, and training, scoring and replay start from the cached
+ * activations at the cut. A cache, bounded in bytes, with least-recently-used eviction: an evicted latent is recomputed
+ * with the same bytes, so the cache is not part of the checkpoint.
  *
  * Pellegrini et al. (2020), "Latent replay for real-time continual learning", IROS.
  */
@@ -26,7 +26,7 @@ export class LatentCache {
     return this.#bytes
   }
 
-  /** Without waiting: computed where that is cheap, else as kept. */
+  /** Without waiting: computed if that is cheap, otherwise from the cache. */
   now(example: Example): Latent | undefined {
     return this.#trunk.encodeNow?.(example.encoded) ?? this.#use(example)
   }
@@ -39,7 +39,7 @@ export class LatentCache {
   /** Of a row that becomes an example later, or never: not kept here. */
   async ahead(encoded: Encoded): Promise<Latent> {
     const [latent] = await this.#trunk.encode([encoded])
-    invariant(latent !== undefined, 'the trunk answers each row')
+    invariant(latent !== undefined, 'the trunk returns one latent per row')
     return latent
   }
 
@@ -63,7 +63,7 @@ export class LatentCache {
     return found
   }
 
-  /** Whether the engine answers, cache aside. */
+  /** Whether the engine works, apart from the cache. */
   async canCompute({ encoded }: Example): Promise<boolean> {
     try {
       await this.ahead(encoded)
@@ -73,7 +73,7 @@ export class LatentCache {
     }
   }
 
-  /** Drops what belongs to no example of `wanted`: nobody will ask for it again. */
+  /** Drops latents of examples outside `wanted`: they will not be requested again. */
   keepOnly(wanted: readonly Example[]): void {
     if (this.#kept.size <= wanted.length) return
     const keys = new Set(wanted.map(({ key }) => key))
@@ -91,7 +91,7 @@ export class LatentCache {
     const latents = await this.#trunk.encode(missing.map((example) => example.encoded))
     missing.forEach((example, index) => {
       const latent = latents[index]
-      invariant(latent !== undefined, 'the trunk answers each row')
+      invariant(latent !== undefined, 'the trunk returns one latent per row')
       found.set(example.key, latent)
       this.keep(example, latent)
     })

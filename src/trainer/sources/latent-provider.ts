@@ -1,9 +1,9 @@
 /**
- * Latents for the learner, whatever the engine does.
+ * Provides latents to the learner in spite of engine failures.
  *
- * An example is computed once when it is admitted: there a row that fails while another one succeeds is refused, so that
- * one poisonous input does not stop the stream. When even a row that succeeded before fails, the engine is down, which
- * is no example's fault: wait for it. Later all are wanted, and only waiting helps.
+ * An example is computed once when it is admitted: if its row fails while another one succeeds, it is refused, so that
+ * one poisonous input does not stop the stream. If even a row that succeeded before fails, the engine is down, and no
+ * example is to blame: wait for it. Later all latents are needed, and only waiting helps.
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { Encoded, Latent } from '../../contracts/network.ts'
@@ -36,12 +36,12 @@ export class LatentProvider {
     return latent && new Map([[example.key, latent]])
   }
 
-  /** Computed before its example's turn comes; rejects when the engine fails, which is nobody's fault yet. */
+  /** Computed before its example's turn; rejects when the engine fails, without blaming an example yet. */
   async ahead(encoded: Encoded): Promise<Latent> {
     return this.#latents.ahead(encoded)
   }
 
-  /** What was computed ahead belongs to this example. */
+  /** The precomputed latent of this example. */
   keep(example: Example, latent: Latent): LatentMap {
     this.#latents.keep(example, latent)
     this.#proof = example
@@ -69,7 +69,7 @@ export class LatentProvider {
     return this.#retry.run('computing latents', work, signal)
   }
 
-  /** After an update: what was learned and is not remembered will not be asked for again. */
+  /** After an update: learned examples that are not stored will not be requested again. */
   keepOnly(wanted: readonly Example[]): void {
     this.#latents.keepOnly(wanted)
   }

@@ -1,6 +1,7 @@
 /**
- * Many sources, one order: record by record in rotation, an empty source is passed over. Whose turn is next is part of
- * the checkpoint, so that with all records at hand the order is the same however reads were cut, and after a crash too.
+ * Merges several sources into one order: record by record, round robin, skipping empty sources. The next turn is part
+ * of the checkpoint, so that with all records available the order is independent of how reads were cut, also after a
+ * crash.
  */
 import type { BufferedRecord } from './prefetcher.ts'
 import type { Clock } from '../../contracts/core.ts'
@@ -30,7 +31,7 @@ export class SourceMultiplexer {
     return this.#lines.reduce((sum, { lag }) => sum + lag, 0)
   }
 
-  /** Whether any source has been heard of; before that a lag of 0 says nothing. */
+  /** Whether any source has reported; before that a lag of 0 means nothing. */
   get isMeasured(): boolean {
     return this.#lines.some(({ isMeasured }) => isMeasured)
   }
@@ -53,7 +54,7 @@ export class SourceMultiplexer {
     return buffered
   }
 
-  /** Some of the records that are here and whose turn comes soon, at most about `count`. */
+  /** Some of the buffered records whose turn comes soon, at most about `count`. */
   upcoming(count: number): readonly BufferedRecord[] {
     const each = Math.ceil(count / Math.max(1, this.#lines.length))
     return this.#lines.flatMap((line) => line.upcoming(each))
@@ -79,7 +80,7 @@ export class SourceMultiplexer {
     return false
   }
 
-  /** Waits until a source has a record, somebody calls `wake`, or `waitMs` have passed. */
+  /** Waits until a source has a record, `wake` is called, or `waitMs` have passed. */
   async rest(waitMs: number, signal: AbortSignal): Promise<void> {
     if (this.#woken || signal.aborted) {
       this.#woken = false
@@ -129,7 +130,7 @@ export class SourceMultiplexer {
     await closeTogether(this.#lines)
   }
 
-  /** The first source that has something ends the wait of all; one that answers too early is waited for here. */
+  /** The first source with a record ends the wait of all; one that returns too early is waited for here. */
   async #wait(line: BufferedSource, waitMs: number, resting: AbortController): Promise<void> {
     const { signal } = resting
     const untilMs = this.#clock.monotonicMs() + waitMs

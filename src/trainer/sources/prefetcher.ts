@@ -1,7 +1,7 @@
 /**
  * Parses and encodes buffered records ahead of their turn, so that the trunk's threads compute their latents while this
- * thread learns. The results lie with the records in the buffer. It decides and refuses nothing: what fails here is done
- * again, and reported, when the record's turn comes.
+ * thread learns. The results are stored with the records in the buffer. It decides and refuses nothing: a failure here
+ * is repeated, and reported, at the record's turn.
  */
 import type { Encoded, Latent } from '../../contracts/network.ts'
 import type { FeedbackEvent } from '../../contracts/stream.ts'
@@ -59,7 +59,10 @@ export class Prefetcher {
     }
   }
 
-  /** What is known of a record that is consumed now. Nothing of it stays with the record, which may wait for long. */
+  /**
+   * The precomputed results of a record that is consumed now. They are removed from the record, which may wait for
+   * long.
+   */
   take(buffered: BufferedRecord): Prefetched | undefined {
     const { prefetched } = buffered
     if (prefetched === undefined) return undefined
