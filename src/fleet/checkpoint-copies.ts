@@ -90,7 +90,9 @@ class SharedCopies implements CheckpointCopies {
     const content = fromFile(path)
     const blob = blobOf(id, await measured(content))
     try {
-      const beforePiece = async () => void (await upload.begin())
+      const beforePiece = async () => {
+        await upload.begin()
+      }
       await blobs.put(blob, content, { beforePiece })
       const isTaken = await upload.commit(blob, this.#options.blobsOf === undefined)
       if (!isTaken) await blobs.remove(id)

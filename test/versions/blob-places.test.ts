@@ -27,8 +27,8 @@ beforeAll(async () => {
   if (s3IsInstalled) s3 = await startS3()
 })
 afterAll(async () => {
-  await redis?.stop()
-  await s3?.stop()
+  if (redisIsInstalled) await redis.stop()
+  if (s3IsInstalled) await s3.stop()
 })
 beforeEach((context) => {
   needsRedis(context)

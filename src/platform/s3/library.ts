@@ -62,5 +62,6 @@ export interface Library {
 export function loadLibrary(): Library {
   // README says which Node we need; the library would say it of itself at every start.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
-  return createRequire(import.meta.url)('@aws-sdk/client-s3') as Library
+  const require = createRequire(import.meta.url)
+  return require('@aws-sdk/client-s3') as Library
 }

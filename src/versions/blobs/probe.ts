@@ -9,7 +9,7 @@ export async function probeBlobs(blobs: BlobStore): Promise<void> {
   const content = fromBytes(new TextEncoder().encode(scope))
   const blob = { scope, name: 'probe', ...(await measured(content)) }
   await blobs.put(blob, content)
-  for await (const piece of blobs.get(blob)) void piece
+  await measured(() => blobs.get(blob))
   for await (const each of blobs.list()) if (each.scope === scope) break
   await blobs.remove(scope)
 }
