@@ -68,9 +68,9 @@ import type {
   Trigger,
 } from './contracts/policy.ts'
 import type { DeadLetter, ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
-import type { TaskHead } from './contracts/task.ts'
-import { classificationHead } from './tasks/classification/head.ts'
-import { regressionHead } from './tasks/regression/head.ts'
+import type { TaskPlugin } from './contracts/task.ts'
+import { classification } from './tasks/classification/plugin.ts'
+import { regression } from './tasks/regression/plugin.ts'
 
 /** Under `base:`. */
 export const bases = {
@@ -96,11 +96,8 @@ export const methods = {
   ranpac,
 } satisfies Readonly<Record<string, MethodPlugin>>
 
-/** What needs no settings of a task: by it the files and graphs of versions are read. */
-export const tasks = {
-  classification: classificationHead,
-  regression: regressionHead,
-} satisfies Readonly<Record<string, TaskHead>>
+/** Under `task:`. */
+export const tasks = { classification, regression } satisfies Readonly<Record<string, TaskPlugin>>
 
 /** Under `sources:`. */
 export const sources = {

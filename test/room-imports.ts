@@ -82,7 +82,6 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'platform',
     'plugins',
     'serving',
-    'tasks',
     'trainer',
     'version',
     'versions',

@@ -11,15 +11,13 @@ import { methods, tasks } from '../plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
-import type { Task } from '../contracts/task.ts'
+import type { Task, TaskPlugin } from '../contracts/task.ts'
 import type { DeadLetterLimits } from '../intake/dead-letters/dead-letters.ts'
 import type { LedgerLimits } from '../versions/local/ledger.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
 import { chosenBase } from '../config/chosen.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
-import { openClassification } from '../tasks/classification/classification.ts'
-import { openRegression } from '../tasks/regression/regression.ts'
 
 /** Bases open in this process, under their name in the config: all models on one share it. */
 const openBases = new Map<string, Promise<Base>>()
@@ -48,9 +46,10 @@ export function openTask(
   { labels: limit }: Pick<Config['limits'], 'labels'>,
 ): Task {
   const { task } = model
-  return task === 'classification'
-    ? openClassification({ ...labelsOf(model), limit })
-    : openRegression(task.regression)
+  const name = taskNameOf(model)
+  const settings = typeof task === 'string' ? {} : task[name]
+  const plugin: TaskPlugin = tasks[name]
+  return plugin.open(settings ?? {}, { labels: { ...labelsOf(model), limit } })
 }
 
 /** The config's adapter in the form of the contract; a method without ranks has none. */

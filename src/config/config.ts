@@ -15,7 +15,7 @@ import { withModule } from './own-plugins.ts'
 import { builtIn, type PluginTable } from './plugin-table.ts'
 import { withLabelForms } from './labels.ts'
 import { settle } from './settle.ts'
-import { labelProblems } from './tasks.ts'
+import { taskKeyProblems } from './tasks.ts'
 import { withPasswords } from './secrets.ts'
 import { isRecord, type Schema } from './shape.ts'
 
@@ -77,7 +77,7 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
     report: (problem) => problems.push(problem),
     folderOf,
   })
-  problems.push(...labelProblems(settled as Partial<Config> | undefined))
+  problems.push(...taskKeyProblems(settled as Partial<Config> | undefined))
   if (problems.length > 0) throw configFailure(problems, placeOf)
   // Without problems, the settled value has the shape of the schema.
   const written = withoutOldKeys(settled as Config, warn)

@@ -8,7 +8,7 @@ import type { Settings, ValueOf, SettingsOf } from '../contracts/core.ts'
 import { bases, defaults, methods } from '../plugins.ts'
 import type { BasePlugin } from '../contracts/network.ts'
 import type { PluginTable } from './plugin-table.ts'
-import { tasks } from './task-choice.ts'
+import { taskChoices, type TaskChoice } from './task-choice.ts'
 import { choiceByKey, choiceByName, section } from './parts.ts'
 import { schemaOf, schemasOf } from './setting-schema.ts'
 
@@ -226,7 +226,9 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         description:
           'longer text is truncated, and the answer says so; a base may read less: use-lite reads 256',
       }),
-      task: choiceByName(tasks, 'what it answers: a label, or a number', 'classification'),
+      task: Type.Unsafe<TaskChoice>(
+        choiceByName(taskChoices, 'what it answers: a label, or a number', 'classification'),
+      ),
       labels: Type.Optional(labels),
       adapter: Type.Unsafe<ChosenMethod>(
         choiceOf('method', methods, defaults.method, 'what learns, besides the head'),

@@ -1,14 +1,19 @@
-/** The tasks that a model may choose from, with the settings that they have of their own. */
+/** The tasks that a model may choose from: written `name` alone, or `{ name: settings }` where a task has settings. */
 import { Type, type TSchema } from 'typebox'
-import { lossSettings } from '../tasks/regression/loss.ts'
+import { tasks } from '../plugins.ts'
 import { schemasOf } from './setting-schema.ts'
 
-/** Written `name` alone, or `{ name: settings }` where a task has settings of its own. */
-export const tasks = {
-  classification: null,
-  regression: Type.Unsafe<{ readonly loss: string; readonly huber_delta: number }>(
-    Type.Object(schemasOf(lossSettings), { additionalProperties: false }),
-  ),
-} as const satisfies Readonly<Record<string, TSchema | null>>
-
 export type TaskName = keyof typeof tasks
+
+/** The settings are those of the task's own table, which its `open` reads. */
+export type TaskChoice =
+  TaskName | { readonly [Name in TaskName]?: Readonly<Record<string, unknown>> }
+
+export const taskChoices: Readonly<Record<string, TSchema | null>> = Object.fromEntries(
+  Object.entries(tasks).map(([name, { settings }]) => [
+    name,
+    Object.keys(settings).length === 0
+      ? null
+      : Type.Object(schemasOf(settings), { additionalProperties: false }),
+  ]),
+)

@@ -1,22 +1,30 @@
-/** The task of a model in its configuration: which other keys go with it. */
+/** The task of a model in its configuration: which other keys and parts go with it. */
+import { tasks } from '../plugins.ts'
 import type { TaskName } from './task-choice.ts'
 import { isClosedForm } from './closed-form.ts'
 import type { Problem } from './problem.ts'
 import type { Config, ModelConfig } from './schema.ts'
 
 export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): TaskName {
-  return typeof task === 'string' ? task : 'regression'
+  return typeof task === 'string' ? task : (Object.keys(task)[0] as TaskName)
 }
 
-/** A classification has labels, and no other task has. Looks at a value that other problems may have left unsettled. */
-export function labelProblems(settled: Partial<Config> | undefined): readonly Problem[] {
-  return Object.entries(settled?.models ?? {}).flatMap(([name, model]): readonly Problem[] => {
-    const at = { path: ['models', name, 'labels'], at: 'key' } as const
-    const isClassification = (model as Partial<ModelConfig> | undefined)?.task === 'classification'
-    const hasLabels = model?.labels !== undefined
-    if (isClassification && !hasLabels) return [{ ...at, message: 'is missing' }]
-    if (isClassification || !hasLabels) return []
-    return [{ ...at, message: 'is of task: classification; leave it out' }]
+/** A task needs its own keys, and no other takes them. Looks at a value that other problems may have left unsettled. */
+export function taskKeyProblems(settled: Partial<Config> | undefined): readonly Problem[] {
+  return Object.entries(settled?.models ?? {}).flatMap(([name, model]) => {
+    // A wrong task is reported already.
+    if (model?.task === undefined) return []
+    const chosen = taskNameOf(model)
+    const given = model as Readonly<Record<string, unknown>>
+    return Object.entries(tasks).flatMap(([task, { keys }]) =>
+      keys.flatMap((key: string): readonly Problem[] => {
+        const at = { path: ['models', name, key], at: 'key' } as const
+        if (task === chosen)
+          return given[key] === undefined ? [{ ...at, message: 'is missing' }] : []
+        if (given[key] === undefined) return []
+        return [{ ...at, message: `is of task: ${task}; leave it out` }]
+      }),
+    )
   })
 }
 

@@ -5,7 +5,7 @@
  * A task is opened with its settings (`open(settings) → Task`), so that nobody else carries them. What needs no settings,
  * the tensors of its head and their place in the graph, is `TaskHead`.
  */
-import type { EventIdentity, ExampleKey, Json, Tensor, Tensors } from './core.ts'
+import type { EventIdentity, ExampleKey, Json, Plugin, Tensor, Tensors } from './core.ts'
 import type { Encoded, Ops, ParameterSpec } from './network.ts'
 import type { FeedbackSignal } from './stream.ts'
 
@@ -219,6 +219,16 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   /** `most`: rows of a report. */
   openQuality(most: number): TaskQuality<Target>
+}
+
+/**
+ * A task in the table of plug-ins. By its head alone the files and graphs of versions are read; `open` gets the settings of
+ * `task: { name: … }`, and the values of those keys of the model that are the task's own.
+ */
+export interface TaskPlugin
+  extends TaskHead, Plugin<Task, [own: Readonly<Record<string, unknown>>]> {
+  /** Keys of a model that it needs, and that no other task takes. */
+  readonly keys: readonly string[]
 }
 
 /** Columns of the head as classes. */

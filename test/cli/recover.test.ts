@@ -56,7 +56,7 @@ async function checkpoint({ config, file }: Damaged, read: number): Promise<void
     progress,
     positions: { http: { '0': String(read) }, 'kafka:t': { '0': '77' } },
     journals: { http: journal(file('inbox.db')).identity },
-    weights: { labels: ['no', 'yes'], steps: 3, tensors: new Map([['w', tensor]]) },
+    weights: { head: ['no', 'yes'], steps: 3, tensors: new Map([['w', tensor]]) },
     mind: { learned: 30 },
     ...{ remembered: [], pending: [], waiting: [], setAside: [], protected: [] },
     seen: { first: 0, hashes: new Uint8Array(16) },

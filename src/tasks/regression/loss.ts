@@ -6,7 +6,7 @@
  *
  * Huber (1964), "Robust estimation of a location parameter", Annals of Mathematical Statistics 35(1).
  */
-import type { Setting } from '../../contracts/core.ts'
+import type { Settings } from '../../contracts/core.ts'
 
 export interface LossSettings {
   readonly loss: string
@@ -14,7 +14,7 @@ export interface LossSettings {
   readonly huber_delta: number
 }
 
-export const lossSettings: Readonly<Record<keyof LossSettings, Setting>> = {
+export const lossSettings = {
   loss: {
     type: 'choice',
     options: ['huber', 'squared'],
@@ -28,7 +28,7 @@ export const lossSettings: Readonly<Record<keyof LossSettings, Setting>> = {
     default: 1,
     description: 'deviations of the target from which on the huber loss is linear',
   },
-}
+} as const satisfies Settings
 
 export function lossOf(
   r: number,

@@ -1,0 +1,14 @@
+/** Classification in the table of plug-ins. Its labels are a key of the model. */
+import type { TaskPlugin } from '../../contracts/task.ts'
+import { openClassification } from './classification.ts'
+import { classificationHead } from './head.ts'
+import type { LabelRules } from './rules.ts'
+
+export const classification = {
+  ...classificationHead,
+  summary: 'a label with scores; learns labels, corrections and ratings',
+  settings: {},
+  keys: ['labels'],
+  // The schema of the key has the shape of the rules.
+  open: (_settings, { labels }) => openClassification(labels as LabelRules),
+} satisfies TaskPlugin
