@@ -211,8 +211,8 @@ export class Consuming {
 }
 
 /**
- * kafkajs cannot stop a consumer while it joins the group: it would join later and hold partitions that nobody reads.
- * So let it join first.
+ * kafkajs cannot stop a consumer while it joins the group: it would join later and hold partitions without reading
+ * them. So let it join first.
  */
 async function leave(consumer: Consumer, started: Promise<void>): Promise<void> {
   await started.catch(() => undefined)

@@ -18,7 +18,7 @@ export async function unlessAborted<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
 ): Promise<Result> {
-  // Nobody may be waiting for the outcome any more.
+  // The caller may no longer be waiting for the outcome.
   work.catch(() => undefined)
   signal.throwIfAborted()
   const done = new AbortController()

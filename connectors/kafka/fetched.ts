@@ -16,7 +16,7 @@ import {
   type FetchedRecord,
 } from './record-batch.ts'
 
-/** The limits of the consumer in whose context a response is decoded. */
+/** The limits of the consumer in this context, used when a response is decoded. */
 const limitsOf = new AsyncLocalStorage<BatchLimits>()
 
 /** Everything that a consumer does inside `work` is decoded under these limits. */

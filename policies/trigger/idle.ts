@@ -49,7 +49,7 @@ class IdleTrigger implements Trigger {
     this.#settings = settings
   }
 
-  /** It may follow an idle time that nobody observed, such as one in which this daemon was down. */
+  /** It may follow an idle time that was not observed, such as one in which this daemon was down. */
   observe(seen: Seen) {
     const decision = this.#decide(seen, seen.pending > 1)
     this.#newestMs = seen.nowMs

@@ -30,7 +30,7 @@ export async function sourcesOf(
   { journal, tenure }: Feedback,
 ): Promise<readonly Source[]> {
   const { config, fleet } = site
-  // In a fleet each replica's inbox goes into one stream, which whoever holds the lease reads.
+  // In a fleet each replica's inbox goes into one stream, which the holder of the lease reads.
   const shared = fleet !== undefined && tenure !== undefined && sharedFeedback(fleet, model, tenure)
   const needs = {
     ...sourceNeeds(site, model),
@@ -42,7 +42,7 @@ export async function sourcesOf(
   return Promise.all(chosen.map(async (choice) => openChosen(sources, choice, needs)))
 }
 
-/** What every source gets, whoever reads it. */
+/** The options of every source, in a trainer or a command. */
 export function sourceNeeds(
   { config, clock, log }: Pick<TrainerContext, 'config' | 'clock' | 'log'>,
   model: string,

@@ -205,7 +205,7 @@ export interface Succession {
   row(row: Encoded): Encoded
   /** Converts adapter tensors, and tensors that belong to one under a longer name (`optimizer/…`). */
   tensors(tensors: Tensors): Tensors
-  /** What is different, as text for people. */
+  /** The differences, as text for people. */
   readonly told: string
 }
 

@@ -19,7 +19,7 @@ export type PolicyTable<Policy> = Readonly<Record<string, PolicyKind<Policy>>>
 export interface ReplayItem {
   /** The identity of its event. */
   readonly key: ExampleKey
-  /** What the task finds alike: its label, where it classifies. */
+  /** The stratum that the task assigns: the label, for a classification. */
   readonly stratum: string
   readonly source: string
   /** The size it takes in the checkpoint. */
@@ -246,7 +246,7 @@ export type RowOrigin = 'held-out' | 'replay' | 'none'
 /** What is known of a finished candidate. */
 export interface PromotionFacts {
   readonly version: string
-  /** Examples on which candidate and live version are scored alike; 0 = none exist, and `candidate` says nothing. */
+  /** Examples on which candidate and live version are both scored; 0 = none exist, and `candidate` is meaningless. */
   readonly rows: number
   readonly from: RowOrigin
   /** Of the weights after the update, on these rows. Examples of a memory have no part in it. */

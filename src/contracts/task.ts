@@ -1,9 +1,9 @@
 /**
- * What a model is for. The core moves targets, outputs and answers around and reads none of them: what they mean is the
- * business of a task alone.
+ * The purpose of a model. The core passes targets, outputs and answers around without reading them: only the task knows
+ * their meaning.
  *
- * A task is opened with its settings (`open(settings) → Task`), so that nobody else carries them. What needs no settings,
- * the tensors of its head and their place in the graph, is `TaskHead`.
+ * A task is opened with its settings (`open(settings) → Task`), so no other part carries them. The parts that need no
+ * settings, the tensors of its head and their place in the graph, are `TaskHead`.
  */
 import type { EventIdentity, ExampleKey, Json, Plugin, Tensor, Tensors } from './core.ts'
 import type { Encoded, Ops, ParameterSpec } from './network.ts'
@@ -164,8 +164,8 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   /** Adds share · ∂L/∂outputs to `gradient`, and answers share · L. In plain memory, for every engine. */
   loss(row: LossRow<Target>, head: Head, gradient: Float32Array, statistics: Tensors): number
   /**
-   * The same for a pull towards a teacher's outputs, of which there may be fewer:
-   * share · D(teacher / temperature, outputs / temperature).
+   * The same for a pull towards a teacher's outputs, which may be fewer: share · D(teacher / temperature, outputs /
+   * temperature).
    */
   distil(
     outputs: Float32Array,
@@ -188,7 +188,7 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   // ── What others need to know of a target ──
 
-  /** What replay balances: examples of one stratum are alike. */
+  /** The stratum for balancing replay: examples of one stratum are interchangeable. */
   stratum(target: Target): string
   /** Strata whose examples are kept and not rehearsed. */
   readonly silent: readonly string[]

@@ -97,7 +97,7 @@ class SharedCopies implements CheckpointCopies {
       const isTaken = await upload.commit(blob, this.#options.blobsOf === undefined)
       if (!isTaken) await blobs.remove(id)
     } catch (error) {
-      // Another daemon trains the model now, and nobody will finish this.
+      // Another daemon trains the model now, so this copy stays unfinished.
       if (codeOf(error) === 'LEASE_LOST') await blobs.remove(id)
       throw error
     }

@@ -31,7 +31,7 @@ export interface Membership<Card extends object> {
   list(): Promise<readonly Present<Card>[]>
   /** Publishes immediately, because the information has changed; never rejects. */
   call(): Promise<void>
-  /** Leaves the membership, so that nobody waits for it. */
+  /** Leaves the membership, so that the others do not wait for it. */
   close(): Promise<void>
 }
 

@@ -98,7 +98,7 @@ export class PendingJoins {
     if (keys?.size === 0) this.#about.delete(predictionId)
   }
 
-  /** Takes out those that came too long ago, or are too many, the oldest first: nobody will find their prediction. */
+  /** Removes entries that are too old or too many, oldest first: their prediction will not arrive. */
   expire(accepted: number): readonly WaitingEvent[] {
     const gone: WaitingEvent[] = []
     for (const waiting of this.#events.values()) {

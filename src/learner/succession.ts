@@ -27,7 +27,7 @@ export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Move
   if (going === undefined) return undefined
   const { succession } = going
   const isCarried = going.isCarried && identity.adapter === state.identity.adapter
-  const reason = isCarried ? succession.told : `${succession.told}; the adapter begins afresh`
+  const reason = isCarried ? succession.told : `${succession.told}; a fresh adapter starts`
   return { saved: moved(saved, succession, { isCarried, loop, state }), reason }
 }
 

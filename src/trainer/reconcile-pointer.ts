@@ -24,7 +24,7 @@ export async function reconcilePointer(
   const { tally } = parts.state
   const [intended] = tally.state.intended
   if (intended?.version === move.live.version && intended.by === move.by) return 'ours'
-  // Whoever moved it, the pointer is never moved back to versions that the line makes on its way there.
+  // The pointer is never moved back to versions that the line makes on its way there, no matter what moved it.
   if (tally.isAhead(move.live.version)) return 'wait'
   if (isByPerson(move)) return 'adopt'
   if (isCommand(move)) return 'obey'

@@ -59,7 +59,7 @@ test('status --labels shows the same to people', async () => {
   expect(code).toBe(0)
   expect(stdout).toMatch(/^loud +2 +100\.0 % +100\.0 %$/m)
   expect(stdout).toMatch(/^no +1 +- +0\.0 % +0\.0 %$/m)
-  expect(stdout).toMatch(/each source alike +50\.0 %/)
+  expect(stdout).toMatch(/equal weight per source +50\.0 %/)
   expect(stdout).toContain('drift alarms: 1, the last: ddm')
 })
 

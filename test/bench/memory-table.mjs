@@ -35,7 +35,7 @@ export function tableOf(ways, found, costs) {
 }
 
 const note = [
-  'Accuracy on tests that nobody corrects, after so many',
+  'Accuracy on uncorrected tests, after so many',
   'examples of each label in turns, an update for 16 events where the line says nothing else. Corrections, one by one, of 20 inputs',
   'that are answered wrong when 8 examples a label are known: right at once, and the three nearest wrong tests of that label, right',
   'at once. A new label comes when 64 a label are known, with three usual events beside each of its examples: its own tests.',

@@ -126,7 +126,7 @@ describe('a feature that is added to the schema', () => {
     world.streams.get('s')!.push(...events(6, 14))
     await runToEnd(world, await under(wider, lora))
     const reasons = world.registry.moves.map(({ reason }) => reason)
-    expect(reasons.join()).toContain('features added: height, member; the adapter begins afresh; ')
+    expect(reasons.join()).toContain('features added: height, member; a fresh adapter starts; ')
     expect(reasons.join()).toContain('examples of replay')
     expect(finalState(world)?.remembered.length).toBeGreaterThan(5)
   })

@@ -10,7 +10,7 @@ import { failure } from '../../platform/errors.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Aborts when the answer is out, or can reach nobody any more. */
+    /** Aborts when the answer is sent, or can no longer reach the client. */
     over: AbortSignal
   }
 }

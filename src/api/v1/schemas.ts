@@ -299,7 +299,7 @@ export function versionsAnswer(services: Services) {
 export const ComparisonAnswer = Type.Object({
   from: Name,
   to: Name,
-  same: Type.Boolean({ description: 'both have the same files: they answer alike' }),
+  same: Type.Boolean({ description: 'both have the same files: they give the same answers' }),
   differs: Type.Array(Type.String(), { description: 'fields of the manifest that differ' }),
   events: Type.Integer({ description: 'learned in `to` minus those in `from`' }),
   steps: Type.Integer(),

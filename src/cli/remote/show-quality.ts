@@ -75,7 +75,7 @@ function overall({ accuracy, accuracy_recent, ...quality }: Quality): string[][]
   return [
     ['', 'all', 'recent'],
     ['accuracy', percent(accuracy), percent(accuracy_recent)],
-    ['  each source alike', '', percent(quality.accuracy_recent_by_source)],
+    ['  equal weight per source', '', percent(quality.accuracy_recent_by_source)],
     ['  majority label', percent(majority.accuracy), percent(majority.accuracy_recent)],
     ['  last label', percent(last_label.accuracy), percent(last_label.accuracy_recent)],
     ['calibration error', '', percent(quality.calibration.ece)],

@@ -51,7 +51,7 @@ const columns: readonly Column[] = [
   },
   {
     head: 'by source',
-    meaning: 'the same where each source of events weighs alike',
+    meaning: 'the same, with equal weight for each event source',
     cell: ({ quality }) => (quality === null ? '-' : percent(quality.accuracy_recent_by_source)),
   },
   {

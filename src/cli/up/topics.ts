@@ -1,4 +1,4 @@
-/** Makes the topics that are not there yet: a source waits for its topic, and nobody else on this machine would make it. */
+/** Creates missing topics: a source waits for its topic, and nothing else on this machine would create it. */
 import { Kafka, logLevel } from 'kafkajs'
 import { createTopics } from '../services/kafka-topics.ts'
 

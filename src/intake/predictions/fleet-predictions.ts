@@ -25,7 +25,7 @@ export interface SharedPredictionsOptions {
   readonly retentionMs: number
   readonly clock: Clock
   readonly log: Logger
-  /** Told of predictions that were dropped. */
+  /** Called for predictions that were dropped. */
   readonly onDropped?: (count: number) => void
 }
 

@@ -23,7 +23,7 @@ export interface PredictionBufferOptions {
   readonly write: (rows: readonly PredictionRow[]) => Promise<unknown>
   readonly clock: Clock
   readonly log: Logger
-  /** Told of predictions that could not be kept. */
+  /** Called for predictions that could not be stored. */
   readonly onDropped?: ((count: number) => void) | undefined
 }
 

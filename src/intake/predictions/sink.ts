@@ -1,4 +1,4 @@
-/** Served predictions on their way to a sink, such as a Kafka topic: for whoever joins, audits or labels them elsewhere. */
+/** Sends served predictions to a sink, such as a Kafka topic, to be joined, audited or labelled elsewhere. */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { ServedPrediction, Sink } from '../../contracts/stream.ts'
 import type { PredictionCopies } from './fleet-predictions.ts'

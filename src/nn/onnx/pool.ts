@@ -1,9 +1,9 @@
 /**
- * Worker threads that run ONNX graphs, so that no run blocks the main thread. Every thread has every session and every held adapter;
- * a run goes to the least busy one.
+ * Worker threads that run ONNX graphs, so that no run blocks the main thread. Every thread has every session and every
+ * loaded adapter; a run goes to the least busy one.
  *
- * A thread that dies is replaced and gets all of that again. Its runs are tried once more on another; a second death is
- * `ENGINE_FAILED`. One that died without ever answering is not started again before somebody needs it.
+ * A thread that dies is replaced and gets all of that again. Its runs are retried once on another; a second death is
+ * `ENGINE_FAILED`. One that died without ever answering is not restarted before it is needed.
  */
 import { failure } from '../../platform/errors.ts'
 import type { Feeds } from './session.ts'
@@ -27,9 +27,9 @@ export interface OrtPool {
 
 export interface OrtPoolOptions {
   readonly workers: number
-  /** Told of each thread that died, before it is replaced. */
+  /** Called for each thread that died, before it is replaced. */
   readonly onCrash?: (fault: Error) => void
-  /** Told of each thread that was started. */
+  /** Called for each thread that was started. */
   readonly onStart?: (thread: OrtThread) => void
 }
 

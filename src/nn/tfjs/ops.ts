@@ -1,8 +1,8 @@
 /**
- * Ops that compute and differentiate, on TensorFlow. Eager execution pays 10–20 µs a kernel, so the operations that a network
- * repeats most carry gradients of their own (tfjs-gradients.ts) instead of the long chains that tfjs derives.
+ * Ops that compute and differentiate, on TensorFlow. Eager execution costs 10–20 µs per kernel, so the operations that
+ * a network repeats most have their own gradients (gradients.ts) instead of the long chains that tfjs derives.
  *
- * Whoever calls tidies: nothing is disposed here, and every result is the caller's.
+ * The caller tidies: nothing is disposed here, and every result belongs to the caller.
  */
 import type * as tfc from '@tensorflow/tfjs-core'
 import type { Ops } from '../../contracts/network.ts'

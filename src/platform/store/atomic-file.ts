@@ -2,7 +2,7 @@
  * Files and folders that exist completely or not at all, even after a power cut: written under a temporary name,
  * synced, renamed, and the parent folder synced too.
  *
- * A temporary name contains the process id, so that leftovers of dead processes can be told from work in progress.
+ * A temporary name contains the process id, which distinguishes leftovers of dead processes from work in progress.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync } from 'node:fs'
 import { mkdir, open, rm } from 'node:fs/promises'

@@ -1,6 +1,6 @@
 /**
  * Checks whether an open file is still the one at its path. A folder that is removed or replaced under a running
- * process keeps accepting writes that nobody will ever find, so each such write is refused.
+ * process keeps accepting writes that are lost for good, so each such write is refused.
  */
 import { statSync, type Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'

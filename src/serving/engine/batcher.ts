@@ -164,7 +164,7 @@ class MicroBatcher implements Batcher {
       this.#options.metrics.observe('batchRows', { model }, count)
   }
 
-  /** Nobody needs its other rows any more. The first reason counts. */
+  /** Its other rows are no longer needed. The first reason counts. */
   #fail(pending: Pending, reason: unknown): void {
     this.#turns.remove((row) => row.pending === pending)
     pending.fail(reason)

@@ -1,6 +1,6 @@
 /**
- * Tells the inbox which duplicates to accept again. A rollback undoes learning, so an event from before it can be sent
- * again: up to that point only the trainer knows the duplicates.
+ * Informs the inbox which duplicates to accept again. A rollback undoes learning, so an event from before it can be
+ * sent again: up to that point only the trainer knows the duplicates.
  */
 import type { Logger } from '../../contracts/core.ts'
 import type { Routing, Registry } from '../../versions/contract.ts'
