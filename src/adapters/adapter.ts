@@ -7,7 +7,7 @@ import type { Base, ParameterSpec, TargetModule } from '../contracts/network.ts'
 import type { Random, Tensor, Tensors } from '../contracts/core.ts'
 import type { TaskHead } from '../contracts/task.ts'
 import { type ErrorCode, failure, invariant } from '../platform/errors.ts'
-import { memorySpecs, type MemoryPlan } from './memory.ts'
+import { memorySpecs, type MemoryPlan } from '../nn/memory.ts'
 import { orthonormal } from './orthonormal.ts'
 import { cutOf } from './target-modules.ts'
 

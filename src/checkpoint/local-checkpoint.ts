@@ -11,8 +11,7 @@ import { CodedError } from '../contracts/core.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { checkpointMigrations } from './schema.ts'
 import { fact, stampOf } from './states.ts'
-import type { Stamp } from './saved.ts'
-import type { AllPositions } from '../trainer/trainer-progress.ts'
+import type { AllPositions, Stamp } from './saved.ts'
 
 export interface LocalCheckpoint {
   /** Undefined when there is none, or none that can be read. */

@@ -2,7 +2,7 @@
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Store } from '../platform/store/store.ts'
 import { keyIn } from './rows.ts'
-import { isMeant, type Meant } from '../trainer/retraction.ts'
+import { isMeant, type Meant } from '../intake/retraction.ts'
 
 export function keysMeant(
   store: Store,

@@ -1,7 +1,7 @@
 /** A checkpoint with each of its examples changed in one way, wherever it is kept. */
 import type { Example } from '../contracts/task.ts'
 import type { Saved } from './saved.ts'
-import type { SetAsideEntry } from '../trainer/set-aside.ts'
+import type { SetAsideEntry } from './set-aside-events.ts'
 
 export function withExamples(saved: Saved, change: <Row extends Example>(row: Row) => Row): Saved {
   const aside = (entry: SetAsideEntry): SetAsideEntry =>

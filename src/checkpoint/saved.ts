@@ -7,16 +7,19 @@ import type { Example, Remembered } from '../contracts/task.ts'
 import type { Asked, Mover } from '../versions/contract.ts'
 import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
-import type { Journals } from '../trainer/sources/journals.ts'
+import type { Journals } from './journals.ts'
 import type { VersionLine } from '../intake/dedupe/version-line.ts'
-import type { AheadState } from '../trainer/sources/ahead.ts'
-import type { Barrier } from '../trainer/barrier.ts'
+import type { AheadState } from '../intake/retractions-ahead.ts'
+import type { Barrier } from './barrier.ts'
 import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import type { Memorised } from '../learner/knn-memory.ts'
 import type { ServedChange, ServedState } from '../evaluation/served-scores.ts'
-import type { Meant } from '../trainer/retraction.ts'
-import type { SetAsideEntry } from '../trainer/set-aside.ts'
+import type { Meant } from '../intake/retraction.ts'
+import type { SetAsideEntry } from './set-aside-events.ts'
 import type { Json } from '../contracts/core.ts'
+
+/** By source. */
+export type AllPositions = Readonly<Record<string, Positions>>
 
 /** What the state was made for. */
 export interface Identity {
@@ -101,7 +104,7 @@ export interface Progress {
   /** What versions of a fresh adapter have to reach before one of them becomes live; null or absent = nothing. */
   readonly bar?: ReleaseBar | null
   /** Positions at the last update: the start of the next version's span. */
-  readonly spanFrom: Readonly<Record<string, Positions>>
+  readonly spanFrom: AllPositions
 }
 
 export interface LearnerSnapshot {
@@ -118,7 +121,7 @@ export interface Saved extends LearnerSnapshot {
   readonly identity: Identity
   readonly stamp: Stamp
   readonly progress: Progress
-  readonly positions: Readonly<Record<string, Positions>>
+  readonly positions: AllPositions
   /** What the positions point into; a checkpoint from before does not say. */
   readonly journals?: Journals
   readonly pending: readonly Example[]

@@ -11,7 +11,7 @@ import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { keyIn } from './rows.ts'
 import { checkpointMigrations } from './schema.ts'
-import { selectedBy, type Selected, type Whence } from '../trainer/set-aside.ts'
+import { selectedBy, type Selected, type Whence } from './set-aside-events.ts'
 
 /** Newest first. */
 export interface ShownAside {

@@ -6,7 +6,7 @@ import { bytesOf, keyIn, waitingOf, waitingValues } from './rows.ts'
 import { packExamples, unpackExamples } from './example-pack.ts'
 import { insertRows } from './insert-rows.ts'
 import { checkRow, rowSum } from './row-sum.ts'
-import type { SetAsideEntry, Whence } from '../trainer/set-aside.ts'
+import type { SetAsideEntry, Whence } from './set-aside-events.ts'
 
 const columns =
   'at, key, whence, stratum, time_ms, due, header, data, since, event, origin, value, sum'

@@ -2,7 +2,7 @@
  * kNN memory on the engine: the embedding of an example, and the combination of its votes with the head's logits.
  * Leaves no tensor (law 8).
  */
-import { memoryEmbedding, withMemory } from '../adapters/memory.ts'
+import { memoryEmbedding, withMemory } from '../nn/memory.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Base, Latent } from '../contracts/network.ts'
 import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'

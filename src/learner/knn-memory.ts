@@ -8,7 +8,7 @@ import type { Memory, MemoryItem } from '../contracts/policy.ts'
 import type { Classes, Example, Head, Score, Task } from '../contracts/task.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { invariant } from '../platform/errors.ts'
-import { memoryTensors, slotsFor } from '../adapters/memory.ts'
+import { memoryTensors, slotsFor } from '../nn/memory.ts'
 import type { KnnEngine } from './knn-engine.ts'
 
 export interface KnnMemoryParts {

@@ -2,7 +2,7 @@
  * Records the graphs that the daemon runs: the trunk alone, whose latents the trainer learns from, and the whole way from input to
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
-import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from '../adapters/memory.ts'
+import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from './memory.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
 import type { Base, NetworkInput, Ops } from '../contracts/network.ts'

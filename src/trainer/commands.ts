@@ -5,7 +5,7 @@
 import type { Logger } from '../contracts/core.ts'
 import type { Task } from '../contracts/task.ts'
 import type { Mover, Routing } from '../versions/contract.ts'
-import { selectedBy } from './set-aside.ts'
+import { selectedBy } from '../checkpoint/set-aside-events.ts'
 import type { TrainerState } from './state.ts'
 
 const commands: readonly Mover[] = ['pause', 'resume', 'relearn', 'discard']

@@ -6,14 +6,14 @@
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { CheckpointCopies, CopyHead, Lease, LeaseView, Leases } from '../fleet/contract.ts'
 import { openRandom } from '../platform/random.ts'
-import { CheckpointReplicator } from '../checkpoint/replicator.ts'
+import { CheckpointReplicator } from './replicator.ts'
 import { isAborted } from './is-aborted.ts'
 import type { LocalCheckpoint } from '../checkpoint/local-checkpoint.ts'
 import type { Loop } from './loop.ts'
 import type { LeaseTerm } from './parts.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { isLater, noStamp, type Stamp } from '../checkpoint/saved.ts'
-import type { AllPositions } from './trainer-progress.ts'
+import type { AllPositions } from '../checkpoint/saved.ts'
 
 /** What a model needs to be trained by one daemon of many. */
 export interface FleetPart {

@@ -6,7 +6,7 @@ import type { Example, Remembered, Task } from '../contracts/task.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { LetterParts } from './set-aside-letters.ts'
 import { letterOfGone } from './set-aside-letters.ts'
-import type { SetAsideEvent, Whence } from './set-aside.ts'
+import type { SetAsideEvent, Whence } from '../checkpoint/set-aside-events.ts'
 import type { TrainerState } from './state.ts'
 
 type AsideTask = Pick<Task, 'topic' | 'stratum' | 'shown'>

@@ -3,7 +3,7 @@
  * A version without a snapshot (imported, or too old) gives its weights, with a fresh optimizer, and the present replay
  * stays unless it is undone; a version with another adapter gives nothing, and a fresh adapter starts.
  */
-import { isOfMemory } from '../adapters/memory.ts'
+import { isOfMemory } from '../nn/memory.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Logger } from '../contracts/core.ts'
 import type { Version } from '../versions/contract.ts'

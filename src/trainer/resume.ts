@@ -3,22 +3,17 @@
  * version of the registry; otherwise from a fresh adapter, which is published as the first version.
  */
 import { failure } from '../platform/errors.ts'
-import { publishAgain, publishFirst } from '../learner/candidate.ts'
+import { publishAgain, publishFirst } from './candidate.ts'
 import type { Saved } from '../checkpoint/saved.ts'
-import { checkJournals } from './sources/journals.ts'
-import {
-  beginAdapter,
-  publishFresh,
-  warmUpAdapter,
-  type Beginning,
-} from '../learner/fresh-adapter.ts'
+import { checkJournals } from '../checkpoint/journals.ts'
+import { beginAdapter, publishFresh, warmUpAdapter, type Beginning } from './fresh-adapter.ts'
 import { restoreVersion, weightsOf, type RestoreVersion } from './restore-version.ts'
 import { checkNeverTrained, type Recovery } from '../checkpoint/recovery.ts'
 import { isHolding } from './commands.ts'
-import { publishRevision } from '../learner/revision.ts'
+import { publishRevision } from './revision.ts'
 import { adapterText, type TrainerState } from './state.ts'
-import { renamedIn } from '../checkpoint/renaming.ts'
-import { movedToBase, publishMoved, type Moved } from '../learner/succession.ts'
+import { renamedIn } from './renaming.ts'
+import { movedToBase, publishMoved, type Moved } from './succession.ts'
 import type { Head, Task } from '../contracts/task.ts'
 
 export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {

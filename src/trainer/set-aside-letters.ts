@@ -3,7 +3,7 @@ import type { Example, Task } from '../contracts/task.ts'
 import type { Received } from '../intake/join.ts'
 import { failure } from '../platform/errors.ts'
 import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
-import type { SetAsideEntry } from './set-aside.ts'
+import type { SetAsideEntry } from '../checkpoint/set-aside-events.ts'
 
 export interface LetterParts {
   readonly letters: DeadLetterBuffer

@@ -17,16 +17,16 @@ import {
   type Retracted,
   type Stamp,
 } from '../checkpoint/saved.ts'
-import type { Journals } from './sources/journals.ts'
+import type { Journals } from '../checkpoint/journals.ts'
 import type { Learner } from '../learner/learner.ts'
 import type { LatentMap, LearnerState } from '../learner/learner-types.ts'
 import { DeadLetterBuffer } from './dead-letter-buffer.ts'
-import { Ahead } from './sources/ahead.ts'
-import { SetAside } from './set-aside.ts'
+import { Ahead } from '../intake/retractions-ahead.ts'
+import { SetAside } from '../checkpoint/set-aside-events.ts'
 import type { LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
 import { ServedScores } from '../evaluation/served-scores.ts'
-import { isMeant } from './retraction.ts'
+import { isMeant } from '../intake/retraction.ts'
 import { TrainerProgress } from './trainer-progress.ts'
 
 export interface StateParts {

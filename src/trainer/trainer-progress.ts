@@ -3,18 +3,16 @@
  * next version's name and start.
  */
 import type { Scores } from '../contracts/policy.ts'
-import type { Positions } from '../contracts/stream.ts'
 import type { Routing } from '../versions/contract.ts'
 import type { Received } from '../intake/join.ts'
-import { behind, type Barrier } from './barrier.ts'
+import { behind, type Barrier } from '../checkpoint/barrier.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
-import type { Move, Progress } from '../checkpoint/saved.ts'
+import type { AllPositions, Move, Progress } from '../checkpoint/saved.ts'
 import type { Outcome } from '../learner/learner-types.ts'
 import type { Json } from '../contracts/core.ts'
 
 type Count = 'accepted' | 'duplicates' | 'rejected'
 export type TrainerProgressState = Omit<Progress, 'trigger' | 'turn' | 'setAsideNext' | 'line'>
-export type AllPositions = Readonly<Record<string, Positions>>
 
 const empty: TrainerProgressState = {
   accepted: 0,

@@ -3,7 +3,7 @@
  * learned makes no difference to it, how much is kept does: memory is full here, or has all that the stream brings.
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { memoryTensors, slotsFor } from '../../dist/src/adapters/memory.js'
+import { memoryTensors, slotsFor } from '../../dist/src/nn/memory.js'
 import { bundleFor } from '../../dist/src/app/parts.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'

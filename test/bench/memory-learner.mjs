@@ -1,7 +1,7 @@
 /** The product's learner on texts, with instant memory or without, and what a version of it answers at any moment. */
 import { openKnnEngine } from '../../dist/src/learner/knn-engine.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
-import { isOfMemory } from '../../dist/src/adapters/memory.js'
+import { isOfMemory } from '../../dist/src/nn/memory.js'
 import { encodedOf } from './text-latents.mjs'
 import { adapterOf, learn, openTextLearner, seenBy, update } from './text-learner.mjs'
 

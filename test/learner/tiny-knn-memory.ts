@@ -15,7 +15,7 @@ export function tinyRecall(settings: Partial<Chosen> = {}): KnnMemoryParts {
   return { policy, engine: tinyEngine, width: 8 }
 }
 
-/** As src/adapters/memory.ts has it. */
+/** As src/nn/memory.ts has it. */
 const tinyEngine: KnnEngine = {
   embed: placeOf,
   mix(memory, logits, embedding) {

@@ -22,7 +22,7 @@ import {
 } from '../adapter.ts'
 import { carriedOver } from '../carried.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
-import { isOfMemory } from '../memory.ts'
+import { isOfMemory } from '../../nn/memory.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
 import { viewOf } from '../view.ts'
 

@@ -3,7 +3,7 @@
  */
 import { checkTensors, methodOf, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { carriedOver } from '../../adapters/carried.ts'
-import { isOfMemory } from '../../adapters/memory.ts'
+import { isOfMemory } from '../../nn/memory.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
 import { viewOf } from '../../adapters/view.ts'
 import type { MethodPlugin } from '../../contracts/adapter.ts'

@@ -3,8 +3,8 @@
  * Bounded per source and in total, and dropped after a number of later events, so that made-up ids cannot crowd out a
  * source.
  */
-import { identityOf } from '../../intake/events/event-key.ts'
-import type { ExampleKey } from '../../contracts/core.ts'
+import { identityOf } from './events/event-key.ts'
+import type { ExampleKey } from '../contracts/core.ts'
 
 export interface AheadLimits {
   readonly perSource: number

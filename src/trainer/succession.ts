@@ -7,7 +7,7 @@
  */
 import type { Succession } from '../contracts/network.ts'
 import { publishAgain } from './candidate.ts'
-import type { RestoreVersion } from '../trainer/restore-version.ts'
+import type { RestoreVersion } from './restore-version.ts'
 import { withExamples } from '../checkpoint/rewritten.ts'
 import type { Saved } from '../checkpoint/saved.ts'
 

@@ -4,12 +4,12 @@
  */
 import { existsSync } from 'node:fs'
 import type { Positions } from '../contracts/stream.ts'
-import type { TrainerStatus } from '../trainer/contract.ts'
+import type { TrainerStatus } from './contract.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
-import { checkpointMigrations } from './schema.ts'
-import { fact } from './states.ts'
+import { checkpointMigrations } from '../checkpoint/schema.ts'
+import { fact } from '../checkpoint/states.ts'
 import type { LearnerState } from '../learner/learner-types.ts'
-import type { Progress } from './saved.ts'
+import type { Progress } from '../checkpoint/saved.ts'
 import { scoresOf } from '../evaluation/running-scores.ts'
 import type { Head } from '../contracts/task.ts'
 

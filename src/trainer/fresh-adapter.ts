@@ -4,12 +4,12 @@
  * byte.
  */
 import { publishAgain } from './candidate.ts'
-import { drive } from '../trainer/drive.ts'
-import { freshWeights, type RestoreVersion } from '../trainer/restore-version.ts'
-import type { LatentProvider } from '../trainer/sources/latent-provider.ts'
+import { drive } from './drive.ts'
+import { freshWeights, type RestoreVersion } from './restore-version.ts'
+import type { LatentProvider } from './sources/latent-provider.ts'
 import { isWorse } from '../evaluation/release-bar.ts'
 import type { Saved } from '../checkpoint/saved.ts'
-import type { Warmed } from './warming.ts'
+import type { Warmed } from '../learner/warming.ts'
 
 export interface Beginning extends RestoreVersion {
   readonly latents: LatentProvider

@@ -4,13 +4,13 @@ import type { PromotionFacts } from '../contracts/policy.ts'
 import type { Decision } from '../contracts/core.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../versions/contract.ts'
 import { CodedError } from '../contracts/core.ts'
-import type { Outcome } from './learner-types.ts'
-import type { LoopParts } from '../trainer/parts.ts'
+import type { Outcome } from '../learner/learner-types.ts'
+import type { LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
-import { changeText } from '../trainer/reason.ts'
+import { changeText } from './reason.ts'
 import { heldBy } from '../evaluation/release-bar.ts'
-import type { TrainerState } from '../trainer/state.ts'
-import type { AllPositions } from '../trainer/trainer-progress.ts'
+import type { TrainerState } from './state.ts'
+import type { AllPositions } from '../checkpoint/saved.ts'
 
 export interface Published {
   readonly number: number

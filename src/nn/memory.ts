@@ -12,7 +12,7 @@
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the
  * share of the head is fixed.
  */
-import { unadapted } from '../nn/unadapted.ts'
+import { unadapted } from './unadapted.ts'
 import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
 import type { MemoryItem, MemoryVoice } from '../contracts/policy.ts'

@@ -3,11 +3,11 @@
  * place under the new name. Events and predictions with the old name mean the new one.
  */
 import type { Renaming } from '../contracts/task.ts'
-import type { RestoreVersion } from '../trainer/restore-version.ts'
+import type { RestoreVersion } from './restore-version.ts'
 import type { LearnerState } from '../learner/learner-types.ts'
-import { withExamples } from './rewritten.ts'
-import type { Saved } from './saved.ts'
-import type { Moved } from '../learner/succession.ts'
+import { withExamples } from '../checkpoint/rewritten.ts'
+import type { Saved } from '../checkpoint/saved.ts'
+import type { Moved } from './succession.ts'
 
 /** Undefined where the head has no output of an old name. */
 export function renamedIn(saved: Saved, { loop }: Pick<RestoreVersion, 'loop'>): Moved | undefined {

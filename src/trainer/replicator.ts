@@ -5,11 +5,11 @@
  */
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
-import { isAborted } from '../trainer/is-aborted.ts'
-import type { LocalCheckpoint } from './local-checkpoint.ts'
-import type { LeaseTerm } from '../trainer/parts.ts'
+import { isAborted } from './is-aborted.ts'
+import type { LocalCheckpoint } from '../checkpoint/local-checkpoint.ts'
+import type { LeaseTerm } from './parts.ts'
 import { isLeaseLost, type RetryPolicy } from '../platform/retry.ts'
-import type { AllPositions } from '../trainer/trainer-progress.ts'
+import type { AllPositions } from '../checkpoint/saved.ts'
 
 export interface CheckpointReplicatorParts {
   readonly lease: Lease

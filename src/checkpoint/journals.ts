@@ -3,8 +3,8 @@
  * that were never learned, or learn others twice. So the journal's identity is saved with the positions, and a source
  * that reads another journal stops the trainer before anything is read.
  */
-import type { Positions, Source } from '../../contracts/stream.ts'
-import { failure } from '../../platform/errors.ts'
+import type { Positions, Source } from '../contracts/stream.ts'
+import { failure } from '../platform/errors.ts'
 
 /** By the source's name. A source without its own identity has none here. */
 export type Journals = Readonly<Record<string, string>>

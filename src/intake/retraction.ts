@@ -4,7 +4,7 @@
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent } from '../contracts/stream.ts'
-import { identityOf, keyOf } from '../intake/events/event-key.ts'
+import { identityOf, keyOf } from './events/event-key.ts'
 
 /** Of anything that is kept of an event. */
 export interface Traced {
