@@ -299,20 +299,24 @@ function thrownCodes(): ReadonlyMap<string, string> {
   return codes
 }
 
-/** Where a label is what a person or a file of PEFT says, with the reason. */
+/** Where a label is what a person or a file of PEFT says, or what an old table has, with the reason. */
 const ofLabels: Readonly<Record<string, string>> = {
+  'src/checkpoint/schema.ts':
+    'migrations are only ever added: columns of an old checkpoint keep their names there',
   'src/versions/import/draft.ts': 'the head of a PEFT classifier has a row for each label',
   'src/versions/import/head-choice.ts': 'the head of a PEFT classifier has a row for each label',
 }
 
+const labelless = ['learner', 'optim', 'checkpoint', 'trainer', 'serving', 'versions', 'api']
+
 test('labels are the business of the classification task: the core and its edges know none', () => {
   const found = places(
-    sources.filter(
-      ({ path }) => inRoom(path, 'serving', 'versions', 'api') && !Object.hasOwn(ofLabels, path),
-    ),
-    (node) =>
-      (ts.isIdentifier(node) || ts.isStringLiteralLike(node) || ts.isTemplateHead(node)) &&
-      /label/i.test(node.text),
+    sources.filter(({ path }) => inRoom(path, ...labelless) && !Object.hasOwn(ofLabels, path)),
+    (node) => {
+      const isName = ts.isIdentifier(node) || ts.isPrivateIdentifier(node)
+      const isText = ts.isStringLiteralLike(node) || ts.isTemplateLiteralToken(node)
+      return (isName || isText) && /label/i.test(node.text)
+    },
   )
   expect(found).toEqual([])
 })

@@ -60,7 +60,7 @@ async function learned(rows, { tf, settings, seed }) {
     const example = { key: `stream\0${at}`, encoded, target: { kind: 'label', label }, weight: 1 }
     const latents = latentsOf([example])
     const [logits] = trainable.score([...latents.values()])
-    right.push(trainable.labels[logits.indexOf(Math.max(...logits))] === label)
+    right.push(trainable.head[logits.indexOf(Math.max(...logits))] === label)
     const { verdict, alarm } = learner.accept(example, latents, 0)
     if (alarm !== undefined) alarms.push(at)
     if (verdict === 'wait') continue

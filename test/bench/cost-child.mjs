@@ -15,8 +15,8 @@ import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { keepHeapSmall } from '../../dist/src/trainer/process/priority.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { cpuTime, median } from './figures.mjs'
+import { classificationOf } from './task.mjs'
 
-const task = tasks.classification
 const knobs = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
 const regularizer = {
   penalty: () => undefined,
@@ -36,14 +36,16 @@ async function open({ folder, config, labels, rows, seed }) {
   const { tf } = await openTensorFlow({ threads: 1 })
   const base = await openBase({ bert: folder })
   const method = methods[config.method]
-  const plan = { base: viewOf(base, method, config), method, task, config, labels }
+  const task = classificationOf(labels)
+  const view = viewOf(base, method, config)
+  const plan = { base: view, method, task, config, outputs: labels.length }
   // What the engine takes once, whatever it trains.
   tf.tidy(() => tf.matMul(tf.ones([8, 8]), tf.ones([8, 8])).dataSync())
   await settle()
   const before = process.memoryUsage.rss()
   forgetPeak()
   const trainable = openTrainable({
-    ...{ ...plan, tf, knobs, regularizer },
+    ...{ ...plan, head: labels, tf, knobs, regularizer },
     baseTensors: new BaseTensors(tf, plan.base),
     parameters: freshAdapter(plan, openRandom(seed, 'cost/adapter')),
   })
@@ -51,7 +53,7 @@ async function open({ folder, config, labels, rows, seed }) {
   const sizeOf = (specs) =>
     specs.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
   const all = sizeOf(specsOf(plan))
-  const head = sizeOf(task.parameters(plan.base.network.width, labels))
+  const head = sizeOf(task.parameters(plan.base.network.width, labels.length))
   return { own: all - head, head }
 }
 

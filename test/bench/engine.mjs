@@ -84,7 +84,7 @@ function row(at) {
 function versionOf(config) {
   const plan = { base, method: methods[config.method], task: tasks.classification, config }
   const labels = ['negative', 'positive']
-  const parameters = freshAdapter({ ...plan, labels }, openRandom(1, 'bench'))
+  const parameters = freshAdapter({ ...plan, outputs: labels.length }, openRandom(1, 'bench'))
   const manifest = {
     model: 'bench',
     version: 'v0',

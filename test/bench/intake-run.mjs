@@ -13,7 +13,7 @@ import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
 import { openBase, openRegistry } from '../../dist/src/app/parts.js'
-import { methods, tasks } from '../../dist/src/plugins.js'
+import { methods } from '../../dist/src/plugins.js'
 import {
   deadLettersFile,
   openDeadLetters,
@@ -33,6 +33,7 @@ import { openTrainable } from '../../dist/src/optim/step.js'
 import { TrainingMutex } from '../../dist/src/trainer/training-mutex.js'
 import { generatedSource, poisonCounts } from './intake-events.mjs'
 import { startedKafkaSource } from './intake-kafka.mjs'
+import { classificationOf } from './task.mjs'
 
 const {
   mode,
@@ -99,7 +100,8 @@ async function open() {
   const adapter = { method: 'head', rank: 0, alpha: 1, tail_layers: 0 }
   const spec = kind === 'features' ? { features: { size: 16 } } : 'use-lite'
   const base = viewOf(await openBase(spec), methods.head, adapter)
-  const plan = { base, method: methods.head, task: tasks.classification, config: adapter }
+  const task = classificationOf(labels, { limit: defaultLimits.labels })
+  const plan = { base, method: methods.head, task, config: adapter }
   const trunk = await openTrunkEngine(base, cutOf(0, base.network.layers))
   const config = { data_dir: folder, limits: defaultLimits }
   const registry = await openRegistry(config, 'bench', base, { clock: systemClock, log })
@@ -123,10 +125,10 @@ async function open() {
     base,
     maxTokens: 32,
     trunk,
-    task: tasks.classification,
+    task,
     adapter,
-    labels: { open: false, known: labels, limit: defaultLimits.labels },
-    freshParameters: (known) => freshAdapter({ ...plan, labels: known }, openRandom(1, 'adapter')),
+    freshParameters: (head) =>
+      freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(1, 'adapter')),
     openTrainable: (start) =>
       openTrainable({
         ...plan,

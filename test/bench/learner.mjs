@@ -1,15 +1,13 @@
 /** The product's learner, put together as the daemon does it, without its shell: no checkpoints, no registry. */
 import { openPolicy } from '../../dist/src/config/open-policy.js'
 import { policies } from '../../dist/src/plugins.js'
-import { tasks } from '../../dist/src/plugins.js'
 import { Learner } from '../../dist/src/learner/learner.js'
 
-/** `chosen`: policies as in a config. `random(stream)` opens a stream of chance. */
+/** `parts` has the task. `chosen`: policies as in a config. `random(stream)` opens a stream of chance. */
 export function openLearner({ chosen, random, ...parts }) {
   const open = (kind, otherwise) => openPolicy(kind, policies[kind], chosen[kind] ?? otherwise)
   return new Learner({
     ...parts,
-    task: tasks.classification,
     memory: { replay: open('replay'), draw: random('draw'), offer: random('offer') },
     trigger: open('trigger'),
     chance: random('trigger'),

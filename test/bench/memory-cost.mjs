@@ -9,6 +9,7 @@ import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { cpuTime, median, round } from './figures.mjs'
+import { classificationOf } from './task.mjs'
 import { encodedOf } from './text-latents.mjs'
 import { adapterOf, seenBy } from './text-learner.mjs'
 
@@ -43,21 +44,24 @@ export async function answerCosts(base, ways, { labels, test }, most) {
 function versionOf(whole, settings, labels, most) {
   const config = adapterOf(settings)
   const base = seenBy(whole, settings)
-  const plan = { base, method: methods[config.method], task: tasks.classification, config, labels }
+  const task = classificationOf(labels)
+  const outputs = labels.length
+  const plan = { base, method: methods[config.method], task, config, outputs }
   const parameters = freshAdapter(plan, openRandom(1, 'bench'))
   const manifest = {
     ...{ model: 'bench', version: 'v0', base: { name: whole.name, hash: whole.hash } },
-    ...{ task: 'classification', labels, adapter: config },
+    ...{ task: 'classification', facts: { labels }, adapter: config },
   }
   if (settings.memory === undefined) return { manifest, parameters }
   const random = openRandom(2, 'bench')
   const { width } = whole.network
   const items = Array.from({ length: Math.min(settings.memory.capacity, most) }, (_, at) => ({
-    label: labels[at % labels.length],
+    vote: labels[at % labels.length],
     vector: Float32Array.from({ length: width }, () => random.normal() / Math.sqrt(width)),
   }))
+  const votes = { width, classes: task.classes, head: labels, outputs }
   return {
     manifest: { ...manifest, memory: { slots: slotsFor(items.length), items: items.length } },
-    parameters: new Map([...parameters, ...memoryTensors(items, voice, { width, labels })]),
+    parameters: new Map([...parameters, ...memoryTensors(items, voice, votes)]),
   }
 }

@@ -32,7 +32,7 @@ export function openMemoryLearner({ engine, base: whole, settings, seed, latents
       if (settings.every !== never && learner.pendingCount > 0) update(learner, latents)
     },
     areRight(rows) {
-      const { labels } = trainable
+      const { head: labels } = trainable
       const logits = trainable.score(rows.map(({ key }) => latents.get(key)))
       const memory =
         recall && new Map([...learner.parameters()].filter(([name]) => isOfMemory(name)))

@@ -5,10 +5,11 @@ import { openPolicy } from '../../dist/src/config/open-policy.js'
 import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { openFeatures } from '../../dist/src/bases/features/features.js'
-import { methods, tasks } from '../../dist/src/plugins.js'
+import { methods } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
+import { classificationOf } from './task.mjs'
 
 export const labels = Array.from({ length: 10 }, (_, digit) => `${digit}`)
 const BATCH = 10
@@ -17,23 +18,25 @@ export function openMnistLearner({ engine, size, settings, seed }) {
   const { lr, replay_batch = 0, replay = none, forgetting = none } = settings
   const base = openFeatures({ size, hidden: [100, 100], standardise: false, shortcut: false })
   const method = methods.full
-  const config = { method: method.name, rank: 0, alpha: 1, tail_layers: 'all' }
-  const plan = { base, method, task: tasks.classification, config, labels }
+  const config = { method: 'full', rank: 0, alpha: 1, tail_layers: 'all' }
+  const task = classificationOf(labels, { limit: labels.length })
+  const plan = { base, method, task, config, outputs: labels.length }
   const random = (stream) => openRandom(seed, `mnist/${stream}`)
   const trainable = openTrainable({
     ...plan,
     ...engine(base),
+    head: labels,
     knobs: { ...sgd, learning_rate: lr, head_learning_rate: lr },
     regularizer: openPolicy('regularizer', policies.regularizer, forgetting),
     parameters: withOwnStart(freshAdapter(plan, random('adapter')), random('start')),
   })
   const learner = openLearner({
+    task,
     trainable,
     random,
     chosen: { replay, trigger: { policy: 'count', every: BATCH } },
     freshParameters: () => freshAdapter(plan, random('adapter')),
     train: { batch: BATCH, replay_batch, epochs: 1 },
-    labels: { open: false, limit: labels.length },
   })
   return { learner, trainable }
 }

@@ -7,7 +7,7 @@
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { openBase } from '../../dist/src/app/parts.js'
-import { methods, tasks } from '../../dist/src/plugins.js'
+import { methods } from '../../dist/src/plugins.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { openRandom } from '../../dist/src/platform/random.js'
@@ -15,6 +15,7 @@ import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { keepHeapSmall } from '../../dist/src/trainer/process/priority.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { finish, machine, median, round, say } from './figures.mjs'
+import { classificationOf } from './task.mjs'
 import { sentences } from './texts.mjs'
 
 const steps = Number(process.argv[2] ?? 50_000)
@@ -28,9 +29,11 @@ const { tf, backend } = await openTensorFlow({ threads: 1 })
 const base = await openBase('use-lite')
 const labels = ['negative', 'positive']
 const config = { method: 'lora', rank: 8, alpha: 16, tail_layers: tailLayers }
-const plan = { base, method: methods.lora, task: tasks.classification, config, labels }
+const task = classificationOf(labels)
+const plan = { base, method: methods.lora, task, config, outputs: labels.length }
 const trainable = openTrainable({
   ...plan,
+  head: labels,
   tf,
   baseTensors: new BaseTensors(tf, base),
   knobs: { learning_rate: 1e-4, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },

@@ -13,6 +13,7 @@ import { openServingEngine } from '../../dist/src/serving/engine/engine.js'
 import { startDaemon, teach, wait } from './daemon.mjs'
 import { finish, latencyOf, machine, percentile, round, say } from './figures.mjs'
 import { load } from './load.mjs'
+import { classificationOf } from './task.mjs'
 import { sentences } from './texts.mjs'
 
 const rate = 200
@@ -108,6 +109,7 @@ async function recompute(answers) {
   const log = openLog({ level: 'error' })
   const base = await openBase('use-lite')
   const registry = await openRegistry(daemon.config, model, base, { clock: systemClock, log })
+  const task = classificationOf([])
   const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
   const known = new Map()
   let mismatches = 0
@@ -122,7 +124,7 @@ async function recompute(answers) {
     if (!known.has(key)) {
       const encoded = base.encode({ kind: 'text', text: texts[text] }, 64)
       const [logits] = await engine.run([{ adapter: version, encoded }])
-      known.set(key, tasks.classification.decode(logits, manifest.labels))
+      known.set(key, task.decode(logits, manifest.facts))
     }
     const expected = known.get(key)
     const same =

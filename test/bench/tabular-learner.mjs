@@ -5,13 +5,13 @@ import { openPolicy } from '../../dist/src/config/open-policy.js'
 import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { adapterOf, labelsOf, methodOf, openBase } from '../../dist/src/app/parts.js'
-import { tasks } from '../../dist/src/plugins.js'
 import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { parseConfig } from '../../dist/src/config/config.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
+import { classificationOf } from './task.mjs'
 
 export function readStream(path) {
   const lines = gunzipSync(readFileSync(path)).toString('utf8').trimEnd().split('\n')
@@ -60,22 +60,24 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
 
 export function openTabularLearner(model, base, { tf, seed, limit }) {
   const [method, config] = [methodOf(model), adapterOf(model)]
-  const plan = { base, method, task: tasks.classification, config }
-  const fresh = (labels) => freshAdapter({ ...plan, labels }, openRandom(seed, 'm/adapter'))
-  const { open: isOpen, known } = labelsOf(model)
+  const { open, known } = labelsOf(model)
+  const task = classificationOf(known, { open, limit })
+  const plan = { base, method, task, config }
+  const fresh = (head) =>
+    freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(seed, 'm/adapter'))
   const trainable = openTrainable({
-    ...{ ...plan, tf, labels: known, parameters: fresh(known) },
+    ...{ ...plan, tf, head: known, parameters: fresh(known) },
     baseTensors: new BaseTensors(tf, base),
     knobs: model.train,
     regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
   const learner = openLearner({
+    task,
     trainable,
     random: (stream) => openRandom(seed, `m/${stream}`),
     chosen: model,
     freshParameters: fresh,
     train: model.train,
-    labels: { open: isOpen, limit },
   })
   return { learner, trainable }
 }

@@ -4,11 +4,12 @@ import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { methods, tasks } from '../../dist/src/plugins.js'
+import { methods } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openKnnEngine } from '../../dist/src/learner/knn-engine.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
+import { classificationOf } from './task.mjs'
 
 const knobs = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
 const defaults = { batch: 16, replay_batch: 16, epochs: 1 }
@@ -29,13 +30,15 @@ export function openTextLearner({ engine, base, settings, seed }) {
   const { replay = none, every = 16, train } = settings
   const config = adapterOf(settings)
   const method = methods[config.method]
-  const plan = { base, method, task: tasks.classification, config }
+  const task = classificationOf([], { open: true })
+  const plan = { base, method, task, config }
   const random = (stream) => openRandom(seed, `text/${stream}`)
-  const freshParameters = (labels) => freshAdapter({ ...plan, labels }, random('adapter'))
+  const freshParameters = (head) =>
+    freshAdapter({ ...plan, outputs: task.outputs(head) }, random('adapter'))
   const trainable = openTrainable({
     ...plan,
     ...engine,
-    labels: [],
+    head: [],
     knobs: { ...knobs, ...train },
     regularizer: openPolicy('regularizer', policies.regularizer, none),
     parameters: freshParameters([]),
@@ -43,12 +46,12 @@ export function openTextLearner({ engine, base, settings, seed }) {
   const isClosed = method.open(config).closedForm !== undefined
   const recall = recallOf({ engine, base, config, memory: settings.memory })
   const learner = openLearner({
+    task,
     trainable,
     random,
     chosen: { replay, trigger: { policy: 'count', every } },
     freshParameters,
     train: { ...defaults, ...train, ...(isClosed && { replay_batch: 0 }) },
-    labels: { open: true, limit: 1024 },
     recall,
   })
   return { learner, trainable, recall: recall?.engine }
@@ -78,7 +81,7 @@ export function learn(learner, examples, latents) {
 
 /** Whether each row is answered rightly: among all labels, and among those of its own task alone. */
 export function answers(trainable, rows, latents, own) {
-  const { labels } = trainable
+  const { head: labels } = trainable
   const places = own.map((label) => labels.indexOf(label))
   const right = []
   for (let from = 0; from < rows.length; from += 128) {

@@ -18,13 +18,13 @@ import { lora } from '../../dist/src/adapters/lora.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
 import { openBert } from '../../dist/src/bases/bert/bert.js'
 import { openRandom } from '../../dist/src/platform/random.js'
-import { classification } from '../../dist/src/tasks/classification/classification.js'
+import { classificationHead as task } from '../../dist/src/tasks/classification/head.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const base = await openBert(join(here, 'tiny-bert', 'half'))
 const labels = ['bad', 'good']
 const methods = { head, lora, dora, ia3, bitfit, full }
-const bundle = openBundle({ base, methods, tasks: { classification } })
+const bundle = openBundle({ base, methods, tasks: { classification: task } })
 
 const adapters = {
   head: { method: 'head', rank: 0, alpha: 1, tail_layers: 0 },
@@ -70,7 +70,8 @@ const adapters = {
 for (const [name, config] of Object.entries(adapters)) {
   const random = openRandom(1, name)
   const method = methods[config.method]
-  const plan = { base: viewOf(base, method, config), method, task: classification, config, labels }
+  const view = viewOf(base, method, config)
+  const plan = { base: view, method, task, config, outputs: labels.length }
   const parameters = new Map(
     specsOf(plan).map((spec) => [
       spec.name,
@@ -79,8 +80,9 @@ for (const [name, config] of Object.entries(adapters)) {
   )
   const folder = join(here, 'peft', name)
   mkdirSync(folder, { recursive: true })
-  const manifest = { adapter: config, labels, task: classification.kind }
-  writeFileSync(join(folder, 'manifest.json'), `${JSON.stringify(manifest)}\n`)
+  const told = { adapter: config, labels, task: task.kind }
+  writeFileSync(join(folder, 'manifest.json'), `${JSON.stringify(told)}\n`)
+  const manifest = { adapter: config, facts: { labels }, task: task.kind }
   for (const [file, bytes] of bundle.write({ manifest, parameters }))
     writeFileSync(join(folder, file), bytes)
 }

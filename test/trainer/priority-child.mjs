@@ -1,8 +1,8 @@
-/** Behaves, and prints the different priorities of its threads. */
+/** Lowers its priority, and prints the different priorities of its threads. */
 import { readdirSync } from 'node:fs'
 import { getPriority } from 'node:os'
-import { behave } from '../../dist/src/trainer/process/priority.js'
+import { lowerPriority } from '../../dist/src/trainer/process/priority.js'
 
-behave()
+lowerPriority()
 const priorities = readdirSync('/proc/self/task').map((thread) => getPriority(Number(thread)))
 console.log(JSON.stringify([...new Set(priorities)]))

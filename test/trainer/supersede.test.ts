@@ -39,7 +39,7 @@ describe('the same id', () => {
       ['e-0 no', 'e-1 no', 'e-2 yes', 'e-3 no', 'e-4 yes', 'e-5 no', 'e-6 yes'].toSorted(),
     )
     const held = saved(world).memorised!.filter(({ key }) => key === 's\0e-0')
-    expect(held).toMatchObject([{ label: 'no' }])
+    expect(held).toMatchObject([{ vote: 'no' }])
   })
 
   test('with the same lesson is a duplicate, also where the older one was superseded twice', async () => {
