@@ -160,6 +160,19 @@ describe('a version that does not fit is refused by the name of its tensor', () 
         'VERSION_FOREIGN',
       )
   })
+
+  it.each([
+    ['has the setting twist, which is not known here', { twist: 2 }],
+    ['has the setting shrinkage, which is not known here', { shrinkage: 0.5 }],
+    ['has dropout: "much", which is no number', { dropout: 'much' }],
+    ['has ranks: {"query":"2"}, which is no map', { ranks: { query: '2' } }],
+    ['has sites: [1], which is no list', { sites: [1] }],
+  ])('when its method %s', (message, settings) => {
+    const manifest = { ...version.manifest, adapter: { ...config, ...settings } }
+    const error = thrown(() => bundle.read(bundle.write(version), manifest))
+    expect(error).toMatchObject({ code: 'VERSION_FOREIGN' })
+    expect(error.message).toContain(message)
+  })
 })
 
 describe('Hugging Face opened these adapters of ours (test/reference/open-with-peft.py)', () => {

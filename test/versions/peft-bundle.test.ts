@@ -12,6 +12,8 @@ import { openLocalRegistry, type LocalRegistryOptions } from '../../src/versions
 import { systemClock } from '../../src/platform/clock.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classificationHead as classification } from '../../src/tasks/classification/head.ts'
+import { viewOf } from '../../src/adapters/view.ts'
+import { methods } from '../../src/plugins.ts'
 import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { registryConformance } from '../conformance/registry.ts'
 import { randomVersion } from '../nn/random-version.ts'
@@ -19,7 +21,7 @@ import { scratchFolder } from '../scratch-folder.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 
 const base = await openBert(fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url)))
-const bundle = openBundle({ base, methods: { lora }, tasks: { classification } })
+const bundle = openBundle({ base, methods, tasks: { classification } })
 const log: Logger = { debug() {}, info() {}, warn() {}, error() {}, child: () => log }
 
 function version(name: string, value = 1): Version {
@@ -51,15 +53,18 @@ registryConformance('local, in the layout of PEFT', () => {
 })
 
 test.each([
-  { placement: 'houlsby' },
-  { layers: [1], positions: { first: 2 } },
-  { rslora: true, dropout: 0.1, ranks: { query: 1 } },
-  { shrinkage: 0.1, features: 64, ridge: 2 },
-])('the knobs %o of an adapter come back with its version', async (knobs) => {
+  { method: 'bottleneck', placement: 'houlsby' },
+  { method: 'loreft', layers: [1], positions: { first: 2 } },
+  { method: 'lora', sites: ['query'], rslora: true, dropout: 0.1, ranks: { query: 1 } },
+  { method: 'slda', shrinkage: 0.1 },
+  { method: 'ranpac', features: 64, ridge: 2 },
+] as const)('the knobs %o of an adapter come back with its version', async (knobs) => {
   const registry = await open(scratchFolder())
   const { manifest } = version('v1')
-  const adapter = { ...manifest.adapter, sites: ['query'], ...knobs }
-  const plan = labelledPlan({ base, method: lora, config: adapter }, labelsOf(manifest))
+  const adapter = { ...manifest.adapter, ...knobs }
+  const method = methods[knobs.method]
+  const seen = viewOf(base, method, adapter)
+  const plan = labelledPlan({ base: seen, method, config: adapter }, labelsOf(manifest))
   await registry.publish({
     manifest: { ...manifest, adapter },
     parameters: randomVersion(plan, openRandom(1, 'version')).parameters,

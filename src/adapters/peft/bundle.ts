@@ -24,6 +24,7 @@ import { carriedOver } from '../carried.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
+import { foreignSetting } from '../recorded-config.ts'
 import { viewOf } from '../view.ts'
 
 export interface BundleParts {
@@ -95,12 +96,21 @@ function readHere(
   files: ReadonlyMap<string, Uint8Array>,
   manifest: DescribedAdapter,
 ): Tensors {
+  checkSettings(parts, manifest)
   const succession = successionOf(parts, manifest)
   if (succession === undefined) return read(planOf(parts, manifest), files, parts)
   const before = read(planOf({ ...parts, base: succession.base }, manifest), files, parts)
   const tensors = succession.tensors(before)
   checkTensors(specsOf(planOf(parts, manifest)), tensors)
   return tensors
+}
+
+function checkSettings({ methods }: BundleParts, { version, adapter }: DescribedAdapter): void {
+  const method = Object.hasOwn(methods, adapter.method) ? methods[adapter.method] : undefined
+  const fault = method && foreignSetting(method.settings, adapter)
+  if (fault === undefined) return
+  const message = `${version} was made by ${adapter.method} with other settings: it ${fault}`
+  throw failure('VERSION_FOREIGN', message, { details: { method: adapter.method } })
 }
 
 function successionOf(parts: BundleParts, manifest: DescribedAdapter) {
