@@ -55,14 +55,14 @@ export class EngineAdapter implements AdapterEngine {
   readonly #sites: readonly TargetModule[]
   readonly #cut: number
   /** Names of what no gradient moves. */
-  readonly #counted: ReadonlySet<string>
+  readonly #nonTrainable: ReadonlySet<string>
 
   constructor(parts: EngineParts) {
     this.#parts = parts
     this.#method = methodOf(parts)
     this.#sites = sitesOf(parts)
     this.#cut = cutOf(parts.config.tail_layers, parts.base.network.layers)
-    this.#counted = new Set(statisticsOf(parts).map(({ name }) => name))
+    this.#nonTrainable = new Set(statisticsOf(parts).map(({ name }) => name))
   }
 
   /** Replaces the parameters. The engine shares their memory, so they must never be written to again. */
@@ -79,8 +79,8 @@ export class EngineAdapter implements AdapterEngine {
     const uploaded = new Map(
       [...parameters].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]),
     )
-    const counted = [...this.#parameters].filter(([name]) => this.#counted.has(name))
-    const logits = this.logits(rows, new Map([...counted, ...uploaded]))
+    const nonTrainable = [...this.#parameters].filter(([name]) => this.#nonTrainable.has(name))
+    const logits = this.logits(rows, new Map([...nonTrainable, ...uploaded]))
     for (const tensor of uploaded.values()) tensor.dispose()
     return logits
   }
@@ -142,12 +142,12 @@ export class EngineAdapter implements AdapterEngine {
       const gradient = gradientOf(logits.dataSync<'float32'>())
       return tf.sum<tfc.Scalar>(tf.mul(logits, tf.tensor(gradient, logits.shape)))
     }
-    const learning = [...this.#parameters].filter(([name]) => !this.#counted.has(name))
+    const learning = [...this.#parameters].filter(([name]) => !this.#nonTrainable.has(name))
     return tf.valueAndGrads(product)(learning.map(([, tensor]) => tensor)).grads
   }
 
   #learning(): readonly string[] {
-    return [...this.#parameters.keys()].filter((name) => !this.#counted.has(name))
+    return [...this.#parameters.keys()].filter((name) => !this.#nonTrainable.has(name))
   }
 
   #groups(rows: readonly Latent[]): readonly number[][] {

@@ -21,7 +21,7 @@ export class PlainAdapter implements AdapterEngine {
   readonly #method: Method
   readonly #sites: readonly TargetModule[]
   readonly #cut: number
-  readonly #counted: ReadonlySet<string>
+  readonly #nonTrainable: ReadonlySet<string>
   #parameters: Tensors = new Map()
 
   constructor(plan: AdapterPlan) {
@@ -29,7 +29,7 @@ export class PlainAdapter implements AdapterEngine {
     this.#method = methodOf(plan)
     this.#sites = sitesOf(plan)
     this.#cut = cutOf(plan.config.tail_layers, plan.base.network.layers)
-    this.#counted = new Set(statisticsOf(plan).map(({ name }) => name))
+    this.#nonTrainable = new Set(statisticsOf(plan).map(({ name }) => name))
   }
 
   load(parameters: Tensors): void {
@@ -53,8 +53,8 @@ export class PlainAdapter implements AdapterEngine {
     tape.backward(output, gradient)
     const gradients = new Map<string, Float32Array>()
     for (const [name, { data }] of this.#parameters)
-      if (!this.#counted.has(name))
-        gradients.set(name, tape.slopeOf(name) ?? new Float32Array(data.length))
+      if (!this.#nonTrainable.has(name))
+        gradients.set(name, tape.gradientOf(name) ?? new Float32Array(data.length))
     return { loss, gradients, logits: rowsOf(output, rows.length) }
   }
 
@@ -63,7 +63,7 @@ export class PlainAdapter implements AdapterEngine {
   }
 
   #tape(parameters = this.#parameters, dropout?: Dropout): PlainTape {
-    return openTape(this.#plan.base.weights, parameters, this.#counted, dropout)
+    return openTape(this.#plan.base.weights, parameters, this.#nonTrainable, dropout)
   }
 
   #forward(tape: PlainTape, rows: readonly Latent[]): PlainValue {

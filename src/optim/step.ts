@@ -87,8 +87,8 @@ class AdapterTrainable implements Trainable {
     this.#optimizer = optimizerOf(parts.knobs)
     this.#engine = isPlain(parts) ? new PlainAdapter(parts) : new EngineAdapter(parts)
     this.#head = parts.head
-    const { counted, learning } = this.#parted(parts.parameters)
-    this.#statistics = counted
+    const { nonTrainable, learning } = this.#parted(parts.parameters)
+    this.#statistics = nonTrainable
     this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
     this.#load()
     // Averaged weights score in place of those that learn, and without dropout.
@@ -201,9 +201,9 @@ class AdapterTrainable implements Trainable {
     const found = new Map([...state.tensors].filter(([name]) => names.includes(name)))
     const own = this.#parts.base.statistics?.adopt?.(found) ?? found
     checkTensors(specs, own, 'CHECKPOINT_FOREIGN')
-    const { counted, learning } = this.#parted(own)
+    const { nonTrainable, learning } = this.#parted(own)
     this.#head = state.head
-    this.#statistics = counted
+    this.#statistics = nonTrainable
     this.#use(fromState(state, this.#optimizer, [...learning.keys()]))
     const remembered = [...state.tensors].filter(([name]) => name.startsWith(FORGETTING))
     this.#parts.regularizer.restore(
@@ -248,11 +248,11 @@ class AdapterTrainable implements Trainable {
   }
 
   /** Copied. */
-  #parted(parameters: Tensors): { readonly counted: Tensors; readonly learning: Tensors } {
+  #parted(parameters: Tensors): { readonly nonTrainable: Tensors; readonly learning: Tensors } {
     const names = new Set(statisticsOf(this.#parts).map(({ name }) => name))
     const part = (isCounted: boolean) =>
       copied(new Map([...parameters].filter(([name]) => names.has(name) === isCounted)))
-    return { counted: part(true), learning: part(false) }
+    return { nonTrainable: part(true), learning: part(false) }
   }
 }
 

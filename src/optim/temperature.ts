@@ -36,9 +36,9 @@ export class Temperature {
       mean += (shares[at] ?? 0) * logit
       square += (shares[at] ?? 0) * logit * logit
     }
-    const slope = mean - (logits[right] ?? 0)
+    const gradient = mean - (logits[right] ?? 0)
     const curvature = FADING * this.#curvature + weight * Math.max(0, square - mean * mean)
-    const step = (weight * slope) / (curvature + PRIOR)
+    const step = (weight * gradient) / (curvature + PRIOR)
     const moved = this.#logarithm - Math.max(-FARTHEST, Math.min(FARTHEST, step))
     this.#logarithm = Math.fround(Math.max(LEAST, Math.min(MOST, moved)))
     this.#curvature = Math.fround(curvature)

@@ -46,7 +46,7 @@ describe('plain operations', () => {
           const expected = tf
             .grad(lossOf)(tf.tensor(data, [...shape]))
             .dataSync()
-          expect(distance(plain.slopeOf(place)!, expected), place).toBeLessThan(1e-4)
+          expect(distance(plain.gradientOf(place)!, expected), place).toBeLessThan(1e-4)
         }
       })
     }
@@ -68,11 +68,11 @@ describe('plain operations', () => {
       ['moved', tensor],
       ['counted', tensor],
     ])
-    const { ops, backward, slopeOf } = openTape(new Map(), named, new Set(['counted']))
+    const { ops, backward, gradientOf } = openTape(new Map(), named, new Set(['counted']))
     const product = ops.mul(ops.param('moved'), ops.param('counted'))
     backward(product, Float32Array.of(1, 1))
-    expect([...slopeOf('moved')!]).toEqual([1, 2])
-    expect(slopeOf('counted')).toBeUndefined()
+    expect([...gradientOf('moved')!]).toEqual([1, 2])
+    expect(gradientOf('counted')).toBeUndefined()
   })
 })
 
@@ -86,7 +86,7 @@ function run(opCase: OpCase, sample: Sample, sizes: ReturnType<typeof drawSizes>
       opCase.places[name]!.from === 'weight' ? tape.ops.weight(name) : tape.ops.param(name),
     sizes,
   )
-  return { tape, output, slopeOf: tape.slopeOf }
+  return { tape, output, gradientOf: tape.gradientOf }
 }
 
 function isPlainCase(opCase: OpCase): boolean {

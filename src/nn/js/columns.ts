@@ -1,5 +1,5 @@
 /** Slices and concatenates columns of the last axis. */
-import { addScaled, slopeIn, type Note, type PlainValue } from './value.ts'
+import { addScaled, gradientIn, type Note, type PlainValue } from './value.ts'
 
 export function lastAxis(note: Note) {
   return {
@@ -17,9 +17,9 @@ function columns(x: PlainValue, from: number, to: number, note: Note): PlainValu
   for (let row = 0; row < rows; row += 1)
     y.data.set(x.data.subarray(row * width + from, row * width + to), row * size)
   note(y, (dy) => {
-    const slope = slopeIn(x)
+    const gradient = gradientIn(x)
     for (let row = 0; row < rows; row += 1)
-      addScaled(slope, row * width + from, dy, row * size, size, 1)
+      addScaled(gradient, row * width + from, dy, row * size, size, 1)
   })
   return y
 }
@@ -44,7 +44,7 @@ function concat(parts: readonly PlainValue[], note: Note): PlainValue {
   })
   note(y, (dy) => {
     eachPart((part, size, row, place) => {
-      if (!part.fixed) addScaled(slopeIn(part), row * size, dy, place, size, 1)
+      if (!part.fixed) addScaled(gradientIn(part), row * size, dy, place, size, 1)
     })
   })
   return y

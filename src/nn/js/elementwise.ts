@@ -1,5 +1,5 @@
 /** Elementwise operations on one or two numbers: each rule gives the value and its partial derivatives. */
-import { NotPlain, slopeIn, type Note, type PlainValue } from './value.ts'
+import { NotPlain, gradientIn, type Note, type PlainValue } from './value.ts'
 
 /** f and its two partial derivatives, at one pair of numbers. */
 interface Binary {
@@ -59,14 +59,14 @@ function pairwise(a: PlainValue, b: PlainValue, { f, da, db }: Binary, note: Not
   for (let at = 0; at < data.length; at += 1) data[at] = f(a.data[at % m] ?? 0, b.data[at % n] ?? 0)
   const y: PlainValue = { shape: big.shape, data, fixed: a.fixed && b.fixed }
   note(y, (dy) => {
-    const toA = a.fixed ? undefined : slopeIn(a)
-    const toB = b.fixed ? undefined : slopeIn(b)
+    const toA = a.fixed ? undefined : gradientIn(a)
+    const toB = b.fixed ? undefined : gradientIn(b)
     for (let at = 0; at < dy.length; at += 1) {
-      const slope = dy[at] ?? 0
+      const gradient = dy[at] ?? 0
       const left = a.data[at % m] ?? 0
       const right = b.data[at % n] ?? 0
-      if (toA !== undefined) toA[at % m] = (toA[at % m] ?? 0) + slope * da(left, right)
-      if (toB !== undefined) toB[at % n] = (toB[at % n] ?? 0) + slope * db(left, right)
+      if (toA !== undefined) toA[at % m] = (toA[at % m] ?? 0) + gradient * da(left, right)
+      if (toB !== undefined) toB[at % n] = (toB[at % n] ?? 0) + gradient * db(left, right)
     }
   })
   return y
@@ -75,7 +75,7 @@ function pairwise(a: PlainValue, b: PlainValue, { f, da, db }: Binary, note: Not
 function each(x: PlainValue, { f, dx }: Unary, note: Note): PlainValue {
   const y: PlainValue = { shape: x.shape, data: x.data.map(f), fixed: x.fixed }
   note(y, (dy) => {
-    const to = slopeIn(x)
+    const to = gradientIn(x)
     for (let at = 0; at < dy.length; at += 1)
       to[at] = (to[at] ?? 0) + (dy[at] ?? 0) * dx(x.data[at] ?? 0, y.data[at] ?? 0)
   })

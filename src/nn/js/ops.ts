@@ -19,16 +19,16 @@ type Named = Pick<ReadonlyMap<string, Tensor>, 'get'>
 export interface PlainTape {
   readonly ops: Ops<PlainValue>
   /** From the gradient of `output` to the gradients of everything it depends on. */
-  backward(output: PlainValue, slope: Float32Array): void
+  backward(output: PlainValue, gradient: Float32Array): void
   /** Undefined if no gradient reached it. */
-  slopeOf(param: string): Float32Array | undefined
+  gradientOf(param: string): Float32Array | undefined
 }
 
 /** `nonTrainable` parameters have no gradient; `dropout` is the mask of a training step. */
 export function openTape(
   weights: Named,
   params: Named,
-  counted: ReadonlySet<string> = new Set(),
+  nonTrainable: ReadonlySet<string> = new Set(),
   dropout?: Dropout,
 ): PlainTape {
   const notes: (() => void)[] = []
@@ -36,7 +36,7 @@ export function openTape(
   const note: Note = (value, back) => {
     if (value.fixed) return
     notes.push(() => {
-      if (value.slope !== undefined) back(value.slope)
+      if (value.gradient !== undefined) back(value.gradient)
     })
   }
   const rules = elementwise(note)
@@ -45,7 +45,7 @@ export function openTape(
       ...refusing(),
       weight: (name) => valueOf(weights, name, true),
       param(name) {
-        const value = asked.get(name) ?? valueOf(params, name, counted.has(name))
+        const value = asked.get(name) ?? valueOf(params, name, nonTrainable.has(name))
         asked.set(name, value)
         return value
       },
@@ -60,11 +60,11 @@ export function openTape(
       },
       ...lastAxis(note),
     },
-    backward(output, slope) {
-      output.slope = slope
+    backward(output, gradient) {
+      output.gradient = gradient
       for (const back of notes.reverse()) back()
     },
-    slopeOf: (param) => asked.get(param)?.slope,
+    gradientOf: (param) => asked.get(param)?.gradient,
   }
 }
 

@@ -4,7 +4,7 @@
  * result is read and written a quarter as often.
  */
 import { invariant } from '../../platform/errors.ts'
-import { addScaled, NotPlain, slopeIn, type Note, type PlainValue } from './value.ts'
+import { addScaled, NotPlain, gradientIn, type Note, type PlainValue } from './value.ts'
 
 export function matMul(x: PlainValue, w: PlainValue, note: Note): PlainValue {
   const [inSize = 0, outSize = 0] = w.shape
@@ -20,8 +20,8 @@ export function matMul(x: PlainValue, w: PlainValue, note: Note): PlainValue {
   }
   const y: PlainValue = { shape, data, fixed: x.fixed && w.fixed }
   note(y, (dy) => {
-    if (!x.fixed) backToRows(slopeIn(x), dy, w)
-    if (!w.fixed) backToMatrix(slopeIn(w), dy, x.data, outSize)
+    if (!x.fixed) backToRows(gradientIn(x), dy, w)
+    if (!w.fixed) backToMatrix(gradientIn(w), dy, x.data, outSize)
   })
   return y
 }
@@ -34,7 +34,7 @@ export function transpose(w: PlainValue, note: Note): PlainValue {
     fixed: w.fixed,
   }
   note(y, (dy) => {
-    addScaled(slopeIn(w), 0, turned(dy, columns, rows), 0, dy.length, 1)
+    addScaled(gradientIn(w), 0, turned(dy, columns, rows), 0, dy.length, 1)
   })
   return y
 }

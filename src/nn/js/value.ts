@@ -6,17 +6,17 @@ export interface PlainValue {
   readonly data: Float32Array
   readonly fixed: boolean
   /** Present once a gradient has reached it. */
-  slope?: Float32Array
+  gradient?: Float32Array
 }
 
 /** Records how the gradient of a value flows back to its inputs. */
-export type Note = (value: PlainValue, back: (slope: Float32Array) => void) => void
+export type Note = (value: PlainValue, back: (gradient: Float32Array) => void) => void
 
 /** Thrown by an operation that only an engine supports. */
 export class NotPlain extends Error {}
 
-export function slopeIn(value: PlainValue): Float32Array {
-  return (value.slope ??= new Float32Array(value.data.length))
+export function gradientIn(value: PlainValue): Float32Array {
+  return (value.gradient ??= new Float32Array(value.data.length))
 }
 
 /** to[i] += factor · from[i] over a stretch of each. */

@@ -92,7 +92,7 @@ function unit(tf: TensorFlow, x: Tensor): Tensor {
   })
 }
 
-/** Mixed by a mask that is a constant to the gradient; where both are equal the slope goes to `a`. */
+/** Mixed by a mask that is a constant to the gradient; where both are equal the gradient goes to `a`. */
 function maximum(tf: TensorFlow, a: Tensor, b: Tensor): Tensor {
   const choose = tf.customGrad<Tensor>(() => ({
     value: tf.cast(tf.greaterEqual(a, b), 'float32'),
