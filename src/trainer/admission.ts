@@ -4,68 +4,24 @@
  * An event that cannot be learned from becomes a dead letter, never an exception, so that no event stops the stream.
  * All waiting comes before the first change: when `admit` rejects, nothing has changed.
  */
+import type { AdmissionParts, Due } from './admission-parts.ts'
+import { Refusals } from './refusals.ts'
+import { Retractions } from './retracting.ts'
 import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
 import type { FeedbackEvent, Input, ServedPrediction } from '../contracts/stream.ts'
 import type { Example } from '../contracts/task.ts'
-import type { Dedupe, Seen } from '../intake/dedupe/dedupe.ts'
+import type { Seen } from '../intake/dedupe/dedupe.ts'
 import { keyOf } from '../intake/events/event-key.ts'
-import {
-  needsPrediction,
-  type Received,
-  type WaitingEvent,
-  type PendingJoins,
-} from '../intake/join.ts'
-import { signalDigest, RETRACTED } from '../intake/events/signal-digest.ts'
-import type { ServedScores } from '../evaluation/served-scores.ts'
+import { needsPrediction, type Received, type WaitingEvent } from '../intake/join.ts'
+import { signalDigest } from '../intake/events/signal-digest.ts'
 import { failure } from '../platform/errors.ts'
-import type { Ahead } from '../intake/retractions-ahead.ts'
 import { isBefore } from '../checkpoint/barrier.ts'
 import { type BufferedRecord, type Prefetched, Prefetcher } from './sources/prefetcher.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
-import type { Learner } from '../learner/learner.ts'
 import type { LatentMap } from '../learner/learner-types.ts'
-import type { Retracted } from '../checkpoint/saved.ts'
-import type { TrainerProgress } from './trainer-progress.ts'
-import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
-import type { LoopParts } from './parts.ts'
-import type { RetryPolicy } from '../platform/retry.ts'
-import type { LatentProvider } from './sources/latent-provider.ts'
 import { eventAside, setAside } from './put-aside.ts'
-import { isMeant, meantBy, type Meant } from '../intake/retraction.ts'
-import type { SetAside, SetAsideEntry } from '../checkpoint/set-aside-events.ts'
+import type { SetAsideEntry } from '../checkpoint/set-aside-events.ts'
 import { receivedOf } from './set-aside-letters.ts'
-
-export interface AdmissionParts {
-  readonly loop: LoopParts
-  readonly learner: Learner
-  readonly tally: TrainerProgress
-  readonly dedupe: Dedupe
-  readonly waiting: PendingJoins
-  readonly setAside: SetAside
-  readonly ahead: Ahead
-  readonly served: Pick<ServedScores, 'judge'>
-  readonly letters: DeadLetterBuffer
-  /** Keys of refused events are put here. */
-  readonly refused: ExampleKey[]
-  readonly latents: LatentProvider
-  readonly retry: RetryPolicy
-  /** What a newer lesson takes the place of. */
-  readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
-  /** Keys to forget everywhere. */
-  readonly onRetract: (retracted: Retracted, latents?: LatentMap) => void
-}
-
-/** Whether an update is due. */
-type Due = boolean
-
-/** A retraction on its way, with the latents of what sums are to be rid of. */
-interface Retracting {
-  readonly event: FeedbackEvent
-  readonly received: Received
-  readonly meant: Meant
-  readonly keys: readonly ExampleKey[]
-  readonly latents?: LatentMap
-}
 
 /** The source of the example, the place for its dead letter, and whether it was counted as accepted before. */
 type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
@@ -84,6 +40,8 @@ interface Known {
 
 export class Admission {
   readonly #parts: AdmissionParts
+  readonly #refusals: Refusals
+  readonly #retractions: Retractions
   /** Waiting events that are tried again now. */
   #again: WaitingEvent[] = []
   /** The count of accepted events whose waiting events these are. */
@@ -92,6 +50,8 @@ export class Admission {
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
+    this.#refusals = new Refusals(parts)
+    this.#retractions = new Retractions(parts, this.#refusals)
     this.#prefetcher = new Prefetcher({
       parse: ({ record, connector }) => parts.loop.parse(record, connector),
       isKnown: (event) => this.#look(event) === 'same',
@@ -109,7 +69,7 @@ export class Admission {
     const event = prefetched?.event ?? this.#parse(received)
     if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
-    if (event.lesson.kind === 'retract') return this.#retract(event, received, signal)
+    if (event.lesson.kind === 'retract') return this.#retractions.retract(event, received, signal)
     const seen = this.#look(event)
     const wasThere = this.#wasThereBefore(received)
     if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.tally.accepted))
@@ -128,7 +88,7 @@ export class Admission {
   }
 
   #refuseRetracted(received: Received): false {
-    this.#reject(received, failure('RETRACTED', 'an event with this id was taken back'))
+    this.#refusals.reject(received, failure('RETRACTED', 'an event with this id was taken back'))
     return false
   }
 
@@ -170,7 +130,7 @@ export class Admission {
       tally.triedAgain(this.#count)
       if (this.#count === tally.accepted) return undefined
       this.#count += 1
-      this.#giveUp(waiting.expire(this.#count))
+      this.#refusals.giveUp(waiting.expire(this.#count))
       this.#again.push(...waiting.due(this.#count))
     }
   }
@@ -230,7 +190,7 @@ export class Admission {
       if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
       return this.#parts.loop.parse(received.record, received.connector)
     } catch (error) {
-      if (!this.#isForAnother(error)) this.#reject(received, error)
+      if (!this.#isForAnother(error)) this.#refusals.reject(received, error)
       return undefined
     }
   }
@@ -306,7 +266,7 @@ export class Admission {
   /** Stopping, and defects of an engine, are no fault of the event. */
   #refused({ received, key }: Counted, error: unknown): false {
     if (!(error instanceof CodedError)) throw error
-    this.#reject(received, error, key)
+    this.#refusals.reject(received, error, key)
     return false
   }
 
@@ -323,26 +283,21 @@ export class Admission {
     const about = event && loop.task.supersedes(event.lesson) ? predictionId : undefined
     const isKnown = dedupe.lessonOf(key) !== undefined
     const keys = [...(isKnown ? [key] : []), ...learner.about(about)]
-    for (const held of waiting.about(key, about)) if (held.received !== received) this.#drop(held)
+    for (const held of waiting.about(key, about))
+      if (held.received !== received) this.#refusals.drop(held)
     if (about !== undefined) for (const aside of setAside.about(key, about)) setAside.remove(aside)
     const predictions = about === undefined ? [] : [about]
     if (keys.length > 0) onSupersede({ keys, predictions }, old)
-  }
-
-  /** It is not waited for any more. Each record of the stream is counted as something. */
-  #drop({ key, isCounted }: WaitingEvent): void {
-    this.#parts.waiting.leave(key)
-    if (isCounted !== true) this.#parts.tally.count('accepted')
   }
 
   #wait(waiting: WaitingEvent): Due {
     const { waiting: room } = this.#parts
     const held = room.get(waiting.key)
     if (held?.received === waiting.received) return false
-    if (held !== undefined) this.#drop(held)
+    if (held !== undefined) this.#refusals.drop(held)
     room.enter(waiting)
     // A full room lets the oldest go.
-    this.#giveUp(room.expire(waiting.since))
+    this.#refusals.giveUp(room.expire(waiting.since))
     return false
   }
 
@@ -361,7 +316,7 @@ export class Admission {
         ...(timeMs !== undefined && { timeMs }),
       }
     } catch (error) {
-      this.#reject(received, error, key)
+      this.#refusals.reject(received, error, key)
       return undefined
     }
   }
@@ -400,86 +355,5 @@ export class Admission {
   #judge({ id, version, answer }: ServedPrediction, { target }: Example): void {
     const { served, loop } = this.#parts
     served.judge(id, version, loop.task.judge(answer, target))
-  }
-
-  /**
-   * Retracts everything it refers to, here and in past states; an event that was not seen yet is refused when it comes,
-   * as far as there is room.
-   */
-  #retract(event: FeedbackEvent, received: Received, signal: AbortSignal): Due | Promise<Due> {
-    const { learner, dedupe, latents } = this.#parts
-    const meant = meantBy(event, (key) => dedupe.lessonOf(key) !== undefined)
-    const known = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
-    const keys = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
-    const unlearnable = learner.unlearnable([...new Set(keys)])
-    if (unlearnable.length === 0) return this.#retracted({ event, received, meant, keys })
-    return latents
-      .all(unlearnable, signal)
-      .then((found) => this.#retracted({ event, received, meant, keys, latents: found }))
-  }
-
-  #retracted({ event, received, meant, keys, latents }: Retracting): false {
-    const { dedupe, tally, onRetract } = this.#parts
-    const gone = [...new Set([...keys, ...this.#dropMeant(meant)])]
-    const own = keyOf(event)
-    if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
-    for (const key of gone) dedupe.add(key, RETRACTED)
-    if (dedupe.lessonOf(own) !== undefined) dedupe.add(own, RETRACTED)
-    tally.count('accepted')
-    const { predictionId } = event
-    const isMany = meant.kind !== 'event'
-    onRetract(
-      {
-        keys: isMany ? gone : [own, ...gone],
-        predictions: predictionId === undefined ? [] : [predictionId],
-        ...(isMany && { meant: [meant] }),
-      },
-      latents,
-    )
-    return false
-  }
-
-  /** Removes it from waiting and set-aside events. */
-  #dropMeant(meant: Meant): readonly ExampleKey[] {
-    const { waiting, setAside } = this.#parts
-    const waits = waiting.events.filter(({ key, event }) => isMeant(meant, { ...event, key }))
-    for (const each of waits) this.#drop(each)
-    const aside = setAside.entries.filter(({ what, ...each }) => {
-      const said = what.kind === 'example' ? what.example : what.event.event
-      return isMeant(meant, { ...each, predictionId: said.predictionId })
-    })
-    for (const { key } of aside) setAside.remove(key)
-    return [...waits, ...aside].map(({ key }) => key)
-  }
-
-  /** It refers to nothing known. Returns whether it counts anyway. */
-  #isAhead(event: FeedbackEvent, meant: Meant, received: Received): boolean {
-    const { ahead, tally, dedupe } = this.#parts
-    if (meant.kind === 'source' || event.predictionId !== undefined) return true
-    const key = keyOf(event)
-    if (meant.kind === 'event' && dedupe.lessonOf(key) !== undefined) return true
-    if (meant.kind === 'event' && ahead.add(key, tally.accepted)) return true
-    const error =
-      meant.kind === 'id'
-        ? failure('RETRACTION_UNMATCHED', `no event ${event.id} of any source is known`)
-        : failure('RETRACTIONS_FULL', `too many unmatched retractions from ${event.source}`)
-    this.#reject(received, error)
-    return false
-  }
-
-  #giveUp(events: readonly WaitingEvent[]): void {
-    for (const { event, received } of events) {
-      const id = event.predictionId ?? ''
-      const error = failure('PREDICTION_UNKNOWN', `no prediction ${id} was seen`)
-      this.#reject(received, error, keyOf(event))
-    }
-  }
-
-  #reject(received: Received, error: unknown, key?: ExampleKey): void {
-    const { letters, tally, waiting } = this.#parts
-    if (key !== undefined && waiting.get(key)?.received === received) waiting.leave(key)
-    letters.add(received, letters.reasonOf(error))
-    if (key !== undefined) this.#parts.refused.push(key)
-    tally.count('rejected')
   }
 }
