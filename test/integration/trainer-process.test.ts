@@ -157,7 +157,7 @@ describe('a supervisor', () => {
     )
     await Promise.all([learned(supervisor, 'a', 8), learned(supervisor, 'b', 8)])
     expect(supervisor.status('a').pid).toBe(supervisor.status('b').pid)
-    expect(supervisor.status('a')).toMatchObject({ restarts: 0, steps: 2, labels: ['no', 'yes'] })
+    expect(supervisor.status('a')).toMatchObject({ restarts: 0, steps: 2, head: ['no', 'yes'] })
     await until(() => moves.length === 6)
     expect(moves.toSorted()).toEqual(['a v0', 'a v1', 'a v2', 'b v0', 'b v1', 'b v2'])
   })
