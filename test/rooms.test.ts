@@ -244,7 +244,9 @@ test('the rooms know nothing of the files that put them together', () => {
 /** A plug-in's folder or file, as its path begins; undefined for what is no plug-in. */
 function pluginOf(path: string): string | undefined {
   const folder = /^(src\/(bases|tasks)\/[^/]+|connectors\/[^/]+|policies\/[^/]+|src\/api\/v1)\//
-  const method = new RegExp(`^src/adapters/(${Object.keys(methods).join('|')})\\.ts$`)
+  const method = new RegExp(
+    `^src/adapters/(?:closed-form/)?(${Object.keys(methods).join('|')})\\.ts$`,
+  )
   return (folder.exec(path) ?? method.exec(path))?.[0]
 }
 
@@ -267,7 +269,7 @@ const acquainted: Readonly<Record<string, string>> = {
   'src/cli/remote/show-quality.ts → src/tasks/classification/': 'prints a report',
   'src/cli/remote/show-quality.ts → src/tasks/regression/': 'the same',
   'src/config/labels.ts → src/tasks/classification/': 'labels',
-  'src/config/task-choice.ts → src/tasks/regression/': 'settings of a task',
+  'src/config/schema/task-choice.ts → src/tasks/regression/': 'settings of a task',
   'src/intake/events/signal.ts → src/tasks/classification/': 'labels',
 }
 

@@ -3,13 +3,13 @@
  * them. It makes the same calls as a starting trainer, without an engine: opens the base, resolves its maps, opens the
  * policies.
  */
-import { openPolicy } from '../config/open-policy.ts'
-import { pluginsOf } from '../config/own-plugins.ts'
-import type { PluginTable } from '../config/plugin-table.ts'
+import { openPolicy } from '../config/plugins/open-policy.ts'
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
+import type { PluginTable } from '../config/plugins/plugin-table.ts'
 import { specsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
-import { chosenBase } from '../config/chosen.ts'
+import { chosenBase } from '../config/plugins/chosen.ts'
 import { adapterOf, methodOf, openBase, openTask } from './parts.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'

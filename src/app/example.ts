@@ -1,7 +1,7 @@
 /** An example input of a model, and feedback about it, for /docs. */
 import type { Json } from '../contracts/core.ts'
 import type { Task } from '../contracts/task.ts'
-import { chosenBase } from '../config/chosen.ts'
+import { chosenBase } from '../config/plugins/chosen.ts'
 import type { ModelConfig } from '../config/config.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
 

@@ -1,7 +1,7 @@
 /** Puts the loop of one model together: once per process, or once for each lease term in a fleet. */
 import { join } from 'node:path'
-import { openPolicy } from '../config/open-policy.ts'
-import { pluginsOf } from '../config/own-plugins.ts'
+import { openPolicy } from '../config/plugins/open-policy.ts'
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { policies as builtInPolicies } from '../plugins.ts'
 import { identityOf } from '../adapters/base-identity.ts'
 import { goingOn } from '../adapters/carried.ts'
@@ -37,7 +37,7 @@ import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import { openKnnEngine } from '../learner/knn-engine.ts'
 import { openTrainable } from '../optim/step.ts'
-import { undeclaredNames } from '../trainer/undeclared-names.ts'
+import { undeclaredNames } from '../trainer/admission/undeclared-names.ts'
 
 export async function openModelLoop(
   site: TrainerContext,

@@ -1,10 +1,10 @@
 /** This daemon's membership: it publishes its state once a second and collects that of the others. */
 import { hostname } from 'node:os'
-import { hearMembers } from '../serving/services/heard-members.ts'
-import { openMembers, type Member, type MemberInfo } from '../serving/services/members.ts'
+import { hearMembers } from '../serving/services/fleet/heard-members.ts'
+import { openMembers, type Member, type MemberInfo } from '../serving/services/fleet/members.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
-import type { Fleet } from '../serving/services/fleet-view.ts'
-import { fleetMember, modelInfo } from '../serving/services/member-info.ts'
+import type { Fleet } from '../serving/services/fleet/fleet-view.ts'
+import { fleetMember, modelInfo } from '../serving/services/fleet/member-info.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
 import type { DaemonContext, ServedModels } from './daemon-context.ts'
 

@@ -15,7 +15,7 @@ import type { Task, TaskPlugin } from '../contracts/task.ts'
 import type { DeadLetterLimits } from '../intake/dead-letters/dead-letters.ts'
 import type { LedgerLimits } from '../versions/local/ledger.ts'
 import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
-import { chosenBase } from '../config/chosen.ts'
+import { chosenBase } from '../config/plugins/chosen.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
 

@@ -11,7 +11,7 @@ import { watchPlaces } from '../platform/store/watch-places.ts'
 import { openEngines } from '../serving/engine/engine-set.ts'
 import { brokenLive } from '../serving/live/broken-live.ts'
 import { openFollowedModel } from '../serving/live/followed-model.ts'
-import { feedbackElsewhere } from '../serving/services/no-feedback.ts'
+import { feedbackElsewhere } from '../serving/services/feedback/no-feedback.ts'
 import type { ServedModel } from '../serving/services/served-model.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 

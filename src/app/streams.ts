@@ -16,8 +16,8 @@ import { modelOf } from './parts.ts'
 import type { DeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import { openLetterOutbox } from '../intake/dead-letters/outbox.ts'
 import { openPredictionSink } from '../intake/predictions/sink.ts'
-import { openChosen } from '../config/chosen.ts'
-import { pluginsOf } from '../config/own-plugins.ts'
+import { openChosen } from '../config/plugins/chosen.ts'
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
 
 export interface Shared {
   readonly forwarder: Forwarder

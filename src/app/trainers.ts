@@ -1,6 +1,6 @@
 /** The trainers of a daemon: which models are trained in which process, and how server and trainers hear of each other's moves. */
 import { join } from 'node:path'
-import { savedStatus } from '../trainer/saved-status.ts'
+import { savedStatus } from '../trainer/start/saved-status.ts'
 import type { Config } from '../config/config.ts'
 import type { Json } from '../contracts/core.ts'
 import { entryUrl } from '../platform/entry.ts'

@@ -1,7 +1,7 @@
 /** What the base of a model says of a config that leaves the adapter open; any key in the config stands. */
 import type { BasePlugin } from '../contracts/network.ts'
 import { bases } from '../plugins.ts'
-import { isRecord } from './shape.ts'
+import { isRecord } from './schema/shape.ts'
 import { Unparsed } from './unparsed.ts'
 
 /** The tree of a config, before the schema is applied. */

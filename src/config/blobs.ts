@@ -1,6 +1,6 @@
 /** Where the bytes of a fleet lie, `fleet.blobs`: its schema, and what is wrong with a choice. */
 import { Type, type Static } from 'typebox'
-import { choiceByName, type Frozen } from './parts.ts'
+import { choiceByName, type Frozen } from './schema/parts.ts'
 import type { Path, Problem } from './problem.ts'
 
 const text = (description: string) => Type.String({ minLength: 1, description })

@@ -10,19 +10,19 @@ import { configFailure, type Path, type PluginCode, type Problem } from './probl
 import { withBaseDefaults } from './base-defaults.ts'
 import { oldPath, withNewKeys, withoutOldKeys } from './old-keys.ts'
 import { checkRules } from './rules.ts'
-import { configSchema, configSchemaOf, pluginPaths, type Config } from './schema.ts'
-import { withModule } from './own-plugins.ts'
-import { builtIn, type PluginTable } from './plugin-table.ts'
+import { configSchema, configSchemaOf, pluginPaths, type Config } from './schema/schema.ts'
+import { withModule } from './plugins/own-plugins.ts'
+import { builtIn, type PluginTable } from './plugins/plugin-table.ts'
 import { withLabelForms } from './labels.ts'
-import { settle } from './settle.ts'
+import { settle } from './schema/settle.ts'
 import { taskKeyProblems } from './tasks.ts'
 import { withPasswords } from './secrets.ts'
-import { isRecord, type Schema } from './shape.ts'
+import { isRecord, type Schema } from './schema/shape.ts'
 
 export { redisOptions } from './redis.ts'
 export { secretsOf, withoutSecrets } from './secrets.ts'
-export { configJsonSchema } from './json-schema.ts'
-export type { Config, ModelConfig } from './schema.ts'
+export { configJsonSchema } from './schema/json-schema.ts'
+export type { Config, ModelConfig } from './schema/schema.ts'
 
 export interface Surroundings {
   readonly environment?: Readonly<Record<string, string | undefined>>

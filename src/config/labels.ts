@@ -2,7 +2,7 @@
  * Converts the labels of a config to their canonical spelling. Labels that become equal are refused, each at its place.
  */
 import type { Problem } from './problem.ts'
-import type { Config, ModelConfig } from './schema.ts'
+import type { Config, ModelConfig } from './schema/schema.ts'
 import { labelForm } from '../tasks/classification/label-form.ts'
 
 export function withLabelForms(config: Config, problems: Problem[]): Config {

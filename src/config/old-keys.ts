@@ -1,7 +1,7 @@
 /** Renamed and moved keys: the old one is still accepted, with a warning, and only the new one reaches the daemon. */
 import type { Path } from './problem.ts'
-import type { Config, ModelConfig } from './schema.ts'
-import { isRecord } from './shape.ts'
+import type { Config, ModelConfig } from './schema/schema.ts'
+import { isRecord } from './schema/shape.ts'
 
 type Warn = (path: Path, message: string) => void
 

@@ -5,7 +5,7 @@
 import type { Path } from './problem.ts'
 import { failure } from '../platform/errors.ts'
 import { editDistance, nearest } from '../platform/nearest.ts'
-import { isRecord } from './shape.ts'
+import { isRecord } from './schema/shape.ts'
 import { Unparsed } from './unparsed.ts'
 
 export interface Override {

@@ -1,7 +1,7 @@
 /** The sections `redis` and `fleet`: their rules, and the connection they describe. */
 import { Type, type Static } from 'typebox'
 import { blobsSchema } from './blobs.ts'
-import { section, type Frozen } from './parts.ts'
+import { section, type Frozen } from './schema/parts.ts'
 import type { Path, Problem } from './problem.ts'
 import type { RedisAddress, RedisOptions } from '../platform/redis/client.ts'
 

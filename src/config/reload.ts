@@ -5,7 +5,7 @@
 import { canonicalJson } from '../platform/canonical-json.ts'
 import { setLogLevel } from '../platform/log.ts'
 import type { Json, Logger } from '../contracts/core.ts'
-import type { Config } from './schema.ts'
+import type { Config } from './schema/schema.ts'
 
 export type Where = 'server' | 'trainer' | 'log'
 

@@ -3,7 +3,7 @@
  * list of all values that must not appear in a log or on a screen.
  */
 import type { Path, Problem } from './problem.ts'
-import { isRecord } from './shape.ts'
+import { isRecord } from './schema/shape.ts'
 
 /** Each may come from the environment: `<name>_env` names the variable. */
 const FROM_ENVIRONMENT = ['password', 'access_key', 'secret_key'] as const

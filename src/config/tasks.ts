@@ -1,9 +1,9 @@
 /** The task of a model in its configuration: which other keys and parts go with it. */
 import { tasks } from '../plugins.ts'
-import type { TaskName } from './task-choice.ts'
+import type { TaskName } from './schema/task-choice.ts'
 import { isClosedForm } from './closed-form.ts'
 import type { Problem } from './problem.ts'
-import type { Config, ModelConfig } from './schema.ts'
+import type { Config, ModelConfig } from './schema/schema.ts'
 
 export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): TaskName {
   return typeof task === 'string' ? task : (Object.keys(task)[0] as TaskName)

@@ -8,7 +8,7 @@
  */
 import type { ClassSums } from '../contracts/adapter.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
-import { startOf } from '../adapters/cholesky.ts'
+import { startOf } from '../adapters/closed-form/cholesky.ts'
 import { invariant } from '../platform/errors.ts'
 
 const names = { counts: 'sums/counts', sums: 'sums/classes', moments: 'sums/moments' }

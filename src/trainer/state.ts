@@ -20,7 +20,7 @@ import {
 import type { Journals } from '../checkpoint/journals.ts'
 import type { Learner } from '../learner/learner.ts'
 import type { LatentMap, LearnerState } from '../learner/learner-types.ts'
-import { DeadLetterBuffer } from './dead-letter-buffer.ts'
+import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
 import { Ahead } from '../intake/retractions-ahead.ts'
 import { SetAside } from '../checkpoint/set-aside-events.ts'
 import type { LoopParts } from './parts.ts'

@@ -4,7 +4,7 @@ import type { Progress } from './backlog-progress.ts'
 import type { FeedbackProgress, TrainerStatus } from './contract.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
-import type { UpdateClock } from './update-times.ts'
+import type { UpdateClock } from './updates/update-times.ts'
 
 export function statusOf(
   { model, engine, tensors, unknownKeys, truncated }: LoopParts,

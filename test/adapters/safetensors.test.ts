@@ -127,11 +127,11 @@ describe('safetensors', () => {
     ['a header that is not UTF-8', Buffer.from('0200000000000000fffe', 'hex'), 'not UTF-8'],
     ['a header that is not JSON', fileOf('{"a":'), 'not JSON'],
     ['a header that is a list', fileOf('[]'), 'does not begin with {'],
-    ['a name twice', fileOf('{"a":1,"\\u0061":2}'), 'the key "a" stands twice'],
+    ['a name twice', fileOf('{"a":1,"\\u0061":2}'), 'the key "a" occurs twice'],
     [
       'a field twice',
       fileOf('{"a":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,4]}}', 4),
-      'the key "dtype" stands twice',
+      'the key "dtype" occurs twice',
     ],
     [
       'an unknown dtype',
@@ -166,7 +166,7 @@ describe('safetensors', () => {
     [
       'offsets that run backwards',
       fileOf(JSON.stringify({ a: entry('F32', [1], [4, 0]) }), 4),
-      'a needs 4 bytes for its shape [1], and has -4',
+      'a needs 4 bytes for its shape [1], but has -4',
     ],
     [
       'two tensors on the same bytes',
@@ -178,11 +178,7 @@ describe('safetensors', () => {
       fileOf(JSON.stringify({ a: entry('U8', [1], [0, 1]), b: entry('U8', [1], [2, 3]) }), 3),
       'hole of 1 bytes before b',
     ],
-    [
-      'metadata that is no text',
-      fileOf('{"__metadata__":{"a":1}}'),
-      '__metadata__.a is not a text',
-    ],
+    ['metadata that is no text', fileOf('{"__metadata__":{"a":1}}'), '__metadata__.a is not text'],
   ])('refuses %s', (_, bytes, message) => {
     expect(refusal(bytes)).toContain(message)
   })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { failure } from '../../src/platform/errors.ts'
-import type { Fleet } from '../../src/serving/services/fleet-view.ts'
+import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'
 import { openServed } from './open-served.ts'
 
 interface Answer {

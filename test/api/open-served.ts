@@ -9,9 +9,9 @@ import { defaultLimits, type Limits } from '../../src/platform/limits.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import type { CorsOptions } from '../../src/api/http/cors.ts'
-import { eventCheck } from '../../src/serving/services/event-check.ts'
-import { openFeedbackService } from '../../src/serving/services/feedback-service.ts'
-import type { Fleet } from '../../src/serving/services/fleet-view.ts'
+import { eventCheck } from '../../src/serving/services/feedback/event-check.ts'
+import { openFeedbackService } from '../../src/serving/services/feedback/feedback-service.ts'
+import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'
 import type {
   ServedModel,
   TrainerReport,
@@ -20,7 +20,7 @@ import type {
 import { openServer } from '../../src/api/http/server.ts'
 import type { Surface } from '../../src/api/surface.ts'
 import { openV1 } from '../../src/api/v1/surface.ts'
-import { watchScrapes } from '../../src/serving/services/scrape.ts'
+import { watchScrapes } from '../../src/serving/services/metrics/scrape.ts'
 import { openServices, type Services } from '../../src/serving/services/services.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { fakeBase } from '../serving/fake-base.ts'

@@ -1,5 +1,5 @@
 /** The product's learner, put together as the daemon does it, without its shell: no checkpoints, no registry. */
-import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { openPolicy } from '../../dist/src/config/plugins/open-policy.js'
 import { policies } from '../../dist/src/plugins.js'
 import { Learner } from '../../dist/src/learner/learner.js'
 

@@ -1,7 +1,7 @@
 /**
  * The product's learner on a stream of pixels. An update after every batch.
  */
-import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { openPolicy } from '../../dist/src/config/plugins/open-policy.js'
 import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { openFeatures } from '../../dist/src/bases/features/features.js'

@@ -1,7 +1,7 @@
 /** A model on features, as the config makes it, and its learner without the daemon around it: score, then learn, in order. */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
-import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { openPolicy } from '../../dist/src/config/plugins/open-policy.js'
 import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { adapterOf, labelsOf, methodOf, openBase } from '../../dist/src/app/parts.js'

@@ -1,5 +1,5 @@
 /** The product's learner on texts. */
-import { openPolicy } from '../../dist/src/config/open-policy.js'
+import { openPolicy } from '../../dist/src/config/plugins/open-policy.js'
 import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'

@@ -32,7 +32,7 @@ test('resend says what was refused again and exits non-zero, and takes what may 
 test('drop removes by id and all; nothing chosen is a usage mistake', async () => {
   const { cli } = await withLetters()
   expect((await cli('drop')).code).toBe(64)
-  expect((await cli('drop', 'x')).stderr).toContain('x is no id')
+  expect((await cli('drop', 'x')).stderr).toContain('x is not an id')
   expect((await cli('drop', '1')).stdout).toBe('1 dropped\n')
   expect((await cli('drop', '--all', '--json')).json()).toEqual({ dropped: 1 })
 })

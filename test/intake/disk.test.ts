@@ -109,7 +109,7 @@ test('predictions that were flushed, and how far the trainer is, are there for t
   await predictions.flush()
   await inbox.append([event('a'), event('b')])
   const reader = openInboxReader(path)
-  expect(await reader.predictions.find('p-1')).toMatchObject({ input, label: 'yes' })
+  expect(await reader.predictions.find('p-1')).toMatchObject({ input, answer: 'yes' })
   writtenThere(disk, path, reader.journal).consumed(2)
   await expect.poll(() => inbox.unread()).toBe(0)
   reader.close()

@@ -88,6 +88,6 @@ test('tokens, limits, level and trigger change; a port is refused by name; servi
 test('a configuration with a mistake changes nothing', async () => {
   writeFileSync(config, 'models: [')
   daemon.kill('SIGHUP')
-  await vi.waitUntil(() => log.includes('cannot be read again'), { timeout: 60_000 })
+  await vi.waitUntil(() => log.includes('cannot be reloaded'), { timeout: 60_000 })
   expect(await post('predict', { inputs: ['good'] })).toMatchObject({ version: 'v1' })
 })

@@ -1,7 +1,7 @@
 /** A trainer process on the smallest learner, with everything else real: files, stores, registry, locks, supervisor. */
 import { join } from 'node:path'
 import { fileSource } from '../../connectors/file/source.ts'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Json, Logger } from '../../src/contracts/core.ts'
 import type { FeedbackEvent } from '../../src/contracts/stream.ts'

@@ -3,7 +3,7 @@ export const breaks = [
   {
     law: 1,
     broken: 'an id that was seen is learned again',
-    file: 'src/trainer/admission.ts',
+    file: 'src/trainer/admission/admission.ts',
     find: 'const seen = dedupe.see(key, lesson)',
     put: "const seen = dedupe.see(key, lesson) === 'undone' ? 'undone' : 'new'",
     tests: ['test/trainer/loop.test.ts'],
@@ -11,7 +11,7 @@ export const breaks = [
   {
     law: 2,
     broken: 'the checkpoint keeps the weights of before the update',
-    file: 'src/trainer/updater.ts',
+    file: 'src/trainer/updates/updater.ts',
     find: '    state.learnerChanged()\n',
     put: '',
     tests: ['test/simulation/crash.test.ts'],
@@ -68,7 +68,7 @@ export const breaks = [
   {
     law: 9,
     broken: 'what is refused is only counted',
-    file: 'src/trainer/admission.ts',
+    file: 'src/trainer/admission/refusals.ts',
     find: 'letters.add(received, letters.reasonOf(error))',
     put: 'void [received, error, letters]',
     tests: ['test/trainer/loop.test.ts'],
@@ -84,7 +84,7 @@ export const breaks = [
   {
     law: 11,
     broken: 'what was pending at a rollback is learned on the version gone back to',
-    file: 'src/trainer/put-aside.ts',
+    file: 'src/trainer/routing/put-aside.ts',
     find: 'for (const example of learner.dropPending())',
     put: 'for (const example of learner.pending.slice(0, 0))',
     tests: ['test/trainer/set-aside.test.ts'],
@@ -100,7 +100,7 @@ export const breaks = [
   {
     law: 12,
     broken: 'a metric of the table is never set',
-    file: 'src/serving/services/scrape.ts',
+    file: 'src/serving/services/metrics/scrape.ts',
     find: "rising.raise('updates', { model }, count)",
     put: 'void rising',
     tests: ['test/declared.test.ts'],

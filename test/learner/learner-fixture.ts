@@ -1,6 +1,6 @@
 /** A learner on tiny parts, and the shell that resolves its latents. */
 import { identified } from '../example-key.ts'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { LearningRateSchedule, Replay, Rollback, Trigger } from '../../src/contracts/policy.ts'
 import type { Example } from '../../src/contracts/task.ts'

@@ -1,6 +1,6 @@
 /** Real learning: what two topics of plain sentences differ in is found on the packaged base, from a few examples. */
 import { expect, it } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { head } from '../../src/adapters/head.ts'

@@ -1,6 +1,6 @@
 /** A label that the config renames while its examples wait, are kept, and have made versions: over restarts and crashes. */
 import { describe, expect, test } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { runWithCrashes } from '../simulation/lives.ts'

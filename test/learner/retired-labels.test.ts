@@ -1,6 +1,6 @@
 /** A label that the config retires while its examples wait, are kept, and have made versions: over restarts and crashes. */
 import { describe, expect, test } from 'vitest'
-import { slda } from '../../src/adapters/slda.ts'
+import { slda } from '../../src/adapters/closed-form/slda.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { event } from '../trainer/events.ts'

@@ -1,7 +1,7 @@
 /** Instant memory for the smallest things that learn: an example lies where its letters point, mixed in plain arithmetic. */
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import type { ChosenPolicy as Chosen } from '../../src/config/open-policy.ts'
+import type { ChosenPolicy as Chosen } from '../../src/config/plugins/open-policy.ts'
 import type { Latent } from '../../src/contracts/network.ts'
 import type { KnnEngine } from '../../src/learner/knn-engine.ts'
 import type { KnnMemoryParts } from '../../src/learner/knn-memory.ts'

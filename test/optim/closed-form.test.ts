@@ -1,9 +1,9 @@
 /** Learning without gradients: what sums must do as a trainable, through the same door as every method. */
 import { describe, expect, it } from 'vitest'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
-import { ncm } from '../../src/adapters/ncm.ts'
-import { ranpac } from '../../src/adapters/ranpac.ts'
-import { slda } from '../../src/adapters/slda.ts'
+import { ncm } from '../../src/adapters/closed-form/ncm.ts'
+import { ranpac } from '../../src/adapters/closed-form/ranpac.ts'
+import { slda } from '../../src/adapters/closed-form/slda.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import type { MethodPlugin, Trainable, TrainRow } from '../../src/contracts/adapter.ts'

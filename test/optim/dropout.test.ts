@@ -1,7 +1,7 @@
 /** Dropout in the steps of a trainable: there, and nowhere else. */
 import { expect, test } from 'vitest'
 import { openFeatures } from '../../src/bases/features/features.ts'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { bytesOf, knobs, not, open, planOf, randomAdapter, rows } from '../trainer/rig.ts'
 

@@ -1,6 +1,6 @@
 /** What policies add to a step on the engine: parts of rows, a teacher, a veto. Against sums made by hand. */
 import { describe, expect, it } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { head } from '../../src/adapters/head.ts'
 import type { TrainRow } from '../../src/contracts/adapter.ts'

@@ -1,5 +1,5 @@
 /** Every policy of the tables goes through the suite of its seam; one that is added does by itself. */
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
 import { regularizerConformance } from '../conformance/regularizer.ts'

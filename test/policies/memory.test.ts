@@ -1,6 +1,6 @@
 import { asKey } from '../example-key.ts'
 import { expect, test } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { memoryTensors, slotsFor } from '../../src/nn/memory.ts'
 import type { MemoryItem } from '../../src/contracts/policy.ts'

@@ -1,7 +1,7 @@
 import { asKey } from '../example-key.ts'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Setting } from '../../src/contracts/core.ts'
 import type { PolicyKind, ReplayItem } from '../../src/contracts/policy.ts'

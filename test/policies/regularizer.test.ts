@@ -1,8 +1,8 @@
 /** What each regularizer policy computes, against numbers made by hand. */
 import { describe, expect, it } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import type { ChosenPolicy as Chosen } from '../../src/config/open-policy.ts'
+import type { ChosenPolicy as Chosen } from '../../src/config/plugins/open-policy.ts'
 import type { Tensors } from '../../src/contracts/core.ts'
 
 const open = (chosen: Chosen) => openPolicy('regularizer', policies.regularizer, chosen)

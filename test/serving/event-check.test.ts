@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
-import { eventCheck } from '../../src/serving/services/event-check.ts'
+import { eventCheck } from '../../src/serving/services/feedback/event-check.ts'
 import { thrown } from '../coded.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 

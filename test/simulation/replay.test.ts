@@ -3,7 +3,7 @@
  * buffer, the same kept logits and the same chance. Labels are open, so that heads grow while logits are kept.
  */
 import { expect, test } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { openWorld, runToEnd, type Setting, type World } from '../trainer/world.ts'

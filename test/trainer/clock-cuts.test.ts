@@ -1,6 +1,6 @@
 /** Law 2 for updates that the clock starts: the checkpoint names the place before anything is learned there. */
 import { expect, test } from 'vitest'
-import { openPolicy, type ChosenPolicy as Chosen } from '../../src/config/open-policy.ts'
+import { openPolicy, type ChosenPolicy as Chosen } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { lessons } from './events.ts'
 import { finalState } from './final-state.ts'

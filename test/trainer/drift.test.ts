@@ -1,6 +1,6 @@
 /** What an alarm does to a learner, and how triggers of the clock are woken when nothing comes. */
 import { expect, test } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Clock } from '../../src/contracts/core.ts'
 import type { Alarm, Replay, Trigger } from '../../src/contracts/policy.ts'

@@ -1,6 +1,6 @@
 /** What a trainer calls settled has been learned and is live, at each moment that it says so. */
 import { expect, test } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { lessons } from './events.ts'
 import { openIn, openWorld, runToEnd, type Setting } from './world.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { changeText } from '../../src/trainer/reason.ts'
+import { changeText } from '../../src/trainer/updates/reason.ts'
 
 test('a version says what it learned, why then, and what that changed', () => {
   const text = changeText({

@@ -1,6 +1,6 @@
 /** A real trainable on a BERT of two layers and width 16, with rows whose latents are drawn at random. */
 import { fileURLToPath } from 'node:url'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { type AdapterPlan, freshAdapter, specsOf } from '../../src/adapters/adapter.ts'
 import { lora } from '../../src/adapters/lora.ts'

@@ -1,7 +1,7 @@
 /** What a base counts is part of what learns: in every version, in every checkpoint, and in the order of the stream. */
 import { asKey, identified } from '../example-key.ts'
 import { describe, expect, it } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'

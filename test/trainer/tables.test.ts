@@ -1,7 +1,7 @@
 /** The recipe for tables, as a config without an adapter gives it, learns what a linear model on the same numbers cannot. */
 import { identified } from '../example-key.ts'
 import { expect, it } from 'vitest'
-import { openPolicy } from '../../src/config/open-policy.ts'
+import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { adapterOf, methodOf, openBase } from '../../src/app/parts.ts'

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { onTestFinished } from 'vitest'
-import { openPolicy, type ChosenPolicy as Chosen } from '../../src/config/open-policy.ts'
+import { openPolicy, type ChosenPolicy as Chosen } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Clock, Logger } from '../../src/contracts/core.ts'
 import type {

@@ -1,8 +1,8 @@
 /** The fleet for /v1/fleet. */
 import type { Static } from 'typebox'
 import type { LeaseView } from '../../fleet/contract.ts'
-import type { FleetStatus } from '../../serving/services/fleet-service.ts'
-import type { FleetMember } from '../../serving/services/fleet-view.ts'
+import type { FleetStatus } from '../../serving/services/fleet/fleet-service.ts'
+import type { FleetMember } from '../../serving/services/fleet/fleet-view.ts'
 import type { FleetAnswer } from './fleet-schemas.ts'
 
 type Answer = Static<typeof FleetAnswer>

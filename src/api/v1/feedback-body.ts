@@ -12,7 +12,7 @@ import { limitTable } from '../../platform/limits.ts'
 import { isObject } from '../../intake/events/fields.ts'
 import { checkDepth } from '../../intake/events/json-guard.ts'
 import type { RawBody } from '../http/bodies.ts'
-import type { IncomingFeedback } from '../../serving/services/feedback-service.ts'
+import type { IncomingFeedback } from '../../serving/services/feedback/feedback-service.ts'
 import { eventLoop } from '../../platform/slices.ts'
 
 export interface FeedbackBody {

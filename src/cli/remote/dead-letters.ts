@@ -85,7 +85,7 @@ export async function resendLetters(ids: readonly string[], flags: ChoiceFlags):
     before = answer.next
   }
   print(flags.json, { resent, duplicates, rejected }, () => [
-    `${resent} accepted, ${duplicates} already known, ${rejected.length} refused again`,
+    `${resent} sent again, ${duplicates} already known, ${rejected.length} refused again`,
     ...rejected.slice(0, PAGE).map((row) => {
       const { id, code, message } = row as JsonObject & Pick<Letter, 'id' | 'code'>
       return `  ${id}  ${code}  ${textOf(message ?? '')}`

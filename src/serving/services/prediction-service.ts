@@ -7,7 +7,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { LiveModel, Prediction } from '../live/live-model.ts'
 import type { PredictRequest } from '../live/predict.ts'
-import { textOf, type Position } from './position.ts'
+import { textOf, type Position } from './feedback/position.ts'
 import type { TrainerView } from './served-model.ts'
 import { explained, hasFailed } from './trainer-fault.ts'
 

@@ -6,9 +6,9 @@ import type { Registry } from '../../versions/contract.ts'
 import type { DeadLetterPages } from '../../intake/dead-letters/pages.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import type { Fields, Task } from '../../contracts/task.ts'
-import type { FeedbackService } from './feedback-service.ts'
+import type { FeedbackService } from './feedback/feedback-service.ts'
 import type { LiveModel } from '../live/live-model.ts'
-import type { Position } from './position.ts'
+import type { Position } from './feedback/position.ts'
 
 export interface ServedModel {
   readonly name: string

@@ -2,7 +2,7 @@
 import type { Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
-import { fleetStatus, type FleetOptions, type FleetStatus } from './fleet-service.ts'
+import { fleetStatus, type FleetOptions, type FleetStatus } from './fleet/fleet-service.ts'
 import { openModelServices, type ModelServices } from './model-services.ts'
 import { readinessOf, type Readiness } from './readiness.ts'
 

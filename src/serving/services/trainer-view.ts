@@ -2,9 +2,9 @@
  * What the trainers of the fleet report about each model, with the counts of each replica's intake. The daemon that
  * trains a model reports it.
  */
-import type { Member, MemberModel } from './members.ts'
-import { reachedGeneration, unlearnedHere, unreadHere } from './feedback-progress.ts'
-import { intakeCounts, type ModelIntake } from './intake-counts.ts'
+import type { Member, MemberModel } from './fleet/members.ts'
+import { reachedGeneration, unlearnedHere, unreadHere } from './feedback/feedback-progress.ts'
+import { intakeCounts, type ModelIntake } from './feedback/intake-counts.ts'
 import type { TrainerReport, TrainerView } from './served-model.ts'
 
 export interface TrainerViewOptions {

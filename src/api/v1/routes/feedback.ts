@@ -5,7 +5,7 @@
  */
 import type { FastifyInstance } from 'fastify'
 import { fixOf, withDetails } from '../../../platform/errors.ts'
-import type { FeedbackGate } from '../../../serving/services/feedback-gate.ts'
+import type { FeedbackGate } from '../../../serving/services/feedback/feedback-gate.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import type { RawBody } from '../../http/bodies.ts'
 import { problems } from '../../http/schemas.ts'

@@ -1,0 +1,82 @@
+/**
+ * Streaming linear discriminant analysis: running class means and one running covariance shared by all classes.
+ *
+ *   Σ = (G − Σ_c n_c·μ_c·μ_cᵀ) / n      Λ = ((1 − ε)·Σ + ε·I)⁻¹      w_c = Λ·μ_c      b_c = −½ μ_c·Λ·μ_c
+ *
+ * The means and Σ are computed from sums, so the order of the stream makes no difference: on frozen features it never
+ * forgets. ε is `shrinkage`, which keeps Λ bounded while there are fewer examples than dimensions.
+ *
+ * Hayes & Kanan (2020), "Lifelong machine learning with deep streaming linear discriminant analysis", CVPR Workshops.
+ */
+import type {
+  ClassSums,
+  ClosedForm,
+  ConfigOf,
+  Method,
+  MethodPlugin,
+} from '../../contracts/adapter.ts'
+import type { Settings } from '../../contracts/core.ts'
+import { solve } from './cholesky.ts'
+import { classMeans, halfNorms } from './class-means.ts'
+import { headOnly } from '../head.ts'
+import { depthSetting, withLowerLayers } from '../lower-layers.ts'
+import { tailLayers } from '../target-modules.ts'
+
+const settings = {
+  shrinkage: {
+    type: 'number',
+    exclusiveMinimum: 0,
+    maximum: 1,
+    default: 1e-4,
+    description: 'ε of (1 − ε)·Σ + ε·I',
+  },
+  depth: depthSetting,
+  tail_layers: tailLayers(0),
+} as const satisfies Settings
+
+export const slda = {
+  summary: 'linear discriminants from running means and one shared covariance',
+  settings,
+  open: ({ shrinkage = 1e-4, depth = 1 }: ConfigOf<typeof settings>): Method => ({
+    ...headOnly,
+    name: 'slda',
+    closedForm: closedForm(shrinkage),
+    view: (base) => withLowerLayers(base, depth),
+  }),
+} satisfies MethodPlugin
+
+function closedForm(shrinkage: number): ClosedForm {
+  return {
+    needsMoments: true,
+    solve(sums) {
+      const means = classMeans(sums)
+      const weight = means.slice()
+      solve(shrunk(covariance(sums, means), sums.width, shrinkage), sums.width, weight)
+      return { weight, bias: halfNorms(weight, means, sums.width) }
+    },
+  }
+}
+
+/** Within the classes: the lower triangle of Σ, row by row. */
+function covariance({ width, counts, moments }: ClassSums, means: Float64Array): Float64Array {
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  const triangle = Float64Array.from(moments)
+  for (const [label, count] of counts.entries()) {
+    const mean = means.subarray(label * width, (label + 1) * width)
+    let at = 0
+    for (let row = 0; row < width; row += 1) {
+      const scaled = count * (mean[row] ?? 0)
+      for (let column = 0; column <= row; column += 1, at += 1)
+        triangle[at] = (triangle[at] ?? 0) - scaled * (mean[column] ?? 0)
+    }
+  }
+  return triangle.map((value) => value / total)
+}
+
+/** (1 − ε)·Σ + ε·I */
+function shrunk(triangle: Float64Array, width: number, epsilon: number): Float64Array {
+  for (let at = 0; at < triangle.length; at += 1) triangle[at] = (1 - epsilon) * (triangle[at] ?? 0)
+  for (let row = 0, at = 0; row < width; row += 1, at += row + 1)
+    triangle[at] = (triangle[at] ?? 0) + epsilon
+  return triangle
+}

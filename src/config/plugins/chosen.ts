@@ -1,0 +1,35 @@
+/** A choice by name in a config: its one key names the plug-in, and the value is that plug-in's settings. */
+import type { Plugin } from '../../contracts/core.ts'
+import type { BasePlugin } from '../../contracts/network.ts'
+import { bases } from '../../plugins.ts'
+import { invariant } from '../../platform/errors.ts'
+import { openedWith } from './opened-with.ts'
+import type { BaseChoice, NamedChoice } from '../schema/model-schema.ts'
+import { isRecord } from '../schema/shape.ts'
+
+/** Opens the plug-in that a settled choice names. */
+export function openChosen<Opened, Needs extends readonly unknown[]>(
+  table: Readonly<Record<string, Plugin<Opened, Needs>>>,
+  choice: NamedChoice,
+  ...needs: Needs
+): Opened {
+  const [name = '', settings = {}] = Object.entries(choice)[0] ?? []
+  const plugin = table[name]
+  invariant(plugin !== undefined, `the schema of the config knows ${name}`)
+  return plugin.open(openedWith(plugin.settings, settings), ...needs)
+}
+
+/** The base that a settled config names, and its settings as its plug-in gets them. */
+export function chosenBase(choice: BaseChoice): {
+  readonly plugin: BasePlugin
+  readonly settings: Readonly<Record<string, unknown>>
+} {
+  const [name = '', value] =
+    typeof choice === 'string' ? [choice, {}] : (Object.entries<unknown>(choice)[0] ?? [])
+  const table: Readonly<Record<string, BasePlugin>> = bases
+  const plugin = table[name]
+  invariant(plugin !== undefined, `the schema of the config knows the base ${name}`)
+  const written = plugin.inline === undefined ? value : { [plugin.inline]: value }
+  const settings = openedWith(plugin.settings, isRecord(written) ? written : {})
+  return { plugin, settings }
+}

@@ -1,0 +1,41 @@
+/** A user's plug-in as the daemon calls it: what `open` throws or forgets becomes a coded error that names the module. */
+import { CodedError } from '../../contracts/core.ts'
+import type { Source } from '../../contracts/stream.ts'
+import { failure } from '../../platform/errors.ts'
+import { guardedSource } from './guarded-source.ts'
+import { missingMember } from './plugin-kinds.ts'
+import type { OwnPlugin } from './plugin-shape.ts'
+
+export function guarded(plugin: OwnPlugin, path: string): object {
+  const { kind, name, open } = plugin
+  const broken = (cause: unknown): CodedError => {
+    if (cause instanceof CodedError) return cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    return failure('PLUGIN_BROKEN', `${path}: opening ${name} failed: ${why}`, {
+      details: { path, kind, name },
+      cause,
+    })
+  }
+  const checked = (opened: unknown): unknown => {
+    const missing = missingMember(kind, opened)
+    if (missing === undefined) return kind === 'source' ? guardedSource(opened as Source) : opened
+    throw failure('PLUGIN_INVALID', `${path}: what ${name} opens has no ${missing}`, {
+      details: { path, kind, name, missing },
+    })
+  }
+  return {
+    ...plugin,
+    open(...given: Parameters<OwnPlugin['open']>): unknown {
+      try {
+        const opened = open.apply(plugin, given)
+        return opened instanceof Promise
+          ? opened.then(checked).catch((cause: unknown) => {
+              throw broken(cause)
+            })
+          : checked(opened)
+      } catch (cause) {
+        throw broken(cause)
+      }
+    },
+  }
+}

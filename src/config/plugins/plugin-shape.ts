@@ -1,0 +1,73 @@
+/** The shape of a user's plug-in, and what is wrong with one. */
+import type { Plugin, Setting } from '../../contracts/core.ts'
+import { pluginKinds, type PluginKind } from './plugin-kinds.ts'
+import type { Problem } from '../problem.ts'
+import { schemaOf } from './setting-schema.ts'
+import { settle } from '../schema/settle.ts'
+import { isRecord, type Schema } from '../schema/shape.ts'
+
+/** What a module exports as `plugin`, or several of them as `plugins`. */
+export type OwnPlugin = Plugin<unknown, never[]> & {
+  readonly kind: PluginKind
+  /** As the config names it. */
+  readonly name: string
+}
+
+const NAME = /^[a-z0-9][a-z0-9._+-]{0,63}$/
+
+const types: readonly string[] =
+  'integer number boolean text path choice duration list map group constant either'.split(' ')
+
+/** A clause that follows the module's path; undefined for a plug-in. */
+export function shapeFault(plugin: unknown): string | undefined {
+  if (!isRecord(plugin))
+    return 'exports something else than { kind, name, summary, settings, open }'
+  const { kind, name, summary, settings, open } = plugin
+  if (!pluginKinds.some((known) => known === kind))
+    return `has the kind ${JSON.stringify(kind)}; known: ${pluginKinds.join(', ')}`
+  if (typeof name !== 'string' || !NAME.test(name))
+    return `has the name ${JSON.stringify(name)}, which is not of the form ${NAME.source}`
+  if (typeof summary !== 'string' || summary === '') return `(${name}) has no summary`
+  if (typeof open !== 'function') return `(${name}) has no function open`
+  if (!isRecord(settings)) return `(${name}) has no settings; write settings: {} for none`
+  for (const [key, setting] of Object.entries(settings)) {
+    const fault = key === 'policy' ? 'is a reserved name' : settingFault(setting)
+    if (fault !== undefined) return `(${name}): settings.${key} ${fault}`
+  }
+  return undefined
+}
+
+function settingFault(setting: unknown): string | undefined {
+  if (!isRecord(setting)) return 'is not a mapping such as { type, default, description }'
+  const { type } = setting
+  if (typeof type !== 'string' || !types.includes(type))
+    return `has the type ${JSON.stringify(type)}; known: ${types.join(', ')}`
+  return innerFault(setting as unknown as Setting) ?? defaultFault(setting as unknown as Setting)
+}
+
+function innerFault(setting: Setting): string | undefined {
+  if (setting.type === 'choice' && !Array.isArray(setting.options)) return 'has no list of options'
+  if (setting.type === 'duration' && typeof setting.default !== 'string')
+    return 'has no default such as 1s'
+  if (setting.type === 'constant' && setting.value === undefined) return 'has no value'
+  if (setting.type === 'group') {
+    if (!isRecord(setting.settings)) return 'has no settings'
+    const faults = Object.values(setting.settings).map(settingFault)
+    return faults.find((fault) => fault !== undefined)
+  }
+  if (setting.type === 'list' || setting.type === 'map') return settingFault(setting.of)
+  if (setting.type !== 'either') return undefined
+  if (!Array.isArray(setting.of)) return 'has no list of settings'
+  return setting.of.map(settingFault).find((fault) => fault !== undefined)
+}
+
+function defaultFault(setting: Setting): string | undefined {
+  if (!('default' in setting)) return undefined
+  const problems: Problem[] = []
+  settle(schemaOf(setting) as unknown as Schema, setting.default, [], {
+    report: (problem) => problems.push(problem),
+    folderOf: () => '.',
+  })
+  const [problem] = problems
+  return problem && `has the default ${JSON.stringify(setting.default)}, which ${problem.message}`
+}

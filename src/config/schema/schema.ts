@@ -1,0 +1,158 @@
+/**
+ * The schema of a configuration. The types in code, the JSON Schema for editors, the defaults and every refusal derive
+ * from it. Every key has a default except `models` and each model's `labels`.
+ */
+import { Type, type Static } from 'typebox'
+import { modelSchemaOf } from './model-schema.ts'
+import { builtIn, type PluginTable } from '../plugins/plugin-table.ts'
+import { section, type Frozen } from './parts.ts'
+import { fleetSchema, redisSchema } from '../redis.ts'
+import { limitTable } from '../../platform/limits.ts'
+
+const name = { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
+
+const auth = Type.Object(
+  {
+    tokens: Type.Array(Type.String({ minLength: 16 }), {
+      default: [],
+      description: 'each of them opens every route',
+    }),
+    token_env: Type.Optional(
+      Type.String({ minLength: 1, description: 'environment variable that holds one more token' }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'bearer tokens; required on any address but loopback',
+  },
+)
+
+const cors = Type.Object(
+  {
+    origins: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s*]+)$' }), {
+      minItems: 1,
+      description:
+        'such as https://labels.example.com, without a path; "*" = every page, requires auth',
+    }),
+    max_age_seconds: Type.Integer({
+      minimum: 0,
+      maximum: 86_400,
+      default: 600,
+      description: 'how long a browser caches the answer to a preflight',
+    }),
+  },
+  { additionalProperties: false, description: 'web pages that may call the API from a browser' },
+)
+
+const server = section(
+  {
+    host: Type.String({ minLength: 1, default: '127.0.0.1' }),
+    port: Type.Integer({
+      minimum: 0,
+      maximum: 65_535,
+      default: 8080,
+      description: '0 = any free port',
+    }),
+    auth: Type.Optional(auth),
+    hosts: Type.Array(Type.String({ pattern: '^([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])$' }), {
+      default: [],
+      description:
+        'host names that requests may use besides localhost; without auth all others are refused, with auth only if this list is not empty',
+    }),
+    cors: Type.Optional(cors),
+    workers: Type.Integer({
+      minimum: 1,
+      maximum: 64,
+      default: 1,
+      description: 'engine threads per base',
+    }),
+    batch_rows: Type.Integer({
+      minimum: 1,
+      maximum: 256,
+      default: 8,
+      description: 'rows per engine run',
+    }),
+    batch_wait_ms: Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      default: 10_000,
+      description: 'longest time that a row waits for others to fill a batch',
+    }),
+  },
+  'the HTTP endpoint',
+)
+
+const limits = section(
+  Object.fromEntries(
+    Object.entries(limitTable).map(([name, { default: byDefault, least, most, reason }]) => [
+      name,
+      Type.Integer({ minimum: least, maximum: most, default: byDefault, description: reason }),
+    ]),
+  ) as { [Name in keyof typeof limitTable]: ReturnType<typeof Type.Integer> },
+  'limits that protect memory, disk and time',
+)
+
+export const pluginPaths = Type.Array(Type.String({ minLength: 1, format: 'path' }), {
+  uniqueItems: true,
+  maxItems: 100,
+  default: [],
+  description: 'modules with your own sources, sinks and policies',
+})
+
+export function configSchemaOf(plugins: PluginTable) {
+  return Type.Object(
+    {
+      data_dir: Type.String({ minLength: 1, format: 'path', default: './data' }),
+      seed: Type.Union([Type.Integer(), Type.String({ minLength: 1 })], {
+        default: 0,
+        description: 'seed of every random stream',
+      }),
+      role: Type.Enum(['all', 'trainer', 'server'], {
+        default: 'all',
+        description: 'server answers and does not train; trainer trains and does not answer',
+      }),
+      replica: Type.Optional(
+        Type.String({
+          ...name,
+          description:
+            'name of this daemon in its fleet; absent = a generated name that is kept in data_dir',
+        }),
+      ),
+      server,
+      trainer: section(
+        {
+          threads: Type.Integer({
+            minimum: 1,
+            maximum: 256,
+            default: 1,
+            description: 'threads of TensorFlow; more leave fewer for serving',
+          }),
+        },
+        'the trainer process',
+      ),
+      log: section(
+        {
+          level: Type.Enum(['debug', 'info', 'warn', 'error', 'silent'], { default: 'info' }),
+          format: Type.Enum(['auto', 'json', 'pretty'], { default: 'auto' }),
+        },
+        'to stderr',
+      ),
+      plugins: pluginPaths,
+      redis: Type.Optional(redisSchema),
+      fleet: fleetSchema,
+      limits,
+      models: Type.Record(Type.String(name), modelSchemaOf(plugins), {
+        additionalProperties: false,
+        minProperties: 1,
+        description: 'served name → model',
+      }),
+    },
+    { additionalProperties: false, title: 'Antikythera configuration' },
+  )
+}
+
+/** With the built-in plug-ins. */
+export const configSchema = configSchemaOf(builtIn)
+
+export type Config = Frozen<Static<typeof configSchema>>
+export type ModelConfig = Frozen<Static<ReturnType<typeof modelSchemaOf>>>

@@ -1,0 +1,46 @@
+/** The keywords of the config's schema, and what settling a value needs from outside. */
+import type { Path, Problem } from '../problem.ts'
+
+export interface Schema {
+  readonly type?: string
+  readonly const?: unknown
+  readonly enum?: readonly unknown[]
+  readonly anyOf?: readonly Schema[]
+  readonly choice?: 'name'
+  readonly discriminator?: { readonly propertyName: string }
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly patternProperties?: Readonly<Record<string, Schema>>
+  readonly required?: readonly string[]
+  readonly items?: Schema
+  readonly default?: unknown
+  readonly minProperties?: number
+  readonly minItems?: number
+  readonly uniqueItems?: boolean
+  readonly minLength?: number
+  readonly format?: string
+  /** Of a duration. */
+  readonly minimumMs?: number
+  readonly maximumMs?: number
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
+}
+
+export interface Settling {
+  report(problem: Problem): void
+  /** The folder that a relative path at this place starts from. */
+  folderOf(path: Path): string
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The name of a value's type in a message. */
+export function typeName(value: unknown): string {
+  if (value === null) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  return typeof value === 'string' ? 'text' : `a ${typeof value}`
+}

@@ -1,0 +1,162 @@
+/**
+ * The entry of HTTP feedback: each event is validated by the same rules as in a stream, valid events are durable before
+ * the answer, and invalid ones go to the dead letters with a code (law 9). One invalid event does not affect the
+ * others.
+ */
+import { createHash } from 'node:crypto'
+import { CodedError, type Clock } from '../../../contracts/core.ts'
+import type { DeadLetter, FeedbackEvent, Sink } from '../../../contracts/stream.ts'
+import type { Routing } from '../../../versions/contract.ts'
+import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
+import type { Metrics } from '../../../platform/metrics.ts'
+import type { UndoneFeedback } from './undone-feedback.ts'
+import { eventLoop } from '../../../platform/slices.ts'
+
+export interface FeedbackService {
+  /** Resolves when everything accepted, and everything rejected, is on disk. */
+  take(
+    events: readonly IncomingFeedback[],
+    /** A refused event is a dead letter already. */
+    options?: { readonly areLetters?: boolean },
+  ): Promise<FeedbackReceipt>
+  /** The live pointer was moved here. */
+  moved?(pointer: Routing): void
+  /** Events that are kept here until the trainer has learned them. */
+  unread(): number
+}
+
+/** One event as it arrived. */
+export interface IncomingFeedback {
+  readonly bytes: Uint8Array
+}
+
+export interface FeedbackReceipt {
+  readonly accepted: number
+  readonly duplicates: number
+  readonly rejected: readonly { readonly index: number; readonly error: CodedError }[]
+  /** How many of the accepted ones are refused later because they were retracted before they arrived. */
+  readonly retracted?: number | undefined
+  /** A trainer that has processed this position has seen everything accepted; absent if nothing has arrived so far. */
+  readonly position?: string | undefined
+}
+
+export interface FeedbackServiceOptions {
+  readonly model: string
+  /** The name of the source that reads the inbox: it is part of an event's identity. */
+  readonly source: string
+  /** Throws a coded error for what cannot be learned from. */
+  readonly check: (bytes: Uint8Array) => FeedbackEvent
+  readonly inbox: Pick<Inbox, 'append' | 'unread'>
+  /** What a receipt calls an offset of the inbox; absent = the offset. */
+  readonly positionOf?: (offset: number) => string
+  readonly predictions: { flush(): Promise<void> }
+  readonly deadLetters: Pick<Sink, 'write'>
+  readonly metrics: Pick<Metrics, 'count'>
+  readonly clock: Clock
+  /** Events undone by rollbacks may come again. */
+  readonly undone?: Pick<UndoneFeedback, 'below' | 'moved'> | undefined
+  /** Called when the trainer has something to read. */
+  readonly onAppended?: (() => void) | undefined
+}
+
+export function openFeedbackService(options: FeedbackServiceOptions): FeedbackService {
+  return {
+    unread: () => options.inbox.unread(),
+    moved: (pointer) => options.undone?.moved(pointer),
+    async take(incoming, { areLetters = false } = {}) {
+      const checked = await eventLoop.each(incoming, (event) => checkOne(options, event))
+      const rejected = checked.flatMap((outcome, index) =>
+        outcome instanceof CodedError ? [{ index, error: outcome }] : [],
+      )
+      if (!areLetters) await bury(options, incoming, rejected)
+      const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
+      const appended = await keep(options, events)
+      const duplicates = appended.duplicates.length
+      count(options, appended.accepted, duplicates, rejected)
+      const { accepted, end } = appended
+      const position = end === undefined ? undefined : (options.positionOf ?? String)(end)
+      const { retracted } = appended
+      return {
+        ...{ accepted, duplicates, rejected },
+        ...(retracted !== undefined && { retracted }),
+        ...(position !== undefined && { position }),
+      }
+    },
+  }
+}
+
+type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId'>
+
+function checkOne(
+  { check }: FeedbackServiceOptions,
+  { bytes }: IncomingFeedback,
+): Checked | CodedError {
+  try {
+    const event = check(bytes)
+    const { predictionId } = event
+    return { ...incomingEvent(event, bytes), ...(predictionId !== undefined && { predictionId }) }
+  } catch (error) {
+    if (error instanceof CodedError) return error
+    throw error
+  }
+}
+
+interface Kept {
+  readonly accepted: number
+  readonly duplicates: readonly number[]
+  readonly retracted?: number
+  readonly end?: number
+}
+
+/** Predictions that the events name are made readable first, so that the trainer finds them when it reads the events. */
+async function keep(options: FeedbackServiceOptions, events: readonly Checked[]): Promise<Kept> {
+  if (events.length === 0) return { accepted: 0, duplicates: [] }
+  if (events.some(({ predictionId }) => predictionId !== undefined))
+    await options.predictions.flush()
+  const rows = events.map(({ predictionId: _id, ...event }) => event)
+  const appended = await options.inbox.append(rows, options.undone?.below())
+  if (appended.accepted > 0) options.onAppended?.()
+  return appended
+}
+
+async function bury(
+  { source, deadLetters, clock }: FeedbackServiceOptions,
+  incoming: readonly IncomingFeedback[],
+  rejected: FeedbackReceipt['rejected'],
+): Promise<void> {
+  const timeMs = clock.nowMs()
+  const letters = await eventLoop.each(rejected, ({ index, error }): DeadLetter => {
+    const value = incoming[index]?.bytes ?? new Uint8Array()
+    return {
+      key: `${source}\0${createHash('sha256').update(value).digest('hex')}`,
+      code: error.code,
+      reason: error.message,
+      connector: source,
+      partition: '0',
+      position: 'refused',
+      value,
+      timeMs,
+    }
+  })
+  for (let from = 0; from < letters.length; from += BATCH_LETTERS)
+    await deadLetters.write(letters.slice(from, from + BATCH_LETTERS))
+}
+
+/** In one transaction. */
+const BATCH_LETTERS = 250
+
+function count(
+  { model, metrics }: FeedbackServiceOptions,
+  accepted: number,
+  duplicates: number,
+  rejected: FeedbackReceipt['rejected'],
+): void {
+  metrics.count('feedbackAccepted', { model }, accepted)
+  metrics.count('feedbackDuplicates', { model }, duplicates)
+  const codes = new Map<string, number>()
+  for (const { error } of rejected) codes.set(error.code, (codes.get(error.code) ?? 0) + 1)
+  for (const [code, times] of codes) {
+    metrics.count('feedbackRejected', { model, code }, times)
+    metrics.count('deadLetters', { model, code }, times)
+  }
+}

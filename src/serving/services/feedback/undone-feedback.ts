@@ -1,0 +1,72 @@
+/**
+ * Informs the inbox which duplicates to accept again. A rollback undoes learning, so an event from before it can be
+ * sent again: up to that point only the trainer knows the duplicates.
+ */
+import type { Logger } from '../../../contracts/core.ts'
+import type { Routing, Registry } from '../../../versions/contract.ts'
+
+export interface UndoneFeedback {
+  /** Events below this offset may come again. */
+  below(): number
+  /** This server has made that move itself. */
+  moved(pointer: Routing): void
+  close(): void
+}
+
+export interface UndoneParts {
+  readonly registry: Pick<Registry, 'history' | 'watch'>
+  /** The offset that the next event will get. */
+  readonly end: () => number
+  readonly log: Logger
+}
+
+/** The older part of a longer history does not matter: a rollback there costs only a count. */
+const HISTORY = 1000
+
+export async function watchUndone(parts: UndoneParts): Promise<UndoneFeedback> {
+  const undone = new Undone(parts)
+  await undone.begin()
+  return undone
+}
+
+class Undone implements UndoneFeedback {
+  readonly #parts: UndoneParts
+  #below = 0
+  #generation = 0
+  #stop: (() => void) | undefined
+
+  constructor(parts: UndoneParts) {
+    this.#parts = parts
+  }
+
+  async begin(): Promise<void> {
+    await this.#look(HISTORY)
+    this.#stop = this.#parts.registry.watch(({ generation }) => {
+      // Moves in quick succession are reported as one.
+      const unseen = Math.min(HISTORY, generation - this.#generation)
+      if (unseen > 0) void this.#look(unseen).catch((err: unknown) => this.#failed(err))
+    })
+  }
+
+  below(): number {
+    return this.#below
+  }
+
+  moved({ by }: Pick<Routing, 'by'>): void {
+    if (by === 'rollback' || by === 'policy') this.#below = this.#parts.end()
+  }
+
+  close(): void {
+    this.#stop?.()
+  }
+
+  async #look(count: number): Promise<void> {
+    const moves = await this.#parts.registry.history(count)
+    for (const move of moves) if (move.generation > this.#generation) this.moved(move)
+    this.#generation = Math.max(this.#generation, moves[0]?.generation ?? 0)
+  }
+
+  #failed(err: unknown): void {
+    this.#parts.log.warn({ err }, 'moves of the live pointer cannot be read')
+  }
+}

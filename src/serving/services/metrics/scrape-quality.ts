@@ -1,0 +1,46 @@
+/**
+ * Quality of the answers, as gauges. Series that are no longer reported are removed, so that their number stays small.
+ */
+import type { Metrics, NameOf } from '../../../platform/metrics.ts'
+import type { ServedModel, TrainerReport } from '../served-model.ts'
+
+/** Called before the models of a scrape are reported. */
+export function forgetQuality(
+  metrics: Metrics,
+  models: readonly Pick<ServedModel, 'task'>[],
+): void {
+  const ofTasks = new Set(models.flatMap(({ task }) => task.view.gauges))
+  for (const name of ofTasks) metrics.reset(name as NameOf<'gauge'>)
+  metrics.reset('eventSourceAccuracy')
+  for (const name of ['servedError', 'servedJudged'] as const) metrics.reset(name)
+}
+
+export function showQuality(
+  metrics: Metrics,
+  { name: model, task }: Pick<ServedModel, 'name' | 'task'>,
+  { quality }: TrainerReport,
+): void {
+  if (quality === undefined) return
+  const window = 'recent_by_source'
+  metrics.gauge('accuracy', { model, window }, quality.accuracy_recent_by_source)
+  task.view.measure(quality, (name, by, value) => {
+    // The table of metrics has what tasks measure; a test compares them.
+    metrics.gauge(name as 'accuracy', { model, ...by } as { model: string; window: string }, value)
+  })
+  for (const { source, accuracy_recent } of quality.sources)
+    metrics.gauge('eventSourceAccuracy', { model, source }, accuracy_recent)
+}
+
+/** Of the answers that feedback judged: those of the version that answers here now. */
+export function showServed(
+  metrics: Metrics,
+  { name: model, live }: Pick<ServedModel, 'name' | 'live'>,
+  { served = [] }: TrainerReport,
+): void {
+  metrics.gauge('scoredVersions', { model }, served.length)
+  const version = live.live()?.manifest.version
+  const judged = served.find((each) => each.version === version)
+  if (judged === undefined) return
+  metrics.gauge('servedError', { model }, judged.error)
+  metrics.gauge('servedJudged', { model }, judged.count)
+}

@@ -1,0 +1,126 @@
+/** Gauges that are cheaper to read than to keep up to date: set before each scrape from the server and the trainers. */
+import type { Metrics } from '../../../platform/metrics.ts'
+import { Rising } from './rising.ts'
+import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
+import { forgetQuality, showQuality, showServed } from './scrape-quality.ts'
+
+export interface ScrapeOptions {
+  readonly models: readonly ServedModel[]
+  readonly trainer: TrainerView
+  readonly metrics: Metrics
+  /** Of the daemon, for `build_info`. */
+  readonly version: string
+}
+
+export function watchScrapes({ models, trainer, metrics, version }: ScrapeOptions): void {
+  metrics.gauge('buildInfo', { version, node: process.version }, 1)
+  const rising = new Rising(metrics)
+  const seen = new Map<string, number>()
+  metrics.onScrape(() => {
+    forgetQuality(metrics, models)
+    for (const model of models) {
+      metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
+      metrics.gauge('inboxEvents', { model: model.name }, model.feedback.unread())
+      const report = trainer.status(model.name)
+      showTrainer(metrics, model.name, report)
+      showQuality(metrics, model, report)
+      showServed(metrics, model, report)
+      showSources(metrics, rising, model.name, report)
+      showForgotten(rising, model, report)
+      if (report.memorised !== undefined)
+        metrics.gauge('memorised', { model: model.name }, report.memorised)
+      showUpdates(metrics, rising, seen, model.name, report)
+      for (const [store, bytes] of Object.entries(model.storeBytes?.() ?? {}))
+        metrics.gauge('storeBytes', { model: model.name, store }, bytes)
+      if (report.kept) {
+        metrics.gauge('versionsKept', { model: model.name }, report.kept.versions)
+        metrics.gauge('versionsBytes', { model: model.name }, report.kept.bytes)
+      }
+      if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
+    }
+    const reports = models.map(({ name }) => trainer.status(name))
+    metrics.gauge('residentBytes', { process: 'trainer' }, bytesOfAll(reports))
+  })
+}
+
+const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
+
+/** Models in one process report the same number; isolated ones have their own. */
+export function bytesOfAll(
+  reports: readonly Pick<TrainerReport, 'pid' | 'residentBytes'>[],
+): number {
+  const byProcess = new Map(reports.map(({ pid, residentBytes }) => [pid, residentBytes]))
+  return [...byProcess.values()].reduce((sum, bytes) => sum + bytes, 0)
+}
+
+function showTrainer(metrics: Metrics, model: string, report: TrainerReport): void {
+  const { counts, prequential } = report
+  metrics.gauge('lag', { model }, report.lag)
+  metrics.gauge('trainerUp', { model }, WORKING.has(report.state) ? 1 : 0)
+  metrics.gauge('pending', { model }, report.pending)
+  metrics.gauge('waitingJoins', { model }, counts.waiting)
+  metrics.gauge('setAside', { model }, counts.set_aside ?? 0)
+  metrics.gauge('retractionsAhead', { model }, report.retractionsAhead ?? 0)
+  metrics.gauge('paused', { model }, report.state === 'paused' ? 1 : 0)
+  for (const outcome of ['accepted', 'duplicates', 'learned', 'rejected'] as const)
+    metrics.gauge('events', { model, outcome }, counts[outcome])
+  metrics.gauge('steps', { model }, report.steps)
+  metrics.gauge('droppedSteps', { model }, report.droppedSteps)
+  metrics.gauge('tensors', { model }, report.tensors)
+  metrics.gauge('loss', { model }, prequential.loss)
+  metrics.gauge('accuracy', { model, window: 'all' }, prequential.accuracy)
+  metrics.gauge('accuracy', { model, window: 'recent' }, prequential.accuracy_recent)
+}
+
+function showSources(
+  metrics: Metrics,
+  rising: Rising,
+  model: string,
+  { sources = {}, unknownKeys = 0, truncated = 0 }: TrainerReport,
+): void {
+  for (const [source, stats] of Object.entries(sources)) {
+    const { records, bytes, refused, rebalances, lag, resets = 0, missing = 0, code } = stats
+    rising.raise('sourceRecords', { model, source }, records)
+    rising.raise('sourceBytes', { model, source }, bytes)
+    rising.raise('sourceRefused', { model, source }, refused)
+    rising.raise('sourceRebalances', { model, source }, rebalances)
+    rising.raise('sourceResets', { model, source }, resets)
+    rising.raise('sourceMissing', { model, source }, missing)
+    metrics.gauge('sourceLag', { model, source }, lag)
+    metrics.gauge('sourceUp', { model, source }, code === undefined ? 1 : 0)
+  }
+  rising.raise('unknownKeys', { model }, unknownKeys)
+  rising.raise('truncated', { model, by: 'trainer' }, truncated)
+}
+
+/** `seen`: the number of updates of each model that the previous scrape counted. */
+function showUpdates(
+  metrics: Metrics,
+  rising: Rising,
+  seen: Map<string, number>,
+  model: string,
+  { updates }: TrainerReport,
+): void {
+  if (updates === undefined) return
+  const { count, stepSeconds } = updates
+  const before = seen.get(model) ?? 0
+  // A count that fell belongs to another process.
+  const fresh = Math.min(stepSeconds.length, count < before ? count : count - before)
+  for (const seconds of stepSeconds.slice(stepSeconds.length - fresh))
+    metrics.observe('stepSeconds', { model }, seconds)
+  seen.set(model, count)
+  rising.raise('updates', { model }, count)
+}
+
+/** Entries evicted by limits, so that evictions show before a duplicate or a missing dead letter does. */
+function showForgotten(
+  rising: Rising,
+  served: ServedModel,
+  { forgottenIds = 0 }: TrainerReport,
+): void {
+  const { name: model } = served
+  const { ids = 0, deadLetters = 0 } = served.forgotten?.() ?? {}
+  rising.raise('idsForgotten', { model, by: 'inbox' }, ids)
+  rising.raise('idsForgotten', { model, by: 'trainer' }, forgottenIds)
+  rising.raise('deadLettersGone', { model }, deadLetters)
+}

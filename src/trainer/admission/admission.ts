@@ -1,0 +1,359 @@
+/**
+ * From a record to an example in the learner: parse → model check → deduplicate → retract → join → encode → accept.
+ *
+ * An event that cannot be learned from becomes a dead letter, never an exception, so that no event stops the stream.
+ * All waiting comes before the first change: when `admit` rejects, nothing has changed.
+ */
+import type { AdmissionParts, Due } from './parts.ts'
+import { Refusals } from './refusals.ts'
+import { Retractions } from './retracting.ts'
+import { CodedError, type Decision, type ExampleKey } from '../../contracts/core.ts'
+import type { FeedbackEvent, Input, ServedPrediction } from '../../contracts/stream.ts'
+import type { Example } from '../../contracts/task.ts'
+import type { Seen } from '../../intake/dedupe/dedupe.ts'
+import { keyOf } from '../../intake/events/event-key.ts'
+import { needsPrediction, type Received, type WaitingEvent } from '../../intake/join.ts'
+import { signalDigest } from '../../intake/events/signal-digest.ts'
+import { failure } from '../../platform/errors.ts'
+import { isBefore } from '../../checkpoint/barrier.ts'
+import { type BufferedRecord, type Prefetched, Prefetcher } from '../sources/prefetcher.ts'
+import type { SourceMultiplexer } from '../sources/multiplexer.ts'
+import type { LatentMap } from '../../learner/learner-types.ts'
+import { eventAside, setAside } from '../routing/put-aside.ts'
+import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
+import { receivedOf } from '../routing/set-aside-letters.ts'
+
+/** The source of the example, the place for its dead letter, and whether it was counted as accepted before. */
+type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
+  /** The answer that it judges. */
+  readonly served?: ServedPrediction
+} & (
+    | Pick<WaitingEvent, 'event'>
+    | { readonly event?: undefined; readonly lesson: number | undefined }
+  )
+
+/** The data that accompanies an event. */
+interface Known {
+  readonly served?: ServedPrediction
+  readonly prefetched?: Prefetched | undefined
+}
+
+export class Admission {
+  readonly #parts: AdmissionParts
+  readonly #refusals: Refusals
+  readonly #retractions: Retractions
+  /** Waiting events that are tried again now. */
+  #again: WaitingEvent[] = []
+  /** The count of accepted events whose waiting events these are. */
+  #count: number
+  readonly #prefetcher: Prefetcher
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts
+    this.#refusals = new Refusals(parts)
+    this.#retractions = new Retractions(parts, this.#refusals)
+    this.#prefetcher = new Prefetcher({
+      parse: ({ record, connector }) => parts.loop.parse(record, connector),
+      isKnown: (event) => this.#look(event) === 'same',
+      encode: (event) =>
+        event.input && this.#isOurs(event) ? this.#encoded(event.input) : undefined,
+      compute: (encoded) => parts.latents.ahead(encoded),
+    })
+    this.#count = parts.tally.state.triedAgain
+  }
+
+  /** Synchronous, unless it has to wait. */
+  admit(received: BufferedRecord, signal: AbortSignal): Due | Promise<Due> {
+    this.#parts.waiting.saw(received.record)
+    const prefetched = this.#prefetcher.take(received)
+    const event = prefetched?.event ?? this.#parse(received)
+    if (event === undefined || !this.#isOurs(event)) return false
+    const key = keyOf(event)
+    if (event.lesson.kind === 'retract') return this.#retractions.retract(event, received, signal)
+    const seen = this.#look(event)
+    const wasThere = this.#wasThereBefore(received)
+    if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.tally.accepted))
+      return this.#refuseRetracted(received)
+    if (seen === 'same' || (wasThere && this.#isAside(key, event))) {
+      this.#parts.tally.count('duplicates')
+      return false
+    }
+    const waiting = { key, event, received, since: this.#parts.tally.accepted }
+    if (wasThere) return this.#putAside(waiting)
+    // A latent is kept under the key of its example.
+    if (seen !== 'new') this.#parts.latents.forget([key])
+    return needsPrediction(event)
+      ? this.#join(waiting, signal)
+      : this.#learn(waiting, { prefetched }, signal)
+  }
+
+  #refuseRetracted(received: Received): false {
+    this.#refusals.reject(received, failure('RETRACTED', 'an event with this id was taken back'))
+    return false
+  }
+
+  /** A set-aside event that a person asked for; it is already counted as accepted. */
+  async relearn({ key, what, ...entry }: SetAsideEntry, signal: AbortSignal): Promise<Due> {
+    const { tally, latents, setAside, loop } = this.#parts
+    if (what.kind === 'event') {
+      const waiting = { ...what.event, since: tally.accepted, isCounted: true as const }
+      const due = needsPrediction(waiting.event)
+        ? await this.#join(waiting, signal)
+        : await this.#learn(waiting, {}, signal)
+      setAside.remove(key)
+      return due
+    }
+    const received = receivedOf({ ...entry, key, what }, loop.task)
+    const { example } = what
+    const lesson = this.#parts.dedupe.lessonOf(key)
+    const waiting = { key, received, lesson, isCounted: true as const }
+    const found = await latents.all([example], signal)
+    const due = this.#accepted(waiting, example, found)
+    setAside.remove(key)
+    return due
+  }
+
+  /** Call it before records are admitted, where computing latents takes time. */
+  lookAhead(stream: Pick<SourceMultiplexer, 'upcoming'>): void {
+    if (this.#parts.latents.isImmediate) return
+    const { wanted } = this.#prefetcher
+    if (wanted > 0) this.#prefetcher.look(stream.upcoming(wanted))
+  }
+
+  /** A waiting event to retry after the events accepted so far; call it until there is none. */
+  nextAgain(): WaitingEvent | undefined {
+    const { waiting, tally } = this.#parts
+    for (;;) {
+      const next = this.#again.shift()
+      if (next !== undefined) return next
+      // Only when all of a count were tried: a crash before that tries them all once more.
+      tally.triedAgain(this.#count)
+      if (this.#count === tally.accepted) return undefined
+      this.#count += 1
+      this.#refusals.giveUp(waiting.expire(this.#count))
+      this.#again.push(...waiting.due(this.#count))
+    }
+  }
+
+  /** Another look for the prediction of an event that waits. */
+  async again(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
+    return this.#parts.waiting.has(waiting.key) ? this.#join(waiting, signal) : false
+  }
+
+  #isOurs({ model }: FeedbackEvent): boolean {
+    return model === undefined || model === this.#parts.loop.model
+  }
+
+  /** The model that it names keeps the dead letter. */
+  #isForAnother(error: unknown): boolean {
+    const named = error instanceof CodedError ? error.details.model : undefined
+    return named !== undefined && named !== this.#parts.loop.model
+  }
+
+  /** Set aside with this very lesson. */
+  #isAside(key: ExampleKey, event: FeedbackEvent): boolean {
+    const { setAside, dedupe } = this.#parts
+    const what = setAside.get(key)?.what
+    if (what === undefined) return false
+    const lesson = what.kind === 'event' ? signalDigest(what.event.event) : dedupe.lessonOf(key)
+    return lesson === signalDigest(event)
+  }
+
+  /** A different signal supersedes set-aside and waiting events in the same way as learned ones. */
+  #look(event: FeedbackEvent): Seen {
+    const { dedupe, waiting, setAside } = this.#parts
+    const key = keyOf(event)
+    const lesson = signalDigest(event)
+    const held = waiting.get(key)
+    if (held !== undefined) return signalDigest(held.event) === lesson ? 'same' : 'other'
+    const seen = dedupe.see(key, lesson)
+    return seen === 'same' && setAside.has(key) ? 'undone' : seen
+  }
+
+  /** Events set aside unread are parsed here, and nothing more. */
+  #wasThereBefore(received: Received): boolean {
+    const { barrier } = this.#parts.tally
+    return barrier !== undefined && isBefore(received, barrier)
+  }
+
+  #putAside(waiting: WaitingEvent): Due {
+    const { tally, loop } = this.#parts
+    const { task } = loop
+    tally.count('accepted')
+    setAside(eventAside(waiting, 'unread', task), { ...this.#parts, task })
+    return false
+  }
+
+  #parse(received: Received): FeedbackEvent | undefined {
+    const { refused } = received.record
+    try {
+      if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
+      return this.#parts.loop.parse(received.record, received.connector)
+    } catch (error) {
+      if (!this.#isForAnother(error)) this.#refusals.reject(received, error)
+      return undefined
+    }
+  }
+
+  async #join(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
+    const { loop, retry } = this.#parts
+    const id = waiting.event.predictionId ?? ''
+    const find = () => loop.predictions.find(id)
+    const served = await retry.run('looking up a served prediction', find, signal)
+    return served === undefined ? this.#wait(waiting) : this.#learn(waiting, { served }, signal)
+  }
+
+  #learn(waiting: WaitingEvent, known: Known, signal: AbortSignal): Due | Promise<Due> {
+    const example = this.#example(waiting, known)
+    if (example === undefined) return false
+    const joined = known.served === undefined ? waiting : { ...waiting, served: known.served }
+    const replaced = this.#replaced(waiting, example)
+    if (replaced.length > 0) return this.#learnInstead(joined, example, replaced, signal)
+    const latents = this.#parts.latents.now(example)
+    return latents === undefined
+      ? this.#computed(joined, example, known, signal)
+      : this.#accepted(joined, example, latents)
+  }
+
+  async #computed(
+    waiting: Counted,
+    example: Example,
+    { prefetched }: Known,
+    signal: AbortSignal,
+  ): Promise<Due> {
+    const { latents } = this.#parts
+    try {
+      const ahead = await prefetched?.latent
+      const found = ahead ? latents.keep(example, ahead) : await latents.first(example, signal)
+      return this.#accepted(waiting, example, found)
+    } catch (error) {
+      return this.#refused(waiting, error)
+    }
+  }
+
+  /** What sums are to be rid of when this example is learned. */
+  #replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
+    const { learner, loop } = this.#parts
+    const about = loop.task.supersedes(event.lesson) ? predictionId : undefined
+    return learner.unlearnable([...new Set([key, ...learner.about(about)])])
+  }
+
+  async #learnInstead(
+    waiting: Counted,
+    example: Example,
+    replaced: readonly Example[],
+    signal: AbortSignal,
+  ): Promise<Due> {
+    const { latents } = this.#parts
+    try {
+      const old = await latents.all(replaced, signal)
+      latents.forget([example.key])
+      const found = latents.now(example) ?? (await latents.first(example, signal))
+      return this.#accepted(waiting, example, found, old)
+    } catch (error) {
+      return this.#refused(waiting, error)
+    }
+  }
+
+  #accepted(waiting: Counted, example: Example, latents: LatentMap, old?: LatentMap): Due {
+    try {
+      return this.#accept(waiting, example, latents, old).verdict === 'update'
+    } catch (error) {
+      return this.#refused(waiting, error)
+    }
+  }
+
+  /** Stopping, and defects of an engine, are no fault of the event. */
+  #refused({ received, key }: Counted, error: unknown): false {
+    if (!(error instanceof CodedError)) throw error
+    this.#refusals.reject(received, error, key)
+    return false
+  }
+
+  /**
+   * A different signal under the same id, or about the same prediction: the newer one replaces the older ones, in past
+   * states too.
+   */
+  #supersede(
+    { key, received, event }: Counted,
+    { predictionId }: Example,
+    old: LatentMap | undefined,
+  ): void {
+    const { learner, dedupe, waiting, setAside, onSupersede, loop } = this.#parts
+    const about = event && loop.task.supersedes(event.lesson) ? predictionId : undefined
+    const isKnown = dedupe.lessonOf(key) !== undefined
+    const keys = [...(isKnown ? [key] : []), ...learner.about(about)]
+    for (const held of waiting.about(key, about))
+      if (held.received !== received) this.#refusals.drop(held)
+    if (about !== undefined) for (const aside of setAside.about(key, about)) setAside.remove(aside)
+    const predictions = about === undefined ? [] : [about]
+    if (keys.length > 0) onSupersede({ keys, predictions }, old)
+  }
+
+  #wait(waiting: WaitingEvent): Due {
+    const { waiting: room } = this.#parts
+    const held = room.get(waiting.key)
+    if (held?.received === waiting.received) return false
+    if (held !== undefined) this.#refusals.drop(held)
+    room.enter(waiting)
+    // A full room lets the oldest go.
+    this.#refusals.giveUp(room.expire(waiting.since))
+    return false
+  }
+
+  #example(waiting: WaitingEvent, { served, prefetched }: Known): Example | undefined {
+    const { key, event, received } = waiting
+    try {
+      const { predictionId, timeMs = received.record.timeMs } = event
+      return {
+        key,
+        source: event.source,
+        id: event.id,
+        encoded: prefetched?.encoded ?? this.#encoded(event.input ?? served?.input),
+        target: this.#target(event, served),
+        weight: event.weight,
+        ...(predictionId !== undefined && { predictionId }),
+        ...(timeMs !== undefined && { timeMs }),
+      }
+    } catch (error) {
+      this.#refusals.reject(received, error, key)
+      return undefined
+    }
+  }
+
+  #encoded(input: Input | undefined): Example['encoded'] {
+    const { base, maxTokens } = this.#parts.loop
+    if (input === undefined) throw failure('EVENT_INVALID', 'neither input nor prediction_id')
+    return base.encode(input, maxTokens)
+  }
+
+  #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
+    const { loop, learner } = this.#parts
+    return loop.task.target(event.lesson, served?.answer, learner.head)
+  }
+
+  #accept(
+    counted: Counted,
+    example: Example,
+    latents: LatentMap,
+    old: LatentMap | undefined,
+  ): Decision<'wait' | 'update'> {
+    const { learner, tally, dedupe, waiting, setAside, loop } = this.#parts
+    const { isCounted, event } = counted
+    learner.check(example)
+    this.#supersede(counted, example, old)
+    const decision = learner.accept(example, latents, loop.clock.nowMs())
+    waiting.leave(example.key)
+    setAside.remove(example.key)
+    dedupe.add(example.key, event ? signalDigest(event) : counted.lesson)
+    if (isCounted !== true) tally.count('accepted')
+    if (counted.served !== undefined) this.#judge(counted.served, example)
+    return decision
+  }
+
+  /** However late it comes: the version that answered is known with the answer. */
+  #judge({ id, version, answer }: ServedPrediction, { target }: Example): void {
+    const { served, loop } = this.#parts
+    served.judge(id, version, loop.task.judge(answer, target))
+  }
+}

@@ -1,0 +1,38 @@
+/** The parts of admission that its files share. */
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Dedupe } from '../../intake/dedupe/dedupe.ts'
+import type { PendingJoins } from '../../intake/join.ts'
+import type { ServedScores } from '../../evaluation/served-scores.ts'
+import type { Ahead } from '../../intake/retractions-ahead.ts'
+import type { Learner } from '../../learner/learner.ts'
+import type { LatentMap } from '../../learner/learner-types.ts'
+import type { Retracted } from '../../checkpoint/saved.ts'
+import type { TrainerProgress } from '../trainer-progress.ts'
+import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
+import type { LoopParts } from '../parts.ts'
+import type { RetryPolicy } from '../../platform/retry.ts'
+import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { SetAside } from '../../checkpoint/set-aside-events.ts'
+
+export interface AdmissionParts {
+  readonly loop: LoopParts
+  readonly learner: Learner
+  readonly tally: TrainerProgress
+  readonly dedupe: Dedupe
+  readonly waiting: PendingJoins
+  readonly setAside: SetAside
+  readonly ahead: Ahead
+  readonly served: Pick<ServedScores, 'judge'>
+  readonly letters: DeadLetterBuffer
+  /** Keys of refused events are put here. */
+  readonly refused: ExampleKey[]
+  readonly latents: LatentProvider
+  readonly retry: RetryPolicy
+  /** What a newer lesson takes the place of. */
+  readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
+  /** Keys to forget everywhere. */
+  readonly onRetract: (retracted: Retracted, latents?: LatentMap) => void
+}
+
+/** Whether an update is due. */
+export type Due = boolean

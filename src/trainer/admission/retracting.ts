@@ -1,0 +1,98 @@
+/**
+ * Retractions: their events are forgotten everywhere, here and in past states. The retraction of an unseen event is kept,
+ * as far as there is room, and the event is refused when it comes.
+ */
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { FeedbackEvent } from '../../contracts/stream.ts'
+import { keyOf } from '../../intake/events/event-key.ts'
+import type { Received } from '../../intake/join.ts'
+import { RETRACTED } from '../../intake/events/signal-digest.ts'
+import { failure } from '../../platform/errors.ts'
+import type { LatentMap } from '../../learner/learner-types.ts'
+import { isMeant, meantBy, type Meant } from '../../intake/retraction.ts'
+import type { AdmissionParts, Due } from './parts.ts'
+import type { Refusals } from './refusals.ts'
+
+/** A retraction on its way, with the latents of what sums are to be rid of. */
+interface Retracting {
+  readonly event: FeedbackEvent
+  readonly received: Received
+  readonly meant: Meant
+  readonly keys: readonly ExampleKey[]
+  readonly latents?: LatentMap
+}
+
+export class Retractions {
+  readonly #parts: AdmissionParts
+  readonly #refusals: Refusals
+
+  constructor(parts: AdmissionParts, refusals: Refusals) {
+    this.#parts = parts
+    this.#refusals = refusals
+  }
+
+  /**
+   * Retracts everything it refers to, here and in past states; an event that was not seen yet is refused when it comes,
+   * as far as there is room.
+   */
+  retract(event: FeedbackEvent, received: Received, signal: AbortSignal): Due | Promise<Due> {
+    const { learner, dedupe, latents } = this.#parts
+    const meant = meantBy(event, (key) => dedupe.lessonOf(key) !== undefined)
+    const known = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
+    const keys = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
+    const unlearnable = learner.unlearnable([...new Set(keys)])
+    if (unlearnable.length === 0) return this.#retracted({ event, received, meant, keys })
+    return latents
+      .all(unlearnable, signal)
+      .then((found) => this.#retracted({ event, received, meant, keys, latents: found }))
+  }
+
+  #retracted({ event, received, meant, keys, latents }: Retracting): false {
+    const { dedupe, tally, onRetract } = this.#parts
+    const gone = [...new Set([...keys, ...this.#dropMeant(meant)])]
+    const own = keyOf(event)
+    if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
+    for (const key of gone) dedupe.add(key, RETRACTED)
+    if (dedupe.lessonOf(own) !== undefined) dedupe.add(own, RETRACTED)
+    tally.count('accepted')
+    const { predictionId } = event
+    const isMany = meant.kind !== 'event'
+    onRetract(
+      {
+        keys: isMany ? gone : [own, ...gone],
+        predictions: predictionId === undefined ? [] : [predictionId],
+        ...(isMany && { meant: [meant] }),
+      },
+      latents,
+    )
+    return false
+  }
+
+  /** Removes it from waiting and set-aside events. */
+  #dropMeant(meant: Meant): readonly ExampleKey[] {
+    const { waiting, setAside } = this.#parts
+    const waits = waiting.events.filter(({ key, event }) => isMeant(meant, { ...event, key }))
+    for (const each of waits) this.#refusals.drop(each)
+    const aside = setAside.entries.filter(({ what, ...each }) => {
+      const said = what.kind === 'example' ? what.example : what.event.event
+      return isMeant(meant, { ...each, predictionId: said.predictionId })
+    })
+    for (const { key } of aside) setAside.remove(key)
+    return [...waits, ...aside].map(({ key }) => key)
+  }
+
+  /** It refers to nothing known. Returns whether it counts anyway. */
+  #isAhead(event: FeedbackEvent, meant: Meant, received: Received): boolean {
+    const { ahead, tally, dedupe } = this.#parts
+    if (meant.kind === 'source' || event.predictionId !== undefined) return true
+    const key = keyOf(event)
+    if (meant.kind === 'event' && dedupe.lessonOf(key) !== undefined) return true
+    if (meant.kind === 'event' && ahead.add(key, tally.accepted)) return true
+    const error =
+      meant.kind === 'id'
+        ? failure('RETRACTION_UNMATCHED', `no event ${event.id} of any source is known`)
+        : failure('RETRACTIONS_FULL', `too many unmatched retractions from ${event.source}`)
+    this.#refusals.reject(received, error)
+    return false
+  }
+}

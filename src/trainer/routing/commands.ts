@@ -1,0 +1,35 @@
+/**
+ * Commands to a trainer besides moving to a version: to pause learning, and what to do with events that a rollback has
+ * set aside. They arrive as moves of the live pointer that keep its version.
+ */
+import type { Logger } from '../../contracts/core.ts'
+import type { Task } from '../../contracts/task.ts'
+import type { Mover, Routing } from '../../versions/contract.ts'
+import { selectedBy } from '../../checkpoint/set-aside-events.ts'
+import type { TrainerState } from '../state.ts'
+
+const commands: readonly Mover[] = ['pause', 'resume', 'relearn', 'discard']
+
+export function isCommand({ by }: Routing): boolean {
+  return commands.includes(by)
+}
+
+/** Whether a trainer that reaches this move pauses learning from there on. */
+export function isHolding({ by, asks }: Routing): boolean {
+  return by === 'pause' || asks?.hold === true
+}
+
+/** Changes the state; the caller saves. */
+export function obey(
+  move: Routing,
+  state: TrainerState,
+  { task, log }: { readonly task: Pick<Task, 'selected'>; readonly log: Logger },
+): void {
+  const { by, asks, reason } = move
+  const { tally, setAside } = state
+  if (by === 'pause' || by === 'resume') tally.pause(by === 'pause')
+  const selection = selectedBy(asks?.selection ?? {}, task)
+  const count = by === 'relearn' ? setAside.relearn(selection) : 0
+  const gone = by === 'discard' ? setAside.discard(selection) : 0
+  log.info({ by, reason, ...(count + gone > 0 && { events: count + gone }) }, 'a command')
+}

@@ -1,0 +1,215 @@
+/**
+ * The live pointer in the trainer. A move is decided in a checkpoint and carried out after it, so that a crash in
+ * between is repaired by repeating it. If someone else moved the pointer, that move wins: the learner goes back to the
+ * version that is live now, at this place of the stream, and the events after it are set aside.
+ *
+ * The pointer may also be ahead: a predecessor moved it to versions that this line has not made yet, because the
+ * trainer started from an older copy of its checkpoint. See `reconcile-pointer.ts`.
+ */
+import { CodedError } from '../../contracts/core.ts'
+import type { Routing } from '../../versions/contract.ts'
+import { isHolding, obey } from './commands.ts'
+import type { Move } from '../../checkpoint/saved.ts'
+import type { Barrier } from '../../checkpoint/barrier.ts'
+import { restoreVersion, type RestoreVersion } from '../start/restore-version.ts'
+import { isByPerson, reconcilePointer } from './reconcile-pointer.ts'
+import { putAside } from './put-aside.ts'
+
+/** A person who searches for the right version moves the pointer several times in a row. */
+const SETTLED_AFTER_MS = 500
+
+/** Of persons, which this process has followed: far more than a registry can lose and get back. */
+const MOVES_KNOWN = 1000
+
+export class Pointer {
+  readonly #parts: RestoreVersion
+  /** Moves by persons that were followed in this life. */
+  readonly #adopted: Routing[] = []
+  /** Unread records per source; none before there is a stream. */
+  unread: (signal: AbortSignal) => Promise<Barrier['left']> = async () => Promise.resolve({})
+
+  constructor(parts: RestoreVersion) {
+    this.#parts = parts
+  }
+
+  /**
+   * Follows a move by someone else, and carries out what the checkpoint intends. Going back takes much of the CPU that
+   * answers requests, so if there is nothing to learn, follow only the last move: false until then.
+   */
+  async follow(signal: AbortSignal, hasWork: () => Promise<boolean>): Promise<boolean> {
+    const live = await this.#read(signal)
+    if (this.#isSettling(live) && !(await hasWork())) return false
+    await this.#look(live, signal)
+    await this.carryOut(signal)
+    return true
+  }
+
+  #isSettling(live: Routing | undefined): boolean {
+    const { loop, state } = this.#parts
+    if (live === undefined || live.generation <= state.tally.state.generation) return false
+    const ageMs = loop.clock.nowMs() - live.sinceMs
+    return ageMs >= 0 && ageMs < SETTLED_AFTER_MS
+  }
+
+  /** Call it after the checkpoint that intends the moves. */
+  async carryOut(signal: AbortSignal): Promise<void> {
+    const { tally } = this.#parts.state
+    for (let [move] = tally.state.intended; move !== undefined; [move] = tally.state.intended)
+      if (!(await this.#move(move, signal))) return
+  }
+
+  /** False when the registry does not know the version yet or any more: a replica with its bytes restores it. */
+  async #move(move: Move, signal: AbortSignal): Promise<boolean> {
+    const { loop, state, retry } = this.#parts
+    const { generation: expect, intended } = state.tally.state
+    const point = () => {
+      loop.tenure?.lease.check()
+      return unlessRefused(loop.registry.point({ ...move, expect }))
+    }
+    const moved = await retry.run('moving the live pointer', point, signal)
+    if (moved === 'VERSION_UNKNOWN') {
+      loop.log.warn({ version: move.version }, 'the registry lacks the version that should be live')
+      return false
+    }
+    if (moved === 'GENERATION_STALE') await this.#look(await this.#read(signal), signal)
+    else this.#moved(moved, intended.slice(1))
+    return true
+  }
+
+  async #look(live: Routing | undefined, signal: AbortSignal): Promise<void> {
+    const { state } = this.#parts
+    const { generation: known, live: answering } = state.tally.state
+    if (live === undefined || live.generation < known) this.#lost(live)
+    else if (live.generation > known) await this.#catchUp(live, signal)
+    else if (answering === null) state.tally.learnedLive(live)
+  }
+
+  /** Moves that the checkpoint does not know: our own before a crash, a predecessor's, a person's; in their order. */
+  async #catchUp(live: Routing, signal: AbortSignal): Promise<void> {
+    const { state } = this.#parts
+    const known = state.tally.state.generation
+    const history = await this.#history(live.generation - known, signal)
+    const moves = history.toReversed().filter(({ generation }) => generation > known)
+    for (const [at, move] of moves.entries()) {
+      const verdict = await reconcilePointer(move, this.#parts, signal)
+      if (verdict === 'wait') {
+        state.tally.intend([])
+        return
+      }
+      if (verdict === 'ours') this.#moved(move, state.tally.state.intended.slice(1))
+      else if (verdict === 'pass' || this.#wasAdopted(move)) this.#passed(move)
+      else if (verdict === 'obey') await this.#obey(move, signal)
+      else if (this.#isOvertaken(move, moves[at + 1])) this.#overtaken(move)
+      else await this.#adopt(move, signal)
+    }
+  }
+
+  /** If the next move is followed too, and its target state is the same from any version. */
+  #isOvertaken(move: Routing, next: Routing | undefined): boolean {
+    if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
+    // A promotion sets nothing aside.
+    if (move.by === 'rollback' && next.by !== 'rollback') return false
+    const { tally, checkpoint } = this.#parts.state
+    return !tally.isAhead(next.live.version) && checkpoint.hasSnapshot(next.live.version)
+  }
+
+  #overtaken(move: Routing): void {
+    if (isHolding(move)) this.#parts.state.tally.pause(true)
+    this.#wentAlong(move)
+    this.#passed(move)
+  }
+
+  #moved(live: Routing, left: readonly Move[]): void {
+    const { loop, state } = this.#parts
+    state.tally.sawPointer(live, left)
+    loop.onPointer(live)
+  }
+
+  #passed(live: Routing): void {
+    const { loop, state } = this.#parts
+    state.tally.passedPointer(live)
+    loop.onPointer(live)
+  }
+
+  async #adopt(live: Routing, signal: AbortSignal): Promise<void> {
+    const { loop, state } = this.#parts
+    const {
+      live: { version },
+      by,
+      reason,
+    } = live
+    const undoes = by === 'rollback'
+    const left = undoes ? await this.unread(signal) : {}
+    const before = state.learner.remembered
+    const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
+    if (undoes) {
+      putAside(before, state, { task: loop.task, isUnknown: !isKnown })
+      state.tally.putBarrier({ untilMs: live.sinceMs, left })
+    }
+    if (isHolding(live)) state.tally.pause(true)
+    const set_aside = state.setAside.size
+    loop.log.info({ version, by, reason, set_aside }, 'going on from the version that is live now')
+    state.tally.sawPointer(live)
+    this.#wentAlong(live)
+    await state.save(signal)
+  }
+
+  async #obey(command: Routing, signal: AbortSignal): Promise<void> {
+    const { loop, state } = this.#parts
+    obey(command, state, loop)
+    this.#wentAlong(command)
+    this.#passed(command)
+    await state.save(signal)
+  }
+
+  #wentAlong(move: Routing): void {
+    this.#adopted.push(move)
+    if (this.#adopted.length > MOVES_KNOWN) this.#adopted.shift()
+  }
+
+  /** A registry that lost moves and got them back reports old ones. */
+  #wasAdopted({ live: { version }, generation, sinceMs }: Routing): boolean {
+    return this.#adopted.some(
+      (move) =>
+        move.generation === generation && move.live.version === version && move.sinceMs === sinceMs,
+    )
+  }
+
+  /**
+   * A registry that lost its last moves, or all: the version that answered, or that the learner comes from, becomes
+   * live again.
+   */
+  #lost(live: Routing | undefined): void {
+    const { state } = this.#parts
+    const { generation, parent, intended, live: answering } = state.tally.state
+    const version = answering?.version ?? parent
+    if (generation === 0 || version === null) return
+    const reason = live === undefined ? 'no version was live' : 'the registry had lost moves'
+    const again: Move = { version, by: 'start', reason }
+    state.tally.lostPointer(live?.generation ?? 0, intended.length > 0 ? intended : [again])
+  }
+
+  async #read(signal: AbortSignal): Promise<Routing | undefined> {
+    const { loop, retry } = this.#parts
+    return retry.run('reading the live pointer', () => loop.registry.live(), signal)
+  }
+
+  async #history(count: number, signal: AbortSignal): Promise<readonly Routing[]> {
+    const { loop, retry } = this.#parts
+    const read = () => loop.registry.history(count)
+    return retry.run('reading the moves of the live pointer', read, signal)
+  }
+}
+
+/** Asking again would not help. */
+async function unlessRefused(
+  moving: Promise<Routing>,
+): Promise<Routing | 'GENERATION_STALE' | 'VERSION_UNKNOWN'> {
+  try {
+    return await moving
+  } catch (error) {
+    const code = error instanceof CodedError ? error.code : undefined
+    if (code === 'GENERATION_STALE' || code === 'VERSION_UNKNOWN') return code
+    throw error
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * What a move of the live pointer means for a line of versions that has not recorded it.
+ *
+ * After a takeover the line may be before moves that were already made. Learning is deterministic, so it makes the same
+ * versions again and intends the same moves, and finds each of them done. Until then nothing is adopted, because the
+ * weights ahead have learned events that the stream will deliver again (law 1). If the line turns out to differ
+ * (another order of partitions, another CPU), the predecessor's moves are ignored and only moves by people count.
+ */
+import type { Routing } from '../../versions/contract.ts'
+import { isCommand } from './commands.ts'
+import type { RestoreVersion } from '../start/restore-version.ts'
+
+/**
+ * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `obey`: a command that goes nowhere. `wait`:
+ * intend nothing until the line is there.
+ */
+export type Verdict = 'ours' | 'pass' | 'adopt' | 'obey' | 'wait'
+
+export async function reconcilePointer(
+  move: Routing,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { tally } = parts.state
+  const [intended] = tally.state.intended
+  if (intended?.version === move.live.version && intended.by === move.by) return 'ours'
+  // The pointer is never moved back to versions that the line makes on its way there, no matter what moved it.
+  if (tally.isAhead(move.live.version)) return 'wait'
+  if (isByPerson(move)) return 'adopt'
+  if (isCommand(move)) return 'obey'
+  if (move.by !== 'policy' || intended !== undefined) return 'pass'
+  const { place } = move.asks ?? {}
+  if (place !== undefined) return tally.accepted < place ? 'wait' : 'pass'
+  return tally.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
+}
+
+export function isByPerson({ by }: Routing): boolean {
+  return by === 'rollback' || by === 'promote'
+}
+
+/** In a fleet that began with an earlier release, which published a version before such a move. */
+async function newest({ loop, retry }: RestoreVersion, signal: AbortSignal): Promise<string> {
+  const list = () => loop.registry.list(1)
+  const [last] = await retry.run('looking for the newest version', list, signal)
+  return last?.manifest.version ?? ''
+}

@@ -1,0 +1,50 @@
+/** Dead letters of events that were accepted before: with the record as it arrived, or with the part that is left. */
+import type { Example, Task } from '../../contracts/task.ts'
+import type { Received } from '../../intake/join.ts'
+import { failure } from '../../platform/errors.ts'
+import type { DeadLetterBuffer } from '../admission/dead-letter-buffer.ts'
+import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
+
+export interface LetterParts {
+  readonly letters: DeadLetterBuffer
+  readonly task: Pick<Task, 'shown'>
+}
+
+/** It had to go for room. */
+export function letterOfGone(entry: SetAsideEntry, { letters, task }: LetterParts): void {
+  const reason = 'set aside by a rollback, and too many events were set aside after it'
+  letters.add(receivedOf(entry, task), failure('SET_ASIDE_FULL', reason))
+}
+
+export function receivedOf({ at, what }: SetAsideEntry, task: Pick<Task, 'shown'>): Received {
+  if (what.kind === 'event') return what.event.received
+  return receivedOfExample(what.example, { partition: 'set-aside', position: String(at) }, task)
+}
+
+/** Of an example only the learned part is left: its target, and its encoded input. */
+export function receivedOfExample(
+  example: Example,
+  place: { readonly partition: string; readonly position: string },
+  task: Pick<Task, 'shown'>,
+): Received {
+  const value = new TextEncoder().encode(JSON.stringify(plain(example, task)))
+  const { timeMs } = example
+  return {
+    connector: example.source,
+    record: { ...place, next: place.position, value, ...(timeMs !== undefined && { timeMs }) },
+  }
+}
+
+function plain(
+  { source, id, target, weight, encoded, predictionId, timeMs }: Example,
+  task: Pick<Task, 'shown'>,
+) {
+  return {
+    ...{ id, source },
+    ...task.shown(target),
+    weight,
+    ...(predictionId !== undefined && { prediction_id: predictionId }),
+    ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
+    ...(encoded.kind === 'tokens' ? { tokens: [...encoded.ids] } : { vector: [...encoded.values] }),
+  }
+}

@@ -1,0 +1,82 @@
+/** Puts the trainer of one model together: which part holds which. */
+import { Admission } from '../admission/admission.ts'
+import { SourceMultiplexer } from '../sources/multiplexer.ts'
+import { LatentProvider } from '../sources/latent-provider.ts'
+import { LatentCache } from '../sources/latent-cache.ts'
+import { Learner } from '../../learner/learner.ts'
+import { BufferedSource } from '../sources/buffered-source.ts'
+import type { LoopParts } from '../parts.ts'
+import { RetryPolicy } from '../../platform/retry.ts'
+import { Pointer } from '../routing/pointer.ts'
+import { TrainerState } from '../state.ts'
+import { UpdateClock } from '../updates/update-times.ts'
+import { Updater } from '../updates/updater.ts'
+
+export interface Assembly {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly retry: RetryPolicy
+  readonly latents: LatentProvider
+  readonly pointer: Pointer
+  readonly updater: Updater
+  readonly times: UpdateClock
+  dispose(): void
+}
+
+export function assemble(loop: LoopParts): Assembly {
+  const { clock, log, random } = loop
+  const retry = new RetryPolicy({ clock, log, jitter: random('jitter') })
+  const latents = new LatentProvider(new LatentCache(loop.trunk, loop.limits.latentBytes), retry)
+  const { start: head } = loop.task
+  const trainable = loop.openTrainable({ head, parameters: loop.freshParameters(head) })
+  const learner = new Learner({
+    ...loop,
+    trainable,
+    chance: random('trigger'),
+    quality: loop.limits.quality,
+    memory: { replay: loop.replay, draw: random('draw'), offer: random('offer') },
+  })
+  const state = new TrainerState({ loop, learner, retry })
+  const pointer = new Pointer({ loop, state, retry })
+  const times = new UpdateClock()
+  const updater = new Updater({ loop, state, retry, latents, pointer, times })
+  const dispose = () => trainable.dispose()
+  return { loop, state, retry, latents, pointer, updater, times, dispose }
+}
+
+/** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
+export function openStream({ loop, state, retry, pointer }: Assembly): SourceMultiplexer {
+  const { clock, log, limits } = loop
+  const lines = loop.sources.map((source) => {
+    const from = state.tally.positions[source.name] ?? {}
+    return new BufferedSource({ source, from, records: limits.records, clock, log, retry })
+  })
+  const stream = new SourceMultiplexer(lines, state.turn, clock)
+  pointer.unread = async (signal) => {
+    await stream.measure(signal)
+    return Object.fromEntries(lines.map(({ name, lag }) => [name, lag]))
+  }
+  return stream
+}
+
+export function openAdmission({ loop, state, retry, latents }: Assembly): Admission {
+  return new Admission({
+    loop,
+    retry,
+    latents,
+    learner: state.learner,
+    tally: state.tally,
+    dedupe: state.dedupe,
+    waiting: state.waiting,
+    setAside: state.setAside,
+    ahead: state.ahead,
+    served: state.served,
+    letters: state.letters,
+    refused: state.refused,
+    onSupersede: (superseded, old) => state.retract(superseded, old),
+    onRetract(retracted, old) {
+      state.retract(retracted, old)
+      latents.forget(retracted.keys)
+    },
+  })
+}

@@ -1,0 +1,132 @@
+/**
+ * Restores the learner of a version: weights, optimizer, replay and random streams as they were when it was published.
+ * A version without a snapshot (imported, or too old) gives its weights, with a fresh optimizer, and the present replay
+ * stays unless it is undone; a version with another adapter gives nothing, and a fresh adapter starts.
+ */
+import { isOfMemory } from '../../nn/memory.ts'
+import type { TrainableState } from '../../contracts/adapter.ts'
+import type { Logger } from '../../contracts/core.ts'
+import type { Version } from '../../versions/contract.ts'
+import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
+import type { AdapterStart, LoopParts } from '../parts.ts'
+import type { RetryPolicy } from '../../platform/retry.ts'
+import { adapterText, type TrainerState } from '../state.ts'
+import type { Head, Task } from '../../contracts/task.ts'
+
+export interface RestoreVersion {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly retry: RetryPolicy
+}
+
+/**
+ * Changes the learner and the progress; the caller saves. Returns whether it is known which events that version has
+ * learned. `undoes`: events that the version has not learned are no longer replayed, which means all events if no
+ * snapshot says what it has learned.
+ */
+export async function restoreVersion(
+  version: string,
+  { loop, state, retry }: RestoreVersion,
+  signal: AbortSignal,
+  { undoes = false } = {},
+): Promise<boolean> {
+  const snapshot = state.snapshot(version)
+  if (snapshot !== undefined) {
+    restore(snapshot, loop, state)
+    await outdate(version, { loop, state, retry }, signal)
+  } else {
+    const load = () => loop.registry.load(version)
+    const loaded = await retry.run(`loading ${version}`, load, signal)
+    const present = undoes ? withoutMemory(state.learnerState) : state.learnerState
+    restore(
+      { ...present, weights: weightsOf(loaded, loop) },
+      loop,
+      state,
+      rehearsed(present, loop.task),
+    )
+  }
+  const line = snapshot?.line
+  const pending = undoes ? [] : state.learner.pending.map(({ key }) => key)
+  if (line !== undefined) state.dedupe.goTo(line, pending)
+  forgetLearned(state, line !== undefined)
+  state.tally.wentTo(version)
+  // A person has decided: later versions go live as usual.
+  state.tally.setBar(undefined)
+  state.tally.scored(state.learner.scores)
+  return line !== undefined
+}
+
+/**
+ * The memory in the version's files contains items that were retracted since: another version has to answer without
+ * them.
+ */
+async function outdate(
+  version: string,
+  { loop, state, retry }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { learner } = state
+  if (learner.memorised === undefined) return
+  const read = () => loop.registry.manifest(version)
+  const { memory } = await retry.run(`reading the manifest of ${version}`, read, signal)
+  if ((memory?.items ?? 0) <= learner.memorised.length) return
+  learner.outdateMemory()
+  state.mindChanged()
+}
+
+/** As a trainable would have it that has made no step. */
+export function freshWeights(start: AdapterStart, loop: LoopParts): TrainableState {
+  const trainable = loop.openTrainable(start)
+  try {
+    return trainable.snapshot()
+  } finally {
+    trainable.dispose()
+  }
+}
+
+/** The head needs the outputs declared in the settings since, and those of `remembered`. */
+function restore(
+  to: LearnerSnapshot,
+  loop: LoopParts,
+  state: TrainerState,
+  remembered?: Head,
+): void {
+  state.restoreLearner(to)
+  const { learner } = state
+  if (learner.extend(loop.task.declared(learner.head, remembered))) state.learnerChanged()
+}
+
+/** It may have learned some of the set-aside events. */
+function forgetLearned({ setAside, dedupe, learner }: TrainerState, isKnown: boolean): void {
+  for (const { key } of learner.remembered) setAside.remove(key)
+  if (!isKnown) return
+  for (const { key } of setAside.entries) if (dedupe.has(key)) setAside.remove(key)
+}
+
+function withoutMemory({ memorised, ...present }: LearnerSnapshot): LearnerSnapshot {
+  return { ...present, remembered: [], ...(memorised && { memorised: [] }) }
+}
+
+/** The outputs that the present memory refers to, in the order of the present head. */
+function rehearsed({ weights, remembered }: LearnerSnapshot, task: Task): Head {
+  return task.named(
+    remembered.map(({ target }) => target),
+    weights.head,
+  )
+}
+
+/** Its weights, for a fresh optimizer. */
+export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): TrainableState {
+  const { version } = manifest
+  const head = loop.task.headOf(manifest.facts)
+  // What memory held is not in the weights, and the present memory stays.
+  const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
+  if (adapterText(manifest.adapter) === adapterText(loop.adapter))
+    return freshWeights({ head, parameters: own }, loop)
+  warn(loop.log, version)
+  return freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
+}
+
+function warn(log: Logger, version: string): void {
+  log.warn({ version }, 'the live version has another adapter; the trainer starts a fresh one')
+}

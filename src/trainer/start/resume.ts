@@ -1,0 +1,171 @@
+/**
+ * How a trainer starts: from its checkpoint, if that belongs to this base, task and adapter; otherwise from the live
+ * version of the registry; otherwise from a fresh adapter, which is published as the first version.
+ */
+import { failure } from '../../platform/errors.ts'
+import { publishAgain, publishFirst } from '../updates/candidate.ts'
+import type { Saved } from '../../checkpoint/saved.ts'
+import { checkJournals } from '../../checkpoint/journals.ts'
+import {
+  beginAdapter,
+  publishFresh,
+  warmUpAdapter,
+  type Beginning,
+} from '../updates/fresh-adapter.ts'
+import { restoreVersion, weightsOf, type RestoreVersion } from './restore-version.ts'
+import { checkNeverTrained, type Recovery } from '../../checkpoint/recovery.ts'
+import { isHolding } from '../routing/commands.ts'
+import { publishRevision } from './revision.ts'
+import { adapterText, type TrainerState } from '../state.ts'
+import { renamedIn } from './renaming.ts'
+import { movedToBase, publishMoved, type Moved } from './succession.ts'
+import type { Head, Task } from '../../contracts/task.ts'
+
+export async function resume(parts: Beginning, signal: AbortSignal): Promise<void> {
+  const { state, loop } = parts
+  const { recovery } = state.checkpoint
+  const found = await savedOr(recovery, parts, signal)
+  if (found === undefined) return beginWithout(parts, signal)
+  const moved = movedTo(found, parts)
+  if (moved !== undefined) state.checkpoint.rewrite()
+  const saved = moved?.saved ?? found
+  checkIdentity(saved, parts)
+  continueFrom(saved, parts)
+  state.journals = checkJournals(loop.sources, saved.journals ?? {}, saved.positions)
+  if (state.learner.extend(loop.task.declared(state.learner.head))) state.learnerChanged()
+  if (recovery !== undefined && state.learner.extend(remembered(saved, loop.task)))
+    state.learnerChanged()
+  if (recovery?.from === 'publish') await publishRecovered(recovery, parts, signal)
+  const isFresh = saved.identity.adapter !== state.identity.adapter
+  const warmed = isFresh ? await warmUpAdapter(saved, parts, signal) : undefined
+  if (moved !== undefined) {
+    const reason = [moved.reason, warmed ?? ''].filter((part) => part !== '').join('; ')
+    return publishMoved(reason, parts, signal)
+  }
+  if (warmed !== undefined) return publishFresh(warmed, parts, signal)
+  await publishRevision(parts, { isFresh }, signal)
+  await state.save(signal)
+}
+
+/** With the present features and output names of the config, if they have changed. */
+function movedTo(found: Saved, parts: RestoreVersion): Moved | undefined {
+  const moved = movedToBase(found, parts)
+  const renamed = renamedIn(moved?.saved ?? found, parts)
+  if (moved === undefined || renamed === undefined) return renamed ?? moved
+  return { saved: renamed.saved, reason: `${moved.reason}; ${renamed.reason}` }
+}
+
+/** The checkpoint; where its weights are damaged, with those of the version that a recovery chose. */
+async function savedOr(
+  recovery: Recovery | undefined,
+  { loop, state, retry }: RestoreVersion,
+  signal: AbortSignal,
+): Promise<Saved | undefined> {
+  if (recovery?.from !== 'weights') return state.checkpoint.load()
+  const { version } = recovery
+  const load = () => loop.registry.load(version)
+  const weights = weightsOf(await retry.run(`loading ${version}`, load, signal), loop)
+  loop.log.warn({ ...recovery }, 'going on with the weights of a version')
+  return state.checkpoint.load(weights)
+}
+
+/** Weights of a version may be older than the outputs that replay refers to. */
+function remembered(saved: Saved, task: Task): Head {
+  return task.named(saved.remembered.map(({ target }) => target))
+}
+
+/** The live version is unusable, and its content is here. */
+async function publishRecovered(
+  { reason, next }: Recovery,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tally } = parts.state
+  tally.nameNext(next)
+  const { number, version } = await publishAgain(reason, parts, signal)
+  tally.wentTo(version, number + 1)
+  tally.intend([{ version, by: 'trainer', reason }])
+  await parts.state.save(signal, version)
+}
+
+function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
+  const { progress, positions, pending, waiting, setAside } = saved
+  const { trigger, turn, setAsideNext = 0, line, ...tally } = progress
+  state.tally.restore(tally, positions)
+  state.turn = turn
+  state.stamp = saved.stamp
+  state.waiting.restore(waiting, tally.triedAgain)
+  state.setAside.restore(setAside, setAsideNext)
+  state.ahead.restore(saved.ahead ?? [])
+  if (saved.served !== undefined) state.served.restore(saved.served)
+  if (line !== undefined) state.dedupe.restoreLine(line)
+  if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
+  else beginAdapter(saved, { loop, state })
+  state.learner.resume(pending, trigger)
+}
+
+async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise<void> {
+  const { loop, state, retry } = parts
+  const read = () => loop.registry.live()
+  const pointer = await retry.run('reading the live pointer', read, signal)
+  const recovery = recoverPositions(parts)
+  if (pointer === undefined) {
+    const { number, version, decision } = await publishFirst(parts, signal)
+    state.tally.wentTo(version, number + 1)
+    state.tally.intend([{ version, by: 'start', reason: decision.reason }])
+    state.tally.heeded(loop.task.retired)
+    return state.save(signal, version)
+  }
+  if (recovery === undefined && loop.tenure === undefined)
+    await checkNeverTrained(loop.registry, state.checkpoint.path)
+  const { version } = pointer.live
+  loop.log.warn({ version }, 'no checkpoint; going on from the live version')
+  await restoreVersion(version, parts, signal)
+  const next = await nextNumber(parts, signal)
+  state.tally.wentTo(version, Math.max(next, recovery?.next ?? 0))
+  state.tally.sawPointer(pointer)
+  state.tally.learnedLive(pointer)
+  if (isHolding(pointer)) state.tally.pause(true)
+  const manifest = await manifestOf(version, parts, signal)
+  state.tally.heeded(loop.task.retiredIn(manifest.facts))
+  const isFresh = adapterText(manifest.adapter) !== state.identity.adapter
+  await publishRevision(parts, { isFresh }, signal)
+  await state.save(signal)
+}
+
+/** Where a recovery continues in the stream; otherwise at its start, in the present journals. */
+function recoverPositions({ loop, state }: RestoreVersion): Recovery | undefined {
+  const { recovery, positions, journals } = state.checkpoint
+  state.journals = checkJournals(loop.sources, journals, positions)
+  if (recovery !== undefined)
+    state.tally.restore({ ...state.tally.state, spanFrom: positions }, positions)
+  return recovery
+}
+
+async function manifestOf(version: string, { loop, retry }: RestoreVersion, signal: AbortSignal) {
+  const read = () => loop.registry.manifest(version)
+  return retry.run(`reading the manifest of ${version}`, read, signal)
+}
+
+/** Above every name that begins with a number, including versions from elsewhere. */
+async function nextNumber({ loop, retry }: RestoreVersion, signal: AbortSignal): Promise<number> {
+  const list = await retry.run('listing versions', () => loop.registry.list(1), signal)
+  const numbers = list.map(({ manifest }) => /^v(\d+)/.exec(manifest.version)?.[1] ?? '-1')
+  return 1 + Math.max(-1, ...numbers.map(Number))
+}
+
+function checkIdentity({ identity, weights }: Saved, { loop, state }: RestoreVersion): void {
+  const { base, task } = state.identity
+  if (identity.base !== base) throw foreign(state, 'base', identity.base, base)
+  if (identity.task !== task) throw foreign(state, 'task', identity.task, task)
+  const lost = loop.task.foreign(weights.head)
+  if (lost !== undefined) throw foreign(state, lost.what, lost.saved, lost.present)
+}
+
+function foreign(state: TrainerState, what: string, saved: string, present: string) {
+  return failure(
+    'CHECKPOINT_FOREIGN',
+    `${state.checkpoint.path} has ${what} ${saved}, the config ${present}`,
+    { details: { path: state.checkpoint.path, what, saved, present } },
+  )
+}

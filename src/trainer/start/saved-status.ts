@@ -1,0 +1,73 @@
+/**
+ * What a model's checkpoint says of it before its trainer has spoken: counts, head and scores instead of zeros. Reads
+ * a few rows, never weights or examples.
+ */
+import { existsSync } from 'node:fs'
+import type { Positions } from '../../contracts/stream.ts'
+import type { TrainerStatus } from '../contract.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+import { checkpointMigrations } from '../../checkpoint/schema.ts'
+import { fact } from '../../checkpoint/states.ts'
+import type { LearnerState } from '../../learner/learner-types.ts'
+import type { Progress } from '../../checkpoint/saved.ts'
+import { scoresOf } from '../../evaluation/running-scores.ts'
+import type { Head } from '../../contracts/task.ts'
+
+/** Undefined if there is none or it is unreadable: the trainer reports the reason. */
+export function savedStatus(path: string, blank: TrainerStatus): TrainerStatus | undefined {
+  if (!existsSync(path)) return undefined
+  try {
+    const store = openStore(path, { migrations: checkpointMigrations })
+    try {
+      return read(store, blank)
+    } finally {
+      store.close()
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function read(store: Store, blank: TrainerStatus): TrainerStatus | undefined {
+  const progress = fact(store, 'progress') as unknown as Progress | undefined
+  const state = presentState(store)
+  if (progress === undefined || state === undefined) return undefined
+  const { accepted, duplicates, learned, rejected, steps, dropped, generation, spanFrom } = progress
+  return {
+    ...blank,
+    ...state,
+    pending: pendingCount(store),
+    counts: {
+      ...{ accepted, duplicates, learned, rejected },
+      waiting: rowsIn(store, 'waiting'),
+      set_aside: rowsIn(store, 'set_aside'),
+    },
+    steps,
+    droppedSteps: dropped,
+    feedback: { read: positionsOf(store, 'http'), settled: spanFrom.http ?? {}, generation },
+  }
+}
+
+function presentState(store: Store): Pick<TrainerStatus, 'head' | 'prequential'> | undefined {
+  const row = store.get(
+    `SELECT mind, head FROM states JOIN weights ON weights.id = weights WHERE states.id = ?`,
+    Number(fact(store, 'now')),
+  )
+  if (row === undefined) return undefined
+  const { scoreboard } = JSON.parse(row.text('mind')) as LearnerState
+  return { head: JSON.parse(row.text('head')) as Head, prequential: scoresOf(scoreboard) }
+}
+
+function pendingCount(store: Store): number {
+  const headers = store.all('SELECT header FROM pending_runs').map((row) => row.text('header'))
+  return headers.reduce((sum, header) => sum + (JSON.parse(header) as unknown[]).length, 0)
+}
+
+function rowsIn(store: Store, table: 'waiting' | 'set_aside'): number {
+  return store.get(`SELECT count(*) AS count FROM ${table}`)?.number('count') ?? 0
+}
+
+function positionsOf(store: Store, source: string): Positions {
+  const rows = store.all('SELECT partition, next FROM positions WHERE source = ?', source)
+  return Object.fromEntries(rows.map((row) => [row.text('partition'), row.text('next')]))
+}

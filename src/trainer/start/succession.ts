@@ -1,0 +1,75 @@
+/**
+ * A checkpoint from an earlier base: converts its examples to inputs of the present one, and its weights if they carry
+ * over. Otherwise a fresh adapter starts, and learns from the stored examples.
+ *
+ * The resulting version is the same knowledge on the present base, so it is published immediately: servers use this
+ * base too, and their version belongs to the other.
+ */
+import type { Succession } from '../../contracts/network.ts'
+import { publishAgain } from '../updates/candidate.ts'
+import type { RestoreVersion } from './restore-version.ts'
+import { withExamples } from '../../checkpoint/rewritten.ts'
+import type { Saved } from '../../checkpoint/saved.ts'
+
+export interface Moved {
+  readonly saved: Saved
+  /** The differences, as text for people. */
+  readonly reason: string
+}
+
+/** Undefined where the checkpoint is of the present base, or of one that this one does not follow. */
+export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Moved | undefined {
+  const { base, task } = loop
+  const { identity } = saved
+  if (identity.base === base.hash || identity.task !== task.kind) return undefined
+  const { base: hash, settings = '' } = identity
+  const going = loop.goesOn?.({ name: base.name, hash, settings })
+  if (going === undefined) return undefined
+  const { succession } = going
+  const isCarried = going.isCarried && identity.adapter === state.identity.adapter
+  const reason = isCarried ? succession.told : `${succession.told}; a fresh adapter starts`
+  return { saved: moved(saved, succession, { isCarried, loop, state }), reason }
+}
+
+function moved(
+  saved: Saved,
+  succession: Succession,
+  {
+    isCarried,
+    loop,
+    state,
+  }: Pick<RestoreVersion, 'loop' | 'state'> & { readonly isCarried: boolean },
+): Saved {
+  const { identity, weights, memorised } = saved
+  const rows = withExamples(saved, (example) => ({
+    ...example,
+    encoded: succession.row(example.encoded),
+  }))
+  return {
+    ...rows,
+    // An adapter of no name is never the present one.
+    identity: {
+      ...{ ...identity, base: loop.base.hash, settings: loop.base.settings ?? '' },
+      adapter: isCarried ? state.identity.adapter : '',
+    },
+    weights: isCarried ? { ...weights, tensors: succession.tensors(weights.tensors) } : weights,
+    ...(memorised !== undefined && { memorised: [] }),
+  }
+}
+
+export async function publishMoved(
+  reason: string,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { loop, state } = parts
+  const { tally } = state
+  tally.heeded(loop.task.retired)
+  // Refers to the present schema, whatever method it came with.
+  tally.setBar(undefined)
+  const { number, version } = await publishAgain(reason, parts, signal)
+  loop.log.info({ version, reason }, 'the version that the config requires')
+  tally.wentTo(version, number + 1)
+  tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
+  await state.save(signal, version)
+}

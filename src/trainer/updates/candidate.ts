@@ -1,0 +1,150 @@
+/** From a finished update to a published version: its manifest, the decision about it, its name. */
+import { identityOf } from '../../adapters/base-identity.ts'
+import type { PromotionFacts } from '../../contracts/policy.ts'
+import type { Decision } from '../../contracts/core.ts'
+import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
+import { CodedError } from '../../contracts/core.ts'
+import type { Outcome } from '../../learner/learner-types.ts'
+import type { LoopParts } from '../parts.ts'
+import type { RetryPolicy } from '../../platform/retry.ts'
+import { changeText } from './reason.ts'
+import { heldBy } from '../../evaluation/release-bar.ts'
+import type { TrainerState } from '../state.ts'
+import type { AllPositions } from '../../checkpoint/saved.ts'
+
+export interface Published {
+  readonly number: number
+  readonly version: string
+  readonly decision: Decision<'promote' | 'hold'>
+}
+
+export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
+  readonly cause?: string
+  /** What the promotion policy gets to know of it. */
+  readonly facts: Omit<PromotionFacts, 'version'>
+}
+
+export interface Publishing {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly retry: RetryPolicy
+}
+
+/** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
+export async function publishCandidate(
+  { learned, alarm, cause, facts }: Candidate,
+  parts: Publishing,
+  signal: AbortSignal,
+): Promise<Published> {
+  const { loop, state } = parts
+  const { scores, dueReason } = state.learner
+  const { cut = dueReason, scored } = state.tally.state
+  // An alarm is the best explanation of a version, and it is why the trigger asked.
+  const alarmed = alarm && `${alarm.reason} (${alarm.response})`
+  const change = changeText({
+    learned,
+    span: spanSince(learned, state),
+    cause: cause ?? (alarm === undefined ? cut : undefined),
+    before: scored ?? undefined,
+    after: scores.count === 0 ? undefined : scores.accuracy_recent,
+  })
+  const { bar } = state.tally
+  const held = bar && heldBy(bar, scores)
+  if (held === undefined) state.tally.setBar(undefined)
+  return publish(learned, parts, signal, (version) => {
+    const { verdict, reason } = held ?? loop.promotion.decide({ ...facts, version })
+    const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
+    return { verdict, reason: parts.join('; ') }
+  })
+}
+
+/** The zero-initialised first version of a new model. */
+export async function publishFirst(parts: Publishing, signal: AbortSignal): Promise<Published> {
+  const reason = 'a fresh adapter leaves the base unchanged'
+  return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
+}
+
+/** The weights that are there already, under what the config says now. */
+export async function publishAgain(
+  reason: string,
+  parts: Publishing,
+  signal: AbortSignal,
+  verdict: Published['decision']['verdict'] = 'promote',
+): Promise<Published> {
+  return publish(0, parts, signal, () => ({ verdict, reason }))
+}
+
+async function publish(
+  learned: number,
+  { loop, state, retry }: Publishing,
+  signal: AbortSignal,
+  decide: (version: string) => Published['decision'],
+): Promise<Published> {
+  for (let number = state.tally.state.next; ; number += 1) {
+    const version = `v${number}`
+    const decision = decide(version)
+    const draft = draftOf(version, decision, learned, loop, state)
+    try {
+      const publish = () => {
+        loop.tenure?.lease.check()
+        return loop.registry.publish(draft)
+      }
+      await retry.run(`publishing ${version}`, publish, signal)
+      return { number, version, decision }
+    } catch (error) {
+      // Published before a crash, but the stream was different afterwards: a rollback came in between.
+      if (!(error instanceof CodedError) || error.code !== 'VERSION_EXISTS') throw error
+      loop.log.warn(
+        { version },
+        'the name belongs to a version that never was live; taking the next',
+      )
+    }
+  }
+}
+
+function draftOf(
+  version: string,
+  decision: Decision<string>,
+  learnedNow: number,
+  loop: LoopParts,
+  { learner, tally }: TrainerState,
+): VersionDraft {
+  const { learned, steps } = learner.progress
+  const memory = learner.memoryShape
+  const manifest: ManifestDraft = {
+    model: loop.model,
+    version,
+    parent: tally.state.parent,
+    base: identityOf(loop.base),
+    task: loop.task.kind,
+    facts: loop.task.facts(learner.head),
+    ...(memory && { memory }),
+    adapter: loop.adapter,
+    span: spanSince(learnedNow, { tally }),
+    events: learned,
+    events_new: learnedNow,
+    steps,
+    scores: learner.scores,
+    decision: decision.verdict,
+    reason: decision.reason,
+  }
+  return { manifest, parameters: learner.parameters() }
+}
+
+/** Pending examples are counted in the version that learns them. */
+function spanSince(learned: number, { tally }: Pick<TrainerState, 'tally'>): Manifest['span'] {
+  return learned === 0 ? {} : spanOf(tally.state.spanFrom, tally.positions)
+}
+
+function spanOf(from: AllPositions, to: AllPositions): Manifest['span'] {
+  const span: Record<string, Record<string, readonly [string, string]>> = {}
+  for (const [source, partitions] of Object.entries(to)) {
+    for (const [partition, end] of Object.entries(partitions)) {
+      const begin = from[source]?.[partition]
+      if (begin === end) continue
+      const ofSource = (span[source] ??= {})
+      ofSource[partition] = [begin ?? '', end]
+    }
+  }
+  return span
+}

@@ -1,0 +1,81 @@
+/**
+ * After a change of method or rank the weights start fresh, and learn from the replay buffer before they answer. Until
+ * then the old version answers. All of it derives from the checkpoint, so that after a crash it is repeated byte for
+ * byte.
+ */
+import { publishAgain } from './candidate.ts'
+import { drive } from '../drive.ts'
+import { freshWeights, type RestoreVersion } from '../start/restore-version.ts'
+import type { LatentProvider } from '../sources/latent-provider.ts'
+import { isWorse } from '../../evaluation/release-bar.ts'
+import type { Saved } from '../../checkpoint/saved.ts'
+import type { Warmed } from '../../learner/warming.ts'
+
+export interface Beginning extends RestoreVersion {
+  readonly latents: LatentProvider
+}
+
+/** Changes the learner; keeps the scores of the previous adapter, with which new examples are compared. */
+export function beginAdapter(
+  saved: Saved,
+  { loop, state }: Pick<RestoreVersion, 'loop' | 'state'>,
+) {
+  const { head } = saved.weights
+  loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; starting a fresh one')
+  const weights = freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
+  const mind = { ...saved.mind, learned: 0, steps: 0, dropped: 0 }
+  state.restoreLearner({ weights, mind, remembered: saved.remembered })
+  state.tally.beganAnew()
+}
+
+/** Returns the differences as text; undefined if the buffer has nothing to learn from. */
+export async function warmUpAdapter(
+  saved: Saved,
+  { loop, state, latents }: Beginning,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { learner } = state
+  const { remembered } = saved
+  if (remembered.length === 0) return undefined
+  const { accuracy_recent: before } = learner.scores
+  const { method } = loop.adapter
+  loop.log.info(
+    { method, examples: remembered.length, before },
+    'the fresh adapter learns from replay',
+  )
+  const warmed = await loop.turns.take(() => drive(learner.warmUp(remembered), latents, signal))
+  state.learnerChanged()
+  latents.keepOnly(learner.remembered)
+  const { accuracy, heldOut } = warmed
+  const isHeld = accuracy !== undefined && isWorse(accuracy, heldOut, before)
+  state.tally.setBar(isHeld ? { accuracy: before, since: learner.scores.count } : undefined)
+  const reason = `${reasonOf(method, warmed, before)}${isHeld ? '; held until it is no worse' : ''}`
+  if (isHeld) loop.log.warn({ ...warmed, before }, reason)
+  else loop.log.info({ ...warmed, before }, reason)
+  return reason
+}
+
+/** Goes live by a move that the checkpoint has; not while a person holds the live version, nor while it is worse. */
+export async function publishFresh(
+  reason: string,
+  parts: Beginning,
+  signal: AbortSignal,
+): Promise<void> {
+  const { loop, state } = parts
+  const { tally } = state
+  tally.heeded(loop.task.retired)
+  const isHeld = tally.bar !== undefined
+  const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
+  tally.wentTo(version, number + 1)
+  if (!tally.isPaused && !isHeld)
+    tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
+  await state.save(signal, version)
+}
+
+function reasonOf(method: string, warmed: Warmed, before: number): string {
+  const { learned, passes, heldOut, accuracy } = warmed
+  const taught = `a fresh adapter (${method}) that learned ${learned} examples of replay in ${passes} passes`
+  if (accuracy === undefined) return `${taught}; too few were left to test it on`
+  const scores = `${accuracy.toFixed(3)} on ${heldOut} held-out examples, ${before.toFixed(3)} before`
+  return `${taught}: ${scores}`
+}

@@ -1,0 +1,191 @@
+/**
+ * One update of a model, with its effects in an order that lets a crash between any two be repaired: publish the
+ * candidate (repeating it is harmless), ONE checkpoint with the intended move of the pointer, the move, the commits.
+ */
+import { shownKey } from '../../intake/events/event-key.ts'
+import { CodedError, type ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/task.ts'
+import { LET_AGAIN } from '../../intake/events/signal-digest.ts'
+import { failure } from '../../platform/errors.ts'
+import { publishCandidate } from './candidate.ts'
+import type { LearnerSnapshot, Move } from '../../checkpoint/saved.ts'
+import { drive } from '../drive.ts'
+import { liveVersion, promotionFacts } from './gate-facts.ts'
+import { restoreVersion } from '../start/restore-version.ts'
+import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { Outcome } from '../../learner/learner-types.ts'
+import type { LoopParts } from '../parts.ts'
+import type { RetryPolicy } from '../../platform/retry.ts'
+import type { Pointer } from '../routing/pointer.ts'
+import { putAside } from '../routing/put-aside.ts'
+import { receivedOfExample } from '../routing/set-aside-letters.ts'
+import type { TrainerState } from '../state.ts'
+import type { UpdateClock } from './update-times.ts'
+
+export interface UpdaterParts {
+  readonly loop: LoopParts
+  readonly state: TrainerState
+  readonly retry: RetryPolicy
+  readonly latents: LatentProvider
+  readonly pointer: Pointer
+  readonly times: UpdateClock
+}
+
+interface Undone {
+  readonly before: LearnerSnapshot
+  readonly block: readonly Example[]
+  readonly outcome: Outcome
+  readonly error: CodedError
+}
+
+/** Events in one line of the log. */
+const MOST_TOLD = 100
+
+export class Updater {
+  readonly #parts: UpdaterParts
+
+  constructor(parts: UpdaterParts) {
+    this.#parts = parts
+  }
+
+  /** When it rejects, the learner is in the middle of something: only the checkpoint may be trusted then. */
+  async update(signal: AbortSignal): Promise<void> {
+    const { state, pointer, latents, times, loop } = this.#parts
+    const startMs = loop.clock.monotonicMs()
+    const before = state.presentLearner()
+    const block = state.learner.pending
+    const earlier = state.tally.state.live?.previous ?? undefined
+    const live = await liveVersion(this.#parts, signal)
+    const outcome = await drive(state.learner.update(live), latents, signal)
+    times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
+    if (outcome.verdict === 'rollback' && earlier !== undefined)
+      return this.#goBack(earlier, outcome.reason, signal)
+    this.#leaveOut(outcome)
+    state.learnerChanged()
+    latents.keepOnly(state.learner.remembered)
+    const facts = await promotionFacts({ before: before.weights, block }, this.#parts, signal)
+    const publishing = publishCandidate({ ...outcome, facts }, this.#parts, signal)
+    const published = await unlessNotFinite(publishing)
+    if (published instanceof CodedError)
+      return this.#undo({ before, block, outcome, error: published }, signal)
+    const { number, version, decision } = published
+    this.#log(outcome, version, decision)
+    state.tally.learned(outcome, number)
+    state.tally.scored(state.learner.scores)
+    const move: Move = { version, by: 'trainer', reason: decision.reason }
+    state.tally.intend(decision.verdict === 'promote' ? [move] : [])
+    await state.save(signal, version)
+    await pointer.carryOut(signal)
+    await this.#tidy(signal)
+  }
+
+  /** What no step has learned is no lesson: its events go to the dead letters, and what made steps fail is forgotten. */
+  #leaveOut({ unlearned = [], poison = [] }: Outcome): void {
+    const { state } = this.#parts
+    if (poison.length > 0) state.retract({ keys: poison, predictions: [] })
+    const reason = 'a step with it failed: loss or gradient is not a number'
+    for (const example of unlearned) this.#bury(example, failure('STEP_DROPPED', reason))
+  }
+
+  #bury(example: Example, error: CodedError): void {
+    const { loop, state } = this.#parts
+    const { letters, tally, refused, dedupe } = state
+    dedupe.add(example.key, LET_AGAIN)
+    const position = `${example.source}/${example.id}@${tally.accepted}`
+    const place = { partition: 'learning', position }
+    letters.add(receivedOfExample(example, place, loop.task), error)
+    refused.push(example.key)
+    tally.count('rejected')
+  }
+
+  /** The result is unusable: the learner is restored, and the events are logged and left out. */
+  async #undo({ before, block, outcome, error }: Undone, signal: AbortSignal): Promise<void> {
+    const { state, loop } = this.#parts
+    const events = block.slice(0, MOST_TOLD).map(({ key }) => shownKey(key))
+    const details = { err: error, code: error.code, count: block.length, events }
+    loop.log.error(details, 'an update was undone: its result is not finite')
+    state.restoreLearner(before)
+    for (const example of block) this.#bury(example, error)
+    state.tally.undone(outcome)
+    await state.save(signal)
+  }
+
+  /** The weights that are there, with what memory has taken in since the last version. */
+  async recall(cause: string, signal: AbortSignal): Promise<void> {
+    const { state, pointer } = this.#parts
+    if (state.learner.recalled()) state.learnerChanged()
+    const before = state.learnerState.weights
+    const facts = await promotionFacts({ before, block: [] }, this.#parts, signal)
+    const published = await publishCandidate({ learned: 0, cause, facts }, this.#parts, signal)
+    const { number, version, decision } = published
+    this.#parts.loop.log.info({ version, ...decision }, 'recalled')
+    state.tally.wentTo(version, number + 1)
+    state.tally.scored(state.learner.scores)
+    if (decision.verdict === 'promote')
+      state.tally.intend([{ version, by: 'trainer', reason: decision.reason }])
+    await state.save(signal, version)
+    await pointer.carryOut(signal)
+    await this.#tidy(signal)
+  }
+
+  /**
+   * The test of a block shows that the live version is bad: neither the block nor what the version learned is learned
+   * again unless a person asks (law 11). Events after this place of the stream are learned: the policy tests them too,
+   * and in a backlog no person would be there to ask.
+   */
+  async #goBack(version: string, reason: string, signal: AbortSignal): Promise<void> {
+    const { state, pointer, latents, loop } = this.#parts
+    const before = state.learner.remembered
+    const isKnown = await restoreVersion(version, this.#parts, signal, { undoes: true })
+    putAside(before, state, { task: loop.task, isUnknown: !isKnown })
+    latents.keepOnly(state.learner.remembered)
+    loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
+    const place = state.tally.accepted
+    state.tally.cut(undefined)
+    state.tally.intend([{ version, by: 'policy', reason, asks: { place } }])
+    await state.save(signal)
+    await pointer.carryOut(signal)
+  }
+
+  /** Old bytes go; a failure leaves them for the next time. */
+  async #tidy(signal: AbortSignal): Promise<void> {
+    const { state, loop } = this.#parts
+    const { registry, keepVersions, keep = { last: keepVersions }, log } = loop
+    const { parent, live } = state.tally.state
+    const wanted = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
+    if (signal.aborted) return
+    try {
+      const kept = await registry.keep(keep, wanted)
+      state.kept = kept
+      const { removed } = kept
+      if (removed.length > 0) log.debug({ removed }, 'removed the bytes of old versions')
+    } catch (err) {
+      log.warn({ err }, 'could not remove old versions')
+    }
+  }
+
+  #tellDropped(version: string, steps: number, keys: readonly ExampleKey[]): void {
+    // Source and id of each, as far as they fit in a log line.
+    const events = keys.slice(0, MOST_TOLD).map(shownKey)
+    const details = { version, steps, count: keys.length, events }
+    this.#parts.loop.log.warn(details, 'steps were dropped: loss or gradient is not a number')
+  }
+
+  #log(outcome: Outcome, version: string, decision: { verdict: string; reason: string }): void {
+    const { learned, steps, dropped, droppedKeys, alarm } = outcome
+    if (droppedKeys) this.#tellDropped(version, dropped, droppedKeys)
+    if (alarm) this.#parts.loop.log.warn({ version, ...alarm }, 'the stream has changed')
+    const { scores } = this.#parts.state.learner
+    const details = { version, ...decision, learned, steps, dropped, ...scores }
+    this.#parts.loop.log.info(details, 'learned')
+  }
+}
+
+async function unlessNotFinite<Result>(publishing: Promise<Result>): Promise<Result | CodedError> {
+  try {
+    return await publishing
+  } catch (error) {
+    if (error instanceof CodedError && error.code === 'VERSION_NOT_FINITE') return error
+    throw error
+  }
+}
