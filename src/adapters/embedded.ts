@@ -2,6 +2,7 @@
  * A text base that is frozen up to its embedding. A method that learns only the head needs just that one vector of an
  * example: its latent has one position where the text has many tokens, and a step starts at the head.
  */
+import { embeddingOf } from '../nn/head-input.ts'
 import type { Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { madeOnce } from './view.ts'
@@ -23,8 +24,14 @@ function embedding(network: Network): Network {
     latentWidth: () => width,
     trunk<T>(ops: Ops<T>, input: NetworkInput<T>): T {
       const hidden = network.trunk(ops, input, layers)
-      return network.tail(ops, hidden, input.mask, layers, unadapted())
+      return embeddingOf(ops, network, {
+        hidden,
+        mask: input.mask,
+        cut: layers,
+        adaptation: unadapted(),
+      })
     },
     tail: (_ops, hidden) => hidden,
+    pool: (_ops, embedding) => embedding,
   }
 }

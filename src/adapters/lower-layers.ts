@@ -8,6 +8,7 @@
  *
  * Tenney et al. (2019), "BERT rediscovers the classical NLP pipeline", ACL.
  */
+import { embeddingOf } from '../nn/head-input.ts'
 import type { Adaptation, Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
 import type { Setting } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
@@ -52,12 +53,18 @@ function networkOfLayers(network: Network, count: number): Network {
     trunk<T>(ops: Ops<T>, input: NetworkInput<T>): T {
       const hidden = network.trunk(ops, input, lowest)
       const outputs = [hidden]
-      const embedding = network.tail(ops, hidden, input.mask, lowest, noting(outputs))
+      const embedding = embeddingOf(ops, network, {
+        hidden,
+        mask: input.mask,
+        cut: lowest,
+        adaptation: noting(outputs),
+      })
       // The embedding is made from the last of them.
       const lower = outputs.slice(0, -1).map((h) => ops.unit(ops.maskedMean(h, input.mask)))
       return ops.concat([embedding, ...lower])
     },
     tail: (_ops, hidden) => hidden,
+    pool: (_ops, embedding) => embedding,
   }
 }
 

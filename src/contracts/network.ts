@@ -134,12 +134,12 @@ export interface NetworkInput<T> {
 }
 
 /**
- * A frozen network, defined once. `cut` = number of trunk layers; the tail is layers [cut, layers) and the pooling.
- * With the identity adaptation, tail(trunk(x)) is the base's published output.
+ * A frozen network, defined once. `cut` = number of trunk layers; the tail is layers [cut, layers).
+ * With the identity adaptation, pool(tail(trunk(x))) is the base's published output.
  */
 export interface Network {
   readonly layers: number
-  /** Width of the embedding that `tail` returns. */
+  /** Width of the embedding that `pool` returns. */
   readonly width: number
   /** Whether the embedding has unit length, as published text bases do; a task scales its logits accordingly. */
   readonly unit: boolean
@@ -148,8 +148,10 @@ export interface Network {
   /** All target modules of the tail, in the order in which the network reaches them. */
   sites(cut: number): readonly TargetModule[]
   trunk<T>(ops: Ops<T>, input: NetworkInput<T>, cut: number): T
-  /** → embedding [b, 1, width], of unit length for text bases. */
+  /** → every position [b, s, w]; a task that reads positions takes these. */
   tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T
+  /** What the tail returned → embedding [b, 1, width], of unit length for text bases. */
+  pool<T>(ops: Ops<T>, positions: T, mask: T, adaptation: Adaptation<T>): T
 }
 
 /**

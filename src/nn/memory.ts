@@ -12,6 +12,7 @@
  * Khandelwal et al. (2020), "Generalization through memorization: nearest neighbor language models", ICLR; there the
  * share of the head is fixed.
  */
+import { embeddingOf } from './head-input.ts'
 import { unadapted } from './unadapted.ts'
 import type { Base, Ops, ParameterSpec } from '../contracts/network.ts'
 import type { Tensor, Tensors } from '../contracts/core.ts'
@@ -116,7 +117,7 @@ export function memoryEmbedding<T>(
 ): T {
   const { network } = base
   const plain = unadapted<T>()
-  const embedding = network.tail(ops, hidden, mask, cut, plain)
+  const embedding = embeddingOf(ops, network, { hidden, mask, cut, adaptation: plain })
   return network.unit ? embedding : ops.unit(embedding)
 }
 

@@ -2,6 +2,7 @@
  * Records the graphs that the daemon runs: the trunk alone, whose latents the trainer learns from, and the whole way from input to
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
+import { headInput } from './head-input.ts'
 import { memoryEmbedding, memorySpecs, withMemory, type MemoryPlan } from './memory.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensors } from '../contracts/core.ts'
@@ -59,7 +60,12 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
       const input = networkInput(base, graph)
       const hidden = network.trunk(ops, input, cut)
       const adaptation = method.adaptation(ops, sites, true)
-      const embedding = network.tail(ops, hidden, input.mask, cut, adaptation)
+      const embedding = headInput(ops, network, task.reads, {
+        hidden,
+        mask: input.mask,
+        cut,
+        adaptation,
+      })
       const logits = task.logits(ops, embedding, network.unit)
       if (memory === undefined) return { logits }
       const own = memoryEmbedding(ops, { base: memory.base, cut }, hidden, input.mask)

@@ -1,4 +1,5 @@
 /** Latents → embeddings in plain memory, through the tail of a method without parameters. Leaves no tensor on the engine (law 8). */
+import { embeddingOf } from '../nn/head-input.ts'
 import { sitesOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
@@ -42,5 +43,5 @@ function forward(parts: EmbedderParts, latents: readonly Latent[]) {
   const ops = tfjsOps(tf, baseTensors, new Map())
   const cut = cutOf(config.tail_layers, network.layers)
   const adaptation = method.open(config).adaptation(ops, sitesOf(parts), false)
-  return network.tail(ops, hidden, mask, cut, adaptation).dataSync<'float32'>()
+  return embeddingOf(ops, network, { hidden, mask, cut, adaptation }).dataSync<'float32'>()
 }

@@ -2,6 +2,7 @@
  * The part of a trainable on the engine: the present parameters as tensors, and the two computations with them. Holds
  * one tensor per parameter between calls, and nothing else (law 8).
  */
+import { headInput } from '../nn/head-input.ts'
 import type * as tfc from '@tensorflow/tfjs-core'
 import { type AdapterPlan, methodOf, sitesOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
@@ -163,7 +164,12 @@ export class EngineAdapter implements AdapterEngine {
     const hidden = tf.tensor(input.hidden.data, [...input.hidden.shape])
     const mask = tf.tensor(input.mask.data, [...input.mask.shape])
     const adaptation = this.#method.adaptation(ops, this.#sites, false)
-    const embedding = network.tail(ops, hidden, mask, this.#cut, adaptation)
+    const embedding = headInput<tfc.Tensor>(ops, network, task.reads, {
+      hidden,
+      mask,
+      cut: this.#cut,
+      adaptation,
+    })
     return tf.reshape(task.logits(ops, embedding, network.unit), [rows.length, -1])
   }
 }

@@ -2,6 +2,7 @@
  * The engine of a small network: forward and backward in plain JavaScript, equal to TensorFlow's up to rounding, and for a
  * linear model a hundred times as fast, because nothing is uploaded, started or downloaded.
  */
+import { headInput } from '../nn/head-input.ts'
 import { type AdapterPlan, methodOf, sitesOf, specsOf, statisticsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import type { Method, TrainRow } from '../contracts/adapter.ts'
@@ -71,13 +72,12 @@ export class PlainAdapter implements AdapterEngine {
     const { hidden, mask } = padded(rows)
     const adaptation = this.#method.adaptation(tape.ops, this.#sites, false)
     const fixed = true
-    const embedding = base.network.tail(
-      tape.ops,
-      { ...hidden, fixed },
-      { ...mask, fixed },
-      this.#cut,
+    const embedding = headInput<PlainValue>(tape.ops, base.network, task.reads, {
+      hidden: { ...hidden, fixed },
+      mask: { ...mask, fixed },
+      cut: this.#cut,
       adaptation,
-    )
+    })
     return task.logits(tape.ops, embedding, base.network.unit)
   }
 }

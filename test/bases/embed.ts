@@ -2,6 +2,7 @@
  * Embeds rows with a base in both engines, straight through its network: all rows padded into one batch, the trunk up
  * to a cut, then the tail without an adapter.
  */
+import { embeddingOf } from '../../src/nn/head-input.ts'
 import * as ort from 'onnxruntime-node'
 import type { Base, Encoded, Ops } from '../../src/contracts/network.ts'
 import { recordGraph } from '../../src/nn/record.ts'
@@ -27,7 +28,12 @@ export async function openTfjsEmbedder(base: Base): Promise<Embedder> {
         const ids = tf.tensor(batch.ids, batch.shape, 'int32')
         const mask = tf.tensor(batch.mask, batch.shape)
         const hidden = base.network.trunk(ops, { ids, mask }, cut)
-        return base.network.tail(ops, hidden, mask, cut, unadapted()).dataSync() as Float32Array
+        return embeddingOf(ops, base.network, {
+          hidden,
+          mask,
+          cut,
+          adaptation: unadapted(),
+        }).dataSync() as Float32Array
       })
       return Promise.resolve(split(data, rows.length))
     },
@@ -44,7 +50,7 @@ export async function openOnnxEmbedder(base: Base, cut: number): Promise<Embedde
     return base.network.trunk(ops, { ids, mask }, cut)
   })
   const tail = await session(base, (ops, { hidden, mask }) =>
-    base.network.tail(ops, hidden, mask, cut, unadapted()),
+    embeddingOf(ops, base.network, { hidden, mask, cut, adaptation: unadapted() }),
   )
   return {
     async embed(rows) {

@@ -1,4 +1,5 @@
 /** The embedding that a tail gives under an adapter, rows one after the other, computed on the training engine. */
+import { embeddingOf } from '../../src/nn/head-input.ts'
 import { type AdapterPlan, sitesOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import type { Tensor, Tensors } from '../../src/contracts/core.ts'
@@ -24,7 +25,12 @@ export function embeddings(
     const ops = tfjsOps(tf, uploaded(base.weights), uploaded(parameters))
     const { hidden, mask } = padded(rows)
     const adaptation = method.open(config).adaptation(ops, sites, folded)
-    const embedding = network.tail(ops, upload(hidden), upload(mask), cut, adaptation)
+    const embedding = embeddingOf(ops, network, {
+      hidden: upload(hidden),
+      mask: upload(mask),
+      cut,
+      adaptation,
+    })
     values = [...embedding.dataSync()]
   })
   return values

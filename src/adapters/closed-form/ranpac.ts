@@ -108,8 +108,9 @@ function projectedNetwork(network: Network, features: number): Network {
     latentWidth: (cut) => network.latentWidth(cut),
     sites: (cut) => network.sites(cut),
     trunk: (ops, input, cut) => network.trunk(ops, input, cut),
-    tail(ops, hidden, mask, cut, adaptation) {
-      const embedding = network.tail(ops, hidden, mask, cut, adaptation)
+    tail: (ops, hidden, mask, cut, adaptation) => network.tail(ops, hidden, mask, cut, adaptation),
+    pool(ops, positions, mask, adaptation) {
+      const embedding = network.pool(ops, positions, mask, adaptation)
       return ops.relu(ops.matMul(embedding, ops.weight(PROJECTION)))
     },
   }

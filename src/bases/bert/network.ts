@@ -36,9 +36,10 @@ export function bertNetwork(config: BertConfig): Network {
     },
 
     tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T {
-      const x = transform({ config, ops, adaptation }, hidden, mask, cut, layers)
-      return ops.unit(ops.maskedMean(x, mask))
+      return transform({ config, ops, adaptation }, hidden, mask, cut, layers)
     },
+
+    pool: (ops, positions, mask) => ops.unit(ops.maskedMean(positions, mask)),
   }
 }
 

@@ -45,6 +45,7 @@ export function featuresNetwork(layout: FeaturesLayout): Network {
       return values
     },
     tail: (ops, values, _mask, _cut, adaptation) => embed(ops, values, layout, adaptation),
+    pool: (_ops, embedding) => embedding,
   }
 }
 

@@ -46,8 +46,11 @@ export const useLiteNetwork: Network = {
   },
 
   tail<T>(ops: Ops<T>, hidden: T, mask: T, cut: number, adaptation: Adaptation<T>): T {
-    const x = transform(ops, hidden, mask, cut, LAYERS, adaptation)
-    const pooled = ops.maskedMean(x, mask)
+    return transform(ops, hidden, mask, cut, LAYERS, adaptation)
+  },
+
+  pool<T>(ops: Ops<T>, positions: T, mask: T, adaptation: Adaptation<T>): T {
+    const pooled = ops.maskedMean(positions, mask)
     return ops.unit(ops.tanh(linear(ops, adaptation, 'pooler', pooled)))
   },
 }

@@ -1,0 +1,29 @@
+/**
+ * What a head reads of the network: every position of the tail, or the pooled embedding. Both engines, and every view of a base,
+ * come through here, so that no two disagree about where pooling happens.
+ */
+import type { Adaptation, Network, Ops } from '../contracts/network.ts'
+import type { TaskHead } from '../contracts/task.ts'
+
+interface Place<T> {
+  readonly hidden: T
+  readonly mask: T
+  readonly cut: number
+  readonly adaptation: Adaptation<T>
+}
+
+/** hidden [b, s, width at the cut] → [b, s, w] for a task that reads positions, else [b, 1, width]. */
+export function headInput<T>(
+  ops: Ops<T>,
+  network: Network,
+  reads: TaskHead['reads'],
+  { hidden, mask, cut, adaptation }: Place<T>,
+): T {
+  const positions = network.tail(ops, hidden, mask, cut, adaptation)
+  return reads === 'positions' ? positions : network.pool(ops, positions, mask, adaptation)
+}
+
+/** hidden [b, s, width at the cut] → the pooled embedding [b, 1, width], whatever the task reads. */
+export function embeddingOf<T>(ops: Ops<T>, network: Network, place: Place<T>): T {
+  return headInput(ops, network, 'pooled', place)
+}
