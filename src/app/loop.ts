@@ -125,6 +125,11 @@ async function loopParts(
       setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
       ahead: aheadOf(limits.retractions_ahead),
       seenEvents: limits.seen_events,
+      heldOut: {
+        share: settings.evaluation.held_out.share,
+        rows: settings.evaluation.held_out.capacity,
+        bytes: limits.held_out_bytes,
+      },
       served: { versions: limits.scored_versions, answers: limits.judged_answers },
       quality: { rows: limits.quality_labels, sources: limits.quality_sources },
     },

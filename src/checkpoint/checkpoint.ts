@@ -11,6 +11,7 @@ import type { WaitingEvent } from '../intake/join.ts'
 import { HASH_BYTES } from '../intake/dedupe/seen-ids.ts'
 import type { Store } from '../platform/store/store.ts'
 import { ExampleTables } from './examples.ts'
+import { HeldOutTable } from './held-out.ts'
 import { MemoryTable } from './knn-items.ts'
 import { PendingTable } from './pending.ts'
 import { bytesOf, waitingOf, waitingValues } from './rows.ts'
@@ -38,6 +39,7 @@ export class Checkpoint {
   readonly #memory: MemoryTable
   readonly #pending: PendingTable
   readonly #setAside: SetAsideTable
+  readonly #heldOut: HeldOutTable
   readonly #served: ServedTables
   #last: Pick<Change, 'weights' | 'mind' | 'positions' | 'ahead'> | undefined
   /** Key → which of the records with that key it is. */
@@ -54,6 +56,7 @@ export class Checkpoint {
     this.#memory = new MemoryTable(store)
     this.#pending = new PendingTable(store)
     this.#setAside = new SetAsideTable(store)
+    this.#heldOut = new HeldOutTable(store)
     this.#served = new ServedTables(store)
   }
 
@@ -102,6 +105,7 @@ export class Checkpoint {
       pending: this.#pending.load(),
       waiting: this.#waitingEvents(),
       setAside: this.#setAside.load(),
+      ...this.#heldOutRows(),
       ...this.#servedScores(),
       ...this.#ahead(),
     }
@@ -132,6 +136,7 @@ export class Checkpoint {
     this.#memory.saved()
     this.#pending.saved()
     this.#setAside.saved()
+    this.#heldOut.saved()
     this.#remember(change)
     this.#isUncertain = this.#isRewritten = false
   }
@@ -156,6 +161,7 @@ export class Checkpoint {
     this.#memory.load()
     this.#pending.load()
     this.#setAside.load()
+    this.#heldOut.load()
     this.#waiting = recordsOf(this.#waitingEvents())
     this.#last = undefined
   }
@@ -174,6 +180,7 @@ export class Checkpoint {
     this.#memory.retract(change.retracted)
     this.#pending.write(change.pending)
     this.#setAside.write(change.setAside)
+    this.#heldOut.write(change.heldOut ?? [])
     if (change.served !== undefined) this.#served.write(change.served)
     const { ahead } = change
     if (ahead !== undefined && ahead !== this.#last?.ahead) setFact(this.#store, 'ahead', ahead)
@@ -198,15 +205,18 @@ export class Checkpoint {
   /** The examples of each state have changed, so a rollback to an earlier state is impossible. */
   #clear(): void {
     this.#states.forgetVersions()
-    for (const table of [this.#examples, this.#memory, this.#pending, this.#setAside]) table.clear()
+    const examples = [this.#examples, this.#memory, this.#pending, this.#setAside, this.#heldOut]
+    for (const table of examples) table.clear()
   }
 
   /** Whether there is a new state, so that an old one may have become useless. */
-  #writeState({ weights, mind, remembered, memorised }: Change): boolean {
+  #writeState({ weights, mind, remembered, memorised, heldOut }: Change): boolean {
     const isLearned = weights !== this.#last?.weights
     const isOther = mind !== this.#last?.mind
-    // A retraction changes the mind of every state; an example that memory takes in makes another state.
-    const isNew = isLearned || (isOther && memorised !== undefined)
+    // A retraction changes the mind of every state; an example that memory takes in, or that is scored and held out,
+    // makes another state.
+    const isLater = memorised !== undefined || heldOut !== undefined
+    const isNew = isLearned || (isOther && isLater)
     if (isNew) {
       const state = this.#states.insert(isLearned ? weights : undefined, mind)
       this.#examples.writeRemembered(remembered, state)
@@ -218,6 +228,11 @@ export class Checkpoint {
   #learnerAt(id: number, instead?: TrainableState): LearnerSnapshot {
     const remembered = this.#examples.rememberedAt(id)
     return { ...this.#states.read(id, instead), remembered, memorised: this.#memory.at(id) }
+  }
+
+  #heldOutRows(): Pick<Saved, 'heldOut'> {
+    const heldOut = this.#heldOut.load()
+    return heldOut.length === 0 ? {} : { heldOut }
   }
 
   #servedScores(): Pick<Saved, 'served'> {

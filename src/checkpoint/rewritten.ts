@@ -11,6 +11,7 @@ export function withExamples(saved: Saved, change: <Row extends Example>(row: Ro
   return {
     ...saved,
     pending: saved.pending.map(change),
+    ...(saved.heldOut && { heldOut: saved.heldOut.map(change) }),
     remembered: saved.remembered.map(change),
     setAside: saved.setAside.map(aside),
   }

@@ -129,6 +129,8 @@ export interface Saved extends LearnerSnapshot {
   readonly setAside: readonly SetAsideEntry[]
   /** How good the answers were that each version has served; absent in a checkpoint of before they were kept. */
   readonly served?: ServedState
+  /** Examples that nothing trains on; absent where none are held out. */
+  readonly heldOut?: readonly Example[]
   /** Retractions that arrived before their events; absent in a checkpoint from before they were stored. */
   readonly ahead?: AheadState
 }

@@ -12,7 +12,7 @@
  * (`row-sum.ts`) as it was written, without `gone`, which is set later. `snapshots.line` says which of the seen ids
  * that version has learned. `set_aside` has an example (`header`, `data`) or an event as it arrived (`since` and the
  * following columns, as in `waiting`). `remembered.logits` are floats, kept as long as the row: the same example
- * learned on another line has other logits.
+ * learned on another line has other logits. `held_out` has examples that no state learns.
  */
 export const checkpointMigrations: readonly string[] = [
   `
@@ -108,6 +108,11 @@ export const checkpointMigrations: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE judged_answers (
     prediction TEXT PRIMARY KEY, at INTEGER NOT NULL, version TEXT NOT NULL, error REAL NOT NULL, sum INTEGER
+  ) WITHOUT ROWID;
+  `,
+  `
+  CREATE TABLE held_out (
+    key BLOB PRIMARY KEY, header TEXT NOT NULL, data BLOB NOT NULL, sum INTEGER
   ) WITHOUT ROWID;
   `,
 ]

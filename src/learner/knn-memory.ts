@@ -5,7 +5,7 @@
 import type { ExampleKey, Tensors } from '../contracts/core.ts'
 import type { Latent } from '../contracts/network.ts'
 import type { Memory, MemoryItem } from '../contracts/policy.ts'
-import type { Classes, Example, Head, Score, Task } from '../contracts/task.ts'
+import type { Classes, Example, Head, Score, Target, Task } from '../contracts/task.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { invariant } from '../platform/errors.ts'
 import { memoryTensors, slotsFor } from '../nn/memory.ts'
@@ -25,6 +25,13 @@ export interface Memorised extends MemoryItem {
   readonly predictionId?: string
   /** Of its event. */
   readonly timeMs?: number
+}
+
+/** What the head alone says about an example. */
+export interface HeadAnswer {
+  readonly latent: Latent
+  readonly logits: Float32Array
+  readonly head: Head
 }
 
 export class KnnMemory {
@@ -74,17 +81,17 @@ export class KnnMemory {
     return this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
   }
 
-  /** Test, then take in. `logits` are the head's. */
-  meet(
-    { key, target, weight, predictionId, timeMs }: Example,
-    latent: Latent,
-    logits: Float32Array,
-    head: Head,
-  ): Score {
+  /** Of an example that is not taken in. */
+  test({ target }: Pick<Example, 'target'>, answer: HeadAnswer): Score {
+    return this.#score(target, this.#parts.engine.embed(answer.latent), answer)
+  }
+
+  /** Test, then take in. */
+  meet(example: Example, answer: HeadAnswer): Score {
     const { policy, engine } = this.#parts
-    const vector = engine.embed(latent)
-    const mixed = this.#task.outputs(head) === 0 ? logits : this.#mix(logits, vector, head)
-    const score = this.#task.score(mixed, target, head)
+    const { key, target, weight, predictionId, timeMs } = example
+    const vector = engine.embed(answer.latent)
+    const score = this.#score(target, vector, answer)
     const wasRight = score.error === 0
     if (!wasRight) this.#wrong += 1
     const vote = this.#classes.vote(target)
@@ -136,6 +143,11 @@ export class KnnMemory {
     this.#hold([])
     for (const item of items.toSorted((a, b) => a.at - b.at))
       this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))
+  }
+
+  #score(target: Target, vector: Float32Array, { logits, head }: HeadAnswer): Score {
+    const mixed = this.#task.outputs(head) === 0 ? logits : this.#mix(logits, vector, head)
+    return this.#task.score(mixed, target, head)
   }
 
   #mix(logits: Float32Array, vector: Float32Array, head: Head): Float32Array {

@@ -26,7 +26,7 @@ import type {
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Pending } from './pending.ts'
 import { latentOf } from './rehearsal.ts'
-import { KnnMemory, type Memorised } from './knn-memory.ts'
+import { KnnMemory, type HeadAnswer, type Memorised } from './knn-memory.ts'
 import { LiveScores } from '../evaluation/live-scores.ts'
 import { noSums, scoresOf, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
@@ -128,6 +128,16 @@ export class Learner {
     this.#alarm = decision.alarm ?? this.#alarm
     if (decision.verdict === 'update') this.#dueReason = decision.reason
     return decision
+  }
+
+  /** Scores an example that is never learned. */
+  test(example: Example, latents: LatentMap): void {
+    const recall = this.#recall
+    const [score] =
+      recall === undefined
+        ? this.#score([example], latents)
+        : [recall.test(example, this.#answer(example, latents))]
+    if (score !== undefined) this.#observed(score, example)
   }
 
   /** Why the trigger asked for its last update. */
@@ -341,14 +351,20 @@ export class Learner {
 
   /** Scores on arrival, if required. Memory takes it in after the test. */
   #tested(example: Example, latents: LatentMap): readonly Score[] {
-    const { trigger, trainable, task } = this.#parts
+    const { trigger } = this.#parts
     if (this.#recall === undefined) return trigger.needsScore ? this.#score([example], latents) : []
-    const latent = latentOf(example.key, latents)
-    const [logits = new Float32Array()] =
-      task.outputs(trainable.head) > 0 ? trainable.score([latent]) : []
-    const score = this.#recall.meet(example, latent, logits, trainable.head)
+    const score = this.#recall.meet(example, this.#answer(example, latents))
     this.#observed(score, example)
     return [score]
+  }
+
+  /** Of the head alone. */
+  #answer({ key }: Example, latents: LatentMap): HeadAnswer {
+    const { trainable, task } = this.#parts
+    const { head } = trainable
+    const latent = latentOf(key, latents)
+    const [logits = new Float32Array()] = task.outputs(head) > 0 ? trainable.score([latent]) : []
+    return { latent, logits, head }
   }
 
   #score(examples: readonly Example[], latents: LatentMap): readonly Score[] {

@@ -208,6 +208,12 @@ export const limitTable = {
     most: 64 * 1024 * MiB,
     reason: 'cached activations save the trunk computation; without them it runs again',
   },
+  held_out_bytes: {
+    default: 64 * MiB,
+    least: MiB,
+    most: 4096 * MiB,
+    reason: 'the trainer keeps the held-out examples of a model in memory',
+  },
   scored_versions: {
     default: 100,
     least: 1,

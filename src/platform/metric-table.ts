@@ -119,6 +119,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Events set aside by rollbacks: relearn or discard them.',
   },
+  heldOut: {
+    kind: 'gauge',
+    name: 'antikythera_held_out_events',
+    labels: ['model'],
+    help: 'Events kept for comparing versions, which nothing trains on.',
+  },
   retractionsAhead: {
     kind: 'gauge',
     name: 'antikythera_retractions_ahead',

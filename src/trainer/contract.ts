@@ -40,6 +40,8 @@ export interface TrainerStatus {
     readonly waiting: number
     /** Accepted before a rollback, and not learned unless a person asks. */
     readonly set_aside?: number
+    /** Kept for comparing versions and never learned; absent where nothing is held out. */
+    readonly held_out?: number
   }
   readonly prequential: Scores
   /** What its outputs mean, as its task reads it. */

@@ -19,6 +19,7 @@ import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
 import type { AheadLimits } from '../intake/retractions-ahead.ts'
 import type { TrainPlan } from '../learner/learner-types.ts'
+import type { HeldOutLimits } from '../evaluation/held-out.ts'
 import type { ServedLimits } from '../evaluation/served-scores.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
 import type { KnnMemoryParts } from '../learner/knn-memory.ts'
@@ -127,6 +128,8 @@ export interface LoopLimits {
   readonly setAside?: { readonly events: number; readonly bytes: number }
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seenEvents?: number
+  /** Which examples nothing trains on, and how many of them are kept; absent = none. */
+  readonly heldOut?: HeldOutLimits
   /** Absent = the defaults. */
   readonly served?: ServedLimits
   /** Absent = the defaults. */

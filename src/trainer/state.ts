@@ -3,8 +3,8 @@
  * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
  */
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
-import { CodedError, type ExampleKey } from '../contracts/core.ts'
-import type { Remembered } from '../contracts/task.ts'
+import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
+import type { Example, Remembered } from '../contracts/task.ts'
 import type { Kept } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
 import { PendingJoins } from '../intake/join.ts'
@@ -25,6 +25,7 @@ import { Ahead } from '../intake/retractions-ahead.ts'
 import { SetAside } from '../checkpoint/set-aside-events.ts'
 import type { LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
+import { HeldOut } from '../evaluation/held-out.ts'
 import { ServedScores } from '../evaluation/served-scores.ts'
 import { isMeant } from '../intake/retraction.ts'
 import { TrainerProgress } from './trainer-progress.ts'
@@ -44,6 +45,7 @@ export class TrainerState {
   readonly waiting: PendingJoins
   readonly setAside: SetAside
   readonly ahead: Ahead
+  readonly heldOut: HeldOut
   readonly served: ServedScores
   readonly letters: DeadLetterBuffer
   readonly checkpoint: Checkpoint
@@ -82,6 +84,7 @@ export class TrainerState {
     })
     this.setAside = new SetAside(limits.setAside ?? { events: Infinity, bytes: Infinity })
     this.ahead = new Ahead(limits.ahead ?? usualAhead)
+    this.heldOut = new HeldOut(loop.task, limits.heldOut)
     this.served = new ServedScores(limits.served)
     this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
@@ -165,6 +168,7 @@ export class TrainerState {
   retract({ keys, predictions, meant = [] }: Retracted, latents?: LatentMap): void {
     const { learner } = this
     const changed = learner.retract(keys, latents)
+    this.heldOut.remove(keys)
     for (const prediction of predictions) this.served.withdraw(prediction)
     if (changed.mind) this.#mind = learner.mind()
     if (changed.weights) this.#weights = learner.weights()
@@ -174,6 +178,14 @@ export class TrainerState {
       predictions: [...before.predictions, ...predictions],
       meant: [...(before.meant ?? []), ...meant],
     }
+  }
+
+  /** It is scored like every example before it would be learned, and nothing learns it. */
+  holdOut(example: Example, latents: LatentMap): Decision<'wait'> {
+    this.learner.test(example, latents)
+    this.heldOut.offer(example)
+    this.#mind = this.learner.mind()
+    return { verdict: 'wait', reason: 'held out' }
   }
 
   /** `snapshot`: the version that the learner's state is to be kept for. */
@@ -220,6 +232,7 @@ export class TrainerState {
       waiting: waiting.events,
       setAside: setAside.entries,
       ahead: this.ahead.state,
+      ...(this.heldOut.isOn && { heldOut: this.heldOut.snapshot() }),
       served: this.served.change,
       seen: dedupe.fresh,
       retracted: this.#retracted,

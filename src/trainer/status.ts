@@ -8,7 +8,7 @@ import type { UpdateClock } from './updates/update-times.ts'
 
 export function statusOf(
   { model, engine, tensors, unknownKeys, truncated }: LoopParts,
-  { learner, tally, waiting, setAside, ahead, dedupe, kept }: TrainerState,
+  { learner, tally, waiting, setAside, ahead, heldOut, dedupe, kept }: TrainerState,
   stream: SourceMultiplexer | undefined,
   progress: Progress,
   times: UpdateClock,
@@ -25,6 +25,7 @@ export function statusOf(
       rejected,
       waiting: waiting.size,
       set_aside: setAside.size,
+      ...(heldOut.isOn && { held_out: heldOut.size }),
     },
     prequential: learner.scores,
     head: learner.head,

@@ -47,6 +47,7 @@ function write(path: string): void {
       },
     ],
     setAside: [],
+    heldOut: [example('4')],
     pending: [example('2')],
     waiting: [
       {
@@ -95,6 +96,8 @@ const cells = [
   ['memorised', 'vote'],
   ['pending_runs', 'data'],
   ['pending_runs', 'header'],
+  ['held_out', 'data'],
+  ['held_out', 'header'],
   ['waiting', 'value'],
   ['waiting', 'event'],
 ] as const

@@ -119,3 +119,11 @@ test('a trainer that failed is shown with its code', async () => {
 test('no daemon is CONNECTION_FAILED', async () => {
   expect((await runCli('status', '--url', 'http://127.0.0.1:1')).code).toBe(69)
 })
+
+test('held-out examples have a column where there are any', async () => {
+  const counts = { accepted: 10, duplicates: 1, learned: 8, rejected: 4, waiting: 5 }
+  const { stdout } = await status({ trainer: { quality, counts: { ...counts, held_out: 7 } } })
+  expect(stdout).toMatch(/held out/)
+  const without = await status({ trainer: { quality, counts } })
+  expect(without.stdout).not.toMatch(/held out/)
+})

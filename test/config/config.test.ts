@@ -39,6 +39,16 @@ test('the example with every key shows the defaults, and all of them', () => {
   expect(keysOf(written)).toEqual(expect.arrayContaining(keysOf(defaults)))
 })
 
+test('nothing is held out unless a share says so, and never more than half', () => {
+  const held = (text: string) =>
+    parseConfig(`models: { m: { labels: [a, b], ${text} } }`, '/').models.m!.evaluation.held_out
+  expect(held('')).toEqual({ share: 0, capacity: 500 })
+  expect(held('evaluation: {}')).toEqual({ share: 0, capacity: 500 })
+  expect(held('evaluation: { held_out: { share: 0.1 } }')).toEqual({ share: 0.1, capacity: 500 })
+  expect(() => held('evaluation: { held_out: { share: 0.6 } }')).toThrow(/share/)
+  expect(() => held('evaluation: { held_out: { capacity: 0 } }')).toThrow(/capacity/)
+})
+
 test('a model needs its labels and nothing else', () => {
   const { models } = parseConfig(minimal, '/etc')
   expect(models.m).toMatchObject({

@@ -8,7 +8,7 @@ export function finalState(world: World) {
   const saved = new Checkpoint(world.store, { snapshots: 50 }).load()
   if (saved === undefined) return undefined
   const { weights, mind, remembered, memorised = [], pending, waiting } = saved
-  const { progress, positions, setAside } = saved
+  const { progress, positions, setAside, heldOut = [] } = saved
   const rows = (sql: string, column: string) => world.store.all(sql).map((row) => row.text(column))
   return {
     weights: sha256(packTensors(weights.tensors).blob),
@@ -24,6 +24,7 @@ export function finalState(world: World) {
     pending: pending.map(({ key }) => key),
     waiting: waiting.map(({ key }) => key),
     setAside: setAside.map(({ key, whence }) => `${key} ${whence}`),
+    heldOut: heldOut.map(({ key, target }) => `${key} ${JSON.stringify(target)}`),
     progress,
     positions,
     seen: rows('SELECT hex(hashes) AS hashes FROM seen_runs ORDER BY first', 'hashes').join(''),

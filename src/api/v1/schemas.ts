@@ -246,6 +246,9 @@ const Model = Type.Object({
     set_aside: Type.Optional(
       Type.Integer({ description: 'accepted before a rollback; relearn or discard them' }),
     ),
+    held_out: Type.Optional(
+      Type.Integer({ description: 'kept for comparing versions, and never learned' }),
+    ),
   }),
   prequential: Scores,
 })

@@ -85,6 +85,13 @@ const columns: readonly Column[] = [
   { head: 'left', meaning: 'time until the lag is gone at the present pace', cell: leftOf },
 ]
 
+/** Where examples are held out. */
+const heldOutColumn: Column = {
+  head: 'held out',
+  meaning: 'kept for comparing versions, and never learned',
+  cell: count('held_out'),
+}
+
 /** Who trains it, where several daemons may. */
 const fleetColumns: readonly Column[] = [
   {
@@ -95,18 +102,22 @@ const fleetColumns: readonly Column[] = [
 ]
 
 export function statusTable(rows: readonly StatusRow[]): string[] {
-  const isFleet = rows.some(({ lease }) => lease !== null)
-  const shown = isFleet ? [...columns, ...fleetColumns] : columns
+  const shown = columnsOf(rows)
   const heads = shown.map(({ head }) => head)
   return table([heads, ...rows.map((row) => shown.map(({ cell }) => cell(row)))])
 }
 
 export function statusLegend(rows: readonly StatusRow[]): string[] {
-  const isFleet = rows.some(({ lease }) => lease !== null)
-  const explained = (isFleet ? [...columns, ...fleetColumns] : columns).flatMap(
-    ({ head, meaning }) => (meaning === undefined ? [] : [[`  ${head}`, meaning]]),
+  const explained = columnsOf(rows).flatMap(({ head, meaning }) =>
+    meaning === undefined ? [] : [[`  ${head}`, meaning]],
   )
   return ['', ...table(explained)]
+}
+
+function columnsOf(rows: readonly StatusRow[]): readonly Column[] {
+  const holdsOut = rows.some(({ counts }) => counts.held_out !== undefined)
+  const isFleet = rows.some(({ lease }) => lease !== null)
+  return [...columns, ...(holdsOut ? [heldOutColumn] : []), ...(isFleet ? fleetColumns : [])]
 }
 
 function shareOrError(share: number | undefined, mae: number | undefined): string {

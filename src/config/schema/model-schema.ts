@@ -181,6 +181,31 @@ const train = section(
   'settings of a training step',
 )
 
+const evaluation = section(
+  {
+    held_out: section(
+      {
+        share: Type.Number({
+          minimum: 0,
+          maximum: 0.5,
+          default: 0,
+          description:
+            'of all examples, drawn by a hash of the event: they are scored and never learned; 0 = none',
+        }),
+        capacity: Type.Integer({
+          minimum: 1,
+          maximum: 100_000,
+          default: 500,
+          description:
+            'number of held-out examples that are kept, evenly over strata such as labels',
+        }),
+      },
+      'examples on which promotion compares a candidate with the live version',
+    ),
+  },
+  'how versions are compared',
+)
+
 const keep = section(
   {
     last: Type.Integer({
@@ -244,6 +269,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
       rate: policy('rate', 'learning-rate schedule: a factor on both learning rates'),
       promotion: policy('promotion', 'whether a finished candidate becomes live'),
       rollback: policy('rollback', 'whether the live version is rolled back automatically'),
+      evaluation,
       keep,
       keep_versions: Type.Optional(
         Type.Integer({

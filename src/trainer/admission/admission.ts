@@ -1,5 +1,6 @@
 /**
- * From a record to an example in the learner: parse → model check → deduplicate → retract → join → encode → accept.
+ * From a record to an example in the learner: parse → model check → deduplicate → retract → join → encode → accept, or
+ * hold out.
  *
  * An event that cannot be learned from becomes a dead letter, never an exception, so that no event stops the stream.
  * All waiting comes before the first change: when `admit` rejects, nothing has changed.
@@ -279,10 +280,10 @@ export class Admission {
     { predictionId }: Example,
     old: LatentMap | undefined,
   ): void {
-    const { learner, dedupe, waiting, setAside, onSupersede, loop } = this.#parts
+    const { learner, heldOut, dedupe, waiting, setAside, onSupersede, loop } = this.#parts
     const about = event && loop.task.supersedes(event.lesson) ? predictionId : undefined
     const isKnown = dedupe.lessonOf(key) !== undefined
-    const keys = [...(isKnown ? [key] : []), ...learner.about(about)]
+    const keys = [...(isKnown ? [key] : []), ...learner.about(about), ...heldOut.about(about)]
     for (const held of waiting.about(key, about))
       if (held.received !== received) this.#refusals.drop(held)
     if (about !== undefined) for (const aside of setAside.about(key, about)) setAside.remove(aside)
@@ -338,11 +339,13 @@ export class Admission {
     latents: LatentMap,
     old: LatentMap | undefined,
   ): Decision<'wait' | 'update'> {
-    const { learner, tally, dedupe, waiting, setAside, loop } = this.#parts
+    const { learner, heldOut, tally, dedupe, waiting, setAside, loop, onHoldOut } = this.#parts
     const { isCounted, event } = counted
     learner.check(example)
     this.#supersede(counted, example, old)
-    const decision = learner.accept(example, latents, loop.clock.nowMs())
+    const decision = heldOut.takes(example)
+      ? onHoldOut(example, latents)
+      : learner.accept(example, latents, loop.clock.nowMs())
     waiting.leave(example.key)
     setAside.remove(example.key)
     dedupe.add(example.key, event ? signalDigest(event) : counted.lesson)

@@ -1,7 +1,9 @@
 /** The parts of admission that its files share. */
-import type { ExampleKey } from '../../contracts/core.ts'
+import type { Decision, ExampleKey } from '../../contracts/core.ts'
+import type { Example } from '../../contracts/task.ts'
 import type { Dedupe } from '../../intake/dedupe/dedupe.ts'
 import type { PendingJoins } from '../../intake/join.ts'
+import type { HeldOut } from '../../evaluation/held-out.ts'
 import type { ServedScores } from '../../evaluation/served-scores.ts'
 import type { Ahead } from '../../intake/retractions-ahead.ts'
 import type { Learner } from '../../learner/learner.ts'
@@ -22,12 +24,15 @@ export interface AdmissionParts {
   readonly waiting: PendingJoins
   readonly setAside: SetAside
   readonly ahead: Ahead
+  readonly heldOut: Pick<HeldOut, 'takes' | 'about' | 'rows'>
   readonly served: Pick<ServedScores, 'judge'>
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: ExampleKey[]
   readonly latents: LatentProvider
   readonly retry: RetryPolicy
+  /** An example that nothing trains on. */
+  readonly onHoldOut: (example: Example, latents: LatentMap) => Decision<'wait'>
   /** What a newer lesson takes the place of. */
   readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
   /** Keys to forget everywhere. */

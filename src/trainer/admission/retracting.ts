@@ -36,9 +36,10 @@ export class Retractions {
    * as far as there is room.
    */
   retract(event: FeedbackEvent, received: Received, signal: AbortSignal): Due | Promise<Due> {
-    const { learner, dedupe, latents } = this.#parts
+    const { learner, heldOut, dedupe, latents } = this.#parts
     const meant = meantBy(event, (key) => dedupe.lessonOf(key) !== undefined)
-    const known = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
+    const taught = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
+    const known = [...taught, ...heldOut.rows]
     const keys = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
     const unlearnable = learner.unlearnable([...new Set(keys)])
     if (unlearnable.length === 0) return this.#retracted({ event, received, meant, keys })

@@ -70,9 +70,11 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     waiting: state.waiting,
     setAside: state.setAside,
     ahead: state.ahead,
+    heldOut: state.heldOut,
     served: state.served,
     letters: state.letters,
     refused: state.refused,
+    onHoldOut: (example, found) => state.holdOut(example, found),
     onSupersede: (superseded, old) => state.retract(superseded, old),
     onRetract(retracted, old) {
       state.retract(retracted, old)

@@ -97,6 +97,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   state.waiting.restore(waiting, tally.triedAgain)
   state.setAside.restore(setAside, setAsideNext)
   state.ahead.restore(saved.ahead ?? [])
+  state.heldOut.restore(saved.heldOut ?? [])
   if (saved.served !== undefined) state.served.restore(saved.served)
   if (line !== undefined) state.dedupe.restoreLine(line)
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)

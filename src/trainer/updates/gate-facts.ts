@@ -38,7 +38,7 @@ export async function promotionFacts(
   const none = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   if (loop.promotion.looksAtScores === false)
     return { rows: 0, from: 'none', candidate: none, prequential }
-  const { from, rows } = gateRows([], learner.remembered, block)
+  const { from, rows } = gateRows(state.heldOut.rows, learner.remembered, block)
   if (rows.length === 0) return { rows: 0, from, candidate: none, prequential }
   const candidate = await drive(learner.scoresOn(rows), latents, signal)
   const facts = { rows: rows.length, from, candidate, prequential }

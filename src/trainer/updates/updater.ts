@@ -62,7 +62,7 @@ export class Updater {
       return this.#goBack(earlier, outcome.reason, signal)
     this.#leaveOut(outcome)
     state.learnerChanged()
-    latents.keepOnly(state.learner.remembered)
+    latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
     const facts = await promotionFacts({ before: before.weights, block }, this.#parts, signal)
     const publishing = publishCandidate({ ...outcome, facts }, this.#parts, signal)
     const published = await unlessNotFinite(publishing)
@@ -138,7 +138,7 @@ export class Updater {
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes: true })
     putAside(before, state, { task: loop.task, isUnknown: !isKnown })
-    latents.keepOnly(state.learner.remembered)
+    latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
     const place = state.tally.accepted
     state.tally.cut(undefined)

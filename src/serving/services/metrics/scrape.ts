@@ -60,6 +60,7 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('pending', { model }, report.pending)
   metrics.gauge('waitingJoins', { model }, counts.waiting)
   metrics.gauge('setAside', { model }, counts.set_aside ?? 0)
+  metrics.gauge('heldOut', { model }, counts.held_out ?? 0)
   metrics.gauge('retractionsAhead', { model }, report.retractionsAhead ?? 0)
   metrics.gauge('paused', { model }, report.state === 'paused' ? 1 : 0)
   for (const outcome of ['accepted', 'duplicates', 'learned', 'rejected'] as const)

@@ -1,0 +1,143 @@
+/**
+ * The examples that nothing trains on, so that a candidate and the live version can be compared on rows that neither
+ * has learned. A hash of the event decides which examples these are: the same ones after a crash, and without a random
+ * stream. Bounded in rows and bytes; a full reservoir drops from its largest stratum, and within one keeps the rows with
+ * the lowest hashes, which is a uniform sample of all that were offered.
+ */
+import { hash } from 'node:crypto'
+import type { ExampleKey } from '../contracts/core.ts'
+import type { Example, Task } from '../contracts/task.ts'
+
+export interface HeldOutLimits {
+  /** Of all examples; 0 = none are held out. */
+  readonly share: number
+  readonly rows: number
+  readonly bytes: number
+}
+
+export const noneHeldOut: HeldOutLimits = { share: 0, rows: 0, bytes: 0 }
+
+interface Row {
+  readonly example: Example
+  readonly stratum: string
+  readonly rank: string
+  readonly bytes: number
+}
+
+type Stratum = Map<ExampleKey, Row>
+
+export class HeldOut {
+  readonly #limits: HeldOutLimits
+  readonly #task: Pick<Task, 'stratum'>
+  readonly #rows: Stratum = new Map()
+  readonly #strata = new Map<string, Stratum>()
+  #bytes = 0
+  #shown: readonly Example[] | undefined
+
+  constructor(task: Pick<Task, 'stratum'>, limits: HeldOutLimits = noneHeldOut) {
+    this.#task = task
+    this.#limits = limits
+  }
+
+  get isOn(): boolean {
+    return this.#limits.share > 0
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  /** In an order that does not depend on when they came. The same array until something changes. */
+  get rows(): readonly Example[] {
+    this.#shown ??= [...this.#rows.values()].toSorted(byRank).map(({ example }) => example)
+    return this.#shown
+  }
+
+  /** Whether it is held out. All feedback about one prediction is on the same side, because its input is the same. */
+  takes({ key, predictionId }: Pick<Example, 'key' | 'predictionId'>): boolean {
+    if (!this.isOn) return false
+    const digest = digestOf(predictionId === undefined ? key : `prediction ${predictionId}`)
+    return Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32 < this.#limits.share
+  }
+
+  /** Replaces an older example with the same key. It may be the one that finds no room. */
+  offer(example: Example): void {
+    this.remove([example.key])
+    const stratum = this.#task.stratum(example.target)
+    // The first digits say which examples are held out.
+    const rank = digestOf(example.key).slice(8)
+    this.#add({ example, stratum, rank, bytes: bytesOf(example) })
+    while (this.#rows.size > this.#limits.rows || this.#bytes > this.#limits.bytes)
+      this.#drop(this.#last())
+  }
+
+  /** They were retracted or superseded. */
+  remove(keys: readonly ExampleKey[]): void {
+    for (const key of keys) this.#drop(this.#rows.get(key))
+  }
+
+  /** Keys of the rows about a prediction. */
+  about(predictionId: string | undefined): readonly ExampleKey[] {
+    if (predictionId === undefined) return []
+    const rows = [...this.#rows.values()]
+    return rows.flatMap(({ example: { key, predictionId: about } }) =>
+      about === predictionId ? [key] : [],
+    )
+  }
+
+  /** A copy, for the checkpoint. */
+  snapshot(): readonly Example[] {
+    return [...this.rows]
+  }
+
+  /** Within the bounds of today. */
+  restore(examples: readonly Example[]): void {
+    this.remove([...this.#rows.keys()])
+    for (const example of examples) this.offer(example)
+  }
+
+  #add(row: Row): void {
+    const { key } = row.example
+    const stratum = this.#strata.get(row.stratum) ?? (new Map() as Stratum)
+    this.#strata.set(row.stratum, stratum.set(key, row))
+    this.#rows.set(key, row)
+    this.#bytes += row.bytes
+    this.#shown = undefined
+  }
+
+  #drop(row: Row | undefined): void {
+    if (row === undefined) return
+    const { key } = row.example
+    const stratum = this.#strata.get(row.stratum)
+    stratum?.delete(key)
+    if (stratum?.size === 0) this.#strata.delete(row.stratum)
+    this.#rows.delete(key)
+    this.#bytes -= row.bytes
+    this.#shown = undefined
+  }
+
+  /** Of the largest stratum, the row with the highest hash. */
+  #last(): Row | undefined {
+    const [largest] = [...this.#strata].toSorted(
+      ([one, its], [other, others]) => others.size - its.size || (one < other ? -1 : 1),
+    )
+    return [...(largest?.[1].values() ?? [])].reduce<Row | undefined>(
+      (last, row) => (last === undefined || byRank(last, row) < 0 ? row : last),
+      undefined,
+    )
+  }
+}
+
+function byRank(one: Row, other: Row): number {
+  return one.rank < other.rank ? -1 : Number(one.rank > other.rank)
+}
+
+function digestOf(text: string): string {
+  return hash('sha256', `held out: ${text}`)
+}
+
+/** About what it takes in memory. */
+function bytesOf({ key, encoded, target }: Example): number {
+  const numbers = encoded.kind === 'tokens' ? encoded.ids : encoded.values
+  return numbers.byteLength + 2 * (key.length + JSON.stringify(target).length)
+}
