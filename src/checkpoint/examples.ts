@@ -30,19 +30,19 @@ export class ExampleTables {
     this.#next = undefined
     const length = `coalesce(length(logits), 0) / ${Float32Array.BYTES_PER_ELEMENT}`
     const open = this.#store.all(
-      `SELECT key, ${length} AS logits FROM remembered NOT INDEXED WHERE gone IS NULL`,
+      `SELECT key, ${length} AS logits FROM remembered WHERE gone IS NULL`,
     )
     this.#remembered = new Map(
       open.map((row) => [keyIn(row.bytes('key')), row.number('logits')] as const),
     )
   }
 
-  /** Not by the index of `gone`: no checksum covers it, and a flipped bit there would hide a row. */
+  /** By the key, not by the index of `gone`, where no checksum finds a flipped bit that hides a row. */
   rememberedAt(state: number): readonly Remembered[] {
     const rows = this.#store.all(
       `SELECT examples.*, logits, born, remembered.sum AS kept
-       FROM remembered NOT INDEXED JOIN examples USING (key)
-       WHERE +born <= ? AND (+gone IS NULL OR +gone > ?)`,
+       FROM examples CROSS JOIN remembered USING (key)
+       WHERE born <= ? AND (+gone IS NULL OR +gone > ?)`,
       ...[state, state],
     )
     return rows.map((row) => rememberedOf(row, this.#store.path))
