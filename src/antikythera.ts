@@ -12,7 +12,8 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { folderOf, modelOf, openBase, openRegistry, openTask } from './app/parts.ts'
+import { folderOf, modelOf, openBase, openTask } from './config/model-parts.ts'
+import { openRegistry } from './app/model.ts'
 import { methods, tasks } from './plugins.ts'
 import { startDaemon as start, type Daemon } from './app/daemon.ts'
 import type { Logger } from './contracts/core.ts'

@@ -2,15 +2,18 @@
  * Puts the daemon together: the server in this process, its trainers in child processes, as its role requires. The
  * order matters: first the lock of the data folder, then the port, then the trainers; at the end the reverse.
  */
-import { share, type Sharing } from './fleet.ts'
-import { joinFleet } from './membership.ts'
-import type { DaemonContext } from './daemon-context.ts'
+import { join } from 'node:path'
+import { savedStatus } from '../trainer/start/saved-status.ts'
+import { entryUrl } from '../platform/entry.ts'
+import { folderOf, modelOf } from '../config/model-parts.ts'
+import type { TrainerConfig } from './trainer.ts'
+import { joinFleet, share, type Sharing } from './fleet.ts'
+import type { DaemonContext, KnownModel } from './context.ts'
 import { takeOver } from '../config/reload.ts'
-import { openServedModels } from './served-models.ts'
-import { startTrainers } from './trainers.ts'
+import { openServedModels } from './served.ts'
 import { trainerView } from '../serving/services/trainer-view.ts'
 import { answeringOnly, unknownStatus } from '../trainer/unknown-status.ts'
-import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
+import { CodedError, type Clock, type Json, type Logger } from '../contracts/core.ts'
 import type { TrainerStatus } from '../trainer/contract.ts'
 import { openDisk } from '../intake/disk/disk.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -25,7 +28,7 @@ import { openServer } from '../api/http/server.ts'
 import { surfaces } from '../plugins.ts'
 import { watchScrapes } from '../serving/services/metrics/scrape.ts'
 import { openServices } from '../serving/services/services.ts'
-import type { Supervisor } from '../trainer/process/supervisor.ts'
+import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
 import { probeBlobs } from '../versions/blobs/probe.ts'
 import { daemonVersion } from '../version.ts'
 
@@ -163,4 +166,50 @@ async function joined(site: DaemonContext, replica: string): Promise<Sharing | u
 function statusHere(supervisor: Supervisor | undefined, model: string): TrainerStatus | undefined {
   const report = supervisor?.status(model)
   return report === undefined || report.state === 'standby' ? undefined : report
+}
+
+/** Nothing for a daemon that only answers. */
+function startTrainers(
+  site: DaemonContext,
+  models: readonly KnownModel[],
+  replica: string,
+): Supervisor | undefined {
+  const { config, clock, log, metrics } = site
+  if (config.role === 'server') return undefined
+  const supervisor = openSupervisor({
+    children: trainerPlans(config, replica),
+    clock,
+    log,
+    stalledMs: () => config.limits.trainer_silence_ms,
+    saved: (model) => savedStatus(join(folderOf(config, model), 'state.db'), unknownStatus(model)),
+    onRestart: () => {
+      metrics.count('trainerRestarts', {})
+    },
+  })
+  follow(supervisor, models)
+  return supervisor
+}
+
+/** Moves by a trainer are seen here at once, and moves by a person there. */
+function follow(supervisor: Supervisor, models: readonly KnownModel[]): void {
+  const registries = new Map(models.map(({ name, registry }) => [name, registry]))
+  supervisor.onPointer((name) => registries.get(name)?.wake())
+  for (const { name, registry } of models)
+    registry.watch(() => {
+      supervisor.wake(name)
+    })
+}
+
+/** One process for all models, and one of its own for each that wants it. */
+function trainerPlans(config: Config, replica: string) {
+  const names = Object.keys(config.models)
+  const together = names.filter((name) => !modelOf(config, name).isolate)
+  const alone = names.filter((name) => modelOf(config, name).isolate)
+  const groups = [together, ...alone.map((name) => [name])].filter((models) => models.length > 0)
+  const program = entryUrl('./trainer.ts', import.meta.url).href
+  const isTerminal = process.stderr.isTTY
+  return groups.map((models) => {
+    const trainer: TrainerConfig = { config, models, replica, isTerminal }
+    return { models, program, config: trainer as unknown as Json }
+  })
 }

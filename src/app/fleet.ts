@@ -1,22 +1,24 @@
 /**
- * The shared parts of a fleet: the connection, the registry on top of it, and the Redis keys of everything else.
+ * The shared parts of a fleet: the connection, the leases and copies of trainers, and the membership of a daemon.
  * Without `redis` in the config there is no fleet, only a single daemon.
  */
-import { taskNameOf } from '../config/tasks.ts'
-import { identityOf } from '../adapters/base-identity.ts'
 import { randomBytes } from 'node:crypto'
 import { readKeyOf } from '../../connectors/redis/source.ts'
-import { bundleFor, folderOf, modelOf, openRegistry, rememberedBy } from './parts.ts'
+import { hostname } from 'node:os'
+import { hearMembers } from '../serving/services/fleet/heard-members.ts'
+import { openMembers, type Member, type MemberInfo } from '../serving/services/fleet/members.ts'
+import type { Fleet } from '../serving/services/fleet/fleet-view.ts'
+import { fleetMember, modelInfo } from '../serving/services/fleet/member-info.ts'
+import type { TrainerStatus } from '../trainer/contract.ts'
+import type { ModelIntake } from '../serving/services/feedback/intake-counts.ts'
+import type { ServedModel } from '../serving/services/served-model.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
-import type { Base } from '../contracts/network.ts'
-import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
+import type { CheckpointCopies } from '../fleet/contract.ts'
 import { feedbackStream, forwardedKey } from '../fleet/keys.ts'
 import { openFairLeases, type FairLeases } from '../fleet/fair-leases.ts'
 import { openCheckpointCopies } from '../fleet/checkpoint-copies.ts'
 import { openRedisLeases } from '../fleet/redis-leases.ts'
 import type { ForwardKeys } from '../intake/inbox/forwarder-options.ts'
-import type { LocalRegistry } from '../versions/local/local.ts'
-import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
 import type { Config } from '../config/config.ts'
 import { redisOptions } from '../config/redis.ts'
 import { openRedis, type Redis } from '../platform/redis/redis.ts'
@@ -29,16 +31,6 @@ export interface Sharing {
   readonly replica: string
   /** Where the bytes lie; in Redis when absent. */
   readonly place?: BlobPlace | undefined
-}
-
-export interface RegistryNeeds {
-  readonly clock: Clock
-  readonly log: Logger
-  readonly sharing?: Sharing | undefined
-  /** Something that Redis or the blob store had lost came back from this daemon. */
-  readonly onRepaired?: FleetRegistryOptions['onRepaired']
-  /** A trainer's lease; absent when a person writes. */
-  readonly lease?: (() => Lease | undefined) | undefined
 }
 
 /** A separate connection; undefined for a single daemon. */
@@ -63,32 +55,6 @@ export async function share(
   const place = openBlobPlace(config.fleet.blobs)
   parts.atEnd(() => place?.close())
   return { redis, replica, place }
-}
-
-/** The model's registry: on this disk alone, or the fleet's with this disk as its replica. */
-export async function openSharedRegistry(
-  config: Config,
-  model: string,
-  base: Base,
-  { sharing, lease, onRepaired, ...parts }: RegistryNeeds,
-): Promise<LocalRegistry> {
-  if (sharing === undefined) return openRegistry(config, model, base, parts)
-  return openFleetRegistry({
-    folder: folderOf(config, model),
-    model,
-    base: identityOf(base),
-    task: taskNameOf(modelOf(config, model)),
-    bundle: bundleFor(base, config),
-    ...parts,
-    ...(onRepaired && { onRepaired }),
-    redis: sharing.redis,
-    replica: sharing.replica,
-    blobs: sharing.place?.of(model, 'versions'),
-    // A trainer is the child of a daemon that has a replica of the same model in the same folder.
-    ...(lease && { lease, follows: true }),
-    remembered: rememberedBy(config),
-    limits: { versionBytes: config.fleet.version_bytes },
-  })
 }
 
 /** The fleet services that the trainers of one process need. */
@@ -142,4 +108,68 @@ export function forwardKeys({ redis, replica }: Sharing, model: string): Forward
   const stream = feedbackStream(redis, model)
   const place = forwardedKey(redis, model, replica)
   return { stream, place, word: readKeyOf(stream, model) }
+}
+
+/** This daemon's membership: it publishes its state once a second and collects that of the others. */
+export interface Membership {
+  readonly fleet: Fleet
+  /** All other members as last reported, from memory. */
+  others(): readonly Member[]
+  /** Publishes immediately, because something changed. */
+  call(): void
+}
+
+interface Self {
+  readonly side: {
+    readonly models: readonly ModelIntake[]
+    readonly served: readonly ServedModel[]
+  }
+  /** Its URL, once it answers. */
+  readonly url: () => string | undefined
+  readonly training: (model: string) => TrainerStatus | undefined
+}
+
+interface Joining extends Pick<TrainerNeeds, 'clock' | 'log' | 'atEnd'> {
+  readonly config: Config
+  readonly sharing?: Sharing | undefined
+}
+
+/** Undefined for a single daemon. */
+export function joinFleet(context: Joining, self: Self): Membership | undefined {
+  const { sharing, clock, log, config } = context
+  if (sharing === undefined) return undefined
+  const { redis, replica } = sharing
+  const { role } = config
+  const sinceMs = clock.nowMs()
+  const card = (): MemberInfo => ({
+    ...{ pid: process.pid, host: hostname(), role, sinceMs },
+    url: self.url() ?? null,
+    models: modelsOf(self),
+  })
+  const members = openMembers({ redis, replica, clock, log, card })
+  // It only looks: the trainers are those that ask for leases.
+  const leaseMs = config.fleet.lease_ms
+  const leases = openRedisLeases({ redis, holder: replica, leaseMs, clock, log })
+  const heard = hearMembers(members, clock)
+  context.atEnd(async () => leases.close())
+  context.atEnd(async () => members.close())
+  context.atEnd(() => {
+    heard.close()
+  })
+  return {
+    fleet: {
+      members: async () => (await members.list()).map(fleetMember),
+      lease: async (model) => leases.view(model),
+    },
+    others: () => heard.members().filter((each) => each.replica !== replica),
+    call: () => void members.call(),
+  }
+}
+
+function modelsOf({ side, training }: Self): MemberInfo['models'] {
+  const intakes = new Map(side.models.map((model) => [model.name, model]))
+  const infos = side.served.map(({ name, live }) => {
+    return [name, modelInfo(live, intakes.get(name), training(name))] as const
+  })
+  return Object.fromEntries(infos)
 }

@@ -2,8 +2,7 @@
 import { join } from 'node:path'
 import { openPolicy } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
-import { policies as builtInPolicies } from '../plugins.ts'
-import { identityOf } from '../adapters/base-identity.ts'
+import { rehearsalOf } from '../config/closed-form.ts'
 import { goingOn } from '../adapters/carried.ts'
 import { freshAdapter } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
@@ -16,13 +15,12 @@ import {
   modelOf,
   openBase,
   openTask,
-} from './parts.ts'
-import { openSharedRegistry } from './fleet.ts'
+} from '../config/model-parts.ts'
+import { openSharedRegistry } from './model.ts'
 import { predictionKey } from '../fleet/keys.ts'
-import { sourcesOf } from './sources.ts'
+import { sourcesOf } from './streams.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
-import type { TrainerContext } from './trainer-context.ts'
-import type { Logger } from '../contracts/core.ts'
+import type { TrainerContext } from './context.ts'
 import type { Base } from '../contracts/network.ts'
 import { deadLettersFile, openDeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import { searchPredictions } from '../intake/predictions/fleet-predictions.ts'
@@ -37,7 +35,7 @@ import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import { openKnnEngine } from '../learner/knn-engine.ts'
 import { openTrainable } from '../optim/step.ts'
-import { undeclaredNames } from '../trainer/admission/undeclared-names.ts'
+import { watchedBase } from '../trainer/admission/watched-base.ts'
 
 export async function openModelLoop(
   site: TrainerContext,
@@ -102,7 +100,11 @@ async function loopParts(
       inbox.journal.forget(keys)
     },
     deadLetters,
-    base: countingCuts(lookedAt(base, settings, log.child({ model })), () => (truncated += 1)),
+    base: watchedBase(base, {
+      names: featureNames(settings),
+      log: log.child({ model }),
+      onCut: () => (truncated += 1),
+    }),
     truncated: () => truncated,
     maxTokens: settings.max_tokens,
     trunk,
@@ -149,30 +151,8 @@ function snapshotBytes({ redis, fleet }: Config, { keep }: ModelConfig): number 
   return redis === undefined ? keep.bytes : Math.min(keep.bytes, fleet.copy_bytes / 2)
 }
 
-/** Logs features that are hashed because they are not declared. */
-function lookedAt(base: Base, { base: settings }: ModelConfig, log: Logger): Base {
-  const names = typeof settings === 'object' && 'features' in settings && settings.features.names
-  if (!names) return base
-  const look = undeclaredNames(names, log)
-  return {
-    ...base,
-    encode(input, maxTokens) {
-      look(input)
-      return base.encode(input, maxTokens)
-    },
-  }
-}
-
-/** Counts texts longer than `max_tokens` for the metric. */
-function countingCuts(base: Base, onCut: () => void): LoopParts['base'] {
-  return {
-    ...identityOf(base),
-    encode(input, maxTokens) {
-      const encoded = base.encode(input, maxTokens)
-      if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut()
-      return encoded
-    },
-  }
+function featureNames({ base }: ModelConfig): readonly string[] | undefined {
+  return typeof base === 'object' && 'features' in base ? base.features.names : undefined
 }
 
 /** Feedback may be learned on a daemon other than the one that served its prediction. */
@@ -237,21 +217,6 @@ function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['r
   const cut = cutOf(adapter.tail_layers, base.network.layers)
   const engine = openKnnEngine({ tf: site.tf, base, baseTensors: site.baseTensors(base), cut })
   return { policy, engine, width: base.network.width }
-}
-
-/**
- * Sums count every example, and would count a replayed one twice: a closed form replays nothing, and keeps what it
- * needs to unlearn an example.
- */
-const recentBounds = builtInPolicies.replay.recent.settings
-
-function rehearsalOf(settings: ModelConfig): Pick<ModelConfig, 'train' | 'replay'> {
-  if (methodOf(settings).open(adapterOf(settings)).closedForm === undefined) return settings
-  const train = { ...settings.train, replay_batch: 0, epochs: 1 }
-  const { policy, ...kept } = settings.replay
-  if (policy === 'none') return { train, replay: settings.replay }
-  const bounds = Object.entries(kept).filter(([name]) => Object.hasOwn(recentBounds, name))
-  return { train, replay: { policy: 'recent', ...Object.fromEntries(bounds) } }
 }
 
 /** Ten sources may be as busy; a retraction still unmatched after this many events was a mistake. */

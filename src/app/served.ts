@@ -1,19 +1,35 @@
-/** Puts the serving side of each model together: its stores on this machine, the engine of its base, its live version. */
-import { randomUUID } from 'node:crypto'
+/**
+ * The server's side of each model, as the role of the daemon wants it: its stores on this machine, the engine of its base
+ * and its live version; or, where it only trains, what is watched of it.
+ */
+import {
+  exampleOf,
+  folderOf,
+  lettersLimits,
+  modelOf,
+  openBase,
+  openTask,
+} from '../config/model-parts.ts'
+import { triggerHint } from '../config/plugins/open-policy.ts'
+import type { DaemonContext, KnownModel, OpenModel, ServedModels } from './context.ts'
+import { openSharedRegistry } from './model.ts'
 import { join } from 'node:path'
-import { folderOf, lettersLimits, modelOf, openBase, openTask } from './parts.ts'
-import { exampleOf } from './example.ts'
-import { openSharedRegistry } from './fleet.ts'
-import { predictionSink, sendLetters, shareModel } from './streams.ts'
-import type { KnownModel, OpenModel, DaemonContext } from './daemon-context.ts'
-import { triggerHint } from './trigger.ts'
-import type { Base } from '../contracts/network.ts'
+import { methods, tasks } from '../plugins.ts'
+import type { CodedError } from '../contracts/core.ts'
 import { deadLettersFile } from '../intake/dead-letters/dead-letters.ts'
-import { openDiskInbox } from '../intake/disk/clients.ts'
-import { openDiskLetters } from '../intake/disk/clients.ts'
-import { openDiskPredictions } from '../intake/disk/clients.ts'
-import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
 import { inboxFile } from '../intake/inbox/schema.ts'
+import { watchPlaces } from '../platform/store/watch-places.ts'
+import { openEngines, type EngineOfBase } from '../serving/engine/engine-set.ts'
+import { brokenLive } from '../serving/live/broken-live.ts'
+import { openFollowedModel } from '../serving/live/followed-model.ts'
+import { feedbackElsewhere, brokenFeedback } from '../serving/services/feedback/no-feedback.ts'
+import type { ServedModel, FaultyPart } from '../serving/services/served-model.ts'
+import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
+import { randomUUID } from 'node:crypto'
+import { predictionSink, sendLetters, shareModel } from './streams.ts'
+import type { Base } from '../contracts/network.ts'
+import { openDiskInbox, openDiskLetters, openDiskPredictions } from '../intake/disk/clients.ts'
+import { servedEverywhere } from '../intake/predictions/fleet-predictions.ts'
 import {
   brokenDeadLetters,
   guardedDeadLetters,
@@ -22,24 +38,96 @@ import {
 import { brokenInbox, guardedInbox, probedInbox } from '../intake/inbox/broken.ts'
 import { predictionsNotKept } from '../intake/predictions/not-kept.ts'
 import { FaultLog } from '../platform/store/fault-log.ts'
-import { brokenFeedback } from '../serving/services/feedback/no-feedback.ts'
 import { textOf } from '../serving/services/feedback/position.ts'
 import { brokenRegistry } from '../versions/broken.ts'
-import { brokenLive } from '../serving/live/broken-live.ts'
-import type { EngineOfBase } from '../serving/engine/engine-set.ts'
 import { eventCheck } from '../serving/services/feedback/event-check.ts'
 import {
   openFeedbackService,
   type FeedbackService,
 } from '../serving/services/feedback/feedback-service.ts'
 import { openLiveModel, type LiveModel } from '../serving/live/live-model.ts'
-import type { FaultyPart, ServedModel } from '../serving/services/served-model.ts'
 import { watchUndone } from '../serving/services/feedback/undone-feedback.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-space.ts'
-import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 
-export async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
+/** `onAppended`: the model's trainer has something to read. */
+export async function openServedModels(
+  site: DaemonContext,
+  onAppended: (model: string) => void,
+): Promise<ServedModels> {
+  return site.config.role === 'trainer' ? openFollowing(site) : openAnswering(site, onAppended)
+}
+
+async function openAnswering(
+  site: DaemonContext,
+  onAppended: (model: string) => void,
+): Promise<ServedModels> {
+  const names = Object.keys(site.config.models)
+  const models = await Promise.all(names.map(async (name) => openModel(site, name)))
+  const { config, clock, log, metrics } = site
+  const { workers, batch_rows: rowsPerRun, batch_wait_ms: waitMs } = config.server
+  const bases = models.map(({ base }) => base)
+  const engines = await openEngines(bases, {
+    engine: { methods, tasks, workers },
+    batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+    ...{ clock, log, metrics },
+    atEnd: (close) => site.atEnd(close),
+  })
+  const served = await Promise.all(
+    models.map(async (model) =>
+      serve(site, model, engines, () => {
+        model.forwarder?.wake()
+        onAppended(model.name)
+      }),
+    ),
+  )
+  throwIfNothingWorks(models)
+  watchFiles(site, models)
+  return { models, served }
+}
+
+/** A daemon without a model that works is no daemon: it says why and ends. */
+function throwIfNothingWorks(models: readonly KnownModel[]): void {
+  const errors = models.flatMap(({ faults }) => faults.of('model') ?? [])
+  if (errors[0] !== undefined && errors.length === models.length) throw errors[0]
+}
+
+async function openFollowing(site: DaemonContext): Promise<ServedModels> {
+  const names = Object.keys(site.config.models)
+  const models = await Promise.all(names.map(async (name) => knowModel(site, name)))
+  const served = await Promise.all(models.map(async (model) => followOnly(site, model)))
+  throwIfNothingWorks(models)
+  watchFiles(site, models)
+  return { models, served }
+}
+
+async function followOnly(site: DaemonContext, model: KnownModel): Promise<ServedModel> {
+  const { clock, log, config } = site
+  const { name, base, registry, faults } = model
+  const open = () => openFollowedModel({ model: name, registry, clock, log })
+  const live = await faults.try('model', open, brokenLive)
+  site.atEnd(async () => live.close())
+  const { method } = modelOf(config, name).adapter
+  const feedback = feedbackElsewhere(name)
+  const deadLetters = model.deadLetters.pages
+  const task = openTask(modelOf(config, name), config.limits)
+  const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'), task)
+  const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
+  return { ...shown, faults: () => faults.all, waitingRows: () => 0 }
+}
+
+/** Feedback is refused by the commit itself; this shows the fault while nothing comes in. */
+function watchFiles(site: DaemonContext, models: readonly KnownModel[]): void {
+  const files = models.flatMap(({ name, faults }) =>
+    ['registry.db', inboxFile, deadLettersFile].map((file) => ({
+      path: join(folderOf(site.config, name), file),
+      onFault: (error: CodedError) => faults.note('data_dir', error),
+    })),
+  )
+  site.atEnd(watchPlaces(files, site.clock))
+}
+
+async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
   const { config, clock, log, metrics, sharing } = site
   const base = await openBase(modelOf(config, name).base)
   const faults = new FaultLog<FaultyPart>(log.child({ model: name }))
@@ -62,7 +150,7 @@ export async function knowModel(site: DaemonContext, name: string): Promise<Know
   return { name, base, registry, deadLetters, faults }
 }
 
-export async function openModel(site: DaemonContext, name: string): Promise<OpenModel> {
+async function openModel(site: DaemonContext, name: string): Promise<OpenModel> {
   const known = await knowModel(site, name)
   const { config, clock, log } = site
   const inboxPath = join(folderOf(config, name), inboxFile)
@@ -107,7 +195,7 @@ export async function openModel(site: DaemonContext, name: string): Promise<Open
 
 const dayMs = 24 * 60 * 60 * 1000
 
-export async function serve(
+async function serve(
   site: DaemonContext,
   model: OpenModel,
   all: ReadonlyMap<Base, EngineOfBase>,
@@ -131,7 +219,7 @@ export async function serve(
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),
     get trigger() {
-      return triggerHint(modelOf(site.config, name))
+      return triggerHint(modelOf(site.config, name).trigger)
     },
     forgotten: () => ({ ids: model.inbox.forgotten(), deadLetters: model.deadLetters.gone() }),
     storeBytes: () => storeSizes(folderOf(site.config, name)),

@@ -1,13 +1,13 @@
 /** Puts the trainers of one process together: TensorFlow once, a base once, turns shared by all models. */
 import { join } from 'node:path'
-import { folderOf } from './parts.ts'
+import { folderOf } from '../config/model-parts.ts'
 import { forwardKeys, joinAsTrainer } from './fleet.ts'
 import { openModelLoop } from './loop.ts'
-import type { TrainerContext } from './trainer-context.ts'
+import type { TrainerContext } from './context.ts'
 import type { Logger } from '../contracts/core.ts'
-import type { Base, TrunkEngine } from '../contracts/network.ts'
+import type { Base } from '../contracts/network.ts'
 import { openTensorFlow, type TensorFlowEngine } from '../nn/tfjs/tensorflow.ts'
-import { openTrunkEngine } from '../nn/onnx/trunk-engine.ts'
+import { openTrunkEngines } from '../nn/onnx/trunk-engines.ts'
 import { Closers } from '../platform/closers.ts'
 import { systemClock } from '../platform/clock.ts'
 import { secretsOf } from '../config/secrets.ts'
@@ -66,6 +66,10 @@ async function openSite(
   const { tf, backend: engine } = await openEngine(config, log)
   const uploaded = new Map<Base, BaseTensors>()
   const fleet = await joinAsTrainer(config, { ...parts, clock, replica, models })
+  const trunks = openTrunkEngines((err, { name: base }) => {
+    log.error({ err, base }, 'the trunk thread died; another takes its place')
+  })
+  parts.atEnd(async () => trunks.close())
   return {
     ...hosting,
     ...parts,
@@ -79,7 +83,7 @@ async function openSite(
       uploaded.set(base, tensors)
       return tensors
     },
-    trunk: trunks(parts),
+    trunk: trunks.open,
   }
 }
 
@@ -89,25 +93,6 @@ async function openEngine(config: Config, log: Logger): Promise<TensorFlowEngine
   if (backend === 'tensorflow') log.info({ backend, version }, 'training engine')
   else log.warn({ backend, version, reason }, 'training is slow: no native TensorFlow')
   return engine
-}
-
-function trunks({ log, atEnd }: Pick<TrainerContext, 'log' | 'atEnd'>): TrainerContext['trunk'] {
-  const known = new Map<string, Promise<TrunkEngine>>()
-  return async (base, cut) => {
-    const key = `${base.hash}/${base.trunk ?? cut}`
-    const opening = known.get(key) ?? open(base, cut)
-    known.set(key, opening)
-    return opening
-  }
-  async function open(base: Base, cut: number): Promise<TrunkEngine> {
-    const engine = await openTrunkEngine(base, cut, {
-      onCrash: (err) => {
-        log.error({ err, base: base.name }, 'the trunk thread died; another takes its place')
-      },
-    })
-    atEnd(async () => engine.close())
-    return engine
-  }
 }
 
 function hosted(site: TrainerContext, name: string): HostedModel {

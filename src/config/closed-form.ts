@@ -1,9 +1,26 @@
-/** Whether the head of a chosen method is computed from sums. */
+/** Whether the head of a chosen method is computed from sums, and how such a model trains and replays. */
 import type { MethodPlugin } from '../contracts/adapter.ts'
-import { methods } from '../plugins.ts'
+import { methods, policies } from '../plugins.ts'
 import type { ChosenMethod } from './schema/model-schema.ts'
+import type { ModelConfig } from './schema/schema.ts'
 
 export function isClosedForm(adapter: ChosenMethod): boolean {
   const table: Readonly<Record<string, MethodPlugin>> = methods
   return table[adapter.method]?.open({ rank: 0, alpha: 1, ...adapter }).closedForm !== undefined
+}
+
+type Rehearsal = Pick<ModelConfig, 'train' | 'replay'>
+
+/**
+ * Sums count every example, and would count a replayed one twice: a closed form replays nothing, and keeps what it
+ * needs to unlearn an example.
+ */
+export function rehearsalOf(settings: Rehearsal & Pick<ModelConfig, 'adapter'>): Rehearsal {
+  if (!isClosedForm(settings.adapter)) return settings
+  const train = { ...settings.train, replay_batch: 0, epochs: 1 }
+  const { policy, ...kept } = settings.replay
+  if (policy === 'none') return { train, replay: settings.replay }
+  const recentBounds = policies.replay.recent.settings
+  const bounds = Object.entries(kept).filter(([name]) => Object.hasOwn(recentBounds, name))
+  return { train, replay: { policy: 'recent', ...Object.fromEntries(bounds) } }
 }

@@ -1,7 +1,6 @@
 /** A press of "Execute" in /docs must not end in an error. */
 import { expect, test } from 'vitest'
-import { openTask } from '../../src/app/parts.ts'
-import { exampleOf } from '../../src/app/example.ts'
+import { openTask, exampleOf } from '../../src/config/model-parts.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { openServed } from './open-served.ts'
 

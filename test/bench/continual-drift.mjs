@@ -3,7 +3,7 @@
  * accuracy, for each drift trigger and what it does about an alarm, beside updates by count alone. The model is the one
  * that `features` has where its config leaves the adapter open.
  */
-import { openBase } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'
 import { driftStream, driftStreams } from './drift-streams.mjs'

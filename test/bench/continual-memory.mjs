@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
-import { openBase } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/config/model-parts.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { userCache } from '../../dist/src/platform/user-cache.js'

@@ -3,7 +3,7 @@
  * `antikythera models pull minilm` puts in the cache.
  */
 import { join } from 'node:path'
-import { openBase } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/config/model-parts.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openRandom } from '../../dist/src/platform/random.js'

@@ -3,7 +3,7 @@
  * fastest. Adapters take turns within each round, so that a busy machine slows all of them alike. The last line is JSON.
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
-import { openBase } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/config/model-parts.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'

@@ -12,7 +12,8 @@ import { policies } from '../../dist/src/plugins.js'
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
-import { openBase, openRegistry } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/config/model-parts.js'
+import { openRegistry } from '../../dist/src/app/model.js'
 import { methods } from '../../dist/src/plugins.js'
 import {
   deadLettersFile,

@@ -4,7 +4,7 @@
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { memoryTensors, slotsFor } from '../../dist/src/nn/memory.js'
-import { bundleFor } from '../../dist/src/app/parts.js'
+import { bundleFor } from '../../dist/src/app/model.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openServingEngine } from '../../dist/src/serving/engine/engine.js'

@@ -6,7 +6,7 @@
  */
 import { freshAdapter } from '../../dist/src/adapters/adapter.js'
 import { cutOf } from '../../dist/src/adapters/target-modules.js'
-import { openBase } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/config/model-parts.js'
 import { methods } from '../../dist/src/plugins.js'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
 import { openTrunkEngine } from '../../dist/src/nn/onnx/trunk-engine.js'

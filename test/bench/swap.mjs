@@ -5,7 +5,8 @@
  *   node test/bench/swap.mjs [requests]
  */
 import { cpus } from 'node:os'
-import { openBase, openRegistry } from '../../dist/src/app/parts.js'
+import { openBase } from '../../dist/src/config/model-parts.js'
+import { openRegistry } from '../../dist/src/app/model.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
 import { systemClock } from '../../dist/src/platform/clock.js'
 import { openLog } from '../../dist/src/platform/log.js'

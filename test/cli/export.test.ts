@@ -2,14 +2,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
-import {
-  adapterOf,
-  folderOf,
-  methodOf,
-  modelOf,
-  openBase,
-  openRegistry,
-} from '../../src/app/parts.ts'
+import { adapterOf, folderOf, methodOf, modelOf, openBase } from '../../src/config/model-parts.ts'
+import { openRegistry } from '../../src/app/model.ts'
 import type { Manifest } from '../../src/versions/contract.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { loadConfig } from '../../src/config/config.ts'

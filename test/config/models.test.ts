@@ -1,7 +1,7 @@
 /** A config that the schema lets through and that no trainer could start with. */
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { modelProblems, openCheaply } from '../../src/app/check.ts'
+import { modelProblems, openCheaply } from '../../src/config/model-problems.ts'
 import { parseConfig } from '../../src/config/config.ts'
 
 const bert = fileURLToPath(new URL('../reference/tiny-bert/half', import.meta.url))

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { modelProblems } from '../../src/app/check.ts'
+import { modelProblems } from '../../src/config/model-problems.ts'
 import { parseConfig } from '../../src/config/config.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { pluginsOf } from '../../src/config/plugins/own-plugins.ts'

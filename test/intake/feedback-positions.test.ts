@@ -4,7 +4,7 @@ import {
   unlearnedHere,
   unreadHere,
 } from '../../src/serving/services/feedback/feedback-progress.ts'
-import type { OpenModel } from '../../src/app/daemon-context.ts'
+import type { OpenModel } from '../../src/app/context.ts'
 import type { FeedbackProgress } from '../../src/trainer/contract.ts'
 import { unknownStatus } from '../../src/trainer/unknown-status.ts'
 

@@ -5,7 +5,7 @@ export const modelsCheck: Check = {
   name: 'models of the config',
   async run({ config }) {
     if (config === undefined) return ok('there is no config')
-    const { modelProblems } = await import('../../app/check.ts')
+    const { modelProblems } = await import('../../config/model-problems.ts')
     const problems = await modelProblems(config)
     const [first, ...others] = problems.map(({ path, message }) => `${path.join('.')} ${message}`)
     if (first === undefined) return ok(`all ${Object.keys(config.models).length} can start`)

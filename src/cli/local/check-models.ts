@@ -1,5 +1,5 @@
 /** `config check` also opens everything that is cheap to open: a config that can never start is refused here. */
-import { modelProblems, openCheaply } from '../../app/check.ts'
+import { modelProblems, openCheaply } from '../../config/model-problems.ts'
 import type { Config } from '../../config/config.ts'
 import { configFailure } from '../../config/problem.ts'
 

@@ -1,8 +1,8 @@
 /** Writes a version as a folder of its own. Needs no running daemon. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { bundleFor, folderOf } from '../../app/parts.ts'
-import { withLocalVersions } from '../../app/versions.ts'
+import { bundleFor, withLocalVersions } from '../../app/model.ts'
+import { folderOf } from '../../config/model-parts.ts'
 import { failure } from '../../platform/errors.ts'
 import { checkNewFolder } from '../../versions/export.ts'
 import type { ConfigFlags } from '../flags.ts'

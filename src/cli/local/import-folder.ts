@@ -4,7 +4,7 @@
  * pointer. So it works with and without running daemons.
  */
 import { resolve } from 'node:path'
-import { importTarget, withVersions } from '../../app/versions.ts'
+import { importTarget, withVersions } from '../../app/model.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { HeadKind } from '../../versions/import/head-choice.ts'
 import type { Imported } from '../../versions/service.ts'

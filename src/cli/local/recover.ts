@@ -5,7 +5,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { folderOf, modelOf } from '../../app/parts.ts'
+import { folderOf, modelOf } from '../../config/model-parts.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Config } from '../../config/config.ts'
 import { acquireLock } from '../../platform/store/lock.ts'

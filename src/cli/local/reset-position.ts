@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { folderOf } from '../../app/parts.ts'
-import { openSources } from '../../app/sources.ts'
+import { folderOf } from '../../config/model-parts.ts'
+import { openSources } from '../../app/streams.ts'
 import type { Located, Source } from '../../contracts/stream.ts'
 import { systemClock } from '../../platform/clock.ts'
 import type { Config } from '../../config/config.ts'

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, renameSync, existsSync, copyFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { modelOf, openTask, rememberedBy } from '../../app/parts.ts'
+import { modelOf, openTask, rememberedBy } from '../../config/model-parts.ts'
 import { inboxFile } from '../../intake/inbox/schema.ts'
 import { parseEvent } from '../../intake/events/validate.ts'
 import { Ledger } from '../../versions/local/ledger.ts'

@@ -1,14 +1,14 @@
 /** Everything that a model has on this disk, and its condition. Read only. */
 import { taskNameOf } from '../../config/tasks.ts'
 import { join } from 'node:path'
+import { bundleFor } from '../../app/model.ts'
 import {
-  bundleFor,
   folderOf,
   lettersLimits,
   modelOf,
   openBase,
   rememberedBy,
-} from '../../app/parts.ts'
+} from '../../config/model-parts.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { Routing, Manifest } from '../../versions/contract.ts'
 import { deadLettersFile, openDeadLetters } from '../../intake/dead-letters/dead-letters.ts'

@@ -4,6 +4,7 @@
  */
 import { CodedError, type Json, type Setting } from '../../contracts/core.ts'
 import type { PolicyTable } from '../../contracts/policy.ts'
+import { durationMs } from '../duration.ts'
 import { openedWith } from './opened-with.ts'
 import type { Problem } from '../problem.ts'
 import { schemaOf } from './setting-schema.ts'
@@ -31,6 +32,19 @@ export function openPolicy<Policy>(
   }
   // Every setting was checked against the policy's own table, from which its type derives.
   return policy.open(openedWith(policy.settings, given) as never)
+}
+
+/** What a trigger says in numbers: how many events start an update, and after which rest fewer do. */
+export function triggerHint({
+  every,
+  most,
+  rest,
+  rest_ms: restMs,
+  every_ms: everyMs,
+}: ChosenPolicy) {
+  const numbers = [every, most].filter((value) => typeof value === 'number')
+  const times = [durationMs(rest), restMs, everyMs].filter((value) => typeof value === 'number')
+  return { every: numbers[0] ?? 1, restMs: times[0] ?? 0 }
 }
 
 function fits(setting: Setting, value: unknown): boolean {

@@ -3,18 +3,18 @@
  * them. It makes the same calls as a starting trainer, without an engine: opens the base, resolves its maps, opens the
  * policies.
  */
-import { openPolicy } from '../config/plugins/open-policy.ts'
-import { pluginsOf } from '../config/plugins/own-plugins.ts'
-import type { PluginTable } from '../config/plugins/plugin-table.ts'
+import { openPolicy } from './plugins/open-policy.ts'
+import { pluginsOf } from './plugins/own-plugins.ts'
+import type { PluginTable } from './plugins/plugin-table.ts'
 import { specsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
-import { chosenBase } from '../config/plugins/chosen.ts'
-import { adapterOf, methodOf, openBase, openTask } from './parts.ts'
+import { chosenBase } from './plugins/chosen.ts'
+import { adapterOf, methodOf, openBase, openTask } from './model-parts.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
-import type { Path, Problem } from '../config/problem.ts'
-import type { Config, ModelConfig } from '../config/config.ts'
+import type { Path, Problem } from './problem.ts'
+import type { Config, ModelConfig } from './config.ts'
 
 type OpenBase = (base: ModelConfig['base']) => Promise<Base>
 

@@ -1,7 +1,10 @@
-/** A daemon under construction: its shared parts, and the parts of each model. */
-import type { Sharing } from './fleet.ts'
+/** What the parts of a process share while it is put together: a daemon with the parts of each model, or a trainer process. */
+import type { Sharing, TrainerFleet } from './fleet.ts'
 import type { Clock, Logger } from '../contracts/core.ts'
-import type { Base } from '../contracts/network.ts'
+import type { Base, TrunkEngine } from '../contracts/network.ts'
+import type { TensorFlow } from '../nn/tfjs/tensorflow.ts'
+import type { BaseTensors } from '../optim/base-tensors.ts'
+import type { Hosting } from '../trainer/process/host.ts'
 import type { Disk } from '../intake/disk/disk.ts'
 import type { DeadLetters } from '../intake/dead-letters/dead-letters.ts'
 import type { Forwarder } from '../intake/inbox/forwarder.ts'
@@ -47,4 +50,20 @@ export interface OpenModel extends KnownModel {
 export interface ServedModels {
   readonly models: readonly (KnownModel & Partial<OpenModel>)[]
   readonly served: readonly ServedModel[]
+}
+
+/** What the models of one trainer process share while their loops are put together. */
+export interface TrainerContext extends Hosting {
+  readonly config: Config
+  readonly clock: Clock
+  readonly log: Logger
+  readonly tf: TensorFlow
+  readonly engine: string
+  /** Absent for a single daemon. */
+  readonly fleet?: TrainerFleet | undefined
+  baseTensors(base: Base): BaseTensors
+  /** One thread for all models that cut a base at the same place. */
+  trunk(base: Base, cut: number): Promise<TrunkEngine>
+  /** Runs at the end, last first. */
+  atEnd(close: () => Promise<void> | void): void
 }

@@ -1,25 +1,16 @@
-/**
- * The only file that knows concrete parts by name: which base, method, task, policy and source a config selects.
- * `daemon.ts` and `trainer.ts` put server and trainer together from it; a server never loads TensorFlow, which only the
- * latter imports.
- */
-import { taskNameOf } from '../config/tasks.ts'
-import { identityOf } from '../adapters/base-identity.ts'
+/** What one model of a config names, ready for use: its base, method and task, its labels, folder and limits. */
 import { join } from 'node:path'
-import { openBundle } from '../adapters/peft/bundle.ts'
 import { methods, tasks } from '../plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
-import type { Clock, Logger } from '../contracts/core.ts'
+import type { Json } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import type { Task, TaskPlugin } from '../contracts/task.ts'
-import type { DeadLetterLimits } from '../intake/dead-letters/dead-letters.ts'
-import type { LedgerLimits } from '../versions/local/ledger.ts'
-import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
-import { chosenBase } from '../config/plugins/chosen.ts'
-import type { Config, ModelConfig } from '../config/config.ts'
 import { invariant } from '../platform/errors.ts'
+import { chosenBase } from './plugins/chosen.ts'
+import type { Config, ModelConfig } from './config.ts'
+import { taskNameOf } from './tasks.ts'
 
-/** Bases open in this process, under their name in the config: all models on one share it. */
+/** Bases open in this process, by their choice in the config: all models on one share it. */
 const openBases = new Map<string, Promise<Base>>()
 
 export async function openBase(config: ModelConfig['base']): Promise<Base> {
@@ -80,35 +71,22 @@ export function folderOf(config: Config, model: string): string {
   return join(config.data_dir, model)
 }
 
-export async function openRegistry(
-  config: Config,
-  model: string,
-  base: Base,
-  parts: { readonly clock: Clock; readonly log: Logger },
-): Promise<LocalRegistry> {
-  return openLocalRegistry({
-    folder: folderOf(config, model),
-    model,
-    base: identityOf(base),
-    task: taskNameOf(modelOf(config, model)),
-    bundle: bundleFor(base, config),
-    remembered: rememberedBy(config),
-    ...parts,
-  })
-}
-
 /** The registry's limits for history. */
-export function rememberedBy({ limits }: Config): LedgerLimits {
+export function rememberedBy({ limits }: Config) {
   const { moves, removed_versions: removed, removed_version_bytes: removedBytes } = limits
   return { moves, removed, removedBytes, pins: limits.pins }
 }
 
-export function lettersLimits({ limits }: Pick<Config, 'limits'>): DeadLetterLimits {
+export function lettersLimits({ limits }: Pick<Config, 'limits'>) {
   return { count: limits.dead_letters, bytes: limits.dead_letter_bytes }
 }
 
-/** Converts a version's parameters to files and back. */
-export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {
-  const { safetensors_header_bytes: headerBytes } = limits
-  return openBundle({ base, methods, tasks, headerBytes })
+/** An example input of a model, and feedback about it, for /docs. */
+export function exampleOf(
+  { base }: Pick<ModelConfig, 'base'>,
+  task: Pick<Task, 'facts' | 'start' | 'view'>,
+): { readonly input: Json; readonly says: Readonly<Record<string, Json>> } {
+  const { plugin, settings } = chosenBase(base)
+  const input = plugin.example?.(settings) ?? 'what a lovely phone'
+  return { input, says: task.view.example(task.facts(task.start)) }
 }

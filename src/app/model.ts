@@ -1,9 +1,29 @@
-/** The versions of one model for a command that needs no running daemon: on this disk, or shared with a fleet. */
+/**
+ * One model, for a daemon, a trainer or a command: its registry, on this disk or shared with a fleet, and the service of
+ * its versions.
+ */
+import { identityOf } from '../adapters/base-identity.ts'
+import { openBundle } from '../adapters/peft/bundle.ts'
+import {
+  adapterOf,
+  folderOf,
+  labelsOf,
+  methodOf,
+  modelOf,
+  openBase,
+  rememberedBy,
+} from '../config/model-parts.ts'
+import { taskNameOf } from '../config/tasks.ts'
+import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
+import type { Lease } from '../fleet/contract.ts'
+import { methods, tasks } from '../plugins.ts'
+import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/local/local.ts'
+import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
+import { connect, type Sharing } from './fleet.ts'
 import { viewOf } from '../adapters/view.ts'
 import { openBert } from '../bases/bert/bert.ts'
 import { wheels } from '../bases/pulled/wheel.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
-import { CodedError } from '../contracts/core.ts'
 import type { Base } from '../contracts/network.ts'
 import { systemClock } from '../platform/clock.ts'
 import { failure } from '../platform/errors.ts'
@@ -11,9 +31,65 @@ import { openLog } from '../platform/log.ts'
 import { nameAt } from '../versions/import/base-proof.ts'
 import type { ImportTarget } from '../versions/import/draft.ts'
 import { openVersions, type VersionService } from '../versions/service.ts'
-import { tasks } from '../plugins.ts'
-import { connect, openSharedRegistry } from './fleet.ts'
-import { adapterOf, labelsOf, methodOf, modelOf, openBase, openRegistry } from './parts.ts'
+
+export async function openRegistry(
+  config: Config,
+  model: string,
+  base: Base,
+  parts: { readonly clock: Clock; readonly log: Logger },
+): Promise<LocalRegistry> {
+  return openLocalRegistry({
+    folder: folderOf(config, model),
+    model,
+    base: identityOf(base),
+    task: taskNameOf(modelOf(config, model)),
+    bundle: bundleFor(base, config),
+    remembered: rememberedBy(config),
+    ...parts,
+  })
+}
+
+export interface RegistryNeeds {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly sharing?: Sharing | undefined
+  /** Something that Redis or the blob store had lost came back from this daemon. */
+  readonly onRepaired?: FleetRegistryOptions['onRepaired']
+  /** A trainer's lease; absent when a person writes. */
+  readonly lease?: (() => Lease | undefined) | undefined
+}
+
+/** The model's registry: on this disk alone, or the fleet's with this disk as its replica. */
+export async function openSharedRegistry(
+  config: Config,
+  model: string,
+  base: Base,
+  { sharing, lease, onRepaired, ...parts }: RegistryNeeds,
+): Promise<LocalRegistry> {
+  if (sharing === undefined) return openRegistry(config, model, base, parts)
+  return openFleetRegistry({
+    folder: folderOf(config, model),
+    model,
+    base: identityOf(base),
+    task: taskNameOf(modelOf(config, model)),
+    bundle: bundleFor(base, config),
+    ...parts,
+    ...(onRepaired && { onRepaired }),
+    redis: sharing.redis,
+    replica: sharing.replica,
+    blobs: sharing.place?.of(model, 'versions'),
+    // A trainer is the child of a daemon that has a replica of the same model in the same folder.
+    ...(lease && { lease, follows: true }),
+    remembered: rememberedBy(config),
+    limits: { versionBytes: config.fleet.version_bytes },
+  })
+}
+
+/** Converts a version's parameters to files and back. */
+export function bundleFor(base: Base, { limits }: Pick<Config, 'limits'>): Bundle {
+  const { safetensors_header_bytes: headerBytes } = limits
+  return openBundle({ base, methods, tasks, headerBytes })
+}
 
 /** On this disk, whatever a fleet has. */
 export async function withLocalVersions<Result>(
