@@ -247,7 +247,7 @@ export class Checkpoint {
 
   #positions(): Record<string, Positions> {
     const positions: Record<string, Record<string, string>> = {}
-    for (const row of this.#store.all('SELECT * FROM positions')) {
+    for (const row of this.#store.all('SELECT source, partition, next, sum FROM positions')) {
       const [source, partition, next] = [
         row.text('source'),
         row.text('partition'),
@@ -283,7 +283,9 @@ export class Checkpoint {
   }
 
   #waitingEvents(): readonly WaitingEvent[] {
-    const rows = this.#store.all('SELECT * FROM waiting ORDER BY seq')
+    const rows = this.#store.all(
+      'SELECT key, since, event, origin, value, sum FROM waiting ORDER BY seq',
+    )
     return rows.map((row) => waitingOf(row, this.path))
   }
 

@@ -40,7 +40,8 @@ export class ExampleTables {
   /** By the key, not by the index of `gone`, where no checksum finds a flipped bit that hides a row. */
   rememberedAt(state: number): readonly Remembered[] {
     const rows = this.#store.all(
-      `SELECT examples.*, logits, born, remembered.sum AS kept
+      `SELECT examples.key AS key, kind, data, target, weight, prediction, time_ms, examples.sum AS sum,
+         logits, born, remembered.sum AS kept
        FROM examples CROSS JOIN remembered USING (key)
        WHERE born <= ? AND (+gone IS NULL OR +gone > ?)`,
       ...[state, state],

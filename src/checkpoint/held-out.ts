@@ -21,7 +21,7 @@ export class HeldOutTable {
   /** The stored content: read at the start, and after a failure. */
   load(): readonly Example[] {
     this.#next = undefined
-    const rows = this.#store.all('SELECT * FROM held_out ORDER BY key')
+    const rows = this.#store.all('SELECT key, header, data, sum FROM held_out ORDER BY key')
     const examples = rows.flatMap((row) => {
       const [key, header, data] = [row.bytes('key'), row.text('header'), row.bytes('data')]
       const what = `the held-out example ${shown(key)}`

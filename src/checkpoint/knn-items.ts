@@ -34,7 +34,7 @@ export class MemoryTable {
   at(state: number): readonly Memorised[] {
     return this.#store
       .all(
-        `SELECT * FROM memorised WHERE born <= ? AND (gone IS NULL OR gone > ?) ORDER BY at`,
+        `SELECT key, born, at, vote, vector, prediction, time_ms, sum FROM memorised WHERE born <= ? AND (gone IS NULL OR gone > ?) ORDER BY at`,
         ...[state, state],
       )
       .map((row) => memorisedOf(row, this.#store.path))

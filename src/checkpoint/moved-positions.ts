@@ -11,7 +11,10 @@ import { checkRow, rowSum } from './row-sum.ts'
 export function savedPositions(store: Store, source: string): Positions {
   if (fact(store, 'identity') === undefined)
     throw failure('CHECKPOINT_MISSING', `${store.path} has no checkpoint: nothing was read yet`)
-  const rows = store.all('SELECT * FROM positions WHERE source = ?', source)
+  const rows = store.all(
+    'SELECT source, partition, next, sum FROM positions WHERE source = ?',
+    source,
+  )
   const place = { path: store.path, what: `the position of ${source}` }
   const positions = rows.map((row) => {
     const [partition, next] = [row.text('partition'), row.text('next')]

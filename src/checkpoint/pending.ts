@@ -27,11 +27,13 @@ export class PendingTable {
   load(): readonly Example[] {
     this.#next = undefined
     this.#moveOld()
-    this.#saved = this.#store.all('SELECT * FROM pending_runs ORDER BY seq').flatMap((row) => {
-      const [header, data] = [row.text('header'), row.bytes('data')]
-      checkRow(row, { path: this.#store.path, what: 'the pending examples' }, header, data)
-      return unpackExamples({ header, data })
-    })
+    this.#saved = this.#store
+      .all('SELECT header, data, sum FROM pending_runs ORDER BY seq')
+      .flatMap((row) => {
+        const [header, data] = [row.text('header'), row.bytes('data')]
+        checkRow(row, { path: this.#store.path, what: 'the pending examples' }, header, data)
+        return unpackExamples({ header, data })
+      })
     return this.#saved
   }
 

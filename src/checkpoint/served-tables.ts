@@ -12,20 +12,24 @@ export class ServedTables {
   }
 
   load(): ServedState {
-    const versions = this.#store.all('SELECT * FROM served_versions ORDER BY at').map((row) => {
-      const version = row.text('version')
-      const [at, count, errors] = [row.number('at'), row.number('count'), row.number('errors')]
-      const what = `the served score of ${version}`
-      checkRow(row, { path: this.#store.path, what }, version, at, count, errors)
-      return { version, at, count, errors }
-    })
-    const judgements = this.#store.all('SELECT * FROM judged_answers ORDER BY at').map((row) => {
-      const [prediction, version] = [row.text('prediction'), row.text('version')]
-      const [at, error] = [row.number('at'), row.number('error')]
-      const what = `the judgement of ${prediction}`
-      checkRow(row, { path: this.#store.path, what }, prediction, at, version, error)
-      return { prediction, at, version, error }
-    })
+    const versions = this.#store
+      .all('SELECT version, at, count, errors, sum FROM served_versions ORDER BY at')
+      .map((row) => {
+        const version = row.text('version')
+        const [at, count, errors] = [row.number('at'), row.number('count'), row.number('errors')]
+        const what = `the served score of ${version}`
+        checkRow(row, { path: this.#store.path, what }, version, at, count, errors)
+        return { version, at, count, errors }
+      })
+    const judgements = this.#store
+      .all('SELECT prediction, at, version, error, sum FROM judged_answers ORDER BY at')
+      .map((row) => {
+        const [prediction, version] = [row.text('prediction'), row.text('version')]
+        const [at, error] = [row.number('at'), row.number('error')]
+        const what = `the judgement of ${prediction}`
+        checkRow(row, { path: this.#store.path, what }, prediction, at, version, error)
+        return { prediction, at, version, error }
+      })
     return { versions, judgements }
   }
 

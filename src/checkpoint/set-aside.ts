@@ -26,7 +26,7 @@ export class SetAsideTable {
   load(): readonly SetAsideEntry[] {
     this.#next = undefined
     const { path } = this.#store
-    const rows = this.#store.all('SELECT * FROM set_aside ORDER BY at')
+    const rows = this.#store.all(`SELECT ${columns} FROM set_aside ORDER BY at`)
     const entries = rows.map((row) => entryOf(row, path))
     this.#saved = new Map(entries.map((entry) => [entry.at, entry]))
     return entries

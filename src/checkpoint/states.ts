@@ -54,7 +54,10 @@ export class StateTables {
 
   #weights(id: number): TrainableState {
     const { path } = this.#store
-    const row = this.#store.get('SELECT * FROM weights WHERE id = ?', id)
+    const row = this.#store.get(
+      'SELECT head, steps, header, tensors, sum FROM weights WHERE id = ?',
+      id,
+    )
     if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no weights ${id}`)
     const [head, steps] = [row.text('head'), row.number('steps')]
     const [header, blob] = [row.text('header'), row.bytes('tensors')]
