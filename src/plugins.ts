@@ -67,7 +67,7 @@ import type {
   Rollback,
   Trigger,
 } from './contracts/policy.ts'
-import type { DeadLetter, ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
+import type { ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
 import type { TaskPlugin } from './contracts/task.ts'
 import { classification } from './tasks/classification/plugin.ts'
 import { regression } from './tasks/regression/plugin.ts'
@@ -112,7 +112,7 @@ export const sinks = {
   dead_letters: {
     file: fileDeadLetters,
     kafka: kafkaDeadLetters,
-  } satisfies Readonly<Record<string, SinkPlugin<DeadLetter>>>,
+  } satisfies Readonly<Record<string, SinkPlugin>>,
   predictions: {
     kafka: kafkaPredictions,
   } satisfies Readonly<Record<string, SinkPlugin<ServedPrediction>>>,

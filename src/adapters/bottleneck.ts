@@ -41,7 +41,7 @@ type Config = ConfigOf<typeof settings>
 
 export const bottleneck = {
   summary: 'a small network behind a sublayer',
-  settings: settings,
+  settings,
   open: (config: Config): Method => ({
     name: 'bottleneck',
 

@@ -26,7 +26,7 @@ type Config = ConfigOf<typeof settings>
 
 export const ia3 = {
   summary: 'a learned scale for each dimension of a map',
-  settings: settings,
+  settings,
   open: (config: Config): Method => ({
     name: 'ia3',
 

@@ -53,7 +53,7 @@ type Config = ConfigOf<typeof settings>
 
 export const loreft = {
   summary: 'an edit of the layers’ outputs within a low-rank subspace',
-  settings: settings,
+  settings,
   open: (config: Config): Method => ({
     name: 'loreft',
 

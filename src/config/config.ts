@@ -98,7 +98,7 @@ function ownPluginsIn(
   const given = isRecord(tree) ? tree.plugins : undefined
   const isList = { report: () => undefined, folderOf }
   // A value that is no list of paths is reported with all other problems.
-  const paths = settle(pluginPaths as unknown as Schema, given, ['plugins'], isList)
+  const paths = settle(pluginPaths, given, ['plugins'], isList)
   const modules = Array.isArray(paths) ? paths.map(String) : []
   return modules.reduce((table, path, index) => {
     try {

@@ -13,7 +13,7 @@ export function taskNameOf({ task }: Pick<ModelConfig, 'task'>): TaskName {
 export function taskKeyProblems(settled: Partial<Config> | undefined): readonly Problem[] {
   return Object.entries(settled?.models ?? {}).flatMap(([name, model]) => {
     // A wrong task is reported already.
-    if (model?.task === undefined) return []
+    if ((model as Partial<typeof model> | undefined)?.task === undefined) return []
     const chosen = taskNameOf(model)
     const given = model as Readonly<Record<string, unknown>>
     return Object.entries(tasks).flatMap(([task, { keys }]) =>

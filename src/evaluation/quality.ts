@@ -52,6 +52,6 @@ export class Quality {
 
   restore({ sources, ...ofTask }: QualityState): void {
     this.#sources.restore(sources)
-    this.#ofTask.restore(ofTask as Readonly<Record<string, Json>>)
+    this.#ofTask.restore(ofTask)
   }
 }

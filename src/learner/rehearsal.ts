@@ -39,11 +39,11 @@ export function stepRows(
   fresh: readonly Example[],
   drawn: readonly (readonly Remembered[])[],
   latents: LatentMap,
-  { parts }: Rehearsal,
+  rehearsal: Rehearsal,
   seen: { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): readonly TrainRow[] {
   const facts = (example: Remembered) => factsOf(example, seen)
-  const counted = parts?.({
+  const counted = rehearsal.parts?.({
     fresh: fresh.map(facts),
     replayed: drawn.map((draw) => draw.map(facts)),
   })

@@ -14,7 +14,7 @@ import { silent } from './kafka-source.ts'
 
 const readme = readFileSync(new URL('../../connectors/README.md', import.meta.url), 'utf8')
 const blockAfter = (mark: string, language: string) =>
-  readme.slice(readme.indexOf(mark)).match(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``))![1]!
+  new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(readme.slice(readme.indexOf(mark)))![1]!
 const retry = new RetryPolicy({ clock: systemClock, firstMs: 200, longestMs: 5_000 })
 const yaml = blockAfter('## Write your own', 'yaml')
 

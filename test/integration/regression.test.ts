@@ -92,7 +92,10 @@ test('answers become better than the running mean and the last value, and say so
   expect(mae_recent).toBeLessThan(0.8 * baselines.running_mean.mae_recent)
   expect(mae_recent).toBeLessThan(0.8 * baselines.last_value.mae_recent)
   const model = await get<{ task: string; quality: object }>('prices')
-  expect(model).toMatchObject({ task: 'regression', quality: { mae_recent: expect.any(Number) } })
+  expect(model).toMatchObject({
+    task: 'regression',
+    quality: { mae_recent: expect.any(Number) as number },
+  })
   const status = await runCli('status', '--url', url)
   expect(status.stdout).toMatch(/prices .*MAE \d/)
   expect((await runCli('status', 'prices', '--labels', '--url', url)).stdout).toContain(
@@ -139,9 +142,12 @@ test('texts teach numbers too: the first feedback is the answer', async () => {
 
 test('what a number cannot learn from is refused with its fix, and labels go on beside it', async () => {
   const rated = await post<object>('prices/feedback', { prediction_id: 'p-1', rating: 1 })
-  expect(rated).toMatchObject({ code: 'SIGNAL_UNSUPPORTED', fix: expect.stringContaining('value') })
+  expect(rated).toMatchObject({
+    code: 'SIGNAL_UNSUPPORTED',
+    fix: expect.stringContaining('value') as string,
+  })
   const labelled = { input: { features: [1, 2] }, label: 'high' }
   expect(await post('prices/feedback', labelled)).toMatchObject({ code: 'SIGNAL_UNSUPPORTED' })
   const asked = await post<{ predictions: object[] }>('words/predict', { inputs: ['good'] })
-  expect(asked.predictions[0]).toMatchObject({ label: expect.any(String), scores: {} })
+  expect(asked.predictions[0]).toMatchObject({ label: expect.any(String) as string, scores: {} })
 })

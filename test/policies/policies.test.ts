@@ -172,7 +172,7 @@ describe('policies/catalogue.md', () => {
 
   it.each(all)('lists %s with what it does and its settings', (name, { settings, summary }) => {
     const defaults = Object.entries(settings).map(
-      ([key, setting]) => `\`${key}\` (${defaultOf(setting)})`,
+      ([key, setting]) => `\`${key}\` (${String(defaultOf(setting))})`,
     )
     const row = rows.find((cells) => cells[3] === `\`${name}\`` && cells[5] === summary)
     expect(row?.[4]).toBe(defaults.join(', '))

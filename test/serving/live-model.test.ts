@@ -198,7 +198,7 @@ test('swaps under load: every answer is what the version it names computes, and 
       })
       answered += 1
       seen.add(manifest.version)
-      expect(`v${String(predictions[0]?.answer.score)}`).toBe(manifest.version)
+      expect(`v${String(predictions[0]?.answer.score as number)}`).toBe(manifest.version)
       expect((predictions[0]?.answer.scores as { row: number }).row).toBe(id)
     }
   }

@@ -15,7 +15,9 @@ export function guardedSource(source: Source): Source {
       throw coded(source.name, cause)
     }
   }
-  const { journal, stats, locate } = source
+  const { journal } = source
+  const stats = source.stats?.bind(source)
+  const locate = source.locate?.bind(source)
   return {
     name: source.name,
     ...(journal !== undefined && { journal }),
@@ -23,10 +25,9 @@ export function guardedSource(source: Source): Source {
     read: async (limits, signal) => within(async () => source.read(limits, signal), signal),
     commit: async (positions) => within(async () => source.commit(positions)),
     lag: async () => within(async () => source.lag()),
-    ...(stats && { stats: () => stats.call(source) }),
+    ...(stats && { stats }),
     ...(locate && {
-      locate: async (to, from, signal) =>
-        within(async () => locate.call(source, to, from, signal), signal),
+      locate: async (to, from, signal) => within(async () => locate(to, from, signal), signal),
     }),
     close: async () => within(async () => source.close()),
   }

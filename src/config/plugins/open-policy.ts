@@ -9,7 +9,6 @@ import { openedWith } from './opened-with.ts'
 import type { Problem } from '../problem.ts'
 import { schemaOf } from './setting-schema.ts'
 import { settle } from '../schema/settle.ts'
-import type { Schema } from '../schema/shape.ts'
 
 export interface ChosenPolicy {
   readonly policy: string
@@ -52,7 +51,7 @@ function fits(setting: Setting, value: unknown): boolean {
   // Null means "as usual" in a file, and nothing here.
   if (value === null) return false
   // typebox's types do not name the keywords of JSON Schema; its objects have them.
-  settle(schemaOf(setting) as unknown as Schema, value, [], {
+  settle(schemaOf(setting), value, [], {
     report: (problem) => problems.push(problem),
     folderOf: () => '.',
   })

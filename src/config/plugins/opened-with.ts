@@ -21,7 +21,7 @@ function valueOf(setting: Setting, given: unknown): unknown {
   if (value === undefined) return undefined
   if (setting.type === 'duration') {
     const ms = durationMs(value)
-    invariant(ms !== undefined, `${String(value)} is a duration`)
+    invariant(ms !== undefined, `${JSON.stringify(value)} is a duration`)
     return ms
   }
   return setting.type === 'group' && isRecord(value) ? openedWith(setting.settings, value) : value

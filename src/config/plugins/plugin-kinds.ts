@@ -43,5 +43,5 @@ export function withNamed(
   const named = { ...namedIn(table, kind), ...more }
   if (group === 'source') return { ...table, sources: named } as PluginTable
   const key = group === 'sink' ? 'sinks' : 'policies'
-  return { ...table, [key]: { ...table[key], [member]: named } } as PluginTable
+  return { ...table, [key]: { ...table[key], [member]: named } }
 }

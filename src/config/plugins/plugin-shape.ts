@@ -4,7 +4,7 @@ import { pluginKinds, type PluginKind } from './plugin-kinds.ts'
 import type { Problem } from '../problem.ts'
 import { schemaOf } from './setting-schema.ts'
 import { settle } from '../schema/settle.ts'
-import { isRecord, type Schema } from '../schema/shape.ts'
+import { isRecord } from '../schema/shape.ts'
 
 /** What a module exports as `plugin`, or several of them as `plugins`. */
 export type OwnPlugin = Plugin<unknown, never[]> & {
@@ -49,7 +49,7 @@ function innerFault(setting: Setting): string | undefined {
   if (setting.type === 'choice' && !Array.isArray(setting.options)) return 'has no list of options'
   if (setting.type === 'duration' && typeof setting.default !== 'string')
     return 'has no default such as 1s'
-  if (setting.type === 'constant' && setting.value === undefined) return 'has no value'
+  if (setting.type === 'constant' && !('value' in setting)) return 'has no value'
   if (setting.type === 'group') {
     if (!isRecord(setting.settings)) return 'has no settings'
     const faults = Object.values(setting.settings).map(settingFault)
@@ -64,7 +64,7 @@ function innerFault(setting: Setting): string | undefined {
 function defaultFault(setting: Setting): string | undefined {
   if (!('default' in setting)) return undefined
   const problems: Problem[] = []
-  settle(schemaOf(setting) as unknown as Schema, setting.default, [], {
+  settle(schemaOf(setting), setting.default, [], {
     report: (problem) => problems.push(problem),
     folderOf: () => '.',
   })

@@ -1,10 +1,5 @@
 /** The plug-ins that a config may choose from: the built-in ones, and those that it loads by path. */
-import type {
-  DeadLetter,
-  ServedPrediction,
-  SinkPlugin,
-  SourcePlugin,
-} from '../../contracts/stream.ts'
+import type { ServedPrediction, SinkPlugin, SourcePlugin } from '../../contracts/stream.ts'
 import type { PolicyTable } from '../../contracts/policy.ts'
 import { policies, sinks, sources } from '../../plugins.ts'
 
@@ -13,7 +8,7 @@ type Named<Plugin> = Readonly<Record<string, Plugin>>
 export interface PluginTable {
   readonly sources: Named<SourcePlugin>
   readonly sinks: {
-    readonly dead_letters: Named<SinkPlugin<DeadLetter>>
+    readonly dead_letters: Named<SinkPlugin>
     readonly predictions: Named<SinkPlugin<ServedPrediction>>
   }
   readonly policies: {

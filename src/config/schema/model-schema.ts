@@ -15,9 +15,8 @@ import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
 const label = Type.String({ minLength: 1 })
 
 /** What every method has; the rest is its own. */
-export interface ChosenMethod extends Pick<AdapterConfig, 'method' | 'tail_layers'> {
-  readonly [setting: string]: unknown
-}
+export type ChosenMethod = Pick<AdapterConfig, 'method' | 'tail_layers'> &
+  Readonly<Record<string, unknown>>
 
 /** A choice by a key among plug-ins; `{ policy: count, every: 16 }`. */
 function choiceOf<Key extends string>(

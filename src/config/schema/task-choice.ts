@@ -7,7 +7,7 @@ export type TaskName = keyof typeof tasks
 
 /** The settings are those of the task's own table, which its `open` reads. */
 export type TaskChoice =
-  TaskName | { readonly [Name in TaskName]?: Readonly<Record<string, unknown>> }
+  TaskName | Readonly<Partial<Record<TaskName, Readonly<Record<string, unknown>>>>>
 
 export const taskChoices: Readonly<Record<string, TSchema | null>> = Object.fromEntries(
   Object.entries(tasks).map(([name, { settings }]) => [

@@ -17,7 +17,7 @@ export interface EngineSetOptions {
   readonly clock: Clock
   readonly log: Logger
   readonly metrics: Metrics
-  atEnd(close: () => Promise<void>): void
+  readonly atEnd: (close: () => Promise<void>) => void
 }
 
 export async function openEngines(

@@ -40,7 +40,7 @@ export class ClassificationQuality implements TaskQuality<LabelTarget> {
     this.#baselines.observe(label)
     // A head without labels gives no answer, which claims nothing.
     const promised = answer === '' ? undefined : finite(confidence)
-    this.#window.observe(label, String(answer), promised)
+    this.#window.observe(label, typeof answer === 'string' ? answer : '', promised)
   }
 
   report(): ClassificationReport & Readonly<Record<string, Json>> {

@@ -10,6 +10,8 @@ import { logSumExp, softmax } from '../../nn/softmax.ts'
 import type { LabelTarget } from './target.ts'
 
 // A type, not an interface, so that it is JSON.
+// An alias, because only that is assignable to Json.
+// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
 export type Answer = {
   readonly label: string
   readonly score: number

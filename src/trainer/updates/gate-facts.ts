@@ -20,7 +20,7 @@ export async function liveVersion(
 ): Promise<LiveVersion | undefined> {
   const { loop, state } = parts
   const { live, parent } = state.tally.state
-  if (live === null || live.previous === null) return undefined
+  if (!live?.previous) return undefined
   const { version } = live
   if (version === parent || loop.rollback.looksAtScores === false) return { version }
   return { version, weights: (await weightsAt(version, parts, signal)) ?? 'unknown' }

@@ -24,7 +24,7 @@ export interface KnownBase {
   /** What others call it, in small letters, without owner and folder. */
   readonly names: readonly string[]
   /** The hash of the base in a folder, or the code of its problem. */
-  hashAt(folder: string): Promise<string>
+  readonly hashAt: (folder: string) => Promise<string>
 }
 
 /** The evidence, for the version's reason. Throws IMPORT_REFUSED. */
