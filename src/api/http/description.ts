@@ -32,7 +32,7 @@ export async function addDescription(
     transformObject: (document) => {
       const description =
         'openapiObject' in document ? document.openapiObject : document.swaggerObject
-      for (const { complete } of described) complete(description.paths ?? {})
+      for (const part of described) part.complete(description.paths ?? {})
       return description
     },
   })

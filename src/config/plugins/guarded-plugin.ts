@@ -7,7 +7,7 @@ import { missingMember } from './plugin-kinds.ts'
 import type { OwnPlugin } from './plugin-shape.ts'
 
 export function guarded(plugin: OwnPlugin, path: string): object {
-  const { kind, name, open } = plugin
+  const { kind, name } = plugin
   const broken = (cause: unknown): CodedError => {
     if (cause instanceof CodedError) return cause
     const why = cause instanceof Error ? cause.message : String(cause)
@@ -27,7 +27,7 @@ export function guarded(plugin: OwnPlugin, path: string): object {
     ...plugin,
     open(...given: Parameters<OwnPlugin['open']>): unknown {
       try {
-        const opened = open.apply(plugin, given)
+        const opened = plugin.open(...given)
         return opened instanceof Promise
           ? opened.then(checked).catch((cause: unknown) => {
               throw broken(cause)

@@ -14,9 +14,10 @@ export function addVersionRoute(app: FastifyInstance, services: Services): void 
   }
   const path = '/models/:model/versions/:version'
   app.get<{ Params: VersionParams }>(path, { schema }, async ({ params }) => {
-    const { versions, task, status } = services.model(params.model)
+    const model = services.model(params.model)
+    const { versions, task } = model
     const find = versions.find(params.version)
     const [found, live, pins] = await Promise.all([find, versions.live(), versions.pins()])
-    return describeVersion(found, task, { live, pins, served: status().trainer.served })
+    return describeVersion(found, task, { live, pins, served: model.status().trainer.served })
   })
 }

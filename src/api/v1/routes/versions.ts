@@ -19,11 +19,12 @@ export function addVersionsRoute(app: FastifyInstance, services: Services): void
     '/models/:model/versions',
     { schema },
     async ({ params, query }) => {
-      const { versions, task, status } = services.model(params.model)
+      const model = services.model(params.model)
+      const { versions, task } = model
       const list = versions.list({ limit: limitOf(query), before: query.before })
       const [page, live, pins] = await Promise.all([list, versions.live(), versions.pins()])
       const shown = page.items.map((entry) =>
-        describeVersion(entry, task, { live, pins, served: status().trainer.served }),
+        describeVersion(entry, task, { live, pins, served: model.status().trainer.served }),
       )
       return { versions: shown, ...nextOf(page) }
     },
