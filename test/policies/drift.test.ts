@@ -203,12 +203,9 @@ describe('rates', () => {
       rate.begin({ steps: 1, raised })
       return rate.factor(0)
     }
-    expect([next(false), next(false), next(true), next(false), next(false)]).toEqual([
-      1,
-      1,
-      9,
-      1 + 8 / Math.SQRT2,
-      5,
-    ])
+    const factors = [next(false), next(false), next(true), next(false), next(false)]
+    const expected = [1, 1, 9, 1 + 8 / Math.SQRT2, 5]
+    // Releases of Node round a power differently in the last bit.
+    factors.forEach((factor, index) => expect(factor).toBeCloseTo(expected[index]!, 12))
   })
 })
