@@ -16,9 +16,7 @@ const run = join(dirname(fileURLToPath(import.meta.url)), 'run.mjs')
 const NATIVE = [
   'test/platform/store.test.ts',
   'test/nn/tensorflow.test.ts',
-  'test/nn/ops.test.ts',
   'test/nn/ort-pool.test.ts',
-  'test/integration/server-swap.test.ts',
   'test/integration/trainer-process.test.ts',
   'test/cli/serve.test.ts',
 ]
