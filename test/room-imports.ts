@@ -1,7 +1,7 @@
 /**
  * The house rule about rooms: which of them a room may import, types included. A room imports only rooms above it in this
- * table, so that no two import each other. A row lists what its room needs today; whoever removes the last such import
- * removes the name here too.
+ * table, so that no two import each other. A row lists what its room needs today; remove the name here with
+ * the last such import.
  */
 
 /** A room is a folder of `src`, `connectors`, `policies`, or a file that stands in `src` itself. */

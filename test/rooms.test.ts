@@ -105,7 +105,7 @@ test('a room imports only the rooms that the table allows', () => {
   expect(refused.map(({ place }) => place)).toEqual([])
 })
 
-test('the table allows no import between rooms that nobody needs', () => {
+test('the table allows no import between rooms that none needs', () => {
   const used = new Set(between.map(({ from, to }) => `${from} → ${to}`))
   const allowed = Object.entries(roomImports).flatMap(([from, rooms]) =>
     rooms.map((to) => `${from} → ${to}`),

@@ -2,7 +2,7 @@
  * Runs vitest, runs each failed file once more, alone, and says at the end, in one line, how it went.
  *
  * A test that fails beside others and passes alone is flaky: it is named with both outcomes and does not make the run red,
- * so that a busy machine costs nobody an hour; its cause is still to be fixed. A file that fails twice is red. What was
+ * so that a busy machine costs no hour; its cause is still to be fixed. A file that fails twice is red. What was
  * skipped is named loudly with its reason, because a skipped test proves nothing; with CI=true it counts as a failure.
  */
 import { spawn } from 'node:child_process'

@@ -40,9 +40,9 @@ test('comments and messages use none of the old words', () => {
   expect(found).toEqual([])
 })
 
-test('README files use none of the old words', () => {
+test('README files, set-up and deployments use none of the old words', () => {
   const found = trackedFiles()
-    .filter((path) => path.endsWith('.md'))
+    .filter((path) => path.endsWith('.md') || /^deploy\/.*\.(mjs|ya?ml|service)$/.test(path))
     .flatMap((path) =>
       readFileSync(join(root, path), 'utf8')
         .split('\n')

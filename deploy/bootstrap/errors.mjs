@@ -1,5 +1,5 @@
 /**
- * Every way in which set-up can fail, by code: what happened, and how to mend it. A stranger meets these lines before
+ * Every way in which set-up can fail, by code: what happened, and how to fix it. A stranger meets these lines before
  * anything else of ours, so each one ends with something to do.
  */
 export class SetupError extends Error {
@@ -39,7 +39,7 @@ export const SETUP_ERRORS = {
   },
   SETUP_BUILD_FAILED: {
     what: 'The TypeScript sources do not compile',
-    fix: 'Mend the errors above (npm run build shows them again). On an untouched checkout: `npm ci`, then the same command.',
+    fix: 'Fix the errors above (npm run build shows them again). On an untouched checkout: `npm ci`, then the same command.',
   },
   SETUP_APT_MISSING: {
     what: 'Programs that the tests need are missing, and there is no apt-get to install them',

@@ -49,7 +49,7 @@ export function nativeReport(places = standardPlaces()) {
   })
 }
 
-/** One line for each start while the slow engine is active, so that nobody takes its speed for ours. */
+/** One line for each start while the slow engine is active, so that its speed is not taken for ours. */
 export function nativeReminder(places) {
   const { stage, reason } = nativeReport(places)
   if (stage !== 'wasm') return undefined

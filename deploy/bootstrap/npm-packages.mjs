@@ -21,7 +21,7 @@ export const npmStep = {
     )
   },
 
-  /** A second try mends a node_modules that an earlier, killed `npm ci` was still writing when the first began. */
+  /** A second try repairs a node_modules that an earlier, killed `npm ci` was still writing when the first began. */
   async run(context) {
     const first = await npmCi(context)
     if (first.code === 0) return first.summary

@@ -8,7 +8,7 @@ import { SetupError } from './errors.mjs'
 import { runTool, tellingLine } from './tool.mjs'
 import { which } from './which.mjs'
 
-/** The wheels are used once; a copy of them in pip's cache helps nobody. */
+/** The wheels are used once; a copy of them in pip's cache is of no use. */
 const PIP = [
   '-m',
   'pip',

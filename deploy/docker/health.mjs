@@ -1,4 +1,4 @@
-/** For HEALTHCHECK, which has no curl: whether the process answers. Not whether it is ready: a restart would not mend that. */
+/** For HEALTHCHECK, which has no curl: whether the process answers. Not whether it is ready: a restart would not fix that. */
 const port = process.env.ANTIKYTHERA_SERVER__PORT ?? '8080'
 
 try {

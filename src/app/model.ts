@@ -38,15 +38,18 @@ export async function openRegistry(
   base: Base,
   parts: { readonly clock: Clock; readonly log: Logger },
 ): Promise<LocalRegistry> {
-  return openLocalRegistry({
+  return openLocalRegistry({ ...placeOf(config, model, base), ...parts })
+}
+
+function placeOf(config: Config, model: string, base: Base) {
+  return {
     folder: folderOf(config, model),
     model,
     base: identityOf(base),
     task: taskNameOf(modelOf(config, model)),
     bundle: bundleFor(base, config),
     remembered: rememberedBy(config),
-    ...parts,
-  })
+  }
 }
 
 export interface RegistryNeeds {
@@ -68,11 +71,7 @@ export async function openSharedRegistry(
 ): Promise<LocalRegistry> {
   if (sharing === undefined) return openRegistry(config, model, base, parts)
   return openFleetRegistry({
-    folder: folderOf(config, model),
-    model,
-    base: identityOf(base),
-    task: taskNameOf(modelOf(config, model)),
-    bundle: bundleFor(base, config),
+    ...placeOf(config, model, base),
     ...parts,
     ...(onRepaired && { onRepaired }),
     redis: sharing.redis,
@@ -80,7 +79,6 @@ export async function openSharedRegistry(
     blobs: sharing.place?.of(model, 'versions'),
     // A trainer is the child of a daemon that has a replica of the same model in the same folder.
     ...(lease && { lease, follows: true }),
-    remembered: rememberedBy(config),
     limits: { versionBytes: config.fleet.version_bytes },
   })
 }

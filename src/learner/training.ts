@@ -71,8 +71,8 @@ export class Training {
     const { rate, memory, train } = this.#parts
     const { epochs, batch, replay_batch } = train
     const { passes } = memory.rehearsal
-    const anew = Math.ceil((memory.examples.length + count) / (batch + replay_batch))
-    const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * anew
+    const stepsPerPass = Math.ceil((memory.examples.length + count) / (batch + replay_batch))
+    const steps = passes === undefined ? epochs * Math.ceil(count / batch) : passes * stepsPerPass
     rate.begin({ steps, raised })
     this.#rateFrom = this.#steps
     this.#droppedKeys = new Set()

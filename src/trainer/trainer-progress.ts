@@ -141,7 +141,7 @@ export class TrainerProgress {
   }
 
   /** The version that the trainer continues from respects these settings of the task. */
-  heeded(retired: Json): void {
+  respects(retired: Json): void {
     this.#set({ retired })
   }
 

@@ -10,6 +10,7 @@ import { driftStream, driftStreams } from './drift-streams.mjs'
 import { detectors, responses, tableOf, WINDOW } from './drift-table.mjs'
 import { mean, round } from './figures.mjs'
 import { modelFor, openTabularLearner } from './tabular-learner.mjs'
+import { labelled } from './task.mjs'
 
 const EVERY = 16
 const count = { policy: 'count', every: EVERY }
@@ -57,7 +58,7 @@ async function learned(rows, { tf, settings, seed }) {
   const [right, alarms] = [[], []]
   for (const [at, { features, label }] of rows.entries()) {
     const encoded = base.encode({ kind: 'features', features }, 0)
-    const example = { key: `stream\0${at}`, encoded, target: { kind: 'label', label }, weight: 1 }
+    const example = labelled(`stream\0${at}`, encoded, label)
     const latents = latentsOf([example])
     const [logits] = trainable.score([...latents.values()])
     right.push(trainable.head[logits.indexOf(Math.max(...logits))] === label)

@@ -14,6 +14,7 @@ import { adapterOf, answers, learn, openTextLearner, seenBy } from './text-learn
 import { datasets, readTexts, shuffled, streamOf, tasksOf } from './text-stream.mjs'
 import { tableOf } from './text-table.mjs'
 import { configs } from './text-configs.mjs'
+import { labelled } from './task.mjs'
 
 export async function measure({ data, seeds, run, runs }) {
   if (data === undefined) throw new Error('--data <folder> says where the datasets lie')
@@ -89,7 +90,7 @@ export async function trial({ base: whole, engine, dataset, texts, settings, see
 }
 
 function exampleOf(base, { key, label, ...row }) {
-  return { key, encoded: encodedOf(base, row), target: { kind: 'label', label }, weight: 1 }
+  return labelled(key, encodedOf(base, row), label)
 }
 
 /** Chaudhry et al. (2018): over all tasks but the last, the mean of the best accuracy that it ever had minus the final one. */

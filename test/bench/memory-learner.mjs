@@ -4,6 +4,7 @@ import { cutOf } from '../../dist/src/adapters/target-modules.js'
 import { isOfMemory } from '../../dist/src/nn/memory.js'
 import { encodedOf } from './text-latents.mjs'
 import { adapterOf, learn, openTextLearner, seenBy, update } from './text-learner.mjs'
+import { labelled } from './task.mjs'
 
 /** As `every`: no update at all. */
 export const never = 100_000
@@ -52,6 +53,6 @@ export function openMemoryLearner({ engine, base: whole, settings, seed, latents
   }
 
   function exampleOf({ key, label, ...row }) {
-    return { key, encoded: encodedOf(base, row), target: { kind: 'label', label }, weight: 1 }
+    return labelled(key, encodedOf(base, row), label)
   }
 }

@@ -9,7 +9,7 @@ import { methods } from '../../dist/src/plugins.js'
 import { openRandom } from '../../dist/src/platform/random.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
-import { classificationOf } from './task.mjs'
+import { classificationOf, labelled } from './task.mjs'
 
 export const labels = Array.from({ length: 10 }, (_, digit) => `${digit}`)
 const BATCH = 10
@@ -72,7 +72,7 @@ export function learn(learner, stream, latentOf) {
   }
   for (const { key, label, pixels } of stream) {
     const encoded = { kind: 'vector', values: pixels }
-    const example = { key, encoded, target: { kind: 'label', label }, weight: 1 }
+    const example = labelled(key, encoded, label)
     if (learner.accept(example, latents, 0).verdict === 'update') update()
   }
   if (learner.pendingCount > 0) update()

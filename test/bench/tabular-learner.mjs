@@ -11,7 +11,7 @@ import { openRandom } from '../../dist/src/platform/random.js'
 import { BaseTensors } from '../../dist/src/optim/base-tensors.js'
 import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
-import { classificationOf } from './task.mjs'
+import { classificationOf, labelled } from './task.mjs'
 
 export function readStream(path) {
   const lines = gunzipSync(readFileSync(path)).toString('utf8').trimEnd().split('\n')
@@ -34,7 +34,7 @@ export async function prequential(rows, { tf, settings, seed, limit = 1024 }) {
   const started = performance.now()
   for (const [at, { features, label }] of rows.entries()) {
     const encoded = base.encode({ kind: 'features', features }, 0)
-    const example = { key: `stream\0${at}`, encoded, target: { kind: 'label', label }, weight: 1 }
+    const example = labelled(`stream\0${at}`, encoded, label)
     const { verdict } = learner.accept(example, latentsOf([example]), 0)
     const isLast = at === rows.length - 1
     if (verdict === 'wait' && !isLast) continue

@@ -99,7 +99,7 @@ describe('the reservoir', () => {
       if (at % 5 === 4) heldOut.remove([example(at - 2).key])
       else heldOut.offer(example(at % 40, at % 3 === 0 ? 'no' : 'yes'))
       table.write(heldOut.snapshot())
-      // Again, as after a save of which nobody knows whether it was done.
+      // Again, as after a save that may or may not have been done.
       table.write(heldOut.snapshot())
       table.saved()
       again.restore(new HeldOutTable(store).load())

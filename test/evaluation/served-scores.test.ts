@@ -48,7 +48,7 @@ test('what is written is what is read, also after every single change', () => {
     if (at % 7 === 6) served.withdraw(`p-${at - 3}`)
     else served.judge(`p-${at % 11}`, `v${Math.floor(at / 6)}`, (at % 3) / 2)
     tables.write(served.change)
-    // Again, as after a save of which nobody knows whether it was done.
+    // Again, as after a save that may or may not have been done.
     tables.write(served.change)
     served.saved()
     const again = new ServedScores(limits)
@@ -80,7 +80,7 @@ function judged(): World {
       event({ id: 'f-2', prediction_id: 'p-2', rating: -1 }),
       ...lessons(4, 20),
       event({ id: 'f-3', prediction_id: 'p-3', label: 'no' }),
-      // Its input came along, so that nobody looks up what was served.
+      // Its input came along, so that what was served is not looked up.
       event({ id: 'f-4', prediction_id: 'p-4', text: 'good fine', label: 'yes' }),
       event({ id: 'f-5', prediction_id: 'p-5', rating: 1 }),
     ],

@@ -55,7 +55,7 @@ test('waits double from 100 ms to 30 s, each between half of it and all of it', 
   })
 })
 
-test('what no waiting mends is thrown at once', async () => {
+test('an error that is not retriable is thrown at once', async () => {
   const { retry, slept } = retryWith()
   await expect(retry.run('x', failing(1, 'BASE_MISSING'), never)).rejects.toMatchObject({
     code: 'BASE_MISSING',

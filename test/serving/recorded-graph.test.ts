@@ -120,7 +120,7 @@ test.each(settings)(
   },
 )
 
-test('a setting that is new, and that nobody lists anywhere, tells graphs apart', () => {
+test('a setting that no list names tells graphs apart', () => {
   const plugin: MethodPlugin = {
     ...methods.head,
     open: ({ shift = 0 }) => ({

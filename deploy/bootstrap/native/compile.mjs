@@ -1,4 +1,4 @@
-/** One g++ call over the C++ files that tfjs-node ships, and the libraries without the symbols that nobody links. */
+/** One g++ call over the C++ files that tfjs-node ships, and the libraries without the symbols that nothing links. */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { runTool, tellingLine } from '../tool.mjs'

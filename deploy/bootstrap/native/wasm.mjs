@@ -7,12 +7,12 @@ export const wasmStage = {
   },
 }
 
-/** The warning says for each stage why it failed and how to mend it. */
+/** The warning says for each stage why it failed and how to fix it. */
 export function wasmWarning(attempts) {
   const rule = '!'.repeat(78)
   const lines = attempts.flatMap(({ title, reason, fix }) => [
     `!  ${title}: ${reason}`,
-    ...(fix ? [`!      to mend it: ${fix}`] : []),
+    ...(fix ? [`!      to fix it: ${fix}`] : []),
   ])
   return [
     rule,

@@ -8,13 +8,14 @@ import { modelPath, type JsonObject } from '../remote/client.ts'
 import type { FeedbackFlags } from './feedback-flags.ts'
 import { connectModel, type Connected } from '../remote/connect.ts'
 import { print } from '../print.ts'
-import { openProgress, type Progress } from '../progress.ts'
+import { openProgress } from '../progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
-import { RetryPolicy } from '../../platform/retry.ts'
+import type { RetryPolicy } from '../../platform/retry.ts'
 import { waitForLearned } from '../remote/wait-for.ts'
 import { waitingFor } from '../remote/waiting-for.ts'
+import { sendingRetry } from './sending-retry.ts'
 
 /** Half of the default body limit, so that a daemon with a lower limit still accepts most chunks whole. */
 const CHUNK = { lines: 500, bytes: 128 * 1024 }
@@ -49,7 +50,7 @@ export async function sendFile(flags: FeedbackFlags & { readonly file: string })
   const source = eventLines(stream, formatOf(flags.file, flags.format))
   try {
     for await (const { lines, bytes } of chunksOf(source, limits)) {
-      await sendChunk(connected, lines, totals, retryOf(flags, progress))
+      await sendChunk(connected, lines, totals, sendingRetry(flags.retrySeconds, progress))
       done += bytes
       items += lines.length
       progress.update({ done, total, items })
@@ -75,18 +76,6 @@ function stoppedAt(lines: readonly Line[], totals: Totals, most: number): number
     if (most > 0 && totals.straight >= most) return lines.at(-1)?.number
   }
   return undefined
-}
-
-function retryOf(flags: FeedbackFlags, progress: Progress): RetryPolicy {
-  return new RetryPolicy({
-    clock: systemClock,
-    firstMs: 250,
-    longestMs: 10_000,
-    limitMs: flags.retrySeconds * 1000,
-    onWait: ({ delayMs, error }) => {
-      progress.say(`${error.code}: retrying in ${(delayMs / 1000).toFixed(1)} s`)
-    },
-  })
 }
 
 /** A body that is too large for the daemon is halved; a single event that is too large is rejected. */

@@ -11,11 +11,11 @@ import { failure } from '../../platform/errors.ts'
 import { openLog } from '../../platform/log.ts'
 import { kafkaPlace, type KafkaFlags } from './kafka-flags.ts'
 import { print } from '../print.ts'
-import { openProgress, type Progress } from '../progress.ts'
+import { openProgress } from '../progress.ts'
 import { eventLines, formatOf } from './file-format.ts'
 import { chunksOf, openLines, type Line } from './read-lines.ts'
 import { rejectedLines, type Rejected } from './rejected.ts'
-import { RetryPolicy } from '../../platform/retry.ts'
+import { sendingRetry } from './sending-retry.ts'
 
 const CHUNK = { lines: 5000, bytes: 900_000 }
 /** A broker's default limit, less room for the key. */
@@ -27,7 +27,7 @@ export async function sendToKafka(flags: KafkaFlags): Promise<void> {
   const { totalBytes: total, stream } = await openLines(flags.file)
   const delivery = openDelivery(connection, topic)
   const progress = openProgress({ clock: systemClock, unit: 'events' })
-  const retry = retryOf(flags, progress)
+  const retry = sendingRetry(flags.retrySeconds, progress)
   const begunMs = systemClock.monotonicMs()
   const rejected: Rejected[] = []
   let [done, sent] = [0, 0]
@@ -79,18 +79,6 @@ function openDelivery(connection: KafkaConnection, topic: string): Delivery {
     topic,
     clock: systemClock,
     log,
-  })
-}
-
-function retryOf(flags: KafkaFlags, progress: Progress): RetryPolicy {
-  return new RetryPolicy({
-    clock: systemClock,
-    firstMs: 250,
-    longestMs: 10_000,
-    limitMs: flags.retrySeconds * 1000,
-    onWait: ({ delayMs, error }) => {
-      progress.say(`${error.message}: retrying in ${(delayMs / 1000).toFixed(1)} s`)
-    },
   })
 }
 

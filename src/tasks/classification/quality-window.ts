@@ -1,5 +1,5 @@
 /**
- * Counts of answers per label, over the last 5,000 to 10,000 examples: two blocks, of which the older is dropped when
+ * Counts of answers per label, over the last 5,000 to 10,000 examples: two blocks; the older is dropped when
  * the newer is full. Counts stay exact, and a confusion that no longer happens disappears.
  */
 import { CalibrationBins, type BinsState } from '../../evaluation/calibration.ts'

@@ -114,7 +114,7 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
     const { number, version, decision } = await publishFirst(parts, signal)
     state.tally.wentTo(version, number + 1)
     state.tally.intend([{ version, by: 'start', reason: decision.reason }])
-    state.tally.heeded(loop.task.retired)
+    state.tally.respects(loop.task.retired)
     return state.save(signal, version)
   }
   if (recovery === undefined && loop.tenure === undefined)
@@ -128,7 +128,7 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
   state.tally.learnedLive(pointer)
   if (isHolding(pointer)) state.tally.pause(true)
   const manifest = await manifestOf(version, parts, signal)
-  state.tally.heeded(loop.task.retiredIn(manifest.facts))
+  state.tally.respects(loop.task.retiredIn(manifest.facts))
   const isFresh = adapterText(manifest.adapter) !== state.identity.adapter
   await publishRevision(parts, { isFresh }, signal)
   await state.save(signal)

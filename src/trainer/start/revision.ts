@@ -20,7 +20,7 @@ export async function publishRevision(
   const { tally, learner } = state
   const { task } = loop
   const reason = task.revised(learner.head, tally.state.retired)
-  tally.heeded(task.retired)
+  tally.respects(task.retired)
   if (isFresh || reason === undefined) return
   const { number, version } = await publishAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the settings of the task answer otherwise')

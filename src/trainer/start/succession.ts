@@ -64,7 +64,7 @@ export async function publishMoved(
 ): Promise<void> {
   const { loop, state } = parts
   const { tally } = state
-  tally.heeded(loop.task.retired)
+  tally.respects(loop.task.retired)
   // Refers to the present schema, whatever method it came with.
   tally.setBar(undefined)
   const { number, version } = await publishAgain(reason, parts, signal)

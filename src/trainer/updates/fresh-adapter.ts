@@ -63,7 +63,7 @@ export async function publishFresh(
 ): Promise<void> {
   const { loop, state } = parts
   const { tally } = state
-  tally.heeded(loop.task.retired)
+  tally.respects(loop.task.retired)
   const isHeld = tally.bar !== undefined
   const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
   tally.wentTo(version, number + 1)
