@@ -51,7 +51,8 @@ const columns: readonly Column[] = [
   },
   {
     head: 'by source',
-    meaning: 'the same, with equal weight for each event source',
+    meaning:
+      'the same with equal weight for each event source; of numbers the mean of 1 / (1 + |error| / deviation)',
     cell: ({ quality }) => (quality === null ? '-' : percent(quality.accuracy_recent_by_source)),
   },
   {
