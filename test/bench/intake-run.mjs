@@ -104,7 +104,8 @@ async function open() {
   const task = classificationOf(labels, { limit: defaultLimits.labels })
   const plan = { base, method: methods.head, task, config: adapter }
   const trunk = await openTrunkEngine(base, cutOf(0, base.network.layers))
-  const config = { data_dir: folder, limits: defaultLimits }
+  const models = { bench: { task: 'classification' } }
+  const config = { data_dir: folder, limits: defaultLimits, models }
   const registry = await openRegistry(config, 'bench', base, { clock: systemClock, log })
   const deadLetters = openDeadLetters(join(folder, 'bench', deadLettersFile), {
     count: defaultLimits.dead_letters,
