@@ -5,6 +5,7 @@
  *   node test/bench/swap.mjs [requests]
  */
 import { cpus } from 'node:os'
+import { loadConfig } from '../../dist/src/config/config.js'
 import { openBase } from '../../dist/src/config/model-parts.js'
 import { openRegistry } from '../../dist/src/app/model.js'
 import { methods, tasks } from '../../dist/src/plugins.js'
@@ -109,7 +110,8 @@ function startSwapping(versions) {
 async function recompute(answers) {
   const log = openLog({ level: 'error' })
   const base = await openBase('use-lite')
-  const registry = await openRegistry(daemon.config, model, base, { clock: systemClock, log })
+  const config = loadConfig(daemon.configFile)
+  const registry = await openRegistry(config, model, base, { clock: systemClock, log })
   const task = classificationOf([])
   const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
   const known = new Map()
