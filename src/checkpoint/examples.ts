@@ -1,6 +1,9 @@
 /**
  * Replayed examples in the checkpoint: each example is stored once, for as long as the buffer or a snapshot for a
  * rollback needs it. Comparing keys finds the changes since the last save.
+ *
+ * No checksum covers the index of `gone`, and a flipped bit there hides a row. So `+gone` in what must find every row:
+ * SQLite uses no index for an expression.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Remembered } from '../contracts/task.ts'
@@ -30,14 +33,13 @@ export class ExampleTables {
     this.#next = undefined
     const length = `coalesce(length(logits), 0) / ${Float32Array.BYTES_PER_ELEMENT}`
     const open = this.#store.all(
-      `SELECT key, ${length} AS logits FROM remembered WHERE gone IS NULL`,
+      `SELECT key, ${length} AS logits FROM remembered WHERE +gone IS NULL`,
     )
     this.#remembered = new Map(
       open.map((row) => [keyIn(row.bytes('key')), row.number('logits')] as const),
     )
   }
 
-  /** By the key, not by the index of `gone`, where no checksum finds a flipped bit that hides a row. */
   rememberedAt(state: number): readonly Remembered[] {
     const rows = this.#store.all(
       `SELECT examples.key AS key, kind, data, target, weight, prediction, time_ms, examples.sum AS sum,
@@ -53,7 +55,7 @@ export class ExampleTables {
   writeRemembered(examples: readonly Remembered[], state: number): void {
     const keys = new Map(examples.map(({ key, logits }) => [key, logits?.length ?? 0] as const))
     const before = this.#next ?? this.#remembered
-    const end = 'UPDATE remembered SET gone = ? WHERE key = ? AND gone IS NULL'
+    const end = 'UPDATE remembered SET gone = ? WHERE key = ? AND +gone IS NULL'
     for (const [key, logits] of before)
       if (keys.get(key) !== logits) this.#store.run(end, state, bytesOf(key))
     const added = examples.filter(({ key, logits }) => before.get(key) !== (logits?.length ?? 0))

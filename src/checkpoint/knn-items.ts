@@ -1,6 +1,6 @@
 /**
  * The items of kNN memory in the checkpoint: each with the state it was added in and the state it was removed in, so
- * that a save writes only the changes and every snapshot still finds all of its own.
+ * that a save writes only the changes and every snapshot still finds all of its own. `+gone`: as in `examples.ts`.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Row } from '../platform/store/row.ts'
@@ -27,14 +27,15 @@ export class MemoryTable {
   /** The stored content: read at the start, and after a failure. */
   load(): void {
     this.#next = undefined
-    const open = this.#store.all('SELECT key, at FROM memorised WHERE gone IS NULL')
+    const open = this.#store.all('SELECT key, at FROM memorised WHERE +gone IS NULL')
     this.#present = new Map(open.map((row) => [keyIn(row.bytes('key')), row.number('at')]))
   }
 
   at(state: number): readonly Memorised[] {
     return this.#store
       .all(
-        `SELECT key, born, at, vote, vector, prediction, time_ms, sum FROM memorised WHERE born <= ? AND (gone IS NULL OR gone > ?) ORDER BY at`,
+        `SELECT key, born, at, vote, vector, prediction, time_ms, sum FROM memorised
+         WHERE born <= ? AND (+gone IS NULL OR +gone > ?) ORDER BY at`,
         ...[state, state],
       )
       .map((row) => memorisedOf(row, this.#store.path))
@@ -44,7 +45,7 @@ export class MemoryTable {
   write(items: readonly Memorised[], state: number): void {
     const present = this.#next ?? this.#present
     const next = new Map(items.map(({ key, at }) => [key, at]))
-    const end = 'UPDATE memorised SET gone = ? WHERE key = ? AND gone IS NULL'
+    const end = 'UPDATE memorised SET gone = ? WHERE key = ? AND +gone IS NULL'
     for (const [key, at] of present)
       if (next.get(key) !== at) this.#store.run(end, state, bytesOf(key))
     const added = items.filter(({ key, at }) => present.get(key) !== at)

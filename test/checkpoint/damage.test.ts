@@ -22,7 +22,11 @@ const example = (id: string): Example => ({
 
 function write(path: string): void {
   const store = openStore(path, { migrations: checkpointMigrations })
-  const checkpoint = new Checkpoint(store, { snapshots: 2 })
+  save(new Checkpoint(store, { snapshots: 2 }))
+  store.close()
+}
+
+function save(checkpoint: Checkpoint): void {
   checkpoint.save({
     identity: { base: 'b', task: 't', adapter: '{}' },
     stamp: { epoch: 0, sequence: 1 },
@@ -65,7 +69,6 @@ function write(path: string): void {
     protected: [],
     snapshot: { version: 'v1', line: [] },
   })
-  store.close()
 }
 
 /** Everything that a trainer ever reads of it. */
@@ -79,6 +82,23 @@ function opened(path: string): Store {
   const store = openStore(path, { migrations: checkpointMigrations })
   onTestFinished(() => store.close())
   return store
+}
+
+/** What a damaged file says, after `work` in it, or undefined if it is refused as damaged. */
+function outcome(path: string, place: string, work?: (store: Store) => void): unknown {
+  try {
+    const store = openStore(path, { migrations: checkpointMigrations })
+    try {
+      work?.(store)
+      return read(store)
+    } finally {
+      store.close()
+    }
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error
+    expect(['STORE_CORRUPT', 'STORE_FAILED', 'STORE_OUTDATED'], place).toContain(error.code)
+    return undefined
+  }
 }
 
 const cells = [
@@ -136,21 +156,50 @@ test('a flipped bit anywhere in the file changes nothing or is reported as STORE
     damaged[at] = damaged[at]! ^ (1 << Math.floor(random.uniform() * 8))
     const path = join(folder, `state-${flip}.db`)
     writeFileSync(path, damaged)
-    try {
-      const store = openStore(path, { migrations: checkpointMigrations })
-      try {
-        expect(read(store), `byte ${at}`).toEqual(good)
-        outcomes.same += 1
-      } finally {
-        store.close()
-      }
-    } catch (error) {
-      if (!(error instanceof CodedError)) throw error
-      expect(['STORE_CORRUPT', 'STORE_FAILED', 'STORE_OUTDATED'], `byte ${at}`).toContain(
-        error.code,
-      )
-      outcomes.found += 1
+    const saved = outcome(path, `byte ${at}`)
+    if (saved === undefined) outcomes.found += 1
+    else {
+      expect(saved, `byte ${at}`).toEqual(good)
+      outcomes.same += 1
     }
   }
   expect(outcomes.found).toBeGreaterThan(5)
+})
+
+/** A row that the index hides would be written twice. */
+function saveAgain(store: Store): void {
+  const checkpoint = new Checkpoint(store, { snapshots: 2 })
+  checkpoint.load()
+  save(checkpoint)
+}
+
+/** A table's index of ended rows: no checksum covers what it says. */
+const indexes = ['remembered_gone', 'memorised_gone'] as const
+
+test.each(indexes)('a flipped bit in the index %s hides no row', (index) => {
+  const folder = scratchFolder()
+  const whole = join(folder, 'whole.db')
+  write(whole)
+  const store = opened(whole)
+  const good = read(store)
+  const [root] = store.all(`SELECT rootpage FROM sqlite_schema WHERE name = '${index}'`)
+  const [size] = store.all('PRAGMA page_size')
+  const [page, length] = [root!.number('rootpage'), size!.number('page_size')]
+  const bytes = readFileSync(whole)
+  const first = (page - 1) * length
+  const places = Array.from({ length }, (_, at) => first + at).filter((at) => bytes[at] !== 0)
+  expect(places.length).toBeGreaterThan(10)
+  for (const at of places)
+    for (let bit = 0; bit < 8; bit += 1) {
+      const damaged = Buffer.from(bytes)
+      damaged[at] = damaged[at]! ^ (1 << bit)
+      const path = join(folder, 'damaged.db')
+      writeFileSync(path, damaged)
+      const place = `byte ${at - first}, bit ${bit}`
+      const read = outcome(path, place)
+      if (read !== undefined) expect(read, place).toEqual(good)
+      writeFileSync(path, damaged)
+      const saved = outcome(path, place, saveAgain)
+      if (saved !== undefined) expect(saved, place).toEqual(good)
+    }
 })
