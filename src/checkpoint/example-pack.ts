@@ -19,7 +19,8 @@ type Entry = readonly [
   target: Target,
   weight: number,
   predictionId: string | null,
-  timeMs?: number,
+  timeMs?: number | null,
+  slice?: string,
 ]
 
 const NUMBER_BYTES = 4
@@ -27,10 +28,11 @@ const NUMBER_BYTES = 4
 export function packExamples(examples: readonly Example[]): ExamplePack {
   const entries: Entry[] = []
   let length = 0
-  for (const { key, encoded, target, weight, predictionId = null, timeMs } of examples) {
+  for (const { key, encoded, target, weight, predictionId = null, timeMs, slice } of examples) {
     const numbers = numbersOf(encoded)
     const entry = [key, encoded.kind, numbers.length, target, weight, predictionId] as const
-    entries.push(timeMs === undefined ? entry : [...entry, timeMs])
+    if (slice !== undefined) entries.push([...entry, timeMs ?? null, slice])
+    else entries.push(timeMs === undefined ? entry : [...entry, timeMs])
     length += numbers.length
   }
   // Floats are laid in as they are, bit for bit.
@@ -54,13 +56,14 @@ export function unpackExamples({ header, data }: ExamplePack): readonly Example[
   }
   const { buffer } = data.slice()
   let from = 0
-  return entries.map(([key, kind, length, target, weight, predictionId, timeMs]) => {
+  return entries.map(([key, kind, length, target, weight, predictionId, timeMs = null, slice]) => {
     const encoded = encodedOf(kind, buffer.slice(from, from + length * NUMBER_BYTES))
     from += length * NUMBER_BYTES
     return {
       ...{ key, ...identityOf(key), encoded, target, weight },
       ...(predictionId !== null && { predictionId }),
-      ...(timeMs !== undefined && { timeMs }),
+      ...(timeMs !== null && { timeMs }),
+      ...(slice !== undefined && { slice }),
     }
   })
 }

@@ -10,7 +10,14 @@ import type { Example, Remembered } from '../contracts/task.ts'
 import type { Store } from '../platform/store/store.ts'
 import { insertRows } from './insert-rows.ts'
 import { keysMeant } from './retraction.ts'
-import { bytesOf, exampleValues, logitsValue, rememberedOf, keyIn } from './rows.ts'
+import {
+  bytesOf,
+  EXAMPLE_COLUMNS_ADDED,
+  exampleValues,
+  logitsValue,
+  rememberedOf,
+  keyIn,
+} from './rows.ts'
 import { rowSum, summed, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
 
@@ -42,7 +49,7 @@ export class ExampleTables {
 
   rememberedAt(state: number): readonly Remembered[] {
     const rows = this.#store.all(
-      `SELECT examples.key AS key, kind, data, target, weight, prediction, time_ms, examples.sum AS sum,
+      `SELECT examples.key AS key, kind, data, target, weight, prediction, time_ms, slice, examples.sum AS sum,
          logits, born, remembered.sum AS kept
        FROM examples CROSS JOIN remembered USING (key)
        WHERE born <= ? AND (+gone IS NULL OR +gone > ?)`,
@@ -108,13 +115,13 @@ export class ExampleTables {
   }
 
   #put(examples: readonly Example[]): void {
-    const columns = 'key, kind, data, target, weight, prediction, time_ms, sum'
+    const columns = 'key, kind, data, target, weight, prediction, time_ms, slice, sum'
     const head = `INSERT OR IGNORE INTO examples (${columns})`
     const rows = examples.map((example) => {
       const values = exampleValues(example)
-      return [...values, rowSum(...summedValues(values))]
+      return [...values, rowSum(...summedValues(values, EXAMPLE_COLUMNS_ADDED))]
     })
-    insertRows(this.#store, head, 8, rows)
+    insertRows(this.#store, head, 9, rows)
   }
 
   #deleteUnused(key: Uint8Array): void {

@@ -17,9 +17,10 @@ export function rowSum(...values: readonly Value[]): number {
   }, 0)
 }
 
-/** Without a last value that rows from before it had do not have, so that they keep their sums. */
-export function summedValues(values: readonly Value[]): readonly Value[] {
-  return values.at(-1) === null ? values.slice(0, -1) : values
+/** Without the last values that rows from before they existed do not have, at most `added`, so that these keep their sums. */
+export function summedValues(values: readonly Value[], added = 1): readonly Value[] {
+  const isShort = added > 0 && values.at(-1) === null
+  return isShort ? summedValues(values.slice(0, -1), added - 1) : values
 }
 
 /** A row with its checksum appended. */

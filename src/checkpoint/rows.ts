@@ -11,20 +11,27 @@ import { encodedOf, numbersOf } from './example-pack.ts'
 
 /** The columns of `examples`, in their order. */
 export function exampleValues(example: Example): readonly Value[] {
-  const { key, encoded, target, weight, predictionId, timeMs = null } = example
+  const { key, encoded, target, weight, predictionId, timeMs = null, slice } = example
   const data = numbersOf(encoded)
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
   const prediction = predictionId === undefined ? null : JSON.stringify(predictionId)
-  return [bytesOf(key), encoded.kind, bytes, JSON.stringify(target), weight, prediction, timeMs]
+  const part = slice === undefined ? null : JSON.stringify(slice)
+  const facts = [JSON.stringify(target), weight, prediction, timeMs, part]
+  return [bytesOf(key), encoded.kind, bytes, ...facts]
 }
+
+/** `time_ms` and `slice` are later than the sums. */
+export const EXAMPLE_COLUMNS_ADDED = 2
 
 export function exampleOf(row: Row, path: string): Example {
   const [key, kind, data] = [row.bytes('key'), row.text('kind'), row.bytes('data')]
   const [target, weight] = [row.text('target'), row.number('weight')]
   const prediction = row.textOrNull('prediction')
   const timeMs = row.numberOrNull('time_ms')
-  const values = [key, kind, data, target, weight, prediction, timeMs] as const
-  checkRow(row, { path, what: `the example ${shown(key)}` }, ...summedValues(values))
+  const slice = row.textOrNull('slice')
+  const values = [key, kind, data, target, weight, prediction, timeMs, slice] as const
+  const summed = summedValues(values, EXAMPLE_COLUMNS_ADDED)
+  checkRow(row, { path, what: `the example ${shown(key)}` }, ...summed)
   return {
     ...identified(key),
     encoded: encodedOf(kind, data.slice().buffer),
@@ -32,6 +39,7 @@ export function exampleOf(row: Row, path: string): Example {
     weight,
     ...(prediction !== null && { predictionId: JSON.parse(prediction) as string }),
     ...(timeMs !== null && { timeMs }),
+    ...(slice !== null && { slice: JSON.parse(slice) as string }),
   }
 }
 

@@ -115,6 +115,9 @@ export const checkpointMigrations: readonly string[] = [
     key BLOB PRIMARY KEY, header TEXT NOT NULL, data BLOB NOT NULL, sum INTEGER
   ) WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE examples ADD COLUMN slice TEXT;
+  `,
 ]
 
 /** The key that a state of an earlier release has for `memory.head`. */

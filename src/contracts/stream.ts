@@ -201,6 +201,8 @@ export interface FeedbackEvent {
   readonly lesson: FeedbackSignal
   readonly weight: number
   readonly timeMs?: number
+  /** The part of the population it speaks for, such as a region: scores and gates look at each part on its own. */
+  readonly slice?: string
 }
 
 /** A served prediction, kept so that feedback can join it days later. */

@@ -272,6 +272,8 @@ export interface Example extends EventIdentity {
   readonly predictionId?: string
   /** The time of its event, or the time when the transport took it. */
   readonly timeMs?: number
+  /** Of its event; absent = it belongs to none. */
+  readonly slice?: string
 }
 
 /** An example with the data stored beside it. */

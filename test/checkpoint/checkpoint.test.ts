@@ -8,6 +8,7 @@ import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import type { Change, CheckpointLimits } from '../../src/checkpoint/saved.ts'
 import { exampleValues } from '../../src/checkpoint/rows.ts'
+import { rowSum } from '../../src/checkpoint/row-sum.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
 import type { LearnerState } from '../../src/learner/learner-types.ts'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -25,6 +26,7 @@ const vector = (id: string): Example => ({
   encoded: { kind: 'vector', values: Float32Array.of(0.1, -0) },
   target: { kind: 'not', label: 'ä' },
   weight: 1,
+  slice: 'eu\0ü',
 })
 
 function weights(value: number, steps = 1): Change['weights'] {
@@ -287,6 +289,16 @@ test('states and examples go when no snapshot needs them; protected snapshots st
   expect(checkpoint.snapshot('v2')?.remembered).toEqual([tokens('2')])
   expect(count(store, 'states')).toBe(3)
   expect(count(store, 'examples')).toBe(3)
+})
+
+test('a stored example from before examples had a slice keeps its checksum', () => {
+  const { store, checkpoint } = openMemory()
+  const old = { ...tokens('old'), timeMs: 5 }
+  checkpoint.save(change({ remembered: [old, vector('new')] }))
+  const values = exampleValues(old).slice(0, 7)
+  const sum = store.get('SELECT sum FROM examples WHERE key = ?', Buffer.from(old.key))
+  expect(sum?.number('sum')).toBe(rowSum(...values))
+  expect(reload(store)?.remembered).toEqual(expect.arrayContaining([old, vector('new')]))
 })
 
 test('a pending example that was learned and not kept leaves no row', () => {

@@ -17,6 +17,7 @@ const example = (id: string): Example => ({
   encoded: { kind: 'vector', values: Float32Array.of(0.25, 3) },
   target: { kind: 'label', label: 'yes' },
   weight: 1,
+  slice: 'north',
   predictionId: 'p',
 })
 
@@ -111,6 +112,7 @@ const cells = [
   ['seen_runs', 'hashes'],
   ['examples', 'data'],
   ['examples', 'target'],
+  ['examples', 'slice'],
   ['remembered', 'logits'],
   ['memorised', 'vector'],
   ['memorised', 'vote'],
@@ -150,7 +152,7 @@ test('a flipped bit anywhere in the file changes nothing or is reported as STORE
   const good = read(opened(whole))
   const random = openRandom(1, 'flips')
   const outcomes = { same: 0, found: 0 }
-  for (let flip = 0; flip < 150; flip += 1) {
+  for (let flip = 0; flip < 300; flip += 1) {
     const damaged = Buffer.from(bytes)
     const at = Math.floor(random.uniform() * damaged.byteLength)
     damaged[at] = damaged[at]! ^ (1 << Math.floor(random.uniform() * 8))

@@ -171,8 +171,22 @@ test('a server that wants a token gets it from the flag', async () => {
 
 test('one event of feedback is kept once', async () => {
   const { cli, journal } = await listening()
-  const event = ['feedback', '--id', 'e-1', '--text', 'one', '--label', 'yes', '--weight', '2']
+  const event = [
+    'feedback',
+    '--id',
+    'e-1',
+    '--text',
+    'one',
+    '--label',
+    'yes',
+    '--weight',
+    '2',
+    '--slice',
+    'eu',
+  ]
   expect((await cli(...event)).stdout).toContain('accepted')
   expect((await cli(...event)).stdout).toContain('already known')
-  expect(journal()).toEqual([{ id: 'e-1', input: { text: 'one' }, label: 'yes', weight: 2 }])
+  expect(journal()).toEqual([
+    { id: 'e-1', input: { text: 'one' }, label: 'yes', weight: 2, slice: 'eu' },
+  ])
 })

@@ -141,8 +141,10 @@ describe('a table', () => {
   })
 
   it('may hold texts, and other fields of an event', async () => {
-    expect(await events('text,label,event.source,event.weight\n12 good,3,crm,2')).toEqual([
-      [2, { label: '3', source: 'crm', weight: 2, input: { text: '12 good' } }],
+    expect(
+      await events('text,label,event.source,event.weight,event.slice\n12 good,3,crm,2,eu'),
+    ).toEqual([
+      [2, { label: '3', source: 'crm', weight: 2, slice: 'eu', input: { text: '12 good' } }],
     ])
   })
 

@@ -22,6 +22,14 @@ test('a structured CloudEvent gives its id, source and time to the event in it',
   expect(parse({ ...envelope, data })).toMatchObject({ id: 'c-1', source: '/shop', timeMs })
 })
 
+test('an envelope may name the slice, and the event wins', () => {
+  expect(parse({ ...envelope, slice: 'north', data }).slice).toBe('north')
+  expect(parse({ ...envelope, slice: 'north', data: { ...data, slice: 'south' } }).slice).toBe(
+    'south',
+  )
+  expect(parse(data, { ce_id: 'c-1', ce_source: '/shop', ce_slice: 'north' }).slice).toBe('north')
+})
+
 test('what the event says of itself wins over the envelope', () => {
   const event = parse({ ...envelope, data: { ...data, id: 'own', time: '2026-11-24T11:00:00Z' } })
   expect(event).toMatchObject({ id: 'own', source: '/shop', timeMs: timeMs + 3_600_000 })

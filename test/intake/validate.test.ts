@@ -22,6 +22,7 @@ test('the whole event of the README is read', () => {
     input,
     label: 'positive',
     weight: 2,
+    slice: ' eu-west',
     time: '2026-11-24T10:00:00+01:00',
   }
   expect(parse(event, { model: 'sentiment', inputKind: 'text' })).toEqual({
@@ -31,8 +32,25 @@ test('the whole event of the README is read', () => {
     input: { kind: 'text', text: 'what a lovely phone' },
     lesson: { kind: 'label', label: 'positive' },
     weight: 2,
+    slice: 'eu-west',
     timeMs: Date.UTC(2026, 10, 24, 9),
   })
+})
+
+test.each([
+  ['a number', 7],
+  ['a blank', ' '],
+  ['129 characters', 'é'.repeat(129)],
+  ['a control character', 'eu\0west'],
+])('%s is no slice', (_name, slice) => {
+  const error = thrown(() => parse({ ...labelled, slice }))
+  expect(error).toMatchObject({ code: 'EVENT_INVALID', details: { pointer: '/slice' } })
+  expect(fixOf(error)).toContain('eu-west')
+})
+
+test('the same signal with another slice is the same signal', () => {
+  const [one, other] = [parse({ ...labelled, slice: 'a' }), parse({ ...labelled, slice: 'b' })]
+  expect(signalDigest(one)).toBe(signalDigest(other))
 })
 
 test('source, weight, time and id are filled in when absent', () => {

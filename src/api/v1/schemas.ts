@@ -87,6 +87,13 @@ const FeedbackEvent = Type.Object({
   ),
   since: Type.Optional(Time),
   weight: Type.Optional(Type.Number({ exclusiveMinimum: 0 })),
+  slice: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 128,
+      description: 'part of the population, such as a region: scores are shown for each',
+    }),
+  ),
   time: Type.Optional(Time),
 })
 const ndjson = { schema: Type.String({ description: 'one event per line' }) }

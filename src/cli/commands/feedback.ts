@@ -36,6 +36,7 @@ export function registerFeedback(program: Command): void {
       .option('--rating <1|-1>', 'thumbs up or down for a prediction', finiteNumber)
       .option('--retract', 'retract the event with this --id')
       .option('--weight <number>', 'weight of the event', positiveNumber)
+      .option('--slice <name>', 'part of the population, such as a region')
       .option('--id <id>', 'with the source, its identity; absent = made from the content')
       .option('--source <name>', 'source of the event'),
   ).action(send)

@@ -18,6 +18,7 @@ export interface FeedbackFlags extends ClientFlags {
   readonly rating?: number
   readonly retract?: boolean
   readonly weight?: number
+  readonly slice?: string
   readonly id?: string
   readonly source?: string
 }

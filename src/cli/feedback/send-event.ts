@@ -37,6 +37,7 @@ function eventOf(flags: FeedbackFlags) {
     rating,
     retract,
     weight,
+    slice,
     id,
     source,
   } = flags
@@ -56,6 +57,7 @@ function eventOf(flags: FeedbackFlags) {
     ...(rating !== undefined && { rating }),
     ...(retract === true && { retract }),
     ...(weight !== undefined && { weight }),
+    ...(slice !== undefined && { slice }),
     ...(id !== undefined && { id }),
     ...(source !== undefined && { source }),
   }

@@ -2,10 +2,10 @@
  * Events inside CloudEvents 1.0 (CNCF, 2019): structured, where the event is `data` of a JSON envelope, and binary,
  * where the event is the message and the envelope is in headers `ce_id` (Kafka) or `ce-id` (HTTP).
  *
- * Fields of the event win; the envelope fills in id, source and time.
+ * Fields of the event win; the envelope fills in id, source and time, and slice from an extension attribute.
  */
 import type { Json } from '../../contracts/core.ts'
-import { given, identity, isObject, time, type JsonObject } from './fields.ts'
+import { given, identity, isObject, slice, time, type JsonObject } from './fields.ts'
 import { parseJson, type JsonLimits } from './json-guard.ts'
 import { refuse } from './refuse.ts'
 
@@ -16,6 +16,7 @@ export interface Unwrapped {
   readonly id: string | undefined
   readonly source: string | undefined
   readonly timeMs: number | undefined
+  readonly slice?: string | undefined
 }
 
 export type Headers = Readonly<Record<string, string>>
@@ -55,7 +56,10 @@ function readEnvelope(envelope: JsonObject, pointer: string) {
   if (source === undefined) {
     throw refuse('EVENT_INVALID', `${pointer}/source`, 'a CloudEvent needs a source')
   }
-  return { id, source, timeMs: time(given(envelope, 'time'), `${pointer}/time`) }
+  return {
+    ...{ id, source, timeMs: time(given(envelope, 'time'), `${pointer}/time`) },
+    slice: slice(given(envelope, 'slice'), `${pointer}/slice`),
+  }
 }
 
 /** `ce_id`, `ce-id`, in any case. Over HTTP their values are percent-encoded. */

@@ -36,6 +36,18 @@ export function identity(value: Json | undefined, pointer: string): string | und
   return value
 }
 
+/** A free name, such as a region or a customer group. It becomes a row of reports and a value in metrics. */
+const SLICE_CHARACTERS = 128
+const sliceFix = `give it as printable text of 1 to ${SLICE_CHARACTERS} characters, such as "eu-west"; or leave slice out`
+
+export function slice(value: Json | undefined, pointer: string): string | undefined {
+  if (value === undefined) return undefined
+  const name = typeof value === 'string' ? value.normalize('NFC').trim() : ''
+  if (name !== '' && !hasUnprintable(name) && !isLonger(name, SLICE_CHARACTERS)) return name
+  const why = `a printable string of 1 to ${SLICE_CHARACTERS} characters`
+  throw refuse('EVENT_INVALID', pointer, why, sliceFix)
+}
+
 /** Code points, not UTF-16 units. */
 function characters(text: string): number {
   return Array.from(text).length

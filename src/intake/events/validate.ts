@@ -11,7 +11,7 @@ import { digestOf } from '../../platform/canonical-json.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
-import { given, identity, isObject, time, weight, type JsonObject } from './fields.ts'
+import { given, identity, isObject, slice, time, weight, type JsonObject } from './fields.ts'
 import { readInput, type InputLimits } from './input.ts'
 import { parseJson } from './json-guard.ts'
 import { readSignal, wordsOf, type SignalKind, type SignalLimits } from './signal.ts'
@@ -91,6 +91,8 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
   if (model !== undefined) read.model = model
   if (input !== undefined) read.input = input
   if (predictionId !== undefined) read.predictionId = predictionId
+  const part = field('slice', slice) ?? envelope.slice
+  if (part !== undefined) read.slice = part
   checkSubject(read, event, pointer)
   return read
 }
@@ -152,7 +154,7 @@ function withScope(
 }
 
 const knownKeys: ReadonlySet<string> = new Set([
-  ...['id', 'source', 'model', 'time', 'input', 'prediction_id', 'since', 'weight'],
+  ...['id', 'source', 'model', 'time', 'input', 'prediction_id', 'since', 'weight', 'slice'],
   ...wordsOf(),
 ])
 

@@ -305,7 +305,7 @@ export class Admission {
   #example(waiting: WaitingEvent, { served, prefetched }: Known): Example | undefined {
     const { key, event, received } = waiting
     try {
-      const { predictionId, timeMs = received.record.timeMs } = event
+      const { predictionId, slice, timeMs = received.record.timeMs } = event
       return {
         key,
         source: event.source,
@@ -315,6 +315,7 @@ export class Admission {
         weight: event.weight,
         ...(predictionId !== undefined && { predictionId }),
         ...(timeMs !== undefined && { timeMs }),
+        ...(slice !== undefined && { slice }),
       }
     } catch (error) {
       this.#refusals.reject(received, error, key)

@@ -36,7 +36,7 @@ export function receivedOfExample(
 }
 
 function plain(
-  { source, id, target, weight, encoded, predictionId, timeMs }: Example,
+  { source, id, target, weight, encoded, predictionId, timeMs, slice }: Example,
   task: Pick<Task, 'shown'>,
 ) {
   return {
@@ -45,6 +45,7 @@ function plain(
     weight,
     ...(predictionId !== undefined && { prediction_id: predictionId }),
     ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
+    ...(slice !== undefined && { slice }),
     ...(encoded.kind === 'tokens' ? { tokens: [...encoded.ids] } : { vector: [...encoded.values] }),
   }
 }
