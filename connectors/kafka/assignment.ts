@@ -72,7 +72,7 @@ export class Assignment {
   /** The positions of our partitions, as a commit takes them. */
   offsetsOf(positions: ReadonlyMap<string, string>): OffsetsByTopicPartition['topics'] {
     const ours = this.#partitions.filter(({ name }) => positions.has(name))
-    for (const place of ours) place.tellBeginning()
+    for (const place of ours) place.takeBeginning()
     return ours.map(({ topic, partition, name }) => ({
       topic,
       partitions: [{ partition, offset: offsetIn(positions.get(name) ?? '0', name) }],
@@ -92,7 +92,7 @@ export class Assignment {
       for (const place of isNew) seek(consumer, place)
       for (const { topic, partition } of isNew)
         consumer.resume([{ topic, partitions: [partition] }])
-      await this.#tellBeginnings(consumer)
+      await this.#commitBeginnings(consumer)
     } catch (err) {
       this.#parts.log.debug(
         { err },
@@ -102,10 +102,10 @@ export class Assignment {
   }
 
   /** The start of partitions that the checkpoint does not know yet, so that a restart begins there too. */
-  async #tellBeginnings(consumer: Consumer): Promise<void> {
+  async #commitBeginnings(consumer: Consumer): Promise<void> {
     const beginnings = this.#partitions.flatMap((place) => {
       const { topic, partition } = place
-      const offset = place.tellBeginning()
+      const offset = place.takeBeginning()
       return offset === undefined ? [] : [{ topic, partition, offset: String(offset) }]
     })
     if (beginnings.length > 0) await consumer.commitOffsets(beginnings)

@@ -90,7 +90,7 @@ export class Partition {
   }
 
   /** Returned once. A commit of a later offset clears it first, so that it is not reported afterwards. */
-  tellBeginning(): number | undefined {
+  takeBeginning(): number | undefined {
     const beginning = this.#beginning
     this.#beginning = undefined
     return beginning

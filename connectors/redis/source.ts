@@ -16,7 +16,7 @@ import type {
 import { Resets } from '../resets.ts'
 import { locate } from './locate.ts'
 import { placeOf, placeText, start, type Place } from './place.ts'
-import { leaveWord, lagAfter, lookAt, readStream, type StreamOptions } from './stream.ts'
+import { noteCommitted, lagAfter, lookAt, readStream, type StreamOptions } from './stream.ts'
 
 export interface RedisSourceOptions {
   readonly name: string
@@ -125,7 +125,7 @@ class RedisSource implements Source {
     const guard = fence && { key: fence.key, epoch: fence.epoch() }
     for (const options of this.#streams) {
       const text = positions[options.stream]
-      if (text !== undefined) await leaveWord(options, placeOf(text, options.stream), guard)
+      if (text !== undefined) await noteCommitted(options, placeOf(text, options.stream), guard)
     }
   }
 

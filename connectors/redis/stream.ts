@@ -80,7 +80,7 @@ export function lagAfter(place: Place, info: StreamInfo): { lag: number; place: 
 }
 
 /** Stores this reader's position. Returns whether the stream knows that place. */
-export async function leaveWord(
+export async function noteCommitted(
   { redis, stream, readKey }: Pick<StreamOptions, 'redis' | 'stream' | 'readKey'>,
   { id, count }: Place,
   fence: { readonly key: string; readonly epoch: number } | undefined,

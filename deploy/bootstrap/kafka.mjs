@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path'
 import { SetupError } from './errors.mjs'
 import { places as standardPlaces } from './places.mjs'
-import { runTool, tellingLine } from './tool.mjs'
+import { runTool, reasonLine } from './tool.mjs'
 import { which } from './which.mjs'
 
 export const KAFKA_VERSION = '4.1.0'
@@ -31,7 +31,7 @@ export const kafkaStep = {
     })
     if (result.code !== 0 || result.stopped) {
       progress.say(result.output.trim())
-      throw new SetupError('SETUP_KAFKA_FAILED', tellingLine(result))
+      throw new SetupError('SETUP_KAFKA_FAILED', reasonLine(result))
     }
     rmSync(folderIn(places), { recursive: true, force: true })
     renameSync(jars, folderIn(places))

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { SetupError } from './errors.mjs'
 import { npm } from './npm-packages.mjs'
 import { places as standardPlaces } from './places.mjs'
-import { runTool, tellingLine } from './tool.mjs'
+import { runTool, reasonLine } from './tool.mjs'
 
 /** Every release line that is supported; the newest of each at the time of writing. */
 export const NODE_VERSIONS = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0' }
@@ -33,7 +33,7 @@ export const nodeVersionsStep = {
       })
       if (result.code !== 0 || result.stopped) {
         progress.say(result.output.trim())
-        throw new SetupError('SETUP_NODE_FAILED', tellingLine(result))
+        throw new SetupError('SETUP_NODE_FAILED', reasonLine(result))
       }
       rmSync(folderOf(major, places), { recursive: true, force: true })
       renameSync(work, folderOf(major, places))

@@ -5,7 +5,7 @@
 import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { SetupError } from './errors.mjs'
-import { runTool, tellingLine } from './tool.mjs'
+import { runTool, reasonLine } from './tool.mjs'
 import { which } from './which.mjs'
 
 /** The wheels are used once; a copy of them in pip's cache is of no use. */
@@ -48,5 +48,5 @@ async function run(command, args, { doing, code, places, progress }) {
   })
   if (result.code === 0 && !result.stopped) return
   progress.say(result.output.trim())
-  throw new SetupError(code, `${doing}: ${tellingLine(result)}`)
+  throw new SetupError(code, `${doing}: ${reasonLine(result)}`)
 }

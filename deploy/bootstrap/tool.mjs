@@ -57,7 +57,7 @@ export function runTool(command, args, options = {}) {
 }
 
 /** The line that says most about a failure: the last one with `error:` in it, else the last one at all. */
-export function tellingLine({ output, stopped, signal, code }) {
+export function reasonLine({ output, stopped, signal, code }) {
   if (stopped) return stopped
   const lines = output.split('\n').map((line) => line.trim())
   const said = lines.filter((line) => line && !line.startsWith('at '))

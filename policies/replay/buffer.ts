@@ -126,7 +126,7 @@ class Buffer implements Replay {
     if (item.bytes > this.#bounds.bytes) return false
     const { admits } = this.#keeping
     if (admits !== undefined) return admits(item, this.#held, this.#bounds)
-    const barred = [this.#gone.get(this.#held.shelfOf(item)), this.#gone.get(this.#ofAll(item))]
+    const barred = [this.#gone.get(this.#held.groupOf(item)), this.#gone.get(this.#ofAll(item))]
     return barred.every((least) => least === undefined || mark < least)
   }
 
@@ -158,7 +158,7 @@ class Buffer implements Replay {
   #giveWay(entry: Entry | undefined, isOfSource: boolean): readonly ExampleKey[] {
     if (entry === undefined) return []
     this.#held.remove(entry.key)
-    const name = isOfSource ? this.#held.shelfOf(entry) : this.#ofAll(entry)
+    const name = isOfSource ? this.#held.groupOf(entry) : this.#ofAll(entry)
     if (this.#keeping.marks === 'chance' && this.#keeping.admits === undefined)
       this.#gone.set(name, Math.min(entry.mark, this.#gone.get(name) ?? entry.mark))
     return [entry.key]

@@ -11,7 +11,7 @@ export interface Entry extends ReplayItem {
   readonly mark: number
 }
 
-interface Shelf {
+interface Group {
   readonly stratum: string
   readonly source: string
   readonly heap: Heap
@@ -26,7 +26,7 @@ export class StratifiedBuffer {
   readonly #by: { readonly stratum: boolean; readonly source: boolean }
   readonly #keys: ExampleKey[] = []
   readonly #entries = new Map<ExampleKey, Entry & { place: number }>()
-  readonly #shelves = new Map<string, Shelf>()
+  readonly #groups = new Map<string, Group>()
   readonly #strata = new Map<string, Load>()
   readonly #sources = new Map<string, Load>()
   #bytes = 0
@@ -65,16 +65,16 @@ export class StratifiedBuffer {
   }
 
   /** The name of the stratum of an item. */
-  shelfOf({ stratum, source }: Pick<ReplayItem, 'stratum' | 'source'>): string {
+  groupOf({ stratum, source }: Pick<ReplayItem, 'stratum' | 'source'>): string {
     return JSON.stringify([this.#by.stratum ? stratum : '', this.#by.source ? source : ''])
   }
 
   add(entry: Entry): void {
-    const name = this.shelfOf(entry)
+    const name = this.groupOf(entry)
     const { stratum, source } = entry
-    const shelf = this.#shelves.get(name) ?? { stratum, source, heap: new Heap() }
-    shelf.heap.add(entry)
-    this.#shelves.set(name, shelf)
+    const group = this.#groups.get(name) ?? { stratum, source, heap: new Heap() }
+    group.heap.add(entry)
+    this.#groups.set(name, group)
     this.#entries.set(entry.key, { ...entry, place: this.#keys.push(entry.key) - 1 })
     this.#count(entry, 1)
   }
@@ -109,43 +109,43 @@ export class StratifiedBuffer {
    * class than the newcomer's among equals. With `source` it is an item of that source.
    */
   victim(newcomer: ReplayItem | undefined, source?: string): Entry | undefined {
-    let found: { readonly shelf: Shelf; readonly size: number } | undefined
-    for (const shelf of this.#shelves.values()) {
-      if (source !== undefined && shelf.source !== source) continue
-      const size = source === undefined ? this.#sizeFor(shelf) : shelf.heap.size
-      if (found === undefined || this.#givesWay(shelf, size, found, newcomer))
-        found = { shelf, size }
+    let found: { readonly group: Group; readonly size: number } | undefined
+    for (const group of this.#groups.values()) {
+      if (source !== undefined && group.source !== source) continue
+      const size = source === undefined ? this.#sizeFor(group) : group.heap.size
+      if (found === undefined || this.#givesWay(group, size, found, newcomer))
+        found = { group, size }
     }
-    const key = found?.shelf.heap.top?.key
+    const key = found?.group.heap.top?.key
     return key === undefined ? undefined : this.#entries.get(key)
   }
 
   /** The strata of one class count together, whatever their sources. */
-  #sizeFor({ stratum }: Shelf): number {
+  #sizeFor({ stratum }: Group): number {
     return this.#by.stratum ? this.ofStratum(stratum).size : this.size
   }
 
   #givesWay(
-    shelf: Shelf,
+    group: Group,
     size: number,
-    other: { readonly shelf: Shelf; readonly size: number },
+    other: { readonly group: Group; readonly size: number },
     newcomer: ReplayItem | undefined,
   ): boolean {
     if (size !== other.size) return size > other.size
-    const [isNew, isOtherNew] = [shelf, other.shelf].map(
+    const [isNew, isOtherNew] = [group, other.group].map(
       ({ stratum }) => stratum === newcomer?.stratum,
     )
     if (this.#by.stratum && isNew !== isOtherNew) return isOtherNew === true
-    const [a, b] = [shelf.heap.top, other.shelf.heap.top]
+    const [a, b] = [group.heap.top, other.group.heap.top]
     return a !== undefined && b !== undefined && isGreater(a, b)
   }
 
   #dropped(entry: Entry): void {
     this.#entries.delete(entry.key)
-    const name = this.shelfOf(entry)
-    const shelf = this.#shelves.get(name)
-    shelf?.heap.remove(entry.key)
-    if (shelf?.heap.size === 0) this.#shelves.delete(name)
+    const name = this.groupOf(entry)
+    const group = this.#groups.get(name)
+    group?.heap.remove(entry.key)
+    if (group?.heap.size === 0) this.#groups.delete(name)
     this.#count(entry, -1)
   }
 

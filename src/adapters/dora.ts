@@ -28,7 +28,7 @@ import {
 } from './low-rank.ts'
 import { loraConfig, withVectors } from './peft/peft.ts'
 import { weightOf } from './target-modules.ts'
-import { madeOnce } from './view.ts'
+import { memoized } from './view.ts'
 
 const MAGNITUDE = '.lora_magnitude_vector'
 const NORM = '.dora_norm'
@@ -121,7 +121,7 @@ function foldedGain(site: TargetModule, base: Base, folded: Tensors): Tensor {
   return { shape, data: gain }
 }
 
-const measured = madeOnce(withNorms)
+const measured = memoized(withNorms)
 
 /** With the lengths of the columns of every linear map, and a row of ones that sums up columns. */
 function view(base: Base): Base {

@@ -5,9 +5,9 @@
 import { embeddingOf } from '../nn/head-input.ts'
 import type { Base, Network, NetworkInput, Ops } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { madeOnce } from './view.ts'
+import { memoized } from './view.ts'
 
-const viewed = madeOnce<'embedding'>((base, trunk) => {
+const viewed = memoized<'embedding'>((base, trunk) => {
   const view: Base = { ...base, trunk, network: embedding(base.network) }
   return { ...view, published: view }
 })

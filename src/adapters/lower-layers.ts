@@ -13,9 +13,9 @@ import type { Adaptation, Base, Network, NetworkInput, Ops } from '../contracts/
 import type { Setting } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { embedded } from './embedded.ts'
-import { madeOnce } from './view.ts'
+import { memoized } from './view.ts'
 
-const viewed = madeOnce(viewOfLayers)
+const viewed = memoized(viewOfLayers)
 
 /** A setting of closed forms. */
 export const depthSetting = {

@@ -7,7 +7,7 @@ export function viewOf(base: Base, method: MethodPlugin, config: AdapterConfig):
 }
 
 /** One view per base and key, created on first use: creation takes time, and engines keep its results. */
-export function madeOnce<Key>(
+export function memoized<Key>(
   make: (base: Base, key: Key) => Base,
 ): (base: Base, key: Key) => Base {
   const made = new WeakMap<Base, Map<Key, Base>>()

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { readKeyOf } from '../../connectors/redis/source.ts'
 import { hostname } from 'node:os'
-import { hearMembers } from '../serving/services/fleet/heard-members.ts'
+import { openHeardMembers } from '../serving/services/fleet/heard-members.ts'
 import { openMembers, type Member, type MemberInfo } from '../serving/services/fleet/members.ts'
 import type { Fleet } from '../serving/services/fleet/fleet-view.ts'
 import { fleetMember, modelInfo } from '../serving/services/fleet/member-info.ts'
@@ -150,7 +150,7 @@ export function joinFleet(context: Joining, self: Self): Membership | undefined 
   // It only looks: the trainers are those that ask for leases.
   const leaseMs = config.fleet.lease_ms
   const leases = openRedisLeases({ redis, holder: replica, leaseMs, clock, log })
-  const heard = hearMembers(members, clock)
+  const heard = openHeardMembers(members, clock)
   context.atEnd(async () => leases.close())
   context.atEnd(async () => members.close())
   context.atEnd(() => {

@@ -40,7 +40,7 @@ import { watchedBase } from '../trainer/admission/watched-base.ts'
 export async function openModelLoop(
   site: TrainerContext,
   model: string,
-  tenure?: LeaseTerm,
+  leaseTerm?: LeaseTerm,
 ): Promise<Loop> {
   const closers = new Closers(site.log.child({ model }))
   // Resources opened for this loop are closed with it, not with the process.
@@ -48,7 +48,7 @@ export async function openModelLoop(
     closers.add(step)
   }
   try {
-    const parts = await loopParts({ ...site, atEnd }, model, tenure)
+    const parts = await loopParts({ ...site, atEnd }, model, leaseTerm)
     return openLoop({ ...parts, close: async () => closers.close() })
   } catch (error) {
     return await closers.closeAfter(error)
@@ -58,7 +58,7 @@ export async function openModelLoop(
 async function loopParts(
   site: TrainerContext,
   model: string,
-  tenure?: LeaseTerm,
+  leaseTerm?: LeaseTerm,
 ): Promise<LoopParts> {
   const { config, clock, log, fleet } = site
   const settings = modelOf(config, model)
@@ -67,7 +67,7 @@ async function loopParts(
   const folder = folderOf(config, model)
   const seen = viewOf(base, methodOf(settings), adapterOf(settings))
   const trunk = await site.trunk(seen, cutOf(settings.adapter.tail_layers, base.network.layers))
-  const lease = tenure && (() => tenure.lease)
+  const lease = leaseTerm && (() => leaseTerm.lease)
   const registry = await openSharedRegistry(config, model, base, {
     ...{ clock, log, lease },
     sharing: fleet?.sharing,
@@ -86,7 +86,7 @@ async function loopParts(
     clock,
     log,
     random: (stream) => openRandom(config.seed, `${model}/${stream}`),
-    sources: await sourcesOf(site, model, { journal: inbox.journal, tenure }),
+    sources: await sourcesOf(site, model, { journal: inbox.journal, leaseTerm }),
     parse: recordParser({
       limits,
       inputKind: base.inputKind,
@@ -109,7 +109,7 @@ async function loopParts(
     maxTokens: settings.max_tokens,
     trunk,
     ...learning(site, model, base),
-    recall: recallOf(site, model, seen.published ?? base),
+    knnMemory: knnMemoryOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
     keepVersions: settings.keep.last,
@@ -135,8 +135,8 @@ async function loopParts(
       served: { versions: limits.scored_versions, answers: limits.judged_answers },
       quality: { rows: limits.quality_labels, sources: limits.quality_sources },
     },
-    ...(tenure && { tenure }),
-    turns: site.turns,
+    ...(leaseTerm && { leaseTerm }),
+    trainingMutex: site.trainingMutex,
     engine: site.engine,
     tensors: () => site.tf.memory().numTensors,
     onStatus: site.onStatus,
@@ -195,7 +195,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
         ...start,
         tf,
         baseTensors: site.baseTensors(plan.base),
-        knobs: settings.train,
+        hyperparameters: settings.train,
         // Its state belongs to one line of weights.
         regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),
       }),
@@ -209,7 +209,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
 }
 
 /** Examples are compared by the base's own embedding, not by the method's view. */
-function recallOf(site: TrainerContext, model: string, base: Base): LoopParts['recall'] {
+function knnMemoryOf(site: TrainerContext, model: string, base: Base): LoopParts['knnMemory'] {
   const { adapter, memory } = modelOf(site.config, model)
   const { policies } = pluginsOf(site.config)
   const policy = openPolicy('memory', policies.memory, memory)

@@ -131,7 +131,7 @@ function needsOf({ clock, log }: DaemonContext, model: string) {
 interface Feedback {
   /** Of this daemon's inbox. */
   readonly journal: Journal
-  readonly tenure: LeaseTerm | undefined
+  readonly leaseTerm: LeaseTerm | undefined
 }
 
 /**
@@ -141,11 +141,12 @@ interface Feedback {
 export async function sourcesOf(
   site: TrainerContext,
   model: string,
-  { journal, tenure }: Feedback,
+  { journal, leaseTerm }: Feedback,
 ): Promise<readonly Source[]> {
   const { config, fleet } = site
   // In a fleet each replica's inbox goes into one stream, which the holder of the lease reads.
-  const shared = fleet !== undefined && tenure !== undefined && sharedFeedback(fleet, model, tenure)
+  const shared =
+    fleet !== undefined && leaseTerm !== undefined && sharedFeedback(fleet, model, leaseTerm)
   const needs = {
     ...sourceNeeds(site, model),
     feedback: shared || journal,
@@ -172,12 +173,12 @@ function sourceNeeds(
 function sharedFeedback(
   { sharing }: NonNullable<TrainerContext['fleet']>,
   model: string,
-  tenure: LeaseTerm,
+  leaseTerm: LeaseTerm,
 ): SharedFeedback {
   const { redis } = sharing
   return {
     stream: feedbackStream(redis, model),
-    fence: { key: epochKey(redis, model), epoch: () => tenure.lease.epoch },
+    fence: { key: epochKey(redis, model), epoch: () => leaseTerm.lease.epoch },
   }
 }
 

@@ -15,7 +15,7 @@ import type { Config } from '../config/config.ts'
 import { openLog, setLogLevel } from '../platform/log.ts'
 import { BaseTensors } from '../optim/base-tensors.ts'
 import type { HostedModel, Hosting } from '../trainer/process/host.ts'
-import { leaveCopiedWord } from '../fleet/copied-position.ts'
+import { noteCopiedPosition } from '../fleet/copied-position.ts'
 import { localCheckpoint } from '../checkpoint/local-checkpoint.ts'
 import type { TrainerProgram } from '../trainer/process/process.ts'
 
@@ -100,7 +100,7 @@ function hosted(site: TrainerContext, name: string): HostedModel {
   const model: HostedModel = {
     name,
     lockPath: join(folder, 'trainer.lock'),
-    open: async (tenure) => openModelLoop(site, name, tenure),
+    open: async (leaseTerm) => openModelLoop(site, name, leaseTerm),
   }
   const { fleet } = site
   if (fleet === undefined) return model
@@ -112,7 +112,7 @@ function hosted(site: TrainerContext, name: string): HostedModel {
       local: localCheckpoint(join(folder, 'state.db')),
       copyMs: 1000 * site.config.fleet.copy_seconds,
       onCopied: async (positions) => {
-        await leaveCopiedWord(fleet.sharing.redis, forwardKeys(fleet.sharing, name), positions)
+        await noteCopiedPosition(fleet.sharing.redis, forwardKeys(fleet.sharing, name), positions)
       },
       giveBack: async (lease, signal) => fleet.leases.giveBack(lease, signal),
     },

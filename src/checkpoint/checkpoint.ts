@@ -41,7 +41,7 @@ export class Checkpoint {
   readonly #setAside: SetAsideTable
   readonly #heldOut: HeldOutTable
   readonly #served: ServedTables
-  #last: Pick<Change, 'weights' | 'mind' | 'positions' | 'ahead'> | undefined
+  #last: Pick<Change, 'weights' | 'learnerState' | 'positions' | 'ahead'> | undefined
   /** Key → which of the records with that key it is. */
   #waiting: ReadonlyMap<string, string> = new Map()
   /** A save failed, and may have been committed anyway: read the stored state again. */
@@ -69,10 +69,10 @@ export class Checkpoint {
     const sql = 'SELECT first, hashes, lessons, sum FROM seen_runs ORDER BY first'
     return this.#store.all(sql).map((row) => {
       const [first, hashes] = [row.number('first'), row.bytes('hashes')]
-      const lessons = row.bytesOrNull('lessons')
-      const known = lessons === null ? [] : [lessons]
+      const digests = row.bytesOrNull('lessons')
+      const known = digests === null ? [] : [digests]
       checkRow(row, { path: this.path, what: `the ids from ${first} on` }, first, hashes, ...known)
-      return { first, hashes, ...(lessons !== null && { lessons }) }
+      return { first, hashes, ...(digests !== null && { digests }) }
     })
   }
 
@@ -114,7 +114,7 @@ export class Checkpoint {
     return saved
   }
 
-  /** Weights, mind and memory as they were when `version` was published; retracted examples are missing. */
+  /** Weights, learner state and memory as they were when `version` was published; retracted examples are missing. */
   snapshot(version: string): LearnerSnapshot | undefined {
     const id = this.#states.ofVersion(version)
     if (id === undefined) return undefined
@@ -210,18 +210,18 @@ export class Checkpoint {
   }
 
   /** Whether there is a new state, so that an old one may have become useless. */
-  #writeState({ weights, mind, remembered, memorised, heldOut }: Change): boolean {
+  #writeState({ weights, learnerState, remembered, memorised, heldOut }: Change): boolean {
     const isLearned = weights !== this.#last?.weights
-    const isOther = mind !== this.#last?.mind
-    // A retraction changes the mind of every state; an example that memory takes in, or that is scored and held out,
+    const isOther = learnerState !== this.#last?.learnerState
+    // A retraction changes the learner state of every state; an example that memory takes in, or that is scored and held out,
     // makes another state.
     const isLater = memorised !== undefined || heldOut !== undefined
     const isNew = isLearned || (isOther && isLater)
     if (isNew) {
-      const state = this.#states.insert(isLearned ? weights : undefined, mind)
+      const state = this.#states.insert(isLearned ? weights : undefined, learnerState)
       this.#examples.writeRemembered(remembered, state)
       this.#memory.write(memorised ?? [], state)
-    } else if (isOther) this.#states.changeMind(mind)
+    } else if (isOther) this.#states.changeLearnerState(learnerState)
     return isNew
   }
 
@@ -272,11 +272,11 @@ export class Checkpoint {
   }
 
   /** A save that is repeated, because it may have failed, takes the place of itself. */
-  #writeSeen({ first, hashes, lessons }: IdRun): void {
+  #writeSeen({ first, hashes, digests }: IdRun): void {
     if (hashes.length === 0) return
     const put = 'INSERT OR REPLACE INTO seen_runs (first, hashes, lessons, sum) VALUES (?, ?, ?, ?)'
-    const known = lessons === undefined ? [] : [lessons]
-    this.#store.run(put, first, hashes, lessons ?? null, rowSum(first, hashes, ...known))
+    const known = digests === undefined ? [] : [digests]
+    this.#store.run(put, first, hashes, digests ?? null, rowSum(first, hashes, ...known))
     const end = first + hashes.length / HASH_BYTES
     const old = 'DELETE FROM seen_runs WHERE first + length(hashes) / ? <= ?'
     if (this.#limits.seen !== undefined) this.#store.run(old, HASH_BYTES, end - this.#limits.seen)

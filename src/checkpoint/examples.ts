@@ -9,7 +9,7 @@ import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Remembered } from '../contracts/task.ts'
 import type { Store } from '../platform/store/store.ts'
 import { insertRows } from './insert-rows.ts'
-import { keysMeant } from './retraction.ts'
+import { retractedKeys } from './retraction.ts'
 import {
   bytesOf,
   EXAMPLE_COLUMNS_ADDED,
@@ -74,7 +74,7 @@ export class ExampleTables {
 
   /** Out of every state, past ones too. */
   retract({ keys: named, predictions, meant = [] }: Retracted): void {
-    const others = meant.flatMap((each) => keysMeant(this.#store, 'examples', each))
+    const others = meant.flatMap((each) => retractedKeys(this.#store, 'examples', each))
     const keys = [...named, ...predictions.flatMap((id) => this.#about(id)), ...others]
     for (const key of keys) {
       this.#store.run('DELETE FROM remembered WHERE key = ?', bytesOf(key))

@@ -7,7 +7,7 @@ import type { Row } from '../platform/store/row.ts'
 import type { Store } from '../platform/store/store.ts'
 import { bytesOf, keyIn, shown } from './rows.ts'
 import { insertRows } from './insert-rows.ts'
-import { keysMeant } from './retraction.ts'
+import { retractedKeys } from './retraction.ts'
 import type { Memorised } from '../learner/knn-memory.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
 import type { Retracted } from './saved.ts'
@@ -69,7 +69,7 @@ export class MemoryTable {
   retract({ keys: named, predictions, meant = [] }: Retracted): void {
     const about = 'SELECT DISTINCT key FROM memorised WHERE prediction = ?'
     const found = predictions.flatMap((id) => this.#store.all(about, JSON.stringify(id)))
-    const others = meant.flatMap((each) => keysMeant(this.#store, 'memorised', each))
+    const others = meant.flatMap((each) => retractedKeys(this.#store, 'memorised', each))
     const keys = [...named, ...found.map((row) => keyIn(row.bytes('key'))), ...others]
     for (const key of keys) this.#store.run('DELETE FROM memorised WHERE key = ?', bytesOf(key))
     const gone = new Set(keys)

@@ -4,7 +4,7 @@ import type { Store } from '../platform/store/store.ts'
 import { keyIn } from './rows.ts'
 import { isMeant, type Meant } from '../intake/retraction.ts'
 
-export function keysMeant(
+export function retractedKeys(
   store: Store,
   table: 'examples' | 'memorised',
   meant: Meant,

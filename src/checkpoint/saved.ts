@@ -109,7 +109,7 @@ export interface Progress {
 
 export interface LearnerSnapshot {
   readonly weights: TrainableState
-  readonly mind: LearnerState
+  readonly learnerState: LearnerState
   readonly remembered: readonly Remembered[]
   /** The items of kNN memory; absent if there is none. */
   readonly memorised?: readonly Memorised[] | undefined
@@ -142,7 +142,7 @@ export interface Change extends Omit<Saved, 'served'> {
   readonly seen: IdRun
   /** Keys to be forgotten everywhere, snapshots included. */
   readonly retracted: Retracted
-  /** The version that weights and mind are from now on kept for, and which of the seen ids it has learned. */
+  /** The version that weights and learner state are from now on kept for, and which of the seen ids it has learned. */
   readonly snapshot?: { readonly version: string; readonly line: VersionLine }
   /** Versions whose snapshots stay, however old. */
   readonly protected: readonly string[]
@@ -151,7 +151,7 @@ export interface Change extends Omit<Saved, 'served'> {
 export interface CheckpointLimits {
   /** Number of snapshots kept for rollbacks, besides the protected ones. */
   readonly snapshots: number
-  /** Of weights, optimizer and mind in them together; absent = no bound. */
+  /** Of weights, optimizer and learner state in them together; absent = no bound. */
   readonly snapshotBytes?: number
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seen?: number

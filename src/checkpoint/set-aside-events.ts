@@ -13,11 +13,11 @@ import type { WaitingEvent } from '../intake/join.ts'
  * Where it was at the rollback: learned by a version that was undone, waiting for the next update, waiting for its
  * prediction, or not read yet.
  */
-export type Whence = 'undone' | 'pending' | 'waiting' | 'unread'
+export type AsideFrom = 'undone' | 'pending' | 'waiting' | 'unread'
 
 export interface SetAsideEvent {
   readonly key: ExampleKey
-  readonly whence: Whence
+  readonly was: AsideFrom
   /** The signal, if it is known. */
   readonly stratum?: string
   readonly timeMs?: number

@@ -11,14 +11,14 @@ import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { keyIn } from './rows.ts'
 import { checkpointMigrations } from './schema.ts'
-import { selectedBy, type Selected, type Whence } from './set-aside-events.ts'
+import { selectedBy, type Selected, type AsideFrom } from './set-aside-events.ts'
 
 /** Newest first. */
 export interface ShownAside {
   readonly at: number
   readonly source: string
   readonly id: string
-  readonly whence: Whence
+  readonly was: AsideFrom
   readonly stratum?: string
   readonly timeMs?: number
   readonly isDue: boolean
@@ -80,7 +80,7 @@ function shownOf(row: Row): ShownAside {
   return {
     at: row.number('at'),
     ...identityOf(keyIn(row.bytes('key'))),
-    whence: row.text('whence') as Whence,
+    was: row.text('whence') as AsideFrom,
     ...(stratum !== null && { stratum: JSON.parse(stratum) as string }),
     ...(timeMs !== null && { timeMs }),
     isDue: row.number('due') === 1,

@@ -6,7 +6,7 @@ import { bytesOf, keyIn, waitingOf, waitingValues } from './rows.ts'
 import { packExamples, unpackExamples } from './example-pack.ts'
 import { insertRows } from './insert-rows.ts'
 import { checkRow, rowSum } from './row-sum.ts'
-import type { SetAsideEntry, Whence } from './set-aside-events.ts'
+import type { SetAsideEntry, AsideFrom } from './set-aside-events.ts'
 
 const columns =
   'at, key, whence, stratum, time_ms, due, header, data, since, event, origin, value, sum'
@@ -59,10 +59,10 @@ export class SetAsideTable {
 
 /** The sum of an event is that of a row in `waiting`. */
 function valuesOf(entry: SetAsideEntry): readonly Value[] {
-  const { at, whence, stratum, timeMs = null, isDue, what } = entry
+  const { at, was, stratum, timeMs = null, isDue, what } = entry
   const key = bytesOf(entry.key)
   const topic = stratum === undefined ? null : JSON.stringify(stratum)
-  const facts = [at, key, whence, topic, timeMs, isDue ? 1 : 0]
+  const facts = [at, key, was, topic, timeMs, isDue ? 1 : 0]
   if (what.kind === 'example') {
     const { header, data } = packExamples([what.example])
     return [...facts, header, data, null, null, null, null, rowSum(key, header, data)]
@@ -77,7 +77,7 @@ function entryOf(row: Row, path: string): SetAsideEntry {
   return {
     at: row.number('at'),
     key: keyIn(row.bytes('key')),
-    whence: row.text('whence') as Whence,
+    was: row.text('whence') as AsideFrom,
     ...(stratum !== null && { stratum: JSON.parse(stratum) as string }),
     ...(timeMs !== null && { timeMs }),
     isDue: row.number('due') === 1,

@@ -40,7 +40,7 @@ export class StateTables {
   read(
     id: number,
     instead?: TrainableState,
-  ): { readonly weights: TrainableState; readonly mind: LearnerState } {
+  ): { readonly weights: TrainableState; readonly learnerState: LearnerState } {
     const { path } = this.#store
     const row = this.#store.get('SELECT mind, weights, sum FROM states WHERE id = ?', id)
     if (row === undefined) throw failure('STORE_CORRUPT', `${path}: no state ${id}`)
@@ -48,7 +48,7 @@ export class StateTables {
     checkRow(row, { path, what: `state ${id}` }, mind, own)
     return {
       weights: instead ?? this.#weights(own),
-      mind: withHeadKey(JSON.parse(mind) as LearnerState),
+      learnerState: withHeadKey(JSON.parse(mind) as LearnerState),
     }
   }
 
@@ -67,9 +67,9 @@ export class StateTables {
   }
 
   /** Becomes the present state; returns its number. Without weights it shares those of the previous state. */
-  insert(weights: TrainableState | undefined, mind: LearnerState): number {
+  insert(weights: TrainableState | undefined, learnerState: LearnerState): number {
     const own = weights === undefined ? this.#presentWeights() : this.#insertWeights(weights)
-    const row = [JSON.stringify(mind), own] as const
+    const row = [JSON.stringify(learnerState), own] as const
     this.#store.run(
       'INSERT INTO states (mind, weights, sum) VALUES (?, ?, ?)',
       ...row,
@@ -80,9 +80,9 @@ export class StateTables {
     return id
   }
 
-  /** A retraction changes the mind alone, and that of the snapshots that share the present state. */
-  changeMind(mind: LearnerState): void {
-    const row = [JSON.stringify(mind), this.#presentWeights()] as const
+  /** A retraction changes the learner state alone, and that of the snapshots that share the present state. */
+  changeLearnerState(learnerState: LearnerState): void {
+    const row = [JSON.stringify(learnerState), this.#presentWeights()] as const
     const change = 'UPDATE states SET mind = ?, sum = ? WHERE id = ?'
     this.#store.run(change, row[0], rowSum(...row), this.now)
   }
@@ -160,12 +160,12 @@ export class StateTables {
 }
 
 /** A state of an earlier release names its head otherwise. */
-function withHeadKey(mind: LearnerState): LearnerState {
-  const { memory } = mind as Partial<LearnerState>
+function withHeadKey(learnerState: LearnerState): LearnerState {
+  const { memory } = learnerState as Partial<LearnerState>
   const head = memory?.[oldHeadKey]
-  if (memory === undefined || head === undefined) return mind
+  if (memory === undefined || head === undefined) return learnerState
   const { [oldHeadKey]: _old, ...others } = memory
-  return { ...mind, memory: { ...others, head } }
+  return { ...learnerState, memory: { ...others, head } }
 }
 
 export function fact(store: Store, name: string): Json | undefined {

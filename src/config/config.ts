@@ -24,7 +24,7 @@ export { secretsOf, withoutSecrets } from './secrets.ts'
 export { configJsonSchema } from './schema/json-schema.ts'
 export type { Config, ModelConfig } from './schema/schema.ts'
 
-export interface Surroundings {
+export interface ConfigContext {
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** Each one `key.path=value`. */
   readonly flags?: readonly string[]
@@ -35,24 +35,24 @@ export interface Surroundings {
 }
 
 /** Relative paths in the file start at its folder. */
-export function loadConfig(path: string, surroundings: Surroundings = {}): Config {
-  const absolute = resolve(surroundings.workingFolder ?? '.', path)
-  return configOf(readConfigFile(absolute), dirname(absolute), surroundings)
+export function loadConfig(path: string, context: ConfigContext = {}): Config {
+  const absolute = resolve(context.workingFolder ?? '.', path)
+  return configOf(readConfigFile(absolute), dirname(absolute), context)
 }
 
 /** For text without a file, and for tests. */
-export function parseConfig(text: string, folder: string, surroundings: Surroundings = {}): Config {
-  return configOf(parseConfigText(text, 'config'), folder, surroundings)
+export function parseConfig(text: string, folder: string, context: ConfigContext = {}): Config {
+  return configOf(parseConfigText(text, 'config'), folder, context)
 }
 
-function configOf(file: ConfigFile, folder: string, surroundings: Surroundings): Config {
-  const environment = surroundings.environment ?? {}
+function configOf(file: ConfigFile, folder: string, context: ConfigContext): Config {
+  const environment = context.environment ?? {}
   const overridden = applyOverrides(file.tree, [
     ...environmentOverrides(environment, Object.keys(configSchema.properties)),
-    ...(surroundings.flags ?? []).map(flagOverride),
+    ...(context.flags ?? []).map(flagOverride),
   ])
   const problems: Problem[] = []
-  const workingFolder = resolve(surroundings.workingFolder ?? '.')
+  const workingFolder = resolve(context.workingFolder ?? '.')
   const renamed: Path[] = []
   const asWritten = (path: Path) => {
     const old = oldPath(path)
@@ -63,7 +63,7 @@ function configOf(file: ConfigFile, folder: string, surroundings: Surroundings):
     return overridden.overrideOf(written)?.name ?? file.placeOf(written, at)
   }
   const warn = (path: Path, message: string) => {
-    surroundings.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
+    context.warn?.(`${placeOf({ path, at: 'key', message })}: ${path.join('.')} ${message}`)
   }
   const tree = withNewKeys(overridden.tree ?? {}, (path, message) => {
     renamed.push(path)

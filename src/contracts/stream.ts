@@ -198,7 +198,7 @@ export interface FeedbackEvent {
   readonly model?: string
   readonly input?: Input
   readonly predictionId?: string
-  readonly lesson: FeedbackSignal
+  readonly signal: FeedbackSignal
   readonly weight: number
   readonly timeMs?: number
   /** The part of the population it speaks for, such as a region: scores and gates look at each part on its own. */

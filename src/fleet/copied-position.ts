@@ -12,7 +12,7 @@ export interface WordKeys {
 }
 
 /** `positions` are those of the copied checkpoint, by source; the stream is read by the source `http`. */
-export async function leaveCopiedWord(
+export async function noteCopiedPosition(
   redis: Pick<Redis, 'command'>,
   { stream, word }: WordKeys,
   positions: Readonly<Record<string, Positions>>,

@@ -46,7 +46,7 @@ export function openFairLeases(options: FairLeasesOptions): FairLeases {
 
 class SharingLeases implements FairLeases {
   readonly #options: FairLeasesOptions
-  readonly #roll: Membership<TrainerCard>
+  readonly #membership: Membership<TrainerCard>
   readonly #shares: Shares
   readonly #holds = new Set<string>()
   readonly #closed = new AbortController()
@@ -57,7 +57,7 @@ class SharingLeases implements FairLeases {
     const { replica, instance, leaseMs, clock } = options
     this.#options = options
     this.#shares = new Shares({ replica, settledMs: leaseMs * SETTLED_AT, leaseMs })
-    this.#roll = openMembership<TrainerCard>({
+    this.#membership = openMembership<TrainerCard>({
       ...options,
       room: 'trainers',
       name: `${replica}/${instance}`,
@@ -91,7 +91,7 @@ class SharingLeases implements FairLeases {
 
   async close(): Promise<void> {
     this.#closed.abort(new Error('leases are closed'))
-    await closeAll([this.#options.leases, this.#roll])
+    await closeAll([this.#options.leases, this.#membership])
     await this.#looking
   }
 
@@ -122,9 +122,9 @@ class SharingLeases implements FairLeases {
   #hold(lease: Lease): Lease {
     const { model } = lease
     this.#holds.add(model)
-    void this.#roll.call()
+    void this.#membership.call()
     const letGo = () => {
-      if (this.#holds.delete(model)) void this.#roll.call()
+      if (this.#holds.delete(model)) void this.#membership.call()
     }
     lease.signal.addEventListener('abort', letGo, { once: true })
     return {
@@ -140,8 +140,8 @@ class SharingLeases implements FairLeases {
     const { leaseMs } = this.#options
     while (!this.#closed.signal.aborted) {
       // Publishes itself first, so that it finds itself.
-      await this.#roll.call()
-      const present = await this.#roll.list().catch(() => undefined)
+      await this.#membership.call()
+      const present = await this.#membership.list().catch(() => undefined)
       this.#shares.see(present && merged(present), clock.monotonicMs())
       for (const wake of this.#waiting.splice(0)) wake()
       await clock.sleep(leaseMs * CALL_AT, this.#closed.signal).catch(() => undefined)

@@ -42,7 +42,7 @@ export interface WaitingLimits {
 /** Whether the prediction must be looked up: its input is wanted, or the answer that a rating speaks of. */
 export function needsPrediction(event: FeedbackEvent): boolean {
   if (event.predictionId === undefined) return false
-  return event.input === undefined || event.lesson.kind === 'rating'
+  return event.input === undefined || event.signal.kind === 'rating'
 }
 
 export class PendingJoins {

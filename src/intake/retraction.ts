@@ -21,11 +21,11 @@ export type Meant =
 
 /** `isTaken`: whether that key was ever taken. */
 export function meantBy(event: FeedbackEvent, isTaken: (key: ExampleKey) => boolean): Meant {
-  const { lesson, source, id, predictionId } = event
+  const { signal, source, id, predictionId } = event
   const key = keyOf(event)
-  if (lesson.kind !== 'retract') return { kind: 'event', key }
-  if (lesson.all !== undefined) return { kind: 'source', source, ...lesson.all }
-  if (lesson.anySource === true && predictionId === undefined && !isTaken(key))
+  if (signal.kind !== 'retract') return { kind: 'event', key }
+  if (signal.all !== undefined) return { kind: 'source', source, ...signal.all }
+  if (signal.anySource === true && predictionId === undefined && !isTaken(key))
     return { kind: 'id', id }
   return { kind: 'event', key, predictionId }
 }

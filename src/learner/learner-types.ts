@@ -23,7 +23,7 @@ export interface LearnerParts {
   readonly freshParameters: (head: Head) => Tensors
   readonly train: TrainPlan
   /** Absent = the head alone answers. */
-  readonly recall?: KnnMemoryParts | undefined
+  readonly knnMemory?: KnnMemoryParts | undefined
   readonly quality?: QualityLimits | undefined
 }
 
@@ -94,6 +94,6 @@ export interface LearnerState {
 /** What a retraction has changed. */
 export interface Retraction {
   /** Examples in replay or kNN memory. */
-  readonly mind: boolean
+  readonly learnerState: boolean
   readonly weights: boolean
 }

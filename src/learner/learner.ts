@@ -37,7 +37,7 @@ export class Learner {
   readonly #parts: LearnerParts
   readonly #pending: Pending
   readonly #memory: ReplayBuffer
-  readonly #recall: KnnMemory | undefined
+  readonly #knnMemory: KnnMemory | undefined
   readonly #scoreboard: Scoreboard
   readonly #live = new LiveScores()
   /** Starts an update for a policy that learns only from the replay buffer (GDumb). */
@@ -57,7 +57,7 @@ export class Learner {
     this.#scoreboard = new Scoreboard(task, parts.quality)
     this.#memory = new ReplayBuffer({ ...parts.memory, task })
     this.#pending = new Pending(task, () => trainable.head)
-    this.#recall = parts.recall && new KnnMemory(parts.recall, task)
+    this.#knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
     this.#training = new Training({
       ...parts,
       memory: this.#memory,
@@ -80,11 +80,11 @@ export class Learner {
 
   /** The items of kNN memory; undefined if there is none. A new array after each change. */
   get memorised(): readonly Memorised[] | undefined {
-    return this.#recall?.items
+    return this.#knnMemory?.items
   }
 
   get memoryShape(): MemoryShape | undefined {
-    return this.#recall?.shape
+    return this.#knnMemory?.shape
   }
 
   get scores(): Scores {
@@ -132,11 +132,11 @@ export class Learner {
 
   /** Scores an example that is never learned. */
   test(example: Example, latents: LatentMap): void {
-    const recall = this.#recall
+    const knnMemory = this.#knnMemory
     const [score] =
-      recall === undefined
+      knnMemory === undefined
         ? this.#score([example], latents)
-        : [recall.test(example, this.#answer(example, latents))]
+        : [knnMemory.test(example, this.#answer(example, latents))]
     if (score !== undefined) this.#observed(score, example)
   }
 
@@ -163,13 +163,13 @@ export class Learner {
   /** Forgets what waits and what would be rehearsed; weights keep what they learned by gradients. What has changed. */
   retract(keys: readonly ExampleKey[], latents: LatentMap = new Map()): Retraction {
     const weights = this.#unlearn(keys, latents)
-    let mind = false
+    let learnerState = false
     for (const key of keys) {
       this.#pending.remove(key)
-      mind = this.#memory.forget(key) || mind
-      mind = this.#recall?.forget(key) === true || mind
+      learnerState = this.#memory.forget(key) || learnerState
+      learnerState = this.#knnMemory?.forget(key) === true || learnerState
     }
-    return { mind, weights }
+    return { learnerState, weights }
   }
 
   /** Of these, the examples that weights can be rid of again: sums are, as long as replay has their terms. */
@@ -194,19 +194,19 @@ export class Learner {
     const testsInStep = this.#testsInStep(block)
     if (testsInStep) this.#testedHead = this.#parts.trainable.head
     // With kNN memory each example was tested on arrival: by now memory knows it.
-    else if (this.#recall === undefined) yield* this.#test(block)
+    else if (this.#knnMemory === undefined) yield* this.#test(block)
     const judged = live === undefined ? undefined : yield* this.#judge(live, block)
     this.#live.closeBlock()
     if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
     const before = this.progress
-    const alarm = this.#heed()
+    const alarm = this.#respondToAlarm()
     this.#training.begin(block.length, { raised: isRaised(alarm) })
     this.extend(this.#pending.grownFor(block))
-    if (this.#fresh !== undefined) yield* this.#learnAnew(block, this.#fresh)
+    if (this.#fresh !== undefined) yield* this.#relearnAll(block, this.#fresh)
     else this.#remember(yield* this.#training.learn(block, testsInStep))
     const { poison } = this.#training
     for (const key of poison) this.#forgetPoison(key)
-    this.#recall?.published()
+    this.#knnMemory?.published()
     const { steps, dropped } = this.progress
     const unlearned = block.filter((example) => !this.#isLearned(example))
     const learned = block.length - unlearned.length
@@ -258,17 +258,17 @@ export class Learner {
 
   /** Why a version should be made of what memory has, before the next update; undefined when none should. */
   get publicationDue(): string | undefined {
-    return this.#recall?.due
+    return this.#knnMemory?.due
   }
 
   /** The live version's memory contains an item that was retracted. */
   outdateMemory(): void {
-    this.#recall?.outdate()
+    this.#knnMemory?.outdate()
   }
 
   /** Makes the learner what that version is. Whether weights have changed: the head gets the outputs that memory knows. */
-  recalled(): boolean {
-    this.#recall?.published()
+  memoryPublished(): boolean {
+    this.#knnMemory?.published()
     return this.extend(this.#pending.head)
   }
 
@@ -285,22 +285,22 @@ export class Learner {
   parameters(): Tensors {
     const { trainable } = this.#parts
     const parameters = trainable.parameters()
-    if (this.#recall === undefined) return parameters
-    return new Map([...parameters, ...this.#recall.parameters(trainable.head)])
+    if (this.#knnMemory === undefined) return parameters
+    return new Map([...parameters, ...this.#knnMemory.parameters(trainable.head)])
   }
 
   weights(): TrainableState {
     return this.#parts.trainable.snapshot()
   }
 
-  mind(): LearnerState {
+  learnerState(): LearnerState {
     return {
       memory: this.#memory.snapshot(this.#parts.trainable.head),
       rate: this.#parts.rate.snapshot(),
       rollback: this.#parts.rollback.snapshot(),
       ...(this.#looksAtScores && { live: this.#live.snapshot() }),
-      ...(this.#recall && { wrong: this.#recall.wrong }),
-      ...(this.#recall?.isStale === true && { stale: true }),
+      ...(this.#knnMemory && { wrong: this.#knnMemory.wrong }),
+      ...(this.#knnMemory?.isStale === true && { stale: true }),
       scoreboard: this.#scoreboard.snapshot(),
       ...this.progress,
     }
@@ -309,20 +309,20 @@ export class Learner {
   /** Restores weights and state; pending examples stay pending. */
   restore(
     weights: TrainableState,
-    mind: LearnerState,
+    learnerState: LearnerState,
     remembered: readonly Remembered[],
     memorised: readonly Memorised[] = [],
   ): void {
     this.#parts.trainable.restore(weights)
     this.#pending.headChanged()
-    this.#memory.restore(mind.memory, remembered, weights.head)
-    this.#recall?.restore(memorised, mind.wrong ?? 0, mind.stale)
-    this.#parts.rate.restore(mind.rate ?? null)
-    this.#parts.rollback.restore(mind.rollback)
-    this.#live.restore(mind.live)
-    this.#scoreboard.restore(mind.scoreboard)
-    this.#training.restore(mind)
-    this.#learned = mind.learned
+    this.#memory.restore(learnerState.memory, remembered, weights.head)
+    this.#knnMemory?.restore(memorised, learnerState.wrong ?? 0, learnerState.stale)
+    this.#parts.rate.restore(learnerState.rate ?? null)
+    this.#parts.rollback.restore(learnerState.rollback)
+    this.#live.restore(learnerState.live)
+    this.#scoreboard.restore(learnerState.scoreboard)
+    this.#training.restore(learnerState)
+    this.#learned = learnerState.learned
   }
 
   triggerState(): TriggerState {
@@ -352,8 +352,9 @@ export class Learner {
   /** Scores on arrival, if required. Memory takes it in after the test. */
   #tested(example: Example, latents: LatentMap): readonly Score[] {
     const { trigger } = this.#parts
-    if (this.#recall === undefined) return trigger.needsScore ? this.#score([example], latents) : []
-    const score = this.#recall.meet(example, this.#answer(example, latents))
+    if (this.#knnMemory === undefined)
+      return trigger.needsScore ? this.#score([example], latents) : []
+    const score = this.#knnMemory.meet(example, this.#answer(example, latents))
     this.#observed(score, example)
     return [score]
   }
@@ -379,7 +380,7 @@ export class Learner {
   }
 
   /** Done once, also when the update is begun again on an earlier version. */
-  #heed(): Alarm | undefined {
+  #respondToAlarm(): Alarm | undefined {
     const alarm = this.#alarm
     this.#alarm = undefined
     const { trainable, freshParameters } = this.#parts
@@ -388,7 +389,7 @@ export class Learner {
       trainable.restore({ head, tensors: freshParameters(head), steps: 0 })
     if (alarm?.response === 'fresh-adapter' || alarm?.response === 'fresh-replay') {
       for (const { key } of this.#memory.examples) this.#memory.forget(key)
-      this.#recall?.clear()
+      this.#knnMemory?.clear()
     }
     return alarm
   }
@@ -406,7 +407,7 @@ export class Learner {
   /** Its first step is the only one that sees the weights as they are now. */
   #testsInStep(block: readonly Example[]): boolean {
     const { trainable, train } = this.#parts
-    if (this.#recall !== undefined) return false
+    if (this.#knnMemory !== undefined) return false
     const isOneBatch = block.length > 0 && block.length <= train.batch
     if (this.#fresh !== undefined || this.#alarm?.response === 'fresh-adapter') return false
     const steps = trainable.testAndStep !== undefined && trainable.observe === undefined
@@ -414,7 +415,7 @@ export class Learner {
   }
 
   /** From fresh weights, over all that is kept, the block among it. */
-  *#learnAnew(
+  *#relearnAll(
     block: readonly Example[],
     fresh: TrainableState,
   ): Generator<readonly Example[], void, LatentMap> {
@@ -455,7 +456,7 @@ export class Learner {
   /** Otherwise it would make later steps fail. */
   #forgetPoison(key: ExampleKey): void {
     this.#memory.forget(key)
-    this.#recall?.forget(key)
+    this.#knnMemory?.forget(key)
   }
 
   #remember({ block, logits }: Learned): void {

@@ -4,9 +4,9 @@ import { averaging } from './averaging.ts'
 import { type Optimizer, ruleOf } from './optimizer.ts'
 import { decaying } from './weight-decay.ts'
 
-export function optimizerOf(knobs: Hyperparameters): Optimizer {
-  const { weight_decay = 0, weight_decay_steps = 0, average = 0 } = knobs
-  const rule = ruleOf(knobs)
+export function optimizerOf(hyperparameters: Hyperparameters): Optimizer {
+  const { weight_decay = 0, weight_decay_steps = 0, average = 0 } = hyperparameters
+  const rule = ruleOf(hyperparameters)
   const shrinking = weight_decay === 0 ? rule : decaying(rule, weight_decay, weight_decay_steps)
   return average === 0 ? shrinking : averaging(shrinking, average)
 }

@@ -48,7 +48,7 @@ export interface TrainableParts extends Omit<AdapterPlan, 'outputs'> {
   readonly head: Head
   readonly tf: TensorFlow
   readonly baseTensors: BaseTensors
-  readonly knobs: Hyperparameters
+  readonly hyperparameters: Hyperparameters
   readonly regularizer: Regularizer
   /** The initial parameters: `freshAdapter`, or those of a version. */
   readonly parameters: Tensors
@@ -84,7 +84,7 @@ class AdapterTrainable implements Trainable {
     checkTensors(specsOf(parts), parts.parameters)
     this.#parts = parts
     this.#method = methodOf(parts)
-    this.#optimizer = optimizerOf(parts.knobs)
+    this.#optimizer = optimizerOf(parts.hyperparameters)
     this.#engine = isPlain(parts) ? new PlainAdapter(parts) : new EngineAdapter(parts)
     this.#head = parts.head
     const { nonTrainable, learning } = this.#parted(parts.parameters)
@@ -92,7 +92,7 @@ class AdapterTrainable implements Trainable {
     this.#weights = { parameters: learning, slots: new Map(), steps: 0 }
     this.#load()
     // Averaged weights score in place of those that learn, and without dropout.
-    if ((parts.knobs.average ?? 0) === 0 && this.#method.isRandomInSteps !== true)
+    if ((parts.hyperparameters.average ?? 0) === 0 && this.#method.isRandomInSteps !== true)
       this.testAndStep = (rows, rateFactor) => this.#step(rows, rateFactor)
     if (statisticsOf(parts).length > 0)
       this.observe = (rows) => {
@@ -165,9 +165,9 @@ class AdapterTrainable implements Trainable {
     const gradients = penalty ? sum(batch.gradients, penalty.gradients) : batch.gradients
     const gradientNorm = globalNorm(gradients.values())
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) return DROPPED
-    const { knobs } = this.#parts
+    const { hyperparameters } = this.#parts
     const free = stepped(this.#weights, this.#optimizer, gradients, gradientNorm, {
-      ...knobs,
+      ...hyperparameters,
       rateFactor,
     })
     if (free === undefined) return DROPPED

@@ -23,17 +23,17 @@ export function stepped(
   optimizer: Optimizer,
   gradients: ReadonlyMap<string, Float32Array>,
   norm: number,
-  knobs: Hyperparameters & { readonly rateFactor: number },
+  hyperparameters: Hyperparameters & { readonly rateFactor: number },
 ): Weights | undefined {
   const step = weights.steps + 1
-  const scale = clipScale(norm, knobs.clip_norm)
+  const scale = clipScale(norm, hyperparameters.clip_norm)
   const parameters = new Map<string, Tensor>()
   const slots = new Map<string, readonly Float32Array[]>()
   for (const [name, { shape, data }] of weights.parameters) {
     const gradient = gradients.get(name)
     invariant(gradient !== undefined, `no gradient of ${name}`)
     const before = { weights: data, slots: weights.slots.get(name) ?? [] }
-    const rate = knobs.rateFactor * rateOf(name, knobs)
+    const rate = hyperparameters.rateFactor * rateOf(name, hyperparameters)
     const after = optimizer.update(before, gradient, { rate, scale, step })
     if (!areFinite(after.weights)) return undefined
     parameters.set(name, { shape, data: after.weights })

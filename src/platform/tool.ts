@@ -43,7 +43,7 @@ export function runTool(
 }
 
 /** The most informative line about a failure: the last one with `error` in it, or the last one at all. */
-export function tellingLine({ output, code }: ToolResult): string {
+export function reasonLine({ output, code }: ToolResult): string {
   const lines = output.split('\n').map((line) => line.trim())
   const said = lines.filter((line) => line !== '')
   const telling = said.filter((line) => /error/i.test(line)).at(-1) ?? said.at(-1)

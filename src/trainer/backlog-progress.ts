@@ -1,11 +1,11 @@
 /**
- * How a backlog goes: how fast it is read and when it will be, said in the log every ten seconds for as long as there
+ * Progress through a backlog: the log reports every ten seconds how fast it is read and when it will be done, while there
  * is one. The rate fades, so that one long update does not look like a standstill.
  */
 import type { Clock, Logger } from '../contracts/core.ts'
 import type { TrainerStatus } from './contract.ts'
 
-export interface ProgressParts {
+export interface BacklogProgressParts {
   readonly clock: Pick<Clock, 'monotonicMs'>
   readonly log: Logger
 }
@@ -22,14 +22,14 @@ const sayMs = 10_000
 /** The share of the newest second in the rate. */
 const FRESH = 0.2
 
-export class Progress {
-  readonly #parts: ProgressParts
+export class BacklogProgress {
+  readonly #parts: BacklogProgressParts
   #mark: Mark | undefined
   #rate: number | undefined
   #saidMs: number | undefined
   #shown: TrainerStatus['progress']
 
-  constructor(parts: ProgressParts) {
+  constructor(parts: BacklogProgressParts) {
     this.#parts = parts
   }
 

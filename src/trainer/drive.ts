@@ -1,5 +1,5 @@
 /** Supplies a generator of the learner with the latents that it requests. */
-import { setImmediate as breathe } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Example } from '../contracts/task.ts'
 import type { LatentProvider } from './sources/latent-provider.ts'
 import type { LatentMap } from '../learner/learner-types.ts'
@@ -12,7 +12,7 @@ export async function drive<Result>(
 ): Promise<Result> {
   let told = story.next()
   while (told.done !== true) {
-    await breathe()
+    await yieldToEventLoop()
     signal.throwIfAborted()
     told = story.next(await latents.all(told.value, signal))
   }

@@ -33,7 +33,7 @@ export interface LeaseTermParts {
   readonly clock: Clock
   readonly log: Logger
   /** Creates everything again each time. */
-  readonly open: (tenure: LeaseTerm) => Promise<Loop>
+  readonly open: (leaseTerm: LeaseTerm) => Promise<Loop>
   /** A loop starts, or there is none: another daemon trains the model. */
   readonly onLoop: (loop: Loop | undefined) => void
 }
@@ -46,7 +46,7 @@ export class LeaseTerms {
   readonly #retry: RetryPolicy
   #seenEpoch = 0
   #view: LeaseView | undefined
-  #copying: CheckpointReplicator | undefined
+  #replicator: CheckpointReplicator | undefined
 
   constructor(parts: LeaseTermParts) {
     const { clock, log, model } = parts
@@ -61,7 +61,7 @@ export class LeaseTerms {
 
   /** Why the checkpoint could not be copied, while this daemon has the model. */
   get copyFault(): CodedError | undefined {
-    return this.#copying?.fault
+    return this.#replicator?.fault
   }
 
   /** Ends with the signal, or when a loop failed for good. */
@@ -76,7 +76,7 @@ export class LeaseTerms {
     }
   }
 
-  /** One tenure; whether there may be another. */
+  /** One lease term; whether there may be another. */
   async #once(signal: AbortSignal): Promise<boolean> {
     const { model, fleet, onLoop, log } = this.#parts
     onLoop(undefined)
@@ -86,7 +86,7 @@ export class LeaseTerms {
     try {
       return await this.#hold(lease, signal)
     } finally {
-      this.#copying = undefined
+      this.#replicator = undefined
       await lease.release()
     }
   }
@@ -100,28 +100,28 @@ export class LeaseTerms {
     const onLost = () => over.abort(new Error('another daemon has the lease'))
     const hasCopy = head !== undefined
     const retry = this.#retry
-    const copying = new CheckpointReplicator({
+    const replicator = new CheckpointReplicator({
       ...{ lease, ...fleet, clock, log, retry, hasCopy },
       everyMs: fleet.copyMs,
       onLost,
     })
-    this.#copying = copying
-    const loop = await open(copying)
+    this.#replicator = replicator
+    const loop = await open(replicator)
     onLoop(loop)
-    await this.#beside(loop, copying, signal, over)
-    if (!lease.signal.aborted) await copying.last()
+    await this.#beside(loop, replicator, signal, over)
+    if (!lease.signal.aborted) await replicator.last()
     return loop.status().state !== 'failed'
   }
 
   async #beside(
     loop: Loop,
-    copying: CheckpointReplicator,
+    replicator: CheckpointReplicator,
     signal: AbortSignal,
     over: AbortController,
   ): Promise<void> {
     const ended = new AbortController()
-    const copies = copying.run(ended.signal)
-    const asked = this.#parts.fleet.giveBack?.(copying.lease, ended.signal).then(
+    const copies = replicator.run(ended.signal)
+    const asked = this.#parts.fleet.giveBack?.(replicator.lease, ended.signal).then(
       () => over.abort(new Error('the model is given back')),
       () => undefined,
     )

@@ -6,7 +6,7 @@
  * were read, and each effect may be repeated.
  */
 import type { BufferedRecord } from './sources/prefetcher.ts'
-import { setImmediate as breathe } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../contracts/core.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
@@ -18,7 +18,7 @@ import { resume } from './start/resume.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { LoopParts } from './parts.ts'
 import { isLeaseLost } from '../platform/retry.ts'
-import { Progress } from './backlog-progress.ts'
+import { BacklogProgress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
 import { Unsaved } from './unsaved.ts'
 import { UpdateTurn } from './updates/update-turn.ts'
@@ -60,7 +60,7 @@ class ModelLoop implements Loop {
   #hasBegun = false
   /** Records consumed since it began. */
   #consumed = 0
-  readonly #progress: Progress
+  readonly #backlog: BacklogProgress
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -70,7 +70,7 @@ class ModelLoop implements Loop {
     this.#unsaved = unsaved
     const commit = async (signal: AbortSignal) => this.#commit(signal)
     this.#updates = new UpdateTurn({ assembly, unsaved, commit })
-    this.#progress = new Progress(parts)
+    this.#backlog = new BacklogProgress(parts)
   }
 
   get model(): string {
@@ -101,7 +101,7 @@ class ModelLoop implements Loop {
 
   status(): TrainerStatus {
     const { state, times } = this.#assembly
-    const shown = statusOf(this.#parts, state, this.#running?.stream, this.#progress, times)
+    const shown = statusOf(this.#parts, state, this.#running?.stream, this.#backlog, times)
     const { feedback } = this.#updates
     return {
       ...shown,
@@ -121,12 +121,12 @@ class ModelLoop implements Loop {
 
   async #turn(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
     // Nothing below may have to wait: messages, timers and a stop get their chance here.
-    await breathe()
+    await yieldToEventLoop()
     const { pointer } = this.#assembly
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
       return this.#pause(stream, signal)
-    if (this.#assembly.state.tally.isPaused) return this.#standStill(stream, signal)
-    if (this.#assembly.state.tally.state.cut !== undefined) await this.#updates.finishCut(signal)
+    if (this.#assembly.state.progress.isPaused) return this.#standStill(stream, signal)
+    if (this.#assembly.state.progress.state.cut !== undefined) await this.#updates.finishCut(signal)
     if (await this.#relearn(admission, signal)) return
     // Someone may have rolled back to a version that must not answer unchanged.
     await this.#updates.act(false, signal)
@@ -136,7 +136,7 @@ class ModelLoop implements Loop {
       await this.#take(received, stream, admission, signal)
       if (signal.aborted) break
     }
-    this.#progress.look(this.#consumed, stream.lag)
+    this.#backlog.look(this.#consumed, stream.lag)
     if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
   }
 
@@ -166,11 +166,11 @@ class ModelLoop implements Loop {
 
   /** Everything that existed at the rollback has been read. Saved before anything further is read. */
   async #liftBarrier(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
-    const { tally } = this.#assembly.state
-    if (tally.barrier === undefined) return
+    const { progress } = this.#assembly.state
+    if (progress.barrier === undefined) return
     await stream.measure(signal)
     if (!stream.isExhausted) return
-    tally.putBarrier(undefined)
+    progress.putBarrier(undefined)
     this.#unsaved.changed()
   }
 
@@ -185,7 +185,7 @@ class ModelLoop implements Loop {
     const isDue = typeof due === 'boolean' ? due : await due
     const { state } = this.#assembly
     this.#updates.begin()
-    state.tally.consumed(received)
+    state.progress.consumed(received)
     state.turn = stream.turn
     this.#unsaved.consumed()
     this.#consumed += 1
@@ -197,11 +197,11 @@ class ModelLoop implements Loop {
 
   /** Retries events with a missing prediction when they are due. */
   async #tryAgain(admission: Admission, signal: AbortSignal): Promise<void> {
-    const { tally } = this.#assembly.state
-    const before = tally.triedAgainUpTo
+    const { progress } = this.#assembly.state
+    const before = progress.triedAgainUpTo
     for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain())
       await this.#updates.act(await admission.again(next, signal), signal)
-    if (tally.triedAgainUpTo !== before) this.#unsaved.changed()
+    if (progress.triedAgainUpTo !== before) this.#unsaved.changed()
   }
 
   /** Nothing to read, and the pointer is on the move. */
@@ -224,7 +224,7 @@ class ModelLoop implements Loop {
     await this.#liftBarrier(stream, signal)
     await this.#save(signal)
     await stream.measure(signal)
-    this.#progress.look(this.#consumed, stream.lag)
+    this.#backlog.look(this.#consumed, stream.lag)
     if (stream.isMeasured) this.#enter('idle')
     await stream.rest(this.#parts.limits.idleMs, signal)
   }
@@ -238,7 +238,7 @@ class ModelLoop implements Loop {
 
   async #commit(signal: AbortSignal): Promise<void> {
     const stream = this.#running?.stream
-    await stream?.commit(this.#assembly.state.tally.positions)
+    await stream?.commit(this.#assembly.state.progress.positions)
     if (!signal.aborted) await stream?.measure(signal)
     this.#parts.onStatus(this.status())
   }
@@ -278,7 +278,7 @@ class ModelLoop implements Loop {
   }
 
   #isLost(error: unknown): boolean {
-    return isLeaseLost(error) || this.#parts.tenure?.lease.signal.aborted === true
+    return isLeaseLost(error) || this.#parts.leaseTerm?.lease.signal.aborted === true
   }
 
   async #close(): Promise<void> {

@@ -56,7 +56,7 @@ export interface LoopParts {
   readonly trigger: Trigger
   readonly rate: LearningRateSchedule
   /** Absent = the head alone answers. */
-  readonly recall?: KnnMemoryParts | undefined
+  readonly knnMemory?: KnnMemoryParts | undefined
   readonly promotion: Promotion
   readonly rollback: Rollback
 
@@ -70,10 +70,10 @@ export interface LoopParts {
   readonly limits: LoopLimits
 
   /** In a fleet: the time for which this trainer holds the model's lease. */
-  readonly tenure?: LeaseTerm
+  readonly leaseTerm?: LeaseTerm
 
   /** Shared by the models of one process. */
-  readonly turns: TrainingMutex
+  readonly trainingMutex: TrainingMutex
   /** The training engine, for the status. */
   readonly engine?: string
   /** The source of feedback over HTTP, for the status. */

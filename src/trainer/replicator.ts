@@ -86,7 +86,7 @@ export class CheckpointReplicator implements LeaseTerm {
     this.#isBehind = false
     try {
       await local.snapshot(async (path, { epoch, sequence }, positions = {}) => {
-        // A checkpoint of an earlier tenure is no news.
+        // A checkpoint of an earlier lease term is no news.
         if (epoch !== lease.epoch) return
         await copies.put(lease, path, sequence)
         this.#hasCopy = true

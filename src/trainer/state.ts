@@ -1,6 +1,6 @@
 /**
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
- * all the rest in one transaction. Weights and mind are taken from the learner only when they have changed.
+ * all the rest in one transaction. Weights and learner state are taken from the learner only when they have changed.
  */
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
 import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
@@ -40,7 +40,7 @@ const usualAhead = { perSource: 100, all: 1000, events: 100_000 }
 
 export class TrainerState {
   readonly learner: Learner
-  readonly tally = new TrainerProgress()
+  readonly progress = new TrainerProgress()
   readonly dedupe: Dedupe
   readonly waiting: PendingJoins
   readonly setAside: SetAside
@@ -61,7 +61,7 @@ export class TrainerState {
   journals: Journals = {}
   readonly #parts: StateParts
   #weights: TrainableState
-  #mind: LearnerState
+  #learnerState: LearnerState
   /** Since the last save. */
   #retracted: Retracted = { keys: [], predictions: [] }
 
@@ -88,7 +88,7 @@ export class TrainerState {
     this.served = new ServedScores(limits.served)
     this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
-    this.#mind = learner.mind()
+    this.#learnerState = learner.learnerState()
   }
 
   get identity(): Identity {
@@ -100,7 +100,7 @@ export class TrainerState {
   /** The learner as it was after the last update or return. */
   get learnerState(): LearnerSnapshot {
     const { remembered, memorised } = this.learner
-    return { weights: this.#weights, mind: this.#mind, remembered, memorised }
+    return { weights: this.#weights, learnerState: this.#learnerState, remembered, memorised }
   }
 
   /** A copy of all that an update changes. */
@@ -108,7 +108,7 @@ export class TrainerState {
     const { remembered, memorised } = this.learnerState
     return {
       weights: this.#weights,
-      mind: this.learner.mind(),
+      learnerState: this.learner.learnerState(),
       remembered: [...remembered],
       ...(memorised && { memorised: [...memorised] }),
     }
@@ -117,20 +117,20 @@ export class TrainerState {
   /** The learner's weights or memory are others than at the last save. */
   learnerChanged(): void {
     this.#weights = this.learner.weights()
-    this.#mind = this.learner.mind()
+    this.#learnerState = this.learner.learnerState()
   }
 
   /** The learner's state besides weights and examples has changed. */
-  mindChanged(): void {
-    this.#mind = this.learner.mind()
+  learnerStateChanged(): void {
+    this.#learnerState = this.learner.learnerState()
   }
 
   /** Goes back to where a checkpoint or a snapshot left the learner. */
-  restoreLearner({ weights, mind, remembered, memorised }: LearnerSnapshot): void {
-    this.learner.restore(weights, mind, remembered, memorised)
+  restoreLearner({ weights, learnerState, remembered, memorised }: LearnerSnapshot): void {
+    this.learner.restore(weights, learnerState, remembered, memorised)
     this.#weights = weights
     // Events retracted since are missing from it.
-    this.#mind = this.learner.mind()
+    this.#learnerState = this.learner.learnerState()
   }
 
   /** A damaged one is none: the version itself has its weights. */
@@ -170,7 +170,7 @@ export class TrainerState {
     const changed = learner.retract(keys, latents)
     this.heldOut.remove(keys)
     for (const prediction of predictions) this.served.withdraw(prediction)
-    if (changed.mind) this.#mind = learner.mind()
+    if (changed.learnerState) this.#learnerState = learner.learnerState()
     if (changed.weights) this.#weights = learner.weights()
     const before = this.#retracted
     this.#retracted = {
@@ -184,7 +184,7 @@ export class TrainerState {
   holdOut(example: Example, latents: LatentMap): Decision<'wait'> {
     this.learner.test(example, latents)
     this.heldOut.offer(example)
-    this.#mind = this.learner.mind()
+    this.#learnerState = this.learner.learnerState()
     return { verdict: 'wait', reason: 'held out' }
   }
 
@@ -201,23 +201,23 @@ export class TrainerState {
     if (refused.length > 0)
       await retry.run('letting refused ids come again', () => loop.letAgain?.(refused), signal)
     await retry.run('saving the checkpoint', () => this.#save(snapshot), signal)
-    await loop.tenure?.saved(signal)
+    await loop.leaseTerm?.saved(signal)
   }
 
   #save(snapshot: string | undefined): void {
-    const { learner, tally, waiting, setAside, dedupe, turn } = this
-    const { live } = tally.state
+    const { learner, progress, waiting, setAside, dedupe, turn } = this
+    const { live } = progress.state
     const { pending } = learner
-    const lease = this.#parts.loop.tenure?.lease
+    const lease = this.#parts.loop.leaseTerm?.lease
     lease?.check()
     // With memory each example changes it.
-    if (learner.memorised !== undefined) this.#mind = learner.mind()
+    if (learner.memorised !== undefined) this.#learnerState = learner.learnerState()
     const stamp = { epoch: lease?.epoch ?? this.stamp.epoch, sequence: this.stamp.sequence + 1 }
     this.checkpoint.save({
       identity: this.identity,
       stamp,
       progress: {
-        ...tally.state,
+        ...progress.state,
         ...{
           trigger: learner.triggerState(),
           turn,
@@ -225,7 +225,7 @@ export class TrainerState {
           line: dedupe.line,
         },
       },
-      positions: tally.positions,
+      positions: progress.positions,
       journals: this.journals,
       ...this.learnerState,
       pending,

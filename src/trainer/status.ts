@@ -1,6 +1,6 @@
 /** The trainer's report to the server about a model. */
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
-import type { Progress } from './backlog-progress.ts'
+import type { BacklogProgress } from './backlog-progress.ts'
 import type { FeedbackProgress, TrainerStatus } from './contract.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
@@ -8,12 +8,12 @@ import type { UpdateClock } from './updates/update-times.ts'
 
 export function statusOf(
   { model, engine, tensors, unknownKeys, truncated }: LoopParts,
-  { learner, tally, waiting, setAside, ahead, heldOut, dedupe, kept }: TrainerState,
+  { learner, progress, waiting, setAside, ahead, heldOut, dedupe, kept }: TrainerState,
   stream: SourceMultiplexer | undefined,
-  progress: Progress,
+  backlog: BacklogProgress,
   times: UpdateClock,
 ): Omit<TrainerStatus, 'state'> {
-  const { accepted, duplicates, learned, rejected, steps, dropped } = tally.state
+  const { accepted, duplicates, learned, rejected, steps, dropped } = progress.state
   return {
     model,
     lag: stream?.lag ?? 0,
@@ -35,7 +35,7 @@ export function statusOf(
     residentBytes: process.memoryUsage.rss(),
     ...(engine !== undefined && { engine }),
     ...(stream && { sources: stream.sources }),
-    ...(progress.shown && { progress: progress.shown }),
+    ...(backlog.shown && { progress: backlog.shown }),
     ...(unknownKeys && { unknownKeys: unknownKeys() }),
     ...(truncated && { truncated: truncated() }),
     retractionsAhead: ahead.size,
@@ -53,16 +53,16 @@ export function statusOf(
  */
 export function feedbackProgress(
   { feedbackSource, sources, trigger }: LoopParts,
-  { tally, learner }: TrainerState,
+  { progress, learner }: TrainerState,
   isActing: boolean,
 ): FeedbackProgress | undefined {
   if (feedbackSource === undefined) return undefined
   if (!sources.some(({ name }) => name === feedbackSource)) return undefined
-  const { spanFrom, generation } = tally.state
+  const { spanFrom, generation } = progress.state
   const isOpen = isActing || (trigger.rest !== undefined && learner.pendingCount > 0)
-  const settled = isOpen ? spanFrom : tally.positions
+  const settled = isOpen ? spanFrom : progress.positions
   return {
-    read: tally.positions[feedbackSource] ?? {},
+    read: progress.positions[feedbackSource] ?? {},
     settled: settled[feedbackSource] ?? {},
     generation,
   }

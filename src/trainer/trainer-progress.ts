@@ -164,7 +164,7 @@ export class TrainerProgress {
   }
 
   /** Weights that come from no version. */
-  beganAnew(): void {
+  startedFresh(): void {
     this.#set({ parent: null })
   }
 

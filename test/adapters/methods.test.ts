@@ -15,7 +15,16 @@ import type { Tensors } from '../../src/contracts/core.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
 import { methodConformance } from '../conformance/method.ts'
-import { bert, bytesOf, knobs, latents, open, planOf, randomAdapter, rows } from '../trainer/rig.ts'
+import {
+  bert,
+  bytesOf,
+  hyperparameters,
+  latents,
+  open,
+  planOf,
+  randomAdapter,
+  rows,
+} from '../trainer/rig.ts'
 import { nameOf } from './name-of.ts'
 
 const config = { method: 'lora', rank: 3, alpha: 6, tail_layers: 'all' } as const
@@ -323,7 +332,10 @@ describe('loreft', () => {
 
   it.each([0, 0.9])('keeps R orthonormal over steps, with average %d too', (average) => {
     const plan = planWith({})
-    const trainable = open({ ...plan, knobs: { ...knobs, learning_rate: 0.05, average } })
+    const trainable = open({
+      ...plan,
+      hyperparameters: { ...hyperparameters, learning_rate: 0.05, average },
+    })
     const batch = rows(['a', 'b', 'c', 'a'], plan)
     const before = trainable.parameters().get(rotate)!
     const losses = Array.from({ length: 12 }, () => trainable.step(batch).loss)
@@ -339,10 +351,10 @@ describe('loreft', () => {
   it('lets the average be where it was when R is brought back', () => {
     const plan = planWith({})
     const { retract: _, ...free } = loreft.open(plan.config)
-    const slow = { ...knobs, average: 0.9 }
+    const slow = { ...hyperparameters, average: 0.9 }
     const [one, other] = [
-      open({ ...plan, knobs: slow }),
-      open({ ...plan, method: { ...loreft, open: () => free }, knobs: slow }),
+      open({ ...plan, hyperparameters: slow }),
+      open({ ...plan, method: { ...loreft, open: () => free }, hyperparameters: slow }),
     ]
     const batch = rows(['a', 'b', 'c', 'a'], plan)
     for (const trainable of [one, other]) trainable.step(batch)

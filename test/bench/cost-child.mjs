@@ -18,7 +18,7 @@ import { openTrainable } from '../../dist/src/optim/step.js'
 import { cpuTime, median } from './figures.mjs'
 import { classificationOf } from './task.mjs'
 
-const knobs = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
+const hyperparameters = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
 const regularizer = {
   penalty: () => undefined,
   observe() {},
@@ -46,7 +46,7 @@ async function open({ folder, config, labels, rows, seed }) {
   const before = process.memoryUsage.rss()
   forgetPeak()
   const trainable = openTrainable({
-    ...{ ...plan, head: labels, tf, knobs, regularizer },
+    ...{ ...plan, head: labels, tf, hyperparameters, regularizer },
     baseTensors: new BaseTensors(tf, plan.base),
     parameters: freshAdapter(plan, openRandom(seed, 'cost/adapter')),
   })

@@ -137,7 +137,7 @@ async function open() {
         ...start,
         tf,
         baseTensors: new BaseTensors(tf, base),
-        knobs: { learning_rate: 1e-3, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
+        hyperparameters: { learning_rate: 1e-3, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
         regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
       }),
     train: { batch, replay_batch: 16, epochs: 1 },
@@ -163,7 +163,7 @@ async function open() {
       latentBytes: defaultLimits.latent_bytes,
       seenEvents: defaultLimits.seen_events,
     },
-    turns: new TrainingMutex(),
+    trainingMutex: new TrainingMutex(),
     tensors: () => tf.memory().numTensors,
     onStatus(status) {
       idle.look(status)

@@ -11,9 +11,9 @@ export const never = 100_000
 
 export function openMemoryLearner({ engine, base: whole, settings, seed, latents }) {
   const base = seenBy(whole, settings)
-  const { learner, trainable, recall } = openTextLearner({ engine, base, settings, seed })
+  const { learner, trainable, knnMemory } = openTextLearner({ engine, base, settings, seed })
   const cut = cutOf(adapterOf(settings).tail_layers, base.network.layers)
-  const places = recall ?? openKnnEngine({ ...engine, base, cut })
+  const places = knnMemory ?? openKnnEngine({ ...engine, base, cut })
   const known = new Map()
   const placeOf = ({ key }) => {
     if (!known.has(key)) known.set(key, places.embed(latents.get(key)))
@@ -26,7 +26,7 @@ export function openMemoryLearner({ engine, base: whole, settings, seed, latents
         const { verdict } = learner.accept(exampleOf(row), latents, 0)
         if (verdict === 'update') update(learner, latents)
         // As the daemon does: a version of what memory has.
-        else if (learner.publicationDue !== undefined) learner.recalled()
+        else if (learner.publicationDue !== undefined) learner.memoryPublished()
       }
     },
     finish() {
@@ -36,10 +36,12 @@ export function openMemoryLearner({ engine, base: whole, settings, seed, latents
       const { head: labels } = trainable
       const logits = trainable.score(rows.map(({ key }) => latents.get(key)))
       const memory =
-        recall && new Map([...learner.parameters()].filter(([name]) => isOfMemory(name)))
+        knnMemory && new Map([...learner.parameters()].filter(([name]) => isOfMemory(name)))
       return rows.map((row, at) => {
         const z =
-          recall && labels.length > 0 ? recall.mix(memory, logits[at], placeOf(row)) : logits[at]
+          knnMemory && labels.length > 0
+            ? knnMemory.mix(memory, logits[at], placeOf(row))
+            : logits[at]
         return labels[z.indexOf(Math.max(...z))] === row.label
       })
     },

@@ -26,7 +26,7 @@ export function openMnistLearner({ engine, size, settings, seed }) {
     ...plan,
     ...engine(base),
     head: labels,
-    knobs: { ...sgd, learning_rate: lr, head_learning_rate: lr },
+    hyperparameters: { ...sgd, learning_rate: lr, head_learning_rate: lr },
     regularizer: openPolicy('regularizer', policies.regularizer, forgetting),
     parameters: withOwnStart(freshAdapter(plan, random('adapter')), random('start')),
   })

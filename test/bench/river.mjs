@@ -3,7 +3,7 @@ import { existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { places } from '../../deploy/bootstrap/places.mjs'
-import { runTool, tellingLine } from '../../deploy/bootstrap/tool.mjs'
+import { runTool, reasonLine } from '../../deploy/bootstrap/tool.mjs'
 import { which } from '../../deploy/bootstrap/which.mjs'
 import { say } from './figures.mjs'
 
@@ -39,5 +39,5 @@ async function install(folder) {
 async function run(command, args) {
   const result = await runTool(command, args, { timeoutSeconds: 7200 })
   if (result.code === 0 && !result.stopped) return result.output
-  throw new Error(`${command} ${args[0]}: ${tellingLine(result)}`)
+  throw new Error(`${command} ${args[0]}: ${reasonLine(result)}`)
 }

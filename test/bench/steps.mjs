@@ -36,7 +36,7 @@ const trainable = openTrainable({
   head: labels,
   tf,
   baseTensors: new BaseTensors(tf, base),
-  knobs: { learning_rate: 1e-4, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
+  hyperparameters: { learning_rate: 1e-4, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
   regularizer: { penalty: () => undefined, observe() {}, snapshot: () => new Map(), restore() {} },
   parameters: freshAdapter(plan, openRandom(1, 'adapter')),
 })

@@ -68,7 +68,7 @@ export function openTabularLearner(model, base, { tf, seed, limit }) {
   const trainable = openTrainable({
     ...{ ...plan, tf, head: known, parameters: fresh(known) },
     baseTensors: new BaseTensors(tf, base),
-    knobs: model.train,
+    hyperparameters: model.train,
     regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
   const learner = openLearner({

@@ -11,7 +11,7 @@ import { openTrainable } from '../../dist/src/optim/step.js'
 import { openLearner } from './learner.mjs'
 import { classificationOf } from './task.mjs'
 
-const knobs = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
+const hyperparameters = { learning_rate: 0.001, optimizer: 'adam', momentum: 0.9, clip_norm: 1 }
 const defaults = { batch: 16, replay_batch: 16, epochs: 1 }
 const none = { policy: 'none' }
 
@@ -25,7 +25,7 @@ export function seenBy(base, settings) {
   return viewOf(base, methods[config.method], config)
 }
 
-/** `base` as `seenBy` gave it. No label is known before it comes. With instant memory, `recall` is its engine. */
+/** `base` as `seenBy` gave it. No label is known before it comes. With instant memory, `knnMemory` is its engine. */
 export function openTextLearner({ engine, base, settings, seed }) {
   const { replay = none, every = 16, train } = settings
   const config = adapterOf(settings)
@@ -39,12 +39,12 @@ export function openTextLearner({ engine, base, settings, seed }) {
     ...plan,
     ...engine,
     head: [],
-    knobs: { ...knobs, ...train },
+    hyperparameters: { ...hyperparameters, ...train },
     regularizer: openPolicy('regularizer', policies.regularizer, none),
     parameters: freshParameters([]),
   })
   const isClosed = method.open(config).closedForm !== undefined
-  const recall = recallOf({ engine, base, config, memory: settings.memory })
+  const knnMemory = knnMemoryOf({ engine, base, config, memory: settings.memory })
   const learner = openLearner({
     task,
     trainable,
@@ -52,12 +52,12 @@ export function openTextLearner({ engine, base, settings, seed }) {
     chosen: { replay, trigger: { policy: 'count', every } },
     freshParameters,
     train: { ...defaults, ...train, ...(isClosed && { replay_batch: 0 }) },
-    recall,
+    knnMemory,
   })
-  return { learner, trainable, recall: recall?.engine }
+  return { learner, trainable, knnMemory: knnMemory?.engine }
 }
 
-function recallOf({ engine: { tf, baseTensors }, base, config, memory }) {
+function knnMemoryOf({ engine: { tf, baseTensors }, base, config, memory }) {
   if (memory === undefined) return undefined
   const cut = cutOf(config.tail_layers, base.network.layers)
   const policy = openPolicy('memory', policies.memory, memory)

@@ -38,7 +38,7 @@ function weights(value: number, steps = 1): Change['weights'] {
   return { head: ['x', 'y'], tensors, steps }
 }
 
-function mind(learned: number, keys: readonly string[] = []): LearnerState {
+function learnerState(learned: number, keys: readonly string[] = []): LearnerState {
   return {
     memory: { replay: { keys }, draw: 'd', offer: 'o', head: [] },
     rate: { since: 2 },
@@ -82,7 +82,7 @@ function change(over: Partial<Change> = {}): Change {
     positions: { s: { '0': '5', '1': '9' } },
     journals: { s: 'j' },
     weights: weights(1),
-    mind: mind(1),
+    learnerState: learnerState(1),
     remembered: [],
     setAside: [],
     pending: [],
@@ -128,7 +128,7 @@ test('everything comes back as it was saved, from a file too', () => {
           id: '5',
           source: 'desk',
           predictionId: 'p\0',
-          lesson: { kind: 'rating', rating: -1 },
+          signal: { kind: 'rating', rating: -1 },
           weight: 1,
         },
         received: {
@@ -184,7 +184,7 @@ test('a save that ends at any of its statements leaves positions and learner as 
   const after = change({
     positions: { s: { '0': '6', '1': '11' } },
     weights: weights(2, 2),
-    mind: mind(2, ['desk\u00003']),
+    learnerState: learnerState(2, ['desk\u00003']),
     remembered: [tokens('3')],
     seen: { first: 0, hashes: hashOf(asKey('desk\u00003')) },
   })
@@ -235,7 +235,7 @@ test('a transaction that fails leaves nothing behind, and the next one writes it
   const before = reload(store)
   const next = change({
     weights: weights(9),
-    mind: mind(2),
+    learnerState: learnerState(2),
     pending: [tokens('1')],
     remembered: [vector('2')],
     seen: { first: 1, hashes: hashOf(asKey('b')) },
@@ -252,19 +252,27 @@ test('a transaction that fails leaves nothing behind, and the next one writes it
   expect(checkpoint.seen()[1]).toEqual({ first: 1, hashes: hashOf(asKey('b')) })
 })
 
-test('a snapshot finds the weights, mind and memory of its version, whatever came later', () => {
+test('a snapshot finds the weights, learner state and memory of its version, whatever came later', () => {
   const { store, checkpoint } = openMemory()
   const one = [tokens('1'), tokens('2')]
   checkpoint.save(change({ remembered: one, snapshot: { version: 'v1', line: [] } }))
   checkpoint.save(
-    change({ weights: weights(2), mind: mind(2), remembered: [tokens('2'), tokens('3')] }),
+    change({
+      weights: weights(2),
+      learnerState: learnerState(2),
+      remembered: [tokens('2'), tokens('3')],
+    }),
   )
   checkpoint.save(
-    change({ weights: weights(3), mind: mind(3), remembered: [tokens('3'), tokens('1')] }),
+    change({
+      weights: weights(3),
+      learnerState: learnerState(3),
+      remembered: [tokens('3'), tokens('1')],
+    }),
   )
   const snapshot = new Checkpoint(store, { snapshots: 2 }).snapshot('v1')!
   expect(snapshot.weights).toEqual(weights(1))
-  expect(snapshot.mind).toEqual(mind(1))
+  expect(snapshot.learnerState).toEqual(learnerState(1))
   expect(snapshot.remembered.map(({ key }) => key).toSorted()).toEqual(one.map(({ key }) => key))
   expect(checkpoint.snapshot('v2')).toBeUndefined()
 })
@@ -276,7 +284,7 @@ test('states and examples go when no snapshot needs them; protected snapshots st
     checkpoint.save(
       change({
         weights: weights(at),
-        mind: mind(at),
+        learnerState: learnerState(at),
         remembered,
         snapshot: { version: `v${at}`, line: [] },
         protected: ['v2'],
@@ -284,7 +292,7 @@ test('states and examples go when no snapshot needs them; protected snapshots st
     )
   }
   expect(
-    ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'].map((v) => checkpoint.snapshot(v)?.mind.learned),
+    ['v1', 'v2', 'v3', 'v4', 'v5', 'v6'].map((v) => checkpoint.snapshot(v)?.learnerState.learned),
   ).toEqual([undefined, 2, undefined, undefined, 5, 6])
   expect(checkpoint.snapshot('v2')?.remembered).toEqual([tokens('2')])
   expect(count(store, 'states')).toBe(3)
@@ -352,7 +360,7 @@ test('an event that was given up and waits again between two saves is the later 
       id,
       source: 'desk',
       predictionId: 'p',
-      lesson: { kind: 'rating', rating: 1 },
+      signal: { kind: 'rating', rating: 1 },
       weight: 1,
     },
     received: {
@@ -377,12 +385,12 @@ test('a retracted example is gone from every snapshot, and so is its text', () =
   checkpoint.save(first)
   checkpoint.save({
     ...first,
-    mind: mind(5),
+    learnerState: learnerState(5),
     remembered: [tokens('2')],
     retracted: { keys: [tokens('1').key], predictions: [] },
   })
   expect(checkpoint.snapshot('v1')?.remembered).toEqual([tokens('2')])
-  expect(reload(store)).toMatchObject({ remembered: [tokens('2')], mind: mind(5) })
+  expect(reload(store)).toMatchObject({ remembered: [tokens('2')], learnerState: learnerState(5) })
   expect(count(store, 'examples')).toBe(1)
 })
 
@@ -397,7 +405,7 @@ test('snapshots are bounded in bytes: the oldest go, the protected and the newes
   for (let at = 1; at <= 6; at += 1)
     checkpoint.save(
       change({
-        ...{ weights: large(at), mind: mind(at), protected: ['v2'] },
+        ...{ weights: large(at), learnerState: learnerState(at), protected: ['v2'] },
         snapshot: { version: `v${at}`, line: [] },
       }),
     )
@@ -407,11 +415,11 @@ test('snapshots are bounded in bytes: the oldest go, the protected and the newes
   for (const at of [1, 2])
     tight.checkpoint.save(
       change({
-        ...{ weights: large(at), mind: mind(at) },
+        ...{ weights: large(at), learnerState: learnerState(at) },
         snapshot: { version: `v${at}`, line: [] },
       }),
     )
-  expect(tight.checkpoint.snapshot('v2')?.mind.learned).toBe(2)
+  expect(tight.checkpoint.snapshot('v2')?.learnerState.learned).toBe(2)
   expect(tight.checkpoint.hasSnapshot('v1')).toBe(false)
 })
 

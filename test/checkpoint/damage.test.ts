@@ -40,7 +40,7 @@ function save(checkpoint: Checkpoint): void {
       steps: 1,
       tensors: new Map([['w', { shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }]]),
     },
-    mind: { learned: 3, steps: 1 } as never,
+    learnerState: { learned: 3, steps: 1 } as never,
     remembered: [{ ...example('1'), logits: Float32Array.of(1, 2) }],
     memorised: [
       {
@@ -58,7 +58,7 @@ function save(checkpoint: Checkpoint): void {
       {
         key: keyOf({ source: 'desk', id: '3' }),
         since: 2,
-        event: { id: '3', source: 'desk', lesson: { kind: 'label', label: 'no' }, weight: 1 },
+        event: { id: '3', source: 'desk', signal: { kind: 'label', label: 'no' }, weight: 1 },
         received: {
           connector: 'http',
           record: { partition: '0', position: '9', next: '10', value: Uint8Array.of(1, 2, 3) },

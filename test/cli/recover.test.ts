@@ -25,8 +25,8 @@ async function recover({ path }: Damaged, ...flags: readonly string[]) {
 const events = (count: number, from = 0) =>
   Array.from({ length: count }, (_, at) => {
     const text = JSON.stringify({ id: `e${from + at}`, input: { features: [1, at] }, label: 'yes' })
-    const lesson = { kind: 'label', label: 'yes' } as const
-    const event = { source: 'http', id: `e${from + at}`, lesson, weight: 1 }
+    const signal = { kind: 'label', label: 'yes' } as const
+    const event = { source: 'http', id: `e${from + at}`, signal, weight: 1 }
     return incomingEvent(event, new TextEncoder().encode(text))
   })
 
@@ -58,7 +58,7 @@ async function checkpoint({ config, file }: Damaged, read: number): Promise<void
     positions: { http: { '0': String(read) }, 'kafka:t': { '0': '77' } },
     journals: { http: journal(file('inbox.db')).identity },
     weights: { head: ['no', 'yes'], steps: 3, tensors: new Map([['w', tensor]]) },
-    mind: { learned: 30 },
+    learnerState: { learned: 30 },
     ...{ remembered: [], pending: [], waiting: [], setAside: [], protected: [] },
     seen: { first: 0, hashes: new Uint8Array(16) },
     retracted: { keys: [], predictions: [] },

@@ -104,15 +104,15 @@ test('retired labels do not count towards the limit', () => {
   expect(() => parseConfig(text('a'), '/')).not.toThrow()
 })
 
-test('knobs that are left out are in no adapter, and so change no version', () => {
+test('hyperparameters that are left out are in no adapter, and so change no version', () => {
   const adapterOf = (line: string) =>
     parseConfig(`models: { m: { labels: [a, b], adapter: ${line} } }`, '/').models.m?.adapter
   const plain = { method: 'lora', rank: 8, alpha: 16, tail_layers: 2 }
   expect(adapterOf('{ method: lora }')).toEqual(plain)
-  const knobs = { rslora: true, dropout: 0.1, ranks: { query: 4 } }
+  const hyperparameters = { rslora: true, dropout: 0.1, ranks: { query: 4 } }
   expect(adapterOf('{ rslora: true, dropout: 0.1, ranks: { query: 4 } }')).toEqual({
     ...plain,
-    ...knobs,
+    ...hyperparameters,
   })
 })
 

@@ -12,15 +12,15 @@ import {
   secretsOf,
   withoutSecrets,
   type Config,
-  type Surroundings,
+  type ConfigContext,
 } from '../../src/config/config.ts'
 import { thrown } from '../coded.ts'
 
 const model = (line: string, name = 'm') => `  ${name}: { labels: [a, b], ${line} }\n`
-const parsed = (models: string, surroundings: Surroundings = {}) =>
-  parseConfig(`models:\n${models}`, '/etc', surroundings)
-const withSource = (kafka: string, surroundings: Surroundings = {}) =>
-  parsed(model(`sources: [{ kafka: ${kafka} }]`), surroundings)
+const parsed = (models: string, context: ConfigContext = {}) =>
+  parseConfig(`models:\n${models}`, '/etc', context)
+const withSource = (kafka: string, context: ConfigContext = {}) =>
+  parsed(model(`sources: [{ kafka: ${kafka} }]`), context)
 
 function sourceFieldsOf(config: Config): Omit<KafkaSourceOptions, 'clock' | 'log' | 'retry'> {
   const [source] = config.models.m!.sources

@@ -5,16 +5,16 @@ import {
   redisOptions,
   secretsOf,
   withoutSecrets,
-  type Surroundings,
+  type ConfigContext,
 } from '../../src/config/config.ts'
 import { thrown } from '../coded.ts'
 
-const withRedis = (redis: string, surroundings: Surroundings = {}) =>
-  parseConfig(`models: { m: { labels: [a, b] } }\nredis: ${redis}\n`, '/etc', surroundings)
-const optionsOf = (redis: string, surroundings: Surroundings = {}) =>
-  redisOptions(withRedis(redis, surroundings).redis!)
-const refusal = (redis: string, surroundings: Surroundings = {}) =>
-  thrown(() => withRedis(redis, surroundings))
+const withRedis = (redis: string, context: ConfigContext = {}) =>
+  parseConfig(`models: { m: { labels: [a, b] } }\nredis: ${redis}\n`, '/etc', context)
+const optionsOf = (redis: string, context: ConfigContext = {}) =>
+  redisOptions(withRedis(redis, context).redis!)
+const refusal = (redis: string, context: ConfigContext = {}) =>
+  thrown(() => withRedis(redis, context))
 
 test('without the section there is no Redis, and a fleet has its defaults', () => {
   const config = parseConfig('models: { m: { labels: [a, b] } }', '/etc')

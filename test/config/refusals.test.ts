@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
-import { loadConfig, parseConfig, type Surroundings } from '../../src/config/config.ts'
+import { loadConfig, parseConfig, type ConfigContext } from '../../src/config/config.ts'
 
-function refusal(text: string, surroundings: Surroundings = {}): CodedError {
+function refusal(text: string, context: ConfigContext = {}): CodedError {
   try {
-    parseConfig(text, '/', surroundings)
+    parseConfig(text, '/', context)
   } catch (error) {
     if (error instanceof CodedError) return error
     throw error
@@ -500,10 +500,10 @@ test.each([
   [{ flags: ['server.port'] }, 'USAGE', 'key.path=value'],
   [{ flags: ['server.host=::'] }, 'ADDRESS_NEEDS_AUTH', '--set server.host'],
   [{ flags: ['__proto__.port=1'] }, 'CONFIG_UNKNOWN_KEY', '/__proto__'],
-] as [Surroundings, string, string][])(
+] as [ConfigContext, string, string][])(
   'a problem above the file is named as it was given: %j',
-  (surroundings, code, words) => {
-    const error = refusal(model(''), surroundings)
+  (context, code, words) => {
+    const error = refusal(model(''), context)
     expect(error.code).toBe(code)
     expect(error.message).toContain(words)
   },

@@ -42,7 +42,7 @@ describe('a message of Kafka', () => {
     expect(parsed(named!)).toMatchObject({
       id: 'e-1',
       source: 'kafka:feedback',
-      lesson: { kind: 'label', label: 'good' },
+      signal: { kind: 'label', label: 'good' },
       timeMs: 1_700_000_000_123,
     })
     expect(parsed(unnamed!).id).toMatch(/^sha256:/)
@@ -70,8 +70,8 @@ describe('a message of Kafka', () => {
       { value: null },
       { value: '', key: 'e-2' },
     ])
-    expect(parsed(named!)).toMatchObject({ id: 'e-1', lesson: { kind: 'retract' } })
-    expect(parsed(proto!)).toMatchObject({ id: '__proto__', lesson: { kind: 'retract' } })
+    expect(parsed(named!)).toMatchObject({ id: 'e-1', signal: { kind: 'retract' } })
+    expect(parsed(proto!)).toMatchObject({ id: '__proto__', signal: { kind: 'retract' } })
     for (const nameless of [bytes!, unkeyed!])
       expect(nameless.refused).toMatchObject({ code: 'EVENT_INVALID' })
     // No tombstone: an empty message, which is no event.

@@ -4,7 +4,7 @@ import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { readKeyOf, redisSource } from '../../connectors/redis/source.ts'
 import type { Positions, Source } from '../../src/contracts/stream.ts'
 import type { CheckpointCopies } from '../../src/fleet/contract.ts'
-import { leaveCopiedWord } from '../../src/fleet/copied-position.ts'
+import { noteCopiedPosition } from '../../src/fleet/copied-position.ts'
 import { openForwarder } from '../../src/intake/inbox/forwarder.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { openInbox } from '../../src/intake/inbox/inbox.ts'
@@ -92,7 +92,7 @@ function copying(redis: Redis) {
       snapshot: (work) => work('copy', { epoch: 1, sequence: 1 }, { http: world.positions }),
       replace: () => Promise.resolve(),
     },
-    onCopied: (positions) => leaveCopiedWord(redis, keys, positions),
+    onCopied: (positions) => noteCopiedPosition(redis, keys, positions),
   })
   return { world, made }
 }

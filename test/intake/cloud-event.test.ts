@@ -61,7 +61,7 @@ test('id and source in headers are the identity, also where the version was forg
 test('a binary CloudEvent that takes something back names it itself', () => {
   const headers = { ce_specversion: '1.0', ce_id: 'message-2', ce_source: '/shop' }
   const event = parse({ id: 'c-1', retract: true }, headers)
-  expect(event).toMatchObject({ id: 'c-1', source: '/shop', lesson: { kind: 'retract' } })
+  expect(event).toMatchObject({ id: 'c-1', source: '/shop', signal: { kind: 'retract' } })
 })
 
 test.each([

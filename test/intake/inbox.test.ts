@@ -149,9 +149,9 @@ describe('the inbox', () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path)
     const said = { source: 's', id: 'a', weight: 1 }
-    const retract = incomingEvent({ ...said, lesson: { kind: 'retract' } }, new Uint8Array([1]))
+    const retract = incomingEvent({ ...said, signal: { kind: 'retract' } }, new Uint8Array([1]))
     const label = incomingEvent(
-      { ...said, lesson: { kind: 'label', label: 'x' } },
+      { ...said, signal: { kind: 'label', label: 'x' } },
       new Uint8Array([2]),
     )
     const early = await inbox.append([{ ...retract, id: 'z\0retract' }])
@@ -167,7 +167,7 @@ describe('the inbox', () => {
     const inbox = opened(join(scratchFolder(), 'inbox.db'))
     const says = (label: string) =>
       incomingEvent(
-        { source: 's', id: 'a', weight: 1, lesson: { kind: 'label', label } },
+        { source: 's', id: 'a', weight: 1, signal: { kind: 'label', label } },
         new Uint8Array([1]),
       )
     expect(await inbox.append([says('x'), says('y'), says('y')])).toMatchObject({

@@ -7,7 +7,7 @@ const about: FeedbackEvent = {
   id: '1',
   source: 's',
   predictionId: 'p',
-  lesson: { kind: 'label', label: 'a' },
+  signal: { kind: 'label', label: 'a' },
   weight: 1,
 }
 
@@ -28,9 +28,9 @@ test('a prediction is looked up for its input, and for the answer that a rating 
   const rating = { kind: 'rating', rating: 1 } as const
   expect(needsPrediction(about)).toBe(true)
   expect(needsPrediction({ ...about, input })).toBe(false)
-  expect(needsPrediction({ ...about, input, lesson: rating })).toBe(true)
+  expect(needsPrediction({ ...about, input, signal: rating })).toBe(true)
   const { predictionId: _, ...withoutPrediction } = about
-  expect(needsPrediction({ ...withoutPrediction, lesson: rating })).toBe(false)
+  expect(needsPrediction({ ...withoutPrediction, signal: rating })).toBe(false)
 })
 
 test('an event is tried again after 1, 2, 4, 8 … accepted events, also after a restart', () => {

@@ -30,7 +30,7 @@ test('the whole event of the README is read', () => {
     source: 'support-desk',
     model: 'sentiment',
     input: { kind: 'text', text: 'what a lovely phone' },
-    lesson: { kind: 'label', label: 'positive' },
+    signal: { kind: 'label', label: 'positive' },
     weight: 2,
     slice: 'eu-west',
     timeMs: Date.UTC(2026, 10, 24, 9),
@@ -74,8 +74,8 @@ test.each([
     { kind: 'rating', rating: -1 },
   ],
   [{ retract: true }, { kind: 'retract' }],
-])('%j is a lesson about a prediction', (said, lesson) => {
-  expect(parse({ prediction_id: 'p', ...said })).toMatchObject({ predictionId: 'p', lesson })
+])('%j is a lesson about a prediction', (said, signal) => {
+  expect(parse({ prediction_id: 'p', ...said })).toMatchObject({ predictionId: 'p', signal })
 })
 
 test('features come as a list or by name', () => {
@@ -88,7 +88,7 @@ test('features come as a list or by name', () => {
 })
 
 test('a label has one spelling, whatever blanks and Unicode form the event has', () => {
-  const labelOf = (fields: object) => parse({ input, ...fields }).lesson
+  const labelOf = (fields: object) => parse({ input, ...fields }).signal
   expect(labelOf({ label: ' yes\n' })).toEqual({ kind: 'label', label: 'yes' })
   expect(labelOf({ correction: 'e\u0301' })).toEqual({ kind: 'label', label: '\u00e9' })
 })
@@ -234,7 +234,7 @@ describe('refused by code and place:', () => {
 test('brackets inside strings are not depth', () => {
   const text = String.raw`"${'['.repeat(50)}\"${'{'.repeat(50)}\\"`
   const bytes = `{"input":{"text":${text}},"label":"a"}`
-  expect(parseEvent(new TextEncoder().encode(bytes), defaultLimits, context).lesson).toEqual({
+  expect(parseEvent(new TextEncoder().encode(bytes), defaultLimits, context).signal).toEqual({
     kind: 'label',
     label: 'a',
   })
@@ -297,8 +297,8 @@ describe('a model that learns numbers', () => {
     [{ correction: -1e9 }, -1e9],
     [{ value: 0, label: null, rating: null }, 0],
   ])('%j says a value', (said, value) => {
-    const { lesson } = parse({ input, ...said }, ofNumbers)
-    expect(lesson).toEqual({ kind: 'value', value })
+    const { signal } = parse({ input, ...said }, ofNumbers)
+    expect(signal).toEqual({ kind: 'value', value })
   })
 
   test.each([
@@ -325,7 +325,7 @@ describe('a model that learns numbers', () => {
 test('a value says nothing to a model that learns labels', () => {
   const onUnknownKey = (key: string) => unknown.push(key)
   const unknown: string[] = []
-  expect(parse({ ...labelled, value: 3 }, { onUnknownKey }).lesson.kind).toBe('label')
+  expect(parse({ ...labelled, value: 3 }, { onUnknownKey }).signal.kind).toBe('label')
   expect(unknown).toEqual(['value'])
   expect(thrown(() => parse({ input, value: 3 })).code).toBe('EVENT_INVALID')
 })

@@ -14,7 +14,7 @@ export interface Learned {
   readonly weights: string
   readonly steps: number
   /** Replay, scores, streams of chance. */
-  readonly mind: unknown
+  readonly learnerState: unknown
   readonly remembered: readonly string[]
   readonly pending: readonly string[]
   readonly positions: unknown
@@ -32,14 +32,14 @@ export function latestOf(folders: readonly string[]): Learned {
 function learnedIn(store: ReturnType<typeof openStore>): Learned {
   const saved = new Checkpoint(store, { snapshots: 50 }).load()
   if (saved === undefined) throw new Error('there is no checkpoint')
-  const { weights, mind, remembered, pending, positions } = saved
+  const { weights, learnerState, remembered, pending, positions } = saved
   const hashes = store
     .all('SELECT hashes FROM seen_runs ORDER BY first')
     .flatMap((row) => split(row.bytes('hashes')))
   return {
     weights: createHash('sha256').update(packTensors(weights.tensors).blob).digest('hex'),
     steps: weights.steps,
-    mind,
+    learnerState,
     remembered: remembered.map(({ key }) => key).toSorted(),
     pending: pending.map(({ key }) => key),
     positions,

@@ -35,7 +35,7 @@ export interface TinyConfig {
 }
 
 interface Hooks {
-  readonly turns: TrainingMutex
+  readonly trainingMutex: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
   readonly onPointer: (model: string, pointer: Routing) => void
 }
@@ -87,7 +87,7 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
     registry: await openTinyRegistry(folder, model),
     keepVersions: 10,
     limits: { records: 7, idleMs: 20, waitingJoins: 5, waitingEvents: 5, latentBytes: 10_000 },
-    turns: hooks.turns,
+    trainingMutex: hooks.trainingMutex,
     onStatus: hooks.onStatus,
     onPointer: (pointer) => hooks.onPointer(model, pointer),
   })

@@ -31,7 +31,7 @@ function linesOf(count: number, from = 0): string {
       id: `e-${from + at}`,
       source: 'desk',
       input: { kind: 'text', text: isYes ? 'good fine' : 'awful bad' },
-      lesson: { kind: 'label', label: isYes ? 'yes' : 'no' },
+      signal: { kind: 'label', label: isYes ? 'yes' : 'no' },
       weight: 1,
     })
   })
@@ -73,7 +73,7 @@ async function uninterrupted(lines: string, count: number) {
   const folder = join(folderWith(['m'], lines), 'm')
   const stop = new AbortController()
   const loop = await openTinyLoop(folder, 'm', {
-    turns: new TrainingMutex(),
+    trainingMutex: new TrainingMutex(),
     onStatus: ({ counts }) => {
       if (counts.learned >= count) stop.abort(new Error('done'))
     },

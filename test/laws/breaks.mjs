@@ -4,8 +4,8 @@ export const breaks = [
     law: 1,
     broken: 'an id that was seen is learned again',
     file: 'src/trainer/admission/admission.ts',
-    find: 'const seen = dedupe.see(key, lesson)',
-    put: "const seen = dedupe.see(key, lesson) === 'undone' ? 'undone' : 'new'",
+    find: 'const seen = dedupe.see(key, digest)',
+    put: "const seen = dedupe.see(key, digest) === 'undone' ? 'undone' : 'new'",
     tests: ['test/trainer/loop.test.ts'],
   },
   {

@@ -4,13 +4,13 @@ import { classificationOf } from '../tasks/classification-of.ts'
 import { event } from '../trainer/events.ts'
 import { finalState } from '../trainer/final-state.ts'
 import { tinyBase, TinyTrainable, tinyLatent } from '../trainer/tiny.ts'
-import { placeOf, tinyRecall } from './tiny-knn-memory.ts'
+import { placeOf, tinyKnnMemory } from './tiny-knn-memory.ts'
 import { openWorld, runToEnd, startIn, type Setting, type World } from '../trainer/world.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 
 const lesson = (id: string, text: string, label: string) => event({ id, text, label })
-const setting: Setting = { every: 100, recall: tinyRecall() }
-const { engine } = tinyRecall()
+const setting: Setting = { every: 100, knnMemory: tinyKnnMemory() }
+const { engine } = tinyKnnMemory()
 
 /** As a server has it: from the version alone. */
 function answer(world: World, version: string, text: string): string {
@@ -102,7 +102,7 @@ test('answers that are right make no version of their own; some wrong ones may s
   expect(memoryOf(world)).toHaveLength(5)
   const wrong = ['hhhh', 'gggg', 'ffff'].map((text) => lesson(text, text, 'yes'))
   world.streams.get('s')!.push(...wrong)
-  await runToEnd(world, { ...setting, recall: tinyRecall({ every: 3 }) })
+  await runToEnd(world, { ...setting, knnMemory: tinyKnnMemory({ every: 3 }) })
   expect(lastOf(world)).toBe('v1')
   expect(manifestOf(world).memory).toMatchObject({ items: 8 })
 })
@@ -145,7 +145,7 @@ test('it stays when its trainer starts again, within the bounds of then, or not 
   const world = openWorld({ s: texts.map((text) => lesson(text, text, 'yes')) })
   await runToEnd(world, setting)
   expect(memoryOf(world)).toHaveLength(4)
-  await runToEnd(world, { ...setting, recall: tinyRecall({ capacity: 2 }) })
+  await runToEnd(world, { ...setting, knnMemory: tinyKnnMemory({ capacity: 2 }) })
   expect(memoryOf(world)).toEqual(['s\u0000xxxx', 's\u0000wwww'])
   world.streams.get('s')!.push(lesson('5', 'aaaa', 'no'))
   await runToEnd(world, { every: 5 })

@@ -127,7 +127,7 @@ describe('retraction', () => {
     const [first] = learner.remembered
     await accept(learner, lesson('9', 'slow', 'no'))
     expect(learner.retract([first!.key, asKey('desk\u00009'), asKey('unknown')])).toMatchObject({
-      mind: true,
+      learnerState: true,
     })
     expect(learner.pending).toEqual([])
     expect(replay.keys()).not.toContain(first!.key)
@@ -138,9 +138,9 @@ describe('retraction', () => {
 describe('state', () => {
   test('a learner restored, twice even, goes on byte for byte like the one it was taken from', async () => {
     const one = await taught(8)
-    const state = { weights: one.learner.weights(), mind: one.learner.mind() }
+    const state = { weights: one.learner.weights(), learnerState: one.learner.learnerState() }
     const kept = one.learner.remembered
-    const text = JSON.stringify(state.mind)
+    const text = JSON.stringify(state.learnerState)
     const other = openTiny()
     other.learner.restore(state.weights, JSON.parse(text) as LearnerState, kept)
     other.learner.restore(state.weights, JSON.parse(text) as LearnerState, kept)
@@ -150,16 +150,16 @@ describe('state', () => {
       await update(learner)
     }
     expect(other.learner.weights()).toEqual(one.learner.weights())
-    expect(other.learner.mind()).toEqual(one.learner.mind())
+    expect(other.learner.learnerState()).toEqual(one.learner.learnerState())
     // What was taken is a copy: the learner that went on has not touched it.
-    expect(JSON.stringify(state.mind)).toBe(text)
+    expect(JSON.stringify(state.learnerState)).toBe(text)
     expect(state.weights.steps).toBe(4)
   })
 
   test('a key whose example is gone is forgotten when its snapshot comes back', async () => {
     const { learner, replay } = await taught(8)
     const [gone, ...kept] = learner.remembered
-    learner.restore(learner.weights(), learner.mind(), kept)
+    learner.restore(learner.weights(), learner.learnerState(), kept)
     expect(replay.keys()).not.toContain(gone!.key)
     expect(replay.size).toBe(kept.length)
   })

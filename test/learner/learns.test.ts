@@ -14,7 +14,7 @@ import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
 import { openTrainable } from '../../src/optim/step.ts'
-import { knobs, labelled, tf } from '../trainer/rig.ts'
+import { hyperparameters, labelled, tf } from '../trainer/rig.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
 const taught = {
@@ -42,7 +42,7 @@ it.each<{ method: MethodPlugin; reach: number }>([
     ...plan,
     tf,
     baseTensors,
-    knobs: { ...knobs, learning_rate: 0.001 },
+    hyperparameters: { ...hyperparameters, learning_rate: 0.001 },
     regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
     parameters: freshAdapter(plan, openRandom(1, 'fresh')),
   })

@@ -61,8 +61,8 @@ describe('a label that the config renames', () => {
       remembered: kept.remembered,
       head: ['yes', 'no', 'most'],
     })
-    expect(JSON.stringify(finalState(world)!.mind)).toEqual(
-      JSON.stringify(kept.mind)
+    expect(JSON.stringify(finalState(world)!.learnerState)).toEqual(
+      JSON.stringify(kept.learnerState)
         .replaceAll('"majority",', '"most",')
         .replaceAll('"majority"]', '"most"]'),
     )

@@ -6,7 +6,7 @@ import type { Latent } from '../../src/contracts/network.ts'
 import type { KnnEngine } from '../../src/learner/knn-engine.ts'
 import type { KnnMemoryParts } from '../../src/learner/knn-memory.ts'
 
-export function tinyRecall(settings: Partial<Chosen> = {}): KnnMemoryParts {
+export function tinyKnnMemory(settings: Partial<Chosen> = {}): KnnMemoryParts {
   const policy = openPolicy('memory', policies.memory, {
     policy: 'knn',
     threshold: 0.9,

@@ -61,7 +61,7 @@ test.each(cases)('$method on $base.name answers alike in trainer and server', as
   const trunk = await openTrunkEngine(plan.base, cut)
   const trainable = openTrainable({
     ...{ ...plan, task, tf, head: task.start, baseTensors: tensorsOf(plan.base) },
-    knobs: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
+    hyperparameters: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
     regularizer: none.open({} as never),
     parameters: version.parameters,
   })

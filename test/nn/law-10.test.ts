@@ -49,14 +49,15 @@ const plans = bases.flatMap((base) =>
   ),
 )
 /** Knobs that change an equation; others are folded away, or change sizes alone. */
-const knobs = [
+const hyperparameters = [
   { method: 'loreft', layers: [1], positions: { first: 2 } },
   { method: 'loreft', positions: { first: 1, last: 2 } },
   { method: 'dora', rslora: true, ranks: { query: 3 }, sites: ['query', 'output'] },
   { method: 'bottleneck', placement: 'pfeiffer' },
 ] as const
 for (const base of bases)
-  for (const change of knobs) plans.push(planOf(base, methods[change.method], 'all', change))
+  for (const change of hyperparameters)
+    plans.push(planOf(base, methods[change.method], 'all', change))
 
 const table = plans.filter(isPossible).map((plan) => ({ plan, ...namesOf(plan) }))
 
@@ -69,7 +70,7 @@ test('every method is tried on every base that has a place for it', () => {
 })
 
 test.each(table)(
-  '$method $knobs on $base of $layers layers, tail_layers $reach',
+  '$method $hyperparameters on $base of $layers layers, tail_layers $reach',
   async ({ plan }) => {
     const version = randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
     const rows = rowsOf(plan.base)
@@ -89,7 +90,7 @@ test.each(table)(
 const memorable = table.filter(({ reach, plan }) => reach !== 0 && !plan.base.statistics)
 
 test.each(memorable)(
-  '$method $knobs on $base of $layers layers, tail_layers $reach, with memory',
+  '$method $hyperparameters on $base of $layers layers, tail_layers $reach, with memory',
   async ({ plan }) => {
     const base = bases.find(({ hash }) => hash === plan.base.hash)!
     const { layers } = base.network
@@ -165,8 +166,14 @@ function isPossible(plan: AdapterPlan): boolean {
 function namesOf({ base, config }: AdapterPlan) {
   const { layers } = base.network
   const { method, tail_layers: reach, sites, ranks, placement, positions } = config
-  const knobs = JSON.stringify({ sites, ranks, placement, positions, layers: config.layers })
-  return { base: base.name, layers, method, reach, knobs }
+  const hyperparameters = JSON.stringify({
+    sites,
+    ranks,
+    placement,
+    positions,
+    layers: config.layers,
+  })
+  return { base: base.name, layers, method, reach, hyperparameters }
 }
 
 function rowsOf(base: Base): readonly Encoded[] {
@@ -191,7 +198,7 @@ async function trainerLogits(plan: LabelledPlan, version: Version, rows: readonl
     ...plan,
     tf,
     baseTensors: tensorsOf(base),
-    knobs: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
+    hyperparameters: { learning_rate: 0, optimizer: 'sgd', momentum: 0, clip_norm: 1 },
     regularizer: none.open({} as never),
     parameters: version.parameters,
   })

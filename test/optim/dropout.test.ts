@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { openFeatures } from '../../src/bases/features/features.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import { bytesOf, knobs, not, open, planOf, randomAdapter, rows } from '../trainer/rig.ts'
+import { bytesOf, hyperparameters, not, open, planOf, randomAdapter, rows } from '../trainer/rig.ts'
 
 const plain = planOf()
 const dropped = planOf({ config: { ...plain.config, dropout: 0.3 } })
@@ -19,10 +19,10 @@ test('what is asked is answered without it', () => {
 })
 
 test('a step has it, draws it anew each time, and so cannot test its rows on the way', () => {
-  const still = { ...knobs, learning_rate: 0, head_learning_rate: 0 }
+  const still = { ...hyperparameters, learning_rate: 0, head_learning_rate: 0 }
   const [one, other] = [
-    open({ ...dropped, parameters, knobs: still }),
-    open({ ...plain, parameters, knobs: still }),
+    open({ ...dropped, parameters, hyperparameters: still }),
+    open({ ...plain, parameters, hyperparameters: still }),
   ]
   const some = batch.slice(0, 3)
   const { loss } = other.step(some)

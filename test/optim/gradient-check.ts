@@ -61,14 +61,14 @@ const STENCIL = [
 ] as const
 
 function openAt(plan: LabelledPlan, parameters: Tensors, rate: number) {
-  const knobs = {
+  const hyperparameters = {
     learning_rate: rate,
     head_learning_rate: rate,
     optimizer: 'sgd',
     momentum: 0,
     clip_norm: Infinity,
   } as const
-  return open({ ...plan, parameters, knobs })
+  return open({ ...plan, parameters, hyperparameters })
 }
 
 function shifted({ shape, data }: Tensor, direction: Float32Array, by: number): Tensor {

@@ -4,7 +4,7 @@ import { clipScale, globalNorm } from '../../src/optim/optimizer.ts'
 import { averaged, stepped } from '../../src/optim/weights.ts'
 import { optimizerOf } from '../../src/optim/optimizer-of.ts'
 
-const knobs = { learning_rate: 0.1, momentum: 0, clip_norm: 1 }
+const hyperparameters = { learning_rate: 0.1, momentum: 0, clip_norm: 1 }
 const f32 = (...values: number[]): Float32Array => Float32Array.from(values)
 
 /** Runs gradients through an optimizer, from the weight 1, and answers the weight after each. */
@@ -13,7 +13,7 @@ function course(
   gradients: readonly number[],
   rate = 0.1,
 ): number[] {
-  const optimizer = optimizerOf({ ...knobs, optimizer: 'adam', ...config })
+  const optimizer = optimizerOf({ ...hyperparameters, optimizer: 'adam', ...config })
   let state = {
     weights: f32(1),
     slots: optimizer.slots.map(() => f32(0)) as readonly Float32Array[],
@@ -50,8 +50,10 @@ describe('sgd', () => {
   })
 
   it('remembers nothing without momentum', () => {
-    expect(optimizerOf({ ...knobs, optimizer: 'sgd' }).slots).toEqual([])
-    expect(optimizerOf({ ...knobs, optimizer: 'sgd', momentum: 0.1 }).slots).toHaveLength(1)
+    expect(optimizerOf({ ...hyperparameters, optimizer: 'sgd' }).slots).toEqual([])
+    expect(optimizerOf({ ...hyperparameters, optimizer: 'sgd', momentum: 0.1 }).slots).toHaveLength(
+      1,
+    )
   })
 
   it('keeps going with momentum', () => {
@@ -63,7 +65,7 @@ describe('sgd', () => {
 
 describe.each(['adam', 'sgd'] as const)('%s', (name) => {
   it('changes nothing in place', () => {
-    const optimizer = optimizerOf({ ...knobs, optimizer: name })
+    const optimizer = optimizerOf({ ...hyperparameters, optimizer: name })
     const before = { weights: f32(1, 2), slots: optimizer.slots.map(() => f32(3, 4)) }
     const gradient = f32(5, 6)
     optimizer.update(before, gradient, { rate: 0.1, scale: 0.5, step: 1 })
@@ -72,7 +74,7 @@ describe.each(['adam', 'sgd'] as const)('%s', (name) => {
   })
 
   it('finds the lowest point of a bowl', () => {
-    const optimizer = optimizerOf({ ...knobs, optimizer: name, momentum: 0.9 })
+    const optimizer = optimizerOf({ ...hyperparameters, optimizer: name, momentum: 0.9 })
     let state = {
       weights: f32(3, -2),
       slots: optimizer.slots.map(() => f32(0, 0)) as readonly Float32Array[],
@@ -128,7 +130,7 @@ describe('averaging', () => {
   })
 
   function averagesOf(config: Partial<Hyperparameters>, slopes: readonly number[]): number[] {
-    const optimizer = optimizerOf({ ...knobs, optimizer: 'adam', ...config })
+    const optimizer = optimizerOf({ ...hyperparameters, optimizer: 'adam', ...config })
     const shape = [1]
     let state = {
       parameters: new Map([['w', { shape, data: f32(1) }]]),

@@ -8,7 +8,17 @@ import type { Tensors } from '../../src/contracts/core.ts'
 import type { Regularizer } from '../../src/contracts/policy.ts'
 import { softmax } from '../../src/nn/softmax.ts'
 import { slopes, slopesByDifference } from './gradient-check.ts'
-import { bytesOf, grow, knobs, not, open, planOf, randomAdapter, rows, tf } from '../trainer/rig.ts'
+import {
+  bytesOf,
+  grow,
+  hyperparameters,
+  not,
+  open,
+  planOf,
+  randomAdapter,
+  rows,
+  tf,
+} from '../trainer/rig.ts'
 
 const plan = planOf()
 const at = randomAdapter(plan)
@@ -105,8 +115,8 @@ describe('a teacher', () => {
       teacher: () => ({ parameters: old, weight: 1, temperature: 1 }),
     }
     const parameters = randomAdapter(own, 3)
-    const slow = { ...knobs, head_learning_rate: 0.005 }
-    const learner = open({ method: head, parameters, regularizer, knobs: slow })
+    const slow = { ...hyperparameters, head_learning_rate: 0.005 }
+    const learner = open({ method: head, parameters, regularizer, hyperparameters: slow })
     const teacher = open({ method: head, parameters: old })
     const row = { ...batch[0]!, part: { target: 0 } }
     for (let step = 0; step < 60; step += 1) learner.step([row])

@@ -9,7 +9,7 @@ import { slopes } from './gradient-check.ts'
 import {
   bert,
   bytesOf,
-  knobs,
+  hyperparameters,
   latents,
   not,
   open,
@@ -47,7 +47,7 @@ describe('a step', () => {
   it('moves every tensor, the head ten times as fast unless told otherwise', () => {
     const moved = (rates: { learning_rate: number; head_learning_rate?: number }) => {
       const parameters = randomAdapter(planOf())
-      const trainable = open({ parameters, knobs: { ...knobs, ...rates } })
+      const trainable = open({ parameters, hyperparameters: { ...hyperparameters, ...rates } })
       trainable.step(batch)
       const after = trainable.parameters()
       trainable.dispose()
@@ -100,9 +100,14 @@ describe('a step', () => {
   })
 
   it('clips the gradients of all tensors together', () => {
-    const sgd = { ...knobs, optimizer: 'sgd', learning_rate: 1, head_learning_rate: 1 } as const
+    const sgd = {
+      ...hyperparameters,
+      optimizer: 'sgd',
+      learning_rate: 1,
+      head_learning_rate: 1,
+    } as const
     const parameters = randomAdapter(planOf(), 1, 0.5)
-    const trainable = open({ parameters, knobs: { ...sgd, clip_norm: 0.25 } })
+    const trainable = open({ parameters, hyperparameters: { ...sgd, clip_norm: 0.25 } })
     const { gradientNorm } = trainable.step(batch)
     const after = trainable.parameters()
     const squares = [...parameters].flatMap(([name, { data }]) =>
@@ -141,7 +146,7 @@ describe('a step', () => {
   })
 
   it('that would overflow the weights is dropped', () => {
-    const trainable = open({ knobs: { ...knobs, learning_rate: 1e300 } })
+    const trainable = open({ hyperparameters: { ...hyperparameters, learning_rate: 1e300 } })
     const before = bytesOf(trainable.parameters())
     expect(trainable.step(batch).dropped).toBe(true)
     expect(bytesOf(trainable.parameters())).toEqual(before)
@@ -207,7 +212,9 @@ describe('labels that appear at run time', () => {
 
 describe('state', () => {
   it.each(['adam', 'sgd'] as const)('of %s comes back bit for bit, twice', (optimizer) => {
-    const settings = { knobs: { ...knobs, optimizer, momentum: 0.9, learning_rate: 0.003 } }
+    const settings = {
+      hyperparameters: { ...hyperparameters, optimizer, momentum: 0.9, learning_rate: 0.003 },
+    }
     const learn = (trainable: ReturnType<typeof open>, seed: number) => {
       const block = () => rows(['a', 'c', not('b'), 'b'], planOf(), seed)
       return Array.from({ length: 5 }, () => trainable.step(block()).loss)
@@ -262,7 +269,10 @@ describe('state', () => {
   })
 
   it('of another optimizer keeps the weights and begins its memory anew', () => {
-    const [adam, sgd] = [open(), open({ knobs: { ...knobs, optimizer: 'sgd' } })]
+    const [adam, sgd] = [
+      open(),
+      open({ hyperparameters: { ...hyperparameters, optimizer: 'sgd' } }),
+    ]
     adam.step(batch)
     sgd.restore(adam.snapshot())
     expect(bytesOf(sgd.parameters())).toEqual(bytesOf(adam.parameters()))
@@ -273,10 +283,10 @@ describe('state', () => {
 })
 
 describe('averaged weights', () => {
-  const average = { ...knobs, average: 0.9 }
+  const average = { ...hyperparameters, average: 0.9 }
 
   it('score and make the version, while steps go on from the newest ones', () => {
-    const [slow, quick] = [open({ knobs: average }), open()]
+    const [slow, quick] = [open({ hyperparameters: average }), open()]
     const distances = Array.from({ length: 8 }, () => {
       expect(slow.step(batch).loss).toBeCloseTo(quick.step(batch).loss, 4)
       return farthest(slow.score(inputs)[0]!, quick.score(inputs)[0]!)
@@ -290,7 +300,7 @@ describe('averaged weights', () => {
 
   it('are the weights where no step has been, also of a label that just appeared', () => {
     const parameters = randomAdapter(planOf())
-    const [slow, quick] = [open({ parameters, knobs: average }), open({ parameters })]
+    const [slow, quick] = [open({ parameters, hyperparameters: average }), open({ parameters })]
     expect(slow.score(inputs)).toEqual(quick.score(inputs))
     slow.step(batch)
     grow(slow, 'd')
@@ -300,7 +310,11 @@ describe('averaged weights', () => {
   })
 
   it('come back bit for bit, and begin at the weights where a checkpoint has none', () => {
-    const [one, other, plain] = [open({ knobs: average }), open({ knobs: average }), open()]
+    const [one, other, plain] = [
+      open({ hyperparameters: average }),
+      open({ hyperparameters: average }),
+      open(),
+    ]
     for (const trainable of [one, plain]) for (let at = 0; at < 5; at += 1) trainable.step(batch)
     other.restore(one.snapshot())
     expect(other.score(inputs)).toEqual(one.score(inputs))

@@ -6,7 +6,7 @@ import { memoryTensors, slotsFor } from '../../src/nn/memory.ts'
 import type { MemoryItem } from '../../src/contracts/policy.ts'
 import { softmax } from '../../src/nn/softmax.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
-import { tinyRecall } from '../learner/tiny-knn-memory.ts'
+import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 
 const at = (key: string, vote: string, ...place: number[]): MemoryItem => {
   const length = Math.hypot(...place)
@@ -61,7 +61,7 @@ test('knn answers by its formula', () => {
   const items = [at('1', 'b', 1, 0, 0), at('2', 'b', 3, 2, 0), at('3', 'a', 0, 1, 0)]
   const labels = partsOf(3)
   const tensors = memoryTensors(items, knn().voice, labels)
-  const { engine } = tinyRecall()
+  const { engine } = tinyKnnMemory()
   for (const place of [
     [1, 0, 0],
     [0.8, 0.6, 0],
@@ -80,6 +80,6 @@ test('knn answers by its formula', () => {
 test('room for examples comes in steps, and what is empty is not heard', () => {
   expect([0, 31, 32, 256].map(slotsFor)).toEqual([32, 32, 64, 288])
   const none = memoryTensors([], knn().voice, partsOf(2))
-  const mixed = tinyRecall().engine.mix(none, Float32Array.of(2, 0), Float32Array.of(1, 0))
+  const mixed = tinyKnnMemory().engine.mix(none, Float32Array.of(2, 0), Float32Array.of(1, 0))
   expect(mixed[0]! - mixed[1]!).toBeCloseTo(2, 5)
 })

@@ -82,7 +82,9 @@ function nothingLost(plan: FleetPlan, final: Final, { shared }: Told): readonly 
   if (found !== sent) problems.push(`${sent} sent, ${found} accounted for`)
   if (shared.letters.size < rejected)
     problems.push(`${rejected} rejected, ${shared.letters.size} letters`)
-  const { learned } = final.mind.memory.replay as unknown as { readonly learned: readonly string[] }
+  const { learned } = final.learnerState.memory.replay as unknown as {
+    readonly learned: readonly string[]
+  }
   const tooOften = learned.filter(
     (key) => learned.filter((other) => other === key).length > timesOf(key, plan.topic),
   )

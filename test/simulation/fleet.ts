@@ -1,5 +1,5 @@
 /**
- * A fleet of daemons trains one model in a world that crashes, freezes and lies; real leases, tenures, loop, checkpoint
+ * A fleet of daemons trains one model in a world that crashes, freezes and lies; real leases, lease terms, loop, checkpoint
  * and learner, over simulated time, topic, stores and chance. One seed is one story, the same each time.
  */
 import type { Random } from '../../src/contracts/core.ts'
@@ -133,7 +133,7 @@ class Fleet implements Told {
 
   async #live(daemon: Daemon, disk: Disk, life: number): Promise<void> {
     try {
-      await this.#tenures(daemon, disk, life).run(this.#stop.signal)
+      await this.#leaseTerms(daemon, disk, life).run(this.#stop.signal)
       if (!this.#stop.signal.aborted)
         this.violations.push(
           `${daemon.name} gave up: ${this.#loops.get(daemon.name)?.status().message ?? '?'}`,
@@ -148,7 +148,7 @@ class Fleet implements Told {
     this.#time.activity += 1
   }
 
-  #tenures(daemon: Daemon, disk: Disk, life: number): LeaseTerms {
+  #leaseTerms(daemon: Daemon, disk: Disk, life: number): LeaseTerms {
     const { seed, rates, copyMs, givesBack } = this.#plan
     const random = openRandom(seed, `world of life ${life}`)
     const { clock } = daemon
@@ -172,9 +172,9 @@ class Fleet implements Told {
           await clock.sleep(isAsked ? random.below(10_000) : 10_000_000, signal)
         },
       },
-      open: async (tenure) => {
-        this.events.push(`${this.#time.nowMs}: ${daemon.name} has epoch ${tenure.lease.epoch}`)
-        return openLoop(this.#parts(daemon, disk, tenure, random))
+      open: async (leaseTerm) => {
+        this.events.push(`${this.#time.nowMs}: ${daemon.name} has epoch ${leaseTerm.lease.epoch}`)
+        return openLoop(this.#parts(daemon, disk, leaseTerm, random))
       },
       onLoop: (loop) => {
         if (loop === undefined) this.#loops.delete(daemon.name)
@@ -183,7 +183,7 @@ class Fleet implements Told {
     })
   }
 
-  #parts(daemon: Daemon, disk: Disk, tenure: LeaseTerm, random: Random): LoopParts {
+  #parts(daemon: Daemon, disk: Disk, leaseTerm: LeaseTerm, random: Random): LoopParts {
     const { setting, topic, rates } = this.#plan
     const parts = partsIn(this.#world(disk), setting, () => undefined)
     const { registry } = this.shared
@@ -211,8 +211,8 @@ class Fleet implements Told {
           this.violations.push(`${daemon.name}: ${key} learned ${times} times`)
       }),
       store: disk.storeFor(daemon),
-      registry: this.shared.registryFor(daemon, tenure.lease),
-      tenure,
+      registry: this.shared.registryFor(daemon, leaseTerm.lease),
+      leaseTerm,
       onPointer: ({ live: { version, digest } }: Routing) => {
         if (registry.versions.get(version)?.manifest.digest !== digest)
           this.violations.push(`${version} is live and not there`)

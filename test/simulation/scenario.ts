@@ -1,7 +1,7 @@
 /** A random but repeatable stream: lessons, duplicates, late and unknown predictions, retractions, poison. */
 import type { ServedPrediction } from '../../src/contracts/stream.ts'
 import { openRandom } from '../../src/platform/random.ts'
-import { tinyRecall } from '../learner/tiny-knn-memory.ts'
+import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import type { Setting } from '../trainer/world.ts'
 
 const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
@@ -30,7 +30,7 @@ const drifts: readonly (Setting['policies'] | undefined)[] = [
   },
 ]
 
-const recalls = [
+const knnMemories = [
   { capacity: 5 },
   { keep: 'mistakes', every: 3 },
   { every: 2, capacity: 20 },
@@ -52,7 +52,7 @@ export function settingOf(seed: number): Setting {
       replay_batch: random.below(4),
       epochs: 1 + random.below(2),
     },
-    ...(seed % 3 === 1 && { recall: tinyRecall(recalls[seed % recalls.length]) }),
+    ...(seed % 3 === 1 && { knnMemory: tinyKnnMemory(knnMemories[seed % knnMemories.length]) }),
     keepVersions: 2 + random.below(5),
     limits: { records: 1 + random.below(20) },
   }

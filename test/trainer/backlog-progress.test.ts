@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest'
 import type { Logger } from '../../src/contracts/core.ts'
-import { Progress } from '../../src/trainer/backlog-progress.ts'
+import { BacklogProgress } from '../../src/trainer/backlog-progress.ts'
 import { silentLog } from './world.ts'
 
 function open() {
   const said: object[] = []
   let nowMs = 5_000
   const log: Logger = { ...silentLog, info: (details) => void said.push(details) }
-  const progress = new Progress({ clock: { monotonicMs: () => nowMs }, log })
+  const progress = new BacklogProgress({ clock: { monotonicMs: () => nowMs }, log })
   const after = (ms: number, consumed: number, lag: number) => {
     nowMs += ms
     progress.look(consumed, lag)

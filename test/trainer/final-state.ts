@@ -7,14 +7,14 @@ import type { World } from './world.ts'
 export function finalState(world: World) {
   const saved = new Checkpoint(world.store, { snapshots: 50 }).load()
   if (saved === undefined) return undefined
-  const { weights, mind, remembered, memorised = [], pending, waiting } = saved
+  const { weights, learnerState, remembered, memorised = [], pending, waiting } = saved
   const { progress, positions, setAside, heldOut = [] } = saved
   const rows = (sql: string, column: string) => world.store.all(sql).map((row) => row.text(column))
   return {
     weights: sha256(packTensors(weights.tensors).blob),
     head: weights.head,
     steps: weights.steps,
-    mind,
+    learnerState,
     remembered: remembered
       .map(({ key, logits }) => (logits ? `${key} ${[...logits].join()}` : key))
       .toSorted(),
@@ -23,7 +23,7 @@ export function finalState(world: World) {
     ),
     pending: pending.map(({ key }) => key),
     waiting: waiting.map(({ key }) => key),
-    setAside: setAside.map(({ key, whence }) => `${key} ${whence}`),
+    setAside: setAside.map(({ key, was }) => `${key} ${was}`),
     heldOut: heldOut.map(({ key, target }) => `${key} ${JSON.stringify(target)}`),
     progress,
     positions,

@@ -21,7 +21,7 @@ import { classificationOf } from '../tasks/classification-of.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { lessons } from './events.ts'
 import { finalState } from './final-state.ts'
-import { knobs, open, planOf } from './rig.ts'
+import { hyperparameters, open, planOf } from './rig.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 import { nameOf } from '../adapters/name-of.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
@@ -51,7 +51,7 @@ function numbers(): Row {
 
 const parse = ({ value }: SourceRecord): FeedbackEvent => {
   const { id, input, label } = JSON.parse(new TextDecoder().decode(value)) as Row & { id: string }
-  return { id, source: 's', input, lesson: { kind: 'label', label }, weight: 1 }
+  return { id, source: 's', input, signal: { kind: 'label', label }, weight: 1 }
 }
 
 /** What runs `method` on the base, and what a version of it answers. */
@@ -73,11 +73,11 @@ async function under(base: Base, method: MethodPlugin) {
       ...(sums ? { policy: 'none' } : { policy: 'class-balanced', capacity: 300 }),
     }),
     freshParameters: (head) => freshAdapter(planOf({ ...plan, head }), openRandom(1, 'fresh')),
-    openTrainable: (start) => open({ ...plan, knobs, ...start }),
+    openTrainable: (start) => open({ ...plan, hyperparameters, ...start }),
   }
   const accuracyOf = async (world: World, version: string, rows: readonly Row[]) => {
     const { manifest, parameters } = world.registry.versions.get(version)!
-    const trainable = open({ ...plan, knobs, labels: labelsOf(manifest), parameters })
+    const trainable = open({ ...plan, hyperparameters, labels: labelsOf(manifest), parameters })
     const encoded = rows.map(({ input }) => base.encode(input, 64))
     const logits = trainable.score(await trunk.encode(encoded))
     trainable.dispose()

@@ -105,7 +105,7 @@ describe('a rollback by a person', () => {
     await running.stop()
     const [now, then] = [saved(world), saved(reference)]
     expect(now.weights).toEqual(then.weights)
-    expect(now.mind).toEqual(then.mind)
+    expect(now.learnerState).toEqual(then.learnerState)
     expect(now.remembered).toEqual(then.remembered)
     expect(now.progress).toMatchObject({ parent: 'v2', next: 6, learned: 20 })
   })
@@ -171,7 +171,7 @@ describe('a rollback by a person', () => {
     expect(movesOf(world)).toEqual(['v0 start'])
     await move(world, 'v2', 'promote')
     await runToEnd(world, { ...setting, promotion: hold })
-    expect(saved(world)).toMatchObject({ progress: { parent: 'v2' }, mind: { learned: 8 } })
+    expect(saved(world)).toMatchObject({ progress: { parent: 'v2' }, learnerState: { learned: 8 } })
   })
 })
 
@@ -283,7 +283,7 @@ describe('a rollback by policy', () => {
     ])
     expect(world.registry.moves.at(-2)?.reason).toBe('v2 is bad')
     expect(world.registry.versions.get('v3')?.manifest).toMatchObject({ parent: 'v1', events: 8 })
-    expect(saved(world).mind.scoreboard.count).toBe(8)
+    expect(saved(world).learnerState.scoreboard.count).toBe(8)
   })
 
   test('a crash between the two moves ends in the same place', async () => {

@@ -25,7 +25,7 @@ function open(over: Partial<PrefetcherParts> = {}) {
       id: record.position,
       source: 's',
       input: { kind: 'text', text: 'x' },
-      lesson: { kind: 'label', label: 'a' },
+      signal: { kind: 'label', label: 'a' },
       weight: 1,
     }),
     encode: ({ id }) => ({ kind: 'tokens', ids: Int32Array.of(Number(id)) }),
@@ -81,7 +81,7 @@ test('it looks no further than a number of positions, whose latents lie in memor
 test('what is known already, cannot be read or waits for a prediction is not computed', () => {
   const about: FeedbackEvent = {
     ...{ id: '1', source: 's', predictionId: 'p', weight: 1 },
-    lesson: { kind: 'label', label: 'a' },
+    signal: { kind: 'label', label: 'a' },
   }
   const parsers: readonly Partial<PrefetcherParts>[] = [
     { isKnown: () => true },

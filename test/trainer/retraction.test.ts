@@ -5,13 +5,18 @@ import { defaultLimits } from '../../src/platform/limits.ts'
 import { parseEvent } from '../../src/intake/events/validate.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event } from './events.ts'
-import { tinyRecall } from '../learner/tiny-knn-memory.ts'
+import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 
 /** As in the product. */
 const parse = ({ value, timeMs }: SourceRecord, connector: string): FeedbackEvent =>
   parseEvent(value, defaultLimits, { source: connector, timeMs: timeMs ?? 0 })
-const setting: Setting = { every: 4, capacity: 30, parse, recall: tinyRecall({ every: 1000 }) }
+const setting: Setting = {
+  every: 4,
+  capacity: 30,
+  parse,
+  knnMemory: tinyKnnMemory({ every: 1000 }),
+}
 
 const words = ['good', 'fine', 'bad', 'awful', 'odd', 'grey', 'quick', 'slow']
 const said = (count: number, from = 0, source = 'desk') =>

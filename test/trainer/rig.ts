@@ -32,7 +32,7 @@ export function tensorsOf(base: Base): BaseTensors {
   return tensors
 }
 
-export const knobs = {
+export const hyperparameters = {
   learning_rate: 0.01,
   optimizer: 'adam',
   momentum: 0,
@@ -58,7 +58,7 @@ export function open(change: Partial<TrainableParts> & PlanChange = {}) {
   return openTrainable({
     tf,
     baseTensors: tensorsOf(plan.base),
-    knobs,
+    hyperparameters,
     regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
     parameters: freshAdapter(plan, openRandom(1, 'fresh')),
     ...change,

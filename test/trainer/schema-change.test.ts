@@ -12,7 +12,7 @@ import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { runWithCrashes } from '../simulation/lives.ts'
 import { finalState } from './final-state.ts'
-import { knobs, open, planOf } from './rig.ts'
+import { hyperparameters, open, planOf } from './rig.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 import { nameOf } from '../adapters/name-of.ts'
 
@@ -30,7 +30,7 @@ async function under(declared: FeatureSchema, method: MethodPlugin = full): Prom
     trunk: await openTrunkEngine(base, 0),
     goesOn: (before) => goingOn({ base, method, config }, before),
     freshParameters: (head) => freshAdapter(planOf({ ...plan, head }), openRandom(1, 'fresh')),
-    openTrainable: (start) => open({ ...plan, knobs, ...start }),
+    openTrainable: (start) => open({ ...plan, hyperparameters, ...start }),
   }
 }
 
@@ -39,7 +39,7 @@ function parse({ value }: SourceRecord): FeedbackEvent {
     Record<string, string>
   >
   const input = { kind: 'features', features: features as never } as const
-  return { id: id!, source: 's', input, lesson: { kind: 'label', label: label! }, weight: 1 }
+  return { id: id!, source: 's', input, signal: { kind: 'label', label: label! }, weight: 1 }
 }
 
 const events = (count: number, from = 0, more: object = {}) =>

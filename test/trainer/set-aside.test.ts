@@ -16,7 +16,7 @@ async function move(world: World, by: Mover, to?: string, asks?: Asked) {
 
 const saved = (world: World) => new Checkpoint(world.store, { snapshots: 9 }).load()!
 const asideIn = (world: World) =>
-  saved(world).setAside.map(({ key, whence }) => `${key.replace('\0', ' ')} ${whence}`)
+  saved(world).setAside.map(({ key, was }) => `${key.replace('\0', ' ')} ${was}`)
 const countsOf = async (world: World, own: Setting = setting) => (await runToEnd(world, own)).counts
 
 /** v0 to v2 were made of eight lessons; two more are pending. */

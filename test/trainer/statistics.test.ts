@@ -17,7 +17,7 @@ import { openRandom } from '../../src/platform/random.ts'
 import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { Learner } from '../../src/learner/learner.ts'
 import { randomVersion } from '../nn/random-version.ts'
-import { bytesOf, knobs, open } from './rig.ts'
+import { bytesOf, hyperparameters, open } from './rig.ts'
 
 const base = openFeatures({ size: 2, hidden: [4], window: 5 })
 const config = { method: 'lora', rank: 1, alpha: 1, tail_layers: 'all' } as const
@@ -168,7 +168,7 @@ async function openLearner(policy: string) {
 
 function opened(): Trainable {
   const parameters = freshAdapter(plan, openRandom(1, 'fresh'))
-  return open({ ...plan, knobs, parameters })
+  return open({ ...plan, hyperparameters, parameters })
 }
 
 function statisticsOf(trainable: Trainable): Float32Array {

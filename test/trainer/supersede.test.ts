@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, labelled, lessons } from './events.ts'
-import { tinyRecall } from '../learner/tiny-knn-memory.ts'
+import { tinyKnnMemory } from '../learner/tiny-knn-memory.ts'
 import type { LabelTarget } from '../../src/tasks/classification/target.ts'
 import { openWorld, runToEnd, type Setting, type World } from './world.ts'
 
@@ -31,10 +31,10 @@ describe('the same id', () => {
   })
 
   test('with another lesson supersedes what replay and memory hold', async () => {
-    const recall = tinyRecall({ every: 1000 })
+    const knnMemory = tinyKnnMemory({ every: 1000 })
     const again = event({ id: 'e-0', text: 'slow', label: 'no' })
     const world = openWorld({ s: [...lessons(4), again, ...lessons(3, 4)] })
-    await runToEnd(world, { ...setting, recall })
+    await runToEnd(world, { ...setting, knnMemory })
     expect(targets(world)).toEqual(
       ['e-0 no', 'e-1 no', 'e-2 yes', 'e-3 no', 'e-4 yes', 'e-5 no', 'e-6 yes'].toSorted(),
     )

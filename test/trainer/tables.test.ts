@@ -95,7 +95,7 @@ async function lateAccuracy(
   const trainable = openTrainable({
     ...{ ...plan, tf, head: [], parameters: freshParameters([]) },
     baseTensors: new BaseTensors(tf, base),
-    knobs: model.train,
+    hyperparameters: model.train,
     regularizer: openPolicy('regularizer', policies.regularizer, model.regularizer),
   })
   const learner = new Learner({

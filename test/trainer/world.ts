@@ -62,11 +62,11 @@ export interface Setting extends Partial<
     | 'keepVersions'
     | 'trunk'
     | 'base'
-    | 'turns'
+    | 'trainingMutex'
     | 'freshParameters'
     | 'openTrainable'
     | 'parse'
-    | 'recall'
+    | 'knnMemory'
     | 'letAgain'
     | 'feedbackSource'
   >
@@ -204,7 +204,7 @@ export function partsIn(
       openPolicy('rate', policies.rate, setting.policies?.rate ?? { policy: 'constant' }),
     promotion:
       setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
-    recall: setting.recall,
+    knnMemory: setting.knnMemory,
     ...(setting.letAgain && { letAgain: setting.letAgain }),
     ...(setting.feedbackSource !== undefined && { feedbackSource: setting.feedbackSource }),
     rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
@@ -219,7 +219,7 @@ export function partsIn(
       latentBytes: 500,
       ...setting.limits,
     },
-    turns: setting.turns ?? new TrainingMutex(),
+    trainingMutex: setting.trainingMutex ?? new TrainingMutex(),
     onStatus: (status) => {
       world.statuses.push(status)
       onStatus(status)
@@ -240,7 +240,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
     ...(model !== undefined && { model: String(model) }),
     ...(input !== undefined && { input: { kind: 'text', text: String(input) } }),
     ...(about !== undefined && { predictionId: String(about) }),
-    lesson:
+    signal:
       label !== undefined
         ? { kind: 'label', label: String(label) }
         : rating !== undefined

@@ -58,19 +58,22 @@ test.each([
   { method: 'lora', sites: ['query'], rslora: true, dropout: 0.1, ranks: { query: 1 } },
   { method: 'slda', shrinkage: 0.1 },
   { method: 'ranpac', features: 64, ridge: 2 },
-] as const)('the knobs %o of an adapter come back with its version', async (knobs) => {
-  const registry = await open(scratchFolder())
-  const { manifest } = version('v1')
-  const adapter = { ...manifest.adapter, ...knobs }
-  const method = methods[knobs.method]
-  const seen = viewOf(base, method, adapter)
-  const plan = labelledPlan({ base: seen, method, config: adapter }, labelsOf(manifest))
-  await registry.publish({
-    manifest: { ...manifest, adapter },
-    parameters: randomVersion(plan, openRandom(1, 'version')).parameters,
-  })
-  expect((await registry.load('v1')).manifest.adapter).toEqual(adapter)
-})
+] as const)(
+  'the hyperparameters %o of an adapter come back with its version',
+  async (hyperparameters) => {
+    const registry = await open(scratchFolder())
+    const { manifest } = version('v1')
+    const adapter = { ...manifest.adapter, ...hyperparameters }
+    const method = methods[hyperparameters.method]
+    const seen = viewOf(base, method, adapter)
+    const plan = labelledPlan({ base: seen, method, config: adapter }, labelsOf(manifest))
+    await registry.publish({
+      manifest: { ...manifest, adapter },
+      parameters: randomVersion(plan, openRandom(1, 'version')).parameters,
+    })
+    expect((await registry.load('v1')).manifest.adapter).toEqual(adapter)
+  },
+)
 
 test('a version on disk has the files of PEFT, the head and the manifest', async () => {
   const folder = scratchFolder()

@@ -1,7 +1,7 @@
 /** One g++ call over the C++ files that tfjs-node ships, and the libraries without the symbols that nothing links. */
 import { mkdirSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { runTool, tellingLine } from '../tool.mjs'
+import { runTool, reasonLine } from '../tool.mjs'
 import { which } from '../which.mjs'
 
 export function findCompiler(env) {
@@ -35,7 +35,7 @@ export async function compileBinding({ temporary, binding, libraries }, { places
     onTick: () => progress.doing('Compiling the binding'),
   })
   if (result.code !== 0) {
-    throw Object.assign(new Error(`the compiler failed: ${tellingLine(result)}`), {
+    throw Object.assign(new Error(`the compiler failed: ${reasonLine(result)}`), {
       fix: 'use g++ 9 or newer (set CXX to choose one), then npx antikythera setup',
     })
   }

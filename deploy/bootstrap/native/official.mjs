@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
-import { runTool, tellingLine } from '../tool.mjs'
+import { runTool, reasonLine } from '../tool.mjs'
 import { BINDING, LIBRARIES, buildFolder, discard, link } from './installed.mjs'
 import { megabytes } from '../progress.mjs'
 
@@ -29,7 +29,7 @@ export const officialStage = {
     if (!existsSync(join(places.tfjsNode, BINDING))) {
       removeDownload(places)
       const fix = 'allow the download that `node scripts/install.js` of @tensorflow/tfjs-node makes'
-      return { ok: false, reason: tellingLine(result), fix }
+      return { ok: false, reason: reasonLine(result), fix }
     }
     if (process.platform !== 'win32') moveToCache(places)
     return { ok: true, reason: 'the official prebuilt was downloaded' }

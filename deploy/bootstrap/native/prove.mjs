@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runTool, tellingLine } from '../tool.mjs'
+import { runTool, reasonLine } from '../tool.mjs'
 
 const CHILD = join(fileURLToPath(import.meta.url), '..', 'multiply.cjs')
 
@@ -28,7 +28,7 @@ export async function prove({ root, env, nodeModules }, engine) {
     ok: false,
     reason: illegal
       ? 'the processor lacks instructions that it needs (AVX)'
-      : `does not load: ${tellingLine(result)}`,
+      : `does not load: ${reasonLine(result)}`,
     fix: illegal
       ? 'use a machine with AVX'
       : 'see the reason; delete the cache folder and run `npx antikythera setup`',

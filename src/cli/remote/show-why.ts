@@ -20,7 +20,7 @@ interface Live {
   readonly reason: string
 }
 
-export async function tellWhy(flags: WhyFlags): Promise<void> {
+export async function showWhy(flags: WhyFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
   const described = await client.get(modelPath(model))
   const live = described.live as (JsonObject & Live) | null

@@ -17,7 +17,7 @@ export interface IdRun {
   readonly first: number
   readonly hashes: Uint8Array
   /** Digests of their signals, 4 bytes each; absent = unknown. */
-  readonly lessons?: Uint8Array
+  readonly digests?: Uint8Array
 }
 
 /** `undone`: it was accepted, but the restored version has not learned it, or it was refused later. */
@@ -43,8 +43,8 @@ export class Dedupe {
   get fresh(): IdRun {
     const first = Math.max(this.#savedEnd, this.forgotten)
     const hashes = this.#ids?.bytesFrom(first) ?? new Uint8Array()
-    const lessons = this.#ids?.lessonsFrom(first) ?? new Uint8Array()
-    return { first, hashes, ...(lessons.some((byte) => byte > 0) && { lessons }) }
+    const digests = this.#ids?.digestsFrom(first) ?? new Uint8Array()
+    return { first, hashes, ...(digests.some((byte) => byte > 0) && { digests }) }
   }
 
   /** Ids forgotten since the model was created: a duplicate of one would be learned. */
@@ -71,12 +71,12 @@ export class Dedupe {
     this.#line = goingOn(line, this.forgotten, this.#firstOf(pending))
   }
 
-  see(key: ExampleKey, lesson: number): Seen {
+  see(key: ExampleKey, digest: number): Seen {
     const found = this.#known().find(this.#wordsOf(key))
     if (found === undefined) return 'new'
-    if (found.lesson === RETRACTED) return 'retracted'
-    if (found.lesson === LET_AGAIN || !isIn(this.#line, found.ordinal)) return 'undone'
-    return found.lesson === lesson || found.lesson === UNKNOWN_SIGNAL ? 'same' : 'other'
+    if (found.digest === RETRACTED) return 'retracted'
+    if (found.digest === LET_AGAIN || !isIn(this.#line, found.ordinal)) return 'undone'
+    return found.digest === digest || found.digest === UNKNOWN_SIGNAL ? 'same' : 'other'
   }
 
   /** Accepted, and not undone by a rollback. */
@@ -86,14 +86,14 @@ export class Dedupe {
   }
 
   /** The digest of its last signal; undefined if it was never accepted. */
-  lessonOf(key: ExampleKey): number | undefined {
-    return this.#known().find(this.#wordsOf(key))?.lesson
+  digestOf(key: ExampleKey): number | undefined {
+    return this.#known().find(this.#wordsOf(key))?.digest
   }
 
-  add(key: ExampleKey, lesson = UNKNOWN_SIGNAL): void {
-    const seen = this.see(key, lesson)
-    if (seen === 'same' || (seen === 'retracted' && lesson === RETRACTED)) return
-    this.#known().add(this.#wordsOf(key), lesson)
+  add(key: ExampleKey, digest = UNKNOWN_SIGNAL): void {
+    const seen = this.see(key, digest)
+    if (seen === 'same' || (seen === 'retracted' && digest === RETRACTED)) return
+    this.#known().add(this.#wordsOf(key), digest)
   }
 
   /** The checkpoint contains them now. */
@@ -124,7 +124,7 @@ export class Dedupe {
       // More came between two saves than are kept: ids before the gap were already forgotten then.
       if (run.first > ids.end) ids = new SeenIds(this.#limit, run.first)
       // After a repeated save, two runs may begin with the same ids.
-      for (const [id, lesson] of idsIn(run, ids.end - run.first)) ids.add(id, lesson)
+      for (const [id, digest] of idsIn(run, ids.end - run.first)) ids.add(id, digest)
     }
     this.#savedEnd = ids.end
     this.#ids = ids
@@ -132,8 +132,8 @@ export class Dedupe {
   }
 }
 
-function* idsIn({ hashes, lessons }: IdRun, from: number): Generator<[IdHash, number]> {
-  const words = lessons && new Uint32Array(lessons.slice().buffer)
+function* idsIn({ hashes, digests }: IdRun, from: number): Generator<[IdHash, number]> {
+  const words = digests && new Uint32Array(digests.slice().buffer)
   let at = from
   for (const id of hashesIn(hashes.subarray(from * HASH_BYTES))) {
     yield [id, words?.[at] ?? UNKNOWN_SIGNAL]

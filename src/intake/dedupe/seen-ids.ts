@@ -12,7 +12,7 @@
 export interface SeenId {
   /** How many came before it. */
   readonly ordinal: number
-  readonly lesson: number
+  readonly digest: number
 }
 
 /** Four 32-bit words. */
@@ -26,7 +26,7 @@ export class SeenIds {
   readonly #limit: number
   /** The id with the ordinal n is at index n modulo capacity. */
   #ring: Uint32Array
-  #lessons: Uint32Array
+  #digests: Uint32Array
   #capacity: number
   /** Place + 1, or 0 for an empty slot. */
   #table: Int32Array
@@ -39,7 +39,7 @@ export class SeenIds {
     this.#limit = limit
     this.#capacity = Math.min(limit, SMALLEST)
     this.#ring = new Uint32Array(this.#capacity * WORDS)
-    this.#lessons = new Uint32Array(this.#capacity)
+    this.#digests = new Uint32Array(this.#capacity)
     this.#table = new Int32Array(tableSize(this.#capacity))
     this.#begin = from
     this.#end = from
@@ -60,14 +60,14 @@ export class SeenIds {
     const place = (this.#table[this.#slotOf(hash)] ?? 0) - 1
     if (place < 0) return undefined
     const before = (this.#end - 1 - place) % this.#capacity
-    return { ordinal: this.#end - 1 - before, lesson: this.#lessons[place] ?? 0 }
+    return { ordinal: this.#end - 1 - before, digest: this.#digests[place] ?? 0 }
   }
 
   /** Removes the oldest if there are more than `limit`. */
-  add(hash: IdHash, lesson: number): void {
+  add(hash: IdHash, digest: number): void {
     if (this.#end - this.#begin === this.#limit) this.#forgetOldest()
     else if (this.#end - this.#begin === this.#capacity) this.#grow()
-    this.#place(this.#end, hash, lesson)
+    this.#place(this.#end, hash, digest)
     this.#end += 1
   }
 
@@ -82,15 +82,15 @@ export class SeenIds {
   }
 
   /** The same for their signals. */
-  lessonsFrom(first: number): Uint8Array {
+  digestsFrom(first: number): Uint8Array {
     const ordinals = Array.from({ length: this.#end - first }, (_, at) => first + at)
-    const words = Uint32Array.from(ordinals, (at) => this.#lessons[at % this.#capacity] ?? 0)
+    const words = Uint32Array.from(ordinals, (at) => this.#digests[at % this.#capacity] ?? 0)
     return new Uint8Array(words.buffer)
   }
 
-  #place(ordinal: number, hash: IdHash, lesson: number): void {
+  #place(ordinal: number, hash: IdHash, digest: number): void {
     const place = ordinal % this.#capacity
-    this.#lessons[place] = lesson
+    this.#digests[place] = digest
     this.#table[this.#slotOf(hash)] = place + 1
     this.#ring.set(hash, place * WORDS)
   }
@@ -143,12 +143,12 @@ export class SeenIds {
   #grow(): void {
     const ids: [IdHash, number][] = []
     for (let ordinal = this.#begin; ordinal < this.#end; ordinal += 1)
-      ids.push([this.#at(ordinal), this.#lessons[ordinal % this.#capacity] ?? 0])
+      ids.push([this.#at(ordinal), this.#digests[ordinal % this.#capacity] ?? 0])
     this.#capacity = Math.min(this.#limit, this.#capacity * 2)
     this.#ring = new Uint32Array(this.#capacity * WORDS)
-    this.#lessons = new Uint32Array(this.#capacity)
+    this.#digests = new Uint32Array(this.#capacity)
     this.#table = new Int32Array(tableSize(this.#capacity))
-    for (const [at, [hash, lesson]] of ids.entries()) this.#place(this.#begin + at, hash, lesson)
+    for (const [at, [hash, digest]] of ids.entries()) this.#place(this.#begin + at, hash, digest)
   }
 }
 

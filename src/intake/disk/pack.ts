@@ -13,8 +13,8 @@ export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
     at += event.bytes.length
   }
   const rows = events.map(
-    ({ source, id, lesson = UNKNOWN_SIGNAL, isRepeatable = false, bytes }) => ({
-      ...{ source, id, lesson, isRepeatable },
+    ({ source, id, digest = UNKNOWN_SIGNAL, isRepeatable = false, bytes }) => ({
+      ...{ source, id, digest, isRepeatable },
       size: bytes.length,
     }),
   )

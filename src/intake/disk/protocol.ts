@@ -55,7 +55,7 @@ export interface PackedEvents {
   readonly rows: readonly {
     readonly source: string
     readonly id: string
-    readonly lesson: number
+    readonly digest: number
     readonly isRepeatable: boolean
     readonly size: number
   }[]

@@ -14,12 +14,12 @@ export const RETRACTED = 1
 export const LET_AGAIN = 2
 
 export function signalDigest({
-  lesson,
+  signal,
   weight,
   input,
   predictionId = '',
-}: Pick<FeedbackEvent, 'lesson' | 'weight' | 'input' | 'predictionId'>): number {
-  const text = [lesson.kind, said(lesson), weight, predictionId, inputText(input)].join('\0')
+}: Pick<FeedbackEvent, 'signal' | 'weight' | 'input' | 'predictionId'>): number {
+  const text = [signal.kind, said(signal), weight, predictionId, inputText(input)].join('\0')
   const digest = Number.parseInt(hash('sha256', text).slice(0, 8), 16)
   return Math.max(digest, LET_AGAIN + 1)
 }

@@ -85,8 +85,8 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
     value === undefined ? undefined : readInput(value, limits, at, context.inputKind),
   )
   const predictionId = field('prediction_id', identity)
-  const lesson = withScope(readSignal(event, limits, pointer, context.signals), event, envelope)
-  const read: Writable<FeedbackEvent> = { id, source, lesson, weight: field('weight', weight) }
+  const signal = withScope(readSignal(event, limits, pointer, context.signals), event, envelope)
+  const read: Writable<FeedbackEvent> = { id, source, signal, weight: field('weight', weight) }
   if (timeMs !== undefined) read.timeMs = timeMs
   if (model !== undefined) read.model = model
   if (input !== undefined) read.input = input
@@ -122,14 +122,14 @@ function readModel(event: JsonObject, pointer: string, addressed: string | undef
 /** A retraction refers to a prediction, or to the event with its id. */
 function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): void {
   if (read.predictionId !== undefined) return
-  const { kind } = read.lesson
+  const { kind } = read.signal
   if (kind === 'rating') {
     throw refuse('RATING_NEEDS_PREDICTION', below(pointer, 'rating'), 'a rating of which answer?')
   }
   if (kind !== 'retract' && read.input === undefined) {
     throw refuse('EVENT_INVALID', pointer, 'neither input nor prediction_id')
   }
-  const isOne = kind !== 'retract' || read.lesson.all === undefined
+  const isOne = kind !== 'retract' || read.signal.all === undefined
   if (kind === 'retract' && isOne && given(event, 'id') === undefined) {
     const why = 'none of id, prediction_id and source'
     throw refuse('EVENT_INVALID', below(pointer, 'retract'), why)
@@ -140,15 +140,15 @@ function checkSubject(read: FeedbackEvent, event: JsonObject, pointer: string): 
  * The meaning of a retraction: without a source, that id from any source; without an id, everything from its source.
  */
 function withScope(
-  lesson: FeedbackSignal,
+  signal: FeedbackSignal,
   event: JsonObject,
   { id, source, pointer }: Unwrapped,
 ): FeedbackSignal {
-  if (lesson.kind !== 'retract') return lesson
+  if (signal.kind !== 'retract') return signal
   const isNamed = (given(event, 'source') ?? source) !== undefined
   const isOne = (given(event, 'id') ?? id ?? given(event, 'prediction_id')) !== undefined
   if (!isNamed) return { kind: 'retract', anySource: true }
-  if (isOne) return lesson
+  if (isOne) return signal
   const sinceMs = time(given(event, 'since'), below(pointer, 'since'))
   return { kind: 'retract', all: sinceMs === undefined ? {} : { sinceMs } }
 }

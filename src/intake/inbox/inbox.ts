@@ -19,7 +19,7 @@ export interface IncomingEvent {
   readonly source: string
   readonly id: string
   /** Digest of its signal; absent = unknown, and any signal counts as the same. */
-  readonly lesson?: number
+  readonly digest?: number
   /** Whether a repetition is meaningful. */
   readonly isRepeatable?: boolean
   readonly bytes: Uint8Array
@@ -27,14 +27,14 @@ export interface IncomingEvent {
 
 /** A retraction may carry the id of the event that it retracts; it is not a repetition of it. */
 export function incomingEvent(
-  event: Pick<FeedbackEvent, 'source' | 'id' | 'lesson' | 'weight' | 'input' | 'predictionId'>,
+  event: Pick<FeedbackEvent, 'source' | 'id' | 'signal' | 'weight' | 'input' | 'predictionId'>,
   bytes: Uint8Array,
 ): IncomingEvent {
   const { source, id } = event
-  const lesson = signalDigest(event)
-  if (event.lesson.kind !== 'retract') return { source, id, lesson, bytes }
-  const isRepeatable = event.lesson.all !== undefined
-  return { source, id: `${id}\0retract`, lesson, isRepeatable, bytes }
+  const digest = signalDigest(event)
+  if (event.signal.kind !== 'retract') return { source, id, digest, bytes }
+  const isRepeatable = event.signal.all !== undefined
+  return { source, id: `${id}\0retract`, digest, isRepeatable, bytes }
 }
 
 export interface Appended {
@@ -230,11 +230,11 @@ class SqliteInbox implements Inbox {
   }
 
   #keep(event: IncomingEvent, offset: number, undone: number): boolean {
-    const { lesson = UNKNOWN_SIGNAL } = event
+    const { digest = UNKNOWN_SIGNAL } = event
     const put = `INSERT INTO identities (hash, offset, lesson) VALUES (?, ?, ?)
       ON CONFLICT (hash) DO UPDATE SET offset = excluded.offset, lesson = excluded.lesson
       WHERE offset < ? OR (excluded.lesson <> 0 AND lesson NOT IN (0, excluded.lesson))`
-    const isNew = this.#store.run(put, hashOf(keyOf(event)), offset, lesson, undone) > 0
+    const isNew = this.#store.run(put, hashOf(keyOf(event)), offset, digest, undone) > 0
     if (!isNew && event.isRepeatable !== true) return false
     const message = 'INSERT INTO messages (offset, value, time_ms) VALUES (?, ?, ?)'
     this.#store.run(message, offset, event.bytes, this.#options.clock.nowMs())

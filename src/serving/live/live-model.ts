@@ -84,7 +84,7 @@ interface Live extends LiveAdapter {
 
 class SwappingModel implements LiveModel {
   readonly #options: LiveModelOptions
-  readonly #shelf: AdapterCache
+  readonly #adapterCache: AdapterCache
   readonly #swaps: Swaps
   #live: Live | undefined
   #failed: FailedSwap | undefined
@@ -96,7 +96,7 @@ class SwappingModel implements LiveModel {
 
   constructor(options: LiveModelOptions) {
     this.#options = options
-    this.#shelf = openAdapterCache({
+    this.#adapterCache = openAdapterCache({
       ...options,
       idle: options.idleVersions,
       most: options.mostVersions,
@@ -143,7 +143,7 @@ class SwappingModel implements LiveModel {
   }
 
   async prove(version: string): Promise<Manifest> {
-    const adapter = await this.#shelf.prove(version)
+    const adapter = await this.#adapterCache.prove(version)
     adapter.release()
     return adapter.manifest
   }
@@ -152,7 +152,7 @@ class SwappingModel implements LiveModel {
     this.#closing.abort()
     this.#stopWatching?.()
     await this.#swaps.idle()
-    this.#shelf.close()
+    this.#adapterCache.close()
   }
 
   /** The adapter that the request uses from here to its end, even if the pointer moves. */
@@ -160,7 +160,7 @@ class SwappingModel implements LiveModel {
     version: string | undefined,
   ): Promise<{ readonly adapter: HeldAdapter; readonly generation: number | undefined }> {
     if (version !== undefined) {
-      return { adapter: await this.#shelf.hold(version, 'bounded'), generation: undefined }
+      return { adapter: await this.#adapterCache.hold(version, 'bounded'), generation: undefined }
     }
     const live = this.#live
     if (live === undefined) throw this.#notReady()
@@ -201,7 +201,7 @@ class SwappingModel implements LiveModel {
 
   async #held(version: string): Promise<HeldAdapter | undefined> {
     try {
-      return await this.#shelf.hold(version, 'urgent')
+      return await this.#adapterCache.hold(version, 'urgent')
     } catch (err) {
       this.#options.log.warn(
         { model: this.#options.model, version, err },
@@ -219,7 +219,7 @@ class SwappingModel implements LiveModel {
   async #carryOut(pointer: Routing): Promise<void> {
     const startMs = this.#options.clock.monotonicMs()
     try {
-      const adapter = await this.#shelf.hold(pointer.live.version, 'urgent')
+      const adapter = await this.#adapterCache.hold(pointer.live.version, 'urgent')
       this.#move({ adapter, pointer, manifest: adapter.manifest })
     } catch (error) {
       this.#stay(pointer, error)

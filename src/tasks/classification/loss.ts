@@ -39,8 +39,8 @@ export function rowLoss(
 function raise(z: Float32Array, y: number, factor: number, gradient: Float32Array): number {
   const total = logSumExp(z)
   for (let at = 0; at < z.length; at += 1) {
-    const slope = Math.exp((z[at] ?? 0) - total) - (at === y ? 1 : 0)
-    gradient[at] = (gradient[at] ?? 0) + factor * slope
+    const derivative = Math.exp((z[at] ?? 0) - total) - (at === y ? 1 : 0)
+    gradient[at] = (gradient[at] ?? 0) + factor * derivative
   }
   return total - (z[y] ?? 0)
 }
@@ -77,8 +77,8 @@ export function distilled(
   for (let at = 0; at < z.length; at += 1) {
     const [own, logit] = [t[at] ?? 0, z[at] ?? 0]
     if (own !== 0) loss += own * (total - logit)
-    const slope = weight * Math.exp(logit - total) - own
-    gradient[at] = (gradient[at] ?? 0) + slope / temperature
+    const derivative = weight * Math.exp(logit - total) - own
+    gradient[at] = (gradient[at] ?? 0) + derivative / temperature
   }
   return loss
 }

@@ -33,8 +33,8 @@ export const lossSettings = {
 export function lossOf(
   r: number,
   { loss, huber_delta: delta }: LossSettings,
-): { readonly loss: number; readonly slope: number } {
+): { readonly loss: number; readonly derivative: number } {
   const size = Math.abs(r)
-  if (loss === 'squared' || size <= delta) return { loss: 0.5 * r * r, slope: r }
-  return { loss: delta * (size - 0.5 * delta), slope: delta * Math.sign(r) }
+  if (loss === 'squared' || size <= delta) return { loss: 0.5 * r * r, derivative: r }
+  return { loss: delta * (size - 0.5 * delta), derivative: delta * Math.sign(r) }
 }

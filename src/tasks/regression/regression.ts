@@ -38,8 +38,8 @@ export function openRegression(settings: LossSettings): Task<number, Answer> {
 
     loss({ target, outputs, share }, _head, gradient) {
       const { z, mean, deviation } = estimateIn(outputs)
-      const { loss, slope } = lossOf(z - (target - mean) / deviation, settings)
-      gradient[0] = (gradient[0] ?? 0) + share * slope
+      const { loss, derivative } = lossOf(z - (target - mean) / deviation, settings)
+      gradient[0] = (gradient[0] ?? 0) + share * derivative
       return share * loss
     },
     distil([z = 0], [teacher = 0], { share }, gradient) {

@@ -30,7 +30,7 @@ type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
   readonly served?: ServedPrediction
 } & (
     | Pick<WaitingEvent, 'event'>
-    | { readonly event?: undefined; readonly lesson: number | undefined }
+    | { readonly event?: undefined; readonly digest: number | undefined }
   )
 
 /** The data that accompanies an event. */
@@ -60,7 +60,7 @@ export class Admission {
         event.input && this.#isOurs(event) ? this.#encoded(event.input) : undefined,
       compute: (encoded) => parts.latents.ahead(encoded),
     })
-    this.#count = parts.tally.state.triedAgain
+    this.#count = parts.progress.state.triedAgain
   }
 
   /** Synchronous, unless it has to wait. */
@@ -70,16 +70,16 @@ export class Admission {
     const event = prefetched?.event ?? this.#parse(received)
     if (event === undefined || !this.#isOurs(event)) return false
     const key = keyOf(event)
-    if (event.lesson.kind === 'retract') return this.#retractions.retract(event, received, signal)
+    if (event.signal.kind === 'retract') return this.#retractions.retract(event, received, signal)
     const seen = this.#look(event)
     const wasThere = this.#wasThereBefore(received)
-    if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.tally.accepted))
+    if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.progress.accepted))
       return this.#refuseRetracted(received)
     if (seen === 'same' || (wasThere && this.#isAside(key, event))) {
-      this.#parts.tally.count('duplicates')
+      this.#parts.progress.count('duplicates')
       return false
     }
-    const waiting = { key, event, received, since: this.#parts.tally.accepted }
+    const waiting = { key, event, received, since: this.#parts.progress.accepted }
     if (wasThere) return this.#putAside(waiting)
     // A latent is kept under the key of its example.
     if (seen !== 'new') this.#parts.latents.forget([key])
@@ -95,9 +95,9 @@ export class Admission {
 
   /** A set-aside event that a person asked for; it is already counted as accepted. */
   async relearn({ key, what, ...entry }: SetAsideEntry, signal: AbortSignal): Promise<Due> {
-    const { tally, latents, setAside, loop } = this.#parts
+    const { progress, latents, setAside, loop } = this.#parts
     if (what.kind === 'event') {
-      const waiting = { ...what.event, since: tally.accepted, isCounted: true as const }
+      const waiting = { ...what.event, since: progress.accepted, isCounted: true as const }
       const due = needsPrediction(waiting.event)
         ? await this.#join(waiting, signal)
         : await this.#learn(waiting, {}, signal)
@@ -106,8 +106,8 @@ export class Admission {
     }
     const received = receivedOf({ ...entry, key, what }, loop.task)
     const { example } = what
-    const lesson = this.#parts.dedupe.lessonOf(key)
-    const waiting = { key, received, lesson, isCounted: true as const }
+    const digest = this.#parts.dedupe.digestOf(key)
+    const waiting = { key, received, digest, isCounted: true as const }
     const found = await latents.all([example], signal)
     const due = this.#accepted(waiting, example, found)
     setAside.remove(key)
@@ -123,13 +123,13 @@ export class Admission {
 
   /** A waiting event to retry after the events accepted so far; call it until there is none. */
   nextAgain(): WaitingEvent | undefined {
-    const { waiting, tally } = this.#parts
+    const { waiting, progress } = this.#parts
     for (;;) {
       const next = this.#again.shift()
       if (next !== undefined) return next
       // Only when all of a count were tried: a crash before that tries them all once more.
-      tally.triedAgain(this.#count)
-      if (this.#count === tally.accepted) return undefined
+      progress.triedAgain(this.#count)
+      if (this.#count === progress.accepted) return undefined
       this.#count += 1
       this.#refusals.giveUp(waiting.expire(this.#count))
       this.#again.push(...waiting.due(this.#count))
@@ -151,36 +151,36 @@ export class Admission {
     return named !== undefined && named !== this.#parts.loop.model
   }
 
-  /** Set aside with this very lesson. */
+  /** Set aside with this very digest. */
   #isAside(key: ExampleKey, event: FeedbackEvent): boolean {
     const { setAside, dedupe } = this.#parts
     const what = setAside.get(key)?.what
     if (what === undefined) return false
-    const lesson = what.kind === 'event' ? signalDigest(what.event.event) : dedupe.lessonOf(key)
-    return lesson === signalDigest(event)
+    const digest = what.kind === 'event' ? signalDigest(what.event.event) : dedupe.digestOf(key)
+    return digest === signalDigest(event)
   }
 
   /** A different signal supersedes set-aside and waiting events in the same way as learned ones. */
   #look(event: FeedbackEvent): Seen {
     const { dedupe, waiting, setAside } = this.#parts
     const key = keyOf(event)
-    const lesson = signalDigest(event)
+    const digest = signalDigest(event)
     const held = waiting.get(key)
-    if (held !== undefined) return signalDigest(held.event) === lesson ? 'same' : 'other'
-    const seen = dedupe.see(key, lesson)
+    if (held !== undefined) return signalDigest(held.event) === digest ? 'same' : 'other'
+    const seen = dedupe.see(key, digest)
     return seen === 'same' && setAside.has(key) ? 'undone' : seen
   }
 
   /** Events set aside unread are parsed here, and nothing more. */
   #wasThereBefore(received: Received): boolean {
-    const { barrier } = this.#parts.tally
+    const { barrier } = this.#parts.progress
     return barrier !== undefined && isBefore(received, barrier)
   }
 
   #putAside(waiting: WaitingEvent): Due {
-    const { tally, loop } = this.#parts
+    const { progress, loop } = this.#parts
     const { task } = loop
-    tally.count('accepted')
+    progress.count('accepted')
     setAside(eventAside(waiting, 'unread', task), { ...this.#parts, task })
     return false
   }
@@ -235,7 +235,7 @@ export class Admission {
   /** What sums are to be rid of when this example is learned. */
   #replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
     const { learner, loop } = this.#parts
-    const about = loop.task.supersedes(event.lesson) ? predictionId : undefined
+    const about = loop.task.supersedes(event.signal) ? predictionId : undefined
     return learner.unlearnable([...new Set([key, ...learner.about(about)])])
   }
 
@@ -281,8 +281,8 @@ export class Admission {
     old: LatentMap | undefined,
   ): void {
     const { learner, heldOut, dedupe, waiting, setAside, onSupersede, loop } = this.#parts
-    const about = event && loop.task.supersedes(event.lesson) ? predictionId : undefined
-    const isKnown = dedupe.lessonOf(key) !== undefined
+    const about = event && loop.task.supersedes(event.signal) ? predictionId : undefined
+    const isKnown = dedupe.digestOf(key) !== undefined
     const keys = [...(isKnown ? [key] : []), ...learner.about(about), ...heldOut.about(about)]
     for (const held of waiting.about(key, about))
       if (held.received !== received) this.#refusals.drop(held)
@@ -331,7 +331,7 @@ export class Admission {
 
   #target(event: FeedbackEvent, served: ServedPrediction | undefined): Example['target'] {
     const { loop, learner } = this.#parts
-    return loop.task.target(event.lesson, served?.answer, learner.head)
+    return loop.task.target(event.signal, served?.answer, learner.head)
   }
 
   #accept(
@@ -340,7 +340,7 @@ export class Admission {
     latents: LatentMap,
     old: LatentMap | undefined,
   ): Decision<'wait' | 'update'> {
-    const { learner, heldOut, tally, dedupe, waiting, setAside, loop, onHoldOut } = this.#parts
+    const { learner, heldOut, progress, dedupe, waiting, setAside, loop, onHoldOut } = this.#parts
     const { isCounted, event } = counted
     learner.check(example)
     this.#supersede(counted, example, old)
@@ -349,8 +349,8 @@ export class Admission {
       : learner.accept(example, latents, loop.clock.nowMs())
     waiting.leave(example.key)
     setAside.remove(example.key)
-    dedupe.add(example.key, event ? signalDigest(event) : counted.lesson)
-    if (isCounted !== true) tally.count('accepted')
+    dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
+    if (isCounted !== true) progress.count('accepted')
     if (counted.served !== undefined) this.#judge(counted.served, example)
     return decision
   }

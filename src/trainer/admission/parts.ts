@@ -19,7 +19,7 @@ import type { SetAside } from '../../checkpoint/set-aside-events.ts'
 export interface AdmissionParts {
   readonly loop: LoopParts
   readonly learner: Learner
-  readonly tally: TrainerProgress
+  readonly progress: TrainerProgress
   readonly dedupe: Dedupe
   readonly waiting: PendingJoins
   readonly setAside: SetAside
@@ -33,7 +33,7 @@ export interface AdmissionParts {
   readonly retry: RetryPolicy
   /** An example that nothing trains on. */
   readonly onHoldOut: (example: Example, latents: LatentMap) => Decision<'wait'>
-  /** What a newer lesson takes the place of. */
+  /** What a newer signal takes the place of. */
   readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
   /** Keys to forget everywhere. */
   readonly onRetract: (retracted: Retracted, latents?: LatentMap) => void

@@ -8,18 +8,18 @@ import { failure } from '../../platform/errors.ts'
 import type { AdmissionParts } from './parts.ts'
 
 export class Refusals {
-  readonly #parts: Pick<AdmissionParts, 'letters' | 'tally' | 'waiting' | 'refused'>
+  readonly #parts: Pick<AdmissionParts, 'letters' | 'progress' | 'waiting' | 'refused'>
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
   }
 
   reject(received: Received, error: unknown, key?: ExampleKey): void {
-    const { letters, tally, waiting } = this.#parts
+    const { letters, progress, waiting } = this.#parts
     if (key !== undefined && waiting.get(key)?.received === received) waiting.leave(key)
     letters.add(received, letters.reasonOf(error))
     if (key !== undefined) this.#parts.refused.push(key)
-    tally.count('rejected')
+    progress.count('rejected')
   }
 
   /** Their predictions will not come. */
@@ -34,6 +34,6 @@ export class Refusals {
   /** It is not waited for any more. Each record of the stream is counted as something. */
   drop({ key, isCounted }: WaitingEvent): void {
     this.#parts.waiting.leave(key)
-    if (isCounted !== true) this.#parts.tally.count('accepted')
+    if (isCounted !== true) this.#parts.progress.count('accepted')
   }
 }

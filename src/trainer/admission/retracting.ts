@@ -37,7 +37,7 @@ export class Retractions {
    */
   retract(event: FeedbackEvent, received: Received, signal: AbortSignal): Due | Promise<Due> {
     const { learner, heldOut, dedupe, latents } = this.#parts
-    const meant = meantBy(event, (key) => dedupe.lessonOf(key) !== undefined)
+    const meant = meantBy(event, (key) => dedupe.digestOf(key) !== undefined)
     const taught = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
     const known = [...taught, ...heldOut.rows]
     const keys = known.filter((each) => isMeant(meant, each)).map(({ key }) => key)
@@ -49,13 +49,13 @@ export class Retractions {
   }
 
   #retracted({ event, received, meant, keys, latents }: Retracting): false {
-    const { dedupe, tally, onRetract } = this.#parts
+    const { dedupe, progress, onRetract } = this.#parts
     const gone = [...new Set([...keys, ...this.#dropMeant(meant)])]
     const own = keyOf(event)
     if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
     for (const key of gone) dedupe.add(key, RETRACTED)
-    if (dedupe.lessonOf(own) !== undefined) dedupe.add(own, RETRACTED)
-    tally.count('accepted')
+    if (dedupe.digestOf(own) !== undefined) dedupe.add(own, RETRACTED)
+    progress.count('accepted')
     const { predictionId } = event
     const isMany = meant.kind !== 'event'
     onRetract(
@@ -84,11 +84,11 @@ export class Retractions {
 
   /** It refers to nothing known. Returns whether it counts anyway. */
   #isAhead(event: FeedbackEvent, meant: Meant, received: Received): boolean {
-    const { ahead, tally, dedupe } = this.#parts
+    const { ahead, progress, dedupe } = this.#parts
     if (meant.kind === 'source' || event.predictionId !== undefined) return true
     const key = keyOf(event)
-    if (meant.kind === 'event' && dedupe.lessonOf(key) !== undefined) return true
-    if (meant.kind === 'event' && ahead.add(key, tally.accepted)) return true
+    if (meant.kind === 'event' && dedupe.digestOf(key) !== undefined) return true
+    if (meant.kind === 'event' && ahead.add(key, progress.accepted)) return true
     const error =
       meant.kind === 'id'
         ? failure('RETRACTION_UNMATCHED', `no event ${event.id} of any source is known`)

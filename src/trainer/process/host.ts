@@ -26,7 +26,7 @@ export interface HostedModel {
   /** When several daemons may train it: one does at a time, the others stand by. */
   readonly fleet?: FleetPart
   /** Creates the loop and all its parts; called once without a fleet, and once per lease term in one. */
-  open(tenure?: LeaseTerm): Promise<Loop>
+  open(leaseTerm?: LeaseTerm): Promise<Loop>
 }
 
 export interface HostedTrainers {
@@ -39,7 +39,7 @@ export interface HostedTrainers {
 
 /** What the loops of a process share and call; for `LoopParts`. */
 export interface Hosting {
-  readonly turns: TrainingMutex
+  readonly trainingMutex: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
   readonly onPointer: (model: string, pointer: Routing) => void
 }
@@ -52,7 +52,7 @@ export class TrainerHost {
   readonly #clock: Clock
   readonly #tell: (message: FromTrainer) => void
   readonly #loops = new Map<string, Loop>()
-  readonly #tenures = new Map<string, LeaseTerms>()
+  readonly #leaseTerms = new Map<string, LeaseTerms>()
   /** Of models that have no loop. */
   readonly #statuses = new Map<string, TrainerStatus>()
 
@@ -60,7 +60,7 @@ export class TrainerHost {
     this.#clock = clock
     this.#tell = tell
     this.hosting = {
-      turns: new TrainingMutex(),
+      trainingMutex: new TrainingMutex(),
       onStatus: (status) => tell({ kind: 'status', status: this.#withLease(status) }),
       onPointer: (model, pointer) => tell({ kind: 'pointer', model, pointer }),
     }
@@ -91,7 +91,7 @@ export class TrainerHost {
     try {
       lock = await this.#lock(model, log, signal)
       if (model.fleet === undefined) await this.#runLoop(model, signal)
-      else await this.#runTenures(model, model.fleet, log, signal)
+      else await this.#runLeaseTerms(model, model.fleet, log, signal)
     } catch (error) {
       if (isAborted(signal)) return
       if (!(error instanceof CodedError)) throw error
@@ -108,14 +108,14 @@ export class TrainerHost {
     await loop.run(signal)
   }
 
-  async #runTenures(
+  async #runLeaseTerms(
     model: HostedModel,
     fleet: FleetPart,
     log: Logger,
     signal: AbortSignal,
   ): Promise<void> {
     const { name } = model
-    const open = (tenure: LeaseTerm) => model.open(tenure)
+    const open = (leaseTerm: LeaseTerm) => model.open(leaseTerm)
     const onLoop = (loop: Loop | undefined) => {
       if (loop !== undefined) this.#loops.set(name, loop)
       else {
@@ -123,9 +123,9 @@ export class TrainerHost {
         this.#set(name, { state: 'standby' })
       }
     }
-    const tenures = new LeaseTerms({ model: name, fleet, clock: this.#clock, log, open, onLoop })
-    this.#tenures.set(name, tenures)
-    await tenures.run(signal)
+    const leaseTerms = new LeaseTerms({ model: name, fleet, clock: this.#clock, log, open, onLoop })
+    this.#leaseTerms.set(name, leaseTerms)
+    await leaseTerms.run(signal)
   }
 
   /** A predecessor that is about to end holds it a moment longer. */
@@ -161,7 +161,7 @@ export class TrainerHost {
   }
 
   #withLease(status: TrainerStatus): TrainerStatus {
-    const { view: lease, copyFault } = this.#tenures.get(status.model) ?? {}
+    const { view: lease, copyFault } = this.#leaseTerms.get(status.model) ?? {}
     if (lease === undefined) return status
     if (copyFault === undefined) return { ...status, lease }
     const { code, message } = copyFault

@@ -26,8 +26,8 @@ export function obey(
   { task, log }: { readonly task: Pick<Task, 'selected'>; readonly log: Logger },
 ): void {
   const { by, asks, reason } = move
-  const { tally, setAside } = state
-  if (by === 'pause' || by === 'resume') tally.pause(by === 'pause')
+  const { progress, setAside } = state
+  if (by === 'pause' || by === 'resume') progress.pause(by === 'pause')
   const selection = selectedBy(asks?.selection ?? {}, task)
   const count = by === 'relearn' ? setAside.relearn(selection) : 0
   const gone = by === 'discard' ? setAside.discard(selection) : 0

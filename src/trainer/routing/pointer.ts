@@ -46,24 +46,24 @@ export class Pointer {
 
   #isSettling(live: Routing | undefined): boolean {
     const { loop, state } = this.#parts
-    if (live === undefined || live.generation <= state.tally.state.generation) return false
+    if (live === undefined || live.generation <= state.progress.state.generation) return false
     const ageMs = loop.clock.nowMs() - live.sinceMs
     return ageMs >= 0 && ageMs < SETTLED_AFTER_MS
   }
 
   /** Call it after the checkpoint that intends the moves. */
   async carryOut(signal: AbortSignal): Promise<void> {
-    const { tally } = this.#parts.state
-    for (let [move] = tally.state.intended; move !== undefined; [move] = tally.state.intended)
+    const { progress } = this.#parts.state
+    for (let [move] = progress.state.intended; move !== undefined; [move] = progress.state.intended)
       if (!(await this.#move(move, signal))) return
   }
 
   /** False when the registry does not know the version yet or any more: a replica with its bytes restores it. */
   async #move(move: Move, signal: AbortSignal): Promise<boolean> {
     const { loop, state, retry } = this.#parts
-    const { generation: expect, intended } = state.tally.state
+    const { generation: expect, intended } = state.progress.state
     const point = () => {
-      loop.tenure?.lease.check()
+      loop.leaseTerm?.lease.check()
       return unlessRefused(loop.registry.point({ ...move, expect }))
     }
     const moved = await retry.run('moving the live pointer', point, signal)
@@ -78,25 +78,25 @@ export class Pointer {
 
   async #look(live: Routing | undefined, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts
-    const { generation: known, live: answering } = state.tally.state
+    const { generation: known, live: answering } = state.progress.state
     if (live === undefined || live.generation < known) this.#lost(live)
     else if (live.generation > known) await this.#catchUp(live, signal)
-    else if (answering === null) state.tally.learnedLive(live)
+    else if (answering === null) state.progress.learnedLive(live)
   }
 
   /** Moves that the checkpoint does not know: our own before a crash, a predecessor's, a person's; in their order. */
   async #catchUp(live: Routing, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts
-    const known = state.tally.state.generation
+    const known = state.progress.state.generation
     const history = await this.#history(live.generation - known, signal)
     const moves = history.toReversed().filter(({ generation }) => generation > known)
     for (const [at, move] of moves.entries()) {
       const verdict = await reconcilePointer(move, this.#parts, signal)
       if (verdict === 'wait') {
-        state.tally.intend([])
+        state.progress.intend([])
         return
       }
-      if (verdict === 'ours') this.#moved(move, state.tally.state.intended.slice(1))
+      if (verdict === 'ours') this.#moved(move, state.progress.state.intended.slice(1))
       else if (verdict === 'pass' || this.#wasAdopted(move)) this.#passed(move)
       else if (verdict === 'obey') await this.#obey(move, signal)
       else if (this.#isOvertaken(move, moves[at + 1])) this.#overtaken(move)
@@ -109,25 +109,25 @@ export class Pointer {
     if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
     // A promotion sets nothing aside.
     if (move.by === 'rollback' && next.by !== 'rollback') return false
-    const { tally, checkpoint } = this.#parts.state
-    return !tally.isAhead(next.live.version) && checkpoint.hasSnapshot(next.live.version)
+    const { progress, checkpoint } = this.#parts.state
+    return !progress.isAhead(next.live.version) && checkpoint.hasSnapshot(next.live.version)
   }
 
   #overtaken(move: Routing): void {
-    if (isHolding(move)) this.#parts.state.tally.pause(true)
+    if (isHolding(move)) this.#parts.state.progress.pause(true)
     this.#wentAlong(move)
     this.#passed(move)
   }
 
   #moved(live: Routing, left: readonly Move[]): void {
     const { loop, state } = this.#parts
-    state.tally.sawPointer(live, left)
+    state.progress.sawPointer(live, left)
     loop.onPointer(live)
   }
 
   #passed(live: Routing): void {
     const { loop, state } = this.#parts
-    state.tally.passedPointer(live)
+    state.progress.passedPointer(live)
     loop.onPointer(live)
   }
 
@@ -144,12 +144,12 @@ export class Pointer {
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
     if (undoes) {
       putAside(before, state, { task: loop.task, isUnknown: !isKnown })
-      state.tally.putBarrier({ untilMs: live.sinceMs, left })
+      state.progress.putBarrier({ untilMs: live.sinceMs, left })
     }
-    if (isHolding(live)) state.tally.pause(true)
+    if (isHolding(live)) state.progress.pause(true)
     const set_aside = state.setAside.size
     loop.log.info({ version, by, reason, set_aside }, 'going on from the version that is live now')
-    state.tally.sawPointer(live)
+    state.progress.sawPointer(live)
     this.#wentAlong(live)
     await state.save(signal)
   }
@@ -181,12 +181,12 @@ export class Pointer {
    */
   #lost(live: Routing | undefined): void {
     const { state } = this.#parts
-    const { generation, parent, intended, live: answering } = state.tally.state
+    const { generation, parent, intended, live: answering } = state.progress.state
     const version = answering?.version ?? parent
     if (generation === 0 || version === null) return
     const reason = live === undefined ? 'no version was live' : 'the registry had lost moves'
     const again: Move = { version, by: 'start', reason }
-    state.tally.lostPointer(live?.generation ?? 0, intended.length > 0 ? intended : [again])
+    state.progress.lostPointer(live?.generation ?? 0, intended.length > 0 ? intended : [again])
   }
 
   async #read(signal: AbortSignal): Promise<Routing | undefined> {

@@ -6,7 +6,7 @@ import type { Example, Remembered, Task } from '../../contracts/task.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import type { LetterParts } from './set-aside-letters.ts'
 import { letterOfGone } from './set-aside-letters.ts'
-import type { SetAsideEvent, Whence } from '../../checkpoint/set-aside-events.ts'
+import type { SetAsideEvent, AsideFrom } from '../../checkpoint/set-aside-events.ts'
 import type { TrainerState } from '../state.ts'
 
 type AsideTask = Pick<Task, 'topic' | 'stratum' | 'shown'>
@@ -20,8 +20,8 @@ export function putAside(
   state: TrainerState,
   { task, isUnknown = false }: { readonly task: AsideTask; readonly isUnknown?: boolean },
 ): void {
-  const { learner, waiting, tally, dedupe, letters } = state
-  const parts = { task, tally, letters, setAside: state.setAside }
+  const { learner, waiting, progress, dedupe, letters } = state
+  const parts = { task, progress, letters, setAside: state.setAside }
   const kept = new Set(learner.remembered.map(({ key }) => key))
   // In an order that does not depend on how often the trainer was restarted.
   const isUndone = ({ key }: Remembered) => !kept.has(key) && (isUnknown || !dedupe.has(key))
@@ -32,7 +32,7 @@ export function putAside(
   for (const event of waiting.events) {
     waiting.leave(event.key)
     // So that each record of the stream is counted as something.
-    if (event.isCounted !== true) tally.count('accepted')
+    if (event.isCounted !== true) progress.count('accepted')
     setAside(eventAside(event, 'waiting', task), parts)
   }
 }
@@ -44,24 +44,24 @@ function byKey(one: Example, other: Example): number {
 /** The oldest go to the dead letters when there is no room. */
 export function setAside(
   event: SetAsideEvent,
-  state: LetterParts & Pick<TrainerState, 'setAside' | 'tally'>,
+  state: LetterParts & Pick<TrainerState, 'setAside' | 'progress'>,
 ): void {
   for (const gone of state.setAside.add(event)) {
     letterOfGone(gone, state)
-    state.tally.count('rejected')
+    state.progress.count('rejected')
   }
 }
 
 export function eventAside(
   event: WaitingEvent,
-  whence: Whence,
+  was: AsideFrom,
   task: Pick<Task, 'topic'>,
 ): SetAsideEvent {
   const { key, event: said, received } = event
   const timeMs = said.timeMs ?? received.record.timeMs
-  const stratum = task.topic(said.lesson)
+  const stratum = task.topic(said.signal)
   return {
-    ...{ key, whence },
+    ...{ key, was },
     ...(stratum !== undefined && { stratum }),
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'event', event },
@@ -70,12 +70,12 @@ export function eventAside(
 
 function exampleAside(
   { logits: _logits, ...example }: Remembered,
-  whence: Whence,
+  was: AsideFrom,
   task: Pick<Task, 'stratum'>,
 ): SetAsideEvent {
   const { key, target, timeMs } = example satisfies Example
   return {
-    ...{ key, whence, stratum: task.stratum(target) },
+    ...{ key, was, stratum: task.stratum(target) },
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'example', example },
   }

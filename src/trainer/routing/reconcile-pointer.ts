@@ -21,17 +21,17 @@ export async function reconcilePointer(
   parts: RestoreVersion,
   signal: AbortSignal,
 ): Promise<Verdict> {
-  const { tally } = parts.state
-  const [intended] = tally.state.intended
+  const { progress } = parts.state
+  const [intended] = progress.state.intended
   if (intended?.version === move.live.version && intended.by === move.by) return 'ours'
   // The pointer is never moved back to versions that the line makes on its way there, no matter what moved it.
-  if (tally.isAhead(move.live.version)) return 'wait'
+  if (progress.isAhead(move.live.version)) return 'wait'
   if (isByPerson(move)) return 'adopt'
   if (isCommand(move)) return 'obey'
   if (move.by !== 'policy' || intended !== undefined) return 'pass'
   const { place } = move.asks ?? {}
-  if (place !== undefined) return tally.accepted < place ? 'wait' : 'pass'
-  return tally.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
+  if (place !== undefined) return progress.accepted < place ? 'wait' : 'pass'
+  return progress.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
 }
 
 export function isByPerson({ by }: Routing): boolean {

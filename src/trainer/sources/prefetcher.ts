@@ -75,7 +75,7 @@ export class Prefetcher {
   #prefetch(received: Received): Prefetched | null {
     try {
       const event = this.#parts.parse(received)
-      if (event.lesson.kind === 'retract' || needsPrediction(event)) return null
+      if (event.signal.kind === 'retract' || needsPrediction(event)) return null
       if (this.#parts.isKnown(event)) return null
       const encoded = this.#parts.encode(event)
       if (encoded === undefined) return null

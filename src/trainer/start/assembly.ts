@@ -48,7 +48,7 @@ export function assemble(loop: LoopParts): Assembly {
 export function openStream({ loop, state, retry, pointer }: Assembly): SourceMultiplexer {
   const { clock, log, limits } = loop
   const lines = loop.sources.map((source) => {
-    const from = state.tally.positions[source.name] ?? {}
+    const from = state.progress.positions[source.name] ?? {}
     return new BufferedSource({ source, from, records: limits.records, clock, log, retry })
   })
   const stream = new SourceMultiplexer(lines, state.turn, clock)
@@ -65,7 +65,7 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     retry,
     latents,
     learner: state.learner,
-    tally: state.tally,
+    progress: state.progress,
     dedupe: state.dedupe,
     waiting: state.waiting,
     setAside: state.setAside,

@@ -17,11 +17,11 @@ export function renamedIn(saved: Saved, { loop }: Pick<RestoreVersion, 'loop'>):
 
 function renamed(saved: Saved, renaming: Renaming): Saved {
   const rows = withExamples(saved, (row) => ({ ...row, target: renaming.target(row.target) }))
-  const { weights, mind, memorised, progress, setAside } = rows
+  const { weights, learnerState, memorised, progress, setAside } = rows
   return {
     ...rows,
     weights: { ...weights, head: renaming.head },
-    mind: renaming.state(mind) as LearnerState,
+    learnerState: renaming.state(learnerState) as LearnerState,
     setAside: setAside.map((entry) =>
       entry.stratum === undefined
         ? entry

@@ -49,10 +49,10 @@ export async function restoreVersion(
   const pending = undoes ? [] : state.learner.pending.map(({ key }) => key)
   if (line !== undefined) state.dedupe.goTo(line, pending)
   forgetLearned(state, line !== undefined)
-  state.tally.wentTo(version)
+  state.progress.wentTo(version)
   // A person has decided: later versions go live as usual.
-  state.tally.setBar(undefined)
-  state.tally.scored(state.learner.scores)
+  state.progress.setBar(undefined)
+  state.progress.scored(state.learner.scores)
   return line !== undefined
 }
 
@@ -71,7 +71,7 @@ async function outdate(
   const { memory } = await retry.run(`reading the manifest of ${version}`, read, signal)
   if ((memory?.items ?? 0) <= learner.memorised.length) return
   learner.outdateMemory()
-  state.mindChanged()
+  state.learnerStateChanged()
 }
 
 /** As a trainable would have it that has made no step. */

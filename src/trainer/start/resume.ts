@@ -80,21 +80,21 @@ async function publishRecovered(
   parts: RestoreVersion,
   signal: AbortSignal,
 ): Promise<void> {
-  const { tally } = parts.state
-  tally.nameNext(next)
+  const { progress } = parts.state
+  progress.nameNext(next)
   const { number, version } = await publishAgain(reason, parts, signal)
-  tally.wentTo(version, number + 1)
-  tally.intend([{ version, by: 'trainer', reason }])
+  progress.wentTo(version, number + 1)
+  progress.intend([{ version, by: 'trainer', reason }])
   await parts.state.save(signal, version)
 }
 
 function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
-  const { progress, positions, pending, waiting, setAside } = saved
-  const { trigger, turn, setAsideNext = 0, line, ...tally } = progress
-  state.tally.restore(tally, positions)
+  const { positions, pending, waiting, setAside } = saved
+  const { trigger, turn, setAsideNext = 0, line, ...progress } = saved.progress
+  state.progress.restore(progress, positions)
   state.turn = turn
   state.stamp = saved.stamp
-  state.waiting.restore(waiting, tally.triedAgain)
+  state.waiting.restore(waiting, progress.triedAgain)
   state.setAside.restore(setAside, setAsideNext)
   state.ahead.restore(saved.ahead ?? [])
   state.heldOut.restore(saved.heldOut ?? [])
@@ -112,23 +112,23 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
   const recovery = recoverPositions(parts)
   if (pointer === undefined) {
     const { number, version, decision } = await publishFirst(parts, signal)
-    state.tally.wentTo(version, number + 1)
-    state.tally.intend([{ version, by: 'start', reason: decision.reason }])
-    state.tally.respects(loop.task.retired)
+    state.progress.wentTo(version, number + 1)
+    state.progress.intend([{ version, by: 'start', reason: decision.reason }])
+    state.progress.respects(loop.task.retired)
     return state.save(signal, version)
   }
-  if (recovery === undefined && loop.tenure === undefined)
+  if (recovery === undefined && loop.leaseTerm === undefined)
     await checkNeverTrained(loop.registry, state.checkpoint.path)
   const { version } = pointer.live
   loop.log.warn({ version }, 'no checkpoint; going on from the live version')
   await restoreVersion(version, parts, signal)
   const next = await nextNumber(parts, signal)
-  state.tally.wentTo(version, Math.max(next, recovery?.next ?? 0))
-  state.tally.sawPointer(pointer)
-  state.tally.learnedLive(pointer)
-  if (isHolding(pointer)) state.tally.pause(true)
+  state.progress.wentTo(version, Math.max(next, recovery?.next ?? 0))
+  state.progress.sawPointer(pointer)
+  state.progress.learnedLive(pointer)
+  if (isHolding(pointer)) state.progress.pause(true)
   const manifest = await manifestOf(version, parts, signal)
-  state.tally.respects(loop.task.retiredIn(manifest.facts))
+  state.progress.respects(loop.task.retiredIn(manifest.facts))
   const isFresh = adapterText(manifest.adapter) !== state.identity.adapter
   await publishRevision(parts, { isFresh }, signal)
   await state.save(signal)
@@ -139,7 +139,7 @@ function recoverPositions({ loop, state }: RestoreVersion): Recovery | undefined
   const { recovery, positions, journals } = state.checkpoint
   state.journals = checkJournals(loop.sources, journals, positions)
   if (recovery !== undefined)
-    state.tally.restore({ ...state.tally.state, spanFrom: positions }, positions)
+    state.progress.restore({ ...state.progress.state, spanFrom: positions }, positions)
   return recovery
 }
 

@@ -17,14 +17,14 @@ export async function publishRevision(
   signal: AbortSignal,
 ): Promise<void> {
   const { loop, state } = parts
-  const { tally, learner } = state
+  const { progress, learner } = state
   const { task } = loop
-  const reason = task.revised(learner.head, tally.state.retired)
-  tally.respects(task.retired)
+  const reason = task.revised(learner.head, progress.state.retired)
+  progress.respects(task.retired)
   if (isFresh || reason === undefined) return
   const { number, version } = await publishAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the settings of the task answer otherwise')
-  tally.wentTo(version, number + 1)
-  tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
+  progress.wentTo(version, number + 1)
+  progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)
 }

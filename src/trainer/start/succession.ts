@@ -63,13 +63,13 @@ export async function publishMoved(
   signal: AbortSignal,
 ): Promise<void> {
   const { loop, state } = parts
-  const { tally } = state
-  tally.respects(loop.task.retired)
+  const { progress } = state
+  progress.respects(loop.task.retired)
   // Refers to the present schema, whatever method it came with.
-  tally.setBar(undefined)
+  progress.setBar(undefined)
   const { number, version } = await publishAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the version that the config requires')
-  tally.wentTo(version, number + 1)
-  tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
+  progress.wentTo(version, number + 1)
+  progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)
 }

@@ -38,7 +38,7 @@ export async function publishCandidate(
 ): Promise<Published> {
   const { loop, state } = parts
   const { scores, dueReason } = state.learner
-  const { cut = dueReason, scored } = state.tally.state
+  const { cut = dueReason, scored } = state.progress.state
   // An alarm is the best explanation of a version, and it is why the trigger asked.
   const alarmed = alarm && `${alarm.reason} (${alarm.response})`
   const change = changeText({
@@ -48,9 +48,9 @@ export async function publishCandidate(
     before: scored ?? undefined,
     after: scores.count === 0 ? undefined : scores.accuracy_recent,
   })
-  const { bar } = state.tally
+  const { bar } = state.progress
   const held = bar && heldBy(bar, scores)
-  if (held === undefined) state.tally.setBar(undefined)
+  if (held === undefined) state.progress.setBar(undefined)
   return publish(learned, parts, signal, (version) => {
     const { verdict, reason } = held ?? loop.promotion.decide({ ...facts, version })
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
@@ -80,13 +80,13 @@ async function publish(
   signal: AbortSignal,
   decide: (version: string) => Published['decision'],
 ): Promise<Published> {
-  for (let number = state.tally.state.next; ; number += 1) {
+  for (let number = state.progress.state.next; ; number += 1) {
     const version = `v${number}`
     const decision = decide(version)
     const draft = draftOf(version, decision, learned, loop, state)
     try {
       const publish = () => {
-        loop.tenure?.lease.check()
+        loop.leaseTerm?.lease.check()
         return loop.registry.publish(draft)
       }
       await retry.run(`publishing ${version}`, publish, signal)
@@ -107,20 +107,20 @@ function draftOf(
   decision: Decision<string>,
   learnedNow: number,
   loop: LoopParts,
-  { learner, tally }: TrainerState,
+  { learner, progress }: TrainerState,
 ): VersionDraft {
   const { learned, steps } = learner.progress
   const memory = learner.memoryShape
   const manifest: ManifestDraft = {
     model: loop.model,
     version,
-    parent: tally.state.parent,
+    parent: progress.state.parent,
     base: identityOf(loop.base),
     task: loop.task.kind,
     facts: loop.task.facts(learner.head),
     ...(memory && { memory }),
     adapter: loop.adapter,
-    span: spanSince(learnedNow, { tally }),
+    span: spanSince(learnedNow, { progress }),
     events: learned,
     events_new: learnedNow,
     steps,
@@ -132,8 +132,11 @@ function draftOf(
 }
 
 /** Pending examples are counted in the version that learns them. */
-function spanSince(learned: number, { tally }: Pick<TrainerState, 'tally'>): Manifest['span'] {
-  return learned === 0 ? {} : spanOf(tally.state.spanFrom, tally.positions)
+function spanSince(
+  learned: number,
+  { progress }: Pick<TrainerState, 'progress'>,
+): Manifest['span'] {
+  return learned === 0 ? {} : spanOf(progress.state.spanFrom, progress.positions)
 }
 
 function spanOf(from: AllPositions, to: AllPositions): Manifest['span'] {

@@ -23,9 +23,9 @@ export function beginAdapter(
   const { head } = saved.weights
   loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; starting a fresh one')
   const weights = freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
-  const mind = { ...saved.mind, learned: 0, steps: 0, dropped: 0 }
-  state.restoreLearner({ weights, mind, remembered: saved.remembered })
-  state.tally.beganAnew()
+  const learnerState = { ...saved.learnerState, learned: 0, steps: 0, dropped: 0 }
+  state.restoreLearner({ weights, learnerState, remembered: saved.remembered })
+  state.progress.startedFresh()
 }
 
 /** Returns the differences as text; undefined if the buffer has nothing to learn from. */
@@ -43,12 +43,14 @@ export async function warmUpAdapter(
     { method, examples: remembered.length, before },
     'the fresh adapter learns from replay',
   )
-  const warmed = await loop.turns.take(() => drive(learner.warmUp(remembered), latents, signal))
+  const warmed = await loop.trainingMutex.take(() =>
+    drive(learner.warmUp(remembered), latents, signal),
+  )
   state.learnerChanged()
   latents.keepOnly(learner.remembered)
   const { accuracy, heldOut } = warmed
   const isHeld = accuracy !== undefined && isWorse(accuracy, heldOut, before)
-  state.tally.setBar(isHeld ? { accuracy: before, since: learner.scores.count } : undefined)
+  state.progress.setBar(isHeld ? { accuracy: before, since: learner.scores.count } : undefined)
   const reason = `${reasonOf(method, warmed, before)}${isHeld ? '; held until it is no worse' : ''}`
   if (isHeld) loop.log.warn({ ...warmed, before }, reason)
   else loop.log.info({ ...warmed, before }, reason)
@@ -62,13 +64,13 @@ export async function publishFresh(
   signal: AbortSignal,
 ): Promise<void> {
   const { loop, state } = parts
-  const { tally } = state
-  tally.respects(loop.task.retired)
-  const isHeld = tally.bar !== undefined
+  const { progress } = state
+  progress.respects(loop.task.retired)
+  const isHeld = progress.bar !== undefined
   const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
-  tally.wentTo(version, number + 1)
-  if (!tally.isPaused && !isHeld)
-    tally.intend([...tally.state.intended, { version, by: 'trainer', reason }])
+  progress.wentTo(version, number + 1)
+  if (!progress.isPaused && !isHeld)
+    progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)
 }
 

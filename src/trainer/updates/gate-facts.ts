@@ -19,7 +19,7 @@ export async function liveVersion(
   signal: AbortSignal,
 ): Promise<LiveVersion | undefined> {
   const { loop, state } = parts
-  const { live, parent } = state.tally.state
+  const { live, parent } = state.progress.state
   if (!live?.previous) return undefined
   const { version } = live
   if (version === parent || loop.rollback.looksAtScores === false) return { version }
@@ -42,7 +42,7 @@ export async function promotionFacts(
   if (rows.length === 0) return { rows: 0, from, candidate: none, prequential }
   const candidate = await drive(learner.scoresOn(rows), latents, signal)
   const facts = { rows: rows.length, from, candidate, prequential }
-  const { live, parent } = state.tally.state
+  const { live, parent } = state.progress.state
   if (live === null) return facts
   const isBefore = live.version === parent
   const weights = isBefore ? before : await weightsAt(live.version, parts, signal)

@@ -49,13 +49,14 @@ export class UpdateTurn {
       return this.cut(state.learner.dueReason ?? 'the time has come', signal)
     if (isDue) return this.#update(signal)
     const cause = state.learner.publicationDue
-    if (cause !== undefined) await this.#publish(async () => updater.recall(cause, signal), signal)
+    if (cause !== undefined)
+      await this.#publish(async () => updater.publishMemory(cause, signal), signal)
   }
 
   /** Another run would not choose the same place: the checkpoint records it before the update begins. */
   async cut(reason: string, signal: AbortSignal): Promise<void> {
     const { state } = this.#parts.assembly
-    state.tally.cut(reason)
+    state.progress.cut(reason)
     await state.save(signal)
     this.#parts.unsaved.saved()
     await this.#update(signal)
@@ -65,7 +66,7 @@ export class UpdateTurn {
   async finishCut(signal: AbortSignal): Promise<void> {
     const { state } = this.#parts.assembly
     if (state.learner.pendingCount > 0) return this.#update(signal)
-    state.tally.cut(undefined)
+    state.progress.cut(undefined)
     this.#parts.unsaved.changed()
   }
 
@@ -78,7 +79,7 @@ export class UpdateTurn {
     // Also while it waits for its turn: a checkpoint before the update would put it off.
     this.#feedbackBefore = this.#feedbackNow()
     this.#isUpdating = true
-    await assembly.loop.turns.take(async () => {
+    await assembly.loop.trainingMutex.take(async () => {
       signal.throwIfAborted()
       await work()
     })

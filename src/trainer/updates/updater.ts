@@ -54,7 +54,7 @@ export class Updater {
     const startMs = loop.clock.monotonicMs()
     const before = state.presentLearner()
     const block = state.learner.pending
-    const earlier = state.tally.state.live?.previous ?? undefined
+    const earlier = state.progress.state.live?.previous ?? undefined
     const live = await liveVersion(this.#parts, signal)
     const outcome = await drive(state.learner.update(live), latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
@@ -70,16 +70,16 @@ export class Updater {
       return this.#undo({ before, block, outcome, error: published }, signal)
     const { number, version, decision } = published
     this.#log(outcome, version, decision)
-    state.tally.learned(outcome, number)
-    state.tally.scored(state.learner.scores)
+    state.progress.learned(outcome, number)
+    state.progress.scored(state.learner.scores)
     const move: Move = { version, by: 'trainer', reason: decision.reason }
-    state.tally.intend(decision.verdict === 'promote' ? [move] : [])
+    state.progress.intend(decision.verdict === 'promote' ? [move] : [])
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
   }
 
-  /** What no step has learned is no lesson: its events go to the dead letters, and what made steps fail is forgotten. */
+  /** What no step has learned was not learned: its events go to the dead letters, and what made steps fail is forgotten. */
   #leaveOut({ unlearned = [], poison = [] }: Outcome): void {
     const { state } = this.#parts
     if (poison.length > 0) state.retract({ keys: poison, predictions: [] })
@@ -89,13 +89,13 @@ export class Updater {
 
   #bury(example: Example, error: CodedError): void {
     const { loop, state } = this.#parts
-    const { letters, tally, refused, dedupe } = state
+    const { letters, progress, refused, dedupe } = state
     dedupe.add(example.key, LET_AGAIN)
-    const position = `${example.source}/${example.id}@${tally.accepted}`
+    const position = `${example.source}/${example.id}@${progress.accepted}`
     const place = { partition: 'learning', position }
     letters.add(receivedOfExample(example, place, loop.task), error)
     refused.push(example.key)
-    tally.count('rejected')
+    progress.count('rejected')
   }
 
   /** The result is unusable: the learner is restored, and the events are logged and left out. */
@@ -106,23 +106,23 @@ export class Updater {
     loop.log.error(details, 'an update was undone: its result is not finite')
     state.restoreLearner(before)
     for (const example of block) this.#bury(example, error)
-    state.tally.undone(outcome)
+    state.progress.undone(outcome)
     await state.save(signal)
   }
 
   /** The weights that are there, with what memory has taken in since the last version. */
-  async recall(cause: string, signal: AbortSignal): Promise<void> {
+  async publishMemory(cause: string, signal: AbortSignal): Promise<void> {
     const { state, pointer } = this.#parts
-    if (state.learner.recalled()) state.learnerChanged()
+    if (state.learner.memoryPublished()) state.learnerChanged()
     const before = state.learnerState.weights
     const facts = await promotionFacts({ before, block: [] }, this.#parts, signal)
     const published = await publishCandidate({ learned: 0, cause, facts }, this.#parts, signal)
     const { number, version, decision } = published
     this.#parts.loop.log.info({ version, ...decision }, 'recalled')
-    state.tally.wentTo(version, number + 1)
-    state.tally.scored(state.learner.scores)
+    state.progress.wentTo(version, number + 1)
+    state.progress.scored(state.learner.scores)
     if (decision.verdict === 'promote')
-      state.tally.intend([{ version, by: 'trainer', reason: decision.reason }])
+      state.progress.intend([{ version, by: 'trainer', reason: decision.reason }])
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
@@ -140,9 +140,9 @@ export class Updater {
     putAside(before, state, { task: loop.task, isUnknown: !isKnown })
     latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
-    const place = state.tally.accepted
-    state.tally.cut(undefined)
-    state.tally.intend([{ version, by: 'policy', reason, asks: { place } }])
+    const place = state.progress.accepted
+    state.progress.cut(undefined)
+    state.progress.intend([{ version, by: 'policy', reason, asks: { place } }])
     await state.save(signal)
     await pointer.carryOut(signal)
   }
@@ -151,7 +151,7 @@ export class Updater {
   async #tidy(signal: AbortSignal): Promise<void> {
     const { state, loop } = this.#parts
     const { registry, keepVersions, keep = { last: keepVersions }, log } = loop
-    const { parent, live } = state.tally.state
+    const { parent, live } = state.progress.state
     const wanted = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
     if (signal.aborted) return
     try {

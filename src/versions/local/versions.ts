@@ -5,7 +5,7 @@
  * serialised across processes. A removal is recorded first and then carried out; the next process that opens the
  * registry finishes it.
  */
-import { setImmediate as breathe } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
 import type { Kept, ListedVersion, Manifest, Retention } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
@@ -104,7 +104,7 @@ export class Versions {
       if (listed instanceof CodedError) corrupt.push(listed)
       else found.push(listed)
       // Manifests of removed versions are read and checked without a pause.
-      if (found.length % BETWEEN_PAUSES === 0) await breathe()
+      if (found.length % BETWEEN_PAUSES === 0) await yieldToEventLoop()
     }
     return { found, corrupt }
   }

@@ -56,7 +56,7 @@ export interface FleetParts {
   readonly answering: Answering
   readonly watch: PointerWatch
   readonly restoring: Restoring
-  readonly mirror: RegistryReplica
+  readonly registryReplica: RegistryReplica
 }
 
 const usualLimits: FleetLimits = {
@@ -82,18 +82,18 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
   const pointer = new RedisPointer({ redis, keys, clock, historyRows })
   const onRepaired = options.onRepaired ?? (() => undefined)
   const restoring = new Restoring({ redis: versions, disk, ledger, onRepaired, log })
-  const healing = new Repair({ ledger, pointer, versions, restoring, historyRows, clock, log })
+  const repair = new Repair({ ledger, pointer, versions, restoring, historyRows, clock, log })
   const watch = new PointerWatch({
     read: () => ledger.live(),
     clock,
     pollMs: Math.min(pollMs, LEDGER_POLL_MS),
     log,
   })
-  const mirror = new RegistryReplica({
+  const registryReplica = new RegistryReplica({
     redis,
     keys,
     pointer,
-    healing,
+    repair,
     ledger,
     watch,
     clock,
@@ -102,7 +102,7 @@ export function assembleFleet(options: FleetRegistryOptions): FleetParts {
     follows: options.follows ?? false,
   })
   const answering = new Answering(folder)
-  return { pointer, versions, bytes, disk, ledger, answering, watch, restoring, mirror }
+  return { pointer, versions, bytes, disk, ledger, answering, watch, restoring, registryReplica }
 }
 
 /** Scripts claim the bytes in Redis when they show its version. */

@@ -86,7 +86,7 @@ return 'OK'`,
  * The end of a repair: no replica may mistake this Redis for the previous one, and its revision continues from the
  * highest that any replica has seen. ARGV: incarnation that was found, the new one, revision seen, epoch seen.
  */
-export const begunAnew = registryScript(
+export const restartHistory = registryScript(
   'start again',
   `
 if tonumber(call('GET', epoch) or '0') < tonumber(ARGV[4]) then call('SET', epoch, ARGV[4]) end

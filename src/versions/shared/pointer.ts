@@ -11,7 +11,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
 import { routingOf, storedOf, type StoredRouting } from '../routing.ts'
 import { scriptKeys, type RegistryKeys } from './keys.ts'
-import { begunAnew, lookAt, movePointer, restorePointer } from './pointer-scripts.ts'
+import { restartHistory, lookAt, movePointer, restorePointer } from './pointer-scripts.ts'
 import { cellsOf, leaseLost, type Epoch } from './rows.ts'
 
 /** The result of one read. */
@@ -117,7 +117,7 @@ export class RedisPointer {
 
   /** Returns the incarnation that holds from now on. */
   async beginAnew(found: string, next: string, seen: { revision: number; epoch: number }) {
-    return String(await this.#script(begunAnew, [found, next, seen.revision, seen.epoch]))
+    return String(await this.#script(restartHistory, [found, next, seen.revision, seen.epoch]))
   }
 
   /** Until it is known what became of it, or it is given up with nothing known. */

@@ -1,5 +1,5 @@
 /** Versions as a replica reads them: which content a name has is Redis's word, and the bytes are this disk's when they agree. */
-import { setImmediate as breathe } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
 import type { ListedVersion, Manifest } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
@@ -68,8 +68,10 @@ export class FleetReading {
 
   /** Undefined: Redis answers and does not know it. */
   async #found(version: string): Promise<FoundVersion | undefined | 'away'> {
-    const { mirror, versions } = this.#parts
-    const told = await mirror.quickly(async () => ({ found: await versions.find(version) }))
+    const { registryReplica, versions } = this.#parts
+    const told = await registryReplica.quickly(async () => ({
+      found: await versions.find(version),
+    }))
     return told === undefined ? 'away' : told.found
   }
 
@@ -88,11 +90,11 @@ export class FleetReading {
   }
 
   async #agreed(version: string, found: FoundVersion | undefined): Promise<WholeVersion> {
-    const { disk, mirror } = this.#parts
+    const { disk, registryReplica } = this.#parts
     if (found === undefined) {
       // It came to Redis before it came here: Redis has lost it, and the replica is about to restore it.
       const whole = await disk.read(version)
-      mirror.doubt()
+      registryReplica.doubt()
       return whole
     }
     if (!found.isKept) throw absent('VERSION_REMOVED', version)
@@ -135,7 +137,7 @@ export class FleetReading {
     for await (const { version, removed, row } of this.#parts.versions.list(before)) {
       if (listed.length === count) break
       // Manifests are checked without a pause otherwise, on a thread that serves predictions too.
-      if (listed.length % BETWEEN_PAUSES === 0) await breathe()
+      if (listed.length % BETWEEN_PAUSES === 0) await yieldToEventLoop()
       try {
         listed.push({ manifest: manifestOf(row, version), removed })
       } catch (error) {
@@ -150,7 +152,7 @@ export class FleetReading {
     there: () => Promise<Result>,
     here: () => Promise<Result>,
   ): Promise<Result> {
-    if (!(await this.#parts.mirror.knowsAll())) return here()
+    if (!(await this.#parts.registryReplica.knowsAll())) return here()
     try {
       return await there()
     } catch (error) {

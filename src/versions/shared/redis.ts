@@ -28,7 +28,7 @@ export type { FleetRegistryOptions } from './parts.ts'
 export async function openFleetRegistry(options: FleetRegistryOptions): Promise<LocalRegistry> {
   const parts = assembleFleet(options)
   await parts.disk.mend()
-  parts.mirror.start()
+  parts.registryReplica.start()
   return new FleetRegistry(parts, options)
 }
 
@@ -66,7 +66,7 @@ class FleetRegistry implements LocalRegistry {
   }
 
   live(): Promise<Routing | undefined> {
-    return this.#parts.mirror.live()
+    return this.#parts.registryReplica.live()
   }
 
   point(move: RoutingMove): Promise<Routing> {
@@ -74,7 +74,7 @@ class FleetRegistry implements LocalRegistry {
   }
 
   async history(count: number, before?: number): Promise<readonly Routing[]> {
-    await this.#parts.mirror.live()
+    await this.#parts.registryReplica.live()
     return this.#parts.ledger.history(count, before)
   }
 
@@ -84,7 +84,7 @@ class FleetRegistry implements LocalRegistry {
 
   wake(): void {
     this.#parts.watch.wake()
-    this.#parts.mirror.wake()
+    this.#parts.registryReplica.wake()
   }
 
   keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
@@ -108,8 +108,8 @@ class FleetRegistry implements LocalRegistry {
   }
 
   async close(): Promise<void> {
-    const { watch, answering, mirror, ledger } = this.#parts
+    const { watch, answering, registryReplica, ledger } = this.#parts
     watch.stop()
-    await closeAll([answering, mirror, ledger])
+    await closeAll([answering, registryReplica, ledger])
   }
 }

@@ -22,7 +22,7 @@ export interface RegistryReplicaParts {
   readonly redis: Redis
   readonly keys: RegistryKeys
   readonly pointer: RedisPointer
-  readonly healing: Repair
+  readonly repair: Repair
   readonly ledger: Ledger
   readonly watch: PointerWatch
   readonly clock: Clock
@@ -88,7 +88,7 @@ export class RegistryReplica {
 
   /** Something is here that Redis does not have: the next look compares. */
   doubt(): void {
-    this.#parts.healing.doubt()
+    this.#parts.repair.doubt()
     this.wake()
   }
 
@@ -134,7 +134,7 @@ export class RegistryReplica {
 
   /** Waits until Redis is as far as this replica, as far as that is possible now. */
   async heal(): Promise<void> {
-    await this.#parts.healing.run(await this.#parts.pointer.look())
+    await this.#parts.repair.run(await this.#parts.pointer.look())
   }
 
   async close(): Promise<void> {
@@ -169,7 +169,7 @@ export class RegistryReplica {
   }
 
   async #lookOnce(): Promise<void> {
-    const { redis, pointer, healing, log } = this.#parts
+    const { redis, pointer, repair, log } = this.#parts
     if (redis.status !== 'ready') {
       this.#away()
       return
@@ -178,9 +178,9 @@ export class RegistryReplica {
       const look = await pointer.look()
       await this.#absorb(look)
       // A connection that was away may lead to another server.
-      if (this.#isAway) healing.doubt()
+      if (this.#isAway) repair.doubt()
       this.#isAway = false
-      await healing.run(look)
+      await repair.run(look)
       this.#isBlocked = false
     } catch (error) {
       if (this.#closing.signal.aborted) return
@@ -188,7 +188,7 @@ export class RegistryReplica {
         // Redis answers anyway: only the restored data has no room there yet.
         if (!this.#isBlocked) log.warn({ err: error }, 'the blob store fails; trying again')
         this.#isBlocked = true
-        healing.doubt()
+        repair.doubt()
         return
       }
       if (!isRedisFailure(error))
@@ -200,7 +200,7 @@ export class RegistryReplica {
 
   #away(): void {
     this.#isAway = true
-    this.#parts.healing.doubt()
+    this.#parts.repair.doubt()
   }
 
   async #absorb({ pointer, generation }: Look): Promise<void> {

@@ -130,14 +130,14 @@ export class FleetWriting {
   }
 
   async #move(move: PointerMove, epoch: Epoch, proved: readonly WholeVersion[]): Promise<Routing> {
-    const { pointer, versions, mirror } = this.#parts
+    const { pointer, versions, registryReplica } = this.#parts
     const outcome = await pointer.move(move, epoch)
     if (outcome.kind === 'moved') return outcome.pointer
     // Redis has lost the bytes, or the moves: restore what is known here first.
     if (outcome.kind === 'incomplete')
       for (const { manifest, files } of proved) await versions.restore(manifest, files)
     else if (!this.#isBehind(outcome)) throw await this.#stale(move.expect, outcome)
-    else await mirror.heal()
+    else await registryReplica.heal()
     const again = await pointer.move(move, epoch)
     if (again.kind === 'moved') return again.pointer
     if (again.kind === 'stale' && !this.#isBehind(again))
@@ -147,7 +147,7 @@ export class FleetWriting {
 
   /** The next reader of the pointer sees the move that was faster. */
   async #stale(expected: number, outcome: MoveOutcome): Promise<CodedError> {
-    await this.#parts.mirror.fresh()
+    await this.#parts.registryReplica.fresh()
     return stale(expected, outcome)
   }
 
@@ -159,7 +159,7 @@ export class FleetWriting {
   /** The move has happened, even if recording it here fails: the next poll records it again. */
   async #noted(pointer: Routing): Promise<void> {
     try {
-      await this.#parts.mirror.moved(pointer)
+      await this.#parts.registryReplica.moved(pointer)
     } catch (error) {
       if (!(error instanceof CodedError)) throw error
       this.#options.log.warn({ err: error }, 'a move of the pointer is not written down here yet')

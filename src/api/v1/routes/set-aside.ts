@@ -48,11 +48,11 @@ function addList(app: FastifyInstance, services: Services): void {
 }
 
 function shown(
-  { source, id, stratum, timeMs, whence, isDue }: ShownAside,
+  { source, id, stratum, timeMs, was, isDue }: ShownAside,
   { view }: ServedModel['task'],
 ) {
   return {
-    ...{ source, id, was: whence },
+    ...{ source, id, was },
     ...(stratum !== undefined && view.stratum(stratum)),
     ...(timeMs !== undefined && { time: new Date(timeMs).toISOString() }),
     ...(isDue && { relearning: true }),

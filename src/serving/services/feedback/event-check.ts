@@ -21,7 +21,7 @@ export function eventCheck(options: EventCheckOptions): (bytes: Uint8Array) => F
     const event = parseEvent(bytes, limits, { model, source, inputKind, signals })
     if (event.input !== undefined) checkInput?.(event.input)
     // What a rating means is known only when its prediction is: the trainer looks.
-    task.admit(event.lesson)
+    task.admit(event.signal)
     return event
   }
 }

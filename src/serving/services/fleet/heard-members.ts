@@ -12,7 +12,7 @@ export interface HeardMembers {
 const EVERY_MS = 1000
 const FORGET_MS = 60_000
 
-export function hearMembers(members: Pick<Members, 'list'>, clock: Clock): HeardMembers {
+export function openHeardMembers(members: Pick<Members, 'list'>, clock: Clock): HeardMembers {
   const stopped = new AbortController()
   let last: readonly Member[] = []
   const isFresh = ({ seenMs }: Member) => clock.nowMs() - seenMs < FORGET_MS

@@ -58,13 +58,18 @@ export function openMembers(options: {
 }): Members {
   const { replica, ...rest } = options
   const times = { everyMs: EVERY_MS, lifeMs: LIFE_MS }
-  const roll = openMembership<MemberInfo>({ ...rest, ...times, room: 'members', name: replica })
+  const membership = openMembership<MemberInfo>({
+    ...rest,
+    ...times,
+    room: 'members',
+    name: replica,
+  })
   return {
     async list() {
-      const present = await roll.list()
+      const present = await membership.list()
       return present.map(({ name, card, seenMs }) => ({ ...card, replica: name, seenMs }))
     },
-    call: () => roll.call(),
-    close: () => roll.close(),
+    call: () => membership.call(),
+    close: () => membership.close(),
   }
 }
