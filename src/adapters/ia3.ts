@@ -20,7 +20,7 @@ const SUFFIX = '.ia3_l'
 
 const settings = {
   tail_layers: tailLayers(2),
-  sites: targetRoles('key, value and output'),
+  target_modules: targetRoles('key, value and output'),
 } as const satisfies Settings
 type Config = ConfigOf<typeof settings>
 
@@ -88,7 +88,7 @@ export const ia3 = {
 
 /** The authors' choice if the tail has it, otherwise every map. */
 function scaledSites(sites: readonly TargetModule[], config: Config): TargetModule[] {
-  if (config.sites !== undefined) return linearModules(sites, config)
+  if (config.target_modules !== undefined) return linearModules(sites, config)
   const all = linearModules(sites, config)
   const usual = all.filter(({ role }) => USUAL.includes(role))
   return usual.length > 0 ? usual : all

@@ -42,7 +42,7 @@ export const lowRankSettings = {
     description: 'ranks by role where they differ from rank, such as { query: 4 }',
   },
   tail_layers: tailLayers(2),
-  sites: targetRoles('every map'),
+  target_modules: targetRoles('every map'),
 } as const satisfies Settings
 
 export type LowRankConfig = ConfigOf<typeof lowRankSettings>

@@ -1,18 +1,44 @@
 /**
- * Whether the settings in a version's manifest are those of its method: every one is in the method's table and of its
- * type. Bounds are for new configs; a version that was made stays readable.
+ * An adapter's settings as a version's manifest and a checkpoint's identity record them. A record keeps the name that a
+ * setting had first, because digests and identities depend on it.
  */
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Setting, Settings } from '../contracts/core.ts'
 
+/** A setting's name → its name in records. */
+const recordedNames: ReadonlyMap<string, string> = new Map([['target_modules', 'sites']])
+
+export function recordedConfig(config: AdapterConfig): AdapterConfig {
+  return renamed(config, (name) => recordedNames.get(name))
+}
+
+/** The other way. */
+export function configOfRecord(recorded: AdapterConfig): AdapterConfig {
+  return renamed(recorded, nameOfRecorded)
+}
+
+function nameOfRecorded(name: string): string | undefined {
+  return [...recordedNames].find(([, recorded]) => recorded === name)?.[0]
+}
+
+function renamed(config: AdapterConfig, nameOf: (name: string) => string | undefined) {
+  const entries = Object.entries(config).map(([name, value]) => [nameOf(name) ?? name, value])
+  // What every method has keeps its name.
+  return Object.fromEntries(entries) as AdapterConfig
+}
+
 /** What the method itself does not declare, and every manifest has. */
 const common: readonly string[] = ['method', 'rank', 'alpha', 'tail_layers']
 
-/** A clause about the first setting that the method does not know as it is. */
-export function foreignSetting(settings: Settings, config: AdapterConfig): string | undefined {
-  for (const [name, value] of Object.entries(config)) {
+/**
+ * A clause about the first recorded setting that is not in the method's table, or not of its type there. Bounds are for
+ * new configs: a version that was made stays readable.
+ */
+export function foreignSetting(settings: Settings, recorded: AdapterConfig): string | undefined {
+  for (const [name, value] of Object.entries(recorded)) {
     if (common.includes(name) || value === undefined) continue
-    const setting = Object.hasOwn(settings, name) ? settings[name] : undefined
+    const known = nameOfRecorded(name) ?? name
+    const setting = Object.hasOwn(settings, known) ? settings[known] : undefined
     if (setting === undefined) return `has the setting ${name}, which is not known here`
     if (!isOf(setting, value))
       return `has ${name}: ${JSON.stringify(value)}, which is no ${setting.type}`

@@ -19,7 +19,7 @@ export const tailLayers = (byDefault: number) =>
     description: 'upper layers that the adapter may change; the others run once per example',
   }) as const satisfies Settings[string]
 
-/** A setting of methods that adapt linear maps; the user's word for target modules is `sites`. */
+/** A setting of methods that adapt linear maps. */
 export const targetRoles = (byDefault: string) =>
   ({
     type: 'list',
@@ -40,15 +40,15 @@ export function cutOf(tailLayers: AdapterConfig['tail_layers'], layers: number):
 /** Linear modules whose role the config names, or all if it names none. Never an empty list. */
 export function linearModules(
   sites: readonly TargetModule[],
-  { sites: roles }: { readonly sites?: readonly string[] | undefined },
+  { target_modules: roles }: { readonly target_modules?: readonly string[] | undefined },
 ): TargetModule[] {
   const linear = sites.filter(({ kind }) => kind === 'linear')
   const present = [...new Set(linear.map(({ role }) => role))]
   const unknown = roles?.find((role) => !present.includes(role))
   const allowed = present.join(', ') || 'nothing: the tail has no linear map; raise tail_layers'
-  if (unknown !== undefined) throw invalidAdapter('sites', unknown, allowed)
+  if (unknown !== undefined) throw invalidAdapter('target_modules', unknown, allowed)
   const chosen = linear.filter(({ role }) => roles?.includes(role) ?? true)
-  if (chosen.length === 0) throw invalidAdapter('sites', [], allowed)
+  if (chosen.length === 0) throw invalidAdapter('target_modules', [], allowed)
   return chosen
 }
 

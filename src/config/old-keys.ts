@@ -5,31 +5,52 @@ import { isRecord } from './schema/shape.ts'
 
 type Warn = (path: Path, message: string) => void
 
-/** Keys of a model: old name → new name. */
-const renamed = { forgetting: 'regularizer' } as const
+interface Renamed {
+  /** The key of a model that the renamed one stands under; absent = it is a key of the model. */
+  readonly under?: string
+  readonly old: string
+  readonly next: string
+}
 
-/** Renames keys before the schema sees the tree. If a model has both names, the old one stays, and the schema refuses it. */
+const renamed: readonly Renamed[] = [
+  { old: 'forgetting', next: 'regularizer' },
+  { under: 'adapter', old: 'sites', next: 'target_modules' },
+]
+
+/** Renames keys before the schema sees the tree. If both names are given, the old one stays, and the schema refuses it. */
 export function withNewKeys(tree: unknown, warn: Warn): unknown {
   if (!isRecord(tree) || !isRecord(tree.models)) return tree
-  const models = Object.entries(tree.models).map(([name, model]) => {
-    if (!isRecord(model)) return [name, model] as const
-    const entries = Object.entries(model).map(([key, value]) => {
-      const next = Object.hasOwn(renamed, key) ? renamed[key as keyof typeof renamed] : undefined
-      if (next === undefined || Object.hasOwn(model, next)) return [key, value] as const
-      warn(['models', name, key], `is now called ${next}: rename the key`)
-      return [next, value] as const
-    })
-    return [name, Object.fromEntries(entries)] as const
-  })
+  const models = Object.entries(tree.models).map(([name, model]) => [
+    name,
+    renamed.reduce((value, each) => withNewKey(value, each, ['models', name], warn), model),
+  ])
   return { ...tree, models: Object.fromEntries(models) }
+}
+
+function withNewKey(value: unknown, { under, old, next }: Renamed, path: Path, warn: Warn) {
+  if (!isRecord(value)) return value
+  if (under !== undefined) {
+    if (!Object.hasOwn(value, under)) return value
+    const inner: unknown = withNewKey(value[under], { old, next }, [...path, under], warn)
+    return { ...value, [under]: inner }
+  }
+  if (!Object.hasOwn(value, old) || Object.hasOwn(value, next)) return value
+  warn([...path, old], `is now called ${next}: rename the key`)
+  return Object.fromEntries(
+    Object.entries(value).map(([key, each]) => [key === old ? next : key, each]),
+  )
 }
 
 /** Where the file may have the place of a problem: under the new name of a key, then under the old one. */
 export function oldPath(path: Path): Path {
-  const [root, model, key, ...rest] = path
-  const old = Object.entries(renamed).find(([, next]) => next === key)?.[0]
-  if (root !== 'models' || model === undefined || old === undefined) return path
-  return [root, model, old, ...rest]
+  const [root, model, ...keys] = path
+  if (root !== 'models' || model === undefined) return path
+  for (const { under, old, next } of renamed) {
+    const at = under === undefined ? 0 : 1
+    if (keys[at] === next && (under === undefined || keys[0] === under))
+      return [root, model, ...keys.with(at, old)]
+  }
+  return path
 }
 
 export function withoutOldKeys(config: Config, warn: Warn): Config {

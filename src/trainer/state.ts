@@ -2,6 +2,7 @@
  * Everything of one model's trainer that lives in its checkpoint, and the one way to save it: dead letters first, then
  * all the rest in one transaction. Weights and learner state are taken from the learner only when they have changed.
  */
+import { recordedConfig } from '../adapters/recorded-config.ts'
 import type { AdapterConfig, TrainableState } from '../contracts/adapter.ts'
 import { CodedError, type Decision, type ExampleKey } from '../contracts/core.ts'
 import type { Example, Remembered } from '../contracts/task.ts'
@@ -248,8 +249,8 @@ export class TrainerState {
   }
 }
 
-/** Equal for equal adapters, in any order of the fields. Unset fields are ignored. */
+/** Equal for equal adapters, recorded or not, in any order of the fields. Unset fields are ignored. */
 export function adapterText(adapter: AdapterConfig): string {
-  const set = Object.entries(adapter).filter(([, value]) => value !== undefined)
+  const set = Object.entries(recordedConfig(adapter)).filter(([, value]) => value !== undefined)
   return canonicalJson({ sites: null, ...Object.fromEntries(set) })
 }

@@ -22,6 +22,7 @@ export interface Manifest {
   readonly task: string
   /** The task's part; in the file these are fields like the others. */
   readonly facts: TaskFacts
+  /** As recorded: `recordedConfig`. */
   readonly adapter: AdapterConfig
   /** Kept examples that answer along with the head; absent = none. */
   readonly memory?: MemoryShape

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
+import { configOfRecord } from '../../src/adapters/recorded-config.ts'
 import { readSafetensors, writeSafetensors } from '../../src/nn/containers/safetensors.ts'
 import { methods } from '../../src/plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
@@ -36,7 +37,7 @@ describe('a version on disk', () => {
     ['lora', config, ['a', 'b']],
     [
       'lora on two roles of the top layer',
-      { ...config, tail_layers: 1, sites: ['query', 'value'] },
+      { ...config, tail_layers: 1, target_modules: ['query', 'value'] },
       ['a'],
     ],
     ['head', { ...config, method: 'head', tail_layers: 0 }, ['a', 'b', 'c']],
@@ -197,7 +198,7 @@ describe('Hugging Face opened these adapters of ours (test/reference/open-with-p
       expect([...written].map(hexOf)).toEqual([...files].map(hexOf))
       for (const { ids, embedding } of rowsOf(folder)) {
         const expected = new Float32Array(new Uint8Array(Buffer.from(embedding, 'base64')).buffer)
-        const ours = embeddingOf(ids, known.adapter, parameters)
+        const ours = embeddingOf(ids, configOfRecord(known.adapter), parameters)
         for (const [at, value] of expected.entries()) expect(ours[at]).toBeCloseTo(value, 5)
       }
     },

@@ -13,7 +13,13 @@ import { thrown } from '../coded.ts'
 import { bytesOf, planOf, randomAdapter } from '../trainer/rig.ts'
 
 const plan = planOf({
-  config: { method: 'lora', rank: 3, alpha: 6, tail_layers: 'all', sites: ['query', 'value'] },
+  config: {
+    method: 'lora',
+    rank: 3,
+    alpha: 6,
+    tail_layers: 'all',
+    target_modules: ['query', 'value'],
+  },
 })
 const trained = new Map([...randomAdapter(plan)].filter(([name]) => name.includes('.lora_')))
 const disk = lora.open(plan.config).toDisk(trained, sitesOf(plan))
@@ -144,7 +150,11 @@ describe('is refused with the field, its value and what is allowed', () => {
     [{ target_modules: ['dense'] }, 'target_modules', 'query, value of the layers 0, 1'],
     [{ target_modules: '(' }, 'target_modules', 'a regular expression'],
     [{ target_modules: [7] }, 'target_modules', 'a list of texts'],
-    [{ layers_to_transform: [1] }, 'target_modules', 'tail_layers: 1, sites: [query, value]'],
+    [
+      { layers_to_transform: [1] },
+      'target_modules',
+      'tail_layers: 1, target_modules: [query, value]',
+    ],
     [{ layers_to_transform: ['top'] }, 'layers_to_transform', 'numbers'],
   ])('%j', (change, field, allowed) => {
     expect(refusal(() => read(change))).toMatchObject({

@@ -33,20 +33,20 @@ methodConformance(head, [{ ...config, method: 'head', tail_layers: 0 }])
 methodConformance(lora, [
   config,
   { ...config, rank: 1, alpha: 5, tail_layers: 1 },
-  { ...config, rank: 16, sites: ['query', 'value'] },
+  { ...config, rank: 16, target_modules: ['query', 'value'] },
   { ...config, rank: 4, alpha: 5, rslora: true, ranks: { query: 2, output: 9 } },
   { ...config, dropout: 0.4 },
 ])
 methodConformance(dora, [
-  { ...config, method: 'dora', sites: ['key', 'intermediate'] },
+  { ...config, method: 'dora', target_modules: ['key', 'intermediate'] },
   {
     ...{ ...config, method: 'dora', rank: 4, tail_layers: 1, rslora: true, dropout: 0.2 },
-    ...{ sites: ['query', 'output'], ranks: { output: 7 } },
+    ...{ target_modules: ['query', 'output'], ranks: { output: 7 } },
   },
 ])
 methodConformance(ia3, [
   { ...config, method: 'ia3' },
-  { ...config, method: 'ia3', tail_layers: 1, sites: ['intermediate', 'output'] },
+  { ...config, method: 'ia3', tail_layers: 1, target_modules: ['intermediate', 'output'] },
 ])
 methodConformance(bottleneck, [
   { ...config, method: 'bottleneck' },
@@ -72,7 +72,7 @@ describe('lora', () => {
     const adapted = specsOf(plan).filter(({ name }) => name.endsWith('.lora_A'))
     const linear = sitesOf(plan).filter(({ kind }) => kind === 'linear')
     expect(adapted.map(({ name }) => name)).toEqual(linear.map(({ name }) => `${name}.lora_A`))
-    const some = specsOf(planOf({ config: { ...config, sites: ['query'] } }))
+    const some = specsOf(planOf({ config: { ...config, target_modules: ['query'] } }))
     expect(some.map(({ name }) => name)).toEqual([
       'encoder.layer.0.attention.self.query.lora_A',
       'encoder.layer.0.attention.self.query.lora_B',
@@ -84,7 +84,9 @@ describe('lora', () => {
   })
 
   it('starts with A ~ N(0, 1/in) and B zero', () => {
-    const plan = planOf({ config: { ...config, rank: 16, sites: ['query', 'key', 'value'] } })
+    const plan = planOf({
+      config: { ...config, rank: 16, target_modules: ['query', 'key', 'value'] },
+    })
     const fresh = freshAdapter(plan, openRandom(1, 'fresh'))
     const a = [...fresh].flatMap(([name, { data }]) => (name.endsWith('_A') ? [...data] : []))
     const b = [...fresh].flatMap(([name, { data }]) => (name.endsWith('_B') ? [...data] : []))
@@ -118,14 +120,16 @@ describe('lora', () => {
   })
 
   it('refuses a role that the tail does not have, and names those that it has', () => {
-    const error = thrown(() => specsOf(planOf({ config: { ...config, sites: ['quary'] } })))
+    const error = thrown(() =>
+      specsOf(planOf({ config: { ...config, target_modules: ['quary'] } })),
+    )
     expect(error).toMatchObject({ code: 'ADAPTER_INVALID', details: { value: 'quary' } })
     expect(error.details.allowed).toContain('query')
   })
 
   it('refuses a tail without any linear map', () => {
     const error = thrown(() => specsOf(planOf({ config: { ...config, tail_layers: 0 } })))
-    expect(error).toMatchObject({ code: 'ADAPTER_INVALID', details: { field: 'sites' } })
+    expect(error).toMatchObject({ code: 'ADAPTER_INVALID', details: { field: 'target_modules' } })
     expect(error.message).toContain('raise tail_layers')
   })
 })
@@ -133,7 +137,7 @@ describe('lora', () => {
 describe('sizes of the low-rank product', () => {
   const query = 'encoder.layer.1.attention.self.query'
   const planWith = (change: Partial<AdapterConfig>) =>
-    planOf({ config: { ...config, tail_layers: 1, sites: ['query', 'value'], ...change } })
+    planOf({ config: { ...config, tail_layers: 1, target_modules: ['query', 'value'], ...change } })
 
   it('are scaled by α/r of the site, or by α/√r', () => {
     const b = { shape: [4, 16], data: new Float32Array(64).fill(1) }
@@ -174,7 +178,10 @@ describe('sizes of the low-rank product', () => {
 })
 
 describe('dora', () => {
-  const plan = planOf({ method: dora, config: { ...config, method: 'dora', sites: ['output'] } })
+  const plan = planOf({
+    method: dora,
+    config: { ...config, method: 'dora', target_modules: ['output'] },
+  })
   const site = 'encoder.layer.1.output.dense'
   const at = `${site}.lora_magnitude_vector`
 
@@ -266,10 +273,13 @@ describe('ia3', () => {
   })
 
   it('refuses a role that the tail does not have', () => {
-    const plan = planOf({ method: ia3, config: { ...config, method: 'ia3', sites: ['norm'] } })
+    const plan = planOf({
+      method: ia3,
+      config: { ...config, method: 'ia3', target_modules: ['norm'] },
+    })
     expect(thrown(() => specsOf(plan))).toMatchObject({
       code: 'ADAPTER_INVALID',
-      details: { field: 'sites', value: 'norm' },
+      details: { field: 'target_modules', value: 'norm' },
     })
   })
 })

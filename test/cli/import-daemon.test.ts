@@ -20,7 +20,7 @@ import {
 import { runCli } from './run-cli.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
-const adapter = '{ rank: 2, alpha: 5, tail_layers: all, sites: [query, value] }'
+const adapter = '{ rank: 2, alpha: 5, tail_layers: all, target_modules: [query, value] }'
 const learning = ', trigger: { every: 4 }, train: { epochs: 5 }'
 const waiting = { timeout: 60_000, interval: 100 }
 

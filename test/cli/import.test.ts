@@ -12,14 +12,15 @@ import {
   tinyBert,
   type PeftRow,
 } from './import-rig.ts'
+import { configOfRecord } from '../../src/adapters/recorded-config.ts'
 import { methods } from '../../src/plugins.ts'
 import type { MethodPlugin } from '../../src/contracts/adapter.ts'
 import { bytesOf, open, planOf, rows as rowsFor } from '../trainer/rig.ts'
 import { runCli } from './run-cli.ts'
 import { labelsOf } from '../tasks/labels-of.ts'
 
-const queryValue = '{ rank: 2, alpha: 5, tail_layers: all, sites: [query, value] }'
-const top = '{ rank: 2, alpha: 5, tail_layers: 1, sites: [query, value] }'
+const queryValue = '{ rank: 2, alpha: 5, tail_layers: all, target_modules: [query, value] }'
+const top = '{ rank: 2, alpha: 5, tail_layers: 1, target_modules: [query, value] }'
 
 const from = casesOfPeft()
 
@@ -36,8 +37,11 @@ describe('an adapter with a classifier on the mean at unit length', () => {
     ['patterns', queryValue],
     ['expression', top],
     ['layers', top],
-    ['stabilised', '{ rank: 4, alpha: 12, tail_layers: all, sites: [query, value] }'],
-    ['stabilised', '{ rank: 4, alpha: 6, rslora: true, tail_layers: all, sites: [query, value] }'],
+    ['stabilised', '{ rank: 4, alpha: 12, tail_layers: all, target_modules: [query, value] }'],
+    [
+      'stabilised',
+      '{ rank: 4, alpha: 6, rslora: true, tail_layers: all, target_modules: [query, value] }',
+    ],
     ['decomposed', queryValue.replace('{', '{ method: dora,')],
     ['scales', '{ method: ia3, tail_layers: all }'],
   ])('whose modules are said by %s answers with the logits of PEFT', async (name, adapter) => {
@@ -72,10 +76,14 @@ describe('an adapter of the bare network', () => {
     ],
     [
       'uneven-ranks',
-      '{ rank: 2, alpha: 5, dropout: 0.2, ranks: { value: 3 }, tail_layers: all, sites: [query, value] }',
+      '{ rank: 2, alpha: 5, dropout: 0.2, ranks: { value: 3 }, tail_layers: all, target_modules: [query, value] }',
       [],
     ],
-    ['scaled-answers', '{ method: ia3, tail_layers: all, sites: [key, value, intermediate] }', []],
+    [
+      'scaled-answers',
+      '{ method: ia3, tail_layers: all, target_modules: [key, value, intermediate] }',
+      [],
+    ],
   ])('(%s) answers with the embedding of PEFT', async (name, adapter, idle) => {
     const config = configFor(adapter)
     const answer = await imported(config, from(name), '--promote')
@@ -90,7 +98,10 @@ describe('an adapter of the bare network', () => {
 
   it.each([
     ['decomposed', queryValue.replace('{', '{ method: dora,')],
-    ['stabilised', '{ rank: 4, alpha: 6, rslora: true, tail_layers: all, sites: [query, value] }'],
+    [
+      'stabilised',
+      '{ rank: 4, alpha: 6, rslora: true, tail_layers: all, target_modules: [query, value] }',
+    ],
     ['uneven-ranks', queryValue.replace('{', '{ ranks: { value: 3 },')],
   ])('(%s) goes on learning from where PEFT left it', async (name, adapter) => {
     const config = configFor(adapter)
@@ -98,7 +109,11 @@ describe('an adapter of the bare network', () => {
     const { manifest, parameters } = await inRegistry(config, 'v0-import')
     const table: Readonly<Record<string, MethodPlugin>> = methods
     const method = table[manifest.adapter.method]!
-    const plan = planOf({ method, config: manifest.adapter, labels: labelsOf(manifest) })
+    const plan = planOf({
+      method,
+      config: configOfRecord(manifest.adapter),
+      labels: labelsOf(manifest),
+    })
     const trainable = open({ ...plan, parameters })
     expect(bytesOf(trainable.parameters())).toEqual(bytesOf(parameters))
     const batch = rowsFor(['bad', 'good', 'bad'], plan)
@@ -162,9 +177,9 @@ describe('a folder that does not fit is refused with the field, its value and wh
     )
     expect(usual.error).toMatchObject({ details: { field: 'target_modules' } })
     const suggested =
-      'adapter: { method: ia3, tail_layers: all, sites: [key, value, intermediate] }'
+      'adapter: { method: ia3, tail_layers: all, target_modules: [key, value, intermediate] }'
     expect(usual.error?.message).toContain(suggested)
-    const sites = '{ method: ia3, tail_layers: all, sites: [query, value] }'
+    const sites = '{ method: ia3, tail_layers: all, target_modules: [query, value] }'
     expect(await imported(configFor(sites), from('scaled-inputs'))).toMatchObject({
       code: 65,
       error: { details: { field: 'feedforward_modules', value: ['value'] } },

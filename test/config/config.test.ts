@@ -74,6 +74,21 @@ test('forgetting, the old name of regularizer, is accepted with a warning', () =
   expect(() => parseConfig(both, '/')).toThrow(/forgetting is not a known key/)
 })
 
+test('adapter.sites, the old name of target_modules, is accepted with a warning', () => {
+  const warnings: string[] = []
+  const text = 'models:\n  m:\n    labels: [a, b]\n    adapter:\n      method: ia3\n      sites: '
+  const warn = (message: string) => warnings.push(message)
+  const { models } = parseConfig(`${text}[query]`, '/', { warn })
+  expect(models.m?.adapter).toMatchObject({ method: 'ia3', target_modules: ['query'] })
+  expect(models.m?.adapter).not.toHaveProperty('sites')
+  expect(warnings).toEqual([
+    'config:6:7: models.m.adapter.sites is now called target_modules: rename the key',
+  ])
+  expect(() => parseConfig(`${text}[query, 7]`, '/')).toThrow(/^config:6:22: /)
+  const both = `${text}[query]\n      target_modules: [query]`
+  expect(() => parseConfig(both, '/')).toThrow(/sites is not a known key/)
+})
+
 test('train.max_tokens, its old place, counts for serving too, with a warning', () => {
   const warnings: string[] = []
   const text = 'models:\n  m:\n    labels: [a, b]\n    train: { max_tokens: 64 }\n'

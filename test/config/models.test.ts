@@ -16,8 +16,8 @@ async function told(model: string, open = openCheaply): Promise<string[]> {
 test.each([
   [
     'maps that the base lacks',
-    'adapter: { method: lora, sites: [qeury] }',
-    /m\.adapter\.sites .*"qeury".*query/,
+    'adapter: { method: lora, target_modules: [qeury] }',
+    /m\.adapter\.target_modules .*"qeury".*query/,
   ],
   [
     'an adapter on a base without layers',

@@ -52,7 +52,7 @@ const plans = bases.flatMap((base) =>
 const hyperparameters = [
   { method: 'loreft', layers: [1], positions: { first: 2 } },
   { method: 'loreft', positions: { first: 1, last: 2 } },
-  { method: 'dora', rslora: true, ranks: { query: 3 }, sites: ['query', 'output'] },
+  { method: 'dora', rslora: true, ranks: { query: 3 }, target_modules: ['query', 'output'] },
   { method: 'bottleneck', placement: 'pfeiffer' },
 ] as const
 for (const base of bases)
@@ -165,9 +165,9 @@ function isPossible(plan: AdapterPlan): boolean {
 
 function namesOf({ base, config }: AdapterPlan) {
   const { layers } = base.network
-  const { method, tail_layers: reach, sites, ranks, placement, positions } = config
+  const { method, tail_layers: reach, target_modules, ranks, placement, positions } = config
   const hyperparameters = JSON.stringify({
-    sites,
+    target_modules,
     ranks,
     placement,
     positions,

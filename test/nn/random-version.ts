@@ -1,5 +1,6 @@
 /** A version whose every tensor is drawn at random: nothing that it changes stays zero, as a trained one. */
 import { specsOf, type AdapterPlan } from '../../src/adapters/adapter.ts'
+import { recordedConfig } from '../../src/adapters/recorded-config.ts'
 import { identityOf } from '../../src/adapters/base-identity.ts'
 import type { Random, Tensor } from '../../src/contracts/core.ts'
 import type { TaskFacts } from '../../src/contracts/task.ts'
@@ -26,7 +27,7 @@ export function randomVersion(
       base: identityOf(plan.base),
       task: plan.task.kind,
       facts: plan.facts ?? { labels: plan.labels ?? [] },
-      adapter: plan.config,
+      adapter: recordedConfig(plan.config),
       span: {},
       events: 0,
       events_new: 0,

@@ -328,7 +328,13 @@ describe('averaged weights', () => {
 
 describe('tensors on the engine', () => {
   it('are as many after 200 steps, scores, growth and restores as before (law 8)', () => {
-    const config = { method: 'lora', rank: 1, alpha: 1, tail_layers: 1, sites: ['value'] } as const
+    const config = {
+      method: 'lora',
+      rank: 1,
+      alpha: 1,
+      tail_layers: 1,
+      target_modules: ['value'],
+    } as const
     const trainable = open({ config })
     trainable.step(batch)
     trainable.score(inputs)

@@ -15,6 +15,7 @@ import { full } from '../../dist/src/adapters/full.js'
 import { head } from '../../dist/src/adapters/head.js'
 import { ia3 } from '../../dist/src/adapters/ia3.js'
 import { lora } from '../../dist/src/adapters/lora.js'
+import { recordedConfig } from '../../dist/src/adapters/recorded-config.js'
 import { viewOf } from '../../dist/src/adapters/view.js'
 import { openBert } from '../../dist/src/bases/bert/bert.js'
 import { openRandom } from '../../dist/src/platform/random.js'
@@ -34,7 +35,7 @@ const adapters = {
     rank: 2,
     alpha: 5,
     tail_layers: 1,
-    sites: ['query', 'value'],
+    target_modules: ['query', 'value'],
   },
   'lora-stabilised-by-role': {
     method: 'lora',
@@ -53,7 +54,7 @@ const adapters = {
     tail_layers: 1,
     rslora: true,
     ranks: { value: 2 },
-    sites: ['query', 'value', 'output'],
+    target_modules: ['query', 'value', 'output'],
   },
   'ia3-all': { method: 'ia3', rank: 0, alpha: 1, tail_layers: 'all' },
   'ia3-top-every-map': {
@@ -61,7 +62,7 @@ const adapters = {
     rank: 0,
     alpha: 1,
     tail_layers: 1,
-    sites: ['query', 'key', 'value', 'attention-output', 'intermediate', 'output'],
+    target_modules: ['query', 'key', 'value', 'attention-output', 'intermediate', 'output'],
   },
   'bitfit-all': { method: 'bitfit', rank: 0, alpha: 1, tail_layers: 'all' },
   'full-top': { method: 'full', rank: 0, alpha: 1, tail_layers: 1 },
@@ -80,9 +81,10 @@ for (const [name, config] of Object.entries(adapters)) {
   )
   const folder = join(here, 'peft', name)
   mkdirSync(folder, { recursive: true })
-  const told = { adapter: config, labels, task: task.kind }
+  const adapter = recordedConfig(config)
+  const told = { adapter, labels, task: task.kind }
   writeFileSync(join(folder, 'manifest.json'), `${JSON.stringify(told)}\n`)
-  const manifest = { adapter: config, facts: { labels }, task: task.kind }
+  const manifest = { adapter, facts: { labels }, task: task.kind }
   for (const [file, bytes] of bundle.write({ manifest, parameters }))
     writeFileSync(join(folder, file), bytes)
 }

@@ -13,6 +13,7 @@ import { systemClock } from '../../src/platform/clock.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classificationHead as classification } from '../../src/tasks/classification/head.ts'
 import { viewOf } from '../../src/adapters/view.ts'
+import { configOfRecord } from '../../src/adapters/recorded-config.ts'
 import { methods } from '../../src/plugins.ts'
 import { labelledPlan } from '../tasks/labelled-plan.ts'
 import { registryConformance } from '../conformance/registry.ts'
@@ -65,8 +66,9 @@ test.each([
     const { manifest } = version('v1')
     const adapter = { ...manifest.adapter, ...hyperparameters }
     const method = methods[hyperparameters.method]
-    const seen = viewOf(base, method, adapter)
-    const plan = labelledPlan({ base: seen, method, config: adapter }, labelsOf(manifest))
+    const config = configOfRecord(adapter)
+    const seen = viewOf(base, method, config)
+    const plan = labelledPlan({ base: seen, method, config }, labelsOf(manifest))
     await registry.publish({
       manifest: { ...manifest, adapter },
       parameters: randomVersion(plan, openRandom(1, 'version')).parameters,

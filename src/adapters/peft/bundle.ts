@@ -24,7 +24,7 @@ import { carriedOver } from '../carried.ts'
 import { toFloat32 } from '../../nn/containers/floats.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import { readSafetensors, writeSafetensors } from '../../nn/containers/safetensors.ts'
-import { foreignSetting } from '../recorded-config.ts'
+import { configOfRecord, foreignSetting } from '../recorded-config.ts'
 import { viewOf } from '../view.ts'
 
 export interface BundleParts {
@@ -41,6 +41,7 @@ export interface DescribedAdapter {
   readonly base: BaseIdentity
   readonly task: string
   readonly facts: TaskFacts
+  /** As recorded. */
   readonly adapter: AdapterConfig
   readonly memory?: { readonly slots: number }
 }
@@ -151,7 +152,8 @@ function headNames({ task, base, outputs }: AdapterPlan): ReadonlySet<string> {
 }
 
 function planOf({ base, methods, tasks }: BundleParts, manifest: DescribedAdapter): AdapterPlan {
-  const { adapter: config, memory } = manifest
+  const { memory } = manifest
+  const config = configOfRecord(manifest.adapter)
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined
   const task = Object.hasOwn(tasks, manifest.task) ? tasks[manifest.task] : undefined
   if (method !== undefined && task !== undefined) {

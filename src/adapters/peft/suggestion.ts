@@ -27,7 +27,7 @@ export function suggestion(
   const size = sizeText({ fields, prefix }, sites)
   if (size === undefined) return undefined
   const tail = lowest === 0 ? 'all' : network.layers - lowest
-  const chosen = sites.length === linear.length ? '' : `, sites: [${roles.join(', ')}]`
+  const chosen = sites.length === linear.length ? '' : `, target_modules: [${roles.join(', ')}]`
   return `{ method: ${config.method}${size}, tail_layers: ${tail}${chosen} }`
 }
 

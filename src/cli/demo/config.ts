@@ -11,7 +11,7 @@ const lora = { method: 'lora', rank: 8, alpha: 16 }
 /** Every map of both layers and the pooler. */
 const wide = { adapter: { ...lora, tail_layers: 'all' } }
 /** Only the last maps, for a third of the time: the origin of a sentence is easy to recognise. */
-const slim = { adapter: { ...lora, tail_layers: 1, sites: ['output', 'pooler'] } }
+const slim = { adapter: { ...lora, tail_layers: 1, target_modules: ['output', 'pooler'] } }
 /** Events per update. */
 export const every = 16
 const train = {

@@ -3,6 +3,7 @@
  */
 import { checkTensors, methodOf, specsOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { carriedOver } from '../../adapters/carried.ts'
+import { configOfRecord } from '../../adapters/recorded-config.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import { cutOf } from '../../adapters/target-modules.ts'
 import { viewOf } from '../../adapters/view.ts'
@@ -55,7 +56,8 @@ export function prepareAdapter(parts: EngineParts, key: string, version: Version
 }
 
 function planOf({ base, methods, tasks }: EngineParts, { manifest }: Version): AdapterPlan {
-  const { adapter: config, memory } = manifest
+  const { memory } = manifest
+  const config = configOfRecord(manifest.adapter)
   const foreign = (what: string) =>
     failure('VERSION_FOREIGN', `${manifest.model} ${manifest.version} was made for ${what}`)
   const method = Object.hasOwn(methods, config.method) ? methods[config.method] : undefined

@@ -1,5 +1,6 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import { identityOf } from '../../adapters/base-identity.ts'
+import { recordedConfig } from '../../adapters/recorded-config.ts'
 import type { PromotionFacts } from '../../contracts/policy.ts'
 import type { Decision } from '../../contracts/core.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
@@ -119,7 +120,7 @@ function draftOf(
     task: loop.task.kind,
     facts: loop.task.facts(learner.head),
     ...(memory && { memory }),
-    adapter: loop.adapter,
+    adapter: recordedConfig(loop.adapter),
     span: spanSince(learnedNow, { progress }),
     events: learned,
     events_new: learnedNow,

@@ -2,6 +2,7 @@
 import { identityOf } from '../../adapters/base-identity.ts'
 import { methodOf, type AdapterPlan } from '../../adapters/adapter.ts'
 import { readPeft } from '../../adapters/peft/read.ts'
+import { recordedConfig } from '../../adapters/recorded-config.ts'
 import { refuse } from '../../adapters/peft/refuse.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { Manifest, ManifestDraft, Version, VersionDraft } from '../contract.ts'
@@ -85,7 +86,7 @@ function manifestOf(
     base: identityOf(base),
     task: plan.task.kind,
     facts: { labels, ...(retired.length > 0 && { retired }) },
-    adapter: plan.config,
+    adapter: recordedConfig(plan.config),
     span: {},
     events: parent?.events ?? 0,
     events_new: 0,
