@@ -14,6 +14,7 @@ import type { LocalRegistry } from '../versions/local/local.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { FaultLog } from '../platform/store/fault-log.ts'
+import type { SourceLimit } from '../serving/services/feedback/source-limit.ts'
 import type { FaultyPart, ServedModel } from '../serving/services/served-model.ts'
 
 /** Everything shared while the daemon is put together, and how to close it. */
@@ -24,6 +25,8 @@ export interface DaemonContext {
   readonly metrics: Metrics
   /** Writes to the stores on this machine. */
   readonly disk: Disk
+  /** Of events over HTTP. */
+  readonly sourceLimit: SourceLimit
   /** Absent for a single daemon. */
   readonly sharing?: Sharing | undefined
   atEnd(close: () => Promise<void> | void): void

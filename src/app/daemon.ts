@@ -26,6 +26,7 @@ import { untilServing } from '../serving/services/readiness.ts'
 import { answeredHosts } from '../api/http/host-check.ts'
 import { openServer } from '../api/http/server.ts'
 import { surfaces } from '../plugins.ts'
+import { openSourceLimit } from '../serving/services/feedback/source-limit.ts'
 import { watchScrapes } from '../serving/services/metrics/scrape.ts'
 import { openServices } from '../serving/services/services.ts'
 import { openSupervisor, type Supervisor } from '../trainer/process/supervisor.ts'
@@ -54,7 +55,12 @@ export async function startDaemon(
     closers.add(step)
   }
   const disk = openDisk({ log })
-  const site: DaemonContext = { config, clock, log, metrics, disk, atEnd }
+  const sourceLimit = openSourceLimit({
+    rates: () => config.server.rate_limits,
+    names: () => config.limits.rate_limited_names,
+    ...{ clock, metrics },
+  })
+  const site: DaemonContext = { config, clock, log, metrics, disk, sourceLimit, atEnd }
   site.atEnd(() => {
     metrics.close()
   })
@@ -116,7 +122,8 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     limits: config.limits,
     hosts: answeredHosts(config.server),
     cors: config.server.cors,
-    tokens: () => config.server.auth?.tokens ?? NO_TOKENS,
+    auth: () => config.server.auth,
+    keyRate: () => config.server.rate_limits?.key,
     ...{ log, metrics, clock, version: daemonVersion },
   })
   site.atEnd(async () => server.close())
@@ -140,8 +147,6 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     },
   }
 }
-
-const NO_TOKENS: readonly string[] = []
 
 /** Values that exist only once the parts that use them exist. */
 interface Later {

@@ -284,6 +284,7 @@ async function openFeedback(
     deadLetters,
     metrics,
     clock,
+    sourceLimit: site.sourceLimit,
     onAppended,
   })
 }

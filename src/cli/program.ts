@@ -11,6 +11,7 @@ import { registerFeedback } from './commands/feedback.ts'
 import { registerHistory } from './commands/history.ts'
 import { registerImport } from './commands/import.ts'
 import { registerInit } from './commands/init.ts'
+import { registerKeys } from './commands/keys.ts'
 import { registerModels } from './commands/models.ts'
 import { registerPin } from './commands/pin.ts'
 import { registerPredict } from './commands/predict.ts'
@@ -48,6 +49,7 @@ const commands = [
   registerExport,
   registerImport,
   registerModels,
+  registerKeys,
   registerConfig,
   registerDoctor,
   registerBench,

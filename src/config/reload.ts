@@ -26,8 +26,10 @@ export interface Changes {
 const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['log.level', 'log'],
   ['server.auth', 'server'],
+  ['server.rate_limits', 'server'],
   ['limits.min_generation_ms', 'server'],
   ['limits.wait_for_ms', 'server'],
+  ['limits.rate_limited_names', 'server'],
   ['limits.trainer_silence_ms', 'server'],
   ['limits.body_events', 'server'],
   // Read by the server and by the trainer, for each event.

@@ -38,8 +38,12 @@ const BEARER = /^[A-Za-z0-9._~+/-]+=*$/
 
 const rules: readonly Rule[] = [
   function tokensAreGiven({ server }) {
-    if (server.auth === undefined || server.auth.tokens.length > 0) return []
-    return [wrong(['server', 'auth'], 'needs a token: tokens or token_env')]
+    const { auth } = server
+    if (auth === undefined || auth.tokens.length + auth.keys.length > 0) return []
+    return [wrong(['server', 'auth'], 'needs a key or a token: keys, tokens or token_env')]
+  },
+  function keysDiffer({ server }) {
+    return keyProblems(server.auth?.keys ?? [])
   },
   function tokensCanBeSent({ server }) {
     const unusable = server.auth?.tokens.findIndex((token) => !BEARER.test(token)) ?? -1
@@ -157,6 +161,29 @@ const modelRules: readonly ModelRule[] = [
 
 function wrong(path: Problem['path'], message: string): Problem {
   return { path, at: 'value', message }
+}
+
+/** Names that stand for a token, or for anyone. */
+const TAKEN = /^(token-\d+|anonymous)$/
+
+function keyProblems(keys: NonNullable<Config['server']['auth']>['keys']): readonly Problem[] {
+  return keys.flatMap(({ name, sha256 }, at) => {
+    const path = ['server', 'auth', 'keys', at]
+    const earlier = keys.slice(0, at)
+    const form = NAME.test(name) && !TAKEN.test(name)
+    return [
+      ...(form ? [] : [wrong([...path, 'name'], `is not a free name of the form ${NAME.source}`)]),
+      ...(earlier.some((each) => each.name === name)
+        ? [wrong([...path, 'name'], `repeats the name ${name}`)]
+        : []),
+      ...(/^[0-9a-f]{64}$/.test(sha256)
+        ? []
+        : [wrong([...path, 'sha256'], 'must be the 64 hexadecimal digits of a SHA-256')]),
+      ...(earlier.some((each) => each.sha256 === sha256)
+        ? [wrong([...path, 'sha256'], `repeats an earlier key`)]
+        : []),
+    ]
+  })
 }
 
 function labelFault(label: string, mostCharacters: number): string | undefined {

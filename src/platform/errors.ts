@@ -100,7 +100,28 @@ export const errorTable = {
     retriable: true,
     fix: 'wait as long as Retry-After says, reuse connections, or raise limits.connections',
   },
-  AUTH_REQUIRED: { status: 401, exit: 77, fix: 'send Authorization: Bearer <token>' },
+  AUTH_REQUIRED: {
+    status: 401,
+    exit: 77,
+    fix: 'send Authorization: Bearer <key>; antikythera keys new makes one',
+  },
+  ROLE_MISSING: {
+    status: 403,
+    exit: 77,
+    fix: 'use a key with this role, or add the role to the key under server.auth.keys and reload with SIGHUP',
+  },
+  RATE_LIMITED: {
+    status: 429,
+    exit: 75,
+    retriable: true,
+    fix: 'wait as long as Retry-After says, or raise the rate of the key under server.auth.keys or server.rate_limits.key',
+  },
+  SOURCE_RATE_LIMITED: {
+    status: 429,
+    exit: 75,
+    retriable: true,
+    fix: 'send the event again after the time that Retry-After says, or raise the rate of its source under server.rate_limits',
+  },
   DEADLINE_EXCEEDED: {
     status: 503,
     exit: 75,

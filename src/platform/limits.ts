@@ -260,6 +260,13 @@ export const limitTable = {
     reason:
       'reserved for /livez and /readyz when all other connections are taken, so that a flood does not cause a restart',
   },
+  rate_limited_names: {
+    default: 10_000,
+    least: 1,
+    most: 1_000_000,
+    reason:
+      'keys and event sources with a rate of their own; producers choose the names of sources, and what does not fit shares one rate',
+  },
   request_ms: {
     default: 30_000,
     least: 100,

@@ -19,6 +19,18 @@ export const metricTable = {
     labels: ['route', 'method', 'status'],
     help: 'HTTP requests answered, by route pattern and status.',
   },
+  rateLimitedRequests: {
+    kind: 'counter',
+    name: 'antikythera_rate_limited_requests_total',
+    labels: ['key'],
+    help: 'Requests refused because the key sent too many, by the name of the key.',
+  },
+  rateLimitedNames: {
+    kind: 'gauge',
+    name: 'antikythera_rate_limited_names',
+    labels: ['kind'],
+    help: 'Keys and event sources whose rates are counted, at most limits.rate_limited_names of each kind: key or source.',
+  },
   requestSeconds: {
     kind: 'histogram',
     name: 'antikythera_request_seconds',

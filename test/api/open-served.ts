@@ -8,9 +8,15 @@ import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
 import { defaultLimits, type Limits } from '../../src/platform/limits.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
+import type { AuthSettings } from '../../src/api/http/auth.ts'
+import type { Rate } from '../../src/platform/access/rate-limiter.ts'
 import type { CorsOptions } from '../../src/api/http/cors.ts'
 import { eventCheck } from '../../src/serving/services/feedback/event-check.ts'
 import { openFeedbackService } from '../../src/serving/services/feedback/feedback-service.ts'
+import {
+  openSourceLimit,
+  type SourceRates,
+} from '../../src/serving/services/feedback/source-limit.ts'
 import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'
 import type {
   ServedModel,
@@ -46,6 +52,9 @@ export interface ServedOptions {
   readonly live?: Parameters<typeof openLive>[0]
   readonly limits?: Partial<Limits>
   readonly tokens?: readonly string[]
+  readonly auth?: AuthSettings
+  readonly keyRate?: Rate
+  readonly rates?: SourceRates
   readonly hosts?: readonly string[]
   readonly cors?: CorsOptions
   readonly open?: boolean
@@ -99,6 +108,11 @@ export async function openServed(options: ServedOptions = {}) {
     },
     metrics: live.metrics,
     clock: live.clock,
+    sourceLimit: openSourceLimit({
+      rates: () => options.rates,
+      names: () => limits.rate_limited_names,
+      ...{ clock: systemClock, metrics: live.metrics },
+    }),
   })
   const model: ServedModel = {
     name: 'm',
@@ -129,7 +143,8 @@ export async function openServed(options: ServedOptions = {}) {
   const server = await openServer({
     surfaces: [openV1(services), ...(options.surfaces?.(services) ?? [])],
     ...{ services, limits },
-    tokens: options.tokens ?? [],
+    auth: () => options.auth ?? (options.tokens && { tokens: options.tokens }),
+    keyRate: () => options.keyRate,
     hosts: options.hosts,
     cors: options.cors,
     log: live.log,

@@ -27,19 +27,26 @@ function tiny(services: Services): Surface {
       scope.addSchema({ $id: 'Question', type: 'object', properties: { ask: { type: 'string' } } })
       scope.decorateReply('tiny', true)
       scope.addHook('onSend', async (_request, reply) => void reply.header('x-tiny', 'yes'))
-      scope.post<{ Body: string }>('/ask', async ({ body, over }) => {
-        const inputs = [{ kind: 'text', text: body }] as const
-        const { predictions } = await services
-          .model('m')
-          .predictions.predict({ inputs, signal: over })
-        return { said: predictions[0]?.answer.label }
-      })
-      scope.get('/fail', async () => {
+      scope.post<{ Body: string }>(
+        '/ask',
+        { config: { role: 'predict' } },
+        async ({ body, over }) => {
+          const inputs = [{ kind: 'text', text: body }] as const
+          const { predictions } = await services
+            .model('m')
+            .predictions.predict({ inputs, signal: over })
+          return { said: predictions[0]?.answer.label }
+        },
+      )
+      scope.get('/fail', { config: { role: 'read' } }, async () => {
         throw failure('QUEUE_FULL', 'too much')
       })
       scope.get<{ Querystring: { n: string } }>(
         '/strict',
-        { schema: { querystring: Type.Object({ n: Type.String() }) } },
+        {
+          schema: { querystring: Type.Object({ n: Type.String() }) },
+          config: { role: 'read' },
+        },
         async () => ({}),
       )
     },

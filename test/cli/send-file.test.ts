@@ -45,6 +45,18 @@ test('a file larger than a request arrives whole and in order', async () => {
   ).toEqual(events(700).map((_, at) => `e-${at}`))
 })
 
+test('events of a source that sends too much are sent again until they are in', async () => {
+  const rates = { sources: { loud: { per_second: 20, burst: 5 } } }
+  const { send, journal } = await listening({ rates })
+  const loud = (id: string) =>
+    JSON.stringify({ id, source: 'loud', input: { text: `text ${id}` }, label: 'yes' })
+  const lines = [...Array.from({ length: 8 }, (_, at) => loud(`l-${at}`)), ...events(4)]
+  const result = await send(lines, '--json')
+  expect(result.json()).toMatchObject({ accepted: 12, duplicates: 0, rejected: [] })
+  expect(new Set(journal().map(({ id }) => id)).size).toBe(12)
+  expect(result.stderr).toContain('SOURCE_RATE_LIMITED')
+})
+
 test('a file that is sent again changes nothing', async () => {
   const { send, journal } = await listening()
   await send(events(20))

@@ -409,6 +409,42 @@ test.each([
     ['/server/auth', 'token_env'],
   ],
   [
+    'a key without a role',
+    `server: { auth: { keys: [{ name: k, roles: [], sha256: ${'a'.repeat(64)} }] } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['/server/auth/keys/0/roles', 'at least 1'],
+  ],
+  [
+    'a role that does not exist',
+    `server: { auth: { keys: [{ name: k, roles: [admin], sha256: ${'a'.repeat(64)} }] } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['/server/auth/keys/0/roles/0', 'operate'],
+  ],
+  [
+    'a key in the place of its hash',
+    `server: { auth: { keys: [{ name: k, roles: [read], sha256: ak_secret }] } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['/server/auth/keys/0/sha256', 'SHA-256'],
+  ],
+  [
+    'two keys with one name',
+    `server: { auth: { keys: [{ name: k, roles: [read], sha256: ${'a'.repeat(64)} }, { name: k, roles: [read], sha256: ${'b'.repeat(64)} }] } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['/server/auth/keys/1/name', 'repeats'],
+  ],
+  [
+    'a key with the name of a token',
+    `server: { auth: { keys: [{ name: token-1, roles: [read], sha256: ${'a'.repeat(64)} }] } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['/server/auth/keys/0/name'],
+  ],
+  [
+    'a rate that lets nothing through',
+    `server: { rate_limits: { source: { per_second: 0, burst: 1 } } }\n${model('')}`,
+    'CONFIG_INVALID',
+    ['/server/rate_limits/source/per_second', 'above 0'],
+  ],
+  [
     'a token variable that is not set',
     `server: { auth: { token_env: NOT_SET } }\n${model('')}`,
     'CONFIG_INVALID',

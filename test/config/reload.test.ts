@@ -16,13 +16,14 @@ test('what is read when it is used may change, and the rest is refused by name',
 log: { level: debug }
 seed: 7
 limits: { text_characters: 5, queue: 9 }
-server: { port: 1, auth: { tokens: [0123456789abcdef] } }
+server: { port: 1, auth: { tokens: [0123456789abcdef] }, rate_limits: { key: { per_second: 1, burst: 2 } } }
 ${model(', trigger: { every: 2 }, train: { learning_rate: 0.5, batch: 3 }, rate: { policy: constant }')}
 `)
   const { allowed, refused } = changesBetween(before, after)
   expect(allowed.map(({ path, where }) => `${where} ${path.join('.')}`).toSorted()).toEqual([
     'log log.level',
     'server server.auth',
+    'server server.rate_limits',
     'trainer limits.text_characters',
     'trainer models.m.rate',
     'trainer models.m.train.learning_rate',

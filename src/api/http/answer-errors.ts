@@ -42,9 +42,11 @@ export function errorAnswerer(format: ErrorFormat, { log, clock }: Around): Erro
 const unread: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'BODY_TYPE_UNSUPPORTED'])
 
 /** For `Retry-After`: seconds until a refused request may be repeated. */
-function retryAfterSeconds(error: CodedError): number | undefined {
+export function retryAfterSeconds(error: CodedError): number | undefined {
   const { status } = entryOf(error.code)
-  return error.retriable && (status === 429 || status === 503) ? 1 : undefined
+  if (!error.retriable || (status !== 429 && status !== 503)) return undefined
+  const { retry_after_ms: ms } = error.details
+  return typeof ms === 'number' ? Math.ceil(ms / 1000) : 1
 }
 
 /** The caller alone hears what the caller did wrong. */

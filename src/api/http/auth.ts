@@ -1,31 +1,76 @@
 /**
- * Bearer tokens, compared by their hashes in constant time, so that neither the time nor the length of a refusal
- * reveals anything about a guess.
+ * Who sends a request: a key of the config with its roles, one of the plain tokens with all of them, or anyone when the
+ * config has neither.
+ *
+ * A key is found by its hash, and the hash by an HMAC under a secret of this process: how long the search takes then
+ * says nothing about any key, known or guessed.
  */
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { failure } from '../../platform/errors.ts'
+import {
+  digestOf,
+  opens,
+  roles,
+  type KeyEntry,
+  type Role,
+  type RouteRole,
+} from '../../platform/access/keys.ts'
+import type { Rate } from '../../platform/access/rate-limiter.ts'
 
-/** Throws `AUTH_REQUIRED` unless the header carries one of the present tokens. Without tokens every request passes. */
-export function bearerGuard(
-  tokens: () => readonly string[],
-): (authorization: string | undefined) => void {
-  let hashed = tokens()
-  let known = hashed.map(hashOf)
+export interface Caller {
+  /** In logs, in the audit log and in the history; never the key itself. */
+  readonly name: string
+  readonly roles: readonly Role[]
+  /** Its own limit, instead of that of all keys. */
+  readonly rate?: Rate | undefined
+}
+
+export interface AuthSettings {
+  readonly tokens: readonly string[]
+  readonly keys?: readonly (KeyEntry & { readonly rate?: Rate | undefined })[]
+}
+
+/** Without auth. */
+const anonymous: Caller = { name: 'anonymous', roles }
+
+/** Returns who sends a request by its Authorization header. Throws `AUTH_REQUIRED`. */
+export function callerFinder(
+  auth: () => AuthSettings | undefined,
+): (authorization: string | undefined) => Caller {
+  const secret = randomBytes(32)
+  const blinded = (digest: string) => createHmac('sha256', secret).update(digest).digest('hex')
+  const tableOf = ({ tokens, keys = [] }: AuthSettings) =>
+    new Map<string, Caller>([
+      ...tokens.map((token, at): [string, Caller] => [
+        blinded(digestOf(token)),
+        { name: `token-${at + 1}`, roles },
+      ]),
+      ...keys.map(({ sha256, ...caller }): [string, Caller] => [
+        blinded(sha256.toLowerCase()),
+        caller,
+      ]),
+    ])
+  let settings = auth()
+  let callers = settings && tableOf(settings)
   return (authorization) => {
-    if (tokens() !== hashed) {
-      hashed = tokens()
-      known = hashed.map(hashOf)
+    if (auth() !== settings) {
+      settings = auth()
+      callers = settings && tableOf(settings)
     }
-    if (known.length === 0) return
+    if (callers === undefined) return anonymous
     const given = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
     if (given === undefined) throw failure('AUTH_REQUIRED', 'the request has no bearer token')
-    const hash = hashOf(given)
-    // No early exit: every token is compared, whichever matches.
-    const matches = known.map((token) => timingSafeEqual(token, hash))
-    if (!matches.includes(true)) throw failure('AUTH_REQUIRED', 'the bearer token is unknown')
+    const caller = callers.get(blinded(digestOf(given)))
+    if (caller === undefined) throw failure('AUTH_REQUIRED', 'the bearer token is unknown')
+    return caller
   }
 }
 
-function hashOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
+/** Throws `ROLE_MISSING`. */
+export function checkRole(caller: Caller, needs: RouteRole): void {
+  if (opens(caller.roles, needs)) return
+  const { name, roles: has } = caller
+  throw failure('ROLE_MISSING', `this needs the role ${needs}; ${name} has ${has.join(', ')}`, {
+    details: { key: name, needs, roles: [...has] },
+  })
 }

@@ -1,19 +1,33 @@
-/** The steps around every request: refusing while draining, checking the token, measuring. */
+/** The steps around every request: refusing while draining, finding the caller and what it may do, measuring. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
-import { bearerGuard } from './auth.ts'
+import type { RouteRole } from '../../platform/access/keys.ts'
+import { RateLimiter } from '../../platform/access/rate-limiter.ts'
+import { callerFinder, checkRole, type Caller } from './auth.ts'
 import type { Connections } from './connections.ts'
 import type { HttpContext } from './options.ts'
 import { hostGuard } from './host-check.ts'
+import { isOpen, requireRoles } from './route-roles.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined before it is known, and on open routes. */
+    caller: Caller | undefined
+  }
+}
 
 export function addHooks(
   app: FastifyInstance,
   context: HttpContext,
   connections: Pick<Connections, 'isReserve'>,
 ): void {
-  const { metrics, tokens } = context
-  const guard = bearerGuard(() => (typeof tokens === 'function' ? tokens() : tokens))
+  const { metrics } = context
+  const callerOf = callerFinder(context.auth)
+  const limitRate = rateGuard(context)
   const guardHost = hostGuard(context.hosts ?? [])
+
+  requireRoles(app)
+  app.decorateRequest('caller', undefined)
 
   app.addHook('onRequest', async (request) => {
     // No name contains one, and a text column ends there.
@@ -25,9 +39,13 @@ export function addHooks(
         'all connections are taken; this one is reserved for probes',
       )
     guardHost(request.headers.host)
-    if (isOpen(request)) return
+    const { url, config } = request.routeOptions
+    if (isOpen(url, config)) return
     if (context.isDraining()) throw failure('SHUTTING_DOWN', 'the server is stopping')
-    guard(request.headers.authorization)
+    const caller = callerOf(request.headers.authorization)
+    request.caller = caller
+    limitRate(caller)
+    checkRole(caller, roleOf(request))
   })
 
   // A connection that stays open would keep the server from ending.
@@ -44,7 +62,23 @@ export function addHooks(
   })
 }
 
-/** Probes, and the description of the API, which contains nothing about the models. */
-function isOpen({ routeOptions }: FastifyRequest): boolean {
-  return routeOptions.config.probe === true || (routeOptions.url?.startsWith('/docs') ?? false)
+/** Unknown routes are reported to every known caller. */
+function roleOf({ routeOptions: { url, config } }: FastifyRequest): RouteRole {
+  return url === undefined ? 'any' : (config.role ?? 'operate')
+}
+
+/** Throws `RATE_LIMITED`. */
+function rateGuard({ keyRate, limits, metrics, clock }: HttpContext): (caller: Caller) => void {
+  const limiter = new RateLimiter({ clock, names: () => limits.rate_limited_names })
+  metrics.onScrape(() => {
+    metrics.gauge('rateLimitedNames', { kind: 'key' }, limiter.size)
+  })
+  return ({ name, rate = keyRate?.() }) => {
+    const refused = rate && limiter.take(name, rate)
+    if (refused === undefined) return
+    metrics.count('rateLimitedRequests', { key: name })
+    throw failure('RATE_LIMITED', `${name} may send ${rate?.per_second} requests per second`, {
+      details: { key: name, retry_after_ms: Math.ceil(refused.waitMs) },
+    })
+  }
 }

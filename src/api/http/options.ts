@@ -3,7 +3,9 @@ import type { Clock, Logger } from '../../contracts/core.ts'
 import type { Limits } from '../../platform/limits.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Services } from '../../serving/services/services.ts'
+import type { Rate } from '../../platform/access/rate-limiter.ts'
 import type { Surface } from '../surface.ts'
+import type { AuthSettings } from './auth.ts'
 import type { CorsOptions } from './cors.ts'
 
 export interface ServerOptions {
@@ -15,8 +17,10 @@ export interface ServerOptions {
   readonly hosts?: readonly string[] | undefined
   /** Absent = no page of another origin may read an answer. */
   readonly cors?: CorsOptions | undefined
-  /** Bearer tokens that may use the API; none = open to all. */
-  readonly tokens: readonly string[] | (() => readonly string[])
+  /** Who may use the API; undefined = it is open to all. Read at each request. */
+  readonly auth: () => AuthSettings | undefined
+  /** Of each key that has no rate of its own; absent = no limit. */
+  readonly keyRate?: () => Rate | undefined
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
@@ -26,7 +30,13 @@ export interface ServerOptions {
 
 export type HttpLimits = Pick<
   Limits,
-  'body_bytes' | 'json_depth' | 'connections' | 'probe_connections' | 'request_ms' | 'shutdown_ms'
+  | 'body_bytes'
+  | 'json_depth'
+  | 'connections'
+  | 'probe_connections'
+  | 'request_ms'
+  | 'shutdown_ms'
+  | 'rate_limited_names'
 >
 
 export interface HttpContext extends ServerOptions {

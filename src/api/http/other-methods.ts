@@ -21,6 +21,7 @@ function refuseOthers(scope: FastifyInstance, path: string, methods: readonly st
     method: others,
     url: path,
     schema: { hide: true },
+    config: { role: 'any' },
     onRequest: async (_request, reply) => {
       void reply.header('allow', methods.join(', '))
       const url = `${scope.prefix}${path}`

@@ -20,7 +20,7 @@ export function registerConfig(program: Command): void {
       const { auth, ...open } = server
       const shown = {
         ...(withoutSecrets(rest) as object),
-        server: auth ? { ...open, auth: { tokens: auth.tokens.length } } : open,
+        server: auth ? { ...open, auth: { tokens: auth.tokens.length, keys: auth.keys } } : open,
       }
       print(flags.json, shown, () => [stringify(shown).trimEnd()])
     })

@@ -88,11 +88,10 @@ async function sendChunk(
   const path = modelPath(model, 'feedback')
   try {
     const texts = lines.map(({ text }) => text)
-    add(
-      totals,
-      lines,
-      await retry.run('sending feedback', async () => client.postLines(path, texts)),
-    )
+    const send = async () => client.postLines(path, texts)
+    const waiting = add(totals, lines, await retry.run('sending feedback', send))
+    // The daemon refuses them until their source may send again, and says when.
+    if (waiting.length > 0) await sendChunk({ client, model }, waiting, totals, retry)
   } catch (error) {
     if (!(error instanceof CodedError) || !tooMuch.has(error.code)) throw error
     const half = Math.ceil(lines.length / 2)
@@ -108,7 +107,8 @@ async function sendChunk(
 
 const tooMuch: ReadonlySet<string> = new Set(['BODY_TOO_LARGE', 'TOO_MANY_EVENTS'])
 
-function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
+/** Returns the lines that must be sent again, because their source sends too many events per second. */
+function add(totals: Totals, lines: readonly Line[], answer: JsonObject): readonly Line[] {
   const { accepted, duplicates, rejected } = answer as JsonObject & {
     accepted: number
     duplicates: number
@@ -118,8 +118,13 @@ function add(totals: Totals, lines: readonly Line[], answer: JsonObject): void {
   Object.assign(totals, { position, pending, trigger_every, trigger_rest_ms })
   totals.accepted += accepted
   totals.duplicates += duplicates
-  for (const { index, code, message } of rejected)
-    totals.rejected.push({ line: lines[index]?.number ?? 0, code, message })
+  const waiting: Line[] = []
+  for (const { index, code, message } of rejected) {
+    const line = lines[index]
+    if (code === 'SOURCE_RATE_LIMITED' && line !== undefined) waiting.push(line)
+    else totals.rejected.push({ line: line?.number ?? 0, code, message })
+  }
+  return waiting
 }
 
 function summary(totals: Totals): string[] {

@@ -3,6 +3,7 @@
  * from it. Every key has a default except `models` and each model's `labels`.
  */
 import { Type, type Static } from 'typebox'
+import { auth, rateLimits } from './access.ts'
 import { modelSchemaOf } from './model-schema.ts'
 import { builtIn, type PluginTable } from '../plugins/plugin-table.ts'
 import { section, type Frozen } from './parts.ts'
@@ -10,22 +11,6 @@ import { fleetSchema, redisSchema } from '../redis.ts'
 import { limitTable } from '../../platform/limits.ts'
 
 const name = { pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' }
-
-const auth = Type.Object(
-  {
-    tokens: Type.Array(Type.String({ minLength: 16 }), {
-      default: [],
-      description: 'each of them opens every route',
-    }),
-    token_env: Type.Optional(
-      Type.String({ minLength: 1, description: 'environment variable that holds one more token' }),
-    ),
-  },
-  {
-    additionalProperties: false,
-    description: 'bearer tokens; required on any address but loopback',
-  },
-)
 
 const cors = Type.Object(
   {
@@ -54,6 +39,7 @@ const server = section(
       description: '0 = any free port',
     }),
     auth: Type.Optional(auth),
+    rate_limits: Type.Optional(rateLimits),
     hosts: Type.Array(Type.String({ pattern: '^([A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])$' }), {
       default: [],
       description:

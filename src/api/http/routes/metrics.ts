@@ -9,7 +9,7 @@ export function addMetricsRoute(app: FastifyInstance, { metrics }: HttpContext):
     tags: ['operations'],
     response: { 200: MetricsAnswer, ...problems },
   }
-  app.get('/metrics', { schema }, async (_request, reply) =>
+  app.get('/metrics', { schema, config: { role: 'read' } }, async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.text()),
   )
 }

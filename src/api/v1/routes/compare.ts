@@ -12,7 +12,10 @@ export function addCompareRoute(app: FastifyInstance, services: Services): void 
     response: { 200: ComparisonAnswer, ...problems },
   }
   const path = '/models/:model/versions/:version/compare/:other'
-  app.get<{ Params: CompareParams }>(path, { schema }, async ({ params }) =>
-    services.model(params.model).versions.compare(params.version, params.other),
+  app.get<{ Params: CompareParams }>(
+    path,
+    { schema, config: { role: 'read' } },
+    async ({ params }) =>
+      services.model(params.model).versions.compare(params.version, params.other),
   )
 }

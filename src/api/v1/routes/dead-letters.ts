@@ -49,6 +49,7 @@ function addReading(app: FastifyInstance, services: Services, path: string): voi
         ...{ tags, params: ModelParams, querystring: LettersQuery },
         response: { 200: LettersAnswer, ...problems },
       },
+      config: { role: 'read' },
     },
     async ({ params, query }) => {
       const { deadLetters } = services.model(params.model)
@@ -66,6 +67,7 @@ function addReading(app: FastifyInstance, services: Services, path: string): voi
         ...{ tags, params: LetterParams },
         response: { 200: LetterAnswer, ...problems },
       },
+      config: { role: 'read' },
     },
     async ({ params }) => {
       const found = services.model(params.model).deadLetters.find(Number(params.id))
@@ -83,6 +85,7 @@ function addWork(app: FastifyInstance, services: Services, path: string): void {
         ...{ tags, params: ModelParams, body: ResendBody },
         response: { 200: ResentAnswer, ...problems },
       },
+      config: { role: 'operate' },
     },
     async ({ params, body }) => {
       const { deadLetters } = services.model(params.model)
@@ -102,6 +105,7 @@ function addWork(app: FastifyInstance, services: Services, path: string): void {
         ...{ tags, params: ModelParams, body: LetterChoiceBody },
         response: { 200: DroppedAnswer, ...problems },
       },
+      config: { role: 'operate' },
     },
     async ({ params, body }) => {
       const { deadLetters } = services.model(params.model)

@@ -5,6 +5,8 @@
  */
 import type { FastifyInstance } from 'fastify'
 import { fixOf, withDetails } from '../../../platform/errors.ts'
+import { asksToWait } from '../../../serving/services/feedback/source-limit.ts'
+import { retryAfterSeconds } from '../../http/answer-errors.ts'
 import type { FeedbackGate } from '../../../serving/services/feedback/feedback-gate.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import type { RawBody } from '../../http/bodies.ts'
@@ -24,7 +26,7 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
   app.post<{ Params: ModelParams; Body: RawBody | undefined }>(
     '/models/:model/feedback',
     // Events are checked one by one, each with its own code, not by the schema.
-    { schema, config: { raw: true }, validatorCompiler: () => () => true },
+    { schema, config: { role: 'feedback', raw: true }, validatorCompiler: () => () => true },
     async ({ params, body, headers }, reply) => {
       const model = services.model(params.model)
       nameLive(reply, model)
@@ -35,6 +37,11 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
       const [refused] = given.rejected
       // A client that reads receipts finds one in the refusal of a single event too.
       if (single && refused !== undefined) throw withDetails(refused.error, receipt)
+      const waits = given.rejected.filter(({ error }) => asksToWait(error))
+      const [limited] = waits
+      // Nothing came through: a client that knows nothing of receipts waits too.
+      if (limited && waits.length === events.length) throw withDetails(limited.error, receipt)
+      if (limited) void reply.header('retry-after', retryAfterSeconds(limited.error))
       return reply.code(202).send(receipt)
     },
   )

@@ -13,5 +13,7 @@ export function addFleetRoute(app: FastifyInstance, services: Services): void {
     tags: ['operations'],
     response: { 200: FleetAnswer, ...problems },
   }
-  app.get('/fleet', { schema }, async () => describeFleet(await services.fleet()))
+  app.get('/fleet', { schema, config: { role: 'read' } }, async () =>
+    describeFleet(await services.fleet()),
+  )
 }

@@ -23,7 +23,7 @@ export function addHistoryRoute(app: FastifyInstance, services: Services): void 
   }
   app.get<{ Params: ModelParams; Querystring: Static<typeof HistoryQuery> }>(
     '/models/:model/history',
-    { schema },
+    { schema, config: { role: 'read' } },
     async ({ params, query }) => {
       const { versions } = services.model(params.model)
       const page = await versions.history({ limit: limitOf(query), before: numberIn(query) })

@@ -19,7 +19,7 @@ export function addModelRoute(app: FastifyInstance, services: Services): void {
   }
   app.get<{ Params: ModelParams; Querystring: WaitQuery }>(
     '/models/:model',
-    { schema },
+    { schema, config: { role: 'read' } },
     async ({ params, query, headers, over }, reply) => {
       const model = services.model(params.model)
       await model.predictions.until(freshnessIn(headers, query), over)

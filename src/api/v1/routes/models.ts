@@ -11,7 +11,7 @@ export function addModelsRoute(app: FastifyInstance, services: Services): void {
     tags: ['models'],
     response: { 200: modelsAnswer(services), ...problems },
   }
-  app.get('/models', { schema }, async () => ({
+  app.get('/models', { schema, config: { role: 'read' } }, async () => ({
     models: services.models.map((model) => describeModel(model)),
   }))
 }

@@ -13,7 +13,10 @@ export function addPinRoutes(app: FastifyInstance, services: Services): void {
   }
   app.put<{ Params: VersionParams }>(
     path,
-    { schema: { ...schema, summary: 'keep the bytes of a version, regardless of keep' } },
+    {
+      schema: { ...schema, summary: 'keep the bytes of a version, regardless of keep' },
+      config: { role: 'operate' },
+    },
     async ({ params: { model, version } }) => {
       const { versions } = services.model(model)
       await versions.pin(version)
@@ -22,7 +25,10 @@ export function addPinRoutes(app: FastifyInstance, services: Services): void {
   )
   app.delete<{ Params: VersionParams }>(
     path,
-    { schema: { ...schema, summary: 'let keep decide about a version again' } },
+    {
+      schema: { ...schema, summary: 'let keep decide about a version again' },
+      config: { role: 'operate' },
+    },
     async ({ params: { model, version } }) => {
       const { versions } = services.model(model)
       await versions.find(version)

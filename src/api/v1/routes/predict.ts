@@ -26,7 +26,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
   }
   app.post<{ Params: ModelParams; Querystring: WaitQuery; Body: PredictBody }>(
     '/models/:model/predict',
-    { schema },
+    { schema, config: { role: 'predict' } },
     async ({ params, query, body, headers, over }, reply) => {
       const model = services.model(params.model)
       const inputs = await eventLoop.each(body.inputs, (value, at) =>

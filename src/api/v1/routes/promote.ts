@@ -15,7 +15,7 @@ export function addPromoteRoute(app: FastifyInstance, services: Services): void 
   }
   app.post<{ Params: ModelParams; Body: PromoteBody }>(
     '/models/:model/promote',
-    { schema },
+    { schema, config: { role: 'operate' } },
     async ({ params, body }, reply) => {
       const model = services.model(params.model)
       return sendMoved(reply, await model.promote(body.version, body.reason))

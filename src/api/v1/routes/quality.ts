@@ -12,9 +12,13 @@ export function addQualityRoute(app: FastifyInstance, services: Services): void 
     params: ModelParams,
     response: { 200: qualityAnswer(services), ...problems },
   }
-  app.get<{ Params: ModelParams }>('/models/:model/quality', { schema }, ({ params }) => {
-    const model = services.model(params.model)
-    const { quality, alarms } = model.quality()
-    return { model: model.name, ...quality, drift: alarms ? describeDrift(alarms) : null }
-  })
+  app.get<{ Params: ModelParams }>(
+    '/models/:model/quality',
+    { schema, config: { role: 'read' } },
+    ({ params }) => {
+      const model = services.model(params.model)
+      const { quality, alarms } = model.quality()
+      return { model: model.name, ...quality, drift: alarms ? describeDrift(alarms) : null }
+    },
+  )
 }

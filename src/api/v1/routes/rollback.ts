@@ -17,7 +17,7 @@ export function addRollbackRoute(app: FastifyInstance, services: Services): void
   }
   app.post<{ Params: ModelParams; Body: RollbackBody }>(
     '/models/:model/rollback',
-    { schema },
+    { schema, config: { role: 'operate' } },
     async ({ params, body }, reply) => {
       const model = services.model(params.model)
       const asks = body.hold === true ? { hold: true } : undefined

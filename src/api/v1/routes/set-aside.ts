@@ -34,7 +34,7 @@ function addList(app: FastifyInstance, services: Services): void {
   }
   app.get<{ Params: ModelParams; Querystring: PageQuery }>(
     '/models/:model/set-aside',
-    { schema },
+    { schema, config: { role: 'read' } },
     async ({ params, query }) => {
       const { learning, task } = services.model(params.model)
       const page = learning.setAside({ limit: limitOf(query), before: numberIn(query) })
@@ -70,7 +70,7 @@ function addSelecting(app: FastifyInstance, services: Services, by: 'relearn' | 
   }
   app.post<{ Params: ModelParams; Body: SelectionBody }>(
     `/models/:model/${by}`,
-    { schema },
+    { schema, config: { role: 'operate' } },
     async ({ params, body: { reason = by, ...body } }, reply) => {
       const { learning } = services.model(params.model)
       const { events, generation } = await learning.select(by, selectionOf(body), reason)
@@ -88,7 +88,7 @@ function addPausing(app: FastifyInstance, services: Services, by: 'pause' | 'res
   }
   app.post<{ Params: ModelParams; Body: PauseBody }>(
     `/models/:model/${by}`,
-    { schema },
+    { schema, config: { role: 'operate' } },
     async ({ params, body: { reason = by } }, reply) => {
       const generation = await services.model(params.model).learning[by](reason)
       return reply.code(202).send({ paused: by === 'pause', generation })

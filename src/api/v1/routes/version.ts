@@ -13,11 +13,15 @@ export function addVersionRoute(app: FastifyInstance, services: Services): void 
     response: { 200: versionAnswer(services), ...problems },
   }
   const path = '/models/:model/versions/:version'
-  app.get<{ Params: VersionParams }>(path, { schema }, async ({ params }) => {
-    const model = services.model(params.model)
-    const { versions, task } = model
-    const find = versions.find(params.version)
-    const [found, live, pins] = await Promise.all([find, versions.live(), versions.pins()])
-    return describeVersion(found, task, { live, pins, served: model.status().trainer.served })
-  })
+  app.get<{ Params: VersionParams }>(
+    path,
+    { schema, config: { role: 'read' } },
+    async ({ params }) => {
+      const model = services.model(params.model)
+      const { versions, task } = model
+      const find = versions.find(params.version)
+      const [found, live, pins] = await Promise.all([find, versions.live(), versions.pins()])
+      return describeVersion(found, task, { live, pins, served: model.status().trainer.served })
+    },
+  )
 }

@@ -17,7 +17,7 @@ export function addVersionsRoute(app: FastifyInstance, services: Services): void
   }
   app.get<{ Params: ModelParams; Querystring: PageQuery }>(
     '/models/:model/versions',
-    { schema },
+    { schema, config: { role: 'read' } },
     async ({ params, query }) => {
       const model = services.model(params.model)
       const { versions, task } = model

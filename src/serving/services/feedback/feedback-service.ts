@@ -1,7 +1,7 @@
 /**
  * The entry of HTTP feedback: each event is validated by the same rules as in a stream, valid events are durable before
  * the answer, and invalid ones go to the dead letters with a code (law 9). One invalid event does not affect the
- * others.
+ * others. An event of a source that sends too many is kept nowhere: its sender still has it, and is asked to wait.
  */
 import { createHash } from 'node:crypto'
 import { CodedError, type Clock } from '../../../contracts/core.ts'
@@ -9,6 +9,7 @@ import type { DeadLetter, FeedbackEvent, Sink } from '../../../contracts/stream.
 import type { Routing } from '../../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
+import { asksToWait, type SourceLimit } from './source-limit.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 
@@ -55,6 +56,8 @@ export interface FeedbackServiceOptions {
   readonly clock: Clock
   /** Events undone by rollbacks may come again. */
   readonly undone?: Pick<UndoneFeedback, 'below' | 'moved'> | undefined
+  /** Absent = any source may send any number. */
+  readonly sourceLimit?: SourceLimit | undefined
   /** Called when the trainer has something to read. */
   readonly onAppended?: (() => void) | undefined
 }
@@ -64,11 +67,13 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
     unread: () => options.inbox.unread(),
     moved: (pointer) => options.undone?.moved(pointer),
     async take(incoming, { areLetters = false } = {}) {
-      const checked = await eventLoop.each(incoming, (event) => checkOne(options, event))
+      const limit = areLetters ? undefined : options.sourceLimit
+      const checked = await eventLoop.each(incoming, (event) => checkOne(options, event, limit))
       const rejected = checked.flatMap((outcome, index) =>
         outcome instanceof CodedError ? [{ index, error: outcome }] : [],
       )
-      if (!areLetters) await bury(options, incoming, rejected)
+      const letters = rejected.filter(({ error }) => !asksToWait(error))
+      if (!areLetters) await bury(options, incoming, letters)
       const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
       const appended = await keep(options, events)
       const duplicates = appended.duplicates.length
@@ -90,9 +95,12 @@ type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId'>
 function checkOne(
   { check }: FeedbackServiceOptions,
   { bytes }: IncomingFeedback,
+  limit: SourceLimit | undefined,
 ): Checked | CodedError {
   try {
     const event = check(bytes)
+    const refused = limit?.(event.source)
+    if (refused !== undefined) return refused
     const { predictionId } = event
     return { ...incomingEvent(event, bytes), ...(predictionId !== undefined && { predictionId }) }
   } catch (error) {
@@ -153,10 +161,9 @@ function count(
 ): void {
   metrics.count('feedbackAccepted', { model }, accepted)
   metrics.count('feedbackDuplicates', { model }, duplicates)
-  const codes = new Map<string, number>()
-  for (const { error } of rejected) codes.set(error.code, (codes.get(error.code) ?? 0) + 1)
-  for (const [code, times] of codes) {
-    metrics.count('feedbackRejected', { model, code }, times)
-    metrics.count('deadLetters', { model, code }, times)
+  for (const { error } of rejected) {
+    const { code } = error
+    metrics.count('feedbackRejected', { model, code })
+    if (!asksToWait(error)) metrics.count('deadLetters', { model, code })
   }
 }

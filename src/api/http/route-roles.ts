@@ -1,0 +1,28 @@
+/** Every route says which role it needs, for the check before it and for /openapi.json. */
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { RouteRole } from '../../platform/access/keys.ts'
+import { invariant } from '../../platform/errors.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a caller needs; a probe needs nothing. */
+    readonly role?: RouteRole
+  }
+}
+
+/** Call it before the routes are added: one without a role is refused. */
+export function requireRoles(app: FastifyInstance): void {
+  app.addHook('onRoute', (route) => {
+    if (isOpen(route.url, route.config)) return
+    const role = route.config?.role
+    invariant(role, `the route ${String(route.method)} ${route.url} says no role`)
+    if (route.schema === undefined || role === 'any') return
+    // OpenAPI 3.1: for a bearer the list names the roles that it needs. The empty one: a daemon without auth.
+    route.schema = { ...route.schema, security: [{ bearer: [role] }, {}] }
+  })
+}
+
+/** Probes, and the description of the API, which contains nothing about the models. */
+export function isOpen(url: string | undefined, config: RouteOptions['config']): boolean {
+  return config?.probe === true || url === '/docs' || (url?.startsWith('/docs/') ?? false)
+}

@@ -1,0 +1,37 @@
+/**
+ * API keys: 256 random bits each, of which the config holds only the SHA-256. A slow hash such as scrypt protects what
+ * people choose and others can guess; a random key cannot be guessed, and each request would pay for it.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+
+/**
+ * What a key may do. `read` sees models, versions, quality and everything kept about events; `operate` changes which
+ * version is live, what is kept and what is learned, and sees what `read` sees.
+ */
+export const roles = ['predict', 'feedback', 'operate', 'read'] as const
+export type Role = (typeof roles)[number]
+
+/** What a route asks for; `any`: of every known caller. */
+export type RouteRole = Role | 'any'
+
+export function opens(given: readonly Role[], wanted: RouteRole): boolean {
+  if (wanted === 'any' || given.includes(wanted)) return true
+  return wanted === 'read' && given.includes('operate')
+}
+
+/** An entry of `server.auth.keys`. */
+export interface KeyEntry {
+  readonly name: string
+  readonly roles: readonly Role[]
+  /** Of the key, in hexadecimal digits. */
+  readonly sha256: string
+}
+
+/** The prefix lets scanners of source code and people recognise a leaked key. */
+export function newKey(): string {
+  return `ak_${randomBytes(32).toString('base64url')}`
+}
+
+export function digestOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex')
+}

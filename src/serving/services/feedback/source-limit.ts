@@ -1,0 +1,46 @@
+/**
+ * How many events of each source may come over HTTP: one that sends too many is asked to wait, and the others are not
+ * disturbed. Of all models together, so that a source cannot use one model to get around the limit of another.
+ */
+import type { Clock, CodedError } from '../../../contracts/core.ts'
+import { RateLimiter, type Rate } from '../../../platform/access/rate-limiter.ts'
+import { failure } from '../../../platform/errors.ts'
+import type { Metrics } from '../../../platform/metrics.ts'
+
+export interface SourceRates {
+  /** Of each source that has none of its own; absent = no limit. */
+  readonly source?: Rate | undefined
+  readonly sources: Readonly<Record<string, Rate>>
+}
+
+/** Counts one event of a source, or returns `SOURCE_RATE_LIMITED`. */
+export type SourceLimit = (source: string) => CodedError | undefined
+
+export interface SourceLimitOptions {
+  /** Read at each event; undefined = no limits. */
+  readonly rates: () => SourceRates | undefined
+  readonly names: () => number
+  readonly clock: Clock
+  readonly metrics: Pick<Metrics, 'gauge' | 'onScrape'>
+}
+
+export function openSourceLimit({ rates, names, clock, metrics }: SourceLimitOptions): SourceLimit {
+  const limiter = new RateLimiter({ clock, names })
+  metrics.onScrape(() => {
+    metrics.gauge('rateLimitedNames', { kind: 'source' }, limiter.size)
+  })
+  return (source) => {
+    const { source: ofEach, sources = {} } = rates() ?? {}
+    const rate = Object.hasOwn(sources, source) ? sources[source] : ofEach
+    const refused = rate && limiter.take(source, rate)
+    if (refused === undefined) return undefined
+    const waitMs = Math.ceil(refused.waitMs)
+    const text = `${source} may send ${rate?.per_second} events per second: again in ${waitMs} ms`
+    return failure('SOURCE_RATE_LIMITED', text, { details: { source, retry_after_ms: waitMs } })
+  }
+}
+
+/** Whether an error asks its sender to wait, and says nothing about the event. */
+export function asksToWait({ code }: CodedError): boolean {
+  return code === 'SOURCE_RATE_LIMITED'
+}
