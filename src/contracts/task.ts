@@ -98,11 +98,18 @@ export interface TaskSchemas {
 /** Sets a gauge of the table of metrics, for one model. */
 export type Gauge = (name: string, by: Readonly<Record<string, string>>, value: number) => void
 
+export interface ScoreName {
+  readonly name: string
+  readonly meaning: string
+}
+
 /** A task as people see it: HTTP, metrics and sinks. The same for every model of the task; nothing here learns. */
 export interface TaskView<Output = Json> {
   /** What an event may say. */
   readonly signals: readonly Exclude<FeedbackSignal['kind'], 'retract'>[]
   readonly schemas: TaskSchemas
+  /** What people call the mean of 1 − `Score.error`, and what it is. The JSON of every task calls it `accuracy`. */
+  readonly score: ScoreName
   /** What /docs teaches with. `facts` are those of the settings. */
   example(facts: TaskFacts): Fields
   /** An answer, also one that says nothing yet. */

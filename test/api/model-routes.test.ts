@@ -10,6 +10,7 @@ test('a model is shown as the server and its trainer know it', async () => {
     base: 'fake',
     method: 'lora',
     task: 'classification',
+    score: { name: 'accuracy', meaning: 'share of the answers that were right' },
     labels: ['no', 'yes'],
     live: {
       version: 'v1',

@@ -58,6 +58,8 @@ export interface ServedOptions {
   readonly hosts?: readonly string[]
   readonly cors?: CorsOptions
   readonly open?: boolean
+  /** Instead of a classification. */
+  readonly task?: ServedModel['task']
   readonly inbox?: Partial<InboxOptions>
   readonly trainer?: Partial<TrainerReport>
   readonly fleet?: Fleet
@@ -86,7 +88,8 @@ export async function openServed(options: ServedOptions = {}) {
   const flushed: number[] = []
   const limits = { ...defaultLimits, ...options.limits }
   const known = ['no', 'yes']
-  const task = classificationOf({ known, open: options.open ?? false, retired: ['old'] })
+  const task =
+    options.task ?? classificationOf({ known, open: options.open ?? false, retired: ['old'] })
   const feedback = openFeedbackService({
     model: 'm',
     source: 'http',

@@ -54,7 +54,7 @@ test('a model is shown with its lag, what is live on each replica, and who train
   )
 })
 
-test('a model is shown with its accuracy beside the majority, and with what became of its events', async () => {
+test('a model is shown with its accuracy beside the baseline, and with what became of its events', async () => {
   const { stdout } = await status({
     trainer: {
       quality,
@@ -66,7 +66,7 @@ test('a model is shown with its accuracy beside the majority, and with what beca
   expect(cells).toMatchObject({
     accuracy: percent(quality.accuracy_recent),
     ...{ 'by source': '50.0 %', learned: '8', rejected: '4' },
-    majority: percent(quality.baselines.majority.accuracy_recent),
+    baseline: percent(quality.baselines.majority.accuracy_recent),
     ...{ waiting: '5', 'set aside': '6', pending: '2', lag: '3' },
   })
   for (const name of head!.filter((each) => !['model', 'trainer'].includes(each)))

@@ -16,6 +16,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     base: model.base.name,
     method: model.method,
     task: task.kind,
+    score: task.view.score,
     ...task.view.facts(task.present(live?.manifest.facts ?? {})),
     live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),

@@ -224,6 +224,10 @@ const Model = Type.Object({
   base: Type.String(),
   method: Type.String(),
   task: Type.String({ description: 'what it answers, such as classification or regression' }),
+  score: Type.Object(
+    { name: Type.String(), meaning: Type.String() },
+    { description: 'what `accuracy` measures for this task' },
+  ),
   live: Maybe(LiveAnswer),
   failed_swap: Type.Optional(FailedSwapAnswer),
   trainer: TrainerAnswer,

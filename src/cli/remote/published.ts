@@ -22,6 +22,26 @@ export interface Published {
   readonly pinned: boolean
 }
 
+/** What the task of the model calls its `accuracy`. */
+export interface NamedScore {
+  readonly name: string
+  readonly meaning?: string
+}
+
+export async function scoreName(client: Client, model: string): Promise<NamedScore> {
+  return scoreIn(await client.get(modelPath(model)))
+}
+
+/** A daemon of an earlier release does not say it. */
+export function scoreIn({ score }: { readonly score?: unknown }): NamedScore {
+  return (score as NamedScore | undefined) ?? { name: 'accuracy' }
+}
+
+export function legendOf({ name, meaning }: NamedScore): string[] {
+  if (meaning === undefined) return []
+  return ['', `  ${name}: ${meaning}; each example is answered before it is learned`]
+}
+
 /** The newest `count`, newest first, and whether there are earlier ones. */
 export async function publishedVersions(client: Client, model: string, count: number) {
   const { items, hasMore } = await pagesOf(client, modelPath(model, 'versions'), 'versions', count)

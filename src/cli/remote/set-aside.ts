@@ -37,9 +37,11 @@ export async function listAside(flags: AsideFlags): Promise<void> {
 
 function lines(events: readonly Aside[], count: number): string[] {
   if (events.length === 0) return ['nothing is set aside']
-  const head = ['source', 'id', 'label', 'time', 'was']
+  // A model that answers numbers has no labels.
+  const isLabelled = events.some(({ label }) => label !== undefined)
+  const head = ['source', 'id', ...(isLabelled ? ['label'] : []), 'time', 'was']
   const rows = events.map(({ source, id, label = '-', time = '-', was, relearning }) => [
-    ...[source, id, label, time],
+    ...[source, id, ...(isLabelled ? [label] : []), time],
     relearning === true ? `${was}, relearning` : was,
   ])
   return [...table([head, ...rows]), '', `${count} in total; relearn or discard them`]
@@ -55,8 +57,12 @@ export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): 
     ...(reason !== undefined && { reason }),
   })
   print(flags.json, answer, () => [
-    `${Number(answer.events)} events ${by === 'relearn' ? 'will be learned' : 'are dropped'}`,
+    `${counted(Number(answer.events))} will be ${by === 'relearn' ? 'learned' : 'dropped'}`,
   ])
+}
+
+function counted(events: number): string {
+  return events === 1 ? '1 event' : `${events} events`
 }
 
 export async function pause(

@@ -5,19 +5,19 @@ import { percent, print, table } from '../print.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Comparison } from '../../versions/compare.ts'
 import { modelPath, type Client } from './client.ts'
-import { publishedVersions, type Published } from './published.ts'
+import { legendOf, publishedVersions, scoreName, type Published } from './published.ts'
 
 export interface VersionsFlags extends ClientFlags {
   readonly last: number
   readonly compare?: readonly string[]
 }
 
-const head = [
+const headOf = (score: string) => [
   '',
   'version',
   'parent',
   'events',
-  'accuracy',
+  score,
   'recent',
   'created',
   'decision',
@@ -28,9 +28,10 @@ export async function showVersions(flags: VersionsFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
   if (flags.compare !== undefined) return showComparison(client, model, flags.compare, flags)
   const { versions, hasMore } = await publishedVersions(client, model, flags.last)
+  const score = await scoreName(client, model)
   print(flags.json, { model, versions }, () => {
     const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
-    return [...table([head, ...versions.map(rowOf)]), ...more]
+    return [...table([headOf(score.name), ...versions.map(rowOf)]), ...more, ...legendOf(score)]
   })
 }
 

@@ -4,7 +4,7 @@ import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, table } from '../print.ts'
-import { publishedVersion, type Published } from './published.ts'
+import { legendOf, publishedVersion, scoreIn, type Published } from './published.ts'
 
 export interface WhyFlags extends ClientFlags {
   readonly version?: string
@@ -27,13 +27,17 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
   const asked = flags.version ?? live?.version
   const find = (version: string) => publishedVersion(client, model, version)
   const chain = asked === undefined ? [] : await chainOf(await find(asked), flags.last, find)
+  const score = scoreIn(described)
   const earlier = chain.at(-1)?.parent
   print(flags.json, { model, live, version: asked ?? null, chain }, () => [
     ...liveLines(model, live),
     '',
-    `${asked ?? 'nothing'} came to be so:`,
-    ...table(chain.map(rowOf)),
+    ...(asked === undefined
+      ? []
+      : [`${asked} and the versions that it was trained from, newest first:`]),
+    ...table(chain.map((version) => rowOf(version, score.name))),
     ...(earlier ? [`  … before it ${earlier}`] : []),
+    ...legendOf(score),
   ])
 }
 
@@ -69,18 +73,12 @@ function liveLines(model: string, live: Live | null): string[] {
   ]
 }
 
-function rowOf({
-  version,
-  parent,
-  events,
-  events_new,
-  scores,
-  served,
-  decision,
-  reason,
-}: Published): string[] {
-  const accuracy = scores.count > 0 ? `${percent(scores.accuracy_recent)} recently` : 'no score'
-  const learned = parent === null ? `${events} events` : `${events} events (+${events_new})`
+function rowOf(published: Published, score: string): string[] {
+  const { version, parent, events, events_new, scores, served, decision, reason } = published
+  const recent =
+    scores.count > 0 ? `recent ${score} ${percent(scores.accuracy_recent)}` : 'no score'
+  const all = events === 1 ? '1 event' : `${events} events`
+  const learned = parent === null ? all : `${all} (+${events_new})`
   const judged = served && `${served.count} answers judged, mean error ${served.error.toFixed(3)}`
-  return [`  ${version}`, learned, accuracy, judged ?? '', decision, reason]
+  return [`  ${version}`, learned, recent, judged ?? '', decision, reason]
 }

@@ -56,7 +56,7 @@ const columns: readonly Column[] = [
     cell: ({ quality }) => (quality === null ? '-' : percent(quality.accuracy_recent_by_source)),
   },
   {
-    head: 'majority',
+    head: 'baseline',
     meaning:
       'what the most frequent label, or the mean of the values, would have reached on the same examples',
     cell: ({ quality }) => shareOrError(quality?.majority_recent, quality?.running_mean_mae_recent),

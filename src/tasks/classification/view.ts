@@ -9,6 +9,7 @@ import type { Answer } from './score.ts'
 export const classificationView: TaskView<Answer> = {
   signals: ['label', 'rating'],
   schemas: classificationSchemas,
+  score: { name: 'accuracy', meaning: 'share of the answers that were right' },
   example: (facts) => ({ label: answering(facts)[0] ?? 'positive' }),
   answer: (answer) => (answer.label === '' ? { ...answer, ...silence() } : answer),
   served: ({ label }) => ({ text: label, shown: { label } }),

@@ -11,6 +11,8 @@ const Baseline = Type.Object({
   mae_recent: Distance,
 })
 
+const closeness = 'mean of 1 / (1 + |error| / deviation of the values): 1 = always right'
+
 const schemas: TaskSchemas = {
   answer: Type.Object({ value: Type.Number({ description: 'the number that is expected' }) }),
   event: Type.Object({
@@ -21,9 +23,7 @@ const schemas: TaskSchemas = {
   stratum: Type.Object({}),
   quality: Type.Object({
     events: Type.Integer({ description: 'examples, each answered before it was learned' }),
-    accuracy: Type.Number({
-      description: 'mean of 1 / (1 + |error| / deviation of the values): 1 = always right',
-    }),
+    accuracy: Type.Number({ description: closeness }),
     accuracy_recent: Score,
     mae: Distance,
     mae_recent: Distance,
@@ -53,6 +53,7 @@ export interface ErrorReport extends Errors {
 export const regressionView: TaskView<{ readonly value: number }> = {
   signals: ['value'],
   schemas,
+  score: { name: 'closeness', meaning: closeness },
   example: () => ({ value: 3.2 }),
   answer: (answer) => answer,
   served: ({ value }) => ({ text: String(value), shown: { value } }),
