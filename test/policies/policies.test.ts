@@ -1,10 +1,9 @@
 import { asKey } from '../example-key.ts'
-import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Setting } from '../../src/contracts/core.ts'
-import type { PolicyKind, ReplayItem } from '../../src/contracts/policy.ts'
+import type { ReplayItem } from '../../src/contracts/policy.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { thrown } from '../coded.ts'
 
@@ -162,20 +161,6 @@ describe('a policy from a config', () => {
       code: 'CONFIG_UNKNOWN_KEY',
       details: { field: 'replay.capacity' },
     })
-  })
-})
-
-describe('policies/catalogue.md', () => {
-  const readme = readFileSync(new URL('../../policies/catalogue.md', import.meta.url), 'utf8')
-  const rows = readme.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
-  const all = Object.values(policies).flatMap((table) => Object.entries<PolicyKind<unknown>>(table))
-
-  it.each(all)('lists %s with what it does and its settings', (name, { settings, summary }) => {
-    const defaults = Object.entries(settings).map(
-      ([key, setting]) => `\`${key}\` (${String(defaultOf(setting))})`,
-    )
-    const row = rows.find((cells) => cells[3] === `\`${name}\`` && cells[5] === summary)
-    expect(row?.[4]).toBe(defaults.join(', '))
   })
 })
 
