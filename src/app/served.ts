@@ -210,7 +210,9 @@ async function serve(
   const live = await faults.try('model', () => openLive(site, model, serving), brokenLive)
   const broken = faults.of('model')
   const feedback =
-    broken === undefined ? await openFeedback(site, model, onAppended) : brokenFeedback(broken)
+    broken === undefined
+      ? await openFeedback(site, { ...model, live }, onAppended)
+      : brokenFeedback(broken)
   return {
     ...{ name, base, method, live, registry, feedback },
     task,
@@ -246,6 +248,7 @@ async function openLive(
     onAnswering: (version) => model.registry.answersWith(version),
     idleVersions: 4,
     mostVersions: 16,
+    shadowRows: config.limits.shadow_rows,
     retry: new RetryPolicy({ clock, firstMs: 1000, longestMs: 1000 }),
     clock,
     metrics,
@@ -257,10 +260,10 @@ async function openLive(
 
 async function openFeedback(
   site: DaemonContext,
-  model: OpenModel,
+  model: OpenModel & { readonly live: LiveModel },
   onAppended: () => void,
 ): Promise<FeedbackService> {
-  const { name, base, inbox, predictions, deadLetters } = model
+  const { name, base, inbox, predictions, deadLetters, live } = model
   const { clock, metrics, config, log } = site
   const { registry } = model
   const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
@@ -280,7 +283,12 @@ async function openFeedback(
     }),
     inbox,
     positionOf: (offset) => textOf({ replica: site.sharing?.replica, offset }),
-    predictions,
+    predictions: {
+      flush: async () => {
+        await live.settled()
+        await predictions.flush()
+      },
+    },
     deadLetters,
     metrics,
     clock,

@@ -215,6 +215,16 @@ export interface ServedPrediction {
   /** The answer as a sink writes it, such as { label }; absent where it was read back. */
   readonly shown?: Readonly<Record<string, Json>>
   readonly timeMs: number
+  /** The canary that had a share of the requests when it was made: `version` may be this one or the live one. */
+  readonly canary?: string
+  /** What the shadow would have answered; it was never returned. */
+  readonly shadow?: ShadowAnswer
+}
+
+export interface ShadowAnswer {
+  readonly version: string
+  /** As the `answer` of a served prediction. */
+  readonly answer: string
 }
 
 // ── Connectors as plug-ins ───────────────────────────────────────────────────────────────────────────────────

@@ -90,6 +90,12 @@ export const limitTable = {
     most: 65_536,
     reason: 'rows that wait for the engine; beyond it, an immediate 429 is better than a long wait',
   },
+  shadow_rows: {
+    default: 256,
+    least: 1,
+    most: 65_536,
+    reason: 'answered rows that wait for a shadow; beyond it they are not compared',
+  },
   inbox_events: {
     default: 1_000_000,
     least: 1,

@@ -44,6 +44,36 @@ export const metricTable = {
     labels: ['model'],
     help: 'Inputs answered.',
   },
+  armPredictions: {
+    kind: 'counter',
+    name: 'antikythera_arm_predictions_total',
+    labels: ['model', 'arm'],
+    help: 'Inputs answered by the live version, by a canary, or by a version that the request named.',
+  },
+  canaryShare: {
+    kind: 'gauge',
+    name: 'antikythera_canary_share',
+    labels: ['model'],
+    help: 'Share of the requests that the canary answers here; 0 = there is none, or it could not be loaded.',
+  },
+  shadowAnswers: {
+    kind: 'counter',
+    name: 'antikythera_shadow_answers_total',
+    labels: ['model', 'agrees'],
+    help: 'Answers computed by a shadow, by whether the live version gave the same one.',
+  },
+  shadowQueue: {
+    kind: 'gauge',
+    name: 'antikythera_shadow_queue_rows',
+    labels: ['model'],
+    help: 'Rows that wait for a shadow; at most limits.shadow_rows.',
+  },
+  shadowDropped: {
+    kind: 'counter',
+    name: 'antikythera_shadow_dropped_total',
+    labels: ['model', 'reason'],
+    help: 'Rows that a shadow did not answer: the queue was full, feedback came first (late), or it failed.',
+  },
   truncated: {
     kind: 'counter',
     name: 'antikythera_truncated_texts_total',

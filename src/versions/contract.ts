@@ -83,7 +83,10 @@ export interface RoutedVersion {
   readonly digest: string
 }
 
-/** `rollback` and `promote` are a person's; `policy` is the trainer's own rollback. */
+/**
+ * `rollback`, `promote`, `canary` and `shadow` are a person's; `policy` is the trainer's own rollback, or its end of a
+ * trial.
+ */
 export type Mover =
   | 'trainer'
   | 'rollback'
@@ -94,6 +97,8 @@ export type Mover =
   | 'resume'
   | 'relearn'
   | 'discard'
+  | 'canary'
+  | 'shadow'
 
 /**
  * Which versions answer: `live` all requests but the `share` (between 0 and 1) that goes to `canary`; `shadow` is computed
@@ -106,7 +111,7 @@ export interface Routing {
   readonly shadow?: RoutedVersion
   readonly generation: number
   readonly sinceMs: number
-  /** The version that was live before. */
+  /** The version that was live before this one. */
   readonly previous: string | null
   readonly reason: string
   readonly by: Mover
@@ -138,7 +143,7 @@ export interface Asked {
   readonly hold?: boolean
   /** For `relearn` and `discard`: which set-aside events. */
   readonly selection?: Selection
-  /** Of a policy's rollback: the count of accepted events at which it was decided. */
+  /** Of a policy's rollback, or of a step of a rollout: the count of accepted events at which it was decided. */
   readonly place?: number
 }
 

@@ -62,13 +62,19 @@ export function checkMove({ version, canary, shadow }: Omit<RoutingMove, 'expect
 
 const movers = [
   ...(['trainer', 'rollback', 'promote', 'start', 'policy'] as const),
-  ...(['pause', 'resume', 'relearn', 'discard'] as const),
+  ...(['pause', 'resume', 'relearn', 'discard', 'canary', 'shadow'] as const),
 ]
 
 export function mover(text: string): Mover {
   const known = movers.find((by) => by === text)
   if (known === undefined) throw failure('STORE_CORRUPT', `the pointer was moved by ${text}`)
   return known
+}
+
+/** A move that keeps the live version, such as a command or a step of a canary, also keeps the one before it. */
+export function previousOf(before: Routing | undefined, live: string): string | null {
+  if (before === undefined) return null
+  return before.live.version === live ? before.previous : before.live.version
 }
 
 const REASON_CHARACTERS = 2_000

@@ -32,9 +32,12 @@ export interface Imported {
 }
 
 /** A move based on the routing at the time it is made. */
-export type NextMove = Omit<RoutingMove, 'expect' | 'version'> & {
+export type NextMove = Omit<RoutingMove, 'expect' | 'version' | 'canary' | 'shadow'> & {
   /** Absent = the live version stays. */
   readonly version?: string
+  /** Absent = it stays with the live version, and ends with it; null = there is none from now on. */
+  readonly canary?: RoutingMove['canary'] | null
+  readonly shadow?: string | null
 }
 
 export interface VersionMoved {
@@ -94,7 +97,9 @@ export function openVersions(registry: Registry): VersionService {
         if (version === undefined) throw failure('NOT_READY', 'no version is live yet')
         const expect = previous?.generation ?? 0
         try {
-          return { routing: await registry.point({ ...next, version, expect }), previous }
+          const { reason, by, asks } = next
+          const move = { version, ...routedWith(next, previous), expect, reason, by, asks }
+          return { routing: await registry.point(move), previous }
         } catch (error) {
           if (!isStale(error) || tries === TRIES) throw error
         }
@@ -116,6 +121,17 @@ export function openVersions(registry: Registry): VersionService {
       const version = await registry.load(name)
       return { version, files: await exportVersion(version, folder, bundle) }
     },
+  }
+}
+
+function routedWith(
+  { version, canary, shadow }: NextMove,
+  previous: Routing | undefined,
+): Pick<RoutingMove, 'canary' | 'shadow'> {
+  const stays = version === undefined ? previous : undefined
+  return {
+    canary: canary === undefined ? stays?.canary : (canary ?? undefined),
+    shadow: shadow === undefined ? stays?.shadow?.version : (shadow ?? undefined),
   }
 }
 

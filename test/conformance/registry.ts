@@ -196,6 +196,18 @@ export function registryConformance(
       await other.close()
     })
 
+    check('a move that keeps the live version keeps the one before it', async (made, registry) => {
+      for (const name of ['v0', 'v1', 'v2']) await registry.publish(made.version(name))
+      const first = await registry.point({ version: 'v0', expect: 0, ...by })
+      const again = await registry.point({ version: 'v0', expect: 1, ...by })
+      expect([first.previous, again.previous]).toEqual([null, null])
+      await registry.point({ version: 'v1', expect: 2, ...by })
+      const canary = { version: 'v2', share: 0.1 }
+      const trial = await registry.point({ version: 'v1', canary, expect: 3, ...by })
+      expect(trial.previous).toBe('v0')
+      expect((await registry.point({ version: 'v2', expect: 4, ...by })).previous).toBe('v1')
+    })
+
     check('a routing that contradicts itself changes nothing', async (made, registry) => {
       for (const name of ['v0', 'v1']) await registry.publish(made.version(name))
       const move = { version: 'v0', expect: 0, ...by }

@@ -53,6 +53,19 @@ async function kept(path: string, id: string): Promise<string | undefined> {
 }
 
 describe('served predictions', () => {
+  it('keep their part in a rollout: the canary of that time, and what a shadow would have said', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const store = opened(path)
+    const shadow = { version: 'v3', answer: 'negative' }
+    const kept = [{ ...served('p-1'), canary: 'v2' }, { ...served('p-2'), shadow }, served('p-3')]
+    store.record(kept)
+    await store.flush()
+    const reader = openInboxReader(path)
+    for (const prediction of kept)
+      expect(await reader.predictions.find(prediction.id)).toEqual(prediction)
+    reader.close()
+  })
+
   it('can be joined by the trainer once they are flushed', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const store = opened(path)

@@ -53,6 +53,8 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
     return found
   }
 
+  const routed = (version: string) => ({ version, digest: find(version).manifest.digest })
+
   const registry: FakeRegistry = {
     corrupt: (version) => void corrupted.add(version),
     mend: (version) => void corrupted.delete(version),
@@ -86,14 +88,16 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       return Promise.all(wanted.slice(0, count).map((name) => registry.find(name)))
     },
     live: async () => history[0],
-    async point({ version, expect, reason, by }) {
+    async point({ version, canary, shadow, expect, reason, by }) {
       const live = history[0]
       const generation = live?.generation ?? 0
       if (expect !== generation) throw failure('GENERATION_STALE', `${generation}, not ${expect}`)
-      const { digest } = find(version).manifest
+      const { digest } = routed(version)
       const previous = live?.live.version ?? null
       const pointer = {
         live: { version, digest },
+        ...(canary && { canary: { ...canary, ...routed(canary.version) } }),
+        ...(shadow !== undefined && { shadow: routed(shadow) }),
         generation: generation + 1,
         sinceMs: 0,
         previous,

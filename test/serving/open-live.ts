@@ -40,6 +40,7 @@ export async function openLive(
     engine,
     idleVersions: 1,
     mostVersions: 3,
+    shadowRows: 8,
     retry: { delayMs: () => 5000 },
     clock,
     log,

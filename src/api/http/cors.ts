@@ -12,7 +12,8 @@ export interface CorsOptions {
 }
 
 const METHODS = 'GET, HEAD, POST, PUT, DELETE'
-const ASKED = 'authorization, content-type, content-encoding, x-antikythera-min-generation'
+const ASKED =
+  'authorization, content-type, content-encoding, x-antikythera-min-generation, x-antikythera-key'
 const SHOWN = 'x-antikythera-version, x-antikythera-digest, x-antikythera-generation, retry-after'
 
 export function addCors(app: FastifyInstance, options: CorsOptions | undefined): void {

@@ -32,6 +32,14 @@ export function predictBody(mostInputs: number) {
       version: Type.Optional(
         Type.String({ description: 'answer with this version instead of the live one' }),
       ),
+      key: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 256,
+          description:
+            'of the user or session: the same key stays on the same side of a canary; also as x-antikythera-key',
+        }),
+      ),
     },
     Strict,
   )
@@ -62,6 +70,9 @@ export function predictAnswer(services: Services) {
       Type.Integer({
         description: 'generation of the live pointer; absent for a version requested by name',
       }),
+    ),
+    arm: Type.Optional(
+      Type.String({ description: 'canary: a version on trial has answered; absent: it has not' }),
     ),
     predictions: Type.Array(extended(Prediction, partsOf(services, 'answer'), 'id')),
   })

@@ -91,6 +91,7 @@ function messagesFrom(store: Store, next: number): readonly Uint8Array[] {
 
 function predictionsOf(store: Store) {
   const numbers = listOf(store, 'SELECT number AS id FROM predictions WHERE number >= ?', 0)
+  // Without its part in a rollout: a file of an earlier release has no such columns.
   const sql = 'SELECT id, input, version, label, time_ms FROM predictions WHERE number = ?'
   return numbers.flatMap((number) => {
     const row = attempt(() => store.get(sql, number))

@@ -4,7 +4,7 @@
  * old, and old events stay a while longer.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
-import type { Input, Journal, ServedPrediction } from '../../contracts/stream.ts'
+import type { Input, Journal, ServedPrediction, ShadowAnswer } from '../../contracts/stream.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { hashOf } from '../dedupe/dedupe.ts'
 import type { Predictions } from '../join.ts'
@@ -70,10 +70,11 @@ function journalOf(store: Store): InboxJournal {
 export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
   if (id.includes('\0')) return undefined
   const row = store.get(
-    'SELECT id, input, version, label, time_ms FROM predictions WHERE id = ?',
+    'SELECT id, input, version, label, time_ms, canary, shadow FROM predictions WHERE id = ?',
     id,
   )
   if (row === undefined) return undefined
+  const [canary, shadow] = [row.textOrNull('canary'), row.textOrNull('shadow')]
   return {
     id: row.text('id'),
     // Written by `predictions.ts` from an Input.
@@ -81,5 +82,8 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
     version: row.text('version'),
     answer: row.text('label'),
     timeMs: row.number('time_ms'),
+    ...(canary !== null && { canary }),
+    // Written by `table.ts`.
+    ...(shadow !== null && { shadow: JSON.parse(shadow) as ShadowAnswer }),
   }
 }

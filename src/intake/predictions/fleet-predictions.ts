@@ -120,18 +120,23 @@ class FleetPredictions implements Predictions {
   }
 }
 
-function textOf({ input, version, answer, timeMs }: ServedPrediction): string {
-  return JSON.stringify([input, version, answer, timeMs])
+function textOf(prediction: ServedPrediction): string {
+  const { input, version, answer, timeMs, canary, shadow } = prediction
+  const trial = canary === undefined && shadow === undefined ? [] : [{ canary, shadow }]
+  return JSON.stringify([input, version, answer, timeMs, ...trial])
 }
 
 /** What is not ours is nothing. */
 function predictionOf(id: string, text: string): ServedPrediction | undefined {
-  const [input, version, answer, timeMs] = listIn(text)
+  const [input, version, answer, timeMs, trial] = listIn(text)
   if (typeof version !== 'string' || typeof answer !== 'string' || typeof timeMs !== 'number')
     return
   // Written by `textOf` from an Input.
-  return { id, input: input as Input, version, answer, timeMs }
+  return { id, input: input as Input, version, answer, timeMs, ...(trial as TrialOf) }
 }
+
+/** What only answers during a rollout have. */
+type TrialOf = Pick<ServedPrediction, 'canary' | 'shadow'> | undefined
 
 function listIn(text: string): readonly unknown[] {
   try {

@@ -13,8 +13,8 @@ export interface PredictionRow extends Omit<ServedPrediction, 'input' | 'shown'>
 }
 
 export function rowOf(prediction: ServedPrediction): PredictionRow {
-  const { id, input, version, answer, timeMs } = prediction
-  return { id, input: JSON.stringify(input), version, answer, timeMs }
+  const { shown: _shown, input, ...rest } = prediction
+  return { ...rest, input: JSON.stringify(input) }
 }
 
 export interface PredictionTable {
@@ -58,10 +58,12 @@ export function openPredictionTable(
   }
 }
 
-function write(store: Store, { id, input, version, answer, timeMs }: PredictionRow): void {
-  const insert =
-    'INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms) VALUES (?, ?, ?, ?, ?)'
-  store.run(insert, id, input, version, answer, timeMs)
+function write(store: Store, row: PredictionRow): void {
+  const { id, input, version, answer, timeMs, canary = null, shadow } = row
+  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, shadow)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`
+  const compared = shadow === undefined ? null : JSON.stringify(shadow)
+  store.run(insert, id, input, version, answer, timeMs, canary, compared)
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */

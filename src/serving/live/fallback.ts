@@ -21,7 +21,8 @@ export async function fallbacks(
   names.delete(pointer.live.version)
   const unknown = { ...pointer, generation: 0, previous: null }
   return [...names].slice(0, MOST_TRIED).map((version) => {
-    const move = history.find((each) => each.live.version === version) ?? unknown
+    const found = history.find((each) => each.live.version === version) ?? unknown
+    const { canary: _canary, shadow: _shadow, ...move } = found
     return { ...move, live: { ...move.live, version } }
   })
 }

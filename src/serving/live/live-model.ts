@@ -4,6 +4,9 @@
  * A request captures the live adapter once and finishes on it. A swap loads and warms the new adapter first and only
  * then moves the reference, so it can neither fail nor delay a request. If the new one cannot be loaded, the old one
  * stays live; the failure is logged, counted, shown, and retried at the next move of the pointer.
+ *
+ * The pointer may also name a canary, which answers a share of the requests, and a shadow, which answers none: what it
+ * would have said is computed after the answer. Each is loaded before the move is followed, like the live one.
  */
 import { CodedError, type Logger } from '../../contracts/core.ts'
 import type { ServingEngine } from '../engine/contract.ts'
@@ -12,10 +15,20 @@ import type { RetryDelays } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { isRetriable } from '../../platform/retry.ts'
-import { answer, type Answered, type Predictor, type PredictRequest } from './predict.ts'
+import {
+  answer,
+  type Answered,
+  type AnsweredRequest,
+  type Predictor,
+  type PredictRequest,
+} from './predict.ts'
 import { fallbacks } from './fallback.ts'
 import { openGenerations, type Generations } from './generations.ts'
 import { openAdapterCache, type HeldAdapter, type AdapterCache } from './adapter-cache.ts'
+import { isForCanary } from './arms.ts'
+import { loadRouting, releaseRouting, type LoadedRouting } from './loaded-routing.ts'
+import { ShadowQueue } from './shadow-queue.ts'
+import type { Batcher } from '../engine/batcher.ts'
 import { openSwaps, type Swaps } from './swaps.ts'
 
 export interface LiveModel {
@@ -29,6 +42,8 @@ export interface LiveModel {
     limits: { readonly waitMs: number; readonly signal?: AbortSignal },
   ): Promise<boolean>
   predict(request: PredictRequest): Promise<Prediction>
+  /** Resolves when every answer that was given before is handed to the predictions, with that of a shadow. */
+  settled(): Promise<void>
   /** Resolves when this pointer, or a later one, answers; rejects if its version cannot be loaded. */
   swap(pointer: Routing): Promise<void>
   /** Proves that a version can answer, from its bytes on disk to the engine, and keeps it warm for a while. */
@@ -53,10 +68,15 @@ export interface Prediction {
   readonly manifest: Manifest
   /** Of the pointer that selected the version; absent if it was requested by name. */
   readonly generation: number | undefined
+  /** The canary answered. */
+  readonly arm?: 'canary'
   readonly predictions: readonly Answered[]
 }
 
 export interface LiveModelOptions extends Predictor {
+  readonly batcher: Pick<Batcher, 'run' | 'waiting'>
+  /** The most rows that wait for a shadow. */
+  readonly shadowRows: number
   readonly registry: Registry
   readonly engine: Pick<ServingEngine, 'load' | 'unload'>
   /** Old versions that stay loaded for requests by name. */
@@ -78,14 +98,23 @@ export async function openLiveModel(options: LiveModelOptions): Promise<LiveMode
   return model
 }
 
-interface Live extends LiveAdapter {
+type Live = LiveAdapter & LoadedRouting
+
+/** What answers a request. */
+interface Begun {
   readonly adapter: HeldAdapter
+  readonly generation: number | undefined
+  readonly arm?: 'live' | 'canary'
+  /** The canary that has a share of the requests. */
+  readonly canary?: string
+  readonly shadow?: HeldAdapter
 }
 
 class SwappingModel implements LiveModel {
   readonly #options: LiveModelOptions
   readonly #adapterCache: AdapterCache
   readonly #swaps: Swaps
+  readonly #shadows: ShadowQueue
   #live: Live | undefined
   #failed: FailedSwap | undefined
   /** A failure is retried automatically. */
@@ -103,6 +132,7 @@ class SwappingModel implements LiveModel {
     })
     this.#generations = openGenerations(options.clock)
     this.#swaps = openSwaps((pointer) => this.#carryOut(pointer))
+    this.#shadows = new ShadowQueue(options)
   }
 
   async follow(): Promise<void> {
@@ -124,18 +154,31 @@ class SwappingModel implements LiveModel {
   }
 
   async predict(request: PredictRequest): Promise<Prediction> {
-    const { adapter, generation } = await this.#begin(request.version)
+    const begun = await this.#begin(request)
+    const { adapter, generation, arm, canary } = begun
     const { manifest } = adapter
     try {
-      const predictions = await answer(this.#options, manifest, request)
+      const { answers, rows, served } = await answer(this.#options, manifest, request, canary)
+      this.#record(begun, { rows, served })
       const { model, metrics } = this.#options
-      metrics.count('predictions', { model }, predictions.length)
-      const truncated = predictions.filter((each) => each.truncated).length
+      metrics.count('predictions', { model }, answers.length)
+      metrics.count('armPredictions', { model, arm: arm ?? 'named' }, answers.length)
+      const truncated = answers.filter((each) => each.truncated).length
       metrics.count('truncated', { model, by: 'server' }, truncated)
-      return { manifest, generation, predictions }
+      return { manifest, generation, ...(arm === 'canary' && { arm }), predictions: answers }
     } finally {
       adapter.release()
+      begun.shadow?.release()
     }
+  }
+
+  #record({ shadow }: Begun, { rows, served }: Pick<AnsweredRequest, 'rows' | 'served'>): void {
+    if (shadow === undefined) this.#options.predictions.record(served)
+    else this.#shadows.offer({ adapter: shadow.again(), rows, served })
+  }
+
+  async settled(): Promise<void> {
+    await this.#shadows.settled()
   }
 
   async swap(pointer: Routing): Promise<void> {
@@ -152,19 +195,25 @@ class SwappingModel implements LiveModel {
     this.#closing.abort()
     this.#stopWatching?.()
     await this.#swaps.idle()
+    await this.#shadows.close()
     this.#adapterCache.close()
   }
 
   /** The adapter that the request uses from here to its end, even if the pointer moves. */
-  async #begin(
-    version: string | undefined,
-  ): Promise<{ readonly adapter: HeldAdapter; readonly generation: number | undefined }> {
+  async #begin({ version, key }: PredictRequest): Promise<Begun> {
     if (version !== undefined) {
       return { adapter: await this.#adapterCache.hold(version, 'bounded'), generation: undefined }
     }
     const live = this.#live
     if (live === undefined) throw this.#notReady()
-    return { adapter: live.adapter.again(), generation: live.pointer.generation }
+    const { generation, canary: routed } = live.pointer
+    // Only one that could be loaded.
+    const canary = live.canary && routed
+    const of = { generation, ...(canary && { canary: canary.version }) }
+    if (live.canary && canary && isForCanary(canary, key ?? this.#options.predictionId()))
+      return { ...of, adapter: live.canary.again(), arm: 'canary' }
+    const shadow = live.shadow && { shadow: live.shadow.again() }
+    return { ...of, adapter: live.adapter.again(), arm: 'live', ...shadow }
   }
 
   #notReady(): CodedError {
@@ -218,15 +267,24 @@ class SwappingModel implements LiveModel {
 
   async #carryOut(pointer: Routing): Promise<void> {
     const startMs = this.#options.clock.monotonicMs()
+    const { loaded, failed } = await this.#loaded(pointer)
+    this.#move({ ...loaded, pointer, manifest: loaded.adapter.manifest })
+    const { model, metrics, clock } = this.#options
+    metrics.observe('swapSeconds', { model }, (clock.monotonicMs() - startMs) / 1000)
+    const [other] = failed
+    if (other === undefined) return
+    // The live version answers for it, and it is tried again like a live one.
+    this.#stay(pointer, other.error, other.version)
+    throw other.error
+  }
+
+  async #loaded(pointer: Routing): ReturnType<typeof loadRouting> {
     try {
-      const adapter = await this.#adapterCache.hold(pointer.live.version, 'urgent')
-      this.#move({ adapter, pointer, manifest: adapter.manifest })
+      return await loadRouting(this.#adapterCache, pointer)
     } catch (error) {
       this.#stay(pointer, error)
       throw error
     }
-    const { model, metrics, clock } = this.#options
-    metrics.observe('swapSeconds', { model }, (clock.monotonicMs() - startMs) / 1000)
   }
 
   #move(next: Live): void {
@@ -242,20 +300,19 @@ class SwappingModel implements LiveModel {
     this.#generations.reach(generation)
     metrics.count('swaps', { model, by })
     metrics.gauge('liveGeneration', { model }, generation)
+    metrics.gauge('canaryShare', { model }, next.canary ? (next.pointer.canary?.share ?? 0) : 0)
     log.info({ model, version, generation, by, reason }, 'live version')
   }
 
   #answerWith(next: Live): void {
-    this.#live?.adapter.release()
+    const before = this.#live
     this.#live = next
+    if (before !== undefined) releaseRouting(before)
     this.#options.onAnswering?.(next.manifest.version)
   }
 
-  #stay(pointer: Routing, error: unknown): void {
+  #stay(pointer: Routing, error: unknown, version = pointer.live.version): void {
     const { model, metrics, log, clock } = this.#options
-    const {
-      live: { version },
-    } = pointer
     const code = error instanceof CodedError ? error.code : 'INTERNAL'
     const message = error instanceof Error ? error.message : String(error)
     this.#failed = { version, code, message, sinceMs: clock.nowMs() }

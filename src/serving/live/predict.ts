@@ -15,6 +15,8 @@ export interface PredictRequest {
   readonly inputs: readonly Input[]
   /** A version by name instead of the live one. */
   readonly version?: string | undefined
+  /** Of the user or session: the same key stays on the same side of a canary. Absent: each request is on its own. */
+  readonly key?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -44,16 +46,27 @@ export interface Predictor {
   readonly clock: Clock
 }
 
-/** The caller holds the adapter of `manifest` until this settles. */
+export interface AnsweredRequest {
+  readonly answers: readonly Answered[]
+  readonly rows: readonly Encoded[]
+  /** To be recorded by the caller. */
+  readonly served: readonly ServedPrediction[]
+}
+
+/**
+ * The caller holds the adapter of `manifest` until this settles. `canary`: the version that has a share of the requests
+ * meanwhile.
+ */
 export async function answer(
   predictor: Predictor,
   manifest: Manifest,
   request: PredictRequest,
-): Promise<readonly Answered[]> {
+  canary?: string,
+): Promise<AnsweredRequest> {
   const rows = await eventLoop.each(request.inputs, (input, index) =>
     encode(predictor, input, index),
   )
-  const logits = await run(predictor, manifest, rows, request.signal)
+  const logits = await logitsOf(predictor, manifest, rows, request.signal)
   const { task } = predictor
   const timeMs = predictor.clock.nowMs()
   const served: ServedPrediction[] = []
@@ -62,12 +75,14 @@ export async function answer(
     const id = predictor.predictionId()
     const input = request.inputs[index]
     const { text, shown } = task.view.served(output)
-    if (input !== undefined)
-      served.push({ id, input, answer: text, shown, version: manifest.version, timeMs })
+    if (input !== undefined) {
+      const { version } = manifest
+      const trial = canary === undefined ? {} : { canary }
+      served.push({ id, input, answer: text, shown, version, timeMs, ...trial })
+    }
     return { id, answer: task.view.answer(output), ...truncation(rows[index]) }
   })
-  predictor.predictions.record(served)
-  return answers
+  return { answers, rows, served }
 }
 
 function encode(predictor: Predictor, input: Input, index: number): Encoded {
@@ -85,11 +100,11 @@ function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tok
 }
 
 /** A version whose head has no output yet has nothing to compute, and its task says so in the answer. */
-async function run(
-  predictor: Predictor,
+export async function logitsOf(
+  predictor: Pick<Predictor, 'model' | 'task' | 'batcher'>,
   manifest: Manifest,
   rows: readonly Encoded[],
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<readonly Float32Array[]> {
   const { task } = predictor
   if (task.outputs(task.headIn(manifest.facts)) === 0) return rows.map(() => new Float32Array(0))

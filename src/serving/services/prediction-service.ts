@@ -42,10 +42,10 @@ export function openPredictionService(options: PredictionOptions): PredictionSer
   }
   return {
     until,
-    async predict({ inputs, version, signal, ...freshness }) {
+    async predict({ inputs, version, key, signal, ...freshness }) {
       await until(freshness, signal)
       try {
-        return await live.predict({ inputs, version, signal })
+        return await live.predict({ inputs, version, key, signal })
       } catch (error) {
         throw explained(error, model, trainer.status(model))
       }

@@ -9,7 +9,7 @@ import { manifestText } from '../manifest.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
-import { printable, routingOf, storedOf } from '../routing.ts'
+import { previousOf, printable, routingOf, storedOf } from '../routing.ts'
 
 /** Append only. */
 export const ledgerMigrations: readonly string[] = [
@@ -100,7 +100,7 @@ export class Ledger {
       reason: printable(move.reason),
       generation: generation + 1,
       sinceMs: this.#clock.nowMs(),
-      previous: before?.live.version ?? null,
+      previous: previousOf(before, move.live.version),
     }
     this.#insert(pointer)
     return pointer

@@ -32,7 +32,9 @@ end
 local before = call('HGET', state, 'pointer')
 local move = cjson.decode(ARGV[6])
 move.generation = expected + 1
-move.previous = before and cjson.decode(before).version or cjson.null
+local was = before and cjson.decode(before)
+local stays = was and was.version == move.version
+move.previous = was and (stays and was.previous or not stays and was.version) or cjson.null
 local json = cjson.encode(move)
 call('HSET', state, 'pointer', json, 'generation', number)
 call('HSET', moves, number, json)

@@ -9,7 +9,7 @@ import type { ModelServices } from '../../../serving/services/model-services.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { isLong, sendInPieces, shown } from '../long-answer.ts'
-import { InsistHeaders } from '../min-generation.ts'
+import { keyIn, PredictHeaders } from '../request-key.ts'
 import { ModelParams, predictAnswer, predictBody, type PredictBody } from '../schemas.ts'
 import { freshnessIn, WaitQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
@@ -19,7 +19,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
     summary: 'predict with a model',
     tags: ['predictions'],
     params: ModelParams,
-    headers: InsistHeaders,
+    headers: PredictHeaders,
     querystring: WaitQuery,
     body: predictBody(services.limits.inputs),
     response: { 200: predictAnswer(services), ...problems },
@@ -32,10 +32,11 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       const inputs = await eventLoop.each(body.inputs, (value, at) =>
         inputOf(model, services.limits, value, at),
       )
-      const { manifest, generation, predictions } = await model.predictions.predict({
+      const { manifest, generation, arm, predictions } = await model.predictions.predict({
         ...freshnessIn(headers, query),
         inputs,
         version: body.version,
+        key: body.key ?? keyIn(headers),
         signal: over,
       })
       const { version, digest } = manifest
@@ -45,6 +46,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
         version,
         digest,
         ...(generation !== undefined && { generation }),
+        ...(arm !== undefined && { arm }),
       }
       if (!isLong(predictions)) return { ...head, predictions: predictions.map(shown) }
       return sendInPieces(reply, head, predictions)

@@ -1,0 +1,24 @@
+/**
+ * Which requests a canary answers: those whose key has a hash below its share. The same key has the same hash in every
+ * daemon, so a user stays on one side; as the share grows, users only move to the canary, never back. Each canary has
+ * its own hash, so that not always the same users come first.
+ */
+import { createHash } from 'node:crypto'
+
+export interface CanaryShare {
+  readonly version: string
+  /** Between 0 and 1. */
+  readonly share: number
+}
+
+export function isForCanary({ version, share }: CanaryShare, key: string): boolean {
+  return placeOf(version, key) < share
+}
+
+const BYTES = 6
+
+/** Evenly over 0 ≤ place < 1. */
+export function placeOf(canary: string, key: string): number {
+  const hash = createHash('sha256').update(canary).update('\0').update(key).digest()
+  return hash.readUIntBE(0, BYTES) / 2 ** (8 * BYTES)
+}
