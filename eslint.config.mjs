@@ -43,6 +43,18 @@ const typescript = {
   },
 }
 
+/** The page: the same rules, with the types of a browser. */
+const page = {
+  ...typescript,
+  files: ['src/api/dashboard/page/*.tsx'],
+  languageOptions: {
+    parserOptions: {
+      project: './src/api/dashboard/page/tsconfig.json',
+      tsconfigRootDir: import.meta.dirname,
+    },
+  },
+}
+
 /** Tests reach into things, hand in fakes, and may assert that something is there. */
 const tests = {
   files: ['test/**/*.ts'],
@@ -63,6 +75,7 @@ const plainJavaScript = {
 export default defineConfig([
   { ignores: ['dist/', 'node_modules/', 'data/', 'models/'] },
   typescript,
+  page,
   tests,
   plainJavaScript,
 ])

@@ -50,6 +50,7 @@ import { ncm } from './adapters/closed-form/ncm.ts'
 import { ranpac } from './adapters/closed-form/ranpac.ts'
 import { slda } from './adapters/closed-form/slda.ts'
 import type { SurfacePlugin } from './api/surface.ts'
+import { dashboard } from './api/dashboard/plugin.ts'
 import { v1 } from './api/v1/plugin.ts'
 import { bert } from './bases/bert/plugin.ts'
 import { features } from './bases/features/plugin.ts'
@@ -119,7 +120,7 @@ export const sinks = {
 }
 
 /** HTTP APIs; the daemon serves all of them. */
-export const surfaces = { v1 } satisfies Readonly<Record<string, SurfacePlugin>>
+export const surfaces = { v1, dashboard } satisfies Readonly<Record<string, SurfacePlugin>>
 
 /** By the key of the config that chooses one: `trigger: { policy: count }`. */
 export const policies = {

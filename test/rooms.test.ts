@@ -242,7 +242,8 @@ test('the rooms know nothing of the files that put them together', () => {
 
 /** A plug-in's folder or file, as its path begins; undefined for what is no plug-in. */
 function pluginOf(path: string): string | undefined {
-  const folder = /^(src\/(bases|tasks)\/[^/]+|connectors\/[^/]+|policies\/[^/]+|src\/api\/v1)\//
+  const folder =
+    /^(src\/(bases|tasks)\/[^/]+|connectors\/[^/]+|policies\/[^/]+|src\/api\/(?:v1|dashboard))\//
   const method = new RegExp(
     `^src/adapters/(?:closed-form/)?(${Object.keys(methods).join('|')})\\.ts$`,
   )

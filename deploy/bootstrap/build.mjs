@@ -10,7 +10,9 @@ import { readJson } from './places.mjs'
 import { runTool } from './tool.mjs'
 
 const FOLDERS = ['src', 'connectors', 'policies']
-const CONFIGS = ['tsconfig.json', 'package-lock.json']
+/** The page runs in a browser, so its types and its compiler options are others. */
+const PROJECTS = ['tsconfig.json', 'src/api/dashboard/page/tsconfig.json']
+const CONFIGS = [...PROJECTS, 'package-lock.json']
 
 export const buildStep = {
   name: 'build (tsc)',
@@ -24,14 +26,12 @@ export const buildStep = {
     const found = sources(places)
     forgetDeleted(places, found)
     const compiler = join(places.nodeModules, 'typescript', 'bin', 'tsc')
-    const args = [compiler, '-p', 'tsconfig.json', '--pretty', 'false']
     const onTick = () => progress.doing(`${found.length} sources`)
-    const result = await runTool(process.execPath, args, {
-      cwd: places.root,
-      env: places.env,
-      onTick,
-    })
-    if (result.code !== 0) {
+    for (const project of projectsIn(places)) {
+      const args = [compiler, '-p', project, '--pretty', 'false']
+      const options = { cwd: places.root, env: places.env, onTick }
+      const result = await runTool(process.execPath, args, options)
+      if (result.code === 0) continue
       progress.say(result.output.trim())
       throw new SetupError(
         'SETUP_BUILD_FAILED',
@@ -47,9 +47,14 @@ export const buildStep = {
 
 const stampPath = ({ dist }) => join(dist, '.stamp.json')
 
+function projectsIn({ root }) {
+  return PROJECTS.filter((project) => existsSync(join(root, project)))
+}
+
 function sources({ root }) {
   const files = FOLDERS.flatMap((folder) => walk(join(root, folder)))
-  return [...CONFIGS.map((name) => join(root, name)), ...files].sort().map((file) => {
+  const configs = CONFIGS.map((name) => join(root, name)).filter((path) => existsSync(path))
+  return [...configs, ...files].sort().map((file) => {
     const { size, mtimeMs } = statSync(file)
     return { path: relative(root, file), size, mtimeMs }
   })
@@ -60,7 +65,7 @@ function walk(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) return walk(path)
-    return entry.name.endsWith('.ts') ? [path] : []
+    return /\.tsx?$/.test(entry.name) ? [path] : []
   })
 }
 

@@ -115,7 +115,19 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     limits: config.limits,
     clock,
   })
-  watchScrapes({ models: served, trainer, metrics, version: daemonVersion })
+  watchScrapes({
+    models: served,
+    trainer,
+    series: services.series,
+    metrics,
+    version: daemonVersion,
+  })
+  const ending = new AbortController()
+  const sampling = services.series.run(ending.signal)
+  site.atEnd(async () => {
+    ending.abort()
+    await sampling
+  })
   const server = await openServer({
     surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
     services,

@@ -122,6 +122,12 @@ export const errorTable = {
     retriable: true,
     fix: 'send the event again after the time that Retry-After says, or raise the rate of its source under server.rate_limits',
   },
+  WATCHERS_FULL: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'close some of the open pages, or raise limits.watchers',
+  },
   DEADLINE_EXCEEDED: {
     status: 503,
     exit: 75,

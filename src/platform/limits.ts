@@ -273,6 +273,19 @@ export const limitTable = {
     reason:
       'keys and event sources with a rate of their own; producers choose the names of sources, and what does not fit shares one rate',
   },
+  watchers: {
+    default: 64,
+    least: 1,
+    most: 10_000,
+    reason: 'each open page holds a connection for as long as it is open',
+  },
+  samples: {
+    default: 600,
+    least: 10,
+    most: 10_000,
+    reason:
+      'points of the accuracy line of the page, for each model; when there are more, older ones are thinned out',
+  },
   request_ms: {
     default: 30_000,
     least: 100,

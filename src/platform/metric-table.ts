@@ -464,6 +464,18 @@ export const metricTable = {
     labels: [],
     help: 'Connections without a request in flight that were closed because all slots were taken.',
   },
+  watchers: {
+    kind: 'gauge',
+    name: 'antikythera_watchers',
+    labels: [],
+    help: 'Open streams of events to pages, at most limits.watchers.',
+  },
+  samples: {
+    kind: 'gauge',
+    name: 'antikythera_samples',
+    labels: ['model'],
+    help: 'Points kept for the accuracy line of the page, at most limits.samples.',
+  },
   diskWaiting: {
     kind: 'gauge',
     name: 'antikythera_disk_waiting',

@@ -142,7 +142,8 @@ export async function openServed(options: ServedOptions = {}) {
     fleet: options.fleet,
     clock: systemClock,
   })
-  watchScrapes({ models, trainer, metrics: live.metrics, version: '0.1.0' })
+  const { series } = services
+  watchScrapes({ models, trainer, series, metrics: live.metrics, version: '0.1.0' })
   const server = await openServer({
     surfaces: [openV1(services), ...(options.surfaces?.(services) ?? [])],
     ...{ services, limits },

@@ -17,9 +17,15 @@ interface Around {
   readonly clock: Clock
 }
 
-/** In this scope, unknown routes included. */
-export function answerErrors(scope: FastifyInstance, format: ErrorFormat, around: Around): void {
+/** In this scope; `unknown`: unknown routes included, where no scope around it has answered for its prefix already. */
+export function answerErrors(
+  scope: FastifyInstance,
+  format: ErrorFormat,
+  around: Around,
+  { unknown = true } = {},
+): void {
   scope.setErrorHandler(errorAnswerer(format, around))
+  if (!unknown) return
   scope.setNotFoundHandler(async (request) => {
     throw failure('ROUTE_UNKNOWN', `there is no route ${request.method} ${pathOf(request)}`)
   })

@@ -15,6 +15,8 @@ declare module 'fastify' {
     readonly raw?: boolean
     /** Answers without a token, and while the server drains. */
     readonly probe?: boolean
+    /** Answers without a token: it contains nothing about the models. */
+    readonly open?: boolean
   }
 }
 

@@ -41,6 +41,7 @@ async function answerInTime(
     () => true,
     () => false,
   )
-  if (!isLate || reply.sent) return
+  // An answer that has begun, such as a stream of events, is not replaced.
+  if (!isLate || reply.sent || reply.raw.headersSent) return
   void reply.send(failure('DEADLINE_EXCEEDED', `the request was not answered within ${limitMs} ms`))
 }

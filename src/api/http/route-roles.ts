@@ -22,7 +22,8 @@ export function requireRoles(app: FastifyInstance): void {
   })
 }
 
-/** Probes, and the description of the API, which contains nothing about the models. */
+/** Probes, and pages that contain nothing about the models. */
 export function isOpen(url: string | undefined, config: RouteOptions['config']): boolean {
-  return config?.probe === true || url === '/docs' || (url?.startsWith('/docs/') ?? false)
+  if (config?.probe === true || config?.open === true) return true
+  return url === '/docs' || (url?.startsWith('/docs/') ?? false)
 }

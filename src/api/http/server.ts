@@ -72,7 +72,7 @@ async function addSurface(
   context: HttpContext,
 ): Promise<void> {
   const add = async (scope: FastifyInstance) => {
-    answerErrors(scope, surface.errors, context)
+    answerErrors(scope, surface.errors, context, { unknown: surface.prefix !== '' })
     const refuseOtherMethods = watchMethods(scope)
     await surface.addTo(scope)
     refuseOtherMethods()

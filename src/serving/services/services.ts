@@ -5,6 +5,7 @@ import type { Limits } from '../../platform/limits.ts'
 import { fleetStatus, type FleetOptions, type FleetStatus } from './fleet/fleet-service.ts'
 import { openModelServices, type ModelServices } from './model-services.ts'
 import { readinessOf, type Readiness } from './readiness.ts'
+import { openSeries, type SeriesService } from './series/series-service.ts'
 
 export interface Services {
   readonly models: readonly ModelServices[]
@@ -12,6 +13,8 @@ export interface Services {
   model(name: string): ModelServices
   fleet(): Promise<FleetStatus>
   readiness(): Readiness
+  /** How each model has been doing; empty until it is run. */
+  readonly series: SeriesService
   /** What a request may hold. */
   readonly limits: Limits
 }
@@ -37,5 +40,6 @@ export function openServices(options: ServicesOptions): Services {
     },
     fleet: () => fleetStatus(options),
     readiness: () => readinessOf(options.models, trainer),
+    series: openSeries({ models: options.models, trainer, limits, clock }),
   }
 }

@@ -2,24 +2,29 @@
 import type { Metrics } from '../../../platform/metrics.ts'
 import { Rising } from './rising.ts'
 import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
+import type { SeriesService } from '../series/series-service.ts'
 import { forgetQuality, showQuality, showServed } from './scrape-quality.ts'
 
 export interface ScrapeOptions {
   readonly models: readonly ServedModel[]
   readonly trainer: TrainerView
+  readonly series: Pick<SeriesService, 'watchers' | 'size'>
   readonly metrics: Metrics
   /** Of the daemon, for `build_info`. */
   readonly version: string
 }
 
-export function watchScrapes({ models, trainer, metrics, version }: ScrapeOptions): void {
+export function watchScrapes(options: ScrapeOptions): void {
+  const { models, trainer, series, metrics, version } = options
   metrics.gauge('buildInfo', { version, node: process.version }, 1)
   const rising = new Rising(metrics)
   const seen = new Map<string, number>()
   metrics.onScrape(() => {
     forgetQuality(metrics, models)
+    metrics.gauge('watchers', {}, series.watchers())
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
+      metrics.gauge('samples', { model: model.name }, series.size(model.name))
       metrics.gauge('inboxEvents', { model: model.name }, model.feedback.unread())
       const report = trainer.status(model.name)
       showTrainer(metrics, model.name, report)

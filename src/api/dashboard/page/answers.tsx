@@ -1,0 +1,131 @@
+/** What `/v1` answers, as far as the page reads it. */
+
+export interface Live {
+  readonly version: string
+  readonly generation: number
+  readonly since: string
+  readonly previous: string | null
+  /** What moved the pointer: start, trainer, rollback or promote. */
+  readonly by: string
+  readonly reason: string
+}
+
+export interface Model {
+  readonly model: string
+  readonly base: string
+  readonly method: string
+  readonly task: string
+  readonly labels?: readonly string[]
+  readonly live: Live | null
+  readonly failed_swap?: Coded & { readonly version: string }
+  readonly trainer: Partial<Coded> & { readonly state: string }
+  readonly lag: number
+  readonly pending: number
+  readonly faults?: readonly Coded[]
+  readonly drift?: { readonly alarms: number; readonly last: string | null }
+  readonly counts: {
+    readonly learned: number
+    readonly rejected: number
+    readonly set_aside?: number
+  }
+  readonly prequential: Scores
+}
+
+export interface Scores {
+  readonly count: number
+  readonly accuracy: number
+  readonly accuracy_recent: number
+}
+
+export interface Coded {
+  readonly code: string
+  readonly message: string
+}
+
+export interface Version {
+  readonly version: string
+  readonly parent: string | null
+  readonly created: string
+  readonly events: number
+  readonly events_new: number
+  readonly steps: number
+  readonly scores: Scores & { readonly loss: number }
+  readonly served?: { readonly count: number; readonly error: number }
+  readonly decision: string
+  readonly reason: string
+  readonly live: boolean
+  readonly removed: boolean
+  readonly pinned: boolean
+}
+
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  readonly next: string | undefined
+}
+
+export interface Source {
+  readonly source: string
+  readonly count: number
+  readonly accuracy_recent: number
+}
+
+/** Of a classification; other tasks have numbers only. */
+export interface Stratum {
+  readonly label: string
+  readonly support: number
+  readonly precision: number | null
+  readonly recall: number | null
+}
+
+export interface Quality {
+  readonly [ofTask: string]: unknown
+  readonly sources: readonly Source[]
+  readonly labels?: readonly Stratum[]
+  readonly confusion?: {
+    readonly labels: readonly string[]
+    readonly counts: readonly (readonly number[])[]
+  }
+}
+
+export interface Letter extends Partial<Coded> {
+  readonly id: number
+  readonly code: string
+  readonly reason: string
+  readonly time: string
+}
+
+export interface Aside {
+  readonly source: string
+  readonly id: string
+  readonly was: string
+  readonly label?: string
+  readonly relearning?: boolean
+}
+
+export interface Fleet {
+  readonly replica: string
+  readonly shared: boolean
+  readonly members: readonly {
+    readonly replica: string
+    readonly role: string
+    readonly seen: string
+    readonly models: readonly { readonly model: string; readonly version: string }[]
+  }[]
+  readonly models: readonly {
+    readonly model: string
+    readonly lease: { readonly holder: string } | null
+  }[]
+  readonly problem?: Coded
+}
+
+/** A point of the accuracy line. */
+export interface Sample {
+  readonly timeMs: number
+  readonly accuracy: number
+  readonly count: number
+  readonly lag: number
+  readonly pending: number
+  readonly version: string | null
+  readonly generation: number | null
+  readonly alarms: number
+}

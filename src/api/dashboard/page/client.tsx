@@ -1,0 +1,72 @@
+/** Requests to the daemon that served the page. Paths are relative, so that it may stand behind a proxy's path. */
+
+/** Kept until the tab is closed, and never sent anywhere but to this daemon. */
+const TOKEN = 'antikythera-token'
+
+export function token(): string {
+  return sessionStorage.getItem(TOKEN) ?? ''
+}
+
+export function setToken(value: string): void {
+  if (value === '') sessionStorage.removeItem(TOKEN)
+  else sessionStorage.setItem(TOKEN, value)
+}
+
+/** A refusal as `/v1` gives it, with what to do about it. */
+export class Refusal extends Error {
+  readonly status: number
+  readonly code: string
+  readonly fix: string | undefined
+
+  constructor(status: number, problem: Problem) {
+    super(problem.detail ?? `the daemon answered ${status}`)
+    this.status = status
+    this.code = problem.code ?? String(status)
+    this.fix = problem.fix
+  }
+}
+
+interface Problem {
+  readonly code?: string
+  readonly detail?: string
+  readonly fix?: string
+}
+
+export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = new Headers(init.headers)
+  if (token() !== '') headers.set('authorization', `Bearer ${token()}`)
+  const response = await fetch(path, { ...init, headers })
+  if (response.ok) return response
+  throw new Refusal(response.status, await problemIn(response))
+}
+
+async function problemIn(response: Response): Promise<Problem> {
+  try {
+    return (await response.json()) as Problem
+  } catch {
+    return {}
+  }
+}
+
+export async function get<Answer>(path: string): Promise<Answer> {
+  return (await (await ask(path)).json()) as Answer
+}
+
+export async function send<Answer>(
+  method: 'POST' | 'PUT' | 'DELETE',
+  path: string,
+  body?: object,
+): Promise<Answer> {
+  const headers = { 'content-type': 'application/json' }
+  const init = body === undefined ? { method } : { method, headers, body: JSON.stringify(body) }
+  return (await (await ask(path, init)).json()) as Answer
+}
+
+export function modelPath(model: string, rest = ''): string {
+  return `v1/models/${encodeURIComponent(model)}${rest}`
+}
+
+export function textOf(error: unknown): string {
+  if (!(error instanceof Refusal)) return 'the daemon does not answer'
+  return error.fix === undefined ? error.message : `${error.message}. ${error.fix}`
+}

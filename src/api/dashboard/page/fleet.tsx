@@ -1,0 +1,28 @@
+/** The replicas, which version each answers with, and who trains. Hidden where this daemon is alone. */
+import type { Fleet } from './answers.tsx'
+import { ago } from './format.tsx'
+
+export function FleetPanel({ fleet }: { readonly fleet: Fleet | undefined }) {
+  if (fleet?.shared !== true) return null
+  const trains = (replica: string) =>
+    fleet.models.filter(({ lease }) => lease?.holder === replica).map(({ model }) => model)
+  return (
+    <section aria-labelledby="fleet-title">
+      <h2 id="fleet-title">Replicas</h2>
+      {fleet.problem !== undefined && <p class="bad">{fleet.problem.message}</p>}
+      <ul class="plain">
+        {fleet.members.map(({ replica, role, seen, models }) => (
+          <li key={replica}>
+            <b>{replica}</b> {replica === fleet.replica && '(this one) '}
+            <small>
+              {role}, seen {ago(seen)}
+              {trains(replica).length > 0 && `, trains ${trains(replica).join(', ')}`}
+            </small>
+            <br />
+            {models.map(({ model, version }) => `${model} ${version}`).join(', ')}
+          </li>
+        ))}
+      </ul>
+    </section>
+  )
+}

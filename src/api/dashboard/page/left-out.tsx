@@ -1,0 +1,127 @@
+/** What was not learned: set aside by a rollback, or refused. Both can be taken again. */
+import { useState } from 'preact/hooks'
+import type { Aside, Letter } from './answers.tsx'
+import { modelPath, send, textOf } from './client.tsx'
+import { ago, plural } from './format.tsx'
+import { useFresh } from './fresh.tsx'
+
+interface Props {
+  readonly name: string
+  readonly count: number
+  readonly onDone: (said: string) => void
+}
+
+export function AsidePanel({ name, count, onDone }: Props) {
+  const path = count > 0 ? modelPath(name, '/set-aside?limit=5') : undefined
+  const { answer } = useFresh<{ count: number; set_aside: readonly Aside[] }>(path, count)
+  if (count === 0) return null
+  const act = (what: 'relearn' | 'discard') => async () =>
+    send<{ events: number }>('POST', modelPath(name, `/${what}`), { reason: 'from the page' })
+  return (
+    <section aria-labelledby="aside-title">
+      <h2 id="aside-title">Set aside</h2>
+      <p>{plural(count, 'event')} came before a rollback and will not be learned.</p>
+      <ul class="plain">
+        {answer?.set_aside.map(({ source, id, was, label, relearning }) => (
+          <li key={`${source} ${id}`}>
+            <code>{id.slice(0, 24)}</code> {label} <small>{relearning ? 'relearning' : was}</small>
+          </li>
+        ))}
+      </ul>
+      <div class="buttons left">
+        <Confirmed
+          text="Relearn all"
+          act={act('relearn')}
+          said={(done) => `${plural(done.events, 'event')} will be learned`}
+          onDone={onDone}
+        />
+        <Confirmed
+          text="Discard all"
+          act={act('discard')}
+          said={(done) => `${plural(done.events, 'event')} discarded`}
+          onDone={onDone}
+        />
+      </div>
+    </section>
+  )
+}
+
+export function LettersPanel({ name, count, onDone }: Props) {
+  const { answer, reload } = useFresh<{
+    dead_letters: readonly Letter[]
+    counts: Readonly<Record<string, number>>
+  }>(modelPath(name, '/dead-letters?limit=5'), count)
+  const kept = Object.values(answer?.counts ?? {}).reduce((sum, each) => sum + each, 0)
+  if (kept === 0) return null
+  const done = (said: string) => {
+    onDone(said)
+    reload()
+  }
+  return (
+    <section aria-labelledby="letters-title">
+      <h2 id="letters-title">Dead letters</h2>
+      <p>{plural(kept, 'event')} could not be learned from.</p>
+      <ul class="plain">
+        {answer?.dead_letters.map(({ id, code, reason, time }) => (
+          <li key={id}>
+            <code>{code}</code> {reason} <small>{ago(time)}</small>
+          </li>
+        ))}
+      </ul>
+      <div class="buttons left">
+        <Confirmed
+          text="Send again"
+          act={async () =>
+            send<{ resent: number; rejected: readonly object[] }>(
+              'POST',
+              modelPath(name, '/dead-letters/resend'),
+              { all: true },
+            )
+          }
+          said={({ resent, rejected }) => `${resent} sent again, ${rejected.length} refused again`}
+          onDone={done}
+        />
+        <Confirmed
+          text="Drop all"
+          act={async () =>
+            send<{ dropped: number }>('POST', modelPath(name, '/dead-letters/drop'), { all: true })
+          }
+          said={({ dropped }) => `${plural(dropped, 'dead letter')} dropped`}
+          onDone={done}
+        />
+      </div>
+    </section>
+  )
+}
+
+/** A button that asks once more, in its place. */
+function Confirmed<Answer>({
+  text,
+  act,
+  said,
+  onDone,
+}: {
+  readonly text: string
+  readonly act: () => Promise<Answer>
+  readonly said: (answer: Answer) => string
+  readonly onDone: (said: string) => void
+}) {
+  const [isAsking, setIsAsking] = useState(false)
+  const onClick = async () => {
+    if (!isAsking) {
+      setIsAsking(true)
+      return
+    }
+    setIsAsking(false)
+    try {
+      onDone(said(await act()))
+    } catch (error) {
+      onDone(textOf(error))
+    }
+  }
+  return (
+    <button class="small" onClick={() => void onClick()} onBlur={() => setIsAsking(false)}>
+      {isAsking ? `${text}: sure?` : text}
+    </button>
+  )
+}

@@ -1,0 +1,244 @@
+/** The page: one model at a time, chosen by the address, live. */
+import { render } from 'preact'
+import { useCallback, useEffect, useState } from 'preact/hooks'
+import type { Fleet, Live, Model, Page, Quality, Sample, Version } from './answers.tsx'
+import { Chart } from './chart.tsx'
+import { modelPath, Refusal, setToken, textOf, token } from './client.tsx'
+import { FleetPanel } from './fleet.tsx'
+import { useFresh } from './fresh.tsx'
+import { MoveDialog, type Move } from './move.tsx'
+import { QualityPanel } from './quality.tsx'
+import { Summary } from './summary.tsx'
+import { AsidePanel, LettersPanel } from './left-out.tsx'
+import { follow } from './stream.tsx'
+import { TryIt } from './try-it.tsx'
+import { VersionsPanel } from './versions.tsx'
+import { WhyDialog } from './why.tsx'
+
+/** Where nothing pushes: other models, and the fleet. */
+const ROUND_MS = 10_000
+/** The server keeps fewer; this bounds a tab that is open for days. */
+const MOST_SAMPLES = 2000
+
+function App() {
+  const { chosen, round } = useAddress()
+  const models = useFresh<{ models: readonly Model[] }>('v1/models', round)
+  const names = models.answer?.models.map(({ model }) => model) ?? []
+  const name = names.includes(chosen) ? chosen : names[0]
+  if (models.error instanceof Refusal && models.error.status === 401)
+    return <TokenForm onToken={models.reload} />
+  return (
+    <>
+      <header class="top">
+        <h1>Antikythera</h1>
+        <nav aria-label="Models">
+          {names.map((each) => (
+            <a
+              key={each}
+              href={`#${encodeURIComponent(each)}`}
+              aria-current={each === name ? 'page' : undefined}
+            >
+              {each}
+            </a>
+          ))}
+        </nav>
+        <span class="links">
+          <a href="docs">API</a> <a href="metrics">metrics</a>
+          {token() !== '' && (
+            <button
+              class="link"
+              onClick={() => {
+                setToken('')
+                models.reload()
+              }}
+            >
+              forget key
+            </button>
+          )}
+        </span>
+      </header>
+      {name === undefined ? (
+        <main>
+          <p role="status">{models.error === undefined ? 'Loading…' : textOf(models.error)}</p>
+        </main>
+      ) : (
+        <ModelView key={name} name={name} round={round} />
+      )}
+    </>
+  )
+}
+
+function ModelView({ name, round }: { readonly name: string; readonly round: number }) {
+  const { samples, lost } = useSamples(name)
+  const [said, say] = useState('')
+  const [move, setMove] = useState<Move | undefined>()
+  const [why, setWhy] = useState<string | undefined>()
+  const last = samples.at(-1)
+  const generation = last?.generation
+  const model = useFresh<Model>(modelPath(name), last)
+  const history = useFresh<{ moves: readonly Live[] }>(modelPath(name, '/history'), generation)
+  const [before, setBefore] = useState<readonly string[]>([])
+  const from = before.at(-1)
+  const versions = useFresh<{ versions: readonly Version[]; next?: string }>(
+    modelPath(name, `/versions?limit=10${from === undefined ? '' : `&before=${from}`}`),
+    `${generation ?? ''} ${last?.count ?? ''}`,
+  )
+  const quality = useFresh<Quality>(modelPath(name, '/quality'), last?.count)
+  const fleet = useFresh<Fleet>('v1/fleet', round)
+  useAnnounced(history.answer?.moves[0], say)
+  if (model.answer === undefined)
+    return (
+      <main>
+        <p role="status">{model.error === undefined ? 'Loading…' : textOf(model.error)}</p>
+      </main>
+    )
+  const page: Page<Version> | undefined = versions.answer && {
+    items: versions.answer.versions,
+    next: versions.answer.next,
+  }
+  const { counts } = model.answer
+  return (
+    <main>
+      <Summary model={model.answer} lost={lost} onRollBack={() => setMove({ kind: 'rollback' })} />
+      <Chart
+        samples={samples}
+        moves={history.answer?.moves ?? []}
+        versions={from === undefined ? (page?.items ?? []) : []}
+        onWhy={setWhy}
+      />
+      <div class="columns">
+        <div>
+          <VersionsPanel
+            name={name}
+            page={page}
+            isFirst={before.length === 0}
+            live={model.answer.live}
+            onNext={(next) => setBefore([...before, next])}
+            onBack={() => setBefore(before.slice(0, -1))}
+            onMove={setMove}
+            onWhy={setWhy}
+            onPinned={(text) => {
+              say(text)
+              versions.reload()
+            }}
+          />
+        </div>
+        <div>
+          <TryIt model={model.answer} />
+          <QualityPanel quality={quality.answer} error={quality.error} />
+          <AsidePanel name={name} count={counts.set_aside ?? 0} onDone={say} />
+          <LettersPanel name={name} count={counts.rejected} onDone={say} />
+          <FleetPanel fleet={fleet.answer} />
+        </div>
+      </div>
+      {move !== undefined && (
+        <MoveDialog
+          name={name}
+          move={move}
+          live={model.answer.live}
+          onClose={() => setMove(undefined)}
+          onDone={(text) => {
+            say(text)
+            model.reload()
+            history.reload()
+            versions.reload()
+          }}
+        />
+      )}
+      {why !== undefined && (
+        <WhyDialog
+          name={name}
+          version={why}
+          moves={history.answer?.moves ?? []}
+          onClose={() => setWhy(undefined)}
+        />
+      )}
+      <p class="said" role="status" aria-live="polite">
+        {said}
+      </p>
+    </main>
+  )
+}
+
+function useAddress(): { readonly chosen: string; readonly round: number } {
+  const [chosen, setChosen] = useState(chosenNow)
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    const onHash = () => setChosen(chosenNow())
+    const timer = setInterval(() => setRound((before) => before + 1), ROUND_MS)
+    addEventListener('hashchange', onHash)
+    return () => {
+      clearInterval(timer)
+      removeEventListener('hashchange', onHash)
+    }
+  }, [])
+  return { chosen, round }
+}
+
+function chosenNow(): string {
+  return decodeURIComponent(location.hash.slice(1))
+}
+
+function useSamples(name: string) {
+  const [samples, setSamples] = useState<readonly Sample[]>([])
+  const [lost, setLost] = useState<unknown>()
+  useEffect(() => {
+    const over = new AbortController()
+    const onSamples = (more: readonly Sample[]) =>
+      setSamples((before) => bounded([...before, ...more]))
+    void follow(name, { onSamples, onState: setLost }, over.signal)
+    return () => {
+      over.abort()
+    }
+  }, [name])
+  return { samples, lost }
+}
+
+function bounded(samples: readonly Sample[]): readonly Sample[] {
+  if (samples.length <= MOST_SAMPLES) return samples
+  return samples.filter((_sample, at) => at >= MOST_SAMPLES / 2 || at % 2 === 0)
+}
+
+/** A person's move is said aloud; those of the trainer come every few seconds. */
+function useAnnounced(move: Live | undefined, say: (text: string) => void): void {
+  const [seen, setSeen] = useState<number | undefined>()
+  useEffect(() => {
+    if (move === undefined || move.generation === seen) return
+    if (seen !== undefined && move.by !== 'trainer')
+      say(`${move.version} answers now (${move.by}: ${move.reason})`)
+    setSeen(move.generation)
+  }, [move, seen, say])
+}
+
+function TokenForm({ onToken }: { readonly onToken: () => void }) {
+  const [value, setValue] = useState('')
+  const onSubmit = useCallback(
+    (event: Event) => {
+      event.preventDefault()
+      setToken(value.trim())
+      onToken()
+    },
+    [value, onToken],
+  )
+  return (
+    <main class="narrow">
+      <h1>Antikythera</h1>
+      <form onSubmit={onSubmit}>
+        <p>{token() === '' ? 'This daemon wants a key.' : 'The daemon does not know this key.'}</p>
+        <label class="field">
+          Key
+          <input
+            type="password"
+            autocomplete="off"
+            value={value}
+            onInput={(event) => setValue(event.currentTarget.value)}
+          />
+        </label>
+        <p class="note">It is kept in this tab until you close it.</p>
+        <button class="main">Use it</button>
+      </form>
+    </main>
+  )
+}
+
+render(<App />, document.body)

@@ -1,0 +1,83 @@
+/** How the model is, in one line, and the way back. */
+import type { Model } from './answers.tsx'
+import { textOf } from './client.tsx'
+import { ago, share, whole } from './format.tsx'
+
+interface Props {
+  readonly model: Model
+  /** Why no samples come; undefined while they do. */
+  readonly lost: unknown
+  readonly onRollBack: () => void
+}
+
+export function Summary({ model, lost, onRollBack }: Props) {
+  const { live, prequential, trainer, faults = [], failed_swap: failed } = model
+  const troubles = [
+    ...(lost === undefined ? [] : [`not live: ${textOf(lost)}`]),
+    ...(trainer.message === undefined ? [] : [`trainer: ${trainer.message}`]),
+    ...(failed === undefined ? [] : [`${failed.version} cannot be loaded: ${failed.message}`]),
+    ...faults.map(({ code, message }) => `${code}: ${message}`),
+  ]
+  return (
+    <section aria-label={`State of ${model.model}`}>
+      <div class="state">
+        <dl>
+          <Fact name="live">
+            <strong id="live">{live?.version ?? 'none yet'}</strong>
+            {live !== null && <small>{ago(live.since)}</small>}
+          </Fact>
+          <Fact name="accuracy">
+            <strong id="accuracy">
+              {prequential.count === 0 ? '–' : share(prequential.accuracy_recent)}
+            </strong>
+            <small>recent</small>
+          </Fact>
+          <Fact name="learned">
+            <strong>{whole(model.counts.learned)}</strong>
+            <small>events</small>
+          </Fact>
+          <Fact name="lag">
+            <strong>{whole(model.lag)}</strong>
+            <small>{whole(model.pending)} pending</small>
+          </Fact>
+          {model.drift !== undefined && (
+            <Fact name="drift">
+              <strong>{whole(model.drift.alarms)}</strong>
+              <small>alarms</small>
+            </Fact>
+          )}
+          <Fact name="trainer">
+            <strong>{trainer.state}</strong>
+            <small>
+              {model.base}, {model.method}
+            </small>
+          </Fact>
+        </dl>
+        <button class="main" disabled={live === null} onClick={onRollBack}>
+          Roll back…
+        </button>
+      </div>
+      {live !== null && (
+        <p class="note">
+          {live.by}: {live.reason}
+        </p>
+      )}
+      {troubles.length > 0 && (
+        <ul class="troubles" role="alert">
+          {troubles.map((each) => (
+            <li key={each}>{each}</li>
+          ))}
+        </ul>
+      )}
+    </section>
+  )
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: unknown }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children as never}</dd>
+    </div>
+  )
+}

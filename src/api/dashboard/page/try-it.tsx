@@ -1,0 +1,177 @@
+/** A box to try the model: what it answers, and feedback on that answer, up to the version that has learned it. */
+import { useState } from 'preact/hooks'
+import type { Model } from './answers.tsx'
+import { modelPath, get, send, textOf } from './client.tsx'
+import { share } from './format.tsx'
+import { Bar } from './quality.tsx'
+
+interface Answer {
+  readonly id: string
+  readonly label?: string | null
+  readonly message?: string
+  readonly scores?: Readonly<Record<string, number>>
+  readonly value?: number
+}
+
+interface Predicted {
+  readonly version: string
+  readonly predictions: readonly Answer[]
+}
+
+export function TryIt({ model }: { readonly model: Model }) {
+  const [input, setInput] = useState('')
+  const [predicted, setPredicted] = useState<Predicted | undefined>()
+  const [fault, setFault] = useState('')
+  const isText = model.base !== 'features'
+  const answer = predicted?.predictions[0]
+  const predict = async () => {
+    try {
+      const inputs = [inputOf(input)]
+      setPredicted(await send<Predicted>('POST', modelPath(model.model, '/predict'), { inputs }))
+      setFault('')
+    } catch (error) {
+      setPredicted(undefined)
+      setFault(textOf(error))
+    }
+  }
+  return (
+    <section aria-labelledby="try-title">
+      <h2 id="try-title">Try it</h2>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          void predict()
+        }}
+      >
+        <label class="field">
+          Input
+          <textarea
+            required
+            rows={2}
+            placeholder={isText ? 'what a lovely phone' : '{"features": [0.5, 1]}'}
+            value={input}
+            onInput={(event) => setInput(event.currentTarget.value)}
+          />
+        </label>
+        <button>Predict</button>
+      </form>
+      {fault !== '' && (
+        <p class="bad" role="alert">
+          {fault}
+        </p>
+      )}
+      <div aria-live="polite">
+        {answer !== undefined && (
+          <>
+            <p>
+              <strong id="answer">{answer.label ?? answer.value ?? answer.message}</strong>{' '}
+              <small>by {predicted?.version}</small>
+            </p>
+            <Scores scores={answer.scores ?? {}} />
+          </>
+        )}
+      </div>
+      {answer !== undefined && (
+        <Feedback key={answer.id} model={model} answer={answer} onLearned={() => void predict()} />
+      )}
+    </section>
+  )
+}
+
+/** Text is text; what reads as an object or a list of numbers is sent as such. */
+function inputOf(text: string): unknown {
+  const trimmed = text.trim()
+  if (!/^[[{]/.test(trimmed)) return text
+  try {
+    const value = JSON.parse(trimmed) as unknown
+    return Array.isArray(value) ? { features: value } : value
+  } catch {
+    return text
+  }
+}
+
+const MOST_SCORES = 5
+
+function Scores({ scores }: { readonly scores: Readonly<Record<string, number>> }) {
+  const best = Object.entries(scores).sort(([, one], [, other]) => other - one)
+  return (
+    <ul class="plain">
+      {best.slice(0, MOST_SCORES).map(([label, score]) => (
+        <li key={label}>
+          <Bar value={score} /> {share(score)} {label}
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+interface FeedbackProps {
+  readonly model: Model
+  readonly answer: Answer
+  readonly onLearned: () => void
+}
+
+interface Receipt {
+  readonly accepted: number
+  readonly position?: string
+  readonly pending?: number
+  readonly trigger_every?: number
+}
+
+function Feedback({ model, answer, onLearned }: FeedbackProps) {
+  const isNumber = answer.value !== undefined
+  const [right, setRight] = useState(isNumber ? '' : (answer.label ?? ''))
+  const [said, setSaid] = useState('')
+  const submit = async () => {
+    const target = isNumber ? { value: Number(right) } : { label: right }
+    const path = modelPath(model.model)
+    try {
+      const event = { prediction_id: answer.id, source: 'page', ...target }
+      const receipt = await send<Receipt>('POST', `${path}/feedback`, event)
+      setSaid(waitingOf(receipt))
+      if (receipt.position === undefined) return
+      const { live } = await get<Model>(`${path}?wait_for=${receipt.position}`)
+      setSaid(`Learned: ${live?.version ?? 'no version'} answers now.`)
+      onLearned()
+    } catch (error) {
+      setSaid((before) => (before === '' ? textOf(error) : before))
+    }
+  }
+  return (
+    <form
+      class="inline"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void submit()
+      }}
+    >
+      <label class="field">
+        Right answer
+        <input
+          required
+          list="answers"
+          type={isNumber ? 'number' : 'text'}
+          step="any"
+          value={right}
+          onInput={(event) => setRight(event.currentTarget.value)}
+        />
+      </label>
+      <datalist id="answers">
+        {model.labels?.map((label) => (
+          <option key={label} value={label} />
+        ))}
+      </datalist>
+      <button>Teach</button>
+      <p class="note" role="status">
+        {said}
+      </p>
+    </form>
+  )
+}
+
+function waitingOf({ accepted, pending, trigger_every: every }: Receipt): string {
+  if (accepted === 0) return 'This was known already.'
+  return pending === undefined || every === undefined
+    ? 'Accepted. It will be learned.'
+    : `Accepted: ${pending} of ${every} that start the next update.`
+}

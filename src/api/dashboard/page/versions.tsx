@@ -1,0 +1,118 @@
+/** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
+import type { Live, Page, Version } from './answers.tsx'
+import { modelPath, send, textOf } from './client.tsx'
+import { ago, share, whole } from './format.tsx'
+import type { Move } from './move.tsx'
+
+interface Props {
+  readonly name: string
+  readonly page: Page<Version> | undefined
+  readonly isFirst: boolean
+  readonly live: Live | null
+  readonly onNext: (before: string) => void
+  readonly onBack: () => void
+  readonly onMove: (move: Move) => void
+  readonly onWhy: (version: string) => void
+  readonly onPinned: (said: string) => void
+}
+
+export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
+  const { next } = page ?? {}
+  const pin = async ({ version, pinned }: Version) => {
+    try {
+      await send(pinned ? 'DELETE' : 'PUT', modelPath(name, `/versions/${version}/pin`))
+      on.onPinned(pinned ? `${version} is unpinned` : `${version} is pinned`)
+    } catch (error) {
+      on.onPinned(textOf(error))
+    }
+  }
+  const liveAt = page?.items.findIndex((each) => each.live) ?? -1
+  /** Behind the live one in the list is older; where that is on an earlier page, all of this one is. */
+  const isOlder = (at: number) => (liveAt === -1 ? !isFirst : at > liveAt)
+  return (
+    <section aria-labelledby="versions-title">
+      <h2 id="versions-title">Versions</h2>
+      <table class="versions">
+        <thead>
+          <tr>
+            <th scope="col">version</th>
+            <th scope="col">made</th>
+            <th scope="col" class="right">
+              accuracy
+            </th>
+            <th scope="col" class="right events">
+              events
+            </th>
+            <th scope="col" class="reason">
+              reason
+            </th>
+            <th scope="col">
+              <span class="hidden">what to do</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {page?.items.map((each, at) => (
+            <tr key={each.version} class={each.live ? 'live' : ''}>
+              <th scope="row">
+                <button class="link" onClick={() => on.onWhy(each.version)}>
+                  {each.version}
+                  <span class="hidden">: why</span>
+                </button>
+                {each.live && <b class="tag">live</b>}
+                {each.decision !== 'promote' && <b class="tag">{each.decision}</b>}
+              </th>
+              <td>{ago(each.created)}</td>
+              <td class="right">{share(each.scores.accuracy_recent)}</td>
+              <td class="right events">+{whole(each.events_new)}</td>
+              <td class="reason" title={each.reason}>
+                {each.reason}
+              </td>
+              <td class="right">
+                {!each.removed && (
+                  <button
+                    class="small"
+                    aria-pressed={each.pinned}
+                    title="keep its files for good"
+                    onClick={() => void pin(each)}
+                  >
+                    {each.pinned ? 'Pinned' : 'Pin'}
+                    <span class="hidden"> {each.version}</span>
+                  </button>
+                )}
+                {!each.removed && !each.live && live !== null && (
+                  <button
+                    class="small"
+                    onClick={() =>
+                      on.onMove({
+                        kind: isOlder(at) ? 'rollback' : 'promote',
+                        version: each.version,
+                      })
+                    }
+                  >
+                    {isOlder(at) ? 'Roll back' : 'Promote'}
+                    <span class="hidden"> to {each.version}</span>
+                  </button>
+                )}
+                {each.removed && <small>removed</small>}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {page?.items.length === 0 && <p class="note">There is no version yet.</p>}
+      <div class="pages">
+        <button class="small" disabled={isFirst} onClick={on.onBack}>
+          Newer
+        </button>
+        <button
+          class="small"
+          disabled={next === undefined}
+          onClick={() => next !== undefined && on.onNext(next)}
+        >
+          Older
+        </button>
+      </div>
+    </section>
+  )
+}

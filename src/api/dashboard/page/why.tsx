@@ -1,0 +1,73 @@
+/** Why a version is what it is: what it learned, how it scored, and each time that it was made live. */
+import type { Live, Version } from './answers.tsx'
+import { modelPath, textOf } from './client.tsx'
+import { Dialog } from './dialog.tsx'
+import { clockTime, number, share, whole } from './format.tsx'
+import { useFresh } from './fresh.tsx'
+
+interface Props {
+  readonly name: string
+  readonly version: string
+  readonly moves: readonly Live[]
+  readonly onClose: () => void
+}
+
+export function WhyDialog({ name, version, moves, onClose }: Props) {
+  const { answer, error } = useFresh<Version>(modelPath(name, `/versions/${version}`), version)
+  const own = moves.filter((move) => move.version === version)
+  return (
+    <Dialog title={`Why ${version}`} onClose={onClose}>
+      {error !== undefined && <p class="bad">{textOf(error)}</p>}
+      {answer !== undefined && (
+        <>
+          <p>
+            <b>{answer.decision}</b>: {answer.reason}
+          </p>
+          <table class="facts">
+            <tbody>
+              <Row name="made" value={clockTime(answer.created)} />
+              <Row name="from" value={answer.parent ?? 'the base'} />
+              <Row
+                name="events"
+                value={`${whole(answer.events)}, ${whole(answer.events_new)} of them new`}
+              />
+              <Row name="steps" value={whole(answer.steps)} />
+              <Row
+                name="accuracy"
+                value={`${share(answer.scores.accuracy_recent)} recent, ${share(answer.scores.accuracy)} in all`}
+              />
+              <Row name="loss" value={number(answer.scores.loss)} />
+              {answer.served && (
+                <Row
+                  name="served"
+                  value={`${whole(answer.served.count)} judged answers, error ${share(answer.served.error)}`}
+                />
+              )}
+            </tbody>
+          </table>
+        </>
+      )}
+      {own.length > 0 && <h3>When it answered</h3>}
+      <ul class="moves">
+        {own.map((move) => (
+          <li key={move.generation}>
+            <time dateTime={move.since}>{clockTime(move.since)}</time> after{' '}
+            {move.previous ?? 'nothing'}, by {move.by}: {move.reason}
+          </li>
+        ))}
+      </ul>
+      <div class="buttons">
+        <button onClick={onClose}>Close</button>
+      </div>
+    </Dialog>
+  )
+}
+
+function Row({ name, value }: { readonly name: string; readonly value: string }) {
+  return (
+    <tr>
+      <th scope="row">{name}</th>
+      <td>{value}</td>
+    </tr>
+  )
+}

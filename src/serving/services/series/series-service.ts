@@ -1,0 +1,133 @@
+/**
+ * How each model has been doing since this server started: one sample a second at most, and none while nothing changes.
+ * Kept in memory and bounded, for people who watch; longer histories belong to a metrics database.
+ */
+import type { Clock } from '../../../contracts/core.ts'
+import { failure } from '../../../platform/errors.ts'
+import type { Limits } from '../../../platform/limits.ts'
+import type { ServedModel, TrainerView } from '../served-model.ts'
+import { ThinnedSeries } from './thinned-series.ts'
+
+export interface Sample {
+  /** Rises with each sample of the server, over all models. */
+  readonly id: number
+  readonly timeMs: number
+  /** Of recent examples, each answered before it was learned. */
+  readonly accuracy: number
+  /** Examples so far. */
+  readonly count: number
+  readonly lag: number
+  readonly pending: number
+  /** Which version answers, and the generation of the live pointer; undefined until one does. */
+  readonly version: string | undefined
+  readonly generation: number | undefined
+  /** Drift alarms since the model was created. */
+  readonly alarms: number
+}
+
+export interface Watching {
+  /** Samples before the first call of the listener. */
+  readonly before: readonly Sample[]
+  readonly stop: () => void
+}
+
+export interface SeriesService {
+  /** Calls `listener` for each new sample. Throws `MODEL_UNKNOWN`, and `WATCHERS_FULL` beyond `limits.watchers`. */
+  watch(model: string, after: number, listener: (sample: Sample) => void): Watching
+  /** Looks at every model now. */
+  sample(): void
+  /** Looks once a second until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>
+  /** How many watch now. */
+  watchers(): number
+  /** Samples kept of a model. */
+  size(model: string): number
+}
+
+export interface SeriesOptions {
+  readonly models: readonly Pick<ServedModel, 'name' | 'live'>[]
+  readonly trainer: Pick<TrainerView, 'status'>
+  readonly limits: Pick<Limits, 'samples' | 'watchers'>
+  readonly clock: Clock
+}
+
+const SAMPLE_MS = 1000
+
+type Looked = Omit<Sample, 'id' | 'timeMs'>
+
+export function openSeries({ models, trainer, limits, clock }: SeriesOptions): SeriesService {
+  // Ids of an earlier life of the server are smaller, so a client that resumes after a restart misses nothing.
+  let next = clock.nowMs()
+  const tracks = new Map(
+    models.map((model) => [
+      model.name,
+      {
+        model,
+        series: new ThinnedSeries<Sample>(limits.samples),
+        listeners: new Set<(sample: Sample) => void>(),
+      },
+    ]),
+  )
+  const watchers = () =>
+    [...tracks.values()].reduce((sum, { listeners }) => sum + listeners.size, 0)
+
+  function look({ name, live }: SeriesOptions['models'][number]): Looked | undefined {
+    const { prequential, lag, pending, alarms, isBlank } = trainer.status(name)
+    if (isBlank === true) return undefined
+    const pointer = live.live()?.pointer
+    return {
+      accuracy: prequential.accuracy_recent,
+      count: prequential.count,
+      ...{ lag, pending },
+      version: pointer?.live.version,
+      generation: pointer?.generation,
+      alarms: alarms?.count ?? 0,
+    }
+  }
+
+  function sample(): void {
+    for (const { model, series, listeners } of tracks.values()) {
+      const now = look(model)
+      if (now === undefined || (series.last !== undefined && isSame(series.last, now))) continue
+      next += 1
+      const added = { id: next, timeMs: clock.nowMs(), ...now }
+      series.add(added)
+      for (const listener of listeners) listener(added)
+    }
+  }
+
+  return {
+    sample,
+    watchers,
+    size: (model) => tracks.get(model)?.series.size ?? 0,
+    watch(model, after, listener) {
+      const track = tracks.get(model)
+      if (track === undefined) throw failure('MODEL_UNKNOWN', 'there is no such model')
+      if (watchers() >= limits.watchers)
+        throw failure('WATCHERS_FULL', `${limits.watchers} clients watch already`)
+      track.listeners.add(listener)
+      return {
+        before: track.series.all.filter(({ id }) => id > after || after > next),
+        stop: () => void track.listeners.delete(listener),
+      }
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        sample()
+        await clock.sleep(SAMPLE_MS, signal).catch(() => undefined)
+      }
+    },
+  }
+}
+
+function isSame(last: Sample, now: Looked): boolean {
+  const { accuracy, count, lag, pending, generation, alarms } = now
+  return (
+    last.accuracy === accuracy &&
+    last.count === count &&
+    last.lag === lag &&
+    last.pending === pending &&
+    last.generation === generation &&
+    last.alarms === alarms
+  )
+}

@@ -1,0 +1,107 @@
+/** What is kept for people who watch: bounded, thinned with age, and shared out to a bounded number of them. */
+import { expect, test } from 'vitest'
+import { openSeries, type Sample } from '../../src/serving/services/series/series-service.ts'
+import { ThinnedSeries } from '../../src/serving/services/series/thinned-series.ts'
+import type { TrainerReport } from '../../src/serving/services/served-model.ts'
+import { report } from '../api/open-served.ts'
+import { openFakeClock, settled } from './fake-clock.ts'
+
+test('a full series keeps its first sample and its newest ones, and is coarser the older it is', () => {
+  const series = new ThinnedSeries<number>(10)
+  for (let sample = 0; sample < 100; sample += 1) {
+    series.add(sample)
+    expect(series.size).toBeLessThanOrEqual(10)
+  }
+  const { all } = series
+  expect(all[0]).toBe(0)
+  expect(all.slice(-3)).toEqual([97, 98, 99])
+  const gaps = all.slice(1).map((sample, at) => sample - all[at]!)
+  expect(gaps).toEqual(gaps.toSorted((one, other) => other - one))
+})
+
+function open(options: { readonly watchers?: number } = {}) {
+  const clock = openFakeClock()
+  const limits = { samples: 100, watchers: options.watchers ?? 2 }
+  let now: TrainerReport = report
+  const model = (name: string) => ({ name, live: { live: () => undefined } as never })
+  const models = [model('m'), model('n')]
+  const series = openSeries({ models, trainer: { status: () => now }, limits, clock })
+  const learned = (count: number) => {
+    now = { ...report, prequential: { ...report.prequential, count } }
+  }
+  return {
+    series,
+    clock,
+    learned,
+    says: (more: Partial<TrainerReport>) => (now = { ...now, ...more }),
+  }
+}
+
+test('a sample is taken when something has changed, and none while nothing does', () => {
+  const { series, learned, says } = open()
+  for (let look = 0; look < 3; look += 1) series.sample()
+  expect(series.size('m')).toBe(1)
+  learned(9)
+  series.sample()
+  says({ lag: 7 })
+  series.sample()
+  expect(series.size('m')).toBe(3)
+})
+
+test('a trainer that has not read its checkpoint yet gives no sample', () => {
+  const { series, says } = open()
+  says({ isBlank: true })
+  series.sample()
+  expect(series.size('m')).toBe(0)
+})
+
+test('who watches gets what was before, then each new sample of its model, and after an id only what is newer', () => {
+  const { series, learned } = open()
+  series.sample()
+  const got: Sample[] = []
+  const first = series.watch('m', 0, (sample) => got.push(sample))
+  expect(first.before.map(({ count }) => count)).toEqual([8])
+  learned(9)
+  series.sample()
+  expect(got.map(({ count }) => count)).toEqual([9])
+  const again = series.watch('m', first.before[0]!.id, () => {})
+  expect(again.before).toEqual(got)
+  first.stop()
+  learned(10)
+  series.sample()
+  expect(got).toHaveLength(1)
+})
+
+test('an id from the future, of a clock that was set back, gets everything', () => {
+  const { series } = open()
+  series.sample()
+  expect(series.watch('m', Number.MAX_SAFE_INTEGER, () => {}).before).toHaveLength(1)
+})
+
+test('beyond limits.watchers the next one is refused, over all models, until another leaves', () => {
+  const { series } = open({ watchers: 2 })
+  const one = series.watch('m', 0, () => {})
+  series.watch('n', 0, () => {})
+  const more = () => series.watch('m', 0, () => {})
+  expect(more).toThrow(expect.objectContaining({ code: 'WATCHERS_FULL' }))
+  one.stop()
+  expect(series.watchers()).toBe(1)
+  more()
+  expect(() => series.watch('none', 0, () => {})).toThrow(
+    expect.objectContaining({ code: 'MODEL_UNKNOWN' }),
+  )
+})
+
+test('it looks once a second until it is stopped', async () => {
+  const { series, clock, learned } = open()
+  const over = new AbortController()
+  const running = series.run(over.signal)
+  await settled()
+  learned(9)
+  await clock.advance(999)
+  expect(series.size('m')).toBe(1)
+  await clock.advance(1)
+  expect(series.size('m')).toBe(2)
+  over.abort()
+  await running
+})
