@@ -18,6 +18,8 @@ import { none as noPenalty } from '../policies/regularizer/none.ts'
 import { knn } from '../policies/memory/knn.ts'
 import { none as noMemory } from '../policies/memory/none.ts'
 import { always } from '../policies/promotion/always.ts'
+import { manual } from '../policies/promotion/manual.ts'
+import { margin } from '../policies/promotion/margin.ts'
 import { classBalanced } from '../policies/replay/class-balanced.ts'
 import { derPlus } from '../policies/replay/der-plus.ts'
 import { der } from '../policies/replay/der.ts'
@@ -157,7 +159,7 @@ export const policies = {
     'warmup-cosine': warmupCosine,
     'drift-reset': driftReset,
   } satisfies PolicyTable<LearningRateSchedule>,
-  promotion: { always } satisfies PolicyTable<Promotion>,
+  promotion: { always, manual, margin } satisfies PolicyTable<Promotion>,
   rollback: { never } satisfies PolicyTable<Rollback>,
 }
 

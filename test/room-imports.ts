@@ -57,6 +57,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
     'config',
     'connectors',
     'contracts',
+    'evaluation',
     'fleet',
     'intake',
     'learner',

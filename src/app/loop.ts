@@ -1,6 +1,6 @@
 /** Puts the loop of one model together: once per process, or once for each lease term in a fleet. */
 import { join } from 'node:path'
-import { openPolicy } from '../config/plugins/open-policy.ts'
+import { openPolicies, openPolicy } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
 import { rehearsalOf } from '../config/closed-form.ts'
 import { goingOn } from '../adapters/carried.ts'
@@ -16,6 +16,8 @@ import {
   openBase,
   openTask,
 } from '../config/model-parts.ts'
+import { jointPromotion } from '../evaluation/joint-promotion.ts'
+import { jointRollback } from '../evaluation/joint-rollback.ts'
 import { openSharedRegistry } from './model.ts'
 import { predictionKey } from '../fleet/keys.ts'
 import { sourcesOf } from './streams.ts'
@@ -203,8 +205,8 @@ function learning(site: TrainerContext, model: string, base: Base) {
     replay: openPolicy('replay', policies.replay, replay),
     trigger: openPolicy('trigger', policies.trigger, settings.trigger),
     rate: openPolicy('rate', policies.rate, settings.rate),
-    promotion: openPolicy('promotion', policies.promotion, settings.promotion),
-    rollback: openPolicy('rollback', policies.rollback, settings.rollback),
+    promotion: jointPromotion(openPolicies('promotion', policies.promotion, settings.promotion)),
+    rollback: jointRollback(openPolicies('rollback', policies.rollback, settings.rollback)),
   } satisfies Partial<LoopParts>
 }
 

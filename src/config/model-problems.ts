@@ -3,7 +3,7 @@
  * them. It makes the same calls as a starting trainer, without an engine: opens the base, resolves its maps, opens the
  * policies.
  */
-import { openPolicy } from './plugins/open-policy.ts'
+import { openPolicies, type ChosenPolicy } from './plugins/open-policy.ts'
 import { pluginsOf } from './plugins/own-plugins.ts'
 import type { PluginTable } from './plugins/plugin-table.ts'
 import { specsOf } from '../adapters/adapter.ts'
@@ -58,10 +58,9 @@ async function problemsOf(
 }
 
 function openKind(kind: keyof Policies, policies: Policies, model: ModelConfig): void {
-  const chosen = (model as unknown as Record<string, Parameters<typeof openPolicy>[2] | undefined>)[
-    kind
-  ]
-  if (chosen !== undefined) openPolicy<unknown>(kind, policies[kind], chosen)
+  type Chosen = ChosenPolicy | readonly ChosenPolicy[]
+  const chosen = (model as unknown as Record<string, Chosen | undefined>)[kind]
+  if (chosen !== undefined) openPolicies<unknown>(kind, policies[kind], chosen)
 }
 
 /** The steps of a trainer before it needs an engine. */

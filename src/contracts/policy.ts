@@ -243,25 +243,90 @@ export interface MemoryVoice {
  */
 export type RowOrigin = 'held-out' | 'replay' | 'none'
 
+/** One row of a comparison, as each version answers it: 0 = right, 1 = wrong, in between where the task has degrees. */
+export interface RowOutcome {
+  /** Of its target, as the task has it. */
+  readonly stratum: string
+  /** As its event named it. */
+  readonly slice?: string
+  /** By the candidate; where `isFresh` is false, by a version shortly before it in the same line. */
+  readonly candidate: number
+  readonly isFresh: boolean
+  /** By the newest live version that has answered this row; absent = none has. */
+  readonly live?: number
+  /** The mean by the versions of each past period, in the order of `periods`; null = none of them has answered it. */
+  readonly past: readonly (number | null)[]
+}
+
+/** Consecutive live versions, whose outcomes are averaged: single ones of an online learner vary too much. */
+export interface PastPeriod {
+  readonly first: string
+  readonly last: string
+  /** Examples that the line had learned before the first of them. */
+  readonly events: number
+}
+
+/** An example that must stay right, as the candidate answers it. */
+export interface GoldenOutcome {
+  /** Of the file, from 1. */
+  readonly line: number
+  readonly error: number
+  /** How many live versions in a row have answered it right until now. */
+  readonly streak: number
+}
+
 /** What is known of a finished candidate. */
 export interface PromotionFacts {
   readonly version: string
   /** Examples on which candidate and live version are both scored; 0 = none exist, and `candidate` is meaningless. */
   readonly rows: number
   readonly from: RowOrigin
-  /** Of the weights after the update, on these rows. Examples of a memory have no part in it. */
+  /** Of the weights after the update, together with its kNN memory where there is one, on these rows. */
   readonly candidate: Scores
   /** Of the live version on the same rows; absent where none is live, and where it has another adapter. */
   readonly live?: Scores
   /** Of the line of versions over the stream so far: each example before it was learned. */
   readonly prequential: Scores
+  /** Row by row, in an order that is random and stays the same; absent = as for no rows. */
+  readonly outcomes?: readonly RowOutcome[]
+  /** Oldest first; kept as far as a policy's `needs` ask for them. */
+  readonly periods?: readonly PastPeriod[]
+  /** Of the policies' own examples. */
+  readonly golden?: readonly GoldenOutcome[]
+}
+
+/** What a promotion policy cannot decide without. */
+export interface PromotionNeeds {
+  /** Rows that nothing trains on: `evaluation.held_out`. */
+  readonly heldOut?: true
+  /** Outcomes of this many past live versions. */
+  readonly versions?: number
+  /** Examples that are scored for it with every candidate and never learned. */
+  readonly golden?: readonly GoldenExample[]
+}
+
+/** A line of a file of events. */
+export interface GoldenExample {
+  readonly line: number
+  readonly text: string
+}
+
+/** A named policy's decision. */
+export interface Verdict extends Decision<'promote' | 'hold'> {
+  readonly policy: string
+}
+
+export interface PromotionDecision extends Decision<'promote' | 'hold'> {
+  /** Where several policies have decided together: each of them. */
+  readonly verdicts?: readonly Verdict[]
 }
 
 /** Whether a finished candidate becomes live. */
 export interface Promotion {
   /** It never looks at scores on rows, so that none are computed. */
   readonly looksAtScores?: false
-  decide(facts: PromotionFacts): Decision<'promote' | 'hold'>
+  readonly needs?: PromotionNeeds
+  decide(facts: PromotionFacts): PromotionDecision
 }
 
 /** What is known of the version that is live, after each scored block. */

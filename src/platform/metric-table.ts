@@ -330,6 +330,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'Finished updates: pending events learned, candidate scored and decided on.',
   },
+  promotionVerdicts: {
+    kind: 'counter',
+    name: 'antikythera_promotion_verdicts_total',
+    labels: ['model', 'policy', 'verdict'],
+    help: 'Decisions of each promotion policy about finished candidates: promote or hold.',
+  },
   steps: {
     kind: 'gauge',
     name: 'antikythera_steps',

@@ -92,4 +92,6 @@ export interface UpdateTimes {
   readonly count: number
   /** Mean seconds of a step in each of the last updates, oldest first. */
   readonly stepSeconds: readonly number[]
+  /** By policy and verdict: how often each promotion policy has decided so. */
+  readonly verdicts?: Readonly<Record<string, Readonly<Record<string, number>>>>
 }

@@ -16,12 +16,17 @@ export interface Comparison {
 
 /** Fields that differ between any two versions, or that the comparison has numbers for. */
 const own = new Set(
-  ['version', 'digest', 'parent', 'span', 'created', 'decision', 'reason', 'files'].concat([
-    'events',
-    'events_new',
-    'steps',
-    'scores',
-  ]),
+  [
+    'version',
+    'digest',
+    'parent',
+    'span',
+    'created',
+    'decision',
+    'reason',
+    'verdicts',
+    'files',
+  ].concat(['events', 'events_new', 'steps', 'scores']),
 )
 
 export function compareManifests(from: Manifest, to: Manifest): Comparison {

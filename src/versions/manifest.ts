@@ -147,6 +147,9 @@ const fields = {
   }),
   decision: Type.String(),
   reason: Type.String(),
+  verdicts: Type.Optional(
+    Type.Array(closed({ policy: Type.String(), verdict: Type.String(), reason: Type.String() })),
+  ),
   // Plain names: nothing outside of the version's folder is ever read.
   files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {
     additionalProperties: false,

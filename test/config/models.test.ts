@@ -75,3 +75,24 @@ test('a model classifies unless it says otherwise, and a number needs no labels'
   expect(config.models.b?.task).toEqual({ regression: { loss: 'huber', huber_delta: 1 } })
   expect(config.models.c?.task).toEqual({ regression: { loss: 'squared', huber_delta: 1 } })
 })
+
+test.each([
+  [
+    'a list of promotion policies',
+    'promotion: [{ policy: margin, points: 1 }, { policy: manual }]',
+  ],
+  ['one promotion policy', 'promotion: { policy: margin }'],
+  ['a list of one rollback policy', 'rollback: [{ policy: never }]'],
+])('%s is valid', async (_name, model) => {
+  expect(await told(`${features}, ${model}`)).toEqual([])
+})
+
+test.each([
+  ['promotion: []', /promotion.*at least 1/],
+  ['promotion: [{ policy: margni }]', /promotion.*margin/],
+  ['promotion: [{ policy: margin, point: 1 }]', /promotion.*"points"/],
+  ['promotion: [{ policy: manual }, { policy: manual }]', /promotion.*repeats/],
+  ['promotion: always', /promotion.*a mapping with "policy" or a list/],
+])('%s is refused with its place', async (model, message) => {
+  await expect(told(model)).rejects.toThrow(message)
+})

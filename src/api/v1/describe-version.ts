@@ -14,7 +14,7 @@ export function describeVersion(
   },
 ): VersionAnswer {
   const { version, digest, parent, created, events, events_new, steps } = manifest
-  const { scores, decision, reason } = manifest
+  const { scores, decision, reason, verdicts } = manifest
   const judged = now.served?.find((each) => each.version === version)
   return {
     version,
@@ -30,6 +30,7 @@ export function describeVersion(
     ...(judged && { served: { count: judged.count, error: judged.error } }),
     decision,
     reason,
+    ...(verdicts && { verdicts: [...verdicts] }),
     live: version === now.live?.live.version,
     removed,
     pinned: now.pins.includes(version),

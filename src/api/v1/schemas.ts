@@ -306,6 +306,12 @@ const Version = Type.Object({
   served: Type.Optional(Served),
   decision: Type.String(),
   reason: Type.String(),
+  verdicts: Type.Optional(
+    Type.Array(
+      Type.Object({ policy: Type.String(), verdict: Type.String(), reason: Type.String() }),
+      { description: 'what each promotion policy said of it' },
+    ),
+  ),
   live: Type.Boolean(),
   removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
   pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),

@@ -17,6 +17,12 @@ export interface Published {
   readonly served?: { readonly count: number; readonly error: number }
   readonly decision: string
   readonly reason: string
+  /** What each promotion policy said of it. */
+  readonly verdicts?: readonly {
+    readonly policy: string
+    readonly verdict: string
+    readonly reason: string
+  }[]
   readonly live: boolean
   readonly removed: boolean
   readonly pinned: boolean

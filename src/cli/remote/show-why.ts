@@ -36,6 +36,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
       ? []
       : [`${asked} and the versions that it was trained from, newest first:`]),
     ...table(chain.map((version) => rowOf(version, score.name))),
+    ...verdictLines(chain[0]),
     ...(earlier ? [`  … before it ${earlier}`] : []),
     ...legendOf(score),
   ])
@@ -71,6 +72,14 @@ function liveLines(model: string, live: Live | null): string[] {
     `  made live by ${by}: ${reason}`,
     `  move ${generation} of the pointer${before}`,
   ]
+}
+
+/** Of several policies: the reason of the version itself names only those that decided. */
+function verdictLines(version: Published | undefined): string[] {
+  const { verdicts = [] } = version ?? {}
+  if (version === undefined || verdicts.length < 2) return []
+  const rows = verdicts.map(({ policy, verdict, reason }) => [`    ${policy}`, verdict, reason])
+  return [`  verdicts on ${version.version}:`, ...table(rows)]
 }
 
 function rowOf(published: Published, score: string): string[] {

@@ -33,6 +33,22 @@ export function openPolicy<Policy>(
   return policy.open(openedWith(policy.settings, given) as never)
 }
 
+export interface NamedPolicy<Policy> {
+  readonly name: string
+  readonly policy: Policy
+}
+
+/** One or several of a kind, in the order of the config. */
+export function openPolicies<Policy>(
+  kind: string,
+  table: PolicyTable<Policy>,
+  chosen: ChosenPolicy | readonly ChosenPolicy[],
+): readonly NamedPolicy<Policy>[] {
+  return [chosen]
+    .flat()
+    .map((each) => ({ name: each.policy, policy: openPolicy(kind, table, each) }))
+}
+
 /** What a trigger says in numbers: how many events start an update, and after which rest fewer do. */
 export function triggerHint({
   every,

@@ -57,6 +57,7 @@ function byType(branches: readonly Schema[], value: unknown, path: Path, to: Set
 
 function isOfType(branch: Schema, value: unknown): boolean {
   if ('const' in branch) return branch.const === value
+  if (branch.discriminator) return isRecord(value)
   if (branch.type === 'array') return Array.isArray(value)
   if (branch.type === 'object') return isRecord(value)
   return typeof value === (branch.type === 'integer' ? 'number' : branch.type)
@@ -71,6 +72,7 @@ const branchNames: Readonly<Record<string, string>> = {
 
 function describe(branch: Schema): string {
   if ('const' in branch) return JSON.stringify(branch.const)
+  if (branch.discriminator) return `a mapping with "${branch.discriminator.propertyName}"`
   if (branch.format === 'duration') return 'a time with its unit, such as 1s'
   return branchNames[branch.type ?? ''] ?? 'something else'
 }

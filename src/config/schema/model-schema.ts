@@ -35,6 +35,18 @@ function choiceOf<Key extends string>(
   return Type.Unsafe<Readonly<Record<Key, string> & Record<string, unknown>>>(schema)
 }
 
+type ChosenPolicy = Readonly<Record<'policy', string> & Record<string, unknown>>
+
+/** `{ policy: margin }`, or a list of such mappings. */
+function oneOrMore(one: TSchema, byDefault: string, description: string) {
+  const { description: _description, ...item } = one as Readonly<Record<string, unknown>>
+  return Type.Unsafe<ChosenPolicy | readonly ChosenPolicy[]>({
+    anyOf: [item, { type: 'array', items: item, minItems: 1, uniqueItems: true }],
+    default: { policy: byDefault },
+    description,
+  })
+}
+
 /** A choice by name among plug-ins: `{ kafka: { … } }`. */
 function namedOf(table: Readonly<Record<string, { readonly settings: Settings }>>, what: string) {
   const branches = Object.entries(table).map(([name, { settings }]) => [
@@ -240,6 +252,8 @@ const keep = section(
 export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
   const policy = (kind: keyof PluginTable['policies'], description: string) =>
     choiceOf('policy', policies[kind], defaults.policies[kind], description)
+  const onePolicyOrMore = (kind: keyof PluginTable['policies'], description: string) =>
+    oneOrMore(policy(kind, description), defaults.policies[kind], description)
   return Type.Object(
     {
       base: baseChoice,
@@ -266,8 +280,14 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
       ),
       trigger: policy('trigger', 'when pending examples are learned'),
       rate: policy('rate', 'learning-rate schedule: a factor on both learning rates'),
-      promotion: policy('promotion', 'whether a finished candidate becomes live'),
-      rollback: policy('rollback', 'whether the live version is rolled back automatically'),
+      promotion: onePolicyOrMore(
+        'promotion',
+        'whether a finished candidate becomes live; of a list, every policy must agree',
+      ),
+      rollback: onePolicyOrMore(
+        'rollback',
+        'whether the live version is rolled back automatically; of a list, each policy alone may do so',
+      ),
       evaluation,
       keep,
       keep_versions: Type.Optional(

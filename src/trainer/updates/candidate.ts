@@ -1,8 +1,7 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import { identityOf } from '../../adapters/base-identity.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
-import type { PromotionFacts } from '../../contracts/policy.ts'
-import type { Decision } from '../../contracts/core.ts'
+import type { PromotionDecision, PromotionFacts } from '../../contracts/policy.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Outcome } from '../../learner/learner-types.ts'
@@ -16,7 +15,7 @@ import type { AllPositions } from '../../checkpoint/saved.ts'
 export interface Published {
   readonly number: number
   readonly version: string
-  readonly decision: Decision<'promote' | 'hold'>
+  readonly decision: PromotionDecision
 }
 
 export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
@@ -53,9 +52,10 @@ export async function publishCandidate(
   const held = bar && heldBy(bar, scores)
   if (held === undefined) state.progress.setBar(undefined)
   return publish(learned, parts, signal, (version) => {
-    const { verdict, reason } = held ?? loop.promotion.decide({ ...facts, version })
+    const decided: PromotionDecision = held ?? loop.promotion.decide({ ...facts, version })
+    const { verdict, reason, verdicts } = decided
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
-    return { verdict, reason: parts.join('; ') }
+    return { verdict, reason: parts.join('; '), ...(verdicts && { verdicts }) }
   })
 }
 
@@ -105,7 +105,7 @@ async function publish(
 
 function draftOf(
   version: string,
-  decision: Decision<string>,
+  decision: PromotionDecision,
   learnedNow: number,
   loop: LoopParts,
   { learner, progress }: TrainerState,
@@ -128,6 +128,7 @@ function draftOf(
     scores: learner.scores,
     decision: decision.verdict,
     reason: decision.reason,
+    ...(decision.verdicts && { verdicts: decision.verdicts }),
   }
   return { manifest, parameters: learner.parameters() }
 }

@@ -1,4 +1,5 @@
 /** How many updates this process has finished, and how long their steps took: for two metrics of the server. */
+import type { Verdict } from '../../contracts/policy.ts'
 import type { UpdateTimes } from '../contract.ts'
 
 /** More finished updates than the server can miss between two scrapes that are a quarter of a minute apart. */
@@ -7,6 +8,7 @@ const KEPT = 64
 export class UpdateClock {
   #count = 0
   #stepSeconds: readonly number[] = []
+  readonly #verdicts: Record<string, Record<string, number>> = {}
 
   /** An update took `ms` for this many steps. */
   finished(ms: number, steps: number): void {
@@ -14,7 +16,15 @@ export class UpdateClock {
     this.#stepSeconds = [...this.#stepSeconds, ms / 1000 / Math.max(1, steps)].slice(-KEPT)
   }
 
+  decided(verdicts: readonly Verdict[] = []): void {
+    for (const { policy, verdict } of verdicts) {
+      const counts = (this.#verdicts[policy] ??= {})
+      counts[verdict] = (counts[verdict] ?? 0) + 1
+    }
+  }
+
   get shown(): UpdateTimes {
-    return { count: this.#count, stepSeconds: this.#stepSeconds }
+    const verdicts = structuredClone(this.#verdicts)
+    return { count: this.#count, stepSeconds: this.#stepSeconds, verdicts }
   }
 }

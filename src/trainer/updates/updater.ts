@@ -69,6 +69,7 @@ export class Updater {
     if (published instanceof CodedError)
       return this.#undo({ before, block, outcome, error: published }, signal)
     const { number, version, decision } = published
+    times.decided(decision.verdicts)
     this.#log(outcome, version, decision)
     state.progress.learned(outcome, number)
     state.progress.scored(state.learner.scores)
@@ -118,6 +119,7 @@ export class Updater {
     const facts = await promotionFacts({ before, block: [] }, this.#parts, signal)
     const published = await publishCandidate({ learned: 0, cause, facts }, this.#parts, signal)
     const { number, version, decision } = published
+    this.#parts.times.decided(decision.verdicts)
     this.#parts.loop.log.info({ version, ...decision }, 'recalled')
     state.progress.wentTo(version, number + 1)
     state.progress.scored(state.learner.scores)

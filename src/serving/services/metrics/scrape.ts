@@ -108,7 +108,7 @@ function showUpdates(
   { updates }: TrainerReport,
 ): void {
   if (updates === undefined) return
-  const { count, stepSeconds } = updates
+  const { count, stepSeconds, verdicts = {} } = updates
   const before = seen.get(model) ?? 0
   // A count that fell belongs to another process.
   const fresh = Math.min(stepSeconds.length, count < before ? count : count - before)
@@ -116,6 +116,9 @@ function showUpdates(
     metrics.observe('stepSeconds', { model }, seconds)
   seen.set(model, count)
   rising.raise('updates', { model }, count)
+  for (const [policy, counts] of Object.entries(verdicts))
+    for (const [verdict, decided] of Object.entries(counts))
+      rising.raise('promotionVerdicts', { model, policy, verdict }, decided)
 }
 
 /** Entries evicted by limits, so that evictions show before a duplicate or a missing dead letter does. */

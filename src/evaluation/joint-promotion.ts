@@ -1,0 +1,55 @@
+/**
+ * Promotion policies that decide together: a candidate becomes live when every one of them agrees. Each is asked about
+ * each candidate, also after one has refused it, so that the manifest shows all verdicts.
+ */
+import type {
+  GoldenExample,
+  Promotion,
+  PromotionFacts,
+  PromotionNeeds,
+  Verdict,
+} from '../contracts/policy.ts'
+
+export interface NamedPromotion {
+  readonly name: string
+  readonly policy: Promotion
+}
+
+export function jointPromotion(promotions: readonly NamedPromotion[]): Promotion {
+  const needs = allNeeds(promotions.map(({ policy }) => policy.needs ?? {}))
+  const looksAtNone = promotions.every(({ policy }) => policy.looksAtScores === false)
+  return {
+    ...(looksAtNone && { looksAtScores: false }),
+    needs,
+    decide(facts) {
+      const verdicts = promotions.map((each) => verdictOf(each, facts))
+      const [only] = verdicts
+      if (only !== undefined && verdicts.length === 1)
+        return { verdict: only.verdict, reason: only.reason, verdicts }
+      const holding = verdicts.filter(({ verdict }) => verdict === 'hold')
+      const told = holding.length > 0 ? holding : verdicts
+      const reason = told.map(({ policy, reason }) => withName(policy, reason)).join('; ')
+      return { verdict: holding.length > 0 ? 'hold' : 'promote', reason, verdicts }
+    },
+  }
+}
+
+function verdictOf({ name, policy }: NamedPromotion, facts: PromotionFacts): Verdict {
+  const { verdict, reason } = policy.decide(facts)
+  return { policy: name, verdict, reason }
+}
+
+/** A user's own policy need not begin its reason with its name. */
+function withName(name: string, reason: string): string {
+  return reason.startsWith(name) ? reason : `${name}: ${reason}`
+}
+
+function allNeeds(needs: readonly PromotionNeeds[]): PromotionNeeds {
+  const versions = Math.max(0, ...needs.map((each) => each.versions ?? 0))
+  const golden: readonly GoldenExample[] = needs.flatMap((each) => each.golden ?? [])
+  return {
+    ...(needs.some(({ heldOut }) => heldOut === true) && { heldOut: true }),
+    ...(versions > 0 && { versions }),
+    ...(golden.length > 0 && { golden }),
+  }
+}

@@ -1,0 +1,34 @@
+/** Rollback policies that watch the same version: each is called with everything, and each alone may roll back. */
+import type { Json } from '../contracts/core.ts'
+import type { Rollback } from '../contracts/policy.ts'
+
+export interface NamedRollback {
+  readonly name: string
+  readonly policy: Rollback
+}
+
+export function jointRollback(rollbacks: readonly NamedRollback[]): Rollback {
+  const [only] = rollbacks
+  // Its state has the form that a checkpoint of an earlier release has.
+  if (only !== undefined && rollbacks.length === 1) return only.policy
+  const policies = rollbacks.map(({ policy }) => policy)
+  return {
+    ...(policies.every(({ looksAtScores }) => looksAtScores === false) && { looksAtScores: false }),
+    decide(facts) {
+      const decisions = policies.map((policy) => policy.decide(facts))
+      const back = decisions.find(({ verdict }) => verdict === 'rollback')
+      const reason = decisions.map((each) => each.reason).join('; ')
+      return back ?? { verdict: 'keep', reason }
+    },
+    snapshot: () =>
+      Object.fromEntries(rollbacks.map(({ name, policy }) => [name, policy.snapshot()])),
+    restore(state) {
+      for (const { name, policy } of rollbacks) policy.restore(stateOf(name, state))
+    },
+  }
+}
+
+function stateOf(name: string, state: Json): Json {
+  if (typeof state !== 'object' || state === null || Array.isArray(state)) return null
+  return (state as Readonly<Record<string, Json>>)[name] ?? null
+}
