@@ -1,4 +1,4 @@
-/** A setting of sources whose content may be replaced under its name. */
+/** A setting of sources that may be replaced by other content under the same name. */
 import type { Setting } from '../src/contracts/core.ts'
 
 export const onReset = (what: string) =>

@@ -40,7 +40,7 @@ function content({ value, key, refused }: FetchedRecord, eventBytes: number): Co
 function tombstone(key: Buffer | null): Content {
   if (key !== null && key.length > 0 && isUtf8(key))
     return { value: Buffer.from(JSON.stringify({ id: key.toString(), retract: true })) }
-  const reason = 'a tombstone whose key is not text identifies no event'
+  const reason = 'the key of this tombstone is not text, so it identifies no event'
   return { value: new Uint8Array(), refused: { code: 'EVENT_INVALID', reason } }
 }
 

@@ -96,7 +96,7 @@ export async function noteCommitted(
   return answer === 1
 }
 
-/** Where to continue from a place whose entry is not in the stream. */
+/** Where to continue if the entry of a place is not in the stream. */
 async function judge(
   options: StreamOptions,
   place: Place,

@@ -1,5 +1,5 @@
 /**
- * One set-up at a time for each cache folder. The holder touches its lock file every two seconds; a lock whose holder
+ * One set-up at a time for each cache folder. The holder touches its lock file every two seconds; a lock with a holder that
  * is dead or silent is taken over, so a killed set-up never blocks the next one, not even across containers.
  */
 import {

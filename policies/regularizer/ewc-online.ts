@@ -1,5 +1,5 @@
 /**
- * Elastic weight consolidation, online: a spring to earlier weights, stiff where old examples are sensitive.
+ * Elastic weight consolidation, online: a penalty for leaving earlier weights, strong where old examples are sensitive.
  *
  *   L = L(batch) + λ/2 · Σᵢ Fᵢ · (θᵢ − θ*ᵢ)²
  *   f ← (1 − ε)·f + ε·ḡ²   at each step;     F ← γ·F + f,  θ* ← θ   every `every` steps
@@ -18,14 +18,14 @@ import { Anchor, eachShared, everySetting, named, taken } from './anchor.ts'
 type Settings = Readonly<Record<'lambda' | 'gamma' | 'fisher_rate' | 'every', number>>
 
 export const ewcOnline: PolicyKind<Regularizer, Settings> = {
-  summary: 'a spring to earlier weights, stiff where old examples are sensitive',
+  summary: 'a penalty for leaving earlier weights, strong where old examples are sensitive',
   settings: {
     lambda: {
       type: 'number',
       minimum: 0,
       maximum: 1_000_000_000,
       default: 100,
-      description: 'strength of the spring',
+      description: 'strength of the penalty',
     },
     gamma: {
       type: 'number',

@@ -1,5 +1,5 @@
 /**
- * A spring to earlier weights: the simplest protection, equal in all directions.
+ * A quadratic penalty for leaving earlier weights: the simplest protection, equal in all directions.
  *
  *   L = L(batch) + λ/2 · ‖θ − θ*‖²
  *
@@ -14,14 +14,14 @@ import { Anchor, eachShared, everySetting } from './anchor.ts'
 type Settings = Readonly<Record<'lambda' | 'every', number>>
 
 export const l2Anchor: PolicyKind<Regularizer, Settings> = {
-  summary: 'a spring to earlier weights, equal in all directions',
+  summary: 'a quadratic penalty for leaving earlier weights, equal in all directions',
   settings: {
     lambda: {
       type: 'number',
       minimum: 0,
       maximum: 1_000_000,
       default: 0.01,
-      description: 'strength of the spring',
+      description: 'strength of the penalty',
     },
     every: everySetting,
   },

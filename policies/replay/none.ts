@@ -1,7 +1,7 @@
 /**
  * No replay: nothing is kept, and each step sees new examples only.
  *
- * The honest and cheapest baseline. On a stream whose topics come one after the other it forgets the earlier ones:
+ * The honest and cheapest baseline. When topics come one after the other it forgets the earlier ones:
  * "catastrophic interference", McCloskey & Cohen (1989), Psychology of Learning and Motivation 24.
  */
 import type { PolicyKind, Replay } from '../../src/contracts/policy.ts'

@@ -1,5 +1,5 @@
 /**
- * A text base whose embedding also includes the lower layers. The top layer is specialised for the base's training
+ * A text base with an embedding that also includes the lower layers. The top layer is specialised for the base's training
  * objective; the layers below still hold information that it discarded, and a closed-form head can use it.
  *
  *   x = [ e, u(h_(L−1)), …, u(h_(L−n+1)) ]      u(h) = mean of h over the real tokens, at unit length
@@ -23,7 +23,7 @@ export const depthSetting = {
   minimum: 1,
   maximum: 1000,
   default: 2,
-  description: 'for text: layers whose outputs form the embedding, uppermost first',
+  description: 'for text: the layers that form the embedding with their outputs, uppermost first',
 } as const satisfies Setting
 
 /** Of `layers` layers in total, or as many as there are. Equal arguments give the same object. */

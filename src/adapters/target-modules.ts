@@ -37,7 +37,7 @@ export function cutOf(tailLayers: AdapterConfig['tail_layers'], layers: number):
   throw invalidAdapter('tail_layers', tailLayers, `0 to ${layers}, or all`)
 }
 
-/** Linear modules whose role the config names, or all if it names none. Never an empty list. */
+/** Linear modules with a role that the config names, or all if it names none. Never an empty list. */
 export function linearModules(
   sites: readonly TargetModule[],
   { target_modules: roles }: { readonly target_modules?: readonly string[] | undefined },

@@ -58,7 +58,7 @@ export class ExampleTables {
     return rows.map((row) => rememberedOf(row, this.#store.path))
   }
 
-  /** From `state` on exactly these are in the buffer. An example whose logits were truncated counts as another one. */
+  /** From `state` on exactly these are in the buffer. An example counts as another one if its logits were truncated. */
   writeRemembered(examples: readonly Remembered[], state: number): void {
     const keys = new Map(examples.map(({ key, logits }) => [key, logits?.length ?? 0] as const))
     const before = this.#next ?? this.#remembered

@@ -85,7 +85,7 @@ export interface Progress {
   readonly live: Answering | null
   /** Null in a checkpoint from before it had a separate random stream. */
   readonly trigger: TriggerState | null
-  /** The source whose turn is next. */
+  /** The source that is read next. */
   readonly turn: number
   /** `retired` of the task when this line last published a version because of it. */
   readonly retired: Json
@@ -144,7 +144,7 @@ export interface Change extends Omit<Saved, 'served'> {
   readonly retracted: Retracted
   /** The version that weights and learner state are from now on kept for, and which of the seen ids it has learned. */
   readonly snapshot?: { readonly version: string; readonly line: VersionLine }
-  /** Versions whose snapshots stay, however old. */
+  /** Versions that keep their snapshots, regardless of age. */
   readonly protected: readonly string[]
 }
 

@@ -30,7 +30,7 @@ export function taskKeyProblems(settled: Partial<Config> | undefined): readonly 
 
 const ofClasses: readonly string[] = ['class-balanced', 'er-ace']
 
-/** Parts that work with classes, chosen for a model whose answers are none. */
+/** Parts that work with classes, chosen for a model that does not answer with classes. */
 export function classProblems(model: ModelConfig): readonly Problem[] {
   if (taskNameOf(model) === 'classification') return []
   const refuse = (path: Problem['path'], chosen: string, instead: string): Problem => ({

@@ -257,7 +257,7 @@ export interface BasePlugin extends Plugin<Promise<Base>> {
   readonly inline?: string
   /** The same without its weights, where `open` takes long; `encode` is not called. */
   shape?(settings: Readonly<Record<string, unknown>>): Promise<Base>
-  /** What a model on it is whose config leaves the adapter open, from the base's settings as they are written. */
+  /** The defaults of a model on it if the config names no adapter, from the base's settings as they are written. */
   defaults?(settings: Readonly<Record<string, unknown>>): ModelDefaults
   /** What no single setting shows: what is wrong with a model on it. */
   check?(settings: Readonly<Record<string, unknown>>, model: ModelOnBase): readonly ModelFault[]

@@ -2,7 +2,7 @@
 import type { Decision, ExampleKey, Json, Random, Setting, Stateful, Tensors } from './core.ts'
 import type { Score } from './task.ts'
 
-/** The export of a policy's file: a plug-in whose settings are numbers and names. */
+/** The export of a policy's file: a plug-in with settings that are numbers and names. */
 export interface PolicyKind<
   Policy,
   Settings extends Readonly<Record<string, number | string>> = never,
@@ -59,7 +59,7 @@ export interface Rehearsal {
   /** Independent draws of `replay_batch` keys for each step; absent = 1. */
   readonly draws?: number
   /**
-   * Candidates drawn per replayed example; the step replays those whose loss would rise most after a step on the new
+   * Candidates drawn per replayed example; the step replays those with the largest rise of loss after a step on the new
    * examples alone. Absent = 1: no selection.
    */
   readonly candidates?: number

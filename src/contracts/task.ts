@@ -157,7 +157,7 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
    * task does not take. A retraction has no target and does not come here.
    */
   target(signal: FeedbackSignal, served: string | undefined, head: Head): Target
-  /** Refuses at the door what no head can learn; what depends on the answer that was served passes. */
+  /** Refuses on arrival what no head can learn; what depends on the answer that was served passes. */
   admit(signal: FeedbackSignal): void
   /** It says what is right: it takes the place of what was said before about the same answer. */
   supersedes(signal: FeedbackSignal): boolean
@@ -197,7 +197,7 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
 
   /** The stratum for balancing replay: examples of one stratum are interchangeable. */
   stratum(target: Target): string
-  /** Strata whose examples are kept and not rehearsed. */
+  /** Strata with examples that are kept and not rehearsed. */
   readonly silent: readonly string[]
   /** What keeping it takes, in characters. */
   size(target: Target): number

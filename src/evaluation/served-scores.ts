@@ -55,7 +55,7 @@ export class ServedScores {
   readonly #judgements = new Map<string, Judgement>()
   #at = 0
   #shown: readonly ServedScore[] | undefined
-  /** Names whose rows are others than at the last save. */
+  /** Names with rows that have changed since the last save. */
   readonly #changedVersions = new Set<string>()
   readonly #changedJudgements = new Set<string>()
 

@@ -18,7 +18,7 @@ import { BEGIN, COMMIT } from './copy-scripts.ts'
 
 export interface CheckpointCopiesOptions {
   /**
-   * With a `commandMs` long enough for a chunk; not the connection of the leases, whose renewals would wait behind it.
+   * With a `commandMs` long enough for a chunk; not the connection of the leases: their renewals would wait behind it.
    */
   readonly redis: Redis
   readonly clock: Clock

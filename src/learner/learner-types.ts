@@ -44,7 +44,7 @@ export interface LiveVersion {
 }
 
 export type LatentMap = ReadonlyMap<ExampleKey, Latent>
-/** Yields the examples whose latents it wants, and returns the result. */
+/** Yields the examples that it needs latents of, and returns the result. */
 export type Update = Generator<readonly Example[], Outcome, LatentMap>
 
 export interface Outcome {

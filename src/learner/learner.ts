@@ -3,7 +3,7 @@
  * checkpointed state, so a crash changes nothing (law 2).
  *
  * `accept` collects examples until the trigger asks for an update. `update` is a generator: it yields the examples
- * whose latents it wants next and is resumed with them, because latents are a cache outside, and the process may do
+ * that it needs latents of and is resumed with them, because latents are a cache outside, and the process may do
  * other work in between.
  */
 import type { TrainableState } from '../contracts/adapter.ts'

@@ -1,6 +1,6 @@
 /**
  * The replayed rows beside the new examples of a step, and the weight of each row: the learner's side of `Rehearsal`.
- * Written as generators, like the learner itself: they yield the examples whose latents they want next.
+ * Written as generators, like the learner itself: they yield the examples that they need latents of next.
  */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Trainable, TrainRow } from '../contracts/adapter.ts'
@@ -64,7 +64,7 @@ export function plainRows(examples: readonly Example[], latents: LatentMap): rea
 }
 
 /**
- * Maximally interfered retrieval: of the candidates, those whose loss a step on the new examples alone would raise
+ * Maximally interfered retrieval: of the candidates, those that a step on the new examples alone would make worse
  * most. The step is really made and then undone, so it is exactly the optimizer's step.
  *
  *   argmax  loss(x; θ′) − loss(x; θ),   θ′ = θ after a step on the new examples

@@ -1,5 +1,5 @@
 /**
- * The learner's steps, as generators that yield the examples whose latents they want next: each beside the draws of
+ * The learner's steps, as generators that yield the examples that they need latents of: each beside the draws of
  * replay, or, for a policy that learns only from the buffer, over the whole buffer.
  */
 import type { ExampleKey } from '../contracts/core.ts'
@@ -211,7 +211,7 @@ export class Training {
   }
 }
 
-/** The stored form of an example whose row was changed: the trunk of such a base returns its input. */
+/** The stored form of an example with a changed row: the trunk of such a base returns its input. */
 function stamped(example: Example, before?: TrainRow, after?: TrainRow): Example {
   if (after === undefined || after.latent === before?.latent) return example
   return { ...example, encoded: { kind: 'vector', values: after.latent.data } }
@@ -227,7 +227,7 @@ function setFinite(
 }
 
 /**
- * Which rows made a step fail: those whose answer is no number, or else those whose step fails alone. Rows that fail only
+ * Which rows made a step fail: those with an answer that is no number, or else those that fail in a step of their own. Rows that fail only
  * together, or all of them, are not at fault. Rare, so that it may take a step for each row. Places of the rows; none when no row is at fault. Leaves the trainable as it was.
  */
 function poisonIn(trainable: Trainable, rows: readonly TrainRow[]): readonly number[] {

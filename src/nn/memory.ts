@@ -57,7 +57,7 @@ export function slotsFor(items: number): number {
   return Math.ceil((items + 1) / SLOT_STEP) * SLOT_STEP
 }
 
-/** Items whose vote has no column that answers do not vote. */
+/** An item without a column in the head does not vote. */
 export function memoryTensors(
   items: readonly MemoryItem[],
   { weight, threshold, sharpness }: MemoryVoice,

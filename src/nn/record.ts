@@ -1,5 +1,5 @@
 /**
- * Records the graphs that the daemon runs: the trunk alone, whose latents the trainer learns from, and the whole way from input to
+ * Records the graphs that the daemon runs: the trunk alone, for the latents that the trainer learns from, and the whole way from input to
  * logits, as the server answers. Batch, length, number of adapters, ranks and number of labels are all free in them.
  */
 import { headInput } from './head-input.ts'

@@ -2,7 +2,7 @@
  * One adapter under training: forward and backward on the engine, everything else in plain memory.
  *
  * The engine holds the frozen tail, shared by the trainables of one base, and a copy of the present parameters; other
- * tensors of a call are released when it returns. A step whose loss, gradient or new weights are not finite is dropped.
+ * tensors of a call are released when it returns. A step is dropped if its loss, gradient or new weights are not finite.
  */
 import type {
   Method,

@@ -4,7 +4,7 @@
  *
  *   z = β·r      L = −log softmax(z)_y      dL/dlnβ = E_p[z] − z_y      d²L/dlnβ² ≈ Var_p[z]
  *
- * r are logits whose mean margin at the class means is 1, so that β starts in the right order of magnitude for every
+ * r are logits with a mean margin of 1 at the class means, so that β starts in the right order of magnitude for every
  * method. The curvature fades, because the evaluated head changes: about a thousand examples count.
  *
  * Guo et al. (2017), "On calibration of modern neural networks", ICML; there on a held-out set at the end.

@@ -6,7 +6,7 @@ import type { QualityReport } from '../evaluation/contract.ts'
 import type { LeaseView } from '../fleet/contract.ts'
 import type { Head } from '../contracts/task.ts'
 
-/** How far a trainer is in one source. */
+/** The progress of a trainer in one source. */
 export interface FeedbackProgress {
   /** The positions that are read next. */
   readonly read: Positions
@@ -56,7 +56,7 @@ export interface TrainerStatus {
   readonly sources?: Readonly<Record<string, SourceStatus>>
   /** While a backlog is read: records a second, and seconds until it is read if no more arrive. */
   readonly progress?: { readonly ratePerSecond: number; readonly etaSeconds: number }
-  /** It has not read its checkpoint yet: only the state, its code and its message say something. */
+  /** The checkpoint is not read yet: only the state, its code and its message mean something. */
   readonly isBlank?: true
   /** The progress in the feedback over HTTP; absent if no source reads it. */
   readonly feedback?: FeedbackProgress

@@ -4,7 +4,7 @@ import type { Example } from '../contracts/task.ts'
 import type { LatentProvider } from './sources/latent-provider.ts'
 import type { LatentMap } from '../learner/learner-types.ts'
 
-/** Between two steps messages are answered, and a stop is obeyed. */
+/** Between two steps the process answers messages and can be stopped. */
 export async function drive<Result>(
   story: Generator<readonly Example[], Result, LatentMap>,
   latents: LatentProvider,

@@ -20,7 +20,7 @@ export interface FleetPart {
   readonly leases: Leases
   readonly copies: CheckpointCopies
   readonly local: LocalCheckpoint
-  /** At most so often is the checkpoint copied. */
+  /** The shortest time between two copies of the checkpoint. */
   readonly copyMs: number
   readonly onCopied?: (positions: AllPositions) => Promise<void>
   /** Resolves when another daemon should have the model, and gives it back; absent = never. Rejects when aborted. */
@@ -155,7 +155,7 @@ export class LeaseTerms {
     }
   }
 
-  /** An older checkpoint of one's own leads to the same place as a torn copy would have. */
+  /** Learning is deterministic: from the older local checkpoint it reaches the same state as from the torn copy. */
   async #fetch(head: CopyHead, local: Stamp | undefined): Promise<void> {
     const { model, fleet, log } = this.#parts
     const { epoch, sequence, bytes } = head

@@ -120,7 +120,7 @@ class ModelLoop implements Loop {
   }
 
   async #turn(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
-    // Nothing below may have to wait: messages, timers and a stop get their chance here.
+    // If nothing below has to wait, this is the only place where messages, timers and a stop are handled.
     await yieldToEventLoop()
     const { pointer } = this.#assembly
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
@@ -128,7 +128,7 @@ class ModelLoop implements Loop {
     if (this.#assembly.state.progress.isPaused) return this.#standStill(stream, signal)
     if (this.#assembly.state.progress.state.cut !== undefined) await this.#updates.finishCut(signal)
     if (await this.#relearn(admission, signal)) return
-    // Someone may have rolled back to a version that must not answer unchanged.
+    // The version of a rollback may have to be published again with the present settings.
     await this.#updates.act(false, signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))

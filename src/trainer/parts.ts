@@ -37,7 +37,7 @@ export interface LoopParts {
   readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
   readonly predictions: Predictions
   readonly deadLetters: Sink
-  /** Ids of refused events: a component that counts duplicates before the trainer lets them pass again. */
+  /** Called with the ids of refused events, so that a duplicate check before the trainer accepts them again. */
   readonly letAgain?: (keys: readonly ExampleKey[]) => void
 
   readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
@@ -78,7 +78,7 @@ export interface LoopParts {
   readonly engine?: string
   /** The source of feedback over HTTP, for the status. */
   readonly feedbackSource?: string
-  /** Keys of events that `parse` read past, for the metric. */
+  /** Unknown keys of events, which `parse` ignored, for the metric. */
   readonly unknownKeys?: () => number
   /** Texts that were cut at `maxTokens`, for the metric. */
   readonly truncated?: () => number
@@ -94,7 +94,7 @@ export interface LoopParts {
 /** What a trainer that may lose its model to another daemon needs. */
 export interface LeaseTerm {
   readonly lease: Lease
-  /** A checkpoint was saved. Waits only until a copy exists somewhere: nothing may be seen of a line that could vanish. */
+  /** A checkpoint was saved. Waits only for the first copy: before it exists, no version may be visible. */
   saved(signal: AbortSignal): Promise<void>
 }
 

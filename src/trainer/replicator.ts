@@ -1,7 +1,7 @@
 /**
- * Copies of a checkpoint go to where the next holder of the lease finds them: now and then while the trainer learns, and
- * once more when it gives the model back. One at a time; learning waits for none but the first, because nothing may be
- * seen of a line of versions that could vanish with this machine.
+ * Copies the checkpoint to where the next holder of the lease finds it: from time to time while the trainer learns, and
+ * once more when it gives the model back. One copy at a time. Learning waits only for the first one: before it exists, no
+ * version may be visible, because all of them could be lost with this machine.
  */
 import { CodedError, type Clock, type Logger } from '../contracts/core.ts'
 import type { CheckpointCopies, Lease } from '../fleet/contract.ts'
@@ -23,7 +23,7 @@ export interface CheckpointReplicatorParts {
   readonly everyMs: number
   /** Reports how much a copy has learned, so that a stream keeps everything after it. */
   readonly onCopied?: ((positions: AllPositions) => Promise<void>) | undefined
-  /** The keeper of the copies knows a later holder. */
+  /** The store of the copies knows a later holder of the lease. */
   readonly onLost: () => void
 }
 
@@ -86,7 +86,7 @@ export class CheckpointReplicator implements LeaseTerm {
     this.#isBehind = false
     try {
       await local.snapshot(async (path, { epoch, sequence }, positions = {}) => {
-        // A checkpoint of an earlier lease term is no news.
+        // A checkpoint of an earlier lease term needs no copy.
         if (epoch !== lease.epoch) return
         await copies.put(lease, path, sequence)
         this.#hasCopy = true
@@ -101,7 +101,7 @@ export class CheckpointReplicator implements LeaseTerm {
     }
   }
 
-  /** Word that is lost only keeps more of the stream than is needed. */
+  /** If this report is lost, the stream only keeps more than is needed. */
   async #copied(positions: AllPositions): Promise<void> {
     const { onCopied, log, lease } = this.#parts
     try {

@@ -178,7 +178,7 @@ export class TrainerProgress {
     this.#set({ intended: moves })
   }
 
-  /** The pointer was moved and this line was not meant. */
+  /** The pointer was moved, which does not concern this line of versions. */
   passedPointer({ generation }: Routing): void {
     this.#set({ generation })
   }

@@ -1,4 +1,4 @@
-/** The status of a model whose trainer has reported nothing. */
+/** The status of a model before its trainer has reported. */
 import type { TrainerStatus } from './contract.ts'
 
 export function unknownStatus(model: string): TrainerStatus {

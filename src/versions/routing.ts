@@ -84,7 +84,7 @@ export function printable(reason: string): string {
   return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
 }
 
-/** The versions whose bytes it needs: those that it names, and the target of a rollback. */
+/** The versions that must keep their bytes: those that it names, and the target of a rollback. */
 export function namesOf(routing: Routing): readonly string[] {
   const named = routedVersions(routing).map(({ version }) => version)
   return routing.previous === null ? named : [...named, routing.previous]

@@ -21,7 +21,7 @@ const closedForm: ClosedForm = {
 }
 
 export const ncm = {
-  summary: 'the label whose mean lies nearest',
+  summary: 'the label with the nearest mean',
   settings: { tail_layers: tailLayers(0) },
   open: (): Method => ({ ...headOnly, name: 'ncm', closedForm }),
 } satisfies MethodPlugin

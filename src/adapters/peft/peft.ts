@@ -88,7 +88,7 @@ export function loraConfig(
   }
 }
 
-/** `feedForward`: the target modules whose inputs are scaled. */
+/** `feedForward`: the target modules with scaled inputs. */
 export function ia3Config(
   sites: readonly TargetModule[],
   feedForward: readonly TargetModule[],

@@ -1,5 +1,5 @@
 /**
- * The defaults of a model on `features` whose config leaves the adapter open: a small network on the numbers and on
+ * The defaults of a model on `features` if its config names no adapter: a small network on the numbers and on
  * their pieces, with each number relative to recent ones, several steps per example and averaged weights for answers.
  * One recipe for streams of tables, measured in policies/results-tables.md; any key in the config overrides it.
  *

@@ -25,7 +25,7 @@ export function startBounds(values: readonly number[], most: number): readonly [
   return [middle - most * NORMAL * scale, middle + most * NORMAL * scale]
 }
 
-/** Values with this mean and this variance, for columns whose real ones were not stored. */
+/** Values with this mean and this variance, for columns without stored ones. */
 export function startOf(mean: number, variance: number, count: number): readonly number[] {
   const deviation = Math.sqrt(variance)
   const even = count - (count % 2)

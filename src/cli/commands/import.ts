@@ -7,7 +7,7 @@ import { withConfig } from '../flags.ts'
 import type { ImportFlags } from '../local/import-folder.ts'
 
 export function registerImport(program: Command): void {
-  withConfig(program.command('import').description('make a version of a PEFT folder'))
+  withConfig(program.command('import').description('import a PEFT folder as a version'))
     .argument('<folder>', 'with adapter_config.json and adapter_model.safetensors')
     .option('-m, --model <name>', 'optional if the config has only one')
     .addOption(

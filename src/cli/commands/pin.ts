@@ -3,8 +3,8 @@ import type { Command } from 'commander'
 import { aboutModel, withClient, type ClientFlags } from '../flags.ts'
 
 const verbs = {
-  pin: 'keep the bytes of a version, regardless of keep',
-  unpin: 'let keep decide about a version again',
+  pin: 'keep the bytes of a version, whatever the keep setting says',
+  unpin: 'let the keep setting decide about a version again',
 } as const
 
 export function registerPin(program: Command): void {

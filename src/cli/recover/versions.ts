@@ -54,7 +54,7 @@ async function look(
 
 const MANIFESTS = 2000
 
-/** Versions whose bytes were removed, as far as they are recorded. */
+/** Versions without bytes, which `keep` removed, as far as they are recorded. */
 export function removedManifests(ledger: Ledger): readonly Manifest[] {
   return ledger.retiredVersions(MANIFESTS).flatMap((version) => {
     const bytes = ledger.retired(version)

@@ -24,10 +24,10 @@ export async function retract(flags: RetractFlags): Promise<void> {
     ...(since !== undefined && { since }),
   })
   const what = id === undefined ? `everything of ${source ?? ''}` : `the event ${id}`
-  const whose = since === undefined ? what : `${what} since ${since}`
+  const retracted = since === undefined ? what : `${what} since ${since}`
   print(flags.json, answer, () => [
     answer.accepted === 1
-      ? `accepted: ${whose} is retracted when the trainer reads this`
+      ? `accepted: ${retracted} is retracted when the trainer reads this`
       : 'already known',
   ])
 }

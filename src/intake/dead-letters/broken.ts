@@ -1,4 +1,4 @@
-/** Dead letters whose file is damaged: what would be written is refused, while the model answers on. */
+/** Dead letters with a damaged file: writes are refused, while the model keeps answering. */
 import type { CodedError } from '../../contracts/core.ts'
 import type { Ask } from '../../platform/store/fault-log.ts'
 import type { DeadLetters } from './dead-letters.ts'

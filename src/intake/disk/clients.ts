@@ -65,7 +65,7 @@ export async function openDiskInbox(disk: Disk, path: string, bounds: InboxBound
   }
 }
 
-/** The inbox as a journal, whose note of how far it was learned is written there. A lost note leaves old events in the inbox for a while longer. */
+/** The inbox as a journal. It records how far it was learned; if that record is lost, old events stay in the inbox a while longer. */
 export function writtenThere(disk: Disk, path: string, journal: InboxJournal): InboxJournal {
   let latest = 0
   let writing = false

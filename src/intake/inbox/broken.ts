@@ -1,4 +1,4 @@
-/** An inbox whose file is damaged: it takes nothing and counts nothing, while the model answers on. */
+/** An inbox with a damaged file: it accepts nothing and counts nothing, while the model keeps answering. */
 import type { CodedError } from '../../contracts/core.ts'
 import type { Ask } from '../../platform/store/fault-log.ts'
 import type { Inbox } from './inbox.ts'

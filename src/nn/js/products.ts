@@ -104,7 +104,7 @@ interface Factors {
   readonly count: number
 }
 
-/** to += Σₖ factorₖ · rowₖ, over the rows of `size` numbers whose factor is not zero. */
+/** to += Σₖ factorₖ · rowₖ, over the rows of `size` numbers with a factor other than zero. */
 function addRows(
   to: Float32Array,
   toAt: number,

@@ -20,7 +20,7 @@ export interface PlannedRun {
   readonly rows: readonly (PlannedRow & { readonly place: number })[]
 }
 
-/** Rows × positions of one run: above it nothing is gained, and others wait. */
+/** Rows × positions of one run: larger runs are no faster, and make others wait. */
 const MOST_POSITIONS = 256
 
 const LENGTH_STEP = 4

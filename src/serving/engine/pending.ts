@@ -1,5 +1,5 @@
 /**
- * A request whose rows are spread over several runs. It settles when all rows are answered, or, after a failure, when
+ * A request with rows in several runs. It settles when all rows are answered, or, after a failure, when
  * the last of its rows has left the engine: the caller may then unload the adapter.
  */
 import { invariant } from '../../platform/errors.ts'

@@ -16,7 +16,7 @@ export interface AdapterCache {
   hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter>
   /** As `hold`, past the bound, and reads and verifies the bytes on disk also when it is there. */
   prove(version: string): Promise<HeldAdapter>
-  /** Unloads everything; holds that are still out become worthless. */
+  /** Unloads everything, also adapters that are still held. */
   close(): void
 }
 

@@ -1,4 +1,4 @@
-/** A model whose registry cannot be opened: each request is answered with the problem, while other models work. */
+/** A model with a registry that cannot be opened: each request is answered with the problem, while other models work. */
 import type { CodedError } from '../../contracts/core.ts'
 import type { LiveModel } from './live-model.ts'
 

@@ -1,6 +1,6 @@
 /**
- * A model in a daemon that only trains: which version is live is known and shown, but none is loaded to answer with, and
- * what would need one is refused by name.
+ * A model in a daemon that only trains: it knows and shows the live version but loads none, and refuses requests that
+ * need one.
  */
 import type { Clock, CodedError, Logger } from '../../contracts/core.ts'
 import type { Routing, Registry } from '../../versions/contract.ts'

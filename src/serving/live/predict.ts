@@ -99,7 +99,7 @@ function truncation(row: Encoded | undefined): Pick<Answered, 'truncated' | 'tok
   return { truncated: true, tokens: { kept: row.ids.length, dropped: row.dropped } }
 }
 
-/** A version whose head has no output yet has nothing to compute, and its task says so in the answer. */
+/** If the head of a version has no output yet, nothing is computed, and the task says so in the answer. */
 export async function logitsOf(
   predictor: Pick<Predictor, 'model' | 'task' | 'batcher'>,
   manifest: Manifest,

@@ -26,7 +26,7 @@ export function readinessOf(models: readonly ServedModel[], trainer: TrainerView
   }
 }
 
-/** It has no answer yet, and nothing is in its way that a person has to fix. */
+/** It has no answer yet, and no problem that a person has to fix. */
 function isAwaited(model: ServedModel, trainer: TrainerView): boolean {
   const isBroken = model.faults?.().some(({ part }) => part === 'model') === true
   return model.live.live() === undefined && !isBroken && !hasFailed(trainer.status(model.name))

@@ -61,7 +61,7 @@ export interface TrainerView {
   /** Events that wait for an update, read or not; undefined where `pending` and `lag` are all that is known. */
   unlearned?(model: string): number | undefined
   /**
-   * The first generation whose answers include everything up to a position; undefined while the trainer has not reached
+   * The first generation with answers that include everything up to a position; undefined while the trainer has not reached
    * it.
    */
   reached?(model: string, position: Position): number | undefined

@@ -1,4 +1,4 @@
-/** What a request hears of a trainer that has failed for good: the code, why, and how to fix it. */
+/** The answer to a request when the trainer has failed for good: the code, why, and how to fix it. */
 import { CodedError } from '../../contracts/core.ts'
 import { entryOf, failure } from '../../platform/errors.ts'
 import type { TrainerReport } from './served-model.ts'

@@ -3,7 +3,7 @@
  *
  *   logits = s · (embedding · W) + b      embedding [b, 1, width], W [width, labels], b [labels]
  *
- * s is 10 for embeddings of unit length, whose cosines alone would leave the softmax nearly flat (Wang et al. 2017,
+ * s is 10 for embeddings of unit length: their cosines alone would leave the softmax nearly flat (Wang et al. 2017,
  * "NormFace"), and 1 for others. All columns start at zero, including those of new labels.
  */
 import type { Tensor } from '../../contracts/core.ts'

@@ -45,7 +45,7 @@ export class Admission {
   readonly #retractions: Retractions
   /** Waiting events that are tried again now. */
   #again: WaitingEvent[] = []
-  /** The count of accepted events whose waiting events these are. */
+  /** The count of accepted events at which these waiting events are due. */
   #count: number
   readonly #prefetcher: Prefetcher
 
@@ -232,7 +232,7 @@ export class Admission {
     }
   }
 
-  /** What sums are to be rid of when this example is learned. */
+  /** The terms to subtract from the sums when this example is learned. */
   #replaced({ key, event }: WaitingEvent, { predictionId }: Example): readonly Example[] {
     const { learner, loop } = this.#parts
     const about = loop.task.supersedes(event.signal) ? predictionId : undefined
@@ -297,7 +297,7 @@ export class Admission {
     if (held?.received === waiting.received) return false
     if (held !== undefined) this.#refusals.drop(held)
     room.enter(waiting)
-    // A full room lets the oldest go.
+    // When the limit is reached, the oldest is dropped.
     this.#refusals.giveUp(room.expire(waiting.since))
     return false
   }

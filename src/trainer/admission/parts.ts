@@ -33,7 +33,7 @@ export interface AdmissionParts {
   readonly retry: RetryPolicy
   /** An example that nothing trains on. */
   readonly onHoldOut: (example: Example, latents: LatentMap) => Decision<'wait'>
-  /** What a newer signal takes the place of. */
+  /** The older examples that a newer signal replaces. */
   readonly onSupersede: (superseded: Retracted, latents?: LatentMap) => void
   /** Keys to forget everywhere. */
   readonly onRetract: (retracted: Retracted, latents?: LatentMap) => void

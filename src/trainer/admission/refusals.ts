@@ -31,7 +31,7 @@ export class Refusals {
     }
   }
 
-  /** It is not waited for any more. Each record of the stream is counted as something. */
+  /** It no longer waits. Each record of the stream is counted as something. */
   drop({ key, isCounted }: WaitingEvent): void {
     this.#parts.waiting.leave(key)
     if (isCounted !== true) this.#parts.progress.count('accepted')

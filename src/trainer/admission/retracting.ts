@@ -13,7 +13,7 @@ import { isMeant, meantBy, type Meant } from '../../intake/retraction.ts'
 import type { AdmissionParts, Due } from './parts.ts'
 import type { Refusals } from './refusals.ts'
 
-/** A retraction on its way, with the latents of what sums are to be rid of. */
+/** A retraction in progress, with the latents of the examples to subtract from the sums. */
 interface Retracting {
   readonly event: FeedbackEvent
   readonly received: Received

@@ -6,7 +6,7 @@ import type { Logger } from '../../contracts/core.ts'
 import type { Input } from '../../contracts/stream.ts'
 import { nearest } from '../../platform/nearest.ts'
 
-/** Of a stream of made-up names no more are remembered. */
+/** A stream of made-up names must not fill the memory. */
 const MOST_NAMES = 1000
 
 export function undeclaredNames(

@@ -28,9 +28,9 @@ export interface ChildParts extends ChildPlan {
   readonly clock: Clock
   readonly log: Logger
   readonly silenceMs: number
-  /** A process that says nothing for so long is reported as stalled. */
+  /** A process that is silent for this long is reported as stalled. */
   readonly stalledMs: () => number
-  /** What its checkpoint says of a model, until the process has spoken. */
+  /** The status in the checkpoint of a model, until the process has reported. */
   readonly saved: (model: string) => TrainerStatus | undefined
   readonly onPointer: (model: string, pointer: Routing) => void
   readonly onRestart: () => void
@@ -166,7 +166,7 @@ export class TrainerChild {
     return failures === 0 ? 0 : this.#restart.delayMs(failures - 1)
   }
 
-  /** While it starts it has nothing to say, and what has failed or ended is known already. */
+  /** A process that starts reports nothing yet, and a failed or ended one has been reported. */
   #isStalled({ state }: TrainerStatus): boolean {
     return AT_WORK.has(state) && this.#silentMs() >= this.#parts.stalledMs()
   }
@@ -208,7 +208,7 @@ export class TrainerChild {
     this.#statuses.set(status.model, before ? merged(before, status) : status)
   }
 
-  /** To a process that is ending nothing can be said, and need not. */
+  /** A process that is ending cannot receive messages, and needs none. */
   #say(message: ToTrainer): void {
     if (this.#process?.connected === true) this.#process.send(message, () => undefined)
   }

@@ -2,7 +2,7 @@
  * A process with several trainers: opens each model under its lock, runs its loop beside the others, and reports their
  * status to the server, at least once a second.
  *
- * A model that cannot be opened, or whose loop ends for good, is reported as failed while the others continue. A bug
+ * A model that cannot be opened, or has a loop that ended for good, is reported as failed while the others continue. A bug
  * ends the whole process: its state is in the checkpoints, and the supervisor restarts it.
  */
 import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'

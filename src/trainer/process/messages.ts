@@ -1,4 +1,4 @@
-/** What the server and a trainer process say to each other, over Node's channel between parent and child. Plain JSON. */
+/** The messages between the server and a trainer process, over Node's channel between parent and child. Plain JSON. */
 import type { Json } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'

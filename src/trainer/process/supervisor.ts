@@ -15,11 +15,11 @@ export interface SupervisorOptions {
   readonly children: readonly ChildPlan[]
   readonly clock: Clock
   readonly log: Logger
-  /** A process that says nothing for so long is killed and started again. Longer than its longest step. */
+  /** A process that is silent for this long is killed and started again. Longer than its longest step. */
   readonly silenceMs?: number
-  /** One that says nothing for so long is reported as stalled. */
+  /** One that is silent for this long is reported as stalled. */
   readonly stalledMs?: () => number
-  /** What the checkpoint says of a model, until its trainer has spoken. */
+  /** The status in the checkpoint of a model, until its trainer has reported. */
   readonly saved?: (model: string) => TrainerStatus | undefined
   /** A process was started again. */
   readonly onRestart?: () => void

@@ -20,7 +20,7 @@ export function isHolding({ by, asks }: Routing): boolean {
 }
 
 /** Changes the state; the caller saves. */
-export function obey(
+export function applyCommand(
   move: Routing,
   state: TrainerState,
   { task, log }: { readonly task: Pick<Task, 'selected'>; readonly log: Logger },

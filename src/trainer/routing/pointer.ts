@@ -8,22 +8,22 @@
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { isHolding, obey } from './commands.ts'
+import { applyCommand, isHolding } from './commands.ts'
 import type { Move } from '../../checkpoint/saved.ts'
 import type { Barrier } from '../../checkpoint/barrier.ts'
 import { restoreVersion, type RestoreVersion } from '../start/restore-version.ts'
 import { isByPerson, reconcilePointer } from './reconcile-pointer.ts'
 import { putAside } from './put-aside.ts'
 
-/** A person who searches for the right version moves the pointer several times in a row. */
+/** A person who looks for the right version moves the pointer several times in a row. */
 const SETTLED_AFTER_MS = 500
 
-/** Of persons, which this process has followed: far more than a registry can lose and get back. */
+/** Moves by people that this process remembers: far more than a registry can lose and restore. */
 const MOVES_KNOWN = 1000
 
 export class Pointer {
   readonly #parts: RestoreVersion
-  /** Moves by persons that were followed in this life. */
+  /** Moves by people that this process has followed. */
   readonly #adopted: Routing[] = []
   /** Unread records per source; none before there is a stream. */
   unread: (signal: AbortSignal) => Promise<Barrier['left']> = async () => Promise.resolve({})
@@ -98,7 +98,7 @@ export class Pointer {
       }
       if (verdict === 'ours') this.#moved(move, state.progress.state.intended.slice(1))
       else if (verdict === 'pass' || this.#wasAdopted(move)) this.#passed(move)
-      else if (verdict === 'obey') await this.#obey(move, signal)
+      else if (verdict === 'apply') await this.#apply(move, signal)
       else if (this.#isOvertaken(move, moves[at + 1])) this.#overtaken(move)
       else await this.#adopt(move, signal)
     }
@@ -154,9 +154,9 @@ export class Pointer {
     await state.save(signal)
   }
 
-  async #obey(command: Routing, signal: AbortSignal): Promise<void> {
+  async #apply(command: Routing, signal: AbortSignal): Promise<void> {
     const { loop, state } = this.#parts
-    obey(command, state, loop)
+    applyCommand(command, state, loop)
     this.#wentAlong(command)
     this.#passed(command)
     await state.save(signal)

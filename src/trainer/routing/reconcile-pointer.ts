@@ -11,10 +11,10 @@ import { isCommand } from './commands.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
 
 /**
- * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `obey`: a command that goes nowhere. `wait`:
+ * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `apply`: a command that keeps the version. `wait`:
  * intend nothing until the line is there.
  */
-export type Verdict = 'ours' | 'pass' | 'adopt' | 'obey' | 'wait'
+export type Verdict = 'ours' | 'pass' | 'adopt' | 'apply' | 'wait'
 
 export async function reconcilePointer(
   move: Routing,
@@ -27,7 +27,7 @@ export async function reconcilePointer(
   // The pointer is never moved back to versions that the line makes on its way there, no matter what moved it.
   if (progress.isAhead(move.live.version)) return 'wait'
   if (isByPerson(move)) return 'adopt'
-  if (isCommand(move)) return 'obey'
+  if (isCommand(move)) return 'apply'
   if (move.by !== 'policy' || intended !== undefined) return 'pass'
   const { place } = move.asks ?? {}
   if (place !== undefined) return progress.accepted < place ? 'wait' : 'pass'

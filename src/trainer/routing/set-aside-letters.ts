@@ -10,7 +10,7 @@ export interface LetterParts {
   readonly task: Pick<Task, 'shown'>
 }
 
-/** It had to go for room. */
+/** Dropped because of the limit. */
 export function letterOfGone(entry: SetAsideEntry, { letters, task }: LetterParts): void {
   const reason = 'set aside by a rollback, and too many events were set aside after it'
   letters.add(receivedOf(entry, task), failure('SET_ASIDE_FULL', reason))

@@ -44,7 +44,7 @@ export class BufferedSource {
     return this.#parts.source.name
   }
 
-  /** How long nothing is to be had because of a failure. */
+  /** How long the source is not asked, after a failure. */
   get pauseMs(): number {
     return Math.max(0, this.#askAgainMs - this.#parts.clock.monotonicMs())
   }

@@ -2,8 +2,8 @@
  * Provides latents to the learner in spite of engine failures.
  *
  * An example is computed once when it is admitted: if its row fails while another one succeeds, it is refused, so that
- * one poisonous input does not stop the stream. If even a row that succeeded before fails, the engine is down, and no
- * example is to blame: wait for it. Later all latents are needed, and only waiting helps.
+ * one bad input does not stop the stream. If even a row that succeeded before fails, the engine is down: wait for it.
+ * Once an example is admitted its latent is needed, so a later failure is always waited out.
  */
 import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { Encoded, Latent } from '../../contracts/network.ts'

@@ -54,7 +54,7 @@ export class SourceMultiplexer {
     return buffered
   }
 
-  /** Some of the buffered records whose turn comes soon, at most about `count`. */
+  /** Some of the buffered records that come next, at most about `count`. */
   upcoming(count: number): readonly BufferedRecord[] {
     const each = Math.ceil(count / Math.max(1, this.#lines.length))
     return this.#lines.flatMap((line) => line.upcoming(each))

@@ -1,5 +1,5 @@
 /**
- * A checkpoint of outputs that have other names now: the columns of the head, the examples and the counts keep their
+ * Restores a checkpoint after outputs were renamed: the columns of the head, the examples and the counts keep their
  * place under the new name. Events and predictions with the old name mean the new one.
  */
 import type { Renaming } from '../../contracts/task.ts'

@@ -148,7 +148,7 @@ async function manifestOf(version: string, { loop, retry }: RestoreVersion, sign
   return retry.run(`reading the manifest of ${version}`, read, signal)
 }
 
-/** Above every name that begins with a number, including versions from elsewhere. */
+/** Above the number of every version, imported ones included. */
 async function nextNumber({ loop, retry }: RestoreVersion, signal: AbortSignal): Promise<number> {
   const list = await retry.run('listing versions', () => loop.registry.list(1), signal)
   const numbers = list.map(({ manifest }) => /^v(\d+)/.exec(manifest.version)?.[1] ?? '-1')

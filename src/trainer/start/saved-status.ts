@@ -1,5 +1,5 @@
 /**
- * What a model's checkpoint says of it before its trainer has spoken: counts, head and scores instead of zeros. Reads
+ * The status in a model's checkpoint, until its trainer has reported: counts, head and scores instead of zeros. Reads
  * a few rows, never weights or examples.
  */
 import { existsSync } from 'node:fs'

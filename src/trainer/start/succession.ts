@@ -17,7 +17,7 @@ export interface Moved {
   readonly reason: string
 }
 
-/** Undefined where the checkpoint is of the present base, or of one that this one does not follow. */
+/** Undefined if the checkpoint belongs to the present base, or to one that cannot be converted. */
 export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Moved | undefined {
   const { base, task } = loop
   const { identity } = saved
@@ -47,7 +47,7 @@ function moved(
   }))
   return {
     ...rows,
-    // An adapter of no name is never the present one.
+    // An adapter without a name is never the present one.
     identity: {
       ...{ ...identity, base: loop.base.hash, settings: loop.base.settings ?? '' },
       adapter: isCarried ? state.identity.adapter : '',

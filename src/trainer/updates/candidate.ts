@@ -20,7 +20,7 @@ export interface Published {
 
 export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
   readonly cause?: string
-  /** What the promotion policy gets to know of it. */
+  /** The facts that the promotion policy decides on. */
   readonly facts: Omit<PromotionFacts, 'version'>
 }
 
@@ -65,7 +65,7 @@ export async function publishFirst(parts: Publishing, signal: AbortSignal): Prom
   return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
 }
 
-/** The weights that are there already, under what the config says now. */
+/** Publishes the present weights again, with the present config. */
 export async function publishAgain(
   reason: string,
   parts: Publishing,

@@ -57,7 +57,7 @@ export async function warmUpAdapter(
   return reason
 }
 
-/** Goes live by a move that the checkpoint has; not while a person holds the live version, nor while it is worse. */
+/** Goes live by a move in the checkpoint, unless a person holds the live version or the new one is worse. */
 export async function publishFresh(
   reason: string,
   parts: Beginning,

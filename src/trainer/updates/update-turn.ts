@@ -10,7 +10,7 @@ import type { Unsaved } from '../unsaved.ts'
 export interface UpdateTurnParts {
   readonly assembly: Assembly
   readonly unsaved: Unsaved
-  /** The sources hear how far the checkpoint is. */
+  /** Commits the positions of the checkpoint to the sources. */
   readonly commit: (signal: AbortSignal) => Promise<void>
 }
 
@@ -76,7 +76,7 @@ export class UpdateTurn {
 
   async #publish(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
     const { assembly, unsaved, commit } = this.#parts
-    // Also while it waits for its turn: a checkpoint before the update would put it off.
+    // Also while it waits for its turn: a checkpoint before the update would delay it.
     this.#feedbackBefore = this.#feedbackNow()
     this.#isUpdating = true
     await assembly.loop.trainingMutex.take(async () => {

@@ -48,7 +48,7 @@ export class Updater {
     this.#parts = parts
   }
 
-  /** When it rejects, the learner is in the middle of something: only the checkpoint may be trusted then. */
+  /** When it rejects, the learner may be half changed: only the checkpoint may be trusted then. */
   async update(signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, times, loop } = this.#parts
     const startMs = loop.clock.monotonicMs()
@@ -80,7 +80,7 @@ export class Updater {
     await this.#tidy(signal)
   }
 
-  /** What no step has learned was not learned: its events go to the dead letters, and what made steps fail is forgotten. */
+  /** Examples that no step learned go to the dead letters; examples that made a step fail are also forgotten. */
   #leaveOut({ unlearned = [], poison = [] }: Outcome): void {
     const { state } = this.#parts
     if (poison.length > 0) state.retract({ keys: poison, predictions: [] })
@@ -111,7 +111,7 @@ export class Updater {
     await state.save(signal)
   }
 
-  /** The weights that are there, with what memory has taken in since the last version. */
+  /** Publishes the present weights with the items that memory has stored since the last version. */
   async publishMemory(cause: string, signal: AbortSignal): Promise<void> {
     const { state, pointer } = this.#parts
     if (state.learner.memoryPublished()) state.learnerChanged()

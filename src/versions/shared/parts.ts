@@ -1,4 +1,4 @@
-/** What the fleet's registry is made of, and how its parts hang together. */
+/** The parts of the fleet's registry, and how they are connected. */
 import { join } from 'node:path'
 import type { Redis } from '../../platform/redis/redis.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
@@ -28,7 +28,7 @@ export interface FleetRegistryOptions extends LocalRegistryOptions {
   readonly pollMs?: number
   /** Another process of this daemon polls for this folder: this one has no separate replica. */
   readonly follows?: boolean
-  /** Where the bytes of versions lie; in Redis itself when absent. */
+  /** The store of the versions' bytes; Redis itself when absent. */
   readonly blobs?: BlobStore | undefined
   /** Something that Redis had lost was restored from here. */
   readonly onRepaired?: (what: Repaired) => void

@@ -12,7 +12,7 @@ return {
 
 /**
  * ARGV: version, digest, expected generation, token, epoch, move, most moves, then version and digest of the other
- * routed versions, whose bytes are the keys from the eleventh on. The token makes it harmless to repeat it when its
+ * routed versions; the keys from the eleventh on are their bytes. The token makes it harmless to repeat it when its
  * answer was lost: a move that happened is answered again.
  */
 export const movePointer = registryScript(

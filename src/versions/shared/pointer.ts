@@ -20,7 +20,7 @@ export interface Look {
   readonly generation: number
   /** Rises with every change; an earlier one than was seen means that Redis has lost some. */
   readonly revision: number
-  /** Another after each loss; '' in a Redis that has never been used. */
+  /** A new one after each loss of data; '' in a Redis that has never been used. */
   readonly incarnation: string
   readonly epoch: number
   /** Versions found altered. */
@@ -120,7 +120,7 @@ export class RedisPointer {
     return String(await this.#script(restartHistory, [found, next, seen.revision, seen.epoch]))
   }
 
-  /** Until it is known what became of it, or it is given up with nothing known. */
+  /** Repeats until the outcome is known, or the deadline has passed.  */
   async #certainly(
     script: RedisScript,
     args: readonly (string | number)[],

@@ -1,4 +1,4 @@
-/** Versions as a replica reads them: which content a name has is Redis's word, and the bytes are this disk's when they agree. */
+/** Reads versions on a replica: Redis decides which content a name has, and the bytes come from this disk if they match it. */
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
 import type { ListedVersion, Manifest } from '../contract.ts'

@@ -47,7 +47,7 @@ export class Repair {
     this.#parts = parts
   }
 
-  /** Something may be lost although nothing shows it: the next run compares everything. */
+  /** Data may be lost without a sign of it: the next run compares everything. */
   doubt(): void {
     this.#isInDoubt = true
   }

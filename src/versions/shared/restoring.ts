@@ -7,7 +7,7 @@ import type { RedisVersions } from './versions.ts'
 import type { Versions } from '../local/versions.ts'
 import { routedVersions } from '../routing.ts'
 
-/** Counted for people: what Redis had lost and got back from here. */
+/** Counts for people: what Redis had lost and this replica restored. */
 export type Repaired = 'pointer' | 'version'
 
 export interface RestoringParts {

@@ -30,7 +30,7 @@ export interface Uploaded {
   readonly lengths: readonly (string | number)[]
 }
 
-/** A scope that no version refers to is left alone for so long: its version may be about to show. */
+/** A scope without a version is kept for this long: its version may be about to appear. */
 const ORPHAN_MS = 60 * 60 * 1000
 
 export class VersionBytes {

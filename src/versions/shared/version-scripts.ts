@@ -33,7 +33,7 @@ call('HSET', kept, version, digest)
 call('ZADD', index, 0, by_age(version))
 call('HDEL', damaged, version)
 changed()
--- Of the oldest, those whose bytes are here stay.
+-- Of the oldest, those with bytes here stay.
 local over = call('ZCARD', index) - call('HLEN', kept) - tonumber(ARGV[5])
 if over > 0 then
   for _, member in ipairs(call('ZRANGE', index, 0, over + call('HLEN', kept))) do

@@ -1,4 +1,4 @@
-/** The rules that feedback must pass at the door: those of every stream, and what the model may learn. */
+/** The rules that feedback must pass on arrival: those of every stream, and what the model may learn. */
 import type { FeedbackEvent, Input } from '../../../contracts/stream.ts'
 import type { Task } from '../../../contracts/task.ts'
 import { parseEvent, type EventLimits } from '../../../intake/events/validate.ts'

@@ -37,7 +37,7 @@ export function unlearnedHere(
   return pending + (read <= end ? end - read : 0)
 }
 
-/** The first generation whose answers include it; undefined while there is none. */
+/** The first generation with answers that include it; undefined while there is none. */
 export function reachedGeneration(
   { replica, offset }: Position,
   { feedback }: TrainerStatus,

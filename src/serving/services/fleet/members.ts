@@ -10,13 +10,13 @@ export interface MemberModel {
   readonly generation: number
   /** How it is trained here; null where another trains it. */
   readonly trainer: TrainerStatus | null
-  /** Refused here, at the door or by the trainer. */
+  /** Refused here, on arrival or by the trainer. */
   readonly rejected: number
   /** Events with an id that was already known on arrival. */
   readonly duplicates: number
-  /** Taken at the door, and not in the trainer's stream yet. */
+  /** Accepted here, and not in the trainer's stream yet. */
   readonly waiting: number
-  /** Taken at the door, and not saved as learned by the trainer. Absent in the card of an older daemon, like the next two. */
+  /** Accepted here, and not saved as learned by the trainer. Absent in the report of an older daemon, like the next two. */
   readonly unread?: number
   /** Everything below this offset of its inbox is learned … */
   readonly consumed?: number
