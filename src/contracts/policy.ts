@@ -78,7 +78,7 @@ export interface StepRows {
 }
 
 export interface StepRow {
-  /** The column of the head that its target speaks of; −1 = none, or outputs are no classes. */
+  /** The column of the head that its target names; −1 = none, or outputs are no classes. */
   readonly column: number
   /** The target says that this column is right, not only that it is wrong. */
   readonly isRight: boolean

@@ -250,10 +250,10 @@ export interface SourceNeeds extends SinkNeeds {
   readonly limits: {
     /** A longer value is truncated, one byte over the limit. */
     readonly eventBytes: number
-    /** The most that may come out of one compressed message, and that a buffer may hold. */
+    /** The size limit of one decompressed message, and of a buffer. */
     readonly messageBytes: number
   }
-  /** For what the source repeats by itself. */
+  /** For calls that the source retries itself. */
   readonly retry: RetryDelays
   /** Connections to the Redis of the config, `waiter` for commands that block; absent without a redis section. */
   readonly redis?: () => Promise<{
@@ -278,7 +278,7 @@ export type SinkPlugin<Item = DeadLetter> = Plugin<
   ConnectorRules
 
 interface ConnectorRules {
-  /** What no single setting shows: all uses of a connector in a config, sources and sinks, and what is wrong with them. */
+  /** Finds problems that no single setting shows, from all uses of a connector in a config, as a source or a sink. */
   check?(uses: readonly ConnectorUse[], config: { readonly hasRedis: boolean }): readonly UseFault[]
 }
 

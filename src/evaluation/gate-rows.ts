@@ -7,7 +7,7 @@
 import type { RowOrigin } from '../contracts/policy.ts'
 import type { Example } from '../contracts/task.ts'
 
-/** More rows say little more, and each takes a forward pass. */
+/** More rows add little precision, and each takes a forward pass. */
 const MOST_ROWS = 200
 
 export interface GateRows {

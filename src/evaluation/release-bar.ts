@@ -7,13 +7,13 @@ import type { Decision } from '../contracts/core.ts'
 import type { Scores } from '../contracts/policy.ts'
 
 export interface ReleaseBar {
-  /** Recent accuracy of the adapter before. */
+  /** Recent accuracy of the previous adapter. */
   readonly accuracy: number
   /** Events scored when the fresh adapter began. */
   readonly since: number
 }
 
-/** Fewer events say nothing: the recent accuracy still has much of the adapter before in it. */
+/** After fewer events the recent accuracy is still mostly that of the previous adapter. */
 const FEWEST_EVENTS = 50
 
 /** A difference within one standard error of an accuracy over this many examples counts as no worse. */
@@ -29,6 +29,6 @@ export function heldBy(bar: ReleaseBar, scores: Scores): Decision<'hold'> | unde
   const now = `accuracy_recent ${scores.accuracy_recent.toFixed(3)} after ${seen} events`
   return {
     verdict: 'hold',
-    reason: `held until it is no worse than the adapter before: ${now}, ${bar.accuracy.toFixed(3)} before`,
+    reason: `held until it is no worse than the previous adapter: ${now}, ${bar.accuracy.toFixed(3)} before`,
   }
 }

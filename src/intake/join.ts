@@ -33,13 +33,13 @@ export interface WaitingEvent {
 export interface WaitingLimits {
   readonly count: number
   readonly events: number
-  /** In the transport's time; absent = for ever. */
+  /** In the transport's time; absent = no bound. */
   readonly ms?: number
   /** Total size of the messages; absent = no bound. */
   readonly bytes?: number
 }
 
-/** Whether the prediction must be looked up: its input is wanted, or the answer that a rating speaks of. */
+/** Whether the prediction must be looked up: its input is needed, or the answer that a rating judges. */
 export function needsPrediction(event: FeedbackEvent): boolean {
   if (event.predictionId === undefined) return false
   return event.input === undefined || event.signal.kind === 'rating'
@@ -49,8 +49,8 @@ export class PendingJoins {
   readonly #limits: WaitingLimits
   /** In the order of arrival. */
   readonly #events = new Map<ExampleKey, WaitingEvent>()
-  /** Count of accepted events → who is tried again then. */
-  readonly #calendar = new Map<number, ExampleKey[]>()
+  /** Count of accepted events → the events to retry then. */
+  readonly #retryAt = new Map<number, ExampleKey[]>()
   /** Prediction → keys of what waits for it. */
   readonly #about = new Map<string, Set<ExampleKey>>()
   #bytes = 0
@@ -73,7 +73,7 @@ export class PendingJoins {
     return this.#events.has(key)
   }
 
-  /** A record came, of whatever kind: time has gone on. */
+  /** Call it for each record, of any kind: it advances the time. */
   saw({ timeMs = 0 }: Pick<SourceRecord, 'timeMs'>): void {
     this.#newestMs = Math.max(this.#newestMs, timeMs)
   }
@@ -111,8 +111,8 @@ export class PendingJoins {
 
   /** Those to try again now. Asked once at each count. */
   due(accepted: number): readonly WaitingEvent[] {
-    const keys = this.#calendar.get(accepted) ?? []
-    this.#calendar.delete(accepted)
+    const keys = this.#retryAt.get(accepted) ?? []
+    this.#retryAt.delete(accepted)
     const due = keys.flatMap((key) => this.#events.get(key) ?? [])
     for (const waiting of due) this.#schedule(waiting, accepted)
     return due
@@ -122,7 +122,7 @@ export class PendingJoins {
     return this.events.slice(-count)
   }
 
-  /** Those that a retraction speaks of, by their own key or by their prediction. */
+  /** Those that a retraction refers to, by their own key or by their prediction. */
   about(key: ExampleKey, predictionId: string | undefined): readonly WaitingEvent[] {
     const keys = predictionId === undefined ? [] : (this.#about.get(predictionId) ?? [])
     return [...new Set([key, ...keys])].flatMap((each) => this.#events.get(each) ?? [])
@@ -130,7 +130,7 @@ export class PendingJoins {
 
   restore(events: readonly WaitingEvent[], accepted: number): void {
     this.#events.clear()
-    this.#calendar.clear()
+    this.#retryAt.clear()
     this.#about.clear()
     this.#bytes = 0
     for (const waiting of events) {
@@ -165,8 +165,8 @@ export class PendingJoins {
   #schedule({ key, since }: WaitingEvent, accepted: number): void {
     let after = 1
     while (since + after <= accepted) after *= 2
-    const keys = this.#calendar.get(since + after)
-    if (keys === undefined) this.#calendar.set(since + after, [key])
+    const keys = this.#retryAt.get(since + after)
+    if (keys === undefined) this.#retryAt.set(since + after, [key])
     else keys.push(key)
   }
 }

@@ -21,7 +21,7 @@ export interface KnnMemoryParts {
 /** `at` rises with each new item, and is stored. */
 export interface Memorised extends MemoryItem {
   readonly at: number
-  /** That its event spoke of. */
+  /** The prediction that its event refers to. */
   readonly predictionId?: string
   /** Of its event. */
   readonly timeMs?: number
@@ -42,7 +42,7 @@ export class KnnMemory {
   readonly #classes: Classes
   /** Wrong answers since the last version. */
   #wrong = 0
-  /** Something that the last version has was taken back. */
+  /** The last version contains an item that was retracted. */
   #isStale = false
 
   constructor(parts: KnnMemoryParts, task: Task) {
@@ -70,24 +70,24 @@ export class KnnMemory {
   }
 
   /** The live version contains an item that was retracted. */
-  outdate(): void {
+  markStale(): void {
     this.#isStale = true
   }
 
   /** Why there should be a version before the next update, if so. */
   get due(): string | undefined {
     const { every } = this.#parts.policy
-    if (this.#isStale) return 'memory: an example was taken back'
+    if (this.#isStale) return 'memory: an example was retracted'
     return this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
   }
 
-  /** Of an example that is not taken in. */
+  /** Tests an example that is not stored. */
   test({ target }: Pick<Example, 'target'>, answer: HeadAnswer): Score {
     return this.#score(target, this.#parts.engine.embed(answer.latent), answer)
   }
 
-  /** Test, then take in. */
-  meet(example: Example, answer: HeadAnswer): Score {
+  /** Test, then store. */
+  testAndStore(example: Example, answer: HeadAnswer): Score {
     const { policy, engine } = this.#parts
     const { key, target, weight, predictionId, timeMs } = example
     const vector = engine.embed(answer.latent)

@@ -263,7 +263,7 @@ export class Learner {
 
   /** The live version's memory contains an item that was retracted. */
   outdateMemory(): void {
-    this.#knnMemory?.outdate()
+    this.#knnMemory?.markStale()
   }
 
   /** Makes the learner what that version is. Whether weights have changed: the head gets the outputs that memory knows. */
@@ -354,7 +354,7 @@ export class Learner {
     const { trigger } = this.#parts
     if (this.#knnMemory === undefined)
       return trigger.needsScore ? this.#score([example], latents) : []
-    const score = this.#knnMemory.meet(example, this.#answer(example, latents))
+    const score = this.#knnMemory.testAndStore(example, this.#answer(example, latents))
     this.#observed(score, example)
     return [score]
   }

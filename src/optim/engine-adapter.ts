@@ -31,7 +31,7 @@ export interface AdapterEngine {
   load(parameters: Tensors): void
   /** Logits of each row. */
   logits(rows: readonly Latent[]): readonly Float32Array[]
-  /** With weights other than the present ones, and a head of maybe fewer outputs; the base's statistics stay. */
+  /** With weights other than the present ones, and a head that may have fewer outputs; the base's statistics stay. */
   logitsWith(parameters: Tensors, rows: readonly Latent[]): readonly Float32Array[]
   /** The loss of the batch, and its gradient for every parameter that learns by gradients. `seed` is that of dropout. */
   gradients(rows: readonly TrainRow[], lossOf: LossOf, seed: string): Gradients

@@ -200,7 +200,7 @@ export const errorTable = {
   EVENT_INVALID: {
     status: 400,
     exit: 65,
-    fix: 'send input or prediction_id, and one of label, rating, correction, retract',
+    fix: 'send input or prediction_id, and one of label, value, rating, correction, retract',
   },
   EVENT_WRONG_MODEL: { status: 400, exit: 65, fix: 'send the event to the model that it names' },
   INPUT_EMPTY: { status: 400, exit: 65, fix: 'send text with at least one visible character' },
@@ -487,7 +487,7 @@ export const errorTable = {
     status: 500,
     exit: 70,
     retriable: true,
-    fix: 'the engine restarts by itself; see the log',
+    fix: 'the engine restarts automatically; see the log',
   },
   SERVICE_MISSING: {
     status: 500,
@@ -553,7 +553,7 @@ export const errorTable = {
     status: 503,
     exit: 69,
     retriable: true,
-    fix: 'can the endpoint or the folder under fleet.blobs be reached from here, and is it writable? The daemon tries again by itself; `antikythera doctor` tries it once',
+    fix: 'check that the endpoint or folder under fleet.blobs can be reached from here and is writable. The daemon tries again automatically; `antikythera doctor` tries it once',
   },
   BLOBS_REFUSED: {
     status: 500,

@@ -61,7 +61,7 @@ const columns: readonly Column[] = [
       'what the most frequent label, or the mean of the values, would have reached on the same examples',
     cell: ({ quality }) => shareOrError(quality?.majority_recent, quality?.running_mean_mae_recent),
   },
-  { head: 'learned', meaning: 'examples that taught', cell: count('learned') },
+  { head: 'learned', meaning: 'examples that were learned', cell: count('learned') },
   {
     head: 'pending',
     meaning: 'read, and learned with the next update',

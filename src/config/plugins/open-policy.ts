@@ -64,7 +64,7 @@ export function triggerHint({
 
 function fits(setting: Setting, value: unknown): boolean {
   const problems: Problem[] = []
-  // Null means "as usual" in a file, and nothing here.
+  // In a file null means the default; here it is no value.
   if (value === null) return false
   // typebox's types do not name the keywords of JSON Schema; its objects have them.
   settle(schemaOf(setting), value, [], {

@@ -1,7 +1,7 @@
 /** The kinds of plug-ins that a user may add, and what each kind opens. */
 import type { PluginTable } from './plugin-table.ts'
 
-/** Kind → what is opened must have. */
+/** Kind → the members that an opened plug-in of it must have. */
 const members = {
   source: ['name', 'open', 'read', 'commit', 'lag', 'close'],
   'sink.dead_letters': ['write', 'close'],

@@ -89,7 +89,7 @@ export class Admission {
   }
 
   #refuseRetracted(received: Received): false {
-    this.#refusals.reject(received, failure('RETRACTED', 'an event with this id was taken back'))
+    this.#refusals.reject(received, failure('RETRACTED', 'an event with this id was retracted'))
     return false
   }
 

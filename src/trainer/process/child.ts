@@ -173,7 +173,7 @@ export class TrainerChild {
 
   #silence(): Pick<TrainerStatus, 'state' | 'code' | 'message'> {
     const silentS = Math.floor(this.#silentMs() / 1000)
-    const message = `the trainer process ${this.pid ?? ''} has not spoken for ${silentS} s`
+    const message = `the trainer process ${this.pid ?? ''} has been silent for ${silentS} s`
     return { state: 'stalled', code: 'TRAINER_STALLED', message }
   }
 

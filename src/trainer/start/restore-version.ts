@@ -33,7 +33,7 @@ export async function restoreVersion(
   const snapshot = state.snapshot(version)
   if (snapshot !== undefined) {
     restore(snapshot, loop, state)
-    await outdate(version, { loop, state, retry }, signal)
+    await markStaleMemory(version, { loop, state, retry }, signal)
   } else {
     const load = () => loop.registry.load(version)
     const loaded = await retry.run(`loading ${version}`, load, signal)
@@ -60,7 +60,7 @@ export async function restoreVersion(
  * The memory in the version's files contains items that were retracted since: another version has to answer without
  * them.
  */
-async function outdate(
+async function markStaleMemory(
   version: string,
   { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
