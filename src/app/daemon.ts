@@ -20,6 +20,7 @@ import { systemClock } from '../platform/clock.ts'
 import { Closers } from '../platform/closers.ts'
 import type { Config } from '../config/config.ts'
 import { lockDataFolder } from '../platform/store/data-folder.ts'
+import { openAuditLog } from '../platform/audit/audit-log.ts'
 import { openMetrics } from '../platform/metrics.ts'
 import { replicaName } from '../platform/replica-name.ts'
 import { untilServing } from '../serving/services/readiness.ts'
@@ -101,6 +102,10 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     own: (model) => later.supervisor?.status(model) ?? { ...silent(model), restarts: 0 },
     others: () => membership?.others(),
   })
+  // A server and a trainer that share the folder have a log each: they are two processes.
+  const folder = join(config.data_dir, role === 'trainer' ? 'audit-trainer' : 'audit')
+  const audit = await openAuditLog({ folder, bytes: config.limits.audit_bytes })
+  site.atEnd(async () => audit.close())
   const services = openServices({
     models: served,
     trainer,
@@ -113,7 +118,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     },
     fleet: membership?.fleet,
     limits: config.limits,
-    clock,
+    ...{ audit, clock },
   })
   watchScrapes({
     models: served,
@@ -135,6 +140,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     hosts: answeredHosts(config.server),
     cors: config.server.cors,
     auth: () => config.server.auth,
+    audit,
     keyRate: () => config.server.rate_limits?.key,
     ...{ log, metrics, clock, version: daemonVersion },
   })

@@ -1,6 +1,7 @@
 /** All commands, in the order in which a user meets them. */
 import { Command } from 'commander'
 import { daemonVersion } from '../version.ts'
+import { registerAudit } from './commands/audit.ts'
 import { registerBench } from './commands/bench.ts'
 import { registerConfig } from './commands/config.ts'
 import { registerDeadLetters } from './commands/dead-letters.ts'
@@ -50,6 +51,7 @@ const commands = [
   registerImport,
   registerModels,
   registerKeys,
+  registerAudit,
   registerConfig,
   registerDoctor,
   registerBench,

@@ -286,6 +286,12 @@ export const limitTable = {
     reason:
       'points of the accuracy line of the page, for each model; when there are more, older ones are thinned out',
   },
+  audit_bytes: {
+    default: 64 * MiB,
+    least: 64 * KiB,
+    most: 16 * 1024 * MiB,
+    reason: 'the audit log on disk; the oldest eighth is removed when it is full',
+  },
   request_ms: {
     default: 30_000,
     least: 100,

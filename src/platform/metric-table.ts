@@ -31,6 +31,18 @@ export const metricTable = {
     labels: ['kind'],
     help: 'Keys and event sources whose rates are counted, at most limits.rate_limited_names of each kind: key or source.',
   },
+  auditRecords: {
+    kind: 'counter',
+    name: 'antikythera_audit_records_total',
+    labels: ['result'],
+    help: 'Actions of operators by what became of their record: written, failed (see the log), or left_out because a key was refused too often.',
+  },
+  auditBytes: {
+    kind: 'gauge',
+    name: 'antikythera_audit_bytes',
+    labels: [],
+    help: 'Size of the audit log on disk, at most limits.audit_bytes.',
+  },
   requestSeconds: {
     kind: 'histogram',
     name: 'antikythera_request_seconds',

@@ -119,6 +119,8 @@ export interface Routing {
   readonly by: Mover
   /** What the move asks of the trainer besides its version; a `pause` and similar commands keep the version. */
   readonly asks?: Asked
+  /** Of a move by a person, if the daemon has keys: the name of the key. */
+  readonly actor?: string
 }
 
 /** A move of the routing, as requested by a caller. */
@@ -134,6 +136,7 @@ export interface RoutingMove {
   readonly reason: string
   readonly by: Mover
   readonly asks?: Asked | undefined
+  readonly actor?: string | undefined
 }
 
 /**

@@ -14,6 +14,7 @@ export interface StoredRouting extends RoutedVersion {
   readonly reason: string
   readonly by: Mover
   readonly asks?: Asked
+  readonly actor?: string
 }
 
 export function storedOf({ live, ...rest }: Routing): StoredRouting {
@@ -22,7 +23,8 @@ export function storedOf({ live, ...rest }: Routing): StoredRouting {
 
 /** Leaves out fields that this release does not know. `STORE_CORRUPT` if it was altered. */
 export function routingOf(stored: StoredRouting): Routing {
-  const { version, digest, canary, shadow, generation, sinceMs, previous, reason, asks } = stored
+  const { version, digest, canary, shadow, generation, sinceMs, previous, reason, asks, actor } =
+    stored
   return {
     live: { version, digest },
     ...(canary && {
@@ -35,6 +37,7 @@ export function routingOf(stored: StoredRouting): Routing {
     reason,
     by: mover(stored.by),
     ...(asks && { asks }),
+    ...(actor !== undefined && { actor }),
   }
 }
 

@@ -97,8 +97,9 @@ export function openVersions(registry: Registry): VersionService {
         if (version === undefined) throw failure('NOT_READY', 'no version is live yet')
         const expect = previous?.generation ?? 0
         try {
-          const { reason, by, asks } = next
-          const move = { version, ...routedWith(next, previous), expect, reason, by, asks }
+          const { reason, by, asks, actor } = next
+          const routed = { version, ...routedWith(next, previous) }
+          const move = { ...routed, expect, reason, by, asks, actor }
           return { routing: await registry.point(move), previous }
         } catch (error) {
           if (!isStale(error) || tries === TRIES) throw error

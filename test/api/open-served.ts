@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { DeadLetter } from '../../src/contracts/stream.ts'
+import { openAuditLog } from '../../src/platform/audit/audit-log.ts'
 import { openDeadLetters } from '../../src/intake/dead-letters/dead-letters.ts'
 import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
@@ -53,6 +54,7 @@ export interface ServedOptions {
   readonly limits?: Partial<Limits>
   readonly tokens?: readonly string[]
   readonly auth?: AuthSettings
+  readonly auditFolder?: string
   readonly keyRate?: Rate
   readonly rates?: SourceRates
   readonly hosts?: readonly string[]
@@ -136,8 +138,10 @@ export async function openServed(options: ServedOptions = {}) {
     ...(options.reached && { reached: options.reached }),
   }
   const models = [model]
+  const auditFolder = options.auditFolder ?? join(scratchFolder(), 'audit')
+  const audit = await openAuditLog({ folder: auditFolder, bytes: limits.audit_bytes })
   const services = openServices({
-    ...{ models, trainer, limits },
+    ...{ models, trainer, limits, audit },
     identity: { replica: 'here', role: 'all' },
     fleet: options.fleet,
     clock: systemClock,
@@ -148,6 +152,7 @@ export async function openServed(options: ServedOptions = {}) {
     surfaces: [openV1(services), ...(options.surfaces?.(services) ?? [])],
     ...{ services, limits },
     auth: () => options.auth ?? (options.tokens && { tokens: options.tokens }),
+    audit,
     keyRate: () => options.keyRate,
     hosts: options.hosts,
     cors: options.cors,
@@ -158,6 +163,7 @@ export async function openServed(options: ServedOptions = {}) {
   })
   onTestFinished(async () => {
     await server.close()
+    await audit.close()
     await inbox.close()
     await deadLetters.close()
     live.metrics.close()
@@ -170,5 +176,15 @@ export async function openServed(options: ServedOptions = {}) {
     reader.close()
     return events
   }
-  return { ...live, server, app: server.app, letters, batches, flushed, journal, known }
+  return {
+    ...live,
+    server,
+    app: server.app,
+    letters,
+    batches,
+    flushed,
+    journal,
+    known,
+    auditFolder,
+  }
 }

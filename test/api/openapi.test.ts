@@ -25,6 +25,7 @@ const routes = [
   'get /metrics',
   'get /openapi.json',
   'get /readyz',
+  'get /v1/audit',
   'get /v1/fleet',
   'get /v1/models',
   'get /v1/models/{model}',

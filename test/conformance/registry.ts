@@ -56,6 +56,17 @@ export function registryConformance(
       expect(await registry.manifest('v0')).toEqual(manifest)
     })
 
+    check('knows who moved the pointer, also elsewhere', async (made, registry) => {
+      await registry.publish(made.version('v0'))
+      const move = { version: 'v0', reason: 'r' } as const
+      await registry.point({ ...move, by: 'promote', actor: 'anna', expect: 0 })
+      await registry.point({ ...move, by: 'trainer', expect: 1 })
+      const other = await made.open()
+      for (const reader of [registry, other])
+        expect((await reader.history(2)).map(({ actor }) => actor)).toEqual([undefined, 'anna'])
+      await other.close()
+    })
+
     check('never aliases tensors', async (made, registry) => {
       const version = made.version('v0')
       await registry.publish(version)

@@ -88,7 +88,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       return Promise.all(wanted.slice(0, count).map((name) => registry.find(name)))
     },
     live: async () => history[0],
-    async point({ version, canary, shadow, expect, reason, by }) {
+    async point({ version, canary, shadow, expect, reason, by, actor }) {
       const live = history[0]
       const generation = live?.generation ?? 0
       if (expect !== generation) throw failure('GENERATION_STALE', `${generation}, not ${expect}`)
@@ -103,6 +103,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
         previous,
         reason,
         by,
+        ...(actor !== undefined && { actor }),
       }
       history.unshift(pointer)
       for (const tell of watchers) queueMicrotask(() => tell(pointer))

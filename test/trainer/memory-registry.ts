@@ -44,7 +44,7 @@ export function memoryRegistry(): MemoryRegistry {
         .slice(0, count)
         .map(({ manifest }) => ({ manifest, removed: false })),
     live: async () => live(),
-    async point({ version, expect, reason, by, asks }) {
+    async point({ version, expect, reason, by, asks, actor }) {
       const before = live()
       const generation = before?.generation ?? 0
       if (generation !== expect) throw failure('GENERATION_STALE', `at ${generation}`)
@@ -53,7 +53,7 @@ export function memoryRegistry(): MemoryRegistry {
       const move: Routing = {
         ...{ live: { version, digest }, generation: generation + 1 },
         ...{ sinceMs: this.sinceMs, previous },
-        ...{ reason, by, ...(asks && { asks }) },
+        ...{ reason, by, ...(asks && { asks }), ...(actor !== undefined && { actor }) },
       }
       moves.push(move)
       return move

@@ -57,7 +57,7 @@ test('a registry that has grown without limits is brought to them bit by bit', (
   expect(ledger.history(1)[0]?.generation).toBe(2006)
 })
 
-test('a ledger of an earlier release names the live version alone, and takes a canary', () => {
+test('a ledger of an earlier release names the live version alone, and takes a canary and the key of a person', () => {
   const folder = scratchFolder()
   const store = openStore(join(folder, 'registry.db'), { migrations: ledgerMigrations.slice(0, 4) })
   store.run(
@@ -77,9 +77,10 @@ test('a ledger of an earlier release names the live version alone, and takes a c
     { version: 'v4', digest: 'd4', share: 0.25 },
   ]
   const shadow = { version: 'v5', digest: 'd5' }
-  const move = { ...{ live, canary, shadow }, expect: 3, reason: 'r', by: 'trainer' } as const
-  const moved = ledger.exclusively(() => ledger.move(move))
+  const move = { ...{ live, canary, shadow }, expect: 3, reason: 'r', by: 'promote' } as const
+  const moved = ledger.exclusively(() => ledger.move({ ...move, actor: 'anna' }))
   expect(moved).toMatchObject({ live, canary, shadow, previous: 'v2', generation: 4 })
+  expect(moved.actor).toBe('anna')
   expect(open(folder, {}).history(10)).toEqual([moved, old])
 })
 

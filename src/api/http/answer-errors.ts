@@ -35,6 +35,7 @@ export function errorAnswerer(format: ErrorFormat, { log, clock }: Around): Erro
   return async (thrown, request, reply) => {
     const error = codedOf(thrown)
     const { status, body } = format.render(error, `${pathOf(request)}#${request.id}`)
+    request.failedWith = error.code
     logFault(log, error, thrown, request)
     if (unread.has(error.code)) await discardBody(request.raw, clock)
     const seconds = retryAfterSeconds(error)

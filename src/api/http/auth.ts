@@ -33,6 +33,11 @@ export interface AuthSettings {
 /** Without auth. */
 const anonymous: Caller = { name: 'anonymous', roles }
 
+/** Who moved something, for the history; undefined without auth. */
+export function actorOf(caller: Caller | undefined): string | undefined {
+  return caller === anonymous ? undefined : caller?.name
+}
+
 /** Returns who sends a request by its Authorization header. Throws `AUTH_REQUIRED`. */
 export function callerFinder(
   auth: () => AuthSettings | undefined,

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { failure } from '../../platform/errors.ts'
 import type { RouteRole } from '../../platform/access/keys.ts'
 import { RateLimiter } from '../../platform/access/rate-limiter.ts'
+import { recordActions } from './audit.ts'
 import { callerFinder, checkRole, type Caller } from './auth.ts'
 import type { Connections } from './connections.ts'
 import type { HttpContext } from './options.ts'
@@ -28,6 +29,7 @@ export function addHooks(
 
   requireRoles(app)
   app.decorateRequest('caller', undefined)
+  app.decorateRequest('failedWith', undefined)
 
   app.addHook('onRequest', async (request) => {
     // No name contains one, and a text column ends there.
@@ -47,6 +49,8 @@ export function addHooks(
     limitRate(caller)
     checkRole(caller, roleOf(request))
   })
+
+  if (context.audit !== undefined) recordActions(app, context.audit, context)
 
   // A connection that stays open would keep the server from ending.
   app.addHook('onSend', async ({ raw }, reply) => {

@@ -4,6 +4,7 @@ import type { Limits } from '../../platform/limits.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Services } from '../../serving/services/services.ts'
 import type { Rate } from '../../platform/access/rate-limiter.ts'
+import type { AuditLog } from '../../platform/audit/audit-log.ts'
 import type { Surface } from '../surface.ts'
 import type { AuthSettings } from './auth.ts'
 import type { CorsOptions } from './cors.ts'
@@ -21,6 +22,8 @@ export interface ServerOptions {
   readonly auth: () => AuthSettings | undefined
   /** Of each key that has no rate of its own; absent = no limit. */
   readonly keyRate?: () => Rate | undefined
+  /** Absent = actions of operators are not recorded. */
+  readonly audit?: AuditLog
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock

@@ -41,10 +41,15 @@ export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
     sinceMs,
     previous,
     by,
+    actor,
     reason,
   } = pointer
   const since = new Date(sinceMs).toISOString()
-  return { version, digest, generation, since, previous, by, reason }
+  return {
+    ...{ version, digest, generation, since, previous, by },
+    ...(actor !== undefined && { actor }),
+    reason,
+  }
 }
 
 function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer> {

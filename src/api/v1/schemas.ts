@@ -196,6 +196,9 @@ export const LiveAnswer = Type.Object({
   since: Time,
   previous: Maybe(Name),
   by: Type.String({ description: 'what moved the pointer: start, trainer, rollback or promote' }),
+  actor: Type.Optional(
+    Type.String({ description: 'of a person, if the daemon has keys: the name of the key' }),
+  ),
   reason: Type.String({ description: 'reason for the move' }),
 })
 

@@ -15,6 +15,7 @@ interface Move {
   readonly since: string
   readonly previous: string | null
   readonly by: string
+  readonly actor?: string
   readonly reason: string
 }
 
@@ -31,6 +32,7 @@ export async function showHistory(flags: HistoryFlags): Promise<void> {
   })
 }
 
-function rowOf({ version, generation, since, previous, by, reason }: Move): string[] {
-  return [String(generation), since, version, previous ?? '-', by, reason]
+function rowOf({ version, generation, since, previous, by, actor, reason }: Move): string[] {
+  const mover = actor === undefined ? by : `${by} (${actor})`
+  return [String(generation), since, version, previous ?? '-', mover, reason]
 }

@@ -17,11 +17,11 @@ export async function command(
   { name, registry, live }: Commanded,
   by: Command,
   reason: string,
-  asks?: Asked,
+  { asks, actor }: { readonly asks?: Asked; readonly actor?: string | undefined } = {},
 ): Promise<Routing> {
   if ((await registry.live()) === undefined)
     throw failure('NOT_READY', `model ${name} has no live version`)
-  const { routing } = await openVersions(registry).move({ reason, by, asks })
+  const { routing } = await openVersions(registry).move({ reason, by, asks, actor })
   await live.swap(routing)
   return routing
 }

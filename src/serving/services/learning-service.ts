@@ -16,10 +16,15 @@ export interface LearningService {
     readonly before?: number | undefined
   }): Page<ShownAside, number> & { readonly count: number }
   /** Learns what the selection means, or drops it for good. Throws `TRAINED_ELSEWHERE`. */
-  select(by: 'relearn' | 'discard', selection: Selection, reason: string): Promise<Selected>
+  select(
+    by: 'relearn' | 'discard',
+    selection: Selection,
+    reason: string,
+    actor?: string,
+  ): Promise<Selected>
   /** Stops learning until `resume`; events are still accepted. Returns the generation of the command. */
-  pause(reason: string): Promise<number>
-  resume(reason: string): Promise<number>
+  pause(reason: string, actor?: string): Promise<number>
+  resume(reason: string, actor?: string): Promise<number>
 }
 
 export interface Selected {
@@ -37,13 +42,13 @@ export function openLearningService(
       const { count, found } = pagesOf(model, trainer).page({ limit: limit + 1, before })
       return { count, ...pageOf(found, limit, ({ at }) => at) }
     },
-    async select(by, selection, reason) {
+    async select(by, selection, reason, actor) {
       const events = pagesOf(model, trainer).count(selection)
-      const { generation } = await command(model, by, reason, { selection })
+      const { generation } = await command(model, by, reason, { asks: { selection }, actor })
       return { events, generation }
     },
-    pause: async (reason) => (await command(model, 'pause', reason)).generation,
-    resume: async (reason) => (await command(model, 'resume', reason)).generation,
+    pause: async (reason, actor) => (await command(model, 'pause', reason, { actor })).generation,
+    resume: async (reason, actor) => (await command(model, 'resume', reason, { actor })).generation,
   }
 }
 

@@ -25,8 +25,12 @@ export interface ModelServices extends Pick<
   readonly deadLetters: DeadLetterService
   readonly versions: VersionService
   /** `to` absent: the version that was live before the present one. */
-  rollBack(to: string | undefined, reason: string, asks?: Asked): Promise<Moved>
-  promote(version: string, reason: string): Promise<Moved>
+  rollBack(
+    to: string | undefined,
+    reason: string,
+    more?: { readonly asks?: Asked | undefined; readonly actor?: string | undefined },
+  ): Promise<Moved>
+  promote(version: string, reason: string, actor?: string): Promise<Moved>
   status(): ModelStatus
   /** Throws `NOT_READY` until its trainer has reported. */
   quality(): { readonly quality: QualityReport; readonly alarms: TrainerReport['alarms'] }
@@ -62,8 +66,8 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
       feedback.take(messages, { areLetters: true }),
     ),
     versions: openVersions(registry),
-    rollBack: async (to, reason, asks) => rollBack(model, to, reason, asks),
-    promote: async (version, reason) => promote(model, version, reason),
+    rollBack: async (to, reason, more) => rollBack(model, to, reason, more),
+    promote: async (version, reason, actor) => promote(model, version, reason, actor),
     status: () => ({
       live: live.live(),
       failedSwap: live.failedSwap(),

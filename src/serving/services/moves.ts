@@ -7,7 +7,7 @@
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
-import { openVersions } from '../../versions/service.ts'
+import { openVersions, type NextMove } from '../../versions/service.ts'
 import { failure } from '../../platform/errors.ts'
 import { versionsBefore } from '../live/version-before.ts'
 import type { ServedModel } from './served-model.ts'
@@ -27,14 +27,19 @@ export async function rollBack(
   model: Movable,
   to: string | undefined,
   reason: string,
-  asks?: Asked,
+  { asks, actor }: { readonly asks?: Asked | undefined; readonly actor?: string | undefined } = {},
 ): Promise<Moved> {
-  const target = to ?? (await defaultTarget(model))
-  return move(model, target, reason, 'rollback', asks)
+  const version = to ?? (await defaultTarget(model))
+  return move(model, { version, reason, by: 'rollback', asks, actor })
 }
 
-export async function promote(model: Movable, version: string, reason: string): Promise<Moved> {
-  return move(model, version, reason, 'promote')
+export async function promote(
+  model: Movable,
+  version: string,
+  reason: string,
+  actor?: string,
+): Promise<Moved> {
+  return move(model, { version, reason, by: 'promote', actor })
 }
 
 async function defaultTarget({ name, registry }: Movable): Promise<string> {
@@ -55,15 +60,13 @@ async function isThere(registry: Registry, version: string): Promise<boolean> {
 
 async function move(
   { name, registry, live, feedback }: Movable,
-  version: string,
-  reason: string,
-  by: 'rollback' | 'promote',
-  asks?: Asked,
+  next: NextMove & { readonly version: string },
 ): Promise<Moved> {
+  const { version } = next
   await live.prove(version)
   if ((await registry.live()) === undefined)
     throw failure('NOT_READY', `model ${name} has no live version`)
-  const { routing, previous } = await openVersions(registry).move({ version, reason, by, asks })
+  const { routing, previous } = await openVersions(registry).move(next)
   feedback.moved?.(routing)
   await live.swap(routing)
   return { pointer: routing, previous: previous?.live.version ?? version }

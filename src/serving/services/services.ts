@@ -1,5 +1,6 @@
 /** What an HTTP surface may call: the models by name, and this daemon among others. Typed, and without HTTP. */
 import type { Clock } from '../../contracts/core.ts'
+import type { AuditLog } from '../../platform/audit/audit-log.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
 import { fleetStatus, type FleetOptions, type FleetStatus } from './fleet/fleet-service.ts'
@@ -15,22 +16,25 @@ export interface Services {
   readiness(): Readiness
   /** How each model has been doing; empty until it is run. */
   readonly series: SeriesService
+  readonly audit: Pick<AuditLog, 'page'>
   /** What a request may hold. */
   readonly limits: Limits
 }
 
 export interface ServicesOptions extends FleetOptions {
   readonly limits: Limits
+  readonly audit: Pick<AuditLog, 'page'>
   readonly clock: Clock
 }
 
 export function openServices(options: ServicesOptions): Services {
-  const { trainer, limits, clock } = options
+  const { trainer, limits, audit, clock } = options
   const models = options.models.map((model) => openModelServices(model, { trainer, limits, clock }))
   const byName = new Map(models.map((model) => [model.name, model]))
   return {
     models,
     limits,
+    audit,
     model(name) {
       const model = byName.get(name)
       if (model !== undefined) return model

@@ -25,6 +25,7 @@ export const ledgerMigrations: readonly string[] = [
   `ALTER TABLE move ADD COLUMN asks TEXT;`,
   `ALTER TABLE move ADD COLUMN canary TEXT;
    ALTER TABLE move ADD COLUMN shadow TEXT;`,
+  `ALTER TABLE move ADD COLUMN actor TEXT;`,
 ]
 
 /** SQL's cast takes the leading digits of a text. */
@@ -80,7 +81,7 @@ export class Ledger {
   }
 
   /** Call it inside `exclusively`, where the version cannot be removed meanwhile. */
-  move({ expect, canary, shadow, asks, ...move }: Move): Routing {
+  move({ expect, canary, shadow, asks, actor, ...move }: Move): Routing {
     const before = this.live()
     const generation = before?.generation ?? 0
     if (generation !== expect) {
@@ -97,6 +98,7 @@ export class Ledger {
       ...(canary && { canary }),
       ...(shadow && { shadow }),
       ...(asks && { asks }),
+      ...(actor !== undefined && { actor }),
       reason: printable(move.reason),
       generation: generation + 1,
       sinceMs: this.#clock.nowMs(),
@@ -199,10 +201,10 @@ export class Ledger {
       storedOf(routing)
     const [canary, shadow, asks] = [rest.canary, rest.shadow, rest.asks].map(jsonOrNull)
     this.#store.run(
-      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks, canary, shadow)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks, canary, shadow, actor)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[generation, version, digest, sinceMs, previous, reason, by],
-      ...[asks ?? null, canary ?? null, shadow ?? null],
+      ...[asks ?? null, canary ?? null, shadow ?? null, rest.actor ?? null],
     )
     const old = `DELETE FROM move WHERE generation IN
       (SELECT generation FROM move WHERE generation <= ? ORDER BY generation LIMIT ?)`
@@ -219,6 +221,7 @@ function toRouting(row: Row): Routing {
     const json = row.textOrNull(name)
     return json === null ? [] : [[name, JSON.parse(json) as Json] as const]
   })
+  const actor = row.textOrNull('actor')
   return routingOf({
     version: row.text('version'),
     digest: row.text('digest'),
@@ -227,6 +230,7 @@ function toRouting(row: Row): Routing {
     previous: row.textOrNull('previous'),
     reason: row.text('reason'),
     by: row.text('moved_by') as Mover,
+    ...(actor !== null && { actor }),
     ...(Object.fromEntries(parts) as Pick<Routing, 'canary' | 'shadow' | 'asks'>),
   })
 }

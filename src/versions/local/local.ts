@@ -106,11 +106,11 @@ class FolderRegistry implements LocalRegistry {
 
   async point(move: RoutingMove): Promise<Routing> {
     checkMove(move)
-    const { expect, reason, by, asks } = move
+    const { expect, reason, by, asks, actor } = move
     const { routed } = await proveMove(move, (version) => this.load(version))
     const pointer = this.#ledger.exclusively(() => {
       for (const { version } of routedVersions(routed)) this.#versions.checkPresent(version)
-      return this.#ledger.move({ ...routed, expect, reason, by, asks })
+      return this.#ledger.move({ ...routed, expect, reason, by, asks, actor })
     })
     this.#watch.wake()
     return pointer

@@ -32,6 +32,7 @@ export interface PointerMove extends Pick<Routing, 'live' | 'canary' | 'shadow' 
   readonly reason: string
   readonly by: Mover
   readonly asks?: Asked | undefined
+  readonly actor?: string | undefined
   readonly token: string
 }
 

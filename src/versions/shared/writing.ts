@@ -52,7 +52,7 @@ export class FleetWriting {
   async point(move: RoutingMove): Promise<Routing> {
     this.#mustAnswer()
     checkMove(move)
-    const { expect, by, asks } = move
+    const { expect, by, asks, actor } = move
     const proved = await proveMove(move, async (version) => {
       const whole = await this.#reading.whole(version)
       openVersion(whole, this.#options)
@@ -61,7 +61,7 @@ export class FleetWriting {
     const epoch = this.#epoch()
     const sinceMs = this.#options.clock.nowMs()
     const [reason, token] = [printable(move.reason), randomUUID()]
-    const routed = { ...proved.routed, expect, by, asks, sinceMs, reason, token }
+    const routed = { ...proved.routed, expect, by, asks, actor, sinceMs, reason, token }
     const pointer = await this.#move(routed, epoch, proved.versions)
     await this.#noted(pointer)
     return pointer

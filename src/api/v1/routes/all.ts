@@ -1,6 +1,7 @@
 /** Every route of v1, in the order of its description. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
+import { addAuditRoute } from './audit.ts'
 import { addDeadLetterRoutes } from './dead-letters.ts'
 import { addFeedbackRoute } from './feedback.ts'
 import { addFleetRoute } from './fleet.ts'
@@ -33,6 +34,7 @@ const routes = [
   addSetAsideRoutes,
   addDeadLetterRoutes,
   addFleetRoute,
+  addAuditRoute,
 ]
 
 export function addRoutes(scope: FastifyInstance, services: Services): void {

@@ -1,6 +1,7 @@
 /** Makes any version live, in one call: one that was held, or one that a rollback left. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
+import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { ModelParams, MoveAnswer, PromoteBody } from '../schemas.ts'
 import { sendMoved } from './moved.ts'
@@ -16,9 +17,9 @@ export function addPromoteRoute(app: FastifyInstance, services: Services): void 
   app.post<{ Params: ModelParams; Body: PromoteBody }>(
     '/models/:model/promote',
     { schema, config: { role: 'operate' } },
-    async ({ params, body }, reply) => {
+    async ({ params, body, caller }, reply) => {
       const model = services.model(params.model)
-      return sendMoved(reply, await model.promote(body.version, body.reason))
+      return sendMoved(reply, await model.promote(body.version, body.reason, actorOf(caller)))
     },
   )
 }

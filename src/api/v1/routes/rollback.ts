@@ -1,6 +1,7 @@
 /** Rolls back to an earlier version, in one call. The answer comes when this server answers with that version. */
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
+import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { ModelParams, MoveAnswer, RollbackBody } from '../schemas.ts'
 import { sendMoved } from './moved.ts'
@@ -18,10 +19,13 @@ export function addRollbackRoute(app: FastifyInstance, services: Services): void
   app.post<{ Params: ModelParams; Body: RollbackBody }>(
     '/models/:model/rollback',
     { schema, config: { role: 'operate' } },
-    async ({ params, body }, reply) => {
+    async ({ params, body, caller }, reply) => {
       const model = services.model(params.model)
       const asks = body.hold === true ? { hold: true } : undefined
-      return sendMoved(reply, await model.rollBack(body.to, body.reason, asks))
+      return sendMoved(
+        reply,
+        await model.rollBack(body.to, body.reason, { asks, actor: actorOf(caller) }),
+      )
     },
   )
 }

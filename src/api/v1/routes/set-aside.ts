@@ -5,6 +5,7 @@ import { failure } from '../../../platform/errors.ts'
 import type { ServedModel } from '../../../serving/services/served-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import type { Selection } from '../../../versions/contract.ts'
+import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
 import { ModelParams } from '../schemas.ts'
@@ -71,9 +72,14 @@ function addSelecting(app: FastifyInstance, services: Services, by: 'relearn' | 
   app.post<{ Params: ModelParams; Body: SelectionBody }>(
     `/models/:model/${by}`,
     { schema, config: { role: 'operate' } },
-    async ({ params, body: { reason = by, ...body } }, reply) => {
+    async ({ params, body: { reason = by, ...body }, caller }, reply) => {
       const { learning } = services.model(params.model)
-      const { events, generation } = await learning.select(by, selectionOf(body), reason)
+      const { events, generation } = await learning.select(
+        by,
+        selectionOf(body),
+        reason,
+        actorOf(caller),
+      )
       return reply.code(202).send({ events, generation })
     },
   )
@@ -89,8 +95,8 @@ function addPausing(app: FastifyInstance, services: Services, by: 'pause' | 'res
   app.post<{ Params: ModelParams; Body: PauseBody }>(
     `/models/:model/${by}`,
     { schema, config: { role: 'operate' } },
-    async ({ params, body: { reason = by } }, reply) => {
-      const generation = await services.model(params.model).learning[by](reason)
+    async ({ params, body: { reason = by }, caller }, reply) => {
+      const generation = await services.model(params.model).learning[by](reason, actorOf(caller))
       return reply.code(202).send({ paused: by === 'pause', generation })
     },
   )

@@ -1,0 +1,27 @@
+/** The table of what operators did. */
+import { clientOf } from './connect.ts'
+import type { ClientFlags } from '../flags.ts'
+import { pagesOf } from './pages.ts'
+import { print, table } from '../print.ts'
+import type { AuditRecord } from '../../platform/audit/audit-log.ts'
+
+export interface AuditFlags extends ClientFlags {
+  readonly last: number
+}
+
+const head = ['time', 'key', 'from', 'request', 'result', 'body']
+
+export async function showAudit(flags: AuditFlags): Promise<void> {
+  const { items, hasMore } = await pagesOf(clientOf(flags), '/v1/audit', 'records', flags.last)
+  const records = items as unknown as readonly AuditRecord[]
+  print(flags.json, { records: items }, () => {
+    const more = hasMore ? [`… and earlier ones (--last ${2 * flags.last})`] : []
+    return [...table([head, ...records.map(rowOf)]), ...more]
+  })
+}
+
+function rowOf({ time, key, from, method, path, status, code, body }: AuditRecord): string[] {
+  const result = code === undefined ? String(status) : `${status} ${code}`
+  const sent = body === undefined ? '' : JSON.stringify(body).slice(0, 120)
+  return [time, key, from, `${method} ${path}`, result, sent]
+}
