@@ -1,5 +1,5 @@
 /**
- * The source `http` as a plug-in: the feedback that came over HTTP. A daemon by itself reads its own journal; in a fleet
+ * The source `http` as a plug-in: the feedback that came over HTTP. A single daemon reads its own journal; in a fleet
  * every replica adds its journal to one stream in Redis, which the trainer of the model reads.
  */
 import type { Source, SourceNeeds, SourcePlugin } from '../../src/contracts/stream.ts'

@@ -66,7 +66,7 @@ class IdleTrigger implements Trigger {
     const sinceMs = this.#newestMs === null || nowMs < this.#newestMs ? nowMs : this.#newestMs
     this.#newestMs = sinceMs
     const isDue = (waits && nowMs - sinceMs >= restMs) || pending >= most
-    const reason = `the stream is idle for ${nowMs - sinceMs} of ${restMs} ms, ${pending} examples are pending`
+    const reason = `no event for ${nowMs - sinceMs} of ${restMs} ms; examples pending: ${pending}`
     return { verdict: isDue ? ('update' as const) : ('wait' as const), reason }
   }
 

@@ -58,7 +58,7 @@ class IntervalTrigger implements Trigger {
     const passedMs = nowMs - this.#lastMs
     const isDue = pending > 0 && (passedMs >= everyMs || pending >= most)
     if (isDue) this.#lastMs = nowMs
-    const reason = `${passedMs} of ${everyMs} ms have passed, ${pending} examples are pending`
+    const reason = `${passedMs} of ${everyMs} ms have passed; examples pending: ${pending}`
     return { verdict: isDue ? ('update' as const) : ('wait' as const), reason }
   }
 

@@ -43,6 +43,6 @@ export class Rest {
     const isDue = restMs > 0 && pending > 0 && nowMs - sinceMs >= restMs
     const verdict = isDue ? ('update' as const) : ('wait' as const)
     const rested = `no event for ${nowMs - sinceMs} ms, and rest is ${restMs} ms`
-    return { verdict, reason: `${rested}; ${pending} examples are pending` }
+    return { verdict, reason: `${rested}; examples pending: ${pending}` }
   }
 }

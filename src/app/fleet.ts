@@ -41,7 +41,7 @@ export async function connect(
   return redis === undefined ? undefined : openRedis(redisOptions(redis), parts)
 }
 
-/** A part in the fleet; undefined for a daemon that is by itself. */
+/** A part in the fleet; undefined for a single daemon. */
 export async function share(
   config: Config,
   replica: string,

@@ -37,7 +37,7 @@ const FLUSH_MS = 500
 const LAST_FLUSH_MS = 5000
 const SINK_FLUSH_MS = 2000
 
-/** Undefined for a daemon that is by itself. Call after the inbox was opened: it must outlive the forwarder. */
+/** Undefined for a single daemon. Call after the inbox was opened: it must outlive the forwarder. */
 export function shareModel(
   site: DaemonContext,
   model: string,

@@ -153,7 +153,7 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   // ── From an event to a target ──
 
   /**
-   * `served` is the answer that the signal speaks of, as text. Throws a coded error, also for a kind of signal that the
+   * `served` is the answer that the signal refers to, as text. Throws a coded error, also for a kind of signal that the
    * task does not take. A retraction has no target and does not come here.
    */
   target(signal: FeedbackSignal, served: string | undefined, head: Head): Target
@@ -161,7 +161,7 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   admit(signal: FeedbackSignal): void
   /** It says what is right: it takes the place of what was said before about the same answer. */
   supersedes(signal: FeedbackSignal): boolean
-  /** The stratum that it speaks of, where that is known without the answer. */
+  /** The stratum that it refers to, where that is known without the answer. */
   topic(signal: FeedbackSignal): string | undefined
   /** The stratum that a command names, in the task's own field; the core knows `source` and `sinceMs`. */
   selected(selection: object): string | undefined
@@ -240,7 +240,7 @@ export interface TaskPlugin
 
 /** Columns of the head as classes. */
 export interface Classes<Target = Json> {
-  /** The column that a target speaks of (−1: the head has none), and whether it is right there or only not wrong elsewhere. */
+  /** The column that a target names (−1: the head has none), and whether it is right there or only not wrong elsewhere. */
   column(target: Target, head: Head): { readonly at: number; readonly isRight: boolean }
   /** Columns that may answer. */
   answering(head: Head): readonly number[]

@@ -172,7 +172,7 @@ export class Learner {
     return { learnerState, weights }
   }
 
-  /** Of these, the examples that weights can be rid of again: sums are, as long as replay has their terms. */
+  /** Of these, the examples that can be subtracted from the weights again: possible for sums, as long as replay has their terms. */
   unlearnable(keys: readonly ExampleKey[]): readonly Remembered[] {
     if (this.#parts.trainable.forget === undefined) return []
     return keys.flatMap((key) => this.#memory.get(key) ?? [])

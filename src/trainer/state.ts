@@ -165,7 +165,7 @@ export class TrainerState {
     }
   }
 
-  /** Forgets these everywhere, snapshots of versions included. `latents`: of those that sums are to be rid of. */
+  /** Forgets these everywhere, snapshots of versions included. `latents`: of those to subtract from sums. */
   retract({ keys, predictions, meant = [] }: Retracted, latents?: LatentMap): void {
     const { learner } = this
     const changed = learner.retract(keys, latents)

@@ -29,11 +29,11 @@ const labels = Object.keys(taught) as (keyof typeof taught)[]
 const base = await openUseLite()
 const baseTensors = new BaseTensors(tf, base)
 
-it.each<{ method: MethodPlugin; reach: number }>([
-  { method: head, reach: 0 },
-  { method: lora, reach: 1 },
-])('$nameOf(method) learns what separates two topics', async ({ method, reach }) => {
-  const config = { method: nameOf(method), rank: 4, alpha: 8, tail_layers: reach }
+it.each<{ name: string; method: MethodPlugin; reach: number }>([
+  { name: nameOf(head), method: head, reach: 0 },
+  { name: nameOf(lora), method: lora, reach: 1 },
+])('$name learns what separates two topics', async ({ name, method, reach }) => {
+  const config = { method: name, rank: 4, alpha: 8, tail_layers: reach }
   const plan = labelledPlan({ base, method, config }, labels)
   const trunk = await openTrunkEngine(base, cutOf(reach, base.network.layers))
   const encode = (texts: readonly string[]) =>

@@ -66,11 +66,11 @@ function unlessUnknown(error: unknown): undefined {
 function liveLines(model: string, live: Live | null): string[] {
   if (live === null) return [`${model} has no live version yet`]
   const { version, since, by, reason, previous, generation } = live
-  const before = previous === null ? '' : `, before it ${previous}`
+  const before = previous === null ? '' : `; ${previous} was live before`
   return [
     `${model} answers with ${version} since ${since}`,
     `  made live by ${by}: ${reason}`,
-    `  move ${generation} of the pointer${before}`,
+    `  move ${generation} of the live pointer${before}`,
   ]
 }
 
@@ -88,6 +88,6 @@ function rowOf(published: Published, score: string): string[] {
     scores.count > 0 ? `recent ${score} ${percent(scores.accuracy_recent)}` : 'no score'
   const all = events === 1 ? '1 event' : `${events} events`
   const learned = parent === null ? all : `${all} (+${events_new})`
-  const judged = served && `${served.count} answers judged, mean error ${served.error.toFixed(3)}`
+  const judged = served && `mean error ${served.error.toFixed(3)} of ${served.count} judged`
   return [`  ${version}`, learned, recent, judged ?? '', decision, reason]
 }

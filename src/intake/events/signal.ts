@@ -52,13 +52,13 @@ export function readSignal(
     : { kind: 'label', label: readLabel(value, limits, place) }
 }
 
-/** An unlabelled row of a data set has its label key with null. */
+/** An unlabelled row of a data set often has its label key with null. */
 function nothingSaid(event: JsonObject, pointer: string, words: readonly string[]) {
   const empty = words.find((word) => event[word] === null)
   if (words.includes('label') && (empty === 'label' || empty === 'correction')) {
     return refuse('LABEL_INVALID', below(pointer, empty), 'null is not a label')
   }
-  return refuse('EVENT_INVALID', pointer, `none of ${words.join(', ')}`)
+  return refuse('EVENT_INVALID', pointer, `it has none of ${words.join(', ')}`)
 }
 
 function unsupported(word: string, place: string, words: readonly string[]) {
