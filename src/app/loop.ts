@@ -88,28 +88,30 @@ async function loopParts(
     clock,
     log,
     random: (stream) => openRandom(config.seed, `${model}/${stream}`),
-    sources: await sourcesOf(site, model, { journal: inbox.journal, leaseTerm }),
-    parse: recordParser({
-      limits,
-      inputKind: base.inputKind,
-      signals: openTask(settings, limits).view.signals,
-      onUnknownKey: () => (unknownKeys += 1),
-    }),
-    unknownKeys: () => unknownKeys,
-    feedbackSource: 'http',
-    predictions: predictionsOf(site, model, inbox),
-    letAgain: (keys) => {
-      inbox.journal.forget(keys)
+    intake: {
+      sources: await sourcesOf(site, model, { journal: inbox.journal, leaseTerm }),
+      parse: recordParser({
+        limits,
+        inputKind: base.inputKind,
+        signals: openTask(settings, limits).view.signals,
+        onUnknownKey: () => (unknownKeys += 1),
+      }),
+      predictions: predictionsOf(site, model, inbox),
+      deadLetters,
+      letAgain: (keys) => {
+        inbox.journal.forget(keys)
+      },
+      feedbackSource: 'http',
     },
-    deadLetters,
-    base: watchedBase(base, {
-      names: featureNames(settings),
-      log: log.child({ model }),
-      onCut: () => (truncated += 1),
-    }),
-    truncated: () => truncated,
-    maxTokens: settings.max_tokens,
-    trunk,
+    encoding: {
+      base: watchedBase(base, {
+        names: featureNames(settings),
+        log: log.child({ model }),
+        onCut: () => (truncated += 1),
+      }),
+      maxTokens: settings.max_tokens,
+      trunk,
+    },
     ...learning(site, model, base),
     knnMemory: knnMemoryOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
@@ -139,11 +141,15 @@ async function loopParts(
     },
     ...(leaseTerm && { leaseTerm }),
     trainingMutex: site.trainingMutex,
-    engine: site.engine,
-    tensors: () => site.tf.memory().numTensors,
-    onStatus: site.onStatus,
-    onPointer: (pointer) => {
-      site.onPointer(model, pointer)
+    reports: {
+      onStatus: site.onStatus,
+      onPointer: (pointer) => {
+        site.onPointer(model, pointer)
+      },
+      engine: site.engine,
+      tensors: () => site.tf.memory().numTensors,
+      unknownKeys: () => unknownKeys,
+      truncated: () => truncated,
     },
   }
 }
@@ -162,7 +168,7 @@ function predictionsOf(
   { fleet, clock, log }: TrainerContext,
   model: string,
   { predictions: local }: InboxReader,
-): LoopParts['predictions'] {
+): LoopParts['intake']['predictions'] {
   if (fleet === undefined) return local
   const { redis } = fleet.sharing
   return searchPredictions({ local, redis, keyOf: predictionKey(redis, model), clock, log })
@@ -184,29 +190,33 @@ function learning(site: TrainerContext, model: string, base: Base) {
   const { train, replay } = rehearsalOf(settings)
   return {
     task,
-    adapter: plan.config,
-    goesOn: (before) => goingOn({ base, method, config: adapter }, before),
-    freshParameters: (head) =>
-      freshAdapter(
-        { ...plan, outputs: task.outputs(head) },
-        openRandom(config.seed, `${model}/adapter`),
-      ),
-    openTrainable: (start) =>
-      openTrainable({
-        ...plan,
-        ...start,
-        tf,
-        baseTensors: site.baseTensors(plan.base),
-        hyperparameters: settings.train,
-        // Its state belongs to one line of weights.
-        regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),
-      }),
     train,
-    replay: openPolicy('replay', policies.replay, replay),
-    trigger: openPolicy('trigger', policies.trigger, settings.trigger),
-    rate: openPolicy('rate', policies.rate, settings.rate),
-    promotion: jointPromotion(openPolicies('promotion', policies.promotion, settings.promotion)),
-    rollback: jointRollback(openPolicies('rollback', policies.rollback, settings.rollback)),
+    adapter: {
+      config: adapter,
+      goesOn: (before) => goingOn({ base, method, config: adapter }, before),
+      freshParameters: (head) =>
+        freshAdapter(
+          { ...plan, outputs: task.outputs(head) },
+          openRandom(config.seed, `${model}/adapter`),
+        ),
+      openTrainable: (start) =>
+        openTrainable({
+          ...plan,
+          ...start,
+          tf,
+          baseTensors: site.baseTensors(plan.base),
+          hyperparameters: settings.train,
+          // Its state belongs to one line of weights.
+          regularizer: openPolicy('regularizer', policies.regularizer, settings.regularizer),
+        }),
+    },
+    policies: {
+      replay: openPolicy('replay', policies.replay, replay),
+      trigger: openPolicy('trigger', policies.trigger, settings.trigger),
+      rate: openPolicy('rate', policies.rate, settings.rate),
+      promotion: jointPromotion(openPolicies('promotion', policies.promotion, settings.promotion)),
+      rollback: jointRollback(openPolicies('rollback', policies.rollback, settings.rollback)),
+    },
   } satisfies Partial<LoopParts>
 }
 

@@ -240,13 +240,13 @@ class ModelLoop implements Loop {
     const stream = this.#running?.stream
     await stream?.commit(this.#assembly.state.progress.positions)
     if (!signal.aborted) await stream?.measure(signal)
-    this.#parts.onStatus(this.status())
+    this.#parts.reports.onStatus(this.status())
   }
 
   #enter(state: 'idle' | 'running' | 'paused'): void {
     if (this.#phase.state === state) return
     this.#phase = { state }
-    this.#parts.onStatus(this.status())
+    this.#parts.reports.onStatus(this.status())
   }
 
   async #failed(error: unknown, signal: AbortSignal): Promise<void> {
@@ -282,7 +282,7 @@ class ModelLoop implements Loop {
   }
 
   async #close(): Promise<void> {
-    this.#parts.onStatus(this.status())
+    this.#parts.reports.onStatus(this.status())
     const closers = new Closers(this.#parts.log)
     closers.add(async () => this.#parts.close?.())
     closers.add(() => {

@@ -32,33 +32,14 @@ export interface LoopParts {
   /** A named stream of chance of this model. */
   readonly random: (stream: string) => Random
 
-  readonly sources: readonly Source[]
-  /** Parses the event in a record; throws a coded error if it is not one. `connector` is the source's name. */
-  readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
-  readonly predictions: Predictions
-  readonly deadLetters: Sink
-  /** Called with the ids of refused events, so that a duplicate check before the trainer accepts them again. */
-  readonly letAgain?: (keys: readonly ExampleKey[]) => void
-
-  readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
-  readonly maxTokens: number
-  readonly trunk: TrunkEngine
+  readonly intake: IntakeParts
+  readonly encoding: EncodingParts
   readonly task: Task
-  readonly adapter: AdapterConfig
-  /** How to carry over what was learned on another base, if possible. */
-  readonly goesOn?: (before: BaseIdentity) => GoingOn | undefined
-  /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
-  readonly freshParameters: (head: Head) => Tensors
-  readonly openTrainable: (start: AdapterStart) => Trainable
-
+  readonly adapter: AdapterParts
+  readonly policies: LoopPolicies
   readonly train: TrainPlan
-  readonly replay: Replay
-  readonly trigger: Trigger
-  readonly rate: LearningRateSchedule
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
-  readonly promotion: Promotion
-  readonly rollback: Rollback
 
   /** `state.db`, opened with `checkpointMigrations`. Closed by the loop. */
   readonly store: Store
@@ -71,24 +52,65 @@ export interface LoopParts {
 
   /** In a fleet: the time for which this trainer holds the model's lease. */
   readonly leaseTerm?: LeaseTerm
-
   /** Shared by the models of one process. */
   readonly trainingMutex: TrainingMutex
-  /** The training engine, for the status. */
-  readonly engine?: string
+  readonly reports: ReportParts
+  /** Closes resources opened for this loop alone; called when it has ended. */
+  readonly close?: () => Promise<void>
+}
+
+/** Where events come from, and where those go that cannot be learned from. */
+export interface IntakeParts {
+  readonly sources: readonly Source[]
+  /** Parses the event in a record; throws a coded error if it is not one. `connector` is the source's name. */
+  readonly parse: (record: SourceRecord, connector: string) => FeedbackEvent
+  readonly predictions: Predictions
+  readonly deadLetters: Sink
+  /** Called with the ids of refused events, so that a duplicate check before the trainer accepts them again. */
+  readonly letAgain?: (keys: readonly ExampleKey[]) => void
   /** The source of feedback over HTTP, for the status. */
   readonly feedbackSource?: string
-  /** Unknown keys of events, which `parse` ignored, for the metric. */
-  readonly unknownKeys?: () => number
-  /** Texts that were cut at `maxTokens`, for the metric. */
-  readonly truncated?: () => number
-  /** Tensors alive on the engine, for the metric. */
-  readonly tensors?: () => number
+}
+
+/** From an input to what is learned of it. */
+export interface EncodingParts {
+  readonly base: Pick<Base, 'name' | 'hash' | 'settings' | 'encode'>
+  readonly maxTokens: number
+  readonly trunk: TrunkEngine
+}
+
+/** The adapter of the config, and how to begin and to train one. */
+export interface AdapterParts {
+  readonly config: AdapterConfig
+  /** How to carry over what was learned on another base, if possible. */
+  readonly goesOn?: (before: BaseIdentity) => GoingOn | undefined
+  /** The zero-start adapter, equal whenever it is called (`freshAdapter` with the model's seed). */
+  readonly freshParameters: (head: Head) => Tensors
+  readonly openTrainable: (start: AdapterStart) => Trainable
+}
+
+/** Those that the trainer consults; regularizer and kNN memory belong to what they act on. */
+export interface LoopPolicies {
+  readonly replay: Replay
+  readonly trigger: Trigger
+  readonly rate: LearningRateSchedule
+  readonly promotion: Promotion
+  readonly rollback: Rollback
+}
+
+/** What the server gets to know. */
+export interface ReportParts {
   readonly onStatus: (status: TrainerStatus) => void
   /** The trainer moved the live pointer. */
   readonly onPointer: (pointer: Routing) => void
-  /** Closes resources opened for this loop alone; called when it has ended. */
-  readonly close?: () => Promise<void>
+  /** The training engine. */
+  readonly engine?: string
+  /** Tensors alive on it. */
+  readonly tensors?: () => number
+  /** Unknown keys of events, which `parse` ignored. */
+  readonly unknownKeys?: () => number
+  /** Texts that were cut at `maxTokens`. */
+  readonly truncated?: () => number
 }
 
 /** What a trainer that may lose its model to another daemon needs. */

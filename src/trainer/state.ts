@@ -93,9 +93,10 @@ export class TrainerState {
   }
 
   get identity(): Identity {
-    const { base, task, adapter } = this.#parts.loop
+    const { encoding, task, adapter } = this.#parts.loop
+    const { base } = encoding
     const { settings = '' } = base
-    return { base: base.hash, settings, task: task.kind, adapter: adapterText(adapter) }
+    return { base: base.hash, settings, task: task.kind, adapter: adapterText(adapter.config) }
   }
 
   /** The learner as it was after the last update or return. */
@@ -194,13 +195,17 @@ export class TrainerState {
     const { loop, retry } = this.#parts
     const { letters } = this
     if (letters.unwritten.length > 0) {
-      const write = () => loop.deadLetters.write(letters.unwritten)
+      const write = () => loop.intake.deadLetters.write(letters.unwritten)
       await retry.run('writing dead letters', write, signal)
       letters.written()
     }
     const refused = this.refused.splice(0)
     if (refused.length > 0)
-      await retry.run('letting refused ids come again', () => loop.letAgain?.(refused), signal)
+      await retry.run(
+        'letting refused ids come again',
+        () => loop.intake.letAgain?.(refused),
+        signal,
+      )
     await retry.run('saving the checkpoint', () => this.#save(snapshot), signal)
     await loop.leaseTerm?.saved(signal)
   }

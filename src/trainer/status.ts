@@ -7,7 +7,7 @@ import type { TrainerState } from './state.ts'
 import type { UpdateClock } from './updates/update-times.ts'
 
 export function statusOf(
-  { model, engine, tensors, unknownKeys, truncated }: LoopParts,
+  { model, reports: { engine, tensors, unknownKeys, truncated } }: LoopParts,
   { learner, progress, waiting, setAside, ahead, heldOut, dedupe, kept }: TrainerState,
   stream: SourceMultiplexer | undefined,
   backlog: BacklogProgress,
@@ -52,7 +52,7 @@ export function statusOf(
  * `isActing`: a record was taken, and the update it starts is not finished.
  */
 export function feedbackProgress(
-  { feedbackSource, sources, trigger }: LoopParts,
+  { intake: { feedbackSource, sources }, policies: { trigger } }: LoopParts,
   { progress, learner }: TrainerState,
   isActing: boolean,
 ): FeedbackProgress | undefined {

@@ -115,42 +115,46 @@ async function open() {
     clock: systemClock,
     log,
     random: (stream) => openRandom(1, stream),
-    sources: [source],
-    parse: ({ value, timeMs }, connector) =>
-      parseEvent(value, defaultLimits, {
-        source: connector,
-        inputKind: base.inputKind,
-        ...(timeMs !== undefined && { timeMs }),
-      }),
-    predictions: { find: async () => undefined },
-    deadLetters,
-    base,
-    maxTokens: 32,
-    trunk,
+    intake: {
+      sources: [source],
+      parse: ({ value, timeMs }, connector) =>
+        parseEvent(value, defaultLimits, {
+          source: connector,
+          inputKind: base.inputKind,
+          ...(timeMs !== undefined && { timeMs }),
+        }),
+      predictions: { find: async () => undefined },
+      deadLetters,
+    },
+    encoding: { base, maxTokens: 32, trunk },
     task,
-    adapter,
-    freshParameters: (head) =>
-      freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(1, 'adapter')),
-    openTrainable: (start) =>
-      openTrainable({
-        ...plan,
-        ...start,
-        tf,
-        baseTensors: new BaseTensors(tf, base),
-        hyperparameters: { learning_rate: 1e-3, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
-        regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
-      }),
+    adapter: {
+      config: adapter,
+      freshParameters: (head) =>
+        freshAdapter({ ...plan, outputs: task.outputs(head) }, openRandom(1, 'adapter')),
+      openTrainable: (start) =>
+        openTrainable({
+          ...plan,
+          ...start,
+          tf,
+          baseTensors: new BaseTensors(tf, base),
+          hyperparameters: { learning_rate: 1e-3, optimizer: 'adam', momentum: 0.9, clip_norm: 1 },
+          regularizer: openPolicy('regularizer', policies.regularizer, { policy: 'none' }),
+        }),
+    },
     train: { batch, replay_batch: 16, epochs: 1 },
-    replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 2000 }),
-    // Without training means that the trigger never fires: its highest setting, over fewer events.
-    trigger: openPolicy('trigger', policies.trigger, {
-      policy: 'count',
-      rest: 0,
-      every: mode === 'intake' ? 100_000 : every,
-    }),
-    rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
-    promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
-    rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    policies: {
+      replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 2000 }),
+      // Without training means that the trigger never fires: its highest setting, over fewer events.
+      trigger: openPolicy('trigger', policies.trigger, {
+        policy: 'count',
+        rest: 0,
+        every: mode === 'intake' ? 100_000 : every,
+      }),
+      rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
+      promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
+      rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    },
     store: openStore(join(folder, 'bench', 'state.db'), { migrations: checkpointMigrations }),
     registry,
     keepVersions: 50,
@@ -164,12 +168,14 @@ async function open() {
       seenEvents: defaultLimits.seen_events,
     },
     trainingMutex: new TrainingMutex(),
-    tensors: () => tf.memory().numTensors,
-    onStatus(status) {
-      idle.look(status)
-      finished.look(status)
+    reports: {
+      onStatus(status) {
+        idle.look(status)
+        finished.look(status)
+      },
+      onPointer() {},
+      tensors: () => tf.memory().numTensors,
     },
-    onPointer() {},
   }
   return {
     parts,

@@ -61,35 +61,41 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
     clock,
     log: quiet,
     random: (stream) => openRandom(1, stream),
-    sources: [
-      fileSource({
-        ...{ name: 'events', path: join(folder, 'events.jsonl'), lineBytes: 9999 },
-        ...{ clock, log: quiet },
-      }),
-    ],
-    parse: ({ value }) => JSON.parse(new TextDecoder().decode(value)) as FeedbackEvent,
-    predictions: { find: () => Promise.resolve(undefined) },
-    deadLetters: openDeadLetters(join(folder, 'dead-letters.db'), { count: 100 }),
-    base: tinyBase,
-    maxTokens: 64,
-    trunk: tinyTrunk,
+    intake: {
+      sources: [
+        fileSource({
+          ...{ name: 'events', path: join(folder, 'events.jsonl'), lineBytes: 9999 },
+          ...{ clock, log: quiet },
+        }),
+      ],
+      parse: ({ value }) => JSON.parse(new TextDecoder().decode(value)) as FeedbackEvent,
+      predictions: { find: () => Promise.resolve(undefined) },
+      deadLetters: openDeadLetters(join(folder, 'dead-letters.db'), { count: 100 }),
+    },
+    encoding: { base: tinyBase, maxTokens: 64, trunk: tinyTrunk },
     task: classificationOf({ known: ['no', 'yes'], limit: 8 }),
-    adapter: { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
-    freshParameters: freshTiny,
-    openTrainable: (start) => new TinyTrainable(start),
+    adapter: {
+      config: { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
+      freshParameters: freshTiny,
+      openTrainable: (start) => new TinyTrainable(start),
+    },
     train: { batch: 4, replay_batch: 4, epochs: 1 },
-    replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 30 }),
-    trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 4, rest: 0 }),
-    rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
-    promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
-    rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    policies: {
+      replay: openPolicy('replay', policies.replay, { policy: 'reservoir', capacity: 30 }),
+      trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 4, rest: 0 }),
+      rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
+      promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
+      rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    },
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry: await openTinyRegistry(folder, model),
     keepVersions: 10,
     limits: { records: 7, idleMs: 20, waitingJoins: 5, waitingEvents: 5, latentBytes: 10_000 },
     trainingMutex: hooks.trainingMutex,
-    onStatus: hooks.onStatus,
-    onPointer: (pointer) => hooks.onPointer(model, pointer),
+    reports: {
+      onStatus: hooks.onStatus,
+      onPointer: (pointer) => hooks.onPointer(model, pointer),
+    },
   })
 }
 

@@ -27,8 +27,8 @@ export async function runReference(
   const parts = partsIn(world, plan.setting, () => undefined)
   const loop = openLoop({
     ...parts,
-    sources: [telling.source()],
-    replay: diary(parts.replay),
+    intake: { ...parts.intake, sources: [telling.source()] },
+    policies: { ...parts.policies, replay: diary(parts.policies.replay) },
     store: disk.storeFor(calmDaemon()),
     registry: telling.registry(),
   })

@@ -190,32 +190,48 @@ class Fleet implements Told {
     return {
       ...parts,
       clock: daemon.clock,
-      sources: [
-        topicSource({
-          ...{ topic, daemon, random, time: this.#time },
-          onRead: (record) => disk.sawRecord(record),
-          rebalances: () => !this.#isCalm() && random.uniform() < rates.rebalance,
+      intake: {
+        ...parts.intake,
+        sources: [
+          topicSource({
+            ...{ topic, daemon, random, time: this.#time },
+            onRead: (record) => disk.sawRecord(record),
+            rebalances: () => !this.#isCalm() && random.uniform() < rates.rebalance,
+          }),
+        ],
+        predictions: {
+          find: (id) => daemon.does('joining', () => parts.intake.predictions.find(id)),
+        },
+        deadLetters: {
+          write: (letters) =>
+            daemon.does('dead letters', () => parts.intake.deadLetters.write(letters)),
+          close: () => Promise.resolve(),
+        },
+      },
+      encoding: {
+        ...parts.encoding,
+        trunk: {
+          encode: (rows) =>
+            daemon.does('latents', () => tinyTrunk.encode(rows), { mayFail: false }),
+          close: () => Promise.resolve(),
+        },
+      },
+      policies: {
+        ...parts.policies,
+        replay: diary(parts.policies.replay, (key, times) => {
+          if (times > timesOf(key, topic))
+            this.violations.push(`${daemon.name}: ${key} learned ${times} times`)
         }),
-      ],
-      predictions: { find: (id) => daemon.does('joining', () => parts.predictions.find(id)) },
-      deadLetters: {
-        write: (letters) => daemon.does('dead letters', () => parts.deadLetters.write(letters)),
-        close: () => Promise.resolve(),
       },
-      trunk: {
-        encode: (rows) => daemon.does('latents', () => tinyTrunk.encode(rows), { mayFail: false }),
-        close: () => Promise.resolve(),
-      },
-      replay: diary(parts.replay, (key, times) => {
-        if (times > timesOf(key, topic))
-          this.violations.push(`${daemon.name}: ${key} learned ${times} times`)
-      }),
       store: disk.storeFor(daemon),
       registry: this.shared.registryFor(daemon, leaseTerm.lease),
       leaseTerm,
-      onPointer: ({ live: { version, digest } }: Routing) => {
-        if (registry.versions.get(version)?.manifest.digest !== digest)
-          this.violations.push(`${version} is live and not there`)
+      reports: {
+        ...parts.reports,
+        onPointer: ({ live: { version, digest } }: Routing) => {
+          if (registry.versions.get(version)?.manifest.digest !== digest)
+            this.violations.push(`${version} is live and not there`)
+        },
       },
     }
   }

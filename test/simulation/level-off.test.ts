@@ -95,7 +95,11 @@ async function openModel() {
     const sources = [httpSource({ name: 'http', journal: reader.journal, clock: systemClock })]
     const loop = openLoop({
       ...parts,
-      ...{ registry, sources, deadLetters: letters, predictions: reader.predictions },
+      registry,
+      intake: {
+        ...parts.intake,
+        ...{ sources, deadLetters: letters, predictions: reader.predictions },
+      },
     })
     await loop.run(stop.signal)
     store.close()

@@ -35,7 +35,7 @@ async function live(world: World, path: string): Promise<TrainerStatus> {
   const parts = partsIn(world, { every: 4 }, ({ state, lag }) => {
     if (state === 'idle' && lag === 0) stop.abort(new Error('read everything'))
   })
-  const loop = openLoop({ ...parts, sources: [source] })
+  const loop = openLoop({ ...parts, intake: { ...parts.intake, sources: [source] } })
   await loop.run(stop.signal)
   reader.close()
   return loop.status()

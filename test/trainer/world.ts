@@ -53,24 +53,14 @@ export interface World {
   reads: number
 }
 
-export interface Setting extends Partial<
-  Pick<
-    LoopParts,
-    | 'adapter'
-    | 'goesOn'
-    | 'train'
-    | 'keepVersions'
-    | 'trunk'
-    | 'base'
-    | 'trainingMutex'
-    | 'freshParameters'
-    | 'openTrainable'
-    | 'parse'
-    | 'knnMemory'
-    | 'letAgain'
-    | 'feedbackSource'
-  >
-> {
+/** Parts of the loop in place of the small ones, without their groups. */
+type Replaced = Pick<LoopParts, 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'> &
+  Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource'> &
+  Pick<LoopParts['encoding'], 'base' | 'trunk'> &
+  Pick<LoopParts['adapter'], 'goesOn' | 'freshParameters' | 'openTrainable'>
+
+export interface Setting extends Partial<Replaced> {
+  readonly adapter?: LoopParts['adapter']['config']
   readonly labels?: Partial<LabelRules>
   readonly every?: number
   readonly capacity?: number
@@ -169,45 +159,53 @@ export function partsIn(
     clock: setting.clock ?? instantClock,
     log: setting.log ?? silentLog,
     random: (stream) => openRandom(seed, stream),
-    sources: [...world.streams.keys()].map((name) => sourceIn(world, name, chaos, setting)),
-    parse: setting.parse ?? parse,
-    predictions: { find: async (id) => world.predictions.get(id) },
-    deadLetters: {
-      async write(letters) {
-        chaos('letters')
-        for (const letter of letters)
-          if (!world.letters.has(letter.key)) world.letters.set(letter.key, letter)
-        chaos('letters')
+    intake: {
+      sources: [...world.streams.keys()].map((name) => sourceIn(world, name, chaos, setting)),
+      parse: setting.parse ?? parse,
+      predictions: { find: async (id) => world.predictions.get(id) },
+      deadLetters: {
+        async write(letters) {
+          chaos('letters')
+          for (const letter of letters)
+            if (!world.letters.has(letter.key)) world.letters.set(letter.key, letter)
+          chaos('letters')
+        },
+        close: async () => {},
       },
-      close: async () => {},
+      ...(setting.letAgain && { letAgain: setting.letAgain }),
+      ...(setting.feedbackSource !== undefined && { feedbackSource: setting.feedbackSource }),
     },
-    base: setting.base ?? tinyBase,
-    maxTokens: 64,
-    trunk: setting.trunk ?? tinyTrunk,
+    encoding: {
+      base: setting.base ?? tinyBase,
+      maxTokens: 64,
+      trunk: setting.trunk ?? tinyTrunk,
+    },
     task: classificationOf(setting.labels ?? { known: ['no', 'yes'], limit: 8 }),
-    ...(setting.goesOn && { goesOn: setting.goesOn }),
-    adapter: setting.adapter ?? { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
-    freshParameters: setting.freshParameters ?? freshTiny,
-    openTrainable: setting.openTrainable ?? ((start) => new TinyTrainable(start)),
+    adapter: {
+      config: setting.adapter ?? { method: 'head', rank: 1, alpha: 1, tail_layers: 0 },
+      ...(setting.goesOn && { goesOn: setting.goesOn }),
+      freshParameters: setting.freshParameters ?? freshTiny,
+      openTrainable: setting.openTrainable ?? ((start) => new TinyTrainable(start)),
+    },
     train: setting.train ?? { batch: 4, replay_batch: 3, epochs: 1 },
-    replay:
-      setting.replay ?? openPolicy('replay', policies.replay, { policy: 'reservoir', capacity }),
-    trigger:
-      setting.trigger ??
-      openPolicy(
-        'trigger',
-        policies.trigger,
-        setting.policies?.trigger ?? { policy: 'count', every, rest: 0 },
-      ),
-    rate:
-      setting.rate ??
-      openPolicy('rate', policies.rate, setting.policies?.rate ?? { policy: 'constant' }),
-    promotion:
-      setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
+    policies: {
+      replay:
+        setting.replay ?? openPolicy('replay', policies.replay, { policy: 'reservoir', capacity }),
+      trigger:
+        setting.trigger ??
+        openPolicy(
+          'trigger',
+          policies.trigger,
+          setting.policies?.trigger ?? { policy: 'count', every, rest: 0 },
+        ),
+      rate:
+        setting.rate ??
+        openPolicy('rate', policies.rate, setting.policies?.rate ?? { policy: 'constant' }),
+      promotion:
+        setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
+      rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
+    },
     knnMemory: setting.knnMemory,
-    ...(setting.letAgain && { letAgain: setting.letAgain }),
-    ...(setting.feedbackSource !== undefined && { feedbackSource: setting.feedbackSource }),
-    rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     store: shaky(world.store, chaos),
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),
     keepVersions: setting.keepVersions ?? 50,
@@ -220,11 +218,13 @@ export function partsIn(
       ...setting.limits,
     },
     trainingMutex: setting.trainingMutex ?? new TrainingMutex(),
-    onStatus: (status) => {
-      world.statuses.push(status)
-      onStatus(status)
+    reports: {
+      onStatus: (status) => {
+        world.statuses.push(status)
+        onStatus(status)
+      },
+      onPointer: () => {},
     },
-    onPointer: () => {},
   }
 }
 

@@ -54,7 +54,7 @@ export class Admission {
     this.#refusals = new Refusals(parts)
     this.#retractions = new Retractions(parts, this.#refusals)
     this.#prefetcher = new Prefetcher({
-      parse: ({ record, connector }) => parts.loop.parse(record, connector),
+      parse: ({ record, connector }) => parts.loop.intake.parse(record, connector),
       isKnown: (event) => this.#look(event) === 'same',
       encode: (event) =>
         event.input && this.#isOurs(event) ? this.#encoded(event.input) : undefined,
@@ -189,7 +189,7 @@ export class Admission {
     const { refused } = received.record
     try {
       if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
-      return this.#parts.loop.parse(received.record, received.connector)
+      return this.#parts.loop.intake.parse(received.record, received.connector)
     } catch (error) {
       if (!this.#isForAnother(error)) this.#refusals.reject(received, error)
       return undefined
@@ -199,7 +199,7 @@ export class Admission {
   async #join(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
     const { loop, retry } = this.#parts
     const id = waiting.event.predictionId ?? ''
-    const find = () => loop.predictions.find(id)
+    const find = () => loop.intake.predictions.find(id)
     const served = await retry.run('looking up a served prediction', find, signal)
     return served === undefined ? this.#wait(waiting) : this.#learn(waiting, { served }, signal)
   }
@@ -324,7 +324,7 @@ export class Admission {
   }
 
   #encoded(input: Input | undefined): Example['encoded'] {
-    const { base, maxTokens } = this.#parts.loop
+    const { base, maxTokens } = this.#parts.loop.encoding
     if (input === undefined) throw failure('EVENT_INVALID', 'neither input nor prediction_id')
     return base.encode(input, maxTokens)
   }

@@ -2,7 +2,7 @@
 import { identityOf } from '../../adapters/base-identity.ts'
 import type { Logger } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
-import type { LoopParts } from '../parts.ts'
+import type { EncodingParts } from '../parts.ts'
 import { undeclaredNames } from './undeclared-names.ts'
 
 export interface Watch {
@@ -13,7 +13,7 @@ export interface Watch {
   readonly onCut: () => void
 }
 
-export function watchedBase(base: Base, { names, log, onCut }: Watch): LoopParts['base'] {
+export function watchedBase(base: Base, { names, log, onCut }: Watch): EncodingParts['base'] {
   const look = names && undeclaredNames(names, log)
   return {
     ...identityOf(base),

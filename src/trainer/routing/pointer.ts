@@ -122,13 +122,13 @@ export class Pointer {
   #moved(live: Routing, left: readonly Move[]): void {
     const { loop, state } = this.#parts
     state.progress.sawPointer(live, left)
-    loop.onPointer(live)
+    loop.reports.onPointer(live)
   }
 
   #passed(live: Routing): void {
     const { loop, state } = this.#parts
     state.progress.passedPointer(live)
-    loop.onPointer(live)
+    loop.reports.onPointer(live)
   }
 
   async #adopt(live: Routing, signal: AbortSignal): Promise<void> {

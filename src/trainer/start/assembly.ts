@@ -26,15 +26,20 @@ export interface Assembly {
 export function assemble(loop: LoopParts): Assembly {
   const { clock, log, random } = loop
   const retry = new RetryPolicy({ clock, log, jitter: random('jitter') })
-  const latents = new LatentProvider(new LatentCache(loop.trunk, loop.limits.latentBytes), retry)
+  const latents = new LatentProvider(
+    new LatentCache(loop.encoding.trunk, loop.limits.latentBytes),
+    retry,
+  )
   const { start: head } = loop.task
-  const trainable = loop.openTrainable({ head, parameters: loop.freshParameters(head) })
+  const { freshParameters, openTrainable } = loop.adapter
+  const trainable = openTrainable({ head, parameters: freshParameters(head) })
   const learner = new Learner({
     ...loop,
-    trainable,
+    ...loop.policies,
+    ...{ trainable, freshParameters },
     chance: random('trigger'),
     quality: loop.limits.quality,
-    memory: { replay: loop.replay, draw: random('draw'), offer: random('offer') },
+    memory: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
   })
   const state = new TrainerState({ loop, learner, retry })
   const pointer = new Pointer({ loop, state, retry })
@@ -47,7 +52,7 @@ export function assemble(loop: LoopParts): Assembly {
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
 export function openStream({ loop, state, retry, pointer }: Assembly): SourceMultiplexer {
   const { clock, log, limits } = loop
-  const lines = loop.sources.map((source) => {
+  const lines = loop.intake.sources.map((source) => {
     const from = state.progress.positions[source.name] ?? {}
     return new BufferedSource({ source, from, records: limits.records, clock, log, retry })
   })

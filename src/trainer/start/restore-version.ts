@@ -76,7 +76,7 @@ async function markStaleMemory(
 
 /** As a trainable would have it that has made no step. */
 export function freshWeights(start: AdapterStart, loop: LoopParts): TrainableState {
-  const trainable = loop.openTrainable(start)
+  const trainable = loop.adapter.openTrainable(start)
   try {
     return trainable.snapshot()
   } finally {
@@ -121,10 +121,10 @@ export function weightsOf({ manifest, parameters }: Version, loop: LoopParts): T
   const head = loop.task.headOf(manifest.facts)
   // What memory held is not in the weights, and the present memory stays.
   const own = new Map([...parameters].filter(([name]) => !isOfMemory(name)))
-  if (adapterText(manifest.adapter) === adapterText(loop.adapter))
+  if (adapterText(manifest.adapter) === adapterText(loop.adapter.config))
     return freshWeights({ head, parameters: own }, loop)
   warn(loop.log, version)
-  return freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
+  return freshWeights({ head, parameters: loop.adapter.freshParameters(head) }, loop)
 }
 
 function warn(log: Logger, version: string): void {

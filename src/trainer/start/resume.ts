@@ -31,7 +31,7 @@ export async function resume(parts: Beginning, signal: AbortSignal): Promise<voi
   const saved = moved?.saved ?? found
   checkIdentity(saved, parts)
   continueFrom(saved, parts)
-  state.journals = checkJournals(loop.sources, saved.journals ?? {}, saved.positions)
+  state.journals = checkJournals(loop.intake.sources, saved.journals ?? {}, saved.positions)
   if (state.learner.extend(loop.task.declared(state.learner.head))) state.learnerChanged()
   if (recovery !== undefined && state.learner.extend(remembered(saved, loop.task)))
     state.learnerChanged()
@@ -137,7 +137,7 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
 /** Where a recovery continues in the stream; otherwise at its start, in the present journals. */
 function recoverPositions({ loop, state }: RestoreVersion): Recovery | undefined {
   const { recovery, positions, journals } = state.checkpoint
-  state.journals = checkJournals(loop.sources, journals, positions)
+  state.journals = checkJournals(loop.intake.sources, journals, positions)
   if (recovery !== undefined)
     state.progress.restore({ ...state.progress.state, spanFrom: positions }, positions)
   return recovery

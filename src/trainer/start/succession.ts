@@ -19,11 +19,12 @@ export interface Moved {
 
 /** Undefined if the checkpoint belongs to the present base, or to one that cannot be converted. */
 export function movedToBase(saved: Saved, { loop, state }: RestoreVersion): Moved | undefined {
-  const { base, task } = loop
+  const { task } = loop
+  const { base } = loop.encoding
   const { identity } = saved
   if (identity.base === base.hash || identity.task !== task.kind) return undefined
   const { base: hash, settings = '' } = identity
-  const going = loop.goesOn?.({ name: base.name, hash, settings })
+  const going = loop.adapter.goesOn?.({ name: base.name, hash, settings })
   if (going === undefined) return undefined
   const { succession } = going
   const isCarried = going.isCarried && identity.adapter === state.identity.adapter
@@ -49,7 +50,11 @@ function moved(
     ...rows,
     // An adapter without a name is never the present one.
     identity: {
-      ...{ ...identity, base: loop.base.hash, settings: loop.base.settings ?? '' },
+      ...{
+        ...identity,
+        base: loop.encoding.base.hash,
+        settings: loop.encoding.base.settings ?? '',
+      },
       adapter: isCarried ? state.identity.adapter : '',
     },
     weights: isCarried ? { ...weights, tensors: succession.tensors(weights.tensors) } : weights,

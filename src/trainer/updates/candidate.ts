@@ -52,7 +52,7 @@ export async function publishCandidate(
   const held = bar && heldBy(bar, scores)
   if (held === undefined) state.progress.setBar(undefined)
   return publish(learned, parts, signal, (version) => {
-    const decided: PromotionDecision = held ?? loop.promotion.decide({ ...facts, version })
+    const decided: PromotionDecision = held ?? loop.policies.promotion.decide({ ...facts, version })
     const { verdict, reason, verdicts } = decided
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
     return { verdict, reason: parts.join('; '), ...(verdicts && { verdicts }) }
@@ -116,11 +116,11 @@ function draftOf(
     model: loop.model,
     version,
     parent: progress.state.parent,
-    base: identityOf(loop.base),
+    base: identityOf(loop.encoding.base),
     task: loop.task.kind,
     facts: loop.task.facts(learner.head),
     ...(memory && { memory }),
-    adapter: recordedConfig(loop.adapter),
+    adapter: recordedConfig(loop.adapter.config),
     span: spanSince(learnedNow, { progress }),
     events: learned,
     events_new: learnedNow,

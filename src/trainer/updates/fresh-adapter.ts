@@ -21,8 +21,11 @@ export function beginAdapter(
   { loop, state }: Pick<RestoreVersion, 'loop' | 'state'>,
 ) {
   const { head } = saved.weights
-  loop.log.warn({ adapter: loop.adapter.method }, 'the adapter has changed; starting a fresh one')
-  const weights = freshWeights({ head, parameters: loop.freshParameters(head) }, loop)
+  loop.log.warn(
+    { adapter: loop.adapter.config.method },
+    'the adapter has changed; starting a fresh one',
+  )
+  const weights = freshWeights({ head, parameters: loop.adapter.freshParameters(head) }, loop)
   const learnerState = { ...saved.learnerState, learned: 0, steps: 0, dropped: 0 }
   state.restoreLearner({ weights, learnerState, remembered: saved.remembered })
   state.progress.startedFresh()
@@ -38,7 +41,7 @@ export async function warmUpAdapter(
   const { remembered } = saved
   if (remembered.length === 0) return undefined
   const { accuracy_recent: before } = learner.scores
-  const { method } = loop.adapter
+  const { method } = loop.adapter.config
   loop.log.info(
     { method, examples: remembered.length, before },
     'the fresh adapter learns from replay',

@@ -22,7 +22,7 @@ export async function liveVersion(
   const { live, parent } = state.progress.state
   if (!live?.previous) return undefined
   const { version } = live
-  if (version === parent || loop.rollback.looksAtScores === false) return { version }
+  if (version === parent || loop.policies.rollback.looksAtScores === false) return { version }
   return { version, weights: (await weightsAt(version, parts, signal)) ?? 'unknown' }
 }
 
@@ -36,7 +36,7 @@ export async function promotionFacts(
   const { learner } = state
   const prequential = learner.scores
   const none = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
-  if (loop.promotion.looksAtScores === false)
+  if (loop.policies.promotion.looksAtScores === false)
     return { rows: 0, from: 'none', candidate: none, prequential }
   const { from, rows } = gateRows(state.heldOut.rows, learner.remembered, block)
   if (rows.length === 0) return { rows: 0, from, candidate: none, prequential }

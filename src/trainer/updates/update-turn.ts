@@ -45,7 +45,7 @@ export class UpdateTurn {
 
   async act(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { loop, updater, state } = this.#parts.assembly
-    if (isDue && loop.trigger.readsClock)
+    if (isDue && loop.policies.trigger.readsClock)
       return this.cut(state.learner.dueReason ?? 'the time has come', signal)
     if (isDue) return this.#update(signal)
     const cause = state.learner.publicationDue
