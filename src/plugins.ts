@@ -30,6 +30,9 @@ import { none as noReplay } from '../policies/replay/none.ts'
 import { recent } from '../policies/replay/recent.ts'
 import { reservoir } from '../policies/replay/reservoir.ts'
 import { never } from '../policies/rollback/never.ts'
+import { canary } from '../policies/rollout/canary.ts'
+import { immediate } from '../policies/rollout/immediate.ts'
+import { shadow } from '../policies/rollout/shadow.ts'
 import { constant } from '../policies/schedule/constant.ts'
 import { driftReset } from '../policies/schedule/drift-reset.ts'
 import { warmupCosine } from '../policies/schedule/warmup-cosine.ts'
@@ -68,6 +71,7 @@ import type {
   Regularizer,
   Replay,
   Rollback,
+  Rollout,
   Trigger,
 } from './contracts/policy.ts'
 import type { ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
@@ -160,6 +164,7 @@ export const policies = {
     'drift-reset': driftReset,
   } satisfies PolicyTable<LearningRateSchedule>,
   promotion: { always, manual, margin } satisfies PolicyTable<Promotion>,
+  rollout: { immediate, canary, shadow } satisfies PolicyTable<Rollout>,
   rollback: { never } satisfies PolicyTable<Rollback>,
 }
 
@@ -174,6 +179,7 @@ export const defaults = {
     trigger: 'count',
     rate: 'drift-reset',
     promotion: 'always',
+    rollout: 'immediate',
     rollback: 'never',
   } satisfies { readonly [Kind in keyof typeof policies]: keyof (typeof policies)[Kind] },
   sources: [{ http: {} }],

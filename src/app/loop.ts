@@ -215,6 +215,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
       trigger: openPolicy('trigger', policies.trigger, settings.trigger),
       rate: openPolicy('rate', policies.rate, settings.rate),
       promotion: jointPromotion(openPolicies('promotion', policies.promotion, settings.promotion)),
+      rollout: openPolicy('rollout', policies.rollout, settings.rollout),
       rollback: jointRollback(openPolicies('rollback', policies.rollback, settings.rollback)),
     },
   } satisfies Partial<LoopParts>

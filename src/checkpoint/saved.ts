@@ -1,5 +1,6 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
 import type { ExampleKey } from '../contracts/core.ts'
+import type { RolloutState } from '../evaluation/trial.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Positions } from '../contracts/stream.ts'
@@ -54,6 +55,8 @@ export interface Move {
   readonly version: string
   readonly reason: string
   readonly by: Mover
+  readonly canary?: { readonly version: string; readonly share: number }
+  readonly shadow?: string
   readonly asks?: Asked
 }
 
@@ -103,6 +106,8 @@ export interface Progress {
   readonly scored?: number | null
   /** What versions of a fresh adapter have to reach before one of them becomes live; null or absent = nothing. */
   readonly bar?: ReleaseBar | null
+  /** The version on trial, and the one that waits for its trial; null or absent = none. */
+  readonly rollout?: RolloutState | null
   /** Positions at the last update: the start of the next version's span. */
   readonly spanFrom: AllPositions
 }

@@ -344,3 +344,34 @@ export interface Rollback extends Stateful {
   readonly looksAtScores?: false
   decide(facts: RollbackFacts): Decision<'keep' | 'rollback'>
 }
+
+/**
+ * What a version on trial does until it is live: it answers a share (between 0 and 1) of the requests, or it is computed
+ * and compared, and answers none.
+ */
+export type TrialStage =
+  { readonly kind: 'canary'; readonly share: number } | { readonly kind: 'shadow' }
+
+/**
+ * An answer of the trial that feedback has judged: 0 = right, 1 = wrong. Of a canary one of the two is there, by whether
+ * the canary or the live version answered; with a shadow both, for the same example.
+ */
+export interface JudgedAnswer {
+  readonly candidate?: number
+  readonly live?: number
+}
+
+/** `promote`: the trial was passed. `stop`: harm was shown. */
+export type RolloutDecision =
+  Decision<'wait' | 'promote' | 'stop'> | (Decision<'advance'> & { readonly stage: TrialStage })
+
+/**
+ * How a version that the promotion policy has released goes live. `begin` starts the trial of a version and returns its
+ * first stage, or undefined where it goes live at once. `observe` is called for each judged answer of the trial, in the
+ * order of the stream, until it decides `promote` or `stop`. A judgement that comes later, or changes an earlier one, is
+ * not observed.
+ */
+export interface Rollout extends Stateful {
+  begin(): TrialStage | undefined
+  observe(answer: JudgedAnswer): RolloutDecision
+}

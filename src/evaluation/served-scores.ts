@@ -72,6 +72,11 @@ export class ServedScores {
     this.#forgetOldest()
   }
 
+  /** It was judged before, among the last ones. */
+  knows(prediction: string): boolean {
+    return this.#judgements.has(prediction)
+  }
+
   /** It was taken back, or is judged again. */
   withdraw(prediction: string): void {
     const known = this.#judgements.get(prediction)

@@ -7,6 +7,7 @@ import type {
   LearningRateSchedule,
   Replay,
   Rollback,
+  Rollout,
   Trigger,
 } from '../contracts/policy.ts'
 import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/stream.ts'
@@ -95,6 +96,7 @@ export interface LoopPolicies {
   readonly trigger: Trigger
   readonly rate: LearningRateSchedule
   readonly promotion: Promotion
+  readonly rollout: Rollout
   readonly rollback: Rollback
 }
 

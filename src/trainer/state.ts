@@ -29,6 +29,7 @@ import type { RetryPolicy } from '../platform/retry.ts'
 import { HeldOut } from '../evaluation/held-out.ts'
 import { ServedScores } from '../evaluation/served-scores.ts'
 import { isMeant } from '../intake/retraction.ts'
+import { Trials } from './routing/trials.ts'
 import { TrainerProgress } from './trainer-progress.ts'
 
 export interface StateParts {
@@ -48,6 +49,7 @@ export class TrainerState {
   readonly ahead: Ahead
   readonly heldOut: HeldOut
   readonly served: ServedScores
+  readonly trials: Trials
   readonly letters: DeadLetterBuffer
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
@@ -87,6 +89,7 @@ export class TrainerState {
     this.ahead = new Ahead(limits.ahead ?? usualAhead)
     this.heldOut = new HeldOut(loop.task, limits.heldOut)
     this.served = new ServedScores(limits.served)
+    this.trials = new Trials(loop.policies.rollout)
     this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#learnerState = learner.learnerState()
@@ -229,6 +232,7 @@ export class TrainerState {
           turn,
           setAsideNext: setAside.next,
           line: dedupe.line,
+          rollout: this.trials.state,
         },
       },
       positions: progress.positions,
@@ -242,7 +246,9 @@ export class TrainerState {
       served: this.served.change,
       seen: dedupe.fresh,
       retracted: this.#retracted,
-      protected: [live?.version, live?.previous].flatMap((version) => version ?? []),
+      protected: [live?.version, live?.previous, ...this.trials.versions].flatMap(
+        (version) => version ?? [],
+      ),
       ...(snapshot !== undefined && {
         snapshot: { version: snapshot, line: dedupe.lineWithout(pending.map(({ key }) => key)) },
       }),

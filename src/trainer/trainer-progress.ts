@@ -12,7 +12,10 @@ import type { Outcome } from '../learner/learner-types.ts'
 import type { Json } from '../contracts/core.ts'
 
 type Count = 'accepted' | 'duplicates' | 'rejected'
-export type TrainerProgressState = Omit<Progress, 'trigger' | 'turn' | 'setAsideNext' | 'line'>
+export type TrainerProgressState = Omit<
+  Progress,
+  'trigger' | 'turn' | 'setAsideNext' | 'line' | 'rollout'
+>
 
 const empty: TrainerProgressState = {
   accepted: 0,

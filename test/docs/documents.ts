@@ -10,6 +10,7 @@ const decides = {
   trigger: 'when pending examples are learned',
   rate: 'how fast it learns, as a factor on both learning rates',
   promotion: 'whether a finished candidate becomes live',
+  rollout: 'how a released version goes live: at once, or on trial first',
   rollback: 'whether the live version goes back by itself',
 } satisfies Readonly<Record<keyof typeof policies, string>>
 

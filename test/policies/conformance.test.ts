@@ -8,9 +8,10 @@ import { promotionConformance } from '../conformance/promotion.ts'
 import { rateConformance } from '../conformance/schedule.ts'
 import { replayConformance } from '../conformance/replay.ts'
 import { rollbackConformance } from '../conformance/rollback.ts'
+import { rolloutConformance } from '../conformance/rollout.ts'
 import { triggerConformance } from '../conformance/trigger.ts'
 
-const { replay, regularizer, memory, trigger, rate, promotion, rollback } = policies
+const { replay, regularizer, memory, trigger, rate, promotion, rollout, rollback } = policies
 
 for (const policy of Object.keys(replay))
   for (const capacity of [1, 2, 10])
@@ -42,3 +43,5 @@ for (const policy of Object.keys(promotion))
   promotionConformance(policy, () => openPolicy('promotion', promotion, { policy }))
 for (const policy of Object.keys(rollback))
   rollbackConformance(policy, () => openPolicy('rollback', rollback, { policy }))
+for (const policy of Object.keys(rollout))
+  rolloutConformance(policy, () => openPolicy('rollout', rollout, { policy }))

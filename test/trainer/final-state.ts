@@ -31,10 +31,12 @@ export function finalState(world: World) {
     examples: rows('SELECT hex(key) AS key FROM examples ORDER BY key', 'key'),
     snapshots: rows('SELECT version FROM snapshots ORDER BY seq', 'version'),
     versions: [...world.registry.versions].map(([name, { manifest }]) => [name, manifest.digest]),
-    moves: world.registry.moves.map(({ live: { version }, generation, by }) => ({
+    moves: world.registry.moves.map(({ live: { version }, canary, shadow, generation, by }) => ({
       version,
       generation,
       by,
+      ...(canary && { canary: `${canary.version} ${canary.share}` }),
+      ...(shadow && { shadow: shadow.version }),
     })),
     letters: [...world.letters.values()].map(({ key, code }) => `${key} ${code}`).toSorted(),
   }

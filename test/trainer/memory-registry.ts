@@ -1,6 +1,7 @@
 /** A registry in memory that obeys the contract: publishing is idempotent by content, the pointer moves by compare-and-set. */
 import { createHash } from 'node:crypto'
 import type { Registry, Routing, Version, VersionDraft } from '../../src/versions/contract.ts'
+import { previousOf } from '../../src/versions/routing.ts'
 import { failure } from '../../src/platform/errors.ts'
 import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
 
@@ -44,14 +45,17 @@ export function memoryRegistry(): MemoryRegistry {
         .slice(0, count)
         .map(({ manifest }) => ({ manifest, removed: false })),
     live: async () => live(),
-    async point({ version, expect, reason, by, asks, actor }) {
+    async point({ version, canary, shadow, expect, reason, by, asks, actor }) {
       const before = live()
       const generation = before?.generation ?? 0
       if (generation !== expect) throw failure('GENERATION_STALE', `at ${generation}`)
       const { digest } = known(version).manifest
-      const previous = before?.live.version ?? null
+      const routed = (name: string) => ({ version: name, digest: known(name).manifest.digest })
+      const previous = previousOf(before, version)
       const move: Routing = {
         ...{ live: { version, digest }, generation: generation + 1 },
+        ...(canary && { canary: { ...canary, ...routed(canary.version) } }),
+        ...(shadow !== undefined && { shadow: routed(shadow) }),
         ...{ sinceMs: this.sinceMs, previous },
         ...{ reason, by, ...(asks && { asks }), ...(actor !== undefined && { actor }) },
       }

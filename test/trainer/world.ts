@@ -74,6 +74,8 @@ export interface Setting extends Partial<Replaced> {
   readonly rate?: LearningRateSchedule
   readonly clock?: Clock
   readonly promotion?: Promotion
+  /** Opened anew in each life. */
+  readonly rollout?: Chosen
   readonly rollback?: Rollback
   /** Records have no time of their transport. */
   readonly timeless?: boolean
@@ -203,6 +205,7 @@ export function partsIn(
         openPolicy('rate', policies.rate, setting.policies?.rate ?? { policy: 'constant' }),
       promotion:
         setting.promotion ?? openPolicy('promotion', policies.promotion, { policy: 'always' }),
+      rollout: openPolicy('rollout', policies.rollout, setting.rollout ?? { policy: 'immediate' }),
       rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     },
     knnMemory: setting.knnMemory,

@@ -12,6 +12,7 @@ const members = {
   'policy.trigger': ['needsScore', 'observe', 'snapshot', 'restore'],
   'policy.rate': ['begin', 'factor', 'snapshot', 'restore'],
   'policy.promotion': ['decide'],
+  'policy.rollout': ['begin', 'observe', 'snapshot', 'restore'],
   'policy.rollback': ['decide', 'snapshot', 'restore'],
 } as const
 

@@ -284,6 +284,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         'promotion',
         'whether a finished candidate becomes live; of a list, every policy must agree',
       ),
+      rollout: policy('rollout', 'how a released candidate goes live: at once, or on trial first'),
       rollback: onePolicyOrMore(
         'rollback',
         'whether the live version is rolled back automatically; of a list, each policy alone may do so',

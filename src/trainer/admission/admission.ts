@@ -356,8 +356,11 @@ export class Admission {
   }
 
   /** However late it comes: the version that answered is known with the answer. */
-  #judge({ id, version, answer }: ServedPrediction, { target }: Example): void {
-    const { served, loop } = this.#parts
-    served.judge(id, version, loop.task.judge(answer, target))
+  #judge(prediction: ServedPrediction, { target }: Example): void {
+    const { served, trials, loop } = this.#parts
+    const { id, version, answer } = prediction
+    const judge = (text: string) => loop.task.judge(text, target)
+    if (!served.knows(id)) trials.judge(prediction, judge)
+    served.judge(id, version, judge(answer))
   }
 }

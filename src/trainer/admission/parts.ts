@@ -12,6 +12,7 @@ import type { Retracted } from '../../checkpoint/saved.ts'
 import type { TrainerProgress } from '../trainer-progress.ts'
 import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
 import type { LoopParts } from '../parts.ts'
+import type { Trials } from '../routing/trials.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
 import type { SetAside } from '../../checkpoint/set-aside-events.ts'
@@ -25,7 +26,8 @@ export interface AdmissionParts {
   readonly setAside: SetAside
   readonly ahead: Ahead
   readonly heldOut: Pick<HeldOut, 'takes' | 'about' | 'rows'>
-  readonly served: Pick<ServedScores, 'judge'>
+  readonly served: Pick<ServedScores, 'judge' | 'knows'>
+  readonly trials: Pick<Trials, 'judge'>
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: ExampleKey[]

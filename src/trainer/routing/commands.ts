@@ -1,6 +1,6 @@
 /**
- * Commands to a trainer besides moving to a version: to pause learning, and what to do with events that a rollback has
- * set aside. They arrive as moves of the live pointer that keep its version.
+ * Commands to a trainer besides moving to a version: to pause learning, what to do with events that a rollback has set
+ * aside, and to put a version on trial. They arrive as moves of the live pointer that keep its version.
  */
 import type { Logger } from '../../contracts/core.ts'
 import type { Task } from '../../contracts/task.ts'
@@ -8,7 +8,9 @@ import type { Mover, Routing } from '../../versions/contract.ts'
 import { selectedBy } from '../../checkpoint/set-aside-events.ts'
 import type { TrainerState } from '../state.ts'
 
-const commands: readonly Mover[] = ['pause', 'resume', 'relearn', 'discard']
+const commands: readonly Mover[] = [
+  ...(['pause', 'resume', 'relearn', 'discard', 'canary', 'shadow'] as const),
+]
 
 export function isCommand({ by }: Routing): boolean {
   return commands.includes(by)
@@ -28,6 +30,7 @@ export function applyCommand(
   const { by, asks, reason } = move
   const { progress, setAside } = state
   if (by === 'pause' || by === 'resume') progress.pause(by === 'pause')
+  if (by === 'canary' || by === 'shadow') state.trials.apply(move)
   const selection = selectedBy(asks?.selection ?? {}, task)
   const count = by === 'relearn' ? setAside.relearn(selection) : 0
   const gone = by === 'discard' ? setAside.discard(selection) : 0

@@ -99,6 +99,7 @@ export class Pointer {
       if (verdict === 'ours') this.#moved(move, state.progress.state.intended.slice(1))
       else if (verdict === 'pass' || this.#wasAdopted(move)) this.#passed(move)
       else if (verdict === 'apply') await this.#apply(move, signal)
+      else if (verdict === 'finish') await this.#finish(move, signal)
       else if (this.#isOvertaken(move, moves[at + 1])) this.#overtaken(move)
       else await this.#adopt(move, signal)
     }
@@ -122,6 +123,7 @@ export class Pointer {
   #moved(live: Routing, left: readonly Move[]): void {
     const { loop, state } = this.#parts
     state.progress.sawPointer(live, left)
+    if (left.length === 0) state.trials.saw(live)
     loop.reports.onPointer(live)
   }
 
@@ -142,6 +144,7 @@ export class Pointer {
     const left = undoes ? await this.unread(signal) : {}
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
+    state.trials.drop()
     if (undoes) {
       putAside(before, state, { task: loop.task, isUnknown: !isKnown })
       state.progress.putBarrier({ untilMs: live.sinceMs, left })
@@ -150,6 +153,17 @@ export class Pointer {
     const set_aside = state.setAside.size
     loop.log.info({ version, by, reason, set_aside }, 'going on from the version that is live now')
     state.progress.sawPointer(live)
+    this.#wentAlong(live)
+    await state.save(signal)
+  }
+
+  /** A person does not wait for the end of a trial. The learner is ahead of that version already. */
+  async #finish(live: Routing, signal: AbortSignal): Promise<void> {
+    const { loop, state } = this.#parts
+    const { by, reason } = live
+    state.progress.sawPointer(live)
+    state.trials.saw(live)
+    loop.log.info({ version: live.live.version, by, reason }, 'the version on trial is live now')
     this.#wentAlong(live)
     await state.save(signal)
   }
@@ -185,7 +199,7 @@ export class Pointer {
     const version = answering?.version ?? parent
     if (generation === 0 || version === null) return
     const reason = live === undefined ? 'no version was live' : 'the registry had lost moves'
-    const again: Move = { version, by: 'start', reason }
+    const again: Move = { version, by: 'start', reason, ...state.trials.routed }
     state.progress.lostPointer(live?.generation ?? 0, intended.length > 0 ? intended : [again])
   }
 

@@ -6,15 +6,17 @@
  * weights ahead have learned events that the stream will deliver again (law 1). If the line turns out to differ
  * (another order of partitions, another CPU), the predecessor's moves are ignored and only moves by people count.
  */
+import type { Move } from '../../checkpoint/saved.ts'
 import type { Routing } from '../../versions/contract.ts'
+import { routedVersions } from '../../versions/routing.ts'
 import { isCommand } from './commands.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
 
 /**
- * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `apply`: a command that keeps the version. `wait`:
- * intend nothing until the line is there.
+ * `ours`: intended and done. `pass`: means nothing here. `adopt`: go there. `finish`: the version on trial
+ * goes live, and learning goes on. `apply`: a command that keeps the version. `wait`: intend nothing until the line is there.
  */
-export type Verdict = 'ours' | 'pass' | 'adopt' | 'apply' | 'wait'
+export type Verdict = 'ours' | 'pass' | 'adopt' | 'finish' | 'apply' | 'wait'
 
 export async function reconcilePointer(
   move: Routing,
@@ -23,15 +25,27 @@ export async function reconcilePointer(
 ): Promise<Verdict> {
   const { progress } = parts.state
   const [intended] = progress.state.intended
-  if (intended?.version === move.live.version && intended.by === move.by) return 'ours'
+  if (intended !== undefined && isSame(intended, move)) return 'ours'
   // The pointer is never moved back to versions that the line makes on its way there, no matter what moved it.
-  if (progress.isAhead(move.live.version)) return 'wait'
+  if (routedVersions(move).some(({ version }) => progress.isAhead(version))) return 'wait'
+  if (move.by === 'promote' && parts.state.trials.isOwn(move.live.version)) return 'finish'
   if (isByPerson(move)) return 'adopt'
   if (isCommand(move)) return 'apply'
-  if (move.by !== 'policy' || intended !== undefined) return 'pass'
   const { place } = move.asks ?? {}
+  if (intended !== undefined) return 'pass'
   if (place !== undefined) return progress.accepted < place ? 'wait' : 'pass'
+  if (move.by !== 'policy') return 'pass'
   return progress.isAhead(await newest(parts, signal)) ? 'wait' : 'pass'
+}
+
+function isSame(intended: Move, { live, canary, shadow, by }: Routing): boolean {
+  return (
+    intended.by === by &&
+    intended.version === live.version &&
+    intended.canary?.version === canary?.version &&
+    intended.canary?.share === canary?.share &&
+    intended.shadow === shadow?.version
+  )
 }
 
 export function isByPerson({ by }: Routing): boolean {

@@ -10,6 +10,7 @@ import { RetryPolicy } from '../../platform/retry.ts'
 import { Pointer } from '../routing/pointer.ts'
 import { TrainerState } from '../state.ts'
 import { UpdateClock } from '../updates/update-times.ts'
+import { RolloutTurn } from '../updates/rollout-turn.ts'
 import { Updater } from '../updates/updater.ts'
 
 export interface Assembly {
@@ -19,6 +20,7 @@ export interface Assembly {
   readonly latents: LatentProvider
   readonly pointer: Pointer
   readonly updater: Updater
+  readonly rollout: RolloutTurn
   readonly times: UpdateClock
   dispose(): void
 }
@@ -45,8 +47,9 @@ export function assemble(loop: LoopParts): Assembly {
   const pointer = new Pointer({ loop, state, retry })
   const times = new UpdateClock()
   const updater = new Updater({ loop, state, retry, latents, pointer, times })
+  const rollout = new RolloutTurn({ loop, state, pointer, updater })
   const dispose = () => trainable.dispose()
-  return { loop, state, retry, latents, pointer, updater, times, dispose }
+  return { loop, state, retry, latents, pointer, updater, rollout, times, dispose }
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
@@ -77,6 +80,7 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     ahead: state.ahead,
     heldOut: state.heldOut,
     served: state.served,
+    trials: state.trials,
     letters: state.letters,
     refused: state.refused,
     onHoldOut: (example, found) => state.holdOut(example, found),

@@ -84,13 +84,14 @@ async function publishRecovered(
   progress.nameNext(next)
   const { number, version } = await publishAgain(reason, parts, signal)
   progress.wentTo(version, number + 1)
+  parts.state.trials.drop()
   progress.intend([{ version, by: 'trainer', reason }])
   await parts.state.save(signal, version)
 }
 
 function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   const { positions, pending, waiting, setAside } = saved
-  const { trigger, turn, setAsideNext = 0, line, ...progress } = saved.progress
+  const { trigger, turn, setAsideNext = 0, line, rollout, ...progress } = saved.progress
   state.progress.restore(progress, positions)
   state.turn = turn
   state.stamp = saved.stamp
@@ -99,6 +100,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   state.ahead.restore(saved.ahead ?? [])
   state.heldOut.restore(saved.heldOut ?? [])
   if (saved.served !== undefined) state.served.restore(saved.served)
+  state.trials.restore(rollout)
   if (line !== undefined) state.dedupe.restoreLine(line)
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })

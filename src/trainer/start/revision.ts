@@ -25,6 +25,7 @@ export async function publishRevision(
   const { number, version } = await publishAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the settings of the task answer otherwise')
   progress.wentTo(version, number + 1)
+  state.trials.drop()
   progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)
 }

@@ -75,6 +75,7 @@ export async function publishMoved(
   const { number, version } = await publishAgain(reason, parts, signal)
   loop.log.info({ version, reason }, 'the version that the config requires')
   progress.wentTo(version, number + 1)
+  state.trials.drop()
   progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
   await state.save(signal, version)
 }

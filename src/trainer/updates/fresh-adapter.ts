@@ -72,8 +72,10 @@ export async function publishFresh(
   const isHeld = progress.bar !== undefined
   const { number, version } = await publishAgain(reason, parts, signal, isHeld ? 'hold' : 'promote')
   progress.wentTo(version, number + 1)
-  if (!progress.isPaused && !isHeld)
+  if (!progress.isPaused && !isHeld) {
+    state.trials.drop()
     progress.intend([...progress.state.intended, { version, by: 'trainer', reason }])
+  }
   await state.save(signal, version)
 }
 

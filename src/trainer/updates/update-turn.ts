@@ -44,6 +44,12 @@ export class UpdateTurn {
   }
 
   async act(isDue: boolean, signal: AbortSignal): Promise<void> {
+    await this.#learn(isDue, signal)
+    const { rollout } = this.#parts.assembly
+    while (rollout.isDue) await this.#publish(async () => rollout.act(signal), signal)
+  }
+
+  async #learn(isDue: boolean, signal: AbortSignal): Promise<void> {
     const { loop, updater, state } = this.#parts.assembly
     if (isDue && loop.policies.trigger.readsClock)
       return this.cut(state.learner.dueReason ?? 'the time has come', signal)

@@ -7,8 +7,8 @@ import { CodedError, type ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/task.ts'
 import { LET_AGAIN } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
-import { publishCandidate } from './candidate.ts'
-import type { LearnerSnapshot, Move } from '../../checkpoint/saved.ts'
+import { publishCandidate, type Published } from './candidate.ts'
+import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import { drive } from '../drive.ts'
 import { liveVersion, promotionFacts } from './gate-facts.ts'
 import { restoreVersion } from '../start/restore-version.ts'
@@ -59,7 +59,7 @@ export class Updater {
     const outcome = await drive(state.learner.update(live), latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
     if (outcome.verdict === 'rollback' && earlier !== undefined)
-      return this.#goBack(earlier, outcome.reason, signal)
+      return this.goBack(earlier, outcome.reason, signal)
     this.#leaveOut(outcome)
     state.learnerChanged()
     latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
@@ -73,11 +73,18 @@ export class Updater {
     this.#log(outcome, version, decision)
     state.progress.learned(outcome, number)
     state.progress.scored(state.learner.scores)
-    const move: Move = { version, by: 'trainer', reason: decision.reason }
-    state.progress.intend(decision.verdict === 'promote' ? [move] : [])
+    this.#release(version, decision)
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
+  }
+
+  /** A move of a trial that is not made yet stays. */
+  #release(version: string, { verdict, reason }: Published['decision']): void {
+    const { progress, trials } = this.#parts.state
+    const left = trials.trial === undefined ? [] : progress.state.intended
+    const moves = verdict === 'promote' ? trials.release({ version, reason }, progress) : []
+    progress.intend([...left, ...moves])
   }
 
   /** Examples that no step learned go to the dead letters; examples that made a step fail are also forgotten. */
@@ -123,22 +130,22 @@ export class Updater {
     this.#parts.loop.log.info({ version, ...decision }, 'recalled')
     state.progress.wentTo(version, number + 1)
     state.progress.scored(state.learner.scores)
-    if (decision.verdict === 'promote')
-      state.progress.intend([{ version, by: 'trainer', reason: decision.reason }])
+    if (decision.verdict === 'promote') this.#release(version, decision)
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
   }
 
   /**
-   * The test of a block shows that the live version is bad: neither the block nor what the version learned is learned
-   * again unless a person asks (law 11). Events after this place of the stream are learned: the policy tests them too,
-   * and in a backlog no person would be there to ask.
+   * The test of a block shows that the live version is bad, or a trial that the version on trial is: neither the block
+   * nor what the version learned is learned again unless a person asks (law 11). Events after this place of the stream
+   * are learned: the policy tests them too, and in a backlog no person would be there to ask.
    */
-  async #goBack(version: string, reason: string, signal: AbortSignal): Promise<void> {
+  async goBack(version: string, reason: string, signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, loop } = this.#parts
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes: true })
+    state.trials.drop()
     putAside(before, state, { task: loop.task, isUnknown: !isKnown })
     latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
@@ -154,7 +161,8 @@ export class Updater {
     const { state, loop } = this.#parts
     const { registry, keepVersions, keep = { last: keepVersions }, log } = loop
     const { parent, live } = state.progress.state
-    const wanted = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
+    const known = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
+    const wanted = [...known, ...state.trials.versions]
     if (signal.aborted) return
     try {
       const kept = await registry.keep(keep, wanted)

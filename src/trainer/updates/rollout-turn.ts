@@ -1,0 +1,54 @@
+/**
+ * Carries out what the trial of a version has come to: a larger share, live, or stopped; then the version that waits
+ * begins its own trial. Each is decided at a place of the stream and is part of the checkpoint before the pointer moves,
+ * so a crash repeats it.
+ */
+import type { Move } from '../../checkpoint/saved.ts'
+import type { LoopParts } from '../parts.ts'
+import type { Pointer } from '../routing/pointer.ts'
+import type { TrainerState } from '../state.ts'
+import type { Updater } from './updater.ts'
+
+export interface RolloutParts {
+  readonly loop: Pick<LoopParts, 'log'>
+  readonly state: TrainerState
+  readonly pointer: Pointer
+  readonly updater: Pick<Updater, 'goBack'>
+}
+
+export class RolloutTurn {
+  readonly #parts: RolloutParts
+
+  constructor(parts: RolloutParts) {
+    this.#parts = parts
+  }
+
+  get isDue(): boolean {
+    const { trial, waiting } = this.#parts.state.trials
+    return trial === undefined ? waiting !== undefined : trial.due !== undefined
+  }
+
+  async act(signal: AbortSignal): Promise<void> {
+    const { trials, progress } = this.#parts.state
+    const { trial } = trials
+    const live = progress.state.live?.version
+    // A trial is against a live version, and there is none any more.
+    if (live === undefined) {
+      trials.drop()
+      return
+    }
+    if (trial?.due === undefined) return this.#move(trials.releaseWaiting(progress), signal)
+    const { version, due } = trial
+    const { verdict, reason } = due
+    this.#parts.loop.log.info({ version, verdict, reason }, 'rollout')
+    if (verdict !== 'stop') return this.#move(trials.carryOut(due, progress), signal)
+    await this.#parts.updater.goBack(live, reason, signal)
+  }
+
+  async #move(moves: readonly Move[], signal: AbortSignal): Promise<void> {
+    const { state, pointer } = this.#parts
+    state.progress.intend([...state.progress.state.intended, ...moves])
+    await state.save(signal)
+    await pointer.carryOut(signal)
+  }
+}
