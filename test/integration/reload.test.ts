@@ -1,10 +1,11 @@
 /** SIGHUP: a configuration that was edited is taken over while the daemon answers on. */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { digestOf, newKey } from '../../src/platform/access/keys.ts'
 import { entryUrl } from '../../src/platform/entry.ts'
 import { ended, firstLine } from '../child.ts'
 import { removed } from '../scratch-folder.ts'
@@ -90,4 +91,36 @@ test('a configuration with a mistake changes nothing', async () => {
   daemon.kill('SIGHUP')
   await vi.waitUntil(() => log.includes('cannot be reloaded'), { timeout: 60_000 })
   expect(await post('predict', { inputs: ['good'] })).toMatchObject({ version: 'v1' })
+})
+
+test('keys with roles and rates are taken over too, and what an operator does is in the audit log', async () => {
+  const keys = { anna: newKey(), labels: newKey() }
+  const entry = (name: keyof typeof keys, role: string) =>
+    `{ name: ${name}, roles: [${role}], sha256: ${digestOf(keys[name])} }`
+  const auth = `keys: [${entry('anna', 'operate')}, ${entry('labels', 'feedback')}]`
+  const rates = '{ source: { per_second: 0.001, burst: 1 } }'
+  const model = 'labels: [no, yes], adapter: { method: head }, trigger: { every: 2, rest: 0 }'
+  writeFileSync(
+    config,
+    `server: { port: 0, auth: { ${auth} }, rate_limits: ${rates} }\nmodels: { m: { ${model} } }\n`,
+  )
+  const times = () => log.split('the configuration was read again').length
+  const before = times()
+  daemon.kill('SIGHUP')
+  await vi.waitUntil(() => times() > before, { timeout: 60_000 })
+
+  expect(await post('predict', { inputs: ['good'] }, newToken)).toMatchObject({ status: 401 })
+  const refused = await post('predict', { inputs: ['good'] }, keys.labels)
+  expect(refused).toMatchObject({ code: 'ROLE_MISSING', key: 'labels' })
+  const events = ['good', 'fine'].map((input) => ({ source: 'loud', input, label: 'yes' }))
+  expect(await post('feedback', { events }, keys.labels)).toMatchObject({
+    accepted: 1,
+    rejected: [{ index: 1, code: 'SOURCE_RATE_LIMITED' }],
+  })
+  await post('pause', { reason: 'look' }, keys.anna)
+  const lines = readFileSync(join(folder, 'data', 'audit', '1.jsonl'), 'utf8')
+  expect(JSON.parse(lines)).toMatchObject({
+    ...{ key: 'anna', path: '/v1/models/m/pause', status: 202, body: { reason: 'look' } },
+  })
+  for (const key of Object.values(keys)) expect(log + lines).not.toContain(key)
 })
