@@ -116,6 +116,11 @@ export const errorTable = {
     retriable: true,
     fix: 'wait as long as Retry-After says, or raise the rate of the key under server.auth.keys or server.rate_limits.key',
   },
+  SOURCE_REFUSED: {
+    status: 403,
+    exit: 77,
+    fix: 'send the event with a key that may name its source, or add the source to the key under server.auth.keys',
+  },
   SOURCE_RATE_LIMITED: {
     status: 429,
     exit: 75,

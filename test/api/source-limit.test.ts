@@ -1,5 +1,6 @@
 /** Events of a source over HTTP: more than its rate waits, and says so; other sources do not. */
 import { expect, test } from 'vitest'
+import { digestOf, newKey } from '../../src/platform/access/keys.ts'
 import { openServed, type ServedOptions } from './open-served.ts'
 
 async function open(options: ServedOptions) {
@@ -85,4 +86,35 @@ test('dead letters that a person sends again are not limited', async () => {
   expect(answer.json<{ rejected: object[] }>().rejected).toEqual(
     [0, 1, 2].map(() => expect.objectContaining({ code: 'LABEL_UNKNOWN' }) as object),
   )
+})
+
+test('a key speaks for its own sources: events that name another are refused, one by one, and take nothing from it', async () => {
+  const [desk, other] = [newKey(), newKey()]
+  const auth = {
+    tokens: [],
+    keys: [
+      { name: 'desk', roles: ['feedback'], sha256: digestOf(desk), sources: ['desk', 'shop'] },
+      { name: 'other', roles: ['feedback'], sha256: digestOf(other) },
+    ],
+  } as const
+  const { app, journal, letters } = await openServed({ auth, rates })
+  const send = async (key: string, body: object) =>
+    app.inject({
+      ...{ method: 'POST', url: '/v1/models/m/feedback', payload: body },
+      headers: { authorization: `Bearer ${key}` },
+    })
+  const events = [...of('desk', 1), ...of('victim', 3), ...of('shop', 1)]
+  expect((await send(desk, { events })).json()).toMatchObject({
+    accepted: 2,
+    rejected: [1, 2, 3].map((index) => ({ index, code: 'SOURCE_REFUSED' })),
+  })
+  const { source: _, ...nameless } = event('', 'n-1')
+  const refused = await send(desk, nameless)
+  expect(refused.statusCode).toBe(403)
+  expect(refused.json()).toMatchObject({ code: 'SOURCE_REFUSED', source: 'http' })
+  // Nothing that could be sent again without the check.
+  expect(letters).toEqual([])
+  // The rate of the source that it named is untouched.
+  expect((await send(other, { events: of('victim', 2, 9) })).json()).toMatchObject({ accepted: 2 })
+  expect(journal()).toHaveLength(4)
 })

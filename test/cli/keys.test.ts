@@ -9,6 +9,7 @@ const models = { m: { labels: ['a', 'b'] } }
 test('a new key is printed once, and its entry as printed opens the daemon for its roles', async () => {
   const made = await runCli(
     ...['keys', 'new', '--name', 'labels', '--role', 'feedback', 'predict', 'feedback'],
+    ...['--source', 'the desk: 1', 'shop'],
   )
   expect(made.code).toBe(0)
   const [key = '', , , entry = ''] = made.stdout.split('\n')
@@ -17,7 +18,9 @@ test('a new key is printed once, and its entry as printed opens the daemon for i
   const text = `server:\n  auth:\n    keys:\n    ${entry}\n${stringify({ models })}`
   const { auth } = parseConfig(text, '/').server
   const caller = callerFinder(() => auth)(`Bearer ${key}`)
-  expect(caller).toMatchObject({ name: 'labels', roles: ['feedback', 'predict'] })
+  expect(caller).toEqual({
+    ...{ name: 'labels', roles: ['feedback', 'predict'], sources: ['the desk: 1', 'shop'] },
+  })
 })
 
 test('--json gives key and entry, and two keys differ', async () => {

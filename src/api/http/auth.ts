@@ -21,6 +21,8 @@ export interface Caller {
   /** In logs, in the audit log and in the history; never the key itself. */
   readonly name: string
   readonly roles: readonly Role[]
+  /** Event sources that its feedback may name; absent = all. */
+  readonly sources?: readonly string[] | undefined
   /** Its own limit, instead of that of all keys. */
   readonly rate?: Rate | undefined
 }

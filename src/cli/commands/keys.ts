@@ -7,6 +7,7 @@ import { print } from '../print.ts'
 interface NewKeyFlags {
   readonly name: string
   readonly role: readonly Role[]
+  readonly source?: readonly string[]
   readonly json?: boolean
 }
 
@@ -23,23 +24,33 @@ export function registerKeys(program: Command): void {
         .choices(roles)
         .makeOptionMandatory(),
     )
+    .option('--source <source...>', 'event sources that its feedback may name; absent = all')
     .option('--json', 'print one JSON document')
     .action((flags: NewKeyFlags) => {
       const { name } = flags
       if (!NAME.test(name))
         throw failure('USAGE', `--name: ${name} is not of the form ${NAME.source}`)
       const key = newKey()
-      const entry: KeyEntry = { name, roles: [...new Set(flags.role)], sha256: digestOf(key) }
+      const entry: KeyEntry = {
+        name,
+        roles: [...new Set(flags.role)],
+        sha256: digestOf(key),
+        ...(flags.source && { sources: [...new Set(flags.source)] }),
+      }
       print(flags.json, { key, entry }, () => linesOf(key, entry))
     })
 }
 
-function linesOf(key: string, { name, roles: given, sha256 }: KeyEntry): readonly string[] {
+function linesOf(
+  key: string,
+  { name, roles: given, sha256, sources }: KeyEntry,
+): readonly string[] {
+  const bound = sources === undefined ? '' : `, sources: ${JSON.stringify(sources)}`
   return [
     key,
     '',
     'It is not shown again. Its entry for the config, under server.auth.keys:',
-    `  - { name: ${name}, roles: [${given.join(', ')}], sha256: ${sha256} }`,
+    `  - { name: ${name}, roles: [${given.join(', ')}], sha256: ${sha256}${bound} }`,
     'then reload the daemon with SIGHUP. A client sends Authorization: Bearer <key>;',
     'the commands of antikythera read it from ANTIKYTHERA_TOKEN or --token.',
   ]

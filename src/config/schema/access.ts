@@ -30,6 +30,13 @@ const key = Type.Object(
       pattern: '^[0-9a-f]{64}$',
       description: 'of the key; antikythera keys new prints it',
     }),
+    sources: Type.Optional(
+      Type.Array(Type.String({ minLength: 1 }), {
+        minItems: 1,
+        uniqueItems: true,
+        description: 'event sources that its feedback may name; absent = all',
+      }),
+    ),
     rate: Type.Optional(
       Type.Object(rate.properties, {
         additionalProperties: false,

@@ -25,6 +25,8 @@ export interface KeyEntry {
   readonly roles: readonly Role[]
   /** Of the key, in hexadecimal digits. */
   readonly sha256: string
+  /** Event sources that its feedback may name; absent = all. */
+  readonly sources?: readonly string[] | undefined
 }
 
 /** The prefix lets scanners of source code and people recognise a leaked key. */

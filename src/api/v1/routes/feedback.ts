@@ -27,12 +27,12 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
     '/models/:model/feedback',
     // Events are checked one by one, each with its own code, not by the schema.
     { schema, config: { role: 'feedback', raw: true }, validatorCompiler: () => () => true },
-    async ({ params, body, headers }, reply) => {
+    async ({ params, body, headers, caller }, reply) => {
       const model = services.model(params.model)
       nameLive(reply, model)
       model.feedback.checkLearns()
       const { events, single } = await readFeedbackBody(body, headers, services.limits.body_events)
-      const given = await model.feedback.give(events)
+      const given = await model.feedback.give(events, { sources: caller?.sources })
       const receipt = shown(given)
       const [refused] = given.rejected
       // A client that reads receipts finds one in the refusal of a single event too.

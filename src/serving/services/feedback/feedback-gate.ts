@@ -1,5 +1,10 @@
 /** Feedback as every surface gives it: refused when it would never be learned, and answered with how far the next update is. */
-import type { FeedbackReceipt, FeedbackService, IncomingFeedback } from './feedback-service.ts'
+import type {
+  FeedbackReceipt,
+  FeedbackService,
+  IncomingFeedback,
+  TakeOptions,
+} from './feedback-service.ts'
 import type { TrainerView, TriggerHint } from '../served-model.ts'
 import { refuseWhileFailed } from '../trainer-fault.ts'
 
@@ -7,7 +12,10 @@ export interface FeedbackGate {
   /** Throws the trainer's own code while feedback would never be learned. `give` does so too. */
   checkLearns(): void
   /** Resolves when everything accepted, and everything rejected, is on disk. */
-  give(events: readonly IncomingFeedback[]): Promise<FeedbackReceipt & Partial<NextUpdate>>
+  give(
+    events: readonly IncomingFeedback[],
+    sender?: Pick<TakeOptions, 'sources'>,
+  ): Promise<FeedbackReceipt & Partial<NextUpdate>>
 }
 
 export interface NextUpdate {
@@ -29,9 +37,9 @@ export function openFeedbackGate(options: FeedbackGateOptions): FeedbackGate {
   const checkLearns = () => refuseWhileFailed(model, trainer.status(model))
   return {
     checkLearns,
-    async give(events) {
+    async give(events, sender) {
       checkLearns()
-      const receipt = await feedback.take(events)
+      const receipt = await feedback.take(events, sender)
       return { ...receipt, ...nextUpdate(options, receipt.accepted) }
     },
   }

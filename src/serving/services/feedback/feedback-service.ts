@@ -1,7 +1,8 @@
 /**
  * The entry of HTTP feedback: each event is validated by the same rules as in a stream, valid events are durable before
  * the answer, and invalid ones go to the dead letters with a code (law 9). One invalid event does not affect the
- * others. An event of a source that sends too many is kept nowhere: its sender still has it, and is asked to wait.
+ * others. An event of a source that sends too many, or that its sender may not speak for, is kept nowhere: its sender
+ * still has it.
  */
 import { createHash } from 'node:crypto'
 import { CodedError, type Clock } from '../../../contracts/core.ts'
@@ -9,21 +10,24 @@ import type { DeadLetter, FeedbackEvent, Sink } from '../../../contracts/stream.
 import type { Routing } from '../../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
-import { asksToWait, type SourceLimit } from './source-limit.ts'
+import { isOfSender, refusedSource, type SourceLimit } from './source-limit.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 
 export interface FeedbackService {
   /** Resolves when everything accepted, and everything rejected, is on disk. */
-  take(
-    events: readonly IncomingFeedback[],
-    /** A refused event is a dead letter already. */
-    options?: { readonly areLetters?: boolean },
-  ): Promise<FeedbackReceipt>
+  take(events: readonly IncomingFeedback[], options?: TakeOptions): Promise<FeedbackReceipt>
   /** The live pointer was moved here. */
   moved?(pointer: Routing): void
   /** Events that are kept here until the trainer has learned them. */
   unread(): number
+}
+
+export interface TakeOptions {
+  /** A refused event is a dead letter already. */
+  readonly areLetters?: boolean | undefined
+  /** Event sources that their sender may name; absent = all. */
+  readonly sources?: readonly string[] | undefined
 }
 
 /** One event as it arrived. */
@@ -66,13 +70,14 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
   return {
     unread: () => options.inbox.unread(),
     moved: (pointer) => options.undone?.moved(pointer),
-    async take(incoming, { areLetters = false } = {}) {
+    async take(incoming, { areLetters = false, sources } = {}) {
       const limit = areLetters ? undefined : options.sourceLimit
-      const checked = await eventLoop.each(incoming, (event) => checkOne(options, event, limit))
+      const refuse = (source: string) => refusedSource(source, sources) ?? limit?.(source)
+      const checked = await eventLoop.each(incoming, (event) => checkOne(options, event, refuse))
       const rejected = checked.flatMap((outcome, index) =>
         outcome instanceof CodedError ? [{ index, error: outcome }] : [],
       )
-      const letters = rejected.filter(({ error }) => !asksToWait(error))
+      const letters = rejected.filter(({ error }) => !isOfSender(error))
       if (!areLetters) await bury(options, incoming, letters)
       const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
       const appended = await keep(options, events)
@@ -95,11 +100,11 @@ type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId'>
 function checkOne(
   { check }: FeedbackServiceOptions,
   { bytes }: IncomingFeedback,
-  limit: SourceLimit | undefined,
+  refuse: SourceLimit,
 ): Checked | CodedError {
   try {
     const event = check(bytes)
-    const refused = limit?.(event.source)
+    const refused = refuse(event.source)
     if (refused !== undefined) return refused
     const { predictionId } = event
     return { ...incomingEvent(event, bytes), ...(predictionId !== undefined && { predictionId }) }
@@ -164,6 +169,6 @@ function count(
   for (const { error } of rejected) {
     const { code } = error
     metrics.count('feedbackRejected', { model, code })
-    if (!asksToWait(error)) metrics.count('deadLetters', { model, code })
+    if (!isOfSender(error)) metrics.count('deadLetters', { model, code })
   }
 }

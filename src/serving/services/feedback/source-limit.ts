@@ -40,7 +40,25 @@ export function openSourceLimit({ rates, names, clock, metrics }: SourceLimitOpt
   }
 }
 
-/** Whether an error asks its sender to wait, and says nothing about the event. */
+/** Whether an error asks its sender to wait. */
 export function asksToWait({ code }: CodedError): boolean {
   return code === 'SOURCE_RATE_LIMITED'
+}
+
+/**
+ * Whether an error is about the sender and says nothing about the event, which then is no dead letter: sending dead letters
+ * again would get around the check.
+ */
+export function isOfSender(error: CodedError): boolean {
+  return asksToWait(error) || error.code === 'SOURCE_REFUSED'
+}
+
+/** `SOURCE_REFUSED` if the sender may not speak for this source; without it one client could use up the rate of another. */
+export function refusedSource(
+  source: string,
+  allowed: readonly string[] | undefined,
+): CodedError | undefined {
+  if (allowed === undefined || allowed.includes(source)) return undefined
+  const text = `this key may not send events of ${JSON.stringify(source)}, only of ${allowed.join(', ')}`
+  return failure('SOURCE_REFUSED', text, { details: { source, sources: [...allowed] } })
 }
