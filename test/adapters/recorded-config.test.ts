@@ -25,7 +25,7 @@ test('the identity of a checkpoint has the same text as before, from the config 
   expect(adapterText(config)).toBe(text)
   expect(adapterText(JSON.parse(record) as AdapterConfig)).toBe(text)
   const { target_modules: _, ...everywhere } = config
-  expect(adapterText(everywhere as AdapterConfig)).toContain('"sites":null')
+  expect(adapterText(everywhere)).toContain('"sites":null')
 })
 
 test('no setting of a method has the recorded name of another one', () => {

@@ -44,8 +44,8 @@ export const breaks = [
     law: 6,
     broken: 'an answer names the version that is live when it ends',
     file: 'src/serving/live/live-model.ts',
-    find: 'return { manifest, generation, predictions }',
-    put: 'return { manifest: this.#live?.manifest ?? manifest, generation, predictions }',
+    find: "return { manifest, generation, ...(arm === 'canary' && { arm }), predictions: answers }",
+    put: 'return { manifest: this.#live?.manifest ?? manifest, generation, predictions: answers }',
     tests: ['test/serving/live-model.test.ts'],
   },
   {
