@@ -129,6 +129,7 @@ async function loopParts(
       latentBytes: limits.latent_bytes,
       snapshotBytes: snapshotBytes(config, settings),
       setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
+      eventLog: { events: limits.event_log, bytes: eventLogBytes(config) },
       ahead: aheadOf(limits.retractions_ahead),
       seenEvents: limits.seen_events,
       heldOut: {
@@ -157,6 +158,12 @@ async function loopParts(
 /** In a fleet the whole checkpoint is copied: half of the allowed copy size is reserved for the rest of it. */
 function snapshotBytes({ redis, fleet }: Config, { keep }: ModelConfig): number {
   return redis === undefined ? keep.bytes : Math.min(keep.bytes, fleet.copy_bytes / 2)
+}
+
+/** In a fleet a copy of the checkpoint has to fit, and is made often. */
+function eventLogBytes({ redis, fleet, limits }: Config): number {
+  const { event_log_bytes: bytes } = limits
+  return redis === undefined ? bytes : Math.min(bytes, fleet.copy_bytes / 8)
 }
 
 function featureNames({ base }: ModelConfig): readonly string[] | undefined {

@@ -10,12 +10,13 @@ import type { IdRun } from '../intake/dedupe/dedupe.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import { HASH_BYTES } from '../intake/dedupe/seen-ids.ts'
 import type { Store } from '../platform/store/store.ts'
+import { EventLogTable } from './event-log/table.ts'
 import { ExampleTables } from './examples.ts'
 import { HeldOutTable } from './held-out.ts'
 import { MemoryTable } from './knn-items.ts'
 import { PendingTable } from './pending.ts'
 import { bytesOf, waitingOf, waitingValues } from './rows.ts'
-import { fact, setFact, stampOf, StateTables } from './states.ts'
+import { checkFacts, fact, setFact, stampOf, StateTables } from './states.ts'
 import type { AheadState } from '../intake/retractions-ahead.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
@@ -31,6 +32,8 @@ import type {
   Saved,
 } from './saved.ts'
 
+type LastSaved = Pick<Change, 'weights' | 'learnerState' | 'positions' | 'ahead'>
+
 export class Checkpoint {
   readonly #store: Store
   readonly #limits: CheckpointLimits
@@ -41,7 +44,9 @@ export class Checkpoint {
   readonly #setAside: SetAsideTable
   readonly #heldOut: HeldOutTable
   readonly #served: ServedTables
-  #last: Pick<Change, 'weights' | 'learnerState' | 'positions' | 'ahead'> | undefined
+  /** The rows of the event log that are saved. */
+  readonly log: EventLogTable
+  #last: LastSaved | undefined
   /** Key → which of the records with that key it is. */
   #waiting: ReadonlyMap<string, string> = new Map()
   /** A save failed, and may have been committed anyway: read the stored state again. */
@@ -58,6 +63,7 @@ export class Checkpoint {
     this.#setAside = new SetAsideTable(store)
     this.#heldOut = new HeldOutTable(store)
     this.#served = new ServedTables(store)
+    this.log = new EventLogTable(store)
   }
 
   get path(): string {
@@ -93,6 +99,7 @@ export class Checkpoint {
   load(instead?: TrainableState): Saved | undefined {
     const identity = fact(this.#store, 'identity')
     if (identity === undefined) return undefined
+    checkFacts(this.#store)
     this.#examples.load()
     this.#memory.load()
     const saved: Saved = {
@@ -108,6 +115,7 @@ export class Checkpoint {
       ...this.#heldOutRows(),
       ...this.#servedScores(),
       ...this.#ahead(),
+      ...this.#logged(),
     }
     this.#remember(saved)
     if (instead !== undefined) this.#last = undefined
@@ -150,7 +158,7 @@ export class Checkpoint {
     this.#store.close()
   }
 
-  #remember(saved: Saved): void {
+  #remember(saved: LastSaved & Pick<Saved, 'waiting'>): void {
     this.#last = saved
     this.#waiting = recordsOf(saved.waiting)
   }
@@ -182,6 +190,7 @@ export class Checkpoint {
     this.#setAside.write(change.setAside)
     this.#heldOut.write(change.heldOut ?? [])
     if (change.served !== undefined) this.#served.write(change.served)
+    if (change.log !== undefined) this.log.write(change.log)
     const { ahead } = change
     if (ahead !== undefined && ahead !== this.#last?.ahead) setFact(this.#store, 'ahead', ahead)
     const isNewState = this.#writeState(change)
@@ -238,6 +247,11 @@ export class Checkpoint {
   #servedScores(): Pick<Saved, 'served'> {
     const served = this.#served.load()
     return served.versions.length + served.judgements.length === 0 ? {} : { served }
+  }
+
+  #logged(): Pick<Saved, 'log'> {
+    const log = this.log.load()
+    return log.facts.end === 0 ? {} : { log }
   }
 
   #ahead(): Pick<Saved, 'ahead'> {

@@ -66,7 +66,10 @@ export class PendingTable {
   /** Of a checkpoint from before they were kept in runs. */
   #moveOld(): void {
     const old = this.#store
-      .all('SELECT examples.* FROM pending JOIN examples USING (key) ORDER BY seq')
+      .all(
+        `SELECT examples.key AS key, kind, data, target, weight, prediction, time_ms, slice, examples.sum AS sum
+         FROM pending JOIN examples USING (key) ORDER BY seq`,
+      )
       .map((row) => exampleOf(row, this.#store.path))
     if (old.length === 0) return
     this.#store.transaction(() => {

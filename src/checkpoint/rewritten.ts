@@ -14,5 +14,6 @@ export function withExamples(saved: Saved, change: <Row extends Example>(row: Ro
     ...(saved.heldOut && { heldOut: saved.heldOut.map(change) }),
     remembered: saved.remembered.map(change),
     setAside: saved.setAside.map(aside),
+    rewrites: [...(saved.rewrites ?? []), change],
   }
 }

@@ -17,6 +17,7 @@ import type { Memorised } from '../learner/knn-memory.ts'
 import type { ServedChange, ServedState } from '../evaluation/served-scores.ts'
 import type { Meant } from '../intake/retraction.ts'
 import type { SetAsideEntry } from './set-aside-events.ts'
+import type { LoadedLog, LogChange } from './event-log/contract.ts'
 import type { Json } from '../contracts/core.ts'
 
 /** By source. */
@@ -136,11 +137,16 @@ export interface Saved extends LearnerSnapshot {
   readonly served?: ServedState
   /** Examples that nothing trains on; absent where none are held out. */
   readonly heldOut?: readonly Example[]
+  /** What became of each event; absent in a checkpoint from before it was kept. */
+  readonly log?: LoadedLog
+  /** What each example of the log becomes, in this order, because the base or the names of outputs have changed. */
+  readonly rewrites?: readonly ((example: Example) => Example)[]
   /** Retractions that arrived before their events; absent in a checkpoint from before they were stored. */
   readonly ahead?: AheadState
 }
 
-export interface Change extends Omit<Saved, 'served'> {
+export interface Change extends Omit<Saved, 'served' | 'log' | 'rewrites'> {
+  readonly log?: LogChange
   /** Scores of served answers that are others than at the last save. */
   readonly served?: ServedChange
   /** Ids taken since the last save. */

@@ -12,7 +12,8 @@
  * (`row-sum.ts`) as it was written, without `gone`, which is set later. `snapshots.line` says which of the seen ids
  * that version has learned. `set_aside` has an example (`header`, `data`) or an event as it arrived (`since` and the
  * following columns, as in `waiting`). `remembered.logits` are floats, kept as long as the row: the same example
- * learned on another line has other logits. `held_out` has examples that no state learns.
+ * learned on another line has other logits. `held_out` has examples that no state learns. `event_log` and the tables
+ * after it are described in `event-log/table.ts`.
  */
 export const checkpointMigrations: readonly string[] = [
   `
@@ -117,6 +118,16 @@ export const checkpointMigrations: readonly string[] = [
   `,
   `
   ALTER TABLE examples ADD COLUMN slice TEXT;
+  `,
+  `
+  CREATE TABLE event_log (
+    first INTEGER PRIMARY KEY, count INTEGER NOT NULL, hashes BLOB NOT NULL, ids_sum INTEGER,
+    header TEXT NOT NULL, data BLOB NOT NULL, rest TEXT, sum INTEGER
+  );
+  CREATE TABLE event_states (block INTEGER PRIMARY KEY, facts BLOB NOT NULL, sum INTEGER);
+  CREATE TABLE event_versions (
+    id INTEGER PRIMARY KEY, version TEXT NOT NULL, parent INTEGER NOT NULL, "end" INTEGER NOT NULL, sum INTEGER
+  );
   `,
 ]
 

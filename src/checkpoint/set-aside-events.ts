@@ -126,11 +126,11 @@ export class SetAside {
     return selected.length
   }
 
-  /** Returns the number removed. */
-  discard(selection: Selected): number {
-    const selected = this.#selected(selection)
-    for (const { key } of selected) this.remove(key)
-    return selected.length
+  /** Returns the keys of those removed. */
+  discard(selection: Selected): readonly ExampleKey[] {
+    const keys = this.#selected(selection).map(({ key }) => key)
+    for (const key of keys) this.remove(key)
+    return keys
   }
 
   /** The oldest one that is due; it stays until it is removed. */

@@ -111,7 +111,8 @@ export class StateTables {
   }
 
   ofVersion(version: string): number | undefined {
-    const sql = 'SELECT state, line, sum FROM snapshots WHERE version = ?'
+    // Not by the index, which no checksum covers: a flipped bit in it would hide the version.
+    const sql = 'SELECT state, line, sum FROM snapshots WHERE +version = ?'
     const row = this.#store.get(sql, version)
     if (row === undefined) return undefined
     const [state, line] = [row.number('state'), row.textOrNull('line')]
@@ -125,7 +126,7 @@ export class StateTables {
 
   /** Absent for a version from before lines were kept. */
   lineOf(version: string): VersionLine | undefined {
-    const sql = 'SELECT line FROM snapshots WHERE version = ?'
+    const sql = 'SELECT line FROM snapshots WHERE +version = ?'
     const line = this.#store.get(sql, version)?.textOrNull('line') ?? null
     return line === null ? undefined : (JSON.parse(line) as VersionLine)
   }
@@ -174,6 +175,14 @@ export function fact(store: Store, name: string): Json | undefined {
   const value = row.text('value')
   checkRow(row, { path: store.path, what: `the fact ${name}` }, name, value)
   return JSON.parse(value) as Json
+}
+
+/** All of them: a flipped bit in the name of one would hide it. */
+export function checkFacts(store: Store): void {
+  for (const row of store.all('SELECT name, value, sum FROM facts')) {
+    const [name, value] = [row.text('name'), row.text('value')]
+    checkRow(row, { path: store.path, what: `the fact ${name}` }, name, value)
+  }
 }
 
 export function setFact(store: Store, name: string, value: Json): void {

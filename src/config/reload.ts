@@ -42,6 +42,8 @@ const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['limits.waiting_joins', 'trainer'],
   ['limits.waiting_join_seconds', 'trainer'],
   ['limits.waiting_join_bytes', 'trainer'],
+  ['limits.event_log', 'trainer'],
+  ['limits.event_log_bytes', 'trainer'],
   ['limits.set_aside', 'trainer'],
   ['limits.set_aside_bytes', 'trainer'],
   ['models.*.trigger', 'trainer'],

@@ -294,6 +294,11 @@ export const errorTable = {
     exit: 69,
     fix: 'use the daemon that trains the model: GET /v1/fleet shows it and its url',
   },
+  DISCARDED: {
+    status: 400,
+    exit: 65,
+    fix: 'send it again if it should be learned after all',
+  },
   SET_ASIDE_FULL: {
     status: 400,
     exit: 65,
@@ -576,7 +581,7 @@ export const errorTable = {
     status: 507,
     exit: 75,
     retriable: true,
-    fix: 'raise fleet.copy_bytes (Redis needs twice that per model while a copy is replaced), or make the checkpoint smaller: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.waiting_join_bytes, limits.set_aside_bytes. Feedback stays in the stream until a copy contains it',
+    fix: 'raise fleet.copy_bytes (Redis needs twice that per model while a copy is replaced), or make the checkpoint smaller: a smaller adapter (rank, features of ranpac), replay.capacity, limits.seen_events, limits.waiting_join_bytes, limits.set_aside_bytes, limits.event_log_bytes. Feedback stays in the stream until a copy contains it',
   },
   BROKER_REFUSED: {
     status: 500,

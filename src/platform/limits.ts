@@ -161,6 +161,19 @@ export const limitTable = {
     most: 4096 * MiB,
     reason: 'the trainer also keeps set-aside events in memory',
   },
+  event_log: {
+    default: 100_000,
+    least: 1,
+    most: 10_000_000,
+    reason:
+      'events with what became of them, for receipts and rollbacks: 56 bytes of memory each, and on disk their examples',
+  },
+  event_log_bytes: {
+    default: 128 * MiB,
+    least: MiB,
+    most: 16 * 1024 * MiB,
+    reason: 'the same in bytes: encoded inputs differ in size; the oldest events fall out first',
+  },
   seen_events: {
     default: 1_000_000,
     least: 1000,

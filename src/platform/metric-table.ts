@@ -173,6 +173,24 @@ export const metricTable = {
     labels: ['model'],
     help: 'Events set aside by rollbacks: relearn or discard them.',
   },
+  receipts: {
+    kind: 'gauge',
+    name: 'antikythera_receipts',
+    labels: ['model', 'state'],
+    help: 'Events that the trainer has read, by what became of them: each counts once. State "older" fell out of the event log.',
+  },
+  eventLogRows: {
+    kind: 'gauge',
+    name: 'antikythera_event_log_rows',
+    labels: ['model'],
+    help: 'Rows of the event log, at most limits.event_log.',
+  },
+  eventLogBytes: {
+    kind: 'gauge',
+    name: 'antikythera_event_log_bytes',
+    labels: ['model'],
+    help: 'Size of the event log, at most limits.event_log_bytes.',
+  },
   heldOut: {
     kind: 'gauge',
     name: 'antikythera_held_out_events',

@@ -3,6 +3,7 @@ import type { AlarmCount, Scores } from '../contracts/policy.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
+import type { EventCounts } from '../checkpoint/event-log/states.ts'
 import type { LeaseView } from '../fleet/contract.ts'
 import type { Head } from '../contracts/task.ts'
 
@@ -42,6 +43,13 @@ export interface TrainerStatus {
     readonly set_aside?: number
     /** Kept for comparing versions and never learned; absent where nothing is held out. */
     readonly held_out?: number
+  }
+  /** What became of the events that were read: each counts once. */
+  readonly events?: {
+    readonly states: EventCounts
+    /** Of the event log. */
+    readonly rows: number
+    readonly bytes: number
   }
   readonly prequential: Scores
   /** What its outputs mean, as its task reads it. */

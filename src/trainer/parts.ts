@@ -20,6 +20,7 @@ import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
 import type { AheadLimits } from '../intake/retractions-ahead.ts'
 import type { TrainPlan } from '../learner/learner-types.ts'
+import type { EventLogLimits } from '../checkpoint/event-log/event-log.ts'
 import type { HeldOutLimits } from '../evaluation/held-out.ts'
 import type { ServedLimits } from '../evaluation/served-scores.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
@@ -150,6 +151,8 @@ export interface LoopLimits {
   readonly ahead?: AheadLimits
   /** Kept of what rollbacks set aside; absent = all of it. */
   readonly setAside?: { readonly events: number; readonly bytes: number }
+  /** What is kept of what became of events; absent = the defaults. */
+  readonly eventLog?: EventLogLimits
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seenEvents?: number
   /** Which examples nothing trains on, and how many of them are kept; absent = none. */

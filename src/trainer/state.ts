@@ -10,6 +10,8 @@ import type { Kept } from '../versions/contract.ts'
 import { Dedupe } from '../intake/dedupe/dedupe.ts'
 import { PendingJoins } from '../intake/join.ts'
 import { canonicalJson } from '../platform/canonical-json.ts'
+import { numbersOf } from '../checkpoint/example-pack.ts'
+import { EventLog } from '../checkpoint/event-log/event-log.ts'
 import { Checkpoint } from '../checkpoint/checkpoint.ts'
 import {
   noStamp,
@@ -38,6 +40,7 @@ export interface StateParts {
   readonly retry: RetryPolicy
 }
 
+const usualLog = { events: 100_000, bytes: 128 * 1024 * 1024 }
 const usualAhead = { perSource: 100, all: 1000, events: 100_000 }
 
 export class TrainerState {
@@ -50,6 +53,7 @@ export class TrainerState {
   readonly heldOut: HeldOut
   readonly served: ServedScores
   readonly trials: Trials
+  readonly log: EventLog
   readonly letters: DeadLetterBuffer
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
@@ -90,6 +94,13 @@ export class TrainerState {
     this.heldOut = new HeldOut(loop.task, limits.heldOut)
     this.served = new ServedScores(limits.served)
     this.trials = new Trials(loop.policies.rollout)
+    this.log = new EventLog({
+      limits: limits.eventLog ?? usualLog,
+      hashOf: (key) => this.dedupe.hashOf(key),
+      sizeOf: ({ encoded, target }) => numbersOf(encoded).byteLength + loop.task.size(target),
+      isKnown: (key) => this.dedupe.digestOf(key) !== undefined,
+      stored: this.checkpoint.log,
+    })
     this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#learnerState = learner.learnerState()
@@ -244,6 +255,7 @@ export class TrainerState {
       ahead: this.ahead.state,
       ...(this.heldOut.isOn && { heldOut: this.heldOut.snapshot() }),
       served: this.served.change,
+      log: this.log.change,
       seen: dedupe.fresh,
       retracted: this.#retracted,
       protected: [live?.version, live?.previous, ...this.trials.versions].flatMap(
@@ -256,6 +268,7 @@ export class TrainerState {
     this.stamp = stamp
     dedupe.saved()
     this.served.saved()
+    this.log.saved()
     this.#retracted = { keys: [], predictions: [] }
   }
 }

@@ -8,7 +8,7 @@ import type { UpdateClock } from './updates/update-times.ts'
 
 export function statusOf(
   { model, reports: { engine, tensors, unknownKeys, truncated } }: LoopParts,
-  { learner, progress, waiting, setAside, ahead, heldOut, dedupe, kept }: TrainerState,
+  { learner, progress, waiting, setAside, ahead, heldOut, dedupe, kept, log }: TrainerState,
   stream: SourceMultiplexer | undefined,
   backlog: BacklogProgress,
   times: UpdateClock,
@@ -27,6 +27,7 @@ export function statusOf(
       set_aside: setAside.size,
       ...(heldOut.isOn && { held_out: heldOut.size }),
     },
+    events: { states: log.counts, rows: log.size, bytes: log.bytes },
     prequential: learner.scores,
     head: learner.head,
     steps,

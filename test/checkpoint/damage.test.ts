@@ -9,6 +9,9 @@ import { CodedError } from '../../src/contracts/core.ts'
 import { openStore, type Store } from '../../src/platform/store/store.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import { EventLog, type EventLogParts } from '../../src/checkpoint/event-log/event-log.ts'
+import { eventStates } from '../../src/checkpoint/event-log/states.ts'
+import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 
@@ -69,6 +72,28 @@ function save(checkpoint: Checkpoint): void {
     retracted: { keys: [], predictions: [] },
     protected: [],
     snapshot: { version: 'v1', line: [] },
+    log: logged(),
+  })
+}
+
+/** One event that a version has learned, and one that was refused. */
+function logged() {
+  const log = openLog({ rows: () => [], traces: () => [] })
+  log.add({ ...example('1'), example: example('1'), state: eventStates.pending })
+  log.published('v1', null)
+  log.learned('v1')
+  log.reject(keyOf({ source: 'desk', id: '9' }), { code: 'X', message: 'no' })
+  return log.change
+}
+
+function openLog(stored: EventLogParts['stored']): EventLog {
+  const dedupe = new Dedupe(() => [], Infinity)
+  return new EventLog({
+    limits: { events: 10, bytes: 1e6 },
+    hashOf: (key) => dedupe.hashOf(key),
+    sizeOf: () => 8,
+    isKnown: () => false,
+    stored,
   })
 }
 
@@ -76,7 +101,7 @@ function save(checkpoint: Checkpoint): void {
 function read(store: Store): unknown {
   const checkpoint = new Checkpoint(store, { snapshots: 2 })
   const saved = checkpoint.load()
-  return [saved, checkpoint.seen(), checkpoint.snapshot('v1')]
+  return [saved, checkpoint.seen(), checkpoint.snapshot('v1'), [...checkpoint.log.rows(0, 9)]]
 }
 
 function opened(path: string): Store {
@@ -122,6 +147,12 @@ const cells = [
   ['held_out', 'header'],
   ['waiting', 'value'],
   ['waiting', 'event'],
+  ['event_log', 'hashes'],
+  ['event_log', 'header'],
+  ['event_log', 'data'],
+  ['event_log', 'rest'],
+  ['event_states', 'facts'],
+  ['event_versions', 'version'],
 ] as const
 
 test.each(cells)('a flipped bit in %s.%s is found', (table, column) => {
@@ -166,7 +197,7 @@ test('a flipped bit anywhere in the file changes nothing or is reported as STORE
     }
   }
   expect(outcomes.found).toBeGreaterThan(5)
-})
+}, 60_000)
 
 /** A row that the index hides would be written twice. */
 function saveAgain(store: Store): void {
@@ -178,30 +209,34 @@ function saveAgain(store: Store): void {
 /** A table's index of ended rows: no checksum covers what it says. */
 const indexes = ['remembered_gone', 'memorised_gone'] as const
 
-test.each(indexes)('a flipped bit in the index %s hides no row', (index) => {
-  const folder = scratchFolder()
-  const whole = join(folder, 'whole.db')
-  write(whole)
-  const store = opened(whole)
-  const good = read(store)
-  const [root] = store.all(`SELECT rootpage FROM sqlite_schema WHERE name = '${index}'`)
-  const [size] = store.all('PRAGMA page_size')
-  const [page, length] = [root!.number('rootpage'), size!.number('page_size')]
-  const bytes = readFileSync(whole)
-  const first = (page - 1) * length
-  const places = Array.from({ length }, (_, at) => first + at).filter((at) => bytes[at] !== 0)
-  expect(places.length).toBeGreaterThan(10)
-  for (const at of places)
-    for (let bit = 0; bit < 8; bit += 1) {
-      const damaged = Buffer.from(bytes)
-      damaged[at] = damaged[at]! ^ (1 << bit)
-      const path = join(folder, 'damaged.db')
-      writeFileSync(path, damaged)
-      const place = `byte ${at - first}, bit ${bit}`
-      const read = outcome(path, place)
-      if (read !== undefined) expect(read, place).toEqual(good)
-      writeFileSync(path, damaged)
-      const saved = outcome(path, place, saveAgain)
-      if (saved !== undefined) expect(saved, place).toEqual(good)
-    }
-})
+test.each(indexes)(
+  'a flipped bit in the index %s hides no row',
+  (index) => {
+    const folder = scratchFolder()
+    const whole = join(folder, 'whole.db')
+    write(whole)
+    const store = opened(whole)
+    const good = read(store)
+    const [root] = store.all(`SELECT rootpage FROM sqlite_schema WHERE name = '${index}'`)
+    const [size] = store.all('PRAGMA page_size')
+    const [page, length] = [root!.number('rootpage'), size!.number('page_size')]
+    const bytes = readFileSync(whole)
+    const first = (page - 1) * length
+    const places = Array.from({ length }, (_, at) => first + at).filter((at) => bytes[at] !== 0)
+    expect(places.length).toBeGreaterThan(10)
+    for (const at of places)
+      for (let bit = 0; bit < 8; bit += 1) {
+        const damaged = Buffer.from(bytes)
+        damaged[at] = damaged[at]! ^ (1 << bit)
+        const path = join(folder, 'damaged.db')
+        writeFileSync(path, damaged)
+        const place = `byte ${at - first}, bit ${bit}`
+        const read = outcome(path, place)
+        if (read !== undefined) expect(read, place).toEqual(good)
+        writeFileSync(path, damaged)
+        const saved = outcome(path, place, saveAgain)
+        if (saved !== undefined) expect(saved, place).toEqual(good)
+      }
+  },
+  60_000,
+)

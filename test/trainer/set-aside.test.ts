@@ -115,12 +115,25 @@ describe('what a rollback leaves behind', () => {
     expect(status).toMatchObject({ pending: 1, counts: { accepted: 5, set_aside: 0 } })
   })
 
-  test('a version that nobody knows the lessons of leaves all that is rehearsed behind', async () => {
+  test('a version without a snapshot leaves all that came after it behind, in its order', async () => {
     const world = openWorld({ s: lessons(24) })
     await runToEnd(world, { ...setting, keepVersions: 2 })
     await move(world, 'rollback', 'v1')
     const { counts } = await runToEnd(world, { ...setting, keepVersions: 2 })
-    expect(counts.set_aside).toBe(10)
+    expect(counts).toMatchObject({ learned: 24, set_aside: 20 })
+    const order = Array.from({ length: 20 }, (_, at) => `s e-${at + 4} undone`)
+    expect(asideIn(world)).toEqual(order)
+    expect(saved(world).remembered).toEqual([])
+  })
+
+  test('where the event log is too short, all that is rehearsed is left behind', async () => {
+    const world = openWorld({ s: lessons(24) })
+    const limits = { eventLog: { events: 1, bytes: 1e6 } }
+    await runToEnd(world, { ...setting, limits, keepVersions: 2 })
+    await move(world, 'rollback', 'v1')
+    const { counts } = await runToEnd(world, { ...setting, limits, keepVersions: 2 })
+    // The ten of replay, and the newest of all, which is the one that the log still has.
+    expect(counts.set_aside).toBe(11)
     expect(saved(world).remembered).toEqual([])
   })
 

@@ -101,6 +101,11 @@ export class Dedupe {
     this.#savedEnd = this.#ids?.end ?? this.#savedEnd
   }
 
+  /** As its ids are kept. */
+  hashOf(key: ExampleKey): IdHash {
+    return this.#wordsOf(key)
+  }
+
   #firstOf(pending: readonly ExampleKey[]): number {
     const ids = this.#known()
     let first = ids.end

@@ -63,6 +63,14 @@ export class SeenIds {
     return { ordinal: this.#end - 1 - before, digest: this.#digests[place] ?? 0 }
   }
 
+  /** The ordinals of all its entries, oldest first. Looks at every id. */
+  all(hash: IdHash): readonly number[] {
+    const found: number[] = []
+    for (let ordinal = this.#begin; ordinal < this.#end; ordinal += 1)
+      if (this.#isAt(ordinal % this.#capacity, hash)) found.push(ordinal)
+    return found
+  }
+
   /** Removes the oldest if there are more than `limit`. */
   add(hash: IdHash, digest: number): void {
     if (this.#end - this.#begin === this.#limit) this.#forgetOldest()

@@ -163,6 +163,7 @@ class LibsqlStore implements Store {
         this.#exec('PRAGMA journal_mode=WAL')
       }
       this.#exec(`PRAGMA synchronous=${synchronous}`)
+      this.#checkSchema()
       this.#migrate(migrations)
     })
     if (this.#readonly) this.#exec('PRAGMA query_only=ON')
@@ -184,6 +185,15 @@ class LibsqlStore implements Store {
       for (const sql of migrations.slice(this.#version())) this.#exec(sql)
       this.#exec(`PRAGMA user_version=${String(migrations.length)}`)
     })
+  }
+
+  /** The library ends the process at the name or type of a column that is not UTF-8; ours are ASCII. */
+  #checkSchema(): void {
+    const texts = this.all('SELECT hex(sql) AS hex FROM sqlite_schema WHERE sql IS NOT NULL')
+    const isAscii = (text: Uint8Array) => text.every((byte) => byte < 0x80)
+    if (texts.every((row) => isAscii(Buffer.from(row.text('hex'), 'hex')))) return
+    const { path } = this
+    throw failure('STORE_CORRUPT', `${path}: its schema is damaged`, { details: { path } })
   }
 
   #version(): number {

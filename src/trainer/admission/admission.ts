@@ -17,6 +17,7 @@ import { needsPrediction, type Received, type WaitingEvent } from '../../intake/
 import { signalDigest } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
 import { isBefore } from '../../checkpoint/barrier.ts'
+import { eventStates, isOpen } from '../../checkpoint/event-log/states.ts'
 import { type BufferedRecord, type Prefetched, Prefetcher } from '../sources/prefetcher.ts'
 import type { SourceMultiplexer } from '../sources/multiplexer.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
@@ -74,7 +75,7 @@ export class Admission {
     const seen = this.#look(event)
     const wasThere = this.#wasThereBefore(received)
     if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.progress.accepted))
-      return this.#refuseRetracted(received)
+      return this.#refuseRetracted(key, received)
     if (seen === 'same' || (wasThere && this.#isAside(key, event))) {
       this.#parts.progress.count('duplicates')
       return false
@@ -88,14 +89,18 @@ export class Admission {
       : this.#learn(waiting, { prefetched }, signal)
   }
 
-  #refuseRetracted(received: Received): false {
+  #refuseRetracted(key: ExampleKey, received: Received): false {
+    const { log } = this.#parts
+    if (log.stateOf(key) !== eventStates.retracted) log.erase(key, eventStates.retracted)
     this.#refusals.reject(received, failure('RETRACTED', 'an event with this id was retracted'))
     return false
   }
 
   /** A set-aside event that a person asked for; it is already counted as accepted. */
   async relearn({ key, what, ...entry }: SetAsideEntry, signal: AbortSignal): Promise<Due> {
-    const { progress, latents, setAside, loop } = this.#parts
+    const { progress, latents, setAside, loop, log } = this.#parts
+    // It is on its way again: refused, it counts as rejected.
+    log.wasSetAside(key, eventStates.waiting)
     if (what.kind === 'event') {
       const waiting = { ...what.event, since: progress.accepted, isCounted: true as const }
       const due = needsPrediction(waiting.event)
@@ -280,22 +285,30 @@ export class Admission {
     { predictionId }: Example,
     old: LatentMap | undefined,
   ): void {
-    const { learner, heldOut, dedupe, waiting, setAside, onSupersede, loop } = this.#parts
+    const { learner, heldOut, dedupe, waiting, setAside, onSupersede, loop, log } = this.#parts
     const about = event && loop.task.supersedes(event.signal) ? predictionId : undefined
     const isKnown = dedupe.digestOf(key) !== undefined
     const keys = [...(isKnown ? [key] : []), ...learner.about(about), ...heldOut.about(about)]
-    for (const held of waiting.about(key, about))
-      if (held.received !== received) this.#refusals.drop(held)
-    if (about !== undefined) for (const aside of setAside.about(key, about)) setAside.remove(aside)
+    const older = about === undefined ? keys : [...keys, ...log.about(about)]
+    const waits = waiting.about(key, about).filter((held) => held.received !== received)
+    for (const held of waits) this.#refusals.drop(held)
+    const aside = about === undefined ? [] : setAside.about(key, about)
+    for (const each of aside) setAside.remove(each)
+    for (const each of [...older, ...waits.map((held) => held.key), ...aside])
+      if (each !== key) log.supersede(each)
     const predictions = about === undefined ? [] : [about]
     if (keys.length > 0) onSupersede({ keys, predictions }, old)
   }
 
   #wait(waiting: WaitingEvent): Due {
-    const { waiting: room } = this.#parts
+    const { waiting: room, log } = this.#parts
     const held = room.get(waiting.key)
     if (held?.received === waiting.received) return false
     if (held !== undefined) this.#refusals.drop(held)
+    const state = log.stateOf(waiting.key)
+    // What was accepted under this id before stays what it is until this one is.
+    if (state === undefined || isOpen(state))
+      log.add({ key: waiting.key, state: eventStates.waiting })
     room.enter(waiting)
     // When the limit is reached, the oldest is dropped.
     this.#refusals.giveUp(room.expire(waiting.since))
@@ -341,14 +354,18 @@ export class Admission {
     old: LatentMap | undefined,
   ): Decision<'wait' | 'update'> {
     const { learner, heldOut, progress, dedupe, waiting, setAside, loop, onHoldOut } = this.#parts
+    const { log } = this.#parts
     const { isCounted, event } = counted
     learner.check(example)
     this.#supersede(counted, example, old)
-    const decision = heldOut.takes(example)
+    const isHeldOut = heldOut.takes(example)
+    const decision = isHeldOut
       ? onHoldOut(example, latents)
       : learner.accept(example, latents, loop.clock.nowMs())
     waiting.leave(example.key)
     setAside.remove(example.key)
+    const state = isHeldOut ? eventStates.held_out : eventStates.pending
+    log.add({ key: example.key, example, state })
     dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
     if (isCounted !== true) progress.count('accepted')
     if (counted.served !== undefined) this.#judge(counted.served, example)

@@ -3,6 +3,7 @@ import type { Decision, ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/task.ts'
 import type { Dedupe } from '../../intake/dedupe/dedupe.ts'
 import type { PendingJoins } from '../../intake/join.ts'
+import type { EventLog } from '../../checkpoint/event-log/event-log.ts'
 import type { HeldOut } from '../../evaluation/held-out.ts'
 import type { ServedScores } from '../../evaluation/served-scores.ts'
 import type { Ahead } from '../../intake/retractions-ahead.ts'
@@ -28,6 +29,7 @@ export interface AdmissionParts {
   readonly heldOut: Pick<HeldOut, 'takes' | 'about' | 'rows'>
   readonly served: Pick<ServedScores, 'judge' | 'knows'>
   readonly trials: Pick<Trials, 'judge'>
+  readonly log: EventLog
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: ExampleKey[]

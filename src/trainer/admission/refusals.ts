@@ -5,10 +5,12 @@ import type { ExampleKey } from '../../contracts/core.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
 import type { Received, WaitingEvent } from '../../intake/join.ts'
 import { failure } from '../../platform/errors.ts'
+import { isOpen } from '../../checkpoint/event-log/states.ts'
+import type { Reason } from './dead-letter-buffer.ts'
 import type { AdmissionParts } from './parts.ts'
 
 export class Refusals {
-  readonly #parts: Pick<AdmissionParts, 'letters' | 'progress' | 'waiting' | 'refused'>
+  readonly #parts: Pick<AdmissionParts, 'letters' | 'progress' | 'waiting' | 'refused' | 'log'>
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
@@ -17,9 +19,18 @@ export class Refusals {
   reject(received: Received, error: unknown, key?: ExampleKey): void {
     const { letters, progress, waiting } = this.#parts
     if (key !== undefined && waiting.get(key)?.received === received) waiting.leave(key)
-    letters.add(received, letters.reasonOf(error))
-    if (key !== undefined) this.#parts.refused.push(key)
+    const reason = letters.reasonOf(error)
+    letters.add(received, reason)
+    if (key !== undefined) this.#refused(key, reason)
     progress.count('rejected')
+  }
+
+  /** What was accepted under this id before stays what it is. */
+  #refused(key: ExampleKey, reason: Reason): void {
+    const { log, refused } = this.#parts
+    refused.push(key)
+    const state = log.stateOf(key)
+    if (state === undefined || isOpen(state)) log.reject(key, reason)
   }
 
   /** Their predictions will not come. */

@@ -10,6 +10,7 @@ import { RETRACTED } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { isMeant, meantBy, type Meant } from '../../intake/retraction.ts'
+import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { AdmissionParts, Due } from './parts.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -49,11 +50,15 @@ export class Retractions {
   }
 
   #retracted({ event, received, meant, keys, latents }: Retracting): false {
-    const { dedupe, progress, onRetract } = this.#parts
-    const gone = [...new Set([...keys, ...this.#dropMeant(meant)])]
+    const { dedupe, progress, onRetract, log } = this.#parts
+    const logged = log.meant(meant)
+    const gone = [...new Set([...keys, ...this.#dropMeant(meant), ...logged])]
     const own = keyOf(event)
     if (gone.length === 0 && !this.#isAhead(event, meant, received)) return false
-    for (const key of gone) dedupe.add(key, RETRACTED)
+    for (const key of gone) {
+      log.erase(key, eventStates.retracted)
+      dedupe.add(key, RETRACTED)
+    }
     if (dedupe.digestOf(own) !== undefined) dedupe.add(own, RETRACTED)
     progress.count('accepted')
     const { predictionId } = event

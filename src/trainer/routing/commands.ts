@@ -6,6 +6,7 @@ import type { Logger } from '../../contracts/core.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { Mover, Routing } from '../../versions/contract.ts'
 import { selectedBy } from '../../checkpoint/set-aside-events.ts'
+import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { TrainerState } from '../state.ts'
 
 const commands: readonly Mover[] = [
@@ -28,11 +29,13 @@ export function applyCommand(
   { task, log }: { readonly task: Pick<Task, 'selected'>; readonly log: Logger },
 ): void {
   const { by, asks, reason } = move
-  const { progress, setAside } = state
+  const { progress, setAside, log: events } = state
   if (by === 'pause' || by === 'resume') progress.pause(by === 'pause')
   if (by === 'canary' || by === 'shadow') state.trials.apply(move)
   const selection = selectedBy(asks?.selection ?? {}, task)
   const count = by === 'relearn' ? setAside.relearn(selection) : 0
-  const gone = by === 'discard' ? setAside.discard(selection) : 0
-  log.info({ by, reason, ...(count + gone > 0 && { events: count + gone }) }, 'a command')
+  const gone = by === 'discard' ? setAside.discard(selection) : []
+  for (const key of gone) events.wasSetAside(key, eventStates.discarded)
+  const all = count + gone.length
+  log.info({ by, reason, ...(all > 0 && { events: all }) }, 'a command')
 }

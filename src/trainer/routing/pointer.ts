@@ -146,7 +146,9 @@ export class Pointer {
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
     state.trials.drop()
     if (undoes) {
-      putAside(before, state, { task: loop.task, isUnknown: !isKnown })
+      const { task, log } = loop
+      const timeMs = live.sinceMs
+      putAside(state, { task, log, before, isUnknown: !isKnown, to: version, reason, timeMs })
       state.progress.putBarrier({ untilMs: live.sinceMs, left })
     }
     if (isHolding(live)) state.progress.pause(true)

@@ -2,6 +2,9 @@
  * Sets events aside after a rollback (law 11): the learner has gone back to a version, and everything that was accepted
  * since and still exists is set aside. Records that were not read yet follow by the barrier.
  */
+import { CodedError, type Logger } from '../../contracts/core.ts'
+import { eventStates } from '../../checkpoint/event-log/states.ts'
+import type { EventLog } from '../../checkpoint/event-log/event-log.ts'
 import type { Example, Remembered, Task } from '../../contracts/task.ts'
 import type { WaitingEvent } from '../../intake/join.ts'
 import type { LetterParts } from './set-aside-letters.ts'
@@ -11,21 +14,25 @@ import type { TrainerState } from '../state.ts'
 
 type AsideTask = Pick<Task, 'topic' | 'stratum' | 'shown'>
 
-/**
- * `before`: the content of replay before the learner went back. `isUnknown`: only the replay buffer shows which events
- * the version has learned.
- */
-export function putAside(
-  before: readonly Remembered[],
-  state: TrainerState,
-  { task, isUnknown = false }: { readonly task: AsideTask; readonly isUnknown?: boolean },
-): void {
-  const { learner, waiting, progress, dedupe, letters } = state
-  const parts = { task, progress, letters, setAside: state.setAside }
-  const kept = new Set(learner.remembered.map(({ key }) => key))
-  // In an order that does not depend on how often the trainer was restarted.
-  const isUndone = ({ key }: Remembered) => !kept.has(key) && (isUnknown || !dedupe.has(key))
-  const undone = before.filter(isUndone).toSorted(byKey)
+/** A rollback that the learner has followed. */
+export interface Followed {
+  readonly task: AsideTask
+  readonly log: Logger
+  /** The content of replay before the learner went back. */
+  readonly before: readonly Remembered[]
+  /** Only the replay buffer and the event log show which events the version has learned. */
+  readonly isUnknown?: boolean
+  readonly to: string
+  readonly reason: string
+  readonly timeMs: number
+}
+
+export function putAside(state: TrainerState, followed: Followed): void {
+  const { learner, waiting, progress, letters, log } = state
+  const { task } = followed
+  const parts = { task, progress, letters, log, setAside: state.setAside }
+  const undone = learnedSince(state, followed)
+  log.rolledBack(followed.to, followed.timeMs, followed.reason)
   for (const example of undone) setAside(exampleAside(example, 'undone', task), parts)
   for (const example of learner.dropPending())
     setAside(exampleAside(example, 'pending', task), parts)
@@ -37,6 +44,33 @@ export function putAside(
   }
 }
 
+/**
+ * Everything that the version has not learned, in the order in which it came: from the event log; before it, what replay
+ * held and the log does not know, because it is older.
+ */
+function learnedSince(state: TrainerState, followed: Followed): readonly Example[] {
+  const { learner, dedupe, log } = state
+  const { before, isUnknown = false, to } = followed
+  const kept = new Set(learner.remembered.map(({ key }) => key))
+  // In an order that does not depend on how often the trainer was restarted.
+  const isUndone = ({ key }: Remembered) => !kept.has(key) && (isUnknown || !dedupe.has(key))
+  const logged = loggedSince(to, log, followed.log).filter(({ key }) => !kept.has(key))
+  const replayed = before.filter((each) => isUndone(each) && log.stateOf(each.key) === undefined)
+  return [...replayed.toSorted(byKey), ...logged]
+}
+
+/** A damaged row costs the rows behind it, and never the rollback: replay still has the newest. */
+function loggedSince(to: string, log: EventLog, logger: Logger): readonly Example[] {
+  const found: Example[] = []
+  try {
+    for (const { example } of log.learnedSince(to)) if (example !== undefined) found.push(example)
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.code !== 'STORE_CORRUPT') throw error
+    logger.error({ to, err: error }, 'the event log is damaged: a part of it is not set aside')
+  }
+  return found
+}
+
 function byKey(one: Example, other: Example): number {
   return one.key < other.key ? -1 : Number(one.key > other.key)
 }
@@ -44,10 +78,14 @@ function byKey(one: Example, other: Example): number {
 /** The oldest go to the dead letters when there is no room. */
 export function setAside(
   event: SetAsideEvent,
-  state: LetterParts & Pick<TrainerState, 'setAside' | 'progress'>,
+  state: LetterParts & Pick<TrainerState, 'setAside' | 'progress' | 'log'>,
 ): void {
+  const { key, what } = event
+  if (what.kind === 'event') state.log.setAside({ key }, { isNewer: true })
+  else state.log.setAside({ key, example: what.example })
   for (const gone of state.setAside.add(event)) {
     letterOfGone(gone, state)
+    state.log.wasSetAside(gone.key, eventStates.crowded_out)
     state.progress.count('rejected')
   }
 }

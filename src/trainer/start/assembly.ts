@@ -81,6 +81,7 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     heldOut: state.heldOut,
     served: state.served,
     trials: state.trials,
+    log: state.log,
     letters: state.letters,
     refused: state.refused,
     onHoldOut: (example, found) => state.holdOut(example, found),

@@ -3,6 +3,7 @@
  * A version without a snapshot (imported, or too old) gives its weights, with a fresh optimizer, and the present replay
  * stays unless it is undone; a version with another adapter gives nothing, and a fresh adapter starts.
  */
+import { eventStates } from '../../checkpoint/event-log/states.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Logger } from '../../contracts/core.ts'
@@ -48,6 +49,7 @@ export async function restoreVersion(
   const line = snapshot?.line
   const pending = undoes ? [] : state.learner.pending.map(({ key }) => key)
   if (line !== undefined) state.dedupe.goTo(line, pending)
+  state.log.wentTo(version)
   forgetLearned(state, line !== undefined)
   state.progress.wentTo(version)
   // A person has decided: later versions go live as usual.
@@ -97,10 +99,14 @@ function restore(
 }
 
 /** It may have learned some of the set-aside events. */
-function forgetLearned({ setAside, dedupe, learner }: TrainerState, isKnown: boolean): void {
-  for (const { key } of learner.remembered) setAside.remove(key)
-  if (!isKnown) return
-  for (const { key } of setAside.entries) if (dedupe.has(key)) setAside.remove(key)
+function forgetLearned({ setAside, dedupe, learner, log }: TrainerState, isKnown: boolean): void {
+  const rehearsed = new Set(learner.remembered.map(({ key }) => key))
+  for (const { key } of setAside.entries) {
+    const isLearned = log.stateOf(key) === eventStates.learned
+    if (!isLearned && !rehearsed.has(key) && !(isKnown && dedupe.has(key))) continue
+    setAside.remove(key)
+    log.wasSetAside(key, eventStates.learned)
+  }
 }
 
 function withoutMemory({ memorised, ...present }: LearnerSnapshot): LearnerSnapshot {

@@ -4,6 +4,7 @@
  */
 import { failure } from '../../platform/errors.ts'
 import { publishAgain, publishFirst } from '../updates/candidate.ts'
+import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { Saved } from '../../checkpoint/saved.ts'
 import { checkJournals } from '../../checkpoint/journals.ts'
 import {
@@ -101,10 +102,25 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   state.heldOut.restore(saved.heldOut ?? [])
   if (saved.served !== undefined) state.served.restore(saved.served)
   state.trials.restore(rollout)
+  state.log.restore(saved.log)
+  for (const change of saved.rewrites ?? []) state.log.rewrite(change)
+  if (saved.log === undefined) beginLog(saved, state)
   if (line !== undefined) state.dedupe.restoreLine(line)
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })
   state.learner.resume(pending, trigger)
+}
+
+/** A checkpoint from before there was a log: it begins with what is on its way. */
+function beginLog(
+  { pending, waiting, setAside, heldOut = [] }: Saved,
+  { log }: TrainerState,
+): void {
+  for (const example of heldOut) log.add({ key: example.key, example, state: eventStates.held_out })
+  for (const { key, what } of setAside)
+    log.setAside({ key, ...(what.kind === 'example' && { example: what.example }) })
+  for (const { key } of waiting) log.add({ key, state: eventStates.waiting })
+  for (const example of pending) log.add({ key: example.key, example, state: eventStates.pending })
 }
 
 async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise<void> {

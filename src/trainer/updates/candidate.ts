@@ -91,6 +91,7 @@ async function publish(
         return loop.registry.publish(draft)
       }
       await retry.run(`publishing ${version}`, publish, signal)
+      state.log.published(version, draft.manifest.parent)
       return { number, version, decision }
     } catch (error) {
       // Published before a crash, but the stream was different afterwards: a rollback came in between.

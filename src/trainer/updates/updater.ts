@@ -72,6 +72,7 @@ export class Updater {
     times.decided(decision.verdicts)
     this.#log(outcome, version, decision)
     state.progress.learned(outcome, number)
+    state.log.learned(version)
     state.progress.scored(state.learner.scores)
     this.#release(version, decision)
     await state.save(signal, version)
@@ -97,7 +98,8 @@ export class Updater {
 
   #bury(example: Example, error: CodedError): void {
     const { loop, state } = this.#parts
-    const { letters, progress, refused, dedupe } = state
+    const { letters, progress, refused, dedupe, log } = state
+    log.reject(example.key, error)
     dedupe.add(example.key, LET_AGAIN)
     const position = `${example.source}/${example.id}@${progress.accepted}`
     const place = { partition: 'learning', position }
@@ -146,7 +148,9 @@ export class Updater {
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes: true })
     state.trials.drop()
-    putAside(before, state, { task: loop.task, isUnknown: !isKnown })
+    const { task, log, clock } = loop
+    const timeMs = clock.nowMs()
+    putAside(state, { task, log, before, isUnknown: !isKnown, to: version, reason, timeMs })
     latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
     const place = state.progress.accepted

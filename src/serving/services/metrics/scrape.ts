@@ -58,6 +58,17 @@ export function bytesOfAll(
   return [...byProcess.values()].reduce((sum, bytes) => sum + bytes, 0)
 }
 
+function showEvents(
+  metrics: Metrics,
+  model: string,
+  { states, rows, bytes }: NonNullable<TrainerReport['events']>,
+): void {
+  for (const [state, count] of Object.entries(states))
+    metrics.gauge('receipts', { model, state }, count)
+  metrics.gauge('eventLogRows', { model }, rows)
+  metrics.gauge('eventLogBytes', { model }, bytes)
+}
+
 function showTrainer(metrics: Metrics, model: string, report: TrainerReport): void {
   const { counts, prequential } = report
   metrics.gauge('lag', { model }, report.lag)
@@ -66,6 +77,7 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('waitingJoins', { model }, counts.waiting)
   metrics.gauge('setAside', { model }, counts.set_aside ?? 0)
   metrics.gauge('heldOut', { model }, counts.held_out ?? 0)
+  if (report.events !== undefined) showEvents(metrics, model, report.events)
   metrics.gauge('retractionsAhead', { model }, report.retractionsAhead ?? 0)
   metrics.gauge('paused', { model }, report.state === 'paused' ? 1 : 0)
   for (const outcome of ['accepted', 'duplicates', 'learned', 'rejected'] as const)

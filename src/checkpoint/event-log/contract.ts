@@ -1,0 +1,59 @@
+/** What the event log hands to the checkpoint with a save, and gets back at a start. */
+import type { Example } from '../../contracts/task.ts'
+import type { LoggedRow } from './pack.ts'
+import type { LoggedVersion } from './version-tree.ts'
+
+/** The numbers of the log that are not those of a row. */
+export interface LogFacts {
+  readonly [key: string]: number
+  /** Rows [begin, end) are in the log. */
+  readonly begin: number
+  readonly end: number
+  /** Events that fell out of it. */
+  readonly older: number
+  readonly nextVersion: number
+  readonly nextRollback: number
+  /** How often every example was rewritten, because the base or the names of outputs had changed. */
+  readonly rewrites: number
+}
+
+export const noLog: LogFacts = {
+  ...{ begin: 0, end: 0, older: 0, rewrites: 0 },
+  ...{ nextVersion: 1, nextRollback: 1 },
+}
+
+/** A rollback that set events aside. */
+export interface LoggedRollback {
+  readonly [key: string]: number | string
+  readonly id: number
+  /** The version that it went back to. */
+  readonly to: string
+  readonly timeMs: number
+  readonly reason: string
+}
+
+export interface LoadedLog {
+  readonly facts: LogFacts
+  readonly runs: readonly { readonly first: number; readonly hashes: Uint8Array }[]
+  readonly blocks: readonly { readonly block: number; readonly bytes: Uint8Array }[]
+  readonly versions: readonly LoggedVersion[]
+  readonly rollbacks: readonly LoggedRollback[]
+}
+
+export interface LogChange {
+  readonly facts: LogFacts
+  /** The order of the first fresh row. */
+  readonly first: number
+  readonly fresh: readonly LoggedRow[]
+  readonly hashes: Uint8Array
+  readonly blocks: LoadedLog['blocks']
+  /** Orders of rows that are in the checkpoint and lose their content. */
+  readonly stripped: readonly number[]
+  readonly versions: readonly LoggedVersion[]
+  /** Versions with lower numbers go. */
+  readonly versionsFrom: number
+  /** Absent = those of before. */
+  readonly rollbacks?: readonly LoggedRollback[]
+  /** What every stored example becomes. */
+  readonly rewrite?: ((example: Example) => Example) | undefined
+}

@@ -1,0 +1,83 @@
+/**
+ * What has become of an event, as the log keeps it: one byte a row. The newest row of an event says it; an older row is
+ * `replaced`. The numbers are in the checkpoint and never change their meaning.
+ */
+export const eventStates = {
+  replaced: 0,
+  pending: 1,
+  waiting: 2,
+  learned: 3,
+  held_out: 4,
+  rejected: 5,
+  set_aside: 6,
+  quarantined: 7,
+  superseded: 8,
+  retracted: 9,
+  forgotten: 10,
+  /** Set aside, and then dropped by a person. */
+  discarded: 11,
+  /** Set aside, and then there was no room. */
+  crowded_out: 12,
+} as const
+
+export type EventStateName = keyof typeof eventStates
+export type EventState = (typeof eventStates)[EventStateName]
+
+/** Why it was refused, where its state says so. */
+export const refusedAs = {
+  [eventStates.discarded]: 'DISCARDED',
+  [eventStates.crowded_out]: 'SET_ASIDE_FULL',
+} as const
+
+type Counted = Exclude<EventStateName, 'replaced' | 'discarded' | 'crowded_out'>
+
+/** Those that went after they had been set aside are rejected like others. */
+export type EventCounts = Readonly<Record<Counted, number>> & {
+  /** Of events that fell out of the log. */
+  readonly older: number
+}
+
+const open: ReadonlySet<EventState> = new Set([
+  ...[eventStates.waiting, eventStates.rejected, eventStates.superseded, eventStates.forgotten],
+  ...[eventStates.discarded, eventStates.crowded_out],
+])
+
+/** Nothing of it is learned or kept to be learned: it may yet wait, or be refused. */
+export function isOpen(state: EventState): boolean {
+  return open.has(state)
+}
+
+const undone: ReadonlySet<EventState> = new Set([
+  ...[eventStates.set_aside, eventStates.discarded, eventStates.crowded_out],
+])
+
+/** A rollback took it away: a version that has learned it brings it back. */
+export function isUndone(state: EventState): boolean {
+  return undone.has(state)
+}
+
+const taught: ReadonlySet<EventState> = new Set([
+  ...[eventStates.pending, eventStates.learned, eventStates.held_out, eventStates.waiting],
+  ...[eventStates.set_aside, eventStates.quarantined],
+])
+
+/** It counts for something that a newer signal may take the place of. */
+export function isHeld(state: EventState): boolean {
+  return taught.has(state)
+}
+
+/** `counts`: by the number of the state. */
+export function countsOf(counts: readonly (number | undefined)[], older: number): EventCounts {
+  const of = (...states: readonly EventState[]) =>
+    states.reduce<number>((sum, state) => sum + (counts[state] ?? 0), 0)
+  const { replaced: _replaced, discarded, crowded_out, ...shown } = eventStates
+  const each = Object.entries(shown).map(([name, state]) => [name, of(state as EventState)])
+  const rejected = of(eventStates.rejected, discarded, crowded_out)
+  return { ...Object.fromEntries(each), rejected, older } as EventCounts
+}
+
+const names = Object.keys(eventStates) as readonly EventStateName[]
+
+export function stateName(state: number): EventStateName {
+  return names[state] ?? 'replaced'
+}
