@@ -2,11 +2,31 @@
 import type { Hyperparameters } from '../contracts/adapter.ts'
 import { averaging } from './averaging.ts'
 import { type Optimizer, ruleOf } from './optimizer.ts'
-import { decaying } from './weight-decay.ts'
 
 export function optimizerOf(hyperparameters: Hyperparameters): Optimizer {
   const { weight_decay = 0, weight_decay_steps = 0, average = 0 } = hyperparameters
   const rule = ruleOf(hyperparameters)
   const shrinking = weight_decay === 0 ? rule : decaying(rule, weight_decay, weight_decay_steps)
   return average === 0 ? shrinking : averaging(shrinking, average)
+}
+
+/**
+ * Weights shrink by themselves, apart from the gradient; what the data does not hold up, goes. A shrinking that wears off
+ * is a prior: strong while examples are few, and outvoted later.
+ *
+ *   θ ← θ − η·λₜ·θ + (the optimizer's step),      λₜ = λ · s / (s + t)         s = 0: λₜ = λ
+ *
+ * Loshchilov & Hutter (2019), "Decoupled weight decay regularization", ICLR.
+ */
+function decaying(optimizer: Optimizer, decay: number, halfSteps: number): Optimizer {
+  return {
+    slots: optimizer.slots,
+    update(before, gradient, at) {
+      const worn = halfSteps === 0 ? 1 : halfSteps / (halfSteps + at.step - 1)
+      const shrink = at.rate * decay * worn
+      const after = optimizer.update(before, gradient, at)
+      const weights = after.weights.map((value, i) => value - shrink * (before.weights[i] ?? 0))
+      return { ...after, weights }
+    },
+  }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Input } from '../../src/contracts/stream.ts'
-import { undeclaredNames } from '../../src/trainer/admission/undeclared-names.ts'
+import { undeclaredNames } from '../../src/trainer/admission/watched-base.ts'
 
 type Features = Extract<Input, { kind: 'features' }>['features']
 

@@ -1,12 +1,17 @@
 /** Every check, ordered so that earlier problems explain later ones. */
 import { addressCheck } from './address.ts'
 import { blobsCheck } from './blobs.ts'
-import { configuredBasesCheck, minilmCheck, tokenizerCheck, useLiteCheck } from './bases.ts'
+import {
+  configuredBasesCheck,
+  minilmCheck,
+  modelsCheck,
+  tokenizerCheck,
+  useLiteCheck,
+} from './bases.ts'
 import type { Check } from './check.ts'
 import { fsyncCheck, spaceCheck, writableCheck } from './disk.ts'
 import { servingCheck, storeCheck, threadsCheck, trainingCheck } from './engines.ts'
 import { clockCheck, coresCheck, filesCheck, memoryCheck, nodeCheck } from './machine.ts'
-import { modelsCheck } from './models.ts'
 import { packagesCheck } from './packages.ts'
 
 export const checks: readonly Check[] = [

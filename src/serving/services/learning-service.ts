@@ -5,9 +5,9 @@
 import { failure } from '../../platform/errors.ts'
 import { pageOf, type Page } from '../../platform/page.ts'
 import type { SetAsidePages, ShownAside } from '../../checkpoint/set-aside-pages.ts'
-import type { Selection } from '../../versions/contract.ts'
-import { command, type Commanded } from './commands.ts'
-import type { TrainerView } from './served-model.ts'
+import type { Asked, Routing, Selection } from '../../versions/contract.ts'
+import { openVersions } from '../../versions/service.ts'
+import type { ServedModel, TrainerView } from './served-model.ts'
 
 export interface LearningService {
   /** Newest first, with the count of all. Throws `TRAINED_ELSEWHERE`. */
@@ -32,6 +32,11 @@ export interface Selected {
   readonly events: number
   readonly generation: number
 }
+
+/** The parts of a model that a command moves. */
+type Commanded = Pick<ServedModel, 'name' | 'registry' | 'live'>
+
+type Command = 'pause' | 'resume' | 'relearn' | 'discard'
 
 export function openLearningService(
   model: Commanded & { readonly setAside?: SetAsidePages },
@@ -61,4 +66,22 @@ function pagesOf(
   if (setAside !== undefined && state !== 'standby') return setAside
   const holder = lease?.holder ?? 'another daemon'
   throw failure('TRAINED_ELSEWHERE', `${name} is trained by ${holder}`, { details: { holder } })
+}
+
+/**
+ * Commands of a person to the trainer: pause, resume, relearn, discard. Each is a move of the live pointer that keeps
+ * its version: durable, known to every daemon of a fleet, recorded in the history with its reason, and seen by the
+ * trainer before it reads on, even without new records.
+ */
+async function command(
+  { name, registry, live }: Commanded,
+  by: Command,
+  reason: string,
+  { asks, actor }: { readonly asks?: Asked; readonly actor?: string | undefined } = {},
+): Promise<Routing> {
+  if ((await registry.live()) === undefined)
+    throw failure('NOT_READY', `model ${name} has no live version`)
+  const { routing } = await openVersions(registry).move({ reason, by, asks, actor })
+  await live.swap(routing)
+  return routing
 }

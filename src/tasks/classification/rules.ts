@@ -1,4 +1,5 @@
 /** Which labels a model has: the settings of the task. */
+import type { Json } from '../../contracts/core.ts'
 import type { Head } from '../../contracts/task.ts'
 import { failure } from '../../platform/errors.ts'
 
@@ -31,4 +32,27 @@ export function retiredAmong(
   retired: readonly string[],
 ): readonly string[] {
   return retired.length === 0 ? retired : labels.filter((label) => retired.includes(label))
+}
+
+/**
+ * Why the answers differ from those when `before` was retired; undefined if they do not. A version's answers depend on
+ * what the settings retire or restore.
+ */
+export function revisedBy(
+  labels: readonly string[],
+  retired: readonly string[],
+  before: Json,
+): string | undefined {
+  const was = retiredAmong(labels, before as readonly string[])
+  const now = retiredAmong(labels, retired)
+  if (JSON.stringify(was) === JSON.stringify(now)) return undefined
+  const [gone, back] = [missing(now, was), missing(was, now)]
+  return [
+    ...(gone.length > 0 ? [`retired: ${gone.join(', ')}`] : []),
+    ...(back.length > 0 ? [`no longer retired: ${back.join(', ')}`] : []),
+  ].join('; ')
+}
+
+function missing(some: readonly string[], from: readonly string[]): readonly string[] {
+  return some.filter((label) => !from.includes(label))
 }

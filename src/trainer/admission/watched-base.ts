@@ -2,8 +2,9 @@
 import { identityOf } from '../../adapters/base-identity.ts'
 import type { Logger } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
+import type { Input } from '../../contracts/stream.ts'
 import type { EncodingParts } from '../parts.ts'
-import { undeclaredNames } from './undeclared-names.ts'
+import { nearest } from '../../platform/nearest.ts'
 
 export interface Watch {
   /** The declared names; a model without any has nothing to report. */
@@ -23,5 +24,33 @@ export function watchedBase(base: Base, { names, log, onCut }: Watch): EncodingP
       if (encoded.kind === 'tokens' && encoded.dropped !== undefined) onCut()
       return encoded
     },
+  }
+}
+
+/** A stream of made-up names must not fill the memory. */
+const MOST_NAMES = 1000
+
+/**
+ * Names of features that no config declares: without a schema they are hashed, so that a misspelt one is not seen in any
+ * answer. The log names each once: numbers, which are meant to be declared, and categories that look like a declared name.
+ */
+export function undeclaredNames(
+  names: readonly string[],
+  log: Pick<Logger, 'warn'>,
+): (input: Input) => void {
+  const declared = new Set(names)
+  const seen = new Set<string>()
+  return (input) => {
+    if (input.kind !== 'features' || Array.isArray(input.features)) return
+    for (const [feature, value] of Object.entries(input.features)) {
+      if (declared.has(feature) || seen.has(feature) || seen.size >= MOST_NAMES) continue
+      seen.add(feature)
+      const near = nearest(feature, names)
+      if (typeof value === 'string' && near === undefined) continue
+      log.warn(
+        { feature, ...(near !== undefined && { near }) },
+        'a feature that is not declared is hashed; base.features.schema refuses misspelt names',
+      )
+    }
   }
 }
