@@ -7,7 +7,7 @@ import { readSources } from './source-tree.ts'
 
 /** What a quick test does not reach. */
 const heavy =
-  /^(node:child_process|node:worker_threads|kafkajs|ioredis|onnxruntime-node|@tensorflow\/.*|src\/nn\/tfjs\/tensorflow\.ts|test\/services\/.*)$/
+  /^(node:child_process|node:worker_threads|kafkajs|ioredis|onnxruntime-node|playwright-core|@tensorflow\/.*|src\/nn\/tfjs\/tensorflow\.ts|test\/services\/.*)$/
 
 /** Many seeds, many requests or real sockets: quick by the rule, and seconds each. */
 const slow = [

@@ -1,6 +1,6 @@
 /** The package as npm packs it: what is in it, and that a program elsewhere can import it with its types. */
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { scratchFolder } from '../scratch-folder.ts'
@@ -64,4 +64,7 @@ test('a program elsewhere imports the package with its types, and the command kn
   const command = join(folder, 'node_modules/antikythera/deploy/bootstrap/antikythera.mjs')
   const version = spawnSync(process.execPath, [command, '--version'], { encoding: 'utf8' })
   expect(version.stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  // The page is compiled apart from the rest.
+  const page = 'node_modules/antikythera/dist/src/api/dashboard/page'
+  expect(readdirSync(join(folder, page))).toContain('main.js')
 })

@@ -66,10 +66,9 @@ input { accent-color: var(--main) }
 .buttons.left { justify-content: start }
 .inline { display: grid; grid-template-columns: 1fr auto; gap: 0 .5rem; align-items: end }
 .inline button { margin-bottom: .5rem }
-.inline p { grid-column: 1 / 3 }
 
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; margin-bottom: .5rem }
-th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-top: 1px solid var(--rule); font-weight: 400; vertical-align: top; overflow-wrap: anywhere }
+th, td { text-align: left; padding: .22rem .6rem .22rem 0; border-top: 1px solid var(--rule); font-weight: 400; vertical-align: middle; overflow-wrap: anywhere }
 thead th { color: var(--quiet); font-size: .85em; border: 0 }
 th.right, td.right { text-align: right }
 th:last-child, td:last-child { padding-right: 0 }
@@ -85,7 +84,7 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .moves { padding-left: 1.1rem; margin: .4rem 0 }
 .scroll { overflow-x: auto }
 .confusion { width: auto; text-align: center }
-.confusion caption { text-align: left; color: var(--quiet); font-size: .85em; padding: .4rem 0 }
+.confusion caption { text-align: left; white-space: nowrap; color: var(--quiet); font-size: .85em; padding: .4rem 0 }
 .confusion td, .confusion th { padding: .3rem .7rem; text-align: center; border: 1px solid var(--rule) }
 .confusion thead td { border: 0 }
 .hit1 { background: rgb(var(--hit) / .08) } .hit2 { background: rgb(var(--hit) / .14) }

@@ -15,6 +15,8 @@ export interface Model {
   readonly base: string
   readonly method: string
   readonly task: string
+  /** What this task calls the share of right answers. */
+  readonly score: { readonly name: string; readonly meaning: string }
   readonly labels?: readonly string[]
   readonly live: Live | null
   readonly failed_swap?: Coded & { readonly version: string }

@@ -7,6 +7,8 @@ import type { Live, Sample, Version } from './answers.tsx'
 import { clockTime, share } from './format.tsx'
 
 interface Props {
+  /** What the line shows, as the task calls it. */
+  readonly score: string
   readonly samples: readonly Sample[]
   readonly moves: readonly Live[]
   /** Where they are older than the samples, their scores begin the line. */
@@ -35,7 +37,7 @@ const [TOP, RIGHT, BOTTOM, LEFT] = [18, 8, 20, 34]
 /** Marks of the trainer that are nearer than this cannot be told apart. */
 const NEAR_PX = 5
 
-export function Chart({ samples, moves, versions, onWhy }: Props) {
+export function Chart({ score, samples, moves, versions, onWhy }: Props) {
   const { box, width } = useWidth()
   const [range, setRange] = useState<number>(600_000)
   const [chosen, setChosen] = useState<number | undefined>()
@@ -54,7 +56,7 @@ export function Chart({ samples, moves, versions, onWhy }: Props) {
   return (
     <section aria-labelledby="chart-title">
       <div class="heading">
-        <h2 id="chart-title">Accuracy of recent answers</h2>
+        <h2 id="chart-title">Recent {score}</h2>
         <span role="group" aria-label="Time shown">
           {RANGES.map(([name, ms]) => (
             <button
@@ -73,7 +75,7 @@ export function Chart({ samples, moves, versions, onWhy }: Props) {
           width={width}
           height={HEIGHT}
           role="img"
-          aria-label={summaryOf(shown, marks, alarmsOf(samples, startMs).length)}
+          aria-label={summaryOf(score, shown, marks, alarmsOf(samples, startMs).length)}
         >
           {steps.map((step) => (
             <g key={step} class="axis">
@@ -119,9 +121,12 @@ export function Chart({ samples, moves, versions, onWhy }: Props) {
             onInput={(event) => setChosen(marks[Number(event.currentTarget.value)]?.generation)}
           />
           <p>
-            <button class="link" onClick={() => onWhy(mark.version)}>
+            <button
+              class="link"
+              aria-label={`${mark.version}: why`}
+              onClick={() => onWhy(mark.version)}
+            >
               {mark.version}
-              <span class="hidden">: why</span>
             </button>{' '}
             <time dateTime={mark.since}>{clockTime(mark.timeMs)}</time> by {mark.by}: {mark.reason}
           </p>
@@ -246,10 +251,15 @@ function alarmsOf(samples: readonly Sample[], startMs: number): readonly number[
     .filter((timeMs) => timeMs >= startMs)
 }
 
-function summaryOf(points: readonly Point[], marks: readonly Mark[], alarms: number): string {
+function summaryOf(
+  score: string,
+  points: readonly Point[],
+  marks: readonly Mark[],
+  alarms: number,
+): string {
   const last = points.at(-1)
-  if (last === undefined) return 'no accuracy yet'
+  if (last === undefined) return `no ${score} yet`
   const values = points.map(({ accuracy }) => accuracy)
   const span = `between ${share(Math.min(...values))} and ${share(Math.max(...values))}`
-  return `accuracy ${share(last.accuracy)} now, ${span}; ${marks.length} changes of the version; ${alarms} drift alarms`
+  return `${score} ${share(last.accuracy)} now, ${span}; ${marks.length} changes of the version; ${alarms} drift alarms`
 }

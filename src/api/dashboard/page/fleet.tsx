@@ -1,6 +1,6 @@
 /** The replicas, which version each answers with, and who trains. Hidden where this daemon is alone. */
 import type { Fleet } from './answers.tsx'
-import { ago } from './format.tsx'
+import { age } from './format.tsx'
 
 export function FleetPanel({ fleet }: { readonly fleet: Fleet | undefined }) {
   if (fleet?.shared !== true) return null
@@ -15,7 +15,7 @@ export function FleetPanel({ fleet }: { readonly fleet: Fleet | undefined }) {
           <li key={replica}>
             <b>{replica}</b> {replica === fleet.replica && '(this one) '}
             <small>
-              {role}, seen {ago(seen)}
+              {role}, seen {age(seen)} ago
               {trains(replica).length > 0 && `, trains ${trains(replica).join(', ')}`}
             </small>
             <br />

@@ -26,11 +26,11 @@ const UNITS = [
   ['min', 60],
 ] as const
 
-export function ago(time: string): string {
+export function age(time: string): string {
   const seconds = Math.max(0, (Date.now() - Date.parse(time)) / 1000)
   for (const [unit, size] of UNITS)
-    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`
-  return seconds < 5 ? 'just now' : `${Math.floor(seconds)} s ago`
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`
+  return `${Math.floor(seconds)} s`
 }
 
 export function plural(count: number, one: string, many = `${one}s`): string {

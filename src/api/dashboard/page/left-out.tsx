@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks'
 import type { Aside, Letter } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
-import { ago, plural } from './format.tsx'
+import { age, plural } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 
 interface Props {
@@ -64,7 +64,7 @@ export function LettersPanel({ name, count, onDone }: Props) {
       <ul class="plain">
         {answer?.dead_letters.map(({ id, code, reason, time }) => (
           <li key={id}>
-            <code>{code}</code> {reason} <small>{ago(time)}</small>
+            <code>{code}</code> {reason} <small>{age(time)} ago</small>
           </li>
         ))}
       </ul>

@@ -17,6 +17,7 @@ import { WhyDialog } from './why.tsx'
 
 /** Where nothing pushes: other models, and the fleet. */
 const ROUND_MS = 10_000
+const SAID_MS = 8000
 /** The server keeps fewer; this bounds a tab that is open for days. */
 const MOST_SAMPLES = 2000
 
@@ -70,7 +71,7 @@ function App() {
 
 function ModelView({ name, round }: { readonly name: string; readonly round: number }) {
   const { samples, lost } = useSamples(name)
-  const [said, say] = useState('')
+  const [said, say] = useSaid()
   const [move, setMove] = useState<Move | undefined>()
   const [why, setWhy] = useState<string | undefined>()
   const last = samples.at(-1)
@@ -101,6 +102,7 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
     <main>
       <Summary model={model.answer} lost={lost} onRollBack={() => setMove({ kind: 'rollback' })} />
       <Chart
+        score={model.answer.score.name}
         samples={samples}
         moves={history.answer?.moves ?? []}
         versions={from === undefined ? (page?.items ?? []) : []}
@@ -158,6 +160,18 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
       </p>
     </main>
   )
+}
+
+/** What has just happened, for a while. */
+function useSaid() {
+  const [said, say] = useState('')
+  useEffect(() => {
+    const timer = setTimeout(() => say(''), SAID_MS)
+    return () => {
+      clearTimeout(timer)
+    }
+  }, [said])
+  return [said, say] as const
 }
 
 function useAddress(): { readonly chosen: string; readonly round: number } {

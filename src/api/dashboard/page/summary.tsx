@@ -1,7 +1,8 @@
 /** How the model is, in one line, and the way back. */
+import type { ComponentChildren } from 'preact'
 import type { Model } from './answers.tsx'
 import { textOf } from './client.tsx'
-import { ago, share, whole } from './format.tsx'
+import { age, share, whole } from './format.tsx'
 
 interface Props {
   readonly model: Model
@@ -24,9 +25,9 @@ export function Summary({ model, lost, onRollBack }: Props) {
         <dl>
           <Fact name="live">
             <strong id="live">{live?.version ?? 'none yet'}</strong>
-            {live !== null && <small>{ago(live.since)}</small>}
+            {live !== null && <small>for {age(live.since)}</small>}
           </Fact>
-          <Fact name="accuracy">
+          <Fact name={model.score.name} meaning={model.score.meaning}>
             <strong id="accuracy">
               {prequential.count === 0 ? '–' : share(prequential.accuracy_recent)}
             </strong>
@@ -73,11 +74,17 @@ export function Summary({ model, lost, onRollBack }: Props) {
   )
 }
 
-function Fact({ name, children }: { readonly name: string; readonly children: unknown }) {
+interface FactProps {
+  readonly name: string
+  readonly meaning?: string
+  readonly children: ComponentChildren
+}
+
+function Fact({ name, meaning, children }: FactProps) {
   return (
-    <div>
+    <div title={meaning}>
       <dt>{name}</dt>
-      <dd>{children as never}</dd>
+      <dd>{children}</dd>
     </div>
   )
 }

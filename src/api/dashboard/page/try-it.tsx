@@ -22,6 +22,7 @@ export function TryIt({ model }: { readonly model: Model }) {
   const [input, setInput] = useState('')
   const [predicted, setPredicted] = useState<Predicted | undefined>()
   const [fault, setFault] = useState('')
+  const [said, say] = useState('')
   const isText = model.base !== 'features'
   const answer = predicted?.predictions[0]
   const predict = async () => {
@@ -40,6 +41,7 @@ export function TryIt({ model }: { readonly model: Model }) {
       <form
         onSubmit={(event) => {
           event.preventDefault()
+          say('')
           void predict()
         }}
       >
@@ -72,8 +74,17 @@ export function TryIt({ model }: { readonly model: Model }) {
         )}
       </div>
       {answer !== undefined && (
-        <Feedback key={answer.id} model={model} answer={answer} onLearned={() => void predict()} />
+        <Feedback
+          key={answer.id}
+          model={model}
+          answer={answer}
+          onSaid={say}
+          onLearned={() => void predict()}
+        />
       )}
+      <p class="note" role="status">
+        {said}
+      </p>
     </section>
   )
 }
@@ -108,6 +119,7 @@ function Scores({ scores }: { readonly scores: Readonly<Record<string, number>> 
 interface FeedbackProps {
   readonly model: Model
   readonly answer: Answer
+  readonly onSaid: (text: string) => void
   readonly onLearned: () => void
 }
 
@@ -118,23 +130,23 @@ interface Receipt {
   readonly trigger_every?: number
 }
 
-function Feedback({ model, answer, onLearned }: FeedbackProps) {
+function Feedback({ model, answer, onSaid, onLearned }: FeedbackProps) {
   const isNumber = answer.value !== undefined
   const [right, setRight] = useState(isNumber ? '' : (answer.label ?? ''))
-  const [said, setSaid] = useState('')
   const submit = async () => {
     const target = isNumber ? { value: Number(right) } : { label: right }
     const path = modelPath(model.model)
     try {
       const event = { prediction_id: answer.id, source: 'page', ...target }
       const receipt = await send<Receipt>('POST', `${path}/feedback`, event)
-      setSaid(waitingOf(receipt))
+      onSaid(waitingOf(receipt))
       if (receipt.position === undefined) return
-      const { live } = await get<Model>(`${path}?wait_for=${receipt.position}`)
-      setSaid(`Learned: ${live?.version ?? 'no version'} answers now.`)
+      const learned = await learnedAt(`${path}?wait_for=${receipt.position}`)
+      if (learned === undefined) return
+      onSaid(`Learned: ${learned} answers now.`)
       onLearned()
     } catch (error) {
-      setSaid((before) => (before === '' ? textOf(error) : before))
+      onSaid(textOf(error))
     }
   }
   return (
@@ -162,11 +174,17 @@ function Feedback({ model, answer, onLearned }: FeedbackProps) {
         ))}
       </datalist>
       <button>Teach</button>
-      <p class="note" role="status">
-        {said}
-      </p>
     </form>
   )
+}
+
+/** Undefined where it is not learned within the time that the daemon lets one wait: what was said of it still holds. */
+async function learnedAt(path: string): Promise<string | undefined> {
+  try {
+    return (await get<Model>(path)).live?.version
+  } catch {
+    return undefined
+  }
 }
 
 function waitingOf({ accepted, pending, trigger_every: every }: Receipt): string {

@@ -1,7 +1,7 @@
 /** The versions, newest first, a page at a time: what each scored, why it was promoted or held, and what can be done. */
 import type { Live, Page, Version } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
-import { ago, share, whole } from './format.tsx'
+import { age, share, whole } from './format.tsx'
 import type { Move } from './move.tsx'
 
 interface Props {
@@ -36,7 +36,7 @@ export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
         <thead>
           <tr>
             <th scope="col">version</th>
-            <th scope="col">made</th>
+            <th scope="col">age</th>
             <th scope="col" class="right">
               accuracy
             </th>
@@ -55,14 +55,17 @@ export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
           {page?.items.map((each, at) => (
             <tr key={each.version} class={each.live ? 'live' : ''}>
               <th scope="row">
-                <button class="link" onClick={() => on.onWhy(each.version)}>
+                <button
+                  class="link"
+                  aria-label={`${each.version}: why`}
+                  onClick={() => on.onWhy(each.version)}
+                >
                   {each.version}
-                  <span class="hidden">: why</span>
                 </button>
                 {each.live && <b class="tag">live</b>}
                 {each.decision !== 'promote' && <b class="tag">{each.decision}</b>}
               </th>
-              <td>{ago(each.created)}</td>
+              <td>{age(each.created)}</td>
               <td class="right">{share(each.scores.accuracy_recent)}</td>
               <td class="right events">+{whole(each.events_new)}</td>
               <td class="reason" title={each.reason}>
@@ -73,16 +76,19 @@ export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
                   <button
                     class="small"
                     aria-pressed={each.pinned}
+                    aria-label={`${each.pinned ? 'Pinned' : 'Pin'} ${each.version}`}
                     title="keep its files for good"
                     onClick={() => void pin(each)}
                   >
                     {each.pinned ? 'Pinned' : 'Pin'}
-                    <span class="hidden"> {each.version}</span>
                   </button>
                 )}
                 {!each.removed && !each.live && live !== null && (
                   <button
                     class="small"
+                    aria-label={
+                      isOlder(at) ? `Roll back to ${each.version}` : `Promote ${each.version}`
+                    }
                     onClick={() =>
                       on.onMove({
                         kind: isOlder(at) ? 'rollback' : 'promote',
@@ -91,7 +97,6 @@ export function VersionsPanel({ name, page, isFirst, live, ...on }: Props) {
                     }
                   >
                     {isOlder(at) ? 'Roll back' : 'Promote'}
-                    <span class="hidden"> to {each.version}</span>
                   </button>
                 )}
                 {each.removed && <small>removed</small>}

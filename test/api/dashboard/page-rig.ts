@@ -1,0 +1,99 @@
+/** A daemon whose model learns from made-up rows, and pages on it in a real browser. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, Page } from 'playwright-core'
+import { onTestFinished, vi } from 'vitest'
+import { entryUrl } from '../../../src/platform/entry.ts'
+import { openRandom } from '../../../src/platform/random.ts'
+import { ended, firstLine } from '../../child.ts'
+import { removed } from '../../scratch-folder.ts'
+
+const main = fileURLToPath(entryUrl('../../../src/cli/main.ts', import.meta.url))
+
+export interface Rig {
+  readonly url: string
+  /** Sends so many rows, with this share of wrong labels, and resolves when they are learned. */
+  teach(count: number, wrong?: number): Promise<void>
+  get<Answer>(path: string): Promise<Answer>
+  close(): Promise<void>
+}
+
+export const TOKEN = '0123456789abcdef'
+
+export async function startRig(): Promise<Rig> {
+  const folder = mkdtempSync(join(tmpdir(), 'antikythera-page-'))
+  const config = join(folder, 'antikythera.yaml')
+  const model = `base: { features: { size: 3 } }, labels: [no, yes], adapter: { method: head }`
+  const auth = `auth: { tokens: ['${TOKEN}'] }`
+  writeFileSync(
+    config,
+    `server: { port: 0, ${auth} }\nlog: { level: warn }\nmodels:\n` +
+      `  rows: { ${model}, trigger: { policy: count, every: 20 } }\n`,
+  )
+  const args = [main, 'serve', '--config', config, '--json']
+  const daemon = spawn(process.execPath, args, {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const { url } = JSON.parse(await firstLine(daemon)) as { url: string }
+  await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
+    timeout: 60_000,
+    interval: 100,
+  })
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
+  const get = async <Answer>(path: string) =>
+    (await (await fetch(`${url}${path}`, { headers })).json()) as Answer
+  const random = openRandom(7, 'rows')
+  return {
+    url,
+    get,
+    async teach(count, wrong = 0) {
+      const events = Array.from({ length: count }, () => {
+        const features = [1, 2, 3].map(() => random.uniform() * 2 - 1)
+        const isYes = features[0]! + features[1]! > 0 !== random.uniform() < wrong
+        return { source: 'crowd', input: { features }, label: isYes ? 'yes' : 'no' }
+      })
+      const body = JSON.stringify({ events })
+      const path = '/v1/models/rows'
+      const response = await fetch(`${url}${path}/feedback`, { method: 'POST', headers, body })
+      const { position } = (await response.json()) as { position: string }
+      await get(`${path}?wait_for=${position}`)
+    },
+    async close() {
+      daemon.kill('SIGKILL')
+      await ended(daemon)
+      await removed(folder)
+    },
+  }
+}
+
+export interface View {
+  readonly width?: number
+  readonly colorScheme?: 'light' | 'dark'
+  /** Given in the page's form, as a person would. */
+  readonly token?: string
+}
+
+/** Anything that the page logs as an error, a refusal of its policy included, is in `faults`. */
+export async function openView(browser: Browser, url: string, view: View = {}) {
+  const { width = 1280, colorScheme = 'light', token = TOKEN } = view
+  const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme })
+  onTestFinished(() => context.close())
+  const page: Page = await context.newPage()
+  const faults: string[] = []
+  page.on('pageerror', (error) => faults.push(String(error)))
+  page.on('console', (message) => {
+    // The first request has no key yet, and its refusal is what the form is for.
+    if (message.type() === 'error' && !message.text().includes('401')) faults.push(message.text())
+  })
+  await page.goto(url)
+  if (token !== '') {
+    await page.getByLabel('Key').fill(token)
+    await page.getByRole('button', { name: 'Use it' }).click()
+    await page.locator('#live').waitFor()
+  }
+  return { page, faults }
+}

@@ -1,0 +1,177 @@
+/** The page as people use it, in a real browser on a real daemon: with a mouse, with the keyboard, on a phone. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import {
+  accessibilityFaults,
+  needsChromium,
+  screenshot,
+  startChromium,
+} from '../../services/chromium.ts'
+import { openView, startRig, TOKEN, type Rig } from './page-rig.ts'
+
+let browser: Browser
+let rig: Rig
+
+beforeAll(async () => {
+  const started = await startChromium()
+  if (started === undefined) return
+  browser = started
+  rig = await startRig()
+  await rig.teach(300)
+})
+
+afterAll(async () => {
+  await (browser as Browser | undefined)?.close()
+  await (rig as Rig | undefined)?.close()
+})
+
+beforeEach((context) => {
+  needsChromium(context)
+})
+
+const accuracyIn = async (page: Page) => Number(await page.locator('#accuracy').textContent())
+const liveIn = async (page: Page) => page.locator('#live').textContent()
+/** Turns the pages of the list until the version is there. */
+async function rowOf(page: Page, version: string) {
+  const why = page.getByRole('button', { name: `${version}: why`, exact: true })
+  const row = page.locator('.versions tr', { has: why })
+  const first = page.locator('.versions tbody th').first()
+  while ((await row.count()) === 0) {
+    const before = await first.textContent()
+    await page.getByRole('button', { name: 'Older' }).click()
+    await expect.poll(async () => first.textContent()).not.toBe(before)
+  }
+  return row
+}
+
+test('a person sees accuracy fall after a bad burst, rolls back with a reason, sees it recover, and reads why', async () => {
+  const { page, faults } = await openView(browser, rig.url)
+  const good = (await liveIn(page))!
+  expect(await accuracyIn(page)).toBeGreaterThan(0.8)
+  await screenshot(page, 'path-1-good')
+
+  await rig.teach(200, 1)
+  await expect.poll(async () => accuracyIn(page)).toBeLessThan(0.5)
+  await expect.poll(async () => liveIn(page)).not.toBe(good)
+  await screenshot(page, 'path-2-fallen')
+
+  await (await rowOf(page, good)).getByRole('button', { name: 'Roll back' }).click()
+  const dialog = page.getByRole('dialog', { name: `Roll back to ${good}` })
+  await dialog.getByLabel('Reason').fill('a bad burst from the crowd')
+  await screenshot(page, 'path-3-reason')
+  await dialog.getByRole('button', { name: 'Roll back' }).click()
+  await expect.poll(async () => liveIn(page)).toBe(good)
+  expect(await page.locator('.said').textContent()).toContain(`${good} answers now`)
+
+  await rig.teach(200)
+  await expect.poll(async () => accuracyIn(page)).toBeGreaterThan(0.75)
+  await screenshot(page, 'path-4-recovered')
+
+  await (await rowOf(page, good)).getByRole('button', { name: `${good}: why` }).click()
+  const why = page.getByRole('dialog', { name: `Why ${good}` })
+  await expect
+    .poll(async () => why.textContent())
+    .toContain('by rollback: a bad burst from the crowd')
+  await screenshot(page, 'path-5-why')
+  const { moves } = await rig.get<{ moves: { by: string; reason: string; version: string }[] }>(
+    '/v1/models/rows/history',
+  )
+  expect(moves.find(({ by }) => by === 'rollback')).toMatchObject({
+    version: good,
+    reason: 'a bad burst from the crowd',
+  })
+  expect(faults).toEqual([])
+})
+
+test('the keyboard alone is enough: roll back, change of mind, and the focus comes back', async () => {
+  const { page } = await openView(browser, rig.url)
+  const taught = await liveIn(page)
+  await rig.teach(20)
+  await expect.poll(async () => liveIn(page)).not.toBe(taught)
+  const before = await liveIn(page)
+  const opener = page.getByRole('button', { name: 'Roll back…' })
+  const focused = async () => (await opener.and(page.locator(':focus')).count()) === 1
+  for (let tabs = 0; tabs < 20 && !(await focused()); tabs += 1) await page.keyboard.press('Tab')
+  expect(await focused()).toBe(true)
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  expect(await focused()).toBe(true)
+  expect(await liveIn(page)).toBe(before)
+
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog').waitFor()
+  await page.keyboard.type('by hand')
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter')
+  await expect.poll(async () => liveIn(page)).not.toBe(before)
+
+  // The marks of the line are walked through with a slider.
+  const slider = page.getByRole('slider', { name: 'Changes of the version' })
+  await slider.focus()
+  await page.keyboard.press('End')
+  expect(await slider.getAttribute('aria-valuetext')).toContain('rollback')
+  await page.keyboard.press('ArrowLeft')
+  expect(await slider.getAttribute('aria-valuetext')).toContain('trainer')
+})
+
+test('the box answers, takes the right answer, and says which version has learned it', async () => {
+  const { page, faults } = await openView(browser, rig.url)
+  await page.getByLabel('Input').fill('[0.9, 0.9, 0]')
+  await page.getByRole('button', { name: 'Predict' }).click()
+  await page.locator('#answer').waitFor()
+  await page.getByLabel('Right answer').fill('yes')
+  await page.getByRole('button', { name: 'Teach' }).click()
+  await page.getByText(/Learned: v\d+ answers now/).waitFor()
+  const learned = async () =>
+    (await rig.get<{ sources: { source: string }[] }>('/v1/models/rows/quality')).sources
+  await expect.poll(learned).toContainEqual(expect.objectContaining({ source: 'page' }))
+  await page.getByLabel('Input').fill('{"features": [1]}')
+  await page.getByRole('button', { name: 'Predict' }).click()
+  expect(await page.locator('.bad').first().textContent()).toContain('features')
+  expect(faults.filter((fault) => !fault.includes('400'))).toEqual([])
+})
+
+test('a wrong key is refused in words, and a right one is kept for this tab alone', async () => {
+  const { page } = await openView(browser, rig.url, { token: '' })
+  await page.getByLabel('Key').fill('wrong')
+  await page.keyboard.press('Enter')
+  await page.getByText('The daemon does not know this key.').waitFor()
+  await page.getByLabel('Key').fill(TOKEN)
+  await page.keyboard.press('Enter')
+  await page.locator('#live').waitFor()
+  await page.reload()
+  await page.locator('#live').waitFor()
+  const other = await page.context().newPage()
+  await other.goto(rig.url)
+  await other.getByLabel('Key').waitFor()
+})
+
+const views = [360, 1280].flatMap((width) =>
+  (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
+)
+
+test.each(views)('nothing is wrong for axe at $width px in $colorScheme', async (view) => {
+  const { page, faults } = await openView(browser, rig.url, view)
+  await page.getByRole('heading', { name: 'Versions' }).waitFor()
+  await page.locator('.confusion').waitFor()
+  await page.locator('path.line').waitFor()
+  const name = `${view.width}-${view.colorScheme}`
+  await screenshot(page, `page-${name}`)
+  expect(await accessibilityFaults(page)).toEqual([])
+  // No sideways scrolling on a phone.
+  expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBe(0)
+  await page.getByRole('button', { name: 'Roll back…' }).click()
+  await page.getByRole('dialog').waitFor()
+  expect(await accessibilityFaults(page)).toEqual([])
+  expect(faults).toEqual([])
+})
+
+test('the form for a key is clean too', async () => {
+  const { page } = await openView(browser, rig.url, { token: '' })
+  await page.getByLabel('Key').waitFor()
+  expect(await accessibilityFaults(page)).toEqual([])
+})
