@@ -24,6 +24,7 @@ import { registerSetAside } from './commands/set-aside.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerSetup } from './commands/setup.ts'
 import { registerStatus } from './commands/status.ts'
+import { registerCanary, registerShadow } from './commands/trials.ts'
 import { registerUp } from './commands/up.ts'
 import { registerVersions } from './commands/versions.ts'
 import { registerWhy } from './commands/why.ts'
@@ -43,6 +44,8 @@ const commands = [
   registerHistory,
   registerRollback,
   registerPromote,
+  registerCanary,
+  registerShadow,
   registerSetAside,
   registerPin,
   registerResetPosition,

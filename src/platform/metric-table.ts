@@ -463,6 +463,18 @@ export const metricTable = {
     labels: ['model'],
     help: 'Versions with scores of the answers they served; at most limits.scored_versions.',
   },
+  trialJudged: {
+    kind: 'gauge',
+    name: 'antikythera_trial_judged_answers',
+    labels: ['model', 'arm'],
+    help: 'Answers of the running trial that feedback has judged: of the version on trial (candidate), and of the live one.',
+  },
+  trialError: {
+    kind: 'gauge',
+    name: 'antikythera_trial_error',
+    labels: ['model', 'arm'],
+    help: 'Mean error of these answers: 0 = all right, 1 = all wrong; for numbers the distance. Absent until one is judged.',
+  },
   trainerUp: {
     kind: 'gauge',
     name: 'antikythera_trainer_up',

@@ -1,6 +1,7 @@
 /** The trainer's report to the server about its model. */
 import type { AlarmCount, Scores } from '../contracts/policy.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
+import type { Trial } from '../evaluation/trial.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { EventCounts } from '../checkpoint/event-log/states.ts'
@@ -84,6 +85,11 @@ export interface TrainerStatus {
   readonly alarms?: AlarmCount
   /** Of the answers that each version has served, the most recently judged first. Reported once a second at most. */
   readonly served?: readonly ServedScore[]
+  /** Absent where no version is on trial. */
+  readonly trial?: Omit<Trial, 'due' | 'isGraded'> & {
+    /** The version whose trial is next. */
+    readonly waiting?: string
+  }
   /** Reported at most once a second. */
   readonly quality?: QualityReport
   /** In a fleet: the lease under which it trains, or the holder while this one is on standby. */

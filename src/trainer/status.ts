@@ -2,17 +2,19 @@
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { BacklogProgress } from './backlog-progress.ts'
 import type { FeedbackProgress, TrainerStatus } from './contract.ts'
+import type { Trial } from '../evaluation/trial.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
 import type { UpdateClock } from './updates/update-times.ts'
 
 export function statusOf(
   { model, reports: { engine, tensors, unknownKeys, truncated } }: LoopParts,
-  { learner, progress, waiting, setAside, ahead, heldOut, dedupe, kept, log }: TrainerState,
+  state: TrainerState,
   stream: SourceMultiplexer | undefined,
   backlog: BacklogProgress,
   times: UpdateClock,
 ): Omit<TrainerStatus, 'state'> {
+  const { learner, progress, waiting, setAside, ahead, heldOut, dedupe, kept, log, trials } = state
   const { accepted, duplicates, learned, rejected, steps, dropped } = progress.state
   return {
     model,
@@ -42,10 +44,18 @@ export function statusOf(
     retractionsAhead: ahead.size,
     ...(learner.memorised && { memorised: learner.memorised.length }),
     ...(learner.alarms && { alarms: learner.alarms }),
+    ...(trials.trial && { trial: trialShown(trials.trial, trials.waiting?.version) }),
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
     forgottenIds: dedupe.forgotten,
     updates: times.shown,
   }
+}
+
+function trialShown(
+  { due: _due, isGraded: _isGraded, ...trial }: Trial,
+  waiting: string | undefined,
+): NonNullable<TrainerStatus['trial']> {
+  return { ...trial, ...(waiting !== undefined && { waiting }) }
 }
 
 /**

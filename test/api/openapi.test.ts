@@ -37,6 +37,8 @@ const routes = [
   'get /v1/models/{model}/versions',
   'get /v1/models/{model}/versions/{version}',
   'get /v1/models/{model}/versions/{version}/compare/{other}',
+  'post /v1/models/{model}/canary',
+  'post /v1/models/{model}/canary/end',
   'post /v1/models/{model}/dead-letters/drop',
   'post /v1/models/{model}/dead-letters/resend',
   'post /v1/models/{model}/discard',
@@ -47,6 +49,8 @@ const routes = [
   'post /v1/models/{model}/relearn',
   'post /v1/models/{model}/resume',
   'post /v1/models/{model}/rollback',
+  'post /v1/models/{model}/shadow',
+  'post /v1/models/{model}/shadow/end',
   'put /v1/models/{model}/versions/{version}/pin',
 ]
 

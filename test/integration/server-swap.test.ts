@@ -90,6 +90,7 @@ async function openHttp(): Promise<void> {
     ...{
       idleVersions: 0,
       mostVersions: 4,
+      shadowRows: 64,
       retry: { delayMs: () => 1000 },
       clock: systemClock,
       metrics,

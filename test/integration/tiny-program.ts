@@ -85,6 +85,7 @@ export async function openTinyLoop(folder: string, model: string, hooks: Hooks):
       trigger: openPolicy('trigger', policies.trigger, { policy: 'count', every: 4, rest: 0 }),
       rate: openPolicy('rate', policies.rate, { policy: 'constant' }),
       promotion: openPolicy('promotion', policies.promotion, { policy: 'always' }),
+      rollout: openPolicy('rollout', policies.rollout, { policy: 'immediate' }),
       rollback: openPolicy('rollback', policies.rollback, { policy: 'never' }),
     },
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),

@@ -1,6 +1,7 @@
 /** A registry in memory that keeps the contract: verified loads, a pointer moved by compare-and-set, watchers. */
 import type { Routing, Manifest, Registry, Version } from '../../src/versions/contract.ts'
 import { isOlder, newestFirst } from '../../src/versions/order.ts'
+import { checkMove } from '../../src/versions/routing.ts'
 import { failure } from '../../src/platform/errors.ts'
 
 export interface FakeRegistry extends Registry {
@@ -89,6 +90,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
     },
     live: async () => history[0],
     async point({ version, canary, shadow, expect, reason, by, actor }) {
+      checkMove({ version, canary, shadow, reason, by })
       const live = history[0]
       const generation = live?.generation ?? 0
       if (expect !== generation) throw failure('GENERATION_STALE', `${generation}, not ${expect}`)

@@ -1,5 +1,6 @@
 /** A model for /v1/models: what the server and the trainer know about it, merged. */
 import type { Static } from 'typebox'
+import { describeRouted, describeTrial } from './describe-trial.ts'
 import { describeSources } from './describe-sources.ts'
 import type { Routing } from '../../versions/contract.ts'
 import type { FailedSwap } from '../../serving/live/live-model.ts'
@@ -28,6 +29,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
     ...(served && { served: { count: served.count, error: served.error } }),
+    ...(trainer.trial && { trial: describeTrial(trainer.trial) }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,
     prequential: trainer.prequential,
@@ -48,6 +50,7 @@ export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
   return {
     ...{ version, digest, generation, since, previous, by },
     ...(actor !== undefined && { actor }),
+    ...describeRouted(pointer),
     reason,
   }
 }

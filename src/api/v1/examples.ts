@@ -14,6 +14,10 @@ function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<st
     [of('feedback')]: { input, ...says },
     [of('rollback')]: { reason: 'bad batch of feedback' },
     [of('promote')]: { version: 'v0', reason: 'it answers better' },
+    [of('canary')]: { version: 'v1', share: 0.1, reason: 'try it on a tenth of the users' },
+    [of('canary/end')]: { reason: 'enough seen' },
+    [of('shadow')]: { version: 'v1', reason: 'compare it first' },
+    [of('shadow/end')]: { reason: 'enough seen' },
     [of('dead-letters/resend')]: { code: 'FEATURES_INVALID' },
     [of('dead-letters/drop')]: { code: 'EVENT_MALFORMED' },
   }

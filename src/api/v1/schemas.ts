@@ -5,6 +5,7 @@ import type { Services } from '../../serving/services/services.ts'
 import { FaultAnswer } from '../http/schemas.ts'
 import { NDJSON_TYPES } from './body-types.ts'
 import { SourcesAnswer } from './describe-sources.ts'
+import { routedParts, TrialAnswer } from './describe-trial.ts'
 import { Next } from './page.ts'
 import { extended, partsOf } from './task-schemas.ts'
 import { Count, Maybe, Name, Time } from '../schema-parts.ts'
@@ -195,10 +196,13 @@ export const LiveAnswer = Type.Object({
   generation: Count,
   since: Time,
   previous: Maybe(Name),
-  by: Type.String({ description: 'what moved the pointer: start, trainer, rollback or promote' }),
+  by: Type.String({
+    description: 'what moved the pointer, such as start, trainer, rollback, promote or canary',
+  }),
   actor: Type.Optional(
     Type.String({ description: 'of a person, if the daemon has keys: the name of the key' }),
   ),
+  ...routedParts,
   reason: Type.String({ description: 'reason for the move' }),
 })
 
@@ -258,6 +262,7 @@ const Model = Type.Object({
   ),
   drift: Type.Optional(Drift),
   served: Type.Optional(Served),
+  trial: Type.Optional(TrialAnswer),
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
   ),
@@ -358,6 +363,24 @@ export const RollbackBody = Type.Object(
 export type RollbackBody = Static<typeof RollbackBody>
 export const PromoteBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
 export type PromoteBody = Static<typeof PromoteBody>
+export const CanaryBody = Type.Object(
+  {
+    version: Type.String(),
+    share: Type.Number({
+      exclusiveMinimum: 0,
+      exclusiveMaximum: 1,
+      description: 'of the requests that it answers',
+    }),
+    reason: Reason,
+  },
+  Strict,
+)
+export type CanaryBody = Static<typeof CanaryBody>
+export const ShadowBody = Type.Object({ version: Type.String(), reason: Reason }, Strict)
+export type ShadowBody = Static<typeof ShadowBody>
+export const EndTrialBody = Type.Object({ reason: Reason }, Strict)
+export type EndTrialBody = Static<typeof EndTrialBody>
+export const RoutingAnswer = Type.Object({ live: Name, generation: Count, ...routedParts })
 export const MoveAnswer = Type.Object({
   live: Name,
   version: Name,

@@ -4,12 +4,13 @@ import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { pagesOf } from './pages.ts'
 import { print, table } from '../print.ts'
+import { trialText, type Routed } from './routed.ts'
 
 export interface HistoryFlags extends ClientFlags {
   readonly last: number
 }
 
-interface Move {
+interface Move extends Routed {
   readonly version: string
   readonly generation: number
   readonly since: string
@@ -32,7 +33,7 @@ export async function showHistory(flags: HistoryFlags): Promise<void> {
   })
 }
 
-function rowOf({ version, generation, since, previous, by, actor, reason }: Move): string[] {
+function rowOf({ version, generation, since, previous, by, actor, reason, ...routed }: Move) {
   const mover = actor === undefined ? by : `${by} (${actor})`
-  return [String(generation), since, version, previous ?? '-', mover, reason]
+  return [String(generation), since, version + trialText(routed), previous ?? '-', mover, reason]
 }

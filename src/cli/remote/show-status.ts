@@ -9,6 +9,7 @@ import type { Client, JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print, table } from '../print.ts'
+import { trialLines, type ShownTrial } from './trial-lines.ts'
 import { statusLegend, type StatusRow, statusTable } from './status-table.ts'
 
 export interface StatusFlags extends ClientFlags {
@@ -26,6 +27,7 @@ interface Model {
   readonly quality?: NonNullable<StatusRow['quality']>
   readonly faults?: readonly ShownFault[]
   readonly served?: { readonly count: number; readonly error: number }
+  readonly trial?: ShownTrial
   readonly drift?: { readonly alarms: number; readonly last: string | null }
 }
 
@@ -65,6 +67,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
       ...replicaTable(models),
       ...models.flatMap(faultLines),
       ...models.flatMap(driftLines),
+      ...models.flatMap(({ model, trial }) => trialLines(model, trial)),
       ...(problem
         ? ['', `the other replicas are unknown: ${problem.code}: ${problem.message}`]
         : []),
@@ -128,6 +131,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     pending,
     faults: model.faults ?? [],
     drift: model.drift ?? null,
+    trial: model.trial ?? null,
     served: model.served ?? null,
     drained_per_second: perSecond ?? null,
     eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,

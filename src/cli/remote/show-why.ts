@@ -4,6 +4,7 @@ import { modelPath, type JsonObject } from './client.ts'
 import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, table } from '../print.ts'
+import { trialText, type Routed } from './routed.ts'
 import { legendOf, publishedVersion, scoreIn, type Published } from './published.ts'
 
 export interface WhyFlags extends ClientFlags {
@@ -11,7 +12,7 @@ export interface WhyFlags extends ClientFlags {
   readonly last: number
 }
 
-interface Live {
+interface Live extends Routed {
   readonly version: string
   readonly generation: number
   readonly since: string
@@ -68,7 +69,7 @@ function liveLines(model: string, live: Live | null): string[] {
   const { version, since, by, reason, previous, generation } = live
   const before = previous === null ? '' : `; ${previous} was live before`
   return [
-    `${model} answers with ${version} since ${since}`,
+    `${model} answers with ${version}${trialText(live)} since ${since}`,
     `  made live by ${by}: ${reason}`,
     `  move ${generation} of the live pointer${before}`,
   ]

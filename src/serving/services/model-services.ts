@@ -14,6 +14,7 @@ import { openLearningService, type LearningService } from './learning-service.ts
 import { promote, rollBack, type Moved } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
 import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
+import { openTrialService, type TrialService } from './trials.ts'
 
 export interface ModelServices extends Pick<
   ServedModel,
@@ -24,7 +25,8 @@ export interface ModelServices extends Pick<
   readonly learning: LearningService
   readonly deadLetters: DeadLetterService
   readonly versions: VersionService
-  /** `to` absent: the version that was live before the present one. */
+  readonly trials: TrialService
+  /** `to` absent: a canary ends; without one, the version that was live before the present one. */
   rollBack(
     to: string | undefined,
     reason: string,
@@ -66,6 +68,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
       feedback.take(messages, { areLetters: true }),
     ),
     versions: openVersions(registry),
+    trials: openTrialService(model),
     rollBack: async (to, reason, more) => rollBack(model, to, reason, more),
     promote: async (version, reason, actor) => promote(model, version, reason, actor),
     status: () => ({

@@ -22,14 +22,14 @@ const HISTORY = 1000
 
 export type Movable = Pick<ServedModel, 'name' | 'registry' | 'live' | 'feedback'>
 
-/** `to` absent: the version that was live before the present one. */
+/** `to` absent: a canary ends, and the live version stays; without one, the version before the live one. */
 export async function rollBack(
   model: Movable,
   to: string | undefined,
   reason: string,
   { asks, actor }: { readonly asks?: Asked | undefined; readonly actor?: string | undefined } = {},
 ): Promise<Moved> {
-  const version = to ?? (await defaultTarget(model))
+  const version = to ?? (await canaryless(model)) ?? (await defaultTarget(model))
   return move(model, { version, reason, by: 'rollback', asks, actor })
 }
 
@@ -40,6 +40,12 @@ export async function promote(
   actor?: string,
 ): Promise<Moved> {
   return move(model, { version, reason, by: 'promote', actor })
+}
+
+/** What a user of a canary comes back to. */
+async function canaryless({ registry }: Movable): Promise<string | undefined> {
+  const routing = await registry.live()
+  return routing?.canary && routing.live.version
 }
 
 async function defaultTarget({ name, registry }: Movable): Promise<string> {

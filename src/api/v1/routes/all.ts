@@ -15,6 +15,7 @@ import { addQualityRoute } from './quality.ts'
 import { addRollbackRoute } from './rollback.ts'
 import { addSetAsideRoutes } from './set-aside.ts'
 import { addCompareRoute } from './compare.ts'
+import { addTrialRoutes } from './trials.ts'
 import { addVersionRoute } from './version.ts'
 import { addVersionsRoute } from './versions.ts'
 
@@ -31,6 +32,7 @@ const routes = [
   addHistoryRoute,
   addRollbackRoute,
   addPromoteRoute,
+  addTrialRoutes,
   addSetAsideRoutes,
   addDeadLetterRoutes,
   addFleetRoute,

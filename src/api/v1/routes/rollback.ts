@@ -10,7 +10,7 @@ export function addRollbackRoute(app: FastifyInstance, services: Services): void
   const schema = {
     summary: 'roll back to an earlier version',
     description:
-      'without "to": the version that was live before the present one; events that it has not learned are set aside',
+      'without "to": a canary ends; if there is none, the version that was live before the present one; events that it has not learned are set aside',
     tags: ['versions'],
     params: ModelParams,
     body: RollbackBody,

@@ -12,7 +12,8 @@ export function forgetQuality(
   const ofTasks = new Set(models.flatMap(({ task }) => task.view.gauges))
   for (const name of ofTasks) metrics.reset(name as NameOf<'gauge'>)
   metrics.reset('eventSourceAccuracy')
-  for (const name of ['servedError', 'servedJudged'] as const) metrics.reset(name)
+  for (const name of ['servedError', 'servedJudged', 'trialError', 'trialJudged'] as const)
+    metrics.reset(name)
 }
 
 export function showQuality(
@@ -43,4 +44,14 @@ export function showServed(
   if (judged === undefined) return
   metrics.gauge('servedError', { model }, judged.error)
   metrics.gauge('servedJudged', { model }, judged.count)
+}
+
+/** While a version is on trial. */
+export function showTrial(metrics: Metrics, model: string, { trial }: TrainerReport): void {
+  if (trial === undefined) return
+  for (const arm of ['candidate', 'live'] as const) {
+    const { count, errors } = trial[arm]
+    metrics.gauge('trialJudged', { model, arm }, count)
+    if (count > 0) metrics.gauge('trialError', { model, arm }, errors / count)
+  }
 }

@@ -3,7 +3,7 @@ import type { Metrics } from '../../../platform/metrics.ts'
 import { Rising } from './rising.ts'
 import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
 import type { SeriesService } from '../series/series-service.ts'
-import { forgetQuality, showQuality, showServed } from './scrape-quality.ts'
+import { forgetQuality, showQuality, showServed, showTrial } from './scrape-quality.ts'
 
 export interface ScrapeOptions {
   readonly models: readonly ServedModel[]
@@ -30,6 +30,7 @@ export function watchScrapes(options: ScrapeOptions): void {
       showTrainer(metrics, model.name, report)
       showQuality(metrics, model, report)
       showServed(metrics, model, report)
+      showTrial(metrics, model.name, report)
       showSources(metrics, rising, model.name, report)
       showForgotten(rising, model, report)
       if (report.memorised !== undefined)

@@ -1,0 +1,51 @@
+/**
+ * Trials by a person: a version gets a share of the requests, or is compared as a shadow, until the person ends the trial,
+ * promotes the version or rolls back. Each is a move of the live pointer that keeps its version, like a command, so it
+ * reaches every daemon of a fleet and the trainer.
+ */
+import { failure } from '../../platform/errors.ts'
+import type { Routing } from '../../versions/contract.ts'
+import { openVersions, type NextMove } from '../../versions/service.ts'
+import type { ServedModel } from './served-model.ts'
+
+type Tried = Pick<ServedModel, 'name' | 'registry' | 'live'>
+
+export interface Why {
+  readonly reason: string
+  readonly actor?: string | undefined
+}
+
+export interface TrialService {
+  /** `share`: between 0 and 1. A trial that is running ends, or gets the new share where it is of this version. */
+  canary(version: string, share: number, why: Why): Promise<Routing>
+  shadow(version: string, why: Why): Promise<Routing>
+  /** Learning goes on where it is. Of one that does not run: a success. */
+  end(kind: 'canary' | 'shadow', why: Why): Promise<Routing>
+}
+
+export function openTrialService(model: Tried): TrialService {
+  const { registry, live } = model
+  return {
+    async canary(version, share, why) {
+      await live.prove(version)
+      return move(model, { ...why, by: 'canary', canary: { version, share }, shadow: null })
+    },
+    async shadow(version, why) {
+      await live.prove(version)
+      return move(model, { ...why, by: 'shadow', canary: null, shadow: version })
+    },
+    async end(kind, why) {
+      const routing = await registry.live()
+      if (routing !== undefined && routing[kind] === undefined) return routing
+      return move(model, { ...why, by: kind, [kind]: null })
+    },
+  }
+}
+
+async function move({ name, registry, live }: Tried, next: NextMove): Promise<Routing> {
+  if ((await registry.live()) === undefined)
+    throw failure('NOT_READY', `model ${name} has no live version`)
+  const { routing } = await openVersions(registry).move(next)
+  await live.swap(routing)
+  return routing
+}
