@@ -4,7 +4,7 @@
  * Fastify has both (`handlerTimeout`, `request.signal`), but ties them to the end of the request's body: on Node 20 its
  * timer is cleared, and its signal aborted, as soon as the body has been read.
  */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 
@@ -16,32 +16,85 @@ declare module 'fastify' {
 }
 
 export function addDeadline(app: FastifyInstance, limitMs: number, clock: Clock): void {
+  const deadlines = new Deadlines(limitMs, clock)
   app.decorateRequest('over')
   app.addHook('onRequest', async (request, reply) => {
-    request.over = whenOver(reply)
-    void answerInTime(request, reply, limitMs, clock)
+    const over = new AbortController()
+    request.over = over.signal
+    deadlines.add(reply)
+    reply.raw.once('close', () => {
+      deadlines.remove(reply)
+      over.abort(gone)
+    })
+  })
+  app.addHook('onClose', async () => {
+    deadlines.close()
   })
 }
 
-function whenOver({ raw }: FastifyReply): AbortSignal {
-  const over = new AbortController()
-  raw.once('close', () => {
-    over.abort(failure('CLIENT_GONE', 'the connection ended before the answer'))
-  })
-  return over.signal
-}
+/** One for all requests: every answer aborts its signal, and an error of its own would cost more than the rest of that. */
+const gone = failure('CLIENT_GONE', 'the connection ended before the answer')
 
-async function answerInTime(
-  { over }: FastifyRequest,
-  reply: FastifyReply,
-  limitMs: number,
-  clock: Clock,
-): Promise<void> {
-  const isLate = await clock.sleep(limitMs, over).then(
-    () => true,
-    () => false,
-  )
-  // An answer that has begun, such as a stream of events, is not replaced.
-  if (!isLate || reply.sent || reply.raw.headersSent) return
-  void reply.send(failure('DEADLINE_EXCEEDED', `the request was not answered within ${limitMs} ms`))
+/**
+ * The requests without an answer, oldest first. All have the same limit, so one timer, for the oldest, is enough: to start
+ * and abort one for each took a tenth of the processor time of a short request.
+ */
+class Deadlines {
+  readonly #limitMs: number
+  readonly #clock: Clock
+  /** Reply → when it is late. */
+  readonly #open = new Map<FastifyReply, number>()
+  readonly #stop = new AbortController()
+  #isWatching = false
+  #isClosing = false
+
+  constructor(limitMs: number, clock: Clock) {
+    this.#limitMs = limitMs
+    this.#clock = clock
+  }
+
+  add(reply: FastifyReply): void {
+    this.#open.set(reply, this.#clock.monotonicMs() + this.#limitMs)
+    if (!this.#isWatching) void this.#watch()
+  }
+
+  remove(reply: FastifyReply): void {
+    this.#open.delete(reply)
+    this.#stopAtEnd()
+  }
+
+  /** What is not answered yet keeps its deadline. */
+  close(): void {
+    this.#isClosing = true
+    this.#stopAtEnd()
+  }
+
+  #stopAtEnd(): void {
+    if (this.#isClosing && this.#open.size === 0) this.#stop.abort()
+  }
+
+  async #watch(): Promise<void> {
+    this.#isWatching = true
+    for (let oldest = this.#oldest; oldest !== undefined; oldest = this.#oldest) {
+      const [reply, lateMs] = oldest
+      const leftMs = lateMs - this.#clock.monotonicMs()
+      if (leftMs <= 0) this.#answer(reply)
+      // Only the end interrupts it, when nothing is left to answer.
+      else await this.#clock.sleep(leftMs, this.#stop.signal).catch(() => undefined)
+    }
+    this.#isWatching = false
+  }
+
+  get #oldest(): readonly [FastifyReply, number] | undefined {
+    const { value } = this.#open.entries().next()
+    return value
+  }
+
+  #answer(reply: FastifyReply): void {
+    this.#open.delete(reply)
+    // An answer that has begun, such as a stream of events, is not replaced.
+    if (reply.sent || reply.raw.headersSent) return
+    const message = `the request was not answered within ${this.#limitMs} ms`
+    void reply.send(failure('DEADLINE_EXCEEDED', message))
+  }
 }
