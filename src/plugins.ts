@@ -18,8 +18,11 @@ import { none as noPenalty } from '../policies/regularizer/none.ts'
 import { knn } from '../policies/memory/knn.ts'
 import { none as noMemory } from '../policies/memory/none.ts'
 import { always } from '../policies/promotion/always.ts'
+import { golden } from '../policies/promotion/golden.ts'
+import { heldOut } from '../policies/promotion/held-out.ts'
 import { manual } from '../policies/promotion/manual.ts'
 import { margin } from '../policies/promotion/margin.ts'
+import { retention } from '../policies/promotion/retention.ts'
 import { classBalanced } from '../policies/replay/class-balanced.ts'
 import { derPlus } from '../policies/replay/der-plus.ts'
 import { der } from '../policies/replay/der.ts'
@@ -163,7 +166,14 @@ export const policies = {
     'warmup-cosine': warmupCosine,
     'drift-reset': driftReset,
   } satisfies PolicyTable<LearningRateSchedule>,
-  promotion: { always, manual, margin } satisfies PolicyTable<Promotion>,
+  promotion: {
+    always,
+    manual,
+    margin,
+    'held-out': heldOut,
+    retention,
+    golden,
+  } satisfies PolicyTable<Promotion>,
   rollout: { immediate, canary, shadow } satisfies PolicyTable<Rollout>,
   rollback: { never } satisfies PolicyTable<Rollback>,
 }

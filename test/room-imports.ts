@@ -48,7 +48,7 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
   ],
   api: ['checkpoint', 'contracts', 'fleet', 'intake', 'platform', 'serving', 'versions'],
   plugins: ['adapters', 'api', 'bases', 'connectors', 'contracts', 'policies', 'tasks'],
-  config: ['adapters', 'contracts', 'platform', 'plugins', 'tasks'],
+  config: ['adapters', 'contracts', 'evaluation', 'intake', 'platform', 'plugins', 'tasks'],
   app: [
     'adapters',
     'api',

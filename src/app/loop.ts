@@ -16,6 +16,9 @@ import {
   openBase,
   openTask,
 } from '../config/model-parts.ts'
+import type { PromotionNeeds } from '../contracts/policy.ts'
+import { goldenOf } from '../config/golden.ts'
+import type { RowCost } from '../evaluation/gate-rows.ts'
 import { jointPromotion } from '../evaluation/joint-promotion.ts'
 import { jointRollback } from '../evaluation/joint-rollback.ts'
 import { openSharedRegistry } from './model.ts'
@@ -68,6 +71,10 @@ async function loopParts(
   const base = await openBase(settings.base)
   const folder = folderOf(config, model)
   const seen = viewOf(base, methodOf(settings), adapterOf(settings))
+  const learned = learning(site, model, base)
+  const { promotion } = learned.policies
+  const { task } = learned
+  const golden = goldenOf(promotion.needs ?? {}, settings, { base, task, limits })
   const trunk = await site.trunk(seen, cutOf(settings.adapter.tail_layers, base.network.layers))
   const lease = leaseTerm && (() => leaseTerm.lease)
   const registry = await openSharedRegistry(config, model, base, {
@@ -112,7 +119,8 @@ async function loopParts(
       maxTokens: settings.max_tokens,
       trunk,
     },
-    ...learning(site, model, base),
+    ...learned,
+    comparison: { golden, rowCost: rowCostOf(settings, base) },
     knnMemory: knnMemoryOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
@@ -133,7 +141,7 @@ async function loopParts(
       ahead: aheadOf(limits.retractions_ahead),
       seenEvents: limits.seen_events,
       heldOut: {
-        share: settings.evaluation.held_out.share,
+        share: heldOutShare(settings, promotion.needs),
         rows: settings.evaluation.held_out.capacity,
         bytes: limits.held_out_bytes,
       },
@@ -166,6 +174,20 @@ function eventLogBytes({ redis, fleet, limits }: Config): number {
   return redis === undefined ? bytes : Math.min(bytes, fleet.copy_bytes / 8)
 }
 
+/** Of a policy that cannot decide without held-out rows, where the config does not say how many. */
+const USUAL_SHARE = 0.05
+
+function heldOutShare({ evaluation }: ModelConfig, needs: PromotionNeeds = {}): number {
+  const { share } = evaluation.held_out
+  return share === 0 && needs.heldOut === true ? USUAL_SHARE : share
+}
+
+/** In layers: what lies below the cut, and what lies above it with the head, which is about a twentieth of a layer. */
+function rowCostOf({ adapter }: ModelConfig, { network }: Base): RowCost {
+  const trunk = cutOf(adapter.tail_layers, network.layers)
+  return { trunk, tail: network.layers - trunk + 0.05 }
+}
+
 function featureNames({ base }: ModelConfig): readonly string[] | undefined {
   return typeof base === 'object' && 'features' in base ? base.features.names : undefined
 }
@@ -195,6 +217,9 @@ function learning(site: TrainerContext, model: string, base: Base) {
     config: adapter,
   }
   const { train, replay } = rehearsalOf(settings)
+  const promotion = jointPromotion(
+    openPolicies('promotion', policies.promotion, settings.promotion),
+  )
   return {
     task,
     train,
@@ -221,7 +246,7 @@ function learning(site: TrainerContext, model: string, base: Base) {
       replay: openPolicy('replay', policies.replay, replay),
       trigger: openPolicy('trigger', policies.trigger, settings.trigger),
       rate: openPolicy('rate', policies.rate, settings.rate),
-      promotion: jointPromotion(openPolicies('promotion', policies.promotion, settings.promotion)),
+      promotion,
       rollout: openPolicy('rollout', policies.rollout, settings.rollout),
       rollback: jointRollback(openPolicies('rollback', policies.rollback, settings.rollback)),
     },

@@ -17,6 +17,7 @@ import { MemoryTable } from './knn-items.ts'
 import { PendingTable } from './pending.ts'
 import { bytesOf, waitingOf, waitingValues } from './rows.ts'
 import { checkFacts, fact, setFact, stampOf, StateTables } from './states.ts'
+import type { RowHistoryState } from '../evaluation/row-history.ts'
 import type { AheadState } from '../intake/retractions-ahead.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
@@ -32,7 +33,7 @@ import type {
   Saved,
 } from './saved.ts'
 
-type LastSaved = Pick<Change, 'weights' | 'learnerState' | 'positions' | 'ahead'>
+type LastSaved = Pick<Change, 'weights' | 'learnerState' | 'positions' | 'ahead' | 'compared'>
 
 export class Checkpoint {
   readonly #store: Store
@@ -116,6 +117,7 @@ export class Checkpoint {
       ...this.#servedScores(),
       ...this.#ahead(),
       ...this.#logged(),
+      ...this.#compared(),
     }
     this.#remember(saved)
     if (instead !== undefined) this.#last = undefined
@@ -193,6 +195,9 @@ export class Checkpoint {
     if (change.log !== undefined) this.log.write(change.log)
     const { ahead } = change
     if (ahead !== undefined && ahead !== this.#last?.ahead) setFact(this.#store, 'ahead', ahead)
+    const { compared } = change
+    if (compared !== undefined && compared !== this.#last?.compared)
+      setFact(this.#store, 'compared', compared)
     const isNewState = this.#writeState(change)
     const { snapshot } = change
     if (snapshot !== undefined)
@@ -257,6 +262,11 @@ export class Checkpoint {
   #ahead(): Pick<Saved, 'ahead'> {
     const ahead = fact(this.#store, 'ahead')
     return ahead === undefined ? {} : { ahead: ahead as unknown as AheadState }
+  }
+
+  #compared(): Pick<Saved, 'compared'> {
+    const compared = fact(this.#store, 'compared')
+    return compared === undefined ? {} : { compared: compared as unknown as RowHistoryState }
   }
 
   #positions(): Record<string, Positions> {

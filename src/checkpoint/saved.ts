@@ -1,6 +1,7 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { RolloutState } from '../evaluation/trial.ts'
+import type { RowHistoryState } from '../evaluation/row-history.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Positions } from '../contracts/stream.ts'
@@ -143,6 +144,8 @@ export interface Saved extends LearnerSnapshot {
   readonly rewrites?: readonly ((example: Example) => Example)[]
   /** Retractions that arrived before their events; absent in a checkpoint from before they were stored. */
   readonly ahead?: AheadState
+  /** How versions answered the rows on which they are compared; absent where no policy compares any. */
+  readonly compared?: RowHistoryState
 }
 
 export interface Change extends Omit<Saved, 'served' | 'log' | 'rewrites'> {

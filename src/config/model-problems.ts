@@ -12,7 +12,8 @@ import { viewOf } from '../adapters/view.ts'
 import { chosenBase } from './plugins/chosen.ts'
 import { adapterOf, methodOf, openBase, openTask } from './model-parts.ts'
 import { CodedError } from '../contracts/core.ts'
-import type { Base } from '../contracts/network.ts'
+import type { Base, Encoded } from '../contracts/network.ts'
+import { goldenOf } from './golden.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './config.ts'
 
@@ -20,14 +21,16 @@ type OpenBase = (base: ModelConfig['base']) => Promise<Base>
 
 /** `open`: opens the bases; absent = as a daemon does. */
 export async function modelProblems(
-  { models, plugins }: Pick<Config, 'models' | 'plugins'>,
+  { models, plugins, limits }: Pick<Config, 'models' | 'plugins' | 'limits'>,
   open: OpenBase = openBase,
 ): Promise<readonly Problem[]> {
   const { policies } = pluginsOf({ plugins })
   const found: Problem[] = []
   for (const [name, model] of Object.entries(models)) {
     const at = ['models', name]
-    found.push(...(await problemsOf(model, policies, open)).map((each) => within(at, each)))
+    found.push(
+      ...(await problemsOf(model, { policies, limits }, open)).map((each) => within(at, each)),
+    )
   }
   return found
 }
@@ -40,11 +43,19 @@ export const openCheaply: OpenBase = async (base) => {
 
 type Policies = PluginTable['policies']
 
+interface Given {
+  readonly policies: Policies
+  readonly limits: Config['limits']
+}
+
+const noTokens: Encoded = { kind: 'tokens', ids: new Int32Array() }
+
 async function problemsOf(
   model: ModelConfig,
-  policies: Policies,
+  given: Given,
   open: OpenBase,
 ): Promise<readonly Problem[]> {
+  const { policies } = given
   const policy = Object.keys(policies).flatMap((kind) =>
     problemIn([kind], () => openKind(kind as keyof Policies, policies, model)),
   )
@@ -54,7 +65,10 @@ async function problemsOf(
   } catch (error) {
     return [...policy, problemOf(['base'], error)]
   }
-  return [...policy, ...problemIn(['adapter'], () => checkAdapter(model, base))]
+  const found = [...policy, ...problemIn(['adapter'], () => checkAdapter(model, base))]
+  // A policy that cannot be opened has been reported.
+  if (found.length > 0) return found
+  return problemIn(['promotion'], () => checkGolden(model, base, given))
 }
 
 function openKind(kind: keyof Policies, policies: Policies, model: ModelConfig): void {
@@ -72,6 +86,16 @@ function checkAdapter(model: ModelConfig, base: Base): void {
     base.weights.size === 0 && base.inputKind === 'text' ? base : viewOf(base, method, config)
   const task = openTask(model, { labels: Infinity })
   specsOf({ base: seen, method, task, config, outputs: task.outputs(task.start) })
+}
+
+/** Without the files of the base there is no tokenizer, and any text is taken. */
+function checkGolden(model: ModelConfig, base: Base, { policies, limits }: Given): void {
+  const isWhole = base.weights.size > 0 || base.inputKind === 'features'
+  const encode: Base['encode'] = isWhole ? base.encode.bind(base) : () => noTokens
+  const promotions = openPolicies('promotion', policies.promotion, model.promotion)
+  const task = openTask(model, { labels: Infinity })
+  for (const { policy } of promotions)
+    goldenOf(policy.needs ?? {}, model, { base: { ...base, encode }, task, limits })
 }
 
 function problemIn(path: Path, work: () => void): readonly Problem[] {

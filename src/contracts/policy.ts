@@ -268,7 +268,7 @@ export interface PastPeriod {
 
 /** An example that must stay right, as the candidate answers it. */
 export interface GoldenOutcome {
-  /** Of the file, from 1. */
+  readonly file: string
   readonly line: number
   readonly error: number
   /** How many live versions in a row have answered it right until now. */
@@ -307,6 +307,8 @@ export interface PromotionNeeds {
 
 /** A line of a file of events. */
 export interface GoldenExample {
+  readonly file: string
+  /** From 1. */
   readonly line: number
   readonly text: string
 }

@@ -37,7 +37,9 @@ export interface HeadAnswer {
 export class KnnMemory {
   readonly #parts: KnnMemoryParts
   #items: readonly Memorised[] = []
-  #tensors: { readonly head: Head; readonly tensors: Tensors } | undefined
+  #tensors:
+    | { readonly items: readonly Memorised[]; readonly head: Head; readonly tensors: Tensors }
+    | undefined
   readonly #task: Task
   readonly #classes: Classes
   /** Wrong answers since the last version. */
@@ -81,9 +83,13 @@ export class KnnMemory {
     return this.#wrong >= every ? `memory: wrong answers: ${this.#wrong}` : undefined
   }
 
-  /** Tests an example that is not stored. */
-  test({ target }: Pick<Example, 'target'>, answer: HeadAnswer): Score {
-    return this.#score(target, this.#parts.engine.embed(answer.latent), answer)
+  /** Tests an example that is not stored, with the present items or with those of another version. */
+  test(
+    { target }: Pick<Example, 'target'>,
+    answer: HeadAnswer,
+    items: readonly Memorised[] = this.#items,
+  ): Score {
+    return this.#score(target, this.#parts.engine.embed(answer.latent), answer, items)
   }
 
   /** Test, then store. */
@@ -126,14 +132,7 @@ export class KnnMemory {
   }
 
   parameters(head: Head): Tensors {
-    if (this.#tensors?.head !== head) {
-      const { policy, width } = this.#parts
-      const outputs = this.#task.outputs(head)
-      const votes = { width, classes: this.#classes, head, outputs }
-      const tensors = memoryTensors(this.#items, policy.voice, votes)
-      this.#tensors = { head, tensors }
-    }
-    return this.#tensors.tensors
+    return this.#tensorsOf(this.#items, head)
   }
 
   /** Within the bounds of today. */
@@ -145,13 +144,26 @@ export class KnnMemory {
       this.#take(item, this.#parts.policy.offer(item, this.#items, { wasRight: false }))
   }
 
-  #score(target: Target, vector: Float32Array, { logits, head }: HeadAnswer): Score {
-    const mixed = this.#task.outputs(head) === 0 ? logits : this.#mix(logits, vector, head)
-    return this.#task.score(mixed, target, head)
+  #score(
+    target: Target,
+    vector: Float32Array,
+    { logits, head }: HeadAnswer,
+    items: readonly Memorised[] = this.#items,
+  ): Score {
+    const isSilent = this.#task.outputs(head) === 0
+    const mix = () => this.#parts.engine.mix(this.#tensorsOf(items, head), logits, vector)
+    return this.#task.score(isSilent ? logits : mix(), target, head)
   }
 
-  #mix(logits: Float32Array, vector: Float32Array, head: Head): Float32Array {
-    return this.#parts.engine.mix(this.parameters(head), logits, vector)
+  /** The tensors of the last items and head asked for are kept. */
+  #tensorsOf(items: readonly Memorised[], head: Head): Tensors {
+    if (this.#tensors?.items !== items || this.#tensors.head !== head) {
+      const { policy, width } = this.#parts
+      const outputs = this.#task.outputs(head)
+      const votes = { width, classes: this.#classes, head, outputs }
+      this.#tensors = { items, head, tensors: memoryTensors(items, policy.voice, votes) }
+    }
+    return this.#tensors.tensors
   }
 
   #take(item: Memorised, gone: readonly ExampleKey[]): void {

@@ -5,7 +5,7 @@ import type { Latent } from '../contracts/network.ts'
 import type { Alarm, LearningRateSchedule, Rollback, Trigger } from '../contracts/policy.ts'
 import type { Example, Head, Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
-import type { KnnMemoryParts } from './knn-memory.ts'
+import type { KnnMemoryParts, Memorised } from './knn-memory.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
 import type { LiveScoresState } from '../evaluation/live-scores.ts'
 import type { ScoreboardState } from '../evaluation/scoreboard.ts'
@@ -36,9 +36,17 @@ export interface TrainPlan {
   readonly patience?: number
 }
 
+/** What of a version answers. */
+export interface VersionState {
+  readonly weights: TrainableState
+  /** The items of its kNN memory; absent = the present ones. */
+  readonly memorised?: readonly Memorised[] | undefined
+}
+
 /** The live version. */
 export interface LiveVersion {
   readonly version: string
+  readonly memorised?: readonly Memorised[] | undefined
   /** Where the learner's own are of another version; `unknown`: they do not fit its adapter. */
   readonly weights?: TrainableState | 'unknown'
 }

@@ -17,6 +17,7 @@ import type {
   LatentMap,
   LearnerParts,
   LiveVersion,
+  VersionState,
   LearnerState,
   Retraction,
   Outcome,
@@ -28,7 +29,6 @@ import { Pending } from './pending.ts'
 import { latentOf } from './rehearsal.ts'
 import { KnnMemory, type HeadAnswer, type Memorised } from './knn-memory.ts'
 import { LiveScores } from '../evaluation/live-scores.ts'
-import { noSums, scoresOf, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
 import { Training, type Learned } from './training.ts'
 import { warmUp, type Warmed } from './warming.ts'
@@ -223,29 +223,35 @@ export class Learner {
     }
   }
 
-  /** Scores of the present weights on these examples, or of those of another version. Nothing is learned. */
+  /**
+   * How the present weights answer these examples, or another version, each together with its kNN memory. Nothing is
+   * learned.
+   */
   *scoresOn(
     examples: readonly Example[],
-    weights?: TrainableState,
-  ): Generator<readonly Example[], Scores, LatentMap> {
-    return scoresOf((yield* this.#scored(examples, weights)).reduce(withScore, noSums))
-  }
-
-  *#scored(
-    examples: readonly Example[],
-    weights: TrainableState | undefined,
+    version?: VersionState,
   ): Generator<readonly Example[], readonly Score[], LatentMap> {
     const { trainable, train } = this.#parts
-    const present = weights && trainable.snapshot()
+    const present = version && trainable.snapshot()
     const scores: Score[] = []
     // While it waits for latents, the learner stays unchanged.
     for (const batch of batches(examples, train.batch)) {
       const latents = yield batch
-      if (weights !== undefined) trainable.restore(weights)
-      scores.push(...this.#score(batch, latents))
+      if (version !== undefined) trainable.restore(version.weights)
+      scores.push(...this.#scoreWithMemory(batch, latents, version?.memorised))
       if (present !== undefined) trainable.restore(present)
     }
     return scores
+  }
+
+  #scoreWithMemory(
+    examples: readonly Example[],
+    latents: LatentMap,
+    items?: readonly Memorised[],
+  ): readonly Score[] {
+    const memory = this.#knnMemory
+    if (memory === undefined) return this.#score(examples, latents)
+    return examples.map((example) => memory.test(example, this.#answer(example, latents), items))
   }
 
   /** Fresh weights learn what an earlier adapter remembered. The scores stay those of the stream. */
@@ -395,11 +401,12 @@ export class Learner {
   }
 
   *#judge(
-    { version, weights }: LiveVersion,
+    { version, weights, memorised }: LiveVersion,
     block: readonly Example[],
   ): Generator<readonly Example[], Decision<'keep' | 'rollback'>, LatentMap> {
     if (weights === 'unknown') this.#live.replaceBlock([])
-    else if (weights !== undefined) this.#live.replaceBlock(yield* this.#scored(block, weights))
+    else if (weights !== undefined)
+      this.#live.replaceBlock(yield* this.scoresOn(block, { weights, memorised }))
     const scores = this.#live.of(version)
     return this.#parts.rollback.decide({ scores, line: this.scores, version })
   }

@@ -323,6 +323,11 @@ export const errorTable = {
     exit: 78,
     fix: 'see deploy/examples for tested configurations',
   },
+  GOLDEN_INVALID: {
+    status: 500,
+    exit: 78,
+    fix: 'correct the file of `promotion: { policy: golden, file: … }` at this line: each line is an event with its input and what is right',
+  },
   PLUGIN_MISSING: {
     status: 500,
     exit: 78,

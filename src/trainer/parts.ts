@@ -21,6 +21,8 @@ import type { Store } from '../platform/store/store.ts'
 import type { AheadLimits } from '../intake/retractions-ahead.ts'
 import type { TrainPlan } from '../learner/learner-types.ts'
 import type { EventLogLimits } from '../checkpoint/event-log/event-log.ts'
+import type { RowCost } from '../evaluation/gate-rows.ts'
+import type { GoldenRow } from '../evaluation/golden-rows.ts'
 import type { HeldOutLimits } from '../evaluation/held-out.ts'
 import type { ServedLimits } from '../evaluation/served-scores.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
@@ -39,6 +41,7 @@ export interface LoopParts {
   readonly task: Task
   readonly adapter: AdapterParts
   readonly policies: LoopPolicies
+  readonly comparison?: ComparisonParts
   readonly train: TrainPlan
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
@@ -99,6 +102,14 @@ export interface LoopPolicies {
   readonly promotion: Promotion
   readonly rollout: Rollout
   readonly rollback: Rollback
+}
+
+/** What a candidate is compared on. */
+export interface ComparisonParts {
+  /** The examples that the promotion policy needs, as rows. */
+  readonly golden?: readonly GoldenRow[]
+  /** Bounds what comparing a candidate costs; absent = all rows, always. */
+  readonly rowCost?: RowCost
 }
 
 /** What the server gets to know. */

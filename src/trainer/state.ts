@@ -28,6 +28,7 @@ import { Ahead } from '../intake/retractions-ahead.ts'
 import { SetAside } from '../checkpoint/set-aside-events.ts'
 import type { LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
+import { RowHistory } from '../evaluation/row-history.ts'
 import { HeldOut } from '../evaluation/held-out.ts'
 import { ServedScores } from '../evaluation/served-scores.ts'
 import { isMeant } from '../intake/retraction.ts'
@@ -51,6 +52,7 @@ export class TrainerState {
   readonly setAside: SetAside
   readonly ahead: Ahead
   readonly heldOut: HeldOut
+  readonly compared = new RowHistory()
   readonly served: ServedScores
   readonly trials: Trials
   readonly log: EventLog
@@ -185,6 +187,7 @@ export class TrainerState {
     const { learner } = this
     const changed = learner.retract(keys, latents)
     this.heldOut.remove(keys)
+    this.compared.remove(keys)
     for (const prediction of predictions) this.served.withdraw(prediction)
     if (changed.learnerState) this.#learnerState = learner.learnerState()
     if (changed.weights) this.#weights = learner.weights()
@@ -194,6 +197,12 @@ export class TrainerState {
       predictions: [...before.predictions, ...predictions],
       meant: [...(before.meant ?? []), ...meant],
     }
+  }
+
+  /** The stream means something else now: what was right before is no measure of what comes. */
+  forgetCompared(): void {
+    this.heldOut.restore([])
+    this.compared.clear()
   }
 
   /** It is scored like every example before it would be learned, and nothing learns it. */
@@ -254,6 +263,7 @@ export class TrainerState {
       setAside: setAside.entries,
       ahead: this.ahead.state,
       ...(this.heldOut.isOn && { heldOut: this.heldOut.snapshot() }),
+      ...(loopCompares(this.#parts.loop) && { compared: this.compared.snapshot() }),
       served: this.served.change,
       log: this.log.change,
       seen: dedupe.fresh,
@@ -277,4 +287,8 @@ export class TrainerState {
 export function adapterText(adapter: AdapterConfig): string {
   const set = Object.entries(recordedConfig(adapter)).filter(([, value]) => value !== undefined)
   return canonicalJson({ sites: null, ...Object.fromEntries(set) })
+}
+
+function loopCompares({ policies }: Pick<LoopParts, 'policies'>): boolean {
+  return policies.promotion.looksAtScores !== false
 }

@@ -49,4 +49,22 @@ const candidates: readonly PromotionFacts[] = [
     { version: 'v7', rows: 100, from, candidate: bad, live: good, prequential: good },
     { version: 'v7', rows: 100, from, candidate: good, live: good, prequential: good },
   ]),
+  rowByRow(good, bad, { candidate: 0, live: 1 }),
+  rowByRow(bad, good, { candidate: 1, live: 0 }),
+  rowByRow(good, good, { candidate: 0, live: 0 }),
 ]
+
+/** With all that a policy may need. */
+function rowByRow(
+  candidate: Scores,
+  live: Scores,
+  errors: { readonly candidate: number; readonly live: number },
+): PromotionFacts {
+  const row = { ...errors, stratum: 'yes', slice: 'north', isFresh: true, past: [errors.live] }
+  return {
+    ...{ version: 'v7', rows: 100, from: 'held-out', candidate, live, prequential: live },
+    outcomes: Array.from({ length: 100 }, () => row),
+    periods: [{ first: 'v5', last: 'v6', events: 5000 }],
+    golden: [{ file: 'golden.jsonl', line: 1, error: errors.candidate, streak: 20 }],
+  }
+}

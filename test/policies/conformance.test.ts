@@ -1,7 +1,10 @@
 /** Every policy of the tables goes through the suite of its seam; one that is added does by itself. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import type { Regularizer, PolicyKind } from '../../src/contracts/policy.ts'
+import type { PolicyKind, Promotion, Regularizer } from '../../src/contracts/policy.ts'
 import { regularizerConformance } from '../conformance/regularizer.ts'
 import { memoryConformance } from '../conformance/memory.ts'
 import { promotionConformance } from '../conformance/promotion.ts'
@@ -39,8 +42,12 @@ for (const policy of Object.keys(trigger))
   triggerConformance(policy, () => openPolicy('trigger', trigger, { policy }))
 for (const policy of Object.keys(rate))
   rateConformance(policy, () => openPolicy('rate', rate, { policy }))
-for (const policy of Object.keys(promotion))
-  promotionConformance(policy, () => openPolicy('promotion', promotion, { policy }))
+const golden = join(mkdtempSync(join(tmpdir(), 'golden-')), 'golden.jsonl')
+writeFileSync(golden, '{"text":"fine","label":"yes"}\n')
+for (const [policy, { settings }] of Object.entries<PolicyKind<Promotion>>(promotion))
+  promotionConformance(policy, () =>
+    openPolicy('promotion', promotion, { policy, ...('file' in settings && { file: golden }) }),
+  )
 for (const policy of Object.keys(rollback))
   rollbackConformance(policy, () => openPolicy('rollback', rollback, { policy }))
 for (const policy of Object.keys(rollout))

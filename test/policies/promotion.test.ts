@@ -1,5 +1,10 @@
 /** What is special about each promotion policy, and policies that decide together. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { openRandom } from '../../src/platform/random.ts'
+import type { RowOutcome } from '../../src/contracts/policy.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/policy.ts'
@@ -109,5 +114,170 @@ describe('policies that decide together', () => {
       verdict: 'promote',
       reason: 'promotion: always',
     })
+  })
+})
+
+/** Rows that both have answered: of 1000, so many only the live version has right, and so many only the candidate. */
+function paired(rows: number, { lost, won }: { lost: number; won: number }, seed = 1) {
+  const random = openRandom(seed, 'rows')
+  return Array.from({ length: rows }, (): RowOutcome => {
+    const drawn = 1000 * random.uniform()
+    const [candidate, live] = drawn < lost ? [1, 0] : drawn < lost + won ? [0, 1] : [0, 0]
+    return { stratum: 'a', candidate, live, isFresh: true, past: [] }
+  })
+}
+
+describe('held-out', () => {
+  const decide = (outcomes: readonly RowOutcome[], settings = {}) =>
+    open('held-out', settings).decide({ ...compared(0.7, 0.7), outcomes })
+
+  it('asks for rows that nothing trains on', () => {
+    expect(open('held-out').needs).toEqual({ heldOut: true })
+  })
+
+  it('holds what is shown to be worse, with the evidence in the reason', () => {
+    const { verdict, reason } = decide(paired(200, { lost: 200, won: 20 }))
+    expect(verdict).toBe('hold')
+    expect(reason).toMatch(/^held-out: −\d+\.\d points on 200 rows, p ≤ 0?\.\d|e-/)
+  })
+
+  it('holds at most a share alpha of the candidates that are no worse', () => {
+    const held = Array.from({ length: 1000 }, (_, seed) =>
+      decide(paired(200, { lost: 60, won: 60 }, seed), { alpha: 0.02, points: 0 }),
+    ).filter(({ verdict }) => verdict === 'hold')
+    expect(held.length).toBeLessThanOrEqual(20 + 3 * Math.sqrt(20))
+  })
+
+  it('does not count rows that an earlier version has answered for the candidate', () => {
+    const stale = paired(200, { lost: 300, won: 0 }).map((row) => ({ ...row, isFresh: false }))
+    expect(decide(stale)).toMatchObject({
+      verdict: 'promote',
+      reason: expect.stringMatching(/no rows/) as string,
+    })
+  })
+
+  it('in doubt holds what is not yet shown to be no worse, and promotes it with more rows', () => {
+    const settings = { hold_on: 'doubt', points: 2 }
+    const same = (rows: number) => decide(paired(rows, { lost: 0, won: 0 }), settings)
+    expect(same(20)).toMatchObject({
+      verdict: 'hold',
+      reason: expect.stringMatching(/not yet shown/) as string,
+    })
+    expect(same(400).verdict).toBe('promote')
+  })
+})
+
+describe('retention', () => {
+  const rowsOf = (
+    stratum: string,
+    count: number,
+    { now, before }: Record<'now' | 'before', number>,
+  ) =>
+    Array.from({ length: count }, (_, at): RowOutcome => ({
+      stratum,
+      candidate: at < count * now ? 1 : 0,
+      isFresh: false,
+      past: [at < count * before ? 1 : 0],
+    }))
+  const periods = [{ first: 'v40', last: 'v60', events: 1000 }]
+  const decide = (outcomes: readonly RowOutcome[], more = {}) =>
+    open('retention').decide({ ...compared(0.7, 0.7), outcomes, periods, ...more })
+
+  it('holds a candidate that has forgotten one label, although all together it is no worse', () => {
+    const outcomes = [
+      ...rowsOf('a', 100, { now: 0.6, before: 0.1 }),
+      ...rowsOf('b', 100, { now: 0, before: 0.5 }),
+    ]
+    const { verdict, reason } = decide(outcomes)
+    expect(verdict).toBe('hold')
+    expect(reason).toBe('retention: against v40–v60, “a” has lost 50.0 points on 100 rows')
+  })
+
+  it('looks at slices too', () => {
+    const outcomes = rowsOf('a', 200, { now: 0.2, before: 0 }).map((row, at) => ({
+      ...row,
+      slice: at < 40 ? 'north' : 'south',
+    }))
+    expect(decide(outcomes).reason).toMatch(/slice “north” has lost 100\.0 points on 40 rows/)
+    expect(decide(outcomes).reason).not.toMatch(/south/)
+  })
+
+  it('promotes where nothing has fallen by more than the points', () => {
+    const outcomes = [
+      ...rowsOf('a', 100, { now: 0.13, before: 0.1 }),
+      ...rowsOf('b', 100, { now: 0.2, before: 0.5 }),
+    ]
+    expect(decide(outcomes)).toMatchObject({
+      verdict: 'promote',
+      reason: expect.stringMatching(/nothing has fallen/) as string,
+    })
+  })
+
+  it('takes no measure from versions of a model that had learned too little', () => {
+    const outcomes = rowsOf('a', 100, { now: 0.6, before: 0 })
+    const early = { periods: [{ first: 'v1', last: 'v20', events: 0 }] }
+    expect(decide(outcomes, early)).toMatchObject({
+      verdict: 'promote',
+      reason: expect.stringMatching(/no earlier/) as string,
+    })
+  })
+
+  it('compares with the best past, so that many small steps add up', () => {
+    const past = (at: number) => [0, 10, 20, 30].map((wrong) => (at < wrong ? 1 : 0))
+    const outcomes = Array.from({ length: 100 }, (_, at): RowOutcome => ({
+      stratum: 'a',
+      candidate: at < 35 ? 1 : 0,
+      isFresh: true,
+      past: past(at),
+    }))
+    const four = [1, 2, 3, 4].map((at) => ({ first: `v${at}0`, last: `v${at}9`, events: 1000 }))
+    expect(decide(outcomes, { periods: four }).reason).toMatch(/against v10–v19, “a” has lost 35/)
+  })
+})
+
+describe('golden', () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'golden-')), 'golden.jsonl')
+  const write = (text: string) => {
+    writeFileSync(file, text)
+    return file
+  }
+  const outcome = (line: number, error: number, streak: number) => ({ file, line, error, streak })
+  const decide = (golden: ReturnType<typeof outcome>[], settings = {}) =>
+    open('golden', { file: write('{"text":"a","label":"yes"}\n'), ...settings }).decide({
+      ...compared(0.7, 0.7),
+      golden,
+    })
+
+  it('asks for the lines of its file, with their numbers', () => {
+    const text = '{"text":"a","label":"yes"}\n\n{"text":"b","label":"no"}\n'
+    expect(open('golden', { file: write(text) }).needs).toEqual({
+      golden: [
+        { file, line: 1, text: '{"text":"a","label":"yes"}' },
+        { file, line: 3, text: '{"text":"b","label":"no"}' },
+      ],
+    })
+  })
+
+  it('holds a candidate that has an example wrong that was right for long enough', () => {
+    const outcomes = [outcome(1, 0, 30), outcome(3, 1, 10), outcome(4, 1, 9)]
+    expect(decide(outcomes)).toEqual({
+      verdict: 'hold',
+      reason: 'golden: 1 of 2 examples are wrong now (line 3)',
+    })
+    expect(decide(outcomes, { lose: 1 }).verdict).toBe('promote')
+    expect(decide(outcomes, { secure: 5 }).reason).toMatch(/2 of 3 .*lines 3, 4/)
+  })
+
+  it('promotes a first version, which has nothing right yet', () => {
+    expect(decide([outcome(1, 1, 0)]).verdict).toBe('promote')
+  })
+
+  it.each([
+    ['is not there', undefined, /ENOENT/],
+    ['has no line', '\n', /has no example/],
+    ['has too many lines', '{}\n'.repeat(1001), /at most 1000/],
+  ])('refuses a file that %s', (_what, text, message) => {
+    const path = text === undefined ? '/no/such/golden.jsonl' : write(text)
+    expect(() => open('golden', { file: path })).toThrow(message)
   })
 })

@@ -60,6 +60,7 @@ type Replaced = Pick<LoopParts, 'train' | 'keepVersions' | 'trainingMutex' | 'kn
   Pick<LoopParts['adapter'], 'goesOn' | 'freshParameters' | 'openTrainable'>
 
 export interface Setting extends Partial<Replaced> {
+  readonly comparison?: LoopParts['comparison']
   readonly adapter?: LoopParts['adapter']['config']
   readonly labels?: Partial<LabelRules>
   readonly every?: number
@@ -209,6 +210,7 @@ export function partsIn(
       rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     },
     knnMemory: setting.knnMemory,
+    ...(setting.comparison && { comparison: setting.comparison }),
     store: shaky(world.store, chaos),
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),
     keepVersions: setting.keepVersions ?? 50,

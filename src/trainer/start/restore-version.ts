@@ -51,6 +51,9 @@ export async function restoreVersion(
   if (line !== undefined) state.dedupe.goTo(line, pending)
   state.log.wentTo(version)
   forgetLearned(state, line !== undefined)
+  // A person who promotes a version has decided that it is good enough, whatever was better.
+  if (undoes) state.compared.goTo(version)
+  else state.compared.clear()
   state.progress.wentTo(version)
   // A person has decided: later versions go live as usual.
   state.progress.setBar(undefined)

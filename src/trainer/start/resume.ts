@@ -100,6 +100,8 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   state.setAside.restore(setAside, setAsideNext)
   state.ahead.restore(saved.ahead ?? [])
   state.heldOut.restore(saved.heldOut ?? [])
+  if (saved.compared !== undefined && saved.identity.adapter === state.identity.adapter)
+    state.compared.restore(saved.compared)
   if (saved.served !== undefined) state.served.restore(saved.served)
   state.trials.restore(rollout)
   state.log.restore(saved.log)

@@ -1,9 +1,12 @@
-/** The facts of release decisions that the trainer has to compute: scores of weights other than the learner's. */
+/** The facts of release decisions that the trainer has to compute: answers of other versions than the learner's. */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { PromotionFacts } from '../../contracts/policy.ts'
 import type { Example } from '../../contracts/task.ts'
-import { gateRows } from '../../evaluation/gate-rows.ts'
-import type { LiveVersion } from '../../learner/learner-types.ts'
+import { gateRows, nextRows, rowBudget, type UpdateSize } from '../../evaluation/gate-rows.ts'
+import { PERIODS, type Outcome as RowAnswer } from '../../evaluation/row-history.ts'
+import { noSums, scoresOf, withScore } from '../../evaluation/running-scores.ts'
+import type { LiveVersion, VersionState } from '../../learner/learner-types.ts'
+import { canonicalJson } from '../../platform/canonical-json.ts'
 import { drive } from '../drive.ts'
 import { weightsOf, type RestoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
@@ -11,6 +14,14 @@ import { adapterText } from '../state.ts'
 
 export interface GateParts extends RestoreVersion {
   readonly latents: LatentProvider
+}
+
+/** The candidate, which the learner is now. */
+export interface Compared {
+  /** The weights before the update. */
+  readonly before: TrainableState
+  readonly block: readonly Example[]
+  readonly size: UpdateSize
 }
 
 /** The live version, for a rollback policy that reads its scores; undefined if there is no rollback target. */
@@ -23,43 +34,149 @@ export async function liveVersion(
   if (!live?.previous) return undefined
   const { version } = live
   if (version === parent || loop.policies.rollback.looksAtScores === false) return { version }
-  return { version, weights: (await weightsAt(version, parts, signal)) ?? 'unknown' }
+  return { version, ...((await versionState(version, parts, signal)) ?? { weights: 'unknown' }) }
 }
 
-/** Scores of the candidate, which the learner is now, and of the live version on the same rows. */
+/** How the candidate and the versions before it answer the rows of the comparison. */
 export async function promotionFacts(
-  { before, block }: { readonly before: TrainableState; readonly block: readonly Example[] },
+  compared: Compared,
   parts: GateParts,
   signal: AbortSignal,
 ): Promise<Omit<PromotionFacts, 'version'>> {
-  const { loop, state, latents } = parts
-  const { learner } = state
-  const prequential = learner.scores
+  const { loop, state } = parts
+  const prequential = state.learner.scores
   const none = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   if (loop.policies.promotion.looksAtScores === false)
     return { rows: 0, from: 'none', candidate: none, prequential }
-  const { from, rows } = gateRows(state.heldOut.rows, learner.remembered, block)
-  if (rows.length === 0) return { rows: 0, from, candidate: none, prequential }
-  const candidate = await drive(learner.scoresOn(rows), latents, signal)
-  const facts = { rows: rows.length, from, candidate, prequential }
-  const { live, parent } = state.progress.state
-  if (live === null) return facts
-  const isBefore = live.version === parent
-  const weights = isBefore ? before : await weightsAt(live.version, parts, signal)
-  if (weights === undefined) return facts
-  return { ...facts, live: await drive(learner.scoresOn(rows, weights), latents, signal) }
+  const { from, rows } = gateRows(state.heldOut.rows, state.learner.remembered, compared.block)
+  const golden = loop.comparison?.golden ?? []
+  const keys = [...rows, ...golden.map(({ example }) => example)].map(({ key }) => key)
+  state.compared.begin(canonicalJson(state.learner.head), keys)
+  await answer(rows, compared, parts, signal)
+  const scores = scoresOn(rows, parts)
+  return {
+    ...(scores ?? { rows: 0, candidate: none }),
+    from,
+    prequential,
+    outcomes: rows.flatMap((row) => outcomeOf(row, parts)),
+    periods: state.compared.periods,
+    golden: golden.flatMap(({ file, line, example: { key } }) => {
+      const own = state.compared.line(key, numberOf(parts))
+      return own ? [{ file, line, error: own.error, streak: state.compared.streak(key) }] : []
+    }),
+  }
 }
 
-/** For a version of this adapter; undefined if it has another. */
-async function weightsAt(
+/** The candidate that these facts are of has become live. */
+export function promoteCompared({ loop, state }: RestoreVersion, number: number): void {
+  const { versions = 0 } = loop.policies.promotion.needs ?? {}
+  state.compared.promoted(number, state.learner.progress.learned, Math.ceil(versions / PERIODS))
+}
+
+/** The number of the next version. */
+function numberOf({ state }: RestoreVersion): number {
+  return state.progress.state.next
+}
+
+/** Lets the candidate answer as many rows as its update pays for, and the live version those that it never has. */
+async function answer(
+  rows: readonly Example[],
+  { before, size }: Compared,
+  parts: GateParts,
+  signal: AbortSignal,
+): Promise<void> {
+  const { loop, state, latents } = parts
+  const { compared, learner } = state
+  const answeredBy = ({ key }: Example) => compared.answeredBy(key)
+  const budget = rowBudget(size, loop.comparison?.rowCost)
+  const examples = (loop.comparison?.golden ?? []).map(({ example }) => example)
+  const golden = nextRows(examples, {
+    answeredBy,
+    budget: Math.max(1, Math.floor(budget / 2)),
+  })
+  const lacksLive = ({ key }: Example) => compared.live(key) === undefined
+  const left = { answeredBy, budget: budget - golden.length }
+  const held = nextRows(rows, left, (row) => (lacksLive(row) ? 2 : 1))
+  const lacking = held.filter(lacksLive)
+  const all = [...held, ...golden]
+  const own = await drive(learner.scoresOn(all), latents, signal)
+  const version = numberOf(parts)
+  for (const [at, { key }] of all.entries()) compared.answered(key, version, answerAt(own, at))
+  const live = lacking.length > 0 ? await liveState(before, parts, signal) : undefined
+  if (live === undefined) return
+  const others = await drive(learner.scoresOn(lacking, live.state), latents, signal)
+  for (const [at, { key }] of lacking.entries())
+    compared.answeredLive(key, live.number, answerAt(others, at))
+}
+
+function answerAt(scores: readonly RowAnswer[], at: number): RowAnswer {
+  return scores[at] ?? { error: 1, loss: 0 }
+}
+
+async function liveState(
+  before: TrainableState,
+  parts: GateParts,
+  signal: AbortSignal,
+): Promise<{ readonly number: number; readonly state: VersionState } | undefined> {
+  const { live, parent } = parts.state.progress.state
+  if (live === null) return undefined
+  const number = Number(/^v(\d+)$/.exec(live.version)?.[1] ?? 0)
+  const isBefore = live.version === parent && parts.state.learner.memorised === undefined
+  if (isBefore) return { number, state: { weights: before } }
+  const state = await versionState(live.version, parts, signal)
+  return state && { number, state }
+}
+
+/** Both on the rows that this candidate has answered and the live version has too; on all of them where it has none. */
+function scoresOn(
+  rows: readonly Example[],
+  parts: GateParts,
+): Pick<PromotionFacts, 'rows' | 'candidate' | 'live'> | undefined {
+  const { compared } = parts.state
+  const fresh = rows.flatMap(({ key }) => {
+    const own = compared.line(key, numberOf(parts))
+    return own?.isFresh === true ? [{ own, live: compared.live(key) }] : []
+  })
+  const paired = fresh.flatMap(({ own, live }) => (live === undefined ? [] : [{ own, live }]))
+  if (fresh.length === 0) return undefined
+  if (paired.length === 0)
+    return { rows: fresh.length, candidate: summed(fresh.map(({ own }) => own)) }
+  const [candidate, live] = [paired.map(({ own }) => own), paired.map(({ live }) => live)]
+  return { rows: paired.length, candidate: summed(candidate), live: summed(live) }
+}
+
+function summed(answers: readonly RowAnswer[]) {
+  const sums = answers.reduce((sums, each) => withScore(sums, { ...each, answer: null }), noSums)
+  return scoresOf(sums)
+}
+
+function outcomeOf({ key, target, slice }: Example, parts: GateParts) {
+  const { loop, state } = parts
+  const own = state.compared.line(key, numberOf(parts))
+  const live = state.compared.live(key)
+  if (own === undefined) return []
+  return [
+    {
+      stratum: loop.task.stratum(target),
+      ...(slice !== undefined && { slice }),
+      candidate: own.error,
+      isFresh: own.isFresh,
+      ...(live && { live: live.error }),
+      past: state.compared.past(key),
+    },
+  ]
+}
+
+/** What of a version of this adapter answers; undefined if it has another. */
+async function versionState(
   version: string,
   { loop, state, retry }: RestoreVersion,
   signal: AbortSignal,
-): Promise<TrainableState | undefined> {
+): Promise<VersionState | undefined> {
   const kept = state.snapshot(version)
-  if (kept !== undefined) return kept.weights
+  if (kept !== undefined) return { weights: kept.weights, memorised: kept.memorised }
   const load = () => loop.registry.load(version)
   const loaded = await retry.run(`loading ${version}`, load, signal)
   const isOther = adapterText(loaded.manifest.adapter) !== state.identity.adapter
-  return isOther ? undefined : weightsOf(loaded, loop)
+  return isOther ? undefined : { weights: weightsOf(loaded, loop) }
 }

@@ -10,10 +10,11 @@ import { failure } from '../../platform/errors.ts'
 import { publishCandidate, type Published } from './candidate.ts'
 import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import { drive } from '../drive.ts'
-import { liveVersion, promotionFacts } from './gate-facts.ts'
+import { liveVersion, promoteCompared, promotionFacts } from './gate-facts.ts'
 import { restoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
-import type { Outcome } from '../../learner/learner-types.ts'
+import type { UpdateSize } from '../../evaluation/gate-rows.ts'
+import type { Outcome, TrainPlan } from '../../learner/learner-types.ts'
 import type { LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import type { Pointer } from '../routing/pointer.ts'
@@ -62,8 +63,12 @@ export class Updater {
       return this.goBack(earlier, outcome.reason, signal)
     this.#leaveOut(outcome)
     state.learnerChanged()
-    latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
-    const facts = await promotionFacts({ before: before.weights, block }, this.#parts, signal)
+    latents.keepOnly(this.#wantedRows)
+    if (outcome.alarm?.response.startsWith('fresh') === true) state.forgetCompared()
+    const size = sizeOf(outcome, loop.train)
+    const compared = { before: before.weights, block, size }
+    const facts = await promotionFacts(compared, this.#parts, signal)
+    const evaluated = state.progress.state.next
     const publishing = publishCandidate({ ...outcome, facts }, this.#parts, signal)
     const published = await unlessNotFinite(publishing)
     if (published instanceof CodedError)
@@ -71,6 +76,7 @@ export class Updater {
     const { number, version, decision } = published
     times.decided(decision.verdicts)
     this.#log(outcome, version, decision)
+    if (decision.verdict === 'promote') promoteCompared(this.#parts, evaluated)
     state.progress.learned(outcome, number)
     state.log.learned(version)
     state.progress.scored(state.learner.scores)
@@ -86,6 +92,13 @@ export class Updater {
     const left = trials.trial === undefined ? [] : progress.state.intended
     const moves = verdict === 'promote' ? trials.release({ version, reason }, progress) : []
     progress.intend([...left, ...moves])
+  }
+
+  /** Their latents stay. */
+  get #wantedRows(): readonly Example[] {
+    const { state, loop } = this.#parts
+    const golden = (loop.comparison?.golden ?? []).map(({ example }) => example)
+    return [...state.learner.remembered, ...state.heldOut.rows, ...golden]
   }
 
   /** Examples that no step learned go to the dead letters; examples that made a step fail are also forgotten. */
@@ -115,6 +128,8 @@ export class Updater {
     const details = { err: error, code: error.code, count: block.length, events }
     loop.log.error(details, 'an update was undone: its result is not finite')
     state.restoreLearner(before)
+    // What it answered is no past of anything.
+    state.compared.goTo(`v${state.progress.state.next - 1}`)
     for (const example of block) this.#bury(example, error)
     state.progress.undone(outcome)
     await state.save(signal)
@@ -125,11 +140,15 @@ export class Updater {
     const { state, pointer } = this.#parts
     if (state.learner.memoryPublished()) state.learnerChanged()
     const before = state.learnerState.weights
-    const facts = await promotionFacts({ before, block: [] }, this.#parts, signal)
+    const { batch, replay_batch } = this.#parts.loop.train
+    const size = { learned: batch, stepRows: batch + replay_batch }
+    const facts = await promotionFacts({ before, block: [], size }, this.#parts, signal)
+    const evaluated = state.progress.state.next
     const published = await publishCandidate({ learned: 0, cause, facts }, this.#parts, signal)
     const { number, version, decision } = published
     this.#parts.times.decided(decision.verdicts)
     this.#parts.loop.log.info({ version, ...decision }, 'recalled')
+    if (decision.verdict === 'promote') promoteCompared(this.#parts, evaluated)
     state.progress.wentTo(version, number + 1)
     state.progress.scored(state.learner.scores)
     if (decision.verdict === 'promote') this.#release(version, decision)
@@ -151,7 +170,7 @@ export class Updater {
     const { task, log, clock } = loop
     const timeMs = clock.nowMs()
     putAside(state, { task, log, before, isUnknown: !isKnown, to: version, reason, timeMs })
-    latents.keepOnly([...state.learner.remembered, ...state.heldOut.rows])
+    latents.keepOnly(this.#wantedRows)
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
     const place = state.progress.accepted
     state.progress.cut(undefined)
@@ -193,6 +212,10 @@ export class Updater {
     const details = { version, ...decision, learned, steps, dropped, ...scores }
     this.#parts.loop.log.info(details, 'learned')
   }
+}
+
+function sizeOf({ learned, steps }: Outcome, { epochs, replay_batch }: TrainPlan): UpdateSize {
+  return { learned, stepRows: learned * epochs + steps * replay_batch }
 }
 
 async function unlessNotFinite<Result>(publishing: Promise<Result>): Promise<Result | CodedError> {

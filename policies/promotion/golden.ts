@@ -1,0 +1,101 @@
+/**
+ * Examples that must stay right: a candidate is held when it answers one wrong that `secure` live versions in a row
+ * have answered right. At most `lose` of them are let pass.
+ *
+ * The file has one event per line, as it would be sent: `{"text": "…", "label": "…"}`. It is read when the daemon starts.
+ * Its examples are never learned from this file. No feedback can change them, so this is the strongest guard against labels
+ * that are poisoned slowly. An example that wavers is not secured, and counts again once it is right for long enough.
+ */
+import { readFileSync, statSync } from 'node:fs'
+import { CodedError } from '../../src/contracts/core.ts'
+import type {
+  GoldenExample,
+  PolicyKind,
+  Promotion,
+  PromotionFacts,
+} from '../../src/contracts/policy.ts'
+
+export interface GoldenSettings {
+  readonly [setting: string]: number | string
+  readonly file: string
+  readonly secure: number
+  readonly lose: number
+}
+
+/** Each is answered by candidates: what an update pays for is shared with the held-out rows. */
+const MOST_EXAMPLES = 1000
+const MOST_BYTES = 16 * 1024 * 1024
+
+export const golden: PolicyKind<Promotion, GoldenSettings> = {
+  summary: 'held when an example of a file that was answered right is answered wrong',
+  settings: {
+    file: {
+      type: 'path',
+      required: true,
+      description: 'JSON lines, each an event with its input and what is right',
+    },
+    secure: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 10_000,
+      default: 10,
+      description:
+        'live versions in a row that have answered an example right before it must stay so',
+    },
+    lose: {
+      type: 'integer',
+      minimum: 0,
+      maximum: MOST_EXAMPLES,
+      default: 0,
+      description: 'number of such examples that a candidate may answer wrong',
+    },
+  },
+  open(settings) {
+    const examples = examplesIn(settings.file)
+    return { needs: { golden: examples }, decide: (facts) => decide(facts, settings) }
+  },
+}
+
+function decide({ golden: outcomes = [] }: PromotionFacts, { file, secure, lose }: GoldenSettings) {
+  const own = outcomes.filter((each) => each.file === file)
+  const secured = own.filter(({ streak }) => streak >= secure)
+  const lost = secured.filter(({ error }) => error >= 0.5)
+  if (lost.length > lose) {
+    const lines = lost.slice(0, 5).map(({ line }) => line)
+    const which = `line${lines.length === 1 ? '' : 's'} ${lines.join(', ')}`
+    const more = lost.length > lines.length ? ', …' : ''
+    const reason = `golden: ${lost.length} of ${secured.length} examples are wrong now (${which}${more})`
+    return { verdict: 'hold', reason } as const
+  }
+  const right = secured.length - lost.length
+  return {
+    verdict: 'promote',
+    reason: `golden: ${right} of ${secured.length} examples stay right (of ${own.length} in the file)`,
+  } as const
+}
+
+function examplesIn(file: string): readonly GoldenExample[] {
+  const lines = read(file).split('\n')
+  const examples = lines.flatMap((text, at) =>
+    text.trim() === '' ? [] : [{ file, line: at + 1, text }],
+  )
+  if (examples.length === 0) throw invalid(file, 'has no example')
+  if (examples.length > MOST_EXAMPLES)
+    throw invalid(file, `has ${examples.length} examples; at most ${MOST_EXAMPLES} are allowed`)
+  return examples
+}
+
+function read(file: string): string {
+  try {
+    const { size } = statSync(file)
+    if (size > MOST_BYTES) throw invalid(file, `has ${size} bytes; at most ${MOST_BYTES} are read`)
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+  } catch (cause) {
+    if (cause instanceof CodedError) throw cause
+    throw invalid(file, cause instanceof Error ? cause.message : String(cause), cause)
+  }
+}
+
+function invalid(file: string, why: string, cause?: unknown): CodedError {
+  return new CodedError('GOLDEN_INVALID', `${file} ${why}`, { details: { file }, cause })
+}

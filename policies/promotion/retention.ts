@@ -1,0 +1,125 @@
+/**
+ * No part of the stream may be forgotten: a candidate is held when a stratum (a label, for a classification) or a slice
+ * has fallen by more than `points` against the best of the last `versions` live versions.
+ *
+ *   hold  ⇔  for some part P:  H₀: E[error(candidate) − error(best) | P] ≤ points/100  is rejected at level α / parts
+ *   best  =  the period of live versions with the lowest mean over strata of their error
+ *
+ * Each candidate is compared with a longer past, not with its predecessor, so many small steps in the wrong direction
+ * add up. The parts share α, so at most a share α of the candidates that have forgotten nothing are held. Versions from
+ * before the line had learned `after` examples are no measure: a model that knows little answers one label always.
+ */
+import type {
+  PolicyKind,
+  Promotion,
+  PromotionFacts,
+  RowOutcome,
+} from '../../src/contracts/policy.ts'
+import { SequentialTest } from '../sequential-test.ts'
+
+export interface RetentionSettings {
+  readonly [setting: string]: number
+  readonly points: number
+  readonly versions: number
+  readonly alpha: number
+  readonly after: number
+}
+
+export const retention: PolicyKind<Promotion, RetentionSettings> = {
+  summary: 'held when a label or a slice has fallen against the best of the last versions',
+  settings: {
+    points: {
+      type: 'number',
+      minimum: 0,
+      maximum: 100,
+      default: 5,
+      description: 'percentage points of accuracy that a label or slice may lose',
+    },
+    versions: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 10_000,
+      default: 200,
+      description: 'live versions of the past that a candidate is compared with',
+    },
+    alpha: {
+      type: 'number',
+      minimum: 1e-6,
+      maximum: 0.5,
+      default: 0.02,
+      description: 'error rate: the largest share of sound candidates that are held',
+    },
+    after: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 1_000_000,
+      default: 500,
+      description: 'examples learned before versions become a measure for later ones',
+    },
+  },
+  open: (settings) => ({
+    needs: { heldOut: true, versions: settings.versions },
+    decide: (facts) => decide(facts, settings),
+  }),
+}
+
+function decide(
+  { outcomes = [], periods = [] }: PromotionFacts,
+  { points, alpha, after }: RetentionSettings,
+) {
+  const mature = periods.flatMap(({ events }, at) => (events >= after ? [at] : []))
+  const best = bestOf(mature, outcomes)
+  if (best === undefined)
+    return { verdict: 'promote', reason: 'retention: no earlier versions to compare with' } as const
+  const parts = partsOf(outcomes, best)
+  const level = alpha / Math.max(1, parts.size)
+  const tested = [...parts].map(([part, differences]) => {
+    const test = new SequentialTest({ alpha: level, atMost: points / 100 })
+    for (const difference of differences) test.observe(difference)
+    return { part, test }
+  })
+  const { first = '', last = '' } = periods[best] ?? {}
+  const against = first === last ? first : `${first}–${last}`
+  const fallen = tested.filter(({ test }) => test.isRejected)
+  if (fallen.length > 0) {
+    const told = fallen.map(
+      ({ part, test }) =>
+        `${part} has lost ${(100 * test.mean).toFixed(1)} points on ${test.count} rows`,
+    )
+    return { verdict: 'hold', reason: `retention: against ${against}, ${told.join(', ')}` } as const
+  }
+  const reason = `retention: nothing has fallen against ${against} (${parts.size} parts)`
+  return { verdict: 'promote', reason } as const
+}
+
+/** Every stratum counts alike: versions that answer one label always are not the best for it. */
+function bestOf(periods: readonly number[], outcomes: readonly RowOutcome[]): number | undefined {
+  const means = periods.flatMap((at) => {
+    const strata = new Map<string, number[]>()
+    for (const { stratum, past } of outcomes) {
+      const error = past[at] ?? undefined
+      if (error !== undefined) strata.set(stratum, [...(strata.get(stratum) ?? []), error])
+    }
+    return strata.size === 0 ? [] : [{ at, mean: meanOf([...strata.values()].map(meanOf)) }]
+  })
+  return means.toSorted((one, other) => one.mean - other.mean || one.at - other.at)[0]?.at
+}
+
+function partsOf(outcomes: readonly RowOutcome[], best: number): ReadonlyMap<string, number[]> {
+  const parts = new Map<string, number[]>()
+  for (const { stratum, slice, candidate, past } of outcomes) {
+    const before = past[best] ?? undefined
+    if (before === undefined) continue
+    const names = [`“${stratum}”`, ...(slice === undefined ? [] : [`slice “${slice}”`])]
+    for (const name of names) {
+      const differences = parts.get(name) ?? []
+      differences.push(candidate - before)
+      parts.set(name, differences)
+    }
+  }
+  return parts
+}
+
+function meanOf(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)
+}

@@ -1,0 +1,38 @@
+/** The examples that promotion policies need, read for one model: at its start, and when a config is checked. */
+import type { Base } from '../contracts/network.ts'
+import type { PromotionNeeds } from '../contracts/policy.ts'
+import type { Task } from '../contracts/task.ts'
+import { goldenRows, type GoldenRow } from '../evaluation/golden-rows.ts'
+import { recordParser } from '../intake/events/record-parser.ts'
+import type { Config, ModelConfig } from './config.ts'
+
+export function goldenOf(
+  { golden = [] }: PromotionNeeds,
+  model: Pick<ModelConfig, 'max_tokens'>,
+  {
+    base,
+    task,
+    limits,
+  }: {
+    readonly base: Pick<Base, 'inputKind' | 'encode'>
+    readonly task: Task
+    readonly limits: Config['limits']
+  },
+): readonly GoldenRow[] {
+  const parse = recordParser({
+    limits,
+    inputKind: base.inputKind,
+    signals: task.view.signals,
+    onUnknownKey: () => undefined,
+  })
+  return goldenRows(golden, {
+    task,
+    encode: (input) => base.encode(input, model.max_tokens),
+    parse: (text) => parse(recordOf(text), 'golden'),
+  })
+}
+
+function recordOf(text: string) {
+  const value = new TextEncoder().encode(text)
+  return { value, partition: 'golden', position: '', next: '' }
+}

@@ -1,0 +1,217 @@
+/**
+ * How the versions of a line have answered the rows on which they are compared: what a release decision knows of the
+ * past. An answered row is never computed again, and where an update is too small to pay for all rows, each candidate
+ * answers the next part of them, so that the table stays nearly up to date.
+ *
+ * Outcomes of live versions are averaged over periods of consecutive versions, because single versions of an online
+ * learner vary from update to update. Bounded: one entry per row, and at most PERIODS numbers in it.
+ */
+import type { Json, Stateful } from '../contracts/core.ts'
+import type { PastPeriod } from '../contracts/policy.ts'
+
+/** Of one row by one version. */
+export interface Outcome {
+  readonly error: number
+  readonly loss: number
+}
+
+/** The number of its version, its error and its loss. */
+type Answer = readonly [version: number, error: number, loss: number]
+
+interface RowState {
+  readonly [field: string]: Json
+  /** By the newest version of the line, held ones too; and by the newest live one, if any. */
+  readonly line: Answer | null
+  readonly live: Answer | null
+  /** By the id of the period: how many of its versions have answered, and the sum of their errors. */
+  readonly past: readonly (readonly [id: number, count: number, errors: number])[]
+  /** How many live versions in a row have answered it right. */
+  readonly streak: number
+}
+
+interface PeriodState {
+  readonly [field: string]: Json
+  readonly id: number
+  readonly first: number
+  readonly last: number
+  readonly versions: number
+  readonly events: number
+}
+
+export interface RowHistoryState {
+  readonly [field: string]: Json
+  /** The outputs of the head, as text: with others the past says nothing. */
+  readonly head: string
+  readonly periods: readonly PeriodState[]
+  readonly rows: readonly (readonly [key: string, row: RowState])[]
+}
+
+/** The past is cut into this many periods. */
+export const PERIODS = 8
+
+const empty: RowHistoryState = { head: '', periods: [], rows: [] }
+
+export class RowHistory implements Stateful<RowHistoryState> {
+  #head = ''
+  #periods: readonly PeriodState[] = []
+  readonly #rows = new Map<string, RowState>()
+  #shown: RowHistoryState | undefined
+
+  get periods(): readonly PastPeriod[] {
+    return this.#periods.map(({ first, last, events }) => ({
+      first: `v${first}`,
+      last: `v${last}`,
+      events,
+    }))
+  }
+
+  /** The number of the version that has answered it last; −1 = none has. */
+  answeredBy(key: string): number {
+    return this.#rows.get(key)?.line?.[0] ?? -1
+  }
+
+  /** The answer by the newest version of the line; `isFresh`: by this very one. */
+  line(key: string, version: number): (Outcome & { readonly isFresh: boolean }) | undefined {
+    const answer = this.#rows.get(key)?.line ?? undefined
+    return answer && { ...outcomeOf(answer), isFresh: answer[0] === version }
+  }
+
+  live(key: string): Outcome | undefined {
+    const answer = this.#rows.get(key)?.live ?? undefined
+    return answer && outcomeOf(answer)
+  }
+
+  /** In the order of `periods`. */
+  past(key: string): readonly (number | null)[] {
+    const past = this.#rows.get(key)?.past ?? []
+    return this.#periods.map(({ id }) => {
+      const [, count, errors] = past.find(([of]) => of === id) ?? [id, 0, 0]
+      return count === 0 ? null : errors / count
+    })
+  }
+
+  streak(key: string): number {
+    return this.#rows.get(key)?.streak ?? 0
+  }
+
+  /** Before a candidate is scored: only these rows stay, and the past only if the head has the same outputs. */
+  begin(head: string, keys: readonly string[]): void {
+    if (head !== this.#head) this.#forgetPeriods()
+    this.#head = head
+    const kept = new Set(keys)
+    for (const key of this.#rows.keys()) if (!kept.has(key)) this.#rows.delete(key)
+    this.#shown = undefined
+  }
+
+  answered(key: string, version: number, outcome: Outcome): void {
+    const { live = null, past = [], streak = 0 } = this.#rows.get(key) ?? {}
+    this.#set(key, { line: answerOf(version, outcome), live, past, streak })
+  }
+
+  answeredLive(key: string, version: number, outcome: Outcome): void {
+    const before = this.#rows.get(key)
+    const live = answerOf(version, outcome)
+    const { line, past = [], streak = 0 } = before ?? {}
+    this.#set(key, { line: line ?? live, live, past, streak })
+  }
+
+  /** The candidate is going to be live: its answers are the past of the next one. `perPeriod` versions make a period. */
+  promoted(version: number, events: number, perPeriod: number): void {
+    const period = this.#periodFor(version, events, perPeriod)
+    for (const [key, row] of this.#rows) {
+      if (row.line?.[0] !== version) continue
+      const past = period === undefined ? [] : withError(row.past, period, row.line[1])
+      const streak = row.line[1] < 0.5 ? row.streak + 1 : 0
+      this.#set(key, { ...row, live: row.line, past, streak })
+    }
+  }
+
+  /** The line continues from an earlier version: what later ones have answered is no past of it. */
+  goTo(version: string): void {
+    const number = Number(/^v(\d+)$/.exec(version)?.[1] ?? Number.NaN)
+    if (Number.isNaN(number)) {
+      this.clear()
+      return
+    }
+    this.#periods = this.#periods.filter(({ last }) => last <= number)
+    for (const [key, row] of this.#rows) {
+      const live = row.live !== null && row.live[0] <= number ? row.live : null
+      const line = row.line !== null && row.line[0] <= number ? row.line : live
+      this.#set(key, { ...row, line, live })
+    }
+    this.#dropOldPast()
+  }
+
+  /** These examples are no rows any more, or rows with another target. */
+  remove(keys: readonly string[]): void {
+    for (const key of keys) if (this.#rows.delete(key)) this.#shown = undefined
+  }
+
+  /** What was right before does not count any more. */
+  clear(): void {
+    this.restore(empty)
+  }
+
+  /** The same object until something changes. */
+  snapshot(): RowHistoryState {
+    this.#shown ??= {
+      head: this.#head,
+      periods: this.#periods,
+      rows: [...this.#rows],
+    }
+    return this.#shown
+  }
+
+  restore({ head, periods, rows }: RowHistoryState): void {
+    this.#head = head
+    this.#periods = periods
+    this.#rows.clear()
+    for (const [key, row] of rows) this.#rows.set(key, row)
+    this.#shown = undefined
+  }
+
+  #periodFor(version: number, events: number, perPeriod: number): PeriodState | undefined {
+    if (perPeriod < 1) return undefined
+    const newest = this.#periods.at(-1)
+    const isFull = newest === undefined || newest.versions >= perPeriod
+    const next = isFull
+      ? { id: (newest?.id ?? -1) + 1, first: version, last: version, versions: 1, events }
+      : { ...newest, last: version, versions: newest.versions + 1 }
+    const before = isFull ? this.#periods : this.#periods.slice(0, -1)
+    this.#periods = [...before, next].slice(-PERIODS)
+    this.#dropOldPast()
+    return next
+  }
+
+  #forgetPeriods(): void {
+    this.#periods = []
+    this.#dropOldPast()
+  }
+
+  #dropOldPast(): void {
+    const ids = new Set(this.#periods.map(({ id }) => id))
+    for (const [key, row] of this.#rows)
+      if (row.past.some(([id]) => !ids.has(id)))
+        this.#set(key, { ...row, past: row.past.filter(([id]) => ids.has(id)) })
+    this.#shown = undefined
+  }
+
+  #set(key: string, row: RowState): void {
+    this.#rows.set(key, row)
+    this.#shown = undefined
+  }
+}
+
+function withError(past: RowState['past'], { id }: PeriodState, error: number): RowState['past'] {
+  const [, count, errors] = past.find(([of]) => of === id) ?? [id, 0, 0]
+  return [...past.filter(([of]) => of !== id), [id, count + 1, errors + error]]
+}
+
+function outcomeOf([, error, loss]: Answer): Outcome {
+  return { error, loss }
+}
+
+/** Six digits are enough, and the text of a checkpoint is shorter. */
+function answerOf(version: number, { error, loss }: Outcome): Answer {
+  return [version, error, Number(Math.min(loss, Number.MAX_VALUE).toPrecision(6))]
+}

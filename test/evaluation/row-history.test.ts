@@ -1,0 +1,137 @@
+/** What is known of how versions answered the rows of a comparison, and what a row may cost. */
+import { describe, expect, it } from 'vitest'
+import { nextRows, rowBudget } from '../../src/evaluation/gate-rows.ts'
+import { PERIODS, RowHistory } from '../../src/evaluation/row-history.ts'
+
+const right = { error: 0, loss: 0.1 }
+const wrong = { error: 1, loss: 2 }
+
+function answered(history: RowHistory, version: number, answers: Record<string, typeof right>) {
+  history.begin('head', ['a', 'b'])
+  for (const [key, outcome] of Object.entries(answers)) history.answered(key, version, outcome)
+}
+
+describe('the history of rows', () => {
+  it('has the answer of the line and of the newest live version, which a held candidate does not change', () => {
+    const history = new RowHistory()
+    answered(history, 1, { a: right, b: wrong })
+    history.promoted(1, 16, 1)
+    answered(history, 2, { a: wrong })
+    expect(history.line('a', 2)).toEqual({ ...wrong, isFresh: true })
+    expect(history.line('b', 2)).toEqual({ ...wrong, isFresh: false })
+    expect(history.live('a')).toEqual(right)
+  })
+
+  it('averages live versions over periods, and keeps only the last ones', () => {
+    const history = new RowHistory()
+    for (let version = 1; version <= 2 * PERIODS + 2; version += 1) {
+      answered(history, version, { a: version % 2 === 0 ? right : wrong })
+      history.promoted(version, 16 * version, 2)
+    }
+    expect(history.periods).toHaveLength(PERIODS)
+    expect(history.periods[0]).toEqual({ first: 'v3', last: 'v4', events: 48 })
+    expect(history.past('a')).toEqual(Array.from({ length: PERIODS }, () => 0.5))
+    expect(history.past('b')).toEqual(Array.from({ length: PERIODS }, () => null))
+  })
+
+  it('forgets what later versions have answered when the line goes back', () => {
+    const history = new RowHistory()
+    for (let version = 1; version <= 4; version += 1) {
+      answered(history, version, { a: version < 3 ? right : wrong })
+      history.promoted(version, 16 * version, 1)
+    }
+    history.goTo('v2')
+    expect(history.periods.map(({ last }) => last)).toEqual(['v1', 'v2'])
+    expect(history.past('a')).toEqual([0, 0])
+    // It was answered by v4 last: nothing is known of v2 any more, and the row is answered again.
+    expect(history.live('a')).toBeUndefined()
+    expect(history.line('a', 3)).toBeUndefined()
+  })
+
+  it('starts again when the head has other outputs', () => {
+    const history = new RowHistory()
+    answered(history, 1, { a: right })
+    history.promoted(1, 16, 1)
+    history.begin('longer head', ['a'])
+    expect(history.periods).toEqual([])
+    expect(history.past('a')).toEqual([])
+  })
+
+  it('counts how many live versions in a row have answered a row right', () => {
+    const history = new RowHistory()
+    const streaks = [right, right, wrong, right].map((outcome, at) => {
+      answered(history, at, { a: outcome })
+      history.promoted(at, at, 0)
+      return history.streak('a')
+    })
+    expect(streaks).toEqual([1, 2, 0, 1])
+  })
+
+  it('keeps only the rows of the comparison, and none that was taken back', () => {
+    const history = new RowHistory()
+    answered(history, 1, { a: right, b: right })
+    history.remove(['a'])
+    expect(history.line('a', 1)).toBeUndefined()
+    history.begin('head', ['a'])
+    expect(history.line('b', 1)).toBeUndefined()
+  })
+
+  it('goes on from a snapshot, which stays the same object until something changes', () => {
+    const history = new RowHistory()
+    answered(history, 1, { a: right, b: wrong })
+    history.promoted(1, 16, 4)
+    const state = history.snapshot()
+    expect(history.snapshot()).toBe(state)
+    const other = new RowHistory()
+    const text = JSON.stringify(state)
+    for (let twice = 0; twice < 2; twice += 1)
+      other.restore(JSON.parse(text) as ReturnType<RowHistory['snapshot']>)
+    for (const each of [history, other]) {
+      answered(each, 2, { a: wrong })
+      each.promoted(2, 32, 4)
+    }
+    expect(JSON.stringify(other.snapshot())).toBe(JSON.stringify(history.snapshot()))
+    expect(JSON.stringify(state)).toBe(text)
+  })
+})
+
+describe('the rows of a comparison', () => {
+  it('cost at most a fifth of the update: forward once against forward and backward', () => {
+    // 32 rows forward and backward above the cut, 16 new ones below it.
+    const size = { learned: 16, stepRows: 32 }
+    for (const cost of [
+      { trunk: 0, tail: 1 },
+      { trunk: 4, tail: 2 },
+      { trunk: 2, tail: 0.05 },
+    ]) {
+      const rows = rowBudget(size, cost)
+      const update = 3 * 32 * cost.tail + 16 * cost.trunk
+      expect(rows * cost.tail).toBeLessThanOrEqual(0.2 * update)
+      expect((rows + 1) * cost.tail).toBeGreaterThan(0.2 * update)
+    }
+  })
+
+  it('are at least one, and all where no cost is known', () => {
+    expect(rowBudget({ learned: 0, stepRows: 0 }, { trunk: 1, tail: 1 })).toBe(1)
+    expect(rowBudget({ learned: 0, stepRows: 0 }, undefined)).toBe(Infinity)
+  })
+
+  it('take turns, so that each is answered after some updates, also while others come', () => {
+    const rows = ['a', 'b', 'c', 'd']
+    const answered = new Map<string, number>()
+    const answeredBy = (row: string) => answered.get(row) ?? -1
+    const taken = [1, 2, 3].map((version) => {
+      const next = nextRows(rows, { answeredBy, budget: 2 })
+      for (const row of next) answered.set(row, version)
+      if (version === 1) rows.unshift('e')
+      return next.join('')
+    })
+    expect(taken).toEqual(['ab', 'ec', 'da'])
+  })
+
+  it('that the live version has to answer too cost twice', () => {
+    const answeredBy = () => -1
+    const cost = (row: string) => (row === 'a' ? 2 : 1)
+    expect(nextRows(['a', 'b', 'c'], { answeredBy, budget: 3 }, cost)).toEqual(['a', 'b'])
+  })
+})
