@@ -6,7 +6,7 @@
  *
  * At most a share α of the candidates that are no worse are held. With `hold_on: doubt` the burden is turned around:
  * a candidate is held until the test shows that it is not worse by more than `points`. That needs more rows: where both
- * answer alike, about 350 for 2 points at α = 0.02.
+ * answer equally, about 350 for 2 points at α = 0.02.
  *
  * See `sequential-test.ts` for the test and its reference.
  */

@@ -92,7 +92,7 @@ function decide(
   return { verdict: 'promote', reason } as const
 }
 
-/** Every stratum counts alike: versions that answer one label always are not the best for it. */
+/** Every stratum counts equally: versions that answer one label always are not the best for it. */
 function bestOf(periods: readonly number[], outcomes: readonly RowOutcome[]): number | undefined {
   const means = periods.flatMap((at) => {
     const strata = new Map<string, number[]>()
