@@ -51,7 +51,8 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
   const y = (accuracy: number) => TOP + ((1 - accuracy) / (1 - low)) * (HEIGHT - TOP - BOTTOM)
   const marks = marksOf(moves, startMs)
   const at = chosen === undefined ? -1 : marks.findIndex((mark) => mark.generation === chosen)
-  const mark = marks[at === -1 ? marks.length - 1 : at]
+  // Where nothing has changed for long, the last change is still why the live version is live.
+  const mark = marks[at === -1 ? marks.length - 1 : at] ?? marksOf(moves.slice(0, 1), 0)[0]
   const steps = [low, (1 + low) / 2, 1]
   return (
     <section aria-labelledby="chart-title">
@@ -115,6 +116,7 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
             type="range"
             min={0}
             max={Math.max(0, marks.length - 1)}
+            disabled={marks.length === 0}
             value={at === -1 ? marks.length - 1 : at}
             aria-label="Changes of the version"
             aria-valuetext={`${mark.version}, ${clockTime(mark.timeMs)}, ${mark.by}`}

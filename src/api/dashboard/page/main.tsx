@@ -84,6 +84,8 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
     modelPath(name, `/versions?limit=10${from === undefined ? '' : `&before=${from}`}`),
     `${generation ?? ''} ${last?.count ?? ''}`,
   )
+  // Once: the line begins with what was before this server started.
+  const earlier = useFresh<{ versions: readonly Version[] }>(modelPath(name, '/versions'), name)
   const quality = useFresh<Quality>(modelPath(name, '/quality'), last?.count)
   const fleet = useFresh<Fleet>('v1/fleet', round)
   useAnnounced(history.answer?.moves[0], say)
@@ -105,7 +107,7 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
         score={model.answer.score.name}
         samples={samples}
         moves={history.answer?.moves ?? []}
-        versions={from === undefined ? (page?.items ?? []) : []}
+        versions={earlier.answer?.versions ?? []}
         onWhy={setWhy}
       />
       <div class="columns">

@@ -58,11 +58,6 @@ export function Summary({ model, lost, onRollBack }: Props) {
           Roll back…
         </button>
       </div>
-      {live !== null && (
-        <p class="note">
-          {live.by}: {live.reason}
-        </p>
-      )}
       {troubles.length > 0 && (
         <ul class="troubles" role="alert">
           {troubles.map((each) => (
