@@ -118,6 +118,30 @@ test('the keyboard alone is enough: roll back, change of mind, and the focus com
   expect(await slider.getAttribute('aria-valuetext')).toContain('trainer')
 })
 
+test('a person tries an older version as a canary and ends the trial, each with a reason', async () => {
+  const { page, faults } = await openView(browser, rig.url)
+  const live = await liveIn(page)
+  const tried = page.locator('.versions tbody tr:not(.live) button.link').first()
+  const version = (await tried.textContent())!
+  await tried.click()
+  await page.getByRole('button', { name: 'Canary…' }).click()
+  const start = page.getByRole('dialog', { name: `Try ${version} as a canary` })
+  await start.getByLabel('Reason').fill('is it better?')
+  await start.getByLabel('Percent').fill('25')
+  await start.getByRole('button', { name: 'Start' }).click()
+  const panel = page.getByRole('region', { name: `On trial: ${version}` })
+  await panel.getByText('it answers 25 % of the requests').waitFor()
+  expect(await liveIn(page)).toBe(live)
+  await screenshot(page, 'canary')
+  expect(await accessibilityFaults(page)).toEqual([])
+  await panel.getByRole('button', { name: 'End the trial' }).click()
+  const end = page.getByRole('dialog', { name: `End the trial of ${version}` })
+  await end.getByLabel('Reason').fill('it is not')
+  await end.getByRole('button', { name: 'End it' }).click()
+  await panel.waitFor({ state: 'detached' })
+  expect(faults).toEqual([])
+})
+
 test('the box answers, takes the right answer, and says which version has learned it', async () => {
   const { page, faults } = await openView(browser, rig.url)
   await page.getByLabel('Input').fill('[0.9, 0.9, 0]')

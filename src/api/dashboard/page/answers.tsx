@@ -1,6 +1,6 @@
 /** What `/v1` answers, as far as the page reads it. */
 
-export interface Live {
+export interface Live extends Routed {
   readonly version: string
   readonly generation: number
   readonly since: string
@@ -8,6 +8,32 @@ export interface Live {
   /** What moved the pointer: start, trainer, rollback or promote. */
   readonly by: string
   readonly reason: string
+}
+
+export interface Routed {
+  readonly canary?: { readonly version: string; readonly share: number }
+  readonly shadow?: { readonly version: string }
+}
+
+/** Answers of a trial that feedback has judged. */
+export interface Arm {
+  readonly judged: number
+  readonly error: number | null
+}
+
+/** A version before it goes live. */
+export interface Trial {
+  readonly version: string
+  readonly kind: string
+  readonly share?: number
+  /** `policy`: it decides. `person`: a person ends it. */
+  readonly by: string
+  readonly reason: string
+  readonly candidate: Arm
+  readonly live: Arm
+  readonly compared?: number
+  readonly agreed?: number
+  readonly waiting?: string
 }
 
 export interface Model {
@@ -24,6 +50,7 @@ export interface Model {
   readonly lag: number
   readonly pending: number
   readonly faults?: readonly Coded[]
+  readonly trial?: Trial
   readonly drift?: { readonly alarms: number; readonly last: string | null }
   readonly counts: {
     readonly learned: number

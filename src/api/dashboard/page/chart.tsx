@@ -152,7 +152,7 @@ function MarkLine(props: {
       <rect class="target" x={at - 8} width={16} y={0} height={HEIGHT - BOTTOM} />
       {(mark.isByPerson || isChosen) && (
         <text x={at} y={11} text-anchor={at > 60 ? 'end' : 'start'}>
-          {mark.by === 'rollback' ? `↩ ${mark.version}` : mark.version}
+          {nameOf(mark)}
         </text>
       )}
       <title>
@@ -160,6 +160,13 @@ function MarkLine(props: {
       </title>
     </g>
   )
+}
+
+function nameOf({ by, version, canary, shadow }: Mark): string {
+  if (by === 'rollback') return `↩ ${version}`
+  if (by === 'canary' && canary !== undefined) return `canary ${canary.version}`
+  if (by === 'shadow' && shadow !== undefined) return `shadow ${shadow.version}`
+  return version
 }
 
 function useWidth() {

@@ -11,6 +11,7 @@ import { QualityPanel } from './quality.tsx'
 import { Summary } from './summary.tsx'
 import { AsidePanel, LettersPanel } from './left-out.tsx'
 import { follow } from './stream.tsx'
+import { TrialPanel } from './trial.tsx'
 import { TryIt } from './try-it.tsx'
 import { VersionsPanel } from './versions.tsx'
 import { WhyDialog } from './why.tsx'
@@ -128,6 +129,7 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
           />
         </div>
         <div>
+          <TrialPanel trial={model.answer.trial} live={model.answer.live} onMove={setMove} />
           <TryIt model={model.answer} />
           <QualityPanel quality={quality.answer} error={quality.error} />
           <AsidePanel name={name} count={counts.set_aside ?? 0} onDone={say} />
@@ -153,6 +155,10 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
         <WhyDialog
           name={name}
           version={why}
+          onMove={(next) => {
+            setWhy(undefined)
+            setMove(next)
+          }}
           moves={history.answer?.moves ?? []}
           onClose={() => setWhy(undefined)}
         />

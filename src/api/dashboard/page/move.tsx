@@ -1,13 +1,14 @@
-/** Another version is made to answer, with a reason. */
+/** Another version is made to answer, for all or on trial, with a reason. */
 import { useState } from 'preact/hooks'
 import type { Live } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
 import { Dialog } from './dialog.tsx'
 
-/** `version` absent: the one that answered before the present one. */
 export type Move =
+  /** `version` absent: a canary ends, or else the version that answered before the present one. */
   | { readonly kind: 'rollback'; readonly version?: string }
-  | { readonly kind: 'promote'; readonly version: string }
+  | { readonly kind: 'promote' | 'canary' | 'shadow'; readonly version: string }
+  | { readonly kind: 'end'; readonly of: 'canary' | 'shadow'; readonly version: string }
 
 interface Props {
   readonly name: string
@@ -17,37 +18,89 @@ interface Props {
   readonly onDone: (said: string) => void
 }
 
+interface Shown {
+  readonly title: string
+  /** What will happen. */
+  readonly note: string
+  readonly button: string
+  readonly path: string
+}
+
+function shown(move: Move, live: Live | null): Shown {
+  const { kind, version } = move
+  switch (kind) {
+    case 'rollback': {
+      const ended = version === undefined ? live?.canary : undefined
+      return {
+        title:
+          ended === undefined
+            ? `Roll back to ${version ?? live?.previous ?? 'the version before'}`
+            : `Take back the canary ${ended.version}`,
+        note: 'At once. Events that are not learned then are set aside; you can relearn them later.',
+        button: 'Roll back',
+        path: '/rollback',
+      }
+    }
+    case 'promote':
+      return {
+        title: `Make ${version} live`,
+        note: 'It answers at once, and the next update starts from it.',
+        button: 'Make it live',
+        path: '/promote',
+      }
+    case 'canary':
+      return {
+        title: `Try ${version} as a canary`,
+        note: 'It answers a share of the requests, until you end the trial, promote or roll back.',
+        button: 'Start',
+        path: '/canary',
+      }
+    case 'shadow':
+      return {
+        title: `Try ${version} as a shadow`,
+        note: 'It is computed for each request and compared, and never returned.',
+        button: 'Start',
+        path: '/shadow',
+      }
+    case 'end':
+      return {
+        title: `End the trial of ${version}`,
+        note: 'The live version answers everything again.',
+        button: 'End it',
+        path: `/${move.of}/end`,
+      }
+  }
+}
+
 export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
   const [reason, setReason] = useState('')
   const [hold, setHold] = useState(false)
+  const [percent, setPercent] = useState('10')
   const [fault, setFault] = useState('')
-  const isBack = move.kind === 'rollback'
-  const to = move.version ?? live?.previous ?? 'the version before'
+  const { title, note, button, path } = shown(move, live)
   const submit = async () => {
-    const body = isBack
-      ? { reason, ...(move.version !== undefined && { to: move.version }), ...(hold && { hold }) }
-      : { reason, version: move.version }
     try {
-      const moved = await send<{ live: string }>('POST', modelPath(name, `/${move.kind}`), body)
-      onDone(`${moved.live} answers now`)
+      const body = { reason, ...bodyOf(move, hold, Number(percent) / 100) }
+      const moved = await send<{ live: string }>('POST', modelPath(name, path), body)
+      onDone(
+        move.kind === 'canary' || move.kind === 'shadow'
+          ? `${move.version} is on trial`
+          : `${moved.live} answers now`,
+      )
       onClose()
     } catch (error) {
       setFault(textOf(error))
     }
   }
   return (
-    <Dialog title={isBack ? `Roll back to ${to}` : `Make ${to} live`} onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       <form
         onSubmit={(event) => {
           event.preventDefault()
           void submit()
         }}
       >
-        <p class="note">
-          {isBack
-            ? `It answers at once. Events that it has not learned are set aside; you can relearn them later.`
-            : `It answers at once, and the next update starts from it.`}
-        </p>
+        <p class="note">{note}</p>
         <label class="field">
           Reason
           <textarea
@@ -58,7 +111,21 @@ export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
             onInput={(event) => setReason(event.currentTarget.value)}
           />
         </label>
-        {isBack && (
+        {move.kind === 'canary' && (
+          <label class="field">
+            Percent of the requests
+            <input
+              type="number"
+              required
+              min="0.1"
+              max="99"
+              step="any"
+              value={percent}
+              onInput={(event) => setPercent(event.currentTarget.value)}
+            />
+          </label>
+        )}
+        {move.kind === 'rollback' && (
           <label class="field check">
             <input
               type="checkbox"
@@ -77,9 +144,26 @@ export function MoveDialog({ name, move, live, onClose, onDone }: Props) {
           <button type="button" onClick={onClose}>
             Cancel
           </button>
-          <button class="main">{isBack ? 'Roll back' : 'Make it live'}</button>
+          <button class="main">{button}</button>
         </div>
       </form>
     </Dialog>
   )
+}
+
+function bodyOf(move: Move, hold: boolean, share: number): object {
+  switch (move.kind) {
+    case 'rollback':
+      return {
+        ...(move.version !== undefined && { to: move.version }),
+        ...(hold && { hold }),
+      }
+    case 'canary':
+      return { version: move.version, share }
+    case 'promote':
+    case 'shadow':
+      return { version: move.version }
+    case 'end':
+      return {}
+  }
 }

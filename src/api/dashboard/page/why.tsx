@@ -4,15 +4,17 @@ import { modelPath, textOf } from './client.tsx'
 import { Dialog } from './dialog.tsx'
 import { clockTime, number, share, whole } from './format.tsx'
 import { useFresh } from './fresh.tsx'
+import type { Move } from './move.tsx'
 
 interface Props {
   readonly name: string
   readonly version: string
   readonly moves: readonly Live[]
+  readonly onMove: (move: Move) => void
   readonly onClose: () => void
 }
 
-export function WhyDialog({ name, version, moves, onClose }: Props) {
+export function WhyDialog({ name, version, moves, onMove, onClose }: Props) {
   const { answer, error } = useFresh<Version>(modelPath(name, `/versions/${version}`), version)
   const own = moves.filter((move) => move.version === version)
   return (
@@ -57,6 +59,12 @@ export function WhyDialog({ name, version, moves, onClose }: Props) {
         ))}
       </ul>
       <div class="buttons">
+        {answer !== undefined && !answer.live && !answer.removed && (
+          <>
+            <button onClick={() => onMove({ kind: 'canary', version })}>Canary…</button>
+            <button onClick={() => onMove({ kind: 'shadow', version })}>Shadow…</button>
+          </>
+        )}
         <button onClick={onClose}>Close</button>
       </div>
     </Dialog>
