@@ -23,6 +23,7 @@ import { heldOut } from '../policies/promotion/held-out.ts'
 import { manual } from '../policies/promotion/manual.ts'
 import { margin } from '../policies/promotion/margin.ts'
 import { retention } from '../policies/promotion/retention.ts'
+import { sliceGap } from '../policies/promotion/slice-gap.ts'
 import { classBalanced } from '../policies/replay/class-balanced.ts'
 import { derPlus } from '../policies/replay/der-plus.ts'
 import { der } from '../policies/replay/der.ts'
@@ -173,6 +174,7 @@ export const policies = {
     'held-out': heldOut,
     retention,
     golden,
+    'slice-gap': sliceGap,
   } satisfies PolicyTable<Promotion>,
   rollout: { immediate, canary, shadow } satisfies PolicyTable<Rollout>,
   rollback: { never } satisfies PolicyTable<Rollback>,

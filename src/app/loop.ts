@@ -146,7 +146,12 @@ async function loopParts(
         bytes: limits.held_out_bytes,
       },
       served: { versions: limits.scored_versions, answers: limits.judged_answers },
-      quality: { rows: limits.quality_labels, sources: limits.quality_sources },
+      quality: {
+        rows: limits.quality_labels,
+        sources: limits.quality_sources,
+        slices: limits.quality_slices,
+        sliceExamples: settings.evaluation.slices.examples,
+      },
     },
     ...(leaseTerm && { leaseTerm }),
     trainingMutex: site.trainingMutex,

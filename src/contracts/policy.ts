@@ -275,6 +275,18 @@ export interface GoldenOutcome {
   readonly streak: number
 }
 
+/** The widest difference of accuracy between two slices that have enough examples, in percentage points. */
+export interface SliceGap {
+  readonly best: string
+  readonly worst: string
+  readonly points: number
+  /** Its interval: below `low` it is at most by chance. */
+  readonly low: number
+  readonly high: number
+  /** How many slices were compared. */
+  readonly slices: number
+}
+
 /** What is known of a finished candidate. */
 export interface PromotionFacts {
   readonly version: string
@@ -287,6 +299,8 @@ export interface PromotionFacts {
   readonly live?: Scores
   /** Of the line of versions over the stream so far: each example before it was learned. */
   readonly prequential: Scores
+  /** Of recent examples of the stream, each before it was learned; absent where fewer than two slices have enough. */
+  readonly sliceGap?: SliceGap
   /** Row by row, in an order that is random and stays the same; absent = as for no rows. */
   readonly outcomes?: readonly RowOutcome[]
   /** Oldest first; kept as far as a policy's `needs` ask for them. */

@@ -1,13 +1,26 @@
 /** How good the answers of a model are, as reported to people. */
 import type { Json } from '../contracts/core.ts'
+import type { SliceGap } from '../contracts/policy.ts'
 
 /** The quality of a model's answers, each given before its example was learned. The task adds its own fields. */
 export interface QualityReport {
-  readonly [ofTask: string]: Json | readonly SourceQuality[]
+  readonly [ofTask: string]:
+    Json | readonly SourceQuality[] | readonly SliceQuality[] | SliceGap | undefined
   /** The mean over sources, in which each weighs the same. */
   readonly accuracy_recent_by_source: number
   /** At most `limits.quality_sources`, and `other` for the rest. */
   readonly sources: readonly SourceQuality[]
+  /** At most `limits.quality_slices`, and `other` for the rest; absent where no event names one. */
+  readonly slices?: readonly SliceQuality[]
+  /** Absent where fewer than two slices have enough examples. */
+  readonly slice_gap?: SliceGap
+}
+
+export interface SliceQuality {
+  readonly slice: string
+  readonly count: number
+  readonly accuracy: number
+  readonly accuracy_recent: number
 }
 
 export interface SourceQuality {

@@ -3,7 +3,7 @@
  * example of the stream is a fair test and none has to be set aside.
  */
 import type { Stateful } from '../contracts/core.ts'
-import type { Scores } from '../contracts/policy.ts'
+import type { Scores, SliceGap } from '../contracts/policy.ts'
 import type { Example, Score, Task } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'
@@ -25,13 +25,17 @@ export class Scoreboard implements Stateful<ScoreboardState> {
     this.#quality = this.#openQuality()
   }
 
-  observe(score: Score, example: Pick<Example, 'source' | 'target'>): void {
+  observe(score: Score, example: Pick<Example, 'source' | 'target' | 'slice'>): void {
     this.#quality.observe(score, example)
     this.#state = withScore(this.#state, score)
   }
 
   scores(): Scores {
     return scoresOf(this.#state)
+  }
+
+  get sliceGap(): SliceGap | undefined {
+    return this.#quality.sliceGap
   }
 
   quality(): QualityReport {

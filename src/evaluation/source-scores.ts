@@ -2,7 +2,7 @@
  * Quality per event source. One source with most of the stream dominates the plain accuracy; the mean over sources,
  * with equal weights, shows the quality for the others.
  *
- * At most `limit` sources have their own row. A new one replaces a source that has been silent for long; otherwise it
+ * Slices of the population are counted in the same way. At most `limit` sources have their own row. A new one replaces a source that has been silent for long; otherwise it
  * is counted in `other`.
  */
 import type { SourceQuality } from './contract.ts'
@@ -32,6 +32,8 @@ export interface SourcesState {
   readonly rows: readonly (readonly [source: string, state: AccuracyState, last: number])[]
 }
 
+export const noSources: SourcesState = { total: 0, other: noAccuracy, rows: [] }
+
 export class SourceScores {
   readonly #limit: number
   #rows = new Map<string, Row>()
@@ -58,6 +60,14 @@ export class SourceScores {
     const rows = [...this.#rows].map(([source, { state }]) => rowOf(source, state))
     rows.sort((a, b) => b.count - a.count || (a.source < b.source ? -1 : 1))
     return this.#other[0] === 0 ? rows : [...rows, rowOf(OTHER, this.#other)]
+  }
+
+  /** Of those with a row, in the order of `report`. */
+  states(): readonly (readonly [source: string, state: AccuracyState])[] {
+    return this.report().flatMap(({ source }) => {
+      const row = this.#rows.get(source)
+      return row === undefined ? [] : [[source, row.state] as const]
+    })
   }
 
   snapshot(): SourcesState {

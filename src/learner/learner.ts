@@ -8,7 +8,7 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
-import type { Alarm, AlarmCount, Scores } from '../contracts/policy.ts'
+import type { Alarm, AlarmCount, Scores, SliceGap } from '../contracts/policy.ts'
 import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
@@ -89,6 +89,10 @@ export class Learner {
 
   get scores(): Scores {
     return this.#scoreboard.scores()
+  }
+
+  get sliceGap(): SliceGap | undefined {
+    return this.#scoreboard.sliceGap
   }
 
   quality(): QualityReport {

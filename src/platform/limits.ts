@@ -260,6 +260,12 @@ export const limitTable = {
     reason:
       'event sources with their own entry there; producers choose the names, and each series costs memory',
   },
+  quality_slices: {
+    default: 32,
+    least: 1,
+    most: 256,
+    reason: 'slices with their own entry there; producers choose these names too',
+  },
   safetensors_header_bytes: {
     default: MiB,
     least: 1024,

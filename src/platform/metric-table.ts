@@ -445,6 +445,18 @@ export const metricTable = {
     labels: ['model', 'source'],
     help: 'Share of recent events of one event source answered correctly before they were learned; at most limits.quality_sources sources.',
   },
+  sliceAccuracy: {
+    kind: 'gauge',
+    name: 'antikythera_slice_accuracy_ratio',
+    labels: ['model', 'slice'],
+    help: 'Share of recent events of one slice answered correctly before they were learned; at most limits.quality_slices slices.',
+  },
+  sliceGap: {
+    kind: 'gauge',
+    name: 'antikythera_slice_gap_ratio',
+    labels: ['model', 'bound'],
+    help: 'Widest difference of that share between two slices with enough examples: bound is point, low or high. Absent until there are two.',
+  },
   servedError: {
     kind: 'gauge',
     name: 'antikythera_served_error',

@@ -150,6 +150,16 @@ const fields = {
   verdicts: Type.Optional(
     Type.Array(closed({ policy: Type.String(), verdict: Type.String(), reason: Type.String() })),
   ),
+  slice_gap: Type.Optional(
+    closed({
+      best: Type.String(),
+      worst: Type.String(),
+      points: Type.Number(),
+      low: Type.Number(),
+      high: Type.Number(),
+      slices: count,
+    }),
+  ),
   // Plain names: nothing outside of the version's folder is ever read.
   files: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_][A-Za-z0-9._-]*$' }), hash, {
     additionalProperties: false,

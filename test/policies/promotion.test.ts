@@ -36,6 +36,26 @@ const unknown: PromotionFacts = {
   prequential: scoresOf(0),
 }
 
+describe('slice-gap', () => {
+  const gap = { best: 'eu', worst: 'us', points: 20, low: 12, high: 28, slices: 2 }
+
+  it.each([
+    [10, 'hold'],
+    [12, 'promote'],
+    [20, 'promote'],
+  ])('of at least 12 points is, with %d allowed, a case to %s', (max_points, verdict) => {
+    const decision = open('slice-gap', { max_points }).decide({ ...unknown, sliceGap: gap })
+    expect(decision).toEqual({
+      verdict,
+      reason: `slice-gap: “us” is 20.0 points (12.0 to 28.0) below “eu”, ${max_points} are allowed`,
+    })
+  })
+
+  it('promotes where no two slices can be compared', () => {
+    expect(open('slice-gap').decide(unknown).verdict).toBe('promote')
+  })
+})
+
 describe('manual', () => {
   it('holds every candidate, however good it is', () => {
     for (const facts of [unknown, compared(1, 0)])

@@ -233,12 +233,21 @@ export function partsIn(
   }
 }
 
-/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract"}`, enough of the real event for these tests. */
+/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","slice"?}`, enough of the real event for these tests. */
 function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
   const text = new TextDecoder().decode(value)
   if (!text.startsWith('{')) throw failure('EVENT_MALFORMED', `no event: ${text}`)
   const event = JSON.parse(text) as Readonly<Record<string, string | number | undefined>>
-  const { id, source = connector, label, rating, text: input, prediction_id: about, model } = event
+  const {
+    id,
+    source = connector,
+    label,
+    rating,
+    text: input,
+    prediction_id: about,
+    model,
+    slice,
+  } = event
   return {
     id: String(id),
     source: String(source),
@@ -252,6 +261,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
           ? { kind: 'rating', rating: rating === 1 ? 1 : -1 }
           : { kind: 'retract' },
     weight: 1,
+    ...(slice !== undefined && { slice: String(slice) }),
   }
 }
 

@@ -161,6 +161,21 @@ const Drift = Type.Object(
   { description: 'for a drift trigger: alarms since the model was created' },
 )
 
+const SliceGap = Type.Object(
+  {
+    best: Type.String(),
+    worst: Type.String(),
+    points: Type.Number({ description: 'percentage points between their recent accuracies' }),
+    low: Type.Number({ description: 'the lower bound of its interval: above 0 it is no chance' }),
+    high: Type.Number(),
+    slices: Type.Integer({ description: 'slices with enough examples' }),
+  },
+  {
+    description:
+      'the widest difference of accuracy between two slices; absent: not enough examples',
+  },
+)
+
 /** What every task's report has. */
 const Quality = Type.Object({
   model: Name,
@@ -176,6 +191,18 @@ const Quality = Type.Object({
     }),
     { description: 'most examples first, at most limits.quality_sources, then other' },
   ),
+  slices: Type.Optional(
+    Type.Array(
+      Type.Object({
+        slice: Type.String(),
+        count: Count,
+        accuracy: Score,
+        accuracy_recent: Score,
+      }),
+      { description: 'parts of the population, at most limits.quality_slices, then other' },
+    ),
+  ),
+  slice_gap: Type.Optional(SliceGap),
   drift: Maybe(Drift),
 })
 
@@ -263,6 +290,7 @@ const Model = Type.Object({
   drift: Type.Optional(Drift),
   served: Type.Optional(Served),
   trial: Type.Optional(TrialAnswer),
+  slice_gap: Type.Optional(SliceGap),
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
   ),
@@ -320,6 +348,7 @@ const Version = Type.Object({
       { description: 'what each promotion policy said of it' },
     ),
   ),
+  slice_gap: Type.Optional(SliceGap),
   live: Type.Boolean(),
   removed: Type.Boolean({ description: 'its bytes were removed by keep' }),
   pinned: Type.Boolean({ description: 'its bytes stay until it is unpinned' }),

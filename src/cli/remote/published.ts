@@ -1,4 +1,5 @@
 /** Versions as the daemon describes them, in the shapes of /openapi.json. */
+import type { SliceGap } from '../../contracts/policy.ts'
 import { modelPath, type Client } from './client.ts'
 import { pagesOf } from './pages.ts'
 
@@ -23,6 +24,7 @@ export interface Published {
     readonly verdict: string
     readonly reason: string
   }[]
+  readonly slice_gap?: SliceGap
   readonly live: boolean
   readonly removed: boolean
   readonly pinned: boolean

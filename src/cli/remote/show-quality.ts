@@ -1,16 +1,21 @@
 /** How good the answers of each model are: against baselines, by source of events, and by label. */
 import { CodedError } from '../../contracts/core.ts'
+import type { SliceGap } from '../../contracts/policy.ts'
+import type { SliceQuality } from '../../evaluation/contract.ts'
 import type { LabelledReport } from '../../tasks/classification/report.ts'
 import type { ErrorReport } from '../../tasks/regression/view.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
+import { gapText } from './gap-text.ts'
 import { percent, print, short, table } from '../print.ts'
 
 interface OfModel {
   readonly model: string
   readonly drift: { readonly alarms: number; readonly last: string | null } | null
   readonly sources: LabelledReport['sources']
+  readonly slices?: readonly SliceQuality[]
+  readonly slice_gap?: SliceGap
 }
 type Quality = LabelledReport & OfModel
 type NumberQuality = ErrorReport & OfModel
@@ -46,6 +51,7 @@ function linesOf(model: string, quality: Quality | NumberQuality | null): string
     ...driftLine(quality),
     '',
     ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
+    ...sliceLines(quality),
     '',
     ...table([LABEL_HEAD, ...quality.labels.map(labelRow), ...otherRow(quality)]),
     '',
@@ -65,8 +71,17 @@ function numberLines(model: string, quality: NumberQuality): string[] {
     ...driftLine(quality),
     '',
     ...table([SOURCE_HEAD, ...quality.sources.map(sourceRow)]),
+    ...sliceLines(quality),
     '',
   ]
+}
+
+/** Where events name slices. */
+function sliceLines({ slices = [], slice_gap: gap }: OfModel): string[] {
+  if (slices.length === 0) return []
+  const rows = slices.map(({ slice, ...row }) => sourceRow({ source: slice, ...row }))
+  const lines = ['', ...table([['slice', ...SOURCE_HEAD.slice(1)], ...rows])]
+  return gap === undefined ? lines : [...lines, gapText(gap)]
 }
 
 /** Whatever stands in one row is of the same examples. */

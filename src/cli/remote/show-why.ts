@@ -5,6 +5,7 @@ import type { ClientFlags } from '../flags.ts'
 import { connectModel } from './connect.ts'
 import { percent, print, table } from '../print.ts'
 import { trialText, type Routed } from './routed.ts'
+import { gapText } from './gap-text.ts'
 import { legendOf, publishedVersion, scoreIn, type Published } from './published.ts'
 
 export interface WhyFlags extends ClientFlags {
@@ -38,6 +39,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
       : [`${asked} and the versions that it was trained from, newest first:`]),
     ...table(chain.map((version) => rowOf(version, score.name))),
     ...verdictLines(chain[0]),
+    ...biasLines(chain[0]),
     ...(earlier ? [`  … before it ${earlier}`] : []),
     ...legendOf(score),
   ])
@@ -81,6 +83,11 @@ function verdictLines(version: Published | undefined): string[] {
   if (version === undefined || verdicts.length < 2) return []
   const rows = verdicts.map(({ policy, verdict, reason }) => [`    ${policy}`, verdict, reason])
   return [`  verdicts on ${version.version}:`, ...table(rows)]
+}
+
+function biasLines(version: Published | undefined): string[] {
+  const { slice_gap: gap } = version ?? {}
+  return gap === undefined ? [] : [`  at ${version?.version ?? ''}: ${gapText(gap)}`]
 }
 
 function rowOf(published: Published, score: string): string[] {

@@ -213,6 +213,17 @@ const evaluation = section(
       },
       'examples on which promotion compares a candidate with the live version',
     ),
+    slices: section(
+      {
+        examples: Type.Integer({
+          minimum: 10,
+          maximum: 1_000_000,
+          default: 100,
+          description: 'that a slice must have before its accuracy is compared with other slices',
+        }),
+      },
+      'parts of the population, which events name as slice',
+    ),
   },
   'how versions are compared',
 )

@@ -44,10 +44,11 @@ export async function promotionFacts(
   signal: AbortSignal,
 ): Promise<Omit<PromotionFacts, 'version'>> {
   const { loop, state } = parts
-  const prequential = state.learner.scores
+  const { scores: prequential, sliceGap } = state.learner
+  const ofLine = { prequential, ...(sliceGap && { sliceGap }) }
   const none = { count: 0, accuracy: 0, accuracy_recent: 0, loss: 0 }
   if (loop.policies.promotion.looksAtScores === false)
-    return { rows: 0, from: 'none', candidate: none, prequential }
+    return { rows: 0, from: 'none', candidate: none, ...ofLine }
   const { from, rows } = gateRows(state.heldOut.rows, state.learner.remembered, compared.block)
   const golden = loop.comparison?.golden ?? []
   const keys = [...rows, ...golden.map(({ example }) => example)].map(({ key }) => key)
@@ -57,7 +58,7 @@ export async function promotionFacts(
   return {
     ...(scores ?? { rows: 0, candidate: none }),
     from,
-    prequential,
+    ...ofLine,
     outcomes: rows.flatMap((row) => outcomeOf(row, parts)),
     periods: state.compared.periods,
     golden: golden.flatMap(({ file, line, example: { key } }) => {

@@ -14,6 +14,8 @@ export function forgetQuality(
   metrics.reset('eventSourceAccuracy')
   for (const name of ['servedError', 'servedJudged', 'trialError', 'trialJudged'] as const)
     metrics.reset(name)
+  metrics.reset('sliceAccuracy')
+  metrics.reset('sliceGap')
 }
 
 export function showQuality(
@@ -30,6 +32,12 @@ export function showQuality(
   })
   for (const { source, accuracy_recent } of quality.sources)
     metrics.gauge('eventSourceAccuracy', { model, source }, accuracy_recent)
+  for (const { slice, accuracy_recent } of quality.slices ?? [])
+    metrics.gauge('sliceAccuracy', { model, slice }, accuracy_recent)
+  if (quality.slice_gap === undefined) return
+  const { points, low, high } = quality.slice_gap
+  for (const [bound, value] of Object.entries({ point: points, low, high }))
+    metrics.gauge('sliceGap', { model, bound }, value / 100)
 }
 
 /** Of the answers that feedback judged: those of the version that answers here now. */
