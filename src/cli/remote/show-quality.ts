@@ -1,7 +1,6 @@
 /** How good the answers of each model are: against baselines, by source of events, and by label. */
 import { CodedError } from '../../contracts/core.ts'
 import type { SliceGap } from '../../contracts/policy.ts'
-import type { SliceQuality } from '../../evaluation/contract.ts'
 import type { LabelledReport } from '../../tasks/classification/report.ts'
 import type { ErrorReport } from '../../tasks/regression/view.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
@@ -10,11 +9,13 @@ import type { ClientFlags } from '../flags.ts'
 import { gapText } from './gap-text.ts'
 import { percent, print, short, table } from '../print.ts'
 
+type SourceRow = LabelledReport['sources'][number]
+
 interface OfModel {
   readonly model: string
   readonly drift: { readonly alarms: number; readonly last: string | null } | null
   readonly sources: LabelledReport['sources']
-  readonly slices?: readonly SliceQuality[]
+  readonly slices?: readonly ({ readonly slice: string } & Omit<SourceRow, 'source'>)[]
   readonly slice_gap?: SliceGap
 }
 type Quality = LabelledReport & OfModel
