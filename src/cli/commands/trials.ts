@@ -32,8 +32,8 @@ function trialCommand(program: Command, kind: 'canary' | 'shadow', what: string)
       const { version, share, end = false, reason, ...client } = flags
       const { moveTrial } = await import('../remote/move-trial.ts')
       const about = aboutModel(model, client)
-      if (end) await moveTrial(`${kind}/end`, { reason }, about)
-      else await moveTrial(kind, { reason, ...trialOf(version, share) }, about)
+      if (end) await moveTrial([kind, 'end'], { reason }, about)
+      else await moveTrial([kind], { reason, ...trialOf(version, share) }, about)
     })
 }
 

@@ -11,14 +11,14 @@ interface Answer extends Routed {
   readonly generation: number
 }
 
-/** `route`: such as `canary` or `canary/end`. */
+/** `route`: the parts of the path, such as `canary`, `end`. */
 export async function moveTrial(
-  route: string,
+  route: readonly string[],
   body: Readonly<Record<string, Json>>,
   flags: ClientFlags,
 ): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const answer = await client.post(modelPath(model, route), body)
+  const answer = await client.post(modelPath(model, ...route), body)
   print(flags.json, answer, () => {
     const { live, generation, ...routed } = answer as JsonObject & Answer
     return [`${live}${trialText(routed)} (generation ${generation})`]
