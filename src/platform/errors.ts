@@ -61,6 +61,11 @@ export const errorTable = {
     exit: 66,
     fix: 'its bytes were removed by keep; choose a version from antikythera versions that is not removed, and pin versions that must stay',
   },
+  HISTORY_BROKEN: {
+    status: 500,
+    exit: 65,
+    fix: 'moves of the live pointer were changed or taken away after they were made: compare registry.db, or the Redis of the fleet, with a backup',
+  },
   ROLLBACK_IMPOSSIBLE: {
     status: 409,
     exit: 65,

@@ -123,6 +123,9 @@ export interface Routing {
   readonly asks?: Asked
   /** Of a move by a person, if the daemon has keys: the name of the key. */
   readonly actor?: string
+  /** Of this move and of the one before it, see `chain.ts`; absent: made by a release that had no hashes. */
+  readonly hash?: string
+  readonly prior?: string
 }
 
 /** A move of the routing, as requested by a caller. */

@@ -15,6 +15,8 @@ export interface StoredRouting extends RoutedVersion {
   readonly by: Mover
   readonly asks?: Asked
   readonly actor?: string
+  readonly hash?: string
+  readonly prior?: string
 }
 
 export function storedOf({ live, ...rest }: Routing): StoredRouting {
@@ -23,8 +25,8 @@ export function storedOf({ live, ...rest }: Routing): StoredRouting {
 
 /** Leaves out fields that this release does not know. `STORE_CORRUPT` if it was altered. */
 export function routingOf(stored: StoredRouting): Routing {
-  const { version, digest, canary, shadow, generation, sinceMs, previous, reason, asks, actor } =
-    stored
+  const { version, digest, canary, shadow, generation, sinceMs, previous, reason, asks } = stored
+  const { actor, hash, prior } = stored
   return {
     live: { version, digest },
     ...(canary && {
@@ -38,6 +40,8 @@ export function routingOf(stored: StoredRouting): Routing {
     by: mover(stored.by),
     ...(asks && { asks }),
     ...(actor !== undefined && { actor }),
+    ...(hash !== undefined && { hash }),
+    ...(prior !== undefined && { prior }),
   }
 }
 
@@ -82,9 +86,15 @@ export function previousOf(before: Routing | undefined, live: string): string | 
 
 const REASON_CHARACTERS = 2_000
 
-/** A reason comes from a person's request: no control characters in logs and answers, and a bounded length. */
+/**
+ * A reason comes from a person's request: no control characters in logs and answers, a bounded length, and no halves of
+ * characters, which a store would not give back.
+ */
 export function printable(reason: string): string {
-  return reason.replace(/\p{Cc}+/gu, ' ').slice(0, REASON_CHARACTERS)
+  return reason
+    .replace(/\p{Cc}+/gu, ' ')
+    .slice(0, REASON_CHARACTERS)
+    .replace(/\p{Cs}/gu, '�')
 }
 
 /** The versions that must keep their bytes: those that it names, and the target of a rollback. */

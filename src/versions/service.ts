@@ -46,6 +46,9 @@ export interface VersionMoved {
   readonly previous: Routing | undefined
 }
 
+/** A move, and when the next one ended it; absent for the present one. */
+export type PastRouting = Routing & { readonly untilMs?: number }
+
 export interface VersionService extends Pick<
   Registry,
   'publish' | 'load' | 'find' | 'live' | 'watch' | 'pin' | 'unpin' | 'pins'
@@ -53,7 +56,7 @@ export interface VersionService extends Pick<
   /** Newest first. */
   list(wanted: PageWanted<string>): Promise<Page<ListedVersion, string>>
   /** Moves, newest first. */
-  history(wanted: PageWanted<number>): Promise<Page<Routing, number>>
+  history(wanted: PageWanted<number>): Promise<Page<PastRouting, number>>
   /** One move, tried again after a race with another. `NOT_READY` where nothing is live and the move names no version. */
   move(next: NextMove): Promise<VersionMoved>
   compare(one: string, other: string): Promise<Comparison>
@@ -87,8 +90,12 @@ export function openVersions(registry: Registry): VersionService {
     },
     async history({ limit, before }) {
       const most = bounded(limit)
-      const found = await registry.history(most + 1, before)
-      return pageOf(found, most, ({ generation }) => generation)
+      // With the move after them, if there is one: it ended the newest of them.
+      const found = await registry.history(most + 2, before === undefined ? before : before + 1)
+      const isAfter = before !== undefined && found[0]?.generation === before
+      const until = isAfter ? found[0]?.sinceMs : undefined
+      const moves = periods(isAfter ? found.slice(1) : found, until)
+      return pageOf(moves.slice(0, most + 1), most, ({ generation }) => generation)
     },
     async move(next) {
       for (let tries = 1; ; tries += 1) {
@@ -134,6 +141,13 @@ function routedWith(
     canary: canary === undefined ? stays?.canary : (canary ?? undefined),
     shadow: shadow === undefined ? stays?.shadow?.version : (shadow ?? undefined),
   }
+}
+
+function periods(moves: readonly Routing[], untilMs: number | undefined): readonly PastRouting[] {
+  return moves.map((move, at) => {
+    const ended = at === 0 ? untilMs : moves[at - 1]?.sinceMs
+    return ended === undefined ? move : { ...move, untilMs: ended }
+  })
 }
 
 function bounded(limit = PAGE_VERSIONS): number {

@@ -98,6 +98,29 @@ test('moves come in pages, newest first, each with its reason', async () => {
     expect((await app.inject(`/v1/models/m/history?${query}`)).statusCode).toBe(400)
 })
 
+test('each move says until when it held, also across pages', async () => {
+  const { app, registry } = await openServed()
+  const times: number[] = []
+  for (const [at, version] of ['v2', 'v3', 'v4'].entries()) {
+    Object.assign((await registry.promote(version)) as object, { sinceMs: 60_000 * (at + 1) })
+    times.push(60_000 * (at + 1))
+  }
+  const periods = async (query: string) =>
+    (await app.inject(`/v1/models/m/history${query}`))
+      .json<{ moves: { version: string; since: string; until?: string }[] }>()
+      .moves.map(({ version, since, until }) => [version, since, until])
+  const [one, two, three] = times.map((time) => new Date(time).toISOString())
+  expect(await periods('?limit=2')).toEqual([
+    ['v4', three, undefined],
+    ['v3', two, three],
+  ])
+  const [v2, v1] = await periods('?limit=2&before=4')
+  expect(v2).toEqual(['v2', one, two])
+  expect(v1?.[2]).toBe(one)
+  // A cursor beyond the newest move.
+  expect((await periods('?before=99'))[0]).toEqual(['v4', three, undefined])
+})
+
 test('a pin is put and taken away, and shown with its version', async () => {
   const { app } = await openServed()
   const call = async (method: 'PUT' | 'DELETE', version: string) => {

@@ -32,7 +32,7 @@ test('a canary answers its share from the answer of the route on, and the histor
   expect(response.json()).toEqual({
     live: 'v1',
     generation: 3,
-    canary: { version: 'v3', share: 0.5 },
+    canary: { version: 'v3', digest: 'digest-v3', share: 0.5 },
   })
   const seen = new Map<string, unknown>()
   for (let user = 0; user < 40; user += 1) {
@@ -79,7 +79,7 @@ test('a shadow takes the place of a canary; it is never returned, and ends by it
   expect((await post('shadow', { version: 'v4', reason: 'compare' })).json()).toEqual({
     live: 'v1',
     generation: 4,
-    shadow: { version: 'v4' },
+    shadow: { version: 'v4', digest: 'digest-v4' },
   })
   for (let times = 0; times < 20; times += 1)
     expect((await post('predict', { inputs: ['A'] })).json()).toMatchObject({ version: 'v1' })

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { CodedError } from '../../src/contracts/core.ts'
+import { ChainCheck } from '../../src/versions/chain.ts'
 import type { Routing, Manifest, Version } from '../../src/versions/contract.ts'
 import { openLocalRegistry } from '../../src/versions/local/local.ts'
 import { registryKeys } from '../../src/versions/shared/keys.ts'
@@ -104,6 +105,9 @@ describe('the registry of a fleet', () => {
       won.unshift(winners[0]!.value)
     }
     for (const { registry } of replicas) expect(await registry.history(10)).toEqual(won)
+    const check = new ChainCheck()
+    for (const move of won) check.add(move)
+    expect(check.result).toMatchObject({ chained: won.length, unchained: 0, breaks: 0 })
   })
 
   test('a trainer whose lease has passed changes nothing in Redis or on its disk', async () => {
@@ -324,6 +328,7 @@ describe('the registry of a fleet', () => {
     // The first is without an answer when it is sent again.
     const onMove = async () => {
       sent += 1
+      if (sent === 1) server.pause()
       if (sent === 2) server.resume()
     }
     const { registry } = await replica({
@@ -332,7 +337,6 @@ describe('the registry of a fleet', () => {
       through: (redis) => beforeScript(redis, 'registry move pointer', onMove),
     })
     await registry.publish(plainVersion('v1'))
-    server.pause()
     const moving = registry.point({ version: 'v1', expect: 0, ...by })
     expect((await moving.finally(() => server.resume())).generation).toBe(1)
     expect(sent).toBeGreaterThan(1)

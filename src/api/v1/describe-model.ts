@@ -3,8 +3,15 @@ import type { Static } from 'typebox'
 import { describeRouted, describeTrial } from './describe-trial.ts'
 import { describeSources } from './describe-sources.ts'
 import type { Routing } from '../../versions/contract.ts'
+import type { PastRouting } from '../../versions/service.ts'
 import type { FailedSwap } from '../../serving/live/live-model.ts'
-import type { FailedSwapAnswer, LiveAnswer, ModelAnswer, TrainerAnswer } from './schemas.ts'
+import type {
+  FailedSwapAnswer,
+  LiveAnswer,
+  ModelAnswer,
+  PastMoveAnswer,
+  TrainerAnswer,
+} from './schemas.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 
@@ -53,6 +60,17 @@ export function describePointer(pointer: Routing): Static<typeof LiveAnswer> {
     ...(actor !== undefined && { actor }),
     ...describeRouted(pointer),
     reason,
+  }
+}
+
+export function describePast(move: PastRouting): Static<typeof PastMoveAnswer> {
+  const { untilMs, asks, hash, prior } = move
+  return {
+    ...describePointer(move),
+    ...(untilMs !== undefined && { until: new Date(untilMs).toISOString() }),
+    ...(asks && { asks }),
+    ...(hash !== undefined && { hash }),
+    ...(prior !== undefined && { prior }),
   }
 }
 

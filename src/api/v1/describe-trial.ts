@@ -9,12 +9,15 @@ const Share = Type.Number({ description: 'of the requests, between 0 and 1' })
 export const routedParts = {
   canary: Type.Optional(
     Type.Object(
-      { version: Name, share: Share },
+      { version: Name, digest: Type.String(), share: Share },
       { description: 'answers a share of the requests; absent: none does' },
     ),
   ),
   shadow: Type.Optional(
-    Type.Object({ version: Name }, { description: 'is computed and compared, never returned' }),
+    Type.Object(
+      { version: Name, digest: Type.String() },
+      { description: 'is computed and compared, never returned' },
+    ),
   ),
 }
 
@@ -51,8 +54,10 @@ export const TrialAnswer = Type.Object(
 
 export function describeRouted({ canary, shadow }: Routing) {
   return {
-    ...(canary && { canary: { version: canary.version, share: canary.share } }),
-    ...(shadow && { shadow: { version: shadow.version } }),
+    ...(canary && {
+      canary: { version: canary.version, digest: canary.digest, share: canary.share },
+    }),
+    ...(shadow && { shadow: { version: shadow.version, digest: shadow.digest } }),
   }
 }
 

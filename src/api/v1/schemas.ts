@@ -2,6 +2,7 @@
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
 import type { Services } from '../../serving/services/services.ts'
+import type { Asked } from '../../versions/contract.ts'
 import { FaultAnswer } from '../http/schemas.ts'
 import { NDJSON_TYPES } from './body-types.ts'
 import { SourcesAnswer } from './describe-sources.ts'
@@ -233,7 +234,20 @@ export const LiveAnswer = Type.Object({
   reason: Type.String({ description: 'reason for the move' }),
 })
 
-export const HistoryAnswer = Type.Object({ moves: Type.Array(LiveAnswer), next: Next })
+export const PastMoveAnswer = Type.Object({
+  ...LiveAnswer.properties,
+  until: Type.Optional(Type.String({ format: 'date-time', description: 'absent: it holds now' })),
+  asks: Type.Optional(
+    // Without properties here, so that all of it is written.
+    Type.Unsafe<Asked>({ description: 'what the move asks of the trainer' }),
+  ),
+  hash: Type.Optional(
+    Type.String({ description: 'sha256 of this move and of prior; antikythera history --verify' }),
+  ),
+  prior: Type.Optional(Type.String({ description: 'the hash of the move before' })),
+})
+
+export const HistoryAnswer = Type.Object({ moves: Type.Array(PastMoveAnswer), next: Next })
 
 export const PinAnswer = Type.Object({
   version: Name,

@@ -9,6 +9,7 @@ import { manifestText } from '../manifest.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
+import { chained } from '../chain.ts'
 import { previousOf, printable, routingOf, storedOf } from '../routing.ts'
 
 /** Append only. */
@@ -26,6 +27,8 @@ export const ledgerMigrations: readonly string[] = [
   `ALTER TABLE move ADD COLUMN canary TEXT;
    ALTER TABLE move ADD COLUMN shadow TEXT;`,
   `ALTER TABLE move ADD COLUMN actor TEXT;`,
+  `ALTER TABLE move ADD COLUMN hash TEXT;
+   ALTER TABLE move ADD COLUMN prior TEXT;`,
 ]
 
 /** SQL's cast takes the leading digits of a text. */
@@ -93,7 +96,7 @@ export class Ledger {
         },
       )
     }
-    const pointer: Routing = {
+    const next = {
       ...move,
       ...(canary && { canary }),
       ...(shadow && { shadow }),
@@ -104,6 +107,7 @@ export class Ledger {
       sinceMs: this.#clock.nowMs(),
       previous: previousOf(before, move.live.version),
     }
+    const pointer = chained(next, before)
     this.#insert(pointer)
     return pointer
   }
@@ -201,10 +205,12 @@ export class Ledger {
       storedOf(routing)
     const [canary, shadow, asks] = [rest.canary, rest.shadow, rest.asks].map(jsonOrNull)
     this.#store.run(
-      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks, canary, shadow, actor)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO move (generation, version, digest, since_ms, previous, reason, moved_by, asks, canary, shadow, actor,
+         hash, prior)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       ...[generation, version, digest, sinceMs, previous, reason, by],
       ...[asks ?? null, canary ?? null, shadow ?? null, rest.actor ?? null],
+      ...[rest.hash ?? null, rest.prior ?? null],
     )
     const old = `DELETE FROM move WHERE generation IN
       (SELECT generation FROM move WHERE generation <= ? ORDER BY generation LIMIT ?)`
@@ -221,7 +227,10 @@ function toRouting(row: Row): Routing {
     const json = row.textOrNull(name)
     return json === null ? [] : [[name, JSON.parse(json) as Json] as const]
   })
-  const actor = row.textOrNull('actor')
+  const texts = ['actor', 'hash', 'prior'].flatMap((name) => {
+    const text = row.textOrNull(name)
+    return text === null ? [] : [[name, text] as const]
+  })
   return routingOf({
     version: row.text('version'),
     digest: row.text('digest'),
@@ -230,7 +239,7 @@ function toRouting(row: Row): Routing {
     previous: row.textOrNull('previous'),
     reason: row.text('reason'),
     by: row.text('moved_by') as Mover,
-    ...(actor !== null && { actor }),
+    ...(Object.fromEntries(texts) as Pick<Routing, 'actor' | 'hash' | 'prior'>),
     ...(Object.fromEntries(parts) as Pick<Routing, 'canary' | 'shadow' | 'asks'>),
   })
 }

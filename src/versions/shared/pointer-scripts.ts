@@ -11,8 +11,8 @@ return {
 )
 
 /**
- * ARGV: version, digest, expected generation, token, epoch, move, most moves, then version and digest of the other
- * routed versions; the keys from the eleventh on are their bytes. The token makes it harmless to repeat it when its
+ * ARGV: version, digest, expected generation, token, epoch, the complete move, most moves, the pointer that it
+ * follows, then version and digest of the other routed versions; the keys from the eleventh on are their bytes. The token makes it harmless to repeat it when its
  * answer was lost: a move that happened is answered again.
  */
 export const movePointer = registryScript(
@@ -25,17 +25,13 @@ if done and cjson.decode(done).token == ARGV[4] then return {'OK', done} end
 if fenced(ARGV[5]) then return {'LEASE_LOST', call('GET', epoch)} end
 if generation() ~= expected then return {'GENERATION_STALE', string.format('%d', generation())} end
 if not is_whole(ARGV[1], ARGV[2]) then return {'INCOMPLETE', ''} end
-for i = 8, #ARGV, 2 do
+for i = 9, #ARGV, 2 do
   local there = call('HGET', kept, ARGV[i]) == ARGV[i + 1]
-  if not there or call('HEXISTS', KEYS[7 + i / 2], 'whole') == 0 then return {'INCOMPLETE', ''} end
+  if not there or call('HEXISTS', KEYS[7 + (i - 1) / 2], 'whole') == 0 then return {'INCOMPLETE', ''} end
 end
-local before = call('HGET', state, 'pointer')
-local move = cjson.decode(ARGV[6])
-move.generation = expected + 1
-local was = before and cjson.decode(before)
-local stays = was and was.version == move.version
-move.previous = was and (stays and was.previous or not stays and was.version) or cjson.null
-local json = cjson.encode(move)
+-- The same generation of another history: the hash of the move is of what it follows.
+if (call('HGET', state, 'pointer') or '') ~= ARGV[8] then return {'GENERATION_STALE', number} end
+local json = ARGV[6]
 call('HSET', state, 'pointer', json, 'generation', number)
 call('HSET', moves, number, json)
 call('HDEL', moves, string.format('%d', expected + 1 - tonumber(ARGV[7])))

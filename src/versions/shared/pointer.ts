@@ -9,7 +9,8 @@ import { CodedError, type Clock } from '../../contracts/core.ts'
 import type { Asked, Mover, Routing } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Redis, RedisReply, RedisScript } from '../../platform/redis/redis.ts'
-import { routingOf, storedOf, type StoredRouting } from '../routing.ts'
+import { chained } from '../chain.ts'
+import { previousOf, routingOf, storedOf, type StoredRouting } from '../routing.ts'
 import { scriptKeys, type RegistryKeys } from './keys.ts'
 import { restartHistory, lookAt, movePointer, restorePointer } from './pointer-scripts.ts'
 import { cellsOf, leaseLost, type Epoch } from './rows.ts'
@@ -76,9 +77,10 @@ export class RedisPointer {
 
   async move({ expect, token, live, ...move }: PointerMove, epoch: Epoch): Promise<MoveOutcome> {
     const { version, digest } = live
-    const json = JSON.stringify({ ...live, ...move, token })
+    const before = await this.#stored()
+    const json = this.#complete({ live, ...move }, expect, before, token)
     const others = [move.canary, move.shadow].filter((each) => each !== undefined)
-    const args = [version, digest, expect, token, epoch, json, this.#options.historyRows]
+    const args = [version, digest, expect, token, epoch, json, this.#options.historyRows, before]
     for (const other of others) args.push(other.version, other.digest)
     const digests = [live, ...others].map((each) => each.digest)
     const [outcome, told] = cellsOf(await this.#certainly(movePointer, args, digests))
@@ -86,6 +88,27 @@ export class RedisPointer {
     if (outcome === 'LEASE_LOST') throw leaseLost(epoch)
     if (outcome === 'INCOMPLETE') return { kind: 'incomplete' }
     return { kind: 'stale', generation: Number(told) }
+  }
+
+  /** As stored; '' before the first move. */
+  async #stored(): Promise<string> {
+    const { redis, keys } = this.#options
+    return String((await redis.command('HGET', keys.state, 'pointer')) ?? '')
+  }
+
+  /** Redis has no sha256: it is given the complete move, and takes it only after the pointer that the hash follows. */
+  #complete(
+    move: Omit<PointerMove, 'expect' | 'token'>,
+    expect: number,
+    stored: string,
+    token: string,
+  ): string {
+    const before = stored === '' ? undefined : pointerOf(stored)
+    const previous = previousOf(before, move.live.version)
+    const { asks, actor, ...rest } = move
+    const named = { ...(asks && { asks }), ...(actor !== undefined && { actor }) }
+    const next = chained({ ...rest, ...named, generation: expect + 1, previous }, before)
+    return JSON.stringify({ ...storedOf(next), token })
   }
 
   /** The moves of these generations that Redis remembers, newest first. */

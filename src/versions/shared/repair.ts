@@ -7,6 +7,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import type { Clock, Logger } from '../../contracts/core.ts'
+import { chained } from '../chain.ts'
 import type { Routing } from '../contract.ts'
 import type { Ledger } from '../local/ledger.ts'
 import type { Look, RedisPointer } from './pointer.ts'
@@ -142,7 +143,7 @@ export class Repair {
       return false
     }
     const { version } = left.live
-    const move = {
+    const next = {
       live: left.live,
       generation: lost.generation + 1,
       sinceMs: clock.nowMs(),
@@ -150,6 +151,7 @@ export class Repair {
       reason: `${lost.live.version} was lost with the data of Redis`,
       by: 'start',
     } as const
+    const move = chained(next, lost)
     log.error(
       { lost: lost.live.version, version },
       'the live version is lost; an earlier one is live',

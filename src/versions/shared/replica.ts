@@ -246,6 +246,7 @@ function isSame(one: Routing | undefined, other: Routing | undefined): boolean {
   return (
     one.generation === other.generation &&
     one.live.digest === other.live.digest &&
-    one.sinceMs === other.sinceMs
+    one.sinceMs === other.sinceMs &&
+    one.hash === other.hash
   )
 }

@@ -1,8 +1,8 @@
-/** Every move of the live pointer, newest first, in pages: which version was made live, when, by whom and why. */
+/** Every move of the live pointer, newest first, in pages: what was live from when to when, by whom and why. */
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import type { Services } from '../../../serving/services/services.ts'
-import { describePointer } from '../describe-model.ts'
+import { describePast } from '../describe-model.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
 import { problems } from '../../http/schemas.ts'
 import { HistoryAnswer, ModelParams } from '../schemas.ts'
@@ -15,7 +15,8 @@ const HistoryQuery = Type.Object(
 export function addHistoryRoute(app: FastifyInstance, services: Services): void {
   const schema = {
     summary: 'moves of the live pointer, newest first',
-    description: 'in pages; limits.moves sets how many are kept',
+    description:
+      'in pages; limits.moves sets how many are kept. Each has the hash of itself and of the move before',
     tags: ['versions'],
     params: ModelParams,
     querystring: HistoryQuery,
@@ -27,7 +28,7 @@ export function addHistoryRoute(app: FastifyInstance, services: Services): void 
     async ({ params, query }) => {
       const { versions } = services.model(params.model)
       const page = await versions.history({ limit: limitOf(query), before: numberIn(query) })
-      return { moves: page.items.map((move) => describePointer(move)), ...nextOf(page) }
+      return { moves: page.items.map((move) => describePast(move)), ...nextOf(page) }
     },
   )
 }
