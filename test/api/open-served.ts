@@ -8,6 +8,7 @@ import { openInboxReader } from '../../src/intake/inbox/reader.ts'
 import { openInbox, type InboxOptions } from '../../src/intake/inbox/inbox.ts'
 import { defaultLimits, type Limits } from '../../src/platform/limits.ts'
 import { systemClock } from '../../src/platform/clock.ts'
+import type { Task } from '../../src/contracts/task.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import type { AuthSettings } from '../../src/api/http/auth.ts'
 import type { Rate } from '../../src/platform/access/rate-limiter.ts'
@@ -61,7 +62,7 @@ export interface ServedOptions {
   readonly cors?: CorsOptions
   readonly open?: boolean
   /** Instead of a classification. */
-  readonly task?: ServedModel['task']
+  readonly task?: Task
   readonly inbox?: Partial<InboxOptions>
   readonly trainer?: Partial<TrainerReport>
   readonly fleet?: Fleet

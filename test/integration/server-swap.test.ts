@@ -1,5 +1,6 @@
 /** Law 6 with nothing faked: base, engine, registry on disk, HTTP. */
 import { request } from 'node:http'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { openBundle } from '../../src/adapters/peft/bundle.ts'
 import { lora } from '../../src/adapters/lora.ts'
@@ -8,6 +9,7 @@ import type { Base } from '../../src/contracts/network.ts'
 import type { ServingEngine } from '../../src/serving/engine/contract.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import { openLocalRegistry, type LocalRegistry } from '../../src/versions/local/local.ts'
+import { openAuditLog } from '../../src/platform/audit/audit-log.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { defaultLimits } from '../../src/platform/limits.ts'
 import { openMetrics, type Metrics } from '../../src/platform/metrics.ts'
@@ -110,11 +112,25 @@ async function openHttp(): Promise<void> {
     ],
     trainer: { status: () => report },
     identity: { replica: 'here', role: 'all' },
-    ...{ limits: defaultLimits, clock: systemClock },
+    ...{
+      limits: defaultLimits,
+      clock: systemClock,
+      audit: await openAuditLog({
+        folder: join(scratchFolder(), 'audit'),
+        bytes: defaultLimits.audit_bytes,
+      }),
+    },
   })
   server = await openServer({
     ...{ services, surfaces: [openV1(services)] },
-    ...{ limits: defaultLimits, tokens: [], log, metrics, clock: systemClock, version: '0' },
+    ...{
+      limits: defaultLimits,
+      auth: () => undefined,
+      log,
+      metrics,
+      clock: systemClock,
+      version: '0',
+    },
   })
   ;({ port } = await server.listen({ host: '127.0.0.1', port: 0 }))
 }

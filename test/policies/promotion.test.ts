@@ -118,8 +118,8 @@ describe('policies that decide together', () => {
   it('need what any of them needs: most versions, and all examples', () => {
     const needing = (needs: Promotion['needs']) => ({ ...open('always'), ...(needs && { needs }) })
     const [one, other] = [
-      { line: 1, text: 'a' },
-      { line: 2, text: 'b' },
+      { file: 'g.jsonl', line: 1, text: 'a' },
+      { file: 'g.jsonl', line: 2, text: 'b' },
     ]
     const { needs } = jointPromotion([
       { name: 'a', policy: needing({ versions: 10, golden: [one] }) },

@@ -1,13 +1,14 @@
 /** The recipe for tables, as a config without an adapter gives it, learns what a linear model on the same numbers cannot. */
 import { identified } from '../example-key.ts'
 import { expect, it } from 'vitest'
-import { openPolicy } from '../../src/config/plugins/open-policy.ts'
+import { openPolicies, openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import { freshAdapter } from '../../src/adapters/adapter.ts'
 import { adapterOf, methodOf, openBase } from '../../src/config/model-parts.ts'
 import type { Example, Head } from '../../src/contracts/task.ts'
 import { openTrunkEngine } from '../../src/nn/onnx/trunk-engine.ts'
 import { parseConfig } from '../../src/config/config.ts'
+import { jointRollback } from '../../src/evaluation/joint-rollback.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { BaseTensors } from '../../src/optim/base-tensors.ts'
@@ -108,7 +109,7 @@ async function lateAccuracy(
     trigger: openPolicy('trigger', policies.trigger, model.trigger),
     chance: openRandom(1, 'trigger'),
     rate: openPolicy('rate', policies.rate, model.rate),
-    rollback: openPolicy('rollback', policies.rollback, model.rollback),
+    rollback: jointRollback(openPolicies('rollback', policies.rollback, model.rollback)),
   })
   const latentsOf = (examples: readonly Example[]) =>
     new Map(examples.map(({ key, encoded }) => [key, trunk.encodeNow!(encoded)]))
