@@ -69,8 +69,8 @@ export const breaks = [
     law: 9,
     broken: 'what is refused is only counted',
     file: 'src/trainer/admission/refusals.ts',
-    find: 'letters.add(received, letters.reasonOf(error))',
-    put: 'void [received, error, letters]',
+    find: 'letters.add(received, reason)',
+    put: 'void [received, reason, letters]',
     tests: ['test/trainer/loop.test.ts'],
   },
   {
