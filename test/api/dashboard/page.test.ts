@@ -7,6 +7,8 @@ import {
   screenshot,
   startChromium,
 } from '../../services/chromium.ts'
+import { openFakeRegistry } from '../../serving/fake-registry.ts'
+import { openPage } from './open-dashboard.ts'
 import { openView, startRig, TOKEN, type Rig } from './page-rig.ts'
 
 let browser: Browser
@@ -192,6 +194,25 @@ test.each(views)('nothing is wrong for axe at $width px in $colorScheme', async 
   await page.getByRole('dialog').waitFor()
   expect(await accessibilityFaults(page)).toEqual([])
   expect(faults).toEqual([])
+})
+
+test('with 10,000 versions a page shows ten, turns to the next ten, and has fetched a hundred at most', async () => {
+  const { server, series } = await openPage({ live: { registry: openFakeRegistry('m', 10_000) } })
+  const { url } = await server.listen({ host: '127.0.0.1', port: 0 })
+  series.sample()
+  const { page, faults } = await openView(browser, url, { token: '' })
+  const names = page.locator('.versions tbody th')
+  await expect.poll(async () => names.count()).toBe(10)
+  expect(await names.first().textContent()).toBe('v9999')
+  await page.getByRole('button', { name: 'Older' }).click()
+  await expect.poll(async () => names.first().textContent()).toBe('v9989')
+  expect(await names.count()).toBe(10)
+  const sizes = await page.evaluate<number[]>(
+    "performance.getEntriesByType('resource').map((entry) => entry.transferSize)",
+  )
+  expect(sizes.reduce((sum, size) => sum + size)).toBeLessThan(150_000)
+  // A trainer that is not there has no quality to report.
+  expect(faults.filter((fault) => !fault.includes('503'))).toEqual([])
 })
 
 test('the form for a key is clean too', async () => {

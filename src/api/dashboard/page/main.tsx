@@ -1,6 +1,6 @@
 /** The page: one model at a time, chosen by the address, live. */
 import { render } from 'preact'
-import { useCallback, useEffect, useState } from 'preact/hooks'
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { Fleet, Live, Model, Page, Quality, Sample, Version } from './answers.tsx'
 import { Chart } from './chart.tsx'
 import { modelPath, Refusal, setToken, textOf, token } from './client.tsx'
@@ -64,13 +64,25 @@ function App() {
           <p role="status">{models.error === undefined ? 'Loading…' : textOf(models.error)}</p>
         </main>
       ) : (
-        <ModelView key={name} name={name} round={round} />
+        <ModelView
+          key={name}
+          name={name}
+          listed={models.answer?.models.find(({ model }) => model === name)}
+          round={round}
+        />
       )}
     </>
   )
 }
 
-function ModelView({ name, round }: { readonly name: string; readonly round: number }) {
+interface ModelViewProps {
+  readonly name: string
+  /** As the list of models has it, to show something at once. */
+  readonly listed: Model | undefined
+  readonly round: number
+}
+
+function ModelView({ name, listed, round }: ModelViewProps) {
   const { samples, lost } = useSamples(name)
   const [said, say] = useSaid()
   const [move, setMove] = useState<Move | undefined>()
@@ -85,27 +97,32 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
     modelPath(name, `/versions?limit=10${from === undefined ? '' : `&before=${from}`}`),
     `${generation ?? ''} ${last?.count ?? ''}`,
   )
-  // Once: the line begins with what was before this server started.
-  const earlier = useFresh<{ versions: readonly Version[] }>(modelPath(name, '/versions'), name)
+  // The page before stays until the next one is there.
+  const page = useRef<Page<Version> | undefined>(undefined)
+  if (versions.answer !== undefined)
+    page.current = { items: versions.answer.versions, next: versions.answer.next }
+  // Once, after what is seen first: the line begins with what was before this server started.
+  const isShown = page.current !== undefined
+  const earlier = useFresh<{ versions: readonly Version[] }>(
+    isShown ? modelPath(name, '/versions') : undefined,
+    name,
+  )
   const quality = useFresh<Quality>(modelPath(name, '/quality'), last?.count)
   const fleet = useFresh<Fleet>('v1/fleet', round)
   useAnnounced(history.answer?.moves[0], say)
-  if (model.answer === undefined)
+  const shown = model.answer ?? listed
+  if (shown === undefined)
     return (
       <main>
         <p role="status">{model.error === undefined ? 'Loading…' : textOf(model.error)}</p>
       </main>
     )
-  const page: Page<Version> | undefined = versions.answer && {
-    items: versions.answer.versions,
-    next: versions.answer.next,
-  }
-  const { counts } = model.answer
+  const { counts } = shown
   return (
     <main>
-      <Summary model={model.answer} lost={lost} onRollBack={() => setMove({ kind: 'rollback' })} />
+      <Summary model={shown} lost={lost} onRollBack={() => setMove({ kind: 'rollback' })} />
       <Chart
-        score={model.answer.score.name}
+        score={shown.score.name}
         samples={samples}
         moves={history.answer?.moves ?? []}
         versions={earlier.answer?.versions ?? []}
@@ -115,9 +132,9 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
         <div>
           <VersionsPanel
             name={name}
-            page={page}
+            page={page.current}
             isFirst={before.length === 0}
-            live={model.answer.live}
+            live={shown.live}
             onNext={(next) => setBefore([...before, next])}
             onBack={() => setBefore(before.slice(0, -1))}
             onMove={setMove}
@@ -129,8 +146,8 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
           />
         </div>
         <div>
-          <TrialPanel trial={model.answer.trial} live={model.answer.live} onMove={setMove} />
-          <TryIt model={model.answer} />
+          <TrialPanel trial={shown.trial} live={shown.live} onMove={setMove} />
+          <TryIt model={shown} />
           <QualityPanel quality={quality.answer} error={quality.error} />
           <AsidePanel name={name} count={counts.set_aside ?? 0} onDone={say} />
           <LettersPanel name={name} count={counts.rejected} onDone={say} />
@@ -141,7 +158,7 @@ function ModelView({ name, round }: { readonly name: string; readonly round: num
         <MoveDialog
           name={name}
           move={move}
-          live={model.answer.live}
+          live={shown.live}
           onClose={() => setMove(undefined)}
           onDone={(text) => {
             say(text)
