@@ -56,7 +56,7 @@ export function addEventsRoute(scope: FastifyInstance, services: Services): void
 function eventOf(samples: readonly Sample[]): string {
   const rows = samples.map((sample) => [
     ...[sample.timeMs, sample.accuracy, sample.count, sample.lag, sample.pending],
-    ...[sample.version ?? null, sample.generation ?? null, sample.alarms],
+    ...[sample.version ?? null, sample.generation ?? null, sample.alarms, sample.state],
   ])
   const id = samples.at(-1)?.id
   return `${id === undefined ? '' : `id: ${id}\n`}event: samples\ndata: ${JSON.stringify(rows)}\n\n`

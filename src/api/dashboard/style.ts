@@ -62,7 +62,8 @@ textarea { resize: vertical }
 ::placeholder { color: var(--quiet); opacity: 1 }
 input { accent-color: var(--main) }
 .check input { margin-right: .5rem }
-.buttons { display: flex; gap: .5rem; justify-content: end; margin-top: .75rem }
+.buttons { display: flex; flex-wrap: wrap; gap: .5rem; justify-content: end; margin-top: .75rem }
+.state .buttons { margin: 0 }
 .buttons.left { justify-content: start }
 .inline { display: grid; grid-template-columns: 1fr auto; gap: 0 .5rem; align-items: end }
 .inline button { margin-bottom: .5rem }
@@ -92,6 +93,7 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 .miss1 { background: rgb(var(--miss) / .08) } .miss2 { background: rgb(var(--miss) / .14) }
 .miss3 { background: rgb(var(--miss) / .2) } .miss4 { background: rgb(var(--miss) / .26) }
 .bar { width: 60px; height: 8px; margin-right: .35rem }
+.fall { color: var(--bad) }
 .track { fill: var(--track) } .fill { fill: var(--main) }
 
 .heading { display: flex; flex-wrap: wrap; justify-content: space-between; gap: .5rem }
@@ -112,7 +114,8 @@ tr.live > * { background: color-mix(in srgb, var(--main) 9%, transparent) }
 @media (max-width: 600px) {
   .scrub { grid-template-columns: 1fr }
   dl { gap: .5rem 1.5rem }
-  .state .main { width: 100% }
+  .state .buttons { width: 100% }
+  .state button { flex: 1 }
   .events { display: none }
 }
 

@@ -54,7 +54,12 @@ export async function startRig(): Promise<Rig> {
       const events = Array.from({ length: count }, () => {
         const features = [1, 2, 3].map(() => random.uniform() * 2 - 1)
         const isYes = features[0]! + features[1]! > 0 !== random.uniform() < wrong
-        return { source: 'crowd', input: { features }, label: isYes ? 'yes' : 'no' }
+        return {
+          source: 'crowd',
+          slice: features[2]! > 0.4 ? 'eu-west' : 'us-east',
+          input: { features },
+          label: isYes ? 'yes' : 'no',
+        }
       })
       const body = JSON.stringify({ events })
       const path = '/v1/models/rows'

@@ -144,6 +144,19 @@ test('a person tries an older version as a canary and ends the trial, each with 
   expect(faults).toEqual([])
 })
 
+test('learning is paused and goes on, and the page says which it is', async () => {
+  const { page } = await openView(browser, rig.url)
+  await page.getByRole('button', { name: 'Pause learning' }).click()
+  const resume = page.getByRole('button', { name: 'Resume learning' })
+  await resume.waitFor()
+  const state = async () =>
+    (await rig.get<{ trainer: { state: string } }>('/v1/models/rows')).trainer
+  expect(await state()).toMatchObject({ state: 'paused' })
+  await resume.click()
+  await page.getByRole('button', { name: 'Pause learning' }).waitFor()
+  expect(await state()).not.toMatchObject({ state: 'paused' })
+})
+
 test('the box answers, takes the right answer, and says which version has learned it', async () => {
   const { page, faults } = await openView(browser, rig.url)
   await page.getByLabel('Input').fill('[0.9, 0.9, 0]')
@@ -184,6 +197,7 @@ test.each(views)('nothing is wrong for axe at $width px in $colorScheme', async 
   const { page, faults } = await openView(browser, rig.url, view)
   await page.getByRole('heading', { name: 'Versions' }).waitFor()
   await page.locator('.confusion').waitFor()
+  await page.getByRole('rowheader', { name: 'eu-west' }).waitFor()
   await page.locator('path.line').waitFor()
   const name = `${view.width}-${view.colorScheme}`
   await screenshot(page, `page-${name}`)

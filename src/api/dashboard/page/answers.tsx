@@ -80,6 +80,7 @@ export interface Version {
   readonly steps: number
   readonly scores: Scores & { readonly loss: number }
   readonly served?: { readonly count: number; readonly error: number }
+  readonly slice_gap?: SliceGap
   readonly decision: string
   readonly reason: string
   readonly live: boolean
@@ -98,6 +99,22 @@ export interface Source {
   readonly accuracy_recent: number
 }
 
+export interface Slice {
+  readonly slice: string
+  readonly count: number
+  readonly accuracy_recent: number
+}
+
+/** The widest difference between two slices, in percentage points. */
+export interface SliceGap {
+  readonly best: string
+  readonly worst: string
+  readonly points: number
+  /** Above 0 it is no chance. */
+  readonly low: number
+  readonly high: number
+}
+
 /** Of a classification; other tasks have numbers only. */
 export interface Stratum {
   readonly label: string
@@ -109,6 +126,8 @@ export interface Stratum {
 export interface Quality {
   readonly [ofTask: string]: unknown
   readonly sources: readonly Source[]
+  readonly slices?: readonly Slice[]
+  readonly slice_gap?: SliceGap
   readonly labels?: readonly Stratum[]
   readonly confusion?: {
     readonly labels: readonly string[]
@@ -157,4 +176,5 @@ export interface Sample {
   readonly version: string | null
   readonly generation: number | null
   readonly alarms: number
+  readonly state: string
 }

@@ -3,7 +3,7 @@ import { render } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { Fleet, Live, Model, Page, Quality, Sample, Version } from './answers.tsx'
 import { Chart } from './chart.tsx'
-import { modelPath, Refusal, setToken, textOf, token } from './client.tsx'
+import { modelPath, Refusal, send, setToken, textOf, token } from './client.tsx'
 import { FleetPanel } from './fleet.tsx'
 import { useFresh } from './fresh.tsx'
 import { MoveDialog, type Move } from './move.tsx'
@@ -89,7 +89,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
   const [why, setWhy] = useState<string | undefined>()
   const last = samples.at(-1)
   const generation = last?.generation
-  const model = useFresh<Model>(modelPath(name), last)
+  const model = useFresh<Model>(modelPath(name), `${last?.timeMs ?? ''} ${round}`)
   const history = useFresh<{ moves: readonly Live[] }>(modelPath(name, '/history'), generation)
   const [before, setBefore] = useState<readonly string[]>([])
   const from = before.at(-1)
@@ -118,9 +118,23 @@ function ModelView({ name, listed, round }: ModelViewProps) {
       </main>
     )
   const { counts } = shown
+  const pause = async (by: 'pause' | 'resume') => {
+    try {
+      await send('POST', modelPath(name, `/${by}`), { reason: 'from the page' })
+      say(by === 'pause' ? 'Nothing is learned until you resume' : 'Learning goes on')
+      model.reload()
+    } catch (error) {
+      say(textOf(error))
+    }
+  }
   return (
     <main>
-      <Summary model={shown} lost={lost} onRollBack={() => setMove({ kind: 'rollback' })} />
+      <Summary
+        model={shown}
+        lost={lost}
+        onRollBack={() => setMove({ kind: 'rollback' })}
+        onPause={(by) => void pause(by)}
+      />
       <Chart
         score={shown.score.name}
         samples={samples}

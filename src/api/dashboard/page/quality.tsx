@@ -1,5 +1,6 @@
 /** How good the answers are: each label, what is confused with what, each source. */
-import type { Quality } from './answers.tsx'
+import type { Quality, SliceGap } from './answers.tsx'
+import { useRef } from 'preact/hooks'
 import { Refusal, textOf } from './client.tsx'
 import { number, share, whole } from './format.tsx'
 
@@ -29,14 +30,34 @@ export function QualityPanel({ quality, error }: Props) {
             <Strata strata={quality.labels} />
           )}
           {quality.confusion !== undefined && <Confusion {...quality.confusion} />}
-          {quality.sources.length > 1 && <Sources sources={quality.sources} />}
+          {quality.slices !== undefined && quality.slices.length > 0 && (
+            <Shares
+              what="slice"
+              rows={quality.slices.map((each) => ({ name: each.slice, ...each }))}
+            />
+          )}
+          {quality.slice_gap !== undefined && <p>{gapText(quality.slice_gap)}</p>}
+          {quality.sources.length > 1 && (
+            <Shares
+              what="source"
+              rows={quality.sources.map((each) => ({ name: each.source, ...each }))}
+            />
+          )}
         </>
       )}
     </section>
   )
 }
 
+/** A fall of less than this is noise. */
+const LEAST_FALL = 0.02
+
 function Strata({ strata }: { readonly strata: NonNullable<Quality['labels']> }) {
+  // What was known best while this page was open: a fall from there is forgetting.
+  const best = useRef(new Map<string, number>()).current
+  for (const { label, recall } of strata)
+    best.set(label, Math.max(best.get(label) ?? 0, recall ?? 0))
+  const fallOf = (label: string, recall: number | null) => (best.get(label) ?? 0) - (recall ?? 0)
   if (strata.length === 0) return <p class="note">No feedback has come yet.</p>
   return (
     <table>
@@ -58,6 +79,12 @@ function Strata({ strata }: { readonly strata: NonNullable<Quality['labels']> })
             <th scope="row">{label}</th>
             <td>
               <Bar value={recall ?? 0} /> {share(recall)}
+              {fallOf(label, recall) >= LEAST_FALL && (
+                <small class="fall" title="below the best since this page was opened">
+                  {' '}
+                  ▼ {share(fallOf(label, recall))}
+                </small>
+              )}
             </td>
             <td class="right">{share(precision)}</td>
             <td class="right">{whole(support)}</td>
@@ -115,22 +142,31 @@ function Confusion({ labels, counts }: NonNullable<Quality['confusion']>) {
   )
 }
 
-function Sources({ sources }: Pick<Quality, 'sources'>) {
+interface SharesProps {
+  readonly what: string
+  readonly rows: readonly {
+    readonly name: string
+    readonly count: number
+    readonly accuracy_recent: number
+  }[]
+}
+
+function Shares({ what, rows }: SharesProps) {
   return (
     <table>
       <thead>
         <tr>
-          <th scope="col">source</th>
-          <th scope="col">accuracy</th>
+          <th scope="col">{what}</th>
+          <th scope="col">recent</th>
           <th scope="col" class="right">
             examples
           </th>
         </tr>
       </thead>
       <tbody>
-        {sources.map(({ source, accuracy_recent, count }) => (
-          <tr key={source}>
-            <th scope="row">{source}</th>
+        {rows.map(({ name, accuracy_recent, count }) => (
+          <tr key={name}>
+            <th scope="row">{name}</th>
             <td>
               <Bar value={accuracy_recent} /> {share(accuracy_recent)}
             </td>
@@ -140,6 +176,11 @@ function Sources({ sources }: Pick<Quality, 'sources'>) {
       </tbody>
     </table>
   )
+}
+
+export function gapText({ best, worst, points, low, high }: SliceGap): string {
+  const span = `${low.toFixed(1)} to ${high.toFixed(1)}`
+  return `${worst} is ${points.toFixed(1)} points below ${best} (${span}${low > 0 ? '' : ', may be chance'}).`
 }
 
 /** A task without labels: its numbers as they are. */

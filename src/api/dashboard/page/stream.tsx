@@ -39,7 +39,7 @@ export async function follow(
   }
 }
 
-type Row = [number, number, number, number, number, string | null, number | null, number]
+type Row = [number, number, number, number, number, string | null, number | null, number, string]
 
 interface SamplesEvent {
   readonly id: string | undefined
@@ -62,6 +62,7 @@ async function* eventsIn(body: ReadableStream<Uint8Array> | null): AsyncGenerato
   }
 }
 
-function sampleOf([timeMs, accuracy, count, lag, pending, version, generation, alarms]: Row) {
-  return { timeMs, accuracy, count, lag, pending, version, generation, alarms }
+function sampleOf(row: Row): Sample {
+  const [timeMs, accuracy, count, lag, pending, version, generation, alarms, state] = row
+  return { timeMs, accuracy, count, lag, pending, version, generation, alarms, state }
 }

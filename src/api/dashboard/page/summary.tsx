@@ -9,10 +9,12 @@ interface Props {
   /** Why no samples come; undefined while they do. */
   readonly lost: unknown
   readonly onRollBack: () => void
+  readonly onPause: (by: 'pause' | 'resume') => void
 }
 
-export function Summary({ model, lost, onRollBack }: Props) {
+export function Summary({ model, lost, onRollBack, onPause }: Props) {
   const { live, prequential, trainer, faults = [], failed_swap: failed } = model
+  const isPaused = trainer.state === 'paused'
   const troubles = [
     ...(lost === undefined ? [] : [`not live: ${textOf(lost)}`]),
     ...(trainer.message === undefined ? [] : [`trainer: ${trainer.message}`]),
@@ -54,9 +56,14 @@ export function Summary({ model, lost, onRollBack }: Props) {
             </small>
           </Fact>
         </dl>
-        <button class="main" disabled={live === null} onClick={onRollBack}>
-          Roll back…
-        </button>
+        <span class="buttons">
+          <button onClick={() => onPause(isPaused ? 'resume' : 'pause')}>
+            {isPaused ? 'Resume learning' : 'Pause learning'}
+          </button>
+          <button class="main" disabled={live === null} onClick={onRollBack}>
+            Roll back…
+          </button>
+        </span>
       </div>
       {troubles.length > 0 && (
         <ul class="troubles" role="alert">

@@ -5,6 +5,7 @@ import { Dialog } from './dialog.tsx'
 import { clockTime, number, share, whole } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 import type { Move } from './move.tsx'
+import { gapText } from './quality.tsx'
 
 interface Props {
   readonly name: string
@@ -39,6 +40,7 @@ export function WhyDialog({ name, version, moves, onMove, onClose }: Props) {
                 value={`${share(answer.scores.accuracy_recent)} recent, ${share(answer.scores.accuracy)} in all`}
               />
               <Row name="loss" value={number(answer.scores.loss)} />
+              {answer.slice_gap && <Row name="slices" value={gapText(answer.slice_gap)} />}
               {answer.served && (
                 <Row
                   name="served"

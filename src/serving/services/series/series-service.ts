@@ -23,6 +23,8 @@ export interface Sample {
   readonly generation: number | undefined
   /** Drift alarms since the model was created. */
   readonly alarms: number
+  /** Of the trainer. */
+  readonly state: string
 }
 
 export interface Watching {
@@ -72,7 +74,7 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
     [...tracks.values()].reduce((sum, { listeners }) => sum + listeners.size, 0)
 
   function look({ name, live }: SeriesOptions['models'][number]): Looked | undefined {
-    const { prequential, lag, pending, alarms, isBlank } = trainer.status(name)
+    const { prequential, lag, pending, alarms, state, isBlank } = trainer.status(name)
     if (isBlank === true) return undefined
     const pointer = live.live()?.pointer
     return {
@@ -82,6 +84,7 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
       version: pointer?.live.version,
       generation: pointer?.generation,
       alarms: alarms?.count ?? 0,
+      state,
     }
   }
 
@@ -121,13 +124,14 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
 }
 
 function isSame(last: Sample, now: Looked): boolean {
-  const { accuracy, count, lag, pending, generation, alarms } = now
+  const { accuracy, count, lag, pending, generation, alarms, state } = now
   return (
     last.accuracy === accuracy &&
     last.count === count &&
     last.lag === lag &&
     last.pending === pending &&
     last.generation === generation &&
-    last.alarms === alarms
+    last.alarms === alarms &&
+    last.state === state
   )
 }
