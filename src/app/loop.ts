@@ -121,6 +121,7 @@ async function loopParts(
     },
     ...learned,
     comparison: { golden, rowCost: rowCostOf(settings, base) },
+    lossGap: settings.evaluation.overfitting,
     knnMemory: knnMemoryOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,

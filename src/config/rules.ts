@@ -110,6 +110,11 @@ const modelRules: readonly ModelRule[] = [
       })
     return [...tooMany, ...faults(known, path), ...faults(retired, ['labels', 'retired'])]
   },
+  function earlyStopHasRows({ train, evaluation }) {
+    if (train.early_stop.patience === 0 || evaluation.held_out.share > 0) return []
+    const message = 'needs held-out rows: set evaluation.held_out.share, such as 0.05'
+    return [wrong(['train', 'early_stop', 'patience'], message)]
+  },
   function closedLabelsAreKnown({ labels = [] }) {
     if (!('open' in labels) || labels.open) return []
     const { known, retired } = labels

@@ -287,6 +287,19 @@ export interface SliceGap {
   readonly slices: number
 }
 
+/** Overfitting: the loss of rows that the last updates trained on, and of rows that none has learned. */
+export interface LossGapReport {
+  readonly trained: number
+  readonly unseen: number
+  readonly gap: number
+  /** What the unseen rows are. */
+  readonly from: 'held-out' | 'prequential'
+  /** Updates in a row with a gap above the limit. */
+  readonly updates: number
+  /** Where there are too many of them. */
+  readonly warning?: string
+}
+
 /** What is known of a finished candidate. */
 export interface PromotionFacts {
   readonly version: string

@@ -7,6 +7,7 @@ import type { Scores, SliceGap } from '../contracts/policy.ts'
 import type { Example, Score, Task } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'
+import type { LossSum } from './loss-gap.ts'
 import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts'
 
 export interface ScoreboardState extends ScoreSums {
@@ -32,6 +33,11 @@ export class Scoreboard implements Stateful<ScoreboardState> {
 
   scores(): Scores {
     return scoresOf(this.#state)
+  }
+
+  /** Of all losses so far. */
+  get losses(): LossSum {
+    return { sum: this.#state.lossSum, count: this.#state.lossCount }
   }
 
   get sliceGap(): SliceGap | undefined {

@@ -7,6 +7,7 @@ import type { Example, Head, Task } from '../contracts/task.ts'
 import type { ReplayBufferParts, ReplayBufferState } from './replay-buffer.ts'
 import type { KnnMemoryParts, Memorised } from './knn-memory.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
+import type { LossGapLimits, LossGapState } from '../evaluation/loss-gap.ts'
 import type { LiveScoresState } from '../evaluation/live-scores.ts'
 import type { ScoreboardState } from '../evaluation/scoreboard.ts'
 
@@ -25,6 +26,8 @@ export interface LearnerParts {
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
   readonly quality?: QualityLimits | undefined
+  /** Absent = it is not measured. */
+  readonly lossGap?: LossGapLimits | undefined
 }
 
 export interface TrainPlan {
@@ -34,6 +37,8 @@ export interface TrainPlan {
   readonly epochs: number
   /** Passes without a lower loss after which the others are left out; 0 or absent = none is. */
   readonly patience?: number
+  /** Steps without a lower loss of held-out rows after which the rest are left out; 0 or absent = none is. */
+  readonly early_stop?: { readonly patience: number }
 }
 
 /** What of a version answers. */
@@ -63,6 +68,8 @@ export interface Outcome {
   /** Steps made, and how many of them were dropped. */
   readonly steps: number
   readonly dropped: number
+  /** Held-out rows got worse, so that the update ended before all of its passes. */
+  readonly isStopped?: boolean
   /** Keys of the examples in those, replayed ones too. */
   readonly droppedKeys?: readonly ExampleKey[]
   /** Of the block, examples that no step has learned. */
@@ -94,6 +101,8 @@ export interface LearnerState {
   /** The live version's memory contains an item that was retracted. */
   readonly stale?: boolean
   readonly scoreboard: ScoreboardState
+  /** Absent where it is not measured. */
+  readonly lossGap?: LossGapState
   readonly learned: number
   readonly steps: number
   readonly dropped: number

@@ -8,7 +8,7 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
-import type { Alarm, AlarmCount, Scores, SliceGap } from '../contracts/policy.ts'
+import type { Alarm, AlarmCount, LossGapReport, Scores, SliceGap } from '../contracts/policy.ts'
 import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
@@ -28,7 +28,9 @@ import { ReplayBuffer } from './replay-buffer.ts'
 import { Pending } from './pending.ts'
 import { latentOf } from './rehearsal.ts'
 import { KnnMemory, type HeadAnswer, type Memorised } from './knn-memory.ts'
+import { LossGap, type LossSum } from '../evaluation/loss-gap.ts'
 import { LiveScores } from '../evaluation/live-scores.ts'
+import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
 import { Training, type Learned } from './training.ts'
 import { warmUp, type Warmed } from './warming.ts'
@@ -46,6 +48,7 @@ export class Learner {
   #alarm: Alarm | undefined
   #dueReason: string | undefined
   readonly #training: Training
+  readonly #lossGap: LossGap | undefined
   /** The head before the update that tests in its first step. */
   #testedHead: Head
   #learned = 0
@@ -55,6 +58,7 @@ export class Learner {
     const { task, trainable } = parts
     this.#testedHead = trainable.head
     this.#scoreboard = new Scoreboard(task, parts.quality)
+    this.#lossGap = parts.lossGap && new LossGap(parts.lossGap)
     this.#memory = new ReplayBuffer({ ...parts.memory, task })
     this.#pending = new Pending(task, () => trainable.head)
     this.#knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
@@ -89,6 +93,11 @@ export class Learner {
 
   get scores(): Scores {
     return this.#scoreboard.scores()
+  }
+
+  /** Between rows that were trained on and rows that were not. */
+  get lossGap(): LossGapReport | undefined {
+    return this.#lossGap?.report
   }
 
   get sliceGap(): SliceGap | undefined {
@@ -192,7 +201,7 @@ export class Learner {
   }
 
   /** `live` is the live version; without it the rollback policy is not called. */
-  *update(live?: LiveVersion): Update {
+  *update(live?: LiveVersion, heldOut: readonly Example[] = []): Update {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
     const testsInStep = this.#testsInStep(block)
@@ -207,7 +216,7 @@ export class Learner {
     this.#training.begin(block.length, { raised: isRaised(alarm) })
     this.extend(this.#pending.grownFor(block))
     if (this.#fresh !== undefined) yield* this.#relearnAll(block, this.#fresh)
-    else this.#remember(yield* this.#training.learn(block, testsInStep))
+    else this.#remember(yield* this.#training.learn(block, testsInStep, heldOut))
     const { poison } = this.#training
     for (const key of poison) this.#forgetPoison(key)
     this.#knnMemory?.published()
@@ -222,6 +231,7 @@ export class Learner {
       ...(poison.size > 0 && { poison: [...poison] }),
       steps: steps - before.steps,
       dropped: dropped - before.dropped,
+      ...(this.#training.isStopped && { isStopped: true }),
       ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
       ...(alarm && { alarm }),
     }
@@ -246,6 +256,29 @@ export class Learner {
       if (present !== undefined) trainable.restore(present)
     }
     return scores
+  }
+
+  /** Of the last update: up to `count` replayed rows, or new ones where none was replayed. */
+  trainedOn(block: readonly Example[], count: number): readonly Example[] {
+    const isNew = new Set(block.map(({ key }) => key))
+    const replayed = this.#training.taught.flatMap((key) =>
+      isNew.has(key) ? [] : (this.#memory.get(key) ?? []),
+    )
+    const rows = replayed.length > 0 ? replayed : block.filter((each) => this.#isLearned(each))
+    return rows.slice(0, count)
+  }
+
+  /** Of the present head alone: what memory answers is no sign of what the weights have learned. */
+  *lossOn(examples: readonly Example[]): Generator<readonly Example[], LossSum, LatentMap> {
+    let sums = noSums
+    for (const batch of batches(examples, this.#parts.train.batch))
+      sums = this.#score(batch, yield batch).reduce(withScore, sums)
+    return { sum: sums.lossSum, count: sums.lossCount }
+  }
+
+  /** Once after each update. */
+  observeLosses(losses: { readonly trained: LossSum; readonly heldOut?: LossSum }): void {
+    this.#lossGap?.observe({ ...losses, prequential: this.#scoreboard.losses })
   }
 
   #scoreWithMemory(
@@ -304,6 +337,7 @@ export class Learner {
   }
 
   learnerState(): LearnerState {
+    const lossGap = this.#lossGap?.snapshot()
     return {
       memory: this.#memory.snapshot(this.#parts.trainable.head),
       rate: this.#parts.rate.snapshot(),
@@ -312,6 +346,7 @@ export class Learner {
       ...(this.#knnMemory && { wrong: this.#knnMemory.wrong }),
       ...(this.#knnMemory?.isStale === true && { stale: true }),
       scoreboard: this.#scoreboard.snapshot(),
+      ...(lossGap && { lossGap }),
       ...this.progress,
     }
   }
@@ -331,6 +366,7 @@ export class Learner {
     this.#parts.rollback.restore(learnerState.rollback)
     this.#live.restore(learnerState.live)
     this.#scoreboard.restore(learnerState.scoreboard)
+    this.#lossGap?.restore(learnerState.lossGap ?? null)
     this.#training.restore(learnerState)
     this.#learned = learnerState.learned
   }

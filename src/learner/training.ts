@@ -7,8 +7,8 @@ import type { StepResult, Trainable, TrainRow } from '../contracts/adapter.ts'
 import type { Example } from '../contracts/task.ts'
 import { batches } from '../optim/batches.ts'
 import type { LatentMap, LearnerParts } from './learner-types.ts'
-import { EarlyStop } from '../optim/early-stop.ts'
-import { drawFor, plainRows, stepRows } from './rehearsal.ts'
+import { EarlyStop, HeldOutStop } from '../optim/early-stop.ts'
+import { drawFor, latentOf, plainRows, stepRows } from './rehearsal.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
 export interface TrainingParts extends Pick<LearnerParts, 'trainable' | 'task' | 'train' | 'rate'> {
@@ -38,6 +38,8 @@ export class Training {
   /** Of those in steps of this update that were kept. */
   #taught = new Set<ExampleKey>()
 
+  #isStopped = false
+
   constructor(parts: TrainingParts) {
     this.#parts = parts
   }
@@ -55,6 +57,16 @@ export class Training {
   /** Whether a step of this update that was kept had it. */
   hasTaught(key: ExampleKey): boolean {
     return this.#taught.has(key)
+  }
+
+  /** Keys of the examples in those steps, in the order of the steps. */
+  get taught(): readonly ExampleKey[] {
+    return [...this.#taught]
+  }
+
+  /** The last update ended before all of its passes. */
+  get isStopped(): boolean {
+    return this.#isStopped
   }
 
   get droppedKeys(): readonly ExampleKey[] {
@@ -78,6 +90,7 @@ export class Training {
     this.#droppedKeys = new Set()
     this.#poison = new Set()
     this.#taught = new Set()
+    this.#isStopped = false
   }
 
   /** Starts a pass over `count` examples that were learned before. */
@@ -87,8 +100,13 @@ export class Training {
   }
 
   /** `isTest`: its first step also tests the block that it learns. */
-  *learn(block: readonly Example[], isTest: boolean): Story<Learned> {
-    const { batch, replay_batch, epochs, patience = 0 } = this.#parts.train
+  *learn(
+    block: readonly Example[],
+    isTest: boolean,
+    heldOut: readonly Example[] = [],
+  ): Story<Learned> {
+    const { batch, replay_batch, epochs, patience = 0, early_stop } = this.#parts.train
+    const heldOutStop = new HeldOutStop(heldOut.length === 0 ? 0 : (early_stop?.patience ?? 0))
     const { rehearsal } = this.#parts.memory
     const stop = new EarlyStop(patience)
     const logits = new Map<ExampleKey, Float32Array>()
@@ -112,11 +130,31 @@ export class Training {
             for (const [at, { key }] of fresh.entries())
               setFinite(logits, key, this.#telling(found[at]))
         }
+        // Every example is learned once before any step is left out.
+        if (heldOutStop.isOn && epoch > 0) heldOutStop.saw(yield* this.#lossOn(heldOut))
+        if (heldOutStop.isDue) break
       }
+      this.#isStopped = heldOutStop.isDue
+      if (this.#isStopped) break
       seen = learned
+      if (heldOutStop.isOn && epoch === 0 && epochs > 1)
+        heldOutStop.saw(yield* this.#lossOn(heldOut))
       if (stop.isDue()) break
     }
     return { block: seen, logits }
+  }
+
+  /** The mean loss of the present weights. */
+  *#lossOn(examples: readonly Example[]): Story<number> {
+    const { trainable, task, train } = this.#parts
+    let sum = 0
+    for (const batch of batches(examples, train.batch + train.replay_batch)) {
+      const latents = yield batch
+      const logits = trainable.score(batch.map(({ key }) => latentOf(key, latents)))
+      for (const [row, { target }] of batch.entries())
+        sum += task.score(logits[row] ?? new Float32Array(), target, trainable.head).loss
+    }
+    return sum / examples.length
   }
 
   /** From the weights as they are now, which are fresh, over all that is kept. */

@@ -1,8 +1,8 @@
 /**
- * Ends an update when more passes bring no gain: after this many in a row without a mean loss below the lowest so far.
+ * Ends an update when more of it brings no gain: after this many passes in a row without a mean loss of the learned and
+ * replayed rows below the lowest so far, or after this many steps without a lower loss of held-out rows.
  *
- * Prechelt (1998), "Early stopping – but when?", in Neural Networks: Tricks of the Trade; here on the loss of the
- * learned and replayed rows, because an update has no other data to watch.
+ * Prechelt (1998), "Early stopping – but when?", in Neural Networks: Tricks of the Trade.
  */
 import type { StepResult } from '../contracts/adapter.ts'
 
@@ -34,5 +34,32 @@ export class EarlyStop {
     this.#sum = 0
     this.#steps = 0
     return this.#patience > 0 && this.#since >= this.#patience
+  }
+}
+
+/** Watches rows that nothing trains on. */
+export class HeldOutStop {
+  readonly #patience: number
+  #lowest = Infinity
+  /** Steps since the lowest. */
+  #since = 0
+
+  /** 0 = never. */
+  constructor(patience: number) {
+    this.#patience = patience
+  }
+
+  get isOn(): boolean {
+    return this.#patience > 0
+  }
+
+  get isDue(): boolean {
+    return this.isOn && this.#since >= this.#patience
+  }
+
+  /** The mean loss of the held-out rows after a step. */
+  saw(loss: number): void {
+    this.#since = loss < this.#lowest ? 0 : this.#since + 1
+    this.#lowest = Math.min(loss, this.#lowest)
   }
 }

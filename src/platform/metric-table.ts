@@ -360,6 +360,24 @@ export const metricTable = {
     labels: ['model'],
     help: 'Finished updates: pending events learned, candidate scored and decided on.',
   },
+  earlyStops: {
+    kind: 'counter',
+    name: 'antikythera_early_stops_total',
+    labels: ['model'],
+    help: 'Updates that ended before all of their passes, because the loss of held-out rows rose (train.early_stop).',
+  },
+  fitLoss: {
+    kind: 'gauge',
+    name: 'antikythera_fit_loss',
+    labels: ['model', 'rows'],
+    help: 'Fading mean of the loss after each update: rows is trained (replayed rows), held-out, or prequential where nothing is held out.',
+  },
+  overfitting: {
+    kind: 'gauge',
+    name: 'antikythera_overfitting',
+    labels: ['model'],
+    help: 'Whether the loss of unseen rows has been above that of replayed rows by evaluation.overfitting.gap for too many updates.',
+  },
   promotionVerdicts: {
     kind: 'counter',
     name: 'antikythera_promotion_verdicts_total',

@@ -1,5 +1,5 @@
 /** The trainer's report to the server about its model. */
-import type { AlarmCount, Scores } from '../contracts/policy.ts'
+import type { AlarmCount, LossGapReport, Scores } from '../contracts/policy.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
 import type { Trial } from '../evaluation/trial.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
@@ -99,6 +99,8 @@ export interface TrainerStatus {
    */
   readonly copyFault?: { readonly code: string; readonly message: string }
   readonly updates?: UpdateTimes
+  /** After the last update; absent where it is not measured. */
+  readonly lossGap?: LossGapReport
 }
 
 /** Finished updates since the trainer's process started. */
@@ -106,6 +108,8 @@ export interface UpdateTimes {
   readonly count: number
   /** Mean seconds of a step in each of the last updates, oldest first. */
   readonly stepSeconds: readonly number[]
+  /** Updates that ended before all of their passes, because held-out rows got worse. */
+  readonly earlyStops?: number
   /** By policy and verdict: how often each promotion policy has decided so. */
   readonly verdicts?: Readonly<Record<string, Readonly<Record<string, number>>>>
 }

@@ -25,6 +25,7 @@ import type { RowCost } from '../evaluation/gate-rows.ts'
 import type { GoldenRow } from '../evaluation/golden-rows.ts'
 import type { HeldOutLimits } from '../evaluation/held-out.ts'
 import type { ServedLimits } from '../evaluation/served-scores.ts'
+import type { LossGapLimits } from '../evaluation/loss-gap.ts'
 import type { QualityLimits } from '../evaluation/quality.ts'
 import type { KnnMemoryParts } from '../learner/knn-memory.ts'
 import type { TrainingMutex } from './training-mutex.ts'
@@ -42,6 +43,8 @@ export interface LoopParts {
   readonly adapter: AdapterParts
   readonly policies: LoopPolicies
   readonly comparison?: ComparisonParts
+  /** When the gap between the losses of learned and of unseen rows is worth a warning; absent = it is not measured. */
+  readonly lossGap?: LossGapLimits
   readonly train: TrainPlan
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined

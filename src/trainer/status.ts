@@ -48,6 +48,7 @@ export function statusOf(
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
     forgottenIds: dedupe.forgotten,
     updates: times.shown,
+    ...(learner.lossGap && { lossGap: learner.lossGap }),
   }
 }
 

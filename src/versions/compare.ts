@@ -25,6 +25,7 @@ const own = new Set(
     'decision',
     'reason',
     'verdicts',
+    'loss_gap',
     'slice_gap',
     'files',
   ].concat(['events', 'events_new', 'steps', 'scores']),

@@ -2,7 +2,7 @@
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Json, Tensors } from '../contracts/core.ts'
 import type { BaseIdentity } from '../contracts/network.ts'
-import type { Scores, SliceGap, Verdict } from '../contracts/policy.ts'
+import type { LossGapReport, Scores, SliceGap, Verdict } from '../contracts/policy.ts'
 import type { TaskFacts } from '../contracts/task.ts'
 
 /** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */
@@ -37,6 +37,8 @@ export interface Manifest {
   readonly reason: string
   /** Of each promotion policy that was asked; absent where none was. */
   readonly verdicts?: readonly Verdict[]
+  /** Between rows that the last updates trained on and unseen ones; absent where it is not measured. */
+  readonly loss_gap?: LossGapReport
   /** Of recent examples before it; absent where fewer than two slices have enough. */
   readonly slice_gap?: SliceGap
   /** sha256 by file name. */

@@ -150,6 +150,16 @@ const fields = {
   verdicts: Type.Optional(
     Type.Array(closed({ policy: Type.String(), verdict: Type.String(), reason: Type.String() })),
   ),
+  loss_gap: Type.Optional(
+    closed({
+      trained: Type.Number(),
+      unseen: Type.Number(),
+      gap: Type.Number(),
+      from: Type.Enum(['held-out', 'prequential']),
+      updates: count,
+      warning: Type.Optional(Type.String()),
+    }),
+  ),
   slice_gap: Type.Optional(
     closed({
       best: Type.String(),

@@ -27,6 +27,12 @@ test.each([
     ['config:1:1', '/dta_dir', '"data_dir"'],
   ],
   [
+    'an early stop without rows to look at',
+    model('train: { epochs: 5, early_stop: { patience: 3 } }'),
+    'CONFIG_INVALID',
+    ['/models/m/train/early_stop/patience', 'evaluation.held_out.share'],
+  ],
+  [
     'a misspelt key deep inside',
     model('train: { batsh: 1 }'),
     'CONFIG_UNKNOWN_KEY',

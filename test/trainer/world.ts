@@ -54,7 +54,10 @@ export interface World {
 }
 
 /** Parts of the loop in place of the small ones, without their groups. */
-type Replaced = Pick<LoopParts, 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'> &
+type Replaced = Pick<
+  LoopParts,
+  'lossGap' | 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'
+> &
   Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource'> &
   Pick<LoopParts['encoding'], 'base' | 'trunk'> &
   Pick<LoopParts['adapter'], 'goesOn' | 'freshParameters' | 'openTrainable'>
@@ -209,6 +212,7 @@ export function partsIn(
       rollout: openPolicy('rollout', policies.rollout, setting.rollout ?? { policy: 'immediate' }),
       rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     },
+    ...(setting.lossGap && { lossGap: setting.lossGap }),
     knnMemory: setting.knnMemory,
     ...(setting.comparison && { comparison: setting.comparison }),
     store: shaky(world.store, chaos),

@@ -37,6 +37,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
     ...(served && { served: { count: served.count, error: served.error } }),
     ...(trainer.trial && { trial: describeTrial(trainer.trial) }),
+    ...(trainer.lossGap && { loss_gap: trainer.lossGap }),
     ...(trainer.quality?.slice_gap && { slice_gap: trainer.quality.slice_gap }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,

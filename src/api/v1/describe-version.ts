@@ -30,6 +30,7 @@ export function describeVersion(
     ...(judged && { served: { count: judged.count, error: judged.error } }),
     decision,
     reason,
+    ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),
     ...(manifest.slice_gap && { slice_gap: manifest.slice_gap }),
     ...(verdicts && { verdicts: [...verdicts] }),
     live: version === now.live?.live.version,

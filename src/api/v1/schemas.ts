@@ -162,6 +162,20 @@ const Drift = Type.Object(
   { description: 'for a drift trigger: alarms since the model was created' },
 )
 
+const LossGap = Type.Object(
+  {
+    trained: Type.Number({ description: 'loss of replayed rows after the last updates' }),
+    unseen: Type.Number({ description: 'loss of rows that no update had learned' }),
+    gap: Type.Number(),
+    from: Type.String({
+      description: 'what is unseen: held-out, or prequential where nothing is held out',
+    }),
+    updates: Type.Integer({ description: 'in a row with a gap that is too large' }),
+    warning: Type.Optional(Type.String({ description: 'after too many of them, and what to do' })),
+  },
+  { description: 'overfitting: how much better the model knows the examples it has learned' },
+)
+
 const SliceGap = Type.Object(
   {
     best: Type.String(),
@@ -304,6 +318,7 @@ const Model = Type.Object({
   drift: Type.Optional(Drift),
   served: Type.Optional(Served),
   trial: Type.Optional(TrialAnswer),
+  loss_gap: Type.Optional(LossGap),
   slice_gap: Type.Optional(SliceGap),
   faults: Type.Optional(
     Type.Array(FaultAnswer, { description: 'problems while it keeps running; absent: none' }),
@@ -362,6 +377,7 @@ const Version = Type.Object({
       { description: 'what each promotion policy said of it' },
     ),
   ),
+  loss_gap: Type.Optional(LossGap),
   slice_gap: Type.Optional(SliceGap),
   live: Type.Boolean(),
   removed: Type.Boolean({ description: 'its bytes were removed by keep' }),

@@ -24,6 +24,14 @@ export interface Published {
     readonly verdict: string
     readonly reason: string
   }[]
+  /** Overfitting. */
+  readonly loss_gap?: {
+    readonly trained: number
+    readonly unseen: number
+    readonly gap: number
+    readonly from: string
+    readonly warning?: string
+  }
   readonly slice_gap?: SliceGap
   readonly live: boolean
   readonly removed: boolean

@@ -39,6 +39,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
       : [`${asked} and the versions that it was trained from, newest first:`]),
     ...table(chain.map((version) => rowOf(version, score.name))),
     ...verdictLines(chain[0]),
+    ...fitLines(chain[0]),
     ...biasLines(chain[0]),
     ...(earlier ? [`  … before it ${earlier}`] : []),
     ...legendOf(score),
@@ -83,6 +84,16 @@ function verdictLines(version: Published | undefined): string[] {
   if (version === undefined || verdicts.length < 2) return []
   const rows = verdicts.map(({ policy, verdict, reason }) => [`    ${policy}`, verdict, reason])
   return [`  verdicts on ${version.version}:`, ...table(rows)]
+}
+
+/** Overfitting: always the numbers, and what to do about it where they ask for it. */
+function fitLines(version: Published | undefined): string[] {
+  const { loss_gap: fit } = version ?? {}
+  if (version === undefined || fit === undefined) return []
+  const [trained, unseen] = [fit.trained, fit.unseen].map((loss) => loss.toFixed(2))
+  const rows = fit.from === 'held-out' ? 'held-out rows' : 'new examples before they are learned'
+  const line = `  at ${version.version}: loss ${trained} of replayed rows, ${unseen} of ${rows}`
+  return fit.warning === undefined ? [line] : [line, `    warning: ${fit.warning}`]
 }
 
 function biasLines(version: Published | undefined): string[] {

@@ -153,6 +153,18 @@ const train = section(
       default: 0,
       description: 'passes without a lower loss that end an update early; 0 = make all passes',
     }),
+    early_stop: section(
+      {
+        patience: Type.Integer({
+          minimum: 0,
+          maximum: 10_000,
+          default: 0,
+          description:
+            'steps without a lower loss of held-out rows that end an update early, after its first pass; 0 = never',
+        }),
+      },
+      'of an update with several epochs; needs evaluation.held_out',
+    ),
     max_tokens: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -212,6 +224,24 @@ const evaluation = section(
         }),
       },
       'examples on which promotion compares a candidate with the live version',
+    ),
+    overfitting: section(
+      {
+        gap: Type.Number({
+          exclusiveMinimum: 0,
+          maximum: 1000,
+          default: 0.5,
+          description:
+            'how far the loss of unseen rows may be above that of replayed rows, in the unit of the loss',
+        }),
+        updates: Type.Integer({
+          minimum: 1,
+          maximum: 100_000,
+          default: 20,
+          description: 'updates in a row with a larger gap after which there is a warning',
+        }),
+      },
+      'when to warn that the model memorises its examples',
     ),
     slices: section(
       {

@@ -129,6 +129,7 @@ function draftOf(
     scores: learner.scores,
     decision: decision.verdict,
     reason: decision.reason,
+    ...(learner.lossGap && { loss_gap: learner.lossGap }),
     ...(learner.sliceGap && { slice_gap: learner.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }

@@ -10,6 +10,7 @@ import { failure } from '../../platform/errors.ts'
 import { publishCandidate, type Published } from './candidate.ts'
 import type { LearnerSnapshot } from '../../checkpoint/saved.ts'
 import { drive } from '../drive.ts'
+import { measureLossGap } from './loss-gap-turn.ts'
 import { liveVersion, promoteCompared, promotionFacts } from './gate-facts.ts'
 import { restoreVersion } from '../start/restore-version.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
@@ -42,6 +43,9 @@ interface Undone {
 /** Events in one line of the log. */
 const MOST_TOLD = 100
 
+/** They go forward after each step. */
+const WATCHED_ROWS = 32
+
 export class Updater {
   readonly #parts: UpdaterParts
 
@@ -57,8 +61,8 @@ export class Updater {
     const block = state.learner.pending
     const earlier = state.progress.state.live?.previous ?? undefined
     const live = await liveVersion(this.#parts, signal)
-    const outcome = await drive(state.learner.update(live), latents, signal)
-    times.finished(loop.clock.monotonicMs() - startMs, outcome.steps)
+    const outcome = await drive(state.learner.update(live, this.#watched), latents, signal)
+    times.finished(loop.clock.monotonicMs() - startMs, outcome)
     if (outcome.verdict === 'rollback' && earlier !== undefined)
       return this.goBack(earlier, outcome.reason, signal)
     this.#leaveOut(outcome)
@@ -67,6 +71,7 @@ export class Updater {
     if (outcome.alarm?.response.startsWith('fresh') === true) state.forgetCompared()
     const size = sizeOf(outcome, loop.train)
     const compared = { before: before.weights, block, size }
+    await measureLossGap(compared, this.#parts, signal)
     const facts = await promotionFacts(compared, this.#parts, signal)
     const evaluated = state.progress.state.next
     const publishing = publishCandidate({ ...outcome, facts }, this.#parts, signal)
@@ -92,6 +97,13 @@ export class Updater {
     const left = trials.trial === undefined ? [] : progress.state.intended
     const moves = verdict === 'promote' ? trials.release({ version, reason }, progress) : []
     progress.intend([...left, ...moves])
+  }
+
+  /** Held-out rows that an update looks at while it trains, in a random order that stays the same. */
+  get #watched(): readonly Example[] {
+    const { state, loop } = this.#parts
+    const { patience = 0 } = loop.train.early_stop ?? {}
+    return patience > 0 ? state.heldOut.rows.slice(0, WATCHED_ROWS) : []
   }
 
   /** Their latents stay. */

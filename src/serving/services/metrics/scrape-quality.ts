@@ -16,6 +16,7 @@ export function forgetQuality(
     metrics.reset(name)
   metrics.reset('sliceAccuracy')
   metrics.reset('sliceGap')
+  metrics.reset('fitLoss')
 }
 
 export function showQuality(
@@ -38,6 +39,15 @@ export function showQuality(
   const { points, low, high } = quality.slice_gap
   for (const [bound, value] of Object.entries({ point: points, low, high }))
     metrics.gauge('sliceGap', { model, bound }, value / 100)
+}
+
+/** How well the weights fit rows that they have learned, and rows that they have not. */
+export function showFit(metrics: Metrics, model: string, { lossGap }: TrainerReport): void {
+  if (lossGap === undefined) return
+  const { trained, unseen, from, warning } = lossGap
+  metrics.gauge('fitLoss', { model, rows: 'trained' }, trained)
+  metrics.gauge('fitLoss', { model, rows: from }, unseen)
+  metrics.gauge('overfitting', { model }, warning === undefined ? 0 : 1)
 }
 
 /** Of the answers that feedback judged: those of the version that answers here now. */

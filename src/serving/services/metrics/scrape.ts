@@ -3,7 +3,7 @@ import type { Metrics } from '../../../platform/metrics.ts'
 import { Rising } from './rising.ts'
 import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
 import type { SeriesService } from '../series/series-service.ts'
-import { forgetQuality, showQuality, showServed, showTrial } from './scrape-quality.ts'
+import { forgetQuality, showFit, showQuality, showServed, showTrial } from './scrape-quality.ts'
 
 export interface ScrapeOptions {
   readonly models: readonly ServedModel[]
@@ -29,6 +29,7 @@ export function watchScrapes(options: ScrapeOptions): void {
       const report = trainer.status(model.name)
       showTrainer(metrics, model.name, report)
       showQuality(metrics, model, report)
+      showFit(metrics, model.name, report)
       showServed(metrics, model, report)
       showTrial(metrics, model.name, report)
       showSources(metrics, rising, model.name, report)
@@ -121,7 +122,8 @@ function showUpdates(
   { updates }: TrainerReport,
 ): void {
   if (updates === undefined) return
-  const { count, stepSeconds, verdicts = {} } = updates
+  const { count, stepSeconds, verdicts = {}, earlyStops = 0 } = updates
+  rising.raise('earlyStops', { model }, earlyStops)
   const before = seen.get(model) ?? 0
   // A count that fell belongs to another process.
   const fresh = Math.min(stepSeconds.length, count < before ? count : count - before)
