@@ -110,6 +110,6 @@ const FIX =
 function warningOf({ gap, from, updates }: Omit<LossGapReport, 'warning'>): string {
   const above = `${gap.toFixed(2)} above that of replayed rows, for ${updates} updates`
   if (from === 'held-out') return `overfitting: the loss of held-out rows is ${above}; ${FIX}`
-  const unsure = 'this is overfitting or a stream that changes: evaluation.held_out tells which'
+  const unsure = 'this is overfitting or a stream that changes: evaluation.held_out shows which'
   return `the loss of new examples before they are learned is ${above}; ${unsure}; if it is overfitting, ${FIX}`
 }

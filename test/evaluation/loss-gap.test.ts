@@ -42,7 +42,7 @@ test('stands on the blocks before they were learned where nothing is held out, a
     gap.observe({ trained: of(0.1), prequential: { sum: 100 + 8 * at, count: 1000 + 4 * at } })
   expect(gap.report).toMatchObject({ from: 'prequential', updates: 3 })
   expect(gap.report?.unseen).toBeCloseTo(2, 6)
-  expect(gap.report?.warning).toContain('evaluation.held_out tells which')
+  expect(gap.report?.warning).toContain('evaluation.held_out shows which')
 })
 
 test('begins again when rows are held out that were not before', () => {
