@@ -80,15 +80,15 @@ class Canary implements Rollout {
 
   get #share(): number {
     const { share, factor } = this.#settings
-    return share * factor ** this.#stage
+    // Without the last digits of floating point: 0.1 · 3 is 0.3.
+    return Number((share * factor ** this.#stage).toPrecision(12))
   }
 
   #nextStage(reason: string): RolloutDecision {
     this.#stage += 1
     this.#compared = 0
     const share = this.#share
-    // 0.01 · 10² is a little less than 1 in floating point.
-    if (share > 1 - 1e-9) return { verdict: 'promote', reason }
+    if (share >= 1) return { verdict: 'promote', reason }
     return { verdict: 'advance', reason, stage: { kind: 'canary', share } }
   }
 

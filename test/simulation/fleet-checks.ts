@@ -108,7 +108,7 @@ function isRetraction(value: string): boolean {
 
 /** A person's word and a policy take back what was learned since; nothing else does. */
 function goesBack({ words, setting }: FleetPlan): boolean {
-  return words.length > 0 || setting.rollback !== undefined
+  return words.length > 0 || setting.rollback !== undefined || setting.rollout !== undefined
 }
 
 /** Law 4. */

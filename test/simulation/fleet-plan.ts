@@ -36,14 +36,16 @@ export function planOf(seed: number): FleetPlan {
   const partitions = below(3) === 0 ? 2 + below(2) : 1
   const calmAtMs = 15_000 + below(30_000)
   const speaks = below(4) === 0
+  // Where the order of partitions is free, names of versions are too.
+  const rollout = partitions === 1 && !speaks ? rolloutOf(seed) : undefined
   const moments = (most: number) =>
     Array.from({ length: below(most + 1) }, () => below(calmAtMs)).toSorted((a, b) => a - b)
   return {
     seed,
     daemons: 2 + below(2),
     topic: topicOf(random, partitions, calmAtMs),
-    setting: settingOf(seed, random, speaks),
-    predictions: predictionsOf(random),
+    setting: { ...settingOf(seed, random, speaks), ...(rollout && { rollout }) },
+    predictions: predictionsOf(random).map((each) => (rollout ? onTrial(seed, each) : each)),
     rates: ratesOf(random),
     calmAtMs,
     copyMs: [500, 2_000, 5_000, 20_000][below(4)]!,
@@ -115,6 +117,26 @@ function gatesOf(
   const [compares, looks] = [!speaks && below(3) === 0, below(2) === 0]
   const promotion = compares ? noWorse : holds ? sometimes : always
   return { promotion, ...(policy && { rollback: looks ? atHalf : nowAndThen }) }
+}
+
+/** In some worlds a released version goes on trial first; a chance of its own leaves the rest of a plan as it is. */
+function rolloutOf(seed: number): Setting['rollout'] {
+  const { below } = openRandom(seed, 'rollout')
+  if (below(3) > 0) return undefined
+  const harm = { judged: below(3) === 0 ? 20 : 1 + below(2), alpha: 0.5 }
+  return below(2) === 0
+    ? { policy: 'shadow', ...harm }
+    : { policy: 'canary', share: 0.05, factor: 4, ...harm }
+}
+
+/** An answer while one of the first versions was on trial. */
+function onTrial(seed: number, prediction: ServedPrediction): ServedPrediction {
+  const { below } = openRandom(seed, `trial of ${prediction.id}`)
+  const version = `v${below(3) === 0 ? 2 : 1}`
+  const kind = below(3)
+  if (kind === 0) return { ...prediction, canary: version, version }
+  if (kind === 1) return { ...prediction, canary: version }
+  return { ...prediction, shadow: { version, answer: below(2) === 0 ? 'no' : 'yes' } }
 }
 
 const always: Promotion = { decide: () => ({ verdict: 'promote', reason: 'always' }) }
