@@ -219,6 +219,8 @@ export interface ServedPrediction {
   readonly canary?: string
   /** What the shadow would have answered; it was never returned. */
   readonly shadow?: ShadowAnswer
+  /** The request chose the version, not the routing: feedback is learned, and judges no version. */
+  readonly pinned?: true
 }
 
 export interface ShadowAnswer {

@@ -61,6 +61,11 @@ export const errorTable = {
     exit: 66,
     fix: 'its bytes were removed by keep; choose a version from antikythera versions that is not removed, and pin versions that must stay',
   },
+  TIME_BEFORE_HISTORY: {
+    status: 404,
+    exit: 66,
+    fix: 'name a later time; GET /v1/models/{model}/history shows the oldest move that is kept, and limits.moves how many are',
+  },
   HISTORY_BROKEN: {
     status: 500,
     exit: 65,

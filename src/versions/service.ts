@@ -13,6 +13,7 @@ import { exportVersion } from './export.ts'
 import { draftImport, type ImportChoices, type ImportTarget } from './import/draft.ts'
 import { readPeftFiles } from './import/files.ts'
 import { publishImport } from './import/publish.ts'
+import { liveAt } from './live-at.ts'
 import type { Bundle } from './sealing.ts'
 
 /** The most that one page has. */
@@ -57,6 +58,8 @@ export interface VersionService extends Pick<
   list(wanted: PageWanted<string>): Promise<Page<ListedVersion, string>>
   /** Moves, newest first. */
   history(wanted: PageWanted<number>): Promise<Page<PastRouting, number>>
+  /** Throws `TIME_BEFORE_HISTORY`, or `NOT_READY` where nothing was ever live. */
+  liveAt(timeMs: number): Promise<Routing>
   /** One move, tried again after a race with another. `NOT_READY` where nothing is live and the move names no version. */
   move(next: NextMove): Promise<VersionMoved>
   compare(one: string, other: string): Promise<Comparison>
@@ -97,6 +100,7 @@ export function openVersions(registry: Registry): VersionService {
       const moves = periods(isAfter ? found.slice(1) : found, until)
       return pageOf(moves.slice(0, most + 1), most, ({ generation }) => generation)
     },
+    liveAt: (timeMs) => liveAt(registry, timeMs),
     async move(next) {
       for (let tries = 1; ; tries += 1) {
         const previous = await registry.live()

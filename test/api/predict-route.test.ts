@@ -68,6 +68,42 @@ test('a version by name answers, and no generation is claimed for it', async () 
   expect(response.json()).not.toHaveProperty('generation')
 })
 
+test('the version that was live at a time answers; before the first there is none', async () => {
+  const { app, registry, ask } = await open()
+  registry.remove('v2')
+  for (const [version, sinceMs] of Object.entries({ v4: 60_000, v2: 90_000, v5: 120_000 }))
+    Object.assign((await registry.promote(version)) as object, { sinceMs })
+  const at = async (time: string) =>
+    (await ask({ inputs: ['A'], at: time })).json<{ version?: string; code?: string }>()
+  expect(await at('1970-01-01T00:00:59.999Z')).toMatchObject({ version: 'v1' })
+  expect(await at('1970-01-01T00:01:00Z')).toMatchObject({ version: 'v4' })
+  expect(await at('1970-01-01T01:01:00+01:00')).toMatchObject({ version: 'v4' })
+  expect(await at('1970-01-01T00:02:00Z')).toMatchObject({ version: 'v5' })
+  expect(await at('2970-01-01T00:02:00Z')).not.toHaveProperty('generation')
+  expect(await at('1969-12-31T23:59:59Z')).toMatchObject({
+    status: 404,
+    code: 'TIME_BEFORE_HISTORY',
+  })
+  expect(await at('1970-01-01T00:01:30Z')).toMatchObject({ status: 410, code: 'VERSION_REMOVED' })
+  const byQuery = async (query: string, payload: object = {}) =>
+    (
+      await app.inject({
+        method: 'POST',
+        url: `/v1/models/m/predict?${query}`,
+        payload: { inputs: ['A'], ...payload },
+      })
+    ).json<object>()
+  expect(await byQuery('version=v3')).toMatchObject({ version: 'v3' })
+  expect(await byQuery('at=1970-01-01T00:00:30Z')).toMatchObject({ version: 'v1' })
+  for (const [query, payload] of [
+    ['version=v3', { version: 'v1' }],
+    ['version=v3&at=1970-01-01T00:00:30Z', {}],
+    ['at=yesterday', {}],
+    ['', { at: '1990-12-31T23:59:60Z' }],
+  ] as const)
+    expect(await byQuery(query, payload)).toMatchObject({ status: 400, code: 'REQUEST_INVALID' })
+})
+
 test.each([
   ['unknown', 'v99', 404, 'VERSION_UNKNOWN'],
   ['removed', 'v2', 410, 'VERSION_REMOVED'],

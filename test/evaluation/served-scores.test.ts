@@ -114,6 +114,20 @@ describe('a trainer', () => {
     ])
   })
 
+  test('does not score a version by answers for which it was asked by name', async () => {
+    const world = judged()
+    for (const id of ['p-1', 'p-3'])
+      world.predictions.set(id, { ...world.predictions.get(id)!, pinned: true })
+    const running = startIn(world, setting)
+    await running.readAll()
+    expect(running.loop.served()).toEqual([{ version: 'v1', count: 1, error: 1 }])
+    // They teach like any other.
+    await running.stop()
+    const other = judged()
+    await runToEnd(other, setting)
+    expect(savedIn(world).progress.learned).toBe(savedIn(other).progress.learned)
+  })
+
   test('a rollback takes none of it back, a retraction does', async () => {
     const world = judged()
     await runToEnd(world, setting)

@@ -53,11 +53,16 @@ async function kept(path: string, id: string): Promise<string | undefined> {
 }
 
 describe('served predictions', () => {
-  it('keep their part in a rollout: the canary of that time, and what a shadow would have said', async () => {
+  it('keep their part in a rollout: the canary of that time, what a shadow would have said, that the version was asked for', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const store = opened(path)
     const shadow = { version: 'v3', answer: 'negative' }
-    const kept = [{ ...served('p-1'), canary: 'v2' }, { ...served('p-2'), shadow }, served('p-3')]
+    const kept: ServedPrediction[] = [
+      { ...served('p-1'), canary: 'v2' },
+      { ...served('p-2'), shadow },
+      served('p-3'),
+      { ...served('p-4'), pinned: true },
+    ]
     store.record(kept)
     await store.flush()
     const reader = openInboxReader(path)

@@ -34,6 +34,12 @@ export function predictBody(mostInputs: number) {
       version: Type.Optional(
         Type.String({ description: 'answer with this version instead of the live one' }),
       ),
+      at: Type.Optional(
+        Type.String({
+          format: 'date-time',
+          description: 'answer with the version that was live at this time',
+        }),
+      ),
       key: Type.Optional(
         Type.String({
           minLength: 1,

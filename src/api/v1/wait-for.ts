@@ -16,6 +16,14 @@ export const WaitQuery = Type.Object({
 })
 export type WaitQuery = Static<typeof WaitQuery>
 
+/** For clients that cannot change the body: the same as its fields. */
+export const PredictQuery = Type.Object({
+  ...WaitQuery.properties,
+  version: Type.Optional(Type.String({ maxLength: 64, description: 'as in the body' })),
+  at: Type.Optional(Type.String({ format: 'date-time', description: 'as in the body' })),
+})
+export type PredictQuery = Static<typeof PredictQuery>
+
 /** What a request insists on, in its headers and in its query. */
 export function freshnessIn(headers: IncomingHttpHeaders, { wait_for }: WaitQuery): Freshness {
   const position = wait_for === undefined ? undefined : requiredPosition(wait_for)

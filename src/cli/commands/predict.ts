@@ -15,6 +15,7 @@ export function registerPredict(program: Command): void {
       ).choices(['jsonl', 'csv']),
     )
     .option('--version <version>', 'answer with this version instead of the live one')
+    .option('--at <time>', 'answer with the version that was live at this time (ISO 8601)')
     .action(async (texts: readonly string[], flags: PredictFlags) => {
       const { predict } = await import('../remote/predict.ts')
       await predict(texts, flags)

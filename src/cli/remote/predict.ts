@@ -12,6 +12,7 @@ import { jsonLines, openLines } from '../feedback/read-lines.ts'
 
 export interface PredictFlags extends ClientFlags {
   readonly version?: string
+  readonly at?: string
   readonly features?: readonly string[]
   /** CSV with a header: one input a row. Otherwise one text a line. */
   readonly file?: string
@@ -70,8 +71,9 @@ async function askAll(
 ): Promise<Json[]> {
   for (let from = 0; from < inputs.length; from += INPUTS_PER_REQUEST) {
     const some = inputs.slice(from, from + INPUTS_PER_REQUEST)
-    const version = flags.version === undefined ? {} : { version: flags.version }
-    const answer = await client.post(modelPath(model, 'predict'), { inputs: some, ...version })
+    const { version, at } = flags
+    const past = { ...(version !== undefined && { version }), ...(at !== undefined && { at }) }
+    const answer = await client.post(modelPath(model, 'predict'), { inputs: some, ...past })
     print(flags.json, answer, () => linesOf(answer, some))
   }
   return []

@@ -70,7 +70,7 @@ function journalOf(store: Store): InboxJournal {
 export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
   if (id.includes('\0')) return undefined
   const row = store.get(
-    'SELECT id, input, version, label, time_ms, canary, shadow FROM predictions WHERE id = ?',
+    'SELECT id, input, version, label, time_ms, canary, shadow, pinned FROM predictions WHERE id = ?',
     id,
   )
   if (row === undefined) return undefined
@@ -85,5 +85,6 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
     ...(canary !== null && { canary }),
     // Written by `table.ts`.
     ...(shadow !== null && { shadow: JSON.parse(shadow) as ShadowAnswer }),
+    ...(row.numberOrNull('pinned') === 1 && { pinned: true }),
   }
 }

@@ -35,6 +35,8 @@ export const inboxMigrations: readonly string[] = [
   // Of answers while a rollout was running: the version on trial, and what a shadow would have answered.
   `ALTER TABLE predictions ADD COLUMN canary TEXT;
    ALTER TABLE predictions ADD COLUMN shadow TEXT;`,
+  // 1: the request named the version.
+  'ALTER TABLE predictions ADD COLUMN pinned INTEGER;',
 ]
 
 /** Positions stored elsewhere no longer belong to this file. */

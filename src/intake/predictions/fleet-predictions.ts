@@ -121,22 +121,23 @@ class FleetPredictions implements Predictions {
 }
 
 function textOf(prediction: ServedPrediction): string {
-  const { input, version, answer, timeMs, canary, shadow } = prediction
-  const trial = canary === undefined && shadow === undefined ? [] : [{ canary, shadow }]
-  return JSON.stringify([input, version, answer, timeMs, ...trial])
+  const { input, version, answer, timeMs, canary, shadow, pinned } = prediction
+  const more = { canary, shadow, pinned }
+  const isPlain = Object.values(more).every((value) => value === undefined)
+  return JSON.stringify([input, version, answer, timeMs, ...(isPlain ? [] : [more])])
 }
 
 /** What is not ours is nothing. */
 function predictionOf(id: string, text: string): ServedPrediction | undefined {
-  const [input, version, answer, timeMs, trial] = listIn(text)
+  const [input, version, answer, timeMs, more] = listIn(text)
   if (typeof version !== 'string' || typeof answer !== 'string' || typeof timeMs !== 'number')
     return
   // Written by `textOf` from an Input.
-  return { id, input: input as Input, version, answer, timeMs, ...(trial as TrialOf) }
+  return { id, input: input as Input, version, answer, timeMs, ...(more as MoreOf) }
 }
 
-/** What only answers during a rollout have. */
-type TrialOf = Pick<ServedPrediction, 'canary' | 'shadow'> | undefined
+/** What only answers during a rollout, or of a version by name, have. */
+type MoreOf = Pick<ServedPrediction, 'canary' | 'shadow' | 'pinned'> | undefined
 
 function listIn(text: string): readonly unknown[] {
   try {

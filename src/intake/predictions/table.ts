@@ -59,11 +59,11 @@ export function openPredictionTable(
 }
 
 function write(store: Store, row: PredictionRow): void {
-  const { id, input, version, answer, timeMs, canary = null, shadow } = row
-  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, shadow)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`
+  const { id, input, version, answer, timeMs, canary = null, shadow, pinned } = row
+  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, shadow, pinned)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
   const compared = shadow === undefined ? null : JSON.stringify(shadow)
-  store.run(insert, id, input, version, answer, timeMs, canary, compared)
+  store.run(insert, id, input, version, answer, timeMs, canary, compared, pinned ? 1 : null)
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */

@@ -78,7 +78,8 @@ export async function answer(
     if (input !== undefined) {
       const { version } = manifest
       const trial = canary === undefined ? {} : { canary }
-      served.push({ id, input, answer: text, shown, version, timeMs, ...trial })
+      const named = request.version === undefined ? {} : ({ pinned: true } as const)
+      served.push({ id, input, answer: text, shown, version, timeMs, ...trial, ...named })
     }
     return { id, answer: task.view.answer(output), ...truncation(rows[index]) }
   })

@@ -58,16 +58,17 @@ interface Around {
 export function openModelServices(model: ServedModel, around: Around): ModelServices {
   const { name, base, method, live, feedback, registry } = model
   const { trainer } = around
+  const versions = openVersions(registry)
   return {
     ...{ name, base, method, task: model.task },
     ...(model.example && { example: model.example }),
-    predictions: openPredictionService({ model: name, live, ...around }),
+    predictions: openPredictionService({ model: name, live, versions, ...around }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
     learning: openLearningService(model, trainer),
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
       feedback.take(messages, { areLetters: true }),
     ),
-    versions: openVersions(registry),
+    versions,
     trials: openTrialService(model),
     rollBack: async (to, reason, more) => rollBack(model, to, reason, more),
     promote: async (version, reason, actor) => promote(model, version, reason, actor),

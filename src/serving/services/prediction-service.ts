@@ -5,6 +5,7 @@
 import type { Clock } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
+import type { VersionService } from '../../versions/service.ts'
 import type { LiveModel, Prediction } from '../live/live-model.ts'
 import type { PredictRequest } from '../live/predict.ts'
 import { textOf, type Position } from './feedback/position.ts'
@@ -19,9 +20,14 @@ export interface Freshness {
   readonly position?: Position | undefined
 }
 
+export interface PastTime {
+  /** The version that was live then answers. */
+  readonly atMs?: number | undefined
+}
+
 export interface PredictionService {
-  /** Throws `NOT_READY` with what its trainer says, and what `until` throws. */
-  predict(request: PredictRequest & Freshness): Promise<Prediction>
+  /** Throws `NOT_READY` with what its trainer says, and what `until` and `liveAt` throw. */
+  predict(request: PredictRequest & PastTime & Freshness): Promise<Prediction>
   /** Throws `GENERATION_NOT_REACHED`, `POSITION_NOT_REACHED`, or the signal's reason. */
   until(freshness: Freshness, signal: AbortSignal | undefined): Promise<void>
 }
@@ -29,23 +35,25 @@ export interface PredictionService {
 export interface PredictionOptions {
   readonly model: string
   readonly live: Pick<LiveModel, 'live' | 'predict' | 'until'>
+  readonly versions: Pick<VersionService, 'liveAt'>
   readonly trainer: TrainerView
   readonly limits: Pick<Limits, 'min_generation_ms' | 'wait_for_ms'>
   readonly clock: Clock
 }
 
 export function openPredictionService(options: PredictionOptions): PredictionService {
-  const { model, live, trainer } = options
+  const { model, live, trainer, versions } = options
   const until: PredictionService['until'] = async ({ generation, position }, signal) => {
     if (generation !== undefined) await untilGeneration(options, generation, signal)
     if (position !== undefined) await untilLearned(options, position, signal)
   }
   return {
     until,
-    async predict({ inputs, version, key, signal, ...freshness }) {
+    async predict({ inputs, version: named, atMs, key, signal, ...freshness }) {
       await until(freshness, signal)
+      const past = atMs === undefined ? undefined : await versions.liveAt(atMs)
       try {
-        return await live.predict({ inputs, version, key, signal })
+        return await live.predict({ inputs, version: past?.live.version ?? named, key, signal })
       } catch (error) {
         throw explained(error, model, trainer.status(model))
       }

@@ -372,10 +372,11 @@ export class Admission {
     return decision
   }
 
-  /** However late it comes: the version that answered is known with the answer. */
+  /** However late it comes: the version that answered is known with the answer. One that was asked for by name is not counted. */
   #judge(prediction: ServedPrediction, { target }: Example): void {
     const { served, trials, loop } = this.#parts
-    const { id, version, answer } = prediction
+    const { id, version, answer, pinned } = prediction
+    if (pinned === true) return
     const judge = (text: string) => loop.task.judge(text, target)
     if (!served.knows(id)) trials.judge(prediction, judge)
     served.judge(id, version, judge(answer))

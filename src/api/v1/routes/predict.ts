@@ -6,12 +6,14 @@ import { readInput } from '../../../intake/events/input.ts'
 import { failure } from '../../../platform/errors.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 import type { ModelServices } from '../../../serving/services/model-services.ts'
+import type { PastTime } from '../../../serving/services/prediction-service.ts'
+import type { PredictRequest } from '../../../serving/live/predict.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
 import { isLong, sendInPieces, shown } from '../long-answer.ts'
 import { keyIn, PredictHeaders } from '../request-key.ts'
 import { ModelParams, predictAnswer, predictBody, type PredictBody } from '../schemas.ts'
-import { freshnessIn, WaitQuery } from '../wait-for.ts'
+import { freshnessIn, PredictQuery } from '../wait-for.ts'
 import { nameVersion } from './version-headers.ts'
 
 export function addPredictRoute(app: FastifyInstance, services: Services): void {
@@ -20,11 +22,11 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
     tags: ['predictions'],
     params: ModelParams,
     headers: PredictHeaders,
-    querystring: WaitQuery,
+    querystring: PredictQuery,
     body: predictBody(services.limits.inputs),
     response: { 200: predictAnswer(services), ...problems },
   }
-  app.post<{ Params: ModelParams; Querystring: WaitQuery; Body: PredictBody }>(
+  app.post<{ Params: ModelParams; Querystring: PredictQuery; Body: PredictBody }>(
     '/models/:model/predict',
     { schema, config: { role: 'predict' } },
     async ({ params, query, body, headers, over }, reply) => {
@@ -35,7 +37,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       const { manifest, generation, arm, predictions } = await model.predictions.predict({
         ...freshnessIn(headers, query),
         inputs,
-        version: body.version,
+        ...pastIn(body, query),
         key: body.key ?? keyIn(headers),
         signal: over,
       })
@@ -52,6 +54,24 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
       return sendInPieces(reply, head, predictions)
     },
   )
+}
+
+/** By the query or by the body, a version or a time: at most one of them. */
+function pastIn(
+  body: PredictBody,
+  query: PredictQuery,
+): Pick<PredictRequest & PastTime, 'version' | 'atMs'> {
+  const [versions, times] = [
+    [body.version, query.version].filter((each) => each !== undefined),
+    [body.at, query.at].filter((each) => each !== undefined),
+  ]
+  if (versions.length + times.length > 1)
+    throw failure('REQUEST_INVALID', 'name one version or one time, in the body or in the query')
+  const [at] = times
+  const atMs = at === undefined ? undefined : Date.parse(at)
+  // A leap second passes the schema, and no clock here has it.
+  if (Number.isNaN(atMs)) throw failure('REQUEST_INVALID', 'at is a time that no clock shows')
+  return { version: versions[0], atMs }
 }
 
 /** The rules for an event's input, with the error codes of a request. */
