@@ -35,6 +35,7 @@ import {
   guardedDeadLetters,
   probedDeadLetters,
 } from '../intake/dead-letters/broken.ts'
+import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/receipts.ts'
 import { brokenInbox, guardedInbox, probedInbox } from '../intake/inbox/broken.ts'
 import { predictionsNotKept } from '../intake/predictions/not-kept.ts'
 import { FaultLog } from '../platform/store/fault-log.ts'
@@ -113,7 +114,8 @@ async function followOnly(site: DaemonContext, model: KnownModel): Promise<Serve
   const task = openTask(modelOf(config, name), config.limits)
   const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'), task)
   const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
-  return { ...shown, faults: () => faults.all, waitingRows: () => 0 }
+  const receipts = { model: name, source: httpSourceName, reader: receiptReader(site, name) }
+  return { ...shown, receipts, faults: () => faults.all, waitingRows: () => 0 }
 }
 
 /** Feedback is refused by the commit itself; this shows the fault while nothing comes in. */
@@ -220,6 +222,10 @@ async function serve(
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),
+    receipts: {
+      ...{ model: name, source: httpSourceName, inbox: model.inbox },
+      reader: receiptReader(site, name),
+    },
     get trigger() {
       return triggerHint(modelOf(site.config, name).trigger)
     },
@@ -227,6 +233,14 @@ async function serve(
     storeBytes: () => storeSizes(folderOf(site.config, name)),
     waitingRows: () => serving.batcher.waiting(name),
   }
+}
+
+function receiptReader(site: DaemonContext, name: string): ReceiptReader {
+  const { config } = site
+  const path = join(folderOf(config, name), 'state.db')
+  const reader = openReceiptReader(path, config.limits.event_log)
+  site.atEnd(() => reader.close())
+  return reader
 }
 
 async function openLive(

@@ -68,6 +68,17 @@ export function unpackExamples({ header, data }: ExamplePack): readonly Example[
   })
 }
 
+/** Of each example what its header says, without its input. */
+export function factsOfExamples(header: string) {
+  const entries = JSON.parse(header) as readonly Entry[]
+  return entries.map(([key, , , , weight, predictionId, timeMs = null, slice]) => ({
+    ...{ key, weight },
+    ...(predictionId !== null && { predictionId }),
+    ...(timeMs !== null && { timeMs }),
+    ...(slice !== undefined && { slice }),
+  }))
+}
+
 export function numbersOf(encoded: Encoded): Int32Array | Float32Array {
   return encoded.kind === 'tokens' ? encoded.ids : encoded.values
 }

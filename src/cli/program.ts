@@ -19,6 +19,7 @@ import { registerPredict } from './commands/predict.ts'
 import { registerPromote } from './commands/promote.ts'
 import { registerResetPosition } from './commands/reset-position.ts'
 import { registerRecover } from './commands/recover.ts'
+import { registerReceipt } from './commands/receipt.ts'
 import { registerRollback } from './commands/rollback.ts'
 import { registerSetAside } from './commands/set-aside.ts'
 import { registerServe } from './commands/serve.ts'
@@ -37,6 +38,7 @@ const commands = [
   registerUp,
   registerPredict,
   registerFeedback,
+  registerReceipt,
   registerStatus,
   registerDeadLetters,
   registerVersions,

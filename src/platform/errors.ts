@@ -46,6 +46,11 @@ export const errorTable = {
     exit: 66,
     fix: 'list the models with GET /v1/models; add a model under models: in the config',
   },
+  FEEDBACK_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'give the source of the event with ?source=; an event that was refused in the answer to it has no receipt, and receipts end with limits.seen_events',
+  },
   DEAD_LETTER_UNKNOWN: {
     status: 404,
     exit: 66,

@@ -41,6 +41,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.quality?.slice_gap && { slice_gap: trainer.quality.slice_gap }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
     counts: trainer.counts,
+    ...(trainer.events && { receipts: { received: trainer.lag, ...trainer.events.states } }),
     prequential: trainer.prequential,
   }
 }

@@ -163,6 +163,44 @@ export const FeedbackAnswer = Type.Object({
   ),
 })
 
+export const ReceiptAnswer = Type.Object({
+  id: Type.String(),
+  source: Type.String(),
+  state: Type.Unsafe<string>({
+    type: 'string',
+    enum: [
+      ...['received', 'waiting', 'learned', 'held_out', 'rejected', 'set_aside'],
+      ...['quarantined', 'superseded', 'retracted', 'forgotten'],
+    ],
+    description:
+      'received: durable, and not read by the trainer; held_out: kept for comparing versions, and never learned; set_aside: a rollback has undone it, or came before it was learned; superseded: a newer signal took its place',
+  }),
+  waiting_for: Type.Optional(
+    Type.Union([Type.Literal('prediction'), Type.Literal('update')], {
+      description: 'the prediction that it names, or the next update',
+    }),
+  ),
+  version: Type.Optional(
+    Type.String({ description: 'the version that learned it; of one set aside, that was undone' }),
+  ),
+  weight: Type.Optional(Type.Number()),
+  slice: Type.Optional(Type.String()),
+  time: Type.Optional(Time),
+  code: Type.Optional(Type.String({ description: 'why it was rejected' })),
+  message: Type.Optional(Type.String()),
+  fix: Type.Optional(Type.String()),
+  rollback: Type.Optional(
+    Type.Object({
+      to: Type.String({ description: 'the version that it went back to' }),
+      since: Time,
+      reason: Type.String(),
+    }),
+  ),
+  details: Type.Optional(
+    Type.String({ description: 'no longer kept: the event fell out of limits.event_log' }),
+  ),
+})
+
 const Drift = Type.Object(
   { alarms: Count, last: Maybe(Type.String()) },
   { description: 'for a drift trigger: alarms since the model was created' },
@@ -343,6 +381,12 @@ const Model = Type.Object({
       Type.Integer({ description: 'kept for comparing versions, and never learned' }),
     ),
   }),
+  receipts: Type.Optional(
+    Type.Record(Type.String(), Count, {
+      description:
+        'events by what has become of them, each in one state; older: fell out of limits.event_log',
+    }),
+  ),
   prequential: Scores,
 })
 const Brief = Type.Object(

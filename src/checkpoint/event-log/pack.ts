@@ -2,7 +2,7 @@
 import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/task.ts'
 import { failure } from '../../platform/errors.ts'
-import { packExamples, unpackExamples, type ExamplePack } from '../example-pack.ts'
+import { factsOfExamples, packExamples, unpackExamples, type ExamplePack } from '../example-pack.ts'
 
 /** Why an event was refused, or is in quarantine. */
 export interface EventNote {
@@ -50,28 +50,22 @@ export function unpackRows(count: number, pack: RowPack): readonly LoggedRow[] {
 }
 
 /** What is known of an event without reading its input. */
-export interface RowTrace {
-  readonly key: ExampleKey
+export interface RowTrace extends Pick<LoggedRow, 'key' | 'note'> {
   readonly predictionId?: string
   readonly timeMs?: number
+  readonly slice?: string
+  readonly weight?: number
 }
 
 /** As `unpackRows`, without the numbers of the examples. */
 export function tracesIn(
   count: number,
-  pack: Pick<RowPack, 'header' | 'rest'>,
+  { header, rest }: Pick<RowPack, 'header' | 'rest'>,
 ): readonly RowTrace[] {
-  type Entry = [ExampleKey, string, number, unknown, number, string | null, (number | null)?]
-  const entries = JSON.parse(pack.header) as readonly Entry[]
-  return placed(count, pack.rest, entries.length).map(({ at, key }) => {
-    const entry = at === undefined ? undefined : entries[at]
-    if (entry === undefined) return { key: key ?? ('' as ExampleKey) }
-    const [own, , , , , predictionId, timeMs = null] = entry
-    return {
-      key: own,
-      ...(predictionId !== null && { predictionId }),
-      ...(timeMs !== null && { timeMs }),
-    }
+  const examples = factsOfExamples(header)
+  return placed(count, rest, examples.length).map(({ at, key, note }) => {
+    const own = at === undefined ? undefined : examples[at]
+    return { ...(own ?? { key: key ?? ('' as ExampleKey) }), ...(note && { note }) }
   })
 }
 

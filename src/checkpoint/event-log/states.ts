@@ -24,10 +24,7 @@ export type EventStateName = keyof typeof eventStates
 export type EventState = (typeof eventStates)[EventStateName]
 
 /** Why it was refused, where its state says so. */
-export const refusedAs = {
-  [eventStates.discarded]: 'DISCARDED',
-  [eventStates.crowded_out]: 'SET_ASIDE_FULL',
-} as const
+export const refusedAs = { discarded: 'DISCARDED', crowded_out: 'SET_ASIDE_FULL' } as const
 
 type Counted = Exclude<EventStateName, 'replaced' | 'discarded' | 'crowded_out'>
 

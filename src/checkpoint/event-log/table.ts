@@ -27,6 +27,8 @@ const ROWS = 512
 
 export class EventLogTable {
   readonly #store: Store
+  /** The block that the log began in when rows were removed last: now and then many, and not a few with each save. */
+  #firstBlock = -1
 
   constructor(store: Store) {
     this.#store = store
@@ -49,8 +51,8 @@ export class EventLogTable {
   write(change: LogChange): void {
     const { facts, first, fresh, hashes, rollbacks, rewrite } = change
     // A save that is repeated rewrites them once.
-    const isNew = facts.rewrites > logFacts(this.#store).rewrites
-    if (rewrite !== undefined && isNew) this.#rewrite(rewrite)
+    if (rewrite !== undefined && facts.rewrites > logFacts(this.#store).rewrites)
+      this.#rewrite(rewrite)
     setFact(this.#store, 'event_log', facts)
     if (rollbacks !== undefined) setFact(this.#store, 'event_rollbacks', rollbacks)
     for (let from = 0; from < fresh.length; from += ROWS) {
@@ -65,7 +67,10 @@ export class EventLogTable {
     const version =
       'INSERT OR REPLACE INTO event_versions (id, version, parent, "end", sum) VALUES (?, ?, ?, ?, ?)'
     for (const each of change.versions) this.#store.run(version, ...summed(versionValues(each)))
+    const firstBlock = Math.floor(facts.begin / BLOCK)
+    if (firstBlock === this.#firstBlock) return
     this.#forget(change)
+    this.#firstBlock = firstBlock
   }
 
   /** The rows [from, to), as far as they are there, in their order. */
@@ -139,7 +144,9 @@ export class EventLogTable {
   }
 
   #forget({ facts: { begin }, versionsFrom }: LogChange): void {
-    this.#store.run('DELETE FROM event_log WHERE first + count <= ?', begin)
+    // The run with the first row stays whole.
+    const from = '(SELECT max(first) FROM event_log WHERE first <= ?)'
+    this.#store.run(`DELETE FROM event_log WHERE first < ${from}`, begin)
     this.#store.run('DELETE FROM event_states WHERE block < ?', Math.floor(begin / BLOCK))
     this.#store.run('DELETE FROM event_versions WHERE id < ?', versionsFrom)
   }
@@ -176,11 +183,11 @@ function missing({ path }: Store, order: number) {
   return failure('STORE_CORRUPT', `${path}: the event log has no row ${order}`)
 }
 
-export function runRows(row: Row, path: string): readonly LoggedRow[] {
+function runRows(row: Row, path: string): readonly LoggedRow[] {
   return unpackRows(row.number('count'), checked(row, path))
 }
 
-function runTraces(row: Row, path: string): readonly RowTrace[] {
+export function runTraces(row: Row, path: string): readonly RowTrace[] {
   return tracesIn(row.number('count'), checked(row, path))
 }
 

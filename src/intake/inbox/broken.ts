@@ -11,6 +11,7 @@ export function brokenInbox(error: CodedError): Inbox {
     unread: () => 0,
     marks: () => ({ end: 0, consumed: 0 }),
     duplicates: () => 0,
+    offsetOf: () => undefined,
     forgotten: () => 0,
     close: nothing,
   }
@@ -32,6 +33,7 @@ export function guardedInbox(inbox: Inbox, ask: Ask): Inbox {
     unread: () => ask(() => inbox.unread(), 0),
     marks: () => ask(() => inbox.marks(), none),
     duplicates: () => ask(() => inbox.duplicates(), 0),
+    offsetOf: (event) => inbox.offsetOf(event),
     forgotten: () => ask(() => inbox.forgotten(), 0),
     close: async () => inbox.close(),
   }

@@ -6,7 +6,7 @@
  * it, and a different signal supersedes the earlier one. Learned events are removed after the retention time; their
  * identity stays until `seenEvents` younger ones have come.
  */
-import type { Clock } from '../../contracts/core.ts'
+import type { Clock, EventIdentity } from '../../contracts/core.ts'
 import type { FeedbackEvent } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
@@ -65,6 +65,8 @@ export interface InboxCounts {
   marks(): { readonly end: number; readonly consumed: number }
   /** Duplicates so far. */
   duplicates(): number
+  /** Where the newest signal under an id is, or was; undefined where none is known. */
+  offsetOf(event: EventIdentity): number | undefined
   /** Identities removed because of `seenEvents` so far. */
   forgotten(): number
 }
@@ -104,6 +106,10 @@ export function inboxCounts(store: Store, marks = () => inboxMarks(store)): Inbo
       return { end, consumed }
     },
     duplicates: () => marks().duplicates,
+    offsetOf: (event) =>
+      store
+        .get('SELECT offset FROM identities WHERE hash = ?', hashOf(keyOf(event)))
+        ?.number('offset'),
     // Offsets begin at 0, and the oldest go first.
     forgotten: () =>
       store.get('SELECT min(offset) AS oldest FROM identities')?.numberOrNull('oldest') ?? 0,
@@ -154,6 +160,10 @@ class SqliteInbox implements Inbox {
 
   duplicates(): number {
     return this.#counts.duplicates()
+  }
+
+  offsetOf(event: EventIdentity): number | undefined {
+    return this.#counts.offsetOf(event)
   }
 
   forgotten(): number {

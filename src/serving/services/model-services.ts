@@ -10,6 +10,7 @@ import type { FailedSwap, LiveAdapter } from '../live/live-model.ts'
 import type { Degraded } from './degraded.ts'
 import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
+import { openReceipts, type ReceiptService } from './feedback/receipts.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
 import { promote, rollBack, type Moved } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
@@ -22,6 +23,7 @@ export interface ModelServices extends Pick<
 > {
   readonly predictions: PredictionService
   readonly feedback: FeedbackGate
+  readonly receipts: ReceiptService
   readonly learning: LearningService
   readonly deadLetters: DeadLetterService
   readonly versions: VersionService
@@ -64,6 +66,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     ...(model.example && { example: model.example }),
     predictions: openPredictionService({ model: name, live, versions, ...around }),
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
+    receipts: openReceipts(model.receipts, trainer),
     learning: openLearningService(model, trainer),
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
       feedback.take(messages, { areLetters: true }),

@@ -7,6 +7,7 @@ import type { DeadLetterPages } from '../../intake/dead-letters/pages.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import type { Fields, Task } from '../../contracts/task.ts'
 import type { FeedbackService } from './feedback/feedback-service.ts'
+import type { ReceiptOptions } from './feedback/receipts.ts'
 import type { LiveModel } from '../live/live-model.ts'
 import type { Position } from './feedback/position.ts'
 
@@ -25,6 +26,8 @@ export interface ServedModel {
   readonly deadLetters: DeadLetterPages
   /** Of the checkpoint on this disk; absent where there is none. */
   readonly setAside?: SetAsidePages
+  /** Where receipts are looked up; absent = nowhere. */
+  readonly receipts?: ReceiptOptions
   /** When pending feedback is learned, if a count determines it. */
   readonly trigger?: TriggerHint
   /** Entries removed by limits since the model was created: ids of the inbox, dead letters. */

@@ -12,6 +12,7 @@ import { addPinRoutes } from './pin.ts'
 import { addPredictRoute } from './predict.ts'
 import { addPromoteRoute } from './promote.ts'
 import { addQualityRoute } from './quality.ts'
+import { addReceiptRoute } from './receipt.ts'
 import { addRollbackRoute } from './rollback.ts'
 import { addSetAsideRoutes } from './set-aside.ts'
 import { addCompareRoute } from './compare.ts'
@@ -22,6 +23,7 @@ import { addVersionsRoute } from './versions.ts'
 const routes = [
   addPredictRoute,
   addFeedbackRoute,
+  addReceiptRoute,
   addModelsRoute,
   addModelRoute,
   addQualityRoute,

@@ -1,0 +1,208 @@
+/**
+ * What the checkpoint says of one event, as the server shows it: the trainer alone writes the file. The hashes of the
+ * events are kept here between two questions, so that the second one reads only what came since; the answer is the last
+ * save, so it is never one that a crash could take back.
+ */
+import { statSync } from 'node:fs'
+import { CodedError, type EventIdentity, type ExampleKey } from '../../contracts/core.ts'
+import { hashOf } from '../../intake/dedupe/dedupe.ts'
+import { hashesIn, HASH_BYTES, SeenIds } from '../../intake/dedupe/seen-ids.ts'
+import { keyOf } from '../../intake/events/event-key.ts'
+import { LET_AGAIN, RETRACTED } from '../../intake/events/signal-digest.ts'
+import { eventLoop } from '../../platform/slices.ts'
+import { openStore, type Store } from '../../platform/store/store.ts'
+import { checkpointMigrations } from '../schema.ts'
+import { stampOf } from '../states.ts'
+import type { EventNote } from './pack.ts'
+import { BLOCK, factOf, FACTS } from './row-facts.ts'
+import { eventStates, stateName, type EventStateName } from './states.ts'
+import { blockOf, logFacts, rollbacksIn, runAt, runsAfter, runTraces } from './table.ts'
+
+export interface LoggedReceipt {
+  readonly state: EventStateName
+  /** The version that learned it; for one that a rollback undid, that version. */
+  readonly version?: string
+  readonly weight?: number
+  readonly slice?: string
+  readonly timeMs?: number
+  readonly note?: EventNote
+  readonly rollback?: { readonly to: string; readonly timeMs: number; readonly reason: string }
+  /** It fell out of the log: that it was accepted is known, and no more. */
+  readonly isOlder?: true
+}
+
+export interface ReceiptReader {
+  /** Undefined where the trainer has read no such event, or forgotten it. */
+  find(event: EventIdentity): Promise<LoggedReceipt | undefined>
+  /** Idempotent. */
+  close(): void
+  /** The position up to which the last save has read this source; undefined where it has read none. */
+  readTo(source: string): string | undefined
+}
+
+/** `path`: of `state.db`, which need not be there. `most`: rows of the log. */
+export function openReceiptReader(path: string, most: number): ReceiptReader {
+  return new Reader(path, most)
+}
+
+/** Ids accepted in one look at the older ones: about a megabyte. */
+const RUNS_AT_ONCE = 8
+
+class Reader implements ReceiptReader {
+  readonly #path: string
+  readonly #most: number
+  #ids: SeenIds
+  /** Of the last run that is known, and of the line of saves that it belongs to. */
+  #last = -1
+  #epoch = -1
+  #sequence = -1
+  /** The file that is open, and which one it is. */
+  #open: { readonly store: Store; readonly inode: number } | undefined
+
+  constructor(path: string, most: number) {
+    this.#path = path
+    this.#most = most
+    this.#ids = new SeenIds(most)
+  }
+
+  readTo(source: string): string | undefined {
+    return this.#look((store) =>
+      store
+        .get(`SELECT next FROM positions WHERE source = ? AND partition = '0'`, source)
+        ?.text('next'),
+    )
+  }
+
+  async find(event: EventIdentity): Promise<LoggedReceipt | undefined> {
+    const key = keyOf(event)
+    const hash = hashOf(key)
+    const found = this.#look((store) => this.#inLog(store, key, hash))
+    return found ?? (await this.#older(hash))
+  }
+
+  #inLog(store: Store, key: ExampleKey, hash: Uint8Array): LoggedReceipt | undefined {
+    this.#catchUp(store)
+    const [words] = hashesIn(hash)
+    const order = words === undefined ? undefined : this.#ids.find(words)?.ordinal
+    const { begin, end } = logFacts(store)
+    if (order === undefined || order < begin || order >= end) return undefined
+    return receiptOf(store, order, key)
+  }
+
+  /** A copy from another daemon, or a recovery, has other rows under the same orders. */
+  #catchUp(store: Store): void {
+    const { epoch, sequence } = stampOf(store)
+    if (epoch !== this.#epoch || sequence < this.#sequence) this.#last = -1
+    this.#epoch = epoch
+    this.#sequence = sequence
+    const runs = runsAfter(store, this.#last)
+    for (const { first, hashes } of runs) {
+      if (this.#last === -1) this.#ids = new SeenIds(this.#most, first)
+      this.#last = first
+      for (const id of hashesIn(hashes)) this.#ids.add(id, 0)
+    }
+  }
+
+  /** Among all ids that were accepted, the newest first; with a pause between two looks. */
+  async #older(hash: Uint8Array): Promise<LoggedReceipt | undefined> {
+    const firsts = this.#look((store) =>
+      logFacts(store).older === 0
+        ? []
+        : store
+            .all('SELECT first FROM seen_runs ORDER BY first DESC')
+            .map((row) => row.number('first')),
+    )
+    for (let from = 0; from < (firsts?.length ?? 0); from += RUNS_AT_ONCE) {
+      const some = firsts?.slice(from, from + RUNS_AT_ONCE) ?? []
+      const found = await eventLoop.run(() => this.#look((store) => olderIn(store, some, hash)))
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  close(): void {
+    this.#open?.store.close()
+    this.#open = undefined
+  }
+
+  /** Undefined where there is no checkpoint, or one of an earlier release. */
+  #look<Answer>(read: (store: Store) => Answer): Answer | undefined {
+    try {
+      const store = this.#present()
+      return store && read(store)
+    } catch (error) {
+      this.close()
+      if (error instanceof CodedError && error.code === 'STORE_OUTDATED') return undefined
+      throw error
+    }
+  }
+
+  /** It stays open between two questions, unless another file has taken its place. */
+  #present(): Store | undefined {
+    const inode = statSync(this.#path, { throwIfNoEntry: false })?.ino
+    if (this.#open !== undefined && this.#open.inode === inode) return this.#open.store
+    this.close()
+    if (inode === undefined) return undefined
+    this.#last = -1
+    const store = openStore(this.#path, { migrations: checkpointMigrations, readonly: true })
+    this.#open = { store, inode }
+    return store
+  }
+}
+
+function receiptOf(store: Store, order: number, key: ExampleKey): LoggedReceipt | undefined {
+  const run = runAt(store, order)
+  const row = runTraces(run, store.path)[order - run.number('first')]
+  const words = factsAt(store, order)
+  if (row?.key !== key || words === undefined) return undefined
+  const { key: _key, predictionId: _prediction, ...traced } = row
+  const version = versionOf(store, words[factOf.version] ?? 0)
+  const rollback = rollbacksIn(store).find(({ id }) => id === words[factOf.rollback])
+  return {
+    state: stateName(words[factOf.state] ?? 0),
+    ...(version !== undefined && { version }),
+    ...traced,
+    ...(rollback && { rollback }),
+  }
+}
+
+function factsAt(store: Store, order: number): Uint32Array | undefined {
+  const block = Math.floor(order / BLOCK)
+  const [row] = store.all('SELECT block, facts, sum FROM event_states WHERE block = ?', block)
+  if (row === undefined) return undefined
+  const at = (order % BLOCK) * FACTS
+  return new Uint32Array(blockOf(row, store.path).bytes.slice().buffer).subarray(at, at + FACTS)
+}
+
+function versionOf(store: Store, id: number): string | undefined {
+  return store.get('SELECT version FROM event_versions WHERE id = ?', id)?.text('version')
+}
+
+/** By the digest of its signal: a retraction and a refusal left theirs. */
+function olderIn(
+  store: Store,
+  firsts: readonly number[],
+  hash: Uint8Array,
+): LoggedReceipt | undefined {
+  for (const first of firsts) {
+    const sql = 'SELECT hashes, lessons FROM seen_runs WHERE first = ? AND instr(hashes, ?) > 0'
+    const row = store.get(sql, first, hash)
+    if (row === undefined) continue
+    const digests = row.bytesOrNull('lessons')
+    // An id that was accepted again is there twice.
+    const at = Buffer.from(row.bytes('hashes')).lastIndexOf(hash) / HASH_BYTES
+    const digest = digests === null ? 0 : (new Uint32Array(digests.slice().buffer)[at] ?? 0)
+    return { state: stateOfDigest(digest), isOlder: true }
+  }
+  return undefined
+}
+
+function stateOfDigest(digest: number): EventStateName {
+  const state =
+    digest === RETRACTED
+      ? eventStates.retracted
+      : digest === LET_AGAIN
+        ? eventStates.rejected
+        : eventStates.learned
+  return stateName(state)
+}

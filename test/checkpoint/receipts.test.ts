@@ -1,0 +1,146 @@
+/** Receipts from the file that a trainer writes, as another process reads it. */
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
+import { openReceiptReader } from '../../src/checkpoint/event-log/receipts.ts'
+import { eventStates } from '../../src/checkpoint/event-log/states.ts'
+import { EventLogTable } from '../../src/checkpoint/event-log/table.ts'
+import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
+import { setFact } from '../../src/checkpoint/states.ts'
+import type { Example } from '../../src/contracts/task.ts'
+import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
+import { RETRACTED } from '../../src/intake/events/signal-digest.ts'
+import { openStore } from '../../src/platform/store/store.ts'
+import { identified } from '../example-key.ts'
+import { scratchFolder } from '../scratch-folder.ts'
+
+const example = (id: string): Example => ({
+  ...identified('desk', id),
+  encoded: { kind: 'vector', values: Float32Array.of(1, 2) },
+  target: { kind: 'label', label: 'yes' },
+  weight: 3,
+  slice: 'north',
+  timeMs: 7,
+})
+
+function open(events = 1000) {
+  const path = join(scratchFolder(), 'state.db')
+  const store = openStore(path, { migrations: checkpointMigrations })
+  onTestFinished(() => store.close())
+  const dedupe = new Dedupe(() => [], Infinity)
+  const table = new EventLogTable(store)
+  const log = new EventLog({
+    limits: { events, bytes: 1e9 },
+    hashOf: (key) => dedupe.hashOf(key),
+    sizeOf: () => 8,
+    isKnown: () => false,
+    stored: table,
+  })
+  const take = (...ids: string[]) => {
+    for (const id of ids) {
+      const one = example(id)
+      log.add({ key: one.key, example: one, state: eventStates.pending })
+      dedupe.add(one.key, 9)
+    }
+  }
+  let sequence = 0
+  const save = (epoch = 0) => {
+    sequence += 1
+    store.transaction(() => {
+      setFact(store, 'stamp', { epoch, sequence })
+      table.write(log.change)
+      const { first, hashes, digests } = dedupe.fresh
+      if (hashes.length > 0)
+        store.run(
+          'INSERT OR REPLACE INTO seen_runs (first, hashes, lessons) VALUES (?, ?, ?)',
+          ...[first, hashes, digests ?? null],
+        )
+    })
+    log.saved()
+    dedupe.saved()
+  }
+  const learn = (version: string, parent: string | null) => {
+    log.published(version, parent)
+    log.learned(version)
+  }
+  const reader = openReceiptReader(path, events)
+  onTestFinished(() => reader.close())
+  const find = async (id: string) => reader.find({ source: 'desk', id })
+  return { store, log, dedupe, take, save, learn, reader, find, path }
+}
+
+test('without a checkpoint nothing is known', async () => {
+  const reader = openReceiptReader(join(scratchFolder(), 'state.db'), 10)
+  expect(await reader.find({ source: 'desk', id: 'a' })).toBeUndefined()
+  expect(reader.readTo('http')).toBeUndefined()
+})
+
+test('a receipt follows the saves, and says nothing that is not saved', async () => {
+  const { take, save, learn, find } = open()
+  take('a', 'b')
+  save()
+  expect(await find('a')).toEqual({ state: 'pending', weight: 3, slice: 'north', timeMs: 7 })
+  learn('v1', 'v0')
+  take('c')
+  expect(await find('a')).toMatchObject({ state: 'pending' })
+  expect(await find('c')).toBeUndefined()
+  save()
+  expect(await find('a')).toMatchObject({ state: 'learned', version: 'v1' })
+  expect(await find('c')).toMatchObject({ state: 'pending' })
+})
+
+test('among thousands in many saves each is found', async () => {
+  const { take, save, learn, find } = open(10_000)
+  for (let at = 0; at < 3000; at += 1) {
+    take(`e-${at}`)
+    if (at % 7 !== 6) continue
+    learn(`v${(at + 1) / 7}`, null)
+    save()
+  }
+  for (const at of [0, 6, 7, 1500, 2990])
+    expect(await find(`e-${at}`)).toMatchObject({
+      state: 'learned',
+      version: `v${Math.floor(at / 7) + 1}`,
+    })
+})
+
+test('what fell out of the log is known by its id alone, also that it was retracted', async () => {
+  const { take, save, learn, find, dedupe, log } = open(3)
+  take('a', 'b')
+  learn('v1', null)
+  const { key } = example('b')
+  log.erase(key, eventStates.retracted)
+  dedupe.add(key, RETRACTED)
+  save()
+  take('c', 'd', 'e')
+  save()
+  expect(await find('a')).toEqual({ state: 'learned', isOlder: true })
+  expect(await find('b')).toEqual({ state: 'retracted', isOlder: true })
+  expect(await find('c')).toMatchObject({ state: 'pending' })
+  expect(await find('never')).toBeUndefined()
+})
+
+test('a checkpoint of another line under the same path is read from its start', async () => {
+  const { take, save, find, store, log } = open()
+  take('a', 'b', 'c')
+  save()
+  expect(await find('b')).toMatchObject({ state: 'pending' })
+  // As a copy from another daemon: other rows under the same orders.
+  for (const table of ['event_log', 'event_states', 'event_versions'])
+    store.run(`DELETE FROM ${table}`)
+  log.restore()
+  take('x', 'b')
+  save(1)
+  expect(await find('x')).toMatchObject({ state: 'pending' })
+  expect(await find('b')).toMatchObject({ state: 'pending' })
+  expect((await find('a'))?.isOlder).toBeUndefined()
+  expect(await find('a')).toBeUndefined()
+})
+
+test('a damaged row is an error, and never another event', async () => {
+  const { take, save, find, store } = open()
+  take('a', 'b')
+  save()
+  store.run(`UPDATE event_log SET header = replace(header, 'north', 'south')`)
+  await expect(find('a')).rejects.toMatchObject({ code: 'STORE_CORRUPT' })
+})
