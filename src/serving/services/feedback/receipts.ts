@@ -8,7 +8,7 @@ import type { EventIdentity } from '../../../contracts/core.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Inbox } from '../../../intake/inbox/inbox.ts'
 import { refusedSource } from './source-limit.ts'
-import type { TrainerView } from '../served-model.ts'
+import type { TrainerStatus } from '../../../trainer/contract.ts'
 
 export type Receipt = EventIdentity & Fate
 
@@ -50,9 +50,13 @@ export interface ReceiptOptions {
   readonly inbox?: Pick<Inbox, 'offsetOf' | 'marks'> | undefined
 }
 
+interface TrainerStates {
+  status(model: string): Pick<TrainerStatus, 'state' | 'lease'>
+}
+
 export function openReceipts(
   options: ReceiptOptions | undefined,
-  trainer: TrainerView,
+  trainer: TrainerStates,
 ): ReceiptService {
   return {
     async find(id, { source, sources } = {}) {
@@ -72,7 +76,7 @@ export function openReceipts(
 }
 
 /** In a fleet the checkpoint is on the daemon that trains the model. */
-function checkHere(model: string, trainer: TrainerView): void {
+function checkHere(model: string, trainer: TrainerStates): void {
   const { state, lease } = trainer.status(model)
   if (state !== 'standby') return
   const holder = lease?.holder ?? 'another daemon'
