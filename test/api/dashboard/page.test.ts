@@ -73,7 +73,7 @@ test('a person sees accuracy fall after a bad burst, rolls back with a reason, s
   const why = page.getByRole('dialog', { name: `Why ${good}` })
   await expect
     .poll(async () => why.textContent())
-    .toContain('by rollback: a bad burst from the crowd')
+    .toContain('by rollback (token-1): a bad burst from the crowd')
   await screenshot(page, 'path-5-why')
   const { moves } = await rig.get<{ moves: { by: string; reason: string; version: string }[] }>(
     '/v1/models/rows/history',

@@ -4,6 +4,10 @@ export interface Live extends Routed {
   readonly version: string
   readonly generation: number
   readonly since: string
+  /** Absent: it holds now. */
+  readonly until?: string
+  /** The key of the person who did it, where there are keys. */
+  readonly actor?: string
   readonly previous: string | null
   /** What moved the pointer: start, trainer, rollback or promote. */
   readonly by: string

@@ -36,6 +36,8 @@ const HEIGHT = 200
 const [TOP, RIGHT, BOTTOM, LEFT] = [18, 8, 20, 34]
 /** Marks of the trainer that are nearer than this cannot be told apart. */
 const NEAR_PX = 5
+/** Room for the name of a mark. */
+const NAME_PX = 70
 
 export function Chart({ score, samples, moves, versions, onWhy }: Props) {
   const { box, width } = useWidth()
@@ -53,6 +55,7 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
   const at = chosen === undefined ? -1 : marks.findIndex((mark) => mark.generation === chosen)
   // Where nothing has changed for long, the last change is still why the live version is live.
   const mark = marks[at === -1 ? marks.length - 1 : at] ?? marksOf(moves.slice(0, 1), 0)[0]
+  const names = namedOf(marks, mark?.generation, x)
   const steps = [low, (1 + low) / 2, 1]
   return (
     <section aria-labelledby="chart-title">
@@ -97,6 +100,7 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
               key={each.generation}
               mark={each}
               at={x(each.timeMs)}
+              name={names.get(each.generation)}
               isChosen={each.generation === mark?.generation}
               onChoose={() => setChosen(each.generation)}
             />
@@ -141,18 +145,20 @@ export function Chart({ score, samples, moves, versions, onWhy }: Props) {
 function MarkLine(props: {
   readonly mark: Mark
   readonly at: number
+  /** Absent: there is no room for it. */
+  readonly name: string | undefined
   readonly isChosen: boolean
   readonly onChoose: () => void
 }) {
-  const { mark, at, isChosen, onChoose } = props
+  const { mark, at, name, isChosen, onChoose } = props
   const kind = `mark${mark.isByPerson ? ' person' : ''}${isChosen ? ' chosen' : ''}`
   return (
     <g class={kind} onClick={onChoose}>
       <line x1={at} x2={at} y1={TOP - 4} y2={HEIGHT - BOTTOM} />
       <rect class="target" x={at - 8} width={16} y={0} height={HEIGHT - BOTTOM} />
-      {(mark.isByPerson || isChosen) && (
+      {name !== undefined && (
         <text x={at} y={11} text-anchor={at > 60 ? 'end' : 'start'}>
-          {nameOf(mark)}
+          {name}
         </text>
       )}
       <title>
@@ -162,11 +168,35 @@ function MarkLine(props: {
   )
 }
 
+/** Empty where a command changed no version, such as a pause. */
 function nameOf({ by, version, canary, shadow }: Mark): string {
   if (by === 'rollback') return `↩ ${version}`
+  if (by === 'promote') return version
   if (by === 'canary' && canary !== undefined) return `canary ${canary.version}`
   if (by === 'shadow' && shadow !== undefined) return `shadow ${shadow.version}`
-  return version
+  return ''
+}
+
+/** The marks that have room for their name: the chosen one, and others from the newest on. */
+function namedOf(
+  marks: readonly Mark[],
+  chosen: number | undefined,
+  x: (timeMs: number) => number,
+): ReadonlyMap<number, string> {
+  const names = new Map<number, string>()
+  const taken: number[] = []
+  const isFree = (at: number) => taken.every((other) => Math.abs(at - other) >= NAME_PX)
+  const ordered = marks.toReversed().toSorted((one, other) => {
+    return Number(other.generation === chosen) - Number(one.generation === chosen)
+  })
+  for (const mark of ordered) {
+    const isChosen = mark.generation === chosen
+    const name = nameOf(mark) || (isChosen ? mark.version : '')
+    if (name === '' || !isFree(x(mark.timeMs))) continue
+    taken.push(x(mark.timeMs))
+    names.set(mark.generation, name)
+  }
+  return names
 }
 
 function useWidth() {

@@ -257,8 +257,10 @@ function useAnnounced(move: Live | undefined, say: (text: string) => void): void
   const [seen, setSeen] = useState<number | undefined>()
   useEffect(() => {
     if (move === undefined || move.generation === seen) return
-    if (seen !== undefined && move.by !== 'trainer')
-      say(`${move.version} answers now (${move.by}: ${move.reason})`)
+    if (seen !== undefined && move.by !== 'trainer') {
+      const isMove = move.by === 'rollback' || move.by === 'promote'
+      say(`${isMove ? `${move.version} answers now: ` : ''}${move.by}: ${move.reason}`)
+    }
     setSeen(move.generation)
   }, [move, seen, say])
 }

@@ -55,8 +55,10 @@ export function WhyDialog({ name, version, moves, onMove, onClose }: Props) {
       <ul class="moves">
         {own.map((move) => (
           <li key={move.generation}>
-            <time dateTime={move.since}>{clockTime(move.since)}</time> after{' '}
-            {move.previous ?? 'nothing'}, by {move.by}: {move.reason}
+            <time dateTime={move.since}>{clockTime(move.since)}</time>
+            {move.until !== undefined && ` to ${clockTime(move.until)}`}, after{' '}
+            {move.previous ?? 'nothing'}, by {move.by}
+            {move.actor !== undefined && ` (${move.actor})`}: {move.reason}
           </li>
         ))}
       </ul>
