@@ -127,6 +127,7 @@ async function loopParts(
     registry,
     keepVersions: settings.keep.last,
     keep: settings.keep,
+    defence: defenceOf(settings, limits),
     limits: {
       records: 512,
       unsaved: { records: 8192, ms: 250 },
@@ -137,6 +138,7 @@ async function loopParts(
       waitingBytes: limits.waiting_join_bytes,
       latentBytes: limits.latent_bytes,
       snapshotBytes: snapshotBytes(config, settings),
+      quarantine: { events: limits.quarantine, bytes: limits.quarantine_bytes },
       setAside: { events: limits.set_aside, bytes: limits.set_aside_bytes },
       eventLog: { events: limits.event_log, bytes: eventLogBytes(config) },
       ahead: aheadOf(limits.retractions_ahead),
@@ -166,6 +168,22 @@ async function loopParts(
       unknownKeys: () => unknownKeys,
       truncated: () => truncated,
     },
+  }
+}
+
+function defenceOf(
+  { defence }: ModelConfig,
+  { defended_sources }: Config['limits'],
+): LoopParts['defence'] {
+  if (!defence.enabled) return undefined
+  return {
+    maxShare: defence.max_share,
+    fromSources: defence.from_sources,
+    trusted: defence.trusted,
+    unreviewedDaily: defence.unreviewed_daily,
+    maxWeight: defence.max_weight,
+    quarantines: defence.quarantine,
+    sources: defended_sources,
   }
 }
 

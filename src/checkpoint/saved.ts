@@ -13,6 +13,7 @@ import type { Journals } from './journals.ts'
 import type { VersionLine } from '../intake/dedupe/version-line.ts'
 import type { AheadState } from '../intake/retractions-ahead.ts'
 import type { Barrier } from './barrier.ts'
+import type { DefenceState } from '../learner/defence/defence.ts'
 import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import type { Memorised } from '../learner/knn-memory.ts'
 import type { ServedChange, ServedState } from '../evaluation/served-scores.ts'
@@ -110,6 +111,8 @@ export interface Progress {
   readonly bar?: ReleaseBar | null
   /** The version on trial, and the one that waits for its trial; null or absent = none. */
   readonly rollout?: RolloutState | null
+  /** What is known of the sources; absent where nothing defends. */
+  readonly defence?: DefenceState
   /** Positions at the last update: the start of the next version's span. */
   readonly spanFrom: AllPositions
 }

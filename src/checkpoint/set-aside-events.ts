@@ -2,18 +2,29 @@
  * Events accepted before a rollback that the restored version has not learned. They are not learned until a person asks
  * for them (law 11): `relearn` marks them as due, `discard` drops them. Part of the checkpoint, bounded in events and
  * in bytes; the oldest are removed if there is no room.
+ *
+ * Examples in quarantine are kept in the same way: the defence against poisoned feedback has kept them back. They have a
+ * limit of their own, so that a flood of them leaves what a rollback has set aside where it is.
  */
 import { identityOf } from '../intake/events/event-key.ts'
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Task } from '../contracts/task.ts'
 import type { Selection } from '../versions/contract.ts'
 import type { WaitingEvent } from '../intake/join.ts'
+import type { Suspicion } from '../learner/defence/settings.ts'
 
 /**
  * Where it was at the rollback: learned by a version that was undone, waiting for the next update, waiting for its
  * prediction, or not read yet.
  */
-export type AsideFrom = 'undone' | 'pending' | 'waiting' | 'unread'
+export type AsideFrom = 'undone' | 'pending' | 'waiting' | 'unread' | Suspicion
+
+export const suspicions: readonly AsideFrom[] = ['outlier', 'hostile', 'over-share', 'over-daily']
+
+/** Kept back by the defence, not set aside by a rollback. */
+export function isQuarantined({ was }: Pick<SetAsideEvent, 'was'>): boolean {
+  return suspicions.includes(was)
+}
 
 export interface SetAsideEvent {
   readonly key: ExampleKey
@@ -44,32 +55,50 @@ export interface Selected {
   readonly source?: string
   readonly stratum?: string
   readonly sinceMs?: number
+  readonly id?: string
+  /** Those in quarantine; absent = those that a rollback has set aside. */
+  readonly isQuarantined?: boolean
 }
 
 export function selectedBy(selection: Selection, task: Pick<Task, 'selected'>): Selected {
-  const { source, sinceMs } = selection
+  const { source, sinceMs, id, quarantined } = selection
   const stratum = task.selected(selection)
   return {
     ...(source !== undefined && { source }),
     ...(stratum !== undefined && { stratum }),
     ...(sinceMs !== undefined && { sinceMs }),
+    ...(id !== undefined && { id }),
+    ...(quarantined === true && { isQuarantined: true }),
   }
 }
 
 export class SetAside {
-  readonly #limits: SetAsideLimits
+  readonly #limits: { readonly aside: SetAsideLimits; readonly quarantine: SetAsideLimits }
+  readonly #onGone: ((entry: SetAsideEntry) => void) | undefined
   readonly #entries = new Map<ExampleKey, SetAsideEntry>()
-  #bytes = 0
+  #aside = { events: 0, bytes: 0 }
+  #quarantine = { events: 0, bytes: 0 }
   #next = 0
   /** Keys of entries that may be due, in their order. */
   #due: ExampleKey[] = []
 
-  constructor(limits: SetAsideLimits) {
-    this.#limits = limits
+  /** `onGone`: whenever one is removed, for whatever reason. */
+  constructor(
+    aside: SetAsideLimits,
+    quarantine: SetAsideLimits = aside,
+    onGone?: (entry: SetAsideEntry) => void,
+  ) {
+    this.#limits = { aside, quarantine }
+    this.#onGone = onGone
   }
 
+  /** Set aside by rollbacks. */
   get size(): number {
-    return this.#entries.size
+    return this.#aside.events
+  }
+
+  get quarantined(): number {
+    return this.#quarantine.events
   }
 
   get entries(): readonly SetAsideEntry[] {
@@ -95,15 +124,16 @@ export class SetAside {
     const entry = { ...event, at: this.#next, isDue: false }
     this.#next += 1
     this.#entries.set(event.key, entry)
-    this.#bytes += bytesOf(entry)
-    return this.#overflow()
+    this.#count(entry, 1)
+    return this.#overflow(entry)
   }
 
   remove(key: ExampleKey): SetAsideEntry | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
     this.#entries.delete(key)
-    this.#bytes -= bytesOf(entry)
+    this.#count(entry, -1)
+    this.#onGone?.(entry)
     return entry
   }
 
@@ -118,7 +148,12 @@ export class SetAside {
 
   /** Marks them to be learned now. Returns their number. */
   relearn(selection: Selected): number {
-    const selected = this.#selected(selection).filter(({ isDue }) => !isDue)
+    return this.release(this.#selected(selection))
+  }
+
+  /** The same for these. */
+  release(entries: readonly SetAsideEntry[]): number {
+    const selected = entries.filter(({ isDue }) => !isDue)
     for (const entry of selected) {
       this.#entries.set(entry.key, { ...entry, isDue: true })
       this.#due.push(entry.key)
@@ -146,10 +181,11 @@ export class SetAside {
 
   restore(entries: readonly SetAsideEntry[], next: number): void {
     this.#entries.clear()
-    this.#bytes = 0
+    this.#aside = { events: 0, bytes: 0 }
+    this.#quarantine = { events: 0, bytes: 0 }
     for (const entry of entries) {
       this.#entries.set(entry.key, entry)
-      this.#bytes += bytesOf(entry)
+      this.#count(entry, 1)
     }
     this.#due = entries.filter(({ isDue }) => isDue).map(({ key }) => key)
     this.#next = Math.max(next, (entries.at(-1)?.at ?? -1) + 1)
@@ -159,11 +195,21 @@ export class SetAside {
     return this.entries.filter((entry) => isSelected(entry, selection))
   }
 
-  #overflow(): readonly SetAsideEntry[] {
+  #count(entry: SetAsideEvent, sign: 1 | -1): void {
+    const load = isQuarantined(entry) ? this.#quarantine : this.#aside
+    load.events += sign
+    load.bytes += sign * bytesOf(entry)
+  }
+
+  /** The oldest of its own kind go. */
+  #overflow(added: SetAsideEvent): readonly SetAsideEntry[] {
     const gone: SetAsideEntry[] = []
+    const kind = isQuarantined(added)
+    const load = kind ? this.#quarantine : this.#aside
+    const { events, bytes } = kind ? this.#limits.quarantine : this.#limits.aside
     for (const entry of this.#entries.values()) {
-      const fits = this.size <= this.#limits.events && this.#bytes <= this.#limits.bytes
-      if (fits || this.size === 1) break
+      if ((load.events <= events && load.bytes <= bytes) || load.events === 1) break
+      if (isQuarantined(entry) !== kind) continue
       this.remove(entry.key)
       gone.push(entry)
     }
@@ -173,10 +219,13 @@ export class SetAside {
 
 /** What has no time is never meant by a selection that names one. */
 export function isSelected(
-  { key, stratum, timeMs }: Pick<SetAsideEvent, 'key' | 'stratum' | 'timeMs'>,
+  { key, stratum, timeMs, was }: Pick<SetAsideEvent, 'key' | 'stratum' | 'timeMs' | 'was'>,
   selection: Selected,
 ): boolean {
-  if (selection.source !== undefined && selection.source !== identityOf(key).source) return false
+  if (isQuarantined({ was }) !== (selection.isQuarantined ?? false)) return false
+  const { source, id } = identityOf(key)
+  if (selection.source !== undefined && selection.source !== source) return false
+  if (selection.id !== undefined && selection.id !== id) return false
   if (selection.stratum !== undefined && selection.stratum !== stratum) return false
   return selection.sinceMs === undefined || (timeMs ?? -Infinity) >= selection.sinceMs
 }

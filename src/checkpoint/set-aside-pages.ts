@@ -11,7 +11,7 @@ import type { Row, Value } from '../platform/store/row.ts'
 import { openStore, type Store } from '../platform/store/store.ts'
 import { keyIn } from './rows.ts'
 import { checkpointMigrations } from './schema.ts'
-import { selectedBy, type Selected, type AsideFrom } from './set-aside-events.ts'
+import { selectedBy, suspicions, type Selected, type AsideFrom } from './set-aside-events.ts'
 
 /** Newest first. */
 export interface ShownAside {
@@ -25,7 +25,12 @@ export interface ShownAside {
 }
 
 export interface SetAsidePages {
-  page(query: { readonly limit: number; readonly before?: number | undefined }): {
+  page(query: {
+    readonly limit: number
+    readonly before?: number | undefined
+    /** The quarantine instead. */
+    readonly quarantined?: boolean | undefined
+  }): {
     readonly count: number
     readonly found: readonly ShownAside[]
   }
@@ -36,11 +41,12 @@ export interface SetAsidePages {
 /** `path`: of `state.db`, which need not be there. */
 export function openSetAsidePages(path: string, task: Pick<Task, 'selected'>): SetAsidePages {
   return {
-    page: ({ limit, before = Number.MAX_SAFE_INTEGER }) =>
+    page: ({ limit, before = Number.MAX_SAFE_INTEGER, quarantined = false }) =>
       look(path, { count: 0, found: [] }, (store) => {
         const sql = `SELECT at, key, whence, stratum, time_ms, due FROM set_aside
-          WHERE at < ? ORDER BY at DESC LIMIT ?`
-        return { count: countIn(store, {}), found: store.all(sql, before, limit).map(shownOf) }
+          WHERE at < ? AND ${kindOf(quarantined)} ORDER BY at DESC LIMIT ?`
+        const found = store.all(sql, before, limit).map(shownOf)
+        return { count: countIn(store, { isQuarantined: quarantined }), found }
       }),
     count: (selection) => look(path, 0, (store) => countIn(store, selectedBy(selection, task))),
   }
@@ -61,7 +67,16 @@ function look<Answer>(path: string, nothing: Answer, read: (store: Store) => Ans
   }
 }
 
-function countIn(store: Store, { source, stratum, sinceMs }: Selected): number {
+/** Names of our own, so that they need no placeholders. */
+function kindOf(isQuarantined: boolean): string {
+  const names = suspicions.map((name) => `'${name}'`).join(', ')
+  return `whence ${isQuarantined ? 'IN' : 'NOT IN'} (${names})`
+}
+
+function countIn(
+  store: Store,
+  { source, stratum, sinceMs, id, isQuarantined = false }: Selected,
+): number {
   const wanted: [sql: string, ...values: Value[]][] = []
   if (source !== undefined) {
     const prefix = prefixOf(source)
@@ -69,7 +84,10 @@ function countIn(store: Store, { source, stratum, sinceMs }: Selected): number {
   }
   if (stratum !== undefined) wanted.push(['stratum = ?', JSON.stringify(stratum)])
   if (sinceMs !== undefined) wanted.push(['time_ms >= ?', sinceMs])
-  const where = ['TRUE', ...wanted.map(([sql]) => sql)].join(' AND ')
+  if (id !== undefined) {
+    wanted.push(["substr(key, instr(key, x'00') + 1) = ?", new TextEncoder().encode(id)])
+  }
+  const where = [kindOf(isQuarantined), ...wanted.map(([sql]) => sql)].join(' AND ')
   const values = wanted.flatMap(([, ...each]) => each)
   const sql = `SELECT count(*) AS count FROM set_aside WHERE ${where}`
   return store.get(sql, ...values)?.number('count') ?? 0

@@ -21,6 +21,7 @@ import { registerResetPosition } from './commands/reset-position.ts'
 import { registerRecover } from './commands/recover.ts'
 import { registerReceipt } from './commands/receipt.ts'
 import { registerRollback } from './commands/rollback.ts'
+import { registerQuarantine } from './commands/quarantine.ts'
 import { registerSetAside } from './commands/set-aside.ts'
 import { registerServe } from './commands/serve.ts'
 import { registerSetup } from './commands/setup.ts'
@@ -49,6 +50,7 @@ const commands = [
   registerCanary,
   registerShadow,
   registerSetAside,
+  registerQuarantine,
   registerPin,
   registerResetPosition,
   registerRecover,

@@ -28,6 +28,8 @@ export interface LearnerParts {
   readonly quality?: QualityLimits | undefined
   /** Absent = it is not measured. */
   readonly lossGap?: LossGapLimits | undefined
+  /** A factor on the weight of an example in a step, when it is new and when it is replayed; absent = 1. */
+  readonly trust?: ((example: Pick<Example, 'key' | 'source'>) => number) | undefined
 }
 
 export interface TrainPlan {

@@ -13,6 +13,7 @@ import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
 import { batches } from '../optim/batches.ts'
+import { invariant } from '../platform/errors.ts'
 import type {
   LatentMap,
   LearnerParts,
@@ -141,6 +142,13 @@ export class Learner {
     this.#alarm = decision.alarm ?? this.#alarm
     if (decision.verdict === 'update') this.#dueReason = decision.reason
     return decision
+  }
+
+  /** Under the present weights; changes nothing. */
+  scoreOf(example: Example, latents: LatentMap): Score {
+    const [score] = this.#score([example], latents)
+    invariant(score !== undefined, 'each example has a score')
+    return score
   }
 
   /** Scores an example that is never learned. */

@@ -17,6 +17,11 @@ export interface RehearsalParts {
   readonly task: Task
 }
 
+export interface Weighing {
+  /** A factor on the weight of an example's row; absent = 1. */
+  readonly trust?: ((example: Pick<Example, 'key' | 'source'>) => number) | undefined
+}
+
 type Asking<Result> = Generator<readonly Example[], Result, LatentMap>
 
 /** Each draw's examples, up to `count` of them. */
@@ -40,18 +45,18 @@ export function stepRows(
   drawn: readonly (readonly Remembered[])[],
   latents: LatentMap,
   rehearsal: Rehearsal,
-  seen: { readonly task: Pick<Task, 'classes'>; readonly head: Head },
+  { trust, ...seen }: Weighing & { readonly task: Pick<Task, 'classes'>; readonly head: Head },
 ): readonly TrainRow[] {
-  const facts = (example: Remembered) => factsOf(example, seen)
+  const facts = (example: Remembered) => factsOf(weighed(example, trust), seen)
   const counted = rehearsal.parts?.({
     fresh: fresh.map(facts),
     replayed: drawn.map((draw) => draw.map(facts)),
   })
   return [
-    ...fresh.map((example, at) => rowOf(example, latents, counted?.fresh[at])),
+    ...fresh.map((example, at) => rowOf(weighed(example, trust), latents, counted?.fresh[at])),
     ...drawn.flatMap((draw, of) =>
       draw.map((example, at) => ({
-        ...rowOf(example, latents, counted?.replayed[of]?.[at]),
+        ...rowOf(weighed(example, trust), latents, counted?.replayed[of]?.[at]),
         isReplayed: true,
       })),
     ),
@@ -59,8 +64,18 @@ export function stepRows(
 }
 
 /** Rows that count as they are. */
-export function plainRows(examples: readonly Example[], latents: LatentMap): readonly TrainRow[] {
-  return examples.map((example) => rowOf(example, latents))
+export function plainRows(
+  examples: readonly Example[],
+  latents: LatentMap,
+  { trust }: Weighing = {},
+): readonly TrainRow[] {
+  return examples.map((example) => rowOf(weighed(example, trust), latents))
+}
+
+/** What is stored keeps its own weight: trust in a source changes. */
+function weighed(example: Remembered, trust: Weighing['trust']): Remembered {
+  const factor = trust?.(example) ?? 1
+  return factor === 1 ? example : { ...example, weight: factor * example.weight }
 }
 
 /**

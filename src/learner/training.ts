@@ -11,7 +11,10 @@ import { EarlyStop, HeldOutStop } from '../optim/early-stop.ts'
 import { drawFor, latentOf, plainRows, stepRows } from './rehearsal.ts'
 import type { ReplayBuffer } from './replay-buffer.ts'
 
-export interface TrainingParts extends Pick<LearnerParts, 'trainable' | 'task' | 'train' | 'rate'> {
+export interface TrainingParts extends Pick<
+  LearnerParts,
+  'trainable' | 'task' | 'train' | 'rate' | 'trust'
+> {
   readonly memory: ReplayBuffer
   /** The logits of new examples before their first step, if `learn` tests in that step. */
   readonly onTested: (fresh: readonly Example[], logits: readonly Float32Array[]) => void
@@ -168,17 +171,23 @@ export class Training {
   /** Fresh weights have counted nothing yet, where anything is counted. */
   *count(examples: readonly Example[]): Story<void> {
     for (const batch of batches(examples, this.#size))
-      this.#counted(plainRows(batch, yield batch), batch.length)
+      this.#counted(plainRows(batch, yield batch, { trust: this.#trust }), batch.length)
   }
 
   *pass(examples: readonly Example[]): Story<void> {
     for (const batch of batches(examples, this.#size))
-      this.#step(batch, plainRows(batch, yield batch))
+      this.#step(batch, plainRows(batch, yield batch, { trust: this.#trust }))
   }
 
   get #seen() {
     const { task, trainable } = this.#parts
-    return { task, head: trainable.head }
+    return { task, head: trainable.head, trust: this.#trust }
+  }
+
+  /** Sums keep what an example weighed when it was learned, so that it can be taken out again. */
+  get #trust(): TrainingParts['trust'] {
+    const { trainable, trust } = this.#parts
+    return trainable.learnsOnce === true ? undefined : trust
   }
 
   get #size(): number {

@@ -314,6 +314,11 @@ export const errorTable = {
     exit: 65,
     fix: 'send it again if it should be learned after all',
   },
+  QUARANTINE_FULL: {
+    status: 400,
+    exit: 65,
+    fix: 'send it again if it should be learned; release or drop what is in quarantine, or raise limits.quarantine',
+  },
   SET_ASIDE_FULL: {
     status: 400,
     exit: 65,

@@ -161,6 +161,25 @@ export const limitTable = {
     most: 4096 * MiB,
     reason: 'the trainer also keeps set-aside events in memory',
   },
+  quarantine: {
+    default: 10_000,
+    least: 1,
+    most: 1_000_000,
+    reason: 'examples that the defence keeps back wait in the checkpoint until a person decides',
+  },
+  quarantine_bytes: {
+    default: 32 * MiB,
+    least: MiB,
+    most: 4096 * MiB,
+    reason: 'the trainer also keeps the quarantine in memory',
+  },
+  defended_sources: {
+    default: 1000,
+    least: 1,
+    most: 100_000,
+    reason:
+      'the defence counts events and agreements for each source; those that were silent longest are forgotten',
+  },
   event_log: {
     default: 100_000,
     least: 1,

@@ -173,6 +173,18 @@ export const metricTable = {
     labels: ['model'],
     help: 'Events set aside by rollbacks: relearn or discard them.',
   },
+  quarantined: {
+    kind: 'gauge',
+    name: 'antikythera_quarantined_events',
+    labels: ['model'],
+    help: 'Examples that the defence keeps back: release or drop them.',
+  },
+  keptBack: {
+    kind: 'counter',
+    name: 'antikythera_kept_back_total',
+    labels: ['model', 'why'],
+    help: 'Examples that the defence has kept back, by reason: outlier, hostile, over-share, over-daily.',
+  },
   receipts: {
     kind: 'gauge',
     name: 'antikythera_receipts',

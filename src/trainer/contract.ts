@@ -1,5 +1,6 @@
 /** The trainer's report to the server about its model. */
 import type { AlarmCount, LossGapReport, Scores } from '../contracts/policy.ts'
+import type { DefenceReport } from '../learner/defence/defence.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
 import type { Trial } from '../evaluation/trial.ts'
 import type { ServedScore } from '../evaluation/served-scores.ts'
@@ -42,9 +43,13 @@ export interface TrainerStatus {
     readonly waiting: number
     /** Accepted before a rollback, and not learned unless a person asks. */
     readonly set_aside?: number
+    /** Kept back by the defence; absent where there is none. */
+    readonly quarantined?: number
     /** Kept for comparing versions and never learned; absent where nothing is held out. */
     readonly held_out?: number
   }
+  /** Absent where nothing defends the model. */
+  readonly defence?: DefenceReport
   /** What became of the events that were read: each counts once. */
   readonly events?: {
     readonly states: EventCounts

@@ -150,9 +150,16 @@ class ModelLoop implements Loop {
 
   /** Learns some of the requested set-aside events before any record is read; returns whether there were any. */
   async #relearn(admission: Admission, signal: AbortSignal): Promise<boolean> {
+    const count = await this.#learnDue(admission, signal, this.#parts.limits.records)
+    if (count > 0 && (signal.aborted || this.#unsaved.isDue)) await this.#save(signal)
+    return count > 0
+  }
+
+  /** Answers how many there were; at most `most` of them. */
+  async #learnDue(admission: Admission, signal: AbortSignal, most = Infinity): Promise<number> {
     const { setAside } = this.#assembly.state
     let count = 0
-    for (; count < this.#parts.limits.records && !signal.aborted; count += 1) {
+    for (; count < most && !signal.aborted; count += 1) {
       const entry = setAside.nextDue()
       if (entry === undefined) break
       this.#enter('running')
@@ -160,8 +167,7 @@ class ModelLoop implements Loop {
       this.#unsaved.consumed()
       await this.#updates.act(isDue, signal)
     }
-    if (count > 0 && (signal.aborted || this.#unsaved.isDue)) await this.#save(signal)
-    return count > 0
+    return count
   }
 
   /** Everything that existed at the rollback has been read. Saved before anything further is read. */
@@ -193,6 +199,8 @@ class ModelLoop implements Loop {
     await this.#updates.act(isDue, signal)
     this.#updates.end()
     await this.#tryAgain(admission, signal)
+    // What the defence releases with an update has its place before the next record, also after a crash (law 2).
+    if (this.#parts.defence !== undefined) await this.#learnDue(admission, signal)
   }
 
   /** Retries events with a missing prediction when they are due. */

@@ -19,6 +19,7 @@ import type { GoingOn } from '../adapters/carried.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
 import type { AheadLimits } from '../intake/retractions-ahead.ts'
+import type { DefenceSettings } from '../learner/defence/settings.ts'
 import type { TrainPlan } from '../learner/learner-types.ts'
 import type { EventLogLimits } from '../checkpoint/event-log/event-log.ts'
 import type { RowCost } from '../evaluation/gate-rows.ts'
@@ -57,6 +58,8 @@ export interface LoopParts {
   /** Absent = the newest `keepVersions`. */
   readonly keep?: Retention
   readonly limits: LoopLimits
+  /** Against poisoned feedback; absent = none. */
+  readonly defence?: DefenceSettings | undefined
 
   /** In a fleet: the time for which this trainer holds the model's lease. */
   readonly leaseTerm?: LeaseTerm
@@ -167,6 +170,8 @@ export interface LoopLimits {
   readonly setAside?: { readonly events: number; readonly bytes: number }
   /** What is kept of what became of events; absent = the defaults. */
   readonly eventLog?: EventLogLimits
+  /** Kept of what the defence keeps back; absent = all of it. */
+  readonly quarantine?: { readonly events: number; readonly bytes: number }
   /** Ids kept for finding duplicates; absent = every one. */
   readonly seenEvents?: number
   /** Which examples nothing trains on, and how many of them are kept; absent = none. */

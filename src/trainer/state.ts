@@ -25,6 +25,7 @@ import type { Learner } from '../learner/learner.ts'
 import type { LatentMap, LearnerState } from '../learner/learner-types.ts'
 import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
 import { Ahead } from '../intake/retractions-ahead.ts'
+import type { Defence } from '../learner/defence/defence.ts'
 import { SetAside } from '../checkpoint/set-aside-events.ts'
 import type { LoopParts } from './parts.ts'
 import type { RetryPolicy } from '../platform/retry.ts'
@@ -39,6 +40,7 @@ export interface StateParts {
   readonly loop: LoopParts
   readonly learner: Learner
   readonly retry: RetryPolicy
+  readonly defence?: Defence | undefined
 }
 
 const usualLog = { events: 100_000, bytes: 128 * 1024 * 1024 }
@@ -50,6 +52,8 @@ export class TrainerState {
   readonly dedupe: Dedupe
   readonly waiting: PendingJoins
   readonly setAside: SetAside
+  /** Absent where the config has no defence. */
+  readonly defence: Defence | undefined
   readonly ahead: Ahead
   readonly heldOut: HeldOut
   readonly compared = new RowHistory()
@@ -91,7 +95,14 @@ export class TrainerState {
       ...(limits.waitingMs !== undefined && { ms: limits.waitingMs }),
       ...(limits.waitingBytes !== undefined && { bytes: limits.waitingBytes }),
     })
-    this.setAside = new SetAside(limits.setAside ?? { events: Infinity, bytes: Infinity })
+    this.defence = parts.defence
+    this.setAside = new SetAside(
+      limits.setAside ?? { events: Infinity, bytes: Infinity },
+      limits.quarantine,
+      ({ was, at }) => {
+        if (was === 'outlier') this.defence?.keptChanged(at)
+      },
+    )
     this.ahead = new Ahead(limits.ahead ?? usualAhead)
     this.heldOut = new HeldOut(loop.task, limits.heldOut)
     this.served = new ServedScores(limits.served)
@@ -134,6 +145,7 @@ export class TrainerState {
 
   /** The learner's weights or memory are others than at the last save. */
   learnerChanged(): void {
+    this.defence?.keptChanged()
     this.#weights = this.learner.weights()
     this.#learnerState = this.learner.learnerState()
   }
@@ -146,6 +158,7 @@ export class TrainerState {
   /** Goes back to where a checkpoint or a snapshot left the learner. */
   restoreLearner({ weights, learnerState, remembered, memorised }: LearnerSnapshot): void {
     this.learner.restore(weights, learnerState, remembered, memorised)
+    this.defence?.keptChanged()
     this.#weights = weights
     // Events retracted since are missing from it.
     this.#learnerState = this.learner.learnerState()
@@ -189,6 +202,7 @@ export class TrainerState {
     this.heldOut.remove(keys)
     this.compared.remove(keys)
     for (const prediction of predictions) this.served.withdraw(prediction)
+    if (changed.learnerState) this.defence?.keptChanged()
     if (changed.learnerState) this.#learnerState = learner.learnerState()
     if (changed.weights) this.#weights = learner.weights()
     const before = this.#retracted
@@ -253,6 +267,7 @@ export class TrainerState {
           setAsideNext: setAside.next,
           line: dedupe.line,
           rollout: this.trials.state,
+          ...(this.defence && { defence: this.defence.snapshot() }),
         },
       },
       positions: progress.positions,

@@ -14,7 +14,8 @@ export function statusOf(
   backlog: BacklogProgress,
   times: UpdateClock,
 ): Omit<TrainerStatus, 'state'> {
-  const { learner, progress, waiting, setAside, ahead, heldOut, dedupe, kept, log, trials } = state
+  const { learner, progress, waiting, setAside, defence, ahead, heldOut } = state
+  const { dedupe, kept, log, trials } = state
   const { accepted, duplicates, learned, rejected, steps, dropped } = progress.state
   return {
     model,
@@ -27,11 +28,13 @@ export function statusOf(
       rejected,
       waiting: waiting.size,
       set_aside: setAside.size,
+      ...(defence && { quarantined: setAside.quarantined }),
       ...(heldOut.isOn && { held_out: heldOut.size }),
     },
     events: { states: log.counts, rows: log.size, bytes: log.bytes },
     prequential: learner.scores,
     head: learner.head,
+    ...(defence && { defence: defence.report }),
     steps,
     droppedSteps: dropped,
     tensors: tensors?.() ?? 0,

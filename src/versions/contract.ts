@@ -164,6 +164,9 @@ export interface Selection {
   readonly [field: string]: Json | undefined
   readonly source?: string
   readonly sinceMs?: number
+  readonly id?: string
+  /** Those in quarantine; absent = those that rollbacks have set aside. */
+  readonly quarantined?: boolean
 }
 
 /**

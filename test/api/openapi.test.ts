@@ -34,6 +34,7 @@ const routes = [
   'get /v1/models/{model}/feedback/{id}',
   'get /v1/models/{model}/history',
   'get /v1/models/{model}/quality',
+  'get /v1/models/{model}/quarantine',
   'get /v1/models/{model}/set-aside',
   'get /v1/models/{model}/versions',
   'get /v1/models/{model}/versions/{version}',
@@ -47,6 +48,8 @@ const routes = [
   'post /v1/models/{model}/pause',
   'post /v1/models/{model}/predict',
   'post /v1/models/{model}/promote',
+  'post /v1/models/{model}/quarantine/drop',
+  'post /v1/models/{model}/quarantine/release',
   'post /v1/models/{model}/relearn',
   'post /v1/models/{model}/resume',
   'post /v1/models/{model}/rollback',
@@ -73,7 +76,9 @@ test('each operation says what it is for, its parameters, and how it answers and
       const inPath = (operation.parameters ?? []).filter((each) => each.in === 'path')
       const names = inPath.map(({ name }) => name)
       expect(names, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))
-      const success = /(feedback|relearn|discard|pause|resume)$/.test(path) ? '202' : '200'
+      const success = /(feedback|relearn|discard|quarantine\/\w+|pause|resume)$/.test(path)
+        ? '202'
+        : '200'
       expect(operation.responses, path).toHaveProperty([success, 'content'])
       if (path.startsWith('/v1/'))
         expect(operation.responses, path).toHaveProperty([

@@ -26,7 +26,7 @@ export function seenBy(base, settings) {
 }
 
 /** `base` as `seenBy` gave it. No label is known before it comes. With instant memory, `knnMemory` is its engine. */
-export function openTextLearner({ engine, base, settings, seed }) {
+export function openTextLearner({ engine, base, settings, seed, trust }) {
   const { replay = none, every = 16, train } = settings
   const config = adapterOf(settings)
   const method = methods[config.method]
@@ -53,6 +53,7 @@ export function openTextLearner({ engine, base, settings, seed }) {
     freshParameters,
     train: { ...defaults, ...train, ...(isClosed && { replay_batch: 0 }) },
     knnMemory,
+    ...(trust && { trust }),
   })
   return { learner, trainable, knnMemory: knnMemory?.engine }
 }

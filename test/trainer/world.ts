@@ -87,6 +87,7 @@ export interface Setting extends Partial<Replaced> {
   readonly readSize?: () => number
   readonly registry?: Registry
   readonly log?: Logger
+  readonly defence?: LoopParts['defence']
   /** When `runToEnd` stops it; absent = when it rests and has read everything. */
   readonly until?: (status: TrainerStatus) => boolean
 }
@@ -218,6 +219,7 @@ export function partsIn(
     store: shaky(world.store, chaos),
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),
     keepVersions: setting.keepVersions ?? 50,
+    ...(setting.defence && { defence: setting.defence }),
     limits: {
       records: 16,
       idleMs: 10,

@@ -377,6 +377,9 @@ const Model = Type.Object({
     set_aside: Type.Optional(
       Type.Integer({ description: 'accepted before a rollback; relearn or discard them' }),
     ),
+    quarantined: Type.Optional(
+      Type.Integer({ description: 'kept back by the defence; release or drop them' }),
+    ),
     held_out: Type.Optional(
       Type.Integer({ description: 'kept for comparing versions, and never learned' }),
     ),

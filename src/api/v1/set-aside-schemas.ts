@@ -1,6 +1,8 @@
 /** The schemas of events set aside by rollbacks, and of the commands to a trainer. */
 import { Type, type Static } from 'typebox'
 import type { Fields } from '../../contracts/task.ts'
+import { failure } from '../../platform/errors.ts'
+import type { Selection as Selected } from '../../versions/contract.ts'
 import type { Services } from '../../serving/services/services.ts'
 import { Next } from './page.ts'
 import { extended, partsOf } from './task-schemas.ts'
@@ -21,6 +23,16 @@ const Aside = Type.Object({
   relearning: Type.Optional(Type.Boolean({ description: 'it will be learned' })),
 })
 
+const Quarantined = Type.Object({
+  source: Type.String(),
+  id: Type.String(),
+  time: Type.Optional(Time),
+  why: Type.String({
+    description: 'why it is kept back: outlier, hostile, over-share or over-daily',
+  }),
+  releasing: Type.Optional(Type.Boolean({ description: 'it will be learned' })),
+})
+
 export function setAsideAnswer(services: Services) {
   return Type.Object({
     count: Type.Integer({ description: 'set aside now' }),
@@ -29,9 +41,25 @@ export function setAsideAnswer(services: Services) {
   })
 }
 
+export function quarantineAnswer(services: Services) {
+  return Type.Object({
+    count: Type.Integer({ description: 'in quarantine now' }),
+    quarantine: Type.Array(extended(Quarantined, partsOf(services, 'stratum'), 'id')),
+    distrusted: Type.Array(
+      Type.Object({
+        source: Type.String(),
+        trust: Type.Number({ description: 'what its examples weigh: 0 = nothing, 1 = all' }),
+      }),
+      { description: 'sources that the others contradict' },
+    ),
+    next: Next,
+  })
+}
+
 /** Selects the events: all that it does not exclude. */
 const Selection = Type.Object(
   {
+    id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
     source: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
     since: Type.Optional(Time),
     reason: Reason,
@@ -52,3 +80,11 @@ export const SelectedAnswer = Type.Object({
 export const PauseBody = Type.Object({ reason: Reason }, Strict)
 export type PauseBody = Static<typeof PauseBody>
 export const PauseAnswer = Type.Object({ paused: Type.Boolean(), generation: Count })
+
+/** Strings, by the schema. */
+export function selectionOf({ since, ...of }: Omit<SelectionBody, 'reason'>): Selected {
+  if (typeof since !== 'string') return of
+  const sinceMs = Date.parse(since)
+  if (Number.isNaN(sinceMs)) throw failure('REQUEST_INVALID', `since: ${since} is not a time`)
+  return { ...of, sinceMs }
+}

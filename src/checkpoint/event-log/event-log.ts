@@ -231,9 +231,11 @@ export class EventLog {
     if (order !== undefined) this.#facts.set(order, factOf.rollback, this.#nextRollback - 1)
   }
 
-  /** What became of an event that was set aside. */
+  /** What became of an event that was set aside, or kept back. */
   wasSetAside(key: ExampleKey, state: EventState): void {
-    if (this.stateOf(key) === eventStates.set_aside) this.mark(key, state)
+    const before = this.stateOf(key)
+    if (before === eventStates.set_aside || before === eventStates.quarantined)
+      this.mark(key, state)
   }
 
   #isLearned(key: ExampleKey): boolean {

@@ -11,6 +11,7 @@ export interface AsideFlags extends ClientFlags {
 
 export interface SelectionFlags extends ClientFlags {
   readonly source?: string
+  readonly id?: string
   readonly label?: string
   readonly since?: string
   readonly reason?: string
@@ -49,16 +50,21 @@ function lines(events: readonly Aside[], count: number): string[] {
 
 export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const { source, label, since, reason } = flags
-  const answer = await client.post(modelPath(model, by), {
-    ...(source !== undefined && { source }),
-    ...(label !== undefined && { label }),
-    ...(since !== undefined && { since }),
-    ...(reason !== undefined && { reason }),
-  })
+  const answer = await client.post(modelPath(model, by), selectionIn(flags))
   print(flags.json, answer, () => [
     `${counted(Number(answer.events))} will be ${by === 'relearn' ? 'learned' : 'dropped'}`,
   ])
+}
+
+/** The body of a request. */
+export function selectionIn({ source, id, label, since, reason }: SelectionFlags) {
+  return {
+    ...(source !== undefined && { source }),
+    ...(id !== undefined && { id }),
+    ...(label !== undefined && { label }),
+    ...(since !== undefined && { since }),
+    ...(reason !== undefined && { reason }),
+  }
 }
 
 function counted(events: number): string {

@@ -10,6 +10,7 @@ import type { BasePlugin } from '../../contracts/network.ts'
 import type { PluginTable } from '../plugins/plugin-table.ts'
 import { taskChoices, type TaskChoice } from './task-choice.ts'
 import { choiceByKey, choiceByName, section } from './parts.ts'
+import { defenceSchema } from './defence.ts'
 import { schemaOf, schemasOf } from '../plugins/setting-schema.ts'
 
 const label = Type.String({ minLength: 1 })
@@ -354,6 +355,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         },
         'outputs of a model',
       ),
+      defence: defenceSchema,
       isolate: Type.Boolean({
         default: false,
         description: 'run this model in a separate trainer process',

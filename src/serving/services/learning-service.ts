@@ -2,6 +2,7 @@
  * What a person says about learning: pause, resume, and what becomes of the events that rollbacks have set aside. The list
  * is on the disk of the daemon that trains; the commands reach the trainer from any daemon.
  */
+import type { TrainerStatus } from '../../trainer/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { pageOf, type Page } from '../../platform/page.ts'
 import type { SetAsidePages, ShownAside } from '../../checkpoint/set-aside-pages.ts'
@@ -14,7 +15,11 @@ export interface LearningService {
   setAside(query: {
     readonly limit: number
     readonly before?: number | undefined
+    /** What the defence keeps back, instead of what rollbacks have set aside. */
+    readonly quarantined?: boolean
   }): Page<ShownAside, number> & { readonly count: number }
+  /** Sources that weigh less than others, because these contradict them. */
+  distrusted(): NonNullable<TrainerStatus['defence']>['distrusted']
   /** Learns what the selection means, or drops it for good. Throws `TRAINED_ELSEWHERE`. */
   select(
     by: 'relearn' | 'discard',
@@ -43,10 +48,12 @@ export function openLearningService(
   trainer: TrainerView,
 ): LearningService {
   return {
-    setAside({ limit, before }) {
-      const { count, found } = pagesOf(model, trainer).page({ limit: limit + 1, before })
+    setAside({ limit, before, quarantined }) {
+      const query = { limit: limit + 1, before, quarantined }
+      const { count, found } = pagesOf(model, trainer).page(query)
       return { count, ...pageOf(found, limit, ({ at }) => at) }
     },
+    distrusted: () => trainer.status(model.name).defence?.distrusted ?? [],
     async select(by, selection, reason, actor) {
       const events = pagesOf(model, trainer).count(selection)
       const { generation } = await command(model, by, reason, { asks: { selection }, actor })

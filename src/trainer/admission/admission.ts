@@ -20,6 +20,8 @@ import { isBefore } from '../../checkpoint/barrier.ts'
 import { eventStates, isOpen } from '../../checkpoint/event-log/states.ts'
 import { type BufferedRecord, type Prefetched, Prefetcher } from '../sources/prefetcher.ts'
 import type { SourceMultiplexer } from '../sources/multiplexer.ts'
+import { latentOf } from '../../learner/rehearsal.ts'
+import { keepBack } from './quarantine.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { eventAside, setAside } from '../routing/put-aside.ts'
 import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
@@ -66,6 +68,13 @@ export class Admission {
 
   /** Synchronous, unless it has to wait. */
   admit(received: BufferedRecord, signal: AbortSignal): Due | Promise<Due> {
+    const { defence, onConsult } = this.#parts
+    if (defence?.isOutdated === true && onConsult !== undefined)
+      return onConsult(signal).then(() => this.#admit(received, signal))
+    return this.#admit(received, signal)
+  }
+
+  #admit(received: BufferedRecord, signal: AbortSignal): Due | Promise<Due> {
     this.#parts.waiting.saw(received.record)
     const prefetched = this.#prefetcher.take(received)
     const event = prefetched?.event ?? this.#parse(received)
@@ -143,6 +152,7 @@ export class Admission {
 
   /** Another look for the prediction of an event that waits. */
   async again(waiting: WaitingEvent, signal: AbortSignal): Promise<Due> {
+    await this.#parts.onConsult?.(signal)
     return this.#parts.waiting.has(waiting.key) ? this.#join(waiting, signal) : false
   }
 
@@ -349,14 +359,16 @@ export class Admission {
 
   #accept(
     counted: Counted,
-    example: Example,
+    said: Example,
     latents: LatentMap,
     old: LatentMap | undefined,
   ): Decision<'wait' | 'update'> {
     const { learner, heldOut, progress, dedupe, waiting, setAside, loop, onHoldOut } = this.#parts
     const { log } = this.#parts
     const { isCounted, event } = counted
-    learner.check(example)
+    learner.check(said)
+    const example = this.#defended(counted, said, latents)
+    if (example === undefined) return { verdict: 'wait', reason: 'kept back' }
     this.#supersede(counted, example, old)
     const isHeldOut = heldOut.takes(example)
     const decision = isHeldOut
@@ -370,6 +382,27 @@ export class Admission {
     if (isCounted !== true) progress.count('accepted')
     if (counted.served !== undefined) this.#judge(counted.served, example)
     return decision
+  }
+
+  /** As it is learned; undefined: it is in quarantine, and what it would have replaced stays. A person has judged what is released. */
+  #defended(counted: Counted, example: Example, latents: LatentMap): Example | undefined {
+    const { defence, learner, waiting, dedupe, progress, loop } = this.#parts
+    const { event, isCounted, received } = counted
+    if (defence === undefined) return example
+    const { timeMs } = received.record
+    if (isCounted === true) {
+      defence.taught(example.source, timeMs)
+      return example
+    }
+    const score = () => learner.scoreOf(example, latents)
+    const latent = latentOf(example.key, latents)
+    const judgement = defence.judge({ example, latent, score, timeMs }, learner.head)
+    if (judgement.verdict === 'learn') return { ...example, weight: judgement.weight }
+    waiting.leave(example.key)
+    keepBack(example, judgement.why, { ...this.#parts, task: loop.task })
+    dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
+    progress.count('accepted')
+    return undefined
   }
 
   /** However late it comes: the version that answered is known with the answer. One that was asked for by name is not counted. */

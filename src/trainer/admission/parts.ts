@@ -7,6 +7,7 @@ import type { EventLog } from '../../checkpoint/event-log/event-log.ts'
 import type { HeldOut } from '../../evaluation/held-out.ts'
 import type { ServedScores } from '../../evaluation/served-scores.ts'
 import type { Ahead } from '../../intake/retractions-ahead.ts'
+import type { Defence } from '../../learner/defence/defence.ts'
 import type { Learner } from '../../learner/learner.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import type { Retracted } from '../../checkpoint/saved.ts'
@@ -35,6 +36,9 @@ export interface AdmissionParts {
   readonly refused: ExampleKey[]
   readonly latents: LatentProvider
   readonly retry: RetryPolicy
+  readonly defence?: Defence | undefined
+  /** Prepares the defence for the next judgement, where it is outdated. */
+  readonly onConsult?: (signal: AbortSignal) => Promise<void>
   /** An example that nothing trains on. */
   readonly onHoldOut: (example: Example, latents: LatentMap) => Decision<'wait'>
   /** The older examples that a newer signal replaces. */

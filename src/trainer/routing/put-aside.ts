@@ -106,7 +106,7 @@ export function eventAside(
   }
 }
 
-function exampleAside(
+export function exampleAside(
   { logits: _logits, ...example }: Remembered,
   was: AsideFrom,
   task: Pick<Task, 'stratum'>,

@@ -3,6 +3,8 @@ import { Admission } from '../admission/admission.ts'
 import { SourceMultiplexer } from '../sources/multiplexer.ts'
 import { LatentProvider } from '../sources/latent-provider.ts'
 import { LatentCache } from '../sources/latent-cache.ts'
+import { consultKept } from '../admission/quarantine.ts'
+import { Defence } from '../../learner/defence/defence.ts'
 import { Learner } from '../../learner/learner.ts'
 import { BufferedSource } from '../sources/buffered-source.ts'
 import type { LoopParts } from '../parts.ts'
@@ -35,15 +37,17 @@ export function assemble(loop: LoopParts): Assembly {
   const { start: head } = loop.task
   const { freshParameters, openTrainable } = loop.adapter
   const trainable = openTrainable({ head, parameters: freshParameters(head) })
+  const defence = loop.defence && new Defence(loop.defence, loop.task)
   const learner = new Learner({
     ...loop,
     ...loop.policies,
     ...{ trainable, freshParameters },
     chance: random('trigger'),
     quality: loop.limits.quality,
+    ...(defence && { trust: defence.trust }),
     memory: { replay: loop.policies.replay, draw: random('draw'), offer: random('offer') },
   })
-  const state = new TrainerState({ loop, learner, retry })
+  const state = new TrainerState({ loop, learner, retry, defence })
   const pointer = new Pointer({ loop, state, retry })
   const times = new UpdateClock()
   const updater = new Updater({ loop, state, retry, latents, pointer, times })
@@ -84,6 +88,8 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     log: state.log,
     letters: state.letters,
     refused: state.refused,
+    defence: state.defence,
+    onConsult: async (signal) => consultKept({ state, latents }, signal),
     onHoldOut: (example, found) => state.holdOut(example, found),
     onSupersede: (superseded, old) => state.retract(superseded, old),
     onRetract(retracted, old) {

@@ -92,7 +92,7 @@ async function publishRecovered(
 
 function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   const { positions, pending, waiting, setAside } = saved
-  const { trigger, turn, setAsideNext = 0, line, rollout, ...progress } = saved.progress
+  const { trigger, turn, setAsideNext = 0, line, rollout, defence, ...progress } = saved.progress
   state.progress.restore(progress, positions)
   state.turn = turn
   state.stamp = saved.stamp
@@ -111,6 +111,8 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })
   state.learner.resume(pending, trigger)
+  // Last: a restored learner would make it outdated.
+  if (defence !== undefined) state.defence?.restore(defence)
 }
 
 /** A checkpoint from before there was a log: it begins with what is on its way. */

@@ -21,6 +21,7 @@ import type { RetryPolicy } from '../../platform/retry.ts'
 import type { Pointer } from '../routing/pointer.ts'
 import { putAside } from '../routing/put-aside.ts'
 import { receivedOfExample } from '../routing/set-aside-letters.ts'
+import { consultKept, outliersIn, releaseKeptBack } from '../admission/quarantine.ts'
 import type { TrainerState } from '../state.ts'
 import type { UpdateClock } from './update-times.ts'
 
@@ -56,6 +57,7 @@ export class Updater {
   /** When it rejects, the learner may be half changed: only the checkpoint may be trusted then. */
   async update(signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, times, loop } = this.#parts
+    await consultKept(this.#parts, signal)
     const startMs = loop.clock.monotonicMs()
     const before = state.presentLearner()
     const block = state.learner.pending
@@ -86,6 +88,7 @@ export class Updater {
     state.log.learned(version)
     state.progress.scored(state.learner.scores)
     this.#release(version, decision)
+    releaseKeptBack(state)
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
@@ -110,7 +113,8 @@ export class Updater {
   get #wantedRows(): readonly Example[] {
     const { state, loop } = this.#parts
     const golden = (loop.comparison?.golden ?? []).map(({ example }) => example)
-    return [...state.learner.remembered, ...state.heldOut.rows, ...golden]
+    const outliers = outliersIn(state).map(({ example }) => example)
+    return [...state.learner.remembered, ...state.heldOut.rows, ...golden, ...outliers]
   }
 
   /** Examples that no step learned go to the dead letters; examples that made a step fail are also forgotten. */

@@ -14,6 +14,7 @@ import { addPromoteRoute } from './promote.ts'
 import { addQualityRoute } from './quality.ts'
 import { addReceiptRoute } from './receipt.ts'
 import { addRollbackRoute } from './rollback.ts'
+import { addQuarantineRoutes } from './quarantine.ts'
 import { addSetAsideRoutes } from './set-aside.ts'
 import { addCompareRoute } from './compare.ts'
 import { addTrialRoutes } from './trials.ts'
@@ -36,6 +37,7 @@ const routes = [
   addPromoteRoute,
   addTrialRoutes,
   addSetAsideRoutes,
+  addQuarantineRoutes,
   addDeadLetterRoutes,
   addFleetRoute,
   addAuditRoute,

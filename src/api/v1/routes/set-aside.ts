@@ -1,10 +1,8 @@
 /** What rollbacks have set aside, and what becomes of it; learning stopped and started again. */
 import type { FastifyInstance } from 'fastify'
 import type { ShownAside } from '../../../checkpoint/set-aside-pages.ts'
-import { failure } from '../../../platform/errors.ts'
 import type { ServedModel } from '../../../serving/services/served-model.ts'
 import type { Services } from '../../../serving/services/services.ts'
-import type { Selection } from '../../../versions/contract.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { limitOf, nextOf, numberIn, PageQuery } from '../page.ts'
@@ -14,6 +12,7 @@ import {
   PauseBody,
   SelectedAnswer,
   selectionBody,
+  selectionOf,
   setAsideAnswer,
   type SelectionBody,
 } from '../set-aside-schemas.ts'
@@ -100,12 +99,4 @@ function addPausing(app: FastifyInstance, services: Services, by: 'pause' | 'res
       return reply.code(202).send({ paused: by === 'pause', generation })
     },
   )
-}
-
-/** Strings, by the schema. */
-function selectionOf({ since, ...of }: Omit<SelectionBody, 'reason'>): Selection {
-  if (typeof since !== 'string') return of
-  const sinceMs = Date.parse(since)
-  if (Number.isNaN(sinceMs)) throw failure('REQUEST_INVALID', `since: ${since} is not a time`)
-  return { ...of, sinceMs }
 }

@@ -43,6 +43,8 @@ export function watchScrapes(options: ScrapeOptions): void {
         metrics.gauge('versionsKept', { model: model.name }, report.kept.versions)
         metrics.gauge('versionsBytes', { model: model.name }, report.kept.bytes)
       }
+      for (const [why, count] of Object.entries(report.defence?.keptBack ?? {}))
+        rising.raise('keptBack', { model: model.name, why }, count)
       if (report.alarms) rising.raise('driftAlarms', { model: model.name }, report.alarms.count)
     }
     const reports = models.map(({ name }) => trainer.status(name))
@@ -78,6 +80,7 @@ function showTrainer(metrics: Metrics, model: string, report: TrainerReport): vo
   metrics.gauge('pending', { model }, report.pending)
   metrics.gauge('waitingJoins', { model }, counts.waiting)
   metrics.gauge('setAside', { model }, counts.set_aside ?? 0)
+  metrics.gauge('quarantined', { model }, counts.quarantined ?? 0)
   metrics.gauge('heldOut', { model }, counts.held_out ?? 0)
   if (report.events !== undefined) showEvents(metrics, model, report.events)
   metrics.gauge('retractionsAhead', { model }, report.retractionsAhead ?? 0)

@@ -1,0 +1,31 @@
+/** `antikythera quarantine`: what the defence keeps back. */
+import type { Command } from 'commander'
+import { aboutModel, wholeNumber, withModel } from '../flags.ts'
+import type { AsideFlags, SelectionFlags } from '../remote/set-aside.ts'
+
+export function registerQuarantine(program: Command): void {
+  const quarantine = program
+    .command('quarantine')
+    .description('examples that the defence keeps back: list, release or drop them')
+  withModel(quarantine.command('list').description('the examples in quarantine, newest first'))
+    .option('--last <count>', 'maximum number', wholeNumber, 20)
+    .action(async (model: string | undefined, flags: AsideFlags) => {
+      const { listQuarantine } = await import('../remote/quarantine.ts')
+      await listQuarantine(aboutModel(model, flags))
+    })
+  selecting(quarantine, 'release', 'learn examples that are in quarantine')
+  selecting(quarantine, 'drop', 'drop examples that are in quarantine, for good')
+}
+
+function selecting(quarantine: Command, name: 'release' | 'drop', description: string): void {
+  withModel(quarantine.command(name).description(description))
+    .option('--source <name>', 'only events from this source')
+    .option('--id <id>', 'only the event with this id')
+    .option('--label <label>', 'only events with this label')
+    .option('--since <time>', 'only events since then, such as 2026-11-24T10:00:00Z')
+    .option('--reason <text>', 'recorded in the history')
+    .action(async (model: string | undefined, flags: SelectionFlags) => {
+      const { selectQuarantined } = await import('../remote/quarantine.ts')
+      await selectQuarantined(name, aboutModel(model, flags))
+    })
+}

@@ -1,0 +1,50 @@
+/** The section of a model that protects it from poisoned feedback. */
+import { Type } from 'typebox'
+import { section } from './parts.ts'
+
+export const defenceSchema = section(
+  {
+    enabled: Type.Boolean({
+      default: false,
+      description:
+        'shares of sources, trust in them, and a quarantine for labels that model and other examples contradict',
+    }),
+    max_share: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1,
+      default: 0.1,
+      description:
+        'largest part of what is learned that one source may give, once from_sources were seen or where some are trusted; the rest waits',
+    }),
+    from_sources: Type.Integer({
+      minimum: 2,
+      maximum: 100_000,
+      default: 5,
+      description: 'number of recent sources from which max_share counts',
+    }),
+    trusted: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+      uniqueItems: true,
+      default: [],
+      description:
+        'sources that a person has reviewed: never capped; where there are any, they say what is right',
+    }),
+    unreviewed_daily: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          'events a day that all sources together that are not trusted may teach; absent = no cap',
+      }),
+    ),
+    max_weight: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1000,
+      default: 1,
+      description: 'largest weight of an event whose source is not trusted',
+    }),
+    quarantine: Type.Boolean({
+      default: true,
+      description: 'false: only shares, daily cap and weights',
+    }),
+  },
+  'what protects a model from poisoned feedback',
+)

@@ -1,0 +1,97 @@
+/**
+ * Distinguishes a change of the world from an attack: when most sources of a stratum are contradicted at once, it is the model
+ * that is wrong, and its examples are learned again.
+ *
+ * For each stratum and source a cumulative sum of contradictions over the allowance is kept, as in Page's test; the
+ * stratum has changed when the sums of more than half of its recent sources are over the threshold, and it stays so until
+ * they have fallen back. One source with most of the volume is one voice.
+ *
+ *   c ← max(0, min(most, c + contradicted − allowance))
+ *
+ * Page (1954), "Continuous inspection schemes", Biometrika 41.
+ */
+import type { Json } from '../../contracts/core.ts'
+
+/** Contradictions that noise may explain: 40 % wrong labels stay below it. */
+const ALLOWANCE = 0.5
+/** Of one source alone; of several, each needs less: √n times. */
+const THRESHOLD = 5
+const LEAST_THRESHOLD = 1.5
+const MOST = 8
+/** Of one stratum. */
+const SOURCES = 32
+/** Events of a stratum after which a silent source has no voice in it. */
+const SILENT = 200
+
+interface Voice {
+  sum: number
+  /** Of the stratum's events. */
+  at: number
+}
+
+interface Stratum {
+  events: number
+  readonly voices: Map<string, Voice>
+}
+
+export interface DriftGuardState {
+  readonly [key: string]: Json
+  readonly strata: readonly (readonly [
+    stratum: string,
+    events: number,
+    voices: readonly (readonly [source: string, sum: number, at: number])[],
+  ])[]
+}
+
+export class DriftGuard {
+  readonly #limit: number
+  readonly #strata = new Map<string, Stratum>()
+
+  /** `limit`: strata with counts of their own. */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  saw(stratum: string, source: string, isContradicted: boolean): void {
+    const own = this.#strata.get(stratum) ?? { events: 0, voices: new Map<string, Voice>() }
+    this.#strata.delete(stratum)
+    this.#strata.set(stratum, own)
+    own.events += 1
+    const sum = (own.voices.get(source)?.sum ?? 0) + (isContradicted ? 1 : 0) - ALLOWANCE
+    own.voices.delete(source)
+    own.voices.set(source, { sum: Math.max(0, Math.min(MOST, sum)), at: own.events })
+    trim(own.voices, SOURCES)
+    trim(this.#strata, this.#limit)
+  }
+
+  hasChanged(stratum: string): boolean {
+    const own = this.#strata.get(stratum)
+    if (own === undefined) return false
+    const voices = [...own.voices.values()].filter(({ at }) => own.events - at < SILENT)
+    const threshold = Math.max(LEAST_THRESHOLD, THRESHOLD / Math.sqrt(voices.length))
+    const contradicted = voices.filter(({ sum }) => sum >= threshold)
+    return 2 * contradicted.length > voices.length
+  }
+
+  snapshot(): DriftGuardState {
+    const strata = [...this.#strata].map(([stratum, { events, voices }]) => {
+      const rows = [...voices].map(([source, { sum, at }]) => [source, sum, at] as const)
+      return [stratum, events, rows] as const
+    })
+    return { strata }
+  }
+
+  restore({ strata }: DriftGuardState): void {
+    this.#strata.clear()
+    for (const [stratum, events, voices] of strata) {
+      const own = voices.map(([source, sum, at]) => [source, { sum, at }] as const)
+      this.#strata.set(stratum, { events, voices: new Map(own) })
+    }
+  }
+}
+
+/** The least recent goes first. */
+function trim(map: Map<string, unknown>, limit: number): void {
+  const [oldest] = map.keys()
+  if (map.size > limit && oldest !== undefined) map.delete(oldest)
+}

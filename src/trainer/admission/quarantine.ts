@@ -1,0 +1,92 @@
+/**
+ * The defence against poisoned feedback at work in the trainer: examples that are kept back wait in quarantine, part of the
+ * checkpoint, until a person or their turn releases them.
+ */
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { Example, Task } from '../../contracts/task.ts'
+import { isQuarantined, type SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
+import { eventStates } from '../../checkpoint/event-log/states.ts'
+import type { KeptBack } from '../../learner/defence/defence.ts'
+import type { Suspicion } from '../../learner/defence/settings.ts'
+import { failure } from '../../platform/errors.ts'
+import { receivedOf } from '../routing/set-aside-letters.ts'
+import { exampleAside } from '../routing/put-aside.ts'
+import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { TrainerState } from '../state.ts'
+
+/** Outliers older than this many places behind the newest are not what the stream says now. */
+const RECENT = 200
+
+/** The latents of these are needed again and again. */
+export function outliersIn({ setAside, defence }: TrainerState): readonly KeptBack[] {
+  if (defence === undefined) return []
+  return setAside.entries.flatMap(({ was, at, what }) =>
+    was === 'outlier' && what.kind === 'example' ? [{ at, example: what.example }] : [],
+  )
+}
+
+/** Makes the reference of the defence, where it is outdated: before a judgement, and before an update. */
+export async function consultKept(
+  { state, latents }: { readonly state: TrainerState; readonly latents: LatentProvider },
+  signal: AbortSignal,
+): Promise<void> {
+  const { defence, learner } = state
+  if (defence?.isOutdated !== true) return
+  const examples = defence.consulted(learner.remembered, outliersIn(state))
+  const found = await latents.all(examples, signal)
+  const kept = examples.flatMap((example) => {
+    const latent = found.get(example.key)
+    return latent === undefined ? [] : [{ example, latent }]
+  })
+  defence.consult(kept, learner.head)
+}
+
+/** Into the quarantine; the oldest go to the dead letters when there is no room. */
+export function keepBack(
+  example: Example,
+  why: Suspicion,
+  {
+    setAside,
+    log,
+    letters,
+    progress,
+    task,
+  }: Pick<TrainerState, 'setAside' | 'log' | 'letters' | 'progress'> & {
+    readonly task: Pick<Task, 'shown' | 'stratum'>
+  },
+): void {
+  log.add({ key: example.key, example, state: eventStates.quarantined })
+  for (const gone of setAside.add(exampleAside(example, why, task))) {
+    const error = failure(
+      'QUARANTINE_FULL',
+      `kept back (${gone.was}), and newer ones took its place`,
+    )
+    letters.add(receivedOf(gone, task), error)
+    log.reject(gone.key, error)
+    progress.count('rejected')
+  }
+}
+
+/**
+ * After an update: what was over the share of its source is learned as far as there is room again, and outliers of a
+ * stratum that has changed are what it says now.
+ */
+export function releaseKeptBack(state: TrainerState): readonly ExampleKey[] {
+  const { defence, setAside } = state
+  if (defence === undefined || setAside.quarantined === 0) return []
+  const room = new Map<string, number>()
+  const isDue = ({ was, at, what, stratum = '' }: SetAsideEntry) => {
+    if (what.kind !== 'example') return false
+    if (was === 'outlier') return at >= setAside.next - RECENT && defence.hasChanged(stratum)
+    if (was !== 'over-share') return false
+    const { source } = what.example
+    const left = room.get(source) ?? defence.roomOf(source)
+    room.set(source, left - 1)
+    return left >= 1
+  }
+  const due = setAside.entries.filter(
+    (entry) => isQuarantined(entry) && !entry.isDue && isDue(entry),
+  )
+  setAside.release(due)
+  return due.map(({ key }) => key)
+}

@@ -1,0 +1,127 @@
+/** Shares, trust and drift, each by itself. */
+import { describe, expect, test } from 'vitest'
+import { DriftGuard } from '../../../src/learner/defence/drift-guard.ts'
+import { equalSay } from '../../../src/learner/defence/equal-say.ts'
+import { RecentSources } from '../../../src/learner/defence/recent-sources.ts'
+import { openRandom } from '../../../src/platform/random.ts'
+
+describe('an equal say', () => {
+  const full = () => 1
+  const totals = (sources: readonly string[], share: number) => {
+    const weights = equalSay(sources, share, full)
+    const sums = new Map<string, number>()
+    for (const source of sources) sums.set(source, (sums.get(source) ?? 0) + weights.get(source)!)
+    return sums
+  }
+
+  test('holds a source with most rows to its share of all weights, and leaves the others whole', () => {
+    const small = Array.from({ length: 20 }, (_, at) => `s${at}`)
+    const sums = totals([...small, ...Array<string>(400).fill('big')], 0.2)
+    const all = [...sums.values()].reduce((sum, each) => sum + each, 0)
+    expect(sums.get('big')! / all).toBeCloseTo(0.2, 6)
+    expect(sums.get('s3')).toBe(1)
+  })
+
+  test('of few sources leaves each at least half again an equal part', () => {
+    const sums = totals(['a', 'b', 'c', ...Array<string>(97).fill('big')], 0.1)
+    const all = [...sums.values()].reduce((sum, each) => sum + each, 0)
+    expect(sums.get('big')! / all).toBeCloseTo(1.5 / 4, 6)
+  })
+
+  test('of one source is all', () => {
+    expect(totals(['a', 'a'], 0.1).get('a')).toBe(2)
+  })
+})
+
+describe('what is remembered of sources', () => {
+  test('trust falls to nothing for a source that contradicts the others, and comes back', () => {
+    const sources = new RecentSources(10)
+    const everyone = () => true
+    for (let at = 0; at < 60; at += 1)
+      for (const source of ['a', 'b', 'bad']) {
+        sources.saw(source)
+        sources.judged(source, source !== 'bad' && at % 5 > 0, 0.5)
+      }
+    expect(sources.trust('a', everyone)).toBe(1)
+    expect(sources.trust('bad', everyone)).toBe(0)
+    for (let at = 0; at < 200; at += 1) sources.judged('bad', true, 0.5)
+    expect(sources.trust('bad', everyone)).toBe(1)
+  })
+
+  test('noise that all share costs none of them its trust', () => {
+    const random = openRandom(3, 'noise')
+    const sources = new RecentSources(10)
+    for (let at = 0; at < 200; at += 1)
+      for (const source of ['a', 'b', 'c']) sources.judged(source, random.uniform() < 0.65, 0.5)
+    for (const source of ['a', 'b', 'c']) expect(sources.trust(source, () => true)).toBe(1)
+  })
+
+  test('the share of a source over a long time is that of the config, give or take chance', () => {
+    const sources = new RecentSources(100)
+    let [big, all] = [0, 0]
+    for (let at = 0; at < 4000; at += 1) {
+      const source = at % 2 === 0 ? 'big' : `s${at % 31}`
+      sources.saw(source)
+      if (source === 'big' && sources.room('big', 0.1) < 1) continue
+      sources.learned(source)
+      all += 1
+      if (source === 'big') big += 1
+    }
+    expect(big / all).toBeGreaterThan(0.08)
+    expect(big / all).toBeLessThan(0.15)
+  })
+
+  test('is bounded, and the one that was silent longest is forgotten', () => {
+    const sources = new RecentSources(3)
+    for (let at = 0; at < 50; at += 1) sources.saw(`s${at}`)
+    expect(sources.snapshot().rows.map(([source]) => source)).toEqual(['s47', 's48', 's49'])
+  })
+
+  test('goes on from a snapshot as if nothing had been', () => {
+    const [one, other] = [new RecentSources(5), new RecentSources(5)]
+    for (let at = 0; at < 30; at += 1) one.saw(`s${at % 7}`)
+    for (let twice = 0; twice < 2; twice += 1) other.restore(structuredClone(one.snapshot()))
+    for (const each of [one, other]) {
+      each.saw('s3')
+      each.learned('s3')
+      each.judged('s3', true, 0.5)
+    }
+    expect(other.snapshot()).toEqual(one.snapshot())
+  })
+})
+
+describe('the drift guard', () => {
+  const feed = (guard: DriftGuard, source: string, times: number, isContradicted = true) => {
+    for (let at = 0; at < times; at += 1) guard.saw('yes', source, isContradicted)
+  }
+
+  test('one loud source is one voice', () => {
+    const guard = new DriftGuard(10)
+    for (const source of ['a', 'b', 'c']) feed(guard, source, 3, false)
+    feed(guard, 'loud', 100)
+    expect(guard.hasChanged('yes')).toBe(false)
+  })
+
+  test('most sources together are a change, of their stratum alone, until they agree again', () => {
+    const guard = new DriftGuard(10)
+    for (const source of ['a', 'b', 'c']) feed(guard, source, 8)
+    feed(guard, 'd', 3, false)
+    expect(guard.hasChanged('yes')).toBe(true)
+    expect(guard.hasChanged('no')).toBe(false)
+    const again = new DriftGuard(10)
+    again.restore(structuredClone(guard.snapshot()))
+    for (const source of ['a', 'b', 'c']) feed(again, source, 12, false)
+    expect(again.hasChanged('yes')).toBe(false)
+  })
+
+  test('four wrong labels in ten of a single source are no change', () => {
+    const random = openRandom(5, 'guard')
+    const guard = new DriftGuard(10)
+    let changes = 0
+    for (let at = 0; at < 2000; at += 1) {
+      guard.saw('yes', 'only', random.uniform() < 0.35)
+      if (guard.hasChanged('yes')) changes += 1
+    }
+    expect(changes).toBeLessThan(20)
+  })
+})

@@ -1,0 +1,136 @@
+/** The defence in the trainer: what is kept back, what releases it, and that a crash changes nothing of it (law 2). */
+import { describe, expect, test, vi } from 'vitest'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import type { DefenceSettings } from '../../src/learner/defence/settings.ts'
+import { runWithCrashes } from '../simulation/lives.ts'
+import { finalState } from './final-state.ts'
+import { poisoned, type PoisonPlan } from './poison-events.ts'
+import { openWorld, runToEnd, type Setting, type World } from './world.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const defence: DefenceSettings = {
+  maxShare: 0.2,
+  fromSources: 5,
+  trusted: [],
+  maxWeight: 1,
+  quarantines: true,
+  sources: 100,
+}
+const settingOf = (own: Partial<DefenceSettings> = {}): Setting => ({
+  every: 8,
+  capacity: 200,
+  train: { batch: 8, replay_batch: 8, epochs: 1 },
+  defence: { ...defence, ...own },
+})
+
+const worldOf = (plan: PoisonPlan) => openWorld({ s: poisoned(plan) })
+const saved = (world: World) => new Checkpoint(world.store, { snapshots: 9 }).load()!
+const keptBackIn = (world: World) =>
+  saved(world).setAside.map(({ key, was }) => ({ source: key.split('\0')[0], was }))
+const learnedOf = (world: World, source: string) =>
+  saved(world).remembered.filter((each) => each.source === source).length
+
+describe('one hostile source', () => {
+  test('with nine tenths of the volume teaches next to nothing, and the honest ones teach nearly all', async () => {
+    const world = worldOf({ honest: 160, hostile: 9 })
+    const { counts, defence: report } = await runToEnd(world, settingOf())
+    expect(report!.distrusted).toContainEqual({ source: 'hostile', trust: 0 })
+    expect(report!.keptBack.hostile).toBeGreaterThan(500)
+    const hostile = keptBackIn(world).filter(({ source }) => source === 'hostile').length
+    expect(hostile).toBeGreaterThan(1300)
+    expect(counts.quarantined).toBe(keptBackIn(world).length)
+    expect(counts.quarantined! - hostile).toBeLessThan(32)
+    expect(counts.accepted).toBe(1600)
+  })
+
+  test('is contained among two sources where the other one is trusted', async () => {
+    const world = worldOf({ honest: 160, sources: 1, hostile: 9 })
+    const { defence: report } = await runToEnd(world, settingOf({ trusted: ['s0'] }))
+    expect(report!.distrusted).toEqual([{ source: 'hostile', trust: 0 }])
+    expect(learnedOf(world, 'hostile')).toBeLessThan(0.3 * learnedOf(world, 's0'))
+    const open = worldOf({ honest: 160, sources: 1, hostile: 9 })
+    await runToEnd(open, { ...settingOf(), defence: undefined as never })
+    expect(learnedOf(open, 'hostile')).toBeGreaterThan(3 * learnedOf(open, 's0'))
+  })
+})
+
+test('without poison nearly nothing is kept back, and what was over a share is learned later', async () => {
+  const world = worldOf({ honest: 600, sources: 5 })
+  const { defence: report, counts } = await runToEnd(world, settingOf())
+  expect(report!.distrusted).toEqual([])
+  expect(counts.quarantined).toBeLessThan(30)
+  expect(counts.learned + counts.quarantined! + 8).toBeGreaterThanOrEqual(600)
+})
+
+test('when the labels of all sources turn, what they say now is learned', async () => {
+  const surprised = await runToEnd(worldOf({ honest: 360, turnsAt: 300 }), settingOf())
+  expect(surprised.counts.quarantined).toBeGreaterThan(30)
+  const world = worldOf({ honest: 500, turnsAt: 300 })
+  const { counts } = await runToEnd(world, settingOf())
+  expect(counts.quarantined).toBeLessThan(20)
+  expect(counts.learned).toBeGreaterThan(470)
+})
+
+test('sources that nobody has reviewed teach as many events a day as the config says', async () => {
+  const world = worldOf({ honest: 100 })
+  const setting = settingOf({ unreviewedDaily: 40, trusted: ['s0'], maxShare: 1 })
+  await runToEnd(world, setting)
+  const late = keptBackIn(world).filter(({ was }) => was === 'over-daily')
+  const trusted = poisoned({ honest: 100 }).filter((each) => each.includes('"s0"')).length
+  expect(late).toHaveLength(100 - trusted - 40)
+  expect(late.filter(({ source }) => source === 's0')).toEqual([])
+})
+
+test('a full quarantine lets its oldest go to the dead letters, and leaves the rest alone', async () => {
+  const world = worldOf({ honest: 60, hostile: 9 })
+  const limits = { quarantine: { events: 20, bytes: 1e6 }, setAside: { events: 1, bytes: 1e6 } }
+  const { counts } = await runToEnd(world, { ...settingOf(), limits })
+  expect(counts.quarantined).toBe(20)
+  const codes = new Set([...world.letters.values()].map(({ code }) => code))
+  expect([...codes]).toEqual(['QUARANTINE_FULL'])
+  expect(counts.rejected).toBe(world.letters.size)
+})
+
+describe('a person', () => {
+  const ask = async (world: World, by: 'relearn' | 'discard', selection: object) => {
+    const { moves } = world.registry
+    const { version } = moves.at(-1)!.live
+    const move = { version, expect: moves.length, reason: 'seen', by, asks: { selection } }
+    await world.registry.point(move as Parameters<typeof world.registry.point>[0])
+  }
+
+  test('releases what is in quarantine, and it is learned', async () => {
+    const world = worldOf({ honest: 100 })
+    const setting = settingOf({ unreviewedDaily: 40 })
+    const before = await runToEnd(world, setting)
+    expect(before.counts.quarantined).toBe(60)
+    await ask(world, 'relearn', {})
+    expect((await runToEnd(world, setting)).counts.quarantined).toBe(60)
+    await ask(world, 'relearn', { quarantined: true, source: 's1' })
+    const after = await runToEnd(world, setting)
+    expect(after.counts.quarantined).toBeLessThan(60)
+    expect(keptBackIn(world).filter(({ source }) => source === 's1')).toEqual([])
+  })
+
+  test('drops it for good', async () => {
+    const world = worldOf({ honest: 100 })
+    const setting = settingOf({ unreviewedDaily: 40 })
+    await runToEnd(world, setting)
+    await ask(world, 'discard', { quarantined: true })
+    const { counts } = await runToEnd(world, setting)
+    expect(counts).toMatchObject({ quarantined: 0, learned: 40 })
+  })
+})
+
+test('a trainer that dies at random instants keeps back and learns the same', async () => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const plan = { honest: 120, hostile: seed % 3, flips: 0.1, turnsAt: seed > 3 ? 70 : 999, seed }
+    const own = seed % 2 === 0 ? {} : { trusted: ['s1'], unreviewedDaily: 90 }
+    const reference = worldOf(plan)
+    await runToEnd(reference, settingOf(own))
+    const world = worldOf(plan)
+    await runWithCrashes(world, settingOf(own), seed)
+    expect(finalState(world), `seed ${seed}`).toEqual(finalState(reference))
+  }
+}, 120_000)
