@@ -120,7 +120,11 @@ async function loopParts(
       trunk,
     },
     ...learned,
-    comparison: { golden, rowCost: rowCostOf(settings, base) },
+    comparison: {
+      golden,
+      rowCost: rowCostOf(settings, base),
+      restoreAfterHolds: settings.evaluation.restore_after_holds,
+    },
     lossGap: settings.evaluation.overfitting,
     knnMemory: knnMemoryOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),

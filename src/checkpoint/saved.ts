@@ -105,6 +105,8 @@ export interface Progress {
   readonly line?: VersionLine
   /** The place of the next event that is set aside. */
   readonly setAsideNext?: number
+  /** Candidates in a row that were held because of their scores; absent = none. */
+  readonly holds?: number
   /** Recent accuracy at the version that the weights come from; null or absent = unknown. */
   readonly scored?: number | null
   /** What versions of a fresh adapter have to reach before one of them becomes live; null or absent = nothing. */

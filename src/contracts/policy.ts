@@ -348,6 +348,8 @@ export interface Verdict extends Decision<'promote' | 'hold'> {
 export interface PromotionDecision extends Decision<'promote' | 'hold'> {
   /** Where several policies have decided together: each of them. */
   readonly verdicts?: readonly Verdict[]
+  /** It is held because of its scores, not only until a person decides. */
+  readonly isHarmful?: true
 }
 
 /** Whether a finished candidate becomes live. */

@@ -23,13 +23,17 @@ export function jointPromotion(promotions: readonly NamedPromotion[]): Promotion
     needs,
     decide(facts) {
       const verdicts = promotions.map((each) => verdictOf(each, facts))
+      const isHarmful = promotions.some(
+        ({ policy }, at) => policy.looksAtScores !== false && verdicts[at]?.verdict === 'hold',
+      )
+      const all = { verdicts, ...(isHarmful && { isHarmful }) } as const
       const [only] = verdicts
       if (only !== undefined && verdicts.length === 1)
-        return { verdict: only.verdict, reason: only.reason, verdicts }
+        return { verdict: only.verdict, reason: only.reason, ...all }
       const holding = verdicts.filter(({ verdict }) => verdict === 'hold')
       const told = holding.length > 0 ? holding : verdicts
       const reason = told.map(({ policy, reason }) => withName(policy, reason)).join('; ')
-      return { verdict: holding.length > 0 ? 'hold' : 'promote', reason, verdicts }
+      return { verdict: holding.length > 0 ? 'hold' : 'promote', reason, ...all }
     },
   }
 }

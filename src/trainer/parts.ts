@@ -114,6 +114,8 @@ export interface LoopPolicies {
 export interface ComparisonParts {
   /** The examples that the promotion policy needs, as rows. */
   readonly golden?: readonly GoldenRow[]
+  /** Held candidates in a row after which the learner goes back to the live version; 0 or absent = never. */
+  readonly restoreAfterHolds?: number
   /** Bounds what comparing a candidate costs; absent = all rows, always. */
   readonly rowCost?: RowCost
 }

@@ -116,6 +116,13 @@ export class TrainerProgress {
     })
   }
 
+  /** Candidates in a row that were held because of their scores, this one included. */
+  held(isHarmful: boolean): number {
+    const holds = isHarmful ? (this.#state.holds ?? 0) + 1 : 0
+    this.#set({ holds })
+    return holds
+  }
+
   /** The clock starts an update here, and why; undefined: there is nothing to learn any more. */
   cut(reason: string | undefined): void {
     this.#set({ cut: reason })
@@ -130,7 +137,7 @@ export class TrainerProgress {
 
   /** The weights come from `version` now; version names keep rising from `next`. */
   wentTo(version: string, next = this.#state.next): void {
-    this.#set({ parent: version, next })
+    this.#set({ parent: version, next, holds: 0 })
   }
 
   /** The quality of the version that the weights come from: the next one reports the change. */

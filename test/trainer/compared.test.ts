@@ -128,25 +128,57 @@ test('a comparison goes forward with no more rows than its update pays for, and 
   expect(own.map(({ line }) => line)).toEqual([1, 2])
 })
 
-test('the same is decided after a crash at any effect', async () => {
-  const reference = openWorld(poisoned())
-  await runToEnd(reference, setting())
-  const decisions = ({ registry }: World) =>
-    [...registry.versions.values()].map(({ manifest }) => [manifest.decision, manifest.reason])
-  expect(decisions(reference).some(([decision]) => decision === 'hold')).toBe(true)
-  for (let instant = 1; ; instant += 23) {
-    const world = openWorld(poisoned())
-    let effects = 0
-    const chaos = () => {
-      if ((effects += 1) === instant) throw new Crash(`${instant}`)
+test.each([0, 3])(
+  'the same is decided after a crash at any effect, with a limit of %d holds',
+  async (holds) => {
+    const guarded = (): Setting => ({
+      ...setting(),
+      comparison: { ...setting().comparison, restoreAfterHolds: holds },
+    })
+    const reference = openWorld(poisoned())
+    await runToEnd(reference, guarded())
+    const decisions = ({ registry }: World) =>
+      [...registry.versions.values()].map(({ manifest }) => [manifest.decision, manifest.reason])
+    expect(decisions(reference).some(([decision]) => decision === 'hold')).toBe(true)
+    for (let instant = 1; ; instant += 23) {
+      const world = openWorld(poisoned())
+      let effects = 0
+      const chaos = () => {
+        if ((effects += 1) === instant) throw new Crash(`${instant}`)
+      }
+      const survived = await runToEnd(world, { ...guarded(), chaos }).then(
+        () => true,
+        () => false,
+      )
+      if (!survived) await runToEnd(world, guarded())
+      expect(finalState(world), `died at ${instant}`).toEqual(finalState(reference))
+      expect(decisions(world), `died at ${instant}`).toEqual(decisions(reference))
+      if (survived) break
     }
-    const survived = await runToEnd(world, { ...setting(), chaos }).then(
-      () => true,
-      () => false,
-    )
-    if (!survived) await runToEnd(world, setting())
-    expect(finalState(world), `died at ${instant}`).toEqual(finalState(reference))
-    expect(decisions(world), `died at ${instant}`).toEqual(decisions(reference))
-    if (survived) break
-  }
-}, 120_000)
+  },
+  120_000,
+)
+
+test('after some held candidates in a row the learner is the live version again, and what came since is set aside', async () => {
+  const world = openWorld(poisoned())
+  const comparison = { ...setting().comparison, restoreAfterHolds: 3 }
+  const { counts } = await runToEnd(world, { ...setting(), comparison })
+  const back = world.registry.moves.find(({ by }) => by === 'policy')!
+  expect(back.reason).toMatch(/^3 candidates in a row were held, the last one: /)
+  const before = world.registry.moves.filter(({ generation }) => generation < back.generation)
+  expect(back.live.version).toBe(before.at(-1)!.live.version)
+  expect(counts.set_aside).toBeGreaterThanOrEqual(3 * 3)
+  // The next candidate comes from the live version.
+  const children = [...world.registry.versions.values()].map(({ manifest }) => manifest)
+  const next = children.filter(({ parent }) => parent === back.live.version)
+  expect(next.length).toBeGreaterThan(1)
+  expect(liveAnswers(world)).toEqual(['yes', 'no'])
+})
+
+test('holds that wait for a person do not make it go back', async () => {
+  const manual = openPolicies('promotion', policies.promotion, { policy: 'manual' })
+  const world = openWorld({ s: lessons(60) })
+  const comparison = { ...setting().comparison, restoreAfterHolds: 2 }
+  await runToEnd(world, { ...setting(), comparison, promotion: jointPromotion(manual) })
+  expect(world.registry.moves.map(({ by }) => by)).toEqual(['start'])
+})

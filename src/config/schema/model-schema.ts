@@ -207,6 +207,13 @@ const train = section(
 
 const evaluation = section(
   {
+    restore_after_holds: Type.Integer({
+      minimum: 0,
+      maximum: 1000,
+      default: 0,
+      description:
+        'candidates in a row held because of their scores, after which the learner goes back to the live version and sets aside what came since; 0 = it learns on',
+    }),
     held_out: section(
       {
         share: Type.Number({

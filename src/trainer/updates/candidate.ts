@@ -53,9 +53,9 @@ export async function publishCandidate(
   if (held === undefined) state.progress.setBar(undefined)
   return publish(learned, parts, signal, (version) => {
     const decided: PromotionDecision = held ?? loop.policies.promotion.decide({ ...facts, version })
-    const { verdict, reason, verdicts } = decided
+    const { verdict, reason, ...more } = decided
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
-    return { verdict, reason: parts.join('; '), ...(verdicts && { verdicts }) }
+    return { ...more, verdict, reason: parts.join('; ') }
   })
 }
 

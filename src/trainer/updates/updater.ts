@@ -87,11 +87,24 @@ export class Updater {
     state.progress.learned(outcome, number)
     state.log.learned(version)
     state.progress.scored(state.learner.scores)
+    const back = this.#restoringAfter(decision)
+    if (back !== undefined) return this.goBack(back.version, back.reason, signal)
     this.#release(version, decision)
     releaseKeptBack(state)
     await state.save(signal, version)
     await pointer.carryOut(signal)
     await this.#tidy(signal)
+  }
+
+  /** The live version and why, if the line has gone bad: each candidate comes from the weights of the last one. */
+  #restoringAfter({ verdict, isHarmful, reason }: Published['decision']) {
+    const { loop, state } = this.#parts
+    const { restoreAfterHolds: limit = 0 } = loop.comparison ?? {}
+    const holds = state.progress.held(verdict === 'hold' && isHarmful === true)
+    const { live } = state.progress.state
+    if (limit === 0 || holds < limit || live === null) return undefined
+    const { version } = live
+    return { version, reason: `${holds} candidates in a row were held, the last one: ${reason}` }
   }
 
   /** A move of a trial that is not made yet stays. */
