@@ -1,10 +1,18 @@
 /**
- * Examples that must stay right: a candidate is held when it answers one wrong that `secure` live versions in a row
- * have answered right. At most `lose` of them are let pass.
+ * Examples that must stay right: a candidate is held when it answers more of them wrong than wavering explains.
  *
- * The file has one event per line, as it would be sent: `{"text": "…", "label": "…"}`. It is read when the daemon starts.
- * Its examples are never learned from this file. No feedback can change them, so this is the strongest guard against labels
- * that are poisoned slowly. An example that wavers is not secured, and counts again once it is right for long enough.
+ * An example counts once `secure` live versions in a row have answered it right. One that n versions have answered right
+ * is wrong by chance with a probability of about 1/(n + 2) (Laplace's rule of succession), so the number of wrong ones is
+ * about Poisson distributed:
+ *
+ *   hold  ⇔  k wrong > lose  and  P(K ≥ k) ≤ alpha,   K ~ Poisson(Σ 1/(nᵢ + 2))
+ *
+ * The clearer the examples, the fewer it takes: a single wrong one among ten that were right 500 times holds. With
+ * `alpha: 1` any wrong one does.
+ *
+ * The file has one event per line, as it would be sent: `{"input": {"text": "…"}, "label": "…"}`. It is read when the
+ * daemon starts. Nothing is learned from it, and no feedback can change it, so this is the strongest guard against
+ * labels that are poisoned slowly.
  */
 import { readFileSync, statSync } from 'node:fs'
 import { CodedError } from '../../src/contracts/core.ts'
@@ -19,6 +27,7 @@ export interface GoldenSettings {
   readonly [setting: string]: number | string
   readonly file: string
   readonly secure: number
+  readonly alpha: number
   readonly lose: number
 }
 
@@ -42,6 +51,14 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
       description:
         'live versions in a row that have answered an example right before it must stay so',
     },
+    alpha: {
+      type: 'number',
+      minimum: 1e-6,
+      maximum: 1,
+      default: 0.02,
+      description:
+        'error rate: the largest share of sound candidates that are held; 1 = any wrong one',
+    },
     lose: {
       type: 'integer',
       minimum: 0,
@@ -56,11 +73,15 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
   },
 }
 
-function decide({ golden: outcomes = [] }: PromotionFacts, { file, secure, lose }: GoldenSettings) {
+function decide(
+  { golden: outcomes = [] }: PromotionFacts,
+  { file, secure, alpha, lose }: GoldenSettings,
+) {
   const own = outcomes.filter((each) => each.file === file)
   const secured = own.filter(({ streak }) => streak >= secure)
   const lost = secured.filter(({ error }) => error >= 0.5)
-  if (lost.length > lose) {
+  const expected = secured.reduce((sum, { streak }) => sum + 1 / (streak + 2), 0)
+  if (lost.length > lose && atLeast(lost.length, expected) <= alpha) {
     const lines = lost.slice(0, 5).map(({ line }) => line)
     const which = `line${lines.length === 1 ? '' : 's'} ${lines.join(', ')}`
     const more = lost.length > lines.length ? ', …' : ''
@@ -68,10 +89,19 @@ function decide({ golden: outcomes = [] }: PromotionFacts, { file, secure, lose 
     return { verdict: 'hold', reason } as const
   }
   const right = secured.length - lost.length
-  return {
-    verdict: 'promote',
-    reason: `golden: ${right} of ${secured.length} examples stay right (of ${own.length} in the file)`,
-  } as const
+  const reason = `golden: ${right} of ${secured.length} examples are right (of ${own.length} in the file)`
+  return { verdict: 'promote', reason } as const
+}
+
+/** P(K ≥ k) of a Poisson distribution. */
+function atLeast(count: number, mean: number): number {
+  let term = Math.exp(-mean)
+  let below = 0
+  for (let at = 0; at < count; at += 1) {
+    below += term
+    term *= mean / (at + 1)
+  }
+  return Math.max(0, 1 - below)
 }
 
 function examplesIn(file: string): readonly GoldenExample[] {

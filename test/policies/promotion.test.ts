@@ -278,14 +278,26 @@ describe('golden', () => {
     })
   })
 
-  it('holds a candidate that has an example wrong that was right for long enough', () => {
-    const outcomes = [outcome(1, 0, 30), outcome(3, 1, 10), outcome(4, 1, 9)]
+  it('holds a candidate that has an example wrong that was right for very long', () => {
+    const outcomes = [outcome(1, 0, 300), outcome(3, 1, 300), outcome(4, 1, 9)]
     expect(decide(outcomes)).toEqual({
       verdict: 'hold',
       reason: 'golden: 1 of 2 examples are wrong now (line 3)',
     })
     expect(decide(outcomes, { lose: 1 }).verdict).toBe('promote')
-    expect(decide(outcomes, { secure: 5 }).reason).toMatch(/2 of 3 .*lines 3, 4/)
+    expect(decide(outcomes, { secure: 5, alpha: 1 }).reason).toMatch(/2 of 3 .*lines 3, 4/)
+  })
+
+  it('takes one of many for chance, and not many of many', () => {
+    const wrong = (count: number) =>
+      decide(Array.from({ length: 40 }, (_, at) => outcome(at, at < count ? 1 : 0, 60))).verdict
+    expect([0, 1, 2, 4, 10].map(wrong)).toEqual(['promote', 'promote', 'promote', 'hold', 'hold'])
+  })
+
+  it('of which any wrong one holds, where the config says so', () => {
+    const outcomes = [outcome(1, 0, 10), outcome(3, 1, 10)]
+    expect(decide(outcomes).verdict).toBe('promote')
+    expect(decide(outcomes, { alpha: 1 }).verdict).toBe('hold')
   })
 
   it('promotes a first version, which has nothing right yet', () => {
