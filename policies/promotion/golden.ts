@@ -47,7 +47,7 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
       type: 'integer',
       minimum: 1,
       maximum: 10_000,
-      default: 10,
+      default: 30,
       description:
         'live versions in a row that have answered an example right before it must stay so',
     },

@@ -367,13 +367,26 @@ export interface RollbackFacts {
   readonly scores: Scores
   /** Of the line of versions over the stream so far. */
   readonly line: Scores
+  /** The version that `reference` named, and how it and the live one answer the block; absent = it is not there. */
+  readonly reference?: {
+    readonly version: string
+    /** 0 = right, 1 = wrong, without kNN memory: that knows the block already. */
+    readonly answers: readonly { readonly live: number; readonly reference: number }[]
+  }
+}
+
+/** Absent `to` = the version that was live before. */
+export interface RollbackDecision extends Decision<'keep' | 'rollback'> {
+  readonly to?: string
 }
 
 /** Whether the live version must be rolled back. Called after each scored block. */
 export interface Rollback extends Stateful {
   /** It never looks at scores, so a block may be tested by the same step that learns it. */
   readonly looksAtScores?: false
-  decide(facts: RollbackFacts): Decision<'keep' | 'rollback'>
+  /** A version whose answers to each block it compares with those of the live one. Its bytes are kept. */
+  reference?(): string | undefined
+  decide(facts: RollbackFacts): RollbackDecision
 }
 
 /**

@@ -54,6 +54,8 @@ export interface VersionState {
 export interface LiveVersion {
   readonly version: string
   readonly memorised?: readonly Memorised[] | undefined
+  /** The version that the rollback policy compares it with. */
+  readonly reference?: { readonly version: string; readonly weights: TrainableState } | undefined
   /** Where the learner's own are of another version; `unknown`: they do not fit its adapter. */
   readonly weights?: TrainableState | 'unknown'
 }
@@ -66,6 +68,8 @@ export interface Outcome {
   /** `rollback`: the block was scored, the policy wants the version before, and nothing was learned. */
   readonly verdict: 'learned' | 'rollback'
   readonly reason: string
+  /** Of a rollback: where to; absent = the version that was live before. */
+  readonly to?: string
   readonly learned: number
   /** Steps made, and how many of them were dropped. */
   readonly steps: number

@@ -8,7 +8,14 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
-import type { Alarm, AlarmCount, LossGapReport, Scores, SliceGap } from '../contracts/policy.ts'
+import type {
+  Alarm,
+  AlarmCount,
+  LossGapReport,
+  RollbackDecision,
+  Scores,
+  SliceGap,
+} from '../contracts/policy.ts'
 import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
@@ -53,6 +60,8 @@ export class Learner {
   /** The head before the update that tests in its first step. */
   #testedHead: Head
   #learned = 0
+  /** Of the block of this update, where it was tested as a whole. */
+  #tested: readonly Score[] = []
 
   constructor(parts: LearnerParts) {
     this.#parts = parts
@@ -137,7 +146,7 @@ export class Learner {
     const { trigger, chance: random } = this.#parts
     this.#pending.add(example)
     const seen = { pending: this.#pending.size, nowMs, random }
-    const [score] = this.#tested(example, latents)
+    const [score] = this.#testedOnArrival(example, latents)
     const decision = trigger.observe(score === undefined ? seen : { ...seen, score })
     this.#alarm = decision.alarm ?? this.#alarm
     if (decision.verdict === 'update') this.#dueReason = decision.reason
@@ -212,13 +221,14 @@ export class Learner {
   *update(live?: LiveVersion, heldOut: readonly Example[] = []): Update {
     const block = this.pending
     // Test, then train: one forward pass does both where nothing has to be decided between them.
+    this.#tested = []
     const testsInStep = this.#testsInStep(block)
     if (testsInStep) this.#testedHead = this.#parts.trainable.head
     // With kNN memory each example was tested on arrival: by now memory knows it.
     else if (this.#knnMemory === undefined) yield* this.#test(block)
     const judged = live === undefined ? undefined : yield* this.#judge(live, block)
     this.#live.closeBlock()
-    if (judged?.verdict === 'rollback') return rolledBack(judged.reason)
+    if (judged?.verdict === 'rollback') return rolledBack(judged)
     const before = this.progress
     const alarm = this.#respondToAlarm()
     this.#training.begin(block.length, { raised: isRaised(alarm) })
@@ -398,13 +408,17 @@ export class Learner {
 
   /** Scores the block with the weights as they are before they learn from it. */
   *#test(block: readonly Example[]): Generator<readonly Example[], void, LatentMap> {
+    const tested: Score[] = []
     for (const batch of batches(block, this.#parts.train.batch))
-      for (const [row, score] of this.#score(batch, yield batch).entries())
+      for (const [row, score] of this.#score(batch, yield batch).entries()) {
         this.#observed(score, batch[row])
+        tested.push(score)
+      }
+    this.#tested = tested
   }
 
   /** Scores on arrival, if required. Memory takes it in after the test. */
-  #tested(example: Example, latents: LatentMap): readonly Score[] {
+  #testedOnArrival(example: Example, latents: LatentMap): readonly Score[] {
     const { trigger } = this.#parts
     if (this.#knnMemory === undefined)
       return trigger.needsScore ? this.#score([example], latents) : []
@@ -449,14 +463,41 @@ export class Learner {
   }
 
   *#judge(
-    { version, weights, memorised }: LiveVersion,
+    { version, weights, memorised, reference }: LiveVersion,
     block: readonly Example[],
-  ): Generator<readonly Example[], Decision<'keep' | 'rollback'>, LatentMap> {
+  ): Generator<readonly Example[], RollbackDecision, LatentMap> {
     if (weights === 'unknown') this.#live.replaceBlock([])
     else if (weights !== undefined)
       this.#live.replaceBlock(yield* this.scoresOn(block, { weights, memorised }))
     const scores = this.#live.of(version)
-    return this.#parts.rollback.decide({ scores, line: this.scores, version })
+    const facts = { scores, line: this.scores, version }
+    if (reference === undefined || weights === 'unknown') return this.#parts.rollback.decide(facts)
+    const isTested = weights === undefined && this.#tested.length === block.length
+    const live = isTested ? this.#tested : yield* this.#headScores(block, weights)
+    const others = yield* this.#headScores(block, reference.weights)
+    const answers = live.map(({ error }, at) => ({
+      live: error,
+      reference: others[at]?.error ?? error,
+    }))
+    const compared = { version: reference.version, answers }
+    return this.#parts.rollback.decide({ ...facts, reference: compared })
+  }
+
+  /** Without kNN memory, of the present weights or others. */
+  *#headScores(
+    examples: readonly Example[],
+    weights: TrainableState | undefined,
+  ): Generator<readonly Example[], readonly Score[], LatentMap> {
+    const { trainable, train } = this.#parts
+    const present = weights && trainable.snapshot()
+    const scores: Score[] = []
+    for (const batch of batches(examples, train.batch)) {
+      const latents = yield batch
+      if (weights !== undefined) trainable.restore(weights)
+      scores.push(...this.#score(batch, latents))
+      if (present !== undefined) trainable.restore(present)
+    }
+    return scores
   }
 
   /** Its first step is the only one that sees the weights as they are now. */
@@ -528,6 +569,7 @@ function isRaised(alarm: Alarm | undefined): boolean {
   return alarm?.response === 'raise-rate' || alarm?.response === 'fresh-replay'
 }
 
-function rolledBack(reason: string): Outcome {
-  return { verdict: 'rollback', reason, learned: 0, steps: 0, dropped: 0 }
+function rolledBack({ reason, to }: RollbackDecision): Outcome {
+  const nothing = { learned: 0, steps: 0, dropped: 0 }
+  return { verdict: 'rollback', reason, ...(to !== undefined && { to }), ...nothing }
 }

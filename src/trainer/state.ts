@@ -22,7 +22,7 @@ import {
 } from '../checkpoint/saved.ts'
 import type { Journals } from '../checkpoint/journals.ts'
 import type { Learner } from '../learner/learner.ts'
-import type { LatentMap, LearnerState } from '../learner/learner-types.ts'
+import type { LatentMap, LearnerState, LiveVersion } from '../learner/learner-types.ts'
 import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
 import { Ahead } from '../intake/retractions-ahead.ts'
 import type { Defence } from '../learner/defence/defence.ts'
@@ -57,6 +57,8 @@ export class TrainerState {
   readonly ahead: Ahead
   readonly heldOut: HeldOut
   readonly compared = new RowHistory()
+  /** The version that the rollback policy compares the live one with: a cache of what the checkpoint has. */
+  reference: LiveVersion['reference']
   readonly served: ServedScores
   readonly trials: Trials
   readonly log: EventLog

@@ -295,7 +295,7 @@ describe('golden', () => {
   })
 
   it('of which any wrong one holds, where the config says so', () => {
-    const outcomes = [outcome(1, 0, 10), outcome(3, 1, 10)]
+    const outcomes = [outcome(1, 0, 30), outcome(3, 1, 30)]
     expect(decide(outcomes).verdict).toBe('promote')
     expect(decide(outcomes, { alpha: 1 }).verdict).toBe('hold')
   })

@@ -1,5 +1,6 @@
 /** The facts of release decisions that the trainer has to compute: answers of other versions than the learner's. */
 import type { TrainableState } from '../../contracts/adapter.ts'
+import { CodedError } from '../../contracts/core.ts'
 import type { PromotionFacts } from '../../contracts/policy.ts'
 import type { Example } from '../../contracts/task.ts'
 import { gateRows, nextRows, rowBudget, type UpdateSize } from '../../evaluation/gate-rows.ts'
@@ -31,10 +32,42 @@ export async function liveVersion(
 ): Promise<LiveVersion | undefined> {
   const { loop, state } = parts
   const { live, parent } = state.progress.state
-  if (!live?.previous) return undefined
+  if (live === null) return undefined
+  const reference = await referenceVersion(parts, signal)
+  if (!live.previous && reference === undefined && loop.policies.rollback.reference === undefined)
+    return undefined
   const { version } = live
-  if (version === parent || loop.policies.rollback.looksAtScores === false) return { version }
-  return { version, ...((await versionState(version, parts, signal)) ?? { weights: 'unknown' }) }
+  if (version === parent || loop.policies.rollback.looksAtScores === false)
+    return { version, reference }
+  return {
+    version,
+    reference,
+    ...((await versionState(version, parts, signal)) ?? { weights: 'unknown' }),
+  }
+}
+
+/** The version that the rollback policy compares the live one with; undefined if there is none any more. */
+async function referenceVersion(
+  parts: GateParts,
+  signal: AbortSignal,
+): Promise<LiveVersion['reference']> {
+  const { loop, state } = parts
+  const version = loop.policies.rollback.reference?.()
+  if (version === undefined) return undefined
+  // A version never changes, and reading one takes longer than comparing with it.
+  if (state.reference?.version === version) return state.reference
+  const found = await unlessGone(versionState(version, parts, signal))
+  state.reference = found && { version, weights: found.weights }
+  return state.reference
+}
+
+async function unlessGone<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof CodedError && !error.retriable) return undefined
+    throw error
+  }
 }
 
 /** How the candidate and the versions before it answer the rows of the comparison. */

@@ -65,8 +65,9 @@ export class Updater {
     const live = await liveVersion(this.#parts, signal)
     const outcome = await drive(state.learner.update(live, this.#watched), latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome)
-    if (outcome.verdict === 'rollback' && earlier !== undefined)
-      return this.goBack(earlier, outcome.reason, signal)
+    const target = outcome.to ?? earlier
+    if (outcome.verdict === 'rollback' && target !== undefined)
+      return this.goBack(target, outcome.reason, signal)
     this.#leaveOut(outcome)
     state.learnerChanged()
     latents.keepOnly(this.#wantedRows)
@@ -214,7 +215,12 @@ export class Updater {
     const { registry, keepVersions, keep = { last: keepVersions }, log } = loop
     const { parent, live } = state.progress.state
     const known = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
-    const wanted = [...known, ...state.trials.versions]
+    const reference = loop.policies.rollback.reference?.()
+    const wanted = [
+      ...known,
+      ...state.trials.versions,
+      ...(reference === undefined ? [] : [reference]),
+    ]
     if (signal.aborted) return
     try {
       const kept = await registry.keep(keep, wanted)
