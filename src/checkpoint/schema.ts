@@ -129,6 +129,10 @@ export const checkpointMigrations: readonly string[] = [
     id INTEGER PRIMARY KEY, version TEXT NOT NULL, parent INTEGER NOT NULL, "end" INTEGER NOT NULL, sum INTEGER
   );
   `,
+  `
+  ALTER TABLE served_versions ADD COLUMN parts TEXT;
+  ALTER TABLE judged_answers ADD COLUMN part TEXT;
+  `,
 ]
 
 /** The key that a state of an earlier release has for `memory.head`. */

@@ -186,6 +186,9 @@ export interface Task<Target = Json, Output = Json> extends TaskHead<Target> {
   /** How wrong the answer was that was served: 0 = right; where answers are right or wrong, 1 = wrong; else the distance. */
   judge(served: string, target: Target): number
 
+  /** The stratum that was served and the right one, where both are known: rows and columns of a confusion matrix. */
+  confused?(served: string, target: Target): readonly [said: string, right: string] | undefined
+
   // ── Answering ──
 
   /** Facts of a version under the names of today. */

@@ -3,6 +3,13 @@
  * however late it comes. Counted apart from the learner, so that a rollback takes none of it back. Of an answer that is
  * judged again the newest judgement counts, among the last ones; the versions and the answers that are known are bounded.
  */
+import {
+  ServedParts,
+  type JudgedPart,
+  type PartsState,
+  type ServedPartScores,
+} from './served-parts.ts'
+
 export interface ServedLimits {
   /** Versions with scores; the one that was judged least recently goes first. */
   readonly versions: number
@@ -14,6 +21,8 @@ export interface ServedScore {
   readonly version: string
   /** Answers that were judged. */
   readonly count: number
+  /** Of the versions that were judged last. */
+  readonly parts?: ServedPartScores
   /** Their mean error in the task's terms: 0 = all right; where answers are right or wrong, the share of wrong ones. */
   readonly error: number
 }
@@ -24,6 +33,8 @@ export interface VersionSum {
   readonly at: number
   readonly count: number
   readonly errors: number
+  /** Absent in a checkpoint from before they were counted. */
+  readonly parts?: PartsState
 }
 
 export interface Judgement {
@@ -31,6 +42,7 @@ export interface Judgement {
   readonly prediction: string
   readonly version: string
   readonly error: number
+  readonly part?: JudgedPart
 }
 
 export interface ServedState {
@@ -46,6 +58,9 @@ export interface ServedChange {
   readonly goneJudgements: readonly string[]
 }
 
+/** Versions with parts in a report, which is made once a second. */
+const VERSIONS_IN_PARTS = 5
+
 export const defaultServedLimits: ServedLimits = { versions: 100, answers: 10_000 }
 
 export class ServedScores {
@@ -53,6 +68,7 @@ export class ServedScores {
   /** In the order of their last judgement, oldest first. */
   readonly #versions = new Map<string, VersionSum>()
   readonly #judgements = new Map<string, Judgement>()
+  readonly #parts = new Map<string, ServedParts>()
   #at = 0
   #shown: readonly ServedScore[] | undefined
   /** Names with rows that have changed since the last save. */
@@ -63,12 +79,13 @@ export class ServedScores {
     this.#limits = limits
   }
 
-  judge(prediction: string, version: string, error: number): void {
+  judge(prediction: string, version: string, error: number, part?: JudgedPart): void {
     this.withdraw(prediction)
     this.#at += 1
-    this.#judgements.set(prediction, { at: this.#at, prediction, version, error })
+    const judgement = { at: this.#at, prediction, version, error, ...(part && { part }) }
+    this.#judgements.set(prediction, judgement)
     this.#changedJudgements.add(prediction)
-    this.#add(version, 1, error)
+    this.#add(judgement, 1)
     this.#forgetOldest()
   }
 
@@ -83,21 +100,28 @@ export class ServedScores {
     if (known === undefined) return
     this.#judgements.delete(prediction)
     this.#changedJudgements.add(prediction)
-    if (this.#versions.has(known.version)) this.#add(known.version, -1, -known.error)
+    if (this.#versions.has(known.version)) this.#add(known, -1)
   }
 
   /** The most recently judged first. The same array until something changes. */
   get scores(): readonly ServedScore[] {
     this.#shown ??= [...this.#versions.values()]
       .filter(({ count }) => count > 0)
-      .map(({ version, count, errors }) => ({ version, count, error: errors / count }))
       .reverse()
+      .map(({ version, count, errors }, at) => {
+        const parts = at < VERSIONS_IN_PARTS ? this.#parts.get(version)?.scores : undefined
+        return { version, count, error: errors / count, ...(parts && { parts }) }
+      })
     return this.#shown
   }
 
   /** Since the last save. */
   get change(): ServedChange {
-    const [versions, goneVersions] = split(this.#changedVersions, this.#versions)
+    const [sums, goneVersions] = split(this.#changedVersions, this.#versions)
+    const versions = sums.map((sum) => {
+      const parts = this.#parts.get(sum.version)
+      return { ...sum, ...(parts && { parts: parts.state }) }
+    })
     const [judgements, goneJudgements] = split(this.#changedJudgements, this.#judgements)
     return { versions, goneVersions, judgements, goneJudgements }
   }
@@ -111,7 +135,11 @@ export class ServedScores {
   restore({ versions, judgements }: ServedState): void {
     this.#versions.clear()
     this.#judgements.clear()
-    for (const row of versions) this.#versions.set(row.version, row)
+    this.#parts.clear()
+    for (const { parts, ...row } of versions) {
+      this.#versions.set(row.version, row)
+      if (parts !== undefined) this.#parts.set(row.version, new ServedParts(parts))
+    }
     for (const row of judgements) this.#judgements.set(row.prediction, row)
     this.#at = Math.max(0, versions.at(-1)?.at ?? 0, judgements.at(-1)?.at ?? 0)
     this.#shown = undefined
@@ -119,9 +147,10 @@ export class ServedScores {
     this.#forgetOldest()
   }
 
-  #add(version: string, count: number, error: number): void {
+  #add({ version, error, part }: Judgement, count: 1 | -1): void {
+    if (part !== undefined) this.#partsOf(version).count(part, error, count)
     const was = this.#versions.get(version) ?? { count: 0, errors: 0, at: 0 }
-    const errors = was.count + count === 0 ? 0 : was.errors + error
+    const errors = was.count + count === 0 ? 0 : was.errors + count * error
     const at = count > 0 ? this.#at : was.at
     // A judgement that is withdrawn leaves the order as it is.
     if (count > 0) this.#versions.delete(version)
@@ -130,10 +159,17 @@ export class ServedScores {
     this.#shown = undefined
   }
 
+  #partsOf(version: string): ServedParts {
+    const parts = this.#parts.get(version) ?? new ServedParts()
+    this.#parts.set(version, parts)
+    return parts
+  }
+
   #forgetOldest(): void {
     const { versions, answers } = this.#limits
     for (const version of oldest(this.#versions, versions)) {
       this.#versions.delete(version)
+      this.#parts.delete(version)
       this.#changedVersions.add(version)
     }
     for (const prediction of oldest(this.#judgements, answers)) {

@@ -487,6 +487,12 @@ export const metricTable = {
     labels: ['model', 'bound'],
     help: 'Widest difference of that share between two slices with enough examples: bound is point, low or high. Absent until there are two.',
   },
+  servedPartError: {
+    kind: 'gauge',
+    name: 'antikythera_served_part_error_ratio',
+    labels: ['model', 'by', 'name'],
+    help: 'The same by stratum, slice and source: `by` says which, and `name` is its name; at most 64 of each, and `other`.',
+  },
   servedError: {
     kind: 'gauge',
     name: 'antikythera_served_error',

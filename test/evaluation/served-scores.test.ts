@@ -5,7 +5,9 @@ import type { ServedPrediction } from '../../src/contracts/stream.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { ServedTables } from '../../src/checkpoint/served-tables.ts'
 import { checkpointMigrations } from '../../src/checkpoint/schema.ts'
-import { ServedScores } from '../../src/evaluation/served-scores.ts'
+import { rowSum } from '../../src/checkpoint/row-sum.ts'
+import type { JudgedPart } from '../../src/evaluation/served-parts.ts'
+import { ServedScores, type ServedScore } from '../../src/evaluation/served-scores.ts'
 import { openStore } from '../../src/platform/store/store.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { event, lessons } from '../trainer/events.ts'
@@ -46,7 +48,10 @@ test('what is written is what is read, also after every single change', () => {
   const served = new ServedScores(limits)
   for (let at = 0; at < 40; at += 1) {
     if (at % 7 === 6) served.withdraw(`p-${at - 3}`)
-    else served.judge(`p-${at % 11}`, `v${Math.floor(at / 6)}`, (at % 3) / 2)
+    else
+      served.judge(`p-${at % 11}`, `v${Math.floor(at / 6)}`, (at % 3) / 2, {
+        ...{ source: `s-${at % 2}`, stratum: 'yes', slice: `part-${at % 3}` },
+      })
     tables.write(served.change)
     // Again, as after a save that may or may not have been done.
     tables.write(served.change)
@@ -56,6 +61,73 @@ test('what is written is what is read, also after every single change', () => {
     expect(again.scores).toEqual(served.scores)
     expect(tables.load().judgements.length).toBeLessThanOrEqual(5)
   }
+  store.close()
+})
+
+const plain = (scores: readonly ServedScore[]) => scores.map(({ parts: _parts, ...score }) => score)
+
+const part = (over: Partial<JudgedPart> = {}): JudgedPart => ({
+  ...{ source: 'desk', stratum: 'yes', slice: 'north', confused: ['no', 'yes'] },
+  ...over,
+})
+
+test('a version has scores by stratum, slice and source, and what was said in place of what', () => {
+  const served = new ServedScores()
+  served.judge('p-1', 'v1', 1, part())
+  served.judge('p-2', 'v1', 0, part({ confused: ['yes', 'yes'], slice: 'south' }))
+  const { slice: _slice, ...nowhere } = part({ source: 'shop', stratum: 'no' })
+  served.judge('p-3', 'v1', 1, { ...nowhere, confused: ['yes', 'no'] })
+  expect(served.scores[0]?.parts).toEqual({
+    strata: [
+      { name: 'yes', count: 2, error: 0.5 },
+      { name: 'no', count: 1, error: 1 },
+    ],
+    slices: [
+      { name: 'north', count: 1, error: 1 },
+      { name: 'south', count: 1, error: 0 },
+    ],
+    sources: [
+      { name: 'desk', count: 2, error: 0.5 },
+      { name: 'shop', count: 1, error: 1 },
+    ],
+    confusion: [
+      { said: 'no', right: 'yes', count: 1 },
+      { said: 'yes', right: 'yes', count: 1 },
+      { said: 'yes', right: 'no', count: 1 },
+    ],
+  })
+  served.withdraw('p-1')
+  expect(served.scores[0]?.parts).toMatchObject({
+    slices: [{ name: 'south', count: 1, error: 0 }],
+    confusion: [{ said: 'yes' }, { said: 'yes', right: 'no' }],
+  })
+})
+
+test('parts are bounded: names beyond the limit share a row, and what is taken back leaves it', () => {
+  const served = new ServedScores()
+  for (let at = 0; at < 500; at += 1)
+    served.judge(`p-${at}`, 'v1', 1, part({ slice: `s-${at}`, confused: [`a-${at}`, 'yes'] }))
+  const { slices, confusion } = served.scores[0]!.parts!
+  expect(slices.length).toBe(65)
+  expect(slices[0]).toEqual({ name: 'other', count: 436, error: 1 })
+  expect(confusion.length).toBe(256)
+  for (let at = 0; at < 500; at += 1) served.withdraw(`p-${at}`)
+  served.judge('again', 'v1', 0, part())
+  expect(served.scores[0]!.parts!.slices).toEqual([{ name: 'other', count: 1, error: 0 }])
+})
+
+test('rows of before there were parts are read as they are', () => {
+  const store = openStore(':memory:', { migrations: checkpointMigrations })
+  const put = 'INSERT INTO served_versions (version, at, count, errors, sum) VALUES (?, ?, ?, ?, ?)'
+  store.run(put, 'v1', 3, 2, 1, rowSum('v1', 3, 2, 1))
+  const judged =
+    'INSERT INTO judged_answers (prediction, at, version, error, sum) VALUES (?, ?, ?, ?, ?)'
+  store.run(judged, 'p', 3, 'v1', 1, rowSum('p', 3, 'v1', 1))
+  const served = new ServedScores()
+  served.restore(new ServedTables(store).load())
+  expect(served.scores).toEqual([{ version: 'v1', count: 2, error: 0.5 }])
+  served.withdraw('p')
+  expect(served.scores).toEqual([{ version: 'v1', count: 1, error: 0 }])
   store.close()
 })
 
@@ -105,7 +177,7 @@ describe('a trainer', () => {
     const world = judged()
     const running = startIn(world, setting)
     await running.readAll()
-    expect(running.loop.served()).toEqual(expected)
+    expect(plain(running.loop.served())).toEqual(expected)
     await running.stop()
     const { versions } = savedIn(world).served!
     expect(versions.map(({ version, count }) => [version, count])).toEqual([
@@ -120,12 +192,37 @@ describe('a trainer', () => {
       world.predictions.set(id, { ...world.predictions.get(id)!, pinned: true })
     const running = startIn(world, setting)
     await running.readAll()
-    expect(running.loop.served()).toEqual([{ version: 'v1', count: 1, error: 1 }])
+    expect(plain(running.loop.served())).toEqual([{ version: 'v1', count: 1, error: 1 }])
     // They teach like any other.
     await running.stop()
     const other = judged()
     await runToEnd(other, setting)
     expect(savedIn(world).progress.learned).toBe(savedIn(other).progress.learned)
+  })
+
+  test('counts no answer that was given after the right one was known', async () => {
+    const world = judged()
+    world.predictions.set('p-3', { ...world.predictions.get('p-3')!, timeMs: 1e9 })
+    const running = startIn(world, setting)
+    await running.readAll()
+    expect(plain(running.loop.served())).toEqual([{ version: 'v1', count: 2, error: 0.5 }])
+    await running.stop()
+  })
+
+  test('scores the slice that an event names, and confuses labels', async () => {
+    const world = openWorld({
+      s: [event({ id: 'f', prediction_id: 'p', label: 'no', slice: 'north' })],
+    })
+    world.predictions.set(...predicted('p', 'v1', 'yes'))
+    const running = startIn(world, setting)
+    await running.readAll()
+    expect(running.loop.served()[0]?.parts).toEqual({
+      strata: [{ name: 'no', count: 1, error: 1 }],
+      slices: [{ name: 'north', count: 1, error: 1 }],
+      sources: [{ name: 's', count: 1, error: 1 }],
+      confusion: [{ said: 'yes', right: 'no', count: 1 }],
+    })
+    await running.stop()
   })
 
   test('a rollback takes none of it back, a retraction does', async () => {
@@ -135,7 +232,7 @@ describe('a trainer', () => {
     world.streams.get('s')!.push(event({ id: 'f-9', prediction_id: 'p-2' }))
     const running = startIn(world, setting)
     await running.readAll()
-    expect(running.loop.served()).toEqual([
+    expect(plain(running.loop.served())).toEqual([
       { version: 'v2', count: 1, error: 1 },
       { version: 'v1', count: 1, error: 0 },
     ])
@@ -156,7 +253,7 @@ describe('a trainer', () => {
       if (!survived) await runToEnd(world, setting)
       const served = new ServedScores()
       served.restore(savedIn(world).served!)
-      expect(served.scores, `died at ${instant}`).toEqual(expected)
+      expect(plain(served.scores), `died at ${instant}`).toEqual(expected)
       if (survived) break
     }
   }, 60_000)

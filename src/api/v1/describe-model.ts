@@ -13,6 +13,7 @@ import type {
   TrainerAnswer,
 } from './schemas.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
+import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 
 export function describeModel(model: ModelServices): ModelAnswer {
@@ -35,7 +36,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.progress && { progress: describeProgress(trainer.progress) }),
     ...(trainer.alarms && { drift: describeDrift(trainer.alarms) }),
     ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
-    ...(served && { served: { count: served.count, error: served.error } }),
+    ...(served && { served: describeServed(served) }),
     ...(trainer.trial && { trial: describeTrial(trainer.trial) }),
     ...(trainer.lossGap && { loss_gap: trainer.lossGap }),
     ...(trainer.quality?.slice_gap && { slice_gap: trainer.quality.slice_gap }),

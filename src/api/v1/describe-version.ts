@@ -1,4 +1,5 @@
 /** A version for /v1/models/{model}/versions: its manifest, without the parts that only the loader needs. */
+import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
 import type { Routing, Manifest } from '../../versions/contract.ts'
@@ -27,7 +28,7 @@ export function describeVersion(
     ...view.facts(manifest.facts),
     ...(manifest.memory && { memory: manifest.memory.items }),
     scores,
-    ...(judged && { served: { count: judged.count, error: judged.error } }),
+    ...(judged && { served: describeServed(judged) }),
     decision,
     reason,
     ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),

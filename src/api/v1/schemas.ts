@@ -327,11 +327,27 @@ export const TrainerAnswer = Type.Object({
   message: Type.Optional(Type.String()),
 })
 
+const ServedParts = Type.Array(
+  Type.Object({ name: Type.String(), count: Count, error: Type.Number() }),
+)
+
 /** Scores of a version from the answers it really served. */
 const Served = Type.Object(
   {
     count: Type.Integer({ description: 'answers that feedback judged' }),
     error: Type.Number({ description: '0 = all right, 1 = all wrong; for numbers the distance' }),
+    parts: Type.Optional(
+      Type.Object(
+        {
+          ...{ strata: ServedParts, slices: ServedParts, sources: ServedParts },
+          confusion: Type.Array(
+            Type.Object({ said: Type.String(), right: Type.String(), count: Count }),
+            { description: 'what was answered, and what was right; a classification' },
+          ),
+        },
+        { description: 'most answers first; of the versions judged last' },
+      ),
+    ),
   },
   { description: 'of the answers it served; absent: none is judged, or another daemon trains it' },
 )

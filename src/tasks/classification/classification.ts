@@ -57,6 +57,10 @@ export function openClassification(rules: LabelRules): Task<LabelTarget, Answer>
       const isIt = renamedLabels([served], renamed)[0] === label
       return Number((kind === 'label') !== isIt)
     },
+    confused(served, { kind, label }) {
+      const [said = served] = renamedLabels([served], renamed)
+      return kind === 'label' && served !== '' ? [said, label] : undefined
+    },
     present(facts) {
       const { labels, retired } = presentNames(facts, rules)
       return { labels, ...(facts.retired !== undefined && { retired }) }

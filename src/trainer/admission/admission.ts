@@ -406,12 +406,19 @@ export class Admission {
   }
 
   /** However late it comes: the version that answered is known with the answer. One that was asked for by name is not counted. */
-  #judge(prediction: ServedPrediction, { target }: Example): void {
+  #judge(prediction: ServedPrediction, example: Example): void {
     const { served, trials, loop } = this.#parts
     const { id, version, answer, pinned } = prediction
-    if (pinned === true) return
+    const { target, source, slice, timeMs = Infinity } = example
+    // Where the right answer was known before this one was given, it tests nothing.
+    if (pinned === true || timeMs < prediction.timeMs) return
     const judge = (text: string) => loop.task.judge(text, target)
     if (!served.knows(id)) trials.judge(prediction, judge)
-    served.judge(id, version, judge(answer))
+    const confused = loop.task.confused?.(answer, target)
+    served.judge(id, version, judge(answer), {
+      ...{ source, stratum: loop.task.stratum(target) },
+      ...(slice !== undefined && { slice }),
+      ...(confused && { confused }),
+    })
   }
 }

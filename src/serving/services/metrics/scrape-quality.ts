@@ -12,6 +12,7 @@ export function forgetQuality(
   const ofTasks = new Set(models.flatMap(({ task }) => task.view.gauges))
   for (const name of ofTasks) metrics.reset(name as NameOf<'gauge'>)
   metrics.reset('eventSourceAccuracy')
+  metrics.reset('servedPartError')
   for (const name of ['servedError', 'servedJudged', 'trialError', 'trialJudged'] as const)
     metrics.reset(name)
   metrics.reset('sliceAccuracy')
@@ -62,6 +63,9 @@ export function showServed(
   if (judged === undefined) return
   metrics.gauge('servedError', { model }, judged.error)
   metrics.gauge('servedJudged', { model }, judged.count)
+  const { strata = [], slices = [], sources = [] } = judged.parts ?? {}
+  for (const [by, rows] of Object.entries({ stratum: strata, slice: slices, source: sources }))
+    for (const { name, error } of rows) metrics.gauge('servedPartError', { model, by, name }, error)
 }
 
 /** While a version is on trial. */
