@@ -1,4 +1,4 @@
-import { existsSync, rmSync, symlinkSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { buildStep } from '../../deploy/bootstrap/build.mjs'
@@ -45,4 +45,19 @@ test('a source that does not compile is SETUP_BUILD_FAILED with the message of t
   checkout.write('src/gear.ts', 'export const teeth: number = "many"\n')
   await expect(setUp([buildStep], checkout)).rejects.toMatchObject({ code: 'SETUP_BUILD_FAILED' })
   expect(checkout.said.join('\n')).toContain('TS2322')
+})
+
+test('the page is built with options of its own, and again when it changes', async () => {
+  const checkout = sourceCheckout()
+  const page = 'src/api/dashboard/page'
+  const include = ['./*.tsx']
+  const compilerOptions = { ...OPTIONS, rootDir: '../../../..', outDir: '../../../../dist' }
+  checkout.write(`${page}/tsconfig.json`, JSON.stringify({ compilerOptions, include }))
+  checkout.write(`${page}/main.tsx`, 'export const first = 1\n')
+  expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
+  const built = join(checkout.places.dist, page, 'main.js')
+  expect(readFileSync(built, 'utf8')).toContain('first')
+  checkout.write(`${page}/main.tsx`, 'export const second = 2 + 2\n')
+  expect(await setUp([buildStep], checkout)).toEqual([buildStep.name])
+  expect(readFileSync(built, 'utf8')).toContain('second')
 })

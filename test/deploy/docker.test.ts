@@ -57,6 +57,12 @@ test('what it copies is there, and is not left out by the list of what is ignore
   for (const path of allowed) expect(existsSync(join(root, path)), path).toBe(true)
 })
 
+test('the program is built by the script of the package, so that no part of it is left out, such as the page', () => {
+  const runs = words('RUN').map((parts) => parts.join(' '))
+  expect(runs.find((run) => /\bbuild\b/.test(run))).toMatch(/^npm run build\b/)
+  expect(runs.filter((run) => /\btsc\b/.test(run))).toEqual([])
+})
+
 test('what it copies from a stage is made there', () => {
   const stages = words('FROM').map(([, , stage]) => stage)
   for (const [flag = ''] of words('COPY').filter(([first]) => first?.startsWith('--from=')))
