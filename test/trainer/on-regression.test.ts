@@ -38,7 +38,9 @@ test('it takes the first live version as the reference, and asks for it until th
 
 test('it goes back to the reference when that is shown to be better, and says how sure it is', () => {
   const policy = begun()
-  const worse = Array.from({ length: 16 }, (_, at) => (at % 2 === 0 ? [1, 0] : [0, 0]) as const)
+  const worse = Array.from({ length: 16 }, (_, at) =>
+    at % 2 === 0 ? ([1, 0] as const) : ([0, 0] as const),
+  )
   const decisions = [1, 2, 3].map((block) => policy.decide(factsOf(`v${block + 1}`, worse)))
   const back = decisions.find(({ verdict }) => verdict === 'rollback')!
   expect(back.to).toBe('v1')
