@@ -65,7 +65,7 @@ function decide({ outcomes = [] }: PromotionFacts, { points, alpha, hold_on }: H
     proof.observe(-difference)
   }
   const seen = `${shownPoints(-harm.mean)} points on ${harm.count} rows`
-  if (harm.isRejected)
+  if (harm.isRejected && harm.mean > points / 100)
     return { verdict: 'hold', reason: `held-out: ${seen}, p ≤ ${shown(harm.pValue)}` } as const
   if (hold_on === 'doubt' && !proof.isRejected) {
     const reason = `held-out: ${seen}, not yet shown to be no worse (p ≤ ${shown(proof.pValue)})`

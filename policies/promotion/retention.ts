@@ -1,6 +1,6 @@
 /**
- * No part of the stream may be forgotten: a candidate is held when a stratum (a label, for a classification) or a slice
- * has fallen by more than `points` against the best of the last `versions` live versions.
+ * No part of the stream may be forgotten: a candidate is held when a stratum (a label, for a classification), a slice or
+ * all examples together have fallen by more than `points` against the best of the last `versions` live versions.
  *
  *   hold  ⇔  for some part P:  H₀: E[error(candidate) − error(best) | P] ≤ points/100  is rejected at level α / parts
  *   best  =  the period of live versions with the lowest mean over strata of their error
@@ -80,13 +80,14 @@ function decide(
   })
   const { first = '', last = '' } = periods[best] ?? {}
   const against = first === last ? first : `${first}–${last}`
-  const fallen = tested.filter(({ test }) => test.isRejected)
+  const fallen = tested.filter(({ test }) => test.isRejected && test.mean > points / 100)
   if (fallen.length > 0) {
     const told = fallen.map(
       ({ part, test }) =>
         `${part} has lost ${(100 * test.mean).toFixed(1)} points on ${test.count} rows`,
     )
-    return { verdict: 'hold', reason: `retention: against ${against}, ${told.join(', ')}` } as const
+    const reason = `retention: against ${against}, ${told.join(', ')}`
+    return { verdict: 'hold', reason, ...(last !== '' && { better: last }) } as const
   }
   const reason = `retention: nothing has fallen against ${against} (${parts.size} parts)`
   return { verdict: 'promote', reason } as const
@@ -110,7 +111,7 @@ function partsOf(outcomes: readonly RowOutcome[], best: number): ReadonlyMap<str
   for (const { stratum, slice, candidate, past } of outcomes) {
     const before = past[best] ?? undefined
     if (before === undefined) continue
-    const names = [`“${stratum}”`, ...(slice === undefined ? [] : [`slice “${slice}”`])]
+    const names = [EVERYTHING, `“${stratum}”`, ...(slice === undefined ? [] : [`slice “${slice}”`])]
     for (const name of names) {
       const differences = parts.get(name) ?? []
       differences.push(candidate - before)
@@ -119,6 +120,9 @@ function partsOf(outcomes: readonly RowOutcome[], best: number): ReadonlyMap<str
   }
   return parts
 }
+
+/** The part that has the most rows notices a small fall first. */
+const EVERYTHING = 'everything'
 
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length)

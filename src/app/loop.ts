@@ -203,7 +203,7 @@ function eventLogBytes({ redis, fleet, limits }: Config): number {
 }
 
 /** Of a policy that cannot decide without held-out rows, where the config does not say how many. */
-const USUAL_SHARE = 0.05
+const USUAL_SHARE = 0.1
 
 function heldOutShare({ evaluation }: ModelConfig, needs: PromotionNeeds = {}): number {
   const { share } = evaluation.held_out

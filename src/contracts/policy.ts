@@ -350,6 +350,8 @@ export interface PromotionDecision extends Decision<'promote' | 'hold'> {
   readonly verdicts?: readonly Verdict[]
   /** It is held because of its scores, not only until a person decides. */
   readonly isHarmful?: true
+  /** An earlier live version that is shown to be better, where the policy knows one. */
+  readonly better?: string
 }
 
 /** Whether a finished candidate becomes live. */

@@ -2,13 +2,7 @@
  * Promotion policies that decide together: a candidate becomes live when every one of them agrees. Each is asked about
  * each candidate, also after one has refused it, so that the manifest shows all verdicts.
  */
-import type {
-  GoldenExample,
-  Promotion,
-  PromotionFacts,
-  PromotionNeeds,
-  Verdict,
-} from '../contracts/policy.ts'
+import type { GoldenExample, Promotion, PromotionNeeds, Verdict } from '../contracts/policy.ts'
 
 export interface NamedPromotion {
   readonly name: string
@@ -22,11 +16,21 @@ export function jointPromotion(promotions: readonly NamedPromotion[]): Promotion
     ...(looksAtNone && { looksAtScores: false }),
     needs,
     decide(facts) {
-      const verdicts = promotions.map((each) => verdictOf(each, facts))
+      const decisions = promotions.map(({ policy }) => policy.decide(facts))
+      const verdicts = decisions.map(({ verdict, reason }, at): Verdict => ({
+        policy: promotions[at]?.name ?? '',
+        verdict,
+        reason,
+      }))
+      const better = decisions.find((each) => each.better !== undefined)?.better
       const isHarmful = promotions.some(
         ({ policy }, at) => policy.looksAtScores !== false && verdicts[at]?.verdict === 'hold',
       )
-      const all = { verdicts, ...(isHarmful && { isHarmful }) } as const
+      const all = {
+        verdicts,
+        ...(isHarmful && { isHarmful }),
+        ...(better !== undefined && { better }),
+      } as const
       const [only] = verdicts
       if (only !== undefined && verdicts.length === 1)
         return { verdict: only.verdict, reason: only.reason, ...all }
@@ -36,11 +40,6 @@ export function jointPromotion(promotions: readonly NamedPromotion[]): Promotion
       return { verdict: holding.length > 0 ? 'hold' : 'promote', reason, ...all }
     },
   }
-}
-
-function verdictOf({ name, policy }: NamedPromotion, facts: PromotionFacts): Verdict {
-  const { verdict, reason } = policy.decide(facts)
-  return { policy: name, verdict, reason }
 }
 
 /** A user's own policy need not begin its reason with its name. */

@@ -285,9 +285,12 @@ export class TrainerState {
       log: this.log.change,
       seen: dedupe.fresh,
       retracted: this.#retracted,
-      protected: [live?.version, live?.previous, ...this.trials.versions].flatMap(
-        (version) => version ?? [],
-      ),
+      protected: [
+        ...[live?.version, live?.previous].flatMap((version) => version ?? []),
+        ...this.trials.versions,
+        // A candidate that is shown to be worse than one of these may end in going back to it.
+        ...this.compared.periods.map(({ last }) => last),
+      ],
       ...(snapshot !== undefined && {
         snapshot: { version: snapshot, line: dedupe.lineWithout(pending.map(({ key }) => key)) },
       }),

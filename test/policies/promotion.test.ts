@@ -110,6 +110,17 @@ describe('policies that decide together', () => {
     expect(decision.verdicts?.map(({ verdict }) => verdict)).toEqual(['promote', 'hold', 'hold'])
   })
 
+  it('name the better version that one of them knows', () => {
+    const better: Promotion = {
+      decide: () => ({ verdict: 'hold', reason: 'worse', better: 'v3' }),
+    }
+    const both = [
+      { name: 'always', policy: open('always') },
+      { name: 'own', policy: better },
+    ]
+    expect(jointPromotion(both).decide(unknown)).toMatchObject({ isHarmful: true, better: 'v3' })
+  })
+
   it('look at scores when one of them does', () => {
     expect(joint('always', 'manual').looksAtScores).toBe(false)
     expect(joint('always', 'margin').looksAtScores).toBeUndefined()
@@ -213,6 +224,21 @@ describe('retention', () => {
     expect(reason).toBe('retention: against v40–v60, “a” has lost 50.0 points on 100 rows')
   })
 
+  it('looks at everything together, and names the better version to go back to', () => {
+    const outcomes = Array.from({ length: 100 }, (_, at): RowOutcome => ({
+      stratum: `label ${at % 10}`,
+      candidate: at % 3 === 0 ? 1 : 0,
+      isFresh: true,
+      past: [0],
+    }))
+    // Of ten rows each label has lost too few to be sure of one.
+    expect(decide(outcomes)).toEqual({
+      verdict: 'hold',
+      reason: 'retention: against v40–v60, everything has lost 34.0 points on 100 rows',
+      better: 'v60',
+    })
+  })
+
   it('looks at slices too', () => {
     const outcomes = rowsOf('a', 200, { now: 0.2, before: 0 }).map((row, at) => ({
       ...row,
@@ -251,7 +277,9 @@ describe('retention', () => {
       past: past(at),
     }))
     const four = [1, 2, 3, 4].map((at) => ({ first: `v${at}0`, last: `v${at}9`, events: 1000 }))
-    expect(decide(outcomes, { periods: four }).reason).toMatch(/against v10–v19, “a” has lost 35/)
+    expect(decide(outcomes, { periods: four }).reason).toMatch(
+      /against v10–v19, everything has lost 35.*, “a” has lost 35/,
+    )
   })
 })
 

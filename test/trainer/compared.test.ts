@@ -159,16 +159,17 @@ test.each([0, 3])(
   120_000,
 )
 
-test('after some held candidates in a row the learner is the live version again, and what came since is set aside', async () => {
+test('after some held candidates in a row the learner is a good version again, and what came since is set aside', async () => {
   const world = openWorld(poisoned())
   const comparison = { ...setting().comparison, restoreAfterHolds: 3 }
   const { counts } = await runToEnd(world, { ...setting(), comparison })
   const back = world.registry.moves.find(({ by }) => by === 'policy')!
   expect(back.reason).toMatch(/^3 candidates in a row were held, the last one: /)
   const before = world.registry.moves.filter(({ generation }) => generation < back.generation)
-  expect(back.live.version).toBe(before.at(-1)!.live.version)
+  const lives = before.map(({ live }) => live.version)
+  expect(lives).toContain(back.live.version)
   expect(counts.set_aside).toBeGreaterThanOrEqual(3 * 3)
-  // The next candidate comes from the live version.
+  // The next candidate comes from it.
   const children = [...world.registry.versions.values()].map(({ manifest }) => manifest)
   const next = children.filter(({ parent }) => parent === back.live.version)
   expect(next.length).toBeGreaterThan(1)
@@ -181,4 +182,19 @@ test('holds that wait for a person do not make it go back', async () => {
   const comparison = { ...setting().comparison, restoreAfterHolds: 2 }
   await runToEnd(world, { ...setting(), comparison, promotion: jointPromotion(manual) })
   expect(world.registry.moves.map(({ by }) => by)).toEqual(['start'])
+})
+
+test('it is the version that is shown to be better, where the live one has fallen too', async () => {
+  const known: Promotion = {
+    decide: ({ version }) =>
+      Number(version.slice(1)) > 30
+        ? { verdict: 'hold', reason: 'worse than v12', better: 'v12' }
+        : fine,
+  }
+  const world = openWorld({ s: lessons(200) })
+  const comparison = { ...setting().comparison, restoreAfterHolds: 3 }
+  const promotion = jointPromotion([{ name: 'known', policy: known }])
+  await runToEnd(world, { ...setting(), comparison, promotion })
+  const [back] = world.registry.moves.filter(({ by }) => by === 'policy')
+  expect(back!.live.version).toBe('v12')
 })

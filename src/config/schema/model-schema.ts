@@ -212,7 +212,7 @@ const evaluation = section(
       maximum: 1000,
       default: 0,
       description:
-        'candidates in a row held because of their scores, after which the learner goes back to the live version and sets aside what came since; 0 = it learns on',
+        'candidates in a row held because of their scores, after which the learner goes back to the live version, or to one that is shown to be better, and sets aside what came since; 0 = it learns on',
     }),
     held_out: section(
       {

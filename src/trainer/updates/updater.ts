@@ -97,14 +97,18 @@ export class Updater {
     await this.#tidy(signal)
   }
 
-  /** The live version and why, if the line has gone bad: each candidate comes from the weights of the last one. */
-  #restoringAfter({ verdict, isHarmful, reason }: Published['decision']) {
+  /**
+   * Where to go back and why, if the line has gone bad: each candidate comes from the weights of the last one. If an earlier
+   * version is shown to be better than the candidates, the live version may be bad too, because each fell only a little.
+   */
+  #restoringAfter({ verdict, isHarmful, reason, better }: Published['decision']) {
     const { loop, state } = this.#parts
     const { restoreAfterHolds: limit = 0 } = loop.comparison ?? {}
     const holds = state.progress.held(verdict === 'hold' && isHarmful === true)
     const { live } = state.progress.state
     if (limit === 0 || holds < limit || live === null) return undefined
-    const { version } = live
+    const isKept = better !== undefined && state.checkpoint.hasSnapshot(better)
+    const version = isKept ? better : live.version
     return { version, reason: `${holds} candidates in a row were held, the last one: ${reason}` }
   }
 
@@ -216,8 +220,10 @@ export class Updater {
     const { parent, live } = state.progress.state
     const known = [parent, live?.version, live?.previous].flatMap((version) => version ?? [])
     const reference = loop.policies.rollback.reference?.()
+    const past = state.compared.periods.map(({ last }) => last)
     const wanted = [
       ...known,
+      ...past,
       ...state.trials.versions,
       ...(reference === undefined ? [] : [reference]),
     ]
