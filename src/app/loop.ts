@@ -68,6 +68,7 @@ async function loopParts(
   const { config, clock, log, fleet } = site
   const settings = modelOf(config, model)
   const { limits } = config
+  const { cpu_seconds_per_hour: perHour } = settings.budget
   const base = await openBase(settings.base)
   const folder = folderOf(config, model)
   const seen = viewOf(base, methodOf(settings), adapterOf(settings))
@@ -126,6 +127,7 @@ async function loopParts(
       restoreAfterHolds: settings.evaluation.restore_after_holds,
     },
     lossGap: settings.evaluation.overfitting,
+    compute: { cpuSeconds, ...(perHour !== undefined && { perHour }) },
     knnMemory: knnMemoryOf(site, model, seen.published ?? base),
     store: openStore(join(folder, 'state.db'), { migrations: checkpointMigrations }),
     registry,
@@ -189,6 +191,12 @@ function defenceOf(
     quarantines: defence.quarantine,
     sources: defended_sources,
   }
+}
+
+/** Of all threads of this process, those of the engines included. */
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }
 
 /** In a fleet the whole checkpoint is copied: half of the allowed copy size is reserved for the rest of it. */

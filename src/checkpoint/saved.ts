@@ -1,6 +1,7 @@
 /** What a checkpoint keeps of a trainer, and what a save adds to it. */
 import type { ExampleKey } from '../contracts/core.ts'
 import type { RolloutState } from '../evaluation/trial.ts'
+import type { ComputeState } from '../evaluation/compute-ledger.ts'
 import type { RowHistoryState } from '../evaluation/row-history.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
@@ -115,6 +116,8 @@ export interface Progress {
   readonly rollout?: RolloutState | null
   /** What is known of the sources; absent where nothing defends. */
   readonly defence?: DefenceState
+  /** CPU seconds of the updates; absent where none were measured. */
+  readonly compute?: ComputeState
   /** Positions at the last update: the start of the next version's span. */
   readonly spanFrom: AllPositions
 }

@@ -51,6 +51,7 @@ const patterns: readonly (readonly [pattern: string, where: Where])[] = [
   ['limits.defended_sources', 'trainer'],
   ['models.*.defence', 'trainer'],
   ['models.*.trigger', 'trainer'],
+  ['models.*.budget', 'trainer'],
   ['models.*.rate', 'trainer'],
   ['models.*.train.learning_rate', 'trainer'],
   ['models.*.train.head_learning_rate', 'trainer'],

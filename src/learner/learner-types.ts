@@ -91,6 +91,8 @@ export interface TriggerState {
   readonly [key: string]: Json
   readonly policy: Json
   readonly chance: string
+  /** It asked for an update that is not made yet. */
+  readonly alarm?: { readonly reason: string; readonly response: Alarm['response'] }
 }
 
 /** The state besides weights that changes with an update and that a rollback restores. */

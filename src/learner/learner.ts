@@ -52,7 +52,7 @@ export class Learner {
   readonly #live = new LiveScores()
   /** Starts an update for a policy that learns only from the replay buffer (GDumb). */
   readonly #fresh: TrainableState | undefined
-  /** It came with the verdict that starts the next update, so no checkpoint is between them. */
+  /** It came with the verdict that starts the next update. */
   #alarm: Alarm | undefined
   #dueReason: string | undefined
   readonly #training: Training
@@ -391,7 +391,12 @@ export class Learner {
 
   triggerState(): TriggerState {
     const { trigger, chance } = this.#parts
-    return { policy: trigger.snapshot(), chance: chance.snapshot() }
+    const { reason, response } = this.#alarm ?? {}
+    return {
+      policy: trigger.snapshot(),
+      chance: chance.snapshot(),
+      ...(reason !== undefined && response !== undefined && { alarm: { reason, response } }),
+    }
   }
 
   get alarms(): AlarmCount | undefined {
@@ -403,6 +408,7 @@ export class Learner {
     const { trigger, chance } = this.#parts
     this.#pending.restore(pending)
     trigger.restore(state?.policy ?? null)
+    this.#alarm = state?.alarm
     if (state !== null) chance.restore(state.chance)
   }
 

@@ -372,6 +372,18 @@ export const metricTable = {
     labels: ['model'],
     help: 'Finished updates: pending events learned, candidate scored and decided on.',
   },
+  computeSeconds: {
+    kind: 'counter',
+    name: 'antikythera_update_cpu_seconds_total',
+    labels: ['model', 'part'],
+    help: 'CPU seconds of the trainer during updates since the model was created, by part: training or evaluation.',
+  },
+  budgetUsed: {
+    kind: 'gauge',
+    name: 'antikythera_cpu_budget_used_ratio',
+    labels: ['model'],
+    help: 'CPU seconds of the last hour over budget.cpu_seconds_per_hour; at 1 the next update waits. Absent without a budget.',
+  },
   earlyStops: {
     kind: 'counter',
     name: 'antikythera_early_stops_total',

@@ -27,10 +27,18 @@ export interface TrainerStatus {
   readonly model: string
   /**
    * `standby`: another daemon of the fleet trains this model. `stalled`: its process has been silent for a while.
-   * `paused`: a person paused learning.
+   * `paused`: a person paused learning. `budget`: the next update waits because those of the last hour have cost too much.
    */
   readonly state:
-    'starting' | 'running' | 'idle' | 'paused' | 'failed' | 'stopped' | 'standby' | 'stalled'
+    | 'starting'
+    | 'running'
+    | 'idle'
+    | 'paused'
+    | 'budget'
+    | 'failed'
+    | 'stopped'
+    | 'standby'
+    | 'stalled'
   readonly code?: string
   readonly message?: string
   readonly lag: number
@@ -104,8 +112,20 @@ export interface TrainerStatus {
    */
   readonly copyFault?: { readonly code: string; readonly message: string }
   readonly updates?: UpdateTimes
+  readonly compute?: ComputeReport
   /** After the last update; absent where it is not measured. */
   readonly lossGap?: LossGapReport
+}
+
+/** CPU seconds of the updates of a model since it was created. */
+export interface ComputeReport {
+  readonly training: number
+  readonly evaluation: number
+  readonly lastHour: number
+  /** The budget. */
+  readonly perHour?: number
+  /** While it is spent: when it has room again. */
+  readonly roomAtMs?: number
 }
 
 /** Finished updates since the trainer's process started. */

@@ -100,8 +100,9 @@ class ModelLoop implements Loop {
   }
 
   status(): TrainerStatus {
-    const { state, times } = this.#assembly
-    const shown = statusOf(this.#parts, state, this.#running?.stream, this.#backlog, times)
+    const { state } = this.#assembly
+    const stream = this.#running?.stream
+    const shown = statusOf(this.#parts, state, stream, this.#backlog, this.#assembly)
     const { feedback } = this.#updates
     return {
       ...shown,
@@ -125,26 +126,37 @@ class ModelLoop implements Loop {
     const { pointer } = this.#assembly
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
       return this.#pause(stream, signal)
-    if (this.#assembly.state.progress.isPaused) return this.#standStill(stream, signal)
-    if (this.#assembly.state.progress.state.cut !== undefined) await this.#updates.finishCut(signal)
-    if (await this.#relearn(admission, signal)) return
+    if (this.#assembly.state.progress.isPaused) return this.#standStill('paused', stream, signal)
+    if (this.#updates.isPutOff()) {
+      if (this.#assembly.meter.isSpent) {
+        await this.#updates.act(false, signal)
+        return this.#standStill('budget', stream, signal)
+      }
+      await this.#updates.finishCut(signal)
+      await this.#tryAgain(admission, signal)
+    }
+    if (this.#updates.isPutOff() || (await this.#relearn(admission, signal))) return
     // The version of a rollback may have to be published again with the present settings.
     await this.#updates.act(false, signal)
     for (let read = 0; read < this.#parts.limits.records; read += 1) {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
       await this.#take(received, stream, admission, signal)
-      if (signal.aborted) break
+      if (signal.aborted || this.#updates.isPutOff()) break
     }
     this.#backlog.look(this.#consumed, stream.lag)
     if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
   }
 
-  /** A person has paused learning: events stay where they are. */
-  async #standStill(stream: SourceMultiplexer, signal: AbortSignal): Promise<void> {
+  /** A person has paused learning, or the next update waits for its budget: events stay where they are. */
+  async #standStill(
+    state: 'paused' | 'budget',
+    stream: SourceMultiplexer,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.#save(signal)
     await stream.measure(signal)
-    this.#enter('paused')
+    this.#enter(state)
     await stream.pause(this.#parts.limits.idleMs, signal)
   }
 
@@ -160,6 +172,7 @@ class ModelLoop implements Loop {
     const { setAside } = this.#assembly.state
     let count = 0
     for (; count < most && !signal.aborted; count += 1) {
+      if (this.#updates.isPutOff()) break
       const entry = setAside.nextDue()
       if (entry === undefined) break
       this.#enter('running')
@@ -207,8 +220,11 @@ class ModelLoop implements Loop {
   async #tryAgain(admission: Admission, signal: AbortSignal): Promise<void> {
     const { progress } = this.#assembly.state
     const before = progress.triedAgainUpTo
-    for (let next = admission.nextAgain(); next !== undefined; next = admission.nextAgain())
+    while (!this.#updates.isPutOff()) {
+      const next = admission.nextAgain()
+      if (next === undefined) break
       await this.#updates.act(await admission.again(next, signal), signal)
+    }
     if (progress.triedAgainUpTo !== before) this.#unsaved.changed()
   }
 
@@ -225,10 +241,12 @@ class ModelLoop implements Loop {
       const isDue = await admission.again(waiting, signal)
       if (!state.waiting.has(waiting.key)) this.#unsaved.changed()
       await this.#updates.act(isDue, signal)
+      if (this.#updates.isPutOff()) return
     }
     // A trigger that uses the clock is called here, because nothing else would wake it.
     const { verdict, reason } = state.learner.rest(this.#parts.clock.nowMs())
     if (verdict === 'update') await this.#updates.cut(reason, signal)
+    if (this.#updates.isPutOff()) return
     await this.#liftBarrier(stream, signal)
     await this.#save(signal)
     await stream.measure(signal)
@@ -251,7 +269,7 @@ class ModelLoop implements Loop {
     this.#parts.reports.onStatus(this.status())
   }
 
-  #enter(state: 'idle' | 'running' | 'paused'): void {
+  #enter(state: 'idle' | 'running' | 'paused' | 'budget'): void {
     if (this.#phase.state === state) return
     this.#phase = { state }
     this.#parts.reports.onStatus(this.status())

@@ -47,6 +47,8 @@ export interface LoopParts {
   /** When the gap between the losses of learned and of unseen rows is worth a warning; absent = it is not measured. */
   readonly lossGap?: LossGapLimits
   readonly train: TrainPlan
+  /** Absent = what updates cost is not measured. */
+  readonly compute?: ComputeParts
   /** Absent = the head alone answers. */
   readonly knnMemory?: KnnMemoryParts | undefined
 
@@ -68,6 +70,13 @@ export interface LoopParts {
   readonly reports: ReportParts
   /** Closes resources opened for this loop alone; called when it has ended. */
   readonly close?: () => Promise<void>
+}
+
+export interface ComputeParts {
+  /** Of this process since its start. */
+  readonly cpuSeconds: () => number
+  /** What the updates of an hour may cost; absent = any amount. */
+  readonly perHour?: number
 }
 
 /** Where events come from, and where those go that cannot be learned from. */

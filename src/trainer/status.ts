@@ -5,17 +5,18 @@ import type { FeedbackProgress, TrainerStatus } from './contract.ts'
 import type { Trial } from '../evaluation/trial.ts'
 import type { LoopParts } from './parts.ts'
 import type { TrainerState } from './state.ts'
-import type { UpdateClock } from './updates/update-times.ts'
+import type { Assembly } from './start/assembly.ts'
 
 export function statusOf(
   { model, reports: { engine, tensors, unknownKeys, truncated } }: LoopParts,
   state: TrainerState,
   stream: SourceMultiplexer | undefined,
   backlog: BacklogProgress,
-  times: UpdateClock,
+  { times, meter }: Pick<Assembly, 'times' | 'meter'>,
 ): Omit<TrainerStatus, 'state'> {
   const { learner, progress, waiting, setAside, defence, ahead, heldOut } = state
   const { dedupe, kept, log, trials } = state
+  const { report: compute } = meter
   const { accepted, duplicates, learned, rejected, steps, dropped } = progress.state
   return {
     model,
@@ -51,6 +52,7 @@ export function statusOf(
     ...(kept && { kept: { versions: kept.versions, bytes: kept.bytes } }),
     forgottenIds: dedupe.forgotten,
     updates: times.shown,
+    ...(compute && { compute }),
     ...(learner.lossGap && { lossGap: learner.lossGap }),
   }
 }
@@ -74,7 +76,11 @@ export function feedbackProgress(
   if (feedbackSource === undefined) return undefined
   if (!sources.some(({ name }) => name === feedbackSource)) return undefined
   const { spanFrom, generation } = progress.state
-  const isOpen = isActing || (trigger.rest !== undefined && learner.pendingCount > 0)
+  // An update that waits for its budget is still due.
+  const isOpen =
+    isActing ||
+    progress.state.cut !== undefined ||
+    (trigger.rest !== undefined && learner.pendingCount > 0)
   const settled = isOpen ? spanFrom : progress.positions
   return {
     read: progress.positions[feedbackSource] ?? {},

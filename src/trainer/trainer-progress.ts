@@ -6,6 +6,7 @@ import type { Scores } from '../contracts/policy.ts'
 import type { Routing } from '../versions/contract.ts'
 import type { Received } from '../intake/join.ts'
 import { behind, type Barrier } from '../checkpoint/barrier.ts'
+import type { ComputeState } from '../evaluation/compute-ledger.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { AllPositions, Move, Progress } from '../checkpoint/saved.ts'
 import type { Outcome } from '../learner/learner-types.ts'
@@ -126,6 +127,11 @@ export class TrainerProgress {
   /** The clock starts an update here, and why; undefined: there is nothing to learn any more. */
   cut(reason: string | undefined): void {
     this.#set({ cut: reason })
+  }
+
+  /** What updates have cost so far. */
+  computed(compute: ComputeState): void {
+    this.#set({ compute })
   }
 
   /** An undone update: its examples are dropped, and its steps do not count. */

@@ -25,6 +25,7 @@ const own = new Set(
     'decision',
     'reason',
     'verdicts',
+    'compute',
     'loss_gap',
     'slice_gap',
     'files',

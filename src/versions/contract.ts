@@ -11,7 +11,7 @@ export interface MemoryShape {
   readonly items: number
 }
 
-/** `manifest.json` of a version. `digest` covers everything but `created`. */
+/** `manifest.json` of a version. `digest` covers everything but `created` and `compute`, which no two runs have in common. */
 export interface Manifest {
   readonly format: 1
   readonly model: string
@@ -37,6 +37,8 @@ export interface Manifest {
   readonly reason: string
   /** Of each promotion policy that was asked; absent where none was. */
   readonly verdicts?: readonly Verdict[]
+  /** What its update has cost, of which so much for its evaluation; absent = not measured. */
+  readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
   /** Between rows that the last updates trained on and unseen ones; absent where it is not measured. */
   readonly loss_gap?: LossGapReport
   /** Of recent examples before it; absent where fewer than two slices have enough. */

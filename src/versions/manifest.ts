@@ -1,6 +1,6 @@
 /**
- * `manifest.json`: what a version is, in a form that proves itself. The digest covers every field but `created` (and
- * itself), and through `files` every byte of the version.
+ * `manifest.json`: what a version is, in a form that proves itself. The digest covers every field but `created` and
+ * `compute`, which are others each time the same version is made, (and itself), and through `files` every byte of the version.
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -63,8 +63,10 @@ function parse(bytes: Uint8Array, version: string): Json {
   }
 }
 
+const UNCOVERED: ReadonlySet<string> = new Set(['created', 'compute', 'digest'])
+
 function contentDigest(manifest: JsonObject): string {
-  const content = Object.entries(manifest).filter(([key]) => key !== 'created' && key !== 'digest')
+  const content = Object.entries(manifest).filter(([key]) => !UNCOVERED.has(key))
   return digestOf(Object.fromEntries(content))
 }
 
@@ -149,6 +151,9 @@ const fields = {
   reason: Type.String(),
   verdicts: Type.Optional(
     Type.Array(closed({ policy: Type.String(), verdict: Type.String(), reason: Type.String() })),
+  ),
+  compute: Type.Optional(
+    closed({ cpu_seconds: Type.Number(), evaluation_cpu_seconds: Type.Number() }),
   ),
   loss_gap: Type.Optional(
     closed({

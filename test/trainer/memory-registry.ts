@@ -74,8 +74,9 @@ export function memoryRegistry(): MemoryRegistry {
 
 function digestOf({ manifest, parameters }: VersionDraft): string {
   const { header, blob } = packTensors(parameters)
+  const { compute: _compute, ...content } = manifest
   return createHash('sha256')
-    .update(JSON.stringify(manifest))
+    .update(JSON.stringify(content))
     .update(header)
     .update(blob)
     .digest('hex')

@@ -56,7 +56,7 @@ export interface World {
 /** Parts of the loop in place of the small ones, without their groups. */
 type Replaced = Pick<
   LoopParts,
-  'lossGap' | 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'
+  'lossGap' | 'compute' | 'train' | 'keepVersions' | 'trainingMutex' | 'knnMemory'
 > &
   Pick<LoopParts['intake'], 'parse' | 'letAgain' | 'feedbackSource'> &
   Pick<LoopParts['encoding'], 'base' | 'trunk'> &
@@ -214,6 +214,7 @@ export function partsIn(
       rollback: setting.rollback ?? openPolicy('rollback', policies.rollback, { policy: 'never' }),
     },
     ...(setting.lossGap && { lossGap: setting.lossGap }),
+    ...(setting.compute && { compute: setting.compute }),
     knnMemory: setting.knnMemory,
     ...(setting.comparison && { comparison: setting.comparison }),
     store: shaky(world.store, chaos),

@@ -42,6 +42,18 @@ registryConformance('local', () => {
 
 const by = { reason: 'test', by: 'trainer' } as const
 
+test('a version that is made again after a crash is the same one, whatever it cost this time', async () => {
+  const registry = await open(scratchFolder())
+  const { manifest, parameters } = plainVersion('v1')
+  const costing = (cpu_seconds: number) => ({
+    manifest: { ...manifest, compute: { cpu_seconds, evaluation_cpu_seconds: 0 } },
+    parameters,
+  })
+  const first = await registry.publish(costing(1))
+  expect(await registry.publish(costing(2))).toEqual(first)
+  expect((await registry.load('v1')).manifest.compute?.cpu_seconds).toBe(1)
+})
+
 describe('a version folder that was altered', () => {
   const files = ['manifest.json', 'adapter_config.json', 'adapter_model.bin']
 

@@ -38,6 +38,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...(trainer.quality && { quality: describeQuality(trainer.quality, task) }),
     ...(served && { served: describeServed(served) }),
     ...(trainer.trial && { trial: describeTrial(trainer.trial) }),
+    ...(trainer.compute && { compute: describeCompute(trainer.compute) }),
     ...(trainer.lossGap && { loss_gap: trainer.lossGap }),
     ...(trainer.quality?.slice_gap && { slice_gap: trainer.quality.slice_gap }),
     ...(trainer.sources && { sources: describeSources(trainer.sources) }),
@@ -85,6 +86,17 @@ function describeFailedSwap(failed: FailedSwap): Static<typeof FailedSwapAnswer>
 function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
   const { ratePerSecond, etaSeconds } = progress
   return { rate: Math.round(ratePerSecond), eta_seconds: Math.ceil(etaSeconds) }
+}
+
+function describeCompute(compute: NonNullable<TrainerReport['compute']>) {
+  const { training, evaluation, lastHour, perHour, roomAtMs } = compute
+  return {
+    cpu_seconds: training + evaluation,
+    evaluation_cpu_seconds: evaluation,
+    last_hour_cpu_seconds: lastHour,
+    ...(perHour !== undefined && { budget_cpu_seconds_per_hour: perHour }),
+    ...(roomAtMs !== undefined && { room_at: new Date(roomAtMs).toISOString() }),
+  }
 }
 
 function describeQuality(

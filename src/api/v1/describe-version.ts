@@ -31,6 +31,7 @@ export function describeVersion(
     ...(judged && { served: describeServed(judged) }),
     decision,
     reason,
+    ...(manifest.compute && { compute: manifest.compute }),
     ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),
     ...(manifest.slice_gap && { slice_gap: manifest.slice_gap }),
     ...(verdicts && { verdicts: [...verdicts] }),

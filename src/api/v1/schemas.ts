@@ -206,6 +206,19 @@ const Drift = Type.Object(
   { description: 'for a drift trigger: alarms since the model was created' },
 )
 
+const Compute = Type.Object(
+  {
+    cpu_seconds: Type.Number({ description: 'of updates, evaluation included' }),
+    evaluation_cpu_seconds: Type.Number(),
+    last_hour_cpu_seconds: Type.Optional(Type.Number()),
+    budget_cpu_seconds_per_hour: Type.Optional(Type.Number()),
+    room_at: Type.Optional(
+      Type.String({ description: 'while the budget is spent: when the next update starts' }),
+    ),
+  },
+  { description: 'CPU time of the trainer' },
+)
+
 const LossGap = Type.Object(
   {
     trained: Type.Number({ description: 'loss of replayed rows after the last updates' }),
@@ -378,6 +391,7 @@ const Model = Type.Object({
   drift: Type.Optional(Drift),
   served: Type.Optional(Served),
   trial: Type.Optional(TrialAnswer),
+  compute: Type.Optional(Compute),
   loss_gap: Type.Optional(LossGap),
   slice_gap: Type.Optional(SliceGap),
   faults: Type.Optional(
@@ -446,6 +460,7 @@ const Version = Type.Object({
       { description: 'what each promotion policy said of it' },
     ),
   ),
+  compute: Type.Optional(Compute),
   loss_gap: Type.Optional(LossGap),
   slice_gap: Type.Optional(SliceGap),
   live: Type.Boolean(),

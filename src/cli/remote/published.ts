@@ -24,6 +24,7 @@ export interface Published {
     readonly verdict: string
     readonly reason: string
   }[]
+  readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
   /** Overfitting. */
   readonly loss_gap?: {
     readonly trained: number

@@ -39,6 +39,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
       : [`${asked} and the versions that it was trained from, newest first:`]),
     ...table(chain.map((version) => rowOf(version, score.name))),
     ...verdictLines(chain[0]),
+    ...costLines(chain[0]),
     ...fitLines(chain[0]),
     ...biasLines(chain[0]),
     ...(earlier ? [`  … before it ${earlier}`] : []),
@@ -84,6 +85,15 @@ function verdictLines(version: Published | undefined): string[] {
   if (version === undefined || verdicts.length < 2) return []
   const rows = verdicts.map(({ policy, verdict, reason }) => [`    ${policy}`, verdict, reason])
   return [`  verdicts on ${version.version}:`, ...table(rows)]
+}
+
+function costLines(version: Published | undefined): string[] {
+  const { compute } = version ?? {}
+  if (version === undefined || compute === undefined) return []
+  const [all, evaluation] = [compute.cpu_seconds, compute.evaluation_cpu_seconds]
+  return [
+    `  at ${version.version}: ${all.toFixed(2)} CPU seconds, ${evaluation.toFixed(2)} of them for its evaluation`,
+  ]
 }
 
 /** Overfitting: always the numbers, and what to do about it where they ask for it. */

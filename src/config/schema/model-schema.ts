@@ -266,6 +266,20 @@ const evaluation = section(
   'how versions are compared',
 )
 
+const budget = section(
+  {
+    cpu_seconds_per_hour: Type.Optional(
+      Type.Number({
+        exclusiveMinimum: 0,
+        maximum: 1_000_000,
+        description:
+          'CPU seconds of updates, evaluation included, within an hour; when they are spent the next update waits; absent = any amount',
+      }),
+    ),
+  },
+  'what learning may cost',
+)
+
 const keep = section(
   {
     last: Type.Integer({
@@ -339,6 +353,7 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         'whether the live version is rolled back automatically; of a list, each policy alone may do so',
       ),
       evaluation,
+      budget,
       keep,
       keep_versions: Type.Optional(
         Type.Integer({

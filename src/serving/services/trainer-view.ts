@@ -62,11 +62,10 @@ function reportOf(name: string, options: TrainerViewOptions): TrainerReport {
   return isElsewhere ? elsewhere(own, others) : own
 }
 
+const TRAINING: ReadonlySet<string | undefined> = new Set(['running', 'idle', 'paused', 'budget'])
+
 function isTrained(name: string, others: readonly Member[]): boolean {
-  return others.some(({ models }) => {
-    const state = models[name]?.trainer?.state
-    return state === 'running' || state === 'idle' || state === 'paused'
-  })
+  return others.some(({ models }) => TRAINING.has(models[name]?.trainer?.state))
 }
 
 /**

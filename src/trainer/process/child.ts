@@ -36,7 +36,7 @@ export interface ChildParts extends ChildPlan {
   readonly onRestart: () => void
 }
 
-const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
+const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused', 'budget'])
 const healthyAfterMs = 30_000
 
 export class TrainerChild {

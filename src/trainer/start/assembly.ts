@@ -11,6 +11,7 @@ import type { LoopParts } from '../parts.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
 import { Pointer } from '../routing/pointer.ts'
 import { TrainerState } from '../state.ts'
+import { ComputeMeter } from '../updates/compute-meter.ts'
 import { UpdateClock } from '../updates/update-times.ts'
 import { RolloutTurn } from '../updates/rollout-turn.ts'
 import { Updater } from '../updates/updater.ts'
@@ -24,6 +25,7 @@ export interface Assembly {
   readonly updater: Updater
   readonly rollout: RolloutTurn
   readonly times: UpdateClock
+  readonly meter: ComputeMeter
   dispose(): void
 }
 
@@ -50,10 +52,11 @@ export function assemble(loop: LoopParts): Assembly {
   const state = new TrainerState({ loop, learner, retry, defence })
   const pointer = new Pointer({ loop, state, retry })
   const times = new UpdateClock()
-  const updater = new Updater({ loop, state, retry, latents, pointer, times })
+  const meter = new ComputeMeter(loop, state.progress)
+  const updater = new Updater({ loop, state, retry, latents, pointer, times, meter })
   const rollout = new RolloutTurn({ loop, state, pointer, updater })
   const dispose = () => trainable.dispose()
-  return { loop, state, retry, latents, pointer, updater, rollout, times, dispose }
+  return { loop, state, retry, latents, pointer, updater, rollout, times, meter, dispose }
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */

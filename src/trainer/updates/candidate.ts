@@ -8,6 +8,7 @@ import type { Outcome } from '../../learner/learner-types.ts'
 import type { LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import { changeText } from './reason.ts'
+import type { Cost } from '../../evaluation/compute-ledger.ts'
 import { heldBy } from '../../evaluation/release-bar.ts'
 import type { TrainerState } from '../state.ts'
 import type { AllPositions } from '../../checkpoint/saved.ts'
@@ -22,6 +23,8 @@ export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
   readonly cause?: string
   /** The facts that the promotion policy decides on. */
   readonly facts: Omit<PromotionFacts, 'version'>
+  /** What it has cost, if that is measured. */
+  readonly compute?: Cost | undefined
 }
 
 export interface Publishing {
@@ -32,7 +35,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm, cause, facts }: Candidate,
+  { learned, alarm, cause, facts, compute }: Candidate,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -51,7 +54,7 @@ export async function publishCandidate(
   const { bar } = state.progress
   const held = bar && heldBy(bar, scores)
   if (held === undefined) state.progress.setBar(undefined)
-  return publish(learned, parts, signal, (version) => {
+  return publish({ learned, compute }, parts, signal, (version) => {
     const decided: PromotionDecision = held ?? loop.policies.promotion.decide({ ...facts, version })
     const { verdict, reason, ...more } = decided
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
@@ -62,7 +65,7 @@ export async function publishCandidate(
 /** The zero-initialised first version of a new model. */
 export async function publishFirst(parts: Publishing, signal: AbortSignal): Promise<Published> {
   const reason = 'a fresh adapter leaves the base unchanged'
-  return publish(0, parts, signal, () => ({ verdict: 'promote', reason }))
+  return publish({ learned: 0 }, parts, signal, () => ({ verdict: 'promote', reason }))
 }
 
 /** Publishes the present weights again, with the present config. */
@@ -72,11 +75,11 @@ export async function publishAgain(
   signal: AbortSignal,
   verdict: Published['decision']['verdict'] = 'promote',
 ): Promise<Published> {
-  return publish(0, parts, signal, () => ({ verdict, reason }))
+  return publish({ learned: 0 }, parts, signal, () => ({ verdict, reason }))
 }
 
 async function publish(
-  learned: number,
+  made: Pick<Candidate, 'learned' | 'compute'>,
   { loop, state, retry }: Publishing,
   signal: AbortSignal,
   decide: (version: string) => Published['decision'],
@@ -84,7 +87,7 @@ async function publish(
   for (let number = state.progress.state.next; ; number += 1) {
     const version = `v${number}`
     const decision = decide(version)
-    const draft = draftOf(version, decision, learned, loop, state)
+    const draft = draftOf(version, decision, made, loop, state)
     try {
       const publish = () => {
         loop.leaseTerm?.lease.check()
@@ -107,7 +110,7 @@ async function publish(
 function draftOf(
   version: string,
   decision: PromotionDecision,
-  learnedNow: number,
+  { learned: learnedNow, compute }: Pick<Candidate, 'learned' | 'compute'>,
   loop: LoopParts,
   { learner, progress }: TrainerState,
 ): VersionDraft {
@@ -129,11 +132,19 @@ function draftOf(
     scores: learner.scores,
     decision: decision.verdict,
     reason: decision.reason,
+    ...(compute && { compute: rounded(compute) }),
     ...(learner.lossGap && { loss_gap: learner.lossGap }),
     ...(learner.sliceGap && { slice_gap: learner.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),
   }
   return { manifest, parameters: learner.parameters() }
+}
+
+function rounded({ training, evaluation }: Cost): NonNullable<Manifest['compute']> {
+  const [cpu_seconds = 0, evaluation_cpu_seconds = 0] = [training + evaluation, evaluation].map(
+    (seconds) => Number(seconds.toFixed(3)),
+  )
+  return { cpu_seconds, evaluation_cpu_seconds }
 }
 
 /** Pending examples are counted in the version that learns them. */

@@ -43,15 +43,23 @@ export class UpdateTurn {
     this.#isActing = false
   }
 
+  /** The next update is due and waits for its budget, or was due before a crash: nothing is read until it is made. */
+  isPutOff(): boolean {
+    return this.#parts.assembly.state.progress.state.cut !== undefined
+  }
+
+  /** While an update is put off only a trial may go on: a version that does harm must not wait for a budget. */
   async act(isDue: boolean, signal: AbortSignal): Promise<void> {
-    await this.#learn(isDue, signal)
+    const wasPutOff = this.isPutOff()
+    if (!wasPutOff) await this.#learn(isDue, signal)
+    if (this.isPutOff() && !wasPutOff) return
     const { rollout } = this.#parts.assembly
     while (rollout.isDue) await this.#publish(async () => rollout.act(signal), signal)
   }
 
   async #learn(isDue: boolean, signal: AbortSignal): Promise<void> {
-    const { loop, updater, state } = this.#parts.assembly
-    if (isDue && loop.policies.trigger.readsClock)
+    const { loop, updater, state, meter } = this.#parts.assembly
+    if (isDue && (loop.policies.trigger.readsClock === true || meter.isSpent))
       return this.cut(state.learner.dueReason ?? 'the time has come', signal)
     if (isDue) return this.#update(signal)
     const cause = state.learner.publicationDue
@@ -59,13 +67,28 @@ export class UpdateTurn {
       await this.#publish(async () => updater.publishMemory(cause, signal), signal)
   }
 
-  /** Another run would not choose the same place: the checkpoint records it before the update begins. */
+  /**
+   * Another run would not choose the same place, or it cannot be made yet: the checkpoint records it before the update
+   * begins. One that waits for its budget is made by `finishCut`, at the same place of the stream.
+   */
   async cut(reason: string, signal: AbortSignal): Promise<void> {
-    const { state } = this.#parts.assembly
+    const { state, meter } = this.#parts.assembly
     state.progress.cut(reason)
     await state.save(signal)
     this.#parts.unsaved.saved()
+    if (meter.isSpent) {
+      this.#tellPutOff(reason)
+      return
+    }
     await this.#update(signal)
+  }
+
+  #tellPutOff(reason: string): void {
+    const { loop, meter } = this.#parts.assembly
+    const { lastHour, perHour, roomAtMs = 0 } = meter.report ?? {}
+    const until = new Date(roomAtMs).toISOString()
+    const details = { reason, cpu_seconds: lastHour, per_hour: perHour, until }
+    loop.log.warn(details, 'the budget of the last hour is spent: the update waits')
   }
 
   /** A recorded update from before a crash. Pending examples may have been retracted since. */

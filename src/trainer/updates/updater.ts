@@ -23,6 +23,7 @@ import { putAside } from '../routing/put-aside.ts'
 import { receivedOfExample } from '../routing/set-aside-letters.ts'
 import { consultKept, outliersIn, releaseKeptBack } from '../admission/quarantine.ts'
 import type { TrainerState } from '../state.ts'
+import type { ComputeMeter } from './compute-meter.ts'
 import type { UpdateClock } from './update-times.ts'
 
 export interface UpdaterParts {
@@ -32,6 +33,7 @@ export interface UpdaterParts {
   readonly latents: LatentProvider
   readonly pointer: Pointer
   readonly times: UpdateClock
+  readonly meter: ComputeMeter
 }
 
 interface Undone {
@@ -56,7 +58,8 @@ export class Updater {
 
   /** When it rejects, the learner may be half changed: only the checkpoint may be trusted then. */
   async update(signal: AbortSignal): Promise<void> {
-    const { state, pointer, latents, times, loop } = this.#parts
+    const { state, pointer, latents, times, meter, loop } = this.#parts
+    const cost = meter.begin()
     await consultKept(this.#parts, signal)
     const startMs = loop.clock.monotonicMs()
     const before = state.presentLearner()
@@ -65,9 +68,12 @@ export class Updater {
     const live = await liveVersion(this.#parts, signal)
     const outcome = await drive(state.learner.update(live, this.#watched), latents, signal)
     times.finished(loop.clock.monotonicMs() - startMs, outcome)
+    cost.trained()
     const target = outcome.to ?? earlier
-    if (outcome.verdict === 'rollback' && target !== undefined)
+    if (outcome.verdict === 'rollback' && target !== undefined) {
+      cost.ended()
       return this.goBack(target, outcome.reason, signal)
+    }
     this.#leaveOut(outcome)
     state.learnerChanged()
     latents.keepOnly(this.#wantedRows)
@@ -76,8 +82,9 @@ export class Updater {
     const compared = { before: before.weights, block, size }
     await measureLossGap(compared, this.#parts, signal)
     const facts = await promotionFacts(compared, this.#parts, signal)
+    const compute = cost.ended()
     const evaluated = state.progress.state.next
-    const publishing = publishCandidate({ ...outcome, facts }, this.#parts, signal)
+    const publishing = publishCandidate({ ...outcome, facts, compute }, this.#parts, signal)
     const published = await unlessNotFinite(publishing)
     if (published instanceof CodedError)
       return this.#undo({ before, block, outcome, error: published }, signal)

@@ -29,6 +29,7 @@ export function watchScrapes(options: ScrapeOptions): void {
       const report = trainer.status(model.name)
       showTrainer(metrics, model.name, report)
       showQuality(metrics, model, report)
+      showCompute(metrics, rising, model.name, report)
       showFit(metrics, model.name, report)
       showServed(metrics, model, report)
       showTrial(metrics, model.name, report)
@@ -52,7 +53,7 @@ export function watchScrapes(options: ScrapeOptions): void {
   })
 }
 
-const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused'])
+const WORKING: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused', 'budget'])
 
 /** Models in one process report the same number; isolated ones have their own. */
 export function bytesOfAll(
@@ -114,6 +115,19 @@ function showSources(
   }
   rising.raise('unknownKeys', { model }, unknownKeys)
   rising.raise('truncated', { model, by: 'trainer' }, truncated)
+}
+
+function showCompute(
+  metrics: Metrics,
+  rising: Rising,
+  model: string,
+  { compute }: TrainerReport,
+): void {
+  if (compute === undefined) return
+  const { training, evaluation, lastHour, perHour } = compute
+  rising.raise('computeSeconds', { model, part: 'training' }, training)
+  rising.raise('computeSeconds', { model, part: 'evaluation' }, evaluation)
+  if (perHour !== undefined) metrics.gauge('budgetUsed', { model }, lastHour / perHour)
 }
 
 /** `seen`: the number of updates of each model that the previous scrape counted. */
