@@ -11,7 +11,7 @@ export function registerStatus(program: Command): void {
       positiveNumber,
       2,
     )
-    .option('--labels', 'quality by label, by source, and against baselines')
+    .option('--labels', 'quality by label, by source, by slice, and against baselines')
     .action(async (model: string | undefined, flags: StatusFlags & { labels?: true }) => {
       if (flags.labels === true) {
         const { showQuality } = await import('../remote/show-quality.ts')

@@ -1,4 +1,4 @@
-/** Bias, in one line for `quality` and `why`. */
+/** Bias, in one line for `status --labels` and `why`. */
 import type { SliceGap } from '../../contracts/policy.ts'
 
 export function gapText({ best, worst, points, low, high }: SliceGap): string {
