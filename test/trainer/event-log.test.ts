@@ -164,6 +164,9 @@ test('what falls out of the log is counted, the oldest first, whenever the check
       Array.from({ length: 11 }, (_, at) => `e-${at + 19}`),
     )
     expect(log.size).toBe(11)
+    // Another start goes on from it.
+    world.streams.get('s')!.push(...lessons(2, 30))
+    expect(await statesAfter(world, own)).toEqual({ learned: 11, older: 21 })
   }
   expect(seen).toEqual(Array(3).fill({ learned: 9, pending: 2, older: 19 }))
 })

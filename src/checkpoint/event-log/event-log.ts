@@ -319,7 +319,11 @@ export class EventLog {
     this.#end = this.#savedEnd = end
     this.#older = facts.older
     this.#ids = new SeenIds(this.#parts.limits.events, runs[0]?.first ?? begin)
-    for (const { hashes } of runs) for (const id of hashesIn(hashes)) this.#ids.add(id, 0)
+    for (const { first, hashes } of runs) {
+      // More came between two saves than are kept: rows before the gap had already fallen out then.
+      if (first > this.#ids.end) this.#ids = new SeenIds(this.#parts.limits.events, first)
+      for (const id of hashesIn(hashes)) this.#ids.add(id, 0)
+    }
     this.#facts.fit(begin, end)
     for (const { block, bytes } of blocks) this.#facts.restoreBlock(block, bytes, begin, end)
     this.#versions.restore(versions, facts.nextVersion)

@@ -97,7 +97,8 @@ class Reader implements ReceiptReader {
     this.#sequence = sequence
     const runs = runsAfter(store, this.#last)
     for (const { first, hashes } of runs) {
-      if (this.#last === -1) this.#ids = new SeenIds(this.#most, first)
+      // At the start, and behind a gap: rows before it had fallen out of the log.
+      if (this.#last === -1 || first > this.#ids.end) this.#ids = new SeenIds(this.#most, first)
       this.#last = first
       for (const id of hashesIn(hashes)) this.#ids.add(id, 0)
     }
