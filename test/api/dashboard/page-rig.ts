@@ -16,7 +16,7 @@ const main = fileURLToPath(entryUrl('../../../src/cli/main.ts', import.meta.url)
 export interface Rig {
   readonly url: string
   /** Sends so many rows, with this share of wrong labels, and resolves when they are learned. */
-  teach(count: number, wrong?: number): Promise<void>
+  teach(count: number, wrong?: number, model?: string): Promise<void>
   get<Answer>(path: string): Promise<Answer>
   close(): Promise<void>
 }
@@ -26,12 +26,13 @@ export const TOKEN = '0123456789abcdef'
 export async function startRig(): Promise<Rig> {
   const folder = mkdtempSync(join(tmpdir(), 'antikythera-page-'))
   const config = join(folder, 'antikythera.yaml')
-  const model = `base: { features: { size: 3 } }, labels: [no, yes], adapter: { method: head }`
+  const settings = `base: { features: { size: 3 } }, labels: [no, yes], adapter: { method: head }`
   const auth = `auth: { tokens: ['${TOKEN}'] }`
   writeFileSync(
     config,
     `server: { port: 0, ${auth} }\nlog: { level: warn }\nmodels:\n` +
-      `  rows: { ${model}, trigger: { policy: count, every: 20 } }\n`,
+      `  rows: { ${settings}, trigger: { policy: count, every: 20 } }\n` +
+      `  guarded: { ${settings}, defence: { enabled: true, unreviewed_daily: 20 } }\n`,
   )
   const args = [main, 'serve', '--config', config, '--json']
   const daemon = spawn(process.execPath, args, {
@@ -50,7 +51,7 @@ export async function startRig(): Promise<Rig> {
   return {
     url,
     get,
-    async teach(count, wrong = 0) {
+    async teach(count, wrong = 0, model = 'rows') {
       const events = Array.from({ length: count }, () => {
         const features = [1, 2, 3].map(() => random.uniform() * 2 - 1)
         const isYes = features[0]! + features[1]! > 0 !== random.uniform() < wrong
@@ -62,7 +63,7 @@ export async function startRig(): Promise<Rig> {
         }
       })
       const body = JSON.stringify({ events })
-      const path = '/v1/models/rows'
+      const path = `/v1/models/${model}`
       const response = await fetch(`${url}${path}/feedback`, { method: 'POST', headers, body })
       const { position } = (await response.json()) as { position: string }
       await get(`${path}?wait_for=${position}`)

@@ -157,6 +157,22 @@ test('learning is paused and goes on, and the page says which it is', async () =
   expect(await state()).not.toMatchObject({ state: 'paused' })
 })
 
+test('what the defence keeps back is listed with its reason, and a person releases it', async () => {
+  await rig.teach(30, 0, 'guarded')
+  const { page } = await openView(browser, `${rig.url}/#guarded`)
+  const panel = page.getByRole('region', { name: 'Quarantine' })
+  await panel.getByText('10 events kept back').waitFor()
+  await panel.getByText('from crowd: over-daily').first().waitFor()
+  expect(await accessibilityFaults(page)).toEqual([])
+  await panel.getByRole('button', { name: 'Release all' }).click()
+  await panel.getByRole('button', { name: 'Release all: sure?' }).click()
+  await page.getByText('10 events will be learned').waitFor()
+  const counts = async () =>
+    (await rig.get<{ counts: { learned: number } }>('/v1/models/guarded')).counts.learned
+  await expect.poll(counts).toBe(30)
+  await panel.waitFor({ state: 'detached' })
+})
+
 test('the box answers, takes the right answer, and says which version has learned it', async () => {
   const { page, faults } = await openView(browser, rig.url)
   await page.getByLabel('Input').fill('[0.9, 0.9, 0]')

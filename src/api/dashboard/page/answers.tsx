@@ -60,6 +60,7 @@ export interface Model {
     readonly learned: number
     readonly rejected: number
     readonly set_aside?: number
+    readonly quarantined?: number
   }
   readonly prequential: Scores
 }
@@ -152,6 +153,16 @@ export interface Aside {
   readonly was: string
   readonly label?: string
   readonly relearning?: boolean
+}
+
+export interface Quarantine {
+  readonly quarantine: readonly (Pick<Aside, 'source' | 'id' | 'label'> & {
+    /** outlier, hostile, over-share or over-daily */
+    readonly why: string
+    readonly releasing?: boolean
+  })[]
+  /** Sources that the others contradict; 0 = their examples weigh nothing. */
+  readonly distrusted: readonly { readonly source: string; readonly trust: number }[]
 }
 
 export interface Fleet {

@@ -1,8 +1,8 @@
-/** What was not learned: set aside by a rollback, or refused. Both can be taken again. */
+/** What was not learned: set aside by a rollback, in quarantine, or refused. All of it can be taken again. */
 import { useState } from 'preact/hooks'
-import type { Aside, Letter } from './answers.tsx'
+import type { Aside, Letter, Quarantine } from './answers.tsx'
 import { modelPath, send, textOf } from './client.tsx'
-import { age, plural } from './format.tsx'
+import { age, plural, share } from './format.tsx'
 import { useFresh } from './fresh.tsx'
 
 interface Props {
@@ -39,6 +39,51 @@ export function AsidePanel({ name, count, onDone }: Props) {
           text="Discard all"
           act={act('discard')}
           said={(done) => `${plural(done.events, 'event')} discarded`}
+          onDone={onDone}
+        />
+      </div>
+    </section>
+  )
+}
+
+export function QuarantinePanel({ name, count, onDone }: Props) {
+  const path = count > 0 ? modelPath(name, '/quarantine?limit=5') : undefined
+  const { answer } = useFresh<Quarantine>(path, count)
+  if (count === 0) return null
+  const act = (what: 'release' | 'drop') => async () =>
+    send<{ events: number }>('POST', modelPath(name, `/quarantine/${what}`), {
+      reason: 'from the page',
+    })
+  return (
+    <section aria-labelledby="quarantine-title">
+      <h2 id="quarantine-title">Quarantine</h2>
+      <p>{plural(count, 'event')} kept back, because a label or its source looks wrong.</p>
+      <ul class="plain">
+        {answer?.quarantine.map(({ source, id, label, why, releasing }) => (
+          <li key={`${source} ${id}`}>
+            <code>{id.slice(0, 24)}</code> {label}{' '}
+            <small>
+              from {source}: {releasing ? 'releasing' : why}
+            </small>
+          </li>
+        ))}
+      </ul>
+      {answer?.distrusted.map(({ source, trust }) => (
+        <p key={source} class="note">
+          The other sources contradict {source}: its examples weigh {share(trust)}.
+        </p>
+      ))}
+      <div class="buttons left">
+        <Confirmed
+          text="Release all"
+          act={act('release')}
+          said={(done) => `${plural(done.events, 'event')} will be learned`}
+          onDone={onDone}
+        />
+        <Confirmed
+          text="Drop all"
+          act={act('drop')}
+          said={(done) => `${plural(done.events, 'event')} dropped`}
           onDone={onDone}
         />
       </div>

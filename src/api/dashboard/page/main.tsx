@@ -9,7 +9,7 @@ import { useFresh } from './fresh.tsx'
 import { MoveDialog, type Move } from './move.tsx'
 import { QualityPanel } from './quality.tsx'
 import { Summary } from './summary.tsx'
-import { AsidePanel, LettersPanel } from './left-out.tsx'
+import { AsidePanel, LettersPanel, QuarantinePanel } from './left-out.tsx'
 import { follow } from './stream.tsx'
 import { TrialPanel } from './trial.tsx'
 import { TryIt } from './try-it.tsx'
@@ -163,6 +163,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
           <TrialPanel trial={shown.trial} live={shown.live} onMove={setMove} />
           <TryIt model={shown} />
           <QualityPanel quality={quality.answer} error={quality.error} />
+          <QuarantinePanel name={name} count={counts.quarantined ?? 0} onDone={say} />
           <AsidePanel name={name} count={counts.set_aside ?? 0} onDone={say} />
           <LettersPanel name={name} count={counts.rejected} onDone={say} />
           <FleetPanel fleet={fleet.answer} />
