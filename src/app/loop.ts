@@ -1,4 +1,5 @@
 /** Puts the loop of one model together: once per process, or once for each lease term in a fleet. */
+import { signedSourcesOf } from '../config/signed-sources.ts'
 import { join } from 'node:path'
 import { openPolicies, openPolicy } from '../config/plugins/open-policy.ts'
 import { pluginsOf } from '../config/plugins/own-plugins.ts'
@@ -103,6 +104,8 @@ async function loopParts(
         inputKind: base.inputKind,
         signals: openTask(settings, limits).view.signals,
         onUnknownKey: () => (unknownKeys += 1),
+        signed: signedSourcesOf(settings),
+        checked: 'http',
       }),
       predictions: predictionsOf(site, model, inbox),
       deadLetters,

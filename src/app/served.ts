@@ -2,6 +2,7 @@
  * The server's side of each model, as the role of the daemon wants it: its stores on this machine, the engine of its base
  * and its live version; or, where it only trains, what is watched of it.
  */
+import { signedSourcesOf } from '../config/signed-sources.ts'
 import {
   exampleOf,
   folderOf,
@@ -280,6 +281,7 @@ async function openFeedback(
   const { name, base, inbox, predictions, deadLetters, live } = model
   const { clock, metrics, config, log } = site
   const { registry } = model
+  const signed = signedSourcesOf(modelOf(config, name))
   const undone = await watchUndone({ registry, end: () => inbox.marks().end, log })
   site.atEnd(() => undone.close())
   return openFeedbackService({
@@ -292,6 +294,7 @@ async function openFeedback(
       inputKind: base.inputKind,
       limits: config.limits,
       task: openTask(modelOf(config, name), config.limits),
+      ...(signed && { signed: { sources: signed, clock } }),
       // Tokenising a text takes too long here, and never fails.
       ...(base.inputKind === 'features' && { checkInput: (input) => void base.encode(input, 0) }),
     }),

@@ -93,6 +93,11 @@ const rules: readonly Rule[] = [
 ]
 
 const modelRules: readonly ModelRule[] = [
+  function signedSourcesHaveSecrets({ defence }) {
+    const bare = Object.entries(defence.sources ?? {}).filter(([, own]) => own.secret === undefined)
+    const message = 'needs a secret: secret or secret_env'
+    return bare.map(([source]) => wrong(['defence', 'sources', source], message))
+  },
   classProblems,
   function labelsAreUsable({ labels = [] }, { limits }) {
     const [known, path] =

@@ -6,7 +6,7 @@ import type { Path, Problem } from './problem.ts'
 import { isRecord } from './schema/shape.ts'
 
 /** Each may come from the environment: `<name>_env` names the variable. */
-const FROM_ENVIRONMENT = ['password', 'access_key', 'secret_key'] as const
+const FROM_ENVIRONMENT = ['password', 'access_key', 'secret_key', 'secret', 'old_secret'] as const
 
 const SECRETS: ReadonlySet<string> = new Set([...FROM_ENVIRONMENT, 'tokens'])
 

@@ -314,6 +314,11 @@ export const errorTable = {
     exit: 65,
     fix: 'send it again if it should be learned after all',
   },
+  SIGNATURE_INVALID: {
+    status: 401,
+    exit: 65,
+    fix: 'sign the message as in Standard Webhooks with the secret under defence.sources of the model: webhook-id, webhook-timestamp, webhook-signature',
+  },
   QUARANTINE_FULL: {
     status: 400,
     exit: 65,

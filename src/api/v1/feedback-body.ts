@@ -11,6 +11,7 @@ import { failure } from '../../platform/errors.ts'
 import { limitTable } from '../../platform/limits.ts'
 import { isObject } from '../../intake/events/fields.ts'
 import { checkDepth } from '../../intake/events/json-guard.ts'
+import { signatureHeaders, type Signed } from '../../intake/signatures/standard-webhooks.ts'
 import type { RawBody } from '../http/bodies.ts'
 import type { IncomingFeedback } from '../../serving/services/feedback/feedback-service.ts'
 import { eventLoop } from '../../platform/slices.ts'
@@ -28,7 +29,24 @@ export async function readFeedbackBody(
   most: number,
 ): Promise<FeedbackBody> {
   if (raw === undefined) throw failure('REQUEST_INVALID', 'the request has no body')
-  const { format, bytes } = raw
+  const { events, single } = await eventsIn(raw, headers, most)
+  const request = requestOf(headers, raw.bytes)
+  return { events: request ? events.map((event) => ({ ...event, request })) : events, single }
+}
+
+/** What a signature in its headers is over. */
+function requestOf(headers: IncomingHttpHeaders, body: Uint8Array): Signed | undefined {
+  const own = signatureHeaders.map((name) => [name, headers[name]] as const)
+  const texts = own.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : []))
+  if (texts.length === 0) return undefined
+  return { headers: Object.fromEntries(texts) as Signed['headers'], body }
+}
+
+async function eventsIn(
+  { format, bytes }: RawBody,
+  headers: IncomingHttpHeaders,
+  most: number,
+): Promise<FeedbackBody> {
   if (format === 'ndjson') {
     return { events: await eventLoop.run(() => lines(bytes, most)), single: false }
   }

@@ -2,6 +2,38 @@
 import { Type } from 'typebox'
 import { section } from './parts.ts'
 
+const secret = { minLength: 16, maxLength: 1024 }
+
+export interface SignedSource {
+  readonly secret?: string
+  readonly secret_env?: string
+  readonly old_secret?: string
+  readonly old_secret_env?: string
+  readonly tolerance_seconds: number
+}
+
+const signedSource = Type.Object(
+  {
+    secret: Type.Optional(
+      Type.String({ ...secret, description: 'whsec_ and base64, or any other text' }),
+    ),
+    secret_env: Type.Optional(
+      Type.String({ minLength: 1, description: 'environment variable that holds it' }),
+    ),
+    old_secret: Type.Optional(
+      Type.String({ ...secret, description: 'accepted too, while senders change' }),
+    ),
+    old_secret_env: Type.Optional(Type.String({ minLength: 1 })),
+    tolerance_seconds: Type.Integer({
+      minimum: 1,
+      maximum: 604_800,
+      default: 300,
+      description: 'how far the signed time may be from that of receipt',
+    }),
+  },
+  { additionalProperties: false },
+)
+
 export const defenceSchema = section(
   {
     enabled: Type.Boolean({
@@ -45,6 +77,13 @@ export const defenceSchema = section(
       default: true,
       description: 'false: only shares, daily cap and weights',
     }),
+    sources: Type.Optional(
+      Type.Unsafe<Readonly<Record<string, SignedSource>>>(
+        Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]{1,256}$' }), signedSource, {
+          description: 'sources whose events must be signed, as in Standard Webhooks',
+        }),
+      ),
+    ),
   },
   'what protects a model from poisoned feedback',
 )

@@ -1,6 +1,7 @@
 /** Turns the records of a source into events. One topic may feed several models: admission skips what names another. */
 import { CodedError } from '../../contracts/core.ts'
 import type { FeedbackEvent, Input, SourceRecord } from '../../contracts/stream.ts'
+import { checkSignature, openMessage, type SignedSources } from '../signatures/signed-sources.ts'
 import type { SignalKind } from './signal.ts'
 import { parseEvent, type EventLimits } from './validate.ts'
 
@@ -10,20 +11,36 @@ export interface RecordParserOptions {
   /** What the task of the model learns from. */
   readonly signals: readonly SignalKind[]
   readonly onUnknownKey: () => void
+  /** Absent = no source has to be signed. */
+  readonly signed?: SignedSources | undefined
+  /** The connector whose events were checked when they arrived. */
+  readonly checked?: string
 }
 
 /** The parser throws a coded error for a record that is no event. `connector` is the name of the source. */
-export function recordParser({ limits, ...options }: RecordParserOptions) {
+export function recordParser({ limits, signed, checked, ...options }: RecordParserOptions) {
   return (record: SourceRecord, connector: string): FeedbackEvent => {
     const { value, headers, timeMs, refused } = record
     if (refused !== undefined) throw new CodedError(refused.code, refused.reason)
-    return parseEvent(value, limits, {
+    const texts = textOnly(headers)
+    const context = {
       ...options,
       source: connector,
-      headers: textOnly(headers),
+      headers: texts,
       ...(timeMs !== undefined && { timeMs }),
-    })
+    }
+    if (signed === undefined) return parseEvent(value, limits, context)
+    const size = { bytes: limits.event_bytes, depth: limits.json_depth }
+    const message = openMessage(value, lowerCased(texts), size)
+    const event = parseEvent(message.bytes, limits, context)
+    if (connector !== checked) checkSignature(event, message.signed, signed, timeMs)
+    return event
   }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const entries = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+  return Object.fromEntries(entries) as Readonly<Record<string, string>>
 }
 
 /** The envelope of a CloudEvent is text; other headers are only kept. */

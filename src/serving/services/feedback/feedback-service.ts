@@ -11,6 +11,8 @@ import type { Routing } from '../../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 import { isOfSender, refusedSource, type SourceLimit } from './source-limit.ts'
+import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
+import type { EventCheck } from './event-check.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
 import { eventLoop } from '../../../platform/slices.ts'
 
@@ -33,6 +35,8 @@ export interface TakeOptions {
 /** One event as it arrived. */
 export interface IncomingFeedback {
   readonly bytes: Uint8Array
+  /** The request that it came in, where it is signed. */
+  readonly request?: Signed | undefined
 }
 
 export interface FeedbackReceipt {
@@ -50,7 +54,7 @@ export interface FeedbackServiceOptions {
   /** The name of the source that reads the inbox: it is part of an event's identity. */
   readonly source: string
   /** Throws a coded error for what cannot be learned from. */
-  readonly check: (bytes: Uint8Array) => FeedbackEvent
+  readonly check: EventCheck
   readonly inbox: Pick<Inbox, 'append' | 'unread'>
   /** What a receipt calls an offset of the inbox; absent = the offset. */
   readonly positionOf?: (offset: number) => string
@@ -73,7 +77,9 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
     async take(incoming, { areLetters = false, sources } = {}) {
       const limit = areLetters ? undefined : options.sourceLimit
       const refuse = (source: string) => refusedSource(source, sources) ?? limit?.(source)
-      const checked = await eventLoop.each(incoming, (event) => checkOne(options, event, refuse))
+      const checked = await eventLoop.each(incoming, (event) =>
+        checkOne(options, areLetters ? { ...event, request: 'vouched' } : event, refuse),
+      )
       const rejected = checked.flatMap((outcome, index) =>
         outcome instanceof CodedError ? [{ index, error: outcome }] : [],
       )
@@ -99,11 +105,14 @@ type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId'>
 
 function checkOne(
   { check }: FeedbackServiceOptions,
-  { bytes }: IncomingFeedback,
+  {
+    bytes,
+    request,
+  }: Omit<IncomingFeedback, 'request'> & { readonly request?: Parameters<EventCheck>[1] },
   refuse: SourceLimit,
 ): Checked | CodedError {
   try {
-    const event = check(bytes)
+    const event = check(bytes, request)
     const refused = refuse(event.source)
     if (refused !== undefined) return refused
     const { predictionId } = event

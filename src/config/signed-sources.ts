@@ -1,0 +1,18 @@
+/** The secrets of signed sources, as a config has them. */
+import type { SignedSources } from '../intake/signatures/signed-sources.ts'
+import type { ModelConfig } from './config.ts'
+
+/** Undefined where no source has to be signed. */
+export function signedSourcesOf({ defence }: ModelConfig): SignedSources | undefined {
+  const entries = Object.entries(defence.sources ?? {})
+  if (entries.length === 0) return undefined
+  return new Map(
+    entries.map(([source, { secret, old_secret, tolerance_seconds }]) => [
+      source,
+      {
+        secrets: [secret, old_secret].filter((each) => each !== undefined),
+        toleranceMs: 1000 * tolerance_seconds,
+      },
+    ]),
+  )
+}

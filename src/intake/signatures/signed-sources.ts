@@ -1,0 +1,73 @@
+/**
+ * Sources whose events must be signed: an event that names one of them, and is not signed with its secret, is refused.
+ *
+ * The signature is in the headers of the message, over the message. Where a transport has no headers, such as a line of a
+ * file, or where one body carries many events, the event is text inside an object that has them as fields:
+ *
+ *   { "webhook-id": "…", "webhook-timestamp": "…", "webhook-signature": "v1,…", "body": "{\"id\":…}" }
+ */
+import type { Json } from '../../contracts/core.ts'
+import type { FeedbackEvent } from '../../contracts/stream.ts'
+import { failure } from '../../platform/errors.ts'
+import { isObject } from '../events/fields.ts'
+import { parseJson, type JsonLimits } from '../events/json-guard.ts'
+import { faultOf, signatureHeaders, type Signed, type SignatureRules } from './standard-webhooks.ts'
+
+/** By source; none of them is empty. */
+export type SignedSources = ReadonlyMap<string, SignatureRules>
+
+/** The event of a message, and what its signature is over. */
+export interface OpenedMessage {
+  readonly bytes: Uint8Array
+  readonly signed: Signed
+}
+
+/** Only where some source must be signed: elsewhere such an object is an event like any other. */
+export function openMessage(
+  bytes: Uint8Array,
+  headers: Signed['headers'],
+  limits: JsonLimits,
+): OpenedMessage {
+  const plain = { bytes, signed: { headers, body: bytes } }
+  if (!includesName(bytes)) return plain
+  const message = parseJson(bytes, limits)
+  if (!isObject(message) || typeof message.body !== 'string') return plain
+  const own = Object.fromEntries(signatureHeaders.map((name) => [name, textOf(message[name])]))
+  if (own['webhook-signature'] === undefined) return plain
+  const body = new TextEncoder().encode(message.body)
+  return { bytes: body, signed: { headers: own, body } }
+}
+
+/** A body may carry a thousand events of one source: its hash is computed once. */
+const faults = new WeakMap<Signed, Map<string, string | undefined>>()
+
+/** Throws `SIGNATURE_INVALID`. `receivedMs`: when the transport took it, where it says so. */
+export function checkSignature(
+  { source }: Pick<FeedbackEvent, 'source'>,
+  signed: Signed,
+  sources: SignedSources,
+  receivedMs: number | undefined,
+): void {
+  const rules = sources.get(source)
+  if (rules === undefined) return
+  const known = faults.get(signed) ?? new Map<string, string | undefined>()
+  if (!known.has(source)) known.set(source, faultOf(signed, rules, receivedMs))
+  faults.set(signed, known)
+  const fault = known.get(source)
+  if (fault !== undefined)
+    throw failure(
+      'SIGNATURE_INVALID',
+      `events of ${source} must be signed, and this one is not: ${fault}`,
+    )
+}
+
+function includesName(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).includes(
+    '"webhook-signature"',
+  )
+}
+
+function textOf(value: Json | undefined): string | undefined {
+  if (typeof value === 'number') return String(value)
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,115 @@
+/** Signatures of sources: the example of the specification, each way to be wrong, and messages without headers. */
+import { describe, expect, test } from 'vitest'
+import { recordParser } from '../../../src/intake/events/record-parser.ts'
+import {
+  faultOf,
+  signatureOf,
+  type Signed,
+} from '../../../src/intake/signatures/standard-webhooks.ts'
+import { limitTable, type Limits } from '../../../src/platform/limits.ts'
+import { thrown } from '../../coded.ts'
+
+const secret = 'whsec_plJ3nmyCDGBKInavdOK15jsl'
+const example: Signed = {
+  headers: {
+    'webhook-id': 'msg_loFOjxBNrRLzqYUf',
+    'webhook-timestamp': '1731705121',
+    'webhook-signature': 'v1,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0=',
+  },
+  body: new TextEncoder().encode('{"event_type":"ping","data":{"success":true}}'),
+}
+const signedMs = 1_731_705_121_000
+const rules = { secrets: [secret], toleranceMs: 300_000 }
+
+describe('a signature', () => {
+  test('of the published test vector is right, within its tolerance alone', () => {
+    expect(faultOf(example, rules, signedMs)).toBeUndefined()
+    expect(faultOf(example, rules, signedMs + 299_000)).toBeUndefined()
+    expect(faultOf(example, rules, signedMs + 301_000)).toMatch('was signed 301 s')
+    expect(faultOf(example, rules, signedMs - 301_000)).toMatch('was signed 301 s')
+    expect(faultOf(example, rules, undefined)).toBeUndefined()
+  })
+
+  test('with another secret, body, id or time is wrong; one of several is enough', () => {
+    const { headers, body } = example
+    const wrong = 'no signature matches'
+    expect(faultOf(example, { ...rules, secrets: ['whsec_AAAA'] }, signedMs)).toBe(wrong)
+    expect(faultOf(example, { ...rules, secrets: [] }, signedMs)).toBe(wrong)
+    expect(faultOf({ headers, body: body.subarray(1) }, rules, signedMs)).toBe(wrong)
+    for (const [name, value] of [
+      ['webhook-id', 'msg_other'],
+      ['webhook-timestamp', '1731705122'],
+      ['webhook-signature', 'v1,AAAA'],
+      ['webhook-signature', 'v2,rAvfW3dJ/X/qxhsaXPOyyCGmRKsaKWcsNccKXlIktD0='],
+    ] as const)
+      expect(faultOf({ headers: { ...headers, [name]: value }, body }, rules, signedMs)).toBe(wrong)
+    const both = `v1,AAAA ${headers['webhook-signature']}`
+    const several = { headers: { ...headers, 'webhook-signature': both }, body }
+    expect(faultOf(several, { ...rules, secrets: ['an older secret', secret] }, signedMs)).toBe(
+      undefined,
+    )
+  })
+
+  test('that is missing is named, and a time that is none is refused', () => {
+    const { headers, body } = example
+    const { 'webhook-id': _id, ...others } = headers
+    expect(faultOf({ headers: others, body }, rules, signedMs)).toBe('it has no webhook-id')
+    const odd = { ...headers, 'webhook-timestamp': 'soon' }
+    expect(faultOf({ headers: odd, body }, rules, signedMs)).toMatch('not a number of seconds')
+  })
+})
+
+describe('a stream with a signed source', () => {
+  const limits = Object.fromEntries(
+    Object.entries(limitTable).map(([name, limit]) => [name, limit.default]),
+  ) as unknown as Limits
+  const parse = recordParser({
+    ...{ limits, inputKind: 'text', signals: ['label'], checked: 'http' },
+    onUnknownKey: () => {},
+    signed: new Map([['partner', rules]]),
+  })
+  const event = (source: string) => JSON.stringify({ id: '1', source, input: 'x', label: 'yes' })
+  const signed = (text: string, id = 'm1', timestamp = '1731705121') => ({
+    'webhook-id': id,
+    'webhook-timestamp': timestamp,
+    'webhook-signature': `v1,${signatureOf(secret, {
+      ...{ id, timestamp, body: new TextEncoder().encode(text) },
+    }).toString('base64')}`,
+  })
+  const record = (text: string, headers?: Record<string, string>) => ({
+    ...{ partition: '0', position: '0', next: '1', timeMs: signedMs },
+    value: new TextEncoder().encode(text),
+    ...(headers && { headers }),
+  })
+
+  test('takes its events with a signature in the headers, in any case, and no others', () => {
+    const text = event('partner')
+    const upper = Object.fromEntries(
+      Object.entries(signed(text)).map(([name, value]) => [name.toUpperCase(), value]),
+    )
+    expect(parse(record(text, signed(text)), 'kafka').source).toBe('partner')
+    expect(parse(record(text, upper), 'kafka').source).toBe('partner')
+    expect(thrown(() => parse(record(text), 'kafka')).code).toBe('SIGNATURE_INVALID')
+    expect(thrown(() => parse(record(text, signed(event('other'))), 'kafka')).code).toBe(
+      'SIGNATURE_INVALID',
+    )
+    const old = signed(text, 'm1', '1731700000')
+    expect(thrown(() => parse(record(text, old), 'kafka')).code).toBe('SIGNATURE_INVALID')
+  })
+
+  test('takes a line that carries its signature as fields', () => {
+    const body = event('partner')
+    const line = JSON.stringify({ ...signed(body), body })
+    expect(parse(record(line), 'file')).toMatchObject({ source: 'partner', id: '1' })
+    const forged = JSON.stringify({ ...signed(body), body: body.replace('yes', 'no') })
+    expect(thrown(() => parse(record(forged), 'file')).code).toBe('SIGNATURE_INVALID')
+  })
+
+  test('asks nothing of other sources, nor of what was checked when it arrived', () => {
+    expect(parse(record(event('other')), 'kafka').source).toBe('other')
+    expect(parse(record(event('partner')), 'http').source).toBe('partner')
+    const body = event('partner')
+    const line = JSON.stringify({ ...signed(body), body })
+    expect(parse(record(line), 'http')).toMatchObject({ source: 'partner', id: '1' })
+  })
+})
