@@ -191,6 +191,7 @@ function defenceOf(
     trusted: defence.trusted,
     unreviewedDaily: defence.unreviewed_daily,
     maxWeight: defence.max_weight,
+    maxUpdate: defence.max_update,
     quarantines: defence.quarantine,
     sources: defended_sources,
   }

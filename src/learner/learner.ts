@@ -19,6 +19,7 @@ import type {
 import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'
+import { boundUpdate } from '../optim/update-bound.ts'
 import { batches } from '../optim/batches.ts'
 import { invariant } from '../platform/errors.ts'
 import type {
@@ -253,6 +254,15 @@ export class Learner {
       ...(dropped > before.dropped && { droppedKeys: this.#training.droppedKeys }),
       ...(alarm && { alarm }),
     }
+  }
+
+  /** Scales an update back that has moved the weights by more than this part of their length; what is left of it. */
+  boundUpdate(before: TrainableState, most: number): number | undefined {
+    const { trainable } = this.#parts
+    if (trainable.learnsOnce === true) return undefined
+    const bound = boundUpdate(before, trainable.snapshot(), most)
+    if (bound !== undefined) trainable.restore(bound.state)
+    return bound?.factor
   }
 
   /**

@@ -384,6 +384,12 @@ export const metricTable = {
     labels: ['model'],
     help: 'CPU seconds of the last hour over budget.cpu_seconds_per_hour; at 1 the next update waits. Absent without a budget.',
   },
+  updatesScaledBack: {
+    kind: 'counter',
+    name: 'antikythera_updates_scaled_back_total',
+    labels: ['model'],
+    help: 'Updates that moved the weights further than defence.max_update lets one version, and were scaled back.',
+  },
   earlyStops: {
     kind: 'counter',
     name: 'antikythera_early_stops_total',

@@ -135,6 +135,8 @@ export interface UpdateTimes {
   readonly stepSeconds: readonly number[]
   /** Updates that ended before all of their passes, because held-out rows got worse. */
   readonly earlyStops?: number
+  /** Updates that went further than the defence lets one version go. */
+  readonly scaledBack?: number
   /** By policy and verdict: how often each promotion policy has decided so. */
   readonly verdicts?: Readonly<Record<string, Readonly<Record<string, number>>>>
 }

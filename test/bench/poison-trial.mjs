@@ -9,6 +9,7 @@ export const defences = {
   fromSources: 5,
   trusted: [],
   maxWeight: 1,
+  maxUpdate: 0.5,
   quarantines: true,
   sources: 1000,
 }

@@ -14,6 +14,7 @@ const defence: DefenceSettings = {
   fromSources: 5,
   trusted: [],
   maxWeight: 1,
+  maxUpdate: 100,
   quarantines: true,
   sources: 100,
 }
@@ -92,6 +93,20 @@ test('a full quarantine lets its oldest go to the dead letters, and leaves the r
   expect(counts.rejected).toBe(world.letters.size)
 })
 
+test('an update that goes too far is scaled back, and its version says so', async () => {
+  const reasonsOf = async (maxUpdate: number) => {
+    const world = worldOf({ honest: 320, turnsAt: 240 })
+    await runToEnd(world, settingOf({ maxUpdate, quarantines: false }))
+    return [...world.registry.versions.values()].map(({ manifest }) => manifest.reason)
+  }
+  const scaled = (reasons: readonly string[]) =>
+    reasons.filter((reason) => reason.includes('of its length')).length
+  expect(scaled(await reasonsOf(100))).toBe(0)
+  const reasons = await reasonsOf(0.02)
+  expect(scaled(reasons)).toBeGreaterThan(2)
+  expect(reasons.join()).toMatch(/scaled back to \.\d\d of its length/)
+})
+
 describe('a person', () => {
   const ask = async (world: World, by: 'relearn' | 'discard', selection: object) => {
     const { moves } = world.registry
@@ -126,7 +141,7 @@ describe('a person', () => {
 test('a trainer that dies at random instants keeps back and learns the same', async () => {
   for (const seed of [1, 2, 3, 4, 5, 6]) {
     const plan = { honest: 120, hostile: seed % 3, flips: 0.1, turnsAt: seed > 3 ? 70 : 999, seed }
-    const own = seed % 2 === 0 ? {} : { trusted: ['s1'], unreviewedDaily: 90 }
+    const own = seed % 2 === 0 ? { maxUpdate: 0.05 } : { trusted: ['s1'], unreviewedDaily: 90 }
     const reference = worldOf(plan)
     await runToEnd(reference, settingOf(own))
     const world = worldOf(plan)

@@ -73,6 +73,13 @@ export const defenceSchema = section(
       default: 1,
       description: 'largest weight of an event whose source is not trusted',
     }),
+    max_update: Type.Number({
+      exclusiveMinimum: 0,
+      maximum: 1000,
+      default: 0.5,
+      description:
+        'how far one version may move the weights, as a part of their length; an update that goes further is scaled back',
+    }),
     quarantine: Type.Boolean({
       default: true,
       description: 'false: only shares, daily cap and weights',

@@ -11,6 +11,8 @@ export interface DefenceSettings {
   readonly maxWeight: number
   /** Whether labels that the other examples and the model contradict are kept back. */
   readonly quarantines: boolean
+  /** The most that one version may move the weights, as a part of their length. */
+  readonly maxUpdate: number
   /** Sources with counts of their own; those that were silent longest are forgotten. */
   readonly sources: number
 }

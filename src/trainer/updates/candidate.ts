@@ -21,6 +21,8 @@ export interface Published {
 
 export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
   readonly cause?: string
+  /** What is left of an update that went too far. */
+  readonly scaledBack?: number | undefined
   /** The facts that the promotion policy decides on. */
   readonly facts: Omit<PromotionFacts, 'version'>
   /** What it has cost, if that is measured. */
@@ -35,7 +37,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm, cause, facts, compute }: Candidate,
+  { learned, alarm, cause, scaledBack, facts, compute }: Candidate,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -48,6 +50,7 @@ export async function publishCandidate(
     learned,
     span: spanSince(learned, state),
     cause: cause ?? (alarm === undefined ? cut : undefined),
+    scaledBack,
     before: scored ?? undefined,
     after: scores.count === 0 ? undefined : scores.accuracy_recent,
   })

@@ -7,6 +7,8 @@ export interface Change {
   readonly span: Manifest['span']
   /** What started the update: the trigger, the clock, an alarm, memory. */
   readonly cause?: string | undefined
+  /** What is left of an update that went too far. */
+  readonly scaledBack?: number | undefined
   /** Recent prequential accuracy at the version before and at this one; absent = nothing was scored. */
   readonly before?: number | undefined
   readonly after?: number | undefined
@@ -16,10 +18,11 @@ export interface Change {
 const SPANS = 3
 
 /** `16 events (http 0..16), 16 of 16 examples are pending; accuracy_recent .81 → .84` */
-export function changeText({ learned, span, cause, before, after }: Change): string {
+export function changeText({ learned, span, cause, scaledBack, before, after }: Change): string {
   const events = learned === 0 ? [] : [`${counted(learned)}${spanText(span)}`]
   const made = [...events, ...(cause === undefined ? [] : [cause])].join(', ')
-  return [made, scoreText(before, after)].filter((text) => text !== '').join('; ')
+  const scaled = scaledBack === undefined ? '' : `scaled back to ${short(scaledBack)} of its length`
+  return [made, scaled, scoreText(before, after)].filter((text) => text !== '').join('; ')
 }
 
 function counted(events: number): string {

@@ -10,6 +10,7 @@ export class UpdateClock {
   #count = 0
   #stepSeconds: readonly number[] = []
   #earlyStops = 0
+  #scaledBack = 0
   readonly #verdicts: Record<string, Record<string, number>> = {}
 
   /** An update took `ms` for its steps. */
@@ -17,6 +18,10 @@ export class UpdateClock {
     this.#count += 1
     if (isStopped === true) this.#earlyStops += 1
     this.#stepSeconds = [...this.#stepSeconds, ms / 1000 / Math.max(1, steps)].slice(-KEPT)
+  }
+
+  scaledBack(): void {
+    this.#scaledBack += 1
   }
 
   decided(verdicts: readonly Verdict[] = []): void {
@@ -33,6 +38,7 @@ export class UpdateClock {
       stepSeconds: this.#stepSeconds,
       verdicts,
       earlyStops: this.#earlyStops,
+      scaledBack: this.#scaledBack,
     }
   }
 }

@@ -75,6 +75,10 @@ export class Updater {
       return this.goBack(target, outcome.reason, signal)
     }
     this.#leaveOut(outcome)
+    const { maxUpdate } = loop.defence ?? {}
+    const scaledBack =
+      maxUpdate === undefined ? undefined : state.learner.boundUpdate(before.weights, maxUpdate)
+    if (scaledBack !== undefined) times.scaledBack()
     state.learnerChanged()
     latents.keepOnly(this.#wantedRows)
     if (outcome.alarm?.response.startsWith('fresh') === true) state.forgetCompared()
@@ -84,7 +88,8 @@ export class Updater {
     const facts = await promotionFacts(compared, this.#parts, signal)
     const compute = cost.ended()
     const evaluated = state.progress.state.next
-    const publishing = publishCandidate({ ...outcome, facts, compute }, this.#parts, signal)
+    const candidate = { ...outcome, scaledBack, facts, compute }
+    const publishing = publishCandidate(candidate, this.#parts, signal)
     const published = await unlessNotFinite(publishing)
     if (published instanceof CodedError)
       return this.#undo({ before, block, outcome, error: published }, signal)

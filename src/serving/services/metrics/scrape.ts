@@ -139,7 +139,8 @@ function showUpdates(
   { updates }: TrainerReport,
 ): void {
   if (updates === undefined) return
-  const { count, stepSeconds, verdicts = {}, earlyStops = 0 } = updates
+  const { count, stepSeconds, verdicts = {}, earlyStops = 0, scaledBack = 0 } = updates
+  rising.raise('updatesScaledBack', { model }, scaledBack)
   rising.raise('earlyStops', { model }, earlyStops)
   const before = seen.get(model) ?? 0
   // A count that fell belongs to another process.

@@ -1,0 +1,61 @@
+/**
+ * The bound on a version: an update that moves the weights further than a part of their length is scaled back, so that
+ * no block, however poisoned, changes a model at once.
+ *
+ *   θ ← θ₀ + min(1, most · ‖θ₀‖ / ‖θ − θ₀‖) · (θ − θ₀)
+ *
+ * The same as clipping the difference by norm, as servers of federated learning do with what clients send: Sun et al.
+ * (2019), "Can you really backdoor federated learning?".
+ */
+import type { TrainableState } from '../contracts/adapter.ts'
+import type { Tensor } from '../contracts/core.ts'
+
+/** Weights that begin at zero have no length to compare with. */
+const FIRST_STEPS = 20
+
+export interface BoundUpdate {
+  readonly state: TrainableState
+  /** What is left of the update: below 1. */
+  readonly factor: number
+}
+
+/** Undefined where it is within the bound, and where the two cannot be compared: another adapter, or more outputs. */
+export function boundUpdate(
+  before: TrainableState,
+  after: TrainableState,
+  most: number,
+): BoundUpdate | undefined {
+  if (before.steps < FIRST_STEPS || after.steps < before.steps) return undefined
+  const learning = learningNames(after)
+  const pairs = learning.map((name) => [before.tensors.get(name), after.tensors.get(name)] as const)
+  let [length, moved] = [0, 0]
+  for (const [from, to] of pairs) {
+    if (from?.data.length !== to?.data.length || from === undefined || to === undefined)
+      return undefined
+    for (const [at, value] of from.data.entries()) {
+      length += value ** 2
+      moved += ((to.data[at] ?? 0) - value) ** 2
+    }
+  }
+  const factor = moved === 0 ? 1 : (most * Math.sqrt(length)) / Math.sqrt(moved)
+  if (factor >= 1 || length === 0) return undefined
+  const tensors = new Map(after.tensors)
+  for (const [at, name] of learning.entries()) {
+    const [from, to] = pairs[at] ?? []
+    if (from !== undefined && to !== undefined) tensors.set(name, between(from, to, factor))
+  }
+  return { state: { ...after, tensors }, factor }
+}
+
+/** An optimizer has moments of what it moves; statistics are counted, and stay as they are. */
+function learningNames({ tensors }: TrainableState): readonly string[] {
+  const moved = [...tensors.keys()].flatMap(
+    (name) => /^optimizer\/[^/]+\/(.+)$/.exec(name)?.[1] ?? [],
+  )
+  return [...new Set(moved)].filter((name) => tensors.has(name)).toSorted()
+}
+
+function between(from: Tensor, to: Tensor, factor: number): Tensor {
+  const data = from.data.map((value, at) => value + factor * ((to.data[at] ?? 0) - value))
+  return { shape: to.shape, data }
+}
