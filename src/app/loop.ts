@@ -137,6 +137,7 @@ async function loopParts(
     keepVersions: settings.keep.last,
     keep: settings.keep,
     defence: defenceOf(settings, limits),
+    afterRollback: settings.after_rollback,
     limits: {
       records: 512,
       unsaved: { records: 8192, ms: 250 },

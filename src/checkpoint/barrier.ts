@@ -10,6 +10,8 @@ export interface Barrier {
   readonly untilMs: number
   /** Source → records without a time that are still to be set aside. */
   readonly left: Readonly<Record<string, number>>
+  /** The version gone back to; absent in a checkpoint of an earlier release. */
+  readonly goneTo?: string
 }
 
 export function isBefore({ connector, record }: Received, barrier: Barrier): boolean {

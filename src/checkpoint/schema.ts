@@ -133,6 +133,9 @@ export const checkpointMigrations: readonly string[] = [
   ALTER TABLE served_versions ADD COLUMN parts TEXT;
   ALTER TABLE judged_answers ADD COLUMN part TEXT;
   `,
+  `
+  ALTER TABLE set_aside ADD COLUMN gone_to TEXT;
+  `,
 ]
 
 /** The key that a state of an earlier release has for `memory.head`. */

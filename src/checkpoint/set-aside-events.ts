@@ -10,6 +10,7 @@ import { identityOf } from '../intake/events/event-key.ts'
 import type { ExampleKey } from '../contracts/core.ts'
 import type { Example, Task } from '../contracts/task.ts'
 import type { Selection } from '../versions/contract.ts'
+import { numberOf } from '../versions/order.ts'
 import type { WaitingEvent } from '../intake/join.ts'
 import type { Suspicion } from '../learner/defence/settings.ts'
 
@@ -29,6 +30,8 @@ export function isQuarantined({ was }: Pick<SetAsideEvent, 'was'>): boolean {
 export interface SetAsideEvent {
   readonly key: ExampleKey
   readonly was: AsideFrom
+  /** The version that the rollback went to; absent in a checkpoint of an earlier release. */
+  readonly goneTo?: string
   /** The signal, if it is known. */
   readonly stratum?: string
   readonly timeMs?: number
@@ -58,10 +61,12 @@ export interface Selected {
   readonly id?: string
   /** Those in quarantine; absent = those that a rollback has set aside. */
   readonly isQuarantined?: boolean
+  /** The number of a version. */
+  readonly fromVersion?: number
 }
 
 export function selectedBy(selection: Selection, task: Pick<Task, 'selected'>): Selected {
-  const { source, sinceMs, id, quarantined } = selection
+  const { source, sinceMs, id, quarantined, from } = selection
   const stratum = task.selected(selection)
   return {
     ...(source !== undefined && { source }),
@@ -69,6 +74,7 @@ export function selectedBy(selection: Selection, task: Pick<Task, 'selected'>): 
     ...(sinceMs !== undefined && { sinceMs }),
     ...(id !== undefined && { id }),
     ...(quarantined === true && { isQuarantined: true }),
+    ...(from !== undefined && { fromVersion: numberOf(from) }),
   }
 }
 
@@ -151,9 +157,16 @@ export class SetAside {
     return this.release(this.#selected(selection))
   }
 
+  /** The same for everything that was set aside since that place was the next one. */
+  relearnFrom(place: number): number {
+    return this.release(this.entries.filter(({ at }) => at >= place))
+  }
+
   /** The same for these. */
   release(entries: readonly SetAsideEntry[]): number {
     const selected = entries.filter(({ isDue }) => !isDue)
+    // One that was due before, and was set aside again, has a new place.
+    this.#due = this.#due.filter((key) => this.#entries.get(key)?.isDue === true)
     for (const entry of selected) {
       this.#entries.set(entry.key, { ...entry, isDue: true })
       this.#due.push(entry.key)
@@ -219,7 +232,7 @@ export class SetAside {
 
 /** What has no time is never meant by a selection that names one. */
 export function isSelected(
-  { key, stratum, timeMs, was }: Pick<SetAsideEvent, 'key' | 'stratum' | 'timeMs' | 'was'>,
+  { key, stratum, timeMs, was, goneTo }: Omit<SetAsideEvent, 'what'>,
   selection: Selected,
 ): boolean {
   if (isQuarantined({ was }) !== (selection.isQuarantined ?? false)) return false
@@ -227,6 +240,9 @@ export function isSelected(
   if (selection.source !== undefined && selection.source !== source) return false
   if (selection.id !== undefined && selection.id !== id) return false
   if (selection.stratum !== undefined && selection.stratum !== stratum) return false
+  const { fromVersion } = selection
+  if (fromVersion !== undefined && (goneTo === undefined || numberOf(goneTo) < fromVersion))
+    return false
   return selection.sinceMs === undefined || (timeMs ?? -Infinity) >= selection.sinceMs
 }
 

@@ -75,7 +75,7 @@ function kindOf(isQuarantined: boolean): string {
 
 function countIn(
   store: Store,
-  { source, stratum, sinceMs, id, isQuarantined = false }: Selected,
+  { source, stratum, sinceMs, id, fromVersion, isQuarantined = false }: Selected,
 ): number {
   const wanted: [sql: string, ...values: Value[]][] = []
   if (source !== undefined) {
@@ -87,6 +87,9 @@ function countIn(
   if (id !== undefined) {
     wanted.push(["substr(key, instr(key, x'00') + 1) = ?", new TextEncoder().encode(id)])
   }
+  // SQL's cast takes the leading digits of a text, as the order of versions does.
+  if (fromVersion !== undefined)
+    wanted.push([`gone_to LIKE 'v%' AND CAST(substr(gone_to, 2) AS INTEGER) >= ?`, fromVersion])
   const where = [kindOf(isQuarantined), ...wanted.map(([sql]) => sql)].join(' AND ')
   const values = wanted.flatMap(([, ...each]) => each)
   const sql = `SELECT count(*) AS count FROM set_aside WHERE ${where}`

@@ -9,7 +9,7 @@ import { checkRow, rowSum } from './row-sum.ts'
 import type { SetAsideEntry, AsideFrom } from './set-aside-events.ts'
 
 const columns =
-  'at, key, whence, stratum, time_ms, due, header, data, since, event, origin, value, sum'
+  'at, key, whence, stratum, time_ms, due, header, data, since, event, origin, value, sum, gone_to'
 
 export class SetAsideTable {
   readonly #store: Store
@@ -41,7 +41,7 @@ export class SetAsideTable {
         this.#store.run('UPDATE set_aside SET due = ? WHERE at = ?', now.isDue ? 1 : 0, at)
     }
     const added = entries.filter(({ at }) => !this.#saved.has(at))
-    insertRows(this.#store, `INSERT INTO set_aside (${columns})`, 13, added.map(valuesOf))
+    insertRows(this.#store, `INSERT INTO set_aside (${columns})`, 14, added.map(valuesOf))
     this.#next = next
   }
 
@@ -59,27 +59,29 @@ export class SetAsideTable {
 
 /** The sum of an event is that of a row in `waiting`. */
 function valuesOf(entry: SetAsideEntry): readonly Value[] {
-  const { at, was, stratum, timeMs = null, isDue, what } = entry
+  const { at, was, stratum, timeMs = null, isDue, what, goneTo = null } = entry
   const key = bytesOf(entry.key)
   const topic = stratum === undefined ? null : JSON.stringify(stratum)
   const facts = [at, key, was, topic, timeMs, isDue ? 1 : 0]
   if (what.kind === 'example') {
     const { header, data } = packExamples([what.example])
-    return [...facts, header, data, null, null, null, null, rowSum(key, header, data)]
+    return [...facts, header, data, null, null, null, null, rowSum(key, header, data), goneTo]
   }
   const values = waitingValues(what.event)
-  return [...facts, null, null, ...values.slice(1), rowSum(...values)]
+  return [...facts, null, null, ...values.slice(1), rowSum(...values), goneTo]
 }
 
 function entryOf(row: Row, path: string): SetAsideEntry {
   const stratum = row.textOrNull('stratum')
   const timeMs = row.numberOrNull('time_ms')
+  const goneTo = row.textOrNull('gone_to')
   return {
     at: row.number('at'),
     key: keyIn(row.bytes('key')),
     was: row.text('whence') as AsideFrom,
     ...(stratum !== null && { stratum: JSON.parse(stratum) as string }),
     ...(timeMs !== null && { timeMs }),
+    ...(goneTo !== null && { goneTo }),
     isDue: row.number('due') === 1,
     what: whatOf(row, path),
   }

@@ -142,10 +142,19 @@ class ModelLoop implements Loop {
       const received = stream.take() ?? (await stream.next(signal))
       if (received === undefined) return this.#rest(stream, admission, signal)
       await this.#take(received, stream, admission, signal)
-      if (signal.aborted || this.#updates.isPutOff()) break
+      if (signal.aborted || this.#isInterrupted) break
     }
     this.#backlog.look(this.#consumed, stream.lag)
     if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
+  }
+
+  /**
+   * The next update waits for its budget, a rollback has paused learning, or what it learns again comes before the records
+   * behind it.
+   */
+  get #isInterrupted(): boolean {
+    const { progress, setAside } = this.#assembly.state
+    return this.#updates.isPutOff() || progress.isPaused || setAside.nextDue() !== undefined
   }
 
   /** A person has paused learning, or the next update waits for its budget: events stay where they are. */
@@ -169,10 +178,10 @@ class ModelLoop implements Loop {
 
   /** Answers how many there were; at most `most` of them. */
   async #learnDue(admission: Admission, signal: AbortSignal, most = Infinity): Promise<number> {
-    const { setAside } = this.#assembly.state
+    const { setAside, progress } = this.#assembly.state
     let count = 0
     for (; count < most && !signal.aborted; count += 1) {
-      if (this.#updates.isPutOff()) break
+      if (this.#updates.isPutOff() || progress.isPaused) break
       const entry = setAside.nextDue()
       if (entry === undefined) break
       this.#enter('running')

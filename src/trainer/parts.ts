@@ -14,7 +14,7 @@ import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/str
 import type { Head, Task } from '../contracts/task.ts'
 import type { Lease } from '../fleet/contract.ts'
 import type { TrainerStatus } from './contract.ts'
-import type { Routing, Registry, Retention } from '../versions/contract.ts'
+import type { AfterRollback, Routing, Registry, Retention } from '../versions/contract.ts'
 import type { GoingOn } from '../adapters/carried.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
@@ -62,6 +62,8 @@ export interface LoopParts {
   readonly limits: LoopLimits
   /** Against poisoned feedback; absent = none. */
   readonly defence?: DefenceSettings | undefined
+  /** Absent = `skip`. */
+  readonly afterRollback?: AfterRollback
 
   /** In a fleet: the time for which this trainer holds the model's lease. */
   readonly leaseTerm?: LeaseTerm

@@ -155,11 +155,19 @@ export interface RoutingMove {
 export interface Asked {
   /** For a rollback: stop learning until someone resumes. */
   readonly hold?: boolean
+  /** For a rollback, in place of `after_rollback` of the config. To hold is written as `hold`. */
+  readonly then?: Exclude<AfterRollback, 'hold'>
   /** For `relearn` and `discard`: which set-aside events. */
   readonly selection?: Selection
   /** Of a policy's rollback, or of a step of a rollout: the count of accepted events at which it was decided. */
   readonly place?: number
 }
+
+/**
+ * What becomes of the events that the version gone back to has not learned: `continue` learns them again in their order,
+ * `skip` sets them aside, `hold` also stops learning until someone resumes.
+ */
+export type AfterRollback = 'continue' | 'skip' | 'hold'
 
 /** Selects events by source, time, and the task's own fields; an absent field selects all. */
 export interface Selection {
@@ -169,6 +177,8 @@ export interface Selection {
   readonly id?: string
   /** Those in quarantine; absent = those that rollbacks have set aside. */
   readonly quarantined?: boolean
+  /** A version: only what a rollback to it, or to a later one, has set aside. */
+  readonly from?: string
 }
 
 /**

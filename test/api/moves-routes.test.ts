@@ -50,6 +50,19 @@ test('a rollback to a version by name goes there, also forward again', async () 
   expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
 })
 
+test.each([
+  [{}, undefined],
+  [{ hold: true }, { hold: true }],
+  [{ then: 'hold' }, { hold: true }],
+  [{ hold: true, then: 'hold' }, { hold: true }],
+  [{ hold: false, then: 'continue' }, { then: 'continue' }],
+  [{ then: 'skip' }, { then: 'skip' }],
+])('a rollback with %j asks the trainer for %j', async (body, asks) => {
+  const { post, registry } = await open()
+  expect((await post('rollback', { reason: 'r', ...body })).statusCode).toBe(200)
+  expect((await registry.live())?.asks).toEqual(asks)
+})
+
 test('a promotion makes any version live, and the answer waits for it', async () => {
   const { post, answering, registry } = await open()
   const response = await post('promote', { version: 'v3', reason: 'held back without need' })
@@ -72,6 +85,8 @@ test.each([
   ['promote', { version: 'v99', reason: 'r' }, 404, 'VERSION_UNKNOWN'],
   ['rollback', {}, 400, 'REQUEST_INVALID'],
   ['rollback', { reason: '' }, 400, 'REQUEST_INVALID'],
+  ['rollback', { reason: 'r', then: 'stop' }, 400, 'REQUEST_INVALID'],
+  ['rollback', { reason: 'r', then: 'skip', hold: true }, 400, 'REQUEST_INVALID'],
   ['rollback', { too: 'v1', reason: 'r' }, 400, 'REQUEST_INVALID'],
   ['promote', { reason: 'r' }, 400, 'REQUEST_INVALID'],
 ])('%s %j is refused with nothing changed', async (path, payload, status, code) => {

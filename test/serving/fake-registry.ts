@@ -89,7 +89,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       return Promise.all(wanted.slice(0, count).map((name) => registry.find(name)))
     },
     live: async () => history[0],
-    async point({ version, canary, shadow, expect, reason, by, actor }) {
+    async point({ version, canary, shadow, expect, reason, by, asks, actor }) {
       checkMove({ version, canary, shadow, reason, by })
       const live = history[0]
       const generation = live?.generation ?? 0
@@ -105,6 +105,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
         previous,
         reason,
         by,
+        ...(asks && { asks }),
         ...(actor !== undefined && { actor }),
       }
       history.unshift(pointer)

@@ -63,6 +63,7 @@ type Replaced = Pick<
   Pick<LoopParts['adapter'], 'goesOn' | 'freshParameters' | 'openTrainable'>
 
 export interface Setting extends Partial<Replaced> {
+  readonly afterRollback?: LoopParts['afterRollback']
   readonly comparison?: LoopParts['comparison']
   readonly adapter?: LoopParts['adapter']['config']
   readonly labels?: Partial<LabelRules>
@@ -221,6 +222,7 @@ export function partsIn(
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),
     keepVersions: setting.keepVersions ?? 50,
     ...(setting.defence && { defence: setting.defence }),
+    ...(setting.afterRollback && { afterRollback: setting.afterRollback }),
     limits: {
       records: 16,
       idleMs: 10,

@@ -499,7 +499,13 @@ export const RollbackBody = Type.Object(
   {
     to: Type.Optional(Type.String()),
     reason: Reason,
-    hold: Type.Optional(Type.Boolean({ description: 'learn nothing until resumed' })),
+    hold: Type.Optional(Type.Boolean({ description: 'the same as then: hold' })),
+    then: Type.Optional(
+      Type.Union([Type.Literal('continue'), Type.Literal('skip'), Type.Literal('hold')], {
+        description:
+          'in place of after_rollback: learn the events after that version again in their order, set them aside, or also learn nothing until resumed',
+      }),
+    ),
   },
   Strict,
 )

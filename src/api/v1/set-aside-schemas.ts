@@ -62,6 +62,12 @@ const Selection = Type.Object(
     id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
     source: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
     since: Type.Optional(Time),
+    from: Type.Optional(
+      Type.String({
+        pattern: '^v[0-9]{1,15}(-[a-z0-9.-]{1,40})?$',
+        description: 'only what rollbacks to this version, or to a later one, have set aside',
+      }),
+    ),
     reason: Reason,
   },
   Strict,

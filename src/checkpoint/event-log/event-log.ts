@@ -210,6 +210,11 @@ export class EventLog {
     for (const row of this.rows(first)) if (isLost(row.order)) yield row
   }
 
+  /** Whether one of the last rollbacks went to this version. */
+  wentBackTo(version: string): boolean {
+    return this.#rollbacks.some(({ to }) => to === version)
+  }
+
   /** A rollback to a version begins to set events aside. Returns its number. */
   rolledBack(to: string, timeMs: number, reason: string): number {
     const id = this.#nextRollback

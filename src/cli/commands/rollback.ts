@@ -1,21 +1,34 @@
 /** `antikythera rollback`: makes an earlier version live again; the trainer continues from it. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
 
 interface RollbackFlags extends ClientFlags {
   readonly to?: string
   readonly reason: string
   readonly hold?: boolean
+  readonly then?: string
 }
 
 export function registerRollback(program: Command): void {
   withModel(program.command('rollback').description('make an earlier version live again'))
     .option('--to <version>', 'absent = the previous live version')
     .requiredOption('--reason <text>', 'recorded in the history')
-    .option('--hold', 'stop learning until you resume')
-    .action(async (model: string | undefined, { to, reason, hold, ...flags }: RollbackFlags) => {
+    .addOption(
+      new Option(
+        '--then <what>',
+        'events after that version: learn them again in order, set them aside, or also stop learning; absent = after_rollback of the config',
+      ).choices(['continue', 'skip', 'hold']),
+    )
+    .option('--hold', 'the same as --then hold')
+    .action(async (model: string | undefined, flags: RollbackFlags) => {
+      const { to, reason, hold, then, ...rest } = flags
       const { movePointer } = await import('../remote/move-pointer.ts')
-      const body = { reason, ...(to !== undefined && { to }), ...(hold === true && { hold }) }
-      await movePointer('rollback', body, aboutModel(model, flags))
+      const body = {
+        reason,
+        ...(to !== undefined && { to }),
+        ...(hold === true && { hold }),
+        ...(then !== undefined && { then }),
+      }
+      await movePointer('rollback', body, aboutModel(model, rest))
     })
 }

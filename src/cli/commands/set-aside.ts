@@ -36,6 +36,7 @@ function selecting(program: Command, name: 'relearn' | 'discard', description: s
     .option('--source <name>', 'only events from this source')
     .option('--label <label>', 'only events with this label')
     .option('--since <time>', 'only events since then, such as 2026-11-24T10:00:00Z')
+    .option('--from <version>', 'only what a rollback to it, or to a later one, has set aside')
     .option('--reason <text>', 'recorded in the history')
     .action(async (model: string | undefined, flags: SelectionFlags) => {
       const { select } = await import('../remote/set-aside.ts')

@@ -14,6 +14,7 @@ export interface SelectionFlags extends ClientFlags {
   readonly id?: string
   readonly label?: string
   readonly since?: string
+  readonly from?: string
   readonly reason?: string
 }
 
@@ -57,12 +58,13 @@ export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): 
 }
 
 /** The body of a request. */
-export function selectionIn({ source, id, label, since, reason }: SelectionFlags) {
+export function selectionIn({ source, id, label, since, from, reason }: SelectionFlags) {
   return {
     ...(source !== undefined && { source }),
     ...(id !== undefined && { id }),
     ...(label !== undefined && { label }),
     ...(since !== undefined && { since }),
+    ...(from !== undefined && { from }),
     ...(reason !== undefined && { reason }),
   }
 }

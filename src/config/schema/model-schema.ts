@@ -352,6 +352,14 @@ export function modelSchemaOf({ sources, sinks, policies }: PluginTable) {
         'rollback',
         'whether the live version is rolled back automatically; of a list, each policy alone may do so',
       ),
+      after_rollback: Type.Union(
+        [Type.Literal('skip'), Type.Literal('continue'), Type.Literal('hold')],
+        {
+          default: 'skip',
+          description:
+            'events after the version gone back to: set aside, learned again in their order, or set aside with learning paused',
+        },
+      ),
       evaluation,
       budget,
       keep,

@@ -196,7 +196,8 @@ export class Admission {
     const { progress, loop } = this.#parts
     const { task } = loop
     progress.count('accepted')
-    setAside(eventAside(waiting, 'unread', task), { ...this.#parts, task })
+    const goneTo = progress.barrier?.goneTo
+    setAside(eventAside(waiting, { was: 'unread', goneTo }, task), { ...this.#parts, task })
     return false
   }
 

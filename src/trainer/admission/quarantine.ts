@@ -56,7 +56,7 @@ export function keepBack(
   },
 ): void {
   log.add({ key: example.key, example, state: eventStates.quarantined })
-  for (const gone of setAside.add(exampleAside(example, why, task))) {
+  for (const gone of setAside.add(exampleAside(example, { was: why }, task))) {
     const error = failure(
       'QUARANTINE_FULL',
       `kept back (${gone.was}), and newer ones took its place`,

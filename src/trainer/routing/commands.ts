@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../../contracts/core.ts'
 import type { Task } from '../../contracts/task.ts'
-import type { Mover, Routing } from '../../versions/contract.ts'
+import type { AfterRollback, Mover, Routing } from '../../versions/contract.ts'
 import { selectedBy } from '../../checkpoint/set-aside-events.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { TrainerState } from '../state.ts'
@@ -17,9 +17,17 @@ export function isCommand({ by }: Routing): boolean {
   return commands.includes(by)
 }
 
-/** Whether a trainer that reaches this move pauses learning from there on. */
-export function isHolding({ by, asks }: Routing): boolean {
-  return by === 'pause' || asks?.hold === true
+/** Whether a trainer that reaches this move pauses learning from there on. `usual`: `after_rollback` of the config. */
+export function isHolding(move: Routing, usual: AfterRollback | undefined): boolean {
+  if (move.by === 'rollback') return afterRollback(move, usual) === 'hold'
+  return move.by === 'pause' || move.asks?.hold === true
+}
+
+export function afterRollback(
+  { asks }: Pick<Routing, 'asks'>,
+  usual: AfterRollback = 'skip',
+): AfterRollback {
+  return asks?.hold === true ? 'hold' : (asks?.then ?? usual)
 }
 
 /** Changes the state; the caller saves. */

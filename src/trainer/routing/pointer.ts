@@ -8,7 +8,7 @@
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { applyCommand, isHolding } from './commands.ts'
+import { afterRollback, applyCommand, isHolding } from './commands.ts'
 import type { Move } from '../../checkpoint/saved.ts'
 import type { Barrier } from '../../checkpoint/barrier.ts'
 import { restoreVersion, type RestoreVersion } from '../start/restore-version.ts'
@@ -110,12 +110,16 @@ export class Pointer {
     if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
     // A promotion sets nothing aside.
     if (move.by === 'rollback' && next.by !== 'rollback') return false
-    const { progress, checkpoint } = this.#parts.state
+    const { loop, state } = this.#parts
+    const continues = (each: Routing) => afterRollback(each, loop.afterRollback) === 'continue'
+    if (continues(move) !== continues(next)) return false
+    const { progress, checkpoint } = state
     return !progress.isAhead(next.live.version) && checkpoint.hasSnapshot(next.live.version)
   }
 
   #overtaken(move: Routing): void {
-    if (isHolding(move)) this.#parts.state.progress.pause(true)
+    const { loop, state } = this.#parts
+    if (isHolding(move, loop.afterRollback)) state.progress.pause(true)
     this.#wentAlong(move)
     this.#passed(move)
   }
@@ -141,17 +145,21 @@ export class Pointer {
       reason,
     } = live
     const undoes = by === 'rollback'
-    const left = undoes ? await this.unread(signal) : {}
+    const then = afterRollback(live, loop.afterRollback)
+    const isSettingAside = undoes && then !== 'continue'
+    const left = isSettingAside ? await this.unread(signal) : {}
     const before = state.learner.remembered
     const isKnown = await restoreVersion(version, this.#parts, signal, { undoes })
     state.trials.drop()
     if (undoes) {
       const { task, log } = loop
       const timeMs = live.sinceMs
-      putAside(state, { task, log, before, isUnknown: !isKnown, to: version, reason, timeMs })
-      state.progress.putBarrier({ untilMs: live.sinceMs, left })
+      const followed = { task, log, before, isUnknown: !isKnown, to: version, reason, timeMs }
+      putAside(state, { ...followed, isRelearned: !isSettingAside })
+      if (isSettingAside)
+        state.progress.putBarrier({ untilMs: live.sinceMs, left, goneTo: version })
     }
-    if (isHolding(live)) state.progress.pause(true)
+    if (isHolding(live, loop.afterRollback)) state.progress.pause(true)
     const set_aside = state.setAside.size
     loop.log.info({ version, by, reason, set_aside }, 'going on from the version that is live now')
     state.progress.sawPointer(live)

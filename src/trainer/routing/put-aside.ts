@@ -25,6 +25,14 @@ export interface Followed {
   readonly to: string
   readonly reason: string
   readonly timeMs: number
+  /** All of it is learned again, in its order, before anything else is read. */
+  readonly isRelearned?: boolean
+}
+
+/** Where an event was, and to which version the rollback went. */
+interface Aside {
+  readonly was: AsideFrom
+  readonly goneTo?: string | undefined
 }
 
 export function putAside(state: TrainerState, followed: Followed): void {
@@ -33,15 +41,23 @@ export function putAside(state: TrainerState, followed: Followed): void {
   const parts = { task, progress, letters, log, setAside: state.setAside }
   const undone = learnedSince(state, followed)
   log.rolledBack(followed.to, followed.timeMs, followed.reason)
-  for (const example of undone) setAside(exampleAside(example, 'undone', task), parts)
+  const { to: goneTo, isRelearned = false } = followed
+  const from = state.setAside.next
+  const due = isRelearned ? state.setAside.entries.filter(({ isDue }) => isDue) : []
+  for (const example of undone)
+    setAside(exampleAside(example, { was: 'undone', goneTo }, task), parts)
   for (const example of learner.dropPending())
-    setAside(exampleAside(example, 'pending', task), parts)
+    setAside(exampleAside(example, { was: 'pending', goneTo }, task), parts)
   for (const event of waiting.events) {
     waiting.leave(event.key)
     // So that each record of the stream is counted as something.
     if (event.isCounted !== true) progress.count('accepted')
-    setAside(eventAside(event, 'waiting', task), parts)
+    setAside(eventAside(event, { was: 'waiting', goneTo }, task), parts)
   }
+  // What was to be learned again already came after all this.
+  for (const { at: _at, isDue: _due, ...event } of due)
+    if ((state.setAside.get(event.key)?.at ?? from) < from) setAside({ ...event, goneTo }, parts)
+  if (isRelearned) state.setAside.relearnFrom(from)
 }
 
 /**
@@ -92,7 +108,7 @@ export function setAside(
 
 export function eventAside(
   event: WaitingEvent,
-  was: AsideFrom,
+  { was, goneTo }: Aside,
   task: Pick<Task, 'topic'>,
 ): SetAsideEvent {
   const { key, event: said, received } = event
@@ -100,6 +116,7 @@ export function eventAside(
   const stratum = task.topic(said.signal)
   return {
     ...{ key, was },
+    ...(goneTo !== undefined && { goneTo }),
     ...(stratum !== undefined && { stratum }),
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'event', event },
@@ -108,12 +125,13 @@ export function eventAside(
 
 export function exampleAside(
   { logits: _logits, ...example }: Remembered,
-  was: AsideFrom,
+  { was, goneTo }: Aside,
   task: Pick<Task, 'stratum'>,
 ): SetAsideEvent {
   const { key, target, timeMs } = example satisfies Example
   return {
     ...{ key, was, stratum: task.stratum(target) },
+    ...(goneTo !== undefined && { goneTo }),
     ...(timeMs !== undefined && { timeMs }),
     what: { kind: 'example', example },
   }

@@ -148,7 +148,7 @@ async function beginWithout(parts: RestoreVersion, signal: AbortSignal): Promise
   state.progress.wentTo(version, Math.max(next, recovery?.next ?? 0))
   state.progress.sawPointer(pointer)
   state.progress.learnedLive(pointer)
-  if (isHolding(pointer)) state.progress.pause(true)
+  if (isHolding(pointer, loop.afterRollback)) state.progress.pause(true)
   const manifest = await manifestOf(version, parts, signal)
   state.progress.respects(loop.task.retiredIn(manifest.facts))
   const isFresh = adapterText(manifest.adapter) !== state.identity.adapter

@@ -19,6 +19,7 @@ import type { Outcome, TrainPlan } from '../../learner/learner-types.ts'
 import type { LoopParts } from '../parts.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import type { Pointer } from '../routing/pointer.ts'
+import { afterRollback } from '../routing/commands.ts'
 import { putAside } from '../routing/put-aside.ts'
 import { receivedOfExample } from '../routing/set-aside-letters.ts'
 import { consultKept, outliersIn, releaseKeptBack } from '../admission/quarantine.ts'
@@ -207,6 +208,9 @@ export class Updater {
    * The test of a block shows that the live version is bad, or a trial that the version on trial is: neither the block
    * nor what the version learned is learned again unless a person asks (law 11). Events after this place of the stream
    * are learned: the policy tests them too, and in a backlog no person would be there to ask.
+   *
+   * To continue is to learn it all again in its order. That is done once for a version: where it ends at the same version
+   * again, what came after it is set aside, because it would end there each time.
    */
   async goBack(version: string, reason: string, signal: AbortSignal): Promise<void> {
     const { state, pointer, latents, loop } = this.#parts
@@ -215,7 +219,11 @@ export class Updater {
     state.trials.drop()
     const { task, log, clock } = loop
     const timeMs = clock.nowMs()
-    putAside(state, { task, log, before, isUnknown: !isKnown, to: version, reason, timeMs })
+    const then = afterRollback({}, loop.afterRollback)
+    const isRelearned = then === 'continue' && !state.log.wentBackTo(version)
+    const followed = { task, log, before, isUnknown: !isKnown, to: version, reason, timeMs }
+    putAside(state, { ...followed, isRelearned })
+    if (then === 'hold') state.progress.pause(true)
     latents.keepOnly(this.#wantedRows)
     loop.log.warn({ to: version, reason, set_aside: state.setAside.size }, 'rolling back')
     const place = state.progress.accepted
