@@ -19,6 +19,7 @@ import { bytesOf, waitingOf, waitingValues } from './rows.ts'
 import { checkFacts, fact, setFact, stampOf, StateTables } from './states.ts'
 import type { RowHistoryState } from '../evaluation/row-history.ts'
 import type { AheadState } from '../intake/retractions-ahead.ts'
+import type { ForgettingState } from './forgetting.ts'
 import type { Journals } from './journals.ts'
 import { forgetRecovery, recoveryIn, type Recovery } from './recovery.ts'
 import { checkRow, rowSum, summed } from './row-sum.ts'
@@ -33,7 +34,10 @@ import type {
   Saved,
 } from './saved.ts'
 
-type LastSaved = Pick<Change, 'weights' | 'learnerState' | 'positions' | 'ahead' | 'compared'>
+type LastSaved = Pick<
+  Change,
+  'weights' | 'learnerState' | 'positions' | 'ahead' | 'compared' | 'forgetting'
+>
 
 export class Checkpoint {
   readonly #store: Store
@@ -118,6 +122,7 @@ export class Checkpoint {
       ...this.#ahead(),
       ...this.#logged(),
       ...this.#compared(),
+      ...this.#forgetting(),
     }
     this.#remember(saved)
     if (instead !== undefined) this.#last = undefined
@@ -129,7 +134,8 @@ export class Checkpoint {
     const id = this.#states.ofVersion(version)
     if (id === undefined) return undefined
     const line = this.#states.lineOf(version)
-    return { ...this.#learnerAt(id), ...(line && { line }) }
+    const trigger = this.#states.triggerOf(version)
+    return { ...this.#learnerAt(id), ...(line && { line }), ...(trigger && { trigger }) }
   }
 
   hasSnapshot(version: string): boolean {
@@ -154,6 +160,11 @@ export class Checkpoint {
   /** The next save writes every example again: the loaded ones have been changed. */
   rewrite(): void {
     this.#isRewritten = true
+  }
+
+  /** No byte of what was deleted is left in the file. False while another process reads it: ask again. */
+  compact(): boolean {
+    return this.#store.compact()
   }
 
   close(): void {
@@ -198,11 +209,14 @@ export class Checkpoint {
     const { compared } = change
     if (compared !== undefined && compared !== this.#last?.compared)
       setFact(this.#store, 'compared', compared)
+    const { forgetting } = change
+    if (forgetting !== undefined && forgetting !== this.#last?.forgetting)
+      setFact(this.#store, 'forgetting', forgetting as unknown as Json)
     const isNewState = this.#writeState(change)
-    const { snapshot } = change
-    if (snapshot !== undefined)
-      this.#states.keepFor(snapshot.version, snapshot.line, change.protected)
-    if (isNewState) {
+    const { snapshot, retired = [] } = change
+    this.#states.retire(retired)
+    if (snapshot !== undefined) this.#states.keepFor(snapshot, change.protected)
+    if (isNewState || retired.length > 0) {
       this.#states.collect()
       this.#memory.collect()
       this.#examples.collect()
@@ -267,6 +281,11 @@ export class Checkpoint {
   #compared(): Pick<Saved, 'compared'> {
     const compared = fact(this.#store, 'compared')
     return compared === undefined ? {} : { compared: compared as unknown as RowHistoryState }
+  }
+
+  #forgetting(): Pick<Saved, 'forgetting'> {
+    const forgetting = fact(this.#store, 'forgetting')
+    return forgetting === undefined ? {} : { forgetting: forgetting as unknown as ForgettingState }
   }
 
   #positions(): Record<string, Positions> {

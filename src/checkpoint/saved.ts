@@ -3,6 +3,7 @@ import type { ExampleKey } from '../contracts/core.ts'
 import type { RolloutState } from '../evaluation/trial.ts'
 import type { ComputeState } from '../evaluation/compute-ledger.ts'
 import type { RowHistoryState } from '../evaluation/row-history.ts'
+import type { ForgettingState } from './forgetting.ts'
 import type { ReleaseBar } from '../evaluation/release-bar.ts'
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Positions } from '../contracts/stream.ts'
@@ -130,6 +131,8 @@ export interface LearnerSnapshot {
   readonly memorised?: readonly Memorised[] | undefined
   /** For a version: which of the seen ids it has learned. Absent in a checkpoint from before there were lines. */
   readonly line?: VersionLine
+  /** For a version: the trigger as it was then. Absent in a checkpoint from before it was kept. */
+  readonly trigger?: TriggerState
 }
 
 export interface Saved extends LearnerSnapshot {
@@ -152,6 +155,8 @@ export interface Saved extends LearnerSnapshot {
   readonly rewrites?: readonly ((example: Example) => Example)[]
   /** Retractions that arrived before their events; absent in a checkpoint from before they were stored. */
   readonly ahead?: AheadState
+  /** What was asked to be forgotten; absent where nothing was. */
+  readonly forgetting?: ForgettingState
   /** How versions answered the rows on which they are compared; absent where no policy compares any. */
   readonly compared?: RowHistoryState
 }
@@ -165,7 +170,13 @@ export interface Change extends Omit<Saved, 'served' | 'log' | 'rewrites'> {
   /** Keys to be forgotten everywhere, snapshots included. */
   readonly retracted: Retracted
   /** The version that weights and learner state are from now on kept for, and which of the seen ids it has learned. */
-  readonly snapshot?: { readonly version: string; readonly line: VersionLine }
+  readonly snapshot?: {
+    readonly version: string
+    readonly line: VersionLine
+    readonly trigger?: TriggerState
+  }
+  /** Versions that lose their snapshots, because they have learned what is to be forgotten. */
+  readonly retired?: readonly string[]
   /** Versions that keep their snapshots, regardless of age. */
   readonly protected: readonly string[]
 }

@@ -136,6 +136,9 @@ export const checkpointMigrations: readonly string[] = [
   `
   ALTER TABLE set_aside ADD COLUMN gone_to TEXT;
   `,
+  `
+  ALTER TABLE snapshots ADD COLUMN trigger_state TEXT;
+  `,
 ]
 
 /** The key that a state of an earlier release has for `memory.head`. */

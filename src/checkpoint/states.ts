@@ -7,14 +7,16 @@ import type { Json } from '../contracts/core.ts'
 import type { VersionLine } from '../intake/dedupe/version-line.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
-import type { LearnerState } from '../learner/learner-types.ts'
+import type { LearnerState, TriggerState } from '../learner/learner-types.ts'
 import { checkRow, rowSum, summedValues } from './row-sum.ts'
-import { noStamp, type CheckpointLimits, type Stamp } from './saved.ts'
+import { noStamp, type Change, type CheckpointLimits, type Stamp } from './saved.ts'
 import { packTensors, unpackTensors } from './tensor-pack.ts'
 import type { Head } from '../contracts/task.ts'
 import { oldHeadKey } from './schema.ts'
 
 export type SnapshotLimits = Pick<CheckpointLimits, 'snapshots' | 'snapshotBytes'>
+
+type SnapshotOf = NonNullable<Change['snapshot']>
 
 /** SQLite knows the length of a blob without reading it. */
 const SIZES = `SELECT version, weights, length(mind) AS mind, length(tensors) AS tensors FROM snapshots
@@ -87,12 +89,14 @@ export class StateTables {
     this.#store.run(change, row[0], rowSum(...row), this.now)
   }
 
-  /** Keeps the present state for `version`; old snapshots go, unless `kept` names them. */
-  keepFor(version: string, line: VersionLine, kept: readonly string[]): void {
-    const put = 'INSERT OR REPLACE INTO snapshots (version, state, line, sum) VALUES (?, ?, ?, ?)'
-    const row = [version, this.now, JSON.stringify(line)] as const
-    this.#store.run(put, ...row, rowSum(...row))
-    const gone = this.#overLimits().filter((name) => name !== version && !kept.includes(name))
+  /** Keeps the present state for `version`; old snapshots go, unless `stays` names them. */
+  keepFor({ version, line, trigger }: SnapshotOf, stays: readonly string[]): void {
+    const put = `INSERT OR REPLACE INTO snapshots (version, state, line, trigger_state, sum)
+      VALUES (?, ?, ?, ?, ?)`
+    const kept = trigger === undefined ? null : JSON.stringify(trigger)
+    const row = [version, this.now, JSON.stringify(line), kept] as const
+    this.#store.run(put, ...row, rowSum(...summedValues(row)))
+    const gone = this.#overLimits().filter((name) => name !== version && !stays.includes(name))
     for (const name of gone) this.#store.run('DELETE FROM snapshots WHERE version = ?', name)
   }
 
@@ -112,14 +116,14 @@ export class StateTables {
 
   ofVersion(version: string): number | undefined {
     // Not by the index, which no checksum covers: a flipped bit in it would hide the version.
-    const sql = 'SELECT state, line, sum FROM snapshots WHERE +version = ?'
+    const sql = 'SELECT state, line, trigger_state, sum FROM snapshots WHERE +version = ?'
     const row = this.#store.get(sql, version)
     if (row === undefined) return undefined
     const [state, line] = [row.number('state'), row.textOrNull('line')]
     checkRow(
       row,
       { path: this.#store.path, what: `snapshot of ${version}` },
-      ...summedValues([version, state, line]),
+      ...summedValues([version, state, line, row.textOrNull('trigger_state')], 2),
     )
     return state
   }
@@ -129,6 +133,18 @@ export class StateTables {
     const sql = 'SELECT line FROM snapshots WHERE +version = ?'
     const line = this.#store.get(sql, version)?.textOrNull('line') ?? null
     return line === null ? undefined : (JSON.parse(line) as VersionLine)
+  }
+
+  /** Absent for a version from before it was kept. */
+  triggerOf(version: string): TriggerState | undefined {
+    const sql = 'SELECT trigger_state FROM snapshots WHERE +version = ?'
+    const state = this.#store.get(sql, version)?.textOrNull('trigger_state') ?? null
+    return state === null ? undefined : (JSON.parse(state) as TriggerState)
+  }
+
+  retire(versions: readonly string[]): void {
+    for (const version of versions)
+      this.#store.run('DELETE FROM snapshots WHERE +version = ?', version)
   }
 
   forgetVersions(): void {

@@ -126,6 +126,7 @@ class ModelLoop implements Loop {
     const { pointer } = this.#assembly
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
       return this.#pause(stream, signal)
+    if (await this.#forget(signal)) return
     if (this.#assembly.state.progress.isPaused) return this.#standStill('paused', stream, signal)
     if (this.#updates.isPutOff()) {
       if (this.#assembly.meter.isSpent) {
@@ -135,6 +136,7 @@ class ModelLoop implements Loop {
       await this.#updates.finishCut(signal)
       await this.#tryAgain(admission, signal)
     }
+    if (this.#updates.isPutOff() || (await this.#learnAgain(admission, signal))) return
     if (this.#updates.isPutOff() || (await this.#relearn(admission, signal))) return
     // The version of a rollback may have to be published again with the present settings.
     await this.#updates.act(false, signal)
@@ -167,6 +169,29 @@ class ModelLoop implements Loop {
     await stream.measure(signal)
     this.#enter(state)
     await stream.pause(this.#parts.limits.idleMs, signal)
+  }
+
+  /** Carries out a request to forget; returns whether it did a step. */
+  async #forget(signal: AbortSignal): Promise<boolean> {
+    const { forget } = this.#assembly
+    if (!forget.isAsked) return forget.act(signal)
+    await this.#updates.exclusively(async () => forget.begin(signal), signal)
+    return true
+  }
+
+  /** Learns some of what followed events that were forgotten, before any record is read; whether there was any. */
+  async #learnAgain(admission: Admission, signal: AbortSignal): Promise<boolean> {
+    const { log } = this.#assembly.state
+    if (log.relearning === 0) return false
+    for (const row of log.nextAgain(this.#parts.limits.records)) {
+      if (signal.aborted || this.#updates.isPutOff()) break
+      this.#enter('running')
+      const isDue = await admission.learnAgain(row, signal)
+      this.#unsaved.consumed()
+      await this.#updates.act(isDue, signal)
+    }
+    if (signal.aborted || this.#unsaved.isDue) await this.#save(signal)
+    return true
   }
 
   /** Learns some of the requested set-aside events before any record is read; returns whether there were any. */

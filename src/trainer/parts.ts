@@ -14,7 +14,14 @@ import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/str
 import type { Head, Task } from '../contracts/task.ts'
 import type { Lease } from '../fleet/contract.ts'
 import type { TrainerStatus } from './contract.ts'
-import type { AfterRollback, Routing, Registry, Retention } from '../versions/contract.ts'
+import type {
+  AfterRollback,
+  ForgetRequest,
+  Routing,
+  Registry,
+  Retention,
+} from '../versions/contract.ts'
+import type { ErasedCounts, ForgetTask } from '../checkpoint/forgetting.ts'
 import type { GoingOn } from '../adapters/carried.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
@@ -90,8 +97,19 @@ export interface IntakeParts {
   readonly deadLetters: Sink
   /** Called with the ids of refused events, so that a duplicate check before the trainer accepts them again. */
   readonly letAgain?: (keys: readonly ExampleKey[]) => void
+  /** Erases events from the stores that others write: the inbox, predictions, dead letters. Repeating it is harmless. */
+  readonly erase?: (what: Erasing) => Promise<ErasedCounts>
+  /** Keeps the certificate of a request that is done. */
+  readonly certify?: (task: ForgetTask) => Promise<void>
   /** The source of feedback over HTTP, for the status. */
   readonly feedbackSource?: string
+}
+
+/** What to erase: what was asked for, when, and predictions that the events were about. */
+export interface Erasing {
+  readonly asked: ForgetRequest
+  readonly atMs: number
+  readonly predictions: readonly string[]
 }
 
 /** From an input to what is learned of it. */

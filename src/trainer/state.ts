@@ -20,9 +20,15 @@ import {
   type Retracted,
   type Stamp,
 } from '../checkpoint/saved.ts'
+import { Forgetting } from '../checkpoint/forgetting.ts'
 import type { Journals } from '../checkpoint/journals.ts'
 import type { Learner } from '../learner/learner.ts'
-import type { LatentMap, LearnerState, LiveVersion } from '../learner/learner-types.ts'
+import type {
+  LatentMap,
+  LearnerState,
+  LiveVersion,
+  TriggerState,
+} from '../learner/learner-types.ts'
 import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
 import { Ahead } from '../intake/retractions-ahead.ts'
 import type { Defence } from '../learner/defence/defence.ts'
@@ -62,6 +68,11 @@ export class TrainerState {
   readonly served: ServedScores
   readonly trials: Trials
   readonly log: EventLog
+  readonly forgetting = new Forgetting()
+  /** Versions that lose their snapshots with the next save. */
+  readonly retired: string[] = []
+  /** The learner of a model that has learned nothing, besides its weights. */
+  readonly begun: { readonly learnerState: LearnerState; readonly trigger: TriggerState }
   readonly letters: DeadLetterBuffer
   readonly checkpoint: Checkpoint
   /** Keys of events that were refused since the last save. */
@@ -119,6 +130,7 @@ export class TrainerState {
     this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#learnerState = learner.learnerState()
+    this.begun = { learnerState: this.#learnerState, trigger: learner.triggerState() }
   }
 
   get identity(): Identity {
@@ -283,6 +295,8 @@ export class TrainerState {
       ...(loopCompares(this.#parts.loop) && { compared: this.compared.snapshot() }),
       served: this.served.change,
       log: this.log.change,
+      ...(this.forgetting.tasks.length > 0 && { forgetting: this.forgetting.state }),
+      ...(this.retired.length > 0 && { retired: this.retired }),
       seen: dedupe.fresh,
       retracted: this.#retracted,
       protected: [
@@ -292,7 +306,11 @@ export class TrainerState {
         ...this.compared.periods.map(({ last }) => last),
       ],
       ...(snapshot !== undefined && {
-        snapshot: { version: snapshot, line: dedupe.lineWithout(pending.map(({ key }) => key)) },
+        snapshot: {
+          version: snapshot,
+          line: dedupe.lineWithout(pending.map(({ key }) => key)),
+          trigger: learner.triggerState(),
+        },
       }),
     })
     this.stamp = stamp
@@ -300,6 +318,7 @@ export class TrainerState {
     this.served.saved()
     this.log.saved()
     this.#retracted = { keys: [], predictions: [] }
+    this.retired.length = 0
   }
 }
 

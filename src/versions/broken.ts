@@ -15,6 +15,7 @@ export function brokenRegistry(error: CodedError): LocalRegistry {
     history: refuse,
     watch: () => () => undefined,
     keep: refuse,
+    retire: refuse,
     pin: refuse,
     unpin: refuse,
     pins: refuse,

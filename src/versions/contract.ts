@@ -105,6 +105,7 @@ export type Mover =
   | 'resume'
   | 'relearn'
   | 'discard'
+  | 'forget'
   | 'canary'
   | 'shadow'
 
@@ -159,6 +160,8 @@ export interface Asked {
   readonly then?: Exclude<AfterRollback, 'hold'>
   /** For `relearn` and `discard`: which set-aside events. */
   readonly selection?: Selection
+  /** For `forget`: which events, and the number of the request. */
+  readonly forget?: ForgetRequest
   /** Of a policy's rollback, or of a step of a rollout: the count of accepted events at which it was decided. */
   readonly place?: number
 }
@@ -168,6 +171,18 @@ export interface Asked {
  * `skip` sets them aside, `hold` also stops learning until someone resumes.
  */
 export type AfterRollback = 'continue' | 'skip' | 'hold'
+
+/** Which events are to be forgotten: those that all of its fields describe. At least one of them is there. */
+export interface ForgetRequest {
+  /** Names the request and its certificate. */
+  readonly request: string
+  readonly source?: string
+  readonly id?: string
+  /** Events with an earlier time. */
+  readonly beforeMs?: number
+  /** Answer with the versions of before until the others are rebuilt. */
+  readonly keepServing?: boolean
+}
 
 /** Selects events by source, time, and the task's own fields; an absent field selects all. */
 export interface Selection {
@@ -210,6 +225,11 @@ export interface Registry {
   watch(onChange: (pointer: Routing) => void): () => void
   /** Removes the bytes of old versions, never of one that the routing names, the previous, a pinned or a protected one. */
   keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept>
+  /**
+   * Removes the bytes of these versions for good, pinned ones and the one before the live one too; what is routed or
+   * answers stays. Returns those that have none any more: ask again for the others.
+   */
+  retire(versions: readonly string[]): Promise<readonly string[]>
   /** A pinned version keeps its bytes until it is unpinned. `PINS_FULL` when there are too many. */
   pin(version: string): Promise<void>
   /** Of one that is not pinned: a success. */

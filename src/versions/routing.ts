@@ -69,7 +69,7 @@ export function checkMove({ version, canary, shadow }: Omit<RoutingMove, 'expect
 
 const movers = [
   ...(['trainer', 'rollback', 'promote', 'start', 'policy'] as const),
-  ...(['pause', 'resume', 'relearn', 'discard', 'canary', 'shadow'] as const),
+  ...(['pause', 'resume', 'relearn', 'discard', 'forget', 'canary', 'shadow'] as const),
 ]
 
 export function mover(text: string): Mover {

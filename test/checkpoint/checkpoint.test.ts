@@ -225,6 +225,7 @@ function bound(store: Store): Store {
     all: store.all.bind(store),
     get: store.get.bind(store),
     transaction: store.transaction.bind(store),
+    compact: store.compact.bind(store),
     close: store.close.bind(store),
   }
 }

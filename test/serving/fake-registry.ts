@@ -119,6 +119,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       return () => watchers.delete(onChange)
     },
     keep: async () => ({ removed: [], versions: 0, bytes: 0 }),
+    retire: async () => [],
     pin: async (version) => {
       await registry.find(version)
       pinned.add(version)

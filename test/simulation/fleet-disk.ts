@@ -71,6 +71,7 @@ export class Disk {
             return done
           }),
         ),
+      compact: () => store.compact(),
       close: () => undefined,
     }
   }

@@ -65,6 +65,11 @@ export function memoryRegistry(): MemoryRegistry {
     history: async (count) => [...moves].reverse().slice(0, count),
     watch: () => () => {},
     keep: async () => ({ removed: [], versions: versions.size, bytes: 0 }),
+    async retire(names) {
+      const stays = live()?.live.version
+      for (const name of names) if (name !== stays) versions.delete(name)
+      return names.filter((name) => !versions.has(name))
+    },
     pin: async () => {},
     unpin: async () => {},
     pins: async () => [],

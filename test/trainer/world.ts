@@ -327,6 +327,7 @@ function shaky(store: Store, chaos: Chaos): Store {
       chaos('checkpoint')
       return result
     },
+    compact: () => store.compact(),
     close: () => {},
   }
 }
@@ -345,6 +346,12 @@ function shakyRegistry(registry: Registry, chaos: Chaos): Registry {
       const pointer = await registry.point(move)
       chaos('point')
       return pointer
+    },
+    async retire(versions) {
+      chaos('retire')
+      const retired = await registry.retire(versions)
+      chaos('retire')
+      return retired
     },
     async keep(count, versions) {
       chaos('keep')

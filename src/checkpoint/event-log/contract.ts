@@ -49,6 +49,8 @@ export interface LogChange {
   readonly blocks: LoadedLog['blocks']
   /** Orders of rows that are in the checkpoint and lose their content. */
   readonly stripped: readonly number[]
+  /** Of these, the ones that lose their keys and notes too. */
+  readonly bare: readonly number[]
   readonly versions: readonly LoggedVersion[]
   /** Versions with lower numbers go. */
   readonly versionsFrom: number

@@ -23,6 +23,7 @@ import {
   type EventState,
 } from './states.ts'
 import { noLog, type LoadedLog, type LogChange, type LoggedRollback } from './contract.ts'
+import { noKey } from './table.ts'
 import { VersionTree } from './version-tree.ts'
 
 export interface EventLogLimits {
@@ -46,6 +47,14 @@ export interface EventLogParts {
 
 interface NewRow extends LoggedRow {
   readonly state: EventState
+}
+
+/** What is known of a row without its content. */
+export interface KnownRow extends RowTrace {
+  readonly order: number
+  readonly state: EventState
+  /** The number of the version that has learned it; 0 = none. */
+  readonly version: number
 }
 
 export type OrderedRow = LoggedRow & { readonly order: number }
@@ -79,6 +88,9 @@ export class EventLog {
   #savedEnd = 0
   #fresh: LoggedRow[] = []
   readonly #stripped = new Set<number>()
+  readonly #bare = new Set<number>()
+  /** Orders of rows that are learned again, in their order; some may have changed since. */
+  #again: number[] = []
   readonly #dirty = new Set<number>()
 
   constructor(parts: EventLogParts) {
@@ -98,6 +110,20 @@ export class EventLog {
   /** Where the next row goes. */
   get end(): number {
     return this.#end
+  }
+
+  get begin(): number {
+    return this.#begin
+  }
+
+  /** Events that fell out of it. */
+  get older(): number {
+    return this.#older
+  }
+
+  /** The versions that its rows were learned by. */
+  get versions(): Pick<VersionTree, 'all' | 'get' | 'idOf' | 'ancestry' | 'lineOf' | 'endOf'> {
+    return this.#versions
   }
 
   get counts(): EventCounts {
@@ -203,8 +229,7 @@ export class EventLog {
   *learnedSince(version: string): Generator<OrderedRow> {
     const line = this.#versions.lineOf(version)
     const isLost = (order: number) =>
-      this.#stateAt(order) === eventStates.learned &&
-      !line.has(this.#facts.get(order, factOf.version))
+      isLearnable(this.#stateAt(order)) && !line.has(this.#facts.get(order, factOf.version))
     let first = this.#begin
     while (first < this.#end && !isLost(first)) first += 1
     for (const row of this.rows(first)) if (isLost(row.order)) yield row
@@ -246,6 +271,64 @@ export class EventLog {
   #isLearned(key: ExampleKey): boolean {
     const state = this.stateOf(key)
     return state === eventStates.learned || state === eventStates.held_out
+  }
+
+  // ── Forgetting ──
+
+  /** Every row, oldest first. */
+  *known(): Generator<KnownRow> {
+    for (const { key, predictionId, timeMs, order } of this.#traces())
+      yield {
+        ...{ key, order, state: this.#stateAt(order) },
+        ...(predictionId !== undefined && { predictionId }),
+        ...(timeMs !== undefined && { timeMs }),
+        version: this.#facts.get(order, factOf.version),
+      }
+  }
+
+  /** Content, key and note leave these rows; an event the newest row of which is among them counts as forgotten. */
+  forget(orders: readonly number[]): void {
+    for (const order of orders) {
+      if (order < this.#begin) continue
+      if (this.#stateAt(order) !== eventStates.replaced) this.#set(order, eventStates.forgotten)
+      if (order >= this.#savedEnd) this.#fresh[order - this.#savedEnd] = { key: noKey }
+      else {
+        this.#stripped.add(order)
+        this.#bare.add(order)
+      }
+    }
+  }
+
+  /** The learner has gone back to before these rows, and learns them again in this order, which is theirs. */
+  learnAgain(orders: readonly number[]): void {
+    for (const order of orders) this.#set(order, eventStates.relearning)
+    this.#again = [...orders]
+  }
+
+  /** How many are still to be learned again. */
+  get relearning(): number {
+    return this.#counts[eventStates.relearning] ?? 0
+  }
+
+  /** All of them, without their content. */
+  *againRows(): Generator<KnownRow> {
+    for (const row of this.known()) if (row.state === eventStates.relearning) yield row
+  }
+
+  /** The next of them. */
+  nextAgain(count: number): readonly OrderedRow[] {
+    const isDue = (order: number) =>
+      order >= this.#begin && this.#stateAt(order) === eventStates.relearning
+    const at = this.#again.findIndex(isDue)
+    this.#again = at < 0 ? [] : this.#again.slice(at)
+    const [first] = this.#again
+    const found: OrderedRow[] = []
+    if (first === undefined) return found
+    for (const row of this.rows(first)) {
+      if (isDue(row.order)) found.push(row)
+      if (found.length === count) break
+    }
+    return found
   }
 
   // ── What a retraction means ──
@@ -293,6 +376,7 @@ export class EventLog {
       hashes: this.#ids.bytesFrom(first),
       blocks: blocks.map((block) => ({ block, bytes: this.#facts.block(block, begin, end) })),
       stripped: [...this.#stripped],
+      bare: [...this.#bare],
       versions: this.#versions.fresh,
       versionsFrom: this.#oldestVersion(),
       ...(this.#isRolledBack && { rollbacks: this.#rollbacks }),
@@ -314,6 +398,7 @@ export class EventLog {
     this.#savedEnd = this.#end
     this.#fresh = []
     this.#stripped.clear()
+    this.#bare.clear()
     this.#dirty.clear()
     this.#versions.saved()
   }
@@ -345,12 +430,14 @@ export class EventLog {
   #recount(): void {
     this.#counts = []
     this.#pending = []
+    this.#again = []
     this.#bytes = 0
     for (let order = this.#begin; order < this.#end; order += 1) {
       const state = this.#stateAt(order)
       this.#count(state, 1)
       this.#bytes += this.#facts.get(order, factOf.bytes)
       if (state === eventStates.pending) this.#pending.push(order)
+      if (state === eventStates.relearning) this.#again.push(order)
     }
   }
 
@@ -427,6 +514,11 @@ export class EventLog {
     for (const [at, { key, example }] of this.#fresh.entries())
       yield { ...(example ?? {}), key, order: this.#savedEnd + at }
   }
+}
+
+/** A version has learned it, or had learned it and the line is on its way to learn it again. */
+function isLearnable(state: EventState): boolean {
+  return state === eventStates.learned || state === eventStates.relearning
 }
 
 const empty: LoadedLog = { facts: noLog, runs: [], blocks: [], versions: [], rollbacks: [] }

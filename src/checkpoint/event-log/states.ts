@@ -18,6 +18,8 @@ export const eventStates = {
   discarded: 11,
   /** Set aside, and then there was no room. */
   crowded_out: 12,
+  /** The learner has gone back to before it, because something was forgotten, and learns it again. */
+  relearning: 13,
 } as const
 
 export type EventStateName = keyof typeof eventStates
@@ -46,6 +48,7 @@ export function isOpen(state: EventState): boolean {
 
 const undone: ReadonlySet<EventState> = new Set([
   ...[eventStates.set_aside, eventStates.discarded, eventStates.crowded_out],
+  eventStates.relearning,
 ])
 
 /** A rollback took it away: a version that has learned it brings it back. */
@@ -55,7 +58,7 @@ export function isUndone(state: EventState): boolean {
 
 const taught: ReadonlySet<EventState> = new Set([
   ...[eventStates.pending, eventStates.learned, eventStates.held_out, eventStates.waiting],
-  ...[eventStates.set_aside, eventStates.quarantined],
+  ...[eventStates.set_aside, eventStates.quarantined, eventStates.relearning],
 ])
 
 /** It counts for something that a newer signal may take the place of. */

@@ -4,6 +4,7 @@
  * so that an update writes some kilobytes; `event_versions` the versions that these numbers name. The ids of a run lie
  * before its examples and have a checksum of their own: looking for an event reads no examples.
  */
+import type { ExampleKey } from '../../contracts/core.ts'
 import type { Row, Value } from '../../platform/store/row.ts'
 import type { Store } from '../../platform/store/store.ts'
 import type { Example } from '../../contracts/task.ts'
@@ -21,6 +22,9 @@ import {
   type LogFacts,
   type LoggedRollback,
 } from './contract.ts'
+
+/** Of a row that was forgotten: its hash alone says which event it was. */
+export const noKey = '' as ExampleKey
 
 /** Of one run, so that looking at one event unpacks few. */
 const ROWS = 512
@@ -60,7 +64,11 @@ export class EventLogTable {
       const ids = hashes.subarray(from * HASH_BYTES, (from + rows.length) * HASH_BYTES)
       this.#put(first + from, ids, rows)
     }
-    this.#strip(change.stripped.filter((order) => order < first))
+    const bare = new Set(change.bare)
+    this.#strip(
+      change.stripped.filter((order) => order < first),
+      bare,
+    )
     const block = 'INSERT OR REPLACE INTO event_states (block, facts, sum) VALUES (?, ?, ?)'
     for (const each of change.blocks)
       this.#store.run(block, ...summed([each.block, each.bytes] as const))
@@ -118,7 +126,7 @@ export class EventLogTable {
     this.#store.run(put, ...ids, rowSum(...ids), header, data, rest, rowSum(header, data, rest))
   }
 
-  #strip(orders: readonly number[]): void {
+  #strip(orders: readonly number[], bare: ReadonlySet<number>): void {
     const gone = new Set(orders)
     const firsts = new Set<number>()
     for (const order of orders) {
@@ -129,8 +137,9 @@ export class EventLogTable {
     for (const first of firsts) {
       let order = first
       this.#rewriteRun(first, ({ key, example, note }) => {
-        const isGone = gone.has(order)
+        const [isGone, isBare] = [gone.has(order), bare.has(order)]
         order += 1
+        if (isBare) return { key: noKey }
         return { key, ...(example && !isGone && { example }), ...(note && { note }) }
       })
     }

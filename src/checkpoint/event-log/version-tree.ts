@@ -48,8 +48,22 @@ export class VersionTree {
     return line
   }
 
+  /** It and its ancestors, as far as they are known here, the newest first. */
+  ancestry(version: string): readonly LoggedVersion[] {
+    return [...this.lineOf(version)].flatMap((id) => this.#byId.get(id) ?? [])
+  }
+
   get size(): number {
     return this.#byId.size
+  }
+
+  /** In the order in which they were published. */
+  get all(): readonly LoggedVersion[] {
+    return [...this.#byId.values()]
+  }
+
+  get(id: number): LoggedVersion | undefined {
+    return this.#byId.get(id)
   }
 
   get fresh(): readonly LoggedVersion[] {

@@ -7,7 +7,7 @@
  */
 import type { ExampleKey } from '../../contracts/core.ts'
 import { hash } from 'node:crypto'
-import { LET_AGAIN, RETRACTED, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
+import { FORGOTTEN, LET_AGAIN, RETRACTED, UNKNOWN_SIGNAL } from '../events/signal-digest.ts'
 import { goingOn, isIn, upTo, wholeVersionLine, type VersionLine } from './version-line.ts'
 import { hashesIn, HASH_BYTES, SeenIds, type IdHash } from './seen-ids.ts'
 
@@ -21,7 +21,7 @@ export interface IdRun {
 }
 
 /** `undone`: it was accepted, but the restored version has not learned it, or it was refused later. */
-export type Seen = 'new' | 'same' | 'other' | 'undone' | 'retracted'
+export type Seen = 'new' | 'same' | 'other' | 'undone' | 'retracted' | 'forgotten'
 
 export class Dedupe {
   readonly #load: () => readonly IdRun[]
@@ -75,6 +75,7 @@ export class Dedupe {
     const found = this.#known().find(this.#wordsOf(key))
     if (found === undefined) return 'new'
     if (found.digest === RETRACTED) return 'retracted'
+    if (found.digest === FORGOTTEN) return 'forgotten'
     if (found.digest === LET_AGAIN || !isIn(this.#line, found.ordinal)) return 'undone'
     return found.digest === digest || found.digest === UNKNOWN_SIGNAL ? 'same' : 'other'
   }
@@ -92,7 +93,8 @@ export class Dedupe {
 
   add(key: ExampleKey, digest = UNKNOWN_SIGNAL): void {
     const seen = this.see(key, digest)
-    if (seen === 'same' || (seen === 'retracted' && digest === RETRACTED)) return
+    if (seen === 'same' || seen === 'forgotten' || (seen === 'retracted' && digest === RETRACTED))
+      return
     this.#known().add(this.#wordsOf(key), digest)
   }
 

@@ -10,6 +10,8 @@ import { canonicalJson } from '../../platform/canonical-json.ts'
 export const UNKNOWN_SIGNAL = 0
 /** For a retracted id: nothing is learned under it. */
 export const RETRACTED = 1
+/** For an id that was forgotten on request: it never comes back, and nothing but its hash is left. */
+export const FORGOTTEN = 3
 /** For an id that was accepted and then refused: it may come again. */
 export const LET_AGAIN = 2
 
@@ -21,7 +23,7 @@ export function signalDigest({
 }: Pick<FeedbackEvent, 'signal' | 'weight' | 'input' | 'predictionId'>): number {
   const text = [signal.kind, said(signal), weight, predictionId, inputText(input)].join('\0')
   const digest = Number.parseInt(hash('sha256', text).slice(0, 8), 16)
-  return Math.max(digest, LET_AGAIN + 1)
+  return Math.max(digest, FORGOTTEN + 1)
 }
 
 function said(signal: FeedbackSignal): string | number | false {

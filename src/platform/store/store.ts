@@ -26,6 +26,11 @@ export interface Store {
   get(sql: string, ...values: readonly Value[]): Row | undefined
   /** BEGIN IMMEDIATE … COMMIT around synchronous work, all or nothing. Does not nest. */
   transaction<Result>(work: () => Result): Result
+  /**
+   * Writes the file again without what was deleted from it, and empties the log: no byte of a deleted row is left in
+   * either. False while another connection reads it, and the log could not be emptied: ask again.
+   */
+  compact(): boolean
   /** Idempotent. Folds the log into the file. */
   close(): void
 }
@@ -137,6 +142,17 @@ class LibsqlStore implements Store {
       throw error
     } finally {
       this.#inTransaction = false
+    }
+  }
+
+  compact(): boolean {
+    try {
+      this.#exec('VACUUM')
+      const busy = this.get('PRAGMA wal_checkpoint(TRUNCATE)')?.number('busy')
+      return busy === 0
+    } catch (error) {
+      if (isBusy(error)) return false
+      throw error
     }
   }
 

@@ -18,6 +18,7 @@ import { signalDigest } from '../../intake/events/signal-digest.ts'
 import { failure } from '../../platform/errors.ts'
 import { isBefore } from '../../checkpoint/barrier.ts'
 import { eventStates, isOpen } from '../../checkpoint/event-log/states.ts'
+import type { OrderedRow } from '../../checkpoint/event-log/event-log.ts'
 import { type BufferedRecord, type Prefetched, Prefetcher } from '../sources/prefetcher.ts'
 import type { SourceMultiplexer } from '../sources/multiplexer.ts'
 import { latentOf } from '../../learner/rehearsal.ts'
@@ -25,7 +26,7 @@ import { keepBack } from './quarantine.ts'
 import type { LatentMap } from '../../learner/learner-types.ts'
 import { eventAside, setAside } from '../routing/put-aside.ts'
 import type { SetAsideEntry } from '../../checkpoint/set-aside-events.ts'
-import { receivedOf } from '../routing/set-aside-letters.ts'
+import { receivedOf, receivedOfExample } from '../routing/set-aside-letters.ts'
 
 /** The source of the example, the place for its dead letter, and whether it was counted as accepted before. */
 type Counted = Pick<WaitingEvent, 'key' | 'received' | 'isCounted'> & {
@@ -83,6 +84,11 @@ export class Admission {
     if (event.signal.kind === 'retract') return this.#retractions.retract(event, received, signal)
     const seen = this.#look(event)
     const wasThere = this.#wasThereBefore(received)
+    if (seen === 'forgotten' || this.#isForgotten(event, received)) {
+      // A dead letter would keep what has to be forgotten.
+      this.#parts.progress.count('duplicates')
+      return false
+    }
     if (seen === 'retracted' || this.#parts.ahead.has(key, this.#parts.progress.accepted))
       return this.#refuseRetracted(key, received)
     if (seen === 'same' || (wasThere && this.#isAside(key, event))) {
@@ -98,11 +104,26 @@ export class Admission {
       : this.#learn(waiting, { prefetched }, signal)
   }
 
+  #isForgotten(event: FeedbackEvent, { record }: Received): boolean {
+    return this.#parts.forgetting.refuses(event, record.timeMs, event.timeMs ?? record.timeMs)
+  }
+
   #refuseRetracted(key: ExampleKey, received: Received): false {
     const { log } = this.#parts
     if (log.stateOf(key) !== eventStates.retracted) log.erase(key, eventStates.retracted)
     this.#refusals.reject(received, failure('RETRACTED', 'an event with this id was retracted'))
     return false
+  }
+
+  /** An event that is learned again, because others were forgotten. */
+  async learnAgain({ key, example, order }: OrderedRow, signal: AbortSignal): Promise<Due> {
+    const { log, loop, latents, dedupe } = this.#parts
+    log.mark(key, eventStates.waiting)
+    if (example === undefined) return false
+    const place = { partition: 'event-log', position: String(order) }
+    const received = receivedOfExample(example, place, loop.task)
+    const waiting = { key, received, digest: dedupe.digestOf(key), isCounted: true as const }
+    return this.#accepted(waiting, example, await latents.all([example], signal))
   }
 
   /** A set-aside event that a person asked for; it is already counted as accepted. */

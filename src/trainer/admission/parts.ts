@@ -17,6 +17,7 @@ import type { LoopParts } from '../parts.ts'
 import type { Trials } from '../routing/trials.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { Forgetting } from '../../checkpoint/forgetting.ts'
 import type { SetAside } from '../../checkpoint/set-aside-events.ts'
 
 export interface AdmissionParts {
@@ -31,6 +32,7 @@ export interface AdmissionParts {
   readonly served: Pick<ServedScores, 'judge' | 'knows'>
   readonly trials: Pick<Trials, 'judge'>
   readonly log: EventLog
+  readonly forgetting: Pick<Forgetting, 'refuses'>
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: ExampleKey[]

@@ -10,7 +10,7 @@ import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { TrainerState } from '../state.ts'
 
 const commands: readonly Mover[] = [
-  ...(['pause', 'resume', 'relearn', 'discard', 'canary', 'shadow'] as const),
+  ...(['pause', 'resume', 'relearn', 'discard', 'forget', 'canary', 'shadow'] as const),
 ]
 
 export function isCommand({ by }: Routing): boolean {
@@ -40,6 +40,7 @@ export function applyCommand(
   const { progress, setAside, log: events } = state
   if (by === 'pause' || by === 'resume') progress.pause(by === 'pause')
   if (by === 'canary' || by === 'shadow') state.trials.apply(move)
+  if (by === 'forget' && asks?.forget !== undefined) state.forgetting.ask(asks.forget, move)
   const selection = selectedBy(asks?.selection ?? {}, task)
   const count = by === 'relearn' ? setAside.relearn(selection) : 0
   const gone = by === 'discard' ? setAside.discard(selection) : []

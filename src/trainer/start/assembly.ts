@@ -9,6 +9,7 @@ import { Learner } from '../../learner/learner.ts'
 import { BufferedSource } from '../sources/buffered-source.ts'
 import type { LoopParts } from '../parts.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
+import { ForgetTurn } from '../forgetting/forget-turn.ts'
 import { Pointer } from '../routing/pointer.ts'
 import { TrainerState } from '../state.ts'
 import { ComputeMeter } from '../updates/compute-meter.ts'
@@ -24,6 +25,7 @@ export interface Assembly {
   readonly pointer: Pointer
   readonly updater: Updater
   readonly rollout: RolloutTurn
+  readonly forget: ForgetTurn
   readonly times: UpdateClock
   readonly meter: ComputeMeter
   dispose(): void
@@ -55,8 +57,9 @@ export function assemble(loop: LoopParts): Assembly {
   const meter = new ComputeMeter(loop, state.progress)
   const updater = new Updater({ loop, state, retry, latents, pointer, times, meter })
   const rollout = new RolloutTurn({ loop, state, pointer, updater })
+  const forget = new ForgetTurn({ loop, state, retry, latents, pointer })
   const dispose = () => trainable.dispose()
-  return { loop, state, retry, latents, pointer, updater, rollout, times, meter, dispose }
+  return { loop, state, retry, latents, pointer, updater, rollout, forget, times, meter, dispose }
 }
 
 /** Call both when the state has been restored: positions, turn and waiting events are taken from it. */
@@ -89,6 +92,7 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     served: state.served,
     trials: state.trials,
     log: state.log,
+    forgetting: state.forgetting,
     letters: state.letters,
     refused: state.refused,
     defence: state.defence,

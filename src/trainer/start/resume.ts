@@ -105,6 +105,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   if (saved.served !== undefined) state.served.restore(saved.served)
   state.trials.restore(rollout)
   state.log.restore(saved.log)
+  state.forgetting.restore(saved.forgetting)
   for (const change of saved.rewrites ?? []) state.log.rewrite(change)
   if (saved.log === undefined) beginLog(saved, state)
   if (line !== undefined) state.dedupe.restoreLine(line)

@@ -99,6 +99,11 @@ export class UpdateTurn {
     this.#parts.unsaved.changed()
   }
 
+  /** Other work that leaves the learner half changed until it is done. */
+  async exclusively(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    await this.#publish(work, signal)
+  }
+
   async #update(signal: AbortSignal): Promise<void> {
     await this.#publish(async () => this.#parts.assembly.updater.update(signal), signal)
   }

@@ -127,9 +127,12 @@ export class Updater {
 
   /** A move of a trial that is not made yet stays. */
   #release(version: string, { verdict, reason }: Published['decision']): void {
-    const { progress, trials } = this.#parts.state
+    const { progress, trials, forgetting } = this.#parts.state
     const left = trials.trial === undefined ? [] : progress.state.intended
-    const moves = verdict === 'promote' ? trials.release({ version, reason }, progress) : []
+    const moves =
+      verdict === 'promote' && !forgetting.withholds(version)
+        ? trials.release({ version, reason }, progress)
+        : []
     progress.intend([...left, ...moves])
   }
 

@@ -133,6 +133,10 @@ class FolderRegistry implements LocalRegistry {
     return this.#versions.keep(retention, [...protectedVersions, ...answering])
   }
 
+  async retire(versions: readonly string[]): Promise<readonly string[]> {
+    return this.#versions.retire(versions, this.#answering.versions())
+  }
+
   answersWith(version: string): void {
     this.#answering.note(version)
   }

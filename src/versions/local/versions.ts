@@ -7,13 +7,13 @@
  */
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { CodedError } from '../../contracts/core.ts'
-import type { Kept, ListedVersion, Manifest, Retention } from '../contract.ts'
+import type { Kept, ListedVersion, Manifest, Retention, Routing } from '../contract.ts'
 import { failure } from '../../platform/errors.ts'
 import type { Ledger } from './ledger.ts'
 import { readManifest } from '../manifest.ts'
 import { isOlder, newestFirst } from '../order.ts'
 import { bytesOf, footprintOf, surplusOf, type Footprint } from '../retention.ts'
-import { namesOf } from '../routing.ts'
+import { namesOf, routedVersions } from '../routing.ts'
 import { VersionFolders } from './version-folder.ts'
 
 type Files = ReadonlyMap<string, Uint8Array>
@@ -128,9 +128,26 @@ export class Versions {
       // A corrupt version stays in place, for a person to inspect.
       if (!(manifest instanceof CodedError)) old.push(manifest)
     }
-    const removed = this.#retire(old, protectedVersions)
+    const removed = this.#retire(old, () => this.#staying(protectedVersions))
     await this.#clear(removed)
     return removed
+  }
+
+  /** For good, corrupt ones too, whatever wants to keep them but a routed or answering one; returns which are gone. */
+  async retire(versions: readonly string[], answering: readonly string[]) {
+    const old: Manifest[] = []
+    for (const version of versions) {
+      if (this.#ledger.retired(version) !== undefined) continue
+      const manifest = await intact(this.manifest(version))
+      if (!(manifest instanceof CodedError)) old.push(manifest)
+    }
+    const routed = () => {
+      const routing = this.#ledger.live()
+      return new Set([...answering, ...(routing ? routedNames(routing) : [])])
+    }
+    const removed = this.#retire(old, routed, true)
+    await this.#clear(removed)
+    return versions.filter((version) => !this.#folders.has(version))
   }
 
   /** Throws VERSION_REMOVED or VERSION_UNKNOWN. */
@@ -197,11 +214,18 @@ export class Versions {
     return footprintOf(manifest, await this.#folders.bytes(manifest))
   }
 
-  #retire(old: readonly Manifest[], protectedVersions: readonly string[]): readonly string[] {
+  #retire(
+    old: readonly Manifest[],
+    staying: () => ReadonlySet<string>,
+    unpins = false,
+  ): readonly string[] {
     return this.#ledger.exclusively(() => {
-      const kept = this.#staying(protectedVersions)
+      const kept = staying()
       const going = old.filter(({ version }) => !kept.has(version) && this.#folders.has(version))
-      for (const manifest of going) this.#ledger.retire(manifest)
+      for (const manifest of going) {
+        this.#ledger.retire(manifest)
+        if (unpins) this.#ledger.unpin(manifest.version)
+      }
       return going.map(({ version }) => version)
     })
   }
@@ -226,6 +250,10 @@ async function intact<Result>(reading: Promise<Result>): Promise<Result | CodedE
     if (error instanceof CodedError && error.code === 'VERSION_CORRUPT') return error
     throw error
   }
+}
+
+function routedNames(routing: Routing): readonly string[] {
+  return routedVersions(routing).map(({ version }) => version)
 }
 
 function exists(holder: Manifest, manifest: Manifest): CodedError {

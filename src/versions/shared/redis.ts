@@ -91,6 +91,10 @@ class FleetRegistry implements LocalRegistry {
     return this.#writing.keep(retention, protectedVersions)
   }
 
+  retire(versions: readonly string[]): Promise<readonly string[]> {
+    return this.#writing.retire(versions)
+  }
+
   answersWith(version: string): void {
     this.#parts.answering.note(version)
   }

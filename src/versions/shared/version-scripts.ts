@@ -49,9 +49,14 @@ return 'OK'`,
 )
 
 /** ARGV: epoch, then version and digest, and so on; its bytes are the keys from the eleventh on, in the same order. */
-export const removeVersions = registryScript(
-  'remove versions',
-  `
+export const removeVersions = registryScript('remove versions', removing('previous, pinned'))
+
+/** The same for good: the one before the live one and pinned ones go too. */
+export const retireVersions = registryScript('retire versions', removing('none'))
+
+function removing(keeps: 'previous, pinned' | 'none'): string {
+  const keepsAll = keeps !== 'none'
+  return `
 if fenced(ARGV[1]) then return 'LEASE_LOST' end
 local stays, removed = {}, {}
 local pointer = call('HGET', state, 'pointer')
@@ -60,12 +65,14 @@ if pointer then
   stays[live.version] = true
   if live.canary then stays[live.canary.version] = true end
   if live.shadow then stays[live.shadow.version] = true end
-  if live.previous ~= cjson.null then stays[live.previous] = true end
+  if ${keepsAll} and live.previous ~= cjson.null then stays[live.previous] = true end
 end
 for i = 2, #ARGV, 2 do
   local version = ARGV[i]
   local mine = call('HGET', kept, version) == ARGV[i + 1]
-  if mine and not stays[version] and call('SISMEMBER', pins, version) == 0 then
+  local pinned = call('SISMEMBER', pins, version) == 1
+  if mine and not stays[version] and not (pinned and ${keepsAll}) then
+    if pinned then call('SREM', pins, version) end
     call('HDEL', kept, version)
     call('HDEL', damaged, version)
     call('UNLINK', KEYS[10 + i / 2])
@@ -74,8 +81,8 @@ for i = 2, #ARGV, 2 do
   end
 end
 if #removed > 0 then changed() end
-return removed`,
-)
+return removed`
+}
 
 /** ARGV: version. Both at one moment: a manifest without a digest in `kept` says that the bytes were removed. */
 export const findVersion = registryScript(

@@ -18,6 +18,7 @@ import {
   readPins,
   removeVersions,
   reportDamage,
+  retireVersions,
   unpinVersion,
 } from './version-scripts.ts'
 import { footprintOf, type Footprint } from '../retention.ts'
@@ -161,11 +162,20 @@ export class RedisVersions {
 
   /** Of these, the bytes of all but the routed, the previous and the pinned; returns which. Asked of none too: LEASE_LOST. */
   async remove(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
+    return this.#remove(removeVersions, versions, epoch)
+  }
+
+  /** Of these, the bytes of all but the routed, for good. */
+  async retire(versions: ReadonlyMap<string, string>, epoch: Epoch): Promise<readonly string[]> {
+    return this.#remove(retireVersions, versions, epoch)
+  }
+
+  async #remove(script: RedisScript, versions: ReadonlyMap<string, string>, epoch: Epoch) {
     const removed: string[] = []
     for (let from = 0; from === 0 || from < versions.size; from += PAGE) {
       const some = [...versions].slice(from, from + PAGE)
       const digests = some.map(([, digest]) => digest)
-      const reply = await this.#script(removeVersions, [epoch, ...some.flat()], digests)
+      const reply = await this.#script(script, [epoch, ...some.flat()], digests)
       if (reply === 'LEASE_LOST') throw leaseLost(epoch)
       if (Array.isArray(reply)) removed.push(...reply.map(String))
     }

@@ -85,6 +85,23 @@ export class FleetWriting {
     return { removed, versions: left.length, bytes: bytesOf(left) }
   }
 
+  /** In Redis and on this disk; other members remove theirs when they see that Redis has none. */
+  async retire(retiring: readonly string[]): Promise<readonly string[]> {
+    const { versions, disk, answering } = this.#parts
+    const epoch = this.#epoch()
+    const kept = await versions.kept()
+    const answers = answering.versions()
+    const going = retiring.filter((version) => kept.has(version) && !answers.includes(version))
+    const pairs = going.map((version) => [version, kept.get(version) ?? ''] as const)
+    const removed = await versions.retire(new Map(pairs), epoch)
+    const gone = await disk.retire(
+      retiring.filter((version) => !kept.has(version) || removed.includes(version)),
+      answers,
+    )
+    await this.#clear(removed, kept)
+    return gone
+  }
+
   /** No caller waits for bytes that block nothing: a failure here is cleaned up later. */
   async #clear(removed: readonly string[], kept: ReadonlyMap<string, string>): Promise<void> {
     const { versions } = this.#parts

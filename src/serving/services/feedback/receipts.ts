@@ -97,6 +97,7 @@ function fateOf(found: LoggedReceipt): Fate {
   const { state, note, rollback, isOlder, ...learned } = found
   switch (state) {
     case 'pending':
+    case 'relearning':
       return { state: 'waiting', for: 'update', ...learned }
     case 'waiting':
       return { state: 'waiting', for: 'prediction', ...learned }

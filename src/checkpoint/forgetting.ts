@@ -1,0 +1,140 @@
+/**
+ * What was asked to be forgotten, and how far each request is. Part of the checkpoint, so that a crash at any place goes on
+ * with it. A rule remains of a request, with hashes instead of names: a record of before the request that is read again
+ * later, from a Kafka topic for example, is refused.
+ */
+import { hash } from 'node:crypto'
+import type { EventIdentity } from '../contracts/core.ts'
+import type { ForgetRequest, Routing } from '../versions/contract.ts'
+
+/** How many rows or files went, by what held them. */
+export type ErasedCounts = Readonly<Record<string, number>>
+
+export interface ForgetTask {
+  readonly asked: ForgetRequest
+  readonly atMs: number
+  readonly reason: string
+  /** The key of the person. */
+  readonly actor?: string
+  /** `rebuilding`: the state is without them; other stores may still have them, and the rest is learned again. */
+  readonly stage: 'asked' | 'rebuilding' | 'done'
+  readonly counts: ErasedCounts
+  /** Served predictions that the events were about, until they are erased. */
+  readonly predictions: readonly string[]
+  /** The other stores are without them. */
+  readonly isErased: boolean
+  /** Versions that have learned from them: those that still have bytes, and those that lost them. */
+  readonly retiring: readonly string[]
+  readonly retired: readonly string[]
+  /** The version that the rest is learned on from; null: nothing had learned from them. */
+  readonly from: string | null
+  /** Events that had to be learned again. */
+  readonly again: number
+  /** With `keepServing`: the version that becomes live at the end. */
+  readonly released: string | null
+  /** What it ended with. */
+  readonly rebuilt: string | null
+  /** Events were in the log no longer, so no version could be shown to be without them. */
+  readonly isBeyondLog: boolean
+  readonly doneMs: number | null
+}
+
+/** A hash for each field that the request named. */
+export interface ForgetRule {
+  readonly source?: string
+  readonly id?: string
+  readonly beforeMs?: number
+  /** Records from then on are new ones. */
+  readonly untilMs: number
+}
+
+export interface ForgettingState {
+  readonly tasks: readonly ForgetTask[]
+  readonly rules: readonly ForgetRule[]
+}
+
+/** Requests that are done and still shown; their certificates stay. */
+const MOST_DONE = 20
+/** Far more than people ask for; the hashes of the events refuse them too, as long as duplicates are known. */
+const MOST_RULES = 1000
+
+const none: ForgettingState = { tasks: [], rules: [] }
+
+export class Forgetting {
+  #state = none
+
+  /** Another object when it has changed. */
+  get state(): ForgettingState {
+    return this.#state
+  }
+
+  get tasks(): readonly ForgetTask[] {
+    return this.#state.tasks
+  }
+
+  /** One after the other. */
+  get current(): ForgetTask | undefined {
+    return this.#state.tasks.find(({ stage }) => stage !== 'done')
+  }
+
+  restore(state: ForgettingState | undefined): void {
+    this.#state = state ?? none
+  }
+
+  /** The same request again, after a crash, is one. */
+  ask(asked: ForgetRequest, { sinceMs: atMs, reason, actor }: Routing): void {
+    if (this.#state.tasks.some((task) => task.asked.request === asked.request)) return
+    const task: ForgetTask = {
+      ...{ asked, atMs, reason, ...(actor !== undefined && { actor }), stage: 'asked' },
+      ...{ counts: {}, predictions: [], isErased: false, retiring: [], retired: [] },
+      ...{ from: null, again: 0, released: null, rebuilt: null },
+      ...{ isBeyondLog: false, doneMs: null },
+    }
+    const rules = [...this.#state.rules, ruleOf(asked, atMs)].slice(-MOST_RULES)
+    this.#state = { tasks: [...this.#state.tasks, task], rules }
+  }
+
+  change(task: ForgetTask, change: Partial<ForgetTask>): void {
+    const changed = this.#state.tasks.map((each) => {
+      const isMeant = each.asked.request === task.asked.request
+      return isMeant ? { ...each, ...change } : each
+    })
+    const done = changed.filter(({ stage }) => stage === 'done')
+    const gone = new Set(done.slice(0, Math.max(0, done.length - MOST_DONE)))
+    this.#state = { ...this.#state, tasks: changed.filter((each) => !gone.has(each)) }
+  }
+
+  /** A version that is released while the ones of before go on answering: it waits for the end. */
+  withholds(version: string): boolean {
+    const task = this.current
+    if (task?.stage !== 'rebuilding' || task.asked.keepServing !== true) return false
+    this.change(task, { released: version })
+    return true
+  }
+
+  /** `recordMs`: when its record came; absent = not known, and only the hash of the event refuses it. */
+  refuses(event: EventIdentity, recordMs: number | undefined, timeMs = recordMs): boolean {
+    if (this.#state.rules.length === 0 || recordMs === undefined) return false
+    const [source, id] = [hashOf(event.source), hashOf(event.id)]
+    return this.#state.rules.some(
+      (rule) =>
+        recordMs < rule.untilMs &&
+        (rule.source ?? source) === source &&
+        (rule.id ?? id) === id &&
+        (rule.beforeMs === undefined || (timeMs ?? Infinity) < rule.beforeMs),
+    )
+  }
+}
+
+function ruleOf({ source, id, beforeMs }: ForgetRequest, untilMs: number): ForgetRule {
+  return {
+    ...(source !== undefined && { source: hashOf(source) }),
+    ...(id !== undefined && { id: hashOf(id) }),
+    ...(beforeMs !== undefined && { beforeMs }),
+    untilMs,
+  }
+}
+
+function hashOf(text: string): string {
+  return hash('sha256', text)
+}

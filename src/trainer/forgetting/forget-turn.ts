@@ -1,0 +1,187 @@
+/**
+ * Carries out what was asked to be forgotten, one request after the other, each in steps that a checkpoint lies between:
+ *
+ * 1. the state is without the events, the learner is back at a version that had not seen them, and routing moves there;
+ * 2. the other stores lose them, and the versions that had learned from them their bytes;
+ * 3. the rest of the event log is learned again, in its order, by the loop, as any events are;
+ * 4. the certificate.
+ *
+ * Each step may be repeated, so a crash at any instant goes on with it.
+ */
+import { FORGOTTEN } from '../../intake/events/signal-digest.ts'
+import type { ExampleKey } from '../../contracts/core.ts'
+import { publishAgain } from '../updates/candidate.ts'
+import type { RestoreVersion } from '../start/restore-version.ts'
+import type { LatentProvider } from '../sources/latent-provider.ts'
+import type { Pointer } from '../routing/pointer.ts'
+import type { ForgetTask } from '../../checkpoint/forgetting.ts'
+import { goBackTo, targetOf, type Target } from './go-back.ts'
+import { planOf, type ForgetPlan } from './plan.ts'
+import { taintedVersions } from './tainted.ts'
+
+export interface ForgetParts extends RestoreVersion {
+  readonly latents: LatentProvider
+  readonly pointer: Pointer
+}
+
+/** Between two looks at what could not be removed yet. */
+const AGAIN_MS = 500
+
+export class ForgetTurn {
+  readonly #parts: ForgetParts
+  #againAtMs = 0
+
+  constructor(parts: ForgetParts) {
+    this.#parts = parts
+  }
+
+  /** A request waits to be begun: the learner changes with it. */
+  get isAsked(): boolean {
+    return this.#parts.state.forgetting.current?.stage === 'asked'
+  }
+
+  /** The learner is half changed until this resolves. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { state, pointer } = this.#parts
+    const task = state.forgetting.current
+    if (task?.stage !== 'asked') return
+    const plan = planOf(task.asked, state)
+    const retiring = await taintedVersions(plan, this.#parts, signal)
+    const target = plan.isLearned ? await targetOf(plan, this.#parts, signal) : undefined
+    const snapshot = await this.#goTo(target, task, signal)
+    const again = target === undefined ? [] : plan.again(target.version)
+    this.#remove(plan)
+    this.#learnAgain(again)
+    state.retired.push(...retiring)
+    const { parent } = state.progress.state
+    state.forgetting.change(task, {
+      ...{ stage: 'rebuilding', retiring, again: again.length, predictions: plan.predictions },
+      ...{ counts: { events: plan.keys.length }, isBeyondLog: plan.isBeyondLog },
+      ...(target !== undefined && { from: parent, released: parent }),
+    })
+    this.#tell(task, plan, again.length)
+    await state.save(signal, snapshot)
+    await pointer.carryOut(signal)
+  }
+
+  /** Steps that leave the learner as it is. Returns whether it did something. */
+  async act(signal: AbortSignal): Promise<boolean> {
+    const { state, loop } = this.#parts
+    const task = state.forgetting.current
+    if (task?.stage !== 'rebuilding' || state.progress.state.intended.length > 0) return false
+    const isRebuilt = state.log.relearning === 0
+    const waits = task.asked.keepServing === true && !isRebuilt
+    if (!task.isErased && !waits) {
+      if (loop.clock.monotonicMs() < this.#againAtMs) return false
+      if (await this.#moveToReleased(task, signal)) return true
+      return this.#erase(task, signal)
+    }
+    if (!isRebuilt) return false
+    await this.#finish(task, signal)
+    return true
+  }
+
+  /** Returns the version that the state is to be kept for. */
+  async #goTo(target: Target | undefined, { asked, reason }: ForgetTask, signal: AbortSignal) {
+    if (target === undefined) return undefined
+    const { state } = this.#parts
+    const { progress } = state
+    await goBackTo(target, this.#parts, signal)
+    state.trials.drop()
+    progress.cut(undefined)
+    let own: string | undefined
+    if (!target.isLoadable) {
+      const { number, version } = await publishAgain(reason, this.#parts, signal)
+      progress.wentTo(version, number + 1)
+      own = version
+    }
+    const version = own ?? target.version
+    const asks = { place: progress.accepted }
+    const stays = asked.keepServing === true || version === progress.state.live?.version
+    progress.intend(stays || version === undefined ? [] : [{ version, by: 'policy', reason, asks }])
+    return own
+  }
+
+  #remove({ keys, orders, predictions }: ForgetPlan): void {
+    const { state, latents } = this.#parts
+    const { dedupe, waiting, setAside, ahead, progress, log, served } = state
+    state.retract({ keys, predictions: [] })
+    latents.forget(keys)
+    for (const key of keys) {
+      const held = waiting.get(key)
+      waiting.leave(key)
+      // So that each record of the stream is counted as something.
+      if (held !== undefined && held.isCounted !== true) progress.count('accepted')
+      setAside.remove(key)
+      ahead.remove(key)
+      dedupe.add(key, FORGOTTEN)
+    }
+    for (const prediction of predictions) served.withdraw(prediction)
+    log.forget(orders)
+  }
+
+  #learnAgain(orders: readonly number[]): void {
+    const { state } = this.#parts
+    state.log.learnAgain(orders)
+    if (!state.heldOut.isOn) return
+    const again = new Set<ExampleKey>()
+    for (const { key } of state.log.againRows()) again.add(key)
+    state.heldOut.remove([...again])
+  }
+
+  /** With `keepServing`: what was released meanwhile becomes live now. */
+  async #moveToReleased({ asked, released, from }: ForgetTask, signal: AbortSignal) {
+    const { state, pointer } = this.#parts
+    const { progress } = state
+    const { live } = progress.state
+    if (asked.keepServing !== true || from === null || released === null) return false
+    if (live === null || live.version === released) return false
+    const reason = 'rebuilt without what was to be forgotten'
+    const asks = { place: progress.accepted }
+    progress.intend([{ version: released, by: 'policy', reason, asks }])
+    await state.save(signal)
+    await pointer.carryOut(signal)
+    return true
+  }
+
+  async #erase(task: ForgetTask, signal: AbortSignal): Promise<boolean> {
+    const { state, loop, retry } = this.#parts
+    const { asked, atMs, predictions } = task
+    const retire = () => loop.registry.retire(task.retiring)
+    const retired = await retry.run('removing versions', retire, signal)
+    const erase = async () => loop.intake.erase?.({ asked, atMs, predictions })
+    const erased = (await retry.run('erasing events', erase, signal)) ?? {}
+    const left = task.retiring.filter((version) => !retired.includes(version))
+    const counts = { ...task.counts }
+    for (const [store, count] of Object.entries(erased))
+      counts[store] = (counts[store] ?? 0) + count
+    const isCompact = state.checkpoint.compact()
+    const isErased = left.length === 0 && isCompact
+    if (!isErased) this.#againAtMs = loop.clock.monotonicMs() + AGAIN_MS
+    state.forgetting.change(task, {
+      ...{ retiring: left, retired: [...task.retired, ...retired], counts, isErased },
+      ...(isErased && { predictions: [] }),
+    })
+    await state.save(signal)
+    return isErased
+  }
+
+  async #finish(task: ForgetTask, signal: AbortSignal): Promise<void> {
+    const { state, loop, retry } = this.#parts
+    const rebuilt = task.from === null ? null : state.progress.state.parent
+    const done = { stage: 'done', rebuilt, doneMs: loop.clock.nowMs() } as const
+    const certify = async () => loop.intake.certify?.({ ...task, ...done })
+    await retry.run('writing a certificate', certify, signal)
+    state.forgetting.change(task, done)
+    const { request } = task.asked
+    loop.log.info({ request, rebuilt, again: task.again }, 'forgotten')
+    await state.save(signal)
+  }
+
+  #tell({ asked, reason }: ForgetTask, plan: ForgetPlan, again: number): void {
+    const { parent } = this.#parts.state.progress.state
+    const { request } = asked
+    const counts = { events: plan.keys.length, again }
+    this.#parts.loop.log.info({ request, reason, from: parent, ...counts }, 'forgetting')
+  }
+}

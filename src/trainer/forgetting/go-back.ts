@@ -1,0 +1,112 @@
+/**
+ * The learner without what is to be forgotten: as it was when the newest version was published that had not seen it,
+ * with optimizer, replay, random streams and trigger. If no snapshot of one is left, the weights of one, with the rest
+ * fresh; if none is left at all, a fresh adapter.
+ */
+import { CodedError } from '../../contracts/core.ts'
+import type { TriggerState } from '../../learner/learner-types.ts'
+import { freshWeights, restoreVersion, weightsOf } from '../start/restore-version.ts'
+import type { RestoreVersion } from '../start/restore-version.ts'
+import type { ForgetPlan } from './plan.ts'
+
+/** `version` undefined: a fresh adapter. `isLoadable`: it can become live. */
+export interface Target {
+  readonly version: string | undefined
+  readonly isLoadable: boolean
+}
+
+/** Changes nothing. */
+export async function targetOf(
+  plan: ForgetPlan,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<Target> {
+  const fallback: string[] = []
+  for await (const version of cleanVersions(plan, parts, signal)) {
+    const isLoadable = await isThere(version, parts, signal)
+    if (parts.state.checkpoint.hasSnapshot(version)) return { version, isLoadable }
+    if (isLoadable) fallback.push(version)
+  }
+  const [version] = fallback
+  return { version, isLoadable: version !== undefined }
+}
+
+/** Ancestors that the log does not know were published before all of its rows. */
+const MOST_ANCESTORS = 1000
+
+async function* cleanVersions(
+  { clean, isBeyondLog }: ForgetPlan,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
+  yield* clean
+  if (isBeyondLog) return
+  const { log, progress } = parts.state
+  const oldest = log.versions.ancestry(progress.state.parent ?? '').at(-1)?.version
+  let version = oldest ?? progress.state.parent
+  if (oldest === undefined && version !== null) yield version
+  for (let at = 0; at < MOST_ANCESTORS && version !== null; at += 1) {
+    version = await parentOf(version, parts, signal)
+    if (version !== null) yield version
+  }
+}
+
+async function parentOf(version: string, parts: RestoreVersion, signal: AbortSignal) {
+  const found = await find(version, parts, signal)
+  return found?.manifest.parent ?? null
+}
+
+async function isThere(version: string, parts: RestoreVersion, signal: AbortSignal) {
+  return (await find(version, parts, signal))?.removed === false
+}
+
+async function find(version: string, { loop, retry }: RestoreVersion, signal: AbortSignal) {
+  try {
+    return await retry.run(`looking for ${version}`, () => loop.registry.find(version), signal)
+  } catch (error) {
+    if (error instanceof CodedError && error.code.startsWith('VERSION_')) return undefined
+    throw error
+  }
+}
+
+/** Nothing waits for an update afterwards; the caller saves. */
+export async function goBackTo(
+  { version }: Target,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<void> {
+  const { state, loop, retry } = parts
+  const kept = version === undefined ? undefined : state.snapshot(version)
+  if (version !== undefined && kept !== undefined) {
+    await restoreVersion(version, parts, signal, { undoes: true })
+    restart(kept.trigger, parts)
+    return
+  }
+  const loaded =
+    version === undefined
+      ? undefined
+      : await retry.run(`loading ${version}`, () => loop.registry.load(version), signal)
+  const { start: head } = loop.task
+  const fresh = () => freshWeights({ head, parameters: loop.adapter.freshParameters(head) }, loop)
+  state.restoreLearner({
+    weights: loaded === undefined ? fresh() : weightsOf(loaded, loop),
+    learnerState: state.begun.learnerState,
+    remembered: [],
+    ...(state.learner.memorised && { memorised: [] }),
+  })
+  if (state.learner.extend(loop.task.declared(state.learner.head))) state.learnerChanged()
+  restart(undefined, parts)
+  state.compared.clear()
+  state.progress.setBar(undefined)
+  state.progress.scored(state.learner.scores)
+  if (version === undefined) state.progress.startedFresh()
+  else {
+    state.log.wentTo(version)
+    state.progress.wentTo(version)
+  }
+}
+
+function restart(trigger: TriggerState | undefined, { state }: RestoreVersion): void {
+  state.learner.dropPending()
+  state.learner.resume([], trigger ?? state.begun.trigger)
+}

@@ -1,0 +1,149 @@
+/**
+ * What a request to forget means here: which rows of the event log, which versions have learned from them, from which
+ * version on the rest has to be learned again.
+ *
+ *   v has learned from row r  ⇔  r's version is on v's line, or r was waiting for an update when v was published
+ *
+ * The second matters where a version is published without an update: kNN memory has what waits already.
+ */
+import type { ExampleKey } from '../../contracts/core.ts'
+import type { ForgetRequest } from '../../versions/contract.ts'
+import type { EventLog, KnownRow } from '../../checkpoint/event-log/event-log.ts'
+import { eventStates, type EventState } from '../../checkpoint/event-log/states.ts'
+import { noKey } from '../../checkpoint/event-log/table.ts'
+import { identityOf, keyOf } from '../../intake/events/event-key.ts'
+import type { TrainerState } from '../state.ts'
+
+export interface ForgetPlan {
+  /** Rows of the log that lose their content. */
+  readonly orders: readonly number[]
+  /** Events that nothing is left of. */
+  readonly keys: readonly ExampleKey[]
+  /** The served predictions that they were about. */
+  readonly predictions: readonly string[]
+  /** Something that the learner is now has learned from them. */
+  readonly isLearned: boolean
+  /** The log may have lost some of them: no version can be shown to be without them. */
+  readonly isBeyondLog: boolean
+  /** Whether a version that the log knows has learned from them. */
+  readonly isTainted: (version: string) => boolean
+  /** Versions of the present line without them, the newest first, as far as the log knows them. */
+  readonly clean: readonly string[]
+  /** The rows to learn again from that version on, in their order; undefined: from a fresh adapter. */
+  readonly again: (from: string | undefined) => readonly number[]
+}
+
+type Traced = Pick<KnownRow, 'key' | 'timeMs'>
+
+/** What has no time is never meant by a request that names one. */
+export function isAsked(
+  { source, id, beforeMs }: ForgetRequest,
+  { key, timeMs = Infinity }: Traced,
+): boolean {
+  const event = identityOf(key)
+  return (
+    key !== noKey &&
+    (source ?? event.source) === event.source &&
+    (id ?? event.id) === event.id &&
+    (beforeMs === undefined || timeMs < beforeMs)
+  )
+}
+
+export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
+  const { log, progress } = state
+  const held = heldOf(asked, state)
+  const [rows, others] = [[] as KnownRow[], [] as KnownRow[]]
+  for (const row of log.known())
+    if (isAsked(asked, row) || held.has(row.key)) rows.push(row)
+    else if (isNew(row.state)) others.push(row)
+  const isBeyondLog = log.older > 0 && !isInLog(asked, state)
+  const tainted = taintedBy(rows, log)
+  const waited = waitedAt(others, log)
+  const isKnownTainted = (id: number) => isBeyondLog || tainted.has(id)
+  const line = log.versions.ancestry(progress.state.parent ?? '')
+  const clean = line.filter(({ id }) => !isKnownTainted(id) && !waited.has(id))
+  const newest = rows.filter((row) => row.state !== eventStates.replaced)
+  const isWaiting = newest.some((row) => isTaken(row.state) && row.version === 0)
+  return {
+    orders: rows.map(({ order }) => order),
+    keys: [...new Set([...newest.map(({ key }) => key), ...held])],
+    predictions: [...new Set(rows.flatMap(({ predictionId }) => predictionId ?? []))],
+    isLearned: isBeyondLog || isWaiting || line.some(({ id }) => isKnownTainted(id)),
+    isBeyondLog,
+    isTainted: (version) => isKnownTainted(log.versions.idOf(version)),
+    clean: clean.map(({ version }) => version),
+    again: (from) => againFrom(from, others, log),
+  }
+}
+
+/** Of what is not in the log as an example: it waits, it is set aside, or the log is younger. */
+function heldOf(asked: ForgetRequest, state: TrainerState): ReadonlySet<ExampleKey> {
+  const { learner, heldOut, waiting, setAside } = state
+  const taught = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
+  const waits = waiting.events.map(({ key, event, received }) => {
+    const timeMs = event.timeMs ?? received.record.timeMs
+    return { key, ...(timeMs !== undefined && { timeMs }) }
+  })
+  const all: readonly Traced[] = [...taught, ...heldOut.rows, ...waits, ...setAside.entries]
+  return new Set(all.filter((each) => isAsked(asked, each)).map(({ key }) => key))
+}
+
+/** One event, all of it in the log, or never accepted. */
+function isInLog({ source, id }: ForgetRequest, { log, dedupe }: TrainerState): boolean {
+  if (source === undefined || id === undefined) return false
+  const key = keyOf({ source, id })
+  if (log.stateOf(key) !== undefined) return true
+  return dedupe.forgotten === 0 && dedupe.digestOf(key) === undefined
+}
+
+const taken: ReadonlySet<EventState> = new Set([
+  ...[eventStates.pending, eventStates.held_out, eventStates.superseded, eventStates.retracted],
+  eventStates.replaced,
+])
+
+/** The learner may have seen it, without a version that has learned it. */
+function isTaken(state: EventState): boolean {
+  return taken.has(state)
+}
+
+/** The line has it, or is about to learn it. */
+function isNew(state: EventState): boolean {
+  const { learned, pending, relearning, held_out } = eventStates
+  return state === learned || state === pending || state === relearning || state === held_out
+}
+
+function taintedBy(rows: readonly KnownRow[], log: EventLog): ReadonlySet<number> {
+  const direct = new Set([...rows.map(({ version }) => version), ...waitedAt(rows, log)])
+  const first = Math.min(
+    ...[Infinity, ...rows.filter((row) => row.version === 0 && isTaken(row.state)).map(orderOf)],
+  )
+  const tainted = new Set<number>()
+  for (const { id, parent, end } of log.versions.all)
+    if (direct.has(id) || tainted.has(parent) || end > first) tainted.add(id)
+  return tainted
+}
+
+/** Versions that were published while one of these rows waited for its update. */
+function waitedAt(rows: readonly KnownRow[], { versions }: EventLog): ReadonlySet<number> {
+  const found = new Set<number>()
+  for (const { order, version } of rows)
+    for (let id = versions.get(version)?.parent ?? 0; id !== 0;) {
+      const before = versions.get(id)
+      if (before === undefined || before.end <= order) break
+      found.add(id)
+      id = before.parent
+    }
+  return found
+}
+
+function againFrom(from: string | undefined, others: readonly KnownRow[], log: EventLog) {
+  const line = from === undefined ? new Set<number>() : log.versions.lineOf(from)
+  const end = from === undefined ? 0 : (log.versions.endOf(from) ?? 0)
+  const isLost = ({ state, version, order }: KnownRow) =>
+    state === eventStates.held_out ? order >= end : version === 0 || !line.has(version)
+  return others.filter(isLost).map(orderOf)
+}
+
+function orderOf({ order }: KnownRow): number {
+  return order
+}

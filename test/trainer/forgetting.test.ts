@@ -1,0 +1,299 @@
+/** What is forgotten was never learned: the rest is as it is in a run that never had it. */
+import { describe, expect, test } from 'vitest'
+import type { ForgetTask } from '../../src/checkpoint/forgetting.ts'
+import type { ExampleKey } from '../../src/contracts/core.ts'
+import type { ForgetRequest } from '../../src/versions/contract.ts'
+import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
+import { EventLog } from '../../src/checkpoint/event-log/event-log.ts'
+import { stateName } from '../../src/checkpoint/event-log/states.ts'
+import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { event } from './events.ts'
+import { finalState } from './final-state.ts'
+import { Crash, openWorld, runToEnd, type Chaos, type Setting, type World } from './world.ts'
+
+const setting: Setting = { every: 4, capacity: 6 }
+
+/** Texts of several letters, so that each example moves the weights in its own way. */
+function lesson(at: number, source: string): string {
+  const random = openRandom(at, 'lesson')
+  const words = ['good', 'fine', 'awful', 'bad', 'so', 'it']
+  const text = Array.from({ length: 4 }, () => words[random.below(words.length)])
+  const label = random.uniform() < 0.5 ? 'yes' : 'no'
+  return event({ id: `${source}-${at}`, source, text: text.join(' '), label })
+}
+
+const good = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, at) => lesson(from + at, 'good'))
+
+/** Ten good ones, and then every third is bad. */
+function mixed(count: number): string[] {
+  const later = Array.from({ length: count }, (_, at) =>
+    lesson(100 + at, at % 3 === 1 ? 'bad' : 'good'),
+  )
+  return [...good(10), ...later]
+}
+
+const without = (events: readonly string[], word: string) =>
+  events.filter((each) => !each.includes(word))
+
+async function forget(world: World, asked: Partial<ForgetRequest>, sinceMs = 1000) {
+  const { moves } = world.registry
+  world.registry.sinceMs = sinceMs
+  await world.registry.point({
+    ...{ version: moves.at(-1)!.live.version, expect: moves.length },
+    ...{ reason: 'asked by a person', by: 'forget' },
+    asks: { forget: { request: `f-${moves.length}`, ...asked } },
+  })
+}
+
+/** What learning has come to. */
+function learned(world: World) {
+  const { weights, head, steps, learnerState, remembered, memorised, pending } = finalState(world)!
+  return { weights, head, steps, learnerState, remembered, memorised, pending }
+}
+
+async function ran(events: readonly string[], own: Setting = setting): Promise<World> {
+  const world = openWorld({ s: events })
+  await runToEnd(world, own)
+  return world
+}
+
+const savedIn = (world: World) => new Checkpoint(world.store, { snapshots: 99 }).load()!
+const taskIn = (world: World) => savedIn(world).forgetting!.tasks.at(-1)!
+
+function stateOf(world: World, key: string) {
+  const checkpoint = new Checkpoint(world.store, { snapshots: 9 })
+  const saved = checkpoint.load()!
+  const dedupe = new Dedupe(() => checkpoint.seen(), Infinity)
+  const log = new EventLog({
+    limits: { events: 100_000, bytes: 1e9 },
+    hashOf: (each) => dedupe.hashOf(each),
+    sizeOf: () => 0,
+    isKnown: () => false,
+    stored: checkpoint.log,
+  })
+  log.restore(saved.log)
+  const state = log.stateOf(key as ExampleKey)
+  return state === undefined ? undefined : stateName(state)
+}
+
+describe('forgetting a source', () => {
+  test('leaves weights, optimizer, replay and what waits as in a run that never had it', async () => {
+    const events = mixed(41)
+    const world = await ran(events)
+    const before = learned(world).weights
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    const reference = await ran(without(events, 'bad-'))
+    expect(learned(world)).toEqual(learned(reference))
+    expect(learned(world).weights).not.toBe(before)
+    expect(taskIn(world)).toMatchObject({ stage: 'done', from: 'v2', isErased: true, retiring: [] })
+    expect(taskIn(world).counts).toMatchObject({ events: 14 })
+  })
+
+  test('goes on with the events that come later as that run would', async () => {
+    const events = mixed(41)
+    const world = await ran(events)
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    world.streams.get('s')!.push(...good(30, 500))
+    await runToEnd(world, setting)
+    const reference = await ran([...without(events, 'bad-'), ...good(30, 500)])
+    expect(learned(world)).toEqual(learned(reference))
+  })
+
+  test('retires every version that had learned from it, and no other', async () => {
+    const world = await ran(mixed(41))
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    const { retired, rebuilt } = taskIn(world)
+    expect(retired.toSorted()).toEqual(
+      Array.from({ length: 10 }, (_, at) => `v${at + 3}`).toSorted(),
+    )
+    const names = [...world.registry.versions.keys()]
+    expect(names.slice(0, 3)).toEqual(['v0', 'v1', 'v2'])
+    expect(names).not.toContain('v3')
+    expect(world.registry.moves.at(-1)!.live.version).toBe(rebuilt)
+    const snapshots = finalState(world)!.snapshots
+    expect(snapshots).not.toContain('v12')
+    expect(snapshots).toContain(rebuilt)
+  })
+
+  test('moves routing to the newest version without it before anything is learned again', async () => {
+    const world = await ran(mixed(41))
+    await forget(world, { source: 'bad' })
+    const at = world.registry.moves.length
+    await runToEnd(world, setting)
+    expect(world.registry.moves[at]).toMatchObject({ live: { version: 'v2' }, by: 'policy' })
+  })
+
+  test('that is to go on serving moves routing once, when the rest is rebuilt', async () => {
+    const events = mixed(41)
+    const world = await ran(events)
+    await forget(world, { source: 'bad', keepServing: true })
+    const at = world.registry.moves.length
+    await runToEnd(world, setting)
+    const moves = world.registry.moves.slice(at)
+    expect(moves.map(({ live }) => live.version)).toEqual([taskIn(world).rebuilt])
+    expect(learned(world)).toEqual(learned(await ran(without(events, 'bad-'))))
+    expect(taskIn(world)).toMatchObject({ stage: 'done', isErased: true, retiring: [] })
+    expect(world.registry.versions.has('v12')).toBe(false)
+  })
+
+  test('leaves no word of it in the tables of the checkpoint but hashes', async () => {
+    const world = await ran([
+      ...mixed(41),
+      event({ id: 'bad-w', prediction_id: 'p', label: 'yes' }),
+    ])
+    expect(namedIn(world, 'bad-')).toEqual([
+      ...['event_log', 'examples', 'pending_runs', 'remembered', 'waiting'],
+    ])
+    await forget(world, { beforeMs: 1000 })
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    expect(namedIn(world, 'bad-')).toEqual([])
+  })
+
+  test('refuses its events when the topic is read again, and learns new ones', async () => {
+    const events = mixed(20)
+    const world = await ran(events)
+    await forget(world, { source: 'bad' }, 100)
+    await runToEnd(world, setting)
+    const before = learned(world)
+    world.streams.get('s')!.push(lesson(101, 'bad'))
+    await runToEnd(world, setting)
+    expect(learned(world)).toEqual(before)
+    expect(stateOf(world, 'bad\0bad-101')).toBe('forgotten')
+    expect([...world.letters]).toEqual([])
+    // Record 31 of the stream is older than the request: never read before, and refused all the same.
+    world.streams.get('s')!.push(lesson(900, 'bad'))
+    await runToEnd(world, setting)
+    expect(learned(world)).toEqual(before)
+    world.streams.get('s')!.push(...Array.from({ length: 80 }, (_, at) => lesson(at, 'good')))
+    world.streams.get('s')!.push(lesson(901, 'bad'))
+    await runToEnd(world, setting)
+    expect(stateOf(world, 'bad\0bad-901')).toBe('pending')
+  })
+
+  test('a crash at any effect on the way changes nothing', async () => {
+    const events = mixed(11)
+    const reference = await ran(without(events, 'bad-'))
+    const effects = await effectsOf(events)
+    expect(effects).toBeGreaterThan(20)
+    for (let at = 0; at < effects; at += 1) {
+      const world = await ran(events)
+      await forget(world, { source: 'bad' })
+      let left = at
+      const chaos: Chaos = () => {
+        if (left === 0) {
+          left = -1
+          throw new Crash()
+        }
+        left -= 1
+      }
+      await runToEnd(world, { ...setting, chaos }).catch((error: unknown) => {
+        if (!(error instanceof Crash)) throw error
+      })
+      await runToEnd(world, setting)
+      expect(learned(world), `a crash at effect ${at}`).toEqual(learned(reference))
+      expect(taskIn(world)).toMatchObject({ stage: 'done', retiring: [] })
+      expect(world.registry.versions.has('v5')).toBe(false)
+    }
+  })
+})
+
+async function effectsOf(events: readonly string[]): Promise<number> {
+  const world = await ran(events)
+  await forget(world, { source: 'bad' })
+  let count = 0
+  await runToEnd(world, { ...setting, chaos: () => (count += 1) })
+  return count
+}
+
+/** The tables with these characters somewhere. */
+function namedIn({ store }: World, text: string): readonly string[] {
+  const tables = ['event_log', 'examples', 'pending_runs', 'remembered', 'set_aside', 'waiting']
+  const hex = Buffer.from(text).toString('hex').toUpperCase()
+  return tables.filter((table) => {
+    const columns = store.all(`PRAGMA table_info(${table})`).map((row) => row.text('name'))
+    const bytes = columns.map((name) => `hex(CAST(coalesce("${name}", '') AS BLOB))`)
+    const rows = store.all(`SELECT ${bytes.join(` || ' ' || `)} AS hex FROM ${table}`)
+    return rows.some((row) => row.text('hex').includes(hex))
+  })
+}
+
+describe('what is to be forgotten', () => {
+  test('may be one event', async () => {
+    const events = mixed(41)
+    const world = await ran(events)
+    await forget(world, { source: 'good', id: 'good-120' })
+    await runToEnd(world, setting)
+    const reference = await ran(without(events, 'good-120'))
+    expect(learned(world)).toEqual(learned(reference))
+    expect(taskIn(world)).toMatchObject({ from: 'v7', counts: { events: 1 } })
+  })
+
+  test('may be one event of any source', async () => {
+    const world = await ran(mixed(20))
+    await forget(world, { id: 'bad-101' })
+    await runToEnd(world, setting)
+    expect(learned(world)).toEqual(learned(await ran(without(mixed(20), 'bad-101'))))
+  })
+
+  test('may be everything before a time: the rest is learned on a fresh adapter', async () => {
+    const events = mixed(30)
+    const world = await ran(events)
+    await forget(world, { beforeMs: 12 })
+    await runToEnd(world, setting)
+    const { weights, remembered, pending } = learned(world)
+    expect({ weights, remembered, pending }).toEqual(
+      (({ weights, remembered, pending }) => ({ weights, remembered, pending }))(
+        learned(await ran(events.slice(12))),
+      ),
+    )
+  })
+
+  test('may only wait for its update, or its prediction, or be set aside', async () => {
+    const waits = event({ id: 'w', source: 'bad', prediction_id: 'p', label: 'yes' })
+    const events = [...good(9), lesson(1, 'bad'), waits]
+    const world = await ran(events)
+    expect(savedIn(world)).toMatchObject({ pending: [{}, {}], waiting: [{}] })
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    expect(savedIn(world).waiting).toEqual([])
+    expect(learned(world)).toEqual(learned(await ran(good(9))))
+    expect(taskIn(world)).toMatchObject({ counts: { events: 2 }, retired: [] })
+  })
+
+  test('may be unknown: nothing changes, and the request is done', async () => {
+    const world = await ran(mixed(20))
+    const before = learned(world)
+    await forget(world, { source: 'nobody' })
+    await runToEnd(world, setting)
+    expect(learned(world)).toEqual(before)
+    expect(taskIn(world)).toMatchObject({ stage: 'done', counts: { events: 0 }, from: null })
+  })
+
+  test('may have fallen out of the log: then only a fresh adapter is without it', async () => {
+    const own = { ...setting, limits: { eventLog: { events: 12, bytes: 1e9 } } }
+    const world = await ran(mixed(41), own)
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, own)
+    const task: ForgetTask = taskIn(world)
+    expect(task).toMatchObject({ isBeyondLog: true, stage: 'done' })
+    expect([...world.registry.versions.keys()]).not.toContain('v2')
+    expect(savedIn(world).remembered.some(({ source }) => source === 'bad')).toBe(false)
+  })
+
+  test('is forgotten request by request', async () => {
+    const events = mixed(41)
+    const world = await ran(events)
+    await forget(world, { source: 'bad' })
+    await forget(world, { id: 'good-3' })
+    await runToEnd(world, setting)
+    const rest = without(without(events, 'bad-'), '"good-3"')
+    expect(learned(world)).toEqual(learned(await ran(rest)))
+    expect(savedIn(world).forgetting!.tasks.map(({ stage }) => stage)).toEqual(['done', 'done'])
+  })
+})
