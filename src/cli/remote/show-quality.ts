@@ -6,6 +6,7 @@ import type { ErrorReport } from '../../tasks/regression/view.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'
 import { clientOf } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
+import { servedLines, type Served } from './served-lines.ts'
 import { gapText } from './gap-text.ts'
 import { percent, print, short, table } from '../print.ts'
 
@@ -17,6 +18,8 @@ interface OfModel {
   readonly sources: LabelledReport['sources']
   readonly slices?: readonly ({ readonly slice: string } & Omit<SourceRow, 'source'>)[]
   readonly slice_gap?: SliceGap
+  /** Of the live version; absent where no answer of it was judged. */
+  readonly served?: Served
 }
 type Quality = LabelledReport & OfModel
 type NumberQuality = ErrorReport & OfModel
@@ -36,7 +39,9 @@ async function namesOf(client: Client): Promise<readonly string[]> {
 /** Null while its trainer has not reported. */
 async function qualityOf(client: Client, model: string): Promise<Quality | NumberQuality | null> {
   try {
-    return (await client.get(modelPath(model, 'quality'))) as unknown as Quality
+    const quality = (await client.get(modelPath(model, 'quality'))) as unknown as Quality
+    const { served } = (await client.get(modelPath(model))) as { readonly served?: Served }
+    return { ...quality, ...(served && { served }) }
   } catch (error) {
     if (error instanceof CodedError && error.code === 'NOT_READY') return null
     throw error
@@ -56,6 +61,7 @@ function linesOf(model: string, quality: Quality | NumberQuality | null): string
     '',
     ...table([LABEL_HEAD, ...quality.labels.map(labelRow), ...otherRow(quality)]),
     '',
+    ...servedLines(quality.served),
   ]
 }
 
