@@ -91,12 +91,17 @@ function describeProgress(progress: NonNullable<TrainerReport['progress']>) {
 function describeCompute(compute: NonNullable<TrainerReport['compute']>) {
   const { training, evaluation, lastHour, perHour, roomAtMs } = compute
   return {
-    cpu_seconds: training + evaluation,
-    evaluation_cpu_seconds: evaluation,
-    last_hour_cpu_seconds: lastHour,
+    cpu_seconds: toMs(training + evaluation),
+    evaluation_cpu_seconds: toMs(evaluation),
+    last_hour_cpu_seconds: toMs(lastHour),
     ...(perHour !== undefined && { budget_cpu_seconds_per_hour: perHour }),
     ...(roomAtMs !== undefined && { room_at: new Date(roomAtMs).toISOString() }),
   }
+}
+
+/** Seconds, to a millisecond. */
+function toMs(seconds: number): number {
+  return Math.round(1000 * seconds) / 1000
 }
 
 function describeQuality(
