@@ -20,7 +20,7 @@ const renamed: readonly Renamed[] = [
 /** Renames keys before the schema sees the tree. If both names are given, the old one stays, and the schema refuses it. */
 export function withNewKeys(tree: unknown, warn: Warn): unknown {
   if (!isRecord(tree) || !isRecord(tree.models)) return tree
-  const models = Object.entries(tree.models).map(([name, model]) => [
+  const models = Object.entries(tree.models).map(([name, model]): readonly [string, unknown] => [
     name,
     renamed.reduce((value, each) => withNewKey(value, each, ['models', name], warn), model),
   ])

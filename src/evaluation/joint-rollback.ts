@@ -12,7 +12,7 @@ export function jointRollback(rollbacks: readonly NamedRollback[]): Rollback {
   // Its state has the form that a checkpoint of an earlier release has.
   if (only !== undefined && rollbacks.length === 1) return only.policy
   const policies = rollbacks.map(({ policy }) => policy)
-  const comparing = policies.find(({ reference }) => reference !== undefined)
+  const comparing = policies.find((policy) => policy.reference !== undefined)
   return {
     ...(policies.every(({ looksAtScores }) => looksAtScores === false) && { looksAtScores: false }),
     // One comparison per block: the first policy that asks for one has it.

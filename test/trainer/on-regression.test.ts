@@ -61,9 +61,9 @@ test('at most a share alpha of the windows without a regression ends in a rollba
     const random = openRandom(seed, 'window')
     const policy = begun({ alpha: 0.05, points: 0, window: 100_000 })
     for (let block = 0; block < 16; block += 1) {
-      const answers = Array.from({ length: 16 }, () => {
+      const answers = Array.from({ length: 16 }, (): readonly [number, number] => {
         const drawn = random.uniform()
-        return (drawn < 0.1 ? [1, 0] : drawn < 0.2 ? [0, 1] : [0, 0]) as [number, number]
+        return drawn < 0.1 ? [1, 0] : drawn < 0.2 ? [0, 1] : [0, 0]
       })
       if (policy.decide(factsOf('v2', answers)).verdict === 'rollback') {
         rolledBack += 1

@@ -12,13 +12,6 @@ import { fitRidge, type Ridge, type RidgeRow } from '../../optim/ridge.ts'
 import { equalSay } from './equal-say.ts'
 import { evenly } from './evenly.ts'
 
-export interface Opinion {
-  /** How much more the other examples speak for another answer than for this one: −2 to 2; above 0 they contradict. */
-  readonly against: number
-  /** By guessing among the known classes. */
-  readonly chance: number
-}
-
 export interface ReferenceParts {
   readonly task: Pick<Task, 'classes'>
   /** The most that a source may weigh among all, and what it weighs at all: 0 = nothing. */
