@@ -15,6 +15,7 @@ const all = [
   'crash',
   'hostile',
   'slow-disk',
+  'versions',
 ]
 const words = process.argv.slice(2)
 const own = ['continual', 'compare'].includes(words[0]) ? words.splice(1) : []

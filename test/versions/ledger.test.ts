@@ -33,10 +33,10 @@ function move(ledger: Ledger, from: number, to: number): void {
 test('the oldest manifests and moves go when there are more than the limits', () => {
   const ledger = open(scratchFolder(), { removed: 3, moves: 4 })
   retire(ledger, 0, 10)
-  expect(ledger.retiredVersions(100)).toEqual(['v9', 'v8', 'v7'])
+  expect(ledger.index.retired(100)).toEqual(['v9', 'v8', 'v7'])
   // By age, not by when they were removed.
   retire(ledger, 5, 6)
-  expect(ledger.retiredVersions(100)).toEqual(['v9', 'v8', 'v7'])
+  expect(ledger.index.retired(100)).toEqual(['v9', 'v8', 'v7'])
   move(ledger, 0, 10)
   expect(ledger.history(100).map(({ generation }) => generation)).toEqual([10, 9, 8, 7])
 })
@@ -51,7 +51,7 @@ test('a registry that has grown without limits is brought to them bit by bit', (
   for (let at = 2000; at < 2006; at += 1) {
     retire(ledger, at, at + 1)
     move(ledger, at, at + 1)
-    rows.push(ledger.retiredVersions(1e6).length, ledger.history(1e6).length)
+    rows.push(ledger.index.retired(1e6).length, ledger.history(1e6).length)
   }
   expect(rows).toEqual([1501, 1501, 1002, 1002, 503, 503, 4, 4, 3, 4, 3, 4])
   expect(ledger.history(1)[0]?.generation).toBe(2006)
@@ -91,8 +91,8 @@ test('a page in the middle of the list is the same as that part of the whole lis
     for (const name of ['v150-import', 'v150-import-2', 'v20-import'])
       ledger.retire({ ...manifestOf('m', 0), version: name })
   })
-  const all = ledger.retiredVersions(1000)
+  const all = ledger.index.retired(1000)
   expect(all).toHaveLength(303)
   for (const at of [0, 100, 148, 149, 150, 151, 152, 280, 302])
-    expect(ledger.retiredVersions(7, all[at])).toEqual(all.slice(at + 1, at + 8))
+    expect(ledger.index.retired(7, all[at])).toEqual(all.slice(at + 1, at + 8))
 })

@@ -15,6 +15,7 @@ import type { Logger } from '../../src/contracts/core.ts'
 import { openLocalRegistry, type LocalRegistryOptions } from '../../src/versions/local/local.ts'
 import { systemClock } from '../../src/platform/clock.ts'
 import { rejection } from '../coded.ts'
+import { newestFirst } from '../../src/versions/order.ts'
 import { registryConformance } from '../conformance/registry.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { plainBundle, plainOrigin, plainVersion } from './plain-bundle.mjs'
@@ -344,4 +345,40 @@ test('what a server answers with keeps its bytes, wherever the pointer is', asyn
   server.answersWith('v6')
   await expect.poll(() => readFileSync(join(folder, 'answering'), 'utf8')).toBe('v6\n')
   expect((await trainer.keep({ last: 1 }, [])).removed).toEqual(['v2'])
+})
+
+test('a page has the newest of those with and without bytes together, by age, from any place on', async () => {
+  const folder = scratchFolder()
+  const registry = await open(folder)
+  const names = ['v1', 'v2', 'v2-import', 'v10', 'v11', 'v9', 'v100', 'other', 'v10-import-2']
+  for (const name of names) await registry.publish(plainVersion(name))
+  await registry.point({ version: 'v1', expect: 0, reason: 'r', by: 'start' })
+  await registry.keep({ last: 3 }, [])
+  const sorted = newestFirst(names)
+  const listed = async (count: number, before?: string) =>
+    (await registry.list(count, before)).map(({ manifest }) => manifest.version)
+  expect(await listed(100)).toEqual(sorted)
+  expect((await registry.list(100)).filter(({ removed }) => removed)).toHaveLength(5)
+  for (const [at, before] of sorted.entries())
+    for (const count of [1, 2, 5])
+      expect(await listed(count, before)).toEqual(sorted.slice(at + 1, at + 1 + count))
+})
+
+test('folders that came or went while no registry was open are found when one is opened', async () => {
+  const folder = scratchFolder()
+  const first = await open(folder)
+  for (const name of ['v1', 'v2', 'v3']) await first.publish(plainVersion(name))
+  const path = (name: string) => join(folder, 'versions', name)
+  rmSync(path('v2'), { recursive: true })
+  // Also of one that is open, a list says what is there.
+  expect((await first.list()).map(({ manifest }) => manifest.version)).toEqual(['v3', 'v1'])
+  await first.close()
+  renameSync(path('v1'), path('v0'))
+  const again = await open(folder)
+  const corrupt = await again.list()
+  expect(corrupt.map(({ manifest }) => manifest.version)).toEqual(['v3'])
+  renameSync(path('v0'), path('v1'))
+  await again.close()
+  const last = await open(folder)
+  expect((await last.list()).map(({ manifest }) => manifest.version)).toEqual(['v3', 'v1'])
 })

@@ -11,6 +11,7 @@ export const BENCHES = [
   'crash',
   'hostile',
   'slow-disk',
+  'versions',
 ]
 export const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],

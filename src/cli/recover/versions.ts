@@ -56,7 +56,7 @@ const MANIFESTS = 2000
 
 /** Versions without bytes, which `keep` removed, as far as they are recorded. */
 export function removedManifests(ledger: Ledger): readonly Manifest[] {
-  return ledger.retiredVersions(MANIFESTS).flatMap((version) => {
+  return ledger.index.retired(MANIFESTS).flatMap((version) => {
     const bytes = ledger.retired(version)
     return bytes === undefined ? [] : [readManifest(bytes, version)]
   })

@@ -10,6 +10,7 @@ import { failure } from '../../platform/errors.ts'
 import type { Row } from '../../platform/store/row.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { chained } from '../chain.ts'
+import { indexMigration, retiredByAge, VersionIndex } from './version-index.ts'
 import { previousOf, printable, routingOf, storedOf } from '../routing.ts'
 
 /** Append only. */
@@ -29,12 +30,8 @@ export const ledgerMigrations: readonly string[] = [
   `ALTER TABLE move ADD COLUMN actor TEXT;`,
   `ALTER TABLE move ADD COLUMN hash TEXT;
    ALTER TABLE move ADD COLUMN prior TEXT;`,
+  indexMigration,
 ]
-
-/** SQL's cast takes the leading digits of a text. */
-const age = (version: string) =>
-  `CAST(substr(${version}, 2) AS INTEGER), length(${version}), ${version}`
-const byAge = 'CAST(substr(version, 2) AS INTEGER) DESC, length(version) DESC, version DESC'
 
 /** The maximum that one write removes: a registry that has grown for months reaches its limits step by step. */
 const PRUNED_ROWS = 500
@@ -64,12 +61,14 @@ export type Move = Omit<RoutingMove, 'version' | 'canary' | 'shadow'> &
   Pick<Routing, 'live' | 'canary' | 'shadow'>
 
 export class Ledger {
+  readonly index: VersionIndex
   readonly #store: Store
   readonly #clock: Clock
   readonly #limits: LedgerLimits
 
   constructor(path: string, clock: Clock, limits: Partial<LedgerLimits> = {}) {
     this.#store = openStore(path, { migrations: ledgerMigrations })
+    this.index = new VersionIndex(this.#store)
     this.#clock = clock
     this.#limits = { ...usualLedgerLimits, ...limits }
   }
@@ -167,7 +166,7 @@ export class Ledger {
     const json = manifestText(manifest)
     this.#store.run(sql, manifest.version, json)
     const old = `DELETE FROM retired WHERE version IN
-      (SELECT version FROM retired ORDER BY ${byAge} LIMIT ? OFFSET ?)`
+      (SELECT version FROM retired ORDER BY ${retiredByAge} LIMIT ? OFFSET ?)`
     this.#store.run(old, PRUNED_ROWS, mostRemoved(this.#limits, json.length))
   }
 
@@ -182,18 +181,6 @@ export class Ledger {
     if (version.includes('\0')) return undefined
     const row = this.#store.get('SELECT manifest FROM retired WHERE version = ?', version)
     return row === undefined ? undefined : new TextEncoder().encode(row.text('manifest'))
-  }
-
-  /** Newest first, see `newestFirst`; with `before`, only those that are older. */
-  retiredVersions(count: number, before?: string): readonly string[] {
-    // The first condition is what SQLite finds the place in the index by.
-    const number = 'CAST(substr(version, 2) AS INTEGER) <= CAST(substr(?, 2) AS INTEGER)'
-    const condition = `WHERE ${number} AND (${age('version')}) < (${age('?')})`
-    const older = before === undefined ? '' : condition
-    const bound = before === undefined ? [] : Array.from({ length: 4 }, () => before)
-    return this.#store
-      .all(`SELECT version FROM retired ${older} ORDER BY ${byAge} LIMIT ?`, ...bound, count)
-      .map((row) => row.text('version'))
   }
 
   close(): void {

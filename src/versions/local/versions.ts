@@ -11,7 +11,7 @@ import type { Kept, ListedVersion, Manifest, Retention, Routing } from '../contr
 import { failure } from '../../platform/errors.ts'
 import type { Ledger } from './ledger.ts'
 import { readManifest } from '../manifest.ts'
-import { isOlder, newestFirst } from '../order.ts'
+import { newestFirst } from '../order.ts'
 import { bytesOf, footprintOf, surplusOf, type Footprint } from '../retention.ts'
 import { namesOf, routedVersions } from '../routing.ts'
 import { VersionFolders } from './version-folder.ts'
@@ -41,7 +41,10 @@ export class Versions {
   /** Finishes or undoes what processes that died had begun. */
   async mend(): Promise<void> {
     await this.#folders.sweep()
-    await this.#clear(this.#folders.names())
+    this.#ledger.exclusively(() => {
+      this.#ledger.index.follow(this.#folders.names())
+    })
+    await this.#clear(this.#ledger.index.left)
   }
 
   /** Same content again is a success, and heals a torn folder; other content under a taken name is VERSION_EXISTS. */
@@ -93,20 +96,30 @@ export class Versions {
 
   /** The newest `count` readable versions, and the problems of the unreadable ones among them. */
   async list(count: number, before?: string) {
-    const isWanted = (name: string) => before === undefined || isOlder(name, before)
-    const there = this.#folders.names().filter(isWanted)
-    const names = new Set([...there, ...this.#ledger.retiredVersions(count, before)])
     const found: ListedVersion[] = []
     const corrupt: CodedError[] = []
-    for (const version of newestFirst(names)) {
-      if (found.length === count) break
-      const listed = await intact(this.find(version))
-      if (listed instanceof CodedError) corrupt.push(listed)
-      else found.push(listed)
-      // Manifests of removed versions are read and checked without a pause.
-      if (found.length % BETWEEN_PAUSES === 0) await yieldToEventLoop()
+    for (let last = before; found.length < count;) {
+      const names = this.#newest(count - found.length, last)
+      if (names.length === 0) break
+      for (let from = 0; from < names.length; from += BETWEEN_PAUSES) {
+        // At once, because each waits for the disk; manifests of removed versions are read and checked without a pause.
+        const some = names.slice(from, from + BETWEEN_PAUSES)
+        for (const listed of await Promise.all(some.map((name) => intact(this.find(name))))) {
+          if (!(listed instanceof CodedError)) found.push(listed)
+          else if (listed.code === 'VERSION_CORRUPT') corrupt.push(listed)
+        }
+        await yieldToEventLoop()
+      }
+      last = names.at(-1)
     }
     return { found, corrupt }
+  }
+
+  /** By the index: a folder that someone took away by hand is in it until a registry is opened. */
+  #newest(count: number, before: string | undefined): readonly string[] {
+    const { index } = this.#ledger
+    const names = new Set([...index.folders(count, before), ...index.retired(count, before)])
+    return newestFirst(names).slice(0, count)
   }
 
   async keep(retention: Retention, protectedVersions: readonly string[]): Promise<Kept> {
@@ -184,6 +197,7 @@ export class Versions {
           temporaries.push(this.#folders.takeAway(version))
         }
         this.#folders.put(prepared, version)
+        this.#ledger.index.put(version)
         this.#ledger.unretire(version)
         return true
       })
@@ -236,18 +250,22 @@ export class Versions {
       this.#ledger.retired(version) !== undefined && this.#folders.has(version)
     if (!versions.some(isGone)) return
     const trash = this.#ledger.exclusively(() =>
-      versions.filter(isGone).map((version) => this.#folders.takeAway(version)),
+      versions.filter(isGone).map((version) => {
+        this.#ledger.index.takeAway(version)
+        return this.#folders.takeAway(version)
+      }),
     )
     for (const temporary of trash) await this.#folders.drop(temporary)
   }
 }
 
-/** The result, or the VERSION_CORRUPT that it ended with. */
+/** The result, or the VERSION_CORRUPT or VERSION_UNKNOWN that it ended with. */
 async function intact<Result>(reading: Promise<Result>): Promise<Result | CodedError> {
   try {
     return await reading
   } catch (error) {
-    if (error instanceof CodedError && error.code === 'VERSION_CORRUPT') return error
+    if (!(error instanceof CodedError)) throw error
+    if (error.code === 'VERSION_CORRUPT' || error.code === 'VERSION_UNKNOWN') return error
     throw error
   }
 }

@@ -59,7 +59,7 @@ export class Restoring {
   async retired(): Promise<void> {
     const { redis, disk, ledger } = this.#parts
     const manifests: Manifest[] = []
-    for (const version of ledger.retiredVersions(redis.mostManifests)) {
+    for (const version of ledger.index.retired(redis.mostManifests)) {
       const manifest = await unlessCorrupt(disk.manifest(version))
       if (manifest !== undefined) manifests.push(manifest)
     }

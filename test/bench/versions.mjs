@@ -1,0 +1,218 @@
+/**
+ * A year of history and 160,000 versions: lists, pages of the history, a version of the past and rollbacks through HTTP, and
+ * how long the event loop of the server stands still meanwhile (in CPU time, see loop-cpu.mjs; and on the clock).
+ *
+ *   node test/bench/versions.mjs [versions] [folders]
+ *
+ * `folders`: how many versions have bytes; the others are manifests. Each version was live once, three minutes long.
+ */
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { systemClock } from '../../dist/src/platform/clock.js'
+import { openStore } from '../../dist/src/platform/store/store.js'
+import { Ledger, ledgerMigrations } from '../../dist/src/versions/local/ledger.js'
+import {
+  manifestBytes,
+  manifestText,
+  readManifest,
+  seal,
+} from '../../dist/src/versions/manifest.js'
+import { startDaemon, teach, wait } from './daemon.mjs'
+import { finish, machine, median, round, say } from './figures.mjs'
+
+const TO_REACH_MS = 100
+const LOOP_TO_REACH_MS = 20
+const count = Number(process.argv[2] ?? 160_000)
+const folders = Math.min(count, Number(process.argv[3] ?? 128))
+const rounds = 20
+const firstNumber = 1000
+const startMs = Date.parse('2026-01-01T00:00:00Z')
+const everyMs = 3 * 60_000
+const startedOn = machine()
+const limits = { moves: 1_000_000, removed_versions: 1_000_000, removed_version_bytes: 2 ** 33 }
+const models = {
+  m: { base: { features: { size: 8 } }, labels: ['no', 'yes'], adapter: { method: 'head' } },
+}
+const loopFolder = mkdtempSync(join(tmpdir(), 'antikythera-loop-'))
+const loopFile = join(loopFolder, 'loop.json')
+let asked = 0
+
+const daemon = await startDaemon(models, { limits })
+try {
+  await teach(
+    daemon.http,
+    'm',
+    Array.from({ length: 64 }, (_, at) => eventOf(at)),
+  )
+  await daemon.kill()
+  const { bytes, retireMs } = build(join(daemon.dataDir, 'm'))
+  // No trainer: its checkpoint knows nothing of these versions.
+  writeFileSync(daemon.configFile, stringify({ ...daemon.config, role: 'server' }))
+  process.env.LOOP_CPU_FILE = loopFile
+  process.env.NODE_OPTIONS = `--import=${new URL('./loop-cpu.mjs', import.meta.url).href}`
+  const beganMs = performance.now()
+  await daemon.restart()
+  delete process.env.NODE_OPTIONS
+  const startSeconds = round((performance.now() - beganMs) / 1000)
+  say(`${count} versions, ${folders} with bytes; the server started in ${startSeconds} s`)
+  await wait(1000)
+  const measured = await measure()
+  const worstMs = Math.max(...Object.values(measured).map(({ p50 }) => p50))
+  const loopMs = Math.max(...Object.values(measured).map(({ cpuMs }) => cpuMs))
+  const isReached = worstMs < TO_REACH_MS && loopMs < LOOP_TO_REACH_MS
+  finish('versions', startedOn, {
+    ...{ versions: count, folders, registryMiB: round(bytes / 2 ** 20), retireMs, startSeconds },
+    ...{ toReachMs: TO_REACH_MS, loopToReachMs: LOOP_TO_REACH_MS, isReached, measured },
+  })
+} finally {
+  await daemon.stop()
+  rmSync(loopFolder, { recursive: true })
+}
+
+function eventOf(at) {
+  const features = Array.from({ length: 8 }, (_, column) => (at % 2 === 0 ? 1 : -1) * (column + 1))
+  return { id: `e-${at}`, source: 'bench', input: { features }, label: at % 2 === 0 ? 'yes' : 'no' }
+}
+
+/** Through the store's own statements, many rows in a transaction. */
+function build(folder) {
+  const versions = join(folder, 'versions')
+  const before = readManifest(readFileSync(join(versions, 'v1', 'manifest.json')), 'v1')
+  const { format: _format, digest: _digest, files, created: _created, ...draft } = before
+  let nowMs = startMs
+  const ledger = new Ledger(
+    join(folder, 'registry.db'),
+    { ...systemClock, nowMs: () => nowMs },
+    limitsOf(),
+  )
+  const store = openStore(join(folder, 'registry.db'), { migrations: ledgerMigrations })
+  const firstKept = count - folders
+  let expect = ledger.live()?.generation ?? 0
+  for (let from = 0; from < count; from += 2000) {
+    const manifests = []
+    for (let at = from; at < Math.min(count, from + 2000); at += 1) {
+      const version = `v${firstNumber + at}`
+      const created = new Date(startMs + at * everyMs).toISOString()
+      const parent = `v${firstNumber + at - 1}`
+      manifests.push(seal({ ...draft, version, parent }, files, created))
+    }
+    const isKept = (index) => from + index >= firstKept
+    store.transaction(() => {
+      const sql = 'INSERT INTO retired (version, manifest) VALUES (?, ?)'
+      for (const [index, manifest] of manifests.entries())
+        if (!isKept(index)) store.run(sql, manifest.version, manifestText(manifest))
+    })
+    for (const [index, manifest] of manifests.entries()) {
+      if (!isKept(index)) continue
+      cpSync(join(versions, 'v1'), join(versions, manifest.version), { recursive: true })
+      writeFileSync(join(versions, manifest.version, 'manifest.json'), manifestBytes(manifest))
+    }
+    ledger.exclusively(() => {
+      for (const { version, digest } of manifests) {
+        nowMs += everyMs
+        const reason = 'margin: 0.91 against 0.90 of the live version on 64 new examples'
+        ledger.move({ live: { version, digest }, expect, reason, by: 'trainer' })
+        expect += 1
+      }
+    })
+    if (from % 20_000 === 0) say(`${from} versions`)
+  }
+  const retireMs = retireTime(ledger, { draft, files })
+  const pages = store.get('PRAGMA page_count').number('page_count')
+  store.close()
+  ledger.close()
+  return { bytes: pages * 4096, retireMs }
+}
+
+/** What the trainer does with the lock that a rollback waits for. */
+function retireTime(ledger, { draft, files }) {
+  const times = []
+  for (let at = 0; at < rounds; at += 1) {
+    const manifest = seal({ ...draft, version: `v${at}-import` }, files, new Date().toISOString())
+    const beganMs = performance.now()
+    ledger.exclusively(() => ledger.retire(manifest))
+    times.push(performance.now() - beganMs)
+  }
+  return round(median(times))
+}
+
+function limitsOf() {
+  return { moves: limits.moves, removed: limits.removed_versions, removedBytes: 2 ** 33, pins: 100 }
+}
+
+async function measure() {
+  const { http } = daemon
+  const named = (at) => `v${firstNumber + Math.floor(at)}`
+  const random = (from, to) => from + Math.random() * (to - from)
+  const removed = () => named(random(0, count - folders))
+  const kept = () => named(random(count - folders, count - 1))
+  const past = () =>
+    new Date(startMs + everyMs * Math.floor(random(count - folders + 2, count - 1))).toISOString()
+  const path = '/v1/models/m'
+  const kinds = {
+    'newest versions': () => http.get(`${path}/versions`),
+    'versions from the middle': () => http.get(`${path}/versions?before=${removed()}`),
+    'one version': () => http.get(`${path}/versions/${removed()}`),
+    'newest moves': () => http.get(`${path}/history`),
+    'moves from the middle': () =>
+      http.get(`${path}/history?before=${Math.floor(random(200, count))}`),
+    'predict at a time': () =>
+      http.post(`${path}/predict`, { inputs: [{ features: Array(8).fill(1) }], at: past() }),
+    rollback: () => http.post(`${path}/rollback`, { reason: 'measured' }),
+    'rollback to a version': () =>
+      http.post(`${path}/rollback`, { to: kept(), reason: 'measured' }),
+  }
+  const found = {}
+  for (const [kind, ask] of Object.entries(kinds)) {
+    const times = []
+    const steps = []
+    const delays = []
+    await longestCpu()
+    await longestDelay()
+    for (let at = 0; at < rounds; at += 1) {
+      const beganMs = performance.now()
+      const { status, body } = await ask()
+      times.push(performance.now() - beganMs)
+      if (status !== 200) throw new Error(`${kind}: ${status} ${JSON.stringify(body)}`)
+      steps.push(await longestCpu())
+      delays.push(await longestDelay())
+      await wait(20)
+    }
+    found[kind] = {
+      p50: round(median(times)),
+      most: round(Math.max(...times)),
+      cpuMs: round(median(steps)),
+      mostCpuMs: round(Math.max(...steps)),
+      clockMs: round(median(delays)),
+    }
+    say(`${kind}: ${JSON.stringify(found[kind])}`)
+  }
+  return found
+}
+
+async function longestCpu() {
+  asked += 1
+  process.kill(daemon.pid, 'SIGUSR2')
+  for (;;) {
+    const { written, longestMs } = existsSync(loopFile)
+      ? parsed(readFileSync(loopFile, 'utf8'))
+      : {}
+    if (written === asked) return longestMs
+    await wait(5)
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return {}
+  }
+}
+
+async function longestDelay() {
+  const { body } = await daemon.http.get('/metrics')
+  return 1000 * Number(/event_loop_delay_seconds\{quantile="1"\} (\S+)/.exec(body)?.[1])
+}
