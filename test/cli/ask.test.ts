@@ -89,7 +89,9 @@ test('why tells who made the version live and its line back to the first', async
   const { cli } = await listening()
   const { stdout } = await cli('why')
   expect(stdout).toContain('made live by trainer: better')
-  expect(stdout).toMatch(/v1 came to be so:\n {2}v1 .*promotion: always\n {2}v0 /)
+  expect(stdout).toMatch(
+    /v1 and the versions that it was trained from, newest first:\n {2}v1 .*promotion: always\n {2}v0 /,
+  )
   const { json } = await cli('why', '--version', 'v3', '--json')
   const { chain } = json() as { chain: { version: string }[] }
   expect(chain.map(({ version }) => version)).toEqual(['v3', 'v2', 'v1', 'v0'])

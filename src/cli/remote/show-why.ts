@@ -38,11 +38,11 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
       ? []
       : [`${asked} and the versions that it was trained from, newest first:`]),
     ...table(chain.map((version) => rowOf(version, score.name))),
+    ...(earlier ? [`  … before it ${earlier}`] : []),
     ...verdictLines(chain[0]),
     ...costLines(chain[0]),
     ...fitLines(chain[0]),
     ...biasLines(chain[0]),
-    ...(earlier ? [`  … before it ${earlier}`] : []),
     ...legendOf(score),
   ])
 }
