@@ -48,7 +48,16 @@ export const roomImports: Readonly<Record<string, readonly string[]>> = {
   ],
   api: ['checkpoint', 'contracts', 'fleet', 'intake', 'platform', 'serving', 'versions'],
   plugins: ['adapters', 'api', 'bases', 'connectors', 'contracts', 'policies', 'tasks'],
-  config: ['adapters', 'contracts', 'evaluation', 'intake', 'platform', 'plugins', 'tasks'],
+  config: [
+    'adapters',
+    'contracts',
+    'evaluation',
+    'intake',
+    'platform',
+    'plugins',
+    'tasks',
+    'version',
+  ],
   app: [
     'adapters',
     'api',

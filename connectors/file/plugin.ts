@@ -1,6 +1,11 @@
 /** The connector `file` as a plug-in: a JSONL file as source, and as sink of dead letters. */
 import type { Settings, SettingsOf } from '../../src/contracts/core.ts'
-import type { SinkPlugin, SourceNeeds, SourcePlugin } from '../../src/contracts/stream.ts'
+import type {
+  ConnectorUse,
+  SinkPlugin,
+  SourceNeeds,
+  SourcePlugin,
+} from '../../src/contracts/stream.ts'
 import { onReset } from '../on-reset.ts'
 
 const sourceSettings = {
@@ -23,6 +28,7 @@ export const fileSourcePlugin = {
     const lineBytes = limits.eventBytes
     return fileSource({ name: `file:${path}`, path, lineBytes, onReset, clock, log })
   },
+  channels: ({ settings: { path } }: ConnectorUse) => [{ protocol: 'file', address: String(path) }],
 } satisfies SourcePlugin
 
 const sinkSettings = {
@@ -40,6 +46,25 @@ const sinkSettings = {
   },
 } as const satisfies Settings
 
+const text = { type: 'string' }
+
+/** A line as `sink.ts` writes it. */
+const letterLine = {
+  type: 'object',
+  properties: {
+    ...{ key: text, code: text, reason: text, connector: text, partition: text, position: text },
+    timeMs: { type: 'integer', description: 'ms since 1970' },
+    headers: {
+      type: 'object',
+      additionalProperties: {
+        anyOf: [text, { type: 'object', properties: { base64: text }, required: ['base64'] }],
+      },
+    },
+    value: { ...text, contentEncoding: 'base64' },
+  },
+  required: ['key', 'code', 'reason', 'connector', 'partition', 'position', 'timeMs', 'value'],
+}
+
 export const fileDeadLetters = {
   summary: 'a JSONL file, one dead letter per line',
   settings: sinkSettings,
@@ -47,4 +72,7 @@ export const fileDeadLetters = {
     const { fileDeadLetterSink } = await import('./sink.ts')
     return fileDeadLetterSink({ path, fileBytes })
   },
+  channels: ({ settings: { path } }: ConnectorUse) => [
+    { protocol: 'file', address: String(path), payload: letterLine },
+  ],
 } satisfies SinkPlugin

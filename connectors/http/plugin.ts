@@ -2,7 +2,7 @@
  * The source `http` as a plug-in: the feedback that came over HTTP. A single daemon reads its own journal; in a fleet
  * every replica adds its journal to one stream in Redis, which the trainer of the model reads.
  */
-import type { Source, SourceNeeds, SourcePlugin } from '../../src/contracts/stream.ts'
+import type { ConnectorUse, Source, SourceNeeds, SourcePlugin } from '../../src/contracts/stream.ts'
 
 export const httpSourcePlugin = {
   summary: 'feedback over HTTP, from the daemon’s own journal',
@@ -28,6 +28,9 @@ export const httpSourcePlugin = {
       log,
     })
   },
+  channels: ({ model }: ConnectorUse) => [
+    { protocol: 'http', address: `/v1/models/${model}/feedback` },
+  ],
 } satisfies SourcePlugin
 
 const NAME = 'http'

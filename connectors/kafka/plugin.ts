@@ -6,6 +6,7 @@ import type {
   SourcePlugin,
 } from '../../src/contracts/stream.ts'
 import type { ServedPrediction } from '../../src/contracts/stream.ts'
+import { letterChannels, predictionChannels, sourceChannels } from './channels.ts'
 import { kafkaFaults } from './check.ts'
 import {
   kafkaConnection,
@@ -23,6 +24,7 @@ export const kafkaSourcePlugin = {
     const { kafkaSource } = await import('./source.ts')
     return kafkaSource({ ...kafkaSourceFields(model, settings, limits), clock, log, retry })
   },
+  channels: sourceChannels,
   check: kafkaFaults,
 } satisfies SourcePlugin
 
@@ -33,6 +35,7 @@ export const kafkaDeadLetters = {
     const { kafkaDeadLetterSink } = await import('./sink.ts')
     return kafkaDeadLetterSink(optionsOf(settings, needs))
   },
+  channels: letterChannels,
 } satisfies SinkPlugin
 
 export const kafkaPredictions = {
@@ -42,6 +45,7 @@ export const kafkaPredictions = {
     const { kafkaPredictionSink } = await import('./prediction-sink.ts')
     return kafkaPredictionSink({ ...optionsOf(settings, needs), model: needs.model })
   },
+  channels: predictionChannels,
 } satisfies SinkPlugin<ServedPrediction>
 
 function optionsOf(settings: KafkaSinkSettings, { clock, log }: SinkNeeds) {

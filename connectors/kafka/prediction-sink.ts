@@ -7,12 +7,12 @@ export function kafkaPredictionSink(
 ): Sink<ServedPrediction> {
   const delivery = new Delivery(options)
   return {
-    write: (served) => delivery.send(served.map((each) => outgoing(each, options.model))),
+    write: (served) => delivery.send(served.map((each) => predictionMessage(each, options.model))),
     close: () => delivery.close(),
   }
 }
 
-function outgoing(served: ServedPrediction, model: string): Outgoing {
+export function predictionMessage(served: ServedPrediction, model: string): Outgoing {
   const { id, input, version, shown, timeMs } = served
   const answer = { prediction_id: id, model, version, ...shown, input: plain(input) }
   return {

@@ -38,6 +38,10 @@ export const redisSourcePlugin = {
     })
   },
 
+  channels: ({ settings: { stream } }: ConnectorUse) => [
+    { protocol: 'redis', address: String(stream) },
+  ],
+
   check(uses: readonly ConnectorUse[], { hasRedis }: { readonly hasRedis: boolean }) {
     const isSame = (one: ConnectorUse, other: ConnectorUse) =>
       one.model === other.model && one.settings.stream === other.settings.stream

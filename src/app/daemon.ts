@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { savedStatus } from '../trainer/start/saved-status.ts'
 import { entryUrl } from '../platform/entry.ts'
+import { asyncApiOf } from '../config/async-api.ts'
 import { folderOf, modelOf } from '../config/model-parts.ts'
 import type { TrainerConfig } from './trainer.ts'
 import { joinFleet, share, type Sharing } from './fleet.ts'
@@ -142,6 +143,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     auth: () => config.server.auth,
     audit,
     keyRate: () => config.server.rate_limits?.key,
+    asyncApi: asyncApiOf(config),
     ...{ log, metrics, clock, version: daemonVersion },
   })
   site.atEnd(async () => server.close())

@@ -35,7 +35,8 @@ export function connectorProblems(
   })
 }
 
-function usesOf(model: string, { sources, sinks }: ModelConfig): readonly Placed[] {
+/** Every place of a model that names a connector. */
+export function usesOf(model: string, { sources, sinks }: ModelConfig): readonly Placed[] {
   const at = ['models', model]
   const read = sources.flatMap((choice, index) =>
     placedIn(choice, model, 'source', [...at, 'sources', index]),

@@ -282,6 +282,20 @@ export type SinkPlugin<Item = DeadLetter> = Plugin<
 interface ConnectorRules {
   /** Finds problems that no single setting shows, from all uses of a connector in a config, as a source or a sink. */
   check?(uses: readonly ConnectorUse[], config: { readonly hasRedis: boolean }): readonly UseFault[]
+  /** What its messages travel through, for /asyncapi.json; without it a channel has no address there. */
+  channels?(use: ConnectorUse): readonly ConnectorChannel[]
+}
+
+/** A topic, stream, file or route. It holds no secret. */
+export interface ConnectorChannel {
+  readonly protocol: string
+  readonly address: string
+  /** host:port, where the settings name them. */
+  readonly hosts?: readonly string[]
+  /** JSON Schema of the headers that it reads or writes. */
+  readonly headers?: Readonly<Record<string, unknown>>
+  /** JSON Schema of what a sink writes; absent for a source, whose messages are events. */
+  readonly payload?: Readonly<Record<string, unknown>>
 }
 
 /** One place of a config that names a connector. */

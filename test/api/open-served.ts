@@ -160,6 +160,7 @@ export async function openServed(options: ServedOptions = {}) {
     log: live.log,
     metrics: live.metrics,
     clock: systemClock,
+    asyncApi: { asyncapi: '3.0.0' },
     version: '0.1.0',
   })
   onTestFinished(async () => {

@@ -19,7 +19,7 @@ interface Parameter {
 
 type Content = Readonly<Record<string, { readonly schema?: Schema }>>
 
-interface Schema {
+export interface Schema {
   readonly type?: string
   readonly properties?: Readonly<Record<string, Schema>>
   readonly required?: readonly string[]
@@ -84,7 +84,7 @@ function inContent(
   })
 }
 
-function inSchema(
+export function inSchema(
   at: string,
   before: Schema,
   now: Schema | undefined,

@@ -21,6 +21,7 @@ async function describeApi() {
 /** DESIGN's table of routes. */
 const routes = [
   'delete /v1/models/{model}/versions/{version}/pin',
+  'get /asyncapi.json',
   'get /livez',
   'get /metrics',
   'get /openapi.json',
@@ -94,6 +95,15 @@ test('feedback is described as JSON and as NDJSON', async () => {
   const { paths } = await describeApi()
   const content = paths['/v1/models/{model}/feedback']?.post?.requestBody?.content ?? {}
   expect(Object.keys(content)).toEqual(['application/json', 'application/x-ndjson'])
+})
+
+test('the channels of events are described to those who may read, because brokers are named', async () => {
+  const { app } = await openServed({ tokens: ['0123456789abcdef'] })
+  expect((await app.inject('/asyncapi.json')).statusCode).toBe(401)
+  const headers = { authorization: 'Bearer 0123456789abcdef' }
+  const response = await app.inject({ url: '/asyncapi.json', headers })
+  expect(response.headers['content-type']).toBe('application/json; charset=utf-8')
+  expect(response.json()).toEqual({ asyncapi: '3.0.0' })
 })
 
 test('the page for people is there', async () => {

@@ -112,6 +112,15 @@ test('config check shows every key and no token; config schema is JSON Schema', 
   })
 })
 
+test('config asyncapi describes the channels of a configuration', async () => {
+  const path = join(scratchFolder(), 'c.yaml')
+  writeFileSync(path, 'models: { m: { labels: [a, b], sources: [{ file: { path: x.jsonl } }] } }')
+  expect((await runCli('config', 'asyncapi', '--config', path)).json()).toMatchObject({
+    asyncapi: '3.0.0',
+    channels: { 'm.source.file': { address: join(path, '../x.jsonl') } },
+  })
+})
+
 test('models list shows what a config can name', async () => {
   const { json } = await runCli('models', 'list', '--json')
   expect(Object.keys((json() as { bases: object }).bases)).toEqual([

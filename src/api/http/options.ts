@@ -27,6 +27,8 @@ export interface ServerOptions {
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
+  /** The description of the channels of events; absent = there is none. */
+  readonly asyncApi?: Readonly<Record<string, unknown>>
   /** Of the daemon, for the description. */
   readonly version: string
 }

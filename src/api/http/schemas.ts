@@ -25,6 +25,7 @@ export const ReadyAnswer = Type.Object({
   ),
 })
 export const OpenapiAnswer = Type.Object({}, { additionalProperties: true })
+export const AsyncapiAnswer = Type.Object({}, { additionalProperties: true })
 export const MetricsAnswer = {
   description: 'the text format of Prometheus',
   content: { 'text/plain': { schema: Type.String() } },

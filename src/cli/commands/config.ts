@@ -24,6 +24,19 @@ export function registerConfig(program: Command): void {
       }
       print(flags.json, shown, () => [stringify(shown).trimEnd()])
     })
+  withConfig(
+    config
+      .command('asyncapi')
+      .description(
+        'AsyncAPI document of the events that the models of a configuration read and write',
+      ),
+  )
+    .option('--json', 'accepted for consistency: it always prints JSON')
+    .action(async (flags: ConfigFlags) => {
+      const { readConfig } = await import('../local/read-config.ts')
+      const { asyncApiOf } = await import('../../config/async-api.ts')
+      print(true, asyncApiOf(readConfig(flags)), () => [])
+    })
   config
     .command('schema')
     .description('JSON Schema, for editors and CI')

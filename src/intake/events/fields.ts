@@ -16,7 +16,7 @@ export function given(object: JsonObject, key: string): Json | undefined {
 }
 
 /** Ids, sources and names of predictions appear in keys, logs and answers: printable, complete and short. */
-const IDENTITY_CHARACTERS = 256
+export const IDENTITY_CHARACTERS = 256
 const identityFix = `give it as printable text of at most ${IDENTITY_CHARACTERS} characters; a number goes in quotes`
 
 export function identity(value: Json | undefined, pointer: string): string | undefined {
@@ -37,7 +37,7 @@ export function identity(value: Json | undefined, pointer: string): string | und
 }
 
 /** A free name, such as a region or a customer group. It becomes a row of reports and a value in metrics. */
-const SLICE_CHARACTERS = 128
+export const SLICE_CHARACTERS = 128
 const sliceFix = `give it as printable text of 1 to ${SLICE_CHARACTERS} characters, such as "eu-west"; or leave slice out`
 
 export function slice(value: Json | undefined, pointer: string): string | undefined {
@@ -62,7 +62,7 @@ export function hasUnprintable(text: string): boolean {
   return /[\p{Cc}\p{Cs}]/u.test(text)
 }
 
-const HEAVIEST = 1000
+export const HEAVIEST = 1000
 
 export function weight(value: Json | undefined, pointer: string): number {
   if (value === undefined) return 1

@@ -1,0 +1,142 @@
+/**
+ * JSON Schema of one feedback event, with the limits that `parseEvent` checks: what the schema accepts, intake accepts.
+ *
+ * It is stricter than intake in details that producers should not rely on, such as keys with the value null. A test
+ * compares the two on thousands of combinations of fields.
+ */
+import type { TaskView } from '../../contracts/task.ts'
+import type { Limits } from '../../platform/limits.ts'
+import { HEAVIEST, IDENTITY_CHARACTERS, SLICE_CHARACTERS } from '../events/fields.ts'
+import { wordsOf } from '../events/signal.ts'
+
+export type DescribedLimits = Pick<
+  Limits,
+  'text_characters' | 'features' | 'feature_magnitude' | 'label_characters'
+>
+export type JsonSchema = Readonly<Record<string, unknown>>
+export type DescribedTask = Pick<TaskView, 'signals' | 'schemas'>
+
+export function eventSchema(task: DescribedTask, limits: DescribedLimits): JsonSchema {
+  const words = wordsOf(task.signals)
+  const others = wordsOf().filter((word) => !words.includes(word))
+  return {
+    type: 'object',
+    properties: {
+      id: {
+        ...identity,
+        description:
+          'with source the identity, learned at most once among the last limits.seen_events; made from the content if absent',
+      },
+      source: { ...identity, description: 'who says it; absent: the name of the connector' },
+      model: {
+        ...identity,
+        description: 'which model it is for, if several read the channel; absent: all of them',
+      },
+      time: { ...time, description: 'when it was said; absent: when the connector got it' },
+      input: inputSchema(limits),
+      prediction_id: { ...identity, description: 'instead of input: the prediction to join' },
+      ...signalsOf(task.schemas.event.properties, limits),
+      retract: {
+        const: true,
+        description: 'retracts the event with this id, or without an id everything from the source',
+      },
+      since: { ...time, description: 'of a retraction without an id: only what came after it' },
+      weight: { type: 'number', exclusiveMinimum: 0, maximum: HEAVIEST, default: 1 },
+      slice: {
+        type: 'string',
+        maxLength: SLICE_CHARACTERS,
+        allOf: [printable, visible],
+        description: 'part of the population, such as a region: scores are shown for each',
+      },
+    },
+    // Exactly one signal …
+    oneOf: words.map((word) => ({ required: [word] })),
+    // … and what it refers to.
+    allOf: [{ anyOf: words.map((word) => ({ required: [word], anyOf: subjectsOf(word) })) }],
+    ...(others.length > 0 && { not: { anyOf: others.map((word) => ({ required: [word] })) } }),
+  }
+}
+
+function subjectsOf(word: string): readonly JsonSchema[] {
+  const subjects =
+    word === 'rating'
+      ? ['prediction_id']
+      : word === 'retract'
+        ? ['id', 'prediction_id', 'source']
+        : ['input', 'prediction_id']
+  return subjects.map((subject) => ({ required: [subject] }))
+}
+
+function signalsOf(
+  properties: Readonly<Record<string, object>>,
+  { label_characters, feature_magnitude }: DescribedLimits,
+): Readonly<Record<string, JsonSchema>> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([word, schema]): [string, JsonSchema] => {
+      const { type } = schema as { readonly type?: string }
+      const most = { minimum: -feature_magnitude, maximum: feature_magnitude }
+      if (word === 'rating') return [word, { ...schema, enum: [1, -1] }]
+      if (type === 'number') return [word, { ...schema, ...most }]
+      return [word, { ...schema, maxLength: label_characters, allOf: [printable, visible] }]
+    }),
+  )
+}
+
+function inputSchema(limits: DescribedLimits): JsonSchema {
+  const { text_characters, features, feature_magnitude, label_characters } = limits
+  const text = { type: 'string', maxLength: text_characters, ...visible }
+  const number = { type: 'number', minimum: -feature_magnitude, maximum: feature_magnitude }
+  const value = [{ type: 'boolean' }, number]
+  const category = { type: 'string', maxLength: label_characters }
+  const list = { type: 'array', minItems: 1, maxItems: features, items: { anyOf: value } }
+  const named = {
+    ...{ type: 'object', minProperties: 1, maxProperties: features },
+    additionalProperties: { anyOf: [...value, category] },
+  }
+  const only = (name: string, schema: JsonSchema, other: string) => ({
+    ...{ type: 'object', properties: { [name]: schema }, required: [name] },
+    not: { required: [other] },
+  })
+  return {
+    description: 'as the base of the model reads it: text or features',
+    examples: ['what a lovely phone', { text: 'what a lovely phone' }, { features: [0.5, 1] }],
+    oneOf: [
+      text,
+      only('text', text, 'features'),
+      only('features', { oneOf: [list, named] }, 'text'),
+    ],
+  }
+}
+
+const printable = { pattern: String.raw`^[^\p{Cc}\p{Cs}]*$` }
+const visible = { pattern: String.raw`[\p{L}\p{N}\p{P}\p{S}]` }
+const identity = { type: 'string', minLength: 1, maxLength: IDENTITY_CHARACTERS, ...printable }
+const time = {
+  type: 'string',
+  pattern: String.raw`^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$`,
+  examples: ['2026-11-24T10:00:00Z'],
+}
+
+/** The event as `data` of a CloudEvent in structured mode; in binary mode the envelope is in headers. */
+export function cloudEventSchema(event: JsonSchema): JsonSchema {
+  return {
+    type: 'object',
+    properties: {
+      specversion: { type: 'string', pattern: String.raw`^1\.` },
+      ...{ id: identity, source: identity, time, slice: { type: 'string', minLength: 1 } },
+      data: event,
+    },
+    required: ['specversion', 'id', 'source', 'data'],
+  }
+}
+
+/** Headers of a CloudEvent in binary mode. None is needed. */
+export function cloudEventHeaders(prefix: 'ce_' | 'ce-'): JsonSchema {
+  const attributes = { specversion: { const: '1.0' }, id: identity, source: identity, time }
+  return {
+    type: 'object',
+    properties: Object.fromEntries(
+      Object.entries(attributes).map(([name, schema]) => [prefix + name, schema]),
+    ),
+  }
+}
