@@ -35,6 +35,8 @@ export interface Manifest {
   readonly scores: Scores
   readonly decision: string
   readonly reason: string
+  /** The new events by source and by stratum, the largest counts first, at most twenty of each; absent where none is new. */
+  readonly learned_from?: LearnedFrom
   /** Of each promotion policy that was asked; absent where none was. */
   readonly verdicts?: readonly Verdict[]
   /** What its update has cost, of which so much for its evaluation; absent = not measured. */
@@ -46,6 +48,11 @@ export interface Manifest {
   /** sha256 by file name. */
   readonly files: Readonly<Record<string, string>>
   readonly created: string
+}
+
+export interface LearnedFrom {
+  readonly sources: readonly { readonly source: string; readonly count: number }[]
+  readonly strata: readonly { readonly stratum: string; readonly count: number }[]
 }
 
 export interface Version {
@@ -216,8 +223,8 @@ export interface Registry {
   live(): Promise<Routing | undefined>
   /** Every version that it names is loaded and checked first. `ROUTING_INVALID` where they contradict each other. */
   point(move: RoutingMove): Promise<Routing>
-  /** Moves, newest first, at most `count`; with `before`, only those of a lower generation. The oldest are forgotten. */
-  history(count: number, before?: number): Promise<readonly Routing[]>
+  /** Moves, newest first, at most `count`; with `before`, only those of a lower generation; with `live`, only those under which this version was live. The oldest are forgotten. */
+  history(count: number, before?: number, live?: string): Promise<readonly Routing[]>
   /**
    * Calls back with the present pointer (if any) and soon after each change, never inside this call; changes in quick
    * succession are reported as one, the newest. Returns a function that unsubscribes.

@@ -149,6 +149,12 @@ const fields = {
   }),
   decision: Type.String(),
   reason: Type.String(),
+  learned_from: Type.Optional(
+    closed({
+      sources: Type.Array(closed({ source: Type.String(), count })),
+      strata: Type.Array(closed({ stratum: Type.String(), count })),
+    }),
+  ),
   verdicts: Type.Optional(
     Type.Array(closed({ policy: Type.String(), verdict: Type.String(), reason: Type.String() })),
   ),

@@ -58,6 +58,8 @@ export interface VersionService extends Pick<
   list(wanted: PageWanted<string>): Promise<Page<ListedVersion, string>>
   /** Moves, newest first. */
   history(wanted: PageWanted<number>): Promise<Page<PastRouting, number>>
+  /** The moves under which a version was live, newest first. */
+  historyOf(version: string, wanted: PageWanted<number>): Promise<Page<PastRouting, number>>
   /** Throws `TIME_BEFORE_HISTORY`, or `NOT_READY` where nothing was ever live. */
   liveAt(timeMs: number): Promise<Routing>
   /** One move, tried again after a race with another. `NOT_READY` where nothing is live and the move names no version. */
@@ -99,6 +101,19 @@ export function openVersions(registry: Registry): VersionService {
       const until = isAfter ? found[0]?.sinceMs : undefined
       const moves = periods(isAfter ? found.slice(1) : found, until)
       return pageOf(moves.slice(0, most + 1), most, ({ generation }) => generation)
+    },
+    async historyOf(version, { limit, before }) {
+      const most = bounded(limit)
+      // As a stranger may write it: a column of text ends at a NUL.
+      const found = version.includes('\0') ? [] : await registry.history(most + 1, before, version)
+      const moves: PastRouting[] = []
+      for (const move of found.slice(0, most)) {
+        const [next] = await registry.history(1, move.generation + 2)
+        moves.push(
+          ...periods([move], next?.generation === move.generation ? undefined : next?.sinceMs),
+        )
+      }
+      return pageOf([...moves, ...found.slice(most)], most, ({ generation }) => generation)
     },
     liveAt: (timeMs) => liveAt(registry, timeMs),
     async move(next) {

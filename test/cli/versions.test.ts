@@ -35,3 +35,20 @@ test('why lists the versions that the live one was trained from', async () => {
   expect(text).toContain('v1 and the versions that it was trained from, newest first:')
   expect(text).toMatch(/^ {2}v1 +.*\n {2}v0 +/m)
 })
+
+test('why says from when to when a version was live, what made it so, and what ended it', async () => {
+  const { server, registry } = await openServed()
+  const { url } = await server.listen({ host: '127.0.0.1', port: 0 })
+  const moved = async (version: string, by: 'promote' | 'rollback', reason: string) =>
+    registry.point({ version, expect: (await registry.live())!.generation, reason, by })
+  await moved('v4', 'promote', 'a hunch')
+  await moved('v1', 'rollback', 'it was wrong')
+  const v4 = await runCli('why', '--version', 'v4', '--url', url)
+  expect(v4.stdout).toMatch(
+    /when v4 was live, newest first:\n {2}move 3, from 1970\S+ to 1970\S+: promote: a hunch\n {4}ended by rollback: it was wrong\n/,
+  )
+  const { stdout } = await runCli('why', '--url', url)
+  expect(stdout).toMatch(/when v1 was live, newest first:\n {2}move 4, from \S+ to now: rollback:/)
+  expect(stdout).toMatch(/ {2}move 2, from \S+ to 1970\S+: \S+: .*\n {4}ended by promote: a hunch/)
+  expect((await runCli('why', '--version', 'v5', '--url', url)).stdout).not.toContain('was live,')
+})

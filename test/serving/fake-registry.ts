@@ -112,8 +112,11 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
       for (const tell of watchers) queueMicrotask(() => tell(pointer))
       return pointer
     },
-    history: async (count, before = Infinity) =>
-      history.filter(({ generation }) => generation < before).slice(0, count),
+    history: async (count, before = Infinity, version) =>
+      history
+        .filter(({ generation }) => generation < before)
+        .filter(({ live }) => version === undefined || live.version === version)
+        .slice(0, count),
     watch(onChange) {
       watchers.add(onChange)
       return () => watchers.delete(onChange)

@@ -96,3 +96,16 @@ test('a page in the middle of the list is the same as that part of the whole lis
   for (const at of [0, 100, 148, 149, 150, 151, 152, 280, 302])
     expect(ledger.index.retired(7, all[at])).toEqual(all.slice(at + 1, at + 8))
 })
+
+test('the moves under which one version was live are found among the others, a page at a time', () => {
+  const ledger = open(scratchFolder(), {})
+  for (let expect = 0; expect < 9; expect += 1) {
+    const live = { version: `v${expect % 3}`, digest: '' }
+    ledger.exclusively(() => ledger.move({ live, reason: 'r', by: 'promote', expect }))
+  }
+  const generations = (before?: number) =>
+    ledger.history(2, before, 'v1').map(({ generation }) => generation)
+  expect(generations()).toEqual([8, 5])
+  expect(generations(5)).toEqual([2])
+  expect(ledger.history(2, undefined, 'v9')).toEqual([])
+})

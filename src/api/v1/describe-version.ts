@@ -2,7 +2,7 @@
 import { describeServed } from './describe-served.ts'
 import type { TrainerReport } from '../../serving/services/served-model.ts'
 import type { ModelServices } from '../../serving/services/model-services.ts'
-import type { Routing, Manifest } from '../../versions/contract.ts'
+import type { LearnedFrom, Routing, Manifest } from '../../versions/contract.ts'
 import type { VersionAnswer } from './schemas.ts'
 
 export function describeVersion(
@@ -34,9 +34,17 @@ export function describeVersion(
     ...(manifest.compute && { compute: manifest.compute }),
     ...(manifest.loss_gap && { loss_gap: manifest.loss_gap }),
     ...(manifest.slice_gap && { slice_gap: manifest.slice_gap }),
+    ...(manifest.learned_from && { learned_from: described(manifest.learned_from, view) }),
     ...(verdicts && { verdicts: [...verdicts] }),
     live: version === now.live?.live.version,
     removed,
     pinned: now.pins.includes(version),
+  }
+}
+
+function described({ sources, strata }: LearnedFrom, view: ModelServices['task']['view']) {
+  return {
+    sources: [...sources],
+    strata: strata.map(({ stratum, count }) => ({ ...view.stratum(stratum), count })),
   }
 }

@@ -1,6 +1,7 @@
 /** The schemas of requests and answers: they validate input, serialise output, and generate /openapi.json. */
 import { Type, type Static } from 'typebox'
 import type { Json } from '../../contracts/core.ts'
+import type { Fields } from '../../contracts/task.ts'
 import type { Services } from '../../serving/services/services.ts'
 import type { Asked } from '../../versions/contract.ts'
 import { FaultAnswer } from '../http/schemas.ts'
@@ -454,6 +455,19 @@ const Version = Type.Object({
   served: Type.Optional(Served),
   decision: Type.String(),
   reason: Type.String(),
+  learned_from: Type.Optional(
+    Type.Object(
+      {
+        sources: Type.Array(Type.Object({ source: Type.String(), count: Count })),
+        strata: Type.Array(
+          Type.Unsafe<Fields & { readonly count: number }>({
+            description: 'a count, and what names the stratum',
+          }),
+        ),
+      },
+      { description: 'its new events, the largest counts first, at most twenty of each' },
+    ),
+  ),
   verdicts: Type.Optional(
     Type.Array(
       Type.Object({ policy: Type.String(), verdict: Type.String(), reason: Type.String() }),

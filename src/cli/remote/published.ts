@@ -24,6 +24,11 @@ export interface Published {
     readonly verdict: string
     readonly reason: string
   }[]
+  /** Its new events. */
+  readonly learned_from?: {
+    readonly sources: readonly { readonly source: string; readonly count: number }[]
+    readonly strata: readonly Readonly<Record<string, string | number>>[]
+  }
   readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
   /** Overfitting. */
   readonly loss_gap?: {

@@ -6,6 +6,7 @@ import { connectModel } from './connect.ts'
 import { percent, print, table } from '../print.ts'
 import { trialText, type Routed } from './routed.ts'
 import { gapText } from './gap-text.ts'
+import { moveLines, movesOf } from './version-moves.ts'
 import { legendOf, publishedVersion, scoreIn, type Published } from './published.ts'
 
 export interface WhyFlags extends ClientFlags {
@@ -31,14 +32,17 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
   const chain = asked === undefined ? [] : await chainOf(await find(asked), flags.last, find)
   const score = scoreIn(described)
   const earlier = chain.at(-1)?.parent
-  print(flags.json, { model, live, version: asked ?? null, chain }, () => [
+  const moves = asked === undefined ? [] : await movesOf(client, model, asked)
+  print(flags.json, { model, live, version: asked ?? null, chain, moves }, () => [
     ...liveLines(model, live),
+    ...moveLines(asked ?? '', moves),
     '',
     ...(asked === undefined
       ? []
       : [`${asked} and the versions that it was trained from, newest first:`]),
     ...table(chain.map((version) => rowOf(version, score.name))),
     ...(earlier ? [`  … before it ${earlier}`] : []),
+    ...learnedLines(chain[0]),
     ...verdictLines(chain[0]),
     ...costLines(chain[0]),
     ...fitLines(chain[0]),
@@ -85,6 +89,17 @@ function verdictLines(version: Published | undefined): string[] {
   if (version === undefined || verdicts.length < 2) return []
   const rows = verdicts.map(({ policy, verdict, reason }) => [`    ${policy}`, verdict, reason])
   return [`  verdicts on ${version.version}:`, ...table(rows)]
+}
+
+/** What it learned since its parent, the largest counts first. */
+function learnedLines(version: Published | undefined): string[] {
+  const { learned_from: from } = version ?? {}
+  if (version === undefined || from === undefined) return []
+  const sources = from.sources.map(({ source, count }) => `${source} ${count}`)
+  const strata = from.strata.map(
+    ({ count = 0, ...named }) => `${Object.values(named).join()} ${count}`,
+  )
+  return [`  learned by ${version.version}: ${sources.join(', ')}; ${strata.join(', ')}`]
 }
 
 function costLines(version: Published | undefined): string[] {

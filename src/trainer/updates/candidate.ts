@@ -1,6 +1,7 @@
 /** From a finished update to a published version: its manifest, the decision about it, its name. */
 import { identityOf } from '../../adapters/base-identity.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
+import type { Example } from '../../contracts/task.ts'
 import type { PromotionDecision, PromotionFacts } from '../../contracts/policy.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
@@ -10,6 +11,7 @@ import type { RetryPolicy } from '../../platform/retry.ts'
 import { changeText } from './reason.ts'
 import type { Cost } from '../../evaluation/compute-ledger.ts'
 import { heldBy } from '../../evaluation/release-bar.ts'
+import { learnedFrom } from './learned-from.ts'
 import type { TrainerState } from '../state.ts'
 import type { AllPositions } from '../../checkpoint/saved.ts'
 
@@ -27,6 +29,8 @@ export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
   readonly facts: Omit<PromotionFacts, 'version'>
   /** What it has cost, if that is measured. */
   readonly compute?: Cost | undefined
+  /** What it has learned since its parent. */
+  readonly block?: readonly Example[] | undefined
 }
 
 export interface Publishing {
@@ -37,7 +41,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm, cause, scaledBack, facts, compute }: Candidate,
+  { learned, alarm, cause, scaledBack, facts, compute, block }: Candidate,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -57,7 +61,7 @@ export async function publishCandidate(
   const { bar } = state.progress
   const held = bar && heldBy(bar, scores)
   if (held === undefined) state.progress.setBar(undefined)
-  return publish({ learned, compute }, parts, signal, (version) => {
+  return publish({ learned, compute, block }, parts, signal, (version) => {
     const decided: PromotionDecision = held ?? loop.policies.promotion.decide({ ...facts, version })
     const { verdict, reason, ...more } = decided
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
@@ -82,7 +86,7 @@ export async function publishAgain(
 }
 
 async function publish(
-  made: Pick<Candidate, 'learned' | 'compute'>,
+  made: Pick<Candidate, 'learned' | 'compute' | 'block'>,
   { loop, state, retry }: Publishing,
   signal: AbortSignal,
   decide: (version: string) => Published['decision'],
@@ -113,7 +117,7 @@ async function publish(
 function draftOf(
   version: string,
   decision: PromotionDecision,
-  { learned: learnedNow, compute }: Pick<Candidate, 'learned' | 'compute'>,
+  { learned: learnedNow, compute, block = [] }: Pick<Candidate, 'learned' | 'compute' | 'block'>,
   loop: LoopParts,
   { learner, progress }: TrainerState,
 ): VersionDraft {
@@ -135,6 +139,7 @@ function draftOf(
     scores: learner.scores,
     decision: decision.verdict,
     reason: decision.reason,
+    ...(block.length > 0 && { learned_from: learnedFrom(block, loop.task) }),
     ...(compute && { compute: rounded(compute) }),
     ...(learner.lossGap && { loss_gap: learner.lossGap }),
     ...(learner.sliceGap && { slice_gap: learner.sliceGap }),

@@ -89,7 +89,9 @@ export class Updater {
     const facts = await promotionFacts(compared, this.#parts, signal)
     const compute = cost.ended()
     const evaluated = state.progress.state.next
-    const candidate = { ...outcome, scaledBack, facts, compute }
+    const left = new Set(outcome.unlearned?.map(({ key }) => key))
+    const learnedNow = block.filter(({ key }) => !left.has(key))
+    const candidate = { ...outcome, scaledBack, facts, compute, block: learnedNow }
     const publishing = publishCandidate(candidate, this.#parts, signal)
     const published = await unlessNotFinite(publishing)
     if (published instanceof CodedError)

@@ -77,9 +77,10 @@ export class Ledger {
     return this.history(1)[0]
   }
 
-  history(count: number, before = Number.MAX_SAFE_INTEGER): readonly Routing[] {
-    const sql = 'SELECT * FROM move WHERE generation < ? ORDER BY generation DESC LIMIT ?'
-    return this.#store.all(sql, before, count).map(toRouting)
+  history(count: number, before = Number.MAX_SAFE_INTEGER, live?: string): readonly Routing[] {
+    const [named, bound] = live === undefined ? ['', []] : ['version = ? AND', [live]]
+    const sql = `SELECT * FROM move WHERE ${named} generation < ? ORDER BY generation DESC LIMIT ?`
+    return this.#store.all(sql, ...bound, before, count).map(toRouting)
   }
 
   /** Call it inside `exclusively`, where the version cannot be removed meanwhile. */

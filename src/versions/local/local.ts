@@ -116,8 +116,8 @@ class FolderRegistry implements LocalRegistry {
     return pointer
   }
 
-  async history(count: number, before?: number): Promise<readonly Routing[]> {
-    return this.#ledger.history(count, before)
+  async history(count: number, before?: number, live?: string): Promise<readonly Routing[]> {
+    return this.#ledger.history(count, before, live)
   }
 
   watch(onChange: (pointer: Routing) => void): () => void {

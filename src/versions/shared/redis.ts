@@ -73,9 +73,9 @@ class FleetRegistry implements LocalRegistry {
     return this.#writing.point(move)
   }
 
-  async history(count: number, before?: number): Promise<readonly Routing[]> {
+  async history(count: number, before?: number, live?: string): Promise<readonly Routing[]> {
     await this.#parts.registryReplica.live()
-    return this.#parts.ledger.history(count, before)
+    return this.#parts.ledger.history(count, before, live)
   }
 
   watch(onChange: (pointer: Routing) => void): () => void {

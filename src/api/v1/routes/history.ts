@@ -8,7 +8,13 @@ import { problems } from '../../http/schemas.ts'
 import { HistoryAnswer, ModelParams } from '../schemas.ts'
 
 const HistoryQuery = Type.Object(
-  { ...PageQuery.properties, before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })) },
+  {
+    ...PageQuery.properties,
+    before: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' })),
+    version: Type.Optional(
+      Type.String({ maxLength: 64, description: 'only moves under which it was live' }),
+    ),
+  },
   { additionalProperties: false },
 )
 
@@ -27,7 +33,11 @@ export function addHistoryRoute(app: FastifyInstance, services: Services): void 
     { schema, config: { role: 'read' } },
     async ({ params, query }) => {
       const { versions } = services.model(params.model)
-      const page = await versions.history({ limit: limitOf(query), before: numberIn(query) })
+      const wanted = { limit: limitOf(query), before: numberIn(query) }
+      const { version } = query
+      const page = await (version === undefined
+        ? versions.history(wanted)
+        : versions.historyOf(version, wanted))
       return { moves: page.items.map((move) => describePast(move)), ...nextOf(page) }
     },
   )
