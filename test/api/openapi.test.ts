@@ -34,6 +34,7 @@ const routes = [
   'get /v1/models/{model}/dead-letters/{id}',
   'get /v1/models/{model}/feedback/{id}',
   'get /v1/models/{model}/history',
+  'get /v1/models/{model}/pins',
   'get /v1/models/{model}/quality',
   'get /v1/models/{model}/quarantine',
   'get /v1/models/{model}/set-aside',

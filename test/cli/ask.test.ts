@@ -101,12 +101,15 @@ test('why tells who made the version live and its line back to the first', async
 
 test('a version can be pinned and unpinned, with the model or without', async () => {
   const { cli, registry } = await listening()
+  expect((await cli('pins')).stdout).toBe('nothing is pinned\n')
   expect((await cli('pin', 'v3')).stdout).toBe(
     'v3 keeps its bytes until you unpin it\npinned: v3\n',
   )
   const { stdout } = await cli('pin', 'm', 'v1')
   expect(stdout).toContain('pinned: v1, v3')
   expect((await cli('versions')).stdout).toMatch(/^\* {2}v1 \(pinned\)/m)
+  expect((await cli('pins')).stdout).toBe('v1\nv3\n')
+  expect((await cli('pins', 'm', '--json')).json()).toEqual({ pins: ['v1', 'v3'] })
   const { json } = await cli('unpin', 'v3', '--json')
   expect(json()).toEqual({ version: 'v3', pinned: false, pins: ['v1'] })
   expect(await registry.pins()).toEqual(['v1'])

@@ -321,6 +321,10 @@ export const PastMoveAnswer = Type.Object({
 
 export const HistoryAnswer = Type.Object({ moves: Type.Array(PastMoveAnswer), next: Next })
 
+export const PinsAnswer = Type.Object({
+  pins: Type.Array(Name, { description: 'at most limits.pins' }),
+})
+
 export const PinAnswer = Type.Object({
   version: Name,
   pinned: Type.Boolean(),

@@ -1,6 +1,6 @@
-/** `antikythera pin` and `unpin`: whether a version keeps its bytes regardless of `keep`. */
+/** `antikythera pin`, `unpin` and `pins`: whether a version keeps its bytes regardless of `keep`. */
 import type { Command } from 'commander'
-import { aboutModel, withClient, type ClientFlags } from '../flags.ts'
+import { aboutModel, withClient, withModel, type ClientFlags } from '../flags.ts'
 
 const verbs = {
   pin: 'keep the bytes of a version, whatever the keep setting says',
@@ -8,6 +8,12 @@ const verbs = {
 } as const
 
 export function registerPin(program: Command): void {
+  withModel(program.command('pins').description('versions that keep their bytes')).action(
+    async (model: string | undefined, flags: ClientFlags) => {
+      const { listPins } = await import('../remote/change-pin.ts')
+      await listPins(aboutModel(model, flags))
+    },
+  )
   for (const [verb, description] of Object.entries(verbs) as [keyof typeof verbs, string][])
     withClient(program.command(verb).description(description))
       .argument('<model>', 'optional if the daemon serves only one')

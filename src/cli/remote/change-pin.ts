@@ -1,8 +1,15 @@
-/** Pins or unpins a version through the daemon. */
+/** Pins or unpins a version through the daemon, and lists the pinned ones. */
 import { modelPath, type JsonObject } from './client.ts'
 import { connectModel } from './connect.ts'
 import type { ClientFlags } from '../flags.ts'
 import { print } from '../print.ts'
+
+export async function listPins(flags: ClientFlags): Promise<void> {
+  const { client, model } = await connectModel(flags)
+  const answer = await client.get(modelPath(model, 'pins'))
+  const { pins } = answer as JsonObject & { readonly pins: readonly string[] }
+  print(flags.json, answer, () => (pins.length > 0 ? pins : ['nothing is pinned']))
+}
 
 export async function changePin(
   verb: 'pin' | 'unpin',

@@ -2,9 +2,22 @@
 import type { FastifyInstance } from 'fastify'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
-import { PinAnswer, VersionParams } from '../schemas.ts'
+import { ModelParams, PinAnswer, PinsAnswer, VersionParams } from '../schemas.ts'
 
 export function addPinRoutes(app: FastifyInstance, services: Services): void {
+  app.get<{ Params: ModelParams }>(
+    '/models/:model/pins',
+    {
+      schema: {
+        summary: 'versions that keep their bytes, regardless of keep',
+        tags: ['versions'],
+        params: ModelParams,
+        response: { 200: PinsAnswer, ...problems },
+      },
+      config: { role: 'read' },
+    },
+    async ({ params }) => ({ pins: await services.model(params.model).versions.pins() }),
+  )
   const path = '/models/:model/versions/:version/pin'
   const schema = {
     tags: ['versions'],
