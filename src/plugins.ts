@@ -33,6 +33,7 @@ import { mir } from '../policies/replay/mir.ts'
 import { none as noReplay } from '../policies/replay/none.ts'
 import { recent } from '../policies/replay/recent.ts'
 import { reservoir } from '../policies/replay/reservoir.ts'
+import { onErrors } from '../policies/rollback/on-errors.ts'
 import { onRegression } from '../policies/rollback/on-regression.ts'
 import { never } from '../policies/rollback/never.ts'
 import { canary } from '../policies/rollout/canary.ts'
@@ -178,7 +179,11 @@ export const policies = {
     'slice-gap': sliceGap,
   } satisfies PolicyTable<Promotion>,
   rollout: { immediate, canary, shadow } satisfies PolicyTable<Rollout>,
-  rollback: { never, 'on-regression': onRegression } satisfies PolicyTable<Rollback>,
+  rollback: {
+    never,
+    'on-errors': onErrors,
+    'on-regression': onRegression,
+  } satisfies PolicyTable<Rollback>,
 }
 
 /** What a config means that names none. */

@@ -11,7 +11,10 @@ import {
   openBase,
   openTask,
 } from '../config/model-parts.ts'
-import { triggerHint } from '../config/plugins/open-policy.ts'
+import { openPolicies, triggerHint } from '../config/plugins/open-policy.ts'
+import { pluginsOf } from '../config/plugins/own-plugins.ts'
+import { jointWatch } from '../evaluation/joint-rollback.ts'
+import { ErrorWatch } from '../serving/services/error-watch.ts'
 import type { DaemonContext, KnownModel, OpenModel, ServedModels } from './context.ts'
 import { openSharedRegistry } from './model.ts'
 import { join } from 'node:path'
@@ -47,7 +50,7 @@ import {
   openFeedbackService,
   type FeedbackService,
 } from '../serving/services/feedback/feedback-service.ts'
-import { openLiveModel, type LiveModel } from '../serving/live/live-model.ts'
+import { openLiveModel, type LiveModel, type LiveModelOptions } from '../serving/live/live-model.ts'
 import { watchUndone } from '../serving/services/feedback/undone-feedback.ts'
 import { RetryPolicy } from '../platform/retry.ts'
 import { storeSizes } from '../platform/store/store-space.ts'
@@ -210,14 +213,19 @@ async function serve(
   const { faults } = model
   const task = openTask(modelOf(site.config, name), site.config.limits)
   const { method } = modelOf(site.config, name).adapter
-  const live = await faults.try('model', () => openLive(site, model, serving), brokenLive)
+  const watch = openErrorWatch(site, name)
+  const open = () => openLive(site, model, serving, (attempt) => watch.observe(attempt))
+  const live = await faults.try('model', open, brokenLive)
   const broken = faults.of('model')
   const feedback =
     broken === undefined
       ? await openFeedback(site, { ...model, live }, onAppended)
       : brokenFeedback(broken)
+  watch.begin({ name, registry, live, feedback })
+  site.atEnd(async () => watch.settled())
   return {
     ...{ name, base, method, live, registry, feedback },
+    answers: () => watch.answers,
     task,
     example: exampleOf(modelOf(site.config, name), task),
     deadLetters: model.deadLetters.pages,
@@ -236,6 +244,12 @@ async function serve(
   }
 }
 
+function openErrorWatch({ config, metrics, log }: DaemonContext, model: string): ErrorWatch {
+  const { policies } = pluginsOf(config)
+  const chosen = openPolicies('rollback', policies.rollback, modelOf(config, model).rollback)
+  return new ErrorWatch({ model, policy: jointWatch(chosen), metrics, log })
+}
+
 function receiptReader(site: DaemonContext, name: string): ReceiptReader {
   const { config } = site
   const path = join(folderOf(config, name), 'state.db')
@@ -248,6 +262,7 @@ async function openLive(
   site: DaemonContext,
   model: OpenModel,
   serving: EngineOfBase,
+  onAttempt: LiveModelOptions['onAttempt'] & {},
 ): Promise<LiveModel> {
   const { config, clock, log, metrics } = site
   const live = await openLiveModel({
@@ -260,6 +275,7 @@ async function openLive(
     predictionId: () => `p-${randomUUID()}`,
     registry: model.registry,
     engine: serving.engine,
+    onAttempt,
     onAnswering: (version) => model.registry.answersWith(version),
     idleVersions: 4,
     mostVersions: 16,

@@ -4,6 +4,7 @@
  */
 import type { Json } from '../contracts/core.ts'
 import type { Registry } from '../versions/contract.ts'
+import { isByTrainer } from '../versions/routing.ts'
 import { failure } from '../platform/errors.ts'
 import type { Store } from '../platform/store/store.ts'
 import { fact, setFact } from './states.ts'
@@ -61,7 +62,7 @@ export async function checkNeverTrained(
   path: string,
 ): Promise<void> {
   const moves = await registry.history(MOVES)
-  const trained = moves.find(({ by }) => by === 'trainer' || by === 'start' || by === 'policy')
+  const trained = moves.find(isByTrainer)
   if (trained === undefined) return
   const message = `${path} is missing or empty, and its trainer has made ${trained.live.version}: the positions in the stream, the replay buffer and the ids that were seen are lost`
   throw failure('CHECKPOINT_MISSING', message, { details: { path, version: trained.live.version } })

@@ -382,12 +382,27 @@ export interface RollbackDecision extends Decision<'keep' | 'rollback'> {
   readonly to?: string
 }
 
+/** A computation of an answer by the live version, as a server saw it. */
+export interface WatchedAnswer {
+  readonly version: string
+  /** The engine failed on it, or an output was not a finite number. */
+  readonly failed: boolean
+}
+
+/** Watches the answers of one server. Its state is bounded and ends with the process. */
+export interface AnswerWatch {
+  /** Called for each answer of the version that is live, in the order in which they end. */
+  observe(answer: WatchedAnswer): RollbackDecision
+}
+
 /** Whether the live version must be rolled back. Called after each scored block. */
 export interface Rollback extends Stateful {
   /** It never looks at scores, so a block may be tested by the same step that learns it. */
   readonly looksAtScores?: false
   /** A version whose answers to each block it compares with those of the live one. Its bytes are kept. */
   reference?(): string | undefined
+  /** For each server that answers with the model; the rest of the policy lives in the trainer. */
+  watchAnswers?(): AnswerWatch
   decide(facts: RollbackFacts): RollbackDecision
 }
 

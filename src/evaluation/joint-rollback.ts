@@ -1,6 +1,6 @@
 /** Rollback policies that watch the same version: each is called with everything, and each alone may roll back. */
 import type { Json } from '../contracts/core.ts'
-import type { Rollback } from '../contracts/policy.ts'
+import type { AnswerWatch, Rollback } from '../contracts/policy.ts'
 
 export interface NamedRollback {
   readonly name: string
@@ -27,6 +27,19 @@ export function jointRollback(rollbacks: readonly NamedRollback[]): Rollback {
       Object.fromEntries(rollbacks.map(({ name, policy }) => [name, policy.snapshot()])),
     restore(state) {
       for (const { name, policy } of rollbacks) policy.restore(stateOf(name, state))
+    },
+  }
+}
+
+/** What watches the answers of a server for these policies; undefined where none does. */
+export function jointWatch(rollbacks: readonly NamedRollback[]): AnswerWatch | undefined {
+  const watches = rollbacks.flatMap(({ policy }) => policy.watchAnswers?.() ?? [])
+  if (watches.length === 0) return undefined
+  return {
+    observe(answer) {
+      const decisions = watches.map((watch) => watch.observe(answer))
+      const back = decisions.find(({ verdict }) => verdict === 'rollback')
+      return back ?? { verdict: 'keep', reason: decisions.map(({ reason }) => reason).join('; ') }
     },
   }
 }

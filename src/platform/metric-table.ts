@@ -62,6 +62,12 @@ export const metricTable = {
     labels: ['model', 'arm'],
     help: 'Inputs answered by the live version, by a canary, or by a version that the request named.',
   },
+  failedAnswers: {
+    kind: 'counter',
+    name: 'antikythera_failed_answers_total',
+    labels: ['model', 'fault'],
+    help: 'Requests that the live version failed to answer, by fault: engine, or not_finite (an output is no finite number). What the caller did wrong and a full queue do not count.',
+  },
   canaryShare: {
     kind: 'gauge',
     name: 'antikythera_canary_share',

@@ -100,7 +100,7 @@ export interface RoutedVersion {
 
 /**
  * `rollback`, `promote`, `canary` and `shadow` are a person's; `policy` is the trainer's own rollback, or its end of a
- * trial.
+ * trial; with `asks.follow` it is a server's.
  */
 export type Mover =
   | 'trainer'
@@ -171,6 +171,8 @@ export interface Asked {
   readonly forget?: ForgetRequest
   /** Of a policy's rollback, or of a step of a rollout: the count of accepted events at which it was decided. */
   readonly place?: number
+  /** Of a policy's rollback: a server has decided it, and the trainer follows it as it follows a person's. */
+  readonly follow?: true
 }
 
 /**

@@ -45,6 +45,22 @@ export function routingOf(stored: StoredRouting): Routing {
   }
 }
 
+/** A rollback that was not decided in the order of the stream: by a person, or by a server. The trainer goes after it. */
+export function isUndoing({ by, asks }: Pick<Routing, 'by' | 'asks'>): boolean {
+  return by === 'rollback' || (by === 'policy' && asks?.follow === true)
+}
+
+/** Only a trainer moves the pointer like this, and only after its first checkpoint. */
+export function isByTrainer(move: Pick<Routing, 'by' | 'asks'>): boolean {
+  const { by } = move
+  return by === 'trainer' || by === 'start' || (by === 'policy' && !isUndoing(move))
+}
+
+/** The trainer goes to the version of such a move. */
+export function isFollowed(move: Pick<Routing, 'by' | 'asks'>): boolean {
+  return move.by === 'promote' || isUndoing(move)
+}
+
 /** Every version that it names: the live one first. */
 export function routedVersions({
   live,

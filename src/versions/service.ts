@@ -36,6 +36,8 @@ export interface Imported {
 export type NextMove = Omit<RoutingMove, 'expect' | 'version' | 'canary' | 'shadow'> & {
   /** Absent = the live version stays. */
   readonly version?: string
+  /** Only while this version is live: otherwise `GENERATION_STALE`. */
+  readonly from?: string
   /** Absent = it stays with the live version, and ends with it; null = there is none from now on. */
   readonly canary?: RoutingMove['canary'] | null
   readonly shadow?: string | null
@@ -121,6 +123,8 @@ export function openVersions(registry: Registry): VersionService {
         const previous = await registry.live()
         const version = next.version ?? previous?.live.version
         if (version === undefined) throw failure('NOT_READY', 'no version is live yet')
+        if (next.from !== undefined && next.from !== previous?.live.version)
+          throw failure('GENERATION_STALE', `${next.from} is not live any more`)
         const expect = previous?.generation ?? 0
         try {
           const { reason, by, asks, actor } = next

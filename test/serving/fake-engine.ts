@@ -20,12 +20,15 @@ export interface FakeEngine extends ServingEngine {
   finish(error?: Error): void
   readonly inFlight: number
   failLoad(error: Error | undefined): void
+  /** What a run with a row of this version comes to: an error, or outputs that are no numbers; undefined: its answer. */
+  spoil(version: string, how: (() => Error) | 'not finite' | undefined): void
 }
 
 export function openFakeEngine(options: { readonly delayMs?: () => number } = {}): FakeEngine {
   const adapters = new Map<string, Version>()
   const runs: (readonly { adapter: string; encoded: Encoded }[])[] = []
   const faults: string[] = []
+  const spoiled = new Map<string, (() => Error) | 'not finite' | undefined>()
   const waiting: ((error?: Error) => void)[] = []
   let holding = false
   let loadError: Error | undefined
@@ -58,6 +61,7 @@ export function openFakeEngine(options: { readonly delayMs?: () => number } = {}
       holding = true
     },
     finish: (error) => waiting.shift()?.(error),
+    spoil: (version, how) => void spoiled.set(version, how),
     failLoad: (error) => {
       loadError = error
     },
@@ -76,7 +80,12 @@ export function openFakeEngine(options: { readonly delayMs?: () => number } = {}
         inFlight -= 1
       })
       check(rows)
-      return rows.map(({ encoded }, at) => logitsOf(versions[at], encoded))
+      const faults = versions.map((version) => spoiled.get(version?.manifest.version ?? ''))
+      for (const fault of faults) if (typeof fault === 'function') throw fault()
+      return rows.map(({ encoded }, at) => {
+        const logits = logitsOf(versions[at], encoded)
+        return faults[at] === 'not finite' ? logits.fill(Number.NaN) : logits
+      })
     },
     close: async () => {},
   }

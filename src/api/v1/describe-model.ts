@@ -18,7 +18,7 @@ import type { TrainerReport } from '../../serving/services/served-model.ts'
 
 export function describeModel(model: ModelServices): ModelAnswer {
   const { task } = model
-  const { live, failedSwap: failed, trainer, faults } = model.status()
+  const { live, failedSwap: failed, answers, trainer, faults } = model.status()
   const served = trainer.served?.find(({ version }) => version === live?.manifest.version)
   return {
     model: model.name,
@@ -29,6 +29,7 @@ export function describeModel(model: ModelServices): ModelAnswer {
     ...task.view.facts(task.present(live?.manifest.facts ?? {})),
     live: live === undefined ? null : describePointer(live.pointer),
     ...(failed !== undefined && { failed_swap: describeFailedSwap(failed) }),
+    ...(answers && { answers }),
     trainer: describeTrainer(trainer),
     lag: trainer.lag,
     pending: trainer.pending,

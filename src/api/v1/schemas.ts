@@ -381,6 +381,15 @@ const Model = Type.Object({
   ),
   live: Maybe(LiveAnswer),
   failed_swap: Type.Optional(FailedSwapAnswer),
+  answers: Type.Optional(
+    Type.Object(
+      { version: Name, count: Count, failed: Count },
+      {
+        description:
+          'requests that the live version answered here, and failed to answer; absent: no policy watches',
+      },
+    ),
+  ),
   trainer: TrainerAnswer,
   lag: Type.Integer({ description: 'accepted events that the trainer has not read' }),
   pending: Type.Integer({ description: 'events read and waiting for the next update' }),

@@ -3,6 +3,7 @@ import type { Positions } from '../../contracts/stream.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { failure } from '../../platform/errors.ts'
 import { numberOf } from '../../versions/order.ts'
+import { isByTrainer } from '../../versions/routing.ts'
 import type { Recovery } from '../../checkpoint/recovery.ts'
 import type { Examined } from './examine.ts'
 import { chooseVersion, positionsAt, type FoundVersion } from './versions.ts'
@@ -133,7 +134,7 @@ function fromVersion(found: Examined, version: Manifest, next: number, { kept, l
 /** Only a trainer moves the pointer like this, and only after its first checkpoint. */
 function wasTrained({ history, versions, registry }: Examined): boolean {
   if (registry.kind !== 'whole') return versions.length > 0
-  return history.some(({ by }) => by === 'trainer' || by === 'start' || by === 'policy')
+  return history.some(isByTrainer)
 }
 
 function noteFleet({ checkpoint }: Examined, { kept }: Notes): void {

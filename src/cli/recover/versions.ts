@@ -8,6 +8,7 @@ import { readManifest } from '../../versions/manifest.ts'
 import { newestFirst, numberOf } from '../../versions/order.ts'
 import { checkOrigin, openVersion, type Bundle } from '../../versions/sealing.ts'
 import { VersionFolders } from '../../versions/local/version-folder.ts'
+import { isFollowed } from '../../versions/routing.ts'
 import { versionsBefore } from '../../serving/live/version-before.ts'
 
 export interface FoundVersion {
@@ -90,8 +91,7 @@ export function positionsAt(
   manifests: readonly Manifest[],
   history: readonly Routing[],
 ): Readonly<Record<string, Positions>> {
-  const isPersons = ({ by }: Routing) => by === 'rollback' || by === 'promote'
-  const move = history.find((each) => each.live.version === version.version && isPersons(each))
+  const move = history.find((each) => each.live.version === version.version && isFollowed(each))
   const untilMs = Math.max(Date.parse(version.created), move?.sinceMs ?? 0)
   const positions: Record<string, Record<string, string>> = {}
   const before = manifests.filter(({ created }) => Date.parse(created) <= untilMs)

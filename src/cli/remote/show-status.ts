@@ -27,6 +27,7 @@ interface Model {
   readonly quality?: NonNullable<StatusRow['quality']>
   readonly faults?: readonly ShownFault[]
   readonly served?: { readonly count: number; readonly error: number }
+  readonly answers?: { readonly version: string; readonly count: number; readonly failed: number }
   readonly trial?: ShownTrial
   readonly drift?: { readonly alarms: number; readonly last: string | null }
 }
@@ -67,6 +68,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
       ...replicaTable(models),
       ...models.flatMap(faultLines),
       ...models.flatMap(driftLines),
+      ...models.flatMap(answerLines),
       ...models.flatMap(({ model, trial }) => trialLines(model, trial)),
       ...(problem
         ? ['', `the other replicas are unknown: ${problem.code}: ${problem.message}`]
@@ -131,6 +133,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     pending,
     faults: model.faults ?? [],
     drift: model.drift ?? null,
+    answers: model.answers ?? null,
     trial: model.trial ?? null,
     served: model.served ?? null,
     drained_per_second: perSecond ?? null,
@@ -145,6 +148,13 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
 function driftLines({ model, drift }: Shown): string[] {
   if (typeof drift?.last !== 'string') return []
   return ['', `${model}: ${drift.alarms} drift alarms, the last: ${drift.last}`]
+}
+
+/** Only if some failed. */
+function answerLines({ model, answers }: Shown): string[] {
+  if (answers === null || answers.failed === 0) return []
+  const { version, count, failed } = answers
+  return ['', `${model}: ${failed} of ${count} requests to ${version} failed`]
 }
 
 const REPLICA_HEAD = ['model', 'replica', 'role', 'version', 'generation', 'seen', 'url']

@@ -28,6 +28,7 @@ import { openAdapterCache, type HeldAdapter, type AdapterCache } from './adapter
 import { isForCanary } from './arms.ts'
 import { loadRouting, releaseRouting, type LoadedRouting } from './loaded-routing.ts'
 import { ShadowQueue } from './shadow-queue.ts'
+import { faultOf, type Attempt } from './watched-answer.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import { openSwaps, type Swaps } from './swaps.ts'
 
@@ -87,6 +88,8 @@ export interface LiveModelOptions extends Predictor {
   readonly retry: RetryDelays
   /** This version answers from now on. */
   readonly onAnswering?: (version: string) => void
+  /** The live version has answered a request, or failed to. */
+  readonly onAttempt?: (attempt: Attempt) => void
   readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
   readonly log: Logger
 }
@@ -155,10 +158,10 @@ class SwappingModel implements LiveModel {
 
   async predict(request: PredictRequest): Promise<Prediction> {
     const begun = await this.#begin(request)
-    const { adapter, generation, arm, canary } = begun
+    const { adapter, generation, arm } = begun
     const { manifest } = adapter
     try {
-      const { answers, rows, served } = await answer(this.#options, manifest, request, canary)
+      const { answers, rows, served } = await this.#answer(begun, request)
       this.#record(begun, { rows, served })
       const { model, metrics } = this.#options
       metrics.count('predictions', { model }, answers.length)
@@ -170,6 +173,29 @@ class SwappingModel implements LiveModel {
       adapter.release()
       begun.shadow?.release()
     }
+  }
+
+  async #answer(begun: Begun, request: PredictRequest): Promise<AnsweredRequest> {
+    const { manifest } = begun.adapter
+    try {
+      const answered = await answer(this.#options, manifest, request, begun.canary)
+      this.#attempted(begun, request)
+      return answered
+    } catch (error) {
+      const fault = faultOf(error, request.signal)
+      if (fault !== undefined) this.#attempted(begun, request, { fault, error })
+      throw error
+    }
+  }
+
+  #attempted(
+    { adapter, arm, generation }: Begun,
+    { inputs }: PredictRequest,
+    failed: Pick<Attempt, 'fault' | 'error'> = {},
+  ): void {
+    if (arm !== 'live' || generation === undefined) return
+    const { version } = adapter.manifest
+    this.#options.onAttempt?.({ version, generation, inputs, ...failed })
   }
 
   #record({ shadow }: Begun, { rows, served }: Pick<AnsweredRequest, 'rows' | 'served'>): void {

@@ -9,6 +9,7 @@ import type { Fields, Task } from '../../contracts/task.ts'
 import type { Manifest } from '../../versions/contract.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Batcher } from '../engine/batcher.ts'
+import { areFinite, notFinite } from './watched-answer.ts'
 import { eventLoop } from '../../platform/slices.ts'
 
 export interface PredictRequest {
@@ -67,6 +68,7 @@ export async function answer(
     encode(predictor, input, index),
   )
   const logits = await logitsOf(predictor, manifest, rows, request.signal)
+  if (!areFinite(logits)) throw notFinite(manifest.version)
   const { task } = predictor
   const timeMs = predictor.clock.nowMs()
   const served: ServedPrediction[] = []

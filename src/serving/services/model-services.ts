@@ -14,7 +14,7 @@ import { openReceipts, type ReceiptService } from './feedback/receipts.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
 import { promote, rollBack, type Moved } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
-import type { ServedModel, TrainerReport, TrainerView } from './served-model.ts'
+import type { ServedModel, TrainerReport, TrainerView, WatchedAnswers } from './served-model.ts'
 import { openTrialService, type TrialService } from './trials.ts'
 
 export interface ModelServices extends Pick<
@@ -46,6 +46,8 @@ export interface ModelStatus {
   readonly live: LiveAdapter | undefined
   /** The version that the live pointer names and that could not be loaded. */
   readonly failedSwap: FailedSwap | undefined
+  /** Its answers here, where a policy watches them. */
+  readonly answers?: WatchedAnswers | undefined
   readonly trainer: TrainerReport
   /** Problems while the daemon keeps running. */
   readonly faults: readonly Degraded[]
@@ -78,6 +80,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     status: () => ({
       live: live.live(),
       failedSwap: live.failedSwap(),
+      answers: model.answers?.(),
       trainer: trainer.status(name),
       faults: faultsOf(model, trainer),
     }),

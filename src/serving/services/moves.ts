@@ -1,11 +1,12 @@
 /**
- * Moves of the live pointer by a person: rollback and promote.
+ * Moves of the live pointer by a person, rollback and promote, and by a policy of this server.
  *
  * The target is proved first, from its bytes on disk to the engine, so a version that cannot answer is refused and
  * nothing changes. One call makes one move and one generation; a race with the trainer is retried with the same target.
  * It ends when this server answers with the target, or with the version of a later move.
  */
 import { CodedError } from '../../contracts/core.ts'
+import type { Input } from '../../contracts/stream.ts'
 import type { Asked, Routing, Registry } from '../../versions/contract.ts'
 import { openVersions, type NextMove } from '../../versions/service.ts'
 import { failure } from '../../platform/errors.ts'
@@ -40,6 +41,35 @@ export async function promote(
   actor?: string,
 ): Promise<Moved> {
   return move(model, { version, reason, by: 'promote', actor })
+}
+
+/** A live version that fails, and a request that it could not answer. */
+export interface Failing {
+  readonly version: string
+  readonly reason: string
+  readonly inputs: readonly Input[]
+}
+
+/**
+ * Back to the version before, by a policy of this server, unless another move has ended the failing one meanwhile. The
+ * version before must answer the request first.
+ */
+export async function rollBackFailing(model: Movable, failing: Failing): Promise<Moved> {
+  const { version: from, reason, inputs } = failing
+  const { live, registry, feedback } = model
+  const version = await defaultTarget(model)
+  await live.predict({ inputs, version })
+  const asks = { follow: true } as const
+  const { routing } = await openVersions(registry).move({
+    version,
+    from,
+    reason,
+    by: 'policy',
+    asks,
+  })
+  feedback.moved?.(routing)
+  await live.swap(routing)
+  return { pointer: routing, previous: from }
 }
 
 /** What a user of a canary comes back to. */

@@ -36,8 +36,17 @@ export interface ServedModel {
   storeBytes?(): Readonly<Record<string, number>>
   /** The problems of its parts here; the trainer and the live version report their own. */
   faults?(): readonly Fault[]
+  /** How the live version has answered here, where a policy watches it. */
+  answers?(): WatchedAnswers | undefined
   /** Rows that wait for the engine now. */
   waitingRows(): number
+}
+
+/** Requests to the version that is live, since it answers here. */
+export interface WatchedAnswers {
+  readonly version: string
+  readonly count: number
+  readonly failed: number
 }
 
 /**

@@ -5,6 +5,7 @@
 import type { Logger } from '../../contracts/core.ts'
 import type { Task } from '../../contracts/task.ts'
 import type { AfterRollback, Mover, Routing } from '../../versions/contract.ts'
+import { isUndoing } from '../../versions/routing.ts'
 import { selectedBy } from '../../checkpoint/set-aside-events.ts'
 import { eventStates } from '../../checkpoint/event-log/states.ts'
 import type { TrainerState } from '../state.ts'
@@ -19,7 +20,7 @@ export function isCommand({ by }: Routing): boolean {
 
 /** Whether a trainer that reaches this move pauses learning from there on. `usual`: `after_rollback` of the config. */
 export function isHolding(move: Routing, usual: AfterRollback | undefined): boolean {
-  if (move.by === 'rollback') return afterRollback(move, usual) === 'hold'
+  if (isUndoing(move)) return afterRollback(move, usual) === 'hold'
   return move.by === 'pause' || move.asks?.hold === true
 }
 

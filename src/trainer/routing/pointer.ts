@@ -8,11 +8,12 @@
  */
 import { CodedError } from '../../contracts/core.ts'
 import type { Routing } from '../../versions/contract.ts'
+import { isFollowed, isUndoing } from '../../versions/routing.ts'
 import { afterRollback, applyCommand, isHolding } from './commands.ts'
 import type { Move } from '../../checkpoint/saved.ts'
 import type { Barrier } from '../../checkpoint/barrier.ts'
 import { restoreVersion, type RestoreVersion } from '../start/restore-version.ts'
-import { isByPerson, reconcilePointer } from './reconcile-pointer.ts'
+import { reconcilePointer } from './reconcile-pointer.ts'
 import { putAside } from './put-aside.ts'
 
 /** A person who looks for the right version moves the pointer several times in a row. */
@@ -107,9 +108,9 @@ export class Pointer {
 
   /** If the next move is followed too, and its target state is the same from any version. */
   #isOvertaken(move: Routing, next: Routing | undefined): boolean {
-    if (next === undefined || !isByPerson(next) || this.#wasAdopted(next)) return false
+    if (next === undefined || !isFollowed(next) || this.#wasAdopted(next)) return false
     // A promotion sets nothing aside.
-    if (move.by === 'rollback' && next.by !== 'rollback') return false
+    if (isUndoing(move) && !isUndoing(next)) return false
     const { loop, state } = this.#parts
     const continues = (each: Routing) => afterRollback(each, loop.afterRollback) === 'continue'
     if (continues(move) !== continues(next)) return false
@@ -144,7 +145,7 @@ export class Pointer {
       by,
       reason,
     } = live
-    const undoes = by === 'rollback'
+    const undoes = isUndoing(live)
     const then = afterRollback(live, loop.afterRollback)
     const isSettingAside = undoes && then !== 'continue'
     const left = isSettingAside ? await this.unread(signal) : {}

@@ -4,11 +4,11 @@
  * After a takeover the line may be before moves that were already made. Learning is deterministic, so it makes the same
  * versions again and intends the same moves, and finds each of them done. Until then nothing is adopted, because the
  * weights ahead have learned events that the stream will deliver again (law 1). If the line turns out to differ
- * (another order of partitions, another CPU), the predecessor's moves are ignored and only moves by people count.
+ * (another order of partitions, another CPU), the predecessor's moves are ignored and only moves by people and servers count.
  */
 import type { Move } from '../../checkpoint/saved.ts'
 import type { Routing } from '../../versions/contract.ts'
-import { routedVersions } from '../../versions/routing.ts'
+import { isFollowed, routedVersions } from '../../versions/routing.ts'
 import { isCommand } from './commands.ts'
 import type { RestoreVersion } from '../start/restore-version.ts'
 
@@ -29,7 +29,7 @@ export async function reconcilePointer(
   // The pointer is never moved back to versions that the line makes on its way there, no matter what moved it.
   if (routedVersions(move).some(({ version }) => progress.isAhead(version))) return 'wait'
   if (move.by === 'promote' && parts.state.trials.isOwn(move.live.version)) return 'finish'
-  if (isByPerson(move)) return 'adopt'
+  if (isFollowed(move)) return 'adopt'
   if (isCommand(move)) return 'apply'
   const { place } = move.asks ?? {}
   if (intended !== undefined) return 'pass'
@@ -46,10 +46,6 @@ function isSame(intended: Move, { live, canary, shadow, by }: Routing): boolean 
     intended.canary?.share === canary?.share &&
     intended.shadow === shadow?.version
   )
-}
-
-export function isByPerson({ by }: Routing): boolean {
-  return by === 'rollback' || by === 'promote'
 }
 
 /** In a fleet that began with an earlier release, which published a version before such a move. */

@@ -1,0 +1,124 @@
+/**
+ * Rolls back when the live version fails to answer: the engine fails on it, or its outputs are not finite numbers.
+ *
+ *   rollback  ⇔  H₀: P(an answer fails) ≤ baseline + points/100  is rejected at level α
+ *   baseline  =  the share of failed answers of the version before, as far as this server has seen it; otherwise 0
+ *
+ * So a fault that the version before had too, such as a broken engine, is not blamed on the live one, and after a rollback
+ * the target is compared with the version that was left. The test starts again with each version and after `window`
+ * answers: a version that has answered well for a long time would otherwise have earned too much trust. At most a share α
+ * of the windows of a sound version end in a rollback.
+ *
+ * The server watches, because only the server sees answers that fail; the trainer follows its move as it follows a person's
+ * rollback. What the caller did wrong, a full queue and an aborted request are no failures.
+ *
+ * See `../sequential-test.ts` for the test and its reference.
+ */
+import type {
+  AnswerWatch,
+  PolicyKind,
+  Rollback,
+  RollbackDecision,
+  WatchedAnswer,
+} from '../../src/contracts/policy.ts'
+import { SequentialTest } from '../sequential-test.ts'
+
+export interface OnErrorsSettings {
+  readonly [setting: string]: number
+  readonly points: number
+  readonly alpha: number
+  readonly window: number
+}
+
+export const onErrors: PolicyKind<Rollback, OnErrorsSettings> = {
+  summary: 'rolls back when answers of the live version fail more often than those before it',
+  settings: {
+    points: {
+      type: 'number',
+      minimum: 0,
+      maximum: 100,
+      default: 5,
+      description: 'percentage points of answers that may fail, beyond those of the version before',
+    },
+    alpha: {
+      type: 'number',
+      minimum: 1e-6,
+      maximum: 0.5,
+      default: 0.001,
+      description: 'error rate: the largest share of sound windows that end in a rollback',
+    },
+    window: {
+      type: 'integer',
+      minimum: 16,
+      maximum: 1_000_000,
+      default: 1000,
+      description: 'answers after which the test starts again',
+    },
+  },
+  open: (settings) => ({
+    looksAtScores: false,
+    decide: () => ({ verdict: 'keep', reason: 'on-errors: the server watches the answers' }),
+    watchAnswers: () => new OnErrors(settings),
+    snapshot: () => null,
+    restore: () => undefined,
+  }),
+}
+
+interface Counted {
+  readonly version: string
+  answers: number
+  failed: number
+}
+
+/** Two counts and a test, however long it runs. */
+class OnErrors implements AnswerWatch {
+  readonly #settings: OnErrorsSettings
+  #before: Counted | undefined
+  #live: Counted | undefined
+  #test: SequentialTest
+
+  constructor(settings: OnErrorsSettings) {
+    this.#settings = settings
+    this.#test = this.#freshTest()
+  }
+
+  observe({ version, failed }: WatchedAnswer): RollbackDecision {
+    const live = this.#countsOf(version)
+    live.answers += 1
+    if (failed) live.failed += 1
+    this.#test.observe(failed ? 1 : 0)
+    const { mean, count, isRejected, pValue } = this.#test
+    const seen = `${shown(mean)} of ${count} answers of ${version} failed`
+    if (isRejected) {
+      this.#test = this.#freshTest()
+      const before = this.#before
+      const beside = before && `, ${shown(shareOf(before))} of ${before.version} before it`
+      const reason = `on-errors: ${seen}${beside ?? ''}, p ≤ ${pValue.toPrecision(2)}`
+      return { verdict: 'rollback', reason }
+    }
+    if (count >= this.#settings.window) this.#test = this.#freshTest()
+    return { verdict: 'keep', reason: `on-errors: ${seen}` }
+  }
+
+  #countsOf(version: string): Counted {
+    if (this.#live?.version === version) return this.#live
+    this.#before = this.#live
+    this.#live = { version, answers: 0, failed: 0 }
+    this.#test = this.#freshTest()
+    return this.#live
+  }
+
+  #freshTest(): SequentialTest {
+    const { alpha, points } = this.#settings
+    const baseline = this.#before === undefined ? 0 : shareOf(this.#before)
+    return new SequentialTest({ alpha, atMost: Math.min(1, baseline + points / 100) })
+  }
+}
+
+function shareOf({ answers, failed }: Counted): number {
+  return answers === 0 ? 0 : failed / answers
+}
+
+function shown(share: number): string {
+  return `${(100 * share).toFixed(1)} %`
+}

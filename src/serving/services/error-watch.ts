@@ -1,0 +1,87 @@
+/**
+ * Rolls back a live version that fails to answer, when a policy that watches the answers decides so. The version to go
+ * back to must first answer the request that failed: if it cannot, the fault is not the version's, and nothing moves.
+ *
+ * Its state is that of this process, and bounded: the counts of the live version, and those of the policy.
+ */
+import { CodedError, type Logger } from '../../contracts/core.ts'
+import type { AnswerWatch } from '../../contracts/policy.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import type { Attempt } from '../live/watched-answer.ts'
+import { rollBackFailing, type Movable } from './moves.ts'
+import type { WatchedAnswers } from './served-model.ts'
+
+export interface ErrorWatchParts {
+  readonly model: string
+  /** Undefined where no policy watches: answers that fail are only counted. */
+  readonly policy: AnswerWatch | undefined
+  readonly metrics: Pick<Metrics, 'count'>
+  readonly log: Logger
+}
+
+export class ErrorWatch {
+  readonly #parts: ErrorWatchParts
+  #movable: Movable | undefined
+  #generation = 0
+  #answers: WatchedAnswers | undefined
+  /** One run of the engine may fail many requests: it counts once. */
+  readonly #errors = new WeakSet()
+  #moving: Promise<void> | undefined
+
+  constructor(parts: ErrorWatchParts) {
+    this.#parts = parts
+  }
+
+  /** From now on it may move the pointer. */
+  begin(movable: Movable): void {
+    this.#movable = movable
+  }
+
+  observe(attempt: Attempt): void {
+    const { version, generation, fault, error, inputs } = attempt
+    const { model, policy, metrics } = this.#parts
+    if (fault !== undefined) metrics.count('failedAnswers', { model, fault })
+    // A request that began before a swap says nothing of the version that is live now.
+    if (policy === undefined || generation < this.#generation || this.#isKnown(error)) return
+    this.#generation = generation
+    const failed = fault !== undefined
+    const { count, failed: before } =
+      this.#answers?.version === version ? this.#answers : { count: 0, failed: 0 }
+    this.#answers = { version, count: count + 1, failed: before + Number(failed) }
+    const { verdict, reason } = policy.observe({ version, failed })
+    if (verdict === 'rollback' && failed && this.#moving === undefined)
+      this.#moving = this.#rollBack({ version, reason, inputs }).finally(() => {
+        this.#moving = undefined
+      })
+  }
+
+  /** Undefined where no policy watches, and before the first answer. */
+  get answers(): WatchedAnswers | undefined {
+    return this.#answers
+  }
+
+  /** Resolves when no move is under way. */
+  async settled(): Promise<void> {
+    await this.#moving
+  }
+
+  #isKnown(error: unknown): boolean {
+    if (typeof error !== 'object' || error === null) return false
+    if (this.#errors.has(error)) return true
+    this.#errors.add(error)
+    return false
+  }
+
+  async #rollBack(failing: Parameters<typeof rollBackFailing>[1]): Promise<void> {
+    const { model, log } = this.#parts
+    const { version, reason } = failing
+    if (this.#movable === undefined) return
+    try {
+      const { pointer } = await rollBackFailing(this.#movable, failing)
+      log.warn({ model, from: version, to: pointer.live.version, reason }, 'rolled back')
+    } catch (err) {
+      const code = err instanceof CodedError ? err.code : 'INTERNAL'
+      log.error({ model, version, reason, code, err }, 'the live version fails, and stays')
+    }
+  }
+}
