@@ -1,0 +1,134 @@
+/** Every metric that Grafana and the alarms ask for is one that a running daemon sets, not only one that is declared. */
+import { spawn, type ChildProcess } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { entryUrl } from '../../src/platform/entry.ts'
+import { openRandom } from '../../src/platform/random.ts'
+import { ended, firstLine } from '../child.ts'
+import { metricsAsked } from '../deploy/asked.ts'
+import { removed } from '../scratch-folder.ts'
+
+const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-metrics-'))
+const random = openRandom(1, 'traffic')
+const token = 'a-token-of-enough-length'
+const slowKey = 'ak_slow_0123456789abcdef0123456789'
+const sha256 = createHash('sha256').update(slowKey).digest('hex')
+
+const model = (more: string) => `
+    base: { features: { size: 2 } }
+    labels: [no, yes]
+    adapter: { method: head }
+    trigger: { policy: count, every: 20, rest: 0 }
+${more}`
+
+/** Each part that has metrics of its own is on in one of the models. */
+const settings = `
+server:
+  port: 0
+  auth:
+    tokens: [${token}]
+    keys: [{ name: slow, roles: [read], sha256: ${sha256}, rate: { per_second: 0.01, burst: 1 } }]
+log: { level: error }
+limits: { shadow_rows: 16 }
+models:
+  canary:${model('    rollout: { policy: canary, share: 0.5, judged: 100000 }')}
+  shadow:${model('    rollout: { policy: shadow, judged: 100000 }')}
+  guarded:${model(`    promotion: [{ policy: held-out }, { policy: always }]
+    evaluation: { held_out: { share: 0.2 }, slices: { examples: 10 } }
+    budget: { cpu_seconds_per_hour: 1000 }
+    defence: { enabled: true, unreviewed_daily: 200, trusted: [desk] }
+`)}
+  drifting:
+    base: { features: { size: 2 } }
+    labels: [no, yes]
+    adapter: { method: head }
+    trigger: { policy: adwin }
+`
+
+let daemon: ChildProcess
+let url: string
+
+beforeAll(async () => {
+  const config = join(folder, 'antikythera.yaml')
+  writeFileSync(config, settings)
+  const args = [main, 'serve', '--config', config, '--json']
+  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
+  await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
+    timeout: 90_000,
+    interval: 100,
+  })
+})
+
+afterAll(async () => {
+  daemon.kill('SIGKILL')
+  await ended(daemon)
+  await removed(folder)
+})
+
+async function ask(path: string, body?: object, key = token): Promise<Response> {
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
+  return fetch(url + path, {
+    headers,
+    ...(body && { method: 'POST', body: JSON.stringify(body) }),
+  })
+}
+
+function point() {
+  const features = [random.normal(), random.normal()]
+  return { features, label: features[0]! > 0 ? 'yes' : 'no' }
+}
+
+let users = 0
+
+/** Users ask a model and say what was right; some of them speak for a slice. */
+async function traffic(name: string): Promise<void> {
+  const points = Array.from({ length: 40 }, point)
+  const inputs = points.map(({ features }) => ({ features }))
+  const asked = await ask(`/v1/models/${name}/predict`, { inputs, key: `user-${(users += 1)}` })
+  const { predictions } = (await asked.json()) as { predictions: readonly { id: string }[] }
+  const events = points.map(({ label }, at) => ({
+    ...{ prediction_id: predictions[at]!.id, label, slice: at % 2 ? 'north' : 'south' },
+    ...(at % 4 === 0 && { source: 'desk' }),
+  }))
+  await ask(`/v1/models/${name}/feedback`, { events })
+}
+
+const isSet = async () => {
+  const text = await (await ask('/metrics')).text()
+  return new Set(
+    [...text.matchAll(/^(antikythera_\w+?)(?:\{[^\n]*\})? [^\n]+$/gm)].map(([, name]) => name!),
+  )
+}
+
+/** Set only where a version cannot be loaded: test/serving breaks one to see it. */
+const onlyOfFailures = ['antikythera_swap_failures_total']
+
+test('each metric of the dashboard and of the alarms is set by a daemon with traffic', async () => {
+  const asked = metricsAsked()
+  expect(asked.length).toBeGreaterThan(50)
+  await ask('/v1/models/canary/pause', { reason: 'to be seen in the audit log' })
+  await ask('/v1/models/canary/resume', { reason: 'to be seen in the audit log' })
+  await ask('/v1/models', undefined, slowKey)
+  expect((await ask('/v1/models', undefined, slowKey)).status).toBe(429)
+  const wrong = [{ input: { features: [1, 2] }, label: 'other' }, { input: { features: [1, 2] } }]
+  await ask('/v1/models/canary/feedback', { events: wrong })
+  const everySet = async () => {
+    for (const name of ['canary', 'shadow', 'guarded', 'drifting']) await traffic(name)
+    // A shadow answers what fits in its queue and is not judged at once.
+    await ask('/v1/models/shadow/predict', { inputs: [{ features: [1, 1] }] })
+    const set = await isSet()
+    expect(asked.filter((name) => !set.has(name))).toEqual(onlyOfFailures)
+  }
+  await vi.waitFor(everySet, { timeout: 90_000, interval: 200 })
+}, 120_000)
+
+test('a metric that only the table has would be found', async () => {
+  expect((await isSet()).has('antikythera_registry_repairs_total')).toBe(false)
+  expect((await isSet()).has('antikythera_requests_total')).toBe(true)
+})
