@@ -21,7 +21,7 @@ export interface Ridge {
   scores(values: Float32Array): Float64Array
 }
 
-const LAMBDA = 10
+const LAMBDA = 3
 const STEPS = 12
 /** Of a standardised number. */
 const CLIP = 5

@@ -1,4 +1,4 @@
-/** One model on one poisoned stream: each honest sentence is answered by the version that is live before its label comes. */
+/** One model on one poisoned stream: each honest sentence is answered by the present version before its label comes. */
 import { Defence } from '../../dist/src/learner/defence/defence.js'
 import { openTextLearner, update } from './text-learner.mjs'
 import { classificationOf, labelled } from './task.mjs'
@@ -15,95 +15,98 @@ export const defences = {
 }
 
 const nothing = { kind: 'vector', values: new Float32Array() }
+const RECENT = 200
 
-/** `defence`: settings, or undefined for none. In the order of the trainer's admission. */
+/** `defence`: settings, or undefined for none. The steps of the trainer's admission, in their order, without its shell. */
 export function poisonTrial({ engine, base, settings, seed, events, latents, defence: chosen }) {
   const task = classificationOf([], { open: true })
   const defence = chosen && new Defence(chosen, task)
   const opened = openTextLearner({ engine, base, settings, seed, trust: defence?.trust })
-  const { learner, trainable } = opened
-  const tally = {
-    right: 0,
-    honest: 0,
-    kept_back: 0,
-    honest_kept_back: 0,
-    wrong_learned: 0,
-    wrong: 0,
-  }
-  const known = new Map()
-  const outliers = []
-  const waiting = []
-  const wrongKeys = new Set()
-  let consulted = new Set()
-  const learn = (example, isWrong) => {
-    if (isWrong) tally.wrong_learned += 1
-    if (learner.accept(example, known, 0).verdict !== 'update') return
-    update(learner, known)
-    isStale = true
-    if (defence === undefined) return
-    consulted = consult(defence, learner, known, outliers)
-    isStale = false
-    for (const each of outliers.splice(0)) {
-      const isBack = defence.hasChanged(task.stratum(each.target))
-      if (!isBack) outliers.push(each)
-      else {
-        tally.released = (tally.released ?? 0) + 1
-        if (wrongKeys.has(each.key)) tally.wrong_released = (tally.wrong_released ?? 0) + 1
-        learn(each, wrongKeys.has(each.key))
-      }
-    }
-    for (const each of waiting.splice(0)) {
-      if (!defence.hasRoom(each.example.source)) waiting.push(each)
-      else {
-        defence.taught(each.example.source, 0)
-        learn(each.example, each.isWrong)
-      }
-    }
-  }
-  let isStale = true
-  for (const { id, row, source, label, truth, isHonest } of events) {
-    const latent = latents.get(row.key)
-    const answer = answerOf(trainable, latent)
-    if (isHonest) {
-      tally.honest += 1
-      if (answer === truth) tally.right += 1
-    }
-    const example = { ...labelled(id, nothing, label), source }
-    known.set(id, latent)
-    if (defence !== undefined) {
-      if (isStale) consult(defence, learner, known, outliers)
-      isStale = false
-    }
-    const score = { error: answer === label ? 0 : 1 }
-    const verdict = defence?.judge({ example, latent, score, timeMs: 0 }, learner.head)
-    const isWrong = !isHonest || label !== truth
-    if (isWrong) tally.wrong += 1
-    if (verdict?.verdict === 'keep-back') {
-      tally[verdict.why] = (tally[verdict.why] ?? 0) + 1
-      tally.kept_back += 1
-      if (!isWrong) tally.honest_kept_back += 1
-      if (verdict.why === 'outlier') outliers.push(example)
-      if (isWrong) wrongKeys.add(id)
-      if (verdict.why === 'over-share') waiting.push({ example, isWrong })
-      continue
-    }
-    learn(example, isWrong)
-  }
-  trainable.dispose()
-  const { right, honest, ...others } = tally
-  return { served: right / honest, events: events.length, ...others }
+  const trial = new Trial({ ...opened, task, defence })
+  for (const event of events) trial.take(event, latents.get(event.row.key))
+  opened.trainable.dispose()
+  return trial.result
 }
 
-function consult(defence, learner, known, outliers) {
-  const { remembered } = learner
-  const some = defence.outliersBeside(remembered.length)
-  const beside = some === 0 ? [] : outliers.slice(-some)
-  const kept = [...remembered, ...beside].toSorted((a, b) => (a.key < b.key ? -1 : 1))
-  defence.consult(
-    kept.map((example) => ({ example, latent: known.get(example.key) })),
-    learner.head,
-  )
-  return new Set(beside.map(({ key }) => key))
+class Trial {
+  #parts
+  #known = new Map()
+  #quarantine = []
+  #places = 0
+  #tally = { honest: 0, right: 0, wrong: 0, wrong_learned: 0, kept_back: 0, right_kept_back: 0 }
+
+  constructor(parts) {
+    this.#parts = parts
+  }
+
+  get result() {
+    const { honest, right, ...others } = this.#tally
+    return { served: right / honest, honest, ...others, quarantine: this.#quarantine.length }
+  }
+
+  take({ id, row, source, label, truth, isHonest }, latent) {
+    const { trainable, learner, defence } = this.#parts
+    const answer = answerOf(trainable, latent)
+    if (isHonest) {
+      this.#tally.honest += 1
+      if (answer === truth) this.#tally.right += 1
+    }
+    const isWrong = !isHonest || label !== truth
+    if (isWrong) this.#tally.wrong += 1
+    const example = { ...labelled(id, nothing, label), source }
+    this.#known.set(id, latent)
+    const entry = { at: (this.#places += 1), example, isWrong }
+    if (defence === undefined) return this.#learn(entry)
+    this.#consult()
+    const score = () => ({ error: answer === label ? 0 : 1 })
+    const judgement = defence.judge({ example, latent, score, timeMs: 0 }, learner.head)
+    if (judgement.verdict === 'learn') return this.#learn(entry)
+    this.#tally.kept_back += 1
+    if (!isWrong) this.#tally.right_kept_back += 1
+    this.#quarantine.push({ ...entry, why: judgement.why })
+  }
+
+  #learn({ example, isWrong }) {
+    const { learner, trainable, defence } = this.#parts
+    if (isWrong) this.#tally.wrong_learned += 1
+    if (learner.accept(example, this.#known, 0).verdict !== 'update') return
+    this.#consult()
+    const before = trainable.snapshot()
+    update(learner, this.#known)
+    if (defence === undefined) return
+    learner.boundUpdate(before, defences.maxUpdate)
+    defence.keptChanged()
+    for (const entry of this.#released()) {
+      defence.taught(entry.example.source, 0)
+      this.#learn(entry)
+    }
+  }
+
+  #consult() {
+    const { defence, learner } = this.#parts
+    if (defence?.isOutdated !== true) return
+    const outliers = this.#quarantine.filter(({ why }) => why === 'outlier')
+    const examples = defence.consulted(learner.remembered, outliers)
+    const kept = examples.map((example) => ({ example, latent: this.#known.get(example.key) }))
+    defence.consult(kept, learner.head)
+  }
+
+  /** What an update releases, as the trainer does it. */
+  #released() {
+    const { defence, task } = this.#parts
+    const room = new Map()
+    const isDue = ({ why, at, example }) => {
+      if (why === 'outlier')
+        return at >= this.#places - RECENT && defence.hasChanged(task.stratum(example.target))
+      if (why !== 'over-share') return false
+      const left = room.get(example.source) ?? defence.roomOf(example.source)
+      room.set(example.source, left - 1)
+      return left >= 1
+    }
+    const due = this.#quarantine.filter(isDue)
+    this.#quarantine = this.#quarantine.filter((entry) => !due.includes(entry))
+    return due
+  }
 }
 
 function answerOf(trainable, latent) {

@@ -1,7 +1,7 @@
 /**
  * The measurements, one after the other, each in its own process: node test/bench/run.mjs [name …] after npm run build.
- * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. `continual` and
- * `compare` are asked for by themselves, and the words after them are their own.
+ * Progress goes to stderr; each result is one line of JSON on stdout, and the last line holds them all. `continual`,
+ * `compare` and `poison` are asked for by themselves, and the words after them are their own.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -17,13 +17,14 @@ const all = [
   'slow-disk',
   'versions',
 ]
+const ALONE = ['continual', 'compare', 'poison']
 const words = process.argv.slice(2)
-const own = ['continual', 'compare'].includes(words[0]) ? words.splice(1) : []
+const own = ALONE.includes(words[0]) ? words.splice(1) : []
 const asked = words.filter((word) => !word.startsWith('--'))
-const unknown = asked.filter((name) => ![...all, 'continual', 'compare'].includes(name))
+const unknown = asked.filter((name) => ![...all, ...ALONE].includes(name))
 if (unknown.length > 0) {
   process.stderr.write(
-    `no benchmark ${unknown.join(', ')}; there are ${all.join(', ')}, continual, compare\n`,
+    `no benchmark ${unknown.join(', ')}; there are ${[...all, ...ALONE].join(', ')}\n`,
   )
   process.exit(64)
 }

@@ -47,7 +47,7 @@ export async function selectQuarantined(
   flags: SelectionFlags,
 ): Promise<void> {
   const { client, model } = await connectModel(flags)
-  const answer = await client.post(modelPath(model, `quarantine/${by}`), selectionIn(flags))
+  const answer = await client.post(modelPath(model, 'quarantine', by), selectionIn(flags))
   const events = Number(answer.events)
   const counted = events === 1 ? '1 event' : `${events} events`
   print(flags.json, answer, () => [

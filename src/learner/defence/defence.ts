@@ -186,9 +186,10 @@ export class Defence {
     const hasChanged = this.#guard.hasChanged(stratum)
     const isContradicted = opinion !== undefined && opinion.against > CLEARLY
     const isOutlier = isContradicted && judged.score().error > 0
-    if (opinion !== undefined) this.#count(isOutlier)
     const why = isTrusted ? undefined : this.#suspicion(judged, hasChanged)
     if (why !== undefined) return { verdict: 'keep-back', why }
+    // A flood from a hostile source says nothing about the share of outliers in the rest.
+    if (opinion !== undefined) this.#count(isOutlier)
     if (isOutlier && !hasChanged) return { verdict: 'keep-back', why: 'outlier' }
     if (!hasChanged && this.roomOf(source) < 1) return { verdict: 'keep-back', why: 'over-share' }
     this.taught(source, judged.timeMs)
