@@ -29,8 +29,11 @@ export async function measureLossGap(
   const isNew = learner.lossGap?.warning === undefined
   learner.observeLosses(losses)
   state.learnerStateChanged()
-  const { warning } = learner.lossGap ?? {}
-  if (isNew && warning !== undefined) loop.log.warn({ ...learner.lossGap }, warning)
+  const { warning, from } = learner.lossGap ?? {}
+  if (!isNew || warning === undefined) return
+  // New examples of a stream that changes look the same as overfitting: only held-out rows tell them apart.
+  const level = from === 'held-out' ? 'warn' : 'info'
+  loop.log[level]({ ...learner.lossGap }, warning)
 }
 
 /** Each update scores the next ones, so that all have their turn. */
