@@ -269,8 +269,9 @@ export class Checkpoint {
   }
 
   #logged(): Pick<Saved, 'log'> {
-    const log = this.log.load()
-    return log.facts.end === 0 ? {} : { log }
+    // Without any row it has its versions: the first ones are published before the first event comes.
+    if (fact(this.#store, 'event_log') === undefined) return {}
+    return { log: this.log.load() }
   }
 
   #ahead(): Pick<Saved, 'ahead'> {

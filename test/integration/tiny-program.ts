@@ -25,6 +25,7 @@ import { openLoop, type Loop } from '../../src/trainer/loop.ts'
 import type { TrainerProgram } from '../../src/trainer/process/process.ts'
 import { packTensors, unpackTensors } from '../../src/checkpoint/tensor-pack.ts'
 import type { TrainingMutex } from '../../src/trainer/training-mutex.ts'
+import { loggedIn } from '../trainer/logged.ts'
 import { freshTiny, tinyBase, TinyTrainable, tinyTrunk } from '../trainer/tiny.ts'
 
 export interface TinyConfig {
@@ -108,9 +109,11 @@ export async function durableState(folder: string, model: string) {
     weights,
     progress,
     stamp: _savesMade,
+    log: _grouped,
     ...saved
   } = new Checkpoint(store, { snapshots: 10 }).load()!
   const seen = store.get('SELECT sum(length(hashes)) / 16 AS count FROM seen_runs')?.number('count')
+  const log = loggedIn(store)
   const versions = await registry.list(10_000)
   const history = await registry.history(10_000)
   store.close()
@@ -122,6 +125,7 @@ export async function durableState(folder: string, model: string) {
     // The time of a restart decides how often an empty file was looked at, and nothing else.
     progress: { ...progress, turn: 0 },
     seen,
+    log,
     versions: versions.map(({ manifest, removed }) => [manifest.version, manifest.digest, removed]),
     history: history.map(({ live: { version }, generation, by }) => ({ version, generation, by })),
   }

@@ -20,6 +20,7 @@ import { transpile } from './transpile.ts'
 const program = transpile(
   'test/integration/tiny-program.ts',
   'test/trainer/tiny.ts',
+  'test/trainer/logged.ts',
   'test/tasks/classification-of.ts',
 )
 

@@ -18,11 +18,15 @@ const storyTable = `
   );`
 
 export interface StoryLine {
-  /** A record of a partition was consumed, a version made, or a version gone to: by a rollback, a promotion, a policy. */
-  readonly what: 'record' | 'made' | 'rollback' | 'promote' | 'policy'
+  /**
+   * A record of a partition was consumed, a version made, or a version gone to: by a rollback, a promotion, a policy.
+   * `overtaking`: a rollback that is found where the newest version would go live, before events are tried again and
+   * given up at that count.
+   */
+  readonly what: 'record' | 'made' | 'rollback' | 'overtaking' | 'promote' | 'policy'
   /** The partition, or the version. */
   readonly name: string
-  /** Of a rollback: when it was. Of a policy's: how many events had been accepted. */
+  /** Of a rollback, overtaking or not: when it was. Of a policy's: how many events had been accepted. */
   readonly position: number
 }
 
@@ -117,8 +121,9 @@ export class Disk {
   #tellMove(before: Progress, after: Progress): void {
     const put = 'INSERT OR IGNORE INTO story (what, name, position) VALUES (?, ?, ?)'
     const [was, untilMs] = [before.barrier?.untilMs, after.barrier?.untilMs]
+    const isOvertaking = before.intended.length > 0 && after.triedAgain < before.accepted
     if (untilMs !== undefined && untilMs !== was)
-      this.store.run(put, 'rollback', after.parent ?? '', untilMs)
+      this.store.run(put, isOvertaking ? 'overtaking' : 'rollback', after.parent ?? '', untilMs)
     else if (after.intended[0]?.by === 'policy' && before.intended[0]?.by !== 'policy')
       this.store.run(put, 'policy', after.parent ?? '', after.accepted)
     else if (after.parent !== before.parent && after.intended.length === 0)

@@ -67,6 +67,11 @@ class Telling {
         this.#isUnseen = false
         return registry.live()
       },
+      point: async (move) => {
+        const [line] = this.#lines
+        if (line?.what === 'overtaking') await this.#goTo(this.#lines.shift()!)
+        return registry.point(move)
+      },
     }
   }
 
@@ -99,8 +104,8 @@ class Telling {
     if (version === undefined) this.isComplete = false
     else {
       const expect = registry.moves.length
-      if (what === 'rollback') registry.sinceMs = position
-      const by = what === 'rollback' ? what : 'promote'
+      const by = what === 'promote' ? what : 'rollback'
+      if (by === 'rollback') registry.sinceMs = position
       await registry.point({ version, expect, reason: 'a person', by })
     }
   }

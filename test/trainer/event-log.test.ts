@@ -46,6 +46,14 @@ async function statesAfter(world: World, own: Setting = setting) {
   return Object.fromEntries(there)
 }
 
+test('a trainer that ends before the first event comes leaves the first version in the log', async () => {
+  const world = openWorld({ s: [] })
+  await runToEnd(world, setting)
+  const restarted = logIn(world).log
+  expect(restarted.end).toBe(0)
+  expect(restarted.versions.all).toEqual([{ id: 1, version: 'v0', parent: 0, end: 0 }])
+})
+
 describe('an event', () => {
   test('waits for the next update, and then a version has learned it', async () => {
     const world = openWorld({ s: lessons(6) })

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { packTensors } from '../../src/checkpoint/tensor-pack.ts'
+import { loggedIn } from './logged.ts'
 import type { World } from './world.ts'
 
 export function finalState(world: World) {
@@ -27,6 +28,7 @@ export function finalState(world: World) {
     heldOut: heldOut.map(({ key, target }) => `${key} ${JSON.stringify(target)}`),
     progress,
     positions,
+    log: loggedIn(world.store),
     seen: rows('SELECT hex(hashes) AS hashes FROM seen_runs ORDER BY first', 'hashes').join(''),
     examples: rows('SELECT hex(key) AS key FROM examples ORDER BY key', 'key'),
     snapshots: rows('SELECT version FROM snapshots ORDER BY seq', 'version'),

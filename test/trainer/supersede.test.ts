@@ -97,6 +97,21 @@ test('after a rollback what it has undone can be sent again, and is learned once
   expect((await runToEnd(world, setting)).counts).toMatchObject({ duplicates: 12 })
 })
 
+test('after a rollback to a version that may have learned them, events that come again are duplicates', async () => {
+  const world = openWorld({ s: lessons(10) })
+  await runToEnd(world, setting)
+  // As of a version that another daemon has made.
+  world.store.run(`DELETE FROM snapshots WHERE version = 'v1'`)
+  await rollBack(world, 'v1')
+  await runToEnd(world, setting)
+  world.streams.get('s')!.push(...lessons(8))
+  const { counts } = await runToEnd(world, setting)
+  expect(counts).toMatchObject({ accepted: 10, duplicates: 8, learned: 8, set_aside: 6 })
+  world.streams.get('s')!.push(...lessons(10).slice(8))
+  // These were pending, and learned by no version.
+  expect((await runToEnd(world, setting)).counts).toMatchObject({ duplicates: 8, set_aside: 4 })
+})
+
 test('going forward again, what that version has learned is known again', async () => {
   const world = openWorld({ s: lessons(8) })
   await runToEnd(world, setting)

@@ -425,6 +425,8 @@ export class EventLog {
     this.#predictions.clear()
     this.#recount()
     this.#overflow()
+    // As at the save: the table removes old versions now and then only.
+    this.#versions.forgetBelow(this.#oldestVersion())
   }
 
   #recount(): void {

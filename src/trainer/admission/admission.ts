@@ -196,7 +196,11 @@ export class Admission {
     return digest === signalDigest(event)
   }
 
-  /** A different signal supersedes set-aside and waiting events in the same way as learned ones. */
+  /**
+   * A different signal supersedes set-aside and waiting events in the same way as learned ones. The same signal may come
+   * again where the event was never learned, or where the version gone back to has not learned it. After going back to a
+   * version without a snapshot it stays a duplicate: that version, made elsewhere, may have learned this very event.
+   */
   #look(event: FeedbackEvent): Seen {
     const { dedupe, waiting, setAside } = this.#parts
     const key = keyOf(event)
@@ -204,7 +208,8 @@ export class Admission {
     const held = waiting.get(key)
     if (held !== undefined) return signalDigest(held.event) === digest ? 'same' : 'other'
     const seen = dedupe.see(key, digest)
-    return seen === 'same' && setAside.has(key) ? 'undone' : seen
+    const was = setAside.get(key)?.was
+    return seen === 'same' && was !== undefined && was !== 'undone' ? 'undone' : seen
   }
 
   /** Events set aside unread are parsed here, and nothing more. */
