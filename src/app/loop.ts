@@ -40,6 +40,8 @@ import { checkpointMigrations } from '../checkpoint/schema.ts'
 import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import { openKnnEngine } from '../learner/knn-engine.ts'
+import { eraseEvents } from '../intake/erase-events.ts'
+import { certify } from './certify.ts'
 import { openTrainable } from '../optim/step.ts'
 import { watchedBase } from '../trainer/admission/watched-base.ts'
 
@@ -92,6 +94,14 @@ async function loopParts(
   })
   site.atEnd(async () => deadLetters.close())
   site.atEnd(async () => registry.close())
+  const parse = recordParser({
+    limits,
+    inputKind: base.inputKind,
+    signals: openTask(settings, limits).view.signals,
+    onUnknownKey: () => (unknownKeys += 1),
+    signed: signedSourcesOf(settings),
+    checked: 'http',
+  })
   return {
     model,
     clock,
@@ -99,20 +109,16 @@ async function loopParts(
     random: (stream) => openRandom(config.seed, `${model}/${stream}`),
     intake: {
       sources: await sourcesOf(site, model, { journal: inbox.journal, leaseTerm }),
-      parse: recordParser({
-        limits,
-        inputKind: base.inputKind,
-        signals: openTask(settings, limits).view.signals,
-        onUnknownKey: () => (unknownKeys += 1),
-        signed: signedSourcesOf(settings),
-        checked: 'http',
-      }),
+      parse,
       predictions: predictionsOf(site, model, inbox),
       deadLetters,
       letAgain: (keys) => {
         inbox.journal.forget(keys)
       },
       feedbackSource: 'http',
+      erase: async ({ asked, atMs, predictions }) =>
+        Promise.resolve(eraseEvents(folder, { ...asked, atMs, predictions }, parse)),
+      certify: async (task) => certify(task, site, { model, folder, registry }),
     },
     encoding: {
       base: watchedBase(base, {

@@ -28,6 +28,7 @@ import { brokenLive } from '../serving/live/broken-live.ts'
 import { openFollowedModel } from '../serving/live/followed-model.ts'
 import { feedbackElsewhere, brokenFeedback } from '../serving/services/feedback/no-feedback.ts'
 import type { ServedModel, FaultyPart } from '../serving/services/served-model.ts'
+import { openForgetPages } from '../checkpoint/forget-pages.ts'
 import { openSetAsidePages } from '../checkpoint/set-aside-pages.ts'
 import { randomUUID } from 'node:crypto'
 import { predictionSink, sendLetters, shareModel } from './streams.ts'
@@ -118,8 +119,9 @@ async function followOnly(site: DaemonContext, model: KnownModel): Promise<Serve
   const task = openTask(modelOf(config, name), config.limits)
   const setAside = openSetAsidePages(join(folderOf(config, name), 'state.db'), task)
   const shown = { name, base, method, task, live, registry, feedback, deadLetters, setAside }
+  const forgets = openForgetPages(folderOf(config, name))
   const receipts = { model: name, source: httpSourceName, reader: receiptReader(site, name) }
-  return { ...shown, receipts, faults: () => faults.all, waitingRows: () => 0 }
+  return { ...shown, forgets, receipts, faults: () => faults.all, waitingRows: () => 0 }
 }
 
 /** Feedback is refused by the commit itself; this shows the fault while nothing comes in. */
@@ -231,6 +233,7 @@ async function serve(
     deadLetters: model.deadLetters.pages,
     faults: () => faults.all,
     setAside: openSetAsidePages(join(folderOf(site.config, name), 'state.db'), task),
+    forgets: openForgetPages(folderOf(site.config, name)),
     receipts: {
       ...{ model: name, source: httpSourceName, inbox: model.inbox },
       reader: receiptReader(site, name),

@@ -112,6 +112,11 @@ export class Forgetting {
     return true
   }
 
+  /** Whether it is a place that an event was erased from before it was read. */
+  isErased(value: Uint8Array): boolean {
+    return value.byteLength === 0 && this.#state.rules.length > 0
+  }
+
   /** `recordMs`: when its record came; absent = not known, and only the hash of the event refuses it. */
   refuses(event: EventIdentity, recordMs: number | undefined, timeMs = recordMs): boolean {
     if (this.#state.rules.length === 0 || recordMs === undefined) return false

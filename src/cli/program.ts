@@ -9,6 +9,7 @@ import { registerDemo } from './commands/demo.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerExport } from './commands/export.ts'
 import { registerFeedback } from './commands/feedback.ts'
+import { registerForget } from './commands/forget.ts'
 import { registerHistory } from './commands/history.ts'
 import { registerImport } from './commands/import.ts'
 import { registerInit } from './commands/init.ts'
@@ -51,6 +52,7 @@ const commands = [
   registerShadow,
   registerSetAside,
   registerQuarantine,
+  registerForget,
   registerPin,
   registerResetPosition,
   registerRecover,

@@ -319,6 +319,16 @@ export const errorTable = {
     exit: 65,
     fix: 'sign the message as in Standard Webhooks with the secret under defence.sources of the model: webhook-id, webhook-timestamp, webhook-signature',
   },
+  FORGET_UNKNOWN: {
+    status: 404,
+    exit: 66,
+    fix: 'list the requests with GET /v1/models/{model}/forget; the trainer sees a new one within a second',
+  },
+  FORGET_FULL: {
+    status: 429,
+    exit: 75,
+    fix: 'wait until some of the requests to forget are done',
+  },
   QUARANTINE_FULL: {
     status: 400,
     exit: 65,

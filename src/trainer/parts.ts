@@ -98,11 +98,17 @@ export interface IntakeParts {
   /** Called with the ids of refused events, so that a duplicate check before the trainer accepts them again. */
   readonly letAgain?: (keys: readonly ExampleKey[]) => void
   /** Erases events from the stores that others write: the inbox, predictions, dead letters. Repeating it is harmless. */
-  readonly erase?: (what: Erasing) => Promise<ErasedCounts>
+  readonly erase?: (what: Erasing) => Promise<Erasure>
   /** Keeps the certificate of a request that is done. */
   readonly certify?: (task: ForgetTask) => Promise<void>
   /** The source of feedback over HTTP, for the status. */
   readonly feedbackSource?: string
+}
+
+export interface Erasure {
+  readonly counts: ErasedCounts
+  /** False: ask again, a store was being read. */
+  readonly isComplete: boolean
 }
 
 /** What to erase: what was asked for, when, and predictions that the events were about. */

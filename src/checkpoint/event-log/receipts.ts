@@ -8,7 +8,7 @@ import { CodedError, type EventIdentity, type ExampleKey } from '../../contracts
 import { hashOf } from '../../intake/dedupe/dedupe.ts'
 import { hashesIn, HASH_BYTES, SeenIds } from '../../intake/dedupe/seen-ids.ts'
 import { keyOf } from '../../intake/events/event-key.ts'
-import { LET_AGAIN, RETRACTED } from '../../intake/events/signal-digest.ts'
+import { FORGOTTEN, LET_AGAIN, RETRACTED } from '../../intake/events/signal-digest.ts'
 import { eventLoop } from '../../platform/slices.ts'
 import { openStore, type Store } from '../../platform/store/store.ts'
 import { checkpointMigrations } from '../schema.ts'
@@ -16,7 +16,7 @@ import { stampOf } from '../states.ts'
 import type { EventNote } from './pack.ts'
 import { BLOCK, factOf, FACTS } from './row-facts.ts'
 import { eventStates, stateName, type EventStateName } from './states.ts'
-import { blockOf, logFacts, rollbacksIn, runAt, runsAfter, runTraces } from './table.ts'
+import { blockOf, logFacts, noKey, rollbacksIn, runAt, runsAfter, runTraces } from './table.ts'
 
 export interface LoggedReceipt {
   readonly state: EventStateName
@@ -155,7 +155,9 @@ function receiptOf(store: Store, order: number, key: ExampleKey): LoggedReceipt 
   const run = runAt(store, order)
   const row = runTraces(run, store.path)[order - run.number('first')]
   const words = factsAt(store, order)
-  if (row?.key !== key || words === undefined) return undefined
+  // Of a forgotten event only the hash is left.
+  const isIt = row !== undefined && (row.key === key || row.key === noKey)
+  if (!isIt || words === undefined) return undefined
   const { key: _key, predictionId: _prediction, ...traced } = row
   const version = versionOf(store, words[factOf.version] ?? 0)
   const rollback = rollbacksIn(store).find(({ id }) => id === words[factOf.rollback])
@@ -199,11 +201,7 @@ function olderIn(
 }
 
 function stateOfDigest(digest: number): EventStateName {
-  const state =
-    digest === RETRACTED
-      ? eventStates.retracted
-      : digest === LET_AGAIN
-        ? eventStates.rejected
-        : eventStates.learned
-  return stateName(state)
+  if (digest === RETRACTED) return stateName(eventStates.retracted)
+  if (digest === FORGOTTEN) return stateName(eventStates.forgotten)
+  return stateName(digest === LET_AGAIN ? eventStates.rejected : eventStates.learned)
 }

@@ -31,7 +31,7 @@ export interface UnsentLetters {
   count(): number
 }
 
-const migrations = [
+export const deadLettersMigrations = [
   `CREATE TABLE letters (
      number INTEGER PRIMARY KEY AUTOINCREMENT,
      key TEXT NOT NULL UNIQUE,
@@ -61,12 +61,14 @@ export interface DeadLetterLimits {
 }
 
 export function openDeadLetters(path: string, limits: DeadLetterLimits): DeadLetters {
-  return lettersIn(openStore(path, { migrations }), limits)
+  return lettersIn(openStore(path, { migrations: deadLettersMigrations }), limits)
 }
 
 /** For a file that another thread or process writes. */
 export function readDeadLetters(path: string): Omit<DeadLetters, 'write'> {
-  return lettersIn(openStore(path, { migrations, readonly: true }), { count: 0 })
+  return lettersIn(openStore(path, { migrations: deadLettersMigrations, readonly: true }), {
+    count: 0,
+  })
 }
 
 function lettersIn(store: Store, limits: DeadLetterLimits): DeadLetters {

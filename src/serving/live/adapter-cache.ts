@@ -29,7 +29,7 @@ export interface HeldAdapter {
 }
 
 export interface AdapterCacheOptions {
-  readonly registry: Pick<Registry, 'load'>
+  readonly registry: Pick<Registry, 'load' | 'find'>
   readonly engine: Pick<ServingEngine, 'load' | 'unload'>
   /** Adapters that stay loaded without a holder. */
   readonly idle: number
@@ -62,10 +62,19 @@ class CountedAdapterCache implements AdapterCache {
   }
 
   async hold(version: string, urgency: 'urgent' | 'bounded'): Promise<HeldAdapter> {
+    if (urgency === 'bounded' && this.#slots.has(version)) await this.#checkThere(version)
     const present = this.#slots.get(version)
     if (present !== undefined) return this.#take(version, present)
     if (urgency === 'bounded') this.#makeRoom()
     return this.#take(version, this.#open(this.#options.registry.load(version)))
+  }
+
+  /** What it has learned may have to be forgotten: loaded or not, it answers no more. An unreachable registry changes nothing. */
+  async #checkThere(version: string): Promise<void> {
+    const found = await this.#options.registry.find(version).catch(() => undefined)
+    if (found?.removed !== true) return
+    const details = { version }
+    throw failure('VERSION_REMOVED', `the bytes of ${version} were removed`, { details })
   }
 
   async prove(version: string): Promise<HeldAdapter> {

@@ -39,9 +39,9 @@ export interface Selected {
 }
 
 /** The parts of a model that a command moves. */
-type Commanded = Pick<ServedModel, 'name' | 'registry' | 'live'>
+export type Commanded = Pick<ServedModel, 'name' | 'registry' | 'live'>
 
-type Command = 'pause' | 'resume' | 'relearn' | 'discard'
+type Command = 'pause' | 'resume' | 'relearn' | 'discard' | 'forget'
 
 export function openLearningService(
   model: Commanded & { readonly setAside?: SetAsidePages },
@@ -76,11 +76,11 @@ function pagesOf(
 }
 
 /**
- * Commands of a person to the trainer: pause, resume, relearn, discard. Each is a move of the live pointer that keeps
+ * Commands of a person to the trainer: pause, resume, relearn, discard, forget. Each is a move of the live pointer that keeps
  * its version: durable, known to every daemon of a fleet, recorded in the history with its reason, and seen by the
  * trainer before it reads on, even without new records.
  */
-async function command(
+export async function command(
   { name, registry, live }: Commanded,
   by: Command,
   reason: string,

@@ -11,6 +11,7 @@ import type { Degraded } from './degraded.ts'
 import { faultsOf } from './faults.ts'
 import { openFeedbackGate, type FeedbackGate } from './feedback/feedback-gate.ts'
 import { openReceipts, type ReceiptService } from './feedback/receipts.ts'
+import { openForgetService, type ForgetService } from './forget-service.ts'
 import { openLearningService, type LearningService } from './learning-service.ts'
 import { promote, rollBack, type Moved } from './moves.ts'
 import { openPredictionService, type PredictionService } from './prediction-service.ts'
@@ -25,6 +26,7 @@ export interface ModelServices extends Pick<
   readonly feedback: FeedbackGate
   readonly receipts: ReceiptService
   readonly learning: LearningService
+  readonly forgetting: ForgetService
   readonly deadLetters: DeadLetterService
   readonly versions: VersionService
   readonly trials: TrialService
@@ -70,6 +72,7 @@ export function openModelServices(model: ServedModel, around: Around): ModelServ
     feedback: openFeedbackGate({ model: name, feedback, trainer, trigger: () => model.trigger }),
     receipts: openReceipts(model.receipts, trainer),
     learning: openLearningService(model, trainer),
+    forgetting: openForgetService(model, around),
     deadLetters: openDeadLetterService(model.deadLetters, async (messages) =>
       feedback.take(messages, { areLetters: true }),
     ),

@@ -4,6 +4,7 @@ import type { Base } from '../../contracts/network.ts'
 import type { TrainerStatus } from '../../trainer/contract.ts'
 import type { Registry } from '../../versions/contract.ts'
 import type { DeadLetterPages } from '../../intake/dead-letters/pages.ts'
+import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
 import type { Fields, Task } from '../../contracts/task.ts'
 import type { FeedbackService } from './feedback/feedback-service.ts'
@@ -26,6 +27,8 @@ export interface ServedModel {
   readonly deadLetters: DeadLetterPages
   /** Of the checkpoint on this disk; absent where there is none. */
   readonly setAside?: SetAsidePages
+  /** Requests to forget; absent where there is no checkpoint. */
+  readonly forgets?: ForgetPages
   /** Where receipts are looked up; absent = nowhere. */
   readonly receipts?: ReceiptOptions
   /** When pending feedback is learned, if a count determines it. */

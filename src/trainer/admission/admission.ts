@@ -77,6 +77,10 @@ export class Admission {
 
   #admit(received: BufferedRecord, signal: AbortSignal): Due | Promise<Due> {
     this.#parts.waiting.saw(received.record)
+    if (this.#parts.forgetting.isErased(received.record.value)) {
+      this.#parts.progress.count('duplicates')
+      return false
+    }
     const prefetched = this.#prefetcher.take(received)
     const event = prefetched?.event ?? this.#parse(received)
     if (event === undefined || !this.#isOurs(event)) return false

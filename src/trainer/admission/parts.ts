@@ -32,7 +32,7 @@ export interface AdmissionParts {
   readonly served: Pick<ServedScores, 'judge' | 'knows'>
   readonly trials: Pick<Trials, 'judge'>
   readonly log: EventLog
-  readonly forgetting: Pick<Forgetting, 'refuses'>
+  readonly forgetting: Pick<Forgetting, 'refuses' | 'isErased'>
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */
   readonly refused: ExampleKey[]

@@ -150,13 +150,13 @@ export class ForgetTurn {
     const retire = () => loop.registry.retire(task.retiring)
     const retired = await retry.run('removing versions', retire, signal)
     const erase = async () => loop.intake.erase?.({ asked, atMs, predictions })
-    const erased = (await retry.run('erasing events', erase, signal)) ?? {}
+    const erased = await retry.run('erasing events', erase, signal)
     const left = task.retiring.filter((version) => !retired.includes(version))
     const counts = { ...task.counts }
-    for (const [store, count] of Object.entries(erased))
+    for (const [store, count] of Object.entries(erased?.counts ?? {}))
       counts[store] = (counts[store] ?? 0) + count
     const isCompact = state.checkpoint.compact()
-    const isErased = left.length === 0 && isCompact
+    const isErased = left.length === 0 && isCompact && erased?.isComplete !== false
     if (!isErased) this.#againAtMs = loop.clock.monotonicMs() + AGAIN_MS
     state.forgetting.change(task, {
       ...{ retiring: left, retired: [...task.retired, ...retired], counts, isErased },

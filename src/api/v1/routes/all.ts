@@ -14,6 +14,7 @@ import { addPromoteRoute } from './promote.ts'
 import { addQualityRoute } from './quality.ts'
 import { addReceiptRoute } from './receipt.ts'
 import { addRollbackRoute } from './rollback.ts'
+import { addForgetRoutes } from './forget.ts'
 import { addQuarantineRoutes } from './quarantine.ts'
 import { addSetAsideRoutes } from './set-aside.ts'
 import { addCompareRoute } from './compare.ts'
@@ -38,6 +39,7 @@ const routes = [
   addTrialRoutes,
   addSetAsideRoutes,
   addQuarantineRoutes,
+  addForgetRoutes,
   addDeadLetterRoutes,
   addFleetRoute,
   addAuditRoute,

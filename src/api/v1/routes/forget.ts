@@ -1,0 +1,133 @@
+/** Forgetting events for good, and the certificates of it. */
+import type { FastifyInstance } from 'fastify'
+import { Type, type Static } from 'typebox'
+import { failure } from '../../../platform/errors.ts'
+import type { Forgotten } from '../../../serving/services/forget-service.ts'
+import type { Services } from '../../../serving/services/services.ts'
+import { actorOf } from '../../http/auth.ts'
+import { problems } from '../../http/schemas.ts'
+import { Count, Time } from '../../schema-parts.ts'
+import { limitOf, PageQuery } from '../page.ts'
+import { ModelParams } from '../schemas.ts'
+
+const tags = ['learning']
+
+const ForgetBody = Type.Object(
+  {
+    source: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    id: Type.Optional(Type.String({ minLength: 1, maxLength: 256 })),
+    before: Type.Optional(Time),
+    keep_serving: Type.Optional(
+      Type.Boolean({
+        description: 'answer with the present versions until the others are rebuilt; default false',
+      }),
+    ),
+    reason: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 1000, description: 'recorded in the history' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+type ForgetBody = Static<typeof ForgetBody>
+
+const ForgetParams = Type.Object({ model: Type.String(), request: Type.String({ maxLength: 64 }) })
+type ForgetParams = Static<typeof ForgetParams>
+
+const Request = Type.Object({
+  request: Type.String({ description: 'names the request and its certificate' }),
+  state: Type.String({ description: 'asked, rebuilding or done' }),
+  reason: Type.Optional(Type.String()),
+  from: Type.Optional(
+    Type.String({ description: 'the version that the rest is learned again from' }),
+  ),
+  events: Type.Optional(Type.Integer({ description: 'events that were forgotten' })),
+  learned_again: Type.Optional(Type.Integer({ description: 'events to learn again' })),
+  left: Type.Optional(Type.Integer({ description: 'of these, the ones still to come' })),
+  certificate: Type.Optional(
+    Type.Unsafe({
+      type: 'object',
+      additionalProperties: true,
+      description: 'what was asked, what went, what was rebuilt, what could not be erased and why',
+    }),
+  ),
+})
+
+const Query = Type.Pick(PageQuery, ['limit'])
+type Query = Static<typeof Query>
+
+export function addForgetRoutes(app: FastifyInstance, services: Services): void {
+  addAsking(app, services)
+  addList(app, services)
+  addOne(app, services)
+}
+
+function addAsking(app: FastifyInstance, services: Services): void {
+  const schema = {
+    summary: 'forget events for good',
+    description:
+      'at least one of source, id and before; an event that all of them describe goes from every store, versions that had learned from it lose their bytes, and the rest is learned again from the last version without it',
+    ...{ tags, params: ModelParams, body: ForgetBody },
+    response: { 202: Type.Object({ request: Type.String(), generation: Count }), ...problems },
+  }
+  app.post<{ Params: ModelParams; Body: ForgetBody }>(
+    '/models/:model/forget',
+    { schema, config: { role: 'operate' } },
+    async ({ params, body, caller }, reply) => {
+      const { reason = 'forget', keep_serving: keepServing } = body
+      const { forgetting } = services.model(params.model)
+      const what = { ...wantedOf(body), ...(keepServing === true && { keepServing }) }
+      return reply.code(202).send(await forgetting.ask(what, reason, actorOf(caller)))
+    },
+  )
+}
+
+function addList(app: FastifyInstance, services: Services): void {
+  const schema = {
+    summary: 'requests to forget, and their certificates, newest first',
+    ...{ tags, params: ModelParams, querystring: Query },
+    response: { 200: Type.Object({ requests: Type.Array(Request) }), ...problems },
+  }
+  app.get<{ Params: ModelParams; Querystring: Query }>(
+    '/models/:model/forget',
+    { schema, config: { role: 'read' } },
+    async ({ params, query }) => ({
+      requests: services.model(params.model).forgetting.list(limitOf(query)).map(shown),
+    }),
+  )
+}
+
+function addOne(app: FastifyInstance, services: Services): void {
+  const schema = {
+    summary: 'one request to forget: how far it is, then its certificate',
+    ...{ tags, params: ForgetParams },
+    response: { 200: Request, ...problems },
+  }
+  app.get<{ Params: ForgetParams }>(
+    '/models/:model/forget/:request',
+    { schema, config: { role: 'read' } },
+    async ({ params }) => shown(services.model(params.model).forgetting.find(params.request)),
+  )
+}
+
+function wantedOf({ source, id, before }: ForgetBody) {
+  if (source === undefined && id === undefined && before === undefined)
+    throw failure('REQUEST_INVALID', 'name a source, an id or a time before which to forget')
+  const beforeMs = before === undefined ? undefined : Date.parse(before)
+  if (Number.isNaN(beforeMs)) throw failure('REQUEST_INVALID', `before: ${before} is not a time`)
+  return {
+    ...(source !== undefined && { source }),
+    ...(id !== undefined && { id }),
+    ...(beforeMs !== undefined && { beforeMs }),
+  }
+}
+
+function shown({ request, state, task, left, certificate }: Forgotten): Static<typeof Request> {
+  return {
+    ...{ request, state },
+    ...(task && { reason: task.reason, learned_again: task.again }),
+    ...(typeof task?.from === 'string' && { from: task.from }),
+    ...(task?.counts.events !== undefined && { events: task.counts.events }),
+    ...(left !== undefined && { left }),
+    ...(certificate && { certificate }),
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Certificates of what was forgotten, in `certificates/` of a model's folder: one JSON file a request, whole or absent.
+ * They say what was asked and what became of it, and stay until a person removes them.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Json } from '../contracts/core.ts'
+import { makeFolder, replaceFile } from '../platform/store/atomic-file.ts'
+
+export type Certificate = Readonly<Record<string, Json>>
+
+/** Of `certificates/`. */
+const FOLDER = 'certificates'
+const namePattern = /^[a-z0-9][a-z0-9-]{0,63}$/
+
+export async function writeCertificate(
+  folder: string,
+  request: string,
+  certificate: Certificate,
+): Promise<void> {
+  makeFolder(join(folder, FOLDER))
+  const bytes = new TextEncoder().encode(`${JSON.stringify(certificate, null, 2)}\n`)
+  await replaceFile(join(folder, FOLDER, `${request}.json`), bytes)
+}
+
+/** The newest first: names begin with a time. */
+export function certificatesIn(folder: string, count: number): readonly Certificate[] {
+  const names = filesIn(join(folder, FOLDER)).flatMap((file) => {
+    const name = file.endsWith('.json') ? file.slice(0, -'.json'.length) : ''
+    return namePattern.test(name) ? [name] : []
+  })
+  const newest = names.toSorted().toReversed().slice(0, count)
+  return newest
+    .map((name) => readCertificate(folder, name))
+    .filter((certificate) => certificate !== undefined)
+}
+
+export function readCertificate(folder: string, request: string): Certificate | undefined {
+  if (!namePattern.test(request)) return undefined
+  try {
+    const text = readFileSync(join(folder, FOLDER, `${request}.json`), 'utf8')
+    return JSON.parse(text) as Certificate
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function filesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,197 @@
+/**
+ * Erases events from the files of a model that the server writes: the inbox with the served predictions, and the dead
+ * letters. No byte of them is left in the files. Repeating it is harmless.
+ *
+ * A message that the trainer has not read yet is emptied instead of removed: its place counts as read when its turn
+ * comes.
+ */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { FeedbackEvent, SourceRecord } from '../contracts/stream.ts'
+import { openStore, type Store } from '../platform/store/store.ts'
+import { deadLettersFile, deadLettersMigrations } from './dead-letters/dead-letters.ts'
+import { headersOf, type PlainHeaders } from './events/headers.ts'
+import { inboxFile, inboxMigrations } from './inbox/schema.ts'
+
+/** Those that all of the fields describe. */
+export interface ErasedEvents {
+  readonly source?: string
+  readonly id?: string
+  readonly beforeMs?: number
+  /** What came later is not meant. */
+  readonly atMs: number
+  /** Served predictions that such events were about. */
+  readonly predictions: readonly string[]
+}
+
+export interface Erased {
+  /** How many rows went, by what held them. */
+  readonly counts: Readonly<Record<'inbox' | 'predictions' | 'dead_letters', number>>
+  /** False: a file was being read, and may still have bytes of them. */
+  readonly isComplete: boolean
+}
+
+/** As the source parses a record; throws for one that is no event. */
+export type ParseRecord = (record: SourceRecord, connector: string) => FeedbackEvent
+
+const PAGE = 500
+
+export function eraseEvents(folder: string, wanted: ErasedEvents, parse: ParseRecord): Erased {
+  const counts = { inbox: 0, predictions: 0, dead_letters: 0 }
+  const about = new Set(wanted.predictions)
+  let isComplete = true
+  const inFile = (file: string, migrations: readonly string[], work: (store: Store) => void) => {
+    const path = join(folder, file)
+    if (!existsSync(path)) return
+    const store = openStore(path, { migrations })
+    try {
+      work(store)
+      isComplete = store.compact() && isComplete
+    } finally {
+      store.close()
+    }
+  }
+  inFile(inboxFile, inboxMigrations, (store) => {
+    counts.inbox = eraseMessages(store, wanted, parse, about)
+    counts.predictions = erasePredictions(store, wanted, about)
+  })
+  inFile(deadLettersFile, deadLettersMigrations, (store) => {
+    counts.dead_letters = eraseLetters(store, wanted)
+  })
+  return { counts, isComplete }
+}
+
+interface Known {
+  readonly source: string
+  readonly id: string
+  readonly timeMs: number
+}
+
+function isWanted({ source, id, beforeMs }: ErasedEvents, event: Known): boolean {
+  return (
+    (source ?? event.source) === event.source &&
+    (id ?? event.id) === event.id &&
+    (beforeMs === undefined || event.timeMs < beforeMs)
+  )
+}
+
+/** `about` gets the predictions that they name. */
+function eraseMessages(
+  store: Store,
+  wanted: ErasedEvents,
+  parse: ParseRecord,
+  about: Set<string>,
+): number {
+  const page = `SELECT offset, value, time_ms FROM messages
+    WHERE offset > ? AND time_ms < ? AND length(value) > 0 ORDER BY offset LIMIT ?`
+  const found: number[] = []
+  for (let last = -1; ;) {
+    const rows = store.all(page, last, wanted.atMs, PAGE)
+    for (const row of rows) {
+      last = row.number('offset')
+      const timeMs = row.number('time_ms')
+      const event = parsed(row.bytes('value'), timeMs, parse)
+      if (event === undefined) continue
+      const { source, id, predictionId } = event
+      if (!isWanted(wanted, { source, id, timeMs: event.timeMs ?? timeMs })) continue
+      if (predictionId !== undefined) about.add(predictionId)
+      found.push(last)
+    }
+    if (rows.length < PAGE) break
+  }
+  store.transaction(() => {
+    const read = store.get(`SELECT value FROM marks WHERE name = 'consumed'`)?.number('value') ?? 0
+    for (const offset of found) eraseMessage(store, offset, offset < read)
+  })
+  return found.length
+}
+
+function eraseMessage(store: Store, offset: number, isRead: boolean): void {
+  if (isRead) {
+    store.run('DELETE FROM messages WHERE offset = ?', offset)
+    return
+  }
+  const less = `UPDATE marks SET value = value - (SELECT length(value) FROM messages WHERE offset = ?)
+    WHERE name = 'messages_bytes'`
+  store.run(less, offset)
+  store.run('UPDATE messages SET value = ? WHERE offset = ?', new Uint8Array(), offset)
+}
+
+function parsed(value: Uint8Array, timeMs: number, parse: ParseRecord): FeedbackEvent | undefined {
+  try {
+    return parse({ partition: '0', position: '0', next: '0', value, timeMs }, 'http')
+  } catch {
+    return undefined
+  }
+}
+
+function erasePredictions(
+  store: Store,
+  { beforeMs, source, id }: ErasedEvents,
+  about: ReadonlySet<string>,
+): number {
+  return store.transaction(() => {
+    let count = 0
+    for (const prediction of about)
+      count += store.run('DELETE FROM predictions WHERE id = ?', prediction)
+    const isByTime = beforeMs !== undefined && source === undefined && id === undefined
+    const old = 'DELETE FROM predictions WHERE time_ms < ?'
+    return isByTime ? count + store.run(old, beforeMs) : count
+  })
+}
+
+function eraseLetters(store: Store, wanted: ErasedEvents): number {
+  const page = `SELECT number, value, headers, connector, time_ms FROM letters
+    WHERE number > ? ORDER BY number LIMIT ?`
+  const found: number[] = []
+  for (let last = -1; ;) {
+    const rows = store.all(page, last, PAGE)
+    for (const row of rows) {
+      last = row.number('number')
+      const headers = headersOf(JSON.parse(row.text('headers')) as PlainHeaders)
+      const said = identityIn(row.bytes('value'), headers)
+      const event = {
+        ...{ source: said.source ?? row.text('connector'), id: said.id ?? '' },
+        timeMs: said.timeMs ?? row.number('time_ms'),
+      }
+      if (isWanted(wanted, event)) found.push(last)
+    }
+    if (rows.length < PAGE) break
+  }
+  store.transaction(() => {
+    for (const number of found) store.run('DELETE FROM letters WHERE number = ?', number)
+  })
+  return found.length
+}
+
+/** What a message says of itself, even where it is no event: dead letters seldom are. */
+function identityIn(
+  value: Uint8Array,
+  headers: SourceRecord['headers'] = {},
+): { readonly source?: string; readonly id?: string; readonly timeMs?: number } {
+  const body = objectIn(value)
+  const pick = (name: string) => {
+    const own = body[name]
+    if (typeof own === 'string') return own
+    const header = headers[`ce_${name}`] ?? headers[`ce-${name}`]
+    return header === undefined || typeof header === 'string'
+      ? header
+      : new TextDecoder().decode(header)
+  }
+  const [source, id, time] = [pick('source'), pick('id'), pick('time')]
+  const timeMs = time === undefined ? Number.NaN : Date.parse(time)
+  return {
+    ...(source !== undefined && { source }),
+    ...(id !== undefined && { id }),
+    ...(!Number.isNaN(timeMs) && { timeMs }),
+  }
+}
+
+function objectIn(value: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const body: unknown = JSON.parse(new TextDecoder().decode(value))
+    return body instanceof Object ? (body as Readonly<Record<string, unknown>>) : {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Requests to forget events: given to the trainer as a move of the live pointer, like any command, and followed until the
+ * certificate is written.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Clock } from '../../contracts/core.ts'
+import type { Certificate } from '../../checkpoint/certificates.ts'
+import type { ForgetTask } from '../../checkpoint/forgetting.ts'
+import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
+import { failure } from '../../platform/errors.ts'
+import type { ForgetRequest } from '../../versions/contract.ts'
+import { command, type Commanded } from './learning-service.ts'
+import type { TrainerView } from './served-model.ts'
+
+export interface Forgotten {
+  readonly request: string
+  /** `asked`: the trainer has not begun it. */
+  readonly state: 'asked' | 'rebuilding' | 'done'
+  readonly task?: ForgetTask
+  /** Of those that have to be learned again. */
+  readonly left?: number
+  readonly certificate?: Certificate
+}
+
+export interface ForgetService {
+  /** Throws `FORGET_FULL`. */
+  ask(
+    what: Omit<ForgetRequest, 'request'>,
+    reason: string,
+    actor?: string,
+  ): Promise<{ readonly request: string; readonly generation: number }>
+  /** Those on their way, then certificates, the newest first. Throws `TRAINED_ELSEWHERE`. */
+  list(limit: number): readonly Forgotten[]
+  /** Throws `FORGET_UNKNOWN`, `TRAINED_ELSEWHERE`. */
+  find(request: string): Forgotten
+}
+
+/** Each is a piece of work for the trainer. */
+const MOST_WAITING = 100
+
+export function openForgetService(
+  model: Commanded & { readonly forgets?: ForgetPages },
+  { trainer, clock }: { readonly trainer: TrainerView; readonly clock: Clock },
+): ForgetService {
+  const left = () => trainer.status(model.name).events?.states.relearning ?? 0
+  return {
+    async ask(what, reason, actor) {
+      const waiting = pagesOf(model, trainer).tasks().filter(isOpen).length
+      if (waiting >= MOST_WAITING)
+        throw failure('FORGET_FULL', `${waiting} requests to forget wait already`)
+      const request = requestName(clock.nowMs())
+      const asks = { forget: { ...what, request } }
+      const { generation } = await command(model, 'forget', reason, { asks, actor })
+      return { request, generation }
+    },
+    list(limit) {
+      const pages = pagesOf(model, trainer)
+      const open = pages.tasks().filter(isOpen).toReversed()
+      const done = pages.certificates(limit).map(doneOf)
+      return [...open.map((task) => shownTask(task, left())), ...done].slice(0, limit)
+    },
+    find(request) {
+      const pages = pagesOf(model, trainer)
+      const certificate = pages.certificate(request)
+      if (certificate !== undefined) return doneOf(certificate)
+      const task = pages.tasks().find(({ asked }) => asked.request === request)
+      if (task !== undefined) return shownTask(task, left())
+      throw failure('FORGET_UNKNOWN', `there is no request to forget ${request}`, {
+        details: { request },
+      })
+    },
+  }
+}
+
+/** In a fleet the checkpoint is on the daemon that trains the model. */
+function pagesOf(
+  { name, forgets }: Parameters<typeof openForgetService>[0],
+  trainer: TrainerView,
+): ForgetPages {
+  const { state, lease } = trainer.status(name)
+  if (forgets !== undefined && state !== 'standby') return forgets
+  const holder = lease?.holder ?? 'another daemon'
+  throw failure('TRAINED_ELSEWHERE', `${name} is trained by ${holder}`, { details: { holder } })
+}
+
+function isOpen({ stage }: ForgetTask): boolean {
+  return stage !== 'done'
+}
+
+function shownTask(task: ForgetTask, left: number): Forgotten {
+  const { asked, stage } = task
+  return { request: asked.request, state: stage, task, ...(stage === 'rebuilding' && { left }) }
+}
+
+function doneOf(certificate: Certificate): Forgotten {
+  const { request } = certificate
+  return { request: typeof request === 'string' ? request : '', state: 'done', certificate }
+}
+
+/** Names sort by time. */
+function requestName(nowMs: number): string {
+  const time = new Date(nowMs).toISOString().slice(0, 19).replace(/[-:T]/g, '')
+  return `${time}-${randomBytes(3).toString('hex')}`
+}

@@ -1,0 +1,50 @@
+/** The certificate of a request to forget: what was asked, what went from where, what was rebuilt, and what is not ours. */
+import { hash } from 'node:crypto'
+import type { Certificate } from '../../checkpoint/certificates.ts'
+import type { ForgetTask } from '../../checkpoint/forgetting.ts'
+import { canonicalJson } from '../../platform/canonical-json.ts'
+
+/** A place that may still have the events, and why nothing here can change that. */
+export interface NotErased {
+  readonly what: string
+  readonly why: string
+}
+
+export interface CertificateFacts {
+  readonly model: string
+  /** Of the version that the rest was learned in. */
+  readonly digest: string | undefined
+  readonly notErased: readonly NotErased[]
+}
+
+export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certificate {
+  const { asked, atMs, doneMs, reason, actor, counts, retired, from, rebuilt, again } = task
+  const { source, id, beforeMs, request } = asked
+  const meant = {
+    ...(source !== undefined && { source }),
+    ...(id !== undefined && { id }),
+    ...(beforeMs !== undefined && { before: timeOf(beforeMs) }),
+  }
+  const order = { request, model: facts.model, asked: meant, requested_at: timeOf(atMs) }
+  return {
+    format: 1,
+    ...order,
+    request_hash: hash('sha256', canonicalJson(order)),
+    reason,
+    ...(actor !== undefined && { by: actor }),
+    ...(doneMs !== null && { completed_at: timeOf(doneMs) }),
+    erased: counts,
+    learned_again: again,
+    versions: {
+      retired: [...retired].sort(),
+      ...(from !== null && { from }),
+      ...(rebuilt !== null && { rebuilt: { version: rebuilt, digest: facts.digest ?? '' } }),
+    },
+    ...(task.isBeyondLog && { beyond_event_log: true }),
+    not_erased: facts.notErased.map((each) => ({ ...each })),
+  }
+}
+
+export function timeOf(ms: number): string {
+  return new Date(ms).toISOString()
+}
