@@ -29,7 +29,7 @@ function notErasedOf(config: TrainerContext['config'], model: string): readonly 
   const others = streams.filter((name) => name !== 'http')
   const read = others.map((name) => ({
     what: `records in the source ${name}`,
-    why: 'they belong to whoever keeps that stream; read again, they are refused',
+    why: 'they belong to the owner of that stream; read again, they are refused',
   }))
   const sent = Object.keys(sinks).map((name) => ({
     what: `what the sink ${name} was sent`,

@@ -33,6 +33,8 @@ const routes = [
   'get /v1/models/{model}/dead-letters',
   'get /v1/models/{model}/dead-letters/{id}',
   'get /v1/models/{model}/feedback/{id}',
+  'get /v1/models/{model}/forget',
+  'get /v1/models/{model}/forget/{request}',
   'get /v1/models/{model}/history',
   'get /v1/models/{model}/pins',
   'get /v1/models/{model}/quality',
@@ -47,6 +49,7 @@ const routes = [
   'post /v1/models/{model}/dead-letters/resend',
   'post /v1/models/{model}/discard',
   'post /v1/models/{model}/feedback',
+  'post /v1/models/{model}/forget',
   'post /v1/models/{model}/pause',
   'post /v1/models/{model}/predict',
   'post /v1/models/{model}/promote',
@@ -78,9 +81,9 @@ test('each operation says what it is for, its parameters, and how it answers and
       const inPath = (operation.parameters ?? []).filter((each) => each.in === 'path')
       const names = inPath.map(({ name }) => name)
       expect(names, path).toEqual([...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name))
-      const success = /(feedback|relearn|discard|quarantine\/\w+|pause|resume)$/.test(path)
-        ? '202'
-        : '200'
+      const isCommand = method === 'post' && path.endsWith('/forget')
+      const isAccepted = /(feedback|relearn|discard|quarantine\/\w+|pause|resume)$/.test(path)
+      const success = isCommand || isAccepted ? '202' : '200'
       expect(operation.responses, path).toHaveProperty([success, 'content'])
       if (path.startsWith('/v1/'))
         expect(operation.responses, path).toHaveProperty([

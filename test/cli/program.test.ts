@@ -23,7 +23,7 @@ function run(args: readonly string[], input = '') {
 }
 
 const wanted = [
-  'setup demo init dead-letters serve up predict feedback status versions rollback promote canary shadow pin unpin history set-aside relearn discard quarantine retract pause resume why receipt export import models keys audit doctor bench config recover reset-position',
+  'setup demo init dead-letters serve up predict feedback status versions rollback promote canary shadow pin unpin pins history set-aside relearn discard quarantine forget retract pause resume why receipt export import models keys audit doctor bench config recover reset-position',
 ].flatMap((line) => line.split(' '))
 
 test('every command is there, says what it is for, and knows --json', () => {
