@@ -23,6 +23,7 @@ import type { Config } from '../config/config.ts'
 import { lockDataFolder } from '../platform/store/data-folder.ts'
 import { openAuditLog } from '../platform/audit/audit-log.ts'
 import { openMetrics } from '../platform/metrics.ts'
+import { openSpanExporter } from '../platform/tracing/exporter.ts'
 import { replicaName } from '../platform/replica-name.ts'
 import { untilServing } from '../serving/services/readiness.ts'
 import { answeredHosts } from '../api/http/host-check.ts'
@@ -134,6 +135,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     ending.abort()
     await sampling
   })
+  const spans = openSpans(site, replica)
   const server = await openServer({
     surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
     services,
@@ -144,6 +146,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     audit,
     keyRate: () => config.server.rate_limits?.key,
     asyncApi: asyncApiOf(config),
+    spans,
     ...{ log, metrics, clock, version: daemonVersion },
   })
   site.atEnd(async () => server.close())
@@ -166,6 +169,18 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
       if (parts.has('trainer')) supervisor?.restart({ deadlineMs: config.limits.shutdown_ms })
     },
   }
+}
+
+/** Closed after the server, so that the last requests are in it. */
+function openSpans(site: DaemonContext, instance: string) {
+  const { config, log, metrics } = site
+  const endpoint = config.telemetry.otlp
+  if (endpoint === undefined) return undefined
+  const resource = { version: daemonVersion, instance }
+  const most = () => config.limits.spans
+  const spans = openSpanExporter({ endpoint, resource, most, metrics, log })
+  site.atEnd(async () => spans.close())
+  return spans
 }
 
 /** Values that exist only once the parts that use them exist. */

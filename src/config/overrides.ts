@@ -16,6 +16,8 @@ export interface Override {
 }
 
 const PREFIX = 'ANTIKYTHERA_'
+/** The variable that every program with OpenTelemetry knows. */
+const COLLECTOR = 'OTEL_EXPORTER_OTLP_ENDPOINT'
 
 /**
  * Two underscores mean one level down. A variable without a level that is not a top-level key is not ours: Kubernetes
@@ -25,7 +27,8 @@ export function environmentOverrides(
   environment: Readonly<Record<string, string | undefined>>,
   topLevel: readonly string[],
 ): Override[] {
-  return Object.entries(environment)
+  const collector = environment[COLLECTOR]
+  const own = Object.entries(environment)
     .filter(([name]) => name.startsWith(PREFIX))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .flatMap(([name, text = '']) => {
@@ -35,6 +38,8 @@ export function environmentOverrides(
         return refuseMisspelt(name, first, topLevel)
       return [{ name, segments, text }]
     })
+  if (!collector) return own
+  return [{ name: COLLECTOR, segments: ['telemetry', 'otlp'], text: collector }, ...own]
 }
 
 function refuseMisspelt(name: string, first: string, topLevel: readonly string[]): [] {

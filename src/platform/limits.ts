@@ -96,6 +96,12 @@ export const limitTable = {
     most: 65_536,
     reason: 'answered rows that wait for a shadow; beyond it they are not compared',
   },
+  spans: {
+    default: 4096,
+    least: 1,
+    most: 1_000_000,
+    reason: 'finished spans wait in memory while the collector of telemetry.otlp is slow or away',
+  },
   inbox_events: {
     default: 1_000_000,
     least: 1,

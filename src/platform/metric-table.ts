@@ -596,6 +596,18 @@ export const metricTable = {
     labels: ['model'],
     help: 'Points kept for the accuracy line of the page, at most limits.samples.',
   },
+  spans: {
+    kind: 'counter',
+    name: 'antikythera_spans_total',
+    labels: ['result'],
+    help: 'Spans of traces: sent to the collector, or dropped because limits.spans were waiting. Only with telemetry.otlp.',
+  },
+  spansWaiting: {
+    kind: 'gauge',
+    name: 'antikythera_spans_waiting',
+    labels: [],
+    help: 'Spans that wait to be sent, at most limits.spans.',
+  },
   diskWaiting: {
     kind: 'gauge',
     name: 'antikythera_disk_waiting',

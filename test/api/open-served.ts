@@ -30,6 +30,7 @@ import type { Surface } from '../../src/api/surface.ts'
 import { openV1 } from '../../src/api/v1/surface.ts'
 import { watchScrapes } from '../../src/serving/services/metrics/scrape.ts'
 import { openServices, type Services } from '../../src/serving/services/services.ts'
+import type { SpanExporter } from '../../src/platform/tracing/exporter.ts'
 import { scratchFolder } from '../scratch-folder.ts'
 import { fakeBase } from '../serving/fake-base.ts'
 import { openLive } from '../serving/open-live.ts'
@@ -61,6 +62,7 @@ export interface ServedOptions {
   readonly hosts?: readonly string[]
   readonly cors?: CorsOptions
   readonly open?: boolean
+  readonly spans?: SpanExporter
   /** Instead of a classification. */
   readonly task?: Task
   readonly inbox?: Partial<InboxOptions>
@@ -161,6 +163,7 @@ export async function openServed(options: ServedOptions = {}) {
     metrics: live.metrics,
     clock: systemClock,
     asyncApi: { asyncapi: '3.0.0' },
+    spans: options.spans,
     version: '0.1.0',
   })
   onTestFinished(async () => {

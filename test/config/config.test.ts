@@ -27,6 +27,17 @@ test.each(readdirSync(examples).filter((name) => name.endsWith('.yaml')))(
   },
 )
 
+test('the collector of traces may come from the variable of OpenTelemetry', () => {
+  const text = 'telemetry: { otlp: http://file:4318 }\nmodels: { m: { labels: [a, b] } }\n'
+  const otlpOf = (environment: Readonly<Record<string, string>>) =>
+    parseConfig(text, '/', { environment }).telemetry.otlp
+  expect(otlpOf({ OTEL_EXPORTER_OTLP_ENDPOINT: '' })).toBe('http://file:4318')
+  const standard = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://standard:4318' }
+  expect(otlpOf(standard)).toBe('http://standard:4318')
+  const both = { ...standard, ANTIKYTHERA_TELEMETRY__OTLP: 'http://own:4318' }
+  expect(otlpOf(both)).toBe('http://own:4318')
+})
+
 test('the example with every key shows the defaults, and all of them', () => {
   const shown = loadConfig(join(examples, 'every-key.yaml'))
   const defaults = parseConfig('models: { sentiment: { labels: [negative, positive] } }', examples)

@@ -6,6 +6,7 @@ import type { Services } from '../../serving/services/services.ts'
 import type { Rate } from '../../platform/access/rate-limiter.ts'
 import type { AuditLog } from '../../platform/audit/audit-log.ts'
 import type { Surface } from '../surface.ts'
+import type { SpanExporter } from '../../platform/tracing/exporter.ts'
 import type { AuthSettings } from './auth.ts'
 import type { CorsOptions } from './cors.ts'
 
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly log: Logger
   readonly metrics: Metrics
   readonly clock: Clock
+  /** Where the spans of requests go; absent = requests are not traced. */
+  readonly spans?: SpanExporter | undefined
   /** The description of the channels of events; absent = there is none. */
   readonly asyncApi?: Readonly<Record<string, unknown>>
   /** Of the daemon, for the description. */

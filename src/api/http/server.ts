@@ -14,6 +14,7 @@ import { watchMethods } from './other-methods.ts'
 import { problemFormat } from './problem.ts'
 import { addOperations } from './routes/operations.ts'
 import { answerSocketFault } from './socket-fault.ts'
+import { traceRequests } from './trace-requests.ts'
 import { failure } from '../../platform/errors.ts'
 
 export interface Server {
@@ -51,6 +52,8 @@ async function build(context: HttpContext): Promise<FastifyInstance> {
   const connections = watch(app, context)
   addCors(app, cors)
   addHooks(app, context, connections)
+  const { spans } = context
+  if (spans !== undefined) traceRequests(app, { spans, clock })
   answerErrors(app, problemFormat, context)
   const isDescribed = ({ description }: Surface) => description !== undefined
   // The description sees the routes of its scope, and no others.

@@ -123,6 +123,18 @@ export function configSchemaOf(plugins: PluginTable) {
         },
         'to stderr',
       ),
+      telemetry: section(
+        {
+          otlp: Type.Optional(
+            Type.String({
+              pattern: '^https?://[^\\s]+$',
+              description:
+                'OpenTelemetry collector that gets a span for each request, such as http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT overrides it; absent = no traces',
+            }),
+          ),
+        },
+        'traces',
+      ),
       plugins: pluginPaths,
       redis: Type.Optional(redisSchema),
       fleet: fleetSchema,

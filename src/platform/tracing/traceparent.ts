@@ -1,0 +1,32 @@
+/** The header `traceparent`, by which a request names the trace that it belongs to (W3C Trace Context, 2021). */
+import { randomBytes } from 'node:crypto'
+
+export interface SpanContext {
+  /** 32 hex digits. */
+  readonly traceId: string
+  /** 16 hex digits. */
+  readonly spanId: string
+  readonly isSampled: boolean
+}
+
+const FORM = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/
+const SAMPLED = 1
+
+/** Undefined for anything that is not one: a broken header starts a trace of its own and refuses nothing. */
+export function readTraceparent(header: unknown): SpanContext | undefined {
+  const [, version, traceId = '', spanId = '', flags = '', more] =
+    (typeof header === 'string' ? FORM.exec(header) : null) ?? []
+  if (version === undefined || version === 'ff') return undefined
+  if (version === '00' && more !== undefined) return undefined
+  if (/^0*$/.test(traceId) || /^0*$/.test(spanId)) return undefined
+  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & SAMPLED) === SAMPLED }
+}
+
+/** A span below `parent`, or the first one of a new trace. */
+export function childOf(parent: SpanContext | undefined): SpanContext {
+  return {
+    traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
+    spanId: randomBytes(8).toString('hex'),
+    isSampled: parent?.isSampled ?? true,
+  }
+}
