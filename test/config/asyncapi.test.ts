@@ -122,7 +122,7 @@ test.each([
       seen[expected ? 'accepted' : 'refused'] += 1
       expect(validate(event)).toBe(expected)
     }),
-    { ...runs, numRuns: 3000 },
+    { numRuns: runs(3000) },
   )
   expect(seen.accepted).toBeGreaterThan(300)
   expect(seen.refused).toBeGreaterThan(300)
@@ -165,7 +165,7 @@ describe('what sinks write is as described', () => {
     }
     const { value, headers } = predictionMessage(served, 'sentiment')
     const message = document.components.messages['sentiment.predictions.kafka']!
-    const content = JSON.parse(Buffer.from(value ?? []).toString()) as Record<string, unknown>
+    const content = JSON.parse(Buffer.from(value).toString()) as Record<string, unknown>
     expect(ajv().validate(message.payload, content)).toBe(true)
     expect(ajv().validate(message.headers!, headers)).toBe(true)
     expect(Object.keys(content).filter((name) => !(name in message.payload.properties!))).toEqual(
