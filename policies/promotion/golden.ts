@@ -1,14 +1,13 @@
 /**
  * Examples that must stay right: a candidate is held when it answers more of them wrong than wavering explains.
  *
- * An example counts once `secure` live versions in a row have answered it right. One that n versions have answered right
- * is wrong by chance with a probability of about 1/(n + 2) (Laplace's rule of succession), so the number of wrong ones is
- * about Poisson distributed:
+ * An example counts once `secure` live versions have answered it, while at most half of its last answers were wrong. With
+ * wᵢ the share of them that was, the number of wrong ones is about Poisson distributed:
  *
- *   hold  ⇔  k wrong > lose  and  P(K ≥ k) ≤ alpha,   K ~ Poisson(Σ 1/(nᵢ + 2))
+ *   hold  ⇔  k wrong > lose  and  P(K ≥ k) ≤ alpha,   K ~ Poisson(1/20 + Σ wᵢ)
  *
- * The clearer the examples, the fewer it takes: a single wrong one among ten that were right 500 times holds. With
- * `alpha: 1` any wrong one does.
+ * An example that turned wrong a few versions ago is still counted as wrong, and its wᵢ rises slowly, so examples that a
+ * slow poison turns one by one add up. With `alpha: 1` any wrong one holds.
  *
  * The file has one event per line, as it would be sent: `{"input": {"text": "…"}, "label": "…"}`. It is read when the
  * daemon starts. Nothing is learned from it, and no feedback can change it, so this is the strongest guard against
@@ -31,6 +30,9 @@ export interface GoldenSettings {
   readonly lose: number
 }
 
+/** What the means do not know: as if one of the last twenty answers of one more example had been wrong. */
+const UNSEEN = 1 / 20
+
 /** Each is answered by candidates: what an update pays for is shared with the held-out rows. */
 const MOST_EXAMPLES = 1000
 const MOST_BYTES = 16 * 1024 * 1024
@@ -47,9 +49,8 @@ export const golden: PolicyKind<Promotion, GoldenSettings> = {
       type: 'integer',
       minimum: 1,
       maximum: 10_000,
-      default: 30,
-      description:
-        'live versions in a row that have answered an example right before it must stay so',
+      default: 10,
+      description: 'live versions that have answered an example before it must stay right',
     },
     alpha: {
       type: 'number',
@@ -78,9 +79,9 @@ function decide(
   { file, secure, alpha, lose }: GoldenSettings,
 ) {
   const own = outcomes.filter((each) => each.file === file)
-  const secured = own.filter(({ streak }) => streak >= secure)
+  const secured = own.filter(({ answers, wrong }) => answers >= secure && wrong <= 0.5)
   const lost = secured.filter(({ error }) => error >= 0.5)
-  const expected = secured.reduce((sum, { streak }) => sum + 1 / (streak + 2), 0)
+  const expected = secured.reduce((sum, { wrong }) => sum + wrong, UNSEEN)
   if (lost.length > lose && atLeast(lost.length, expected) <= alpha) {
     const lines = lost.slice(0, 5).map(({ line }) => line)
     const which = `line${lines.length === 1 ? '' : 's'} ${lines.join(', ')}`

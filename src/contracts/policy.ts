@@ -273,6 +273,10 @@ export interface GoldenOutcome {
   readonly error: number
   /** How many live versions in a row have answered it right until now. */
   readonly streak: number
+  /** How many live versions have answered it. */
+  readonly answers: number
+  /** The share of its last answers that was wrong: a fading mean, about of the last twenty. */
+  readonly wrong: number
 }
 
 /** The widest difference of accuracy between two slices that have enough examples, in percentage points. */

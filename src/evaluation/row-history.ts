@@ -27,7 +27,11 @@ interface RowState {
   readonly past: readonly (readonly [id: number, count: number, errors: number])[]
   /** How many live versions in a row have answered it right. */
   readonly streak: number
+  /** Of the live versions that have answered it: their number, and the share that was wrong, which fades. */
+  readonly seen?: Seen
 }
+
+type Seen = readonly [answers: number, wrong: number]
 
 interface PeriodState {
   readonly [field: string]: Json
@@ -48,6 +52,9 @@ export interface RowHistoryState {
 
 /** The past is cut into this many periods. */
 export const PERIODS = 8
+
+/** How much of the share of wrong answers an answer keeps: it is about that of the last twenty. */
+const KEPT = 0.95
 
 const empty: RowHistoryState = { head: '', periods: [], rows: [] }
 
@@ -94,6 +101,12 @@ export class RowHistory implements Stateful<RowHistoryState> {
     return this.#rows.get(key)?.streak ?? 0
   }
 
+  /** How many live versions have answered it, and about which share of the last twenty was wrong. */
+  seen(key: string): { readonly answers: number; readonly wrong: number } {
+    const [answers, wrong] = this.#rows.get(key)?.seen ?? [0, 0]
+    return { answers, wrong }
+  }
+
   /** Before a candidate is scored: only these rows stay, and the past only if the head has the same outputs. */
   begin(head: string, keys: readonly string[]): void {
     if (head !== this.#head) this.#forgetPeriods()
@@ -104,15 +117,16 @@ export class RowHistory implements Stateful<RowHistoryState> {
   }
 
   answered(key: string, version: number, outcome: Outcome): void {
-    const { live = null, past = [], streak = 0 } = this.#rows.get(key) ?? {}
-    this.#set(key, { line: answerOf(version, outcome), live, past, streak })
+    const { live = null, past = [], streak = 0, seen } = this.#rows.get(key) ?? {}
+    const line = answerOf(version, outcome)
+    this.#set(key, { line, live, past, streak, ...(seen && { seen }) })
   }
 
   answeredLive(key: string, version: number, outcome: Outcome): void {
     const before = this.#rows.get(key)
     const live = answerOf(version, outcome)
-    const { line, past = [], streak = 0 } = before ?? {}
-    this.#set(key, { line: line ?? live, live, past, streak })
+    const { line, past = [], streak = 0, seen } = before ?? {}
+    this.#set(key, { line: line ?? live, live, past, streak, ...(seen && { seen }) })
   }
 
   /** The candidate is going to be live: its answers are the past of the next one. `perPeriod` versions make a period. */
@@ -122,7 +136,8 @@ export class RowHistory implements Stateful<RowHistoryState> {
       if (row.line?.[0] !== version) continue
       const past = period === undefined ? [] : withError(row.past, period, row.line[1])
       const streak = row.line[1] < 0.5 ? row.streak + 1 : 0
-      this.#set(key, { ...row, live: row.line, past, streak })
+      const seen = seenWith(row.seen, row.line[1])
+      this.#set(key, { ...row, live: row.line, past, streak, seen })
     }
   }
 
@@ -205,6 +220,12 @@ export class RowHistory implements Stateful<RowHistoryState> {
 function withError(past: RowState['past'], { id }: PeriodState, error: number): RowState['past'] {
   const [, count, errors] = past.find(([of]) => of === id) ?? [id, 0, 0]
   return [...past.filter(([of]) => of !== id), [id, count + 1, errors + error]]
+}
+
+/** The mean of the first answers, then one that fades. Six digits are enough for a checkpoint. */
+function seenWith([answers, wrong]: Seen = [0, 0], error: number): Seen {
+  const kept = Math.min(KEPT, answers / (answers + 1))
+  return [answers + 1, Number((kept * wrong + (1 - kept) * error).toPrecision(6))]
 }
 
 function outcomeOf([, error, loss]: Answer): Outcome {

@@ -16,6 +16,7 @@ const all = [
   'hostile',
   'slow-disk',
   'versions',
+  'slow-poison',
 ]
 const ALONE = ['continual', 'compare', 'poison']
 const words = process.argv.slice(2)

@@ -65,6 +65,11 @@ function rowByRow(
     ...{ version: 'v7', rows: 100, from: 'held-out', candidate, live, prequential: live },
     outcomes: Array.from({ length: 100 }, () => row),
     periods: [{ first: 'v5', last: 'v6', events: 5000 }],
-    golden: [{ file: 'golden.jsonl', line: 1, error: errors.candidate, streak: 20 }],
+    golden: [
+      {
+        ...{ file: 'golden.jsonl', line: 1, error: errors.candidate },
+        ...{ streak: 20, answers: 20, wrong: 0 },
+      },
+    ],
   }
 }

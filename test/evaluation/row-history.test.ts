@@ -67,6 +67,25 @@ describe('the history of rows', () => {
     expect(streaks).toEqual([1, 2, 0, 1])
   })
 
+  it('keeps the share of wrong answers, of the last ones more than of those long ago', () => {
+    const history = new RowHistory()
+    const answer = (from: number, count: number, outcome: typeof right) => {
+      for (let at = from; at < from + count; at += 1) {
+        answered(history, at, { a: outcome })
+        history.promoted(at, at, 0)
+      }
+      return history.seen('a')
+    }
+    expect(history.seen('a')).toEqual({ answers: 0, wrong: 0 })
+    expect(answer(0, 1, wrong)).toEqual({ answers: 1, wrong: 1 })
+    expect(answer(1, 3, right)).toEqual({ answers: 4, wrong: 0.25 })
+    expect(answer(4, 96, right).wrong).toBeLessThan(0.01)
+    expect(answer(100, 20, wrong).wrong).toBeGreaterThan(0.6)
+    const other = new RowHistory()
+    other.restore(history.snapshot())
+    expect(other.seen('a')).toEqual(history.seen('a'))
+  })
+
   it('keeps only the rows of the comparison, and none that was taken back', () => {
     const history = new RowHistory()
     answered(history, 1, { a: right, b: right })

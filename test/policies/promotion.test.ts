@@ -289,7 +289,10 @@ describe('golden', () => {
     writeFileSync(file, text)
     return file
   }
-  const outcome = (line: number, error: number, streak: number) => ({ file, line, error, streak })
+  const outcome = (line: number, error: number, answers: number, wrong = 0) => ({
+    ...{ file, line, error, answers, wrong },
+    streak: wrong > 0 ? 0 : answers,
+  })
   const decide = (golden: ReturnType<typeof outcome>[], settings = {}) =>
     open('golden', { file: write('{"text":"a","label":"yes"}\n'), ...settings }).decide({
       ...compared(0.7, 0.7),
@@ -306,24 +309,42 @@ describe('golden', () => {
     })
   })
 
-  it('holds a candidate that has an example wrong that was right for very long', () => {
-    const outcomes = [outcome(1, 0, 300), outcome(3, 1, 300), outcome(4, 1, 9)]
+  it('holds a candidate that has examples wrong that were right, and does not count new ones', () => {
+    const outcomes = [outcome(1, 0, 300), outcome(3, 1, 300), outcome(5, 1, 30), outcome(4, 1, 9)]
     expect(decide(outcomes)).toEqual({
       verdict: 'hold',
-      reason: 'golden: 1 of 2 examples are wrong now (line 3)',
+      reason: 'golden: 2 of 3 examples are wrong now (lines 3, 5)',
     })
-    expect(decide(outcomes, { lose: 1 }).verdict).toBe('promote')
-    expect(decide(outcomes, { secure: 5, alpha: 1 }).reason).toMatch(/2 of 3 .*lines 3, 4/)
+    expect(decide(outcomes, { lose: 2 }).verdict).toBe('promote')
+    expect(decide(outcomes, { secure: 5, alpha: 1 }).reason).toMatch(/3 of 4 .*lines 3, 5, 4/)
   })
 
-  it('takes one of many for chance, and not many of many', () => {
+  it('takes for chance as many as usually waver, and not more', () => {
     const wrong = (count: number) =>
-      decide(Array.from({ length: 40 }, (_, at) => outcome(at, at < count ? 1 : 0, 60))).verdict
-    expect([0, 1, 2, 4, 10].map(wrong)).toEqual(['promote', 'promote', 'promote', 'hold', 'hold'])
+      decide(Array.from({ length: 40 }, (_, at) => outcome(at, at < count ? 1 : 0, 60, 0.05)))
+        .verdict
+    expect([0, 2, 5, 8, 10].map(wrong)).toEqual(['promote', 'promote', 'promote', 'hold', 'hold'])
+  })
+
+  it('adds up examples that turn wrong one after another', () => {
+    const turned = (count: number) =>
+      Array.from({ length: 40 }, (_, at) =>
+        outcome(at, at < count ? 1 : 0, 60, at < count ? 0.05 * at : 0),
+      )
+    expect([1, 2, 3].map((count) => decide(turned(count)).verdict)).toEqual([
+      'promote',
+      'hold',
+      'hold',
+    ])
+  })
+
+  it('does not count an example that is mostly wrong', () => {
+    const hard = Array.from({ length: 10 }, (_, at) => outcome(at, 1, 60, 0.9))
+    expect(decide(hard).reason).toBe('golden: 0 of 0 examples are right (of 10 in the file)')
   })
 
   it('of which any wrong one holds, where the config says so', () => {
-    const outcomes = [outcome(1, 0, 30), outcome(3, 1, 30)]
+    const outcomes = [outcome(1, 0, 30), outcome(3, 1, 30, 0.2)]
     expect(decide(outcomes).verdict).toBe('promote')
     expect(decide(outcomes, { alpha: 1 }).verdict).toBe('hold')
   })

@@ -12,6 +12,7 @@ export const BENCHES = [
   'hostile',
   'slow-disk',
   'versions',
+  'slow-poison',
 ]
 export const TABLES = [
   ...['mnist', 'tabular', 'text', 'drift', 'cost', 'memory'],

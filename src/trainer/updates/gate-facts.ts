@@ -96,7 +96,8 @@ export async function promotionFacts(
     periods: state.compared.periods,
     golden: golden.flatMap(({ file, line, example: { key } }) => {
       const own = state.compared.line(key, numberOf(parts))
-      return own ? [{ file, line, error: own.error, streak: state.compared.streak(key) }] : []
+      const streak = state.compared.streak(key)
+      return own ? [{ file, line, error: own.error, streak, ...state.compared.seen(key) }] : []
     }),
   }
 }
