@@ -13,17 +13,23 @@ export interface ClientFlags {
 export function withClient(command: Command): Command {
   return command
     .addOption(
-      new Option('-m, --model <name>', 'optional if the daemon serves only one').env(
+      fromEnvironment(
         'ANTIKYTHERA_MODEL',
+        new Option('-m, --model <name>', 'optional if the daemon serves only one'),
       ),
     )
     .addOption(
-      new Option('--url <url>', 'URL of the daemon')
-        .env('ANTIKYTHERA_URL')
-        .default('http://127.0.0.1:8080')
-        .argParser(httpUrl),
+      fromEnvironment(
+        'ANTIKYTHERA_URL',
+        new Option('--url <url>', 'URL of the daemon').default('http://127.0.0.1:8080'),
+      ),
     )
-    .addOption(new Option('--token <token>', 'if the daemon requires one').env('ANTIKYTHERA_TOKEN'))
+    .addOption(
+      fromEnvironment(
+        'ANTIKYTHERA_TOKEN',
+        new Option('--token <token>', 'if the daemon requires one'),
+      ),
+    )
     .option('--timeout <seconds>', 'timeout for one answer', positiveNumber, 60)
     .option('--json', 'print one JSON document')
 }
@@ -53,9 +59,10 @@ export interface ConfigFlags {
 export function withConfig(command: Command): Command {
   return command
     .addOption(
-      new Option('-c, --config <path>', 'YAML file')
-        .env('ANTIKYTHERA_CONFIG')
-        .default('antikythera.yaml'),
+      fromEnvironment(
+        'ANTIKYTHERA_CONFIG',
+        new Option('-c, --config <path>', 'YAML file').default('antikythera.yaml'),
+      ),
     )
     .option('--set <key.path=value...>', 'overrides one key of the file')
 }
@@ -82,8 +89,7 @@ export function finiteNumber(text: string): number {
   throw new InvalidArgumentError('give a number')
 }
 
-function httpUrl(text: string): string {
-  const isHttp = URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
-  if (isHttp) return text
-  throw new InvalidArgumentError('give a URL such as http://127.0.0.1:8080')
+/** An empty variable counts as unset, as in most programs: `ANTIKYTHERA_URL= antikythera status`. */
+function fromEnvironment(variable: string, option: Option): Option {
+  return process.env[variable] === '' ? option : option.env(variable)
 }

@@ -12,8 +12,9 @@ import { runCli } from './run-cli.ts'
 
 const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
 
-function run(args: readonly string[], input = '') {
-  const { ANTIKYTHERA_CONFIG: _, ...env } = process.env
+function run(args: readonly string[], input = '', variables: Record<string, string> = {}) {
+  const { ANTIKYTHERA_CONFIG: _, ...environment } = process.env
+  const env = { ...environment, ...variables }
   return spawnSync(process.execPath, [main, ...args], {
     encoding: 'utf8',
     input,
@@ -46,6 +47,17 @@ test('help and version are told', () => {
     readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
   ) as { version: string }
   expect(run(['--version']).stdout).toBe(`${version}\n`)
+})
+
+test.each(['', 'localhost'])('help is shown with ANTIKYTHERA_URL=%j', (url) => {
+  const help = run(['rollback', '--help'], '', { ANTIKYTHERA_URL: url })
+  expect([help.status, help.stdout]).toEqual([0, expect.stringContaining('--reason')])
+})
+
+test('an empty variable counts as unset: the default is asked', () => {
+  const empty = { ANTIKYTHERA_URL: '', ANTIKYTHERA_MODEL: '', ANTIKYTHERA_TOKEN: '' }
+  const { stderr } = run(['predict', 'x', '--timeout', '0.001'], '', empty)
+  expect(stderr).toContain('http://127.0.0.1:8080: ')
 })
 
 test.each([

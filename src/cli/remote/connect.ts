@@ -9,7 +9,17 @@ export interface Connected {
 }
 
 export function clientOf({ url, token, timeout }: ClientFlags): Client {
+  if (!isHttpUrl(url))
+    throw failure(
+      'USAGE',
+      `“${url}” is not the URL of a daemon; give one such as http://127.0.0.1:8080`,
+    )
   return openClient({ url, token, timeoutMs: timeout * 1000 })
+}
+
+/** Checked here and not with the flags, so that --help works with any ANTIKYTHERA_URL. */
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)
 }
 
 export async function connectModel(flags: ClientFlags): Promise<Connected> {
