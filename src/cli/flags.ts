@@ -50,6 +50,15 @@ export function aboutModel<Flags extends ClientFlags>(
   return model === undefined ? flags : { ...flags, model }
 }
 
+/** `why v12` means the version if --model or the daemon determines the model. */
+export function modelAndVersion(
+  first: string | undefined,
+  second: string | undefined,
+): { readonly model?: string | undefined; readonly version?: string | undefined } {
+  const isVersion = first !== undefined && second === undefined && /^v\d+$/.test(first)
+  return isVersion ? { version: first } : { model: first, version: second }
+}
+
 export interface ConfigFlags {
   readonly config: string
   readonly set?: readonly string[]
@@ -71,6 +80,12 @@ export function positiveNumber(text: string): number {
   const value = Number(text)
   if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value
   throw new InvalidArgumentError('give a number above 0')
+}
+
+export function shareBelowOne(text: string): number {
+  const value = Number(text)
+  if (value > 0 && value < 1) return value
+  throw new InvalidArgumentError('give a number above 0 and below 1, such as 0.1')
 }
 
 export function wholeNumber(text: string): number {

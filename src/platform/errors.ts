@@ -49,7 +49,7 @@ export const errorTable = {
   FEEDBACK_UNKNOWN: {
     status: 404,
     exit: 66,
-    fix: 'give the source of the event with ?source=; an event that was refused in the answer to it has no receipt, and receipts end with limits.seen_events',
+    fix: 'give the source of the event (?source=, in the CLI --source); an event that was refused in the answer to it has no receipt, and receipts end with limits.seen_events',
   },
   DEAD_LETTER_UNKNOWN: {
     status: 404,
@@ -59,7 +59,7 @@ export const errorTable = {
   VERSION_UNKNOWN: {
     status: 404,
     exit: 66,
-    fix: 'list the versions with GET /v1/models/{model}/versions',
+    fix: 'list the versions with antikythera versions, or GET /v1/models/{model}/versions',
   },
   VERSION_REMOVED: {
     status: 410,

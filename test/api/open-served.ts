@@ -72,6 +72,7 @@ export interface ServedOptions {
   readonly reached?: NonNullable<TrainerView['reached']>
   readonly example?: NonNullable<ServedModel['example']>
   readonly forgotten?: NonNullable<ServedModel['forgotten']>
+  readonly setAside?: NonNullable<ServedModel['setAside']>
   readonly storeBytes?: NonNullable<ServedModel['storeBytes']>
   /** Beside v1. */
   readonly surfaces?: (services: Services) => readonly Surface[]
@@ -133,6 +134,7 @@ export async function openServed(options: ServedOptions = {}) {
     deadLetters: deadLetters.pages,
     ...(options.example && { example: options.example }),
     ...(options.forgotten && { forgotten: options.forgotten }),
+    ...(options.setAside && { setAside: options.setAside }),
     ...(options.storeBytes && { storeBytes: options.storeBytes }),
     waitingRows: () => live.batcher.waiting('m'),
   }

@@ -5,7 +5,8 @@ import { Quality } from '../../src/evaluation/quality.ts'
 import type { LabelledReport } from '../../src/tasks/classification/report.ts'
 import type { QualityReport } from '../../src/evaluation/contract.ts'
 import type { Fleet } from '../../src/serving/services/fleet/fleet-view.ts'
-import { openServed, type ServedOptions } from '../api/open-served.ts'
+import { countsOf } from '../../src/checkpoint/event-log/states.ts'
+import { openServed, report, type ServedOptions } from '../api/open-served.ts'
 import { classificationOf } from '../tasks/classification-of.ts'
 import { runCli } from './run-cli.ts'
 
@@ -126,4 +127,13 @@ test('held-out examples have a column where there are any', async () => {
   expect(stdout).toMatch(/held out/)
   const without = await status({ trainer: { quality, counts } })
   expect(without.stdout).not.toMatch(/held out/)
+})
+
+test('what became of the events is one line, and the quarantine a column where the defence is on', async () => {
+  const states = countsOf([0, 2, 0, 7, 0, 0, 0, 3], 0)
+  const counts = { ...report.counts, quarantined: 3 }
+  const { stdout } = await status({ trainer: { lag: 0, counts, events: { states } } })
+  expect(stdout).toContain('m: what became of each event: 2 pending, 7 learned, 3 quarantined\n')
+  expect(stdout).toMatch(/^model .* quarantined$/m)
+  expect((await status({})).stdout).not.toMatch(/quarantined|what became/)
 })

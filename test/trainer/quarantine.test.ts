@@ -128,6 +128,23 @@ describe('a person', () => {
     expect(keptBackIn(world).filter(({ source }) => source === 's1')).toEqual([])
   })
 
+  test.each(['rollback', 'promote'] as const)(
+    'does not empty it by a %s to a version published after it: no version has learned it',
+    async (by) => {
+      const world = worldOf({ honest: 100 })
+      const setting = settingOf({ unreviewedDaily: 10, trusted: ['s0'], maxShare: 1 })
+      await runToEnd(world, setting)
+      const before = keptBackIn(world)
+      expect(before.length).toBeGreaterThan(50)
+      const { moves } = world.registry
+      const { version } = moves.at(-2)!.live
+      await world.registry.point({ version, expect: moves.length, reason: 'a person', by })
+      const { counts } = await runToEnd(world, setting)
+      expect(keptBackIn(world).filter(({ was }) => was === 'over-daily')).toEqual(before)
+      expect(counts.quarantined).toBe(before.length)
+    },
+  )
+
   test('drops it for good', async () => {
     const world = worldOf({ honest: 100 })
     const setting = settingOf({ unreviewedDaily: 40 })

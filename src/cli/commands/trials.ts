@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander'
 import type { Json } from '../../contracts/core.ts'
 import { failure } from '../../platform/errors.ts'
-import { aboutModel, withModel, type ClientFlags } from '../flags.ts'
+import { aboutModel, shareBelowOne, withModel, type ClientFlags } from '../flags.ts'
 
 interface TrialFlags extends Omit<ClientFlags, 'version'> {
   readonly version?: string
@@ -13,8 +13,8 @@ interface TrialFlags extends Omit<ClientFlags, 'version'> {
 
 export function registerCanary(program: Command): void {
   trialCommand(program, 'canary', 'let a version answer a share of the requests').addOption(
-    new Option('--share <share>', 'of the requests, between 0 and 1')
-      .argParser(Number)
+    new Option('--share <share>', 'of the requests: above 0 and below 1')
+      .argParser(shareBelowOne)
       .default(0.1),
   )
 }

@@ -1,7 +1,7 @@
 /** `antikythera why`: the live version, since when and why, and its ancestors. */
 import type { Command } from 'commander'
 import type { WhyFlags } from '../remote/show-why.ts'
-import { aboutModel, wholeNumber, withModel } from '../flags.ts'
+import { aboutModel, modelAndVersion, wholeNumber, withModel } from '../flags.ts'
 
 export function registerWhy(program: Command): void {
   withModel(program.command('why').description('why this version is live, back to the first one'))
@@ -14,9 +14,7 @@ export function registerWhy(program: Command): void {
     })
 }
 
-/** `why v12` means the version if --model or the daemon determines the model. */
 function asked(first: string | undefined, second: string | undefined, flags: WhyFlags): WhyFlags {
-  const isVersion = first !== undefined && second === undefined && /^v\d+$/.test(first)
-  const [model, version] = isVersion ? [undefined, first] : [first, second]
+  const { model, version } = modelAndVersion(first, second)
   return { ...aboutModel(model, flags), ...(version !== undefined && { version }) }
 }

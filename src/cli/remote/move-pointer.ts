@@ -20,6 +20,7 @@ export async function movePointer(
   const answer = await client.post(modelPath(model, route), body)
   print(flags.json, answer, () => {
     const { live, previous, generation } = answer as JsonObject & Moved
-    return [`${live} is live now, instead of ${previous} (generation ${generation})`]
+    const what = live === previous ? 'stays live' : `is live now, instead of ${previous}`
+    return [`${live} ${what} (generation ${generation})`]
   })
 }

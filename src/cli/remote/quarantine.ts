@@ -51,6 +51,8 @@ export async function selectQuarantined(
   const events = Number(answer.events)
   const counted = events === 1 ? '1 event' : `${events} events`
   print(flags.json, answer, () => [
-    `${counted} will be ${by === 'release' ? 'learned' : 'dropped'}`,
+    events === 0
+      ? 'nothing in quarantine matches: antikythera quarantine list'
+      : `${counted} will be ${by === 'release' ? 'learned' : 'dropped'}`,
   ])
 }

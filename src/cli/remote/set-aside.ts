@@ -52,8 +52,11 @@ function lines(events: readonly Aside[], count: number): string[] {
 export async function select(by: 'relearn' | 'discard', flags: SelectionFlags): Promise<void> {
   const { client, model } = await connectModel(flags)
   const answer = await client.post(modelPath(model, by), selectionIn(flags))
+  const events = Number(answer.events)
   print(flags.json, answer, () => [
-    `${counted(Number(answer.events))} will be ${by === 'relearn' ? 'learned' : 'dropped'}`,
+    events === 0
+      ? 'nothing that is set aside matches: antikythera set-aside'
+      : `${counted(events)} will be ${by === 'relearn' ? 'learned' : 'dropped'}`,
   ])
 }
 

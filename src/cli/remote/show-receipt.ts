@@ -46,7 +46,7 @@ function sentenceOf({ state, waiting_for, version, code, details = '' }: Said): 
     held_out: 'held out: it compares versions, and is never learned',
     rejected: code === undefined ? 'rejected' : `rejected: ${code}`,
     set_aside: 'set aside by a rollback: antikythera relearn, or discard',
-    quarantined: 'in quarantine',
+    quarantined: 'in quarantine: antikythera quarantine release, or drop',
     superseded: 'superseded by a newer signal',
     retracted: 'retracted',
     forgotten: 'forgotten',

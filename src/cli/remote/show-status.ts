@@ -29,6 +29,7 @@ interface Model {
   readonly served?: { readonly count: number; readonly error: number }
   readonly answers?: { readonly version: string; readonly count: number; readonly failed: number }
   readonly trial?: ShownTrial
+  readonly receipts?: Readonly<Record<string, number>>
   readonly drift?: { readonly alarms: number; readonly last: string | null }
 }
 
@@ -69,6 +70,7 @@ export async function showStatus(flags: StatusFlags): Promise<void> {
       ...models.flatMap(faultLines),
       ...models.flatMap(driftLines),
       ...models.flatMap(answerLines),
+      ...models.flatMap(receiptLines),
       ...models.flatMap(({ model, trial }) => trialLines(model, trial)),
       ...(problem
         ? ['', `the other replicas are unknown: ${problem.code}: ${problem.message}`]
@@ -136,6 +138,7 @@ function statusOf(model: Model, perSecond: number | undefined, fleet: Fleet | un
     answers: model.answers ?? null,
     trial: model.trial ?? null,
     served: model.served ?? null,
+    receipts: model.receipts ?? null,
     drained_per_second: perSecond ?? null,
     eta_seconds: perSecond !== undefined && perSecond > 0 ? lag / perSecond : null,
     live: live && { version: live.version, generation: live.generation },
@@ -155,6 +158,14 @@ function answerLines({ model, answers }: Shown): string[] {
   if (answers === null || answers.failed === 0) return []
   const { version, count, failed } = answers
   return ['', `${model}: ${failed} of ${count} requests to ${version} failed`]
+}
+
+/** Each event counts once, so the numbers add up to all that came. */
+function receiptLines({ model, receipts }: Shown): string[] {
+  const present = Object.entries(receipts ?? {}).filter(([, count]) => count > 0)
+  if (present.length === 0) return []
+  const states = present.map(([state, count]) => `${count} ${state.replaceAll('_', ' ')}`)
+  return ['', `${model}: what became of each event: ${states.join(', ')}`]
 }
 
 const REPLICA_HEAD = ['model', 'replica', 'role', 'version', 'generation', 'seen', 'url']

@@ -93,6 +93,13 @@ const heldOutColumn: Column = {
   cell: count('held_out'),
 }
 
+/** Where the defence is on. */
+const quarantineColumn: Column = {
+  head: 'quarantined',
+  meaning: 'kept back by the defence: antikythera quarantine list',
+  cell: count('quarantined'),
+}
+
 /** Who trains it, where several daemons may. */
 const fleetColumns: readonly Column[] = [
   {
@@ -117,8 +124,14 @@ export function statusLegend(rows: readonly StatusRow[]): string[] {
 
 function columnsOf(rows: readonly StatusRow[]): readonly Column[] {
   const holdsOut = rows.some(({ counts }) => counts.held_out !== undefined)
+  const isDefended = rows.some(({ counts }) => counts.quarantined !== undefined)
   const isFleet = rows.some(({ lease }) => lease !== null)
-  return [...columns, ...(holdsOut ? [heldOutColumn] : []), ...(isFleet ? fleetColumns : [])]
+  return [
+    ...columns,
+    ...(holdsOut ? [heldOutColumn] : []),
+    ...(isDefended ? [quarantineColumn] : []),
+    ...(isFleet ? fleetColumns : []),
+  ]
 }
 
 function shareOrError(share: number | undefined, mae: number | undefined): string {

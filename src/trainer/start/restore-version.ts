@@ -4,6 +4,7 @@
  * stays unless it is undone; a version with another adapter gives nothing, and a fresh adapter starts.
  */
 import { eventStates } from '../../checkpoint/event-log/states.ts'
+import { isQuarantined } from '../../checkpoint/set-aside-events.ts'
 import { isOfMemory } from '../../nn/memory.ts'
 import type { TrainableState } from '../../contracts/adapter.ts'
 import type { Logger } from '../../contracts/core.ts'
@@ -101,10 +102,11 @@ function restore(
   if (learner.extend(loop.task.declared(learner.head, remembered))) state.learnerChanged()
 }
 
-/** It may have learned some of the set-aside events. */
+/** It may have learned some of the set-aside events. No version has learned what is in quarantine, though it was accepted. */
 function forgetLearned({ setAside, dedupe, learner, log }: TrainerState, isKnown: boolean): void {
   const rehearsed = new Set(learner.remembered.map(({ key }) => key))
-  for (const { key } of setAside.entries) {
+  for (const { key, was } of setAside.entries) {
+    if (isQuarantined({ was })) continue
     const isLearned = log.stateOf(key) === eventStates.learned
     if (!isLearned && !rehearsed.has(key) && !(isKnown && dedupe.has(key))) continue
     setAside.remove(key)

@@ -68,7 +68,7 @@ export function openReceipts(
       const fate = isUnread(options, event) ? undefined : await options.reader.find(event)
       if (fate !== undefined) return { ...event, ...fateOf(fate) }
       if (options.inbox?.offsetOf(event) !== undefined) return { ...event, state: 'received' }
-      throw failure('FEEDBACK_UNKNOWN', `no event ${id} of ${event.source} is known`, {
+      throw failure('FEEDBACK_UNKNOWN', `no event ${id} of the source ${event.source} is known`, {
         details: { ...event },
       })
     },
