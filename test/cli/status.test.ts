@@ -132,7 +132,9 @@ test('held-out examples have a column where there are any', async () => {
 test('what became of the events is one line, and the quarantine a column where the defence is on', async () => {
   const states = countsOf([0, 2, 0, 7, 0, 0, 0, 3], 0)
   const counts = { ...report.counts, quarantined: 3 }
-  const { stdout } = await status({ trainer: { lag: 0, counts, events: { states } } })
+  const { stdout } = await status({
+    trainer: { lag: 0, counts, events: { states, rows: 12, bytes: 900 } },
+  })
   expect(stdout).toContain('m: what became of each event: 2 pending, 7 learned, 3 quarantined\n')
   expect(stdout).toMatch(/^model .* quarantined$/m)
   expect((await status({})).stdout).not.toMatch(/quarantined|what became/)
