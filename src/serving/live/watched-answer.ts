@@ -22,7 +22,7 @@ export interface Attempt {
 export function faultOf(error: unknown, signal: AbortSignal | undefined): AnswerFault | undefined {
   if (error instanceof CodedError) {
     if (error.code !== 'ENGINE_FAILED') return undefined
-    return error.details?.['fault'] === 'not_finite' ? 'not_finite' : 'engine'
+    return error.details.fault === 'not_finite' ? 'not_finite' : 'engine'
   }
   return signal?.aborted === true ? undefined : 'engine'
 }
