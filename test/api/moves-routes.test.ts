@@ -190,3 +190,14 @@ test('a rollback passes over versions that are removed or forgotten, and reads n
   await registry.promote('v4')
   expect((await post('rollback', { reason: 'r' })).json()).toMatchObject({ live: 'v0' })
 })
+
+test('relearn and discard refuse to begin from a version that never was, and move nothing', async () => {
+  const { post, registry } = await open()
+  const before = await registry.live()
+  for (const command of ['relearn', 'discard']) {
+    const response = await post(command, { reason: 'r', from: 'v999' })
+    expect(response.statusCode).toBe(404)
+    expect(response.json()).toMatchObject({ code: 'VERSION_UNKNOWN' })
+  }
+  expect(await registry.live()).toEqual(before)
+})

@@ -20,7 +20,7 @@ export interface LearningService {
   }): Page<ShownAside, number> & { readonly count: number }
   /** Sources that weigh less than others, because these contradict them. */
   distrusted(): NonNullable<TrainerStatus['defence']>['distrusted']
-  /** Learns what the selection means, or drops it for good. Throws `TRAINED_ELSEWHERE`. */
+  /** Learns what the selection means, or drops it for good. Throws `TRAINED_ELSEWHERE`, and `VERSION_UNKNOWN` for its `from`. */
   select(
     by: 'relearn' | 'discard',
     selection: Selection,
@@ -55,6 +55,8 @@ export function openLearningService(
     },
     distrusted: () => trainer.status(model.name).defence?.distrusted ?? [],
     async select(by, selection, reason, actor) {
+      // A misspelt version would select nothing and say so as if that were right.
+      if (selection.from !== undefined) await model.registry.find(selection.from)
       const events = pagesOf(model, trainer).count(selection)
       const { generation } = await command(model, by, reason, { asks: { selection }, actor })
       return { events, generation }

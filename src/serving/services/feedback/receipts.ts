@@ -125,7 +125,7 @@ function fateOf(found: LoggedReceipt): Fate {
 }
 
 const reasons = {
-  discarded: 'it was set aside by a rollback, and then discarded',
+  discarded: 'it was set aside by a rollback or kept in quarantine, and then discarded',
   crowded_out: 'it was set aside by a rollback, and too many events were set aside after it',
 } as const
 
