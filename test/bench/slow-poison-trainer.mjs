@@ -49,7 +49,6 @@ export async function learnStream({ tf, events, golden, test, model: settings, s
   try {
     const moves = []
     const stop = new AbortController()
-    let loop
     const site = {
       ...{ config, clock: systemClock, log, tf, engine: 'bench', baseTensors, trunk: trunks.open },
       trainingMutex: new TrainingMutex(),
@@ -61,7 +60,7 @@ export async function learnStream({ tf, events, golden, test, model: settings, s
         moves.push({ at: loop.status().counts.accepted, version: live.version, by, reason })
       },
     }
-    loop = await openModelLoop(site, MODEL)
+    const loop = await openModelLoop(site, MODEL)
     await loop.run(stop.signal)
     const { counts } = loop.status()
     const base = await openBase(config.models[MODEL].base)

@@ -7,9 +7,10 @@ import { sinks, sources as configurable } from '../../src/plugins.ts'
 const sources = { ...configurable, memory: null }
 const writers = { ...sinks.dead_letters, ...sinks.predictions }
 const folder = new URL('../../connectors/', import.meta.url)
-const rows = readFileSync(new URL('README.md', folder), 'utf8').matchAll(
-  /^\| `(\w+)`\s*\|(.*)\|$/gm,
+const [beforeSettings = ''] = readFileSync(new URL('README.md', folder), 'utf8').split(
+  '\n## Settings\n',
 )
+const rows = beforeSettings.matchAll(/^\| `(\w+)`\s*\|(.*)\|$/gm)
 const catalogue = new Map([...rows].map(([, name, cells]) => [name!, cells!.split('|')]))
 
 test('the catalogue lists every connector, and no other', () => {

@@ -77,7 +77,8 @@ export function callerFinder(
 export function checkRole(caller: Caller, needs: RouteRole): void {
   if (opens(caller.roles, needs)) return
   const { name, roles: has } = caller
-  throw failure('ROLE_MISSING', `this needs the role ${needs}; ${name} has ${has.join(', ')}`, {
-    details: { key: name, needs, roles: [...has] },
+  const asked = [needs].flat().join(' or ')
+  throw failure('ROLE_MISSING', `this needs the role ${asked}; ${name} has ${has.join(', ')}`, {
+    details: { key: name, needs: asked, roles: [...has] },
   })
 }

@@ -17,8 +17,9 @@ export function requireRoles(app: FastifyInstance): void {
     const role = route.config?.role
     invariant(role, `the route ${String(route.method)} ${route.url} says no role`)
     if (route.schema === undefined || role === 'any') return
-    // OpenAPI 3.1: for a bearer the list names the roles that it needs. The empty one: a daemon without auth.
-    route.schema = { ...route.schema, security: [{ bearer: [role] }, {}] }
+    // OpenAPI 3.1: each entry is an alternative, and for a bearer names the role it needs. The empty one: no auth.
+    const bearers = [role].flat().map((each) => ({ bearer: [each] }))
+    route.schema = { ...route.schema, security: [...bearers, {}] }
   })
 }
 

@@ -18,6 +18,7 @@ function bodies({ example }: Pick<ModelServices, 'example'>): Readonly<Record<st
     [of('canary/end')]: { reason: 'enough seen' },
     [of('shadow')]: { version: 'v1', reason: 'compare it first' },
     [of('shadow/end')]: { reason: 'enough seen' },
+    [of('forget')]: { source: 'person-17', reason: 'asked to be forgotten' },
     [of('dead-letters/resend')]: { code: 'FEATURES_INVALID' },
     [of('dead-letters/drop')]: { code: 'EVENT_MALFORMED' },
   }

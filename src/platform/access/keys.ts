@@ -11,12 +11,14 @@ import { createHash, randomBytes } from 'node:crypto'
 export const roles = ['predict', 'feedback', 'operate', 'read'] as const
 export type Role = (typeof roles)[number]
 
-/** What a route asks for; `any`: of every known caller. */
-export type RouteRole = Role | 'any'
+/** What a route asks for: a role, one of several, or with `any` no more than a known caller. */
+export type RouteRole = Role | readonly Role[] | 'any'
 
 export function opens(given: readonly Role[], wanted: RouteRole): boolean {
-  if (wanted === 'any' || given.includes(wanted)) return true
-  return wanted === 'read' && given.includes('operate')
+  if (wanted === 'any') return true
+  const asked = [wanted].flat()
+  if (asked.some((role) => given.includes(role))) return true
+  return asked.includes('read') && given.includes('operate')
 }
 
 /** An entry of `server.auth.keys`. */

@@ -5,7 +5,6 @@ import type { LoggedReceipt } from '../../../checkpoint/event-log/receipts.ts'
 import type { Receipt } from '../../../serving/services/feedback/receipts.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { entryOf } from '../../../platform/errors.ts'
-import { checkRole } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
 import { ModelParams, ReceiptAnswer } from '../schemas.ts'
 
@@ -36,9 +35,8 @@ export function addReceiptRoute(app: FastifyInstance, services: Services): void 
   app.get<{ Params: Static<typeof ReceiptParams>; Querystring: Static<typeof ReceiptQuery> }>(
     '/models/:model/feedback/:id',
     // Who may send feedback may ask what became of it.
-    { schema, config: { role: 'any' } },
+    { schema, config: { role: ['feedback', 'read'] } },
     async ({ params, query, caller }) => {
-      if (caller?.roles.includes('feedback') === false) checkRole(caller, 'read')
       const { receipts } = services.model(params.model)
       const { sources } = caller ?? {}
       return shown(await receipts.find(params.id, { source: query.source, sources }))
