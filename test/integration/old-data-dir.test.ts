@@ -92,7 +92,8 @@ describe.each(['mood', 'valves'])('%s', (model) => {
     })
     const { versions } = (await ask(`${model}/versions`)) as Pick<Recorded, 'versions'>
     expect(versions.map(({ version, digest }) => ({ version, digest }))).toEqual(before.versions)
-    expect(await ask(`${model}/history`)).toEqual(before.history)
+    // Later releases say more of each move, and nothing else of what was recorded.
+    expect(await ask(`${model}/history`)).toMatchObject(before.history)
   })
 
   test('has learned what it had learned, and keeps aside what was set aside', async () => {
