@@ -73,13 +73,11 @@ import type {
   LearningRateSchedule,
   Memory,
   PolicyTable,
-  Promotion,
   Regularizer,
   Replay,
-  Rollback,
-  Rollout,
   Trigger,
 } from './contracts/policy.ts'
+import type { Promotion, Rollback, Rollout } from './contracts/release.ts'
 import type { ServedPrediction, SinkPlugin, SourcePlugin } from './contracts/stream.ts'
 import type { TaskPlugin } from './contracts/task.ts'
 import { classification } from './tasks/classification/plugin.ts'

@@ -3,7 +3,8 @@
  *
  * The default: on a stream the newest weights are the best guess, and a bad one is one rollback away.
  */
-import type { PolicyKind, Promotion } from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Promotion } from '../../src/contracts/release.ts'
 
 export const always: PolicyKind<Promotion> = {
   summary: 'every finished candidate becomes live',

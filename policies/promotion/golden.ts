@@ -15,12 +15,8 @@
  */
 import { readFileSync, statSync } from 'node:fs'
 import { CodedError } from '../../src/contracts/core.ts'
-import type {
-  GoldenExample,
-  PolicyKind,
-  Promotion,
-  PromotionFacts,
-} from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { GoldenExample, Promotion, PromotionFacts } from '../../src/contracts/release.ts'
 
 export interface GoldenSettings {
   readonly [setting: string]: number | string

@@ -10,7 +10,8 @@
  *
  * See `sequential-test.ts` for the test and its reference.
  */
-import type { PolicyKind, Promotion, PromotionFacts } from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Promotion, PromotionFacts } from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface HeldOutSettings {

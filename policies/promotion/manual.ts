@@ -4,7 +4,8 @@
  * Learning goes on from the held weights, and each candidate is published, so that any of them can be compared and
  * promoted. Together with other policies it shows their verdicts to that person.
  */
-import type { PolicyKind, Promotion } from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Promotion } from '../../src/contracts/release.ts'
 
 export const manual: PolicyKind<Promotion> = {
   summary: 'every candidate is held until a person promotes one',

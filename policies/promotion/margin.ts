@@ -7,7 +7,8 @@
  * The plain champion–challenger rule: it takes the difference as it is, however few rows it comes from. On few rows
  * `held-out` is the better choice, because it has a stated error rate.
  */
-import type { PolicyKind, Promotion } from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Promotion } from '../../src/contracts/release.ts'
 
 export const margin: PolicyKind<Promotion, { readonly points: number }> = {
   summary: 'a candidate becomes live when it is better than the live version by `points`',

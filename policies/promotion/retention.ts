@@ -9,12 +9,8 @@
  * add up. The parts share α, so at most a share α of the candidates that have forgotten nothing are held. Versions from
  * before the line had learned `after` examples are no measure: a model that knows little answers one label always.
  */
-import type {
-  PolicyKind,
-  Promotion,
-  PromotionFacts,
-  RowOutcome,
-} from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Promotion, PromotionFacts, RowOutcome } from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface RetentionSettings {

@@ -8,7 +8,8 @@
  * are held, and they are released again when the gap has closed. A slice with few examples has a wide interval and
  * holds nothing; `evaluation.slices.examples` says when it counts at all.
  */
-import type { PolicyKind, Promotion, PromotionFacts } from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Promotion, PromotionFacts } from '../../src/contracts/release.ts'
 
 export const sliceGap: PolicyKind<Promotion, { readonly max_points: number }> = {
   summary: 'a candidate is held while one slice is served clearly worse than another',

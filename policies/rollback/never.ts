@@ -1,5 +1,6 @@
 /** Never rolls back automatically: a person decides, with one call. */
-import type { PolicyKind, Rollback } from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Rollback } from '../../src/contracts/release.ts'
 
 export const never: PolicyKind<Rollback> = {
   summary: 'never rolls back automatically',

@@ -14,13 +14,13 @@
  *
  * See `../sequential-test.ts` for the test and its reference.
  */
+import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type {
   AnswerWatch,
-  PolicyKind,
   Rollback,
   RollbackDecision,
   WatchedAnswer,
-} from '../../src/contracts/policy.ts'
+} from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface OnErrorsSettings {

@@ -11,12 +11,8 @@
  * See `sequential-test.ts` for the test and its reference.
  */
 import type { Json } from '../../src/contracts/core.ts'
-import type {
-  PolicyKind,
-  Rollback,
-  RollbackDecision,
-  RollbackFacts,
-} from '../../src/contracts/policy.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
+import type { Rollback, RollbackDecision, RollbackFacts } from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface OnRegressionSettings {

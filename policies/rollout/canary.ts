@@ -8,13 +8,13 @@
  * Information and Software Technology 99, on stages and what ends them.
  */
 import type { Json } from '../../src/contracts/core.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type {
   JudgedAnswer,
-  PolicyKind,
   Rollout,
   RolloutDecision,
   TrialStage,
-} from '../../src/contracts/policy.ts'
+} from '../../src/contracts/release.ts'
 import { HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 type CanarySettings = HarmSettings & Readonly<Record<'share' | 'factor', number>>

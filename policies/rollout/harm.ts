@@ -10,7 +10,7 @@
  * a shadow each answer is a block.
  */
 import type { Json, Setting } from '../../src/contracts/core.ts'
-import type { JudgedAnswer } from '../../src/contracts/policy.ts'
+import type { JudgedAnswer } from '../../src/contracts/release.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export const harmSettings = {

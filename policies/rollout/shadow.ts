@@ -4,13 +4,13 @@
  * canary, and no user sees a bad one; but each request is computed twice.
  */
 import type { Json } from '../../src/contracts/core.ts'
+import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type {
   JudgedAnswer,
-  PolicyKind,
   Rollout,
   RolloutDecision,
   TrialStage,
-} from '../../src/contracts/policy.ts'
+} from '../../src/contracts/release.ts'
 import { HarmTest, harmSettings, type HarmSettings } from './harm.ts'
 
 export const shadow: PolicyKind<Rollout, HarmSettings> = {

@@ -17,7 +17,7 @@ import {
   openBase,
   openTask,
 } from '../config/model-parts.ts'
-import type { PromotionNeeds } from '../contracts/policy.ts'
+import type { PromotionNeeds } from '../contracts/release.ts'
 import { goldenOf } from '../config/golden.ts'
 import type { RowCost } from '../evaluation/gate-rows.ts'
 import { jointPromotion } from '../evaluation/joint-promotion.ts'

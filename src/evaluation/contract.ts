@@ -1,6 +1,6 @@
 /** How good the answers of a model are, as reported to people. */
 import type { Json } from '../contracts/core.ts'
-import type { SliceGap } from '../contracts/policy.ts'
+import type { SliceGap } from '../contracts/release.ts'
 
 /** The quality of a model's answers, each given before its example was learned. The task adds its own fields. */
 export interface QualityReport {

@@ -4,7 +4,7 @@
  * learned them, so they compare how well old skills are kept, and none belongs to the block that only the candidate
  * knows.
  */
-import type { RowOrigin } from '../contracts/policy.ts'
+import type { RowOrigin } from '../contracts/release.ts'
 import type { Example } from '../contracts/task.ts'
 
 /** More rows add little precision, and each takes a forward pass. */

@@ -3,7 +3,7 @@
  * wrong line is found when the daemon starts or the config is checked, with its file and number.
  */
 import { CodedError, type ExampleKey } from '../contracts/core.ts'
-import type { GoldenExample } from '../contracts/policy.ts'
+import type { GoldenExample } from '../contracts/release.ts'
 import type { Encoded } from '../contracts/network.ts'
 import type { FeedbackEvent, Input } from '../contracts/stream.ts'
 import type { Example, Task } from '../contracts/task.ts'

@@ -2,7 +2,7 @@
  * Promotion policies that decide together: a candidate becomes live when every one of them agrees. Each is asked about
  * each candidate, also after one has refused it, so that the manifest shows all verdicts.
  */
-import type { GoldenExample, Promotion, PromotionNeeds, Verdict } from '../contracts/policy.ts'
+import type { GoldenExample, Promotion, PromotionNeeds, Verdict } from '../contracts/release.ts'
 
 export interface NamedPromotion {
   readonly name: string

@@ -1,6 +1,6 @@
 /** Rollback policies that watch the same version: each is called with everything, and each alone may roll back. */
 import type { Json } from '../contracts/core.ts'
-import type { AnswerWatch, Rollback } from '../contracts/policy.ts'
+import type { AnswerWatch, Rollback } from '../contracts/release.ts'
 
 export interface NamedRollback {
   readonly name: string

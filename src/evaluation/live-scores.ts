@@ -4,7 +4,7 @@
  * scores are kept separately until then.
  */
 import type { Stateful } from '../contracts/core.ts'
-import type { Scores } from '../contracts/policy.ts'
+import type { Scores } from '../contracts/release.ts'
 import type { Score } from '../contracts/task.ts'
 import { noSums, scoresOf, withScore, type ScoreSums } from './running-scores.ts'
 

@@ -9,7 +9,7 @@
  * stand in for them: that loss is also high where the stream changes.
  */
 import type { Json, Stateful } from '../contracts/core.ts'
-import type { LossGapReport } from '../contracts/policy.ts'
+import type { LossGapReport } from '../contracts/release.ts'
 
 export interface LossGapLimits {
   /** In the unit of the task's loss. */

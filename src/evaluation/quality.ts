@@ -3,7 +3,7 @@
  * which contains it; everything it stores is bounded.
  */
 import type { Json } from '../contracts/core.ts'
-import type { SliceGap } from '../contracts/policy.ts'
+import type { SliceGap } from '../contracts/release.ts'
 import type { Example, Score, Task, TaskQuality } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { ratio } from './running-accuracy.ts'

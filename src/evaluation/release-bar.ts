@@ -4,7 +4,7 @@
  * it, as well as the old adapter did.
  */
 import type { Decision } from '../contracts/core.ts'
-import type { Scores } from '../contracts/policy.ts'
+import type { Scores } from '../contracts/release.ts'
 
 export interface ReleaseBar {
   /** Recent accuracy of the previous adapter. */

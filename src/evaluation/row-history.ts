@@ -7,7 +7,7 @@
  * learner vary from update to update. Bounded: one entry per row, and at most PERIODS numbers in it.
  */
 import type { Json, Stateful } from '../contracts/core.ts'
-import type { PastPeriod } from '../contracts/policy.ts'
+import type { PastPeriod } from '../contracts/release.ts'
 
 /** Of one row by one version. */
 export interface Outcome {

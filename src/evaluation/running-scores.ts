@@ -7,7 +7,7 @@
  *
  * Gama, Sebastião & Rodrigues (2013), "On evaluating stream learning algorithms", Machine Learning 90(3).
  */
-import type { Scores } from '../contracts/policy.ts'
+import type { Scores } from '../contracts/release.ts'
 import type { Score } from '../contracts/task.ts'
 import { fading, ratio } from './running-accuracy.ts'
 

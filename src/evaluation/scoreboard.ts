@@ -3,7 +3,7 @@
  * example of the stream is a fair test and none has to be set aside.
  */
 import type { Stateful } from '../contracts/core.ts'
-import type { Scores, SliceGap } from '../contracts/policy.ts'
+import type { Scores, SliceGap } from '../contracts/release.ts'
 import type { Example, Score, Task } from '../contracts/task.ts'
 import type { QualityReport } from './contract.ts'
 import { defaultQualityLimits, Quality, type QualityLimits, type QualityState } from './quality.ts'

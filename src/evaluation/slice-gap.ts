@@ -11,7 +11,7 @@
  * Agresti & Caffo (2000), "Simple and effective confidence intervals for proportions and differences of proportions",
  * The American Statistician 54(4).
  */
-import type { SliceGap } from '../contracts/policy.ts'
+import type { SliceGap } from '../contracts/release.ts'
 import { fading, ratio, type AccuracyState } from './running-accuracy.ts'
 
 const ALPHA = 0.05

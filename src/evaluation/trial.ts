@@ -3,7 +3,7 @@
  * Only answers that were served during this trial count, each by its first judgement.
  */
 import type { Json } from '../contracts/core.ts'
-import type { JudgedAnswer, TrialStage } from '../contracts/policy.ts'
+import type { JudgedAnswer, TrialStage } from '../contracts/release.ts'
 import type { ServedPrediction } from '../contracts/stream.ts'
 
 export interface Trial {

@@ -8,14 +8,8 @@
  */
 import type { TrainableState } from '../contracts/adapter.ts'
 import type { Decision, ExampleKey, Tensors } from '../contracts/core.ts'
-import type {
-  Alarm,
-  AlarmCount,
-  LossGapReport,
-  RollbackDecision,
-  Scores,
-  SliceGap,
-} from '../contracts/policy.ts'
+import type { Alarm, AlarmCount } from '../contracts/policy.ts'
+import type { LossGapReport, RollbackDecision, Scores, SliceGap } from '../contracts/release.ts'
 import type { Example, Head, Remembered, Score } from '../contracts/task.ts'
 import type { QualityReport } from '../evaluation/contract.ts'
 import type { MemoryShape } from '../versions/contract.ts'

@@ -1,5 +1,6 @@
 /** The trainer's report to the server about its model. */
-import type { AlarmCount, LossGapReport, Scores } from '../contracts/policy.ts'
+import type { AlarmCount } from '../contracts/policy.ts'
+import type { LossGapReport, Scores } from '../contracts/release.ts'
 import type { DefenceReport } from '../learner/defence/defence.ts'
 import type { Positions, SourceStatus } from '../contracts/stream.ts'
 import type { Trial } from '../evaluation/trial.ts'

@@ -2,14 +2,8 @@
 import type { AdapterConfig, Trainable } from '../contracts/adapter.ts'
 import type { Clock, ExampleKey, Logger, Random, Tensors } from '../contracts/core.ts'
 import type { Base, BaseIdentity, TrunkEngine } from '../contracts/network.ts'
-import type {
-  Promotion,
-  LearningRateSchedule,
-  Replay,
-  Rollback,
-  Rollout,
-  Trigger,
-} from '../contracts/policy.ts'
+import type { LearningRateSchedule, Replay, Trigger } from '../contracts/policy.ts'
+import type { Promotion, Rollback, Rollout } from '../contracts/release.ts'
 import type { FeedbackEvent, Sink, Source, SourceRecord } from '../contracts/stream.ts'
 import type { Head, Task } from '../contracts/task.ts'
 import type { Lease } from '../fleet/contract.ts'

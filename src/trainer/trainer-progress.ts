@@ -2,7 +2,7 @@
  * The small part of a trainer's state that changes with almost every event: positions of the sources, event counts, the
  * next version's name and start.
  */
-import type { Scores } from '../contracts/policy.ts'
+import type { Scores } from '../contracts/release.ts'
 import type { Routing } from '../versions/contract.ts'
 import type { Received } from '../intake/join.ts'
 import { behind, type Barrier } from '../checkpoint/barrier.ts'

@@ -2,7 +2,7 @@
 import type { AdapterConfig } from '../contracts/adapter.ts'
 import type { Json, Tensors } from '../contracts/core.ts'
 import type { BaseIdentity } from '../contracts/network.ts'
-import type { LossGapReport, Scores, SliceGap, Verdict } from '../contracts/policy.ts'
+import type { LossGapReport, Scores, SliceGap, Verdict } from '../contracts/release.ts'
 import type { TaskFacts } from '../contracts/task.ts'
 
 /** The size of a version's memory: `slots` is how many its tensors have room for, the head's own among them. */

@@ -1,6 +1,6 @@
 /** What every promotion policy must do. */
 import { describe, expect, it } from 'vitest'
-import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/policy.ts'
+import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/release.ts'
 
 export function promotionConformance(name: string, open: () => Promotion): void {
   describe(`promotion ${name}`, () => {

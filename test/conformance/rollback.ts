@@ -1,6 +1,6 @@
 /** What every rollback policy must do. */
 import { describe, expect, it } from 'vitest'
-import type { Rollback, RollbackFacts, Scores } from '../../src/contracts/policy.ts'
+import type { Rollback, RollbackFacts, Scores } from '../../src/contracts/release.ts'
 
 export function rollbackConformance(name: string, open: () => Rollback): void {
   describe(`rollback ${name}`, () => {

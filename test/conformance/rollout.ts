@@ -1,7 +1,7 @@
 /** What every rollout policy must do. `open` makes a fresh one. */
 import { describe, expect, it } from 'vitest'
 import type { Random } from '../../src/contracts/core.ts'
-import type { JudgedAnswer, Rollout, RolloutDecision } from '../../src/contracts/policy.ts'
+import type { JudgedAnswer, Rollout, RolloutDecision } from '../../src/contracts/release.ts'
 import { openRandom } from '../../src/platform/random.ts'
 
 export function rolloutConformance(name: string, open: () => Rollout): void {

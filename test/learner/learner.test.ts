@@ -1,6 +1,7 @@
 import { asKey } from '../example-key.ts'
 import { describe, expect, test } from 'vitest'
-import type { Rollback, Trigger } from '../../src/contracts/policy.ts'
+import type { Trigger } from '../../src/contracts/policy.ts'
+import type { Rollback } from '../../src/contracts/release.ts'
 import type { Score } from '../../src/contracts/task.ts'
 import type { LearnerState } from '../../src/learner/learner-types.ts'
 import { rejection } from '../coded.ts'

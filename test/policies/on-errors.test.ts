@@ -1,7 +1,7 @@
 /** Answers that fail: when the policy blames the live version for them, and when not. */
 import { expect, test } from 'vitest'
 import { openPolicies } from '../../src/config/plugins/open-policy.ts'
-import type { AnswerWatch } from '../../src/contracts/policy.ts'
+import type { AnswerWatch } from '../../src/contracts/release.ts'
 import { jointWatch } from '../../src/evaluation/joint-rollback.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { policies } from '../../src/plugins.ts'

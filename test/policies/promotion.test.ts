@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
-import type { RowOutcome } from '../../src/contracts/policy.ts'
+import type { RowOutcome } from '../../src/contracts/release.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
-import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/policy.ts'
+import type { Promotion, PromotionFacts, Scores } from '../../src/contracts/release.ts'
 import { jointPromotion } from '../../src/evaluation/joint-promotion.ts'
 
 const open = (policy: string, settings: object = {}): Promotion =>

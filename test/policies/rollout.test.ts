@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
-import type { JudgedAnswer, Rollout } from '../../src/contracts/policy.ts'
+import type { JudgedAnswer, Rollout } from '../../src/contracts/release.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { policies } from '../../src/plugins.ts'
 

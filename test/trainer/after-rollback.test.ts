@@ -1,6 +1,6 @@
 /** What becomes of the events after the version gone back to: learned again in their order, set aside, or held. */
 import { describe, expect, test } from 'vitest'
-import type { Rollback } from '../../src/contracts/policy.ts'
+import type { Rollback } from '../../src/contracts/release.ts'
 import type { Asked, Mover } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { packTensors } from '../../src/checkpoint/tensor-pack.ts'

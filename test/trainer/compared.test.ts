@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { openPolicies } from '../../src/config/plugins/open-policy.ts'
 import type { ExampleKey } from '../../src/contracts/core.ts'
-import type { Promotion, PromotionFacts } from '../../src/contracts/policy.ts'
+import type { Promotion, PromotionFacts } from '../../src/contracts/release.ts'
 import type { GoldenRow } from '../../src/evaluation/golden-rows.ts'
 import { jointPromotion } from '../../src/evaluation/joint-promotion.ts'
 import { policies } from '../../src/plugins.ts'

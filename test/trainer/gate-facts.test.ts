@@ -5,8 +5,8 @@ import type {
   PromotionFacts,
   Rollback,
   RollbackFacts,
-} from '../../src/contracts/policy.ts'
-import type { Scores } from '../../src/contracts/policy.ts'
+} from '../../src/contracts/release.ts'
+import type { Scores } from '../../src/contracts/release.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, lessons } from './events.ts'
 import { finalState } from './final-state.ts'

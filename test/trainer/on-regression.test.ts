@@ -1,7 +1,7 @@
 /** A rollback by the trainer itself: an earlier version answers the newest examples better than the live one. */
 import { expect, test } from 'vitest'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
-import type { Rollback, RollbackFacts } from '../../src/contracts/policy.ts'
+import type { Rollback, RollbackFacts } from '../../src/contracts/release.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { policies } from '../../src/plugins.ts'
 import { lessons } from './events.ts'

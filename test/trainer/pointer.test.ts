@@ -2,7 +2,7 @@
 import { setImmediate as nextTick } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../src/contracts/core.ts'
-import type { Promotion, Rollback } from '../../src/contracts/policy.ts'
+import type { Promotion, Rollback } from '../../src/contracts/release.ts'
 import type { Mover } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { leaveRecovery } from '../../src/checkpoint/recovery.ts'

@@ -1,6 +1,6 @@
 /** Law 11: after a rollback nothing that was accepted before it teaches again unless a person asks for it. */
 import { describe, expect, test } from 'vitest'
-import type { Rollback } from '../../src/contracts/policy.ts'
+import type { Rollback } from '../../src/contracts/release.ts'
 import type { Asked, Mover } from '../../src/versions/contract.ts'
 import { Checkpoint } from '../../src/checkpoint/checkpoint.ts'
 import { event, labelled, lessons } from './events.ts'

@@ -7,13 +7,8 @@ import { onTestFinished } from 'vitest'
 import { openPolicy, type ChosenPolicy as Chosen } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { Clock, Logger } from '../../src/contracts/core.ts'
-import type {
-  Promotion,
-  LearningRateSchedule,
-  Replay,
-  Rollback,
-  Trigger,
-} from '../../src/contracts/policy.ts'
+import type { LearningRateSchedule, Replay, Trigger } from '../../src/contracts/policy.ts'
+import type { Promotion, Rollback } from '../../src/contracts/release.ts'
 import type {
   DeadLetter,
   FeedbackEvent,

@@ -9,7 +9,6 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { entryUrl } from '../../platform/entry.ts'
-import { ICON } from './icon.ts'
 import { STYLE } from './style.ts'
 
 export interface Asset {
@@ -31,6 +30,13 @@ export const libraries = {
   'preact/hooks': 'hooks.js',
   'preact/jsx-runtime': 'jsx-runtime.js',
 } as const
+
+/** A gear, for the tab of the browser. */
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+<circle cx="16" cy="16" r="10" fill="none" stroke="#2f7d6d" stroke-width="5"/>
+<circle cx="16" cy="16" r="13.5" fill="none" stroke="#2f7d6d" stroke-width="4" stroke-dasharray="5.3 5.3"/>
+</svg>
+`
 
 const JAVASCRIPT = 'text/javascript; charset=utf-8'
 

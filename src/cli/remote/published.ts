@@ -1,5 +1,5 @@
 /** Versions as the daemon describes them, in the shapes of /openapi.json. */
-import type { SliceGap } from '../../contracts/policy.ts'
+import type { SliceGap } from '../../contracts/release.ts'
 import { modelPath, type Client } from './client.ts'
 import { pagesOf } from './pages.ts'
 

@@ -1,6 +1,6 @@
 /** How good the answers of each model are: against baselines, by source of events, and by label. */
 import { CodedError } from '../../contracts/core.ts'
-import type { SliceGap } from '../../contracts/policy.ts'
+import type { SliceGap } from '../../contracts/release.ts'
 import type { LabelledReport } from '../../tasks/classification/report.ts'
 import type { ErrorReport } from '../../tasks/regression/view.ts'
 import { modelPath, type Client, type JsonObject } from './client.ts'

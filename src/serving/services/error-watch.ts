@@ -5,7 +5,7 @@
  * Its state is that of this process, and bounded: the counts of the live version, and those of the policy.
  */
 import { CodedError, type Logger } from '../../contracts/core.ts'
-import type { AnswerWatch } from '../../contracts/policy.ts'
+import type { AnswerWatch } from '../../contracts/release.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Attempt } from '../live/watched-answer.ts'
 import { rollBackFailing, type Movable } from './moves.ts'

@@ -2,7 +2,7 @@
 import { identityOf } from '../../adapters/base-identity.ts'
 import { recordedConfig } from '../../adapters/recorded-config.ts'
 import type { Example } from '../../contracts/task.ts'
-import type { PromotionDecision, PromotionFacts } from '../../contracts/policy.ts'
+import type { PromotionDecision, PromotionFacts } from '../../contracts/release.ts'
 import type { Manifest, ManifestDraft, VersionDraft } from '../../versions/contract.ts'
 import { CodedError } from '../../contracts/core.ts'
 import type { Outcome } from '../../learner/learner-types.ts'

@@ -1,7 +1,7 @@
 /** The facts of release decisions that the trainer has to compute: answers of other versions than the learner's. */
 import type { TrainableState } from '../../contracts/adapter.ts'
 import { CodedError } from '../../contracts/core.ts'
-import type { PromotionFacts } from '../../contracts/policy.ts'
+import type { PromotionFacts } from '../../contracts/release.ts'
 import type { Example } from '../../contracts/task.ts'
 import { gateRows, nextRows, rowBudget, type UpdateSize } from '../../evaluation/gate-rows.ts'
 import { PERIODS, type Outcome as RowAnswer } from '../../evaluation/row-history.ts'

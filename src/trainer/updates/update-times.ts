@@ -1,5 +1,5 @@
 /** How many updates this process has finished, and how long their steps took: for two metrics of the server. */
-import type { Verdict } from '../../contracts/policy.ts'
+import type { Verdict } from '../../contracts/release.ts'
 import type { Outcome } from '../../learner/learner-types.ts'
 import type { UpdateTimes } from '../contract.ts'
 
