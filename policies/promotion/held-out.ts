@@ -8,10 +8,11 @@
  * a candidate is held until the test shows that it is not worse by more than `points`. That needs more rows: where both
  * answer equally, about 350 for 2 points at α = 0.02.
  *
- * See `sequential-test.ts` for the test and its reference.
+ * See `../sequential-test.ts` for the test and its reference.
  */
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type { Promotion, PromotionFacts } from '../../src/contracts/release.ts'
+import { alphaSetting, pointsSetting } from '../sequential-settings.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface HeldOutSettings {
@@ -25,20 +26,8 @@ export const heldOut: PolicyKind<Promotion, HeldOutSettings> = {
   summary:
     'held out of serving when a sequential test finds it worse on examples that nothing trains on',
   settings: {
-    points: {
-      type: 'number',
-      minimum: 0,
-      maximum: 100,
-      default: 1,
-      description: 'percentage points of accuracy that a candidate may be worse by',
-    },
-    alpha: {
-      type: 'number',
-      minimum: 1e-6,
-      maximum: 0.5,
-      default: 0.02,
-      description: 'error rate: the largest share of sound candidates that are held',
-    },
+    points: pointsSetting(1, 'percentage points of accuracy that a candidate may be worse by'),
+    alpha: alphaSetting(0.02, 'error rate: the largest share of sound candidates that are held'),
     hold_on: {
       type: 'choice',
       options: ['harm', 'doubt'],

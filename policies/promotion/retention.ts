@@ -11,6 +11,7 @@
  */
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type { Promotion, PromotionFacts, RowOutcome } from '../../src/contracts/release.ts'
+import { alphaSetting, pointsSetting } from '../sequential-settings.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface RetentionSettings {
@@ -24,13 +25,7 @@ export interface RetentionSettings {
 export const retention: PolicyKind<Promotion, RetentionSettings> = {
   summary: 'held when a label or a slice has fallen against the best of the last versions',
   settings: {
-    points: {
-      type: 'number',
-      minimum: 0,
-      maximum: 100,
-      default: 5,
-      description: 'percentage points of accuracy that a label or slice may lose',
-    },
+    points: pointsSetting(5, 'percentage points of accuracy that a label or slice may lose'),
     versions: {
       type: 'integer',
       minimum: 1,
@@ -38,13 +33,7 @@ export const retention: PolicyKind<Promotion, RetentionSettings> = {
       default: 200,
       description: 'live versions of the past that a candidate is compared with',
     },
-    alpha: {
-      type: 'number',
-      minimum: 1e-6,
-      maximum: 0.5,
-      default: 0.02,
-      description: 'error rate: the largest share of sound candidates that are held',
-    },
+    alpha: alphaSetting(0.02, 'error rate: the largest share of sound candidates that are held'),
     after: {
       type: 'integer',
       minimum: 0,
@@ -78,11 +67,11 @@ function decide(
   const against = first === last ? first : `${first}–${last}`
   const fallen = tested.filter(({ test }) => test.isRejected && test.mean > points / 100)
   if (fallen.length > 0) {
-    const told = fallen.map(
+    const losses = fallen.map(
       ({ part, test }) =>
         `${part} has lost ${(100 * test.mean).toFixed(1)} points on ${test.count} rows`,
     )
-    const reason = `retention: against ${against}, ${told.join(', ')}`
+    const reason = `retention: against ${against}, ${losses.join(', ')}`
     return { verdict: 'hold', reason, ...(last !== '' && { better: last }) } as const
   }
   const reason = `retention: nothing has fallen against ${against} (${parts.size} parts)`

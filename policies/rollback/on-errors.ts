@@ -21,6 +21,7 @@ import type {
   RollbackDecision,
   WatchedAnswer,
 } from '../../src/contracts/release.ts'
+import { alphaSetting, pointsSetting, windowSetting } from '../sequential-settings.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface OnErrorsSettings {
@@ -33,27 +34,15 @@ export interface OnErrorsSettings {
 export const onErrors: PolicyKind<Rollback, OnErrorsSettings> = {
   summary: 'rolls back when answers of the live version fail more often than those before it',
   settings: {
-    points: {
-      type: 'number',
-      minimum: 0,
-      maximum: 100,
-      default: 5,
-      description: 'percentage points of answers that may fail, beyond those of the version before',
-    },
-    alpha: {
-      type: 'number',
-      minimum: 1e-6,
-      maximum: 0.5,
-      default: 0.001,
-      description: 'error rate: the largest share of sound windows that end in a rollback',
-    },
-    window: {
-      type: 'integer',
-      minimum: 16,
-      maximum: 1_000_000,
-      default: 1000,
-      description: 'answers after which the test starts again',
-    },
+    points: pointsSetting(
+      5,
+      'percentage points of answers that may fail, beyond those of the version before',
+    ),
+    alpha: alphaSetting(
+      0.001,
+      'error rate: the largest share of sound windows that end in a rollback',
+    ),
+    window: windowSetting(1000, 'answers after which the test starts again'),
   },
   open: (settings) => ({
     looksAtScores: false,

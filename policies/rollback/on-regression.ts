@@ -8,11 +8,12 @@
  * again with a newer one. At most a share α of the windows without a regression end in a rollback. It goes back to the
  * reference, and what the line has learned since is set aside.
  *
- * See `sequential-test.ts` for the test and its reference.
+ * See `../sequential-test.ts` for the test and its reference.
  */
 import type { Json } from '../../src/contracts/core.ts'
 import type { PolicyKind } from '../../src/contracts/policy.ts'
 import type { Rollback, RollbackDecision, RollbackFacts } from '../../src/contracts/release.ts'
+import { alphaSetting, pointsSetting, windowSetting } from '../sequential-settings.ts'
 import { SequentialTest } from '../sequential-test.ts'
 
 export interface OnRegressionSettings {
@@ -25,27 +26,12 @@ export interface OnRegressionSettings {
 export const onRegression: PolicyKind<Rollback, OnRegressionSettings> = {
   summary: 'rolls back when an earlier version answers the newest examples better',
   settings: {
-    points: {
-      type: 'number',
-      minimum: 0,
-      maximum: 100,
-      default: 1,
-      description: 'percentage points of accuracy that the live version may be worse by',
-    },
-    alpha: {
-      type: 'number',
-      minimum: 1e-6,
-      maximum: 0.5,
-      default: 0.01,
-      description: 'error rate: the largest share of sound windows that end in a rollback',
-    },
-    window: {
-      type: 'integer',
-      minimum: 16,
-      maximum: 1_000_000,
-      default: 512,
-      description: 'examples after which a newer version becomes the reference',
-    },
+    points: pointsSetting(1, 'percentage points of accuracy that the live version may be worse by'),
+    alpha: alphaSetting(
+      0.01,
+      'error rate: the largest share of sound windows that end in a rollback',
+    ),
+    window: windowSetting(512, 'examples after which a newer version becomes the reference'),
   },
   open: (settings) => new OnRegression(settings),
 }

@@ -2,7 +2,7 @@
  * Certificates of what was forgotten, in `certificates/` of a model's folder: one JSON file a request, whole or absent.
  * They say what was asked and what became of it, and stay until a person removes them.
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Json } from '../contracts/core.ts'
 import { makeFolder, replaceFile } from '../platform/store/atomic-file.ts'
@@ -47,9 +47,5 @@ export function readCertificate(folder: string, request: string): Certificate | 
 }
 
 function filesIn(folder: string): readonly string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
-  }
+  return existsSync(folder) ? readdirSync(folder) : []
 }

@@ -42,6 +42,19 @@ export function withModel(command: Command): Command {
   return withClient(command).argument('[model]', 'optional if the daemon serves only one')
 }
 
+/** For commands about some of the events that a model does not learn: which ones, and why. `own` is one option more. */
+export function withSelection(
+  command: Command,
+  own: readonly [flag: string, text: string],
+): Command {
+  return withModel(command)
+    .option('--source <name>', 'only events from this source')
+    .option(...own)
+    .option('--label <label>', 'only events with this label')
+    .option('--since <time>', 'only events since then, such as 2026-11-24T10:00:00Z')
+    .option('--reason <text>', 'recorded in the history')
+}
+
 export function aboutModel<Flags extends ClientFlags>(
   model: string | undefined,
   flags: Flags,

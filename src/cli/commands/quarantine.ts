@@ -1,6 +1,6 @@
 /** `antikythera quarantine`: what the defence keeps back. */
 import type { Command } from 'commander'
-import { aboutModel, wholeNumber, withModel } from '../flags.ts'
+import { aboutModel, wholeNumber, withModel, withSelection } from '../flags.ts'
 import type { AsideFlags, SelectionFlags } from '../remote/set-aside.ts'
 
 export function registerQuarantine(program: Command): void {
@@ -18,14 +18,11 @@ export function registerQuarantine(program: Command): void {
 }
 
 function selecting(quarantine: Command, name: 'release' | 'drop', description: string): void {
-  withModel(quarantine.command(name).description(description))
-    .option('--source <name>', 'only events from this source')
-    .option('--id <id>', 'only the event with this id')
-    .option('--label <label>', 'only events with this label')
-    .option('--since <time>', 'only events since then, such as 2026-11-24T10:00:00Z')
-    .option('--reason <text>', 'recorded in the history')
-    .action(async (model: string | undefined, flags: SelectionFlags) => {
+  const command = quarantine.command(name).description(description)
+  withSelection(command, ['--id <id>', 'only the event with this id']).action(
+    async (model: string | undefined, flags: SelectionFlags) => {
       const { selectQuarantined } = await import('../remote/quarantine.ts')
       await selectQuarantined(name, aboutModel(model, flags))
-    })
+    },
+  )
 }

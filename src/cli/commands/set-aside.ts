@@ -1,6 +1,6 @@
 /** Events set aside by rollbacks: list, relearn or discard them; and pausing and resuming learning. */
 import type { Command } from 'commander'
-import { aboutModel, wholeNumber, withModel, type ClientFlags } from '../flags.ts'
+import { aboutModel, wholeNumber, withModel, withSelection, type ClientFlags } from '../flags.ts'
 import type { RetractFlags } from '../remote/retract.ts'
 import type { AsideFlags, SelectionFlags } from '../remote/set-aside.ts'
 
@@ -32,16 +32,13 @@ function registerRetract(program: Command): void {
 }
 
 function selecting(program: Command, name: 'relearn' | 'discard', description: string): void {
-  withModel(program.command(name).description(description))
-    .option('--source <name>', 'only events from this source')
-    .option('--label <label>', 'only events with this label')
-    .option('--since <time>', 'only events since then, such as 2026-11-24T10:00:00Z')
-    .option('--from <version>', 'only what a rollback to it, or to a later one, has set aside')
-    .option('--reason <text>', 'recorded in the history')
-    .action(async (model: string | undefined, flags: SelectionFlags) => {
-      const { select } = await import('../remote/set-aside.ts')
-      await select(name, aboutModel(model, flags))
-    })
+  withSelection(program.command(name).description(description), [
+    '--from <version>',
+    'only what a rollback to it, or to a later one, has set aside',
+  ]).action(async (model: string | undefined, flags: SelectionFlags) => {
+    const { select } = await import('../remote/set-aside.ts')
+    await select(name, aboutModel(model, flags))
+  })
 }
 
 function pausing(program: Command, name: 'pause' | 'resume', description: string): void {

@@ -2,7 +2,7 @@
 import { modelPath } from './client.ts'
 import { connectModel } from './connect.ts'
 import { pagesOf } from './pages.ts'
-import { selectionIn, type AsideFlags, type SelectionFlags } from './set-aside.ts'
+import { counted, selectionIn, type AsideFlags, type SelectionFlags } from './set-aside.ts'
 import { print, table } from '../print.ts'
 
 interface Quarantined {
@@ -49,10 +49,9 @@ export async function selectQuarantined(
   const { client, model } = await connectModel(flags)
   const answer = await client.post(modelPath(model, 'quarantine', by), selectionIn(flags))
   const events = Number(answer.events)
-  const counted = events === 1 ? '1 event' : `${events} events`
   print(flags.json, answer, () => [
     events === 0
       ? 'nothing in quarantine matches: antikythera quarantine list'
-      : `${counted} will be ${by === 'release' ? 'learned' : 'dropped'}`,
+      : `${counted(events)} will be ${by === 'release' ? 'learned' : 'dropped'}`,
   ])
 }

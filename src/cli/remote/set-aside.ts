@@ -72,7 +72,7 @@ export function selectionIn({ source, id, label, since, from, reason }: Selectio
   }
 }
 
-function counted(events: number): string {
+export function counted(events: number): string {
   return events === 1 ? '1 event' : `${events} events`
 }
 

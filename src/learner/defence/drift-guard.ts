@@ -11,6 +11,7 @@
  * Page (1954), "Continuous inspection schemes", Biometrika 41.
  */
 import type { Json } from '../../contracts/core.ts'
+import { renew } from './renew.ts'
 
 /** Contradictions that noise may explain: 40 % wrong labels stay below it. */
 const ALLOWANCE = 0.5
@@ -54,14 +55,11 @@ export class DriftGuard {
 
   saw(stratum: string, source: string, isContradicted: boolean): void {
     const own = this.#strata.get(stratum) ?? { events: 0, voices: new Map<string, Voice>() }
-    this.#strata.delete(stratum)
-    this.#strata.set(stratum, own)
+    renew(this.#strata, stratum, own, this.#limit)
     own.events += 1
     const sum = (own.voices.get(source)?.sum ?? 0) + (isContradicted ? 1 : 0) - ALLOWANCE
-    own.voices.delete(source)
-    own.voices.set(source, { sum: Math.max(0, Math.min(MOST, sum)), at: own.events })
-    trim(own.voices, SOURCES)
-    trim(this.#strata, this.#limit)
+    const voice = { sum: Math.max(0, Math.min(MOST, sum)), at: own.events }
+    renew(own.voices, source, voice, SOURCES)
   }
 
   hasChanged(stratum: string): boolean {
@@ -88,10 +86,4 @@ export class DriftGuard {
       this.#strata.set(stratum, { events, voices: new Map(own) })
     }
   }
-}
-
-/** The least recent goes first. */
-function trim(map: Map<string, unknown>, limit: number): void {
-  const [oldest] = map.keys()
-  if (map.size > limit && oldest !== undefined) map.delete(oldest)
 }

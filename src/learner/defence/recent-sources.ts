@@ -9,6 +9,7 @@
  * them its trust. An upper confidence bound gives a new source the benefit of the doubt.
  */
 import type { Json } from '../../contracts/core.ts'
+import { renew } from './renew.ts'
 
 /** Events after which a sum has faded to about a third. */
 const HORIZON = 500
@@ -108,7 +109,7 @@ export class RecentSources {
     return Math.max(0, Math.min(1, (2 * (own + doubt)) / edge))
   }
 
-  /** The sources of which `trust` is below 1. */
+  /** The sources that `trust` gives less than 1. */
   distrusted(trust: (source: string) => number): readonly (readonly [string, number])[] {
     const all = [...this.#rows.keys()].map((source) => [source, trust(source)] as const)
     return all.filter(([, value]) => value < 1)
@@ -138,10 +139,7 @@ export class RecentSources {
     row.seen *= kept
     row.learned *= kept
     row.at = this.#events
-    this.#rows.delete(source)
-    this.#rows.set(source, row)
-    const [oldest] = this.#rows.keys()
-    if (this.#rows.size > this.#limit && oldest !== undefined) this.#rows.delete(oldest)
+    renew(this.#rows, source, row, this.#limit)
     return row
   }
 }

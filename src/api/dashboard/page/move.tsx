@@ -26,6 +26,11 @@ interface Shown {
   readonly path: string
 }
 
+const trialNotes = {
+  canary: 'It answers a share of the requests, until you end the trial, promote or roll back.',
+  shadow: 'It is computed for each request and compared, and never returned.',
+} as const
+
 function shown(move: Move, live: Live | null): Shown {
   const { kind, version } = move
   switch (kind) {
@@ -49,18 +54,12 @@ function shown(move: Move, live: Live | null): Shown {
         path: '/promote',
       }
     case 'canary':
-      return {
-        title: `Try ${version} as a canary`,
-        note: 'It answers a share of the requests, until you end the trial, promote or roll back.',
-        button: 'Start',
-        path: '/canary',
-      }
     case 'shadow':
       return {
-        title: `Try ${version} as a shadow`,
-        note: 'It is computed for each request and compared, and never returned.',
+        title: `Try ${version} as a ${kind}`,
+        note: trialNotes[kind],
         button: 'Start',
-        path: '/shadow',
+        path: `/${kind}`,
       }
     case 'end':
       return {

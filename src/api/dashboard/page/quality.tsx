@@ -61,18 +61,7 @@ function Strata({ strata }: { readonly strata: NonNullable<Quality['labels']> })
   if (strata.length === 0) return <p class="note">No feedback has come yet.</p>
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">label</th>
-          <th scope="col">found</th>
-          <th scope="col" class="right">
-            precision
-          </th>
-          <th scope="col" class="right">
-            examples
-          </th>
-        </tr>
-      </thead>
+      <Head columns={['label', 'found']} numbers={['precision', 'examples']} />
       <tbody>
         {strata.map(({ label, recall, precision, support }) => (
           <tr key={label}>
@@ -92,6 +81,31 @@ function Strata({ strata }: { readonly strata: NonNullable<Quality['labels']> })
         ))}
       </tbody>
     </table>
+  )
+}
+
+interface HeadProps {
+  readonly columns: readonly string[]
+  readonly numbers: readonly string[]
+}
+
+/** Numbers stand on the right. */
+function Head({ columns, numbers }: HeadProps) {
+  return (
+    <thead>
+      <tr>
+        {columns.map((name) => (
+          <th scope="col" key={name}>
+            {name}
+          </th>
+        ))}
+        {numbers.map((name) => (
+          <th scope="col" class="right" key={name}>
+            {name}
+          </th>
+        ))}
+      </tr>
+    </thead>
   )
 }
 
@@ -154,15 +168,7 @@ interface SharesProps {
 function Shares({ what, rows }: SharesProps) {
   return (
     <table>
-      <thead>
-        <tr>
-          <th scope="col">{what}</th>
-          <th scope="col">recent</th>
-          <th scope="col" class="right">
-            examples
-          </th>
-        </tr>
-      </thead>
+      <Head columns={[what, 'recent']} numbers={['examples']} />
       <tbody>
         {rows.map(({ name, accuracy_recent, count }) => (
           <tr key={name}>
