@@ -34,7 +34,7 @@ export interface ForgetTask {
   readonly released: string | null
   /** What it ended with. */
   readonly rebuilt: string | null
-  /** Events were in the log no longer, so no version could be shown to be without them. */
+  /** Events had fallen out of the log, so no version could be shown to be without them. */
   readonly isBeyondLog: boolean
   readonly doneMs: number | null
 }

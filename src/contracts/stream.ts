@@ -294,7 +294,7 @@ export interface ConnectorChannel {
   readonly hosts?: readonly string[]
   /** JSON Schema of the headers that it reads or writes. */
   readonly headers?: Readonly<Record<string, unknown>>
-  /** JSON Schema of what a sink writes; absent for a source, whose messages are events. */
+  /** JSON Schema of what a sink writes; absent for a source: its messages are events. */
   readonly payload?: Readonly<Record<string, unknown>>
 }
 

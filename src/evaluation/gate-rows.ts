@@ -54,7 +54,7 @@ export function rowBudget({ learned, stepRows }: UpdateSize, cost: RowCost | und
   return Math.max(1, Math.floor((SHARE_OF_UPDATE * update) / cost.tail))
 }
 
-/** Those that may be answered now: first the ones whose answer is the oldest. `costOf` counts forward passes. */
+/** The rows that may be answered now: first those with the oldest answers. `costOf` counts forward passes. */
 export function nextRows<Row>(
   rows: readonly Row[],
   { budget, answeredBy }: { readonly budget: number; readonly answeredBy: (row: Row) => number },

@@ -35,8 +35,8 @@ export function jointPromotion(promotions: readonly NamedPromotion[]): Promotion
       if (only !== undefined && verdicts.length === 1)
         return { verdict: only.verdict, reason: only.reason, ...all }
       const holding = verdicts.filter(({ verdict }) => verdict === 'hold')
-      const told = holding.length > 0 ? holding : verdicts
-      const reason = told.map(({ policy, reason }) => withName(policy, reason)).join('; ')
+      const named = holding.length > 0 ? holding : verdicts
+      const reason = named.map(({ policy, reason }) => withName(policy, reason)).join('; ')
       return { verdict: holding.length > 0 ? 'hold' : 'promote', reason, ...all }
     },
   }

@@ -1,6 +1,6 @@
 /**
- * The scores of one version's served answers, part by part: by stratum of what was right, by slice and by source, and which
- * stratum was answered in place of which. Bounded: what finds no row of its own is counted as `other`.
+ * The scores of one version's served answers, part by part: by stratum of what was right, by slice and by source, and the
+ * confusion between strata. Bounded: what finds no row of its own is counted as `other`.
  */
 
 /** What a judged answer belongs to. */

@@ -29,7 +29,7 @@ export const metricTable = {
     kind: 'gauge',
     name: 'antikythera_rate_limited_names',
     labels: ['kind'],
-    help: 'Keys and event sources whose rates are counted, at most limits.rate_limited_names of each kind: key or source.',
+    help: 'Keys and event sources that have a counted rate, at most limits.rate_limited_names of each kind: key or source.',
   },
   auditRecords: {
     kind: 'counter',

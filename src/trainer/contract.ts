@@ -101,7 +101,7 @@ export interface TrainerStatus {
   readonly served?: readonly ServedScore[]
   /** Absent where no version is on trial. */
   readonly trial?: Omit<Trial, 'due' | 'isGraded'> & {
-    /** The version whose trial is next. */
+    /** The version that goes on trial next. */
     readonly waiting?: string
   }
   /** Reported at most once a second. */

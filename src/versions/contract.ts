@@ -39,7 +39,7 @@ export interface Manifest {
   readonly learned_from?: LearnedFrom
   /** Of each promotion policy that was asked; absent where none was. */
   readonly verdicts?: readonly Verdict[]
-  /** What its update has cost, of which so much for its evaluation; absent = not measured. */
+  /** What its update has cost in all, and the part that its evaluation has cost; absent = not measured. */
   readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
   /** Between rows that the last updates trained on and unseen ones; absent where it is not measured. */
   readonly loss_gap?: LossGapReport

@@ -1,5 +1,5 @@
 /**
- * `x-antikythera-key`: whose request it is, for a canary. A gateway can set it without reading the body; the field `key`
+ * `x-antikythera-key` says which user a request is from, for a canary. A gateway can set it without reading the body; the field `key`
  * of the body comes first.
  */
 import type { IncomingHttpHeaders } from 'node:http'

@@ -286,7 +286,7 @@ export class EventLog {
       }
   }
 
-  /** Content, key and note leave these rows; an event the newest row of which is among them counts as forgotten. */
+  /** Content, key and note leave these rows. An event counts as forgotten when its newest row is one of them. */
   forget(orders: readonly number[]): void {
     for (const order of orders) {
       if (order < this.#begin) continue

@@ -71,7 +71,7 @@ export const defenceSchema = section(
       exclusiveMinimum: 0,
       maximum: 1000,
       default: 1,
-      description: 'largest weight of an event whose source is not trusted',
+      description: 'largest weight of an event from a source that is not trusted',
     }),
     max_update: Type.Number({
       exclusiveMinimum: 0,
@@ -87,7 +87,7 @@ export const defenceSchema = section(
     sources: Type.Optional(
       Type.Unsafe<Readonly<Record<string, SignedSource>>>(
         Type.Record(Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]{1,256}$' }), signedSource, {
-          description: 'sources whose events must be signed, as in Standard Webhooks',
+          description: 'sources that must sign their events, as in Standard Webhooks',
         }),
       ),
     ),

@@ -13,7 +13,7 @@ export interface RecordParserOptions {
   readonly onUnknownKey: () => void
   /** Absent = no source has to be signed. */
   readonly signed?: SignedSources | undefined
-  /** The connector whose events were checked when they arrived. */
+  /** The connector that checked its events when they arrived. */
   readonly checked?: string
 }
 

@@ -1,5 +1,5 @@
 /**
- * Sources whose events must be signed: an event that names one of them, and is not signed with its secret, is refused.
+ * Sources that must sign their events: an event that names one of them, and is not signed with its secret, is refused.
  *
  * The signature is in the headers of the message, over the message. Where a transport has no headers, such as a line of a
  * file, or where one body carries many events, the event is text inside an object that has them as fields:

@@ -4,7 +4,7 @@
  *   webhook-id: msg_2Kx…      webhook-timestamp: 1714000000      webhook-signature: v1,<base64> v1,<base64>
  *   signature = base64(HMAC-SHA256(secret, `${id}.${timestamp}.${body}`))
  *
- * A secret is `whsec_` and base64, or any other text, of which the bytes are the key.
+ * A secret is `whsec_` and base64, or any other text; then the bytes of the text are the key.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
 

@@ -70,7 +70,7 @@ export interface Judged extends Kept {
 const CLEARLY = 0.2
 /** The same for one of the examples that the reference was made of, which speaks for itself there. */
 const OWN_PART = 0
-/** Examples of which a reference is made at most: their latents are needed. */
+/** The most examples that a reference is made of: it needs the latents of all. */
 const MOST_CONSULTED = 2048
 /** Examples that the share of outliers speaks for. */
 const MEMORY = 1000
@@ -109,7 +109,7 @@ export class Defence {
     return this.#sources.trust(source, this.#isWitness)
   }
 
-  /** What is learned, or an outlier of the reference, is another than when the reference was made. */
+  /** What was learned, or an outlier of the reference, has changed since the reference was made. */
   keptChanged(at?: number): void {
     const { from = 0, to = 0 } = this.#basis ?? {}
     if (at === undefined || (at >= from && at < to)) this.#basis = undefined
@@ -120,7 +120,7 @@ export class Defence {
     return this.#settings.quarantines && (this.#basis === undefined || !this.#isReady)
   }
 
-  /** The examples whose latents `consult` needs, in an order that a restart does not change. */
+  /** The examples that `consult` needs the latents of, in an order that a restart does not change. */
   consulted(learned: readonly Example[], keptBack: readonly KeptBack[]): readonly Example[] {
     this.#basis ??= this.#basisOf(learned.length, keptBack)
     this.#isReady = false

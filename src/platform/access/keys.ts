@@ -1,6 +1,6 @@
 /**
- * API keys: 256 random bits each, of which the config holds only the SHA-256. A slow hash such as scrypt protects what
- * people choose and others can guess; a random key cannot be guessed, and each request would pay for it.
+ * API keys: 256 random bits each; the config holds only their SHA-256. A slow hash such as scrypt protects passwords,
+ * which can be guessed; a random key cannot be guessed, and each request would pay for the slow hash.
  */
 import { createHash, randomBytes } from 'node:crypto'
 

@@ -1,6 +1,6 @@
 /**
- * Rates per name, such as of a key or a source of events. The generic cell rate algorithm: a token bucket whose whole
- * state is one number per name, the time at which it is full again.
+ * Rates per name, such as of a key or a source of events. The generic cell rate algorithm: a token bucket with one
+ * number per name as its state, the time at which it is full again.
  *
  *   allowed(n)  ⇔  max(full, now) + n / rate − now ≤ burst / rate
  *

@@ -1,5 +1,5 @@
 /**
- * Which requests a canary answers: those whose key has a hash below its share. The same key has the same hash in every
+ * Which requests a canary answers: those with a key that hashes to less than its share. The same key has the same hash in every
  * daemon, so a user stays on one side; as the share grows, users only move to the canary, never back. Each canary has
  * its own hash, so that not always the same users come first.
  */

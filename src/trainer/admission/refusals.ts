@@ -42,7 +42,7 @@ export class Refusals {
     }
   }
 
-  /** It no longer waits. Each record of the stream is counted as something. */
+  /** It stops waiting. Each record of the stream is counted as something. */
   drop({ key, isCounted }: WaitingEvent): void {
     this.#parts.waiting.leave(key)
     if (isCounted !== true) this.#parts.progress.count('accepted')

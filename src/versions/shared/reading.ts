@@ -69,10 +69,10 @@ export class FleetReading {
   /** Undefined: Redis answers and does not know it. */
   async #found(version: string): Promise<FoundVersion | undefined | 'away'> {
     const { registryReplica, versions } = this.#parts
-    const told = await registryReplica.quickly(async () => ({
+    const answer = await registryReplica.quickly(async () => ({
       found: await versions.find(version),
     }))
-    return told === undefined ? 'away' : told.found
+    return answer === undefined ? 'away' : answer.found
   }
 
   /**
