@@ -82,7 +82,7 @@ test('a route that names no role cannot be added', async () => {
   await expect(open).rejects.toThrow('/extra/secret says no role')
 })
 
-test('unknown paths and other methods are reported to every key, and to nobody without one', async () => {
+test('unknown paths and other methods are reported to every key, and never without one', async () => {
   const { app } = await openServed({ auth })
   const headers = bearer(keys.predict)
   expect((await app.inject({ url: '/v1/none', headers })).statusCode).toBe(404)

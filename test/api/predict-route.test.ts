@@ -245,7 +245,7 @@ async function openUnready() {
   registry.corrupt('v0')
   await registry.promote('v0')
   const served = await openServed({ live: { registry } })
-  registry.mend('v0')
+  registry.repair('v0')
   const url = '/v1/models/m/predict'
   const ask = () => served.app.inject({ method: 'POST', url, payload: { inputs: ['A'] } })
   return { ...served, ask }

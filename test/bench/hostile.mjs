@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util'
 import { attacks, models, send } from './attacks.mjs'
 import { startDaemon, wait } from './daemon.mjs'
 import { finish, machine, median, round, say } from './figures.mjs'
+import { watchLoop } from './loop-watch.mjs'
 
 const TO_REACH_MS = 20
 const { values, positionals } = parseArgs({
@@ -24,16 +25,12 @@ const { values, positionals } = parseArgs({
 })
 const startedOn = machine()
 const folder = mkdtempSync(join(tmpdir(), 'antikythera-loop-'))
-const file = join(folder, 'loop.json')
-process.env.LOOP_CPU_FILE = file
-process.env.NODE_OPTIONS = `--import=${new URL('./loop-cpu.mjs', import.meta.url).href}`
-const daemon = await startDaemon(models)
-delete process.env.NODE_OPTIONS
+const loop = watchLoop(join(folder, 'loop.json'))
+const daemon = await loop.during(() => startDaemon(models))
 const wanted = Object.entries(attacks).filter(
   ([name]) => positionals.length === 0 || positionals.includes(name),
 )
 const found = new Map([['quiet', []], ...wanted.map(([name]) => [name, []])])
-let asked = 0
 const statuses = {}
 try {
   await wait(1000)
@@ -65,32 +62,9 @@ const slow = Object.keys(worst).filter((name) => worst[name].cpuMs > TO_REACH_MS
 finish('hostile', startedOn, { toReachMs: TO_REACH_MS, slow, worst })
 
 async function measure(attack) {
-  await longestCpu()
-  await longestDelay()
+  await loop.longestCpuMs(daemon)
+  await loop.longestDelayMs(daemon)
   await attack()
   await wait(30)
-  return { cpuMs: await longestCpu(), clockMs: await longestDelay() }
-}
-
-async function longestCpu() {
-  asked += 1
-  process.kill(daemon.pid, 'SIGUSR2')
-  for (;;) {
-    const { written, longestMs } = existsSync(file) ? parsed(readFileSync(file, 'utf8')) : {}
-    if (written === asked) return longestMs
-    await wait(5)
-  }
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return {}
-  }
-}
-
-async function longestDelay() {
-  const { body } = await daemon.http.get('/metrics')
-  return 1000 * Number(/event_loop_delay_seconds\{quantile="1"\} (\S+)/.exec(body)?.[1])
+  return { cpuMs: await loop.longestCpuMs(daemon), clockMs: await loop.longestDelayMs(daemon) }
 }

@@ -5,8 +5,8 @@ const HONEST = 10
 const other = (label) => (label === 'positive' ? 'negative' : 'positive')
 
 /**
- * Honest events in random order, from ten sources, of which a share `flips` has the other label; before each of them
- * come the events of one hostile source, so that `hostile` of the volume is its own: all of them wrong.
+ * Honest events in random order, from ten sources; a share `flips` of them has the other label. Before each of them come
+ * the events of one hostile source, so that `hostile` of the volume is its own: all of them wrong.
  *
  * `isHonest`: a request that is answered before its label comes. `drift`: from the middle on the labels mean the opposite.
  */

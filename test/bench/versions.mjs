@@ -21,6 +21,7 @@ import {
 } from '../../dist/src/versions/manifest.js'
 import { startDaemon, teach, wait } from './daemon.mjs'
 import { finish, machine, median, round, say } from './figures.mjs'
+import { watchLoop } from './loop-watch.mjs'
 
 const TO_REACH_MS = 100
 const LOOP_TO_REACH_MS = 20
@@ -36,8 +37,7 @@ const models = {
   m: { base: { features: { size: 8 } }, labels: ['no', 'yes'], adapter: { method: 'head' } },
 }
 const loopFolder = mkdtempSync(join(tmpdir(), 'antikythera-loop-'))
-const loopFile = join(loopFolder, 'loop.json')
-let asked = 0
+const loop = watchLoop(join(loopFolder, 'loop.json'))
 
 const daemon = await startDaemon(models, { limits })
 try {
@@ -50,11 +50,8 @@ try {
   const { bytes, retireMs } = build(join(daemon.dataDir, 'm'))
   // No trainer: its checkpoint knows nothing of these versions.
   writeFileSync(daemon.configFile, stringify({ ...daemon.config, role: 'server' }))
-  process.env.LOOP_CPU_FILE = loopFile
-  process.env.NODE_OPTIONS = `--import=${new URL('./loop-cpu.mjs', import.meta.url).href}`
   const beganMs = performance.now()
-  await daemon.restart()
-  delete process.env.NODE_OPTIONS
+  await loop.during(() => daemon.restart())
   const startSeconds = round((performance.now() - beganMs) / 1000)
   say(`${count} versions, ${folders} with bytes; the server started in ${startSeconds} s`)
   await wait(1000)
@@ -169,15 +166,15 @@ async function measure() {
     const times = []
     const steps = []
     const delays = []
-    await longestCpu()
-    await longestDelay()
+    await loop.longestCpuMs(daemon)
+    await loop.longestDelayMs(daemon)
     for (let at = 0; at < rounds; at += 1) {
       const beganMs = performance.now()
       const { status, body } = await ask()
       times.push(performance.now() - beganMs)
       if (status !== 200) throw new Error(`${kind}: ${status} ${JSON.stringify(body)}`)
-      steps.push(await longestCpu())
-      delays.push(await longestDelay())
+      steps.push(await loop.longestCpuMs(daemon))
+      delays.push(await loop.longestDelayMs(daemon))
       await wait(20)
     }
     found[kind] = {
@@ -190,29 +187,4 @@ async function measure() {
     say(`${kind}: ${JSON.stringify(found[kind])}`)
   }
   return found
-}
-
-async function longestCpu() {
-  asked += 1
-  process.kill(daemon.pid, 'SIGUSR2')
-  for (;;) {
-    const { written, longestMs } = existsSync(loopFile)
-      ? parsed(readFileSync(loopFile, 'utf8'))
-      : {}
-    if (written === asked) return longestMs
-    await wait(5)
-  }
-}
-
-function parsed(text) {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return {}
-  }
-}
-
-async function longestDelay() {
-  const { body } = await daemon.http.get('/metrics')
-  return 1000 * Number(/event_loop_delay_seconds\{quantile="1"\} (\S+)/.exec(body)?.[1])
 }

@@ -50,7 +50,7 @@ export function regularizerConformance(name: string, open: () => Regularizer): v
         }
     })
 
-    it('begins anew with the state of another policy, or with none', () => {
+    it('starts fresh with the state of another policy, or with none', () => {
       const regularizer = open()
       const expected = course(open(), 2)
       course(regularizer, 1)

@@ -30,7 +30,7 @@ export function rolloutConformance(name: string, open: () => Rollout): void {
       expect(course(rollout, { candidate: 1, live: 0 }).at(-1)?.verdict).toBe('stop')
     })
 
-    it('begins each trial anew', () => {
+    it('begins each trial from the start', () => {
       const rollout = open()
       const first = rollout.begin()
       const expected = course(rollout, { candidate: 0.3, live: 0.2 })
@@ -51,7 +51,7 @@ export function rolloutConformance(name: string, open: () => Rollout): void {
       }
     })
 
-    it('begins anew with the state of another policy', () => {
+    it('starts fresh with the state of another policy', () => {
       const [rollout, fresh] = [open(), open()]
       rollout.begin()
       fresh.begin()

@@ -42,7 +42,7 @@ export function triggerConformance(name: string, open: () => Trigger): void {
       else expect(raised).toEqual([])
     })
 
-    it('begins anew with the state of another policy', () => {
+    it('starts fresh with the state of another policy', () => {
       const trigger = open()
       trigger.restore({ name: 'another', since: 'never' })
       expect(course(trigger)).toEqual(course(open()))

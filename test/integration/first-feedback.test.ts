@@ -1,47 +1,17 @@
 /** The first minute of a user, on the default trigger: one feedback changes the answer, and a rollback takes it back. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { entryUrl } from '../../src/platform/entry.ts'
-import { ended, firstLine } from '../child.ts'
+import { expect, test, vi } from 'vitest'
 import { runCli } from '../cli/run-cli.ts'
-import { removed } from '../scratch-folder.ts'
+import { oneDaemon } from './one-daemon.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-first-'))
-const config = join(folder, 'antikythera.yaml')
-let daemon: ChildProcess
-let url: string
-
-beforeAll(async () => {
-  const model = `{ labels: [no, yes], adapter: { method: head } }`
-  const rest = 'server: { port: 0 }\nlog: { level: warn }\n'
-  const late = `${model.slice(0, -2)}, sources: [{ http: {} }, { file: { path: late.jsonl } }] }`
-  writeFileSync(config, `${rest}models:\n  first: ${model}\n  second: ${model}\n  late: ${late}\n`)
-  const args = [main, 'serve', '--config', config, '--json']
-  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
-  const isReady = async () => (await fetch(`${url}/readyz`)).ok
-  await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 })
-})
-
-afterAll(async () => {
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await removed(folder)
-})
-
-async function post(path: string, body: object): Promise<Record<string, unknown>> {
-  const headers = { 'content-type': 'application/json' }
-  const request = { method: 'POST', headers, body: JSON.stringify(body) }
-  return (await (await fetch(`${url}/v1/models/${path}`, request)).json()) as Record<
-    string,
-    unknown
-  >
-}
+const model = `{ labels: [no, yes], adapter: { method: head } }`
+const late = `${model.slice(0, -2)}, sources: [{ http: {} }, { file: { path: late.jsonl } }] }`
+const daemon = oneDaemon(
+  `server: { port: 0 }\nlog: { level: warn }\nmodels:\n  first: ${model}\n  second: ${model}\n  late: ${late}\n`,
+)
+const { folder, get } = daemon
+const post = daemon.post<Record<string, unknown>>
 
 const input = 'what a lovely phone'
 
@@ -65,17 +35,17 @@ test('a request that waits for the position of a feedback is answered by the ver
   expect(typeof position).toBe('string')
   const asked = await post(`first/predict?wait_for=${String(position)}`, { inputs: ['how awful'] })
   expect(asked).toMatchObject({ predictions: [{ label: 'no' }] })
-  const shown = (await (await fetch(`${url}/v1/models/first`)).json()) as Record<string, unknown>
+  const shown = await get<object>('first')
   expect(shown).toMatchObject({ lag: 0, pending: 0, live: { version: asked.version } })
 })
 
 test('the command waits too', async () => {
-  const args = ['--text', 'so good', '--label', 'yes', '--wait', '--json', '--url', url]
+  const args = ['--text', 'so good', '--label', 'yes', '--wait', '--json', '--url', daemon.url]
   const { json } = await runCli('feedback', '--model', 'first', ...args)
   const { live } = json() as { live: string }
-  const versions = (await (await fetch(`${url}/v1/models/first/versions`)).json()) as {
+  const versions = await get<{
     versions: { version: string; live: boolean; events_new: number }[]
-  }
+  }>('first/versions')
   expect(versions.versions[0]).toMatchObject({ version: live, live: true, events_new: 1 })
 })
 
@@ -84,7 +54,7 @@ test('the command says how far the next update is', async () => {
   const file = join(folder, 'one.jsonl')
   writeFileSync(file, `${event}\n`)
   const { stdout } = await runCli(
-    ...['feedback', '--model', 'second', '--file', file, '--url', url],
+    ...['feedback', '--model', 'second', '--file', file, '--url', daemon.url],
   )
   expect(stdout).toContain('pending: 1 of 16, learned at 16, or after 1 s of rest')
 })
@@ -94,18 +64,18 @@ test('a source that is missing keeps no other waiting, is named, and is read whe
   const asked = await post(`late/predict?wait_for=${String(position)}`, { inputs: [input] })
   expect(asked).toMatchObject({ version: 'v1' })
   const show = async () =>
-    (await (await fetch(`${url}/v1/models/late`)).json()) as {
+    get<{
       faults?: object[]
       counts: { learned: number }
-    }
+    }>('late')
   const path = join(folder, 'late.jsonl')
   const missing = { source: `file:${path}`, code: 'SOURCE_MISSING' }
   expect((await show()).faults).toMatchObject([missing])
-  expect(await (await fetch(`${url}/readyz`)).json()).toMatchObject({
+  expect(await (await fetch(`${daemon.url}/readyz`)).json()).toMatchObject({
     ready: true,
     degraded: [{ model: 'late', part: 'source', ...missing }],
   })
-  const { stdout } = await runCli('status', '--url', url)
+  const { stdout } = await runCli('status', '--url', daemon.url)
   expect(stdout).toContain(`late: source file:${path}: SOURCE_MISSING`)
   writeFileSync(path, `${JSON.stringify({ id: 'l-1', input: 'how awful', label: 'no' })}\n`)
   await vi.waitUntil(async () => (await show()).counts.learned === 2, { timeout: 60_000 })

@@ -1,19 +1,10 @@
 /** Every metric that Grafana and the alarms ask for is one that a running daemon sets, not only one that is declared. */
-import { spawn, type ChildProcess } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { entryUrl } from '../../src/platform/entry.ts'
+import { expect, test, vi } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
-import { ended, firstLine } from '../child.ts'
+import { oneDaemon } from './one-daemon.ts'
 import { metricsAsked } from '../deploy/asked.ts'
-import { removed } from '../scratch-folder.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-metrics-'))
 const random = openRandom(1, 'traffic')
 const token = 'a-token-of-enough-length'
 const slowKey = 'ak_slow_0123456789abcdef0123456789'
@@ -50,30 +41,11 @@ models:
     trigger: { policy: adwin }
 `
 
-let daemon: ChildProcess
-let url: string
-
-beforeAll(async () => {
-  const config = join(folder, 'antikythera.yaml')
-  writeFileSync(config, settings)
-  const args = [main, 'serve', '--config', config, '--json']
-  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
-  await vi.waitUntil(async () => (await fetch(`${url}/readyz`)).ok, {
-    timeout: 90_000,
-    interval: 100,
-  })
-})
-
-afterAll(async () => {
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await removed(folder)
-})
+const daemon = oneDaemon(settings)
 
 async function ask(path: string, body?: object, key = token): Promise<Response> {
   const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' }
-  return fetch(url + path, {
+  return fetch(daemon.url + path, {
     headers,
     ...(body && { method: 'POST', body: JSON.stringify(body) }),
   })

@@ -1,13 +1,10 @@
 /** The data folder of an earlier release, recorded by test/reference/data-dir.mjs, goes on where that release left it. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { entryUrl } from '../../src/platform/entry.ts'
-import { ended, firstLine } from '../child.ts'
-import { removed } from '../scratch-folder.ts'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { oneDaemon } from './one-daemon.ts'
 
 interface Recorded {
   readonly probes: readonly object[]
@@ -29,19 +26,15 @@ interface Recorded {
   readonly history: object
 }
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
 const archive = fileURLToPath(new URL('../reference/data-dir-0.1.tgz', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-old-data-'))
-let daemon: ChildProcess
-let url: string
 let recorded: Readonly<Record<string, Recorded>>
 
-beforeAll(async () => {
+const daemon = oneDaemon((folder) => {
   execFileSync('tar', ['-xzf', archive, '-C', folder])
   recorded = JSON.parse(readFileSync(join(folder, 'expected.json'), 'utf8')) as typeof recorded
-  const args = [main, 'serve', '--config', join(folder, 'antikythera.yaml'), '--json']
-  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
+})
+
+beforeAll(async () => {
   for (const model of Object.keys(recorded))
     await vi.waitUntil(async () => (await status(model)).trainer.state === 'idle', {
       timeout: 60_000,
@@ -49,14 +42,8 @@ beforeAll(async () => {
     })
 })
 
-afterAll(async () => {
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await removed(folder)
-})
-
 async function ask(path: string, body?: object): Promise<unknown> {
-  const response = await fetch(`${url}/v1/models/${path}`, {
+  const response = await fetch(`${daemon.url}/v1/models/${path}`, {
     ...(body && { method: 'POST', body: JSON.stringify(body) }),
     headers: { 'content-type': 'application/json' },
   })

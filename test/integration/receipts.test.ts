@@ -1,39 +1,14 @@
 /** Receipts through the whole daemon: 10,000 events over HTTP, labels that come late, and a rollback. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { entryUrl } from '../../src/platform/entry.ts'
+import { expect, test, vi } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
-import { ended, firstLine } from '../child.ts'
+import { oneDaemon } from './one-daemon.ts'
 import { runCli } from '../cli/run-cli.ts'
-import { removed } from '../scratch-folder.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-receipts-'))
-const config = join(folder, 'antikythera.yaml')
 const random = openRandom(1, 'late labels')
-let daemon: ChildProcess
-let url: string
-
-beforeAll(async () => {
-  const model =
-    'm: { labels: [no, yes], base: { features: { size: 2 } }, adapter: { method: head }, trigger: { policy: count, every: 500 } }'
-  writeFileSync(config, `server: { port: 0 }\nlog: { level: warn }\nmodels:\n  ${model}\n`)
-  const args = [main, 'serve', '--config', config, '--json']
-  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
-  const isReady = async () => (await fetch(`${url}/readyz`)).ok
-  await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 })
-})
-
-afterAll(async () => {
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await removed(folder)
-})
+const model =
+  'm: { labels: [no, yes], base: { features: { size: 2 } }, adapter: { method: head }, trigger: { policy: count, every: 500 } }'
+const daemon = oneDaemon(`server: { port: 0 }\nlog: { level: warn }\nmodels:\n  ${model}\n`)
+const { post, get } = daemon
 
 interface Receipt {
   readonly state: string
@@ -51,19 +26,8 @@ interface Status {
   readonly receipts: Readonly<Record<string, number>>
 }
 
-async function post<Answer>(path: string, body: object): Promise<Answer> {
-  const headers = { 'content-type': 'application/json' }
-  const request = { method: 'POST', headers, body: JSON.stringify(body) }
-  return (await (await fetch(`${url}/v1/models/m/${path}`, request)).json()) as Answer
-}
-
-async function status(): Promise<Status> {
-  return (await (await fetch(`${url}/v1/models/m`)).json()) as Status
-}
-
-async function receipt(id: string, query = ''): Promise<Receipt> {
-  return (await (await fetch(`${url}/v1/models/m/feedback/${id}${query}`)).json()) as Receipt
-}
+const status = () => get<Status>('m')
+const receipt = (id: string, query = '') => get<Receipt>(`m/feedback/${id}${query}`)
 
 function point(): { features: number[]; label: string } {
   const features = [random.normal(), random.normal()]
@@ -79,7 +43,7 @@ async function events(): Promise<object[]> {
   const ids: string[] = []
   for (let from = 0; from < LATE; from += 200) {
     const inputs = asked.slice(from, from + 200).map(({ features }) => ({ features }))
-    const { predictions } = await post<{ predictions: { id: string }[] }>('predict', { inputs })
+    const { predictions } = await post<{ predictions: { id: string }[] }>('m/predict', { inputs })
     ids.push(...predictions.map(({ id }) => id))
   }
   const places = new Set<number>()
@@ -118,9 +82,9 @@ function byState(receipts: readonly Receipt[]): Record<string, number> {
 test('each of 10,000 events has a receipt, and the states add up, before and after a rollback', async () => {
   const all = await events()
   for (let from = 0; from < EVENTS; from += 1000)
-    await post('feedback', { events: all.slice(from, from + 1000) })
+    await post('m/feedback', { events: all.slice(from, from + 1000) })
   // Each once more, which changes nothing.
-  await post('feedback', { events: all.slice(0, 1000) })
+  await post('m/feedback', { events: all.slice(0, 1000) })
   const isLearned = async () => (await status()).receipts.learned === EVENTS
   await vi.waitUntil(isLearned, { timeout: 80_000, interval: 100 })
   const receipts = await receiptsOf(1)
@@ -129,7 +93,7 @@ test('each of 10,000 events has a receipt, and the states add up, before and aft
   const versions = new Set(receipts.map(({ version }) => version))
   expect(versions.size).toBe(EVENTS / 500)
 
-  await post('rollback', { to: 'v10', reason: 'a bad half' })
+  await post('m/rollback', { to: 'v10', reason: 'a bad half' })
   const isAside = async () => (await status()).receipts.set_aside === EVENTS / 2
   await vi.waitUntil(isAside, { timeout: 60_000, interval: 100 })
   const after = await receiptsOf(10)
@@ -143,12 +107,12 @@ test('each of 10,000 events has a receipt, and the states add up, before and aft
   expect(Object.values(counts).reduce((sum, each) => sum + each, 0)).toBe(EVENTS)
 }, 240_000)
 
-test('what waits, was refused, or was retracted says so; what nobody sent is unknown', async () => {
+test('what waits, was refused, or was retracted says so; what was never sent is unknown', async () => {
   const input = { features: [1, 1] }
-  await post('feedback', { id: 'w', prediction_id: 'never', label: 'yes' })
-  await post('feedback', { id: 'u', source: 'desk', input, label: 'yes' })
-  await post('feedback', { id: 'x', input, label: 'maybe' })
-  await post('feedback', { id: 'e-3', retract: true })
+  await post('m/feedback', { id: 'w', prediction_id: 'never', label: 'yes' })
+  await post('m/feedback', { id: 'u', source: 'desk', input, label: 'yes' })
+  await post('m/feedback', { id: 'x', input, label: 'maybe' })
+  await post('m/feedback', { id: 'e-3', retract: true })
   await vi.waitUntil(async () => (await receipt('w')).state === 'waiting', { timeout: 30_000 })
   expect(await receipt('w')).toMatchObject({ waiting_for: 'prediction' })
   await vi.waitUntil(async () => (await receipt('e-3')).state === 'retracted', { timeout: 30_000 })
@@ -156,10 +120,10 @@ test('what waits, was refused, or was retracted says so; what nobody sent is unk
   expect(['waiting', 'learned']).toContain(await desk())
   expect(await receipt('u')).toMatchObject({ code: 'FEEDBACK_UNKNOWN' })
   expect(await receipt('nobody')).toMatchObject({ code: 'FEEDBACK_UNKNOWN' })
-  const { stdout } = await runCli('receipt', 'w', '--model', 'm', '--url', url)
+  const { stdout } = await runCli('receipt', 'w', '--model', 'm', '--url', daemon.url)
   expect(stdout).toContain('w: waits for the prediction that it names')
-  const aside = await runCli('receipt', 'e-9000', '--model', 'm', '--url', url)
+  const aside = await runCli('receipt', 'e-9000', '--model', 'm', '--url', daemon.url)
   expect(aside.stdout).toContain('to v10')
-  const { code } = await runCli('receipt', 'nobody', '--model', 'm', '--url', url)
+  const { code } = await runCli('receipt', 'nobody', '--model', 'm', '--url', daemon.url)
   expect(code).toBe(66)
 })

@@ -1,53 +1,18 @@
 /** Numbers through the whole daemon: taught over HTTP, better than the mean, swapped, corrected and rolled back. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { entryUrl } from '../../src/platform/entry.ts'
+import { expect, test, vi } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
-import { ended, firstLine } from '../child.ts'
+import { oneDaemon } from './one-daemon.ts'
 import { runCli } from '../cli/run-cli.ts'
-import { removed } from '../scratch-folder.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-numbers-'))
-const config = join(folder, 'antikythera.yaml')
 const random = openRandom(1, 'prices')
-let daemon: ChildProcess
-let url: string
-
-beforeAll(async () => {
-  const models = [
-    'prices: { task: regression, base: { features: { size: 2 } }, adapter: { method: head } }',
-    'texts: { task: { regression: { loss: squared } }, adapter: { method: lora, rank: 2 } }',
-    'words: { labels: [no, yes], adapter: { method: head } }',
-  ]
-  const head = 'server: { port: 0 }\nlog: { level: warn }\nmodels:\n  '
-  writeFileSync(config, `${head}${models.join('\n  ')}\n`)
-  const args = [main, 'serve', '--config', config, '--json']
-  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
-  const isReady = async () => (await fetch(`${url}/readyz`)).ok
-  await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 })
-})
-
-afterAll(async () => {
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await removed(folder)
-})
-
-async function post<Answer>(path: string, body: object): Promise<Answer> {
-  const headers = { 'content-type': 'application/json' }
-  const request = { method: 'POST', headers, body: JSON.stringify(body) }
-  return (await (await fetch(`${url}/v1/models/${path}`, request)).json()) as Answer
-}
-
-async function get<Answer>(path: string): Promise<Answer> {
-  return (await (await fetch(`${url}/v1/models/${path}`)).json()) as Answer
-}
+const models = [
+  'prices: { task: regression, base: { features: { size: 2 } }, adapter: { method: head } }',
+  'texts: { task: { regression: { loss: squared } }, adapter: { method: lora, rank: 2 } }',
+  'words: { labels: [no, yes], adapter: { method: head } }',
+]
+const head = 'server: { port: 0 }\nlog: { level: warn }\nmodels:\n  '
+const daemon = oneDaemon(`${head}${models.join('\n  ')}\n`)
+const { post, get } = daemon
 
 interface Predicted {
   readonly version: string
@@ -96,12 +61,12 @@ test('answers become better than the running mean and the last value, and say so
     task: 'regression',
     quality: { mae_recent: expect.any(Number) as number },
   })
-  const status = await runCli('status', '--url', url)
+  const status = await runCli('status', '--url', daemon.url)
   expect(status.stdout).toMatch(/prices .*MAE \d/)
-  expect((await runCli('status', 'prices', '--labels', '--url', url)).stdout).toContain(
+  expect((await runCli('status', 'prices', '--labels', '--url', daemon.url)).stdout).toContain(
     'running mean',
   )
-  const metrics = await (await fetch(`${url}/metrics`)).text()
+  const metrics = await (await fetch(`${daemon.url}/metrics`)).text()
   expect(metrics).toMatch(/antikythera_absolute_error\{model="prices",window="recent"\} \d/)
 })
 
@@ -136,7 +101,7 @@ test('texts teach numbers too: the first feedback is the answer', async () => {
     inputs: ['what a lovely phone'],
   })
   expect(asked.predictions[0]!.value).toBeCloseTo(4.5, 3)
-  const predicted = await runCli('predict', '--model', 'texts', 'so good', '--url', url)
+  const predicted = await runCli('predict', '--model', 'texts', 'so good', '--url', daemon.url)
   expect(predicted.stdout).toMatch(/^4\.5 {2}v\d/)
 })
 

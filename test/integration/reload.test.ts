@@ -1,21 +1,11 @@
 /** SIGHUP: a configuration that was edited is taken over while the daemon answers on. */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { digestOf, newKey } from '../../src/platform/access/keys.ts'
-import { entryUrl } from '../../src/platform/entry.ts'
-import { ended, firstLine } from '../child.ts'
-import { removed } from '../scratch-folder.ts'
+import { oneDaemon } from './one-daemon.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-reload-'))
-const config = join(folder, 'antikythera.yaml')
 const [oldToken, newToken] = ['old-token-0123456789', 'new-token-0123456789']
-let daemon: ChildProcess
-let url: string
 let log = ''
 
 function write(token: string, more: { top?: string; every: number }): void {
@@ -26,26 +16,17 @@ function write(token: string, more: { top?: string; every: number }): void {
   )
 }
 
-beforeAll(async () => {
-  write(oldToken, { every: 16 })
-  const args = [main, 'serve', '--config', config, '--json']
-  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] })
-  daemon.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()))
-  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
-  const isReady = async () => (await fetch(`${url}/readyz`)).ok
-  await vi.waitUntil(isReady, { timeout: 60_000, interval: 100 })
-})
+const daemon = oneDaemon(() => write(oldToken, { every: 16 }), 'pipe')
+const { folder, config } = daemon
 
-afterAll(async () => {
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await removed(folder)
+beforeAll(() => {
+  daemon.process.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()))
 })
 
 async function post(path: string, body: object, token = newToken) {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` }
   const request = { method: 'POST', headers, body: JSON.stringify(body) }
-  const response = await fetch(`${url}/v1/models/m/${path}`, request)
+  const response = await fetch(`${daemon.url}/v1/models/m/${path}`, request)
   return (await response.json()) as Record<string, unknown>
 }
 
@@ -53,14 +34,14 @@ test('tokens, limits, level and trigger change; a port is refused by name; servi
   expect(await post('predict', { inputs: ['good'] }, oldToken)).toMatchObject({ version: 'v0' })
   const { pid } = (
     (await (
-      await fetch(`${url}/v1/models/m`, { headers: { authorization: `Bearer ${oldToken}` } })
+      await fetch(`${daemon.url}/v1/models/m`, { headers: { authorization: `Bearer ${oldToken}` } })
     ).json()) as { trainer: { pid: number } }
   ).trainer
   write(newToken, {
     every: 2,
     top: 'limits: { text_characters: 4, queue: 99 }\nlog: { level: debug }\n',
   })
-  daemon.kill('SIGHUP')
+  daemon.process.kill('SIGHUP')
   await vi.waitUntil(() => log.includes('the configuration was read again'), { timeout: 60_000 })
 
   expect(await post('predict', { inputs: ['good'] }, oldToken)).toMatchObject({ status: 401 })
@@ -79,7 +60,7 @@ test('tokens, limits, level and trigger change; a port is refused by name; servi
   const asked = await post(`predict?wait_for=${String(receipt.position)}`, { inputs: ['good'] })
   expect(asked).toMatchObject({ version: 'v1' })
   const headers = { authorization: `Bearer ${newToken}` }
-  const shown = (await (await fetch(`${url}/v1/models/m`, { headers })).json()) as {
+  const shown = (await (await fetch(`${daemon.url}/v1/models/m`, { headers })).json()) as {
     trainer: { pid: number; restarts: number }
   }
   expect(shown.trainer.restarts).toBe(0)
@@ -88,7 +69,7 @@ test('tokens, limits, level and trigger change; a port is refused by name; servi
 
 test('a configuration with a mistake changes nothing', async () => {
   writeFileSync(config, 'models: [')
-  daemon.kill('SIGHUP')
+  daemon.process.kill('SIGHUP')
   await vi.waitUntil(() => log.includes('cannot be reloaded'), { timeout: 60_000 })
   expect(await post('predict', { inputs: ['good'] })).toMatchObject({ version: 'v1' })
 })
@@ -106,7 +87,7 @@ test('keys with roles and rates are taken over too, and what an operator does is
   )
   const times = () => log.split('the configuration was read again').length
   const before = times()
-  daemon.kill('SIGHUP')
+  daemon.process.kill('SIGHUP')
   await vi.waitUntil(() => times() > before, { timeout: 60_000 })
 
   expect(await post('predict', { inputs: ['good'] }, newToken)).toMatchObject({ status: 401 })

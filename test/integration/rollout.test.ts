@@ -2,25 +2,12 @@
  * A canary through the whole daemon, by counts alone: a good candidate gets 1 %, 10 % and then all of the requests, and
  * one that learned flipped labels is stopped by itself while few users have seen it.
  */
-import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { entryUrl } from '../../src/platform/entry.ts'
+import { expect, test, vi } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
-import { ended, firstLine } from '../child.ts'
+import { oneDaemon } from './one-daemon.ts'
 import { runCli } from '../cli/run-cli.ts'
-import { removed } from '../scratch-folder.ts'
 
-const main = fileURLToPath(entryUrl('../../src/cli/main.ts', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'antikythera-rollout-'))
-const config = join(folder, 'antikythera.yaml')
 const random = openRandom(1, 'users')
-let daemon: ChildProcess
-let url: string
-
 const settings = `server: { port: 0 }
 log: { level: error }
 models:
@@ -45,24 +32,7 @@ models:
 const until = async (isSo: () => Promise<boolean>) =>
   vi.waitUntil(isSo, { timeout: 60_000, interval: 50 })
 
-async function start(): Promise<void> {
-  const args = [main, 'serve', '--config', config, '--json']
-  daemon = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
-  url = (JSON.parse(await firstLine(daemon)) as { url: string }).url
-  const isReady = async () => (await fetch(`${url}/readyz`)).ok
-  await until(isReady)
-}
-
-beforeAll(async () => {
-  writeFileSync(config, settings)
-  await start()
-})
-
-afterAll(async () => {
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await removed(folder)
-})
+const daemon = oneDaemon(settings)
 
 interface Move {
   readonly version: string
@@ -85,16 +55,9 @@ interface Predicted {
 
 type Name = 'good' | 'poisoned'
 
-async function post<Answer>(name: Name, path: string, body: object): Promise<Answer> {
-  const headers = { 'content-type': 'application/json' }
-  const request = { method: 'POST', headers, body: JSON.stringify(body) }
-  return (await (await fetch(`${url}/v1/models/${name}/${path}`, request)).json()) as Answer
-}
-
-async function get<Answer>(name: Name, path = ''): Promise<Answer> {
-  return (await (await fetch(`${url}/v1/models/${name}${path}`)).json()) as Answer
-}
-
+const post = <Answer>(name: Name, path: string, body: object) =>
+  daemon.post<Answer>(`${name}/${path}`, body)
+const get = <Answer>(name: Name, path = '') => daemon.get<Answer>(`${name}${path}`)
 const model = (name: Name) => get<Model>(name)
 const movesOf = async (name: Name) =>
   (await get<{ readonly moves: readonly Move[] }>(name, '/history')).moves.toReversed()
@@ -174,9 +137,8 @@ test(
 test('a crash in the middle of a trial loses nothing of it', { timeout: 120_000 }, async () => {
   await usersUntil('good', ({ trial }) => (trial?.candidate.judged ?? 0) > 0)
   const before = await model('good')
-  daemon.kill('SIGKILL')
-  await ended(daemon)
-  await start()
+  await daemon.kill()
+  await daemon.start()
   const { version, candidate } = before.trial!
   await expect
     .poll(async () => (await model('good')).trial, { timeout: 60_000 })
@@ -217,7 +179,7 @@ test(
     expect((await model('poisoned')).counts.set_aside).toBeGreaterThanOrEqual(400)
     const after = await usersAsk('poisoned', 20)
     expect(new Set(after.map(({ version }) => version))).toEqual(new Set(['v1']))
-    const history = await runCli('history', 'poisoned', '--url', url)
+    const history = await runCli('history', 'poisoned', '--url', daemon.url)
     expect(history.stdout).toMatch(/v1 \+ v2 at 5 % .* trainer/)
     expect(history.stdout).toMatch(/v1 .* policy +canary: errs/)
   },
@@ -227,7 +189,7 @@ test(
   'a person tries a version by command, sees it in status, and ends the trial',
   { timeout: 60_000 },
   async () => {
-    const cli = async (...args: string[]) => runCli(...args, '--url', url)
+    const cli = async (...args: string[]) => runCli(...args, '--url', daemon.url)
     const begun = await cli(
       ...['canary', 'poisoned', '--version', 'v0', '--share', '0.4', '--reason', 'a check'],
     )

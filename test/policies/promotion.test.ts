@@ -343,7 +343,7 @@ describe('golden', () => {
     expect(decide(hard).reason).toBe('golden: 0 of 0 examples are right (of 10 in the file)')
   })
 
-  it('of which any wrong one holds, where the config says so', () => {
+  it('holds for any wrong example, where the config says so', () => {
     const outcomes = [outcome(1, 0, 30), outcome(3, 1, 30, 0.2)]
     expect(decide(outcomes).verdict).toBe('promote')
     expect(decide(outcomes, { alpha: 1 }).verdict).toBe('hold')

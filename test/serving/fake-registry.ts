@@ -7,7 +7,7 @@ import { failure } from '../../src/platform/errors.ts'
 export interface FakeRegistry extends Registry {
   /** From now on loading it says VERSION_CORRUPT. */
   corrupt(version: string): void
-  mend(version: string): void
+  repair(version: string): void
   remove(version: string): void
   /** Moves the pointer as the trainer does. */
   promote(version: string): Promise<Routing>
@@ -58,7 +58,7 @@ export function openFakeRegistry(model: string, versions: number): FakeRegistry 
 
   const registry: FakeRegistry = {
     corrupt: (version) => void corrupted.add(version),
-    mend: (version) => void corrupted.delete(version),
+    repair: (version) => void corrupted.delete(version),
     remove: (version) => void removed.add(version),
     async promote(version) {
       const expect = history[0]?.generation ?? 0

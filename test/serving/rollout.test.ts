@@ -108,7 +108,7 @@ test('while a canary cannot be loaded the live version answers for it, and the f
   for (const key of keys.slice(0, 20)) await live.predict({ inputs: [text('A')], key })
   expect(served.every(({ version, canary }) => version === 'v1' && canary === undefined)).toBe(true)
   expect(await metrics.text()).toContain('antikythera_canary_share{model="m"} 0\n')
-  registry.mend('v2')
+  registry.repair('v2')
   await live.swap(await moved(registry, { canary: { version: 'v2', share: 0.9 } }))
   expect(live.failedSwap()).toBeUndefined()
   const { arm } = await live.predict({ inputs: [text('A')], key: 'user-0' })

@@ -4,29 +4,18 @@
  *
  * To repeat one world: SEED=<n> npx vitest run test/simulation/crash.test.ts; for more of them: SEEDS=<count>.
  */
-import { env } from 'node:process'
-import { expect, test } from 'vitest'
-import { finalState } from '../trainer/final-state.ts'
-import { openWorld, runToEnd, type World } from '../trainer/world.ts'
-import { runWithCrashes } from './lives.ts'
+import { test } from 'vitest'
+import { openWorld, type World } from '../trainer/world.ts'
+import { expectSameEnd, seedsBelow } from './random-deaths.ts'
 import { settingOf, streamsOf, predictionsOf } from './scenario.ts'
 
-const { SEED, SEEDS = '150' } = env
-const seeds =
-  SEED === undefined ? Array.from({ length: Number(SEEDS) }, (_, at) => at) : [Number(SEED)]
+const seeds = seedsBelow(150)
 
 test(
   'a trainer that dies at random instants ends like one that never died',
   { timeout: 120_000 + seeds.length * 1_000 },
   async () => {
-    for (const seed of seeds) {
-      const reference = worldOf(seed)
-      await runToEnd(reference, settingOf(seed))
-      const world = worldOf(seed)
-      const crashes = await runWithCrashes(world, settingOf(seed), seed)
-      const repeat = `SEED=${seed} npx vitest run test/simulation/crash.test.ts (${crashes} crashes)`
-      expect(finalState(world), repeat).toEqual(finalState(reference))
-    }
+    for (const seed of seeds) await expectSameEnd('crash.test.ts', seed, worldOf, settingOf)
   },
 )
 

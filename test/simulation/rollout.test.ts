@@ -4,18 +4,14 @@
  *
  * To repeat one world: SEED=<n> npx vitest run test/simulation/rollout.test.ts; for more of them: SEEDS=<count>.
  */
-import { env } from 'node:process'
 import { expect, test } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
 import { event, labelled } from '../trainer/events.ts'
-import { finalState } from '../trainer/final-state.ts'
-import { openWorld, runToEnd, type Setting, type World } from '../trainer/world.ts'
-import { runWithCrashes } from './lives.ts'
+import { openWorld, type Setting, type World } from '../trainer/world.ts'
+import { expectSameEnd, seedsBelow } from './random-deaths.ts'
 import { settingOf } from './scenario.ts'
 
-const { SEED, SEEDS = '40' } = env
-const seeds =
-  SEED === undefined ? Array.from({ length: Number(SEEDS) }, (_, at) => at) : [Number(SEED)]
+const seeds = seedsBelow(40)
 
 test(
   'a trainer that dies at random instants decides each trial like one that never died',
@@ -23,12 +19,7 @@ test(
   async () => {
     const decided = new Map<string, number>()
     for (const seed of seeds) {
-      const reference = worldOf(seed)
-      await runToEnd(reference, rolloutOf(seed))
-      const world = worldOf(seed)
-      const crashes = await runWithCrashes(world, rolloutOf(seed), seed)
-      const repeat = `SEED=${seed} npx vitest run test/simulation/rollout.test.ts (${crashes} crashes)`
-      expect(finalState(world), repeat).toEqual(finalState(reference))
+      const reference = await expectSameEnd('rollout.test.ts', seed, worldOf, rolloutOf)
       for (const kind of kindsOf(reference)) decided.set(kind, (decided.get(kind) ?? 0) + 1)
     }
     // Each kind of decision was among them.

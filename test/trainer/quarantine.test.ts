@@ -73,7 +73,7 @@ test('when the labels of all sources turn, what they say now is learned', async 
   expect(counts.learned).toBeGreaterThan(425)
 })
 
-test('sources that nobody has reviewed teach as many events a day as the config says', async () => {
+test('sources without a review teach as many events a day as the config says', async () => {
   const world = worldOf({ honest: 100 })
   const setting = settingOf({ unreviewedDaily: 40, trusted: ['s0'], maxShare: 1 })
   await runToEnd(world, setting)

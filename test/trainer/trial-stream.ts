@@ -14,7 +14,7 @@ export interface Answers {
   readonly live: boolean
 }
 
-/** Of a canary: two events for each pair, of which one judges its answer and one that of the live version. */
+/** Of a canary: two events for each pair. One judges its answer, the other that of the live version. */
 export function judgedCanary(
   world: World,
   canary: string,

@@ -68,13 +68,13 @@ export interface Setting extends Partial<Replaced> {
   readonly chaos?: Chaos
   readonly limits?: Partial<LoopParts['limits']>
   readonly trigger?: Trigger
-  /** Opened anew in each life, as policies with a state must be. */
+  /** Opened again in each life, as policies with a state must be. */
   readonly policies?: { readonly trigger: Chosen; readonly rate: Chosen }
   readonly replay?: Replay
   readonly rate?: LearningRateSchedule
   readonly clock?: Clock
   readonly promotion?: Promotion
-  /** Opened anew in each life. */
+  /** Opened again in each life. */
   readonly rollout?: Chosen
   readonly rollback?: Rollback
   /** Records have no time of their transport. */

@@ -1,0 +1,29 @@
+/** Law 2 in one world: a trainer that dies at random instants against one that never dies. */
+import { env } from 'node:process'
+import { expect } from 'vitest'
+import { finalState } from '../trainer/final-state.ts'
+import { runToEnd, type Setting, type World } from '../trainer/world.ts'
+import { runWithCrashes } from './lives.ts'
+
+/** The seeds below `count`, or below SEEDS; only SEED, to repeat one world. */
+export function seedsBelow(count: number): readonly number[] {
+  const { SEED, SEEDS = count } = env
+  if (SEED !== undefined) return [Number(SEED)]
+  return Array.from({ length: Number(SEEDS) }, (_, at) => at)
+}
+
+/** Fails unless both end the same, byte for byte; `file` is the test to repeat. Returns the world without a crash. */
+export async function expectSameEnd(
+  file: string,
+  seed: number,
+  worldOf: (seed: number) => World,
+  settingOf: (seed: number) => Setting,
+): Promise<World> {
+  const reference = worldOf(seed)
+  await runToEnd(reference, settingOf(seed))
+  const world = worldOf(seed)
+  const crashes = await runWithCrashes(world, settingOf(seed), seed)
+  const repeat = `SEED=${seed} npx vitest run test/simulation/${file} (${crashes} crashes)`
+  expect(finalState(world), repeat).toEqual(finalState(reference))
+  return reference
+}
