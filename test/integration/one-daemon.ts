@@ -28,7 +28,7 @@ export interface OneDaemon {
 }
 
 /** Standard error is inherited, where a failed run should show it; `ignore` hides what the test causes on purpose. */
-export type Stderr = 'inherit' | 'ignore' | 'pipe'
+type Stderr = 'inherit' | 'ignore' | 'pipe'
 
 /**
  * The one daemon of a test file: it starts before the first test, and ends with its folder after the last. `prepare` is the
