@@ -11,19 +11,13 @@ import type { ExampleKey } from '../../contracts/core.ts'
 import type { Example } from '../../contracts/task.ts'
 import { hashesIn, SeenIds, type IdHash } from '../../intake/dedupe/seen-ids.ts'
 import { isMeant, type Meant } from '../../intake/retraction.ts'
+import { noLog, type LoadedLog, type LogChange } from './contract.ts'
 import type { EventNote, LoggedRow, RowTrace } from './pack.ts'
 import { PredictionIndex } from './prediction-index.ts'
-import { BLOCK, factOf, RowFacts } from './row-facts.ts'
-import {
-  countsOf,
-  eventStates,
-  isHeld,
-  isUndone,
-  type EventCounts,
-  type EventState,
-} from './states.ts'
-import { noLog, type LoadedLog, type LogChange, type LoggedRollback } from './contract.ts'
-import { noKey } from './table.ts'
+import { Rollbacks } from './rollbacks.ts'
+import { RowContents, type OrderedRow, type StoredRows } from './row-contents.ts'
+import { RowStates } from './row-states.ts'
+import { eventStates, isHeld, isUndone, type EventCounts, type EventState } from './states.ts'
 import { VersionTree } from './version-tree.ts'
 
 export interface EventLogLimits {
@@ -38,11 +32,7 @@ export interface EventLogParts {
   readonly sizeOf: (example: Example) => number
   /** Whether the event was accepted before, also one that fell out of the log. */
   readonly isKnown: (key: ExampleKey) => boolean
-  /** Of the rows that are in the checkpoint. */
-  readonly stored: {
-    rows(from: number, to: number): Iterable<LoggedRow & { readonly order: number }>
-    traces(from: number, to: number): Iterable<RowTrace & { readonly order: number }>
-  }
+  readonly stored: StoredRows
 }
 
 interface NewRow extends LoggedRow {
@@ -57,46 +47,32 @@ export interface KnownRow extends RowTrace {
   readonly version: number
 }
 
-export type OrderedRow = LoggedRow & { readonly order: number }
-
 /** What a row takes besides its example. */
 const ROW_BYTES = 128
-/** Rollbacks that receipts can name. */
-const MOST_ROLLBACKS = 100
 
 export class EventLog {
   readonly #parts: EventLogParts
   readonly #versions = new VersionTree()
-  readonly #facts = new RowFacts()
+  readonly #states = new RowStates()
+  readonly #contents: RowContents
+  readonly #rollbacks = new Rollbacks()
   readonly #predictions: PredictionIndex
   #ids: SeenIds
-  #counts: number[] = []
-  #bytes = 0
   #begin = 0
   #end = 0
   #older = 0
-  #rollbacks: LoggedRollback[] = []
-  #nextRollback = 1
-  /** The rollbacks are others than at the last save. */
-  #isRolledBack = false
   #rewrites = 0
   #rewrite: ((example: Example) => Example) | undefined
   /** No row before it has a version, or will get one. */
   #firstLearned = 0
-  /** Orders of rows that wait for the next update; some may have changed since. */
-  #pending: number[] = []
-  #savedEnd = 0
-  #fresh: LoggedRow[] = []
-  readonly #stripped = new Set<number>()
-  readonly #bare = new Set<number>()
   /** Orders of rows that are learned again, in their order; some may have changed since. */
   #again: number[] = []
-  readonly #dirty = new Set<number>()
 
   constructor(parts: EventLogParts) {
     this.#parts = parts
     this.#ids = new SeenIds(parts.limits.events)
-    this.#predictions = new PredictionIndex(() => this.#traces())
+    this.#contents = new RowContents(parts.stored)
+    this.#predictions = new PredictionIndex(() => this.#contents.traces(this.#begin))
   }
 
   get size(): number {
@@ -104,7 +80,7 @@ export class EventLog {
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#states.bytes
   }
 
   /** Where the next row goes. */
@@ -127,36 +103,25 @@ export class EventLog {
   }
 
   get counts(): EventCounts {
-    return countsOf(this.#counts, this.#older)
+    return this.#states.counts(this.#older)
   }
 
   stateOf(key: ExampleKey): EventState | undefined {
     const order = this.#orderOf(key)
-    return order === undefined ? undefined : this.#stateAt(order)
+    return order === undefined ? undefined : this.#states.at(order)
   }
 
   /** The row of an event that came, or came again. Call it before the event is known as accepted. */
   add({ key, example, note, state }: NewRow): void {
     const before = this.#orderOf(key)
-    if (before !== undefined) this.#set(before, eventStates.replaced)
+    if (before !== undefined) this.#states.set(before, eventStates.replaced)
     else if (this.#older > 0 && this.#parts.isKnown(key)) this.#older -= 1
     const order = this.#end
     this.#end += 1
-    this.#facts.fit(this.#begin, this.#end)
     this.#ids.add(this.#parts.hashOf(key), 0)
-    this.#fresh.push({ key, ...(example && { example }), ...(note && { note }) })
+    this.#contents.add({ key, ...(example && { example }), ...(note && { note }) })
     const bytes = ROW_BYTES + key.length + (example ? this.#parts.sizeOf(example) : 0)
-    for (const [fact, value] of [
-      [factOf.state, state],
-      [factOf.version, 0],
-      [factOf.bytes, bytes],
-      [factOf.rollback, 0],
-    ] as const)
-      this.#facts.set(order, fact, value)
-    this.#bytes += bytes
-    this.#count(state, 1)
-    this.#dirty.add(Math.floor(order / BLOCK))
-    if (state === eventStates.pending) this.#pending.push(order)
+    this.#states.add(this.#begin, order, state, bytes)
     this.#predictions.add(example?.predictionId, order, this.size)
     this.#overflow()
   }
@@ -165,7 +130,7 @@ export class EventLog {
   mark(key: ExampleKey, state: EventState): boolean {
     const order = this.#orderOf(key)
     if (order === undefined) return false
-    this.#set(order, state)
+    this.#states.set(order, state)
     return true
   }
 
@@ -184,7 +149,7 @@ export class EventLog {
   erase(key: ExampleKey, state: EventState): void {
     if (!this.mark(key, state)) this.add({ key, state })
     for (const order of this.#ids.all(this.#parts.hashOf(key)))
-      if (order >= this.#begin) this.#strip(order)
+      if (order >= this.#begin) this.#contents.strip(order)
   }
 
   // ── Versions ──
@@ -195,20 +160,14 @@ export class EventLog {
 
   /** An update has made `version` from everything that waited for it. */
   learned(version: string): void {
-    const id = this.#versions.idOf(version)
-    for (const order of this.#pending) {
-      if (order < this.#begin || this.#stateAt(order) !== eventStates.pending) continue
-      this.#facts.set(order, factOf.version, id)
-      this.#set(order, eventStates.learned)
-    }
-    this.#pending = []
+    this.#states.learned(this.#versions.idOf(version), this.#begin)
   }
 
   /** The version that learned it, whether or not a rollback has undone that since. */
   learnedBy(key: ExampleKey): string | undefined {
     const order = this.#orderOf(key)
     if (order === undefined) return undefined
-    return this.#versions.nameOf(this.#facts.get(order, factOf.version))
+    return this.#versions.nameOf(this.#states.versionOf(order))
   }
 
   /** Whether it came after that version was published; undefined where the log cannot tell. */
@@ -221,15 +180,15 @@ export class EventLog {
   wentTo(version: string): void {
     const line = this.#versions.lineOf(version)
     for (let order = this.#begin; order < this.#end; order += 1)
-      if (isUndone(this.#stateAt(order)) && line.has(this.#facts.get(order, factOf.version)))
-        this.#set(order, eventStates.learned)
+      if (isUndone(this.#states.at(order)) && line.has(this.#states.versionOf(order)))
+        this.#states.set(order, eventStates.learned)
   }
 
   /** In their order, everything that was learned and that `version` has not learned. */
   *learnedSince(version: string): Generator<OrderedRow> {
     const line = this.#versions.lineOf(version)
     const isLost = (order: number) =>
-      isLearnable(this.#stateAt(order)) && !line.has(this.#facts.get(order, factOf.version))
+      isLearnable(this.#states.at(order)) && !line.has(this.#states.versionOf(order))
     let first = this.#begin
     while (first < this.#end && !isLost(first)) first += 1
     for (const row of this.rows(first)) if (isLost(row.order)) yield row
@@ -237,16 +196,12 @@ export class EventLog {
 
   /** Whether one of the last rollbacks went to this version. */
   wentBackTo(version: string): boolean {
-    return this.#rollbacks.some(({ to }) => to === version)
+    return this.#rollbacks.wentTo(version)
   }
 
   /** A rollback to a version begins to set events aside. Returns its number. */
   rolledBack(to: string, timeMs: number, reason: string): number {
-    const id = this.#nextRollback
-    this.#nextRollback += 1
-    this.#rollbacks = [...this.#rollbacks, { id, to, timeMs, reason }].slice(-MOST_ROLLBACKS)
-    this.#isRolledBack = true
-    return id
+    return this.#rollbacks.add(to, timeMs, reason)
   }
 
   /**
@@ -258,7 +213,7 @@ export class EventLog {
     if (!this.mark(row.key, eventStates.set_aside))
       this.add({ ...row, state: eventStates.set_aside })
     const order = this.#orderOf(row.key)
-    if (order !== undefined) this.#facts.set(order, factOf.rollback, this.#nextRollback - 1)
+    if (order !== undefined) this.#states.setAsideBy(order, this.#rollbacks.next - 1)
   }
 
   /** What became of an event that was set aside, or kept back. */
@@ -277,12 +232,12 @@ export class EventLog {
 
   /** Every row, oldest first. */
   *known(): Generator<KnownRow> {
-    for (const { key, predictionId, timeMs, order } of this.#traces())
+    for (const { key, predictionId, timeMs, order } of this.#contents.traces(this.#begin))
       yield {
-        ...{ key, order, state: this.#stateAt(order) },
+        ...{ key, order, state: this.#states.at(order) },
         ...(predictionId !== undefined && { predictionId }),
         ...(timeMs !== undefined && { timeMs }),
-        version: this.#facts.get(order, factOf.version),
+        version: this.#states.versionOf(order),
       }
   }
 
@@ -290,24 +245,21 @@ export class EventLog {
   forget(orders: readonly number[]): void {
     for (const order of orders) {
       if (order < this.#begin) continue
-      if (this.#stateAt(order) !== eventStates.replaced) this.#set(order, eventStates.forgotten)
-      if (order >= this.#savedEnd) this.#fresh[order - this.#savedEnd] = { key: noKey }
-      else {
-        this.#stripped.add(order)
-        this.#bare.add(order)
-      }
+      if (this.#states.at(order) !== eventStates.replaced)
+        this.#states.set(order, eventStates.forgotten)
+      this.#contents.bare(order)
     }
   }
 
   /** The learner has gone back to before these rows, and learns them again in this order, which is theirs. */
   learnAgain(orders: readonly number[]): void {
-    for (const order of orders) this.#set(order, eventStates.relearning)
+    for (const order of orders) this.#states.set(order, eventStates.relearning)
     this.#again = [...orders]
   }
 
   /** How many are still to be learned again. */
   get relearning(): number {
-    return this.#counts[eventStates.relearning] ?? 0
+    return this.#states.count(eventStates.relearning)
   }
 
   /** All of them, without their content. */
@@ -318,7 +270,7 @@ export class EventLog {
   /** The next of them. */
   nextAgain(count: number): readonly OrderedRow[] {
     const isDue = (order: number) =>
-      order >= this.#begin && this.#stateAt(order) === eventStates.relearning
+      order >= this.#begin && this.#states.at(order) === eventStates.relearning
     const at = this.#again.findIndex(isDue)
     this.#again = at < 0 ? [] : this.#again.slice(at)
     const [first] = this.#again
@@ -337,7 +289,7 @@ export class EventLog {
   about(predictionId: string): readonly ExampleKey[] {
     const orders = this.#predictions.about(predictionId, this.#begin)
     return orders.flatMap((order) => {
-      const key = this.#keyAt(order)
+      const key = this.#contents.keyAt(order)
       return key !== undefined && this.#orderOf(key) === order ? [key] : []
     })
   }
@@ -353,7 +305,9 @@ export class EventLog {
 
   #meant(meant: Meant): readonly ExampleKey[] {
     if (meant.kind !== 'event')
-      return [...this.#traces()].filter((trace) => isMeant(meant, trace)).map(({ key }) => key)
+      return [...this.#contents.traces(this.#begin)]
+        .filter((trace) => isMeant(meant, trace))
+        .map(({ key }) => key)
     const { key, predictionId } = meant
     return predictionId === undefined ? [key] : [key, ...this.about(predictionId)]
   }
@@ -361,25 +315,22 @@ export class EventLog {
   // ── The checkpoint ──
 
   get change(): LogChange {
-    const first = Math.max(this.#savedEnd, this.#begin)
     const [begin, end] = [this.#begin, this.#end]
-    const blocks = [...this.#dirty].filter((block) => (block + 1) * BLOCK > begin)
+    const contents = this.#contents.change(begin)
+    const rollbacks = this.#rollbacks.change
     return {
       facts: {
         ...{ begin, end, older: this.#older },
         nextVersion: this.#versions.next,
-        nextRollback: this.#nextRollback,
+        nextRollback: this.#rollbacks.next,
         rewrites: this.#rewrites,
       },
-      first,
-      fresh: this.#fresh.slice(first - this.#savedEnd),
-      hashes: this.#ids.bytesFrom(first),
-      blocks: blocks.map((block) => ({ block, bytes: this.#facts.block(block, begin, end) })),
-      stripped: [...this.#stripped],
-      bare: [...this.#bare],
+      ...contents,
+      hashes: this.#ids.bytesFrom(contents.first),
+      blocks: this.#states.blocks(begin, end),
       versions: this.#versions.fresh,
       versionsFrom: this.#oldestVersion(),
-      ...(this.#isRolledBack && { rollbacks: this.#rollbacks }),
+      ...(rollbacks && { rollbacks }),
       rewrite: this.#rewrite,
     }
   }
@@ -393,20 +344,17 @@ export class EventLog {
 
   saved(): void {
     this.#versions.forgetBelow(this.#oldestVersion())
-    this.#isRolledBack = false
+    this.#rollbacks.saved()
     this.#rewrite = undefined
-    this.#savedEnd = this.#end
-    this.#fresh = []
-    this.#stripped.clear()
-    this.#bare.clear()
-    this.#dirty.clear()
+    this.#contents.saved(this.#end)
+    this.#states.saved()
     this.#versions.saved()
   }
 
   restore({ facts, runs, blocks, versions, rollbacks }: LoadedLog = empty): void {
     const { begin, end } = facts
     this.#begin = begin
-    this.#end = this.#savedEnd = end
+    this.#end = end
     this.#older = facts.older
     this.#ids = new SeenIds(this.#parts.limits.events, runs[0]?.first ?? begin)
     for (const { first, hashes } of runs) {
@@ -414,33 +362,19 @@ export class EventLog {
       if (first > this.#ids.end) this.#ids = new SeenIds(this.#parts.limits.events, first)
       for (const id of hashesIn(hashes)) this.#ids.add(id, 0)
     }
-    this.#facts.fit(begin, end)
-    for (const { block, bytes } of blocks) this.#facts.restoreBlock(block, bytes, begin, end)
+    this.#states.restore(blocks, begin, end)
+    this.#contents.restore(end)
     this.#versions.restore(versions, facts.nextVersion)
-    this.#rollbacks = [...rollbacks]
-    this.#nextRollback = facts.nextRollback
+    this.#rollbacks.restore(rollbacks, facts.nextRollback)
     this.#rewrites = facts.rewrites
     this.#firstLearned = begin
-    this.#fresh = []
     this.#predictions.clear()
-    this.#recount()
+    this.#again = []
+    for (let order = begin; order < end; order += 1)
+      if (this.#states.at(order) === eventStates.relearning) this.#again.push(order)
     this.#overflow()
     // As at the save: the table removes old versions now and then only.
     this.#versions.forgetBelow(this.#oldestVersion())
-  }
-
-  #recount(): void {
-    this.#counts = []
-    this.#pending = []
-    this.#again = []
-    this.#bytes = 0
-    for (let order = this.#begin; order < this.#end; order += 1) {
-      const state = this.#stateAt(order)
-      this.#count(state, 1)
-      this.#bytes += this.#facts.get(order, factOf.bytes)
-      if (state === eventStates.pending) this.#pending.push(order)
-      if (state === eventStates.relearning) this.#again.push(order)
-    }
   }
 
   /** The newest row of an event, where it is still here. */
@@ -449,40 +383,11 @@ export class EventLog {
     return order === undefined || order < this.#begin ? undefined : order
   }
 
-  #stateAt(order: number): EventState {
-    return this.#facts.get(order, factOf.state) as EventState
-  }
-
-  #set(order: number, state: EventState): void {
-    const before = this.#stateAt(order)
-    this.#count(before, -1)
-    this.#count(state, 1)
-    this.#facts.set(order, factOf.state, state)
-    if (state === eventStates.pending) this.#pending.push(order)
-    this.#dirty.add(Math.floor(order / BLOCK))
-  }
-
-  #count(state: EventState, by: number): void {
-    this.#counts[state] = (this.#counts[state] ?? 0) + by
-  }
-
-  #strip(order: number): void {
-    if (order < this.#savedEnd) this.#stripped.add(order)
-    else {
-      const at = order - this.#savedEnd
-      const { key, note } = this.#fresh[at] ?? {}
-      if (key !== undefined) this.#fresh[at] = { key, ...(note && { note }) }
-    }
-  }
-
   /** By rows and not by runs, so that it does not depend on when the checkpoint was saved. */
   #overflow(): void {
     const { events, bytes } = this.#parts.limits
-    while (this.size > events || (this.#bytes > bytes && this.size > 1)) {
-      const state = this.#stateAt(this.#begin)
-      this.#count(state, -1)
-      if (state !== eventStates.replaced) this.#older += 1
-      this.#bytes -= this.#facts.get(this.#begin, factOf.bytes)
+    while (this.size > events || (this.bytes > bytes && this.size > 1)) {
+      if (this.#states.drop(this.#begin) !== eventStates.replaced) this.#older += 1
       this.#begin += 1
     }
   }
@@ -491,30 +396,16 @@ export class EventLog {
   #oldestVersion(): number {
     this.#firstLearned = Math.max(this.#firstLearned, this.#begin)
     for (; this.#firstLearned < this.#end; this.#firstLearned += 1) {
-      const version = this.#facts.get(this.#firstLearned, factOf.version)
+      const version = this.#states.versionOf(this.#firstLearned)
       if (version !== 0) return version
-      if (this.#stateAt(this.#firstLearned) === eventStates.pending) return 0
+      if (this.#states.at(this.#firstLearned) === eventStates.pending) return 0
     }
     return 0
   }
 
-  #keyAt(order: number): ExampleKey | undefined {
-    if (order >= this.#savedEnd) return this.#fresh[order - this.#savedEnd]?.key
-    for (const { key } of this.#parts.stored.traces(order, order + 1)) return key
-    return undefined
-  }
-
   /** In their order, with their content. */
-  *rows(from = this.#begin): Generator<OrderedRow> {
-    yield* this.#parts.stored.rows(Math.max(from, this.#begin), this.#savedEnd)
-    for (const [at, row] of this.#fresh.entries())
-      if (this.#savedEnd + at >= from) yield { ...row, order: this.#savedEnd + at }
-  }
-
-  *#traces(): Generator<RowTrace & { readonly order: number }> {
-    yield* this.#parts.stored.traces(this.#begin, this.#savedEnd)
-    for (const [at, { key, example }] of this.#fresh.entries())
-      yield { ...(example ?? {}), key, order: this.#savedEnd + at }
+  rows(from = this.#begin): Generator<OrderedRow> {
+    return this.#contents.rows(Math.max(from, this.#begin))
   }
 }
 

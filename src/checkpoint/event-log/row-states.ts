@@ -1,0 +1,112 @@
+/**
+ * What became of each row, in memory: its state, the version that learned it, its size and the rollback that set it
+ * aside. Counts the rows in each state, and knows which blocks the next save has to write.
+ */
+import type { LoadedLog } from './contract.ts'
+import { BLOCK, factOf, RowFacts } from './row-facts.ts'
+import { countsOf, eventStates, type EventCounts, type EventState } from './states.ts'
+
+export class RowStates {
+  readonly #facts = new RowFacts()
+  #counts: number[] = []
+  #bytes = 0
+  /** Orders of rows that wait for the next update; some may have changed since. */
+  #pending: number[] = []
+  readonly #dirty = new Set<number>()
+
+  /** Σ of the sizes. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  counts(older: number): EventCounts {
+    return countsOf(this.#counts, older)
+  }
+
+  count(state: EventState): number {
+    return this.#counts[state] ?? 0
+  }
+
+  at(order: number): EventState {
+    return this.#facts.get(order, factOf.state) as EventState
+  }
+
+  /** The number of the version that learned it; 0 = none. */
+  versionOf(order: number): number {
+    return this.#facts.get(order, factOf.version)
+  }
+
+  /** The row `order` is the last of those from `begin` on. */
+  add(begin: number, order: number, state: EventState, bytes: number): void {
+    this.#facts.fit(begin, order + 1)
+    this.#facts.set(order, factOf.state, state)
+    this.#facts.set(order, factOf.version, 0)
+    this.#facts.set(order, factOf.bytes, bytes)
+    this.#facts.set(order, factOf.rollback, 0)
+    this.#bytes += bytes
+    this.#changed(order, state)
+  }
+
+  set(order: number, state: EventState): void {
+    this.#add(this.at(order), -1)
+    this.#facts.set(order, factOf.state, state)
+    this.#changed(order, state)
+  }
+
+  /** What waits for the update that made the version of this number has been learned. */
+  learned(version: number, begin: number): void {
+    for (const order of this.#pending) {
+      if (order < begin || this.at(order) !== eventStates.pending) continue
+      this.#facts.set(order, factOf.version, version)
+      this.set(order, eventStates.learned)
+    }
+    this.#pending = []
+  }
+
+  /** By the number of the rollback. Its state changes with it. */
+  setAsideBy(order: number, rollback: number): void {
+    this.#facts.set(order, factOf.rollback, rollback)
+  }
+
+  /** The oldest row falls out. Returns the state that it had. */
+  drop(order: number): EventState {
+    const state = this.at(order)
+    this.#add(state, -1)
+    this.#bytes -= this.#facts.get(order, factOf.bytes)
+    return state
+  }
+
+  /** Those that have changed since the last save. */
+  blocks(begin: number, end: number): LoadedLog['blocks'] {
+    const blocks = [...this.#dirty].filter((block) => (block + 1) * BLOCK > begin)
+    return blocks.map((block) => ({ block, bytes: this.#facts.block(block, begin, end) }))
+  }
+
+  saved(): void {
+    this.#dirty.clear()
+  }
+
+  restore(blocks: LoadedLog['blocks'], begin: number, end: number): void {
+    this.#facts.fit(begin, end)
+    for (const { block, bytes } of blocks) this.#facts.restoreBlock(block, bytes, begin, end)
+    this.#counts = []
+    this.#pending = []
+    this.#bytes = 0
+    for (let order = begin; order < end; order += 1) {
+      const state = this.at(order)
+      this.#add(state, 1)
+      this.#bytes += this.#facts.get(order, factOf.bytes)
+      if (state === eventStates.pending) this.#pending.push(order)
+    }
+  }
+
+  #changed(order: number, state: EventState): void {
+    this.#add(state, 1)
+    this.#dirty.add(Math.floor(order / BLOCK))
+    if (state === eventStates.pending) this.#pending.push(order)
+  }
+
+  #add(state: EventState, by: number): void {
+    this.#counts[state] = (this.#counts[state] ?? 0) + by
+  }
+}
