@@ -29,11 +29,10 @@ import type {
 } from './learner-types.ts'
 import { ReplayBuffer } from './replay-buffer.ts'
 import { Pending } from './pending.ts'
-import { latentOf } from './rehearsal.ts'
-import { KnnMemory, type HeadAnswer, type Memorised } from './knn-memory.ts'
+import { KnnMemory, type Memorised } from './knn-memory.ts'
+import { LiveJudge } from './live-judge.ts'
+import { Scoring, type Scored } from './scoring.ts'
 import { LossGap, type LossSum } from '../evaluation/loss-gap.ts'
-import { LiveScores } from '../evaluation/live-scores.ts'
-import { noSums, withScore } from '../evaluation/running-scores.ts'
 import { Scoreboard } from '../evaluation/scoreboard.ts'
 import { Training, type Learned } from './training.ts'
 import { warmUp, type Warmed } from './warming.ts'
@@ -44,7 +43,8 @@ export class Learner {
   readonly #memory: ReplayBuffer
   readonly #knnMemory: KnnMemory | undefined
   readonly #scoreboard: Scoreboard
-  readonly #live = new LiveScores()
+  readonly #scoring: Scoring
+  readonly #judge: LiveJudge
   /** Starts an update for a policy that learns only from the replay buffer (GDumb). */
   readonly #fresh: TrainableState | undefined
   /** It came with the verdict that starts the next update. */
@@ -67,6 +67,9 @@ export class Learner {
     this.#memory = new ReplayBuffer({ ...parts.memory, task })
     this.#pending = new Pending(task, () => trainable.head)
     this.#knnMemory = parts.knnMemory && new KnnMemory(parts.knnMemory, task)
+    const { batch } = parts.train
+    this.#scoring = new Scoring({ trainable, task, batch, knnMemory: this.#knnMemory })
+    this.#judge = new LiveJudge(parts.rollback, this.#scoring)
     this.#training = new Training({
       ...parts,
       memory: this.#memory,
@@ -150,18 +153,14 @@ export class Learner {
 
   /** Under the present weights; changes nothing. */
   scoreOf(example: Example, latents: LatentMap): Score {
-    const [score] = this.#score([example], latents)
+    const [score] = this.#scoring.byHead([example], latents)
     invariant(score !== undefined, 'each example has a score')
     return score
   }
 
   /** Scores an example that is never learned. */
   test(example: Example, latents: LatentMap): void {
-    const knnMemory = this.#knnMemory
-    const [score] =
-      knnMemory === undefined
-        ? this.#score([example], latents)
-        : [knnMemory.test(example, this.#answer(example, latents))]
+    const [score] = this.#scoring.withMemory([example], latents)
     if (score !== undefined) this.#observed(score, example)
   }
 
@@ -221,8 +220,9 @@ export class Learner {
     if (testsInStep) this.#testedHead = this.#parts.trainable.head
     // With kNN memory each example was tested on arrival: by now memory knows it.
     else if (this.#knnMemory === undefined) yield* this.#test(block)
-    const judged = live === undefined ? undefined : yield* this.#judge(live, block)
-    this.#live.closeBlock()
+    const tested = { block, tested: this.#tested, line: this.scores }
+    const judged = live && (yield* this.#judge.judge(live, tested))
+    this.#judge.closeBlock()
     if (judged?.verdict === 'rollback') return rolledBack(judged)
     const before = this.progress
     const alarm = this.#respondToAlarm()
@@ -263,21 +263,8 @@ export class Learner {
    * How the present weights answer these examples, or another version, each together with its kNN memory. Nothing is
    * learned.
    */
-  *scoresOn(
-    examples: readonly Example[],
-    version?: VersionState,
-  ): Generator<readonly Example[], readonly Score[], LatentMap> {
-    const { trainable, train } = this.#parts
-    const present = version && trainable.snapshot()
-    const scores: Score[] = []
-    // While it waits for latents, the learner stays unchanged.
-    for (const batch of batches(examples, train.batch)) {
-      const latents = yield batch
-      if (version !== undefined) trainable.restore(version.weights)
-      scores.push(...this.#scoreWithMemory(batch, latents, version?.memorised))
-      if (present !== undefined) trainable.restore(present)
-    }
-    return scores
+  scoresOn(examples: readonly Example[], version?: VersionState): Scored {
+    return this.#scoring.versionOn(examples, version)
   }
 
   /** Of the last update: up to `count` replayed rows, or new ones where none was replayed. */
@@ -291,26 +278,13 @@ export class Learner {
   }
 
   /** Of the present head alone: what memory answers is no sign of what the weights have learned. */
-  *lossOn(examples: readonly Example[]): Generator<readonly Example[], LossSum, LatentMap> {
-    let sums = noSums
-    for (const batch of batches(examples, this.#parts.train.batch))
-      sums = this.#score(batch, yield batch).reduce(withScore, sums)
-    return { sum: sums.lossSum, count: sums.lossCount }
+  lossOn(examples: readonly Example[]): Scored<LossSum> {
+    return this.#scoring.lossOn(examples)
   }
 
   /** Once after each update. */
   observeLosses(losses: { readonly trained: LossSum; readonly heldOut?: LossSum }): void {
     this.#lossGap?.observe({ ...losses, prequential: this.#scoreboard.losses })
-  }
-
-  #scoreWithMemory(
-    examples: readonly Example[],
-    latents: LatentMap,
-    items?: readonly Memorised[],
-  ): readonly Score[] {
-    const memory = this.#knnMemory
-    if (memory === undefined) return this.#score(examples, latents)
-    return examples.map((example) => memory.test(example, this.#answer(example, latents), items))
   }
 
   /** Fresh weights learn what an earlier adapter remembered. The scores stay those of the stream. */
@@ -364,7 +338,7 @@ export class Learner {
       memory: this.#memory.snapshot(this.#parts.trainable.head),
       rate: this.#parts.rate.snapshot(),
       rollback: this.#parts.rollback.snapshot(),
-      ...(this.#looksAtScores && { live: this.#live.snapshot() }),
+      ...(this.#judge.looksAtScores && { live: this.#judge.snapshot() }),
       ...(this.#knnMemory && { wrong: this.#knnMemory.wrong }),
       ...(this.#knnMemory?.isStale === true && { stale: true }),
       scoreboard: this.#scoreboard.snapshot(),
@@ -386,7 +360,7 @@ export class Learner {
     this.#knnMemory?.restore(memorised, learnerState.wrong ?? 0, learnerState.stale)
     this.#parts.rate.restore(learnerState.rate ?? null)
     this.#parts.rollback.restore(learnerState.rollback)
-    this.#live.restore(learnerState.live)
+    this.#judge.restore(learnerState.live)
     this.#scoreboard.restore(learnerState.scoreboard)
     this.#lossGap?.restore(learnerState.lossGap ?? null)
     this.#training.restore(learnerState)
@@ -420,7 +394,7 @@ export class Learner {
   *#test(block: readonly Example[]): Generator<readonly Example[], void, LatentMap> {
     const tested: Score[] = []
     for (const batch of batches(block, this.#parts.train.batch))
-      for (const [row, score] of this.#score(batch, yield batch).entries()) {
+      for (const [row, score] of this.#scoring.byHead(batch, yield batch).entries()) {
         this.#observed(score, batch[row])
         tested.push(score)
       }
@@ -431,30 +405,10 @@ export class Learner {
   #testedOnArrival(example: Example, latents: LatentMap): readonly Score[] {
     const { trigger } = this.#parts
     if (this.#knnMemory === undefined)
-      return trigger.needsScore ? this.#score([example], latents) : []
-    const score = this.#knnMemory.testAndStore(example, this.#answer(example, latents))
+      return trigger.needsScore ? this.#scoring.byHead([example], latents) : []
+    const score = this.#knnMemory.testAndStore(example, this.#scoring.answer(example, latents))
     this.#observed(score, example)
     return [score]
-  }
-
-  /** Of the head alone. */
-  #answer({ key }: Example, latents: LatentMap): HeadAnswer {
-    const { trainable, task } = this.#parts
-    const { head } = trainable
-    const latent = latentOf(key, latents)
-    const [logits = new Float32Array()] = task.outputs(head) > 0 ? trainable.score([latent]) : []
-    return { latent, logits, head }
-  }
-
-  #score(examples: readonly Example[], latents: LatentMap): readonly Score[] {
-    const { trainable, task } = this.#parts
-    const rows = examples.map(({ key }) => latentOf(key, latents))
-    // A head without outputs answers nothing, and an unknown target counts as wrong.
-    const silent = rows.length === 0 || task.outputs(trainable.head) === 0
-    const logits = silent ? [] : trainable.score(rows)
-    return examples.map(({ target }, row) =>
-      task.score(logits[row] ?? new Float32Array(), target, trainable.head),
-    )
   }
 
   /** Done once, also when the update is begun again on an earlier version. */
@@ -472,44 +426,6 @@ export class Learner {
     return alarm
   }
 
-  *#judge(
-    { version, weights, memorised, reference }: LiveVersion,
-    block: readonly Example[],
-  ): Generator<readonly Example[], RollbackDecision, LatentMap> {
-    if (weights === 'unknown') this.#live.replaceBlock([])
-    else if (weights !== undefined)
-      this.#live.replaceBlock(yield* this.scoresOn(block, { weights, memorised }))
-    const scores = this.#live.of(version)
-    const facts = { scores, line: this.scores, version }
-    if (reference === undefined || weights === 'unknown') return this.#parts.rollback.decide(facts)
-    const isTested = weights === undefined && this.#tested.length === block.length
-    const live = isTested ? this.#tested : yield* this.#headScores(block, weights)
-    const others = yield* this.#headScores(block, reference.weights)
-    const answers = live.map(({ error }, at) => ({
-      live: error,
-      reference: others[at]?.error ?? error,
-    }))
-    const compared = { version: reference.version, answers }
-    return this.#parts.rollback.decide({ ...facts, reference: compared })
-  }
-
-  /** Without kNN memory, of the present weights or others. */
-  *#headScores(
-    examples: readonly Example[],
-    weights: TrainableState | undefined,
-  ): Generator<readonly Example[], readonly Score[], LatentMap> {
-    const { trainable, train } = this.#parts
-    const present = weights && trainable.snapshot()
-    const scores: Score[] = []
-    for (const batch of batches(examples, train.batch)) {
-      const latents = yield batch
-      if (weights !== undefined) trainable.restore(weights)
-      scores.push(...this.#score(batch, latents))
-      if (present !== undefined) trainable.restore(present)
-    }
-    return scores
-  }
-
   /** Its first step is the only one that sees the weights as they are now. */
   #testsInStep(block: readonly Example[]): boolean {
     const { trainable, train } = this.#parts
@@ -517,7 +433,7 @@ export class Learner {
     const isOneBatch = block.length > 0 && block.length <= train.batch
     if (this.#fresh !== undefined || this.#alarm?.response === 'fresh-adapter') return false
     const steps = trainable.testAndStep !== undefined && trainable.observe === undefined
-    return isOneBatch && !this.#looksAtScores && steps
+    return isOneBatch && !this.#judge.looksAtScores && steps
   }
 
   /** From fresh weights, over all that is kept, the block among it. */
@@ -546,11 +462,7 @@ export class Learner {
   #observed(score: Score, example: Example | undefined): void {
     if (example === undefined) return
     this.#scoreboard.observe(score, example)
-    if (this.#looksAtScores) this.#live.observe(score)
-  }
-
-  get #looksAtScores(): boolean {
-    return this.#parts.rollback.looksAtScores !== false
+    this.#judge.observe(score)
   }
 
   /** A policy that learns from replay alone learns it when it is kept there. */

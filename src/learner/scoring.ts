@@ -1,0 +1,98 @@
+/**
+ * How weights answer examples, by the head alone or together with kNN memory. Nothing is learned. Weights other than the
+ * learner's own are in place only while a batch is scored: while it waits for latents, the learner is unchanged.
+ */
+import type { Trainable, TrainableState } from '../contracts/adapter.ts'
+import type { Example, Score, Task } from '../contracts/task.ts'
+import type { LossSum } from '../evaluation/loss-gap.ts'
+import { noSums, withScore } from '../evaluation/running-scores.ts'
+import { batches } from '../optim/batches.ts'
+import type { HeadAnswer, KnnMemory, Memorised } from './knn-memory.ts'
+import type { LatentMap, VersionState } from './learner-types.ts'
+import { latentOf } from './rehearsal.ts'
+
+export interface ScoringParts {
+  readonly trainable: Trainable
+  readonly task: Task
+  /** Examples a pass. */
+  readonly batch: number
+  readonly knnMemory: KnnMemory | undefined
+}
+
+/** Yields the examples that it needs latents of. */
+export type Scored<Result = readonly Score[]> = Generator<readonly Example[], Result, LatentMap>
+
+export class Scoring {
+  readonly #parts: ScoringParts
+
+  constructor(parts: ScoringParts) {
+    this.#parts = parts
+  }
+
+  /** By the head alone. */
+  byHead(examples: readonly Example[], latents: LatentMap): readonly Score[] {
+    const { trainable, task } = this.#parts
+    const rows = examples.map(({ key }) => latentOf(key, latents))
+    // A head without outputs answers nothing, and an unknown target counts as wrong.
+    const silent = rows.length === 0 || task.outputs(trainable.head) === 0
+    const logits = silent ? [] : trainable.score(rows)
+    return examples.map(({ target }, row) =>
+      task.score(logits[row] ?? new Float32Array(), target, trainable.head),
+    )
+  }
+
+  /** What the head answers, for kNN memory to vote on. */
+  answer({ key }: Example, latents: LatentMap): HeadAnswer {
+    const { trainable, task } = this.#parts
+    const { head } = trainable
+    const latent = latentOf(key, latents)
+    const [logits = new Float32Array()] = task.outputs(head) > 0 ? trainable.score([latent]) : []
+    return { latent, logits, head }
+  }
+
+  /** Together with kNN memory, where there is one; `items`: with these instead of the present ones. */
+  withMemory(
+    examples: readonly Example[],
+    latents: LatentMap,
+    items?: readonly Memorised[],
+  ): readonly Score[] {
+    const memory = this.#parts.knnMemory
+    if (memory === undefined) return this.byHead(examples, latents)
+    return examples.map((example) => memory.test(example, this.answer(example, latents), items))
+  }
+
+  /** By the present weights, or by another version, each together with its kNN memory. */
+  versionOn(examples: readonly Example[], version?: VersionState): Scored {
+    return this.#under(version?.weights, examples, (batch, latents) =>
+      this.withMemory(batch, latents, version?.memorised),
+    )
+  }
+
+  /** By the head alone, with the present weights or others. */
+  headOn(examples: readonly Example[], weights?: TrainableState): Scored {
+    return this.#under(weights, examples, (batch, latents) => this.byHead(batch, latents))
+  }
+
+  /** Of the present head alone. */
+  *lossOn(examples: readonly Example[]): Scored<LossSum> {
+    const { lossSum, lossCount } = (yield* this.headOn(examples)).reduce(withScore, noSums)
+    return { sum: lossSum, count: lossCount }
+  }
+
+  *#under(
+    weights: TrainableState | undefined,
+    examples: readonly Example[],
+    score: (batch: readonly Example[], latents: LatentMap) => readonly Score[],
+  ): Scored {
+    const { trainable, batch: size } = this.#parts
+    const present = weights && trainable.snapshot()
+    const scores: Score[] = []
+    for (const batch of batches(examples, size)) {
+      const latents = yield batch
+      if (weights !== undefined) trainable.restore(weights)
+      scores.push(...score(batch, latents))
+      if (present !== undefined) trainable.restore(present)
+    }
+    return scores
+  }
+}
