@@ -9,7 +9,7 @@
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { openResults } from './continual-results.mjs'
+import { openResults } from './results.mjs'
 import { finish, machine, say } from './figures.mjs'
 import { render } from './render.mjs'
 

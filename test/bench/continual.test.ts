@@ -14,7 +14,7 @@ interface Run {
   readonly figures: { readonly value: number }
 }
 
-const results = new URL('continual-results.mjs', import.meta.url).href
+const results = new URL('results.mjs', import.meta.url).href
 
 function program(name: string, ...args: readonly string[]) {
   const path = fileURLToPath(new URL(name, import.meta.url))

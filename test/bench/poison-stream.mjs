@@ -34,6 +34,22 @@ export function poisonedStream(
   return events
 }
 
+/** Shares of honest events that guesses without a model have right: the most frequent label so far, and the one before. */
+export function baselines(events) {
+  const seen = new Map()
+  const right = { majority: 0, last: 0 }
+  let before
+  const honest = events.filter(({ isHonest }) => isHonest)
+  for (const { label, truth } of honest) {
+    const [most] = [...seen].sort(([, one], [, other]) => other - one)
+    if (most?.[0] === truth) right.majority += 1
+    if (before === truth) right.last += 1
+    seen.set(label, (seen.get(label) ?? 0) + 1)
+    before = label
+  }
+  return { majority: right.majority / honest.length, last: right.last / honest.length }
+}
+
 function shuffled(rows, random) {
   const list = [...rows]
   for (let last = list.length - 1; last > 0; last -= 1) {

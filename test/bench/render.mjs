@@ -2,6 +2,7 @@
  * Fills the marked sections of policies/results-*.md from the committed results:
  *
  *     <!-- table: mnist -->  …  <!-- /table -->        from results/continual-mnist.json
+ *     <!-- table: poison -->  …  <!-- /table -->       from results/poison.json
  *
  * node test/bench/render.mjs [--check]: with --check it writes nothing, and a section that differs is a failure.
  */
@@ -34,15 +35,23 @@ export async function render({ isCheck = false } = {}) {
 }
 
 function sectionOf(name) {
-  const path = fileURLToPath(new URL(`results/continual-${name}.json`, import.meta.url))
-  if (!existsSync(path)) return 'Not measured yet.'
-  const { table, machine } = JSON.parse(readFileSync(path, 'utf8'))
+  const files = [`continual-${name}`, name].map((file) =>
+    fileURLToPath(new URL(`results/${file}.json`, import.meta.url)),
+  )
+  const path = files.find((file) => existsSync(file))
+  if (path === undefined) return 'Not measured yet.'
+  const { bench, table, machine } = JSON.parse(readFileSync(path, 'utf8'))
   const { columns, rows, note } = table
   const lines = [columns, columns.map(() => '---'), ...rows].map(
     (cells) => `| ${cells.join(' | ')} |`,
   )
-  const made = `Measured with \`npm run bench -- continual ${name}\` on ${machine.cores} cores (${machine.cpu}), Node ${machine.node}.`
+  const made = `Measured with \`npm run bench -- ${commandOf(bench)}\` on ${machine.cores} cores (${machine.cpu}), Node ${machine.node}.`
   return [lines.join('\n'), ...(note === undefined ? [] : [note]), made].join('\n\n')
+}
+
+/** `continual-text` is `continual text`, and `poison-dev` is `poison --dev`. */
+function commandOf(bench) {
+  return bench.replace(/^continual-/, 'continual ').replace(/-dev$/, ' --dev')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -3,31 +3,42 @@
  * before. The same stream is learned without a guard, with `retention`, with `golden`, and with all policies of
  * `deploy/examples/guarded.yaml`. The same stream without poison shows what the guards cost: good versions that are held.
  *
- *   node test/bench/slow-poison.mjs [--seeds 1,2,3] [--clean 2000] [--drift 5000] [--after 300] [--only guarded]
+ *   node test/bench/slow-poison.mjs [--only guarded] [--fresh]
+ *   node test/bench/slow-poison.mjs --results <folder> [--seeds 1,2,3] [--clean 2000] [--drift 5000] [--after 300]
  *
  * Harm: the live version has lost more than `HARM` points, on examples with true labels that no version learns, against
  * its mean over the last 1,000 events before the poison. All numbers are events of the stream, so a busy machine changes
- * none of them; `returnSeconds` is the time from the last of the held candidates to the version that is live again.
+ * none of them. Each run is kept in results/slow-poison.json as soon as it is there; other sizes go to another folder.
  */
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { openTensorFlow } from '../../dist/src/nn/tfjs/tensorflow.js'
-import { finish, machine, mean, round, say } from './figures.mjs'
+import { finish, machine, mean, round } from './figures.mjs'
+import { render } from './render.mjs'
+import { openResults } from './results.mjs'
 import { labels, slowPoison, WIDTH } from './slow-poison-stream.mjs'
 import { learnStream } from './slow-poison-trainer.mjs'
 
 const HARM = 2
-const option = (name, otherwise) => {
-  const at = process.argv.indexOf(`--${name}`)
-  return at < 0 ? otherwise : process.argv[at + 1]
-}
-const [clean, drift, after] = [
-  ['clean', 2000],
-  ['drift', 5000],
-  ['after', 300],
-].map(([name, usual]) => Number(option(name, usual)))
-const seeds = option('seeds', '1,2,3').split(',').map(Number)
-const only = option('only')
-const streams = option('streams', 'poisoned,clean').split(',')
-const secure = option('secure')
+const ours = fileURLToPath(new URL('results', import.meta.url))
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '1,2,3' },
+    clean: { type: 'string', default: '2000' },
+    drift: { type: 'string', default: '5000' },
+    after: { type: 'string', default: '300' },
+    streams: { type: 'string', default: 'poisoned,clean' },
+    secure: { type: 'string' },
+    only: { type: 'string' },
+    results: { type: 'string', default: ours },
+    fresh: { type: 'boolean', default: false },
+  },
+})
+const [clean, drift, after] = [values.clean, values.drift, values.after].map(Number)
+const seeds = values.seeds.split(',').map(Number)
+const streams = values.streams.split(',')
+const { secure } = values
 
 const startedOn = machine()
 const { tf } = await openTensorFlow({ threads: 1 })
@@ -39,17 +50,64 @@ const guards = {
   guarded: (file) => [{ policy: 'held-out' }, { policy: 'retention' }, golden(file)],
 }
 
-const runs = []
+const results = openResults(join(resolve(values.results), 'slow-poison.json'), {
+  machine: startedOn,
+  fresh: values.fresh,
+})
+const found = []
 for (const seed of seeds)
   for (const stream of streams)
-    for (const guard of Object.keys(guards))
-      if (only === undefined || only.split(',').includes(guard)) {
-        const result = await run({ seed, stream, guard })
-        runs.push(result)
-        say(JSON.stringify(result))
-      }
+    for (const guard of Object.keys(guards)) {
+      const settings = { seed, stream, guard, clean, drift, after, secure: secure ?? null }
+      const work = () => run({ seed, stream, guard })
+      const name = `${stream} ${guard} seed ${seed}`
+      const wanted = values.only?.split(',')
+      found.push((await results.run(name, settings, work, wanted)) ?? [])
+    }
+const runs = found.flat()
+results.show(tableOf(runs))
+if (resolve(values.results) === ours) await render()
 finish('slow-poison', startedOn, { clean, drift, after, harmPoints: HARM, runs })
 process.exit(0)
+
+/** A row for each guard; in a cell the seeds in their order. */
+function tableOf(runs) {
+  const rows = Object.keys(guards).map((guard) => {
+    const of = (stream) => runs.filter((each) => each.guard === guard && each.stream === stream)
+    const poisoned = of('poisoned')
+    const cell = (show) => poisoned.map(show).join(', ') || 'not measured'
+    const spared = of('clean')
+    const held = spared.map(({ heldShare, versions }) => Math.round((heldShare * versions) / 100))
+    return [
+      guard,
+      cell(({ usual }) => usual),
+      cell(({ firstHarm }) => firstHarm ?? 'none'),
+      cell(({ firstReturn }) => firstReturn ?? 'never'),
+      cell(between),
+      cell(({ servedAtEnd }) => servedAtEnd),
+      spared.length === 0
+        ? 'not measured'
+        : `${total(held)} of ${total(spared.map(({ versions }) => versions))}`,
+    ]
+  })
+  return {
+    columns: [
+      ...['guard', 'accuracy before', 'first harm at', 'first return at', 'events between'],
+      ...['accuracy served at the end', 'good versions held on the clean stream'],
+    ],
+    rows,
+    note: `Seeds ${seeds.join(', ')}.`,
+  }
+}
+
+function between({ firstHarm, firstReturn }) {
+  if (firstHarm === null || firstReturn === null) return '–'
+  return firstReturn - firstHarm
+}
+
+function total(values) {
+  return values.reduce((sum, value) => sum + value, 0)
+}
 
 function modelWith(guard) {
   return ({ goldenFile }) => {

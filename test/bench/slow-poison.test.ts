@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { scratchFolder } from '../scratch-folder.ts'
 
 interface Run {
   readonly guard: string
@@ -18,7 +19,8 @@ const program = fileURLToPath(new URL('slow-poison.mjs', import.meta.url))
 
 function runs(...words: readonly string[]): readonly Run[] {
   const sizes = ['--seeds', '1', '--clean', '1000', '--drift', '1500', '--after', '300']
-  const { stdout, stderr } = spawnSync(process.execPath, [program, ...sizes, ...words], {
+  const place = ['--results', scratchFolder()]
+  const { stdout, stderr } = spawnSync(process.execPath, [program, ...sizes, ...place, ...words], {
     encoding: 'utf8',
   })
   expect(stdout, stderr).not.toBe('')

@@ -336,6 +336,32 @@ export function registryConformance(
       await other.close()
     })
 
+    check(
+      'retire removes bytes for good, of pinned versions too, and none that is routed',
+      async (made, registry) => {
+        for (const version of ['v0', 'v1', 'v2', 'v3'])
+          await registry.publish(made.version(version))
+        await registry.pin('v0')
+        await registry.point({ version: 'v1', expect: 0, ...by })
+        await registry.point({ version: 'v2', expect: 1, ...by })
+        const gone = await registry.retire(['v0', 'v1', 'v2'])
+        expect([...gone].sort()).toEqual(['v0', 'v1'])
+        const other = await made.open()
+        for (const reader of [registry, other]) {
+          for (const version of gone) {
+            expect((await rejection(reader.load(version))).code).toBe('VERSION_REMOVED')
+            expect((await reader.find(version)).removed).toBe(true)
+          }
+          expect((await reader.load('v2')).manifest.version).toBe('v2')
+          expect((await reader.load('v3')).manifest.version).toBe('v3')
+          expect(await reader.pins()).toEqual([])
+        }
+        // Asked again, it answers the same.
+        expect([...(await registry.retire(['v0', 'v1']))].sort()).toEqual(['v0', 'v1'])
+        await other.close()
+      },
+    )
+
     check('pins are bounded, and a pin that is there already is no further one', async (made) => {
       const registry = await made.open({ pins: 2 })
       for (const version of ['v0', 'v1', 'v2']) await registry.publish(made.version(version))

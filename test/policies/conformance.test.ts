@@ -1,7 +1,8 @@
 /** Every policy of the tables goes through the suite of its seam; one that is added does by itself. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
 import { policies } from '../../src/plugins.ts'
 import type { PolicyKind, Regularizer } from '../../src/contracts/policy.ts'
@@ -43,7 +44,9 @@ for (const policy of Object.keys(trigger))
   triggerConformance(policy, () => openPolicy('trigger', trigger, { policy }))
 for (const policy of Object.keys(rate))
   rateConformance(policy, () => openPolicy('rate', rate, { policy }))
-const golden = join(mkdtempSync(join(tmpdir(), 'golden-')), 'golden.jsonl')
+const folder = mkdtempSync(join(tmpdir(), 'antikythera-golden-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const golden = join(folder, 'golden.jsonl')
 writeFileSync(golden, '{"text":"fine","label":"yes"}\n')
 for (const [policy, { settings }] of Object.entries<PolicyKind<Promotion>>(promotion))
   promotionConformance(policy, () =>

@@ -1,8 +1,8 @@
 /** What is special about each promotion policy, and policies that decide together. */
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { openRandom } from '../../src/platform/random.ts'
 import type { RowOutcome } from '../../src/contracts/release.ts'
 import { openPolicy } from '../../src/config/plugins/open-policy.ts'
@@ -284,7 +284,9 @@ describe('retention', () => {
 })
 
 describe('golden', () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'golden-')), 'golden.jsonl')
+  const folder = mkdtempSync(join(tmpdir(), 'antikythera-golden-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'golden.jsonl')
   const write = (text: string) => {
     writeFileSync(file, text)
     return file

@@ -421,6 +421,23 @@ describe('the registry of a fleet', () => {
     await until(() => !has('v1') && !has('v3'))
   })
 
+  test('a retired version goes from the disks of the other replicas too, and comes back from none', async () => {
+    const clock = { ...patientClock, monotonicMs: () => systemClock.monotonicMs() * 20 }
+    const [trainer, other] = [await replica(), await replica({ clock })]
+    for (const version of ['v1', 'v2', 'v3']) {
+      await trainer.registry.publish(plainVersion(version))
+      await other.registry.load(version)
+    }
+    await other.registry.pin('v1')
+    await trainer.registry.point({ version: 'v3', expect: 0, ...by })
+    expect(await trainer.registry.retire(['v1', 'v2'])).toEqual(['v1', 'v2'])
+    const has = (version: string) => existsSync(join(other.folder, 'versions', version))
+    await until(() => !has('v1') && !has('v2'))
+    expect(has('v3')).toBe(true)
+    expect((await rejection(other.registry.load('v1'))).code).toBe('VERSION_REMOVED')
+    expect((await rejection(trainer.registry.load('v1'))).code).toBe('VERSION_REMOVED')
+  })
+
   test('memory is bounded: old moves and old manifests go, never those of versions that are kept', async () => {
     const limits = { historyRows: 5 }
     const remembered = { moves: 100, removed: 1 }
@@ -449,7 +466,7 @@ describe('the registry of a fleet', () => {
     expect(existsSync(join(other.folder, 'versions/v1'))).toBe(false)
   })
 
-  test('a torn folder is mended from Redis', async () => {
+  test('a torn folder is repaired from Redis', async () => {
     const { registry, folder } = await replica()
     await registry.publish(plainVersion('v1'))
     writeFileSync(join(folder, 'versions/v1/adapter_model.bin'), 'torn')
