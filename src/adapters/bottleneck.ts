@@ -8,10 +8,11 @@
  * (2021), "AdapterFusion: non-destructive task composition for transfer learning", EACL, arXiv:2005.00247.
  */
 import type { ConfigOf, Method, MethodPlugin } from '../contracts/adapter.ts'
-import type { Settings } from '../contracts/core.ts'
+import type { Settings, Tensor } from '../contracts/core.ts'
 import type { TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { checkRank, invalidAdapter, tailLayers } from './target-modules.ts'
+import { paddedRank } from './padded-rank.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 /** Roles of the maps at the end of the sublayers. */
@@ -74,12 +75,20 @@ export const bottleneck = {
       }
     },
 
-    fold: (parameters) => new Map(parameters),
+    fold: (parameters) =>
+      new Map([...parameters].map(([name, tensor]) => [name, padded(name, tensor)])),
     toDisk: toStateDict,
     fromDisk: fromStateDict,
     peftConfig: (_sites, base) => stateDictConfig('bottleneck', base),
   }),
 } satisfies MethodPlugin
+
+/** gelu(0) = 0, and its row of U is 0. */
+function padded(name: string, tensor: Tensor): Tensor {
+  if (name.endsWith('.adapter_down.weight')) return paddedRank(tensor, 1)
+  if (name.endsWith('.adapter_up.bias')) return tensor
+  return name.includes('.adapter_') ? paddedRank(tensor, 0) : tensor
+}
 
 function placesOf(
   sites: readonly TargetModule[],

@@ -12,6 +12,7 @@ import type { Method, MethodPlugin } from '../contracts/adapter.ts'
 import type { Tensor } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import {
+  LOW_RANK_A,
   LOW_RANK_B,
   lowRankProduct,
   lowRankScale,
@@ -20,6 +21,7 @@ import {
   lowRankSpecs,
   type LowRankConfig,
 } from './low-rank.ts'
+import { paddedRank } from './padded-rank.ts'
 import { fromPeft, loraConfig, toPeft } from './peft/peft.ts'
 
 export const lora = {
@@ -45,11 +47,10 @@ export const lora = {
 
     fold(parameters) {
       const folded = [...parameters].map(([name, tensor]): [string, Tensor] => {
+        if (name.endsWith(LOW_RANK_A)) return [name, paddedRank(tensor, 1)]
+        if (!name.endsWith(LOW_RANK_B)) return [name, tensor]
         const [rank = 0] = tensor.shape
-        return [
-          name,
-          name.endsWith(LOW_RANK_B) ? multiplied(tensor, lowRankScale(config, rank)) : tensor,
-        ]
+        return [name, paddedRank(multiplied(tensor, lowRankScale(config, rank)), 0)]
       })
       return new Map(folded)
     },

@@ -17,6 +17,7 @@ import type { Json, Settings, Tensor } from '../contracts/core.ts'
 import { unadapted } from '../nn/unadapted.ts'
 import { invariant } from '../platform/errors.ts'
 import { orthonormal } from './orthonormal.ts'
+import { paddedRank } from './padded-rank.ts'
 import { transpose } from './peft/peft.ts'
 import { checkRank, invalidAdapter, tailLayers } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
@@ -98,8 +99,12 @@ export const loreft = {
       for (const [name, rotate] of parameters) {
         if (!name.endsWith(ROTATE)) continue
         const source = name.slice(0, -ROTATE.length) + SOURCE
-        folded.set(name, transpose(rotate))
-        folded.set(source, difference(parameters.get(source), rotate))
+        folded.set(name, paddedRank(transpose(rotate), 0))
+        folded.set(source, paddedRank(difference(parameters.get(source), rotate), 1))
+        const bias = name.slice(0, -ROTATE.length) + BIAS
+        const offset = parameters.get(bias)
+        invariant(offset !== undefined, `no ${bias} to fold`)
+        folded.set(bias, paddedRank(offset, 0))
       }
       return folded
     },

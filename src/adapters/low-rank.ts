@@ -47,6 +47,7 @@ export const lowRankSettings = {
 
 export type LowRankConfig = ConfigOf<typeof lowRankSettings>
 
+export const LOW_RANK_A = '.lora_A'
 export const LOW_RANK_B = '.lora_B'
 
 export interface LowRankSite extends TargetModule {
@@ -77,7 +78,11 @@ export function lowRankScale({ alpha, rslora }: LowRankConfig, rank: number): nu
 /** A [in, r] ~ N(0, 1/in), B [r, out] = 0. */
 export function lowRankSpecs({ name, inSize, outSize, rank }: LowRankSite): ParameterSpec[] {
   return [
-    { name: `${name}.lora_A`, shape: [inSize, rank], start: { normal: 1 / Math.sqrt(inSize) } },
+    {
+      name: `${name}${LOW_RANK_A}`,
+      shape: [inSize, rank],
+      start: { normal: 1 / Math.sqrt(inSize) },
+    },
     { name: `${name}${LOW_RANK_B}`, shape: [rank, outSize], start: 'zeros' },
   ]
 }
@@ -94,7 +99,7 @@ export function lowRankProduct<T>(
   const b = folded ? ops.param(`${name}${LOW_RANK_B}`) : lowRankFactor(ops, site, config)
   const { dropout = 0 } = config
   const kept = dropout === 0 ? x : ops.dropout(x, dropout, name)
-  return ops.matMul(ops.matMul(kept, ops.param(`${name}.lora_A`)), b)
+  return ops.matMul(ops.matMul(kept, ops.param(`${name}${LOW_RANK_A}`)), b)
 }
 
 /** s·B. */

@@ -32,7 +32,8 @@ export interface MethodPlugin {
  * One way to fine-tune. `parameters` declares the trainable tensors (a fresh adapter leaves the output unchanged), and
  * `adaptation` is the equation. `fold` rewrites trained tensors for serving so that adapters with other settings share
  * one graph (LoRA: α/r goes into B); the graph is then built with `adaptation(…, folded = true)`. `base` is the
- * method's view of the base. Folding keeps shapes up to the ranks, which the server pads with zeros.
+ * method's view of the base. Folding keeps shapes up to the ranks, which it may pad with zeros so that adapters of
+ * different ranks share runs.
  */
 export interface Method {
   readonly name: string

@@ -78,6 +78,38 @@ test('rows of different adapters and models share a run, in turns', async () => 
   await Promise.all(flood)
 })
 
+test('a single row does not wait behind all rows of a large request of its model', async () => {
+  const engine = await openEngine(1)
+  engine.hold()
+  const { batcher } = open(engine, { rowsPerRun: 4 })
+  const large = batcher.run({ ...one, rows: Array.from({ length: 40 }, () => tokens(1)) })
+  const single = batcher.run({ ...one, rows: [tokens(2)] })
+  engine.finish()
+  await settled()
+  expect(engine.runs).toHaveLength(2)
+  engine.finish()
+  expect(await single).toEqual([Float32Array.from([1, 2])])
+  while (engine.inFlight > 0) {
+    engine.finish()
+    await settled()
+  }
+  expect(await large).toHaveLength(40)
+})
+
+test('long rows make a short batch, so that what comes next waits for few of them', async () => {
+  const engine = await openEngine(1)
+  engine.hold()
+  const { batcher } = open(engine, { rowsPerRun: 8 })
+  const long = tokens(...Array.from({ length: 128 }, () => 1))
+  const answers = batcher.run({ ...one, rows: Array.from({ length: 5 }, () => long) })
+  for (let run = 0; run < 3; run += 1) {
+    engine.finish()
+    await settled()
+  }
+  await answers
+  expect(engine.runs.map((rows) => rows.length)).toEqual([2, 2, 1])
+})
+
 test('a full queue refuses with QUEUE_FULL, which may be tried again, and loses nothing', async () => {
   const engine = await openEngine(1)
   engine.hold()

@@ -1,20 +1,24 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { bottleneck } from '../../src/adapters/bottleneck.ts'
 import { full } from '../../src/adapters/full.ts'
 import { head } from '../../src/adapters/head.ts'
 import { ia3 } from '../../src/adapters/ia3.ts'
 import { lora } from '../../src/adapters/lora.ts'
+import { loreft } from '../../src/adapters/loreft.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import type { Base } from '../../src/contracts/network.ts'
 import type { ServingEngine } from '../../src/serving/engine/contract.ts'
 import type { Version } from '../../src/versions/contract.ts'
 import type { OrtThread } from '../../src/nn/onnx/thread.ts'
 import { openRandom } from '../../src/platform/random.ts'
+import { prepareAdapter } from '../../src/serving/engine/engine-adapter.ts'
 import { openServingEngine } from '../../src/serving/engine/engine.ts'
 import { classificationHead as classification } from '../../src/tasks/classification/head.ts'
+import { nameOf } from '../adapters/name-of.ts'
 import { labelledPlan, type LabelledPlan } from '../tasks/labelled-plan.ts'
 import { randomVersion } from '../nn/random-version.ts'
 
-const parts = { methods: { head, lora, ia3, full }, tasks: { classification } }
+const parts = { methods: { head, lora, ia3, full, bottleneck, loreft }, tasks: { classification } }
 const threads: OrtThread[] = []
 const random = openRandom(1, 'engine')
 
@@ -79,6 +83,37 @@ test('a row’s logits are the same to the bit, whatever runs beside it', async 
       expect(bits(together[place]!)).toBe(bits(alone!))
     }
   }
+})
+
+test.each([lora, bottleneck, loreft])(
+  'adapters of two ranks share a run: $summary',
+  async (method) => {
+    const name = nameOf(method)
+    const versions = [3, 5].map((rank) => make({ method, config: configOf(name, 2, rank) }))
+    const [three, five] = versions.map((version, at) =>
+      prepareAdapter({ base, ...parts }, `key${at}`, version),
+    )
+    expect(three!.family).toBe(five!.family)
+    const [wide] = [make({ method, config: configOf(name, 2, 9) })].map((version) =>
+      prepareAdapter({ base, ...parts }, 'wide', version),
+    )
+    expect(wide!.family).not.toBe(three!.family)
+  },
+)
+
+test('a row mixed with those of a hundred adapters has the bits that it has alone', async () => {
+  const keys = Array.from({ length: 100 }, (_, at) => `tenant${at}`)
+  const ranks = [2, 4, 8]
+  for (const [at, key] of keys.entries()) {
+    const config = configOf('lora', 1, ranks[at % ranks.length]!)
+    await engine.load(key, make({ labels: at % 2 === 0 ? ['a', 'b'] : ['a', 'b', 'c'], config }))
+  }
+  const mixed = keys.map((key, at) => row(key, 3 + (at % 3), at))
+  const together = await engine.run(mixed)
+  expect(new Set(together.map(bits)).size).toBe(keys.length)
+  for (const at of [0, 1, 2, 50, 99])
+    expect(bits((await engine.run([mixed[at]!]))[0]!)).toBe(bits(together[at]!))
+  for (const key of keys) engine.unload(key)
 })
 
 test('a fresh LoRA adapter leaves the base’s output unchanged', async () => {

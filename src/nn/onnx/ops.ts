@@ -10,6 +10,9 @@ import { invariant } from '../../platform/errors.ts'
 import type { OnnxGraph, Value } from './graph.ts'
 import { elementType } from './model.ts'
 
+/** The graph input that says which adapter of the stacks each row takes. */
+export const ROW_ADAPTER = 'row_adapter'
+
 /** The graph input that carries the adapter tensor `name`. */
 export function paramInput(name: string): string {
   return `param/${name}`
@@ -44,7 +47,7 @@ export function onnxOps({ graph, weights, paramRanks, alone }: OnnxOpsParts): Op
 /** Each parameter is gathered once a graph, however often the network asks. */
 function perRow(graph: OnnxGraph, ranks: ReadonlyMap<string, number>) {
   const gathered = new Map<string, Value>()
-  const rowAdapter = graph.input('row_adapter', 'int32', ['batch'])
+  const rowAdapter = graph.input(ROW_ADAPTER, 'int32', ['batch'])
   const gather = (name: string): Value => {
     const rank = rankOf(ranks, name)
     const stack = stackInput(graph, name, ['adapters'], rank)

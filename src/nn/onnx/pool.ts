@@ -7,7 +7,7 @@
  */
 import { failure } from '../../platform/errors.ts'
 import type { Feeds } from './session.ts'
-import type { OrtRequest, OrtRun } from './protocol.ts'
+import type { AdapterTensors, OrtRequest, OrtRun } from './protocol.ts'
 import { OrtThread, ThreadGone } from './thread.ts'
 import type { OnnxModel } from '../record.ts'
 
@@ -15,7 +15,7 @@ export interface OrtPool {
   /** Resolves when every thread has built it. Adding an id again only waits. `record` is called again after a crash. */
   addSession(id: string, record: () => OnnxModel): Promise<void>
   /** Resolves when every thread has it. */
-  hold(key: string, tensors: Feeds): Promise<void>
+  hold(key: string, tensors: Feeds, alone?: boolean): Promise<void>
   /** Runs that were sent before still find it. */
   drop(key: string): void
   run(run: OrtRun): Promise<Feeds>
@@ -46,7 +46,7 @@ class ThreadPool implements OrtPool {
     string,
     { readonly record: () => OnnxModel; readonly ready: Promise<void> }
   >()
-  readonly #held = new Map<string, Feeds>()
+  readonly #held = new Map<string, AdapterTensors>()
   readonly #inFlight = new Set<Promise<unknown>>()
   #closed = false
 
@@ -66,9 +66,10 @@ class ThreadPool implements OrtPool {
     })
   }
 
-  async hold(key: string, tensors: Feeds): Promise<void> {
-    this.#held.set(key, tensors)
-    await this.#everywhere({ kind: 'hold', key, tensors })
+  async hold(key: string, tensors: Feeds, alone = false): Promise<void> {
+    const held = { tensors, alone }
+    this.#held.set(key, held)
+    await this.#everywhere({ kind: 'hold', key, ...held })
   }
 
   drop(key: string): void {
@@ -145,7 +146,7 @@ class ThreadPool implements OrtPool {
         session,
         model: record(),
       })),
-      ...[...this.#held].map(([key, tensors]) => ({ kind: 'hold' as const, key, tensors })),
+      ...[...this.#held].map(([key, held]) => ({ kind: 'hold' as const, key, ...held })),
     ]
     // A call that needs what failed here fails by itself, with the reason.
     for (const request of known) thread.call(request).catch(() => undefined)

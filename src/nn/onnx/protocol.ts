@@ -5,16 +5,22 @@ import type { OnnxModel } from '../record.ts'
 export type OrtRequest =
   | { readonly kind: 'session'; readonly session: string; readonly model: OnnxModel }
   /** Keeps an adapter's tensors in the worker, so that runs name it instead of sending it. */
-  | { readonly kind: 'hold'; readonly key: string; readonly tensors: Feeds }
+  | ({ readonly kind: 'hold'; readonly key: string } & AdapterTensors)
   | { readonly kind: 'drop'; readonly key: string }
   | ({ readonly kind: 'run' } & OrtRun)
   /** After all that was sent before it, the thread ends by itself. */
   | { readonly kind: 'end' }
 
+export interface AdapterTensors {
+  readonly tensors: Feeds
+  /** It shares no run with another, and so no stack. */
+  readonly alone?: boolean
+}
+
 export interface OrtRun {
   readonly session: string
   readonly feeds: Feeds
-  /** Held adapters, stacked in this order along a new first axis; the feed `row_adapter` counts in it. */
+  /** The adapters of the run, all held; the feed `row_adapter` names one for each row, by its place in this list. */
   readonly held?: readonly string[]
 }
 

@@ -2,7 +2,8 @@
 import { parentPort } from 'node:worker_threads'
 import { invariant } from '../../platform/errors.ts'
 import { openHeldAdapters } from './held-adapters.ts'
-import { openSession, ortTensor, type Feeds, type OnnxSession } from './session.ts'
+import { ROW_ADAPTER } from './ops.ts'
+import { openSession, ortTensor, type Feeds, type FeedTensor, type OnnxSession } from './session.ts'
 import type { OrtCall, OrtReply, OrtRequest, OrtRun } from './protocol.ts'
 
 const sessions = new Map<string, OnnxSession>()
@@ -14,7 +15,7 @@ async function answer(request: OrtRequest): Promise<Feeds> {
       await addSession(request.session, request.model)
       return {}
     case 'hold':
-      adapters.hold(request.key, request.tensors)
+      adapters.hold(request.key, request.tensors, request.alone)
       return {}
     case 'drop':
       adapters.drop(request.key)
@@ -37,9 +38,19 @@ async function addSession(id: string, model: Uint8Array): Promise<void> {
 async function run({ session: id, feeds, held }: OrtRun): Promise<Feeds> {
   const session = sessions.get(id)
   invariant(session, `the session ${id} was never added`)
+  const stacked = held === undefined ? undefined : adapters.stack(held)
   const own = Object.entries(feeds).map(([name, tensor]) => [name, ortTensor(tensor)] as const)
-  const stacked = held === undefined ? {} : adapters.stack(held)
-  return session.run({ ...stacked, ...Object.fromEntries(own) })
+  const rows = feeds[ROW_ADAPTER]
+  return session.run({
+    ...stacked?.tensors,
+    ...Object.fromEntries(own),
+    ...(stacked && rows && { [ROW_ADAPTER]: ortTensor(placed(rows, stacked.places)) }),
+  })
+}
+
+/** A row counts in the adapters of its run; the graph, in those of the stack. */
+function placed({ shape, data }: FeedTensor, places: readonly number[]): FeedTensor {
+  return { shape, data: Int32Array.from(data, (at) => places[at] ?? 0) }
 }
 
 async function reply({ call, request }: OrtCall): Promise<OrtReply> {

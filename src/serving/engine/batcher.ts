@@ -2,14 +2,16 @@
  * Micro-batching: rows of concurrent requests, over all models of one base, share a run of the engine.
  *
  * No row waits for others to arrive: a row that finds a free lane runs immediately, and rows that arrive while all
- * lanes are busy form the next run. Models take turns row by row, so that a flood on one does not starve another.
- * Bounded in size (rows per run), in time (the maximum wait of a row) and in queue length (then `QUEUE_FULL`).
+ * lanes are busy form the next run. Models take turns row by row, and so do the requests of a model, so that neither a
+ * flood on one nor a large request delays a small one for long. Bounded in size (rows and positions per run), in time
+ * (the maximum wait of a row) and in queue length (then `QUEUE_FULL`).
  */
 import type { Clock } from '../../contracts/core.ts'
 import type { Encoded } from '../../contracts/network.ts'
 import type { ServingEngine } from './contract.ts'
 import { failure, invariant } from '../../platform/errors.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import { MOST_POSITIONS, paddedPositions } from './engine-plan.ts'
 import { openPending, type Pending } from './pending.ts'
 import { openFairQueue, type FairQueue } from './fair-queue.ts'
 
@@ -79,7 +81,7 @@ class MicroBatcher implements Batcher {
     this.#admit(rows.length)
     if (rows.length === 0) return []
     const pending = openPending(rows.length)
-    const abort = () => this.#fail(pending, signal?.reason)
+    const abort = () => this.#fail({ model: request.model, pending }, signal?.reason)
     signal?.addEventListener('abort', abort)
     this.#enqueue(request, pending)
     return pending.settled.finally(() => signal?.removeEventListener('abort', abort))
@@ -88,10 +90,7 @@ class MicroBatcher implements Batcher {
   async close(): Promise<void> {
     this.#closed = true
     for (let row = this.#turns.take(); row !== undefined; row = this.#turns.take()) {
-      this.#fail(
-        row.pending,
-        failure('SHUTTING_DOWN', 'the server stopped before this request ran'),
-      )
+      this.#fail(row, failure('SHUTTING_DOWN', 'the server stopped before this request ran'))
     }
     await Promise.all(this.#runs)
   }
@@ -113,7 +112,7 @@ class MicroBatcher implements Batcher {
     const arrivedMs = this.#options.clock.monotonicMs()
     const { model, adapter } = request
     for (const [index, encoded] of request.rows.entries()) {
-      this.#turns.push(model, { model, adapter, encoded, arrivedMs, index, pending })
+      this.#turns.push(model, pending, { model, adapter, encoded, arrivedMs, index, pending })
     }
     this.#fillLanes()
   }
@@ -133,11 +132,16 @@ class MicroBatcher implements Batcher {
   #nextRun(): readonly Row[] {
     const oldestMs = this.#options.clock.monotonicMs() - this.#options.waitMs
     const rows: Row[] = []
-    while (rows.length < this.#options.rowsPerRun) {
+    let positions = 0
+    while (rows.length < this.#options.rowsPerRun && positions < MOST_POSITIONS) {
       const row = this.#turns.take()
       if (row === undefined) break
-      if (row.arrivedMs >= oldestMs) rows.push(row)
-      else this.#fail(row.pending, tooLate(this.#options.waitMs))
+      if (row.arrivedMs < oldestMs) {
+        this.#fail(row, tooLate(this.#options.waitMs))
+        continue
+      }
+      rows.push(row)
+      positions += paddedPositions(row.encoded)
     }
     return rows
   }
@@ -152,7 +156,7 @@ class MicroBatcher implements Batcher {
       this.#measure(rows)
       for (const [at, { pending, index }] of rows.entries()) pending.keep(index, logits[at])
     } catch (error) {
-      for (const { pending } of rows) this.#fail(pending, error)
+      for (const row of rows) this.#fail(row, error)
     }
     for (const { pending } of rows) pending.leave()
   }
@@ -165,8 +169,8 @@ class MicroBatcher implements Batcher {
   }
 
   /** Its other rows are no longer needed. The first reason counts. */
-  #fail(pending: Pending, reason: unknown): void {
-    this.#turns.remove((row) => row.pending === pending)
+  #fail({ model, pending }: Pick<Row, 'model' | 'pending'>, reason: unknown): void {
+    this.#turns.remove(model, pending)
     pending.fail(reason)
   }
 }

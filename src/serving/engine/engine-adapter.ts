@@ -12,6 +12,7 @@ import type { Tensor } from '../../contracts/core.ts'
 import type { Base, Encoded } from '../../contracts/network.ts'
 import type { TaskHead } from '../../contracts/task.ts'
 import type { Version } from '../../versions/contract.ts'
+import { shapesOf } from '../../nn/onnx/shapes.ts'
 import type { Feeds } from '../../nn/onnx/session.ts'
 import { paramInput } from '../../nn/onnx/ops.ts'
 import type { ServingParts } from '../../nn/record.ts'
@@ -28,6 +29,8 @@ export interface PreparedAdapter {
   readonly graph: RecordedGraph
   /** The graph, and the shape of every tensor: rows of one family share a run. Of big adapters, each is its own. */
   readonly family: string
+  /** It is the only one of its family. */
+  readonly alone: boolean
   readonly tensors: Feeds
   readonly outputs: number
   /** A row to warm it with. */
@@ -45,10 +48,11 @@ export function prepareAdapter(parts: EngineParts, key: string, version: Version
   checkTensors(specsOf(plan), version.parameters)
   const graph = recordedGraph(recordingOf(plan), parts.base)
   const tensors = tensorsOf(plan, version)
-  const shapes = Object.entries(tensors).map(([name, { shape }]) => `${name} ${shape.join('x')}`)
+  const alone = methodOf(plan).alone === true
   return {
     graph,
-    family: [graph.key, ...(methodOf(plan).alone ? [key] : shapes.sort())].join('\n'),
+    family: [graph.key, alone ? key : shapesOf(tensors)].join('\n'),
+    alone,
     tensors,
     outputs: plan.outputs,
     example: exampleRow(plan.base),

@@ -21,7 +21,7 @@ export interface PlannedRun {
 }
 
 /** Rows × positions of one run: larger runs are no faster, and make others wait. */
-const MOST_POSITIONS = 256
+export const MOST_POSITIONS = 256
 
 const LENGTH_STEP = 4
 

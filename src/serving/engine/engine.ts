@@ -7,6 +7,7 @@
 import type { ServingEngine } from './contract.ts'
 import type { Version } from '../../versions/contract.ts'
 import { feedsOf } from '../../nn/onnx/feeds.ts'
+import { ROW_ADAPTER } from '../../nn/onnx/ops.ts'
 import type { OrtRun } from '../../nn/onnx/protocol.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
 import { invariant } from '../../platform/errors.ts'
@@ -34,7 +35,7 @@ class OnnxServingEngine implements ServingEngine {
     const adapter = prepareAdapter(this.#parts, key, version)
     await this.#pool.addSession(adapter.graph.key, () => adapter.graph.model())
     try {
-      await this.#pool.hold(key, adapter.tensors)
+      await this.#pool.hold(key, adapter.tensors, adapter.alone)
       await this.#pool.warm(warmingRun(key, adapter))
     } catch (error) {
       if (!this.#loaded.has(key)) this.#pool.drop(key)
@@ -105,6 +106,6 @@ function runOf(
   return {
     session: graph,
     held,
-    feeds: { ...feeds, row_adapter: { shape: [rows.length], data: adapters } },
+    feeds: { ...feeds, [ROW_ADAPTER]: { shape: [rows.length], data: adapters } },
   }
 }
