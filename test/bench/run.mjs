@@ -16,6 +16,7 @@ const all = [
   'hostile',
   'slow-disk',
   'versions',
+  'page',
   'slow-poison',
 ]
 const ALONE = ['continual', 'compare', 'poison']

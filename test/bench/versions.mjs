@@ -6,40 +6,30 @@
  *
  * `folders`: how many versions have bytes; the others are manifests. Each version was live once, three minutes long.
  */
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { systemClock } from '../../dist/src/platform/clock.js'
-import { openStore } from '../../dist/src/platform/store/store.js'
-import { Ledger, ledgerMigrations } from '../../dist/src/versions/local/ledger.js'
-import {
-  manifestBytes,
-  manifestText,
-  readManifest,
-  seal,
-} from '../../dist/src/versions/manifest.js'
+import { seal } from '../../dist/src/versions/manifest.js'
 import { startDaemon, teach, wait } from './daemon.mjs'
 import { finish, machine, median, round, say } from './figures.mjs'
 import { watchLoop } from './loop-watch.mjs'
+import { addPastVersions, everyMs, firstNumber, manyVersions } from './past-versions.mjs'
 
 const TO_REACH_MS = 100
 const LOOP_TO_REACH_MS = 20
 const count = Number(process.argv[2] ?? 160_000)
 const folders = Math.min(count, Number(process.argv[3] ?? 128))
 const rounds = 20
-const firstNumber = 1000
 const startMs = Date.parse('2026-01-01T00:00:00Z')
-const everyMs = 3 * 60_000
 const startedOn = machine()
-const limits = { moves: 1_000_000, removed_versions: 1_000_000, removed_version_bytes: 2 ** 33 }
 const models = {
   m: { base: { features: { size: 8 } }, labels: ['no', 'yes'], adapter: { method: 'head' } },
 }
 const loopFolder = mkdtempSync(join(tmpdir(), 'antikythera-loop-'))
 const loop = watchLoop(join(loopFolder, 'loop.json'))
 
-const daemon = await startDaemon(models, { limits })
+const daemon = await startDaemon(models, { limits: manyVersions })
 try {
   await teach(
     daemon.http,
@@ -47,7 +37,11 @@ try {
     Array.from({ length: 64 }, (_, at) => eventOf(at)),
   )
   await daemon.kill()
-  const { bytes, retireMs } = build(join(daemon.dataDir, 'm'))
+  let retireMs
+  const bytes = addPastVersions(join(daemon.dataDir, 'm'), {
+    ...{ count, folders, startMs },
+    atEnd: (ledger, of) => (retireMs = retireTime(ledger, of)),
+  })
   // No trainer: its checkpoint knows nothing of these versions.
   writeFileSync(daemon.configFile, stringify({ ...daemon.config, role: 'server' }))
   const beganMs = performance.now()
@@ -73,56 +67,6 @@ function eventOf(at) {
   return { id: `e-${at}`, source: 'bench', input: { features }, label: at % 2 === 0 ? 'yes' : 'no' }
 }
 
-/** Through the store's own statements, many rows in a transaction. */
-function build(folder) {
-  const versions = join(folder, 'versions')
-  const before = readManifest(readFileSync(join(versions, 'v1', 'manifest.json')), 'v1')
-  const { format: _format, digest: _digest, files, created: _created, ...draft } = before
-  let nowMs = startMs
-  const ledger = new Ledger(
-    join(folder, 'registry.db'),
-    { ...systemClock, nowMs: () => nowMs },
-    limitsOf(),
-  )
-  const store = openStore(join(folder, 'registry.db'), { migrations: ledgerMigrations })
-  const firstKept = count - folders
-  let expect = ledger.live()?.generation ?? 0
-  for (let from = 0; from < count; from += 2000) {
-    const manifests = []
-    for (let at = from; at < Math.min(count, from + 2000); at += 1) {
-      const version = `v${firstNumber + at}`
-      const created = new Date(startMs + at * everyMs).toISOString()
-      const parent = `v${firstNumber + at - 1}`
-      manifests.push(seal({ ...draft, version, parent }, files, created))
-    }
-    const isKept = (index) => from + index >= firstKept
-    store.transaction(() => {
-      const sql = 'INSERT INTO retired (version, manifest) VALUES (?, ?)'
-      for (const [index, manifest] of manifests.entries())
-        if (!isKept(index)) store.run(sql, manifest.version, manifestText(manifest))
-    })
-    for (const [index, manifest] of manifests.entries()) {
-      if (!isKept(index)) continue
-      cpSync(join(versions, 'v1'), join(versions, manifest.version), { recursive: true })
-      writeFileSync(join(versions, manifest.version, 'manifest.json'), manifestBytes(manifest))
-    }
-    ledger.exclusively(() => {
-      for (const { version, digest } of manifests) {
-        nowMs += everyMs
-        const reason = 'margin: 0.91 against 0.90 of the live version on 64 new examples'
-        ledger.move({ live: { version, digest }, expect, reason, by: 'trainer' })
-        expect += 1
-      }
-    })
-    if (from % 20_000 === 0) say(`${from} versions`)
-  }
-  const retireMs = retireTime(ledger, { draft, files })
-  const pages = store.get('PRAGMA page_count').number('page_count')
-  store.close()
-  ledger.close()
-  return { bytes: pages * 4096, retireMs }
-}
-
 /** What the trainer does with the lock that a rollback waits for. */
 function retireTime(ledger, { draft, files }) {
   const times = []
@@ -133,10 +77,6 @@ function retireTime(ledger, { draft, files }) {
     times.push(performance.now() - beganMs)
   }
   return round(median(times))
-}
-
-function limitsOf() {
-  return { moves: limits.moves, removed: limits.removed_versions, removedBytes: 2 ** 33, pins: 100 }
 }
 
 async function measure() {

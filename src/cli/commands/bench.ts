@@ -12,6 +12,7 @@ export const BENCHES = [
   'hostile',
   'slow-disk',
   'versions',
+  'page',
   'slow-poison',
 ]
 export const TABLES = [

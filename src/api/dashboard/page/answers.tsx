@@ -63,6 +63,8 @@ export interface Model {
     readonly quarantined?: number
   }
   readonly prequential: Scores
+  /** Absent until its trainer has reported it. */
+  readonly quality?: object
 }
 
 export interface Scores {

@@ -90,6 +90,7 @@ function ModelView({ name, listed, round }: ModelViewProps) {
   const last = samples.at(-1)
   const generation = last?.generation
   const model = useFresh<Model>(modelPath(name), `${last?.timeMs ?? ''} ${round}`)
+  const shown = model.answer ?? listed
   const history = useFresh<{ moves: readonly Live[] }>(modelPath(name, '/history'), generation)
   const [before, setBefore] = useState<readonly string[]>([])
   const from = before.at(-1)
@@ -107,10 +108,13 @@ function ModelView({ name, listed, round }: ModelViewProps) {
     isShown ? modelPath(name, '/versions') : undefined,
     name,
   )
-  const quality = useFresh<Quality>(modelPath(name, '/quality'), last?.count)
+  const quality = useFresh<Quality>(
+    modelPath(name, '/quality'),
+    // Its trainer may report for the first time while nothing is learned.
+    `${last?.count ?? ''} ${shown?.quality === undefined}`,
+  )
   const fleet = useFresh<Fleet>('v1/fleet', round)
   useAnnounced(history.answer?.moves[0], say)
-  const shown = model.answer ?? listed
   if (shown === undefined)
     return (
       <main>
