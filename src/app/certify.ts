@@ -18,32 +18,76 @@ export async function certify(
   { model, folder, registry }: Certified,
 ): Promise<void> {
   const manifest = task.rebuilt === null ? undefined : await registry.manifest(task.rebuilt)
-  const notErased = notErasedOf(config, model)
+  const notErased = notErasedOf(config, model, task)
   const certificate = certificateOf(task, { model, digest: manifest?.digest, notErased })
   await writeCertificate(folder, task.asked.request, certificate)
 }
 
-function notErasedOf(config: TrainerContext['config'], model: string): readonly NotErased[] {
+function notErasedOf(
+  config: TrainerContext['config'],
+  model: string,
+  task: ForgetTask,
+): readonly NotErased[] {
   const { sources, sinks } = modelOf(config, model)
-  const streams = sources.flatMap((choice) => Object.keys(choice))
-  const others = streams.filter((name) => name !== 'http')
-  const read = others.map((name) => ({
-    what: `records in the source ${name}`,
-    why: 'they belong to the owner of that stream; read again, they are refused',
-  }))
+  const streams = sources.flatMap((choice) => Object.keys(choice)).filter((name) => name !== 'http')
   const sent = Object.keys(sinks).map((name) => ({
     what: `what the sink ${name} was sent`,
     why: 'it is kept elsewhere',
   }))
-  const fleet = {
-    what: 'Redis, and the disks of other members of the fleet',
-    why: 'entries of the feedback stream and copies of predictions expire by their limits; a member that is away removes retired versions when it is back',
-  }
   return [
-    ...read,
+    ...(task.positions === undefined ? streams.map(unreadable) : readIn(task.positions)),
     ...sent,
-    ...(config.redis === undefined ? [] : [fleet]),
+    ...(config.redis === undefined ? [] : ofFleet(config, task)),
     { what: 'backups and exported versions', why: 'they are out of reach of this daemon' },
-    { what: 'log lines and the audit log', why: 'they name sources and ids, and hold no input' },
+    {
+      what: 'this certificate, the history, log lines and the audit log',
+      why: 'they name sources and ids, and hold no input',
+    },
+  ]
+}
+
+const ofOwner =
+  'they belong to the owner of that stream, and go by its retention, compaction or deletion there; read again, they are refused'
+
+function unreadable(name: string): NotErased {
+  return { what: `records in the source ${name}`, why: ofOwner }
+}
+
+/** The feedback over HTTP is ours. */
+function readIn(positions: NonNullable<ForgetTask['positions']>): readonly NotErased[] {
+  const others = Object.entries(positions).filter(([name]) => name !== 'http')
+  return others.map(([name, before]) => ({
+    what: `records in the source ${name}, before these positions`,
+    why: ofOwner,
+    before,
+  }))
+}
+
+function ofFleet(
+  { fleet }: TrainerContext['config'],
+  { asked, counts }: ForgetTask,
+): readonly NotErased[] {
+  const { prediction_seconds: seconds } = fleet
+  return [
+    {
+      what: 'the disks of other members of the fleet',
+      why: `an inbox keeps a message until it is learned; served predictions stay for up to 30 days, dead letters by their limit; a checkpoint of a time when that member trained stays until it trains again or its folder is removed; a member that is away removes retired versions when it is back`,
+    },
+    ...(asked.beforeMs === undefined
+      ? []
+      : [
+          {
+            what: 'predictions in Redis that no event was about',
+            why: `they expire ${seconds} seconds after their answer`,
+          },
+        ]),
+    ...(counts.checkpoint_copies === undefined
+      ? []
+      : [
+          {
+            what: 'earlier copies of the checkpoint in a bucket that keeps old objects',
+            why: 'the copy was replaced, and the one before removed; a bucket with versioning keeps both',
+          },
+        ]),
   ]
 }

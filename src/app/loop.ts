@@ -23,7 +23,7 @@ import type { RowCost } from '../evaluation/gate-rows.ts'
 import { jointPromotion } from '../evaluation/joint-promotion.ts'
 import { jointRollback } from '../evaluation/joint-rollback.ts'
 import { openSharedRegistry } from './model.ts'
-import { predictionKey } from '../fleet/keys.ts'
+import { feedbackStream, predictionKey } from '../fleet/keys.ts'
 import { sourcesOf } from './streams.ts'
 import { recordParser } from '../intake/events/record-parser.ts'
 import type { TrainerContext } from './context.ts'
@@ -41,6 +41,7 @@ import { openLoop, type Loop } from '../trainer/loop.ts'
 import type { LoopParts, LeaseTerm } from '../trainer/parts.ts'
 import { openKnnEngine } from '../learner/knn-engine.ts'
 import { eraseEvents } from '../intake/erase-events.ts'
+import { eraseShared } from '../intake/erase-shared.ts'
 import { certify } from './certify.ts'
 import { openTrainable } from '../optim/step.ts'
 import { watchedBase } from '../trainer/admission/watched-base.ts'
@@ -116,8 +117,18 @@ async function loopParts(
         inbox.journal.forget(keys)
       },
       feedbackSource: 'http',
-      erase: async ({ asked, atMs, predictions }) =>
-        Promise.resolve(eraseEvents(folder, { ...asked, atMs, predictions }, parse)),
+      erase: async (what) => {
+        const asked = { ...what.asked, ...what }
+        const { counts, isComplete, about } = eraseEvents(folder, asked, parse)
+        if (fleet === undefined) return { counts, isComplete }
+        const { redis } = fleet.sharing
+        const places = {
+          ...{ redis, stream: feedbackStream(redis, model) },
+          keyOf: predictionKey(redis, model),
+        }
+        const shared = await eraseShared(places, { ...asked, predictions: about }, parse)
+        return { counts: { ...counts, ...shared }, isComplete }
+      },
       certify: async (task) => certify(task, site, { model, folder, registry }),
     },
     encoding: {

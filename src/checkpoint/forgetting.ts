@@ -5,6 +5,7 @@
  */
 import { hash } from 'node:crypto'
 import type { EventIdentity } from '../contracts/core.ts'
+import type { Positions } from '../contracts/stream.ts'
 import type { ForgetRequest, Routing } from '../versions/contract.ts'
 
 /** How many rows or files went, by what held them. */
@@ -37,6 +38,10 @@ export interface ForgetTask {
   /** Events had fallen out of the log, so no version could be shown to be without them. */
   readonly isBeyondLog: boolean
   readonly doneMs: number | null
+  /** Of the routing that it ended with; absent until then. */
+  readonly generation?: number
+  /** How far the sources were read when it began; absent in a checkpoint of an earlier release. */
+  readonly positions?: Readonly<Record<string, Positions>>
 }
 
 /** A hash for each field that the request named. */

@@ -22,6 +22,8 @@ export interface ErasedEvents {
   readonly atMs: number
   /** Served predictions that such events were about. */
   readonly predictions: readonly string[]
+  /** Counts what would go, and changes nothing. */
+  readonly isDryRun?: boolean
 }
 
 export interface Erased {
@@ -29,6 +31,8 @@ export interface Erased {
   readonly counts: Readonly<Record<'inbox' | 'predictions' | 'dead_letters', number>>
   /** False: a file was being read, and may still have bytes of them. */
   readonly isComplete: boolean
+  /** All served predictions that such events were about: copies of them may lie elsewhere. */
+  readonly about: readonly string[]
 }
 
 /** As the source parses a record; throws for one that is no event. */
@@ -46,7 +50,7 @@ export function eraseEvents(folder: string, wanted: ErasedEvents, parse: ParseRe
     const store = openStore(path, { migrations })
     try {
       work(store)
-      isComplete = store.compact() && isComplete
+      if (wanted.isDryRun !== true) isComplete = store.compact() && isComplete
     } finally {
       store.close()
     }
@@ -58,7 +62,7 @@ export function eraseEvents(folder: string, wanted: ErasedEvents, parse: ParseRe
   inFile(deadLettersFile, deadLettersMigrations, (store) => {
     counts.dead_letters = eraseLetters(store, wanted)
   })
-  return { counts, isComplete }
+  return { counts, isComplete, about: [...about] }
 }
 
 interface Known {
@@ -67,7 +71,7 @@ interface Known {
   readonly timeMs: number
 }
 
-function isWanted({ source, id, beforeMs }: ErasedEvents, event: Known): boolean {
+export function isWanted({ source, id, beforeMs }: ErasedEvents, event: Known): boolean {
   return (
     (source ?? event.source) === event.source &&
     (id ?? event.id) === event.id &&
@@ -99,6 +103,7 @@ function eraseMessages(
     }
     if (rows.length < PAGE) break
   }
+  if (wanted.isDryRun === true) return found.length
   store.transaction(() => {
     const read = store.get(`SELECT value FROM marks WHERE name = 'consumed'`)?.number('value') ?? 0
     for (const offset of found) eraseMessage(store, offset, offset < read)
@@ -117,7 +122,12 @@ function eraseMessage(store: Store, offset: number, isRead: boolean): void {
   store.run('UPDATE messages SET value = ? WHERE offset = ?', new Uint8Array(), offset)
 }
 
-function parsed(value: Uint8Array, timeMs: number, parse: ParseRecord): FeedbackEvent | undefined {
+/** Of a message over HTTP; undefined for what is no event. */
+export function parsed(
+  value: Uint8Array,
+  timeMs: number,
+  parse: ParseRecord,
+): FeedbackEvent | undefined {
   try {
     return parse({ partition: '0', position: '0', next: '0', value, timeMs }, 'http')
   } catch {
@@ -127,17 +137,30 @@ function parsed(value: Uint8Array, timeMs: number, parse: ParseRecord): Feedback
 
 function erasePredictions(
   store: Store,
-  { beforeMs, source, id }: ErasedEvents,
+  { beforeMs, source, id, isDryRun }: ErasedEvents,
   about: ReadonlySet<string>,
 ): number {
+  const isByTime = beforeMs !== undefined && source === undefined && id === undefined
   return store.transaction(() => {
+    const rows = isDryRun === true ? countRows : deleteRows
     let count = 0
+    // Those of the time count once.
+    if (isByTime) count += rows(store, 'time_ms < ?', beforeMs)
     for (const prediction of about)
-      count += store.run('DELETE FROM predictions WHERE id = ?', prediction)
-    const isByTime = beforeMs !== undefined && source === undefined && id === undefined
-    const old = 'DELETE FROM predictions WHERE time_ms < ?'
-    return isByTime ? count + store.run(old, beforeMs) : count
+      count += isByTime
+        ? rows(store, 'id = ? AND time_ms >= ?', prediction, beforeMs)
+        : rows(store, 'id = ?', prediction)
+    return count
   })
+}
+
+function deleteRows(store: Store, which: string, ...values: readonly (string | number)[]): number {
+  return store.run(`DELETE FROM predictions WHERE ${which}`, ...values)
+}
+
+function countRows(store: Store, which: string, ...values: readonly (string | number)[]): number {
+  const sql = `SELECT count(*) AS count FROM predictions WHERE ${which}`
+  return store.get(sql, ...values)?.number('count') ?? 0
 }
 
 function eraseLetters(store: Store, wanted: ErasedEvents): number {
@@ -158,6 +181,7 @@ function eraseLetters(store: Store, wanted: ErasedEvents): number {
     }
     if (rows.length < PAGE) break
   }
+  if (wanted.isDryRun === true) return found.length
   store.transaction(() => {
     for (const number of found) store.run('DELETE FROM letters WHERE number = ?', number)
   })

@@ -110,6 +110,8 @@ export interface Erasing {
   readonly asked: ForgetRequest
   readonly atMs: number
   readonly predictions: readonly string[]
+  /** Counts what would go, and changes nothing. */
+  readonly isDryRun?: boolean
 }
 
 /** From an input to what is learned of it. */
@@ -169,6 +171,8 @@ export interface LeaseTerm {
   readonly lease: Lease
   /** A checkpoint was saved. Waits only for the first copy: before it exists, no version may be visible. */
   saved(signal: AbortSignal): Promise<void>
+  /** Whether the copies of the checkpoint have nothing older than the last save; makes one if needed. */
+  isCopied?(): Promise<boolean>
 }
 
 export interface AdapterStart {

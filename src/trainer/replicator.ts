@@ -34,6 +34,8 @@ export class CheckpointReplicator implements LeaseTerm {
   #isBehind = false
   #isFailing = false
   #fault: CodedError | undefined
+  /** The copy that is being made, and those that wait for it. */
+  #queue: Promise<void> = Promise.resolve()
 
   constructor(parts: CheckpointReplicatorParts) {
     this.#parts = parts
@@ -54,6 +56,13 @@ export class CheckpointReplicator implements LeaseTerm {
     if (this.#hasCopy) return
     const { retry } = this.#parts
     await retry.run('copying the first checkpoint', () => this.#copy(), signal)
+  }
+
+  /** Each copy replaces the one before. */
+  async isCopied(): Promise<boolean> {
+    await this.#queue
+    await this.last()
+    return !this.#isBehind
   }
 
   /** Until the signal ends it; a copy in progress is finished. */
@@ -81,7 +90,13 @@ export class CheckpointReplicator implements LeaseTerm {
     }
   }
 
-  async #copy(): Promise<void> {
+  #copy(): Promise<void> {
+    const copied = this.#queue.then(() => this.#copyNow())
+    this.#queue = copied.catch(() => undefined)
+    return copied
+  }
+
+  async #copyNow(): Promise<void> {
     const { lease, copies, local, onLost } = this.#parts
     this.#isBehind = false
     try {

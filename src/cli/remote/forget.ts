@@ -31,7 +31,11 @@ interface Certificate {
     readonly retired: readonly string[]
     readonly rebuilt?: { readonly version: string; readonly digest: string }
   }
-  readonly not_erased: readonly { readonly what: string; readonly why: string }[]
+  readonly not_erased: readonly {
+    readonly what: string
+    readonly why: string
+    readonly before?: Readonly<Record<string, string>>
+  }[]
 }
 
 const POLL_MS = 500
@@ -105,7 +109,10 @@ function said(answer: JsonObject, { json }: ForgetFlags): void {
       ['  versions retired', versions.retired.join(', ') || 'none'],
       ...(versions.rebuilt ? [['  rebuilt in', versions.rebuilt.version]] : []),
     ]
-    const kept = certificate.not_erased.map(({ what, why }) => `  ${what}: ${why}`)
+    const kept = certificate.not_erased.flatMap(({ what, why, before = {} }) => [
+      `  ${what}: ${why}`,
+      ...Object.entries(before).map(([partition, position]) => `    ${partition}: ${position}`),
+    ])
     return [`${request}: ${state}`, ...table(rows), 'not erased:', ...kept]
   })
 }

@@ -14,7 +14,7 @@ import type { TrainerView } from './served-model.ts'
 
 export interface Forgotten {
   readonly request: string
-  /** `asked`: the trainer has not begun it. */
+  /** `asked`: the trainer has not begun it. `done`: this daemon answers with the rebuilt version, or a later one. */
   readonly state: 'asked' | 'rebuilding' | 'done'
   readonly task?: ForgetTask
   /** Of those that have to be learned again. */
@@ -56,13 +56,13 @@ export function openForgetService(
     list(limit) {
       const pages = pagesOf(model, trainer)
       const open = pages.tasks().filter(isOpen).toReversed()
-      const done = pages.certificates(limit).map(doneOf)
+      const done = pages.certificates(limit).map((each) => doneOf(each, model))
       return [...open.map((task) => shownTask(task, left())), ...done].slice(0, limit)
     },
     find(request) {
       const pages = pagesOf(model, trainer)
       const certificate = pages.certificate(request)
-      if (certificate !== undefined) return doneOf(certificate)
+      if (certificate !== undefined) return doneOf(certificate, model)
       const task = pages.tasks().find(({ asked }) => asked.request === request)
       if (task !== undefined) return shownTask(task, left())
       throw failure('FORGET_UNKNOWN', `there is no request to forget ${request}`, {
@@ -92,9 +92,14 @@ function shownTask(task: ForgetTask, left: number): Forgotten {
   return { request: asked.request, state: stage, task, ...(stage === 'rebuilding' && { left }) }
 }
 
-function doneOf(certificate: Certificate): Forgotten {
-  const { request } = certificate
-  return { request: typeof request === 'string' ? request : '', state: 'done', certificate }
+/** The trainer has moved routing; the server swaps a moment later, when the version is loaded and warmed. */
+function doneOf(certificate: Certificate, { live }: Pick<Commanded, 'live'>): Forgotten {
+  const { request, generation } = certificate
+  const name = typeof request === 'string' ? request : ''
+  const here = live.live()?.pointer.generation
+  const isBehind = typeof generation === 'number' && here !== undefined && here < generation
+  if (isBehind) return { request: name, state: 'rebuilding', left: 0 }
+  return { request: name, state: 'done', certificate }
 }
 
 /** Names sort by time. */

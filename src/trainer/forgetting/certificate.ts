@@ -8,6 +8,8 @@ import { canonicalJson } from '../../platform/canonical-json.ts'
 export interface NotErased {
   readonly what: string
   readonly why: string
+  /** Where exactly: of a source, how far each of its partitions was read. */
+  readonly before?: Readonly<Record<string, string>>
 }
 
 export interface CertificateFacts {
@@ -19,6 +21,7 @@ export interface CertificateFacts {
 
 export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certificate {
   const { asked, atMs, doneMs, reason, actor, counts, retired, from, rebuilt, again } = task
+  const { generation } = task
   const { source, id, beforeMs, request } = asked
   const meant = {
     ...(source !== undefined && { source }),
@@ -40,6 +43,7 @@ export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certif
       ...(from !== null && { from }),
       ...(rebuilt !== null && { rebuilt: { version: rebuilt, digest: facts.digest ?? '' } }),
     },
+    ...(generation !== undefined && { generation }),
     ...(task.isBeyondLog && { beyond_event_log: true }),
     not_erased: facts.notErased.map((each) => ({ ...each })),
   }

@@ -56,7 +56,8 @@ export class ForgetTurn {
     const { parent } = state.progress.state
     state.forgetting.change(task, {
       ...{ stage: 'rebuilding', retiring, again: again.length, predictions: plan.predictions },
-      ...{ counts: { events: plan.keys.length }, isBeyondLog: plan.isBeyondLog },
+      ...{ counts: { events: plan.keys.length, ...plan.places }, isBeyondLog: plan.isBeyondLog },
+      positions: state.progress.positions,
       ...(target !== undefined && { from: parent, released: parent }),
     })
     this.#tell(task, plan, again.length)
@@ -156,7 +157,8 @@ export class ForgetTurn {
     for (const [store, count] of Object.entries(erased?.counts ?? {}))
       counts[store] = (counts[store] ?? 0) + count
     const isCompact = state.checkpoint.compact()
-    const isErased = left.length === 0 && isCompact && erased?.isComplete !== false
+    const isHere = left.length === 0 && isCompact && erased?.isComplete !== false
+    const isErased = isHere && (await this.#isCopied(counts))
     if (!isErased) this.#againAtMs = loop.clock.monotonicMs() + AGAIN_MS
     state.forgetting.change(task, {
       ...{ retiring: left, retired: [...task.retired, ...retired], counts, isErased },
@@ -166,10 +168,20 @@ export class ForgetTurn {
     return isErased
   }
 
+  /** In a fleet: the copy of the checkpoint is without them too. */
+  async #isCopied(counts: Record<string, number>): Promise<boolean> {
+    const { leaseTerm } = this.#parts.loop
+    if (leaseTerm?.isCopied === undefined) return true
+    if (!(await leaseTerm.isCopied())) return false
+    counts.checkpoint_copies = 1
+    return true
+  }
+
   async #finish(task: ForgetTask, signal: AbortSignal): Promise<void> {
     const { state, loop, retry } = this.#parts
     const rebuilt = task.from === null ? null : state.progress.state.parent
-    const done = { stage: 'done', rebuilt, doneMs: loop.clock.nowMs() } as const
+    const { generation } = state.progress.state
+    const done = { stage: 'done', rebuilt, doneMs: loop.clock.nowMs(), generation } as const
     const certify = async () => loop.intake.certify?.({ ...task, ...done })
     await retry.run('writing a certificate', certify, signal)
     state.forgetting.change(task, done)

@@ -7,6 +7,8 @@
  * The second matters where a version is published without an update: kNN memory has what waits already.
  */
 import type { ExampleKey } from '../../contracts/core.ts'
+import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
+import { isQuarantined } from '../../checkpoint/set-aside-events.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import type { EventLog, KnownRow } from '../../checkpoint/event-log/event-log.ts'
 import { eventStates, type EventState } from '../../checkpoint/event-log/states.ts'
@@ -19,6 +21,8 @@ export interface ForgetPlan {
   readonly orders: readonly number[]
   /** Events that nothing is left of. */
   readonly keys: readonly ExampleKey[]
+  /** How many there are in each place of the checkpoint; one event may be in several. */
+  readonly places: ErasedCounts
   /** The served predictions that they were about. */
   readonly predictions: readonly string[]
   /** Something that the learner is now has learned from them. */
@@ -51,7 +55,8 @@ export function isAsked(
 
 export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
   const { log, progress } = state
-  const held = heldOf(asked, state)
+  const places = placesOf(asked, state)
+  const held = new Set(Object.values(places).flat())
   const [rows, others] = [[] as KnownRow[], [] as KnownRow[]]
   for (const row of log.known())
     if (isAsked(asked, row) || held.has(row.key)) rows.push(row)
@@ -67,6 +72,10 @@ export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
   return {
     orders: rows.map(({ order }) => order),
     keys: [...new Set([...newest.map(({ key }) => key), ...held])],
+    places: {
+      event_log: rows.length,
+      ...Object.fromEntries(Object.entries(places).map(([place, { length }]) => [place, length])),
+    },
     predictions: [...new Set(rows.flatMap(({ predictionId }) => predictionId ?? []))],
     isLearned: isBeyondLog || isWaiting || line.some(({ id }) => isKnownTainted(id)),
     isBeyondLog,
@@ -76,16 +85,24 @@ export function planOf(asked: ForgetRequest, state: TrainerState): ForgetPlan {
   }
 }
 
-/** Of what is not in the log as an example: it waits, it is set aside, or the log is younger. */
-function heldOf(asked: ForgetRequest, state: TrainerState): ReadonlySet<ExampleKey> {
+/** The events in each place outside of the log: they wait, they are set aside, or the log is younger. */
+function placesOf(asked: ForgetRequest, state: TrainerState) {
   const { learner, heldOut, waiting, setAside } = state
-  const taught = [...learner.pending, ...learner.remembered, ...(learner.memorised ?? [])]
+  const keysOf = (all: readonly Traced[]) =>
+    all.filter((each) => isAsked(asked, each)).map(({ key }) => key)
   const waits = waiting.events.map(({ key, event, received }) => {
     const timeMs = event.timeMs ?? received.record.timeMs
     return { key, ...(timeMs !== undefined && { timeMs }) }
   })
-  const all: readonly Traced[] = [...taught, ...heldOut.rows, ...waits, ...setAside.entries]
-  return new Set(all.filter((each) => isAsked(asked, each)).map(({ key }) => key))
+  return {
+    pending: keysOf(learner.pending),
+    replay: keysOf(learner.remembered),
+    knn_memory: keysOf(learner.memorised ?? []),
+    held_out: keysOf(heldOut.rows),
+    waiting: keysOf(waits),
+    set_aside: keysOf(setAside.entries.filter((entry) => !isQuarantined(entry))),
+    quarantine: keysOf(setAside.entries.filter(isQuarantined)),
+  }
 }
 
 /** One event, all of it in the log, or never accepted. */

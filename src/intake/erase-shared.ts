@@ -1,0 +1,94 @@
+/**
+ * Erases events from what a fleet shares in Redis: entries of the feedback stream, and the copies of the predictions that
+ * they were about. Repeating it is harmless. The reader of the stream passes over entries that are gone.
+ */
+import type { Redis, RedisBytes } from '../platform/redis/redis.ts'
+import { isWanted, parsed, type ErasedEvents, type ParseRecord } from './erase-events.ts'
+
+export interface SharedPlaces {
+  readonly redis: Pick<Redis, 'bytes' | 'command'>
+  /** The key of the feedback stream. */
+  readonly stream: string
+  /** Of a prediction's id. */
+  readonly keyOf: (id: string) => string
+}
+
+export type SharedCounts = Readonly<Record<'feedback_stream' | 'shared_predictions', number>>
+
+/** Entries of up to 64 KiB each. */
+const PAGE = 100
+
+export async function eraseShared(
+  { redis, stream, keyOf }: SharedPlaces,
+  wanted: ErasedEvents,
+  parse: ParseRecord,
+): Promise<SharedCounts> {
+  const about = new Set(wanted.predictions)
+  const found: string[] = []
+  for await (const { id, event, timeMs } of entriesOf(redis, stream)) {
+    const meant = timeMs < wanted.atMs ? parsed(event, timeMs, parse) : undefined
+    if (meant === undefined) continue
+    if (!isWanted(wanted, { ...meant, timeMs: meant.timeMs ?? timeMs })) continue
+    if (meant.predictionId !== undefined) about.add(meant.predictionId)
+    found.push(id)
+  }
+  const isDryRun = wanted.isDryRun === true
+  const keys = [...about].map(keyOf)
+  // The entries last: after a crash they still name the predictions.
+  const predictions = await inPages(keys, async (page) =>
+    redis.command(isDryRun ? 'EXISTS' : 'UNLINK', ...page),
+  )
+  if (isDryRun) return { feedback_stream: found.length, shared_predictions: predictions }
+  const entries = await inPages(found, async (page) => redis.command('XDEL', stream, ...page))
+  return { feedback_stream: entries, shared_predictions: predictions }
+}
+
+async function inPages(
+  items: readonly string[],
+  work: (page: readonly string[]) => Promise<unknown>,
+): Promise<number> {
+  let count = 0
+  for (let from = 0; from < items.length; from += PAGE)
+    count += Number(await work(items.slice(from, from + PAGE)))
+  return count
+}
+
+interface StreamEntry {
+  readonly id: string
+  readonly event: Uint8Array
+  readonly timeMs: number
+}
+
+async function* entriesOf(
+  redis: SharedPlaces['redis'],
+  stream: string,
+): AsyncGenerator<StreamEntry> {
+  for (let after = '-'; ;) {
+    const page = listOf(await redis.bytes('XRANGE', stream, after, '+', 'COUNT', PAGE))
+    for (const entry of page) {
+      const [id, fields] = listOf(entry)
+      const name = textOf(id)
+      after = `(${name}`
+      yield { id: name, ...read(name, listOf(fields)) }
+    }
+    if (page.length < PAGE) return
+  }
+}
+
+/** As the forwarder has written it; the id of an entry begins with the time of Redis. */
+function read(id: string, fields: readonly RedisBytes[]): Omit<StreamEntry, 'id'> {
+  const values = new Map<string, RedisBytes>()
+  for (let at = 0; at < fields.length; at += 2)
+    values.set(textOf(fields[at]), fields[at + 1] ?? null)
+  const event = values.get('event')
+  const timeMs = Number(textOf(values.get('time_ms')) || Number.parseInt(id, 10))
+  return { event: Buffer.isBuffer(event) ? new Uint8Array(event) : new Uint8Array(), timeMs }
+}
+
+function listOf(reply: RedisBytes | undefined): readonly RedisBytes[] {
+  return Array.isArray(reply) ? (reply as readonly RedisBytes[]) : []
+}
+
+function textOf(reply: RedisBytes | undefined): string {
+  return Buffer.isBuffer(reply) ? reply.toString() : ''
+}
