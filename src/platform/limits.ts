@@ -330,6 +330,13 @@ export const limitTable = {
     reason:
       'points of the accuracy line of the page, for each model; when there are more, older ones are thinned out',
   },
+  part_samples: {
+    default: 200,
+    least: 10,
+    most: 2000,
+    reason:
+      'the same for its lines of slices and of sources: each point holds all of them that have an entry in the quality',
+  },
   audit_bytes: {
     default: 64 * MiB,
     least: 64 * KiB,

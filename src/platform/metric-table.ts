@@ -493,6 +493,12 @@ export const metricTable = {
     labels: ['model', 'label'],
     help: 'Recent examples of a label; at most limits.quality_labels labels.',
   },
+  labelForgetting: {
+    kind: 'gauge',
+    name: 'antikythera_label_forgetting_ratio',
+    labels: ['model', 'label'],
+    help: 'How far the recent recall of a label is below the best that it surely was since the model was created; at most limits.quality_labels labels.',
+  },
   eventSourceAccuracy: {
     kind: 'gauge',
     name: 'antikythera_event_source_accuracy_ratio',
@@ -595,6 +601,12 @@ export const metricTable = {
     name: 'antikythera_samples',
     labels: ['model'],
     help: 'Points kept for the accuracy line of the page, at most limits.samples.',
+  },
+  partSamples: {
+    kind: 'gauge',
+    name: 'antikythera_part_samples',
+    labels: ['model'],
+    help: 'Points kept for the lines of slices and sources of the page, at most limits.part_samples.',
   },
   spans: {
     kind: 'counter',

@@ -21,7 +21,7 @@ test('a full series keeps its first sample and its newest ones, and is coarser t
 
 function open(options: { readonly watchers?: number } = {}) {
   const clock = openFakeClock()
-  const limits = { samples: 100, watchers: options.watchers ?? 2 }
+  const limits = { samples: 100, part_samples: 10, watchers: options.watchers ?? 2 }
   let now: TrainerReport = report
   const model = (name: string) => ({ name, live: { live: () => undefined } as never })
   const models = [model('m'), model('n')]
@@ -40,19 +40,19 @@ function open(options: { readonly watchers?: number } = {}) {
 test('a sample is taken when something has changed, and none while nothing does', () => {
   const { series, learned, says } = open()
   for (let look = 0; look < 3; look += 1) series.sample()
-  expect(series.size('m')).toBe(1)
+  expect(series.size('m').samples).toBe(1)
   learned(9)
   series.sample()
   says({ lag: 7 })
   series.sample()
-  expect(series.size('m')).toBe(3)
+  expect(series.size('m').samples).toBe(3)
 })
 
 test('a trainer that has not read its checkpoint yet gives no sample', () => {
   const { series, says } = open()
   says({ isBlank: true })
   series.sample()
-  expect(series.size('m')).toBe(0)
+  expect(series.size('m').samples).toBe(0)
 })
 
 test('who watches gets what was before, then each new sample of its model, and after an id only what is newer', () => {
@@ -99,9 +99,52 @@ test('it looks once a second until it is stopped', async () => {
   await settled()
   learned(9)
   await clock.advance(999)
-  expect(series.size('m')).toBe(1)
+  expect(series.size('m').samples).toBe(1)
   await clock.advance(1)
-  expect(series.size('m')).toBe(2)
+  expect(series.size('m').samples).toBe(2)
   over.abort()
   await running
+})
+
+const part = (count: number, accuracy_recent: number) => ({ count, accuracy: 0.5, accuracy_recent })
+const qualityOf = (north: number, south?: number) => ({
+  accuracy_recent_by_source: 0,
+  sources: [{ source: 'crowd', ...part(north + (south ?? 0), 0.7) }],
+  slices: [
+    { slice: 'north', ...part(north, 0.12345) },
+    ...(south === undefined ? [] : [{ slice: 'south', ...part(south, 0.9) }]),
+  ],
+})
+
+test('each slice and each source has a line from its first example on, and no point where nothing new was judged', () => {
+  const { series, says } = open()
+  says({ quality: qualityOf(5) })
+  series.sample()
+  says({ quality: qualityOf(5) })
+  series.sample()
+  says({ quality: qualityOf(6, 2) })
+  series.sample()
+  const { timesMs, lines } = series.parts('m', 'slice')
+  expect(timesMs).toHaveLength(2)
+  expect(lines).toEqual([
+    { name: 'north', count: 6, values: [0.1235, 0.1235] },
+    { name: 'south', count: 2, values: [null, 0.9] },
+  ])
+  expect(series.parts('m', 'source').lines).toEqual([
+    { name: 'crowd', count: 8, values: [0.7, 0.7] },
+  ])
+})
+
+test('points of parts are thinned at their own limit, and a model without slices has no lines', () => {
+  const { series, says } = open()
+  expect(series.parts('m', 'slice')).toEqual({ timesMs: [], lines: [] })
+  for (let count = 1; count <= 50; count += 1) {
+    says({ quality: qualityOf(count) })
+    series.sample()
+    expect(series.size('m').parts).toBeLessThanOrEqual(10)
+  }
+  const [line] = series.parts('m', 'slice').lines
+  expect(line!.count).toBe(50)
+  expect(line!.values).toHaveLength(series.size('m').parts)
+  expect(() => series.parts('x', 'slice')).toThrow('no such model')
 })

@@ -7,6 +7,7 @@ import { problemFormat } from '../http/problem.ts'
 import type { Surface } from '../surface.ts'
 import { addEventsRoute } from './events.ts'
 import { addPageRoute } from './page-route.ts'
+import { addPartsRoute } from './parts.ts'
 
 export function openDashboard(services: Services): Surface {
   return {
@@ -15,6 +16,7 @@ export function openDashboard(services: Services): Surface {
     addTo: (scope) => {
       addPageRoute(scope)
       addEventsRoute(scope, services)
+      addPartsRoute(scope, services)
     },
   }
 }

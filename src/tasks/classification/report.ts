@@ -29,6 +29,8 @@ export interface ClassificationReport {
     readonly support: number
     readonly correct: number
   }
+  /** The mean over labels of how far each has fallen from its best; absent until one has enough examples. */
+  readonly forgetting?: number
   /** Rows: right label; columns: answer; the last of each: all other labels. */
   readonly confusion: {
     readonly labels: readonly string[]
@@ -48,6 +50,12 @@ export interface LabelQuality {
   readonly precision: number | null
   readonly recall: number | null
   readonly f1: number | null
+  /** Of about its last hundred examples; absent, as the next two, until there are enough. */
+  readonly recall_recent?: number
+  /** What it surely was at its best since the model was created. */
+  readonly recall_best?: number
+  /** The difference, 0 or more. */
+  readonly forgetting?: number
 }
 
 export interface Baseline {

@@ -65,9 +65,24 @@ export const classificationSchemas: TaskSchemas = {
         precision: Share,
         recall: Share,
         f1: Share,
+        recall_recent: Type.Optional(
+          Type.Number({
+            description: 'of about its last 100 examples; absent until there are 20 of them',
+          }),
+        ),
+        recall_best: Type.Optional(
+          Type.Number({
+            description:
+              'the most that it surely was since the model was created: a lower bound at two standard errors',
+          }),
+        ),
+        forgetting: Type.Optional(
+          Type.Number({ description: 'how far recall_recent is below recall_best' }),
+        ),
       }),
       { description: 'most examples first, limits.quality_labels at most' },
     ),
+    forgetting: Type.Optional(Type.Number({ description: 'the mean over labels' })),
     other_labels: Type.Object({ labels: Count, support: Count, correct: Count }),
     confusion: Type.Object(
       { labels: Type.Array(Type.String()), counts: Type.Array(Type.Array(Type.Integer())) },

@@ -26,16 +26,17 @@ export const classificationView: TaskView<Answer> = {
       ece: calibration.ece,
     }
   },
-  gauges: ['labelPrecision', 'labelRecall', 'labelSupport'],
+  gauges: ['labelPrecision', 'labelRecall', 'labelSupport', 'labelForgetting'],
   measure(report, gauge) {
     const { baselines, calibration, labels } = labelled(report)
     gauge('calibrationError', {}, calibration.ece)
     for (const [baseline, { accuracy_recent }] of Object.entries(baselines))
       gauge('baselineAccuracy', { baseline }, accuracy_recent)
-    for (const { label, support, precision, recall } of labels) {
+    for (const { label, support, precision, recall, forgetting } of labels) {
       gauge('labelSupport', { label }, support)
       if (precision !== null) gauge('labelPrecision', { label }, precision)
       if (recall !== null) gauge('labelRecall', { label }, recall)
+      if (forgetting !== undefined) gauge('labelForgetting', { label }, forgetting)
     }
   },
 }

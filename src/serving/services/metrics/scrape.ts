@@ -24,7 +24,9 @@ export function watchScrapes(options: ScrapeOptions): void {
     metrics.gauge('watchers', {}, series.watchers())
     for (const model of models) {
       metrics.gauge('batcherQueue', { model: model.name }, model.waitingRows())
-      metrics.gauge('samples', { model: model.name }, series.size(model.name))
+      const { samples, parts } = series.size(model.name)
+      metrics.gauge('samples', { model: model.name }, samples)
+      metrics.gauge('partSamples', { model: model.name }, parts)
       metrics.gauge('inboxEvents', { model: model.name }, model.feedback.unread())
       const report = trainer.status(model.name)
       showTrainer(metrics, model.name, report)

@@ -5,7 +5,8 @@
 import type { Clock } from '../../../contracts/core.ts'
 import { failure } from '../../../platform/errors.ts'
 import type { Limits } from '../../../platform/limits.ts'
-import type { ServedModel, TrainerView } from '../served-model.ts'
+import type { ServedModel, TrainerReport, TrainerView } from '../served-model.ts'
+import { PartSeries, type PartKind, type PartLines } from './part-series.ts'
 import { ThinnedSeries } from './thinned-series.ts'
 
 export interface Sample {
@@ -42,14 +43,16 @@ export interface SeriesService {
   run(signal: AbortSignal): Promise<void>
   /** How many watch now. */
   watchers(): number
-  /** Samples kept of a model. */
-  size(model: string): number
+  /** How each slice or source of a model has been doing. Throws `MODEL_UNKNOWN`. */
+  parts(model: string, kind: PartKind): PartLines
+  /** Samples kept of a model, and points of its parts. */
+  size(model: string): { readonly samples: number; readonly parts: number }
 }
 
 export interface SeriesOptions {
   readonly models: readonly Pick<ServedModel, 'name' | 'live'>[]
   readonly trainer: Pick<TrainerView, 'status'>
-  readonly limits: Pick<Limits, 'samples' | 'watchers'>
+  readonly limits: Pick<Limits, 'samples' | 'part_samples' | 'watchers'>
   readonly clock: Clock
 }
 
@@ -66,15 +69,23 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
       {
         model,
         series: new ThinnedSeries<Sample>(limits.samples),
+        parts: new PartSeries(limits.part_samples),
         listeners: new Set<(sample: Sample) => void>(),
       },
     ]),
   )
+  const trackOf = (name: string) => {
+    const track = tracks.get(name)
+    if (track !== undefined) return track
+    throw failure('MODEL_UNKNOWN', 'there is no such model')
+  }
   const watchers = () =>
     [...tracks.values()].reduce((sum, { listeners }) => sum + listeners.size, 0)
 
-  function look({ name, live }: SeriesOptions['models'][number]): Looked | undefined {
-    const { prequential, lag, pending, alarms, state, isBlank } = trainer.status(name)
+  function look(
+    live: SeriesOptions['models'][number]['live'],
+    { prequential, lag, pending, alarms, state, isBlank }: TrainerReport,
+  ): Looked | undefined {
     if (isBlank === true) return undefined
     const pointer = live.live()?.pointer
     return {
@@ -89,8 +100,10 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
   }
 
   function sample(): void {
-    for (const { model, series, listeners } of tracks.values()) {
-      const now = look(model)
+    for (const { model, series, parts, listeners } of tracks.values()) {
+      const report = trainer.status(model.name)
+      parts.add(clock.nowMs(), report.quality)
+      const now = look(model.live, report)
       if (now === undefined || (series.last !== undefined && isSame(series.last, now))) continue
       next += 1
       const added = { id: next, timeMs: clock.nowMs(), ...now }
@@ -102,10 +115,13 @@ export function openSeries({ models, trainer, limits, clock }: SeriesOptions): S
   return {
     sample,
     watchers,
-    size: (model) => tracks.get(model)?.series.size ?? 0,
+    size(model) {
+      const { series, parts } = trackOf(model)
+      return { samples: series.size, parts: parts.size }
+    },
+    parts: (model, kind) => trackOf(model).parts.lines(kind),
     watch(model, after, listener) {
-      const track = tracks.get(model)
-      if (track === undefined) throw failure('MODEL_UNKNOWN', 'there is no such model')
+      const track = trackOf(model)
       if (watchers() >= limits.watchers)
         throw failure('WATCHERS_FULL', `${limits.watchers} clients watch already`)
       track.listeners.add(listener)
