@@ -12,7 +12,7 @@
  */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { folderOf, modelOf, openBase, openTask } from './config/model-parts.ts'
+import { folderOf, modelOf, openBaseOf, openTask } from './config/model-parts.ts'
 import { openRegistry } from './app/model.ts'
 import { methods, tasks } from './plugins.ts'
 import { startDaemon as start, type Daemon } from './app/daemon.ts'
@@ -94,7 +94,7 @@ export async function openPredictor<Output = Answer>(
 ): Promise<Predictor<Output>> {
   const model = chosenModel(config, options.model)
   const settings = modelOf(config, model)
-  const base = await openBase(settings.base)
+  const base = await openBaseOf(settings)
   const version = await loadVersion(config, model, options.version)
   const engine = await openServingEngine({ base, methods, tasks, workers: options.threads ?? 1 })
   const { manifest } = version
@@ -139,7 +139,7 @@ async function loadVersion(config: Config, model: string, wanted?: string): Prom
   const folder = folderOf(config, model)
   if (!existsSync(folder))
     throw failure('VERSION_UNKNOWN', `${model} has not published a version in ${folder} yet`)
-  const base = await openBase(modelOf(config, model).base)
+  const base = await openBaseOf(modelOf(config, model))
   const parts = { clock: systemClock, log: openLog({ level: 'warn' }) }
   const registry = await openRegistry(config, model, base, parts)
   try {

@@ -14,7 +14,7 @@ import {
   lettersLimits,
   methodOf,
   modelOf,
-  openBase,
+  openBaseOf,
   openTask,
 } from '../config/model-parts.ts'
 import type { PromotionNeeds } from '../contracts/release.ts'
@@ -73,7 +73,7 @@ async function loopParts(
   const settings = modelOf(config, model)
   const { limits } = config
   const { cpu_seconds_per_hour: perHour } = settings.budget
-  const base = await openBase(settings.base)
+  const base = await openBaseOf(settings)
   const folder = folderOf(config, model)
   const seen = viewOf(base, methodOf(settings), adapterOf(settings))
   const learned = learning(site, model, base)

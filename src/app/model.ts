@@ -10,7 +10,7 @@ import {
   labelsOf,
   methodOf,
   modelOf,
-  openBase,
+  openBaseOf,
   rememberedBy,
 } from '../config/model-parts.ts'
 import { taskNameOf } from '../config/tasks.ts'
@@ -21,6 +21,7 @@ import { openLocalRegistry, type Bundle, type LocalRegistry } from '../versions/
 import { openFleetRegistry, type FleetRegistryOptions } from '../versions/shared/redis.ts'
 import { connect, type Sharing } from './fleet.ts'
 import { viewOf } from '../adapters/view.ts'
+import { quantizedHash } from '../adapters/quantized.ts'
 import { openBert } from '../bases/bert/bert.ts'
 import { wheels } from '../bases/pulled/wheel.ts'
 import type { Config, ModelConfig } from '../config/config.ts'
@@ -95,7 +96,7 @@ export async function withLocalVersions<Result>(
   model: string,
   work: (versions: VersionService, base: Base) => Promise<Result>,
 ): Promise<Result> {
-  const base = await openBase(modelOf(config, model).base)
+  const base = await openBaseOf(modelOf(config, model))
   const registry = await openRegistry(config, model, base, { clock: systemClock, log: quietLog() })
   return work(openVersions(registry), base).finally(() => registry.close())
 }
@@ -107,7 +108,7 @@ export async function withVersions<Result>(
   work: (versions: VersionService, base: Base) => Promise<Result>,
 ): Promise<Result> {
   const parts = { clock: systemClock, log: quietLog() }
-  const base = await openBase(modelOf(config, model).base)
+  const base = await openBaseOf(modelOf(config, model))
   const redis = await connect(config, parts)
   try {
     if (redis !== undefined && redis.status !== 'ready')
@@ -126,7 +127,7 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
   const [method, adapter] = [methodOf(settings), adapterOf(settings)]
   const labels = labelsOf(settings)
   return {
-    ...{ model, base, labels, hashAt },
+    ...{ model, base, labels, hashAt: hashesFor(base) },
     names: namesOf(settings.base, base),
     plan: {
       base: viewOf(base, method, adapter),
@@ -136,6 +137,13 @@ export function importTarget(config: Config, model: string, base: Base): ImportT
       outputs: labels.known.length,
     },
   }
+}
+
+/** In the same number of bits as the model's own base. */
+function hashesFor({ quantize }: Base): (folder: string) => Promise<string> {
+  return quantize === undefined
+    ? hashAt
+    : async (folder) => hashAt(folder).then((hash) => quantizedHash(hash))
 }
 
 /** A folder that is not a base of ours is a different base. */

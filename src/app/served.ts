@@ -8,7 +8,7 @@ import {
   folderOf,
   lettersLimits,
   modelOf,
-  openBase,
+  openBaseOf,
   openTask,
 } from '../config/model-parts.ts'
 import { openPolicies, triggerHint } from '../config/plugins/open-policy.ts'
@@ -137,7 +137,7 @@ function watchFiles(site: DaemonContext, models: readonly KnownModel[]): void {
 
 async function knowModel(site: DaemonContext, name: string): Promise<KnownModel> {
   const { config, clock, log, metrics, sharing } = site
-  const base = await openBase(modelOf(config, name).base)
+  const base = await openBaseOf(modelOf(config, name))
   const faults = new FaultLog<FaultyPart>(log.child({ model: name }))
   const onRepaired = (what: 'pointer' | 'version') => {
     metrics.count('registryRepairs', { model: name, what })

@@ -1,5 +1,7 @@
 /** What one model of a config names, ready for use: its base, method and task, its labels, folder and limits. */
 import { join } from 'node:path'
+import { memoized } from '../adapters/view.ts'
+import { quantized } from '../adapters/quantized.ts'
 import { methods, tasks } from '../plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../contracts/adapter.ts'
 import type { Json } from '../contracts/core.ts'
@@ -19,6 +21,16 @@ export async function openBase(config: ModelConfig['base']): Promise<Base> {
   openBases.set(key, opening)
   return opening
 }
+
+/** The base of a model, in 8 bits if its config says so. All models that ask for the same share it. */
+export async function openBaseOf({ base, quantize }: BaseOfModel): Promise<Base> {
+  const opened = await openBase(base)
+  return quantize === 'int8' ? inEightBits(opened, quantize) : opened
+}
+
+export type BaseOfModel = Pick<ModelConfig, 'base' | 'quantize'>
+
+const inEightBits = memoized((base: Base, _int8: 'int8') => quantized(base))
 
 async function openNewBase(config: ModelConfig['base']): Promise<Base> {
   const { plugin, settings } = chosenBase(config)

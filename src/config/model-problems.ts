@@ -10,19 +10,28 @@ import { specsOf } from '../adapters/adapter.ts'
 import { cutOf } from '../adapters/target-modules.ts'
 import { viewOf } from '../adapters/view.ts'
 import { chosenBase } from './plugins/chosen.ts'
-import { adapterOf, methodOf, openBase, openTask } from './model-parts.ts'
+import {
+  adapterOf,
+  methodOf,
+  openBase,
+  openBaseOf,
+  openTask,
+  type BaseOfModel,
+} from './model-parts.ts'
+import { quantized } from '../adapters/quantized.ts'
+import { failure } from '../platform/errors.ts'
 import { CodedError } from '../contracts/core.ts'
 import type { Base, Encoded } from '../contracts/network.ts'
 import { goldenOf } from './golden.ts'
 import type { Path, Problem } from './problem.ts'
 import type { Config, ModelConfig } from './config.ts'
 
-type OpenBase = (base: ModelConfig['base']) => Promise<Base>
+type OpenBase = (model: BaseOfModel) => Promise<Base>
 
 /** `open`: opens the bases; absent = as a daemon does. */
 export async function modelProblems(
   { models, plugins, limits }: Pick<Config, 'models' | 'plugins' | 'limits'>,
-  open: OpenBase = openBase,
+  open: OpenBase = openBaseOf,
 ): Promise<readonly Problem[]> {
   const { policies } = pluginsOf({ plugins })
   const found: Problem[] = []
@@ -36,9 +45,9 @@ export async function modelProblems(
 }
 
 /** Without the weights of a folder: its files must exist, and its shape is read. */
-export const openCheaply: OpenBase = async (base) => {
-  const { plugin, settings } = chosenBase(base)
-  return plugin.shape?.(settings) ?? openBase(base)
+export const openCheaply: OpenBase = async (model) => {
+  const { plugin, settings } = chosenBase(model.base)
+  return plugin.shape?.(settings) ?? openBase(model.base)
 }
 
 type Policies = PluginTable['policies']
@@ -61,11 +70,15 @@ async function problemsOf(
   )
   let base: Base
   try {
-    base = await open(model.base)
+    base = await open(model)
   } catch (error) {
     return [...policy, problemOf(['base'], error)]
   }
-  const found = [...policy, ...problemIn(['adapter'], () => checkAdapter(model, base))]
+  const found = [
+    ...policy,
+    ...problemIn(['quantize'], () => checkQuantize(model, base)),
+    ...problemIn(['adapter'], () => checkAdapter(model, base)),
+  ]
   // A policy that cannot be opened has been reported.
   if (found.length > 0) return found
   return problemIn(['promotion'], () => checkGolden(model, base, given))
@@ -75,6 +88,16 @@ function openKind(kind: keyof Policies, policies: Policies, model: ModelConfig):
   type Chosen = ChosenPolicy | readonly ChosenPolicy[]
   const chosen = (model as unknown as Record<string, Chosen | undefined>)[kind]
   if (chosen !== undefined) openPolicies<unknown>(kind, policies[kind], chosen)
+}
+
+/** A key that would change nothing is a mistake. */
+function checkQuantize(model: ModelConfig, base: Base): void {
+  if (model.quantize === 'none') return
+  quantized(base)
+  const { tail_layers: reach } = adapterOf(model)
+  if (cutOf(reach, base.network.layers) > 0) return
+  const what = `no layer lies below the adapter, which reaches all ${base.network.layers}: lower adapter.tail_layers`
+  throw failure('CONFIG_INVALID', what)
 }
 
 /** The steps of a trainer before it needs an engine. */

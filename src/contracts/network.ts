@@ -224,6 +224,8 @@ export interface Base {
   /** The published base, built on that other trunk; absent = any trunk of the base will do. */
   readonly published?: Base
   readonly inputKind: Input['kind']
+  /** The matrices of its trunk are computed in 8 bits, in the trainer and in the server; its tail never is. */
+  readonly quantize?: 'int8'
   readonly network: Network
   /** Frozen weights under the names that `network` uses; matrices are [in, out]. */
   readonly weights: Tensors

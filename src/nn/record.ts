@@ -18,8 +18,9 @@ export type OnnxModel = Uint8Array<SharedArrayBuffer>
 export function recordTrunk(base: Base, cut: number): OnnxModel {
   return recordGraph({
     weights: base.weights,
-    build: (ops, graph) => ({
-      hidden: base.network.trunk(ops, networkInput(base, graph), cut),
+    quantize: base.quantize,
+    build: (_ops, graph, trunkOps) => ({
+      hidden: base.network.trunk(trunkOps, networkInput(base, graph), cut),
     }),
   })
 }
@@ -56,9 +57,10 @@ export function servingGraph(parts: ServingParts): OnnxGraph {
     weights: base.weights,
     paramRanks: new Map(parameters.map(({ name, shape }) => [name, shape.length])),
     alone: method.alone,
-    build(ops, graph) {
+    quantize: base.quantize,
+    build(ops, graph, trunkOps) {
       const input = networkInput(base, graph)
-      const hidden = network.trunk(ops, input, cut)
+      const hidden = network.trunk(trunkOps, input, cut)
       const adaptation = method.adaptation(ops, sites, true)
       const embedding = headInput(ops, network, task.reads, {
         hidden,
@@ -83,13 +85,17 @@ interface GraphParts {
   readonly weights: Tensors
   readonly paramRanks?: ReadonlyMap<string, number>
   readonly alone?: boolean | undefined
-  build(ops: Ops<Value>, graph: OnnxGraph): Readonly<Record<string, Value>>
+  readonly quantize?: Base['quantize']
+  /** `trunkOps` compute the base's matrices in 8 bits where it says so. */
+  build(ops: Ops<Value>, graph: OnnxGraph, trunkOps: Ops<Value>): Readonly<Record<string, Value>>
 }
 
 function buildGraph(parts: GraphParts): OnnxGraph {
   const graph = new OnnxGraph()
-  const { weights, alone, paramRanks = new Map<string, number>() } = parts
-  const outputs = parts.build(onnxOps({ graph, weights, paramRanks, alone }), graph)
+  const { weights, alone, quantize, paramRanks = new Map<string, number>() } = parts
+  const ops = onnxOps({ graph, weights, paramRanks, alone })
+  const trunkOps = quantize && onnxOps({ graph, weights, paramRanks, alone, quantize })
+  const outputs = parts.build(ops, graph, trunkOps ?? ops)
   for (const [name, value] of Object.entries(outputs)) graph.output(name, value)
   return graph
 }

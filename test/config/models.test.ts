@@ -32,6 +32,16 @@ test.each([
     /m\.adapter\.rank .*1000/,
   ],
   [
+    '8 bits of a base that has numbers only',
+    `${features}, quantize: int8, adapter: { method: head, tail_layers: 0 }`,
+    /m\.quantize .*text bases/,
+  ],
+  [
+    '8 bits with nothing below the adapter',
+    `base: { bert: ${bert} }, quantize: int8, adapter: { tail_layers: all, rank: 2 }`,
+    /m\.quantize .*lower adapter\.tail_layers/,
+  ],
+  [
     'more layers than there are',
     `base: { bert: ${bert} }, adapter: { tail_layers: 99 }`,
     /m\.adapter\.tail_layers .*99/,

@@ -6,9 +6,11 @@ import { none } from '../../policies/regularizer/none.ts'
 import { type AdapterPlan, methodOf, specsOf } from '../../src/adapters/adapter.ts'
 import { cutOf } from '../../src/adapters/target-modules.ts'
 import { memoryTensors, slotsFor } from '../../src/nn/memory.ts'
+import { identityOf } from '../../src/adapters/base-identity.ts'
 import { viewOf } from '../../src/adapters/view.ts'
 import { openBert } from '../../src/bases/bert/bert.ts'
 import { openFeatures } from '../../src/bases/features/features.ts'
+import { quantized } from '../../src/adapters/quantized.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import { methods, tasks } from '../../src/plugins.ts'
 import type { AdapterConfig, MethodPlugin } from '../../src/contracts/adapter.ts'
@@ -39,6 +41,8 @@ const bases = [
   openFeatures({ size: 3, hidden: [6, 5], window: 4, bins: 2 }),
   declared,
 ]
+/** The trunk in 8 bits: nothing is left to it where an adapter reaches all layers. */
+const inEightBits = bases.filter(({ inputKind }) => inputKind === 'text').map(quantized)
 const { tf } = await openTensorFlow()
 const uploaded = new Map<Base, BaseTensors>()
 afterAll(() => uploaded.forEach((tensors) => tensors.dispose()))
@@ -59,6 +63,10 @@ for (const base of bases)
   for (const change of hyperparameters)
     plans.push(planOf(base, methods[change.method], 'all', change))
 
+for (const base of inEightBits)
+  for (const method of Object.values<MethodPlugin>(methods))
+    plans.push(planOf(base, method, nameOf(method) === 'head' ? 0 : 1))
+
 const table = plans.filter(isPossible).map((plan) => ({ plan, ...namesOf(plan) }))
 
 test('every method is tried on every base that has a place for it', () => {
@@ -72,10 +80,9 @@ test('every method is tried on every base that has a place for it', () => {
 test.each(table)(
   '$method $hyperparameters on $base of $layers layers, tail_layers $reach',
   async ({ plan }) => {
-    const version = randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
     const rows = rowsOf(plan.base)
-    const trained = await trainerLogits(plan, version, rows)
-    const served = await serverLogits(plan, version, rows)
+    const trained = await trainedBy(plan)
+    const served = await serverLogits(plan, versionOf(plan), rows)
     expect(served).toHaveLength(rows.length)
     for (const [at, row] of served.entries()) {
       expect(row).toHaveLength(plan.labels.length)
@@ -86,13 +93,54 @@ test.each(table)(
   },
 )
 
+test.each([...bases, ...inEightBits].map((base) => ({ base, ...nameOfBase(base) })))(
+  'rows of all methods on $name $bits, mixed in one batch, have the logits of their own adapter',
+  async ({ base }) => {
+    const own = table.filter(({ plan }) => plan.base.hash === base.hash)
+    const engine = await openServingEngine({ base, methods, tasks, workers: 1 })
+    for (const [at, { plan }] of own.entries()) await engine.load(`v${at}`, versionOf(plan))
+    const rows = rowsOf(base)
+    const mixed = rows.flatMap((encoded) =>
+      own.map((_, at) => ({ adapter: `v${at}`, encoded, at })),
+    )
+    const served = await engine.run(mixed)
+    await engine.close()
+    for (const [place, { at, encoded }] of mixed.entries()) {
+      const trained = (await trainedBy(own[at]!.plan))[rows.indexOf(encoded)]!
+      for (const [label, logit] of served[place]!.entries())
+        expect(Math.abs(logit - trained[label]!)).toBeLessThan(1e-4)
+    }
+  },
+  120_000,
+)
+
+test('8 bits change the embedding a little, and the same way in any company', async () => {
+  for (const base of inEightBits) {
+    const plan = planOf(base, methods.head, 0)
+    const floats = bases.find(({ name }) => name === base.name)!
+    const version = randomVersion(plan, openRandom(3, base.name))
+    const { manifest } = version
+    const inFloats = { ...version, manifest: { ...manifest, base: identityOf(floats) } }
+    const rows = rowsOf(base)
+    const served = await serverLogits(plan, version, rows)
+    const plain = await serverLogits({ ...plan, base: floats }, inFloats, rows)
+    const differences = served.flatMap((row, at) => [...row].map((x, to) => x - plain[at]![to]!))
+    const most = Math.max(...differences.map(Math.abs))
+    expect(most).toBeGreaterThan(1e-4)
+    expect(most).toBeLessThan(0.2 * Math.max(...plain.flatMap((row) => [...row].map(Math.abs))))
+    const alone = await Promise.all(rows.map(async (row) => serverLogits(plan, version, [row])))
+    expect(alone.map(([row]) => [...row!])).toEqual(served.map((row) => [...row]))
+  }
+})
+
 /** Two examples near the rows, one of a retired label, and one that nothing is like. */
 const memorable = table.filter(({ reach, plan }) => reach !== 0 && !plan.base.statistics)
+const trainedLogits = new Map<LabelledPlan, Promise<readonly Float32Array[]>>()
 
 test.each(memorable)(
   '$method $hyperparameters on $base of $layers layers, tail_layers $reach, with memory',
   async ({ plan }) => {
-    const base = bases.find(({ hash }) => hash === plan.base.hash)!
+    const base = [...bases, ...inEightBits].find(({ hash }) => hash === plan.base.hash)!
     const { layers } = base.network
     const cut = cutOf(plan.config.tail_layers, layers)
     const published = plan.base.published ?? base
@@ -163,6 +211,21 @@ function isPossible(plan: AdapterPlan): boolean {
   }
 }
 
+function versionOf(plan: LabelledPlan): Version {
+  return randomVersion(plan, openRandom(1, JSON.stringify(namesOf(plan))))
+}
+
+/** Computed once a plan. */
+async function trainedBy(plan: LabelledPlan): Promise<readonly Float32Array[]> {
+  const trained = trainedLogits.get(plan) ?? trainerLogits(plan, versionOf(plan), rowsOf(plan.base))
+  trainedLogits.set(plan, trained)
+  return trained
+}
+
+function nameOfBase({ name, quantize, network }: Base) {
+  return { name: `${name} of ${network.width}`, bits: quantize ?? 'float32' }
+}
+
 function namesOf({ base, config }: AdapterPlan) {
   const { layers } = base.network
   const { method, tail_layers: reach, target_modules, ranks, placement, positions } = config
@@ -173,7 +236,13 @@ function namesOf({ base, config }: AdapterPlan) {
     positions,
     layers: config.layers,
   })
-  return { base: base.name, layers, method, reach, hyperparameters }
+  return {
+    base: base.quantize ? `${base.name} in 8 bits` : base.name,
+    layers,
+    method,
+    reach,
+    hyperparameters,
+  }
 }
 
 function rowsOf(base: Base): readonly Encoded[] {

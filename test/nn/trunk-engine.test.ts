@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { quantized } from '../../src/adapters/quantized.ts'
 import { openUseLite } from '../../src/bases/use-lite/use-lite.ts'
 import type { Base, Encoded, Latent, TrunkEngine } from '../../src/contracts/network.ts'
 import { openTensorFlow } from '../../src/nn/tfjs/tensorflow.ts'
@@ -35,6 +36,22 @@ test('a latent is the same to the byte alone, in company, and in another engine'
     expect(bytesOf(alone!).equals(bytesOf(together[at]!))).toBe(true)
   }
   await another.close()
+})
+
+test('in 8 bits a latent has its own tokens only, and the same bytes in any company', async () => {
+  const eight = await openTrunkEngine(quantized(base), 1)
+  const together = await eight.encode(rows())
+  for (const [at, row] of rows().entries()) {
+    const [alone] = await eight.encode([row])
+    expect(bytesOf(alone!).equals(bytesOf(together[at]!))).toBe(true)
+    const [exact] = await trunk.encode([row])
+    expect(alone!.positions).toBe(exact!.positions)
+    const most = Math.max(...exact!.data.map(Math.abs))
+    const differences = exact!.data.map((value, place) => Math.abs(value - alone!.data[place]!))
+    expect(Math.max(...differences)).toBeGreaterThan(0)
+    expect(Math.max(...differences)).toBeLessThan(0.05 * most)
+  }
+  await eight.close()
 })
 
 test('it equals the same trunk on the training engine', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Encoded } from '../../src/contracts/network.ts'
-import { paddedPositions, planRuns } from '../../src/serving/engine/engine-plan.ts'
+import { paddedPositions } from '../../src/nn/onnx/feeds.ts'
+import { planRuns } from '../../src/serving/engine/engine-plan.ts'
 
 const tokens = (length: number): Encoded => ({ kind: 'tokens', ids: new Int32Array(length) })
 const vector: Encoded = { kind: 'vector', values: new Float32Array(3) }

@@ -6,7 +6,7 @@ import {
   folderOf,
   lettersLimits,
   modelOf,
-  openBase,
+  openBaseOf,
   rememberedBy,
 } from '../../config/model-parts.ts'
 import type { Base } from '../../contracts/network.ts'
@@ -40,7 +40,7 @@ const MOVES = 10_000
 
 export async function examineModel(config: Config, model: string): Promise<Examined> {
   const folder = folderOf(config, model)
-  const base = await openBase(modelOf(config, model).base)
+  const base = await openBaseOf(modelOf(config, model))
   let [history, removed]: [readonly Routing[], readonly Manifest[]] = [[], []]
   const registryPath = join(folder, 'registry.db')
   const registry = examine(registryPath, () => {

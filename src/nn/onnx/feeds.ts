@@ -11,6 +11,14 @@ export function positionsOf(row: Encoded): number {
   return row.kind === 'tokens' ? Math.max(1, row.ids.length) : 1
 }
 
+const LENGTH_STEP = 4
+
+/** The positions of a row in a server's run: with padding to whole steps. A vector has one position, and no padding. */
+export function paddedPositions(row: Encoded): number {
+  if (row.kind === 'vector') return 1
+  return Math.ceil(positionsOf(row) / LENGTH_STEP) * LENGTH_STEP
+}
+
 /** `ids` [b, positions] or `values` [b, 1, width], and `mask` [b, positions]. All rows are of one kind. */
 export function feedsOf(rows: readonly Encoded[], positions: number): Feeds {
   const shape = [rows.length, positions]

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import type { Tensor, Tensors } from '../../contracts/core.ts'
 import { model, node, tensor, valueInfo, type Attribute, type ElementType } from './model.ts'
 import { text, type Wire } from './protobuf.ts'
+import { quantizedMatrix } from './quantized-matrix.ts'
 
 /** A value of the graph. `frozen` ones are the same for every row: weights and constants. */
 export interface Value {
@@ -13,12 +14,15 @@ export interface Value {
   readonly frozen: boolean
   /** A matrix [1, 1, in, out] that all rows share and that is not a constant. */
   readonly isShared?: true
+  /** The base's matrix [in, out] that it is. */
+  readonly matrix?: { readonly name: string; readonly tensor: Tensor }
 }
 
 export class OnnxGraph {
   readonly #nodes: Wire[] = []
   readonly #initializers = new Map<string, Wire>()
-  readonly #weights = new Map<string, Tensor>()
+  /** The weight of the base that an initializer is made of. */
+  readonly #weights = new Map<string, { readonly name: string; readonly tensor: Tensor }>()
   readonly #inputs = new Map<string, Wire>()
   readonly #outputs: Wire[] = []
   readonly #used = new Set<string>()
@@ -32,13 +36,38 @@ export class OnnxGraph {
   weight(name: string, tensor: Tensor): Value {
     const { shape, data } = tensor
     const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-    this.#weights.set(`weight/${name}`, tensor)
-    return this.#constant(`weight/${name}`, 'float32', shape, raw)
+    this.#weights.set(`weight/${name}`, { name, tensor })
+    const value = this.#constant(`weight/${name}`, 'float32', shape, raw)
+    return shape.length === 2 ? { ...value, matrix: { name, tensor } } : value
+  }
+
+  /** The same matrix in 8 bits, and the scales of its columns. */
+  quantizedWeight(
+    name: string,
+    tensor: Tensor,
+  ): { readonly matrix: Value; readonly columns: Value } {
+    const [steps, columns] = [`int8/${name}`, `int8/${name}/scales`]
+    if (!this.#initializers.has(steps)) {
+      const { data, scales } = quantizedMatrix(tensor)
+      const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      this.#constant(steps, 'int8', tensor.shape, raw)
+      this.#constant(columns, 'float32', [scales.length], new Uint8Array(scales.buffer))
+      for (const made of [steps, columns]) this.#weights.set(made, { name, tensor })
+    }
+    return {
+      matrix: { name: steps, frozen: true },
+      columns: { name: columns, frozen: true },
+    }
   }
 
   float(value: number): Value {
     const raw = new Uint8Array(Float32Array.of(value).buffer)
     return this.#constant(`float/${value}`, 'float32', [], raw)
+  }
+
+  /** An unsigned byte: a zero point. */
+  byte(value: number): Value {
+    return this.#constant(`byte/${value}`, 'uint8', [], Uint8Array.of(value))
   }
 
   /** A vector of int64, the type of axes and shapes. */
@@ -74,8 +103,8 @@ export class OnnxGraph {
     const named = [...this.#initializers].map(([name, wire]): [string, Wire] => {
       const weight = this.#weights.get(name)
       if (weight === undefined) return [name, wire]
-      const isFrozen = frozen.get(name.slice('weight/'.length)) === weight
-      return [name, text(1, isFrozen ? name : `${name} ${numbersDigest(weight)}`)]
+      const isFrozen = frozen.get(weight.name) === weight.tensor
+      return [name, text(1, isFrozen ? name : `${name} ${numbersDigest(weight.tensor)}`)]
     })
     return createHash('sha256')
       .update(this.#model(new Map(named)))

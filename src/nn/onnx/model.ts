@@ -9,7 +9,7 @@ import { bytes, float32, integer, layOut, message, packed, text, type Wire } fro
 const OPSET = 20
 const IR_VERSION = 9
 
-export const elementType = { float32: 1, int32: 6, int64: 7 } as const
+export const elementType = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const
 export type ElementType = keyof typeof elementType
 
 export type Attribute =

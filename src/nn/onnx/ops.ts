@@ -5,10 +5,11 @@
  * reads its stack of one as it is, and copies nothing.
  */
 import type { Tensors } from '../../contracts/core.ts'
-import type { Ops } from '../../contracts/network.ts'
+import type { Base, Ops } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
 import type { OnnxGraph, Value } from './graph.ts'
 import { elementType } from './model.ts'
+import { quantizedProducts } from './quantize.ts'
 
 /** The graph input that says which adapter of the stacks each row takes. */
 export const ROW_ADAPTER = 'row_adapter'
@@ -25,9 +26,11 @@ export interface OnnxOpsParts {
   readonly paramRanks: ReadonlyMap<string, number>
   /** All rows of a run belong to one adapter. */
   readonly alone?: boolean | undefined
+  /** Products with the base's matrices are computed in 8 bits. */
+  readonly quantize?: Base['quantize']
 }
 
-export function onnxOps({ graph, weights, paramRanks, alone }: OnnxOpsParts): Ops<Value> {
+export function onnxOps({ graph, weights, paramRanks, alone, quantize }: OnnxOpsParts): Ops<Value> {
   return {
     weight(name) {
       const tensor = weights.get(name)
@@ -37,7 +40,7 @@ export function onnxOps({ graph, weights, paramRanks, alone }: OnnxOpsParts): Op
     param: alone === true ? oneForAll(graph, paramRanks) : perRow(graph, paramRanks),
     scalar: (value) => graph.float(value),
     dropout: (x) => x,
-    ...arithmetic(graph),
+    ...arithmetic(graph, quantize === undefined ? undefined : quantizedProducts(graph)),
     ...normalizing(graph),
     ...shaping(graph),
     ...masking(graph),
@@ -89,11 +92,13 @@ function rankOf(ranks: ReadonlyMap<string, number>, name: string): 1 | 2 {
   return rank
 }
 
-function arithmetic(graph: OnnxGraph) {
+function arithmetic(graph: OnnxGraph, quantized?: ReturnType<typeof quantizedProducts>) {
   const unary = (type: string) => (x: Value) => graph.op(type, [x])
   const binary = (type: string) => (a: Value, b: Value) => graph.op(type, [a, b])
   return {
     matMul(x: Value, w: Value) {
+      const { matrix } = w
+      if (quantized !== undefined && matrix !== undefined) return quantized(x, { ...w, matrix })
       const y = graph.op('MatMul', [x, w])
       return w.isShared === true ? graph.op('Squeeze', [y, graph.ints(0)]) : y
     },

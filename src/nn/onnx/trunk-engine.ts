@@ -1,6 +1,7 @@
 /**
  * The trunk in worker threads: what the trainer keeps of each example. Rows of one length share a run and nothing is padded, so
- * that a latent depends on its example alone, and a restart that recomputes it in other company gets the same bytes.
+ * that a latent depends on its example alone, and a restart that recomputes it in other company gets the same bytes. In
+ * 8 bits a row is padded as in the server: a last bit of difference before a rounding would be a whole step behind it.
  *
  * A trunk that answers its input, as under a linear model on features, needs no thread: asking one would cost a
  * hundred times what an event's whole intake does.
@@ -8,7 +9,8 @@
 import { availableParallelism } from 'node:os'
 import type { Base, Encoded, Latent, Ops, TrunkEngine } from '../../contracts/network.ts'
 import { invariant } from '../../platform/errors.ts'
-import { feedsOf, positionsOf } from './feeds.ts'
+import { feedsOf, paddedPositions, positionsOf } from './feeds.ts'
+import { proveInt8 } from './prove-int8.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from './pool.ts'
 import { recordTrunk } from '../record.ts'
 import { RunsByLength } from './runs-by-length.ts'
@@ -25,11 +27,12 @@ export async function openTrunkEngine(
   const pool = openOrtPool({ workers: trunkWorkers, ...options })
   await pool
     .addSession(SESSION, () => recordTrunk(base, cut))
+    .then(async () => (base.quantize === undefined ? undefined : proveInt8(pool)))
     .catch(async (error: unknown) => {
       await pool.close()
       throw error
     })
-  const runs = new RunsByLength((rows) => latentsOf(pool, rows))
+  const runs = new RunsByLength((rows) => latentsOf(pool, rows, base.quantize !== undefined))
   return {
     encode: (rows) => Promise.all(rows.map((row) => runs.add(row))),
     close: () => pool.close(),
@@ -38,17 +41,24 @@ export async function openTrunkEngine(
 
 const SESSION = 'trunk'
 
-async function latentsOf(pool: OrtPool, rows: readonly Encoded[]): Promise<readonly Latent[]> {
+/** Rows of one length. */
+async function latentsOf(
+  pool: OrtPool,
+  rows: readonly Encoded[],
+  pads: boolean,
+): Promise<readonly Latent[]> {
   const [first] = rows
   invariant(first, 'a run has at least one row')
-  const feeds = feedsOf(rows, positionsOf(first))
-  const { hidden } = await pool.run({ session: SESSION, feeds })
-  const [, positions, width] = hidden?.shape ?? []
-  invariant(hidden?.data instanceof Float32Array && positions && width, 'a trunk without output')
+  const [real, fed] = [positionsOf(first), pads ? paddedPositions(first) : positionsOf(first)]
+  const { hidden } = await pool.run({ session: SESSION, feeds: feedsOf(rows, fed) })
+  const [, given, width] = hidden?.shape ?? []
+  invariant(hidden?.data instanceof Float32Array && given && width, 'a trunk without output')
   const { data } = hidden
+  const [stride, positions] = [given * width, given === fed ? real : given]
   const size = positions * width
   // Copies, where there are several: each is kept for a time of its own.
-  const part = (at: number) => (rows.length === 1 ? data : data.slice(at * size, (at + 1) * size))
+  const part = (at: number) =>
+    data.length === size ? data : data.slice(at * stride, at * stride + size)
   return rows.map((_, at) => ({ positions, width, data: part(at) }))
 }
 

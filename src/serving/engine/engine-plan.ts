@@ -7,7 +7,7 @@
  * everything to the longest row is slower than several runs of similar rows.
  */
 import type { Encoded } from '../../contracts/network.ts'
-import { positionsOf } from '../../nn/onnx/feeds.ts'
+import { paddedPositions } from '../../nn/onnx/feeds.ts'
 
 export interface PlannedRow {
   readonly adapter: string
@@ -23,8 +23,6 @@ export interface PlannedRun {
 /** Rows × positions of one run: larger runs are no faster, and make others wait. */
 export const MOST_POSITIONS = 256
 
-const LENGTH_STEP = 4
-
 /** `familyOf` an adapter: all of one family have one graph and one shape of every tensor. */
 export function planRuns(
   rows: readonly PlannedRow[],
@@ -39,12 +37,6 @@ export function planRuns(
     group.rows.push({ ...row, place })
   })
   return [...groups.values()].flatMap(split)
-}
-
-/** A vector has one position, and no padding. */
-export function paddedPositions(row: Encoded): number {
-  if (row.kind === 'vector') return 1
-  return Math.ceil(positionsOf(row) / LENGTH_STEP) * LENGTH_STEP
 }
 
 function split({ positions, rows }: PlannedRun): readonly PlannedRun[] {

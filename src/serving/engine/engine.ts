@@ -6,19 +6,28 @@
  */
 import type { ServingEngine } from './contract.ts'
 import type { Version } from '../../versions/contract.ts'
-import { feedsOf } from '../../nn/onnx/feeds.ts'
+import { feedsOf, paddedPositions } from '../../nn/onnx/feeds.ts'
 import { ROW_ADAPTER } from '../../nn/onnx/ops.ts'
 import type { OrtRun } from '../../nn/onnx/protocol.ts'
+import { proveInt8 } from '../../nn/onnx/prove-int8.ts'
 import { openOrtPool, type OrtPool, type OrtPoolOptions } from '../../nn/onnx/pool.ts'
 import { invariant } from '../../platform/errors.ts'
 import { prepareAdapter, type EngineParts, type PreparedAdapter } from './engine-adapter.ts'
-import { paddedPositions, planRuns, type PlannedRow, type PlannedRun } from './engine-plan.ts'
+import { planRuns, type PlannedRow, type PlannedRun } from './engine-plan.ts'
 
 export type ServingEngineOptions = EngineParts & OrtPoolOptions
 
 /** Every `load` of a key is undone by one `unload`. */
 export async function openServingEngine(options: ServingEngineOptions): Promise<ServingEngine> {
-  return new OnnxServingEngine(options)
+  const engine = new OnnxServingEngine(options)
+  if (options.base.quantize === undefined) return engine
+  return engine.proved().then(
+    () => engine,
+    async (error: unknown) => {
+      await engine.close()
+      throw error
+    },
+  )
 }
 
 class OnnxServingEngine implements ServingEngine {
@@ -29,6 +38,10 @@ class OnnxServingEngine implements ServingEngine {
   constructor(options: ServingEngineOptions) {
     this.#parts = options
     this.#pool = openOrtPool(options)
+  }
+
+  proved(): Promise<void> {
+    return proveInt8(this.#pool)
   }
 
   async load(key: string, version: Version): Promise<void> {

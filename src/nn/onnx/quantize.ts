@@ -1,0 +1,45 @@
+/**
+ * A frozen matrix product in 8-bit integers, about three times as fast as in float32:
+ *
+ *   q = round(x / s) + 128      s = max|x| / 127 of each row of x [b, s, in]
+ *   y = ((q − 128) · Q) · s · t      Q = round(W / t), t = max|W| / 127 of each column of W [in, out]
+ *
+ * The scale of x is each row's own, unlike that of ONNX's DynamicQuantizeLinear, so that an answer does not depend on
+ * what else is in its run; and a sum of integers is exact in any order.
+ *
+ * Dettmers et al. (2022), "LLM.int8(): 8-bit matrix multiplication for transformers at scale", NeurIPS (vector-wise
+ * quantisation).
+ */
+import type { Tensor } from '../../contracts/core.ts'
+import type { OnnxGraph, Value } from './graph.ts'
+import { elementType } from './model.ts'
+import { LEAST, STEPS } from './quantized-matrix.ts'
+
+/** x · W for the base's matrices, in one graph: products of one x share its quantisation. */
+export function quantizedProducts(graph: OnnxGraph): (x: Value, w: BaseMatrix) => Value {
+  const rows = new Map<string, { readonly steps: Value; readonly scale: Value }>()
+  return (x, w) => {
+    const { steps, scale } = rows.get(x.name) ?? quantizeRows(graph, x)
+    rows.set(x.name, { steps, scale })
+    const { matrix, columns } = graph.quantizedWeight(w.matrix.name, w.matrix.tensor)
+    const sums = graph.op('MatMulInteger', [steps, matrix, graph.byte(128)])
+    const floats = graph.op('Cast', [sums], { to: { int: elementType.float32 } })
+    return graph.op('Mul', [graph.op('Mul', [floats, scale]), columns])
+  }
+}
+
+/** A matrix of the base, [in, out]. */
+export interface BaseMatrix extends Value {
+  readonly matrix: { readonly name: string; readonly tensor: Tensor }
+}
+
+function quantizeRows(graph: OnnxGraph, x: Value) {
+  const most = graph.op('ReduceMax', [graph.op('Abs', [x]), graph.ints(-1)])
+  const scale = graph.op('Div', [graph.op('Max', [most, graph.float(LEAST)]), graph.float(STEPS)])
+  const steps = graph.op('QuantizeLinear', [
+    graph.op('Div', [x, scale]),
+    graph.float(1),
+    graph.byte(128),
+  ])
+  return { steps, scale }
+}

@@ -1,0 +1,37 @@
+/** A frozen matrix [in, out] in 8 bits: Q = round(W / t), with t = max|W| / 127 of each column. */
+import type { Tensor } from '../../contracts/core.ts'
+
+/** On either side of zero. */
+export const STEPS = 127
+/** A row or column of zeros has at least this size. */
+export const LEAST = 1e-12
+
+export interface QuantizedMatrix {
+  readonly data: Int8Array
+  /** One a column. */
+  readonly scales: Float32Array
+}
+
+const quantized = new WeakMap<Tensor, QuantizedMatrix>()
+
+/** Kept with the weight: every graph of a base has the same. */
+export function quantizedMatrix(weight: Tensor): QuantizedMatrix {
+  const known = quantized.get(weight) ?? quantizeColumns(weight)
+  quantized.set(weight, known)
+  return known
+}
+
+function quantizeColumns({ shape, data }: Tensor): QuantizedMatrix {
+  const [rows = 0, columns = 0] = shape
+  const scales = new Float32Array(columns)
+  for (let at = 0; at < data.length; at += 1) {
+    const size = Math.abs(data[at] ?? 0)
+    if (size > (scales[at % columns] ?? 0)) scales[at % columns] = size
+  }
+  for (let column = 0; column < columns; column += 1)
+    scales[column] = Math.max(scales[column] ?? 0, LEAST) / STEPS
+  const steps = new Int8Array(rows * columns)
+  for (let at = 0; at < data.length; at += 1)
+    steps[at] = Math.round((data[at] ?? 0) / (scales[at % columns] ?? 1))
+  return { data: steps, scales }
+}
