@@ -78,12 +78,13 @@ class HttpSource implements Source {
     const found = this.#options.journal.read(this.#next, records)
     const last = found.at(-1)
     if (last !== undefined) this.#next = last.offset + 1
-    return found.map(({ offset, value, timeMs }) => ({
+    return found.map(({ offset, value, timeMs, traceparent }) => ({
       partition: '0',
       position: String(offset),
       next: String(offset + 1),
       value,
       timeMs,
+      ...(traceparent !== undefined && { headers: { traceparent } }),
     }))
   }
 

@@ -36,7 +36,7 @@ export function predictionChannels({ settings }: ConnectorUse): readonly Connect
       headers: {
         type: 'object',
         properties: {
-          ...Object.fromEntries(attributes.map((name) => [name, text])),
+          ...Object.fromEntries([...attributes, 'traceparent'].map((name) => [name, text])),
           ce_specversion: { const: '1.0' },
           ce_type: { const: 'antikythera.prediction' },
         },

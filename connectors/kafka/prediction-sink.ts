@@ -13,7 +13,7 @@ export function kafkaPredictionSink(
 }
 
 export function predictionMessage(served: ServedPrediction, model: string): Outgoing {
-  const { id, input, version, shown, timeMs } = served
+  const { id, input, version, shown, timeMs, traceparent } = served
   const answer = { prediction_id: id, model, version, ...shown, input: plain(input) }
   return {
     key: id,
@@ -26,6 +26,7 @@ export function predictionMessage(served: ServedPrediction, model: string): Outg
       ce_id: id,
       ce_time: new Date(timeMs).toISOString(),
       'content-type': 'application/json',
+      ...(traceparent !== undefined && { traceparent }),
     },
   }
 }

@@ -13,6 +13,7 @@ import type { PredictionStore } from '../intake/predictions/predictions.ts'
 import type { LocalRegistry } from '../versions/local/local.ts'
 import type { Config } from '../config/config.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { SpanExporter } from '../platform/tracing/exporter.ts'
 import type { FaultLog } from '../platform/store/fault-log.ts'
 import type { SourceLimit } from '../serving/services/feedback/source-limit.ts'
 import type { FaultyPart, ServedModel } from '../serving/services/served-model.ts'
@@ -27,6 +28,8 @@ export interface DaemonContext {
   readonly disk: Disk
   /** Of events over HTTP. */
   readonly sourceLimit: SourceLimit
+  /** Absent = nothing is traced. */
+  readonly spans?: SpanExporter | undefined
   /** Absent for a single daemon. */
   readonly sharing?: Sharing | undefined
   atEnd(close: () => Promise<void> | void): void

@@ -89,7 +89,8 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   // Before the lock is released: another daemon may then open the same files.
   site.atEnd(async () => site.disk.close())
   const replica = await replicaName(config)
-  const shared = { ...site, sharing: await joined(site, replica) }
+  const spans = openSpans(site, replica)
+  const shared = { ...site, spans, sharing: await joined(site, replica) }
   const later: Later = {}
   const side = await openServedModels(shared, (model) => later.supervisor?.wake(model))
   const membership = joinFleet(shared, {
@@ -135,7 +136,6 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
     ending.abort()
     await sampling
   })
-  const spans = openSpans(site, replica)
   const server = await openServer({
     surfaces: await Promise.all(Object.values(surfaces).map((each) => each.open({}, services))),
     services,
@@ -153,7 +153,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   const { url } = await server.listen(config.server)
   later.url = url
   membership?.call()
-  const supervisor = startTrainers(site, models, replica)
+  const supervisor = startTrainers(shared, models, replica)
   later.supervisor = supervisor
   // Both in parallel: the trainers save while the server answers requests in flight.
   site.atEnd(async () => {
@@ -171,7 +171,7 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   }
 }
 
-/** Closed after the server, so that the last requests are in it. */
+/** Closed after the server and the trainers, so that their last spans are in it. */
 function openSpans(site: DaemonContext, instance: string) {
   const { config, log, metrics } = site
   const endpoint = config.telemetry.otlp
@@ -214,7 +214,7 @@ function startTrainers(
   models: readonly KnownModel[],
   replica: string,
 ): Supervisor | undefined {
-  const { config, clock, log, metrics } = site
+  const { config, clock, log, metrics, spans } = site
   if (config.role === 'server') return undefined
   const supervisor = openSupervisor({
     children: trainerPlans(config, replica),
@@ -225,6 +225,7 @@ function startTrainers(
     onRestart: () => {
       metrics.count('trainerRestarts', {})
     },
+    onSpan: (span) => spans?.add(span),
   })
   follow(supervisor, models)
   return supervisor

@@ -183,6 +183,7 @@ async function loopParts(
         sliceExamples: settings.evaluation.slices.examples,
       },
     },
+    ...(config.telemetry.otlp !== undefined && { onSpan: site.onSpan }),
     ...(leaseTerm && { leaseTerm }),
     trainingMutex: site.trainingMutex,
     reports: {

@@ -42,6 +42,8 @@ import {
 } from '../intake/dead-letters/broken.ts'
 import { openReceiptReader, type ReceiptReader } from '../checkpoint/event-log/receipts.ts'
 import { brokenInbox, guardedInbox, probedInbox } from '../intake/inbox/broken.ts'
+import { openPredictionTraces } from '../intake/predictions/traces.ts'
+import type { TraceOfPrediction } from '../serving/services/feedback/traced-events.ts'
 import { predictionsNotKept } from '../intake/predictions/not-kept.ts'
 import { FaultLog } from '../platform/store/fault-log.ts'
 import { textOf } from '../serving/services/feedback/position.ts'
@@ -283,6 +285,7 @@ async function openLive(
     idleVersions: 4,
     mostVersions: 16,
     shadowRows: config.limits.shadow_rows,
+    spans: site.spans,
     retry: new RetryPolicy({ clock, firstMs: 1000, longestMs: 1000 }),
     clock,
     metrics,
@@ -324,6 +327,7 @@ async function openFeedback(
         await live.settled()
         await predictions.flush()
       },
+      traceOf: tracesOf(site, model),
     },
     deadLetters,
     metrics,
@@ -331,6 +335,16 @@ async function openFeedback(
     sourceLimit: site.sourceLimit,
     onAppended,
   })
+}
+
+/** Undefined where nothing is traced, or no prediction is kept. */
+function tracesOf(site: DaemonContext, { name, faults }: OpenModel): TraceOfPrediction | undefined {
+  if (site.spans === undefined || faults.of('inbox') !== undefined) return undefined
+  const traces = openPredictionTraces(join(folderOf(site.config, name), inboxFile))
+  site.atEnd(() => {
+    traces.close()
+  })
+  return (predictionId) => traces.of(predictionId)
 }
 
 const httpSourceName = 'http'

@@ -32,11 +32,12 @@ import type {
   LearnerSnapshot,
   Progress,
   Saved,
+  TracedKey,
 } from './saved.ts'
 
 type LastSaved = Pick<
   Change,
-  'weights' | 'learnerState' | 'positions' | 'ahead' | 'compared' | 'forgetting'
+  'weights' | 'learnerState' | 'positions' | 'ahead' | 'compared' | 'forgetting' | 'traces'
 >
 
 export class Checkpoint {
@@ -123,6 +124,7 @@ export class Checkpoint {
       ...this.#logged(),
       ...this.#compared(),
       ...this.#forgetting(),
+      ...this.#traces(),
     }
     this.#remember(saved)
     if (instead !== undefined) this.#last = undefined
@@ -212,6 +214,7 @@ export class Checkpoint {
     const { forgetting } = change
     if (forgetting !== undefined && forgetting !== this.#last?.forgetting)
       setFact(this.#store, 'forgetting', forgetting as unknown as Json)
+    this.#writeTraces(change.traces ?? [])
     const isNewState = this.#writeState(change)
     const { snapshot, retired = [] } = change
     this.#states.retire(retired)
@@ -287,6 +290,17 @@ export class Checkpoint {
   #forgetting(): Pick<Saved, 'forgetting'> {
     const forgetting = fact(this.#store, 'forgetting')
     return forgetting === undefined ? {} : { forgetting: forgetting as unknown as ForgettingState }
+  }
+
+  #traces(): Pick<Saved, 'traces'> {
+    const traces = fact(this.#store, 'traces')
+    return traces === undefined ? {} : { traces: traces as unknown as readonly TracedKey[] }
+  }
+
+  /** Most checkpoints have none, and nothing is written then. */
+  #writeTraces(traces: readonly TracedKey[]): void {
+    const { traces: before = [] } = this.#last ?? this.#traces()
+    if (JSON.stringify(traces) !== JSON.stringify(before)) setFact(this.#store, 'traces', traces)
   }
 
   #positions(): Record<string, Positions> {

@@ -24,6 +24,9 @@ import type { SetAsideEntry } from './set-aside-events.ts'
 import type { LoadedLog, LogChange } from './event-log/contract.ts'
 import type { Json } from '../contracts/core.ts'
 
+/** An example that waits, and the span that sent its event (W3C Trace Context). */
+export type TracedKey = readonly [key: ExampleKey, traceparent: string]
+
 /** By source. */
 export type AllPositions = Readonly<Record<string, Positions>>
 
@@ -143,6 +146,8 @@ export interface Saved extends LearnerSnapshot {
   /** What the positions point into; a checkpoint from before does not say. */
   readonly journals?: Journals
   readonly pending: readonly Example[]
+  /** The traces of pending examples; absent where nothing is traced. */
+  readonly traces?: readonly TracedKey[]
   readonly waiting: readonly WaitingEvent[]
   readonly setAside: readonly SetAsideEntry[]
   /** How good the answers were that each version has served; absent in a checkpoint of before they were kept. */

@@ -134,10 +134,7 @@ export interface Journal {
   /** Identifies this file: another journal has another identity, and positions are not interchangeable. */
   readonly identity: string
   /** Messages from offset `from` on, at most `count`, in order. Removed offsets are skipped. */
-  read(
-    from: number,
-    count: number,
-  ): readonly { readonly offset: number; readonly value: Uint8Array; readonly timeMs: number }[]
+  read(from: number, count: number): readonly JournalMessage[]
   /** The offset that the next message will get. */
   end(): number
   /** The first offset that is still there; `end` when none is. */
@@ -149,6 +146,14 @@ export interface Journal {
    * for it.
    */
   disown(): void
+}
+
+export interface JournalMessage {
+  readonly offset: number
+  readonly value: Uint8Array
+  readonly timeMs: number
+  /** Of the request that brought it (W3C Trace Context); absent = it belongs to no trace. */
+  readonly traceparent?: string
 }
 
 /** An event that could not be learned from, and why. `key` makes writing it twice harmless. */
@@ -203,6 +208,8 @@ export interface FeedbackEvent {
   readonly timeMs?: number
   /** The part of the population it speaks for, such as a region: scores and gates look at each part on its own. */
   readonly slice?: string
+  /** The span that sent it (W3C Trace Context). No part of what it says; absent = it belongs to no trace. */
+  readonly traceparent?: string
 }
 
 /** A served prediction, kept so that feedback can join it days later. */
@@ -221,6 +228,8 @@ export interface ServedPrediction {
   readonly shadow?: ShadowAnswer
   /** The request chose the version, not the routing: feedback is learned, and judges no version. */
   readonly pinned?: true
+  /** The span of its request (W3C Trace Context): feedback on it belongs to that trace. */
+  readonly traceparent?: string
 }
 
 export interface ShadowAnswer {

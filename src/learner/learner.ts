@@ -82,6 +82,10 @@ export class Learner {
     return this.#pending.examples
   }
 
+  isPending(key: ExampleKey): boolean {
+    return this.#pending.has(key)
+  }
+
   get pendingCount(): number {
     return this.#pending.size
   }

@@ -22,6 +22,10 @@ export class Pending {
     return this.#examples.size
   }
 
+  has(key: ExampleKey): boolean {
+    return this.#examples.has(key)
+  }
+
   get examples(): readonly Example[] {
     return [...this.#examples.values()]
   }

@@ -17,6 +17,7 @@ import type {
 } from '../versions/contract.ts'
 import type { ErasedCounts, ForgetTask } from '../checkpoint/forgetting.ts'
 import type { GoingOn } from '../adapters/carried.ts'
+import type { Span } from '../platform/tracing/spans.ts'
 import type { Predictions } from '../intake/join.ts'
 import type { Store } from '../platform/store/store.ts'
 import type { AheadLimits } from '../intake/retractions-ahead.ts'
@@ -70,6 +71,8 @@ export interface LoopParts {
   readonly leaseTerm?: LeaseTerm
   /** Shared by the models of one process. */
   readonly trainingMutex: TrainingMutex
+  /** Where the spans of updates go; absent = updates are not traced. */
+  readonly onSpan?: (span: Span) => void
   readonly reports: ReportParts
   /** Closes resources opened for this loop alone; called when it has ended. */
   readonly close?: () => Promise<void>

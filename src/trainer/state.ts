@@ -29,6 +29,7 @@ import type {
   LiveVersion,
   TriggerState,
 } from '../learner/learner-types.ts'
+import { PendingTraces } from './admission/pending-traces.ts'
 import { DeadLetterBuffer } from './admission/dead-letter-buffer.ts'
 import { Ahead } from '../intake/retractions-ahead.ts'
 import type { Defence } from '../learner/defence/defence.ts'
@@ -68,6 +69,8 @@ export class TrainerState {
   readonly served: ServedScores
   readonly trials: Trials
   readonly log: EventLog
+  /** Absent = nothing is traced. */
+  readonly traces: PendingTraces | undefined
   readonly forgetting = new Forgetting()
   /** Versions that lose their snapshots with the next save. */
   readonly retired: string[] = []
@@ -127,6 +130,7 @@ export class TrainerState {
       isKnown: (key) => this.dedupe.digestOf(key) !== undefined,
       stored: this.checkpoint.log,
     })
+    this.traces = loop.onSpan && new PendingTraces((key) => learner.isPending(key))
     this.letters = new DeadLetterBuffer(loop.clock, loop.log)
     this.#weights = learner.weights()
     this.#learnerState = learner.learnerState()
@@ -288,6 +292,7 @@ export class TrainerState {
       journals: this.journals,
       ...this.learnerState,
       pending,
+      ...(this.traces && { traces: this.traces.state }),
       waiting: waiting.events,
       setAside: setAside.entries,
       ahead: this.ahead.state,

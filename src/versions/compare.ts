@@ -26,6 +26,7 @@ const own = new Set(
     'reason',
     'verdicts',
     'compute',
+    'trace',
     'loss_gap',
     'slice_gap',
     'files',

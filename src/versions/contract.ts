@@ -11,7 +11,7 @@ export interface MemoryShape {
   readonly items: number
 }
 
-/** `manifest.json` of a version. `digest` covers everything but `created` and `compute`, which no two runs have in common. */
+/** `manifest.json` of a version. `digest` covers everything but `created`, `compute` and `trace`, which no two runs have in common. */
 export interface Manifest {
   readonly format: 1
   readonly model: string
@@ -41,6 +41,8 @@ export interface Manifest {
   readonly verdicts?: readonly Verdict[]
   /** What its update has cost in all, and the part that its evaluation has cost; absent = not measured. */
   readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
+  /** Of its publication; absent = it was not traced. */
+  readonly trace?: VersionTrace
   /** Between rows that the last updates trained on and unseen ones; absent where it is not measured. */
   readonly loss_gap?: LossGapReport
   /** Of recent examples before it; absent where fewer than two slices have enough. */
@@ -48,6 +50,13 @@ export interface Manifest {
   /** sha256 by file name. */
   readonly files: Readonly<Record<string, string>>
   readonly created: string
+}
+
+export interface VersionTrace {
+  /** The span that published it (W3C Trace Context): what serves it goes on below it. */
+  readonly traceparent: string
+  /** Spans that sent the events that it has learned, of the first events, each once; at most 32. */
+  readonly links: readonly string[]
 }
 
 export interface LearnedFrom {

@@ -1,6 +1,6 @@
 /**
- * `manifest.json`: what a version is, in a form that proves itself. The digest covers every field but `created` and
- * `compute`, which are others each time the same version is made, (and itself), and through `files` every byte of the version.
+ * `manifest.json`: what a version is, in a form that proves itself. The digest covers every field but `created`,
+ * `compute` and `trace`, which may be others each time the same version is made, (and itself), and through `files` every byte of the version.
  */
 import { Type, type TProperties, type TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
@@ -63,7 +63,7 @@ function parse(bytes: Uint8Array, version: string): Json {
   }
 }
 
-const UNCOVERED: ReadonlySet<string> = new Set(['created', 'compute', 'digest'])
+const UNCOVERED: ReadonlySet<string> = new Set(['created', 'compute', 'trace', 'digest'])
 
 function contentDigest(manifest: JsonObject): string {
   const content = Object.entries(manifest).filter(([key]) => !UNCOVERED.has(key))
@@ -160,6 +160,9 @@ const fields = {
   ),
   compute: Type.Optional(
     closed({ cpu_seconds: Type.Number(), evaluation_cpu_seconds: Type.Number() }),
+  ),
+  trace: Type.Optional(
+    closed({ traceparent: Type.String(), links: Type.Array(Type.String(), { maxItems: 32 }) }),
   ),
   loss_gap: Type.Optional(
     closed({

@@ -193,6 +193,7 @@ it('a served prediction is a CloudEvent in the binary mode, with the input for w
       answer: 'positive',
       shown: { label: 'positive' },
       timeMs: 1_700_000_000_123,
+      traceparent: '00-ab',
     },
     {
       id: 'p-2',
@@ -214,7 +215,9 @@ it('a served prediction is a CloudEvent in the binary mode, with the input for w
     ce_id: 'p-1',
     ce_time: '2023-11-14T22:13:20.123Z',
     'content-type': 'application/json',
+    traceparent: '00-ab',
   })
+  expect(found[1]!.headers).not.toHaveProperty('traceparent')
   expect(found.map((each) => JSON.parse(textOf(each)) as unknown)).toEqual([
     {
       prediction_id: 'p-1',

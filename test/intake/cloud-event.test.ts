@@ -78,3 +78,26 @@ test.each([
 test('an event of ours that happens to have a key specversion is no CloudEvent', () => {
   expect(parse({ ...data, specversion: '1.0', id: 'own' }).id).toBe('own')
 })
+
+const [near, far] = ['a', 'b'].map((digit) => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`)
+
+test('the trace of an event is that of the header, or of the envelope', () => {
+  expect(parse(data, { traceparent: near! }).traceparent).toBe(near)
+  expect(parse({ ...envelope, traceparent: far, data }).traceparent).toBe(far)
+  expect(parse({ ...envelope, traceparent: far, data }, { traceparent: near! }).traceparent).toBe(
+    near,
+  )
+  const headers = { ce_id: 'c-1', ce_source: '/shop', ce_traceparent: far! }
+  expect(parse(data, headers).traceparent).toBe(far)
+})
+
+test('a malformed trace is ignored, and refuses nothing', () => {
+  for (const traceparent of ['', 'x', `${near}-more`, near!.toUpperCase()])
+    expect(parse(data, { traceparent })).not.toHaveProperty('traceparent')
+  for (const traceparent of ['x', 7, null, {}])
+    expect(parse({ ...envelope, traceparent, data }).id).toBe('c-1')
+})
+
+test('an event without an id is the same event in another trace', () => {
+  expect(parse(data, { traceparent: near! }).id).toBe(parse(data).id)
+})

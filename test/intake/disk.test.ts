@@ -75,6 +75,16 @@ test('what was answered is on disk for others, byte by byte, and a repetition is
   expect(body.toString()).toBe('zero one two')
 })
 
+test('the trace of a message reaches the disk with it', async () => {
+  const { inbox, path } = await open()
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  await inbox.append([event('plain'), { ...event('traced'), traceparent }])
+  const reader = openInboxReader(path)
+  const found = reader.journal.read(0, 10).map((message) => message.traceparent)
+  reader.close()
+  expect(found).toEqual([undefined, traceparent])
+})
+
 test('a refusal keeps its code', async () => {
   const { inbox, disk } = await open({ unreadEvents: 2 })
   const error = await rejection(inbox.append(['a', 'b', 'c'].map(event)))

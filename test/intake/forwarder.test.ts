@@ -90,9 +90,8 @@ async function forwarding(
   return { forwarder, forwarded: () => forwarded }
 }
 
-/** Stands in for the trainer: takes what comes, knows an event that it had, leaves word. */
-async function learning(server: RedisServer) {
-  const source: Source = redisSource({
+async function feedbackIn(server: RedisServer): Promise<Source> {
+  const source = redisSource({
     name: 'http',
     redis: await connected(server),
     streams: [stream],
@@ -101,9 +100,15 @@ async function learning(server: RedisServer) {
     clock: systemClock,
     log: silent,
   })
+  await source.open({}, never)
+  return source
+}
+
+/** Stands in for the trainer: takes what comes, knows an event that it had, leaves word. */
+async function learning(server: RedisServer) {
+  const source = await feedbackIn(server)
   const learned: string[] = []
   const positions: Record<string, string> = {}
-  await source.open({}, never)
   return {
     learned,
     async take(most = 1000): Promise<void> {
@@ -149,6 +154,22 @@ test('an entry says whose it is, and when its event was taken', async () => {
   const [entry] = await ask(server.url, (redis) => redis.xrange(stream, '-', '+'))
   expect(entry?.[1].slice(0, 7)).toEqual(['event', '7', 'replica', 'r1', 'offset', '0', 'time_ms'])
   expect(Number(entry?.[1][7])).toBeGreaterThan(1.7e12)
+})
+
+test('the trace of a message comes out of the stream as a header', async () => {
+  const server = await redisForTest()
+  const { path, inbox } = openedInbox()
+  const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+  const bytes = Buffer.from('1')
+  await inbox.append([
+    { source: 's', id: 'traced', bytes, traceparent },
+    { source: 's', id: 'plain', bytes },
+  ])
+  const { forwarder } = await forwarding(server, path)
+  await expect.poll(() => forwarder.waiting()).toBe(0)
+  const source = await feedbackIn(server)
+  const records = await source.read({ records: 10, waitMs: 0 }, never)
+  expect(records.map(({ headers = {} }) => headers.traceparent)).toEqual([traceparent, undefined])
 })
 
 test('after FLUSHALL comes again what the trainer has not learned, and nothing that it has', async () => {

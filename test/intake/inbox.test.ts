@@ -50,6 +50,21 @@ describe('the inbox', () => {
     expect(again.duplicates()).toBe(2)
   })
 
+  it('keeps the trace of a message beside it, and shows it as a header', async () => {
+    const path = join(scratchFolder(), 'inbox.db')
+    const inbox = opened(path)
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+    await inbox.append([{ ...event('a'), traceparent }, event('b')])
+    const reader = openInboxReader(path)
+    onTestFinished(() => reader.close())
+    const source = httpSource({ name: 'http', journal: reader.journal, clock: systemClock })
+    const { signal } = new AbortController()
+    await source.open({}, signal)
+    const [traced, plain] = await source.read({ records: 10, waitMs: 0 }, signal)
+    expect(traced!.headers).toEqual({ traceparent })
+    expect(plain).not.toHaveProperty('headers')
+  })
+
   it('counts the identities that it let go', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const inbox = opened(path, { seenEvents: 1500, unreadEvents: 10_000 })

@@ -53,7 +53,7 @@ async function kept(path: string, id: string): Promise<string | undefined> {
 }
 
 describe('served predictions', () => {
-  it('keep their part in a rollout: the canary of that time, what a shadow would have said, that the version was asked for', async () => {
+  it('keep their part in a rollout: the canary of that time, what a shadow would have said, that the version was asked for, the trace', async () => {
     const path = join(scratchFolder(), 'inbox.db')
     const store = opened(path)
     const shadow = { version: 'v3', answer: 'negative' }
@@ -62,6 +62,7 @@ describe('served predictions', () => {
       { ...served('p-2'), shadow },
       served('p-3'),
       { ...served('p-4'), pinned: true },
+      { ...served('p-5'), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` },
     ]
     store.record(kept)
     await store.flush()

@@ -13,6 +13,7 @@ export interface ReceivedSpan {
   readonly endTimeUnixNano: string
   readonly attributes: readonly { readonly key: string; readonly value: object }[]
   readonly status: { readonly code?: number }
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[]
 }
 
 interface Body {

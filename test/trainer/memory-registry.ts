@@ -79,7 +79,7 @@ export function memoryRegistry(): MemoryRegistry {
 
 function digestOf({ manifest, parameters }: VersionDraft): string {
   const { header, blob } = packTensors(parameters)
-  const { compute: _compute, ...content } = manifest
+  const { compute: _compute, trace: _trace, ...content } = manifest
   return createHash('sha256')
     .update(JSON.stringify(content))
     .update(header)

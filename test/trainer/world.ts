@@ -84,6 +84,7 @@ export interface Setting extends Partial<Replaced> {
   readonly registry?: Registry
   readonly log?: Logger
   readonly defence?: LoopParts['defence']
+  readonly onSpan?: LoopParts['onSpan']
   /** When `runToEnd` stops it; absent = when it rests and has read everything. */
   readonly until?: (status: TrainerStatus) => boolean
 }
@@ -217,6 +218,7 @@ export function partsIn(
     registry: shakyRegistry(setting.registry ?? world.registry, chaos),
     keepVersions: setting.keepVersions ?? 50,
     ...(setting.defence && { defence: setting.defence }),
+    ...(setting.onSpan && { onSpan: setting.onSpan }),
     ...(setting.afterRollback && { afterRollback: setting.afterRollback }),
     limits: {
       records: 16,
@@ -237,7 +239,7 @@ export function partsIn(
   }
 }
 
-/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","slice"?}`, enough of the real event for these tests. */
+/** `{"id","source"?,"text"?,"prediction_id"?,"label"|"rating"|"retract","slice"?,"traceparent"?}`, enough of the real event for these tests. */
 function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
   const text = new TextDecoder().decode(value)
   if (!text.startsWith('{')) throw failure('EVENT_MALFORMED', `no event: ${text}`)
@@ -251,6 +253,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
     prediction_id: about,
     model,
     slice,
+    traceparent,
   } = event
   return {
     id: String(id),
@@ -266,6 +269,7 @@ function parse({ value }: SourceRecord, connector: string): FeedbackEvent {
           : { kind: 'retract' },
     weight: 1,
     ...(slice !== undefined && { slice: String(slice) }),
+    ...(traceparent !== undefined && { traceparent: String(traceparent) }),
   }
 }
 

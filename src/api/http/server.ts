@@ -51,9 +51,9 @@ async function build(context: HttpContext): Promise<FastifyInstance> {
   addDeadline(app, 2 * limits.request_ms, clock)
   const connections = watch(app, context)
   addCors(app, cors)
+  // First: a request that is refused is traced too.
+  traceRequests(app, { spans: context.spans, clock })
   addHooks(app, context, connections)
-  const { spans } = context
-  if (spans !== undefined) traceRequests(app, { spans, clock })
   answerErrors(app, problemFormat, context)
   const isDescribed = ({ description }: Surface) => description !== undefined
   // The description sees the routes of its scope, and no others.

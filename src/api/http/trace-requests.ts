@@ -5,18 +5,30 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Clock } from '../../contracts/core.ts'
 import type { SpanExporter } from '../../platform/tracing/exporter.ts'
-import { childOf, readTraceparent } from '../../platform/tracing/traceparent.ts'
+import { RequestTrace } from '../../platform/tracing/request-trace.ts'
+import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Undefined where requests are not traced. */
+    trace: RequestTrace | undefined
+  }
+}
 
 export function traceRequests(
   app: FastifyInstance,
-  { spans, clock }: { readonly spans: SpanExporter; readonly clock: Clock },
+  { spans, clock }: { readonly spans: SpanExporter | undefined; readonly clock: Clock },
 ): void {
+  app.decorateRequest('trace', undefined)
+  if (spans === undefined) return
+  app.addHook('onRequest', async (request) => {
+    if (request.routeOptions.config.probe !== true)
+      request.trace = new RequestTrace(request.headers.traceparent)
+  })
   app.addHook('onResponse', async (request, reply) => {
-    const { method, routeOptions, headers } = request
-    if (routeOptions.config.probe === true) return
-    const parent = readTraceparent(headers.traceparent)
-    const context = childOf(parent)
-    if (!context.isSampled) return
+    const { method, routeOptions, trace } = request
+    if (trace?.context.isSampled !== true) return
+    const { context, parent } = trace
     const route = routeOptions.url ?? 'unknown'
     const endMs = clock.nowMs()
     spans.add({
@@ -32,6 +44,11 @@ export function traceRequests(
       isError: reply.statusCode >= 500,
     })
   })
+}
+
+/** Of a request that is not traced here, what its caller says: another process may trace what comes of it. */
+export function traceOf({ trace, headers }: FastifyRequest): RequestTrace | string | undefined {
+  return trace ?? plainTraceparent(headers.traceparent)
 }
 
 function modelOf({ params }: FastifyRequest) {

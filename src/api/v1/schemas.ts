@@ -488,6 +488,15 @@ const Version = Type.Object({
     ),
   ),
   compute: Type.Optional(Compute),
+  trace: Type.Optional(
+    Type.Object(
+      { traceparent: Type.String(), links: Type.Array(Type.String()) },
+      {
+        description:
+          'the span that published it, and those that sent the events it has learned (W3C Trace Context)',
+      },
+    ),
+  ),
   loss_gap: Type.Optional(LossGap),
   slice_gap: Type.Optional(SliceGap),
   live: Type.Boolean(),

@@ -30,6 +30,7 @@ export interface Published {
     readonly strata: readonly Readonly<Record<string, string | number>>[]
   }
   readonly compute?: { readonly cpu_seconds: number; readonly evaluation_cpu_seconds: number }
+  readonly trace?: { readonly traceparent: string }
   /** Overfitting. */
   readonly loss_gap?: {
     readonly trained: number

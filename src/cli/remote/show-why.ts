@@ -45,6 +45,7 @@ export async function showWhy(flags: WhyFlags): Promise<void> {
     ...learnedLines(chain[0]),
     ...verdictLines(chain[0]),
     ...costLines(chain[0]),
+    ...traceLines(chain[0]),
     ...fitLines(chain[0]),
     ...biasLines(chain[0]),
     ...legendOf(score),
@@ -109,6 +110,12 @@ function costLines(version: Published | undefined): string[] {
   return [
     `  at ${version.version}: ${all.toFixed(2)} CPU seconds, ${evaluation.toFixed(2)} of them for its evaluation`,
   ]
+}
+
+/** To be looked up where traces are kept. */
+function traceLines(version: Published | undefined): string[] {
+  const traceId = version?.trace?.traceparent.split('-')[1]
+  return traceId === undefined ? [] : [`  at ${version?.version ?? ''}: trace ${traceId}`]
 }
 
 /** Overfitting: always the numbers, and what to do about it where they ask for it. */

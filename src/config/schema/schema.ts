@@ -129,7 +129,7 @@ export function configSchemaOf(plugins: PluginTable) {
             Type.String({
               pattern: '^https?://[^\\s]+$',
               description:
-                'OpenTelemetry collector that gets a span for each request, such as http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT overrides it; absent = no traces',
+                'OpenTelemetry collector that gets spans of requests, updates and swaps, such as http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT overrides it; absent = no traces',
             }),
           ),
         },

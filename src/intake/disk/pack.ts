@@ -13,9 +13,10 @@ export function packEvents(events: readonly IncomingEvent[]): PackedEvents {
     at += event.bytes.length
   }
   const rows = events.map(
-    ({ source, id, digest = UNKNOWN_SIGNAL, isRepeatable = false, bytes }) => ({
+    ({ source, id, digest = UNKNOWN_SIGNAL, isRepeatable = false, bytes, traceparent }) => ({
       ...{ source, id, digest, isRepeatable },
       size: bytes.length,
+      ...(traceparent !== undefined && { traceparent }),
     }),
   )
   return { rows, bytes }

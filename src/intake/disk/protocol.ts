@@ -58,6 +58,7 @@ export interface PackedEvents {
     readonly digest: number
     readonly isRepeatable: boolean
     readonly size: number
+    readonly traceparent?: string
   }[]
   readonly bytes: Uint8Array<ArrayBuffer>
 }

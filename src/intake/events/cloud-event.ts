@@ -2,11 +2,13 @@
  * Events inside CloudEvents 1.0 (CNCF, 2019): structured, where the event is `data` of a JSON envelope, and binary,
  * where the event is the message and the envelope is in headers `ce_id` (Kafka) or `ce-id` (HTTP).
  *
- * Fields of the event win; the envelope fills in id, source and time, and slice from an extension attribute.
+ * Fields of the event win; the envelope fills in id, source and time, and slice and traceparent (the
+ * extension for distributed tracing) from extension attributes.
  */
 import type { Json } from '../../contracts/core.ts'
 import { given, identity, isObject, slice, time, type JsonObject } from './fields.ts'
 import { parseJson, type JsonLimits } from './json-guard.ts'
+import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
 import { refuse } from './refuse.ts'
 
 export interface Unwrapped {
@@ -17,6 +19,7 @@ export interface Unwrapped {
   readonly source: string | undefined
   readonly timeMs: number | undefined
   readonly slice?: string | undefined
+  readonly traceparent?: string | undefined
 }
 
 export type Headers = Readonly<Record<string, string>>
@@ -59,6 +62,8 @@ function readEnvelope(envelope: JsonObject, pointer: string) {
   return {
     ...{ id, source, timeMs: time(given(envelope, 'time'), `${pointer}/time`) },
     slice: slice(given(envelope, 'slice'), `${pointer}/slice`),
+    // One that is malformed is no fault of the event.
+    traceparent: plainTraceparent(given(envelope, 'traceparent')),
   }
 }
 

@@ -10,6 +10,7 @@ import type { FeedbackEvent, Input, FeedbackSignal } from '../../contracts/strea
 import { digestOf } from '../../platform/canonical-json.ts'
 import { withDetails } from '../../platform/errors.ts'
 import type { Limits } from '../../platform/limits.ts'
+import { plainTraceparent } from '../../platform/tracing/traceparent.ts'
 import { unwrap, type Headers, type Unwrapped } from './cloud-event.ts'
 import { given, identity, isObject, slice, time, weight, type JsonObject } from './fields.ts'
 import { readInput, type InputLimits } from './input.ts'
@@ -93,6 +94,9 @@ function readFields(event: JsonObject, reading: Reading): FeedbackEvent {
   if (predictionId !== undefined) read.predictionId = predictionId
   const part = field('slice', slice) ?? envelope.slice
   if (part !== undefined) read.slice = part
+  // The header is of the last hop.
+  const traceparent = plainTraceparent(context.headers?.traceparent) ?? envelope.traceparent
+  if (traceparent !== undefined) read.traceparent = traceparent
   checkSubject(read, event, pointer)
   return read
 }

@@ -46,7 +46,9 @@ export async function send(
 ): Promise<{ status: string; id: string; word: string }> {
   const { expected, place, unreadEntries, bytes, keepMs, replica, hasStream, messages } = batch
   const args = [expected, place, unreadEntries, keepMs, replica, hasStream ? 1 : 0, bytes]
-  const texts = messages.flatMap(({ value, offset, timeMs }) => [bufferOf(value), offset, timeMs])
+  const texts = messages.flatMap(({ value, offset, timeMs, traceparent = '' }) => [
+    ...[bufferOf(value), offset, timeMs, traceparent],
+  ])
   const [status, id, word] = textsOf(await redis.script(forwardScript, keys, [...args, ...texts]))
   return { status, id, word }
 }
@@ -73,8 +75,8 @@ return { redis.call('GET', KEYS[2]) or '', last, redis.call('HGET', KEYS[3], 'id
 
 /**
  * KEYS as above. ARGV: expected position, new position, maximum of unread entries, age below which an entry is never
- * trimmed (ms), replica, whether the stream existed, its maximum size in bytes, then event, offset and time of each
- * message. Returns `sent`, `moved` or `full`, the last id, the id of the mark.
+ * trimmed (ms), replica, whether the stream existed, its maximum size in bytes, then event, offset, time and
+ * traceparent ('' = none) of each message. Returns `sent`, `moved` or `full`, the last id, the id of the mark.
  *
  * Trims only entries that a copy of the reader's checkpoint has learned: another daemon that takes over starts from
  * that copy, however old it is. Without a report about copies, recently learned entries stay. A position expires a week
@@ -108,15 +110,16 @@ if read[1] and unread > 0 then
     if flat[at] == 'entries-added' then unread = math.min(unread, flat[at + 1] - tonumber(read[2] or '0')) end
   end
 end
-local messages = (#ARGV - 7) / 3
+local messages = (#ARGV - 7) / 4
 if unread + messages > tonumber(ARGV[3]) then return { 'full', '', read[1] or '' } end
 -- An estimate, of a few nodes of the stream: what is learned and young counts too, because it is held as well.
 local bytes = redis.call('MEMORY', 'USAGE', stream) or 0
 if bytes > tonumber(ARGV[7]) then return { 'full', '', read[1] or '' } end
 local id = ''
-for at = 8, #ARGV, 3 do
+for at = 8, #ARGV, 4 do
+  local trace = ARGV[at + 3] == '' and {} or { 'traceparent', ARGV[at + 3] }
   id = redis.call('XADD', stream, '*', 'event', ARGV[at], 'replica', ARGV[5], 'offset', ARGV[at + 1],
-    'time_ms', ARGV[at + 2])
+    'time_ms', ARGV[at + 2], unpack(trace))
 end
 redis.call('SET', place, ARGV[2], 'PX', 604800000)
 return { 'sent', id, read[1] or '' }`,

@@ -23,6 +23,8 @@ export interface IncomingEvent {
   /** Whether a repetition is meaningful. */
   readonly isRepeatable?: boolean
   readonly bytes: Uint8Array
+  /** Of the request that brought it. */
+  readonly traceparent?: string
 }
 
 /** A retraction may carry the id of the event that it retracts; it is not a repetition of it. */
@@ -246,8 +248,9 @@ class SqliteInbox implements Inbox {
       WHERE offset < ? OR (excluded.lesson <> 0 AND lesson NOT IN (0, excluded.lesson))`
     const isNew = this.#store.run(put, hashOf(keyOf(event)), offset, digest, undone) > 0
     if (!isNew && event.isRepeatable !== true) return false
-    const message = 'INSERT INTO messages (offset, value, time_ms) VALUES (?, ?, ?)'
-    this.#store.run(message, offset, event.bytes, this.#options.clock.nowMs())
+    const message = 'INSERT INTO messages (offset, value, time_ms, traceparent) VALUES (?, ?, ?, ?)'
+    const { bytes, traceparent = null } = event
+    this.#store.run(message, offset, bytes, this.#options.clock.nowMs(), traceparent)
     return true
   }
 

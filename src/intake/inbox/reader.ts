@@ -38,14 +38,18 @@ function journalOf(store: Store): InboxJournal {
   const mark = (name: string) =>
     store.get('SELECT value FROM marks WHERE name = ?', name)?.number('value') ?? 0
   const messages =
-    'SELECT offset, value, time_ms FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
+    'SELECT offset, value, time_ms, traceparent FROM messages WHERE offset >= ? ORDER BY offset LIMIT ?'
   return {
     read: (from, count) =>
-      store.all(messages, from, count).map((row) => ({
-        offset: row.number('offset'),
-        value: row.bytes('value'),
-        timeMs: row.number('time_ms'),
-      })),
+      store.all(messages, from, count).map((row) => {
+        const traceparent = row.textOrNull('traceparent')
+        return {
+          offset: row.number('offset'),
+          value: row.bytes('value'),
+          timeMs: row.number('time_ms'),
+          ...(traceparent !== null && { traceparent }),
+        }
+      }),
     forget: (keys) => {
       store.transaction(() => {
         for (const key of keys) store.run('DELETE FROM identities WHERE hash = ?', hashOf(key))
@@ -70,11 +74,12 @@ function journalOf(store: Store): InboxJournal {
 export function findPrediction(store: Store, id: string): ServedPrediction | undefined {
   if (id.includes('\0')) return undefined
   const row = store.get(
-    'SELECT id, input, version, label, time_ms, canary, shadow, pinned FROM predictions WHERE id = ?',
+    'SELECT id, input, version, label, time_ms, canary, shadow, pinned, traceparent FROM predictions WHERE id = ?',
     id,
   )
   if (row === undefined) return undefined
   const [canary, shadow] = [row.textOrNull('canary'), row.textOrNull('shadow')]
+  const traceparent = row.textOrNull('traceparent')
   return {
     id: row.text('id'),
     // Written by `predictions.ts` from an Input.
@@ -86,5 +91,6 @@ export function findPrediction(store: Store, id: string): ServedPrediction | und
     // Written by `table.ts`.
     ...(shadow !== null && { shadow: JSON.parse(shadow) as ShadowAnswer }),
     ...(row.numberOrNull('pinned') === 1 && { pinned: true }),
+    ...(traceparent !== null && { traceparent }),
   }
 }

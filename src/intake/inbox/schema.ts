@@ -37,6 +37,9 @@ export const inboxMigrations: readonly string[] = [
    ALTER TABLE predictions ADD COLUMN shadow TEXT;`,
   // 1: the request named the version.
   'ALTER TABLE predictions ADD COLUMN pinned INTEGER;',
+  // The span of the request (W3C Trace Context).
+  `ALTER TABLE messages ADD COLUMN traceparent TEXT;
+   ALTER TABLE predictions ADD COLUMN traceparent TEXT;`,
 ]
 
 /** Positions stored elsewhere no longer belong to this file. */

@@ -121,8 +121,8 @@ class FleetPredictions implements Predictions {
 }
 
 function textOf(prediction: ServedPrediction): string {
-  const { input, version, answer, timeMs, canary, shadow, pinned } = prediction
-  const more = { canary, shadow, pinned }
+  const { input, version, answer, timeMs, canary, shadow, pinned, traceparent } = prediction
+  const more = { canary, shadow, pinned, traceparent }
   const isPlain = Object.values(more).every((value) => value === undefined)
   return JSON.stringify([input, version, answer, timeMs, ...(isPlain ? [] : [more])])
 }
@@ -136,8 +136,8 @@ function predictionOf(id: string, text: string): ServedPrediction | undefined {
   return { id, input: input as Input, version, answer, timeMs, ...(more as MoreOf) }
 }
 
-/** What only answers during a rollout, or of a version by name, have. */
-type MoreOf = Pick<ServedPrediction, 'canary' | 'shadow' | 'pinned'> | undefined
+/** What only answers during a rollout, of a version by name, or in a trace, have. */
+type MoreOf = Pick<ServedPrediction, 'canary' | 'shadow' | 'pinned' | 'traceparent'> | undefined
 
 function listIn(text: string): readonly unknown[] {
   try {

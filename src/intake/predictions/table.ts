@@ -60,10 +60,12 @@ export function openPredictionTable(
 
 function write(store: Store, row: PredictionRow): void {
   const { id, input, version, answer, timeMs, canary = null, shadow, pinned } = row
-  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, shadow, pinned)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+  const { traceparent = null } = row
+  const insert = `INSERT OR IGNORE INTO predictions (id, input, version, label, time_ms, canary, shadow, pinned, traceparent)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
   const compared = shadow === undefined ? null : JSON.stringify(shadow)
-  store.run(insert, id, input, version, answer, timeMs, canary, compared, pinned ? 1 : null)
+  const named = pinned ? 1 : null
+  store.run(insert, id, input, version, answer, timeMs, canary, compared, named, traceparent)
 }
 
 /** Numbers rise with time, so that both bounds cut at the low end. */

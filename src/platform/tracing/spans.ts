@@ -5,7 +5,11 @@ export interface Span {
   readonly context: SpanContext
   /** The span that it lies in, perhaps of another service. */
   readonly parentId?: string | undefined
+  /** Other spans that it comes from, perhaps of other traces. */
+  readonly links?: readonly SpanContext[]
   readonly name: string
+  /** Absent = it answers a request. */
+  readonly kind?: 'internal'
   readonly startMs: number
   readonly endMs: number
   readonly attributes: Readonly<Record<string, string | number>>
@@ -18,7 +22,7 @@ export interface Resource {
   readonly instance: string
 }
 
-const [SERVER, ERROR] = [2, 2]
+const [INTERNAL, SERVER, ERROR] = [1, 2, 2]
 
 export function exportRequest(spans: readonly Span[], { version, instance }: Resource): object {
   const resource = {
@@ -32,14 +36,16 @@ export function exportRequest(spans: readonly Span[], { version, instance }: Res
   return { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: spans.map(shown) }] }] }
 }
 
-function shown({ context, parentId, name, startMs, endMs, attributes, isError }: Span) {
+function shown({ context, parentId, links = [], name, kind, isError, ...span }: Span) {
+  const { startMs, endMs, attributes } = span
   return {
     ...{ traceId: context.traceId, spanId: context.spanId },
     ...(parentId !== undefined && { parentSpanId: parentId }),
-    ...{ name, kind: SERVER },
+    ...{ name, kind: kind === 'internal' ? INTERNAL : SERVER },
     startTimeUnixNano: nanoseconds(startMs),
     endTimeUnixNano: nanoseconds(endMs),
     attributes: attributesOf(attributes),
+    ...(links.length > 0 && { links: links.map(({ traceId, spanId }) => ({ traceId, spanId })) }),
     status: isError ? { code: ERROR } : {},
   }
 }

@@ -22,6 +22,17 @@ export function readTraceparent(header: unknown): SpanContext | undefined {
   return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & SAMPLED) === SAMPLED }
 }
 
+/** The value of the header. */
+export function traceparentOf({ traceId, spanId, isSampled }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
+}
+
+/** In the one spelling that is kept; undefined for anything that is not one. */
+export function plainTraceparent(header: unknown): string | undefined {
+  const context = header === undefined ? undefined : readTraceparent(header)
+  return context && traceparentOf(context)
+}
+
 /** A span below `parent`, or the first one of a new trace. */
 export function childOf(parent: SpanContext | undefined): SpanContext {
   return {

@@ -31,6 +31,8 @@ import { ShadowQueue } from './shadow-queue.ts'
 import { faultOf, type Attempt } from './watched-answer.ts'
 import type { Batcher } from '../engine/batcher.ts'
 import { openSwaps, type Swaps } from './swaps.ts'
+import type { SpanExporter } from '../../platform/tracing/exporter.ts'
+import { sendSwap, subjectOf, type Swapped } from './swap-span.ts'
 
 export interface LiveModel {
   /** Undefined until the first version is loaded. */
@@ -91,6 +93,8 @@ export interface LiveModelOptions extends Predictor {
   /** The live version has answered a request, or failed to. */
   readonly onAttempt?: (attempt: Attempt) => void
   readonly metrics: Pick<Metrics, 'count' | 'observe' | 'gauge'>
+  /** Where the spans of swaps go; absent = swaps are not traced. */
+  readonly spans?: Pick<SpanExporter, 'add'> | undefined
   readonly log: Logger
 }
 
@@ -102,6 +106,7 @@ export async function openLiveModel(options: LiveModelOptions): Promise<LiveMode
 }
 
 type Live = LiveAdapter & LoadedRouting
+type Traced = (ended: Pick<Swapped, 'manifest' | 'error'>) => void
 
 /** What answers a request. */
 interface Begun {
@@ -293,8 +298,11 @@ class SwappingModel implements LiveModel {
 
   async #carryOut(pointer: Routing): Promise<void> {
     const startMs = this.#options.clock.monotonicMs()
-    const { loaded, failed } = await this.#loaded(pointer)
+    const traced = this.#traced(pointer)
+    const { loaded, failed } = await this.#loaded(pointer, traced)
+    const before = this.#live?.manifest
     this.#move({ ...loaded, pointer, manifest: loaded.adapter.manifest })
+    traced?.({ manifest: subjectOf(loaded, before) })
     const { model, metrics, clock } = this.#options
     metrics.observe('swapSeconds', { model }, (clock.monotonicMs() - startMs) / 1000)
     const [other] = failed
@@ -304,10 +312,20 @@ class SwappingModel implements LiveModel {
     throw other.error
   }
 
-  async #loaded(pointer: Routing): ReturnType<typeof loadRouting> {
+  /** Undefined where swaps are not traced. */
+  #traced(pointer: Routing): Traced | undefined {
+    const { spans, clock, model } = this.#options
+    if (spans === undefined) return undefined
+    const [startMs, isFirst] = [clock.nowMs(), this.#live === undefined]
+    return (ended) =>
+      sendSwap(spans, { model, pointer, isFirst, startMs, endMs: clock.nowMs(), ...ended })
+  }
+
+  async #loaded(pointer: Routing, traced: Traced | undefined): ReturnType<typeof loadRouting> {
     try {
       return await loadRouting(this.#adapterCache, pointer)
     } catch (error) {
+      traced?.({ error })
       this.#stay(pointer, error)
       throw error
     }

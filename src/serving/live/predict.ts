@@ -19,6 +19,8 @@ export interface PredictRequest {
   /** Of the user or session: the same key stays on the same side of a canary. Absent: each request is on its own. */
   readonly key?: string | undefined
   readonly signal?: AbortSignal | undefined
+  /** Of the request's span (W3C Trace Context), for feedback on its answers; absent = it belongs to no trace. */
+  readonly traceparent?: string | undefined
 }
 
 export interface Answered {
@@ -81,7 +83,10 @@ export async function answer(
       const { version } = manifest
       const trial = canary === undefined ? {} : { canary }
       const named = request.version === undefined ? {} : ({ pinned: true } as const)
-      served.push({ id, input, answer: text, shown, version, timeMs, ...trial, ...named })
+      const { traceparent } = request
+      const traced = traceparent === undefined ? {} : { traceparent }
+      const what = { id, input, answer: text, shown, version, timeMs }
+      served.push({ ...what, ...trial, ...named, ...traced })
     }
     return { id, answer: task.view.answer(output), ...truncation(rows[index]) }
   })

@@ -49,11 +49,12 @@ export function openPredictionService(options: PredictionOptions): PredictionSer
   }
   return {
     until,
-    async predict({ inputs, version: named, atMs, key, signal, ...freshness }) {
+    async predict({ inputs, version: named, atMs, key, signal, traceparent, ...freshness }) {
       await until(freshness, signal)
       const past = atMs === undefined ? undefined : await versions.liveAt(atMs)
       try {
-        return await live.predict({ inputs, version: past?.live.version ?? named, key, signal })
+        const version = past?.live.version ?? named
+        return await live.predict({ inputs, version, key, signal, traceparent })
       } catch (error) {
         throw explained(error, model, trainer.status(model))
       }

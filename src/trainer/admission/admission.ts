@@ -395,8 +395,8 @@ export class Admission {
     old: LatentMap | undefined,
   ): Decision<'wait' | 'update'> {
     const { learner, heldOut, progress, dedupe, waiting, setAside, loop, onHoldOut } = this.#parts
-    const { log } = this.#parts
-    const { isCounted, event } = counted
+    const { log, traces } = this.#parts
+    const { isCounted, event, served } = counted
     learner.check(said)
     const example = this.#defended(counted, said, latents)
     if (example === undefined) return { verdict: 'wait', reason: 'kept back' }
@@ -411,7 +411,8 @@ export class Admission {
     log.add({ key: example.key, example, state })
     dedupe.add(example.key, event ? signalDigest(event) : counted.digest)
     if (isCounted !== true) progress.count('accepted')
-    if (counted.served !== undefined) this.#judge(counted.served, example)
+    if (served !== undefined) this.#judge(served, example)
+    traces?.note(example.key, event?.traceparent ?? served?.traceparent)
     return decision
   }
 

@@ -14,6 +14,7 @@ import type { Retracted } from '../../checkpoint/saved.ts'
 import type { TrainerProgress } from '../trainer-progress.ts'
 import type { DeadLetterBuffer } from './dead-letter-buffer.ts'
 import type { LoopParts } from '../parts.ts'
+import type { PendingTraces } from './pending-traces.ts'
 import type { Trials } from '../routing/trials.ts'
 import type { RetryPolicy } from '../../platform/retry.ts'
 import type { LatentProvider } from '../sources/latent-provider.ts'
@@ -32,6 +33,8 @@ export interface AdmissionParts {
   readonly served: Pick<ServedScores, 'judge' | 'knows'>
   readonly trials: Pick<Trials, 'judge'>
   readonly log: EventLog
+  /** Absent = nothing is traced. */
+  readonly traces?: Pick<PendingTraces, 'note'> | undefined
   readonly forgetting: Pick<Forgetting, 'refuses' | 'isErased'>
   readonly letters: DeadLetterBuffer
   /** Keys of refused events are put here. */

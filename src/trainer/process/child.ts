@@ -11,6 +11,7 @@ import type { Routing } from '../../versions/contract.ts'
 import { unknownStatus } from '../unknown-status.ts'
 import { openJitter } from '../../platform/random.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
+import type { Span } from '../../platform/tracing/spans.ts'
 import { isAborted } from '../is-aborted.ts'
 import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
 import { withoutNativeNoise } from './native-noise.ts'
@@ -34,6 +35,7 @@ export interface ChildParts extends ChildPlan {
   readonly saved: (model: string) => TrainerStatus | undefined
   readonly onPointer: (model: string, pointer: Routing) => void
   readonly onRestart: () => void
+  readonly onSpan: (span: Span) => void
 }
 
 const AT_WORK: ReadonlySet<string> = new Set(['running', 'idle', 'standby', 'paused', 'budget'])
@@ -199,6 +201,7 @@ export class TrainerChild {
     this.#heardMs = this.#parts.clock.monotonicMs()
     if (message.kind === 'status') this.#hearStatus(message.status)
     else if (message.kind === 'pointer') this.#parts.onPointer(message.model, message.pointer)
+    else if (message.kind === 'span') this.#parts.onSpan(message.span)
     else this.#parts.log.error(message, 'a trainer process cannot continue')
   }
 

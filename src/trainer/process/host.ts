@@ -9,6 +9,7 @@ import { CodedError, type Clock, type Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'
 import { acquireLock, type Lock } from '../../platform/store/lock.ts'
+import type { Span } from '../../platform/tracing/spans.ts'
 import { isAborted } from '../is-aborted.ts'
 import { unknownStatus } from '../unknown-status.ts'
 import type { Loop } from '../loop.ts'
@@ -42,6 +43,7 @@ export interface Hosting {
   readonly trainingMutex: TrainingMutex
   readonly onStatus: (status: TrainerStatus) => void
   readonly onPointer: (model: string, pointer: Routing) => void
+  readonly onSpan: (span: Span) => void
 }
 
 const statusEveryMs = 1_000
@@ -63,6 +65,7 @@ export class TrainerHost {
       trainingMutex: new TrainingMutex(),
       onStatus: (status) => tell({ kind: 'status', status: this.#withLease(status) }),
       onPointer: (model, pointer) => tell({ kind: 'pointer', model, pointer }),
+      onSpan: (span) => tell({ kind: 'span', span }),
     }
   }
 

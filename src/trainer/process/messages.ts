@@ -2,6 +2,7 @@
 import type { Json } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
 import type { Routing } from '../../versions/contract.ts'
+import type { Span } from '../../platform/tracing/spans.ts'
 import type { LogOptions } from '../../platform/log.ts'
 
 export type LogLevel = NonNullable<LogOptions['level']>
@@ -18,5 +19,7 @@ export type ToTrainer =
 export type FromTrainer =
   | { readonly kind: 'status'; readonly status: TrainerStatus }
   | { readonly kind: 'pointer'; readonly model: string; readonly pointer: Routing }
+  /** The server sends it on: a daemon has one exporter. */
+  | { readonly kind: 'span'; readonly span: Span }
   /** The process ends now, and why. */
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string }

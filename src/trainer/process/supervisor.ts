@@ -8,6 +8,7 @@ import type { Routing } from '../../versions/contract.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LogLevel } from './messages.ts'
+import type { Span } from '../../platform/tracing/spans.ts'
 import { TrainerChild, type ChildPlan } from './child.ts'
 
 export interface SupervisorOptions {
@@ -23,6 +24,8 @@ export interface SupervisorOptions {
   readonly saved?: (model: string) => TrainerStatus | undefined
   /** A process was started again. */
   readonly onRestart?: () => void
+  /** A process has finished a span of a trace. */
+  readonly onSpan?: (span: Span) => void
 }
 
 export interface TrainerReport extends TrainerStatus {
@@ -49,6 +52,7 @@ const stalledMsByDefault = 5_000
 
 export function openSupervisor(options: SupervisorOptions): Supervisor {
   const { clock, log, silenceMs = silenceMsByDefault, onRestart = () => undefined } = options
+  const { onSpan = () => undefined } = options
   const { stalledMs = () => stalledMsByDefault, saved = () => undefined } = options
   const entry = entryUrl('./process.ts', import.meta.url)
   const listeners = new Set<(model: string, pointer: Routing) => void>()
@@ -61,6 +65,7 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
         ...{ ...plan, entry, clock, log, silenceMs, stalledMs, saved },
         onPointer,
         onRestart,
+        onSpan,
       }),
   )
   const byModel = new Map(

@@ -92,6 +92,7 @@ export function openAdmission({ loop, state, retry, latents }: Assembly): Admiss
     served: state.served,
     trials: state.trials,
     log: state.log,
+    traces: state.traces,
     forgetting: state.forgetting,
     letters: state.letters,
     refused: state.refused,

@@ -112,6 +112,7 @@ function continueFrom(saved: Saved, { loop, state }: RestoreVersion): void {
   if (saved.identity.adapter === state.identity.adapter) state.restoreLearner(saved)
   else beginAdapter(saved, { loop, state })
   state.learner.resume(pending, trigger)
+  state.traces?.restore(saved.traces)
   // Last: a restored learner would make it outdated.
   if (defence !== undefined) state.defence?.restore(defence)
 }

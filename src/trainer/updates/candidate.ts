@@ -12,6 +12,7 @@ import { changeText } from './reason.ts'
 import type { Cost } from '../../evaluation/compute-ledger.ts'
 import { heldBy } from '../../evaluation/release-bar.ts'
 import { learnedFrom } from './learned-from.ts'
+import type { UpdateTrace } from './update-trace.ts'
 import type { TrainerState } from '../state.ts'
 import type { AllPositions } from '../../checkpoint/saved.ts'
 
@@ -31,7 +32,11 @@ export interface Candidate extends Pick<Outcome, 'learned' | 'alarm'> {
   readonly compute?: Cost | undefined
   /** What it has learned since its parent. */
   readonly block?: readonly Example[] | undefined
+  /** Absent = it is not traced. */
+  readonly trace?: Pick<UpdateTrace, 'of'> | undefined
 }
+
+type Made = Pick<Candidate, 'learned' | 'compute' | 'block' | 'trace'>
 
 export interface Publishing {
   readonly loop: LoopParts
@@ -41,7 +46,7 @@ export interface Publishing {
 
 /** Idempotent: after a crash the same candidate is made again and published again, which is a success. */
 export async function publishCandidate(
-  { learned, alarm, cause, scaledBack, facts, compute, block }: Candidate,
+  { learned, alarm, cause, scaledBack, facts, compute, block, trace }: Candidate,
   parts: Publishing,
   signal: AbortSignal,
 ): Promise<Published> {
@@ -61,7 +66,7 @@ export async function publishCandidate(
   const { bar } = state.progress
   const held = bar && heldBy(bar, scores)
   if (held === undefined) state.progress.setBar(undefined)
-  return publish({ learned, compute, block }, parts, signal, (version) => {
+  return publish({ learned, compute, block, trace }, parts, signal, (version) => {
     const decided: PromotionDecision = held ?? loop.policies.promotion.decide({ ...facts, version })
     const { verdict, reason, ...more } = decided
     const parts = [alarmed ?? '', change, reason].filter((part) => part !== '')
@@ -86,7 +91,7 @@ export async function publishAgain(
 }
 
 async function publish(
-  made: Pick<Candidate, 'learned' | 'compute' | 'block'>,
+  made: Made,
   { loop, state, retry }: Publishing,
   signal: AbortSignal,
   decide: (version: string) => Published['decision'],
@@ -117,7 +122,7 @@ async function publish(
 function draftOf(
   version: string,
   decision: PromotionDecision,
-  { learned: learnedNow, compute, block = [] }: Pick<Candidate, 'learned' | 'compute' | 'block'>,
+  { learned: learnedNow, compute, block = [], trace }: Made,
   loop: LoopParts,
   { learner, progress }: TrainerState,
 ): VersionDraft {
@@ -141,6 +146,7 @@ function draftOf(
     reason: decision.reason,
     ...(block.length > 0 && { learned_from: learnedFrom(block, loop.task) }),
     ...(compute && { compute: rounded(compute) }),
+    ...(trace && { trace: trace.of(version) }),
     ...(learner.lossGap && { loss_gap: learner.lossGap }),
     ...(learner.sliceGap && { slice_gap: learner.sliceGap }),
     ...(decision.verdicts && { verdicts: decision.verdicts }),

@@ -26,6 +26,7 @@ import { consultKept, outliersIn, releaseKeptBack } from '../admission/quarantin
 import type { TrainerState } from '../state.ts'
 import type { ComputeMeter } from './compute-meter.ts'
 import type { UpdateClock } from './update-times.ts'
+import { UpdateTrace } from './update-trace.ts'
 
 export interface UpdaterParts {
   readonly loop: LoopParts
@@ -65,6 +66,7 @@ export class Updater {
     const startMs = loop.clock.monotonicMs()
     const before = state.presentLearner()
     const block = state.learner.pending
+    const trace = this.#trace(block)
     const earlier = state.progress.state.live?.previous ?? undefined
     const live = await liveVersion(this.#parts, signal)
     const outcome = await drive(state.learner.update(live, this.#watched), latents, signal)
@@ -73,6 +75,7 @@ export class Updater {
     const target = outcome.to ?? earlier
     if (outcome.verdict === 'rollback' && target !== undefined) {
       cost.ended()
+      trace?.ended(this.#nextName, { verdict: 'rollback' })
       return this.goBack(target, outcome.reason, signal)
     }
     this.#leaveOut(outcome)
@@ -91,12 +94,16 @@ export class Updater {
     const evaluated = state.progress.state.next
     const left = new Set(outcome.unlearned?.map(({ key }) => key))
     const learnedNow = block.filter(({ key }) => !left.has(key))
-    const candidate = { ...outcome, scaledBack, facts, compute, block: learnedNow }
+    const candidate = { ...outcome, scaledBack, facts, compute, block: learnedNow, trace }
     const publishing = publishCandidate(candidate, this.#parts, signal)
-    const published = await unlessNotFinite(publishing)
-    if (published instanceof CodedError)
+    const published = await unlessNotFinite(trace?.publishing(publishing) ?? publishing)
+    if (published instanceof CodedError) {
+      trace?.ended(this.#nextName, { verdict: 'failed' })
       return this.#undo({ before, block, outcome, error: published }, signal)
+    }
     const { number, version, decision } = published
+    const { verdict } = decision
+    trace?.ended(version, { verdict, events: outcome.learned, steps: outcome.steps })
     times.decided(decision.verdicts)
     this.#log(outcome, version, decision)
     if (decision.verdict === 'promote') promoteCompared(this.#parts, evaluated)
@@ -136,6 +143,23 @@ export class Updater {
         ? trials.release({ version, reason }, progress)
         : []
     progress.intend([...left, ...moves])
+  }
+
+  /** Undefined where nothing is traced. */
+  #trace(block: readonly Example[]): UpdateTrace | undefined {
+    const { loop, state } = this.#parts
+    const { model, clock, onSpan } = loop
+    if (onSpan === undefined || state.traces === undefined) return undefined
+    const place = { positions: state.progress.positions, journals: state.journals }
+    return new UpdateTrace({
+      ...{ model, clock, onSpan, place },
+      traceparents: state.traces.of(block),
+    })
+  }
+
+  /** Of the version that is made next. */
+  get #nextName(): string {
+    return `v${this.#parts.state.progress.state.next}`
   }
 
   /** Held-out rows that an update looks at while it trains, in a random order that stays the same. */
@@ -190,14 +214,18 @@ export class Updater {
   /** Publishes the present weights with the items that memory has stored since the last version. */
   async publishMemory(cause: string, signal: AbortSignal): Promise<void> {
     const { state, pointer } = this.#parts
+    const trace = this.#trace(state.learner.pending)
     if (state.learner.memoryPublished()) state.learnerChanged()
     const before = state.learnerState.weights
     const { batch, replay_batch } = this.#parts.loop.train
     const size = { learned: batch, stepRows: batch + replay_batch }
     const facts = await promotionFacts({ before, block: [], size }, this.#parts, signal)
     const evaluated = state.progress.state.next
-    const published = await publishCandidate({ learned: 0, cause, facts }, this.#parts, signal)
+    const candidate = { learned: 0, cause, facts, trace }
+    const publishing = publishCandidate(candidate, this.#parts, signal)
+    const published = await (trace?.publishing(publishing) ?? publishing)
     const { number, version, decision } = published
+    trace?.ended(version, { verdict: decision.verdict })
     this.#parts.times.decided(decision.verdicts)
     this.#parts.loop.log.info({ version, ...decision }, 'recalled')
     if (decision.verdict === 'promote') promoteCompared(this.#parts, evaluated)

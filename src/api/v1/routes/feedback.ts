@@ -11,6 +11,7 @@ import type { FeedbackGate } from '../../../serving/services/feedback/feedback-g
 import type { Services } from '../../../serving/services/services.ts'
 import type { RawBody } from '../../http/bodies.ts'
 import { problems } from '../../http/schemas.ts'
+import { traceOf } from '../../http/trace-requests.ts'
 import { readFeedbackBody } from '../feedback-body.ts'
 import { FeedbackAnswer, feedbackBody, ModelParams } from '../schemas.ts'
 import { nameLive } from './version-headers.ts'
@@ -27,12 +28,16 @@ export function addFeedbackRoute(app: FastifyInstance, services: Services): void
     '/models/:model/feedback',
     // Events are checked one by one, each with its own code, not by the schema.
     { schema, config: { role: 'feedback', raw: true }, validatorCompiler: () => () => true },
-    async ({ params, body, headers, caller }, reply) => {
+    async (request, reply) => {
+      const { params, body, headers, caller } = request
       const model = services.model(params.model)
       nameLive(reply, model)
       model.feedback.checkLearns()
       const { events, single } = await readFeedbackBody(body, headers, services.limits.body_events)
-      const given = await model.feedback.give(events, { sources: caller?.sources })
+      const given = await model.feedback.give(events, {
+        sources: caller?.sources,
+        trace: traceOf(request),
+      })
       const receipt = shown(given)
       const [refused] = given.rejected
       // A client that reads receipts finds one in the refusal of a single event too.

@@ -10,6 +10,7 @@ import type { PastTime } from '../../../serving/services/prediction-service.ts'
 import type { PredictRequest } from '../../../serving/live/predict.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { problems } from '../../http/schemas.ts'
+import { traceOf } from '../../http/trace-requests.ts'
 import { isLong, sendInPieces, shown } from '../long-answer.ts'
 import { keyIn, PredictHeaders } from '../request-key.ts'
 import { ModelParams, predictAnswer, predictBody, type PredictBody } from '../schemas.ts'
@@ -29,7 +30,9 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
   app.post<{ Params: ModelParams; Querystring: PredictQuery; Body: PredictBody }>(
     '/models/:model/predict',
     { schema, config: { role: 'predict' } },
-    async ({ params, query, body, headers, over }, reply) => {
+    async (request, reply) => {
+      const { params, query, body, headers, over } = request
+      const trace = traceOf(request)
       const model = services.model(params.model)
       const inputs = await eventLoop.each(body.inputs, (value, at) =>
         inputOf(model, services.limits, value, at),
@@ -40,6 +43,7 @@ export function addPredictRoute(app: FastifyInstance, services: Services): void 
         ...pastIn(body, query),
         key: body.key ?? keyIn(headers),
         signal: over,
+        traceparent: typeof trace === 'object' ? trace.traceparent : trace,
       })
       const { version, digest } = manifest
       nameVersion(reply, { version, digest, generation })

@@ -14,7 +14,7 @@ export interface FeedbackGate {
   /** Resolves when everything accepted, and everything rejected, is on disk. */
   give(
     events: readonly IncomingFeedback[],
-    sender?: Pick<TakeOptions, 'sources'>,
+    sender?: Pick<TakeOptions, 'sources' | 'trace'>,
   ): Promise<FeedbackReceipt & Partial<NextUpdate>>
 }
 

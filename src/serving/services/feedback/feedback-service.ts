@@ -11,6 +11,8 @@ import type { Routing } from '../../../versions/contract.ts'
 import { incomingEvent, type Inbox, type IncomingEvent } from '../../../intake/inbox/inbox.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 import { isOfSender, refusedSource, type SourceLimit } from './source-limit.ts'
+import type { RequestTrace } from '../../../platform/tracing/request-trace.ts'
+import { traceparentsOf, type TraceOfPrediction } from './traced-events.ts'
 import type { Signed } from '../../../intake/signatures/standard-webhooks.ts'
 import type { EventCheck } from './event-check.ts'
 import type { UndoneFeedback } from './undone-feedback.ts'
@@ -30,6 +32,8 @@ export interface TakeOptions {
   readonly areLetters?: boolean | undefined
   /** Event sources that their sender may name; absent = all. */
   readonly sources?: readonly string[] | undefined
+  /** What the request belongs to; a text: its caller's, where requests are not traced here. */
+  readonly trace?: RequestTrace | string | undefined
 }
 
 /** One event as it arrived. */
@@ -58,7 +62,7 @@ export interface FeedbackServiceOptions {
   readonly inbox: Pick<Inbox, 'append' | 'unread'>
   /** What a receipt calls an offset of the inbox; absent = the offset. */
   readonly positionOf?: (offset: number) => string
-  readonly predictions: { flush(): Promise<void> }
+  readonly predictions: { flush(): Promise<void>; readonly traceOf?: TraceOfPrediction | undefined }
   readonly deadLetters: Pick<Sink, 'write'>
   readonly metrics: Pick<Metrics, 'count'>
   readonly clock: Clock
@@ -74,7 +78,7 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
   return {
     unread: () => options.inbox.unread(),
     moved: (pointer) => options.undone?.moved(pointer),
-    async take(incoming, { areLetters = false, sources } = {}) {
+    async take(incoming, { areLetters = false, sources, trace } = {}) {
       const limit = areLetters ? undefined : options.sourceLimit
       const refuse = (source: string) => refusedSource(source, sources) ?? limit?.(source)
       const checked = await eventLoop.each(incoming, (event) =>
@@ -86,7 +90,7 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
       const letters = rejected.filter(({ error }) => !isOfSender(error))
       if (!areLetters) await bury(options, incoming, letters)
       const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
-      const appended = await keep(options, events)
+      const appended = await keep(options, events, trace)
       const duplicates = appended.duplicates.length
       count(options, appended.accepted, duplicates, rejected)
       const { accepted, end } = appended
@@ -101,7 +105,7 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
   }
 }
 
-type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId'>
+type Checked = IncomingEvent & Pick<FeedbackEvent, 'predictionId' | 'traceparent'>
 
 function checkOne(
   { check }: FeedbackServiceOptions,
@@ -115,8 +119,12 @@ function checkOne(
     const event = check(bytes, request)
     const refused = refuse(event.source)
     if (refused !== undefined) return refused
-    const { predictionId } = event
-    return { ...incomingEvent(event, bytes), ...(predictionId !== undefined && { predictionId }) }
+    const { predictionId, traceparent } = event
+    return {
+      ...incomingEvent(event, bytes),
+      ...(predictionId !== undefined && { predictionId }),
+      ...(traceparent !== undefined && { traceparent }),
+    }
   } catch (error) {
     if (error instanceof CodedError) return error
     throw error
@@ -131,11 +139,19 @@ interface Kept {
 }
 
 /** Predictions that the events name are made readable first, so that the trainer finds them when it reads the events. */
-async function keep(options: FeedbackServiceOptions, events: readonly Checked[]): Promise<Kept> {
+async function keep(
+  options: FeedbackServiceOptions,
+  events: readonly Checked[],
+  trace: TakeOptions['trace'],
+): Promise<Kept> {
   if (events.length === 0) return { accepted: 0, duplicates: [] }
   if (events.some(({ predictionId }) => predictionId !== undefined))
     await options.predictions.flush()
-  const rows = events.map(({ predictionId: _id, ...event }) => event)
+  const traceparent = traceparentsOf(events, trace, options.predictions.traceOf)
+  const rows = events.map(({ predictionId, traceparent: own, ...event }) => {
+    const traced = traceparent({ predictionId, traceparent: own })
+    return traced === undefined ? event : { ...event, traceparent: traced }
+  })
   const appended = await options.inbox.append(rows, options.undone?.below())
   if (appended.accepted > 0) options.onAppended?.()
   return appended
