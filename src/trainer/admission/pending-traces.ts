@@ -19,7 +19,7 @@ export class PendingTraces {
     this.#isPending = isPending
   }
 
-  /** Call it for each example that begins to wait. A trace that its caller does not sample is nobody's. */
+  /** Call it for each example that begins to wait. A trace that its caller does not sample is left out. */
   note(key: ExampleKey, traceparent: string | undefined): void {
     this.#traces.delete(key)
     if (readTraceparent(traceparent)?.isSampled !== true || traceparent === undefined) return

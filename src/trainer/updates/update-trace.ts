@@ -23,7 +23,7 @@ export interface UpdateTraceParts {
   readonly onSpan: (span: Span) => void
   /** Of the events that are learned, each once, in their order. */
   readonly traceparents: readonly string[]
-  /** What tells this update from any other of this model: positions, and what they point into. */
+  /** What distinguishes this update from the others of its model: positions, and what they point into. */
   readonly place: Json
 }
 
