@@ -64,8 +64,9 @@ import type { SurfacePlugin } from './api/surface.ts'
 import { dashboard } from './api/dashboard/plugin.ts'
 import { v1 } from './api/v1/plugin.ts'
 import { bert } from './bases/bert/plugin.ts'
+import { causal } from './bases/causal/plugin.ts'
 import { features } from './bases/features/plugin.ts'
-import { minilm, pulled } from './bases/pulled/plugin.ts'
+import { minilm, pulled, smollm2 } from './bases/pulled/plugin.ts'
 import { useLite } from './bases/use-lite/plugin.ts'
 import type { MethodPlugin } from './contracts/adapter.ts'
 import type { BasePlugin } from './contracts/network.ts'
@@ -87,8 +88,10 @@ import { regression } from './tasks/regression/plugin.ts'
 export const bases = {
   'use-lite': useLite,
   minilm,
+  smollm2,
   pulled,
   bert,
+  causal,
   features,
 } satisfies Readonly<Record<string, BasePlugin>>
 

@@ -7,8 +7,9 @@
  * language-models", ACL, arXiv:2106.10199.
  */
 import type { AdapterConfig, Method, MethodPlugin } from '../contracts/adapter.ts'
+import type { TargetModule } from '../contracts/network.ts'
 import { unadapted } from '../nn/unadapted.ts'
-import { tailLayers, weightedModules } from './target-modules.ts'
+import { invalidAdapter, tailLayers, weightedModules } from './target-modules.ts'
 import { fromStateDict, stateDictConfig, toStateDict } from './peft/state-dict.ts'
 
 export const bitfit = {
@@ -18,13 +19,15 @@ export const bitfit = {
     name: 'bitfit',
 
     parameters: (sites) =>
-      weightedModules(sites, config).map(({ name, outSize }) => {
+      biasedModules(weightedModules(sites, config)).map(({ name, outSize }) => {
         const bias = `${name}.bias`
         return { name: bias, shape: [outSize], start: { weight: bias } }
       }),
 
     adaptation(ops, sites) {
-      const inTail = new Set(sites.map(({ name }) => name))
+      const inTail = new Set(
+        sites.filter(({ hasBias }) => hasBias !== false).map(({ name }) => name),
+      )
       const biasOf = (site: string) => ops.param(`${site}.bias`)
       return {
         ...unadapted(),
@@ -40,3 +43,13 @@ export const bitfit = {
     peftConfig: (_sites, base) => stateDictConfig('bitfit', base),
   }),
 } satisfies MethodPlugin
+
+function biasedModules(modules: readonly TargetModule[]): readonly TargetModule[] {
+  const biased = modules.filter(({ hasBias }) => hasBias !== false)
+  if (biased.length > 0) return biased
+  throw invalidAdapter(
+    'method',
+    'bitfit',
+    'another: the maps and norms of this base have no biases',
+  )
+}

@@ -25,17 +25,22 @@ export const full = {
 
     adaptation(ops, sites) {
       const weights = new Map(sites.map((site) => [site.name, weightOf(site)]))
+      const unbiased = new Set(
+        sites.filter(({ hasBias }) => hasBias === false).map(({ name }) => name),
+      )
       const biasOf = (site: string) => ops.param(`${site}.bias`)
       return {
         ...unadapted(),
         linear(site, x, _weight, _bias, plain) {
           const weight = weights.get(site)
           if (weight === undefined) return plain()
-          return ops.add(ops.matMul(x, ops.param(weight)), biasOf(site))
+          const product = ops.matMul(x, ops.param(weight))
+          return unbiased.has(site) ? product : ops.add(product, biasOf(site))
         },
         norm(site, scale, bias, apply) {
           const weight = weights.get(site)
-          return weight === undefined ? apply(scale, bias) : apply(ops.param(weight), biasOf(site))
+          if (weight === undefined) return apply(scale, bias)
+          return apply(ops.param(weight), unbiased.has(site) ? bias : biasOf(site))
         },
       }
     },
@@ -48,14 +53,14 @@ export const full = {
 } satisfies MethodPlugin
 
 function weightsOf(site: TargetModule): readonly ParameterSpec[] {
-  const { name, kind, inSize, outSize } = site
+  const { name, kind, inSize, outSize, hasBias } = site
   const [weight, bias] = [weightOf(site), `${name}.bias`]
-  return [
-    {
-      name: weight,
-      shape: kind === 'linear' ? [inSize, outSize] : [outSize],
-      start: { weight },
-    },
-    { name: bias, shape: [outSize], start: { weight: bias } },
-  ]
+  const matrix: ParameterSpec = {
+    name: weight,
+    shape: kind === 'linear' ? [inSize, outSize] : [outSize],
+    start: { weight },
+  }
+  return hasBias === false
+    ? [matrix]
+    : [matrix, { name: bias, shape: [outSize], start: { weight: bias } }]
 }

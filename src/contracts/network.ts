@@ -31,6 +31,10 @@ export interface Ops<T> {
   softmax(x: T): T
   /** Over the last axis: scale · (x − mean) / √(var + eps) + bias. */
   layerNorm(x: T, scale: T, bias: T, eps: number): T
+  /** Over the last axis: scale · x / √(mean(x²) + eps). */
+  rmsNorm(x: T, scale: T, eps: number): T
+  /** x · sigmoid(x). */
+  silu(x: T): T
   /** Exact (erf) GELU. */
   gelu(x: T): T
   relu(x: T): T
@@ -41,7 +45,7 @@ export interface Ops<T> {
   maximum(a: T, b: T): T
   /** Rows of table [n, d] by ids [b, s] → [b, s, d]. */
   gather(table: T, ids: T): T
-  /** The first s rows of table [n, d] for ids [b, s] → [1, s, d]: positions. */
+  /** The first s rows of table [n, d], s the last size of `ids` [b, s] (or of a mask) → [1, s, d]. */
   positions(table: T, ids: T): T
   /** [b, s, h·d] → [b, h, s, d]. */
   splitHeads(x: T, heads: number): T
@@ -53,6 +57,10 @@ export interface Ops<T> {
   concat(parts: readonly T[]): T
   /** mask [b, s] of 1 and 0 → additive [b, 1, 1, s]: 0 where 1, −1e9 where 0. */
   attentionBias(mask: T): T
+  /** The same for a decoder → [b, 1, s, s]: about −1e9 also where the key (last axis) comes after the query. */
+  causalBias(mask: T): T
+  /** The last position with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
+  lastPosition(x: T, mask: T): T
   /** Selects the first `first` and the last `last` of the positions with mask 1: mask [b, s] → [b, s, 1] of 1 and 0. */
   ends(mask: T, first: number, last: number): T
   /** Mean over the positions with mask 1: x [b, s, d], mask [b, s] → [b, 1, d]. */
@@ -85,6 +93,8 @@ export interface TargetModule {
    * `<name>.bias`.
    */
   readonly weight?: string
+  /** A map or norm of a network that has no bias there: no method may train one. */
+  readonly hasBias?: false
 }
 
 /**
@@ -93,12 +103,13 @@ export interface TargetModule {
  */
 export interface Adaptation<T> {
   /**
-   * A linear map. `weight` [in, out] and `bias` are frozen handles, and `plain()` computes x·weight + bias. The result
-   * replaces the output of the map; without an adapter it is `plain()`.
+   * A linear map. `weight` [in, out] and `bias` are frozen handles (0 where the module has none), and `plain()` computes
+   * x·weight + bias. The result replaces the output of the map; without an adapter it is `plain()`.
    */
   linear(site: string, x: T, weight: T, bias: T, plain: () => T): T
   /**
-   * A layer norm: `apply` computes it with the given scale and bias [width]; `scale` and `bias` are the frozen ones.
+   * A norm: `apply` computes it with the given scale and bias [width]; `scale` and `bias` are the frozen ones. Where the
+   * module has no bias, `apply` ignores it.
    */
   norm(site: string, scale: T, bias: T, apply: (scale: T, bias: T) => T): T
   /** A layer's output (after its residual sum and norm, if it has them): h [b, s, d], mask [b, s] → h'. */

@@ -475,7 +475,7 @@ export const errorTable = {
   BASE_INVALID: {
     status: 500,
     exit: 65,
-    fix: 'the folder must contain config.json, tokenizer.json and model.safetensors of a BERT-family encoder',
+    fix: 'it must be a folder with config.json, tokenizer.json and model.safetensors, of a BERT-family encoder (bert) or a Llama-family decoder (causal), or a GGUF file (causal)',
   },
   BASE_UNSUPPORTED: { status: 500, exit: 65, fix: 'see the table of bases in README.md' },
   PICKLE_REFUSED: { status: 500, exit: 65, fix: 'convert the weights to model.safetensors' },
@@ -484,6 +484,7 @@ export const errorTable = {
     exit: 65,
     fix: 'the file is damaged; download it again',
   },
+  GGUF_INVALID: { status: 500, exit: 65, fix: 'the file is damaged; download it again' },
   ADAPTER_INVALID: {
     status: 500,
     exit: 78,

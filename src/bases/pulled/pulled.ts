@@ -1,13 +1,13 @@
 /**
- * Where downloaded bases are, and opening one by its name: the meaning of `base: minilm` and `base: { pulled:
- * owner/name }`.
+ * Where downloaded bases are, and opening one by its name: the meaning of `base: minilm`, `base: smollm2` and
+ * `base: { pulled: owner/name }`.
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Base } from '../../contracts/network.ts'
 import { failure } from '../../platform/errors.ts'
 import { userCache } from '../../platform/user-cache.ts'
-import { openBert } from '../bert/bert.ts'
+import { openFolder } from './open-folder.ts'
 
 /** Where `models pull` puts a base if no folder is given. */
 export function pulledFolder(name: string): string {
@@ -17,7 +17,7 @@ export function pulledFolder(name: string): string {
 /** Throws BASE_MISSING, with the command that downloads it. */
 export async function openPulled(name: string): Promise<Base> {
   const folder = pulledFolder(name)
-  if (existsSync(folder)) return openBert(folder)
+  if (existsSync(folder)) return openFolder(folder)
   throw failure(
     'BASE_MISSING',
     `${name} was not downloaded yet: run \`antikythera models pull ${name}\``,

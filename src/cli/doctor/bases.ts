@@ -3,6 +3,7 @@
  * can start on them.
  */
 import { existsSync } from 'node:fs'
+import type { ModelConfig } from '../../config/config.ts'
 import { failed, ok, warning, type Check } from './check.ts'
 
 /** sha256 over weights, vocabulary and equations; changes only with a new version of the base. */
@@ -39,23 +40,20 @@ export const minilmCheck: Check = {
     const { pulledFolder } = await import('../../bases/pulled/pulled.ts')
     const folder = pulledFolder('minilm')
     if (!existsSync(folder))
-      return warning('not downloaded; only bert bases need one', 'antikythera models pull minilm')
-    return openBertAt(folder, 'antikythera models pull minilm')
+      return warning('not downloaded; use-lite needs none', 'antikythera models pull minilm')
+    return opened('minilm', 'antikythera models pull minilm')
   },
 }
 
 export const configuredBasesCheck: Check = {
   name: 'bases of the config',
-  async run({ bertFolders }) {
-    if (bertFolders.length === 0) return ok('the config names no folder')
-    for (const folder of bertFolders) {
-      const finding = await openBertAt(
-        folder,
-        'antikythera models pull minilm, or fix the path under base:',
-      )
+  async run({ bases }) {
+    if (bases.length === 0) return ok('there is no config')
+    for (const base of bases) {
+      const finding = await opened(base, 'download it with antikythera models pull, or fix base:')
       if (finding.verdict !== 'ok') return finding
     }
-    return ok(`all ${bertFolders.length} open`)
+    return ok(`all ${bases.length} open`)
   },
 }
 
@@ -73,11 +71,11 @@ export const modelsCheck: Check = {
   },
 }
 
-async function openBertAt(folder: string, fix: string) {
-  const { openBert } = await import('../../bases/bert/bert.ts')
+async function opened(base: ModelConfig['base'], fix: string) {
+  const { openBase } = await import('../../config/model-parts.ts')
   try {
-    const { hash } = await openBert(folder)
-    return ok(`${folder} opens (${hash.slice(0, 12)})`)
+    const { hash } = await openBase(base)
+    return ok(`${JSON.stringify(base)} opens (${hash.slice(0, 12)})`)
   } catch (error) {
     return failed(error instanceof Error ? error.message : String(error), fix)
   }

@@ -1,5 +1,5 @@
 /** A check of `doctor`: a name, and a test of this machine with a result that includes the fix. */
-import type { Config } from '../../config/config.ts'
+import type { Config, ModelConfig } from '../../config/config.ts'
 
 export interface Finding {
   /** A warning means that it works, but not well. */
@@ -22,8 +22,8 @@ export interface Place {
   readonly host: string
   readonly port: number
   readonly workers: number
-  /** Folders of `bert` bases that the config names. */
-  readonly bertFolders: readonly string[]
+  /** What the config names under `base:`, each once. */
+  readonly bases: readonly ModelConfig['base'][]
   readonly config: Config | undefined
 }
 

@@ -20,14 +20,15 @@ const defaultPlace: Place = {
   host: '127.0.0.1',
   port: 8080,
   workers: 1,
-  bertFolders: [],
+  bases: [],
   config: undefined,
 }
 
 function placeOfConfig(config: Config): Place {
   const { host, port, workers } = config.server
-  const bertFolders = Object.values(config.models).flatMap(({ base }) =>
-    typeof base === 'object' && 'bert' in base ? [base.bert] : [],
+  const named = Object.values(config.models).map(
+    ({ base }) => [JSON.stringify(base), base] as const,
   )
-  return { dataDir: config.data_dir, host, port, workers, bertFolders, config }
+  const bases = [...new Map(named).values()]
+  return { dataDir: config.data_dir, host, port, workers, bases, config }
 }

@@ -16,8 +16,10 @@ export interface ModelsFlags {
 const builtIn: Readonly<Record<keyof typeof bases, string>> = {
   'use-lite': 'base: use-lite (comes with the packages)',
   minilm: 'base: minilm (better and slower: after antikythera models pull minilm)',
+  smollm2: 'base: smollm2 (a small language model: after antikythera models pull smollm2)',
   pulled: 'base: { pulled: OWNER/NAME } (after antikythera models pull OWNER/NAME)',
   bert: 'base: { bert: FOLDER } (BERT-family encoder in Hugging Face layout)',
+  causal: 'base: { causal: PATH } (decoder of the Llama family: a folder, or a GGUF file)',
   features: 'base: { features: { size: N } } (vectors of numbers)',
 }
 

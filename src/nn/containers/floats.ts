@@ -26,7 +26,7 @@ function fromBfloat16(halves: Uint16Array): Float32Array {
 }
 
 /** IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits. */
-function fromFloat16(half: number): number {
+export function fromFloat16(half: number): number {
   const sign = half & 0x8000 ? -1 : 1
   const exponent = (half >> 10) & 0x1f
   const fraction = half & 0x3ff

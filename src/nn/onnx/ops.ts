@@ -122,6 +122,7 @@ function arithmetic(graph: OnnxGraph, quantized?: ReturnType<typeof quantizedPro
     sqrt: unary('Sqrt'),
     log: unary('Log'),
     gelu: unary('Gelu'),
+    silu: (x: Value) => graph.op('Mul', [x, graph.op('Sigmoid', [x])]),
   }
 }
 
@@ -136,6 +137,11 @@ function normalizing(graph: OnnxGraph) {
       if (scale.frozen)
         return graph.op('Add', [graph.op('LayerNormalization', [x, scale], attributes), bias])
       return graph.op('Add', [graph.op('Mul', [normalize(graph, x, eps), scale]), bias])
+    },
+    rmsNorm(x: Value, scale: Value, eps: number) {
+      const square = graph.op('ReduceMean', [graph.op('Mul', [x, x]), graph.ints(-1)])
+      const size = graph.op('Sqrt', [graph.op('Add', [square, graph.float(eps)])])
+      return graph.op('Mul', [graph.op('Div', [x, size]), scale])
     },
     unit(x: Value) {
       const norm = graph.op('ReduceL2', [x, graph.ints(-1)])
@@ -178,24 +184,39 @@ function shaping(graph: OnnxGraph) {
 }
 
 function masking(graph: OnnxGraph) {
+  const toFloat = (value: Value) => graph.op('Cast', [value], { to: { int: elementType.float32 } })
+  const attentionBias = (mask: Value) => {
+    const hidden = graph.op('Sub', [mask, graph.float(1)])
+    const bias = graph.op('Mul', [hidden, graph.float(1e9)])
+    return graph.op('Unsqueeze', [bias, graph.ints(1, 2)])
+  }
+  const ends = (mask: Value, first: number, last: number) => {
+    const count = (reverse: number) =>
+      graph.op('CumSum', [mask, graph.ints(1)], { reverse: { int: reverse } })
+    const isWithin = (counted: Value, most: number) =>
+      graph.op('LessOrEqual', [counted, graph.float(most)])
+    const isEnd = graph.op('Or', [isWithin(count(0), first), isWithin(count(1), last)])
+    return graph.op('Unsqueeze', [graph.op('Mul', [mask, toFloat(isEnd)]), graph.ints(2)])
+  }
   return {
-    attentionBias(mask: Value) {
-      const hidden = graph.op('Sub', [mask, graph.float(1)])
-      const bias = graph.op('Mul', [hidden, graph.float(1e9)])
-      return graph.op('Unsqueeze', [bias, graph.ints(1, 2)])
-    },
-    ends(mask: Value, first: number, last: number) {
-      const count = (reverse: number) =>
-        graph.op('CumSum', [mask, graph.ints(1)], { reverse: { int: reverse } })
-      const isWithin = (counted: Value, most: number) =>
-        graph.op('LessOrEqual', [counted, graph.float(most)])
-      const isEnd = graph.op('Or', [isWithin(count(0), first), isWithin(count(1), last)])
-      const ends = graph.op('Mul', [
-        mask,
-        graph.op('Cast', [isEnd], { to: { int: elementType.float32 } }),
+    attentionBias,
+    causalBias(mask: Value) {
+      const length = graph.op('Shape', [mask], { start: { int: 1 }, end: { int: 2 } })
+      const ones = graph.op('Expand', [graph.float(1), length])
+      const place = graph.op('CumSum', [ones, graph.ints(0)])
+      const across = graph.op('Unsqueeze', [place, graph.ints(0)])
+      const down = graph.op('Unsqueeze', [place, graph.ints(1)])
+      const later = graph.op('Mul', [
+        toFloat(graph.op('Greater', [across, down])),
+        graph.float(1e9),
       ])
-      return graph.op('Unsqueeze', [ends, graph.ints(2)])
+      return graph.op('Sub', [attentionBias(mask), later])
     },
+    lastPosition(x: Value, mask: Value) {
+      const last = graph.op('Transpose', [ends(mask, 0, 1)], { perm: { ints: [0, 2, 1] } })
+      return graph.op('MatMul', [last, x])
+    },
+    ends,
     maskedMean(x: Value, mask: Value) {
       const sum = graph.op('MatMul', [graph.op('Unsqueeze', [mask, graph.ints(1)]), x])
       const count = graph.op('ReduceSum', [mask, graph.ints(1)])

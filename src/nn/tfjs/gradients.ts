@@ -7,10 +7,15 @@ import type { TensorFlow } from './tensorflow.ts'
 
 type Tensor = tfc.Tensor
 
-/** To spread into an Ops, but for `normalize`: (x − mean) / √(var + eps) over the last axis, which layerNorm scales and shifts. */
+/**
+ * To spread into an Ops, but for `normalize`, (x − mean) / √(var + eps) over the last axis, and `normalizeRms`,
+ * x / √(mean(x²) + eps): the norms scale and shift them.
+ */
 export function gradientsOf(tf: TensorFlow) {
   return {
     normalize: (x: Tensor, eps: number) => normalize(tf, x, eps),
+    normalizeRms: (x: Tensor, eps: number) => normalizeRms(tf, x, eps),
+    silu: (x: Tensor) => silu(tf, x),
     gelu: (x: Tensor) => gelu(tf, x),
     relu: (x: Tensor) => relu(tf, x),
     maximum: (a: Tensor, b: Tensor) => maximum(tf, a, b),
@@ -36,6 +41,42 @@ function normalize(tf: TensorFlow, x: Tensor, eps: number): Tensor {
         const along = tf.mul(y, tf.mean(tf.mul(dy, y), -1, true))
         return tf.mul(r, tf.sub(tf.sub(dy, tf.mean(dy, -1, true)), along))
       },
+    }
+  })
+}
+
+/**
+ *   y = x · r,   r = 1 / √(mean(x²) + eps)
+ *   dx = r · (dy − y · mean(dy · y))
+ *
+ * Zhang, Sennrich (2019), "Root mean square layer normalization", NeurIPS.
+ */
+function normalizeRms(tf: TensorFlow, x: Tensor, eps: number): Tensor {
+  return withGradient(tf, x, (x) => {
+    const r = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), eps))
+    const y = tf.mul(x, r)
+    return {
+      y,
+      saved: [y, r],
+      gradient: (dy, y, r) => tf.mul(r, tf.sub(dy, tf.mul(y, tf.mean(tf.mul(dy, y), -1, true)))),
+    }
+  })
+}
+
+/**
+ *   y = x · s,   s = 1 / (1 + exp(−x))
+ *   dx = dy · (s + y · (1 − s))
+ *
+ * Hendrycks, Gimpel (2016), "Gaussian error linear units".
+ */
+function silu(tf: TensorFlow, x: Tensor): Tensor {
+  return withGradient(tf, x, (x) => {
+    const s = tf.sigmoid(x)
+    const y = tf.mul(x, s)
+    return {
+      y,
+      saved: [y, s],
+      gradient: (dy, y, s) => tf.mul(dy, tf.add(s, tf.mul(y, tf.sub(1, s)))),
     }
   })
 }

@@ -21,7 +21,7 @@ export function tfjsOps(
   params: Named,
   dropout?: Dropout,
 ): Ops<Tensor> {
-  const { normalize, ...own } = gradientsOf(tf)
+  const { normalize, normalizeRms, ...own } = gradientsOf(tf)
   return {
     weight: (name) => named(weights, name, 'weight'),
     param: (name) => named(params, name, 'parameter'),
@@ -32,6 +32,7 @@ export function tfjsOps(
     ...arithmetic(tf),
     softmax: (x) => tf.softmax(x),
     layerNorm: (x, scale, bias, eps) => tf.add(tf.mul(normalize(x, eps), scale), bias),
+    rmsNorm: (x, scale, eps) => tf.mul(normalizeRms(x, eps), scale),
     ...own,
     ...shaping(tf),
     ...masking(tf),
@@ -96,17 +97,28 @@ function shaping(
   }
 }
 
-function masking(tf: TensorFlow): Pick<Ops<Tensor>, 'attentionBias' | 'ends' | 'maskedMean'> {
+function masking(
+  tf: TensorFlow,
+): Pick<Ops<Tensor>, 'attentionBias' | 'causalBias' | 'lastPosition' | 'ends' | 'maskedMean'> {
+  const attentionBias = (mask: Tensor) => {
+    const [batch, length] = mask.shape as [number, number]
+    return tf.reshape(tf.mul(tf.sub(mask, 1), 1e9), [batch, 1, 1, length])
+  }
+  const ends = (mask: Tensor, first: number, last: number) => {
+    const [fromFront, fromBack] = [tf.cumsum(mask, 1), tf.cumsum(mask, 1, false, true)]
+    const isEnd = tf.logicalOr(tf.lessEqual(fromFront, first), tf.lessEqual(fromBack, last))
+    return tf.expandDims(tf.mul(mask, tf.cast(isEnd, 'float32')), 2)
+  }
   return {
-    attentionBias(mask) {
-      const [batch, length] = mask.shape as [number, number]
-      return tf.reshape(tf.mul(tf.sub(mask, 1), 1e9), [batch, 1, 1, length])
+    attentionBias,
+    causalBias(mask) {
+      const [, length] = mask.shape as [number, number]
+      const place = tf.cumsum(tf.ones([length]), 0)
+      const isLater = tf.greater(tf.expandDims(place, 0), tf.expandDims(place, 1))
+      return tf.sub(attentionBias(mask), tf.mul(tf.cast(isLater, 'float32'), 1e9))
     },
-    ends(mask, first, last) {
-      const [fromFront, fromBack] = [tf.cumsum(mask, 1), tf.cumsum(mask, 1, false, true)]
-      const isEnd = tf.logicalOr(tf.lessEqual(fromFront, first), tf.lessEqual(fromBack, last))
-      return tf.expandDims(tf.mul(mask, tf.cast(isEnd, 'float32')), 2)
-    },
+    lastPosition: (x, mask) => tf.matMul(ends(mask, 0, 1), x, true),
+    ends,
     maskedMean(x, mask) {
       const [batch, length] = mask.shape as [number, number]
       const sum = tf.matMul(tf.reshape(mask, [batch, 1, length]), x)

@@ -3,10 +3,10 @@
  * by a test call, so that truncation removes words and never the last marker.
  */
 import * as huggingface from '@huggingface/tokenizers'
-import type { Json } from '../../contracts/core.ts'
-import { failure } from '../../platform/errors.ts'
+import type { Json } from '../contracts/core.ts'
+import { failure } from '../platform/errors.ts'
 
-export interface BertTokenizer {
+export interface TextTokenizer {
   /** `dropped`: tokens of the text beyond the limit. */
   encode(text: string, limit: number): { readonly ids: readonly number[]; readonly dropped: number }
 }
@@ -24,7 +24,7 @@ const library = huggingface as unknown as {
 }
 
 /** `vocabulary`: the rows of the embedding table. */
-export function openBertTokenizer(definition: Json, vocabulary: number): BertTokenizer {
+export function openTokenizer(definition: Json, vocabulary: number): TextTokenizer {
   const tokenizer = create(definition)
   checkIds(tokenizer, vocabulary)
   const { before, after } = markers(tokenizer)

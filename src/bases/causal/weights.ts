@@ -1,0 +1,150 @@
+/**
+ * The tensors of a decoder in the form of the network: matrices [in, out], where both file formats store [out, in].
+ * Tensors that the network does not read (an untied head, rotary buffers) are ignored.
+ */
+import type { Tensor, Tensors } from '../../contracts/core.ts'
+import { toFloat32 } from '../../nn/containers/floats.ts'
+import type { GgufFile } from '../../nn/containers/gguf.ts'
+import { dequantized } from '../../nn/containers/gguf-blocks.ts'
+import type { StoredTensor } from '../../nn/containers/safetensors.ts'
+import { failure } from '../../platform/errors.ts'
+import type { CausalConfig } from './config.ts'
+import { POOL_SCALE } from './network.ts'
+import { rotaryTables } from './rotary.ts'
+
+/** The product of a unit vector and the scale of a head on it (`tasks/classification`). */
+const HEAD_LENGTH = 10
+
+/** Looks a tensor up by its name in `LlamaForCausalLM`, [out, in]; undefined where there is none. */
+type Find = (name: string) => Tensor | undefined
+
+/** Of the safetensors files of a Hugging Face folder. */
+export function causalWeights(
+  stored: ReadonlyMap<string, StoredTensor>,
+  config: CausalConfig,
+): Tensors {
+  return takeWeights((name) => {
+    // A bare `LlamaModel` has no prefix.
+    const found = [name, name.replace(/^model\./, '')].find((known) => stored.has(known))
+    const tensor = found === undefined ? undefined : stored.get(found)
+    return tensor && toFloat32(tensor, name)
+  }, config)
+}
+
+/** Of a GGUF file. Only `llama` has its queries and keys in another order there. */
+export function causalWeightsOf(file: GgufFile, config: CausalConfig): Tensors {
+  const isPermuted = file.metadata.get('general.architecture') === 'llama'
+  return takeWeights((name) => {
+    const tensor = file.tensors.get(ggufName(name))
+    if (tensor === undefined) return undefined
+    const values = { shape: tensor.shape, data: dequantized(tensor.storage, tensor.data) }
+    const heads = isPermuted && rolesInPairs[name.split('.').at(-2) ?? '']
+    return heads ? unpaired(values, config[heads]) : values
+  }, config)
+}
+
+const rolesInPairs: Readonly<Record<string, 'heads' | 'keyHeads'>> = {
+  q_proj: 'heads',
+  k_proj: 'keyHeads',
+}
+
+const ggufNames: Readonly<Record<string, string>> = {
+  'self_attn.q_proj': 'attn_q',
+  'self_attn.k_proj': 'attn_k',
+  'self_attn.v_proj': 'attn_v',
+  'self_attn.o_proj': 'attn_output',
+  'self_attn.q_norm': 'attn_q_norm',
+  'self_attn.k_norm': 'attn_k_norm',
+  'mlp.gate_proj': 'ffn_gate',
+  'mlp.up_proj': 'ffn_up',
+  'mlp.down_proj': 'ffn_down',
+  input_layernorm: 'attn_norm',
+  post_attention_layernorm: 'ffn_norm',
+}
+
+function ggufName(name: string): string {
+  if (name === 'model.embed_tokens.weight') return 'token_embd.weight'
+  if (name === 'model.norm.weight') return 'output_norm.weight'
+  const [, , layer = '', ...rest] = name.split('.')
+  const kind = rest.pop() ?? ''
+  return `blk.${layer}.${ggufNames[rest.join('.')] ?? rest.join('.')}.${kind}`
+}
+
+/**
+ * llama.cpp turns neighbouring numbers of a head, Hugging Face its halves, so the rows are stored in pairs: undone here.
+ * The rows of a head are [d/2, 2] there and [2, d/2] here.
+ */
+function unpaired({ shape, data }: Tensor, heads: number): Tensor {
+  const [rows = 0, columns = 1] = shape
+  const size = rows / heads
+  const half = size / 2
+  const ordered = new Float32Array(data.length)
+  for (let row = 0; row < rows; row += 1) {
+    const [head, within] = [Math.floor(row / size), row % size]
+    const from = head * size + (within % half) * 2 + Math.floor(within / half)
+    ordered.set(data.subarray(from * columns, (from + 1) * columns), row * columns)
+  }
+  return { shape, data: ordered }
+}
+
+function takeWeights(find: Find, config: CausalConfig): Tensors {
+  const { layers, width, heads, keyHeads, headSize, inner, vocabulary, positions } = config
+  const take = (name: string, ...shape: readonly number[]): Tensor => {
+    const tensor = find(name)
+    if (tensor === undefined) throw invalid(name, 'is missing')
+    if (tensor.shape.join() !== shape.join())
+      throw invalid(name, `is [${tensor.shape.join()}], but its config says [${shape.join()}]`)
+    return tensor
+  }
+  const weights = new Map<string, Tensor>(rotaryTables(config, positions))
+  const norm = (name: string, size = width) =>
+    weights.set(`${name}.weight`, take(`${name}.weight`, size))
+  const linear = (name: string, inSize: number, outSize: number, hasBias = false) => {
+    weights.set(`${name}.weight`, transposed(take(`${name}.weight`, outSize, inSize)))
+    if (hasBias) weights.set(`${name}.bias`, take(`${name}.bias`, outSize))
+  }
+  const words = 'model.embed_tokens.weight'
+  weights.set(words, take(words, vocabulary, width))
+  for (let layer = 0; layer < layers; layer += 1) {
+    const at = `model.layers.${layer}`
+    norm(`${at}.input_layernorm`)
+    linear(`${at}.self_attn.q_proj`, width, heads * headSize, config.hasBiases)
+    linear(`${at}.self_attn.k_proj`, width, keyHeads * headSize, config.hasBiases)
+    linear(`${at}.self_attn.v_proj`, width, keyHeads * headSize, config.hasBiases)
+    if (config.hasHeadNorms) norm(`${at}.self_attn.q_norm`, headSize)
+    if (config.hasHeadNorms) norm(`${at}.self_attn.k_norm`, headSize)
+    linear(`${at}.self_attn.o_proj`, heads * headSize, width)
+    norm(`${at}.post_attention_layernorm`)
+    linear(`${at}.mlp.gate_proj`, width, inner)
+    linear(`${at}.mlp.up_proj`, width, inner)
+    linear(`${at}.mlp.down_proj`, inner, width)
+  }
+  norm('model.norm')
+  weights.set(POOL_SCALE, poolScale(take('model.norm.weight', width)))
+  return weights
+}
+
+/** After the last norm a vector is about as long as the norm's scale. */
+function poolScale({ data }: Tensor): Tensor {
+  const length = Math.sqrt(data.reduce((sum, value) => sum + value * value, 0))
+  return { shape: [1], data: Float32Array.of(length > 0 ? HEAD_LENGTH / length : 1) }
+}
+
+/** In tiles, so that both sides stay in the processor's cache. */
+function transposed({ shape, data }: Tensor): Tensor {
+  const [rows = 0, columns = 0] = shape
+  const turned = new Float32Array(data.length)
+  const tile = 32
+  for (let top = 0; top < rows; top += tile)
+    for (let left = 0; left < columns; left += tile)
+      for (let row = top; row < Math.min(top + tile, rows); row += 1)
+        for (let column = left; column < Math.min(left + tile, columns); column += 1)
+          turned[column * rows + row] = data[row * columns + column] ?? NaN
+  return { shape: [columns, rows], data: turned }
+}
+
+function invalid(tensor: string, what: string): Error {
+  return failure('BASE_INVALID', `the weights of the decoder: ${tensor} ${what}`, {
+    details: { tensor },
+  })
+}

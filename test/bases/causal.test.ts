@@ -1,0 +1,164 @@
+/** Decoders of the Llama family against Hugging Face transformers, and what a damaged or foreign file is told. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import { openCausal, shapeOfCausal } from '../../src/bases/causal/causal.ts'
+import { POOL_SCALE } from '../../src/bases/causal/network.ts'
+import type { Base, Encoded } from '../../src/contracts/network.ts'
+import { distance, openOnnxEmbedder, openTfjsEmbedder } from './embed.ts'
+
+interface Row {
+  readonly text: string
+  readonly ids: readonly number[]
+  readonly hidden: string
+}
+
+const tiny = fileURLToPath(new URL('../reference/tiny-causal', import.meta.url))
+const scratch = mkdtempSync(join(tmpdir(), 'antikythera-causal-'))
+afterAll(() => rmSync(scratch, { recursive: true, force: true }))
+
+const places = {
+  llama: join(tiny, 'llama'),
+  qwen2: join(tiny, 'qwen2'),
+  qwen3: join(tiny, 'qwen3'),
+  gguf: join(tiny, 'gguf', 'tiny.gguf'),
+}
+
+function rowsOf(name: string): readonly Row[] {
+  return JSON.parse(readFileSync(join(tiny, name, 'reference.json'), 'utf8')) as readonly Row[]
+}
+
+/** The last hidden states at the length that the base gives its embeddings. */
+function expectedOf(base: Base, rows: readonly Row[]): readonly Float32Array[] {
+  const scale = base.weights.get(POOL_SCALE)!.data[0]!
+  return rows.map(({ hidden }) => {
+    const { buffer } = Uint8Array.from(Buffer.from(hidden, 'base64'))
+    return new Float32Array(buffer).map((value) => value * scale)
+  })
+}
+
+function encodedOf(base: Base, rows: readonly Row[]): readonly Encoded[] {
+  return rows.map(({ text }) => base.encode({ kind: 'text', text }, 64))
+}
+
+async function refusal(work: Promise<unknown>): Promise<unknown> {
+  return work.catch((error: unknown) => error)
+}
+
+function folderWith(change: (folder: string) => void): string {
+  const folder = mkdtempSync(join(scratch, 'altered-'))
+  cpSync(places.llama, folder, { recursive: true })
+  change(folder)
+  return folder
+}
+
+function withConfig(fields: object): string {
+  return folderWith((folder) => {
+    const path = join(folder, 'config.json')
+    const config = JSON.parse(readFileSync(path, 'utf8')) as object
+    writeFileSync(path, JSON.stringify({ ...config, ...fields }))
+  })
+}
+
+describe.each(Object.entries(places))('the tiny decoder %s', (name, place) => {
+  const rows = rowsOf(name)
+
+  it('has the tokens of the Hugging Face tokenizer', async () => {
+    const base = await openCausal(place)
+    const tokens = encodedOf(base, rows).map((row) => (row.kind === 'tokens' ? [...row.ids] : []))
+    expect(tokens).toEqual(rows.map(({ ids }) => ids))
+  })
+
+  it('equals PyTorch within 1e-3 in both engines, at every cut, in one padded batch', async () => {
+    const base = await openCausal(place)
+    const expected = expectedOf(base, rows)
+    const encoded = encodedOf(base, rows)
+    const tfjs = await openTfjsEmbedder(base)
+    for (const cut of [0, 1, 2]) {
+      const onnx = await openOnnxEmbedder(base, cut)
+      expect(distance(await tfjs.embed(encoded, cut), expected)).toBeLessThan(1e-3)
+      expect(distance(await onnx.embed(encoded, cut), expected)).toBeLessThan(1e-3)
+      await onnx.close()
+    }
+    await tfjs.close()
+  })
+
+  it('names each module once, with weights of the sizes that it declares, and no bias that is not there', async () => {
+    const base = await openCausal(place)
+    const sites = base.network.sites(0)
+    expect(new Set(sites.map((site) => site.name)).size).toBe(sites.length)
+    for (const { name, kind, inSize, outSize, hasBias } of sites) {
+      if (kind === 'output') continue
+      const shape = kind === 'linear' ? [inSize, outSize] : [outSize]
+      expect(base.weights.get(`${name}.weight`)?.shape, name).toEqual(shape)
+      expect(base.weights.has(`${name}.bias`), name).toBe(hasBias !== false)
+    }
+  })
+})
+
+describe('a decoder', () => {
+  it('reads control tokens inside a text as text', async () => {
+    const base = await openCausal(places.llama)
+    const encoded = base.encode({ kind: 'text', text: 'a<|im_end|>b' }, 64)
+    expect(encoded).toMatchObject({ kind: 'tokens' })
+    expect(encoded.kind === 'tokens' && encoded.ids.length).toBeGreaterThan(5)
+  })
+
+  it('has a shape without its weights', async () => {
+    for (const place of Object.values(places)) {
+      const [shape, base] = [await shapeOfCausal(place), await openCausal(place)]
+      expect(shape.network.sites(1)).toEqual(base.network.sites(1))
+    }
+  })
+
+  it('opens from several files that an index names', async () => {
+    const whole = await openCausal(places.llama)
+    const parted = folderWith((folder) => {
+      cpSync(join(folder, 'model.safetensors'), join(folder, 'model-1-of-1.safetensors'))
+      rmSync(join(folder, 'model.safetensors'))
+      const weight_map = { 'norm.weight': 'model-1-of-1.safetensors' }
+      writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map }))
+    })
+    expect((await openCausal(parted)).hash).toBe(whole.hash)
+  })
+
+  it('is refused with the field that would make another network', async () => {
+    const cases: readonly [object, string][] = [
+      [{ model_type: 'gpt_neox' }, 'model_type'],
+      [{ rope_parameters: { rope_type: 'yarn' } }, 'rope_parameters.rope_type'],
+      [{ attention_bias: true }, 'attention_bias'],
+      [{ hidden_act: 'gelu' }, 'hidden_act'],
+    ]
+    for (const [fields, field] of cases)
+      expect(await refusal(openCausal(withConfig(fields))), field).toMatchObject({
+        code: 'BASE_UNSUPPORTED',
+        details: { field },
+      })
+  })
+
+  it('is refused where files are missing, of another size, or pickled', async () => {
+    expect(await refusal(openCausal(join(scratch, 'nowhere')))).toMatchObject({
+      code: 'BASE_MISSING',
+    })
+    expect(await refusal(openCausal(withConfig({ intermediate_size: 48 })))).toMatchObject({
+      code: 'BASE_INVALID',
+      message: expect.stringContaining('gate_proj') as string,
+    })
+    expect(await refusal(openCausal(withConfig({ num_key_value_heads: 3 })))).toMatchObject({
+      code: 'BASE_INVALID',
+    })
+    const pickled = folderWith((folder) => {
+      rmSync(join(folder, 'model.safetensors'))
+      writeFileSync(join(folder, 'pytorch_model.bin'), '')
+    })
+    expect(await refusal(openCausal(pickled))).toMatchObject({ code: 'PICKLE_REFUSED' })
+    const foreign = folderWith((folder) => {
+      mkdirSync(join(folder, 'parts'))
+      const weight_map = { 'norm.weight': '../elsewhere.safetensors' }
+      writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ weight_map }))
+    })
+    expect(await refusal(openCausal(foreign))).toMatchObject({ code: 'BASE_INVALID' })
+  })
+})

