@@ -24,6 +24,7 @@ import { lockDataFolder } from '../platform/store/data-folder.ts'
 import { openAuditLog } from '../platform/audit/audit-log.ts'
 import { openMetrics } from '../platform/metrics.ts'
 import { openSpanExporter } from '../platform/tracing/exporter.ts'
+import { failure } from '../platform/errors.ts'
 import { replicaName } from '../platform/replica-name.ts'
 import { untilServing } from '../serving/services/readiness.ts'
 import { answeredHosts } from '../api/http/host-check.ts'
@@ -103,6 +104,10 @@ async function put(site: DaemonContext): Promise<Pick<Daemon, 'url' | 'ready' | 
   const trainer = trainerView({
     models,
     own: (model) => later.supervisor?.status(model) ?? { ...silent(model), restarts: 0 },
+    forecast: async (model, asked) => {
+      if (later.supervisor !== undefined) return later.supervisor.forecast(model, asked)
+      throw failure('TRAINER_BUSY', 'no trainer runs in this daemon')
+    },
     others: () => membership?.others(),
   })
   // A server and a trainer that share the folder have a log each: they are two processes.

@@ -37,6 +37,8 @@ export interface ForgetTask {
   readonly rebuilt: string | null
   /** Events had fallen out of the log, so no version could be shown to be without them. */
   readonly isBeyondLog: boolean
+  /** Then: how many events have fallen out, and are not learned again. */
+  readonly lost?: number
   readonly doneMs: number | null
   /** Of the routing that it ended with; absent until then. */
   readonly generation?: number

@@ -192,6 +192,12 @@ export const errorTable = {
     retriable: true,
     fix: 'its process hangs or gets no CPU time: it is killed and restarted after two minutes; check the load of the machine',
   },
+  TRAINER_BUSY: {
+    status: 503,
+    exit: 75,
+    retriable: true,
+    fix: 'it is in an update, or starts: ask again in a minute; antikythera status shows its state',
+  },
   SHUTTING_DOWN: {
     status: 503,
     exit: 75,

@@ -17,6 +17,9 @@ import { assemble, openAdmission, openStream, type Assembly } from './start/asse
 import { resume } from './start/resume.ts'
 import type { SourceMultiplexer } from './sources/multiplexer.ts'
 import type { LoopParts } from './parts.ts'
+import { forecastOf, type ForgetForecast } from './forgetting/forecast.ts'
+import { Questions } from './forgetting/questions.ts'
+import type { ForgetRequest } from '../versions/contract.ts'
 import { isLeaseLost } from '../platform/retry.ts'
 import { BacklogProgress } from './backlog-progress.ts'
 import { statusOf } from './status.ts'
@@ -37,6 +40,8 @@ export interface Loop {
   quality(): QualityReport
   /** The same, of the answers that each version has served. */
   served(): readonly ServedScore[]
+  /** What a request to forget would do. Throws `TRAINER_BUSY`. */
+  forecast(asked: ForgetRequest): Promise<ForgetForecast>
 }
 
 export function openLoop(parts: LoopParts): Loop {
@@ -61,6 +66,7 @@ class ModelLoop implements Loop {
   /** Records consumed since it began. */
   #consumed = 0
   readonly #backlog: BacklogProgress
+  readonly #forecasts = new Questions<ForgetRequest, ForgetForecast>()
 
   constructor(parts: LoopParts) {
     this.#parts = parts
@@ -120,12 +126,19 @@ class ModelLoop implements Loop {
     return this.#assembly.state.served.scores
   }
 
+  async forecast(asked: ForgetRequest): Promise<ForgetForecast> {
+    const answer = this.#forecasts.ask(asked)
+    this.wake()
+    return answer
+  }
+
   async #turn(stream: SourceMultiplexer, admission: Admission, signal: AbortSignal): Promise<void> {
     // If nothing below has to wait, this is the only place where messages, timers and a stop are handled.
     await yieldToEventLoop()
     const { pointer } = this.#assembly
     if (!(await pointer.follow(signal, () => stream.isReady(signal))))
       return this.#pause(stream, signal)
+    await this.#forecasts.answer(async (asked) => forecastOf(asked, this.#assembly, signal))
     if (await this.#forget(signal)) return
     if (this.#assembly.state.progress.isPaused) return this.#standStill('paused', stream, signal)
     if (this.#updates.isPutOff()) {
@@ -342,6 +355,7 @@ class ModelLoop implements Loop {
   }
 
   async #close(): Promise<void> {
+    this.#forecasts.close()
     this.#parts.reports.onStatus(this.status())
     const closers = new Closers(this.#parts.log)
     closers.add(async () => this.#parts.close?.())

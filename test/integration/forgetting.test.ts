@@ -115,6 +115,17 @@ test('a source is forgotten: the rest stays learned, the versions are gone, and 
   expect(filesWith(asFloat)).toEqual([])
 })
 
+test('a dry run says what it would do, and does nothing', async () => {
+  const dry = await runCli(
+    ...['forget', 'm', '--url', daemon.url, '--source', 'shop', '--id', 'good-120', '--dry-run'],
+  )
+  expect(dry.stdout).toMatch(/  events +1\n/)
+  expect(dry.stdout).toMatch(/rebuilt from +v\d+/)
+  expect(await stateOf('good-120', 'shop')).toBe('learned')
+  const { requests } = await get<{ requests: unknown[] }>('m/forget')
+  expect(requests).toHaveLength(1)
+})
+
 test('the same over the command line, with one event', async () => {
   const asked = await runCli(
     'forget',

@@ -10,7 +10,15 @@ import { Dedupe } from '../../src/intake/dedupe/dedupe.ts'
 import { openRandom } from '../../src/platform/random.ts'
 import { event } from './events.ts'
 import { finalState } from './final-state.ts'
-import { Crash, openWorld, runToEnd, type Chaos, type Setting, type World } from './world.ts'
+import {
+  Crash,
+  openWorld,
+  runToEnd,
+  startIn,
+  type Chaos,
+  type Setting,
+  type World,
+} from './world.ts'
 
 const setting: Setting = { every: 4, capacity: 6 }
 
@@ -222,6 +230,49 @@ function namedIn({ store }: World, text: string): readonly string[] {
     return rows.some((row) => row.text('hex').includes(hex))
   })
 }
+
+describe('a forecast', () => {
+  const askedOf = async (own: Setting) => {
+    const world = await ran(mixed(41), own)
+    const running = startIn(world, own)
+    await running.readAll()
+    const forecast = await running.loop.forecast({ request: '', source: 'bad' })
+    await running.stop()
+    return { world, forecast }
+  }
+
+  test('says what the request then does, and changes nothing', async () => {
+    const { world, forecast } = await askedOf(setting)
+    expect(learned(world)).toEqual(learned(await ran(mixed(41))))
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, setting)
+    const { counts, from, again, retired } = taskIn(world)
+    expect(forecast).toMatchObject({ from, again, isUnlearned: false, hasState: true, lost: 0 })
+    expect(forecast.counts).toEqual(counts)
+    expect(forecast.retiring.toSorted()).toEqual(retired.toSorted())
+    expect(counts).toMatchObject({ events: 14, event_log: 14, replay: 1, set_aside: 0 })
+  })
+
+  test('warns of what has fallen out of the log, and so does the request', async () => {
+    const own = { ...setting, limits: { eventLog: { events: 12, bytes: 1e9 } } }
+    const { world, forecast } = await askedOf(own)
+    expect(forecast).toMatchObject({ hasState: false, lost: 39, isUnlearned: false })
+    expect(forecast.from).toBeUndefined()
+    await forget(world, { source: 'bad' })
+    await runToEnd(world, own)
+    expect(taskIn(world)).toMatchObject({ isBeyondLog: true, lost: 39 })
+  })
+
+  test('of what nothing has learned names no version', async () => {
+    const world = await ran(mixed(20))
+    const running = startIn(world, setting)
+    await running.readAll()
+    const forecast = await running.loop.forecast({ request: '', source: 'nobody' })
+    expect(forecast).toMatchObject({ isUnlearned: true, again: 0, retiring: [] })
+    await running.stop()
+    await expect(running.loop.forecast({ request: '' })).rejects.toThrow('has stopped')
+  })
+})
 
 describe('what is to be forgotten', () => {
   test('may be one event', async () => {

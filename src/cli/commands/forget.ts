@@ -13,6 +13,7 @@ export function registerForget(program: Command): void {
     .option('--id <id>', 'the event with this id')
     .option('--before <time>', 'events from before then, such as 2026-11-24T10:00:00Z')
     .option('--keep-serving', 'answer with the present versions until the others are rebuilt')
+    .option('--dry-run', 'say what it would do, and do nothing')
     .option('--reason <text>', 'recorded in the history')
     .option('--no-wait', 'return when the request is accepted')
     .option('--show <request>', 'one request and its certificate')

@@ -10,6 +10,7 @@ export interface ForgetFlags extends ClientFlags {
   readonly id?: string
   readonly before?: string
   readonly keepServing?: boolean
+  readonly dryRun?: boolean
   readonly reason?: string
   readonly wait: boolean
   readonly show?: string
@@ -21,12 +22,14 @@ interface Request {
   readonly state: string
   readonly learned_again?: number
   readonly left?: number
+  readonly events_lost?: number
   readonly certificate?: Certificate
 }
 
 interface Certificate {
   readonly erased: Readonly<Record<string, number>>
   readonly learned_again: number
+  readonly events_lost?: number
   readonly versions: {
     readonly retired: readonly string[]
     readonly rebuilt?: { readonly version: string; readonly digest: string }
@@ -54,9 +57,14 @@ export async function forget(flags: ForgetFlags): Promise<void> {
     ...(source !== undefined && { source }),
     ...(id !== undefined && { id }),
     ...(before !== undefined && { before }),
+    ...(flags.dryRun === true && { dry_run: true }),
     ...(flags.keepServing === true && { keep_serving: true }),
     ...(flags.reason !== undefined && { reason: flags.reason }),
   })
+  if (flags.dryRun === true) {
+    forecast(answer, flags)
+    return
+  }
   const { request } = answer as unknown as Request
   const own = `${path}/${request}`
   if (!flags.wait) {
@@ -64,6 +72,43 @@ export async function forget(flags: ForgetFlags): Promise<void> {
     return
   }
   said(await done(client, own), flags)
+}
+
+interface Forecast {
+  readonly erased: Readonly<Record<string, number>>
+  readonly learned: boolean
+  readonly from?: string
+  readonly has_state: boolean
+  readonly learned_again: number
+  readonly events_lost: number
+  readonly retired: readonly string[]
+}
+
+function forecast(answer: JsonObject, { json }: ForgetFlags): void {
+  const expected = answer as unknown as Forecast
+  const { erased, learned, retired, learned_again, events_lost } = expected
+  print(json, answer, () => [
+    'dry run, nothing has changed:',
+    ...table([
+      ...Object.entries(erased).map(([store, count]) => [
+        store === 'events' ? '  events' : `  in ${store}`,
+        String(count),
+      ]),
+      ['  learned again', String(learned_again)],
+      ['  versions to retire', retired.join(', ') || 'none'],
+      ['  rebuilt from', learned ? rebuiltFrom(expected) : 'nothing to rebuild'],
+    ]),
+    ...(events_lost === 0
+      ? []
+      : [
+          `lost: ${events_lost} events that have fallen out of the event log (limits.event_log) cannot be learned again`,
+        ]),
+  ])
+}
+
+function rebuiltFrom({ from, has_state }: Forecast): string {
+  if (from === undefined) return 'a fresh adapter'
+  return has_state ? from : `the weights of ${from}; its optimizer and replay are not kept`
 }
 
 async function done(client: Client, path: string): Promise<JsonObject> {
@@ -96,17 +141,24 @@ async function list(client: Client, path: string, { json }: ForgetFlags): Promis
 }
 
 function said(answer: JsonObject, { json }: ForgetFlags): void {
-  const { request, state, certificate, left = 0, learned_again = 0 } = answer as unknown as Request
+  const { request, state, certificate, ...more } = answer as unknown as Request
+  const { left = 0, learned_again = 0, events_lost = 0 } = more
   print(json, answer, () => {
     if (certificate === undefined)
       return [
         `${request}: ${state}, ${left} of ${learned_again} events are still to be learned again`,
+        ...(events_lost === 0
+          ? []
+          : [`  on a fresh adapter: ${events_lost} events had fallen out of the event log`]),
       ]
     const { erased, versions } = certificate
     const rows = [
       ...Object.entries(erased).map(([store, count]) => [`  erased from ${store}`, String(count)]),
       ['  learned again', String(certificate.learned_again)],
       ['  versions retired', versions.retired.join(', ') || 'none'],
+      ...(certificate.events_lost === undefined
+        ? []
+        : [['  lost, on a fresh adapter', String(certificate.events_lost)]]),
       ...(versions.rebuilt ? [['  rebuilt in', versions.rebuilt.version]] : []),
     ]
     const kept = certificate.not_erased.flatMap(({ what, why, before = {} }) => [

@@ -7,10 +7,13 @@ import type { Clock } from '../../contracts/core.ts'
 import type { Certificate } from '../../checkpoint/certificates.ts'
 import type { ForgetTask } from '../../checkpoint/forgetting.ts'
 import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
+import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
 import { failure } from '../../platform/errors.ts'
 import type { ForgetRequest } from '../../versions/contract.ts'
 import { command, type Commanded } from './learning-service.ts'
 import type { TrainerView } from './served-model.ts'
+
+export type { ForgetForecast }
 
 export interface Forgotten {
   readonly request: string
@@ -29,6 +32,8 @@ export interface ForgetService {
     reason: string,
     actor?: string,
   ): Promise<{ readonly request: string; readonly generation: number }>
+  /** What the same request would do, without doing it. Throws `TRAINED_ELSEWHERE`, `TRAINER_BUSY`. */
+  forecast(what: Omit<ForgetRequest, 'request'>): Promise<ForgetForecast>
   /** Those on their way, then certificates, the newest first. Throws `TRAINED_ELSEWHERE`. */
   list(limit: number): readonly Forgotten[]
   /** Throws `FORGET_UNKNOWN`, `TRAINED_ELSEWHERE`. */
@@ -52,6 +57,11 @@ export function openForgetService(
       const asks = { forget: { ...what, request } }
       const { generation } = await command(model, 'forget', reason, { asks, actor })
       return { request, generation }
+    },
+    async forecast(what) {
+      pagesOf(model, trainer)
+      if (trainer.forecast === undefined) throw elsewhere(model.name, trainer)
+      return trainer.forecast(model.name, { ...what, request: '' })
     },
     list(limit) {
       const pages = pagesOf(model, trainer)
@@ -77,10 +87,13 @@ function pagesOf(
   { name, forgets }: Parameters<typeof openForgetService>[0],
   trainer: TrainerView,
 ): ForgetPages {
-  const { state, lease } = trainer.status(name)
-  if (forgets !== undefined && state !== 'standby') return forgets
-  const holder = lease?.holder ?? 'another daemon'
-  throw failure('TRAINED_ELSEWHERE', `${name} is trained by ${holder}`, { details: { holder } })
+  if (forgets !== undefined && trainer.status(name).state !== 'standby') return forgets
+  throw elsewhere(name, trainer)
+}
+
+function elsewhere(name: string, trainer: TrainerView): Error {
+  const holder = trainer.status(name).lease?.holder ?? 'another daemon'
+  return failure('TRAINED_ELSEWHERE', `${name} is trained by ${holder}`, { details: { holder } })
 }
 
 function isOpen({ stage }: ForgetTask): boolean {

@@ -2,7 +2,8 @@
 import type { CodedError, Json } from '../../contracts/core.ts'
 import type { Base } from '../../contracts/network.ts'
 import type { TrainerStatus } from '../../trainer/contract.ts'
-import type { Registry } from '../../versions/contract.ts'
+import type { ForgetForecast } from '../../trainer/forgetting/forecast.ts'
+import type { ForgetRequest, Registry } from '../../versions/contract.ts'
 import type { DeadLetterPages } from '../../intake/dead-letters/pages.ts'
 import type { ForgetPages } from '../../checkpoint/forget-pages.ts'
 import type { SetAsidePages } from '../../checkpoint/set-aside-pages.ts'
@@ -75,6 +76,8 @@ export interface TrainerView {
   status(model: string): TrainerReport
   /** Events that wait for an update, read or not; undefined where `pending` and `lag` are all that is known. */
   unlearned?(model: string): number | undefined
+  /** What a request to forget would do; absent where no trainer runs here. Throws `TRAINER_BUSY`. */
+  forecast?(model: string, asked: ForgetRequest): Promise<ForgetForecast>
   /**
    * The first generation with answers that include everything up to a position; undefined while the trainer has not reached
    * it.

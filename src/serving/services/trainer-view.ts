@@ -11,6 +11,8 @@ export interface TrainerViewOptions {
   readonly models: readonly ModelIntake[]
   /** From the trainers of this daemon. */
   readonly own: (model: string) => TrainerReport
+  /** Asks the trainers of this daemon. */
+  readonly forecast?: NonNullable<TrainerView['forecast']>
   /** The other daemons of the fleet; undefined for a single daemon. */
   readonly others: () => readonly Member[] | undefined
 }
@@ -41,6 +43,7 @@ export function trainerView(options: TrainerViewOptions): TrainerView {
         },
       }
     },
+    ...(options.forecast && { forecast: options.forecast }),
     unlearned(name) {
       const model = byName.get(name)
       if (model?.forwarder !== undefined) return undefined

@@ -45,6 +45,7 @@ export function certificateOf(task: ForgetTask, facts: CertificateFacts): Certif
     },
     ...(generation !== undefined && { generation }),
     ...(task.isBeyondLog && { beyond_event_log: true }),
+    ...(task.lost !== undefined && { events_lost: task.lost }),
     not_erased: facts.notErased.map((each) => ({ ...each })),
   }
 }

@@ -58,6 +58,7 @@ export class ForgetTurn {
       ...{ stage: 'rebuilding', retiring, again: again.length, predictions: plan.predictions },
       ...{ counts: { events: plan.keys.length, ...plan.places }, isBeyondLog: plan.isBeyondLog },
       positions: state.progress.positions,
+      ...(plan.isBeyondLog && { lost: state.log.older }),
       ...(target !== undefined && { from: parent, released: parent }),
     })
     this.#tell(task, plan, again.length)

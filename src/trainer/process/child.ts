@@ -7,13 +7,15 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import type { Clock, Json, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { Routing } from '../../versions/contract.ts'
+import type { ForgetForecast } from '../forgetting/forecast.ts'
+import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { unknownStatus } from '../unknown-status.ts'
 import { openJitter } from '../../platform/random.ts'
 import { RetryPolicy } from '../../platform/retry.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
 import { isAborted } from '../is-aborted.ts'
 import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
+import { Forecasts } from './forecasts.ts'
 import { withoutNativeNoise } from './native-noise.ts'
 
 export interface ChildPlan {
@@ -46,6 +48,7 @@ export class TrainerChild {
   readonly #statuses = new Map<string, TrainerStatus>()
   readonly #restart: RetryPolicy
   readonly #stopping = new AbortController()
+  readonly #forecasts: Forecasts
   #process: ChildProcess | undefined
   #restarts = 0
   /** It was asked to end, to be started again. */
@@ -58,6 +61,7 @@ export class TrainerChild {
 
   constructor(parts: ChildParts) {
     this.#parts = parts
+    this.#forecasts = new Forecasts(parts.clock, (message) => this.#say(message))
     const [clock, jitter] = [parts.clock, openJitter('restart')]
     this.#restart = new RetryPolicy({ clock, jitter, firstMs: 100, longestMs: 5_000 })
     for (const model of parts.models)
@@ -83,6 +87,10 @@ export class TrainerChild {
 
   wake(model: string): void {
     this.#say({ kind: 'wake', model })
+  }
+
+  async forecast(model: string, asked: ForgetRequest): Promise<ForgetForecast> {
+    return this.#forecasts.ask(model, asked)
   }
 
   setLevel(level: LogLevel): void {
@@ -202,6 +210,7 @@ export class TrainerChild {
     if (message.kind === 'status') this.#hearStatus(message.status)
     else if (message.kind === 'pointer') this.#parts.onPointer(message.model, message.pointer)
     else if (message.kind === 'span') this.#parts.onSpan(message.span)
+    else if (message.kind === 'forecast') this.#forecasts.answered(message)
     else this.#parts.log.error(message, 'a trainer process cannot continue')
   }
 

@@ -13,7 +13,8 @@ import type { Span } from '../../platform/tracing/spans.ts'
 import { isAborted } from '../is-aborted.ts'
 import { unknownStatus } from '../unknown-status.ts'
 import type { Loop } from '../loop.ts'
-import type { FromTrainer, LogLevel } from './messages.ts'
+import { failure } from '../../platform/errors.ts'
+import type { FromTrainer, LogLevel, ToTrainer } from './messages.ts'
 import type { LeaseTerm } from '../parts.ts'
 import { isRetriable } from '../../platform/retry.ts'
 import { LeaseTerms, type FleetPart } from '../lease-term.ts'
@@ -46,6 +47,8 @@ export interface Hosting {
   readonly onSpan: (span: Span) => void
 }
 
+type Asking = Extract<ToTrainer, { readonly kind: 'forecast' }>
+
 const statusEveryMs = 1_000
 const lockWaitMs = 5_000
 
@@ -71,6 +74,18 @@ export class TrainerHost {
 
   wake(model: string): void {
     this.#loops.get(model)?.wake()
+  }
+
+  async forecast({ number, model, asked }: Asking): Promise<void> {
+    try {
+      const loop = this.#loops.get(model)
+      if (loop === undefined) throw failure('TRAINER_BUSY', `nothing trains ${model} here now`)
+      this.#tell({ kind: 'forecast', number, forecast: await loop.forecast(asked) })
+    } catch (error) {
+      const code = error instanceof CodedError ? error.code : 'INTERNAL'
+      const message = error instanceof Error ? error.message : String(error)
+      this.#tell({ kind: 'forecast', number, fault: { code, message } })
+    }
   }
 
   /** Runs until the signal stops it. Rejects for a defect. */

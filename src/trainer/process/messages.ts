@@ -1,8 +1,9 @@
 /** The messages between the server and a trainer process, over Node's channel between parent and child. Plain JSON. */
 import type { Json } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { Routing } from '../../versions/contract.ts'
 import type { Span } from '../../platform/tracing/spans.ts'
+import type { ForgetForecast } from '../forgetting/forecast.ts'
+import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import type { LogOptions } from '../../platform/log.ts'
 
 export type LogLevel = NonNullable<LogOptions['level']>
@@ -14,6 +15,13 @@ export type ToTrainer =
   | { readonly kind: 'wake'; readonly model: string }
   /** Of the log. */
   | { readonly kind: 'level'; readonly level: LogLevel }
+  /** What a request to forget would do; the answer has the same number. */
+  | {
+      readonly kind: 'forecast'
+      readonly number: number
+      readonly model: string
+      readonly asked: ForgetRequest
+    }
   | { readonly kind: 'stop' }
 
 export type FromTrainer =
@@ -21,5 +29,11 @@ export type FromTrainer =
   | { readonly kind: 'pointer'; readonly model: string; readonly pointer: Routing }
   /** The server sends it on: a daemon has one exporter. */
   | { readonly kind: 'span'; readonly span: Span }
+  | {
+      readonly kind: 'forecast'
+      readonly number: number
+      readonly forecast?: ForgetForecast
+      readonly fault?: { readonly code: string; readonly message: string }
+    }
   /** The process ends now, and why. */
   | { readonly kind: 'fatal'; readonly code: string; readonly message: string }

@@ -29,6 +29,7 @@ process.on('message', (message: ToTrainer) => {
   if (message.kind === 'start') void live(message.program, message.config)
   else if (message.kind === 'wake') host.wake(message.model)
   else if (message.kind === 'level') setLevel(message.level)
+  else if (message.kind === 'forecast') void host.forecast(message)
   else end('the server stops')
 })
 process.on('disconnect', () => {

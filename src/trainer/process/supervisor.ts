@@ -4,7 +4,8 @@
  */
 import type { Clock, Logger } from '../../contracts/core.ts'
 import type { TrainerStatus } from '../contract.ts'
-import type { Routing } from '../../versions/contract.ts'
+import type { ForgetForecast } from '../forgetting/forecast.ts'
+import type { ForgetRequest, Routing } from '../../versions/contract.ts'
 import { entryUrl } from '../../platform/entry.ts'
 import { failure } from '../../platform/errors.ts'
 import type { LogLevel } from './messages.ts'
@@ -38,6 +39,8 @@ export interface Supervisor {
   status(model: string): TrainerReport
   /** There is new feedback for it, or its live pointer moved. */
   wake(model: string): void
+  /** What a request to forget would do. Throws `MODEL_UNKNOWN`, `TRAINER_BUSY`. */
+  forecast(model: string, asked: ForgetRequest): Promise<ForgetForecast>
   /** Called when a trainer moved a live pointer; returns how to stop. */
   onPointer(callback: (model: string, pointer: Routing) => void): () => void
   /** Of the log of every process, from now on. */
@@ -83,6 +86,7 @@ export function openSupervisor(options: SupervisorOptions): Supervisor {
       return { ...child, restarts, ...(pid !== undefined && { pid }) }
     },
     wake: (model) => childOf(model).wake(model),
+    forecast: async (model, asked) => childOf(model).forecast(model, asked),
     onPointer(callback) {
       listeners.add(callback)
       return () => listeners.delete(callback)

@@ -2,7 +2,7 @@
 import type { FastifyInstance } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { failure } from '../../../platform/errors.ts'
-import type { Forgotten } from '../../../serving/services/forget-service.ts'
+import type { ForgetForecast, Forgotten } from '../../../serving/services/forget-service.ts'
 import type { Services } from '../../../serving/services/services.ts'
 import { actorOf } from '../../http/auth.ts'
 import { problems } from '../../http/schemas.ts'
@@ -21,6 +21,9 @@ const ForgetBody = Type.Object(
       Type.Boolean({
         description: 'answer with the present versions until the others are rebuilt; default false',
       }),
+    ),
+    dry_run: Type.Optional(
+      Type.Boolean({ description: 'say what it would do, and do nothing; default false' }),
     ),
     reason: Type.Optional(
       Type.String({ minLength: 1, maxLength: 1000, description: 'recorded in the history' }),
@@ -43,6 +46,15 @@ const Request = Type.Object({
   events: Type.Optional(Type.Integer({ description: 'events that were forgotten' })),
   learned_again: Type.Optional(Type.Integer({ description: 'events to learn again' })),
   left: Type.Optional(Type.Integer({ description: 'of these, the ones still to come' })),
+  beyond_event_log: Type.Optional(
+    Type.Boolean({
+      description:
+        'events had fallen out of the event log: a fresh adapter learns what it still has',
+    }),
+  ),
+  events_lost: Type.Optional(
+    Type.Integer({ description: 'then: events that are not learned again' }),
+  ),
   certificate: Type.Optional(
     Type.Unsafe({
       type: 'object',
@@ -50,6 +62,25 @@ const Request = Type.Object({
       description: 'what was asked, what went, what was rebuilt, what could not be erased and why',
     }),
   ),
+})
+
+const Forecast = Type.Object({
+  dry_run: Type.Literal(true),
+  erased: Type.Record(Type.String(), Count, { description: 'what would go, by place' }),
+  learned: Type.Boolean({
+    description: 'something has learned from them; otherwise no version changes',
+  }),
+  from: Type.Optional(
+    Type.String({ description: 'the version to rebuild from; absent: a fresh adapter' }),
+  ),
+  has_state: Type.Boolean({
+    description: 'optimizer and replay of that version are kept; otherwise they begin empty',
+  }),
+  learned_again: Type.Integer({ description: 'events to learn again' }),
+  events_lost: Type.Integer({
+    description: 'events that have fallen out of the event log and would not be learned again',
+  }),
+  retired: Type.Array(Type.String(), { description: 'versions that would lose their bytes' }),
 })
 
 const Query = Type.Pick(PageQuery, ['limit'])
@@ -67,7 +98,11 @@ function addAsking(app: FastifyInstance, services: Services): void {
     description:
       'at least one of source, id and before; an event that all of them describe goes from every store, versions that had learned from it lose their bytes, and the rest is learned again from the last version without it',
     ...{ tags, params: ModelParams, body: ForgetBody },
-    response: { 202: Type.Object({ request: Type.String(), generation: Count }), ...problems },
+    response: {
+      200: Forecast,
+      202: Type.Object({ request: Type.String(), generation: Count }),
+      ...problems,
+    },
   }
   app.post<{ Params: ModelParams; Body: ForgetBody }>(
     '/models/:model/forget',
@@ -76,6 +111,8 @@ function addAsking(app: FastifyInstance, services: Services): void {
       const { reason = 'forget', keep_serving: keepServing } = body
       const { forgetting } = services.model(params.model)
       const what = { ...wantedOf(body), ...(keepServing === true && { keepServing }) }
+      if (body.dry_run === true)
+        return reply.code(200).send(forecast(await forgetting.forecast(what)))
       return reply.code(202).send(await forgetting.ask(what, reason, actorOf(caller)))
     },
   )
@@ -128,6 +165,22 @@ function shown({ request, state, task, left, certificate }: Forgotten): Static<t
     ...(typeof task?.from === 'string' && { from: task.from }),
     ...(task?.counts.events !== undefined && { events: task.counts.events }),
     ...(left !== undefined && { left }),
+    ...(task?.isBeyondLog === true && { beyond_event_log: true }),
+    ...(task?.lost !== undefined && { events_lost: task.lost }),
     ...(certificate && { certificate }),
+  }
+}
+
+function forecast(expected: ForgetForecast): Static<typeof Forecast> {
+  const { counts, isUnlearned, from, hasState, again, lost, retiring } = expected
+  return {
+    dry_run: true,
+    erased: { ...counts },
+    learned: !isUnlearned,
+    ...(from !== undefined && { from }),
+    has_state: hasState,
+    learned_again: again,
+    events_lost: lost,
+    retired: [...retiring],
   }
 }

@@ -1,0 +1,45 @@
+/** What a request to forget would do, before a person makes it: nothing changes. */
+import type { ErasedCounts } from '../../checkpoint/forgetting.ts'
+import type { ForgetRequest } from '../../versions/contract.ts'
+import type { RestoreVersion } from '../start/restore-version.ts'
+import { targetOf } from './go-back.ts'
+import { planOf } from './plan.ts'
+import { taintedVersions } from './tainted.ts'
+
+export interface ForgetForecast {
+  /** By place, as in a certificate. */
+  readonly counts: ErasedCounts
+  /** Nothing has learned from them: no version changes. */
+  readonly isUnlearned: boolean
+  /** The version that the rest would be learned again from; absent: a fresh adapter. */
+  readonly from?: string
+  /** Its optimizer and replay are in the checkpoint; otherwise they begin empty. */
+  readonly hasState: boolean
+  readonly again: number
+  readonly retiring: readonly string[]
+  /** Events that have fallen out of the event log and that would not be learned again. */
+  readonly lost: number
+}
+
+export async function forecastOf(
+  asked: ForgetRequest,
+  parts: RestoreVersion,
+  signal: AbortSignal,
+): Promise<ForgetForecast> {
+  const { state, loop } = parts
+  const plan = planOf(asked, state)
+  const { isLearned, isBeyondLog, predictions } = plan
+  const target = isLearned ? await targetOf(plan, parts, signal) : undefined
+  const version = target?.version
+  const atMs = loop.clock.nowMs()
+  const erased = await loop.intake.erase?.({ asked, atMs, predictions, isDryRun: true })
+  return {
+    counts: { events: plan.keys.length, ...plan.places, ...erased?.counts },
+    isUnlearned: !isLearned,
+    ...(version !== undefined && { from: version }),
+    hasState: version !== undefined && state.checkpoint.hasSnapshot(version),
+    again: target === undefined ? 0 : plan.again(version).length,
+    retiring: await taintedVersions(plan, parts, signal),
+    lost: isBeyondLog ? state.log.older : 0,
+  }
+}
