@@ -22,13 +22,13 @@ function exporterTo(endpoint: string, most = 100) {
 
 async function served(endpoint: string) {
   const { metrics, spans } = exporterTo(endpoint)
-  const { app } = await openServed({ spans })
+  const { app, letters } = await openServed({ spans })
   const predict = async (traceparent?: string, inputs: unknown = ['a']) =>
     app.inject({
       ...{ method: 'POST', url: '/v1/models/m/predict', payload: { inputs } },
       headers: traceparent === undefined ? {} : { traceparent },
     })
-  return { app, predict, spans, metrics }
+  return { app, predict, spans, metrics, letters }
 }
 
 test('a prediction and its feedback are spans of the trace that the caller names', async () => {
@@ -87,6 +87,19 @@ test('a refused request says its code; only a fault of the server is an error', 
     'error.type': 'REQUEST_INVALID',
   })
   expect(span!.status).toEqual({})
+})
+
+test('feedback that is refused is a dead letter with the trace of its request', async () => {
+  const collector = await openCollector()
+  const { app, letters, spans } = await served(collector.endpoint)
+  await app.inject({
+    ...{ method: 'POST', url: '/v1/models/m/feedback' },
+    headers: { traceparent: `00-${trace}-${parent}-01` },
+    payload: { input: 'a', label: 7 },
+  })
+  await spans.close()
+  const [span] = collector.spans
+  expect(letters[0]!.headers).toEqual({ traceparent: `00-${trace}-${span!.spanId}-01` })
 })
 
 test('while the collector is away spans wait up to the limit, and then arrive', async () => {

@@ -2,7 +2,7 @@
 import { openStore } from '../../platform/store/store.ts'
 import { inboxMigrations } from '../inbox/schema.ts'
 
-export interface PredictionTraces {
+interface PredictionTraces {
   /** Undefined also where the file cannot be read: a trace is no reason to refuse feedback. */
   of(predictionId: string): string | undefined
   close(): void

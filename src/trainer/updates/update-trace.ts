@@ -17,7 +17,7 @@ import {
 } from '../../platform/tracing/traceparent.ts'
 import type { VersionTrace } from '../../versions/contract.ts'
 
-export interface UpdateTraceParts {
+interface UpdateTraceParts {
   readonly model: string
   readonly clock: Clock
   readonly onSpan: (span: Span) => void

@@ -88,7 +88,7 @@ export function openFeedbackService(options: FeedbackServiceOptions): FeedbackSe
         outcome instanceof CodedError ? [{ index, error: outcome }] : [],
       )
       const letters = rejected.filter(({ error }) => !isOfSender(error))
-      if (!areLetters) await bury(options, incoming, letters)
+      if (!areLetters) await bury(options, incoming, letters, trace)
       const events = checked.flatMap((outcome) => (outcome instanceof CodedError ? [] : [outcome]))
       const appended = await keep(options, events, trace)
       const duplicates = appended.duplicates.length
@@ -161,7 +161,9 @@ async function bury(
   { source, deadLetters, clock }: FeedbackServiceOptions,
   incoming: readonly IncomingFeedback[],
   rejected: FeedbackReceipt['rejected'],
+  trace: TakeOptions['trace'],
 ): Promise<void> {
+  const traceparent = typeof trace === 'object' ? trace.traceparent : trace
   const timeMs = clock.nowMs()
   const letters = await eventLoop.each(rejected, ({ index, error }): DeadLetter => {
     const value = incoming[index]?.bytes ?? new Uint8Array()
@@ -174,6 +176,7 @@ async function bury(
       position: 'refused',
       value,
       timeMs,
+      ...(traceparent !== undefined && { headers: { traceparent } }),
     }
   })
   for (let from = 0; from < letters.length; from += BATCH_LETTERS)
