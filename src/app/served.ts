@@ -78,6 +78,7 @@ async function openAnswering(
   const engines = await openEngines(bases, {
     engine: { methods, tasks, workers },
     batcher: { rowsPerRun, waitMs, queue: config.limits.queue },
+    responseCacheBytes: config.limits.response_cache_bytes,
     ...{ clock, log, metrics },
     atEnd: (close) => site.atEnd(close),
   })
